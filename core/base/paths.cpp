@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "base/paths.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/ids.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+bool readable_file(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
+
+std::string runtime_dir(const std::string& instance, bool for_service) {
+    if (auto set = environment("SNAKEPIT_SHM_RUNTIME_DIR"); !set.empty()) return set;
+    if (for_service)
+        if (auto set = environment("RUNTIME_DIRECTORY"); !set.empty()) return set;
+    if (auto set = environment("XDG_RUNTIME_DIR"); !set.empty())
+        return fmt::format("{}/snakepit-shm/{}", set, instance);
+    if (::geteuid() == 0) return fmt::format("/run/snakepit-shm/{}", instance);
+    return fmt::format("/tmp/snakepit-shm-{}/{}", ::geteuid(), instance);
+}
+
+std::string state_dir(const std::string& instance, bool for_service) {
+    if (auto set = environment("SNAKEPIT_SHM_STATE_DIR"); !set.empty()) return set;
+    if (for_service)
+        if (auto set = environment("STATE_DIRECTORY"); !set.empty()) return set;
+    if (auto set = environment("XDG_STATE_HOME"); !set.empty())
+        return fmt::format("{}/snakepit-shm/{}", set, instance);
+    if (::geteuid() == 0) return fmt::format("/var/lib/snakepit-shm/{}", instance);
+    return fmt::format("{}/.local/state/snakepit-shm/{}", environment("HOME"), instance);
+}
+
+std::string config_file() {
+    if (auto set = environment("SNAKEPIT_SHM_CONFIG"); !set.empty()) return set;
+    auto base = environment("XDG_CONFIG_HOME");
+    if (base.empty()) base = environment("HOME") + "/.config";
+    for (const auto& path : {base + "/snakepit-shm/config.toml", std::string("/etc/snakepit-shm/config.toml")})
+        if (readable_file(path)) return path;
+    return {};
+}
+
+Status make_directory(const std::string& path) {
+    for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1))
+        if (::mkdir(path.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
+            return fail(system_error(errno, fmt::format("cannot create {}", path.substr(0, at))));
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+        return fail(system_error(errno, fmt::format("cannot create {}", path)));
+
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0)
+        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    if (!S_ISDIR(info.st_mode))
+        return fail(ErrorCode::security_violation, fmt::format("{} is not a directory", path),
+                    "remove it, or set SNAKEPIT_SHM_RUNTIME_DIR and SNAKEPIT_SHM_STATE_DIR");
+    if (info.st_uid != ::geteuid())
+        return fail(ErrorCode::permission_denied,
+                    fmt::format("{} belongs to user {}", path, info.st_uid),
+                    "run it as that user, or choose another instance");
+    if ((info.st_mode & 022) != 0)
+        return fail(ErrorCode::security_violation, fmt::format("others may write to {}", path),
+                    fmt::format("chmod 700 {}", path));
+    return {};
+}
+
+}  // namespace
+
+Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service) {
+    InstancePaths paths;
+    paths.instance = instance.empty() ? environment("SNAKEPIT_SHM_INSTANCE") : std::string(instance);
+    if (paths.instance.empty()) paths.instance = "default";
+    SHM_TRY(check_instance_name(paths.instance));
+    paths.runtime_dir = runtime_dir(paths.instance, for_service);
+    paths.state_dir = state_dir(paths.instance, for_service);
+    paths.config_file = config_file();
+    if (paths.control_socket().size() > 107)
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("{} is too long for a socket's path", paths.control_socket()),
+                    "set SNAKEPIT_SHM_RUNTIME_DIR to a shorter directory");
+    return paths;
+}
+
+Status prepare_directories(const InstancePaths& paths) {
+    SHM_TRY(make_directory(paths.runtime_dir));
+    SHM_TRY(make_directory(paths.lease_dir()));
+    return make_directory(paths.state_dir);
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+// Where one instance keeps its files. SNAKEPIT_SHM_RUNTIME_DIR and SNAKEPIT_SHM_STATE_DIR, where
+// set, are the directories of that one instance.
+struct InstancePaths {
+    std::string instance;
+    std::string runtime_dir;  // control.sock, registry, grants, service.lock, leases/
+    std::string state_dir;    // events.db
+    std::string config_file;  // empty: none found, the built-in defaults hold
+
+    std::string control_socket() const { return runtime_dir + "/control.sock"; }
+    std::string registry() const { return runtime_dir + "/registry"; }
+    std::string grants() const { return runtime_dir + "/grants"; }
+    std::string lease_dir() const { return runtime_dir + "/leases"; }
+    std::string service_lock() const { return runtime_dir + "/service.lock"; }
+    std::string events_db() const { return state_dir + "/events.db"; }
+};
+
+// Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates nothing.
+// `for_service`: also honours RUNTIME_DIRECTORY and STATE_DIRECTORY, which systemd sets.
+Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service = false);
+
+// Makes both directories with mode 0700 and checks that they are ours, are no links, and that
+// nobody else may write them.
+Status prepare_directories(const InstancePaths& paths);
+
+}  // namespace snakepit::shm

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// The specification's data model: what a region is, and what may be asked for when one is made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace snakepit::shm {
+
+enum class Permission : std::uint8_t { none, read_only, read_write };
+enum class SecurityLevel : std::uint8_t { standard, high, maximum };
+enum class CleanupPolicy : std::uint8_t { automatic, manual, reference_counted };
+enum class Placement : std::uint8_t { automatic, pooled, dedicated };
+enum class AccessMode : std::uint8_t { read_only, read_write };
+
+// What people are shown. `orphan` is a live region whose owner is gone; `closing` one that was
+// deallocated and waits for its last reference; `damaged` one that failed its checks.
+enum class RegionState : std::uint8_t { live, orphan, closing, quarantined, revoked, damaged };
+
+std::string_view to_string(Permission value);  // "none" "read_only" "read_write"
+std::string_view to_string(SecurityLevel value);
+std::string_view to_string(CleanupPolicy value);
+std::string_view to_string(Placement value);
+std::string_view to_string(AccessMode value);
+std::string_view to_string(RegionState value);
+
+// Accept the names above, and "rw"/"ro" where a permission or an access mode is meant.
+std::optional<Permission> parse_permission(std::string_view text);
+std::optional<SecurityLevel> parse_security_level(std::string_view text);
+std::optional<CleanupPolicy> parse_cleanup_policy(std::string_view text);
+std::optional<Placement> parse_placement(std::string_view text);
+std::optional<AccessMode> parse_access_mode(std::string_view text);
+
+struct PermissionSet {
+    Permission owner = Permission::read_write;
+    Permission group = Permission::none;
+    Permission other = Permission::none;
+    friend bool operator==(const PermissionSet&, const PermissionSet&) = default;
+};
+
+inline constexpr std::size_t kMaxMetadataBytes = 1000;
+inline constexpr std::size_t kMaxNameBytes = 31;  // of a worker, a pool, a session, a process
+inline constexpr std::int64_t kDefaultTimeout = -1;  // "what the configuration says"
+
+struct RegionOptions {
+    PermissionSet permissions;
+    std::int64_t timeout_ms = kDefaultTimeout;  // 0: never
+    SecurityLevel security_level = SecurityLevel::standard;
+    AccessMode access_mode = AccessMode::read_write;  // the most any client may map it with
+    CleanupPolicy cleanup_policy = CleanupPolicy::automatic;
+    Placement placement = Placement::automatic;
+    // True: the region belongs to the user and not to the process that asks, and so is no orphan
+    // when that process ends.
+    bool owned_by_user = false;
+    std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty for none
+};
+
+struct RegionReference {
+    std::int64_t pid = 0;
+    std::string process;       // its executable's name
+    std::uint64_t count = 0;   // references held; 0: mapped and idle
+    bool connected = true;     // false: alive, but its connection is gone
+    AccessMode access = AccessMode::read_write;
+};
+
+struct RegionInfo {
+    RegionId id;
+    std::uint64_t size = 0;         // bytes asked for
+    std::uint64_t actual_size = 0;  // bytes reserved
+    Timestamp created_at;
+    Timestamp last_accessed;
+    std::uint64_t access_count = 0;
+    std::uint64_t reference_count = 0;
+    std::int64_t owner_pid = 0;
+    std::uint32_t owner_uid = 0;
+    std::string owner_process;
+    PermissionSet permissions;
+    SecurityLevel security_level = SecurityLevel::standard;
+    CleanupPolicy cleanup_policy = CleanupPolicy::automatic;
+    AccessMode access_mode = AccessMode::read_write;
+    std::int64_t timeout_ms = 0;  // 0: never
+    std::string metadata;         // JSON object as text, or empty
+    std::string platform_handle;  // "/snakepit_default_shm_…"
+    RegionState state = RegionState::live;
+    Placement placement = Placement::dedicated;
+    std::string arena;  // empty for a dedicated region
+    std::uint64_t offset = 0;
+    bool sealed = false;
+    std::string session, worker;
+    std::vector<RegionReference> references;
+    std::vector<std::uint64_t> mapped_addresses;  // in the asking process
+};
+
+// What a cleanup looks at. All false: everything that is due by the table "When a region ends".
+struct CleanupRequest {
+    bool dry_run = false;
+    bool orphans = false;
+    bool expired = false;
+    bool all_eligible = false;  // every region nobody holds, whatever its policy
+    std::vector<RegionId> only;  // if not empty, nothing else is touched
+};
+
+struct CleanupItem {
+    RegionId id;
+    std::uint64_t bytes = 0;
+    std::string reason;   // why it may go, or why it stays
+    bool removed = false;  // in a dry run: would be removed
+};
+
+struct CleanupResult {
+    bool dry_run = false;
+    std::uint64_t removed = 0;
+    std::uint64_t bytes_freed = 0;
+    std::vector<CleanupItem> items;
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace snakepit::shm {
+
+// Microseconds since 1970-01-01 UTC; 0 means "never". The unit of every stored time.
+struct Timestamp {
+    std::int64_t micros = 0;
+    friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
+};
+
+Timestamp now();
+
+// Nanoseconds on the clock that never steps back; for durations only.
+std::int64_t monotonic_nanos();
+
+// "2026-11-22T22:17:35.000123Z"; an empty string for "never".
+std::string to_rfc3339(Timestamp time);
+std::optional<Timestamp> from_rfc3339(std::string_view text);
+
+}  // namespace snakepit::shm

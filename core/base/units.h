@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Sizes, durations and percentages as people write and read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+// "4096", "64KiB", "1.5 MiB", "2GiB", "1TiB"; case does not matter, "K", "KB" are read as KiB. Bytes.
+Result<std::uint64_t> parse_size(std::string_view text);
+// "250ms", "5s", "10m", "2h", "7d", or a plain number of milliseconds. Milliseconds.
+Result<std::int64_t> parse_duration(std::string_view text);
+
+// "256 MiB", "1.5 KiB", "17 B".
+std::string format_size(std::uint64_t bytes);
+// "3.2 s", "12 min", "4 h"; milliseconds in.
+std::string format_duration(std::int64_t millis);
+
+}  // namespace snakepit::shm

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// A program's connection to the manager: the client half of everything. The C interface and the
+// command line and the monitor are thin over this.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/paths.h"
+#include "base/region.h"
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+struct ConnectOptions {
+    std::string instance;       // empty: SNAKEPIT_SHM_INSTANCE, else "default"
+    int timeout_ms = 10'000;    // longest any one call waits for the manager, reconnecting included
+    bool lease = true;          // false: only asks and manages (no lease page; cannot map or hold)
+};
+
+// One reference to a region, mapped. Plain data: giving it back is unmap()'s business.
+struct MappedRegion {
+    std::byte* data = nullptr;
+    std::uint64_t size = 0;
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    AccessMode access = AccessMode::read_write;
+};
+
+// Thread-safe. Every call may block on the manager except map() of a region this client has been
+// granted before, and unmap(), which need neither the manager nor a system call.
+// A manager that was killed and restarted is reconnected to within the call that needs it.
+// In a forked child every call fails with `forked`: connect again there.
+class ManagerClient {
+  public:
+    // no_manager when nobody serves the instance.
+    static Result<std::unique_ptr<ManagerClient>> connect(const ConnectOptions& options = {});
+    ~ManagerClient();
+    ManagerClient(const ManagerClient&) = delete;
+    ManagerClient& operator=(const ManagerClient&) = delete;
+
+    // The new region holds one reference of ours until deallocate() or the end of this client.
+    Result<RegionId> allocate(std::uint64_t size, const RegionOptions& options = {});
+    Result<MappedRegion> map(const RegionId& id, AccessMode access);
+    // not_held when the reference was given back already.
+    Status unmap(const MappedRegion& mapping);
+    // Withdraws the region; its memory goes when the last reference does. True: it is gone already.
+    Result<bool> deallocate(const RegionId& id, bool force = false);
+    Result<RegionInfo> info(const RegionId& id);
+    // `filter` as in base/filter.h. Newest last.
+    Result<std::vector<RegionInfo>> list(const std::string& filter = {});
+    Result<CleanupResult> cleanup(const CleanupRequest& request);
+    // Names this client for people: worker, pool, session; each at most kMaxNameBytes.
+    Status announce(const std::string& worker, const std::string& pool, const std::string& session);
+
+    // A JSON document about the manager: "status", "config", "stats", "health", "clients".
+    Result<std::string> report(const std::string& topic);
+    // JSON: {"needs_restart": [...]}.
+    Result<std::string> reload_config();
+
+    // References this client holds to the region now; 0 when it holds none or does not know it.
+    std::uint64_t references_held(const RegionId& id) const;
+    // Requests sent to the manager so far: shows what needed no round trip.
+    std::uint64_t round_trips() const;
+    const InstancePaths& paths() const;
+
+  private:
+    class Private;
+    explicit ManagerClient(std::unique_ptr<Private> d);
+    std::unique_ptr<Private> d_;
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "registry/event_ring.h"
+
+namespace snakepit::shm {
+
+struct RecorderState {
+    bool writable = false;
+    std::uint64_t recorded = 0;   // rows written by this recorder
+    std::uint64_t lag = 0;        // published in the ring and not yet committed
+    std::string problem;          // why it is not writable; empty otherwise
+};
+
+// Drains the event ring into SQLite on a thread of its own. Each event arrives exactly once, across
+// any kill: UNIQUE(epoch, ring_seq), and the place to go on from is read from the database.
+// A database that cannot be written, or is locked, replaced, unlinked or corrupt, stops nothing but
+// the recording; it is tried again, and a corrupt one is set aside under another name.
+class EventRecorder {
+  public:
+    // Starts the thread. Never fails for the database's sake: state() tells.
+    EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path);
+    ~EventRecorder();  // drains what it can within two seconds, then stops
+
+    void wake();  // any thread: there is something to drain
+    RecorderState state() const;  // any thread
+    // Waits until everything published before the call is committed, or `timeout_ms` passed.
+    bool flush(int timeout_ms);
+
+  private:
+    struct Private;
+    std::unique_ptr<Private> d_;
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The page one client shares with the manager, and the client's half of the lease protocol.
+// tests/model/lease.pml is its checked model.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "layout/registry_layout.h"
+#include "layout/words.h"
+
+namespace snakepit::shm::layout {
+
+inline constexpr std::uint64_t kLeaseMagic = 0x3145534C'4D485353ULL;  // "SSHMLSE1"
+inline constexpr std::uint32_t kGroupSlots = 64;                      // slots behind one dirty mark
+inline constexpr std::uint32_t kGroups = kMaxSlots / kGroupSlots;
+inline constexpr std::uint32_t kBlocks = kGroups / 64;                // groups behind one block mark
+
+struct alignas(64) LeaseHeader {
+    std::uint64_t magic;
+    std::uint32_t version;
+    std::uint32_t client;          // index of the client
+    std::uint64_t serial;
+    std::uint64_t epoch;           // of the registry the slots belong to
+};
+
+// Byte offsets in the page. Words, takes and marks are reserved chunk by chunk (kChunkSlots slots);
+// neither side touches a chunk before something in it was granted.
+struct LeaseOffsets {
+    static constexpr std::uint64_t header = 0;
+    static constexpr std::uint64_t blocks = 1024;                 // kBlocks bytes
+    static constexpr std::uint64_t groups = 4096;                 // kGroups bytes
+    static constexpr std::uint64_t words = groups + kGroups;      // 8 bytes a slot
+    static constexpr std::uint64_t takes = words + std::uint64_t{kMaxSlots} * 8;  // 4 bytes a slot
+    static constexpr std::uint64_t end = takes + std::uint64_t{kMaxSlots} * 4;
+};
+static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::words % 4096 == 0);
+
+class LeasePage {
+  public:
+    LeasePage() = default;
+    explicit LeasePage(std::byte* base) : base_(base) {}
+
+    bool valid() const { return base_ != nullptr; }
+    LeaseHeader& header() const { return at<LeaseHeader>(LeaseOffsets::header); }
+    std::atomic<std::uint64_t>& word(std::uint32_t slot) const {
+        return (&at<std::atomic<std::uint64_t>>(LeaseOffsets::words))[slot];
+    }
+    std::atomic<std::uint32_t>& takes(std::uint32_t slot) const {
+        return (&at<std::atomic<std::uint32_t>>(LeaseOffsets::takes))[slot];
+    }
+    std::atomic<std::uint8_t>& group(std::uint32_t index) const {
+        return (&at<std::atomic<std::uint8_t>>(LeaseOffsets::groups))[index];
+    }
+    std::atomic<std::uint8_t>& block(std::uint32_t index) const {
+        return (&at<std::atomic<std::uint8_t>>(LeaseOffsets::blocks))[index];
+    }
+
+    enum class Take : std::uint8_t { taken, not_granted, closing, full };
+
+    // Client: take one reference to (slot, generation). Anything but `taken` changed nothing.
+    Take take(std::uint32_t slot, std::uint64_t generation) const {
+        auto& shared = word(slot);
+        auto seen = shared.load(std::memory_order_relaxed);
+        do {
+            if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) == 0)
+                return Take::not_granted;
+            if (LeaseWord::closing(seen)) return Take::closing;
+            if (LeaseWord::n(seen) >= LeaseWord::kTakeLimit) return Take::full;
+            // Acquire: what follows may read the region, and must see everything written to it
+            // before the manager granted it.
+        } while (!shared.compare_exchange_weak(seen, seen + LeaseWord::kOne, std::memory_order_acquire,
+                                               std::memory_order_relaxed));
+        takes(slot).fetch_add(1, std::memory_order_relaxed);
+        mark(slot);
+        return Take::taken;
+    }
+
+    // Client: give one reference back. False: none was held, and nothing changed.
+    bool give_back(std::uint32_t slot, std::uint64_t generation) const {
+        auto& shared = word(slot);
+        auto seen = shared.load(std::memory_order_relaxed);
+        do {
+            if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2) return false;
+            // Release: our accesses to the region come before the manager can see it unheld.
+        } while (!shared.compare_exchange_weak(seen, seen - LeaseWord::kOne, std::memory_order_release,
+                                               std::memory_order_relaxed));
+        mark(slot);
+        return true;
+    }
+
+    // Dirty marks: unconditional release stores, lowest level first. The manager exchanges them
+    // from the top down *before* it reads words (ReferenceCounter::sweep); so a change whose marks
+    // it cleared is one it reads, and a change it did not read leaves a mark standing.
+    // A byte a group, and not a bit, because a plain store then needs no read-modify-write.
+    void mark(std::uint32_t slot) const {
+        const auto index = slot / kGroupSlots;
+        group(index).store(1, std::memory_order_release);
+        block(index / 64).store(1, std::memory_order_release);
+    }
+
+  private:
+    template <typename T>
+    T& at(std::uint64_t offset) const {
+        return *reinterpret_cast<T*>(base_ + offset);
+    }
+    std::byte* base_ = nullptr;
+};
+
+}  // namespace snakepit::shm::layout

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "layout/registry_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+// A slot that changes faster than this is reported at the next poll.
+constexpr int kReadAttempts = 8;
+
+std::string_view bounded(const char* text, std::size_t size) { return {text, ::strnlen(text, size)}; }
+template <std::size_t N>
+std::string bounded(const char (&text)[N]) {
+    return std::string(bounded(text, N));
+}
+
+RegionState state_of(const Control& control, const SlotStats& stats) {
+    if (control.damaged) return RegionState::damaged;
+    if (control.state == SlotState::revoked) return RegionState::revoked;
+    if (control.state == SlotState::quarantined) return RegionState::quarantined;
+    if (control.withdrawn) return RegionState::closing;
+    return stats.orphan ? RegionState::orphan : RegionState::live;
+}
+
+}  // namespace
+
+std::string segment_name(std::string_view instance, const RegionId& id) {
+    return fmt::format("/snakepit_{}_{}", instance, id.str());
+}
+
+RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBody& body,
+                    const SlotStats& stats, const char* metadata, std::string_view instance) {
+    RegionInfo info;
+    info.id = {fixed.id_micros, fixed.id_random};
+    info.size = fixed.size;
+    info.actual_size = body.actual_size;
+    info.created_at = {fixed.created_at};
+    info.last_accessed = {stats.last_accessed ? stats.last_accessed : fixed.created_at};
+    info.access_count = stats.access_count;
+    info.reference_count = stats.references;
+    info.owner_pid = fixed.owner_pid;
+    info.owner_uid = fixed.owner_uid;
+    info.owner_process = bounded(fixed.owner_process);
+    info.permissions = {static_cast<Permission>(body.permission_owner),
+                        static_cast<Permission>(body.permission_group),
+                        static_cast<Permission>(body.permission_other)};
+    info.security_level = static_cast<SecurityLevel>(body.security_level);
+    info.cleanup_policy = static_cast<CleanupPolicy>(body.cleanup_policy);
+    info.access_mode = static_cast<AccessMode>(body.access_mode);
+    info.timeout_ms = body.timeout_ms;
+    if (metadata && body.metadata_bytes > 0)
+        info.metadata = bounded(metadata, std::min<std::size_t>(body.metadata_bytes, kMaxMetadataBytes));
+    info.platform_handle = segment_name(instance, info.id);
+    info.state = state_of(control, stats);
+    info.placement = static_cast<Placement>(body.placement);
+    info.offset = body.offset;
+    info.sealed = body.sealed != 0;
+    info.session = bounded(fixed.session);
+    info.worker = bounded(fixed.worker);
+    return info;
+}
+
+Result<RegistryReader> RegistryReader::open(const std::string& path) {
+    SHM_ASSIGN(auto file, MappedFile::open_read_only(path, RegistryOffsets::end));
+    RegistryReader reader;
+    reader.path_ = path;
+    reader.view_ = RegistryView<const std::byte>(file.data());
+    const auto& header = reader.view_.header();
+    if (header.magic != kRegistryMagic)
+        return fail(ErrorCode::corruption_detected, fmt::format("{} is no registry", path),
+                    "start the manager: it sets the file aside and begins a new one");
+    if (header.version != kVersion || header.file_size != RegistryOffsets::end)
+        return fail(ErrorCode::version_mismatch,
+                    fmt::format("{} has version {}, this program reads {}", path, header.version, kVersion),
+                    "use the manager and the monitor of one release");
+    reader.file_ = std::move(file);
+    return reader;
+}
+
+// The reader's half of the commit protocol: the control word before and after must agree, and the
+// fence keeps the copies between the two loads (the writer's half is in RegionTable).
+RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) const {
+    const auto& slot = view_.slot(index);
+    for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+        const auto word = slot.control.load(std::memory_order_acquire);
+        const auto control = Control::decode(word);
+        if (!control.occupied()) return Read::vacant;
+        SlotFixed fixed;
+        SlotBody body;
+        SlotStats stats;
+        alignas(8) std::array<char, kMetadataCell> metadata{};
+        load_words(fixed, slot.fixed);
+        load_words(body, slot.body[control.body]);
+        load_words(stats, view_.stats(index));
+        if (body.metadata_bytes > 0)
+            load_words(metadata, *reinterpret_cast<const std::array<char, kMetadataCell>*>(view_.metadata(index)));
+        std::atomic_thread_fence(std::memory_order_acquire);
+        if (slot.control.load(std::memory_order_relaxed) != word) continue;
+        out.slot = index;
+        out.generation = control.generation;
+        out.holders = stats.holders;
+        out.info = describe(control, fixed, body, stats, metadata.data(), {});
+        for (std::size_t i = 0; i < std::min<std::size_t>(stats.holders, std::size(stats.top)); ++i) {
+            ClientRow client;
+            load_words(client, view_.client(stats.top[i].client % kMaxClients));
+            out.info.references.push_back({client.pid, bounded(client.process), stats.top[i].count,
+                                           client.connected != 0, AccessMode::read_write});
+        }
+        return Read::row;
+    }
+    return Read::busy;
+}
+
+RegistryDelta RegistryReader::poll() {
+    RegistryDelta delta;
+    if (file_.replaced(path_)) {
+        if (auto fresh = open(path_)) {
+            *this = std::move(*fresh);
+            delta.reset = true;
+        }
+    }
+    // Everything numbered up to `newest` is visible before we look: changes are numbered after
+    // they are made, with release.
+    const auto newest = view_.state().change.load(std::memory_order_acquire);
+    if (newest == seen_) return delta;
+    const auto frontier = std::min(view_.state().frontier.load(std::memory_order_acquire), kMaxSlots);
+    auto complete_up_to = newest;
+    for (std::uint32_t i = 0; i < frontier; ++i) {
+        const auto change = view_.change(i).load(std::memory_order_acquire);
+        if (change <= seen_) continue;
+        RegionRow row;
+        switch (read(i, row)) {
+            case Read::row: delta.changed.push_back(std::move(row)); break;
+            case Read::vacant: delta.vacated.push_back(i); break;
+            case Read::busy: complete_up_to = std::min(complete_up_to, change - 1); break;
+        }
+    }
+    seen_ = std::max(seen_, complete_up_to);
+    return delta;
+}
+
+std::vector<ClientInfo> RegistryReader::clients() const {
+    std::vector<ClientInfo> out;
+    const auto frontier = std::min(view_.state().client_frontier.load(std::memory_order_acquire), kMaxClients);
+    for (std::uint32_t i = 0; i < frontier; ++i) {
+        ClientRow row;
+        load_words(row, view_.client(i));
+        if (row.serial == 0) continue;
+        out.push_back({i, row.serial, row.pid, row.uid, {row.connected_at}, row.connected != 0,
+                       row.hostile != 0, bounded(row.process), bounded(row.worker), bounded(row.pool),
+                       bounded(row.session)});
+    }
+    return out;
+}
+
+std::vector<Sample> RegistryReader::samples(std::uint64_t after) const {
+    std::vector<Sample> out;
+    const auto head = view_.state().sample_head.load(std::memory_order_acquire);
+    // One less than the ring holds: the writer may be filling the oldest.
+    const auto oldest = head >= kSampleCount ? head - kSampleCount + 2 : 1;
+    for (auto seq = std::max(after + 1, oldest); seq <= head; ++seq) {
+        Sample sample;
+        load_words(sample, view_.sample(seq));
+        if (sample.seq == seq) out.push_back(sample);
+    }
+    return out;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Reads a manager's registry file from outside: never writes, never locks, costs the manager nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/region.h"
+#include "base/result.h"
+#include "layout/registry_layout.h"
+#include "platform/mapped_file.h"
+
+namespace snakepit::shm {
+
+// One slot as a reader sees it. `info.references` names at most five holders.
+struct RegionRow {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;  // (slot, generation) identifies the region for as long as it lives
+    std::uint32_t holders = 0;
+    RegionInfo info;
+};
+
+struct ClientInfo {
+    std::uint32_t index = 0;
+    std::uint64_t serial = 0;
+    std::int64_t pid = 0;
+    std::uint32_t uid = 0;
+    Timestamp connected_at;
+    bool connected = false;
+    bool hostile = false;
+    std::string process, worker, pool, session;
+};
+
+struct RegistryDelta {
+    std::vector<RegionRow> changed;      // new or changed since the last poll
+    std::vector<std::uint32_t> vacated;  // slots that hold no region now
+    bool reset = false;                  // the file was replaced: forget everything from before
+};
+
+// One thread at a time.
+class RegistryReader {
+  public:
+    // no_manager when the file does not exist, version_mismatch or corruption_detected when it is not ours.
+    static Result<RegistryReader> open(const std::string& path);
+
+    // What changed since the last call. Costs 8 bytes of reading a slot ever used, and the changed ones.
+    // A manager that started anew with a new file is followed by itself.
+    RegistryDelta poll();
+
+    std::vector<ClientInfo> clients() const;
+    // The samples with a number above `after`, oldest first; at most kSampleCount.
+    std::vector<layout::Sample> samples(std::uint64_t after) const;
+
+    std::uint64_t epoch() const { return view_.header().epoch; }
+    std::int64_t manager_pid() const { return view_.state().manager_pid.load(std::memory_order_relaxed); }
+    Timestamp started_at() const { return {view_.state().started_at.load(std::memory_order_relaxed)}; }
+    // The manager's last heartbeat; one a second. Much older than now: it hangs or is gone.
+    Timestamp heartbeat() const { return {view_.state().heartbeat.load(std::memory_order_relaxed)}; }
+    std::uint64_t event_head() const { return view_.state().ring_head.load(std::memory_order_acquire); }
+    std::uint64_t events_lost() const { return view_.state().events_lost.load(std::memory_order_relaxed); }
+
+  private:
+    enum class Read : std::uint8_t { row, vacant, busy };
+    Read read(std::uint32_t slot, RegionRow& out) const;
+
+    std::string path_;
+    MappedFile file_;
+    layout::RegistryView<const std::byte> view_;
+    std::uint64_t seen_ = 0;
+};
+
+// Turns the three parts of a slot into what people see. `metadata` may be null.
+RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fixed,
+                    const layout::SlotBody& body, const layout::SlotStats& stats,
+                    const char* metadata, std::string_view instance);
+
+// The name of a dedicated region's segment: "/snakepit_<instance>_<region id>".
+std::string segment_name(std::string_view instance, const RegionId& id);
+
+}  // namespace snakepit::shm

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// The two 64-bit words everything turns on, and the word-wise copy that lets one writer and many
+// readers share plain structures without a data race.
+//
+// Atomics here are std::atomic inside structures that live in mapped files: lock-free, hence
+// address-free ([atomics.lockfree]), hence valid between processes.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace snakepit::shm::layout {
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(std::atomic<std::uint8_t>::is_always_lock_free);
+
+inline constexpr int kGenerationBits = 40;
+inline constexpr std::uint64_t kGenerationMask = (std::uint64_t{1} << kGenerationBits) - 1;
+
+// ---------------------------------------------------------------- lease word
+// generation : 40 | n : 23 | closing : 1.   n = 0 not granted, 1 granted and idle, 1 + r: r references.
+// Closing is set by the manager alone; while it stands no reference can be taken.
+struct LeaseWord {
+    static constexpr std::uint64_t kOne = std::uint64_t{1} << kGenerationBits;
+    static constexpr std::uint64_t kClosing = std::uint64_t{1} << 63;
+    static constexpr std::uint64_t kMaxN = (std::uint64_t{1} << 23) - 1;
+    // A take is refused from here on, far below the carry into `closing`.
+    static constexpr std::uint64_t kTakeLimit = kMaxN - 1024;
+
+    static constexpr std::uint64_t make(std::uint64_t generation, std::uint64_t n) {
+        return (generation & kGenerationMask) | n << kGenerationBits;
+    }
+    static constexpr std::uint64_t generation(std::uint64_t word) { return word & kGenerationMask; }
+    static constexpr std::uint64_t n(std::uint64_t word) { return (word & ~kClosing) >> kGenerationBits; }
+    static constexpr bool closing(std::uint64_t word) { return (word & kClosing) != 0; }
+};
+
+// --------------------------------------------------------------- control word
+// generation : 40 | state : 4 | body : 1 | withdrawn : 1 | damaged : 1.  Storing it is the commit.
+enum class SlotState : std::uint8_t {
+    free = 0,
+    reserved = 1,     // being made: recovery undoes it
+    live = 2,
+    quarantined = 3,  // kept for a while, mapped by nobody new
+    retiring = 4,     // leases are being withdrawn: goes back to live or quarantined, or on
+    freeing = 5,      // point of no return: recovery completes it
+    revoked = 6,      // taken by force and still held
+};
+
+struct Control {
+    std::uint64_t generation = 0;
+    SlotState state = SlotState::free;
+    std::uint8_t body = 0;        // which of the two bodies counts
+    bool withdrawn = false;       // deallocated: nobody new finds or maps it
+    bool damaged = false;         // failed its checks: never handed out
+    bool from_quarantine = false;  // what `retiring` returns to
+
+    static constexpr Control decode(std::uint64_t word) {
+        return {word & kGenerationMask, static_cast<SlotState>(word >> 40 & 0xF),
+                static_cast<std::uint8_t>(word >> 44 & 1), (word >> 45 & 1) != 0,
+                (word >> 46 & 1) != 0, (word >> 47 & 1) != 0};
+    }
+    constexpr std::uint64_t encode() const {
+        return (generation & kGenerationMask) | static_cast<std::uint64_t>(state) << 40 |
+               static_cast<std::uint64_t>(body & 1) << 44 | static_cast<std::uint64_t>(withdrawn) << 45 |
+               static_cast<std::uint64_t>(damaged) << 46 | static_cast<std::uint64_t>(from_quarantine) << 47;
+    }
+    // Holding memory that people may see: listed, counted, adopted.
+    constexpr bool occupied() const {
+        return state == SlotState::live || state == SlotState::quarantined ||
+               state == SlotState::retiring || state == SlotState::revoked;
+    }
+    friend constexpr bool operator==(const Control&, const Control&) = default;
+};
+
+// ------------------------------------------------------------ word-wise copies
+// Relaxed: the caller orders them with the control word (see RegistryReader::read and
+// RegionTable::write_body).
+template <typename T>
+void store_words(T& shared, const T& value) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0 && alignof(T) >= 8);
+    auto* to = reinterpret_cast<std::uint64_t*>(&shared);
+    const auto* from = reinterpret_cast<const std::uint64_t*>(&value);
+    for (std::size_t i = 0; i < sizeof(T) / 8; ++i) __atomic_store_n(to + i, from[i], __ATOMIC_RELAXED);
+}
+
+template <typename T>
+void load_words(T& value, const T& shared) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0 && alignof(T) >= 8);
+    auto* to = reinterpret_cast<std::uint64_t*>(&value);
+    const auto* from = reinterpret_cast<const std::uint64_t*>(&shared);
+    for (std::size_t i = 0; i < sizeof(T) / 8; ++i) to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+}
+
+// FNV-1a over 64-bit words: finds accidents, not adversaries (nobody but the manager writes these).
+template <typename T>
+std::uint64_t checksum_of(const T& value) {
+    static_assert(offsetof(T, checksum) == sizeof(T) - 8, "the checksum comes last");
+    const auto* words = reinterpret_cast<const std::uint64_t*>(&value);
+    std::uint64_t hash = 0xCBF29CE484222325ULL;
+    for (std::size_t i = 0; i + 1 < sizeof(T) / 8; ++i)
+        hash = ((hash ^ words[i]) * 0x100000001B3ULL) ^ (hash >> 29);
+    return hash | 1;  // never 0, so that an empty page is never valid
+}
+
+}  // namespace snakepit::shm::layout

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// The specification's configuration, from TOML.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/region.h"
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+enum class AllocationStrategy : std::uint8_t { best_fit, first_fit, worst_fit };
+
+// Defaults are the specification's basic example, and its advanced one where the basic is silent.
+struct Config {
+    bool enabled = true;
+    std::uint32_t max_regions = 1000;
+    std::uint64_t max_region_size = 1ULL << 30;
+    std::uint64_t max_total_memory = 10ULL << 30;
+    std::uint32_t max_regions_per_process = 100;
+    std::int64_t cleanup_interval_ms = 60'000;
+    std::int64_t default_timeout_ms = 300'000;
+    std::int64_t grace_period_ms = 5'000;  // between "nobody needs it" and cleaning it
+    AllocationStrategy allocation_strategy = AllocationStrategy::best_fit;
+    bool enable_defragmentation = true;
+    SecurityLevel security_level = SecurityLevel::standard;
+    bool encryption_enabled = false;
+    bool audit_access = false;
+    bool secure_cleanup = false;
+    bool telemetry_enabled = false;
+    bool performance_monitoring = true;
+    std::int64_t health_check_interval_ms = 60'000;
+    bool use_hugepages = false;
+    std::string shm_path = "/dev/shm";
+
+    // configuration_invalid, with "file:line:column" in the message, for a syntax error, an unknown
+    // key (with the nearest known one), a wrong type or an impossible value. An empty path gives the defaults.
+    static Result<Config> load(const std::string& path);
+    static Result<Config> parse(std::string_view text, std::string_view source_name);
+
+    // A JSON object with the specification's keys under "shared_memory".
+    std::string to_json() const;
+    // Keys whose change between `before` and this one takes effect only with a restart.
+    std::vector<std::string> needs_restart(const Config& before) const;
+};
+
+}  // namespace snakepit::shm

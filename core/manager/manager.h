@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/paths.h"
+#include "base/result.h"
+#include "manager/config.h"
+
+namespace snakepit::shm {
+
+struct ManagerOptions {
+    InstancePaths paths;
+    Config config;
+    std::string backend = "linux_posix";  // name of the platform plugin
+    std::string plugin_dir;               // empty: beside the program, then where it was installed
+};
+
+// The SharedMemory Manager: owns an instance's regions and serves its control socket on a
+// background thread. Several may live in one process, each for an instance of its own.
+class Manager {
+  public:
+    // Takes the instance's lock (instance_in_use, naming the process, if another has it), recovers
+    // what an earlier manager left, and starts serving. Returns when clients can connect.
+    static Result<std::unique_ptr<Manager>> start(ManagerOptions options);
+    // Stops serving. Regions stay, and the next manager adopts them; clients may reconnect then.
+    ~Manager();
+    Manager(const Manager&) = delete;
+    Manager& operator=(const Manager&) = delete;
+
+    const InstancePaths& paths() const;
+    // Any thread: reads the configuration file again. An invalid one is reported, recorded, and
+    // changes nothing. On success the keys that need a restart are returned.
+    Result<std::vector<std::string>> reload_config();
+
+  private:
+    class Private;
+    explicit Manager(std::unique_ptr<Private> d);
+    std::unique_ptr<Private> d_;
+};
+
+}  // namespace snakepit::shm

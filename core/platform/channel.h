@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Frames between a client and the manager: a local socket that keeps message boundaries
+// (SOCK_SEQPACKET), carries handles, and tells who sent each frame.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/handle.h"
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+inline constexpr std::size_t kMaxFrame = 64 * 1024;  // both ways; longer answers are paged
+inline constexpr std::size_t kMaxHandles = 2;        // in one frame
+
+// As the kernel vouches for it, in our own pid and user namespaces.
+struct Credentials {
+    std::int64_t pid = 0;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    friend bool operator==(const Credentials&, const Credentials&) = default;
+};
+
+struct Frame {
+    std::vector<std::byte> bytes;
+    std::vector<Handle> handles;
+    std::optional<Credentials> sender;
+};
+
+enum class Io : std::uint8_t { done, again, closed };
+
+class Channel {
+  public:
+    Channel() = default;
+    explicit Channel(Handle socket) : socket_(std::move(socket)) {}
+
+    // Blocking connect; no_manager when nobody listens.
+    static Result<Channel> connect(const std::string& path);
+
+    // Neither blocks. `again`: the other side does not read / has not written.
+    // A frame cut short, or handles the kernel dropped for lack of descriptors, is protocol_error.
+    Result<Io> send(std::span<const std::byte> bytes, std::span<const int> handles = {});
+    Result<Io> receive(Frame& frame);
+
+    // Waits until the socket is readable (or writable), or `timeout_ms` has passed: then `again`.
+    Result<Io> wait(bool writable, int timeout_ms) const;
+
+    const Handle& handle() const { return socket_; }
+    bool valid() const { return socket_.valid(); }
+    void close() { socket_.reset(); }
+    // False when the program closed our descriptor behind our back (and may have reused its number).
+    bool intact() const;
+    // Lets go of the number without closing it: it is not ours any more.
+    void disown() { socket_.release(); }
+
+  private:
+    void remember();
+
+    Handle socket_;
+    std::uint64_t device_ = 0, inode_ = 0;
+};
+
+class Listener {
+  public:
+    // Binds with mode 0600, replacing a socket file that a dead manager left (the caller holds the
+    // instance's lock, so it is dead).
+    static Result<Listener> bind(const std::string& path);
+    Result<std::optional<Channel>> accept();  // nothing: nobody waits
+    const Handle& handle() const { return socket_; }
+
+  private:
+    Handle socket_;
+};
+
+// Who made the connection.
+Result<Credentials> peer_of(const Handle& socket);
+
+}  // namespace snakepit::shm

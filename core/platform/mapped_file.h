@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/handle.h"
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+// Owns one shared mapping, and nothing else; the descriptor may be closed. Move-only.
+class Mapping {
+  public:
+    enum class Access : std::uint8_t { read_only, read_write };
+
+    Mapping() = default;
+    // Maps `size` bytes of `handle` from its start. With `inherit` false a forked child does not
+    // get the mapping (MADV_DONTFORK); failing that is an error, for witnesses depend on it.
+    static Result<Mapping> map(const Handle& handle, std::size_t size, Access access, bool inherit = false);
+
+    Mapping(Mapping&& other) noexcept;
+    Mapping& operator=(Mapping&& other) noexcept;
+    ~Mapping() { reset(); }
+
+    std::byte* data() const { return data_; }
+    std::size_t size() const { return size_; }
+    bool valid() const { return data_ != nullptr; }
+    void reset();
+    // Gives the mapping up without unmapping it: for what a forked child never got.
+    void abandon() { data_ = nullptr; size_ = 0; }
+
+  private:
+    std::byte* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// Which file a descriptor stands for.
+struct FileIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+Result<FileIdentity> identity_of(const Handle& handle);
+
+// A file and its mapping.
+class MappedFile {
+  public:
+    MappedFile() = default;
+
+    // Opens or makes `path` (mode 0600, no link followed) with exactly `size` bytes, sparse, mapped
+    // read-write. `created` tells which. A file of another size, owner or kind is corruption_detected.
+    static Result<MappedFile> open_or_create(const std::string& path, std::size_t size, bool& created);
+    // Maps an existing file of at least `size` bytes; no_manager when there is none.
+    static Result<MappedFile> open_read_only(const std::string& path, std::size_t size);
+
+    // Makes sure that touching the bytes can never fault: no_space where the file system is full.
+    Status reserve(std::uint64_t offset, std::uint64_t size);
+
+    std::byte* data() const { return mapping_.data(); }
+    bool valid() const { return mapping_.valid(); }
+    const FileIdentity& identity() const { return identity_; }
+    const Handle& handle() const { return handle_; }
+    // True when `path` now names another file. A path that names none is not "replaced".
+    bool replaced(const std::string& path) const;
+    // The mapping alone, for what must not keep a descriptor.
+    Mapping take_mapping() && { handle_.reset(); return std::move(mapping_); }
+
+  private:
+    Handle handle_;
+    Mapping mapping_;
+    FileIdentity identity_;
+};
+
+// Reserves pages of any file; retried when a signal interrupts.
+Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size);
+
+}  // namespace snakepit::shm

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Locks that the kernel gives back when a process image ends, whatever ends it.
+//
+// flock belongs to an open file description, and a mapping keeps its description alive. A
+// description whose descriptor is closed and whose only mapping is not inherited by children
+// (Mapping::map) therefore holds its lock for exactly as long as this process image lives:
+// exit, kill -9, an unreaped zombie and exec end it; SIGSTOP and closing descriptors do not.
+#pragma once
+
+#include <string>
+
+#include "base/handle.h"
+#include "base/result.h"
+#include "platform/mapped_file.h"
+
+namespace snakepit::shm {
+
+// Manager: a descriptor of `path` of its own that holds a shared lock, close-on-exec, to be handed
+// to the client. Whoever keeps the last copy of it, or a mapping made from it, is the witness.
+Result<Handle> open_witness(const std::string& path);
+
+// True while some process image holds a witness of `path`; false also when the file is gone.
+Result<bool> witness_held(const std::string& path);
+
+// An exclusive lock for the life of this process image, with the holder's pid written in the file.
+class ExclusiveLock {
+  public:
+    // instance_in_use, naming the pid, when another process has it. Retries for `patience_ms` while
+    // the process named in the file no longer exists: the kernel may still be tearing it down.
+    static Result<ExclusiveLock> acquire(const std::string& path, int patience_ms);
+
+    ExclusiveLock() = default;
+
+  private:
+    Mapping mapping_;
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "registry/event_ring.h"
+
+#include <algorithm>
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+// The payload first, its number last: a kill between leaves a cell whose number is not head + 1.
+void write_entry(EventEntry& cell, EventEntry entry) {
+    const auto seq = entry.seq;
+    entry.seq = 0;
+    store_words(cell, entry);
+    __atomic_store_n(&cell.seq, seq, __ATOMIC_RELEASE);
+}
+
+}  // namespace
+
+void EventRing::append(EventEntry entry, std::atomic<std::uint64_t>* word, std::uint64_t control) {
+    auto& state = view_.state();
+    const auto seq = state.ring_head.load(std::memory_order_relaxed) + 1;
+    entry.seq = seq;
+    if (entry.time == 0) entry.time = now().micros;
+    entry.control = control;
+    if (seq > state.ring_committed.load(std::memory_order_acquire) + kRingEntries) {
+        // The database has been unwritable for a whole ring: the oldest event is given up.
+        const std::lock_guard lock(overwrite_);
+        state.ring_oldest.store(seq - kRingEntries + 1, std::memory_order_release);
+        state.events_lost.fetch_add(1, std::memory_order_relaxed);
+        write_entry(view_.event(seq), entry);
+    } else {
+        write_entry(view_.event(seq), entry);
+    }
+    if (word) word->store(control, std::memory_order_release);
+    state.ring_head.store(seq, std::memory_order_release);
+}
+
+void EventRing::recover(std::uint32_t max_slots) {
+    auto& state = view_.state();
+    const auto next = state.ring_head.load(std::memory_order_relaxed) + 1;
+    EventEntry entry;
+    load_words(entry, view_.event(next));
+    if (entry.seq != next) return;
+    const bool happened = entry.slot < max_slots && entry.control != 0 &&
+                          view_.slot(entry.slot).control.load(std::memory_order_relaxed) == entry.control;
+    if (happened) {
+        state.ring_head.store(next, std::memory_order_release);
+    } else {
+        __atomic_store_n(&view_.event(next).seq, std::uint64_t{0}, __ATOMIC_RELEASE);
+    }
+}
+
+std::size_t EventRing::read(std::uint64_t from, std::span<EventEntry> out) {
+    const auto& state = view_.state();
+    const std::lock_guard lock(overwrite_);
+    const auto newest = state.ring_head.load(std::memory_order_acquire);
+    auto seq = std::max({from, std::uint64_t{1}, state.ring_oldest.load(std::memory_order_acquire)});
+    std::size_t count = 0;
+    for (; seq <= newest && count < out.size(); ++seq) load_words(out[count++], view_.event(seq));
+    return count;
+}
+
+void EventRing::set_committed(std::uint64_t seq) {
+    view_.state().ring_committed.store(seq, std::memory_order_release);
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# Compiler settings every target shares: language level, warnings, sanitizers, where outputs land.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_COMPILE_WARNING_AS_ERROR "$CACHE{CMAKE_COMPILE_WARNING_AS_ERROR}")
+
+option(SNAKEPIT_FUZZ "Build the fuzz targets (needs clang)" OFF)
+option(SNAKEPIT_GUI "Build the desktop monitor" ON)
+set(SNAKEPIT_SANITIZER "" CACHE STRING "address (with undefined) or thread; empty for none")
+
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+# RelWithDebInfo with -O2 and small debug information: optimised, and a backtrace still names lines.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+
+find_program(SNAKEPIT_CCACHE ccache)
+if(SNAKEPIT_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${SNAKEPIT_CCACHE}")
+    set(CMAKE_C_COMPILER_LAUNCHER "${SNAKEPIT_CCACHE}")
+endif()
+
+add_library(snakepit_options INTERFACE)
+target_compile_options(snakepit_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+    -Wnon-virtual-dtor -Wno-missing-field-initializers)
+if(SNAKEPIT_SANITIZER STREQUAL "address")
+    target_compile_options(snakepit_options INTERFACE -fsanitize=address,undefined
+        -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(snakepit_options INTERFACE -fsanitize=address,undefined)
+elseif(SNAKEPIT_SANITIZER STREQUAL "thread")
+    target_compile_options(snakepit_options INTERFACE -fsanitize=thread -Wno-tsan)
+    target_link_options(snakepit_options INTERFACE -fsanitize=thread)
+endif()
+
+# snakepit_room(NAME SOURCES… DEPENDS…): one static library a room, named snakepit_<room>.
+function(snakepit_room NAME)
+    cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS" ${ARGN})
+    add_library(snakepit_${NAME} STATIC ${ROOM_SOURCES})
+    target_link_libraries(snakepit_${NAME} PUBLIC snakepit_options ${ROOM_DEPENDS})
+    target_include_directories(snakepit_${NAME} PUBLIC "${CMAKE_SOURCE_DIR}/core")
+endfunction()
