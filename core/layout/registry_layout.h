@@ -31,6 +31,7 @@ struct RegistryHeader {
     std::uint64_t file_size;
     std::int64_t created_at;
     std::uint8_t boot_id[16];
+    char instance[40];
     std::uint32_t owner_uid;
     std::uint32_t reserved;
     std::uint64_t checksum;
@@ -156,7 +157,7 @@ struct Sample {                    // one a second
     std::uint64_t seq;             // its number, from 1; written last
 };
 
-static_assert(sizeof(RegistryHeader) == 72 && sizeof(RegistryState) == 128);
+static_assert(sizeof(RegistryHeader) == 112 && sizeof(RegistryState) == 128);
 static_assert(sizeof(SlotFixed) == 160 && sizeof(SlotBody) == 88 && sizeof(Slot) == 384);
 static_assert(sizeof(SlotStats) == 48 && sizeof(ClientRow) == 128);
 static_assert(sizeof(EventEntry) == 144 && sizeof(Sample) == 128);

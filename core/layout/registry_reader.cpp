@@ -106,7 +106,8 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
         out.slot = index;
         out.generation = control.generation;
         out.holders = stats.holders;
-        out.info = describe(control, fixed, body, stats, metadata.text, {});
+        out.info = describe(control, fixed, body, stats, metadata.text,
+                            bounded(view_.header().instance, sizeof view_.header().instance));
         for (std::size_t i = 0; i < std::min<std::size_t>(stats.holders, std::size(stats.top)); ++i) {
             ClientRow client;
             load_words(client, view_.client(stats.top[i].client % kMaxClients));
