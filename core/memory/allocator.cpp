@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
-#include "layout/registry_reader.h"
 
 namespace snakepit::shm {
 

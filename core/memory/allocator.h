@@ -7,6 +7,7 @@
 
 #include "base/region.h"
 #include "base/result.h"
+#include "layout/registry_reader.h"
 #include "platform/backend.h"
 #include "registry/region_registry.h"
 
