@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/time.h"
+
 namespace snakepit::shm {
 
 using namespace layout;
