@@ -80,7 +80,7 @@ Result<int> run_serve(const Context& context) {
 void add_serve(CLI::App& app, Context& context) {
     auto* command = add_command(app, context, "serve",
                                 "Run the manager in the foreground until SIGTERM or Ctrl-C");
-    command->add_flag("--foreground", std::string("It always stays there; accepted for clarity"));
+    command->add_flag("--foreground")->description("It always stays there; accepted for clarity");
     command->callback([&context] { context.action = [&context] { return run_serve(context); }; });
 }
 
