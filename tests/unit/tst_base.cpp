@@ -16,7 +16,7 @@ using namespace snakepit::shm;
 class TestBase : public QObject {
     Q_OBJECT
 
-  private slots:
+  private Q_SLOTS:
     void an_id_reads_back_as_what_it_printed();
     void ids_do_not_repeat();
     void text_that_is_no_id_is_refused_data();
