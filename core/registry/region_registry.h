@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/paths.h"
+#include "base/region.h"
 #include "base/result.h"
 #include "layout/event_kind.h"
 #include "layout/registry_layout.h"
