@@ -9,6 +9,7 @@
 #include "command.h"
 #include "json.h"
 #include "layout/registry_layout.h"
+#include "manager/version.h"
 #include "output.h"
 #include "protocol/messages.h"
 
@@ -18,13 +19,13 @@ namespace {
 
 Result<int> run_version(const Context& context) {
     if (context.json) {
-        print_json({{"version", SNAKEPIT_SHM_VERSION},
+        print_json({{"version", text(kVersionText)},
                     {"protocol", static_cast<int>(kProtocolVersion)},
                     {"registry_layout", static_cast<int>(layout::kVersion)},
                     {"qt", qVersion()}});
     } else {
         print(fmt::format("snakepit-shm {} (protocol {}, registry layout {}, Qt {})\n",
-                          SNAKEPIT_SHM_VERSION, kProtocolVersion, layout::kVersion, qVersion()));
+                          kVersionText, kProtocolVersion, layout::kVersion, qVersion()));
     }
     return kDone;
 }

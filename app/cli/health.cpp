@@ -25,22 +25,15 @@ std::string_view to_string(Verdict verdict) {
     return "problem";
 }
 
-Verdict parse_verdict(const QString& word) {
-    if (word == "ok") return Verdict::ok;
-    return word == "warning" ? Verdict::warning : Verdict::problem;
-}
-
 // What the manager found out about itself.
 Result<std::vector<Check>> ask_manager(ManagerClient& client) {
     SHM_ASSIGN(const auto report, client.report("health"));
     SHM_ASSIGN(const auto document, parse_object(report));
     std::vector<Check> out;
-    for (const auto& value : document.value("checks").toArray()) {
-        const auto check = value.toObject();
-        out.push_back({check.value("name").toString().toStdString(),
-                       parse_verdict(check.value("status").toString()),
-                       check.value("message").toString().toStdString(),
-                       check.value("remedy").toString().toStdString()});
+    for (const auto& value : document.value("problems").toArray()) {
+        const auto found = value.toObject();
+        out.push_back({"manager", Verdict::problem, found.value("problem").toString().toStdString(),
+                       found.value("remedy").toString().toStdString()});
     }
     return out;
 }

@@ -21,17 +21,17 @@ bool continues_code_point(char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }
 
-bool is_size(const QString& key) {
-    return key.contains("bytes") || key.contains("size") || key.contains("memory") ||
-           key == "shm_total" || key == "shm_free";
+bool is_size(const QString& group, const QString& key) {
+    return key.contains("bytes") || key.contains("size") || key.endsWith("memory") ||
+           group.endsWith("space");
 }
 
-std::string value_text(const QString& key, const QJsonValue& value) {
+std::string value_text(const QString& group, const QString& key, const QJsonValue& value) {
     if (value.isNull() || value.isUndefined()) return "-";
     if (value.isBool()) return value.toBool() ? "yes" : "no";
     if (value.isDouble()) {
         const auto number = value.toDouble();
-        if (is_size(key) && number >= 0) return format_size(static_cast<std::uint64_t>(number));
+        if (is_size(group, key) && number >= 0) return format_size(static_cast<std::uint64_t>(number));
         return value.toVariant().toString().toStdString();
     }
     if (value.isArray()) {
@@ -52,7 +52,7 @@ void flatten(const QString& prefix, const QJsonObject& object,
         if (it->isObject()) {
             flatten(name, it->toObject(), out);
         } else {
-            out.emplace_back(name.toStdString(), value_text(it.key(), *it));
+            out.emplace_back(name.toStdString(), value_text(prefix, it.key(), *it));
         }
     }
 }

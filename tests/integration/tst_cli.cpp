@@ -146,7 +146,7 @@ void Cli::a_withdrawn_region_is_not_found() {
     const auto id = allocate();
     const auto gone = service_->cli({"deallocate", id, "--json"});
     QCOMPARE(gone.status, 0);
-    QCOMPARE(gone.json().value("deallocated").toArray()[0]["id"].toString(), id);
+    QCOMPARE(gone.json().value("deallocated").toArray().at(0)["id"].toString(), id);
     const auto after = service_->cli({"info", id, "--json"});
     QCOMPARE(after.status, 1);
     QCOMPARE(after.error().value("type").toString(), "region_not_found");
@@ -227,7 +227,7 @@ void Cli::events_tell_what_happened_also_after_the_manager_is_killed() {
         QStringList out;
         for (const auto& event :
              service_->cli_json({"events", "--region", id}).value("events").toArray())
-            out += event["kind"].toString();
+            out += event.toObject().value("kind").toString();
         return out;
     };
     QTRY_VERIFY_WITH_TIMEOUT(kinds().contains("freed"), kPatienceMs);
