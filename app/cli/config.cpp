@@ -2,8 +2,6 @@
 // check and show read the file themselves, so they work without a manager.
 #include <memory>
 
-#include <QJsonArray>
-
 #include "base/paths.h"
 #include "command.h"
 #include "json.h"
@@ -49,15 +47,14 @@ Result<int> run_show(const Context& context, const std::string& given) {
 Result<int> run_reload(const Context& context) {
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto answer, client->reload_config());
-    SHM_ASSIGN(const auto document, parse_object(answer));
     if (context.json) {
+        SHM_ASSIGN(const auto document, parse_object(answer));
         print_json(document);
         return kDone;
     }
-    const auto waiting = document.value("needs_restart").toArray();
-    print(waiting.isEmpty() ? "reloaded\n"
-                            : "reloaded; these take effect when the manager starts next:\n");
-    for (const auto& key : waiting) print("  " + key.toString().toStdString() + "\n");
+    const auto waiting = keys_needing_restart(answer);
+    print(waiting.empty() ? "reloaded\n" : "reloaded; these take effect when the manager starts next:\n");
+    for (const auto& key : waiting) print("  " + key + "\n");
     return kDone;
 }
 

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <QJsonArray>
 #include <QJsonDocument>
@@ -38,5 +40,7 @@ QJsonObject error_json(const Error& error, const QJsonObject& additional = {});
 // A JSON object from text: what a manager's report or an event's detail holds. protocol_error for
 // anything else.
 Result<QJsonObject> parse_object(std::string_view text);
+// Of what a manager answers when it has read its configuration again.
+std::vector<std::string> keys_needing_restart(std::string_view answer);
 
 }  // namespace snakepit::shm::cli

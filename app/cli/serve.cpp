@@ -49,13 +49,13 @@ void announce(const Context& context, const InstancePaths& paths) {
 }
 
 void reload(const Context& context, Manager& manager) {
-    const auto keys = manager.reload_config();
-    if (!keys) {
-        report_error(context, keys.error());
+    const auto answer = manager.reload_config();
+    if (!answer) {
+        report_error(context, answer.error());
         return;
     }
     fmt::print(stderr, "snakepit-shm: configuration reloaded\n");
-    for (const auto& key : *keys)
+    for (const auto& key : keys_needing_restart(*answer))
         fmt::print(stderr, "snakepit-shm: {} takes effect when the manager starts next\n", key);
 }
 
