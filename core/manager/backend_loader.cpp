@@ -19,7 +19,11 @@ namespace {
 QString own_directory() {
     Dl_info info{};
     if (::dladdr(reinterpret_cast<void*>(&own_directory), &info) == 0 || !info.dli_fname) return {};
-    return QFileInfo(QString::fromLocal8Bit(info.dli_fname)).absolutePath();
+    const QFileInfo named(QString::fromLocal8Bit(info.dli_fname));
+    // For the program itself the name is its argv[0], which says nothing when PATH led to it.
+    const QFileInfo running(QStringLiteral("/proc/self/exe"));
+    if (!named.isAbsolute() && running.isSymLink()) return QFileInfo(running.symLinkTarget()).absolutePath();
+    return named.absolutePath();
 }
 
 QStringList directories(const std::string& directory) {
