@@ -70,6 +70,7 @@ void Session::on_readable() {
         if (*got == Io::closed) return close();
         handle(std::move(frame));
     }
+    server_.worked();
     wait_readable();
 }
 
@@ -148,7 +149,6 @@ void Session::dispatch(wire::RequestT request) {
             const auto& call = *request.call.AsReleased();
             return service.released(call.slot, call.generation);
         }
-        case Call::Goodbye: return;  // what matters is that it goes
         default: return refuse_and_close(make_error(ErrorCode::protocol_error, "the frame holds no known request"));
     }
 }
