@@ -42,6 +42,12 @@ elseif(SNAKEPIT_SANITIZER STREQUAL "thread")
     target_compile_options(snakepit_options INTERFACE -fsanitize=thread -Wno-tsan)
     target_link_options(snakepit_options INTERFACE -fsanitize=thread)
 endif()
+if(SNAKEPIT_FUZZ)
+    # Everything a fuzz target calls has to be instrumented, not only the target.
+    set(fuzz_flags -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+    target_compile_options(snakepit_options INTERFACE ${fuzz_flags})
+    target_link_options(snakepit_options INTERFACE ${fuzz_flags})
+endif()
 
 # snakepit_room(NAME SOURCES… DEPENDS…): one static library a room, named snakepit_<room>.
 function(snakepit_room NAME)
