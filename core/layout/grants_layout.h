@@ -54,7 +54,7 @@ struct GrantWord {
 
 struct GrantsOffsets {
     static constexpr std::uint64_t records = 4096;
-    static constexpr std::uint64_t rows = RegistryOffsets::page(records + kMaxClients * sizeof(ClientRecord));
+    static constexpr std::uint64_t rows = page_up(records + kMaxClients * sizeof(ClientRecord));
     static constexpr std::uint64_t row_bytes = std::uint64_t{kMaxSlots} * 4;
     static constexpr std::uint64_t row(std::uint32_t client) { return rows + client * row_bytes; }
     static constexpr std::uint64_t end = rows + kMaxClients * row_bytes;

@@ -77,17 +77,21 @@ class LeasePage {
         return Take::taken;
     }
 
-    // Client: give one reference back. False: none was held, and nothing changed.
-    bool give_back(std::uint32_t slot, std::uint64_t generation) const {
+    enum class Give : std::uint8_t { not_held, given, last, last_of_closing };
+
+    // Client: give one reference back. `not_held` changed nothing; `last` was our last one of the
+    // region, `last_of_closing` also of one that is being deallocated.
+    Give give_back(std::uint32_t slot, std::uint64_t generation) const {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);
         do {
-            if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2) return false;
+            if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2) return Give::not_held;
             // Release: our accesses to the region come before the manager can see it unheld.
         } while (!shared.compare_exchange_weak(seen, seen - LeaseWord::kOne, std::memory_order_release,
                                                std::memory_order_relaxed));
         mark(slot);
-        return true;
+        if (LeaseWord::n(seen) > 2) return Give::given;
+        return LeaseWord::closing(seen) ? Give::last_of_closing : Give::last;
     }
 
     // Dirty marks: unconditional release stores, lowest level first. The manager exchanges them

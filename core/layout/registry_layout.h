@@ -19,7 +19,6 @@ inline constexpr std::uint32_t kMaxSlots = 1U << 20;
 inline constexpr std::uint32_t kMaxClients = 4096;
 inline constexpr std::uint32_t kRingEntries = 1U << 15;
 inline constexpr std::uint32_t kSampleCount = 900;  // 15 minutes at one a second
-inline constexpr std::uint32_t kMetadataCell = 1024;
 // Slots are reserved on the file system in chunks of this many before the first of them is used.
 inline constexpr std::uint32_t kChunkSlots = 1024;
 
@@ -32,6 +31,7 @@ struct RegistryHeader {
     std::uint64_t file_size;
     std::int64_t created_at;
     std::uint8_t boot_id[16];
+    char instance[40];
     std::uint32_t owner_uid;
     std::uint32_t reserved;
     std::uint64_t checksum;
@@ -91,6 +91,10 @@ struct alignas(64) Slot {
     std::atomic<std::uint64_t> control;  // Control::encode
     SlotFixed fixed;
     SlotBody body[2];
+};
+
+struct alignas(64) MetadataCell {  // JSON text, SlotBody::metadata_bytes of it; touched only when used
+    char text[1024];
 };
 
 struct HolderSample {
@@ -153,26 +157,27 @@ struct Sample {                    // one a second
     std::uint64_t seq;             // its number, from 1; written last
 };
 
-static_assert(sizeof(RegistryHeader) == 72 && sizeof(RegistryState) == 128);
+static_assert(sizeof(RegistryHeader) == 112 && sizeof(RegistryState) == 128);
 static_assert(sizeof(SlotFixed) == 160 && sizeof(SlotBody) == 88 && sizeof(Slot) == 384);
 static_assert(sizeof(SlotStats) == 48 && sizeof(ClientRow) == 128);
 static_assert(sizeof(EventEntry) == 144 && sizeof(Sample) == 128);
 
+constexpr std::uint64_t page_up(std::uint64_t n) { return (n + 4095) & ~std::uint64_t{4095}; }
+
 // Byte offsets in the file; each part starts on a page of its own.
 struct RegistryOffsets {
-    static constexpr std::uint64_t page(std::uint64_t n) { return (n + 4095) & ~std::uint64_t{4095}; }
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t header_copy = 4096;
     static constexpr std::uint64_t state = 8192;
     static constexpr std::uint64_t samples = 12288;
-    static constexpr std::uint64_t clients = page(samples + kSampleCount * sizeof(Sample));
-    static constexpr std::uint64_t ring = page(clients + kMaxClients * sizeof(ClientRow));
-    static constexpr std::uint64_t fixed_end = page(ring + kRingEntries * sizeof(EventEntry));
+    static constexpr std::uint64_t clients = page_up(samples + kSampleCount * sizeof(Sample));
+    static constexpr std::uint64_t ring = page_up(clients + kMaxClients * sizeof(ClientRow));
+    static constexpr std::uint64_t fixed_end = page_up(ring + kRingEntries * sizeof(EventEntry));
     static constexpr std::uint64_t changes = fixed_end;
-    static constexpr std::uint64_t stats = page(changes + std::uint64_t{kMaxSlots} * 8);
-    static constexpr std::uint64_t slots = page(stats + std::uint64_t{kMaxSlots} * sizeof(SlotStats));
-    static constexpr std::uint64_t metadata = page(slots + std::uint64_t{kMaxSlots} * sizeof(Slot));
-    static constexpr std::uint64_t end = metadata + std::uint64_t{kMaxSlots} * kMetadataCell;
+    static constexpr std::uint64_t stats = page_up(changes + std::uint64_t{kMaxSlots} * 8);
+    static constexpr std::uint64_t slots = page_up(stats + std::uint64_t{kMaxSlots} * sizeof(SlotStats));
+    static constexpr std::uint64_t metadata = page_up(slots + std::uint64_t{kMaxSlots} * sizeof(Slot));
+    static constexpr std::uint64_t end = metadata + std::uint64_t{kMaxSlots} * sizeof(MetadataCell);
 };
 
 // Typed views of a mapped registry file. `Byte` is std::byte or const std::byte.
@@ -200,8 +205,8 @@ class RegistryView {
     }
     Q<SlotStats>& stats(std::uint32_t i) const { return (&at<SlotStats>(RegistryOffsets::stats))[i]; }
     Q<Slot>& slot(std::uint32_t i) const { return (&at<Slot>(RegistryOffsets::slots))[i]; }
-    Q<char>* metadata(std::uint32_t i) const {
-        return &at<char>(RegistryOffsets::metadata + std::uint64_t{i} * kMetadataCell);
+    Q<MetadataCell>& metadata(std::uint32_t i) const {
+        return (&at<MetadataCell>(RegistryOffsets::metadata))[i];
     }
 
   private:

@@ -2,7 +2,6 @@
 #include "layout/registry_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -96,18 +95,19 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
         SlotFixed fixed;
         SlotBody body;
         SlotStats stats;
-        alignas(8) std::array<char, kMetadataCell> metadata{};
+        MetadataCell metadata;
         load_words(fixed, slot.fixed);
         load_words(body, slot.body[control.body]);
         load_words(stats, view_.stats(index));
         if (body.metadata_bytes > 0)
-            load_words(metadata, *reinterpret_cast<const std::array<char, kMetadataCell>*>(view_.metadata(index)));
+            load_words(metadata, view_.metadata(index));
         std::atomic_thread_fence(std::memory_order_acquire);
         if (slot.control.load(std::memory_order_relaxed) != word) continue;
         out.slot = index;
         out.generation = control.generation;
         out.holders = stats.holders;
-        out.info = describe(control, fixed, body, stats, metadata.data(), {});
+        out.info = describe(control, fixed, body, stats, metadata.text,
+                            bounded(view_.header().instance, sizeof view_.header().instance));
         for (std::size_t i = 0; i < std::min<std::size_t>(stats.holders, std::size(stats.top)); ++i) {
             ClientRow client;
             load_words(client, view_.client(stats.top[i].client % kMaxClients));

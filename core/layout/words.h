@@ -79,19 +79,22 @@ struct Control {
 // ------------------------------------------------------------ word-wise copies
 // Relaxed: the caller orders them with the control word (see RegistryReader::read and
 // RegionTable::write_body).
+// May alias: the structures are not made of uint64_t, and the compiler must not assume so.
+using AliasWord [[gnu::may_alias]] = std::uint64_t;
+
 template <typename T>
 void store_words(T& shared, const T& value) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0 && alignof(T) >= 8);
-    auto* to = reinterpret_cast<std::uint64_t*>(&shared);
-    const auto* from = reinterpret_cast<const std::uint64_t*>(&value);
+    auto* to = reinterpret_cast<AliasWord*>(&shared);
+    const auto* from = reinterpret_cast<const AliasWord*>(&value);
     for (std::size_t i = 0; i < sizeof(T) / 8; ++i) __atomic_store_n(to + i, from[i], __ATOMIC_RELAXED);
 }
 
 template <typename T>
 void load_words(T& value, const T& shared) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0 && alignof(T) >= 8);
-    auto* to = reinterpret_cast<std::uint64_t*>(&value);
-    const auto* from = reinterpret_cast<const std::uint64_t*>(&shared);
+    auto* to = reinterpret_cast<AliasWord*>(&value);
+    const auto* from = reinterpret_cast<const AliasWord*>(&shared);
     for (std::size_t i = 0; i < sizeof(T) / 8; ++i) to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
 }
 
@@ -99,7 +102,7 @@ void load_words(T& value, const T& shared) {
 template <typename T>
 std::uint64_t checksum_of(const T& value) {
     static_assert(offsetof(T, checksum) == sizeof(T) - 8, "the checksum comes last");
-    const auto* words = reinterpret_cast<const std::uint64_t*>(&value);
+    const auto* words = reinterpret_cast<const AliasWord*>(&value);
     std::uint64_t hash = 0xCBF29CE484222325ULL;
     for (std::size_t i = 0; i + 1 < sizeof(T) / 8; ++i)
         hash = ((hash ^ words[i]) * 0x100000001B3ULL) ^ (hash >> 29);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "platform/channel.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "platform/mapped_file.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+struct Address {
+    sockaddr_un value{};
+    socklen_t size = sizeof(sockaddr_un);
+    explicit Address(const std::string& path) {
+        value.sun_family = AF_UNIX;
+        // resolve_paths() has checked the length.
+        std::memcpy(value.sun_path, path.data(), std::min(path.size(), sizeof value.sun_path - 1));
+    }
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&value); }
+};
+
+Handle make_socket(int flags) { return Handle(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0)); }
+
+constexpr std::size_t kControlSpace =
+    CMSG_SPACE(sizeof(int) * kMaxHandles) + CMSG_SPACE(sizeof(ucred));
+
+void collect_ancillary(msghdr& message, Frame& frame) {
+    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_level != SOL_SOCKET) continue;
+        if (c->cmsg_type == SCM_RIGHTS) {
+            const auto count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            for (std::size_t i = 0; i < count; ++i) {
+                int fd = -1;
+                std::memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+                frame.handles.emplace_back(fd);
+            }
+        } else if (c->cmsg_type == SCM_CREDENTIALS) {
+            ucred who{};
+            std::memcpy(&who, CMSG_DATA(c), sizeof who);
+            frame.sender = Credentials{who.pid, who.uid, who.gid};
+        }
+    }
+}
+
+}  // namespace
+
+Result<Channel> Channel::connect(const std::string& path) {
+    auto socket = make_socket(0);
+    if (!socket) return fail(system_error(errno, "cannot make a socket"));
+    const Address address(path);
+    while (::connect(socket.get(), address.get(), address.size) != 0) {
+        if (errno == EINTR) continue;
+        if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
+            return fail(ErrorCode::no_manager, fmt::format("no manager is running at {}", path),
+                        "start one with 'snakepit-shm serve'");
+        return fail(system_error(errno, fmt::format("cannot connect to {}", path)));
+    }
+    Channel channel(std::move(socket));
+    channel.remember();
+    return channel;
+}
+
+void Channel::remember() {
+    if (const auto id = identity_of(socket_)) {
+        device_ = id->device;
+        inode_ = id->inode;
+    }
+}
+
+bool Channel::intact() const {
+    const auto id = identity_of(socket_);
+    return id && id->device == device_ && id->inode == inode_;
+}
+
+Result<Io> Channel::send(std::span<const std::byte> bytes, std::span<const int> handles) {
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    alignas(cmsghdr) char control[kControlSpace] = {};
+    if (!handles.empty()) {
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(handles.size_bytes());
+        auto* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(handles.size_bytes());
+        std::memcpy(CMSG_DATA(header), handles.data(), handles.size_bytes());
+    }
+    while (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN || errno == ENOBUFS) return Io::again;
+        if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return Io::closed;
+        return fail(system_error(errno, "cannot send to the other side"));
+    }
+    return Io::done;
+}
+
+Result<Io> Channel::receive(Frame& frame) {
+    frame.bytes.resize(kMaxFrame);
+    frame.handles.clear();
+    frame.sender.reset();
+    iovec part{frame.bytes.data(), frame.bytes.size()};
+    alignas(cmsghdr) char control[kControlSpace] = {};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ssize_t got = 0;
+    while ((got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) < 0) {
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN) return Io::again;
+        if (errno == ECONNRESET || errno == ENOTCONN) return Io::closed;
+        return fail(system_error(errno, "cannot receive from the other side"));
+    }
+    collect_ancillary(message, frame);  // first, so that handles are owned whatever follows
+    if (got == 0) return Io::closed;    // SEQPACKET: the end of the stream; we never send empty frames
+    if (message.msg_flags & MSG_TRUNC)
+        return fail(ErrorCode::protocol_error, fmt::format("a frame is longer than {} bytes", kMaxFrame));
+    if (message.msg_flags & MSG_CTRUNC)
+        return fail(ErrorCode::protocol_error, "a handle was lost on the way",
+                    "raise the limit of open files (ulimit -n)");
+    frame.bytes.resize(static_cast<std::size_t>(got));
+    return Io::done;
+}
+
+Result<Io> Channel::wait(bool writable, int timeout_ms) const {
+    pollfd entry{socket_.get(), static_cast<short>(writable ? POLLOUT : POLLIN), 0};
+    const int ready = ::poll(&entry, 1, timeout_ms);
+    if (ready < 0 && errno != EINTR) return fail(system_error(errno, "cannot wait for the manager"));
+    return ready > 0 ? Io::done : Io::again;
+}
+
+Result<Listener> Listener::bind(const std::string& path) {
+    Listener listener;
+    listener.socket_ = make_socket(SOCK_NONBLOCK);
+    if (!listener.socket_) return fail(system_error(errno, "cannot make a socket"));
+    // Bound under another name, given its mode, then moved into place: never open to others, and
+    // never absent for a client that looks in between.
+    const auto temporary = path + ".new";
+    ::unlink(temporary.c_str());
+    const Address address(temporary);
+    if (::bind(listener.socket_.get(), address.get(), address.size) != 0)
+        return fail(system_error(errno, fmt::format("cannot bind {}", path)));
+    const int one = 1;
+    if (::chmod(temporary.c_str(), 0600) != 0 ||
+        ::setsockopt(listener.socket_.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one) != 0 ||
+        ::listen(listener.socket_.get(), SOMAXCONN) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0)
+        return fail(system_error(errno, fmt::format("cannot listen on {}", path)));
+    return listener;
+}
+
+Result<std::optional<Channel>> Listener::accept() {
+    for (;;) {
+        Handle socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (socket) {
+            const int one = 1;  // inherited from the listener on Linux; said again because it matters
+            ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
+            return std::optional<Channel>(Channel(std::move(socket)));
+        }
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        if (errno == EAGAIN) return std::optional<Channel>();
+        return fail(system_error(errno, "cannot accept a connection"));
+    }
+}
+
+Result<Credentials> peer_of(const Handle& socket) {
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+        return fail(system_error(errno, "cannot tell who connected"));
+    return Credentials{who.pid, who.uid, who.gid};
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "platform/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access access, bool inherit) {
+    const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
+    void* data = ::mmap(nullptr, size, protection, MAP_SHARED, handle.get(), 0);
+    if (data == MAP_FAILED)
+        return fail(system_error(errno, fmt::format("cannot map {} bytes", size), ErrorCode::mapping_failed));
+    Mapping mapping;
+    mapping.data_ = static_cast<std::byte*>(data);
+    mapping.size_ = size;
+    if (!inherit && ::madvise(data, size, MADV_DONTFORK) != 0)
+        return fail(system_error(errno, "cannot keep a mapping from being inherited"));
+    return mapping;
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+    if (this != &other) {
+        reset();
+        data_ = std::exchange(other.data_, nullptr);
+        size_ = std::exchange(other.size_, 0);
+    }
+    return *this;
+}
+
+void Mapping::reset() {
+    if (data_) ::munmap(data_, size_);
+    data_ = nullptr;
+    size_ = 0;
+}
+
+Result<FileIdentity> identity_of(const Handle& handle) {
+    struct stat info {};
+    if (::fstat(handle.get(), &info) != 0) return fail(system_error(errno, "cannot look at an open file"));
+    return FileIdentity{info.st_dev, info.st_ino};
+}
+
+Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size) {
+    while (::fallocate(handle.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
+        if (errno == EINTR) continue;
+        return fail(system_error(errno, fmt::format("cannot reserve {} bytes", size), ErrorCode::no_space));
+    }
+    return {};
+}
+
+Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size_t size, bool& created) {
+    created = false;
+    MappedFile file;
+    file.handle_ = Handle(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.handle_ && errno == ENOENT) {
+        file.handle_ = Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+        created = true;
+    }
+    if (!file.handle_) return fail(system_error(errno, fmt::format("cannot open {}", path)));
+    struct stat info {};
+    if (::fstat(file.handle_.get(), &info) != 0) return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    // A manager killed between making the file and sizing it leaves an empty one.
+    if (info.st_size == 0) {
+        created = true;
+        if (::ftruncate(file.handle_.get(), static_cast<off_t>(size)) != 0)
+            return fail(system_error(errno, fmt::format("cannot size {}", path)));
+    } else if (static_cast<std::size_t>(info.st_size) != size || info.st_uid != ::geteuid() || !S_ISREG(info.st_mode)) {
+        return fail(ErrorCode::corruption_detected,
+                    fmt::format("{} has {} bytes and user {}; {} bytes and user {} were expected", path,
+                                info.st_size, info.st_uid, size, ::geteuid()));
+    }
+    file.identity_ = {info.st_dev, info.st_ino};
+    SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, size, Mapping::Access::read_write));
+    return file;
+}
+
+Result<MappedFile> MappedFile::open_read_only(const std::string& path, std::size_t size) {
+    MappedFile file;
+    file.handle_ = Handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.handle_) {
+        if (errno == ENOENT)
+            return fail(ErrorCode::no_manager, fmt::format("{} does not exist", path),
+                        "start a manager with 'snakepit-shm serve'");
+        return fail(system_error(errno, fmt::format("cannot open {}", path)));
+    }
+    struct stat info {};
+    if (::fstat(file.handle_.get(), &info) != 0) return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    if (static_cast<std::size_t>(info.st_size) < size)
+        return fail(ErrorCode::corruption_detected,
+                    fmt::format("{} has {} bytes, {} were expected", path, info.st_size, size),
+                    "it may be of another release, or just being made; try again");
+    file.identity_ = {info.st_dev, info.st_ino};
+    SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, size, Mapping::Access::read_only));
+    return file;
+}
+
+Status MappedFile::reserve(std::uint64_t offset, std::uint64_t size) {
+    return reserve_pages(handle_, offset, size);
+}
+
+bool MappedFile::replaced(const std::string& path) const {
+    struct stat info {};
+    return ::lstat(path.c_str(), &info) == 0 && FileIdentity{info.st_dev, info.st_ino} != identity_;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "platform/process_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/time.h"
+#include "platform/process.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+Handle open_file(const std::string& path, int flags) {
+    return Handle(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+}
+
+// flock, retried when a signal interrupts.
+bool lock(const Handle& file, int operation) {
+    while (::flock(file.get(), operation) != 0)
+        if (errno != EINTR) return false;
+    return true;
+}
+
+constexpr std::size_t kPidBytes = 32;
+
+std::int64_t recorded_pid(const Handle& file) {
+    std::array<char, kPidBytes + 1> text{};
+    if (::pread(file.get(), text.data(), kPidBytes, 0) <= 0) return 0;
+    return std::strtoll(text.data(), nullptr, 10);
+}
+
+bool lives(std::int64_t pid) {
+    const auto info = inspect_process(pid);
+    return info && !info->zombie;
+}
+
+}  // namespace
+
+Result<Handle> open_witness(const std::string& path) {
+    auto file = open_file(path, O_RDWR);
+    if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
+    if (!lock(file, LOCK_SH | LOCK_NB)) return fail(system_error(errno, fmt::format("cannot lock {}", path)));
+    return file;
+}
+
+Result<bool> witness_held(const std::string& path) {
+    const auto file = open_file(path, O_RDWR);
+    if (!file) {
+        if (errno == ENOENT) return false;
+        return fail(system_error(errno, fmt::format("cannot open {}", path)));
+    }
+    if (lock(file, LOCK_EX | LOCK_NB)) return false;
+    if (errno == EWOULDBLOCK) return true;
+    return fail(system_error(errno, fmt::format("cannot test {}", path)));
+}
+
+Result<ExclusiveLock> ExclusiveLock::acquire(const std::string& path, int patience_ms) {
+    const auto file = open_file(path, O_RDWR | O_CREAT);
+    if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
+    const auto give_up = monotonic_nanos() + std::int64_t{patience_ms} * 1'000'000;
+    while (!lock(file, LOCK_EX | LOCK_NB)) {
+        const auto holder = recorded_pid(file);
+        if (monotonic_nanos() > give_up || (holder > 0 && lives(holder) && holder != ::getpid()))
+            return fail(ErrorCode::instance_in_use,
+                        fmt::format("another manager, process {}, already serves this instance", holder),
+                        fmt::format("use it, stop it (kill {}), or choose another --instance", holder));
+        ::usleep(2000);
+    }
+    std::array<char, kPidBytes> text{};
+    std::strncpy(text.data(), fmt::format("{}\n", ::getpid()).c_str(), text.size() - 1);
+    if (::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+        return fail(system_error(errno, fmt::format("cannot write {}", path)));
+    ExclusiveLock held;
+    SHM_ASSIGN(held.mapping_, Mapping::map(file, text.size(), Mapping::Access::read_only));
+    return held;
+}
+
+}  // namespace snakepit::shm

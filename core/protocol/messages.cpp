@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/messages.h"
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+namespace {
+
+template <typename Table>
+std::vector<std::byte> pack(const typename Table::NativeTableType& value) {
+    flatbuffers::FlatBufferBuilder builder(1024);
+    builder.Finish(Table::Pack(builder, &value));
+    const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+    return {bytes, bytes + builder.GetSize()};
+}
+
+template <typename Table>
+Result<typename Table::NativeTableType> unpack(std::span<const std::byte> frame) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(frame.data());
+    flatbuffers::Verifier verifier(bytes, frame.size(), /*max_depth=*/16, /*max_tables=*/10'000);
+    if (frame.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr))
+        return fail(ErrorCode::protocol_error, fmt::format("a frame of {} bytes is malformed", frame.size()),
+                    "use the client library of the manager's release");
+    typename Table::NativeTableType value;
+    flatbuffers::GetRoot<Table>(bytes)->UnPackTo(&value);
+    return value;
+}
+
+template <typename E>
+bool convert(std::uint8_t number, E highest, E& out) {
+    if (number > static_cast<std::uint8_t>(highest)) return false;
+    out = static_cast<E>(number);
+    return true;
+}
+
+tl::unexpected<Error> unknown_kind(const char* what) {
+    return fail(ErrorCode::protocol_error, fmt::format("the frame holds no known {}", what),
+                "use the client library of the manager's release");
+}
+
+}  // namespace
+
+Result<wire::RequestT> decode_request(std::span<const std::byte> frame) {
+    SHM_ASSIGN(auto request, unpack<wire::Request>(frame));
+    if (!request.call.value) return unknown_kind("request");
+    return request;
+}
+
+Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame) {
+    SHM_ASSIGN(auto reply, unpack<wire::Reply>(frame));
+    if (!reply.answer.value) return unknown_kind("answer");
+    return reply;
+}
+
+std::vector<std::byte> encode(const wire::RequestT& request) { return pack<wire::Request>(request); }
+std::vector<std::byte> encode(const wire::ReplyT& reply) { return pack<wire::Reply>(reply); }
+
+wire::FailureT to_wire(const Error& error) {
+    wire::FailureT out;
+    out.code = static_cast<std::int32_t>(error.code);
+    out.message = error.message;
+    out.remedy = error.remedy;
+    out.operation = error.operation;
+    out.region_id = error.region_id;
+    out.system_error = error.system_error;
+    out.time = error.time.micros;
+    out.process_id = error.process_id;
+    return out;
+}
+
+Error from_wire(const wire::FailureT& failure) {
+    Error error;
+    error.code = static_cast<ErrorCode>(failure.code);
+    error.message = failure.message;
+    error.remedy = failure.remedy;
+    error.operation = failure.operation;
+    error.region_id = failure.region_id;
+    error.system_error = failure.system_error;
+    error.time = {failure.time};
+    error.process_id = failure.process_id;
+    return error;
+}
+
+wire::RegionT to_wire(const RegionInfo& info) {
+    wire::RegionT out;
+    out.id = std::make_unique<wire::RegionKey>(to_wire(info.id));
+    out.size = info.size;
+    out.actual_size = info.actual_size;
+    out.created_at = info.created_at.micros;
+    out.last_accessed = info.last_accessed.micros;
+    out.access_count = info.access_count;
+    out.reference_count = info.reference_count;
+    out.owner_pid = info.owner_pid;
+    out.owner_uid = info.owner_uid;
+    out.owner_process = info.owner_process;
+    out.permission_owner = static_cast<std::uint8_t>(info.permissions.owner);
+    out.permission_group = static_cast<std::uint8_t>(info.permissions.group);
+    out.permission_other = static_cast<std::uint8_t>(info.permissions.other);
+    out.security_level = static_cast<std::uint8_t>(info.security_level);
+    out.cleanup_policy = static_cast<std::uint8_t>(info.cleanup_policy);
+    out.access_mode = static_cast<std::uint8_t>(info.access_mode);
+    out.timeout_ms = info.timeout_ms;
+    out.metadata = info.metadata;
+    out.platform_handle = info.platform_handle;
+    out.state = static_cast<std::uint8_t>(info.state);
+    out.placement = static_cast<std::uint8_t>(info.placement);
+    out.arena = info.arena;
+    out.offset = info.offset;
+    out.sealed = info.sealed;
+    out.session = info.session;
+    out.worker = info.worker;
+    for (const auto& reference : info.references) {
+        auto entry = std::make_unique<wire::ReferenceT>();
+        entry->pid = reference.pid;
+        entry->process = reference.process;
+        entry->count = reference.count;
+        entry->connected = reference.connected;
+        entry->access = static_cast<std::uint8_t>(reference.access);
+        out.references.push_back(std::move(entry));
+    }
+    return out;
+}
+
+RegionInfo from_wire(const wire::RegionT& region) {
+    RegionInfo info;
+    if (region.id) info.id = from_wire(*region.id);
+    info.size = region.size;
+    info.actual_size = region.actual_size;
+    info.created_at = {region.created_at};
+    info.last_accessed = {region.last_accessed};
+    info.access_count = region.access_count;
+    info.reference_count = region.reference_count;
+    info.owner_pid = region.owner_pid;
+    info.owner_uid = region.owner_uid;
+    info.owner_process = region.owner_process;
+    info.permissions = {static_cast<Permission>(region.permission_owner),
+                        static_cast<Permission>(region.permission_group),
+                        static_cast<Permission>(region.permission_other)};
+    info.security_level = static_cast<SecurityLevel>(region.security_level);
+    info.cleanup_policy = static_cast<CleanupPolicy>(region.cleanup_policy);
+    info.access_mode = static_cast<AccessMode>(region.access_mode);
+    info.timeout_ms = region.timeout_ms;
+    info.metadata = region.metadata;
+    info.platform_handle = region.platform_handle;
+    info.state = static_cast<RegionState>(region.state);
+    info.placement = static_cast<Placement>(region.placement);
+    info.arena = region.arena;
+    info.offset = region.offset;
+    info.sealed = region.sealed;
+    info.session = region.session;
+    info.worker = region.worker;
+    for (const auto& entry : region.references)
+        if (entry)
+            info.references.push_back({entry->pid, entry->process, entry->count, entry->connected,
+                                       static_cast<AccessMode>(entry->access)});
+    return info;
+}
+
+wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
+    wire::AllocateT call;
+    call.size = size;
+    call.timeout_ms = options.timeout_ms;
+    call.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
+    call.permission_group = static_cast<std::uint8_t>(options.permissions.group);
+    call.permission_other = static_cast<std::uint8_t>(options.permissions.other);
+    call.security_level = static_cast<std::uint8_t>(options.security_level);
+    call.access_mode = static_cast<std::uint8_t>(options.access_mode);
+    call.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
+    call.placement = static_cast<std::uint8_t>(options.placement);
+    call.owned_by_user = options.owned_by_user;
+    call.metadata = options.metadata;
+    return call;
+}
+
+Result<RegionOptions> from_wire(const wire::AllocateT& call) {
+    RegionOptions options;
+    const bool known = convert(call.permission_owner, Permission::read_write, options.permissions.owner) &&
+                       convert(call.permission_group, Permission::read_write, options.permissions.group) &&
+                       convert(call.permission_other, Permission::read_write, options.permissions.other) &&
+                       convert(call.security_level, SecurityLevel::maximum, options.security_level) &&
+                       convert(call.access_mode, AccessMode::read_write, options.access_mode) &&
+                       convert(call.cleanup_policy, CleanupPolicy::reference_counted, options.cleanup_policy) &&
+                       convert(call.placement, Placement::dedicated, options.placement);
+    if (!known || call.timeout_ms < kDefaultTimeout || options.permissions.owner == Permission::none)
+        return fail(ErrorCode::invalid_argument, "an option of the allocation has no known value",
+                    "see snakepit_shm_options in snakepit/shm/snakepit_shm.h");
+    if (call.metadata.size() > kMaxMetadataBytes)
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the metadata has {} bytes, at most {} fit", call.metadata.size(), kMaxMetadataBytes),
+                    "keep large descriptions in the region itself");
+    options.timeout_ms = call.timeout_ms;
+    options.owned_by_user = call.owned_by_user;
+    options.metadata = call.metadata;
+    return options;
+}
+
+}  // namespace snakepit::shm

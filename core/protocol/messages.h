@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Frames to and from the plain structures that flatc makes of control.fbs.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/region.h"
+#include "base/result.h"
+#include "control_generated.h"
+
+namespace snakepit::shm {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+// A frame that is not a well-formed Request (or Reply) of known kinds is protocol_error; whatever
+// its bytes are, decoding reads none outside it.
+Result<wire::RequestT> decode_request(std::span<const std::byte> frame);
+Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame);
+std::vector<std::byte> encode(const wire::RequestT& request);
+std::vector<std::byte> encode(const wire::ReplyT& reply);
+
+inline RegionId from_wire(const wire::RegionKey& key) { return {key.micros(), key.random()}; }
+inline wire::RegionKey to_wire(const RegionId& id) { return {id.micros, id.random}; }
+
+wire::FailureT to_wire(const Error& error);
+Error from_wire(const wire::FailureT& failure);
+wire::RegionT to_wire(const RegionInfo& info);
+RegionInfo from_wire(const wire::RegionT& region);
+wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options);
+// invalid_argument when a number names no value of its kind, or the metadata is too long.
+Result<RegionOptions> from_wire(const wire::AllocateT& call);
+
+}  // namespace snakepit::shm
