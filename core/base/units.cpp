@@ -12,10 +12,13 @@ namespace snakepit::shm {
 
 namespace {
 
-std::string lower_without_spaces(std::string_view text) {
-    std::string out;
-    for (char c : text)
-        if (c != ' ') out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+// Spaces may stand around the number and before its unit, not inside the number.
+std::string lower_and_trimmed(std::string_view text) {
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    std::string out(text);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return out;
 }
 
@@ -27,13 +30,14 @@ struct Unit {
 // The number and the factor of its unit; nothing if either is unknown, negative or over 2^63.
 template <std::size_t N>
 std::optional<double> parse_with_units(std::string_view text, const std::array<Unit, N>& units) {
-    const auto clean = lower_without_spaces(text);
+    const auto clean = lower_and_trimmed(text);
     double number = 0;
     const auto* end = clean.data() + clean.size();
     const auto [rest, error] =
         std::from_chars(clean.data(), end, number, std::chars_format::fixed);
     if (error != std::errc{} || number < 0) return std::nullopt;
-    const std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
+    std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
+    while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
     for (const auto& unit : units)
         if (suffix == unit.name && number * unit.factor < 9.2e18) return number * unit.factor;
     return std::nullopt;

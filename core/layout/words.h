@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 namespace snakepit::shm::layout {
@@ -80,7 +81,7 @@ struct Control {
 // Relaxed: the caller orders them with the control word (see RegistryReader::read and
 // RegionTable::write_body).
 // May alias: the structures are not made of uint64_t, and the compiler must not assume so.
-using AliasWord [[gnu::may_alias]] = std::uint64_t;
+typedef std::uint64_t __attribute__((__may_alias__)) AliasWord;
 
 template <typename T>
 void store_words(T& shared, const T& value) {
@@ -93,9 +94,11 @@ void store_words(T& shared, const T& value) {
 template <typename T>
 void load_words(T& value, const T& shared) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0 && alignof(T) >= 8);
-    auto* to = reinterpret_cast<AliasWord*>(&value);
     const auto* from = reinterpret_cast<const AliasWord*>(&shared);
-    for (std::size_t i = 0; i < sizeof(T) / 8; ++i) to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+    for (std::size_t i = 0; i < sizeof(T) / 8; ++i) {
+        const std::uint64_t word = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+        std::memcpy(reinterpret_cast<std::byte*>(&value) + i * 8, &word, sizeof word);
+    }
 }
 
 // FNV-1a over 64-bit words: finds accidents, not adversaries (nobody but the manager writes these).

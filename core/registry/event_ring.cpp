@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/time.h"
+
 namespace snakepit::shm {
 
 using namespace layout;
@@ -10,11 +12,23 @@ using namespace layout;
 namespace {
 
 // The payload first, its number last: a kill between leaves a cell whose number is not head + 1.
+// The fence keeps the payload behind the number's erasure, for copy_entry().
 void write_entry(EventEntry& cell, EventEntry entry) {
     const auto seq = entry.seq;
     entry.seq = 0;
+    __atomic_store_n(&cell.seq, std::uint64_t{0}, __ATOMIC_RELAXED);
+    std::atomic_thread_fence(std::memory_order_release);
     store_words(cell, entry);
     __atomic_store_n(&cell.seq, seq, __ATOMIC_RELEASE);
+}
+
+// False: the cell holds another entry, or was overwritten meanwhile. Only entries known to be
+// committed are overwritten without the lock; a database that was replaced asks for them again.
+bool copy_entry(EventEntry& out, const EventEntry& cell, std::uint64_t seq) {
+    if (__atomic_load_n(&cell.seq, __ATOMIC_ACQUIRE) != seq) return false;
+    load_words(out, cell);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return __atomic_load_n(&cell.seq, __ATOMIC_RELAXED) == seq;
 }
 
 }  // namespace
@@ -44,8 +58,9 @@ void EventRing::recover(std::uint32_t max_slots) {
     EventEntry entry;
     load_words(entry, view_.event(next));
     if (entry.seq != next) return;
-    const bool happened = entry.slot < max_slots && entry.control != 0 &&
-                          view_.slot(entry.slot).control.load(std::memory_order_relaxed) == entry.control;
+    const bool happened =
+        entry.slot < max_slots && entry.control != 0 &&
+        view_.slot(entry.slot).control.load(std::memory_order_relaxed) == entry.control;
     if (happened) {
         state.ring_head.store(next, std::memory_order_release);
     } else {
@@ -57,9 +72,15 @@ std::size_t EventRing::read(std::uint64_t from, std::span<EventEntry> out) {
     const auto& state = view_.state();
     const std::lock_guard lock(overwrite_);
     const auto newest = state.ring_head.load(std::memory_order_acquire);
-    auto seq = std::max({from, std::uint64_t{1}, state.ring_oldest.load(std::memory_order_acquire)});
+    const auto kept = newest < kRingEntries ? 1 : newest - kRingEntries + 1;
+    auto seq = std::max({from, kept, state.ring_oldest.load(std::memory_order_acquire)});
     std::size_t count = 0;
-    for (; seq <= newest && count < out.size(); ++seq) load_words(out[count++], view_.event(seq));
+    for (; seq <= newest && count < out.size(); ++seq) {
+        if (copy_entry(out[count], view_.event(seq), seq))
+            ++count;
+        else if (count > 0)
+            break;  // overtaken: what was copied is older still, and good
+    }
     return count;
 }
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "events/event_detail.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "base/json.h"
+#include "layout/event_kind.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+// What a kind calls its numbers and its text; empty: it has none.
+struct Names {
+    std::string_view count, value, text;
+};
+
+constexpr Names names_of(EventKind kind) {
+    switch (kind) {
+        case EventKind::manager_started:
+            return {"clients", "regions", {}};
+        case EventKind::client_connected:
+        case EventKind::client_resumed:
+        case EventKind::client_disconnected:
+            return {{}, {}, "process"};
+        case EventKind::client_gone:
+            return {"references", {}, "process"};
+        case EventKind::allocated:
+            return {{}, "size", "process"};
+        case EventKind::withdrawn:
+            return {"references", {}, {}};
+        case EventKind::freed:
+            return {{}, "size", "reason"};
+        case EventKind::references:
+            return {"references", "holders", {}};
+        case EventKind::owner_gone:
+            return {{}, {}, "policy"};
+        case EventKind::refused:
+            return {{}, {}, "operation"};
+        case EventKind::allocation_failed:
+            return {{}, "size", {}};
+        case EventKind::cleanup:
+            return {"regions", "bytes", "scope"};
+        case EventKind::config_loaded:
+            return {{}, {}, "file"};
+        case EventKind::config_refused:
+        case EventKind::damaged:
+        case EventKind::registry_reset:
+        case EventKind::database_reopened:
+            return {{}, {}, "reason"};
+        case EventKind::leftover_removed:
+        case EventKind::leftover_kept:
+            return {{}, "bytes", "name"};
+        case EventKind::gap:
+            return {"lost", {}, {}};
+        case EventKind::client_hostile:
+            return {{}, {}, "action"};
+        case EventKind::manager_stopped:
+        case EventKind::mapped:
+        case EventKind::quarantined:
+        case EventKind::restored:
+            return {};
+    }
+    return {};
+}
+
+std::string_view text_of(const layout::EventEntry& entry) {
+    return {entry.text,
+            static_cast<std::size_t>(std::find(std::begin(entry.text), std::end(entry.text), '\0') -
+                                     std::begin(entry.text))};
+}
+
+}  // namespace
+
+void write_detail(std::string& out, const layout::EventEntry& entry) {
+    const auto kind = static_cast<EventKind>(entry.kind);
+    if (kind == EventKind::mapped) {
+        out = entry.count == 1 ? R"({"access":"read_write"})" : R"({"access":"read_only"})";
+        return;
+    }
+    const auto names = names_of(kind);
+    out = "{";
+    const auto key = [&](std::string_view name) {
+        if (out.size() > 1) out += ',';
+        out.append("\"").append(name).append("\":");
+    };
+    const auto number = [&](std::string_view name, std::uint64_t value) {
+        key(name);
+        const fmt::format_int digits(value);
+        out.append(digits.data(), digits.size());
+    };
+    if (!names.count.empty()) number(names.count, entry.count);
+    if (!names.value.empty()) number(names.value, entry.value);
+    if (!names.text.empty()) {
+        key(names.text);
+        append_json_string(out, text_of(entry));
+    }
+    out += '}';
+}
+
+}  // namespace snakepit::shm

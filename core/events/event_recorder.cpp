@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+#include "events/event_recorder.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <cstring>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "events/event_database.h"
+#include "layout/event_kind.h"
+
+namespace snakepit::shm {
+
+using namespace std::chrono_literals;
+using layout::EventEntry;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t kBatch = 1000;
+constexpr std::size_t kOwnEvents = 2;  // at most so many rows of its own in front: reopened, gap
+// After work the thread naps instead of sleeping: wake() stays cheap and batches become larger.
+constexpr auto kNap = 5ms;
+constexpr auto kLookAround = 1s;  // how often an idle recorder checks that its file is still there
+constexpr auto kFirstPause = 50ms, kLongestPause = 2000ms;
+constexpr auto kFarewell = 2s;
+
+// An event of the recorder's own.
+EventEntry own_event(EventKind kind) {
+    EventEntry entry{};
+    entry.kind = static_cast<std::uint16_t>(kind);
+    entry.slot = layout::kNoSlot;
+    entry.time = now().micros;
+    entry.pid = ::getpid();
+    entry.uid = ::geteuid();
+    return entry;
+}
+
+EventEntry gap(std::uint64_t first, std::uint64_t last) {
+    auto entry = own_event(EventKind::gap);
+    entry.seq = last;
+    entry.count = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(last - first + 1, std::numeric_limits<std::uint32_t>::max()));
+    return entry;
+}
+
+EventEntry reopened(const std::string& reason) {
+    auto entry = own_event(EventKind::database_reopened);
+    std::memcpy(entry.text, reason.data(), std::min(reason.size(), sizeof entry.text));
+    return entry;
+}
+
+// Signals belong to the program the manager lives in, never to this thread.
+class SignalsBlocked {
+  public:
+    SignalsBlocked() {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+  private:
+    sigset_t before_{};
+};
+
+}  // namespace
+
+struct EventRecorder::Private {
+    enum class Step : std::uint8_t { more, drained, idle, failed };
+
+    Private(EventRing& its_ring, std::uint64_t its_epoch, std::string its_path)
+        : ring(its_ring),
+          epoch(its_epoch),
+          path(std::move(its_path)),
+          durable(its_ring.committed()) {
+        batch.resize(kBatch + kOwnEvents);
+    }
+
+    void run();
+    Step step();
+    Status open();
+    Status drain();
+    void reopen_because(std::string reason);
+    Step failed(const Error& error);
+    void publish(std::uint64_t rows);  // what the database holds now
+    void rest(Step after);
+
+    EventRing& ring;
+    const std::uint64_t epoch;
+    const std::string path;
+
+    // The recorder's thread only.
+    std::optional<EventDatabase> database;
+    std::vector<EventEntry> batch;
+    std::string reopen_reason;  // to be recorded in the new database
+    Clock::duration pause = kFirstPause;
+
+    std::atomic<std::uint64_t> durable;  // everything up to it is in the database, or given up
+    // True while the thread waits without a limit worth naming. Both sides exchange it, so that of
+    // "I published" and "I fall asleep" the later one sees the earlier.
+    std::atomic<bool> asleep{false};
+
+    mutable std::mutex mutex;
+    std::condition_variable wakeup;    // wake(), flush(), the destructor
+    std::condition_variable progress;  // for flush()
+    bool hurry = false;                // guarded by mutex: no nap, no pause
+    bool stopping = false;             // guarded by mutex
+    RecorderState state;               // guarded by mutex; lag is computed when asked for
+
+    std::thread thread;
+};
+
+Status EventRecorder::Private::open() {
+    remove_orphaned_log(path);
+    SHM_ASSIGN(auto fresh, EventDatabase::open(path, epoch));
+    database.emplace(std::move(fresh));
+    // Lower than before when the file is new: what the ring still holds is written again.
+    publish(0);
+    return {};
+}
+
+Status EventRecorder::Private::drain() {
+    const auto expected = database->last() + 1;
+    auto first = kOwnEvents;
+    const auto count = ring.read(expected, std::span(batch).subspan(first));
+    if (count > 0 && batch[kOwnEvents].seq > expected)
+        batch[--first] = gap(expected, batch[kOwnEvents].seq - 1);
+    if (!reopen_reason.empty()) batch[--first] = reopened(reopen_reason);
+    const auto rows = count + kOwnEvents - first;
+    if (rows == 0) return {};
+    SHM_TRY(database->write(std::span(batch).subspan(first, rows)));
+    // Only now: a database that left its path while we wrote has swallowed the rows.
+    if (database->moved()) {
+        reopen_because("the file was removed or replaced");
+        return {};
+    }
+    reopen_reason.clear();
+    publish(rows);
+    return {};
+}
+
+void EventRecorder::Private::reopen_because(std::string reason) {
+    database.reset();
+    reopen_reason = std::move(reason);
+}
+
+void EventRecorder::Private::publish(std::uint64_t rows) {
+    ring.set_committed(database->last());
+    {
+        const std::lock_guard lock(mutex);
+        state.recorded += rows;
+        durable.store(database->last(), std::memory_order_release);
+    }
+    progress.notify_all();
+}
+
+EventRecorder::Private::Step EventRecorder::Private::failed(const Error& error) {
+    database.reset();
+    auto problem = error.sentence();
+    if (error.code == ErrorCode::corruption_detected) {
+        const auto aside = set_aside(path);
+        if (aside)
+            reopen_reason = "corrupt; now " + aside->substr(aside->find_last_of('/') + 1);
+        else
+            problem += "; " + aside.error().sentence();
+    }
+    const std::lock_guard lock(mutex);
+    state.writable = false;
+    state.problem = std::move(problem);
+    return Step::failed;
+}
+
+EventRecorder::Private::Step EventRecorder::Private::step() {
+    if (database && database->last() == ring.head() && database->moved())
+        reopen_because("the file was removed or replaced");
+    if (!database)
+        if (auto opened = open(); !opened) return failed(opened.error());
+    const auto before = database->last();
+    if (auto drained = drain(); !drained) return failed(drained.error());
+    if (!database) return Step::more;
+    {
+        const std::lock_guard lock(mutex);
+        state.writable = true;
+        state.problem.clear();
+    }
+    pause = kFirstPause;
+    const auto written = database->last() - before;
+    if (written == 0) return Step::idle;
+    return written >= kBatch ? Step::more : Step::drained;
+}
+
+void EventRecorder::Private::rest(Step after) {
+    std::unique_lock lock(mutex);
+    const auto disturbed = [this] { return hurry || stopping; };
+    if (after == Step::drained) {
+        wakeup.wait_for(lock, kNap, disturbed);
+    } else if (after == Step::failed) {
+        wakeup.wait_for(lock, pause, disturbed);
+        pause = std::min<Clock::duration>(pause * 2, kLongestPause);
+    } else {
+        asleep.exchange(true, std::memory_order_acq_rel);
+        if (ring.head() == durable.load(std::memory_order_relaxed))
+            wakeup.wait_for(lock, kLookAround,
+                            [&] { return disturbed() || !asleep.load(std::memory_order_relaxed); });
+        asleep.exchange(false, std::memory_order_acq_rel);
+    }
+    hurry = false;
+}
+
+void EventRecorder::Private::run() {
+    std::optional<Clock::time_point> deadline;
+    while (true) {
+        const auto done = step();
+        const bool caught_up =
+            done == Step::idle || (done == Step::drained && ring.head() == durable.load());
+        bool leaving = false;
+        {
+            const std::lock_guard lock(mutex);
+            leaving = stopping;
+        }
+        if (leaving) {
+            if (!deadline) deadline = Clock::now() + kFarewell;
+            if (caught_up || Clock::now() >= *deadline) return;
+            if (done == Step::failed) std::this_thread::sleep_for(kFirstPause);
+        } else if (done != Step::more) {
+            rest(done);
+        }
+    }
+}
+
+EventRecorder::EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path)
+    : d_(std::make_unique<Private>(ring, epoch, std::move(path))) {
+    const SignalsBlocked blocked;  // inherited by the thread
+    d_->thread = std::thread([d = d_.get()] { d->run(); });
+}
+
+EventRecorder::~EventRecorder() {
+    {
+        const std::lock_guard lock(d_->mutex);
+        d_->stopping = true;
+    }
+    d_->wakeup.notify_all();
+    d_->thread.join();
+}
+
+void EventRecorder::wake() {
+    if (!d_->asleep.exchange(false, std::memory_order_acq_rel)) return;
+    // The lock is held from `asleep` until the wait begins, so this cannot come in between.
+    { const std::lock_guard lock(d_->mutex); }
+    d_->wakeup.notify_one();
+}
+
+RecorderState EventRecorder::state() const {
+    const std::lock_guard lock(d_->mutex);
+    auto state = d_->state;
+    const auto head = d_->ring.head();
+    const auto durable = d_->durable.load(std::memory_order_acquire);
+    state.lag = head > durable ? head - durable : 0;
+    return state;
+}
+
+bool EventRecorder::flush(int timeout_ms) {
+    const auto target = d_->ring.head();
+    std::unique_lock lock(d_->mutex);
+    d_->hurry = true;
+    d_->wakeup.notify_one();
+    return d_->progress.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] {
+        return d_->durable.load(std::memory_order_acquire) >= target;
+    });
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "manager/instance_roster.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "layout/registry_reader.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+std::string entry_name(const InstancePaths& paths) {
+    return fmt::format(".snakepit_{}@{:016x}", paths.instance, std::hash<std::string>{}(paths.runtime_dir));
+}
+
+}  // namespace
+
+Status InstanceRoster::enter(const std::string& shm_path, const InstancePaths& paths) {
+    const auto path = shm_path + "/" + entry_name(paths);
+    const Handle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const auto text = paths.registry() + "\n";
+    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        return fail(system_error(errno, fmt::format("cannot write {}", path)));
+    return {};
+}
+
+InstanceRoster InstanceRoster::read(const std::string& shm_path, const InstancePaths& paths) {
+    InstanceRoster roster;
+    const auto prefix = fmt::format(".snakepit_{}@", paths.instance);
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(shm_path, ignored)) {
+        const auto name = entry.path().filename().string();
+        struct stat info {};
+        if (!name.starts_with(prefix) || name == entry_name(paths)) continue;
+        if (::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != ::geteuid()) continue;
+        std::string registry;
+        std::getline(std::ifstream(entry.path()), registry);
+        auto reader = RegistryReader::open(registry);
+        if (reader) {
+            for (const auto& row : reader->poll().changed) roster.known_.insert(row.info.id);
+        } else if (reader.error().code == ErrorCode::no_manager) {
+            std::filesystem::remove(entry.path(), ignored);
+        } else {
+            roster.unreadable_ = true;
+        }
+    }
+    return roster;
+}
+
+}  // namespace snakepit::shm

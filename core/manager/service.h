@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/region.h"
+#include "base/result.h"
+#include "manager/config.h"
+#include "memory/allocator.h"
+#include "memory/cleaner.h"
+#include "platform/backend.h"
+#include "registry/grant_table.h"
+#include "registry/reference_counter.h"
+#include "registry/region_registry.h"
+#include "security/security_controller.h"
+
+namespace snakepit::shm {
+
+// Who asks. `client` is set when it has a lease page and so can hold references.
+struct Caller {
+    Credentials credentials;
+    std::optional<std::uint32_t> client;
+    std::string process;
+};
+
+// What a client needs to map a region.
+struct Grant {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    RegionId id;
+    std::uint64_t size = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t segment_size = 0;
+    AccessMode access = AccessMode::read_only;
+    bool tell_release = false;  // the region may end with this client's last reference
+    Handle handle;              // invalid for a caller without a lease page
+};
+
+struct ServiceTotals {
+    std::uint64_t regions = 0, orphans = 0, quarantined = 0, references = 0;
+    std::uint64_t allocations = 0, deallocations = 0, errors = 0;
+};
+
+// Everything the manager does with regions and clients, without sockets or threads: the server
+// feeds it, unit tests drive it. Service thread only; `run_long` is how it leaves that thread.
+class Service {
+  public:
+    // Runs `work` somewhere else, and `then` on the service thread afterwards.
+    using RunLong = std::function<void(std::function<void()> work, std::function<void()> then)>;
+
+    Service(const InstancePaths& paths, std::unique_ptr<RegionRegistry> registry, GrantTable grants,
+            PlatformBackend& backend, RunLong run_long);
+
+    void configure(const Config& config);
+    // Adopts what an earlier manager left: clients that live, regions that stand; finishes or undoes
+    // what it was killed in. Can itself be killed and run again at any point.
+    void recover();
+
+    // ---- clients
+    Result<std::uint32_t> connect_client(const ClientIdentity& identity);
+    // The client whose token it is, if it is the same process.
+    Result<std::uint32_t> resume_client(const SessionToken& token, const ClientIdentity& identity);
+    void client_disconnected(std::uint32_t client);
+    // Asks the kernel; true when it was gone and everything of it has been dropped.
+    bool bury_if_gone(std::uint32_t client);
+    Status announce(const Caller& caller, std::string_view worker, std::string_view pool, std::string_view session);
+    const layout::ClientRecord& client(std::uint32_t index) const { return grants_.record(index); }
+    Result<Handle> witness(std::uint32_t client) const { return counter_.witness(client); }
+    std::vector<std::uint32_t> clients() const { return counter_.clients(); }
+
+    // ---- the Manager's operations
+    void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size, RegionOptions options,
+                  std::function<void(Result<Grant>)> done);
+    Result<Grant> map(const Caller& caller, const RegionId& id, AccessMode access);
+    // True: it is gone. False: withdrawn, and goes with its last reference. With `force` the memory
+    // of a region that is still held is overwritten with zeros and taken out of circulation.
+    Result<bool> deallocate(const Caller& caller, const RegionId& id, bool force);
+    Result<RegionInfo> info(const Caller& caller, const RegionId& id);
+    // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the end.
+    Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter, std::uint32_t& slot, std::size_t bytes);
+    Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request);
+
+    // ---- time
+    // A reference went that may have been the last.
+    void released(std::uint32_t slot, std::uint64_t generation);
+    // Reads changed lease pages and does what is due. Call about four times a second.
+    void tick(std::int64_t at);
+    // Looks at every region again, due or not.
+    void evaluate_all();
+
+    ServiceTotals totals() const;
+    RegionRegistry& registry() { return *registry_; }
+    Allocator& allocator() { return allocator_; }
+    PlatformBackend& backend() { return backend_; }
+    SecurityController& security() { return security_; }
+    // Regions whose memory could not be given back, each with what to do about it.
+    const std::unordered_map<std::uint32_t, Error>& stuck() const { return stuck_; }
+    void count_error() { ++errors_; }
+
+  private:
+    struct Due {
+        std::int64_t at;
+        std::uint32_t slot;
+        std::uint64_t generation;
+        friend bool operator>(const Due& a, const Due& b) { return a.at > b.at; }
+    };
+    // Private notes about a slot; worthless after a restart.
+    struct Notes {
+        std::int64_t next_due = 0;
+        std::int64_t recorded_at = 0;       // last `references` event
+        std::uint32_t recorded_count = 0;
+        bool pending_record = false;
+    };
+
+    // service.cpp
+    Result<std::uint32_t> find(const RegionId& id) const;
+    Result<std::uint32_t> usable(const Caller& caller, const RegionId& id, Operation operation);
+    Result<Grant> grant(const Caller& caller, std::uint32_t slot, AccessMode access, Handle handle);
+    Error refuse(const Caller& caller, Error error, std::string_view operation, const RegionId& id);
+    void finish_allocation(const Caller& caller, std::uint32_t slot, const RegionOptions& options,
+                           Result<Segment> segment, const std::function<void(Result<Grant>)>& done);
+    Status wipe(std::uint32_t slot);
+    RegionInfo describe_slot(std::uint32_t slot);
+
+    // service_lifecycle.cpp
+    Notes& notes(std::uint32_t slot);
+    IdleRegion idle_facts(std::uint32_t slot) const;
+    bool owner_alive(std::uint32_t slot) const;
+    void refresh(std::uint32_t slot, std::uint64_t takes, bool touched, std::int64_t at);
+    void record_references(std::uint32_t slot, std::int64_t at);
+    bool held(std::uint32_t slot);
+    void evaluate(std::uint32_t slot, std::int64_t at);
+    void schedule(std::uint32_t slot, std::int64_t at);
+    // RETIRING and on. False: somebody holds it; it is back where it was.
+    Result<bool> retire(std::uint32_t slot, const std::string& reason, const Credentials& by);
+    Status finish(std::uint32_t slot, const std::string& reason, const Credentials& by);
+    void publish_client(std::uint32_t client, bool connected);
+
+    // service_recovery.cpp
+    void recover_clients();
+    void recover_slot(std::uint32_t slot);
+    void damage(std::uint32_t slot, std::string_view what);
+    void remove_leftovers();
+
+    InstancePaths paths_;
+    std::unique_ptr<RegionRegistry> registry_;
+    GrantTable grants_;
+    PlatformBackend& backend_;
+    RunLong run_long_;
+    ReferenceCounter counter_;
+    Allocator allocator_;
+    Cleaner cleaner_;
+    SecurityController security_;
+    Config config_;
+
+    std::unordered_map<std::uint64_t, std::uint32_t> client_of_serial_;
+    std::unordered_map<std::uint32_t, std::int64_t> owner_gone_;  // by slot: since when
+    std::unordered_map<std::uint32_t, Error> stuck_;
+    std::vector<Notes> notes_;
+    std::vector<std::uint32_t> unrecorded_;  // slots whose count changed less than a second ago
+    std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+    std::int64_t next_full_look_ = 0;
+    std::uint64_t allocations_ = 0, deallocations_ = 0, errors_ = 0;
+};
+
+}  // namespace snakepit::shm

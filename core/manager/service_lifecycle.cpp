@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+// Clients that come and go, counts that change, and regions that end.
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "manager/service.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+constexpr std::int64_t kRecordEvery = 1'000'000;  // microseconds between `references` events of one region
+
+std::uint32_t narrow(std::uint64_t value) {
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, 0xFFFFFFFFU));
+}
+
+}  // namespace
+
+Service::Notes& Service::notes(std::uint32_t slot) {
+    if (slot >= notes_.size()) notes_.resize(slot + 1);
+    return notes_[slot];
+}
+
+bool Service::owner_alive(std::uint32_t slot) const {
+    const auto serial = registry_->fixed(slot).owner_serial;
+    return serial == 0 || client_of_serial_.contains(serial);
+}
+
+// ------------------------------------------------------------------ clients
+
+void Service::publish_client(std::uint32_t client, bool connected) {
+    const auto& record = grants_.record(client);
+    ClientRow row{};
+    row.serial = record.serial.load(std::memory_order_relaxed);
+    row.pid = record.pid;
+    row.connected_at = record.connected_at;
+    row.uid = record.uid;
+    row.connected = connected ? 1 : 0;
+    row.hostile = static_cast<std::uint8_t>(record.hostile);
+    copy_text(row.process, record.process);
+    copy_text(row.worker, record.worker);
+    copy_text(row.pool, record.pool);
+    copy_text(row.session, record.session);
+    registry_->write_client(client, row);
+}
+
+Result<std::uint32_t> Service::connect_client(const ClientIdentity& identity) {
+    const auto serial = registry_->next_client_serial();
+    SHM_ASSIGN(const auto client, counter_.add_client(identity, serial, random_token()));
+    client_of_serial_[serial] = client;
+    publish_client(client, true);
+    registry_->record({.kind = EventKind::client_connected, .pid = identity.credentials.pid, .uid = identity.credentials.uid,
+                       .text = identity.process});
+    return client;
+}
+
+Result<std::uint32_t> Service::resume_client(const SessionToken& token, const ClientIdentity& identity) {
+    for (const auto client : counter_.clients()) {
+        const auto& record = grants_.record(client);
+        if (std::memcmp(record.token, token.data(), token.size()) != 0) continue;
+        if (record.pid != identity.credentials.pid || record.start_time != identity.start_time || record.uid != identity.credentials.uid)
+            return fail(ErrorCode::identity_mismatch, "the session belongs to another process", "connect anew");
+        publish_client(client, true);
+        registry_->record({.kind = EventKind::client_resumed, .pid = record.pid, .uid = record.uid, .text = record.process});
+        return client;
+    }
+    return fail(ErrorCode::registry_lost, "the manager does not know this session any more", "connect anew and allocate again");
+}
+
+void Service::client_disconnected(std::uint32_t client) {
+    publish_client(client, false);
+    const auto& record = grants_.record(client);
+    registry_->record({.kind = EventKind::client_disconnected, .pid = record.pid, .uid = record.uid, .text = record.process});
+}
+
+bool Service::bury_if_gone(std::uint32_t client) {
+    const auto gone = counter_.gone(client);
+    if (!gone || !*gone) return false;
+    const auto& record = grants_.record(client);
+    const auto serial = record.serial.load(std::memory_order_relaxed);
+    const auto pid = record.pid;
+    const auto uid = record.uid;
+    const std::string process(record.process);
+    const auto dropped = counter_.drop_client(client);
+    client_of_serial_.erase(serial);
+    registry_->write_client(client, ClientRow{});
+    registry_->record({.kind = EventKind::client_gone, .pid = pid, .uid = uid, .count = narrow(dropped.references), .text = process});
+
+    const auto at = now().micros;
+    for (const auto slot : registry_->used()) {
+        if (registry_->fixed(slot).owner_serial != serial || !registry_->control(slot).occupied()) continue;
+        owner_gone_[slot] = at;
+        registry_->record(slot, {.kind = EventKind::owner_gone, .pid = pid, .uid = uid,
+                                 .text = to_string(static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy))});
+        refresh(slot, 0, false, at);
+        evaluate(slot, at);
+    }
+    for (const auto slot : dropped.slots) {
+        refresh(slot, 0, true, at);
+        evaluate(slot, at);
+    }
+    return true;
+}
+
+Status Service::announce(const Caller& caller, std::string_view worker, std::string_view pool, std::string_view session) {
+    if (!caller.client) return fail(ErrorCode::invalid_argument, "this connection has no lease page", "connect with one to announce a worker");
+    auto& record = grants_.record(*caller.client);
+    if (!worker.empty()) copy_text(record.worker, worker);
+    if (!pool.empty()) copy_text(record.pool, pool);
+    if (!session.empty()) copy_text(record.session, session);
+    publish_client(*caller.client, true);
+    return {};
+}
+
+// ------------------------------------------------------------------- counts
+
+bool Service::held(std::uint32_t slot) {
+    const auto holders = counter_.holders(slot, registry_->control(slot).generation);
+    return std::any_of(holders.begin(), holders.end(), [](const Holder& h) { return h.references > 0; });
+}
+
+void Service::refresh(std::uint32_t slot, std::uint64_t takes, bool touched, std::int64_t at) {
+    if (!registry_->control(slot).occupied()) return;
+    SlotStats stats{};
+    const auto& before = registry_->stats(slot);
+    std::uint64_t references = 0;
+    for (const auto& holder : counter_.holders(slot, registry_->control(slot).generation)) {
+        if (holder.references == 0) continue;
+        references += holder.references;
+        if (stats.holders < std::size(stats.top))
+            stats.top[stats.holders] = {static_cast<std::uint16_t>(holder.client), static_cast<std::uint16_t>(std::min<std::uint64_t>(holder.references, 0xFFFF))};
+        ++stats.holders;
+    }
+    stats.references = narrow(references);
+    stats.access_count = before.access_count + takes;
+    stats.last_accessed = touched ? at : before.last_accessed;
+    stats.orphan = owner_gone_.contains(slot) ? 1 : 0;
+    const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
+    if (changed) registry_->write_stats(slot, stats);
+    if (stats.references != before.references) record_references(slot, at);
+}
+
+// One row a region and second at most; what happens in between is seen in the next.
+void Service::record_references(std::uint32_t slot, std::int64_t at) {
+    auto& note = notes(slot);
+    if (at - note.recorded_at < kRecordEvery) {
+        if (!note.pending_record) unrecorded_.push_back(slot);
+        note.pending_record = true;
+        return;
+    }
+    note.pending_record = false;
+    const auto& stats = registry_->stats(slot);
+    if (!registry_->control(slot).occupied() || stats.references == note.recorded_count) return;
+    note.recorded_at = at;
+    note.recorded_count = stats.references;
+    registry_->record(slot, {.kind = EventKind::references, .count = stats.references, .value = stats.holders});
+}
+
+// --------------------------------------------------------------------- ends
+
+IdleRegion Service::idle_facts(std::uint32_t slot) const {
+    const auto word = registry_->control(slot);
+    const auto& body = registry_->body(slot);
+    IdleRegion facts;
+    facts.policy = static_cast<CleanupPolicy>(body.cleanup_policy);
+    facts.withdrawn = word.withdrawn || word.state == SlotState::revoked;
+    facts.damaged = word.damaged;
+    facts.idle_since = registry_->stats(slot).last_accessed;
+    facts.timeout_ms = body.timeout_ms;
+    if (const auto gone = owner_gone_.find(slot); gone != owner_gone_.end()) facts.owner_gone_since = gone->second;
+    return facts;
+}
+
+void Service::schedule(std::uint32_t slot, std::int64_t at) {
+    auto& note = notes(slot);
+    if (note.next_due != 0 && note.next_due <= at) return;  // asked earlier anyway, and then again
+    note.next_due = at;
+    due_.push({at, slot, registry_->control(slot).generation});
+}
+
+void Service::evaluate(std::uint32_t slot, std::int64_t at) {
+    const auto word = registry_->control(slot);
+    if (word.state != SlotState::live && word.state != SlotState::revoked) return;
+    if (held(slot)) {
+        if (word.withdrawn) counter_.close(slot, word.generation);
+        return;
+    }
+    const auto verdict = cleaner_.judge(idle_facts(slot), at);
+    if (verdict.deadline) schedule(slot, *verdict.deadline);
+    if (verdict.due) (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
+}
+
+Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+    const auto before = registry_->control(slot);
+    auto word = before;
+    word.from_quarantine = before.state == SlotState::quarantined;
+    word.state = SlotState::retiring;
+    registry_->store(slot, word);
+    if (!counter_.reclaim(slot, word.generation)) {
+        registry_->store(slot, before);
+        if (before.withdrawn) counter_.close(slot, word.generation);
+        refresh(slot, 0, false, now().micros);
+        return false;
+    }
+    SHM_TRY(finish(slot, reason, by));
+    return true;
+}
+
+Status Service::finish(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+    auto word = registry_->control(slot);
+    if (word.state != SlotState::freeing) {
+        word.state = SlotState::freeing;  // nobody has a word to take: no way back
+        registry_->store(slot, word);
+    }
+    auto released = allocator_.release(slot, {.kind = EventKind::freed, .pid = by.pid, .uid = by.uid,
+                                              .value = registry_->body(slot).actual_size, .text = reason});
+    if (!released) {
+        auto error = std::move(released).error();
+        error.operation = "cleanup";
+        error.region_id = registry_->id(slot).str();
+        stuck_.insert_or_assign(slot, error);
+        ++errors_;
+        return fail(std::move(error));
+    }
+    stuck_.erase(slot);
+    owner_gone_.erase(slot);
+    notes(slot) = {};
+    return {};
+}
+
+void Service::released(std::uint32_t slot, std::uint64_t generation) {
+    if (slot >= registry_->frontier() || registry_->control(slot).generation != generation) return;
+    const auto at = now().micros;
+    refresh(slot, 0, true, at);
+    evaluate(slot, at);
+}
+
+void Service::evaluate_all() {
+    const auto at = now().micros;
+    for (const auto slot : registry_->used()) {
+        const auto state = registry_->control(slot).state;
+        if (state == SlotState::freeing)
+            (void)finish(slot, "cleanup was tried again", {});
+        else if (state == SlotState::live || state == SlotState::revoked) {
+            refresh(slot, 0, false, at);
+            evaluate(slot, at);
+        }
+    }
+}
+
+void Service::tick(std::int64_t at) {
+    counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
+        refresh(slot, takes, true, at);
+        evaluate(slot, at);
+    });
+    auto waiting = std::move(unrecorded_);
+    unrecorded_.clear();
+    for (const auto slot : waiting) {
+        notes(slot).pending_record = false;
+        record_references(slot, at);
+    }
+    while (!due_.empty() && due_.top().at <= at) {
+        const auto next = due_.top();
+        due_.pop();
+        if (registry_->control(next.slot).generation != next.generation) continue;
+        notes(next.slot).next_due = 0;
+        evaluate(next.slot, at);
+    }
+    if (at >= next_full_look_) {
+        next_full_look_ = at + config_.cleanup_interval_ms * 1000;
+        evaluate_all();
+    }
+}
+
+ServiceTotals Service::totals() const {
+    ServiceTotals totals;
+    totals.allocations = allocations_;
+    totals.deallocations = deallocations_;
+    totals.errors = errors_;
+    for (const auto slot : registry_->used()) {
+        const auto word = registry_->control(slot);
+        if (!word.occupied()) continue;
+        ++totals.regions;
+        totals.quarantined += word.state == SlotState::quarantined ? 1 : 0;
+        totals.orphans += registry_->stats(slot).orphan;
+        totals.references += registry_->stats(slot).references;
+    }
+    return totals;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// What a new manager does with what the last one left. Every step can be cut off and run again.
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "manager/instance_roster.h"
+#include "manager/service.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+void Service::recover() {
+    if (!registry_->note().empty()) registry_->record({.kind = EventKind::registry_reset, .text = registry_->note()});
+    allocator_.recount();
+    recover_clients();
+    std::uint32_t adopted = 0;
+    const auto at = now().micros;
+    for (const auto slot : registry_->used()) {
+        recover_slot(slot);
+        if (!registry_->control(slot).occupied()) continue;
+        ++adopted;
+        if (!owner_alive(slot)) owner_gone_.emplace(slot, at);
+    }
+    remove_leftovers();
+    evaluate_all();
+    registry_->record({.kind = EventKind::manager_started, .pid = ::getpid(), .uid = ::geteuid(),
+                       .count = static_cast<std::uint32_t>(client_of_serial_.size()), .value = adopted});
+}
+
+void Service::recover_clients() {
+    for (std::uint32_t i = 0; i < kMaxClients; ++i) registry_->write_client(i, ClientRow{});
+    for (std::uint32_t i = 0; i < kMaxClients; ++i) {
+        const auto& record = grants_.record(i);
+        const auto serial = record.serial.load(std::memory_order_relaxed);
+        if (serial == 0) continue;
+        const auto gone = counter_.gone(i);
+        const bool adopted = gone && !*gone && counter_.adopt_client(i);
+        if (adopted) {
+            client_of_serial_[serial] = i;
+            publish_client(i, false);  // until it comes back
+            continue;
+        }
+        const auto pid = record.pid;
+        const auto uid = record.uid;
+        const std::string process(record.process);
+        const auto dropped = counter_.drop_client(i);
+        registry_->record({.kind = EventKind::client_gone, .pid = pid, .uid = uid,
+                           .count = static_cast<std::uint32_t>(dropped.references), .text = process});
+    }
+    counter_.remove_stray_pages();
+}
+
+void Service::damage(std::uint32_t slot, std::string_view what) {
+    auto word = registry_->control(slot);
+    if (word.damaged) return;
+    word.damaged = true;
+    if (!word.occupied()) word.state = SlotState::live;
+    registry_->commit(slot, word, {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
+}
+
+void Service::recover_slot(std::uint32_t slot) {
+    const auto word = registry_->control(slot);
+    if (word.state == SlotState::reserved) {
+        // Its grants, if any were written, were never told to anybody.
+        counter_.reclaim(slot, word.generation);
+        allocator_.abandon(slot);
+        return;
+    }
+    if (!registry_->intact(slot)) return damage(slot, "the registry's description of it fails its checksum");
+    switch (word.state) {
+        case SlotState::freeing:
+            (void)finish(slot, "completed after a restart", {});
+            return;
+        case SlotState::retiring: {
+            auto back = word;
+            back.state = word.from_quarantine ? SlotState::quarantined : SlotState::live;
+            back.from_quarantine = false;
+            registry_->store(slot, back);  // evaluated again like every other
+            break;
+        }
+        default: break;
+    }
+    const auto& body = registry_->body(slot);
+    const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
+    if (!segment)
+        damage(slot, "its segment is gone: removed by someone else");
+    else if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
+        damage(slot, "its segment was exchanged by someone else");
+    else if (segment->size != body.actual_size)
+        damage(slot, "its segment was cut by someone else");
+    refresh(slot, 0, false, now().micros);
+}
+
+// Segments with our instance's name that no slot knows: from a registry that was lost. They go only
+// when nobody maps or holds them and no other manager of that name claims them.
+void Service::remove_leftovers() {
+    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
+    const auto segments = backend_.list_segments(prefix);
+    if (!segments) return;
+    std::optional<InstanceRoster> others;
+    for (const auto& segment : *segments) {
+        const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size()));
+        if (!id || registry_->find(*id) || segment.uid != ::geteuid()) continue;
+        if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
+        const auto users = backend_.users_of(segment.identity);
+        std::string keep;
+        if (others->claims(*id)) keep = "another manager of this name knows it";
+        else if (!users) keep = users.error().message;
+        else if (!users->empty()) keep = fmt::format("process {} uses it", users->front());
+        const Event event{.kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,
+                          .value = segment.allocated, .text = keep, .id = *id};
+        if (keep.empty() && !backend_.remove_segment(segment.name, segment.identity)) continue;
+        registry_->record(event);
+    }
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/region.h"
+#include "base/result.h"
+#include "layout/lease_page.h"
+#include "platform/channel.h"
+#include "platform/mapped_file.h"
+#include "platform/process.h"
+#include "registry/grant_table.h"
+
+namespace snakepit::shm {
+
+// A client of which references may exist: one lease page, one record in the grants file.
+struct ClientIdentity {
+    Credentials credentials;
+    std::int64_t start_time = 0;
+    std::string process;
+};
+
+struct Holder {
+    std::uint32_t client = 0;
+    std::uint64_t references = 0;  // 0: granted and idle
+    AccessMode access = AccessMode::read_only;
+};
+
+// The specification's Reference Counter, the manager's half of the lease protocol. There is no
+// shared count: a region's count is the sum over the pages of the clients it was granted to, so a
+// client that crashes takes exactly its own references with it, and a manager that crashes none.
+//
+// Orders that matter (checked in tests/model/lease.pml):
+//   grant:   record in `grants`, then the word (gen, 1). Only the client raises n.
+//   reclaim: word (gen, 1) -> (gen, 0), then the record; the slot is RETIRING all the while.
+//   sweep:   a dirty mark is cleared before the words behind it are read.
+// Everything in a page may be a lie of its client; it can only ever spoil that client's own count.
+// Service thread only.
+class ReferenceCounter {
+  public:
+    ReferenceCounter(GrantTable& grants, std::string lease_dir, std::uint64_t epoch)
+        : grants_(grants), lease_dir_(std::move(lease_dir)), epoch_(epoch) {}
+
+    // ---- clients
+    // Makes the page and the record; the serial is what commits it.
+    Result<std::uint32_t> add_client(const ClientIdentity& identity, std::uint64_t serial, const SessionToken& token);
+    // At start: maps the page of a client that is alive, and learns its grants.
+    Status adopt_client(std::uint32_t client);
+    // Forgets everything of a client that is gone; returns the slots in which it had a grant, with
+    // the references it still held.
+    struct Dropped {
+        std::vector<std::uint32_t> slots;
+        std::uint64_t references = 0;
+    };
+    Dropped drop_client(std::uint32_t client);
+    // True when no process image keeps the page's witness.
+    Result<bool> gone(std::uint32_t client) const;
+    // To be handed to the client, which then is the witness.
+    Result<Handle> witness(std::uint32_t client) const;
+    bool hostile(std::uint32_t client) const { return grants_.record(client).hostile != 0; }
+    // Removes pages that no record names: of a client that was never committed.
+    void remove_stray_pages() const;
+    // Indices of the clients there are.
+    std::vector<std::uint32_t> clients() const;
+
+    // ---- grants
+    Status grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, AccessMode access);
+    bool granted(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, AccessMode access) const;
+    // Withdraws every idle grant. True: nobody holds the region and nobody can take it any more.
+    // The slot must be RETIRING.
+    bool reclaim(std::uint32_t slot, std::uint64_t generation);
+    // No new references; those that are held stay until they are given back.
+    void close(std::uint32_t slot, std::uint64_t generation);
+    std::vector<Holder> holders(std::uint32_t slot, std::uint64_t generation);
+
+    // ---- sweep
+    // Calls back once for every slot with a mark, with the takes counted since the last time.
+    void sweep(const std::function<void(std::uint32_t slot, std::uint64_t takes)>& changed);
+
+  private:
+    struct Page {
+        Mapping mapping;
+        layout::LeasePage lease;
+    };
+    std::string page_path(std::uint32_t client) const;
+    Status attach_page(std::uint32_t client, const Handle& file);
+    Status reserve(std::uint32_t client, std::uint32_t slot);
+    void mark_hostile(std::uint32_t client);
+    std::vector<std::uint16_t>& grantees(std::uint32_t slot);
+    void forget(std::uint32_t client, std::uint32_t slot);
+
+    GrantTable& grants_;
+    std::string lease_dir_;
+    std::uint64_t epoch_;
+    std::vector<std::unique_ptr<Page>> pages_;          // by client index
+    std::vector<std::vector<std::uint16_t>> grantees_;  // by slot: clients with a grant
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "registry/region_registry.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+RegionRegistry::RegionRegistry(MappedFile file, std::string instance)
+    : file_(std::move(file)), view_(file_.data()), ring_(view_), instance_(std::move(instance)) {}
+
+std::optional<std::uint32_t> RegionRegistry::find(const RegionId& id) const {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) return std::nullopt;
+    return found->second;
+}
+
+std::optional<std::uint32_t> RegionRegistry::find_request(std::uint64_t owner_serial,
+                                                          std::uint64_t request_id) const {
+    const auto found = by_request_.find({owner_serial, request_id});
+    if (found == by_request_.end()) return std::nullopt;
+    return found->second;
+}
+
+bool RegionRegistry::intact(std::uint32_t slot) const {
+    const auto word = control(slot);
+    return static_cast<std::uint8_t>(word.state) <= static_cast<std::uint8_t>(SlotState::revoked) &&
+           fixed(slot).checksum == checksum_of(fixed(slot)) && body(slot).checksum == checksum_of(body(slot)) &&
+           body(slot).generation == word.generation;
+}
+
+std::vector<std::uint32_t> RegionRegistry::used() const {
+    std::vector<std::uint32_t> out;
+    out.reserve(used_count_);
+    for (std::uint32_t i = 0; i < frontier(); ++i)
+        if (control(i).state != SlotState::free) out.push_back(i);
+    return out;
+}
+
+Status RegionRegistry::grow() {
+    const auto first = frontier();
+    if (first >= kMaxSlots)
+        return fail(ErrorCode::region_limit_exceeded, fmt::format("all {} slots of the registry are in use", kMaxSlots),
+                    "deallocate regions, or run 'snakepit-shm cleanup'");
+    const auto reserve = [&](std::uint64_t offset, std::uint64_t each) {
+        return file_.reserve(offset + first * each, kChunkSlots * each);
+    };
+    SHM_TRY(reserve(RegistryOffsets::changes, 8));
+    SHM_TRY(reserve(RegistryOffsets::stats, sizeof(SlotStats)));
+    SHM_TRY(reserve(RegistryOffsets::slots, sizeof(Slot)));
+    for (std::uint32_t i = 0; i < kChunkSlots; ++i) free_.push_back(first + i);
+    view_.state().frontier.store(first + kChunkSlots, std::memory_order_release);
+    return {};
+}
+
+Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view metadata) {
+    if (free_.empty()) SHM_TRY(grow());
+    const auto slot = free_.front();
+    if (!metadata.empty()) {
+        const auto offset = RegistryOffsets::metadata + slot * sizeof(MetadataCell);
+        SHM_TRY(file_.reserve(offset / 4096 * 4096, 4096));
+    }
+    free_.pop_front();
+    ++used_count_;
+
+    auto word = control(slot);
+    store(slot, {.generation = word.generation + 1, .state = SlotState::reserved, .body = word.body});
+    // Readers check the control word again after copying: it must be seen before what follows.
+    std::atomic_thread_fence(std::memory_order_release);
+    fixed.checksum = checksum_of(fixed);
+    store_words(view_.slot(slot).fixed, fixed);
+    SlotStats stats{};
+    stats.last_accessed = fixed.created_at;
+    store_words(view_.stats(slot), stats);
+    if (!metadata.empty()) {
+        MetadataCell cell{};
+        std::memcpy(cell.text, metadata.data(), std::min(metadata.size(), kMaxMetadataBytes));
+        store_words(view_.metadata(slot), cell);
+    }
+    by_id_.emplace(RegionId{fixed.id_micros, fixed.id_random}, slot);
+    if (fixed.owner_serial != 0) by_request_.emplace(RequestKey{fixed.owner_serial, fixed.request_id}, slot);
+    return slot;
+}
+
+void RegionRegistry::write_body(std::uint32_t slot, SlotBody body) {
+    const auto word = control(slot);
+    body.generation = word.generation;
+    body.checksum = checksum_of(body);
+    store_words(view_.slot(slot).body[word.body], body);
+}
+
+void RegionRegistry::publish_change(std::uint32_t slot) {
+    auto& counter = view_.state().change;
+    const auto number = counter.load(std::memory_order_relaxed) + 1;
+    view_.change(slot).store(number, std::memory_order_release);
+    counter.store(number, std::memory_order_release);
+}
+
+void RegionRegistry::store(std::uint32_t slot, const Control& next) {
+    view_.slot(slot).control.store(next.encode(), std::memory_order_release);
+    publish_change(slot);
+}
+
+EventEntry RegionRegistry::entry_for(const Event& event) const {
+    EventEntry entry{};
+    entry.slot = kNoSlot;
+    entry.kind = static_cast<std::uint16_t>(event.kind);
+    entry.result = static_cast<std::uint16_t>(event.result);
+    entry.id_micros = event.id.micros;
+    entry.id_random = event.id.random;
+    entry.pid = event.pid;
+    entry.uid = event.uid;
+    entry.count = event.count;
+    entry.value = event.value;
+    copy_text(entry.text, event.text);
+    return entry;
+}
+
+void RegionRegistry::record(const Event& event) { ring_.append(entry_for(event)); }
+
+void RegionRegistry::record(std::uint32_t slot, const Event& event) {
+    auto entry = entry_for(event);
+    entry.id_micros = fixed(slot).id_micros;
+    entry.id_random = fixed(slot).id_random;
+    ring_.append(entry);
+}
+
+void RegionRegistry::commit(std::uint32_t slot, const Control& next, const Event& event) {
+    auto entry = entry_for(event);
+    entry.slot = slot;
+    entry.id_micros = fixed(slot).id_micros;
+    entry.id_random = fixed(slot).id_random;
+    ring_.append(entry, &view_.slot(slot).control, next.encode());
+    publish_change(slot);
+}
+
+void RegionRegistry::release(std::uint32_t slot, const Event* event) {
+    const auto& gone = fixed(slot);
+    by_id_.erase({gone.id_micros, gone.id_random});
+    by_request_.erase({gone.owner_serial, gone.request_id});
+    auto word = control(slot);
+    const Control next{.generation = word.generation, .state = SlotState::free, .body = word.body};
+    if (event)
+        commit(slot, next, *event);
+    else
+        store(slot, next);
+    --used_count_;
+    // A generation never wraps: a slot that used all of them up is retired.
+    if (word.generation < kGenerationMask) free_.push_back(slot);
+}
+
+void RegionRegistry::write_stats(std::uint32_t slot, const SlotStats& stats) {
+    store_words(view_.stats(slot), stats);
+    publish_change(slot);
+}
+
+void RegionRegistry::write_client(std::uint32_t index, const ClientRow& row) {
+    store_words(view_.client(index), row);
+    auto& frontier = view_.state().client_frontier;
+    if (index >= frontier.load(std::memory_order_relaxed)) frontier.store(index + 1, std::memory_order_release);
+}
+
+void RegionRegistry::write_sample(Sample sample) {
+    const auto seq = view_.state().sample_head.load(std::memory_order_relaxed) + 1;
+    auto& cell = view_.sample(seq);
+    __atomic_store_n(&cell.seq, std::uint64_t{0}, __ATOMIC_RELAXED);
+    sample.seq = 0;
+    store_words(cell, sample);
+    __atomic_store_n(&cell.seq, seq, __ATOMIC_RELEASE);
+    view_.state().sample_head.store(seq, std::memory_order_release);
+}
+
+std::uint64_t RegionRegistry::next_client_serial() {
+    return view_.state().next_serial.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace snakepit::shm

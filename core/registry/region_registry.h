@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/paths.h"
+#include "base/region.h"
+#include "base/result.h"
+#include "layout/event_kind.h"
+#include "layout/registry_layout.h"
+#include "platform/mapped_file.h"
+#include "registry/event_ring.h"
+
+namespace snakepit::shm {
+
+// An event about a region or about none; the registry fills in slot and id where it knows them.
+struct Event {
+    EventKind kind{};
+    ErrorCode result{};           // zero: it went well
+    std::int64_t pid = 0;
+    std::uint32_t uid = 0;
+    std::uint32_t count = 0;      // see SNAKEPIT_SHM_EVENT_KINDS
+    std::uint64_t value = 0;
+    std::string_view text;
+    RegionId id;                  // for events about a region that has no slot
+};
+
+// The specification's Region Registry: the one writer of the registry file. It keeps no pointers,
+// locks or lists in the file, so that a kill at any instruction leaves something to go on from; the
+// indexes below are rebuilt when it is opened.
+// Service thread only, except ring(), whose drainer is the recorder.
+class RegionRegistry {
+  public:
+    // Opens the instance's registry or begins a new one. What cannot be read is set aside under
+    // another name, never deleted; note() then says so.
+    static Result<std::unique_ptr<RegionRegistry>> open(const InstancePaths& paths);
+
+    std::uint64_t epoch() const { return view_.header().epoch; }
+    bool fresh() const { return fresh_; }              // nothing was there to adopt
+    const std::string& note() const { return note_; }  // what was wrong with the file; or empty
+    EventRing& ring() { return ring_; }
+    const std::string& instance() const { return instance_; }
+    layout::RegistryState& state() { return view_.state(); }
+
+    // ---- looking
+    std::uint32_t frontier() const { return view_.state().frontier.load(std::memory_order_relaxed); }
+    layout::Control control(std::uint32_t slot) const {
+        return layout::Control::decode(view_.slot(slot).control.load(std::memory_order_relaxed));
+    }
+    const layout::SlotFixed& fixed(std::uint32_t slot) const { return view_.slot(slot).fixed; }
+    const layout::SlotBody& body(std::uint32_t slot) const { return view_.slot(slot).body[control(slot).body]; }
+    const layout::SlotStats& stats(std::uint32_t slot) const { return view_.stats(slot); }
+    RegionId id(std::uint32_t slot) const { return {fixed(slot).id_micros, fixed(slot).id_random}; }
+    const char* metadata(std::uint32_t slot) const { return view_.metadata(slot).text; }
+    std::optional<std::uint32_t> find(const RegionId& id) const;
+    // The region an earlier try of the same request made, if it still lives.
+    std::optional<std::uint32_t> find_request(std::uint64_t owner_serial, std::uint64_t request_id) const;
+    // Both parts of the slot have the checksums they were written with.
+    bool intact(std::uint32_t slot) const;
+    // Every slot that holds memory or is about to: anything but FREE, in slot order.
+    std::vector<std::uint32_t> used() const;
+    std::size_t used_count() const { return used_count_; }
+
+    // ---- changing; in the order in which a region lives
+    // FREE -> RESERVED with the next generation, the oldest free slot first; `fixed` is stored too.
+    // no_space when the registry file cannot grow, region_limit_exceeded when it is full.
+    Result<std::uint32_t> reserve(layout::SlotFixed fixed, std::string_view metadata);
+    // Fills the body the control word will name. Only while RESERVED.
+    void write_body(std::uint32_t slot, layout::SlotBody body);
+    // Stores the control word and nothing else.
+    void store(std::uint32_t slot, const layout::Control& next);
+    // Stores the control word together with the event that reports it: one step.
+    void commit(std::uint32_t slot, const layout::Control& next, const Event& event);
+    // -> FREE. Without an event for a region that never was LIVE.
+    void release(std::uint32_t slot, const Event* event);
+    void write_stats(std::uint32_t slot, const layout::SlotStats& stats);
+
+    void record(const Event& event);                      // about no slot
+    void record(std::uint32_t slot, const Event& event);  // about a slot that does not change
+    void write_client(std::uint32_t index, const layout::ClientRow& row);
+    void write_sample(layout::Sample sample);
+    std::uint64_t next_client_serial();
+
+  private:
+    RegionRegistry(MappedFile file, std::string instance);
+    Status initialise();
+    bool header_valid(const layout::RegistryHeader& header) const;
+    Status check_header();
+    void repair_state();
+    void rebuild_indexes();
+    Status grow();
+    void publish_change(std::uint32_t slot);
+    layout::EventEntry entry_for(const Event& event) const;
+
+    struct RequestKey {
+        std::uint64_t serial, request;
+        friend bool operator==(const RequestKey&, const RequestKey&) = default;
+    };
+    struct RequestHash {
+        std::size_t operator()(const RequestKey& k) const { return k.serial * 0x9E3779B97F4A7C15ULL ^ k.request; }
+    };
+
+    MappedFile file_;
+    layout::RegistryView<std::byte> view_;
+    EventRing ring_;
+    std::string instance_;
+    std::string note_;
+    bool fresh_ = false;
+    std::size_t used_count_ = 0;
+    std::deque<std::uint32_t> free_;
+    std::unordered_map<RegionId, std::uint32_t> by_id_;
+    std::unordered_map<RequestKey, std::uint32_t, RequestHash> by_request_;
+};
+
+// Copies text into a fixed field, cut to fit, always terminated.
+template <std::size_t N>
+void copy_text(char (&field)[N], std::string_view text) {
+    const auto size = std::min(text.size(), N - 1);
+    std::memset(field, 0, N);
+    std::memcpy(field, text.data(), size);
+}
+
+}  // namespace snakepit::shm

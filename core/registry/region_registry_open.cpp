@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// Opening a registry: making a new file, believing an old one, mending what can be mended.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "platform/process.h"
+#include "registry/region_registry.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+// Slots that lie on reserved pages: chunks are reserved one after the other from the start.
+std::uint32_t slots_on_disk(const Handle& file) {
+    const auto begin = static_cast<off_t>(RegistryOffsets::slots);
+    const auto hole = ::lseek(file.get(), begin, SEEK_HOLE);
+    if (hole <= begin) return 0;
+    const auto slots = static_cast<std::uint64_t>(hole - begin) / sizeof(Slot);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(slots, kMaxSlots)) / kChunkSlots * kChunkSlots;
+}
+
+Status set_aside(const std::string& path, std::string& note, std::string_view reason) {
+    const auto aside = fmt::format("{}.damaged-{}", path, now().micros);
+    if (std::rename(path.c_str(), aside.c_str()) != 0)
+        return fail(system_error(errno, fmt::format("cannot set {} aside", path)));
+    note = fmt::format("{}; kept as {}", reason, aside.substr(aside.rfind('/') + 1));
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RegionRegistry>> RegionRegistry::open(const InstancePaths& paths) {
+    std::string note;
+    for (int attempt = 0;; ++attempt) {
+        bool created = false;
+        auto file = MappedFile::open_or_create(paths.registry(), RegistryOffsets::end, created);
+        if (!file) {
+            if (file.error().code != ErrorCode::corruption_detected || attempt > 0) return fail(std::move(file).error());
+            SHM_TRY(set_aside(paths.registry(), note, file.error().message));
+            continue;
+        }
+        std::unique_ptr<RegionRegistry> registry(new RegionRegistry(std::move(*file), paths.instance));
+        const auto& state = registry->view_.state();
+        const bool untouched = !created && registry->view_.header().magic == 0 &&
+                               registry->view_.header_copy().magic == 0 && state.ring_head.load() == 0;
+        if (created || untouched) {
+            SHM_TRY(registry->initialise());
+        } else if (auto checked = registry->check_header(); !checked) {
+            if (attempt > 0) return fail(std::move(checked).error());
+            SHM_TRY(set_aside(paths.registry(), note, checked.error().message));
+            continue;
+        }
+        if (!note.empty()) registry->note_ = note;
+        registry->repair_state();
+        registry->ring_.recover(registry->frontier());
+        registry->rebuild_indexes();
+        return registry;
+    }
+}
+
+Status RegionRegistry::initialise() {
+    SHM_TRY(file_.reserve(0, RegistryOffsets::fixed_end));
+    RegistryHeader header{};
+    header.magic = kRegistryMagic;
+    header.version = kVersion;
+    header.max_slots = kMaxSlots;
+    header.epoch = random_u64() >> 1;  // SQLite's integers are signed
+    header.file_size = RegistryOffsets::end;
+    header.created_at = now().micros;
+    SHM_ASSIGN(const auto boot, boot_id());
+    std::memcpy(header.boot_id, boot.data(), sizeof header.boot_id);
+    copy_text(header.instance, instance_);
+    header.owner_uid = ::geteuid();
+    header.checksum = checksum_of(header);
+    store_words(view_.header_copy(), header);
+    std::atomic_thread_fence(std::memory_order_release);
+    store_words(view_.header(), header);
+    fresh_ = true;
+    return {};
+}
+
+bool RegionRegistry::header_valid(const RegistryHeader& header) const {
+    return header.magic == kRegistryMagic && header.checksum == checksum_of(header);
+}
+
+Status RegionRegistry::check_header() {
+    if (!header_valid(view_.header())) {
+        if (!header_valid(view_.header_copy()))
+            return fail(ErrorCode::corruption_detected, "the registry's header is damaged");
+        store_words(view_.header(), view_.header_copy());
+        note_ = "the registry's header was damaged and has been restored from its copy";
+    }
+    const auto& header = view_.header();
+    if (header.version != kVersion || header.max_slots != kMaxSlots || header.file_size != RegistryOffsets::end)
+        return fail(ErrorCode::version_mismatch, "the registry is of another release");
+    SHM_ASSIGN(const auto boot, boot_id());
+    if (std::memcmp(header.boot_id, boot.data(), sizeof header.boot_id) != 0)
+        return fail(ErrorCode::version_mismatch, "the registry is from before the last boot");
+    if (header.owner_uid != ::geteuid())
+        return fail(ErrorCode::security_violation, fmt::format("the registry belongs to user {}", header.owner_uid));
+    if (header_valid(view_.header_copy())) return {};
+    store_words(view_.header_copy(), header);
+    return {};
+}
+
+// The counters stand outside the header and may be damaged alone; what they count can be counted again.
+void RegionRegistry::repair_state() {
+    auto& state = view_.state();
+    const auto on_disk = slots_on_disk(file_.handle());
+    if (state.frontier.load() > on_disk || state.frontier.load() % kChunkSlots != 0) {
+        note_ = "the registry's slot counter was damaged and has been counted again";
+        state.frontier.store(on_disk);
+    }
+    if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
+    const auto head = state.ring_head.load();
+    if (head == 0 || view_.event(head).seq == head) return;
+    std::uint64_t highest = 0;
+    for (std::uint64_t i = 0; i < kRingEntries; ++i)
+        if (view_.event(i).seq % kRingEntries == i) highest = std::max(highest, view_.event(i).seq);
+    note_ = "the registry's event counter was damaged and has been counted again";
+    state.ring_head.store(highest);
+    if (state.ring_oldest.load() > highest) state.ring_oldest.store(0);
+    if (state.ring_committed.load() > highest) state.ring_committed.store(highest);
+}
+
+void RegionRegistry::rebuild_indexes() {
+    std::uint64_t highest_change = 0;
+    for (std::uint32_t i = 0; i < frontier(); ++i) {
+        highest_change = std::max(highest_change, view_.change(i).load(std::memory_order_relaxed));
+        const auto word = control(i);
+        if (word.state == SlotState::free) {
+            if (word.generation < kGenerationMask) free_.push_back(i);
+            continue;
+        }
+        ++used_count_;
+        const auto& part = fixed(i);
+        if (part.checksum != checksum_of(part)) continue;  // recovery isolates it
+        by_id_.emplace(RegionId{part.id_micros, part.id_random}, i);
+        if (part.owner_serial != 0) by_request_.emplace(RequestKey{part.owner_serial, part.request_id}, i);
+    }
+    auto& counter = view_.state().change;
+    if (counter.load() < highest_change) counter.store(highest_change);
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "platform/backend.h"
+
+namespace snakepit::shm {
+
+// Segments are files on a tmpfs (shm_path), opened by path and not by shm_open, which knows only
+// /dev/shm. See PlatformBackend for what each call promises.
+class LinuxPosixBackend final : public PlatformBackend {
+  public:
+    // platform_error when shm_path is no directory we may write to.
+    static Result<std::unique_ptr<PlatformBackend>> create(const BackendOptions& options);
+
+    std::string_view name() const override { return "linux_posix"; }
+    Capabilities capabilities() const override;
+    Result<Segment> create_segment(const std::string& name, std::uint64_t size) override;
+    Result<Segment> open_segment(const std::string& name, AccessMode access) override;
+    Status remove_segment(const std::string& name, const FileIdentity& expected) override;
+    Result<SegmentInfo> inspect_segment(const std::string& name) override;
+    Result<std::vector<SegmentInfo>> list_segments(std::string_view prefix) override;
+    Result<SegmentSpace> space() override;
+    Result<std::vector<std::int64_t>> users_of(const FileIdentity& segment) override;
+    Result<ProcessInfo> process(std::int64_t pid) override { return inspect_process(pid); }
+    Result<Handle> watch(std::int64_t pid) override { return watch_process(pid); }
+    Result<Credentials> peer(const Handle& socket) override { return peer_of(socket); }
+
+  private:
+    explicit LinuxPosixBackend(BackendOptions options) : options_(std::move(options)) {}
+    std::string path_of(std::string_view name) const;
+
+    BackendOptions options_;
+};
+
+}  // namespace snakepit::shm
