@@ -36,10 +36,6 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-bool contains(std::string_view haystack, std::string_view needle) {
-    return lower(haystack).find(needle) != std::string::npos;
-}
-
 std::string text_of(int field, const RegionInfo& r) {
     switch (field) {
         case 0: return r.id.str();

@@ -36,8 +36,9 @@ std::vector<Slot> RegionStore::leaving(const RegistryDelta& delta) const {
 }
 
 void RegionStore::apply(RegistryDelta delta, std::int64_t now) {
-    if (const auto slots = leaving(delta); !slots.empty()) {
-        emit removing(slots);
+    const auto slots = leaving(delta);
+    if (!slots.empty()) {
+        Q_EMIT removing(slots);
         for (const auto slot : slots) entries_[slot].reset();
         size_ -= slots.size();
     }
@@ -64,7 +65,7 @@ void RegionStore::apply(RegistryDelta delta, std::int64_t now) {
         entry->row = std::move(row);
         if (!same_text) entry->search = RegionFilter::search_text(entry->row.info);
     }
-    if (!inserted.empty() || !updated.empty()) emit changed(inserted, updated);
+    if (!slots.empty() || !inserted.empty() || !updated.empty()) Q_EMIT changed(inserted, updated);
 }
 
 }  // namespace snakepit::shm::ui

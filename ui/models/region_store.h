@@ -45,7 +45,7 @@ class RegionStore : public QObject {
     const RegionEntry* find(const RegionKey& key) const;
     const RegionEntry* find(const RegionId& id) const;
 
-  signals:
+  Q_SIGNALS:
     // Before they go: the entries can still be read.
     void removing(const std::vector<Slot>& slots);
     // After: `inserted` are new, `updated` hold new values. No slot is in both.

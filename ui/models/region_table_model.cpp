@@ -41,9 +41,15 @@ RegionTableModel::RegionTableModel(RegionStore& store, QObject* parent)
     refilter();
 }
 
-bool RegionTableModel::matches(Slot slot) const {
+bool RegionTableModel::in_scope(Slot slot) const {
     const auto* entry = store_.at(slot);
-    return entry && (filter_.empty() || filter_.matches(entry->row.info, now(), entry->search));
+    return entry && (!scope_ || scope_(entry->row));
+}
+
+bool RegionTableModel::matches(Slot slot) const {
+    if (!in_scope(slot)) return false;
+    const auto* entry = store_.at(slot);
+    return filter_.empty() || filter_.matches(entry->row.info, now(), entry->search);
 }
 
 bool RegionTableModel::before(Slot a, Slot b) const {
@@ -58,6 +64,11 @@ void RegionTableModel::set_filter(RegionFilter filter) {
     refilter();
 }
 
+void RegionTableModel::set_scope(Scope scope) {
+    scope_ = std::move(scope);
+    refilter();
+}
+
 void RegionTableModel::refilter() {
     std::vector<Slot> entering, going;
     for (Slot slot = 0; slot < store_.frontier(); ++slot) {
@@ -65,11 +76,27 @@ void RegionTableModel::refilter() {
         if (wanted && !is_shown(slot)) entering.push_back(slot);
         if (!wanted && is_shown(slot)) going.push_back(slot);
     }
-    emit about_to_restructure();
+    change_rows(going, {}, std::move(entering));
+}
+
+void RegionTableModel::change_rows(const std::vector<Slot>& going, const std::vector<Slot>& staying,
+                                   std::vector<Slot> entering) {
+    const bool enters = !entering.empty();
+    if (!going.empty()) Q_EMIT hiding(going);
     remove_shown(going);
+    resort(staying);
     insert_shown(std::move(entering));
-    emit restructured();
-    emit counts_changed();
+    if (enters) Q_EMIT restructured();
+    recount();
+}
+
+void RegionTableModel::recount() {
+    total_ = store_.size();
+    if (scope_) {
+        total_ = 0;
+        for (Slot slot = 0; slot < store_.frontier(); ++slot) total_ += in_scope(slot) ? 1 : 0;
+    }
+    Q_EMIT counts_changed();
 }
 
 void RegionTableModel::set_order_held(bool held) {
@@ -82,7 +109,7 @@ void RegionTableModel::set_order_held(bool held) {
 void RegionTableModel::clock_tick() {
     if (filter_.depends_on_time()) refilter();
     if (!order_.empty())
-        emit dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1), {Qt::DisplayRole});
+        Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1), {Qt::DisplayRole});
 }
 
 void RegionTableModel::on_removing(const std::vector<Slot>& slots) {
@@ -90,7 +117,6 @@ void RegionTableModel::on_removing(const std::vector<Slot>& slots) {
     std::copy_if(slots.begin(), slots.end(), std::back_inserter(going),
                  [this](Slot slot) { return is_shown(slot); });
     remove_shown(going);
-    emit counts_changed();
 }
 
 void RegionTableModel::on_changed(const std::vector<Slot>& inserted, const std::vector<Slot>& updated) {
@@ -102,14 +128,8 @@ void RegionTableModel::on_changed(const std::vector<Slot>& inserted, const std::
         if (is_shown(slot)) (wanted ? staying : going).push_back(slot);
         else if (wanted) entering.push_back(slot);
     }
-    const bool restructures = !entering.empty() || !going.empty();
-    if (restructures) emit about_to_restructure();
-    remove_shown(going);
-    resort(staying);
-    insert_shown(std::move(entering));
-    if (restructures) emit restructured();
+    change_rows(going, staying, std::move(entering));
     report(staying);
-    emit counts_changed();
 }
 
 void RegionTableModel::remove_shown(const std::vector<Slot>& slots) {
@@ -210,7 +230,7 @@ void RegionTableModel::sort(int column, Qt::SortOrder order) {
 // `next` has the same members as order_.
 void RegionTableModel::reorder(std::vector<Slot> next) {
     if (next == order_) return;
-    emit layoutAboutToBeChanged({}, QAbstractItemModel::VerticalSortHint);
+    Q_EMIT layoutAboutToBeChanged({}, QAbstractItemModel::VerticalSortHint);
     const auto from = persistentIndexList();
     std::vector<Slot> slots;
     for (const auto& index : from) slots.push_back(order_[static_cast<std::size_t>(index.row())]);
@@ -220,7 +240,7 @@ void RegionTableModel::reorder(std::vector<Slot> next) {
     for (qsizetype i = 0; i < from.size(); ++i)
         to.push_back(index(row_[slots[static_cast<std::size_t>(i)]], from[i].column()));
     changePersistentIndexList(from, to);
-    emit layoutChanged({}, QAbstractItemModel::VerticalSortHint);
+    Q_EMIT layoutChanged({}, QAbstractItemModel::VerticalSortHint);
 }
 
 void RegionTableModel::renumber(std::size_t from) {
@@ -234,7 +254,7 @@ void RegionTableModel::report(const std::vector<Slot>& updated) {
         first = std::min(first, row_[slot]);
         last = std::max(last, row_[slot]);
     }
-    emit dataChanged(index(first, 0), index(last, columnCount() - 1));
+    Q_EMIT dataChanged(index(first, 0), index(last, columnCount() - 1));
 }
 
 const RegionEntry* RegionTableModel::entry(int row) const {
