@@ -27,12 +27,15 @@ struct MappedRegion {
     std::uint32_t slot = 0;
     std::uint64_t generation = 0;
     AccessMode access = AccessMode::read_write;
+    bool tell_release = false;  // the region may end with our last reference
 };
 
 // Thread-safe. Every call may block on the manager except map() of a region this client has been
 // granted before, and unmap(), which need neither the manager nor a system call.
 // A manager that was killed and restarted is reconnected to within the call that needs it.
 // In a forked child every call fails with `forked`: connect again there.
+// A manager that lost its registry does not know our regions any more: every call then fails with
+// `registry_lost`, what is mapped stays readable, and a new client has to be connected.
 class ManagerClient {
   public:
     // no_manager when nobody serves the instance.

@@ -14,6 +14,7 @@
 
 #include "base/ids.h"
 #include "events/event_detail.h"
+#include "events/guarded.h"
 #include "layout/event_kind.h"
 
 namespace snakepit::shm {
@@ -63,28 +64,22 @@ Error explain(const std::string& path, const SQLite::Exception& exception) {
     return make_error(ErrorCode::database_unavailable, what, remedy);
 }
 
-// Runs `work`, which may throw SQLite's exceptions, and gives them back as values.
-template <typename Work>
-auto guarded(const std::string& path, Work work) -> Result<decltype(work())> {
-    try {
-        return work();
-    } catch (const SQLite::Exception& exception) {
-        return fail(explain(path, exception));
-    }
+auto explaining(const std::string& path) {
+    return [&path](const SQLite::Exception& exception) { return explain(path, exception); };
 }
 
-struct FileId {
-    std::uint64_t device = 0, inode = 0;
-    friend bool operator==(const FileId&, const FileId&) = default;
-};
-
-FileId file_id(const std::string& path) {
+// The inode, if the file has at least `smallest` bytes.
+std::uint64_t inode_of(const std::string& path, off_t smallest) {
     struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return {};
-    return {info.st_dev, info.st_ino};
+    return ::stat(path.c_str(), &info) == 0 && info.st_size >= smallest ? info.st_ino : 0;
 }
 
 }  // namespace
+
+LogFiles log_files(const std::string& path) {
+    constexpr off_t kIndexUnit = 32768;  // SQLite extends and maps the index by so much
+    return {inode_of(path + "-wal", 0), inode_of(path + "-shm", kIndexUnit)};
+}
 
 struct EventDatabase::Private {
     Private(const std::string& name, std::uint64_t its_epoch)
@@ -100,7 +95,7 @@ struct EventDatabase::Private {
     SQLite::Database database;
     std::optional<SQLite::Statement> insert_statement;
     std::uint64_t last = 0;
-    FileId log;
+    LogFiles log;
     std::string region_id, detail;  // kept to keep their memory
 };
 
@@ -131,7 +126,7 @@ void EventDatabase::Private::prepare() {
     highest.bind(1, epoch);
     highest.executeStep();
     last = static_cast<std::uint64_t>(highest.getColumn(0).getInt64());
-    log = file_id(path + "-wal");
+    log = log_files(path);
 }
 
 void EventDatabase::Private::insert(const EventEntry& entry) {
@@ -162,12 +157,15 @@ void EventDatabase::Private::insert(const EventEntry& entry) {
 EventDatabase::EventDatabase(std::unique_ptr<Private> d) : d_(std::move(d)) {}
 EventDatabase::EventDatabase(EventDatabase&&) noexcept = default;
 EventDatabase& EventDatabase::operator=(EventDatabase&&) noexcept = default;
-EventDatabase::~EventDatabase() = default;
+EventDatabase::~EventDatabase() {
+    const IndexGuard guard;  // closing writes the log back
+    d_.reset();
+}
 
 Result<EventDatabase> EventDatabase::open(const std::string& path, std::uint64_t epoch) {
     std::error_code ignored;
     const bool is_new = !fs::exists(path, ignored);
-    return guarded(path, [&] {
+    return guarded(path, explaining(path), [&] {
         auto d = std::make_unique<Private>(path, epoch);
         // By name and not through a descriptor of our own: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
@@ -181,7 +179,7 @@ std::uint64_t EventDatabase::last() const {
 }
 
 Status EventDatabase::write(std::span<const EventEntry> entries) {
-    auto highest = guarded(d_->path, [&] {
+    auto highest = guarded(d_->path, explaining(d_->path), [&] {
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
         auto last = d_->last;
         for (const auto& entry : entries) {
@@ -199,7 +197,7 @@ Status EventDatabase::write(std::span<const EventEntry> entries) {
 bool EventDatabase::moved() const {
     int moved = 0;
     sqlite3_file_control(d_->database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    return moved != 0 || file_id(d_->path + "-wal") != d_->log;
+    return moved != 0 || log_files(d_->path) != d_->log;
 }
 
 Result<std::string> set_aside(const std::string& path) {

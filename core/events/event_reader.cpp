@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "events/event_database.h"
+#include "events/guarded.h"
 
 namespace snakepit::shm {
 
@@ -21,9 +22,10 @@ constexpr int kBusyMillis = 1000;  // readers wait only while the log is being r
 
 using Connection = std::unique_ptr<SQLite::Database>;
 
-tl::unexpected<Error> unavailable(const std::string& path, std::string_view why) {
-    return fail(ErrorCode::database_unavailable, fmt::format("{}: {}", path, why),
-                "it appears when a manager of this instance first runs; check the instance's name");
+Error unavailable(const std::string& path, std::string_view why) {
+    return make_error(
+        ErrorCode::database_unavailable, fmt::format("{}: {}", path, why),
+        "it appears when a manager of this instance first runs; check the instance's name");
 }
 
 // Quotes what has a meaning in an SQLite URI.
@@ -94,40 +96,57 @@ EventRow row_of(SQLite::Statement& statement) {
 }  // namespace
 
 struct EventReader::Private {
+    ~Private() { replace(nullptr); }
     Status connect_again();
+    void replace(Connection fresh);
+    bool stale() const;
     std::vector<EventRow> select(const EventQuery& query);
 
     std::string path;
     std::mutex swap;        // held while `connection` changes, and by interrupt()
     Connection connection;  // null: to be opened by the next query
     bool immutable = false;
+    LogFiles log;
 };
 
 // A database that nobody has open and that we may not write beside can be read only as immutable,
 // which is right as long as there is no log: no manager runs.
 Status EventReader::Private::connect_again() {
+    replace(nullptr);  // first: connections of one process share what they know of the index
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
-        return unavailable(path, "there is no event database");
-    Connection fresh;
-    bool as_immutable = false;
-    try {
-        fresh = connect(path, false);
-    } catch (const SQLite::Exception& first) {
-        const auto code = first.getErrorCode() & 0xFF;
-        if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) || has_log(path))
-            return unavailable(path, first.what());
-        try {
-            fresh = connect(path, true);
-            as_immutable = true;
-        } catch (const SQLite::Exception& second) {
-            return unavailable(path, second.what());
-        }
-    }
-    const std::lock_guard lock(swap);
-    connection = std::move(fresh);
-    immutable = as_immutable;
+        return fail(unavailable(path, "there is no event database"));
+    int code = SQLITE_OK;
+    const auto attempt = [&](bool as_immutable) {
+        const auto explain = [&](const SQLite::Exception& exception) {
+            code = exception.getErrorCode() & 0xFF;
+            return unavailable(path, exception.what());
+        };
+        return guarded(path, explain, [&] { return connect(path, as_immutable); });
+    };
+    auto fresh = attempt(false);
+    const bool alone =
+        !fresh && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !has_log(path);
+    if (alone) fresh = attempt(true);
+    if (!fresh) return fail(std::move(fresh).error());
+    replace(std::move(*fresh));
+    immutable = alone;
+    log = log_files(path);
     return {};
+}
+
+bool EventReader::Private::stale() const {
+    // An immutable connection would not see that a manager came and wrote.
+    if (!connection || immutable) return true;
+    int moved = 0;
+    sqlite3_file_control(connection->getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved != 0 || log_files(path) != log;
+}
+
+void EventReader::Private::replace(Connection fresh) {
+    const std::lock_guard lock(swap);
+    const IndexGuard guard;
+    connection = std::move(fresh);
 }
 
 std::vector<EventRow> EventReader::Private::select(const EventQuery& query) {
@@ -155,19 +174,19 @@ Result<EventReader> EventReader::open(const std::string& path) {
 }
 
 Result<std::vector<EventRow>> EventReader::query(const EventQuery& query) {
-    int moved = 0;
-    if (d_->connection)
-        sqlite3_file_control(d_->connection->getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    // An immutable connection would not see that a manager came and wrote.
-    if (!d_->connection || d_->immutable || moved != 0) SHM_TRY(d_->connect_again());
-    try {
-        return d_->select(query);
-    } catch (const SQLite::Exception& exception) {
+    const auto explain = [&](const SQLite::Exception& exception) {
         if (exception.getErrorCode() == SQLITE_INTERRUPT)
-            return fail(ErrorCode::timeout, "the query was interrupted", "ask for less at a time");
-        const std::lock_guard lock(d_->swap);
-        d_->connection.reset();
+            return make_error(ErrorCode::timeout, "the query was interrupted",
+                              "ask for less at a time");
         return unavailable(d_->path, exception.what());
+    };
+    for (bool last_attempt = false;; last_attempt = true) {
+        if (d_->stale()) SHM_TRY(d_->connect_again());
+        auto rows = guarded(d_->path, explain, [&] { return d_->select(query); });
+        if (rows || rows.error().code == ErrorCode::timeout) return rows;
+        d_->replace(nullptr);
+        // Once more with a fresh connection: the file may have been replaced while we read it.
+        if (last_attempt) return rows;
     }
 }
 

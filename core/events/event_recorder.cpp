@@ -61,12 +61,15 @@ EventEntry reopened(const std::string& reason) {
     return entry;
 }
 
-// Signals belong to the program the manager lives in, never to this thread.
+// Signals belong to the program the manager lives in, never to this thread; except the ones that
+// tell of its own faults, which would end the process if they were blocked.
 class SignalsBlocked {
   public:
     SignalsBlocked() {
         sigset_t all;
         ::sigfillset(&all);
+        for (const int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT})
+            ::sigdelset(&all, fault);
         ::pthread_sigmask(SIG_SETMASK, &all, &before_);
     }
     ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }

@@ -32,8 +32,8 @@ class Manager {
 
     const InstancePaths& paths() const;
     // Any thread: reads the configuration file again. An invalid one is reported, recorded, and
-    // changes nothing. On success the keys that need a restart are returned.
-    Result<std::vector<std::string>> reload_config();
+    // changes nothing. On success the JSON {"file": …, "needs_restart": [keys]}.
+    Result<std::string> reload_config();
 
   private:
     class Private;

@@ -128,8 +128,8 @@ void Service::finish_allocation(const Caller& caller, std::uint32_t slot, const 
     const auto size = registry_->fixed(slot).size;
     Result<Grant> granted = [&]() -> Result<Grant> {
         if (!segment) return fail(std::move(segment).error());
-        if (!owner_alive(slot))
-            return fail(ErrorCode::allocation_failed, "the program that asked is gone");
+        const bool there = !caller.client || grants_.record(*caller.client).serial.load(std::memory_order_relaxed) == caller.serial;
+        if (!there) return fail(ErrorCode::allocation_failed, "the program that asked is gone");
         allocator_.place(slot, *segment, options);
         return grant(caller, slot, AccessMode::read_write, std::move(segment->handle));
     }();
@@ -224,7 +224,7 @@ RegionInfo Service::describe_slot(std::uint32_t slot) {
     const auto word = registry_->control(slot);
     refresh(slot, 0, false, now().micros);
     auto info = describe(word, registry_->fixed(slot), registry_->body(slot), registry_->stats(slot),
-                         registry_->body(slot).metadata_bytes > 0 ? registry_->metadata(slot) : nullptr, registry_->instance());
+                         registry_->body(slot).metadata_bytes > 0 && !word.damaged ? registry_->metadata(slot) : nullptr, registry_->instance());
     for (const auto& holder : counter_.holders(slot, word.generation)) {
         const auto& record = grants_.record(holder.client);
         const auto serial = record.serial.load(std::memory_order_relaxed);

@@ -27,6 +27,7 @@ namespace snakepit::shm {
 struct Caller {
     Credentials credentials;
     std::optional<std::uint32_t> client;
+    std::uint64_t serial = 0;  // of that client: an index may be used again, a serial never
     std::string process;
 };
 

@@ -30,6 +30,8 @@ if(SNAKEPIT_CCACHE)
 endif()
 
 add_library(snakepit_options INTERFACE)
+# Qt's macros 'slots' and 'signals' would rewrite our names.
+target_compile_definitions(snakepit_options INTERFACE QT_NO_KEYWORDS)
 target_compile_options(snakepit_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
     -Wnon-virtual-dtor -Wno-missing-field-initializers)
 if(SNAKEPIT_SANITIZER STREQUAL "address")

@@ -58,6 +58,7 @@ class TestEventRecorder : public QObject {
     void text_that_is_not_utf8_still_gives_json();
     void an_overrun_ring_leaves_one_gap_row_that_counts_the_loss();
     void two_registries_share_a_database();
+    void an_event_is_published_at_restart_only_if_its_change_was_made();
     void killing_the_recording_process_loses_and_repeats_nothing();
     void pages_forwards_and_backwards_meet();
     void a_query_selects_by_region_kind_and_time();
@@ -198,6 +199,29 @@ void TestEventRecorder::two_registries_share_a_database() {
     QCOMPARE(rows.size(), std::size_t{6});
     QCOMPARE(account(rows, 1, 5), std::string());
     QCOMPARE(account(rows, ~std::uint64_t{0}, 1), std::string());
+}
+
+void TestEventRecorder::an_event_is_published_at_restart_only_if_its_change_was_made() {
+    EventFixture f;
+    auto& control = f.memory.view().slot(3).control;
+    auto entry = make_entry(EventKind::allocated);
+    entry.slot = 3;
+    f.ring.append(entry, &control, 10);
+    // What a kill leaves between the entry and the head: once without the change, once with it.
+    entry.seq = 2;
+    entry.control = 11;
+    layout::store_words(f.memory.view().event(2), entry);
+    f.ring.recover(8);
+    QCOMPARE(f.ring.head(), std::uint64_t{1});
+    QCOMPARE(f.memory.view().event(2).seq, std::uint64_t{0});
+    layout::store_words(f.memory.view().event(2), entry);
+    control.store(11);
+    f.ring.recover(8);
+    QCOMPARE(f.ring.head(), std::uint64_t{2});
+    f.ring.recover(8);
+    QCOMPARE(f.ring.head(), std::uint64_t{2});
+    { const EventRecorder recorder(f.ring, f.epoch, f.path()); }
+    QCOMPARE(account(all_rows(f.path()), f.epoch, 2), std::string());
 }
 
 void TestEventRecorder::killing_the_recording_process_loses_and_repeats_nothing() {

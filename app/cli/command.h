@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// What every command of snakepit-shm shares: its options, how it ends, how it reaches the manager.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "base/result.h"
+#include "client/manager_client.h"
+
+namespace snakepit::shm::cli {
+
+// What scripts rely on.
+enum ExitStatus : int {
+    kDone = 0,
+    kFailed = 1,
+    kWrongWords = 2,
+    kNoManager = 3,
+    kDenied = 4,
+    kProblemsFound = 5,
+};
+
+// Filled in while the words are parsed; `action` is the chosen command, run afterwards.
+struct Context {
+    std::string instance;  // empty: SNAKEPIT_SHM_INSTANCE, else "default"
+    bool json = false;
+    std::function<Result<int>()> action;
+};
+
+// A command with the options that every command has. `context` outlives the App.
+CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
+                      const std::string& description);
+
+// The same, without --json and --instance in its help and in no list: for processes we start
+// ourselves.
+CLI::App* add_hidden_command(CLI::App& app, Context& context, const std::string& name);
+
+Result<std::unique_ptr<ManagerClient>> connect(const Context& context, bool lease = false);
+
+// 3 for a missing manager, 4 where permission is denied, 2 for words no manager could accept,
+// else 1.
+int exit_status_of(const Error& error);
+
+void add_serve(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_top(CLI::App& app, Context& context);
+void add_list(CLI::App& app, Context& context);
+void add_info(CLI::App& app, Context& context);
+void add_allocate(CLI::App& app, Context& context);
+void add_deallocate(CLI::App& app, Context& context);
+void add_cleanup(CLI::App& app, Context& context);
+void add_events(CLI::App& app, Context& context);
+void add_config(CLI::App& app, Context& context);
+void add_health(CLI::App& app, Context& context);
+void add_demo(CLI::App& app, Context& context);
+void add_about(CLI::App& app, Context& context);
+
+}  // namespace snakepit::shm::cli

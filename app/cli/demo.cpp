@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// Real worker processes that share real data, so that a newcomer's first look has something alive
+// in it.
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include "base/units.h"
+#include "child_process.h"
+#include "command.h"
+#include "demo_worker.h"
+#include "json.h"
+#include "output.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+constexpr int kStartMillis = 30'000;
+constexpr int kTickMillis = 1000;
+constexpr int kKillEvery = 3;  // ticks
+
+std::atomic<bool> end_asked = false;
+
+struct Words {
+    int workers = 4;
+    int seconds = 30;
+};
+
+class Demo {
+  public:
+    Demo(const Context& context, ManagerClient& client)
+        : context_(context), client_(client), session_(fmt::format("demo-{}", ::getpid())) {}
+
+    Status run(const Words& words) {
+        for (int i = 0; i < words.workers; ++i) {
+            SHM_ASSIGN(auto worker, start(i));
+            workers_.push_back(std::move(worker));
+        }
+        say(fmt::format("{} workers share data for {} s; Ctrl-C ends it", words.workers,
+                        words.seconds));
+        for (int tick = 1; tick <= words.seconds && !end_asked; ++tick) {
+            ::poll(nullptr, 0, kTickMillis);
+            SHM_TRY(look(tick));
+            if (tick % kKillEvery == 0 && tick < words.seconds) SHM_TRY(kill_one());
+        }
+        return finish();
+    }
+
+    QJsonObject summary() const {
+        return {{"session", text(session_)},
+                {"allocated", json(tally_.allocated)},
+                {"deallocated", json(tally_.deallocated)},
+                {"verified", json(tally_.verified)},
+                {"corrupt", json(tally_.corrupt)},
+                {"bytes_verified", json(tally_.bytes)},
+                {"killed", json(killed_)},
+                {"removed_at_end", json(removed_)},
+                {"regions_left", json(left_)}};
+    }
+    bool sound() const { return tally_.corrupt == 0 && left_ == 0; }
+
+  private:
+    struct Worker {
+        std::string name;
+        ChildProcess process;
+        DemoTally tally;
+    };
+
+    void say(const std::string& line) const {
+        if (!context_.json) print(line + "\n");
+    }
+
+    Result<Worker> start(int index) const {
+        const auto name = fmt::format("worker-{}", index + 1);
+        std::vector<std::string> words{std::string(kDemoWorkerCommand), "--name", name, "--session",
+                                       session_};
+        if (!context_.instance.empty())
+            words.insert(words.end(), {"--instance", context_.instance});
+        SHM_ASSIGN(auto process, ChildProcess::start(words));
+        return Worker{name, std::move(process), {}};
+    }
+
+    static Status read_tally(Worker& worker) {
+        const auto lines = worker.process.lines();
+        if (lines.empty()) return {};
+        SHM_ASSIGN(worker.tally, DemoTally::parse(lines.back()));
+        return {};
+    }
+
+    Status look(int tick) {
+        auto total = tally_;
+        for (auto& worker : workers_) {
+            if (!worker.process.running())
+                return fail(ErrorCode::platform_error, worker.name + " ended early",
+                            "its own message above says why");
+            SHM_TRY(read_tally(worker));
+            total += worker.tally;
+        }
+        SHM_ASSIGN(const auto regions, client_.list("session:" + session_));
+        std::uint64_t references = 0, bytes = 0;
+        for (const auto& region : regions) {
+            references += region.reference_count;
+            bytes += region.size;
+        }
+        say(fmt::format("{:>4} s  {} regions, {}, {} references; {} reads of {} verified, {} wrong",
+                        tick, regions.size(), format_size(bytes), references, total.verified,
+                        format_size(total.bytes), total.corrupt));
+        return {};
+    }
+
+    Status kill_one() {
+        const auto index = random_() % workers_.size();
+        auto& worker = workers_[index];
+        SHM_ASSIGN(const auto regions, client_.list("session:" + session_));
+        const auto pid = worker.process.pid();
+        std::uint64_t held = 0;
+        for (const auto& region : regions)
+            for (const auto& reference : region.references)
+                held += reference.pid == pid ? reference.count : 0;
+        worker.process.kill();
+        SHM_TRY(read_tally(worker));
+        tally_ += worker.tally;
+        ++killed_;
+        SHM_ASSIGN(auto successor, start(static_cast<int>(index)));
+        worker = std::move(successor);
+        say(fmt::format(
+            "        {} (pid {}) was killed with {} references; its successor has pid {}",
+            worker.name, pid, held, worker.process.pid()));
+        return {};
+    }
+
+    // Workers take back what they made; what the killed ones made is orphaned and is removed here.
+    Status finish() {
+        for (auto& worker : workers_) {
+            worker.process.stop();
+            SHM_TRY(read_tally(worker));
+            tally_ += worker.tally;
+        }
+        workers_.clear();
+        SHM_ASSIGN(const auto orphans, client_.list("session:" + session_));
+        for (const auto& region : orphans) {
+            const auto gone = client_.deallocate(region.id);
+            if (gone)
+                ++removed_;
+            else if (gone.error().type() != ErrorType::region_not_found)
+                return fail(gone.error());
+        }
+        SHM_ASSIGN(const auto rest, client_.list("session:" + session_));
+        left_ = rest.size();
+        say(fmt::format(
+            "done: {} regions made, {} reads verified, {} wrong, {} workers killed; {} orphans "
+            "removed, "
+            "{} regions left",
+            tally_.allocated, tally_.verified, tally_.corrupt, killed_, removed_, left_));
+        return {};
+    }
+
+    const Context& context_;
+    ManagerClient& client_;
+    std::string session_;
+    std::vector<Worker> workers_;
+    std::mt19937_64 random_{std::random_device{}()};
+    DemoTally tally_;  // of the workers that ended
+    std::uint64_t killed_ = 0, removed_ = 0, left_ = 0;
+};
+
+// A manager for as long as the demo lasts, unless one runs already.
+Result<std::optional<ChildProcess>> ensure_manager(const Context& context) {
+    const auto running = connect(context);
+    if (running) return std::optional<ChildProcess>{};
+    if (running.error().type() != ErrorType::no_manager) return fail(running.error());
+    std::vector<std::string> words{"serve"};
+    if (!context.instance.empty()) words.insert(words.end(), {"--instance", context.instance});
+    SHM_ASSIGN(auto service, ChildProcess::start(words));
+    SHM_ASSIGN(const auto line, service.wait_line(kStartMillis));
+    if (!context.json) print(line + "\n");
+    return std::optional<ChildProcess>(std::move(service));
+}
+
+Result<int> run_demo(const Context& context, const Words& words) {
+    for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { end_asked = true; });
+    SHM_ASSIGN(const auto service, ensure_manager(context));
+    SHM_ASSIGN(auto client, connect(context));
+    Demo demo(context, *client);
+    SHM_TRY(demo.run(words));
+    if (context.json) print_json(demo.summary());
+    return demo.sound() ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_demo(CLI::App& app, Context& context) {
+    auto* command = add_command(
+        app, context, "demo",
+        "Let worker processes share data, and now and then die; starts a manager if none runs");
+    auto words = std::make_shared<Words>();
+    command->add_option("--workers", words->workers, "How many processes (default 4)")
+        ->check(CLI::Range(2, 64));
+    command->add_option("--seconds", words->seconds, "For how long (default 30)")
+        ->check(CLI::Range(1, 86'400));
+    command->callback([&context, words] {
+        context.action = [&context, words] { return run_demo(context, *words); };
+    });
+    add_demo_worker(app, context);
+}
+
+}  // namespace snakepit::shm::cli

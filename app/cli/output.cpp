@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "output.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include <QJsonArray>
+#include <QJsonDocument>
+
+#include "base/time.h"
+#include "base/units.h"
+#include "json.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+bool continues_code_point(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
+bool is_size(const QString& group, const QString& key) {
+    return key.contains("bytes") || key.contains("size") || key.endsWith("memory") ||
+           group.endsWith("space");
+}
+
+std::string value_text(const QString& group, const QString& key, const QJsonValue& value) {
+    if (value.isNull() || value.isUndefined()) return "-";
+    if (value.isBool()) return value.toBool() ? "yes" : "no";
+    if (value.isDouble()) {
+        const auto number = value.toDouble();
+        if (is_size(group, key) && number >= 0) return format_size(static_cast<std::uint64_t>(number));
+        return value.toVariant().toString().toStdString();
+    }
+    if (value.isArray()) {
+        QStringList parts;
+        for (const auto& item : value.toArray())
+            parts += item.isObject()
+                         ? QString(QJsonDocument(item.toObject()).toJson(QJsonDocument::Compact))
+                         : item.toVariant().toString();
+        return parts.isEmpty() ? "none" : parts.join(", ").toStdString();
+    }
+    return value.toString().toStdString();
+}
+
+void flatten(const QString& prefix, const QJsonObject& object,
+             std::vector<std::pair<std::string, std::string>>& out) {
+    for (auto it = object.begin(); it != object.end(); ++it) {
+        const auto name = prefix.isEmpty() ? it.key() : prefix + "." + it.key();
+        if (it->isObject()) {
+            flatten(name, it->toObject(), out);
+        } else {
+            out.emplace_back(name.toStdString(), value_text(prefix, it.key(), *it));
+        }
+    }
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+}
+
+void print_json(const QJsonObject& object, Layout layout) {
+    const auto bytes = QJsonDocument(object).toJson(
+        layout == Layout::indented ? QJsonDocument::Indented : QJsonDocument::Compact);
+    print({bytes.constData(), static_cast<std::size_t>(bytes.size())});
+    if (layout == Layout::one_line) print("\n");
+}
+
+int report_error(const Context& context, const Error& error, const QJsonObject& additional) {
+    fmt::print(stderr, "snakepit-shm: {}\n", error.sentence());
+    if (context.json) {
+        const auto bytes =
+            QJsonDocument(error_json(error, additional)).toJson(QJsonDocument::Compact);
+        fmt::print(stderr, "{}\n", bytes.toStdString());
+    }
+    return exit_status_of(error);
+}
+
+Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {
+    for (auto& title : titles_) {
+        right_.push_back(title.ends_with('>'));
+        if (right_.back()) title.pop_back();
+    }
+}
+
+void Table::add(std::vector<std::string> cells) {
+    rows_.push_back(std::move(cells));
+}
+
+std::string Table::str(std::size_t width) const {
+    std::vector<std::size_t> widths;
+    for (const auto& title : titles_) widths.push_back(columns(title));
+    for (const auto& row : rows_)
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], columns(row[i]));
+
+    const auto line = [&](const std::vector<std::string>& cells) {
+        std::string out;
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+            if (i > 0) out += "  ";
+            out += fitted(cells[i], widths[i], right_[i]);
+        }
+        if (width > 0) out = fitted(out, width);
+        out.erase(out.find_last_not_of(' ') + 1);
+        return out + '\n';
+    };
+    auto out = line(titles_);
+    for (const auto& row : rows_) out += line(row);
+    return out;
+}
+
+std::string lines_of(const QJsonObject& object) {
+    std::vector<std::pair<std::string, std::string>> lines;
+    flatten({}, object, lines);
+    std::size_t width = 0;
+    for (const auto& [key, value] : lines) width = std::max(width, columns(key));
+    std::string out;
+    for (const auto& [key, value] : lines) out += fitted(key, width) + "  " + value + '\n';
+    return out;
+}
+
+std::size_t columns(std::string_view utf8) {
+    return static_cast<std::size_t>(
+        std::count_if(utf8.begin(), utf8.end(), [](char c) { return !continues_code_point(c); }));
+}
+
+std::string fitted(std::string_view utf8, std::size_t width, bool right) {
+    const auto have = columns(utf8);
+    if (have <= width) {
+        const std::string space(width - have, ' ');
+        return right ? space + std::string(utf8) : std::string(utf8) + space;
+    }
+    std::size_t bytes = 0;
+    for (std::size_t seen = 0; bytes < utf8.size(); ++bytes)
+        if (!continues_code_point(utf8[bytes]) && seen++ == width) break;
+    return std::string(utf8.substr(0, bytes));
+}
+
+std::string process_label(std::string_view name, std::int64_t pid) {
+    return name.empty() ? fmt::format("{}", pid) : fmt::format("{} ({})", name, pid);
+}
+
+std::string age(Timestamp then) {
+    if (then.micros == 0) return "-";
+    return format_duration(std::max<std::int64_t>(0, (now().micros - then.micros) / 1000));
+}
+
+}  // namespace snakepit::shm::cli

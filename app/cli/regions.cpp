@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// list, info, deallocate, cleanup: what there is, and getting rid of it.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include <QJsonArray>
+
+#include "base/units.h"
+#include "command.h"
+#include "json.h"
+#include "output.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+Result<int> run_list(const Context& context, const std::string& filter) {
+    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto regions, client->list(filter));
+    if (context.json) {
+        QJsonArray out;
+        for (const auto& region : regions) out.append(region_json(region));
+        print_json({{"regions", out}});
+        return kDone;
+    }
+    if (regions.empty()) {
+        print(filter.empty() ? "no regions\n" : "no regions match the filter\n");
+        return kDone;
+    }
+    Table table({"ID", "SIZE>", "REFS>", "STATE", "OWNER", "POLICY", "AGE>", "USED>"});
+    for (const auto& region : regions) {
+        table.add({region.id.str(), format_size(region.size),
+                   fmt::format("{}", region.reference_count), std::string(to_string(region.state)),
+                   process_label(region.owner_process, region.owner_pid),
+                   std::string(to_string(region.cleanup_policy)), age(region.created_at),
+                   age(region.last_accessed)});
+    }
+    print(table.str());
+    return kDone;
+}
+
+Result<int> run_info(const Context& context, const std::string& word) {
+    SHM_ASSIGN(const auto id, RegionId::parse(word));
+    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto region, client->info(id));
+    auto document = region_json(region, true);
+    if (context.json) {
+        print_json(document);
+        return kDone;
+    }
+    document.remove("references");
+    print(lines_of(document));
+    if (region.references.empty()) return kDone;
+    Table holders({"PID>", "PROCESS", "REFERENCES>", "ACCESS", "CONNECTED"});
+    for (const auto& holder : region.references) {
+        holders.add({fmt::format("{}", holder.pid), holder.process, fmt::format("{}", holder.count),
+                     std::string(to_string(holder.access)), holder.connected ? "yes" : "no"});
+    }
+    print("\n" + holders.str());
+    return kDone;
+}
+
+Result<int> run_deallocate(const Context& context, const std::vector<std::string>& words,
+                           bool force) {
+    std::vector<RegionId> ids;
+    for (const auto& word : words) {
+        SHM_ASSIGN(const auto id, RegionId::parse(word));
+        ids.push_back(id);
+    }
+    SHM_ASSIGN(auto client, connect(context));
+    QJsonArray done;
+    int status = kDone;
+    for (const auto& id : ids) {
+        const auto gone = client->deallocate(id, force);
+        if (!gone) {
+            status = report_error(context, gone.error());
+            continue;
+        }
+        done.append(QJsonObject{{"id", text(id.str())}, {"freed", *gone}});
+        if (!context.json)
+            print(fmt::format(
+                "{} {}\n", id.str(),
+                *gone ? "freed" : "withdrawn; its memory goes with the last reference"));
+    }
+    if (context.json) print_json({{"deallocated", done}});
+    return status;
+}
+
+void print_plan(const CleanupResult& result) {
+    Table table({"ID", "SIZE>", result.dry_run ? "WOULD GO" : "WENT", "REASON"});
+    for (const auto& item : result.items)
+        table.add(
+            {item.id.str(), format_size(item.bytes), item.removed ? "yes" : "no", item.reason});
+    if (!result.items.empty()) print(table.str());
+    print(fmt::format("{} {} region{}, {}\n", result.dry_run ? "would remove" : "removed",
+                      result.removed, result.removed == 1 ? "" : "s",
+                      format_size(result.bytes_freed)));
+}
+
+Result<int> run_cleanup(const Context& context, const CleanupRequest& request) {
+    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto result, client->cleanup(request));
+    if (context.json) {
+        print_json(cleanup_json(result));
+    } else {
+        print_plan(result);
+    }
+    return kDone;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "list", "List the regions, newest last");
+    auto words = std::make_shared<std::vector<std::string>>();
+    command->add_option(
+        "filter", *words,
+        "size>1MiB owner:python state:orphan refs=0 words ... (-- before a word that "
+        "begins with -)");
+    command->callback([&context, words] {
+        context.action = [&context, words] {
+            std::string filter;
+            for (const auto& word : *words) filter += filter.empty() ? word : " " + word;
+            return run_list(context, filter);
+        };
+    });
+}
+
+void add_info(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "info", "Show one region and who holds it");
+    auto id = std::make_shared<std::string>();
+    command->add_option("id", *id, "The region")->required();
+    command->callback(
+        [&context, id] { context.action = [&context, id] { return run_info(context, *id); }; });
+}
+
+void add_deallocate(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "deallocate",
+                                "Withdraw regions; memory goes when the last reference does");
+    struct Words {
+        std::vector<std::string> ids;
+        bool force = false;
+    };
+    auto words = std::make_shared<Words>();
+    command->add_option("id", words->ids, "The regions")->required();
+    command->add_flag("--force", words->force,
+                      "Take the memory of held regions away at once (zeroed)");
+    command->callback([&context, words] {
+        context.action = [&context, words] {
+            return run_deallocate(context, words->ids, words->force);
+        };
+    });
+}
+
+void add_cleanup(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "cleanup",
+                                "Remove what is due, or what you choose; says why for each region");
+    auto request = std::make_shared<CleanupRequest>();
+    command->add_flag("--dry-run", request->dry_run, "Only print the plan");
+    auto* orphans = command->add_flag("--orphans", request->orphans, "Of programs that are gone");
+    auto* expired =
+        command->add_flag("--expired", request->expired, "Unused for longer than their timeout");
+    command
+        ->add_flag("--all-eligible", request->all_eligible,
+                   "Everything nobody holds, whatever its policy")
+        ->excludes(orphans)
+        ->excludes(expired);
+    command->callback([&context, request] {
+        context.action = [&context, request] { return run_cleanup(context, *request); };
+    });
+}
+
+}  // namespace snakepit::shm::cli

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// The service: a manager in the foreground until a signal ends it.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+
+#include "base/paths.h"
+#include "command.h"
+#include "json.h"
+#include "manager/manager.h"
+#include "output.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+// A client costs the manager a few descriptors; the soft limit is made for programs that use
+// select().
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Blocked before the manager starts its threads, which inherit that, so that sigwait() gets them.
+sigset_t block_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    return set;
+}
+
+void announce(const Context& context, const InstancePaths& paths) {
+    if (context.json) {
+        print_json({{"event", "serving"},
+                    {"instance", text(paths.instance)},
+                    {"pid", ::getpid()},
+                    {"runtime_dir", text(paths.runtime_dir)}},
+                   Layout::one_line);
+    } else {
+        print(fmt::format("snakepit-shm: serving instance '{}' (pid {}) at {}\n", paths.instance,
+                          ::getpid(), paths.runtime_dir));
+    }
+}
+
+void reload(const Context& context, Manager& manager) {
+    const auto answer = manager.reload_config();
+    if (!answer) {
+        report_error(context, answer.error());
+        return;
+    }
+    fmt::print(stderr, "snakepit-shm: configuration reloaded\n");
+    for (const auto& key : keys_needing_restart(*answer))
+        fmt::print(stderr, "snakepit-shm: {} takes effect when the manager starts next\n", key);
+}
+
+Result<int> run_serve(const Context& context) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    raise_descriptor_limit();
+    const auto signals = block_signals();
+    ManagerOptions options;
+    SHM_ASSIGN(options.paths, resolve_paths(context.instance, true));
+    SHM_ASSIGN(options.config, Config::load(options.paths.config_file));
+    SHM_ASSIGN(auto manager, Manager::start(std::move(options)));
+    announce(context, manager->paths());
+    for (int signal = 0; ::sigwait(&signals, &signal) == 0;) {
+        if (signal != SIGHUP) break;
+        reload(context, *manager);
+    }
+    return kDone;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "serve",
+                                "Run the manager in the foreground until SIGTERM or Ctrl-C");
+    command->add_flag("--foreground")->description("It always stays there; accepted for clarity");
+    command->callback([&context] { context.action = [&context] { return run_serve(context); }; });
+}
+
+}  // namespace snakepit::shm::cli

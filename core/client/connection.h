@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/paths.h"
+#include "client/fork_guard.h"
+#include "client/manager_client.h"
+#include "layout/lease_page.h"
+#include "platform/channel.h"
+#include "platform/mapped_file.h"
+#include "protocol/messages.h"
+
+namespace snakepit::shm {
+
+// The socket to the manager and the lease page, kept across restarts of the manager. One thread at
+// a time (ManagerClient's mutex).
+class Connection final : public ForkAware {
+  public:
+    static Result<std::unique_ptr<Connection>> open(const ConnectOptions& options);
+    ~Connection();
+
+    struct Answer {
+        wire::ReplyT reply;
+        Handle handle;
+        std::unique_lock<std::mutex> no_fork;  // for as long as the handle is in hand
+    };
+    // Sends the request and waits for its answer; a manager that went away meanwhile is waited for
+    // and asked again with the same id. An answer that is a Failure becomes the error.
+    // `repeated` tells that an earlier try may have been carried out.
+    Result<Answer> call(wire::RequestT request, bool* repeated = nullptr);
+    // Sends without waiting and without caring whether it arrives.
+    void tell(wire::RequestT request);
+
+    bool forked() const { return ForkGuard::instance().here() != home_; }
+    const layout::LeasePage& lease() const { return lease_; }
+    const InstancePaths& paths() const { return paths_; }
+    std::uint64_t round_trips() const { return trips_.load(std::memory_order_relaxed); }
+
+    void after_fork_in_child() override;
+
+  private:
+    Connection() = default;
+    Status ensure(std::int64_t deadline);
+    Status greet();
+    Result<Answer> exchange(const wire::RequestT& request, std::int64_t deadline, bool& lost);
+
+    ConnectOptions options_;
+    InstancePaths paths_;
+    Channel channel_;
+    std::vector<std::uint8_t> token_;
+    Mapping lease_mapping_;
+    layout::LeasePage lease_;
+    std::optional<Error> lost_;  // the registry is another one: nothing of ours counts any more
+    std::uint64_t home_ = 0;     // ForkGuard's number of the process that connected
+    std::uint64_t next_id_ = 1;
+    std::atomic<std::uint64_t> trips_{0};
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+#include "client/manager_client.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "client/connection.h"
+#include "client/region_cache.h"
+
+namespace snakepit::shm {
+
+using layout::LeasePage;
+
+namespace {
+
+// A grant can be withdrawn again before we take our reference; asked for anew this often.
+constexpr int kGrantAttempts = 8;
+// Entries looked at for each new one: keeps mappings of regions that ended from piling up.
+constexpr std::size_t kPurgeStep = 8;
+
+Error forked_error() {
+    return make_error(ErrorCode::forked, "this process was forked and inherits no connection to the manager", "connect again in the child");
+}
+
+Error full_error(const RegionId& id) {
+    return make_error(ErrorCode::reference_limit, fmt::format("this program holds too many references to {}", id.str()), "unmap what is not needed");
+}
+
+tl::unexpected<Error> unexpected_answer() {
+    return fail(ErrorCode::protocol_error, "the manager's answer is not one to this request", "use one release of both");
+}
+
+}  // namespace
+
+class ManagerClient::Private {
+  public:
+    explicit Private(std::unique_ptr<Connection> c) : connection(std::move(c)) {}
+    ~Private() {
+        if (connection->forked()) cache.abandon();
+    }
+
+    // Locks, unless this process is a forked copy, whose mutex may be held by nobody for ever.
+    Result<std::unique_lock<std::mutex>> lock() {
+        if (connection->forked()) return fail(forked_error());
+        return std::unique_lock(mutex);
+    }
+
+    template <typename Call>
+    Result<Connection::Answer> ask(Call call, bool* repeated = nullptr) {
+        SHM_ASSIGN(const auto held, lock());
+        return ask_locked(std::move(call), repeated);
+    }
+    template <typename Call>
+    Result<Connection::Answer> ask_locked(Call call, bool* repeated = nullptr) {
+        wire::RequestT request;
+        request.call.Set(std::move(call));
+        return connection->call(std::move(request), repeated);
+    }
+
+    // With the mutex. Maps what was granted, if it is not mapped so already.
+    Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
+    Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access, LeasePage::Take& outcome) const;
+    Status give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release);
+
+    std::unique_ptr<Connection> connection;
+    std::mutex mutex;
+    RegionCache cache;
+};
+
+Result<CachedRegion*> ManagerClient::Private::install(const Connection::Answer& answer, AccessMode access) {
+    const auto* granted = answer.reply.answer.AsGranted();
+    if (!granted || !granted->id || !answer.handle) return unexpected_answer();
+    cache.purge(connection->lease(), kPurgeStep);
+    const auto mode = static_cast<std::size_t>(access);
+    auto& entry = cache.at(from_wire(*granted->id));
+    entry.slot.store(granted->slot, std::memory_order_relaxed);
+    entry.size.store(granted->size, std::memory_order_relaxed);
+    entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
+    entry.generation.store(granted->generation, std::memory_order_release);
+    if (entry.mapping[mode].valid()) return &entry;
+    const auto protection = access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
+    auto mapping = Mapping::map(answer.handle, granted->segment_size, protection);
+    if (!mapping) {  // out of mappings, perhaps: those of ended regions are in the way
+        cache.purge(connection->lease(), cache.size());
+        mapping = Mapping::map(answer.handle, granted->segment_size, protection);
+    }
+    if (!mapping) return fail(std::move(mapping).error());
+    entry.mapping[mode] = std::move(*mapping);
+    entry.data[mode].store(entry.mapping[mode].data() + granted->offset, std::memory_order_release);
+    return &entry;
+}
+
+// Lock-free. The entry may have become another region's while we looked: the reference pins it,
+// so its id is compared again once the reference is held.
+Result<MappedRegion> ManagerClient::Private::take(CachedRegion& entry, const RegionId& id, AccessMode access, LeasePage::Take& outcome) const {
+    const auto slot = entry.slot.load(std::memory_order_relaxed);
+    const auto generation = entry.generation.load(std::memory_order_acquire);
+    outcome = LeasePage::Take::not_granted;
+    if (generation == 0) return MappedRegion{};
+    outcome = connection->lease().take(slot, generation);
+    if (outcome == LeasePage::Take::full) return fail(full_error(id));
+    if (outcome != LeasePage::Take::taken) return MappedRegion{};
+    auto* const data = entry.data[static_cast<std::size_t>(access)].load(std::memory_order_acquire);
+    if (!entry.is(id) || entry.generation.load(std::memory_order_relaxed) != generation || !data) {
+        connection->lease().give_back(slot, generation);
+        outcome = LeasePage::Take::not_granted;
+        return MappedRegion{};
+    }
+    return MappedRegion{data, entry.size.load(std::memory_order_relaxed), slot, generation, access, entry.tell_release.load(std::memory_order_relaxed)};
+}
+
+Status ManagerClient::Private::give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release) {
+    const auto given = connection->lease().give_back(slot, generation);
+    if (given == LeasePage::Give::not_held)
+        return fail(ErrorCode::not_held, "this reference was given back already", "unmap each mapping once");
+    const bool tell = given == LeasePage::Give::last_of_closing || (given == LeasePage::Give::last && tell_release);
+    if (!tell) return {};
+    const std::lock_guard held(mutex);
+    wire::ReleasedT released;
+    released.slot = slot;
+    released.generation = generation;
+    wire::RequestT request;
+    request.call.Set(std::move(released));
+    connection->tell(std::move(request));
+    return {};
+}
+
+Result<std::unique_ptr<ManagerClient>> ManagerClient::connect(const ConnectOptions& options) {
+    SHM_ASSIGN(auto connection, Connection::open(options));
+    return std::unique_ptr<ManagerClient>(new ManagerClient(std::make_unique<Private>(std::move(connection))));
+}
+
+ManagerClient::ManagerClient(std::unique_ptr<Private> d) : d_(std::move(d)) {}
+ManagerClient::~ManagerClient() = default;
+
+Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
+    SHM_ASSIGN(const auto held, d_->lock());
+    SHM_ASSIGN(const auto answer, d_->ask_locked(to_wire(size, options)));
+    const auto* granted = answer.reply.answer.AsGranted();
+    if (!granted || !granted->id) return unexpected_answer();
+    const auto id = from_wire(*granted->id);
+    if (!answer.handle) return id;  // without a lease page nothing can be held
+    SHM_ASSIGN(auto* entry, d_->install(answer, AccessMode::read_write));
+    LeasePage::Take outcome{};
+    SHM_TRY(d_->take(*entry, id, AccessMode::read_write, outcome));
+    entry->holds_allocation = outcome == LeasePage::Take::taken;
+    return id;
+}
+
+Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
+    if (d_->connection->forked()) return fail(forked_error());
+    LeasePage::Take outcome{};
+    if (auto* entry = d_->cache.find(id)) {
+        SHM_ASSIGN(const auto mapped, d_->take(*entry, id, access, outcome));
+        if (outcome == LeasePage::Take::taken) return mapped;
+    }
+    SHM_ASSIGN(const auto held, d_->lock());
+    for (int attempt = 0; attempt < kGrantAttempts; ++attempt) {
+        wire::MapT call;
+        call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+        call.access = static_cast<std::uint8_t>(access);
+        SHM_ASSIGN(const auto answer, d_->ask_locked(std::move(call)));
+        SHM_ASSIGN(auto* entry, d_->install(answer, access));
+        SHM_ASSIGN(const auto mapped, d_->take(*entry, id, access, outcome));
+        if (outcome == LeasePage::Take::taken) return mapped;
+    }
+    auto error = make_error(ErrorCode::mapping_failed, fmt::format("{} is withdrawn again and again", id.str()), "it is being cleaned up; allocate a new region");
+    error.region_id = id.str();
+    return fail(std::move(error));
+}
+
+Status ManagerClient::unmap(const MappedRegion& mapping) {
+    if (d_->connection->forked()) return fail(forked_error());
+    if (!mapping.data || mapping.slot >= layout::kMaxSlots)
+        return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's", "unmap what map() returned, once");
+    return d_->give_back(mapping.slot, mapping.generation, mapping.tell_release);
+}
+
+Result<bool> ManagerClient::deallocate(const RegionId& id, bool force) {
+    {
+        SHM_ASSIGN(const auto held, d_->lock());
+        auto* entry = d_->cache.find(id);
+        if (entry && entry->holds_allocation) {
+            entry->holds_allocation = false;
+            // Not told: the request that follows says it.
+            d_->connection->lease().give_back(entry->slot, entry->generation);
+        }
+    }
+    wire::DeallocateT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    call.force = force;
+    bool repeated = false;
+    auto answer = d_->ask(std::move(call), &repeated);
+    if (!answer && repeated && answer.error().code == ErrorCode::region_not_found) return true;  // the first try did it
+    if (!answer) return fail(std::move(answer).error());
+    const auto* done = answer->reply.answer.AsDone();
+    if (!done) return unexpected_answer();
+    return done->gone;
+}
+
+Result<RegionInfo> ManagerClient::info(const RegionId& id) {
+    wire::InfoT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+    const auto* regions = answer.reply.answer.AsRegions();
+    if (!regions || regions->regions.size() != 1 || !regions->regions.front()) return unexpected_answer();
+    auto info = from_wire(*regions->regions.front());
+    if (const auto* entry = d_->cache.find(id))
+        for (const auto& data : entry->data)
+            if (auto* address = data.load(std::memory_order_relaxed)) info.mapped_addresses.push_back(reinterpret_cast<std::uintptr_t>(address));
+    return info;
+}
+
+Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
+    std::vector<RegionInfo> out;
+    for (std::uint32_t slot = 0;;) {
+        wire::ListT call;
+        call.filter = filter;
+        call.from_slot = slot;
+        SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+        const auto* page = answer.reply.answer.AsRegions();
+        if (!page) return unexpected_answer();
+        for (const auto& region : page->regions)
+            if (region) out.push_back(from_wire(*region));
+        if (!page->more) break;
+        slot = page->next_slot;
+    }
+    std::sort(out.begin(), out.end(), [](const RegionInfo& a, const RegionInfo& b) { return a.id < b.id; });
+    return out;
+}
+
+Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {
+    wire::CleanupT call;
+    call.dry_run = request.dry_run;
+    call.orphans = request.orphans;
+    call.expired = request.expired;
+    call.all_eligible = request.all_eligible;
+    for (const auto& id : request.only) call.only.push_back(to_wire(id));
+    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+    const auto* cleaned = answer.reply.answer.AsCleaned();
+    if (!cleaned) return unexpected_answer();
+    CleanupResult result{cleaned->dry_run, cleaned->removed, cleaned->bytes_freed, {}};
+    for (const auto& item : cleaned->items)
+        if (item && item->id) result.items.push_back({from_wire(*item->id), item->bytes, item->reason, item->removed});
+    return result;
+}
+
+Status ManagerClient::announce(const std::string& worker, const std::string& pool, const std::string& session) {
+    wire::AnnounceT call;
+    call.worker = worker.substr(0, kMaxNameBytes);
+    call.pool = pool.substr(0, kMaxNameBytes);
+    call.session = session.substr(0, kMaxNameBytes);
+    SHM_TRY(d_->ask(std::move(call)));
+    return {};
+}
+
+Result<std::string> ManagerClient::report(const std::string& topic) {
+    wire::ReportT call;
+    call.topic = topic;
+    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+    const auto* document = answer.reply.answer.AsDocument();
+    if (!document) return unexpected_answer();
+    return document->json;
+}
+
+Result<std::string> ManagerClient::reload_config() {
+    SHM_ASSIGN(const auto answer, d_->ask(wire::ReloadConfigT{}));
+    const auto* document = answer.reply.answer.AsDocument();
+    if (!document) return unexpected_answer();
+    return document->json;
+}
+
+std::uint64_t ManagerClient::references_held(const RegionId& id) const {
+    const auto* entry = d_->cache.find(id);
+    if (!entry || d_->connection->forked()) return 0;
+    const auto word = d_->connection->lease().word(entry->slot.load(std::memory_order_relaxed)).load(std::memory_order_relaxed);
+    const bool counts = layout::LeaseWord::generation(word) == entry->generation.load(std::memory_order_relaxed) && layout::LeaseWord::n(word) > 1;
+    return counts ? layout::LeaseWord::n(word) - 1 : 0;
+}
+
+std::uint64_t ManagerClient::round_trips() const { return d_->connection->round_trips(); }
+const InstancePaths& ManagerClient::paths() const { return d_->connection->paths(); }
+
+}  // namespace snakepit::shm

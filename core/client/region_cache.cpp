@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "client/region_cache.h"
+
+#include <algorithm>
+
+namespace snakepit::shm {
+
+using layout::LeaseWord;
+
+RegionCache::RegionCache() {
+    tables_.push_back(std::make_unique<Table>(256));
+    table_.store(tables_.back().get(), std::memory_order_release);
+}
+
+// A cell of an entry that was dropped (id 0) is taken again; one never used ends a reader's search.
+bool RegionCache::insert(Table& table, CachedRegion* entry) {
+    const RegionId id{entry->id_micros.load(std::memory_order_relaxed), entry->id_random.load(std::memory_order_relaxed)};
+    const auto start = std::hash<RegionId>{}(id);
+    for (std::size_t i = 0; i < kProbes; ++i) {
+        auto& cell = table.cells[(start + i) & table.mask];
+        const auto* there = cell.load(std::memory_order_relaxed);
+        if (there && there != entry && there->in_use) continue;
+        cell.store(entry, std::memory_order_release);
+        return true;
+    }
+    return false;
+}
+
+void RegionCache::grow() {
+    for (auto size = tables_.back()->cells.size() * 2;; size *= 2) {
+        auto bigger = std::make_unique<Table>(size);
+        const bool fits = std::all_of(pool_.begin(), pool_.end(), [&](CachedRegion& entry) {
+            return !entry.in_use || insert(*bigger, &entry);
+        });
+        if (!fits) continue;
+        tables_.push_back(std::move(bigger));
+        table_.store(tables_.back().get(), std::memory_order_release);
+        return;
+    }
+}
+
+CachedRegion& RegionCache::at(const RegionId& id) {
+    if (auto* known = find(id)) return *known;
+    CachedRegion* entry = nullptr;
+    if (unused_.empty()) {
+        entry = &pool_.emplace_back();
+    } else {
+        entry = unused_.back();
+        unused_.pop_back();
+    }
+    entry->in_use = true;
+    entry->id_random.store(id.random, std::memory_order_relaxed);
+    entry->id_micros.store(id.micros, std::memory_order_release);
+    if (!insert(*tables_.back(), entry)) grow();
+    return *entry;
+}
+
+void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
+    for (std::size_t i = 0; i < std::min(count, pool_.size()); ++i) {
+        auto& entry = pool_[hand_++ % pool_.size()];
+        if (!entry.in_use) continue;
+        const auto word = lease.word(entry.slot.load(std::memory_order_relaxed)).load(std::memory_order_relaxed);
+        const bool granted = LeaseWord::generation(word) == entry.generation.load(std::memory_order_relaxed) && LeaseWord::n(word) > 0;
+        if (granted) continue;
+        // Nobody can take a reference now, and only a grant, which needs our mutex, changes that.
+        entry.id_micros.store(0, std::memory_order_release);
+        entry.generation.store(0, std::memory_order_relaxed);
+        for (int mode = 0; mode < 2; ++mode) {
+            entry.data[mode].store(nullptr, std::memory_order_relaxed);
+            entry.mapping[mode].reset();
+        }
+        entry.holds_allocation = false;
+        entry.in_use = false;
+        unused_.push_back(&entry);
+    }
+}
+
+void RegionCache::abandon() {
+    for (auto& entry : pool_)
+        for (auto& mapping : entry.mapping) mapping.abandon();
+}
+
+}  // namespace snakepit::shm

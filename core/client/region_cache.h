@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/region.h"
+#include "layout/lease_page.h"
+#include "platform/mapped_file.h"
+
+namespace snakepit::shm {
+
+// A region this client was granted: where its lease word and its memory are. Read without a lock.
+// The object may be used again for another region at any time until a reference is held, so what
+// was read counts only if `id_*` still matches after the reference was taken.
+struct CachedRegion {
+    std::atomic<std::uint64_t> id_micros{0}, id_random{0};
+    std::atomic<std::uint64_t> generation{0};
+    std::atomic<std::uint64_t> size{0};
+    std::atomic<std::byte*> data[2] = {nullptr, nullptr};  // by AccessMode
+    std::atomic<std::uint32_t> slot{0};
+    std::atomic<bool> tell_release{false};
+
+    // The rest only under the client's mutex.
+    bool holds_allocation = false;
+    bool in_use = false;
+    Mapping mapping[2];
+
+    bool is(const RegionId& id) const {
+        return id_micros.load(std::memory_order_acquire) == id.micros && id_random.load(std::memory_order_relaxed) == id.random;
+    }
+};
+
+// From region id to CachedRegion. find() takes no lock and may run beside one changer.
+class RegionCache {
+  public:
+    RegionCache();
+
+    CachedRegion* find(const RegionId& id) const {
+        const auto* table = table_.load(std::memory_order_acquire);
+        const auto start = std::hash<RegionId>{}(id);
+        for (std::size_t i = 0; i < kProbes; ++i) {
+            auto* entry = table->cells[(start + i) & table->mask].load(std::memory_order_acquire);
+            if (!entry) return nullptr;
+            if (entry->is(id)) return entry;
+        }
+        return nullptr;
+    }
+
+    // ---- under the client's mutex
+    // The entry of `id`, made if need be.
+    CachedRegion& at(const RegionId& id);
+    // Drops up to `count` entries whose region is not granted any more, with their mappings.
+    void purge(const layout::LeasePage& lease, std::size_t count);
+    std::size_t size() const { return pool_.size() - unused_.size(); }
+    // In a forked child: forgets the mappings, which it never got.
+    void abandon();
+
+  private:
+    static constexpr std::size_t kProbes = 32;
+    struct Table {
+        explicit Table(std::size_t size) : cells(size), mask(size - 1) {}
+        std::vector<std::atomic<CachedRegion*>> cells;
+        std::size_t mask;
+    };
+    bool insert(Table& table, CachedRegion* entry);
+    void grow();
+
+    std::atomic<const Table*> table_;
+    std::vector<std::unique_ptr<Table>> tables_;  // the last one counts; readers may be in the others
+    std::deque<CachedRegion> pool_;               // addresses stay
+    std::vector<CachedRegion*> unused_;
+    std::size_t hand_ = 0;                        // where the next purge goes on
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "manager/manager.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <future>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "events/event_recorder.h"
+#include "manager/backend_plugin.h"
+#include "manager/instance_roster.h"
+#include "manager/reports.h"
+#include "manager/server.h"
+#include "manager/service.h"
+#include "platform/process_lock.h"
+#include "telemetry/performance_monitor.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(200);
+constexpr std::int64_t kSecond = 1'000'000;
+// How long a manager that was just killed may keep the lock while the kernel takes it apart.
+constexpr int kLockPatienceMs = 3000;
+
+std::int64_t modified_at(const std::string& path) {
+    struct stat info {};
+    if (path.empty() || ::stat(path.c_str(), &info) != 0) return 0;
+    return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+// Members are destroyed from the bottom up: the thread first, then what it used.
+class Manager::Private {
+  public:
+    explicit Private(ManagerOptions options_in) : options(std::move(options_in)), long_work(1), timer(io) {}
+    ~Private();
+
+    Status start();
+    Result<std::string> reload();
+    void schedule_tick();
+    void tick();
+    void wake_recorder();
+
+    ManagerOptions options;
+    Config config;
+    ExclusiveLock lock;
+    LoadedBackend loaded;
+    boost::asio::io_context io;
+    boost::asio::thread_pool long_work;
+    boost::asio::steady_timer timer;
+    std::unique_ptr<Service> service;
+    std::unique_ptr<EventRecorder> recorder;
+    std::unique_ptr<PerformanceMonitor> monitor;
+    std::unique_ptr<Server> server;
+    Timestamp started_at = now();
+    std::int64_t config_modified = 0;
+    std::int64_t next_second = 0;
+    std::uint64_t recorded_head = 0;
+    std::thread thread;
+};
+
+Manager::Private::~Private() {
+    if (thread.joinable()) {
+        boost::asio::post(io, [this] {
+            service->registry().record({.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
+            service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
+            io.stop();
+        });
+        thread.join();
+    }
+    long_work.join();
+    server.reset();
+    recorder.reset();  // after the last event
+}
+
+Status Manager::Private::start() {
+    config = options.config;
+    SHM_TRY(prepare_directories(options.paths));
+    SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
+    SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir, {config.shm_path, config.use_hugepages}));
+    // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
+    ::signal(SIGXFSZ, SIG_IGN);
+
+    SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
+    SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
+    SHM_TRY(InstanceRoster::enter(config.shm_path, options.paths));
+    service = std::make_unique<Service>(options.paths, std::move(registry), std::move(grants), *loaded.backend,
+                                        [this](std::function<void()> work, std::function<void()> then) {
+                                            boost::asio::post(long_work, [this, work = std::move(work), then = std::move(then)] {
+                                                work();
+                                                boost::asio::post(io, then);
+                                            });
+                                        });
+    service->configure(config);
+    recorder = std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(), options.paths.events_db());
+    monitor = std::make_unique<PerformanceMonitor>(service->registry(), *loaded.backend);
+    service->recover();
+    config_modified = modified_at(options.paths.config_file);
+    if (!options.paths.config_file.empty())
+        service->registry().record({.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
+
+    auto& state = service->registry().state();
+    state.started_at.store(started_at.micros, std::memory_order_relaxed);
+    state.manager_pid.store(::getpid(), std::memory_order_relaxed);
+    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket()));
+    server = std::make_unique<Server>(
+        io, *service, std::move(listener),
+        [this](const std::string& topic) {
+            return make_report(topic, {options.paths, config, *service, *recorder, *server, started_at});
+        },
+        [this] { return reload(); });
+    server->start();
+    tick();
+    thread = std::thread([this] { io.run(); });
+    return {};
+}
+
+void Manager::Private::wake_recorder() {
+    const auto head = service->registry().ring().head();
+    if (head == recorded_head) return;
+    recorded_head = head;
+    recorder->wake();
+}
+
+void Manager::Private::schedule_tick() {
+    timer.expires_after(kTick);
+    timer.async_wait([this](const boost::system::error_code& error) {
+        if (!error) tick();
+    });
+}
+
+void Manager::Private::tick() {
+    const auto at = now().micros;
+    service->tick(at);
+    if (at >= next_second) {
+        next_second = at + kSecond;
+        service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
+        const auto totals = service->totals();
+        layout::Sample sample{};
+        sample.regions = totals.regions;
+        sample.orphans = totals.orphans;
+        sample.quarantined = totals.quarantined;
+        sample.bytes_used = service->allocator().bytes_used();
+        sample.bytes_reserved = service->allocator().bytes_reserved();
+        sample.references = totals.references;
+        sample.clients = service->clients().size();
+        sample.allocations = totals.allocations;
+        sample.deallocations = totals.deallocations;
+        sample.errors = totals.errors;
+        monitor->sample(sample, recorder->state().lag);
+        const auto modified = modified_at(options.paths.config_file);
+        if (modified != config_modified) (void)reload();  // recorded either way
+    }
+    wake_recorder();
+    schedule_tick();
+}
+
+Result<std::string> Manager::Private::reload() {
+    auto& registry = service->registry();
+    config_modified = modified_at(options.paths.config_file);
+    auto fresh = Config::load(options.paths.config_file);
+    if (!fresh) {
+        registry.record({.kind = EventKind::config_refused, .result = fresh.error().code, .text = fresh.error().message});
+        return fail(std::move(fresh).error());
+    }
+    const auto later = fresh->needs_restart(config);
+    // What needs a restart stays as it runs, so that what is reported is what holds.
+    const auto shm_path = config.shm_path;
+    const auto hugepages = config.use_hugepages;
+    config = std::move(*fresh);
+    config.shm_path = shm_path;
+    config.use_hugepages = hugepages;
+    service->configure(config);
+    registry.record({.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
+    QJsonArray keys;
+    for (const auto& key : later) keys.append(QString::fromStdString(key));
+    return QJsonDocument(QJsonObject{{"file", QString::fromStdString(options.paths.config_file)}, {"needs_restart", keys}})
+        .toJson(QJsonDocument::Compact).toStdString();
+}
+
+Result<std::unique_ptr<Manager>> Manager::start(ManagerOptions options) {
+    auto d = std::make_unique<Private>(std::move(options));
+    SHM_TRY(d->start());
+    return std::unique_ptr<Manager>(new Manager(std::move(d)));
+}
+
+Manager::Manager(std::unique_ptr<Private> d) : d_(std::move(d)) {}
+Manager::~Manager() = default;
+
+const InstancePaths& Manager::paths() const { return d_->options.paths; }
+
+Result<std::string> Manager::reload_config() {
+    std::promise<Result<std::string>> done;
+    boost::asio::post(d_->io, [&] { done.set_value(d_->reload()); });
+    return done.get_future().get();
+}
+
+}  // namespace snakepit::shm

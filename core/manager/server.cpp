@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "manager/server.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+namespace {
+
+// Clients with lease pages, and as many that only look.
+constexpr std::size_t kMaxSessions = 2 * layout::kMaxClients;
+constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Server::Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload)
+    : io_(io),
+      service_(service),
+      listener_(std::move(listener)),
+      report_(std::move(report)),
+      reload_(std::move(reload)),
+      accepting_(io, listener_.handle().get()),
+      pause_(io) {}
+
+Server::~Server() {
+    accepting_.release();
+    for (auto& [client, entry] : watches_)
+        if (entry.exit) entry.exit->release();
+}
+
+void Server::start() {
+    for (const auto client : service_.clients()) {
+        watch(client);
+        probe(client, service_.client(client).serial.load(std::memory_order_relaxed), 0);
+    }
+    accept();
+}
+
+void Server::accept() {
+    accepting_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (error) return;
+        for (;;) {
+            auto channel = listener_.accept();
+            if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
+                service_.count_error();
+                pause_.expires_after(kPauseWithoutDescriptors);
+                pause_.async_wait([this](const boost::system::error_code& cancelled) { if (!cancelled) accept(); });
+                return;
+            }
+            if (!*channel) break;
+            welcome(std::move(**channel));
+        }
+        accept();
+    });
+}
+
+void Server::welcome(Channel channel) {
+    const auto credentials = service_.backend().peer(channel.handle());
+    if (!credentials) return;
+    const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials);
+    sessions_.insert(session);
+    if (sessions_.size() > kMaxSessions)
+        return session->refuse_and_close(make_error(ErrorCode::client_limit_exceeded, fmt::format("{} connections are open", kMaxSessions),
+                                                    "close connections that are not needed"));
+    session->start();
+}
+
+Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token, bool& resumed) {
+    ClientIdentity identity{caller.credentials, 0, caller.process};
+    SHM_ASSIGN(const auto process, service_.backend().process(caller.credentials.pid));
+    identity.start_time = process.start_time;
+    resumed = !token.empty();
+    if (!resumed) {
+        SHM_ASSIGN(const auto client, service_.connect_client(identity));
+        watch(client);
+        return client;
+    }
+    SessionToken known{};
+    if (token.size() != known.size()) return fail(ErrorCode::protocol_error, "the session token has a wrong length");
+    std::copy(token.begin(), token.end(), known.begin());
+    SHM_ASSIGN(const auto client, service_.resume_client(known, identity));
+    // The old connection, if it still seems open, is of the same process and of no more use to it.
+    if (const auto old = watches_[client].session.lock()) old->close();
+    return client;
+}
+
+void Server::session_greeted(const std::shared_ptr<Session>& session) {
+    if (session->caller().client) watches_[*session->caller().client].session = session;
+}
+
+void Server::session_ended(const std::shared_ptr<Session>& session) {
+    sessions_.erase(session);
+    const auto& caller = session->caller();
+    if (!caller.client) return;
+    const auto found = watches_.find(*caller.client);
+    if (found == watches_.end() || found->second.serial != caller.serial || found->second.session.lock() != session) return;
+    found->second.session.reset();
+    if (service_.bury_if_gone(*caller.client)) return unwatch(*caller.client);
+    service_.client_disconnected(*caller.client);
+    probe(*caller.client, caller.serial, 0);
+}
+
+void Server::watch(std::uint32_t client) {
+    auto& entry = watches_[client];
+    entry = {};
+    const auto& record = service_.client(client);
+    entry.serial = record.serial.load(std::memory_order_relaxed);
+    entry.again = std::make_unique<boost::asio::steady_timer>(io_);
+    auto process = service_.backend().watch(record.pid);
+    if (!process) return;  // the closed connection and the probes will tell
+    entry.process = std::move(*process);
+    entry.exit = std::make_unique<boost::asio::posix::stream_descriptor>(io_, entry.process.get());
+    entry.exit->async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           [this, client, serial = entry.serial](const boost::system::error_code& error) {
+                               if (!error) probe(client, serial, 0);
+                           });
+}
+
+void Server::unwatch(std::uint32_t client) {
+    const auto found = watches_.find(client);
+    if (found == watches_.end()) return;
+    if (found->second.exit) found->second.exit->release();
+    const auto session = found->second.session.lock();
+    watches_.erase(found);
+    if (session) session->close();
+}
+
+void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
+    const auto found = watches_.find(client);
+    if (found == watches_.end() || found->second.serial != serial) return;
+    if (service_.bury_if_gone(client)) return unwatch(client);
+    // The kernel closes a dying process's sockets before it gives up its locks; soon, then less often.
+    auto& timer = *found->second.again;
+    timer.expires_after(std::chrono::milliseconds(1 << std::min(attempt, 10)));
+    timer.async_wait([this, client, serial, attempt](const boost::system::error_code& error) {
+        if (error) return;
+        const auto entry = watches_.find(client);
+        if (entry == watches_.end() || entry->second.serial != serial) return;
+        if (entry->second.session.lock() && attempt > 3) return;  // it came back
+        probe(client, serial, attempt + 1);
+    });
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "manager/session.h"
+
+namespace snakepit::shm {
+
+// Accepts connections and keeps watch over the processes behind them. Service thread only.
+class Server {
+  public:
+    using Report = std::function<Result<std::string>(const std::string& topic)>;
+    using Reload = std::function<Result<std::string>()>;
+
+    Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload);
+    ~Server();
+    // Starts accepting, and watching the clients that recovery adopted.
+    void start();
+
+    Service& service() { return service_; }
+    Result<std::string> report(const std::string& topic) { return report_(topic); }
+    Result<std::string> reload_config() { return reload_(); }
+    std::size_t connections() const { return sessions_.size(); }
+
+    // ---- for sessions
+    // A lease page for the caller: the one its token names, or a new one.
+    Result<std::uint32_t> attach(const Caller& caller, const std::vector<std::uint8_t>& token, bool& resumed);
+    void session_greeted(const std::shared_ptr<Session>& session);
+    void session_ended(const std::shared_ptr<Session>& session);
+
+  private:
+    struct Watch {  // over the process behind a lease page
+        std::uint64_t serial = 0;
+        Handle process;
+        std::unique_ptr<boost::asio::posix::stream_descriptor> exit;
+        std::unique_ptr<boost::asio::steady_timer> again;
+        std::weak_ptr<Session> session;
+    };
+    void accept();
+    void welcome(Channel channel);
+    void watch(std::uint32_t client);
+    void unwatch(std::uint32_t client);
+    // Asks whether the client is gone, and while it is alive without a connection, again later.
+    void probe(std::uint32_t client, std::uint64_t serial, int attempt);
+
+    boost::asio::io_context& io_;
+    Service& service_;
+    Listener listener_;
+    Report report_;
+    Reload reload_;
+    boost::asio::posix::stream_descriptor accepting_;
+    boost::asio::steady_timer pause_;
+    std::unordered_set<std::shared_ptr<Session>> sessions_;
+    std::unordered_map<std::uint32_t, Watch> watches_;  // by client
+};
+
+}  // namespace snakepit::shm

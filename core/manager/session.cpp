@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+#include "manager/session.h"
+
+#include <fmt/format.h>
+
+#include "manager/server.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr auto kGreetingTime = std::chrono::seconds(10);
+constexpr int kFramesAtOnce = 16;              // then the others get their turn
+constexpr std::size_t kListBytes = 40 * 1024;  // of regions in one frame, estimated generously
+constexpr std::size_t kCleanupItems = 400;     // of a cleanup's items in one frame
+
+}  // namespace
+
+Session::Session(Server& server, boost::asio::io_context& io, Channel channel, Credentials credentials)
+    : server_(server), channel_(std::move(channel)), watch_(io, channel_.handle().get()), deadline_(io) {
+    caller_.credentials = credentials;
+    if (const auto process = server.service().backend().process(credentials.pid)) caller_.process = process->name;
+}
+
+Session::~Session() {
+    if (watch_.is_open()) watch_.release();
+}
+
+void Session::start() {
+    deadline_.expires_after(kGreetingTime);
+    deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (!error && self && !self->greeted_)
+            self->refuse_and_close(make_error(ErrorCode::timeout, "the connection said nothing for 10 seconds", "send Hello first"));
+    });
+    wait_readable();
+}
+
+void Session::close() {
+    if (!channel_.valid()) return;
+    deadline_.cancel();
+    watch_.release();
+    channel_.close();
+    server_.session_ended(shared_from_this());
+}
+
+void Session::refuse_and_close(const Error& error) {
+    answer_error(0, error);
+    close();
+}
+
+void Session::wait_readable() {
+    if (!channel_.valid() || waiting_ || busy_ || outgoing_) return;
+    waiting_ = true;
+    watch_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                      [weak = weak_from_this()](const boost::system::error_code& error) {
+                          const auto self = weak.lock();
+                          if (!self) return;
+                          self->waiting_ = false;
+                          if (!error) self->on_readable();
+                      });
+}
+
+void Session::on_readable() {
+    for (int i = 0; i < kFramesAtOnce && channel_.valid() && !busy_ && !outgoing_; ++i) {
+        Frame frame;
+        const auto got = channel_.receive(frame);
+        if (!got) return refuse_and_close(got.error());
+        if (*got == Io::again) break;
+        if (*got == Io::closed) return close();
+        handle(std::move(frame));
+    }
+    wait_readable();
+}
+
+void Session::handle(Frame frame) {
+    // The kernel says who sent this very frame: a passed or inherited socket speaks for nobody else.
+    if (!frame.sender || *frame.sender != caller_.credentials) {
+        server_.service().count_error();
+        server_.service().registry().record({.kind = EventKind::refused, .result = ErrorCode::identity_mismatch,
+                                             .pid = frame.sender ? frame.sender->pid : 0,
+                                             .uid = frame.sender ? frame.sender->uid : 0, .text = "frame"});
+        return refuse_and_close(make_error(ErrorCode::identity_mismatch, "the frame comes from another process than the connection",
+                                           "connect from the process that uses the connection"));
+    }
+    auto request = decode_request(frame.bytes);
+    if (!request) {
+        server_.service().count_error();
+        return refuse_and_close(request.error());
+    }
+    dispatch(std::move(*request));
+}
+
+void Session::dispatch(wire::RequestT request) {
+    auto& service = server_.service();
+    const auto id = request.id;
+    using wire::Call;
+    if (request.call.type == Call::Hello) return greet(id, *request.call.AsHello());
+    if (!greeted_)
+        return refuse_and_close(make_error(ErrorCode::protocol_error, "the first frame is no greeting", "send Hello first"));
+
+    const auto region = [](const std::unique_ptr<wire::RegionKey>& key) { return key ? from_wire(*key) : RegionId{}; };
+    switch (request.call.type) {
+        case Call::Allocate: return allocate(id, *request.call.AsAllocate());
+        case Call::Map: {
+            const auto& call = *request.call.AsMap();
+            return answer_grant(id, service.map(caller_, region(call.id), call.access ? AccessMode::read_write : AccessMode::read_only));
+        }
+        case Call::Deallocate: {
+            const auto& call = *request.call.AsDeallocate();
+            const auto gone = service.deallocate(caller_, region(call.id), call.force);
+            if (!gone) return answer_error(id, gone.error());
+            wire::DoneT done;
+            done.gone = *gone;
+            return answer(id, std::move(done));
+        }
+        case Call::Info: {
+            const auto info = service.info(caller_, region(request.call.AsInfo()->id));
+            if (!info) return answer_error(id, info.error());
+            wire::RegionsT regions;
+            regions.regions.push_back(std::make_unique<wire::RegionT>(to_wire(*info)));
+            return answer(id, std::move(regions));
+        }
+        case Call::List: return list(id, *request.call.AsList());
+        case Call::Cleanup: return clean(id, *request.call.AsCleanup());
+        case Call::Announce: {
+            const auto& call = *request.call.AsAnnounce();
+            const auto announced = service.announce(caller_, call.worker, call.pool, call.session);
+            return announced ? answer(id, wire::DoneT{}) : answer_error(id, announced.error());
+        }
+        case Call::Report: {
+            wire::DocumentT document;
+            auto json = server_.report(request.call.AsReport()->topic);
+            if (!json) return answer_error(id, json.error());
+            document.json = std::move(*json);
+            return answer(id, std::move(document));
+        }
+        case Call::ReloadConfig: {
+            if (!service.security().administrator(caller_.credentials))
+                return answer_error(id, make_error(ErrorCode::permission_denied, "only administrators reload the configuration"));
+            wire::DocumentT document;
+            auto json = server_.reload_config();
+            if (!json) return answer_error(id, json.error());
+            document.json = std::move(*json);
+            return answer(id, std::move(document));
+        }
+        case Call::Released: {
+            const auto& call = *request.call.AsReleased();
+            return service.released(call.slot, call.generation);
+        }
+        default: return refuse_and_close(make_error(ErrorCode::protocol_error, "the frame holds no known request"));
+    }
+}
+
+void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
+    if (hello.version != kProtocolVersion)
+        return refuse_and_close(make_error(ErrorCode::version_mismatch,
+                                           fmt::format("the client speaks protocol {}, the manager {}", hello.version, kProtocolVersion),
+                                           "use the client library of the manager's release"));
+    if (greeted_) return refuse_and_close(make_error(ErrorCode::protocol_error, "a second greeting on one connection"));
+    wire::WelcomeT welcome;
+    welcome.version = kProtocolVersion;
+    welcome.epoch = server_.service().registry().epoch();
+    Handle witness;
+    if (hello.lease) {
+        auto client = server_.attach(caller_, hello.token, welcome.resumed);
+        if (!client) return refuse_and_close(client.error());
+        const auto& record = server_.service().client(*client);
+        caller_.client = *client;
+        caller_.serial = record.serial.load(std::memory_order_relaxed);
+        if (!welcome.resumed) {
+            auto handed = server_.service().witness(*client);
+            if (!handed) return refuse_and_close(handed.error());
+            witness = std::move(*handed);
+        }
+        welcome.serial = caller_.serial;
+        welcome.token.assign(std::begin(record.token), std::end(record.token));
+        welcome.leased = true;
+    }
+    greeted_ = true;
+    deadline_.cancel();
+    server_.session_greeted(shared_from_this());
+    answer(id, std::move(welcome), std::move(witness));
+}
+
+void Session::allocate(std::uint64_t id, const wire::AllocateT& call) {
+    auto options = from_wire(call);
+    if (!options) return answer_error(id, options.error());
+    busy_ = true;
+    server_.service().allocate(caller_, id, call.size, std::move(*options),
+                               [weak = weak_from_this(), id](Result<Grant> granted) {
+                                   const auto self = weak.lock();
+                                   if (!self || !self->channel_.valid()) return;
+                                   self->busy_ = false;
+                                   self->answer_grant(id, std::move(granted));
+                                   self->wait_readable();
+                               });
+}
+
+void Session::list(std::uint64_t id, const wire::ListT& call) {
+    auto slot = call.from_slot;
+    const auto infos = server_.service().list(caller_, call.filter, slot, kListBytes);
+    if (!infos) return answer_error(id, infos.error());
+    wire::RegionsT regions;
+    for (const auto& info : *infos) regions.regions.push_back(std::make_unique<wire::RegionT>(to_wire(info)));
+    regions.next_slot = slot;
+    regions.more = slot < server_.service().registry().frontier();
+    answer(id, std::move(regions));
+}
+
+void Session::clean(std::uint64_t id, const wire::CleanupT& call) {
+    CleanupRequest request{call.dry_run, call.orphans, call.expired, call.all_eligible, {}};
+    for (const auto& key : call.only) request.only.push_back(from_wire(key));
+    const auto result = server_.service().cleanup(caller_, request);
+    if (!result) return answer_error(id, result.error());
+    wire::CleanedT cleaned;
+    cleaned.dry_run = result->dry_run;
+    cleaned.removed = result->removed;
+    cleaned.bytes_freed = result->bytes_freed;
+    for (const auto& item : result->items) {
+        if (cleaned.items.size() >= kCleanupItems) {
+            ++cleaned.items_left_out;
+            continue;
+        }
+        auto entry = std::make_unique<wire::CleanupItemT>();
+        entry->id = std::make_unique<wire::RegionKey>(to_wire(item.id));
+        entry->bytes = item.bytes;
+        entry->reason = item.reason;
+        entry->removed = item.removed;
+        cleaned.items.push_back(std::move(entry));
+    }
+    answer(id, std::move(cleaned));
+}
+
+template <typename T>
+void Session::answer(std::uint64_t id, T value, Handle handle) {
+    wire::ReplyT reply;
+    reply.id = id;
+    reply.answer.Set(std::move(value));
+    send(encode(reply), std::move(handle));
+}
+
+void Session::answer_error(std::uint64_t id, const Error& error) { answer(id, to_wire(error)); }
+
+void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
+    if (!granted) return answer_error(id, granted.error());
+    wire::GrantedT out;
+    out.id = std::make_unique<wire::RegionKey>(to_wire(granted->id));
+    out.slot = granted->slot;
+    out.generation = granted->generation;
+    out.size = granted->size;
+    out.offset = granted->offset;
+    out.segment_size = granted->segment_size;
+    out.access = static_cast<std::uint8_t>(granted->access);
+    out.tell_release = granted->tell_release;
+    answer(id, std::move(out), std::move(granted->handle));
+}
+
+void Session::send(std::vector<std::byte> bytes, Handle handle) {
+    outgoing_ = Outgoing{std::move(bytes), std::move(handle)};
+    flush();
+}
+
+void Session::flush() {
+    if (!outgoing_ || !channel_.valid()) return;
+    const int number = outgoing_->handle.get();
+    const auto sent = channel_.send(outgoing_->bytes, outgoing_->handle ? std::span(&number, 1) : std::span<const int>());
+    if (sent && *sent == Io::again) {
+        watch_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                          [weak = weak_from_this()](const boost::system::error_code& error) {
+                              const auto self = weak.lock();
+                              if (error || !self) return;
+                              self->flush();
+                              self->wait_readable();
+                          });
+        return;
+    }
+    outgoing_.reset();
+    if (!sent || *sent == Io::closed) close();
+}
+
+}  // namespace snakepit::shm

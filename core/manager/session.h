@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>  // before Asio 1.74, which forgets it
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "manager/service.h"
+#include "platform/channel.h"
+#include "protocol/messages.h"
+
+namespace snakepit::shm {
+
+class Server;
+
+// One connection. It answers one request at a time and reads the next only when the answer to the
+// last has left: a client that asks without reading holds up nobody but itself, and no queue grows.
+// Service thread only.
+class Session : public std::enable_shared_from_this<Session> {
+  public:
+    Session(Server& server, boost::asio::io_context& io, Channel channel, Credentials credentials);
+    ~Session();
+
+    void start();
+    // Tells why, if there is room in the socket, and ends the connection.
+    void refuse_and_close(const Error& error);
+    void close();
+
+    const Caller& caller() const { return caller_; }
+    bool greeted() const { return greeted_; }
+
+  private:
+    void wait_readable();
+    void on_readable();
+    void handle(Frame frame);
+    void dispatch(wire::RequestT request);
+    void greet(std::uint64_t id, const wire::HelloT& hello);
+    void allocate(std::uint64_t id, const wire::AllocateT& call);
+    void list(std::uint64_t id, const wire::ListT& call);
+    void clean(std::uint64_t id, const wire::CleanupT& call);
+
+    template <typename T>
+    void answer(std::uint64_t id, T answer, Handle handle = {});
+    void answer_error(std::uint64_t id, const Error& error);
+    void answer_grant(std::uint64_t id, Result<Grant> granted);
+    void send(std::vector<std::byte> bytes, Handle handle);
+    void flush();
+
+    Server& server_;
+    Channel channel_;
+    boost::asio::posix::stream_descriptor watch_;
+    boost::asio::steady_timer deadline_;  // for the greeting
+    Caller caller_;
+    bool greeted_ = false;
+    bool waiting_ = false;                // for the socket to become readable
+    bool busy_ = false;                   // an answer is being made elsewhere
+    struct Outgoing {
+        std::vector<std::byte> bytes;
+        Handle handle;
+    };
+    std::optional<Outgoing> outgoing_;    // an answer the socket has no room for
+};
+
+}  // namespace snakepit::shm

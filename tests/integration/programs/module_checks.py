@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Checks of the Python module; the function to run is the first argument. Fails by exception."""
+import gc
+import os
+import sys
+
+import numpy
+import snakepit_shm
+from snakepit_shm import Client, Error
+
+gc.disable()  # what ends here ends at once, not when the collector comes by
+
+
+def fails(action, code, kind=Error):
+    try:
+        action()
+    except kind as problem:
+        assert problem.code == code, (problem.code, code)
+        return problem
+    raise AssertionError(f"nothing was raised where {code} was due")
+
+
+def references(client, region_id):
+    return client.info(region_id).reference_count
+
+
+def writes_are_seen_by_a_second_mapping():
+    with Client() as writer, Client() as reader, writer.allocate(8 * 1000) as region:
+        numpy.frombuffer(region.view, numpy.float64)[:] = numpy.arange(1000)
+        with reader.map(region.id) as seen:
+            assert len(seen) == 8 * 1000
+            assert numpy.frombuffer(seen.view, numpy.float64).sum() == 499500
+        region.deallocate()
+
+
+def read_only_views_refuse_writes():
+    with Client() as client, client.allocate(4096) as region:
+        with client.map(region.id) as other:
+            assert other.view.readonly and not other.writable
+            array = numpy.frombuffer(other.view, numpy.uint8)
+            assert not array.flags.writeable
+            try:
+                array.flags.writeable = True
+            except ValueError:
+                pass
+            else:
+                raise AssertionError("a read-only array was made writable")
+            del array
+        region.deallocate()
+
+
+def closing_waits_for_arrays_and_views():
+    client = Client()
+    region = client.allocate(4096)
+    array = numpy.frombuffer(region.view, numpy.uint8)
+    fails(region.close, "region_in_use", BufferError)
+    fails(client.close, "region_in_use", BufferError)
+    part = region.view[8:16]
+    del array
+    fails(region.close, "region_in_use", BufferError)
+    part[0] = 7  # still mapped
+    assert region.view[8] == 7
+    del part
+    region.close()
+    region.close()
+    assert region.closed
+    fails(lambda: region.view, "not_held")
+    client.close()
+
+
+def dropping_a_region_keeps_its_arrays_alive():
+    client = Client()
+    region = client.allocate(4096)
+    region_id, held = region.id, references(client, region.id)
+    array = numpy.frombuffer(region.view, numpy.uint8)
+    del region
+    array[:] = 3
+    assert array.sum() == 3 * 4096
+    assert references(client, region_id) == held
+    fails(client.close, "region_in_use", BufferError)
+    del array
+    assert references(client, region_id) == held - 1
+    client.deallocate(region_id)
+    client.close()
+
+
+def errors_carry_code_and_type():
+    with Client() as client:
+        assert fails(lambda: client.allocate(0), "invalid_size").type == "invalid_argument"
+        assert fails(lambda: client.allocate(1 << 50), "size_exceeds_limit").type == "allocation_failed"
+        assert fails(lambda: client.map("nonsense"), "invalid_region_id").type == "invalid_argument"
+        unknown = fails(lambda: client.map("shm_1700000000000000_0123456789abcdef"), "region_not_found")
+        assert unknown.type == "region_not_found" and unknown.status == 4 and str(unknown)
+        fails(lambda: client.allocate(1, cleanup_policy="never"), "invalid_argument")
+        fails(lambda: client.list("size>big"), "invalid_argument")
+    fails(lambda: Client("no-such-instance"), "no_manager")
+
+
+def a_forked_child_connects_for_itself():
+    client = Client()
+    region = client.allocate(4096)
+    region.view[0] = 9
+    child = os.fork()
+    if child == 0:
+        fails(lambda: client.info(region.id), "forked")
+        with Client() as own, own.map(region.id) as mapped:
+            right = mapped.view[0] == 9
+        os._exit(0 if right else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert region.view[0] == 9
+    region.deallocate()
+    client.close()
+
+
+def lists_and_cleans_up():
+    with Client() as client:
+        client.announce(worker="checker", session="module-checks")
+        kept = client.allocate(3 << 20, cleanup_policy="manual", metadata={"k": [1, 2]}, owned_by_user=True)
+        found = client.list("size=3MiB")
+        assert [info.id for info in found] == [kept.id]
+        assert found[0].cleanup_policy == "manual" and found[0].state == "live"
+        assert found[0].created_at.tzinfo is not None
+        rehearsed = client.cleanup(dry_run=True, all_eligible=True)
+        assert isinstance(rehearsed, snakepit_shm.CleanupResult)
+        assert client.info(kept.id).size == 3 << 20  # held: nothing took it
+        kept.deallocate()
+        fails(lambda: client.info(kept.id), "region_not_found")
+
+
+def a_second_map_needs_no_round_trip():
+    with Client() as client, client.allocate(4096) as region:
+        with client.map(region.id):
+            pass
+        before = client.round_trips
+        for _ in range(1000):
+            with client.map(region.id):
+                pass
+        assert client.round_trips == before
+        region.deallocate()
+
+
+globals()[sys.argv[1]]()

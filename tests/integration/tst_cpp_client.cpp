@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// The C++ wrapper over the installed C interface, as a program that links it sees it.
+#include <QtTest>
+
+#include <numeric>
+
+#include "service_fixture.h"
+#include "snakepit/shm/client.h"
+
+using namespace snakepit::shm::test;
+
+class CppClient : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() {
+        QVERIFY(service_.start());
+        service_.host().use_in_this_process(service_.instance());
+    }
+    void writes_through_one_mapping_are_read_through_another();
+    void a_mapping_gives_its_reference_back_once();
+    void a_mapping_keeps_the_connection_alive();
+    void errors_carry_status_code_and_sentence();
+    void lists_what_matches();
+
+  private:
+    Service service_;
+};
+
+void CppClient::writes_through_one_mapping_are_read_through_another() {
+    const auto writer = snakepit::Client::connect();
+    const auto reader = snakepit::Client::connect();
+    QVERIFY(writer && reader);
+    const auto region = writer->allocate(1000 * sizeof(int));
+    QVERIFY(region.has_value());
+    const auto memory = region->map_writable();
+    QVERIFY(memory.has_value());
+    std::iota(memory->as<int>().begin(), memory->as<int>().end(), 0);
+    const auto seen = reader->map(region->id());
+    QVERIFY(seen.has_value());
+    static_assert(std::is_same_v<decltype(seen->as<int>()), std::span<const int>>);
+    QCOMPARE(std::reduce(seen->as<int>().begin(), seen->as<int>().end()), 499'500);
+    QVERIFY(region->deallocate().has_value());
+}
+
+void CppClient::a_mapping_gives_its_reference_back_once() {
+    const auto client = snakepit::Client::connect();
+    const auto region = client->allocate(4096);
+    const auto before = region->info()->reference_count;
+    auto first = region->map();
+    QCOMPARE(region->info()->reference_count, before + 1);
+    auto second = std::move(*first);
+    QVERIFY(first->bytes().empty());
+    QCOMPARE(region->info()->reference_count, before + 1);
+    QVERIFY(second.unmap().has_value());
+    QVERIFY(second.unmap().has_value());
+    QVERIFY(second.bytes().empty());
+    QCOMPARE(region->info()->reference_count, before);
+    QVERIFY(region->deallocate().has_value());
+}
+
+void CppClient::a_mapping_keeps_the_connection_alive() {
+    const auto mapping = [] {
+        const auto client = snakepit::Client::connect();
+        return client->allocate(4096)->map_writable();
+    }();
+    QVERIFY(mapping.has_value());
+    mapping->bytes()[0] = std::byte{7};
+    QCOMPARE(static_cast<int>(mapping->bytes()[0]), 7);
+}
+
+void CppClient::errors_carry_status_code_and_sentence() {
+    const auto client = snakepit::Client::connect();
+    const auto none = client->allocate(0);
+    QVERIFY(!none);
+    QCOMPARE(none.error().status, SNAKEPIT_SHM_INVALID_SIZE);
+    QCOMPARE(QString::fromStdString(std::string(none.error().code())), "invalid_size");
+    QVERIFY(!none.error().message.empty());
+    const auto missing = snakepit::Client::connect("no-such-instance");
+    QVERIFY(!missing);
+    QCOMPARE(missing.error().status, SNAKEPIT_SHM_NO_MANAGER);
+}
+
+void CppClient::lists_what_matches() {
+    const auto client = snakepit::Client::connect();
+    snakepit::Options options;
+    options.cleanup_policy = SNAKEPIT_SHM_REFERENCE_COUNTED;
+    options.timeout = std::chrono::minutes(3);
+    const auto region = client->allocate(5 << 20, options);
+    const auto found = client->list("size=5MiB");
+    QVERIFY(found.has_value());
+    QCOMPARE(found->size(), std::size_t{1});
+    QCOMPARE(found->front().id, region->id());
+    QCOMPARE(found->front().cleanup_policy, SNAKEPIT_SHM_REFERENCE_COUNTED);
+    QCOMPARE(found->front().timeout, std::chrono::milliseconds(180'000));
+    QVERIFY(client->list("size=6MiB")->empty());
+    QVERIFY(client->cleanup({.dry_run = true}).has_value());
+    QVERIFY(region->deallocate().has_value());
+}
+
+QTEST_GUILESS_MAIN(CppClient)
+#include "tst_cpp_client.moc"
