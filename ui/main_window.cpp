@@ -158,6 +158,7 @@ bool MainWindow::show_page(const QString& name) {
     if (found == pages_.end()) return false;
     navigation_->button(found->second)->setChecked(true);
     stack_->setCurrentIndex(found->second);
+    stack_->currentWidget()->setFocus();
     return true;
 }
 

@@ -137,6 +137,7 @@ layout::Sample SyntheticWorld::sample(std::uint64_t seq, std::int64_t at) const 
     // A slow wave with steps on it, so that there is something to look at.
     const auto wave = 1.0 + 0.25 * std::sin(static_cast<double>(seq) / 40) + 0.08 * static_cast<double>((seq / 13) % 4);
     sample.bytes_used = static_cast<std::uint64_t>(static_cast<double>(sample.bytes_used) * wave);
+    sample.references = static_cast<std::uint64_t>(static_cast<double>(sample.references) * wave);
     sample.bytes_reserved = sample.bytes_used + sample.bytes_used / 12;
     sample.clients = kPrograms.size();
     sample.allocations = 1200 + seq;

@@ -75,7 +75,8 @@ void GraphPanel::rebuild_legend() {
     for (int line = 0; line < plot_->lines(); ++line) {
         auto* entry = new QToolButton;
         const auto name = plot_->graph(line)->name();
-        entry->setText(name.size() > 28 ? QStringLiteral("…") + name.right(16) : name);
+        // Of a region id the end tells most.
+        entry->setText(name.startsWith(u"shm_") ? QStringLiteral("…") + name.right(8) : name);
         entry->setToolTip(tr("Show or hide %1").arg(name));
         entry->setIcon(dot(plot_->line_colour(line)));
         entry->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);

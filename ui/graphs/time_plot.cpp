@@ -35,7 +35,6 @@ TimePlot::TimePlot(QWidget* parent)
     setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     axisRect()->setRangeDrag(Qt::Horizontal);
     axisRect()->setRangeZoom(Qt::Horizontal);
-    axisRect()->setupFullAxesBox(false);
     setNoAntialiasingOnDrag(true);
     setPlottingHint(QCP::phFastPolylines);
     setFocusPolicy(Qt::StrongFocus);
@@ -69,7 +68,10 @@ int TimePlot::add_line(const QString& name, Shape shape, Side side) {
     graph->setName(name);
     graph->setLineStyle(shape == Shape::step ? QCPGraph::lsStepLeft : QCPGraph::lsLine);
     graph->setAntialiased(shape == Shape::line);
-    if (side == Side::right) yAxis2->setVisible(true);
+    if (side == Side::right) {
+        yAxis2->setVisible(true);
+        yAxis2->setTickLabels(true);
+    }
     wear_theme();
     return graphCount() - 1;
 }
@@ -151,9 +153,11 @@ void TimePlot::fit_axis(QCPAxis* axis) {
     double high = 0;
     for (int i = 0; i < graphCount(); ++i) {
         if (graph(i)->valueAxis() != axis || !graph(i)->realVisibility()) continue;
-        bool found = false;
-        const auto range = graph(i)->getValueRange(found, QCP::sdBoth, xAxis->range());
-        if (found) high = std::max(high, range.upper);
+        // One point beyond each edge counts too: a step or a line reaches in from there.
+        const auto points = graph(i)->data();
+        const auto end = points->findEnd(xAxis->range().upper, true);
+        for (auto point = points->findBegin(xAxis->range().lower, true); point != end; ++point)
+            high = std::max(high, point->value);
     }
     axis->setRange(0, high > 0 ? high * 1.12 : 1);
 }

@@ -20,7 +20,7 @@ QString snippet(const Workspace& workspace) {
                "\n"
                "client = Client(%1)\n"
                "region = client.allocate(64 * 1024 * 1024)\n"
-               "region[:5] = b\"hello\"\n"
+               "region.view[:5] = b\"hello\"\n"
                "print(region.id)").arg(instance);
 }
 

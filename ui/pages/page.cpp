@@ -12,6 +12,7 @@ namespace snakepit::shm::ui {
 Page::Page(const QString& title, const QString& subtitle, QWidget* parent)
     : QWidget(parent), actions_(new QHBoxLayout), body_(new QVBoxLayout),
       subtitle_(make_label(subtitle, "page_subtitle")) {
+    setFocusPolicy(Qt::StrongFocus);
     auto* words = new QVBoxLayout;
     words->setSpacing(1);
     words->addWidget(make_label(title, "page_title"));

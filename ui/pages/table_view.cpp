@@ -40,7 +40,7 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     const auto text = index.data(Qt::DisplayRole).toString();
     if (text.isEmpty()) return;
     if (const int tone = index.data(kToneRole).toInt(); tone != static_cast<int>(Tone::none)) {
-        paint_chip(painter, option.rect, text, tone);
+        paint_chip(painter, option, text, tone);
         return;
     }
     const bool mono = index.data(kMonospaceRole).toBool();
@@ -52,9 +52,11 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     painter->drawText(box, alignment.isValid() ? alignment.toInt() : int(Qt::AlignVCenter | Qt::AlignLeft), shown);
 }
 
-void RowDelegate::paint_chip(QPainter* painter, const QRect& rect, const QString& text, int tone) const {
+void RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QString& text,
+                             int tone) const {
     const auto& colour = colours().tone(static_cast<Tone>(tone));
-    auto font = painter->font();
+    const auto& rect = option.rect;
+    auto font = option.font;
     font.setPointSizeF(font.pointSizeF() * 0.92);
     font.setWeight(QFont::DemiBold);
     painter->setFont(font);
