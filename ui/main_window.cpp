@@ -64,7 +64,7 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     add_page(page_names()[3], tr("References"), QStringLiteral("references"), new ReferencesPage(workspace));
     add_page(page_names()[4], tr("Events"), QStringLiteral("events"), events);
     add_page(page_names()[5], tr("Processes"), QStringLiteral("processes"), new ProcessesPage(workspace));
-    connect(navigation_, &QButtonGroup::idClicked, stack_, &QStackedWidget::setCurrentIndex);
+    connect(navigation_, &QButtonGroup::idClicked, this, [this](int index) { show_page(page_names()[index]); });
     connect(dashboard, &DashboardPage::page_wanted, this, &MainWindow::show_page);
     connect(&workspace, &Workspace::show_region, this, [this] { show_page(QStringLiteral("regions")); });
     connect(&workspace, &Workspace::show_events_of, this, [this, events](const QString& id) {
@@ -108,7 +108,7 @@ QWidget* MainWindow::build_sidebar() {
     return sidebar;
 }
 
-void MainWindow::add_page(const QString& name, const QString& title, const QString& icon_name, QWidget* page) {
+void MainWindow::add_page(const QString& name, const QString& title, const QString& icon_name, Page* page) {
     const int index = stack_->addWidget(page);
     pages_[name] = index;
     auto* button = new QToolButton;
@@ -158,7 +158,7 @@ bool MainWindow::show_page(const QString& name) {
     if (found == pages_.end()) return false;
     navigation_->button(found->second)->setChecked(true);
     stack_->setCurrentIndex(found->second);
-    stack_->currentWidget()->setFocus();
+    static_cast<Page*>(stack_->currentWidget())->take_focus();
     return true;
 }
 

@@ -15,6 +15,7 @@ class QVBoxLayout;
 namespace snakepit::shm::ui {
 
 class ManagerHost;
+class Page;
 class Workspace;
 
 // The window: navigation at the left, the page, a banner when the manager is away, the status bar.
@@ -39,7 +40,7 @@ class MainWindow : public QMainWindow {
     QWidget* build_sidebar();
     QWidget* build_banner();
     void build_status_bar();
-    void add_page(const QString& name, const QString& title, const QString& icon, QWidget* page);
+    void add_page(const QString& name, const QString& title, const QString& icon, Page* page);
     void show_link();
     void show_status();
     void next_theme();

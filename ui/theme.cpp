@@ -18,7 +18,7 @@ Palette light_palette() {
     p.border = "#dfe3e8", p.grid = "#edf0f3";
     p.text = "#1b2430", p.muted = "#647184", p.faint = "#98a3b1";
     p.accent = "#12766a", p.accent_text = "#ffffff", p.accent_fill = "#d9ece9";
-    p.selection = "#dceeeb", p.hover = "#f1f5f6", p.glow = "#c9ecd9";
+    p.selection = "#dceeeb", p.hover = "#f1f5f6", p.glow = "#e0f3e8";
     p.tones = {{{"#1b2430", "#ffffff"}, {"#566375", "#e9edf1"}, {"#176b43", "#dff2e7"},
                 {"#2459b8", "#e3ecfb"}, {"#8a5600", "#fbeed3"}, {"#b42a24", "#fbe3e1"}}};
     p.series = {"#12766a", "#2f6fdb", "#c2740c", "#9a4fc4", "#c23a5e", "#4a8c1c", "#0e87a8", "#6b7280"};
@@ -32,7 +32,7 @@ Palette dark_palette() {
     p.border = "#2b333d", p.grid = "#252c35";
     p.text = "#e3e8ee", p.muted = "#93a0b0", p.faint = "#667283";
     p.accent = "#45bfa9", p.accent_text = "#08201c", p.accent_fill = "#17352f";
-    p.selection = "#1c3d37", p.hover = "#212831", p.glow = "#1f4a35";
+    p.selection = "#1c3d37", p.hover = "#212831", p.glow = "#1d3529";
     p.tones = {{{"#e3e8ee", "#1b2027"}, {"#aab5c3", "#2a323c"}, {"#6dd09b", "#17352a"},
                 {"#86b0ff", "#1b2d4b"}, {"#e6b45f", "#3a2d15"}, {"#ff958c", "#452220"}}};
     p.series = {"#45bfa9", "#78a6ff", "#e6a44a", "#c792ea", "#f07a98", "#9ccc65", "#4fc3dc", "#9aa5b3"};

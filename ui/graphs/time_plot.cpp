@@ -10,6 +10,12 @@
 
 namespace snakepit::shm::ui {
 
+namespace {
+
+constexpr double kShortestSpan = 60;  // seconds
+
+}  // namespace
+
 double ByteTicker::getTickStep(const QCPRange& range) {
     const double rough = std::max(1.0, range.size() / 5);
     return std::exp2(std::ceil(std::log2(rough)));
@@ -105,6 +111,7 @@ void TimePlot::wear_theme() {
     setBackground(p.surface);
     for (auto* axis : {xAxis, yAxis, yAxis2}) {
         axis->setBasePen(axis == xAxis ? QPen(p.border, 1) : QPen(Qt::NoPen));
+        axis->setTickPen(Qt::NoPen);
         axis->setTickLabelColor(p.muted);
         axis->setLabelColor(p.muted);
         axis->grid()->setPen(QPen(p.grid, 1));
@@ -144,7 +151,13 @@ void TimePlot::leave_present() {
 
 void TimePlot::refresh(double now) {
     now_ = now;
-    if (following_) xAxis->setRange(now_ - span_, now_);
+    if (following_) {
+        // While there is less to see than the span holds, it is seen whole.
+        double first = now_ - kShortestSpan;
+        for (int i = 0; i < graphCount(); ++i)
+            if (!graph(i)->data()->isEmpty()) first = std::min(first, graph(i)->data()->constBegin()->key);
+        xAxis->setRange(std::max(now_ - span_, first), now_);
+    }
     fit_values();
     replot(QCustomPlot::rpQueuedReplot);
 }

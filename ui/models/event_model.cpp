@@ -95,8 +95,10 @@ void EventModel::refresh() {
 void EventModel::add_older(std::vector<EventRow> rows) {
     complete_ = static_cast<int>(rows.size()) < page_size_;
     if (rows.empty()) return;
+    inserting_ = true;
     beginInsertRows({}, rowCount(), rowCount() + static_cast<int>(rows.size()) - 1);
     for (auto& row : rows) rows_.push_back(std::move(row));
+    inserting_ = false;
     endInsertRows();
 }
 
@@ -117,7 +119,7 @@ void EventModel::take_problem(const Error* error) {
 }
 
 bool EventModel::canFetchMore(const QModelIndex& parent) const {
-    return !parent.isValid() && !complete_ && !feed_.busy() && !rows_.empty();
+    return !parent.isValid() && !complete_ && !inserting_ && !feed_.busy() && !rows_.empty();
 }
 
 void EventModel::fetchMore(const QModelIndex& parent) {

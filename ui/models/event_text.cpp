@@ -18,11 +18,11 @@ QString spoken(std::string_view name) {
 }
 
 QString field_text(const QString& key, const QJsonValue& value) {
-    if (value.isString()) return value.toString();
+    if (value.isString()) return value.toString().replace(u'_', u' ');
     if (value.isBool()) return value.toBool() ? key : QStringLiteral("not ") + key;
     const auto number = static_cast<std::uint64_t>(std::max(0.0, value.toDouble()));
     if (key == u"bytes" || key == u"size") return size_text(number);
-    return QStringLiteral("%1 %2").arg(QString(key).replace(u'_', u' '), count_text(number));
+    return QStringLiteral("%1 %2").arg(count_text(number), QString(key).replace(u'_', u' '));
 }
 
 }  // namespace

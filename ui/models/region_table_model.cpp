@@ -13,7 +13,7 @@ namespace {
 // A change in more separate places than this is made in one place and then sorted in, because views
 // pay by the signal.
 constexpr std::size_t kMaxRuns = 32;
-constexpr std::int64_t kGlowMillis = 2500;
+constexpr std::int64_t kGlowMillis = 1600;
 
 // Calls `run(first, count)` for every run of consecutive numbers, the last run first.
 template <typename Run>

@@ -52,7 +52,7 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
         menu->addAction(icon(QStringLiteral("regions")), tr("Show the region"), this,
                         [this, id] { Q_EMIT workspace_.show_region(id); });
     });
-    setFocusProxy(table_);
+    set_main(table_);
     show_state();
 }
 

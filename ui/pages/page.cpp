@@ -29,6 +29,11 @@ Page::Page(const QString& title, const QString& subtitle, QWidget* parent)
     body_->setSpacing(12);
 }
 
+void Page::take_focus() {
+    if (main_ && main_->isVisible()) main_->setFocus();
+    else setFocus();
+}
+
 void Page::add_action(QWidget* action) { actions_->addWidget(action); }
 void Page::set_subtitle(const QString& text) { subtitle_->setText(text); }
 

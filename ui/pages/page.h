@@ -16,7 +16,11 @@ class Page : public QWidget {
   public:
     Page(const QString& title, const QString& subtitle, QWidget* parent = nullptr);
 
+    // To its main widget, or to the page itself while that is hidden.
+    void take_focus();
+
   protected:
+    void set_main(QWidget* main) { main_ = main; }
     QVBoxLayout* body() { return body_; }
     void add_action(QWidget* action);
     void set_subtitle(const QString& text);
@@ -25,6 +29,7 @@ class Page : public QWidget {
     QHBoxLayout* actions_;
     QVBoxLayout* body_;
     QLabel* subtitle_;
+    QWidget* main_ = nullptr;
 };
 
 }  // namespace snakepit::shm::ui

@@ -62,7 +62,7 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     connect(&workspace, &Workspace::second_passed, this, [this] {
         if (isVisible()) refresh();
     });
-    setFocusProxy(table_);
+    set_main(table_);
     choose();
 }
 

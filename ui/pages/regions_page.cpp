@@ -60,7 +60,7 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         menu->addAction(icon(QStringLiteral("trash")), tr("Deallocate…"), this, &RegionsPage::deallocate);
     });
-    setFocusProxy(table_);
+    set_main(table_);
     show_counts();
     show_selection();
 }
