@@ -21,9 +21,11 @@ QByteArray drawing(const QString& name) {
 
 class LineIconEngine : public QIconEngine {
   public:
-    LineIconEngine(QByteArray svg, Use use, Tone tone) : svg_(std::move(svg)), use_(use), tone_(tone) {}
+    LineIconEngine(QByteArray svg, Use use, Tone tone)
+        : svg_(std::move(svg)), use_(use), tone_(tone) {}
 
-    void paint(QPainter* painter, const QRect& rect, QIcon::Mode mode, QIcon::State state) override {
+    void paint(QPainter* painter, const QRect& rect, QIcon::Mode mode,
+               QIcon::State state) override {
         auto svg = svg_;
         svg.replace("currentColor", colour(mode, state).name().toUtf8());
         QSvgRenderer(svg).render(painter, QRectF(rect));
@@ -44,9 +46,12 @@ class LineIconEngine : public QIconEngine {
         const auto& p = colours();
         if (mode == QIcon::Disabled) return p.faint;
         switch (use_) {
-            case Use::navigation: return state == QIcon::On ? p.accent : p.muted;
-            case Use::filled: return p.accent_text;
-            case Use::tone: break;
+            case Use::navigation:
+                return state == QIcon::On ? p.accent : p.muted;
+            case Use::filled:
+                return p.accent_text;
+            case Use::tone:
+                break;
         }
         if (tone_ == Tone::none) return state == QIcon::On ? p.accent : p.muted;
         return p.tone(tone_).text;
@@ -63,8 +68,14 @@ QIcon make(const QString& name, Use use, Tone tone) {
 
 }  // namespace
 
-QIcon icon(const QString& name, Tone tone) { return make(name, Use::tone, tone); }
-QIcon navigation_icon(const QString& name) { return make(name, Use::navigation, Tone::none); }
-QIcon filled_icon(const QString& name) { return make(name, Use::filled, Tone::none); }
+QIcon icon(const QString& name, Tone tone) {
+    return make(name, Use::tone, tone);
+}
+QIcon navigation_icon(const QString& name) {
+    return make(name, Use::navigation, Tone::none);
+}
+QIcon filled_icon(const QString& name) {
+    return make(name, Use::filled, Tone::none);
+}
 
 }  // namespace snakepit::shm::ui

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/main_window.h"
 
+#include <unistd.h>
 #include <QButtonGroup>
 #include <QCloseEvent>
 #include <QHBoxLayout>
@@ -10,7 +11,6 @@
 #include <QStatusBar>
 #include <QToolButton>
 #include <QVBoxLayout>
-#include <unistd.h>
 
 #include "ui/dialogs/handover_dialog.h"
 #include "ui/icons.h"
@@ -35,9 +35,14 @@ QStringList MainWindow::page_names() {
 }
 
 MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
-    : QMainWindow(parent), workspace_(workspace), host_(host), navigation_(new QButtonGroup(this)),
+    : QMainWindow(parent),
+      workspace_(workspace),
+      host_(host),
+      navigation_(new QButtonGroup(this)),
       stack_(new QStackedWidget) {
-    setWindowTitle(workspace.instance() == u"default" ? tr("Snakepit SHM") : tr("%1 – Snakepit SHM").arg(workspace.instance()));
+    setWindowTitle(workspace.instance() == u"default"
+                       ? tr("Snakepit SHM")
+                       : tr("%1 – Snakepit SHM").arg(workspace.instance()));
     setWindowIcon(QIcon(QStringLiteral(":/icons/snakepit.svg")));
     resize(1320, 840);
     auto* right = new QWidget;
@@ -56,26 +61,35 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     setCentralWidget(central);
     build_status_bar();
 
-    auto* dashboard = new DashboardPage(workspace);
-    auto* events = new EventsPage(workspace);
-    add_page(page_names()[0], tr("Dashboard"), QStringLiteral("dashboard"), dashboard);
-    add_page(page_names()[1], tr("Regions"), QStringLiteral("regions"), new RegionsPage(workspace));
-    add_page(page_names()[2], tr("Memory"), QStringLiteral("memory"), new MemoryPage(workspace));
-    add_page(page_names()[3], tr("References"), QStringLiteral("references"), new ReferencesPage(workspace));
-    add_page(page_names()[4], tr("Events"), QStringLiteral("events"), events);
-    add_page(page_names()[5], tr("Processes"), QStringLiteral("processes"), new ProcessesPage(workspace));
-    connect(navigation_, &QButtonGroup::idClicked, this, [this](int index) { show_page(page_names()[index]); });
-    connect(dashboard, &DashboardPage::page_wanted, this, &MainWindow::show_page);
-    connect(&workspace, &Workspace::show_region, this, [this] { show_page(QStringLiteral("regions")); });
-    connect(&workspace, &Workspace::show_events_of, this, [this, events](const QString& id) {
-        events->show_region(id);
-        show_page(QStringLiteral("events"));
-    });
+    add_pages();
     connect(&workspace, &Workspace::ticked, this, &MainWindow::show_status);
     connect(&workspace, &Workspace::link_changed, this, &MainWindow::show_link);
     show_page(page_names().front());
     show_link();
     show_status();
+}
+
+void MainWindow::add_pages() {
+    auto* dashboard = new DashboardPage(workspace_);
+    auto* events = new EventsPage(workspace_);
+    add_page(page_names()[0], tr("Dashboard"), QStringLiteral("dashboard"), dashboard);
+    add_page(page_names()[1], tr("Regions"), QStringLiteral("regions"),
+             new RegionsPage(workspace_));
+    add_page(page_names()[2], tr("Memory"), QStringLiteral("memory"), new MemoryPage(workspace_));
+    add_page(page_names()[3], tr("References"), QStringLiteral("references"),
+             new ReferencesPage(workspace_));
+    add_page(page_names()[4], tr("Events"), QStringLiteral("events"), events);
+    add_page(page_names()[5], tr("Processes"), QStringLiteral("processes"),
+             new ProcessesPage(workspace_));
+    connect(navigation_, &QButtonGroup::idClicked, this,
+            [this](int index) { show_page(page_names()[index]); });
+    connect(dashboard, &DashboardPage::page_wanted, this, &MainWindow::show_page);
+    connect(&workspace_, &Workspace::show_region, this,
+            [this] { show_page(QStringLiteral("regions")); });
+    connect(&workspace_, &Workspace::show_events_of, this, [this, events](const QString& id) {
+        events->show_region(id);
+        show_page(QStringLiteral("events"));
+    });
 }
 
 QWidget* MainWindow::build_sidebar() {
@@ -102,13 +116,15 @@ QWidget* MainWindow::build_sidebar() {
     navigation_column_->setSpacing(3);
     column->addLayout(navigation_column_);
     column->addStretch();
-    auto* theme = make_tool(QStringLiteral("theme"), tr("Theme: system, light, dark"), QStringLiteral("Ctrl+T"));
+    auto* theme = make_tool(QStringLiteral("theme"), tr("Theme: system, light, dark"),
+                            QStringLiteral("Ctrl+T"));
     connect(theme, &QToolButton::clicked, this, &MainWindow::next_theme);
     column->addWidget(theme);
     return sidebar;
 }
 
-void MainWindow::add_page(const QString& name, const QString& title, const QString& icon_name, Page* page) {
+void MainWindow::add_page(const QString& name, const QString& title, const QString& icon_name,
+                          Page* page) {
     const int index = stack_->addWidget(page);
     pages_[name] = index;
     auto* button = new QToolButton;
@@ -167,27 +183,38 @@ void MainWindow::show_link() {
     banner_->setVisible(link == Link::silent || link == Link::absent);
     embed_->setVisible(!host_.embedded());
     banner_text_->setText(link == Link::silent
-                              ? tr("The manager is not reachable, reconnecting… What you see is the registry as it left it.")
+                              ? tr("The manager is not reachable, reconnecting… What you see is "
+                                   "the registry as it left it.")
                               : tr("No manager to be found: %1").arg(workspace_.problem()));
 }
 
 void MainWindow::show_status() {
     const auto link = workspace_.link();
-    const auto tone = link == Link::connected ? Tone::good : link == Link::connecting ? Tone::neutral : Tone::caution;
+    const auto tone = link == Link::connected    ? Tone::good
+                      : link == Link::connecting ? Tone::neutral
+                                                 : Tone::caution;
     const auto word = link == Link::connected    ? tr("connected")
                       : link == Link::connecting ? tr("connecting…")
                       : link == Link::silent     ? tr("reconnecting…")
                                                  : tr("no manager");
-    link_state_->setText(QStringLiteral("<span style='color:%1'>●</span>&nbsp; %2").arg(colours().tone(tone).text.name(), word));
+    link_state_->setText(QStringLiteral("<span style='color:%1'>●</span>&nbsp; %2")
+                             .arg(colours().tone(tone).text.name(), word));
     mode_->setText(host_.embedded() ? tr("manager embedded in this window") : tr("attached"));
-    pid_->setText(workspace_.manager_pid() ? tr("pid %1").arg(workspace_.manager_pid()) : QString());
+    pid_->setText(workspace_.manager_pid() ? tr("pid %1").arg(workspace_.manager_pid())
+                                           : QString());
     regions_->setText(counted(workspace_.regions().size(), "region", "regions"));
     programs_->setText(counted(workspace_.clients().size(), "program", "programs"));
     const auto* sample = workspace_.latest();
     memory_->setText(sample ? size_text(sample->bytes_used) : QString());
-    QString events = tr("%1 recorded").arg(counted(workspace_.event_head() - (sample ? std::min(sample->recorder_lag, workspace_.event_head()) : 0), "event", "events"));
-    if (sample && sample->recorder_lag > 0) events += tr(", %1 waiting").arg(count_text(sample->recorder_lag));
-    if (workspace_.events_lost() > 0) events += tr(", %1 lost").arg(count_text(workspace_.events_lost()));
+    QString events =
+        tr("%1 recorded")
+            .arg(counted(workspace_.event_head() -
+                             (sample ? std::min(sample->recorder_lag, workspace_.event_head()) : 0),
+                         "event", "events"));
+    if (sample && sample->recorder_lag > 0)
+        events += tr(", %1 waiting").arg(count_text(sample->recorder_lag));
+    if (workspace_.events_lost() > 0)
+        events += tr(", %1 lost").arg(count_text(workspace_.events_lost()));
     lag_->setText(events);
 }
 
@@ -207,7 +234,9 @@ void MainWindow::embed() {
     show_link();
 }
 
-void MainWindow::restore_place() { restoreGeometry(remembered_state(QStringLiteral("window"))); }
+void MainWindow::restore_place() {
+    restoreGeometry(remembered_state(QStringLiteral("window")));
+}
 
 bool MainWindow::may_close() {
     const auto own = static_cast<std::int64_t>(::getpid());
@@ -215,9 +244,12 @@ bool MainWindow::may_close() {
     for (const auto& client : workspace_.clients()) programs += client.pid != own ? 1 : 0;
     if (quiet_close_ || !host_.embedded() || programs == 0) return true;
     switch (ask_handover(this, counted(programs, "program is", "programs are"))) {
-        case Handover::stop: return true;
-        case Handover::cancel: return false;
-        case Handover::hand_over: break;
+        case Handover::stop:
+            return true;
+        case Handover::cancel:
+            return false;
+        case Handover::hand_over:
+            break;
     }
     const auto handed = host_.hand_over();
     if (!handed) QMessageBox::warning(this, tr("Hand over"), error_text(handed.error()));

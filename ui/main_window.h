@@ -40,6 +40,7 @@ class MainWindow : public QMainWindow {
     QWidget* build_sidebar();
     QWidget* build_banner();
     void build_status_bar();
+    void add_pages();
     void add_page(const QString& name, const QString& title, const QString& icon, Page* page);
     void show_link();
     void show_status();

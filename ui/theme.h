@@ -28,8 +28,8 @@ struct Palette {
     QColor text, muted, faint;
     QColor accent, accent_text, accent_fill;
     QColor selection, hover, glow;
-    std::array<ToneColours, 6> tones;    // by Tone
-    std::array<QColor, 8> series;        // lines of graphs, in the order they are given out
+    std::array<ToneColours, 6> tones;  // by Tone
+    std::array<QColor, 8> series;      // lines of graphs, in the order they are given out
     const ToneColours& tone(Tone tone) const { return tones[static_cast<std::size_t>(tone)]; }
 };
 
@@ -57,6 +57,8 @@ class Theme : public QObject {
     Palette palette_;
 };
 
-inline const Palette& colours() { return Theme::instance().palette(); }
+inline const Palette& colours() {
+    return Theme::instance().palette();
+}
 
 }  // namespace snakepit::shm::ui

@@ -12,11 +12,14 @@ namespace {
 
 constexpr const char* kPromisedPages[] = {"alerts", "arenas", "host", "settings"};
 
-std::string one_of(const QStringList& names) { return names.join(QStringLiteral(", ")).toStdString(); }
+std::string one_of(const QStringList& names) {
+    return names.join(QStringLiteral(", ")).toStdString();
+}
 
 std::string check_page(const std::string& page) {
     if (MainWindow::page_names().contains(QString::fromStdString(page))) return {};
-    const bool promised = std::find(std::begin(kPromisedPages), std::end(kPromisedPages), page) != std::end(kPromisedPages);
+    const bool promised = std::find(std::begin(kPromisedPages), std::end(kPromisedPages), page) !=
+                          std::end(kPromisedPages);
     return "page '" + page + (promised ? "' is not in this release" : "' does not exist") +
            ": choose one of " + one_of(MainWindow::page_names());
 }
@@ -31,7 +34,8 @@ std::string check_size(const std::string& text) {
 }
 
 std::string refuse_bundle(const std::string&) {
-    return "diagnostic bundles cannot be opened by this release: start without --bundle to see a live instance";
+    return "diagnostic bundles cannot be opened by this release: start without --bundle to see a "
+           "live instance";
 }
 
 }  // namespace
@@ -40,17 +44,27 @@ Options parse_options(int argc, char** argv) {
     Options options;
     bool attach = false, embed = false;
     std::string size, bundle;
-    CLI::App app("Watches and manages the shared memory of one Snakepit SHM instance.", "snakepit-shm-monitor");
-    app.add_option("--instance", options.instance, "The instance to watch (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
-    auto* attach_flag = app.add_flag("--attach", attach, "Watch a manager that runs elsewhere; never start one in this window");
-    app.add_flag("--embed", embed, "Run the manager in this window; fail if another runs")->excludes(attach_flag);
+    CLI::App app("Watches and manages the shared memory of one Snakepit SHM instance.",
+                 "snakepit-shm-monitor");
+    app.add_option("--instance", options.instance,
+                   "The instance to watch (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
+    auto* attach_flag = app.add_flag(
+        "--attach", attach, "Watch a manager that runs elsewhere; never start one in this window");
+    app.add_flag("--embed", embed, "Run the manager in this window; fail if another runs")
+        ->excludes(attach_flag);
     app.add_option("--bundle", bundle, "Open a diagnostic bundle")->check(refuse_bundle);
-    app.add_option("--page", options.page, "Open on: " + one_of(MainWindow::page_names()))->check(check_page);
-    app.add_option("--theme", options.theme, "light, dark or system")->check(CLI::IsMember({"light", "dark", "system"}));
-    auto* screenshot = app.add_option("--screenshot", options.screenshot, "Write a PNG of the window and exit");
+    app.add_option("--page", options.page, "Open on: " + one_of(MainWindow::page_names()))
+        ->check(check_page);
+    app.add_option("--theme", options.theme, "light, dark or system")
+        ->check(CLI::IsMember({"light", "dark", "system"}));
+    auto* screenshot =
+        app.add_option("--screenshot", options.screenshot, "Write a PNG of the window and exit");
     app.add_option("--size", size, "Of the window, as WIDTHxHEIGHT")->check(check_size);
-    app.add_option("--after", options.after, "Seconds before the screenshot")->needs(screenshot)->check(CLI::Range(0.0, 3600.0));
-    app.add_flag("--reset-layout", options.reset_layout, "Forget columns, sizes and the window's place");
+    app.add_option("--after", options.after, "Seconds before the screenshot")
+        ->needs(screenshot)
+        ->check(CLI::Range(0.0, 3600.0));
+    app.add_flag("--reset-layout", options.reset_layout,
+                 "Forget columns, sizes and the window's place");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

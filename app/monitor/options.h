@@ -16,7 +16,7 @@ struct Options {
     std::string theme;  // empty: the one of last time
     std::string screenshot;
     int width = 0, height = 0;  // 0: that of last time
-    double after = 1.5;  // seconds before the screenshot is taken
+    double after = 1.5;         // seconds before the screenshot is taken
     bool reset_layout = false;
 };
 

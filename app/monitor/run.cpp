@@ -22,7 +22,7 @@ namespace {
 
 int complain(const Error& error) {
     std::fprintf(stderr, "snakepit-shm-monitor: %s\n", error.sentence().c_str());
-    return error.code == ErrorCode::no_manager          ? 3
+    return error.code == ErrorCode::no_manager            ? 3
            : error.type() == ErrorType::permission_denied ? 4
                                                           : 1;
 }
@@ -31,7 +31,8 @@ int complain(const Error& error) {
 Status find_manager(LiveHost& host, Mode mode) {
     if (mode == Mode::attach) return {};
     auto started = host.embed();
-    if (!started && started.error().code == ErrorCode::instance_in_use && mode == Mode::either) return {};
+    if (!started && started.error().code == ErrorCode::instance_in_use && mode == Mode::either)
+        return {};
     return started;
 }
 
@@ -44,8 +45,9 @@ Workspace::Parts live_parts(const InstancePaths& paths) {
 }
 
 void wear_theme(const Options& options) {
-    const auto name = options.theme.empty() ? remembered(QStringLiteral("theme"), QStringLiteral("system"))
-                                            : QString::fromStdString(options.theme);
+    const auto name = options.theme.empty()
+                          ? remembered(QStringLiteral("theme"), QStringLiteral("system"))
+                          : QString::fromStdString(options.theme);
     Theme::instance().apply(parse_theme(name).value_or(ThemeChoice::system));
 }
 
@@ -54,7 +56,10 @@ void take_screenshot(MainWindow& window, const Options& options) {
     const auto file = QString::fromStdString(options.screenshot);
     QTimer::singleShot(static_cast<int>(options.after * 1000), &window, [&window, file] {
         const bool saved = window.grab().save(file, "PNG");
-        if (!saved) std::fprintf(stderr, "snakepit-shm-monitor: %s could not be written: is the directory there?\n", qPrintable(file));
+        if (!saved)
+            std::fprintf(stderr,
+                         "snakepit-shm-monitor: %s could not be written: is the directory there?\n",
+                         qPrintable(file));
         QApplication::exit(saved ? 0 : 1);
     });
 }
@@ -71,9 +76,13 @@ int run(const Options& options, int argc, char** argv) {
     const auto paths = resolve_paths(options.instance);
     if (!paths) return complain(paths.error());
 
-    LiveHost host(*paths, (QApplication::applicationDirPath() + QStringLiteral("/snakepit-shm")).toStdString());
+    LiveHost host(
+        *paths,
+        (QApplication::applicationDirPath() + QStringLiteral("/snakepit-shm")).toStdString());
     if (const auto found = find_manager(host, options.mode); !found) {
-        if (options.screenshot.empty()) QMessageBox::critical(nullptr, QStringLiteral("Snakepit SHM"), error_text(found.error()));
+        if (options.screenshot.empty())
+            QMessageBox::critical(nullptr, QStringLiteral("Snakepit SHM"),
+                                  error_text(found.error()));
         return complain(found.error());
     }
     wear_theme(options);

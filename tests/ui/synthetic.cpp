@@ -11,7 +11,8 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::array kPrograms{"python3", "tensor_loader", "renderer", "beam.smp", "ingest", "snakepit-worker"};
+constexpr std::array kPrograms{"python3",  "tensor_loader", "renderer",
+                               "beam.smp", "ingest",        "snakepit-worker"};
 constexpr std::array kWorkers{"tokenizer", "embedder", "resize", "decode-0", "decode-1", ""};
 constexpr std::int64_t kSecond = 1'000'000;
 
@@ -20,10 +21,13 @@ auto pick(const Array& array, std::uint64_t number) {
     return array[number % array.size()];
 }
 
-std::uint64_t pid_of(std::uint64_t program) { return 4210 + program * 37; }
+std::uint64_t pid_of(std::uint64_t program) {
+    return 4210 + program * 37;
+}
 
 RegionReference holder(std::uint64_t program, std::uint64_t count) {
-    return {static_cast<std::int64_t>(pid_of(program)), pick(kPrograms, program), count, true, AccessMode::read_write};
+    return {static_cast<std::int64_t>(pid_of(program)), pick(kPrograms, program), count, true,
+            AccessMode::read_write};
 }
 
 void set_holders(RegionRow& row, std::mt19937_64& random) {
@@ -49,7 +53,8 @@ RegionRow make_region(std::mt19937_64& random, std::uint32_t slot, std::uint64_t
     info.size = (1ULL << (12 + random() % 15)) + (random() % 3) * 1000;
     info.actual_size = (info.size + 4095) & ~4095ULL;
     info.created_at = {at};
-    info.last_accessed = {at + (now().micros - at) * static_cast<std::int64_t>(random() % 100) / 100};
+    info.last_accessed = {at +
+                          (now().micros - at) * static_cast<std::int64_t>(random() % 100) / 100};
     info.access_count = random() % 10'000;
     const auto program = random() % kPrograms.size();
     info.owner_pid = static_cast<std::int64_t>(pid_of(program));
@@ -84,7 +89,9 @@ RegistryDelta SyntheticWorld::everything() const {
     return delta;
 }
 
-std::vector<RegionRow> SyntheticWorld::rows() const { return everything().changed; }
+std::vector<RegionRow> SyntheticWorld::rows() const {
+    return everything().changed;
+}
 
 RegistryDelta SyntheticWorld::step(double share) {
     const std::lock_guard lock(mutex_);
@@ -96,7 +103,8 @@ RegistryDelta SyntheticWorld::step(double share) {
     for (std::size_t i = 0; i < count; ++i) {
         auto& row = rows_[random_() % rows_.size()];
         if (row.generation == 0 || random_() % 40 == 0) {
-            row = make_region(random_, static_cast<std::uint32_t>(&row - rows_.data()), next_generation_++);
+            row = make_region(random_, static_cast<std::uint32_t>(&row - rows_.data()),
+                              next_generation_++);
             row.info.created_at = row.info.last_accessed = now();
         } else {
             set_holders(row, random_);
@@ -106,7 +114,8 @@ RegistryDelta SyntheticWorld::step(double share) {
         delta.changed.push_back(row);
     }
     // One row a slot, the last one: as a reader would report it.
-    std::stable_sort(delta.changed.begin(), delta.changed.end(), [](const auto& a, const auto& b) { return a.slot < b.slot; });
+    std::stable_sort(delta.changed.begin(), delta.changed.end(),
+                     [](const auto& a, const auto& b) { return a.slot < b.slot; });
     const auto last = std::unique(delta.changed.rbegin(), delta.changed.rend(),
                                   [](const auto& a, const auto& b) { return a.slot == b.slot; });
     delta.changed.erase(delta.changed.begin(), last.base());
@@ -117,8 +126,17 @@ std::vector<ClientInfo> SyntheticWorld::clients() const {
     std::vector<ClientInfo> out;
     if (rows_.empty()) return out;
     for (std::uint32_t i = 0; i < kPrograms.size(); ++i)
-        out.push_back({i, i + 1, static_cast<std::int64_t>(pid_of(i)), 1000, {now().micros - (i + 1) * 97 * kSecond},
-                       i != 3, i == 5, kPrograms[i], kWorkers[i], i % 2 ? "gpu" : "cpu", fmt::format("session-{}", i)});
+        out.push_back({i,
+                       i + 1,
+                       static_cast<std::int64_t>(pid_of(i)),
+                       1000,
+                       {now().micros - (i + 1) * 97 * kSecond},
+                       i != 3,
+                       i == 5,
+                       kPrograms[i],
+                       kWorkers[i],
+                       i % 2 ? "gpu" : "cpu",
+                       fmt::format("session-{}", i)});
     return out;
 }
 
@@ -135,7 +153,8 @@ layout::Sample SyntheticWorld::sample(std::uint64_t seq, std::int64_t at) const 
         sample.references += row.info.reference_count;
     }
     // A slow wave with steps on it, so that there is something to look at.
-    const auto wave = 1.0 + 0.25 * std::sin(static_cast<double>(seq) / 40) + 0.08 * static_cast<double>((seq / 13) % 4);
+    const auto wave = 1.0 + 0.25 * std::sin(static_cast<double>(seq) / 40) +
+                      0.08 * static_cast<double>((seq / 13) % 4);
     sample.bytes_used = static_cast<std::uint64_t>(static_cast<double>(sample.bytes_used) * wave);
     sample.references = static_cast<std::uint64_t>(static_cast<double>(sample.references) * wave);
     sample.bytes_reserved = sample.bytes_used + sample.bytes_used / 12;
@@ -167,8 +186,10 @@ Result<SourceTick> SyntheticRegions::poll() {
         tick.samples.push_back(world_.sample(samples_, now().micros - back * kSecond));
     }
     ++polls_;
-    if (!world_.heart_stopped()) last_beat_ = now();
-    else last_beat_ = {now().micros - 60 * kSecond};
+    if (!world_.heart_stopped())
+        last_beat_ = now();
+    else
+        last_beat_ = {now().micros - 60 * kSecond};
     tick.heartbeat = last_beat_;
     tick.manager_pid = 4100;
     tick.event_head = 40'000 + polls_;
@@ -176,9 +197,11 @@ Result<SourceTick> SyntheticRegions::poll() {
 }
 
 EventRow SyntheticEvents::row(std::int64_t seq) const {
-    static constexpr std::array kKinds{EventKind::allocated, EventKind::mapped, EventKind::references, EventKind::references,
-                                       EventKind::freed, EventKind::client_connected, EventKind::client_gone,
-                                       EventKind::refused, EventKind::cleanup, EventKind::owner_gone};
+    static constexpr std::array kKinds{EventKind::allocated,   EventKind::mapped,
+                                       EventKind::references,  EventKind::references,
+                                       EventKind::freed,       EventKind::client_connected,
+                                       EventKind::client_gone, EventKind::refused,
+                                       EventKind::cleanup,     EventKind::owner_gone};
     EventRow row;
     row.ring_seq = static_cast<std::uint64_t>(seq);
     row.seq = seq;
@@ -189,18 +212,34 @@ EventRow SyntheticEvents::row(std::int64_t seq) const {
     row.uid = 1000;
     row.result = row.kind == EventKind::refused ? "permission_denied" : "ok";
     const auto rows = world_.rows();
-    const bool about_region = row.kind != EventKind::client_connected && row.kind != EventKind::client_gone &&
-                              row.kind != EventKind::cleanup;
+    const bool about_region = row.kind != EventKind::client_connected &&
+                              row.kind != EventKind::client_gone && row.kind != EventKind::cleanup;
     if (about_region && !rows.empty()) row.region_id = rows[random() % rows.size()].info.id.str();
     switch (row.kind) {
-        case EventKind::allocated: row.detail = R"({"size":4194304,"process":"python3"})"; break;
-        case EventKind::freed: row.detail = R"({"size":4194304,"reason":"deallocated"})"; break;
-        case EventKind::references: row.detail = fmt::format(R"({{"references":{},"holders":2}})", random() % 9); break;
-        case EventKind::cleanup: row.detail = R"({"regions":3,"bytes":12582912,"scope":"due"})"; break;
-        case EventKind::refused: row.detail = R"({"operation":"map"})"; break;
-        case EventKind::owner_gone: row.detail = R"({"policy":"automatic"})"; break;
-        case EventKind::mapped: row.detail = "{}"; break;
-        default: row.detail = R"({"process":"tensor_loader"})"; break;
+        case EventKind::allocated:
+            row.detail = R"({"size":4194304,"process":"python3"})";
+            break;
+        case EventKind::freed:
+            row.detail = R"({"size":4194304,"reason":"deallocated"})";
+            break;
+        case EventKind::references:
+            row.detail = fmt::format(R"({{"references":{},"holders":2}})", random() % 9);
+            break;
+        case EventKind::cleanup:
+            row.detail = R"({"regions":3,"bytes":12582912,"scope":"due"})";
+            break;
+        case EventKind::refused:
+            row.detail = R"({"operation":"map"})";
+            break;
+        case EventKind::owner_gone:
+            row.detail = R"({"policy":"automatic"})";
+            break;
+        case EventKind::mapped:
+            row.detail = "{}";
+            break;
+        default:
+            row.detail = R"({"process":"tensor_loader"})";
+            break;
     }
     return row;
 }
@@ -227,7 +266,8 @@ Result<std::vector<EventRow>> SyntheticEvents::query(const EventQuery& query) {
 Result<RegionInfo> SyntheticManager::info(const RegionId& id) {
     for (const auto& row : world_.rows())
         if (row.info.id == id) return row.info;
-    return fail(ErrorCode::region_not_found, "there is no region " + id.str(), "list what there is");
+    return fail(ErrorCode::region_not_found, "there is no region " + id.str(),
+                "list what there is");
 }
 
 Result<CleanupResult> SyntheticManager::cleanup(const CleanupRequest& request) {
@@ -237,11 +277,14 @@ Result<CleanupResult> SyntheticManager::cleanup(const CleanupRequest& request) {
     for (const auto& row : world_.rows()) {
         const auto& info = row.info;
         if (info.state != RegionState::orphan) continue;
-        if (!request.only.empty() && std::find(request.only.begin(), request.only.end(), info.id) == request.only.end())
+        if (!request.only.empty() &&
+            std::find(request.only.begin(), request.only.end(), info.id) == request.only.end())
             continue;
         const bool goes = info.reference_count == 0;
-        result.items.push_back({info.id, info.actual_size,
-                                goes ? "owner gone, nobody holds it, grace period over" : "still held by 1 program", goes});
+        result.items.push_back(
+            {info.id, info.actual_size,
+             goes ? "owner gone, nobody holds it, grace period over" : "still held by 1 program",
+             goes});
         if (!goes) continue;
         ++result.removed;
         result.bytes_freed += info.actual_size;

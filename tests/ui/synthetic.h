@@ -41,7 +41,8 @@ class SyntheticWorld {
 
 class SyntheticRegions : public RegionSource {
   public:
-    explicit SyntheticRegions(SyntheticWorld& world, double share = 0.05) : world_(world), share_(share) {}
+    explicit SyntheticRegions(SyntheticWorld& world, double share = 0.05)
+        : world_(world), share_(share) {}
     Result<SourceTick> poll() override;
 
   private:

@@ -45,7 +45,8 @@ class TestEventModel : public QObject {
     void pages_back_to_the_oldest_row_without_gap_or_repetition() {
         SyntheticWorld world(10);
         EventModel model(std::make_unique<SyntheticEvents>(world, 1234));
-        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QAbstractItemModelTester tester(&model,
+                                        QAbstractItemModelTester::FailureReportingMode::QtTest);
         QSignalSpy answers(&model, &EventModel::answered);
         model.set_page_size(100);
         model.set_query({}, {});
@@ -64,7 +65,8 @@ class TestEventModel : public QObject {
         auto source = std::make_unique<SyntheticEvents>(world, 50);
         auto& events = *source;
         EventModel model(std::move(source));
-        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QAbstractItemModelTester tester(&model,
+                                        QAbstractItemModelTester::FailureReportingMode::QtTest);
         QSignalSpy answers(&model, &EventModel::answered);
         model.set_query({}, {});
         QVERIFY(answers.wait());
@@ -96,7 +98,8 @@ class TestEventModel : public QObject {
         model.set_query(EventKind::refused, {});
         QVERIFY(answers.wait());
         QVERIFY(model.rowCount() > 0);
-        for (int row = 0; row < model.rowCount(); ++row) QCOMPARE(model.event(row).kind, EventKind::refused);
+        for (int row = 0; row < model.rowCount(); ++row)
+            QCOMPARE(model.event(row).kind, EventKind::refused);
     }
 
     void a_new_question_interrupts_the_old_one_whose_answer_is_dropped() {
@@ -113,13 +116,15 @@ class TestEventModel : public QObject {
         QVERIFY(answers.wait());
         QCOMPARE(answers.count(), 1);
         QVERIFY(model.rowCount() > 0);
-        for (int row = 0; row < model.rowCount(); ++row) QCOMPARE(model.event(row).kind, EventKind::freed);
+        for (int row = 0; row < model.rowCount(); ++row)
+            QCOMPARE(model.event(row).kind, EventKind::freed);
     }
 
     void a_database_that_cannot_be_read_is_explained() {
         class Broken : public EventSource {
             Result<std::vector<EventRow>> query(const EventQuery&) override {
-                return fail(ErrorCode::database_unavailable, "events.db is no database", "move it away");
+                return fail(ErrorCode::database_unavailable, "events.db is no database",
+                            "move it away");
             }
             void interrupt() override {}
         };

@@ -16,8 +16,8 @@ namespace snakepit::shm::ui {
 namespace {
 
 // What must be shown, worked out from nothing.
-std::vector<RegionKey> expected(const std::map<Slot, RegionRow>& rows, const RegionFilter& filter, int column,
-                                Qt::SortOrder order) {
+std::vector<RegionKey> expected(const std::map<Slot, RegionRow>& rows, const RegionFilter& filter,
+                                int column, Qt::SortOrder order) {
     std::vector<const RegionRow*> kept;
     for (const auto& [slot, row] : rows)
         if (filter.matches(row.info, now())) kept.push_back(&row);
@@ -37,7 +37,9 @@ std::vector<RegionKey> shown(const RegionTableModel& model) {
     return keys;
 }
 
-RegionFilter filter_of(const char* text) { return *RegionFilter::parse(text); }
+RegionFilter filter_of(const char* text) {
+    return *RegionFilter::parse(text);
+}
 
 // Random deltas, mirrored in a plain map.
 class Chaos {
@@ -54,13 +56,18 @@ class Chaos {
             const auto slot = static_cast<Slot>(random_() % 400);
             const auto dice = random_() % 10;
             auto& row = pending_[slot];
-            if (dice < 3) row = std::nullopt;
-            else if (dice < 6 || !rows.contains(slot)) row = make_region(random_, slot, ++generation_);
-            else row = changed(rows.at(slot));
+            if (dice < 3)
+                row = std::nullopt;
+            else if (dice < 6 || !rows.contains(slot))
+                row = make_region(random_, slot, ++generation_);
+            else
+                row = changed(rows.at(slot));
         }
         for (auto& [slot, row] : pending_) {
-            if (row) delta.changed.push_back(rows.insert_or_assign(slot, *row).first->second);
-            else if (rows.erase(slot) > 0 || random_() % 2) delta.vacated.push_back(slot);
+            if (row)
+                delta.changed.push_back(rows.insert_or_assign(slot, *row).first->second);
+            else if (rows.erase(slot) > 0 || random_() % 2)
+                delta.vacated.push_back(slot);
         }
         pending_.clear();
         return delta;
@@ -97,11 +104,17 @@ class TestRegionTableModel : public QObject {
         QFETCH(unsigned, seed);
         RegionStore store;
         RegionTableModel model(store);
-        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QAbstractItemModelTester tester(&model,
+                                        QAbstractItemModelTester::FailureReportingMode::QtTest);
         QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
         Chaos chaos(seed);
         std::mt19937_64 random(seed * 77);
-        const char* filters[] = {"", "refs>3", "state:orphan", "python", "-worker:renamed size>1MiB", "nothing-like-this"};
+        const char* filters[] = {"",
+                                 "refs>3",
+                                 "state:orphan",
+                                 "python",
+                                 "-worker:renamed size>1MiB",
+                                 "nothing-like-this"};
         RegionFilter filter;
         int column = kColumnId;
         auto order = Qt::AscendingOrder;
@@ -109,14 +122,16 @@ class TestRegionTableModel : public QObject {
         for (int step = 0; step < 250; ++step) {
             // Mostly a few changes, sometimes most of the table.
             store.apply(chaos.next(random() % 10 == 0 ? 300 : random() % 8), 1 + step);
-            if (random() % 8 == 0) model.set_filter(filter = filter_of(filters[random() % std::size(filters)]));
+            if (random() % 8 == 0)
+                model.set_filter(filter = filter_of(filters[random() % std::size(filters)]));
             if (random() % 10 == 0) {
                 column = static_cast<int>(random() % kRegionColumns);
                 order = random() % 2 ? Qt::AscendingOrder : Qt::DescendingOrder;
                 model.sort(column, order);
             }
             QCOMPARE(store.size(), chaos.rows.size());
-            QVERIFY2(shown(model) == expected(chaos.rows, filter, column, order), qPrintable(QString::number(step)));
+            QVERIFY2(shown(model) == expected(chaos.rows, filter, column, order),
+                     qPrintable(QString::number(step)));
         }
         QCOMPARE(resets.count(), 0);
     }
@@ -128,7 +143,8 @@ class TestRegionTableModel : public QObject {
         store.apply(chaos.next(300), 1);
         model.sort(kColumnReferences, Qt::DescendingOrder);
         std::map<RegionKey, QPersistentModelIndex> followed;
-        for (int row = 0; row < model.rowCount(); ++row) followed[model.entry(row)->key()] = model.index(row, 1);
+        for (int row = 0; row < model.rowCount(); ++row)
+            followed[model.entry(row)->key()] = model.index(row, 1);
         for (int step = 0; step < 40; ++step) {
             store.apply(chaos.next(60), 1);
             for (const auto& [key, index] : followed) {
@@ -143,7 +159,8 @@ class TestRegionTableModel : public QObject {
         RegionTableModel model(store);
         std::mt19937_64 random(5);
         RegistryDelta first;
-        for (Slot slot = 0; slot < 50; ++slot) first.changed.push_back(make_region(random, slot, slot + 1));
+        for (Slot slot = 0; slot < 50; ++slot)
+            first.changed.push_back(make_region(random, slot, slot + 1));
         for (auto& row : first.changed) row.info.reference_count = row.slot;
         auto rows = first.changed;
         store.apply(std::move(first), 1);
@@ -223,7 +240,8 @@ class TestRegionTableModel : public QObject {
                   [&] { store.apply(std::move(delta), 2); });
         }
         timed("keystroke, word", [&] { model.set_filter(filter_of("python")); });
-        timed("keystroke, word and fields", [&] { model.set_filter(filter_of("python size>1MiB state:live")); });
+        timed("keystroke, word and fields",
+              [&] { model.set_filter(filter_of("python size>1MiB state:live")); });
         timed("filter cleared", [&] { model.set_filter({}); });
         timed("sort by size", [&] { model.sort(kColumnSize, Qt::DescendingOrder); });
         QCOMPARE(model.shown(), std::size_t{100'000});

@@ -23,7 +23,9 @@ QString holders_of(const RegionEntry* entry) {
     if (!entry) return QStringLiteral("–");
     QStringList names;
     for (const auto& holder : entry->row.info.references)
-        names << QStringLiteral("%1 (%2)").arg(QString::fromStdString(holder.process)).arg(holder.pid);
+        names << QStringLiteral("%1 (%2)")
+                     .arg(QString::fromStdString(holder.process))
+                     .arg(holder.pid);
     return names.isEmpty() ? QObject::tr("nobody") : names.join(QStringLiteral(", "));
 }
 
@@ -31,10 +33,13 @@ QString holders_of(const RegionEntry* entry) {
 
 CleanupDialog::CleanupDialog(Workspace& workspace, Scope scope, QWidget* parent)
     : TaskDialog(tr("Clean up"),
-                 tr("A rehearsal first: nothing is removed until you have seen the plan. What runs then is exactly "
+                 tr("A rehearsal first: nothing is removed until you have seen the plan. What runs "
+                    "then is exactly "
                     "this plan, and each region is checked again at that moment."),
                  parent),
-      workspace_(workspace), scope_(new QComboBox), run_(make_primary(tr("Remove"))) {
+      workspace_(workspace),
+      scope_(new QComboBox),
+      run_(make_primary(tr("Remove"))) {
     scope_->addItem(tr("What is due by its cleanup policy"), int(Scope::due));
     scope_->addItem(tr("Orphans: the owner is gone and nobody holds them"), int(Scope::orphans));
     scope_->addItem(tr("Expired: unused for longer than their timeout"), int(Scope::expired));
@@ -102,9 +107,11 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
     table_->setRowCount(static_cast<int>(plan.items.size()));
     int row = 0;
     for (const auto& item : plan.items) {
-        set_cell(table_, row, kRegion, QString::fromStdString(item.id.str()), Tone::none, false, true);
+        set_cell(table_, row, kRegion, QString::fromStdString(item.id.str()), Tone::none, false,
+                 true);
         set_cell(table_, row, kBytes, size_text(item.bytes), Tone::none, true);
-        set_cell(table_, row, kVerdict, item.removed ? (done ? tr("removed") : tr("goes")) : tr("stays"),
+        set_cell(table_, row, kVerdict,
+                 item.removed ? (done ? tr("removed") : tr("goes")) : tr("stays"),
                  item.removed ? (done ? Tone::good : Tone::caution) : Tone::neutral);
         set_cell(table_, row, kHolders, holders_of(workspace_.regions().find(item.id)));
         set_cell(table_, row++, kReason, QString::fromStdString(item.reason));
@@ -118,11 +125,13 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
     }
     run_->setEnabled(plan.removed > 0);
     run_->setText(plan.removed ? tr("Remove %1").arg(goes) : tr("Remove"));
-    set_message(plan.removed ? tr("%1 would go and free %2. %3 would stay.")
-                                   .arg(goes, size_text(plan.bytes_freed),
-                                        count_text(plan.items.size() - static_cast<std::size_t>(plan.removed)))
-                             : tr("There is nothing to clean up here."),
-                plan.removed ? Tone::info : Tone::neutral);
+    set_message(
+        plan.removed
+            ? tr("%1 would go and free %2. %3 would stay.")
+                  .arg(goes, size_text(plan.bytes_freed),
+                       count_text(plan.items.size() - static_cast<std::size_t>(plan.removed)))
+            : tr("There is nothing to clean up here."),
+        plan.removed ? Tone::info : Tone::neutral);
 }
 
 void CleanupDialog::run_plan() {
@@ -136,8 +145,10 @@ void CleanupDialog::run_plan() {
         this, [order](ManagerPort& port) { return port.cleanup(order); },
         [this, token = latest_.next()](Result<CleanupResult> result) {
             if (!latest_.is(token)) return;
-            if (result) show_plan(*result, true);
-            else set_message(error_text(result.error()), Tone::bad);
+            if (result)
+                show_plan(*result, true);
+            else
+                set_message(error_text(result.error()), Tone::bad);
             Q_EMIT finished_run();
         });
 }

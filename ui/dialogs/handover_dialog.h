@@ -9,7 +9,8 @@ namespace snakepit::shm::ui {
 
 enum class Handover { hand_over, stop, cancel };
 
-// The window closes, the manager lives in it, and programs are connected: what shall become of them?
+// The window closes, the manager lives in it, and programs are connected: what shall become of
+// them?
 Handover ask_handover(QWidget* parent, const QString& programs);
 
 }  // namespace snakepit::shm::ui

@@ -14,7 +14,10 @@
 namespace snakepit::shm::ui {
 
 TaskDialog::TaskDialog(const QString& title, const QString& text, QWidget* parent)
-    : QDialog(parent), body_(new QVBoxLayout), buttons_(new QHBoxLayout), message_(new QLabel),
+    : QDialog(parent),
+      body_(new QVBoxLayout),
+      buttons_(new QHBoxLayout),
+      message_(new QLabel),
       close_(new QPushButton(tr("Cancel"))) {
     setWindowTitle(title);
     setAttribute(Qt::WA_DeleteOnClose);
@@ -76,13 +79,16 @@ void TaskDialog::add_command_line() {
     body_->addWidget(line);
 }
 
-void TaskDialog::set_command(const QString& command) { command_->setText(command); }
+void TaskDialog::set_command(const QString& command) {
+    command_->setText(command);
+}
 
 void TaskDialog::set_message(const QString& text, Tone tone) {
     message_->setVisible(!text.isEmpty());
     message_->setText(text);
-    message_->setStyleSheet(QStringLiteral("background: %1; color: %2; border-radius: 7px; padding: 8px 11px;")
-                                .arg(colours().tone(tone).fill.name(), colours().tone(tone).text.name()));
+    message_->setStyleSheet(
+        QStringLiteral("background: %1; color: %2; border-radius: 7px; padding: 8px 11px;")
+            .arg(colours().tone(tone).fill.name(), colours().tone(tone).text.name()));
 }
 
 QPushButton* TaskDialog::add_action(QPushButton* button) {

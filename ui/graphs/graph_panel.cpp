@@ -29,8 +29,11 @@ QIcon dot(const QColor& colour) {
 QComboBox* span_choice(TimePlot* plot) {
     auto* box = new QComboBox;
     box->setAccessibleName(QObject::tr("Time span"));
-    const std::pair<const char*, int> spans[] = {
-        {"1 minute", 60}, {"5 minutes", 300}, {"15 minutes", 900}, {"1 hour", 3600}, {"1 day", 86400}};
+    const std::pair<const char*, int> spans[] = {{"1 minute", 60},
+                                                 {"5 minutes", 300},
+                                                 {"15 minutes", 900},
+                                                 {"1 hour", 3600},
+                                                 {"1 day", 86400}};
     for (const auto& [name, seconds] : spans) box->addItem(QObject::tr(name), seconds);
     box->setCurrentIndex(1);
     QObject::connect(box, &QComboBox::currentIndexChanged, plot,
@@ -45,7 +48,8 @@ GraphPanel::GraphPanel(QWidget* parent)
     auto* now = make_tool(QStringLiteral("follow"), tr("Follow the present (double click)"));
     now->setEnabled(false);
     connect(now, &QToolButton::clicked, plot_, &TimePlot::follow);
-    connect(plot_, &TimePlot::following_changed, now, [now](bool following) { now->setEnabled(!following); });
+    connect(plot_, &TimePlot::following_changed, now,
+            [now](bool following) { now->setEnabled(!following); });
     auto* controls = new QHBoxLayout(controls_);
     controls->setContentsMargins(0, 0, 0, 0);
     controls->addWidget(now);
@@ -65,7 +69,9 @@ GraphPanel::GraphPanel(QWidget* parent)
     connect(&Theme::instance(), &Theme::changed, this, &GraphPanel::rebuild_legend);
 }
 
-void GraphPanel::set_compact() { controls_->hide(); }
+void GraphPanel::set_compact() {
+    controls_->hide();
+}
 
 void GraphPanel::rebuild_legend() {
     while (auto* item = legend_->takeAt(0)) {

@@ -11,7 +11,9 @@ namespace {
 
 enum Line { kUsed, kReserved, kFree };
 
-double seconds(std::int64_t micros) { return static_cast<double>(micros) / 1e6; }
+double seconds(std::int64_t micros) {
+    return static_cast<double>(micros) / 1e6;
+}
 
 }  // namespace
 
@@ -21,7 +23,8 @@ MemoryGraph::MemoryGraph(Workspace& workspace, QWidget* parent)
     plot().set_format([](double value) { return size_text(static_cast<std::uint64_t>(value)); });
     plot().add_line(tr("Used"), TimePlot::Shape::line);
     plot().add_line(tr("Reserved"), TimePlot::Shape::line);
-    plot().add_line(tr("Free in /dev/shm (right axis)"), TimePlot::Shape::line, TimePlot::Side::right);
+    plot().add_line(tr("Free in /dev/shm (right axis)"), TimePlot::Shape::line,
+                    TimePlot::Side::right);
     plot().setAccessibleName(tr("Memory over time"));
     rebuild_legend();
     connect(&workspace, &Workspace::ticked, this, [this] {

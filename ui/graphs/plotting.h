@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// QCustomPlot's header is written with Qt's keywords, which we build without: they exist for it alone.
+// QCustomPlot's header is written with Qt's keywords, which we build without: they exist for it
+// alone.
 #pragma once
 
 #include <QObject>

@@ -13,11 +13,14 @@ namespace {
 
 constexpr int kHistoryRows = 5000;
 
-double seconds(Timestamp time) { return static_cast<double>(time.micros) / 1e6; }
+double seconds(Timestamp time) {
+    return static_cast<double>(time.micros) / 1e6;
+}
 
 double count_in(const EventRow& row) {
     const auto detail = QJsonDocument::fromJson(QByteArray::fromStdString(row.detail)).object();
-    return detail.value(QStringLiteral("references")).toDouble(detail.value(QStringLiteral("count")).toDouble());
+    return detail.value(QStringLiteral("references"))
+        .toDouble(detail.value(QStringLiteral("count")).toDouble());
 }
 
 }  // namespace
@@ -74,7 +77,8 @@ void ReferenceGraph::add_history(std::size_t index, const std::vector<EventRow>&
     QVector<double> times, values;
     for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
         const bool born = row->kind == EventKind::allocated;
-        if ((row->kind != EventKind::references && !born) || seconds(row->time) > live_from_[index]) continue;
+        if ((row->kind != EventKind::references && !born) || seconds(row->time) > live_from_[index])
+            continue;
         times << seconds(row->time);
         values << (born ? 1 : count_in(*row));
     }
@@ -92,8 +96,9 @@ void ReferenceGraph::tick() {
         const auto points = graph->data();
         // A flat stretch needs its two ends only.
         const int size = points->size();
-        if (size >= 2 && points->at(size - 1)->value == count && points->at(size - 2)->value == count &&
-            points->at(size - 1)->key >= live_from_[i] && points->at(size - 2)->key >= live_from_[i])
+        if (size >= 2 && points->at(size - 1)->value == count &&
+            points->at(size - 2)->value == count && points->at(size - 1)->key >= live_from_[i] &&
+            points->at(size - 2)->key >= live_from_[i])
             points->removeAfter(points->at(size - 2)->key);
         graph->addData(time, count);
     }

@@ -63,7 +63,8 @@ TimePlot::TimePlot(QWidget* parent)
     readout_->setAttribute(Qt::WA_TransparentForMouseEvents);
     readout_->setTextFormat(Qt::RichText);
     readout_->hide();
-    connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] { fit_values(); });
+    connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this,
+            [this] { fit_values(); });
     connect(&Theme::instance(), &Theme::changed, this, &TimePlot::wear_theme);
     wear_theme();
 }
@@ -82,15 +83,21 @@ int TimePlot::add_line(const QString& name, Shape shape, Side side) {
     return graphCount() - 1;
 }
 
-void TimePlot::remove_lines() { clearGraphs(); }
+void TimePlot::remove_lines() {
+    clearGraphs();
+}
 
 void TimePlot::set_points(int line, const QVector<double>& times, const QVector<double>& values) {
     graph(line)->setData(times, values, true);
 }
 
-void TimePlot::append(int line, double time, double value) { graph(line)->addData(time, value); }
+void TimePlot::append(int line, double time, double value) {
+    graph(line)->addData(time, value);
+}
 
-void TimePlot::set_line_shown(int line, bool shown) { graph(line)->setVisible(shown); }
+void TimePlot::set_line_shown(int line, bool shown) {
+    graph(line)->setVisible(shown);
+}
 
 QColor TimePlot::line_colour(int line) const {
     const auto& series = colours().series;
@@ -155,7 +162,8 @@ void TimePlot::refresh(double now) {
         // While there is less to see than the span holds, it is seen whole.
         double first = now_ - kShortestSpan;
         for (int i = 0; i < graphCount(); ++i)
-            if (!graph(i)->data()->isEmpty()) first = std::min(first, graph(i)->data()->constBegin()->key);
+            if (!graph(i)->data()->isEmpty())
+                first = std::min(first, graph(i)->data()->constBegin()->key);
         xAxis->setRange(std::max(now_ - span_, first), now_);
     }
     fit_values();
@@ -187,9 +195,11 @@ QString TimePlot::readout_html(double time) const {
         auto point = graph(i)->data()->findEnd(time, false);  // the last at or before it
         if (point == graph(i)->data()->constBegin()) continue;
         --point;
-        rows += QStringLiteral("<tr><td><span style='color:%1'>●</span>&nbsp;%2&nbsp;&nbsp;</td>"
-                               "<td align='right'><b>%3</b></td></tr>")
-                    .arg(line_colour(i).name(), graph(i)->name().toHtmlEscaped(), format_(point->value));
+        rows += QStringLiteral(
+                    "<tr><td><span style='color:%1'>●</span>&nbsp;%2&nbsp;&nbsp;</td>"
+                    "<td align='right'><b>%3</b></td></tr>")
+                    .arg(line_colour(i).name(), graph(i)->name().toHtmlEscaped(),
+                         format_(point->value));
     }
     if (rows.isEmpty()) return {};
     const auto clock = QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(time * 1000));
@@ -211,7 +221,8 @@ void TimePlot::show_readout(const QPoint& at) {
     readout_->adjustSize();
     const bool right_half = at.x() > width() / 2;
     readout_->move(right_half ? at.x() - readout_->width() - 12 : at.x() + 12,
-                   std::clamp(at.y() - readout_->height() / 2, 2, std::max(2, height() - readout_->height() - 2)));
+                   std::clamp(at.y() - readout_->height() / 2, 2,
+                              std::max(2, height() - readout_->height() - 2)));
     readout_->show();
     layer(QStringLiteral("overlay"))->replot();
 }
@@ -252,13 +263,29 @@ void TimePlot::leaveEvent(QEvent* event) {
 void TimePlot::keyPressEvent(QKeyEvent* event) {
     const double step = xAxis->range().size() / 8;
     switch (event->key()) {
-        case Qt::Key_Left: leave_present(); xAxis->moveRange(-step); break;
-        case Qt::Key_Right: leave_present(); xAxis->moveRange(step); break;
-        case Qt::Key_Plus: leave_present(); xAxis->scaleRange(0.8); break;
-        case Qt::Key_Minus: leave_present(); xAxis->scaleRange(1.25); break;
+        case Qt::Key_Left:
+            leave_present();
+            xAxis->moveRange(-step);
+            break;
+        case Qt::Key_Right:
+            leave_present();
+            xAxis->moveRange(step);
+            break;
+        case Qt::Key_Plus:
+            leave_present();
+            xAxis->scaleRange(0.8);
+            break;
+        case Qt::Key_Minus:
+            leave_present();
+            xAxis->scaleRange(1.25);
+            break;
         case Qt::Key_Home:
-        case Qt::Key_End: follow(); break;
-        default: QCustomPlot::keyPressEvent(event); return;
+        case Qt::Key_End:
+            follow();
+            break;
+        default:
+            QCustomPlot::keyPressEvent(event);
+            return;
     }
     replot(QCustomPlot::rpQueuedReplot);
 }

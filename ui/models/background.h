@@ -14,7 +14,8 @@ namespace snakepit::shm::ui {
 class Background {
   public:
     explicit Background(const QString& name);
-    ~Background();  // waits for the running job; those not begun and results not delivered are dropped
+    ~Background();  // waits for the running job; those not begun and results not delivered are
+                    // dropped
     Background(const Background&) = delete;
     Background& operator=(const Background&) = delete;
 
@@ -42,7 +43,7 @@ class Background {
 
     QObject receiver_;  // lives in the GUI thread
     QThread thread_;
-    QObject* worker_;   // lives in thread_
+    QObject* worker_;  // lives in thread_
 };
 
 // Tells the newest answer from those that came too late.

@@ -30,7 +30,9 @@ constexpr std::array<ColumnTraits, kClientColumns> kColumns{{
     {"connected_at", "Connected", true},
 }};
 
-const ColumnTraits& traits(int column) { return kColumns[static_cast<std::size_t>(column)]; }
+const ColumnTraits& traits(int column) {
+    return kColumns[static_cast<std::size_t>(column)];
+}
 
 Tone tone_of(const ClientInfo& client) {
     if (client.hostile) return Tone::bad;
@@ -68,7 +70,9 @@ void ClientModel::count_uses() {
 
 void ClientModel::refresh() {
     auto next = workspace_.clients();
-    const auto by_serial = [](const ClientInfo& a, const ClientInfo& b) { return a.serial < b.serial; };
+    const auto by_serial = [](const ClientInfo& a, const ClientInfo& b) {
+        return a.serial < b.serial;
+    };
     std::sort(next.begin(), next.end(), by_serial);
     count_uses();
     for (int row = rowCount() - 1; row >= 0; --row) {
@@ -86,7 +90,8 @@ void ClientModel::refresh() {
         clients_.insert(clients_.begin() + static_cast<std::ptrdiff_t>(i), std::move(next[i]));
         endInsertRows();
     }
-    if (!clients_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
+    if (!clients_.empty())
+        Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
 }
 
 ClientUse ClientModel::use_of(const ClientInfo& client) const {
@@ -104,17 +109,28 @@ int ClientModel::columnCount(const QModelIndex& parent) const {
 
 QVariant ClientModel::value(const ClientInfo& client, int column) const {
     switch (column) {
-        case kClientProcess: return QString::fromStdString(client.process);
-        case kClientPid: return QVariant::fromValue<qlonglong>(client.pid);
-        case kClientStatus: return status_of(client);
-        case kClientHolds: return QVariant::fromValue<qulonglong>(use_of(client).references);
-        case kClientBytes: return QVariant::fromValue<qulonglong>(use_of(client).bytes);
-        case kClientOwns: return QVariant::fromValue<qulonglong>(use_of(client).owned);
-        case kClientWorker: return QString::fromStdString(client.worker);
-        case kClientPool: return QString::fromStdString(client.pool);
-        case kClientSession: return QString::fromStdString(client.session);
-        case kClientUser: return client.uid;
-        default: return QString::fromStdString(to_rfc3339(client.connected_at));
+        case kClientProcess:
+            return QString::fromStdString(client.process);
+        case kClientPid:
+            return QVariant::fromValue<qlonglong>(client.pid);
+        case kClientStatus:
+            return status_of(client);
+        case kClientHolds:
+            return QVariant::fromValue<qulonglong>(use_of(client).references);
+        case kClientBytes:
+            return QVariant::fromValue<qulonglong>(use_of(client).bytes);
+        case kClientOwns:
+            return QVariant::fromValue<qulonglong>(use_of(client).owned);
+        case kClientWorker:
+            return QString::fromStdString(client.worker);
+        case kClientPool:
+            return QString::fromStdString(client.pool);
+        case kClientSession:
+            return QString::fromStdString(client.session);
+        case kClientUser:
+            return client.uid;
+        default:
+            return QString::fromStdString(to_rfc3339(client.connected_at));
     }
 }
 
@@ -123,11 +139,15 @@ QString ClientModel::display(const ClientInfo& client, int column) const {
     switch (column) {
         case kClientHolds:
             if (use.regions == 0) return QStringLiteral("nothing");
-            return QStringLiteral("%1 of %2").arg(counted(use.references, "reference", "references"),
-                                                  counted(use.regions, "region", "regions"));
-        case kClientBytes: return use.bytes ? size_text(use.bytes) : QStringLiteral("–");
-        case kClientConnected: return since_text(client.connected_at, now());
-        default: return value(client, column).toString();
+            return QStringLiteral("%1 of %2")
+                .arg(counted(use.references, "reference", "references"),
+                     counted(use.regions, "region", "regions"));
+        case kClientBytes:
+            return use.bytes ? size_text(use.bytes) : QStringLiteral("–");
+        case kClientConnected:
+            return since_text(client.connected_at, now());
+        default:
+            return value(client, column).toString();
     }
 }
 
@@ -136,27 +156,35 @@ QVariant ClientModel::data(const QModelIndex& index, int role) const {
     const auto& row = client(index.row());
     const int column = index.column();
     switch (role) {
-        case Qt::DisplayRole: return display(row, column);
+        case Qt::DisplayRole:
+            return display(row, column);
         case kSortRole:
-        case kExportRole: return value(row, column);
-        case kToneRole: return static_cast<int>(column == kClientStatus ? tone_of(row) : Tone::none);
-        case kMutedRole: return column == kClientHolds && use_of(row).regions == 0;
+        case kExportRole:
+            return value(row, column);
+        case kToneRole:
+            return static_cast<int>(column == kClientStatus ? tone_of(row) : Tone::none);
+        case kMutedRole:
+            return column == kClientHolds && use_of(row).regions == 0;
         case Qt::TextAlignmentRole:
             return static_cast<int>(Qt::AlignVCenter |
                                     (traits(column).number ? Qt::AlignRight : Qt::AlignLeft));
-        default: return {};
+        default:
+            return {};
     }
 }
 
 QVariant ClientModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= kClientColumns) return {};
     switch (role) {
-        case Qt::DisplayRole: return QString::fromUtf8(traits(section).title);
-        case kKeyRole: return QString::fromUtf8(traits(section).key);
+        case Qt::DisplayRole:
+            return QString::fromUtf8(traits(section).title);
+        case kKeyRole:
+            return QString::fromUtf8(traits(section).key);
         case Qt::TextAlignmentRole:
             return static_cast<int>(Qt::AlignVCenter |
                                     (traits(section).number ? Qt::AlignRight : Qt::AlignLeft));
-        default: return {};
+        default:
+            return {};
     }
 }
 

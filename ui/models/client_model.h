@@ -53,7 +53,7 @@ class ClientModel : public QAbstractTableModel {
     QString display(const ClientInfo& client, int column) const;
 
     Workspace& workspace_;
-    std::vector<ClientInfo> clients_;  // by serial
+    std::vector<ClientInfo> clients_;                   // by serial
     std::unordered_map<std::int64_t, ClientUse> uses_;  // by pid
 };
 

@@ -8,7 +8,9 @@ EventFeed::EventFeed(std::unique_ptr<EventSource> source)
       current_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       background_(QStringLiteral("events")) {}
 
-EventFeed::~EventFeed() { cancel(); }
+EventFeed::~EventFeed() {
+    cancel();
+}
 
 void EventFeed::cancel() {
     ++*current_;
@@ -21,7 +23,8 @@ void EventFeed::ask(const EventQuery& query, Answer answer) {
     busy_ = true;
     const auto token = current_->load();
     const auto job = [source = source_, current = current_, token, query] {
-        if (current->load() != token) return Result<std::vector<EventRow>>();  // nobody waits for it
+        if (current->load() != token)
+            return Result<std::vector<EventRow>>();  // nobody waits for it
         return source->query(query);
     };
     background_.run(&context_, job, [this, token, answer = std::move(answer)](auto result) {

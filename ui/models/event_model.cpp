@@ -29,7 +29,9 @@ constexpr std::array<ColumnTraits, kEventColumns> kColumns{{
     {"seq", "No.", true},
 }};
 
-const ColumnTraits& traits(int column) { return kColumns[static_cast<std::size_t>(column)]; }
+const ColumnTraits& traits(int column) {
+    return kColumns[static_cast<std::size_t>(column)];
+}
 
 }  // namespace
 
@@ -136,24 +138,37 @@ int EventModel::columnCount(const QModelIndex& parent) const {
 
 QVariant EventModel::exported(const EventRow& row, int column) const {
     switch (column) {
-        case kEventTime: return QString::fromStdString(to_rfc3339(row.time));
-        case kEventKind: return to_qstring(to_string(row.kind));
-        case kEventRegion: return QString::fromStdString(row.region_id);
-        case kEventPid: return QVariant::fromValue<qlonglong>(row.pid);
-        case kEventResult: return QString::fromStdString(row.result);
-        case kEventDetail: return QString::fromStdString(row.detail);
-        default: return QVariant::fromValue<qlonglong>(row.seq);
+        case kEventTime:
+            return QString::fromStdString(to_rfc3339(row.time));
+        case kEventKind:
+            return to_qstring(to_string(row.kind));
+        case kEventRegion:
+            return QString::fromStdString(row.region_id);
+        case kEventPid:
+            return QVariant::fromValue<qlonglong>(row.pid);
+        case kEventResult:
+            return QString::fromStdString(row.result);
+        case kEventDetail:
+            return QString::fromStdString(row.detail);
+        default:
+            return QVariant::fromValue<qlonglong>(row.seq);
     }
 }
 
 QVariant EventModel::display(const EventRow& row, int column) const {
     switch (column) {
-        case kEventTime: return clock_text(row.time);
-        case kEventKind: return event_title(row.kind);
-        case kEventPid: return row.pid ? QString::number(row.pid) : QString();
-        case kEventResult: return event_result(row);
-        case kEventDetail: return event_detail(row);
-        default: return exported(row, column);
+        case kEventTime:
+            return clock_text(row.time);
+        case kEventKind:
+            return event_title(row.kind);
+        case kEventPid:
+            return row.pid ? QString::number(row.pid) : QString();
+        case kEventResult:
+            return event_result(row);
+        case kEventDetail:
+            return event_detail(row);
+        default:
+            return exported(row, column);
     }
 }
 
@@ -162,33 +177,42 @@ QVariant EventModel::data(const QModelIndex& index, int role) const {
     const auto& row = event(index.row());
     const int column = index.column();
     switch (role) {
-        case Qt::DisplayRole: return display(row, column);
+        case Qt::DisplayRole:
+            return display(row, column);
         case kExportRole:
-        case kSortRole: return exported(row, column);
-        case kIdRole: return QString::fromStdString(row.region_id);
+        case kSortRole:
+            return exported(row, column);
+        case kIdRole:
+            return QString::fromStdString(row.region_id);
         case kToneRole:
             return static_cast<int>(column == kEventKind ? event_tone(row) : Tone::none);
-        case kMonospaceRole: return column == kEventRegion || column == kEventTime;
+        case kMonospaceRole:
+            return column == kEventRegion || column == kEventTime;
         case kMutedRole:
             return column == kEventSeq || (column == kEventResult && event_result(row) == u"ok");
         case Qt::ToolTipRole:
-            return column == kEventTime || column == kEventDetail ? exported(row, column) : QVariant();
+            return column == kEventTime || column == kEventDetail ? exported(row, column)
+                                                                  : QVariant();
         case Qt::TextAlignmentRole:
             return static_cast<int>(Qt::AlignVCenter |
                                     (traits(column).number ? Qt::AlignRight : Qt::AlignLeft));
-        default: return {};
+        default:
+            return {};
     }
 }
 
 QVariant EventModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= kEventColumns) return {};
     switch (role) {
-        case Qt::DisplayRole: return QString::fromUtf8(traits(section).title);
-        case kKeyRole: return QString::fromUtf8(traits(section).key);
+        case Qt::DisplayRole:
+            return QString::fromUtf8(traits(section).title);
+        case kKeyRole:
+            return QString::fromUtf8(traits(section).key);
         case Qt::TextAlignmentRole:
             return static_cast<int>(Qt::AlignVCenter |
                                     (traits(section).number ? Qt::AlignRight : Qt::AlignLeft));
-        default: return {};
+        default:
+            return {};
     }
 }
 

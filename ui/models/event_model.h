@@ -64,7 +64,8 @@ class EventModel : public QAbstractTableModel {
     QString problem_;
     int page_size_ = 500;
     bool complete_ = false;
-    bool inserting_ = false;  // somebody asks for more while told about more: the end is not there yet
+    bool inserting_ =
+        false;  // somebody asks for more while told about more: the end is not there yet
 };
 
 }  // namespace snakepit::shm::ui

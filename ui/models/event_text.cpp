@@ -27,7 +27,9 @@ QString field_text(const QString& key, const QJsonValue& value) {
 
 }  // namespace
 
-QString event_title(EventKind kind) { return spoken(to_string(kind)); }
+QString event_title(EventKind kind) {
+    return spoken(to_string(kind));
+}
 
 Tone event_tone(const EventRow& row) {
     switch (row.kind) {
@@ -36,24 +38,29 @@ Tone event_tone(const EventRow& row) {
         case EventKind::config_refused:
         case EventKind::damaged:
         case EventKind::client_hostile:
-        case EventKind::gap: return Tone::bad;
+        case EventKind::gap:
+            return Tone::bad;
         case EventKind::client_gone:
         case EventKind::client_disconnected:
         case EventKind::owner_gone:
         case EventKind::quarantined:
         case EventKind::registry_reset:
         case EventKind::database_reopened:
-        case EventKind::leftover_kept: return Tone::caution;
+        case EventKind::leftover_kept:
+            return Tone::caution;
         case EventKind::allocated:
         case EventKind::client_connected:
         case EventKind::client_resumed:
         case EventKind::restored:
-        case EventKind::manager_started: return Tone::good;
+        case EventKind::manager_started:
+            return Tone::good;
         case EventKind::freed:
         case EventKind::withdrawn:
         case EventKind::cleanup:
-        case EventKind::leftover_removed: return Tone::info;
-        default: return row.result.empty() || row.result == "ok" ? Tone::neutral : Tone::bad;
+        case EventKind::leftover_removed:
+            return Tone::info;
+        default:
+            return row.result.empty() || row.result == "ok" ? Tone::neutral : Tone::bad;
     }
 }
 

@@ -8,8 +8,8 @@
 
 namespace snakepit::shm::ui {
 
-QString event_title(EventKind kind);      // "Client gone"
-Tone event_tone(const EventRow& row);     // refusals and losses stand out
+QString event_title(EventKind kind);        // "Client gone"
+Tone event_tone(const EventRow& row);       // refusals and losses stand out
 QString event_detail(const EventRow& row);  // "64 MiB · python3"
 QString event_result(const EventRow& row);  // "ok", or the error's name in words
 

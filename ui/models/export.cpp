@@ -13,7 +13,8 @@ namespace snakepit::shm::ui {
 namespace {
 
 QString quoted(QString text) {
-    if (!text.contains(u',') && !text.contains(u'"') && !text.contains(u'\n') && !text.contains(u'\r'))
+    if (!text.contains(u',') && !text.contains(u'"') && !text.contains(u'\n') &&
+        !text.contains(u'\r'))
         return text;
     return u'"' + text.replace(u'"', QStringLiteral("\"\"")) + u'"';
 }
@@ -37,7 +38,8 @@ QString to_csv(const QAbstractItemModel& model, const QList<int>& rows, const QL
     return lines.join(QStringLiteral("\r\n")) + QStringLiteral("\r\n");
 }
 
-QString to_json(const QAbstractItemModel& model, const QList<int>& rows, const QList<int>& columns) {
+QString to_json(const QAbstractItemModel& model, const QList<int>& rows,
+                const QList<int>& columns) {
     QJsonArray array;
     for (const int row : rows) {
         QJsonObject object;
@@ -49,7 +51,8 @@ QString to_json(const QAbstractItemModel& model, const QList<int>& rows, const Q
     return QString::fromUtf8(QJsonDocument(array).toJson());
 }
 
-QString to_text(const QAbstractItemModel& model, const QList<int>& rows, const QList<int>& columns) {
+QString to_text(const QAbstractItemModel& model, const QList<int>& rows,
+                const QList<int>& columns) {
     QStringList lines;
     for (const int row : rows) {
         QStringList cells;

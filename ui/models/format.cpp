@@ -12,9 +12,13 @@ QString to_qstring(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
-QString size_text(std::uint64_t bytes) { return QString::fromStdString(format_size(bytes)); }
+QString size_text(std::uint64_t bytes) {
+    return QString::fromStdString(format_size(bytes));
+}
 
-QString duration_text(std::int64_t millis) { return QString::fromStdString(format_duration(millis)); }
+QString duration_text(std::int64_t millis) {
+    return QString::fromStdString(format_duration(millis));
+}
 
 QString since_text(Timestamp then, Timestamp now) {
     if (then.micros == 0) return QStringLiteral("–");
@@ -26,8 +30,9 @@ QString since_text(Timestamp then, Timestamp now) {
 
 QString clock_text(Timestamp time) {
     const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
-    return when.date() == QDate::currentDate() ? when.toString(QStringLiteral("HH:mm:ss.zzz"))
-                                               : when.toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
+    return when.date() == QDate::currentDate()
+               ? when.toString(QStringLiteral("HH:mm:ss.zzz"))
+               : when.toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
 }
 
 QString count_text(std::uint64_t count) {
@@ -38,6 +43,8 @@ QString counted(std::uint64_t count, const char* one, const char* many) {
     return count_text(count) + u' ' + QString::fromUtf8(count == 1 ? one : many);
 }
 
-QString error_text(const Error& error) { return QString::fromStdString(error.sentence()); }
+QString error_text(const Error& error) {
+    return QString::fromStdString(error.sentence());
+}
 
 }  // namespace snakepit::shm::ui

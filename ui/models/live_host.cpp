@@ -17,7 +17,8 @@ Status LiveHost::embed() {
 
 Status LiveHost::hand_over() {
     manager_.reset();
-    const QStringList words{QStringLiteral("--instance"), to_qstring(paths_.instance), QStringLiteral("serve")};
+    const QStringList words{QStringLiteral("--instance"), to_qstring(paths_.instance),
+                            QStringLiteral("serve")};
     if (QProcess::startDetached(to_qstring(service_program_), words)) return {};
     const auto again = embed();
     return fail(ErrorCode::platform_error, service_program_ + " could not be started",

@@ -37,13 +37,13 @@ enum RegionColumn : int {
 };
 
 struct RegionColumnTraits {
-    const char* key;      // in settings and exports: the specification's field name
+    const char* key;  // in settings and exports: the specification's field name
     const char* title;
     const char* tooltip;
-    int width;            // pixels, before anyone changes it
-    bool shown;           // before anyone changes it
-    bool number;          // right aligned
-    bool ages;            // changes with the clock alone
+    int width;    // pixels, before anyone changes it
+    bool shown;   // before anyone changes it
+    bool number;  // right aligned
+    bool ages;    // changes with the clock alone
 };
 
 const RegionColumnTraits& region_column(int column);

@@ -109,7 +109,8 @@ void RegionTableModel::set_order_held(bool held) {
 void RegionTableModel::clock_tick() {
     if (filter_.depends_on_time()) refilter();
     if (!order_.empty())
-        Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1), {Qt::DisplayRole});
+        Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1),
+                           {Qt::DisplayRole});
 }
 
 void RegionTableModel::on_removing(const std::vector<Slot>& slots) {
@@ -119,14 +120,17 @@ void RegionTableModel::on_removing(const std::vector<Slot>& slots) {
     remove_shown(going);
 }
 
-void RegionTableModel::on_changed(const std::vector<Slot>& inserted, const std::vector<Slot>& updated) {
+void RegionTableModel::on_changed(const std::vector<Slot>& inserted,
+                                  const std::vector<Slot>& updated) {
     std::vector<Slot> entering, going, staying;
     for (const auto slot : inserted)
         if (matches(slot)) entering.push_back(slot);
     for (const auto slot : updated) {
         const bool wanted = matches(slot);
-        if (is_shown(slot)) (wanted ? staying : going).push_back(slot);
-        else if (wanted) entering.push_back(slot);
+        if (is_shown(slot))
+            (wanted ? staying : going).push_back(slot);
+        else if (wanted)
+            entering.push_back(slot);
     }
     change_rows(going, staying, std::move(entering));
     report(staying);
@@ -141,8 +145,9 @@ void RegionTableModel::remove_shown(const std::vector<Slot>& slots) {
         std::vector<bool> goes(order_.size());
         for (const auto row : rows) goes[static_cast<std::size_t>(row)] = true;
         auto next = order_;
-        std::stable_partition(next.begin(), next.end(),
-                              [&](Slot slot) { return !goes[static_cast<std::size_t>(row_[slot])]; });
+        std::stable_partition(next.begin(), next.end(), [&](Slot slot) {
+            return !goes[static_cast<std::size_t>(row_[slot])];
+        });
         reorder(std::move(next));
         const int first = rowCount() - static_cast<int>(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = first + static_cast<int>(i);
@@ -186,7 +191,8 @@ void RegionTableModel::insert_shown(std::vector<Slot> slots) {
     }
     if (!at_end) return;
     auto next = order_;
-    std::inplace_merge(next.begin(), next.end() - static_cast<std::ptrdiff_t>(slots.size()), next.end(), less);
+    std::inplace_merge(next.begin(), next.end() - static_cast<std::ptrdiff_t>(slots.size()),
+                       next.end(), less);
     reorder(std::move(next));
 }
 
@@ -258,7 +264,8 @@ void RegionTableModel::report(const std::vector<Slot>& updated) {
 }
 
 const RegionEntry* RegionTableModel::entry(int row) const {
-    return row >= 0 && row < rowCount() ? store_.at(order_[static_cast<std::size_t>(row)]) : nullptr;
+    return row >= 0 && row < rowCount() ? store_.at(order_[static_cast<std::size_t>(row)])
+                                        : nullptr;
 }
 
 int RegionTableModel::row_of(const RegionKey& key) const {
@@ -285,22 +292,30 @@ QVariant RegionTableModel::data(const QModelIndex& index, int role) const {
     const int column = index.column();
     const auto& info = entry->row.info;
     switch (role) {
-        case Qt::DisplayRole: return region_display(entry->row, column, now());
-        case kSortRole: return region_sort_value(entry->row, column);
-        case kExportRole: return region_export(entry->row, column);
-        case kIdRole: return QString::fromStdString(info.id.str());
+        case Qt::DisplayRole:
+            return region_display(entry->row, column, now());
+        case kSortRole:
+            return region_sort_value(entry->row, column);
+        case kExportRole:
+            return region_export(entry->row, column);
+        case kIdRole:
+            return QString::fromStdString(info.id.str());
         case kToneRole:
             return static_cast<int>(column == kColumnState ? tone_of(info.state) : Tone::none);
-        case kMonospaceRole: return column == kColumnId;
-        case kGlowRole: return glow(*entry);
-        case kMutedRole: return column == kColumnReferences && info.reference_count == 0;
+        case kMonospaceRole:
+            return column == kColumnId;
+        case kGlowRole:
+            return glow(*entry);
+        case kMutedRole:
+            return column == kColumnReferences && info.reference_count == 0;
         case Qt::ToolTipRole:
             return column == kColumnAge || column == kColumnIdle ? region_export(entry->row, column)
                                                                  : QVariant();
         case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter |
-                                    (region_column(column).number ? Qt::AlignRight : Qt::AlignLeft));
-        default: return {};
+            return static_cast<int>(
+                Qt::AlignVCenter | (region_column(column).number ? Qt::AlignRight : Qt::AlignLeft));
+        default:
+            return {};
     }
 }
 
@@ -308,12 +323,17 @@ QVariant RegionTableModel::headerData(int section, Qt::Orientation orientation, 
     if (orientation != Qt::Horizontal || section < 0 || section >= kRegionColumns) return {};
     const auto& traits = region_column(section);
     switch (role) {
-        case Qt::DisplayRole: return QString::fromUtf8(traits.title);
-        case Qt::ToolTipRole: return QString::fromUtf8(traits.tooltip);
-        case kKeyRole: return QString::fromUtf8(traits.key);
+        case Qt::DisplayRole:
+            return QString::fromUtf8(traits.title);
+        case Qt::ToolTipRole:
+            return QString::fromUtf8(traits.tooltip);
+        case kKeyRole:
+            return QString::fromUtf8(traits.key);
         case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter | (traits.number ? Qt::AlignRight : Qt::AlignLeft));
-        default: return {};
+            return static_cast<int>(Qt::AlignVCenter |
+                                    (traits.number ? Qt::AlignRight : Qt::AlignLeft));
+        default:
+            return {};
     }
 }
 

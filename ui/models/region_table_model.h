@@ -69,8 +69,8 @@ class RegionTableModel : public QAbstractTableModel {
     RegionFilter filter_;
     Scope scope_;
     std::size_t total_ = 0;
-    std::vector<Slot> order_;   // shown slots, sorted unless order_stale_
-    std::vector<int> row_;      // by slot: its place in order_, or -1
+    std::vector<Slot> order_;  // shown slots, sorted unless order_stale_
+    std::vector<int> row_;     // by slot: its place in order_, or -1
     int sort_column_ = 0;
     Qt::SortOrder sort_order_ = Qt::AscendingOrder;
     bool held_ = false;

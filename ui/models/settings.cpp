@@ -27,7 +27,9 @@ QSettings& settings() {
     return store;
 }
 
-QString layout_key(const QString& key) { return QStringLiteral("layout/") + key; }
+QString layout_key(const QString& key) {
+    return QStringLiteral("layout/") + key;
+}
 
 QString name_of(const QHeaderView& header, int column) {
     return header.model()->headerData(column, Qt::Horizontal, kKeyRole).toString();
@@ -41,7 +43,9 @@ int column_of(const QHeaderView& header, const QString& name) {
 
 }  // namespace
 
-void set_remembering(bool remembering) { remembering_now = remembering; }
+void set_remembering(bool remembering) {
+    remembering_now = remembering;
+}
 
 void forget_layout() {
     if (remembering_now) settings().remove(QStringLiteral("layout"));
@@ -71,9 +75,10 @@ void save_header(const QString& key, const QHeaderView& header) {
                                    {QStringLiteral("width"), header.sectionSize(column)},
                                    {QStringLiteral("hidden"), header.isSectionHidden(column)}});
     }
-    const QJsonObject all{{QStringLiteral("columns"), columns},
-                          {QStringLiteral("sort"), name_of(header, header.sortIndicatorSection())},
-                          {QStringLiteral("descending"), header.sortIndicatorOrder() == Qt::DescendingOrder}};
+    const QJsonObject all{
+        {QStringLiteral("columns"), columns},
+        {QStringLiteral("sort"), name_of(header, header.sortIndicatorSection())},
+        {QStringLiteral("descending"), header.sortIndicatorOrder() == Qt::DescendingOrder}};
     remember_state(key, QJsonDocument(all).toJson(QJsonDocument::Compact));
 }
 
@@ -87,12 +92,15 @@ void restore_header(const QString& key, QHeaderView& header) {
         header.moveSection(header.visualIndex(column), visual++);
         const bool hidden = object.value(QStringLiteral("hidden")).toBool();
         header.setSectionHidden(column, hidden);
-        if (!hidden) header.resizeSection(column, std::max(24, object.value(QStringLiteral("width")).toInt()));
+        if (!hidden)
+            header.resizeSection(column,
+                                 std::max(24, object.value(QStringLiteral("width")).toInt()));
     }
     const int sort = column_of(header, all.value(QStringLiteral("sort")).toString());
     if (sort < 0) return;
-    header.setSortIndicator(sort, all.value(QStringLiteral("descending")).toBool() ? Qt::DescendingOrder
-                                                                                   : Qt::AscendingOrder);
+    header.setSortIndicator(sort, all.value(QStringLiteral("descending")).toBool()
+                                      ? Qt::DescendingOrder
+                                      : Qt::AscendingOrder);
 }
 
 }  // namespace snakepit::shm::ui

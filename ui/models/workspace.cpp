@@ -14,7 +14,9 @@ constexpr std::size_t kMaxSamples = 24 * 3600;  // a day at one a second
 // The heart beats once a second; a manager that misses three is not serving anyone.
 constexpr std::int64_t kSilentMicros = 3'500'000;
 
-std::int64_t monotonic_millis() { return monotonic_nanos() / 1'000'000; }
+std::int64_t monotonic_millis() {
+    return monotonic_nanos() / 1'000'000;
+}
 
 }  // namespace
 
@@ -32,24 +34,29 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
     connect(&timer_, &QTimer::timeout, this, &Workspace::poll);
 }
 
-void Workspace::start() { poll(); }
+void Workspace::start() {
+    poll();
+}
 
 void Workspace::set_watched(bool watched) {
     timer_.setInterval(watched ? kWatchedMillis : kUnwatchedMillis);
 }
 
-void Workspace::set_paused(bool paused) { paused_ = paused; }
+void Workspace::set_paused(bool paused) {
+    paused_ = paused;
+}
 
 void Workspace::poll() {
     if (paused_) {
         timer_.start();
         return;
     }
-    polling_.run(this, [source = source_] { return source->poll(); },
-                 [this](Result<SourceTick> result) {
-                     take(std::move(result));
-                     timer_.start();
-                 });
+    polling_.run(
+        this, [source = source_] { return source->poll(); },
+        [this](Result<SourceTick> result) {
+            take(std::move(result));
+            timer_.start();
+        });
 }
 
 void Workspace::take(Result<SourceTick> result) {
@@ -90,7 +97,8 @@ void Workspace::select(std::vector<RegionKey> keys) {
 }
 
 QString Workspace::command(const QString& words) const {
-    const auto option = instance_ == u"default" ? QString() : QStringLiteral(" --instance %1").arg(instance_);
+    const auto option =
+        instance_ == u"default" ? QString() : QStringLiteral(" --instance %1").arg(instance_);
     return QStringLiteral("snakepit-shm%1 %2").arg(option, words);
 }
 

@@ -24,7 +24,8 @@ enum class Link {
 };
 
 // Everything the pages share: the regions, clients and samples as of the last tick, what is
-// selected, and the ways to ask and to act. GUI thread; polling and asking happen on worker threads.
+// selected, and the ways to ask and to act. GUI thread; polling and asking happen on worker
+// threads.
 class Workspace : public QObject {
     Q_OBJECT
   public:
@@ -57,11 +58,15 @@ class Workspace : public QObject {
     // Asks or acts on a worker thread; `done` is not called once `context` is gone.
     template <typename Job, typename Done>
     void ask(QObject* context, Job job, Done done) {
-        asking_.run(context, [port = parts_.manager, job = std::move(job)] { return job(*port); }, std::move(done));
+        asking_.run(
+            context, [port = parts_.manager, job = std::move(job)] { return job(*port); },
+            std::move(done));
     }
     template <typename Job, typename Done>
     void act(QObject* context, Job job, Done done) {
-        acting_.run(context, [port = parts_.manager, job = std::move(job)] { return job(*port); }, std::move(done));
+        acting_.run(
+            context, [port = parts_.manager, job = std::move(job)] { return job(*port); },
+            std::move(done));
     }
 
     const std::vector<RegionKey>& selection() const { return selection_; }
@@ -70,7 +75,7 @@ class Workspace : public QObject {
     QString command(const QString& words) const;
 
   Q_SIGNALS:
-    void ticked();          // up to 4 times a second
+    void ticked();  // up to 4 times a second
     void second_passed();
     void link_changed();
     void selection_changed();

@@ -21,16 +21,19 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr int kEventsShown = 10;
-constexpr int kSettlingAsks = 8;       // the recorder commits a little after an event is published
+constexpr int kSettlingAsks = 8;  // the recorder commits a little after an event is published
 constexpr std::size_t kTrendSamples = 120;
 
 QString event_row(const EventRow& row) {
     const auto& p = colours();
-    const auto what = row.region_id.empty() ? event_detail(row)
-                                            : QStringLiteral("…%1  %2").arg(to_qstring(row.region_id).right(8), event_detail(row));
-    return QStringLiteral("<tr><td style='padding: 4px 10px 4px 0; color:%1'>%2</td>"
-                          "<td style='padding: 4px 10px 4px 0; color:%3; white-space: nowrap'><b>%4</b></td>"
-                          "<td style='padding: 4px 0; color:%1'>%5</td></tr>")
+    const auto what =
+        row.region_id.empty()
+            ? event_detail(row)
+            : QStringLiteral("…%1  %2").arg(to_qstring(row.region_id).right(8), event_detail(row));
+    return QStringLiteral(
+               "<tr><td style='padding: 4px 10px 4px 0; color:%1'>%2</td>"
+               "<td style='padding: 4px 10px 4px 0; color:%3; white-space: nowrap'><b>%4</b></td>"
+               "<td style='padding: 4px 0; color:%1'>%5</td></tr>")
         .arg(p.muted.name(), clock_text(row.time).left(8), p.tone(event_tone(row)).text.name(),
              event_title(row.kind).toHtmlEscaped(), what.toHtmlEscaped());
 }
@@ -38,8 +41,11 @@ QString event_row(const EventRow& row) {
 }  // namespace
 
 DashboardPage::DashboardPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Dashboard"), tr("Shared memory on this host at a glance"), parent), workspace_(workspace),
-      feed_(workspace.event_source()), stack_(new QStackedWidget), nothing_(make_getting_started(workspace)) {
+    : Page(tr("Dashboard"), tr("Shared memory on this host at a glance"), parent),
+      workspace_(workspace),
+      feed_(workspace.event_source()),
+      stack_(new QStackedWidget),
+      nothing_(make_getting_started(workspace)) {
     auto* cleanup = make_button(QStringLiteral("broom"), tr("Clean up…"));
     connect(cleanup, &QPushButton::clicked, this, [this] {
         (new CleanupDialog(workspace_, CleanupDialog::Scope::due, window()))->open();
@@ -69,7 +75,8 @@ QWidget* DashboardPage::build_content() {
     graph_card->body()->addWidget(new MemoryGraph(workspace_));
     auto* events_card = new Card(tr("Latest events"));
     auto* all = make_tool(QStringLiteral("chevron"), tr("All events"));
-    connect(all, &QToolButton::clicked, this, [this] { Q_EMIT page_wanted(QStringLiteral("events")); });
+    connect(all, &QToolButton::clicked, this,
+            [this] { Q_EMIT page_wanted(QStringLiteral("events")); });
     events_card->add_action(all);
     events_ = make_label({});
     events_->setAlignment(Qt::AlignTop | Qt::AlignLeft);
@@ -82,7 +89,8 @@ QWidget* DashboardPage::build_content() {
     grid->setContentsMargins(0, 0, 0, 0);
     grid->setSpacing(12);
     int column = 0;
-    for (auto* figure : {regions_, memory_, references_, programs_, orphans_}) grid->addWidget(figure, 0, column++);
+    for (auto* figure : {regions_, memory_, references_, programs_, orphans_})
+        grid->addWidget(figure, 0, column++);
     for (int i = 0; i < column; ++i) grid->setColumnStretch(i, 1);
     grid->addWidget(graph_card, 1, 0, 1, 3);
     grid->addWidget(events_card, 1, 3, 1, 2);
@@ -101,9 +109,10 @@ Card* DashboardPage::build_orphans() {
     });
     card->add_action(cleanup);
     orphan_table_ = new RegionTable(workspace_, QStringLiteral("orphans"));
-    orphan_table_->regions().set_scope([](const RegionRow& row) { return row.info.state == RegionState::orphan; });
-    orphan_table_->set_default_columns({kColumnId, kColumnSize, kColumnReferences, kColumnOwner, kColumnPid,
-                                        kColumnPolicy, kColumnAge, kColumnIdle});
+    orphan_table_->regions().set_scope(
+        [](const RegionRow& row) { return row.info.state == RegionState::orphan; });
+    orphan_table_->set_default_columns({kColumnId, kColumnSize, kColumnReferences, kColumnOwner,
+                                        kColumnPid, kColumnPolicy, kColumnAge, kColumnIdle});
     orphan_table_->setAccessibleName(tr("Orphans"));
     orphan_table_->restore_layout();
     orphan_stack_ = new QStackedWidget;
@@ -140,18 +149,23 @@ void DashboardPage::refresh() {
 
 void DashboardPage::show_figures() {
     const auto* sample = workspace_.latest();
-    regions_->set_figure(count_text(workspace_.regions().size()),
-                         sample ? tr("%1 allocated since the start").arg(count_text(sample->allocations)) : QString());
+    regions_->set_figure(
+        count_text(workspace_.regions().size()),
+        sample ? tr("%1 allocated since the start").arg(count_text(sample->allocations))
+               : QString());
     const auto& clients = workspace_.clients();
     std::size_t lost = 0;
     for (const auto& client : clients) lost += client.connected ? 0 : 1;
-    programs_->set_figure(count_text(clients.size()), lost ? tr("%1 disconnected").arg(count_text(lost)) : tr("all connected"));
+    programs_->set_figure(count_text(clients.size()),
+                          lost ? tr("%1 disconnected").arg(count_text(lost)) : tr("all connected"));
     const auto orphans = orphan_table_->regions().total();
-    orphans_->set_figure(count_text(orphans), orphans ? tr("owner gone") : tr("nothing left behind"),
+    orphans_->set_figure(count_text(orphans),
+                         orphans ? tr("owner gone") : tr("nothing left behind"),
                          orphans ? Tone::caution : Tone::none);
     if (!sample) return;
-    memory_->set_figure(size_text(sample->bytes_used),
-                        tr("%1 of %2 free").arg(size_text(sample->shm_free), size_text(sample->shm_total)));
+    memory_->set_figure(
+        size_text(sample->bytes_used),
+        tr("%1 of %2 free").arg(size_text(sample->shm_free), size_text(sample->shm_total)));
     references_->set_figure(count_text(sample->references), tr("held by programs now"));
 }
 
@@ -180,7 +194,8 @@ void DashboardPage::ask_events() {
         QString html;
         if (result)
             for (const auto& row : *result) html += event_row(row);
-        html = html.isEmpty() ? QString() : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
+        html = html.isEmpty() ? QString()
+                              : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
         if (!result) html = error_text(result.error()).toHtmlEscaped();
         if (events_->text() != html) events_->setText(html);
     });

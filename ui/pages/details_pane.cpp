@@ -32,26 +32,33 @@ QString permission_text(const PermissionSet& set) {
         return p == Permission::read_write ? "rw" : p == Permission::read_only ? "ro" : "none";
     };
     return QStringLiteral("owner %1, group %2, other %3")
-        .arg(QLatin1String(word(set.owner)), QLatin1String(word(set.group)), QLatin1String(word(set.other)));
+        .arg(QLatin1String(word(set.owner)), QLatin1String(word(set.group)),
+             QLatin1String(word(set.other)));
 }
 
 QString muted(const QString& text) {
-    return QStringLiteral("<span style='color:%1'>%2</span>").arg(colours().muted.name(), text.toHtmlEscaped());
+    return QStringLiteral("<span style='color:%1'>%2</span>")
+        .arg(colours().muted.name(), text.toHtmlEscaped());
 }
 
 QString holder_html(const RegionReference& holder) {
-    const auto held = holder.count == 0 ? QObject::tr("mapped, idle") : counted(holder.count, "reference", "references");
-    const auto access = holder.access == AccessMode::read_only ? QObject::tr(", read only") : QString();
+    const auto held = holder.count == 0 ? QObject::tr("mapped, idle")
+                                        : counted(holder.count, "reference", "references");
+    const auto access =
+        holder.access == AccessMode::read_only ? QObject::tr(", read only") : QString();
     const auto lost = holder.connected ? QString() : QObject::tr(", disconnected");
-    return QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
-        .arg(QString::fromStdString(holder.process).toHtmlEscaped(), muted(QString::number(holder.pid)),
-             held + access + lost);
+    return QStringLiteral(
+               "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
+        .arg(QString::fromStdString(holder.process).toHtmlEscaped(),
+             muted(QString::number(holder.pid)), held + access + lost);
 }
 
 QString event_html(const EventRow& row) {
     const auto tone = colours().tone(event_tone(row)).text.name();
-    return QStringLiteral("<tr><td>%1&nbsp;&nbsp;</td><td><span style='color:%2'>%3</span><br>%4</td></tr>")
-        .arg(muted(clock_text(row.time)), tone, event_title(row.kind).toHtmlEscaped(), muted(event_detail(row)));
+    return QStringLiteral(
+               "<tr><td>%1&nbsp;&nbsp;</td><td><span style='color:%2'>%3</span><br>%4</td></tr>")
+        .arg(muted(clock_text(row.time)), tone, event_title(row.kind).toHtmlEscaped(),
+             muted(event_detail(row)));
 }
 
 }  // namespace
@@ -96,7 +103,8 @@ void DetailsPane::build_head(QVBoxLayout* column) {
     id_->setFont(Theme::instance().monospace());
     id_->setAccessibleName(tr("Region id"));
     auto* copy = make_tool(QStringLiteral("copy"), tr("Copy the id"));
-    connect(copy, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(id_->text()); });
+    connect(copy, &QToolButton::clicked, this,
+            [this] { QGuiApplication::clipboard()->setText(id_->text()); });
     auto* head = new QHBoxLayout;
     head->addWidget(state_);
     head->addStretch();
@@ -119,9 +127,10 @@ void DetailsPane::build_fields(QVBoxLayout* column) {
         form->addRow(make_label(name, "muted"), value);
         return value;
     };
-    for (int shown : {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses, kColumnOwner, kColumnUser,
-                      kColumnWorker, kColumnSession, kColumnAge, kColumnIdle, kColumnPolicy, kColumnTimeout,
-                      kColumnSecurity, kColumnAccess, kColumnMetadata})
+    for (int shown :
+         {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses, kColumnOwner,
+          kColumnUser, kColumnWorker, kColumnSession, kColumnAge, kColumnIdle, kColumnPolicy,
+          kColumnTimeout, kColumnSecurity, kColumnAccess, kColumnMetadata})
         fields_[shown] = add(QString::fromUtf8(region_column(shown).title));
     permissions_ = add(tr("Permissions"));
     place_ = add(tr("Place"));
@@ -150,7 +159,8 @@ void DetailsPane::choose() {
         if (const auto* entry = workspace_.regions().find(key)) bytes += entry->row.info.size;
     hint_->setText(selection.size() < 2 ? tr("Select a region to see everything about it.")
                                         : tr("%1 selected, %2 together")
-                                              .arg(counted(selection.size(), "region", "regions"), size_text(bytes)));
+                                              .arg(counted(selection.size(), "region", "regions"),
+                                                   size_text(bytes)));
     const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
     hint_->setVisible(!entry);
     content_->setVisible(entry);
@@ -174,20 +184,25 @@ void DetailsPane::show_fields(const RegionRow& row) {
     const auto& info = row.info;
     const auto& tone = colours().tone(tone_of(info.state));
     state_->setText(state_title(info.state));
-    state_->setStyleSheet(QStringLiteral("background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
-                                         " font-weight: 600;").arg(tone.fill.name(), tone.text.name()));
+    state_->setStyleSheet(
+        QStringLiteral("background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
+                       " font-weight: 600;")
+            .arg(tone.fill.name(), tone.text.name()));
     id_->setText(QString::fromStdString(info.id.str()));
     const auto at = now();
     for (const auto& [column, label] : fields_) {
         auto text = region_display(row, column, at);
         if (column == kColumnAge || column == kColumnIdle)
-            text += QStringLiteral("  (%1)").arg(clock_text(column == kColumnAge ? info.created_at : info.last_accessed));
+            text += QStringLiteral("  (%1)").arg(
+                clock_text(column == kColumnAge ? info.created_at : info.last_accessed));
         if (column == kColumnOwner) text += QStringLiteral("  (pid %1)").arg(info.owner_pid);
         if (label->text() != text) label->setText(text.isEmpty() ? QStringLiteral("–") : text);
     }
     permissions_->setText(permission_text(info.permissions));
-    place_->setText(info.arena.empty() ? QString::fromStdString(info.platform_handle)
-                                       : tr("%1 at %2").arg(QString::fromStdString(info.arena), count_text(info.offset)));
+    place_->setText(
+        info.arena.empty()
+            ? QString::fromStdString(info.platform_handle)
+            : tr("%1 at %2").arg(QString::fromStdString(info.arena), count_text(info.offset)));
 }
 
 void DetailsPane::ask_holders() {
@@ -200,15 +215,18 @@ void DetailsPane::ask_holders() {
             if (!latest_.is(token)) return;
             asking_ = false;
             const auto* row = key_ ? workspace_.regions().find(*key_) : nullptr;
-            if (info) show_holders(*info, true, {});
-            else if (row) show_holders(row->row.info, false, error_text(info.error()));
+            if (info)
+                show_holders(*info, true, {});
+            else if (row)
+                show_holders(row->row.info, false, error_text(info.error()));
         });
 }
 
 void DetailsPane::show_holders(const RegionInfo& info, bool complete, const QString& problem) {
     QString html;
     for (const auto& holder : info.references) html += holder_html(holder);
-    html = html.isEmpty() ? muted(tr("Nobody holds it.")) : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
+    html = html.isEmpty() ? muted(tr("Nobody holds it."))
+                          : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
     if (!complete) html += muted(problem.isEmpty() ? tr("There may be more.") : problem);
     if (holders_->text() != html) holders_->setText(html);
 }
@@ -223,9 +241,13 @@ void DetailsPane::ask_events() {
         QString html;
         if (result)
             for (const auto& row : *result) html += event_html(row);
-        if (!result) events_->setText(muted(error_text(result.error())));
-        else if (html.isEmpty()) events_->setText(muted(tr("None recorded yet.")));
-        else events_->setText(QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(html));
+        if (!result)
+            events_->setText(muted(error_text(result.error())));
+        else if (html.isEmpty())
+            events_->setText(muted(tr("None recorded yet.")));
+        else
+            events_->setText(
+                QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(html));
     });
 }
 

@@ -9,7 +9,6 @@
 #include "ui/models/region_store.h"
 #include "ui/pages/widgets.h"
 
-
 namespace snakepit::shm::ui {
 
 class Workspace;

@@ -27,12 +27,16 @@ constexpr int kSettlingAsks = 8;  // two seconds of ticks
 }  // namespace
 
 EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Events"), tr("What happened, newest first"), parent), workspace_(workspace),
-      model_(new EventModel(workspace.event_source(), this)), table_(new TableView(QStringLiteral("events"))),
-      stack_(new QStackedWidget), empty_(new EmptyState(QStringLiteral("events"), {}, {})) {
+    : Page(tr("Events"), tr("What happened, newest first"), parent),
+      workspace_(workspace),
+      model_(new EventModel(workspace.event_source(), this)),
+      table_(new TableView(QStringLiteral("events"))),
+      stack_(new QStackedWidget),
+      empty_(new EmptyState(QStringLiteral("events"), {}, {})) {
     table_->setModel(model_);
-    table_->set_default_columns({kEventTime, kEventKind, kEventRegion, kEventPid, kEventResult, kEventDetail},
-                                {170, 160, 310, 80, 120, 300});
+    table_->set_default_columns(
+        {kEventTime, kEventKind, kEventRegion, kEventPid, kEventResult, kEventDetail},
+        {170, 160, 310, 80, 120, 300});
     table_->setAccessibleName(tr("Events"));
     table_->restore_layout();
     body()->addWidget(build_filter_row());
@@ -48,7 +52,8 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         const auto id = table_->currentIndex().data(kIdRole).toString();
         if (id.isEmpty()) return;
-        menu->addAction(icon(QStringLiteral("filter")), tr("Only this region"), this, [this, id] { show_region(id); });
+        menu->addAction(icon(QStringLiteral("filter")), tr("Only this region"), this,
+                        [this, id] { show_region(id); });
         menu->addAction(icon(QStringLiteral("regions")), tr("Show the region"), this,
                         [this, id] { Q_EMIT workspace_.show_region(id); });
     });
@@ -68,7 +73,8 @@ QWidget* EventsPage::build_filter_row() {
     region_->setClearButtonEnabled(true);
     region_->setAccessibleName(tr("Region id"));
     region_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    follow_ = make_tool(QStringLiteral("follow"), tr("Follow: new events appear at the top"), QStringLiteral("Ctrl+L"));
+    follow_ = make_tool(QStringLiteral("follow"), tr("Follow: new events appear at the top"),
+                        QStringLiteral("Ctrl+L"));
     follow_->setText(tr("Follow"));
     follow_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     follow_->setCheckable(true);
@@ -94,8 +100,10 @@ QWidget* EventsPage::build_filter_row() {
 
 void EventsPage::showEvent(QShowEvent* event) {
     Page::showEvent(event);
-    if (asked_) catch_up();
-    else ask_anew();
+    if (asked_)
+        catch_up();
+    else
+        ask_anew();
 }
 
 void EventsPage::show_region(const QString& region_id) {
@@ -106,7 +114,8 @@ void EventsPage::show_region(const QString& region_id) {
 void EventsPage::ask_anew() {
     asked_ = true;
     const int number = kind_->currentData().toInt();
-    model_->set_query(number ? std::optional(static_cast<EventKind>(number)) : std::nullopt, region_->text().trimmed());
+    model_->set_query(number ? std::optional(static_cast<EventKind>(number)) : std::nullopt,
+                      region_->text().trimmed());
 }
 
 // The recorder commits a little after an event is published: ask on for a while after the last one.
@@ -124,14 +133,19 @@ void EventsPage::show_state() {
     const bool empty = model_->rowCount() == 0;
     badge_->setVisible(filtered);
     badge_->setText(tr("filtered"));
-    if (!model_->problem().isEmpty()) empty_->set_text(tr("The event database cannot be read"), model_->problem());
-    else if (filtered) empty_->set_text(tr("No event matches"), tr("Choose another kind, or clear the region."));
-    else empty_->set_text(tr("Nothing has happened yet"), tr("Every allocation, mapping, release and refusal will be listed here."));
+    if (!model_->problem().isEmpty())
+        empty_->set_text(tr("The event database cannot be read"), model_->problem());
+    else if (filtered)
+        empty_->set_text(tr("No event matches"), tr("Choose another kind, or clear the region."));
+    else
+        empty_->set_text(tr("Nothing has happened yet"),
+                         tr("Every allocation, mapping, release and refusal will be listed here."));
     stack_->setCurrentWidget(empty ? static_cast<QWidget*>(empty_) : table_);
     set_subtitle(empty ? tr("What happened, newest first")
-                       : model_->complete() ? counted(static_cast<std::uint64_t>(model_->rowCount()), "event", "events")
-                                            : tr("The newest %1; older ones come as you scroll")
-                                                  .arg(count_text(static_cast<std::uint64_t>(model_->rowCount()))));
+                 : model_->complete()
+                     ? counted(static_cast<std::uint64_t>(model_->rowCount()), "event", "events")
+                     : tr("The newest %1; older ones come as you scroll")
+                           .arg(count_text(static_cast<std::uint64_t>(model_->rowCount()))));
 }
 
 }  // namespace snakepit::shm::ui

@@ -14,21 +14,26 @@ namespace snakepit::shm::ui {
 namespace {
 
 QString snippet(const Workspace& workspace) {
-    const auto instance = workspace.instance() == u"default" ? QString() : QStringLiteral("\"%1\"").arg(workspace.instance());
+    const auto instance = workspace.instance() == u"default"
+                              ? QString()
+                              : QStringLiteral("\"%1\"").arg(workspace.instance());
     return QStringLiteral(
                "from snakepit_shm import Client\n"
                "\n"
                "client = Client(%1)\n"
                "region = client.allocate(64 * 1024 * 1024)\n"
                "region.view[:5] = b\"hello\"\n"
-               "print(region.id)").arg(instance);
+               "print(region.id)")
+        .arg(instance);
 }
 
 }  // namespace
 
 EmptyState* make_getting_started(Workspace& workspace) {
-    auto* state = new EmptyState(QStringLiteral("regions"), QObject::tr("Nothing is shared yet"),
-                                 QObject::tr("Let some workers share real data and watch them, or share something yourself."));
+    auto* state = new EmptyState(
+        QStringLiteral("regions"), QObject::tr("Nothing is shared yet"),
+        QObject::tr(
+            "Let some workers share real data and watch them, or share something yourself."));
     auto* box = new QWidget;
     box->setMaximumWidth(470);
     auto* column = new QVBoxLayout(box);

@@ -22,7 +22,8 @@ constexpr double kLowShare = 0.1;  // of the file system: below it, the free fig
 }  // namespace
 
 MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Memory"), tr("Used, reserved and free, over time and by region"), parent), workspace_(workspace),
+    : Page(tr("Memory"), tr("Used, reserved and free, over time and by region"), parent),
+      workspace_(workspace),
       used_(new FigureCard(QStringLiteral("memory"), tr("Used"))),
       reserved_(new FigureCard(QStringLiteral("regions"), tr("Reserved"))),
       free_(new FigureCard(QStringLiteral("dashboard"), tr("Free in /dev/shm"))),
@@ -36,8 +37,8 @@ MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
     graph_card->set_note(tr("wheel zooms, drag pans, double click follows"));
     graph_card->body()->addWidget(new MemoryGraph(workspace));
     auto* table_card = new Card(tr("Largest regions"));
-    largest_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReserved, kColumnReferences,
-                                   kColumnOwner, kColumnPlacement, kColumnIdle});
+    largest_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReserved,
+                                   kColumnReferences, kColumnOwner, kColumnPlacement, kColumnIdle});
     largest_->setAccessibleName(tr("Largest regions"));
     largest_->horizontalHeader()->setSortIndicator(kColumnSize, Qt::DescendingOrder);
     largest_->restore_layout();
@@ -67,16 +68,21 @@ void MemoryPage::refresh() {
     if (!sample) return;
     const auto regions = counted(sample->regions, "region", "regions");
     used_->set_figure(size_text(sample->bytes_used), tr("asked for by %1").arg(regions));
-    const auto over = sample->bytes_reserved > sample->bytes_used ? sample->bytes_reserved - sample->bytes_used : 0;
-    reserved_->set_figure(size_text(sample->bytes_reserved), tr("%1 more than asked for").arg(size_text(over)));
-    const bool low = static_cast<double>(sample->shm_free) < kLowShare * static_cast<double>(sample->shm_total);
+    const auto over = sample->bytes_reserved > sample->bytes_used
+                          ? sample->bytes_reserved - sample->bytes_used
+                          : 0;
+    reserved_->set_figure(size_text(sample->bytes_reserved),
+                          tr("%1 more than asked for").arg(size_text(over)));
+    const bool low =
+        static_cast<double>(sample->shm_free) < kLowShare * static_cast<double>(sample->shm_total);
     free_->set_figure(size_text(sample->shm_free), tr("of %1").arg(size_text(sample->shm_total)),
                       low && sample->shm_total > 0 ? Tone::caution : Tone::none);
     const auto& samples = workspace_.samples();
-    const auto peak = std::max_element(samples.begin(), samples.end(), [](const auto& a, const auto& b) {
-        return a.bytes_used < b.bytes_used;
-    });
-    peak_->set_figure(size_text(peak->bytes_used), tr("used at %1").arg(clock_text({peak->time}).left(8)));
+    const auto peak =
+        std::max_element(samples.begin(), samples.end(),
+                         [](const auto& a, const auto& b) { return a.bytes_used < b.bytes_used; });
+    peak_->set_figure(size_text(peak->bytes_used),
+                      tr("used at %1").arg(clock_text({peak->time}).left(8)));
 }
 
 }  // namespace snakepit::shm::ui

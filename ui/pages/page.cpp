@@ -10,7 +10,9 @@
 namespace snakepit::shm::ui {
 
 Page::Page(const QString& title, const QString& subtitle, QWidget* parent)
-    : QWidget(parent), actions_(new QHBoxLayout), body_(new QVBoxLayout),
+    : QWidget(parent),
+      actions_(new QHBoxLayout),
+      body_(new QVBoxLayout),
       subtitle_(make_label(subtitle, "page_subtitle")) {
     setFocusPolicy(Qt::StrongFocus);
     auto* words = new QVBoxLayout;
@@ -30,11 +32,17 @@ Page::Page(const QString& title, const QString& subtitle, QWidget* parent)
 }
 
 void Page::take_focus() {
-    if (main_ && main_->isVisible()) main_->setFocus();
-    else setFocus();
+    if (main_ && main_->isVisible())
+        main_->setFocus();
+    else
+        setFocus();
 }
 
-void Page::add_action(QWidget* action) { actions_->addWidget(action); }
-void Page::set_subtitle(const QString& text) { subtitle_->setText(text); }
+void Page::add_action(QWidget* action) {
+    actions_->addWidget(action);
+}
+void Page::set_subtitle(const QString& text) {
+    subtitle_->setText(text);
+}
 
 }  // namespace snakepit::shm::ui

@@ -19,31 +19,37 @@ namespace {
 bool concerns(const RegionRow& row, std::int64_t pid) {
     const auto& holders = row.info.references;
     return row.info.owner_pid == pid ||
-           std::any_of(holders.begin(), holders.end(), [pid](const auto& holder) { return holder.pid == pid; });
+           std::any_of(holders.begin(), holders.end(),
+                       [pid](const auto& holder) { return holder.pid == pid; });
 }
 
 }  // namespace
 
 ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Processes"), tr("Connected programs and what they hold"), parent), workspace_(workspace),
-      model_(new ClientModel(workspace, this)), table_(new TableView(QStringLiteral("processes"))),
-      stack_(new QStackedWidget), holdings_card_(new Card(tr("Regions of the selected program"))),
+    : Page(tr("Processes"), tr("Connected programs and what they hold"), parent),
+      workspace_(workspace),
+      model_(new ClientModel(workspace, this)),
+      table_(new TableView(QStringLiteral("processes"))),
+      stack_(new QStackedWidget),
+      holdings_card_(new Card(tr("Regions of the selected program"))),
       holdings_(new RegionTable(workspace, QStringLiteral("holdings"))) {
     table_->setModel(model_);
-    table_->set_default_columns({kClientProcess, kClientPid, kClientStatus, kClientHolds, kClientBytes, kClientOwns,
-                                 kClientWorker, kClientPool, kClientConnected},
-                                {150, 80, 120, 190, 110, 70, 130, 110, 100});
+    table_->set_default_columns(
+        {kClientProcess, kClientPid, kClientStatus, kClientHolds, kClientBytes, kClientOwns,
+         kClientWorker, kClientPool, kClientConnected},
+        {150, 80, 120, 190, 110, 70, 130, 110, 100});
     table_->setSelectionMode(QAbstractItemView::SingleSelection);
     table_->setAccessibleName(tr("Programs"));
     table_->restore_layout();
     stack_->addWidget(table_);
-    stack_->addWidget(new EmptyState(QStringLiteral("connected"), tr("No program is connected"),
-                                     tr("Programs appear here when they connect to this instance: %1")
-                                         .arg(workspace.command(QStringLiteral("demo")))));
+    stack_->addWidget(
+        new EmptyState(QStringLiteral("connected"), tr("No program is connected"),
+                       tr("Programs appear here when they connect to this instance: %1")
+                           .arg(workspace.command(QStringLiteral("demo")))));
     auto* card = new Card;
     card->body()->addWidget(stack_);
-    holdings_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences, kColumnHolders,
-                                    kColumnOwner, kColumnPolicy, kColumnIdle});
+    holdings_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
+                                    kColumnHolders, kColumnOwner, kColumnPolicy, kColumnIdle});
     holdings_->setAccessibleName(tr("Regions of the selected program"));
     holdings_->restore_layout();
     holdings_card_->set_note(tr("held or owned; the registry names five holders of a region"));
@@ -55,7 +61,8 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     splitter->setSizes({380, 280});
     splitter->setChildrenCollapsible(false);
     body()->addWidget(splitter, 1);
-    connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this, &ProcessesPage::choose);
+    connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+            &ProcessesPage::choose);
     connect(holdings_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
         Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
     });
@@ -76,18 +83,23 @@ void ProcessesPage::refresh() {
     const int count = model_->rowCount();
     stack_->setCurrentIndex(count > 0 ? 0 : 1);
     holdings_card_->setVisible(count > 0);
-    set_subtitle(count > 0 ? tr("%1 connected").arg(counted(static_cast<std::uint64_t>(count), "program", "programs"))
-                           : tr("Connected programs and what they hold"));
+    set_subtitle(count > 0
+                     ? tr("%1 connected")
+                           .arg(counted(static_cast<std::uint64_t>(count), "program", "programs"))
+                     : tr("Connected programs and what they hold"));
     if (count > 0 && !table_->selectionModel()->hasSelection()) table_->selectRow(0);
 }
 
 void ProcessesPage::choose() {
     const auto rows = table_->selected_rows();
     pid_ = rows.isEmpty() ? 0 : model_->client(rows.front()).pid;
-    holdings_card_->set_title(pid_ ? tr("Regions of %1 (%2)")
-                                         .arg(QString::fromStdString(model_->client(rows.front()).process)).arg(pid_)
-                                   : tr("Regions of the selected program"));
-    holdings_->regions().set_scope([pid = pid_](const RegionRow& row) { return pid != 0 && concerns(row, pid); });
+    holdings_card_->set_title(
+        pid_ ? tr("Regions of %1 (%2)")
+                   .arg(QString::fromStdString(model_->client(rows.front()).process))
+                   .arg(pid_)
+             : tr("Regions of the selected program"));
+    holdings_->regions().set_scope(
+        [pid = pid_](const RegionRow& row) { return pid != 0 && concerns(row, pid); });
 }
 
 }  // namespace snakepit::shm::ui

@@ -21,6 +21,7 @@ class ReferencesPage : public Page {
 
   private:
     void choose();
+    bool faded() const;
 
     Workspace& workspace_;
     Card* card_;

@@ -49,7 +49,8 @@ void RegionTable::keep_hidden(const std::vector<Slot>& slots) {
             if (selectionModel()->isRowSelected(regions_->row_of(key))) hidden_.insert(key);
         }
     // The rows go within this event; what they take from the selection is no edit.
-    QMetaObject::invokeMethod(this, [this] { keeping_ = false; }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        this, [this] { keeping_ = false; }, Qt::QueuedConnection);
 }
 
 void RegionTable::show_kept() {
@@ -58,7 +59,8 @@ void RegionTable::show_kept() {
     QItemSelection back;
     for (auto key = hidden_.begin(); key != hidden_.end();) {
         const int row = regions_->row_of(*key);
-        if (row >= 0) back.select(regions_->index(row, 0), regions_->index(row, kRegionColumns - 1));
+        if (row >= 0)
+            back.select(regions_->index(row, 0), regions_->index(row, kRegionColumns - 1));
         key = row >= 0 || !workspace_.regions().find(*key) ? hidden_.erase(key) : std::next(key);
     }
     selectionModel()->select(back, QItemSelectionModel::Select);
@@ -79,8 +81,10 @@ void RegionTable::select_keys(const std::vector<RegionKey>& keys) {
     QItemSelection rows;
     for (const auto& key : keys) {
         const int row = regions_->row_of(key);
-        if (row >= 0) rows.select(regions_->index(row, 0), regions_->index(row, kRegionColumns - 1));
-        else if (workspace_.regions().find(key)) hidden_.insert(key);
+        if (row >= 0)
+            rows.select(regions_->index(row, 0), regions_->index(row, kRegionColumns - 1));
+        else if (workspace_.regions().find(key))
+            hidden_.insert(key);
     }
     selectionModel()->select(rows, QItemSelectionModel::ClearAndSelect);
     if (!rows.isEmpty()) scrollTo(rows.indexes().first());

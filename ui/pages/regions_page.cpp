@@ -30,9 +30,12 @@
 namespace snakepit::shm::ui {
 
 RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Regions"), tr("Every region of shared memory, live"), parent), workspace_(workspace),
-      table_(new RegionTable(workspace, QStringLiteral("regions"))), details_(new DetailsPane(workspace)),
-      stack_(new QStackedWidget), nothing_(make_getting_started(workspace)),
+    : Page(tr("Regions"), tr("Every region of shared memory, live"), parent),
+      workspace_(workspace),
+      table_(new RegionTable(workspace, QStringLiteral("regions"))),
+      details_(new DetailsPane(workspace)),
+      stack_(new QStackedWidget),
+      nothing_(make_getting_started(workspace)),
       no_match_(new EmptyState(QStringLiteral("filter"), tr("No region matches"),
                                tr("Every region is hidden by the filter. Esc clears it."))),
       splitter_(new QSplitter(Qt::Horizontal)) {
@@ -58,7 +61,8 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
     connect(table_, &RegionTable::selection_edited, this, &RegionsPage::show_selection);
     connect(&workspace, &Workspace::show_region, this, &RegionsPage::set_filter_text);
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
-        menu->addAction(icon(QStringLiteral("trash")), tr("Deallocate…"), this, &RegionsPage::deallocate);
+        menu->addAction(icon(QStringLiteral("trash")), tr("Deallocate…"), this,
+                        &RegionsPage::deallocate);
     });
     set_main(table_);
     show_counts();
@@ -76,7 +80,8 @@ void RegionsPage::build_actions() {
     connect(columns, &QToolButton::clicked, this, [this, columns] {
         table_->columns_menu()->popup(columns->mapToGlobal(QPoint(0, columns->height())));
     });
-    auto* save = make_tool(QStringLiteral("export"), tr("Export what is shown"), QStringLiteral("Ctrl+E"));
+    auto* save =
+        make_tool(QStringLiteral("export"), tr("Export what is shown"), QStringLiteral("Ctrl+E"));
     connect(save, &QToolButton::clicked, this, &RegionsPage::export_shown);
     auto* details = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
     details->setCheckable(true);
@@ -94,13 +99,15 @@ void RegionsPage::build_actions() {
     remove->setShortcutContext(Qt::WidgetShortcut);
     connect(remove, &QAction::triggered, this, &RegionsPage::deallocate);
     table_->addAction(remove);
-    for (QWidget* action : std::initializer_list<QWidget*>{pause, columns, save, details, cleanup, deallocate})
+    for (QWidget* action :
+         std::initializer_list<QWidget*>{pause, columns, save, details, cleanup, deallocate})
         add_action(action);
 }
 
 QWidget* RegionsPage::build_filter_row() {
     filter_ = new QLineEdit;
-    filter_->setPlaceholderText(tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"));
+    filter_->setPlaceholderText(
+        tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"));
     filter_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
     filter_->setClearButtonEnabled(true);
     filter_->setAccessibleName(tr("Filter"));
@@ -120,13 +127,16 @@ QWidget* RegionsPage::build_filter_row() {
     column->addWidget(problem_);
     connect(filter_, &QLineEdit::textChanged, this, &RegionsPage::apply_filter);
     auto* find = new QShortcut(QKeySequence::Find, this);
-    connect(find, &QShortcut::activated, filter_, [this] { filter_->setFocus(), filter_->selectAll(); });
+    connect(find, &QShortcut::activated, filter_,
+            [this] { filter_->setFocus(), filter_->selectAll(); });
     auto* escape = new QShortcut(QKeySequence(Qt::Key_Escape), this);
     connect(escape, &QShortcut::activated, filter_, &QLineEdit::clear);
     return box;
 }
 
-void RegionsPage::set_filter_text(const QString& text) { filter_->setText(text); }
+void RegionsPage::set_filter_text(const QString& text) {
+    filter_->setText(text);
+}
 
 // A line that cannot be understood leaves the table as it was.
 void RegionsPage::apply_filter(const QString& text) {
@@ -142,8 +152,11 @@ void RegionsPage::show_counts() {
     const auto shown = table_->regions().shown(), total = table_->regions().total();
     badge_->setVisible(shown != total);
     badge_->setText(tr("filtered: %1 of %2").arg(count_text(shown), count_text(total)));
-    set_subtitle(total == 0 ? tr("Every region of shared memory, live") : counted(total, "region", "regions"));
-    QWidget* seen = total == 0 ? static_cast<QWidget*>(nothing_) : shown == 0 ? no_match_ : static_cast<QWidget*>(table_);
+    set_subtitle(total == 0 ? tr("Every region of shared memory, live")
+                            : counted(total, "region", "regions"));
+    QWidget* seen = total == 0   ? static_cast<QWidget*>(nothing_)
+                    : shown == 0 ? no_match_
+                                 : static_cast<QWidget*>(table_);
     if (stack_->currentWidget() != seen) stack_->setCurrentWidget(seen);
 }
 
@@ -161,17 +174,20 @@ void RegionsPage::deallocate() {
 }
 
 void RegionsPage::export_shown() {
-    const auto name = QFileDialog::getSaveFileName(this, tr("Export what is shown"), QStringLiteral("regions.csv"),
+    const auto name = QFileDialog::getSaveFileName(this, tr("Export what is shown"),
+                                                   QStringLiteral("regions.csv"),
                                                    tr("CSV (*.csv);;JSON (*.json)"));
     if (name.isEmpty()) return;
     QList<int> rows(table_->regions().rowCount());
     std::iota(rows.begin(), rows.end(), 0);
     const bool json = name.endsWith(QStringLiteral(".json"), Qt::CaseInsensitive);
     const auto columns = table_->shown_columns();
-    const auto text = json ? to_json(table_->regions(), rows, columns) : to_csv(table_->regions(), rows, columns);
+    const auto text =
+        json ? to_json(table_->regions(), rows, columns) : to_csv(table_->regions(), rows, columns);
     QSaveFile file(name);
     if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) return;
-    QMessageBox::warning(this, tr("Export"), tr("%1 was not written: %2").arg(name, file.errorString()));
+    QMessageBox::warning(this, tr("Export"),
+                         tr("%1 was not written: %2").arg(name, file.errorString()));
 }
 
 }  // namespace snakepit::shm::ui

@@ -28,14 +28,16 @@ QColor mixed(const QColor& a, const QColor& b, double share) {
 
 }  // namespace
 
-void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
+                        const QModelIndex& index) const {
     const auto& p = colours();
     const bool selected = option.state & QStyle::State_Selected;
     const double glow = index.data(kGlowRole).toDouble();
     auto back = selected ? p.selection : p.surface;
     if (!selected && glow > 0) back = mixed(back, p.glow, glow);
     painter->fillRect(option.rect, back);
-    painter->fillRect(QRect(option.rect.left(), option.rect.bottom(), option.rect.width(), 1), p.grid);
+    painter->fillRect(QRect(option.rect.left(), option.rect.bottom(), option.rect.width(), 1),
+                      p.grid);
 
     const auto text = index.data(Qt::DisplayRole).toString();
     if (text.isEmpty()) return;
@@ -47,13 +49,16 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, c
     painter->setFont(mono ? Theme::instance().monospace() : option.font);
     painter->setPen(index.data(kMutedRole).toBool() ? p.faint : p.text);
     const auto box = option.rect.adjusted(kPadding, 0, -kPadding, 0);
-    const auto shown = painter->fontMetrics().elidedText(text, mono ? Qt::ElideMiddle : Qt::ElideRight, box.width());
+    const auto shown = painter->fontMetrics().elidedText(
+        text, mono ? Qt::ElideMiddle : Qt::ElideRight, box.width());
     const auto alignment = index.data(Qt::TextAlignmentRole);
-    painter->drawText(box, alignment.isValid() ? alignment.toInt() : int(Qt::AlignVCenter | Qt::AlignLeft), shown);
+    painter->drawText(
+        box, alignment.isValid() ? alignment.toInt() : int(Qt::AlignVCenter | Qt::AlignLeft),
+        shown);
 }
 
-void RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QString& text,
-                             int tone) const {
+void RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& option,
+                             const QString& text, int tone) const {
     const auto& colour = colours().tone(static_cast<Tone>(tone));
     const auto& rect = option.rect;
     auto font = option.font;
@@ -98,8 +103,9 @@ TableView::TableView(const QString& settings_key, QWidget* parent)
     header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     header->setStretchLastSection(true);
     header->setContextMenuPolicy(Qt::CustomContextMenu);
-    connect(header, &QHeaderView::customContextMenuRequested, this,
-            [this](const QPoint& at) { columns_menu()->popup(horizontalHeader()->mapToGlobal(at)); });
+    connect(header, &QHeaderView::customContextMenuRequested, this, [this](const QPoint& at) {
+        columns_menu()->popup(horizontalHeader()->mapToGlobal(at));
+    });
     connect(header, &QHeaderView::sectionMoved, this, &TableView::save_layout);
     connect(header, &QHeaderView::sectionResized, this, &TableView::save_layout);
     connect(header, &QHeaderView::sortIndicatorChanged, this, &TableView::save_layout);
@@ -133,7 +139,8 @@ QList<int> TableView::selected_rows() const {
 QList<int> TableView::shown_columns() const {
     QList<int> columns;
     for (int visual = 0; visual < horizontalHeader()->count(); ++visual)
-        if (const int column = horizontalHeader()->logicalIndex(visual); !isColumnHidden(column)) columns << column;
+        if (const int column = horizontalHeader()->logicalIndex(visual); !isColumnHidden(column))
+            columns << column;
     return columns;
 }
 
@@ -158,17 +165,27 @@ void TableView::copy(Format format) {
     const auto columns = shown_columns();
     QString text;
     switch (format) {
-        case Format::cell: text = currentIndex().data(kExportRole).toString(); break;
-        case Format::rows: text = to_text(*model(), rows, columns); break;
-        case Format::csv: text = to_csv(*model(), rows, columns); break;
-        case Format::json: text = to_json(*model(), rows, columns); break;
+        case Format::cell:
+            text = currentIndex().data(kExportRole).toString();
+            break;
+        case Format::rows:
+            text = to_text(*model(), rows, columns);
+            break;
+        case Format::csv:
+            text = to_csv(*model(), rows, columns);
+            break;
+        case Format::json:
+            text = to_json(*model(), rows, columns);
+            break;
     }
     QGuiApplication::clipboard()->setText(text);
 }
 
 void TableView::keyPressEvent(QKeyEvent* event) {
-    if (event->matches(QKeySequence::Copy)) copy(selected_rows().size() > 1 ? Format::rows : Format::cell);
-    else QTableView::keyPressEvent(event);
+    if (event->matches(QKeySequence::Copy))
+        copy(selected_rows().size() > 1 ? Format::rows : Format::cell);
+    else
+        QTableView::keyPressEvent(event);
 }
 
 void TableView::contextMenuEvent(QContextMenuEvent* event) {
@@ -176,7 +193,8 @@ void TableView::contextMenuEvent(QContextMenuEvent* event) {
     QMenu menu(this);
     Q_EMIT about_to_show_menu(&menu);
     if (!menu.isEmpty()) menu.addSeparator();
-    menu.addAction(icon(QStringLiteral("copy")), tr("Copy cell"), this, [this] { copy(Format::cell); });
+    menu.addAction(icon(QStringLiteral("copy")), tr("Copy cell"), this,
+                   [this] { copy(Format::cell); });
     menu.addAction(tr("Copy rows"), this, [this] { copy(Format::rows); });
     menu.addAction(tr("Copy as CSV"), this, [this] { copy(Format::csv); });
     menu.addAction(tr("Copy as JSON"), this, [this] { copy(Format::json); });

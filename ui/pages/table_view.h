@@ -12,15 +12,18 @@ class RowDelegate : public QStyledItemDelegate {
     Q_OBJECT
   public:
     using QStyledItemDelegate::QStyledItemDelegate;
-    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+    void paint(QPainter* painter, const QStyleOptionViewItem& option,
+               const QModelIndex& index) const override;
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
   private:
-    void paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QString& text, int tone) const;
+    void paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QString& text,
+                    int tone) const;
 };
 
 // The one table of the program: whole rows are selected, headers can be moved, hidden and sized and
-// are remembered under `settings_key`, and what is selected can be copied as cell, rows, CSV or JSON.
+// are remembered under `settings_key`, and what is selected can be copied as cell, rows, CSV or
+// JSON.
 class TableView : public QTableView {
     Q_OBJECT
   public:
@@ -29,8 +32,8 @@ class TableView : public QTableView {
     // Shows these columns unless something was remembered.
     void set_default_columns(const QList<int>& columns, const QList<int>& widths = {});
     void restore_layout();
-    QList<int> selected_rows() const;   // in the order shown
-    QList<int> shown_columns() const;   // in the order shown
+    QList<int> selected_rows() const;  // in the order shown
+    QList<int> shown_columns() const;  // in the order shown
     QMenu* columns_menu();
 
   Q_SIGNALS:

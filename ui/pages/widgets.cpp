@@ -86,9 +86,15 @@ Card::Card(const QString& title, QWidget* parent) : QFrame(parent), body_(new QV
     column->addLayout(body_, 1);
 }
 
-void Card::add_action(QWidget* action) { head_->addWidget(action); }
-void Card::set_title(const QString& title) { title_->setText(title); }
-void Card::set_note(const QString& note) { note_->setText(note); }
+void Card::add_action(QWidget* action) {
+    head_->addWidget(action);
+}
+void Card::set_title(const QString& title) {
+    title_->setText(title);
+}
+void Card::set_note(const QString& note) {
+    note_->setText(note);
+}
 
 Sparkline::Sparkline(QWidget* parent) : QWidget(parent) {
     setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
@@ -107,8 +113,10 @@ void Sparkline::paintEvent(QPaintEvent*) {
     const QRectF box = QRectF(rect()).adjusted(1, 3, -1, -3);
     QPainterPath path;
     for (std::size_t i = 0; i < values_.size(); ++i) {
-        const double x = box.left() + box.width() * static_cast<double>(i) / static_cast<double>(values_.size() - 1);
-        const double y = span > 0 ? box.bottom() - box.height() * (values_[i] - *low) / span : box.center().y();
+        const double x = box.left() + box.width() * static_cast<double>(i) /
+                                          static_cast<double>(values_.size() - 1);
+        const double y =
+            span > 0 ? box.bottom() - box.height() * (values_[i] - *low) / span : box.center().y();
         i == 0 ? path.moveTo(x, y) : path.lineTo(x, y);
     }
     QPainter painter(this);
@@ -146,17 +154,20 @@ void FigureCard::set_figure(const QString& figure, const QString& caption, Tone 
     caption_->setText(caption);
     if (tone == tone_) return;
     tone_ = tone;
-    figure_->setStyleSheet(tone == Tone::none ? QString()
-                                              : QStringLiteral("color: %1").arg(colours().tone(tone).text.name()));
+    figure_->setStyleSheet(tone == Tone::none
+                               ? QString()
+                               : QStringLiteral("color: %1").arg(colours().tone(tone).text.name()));
     icon_->setPixmap(icon(icon_name_, tone_).pixmap(18, 18));
 }
 
 void FigureCard::changeEvent(QEvent* event) {
-    if (event->type() == QEvent::PaletteChange) icon_->setPixmap(icon(icon_name_, tone_).pixmap(18, 18));
+    if (event->type() == QEvent::PaletteChange)
+        icon_->setPixmap(icon(icon_name_, tone_).pixmap(18, 18));
     QFrame::changeEvent(event);
 }
 
-EmptyState::EmptyState(const QString& icon_name, const QString& title, const QString& text, QWidget* parent)
+EmptyState::EmptyState(const QString& icon_name, const QString& title, const QString& text,
+                       QWidget* parent)
     : QWidget(parent), extra_(new QVBoxLayout) {
     auto* picture = new QLabel;
     picture->setPixmap(icon(icon_name).pixmap(44, 44));

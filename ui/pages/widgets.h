@@ -80,7 +80,8 @@ class FigureCard : public QFrame {
 class EmptyState : public QWidget {
     Q_OBJECT
   public:
-    EmptyState(const QString& icon, const QString& title, const QString& text, QWidget* parent = nullptr);
+    EmptyState(const QString& icon, const QString& title, const QString& text,
+               QWidget* parent = nullptr);
     void set_text(const QString& title, const QString& text);
     QVBoxLayout* extra() { return extra_; }
 
