@@ -32,17 +32,18 @@ Result<int> run_version(const Context& context) {
 
 Result<int> run_help(const Context& context, CLI::App& app, const std::vector<std::string>& words) {
     auto* shown = &app;
-    std::string name;
+    auto name = app.get_name();
     for (const auto& word : words) {
         const auto found = shown->get_subcommands(
             [&](const CLI::App* command) { return command->get_name() == word; });
         if (found.empty())
             return fail(ErrorCode::invalid_argument, fmt::format("there is no command '{}'", word),
                         "see snakepit-shm help");
-        name += (name.empty() ? "" : " ") + shown->get_name();
         shown = found.front();
+        name += " " + word;
     }
-    const auto help = shown->help(name);
+    // Not App::help(): that would explain the command that was given, which is `help`.
+    const auto help = shown->get_formatter()->make_help(shown, name, CLI::AppFormatMode::Normal);
     if (context.json) {
         print_json({{"help", text(help)}});
     } else {

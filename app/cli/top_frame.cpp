@@ -88,18 +88,21 @@ std::string TopFrame::header() const {
                            reader_.manager_pid(), age(reader_.started_at()));
     if (heard > kSilentMicros)
         out += fmt::format("   NOT HEARD OF FOR {}", format_duration(heard / 1000));
-    return out + '\n';
+    std::uint64_t orphans = 0, references = 0;
+    for (const auto& [slot, row] : rows_) {
+        orphans += row.info.state == RegionState::orphan ? 1 : 0;
+        references += row.info.reference_count;
+    }
+    return out + fmt::format("\nRegions {} ({} orphans)   references {}   clients {}\n", rows_.size(), orphans,
+                             references, clients_.size());
 }
 
 std::string TopFrame::rates() const {
     if (samples_.empty()) return "No figures yet\n\n";
     const auto& last = samples_.back();
-    auto out = fmt::format(
-        "Regions {} ({} orphans, {} quarantined)   references {}   clients {}\n"
-        "Memory  {} in use, {} reserved, {} free of {}\n",
-        last.regions, last.orphans, last.quarantined, last.references, last.clients,
-        format_size(last.bytes_used), format_size(last.bytes_reserved), format_size(last.shm_free),
-        format_size(last.shm_total));
+    auto out = fmt::format("Memory  {} in use, {} reserved, {} free of {}\n", format_size(last.bytes_used),
+                           format_size(last.bytes_reserved), format_size(last.shm_free),
+                           format_size(last.shm_total));
     if (samples_.size() > 1) {
         const auto& first = samples_.front();
         const auto seconds = std::max(1e-3, static_cast<double>(last.time - first.time) / 1e6);

@@ -61,6 +61,8 @@ class ManagerClient::Private {
 
     // With the mutex. Maps what was granted, if it is not mapped so already.
     Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
+    // With the mutex. A region that is mapped for writing can be mapped for reading without asking.
+    Status add_read_only(CachedRegion& entry);
     Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access, LeasePage::Take& outcome) const;
     Status give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release);
 
@@ -90,6 +92,17 @@ Result<CachedRegion*> ManagerClient::Private::install(const Connection::Answer& 
     entry.mapping[mode] = std::move(*mapping);
     entry.data[mode].store(entry.mapping[mode].data() + granted->offset, std::memory_order_release);
     return &entry;
+}
+
+Status ManagerClient::Private::add_read_only(CachedRegion& entry) {
+    constexpr auto kRead = static_cast<std::size_t>(AccessMode::read_only);
+    constexpr auto kWrite = static_cast<std::size_t>(AccessMode::read_write);
+    if (entry.mapping[kRead].valid() || !entry.mapping[kWrite].valid()) return {};
+    const auto no_fork = ForkGuard::instance().no_fork();
+    SHM_ASSIGN(entry.mapping[kRead], entry.mapping[kWrite].read_only_twin());
+    const auto offset = entry.data[kWrite].load(std::memory_order_relaxed) - entry.mapping[kWrite].data();
+    entry.data[kRead].store(entry.mapping[kRead].data() + offset, std::memory_order_release);
+    return {};
 }
 
 // Lock-free. The entry may have become another region's while we looked: the reference pins it,
@@ -157,6 +170,11 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
         if (outcome == LeasePage::Take::taken) return mapped;
     }
     SHM_ASSIGN(const auto held, d_->lock());
+    if (auto* entry = d_->cache.find(id); entry && access == AccessMode::read_only) {
+        SHM_TRY(d_->add_read_only(*entry));
+        SHM_ASSIGN(const auto mapped, d_->take(*entry, id, access, outcome));
+        if (outcome == LeasePage::Take::taken) return mapped;
+    }
     for (int attempt = 0; attempt < kGrantAttempts; ++attempt) {
         wire::MapT call;
         call.id = std::make_unique<wire::RegionKey>(to_wire(id));

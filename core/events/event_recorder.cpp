@@ -35,6 +35,7 @@ constexpr auto kNap = 5ms;
 constexpr auto kLookAround = 1s;  // how often an idle recorder checks that its file is still there
 constexpr auto kFirstPause = 50ms, kLongestPause = 2000ms;
 constexpr auto kFarewell = 2s;
+constexpr const char* kMoved = "its files were removed or replaced";
 
 // An event of the recorder's own.
 EventEntry own_event(EventKind kind) {
@@ -148,7 +149,7 @@ Status EventRecorder::Private::drain() {
     SHM_TRY(database->write(std::span(batch).subspan(first, rows)));
     // Only now: a database that left its path while we wrote has swallowed the rows.
     if (database->moved()) {
-        reopen_because("the file was removed or replaced");
+        reopen_because(kMoved);
         return {};
     }
     reopen_reason.clear();
@@ -172,9 +173,12 @@ void EventRecorder::Private::publish(std::uint64_t rows) {
 }
 
 EventRecorder::Private::Step EventRecorder::Private::failed(const Error& error) {
+    // What SQLite says about files that were exchanged under it says nothing about the new ones.
+    const bool moved = database && database->moved();
+    if (moved) reopen_reason = kMoved;
     database.reset();
     auto problem = error.sentence();
-    if (error.code == ErrorCode::corruption_detected) {
+    if (!moved && error.code == ErrorCode::corruption_detected) {
         const auto aside = set_aside(path);
         if (aside)
             reopen_reason = "corrupt; now " + aside->substr(aside->find_last_of('/') + 1);
@@ -188,8 +192,7 @@ EventRecorder::Private::Step EventRecorder::Private::failed(const Error& error) 
 }
 
 EventRecorder::Private::Step EventRecorder::Private::step() {
-    if (database && database->last() == ring.head() && database->moved())
-        reopen_because("the file was removed or replaced");
+    if (database && database->last() == ring.head() && database->moved()) reopen_because(kMoved);
     if (!database)
         if (auto opened = open(); !opened) return failed(opened.error());
     const auto before = database->last();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <dlfcn.h>
 
-#include <QCoreApplication>
 #include <QDir>
 #include <QJsonObject>
 #include <QPluginLoader>
@@ -15,18 +14,18 @@ namespace snakepit::shm {
 
 namespace {
 
-// The directory of whatever this code was linked into: a program, or a library in someone's process.
-QString own_directory() {
-    Dl_info info{};
-    if (::dladdr(reinterpret_cast<void*>(&own_directory), &info) == 0 || !info.dli_fname) return {};
-    return QFileInfo(QString::fromLocal8Bit(info.dli_fname)).absolutePath();
-}
+QString directory_of(const char* file) { return QFileInfo(QString::fromLocal8Bit(file)).absolutePath(); }
 
+// Beside the program, beside whatever this code was linked into (a library in someone's process),
+// and where it was installed.
 QStringList directories(const std::string& directory) {
     if (!directory.empty()) return {QString::fromStdString(directory)};
     if (const char* set = std::getenv("SNAKEPIT_SHM_PLUGIN_DIR"); set && *set) return {QString::fromLocal8Bit(set)};
-    const auto own = own_directory();
-    return {own + "/../lib/snakepit-shm/plugins", own + "/snakepit-shm/plugins", QStringLiteral(SNAKEPIT_SHM_INSTALLED_PLUGINS)};
+    QStringList out{directory_of(own_executable().c_str()) + "/../lib/snakepit-shm/plugins"};
+    Dl_info info{};
+    if (::dladdr(reinterpret_cast<void*>(&directories), &info) != 0 && info.dli_fname)
+        out << directory_of(info.dli_fname) + "/snakepit-shm/plugins";
+    return out << QStringLiteral(SNAKEPIT_SHM_INSTALLED_PLUGINS);
 }
 
 // Looked at before loading: a wrong interface would only say "Unknown error".

@@ -120,7 +120,7 @@ Status Manager::Private::start() {
         [this](const std::string& topic) {
             return make_report(topic, {options.paths, config, *service, *recorder, *server, started_at});
         },
-        [this] { return reload(); });
+        [this] { return reload(); }, [this] { wake_recorder(); });
     server->start();
     tick();
     thread = std::thread([this] { io.run(); });

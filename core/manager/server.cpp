@@ -15,12 +15,13 @@ constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Server::Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload)
+Server::Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload, Worked worked)
     : io_(io),
       service_(service),
       listener_(std::move(listener)),
       report_(std::move(report)),
       reload_(std::move(reload)),
+      worked_(std::move(worked)),
       accepting_(io, listener_.handle().get()),
       pause_(io) {}
 
@@ -130,7 +131,10 @@ void Server::unwatch(std::uint32_t client) {
 void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
     const auto found = watches_.find(client);
     if (found == watches_.end() || found->second.serial != serial) return;
-    if (service_.bury_if_gone(client)) return unwatch(client);
+    if (service_.bury_if_gone(client)) {
+        worked_();
+        return unwatch(client);
+    }
     // The kernel closes a dying process's sockets before it gives up its locks; soon, then less often.
     auto& timer = *found->second.again;
     timer.expires_after(std::chrono::milliseconds(1 << std::min(attempt, 10)));

@@ -16,8 +16,10 @@ class Server {
   public:
     using Report = std::function<Result<std::string>(const std::string& topic)>;
     using Reload = std::function<Result<std::string>()>;
+    using Worked = std::function<void()>;
 
-    Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload);
+    Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload,
+           Worked worked);
     ~Server();
     // Starts accepting, and watching the clients that recovery adopted.
     void start();
@@ -25,6 +27,8 @@ class Server {
     Service& service() { return service_; }
     Result<std::string> report(const std::string& topic) { return report_(topic); }
     Result<std::string> reload_config() { return reload_(); }
+    // Something was done for somebody: there may be events to record.
+    void worked() { worked_(); }
     std::size_t connections() const { return sessions_.size(); }
 
     // ---- for sessions
@@ -53,6 +57,7 @@ class Server {
     Listener listener_;
     Report report_;
     Reload reload_;
+    Worked worked_;
     boost::asio::posix::stream_descriptor accepting_;
     boost::asio::steady_timer pause_;
     std::unordered_set<std::shared_ptr<Session>> sessions_;

@@ -70,6 +70,7 @@ void Session::on_readable() {
         if (*got == Io::closed) return close();
         handle(std::move(frame));
     }
+    server_.worked();
     wait_readable();
 }
 

@@ -20,6 +20,9 @@ class Mapping {
     // get the mapping (MADV_DONTFORK); failing that is an error, for witnesses depend on it.
     static Result<Mapping> map(const Handle& handle, std::size_t size, Access access, bool inherit = false);
 
+    // A second mapping of the same memory that cannot be written through; needs no descriptor.
+    Result<Mapping> read_only_twin() const;
+
     Mapping(Mapping&& other) noexcept;
     Mapping& operator=(Mapping&& other) noexcept;
     ~Mapping() { reset(); }

@@ -26,6 +26,19 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
     return mapping;
 }
 
+// mremap with an old size of 0 maps the pages of a shared mapping once more.
+Result<Mapping> Mapping::read_only_twin() const {
+    void* data = ::mremap(data_, 0, size_, MREMAP_MAYMOVE);
+    if (data == MAP_FAILED)
+        return fail(system_error(errno, fmt::format("cannot map {} bytes again", size_), ErrorCode::mapping_failed));
+    Mapping twin;
+    twin.data_ = static_cast<std::byte*>(data);
+    twin.size_ = size_;
+    if (::madvise(data, size_, MADV_DONTFORK) != 0 || ::mprotect(data, size_, PROT_READ) != 0)
+        return fail(system_error(errno, "cannot protect a mapping", ErrorCode::mapping_failed));
+    return twin;
+}
+
 Mapping::Mapping(Mapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 

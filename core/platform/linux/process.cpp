@@ -62,6 +62,12 @@ Result<Handle> watch_process(std::int64_t pid) {
     return handle;
 }
 
+std::string own_executable() {
+    std::array<char, 4096> path;
+    const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+    return size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
 Result<std::string> boot_id() {
     SHM_ASSIGN(const auto text, read_small("/proc/sys/kernel/random/boot_id"));
     std::string bytes;

@@ -18,7 +18,7 @@ for word in map(str.strip, sys.stdin):
         print(repr(float(array.sum())), flush=True)
     elif word == "map-again":  # without a round trip: works with no manager at all
         before = client.round_trips
-        with client.map(region.id) as again:
+        with client.map(region.id, writable=True) as again:
             same = bytes(again.view[:64]) == bytes(region.view[:64])
         print(same, client.round_trips - before, flush=True)
     elif word == "count":
