@@ -6,11 +6,11 @@
 
 #include <atomic>
 #include <csignal>
-#include <cstdio>
 #include <deque>
 #include <memory>
 #include <random>
 #include <span>
+#include <sstream>
 
 #include "output.h"
 
@@ -163,11 +163,11 @@ std::string DemoTally::line() const {
 }
 
 Result<DemoTally> DemoTally::parse(const std::string& line) {
-    unsigned long long made = 0, gone = 0, right = 0, wrong = 0, read = 0;
-    if (std::sscanf(line.c_str(), "%llu %llu %llu %llu %llu", &made, &gone, &right, &wrong,
-                    &read) != 5)
+    std::istringstream words(line);
+    DemoTally tally;
+    if (!(words >> tally.allocated >> tally.deallocated >> tally.verified >> tally.corrupt >> tally.bytes))
         return fail(ErrorCode::protocol_error, "a worker said '" + line + "'");
-    return DemoTally{made, gone, right, wrong, read};
+    return tally;
 }
 
 DemoTally& DemoTally::operator+=(const DemoTally& other) {

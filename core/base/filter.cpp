@@ -36,10 +36,6 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-bool contains(std::string_view haystack, std::string_view needle) {
-    return lower(haystack).find(needle) != std::string::npos;
-}
-
 std::string text_of(int field, const RegionInfo& r) {
     switch (field) {
         case 0: return r.id.str();
@@ -171,11 +167,23 @@ Result<RegionFilter> RegionFilter::parse(std::string_view text) {
     return filter;
 }
 
-bool RegionFilter::term_matches(const Term& term, const RegionInfo& r, Timestamp at) {
-    if (term.field < 0)
-        return contains(r.id.str(), term.text) || contains(r.owner_process, term.text) ||
-               contains(r.worker, term.text) || contains(r.session, term.text) ||
-               contains(to_string(r.state), term.text) || contains(r.metadata, term.text);
+std::string RegionFilter::search_text(const RegionInfo& r) {
+    return lower(fmt::format("{}\n{}\n{}\n{}\n{}\n{}", r.id.str(), r.owner_process, r.worker,
+                             r.session, to_string(r.state), r.metadata));
+}
+
+bool RegionFilter::depends_on_time() const {
+    return std::any_of(terms_.begin(), terms_.end(), [](const Term& term) {
+        return term.field >= 0 && kind_of(term.field) == Kind::duration;
+    });
+}
+
+bool RegionFilter::term_matches(const Term& term, const RegionInfo& r, Timestamp at,
+                                const std::string_view* prepared) {
+    if (term.field < 0) {
+        if (!prepared) return search_text(r).find(term.text) != std::string::npos;
+        return prepared->find(term.text) != std::string_view::npos;
+    }
     if (kind_of(term.field) == Kind::text) {
         const auto text = lower(text_of(term.field, r));
         if (term.op == Op::contains) return text.find(term.text) != std::string::npos;
@@ -194,7 +202,13 @@ bool RegionFilter::term_matches(const Term& term, const RegionInfo& r, Timestamp
 
 bool RegionFilter::matches(const RegionInfo& region, Timestamp at) const {
     return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) {
-        return term_matches(term, region, at) != term.negated;
+        return term_matches(term, region, at, nullptr) != term.negated;
+    });
+}
+
+bool RegionFilter::matches(const RegionInfo& region, Timestamp at, std::string_view prepared) const {
+    return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) {
+        return term_matches(term, region, at, &prepared) != term.negated;
     });
 }
 

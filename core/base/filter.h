@@ -25,7 +25,13 @@ class RegionFilter {
     static Result<RegionFilter> parse(std::string_view text);
 
     bool matches(const RegionInfo& region, Timestamp at) const;
+    // The same with search_text(region) prepared once, for those who match the same region often.
+    bool matches(const RegionInfo& region, Timestamp at, std::string_view prepared) const;
+    // What a bare word is looked for in: lower case, its parts on lines of their own.
+    static std::string search_text(const RegionInfo& region);
     bool empty() const { return terms_.empty(); }
+    // True if the answer for an unchanged region changes with the clock.
+    bool depends_on_time() const;
 
   private:
     enum class Op : std::uint8_t { equal, not_equal, less, less_equal, greater, greater_equal, contains };
@@ -37,7 +43,9 @@ class RegionFilter {
         std::string text;  // lower case
     };
     static Result<Term> parse_term(std::string_view token);
-    static bool term_matches(const Term& term, const RegionInfo& region, Timestamp at);
+    // `prepared` may be null.
+    static bool term_matches(const Term& term, const RegionInfo& region, Timestamp at,
+                             const std::string_view* prepared);
 
     std::vector<Term> terms_;
 };

@@ -186,7 +186,11 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
 
 void Session::allocate(std::uint64_t id, const wire::AllocateT& call) {
     auto options = from_wire(call);
-    if (!options) return answer_error(id, options.error());
+    if (!options) {
+        auto error = std::move(options).error();
+        error.operation = "allocate";
+        return answer_error(id, error);
+    }
     busy_ = true;
     server_.service().allocate(caller_, id, call.size, std::move(*options),
                                [weak = weak_from_this(), id](Result<Grant> granted) {

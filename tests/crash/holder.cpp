@@ -4,12 +4,13 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
-#include <iostream>
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/manager_client.h"
@@ -151,10 +152,13 @@ int Holder::run() {
     for (;;) {
         pollfd input{STDIN_FILENO, POLLIN, 0};
         if (::poll(&input, 1, paused ? -1 : 0) > 0) {
-            std::string line;
-            if (!std::getline(std::cin, line)) return 0;
-            paused = line == "pause";
-            if (paused) report();
+            std::array<char, 256> words;  // lines may arrive together: each ends in its own letter
+            const auto got = ::read(STDIN_FILENO, words.data(), words.size());
+            if (got <= 0) return 0;
+            for (const char letter : std::string_view(words.data(), static_cast<std::size_t>(got))) {
+                if (letter == '?') report();
+                paused = letter == '?' || (paused && letter == '\n');
+            }
             continue;
         }
         if (!step()) return 3;
@@ -164,7 +168,5 @@ int Holder::run() {
 }  // namespace
 
 int run_holder(unsigned seed) {
-    std::cin.tie(nullptr);
-    std::ios::sync_with_stdio(true);
     return Holder(seed).run();
 }

@@ -77,7 +77,7 @@ void Crash::add_holder() {
 
 std::map<qint64, Counts> Crash::pause_all() {
     std::map<qint64, Counts> held;
-    for (auto& holder : holders_) holder->say("pause");
+    for (auto& holder : holders_) holder->say("?");
     for (auto& holder : holders_) {
         auto& counts = held[holder->pid()];
         for (;;) {
@@ -96,7 +96,7 @@ std::map<qint64, Counts> Crash::pause_all() {
 }
 
 void Crash::resume_all() {
-    for (auto& holder : holders_) holder->say("go");
+    for (auto& holder : holders_) holder->say("!");
 }
 
 // Invariants 1 and 2: what each process holds is exactly what the manager counts for it, every

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "ui/main_window.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr const char* kPromisedPages[] = {"alerts", "arenas", "host", "settings"};
+
+std::string one_of(const QStringList& names) {
+    return names.join(QStringLiteral(", ")).toStdString();
+}
+
+std::string check_page(const std::string& page) {
+    if (MainWindow::page_names().contains(QString::fromStdString(page))) return {};
+    const bool promised = std::find(std::begin(kPromisedPages), std::end(kPromisedPages), page) !=
+                          std::end(kPromisedPages);
+    return "page '" + page + (promised ? "' is not in this release" : "' does not exist") +
+           ": choose one of " + one_of(MainWindow::page_names());
+}
+
+std::string check_size(const std::string& text) {
+    int width = 0, height = 0, end = 0;
+    const bool read = std::sscanf(text.c_str(), "%dx%d%n", &width, &height, &end) == 2 &&
+                      end == static_cast<int>(text.size());
+    if (!read || width < 640 || height < 400 || width > 16384 || height > 16384)
+        return "'" + text + "' is not a size from 640x400 to 16384x16384: write it as 1320x840";
+    return {};
+}
+
+std::string refuse_bundle(const std::string&) {
+    return "diagnostic bundles cannot be opened by this release: start without --bundle to see a "
+           "live instance";
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+    Options options;
+    bool attach = false, embed = false;
+    std::string size, bundle;
+    CLI::App app("Watches and manages the shared memory of one Snakepit SHM instance.",
+                 "snakepit-shm-monitor");
+    app.add_option("--instance", options.instance,
+                   "The instance to watch (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
+    auto* attach_flag = app.add_flag(
+        "--attach", attach, "Watch a manager that runs elsewhere; never start one in this window");
+    app.add_flag("--embed", embed, "Run the manager in this window; fail if another runs")
+        ->excludes(attach_flag);
+    app.add_option("--bundle", bundle, "Open a diagnostic bundle")->check(refuse_bundle);
+    app.add_option("--page", options.page, "Open on: " + one_of(MainWindow::page_names()))
+        ->check(check_page);
+    app.add_option("--theme", options.theme, "light, dark or system")
+        ->check(CLI::IsMember({"light", "dark", "system"}));
+    auto* screenshot =
+        app.add_option("--screenshot", options.screenshot, "Write a PNG of the window and exit");
+    app.add_option("--size", size, "Of the window, as WIDTHxHEIGHT")->check(check_size);
+    app.add_option("--after", options.after, "Seconds before the screenshot")
+        ->needs(screenshot)
+        ->check(CLI::Range(0.0, 3600.0));
+    app.add_flag("--reset-layout", options.reset_layout,
+                 "Forget columns, sizes and the window's place");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        options.go_on = false;
+        options.status = app.exit(error) == 0 ? 0 : 2;
+        return options;
+    }
+    if (!size.empty()) std::sscanf(size.c_str(), "%dx%d", &options.width, &options.height);
+    if (attach) options.mode = Mode::attach;
+    if (embed) options.mode = Mode::embed;
+    return options;
+}
+
+}  // namespace snakepit::shm::ui

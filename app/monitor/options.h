@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <string>
+
+namespace snakepit::shm::ui {
+
+enum class Mode { either, attach, embed };
+
+struct Options {
+    bool go_on = true;  // false: leave with `status`, everything has been said
+    int status = 0;     // 0, or 2 where the words are wrong
+    std::string instance;
+    Mode mode = Mode::either;
+    std::string page;   // empty: the one of last time
+    std::string theme;  // empty: the one of last time
+    std::string screenshot;
+    int width = 0, height = 0;  // 0: that of last time
+    double after = 1.5;         // seconds before the screenshot is taken
+    bool reset_layout = false;
+};
+
+Options parse_options(int argc, char** argv);
+
+}  // namespace snakepit::shm::ui

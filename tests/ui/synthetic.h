@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A world for the monitor to show that needs no manager: regions of several programs that come,
+// change and go, repeatably.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <random>
+
+#include "ui/models/host.h"
+#include "ui/models/sources.h"
+
+namespace snakepit::shm::ui {
+
+RegionRow make_region(std::mt19937_64& random, std::uint32_t slot, std::uint64_t generation);
+
+// The regions, shared by the three interfaces below. Thread-safe.
+class SyntheticWorld {
+  public:
+    explicit SyntheticWorld(std::size_t regions, unsigned seed = 1);
+
+    // Changes about `share` of the regions, and replaces a few.
+    RegistryDelta step(double share);
+    RegistryDelta everything() const;
+    std::vector<RegionRow> rows() const;
+    std::vector<ClientInfo> clients() const;
+    layout::Sample sample(std::uint64_t seq, std::int64_t at) const;
+    void remove(const RegionId& id);  // shows in the next step
+    void silence() { heart_stopped_ = true; }
+    void revive() { heart_stopped_ = false; }
+    bool heart_stopped() const { return heart_stopped_; }
+
+  private:
+    mutable std::mutex mutex_;
+    std::mt19937_64 random_;
+    std::vector<RegionRow> rows_;  // by slot; generation 0: vacant
+    std::vector<std::uint32_t> vacated_;
+    std::uint64_t next_generation_ = 1;
+    std::atomic<bool> heart_stopped_{false};
+};
+
+class SyntheticRegions : public RegionSource {
+  public:
+    explicit SyntheticRegions(SyntheticWorld& world, double share = 0.05)
+        : world_(world), share_(share) {}
+    Result<SourceTick> poll() override;
+
+  private:
+    SyntheticWorld& world_;
+    double share_;
+    std::uint64_t samples_ = 0;
+    std::uint64_t polls_ = 0;
+    Timestamp last_beat_ = now();
+};
+
+// `total` events, one every 700 ms up to now; answers as the database would.
+class SyntheticEvents : public EventSource {
+  public:
+    SyntheticEvents(SyntheticWorld& world, std::int64_t total) : world_(world), total_(total) {}
+    Result<std::vector<EventRow>> query(const EventQuery& query) override;
+    void interrupt() override { ++interrupts_; }
+    void grow(std::int64_t by) { total_ += by; }
+    int interrupts() const { return interrupts_; }
+
+  private:
+    EventRow row(std::int64_t seq) const;
+    SyntheticWorld& world_;
+    std::atomic<std::int64_t> total_;
+    std::atomic<int> interrupts_{0};
+};
+
+class SyntheticManager : public ManagerPort {
+  public:
+    explicit SyntheticManager(SyntheticWorld& world) : world_(world) {}
+    Result<RegionInfo> info(const RegionId& id) override;
+    Result<CleanupResult> cleanup(const CleanupRequest& request) override;
+    Result<bool> deallocate(const RegionId& id, bool force) override;
+
+    // What was asked, in order. Read while no job runs.
+    std::vector<CleanupRequest> cleanups;
+    std::vector<std::pair<RegionId, bool>> deallocations;
+
+  private:
+    SyntheticWorld& world_;
+};
+
+struct SyntheticHost : ManagerHost {
+    bool embedded() const override { return true; }
+    Status embed() override { return {}; }
+    Status hand_over() override { return {}; }
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The whole window over a synthetic world, under the offscreen platform.
+#include <QApplication>
+#include <QComboBox>
+#include <QDir>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTableWidget>
+#include <QTest>
+
+#include "synthetic.h"
+#include "ui/dialogs/cleanup_dialog.h"
+#include "ui/dialogs/deallocate_dialog.h"
+#include "ui/graphs/time_plot.h"
+#include "ui/main_window.h"
+#include "ui/models/settings.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/region_table.h"
+#include "ui/pages/regions_page.h"
+#include "ui/pages/table_view.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr std::int64_t kEvents = 3000;
+
+struct Stage {
+    explicit Stage(std::size_t regions)
+        : world(regions),
+          manager(std::make_shared<SyntheticManager>(world)),
+          workspace(QStringLiteral("default"), {std::make_unique<SyntheticRegions>(world),
+                                                [this] {
+                                                    return std::make_unique<SyntheticEvents>(
+                                                        world, world.rows().empty() ? 0 : kEvents);
+                                                },
+                                                manager}),
+          window(workspace, host) {
+        window.resize(1320, 840);
+        window.show();
+        QSignalSpy ticks(&workspace, &Workspace::ticked);
+        workspace.start();
+        while (ticks.count() < 3) ticks.wait(2000);
+    }
+
+    SyntheticWorld world;
+    std::shared_ptr<SyntheticManager> manager;
+    SyntheticHost host;
+    Workspace workspace;
+    MainWindow window;
+};
+
+// Where SNAKEPIT_UI_GALLERY names a directory, the pictures are kept.
+void keep(QWidget& widget, const QString& name) {
+    const auto directory = qEnvironmentVariable("SNAKEPIT_UI_GALLERY");
+    if (directory.isEmpty()) return;
+    QDir().mkpath(directory);
+    QVERIFY(widget.grab().save(QDir(directory).filePath(name + QStringLiteral(".png"))));
+}
+
+RegionTable* shown_table(MainWindow& window) {
+    for (auto* page : window.findChildren<RegionsPage*>()) return &page->table();
+    return nullptr;
+}
+
+}  // namespace
+
+class TestWindow : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { set_remembering(false); }
+
+    void every_page_paints_in_both_themes_data() {
+        QTest::addColumn<QString>("theme");
+        QTest::addColumn<int>("regions");
+        for (const char* theme : {"light", "dark"})
+            for (const int regions : {0, 200})
+                QTest::addRow("%s %s", theme, regions ? "full" : "empty")
+                    << QString::fromLatin1(theme) << regions;
+    }
+
+    void every_page_paints_in_both_themes() {
+        QFETCH(QString, theme);
+        QFETCH(int, regions);
+        Theme::instance().apply(*parse_theme(theme));
+        Stage stage(static_cast<std::size_t>(regions));
+        QCOMPARE(stage.workspace.regions().size() > 0, regions > 0);
+        shown_table(stage.window)->selectRow(2);
+        for (const auto& page : MainWindow::page_names()) {
+            QVERIFY(stage.window.show_page(page));
+            QSignalSpy ticks(&stage.workspace, &Workspace::ticked);
+            while (ticks.count() < 2) QVERIFY(ticks.wait(3000));
+            const auto picture = stage.window.grab().toImage();
+            QCOMPARE(picture.size(), stage.window.size() * stage.window.devicePixelRatio());
+            const auto background = picture.pixelColor(picture.width() - 8, picture.height() / 2);
+            QCOMPARE(background.lightness() < 128, theme == QStringLiteral("dark"));
+            keep(stage.window,
+                 QStringLiteral("%1-%2").arg(
+                     page, QString::fromLatin1(QTest::currentDataTag()).replace(u' ', u'-')));
+        }
+    }
+
+    void a_page_that_does_not_exist_is_refused() {
+        Stage stage(3);
+        QVERIFY(!stage.window.show_page(QStringLiteral("alerts")));
+    }
+
+    void a_filter_that_cannot_be_understood_is_explained_and_changes_nothing() {
+        Stage stage(200);
+        stage.window.show_page(QStringLiteral("regions"));
+        auto* page = stage.window.findChild<RegionsPage*>();
+        const auto before = page->table().regions().shown();
+        page->set_filter_text(QStringLiteral("size>"));
+        auto* problem = page->findChild<QLabel*>(QStringLiteral("problem"));
+        QVERIFY(problem->isVisible());
+        QVERIFY(problem->text().contains(QStringLiteral("size")));
+        QCOMPARE(page->table().regions().shown(), before);
+        keep(stage.window, QStringLiteral("filter-problem"));
+        page->set_filter_text(QStringLiteral("state:orphan"));
+        QVERIFY(!problem->isVisible());
+        auto* badge = page->findChild<QLabel*>(QStringLiteral("badge"));
+        QVERIFY(badge->isVisible());
+        QVERIFY(badge->text().contains(QStringLiteral("of 200")));
+        keep(stage.window, QStringLiteral("filter-orphans"));
+    }
+
+    void what_is_selected_stays_selected_while_a_filter_hides_it() {
+        Stage stage(100);
+        stage.window.show_page(QStringLiteral("regions"));
+        auto* page = stage.window.findChild<RegionsPage*>();
+        auto& table = page->table();
+        table.selectRow(4);
+        const auto keys = table.selected_keys();
+        QCOMPARE(keys.size(), std::size_t{1});
+        page->set_filter_text(QStringLiteral("nothing-is-called-so"));
+        QCOMPARE(table.regions().shown(), std::size_t{0});
+        QCOMPARE(table.selected_keys(), keys);
+        QCOMPARE(stage.workspace.selection(), keys);
+        page->set_filter_text({});
+        QCOMPARE(table.selected_keys(), keys);
+        QVERIFY(table.selectionModel()->hasSelection());
+    }
+
+    void a_manager_that_falls_silent_raises_the_banner_and_its_return_lowers_it() {
+        Stage stage(20);
+        auto* banner = stage.window.findChild<QFrame*>(QStringLiteral("banner"));
+        QVERIFY(!banner->isVisible());
+        stage.world.silence();
+        QTRY_VERIFY(banner->isVisible());
+        QVERIFY(stage.workspace.regions().size() > 0);
+        keep(stage.window, QStringLiteral("banner"));
+        stage.world.revive();
+        QTRY_VERIFY(!banner->isVisible());
+    }
+
+    void a_cleanup_runs_exactly_the_plan_it_showed() {
+        Stage stage(200);
+        CleanupDialog dialog(stage.workspace, CleanupDialog::Scope::orphans, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        QSignalSpy rehearsed(&dialog, &CleanupDialog::rehearsed);
+        QVERIFY(rehearsed.wait(3000));
+        keep(dialog, QStringLiteral("cleanup-plan"));
+        auto* table = dialog.findChild<QTableWidget*>();
+        QStringList planned;
+        for (int row = 0; row < table->rowCount(); ++row)
+            if (table->item(row, 2)->text() == QStringLiteral("goes"))
+                planned << table->item(row, 0)->text();
+        QVERIFY(!planned.isEmpty());
+        QSignalSpy finished(&dialog, &CleanupDialog::finished_run);
+        for (auto* button : dialog.findChildren<QPushButton*>())
+            if (button->property("primary").toBool()) button->click();
+        QVERIFY(finished.wait(3000));
+        const auto& requests = stage.manager->cleanups;
+        QCOMPARE(requests.size(), std::size_t{2});
+        QVERIFY(requests[0].dry_run && requests[0].orphans);
+        QVERIFY(!requests[1].dry_run && requests[1].orphans);
+        QStringList ran;
+        for (const auto& id : requests[1].only) ran << QString::fromStdString(id.str());
+        QCOMPARE(ran, planned);
+        keep(dialog, QStringLiteral("cleanup-done"));
+    }
+
+    void deallocating_lists_every_target_with_its_holders_first() {
+        Stage stage(60);
+        std::vector<RegionInfo> targets;
+        for (const auto& row : stage.world.rows())
+            if (targets.size() < 5) targets.push_back(row.info);
+        DeallocateDialog dialog(stage.workspace, targets, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        QTest::qWait(0);
+        auto* table = dialog.findChild<QTableWidget*>();
+        QCOMPARE(table->rowCount(), 5);
+        for (int row = 0; row < 5; ++row)
+            QCOMPARE(table->item(row, 3)->text() == QStringLiteral("nobody"),
+                     targets[static_cast<std::size_t>(row)].reference_count == 0);
+        QVERIFY(stage.manager->deallocations.empty());
+        keep(dialog, QStringLiteral("deallocate"));
+        QSignalSpy finished(&dialog, &DeallocateDialog::finished_run);
+        for (auto* button : dialog.findChildren<QPushButton*>())
+            if (button->property("danger").toBool()) button->click();
+        QVERIFY(finished.wait(3000));
+        QCOMPARE(stage.manager->deallocations.size(), std::size_t{5});
+        QVERIFY(!stage.manager->deallocations.front().second);
+    }
+};
+
+}  // namespace snakepit::shm::ui
+
+QTEST_MAIN(snakepit::shm::ui::TestWindow)
+#include "tst_window.moc"

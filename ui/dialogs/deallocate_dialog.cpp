@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialogs/deallocate_dialog.h"
+
+#include <QCheckBox>
+#include <QPushButton>
+#include <QTableWidget>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "ui/models/format.h"
+#include "ui/models/region_columns.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+enum Column { kRegion, kSize, kState, kHolders, kOutcome };
+
+bool held(const RegionInfo& info) {
+    return info.reference_count > 0;
+}
+
+}  // namespace
+
+DeallocateDialog::DeallocateDialog(Workspace& workspace, std::vector<RegionInfo> targets,
+                                   QWidget* parent)
+    : TaskDialog(tr("Deallocate"),
+                 tr("A region nobody holds is gone at once. A region that is held is withdrawn: "
+                    "nobody new can map "
+                    "it, and its memory goes with the last reference."),
+                 parent),
+      workspace_(workspace),
+      targets_(std::move(targets)),
+      force_(new QCheckBox(tr("By force: take the memory away from those who hold it, now"))),
+      run_(make_danger({})) {
+    table_ =
+        add_table({tr("Region"), tr("Size"), tr("State"), tr("Held by"), tr("What will happen")});
+    table_->setColumnWidth(kRegion, 250);
+    table_->setColumnWidth(kSize, 90);
+    table_->setColumnWidth(kState, 100);
+    table_->setColumnWidth(kHolders, 190);
+    force_->setVisible(std::any_of(targets_.begin(), targets_.end(), held));
+    body()->addWidget(force_);
+    add_command_line();
+    add_action(run_);
+    connect(force_, &QCheckBox::toggled, this, &DeallocateDialog::explain);
+    connect(run_, &QPushButton::clicked, this, &DeallocateDialog::run);
+    show_targets();
+    explain();
+    ask_holders();
+}
+
+void DeallocateDialog::show_targets() {
+    table_->setRowCount(static_cast<int>(targets_.size()));
+    int row = 0;
+    for (const auto& info : targets_) {
+        set_cell(table_, row, kRegion, QString::fromStdString(info.id.str()), Tone::none, false,
+                 true);
+        set_cell(table_, row, kSize, size_text(info.size), Tone::none, true);
+        set_cell(table_, row, kState, state_title(info.state), tone_of(info.state));
+        show_holders(row++, info);
+    }
+}
+
+void DeallocateDialog::show_holders(int row, const RegionInfo& info) {
+    QStringList names;
+    for (const auto& holder : info.references)
+        if (holder.count > 0)
+            names << QStringLiteral("%1 (%2) ×%3")
+                         .arg(QString::fromStdString(holder.process))
+                         .arg(holder.pid)
+                         .arg(holder.count);
+    if (names.isEmpty() && held(info))
+        names << counted(info.reference_count, "reference", "references");
+    set_cell(table_, row, kHolders,
+             names.isEmpty() ? tr("nobody") : names.join(QStringLiteral(", ")));
+}
+
+// The registry names five holders; the manager knows them all.
+void DeallocateDialog::ask_holders() {
+    std::vector<RegionId> ids;
+    for (const auto& info : targets_) ids.push_back(info.id);
+    const auto job = [ids](ManagerPort& port) {
+        std::vector<Result<RegionInfo>> infos;
+        for (const auto& id : ids) infos.push_back(port.info(id));
+        return infos;
+    };
+    workspace_.ask(this, job, [this](const std::vector<Result<RegionInfo>>& infos) {
+        if (pending_ > 0) return;
+        for (std::size_t i = 0; i < infos.size(); ++i) {
+            if (!infos[i]) continue;
+            targets_[i] = *infos[i];
+            show_holders(static_cast<int>(i), targets_[i]);
+        }
+        explain();
+    });
+}
+
+void DeallocateDialog::explain() {
+    QString words = QStringLiteral("deallocate");
+    std::uint64_t bytes = 0;
+    int row = 0;
+    for (const auto& info : targets_) {
+        words += u' ' + QString::fromStdString(info.id.str());
+        bytes += info.size;
+        const auto fate = !held(info)           ? tr("gone at once")
+                          : force_->isChecked() ? tr("taken away, overwritten with zeros")
+                                                : tr("withdrawn, gone with the last reference");
+        set_cell(table_, row++, kOutcome, fate);
+    }
+    if (force_->isChecked()) words += QStringLiteral(" --force");
+    set_command(workspace_.command(words));
+    run_->setText(tr("Deallocate %1 (%2)")
+                      .arg(counted(targets_.size(), "region", "regions"), size_text(bytes)));
+    set_message(force_->isChecked()
+                    ? tr("Programs that use these regions will read zeros from now on.")
+                    : QString(),
+                Tone::bad);
+}
+
+void DeallocateDialog::run() {
+    run_->setEnabled(false);
+    force_->setEnabled(false);
+    pending_ = static_cast<int>(targets_.size());
+    int row = 0;
+    for (const auto& info : targets_) {
+        set_cell(table_, row, kOutcome, tr("…"));
+        workspace_.act(
+            this,
+            [id = info.id, force = force_->isChecked()](ManagerPort& port) {
+                return port.deallocate(id, force);
+            },
+            [this, row](const Result<bool>& outcome) { show_outcome(row, outcome); });
+        ++row;
+    }
+}
+
+void DeallocateDialog::show_outcome(int row, const Result<bool>& outcome) {
+    if (outcome)
+        set_cell(table_, row, kOutcome, *outcome ? tr("gone") : tr("withdrawn"),
+                 *outcome ? Tone::good : Tone::info);
+    else
+        set_cell(table_, row, kOutcome, error_text(outcome.error()));
+    if (!outcome) ++failed_;
+    if (--pending_ > 0) return;
+    closer()->setText(tr("Close"));
+    const auto all = static_cast<int>(targets_.size());
+    set_message(
+        failed_ ? tr("%1 of %2 failed; the table says why.").arg(failed_).arg(all) : tr("Done."),
+        failed_ ? Tone::bad : Tone::good);
+    Q_EMIT finished_run();
+}
+
+}  // namespace snakepit::shm::ui

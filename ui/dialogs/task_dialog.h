@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QDialog>
+#include <QList>
+#include <QStringList>
+
+#include "ui/models/tone.h"
+
+class QHBoxLayout;
+class QLabel;
+class QPushButton;
+class QTableWidget;
+class QVBoxLayout;
+
+namespace snakepit::shm::ui {
+
+// What the dialogs that change something have in common: a heading, a table of targets, the
+// equivalent command line, a message and the buttons.
+class TaskDialog : public QDialog {
+    Q_OBJECT
+  public:
+    TaskDialog(const QString& title, const QString& text, QWidget* parent);
+
+  protected:
+    QVBoxLayout* body() { return body_; }
+    QTableWidget* add_table(const QStringList& headers);
+    // One cell; `tone` draws it as a chip.
+    static void set_cell(QTableWidget* table, int row, int column, const QString& text,
+                         Tone tone = Tone::none, bool number = false, bool mono = false);
+    void add_command_line();
+    void set_command(const QString& command);
+    void set_message(const QString& text, Tone tone);
+    QPushButton* add_action(QPushButton* button);
+    QPushButton* closer() { return close_; }
+
+  private:
+    QVBoxLayout* body_;
+    QHBoxLayout* buttons_;
+    QLabel* message_;
+    QLabel* command_ = nullptr;
+    QPushButton* close_;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/graphs/graph_panel.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QPainter>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "ui/graphs/time_plot.h"
+#include "ui/pages/widgets.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+QIcon dot(const QColor& colour) {
+    QPixmap pixmap(24, 24);
+    pixmap.fill(Qt::transparent);
+    QPainter painter(&pixmap);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setBrush(colour);
+    painter.setPen(Qt::NoPen);
+    painter.drawEllipse(6, 6, 12, 12);
+    return pixmap;
+}
+
+QComboBox* span_choice(TimePlot* plot) {
+    auto* box = new QComboBox;
+    box->setAccessibleName(QObject::tr("Time span"));
+    const std::pair<const char*, int> spans[] = {{"1 minute", 60},
+                                                 {"5 minutes", 300},
+                                                 {"15 minutes", 900},
+                                                 {"1 hour", 3600},
+                                                 {"1 day", 86400}};
+    for (const auto& [name, seconds] : spans) box->addItem(QObject::tr(name), seconds);
+    box->setCurrentIndex(1);
+    QObject::connect(box, &QComboBox::currentIndexChanged, plot,
+                     [plot, box] { plot->set_span(box->currentData().toDouble()); });
+    return box;
+}
+
+}  // namespace
+
+GraphPanel::GraphPanel(QWidget* parent)
+    : QWidget(parent), plot_(new TimePlot), legend_(new QHBoxLayout), controls_(new QWidget) {
+    auto* now = make_tool(QStringLiteral("follow"), tr("Follow the present (double click)"));
+    now->setEnabled(false);
+    connect(now, &QToolButton::clicked, plot_, &TimePlot::follow);
+    connect(plot_, &TimePlot::following_changed, now,
+            [now](bool following) { now->setEnabled(!following); });
+    auto* controls = new QHBoxLayout(controls_);
+    controls->setContentsMargins(0, 0, 0, 0);
+    controls->addWidget(now);
+    controls->addWidget(span_choice(plot_));
+
+    auto* head = new QHBoxLayout;
+    head->setContentsMargins(12, 0, 12, 0);
+    legend_->setSpacing(2);
+    head->addLayout(legend_);
+    head->addStretch();
+    head->addWidget(controls_);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 6);
+    column->setSpacing(2);
+    column->addLayout(head);
+    column->addWidget(plot_, 1);
+    connect(&Theme::instance(), &Theme::changed, this, &GraphPanel::rebuild_legend);
+}
+
+void GraphPanel::set_compact() {
+    controls_->hide();
+}
+
+void GraphPanel::rebuild_legend() {
+    while (auto* item = legend_->takeAt(0)) {
+        item->widget()->deleteLater();
+        delete item;
+    }
+    for (int line = 0; line < plot_->lines(); ++line) {
+        auto* entry = new QToolButton;
+        const auto name = plot_->graph(line)->name();
+        // Of a region id the end tells most.
+        entry->setText(name.startsWith(u"shm_") ? QStringLiteral("…") + name.right(8) : name);
+        entry->setToolTip(tr("Show or hide %1").arg(name));
+        entry->setIcon(dot(plot_->line_colour(line)));
+        entry->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+        entry->setCheckable(true);
+        entry->setChecked(plot_->graph(line)->visible());
+        entry->setObjectName(QStringLiteral("legend"));
+        connect(entry, &QToolButton::toggled, this, [this, line, entry](bool shown) {
+            entry->setIcon(dot(shown ? plot_->line_colour(line) : colours().faint));
+            plot_->set_line_shown(line, shown);
+            plot_->follow();
+        });
+        legend_->addWidget(entry);
+    }
+}
+
+}  // namespace snakepit::shm::ui

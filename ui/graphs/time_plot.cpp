@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/graphs/time_plot.h"
+
+#include <QDateTime>
+#include <algorithm>
+#include <cmath>
+
+#include "ui/models/format.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr double kShortestSpan = 60;  // seconds
+
+}  // namespace
+
+double ByteTicker::getTickStep(const QCPRange& range) {
+    const double rough = std::max(1.0, range.size() / 5);
+    return std::exp2(std::ceil(std::log2(rough)));
+}
+
+QString ByteTicker::getTickLabel(double tick, const QLocale&, QChar, int) {
+    return tick <= 0 ? QStringLiteral("0") : size_text(static_cast<std::uint64_t>(tick));
+}
+
+double CountTicker::getTickStep(const QCPRange& range) {
+    const double rough = std::max(1.0, range.size() / 5);
+    const double unit = std::pow(10, std::floor(std::log10(rough)));
+    for (const double factor : {1.0, 2.0, 5.0})
+        if (unit * factor >= rough) return std::max(1.0, unit * factor);
+    return unit * 10;
+}
+
+TimePlot::TimePlot(QWidget* parent)
+    : QCustomPlot(parent),
+      format_([](double value) { return QString::number(value); }),
+      cursor_(new QCPItemLine(this)),
+      readout_(new QLabel(this)) {
+    setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
+    axisRect()->setRangeDrag(Qt::Horizontal);
+    axisRect()->setRangeZoom(Qt::Horizontal);
+    setNoAntialiasingOnDrag(true);
+    setPlottingHint(QCP::phFastPolylines);
+    setFocusPolicy(Qt::StrongFocus);
+    setMinimumHeight(140);
+    auto ticker = QSharedPointer<QCPAxisTickerDateTime>::create();
+    ticker->setDateTimeFormat(QStringLiteral("HH:mm:ss"));
+    ticker->setTickCount(6);
+    xAxis->setTicker(ticker);
+    xAxis->setTickLength(0);
+    xAxis->setSubTicks(false);
+    for (auto* axis : {yAxis, yAxis2}) {
+        axis->setTickLength(0);
+        axis->setSubTicks(false);
+        axis->setNumberFormat(QStringLiteral("gb"));
+    }
+    yAxis2->setVisible(false);
+    cursor_->setVisible(false);
+    cursor_->setLayer(QStringLiteral("overlay"));
+    readout_->setObjectName(QStringLiteral("readout"));
+    readout_->setAttribute(Qt::WA_TransparentForMouseEvents);
+    readout_->setTextFormat(Qt::RichText);
+    readout_->hide();
+    connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this,
+            [this] { fit_values(); });
+    connect(&Theme::instance(), &Theme::changed, this, &TimePlot::wear_theme);
+    wear_theme();
+}
+
+int TimePlot::add_line(const QString& name, Shape shape, Side side) {
+    auto* axis = side == Side::right ? yAxis2 : yAxis;
+    auto* graph = addGraph(xAxis, axis);
+    graph->setName(name);
+    graph->setLineStyle(shape == Shape::step ? QCPGraph::lsStepLeft : QCPGraph::lsLine);
+    graph->setAntialiased(shape == Shape::line);
+    if (side == Side::right) {
+        yAxis2->setVisible(true);
+        yAxis2->setTickLabels(true);
+    }
+    wear_theme();
+    return graphCount() - 1;
+}
+
+void TimePlot::remove_lines() {
+    clearGraphs();
+}
+
+void TimePlot::set_points(int line, const QVector<double>& times, const QVector<double>& values) {
+    graph(line)->setData(times, values, true);
+}
+
+void TimePlot::append(int line, double time, double value) {
+    graph(line)->addData(time, value);
+}
+
+void TimePlot::set_line_shown(int line, bool shown) {
+    graph(line)->setVisible(shown);
+}
+
+QColor TimePlot::line_colour(int line) const {
+    const auto& series = colours().series;
+    return series[static_cast<std::size_t>(line) % series.size()];
+}
+
+void TimePlot::set_ticker(const QSharedPointer<QCPAxisTicker>& ticker) {
+    yAxis->setTicker(ticker);
+    yAxis2->setTicker(ticker);
+}
+
+void TimePlot::set_side_title(Side side, const QString& title) {
+    (side == Side::right ? yAxis2 : yAxis)->setLabel(title);
+}
+
+void TimePlot::wear_theme() {
+    const auto& p = colours();
+    setBackground(p.surface);
+    for (auto* axis : {xAxis, yAxis, yAxis2}) {
+        axis->setBasePen(axis == xAxis ? QPen(p.border, 1) : QPen(Qt::NoPen));
+        axis->setTickPen(Qt::NoPen);
+        axis->setTickLabelColor(p.muted);
+        axis->setLabelColor(p.muted);
+        axis->grid()->setPen(QPen(p.grid, 1));
+        axis->grid()->setZeroLinePen(QPen(p.grid, 1));
+    }
+    xAxis->grid()->setVisible(false);
+    yAxis2->grid()->setVisible(false);
+    for (int i = 0; i < graphCount(); ++i) {
+        QPen pen(line_colour(i), 1);
+        if (graph(i)->valueAxis() == yAxis2) pen.setStyle(Qt::DashLine);
+        graph(i)->setPen(pen);
+    }
+    cursor_->setPen(QPen(p.faint, 1, Qt::DotLine));
+    readout_->setStyleSheet(QStringLiteral("QLabel#readout { background: %1; border: 1px solid %2;"
+                                           " border-radius: 6px; padding: 6px 9px; }")
+                                .arg(p.surface.name(), p.border.name()));
+    replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimePlot::set_span(double seconds) {
+    span_ = seconds;
+    follow();
+}
+
+void TimePlot::follow() {
+    const bool changed = !following_;
+    following_ = true;
+    refresh(now_);
+    if (changed) Q_EMIT following_changed(true);
+}
+
+void TimePlot::leave_present() {
+    if (!following_) return;
+    following_ = false;
+    Q_EMIT following_changed(false);
+}
+
+void TimePlot::refresh(double now) {
+    now_ = now;
+    if (following_) {
+        // While there is less to see than the span holds, it is seen whole.
+        double first = now_ - kShortestSpan;
+        for (int i = 0; i < graphCount(); ++i)
+            if (!graph(i)->data()->isEmpty())
+                first = std::min(first, graph(i)->data()->constBegin()->key);
+        xAxis->setRange(std::max(now_ - span_, first), now_);
+    }
+    fit_values();
+    replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimePlot::fit_axis(QCPAxis* axis) {
+    double high = 0;
+    for (int i = 0; i < graphCount(); ++i) {
+        if (graph(i)->valueAxis() != axis || !graph(i)->realVisibility()) continue;
+        // One point beyond each edge counts too: a step or a line reaches in from there.
+        const auto points = graph(i)->data();
+        const auto end = points->findEnd(xAxis->range().upper, true);
+        for (auto point = points->findBegin(xAxis->range().lower, true); point != end; ++point)
+            high = std::max(high, point->value);
+    }
+    axis->setRange(0, high > 0 ? high * 1.12 : 1);
+}
+
+void TimePlot::fit_values() {
+    fit_axis(yAxis);
+    fit_axis(yAxis2);
+}
+
+QString TimePlot::readout_html(double time) const {
+    QString rows;
+    for (int i = 0; i < graphCount(); ++i) {
+        if (!graph(i)->realVisibility() || graph(i)->data()->isEmpty()) continue;
+        auto point = graph(i)->data()->findEnd(time, false);  // the last at or before it
+        if (point == graph(i)->data()->constBegin()) continue;
+        --point;
+        rows += QStringLiteral(
+                    "<tr><td><span style='color:%1'>●</span>&nbsp;%2&nbsp;&nbsp;</td>"
+                    "<td align='right'><b>%3</b></td></tr>")
+                    .arg(line_colour(i).name(), graph(i)->name().toHtmlEscaped(),
+                         format_(point->value));
+    }
+    if (rows.isEmpty()) return {};
+    const auto clock = QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(time * 1000));
+    return QStringLiteral("<span style='color:%1'>%2</span><table cellspacing='0'>%3</table>")
+        .arg(colours().muted.name(), clock.toString(QStringLiteral("HH:mm:ss")), rows);
+}
+
+void TimePlot::show_readout(const QPoint& at) {
+    const double time = xAxis->pixelToCoord(at.x());
+    const auto html = axisRect()->rect().contains(at) ? readout_html(time) : QString();
+    if (html.isEmpty()) {
+        hide_readout();
+        return;
+    }
+    cursor_->start->setCoords(time, yAxis->range().lower);
+    cursor_->end->setCoords(time, yAxis->range().upper);
+    cursor_->setVisible(true);
+    readout_->setText(html);
+    readout_->adjustSize();
+    const bool right_half = at.x() > width() / 2;
+    readout_->move(right_half ? at.x() - readout_->width() - 12 : at.x() + 12,
+                   std::clamp(at.y() - readout_->height() / 2, 2,
+                              std::max(2, height() - readout_->height() - 2)));
+    readout_->show();
+    layer(QStringLiteral("overlay"))->replot();
+}
+
+void TimePlot::hide_readout() {
+    if (!cursor_->visible()) return;
+    cursor_->setVisible(false);
+    readout_->hide();
+    replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimePlot::mouseMoveEvent(QMouseEvent* event) {
+    QCustomPlot::mouseMoveEvent(event);
+    if (event->buttons() & Qt::LeftButton) leave_present();
+    show_readout(event->pos());
+}
+
+void TimePlot::mousePressEvent(QMouseEvent* event) {
+    setFocus(Qt::MouseFocusReason);
+    QCustomPlot::mousePressEvent(event);
+}
+
+void TimePlot::mouseDoubleClickEvent(QMouseEvent* event) {
+    event->accept();
+    follow();
+}
+
+void TimePlot::wheelEvent(QWheelEvent* event) {
+    leave_present();
+    QCustomPlot::wheelEvent(event);
+}
+
+void TimePlot::leaveEvent(QEvent* event) {
+    hide_readout();
+    QCustomPlot::leaveEvent(event);
+}
+
+void TimePlot::keyPressEvent(QKeyEvent* event) {
+    const double step = xAxis->range().size() / 8;
+    switch (event->key()) {
+        case Qt::Key_Left:
+            leave_present();
+            xAxis->moveRange(-step);
+            break;
+        case Qt::Key_Right:
+            leave_present();
+            xAxis->moveRange(step);
+            break;
+        case Qt::Key_Plus:
+            leave_present();
+            xAxis->scaleRange(0.8);
+            break;
+        case Qt::Key_Minus:
+            leave_present();
+            xAxis->scaleRange(1.25);
+            break;
+        case Qt::Key_Home:
+        case Qt::Key_End:
+            follow();
+            break;
+        default:
+            QCustomPlot::keyPressEvent(event);
+            return;
+    }
+    replot(QCustomPlot::rpQueuedReplot);
+}
+
+}  // namespace snakepit::shm::ui

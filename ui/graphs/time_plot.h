@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+#include <functional>
+#include <vector>
+
+#include "ui/graphs/plotting.h"
+
+namespace snakepit::shm::ui {
+
+// Ticks at 1, 2, 4 … of a binary unit: "64 MiB", not "62.5 MiB".
+class ByteTicker : public QCPAxisTicker {
+  protected:
+    double getTickStep(const QCPRange& range) override;
+    int getSubTickCount(double) override { return 0; }
+    QString getTickLabel(double tick, const QLocale&, QChar, int) override;
+};
+
+// Whole numbers only.
+class CountTicker : public QCPAxisTicker {
+  protected:
+    double getTickStep(const QCPRange& range) override;
+    int getSubTickCount(double) override { return 0; }
+};
+
+// Lines over time: wheel zooms, drag pans, double click follows the present again, and the pointer
+// reads out every line. Times are seconds since 1970. GUI thread.
+class TimePlot : public QCustomPlot {
+    Q_OBJECT
+  public:
+    using Format = std::function<QString(double)>;
+    explicit TimePlot(QWidget* parent = nullptr);
+
+    enum class Shape { line, step };
+    enum class Side { left, right };
+    int add_line(const QString& name, Shape shape, Side side = Side::left);
+    void remove_lines();
+    void set_points(int line, const QVector<double>& times, const QVector<double>& values);
+    void append(int line, double time, double value);
+    void set_line_shown(int line, bool shown);
+    QColor line_colour(int line) const;
+    int lines() const { return graphCount(); }
+    void set_format(Format format) { format_ = std::move(format); }
+    void set_ticker(const QSharedPointer<QCPAxisTicker>& ticker);
+    void set_side_title(Side side, const QString& title);
+
+    void set_span(double seconds);  // how much is seen while following
+    bool following() const { return following_; }
+    void follow();
+    // Fits the axes to what is seen and draws, once, when the event loop is back.
+    void refresh(double now);
+
+  Q_SIGNALS:
+    void following_changed(bool following);
+
+  protected:
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mouseDoubleClickEvent(QMouseEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void wheelEvent(QWheelEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+
+  private:
+    void wear_theme();
+    void leave_present();
+    void fit_values();
+    void fit_axis(QCPAxis* axis);
+    void show_readout(const QPoint& at);
+    void hide_readout();
+    QString readout_html(double time) const;
+
+    Format format_;
+    QCPItemLine* cursor_;
+    QLabel* readout_;
+    double span_ = 300;
+    double now_ = 0;
+    bool following_ = true;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/main_window.h"
+
+#include <unistd.h>
+#include <QButtonGroup>
+#include <QCloseEvent>
+#include <QHBoxLayout>
+#include <QMessageBox>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "ui/dialogs/handover_dialog.h"
+#include "ui/icons.h"
+#include "ui/models/format.h"
+#include "ui/models/host.h"
+#include "ui/models/settings.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/dashboard_page.h"
+#include "ui/pages/events_page.h"
+#include "ui/pages/memory_page.h"
+#include "ui/pages/processes_page.h"
+#include "ui/pages/references_page.h"
+#include "ui/pages/regions_page.h"
+#include "ui/pages/widgets.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+QStringList MainWindow::page_names() {
+    return {QStringLiteral("dashboard"),  QStringLiteral("regions"), QStringLiteral("memory"),
+            QStringLiteral("references"), QStringLiteral("events"),  QStringLiteral("processes")};
+}
+
+MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
+    : QMainWindow(parent),
+      workspace_(workspace),
+      host_(host),
+      navigation_(new QButtonGroup(this)),
+      stack_(new QStackedWidget) {
+    setWindowTitle(workspace.instance() == u"default"
+                       ? tr("Snakepit SHM")
+                       : tr("%1 – Snakepit SHM").arg(workspace.instance()));
+    setWindowIcon(QIcon(QStringLiteral(":/icons/snakepit.svg")));
+    resize(1320, 840);
+    auto* right = new QWidget;
+    right->setObjectName(QStringLiteral("pages"));
+    auto* column = new QVBoxLayout(right);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    column->addWidget(build_banner());
+    column->addWidget(stack_, 1);
+    auto* central = new QWidget;
+    auto* row = new QHBoxLayout(central);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(0);
+    row->addWidget(build_sidebar());
+    row->addWidget(right, 1);
+    setCentralWidget(central);
+    build_status_bar();
+
+    add_pages();
+    connect(&workspace, &Workspace::ticked, this, &MainWindow::show_status);
+    connect(&workspace, &Workspace::link_changed, this, &MainWindow::show_link);
+    show_page(page_names().front());
+    show_link();
+    show_status();
+}
+
+void MainWindow::add_pages() {
+    auto* dashboard = new DashboardPage(workspace_);
+    auto* events = new EventsPage(workspace_);
+    add_page(page_names()[0], tr("Dashboard"), QStringLiteral("dashboard"), dashboard);
+    add_page(page_names()[1], tr("Regions"), QStringLiteral("regions"),
+             new RegionsPage(workspace_));
+    add_page(page_names()[2], tr("Memory"), QStringLiteral("memory"), new MemoryPage(workspace_));
+    add_page(page_names()[3], tr("References"), QStringLiteral("references"),
+             new ReferencesPage(workspace_));
+    add_page(page_names()[4], tr("Events"), QStringLiteral("events"), events);
+    add_page(page_names()[5], tr("Processes"), QStringLiteral("processes"),
+             new ProcessesPage(workspace_));
+    connect(navigation_, &QButtonGroup::idClicked, this,
+            [this](int index) { show_page(page_names()[index]); });
+    connect(dashboard, &DashboardPage::page_wanted, this, &MainWindow::show_page);
+    connect(&workspace_, &Workspace::show_region, this,
+            [this] { show_page(QStringLiteral("regions")); });
+    connect(&workspace_, &Workspace::show_events_of, this, [this, events](const QString& id) {
+        events->show_region(id);
+        show_page(QStringLiteral("events"));
+    });
+}
+
+QWidget* MainWindow::build_sidebar() {
+    auto* sidebar = new QFrame;
+    sidebar->setObjectName(QStringLiteral("sidebar"));
+    sidebar->setFixedWidth(196);
+    auto* logo = new QLabel;
+    logo->setPixmap(QIcon(QStringLiteral(":/icons/snakepit.svg")).pixmap(34, 34));
+    auto* words = new QVBoxLayout;
+    words->setSpacing(0);
+    words->addWidget(make_label(tr("Snakepit SHM"), "brand"));
+    brand_ = make_label(tr("instance %1").arg(workspace_.instance()), "brand_sub");
+    words->addWidget(brand_);
+    auto* head = new QHBoxLayout;
+    head->setSpacing(10);
+    head->addWidget(logo);
+    head->addLayout(words, 1);
+    auto* column = new QVBoxLayout(sidebar);
+    column->setContentsMargins(12, 16, 12, 12);
+    column->setSpacing(3);
+    column->addLayout(head);
+    column->addSpacing(18);
+    navigation_column_ = new QVBoxLayout;
+    navigation_column_->setSpacing(3);
+    column->addLayout(navigation_column_);
+    column->addStretch();
+    auto* theme = make_tool(QStringLiteral("theme"), tr("Theme: system, light, dark"),
+                            QStringLiteral("Ctrl+T"));
+    connect(theme, &QToolButton::clicked, this, &MainWindow::next_theme);
+    column->addWidget(theme);
+    return sidebar;
+}
+
+void MainWindow::add_page(const QString& name, const QString& title, const QString& icon_name,
+                          Page* page) {
+    const int index = stack_->addWidget(page);
+    pages_[name] = index;
+    auto* button = new QToolButton;
+    button->setObjectName(QStringLiteral("navigation"));
+    button->setText(QStringLiteral("  ") + title);
+    button->setAccessibleName(title);
+    button->setIcon(navigation_icon(icon_name));
+    button->setIconSize({20, 20});
+    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    button->setCheckable(true);
+    button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    button->setShortcut(QKeySequence(QStringLiteral("Alt+%1").arg(index + 1)));
+    button->setToolTip(QStringLiteral("%1  (Alt+%2)").arg(title).arg(index + 1));
+    navigation_->addButton(button, index);
+    navigation_column_->addWidget(button);
+}
+
+QWidget* MainWindow::build_banner() {
+    banner_ = new QFrame;
+    banner_->setObjectName(QStringLiteral("banner"));
+    banner_text_ = new QLabel;
+    banner_text_->setWordWrap(true);
+    auto* sign = new QLabel;
+    sign->setPixmap(icon(QStringLiteral("warning"), Tone::caution).pixmap(18, 18));
+    embed_ = new QPushButton(tr("Start a manager here"));
+    connect(embed_, &QPushButton::clicked, this, &MainWindow::embed);
+    auto* row = new QHBoxLayout(banner_);
+    row->setContentsMargins(22, 8, 22, 8);
+    row->addWidget(sign);
+    row->addWidget(banner_text_, 1);
+    row->addWidget(embed_);
+    return banner_;
+}
+
+void MainWindow::build_status_bar() {
+    for (auto** label : {&link_state_, &mode_, &pid_, &regions_, &memory_, &programs_}) {
+        *label = new QLabel;
+        statusBar()->addWidget(*label);
+    }
+    lag_ = new QLabel;
+    statusBar()->addPermanentWidget(lag_);
+    statusBar()->setSizeGripEnabled(false);
+}
+
+bool MainWindow::show_page(const QString& name) {
+    const auto found = pages_.find(name);
+    if (found == pages_.end()) return false;
+    navigation_->button(found->second)->setChecked(true);
+    stack_->setCurrentIndex(found->second);
+    static_cast<Page*>(stack_->currentWidget())->take_focus();
+    return true;
+}
+
+void MainWindow::show_link() {
+    const auto link = workspace_.link();
+    banner_->setVisible(link == Link::silent || link == Link::absent);
+    embed_->setVisible(!host_.embedded());
+    banner_text_->setText(link == Link::silent
+                              ? tr("The manager is not reachable, reconnecting… What you see is "
+                                   "the registry as it left it.")
+                              : tr("No manager to be found: %1").arg(workspace_.problem()));
+}
+
+void MainWindow::show_status() {
+    const auto link = workspace_.link();
+    const auto tone = link == Link::connected    ? Tone::good
+                      : link == Link::connecting ? Tone::neutral
+                                                 : Tone::caution;
+    const auto word = link == Link::connected    ? tr("connected")
+                      : link == Link::connecting ? tr("connecting…")
+                      : link == Link::silent     ? tr("reconnecting…")
+                                                 : tr("no manager");
+    link_state_->setText(QStringLiteral("<span style='color:%1'>●</span>&nbsp; %2")
+                             .arg(colours().tone(tone).text.name(), word));
+    mode_->setText(host_.embedded() ? tr("manager embedded in this window") : tr("attached"));
+    pid_->setText(workspace_.manager_pid() ? tr("pid %1").arg(workspace_.manager_pid())
+                                           : QString());
+    regions_->setText(counted(workspace_.regions().size(), "region", "regions"));
+    programs_->setText(counted(workspace_.clients().size(), "program", "programs"));
+    const auto* sample = workspace_.latest();
+    memory_->setText(sample ? size_text(sample->bytes_used) : QString());
+    QString events =
+        tr("%1 recorded")
+            .arg(counted(workspace_.event_head() -
+                             (sample ? std::min(sample->recorder_lag, workspace_.event_head()) : 0),
+                         "event", "events"));
+    if (sample && sample->recorder_lag > 0)
+        events += tr(", %1 waiting").arg(count_text(sample->recorder_lag));
+    if (workspace_.events_lost() > 0)
+        events += tr(", %1 lost").arg(count_text(workspace_.events_lost()));
+    lag_->setText(events);
+}
+
+void MainWindow::next_theme() {
+    auto& theme = Theme::instance();
+    const auto next = theme.choice() == ThemeChoice::system  ? ThemeChoice::light
+                      : theme.choice() == ThemeChoice::light ? ThemeChoice::dark
+                                                             : ThemeChoice::system;
+    theme.apply(next);
+    remember(QStringLiteral("theme"), theme_name(next));
+    statusBar()->showMessage(tr("Theme: %1").arg(theme_name(next)), 2000);
+}
+
+void MainWindow::embed() {
+    if (const auto started = host_.embed(); !started)
+        QMessageBox::warning(this, tr("Start a manager here"), error_text(started.error()));
+    show_link();
+}
+
+void MainWindow::restore_place() {
+    restoreGeometry(remembered_state(QStringLiteral("window")));
+}
+
+bool MainWindow::may_close() {
+    const auto own = static_cast<std::int64_t>(::getpid());
+    std::uint64_t programs = 0;
+    for (const auto& client : workspace_.clients()) programs += client.pid != own ? 1 : 0;
+    if (quiet_close_ || !host_.embedded() || programs == 0) return true;
+    switch (ask_handover(this, counted(programs, "program is", "programs are"))) {
+        case Handover::stop:
+            return true;
+        case Handover::cancel:
+            return false;
+        case Handover::hand_over:
+            break;
+    }
+    const auto handed = host_.hand_over();
+    if (!handed) QMessageBox::warning(this, tr("Hand over"), error_text(handed.error()));
+    return handed.has_value();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    if (!may_close()) {
+        event->ignore();
+        return;
+    }
+    remember_state(QStringLiteral("window"), saveGeometry());
+    event->accept();
+}
+
+void MainWindow::changeEvent(QEvent* event) {
+    if (event->type() == QEvent::WindowStateChange) workspace_.set_watched(!isMinimized());
+    QMainWindow::changeEvent(event);
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+    workspace_.set_watched(true);
+    QMainWindow::showEvent(event);
+}
+
+void MainWindow::hideEvent(QHideEvent* event) {
+    workspace_.set_watched(false);
+    QMainWindow::hideEvent(event);
+}
+
+}  // namespace snakepit::shm::ui

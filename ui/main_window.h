@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QFrame>
+#include <QLabel>
+#include <QMainWindow>
+#include <QStringList>
+#include <map>
+
+class QButtonGroup;
+class QPushButton;
+class QStackedWidget;
+class QVBoxLayout;
+
+namespace snakepit::shm::ui {
+
+class ManagerHost;
+class Page;
+class Workspace;
+
+// The window: navigation at the left, the page, a banner when the manager is away, the status bar.
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+  public:
+    MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent = nullptr);
+
+    static QStringList page_names();
+    bool show_page(const QString& name);  // false: there is no such page
+    void restore_place();
+    // No question about connected programs when it closes.
+    void set_quiet_close() { quiet_close_ = true; }
+
+  protected:
+    void closeEvent(QCloseEvent* event) override;
+    void changeEvent(QEvent* event) override;
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
+
+  private:
+    QWidget* build_sidebar();
+    QWidget* build_banner();
+    void build_status_bar();
+    void add_pages();
+    void add_page(const QString& name, const QString& title, const QString& icon, Page* page);
+    void show_link();
+    void show_status();
+    void next_theme();
+    void embed();
+    bool may_close();
+
+    Workspace& workspace_;
+    ManagerHost& host_;
+    QButtonGroup* navigation_;
+    QVBoxLayout* navigation_column_;
+    QStackedWidget* stack_;
+    QFrame* banner_;
+    QLabel* banner_text_;
+    QPushButton* embed_;
+    QLabel* brand_;
+    std::map<QString, int> pages_;
+    QLabel *link_state_, *mode_, *pid_, *regions_, *memory_, *programs_, *lag_;
+    bool quiet_close_ = false;
+};
+
+}  // namespace snakepit::shm::ui

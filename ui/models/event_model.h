@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QAbstractTableModel>
+#include <QString>
+#include <deque>
+#include <optional>
+
+#include "ui/models/event_feed.h"
+
+namespace snakepit::shm::ui {
+
+enum EventColumn : int {
+    kEventTime,
+    kEventKind,
+    kEventRegion,
+    kEventPid,
+    kEventResult,
+    kEventDetail,
+    kEventSeq,
+    kEventColumns,
+};
+
+// Events, newest first. Older pages come as they are scrolled to, newer rows when refresh() is
+// called; nothing is ever counted or skipped over. GUI thread.
+class EventModel : public QAbstractTableModel {
+    Q_OBJECT
+  public:
+    explicit EventModel(std::unique_ptr<EventSource> source, QObject* parent = nullptr);
+
+    // Asks anew from the newest row back. Empty means "all".
+    void set_query(std::optional<EventKind> kind, const QString& region_id);
+    void set_page_size(int rows) { page_size_ = rows; }
+    void refresh();  // appends what happened since the newest row; does nothing while busy
+    bool busy() const { return feed_.busy(); }
+    bool complete() const { return complete_; }  // the oldest row has been reached
+    const QString& problem() const { return problem_; }
+    const EventRow& event(int row) const { return rows_[static_cast<std::size_t>(row)]; }
+
+    int rowCount(const QModelIndex& parent = {}) const override;
+    int columnCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+    bool canFetchMore(const QModelIndex& parent) const override;
+    void fetchMore(const QModelIndex& parent) override;
+
+  Q_SIGNALS:
+    void answered();  // rows or problem() changed, or a question ended without any
+
+  private:
+    EventQuery base_query() const;
+    void clear();
+    void load_page();
+    void add_newer(std::vector<EventRow> rows);
+    void add_older(std::vector<EventRow> rows);
+    void take_problem(const Error* error);
+    QVariant display(const EventRow& row, int column) const;
+    QVariant exported(const EventRow& row, int column) const;
+
+    EventFeed feed_;
+    std::deque<EventRow> rows_;  // newest first
+    std::optional<EventKind> kind_;
+    QString region_id_;
+    QString problem_;
+    int page_size_ = 500;
+    bool complete_ = false;
+    bool inserting_ =
+        false;  // somebody asks for more while told about more: the end is not there yet
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+
+#include "events/event_reader.h"
+#include "ui/models/tone.h"
+
+namespace snakepit::shm::ui {
+
+QString event_title(EventKind kind);        // "Client gone"
+Tone event_tone(const EventRow& row);       // refusals and losses stand out
+QString event_detail(const EventRow& row);  // "64 MiB · python3"
+QString event_result(const EventRow& row);  // "ok", or the error's name in words
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/format.h"
+
+#include <QDateTime>
+#include <QLocale>
+
+#include "base/units.h"
+
+namespace snakepit::shm::ui {
+
+QString to_qstring(std::string_view text) {
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+QString size_text(std::uint64_t bytes) {
+    return QString::fromStdString(format_size(bytes));
+}
+
+QString duration_text(std::int64_t millis) {
+    return QString::fromStdString(format_duration(millis));
+}
+
+QString since_text(Timestamp then, Timestamp now) {
+    if (then.micros == 0) return QStringLiteral("–");
+    const auto millis = (now.micros - then.micros) / 1000;
+    if (millis < 1000) return QStringLiteral("now");
+    if (millis < 60'000) return QStringLiteral("%1 s").arg(millis / 1000);
+    return duration_text(millis);
+}
+
+QString clock_text(Timestamp time) {
+    const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
+    return when.date() == QDate::currentDate()
+               ? when.toString(QStringLiteral("HH:mm:ss.zzz"))
+               : when.toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
+}
+
+QString count_text(std::uint64_t count) {
+    return QLocale(QLocale::English).toString(static_cast<qulonglong>(count));
+}
+
+QString counted(std::uint64_t count, const char* one, const char* many) {
+    return count_text(count) + u' ' + QString::fromUtf8(count == 1 ? one : many);
+}
+
+QString error_text(const Error& error) {
+    return QString::fromStdString(error.sentence());
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Numbers and times as people read them.
+#pragma once
+
+#include <QString>
+#include <cstdint>
+#include <string>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace snakepit::shm::ui {
+
+QString size_text(std::uint64_t bytes);             // "256 MiB"
+QString duration_text(std::int64_t millis);         // "12 min"
+QString since_text(Timestamp then, Timestamp now);  // "12 min", "now", "–" for never
+QString clock_text(Timestamp time);       // local "14:03:21.250", with the date if not today
+QString count_text(std::uint64_t count);  // "12,345"
+QString counted(std::uint64_t count, const char* one, const char* many);  // "3 regions"
+QString error_text(const Error& error);  // sentence with the remedy
+QString to_qstring(std::string_view text);
+
+}  // namespace snakepit::shm::ui

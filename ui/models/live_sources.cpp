@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/live_sources.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+// Closing the window waits for a call that is under way.
+constexpr int kCallMillis = 3000;
+
+}  // namespace
+
+Result<SourceTick> LiveRegions::poll() {
+    const bool opened = !reader_;
+    if (opened) {
+        SHM_ASSIGN(reader_, RegistryReader::open(path_));
+    }
+    SourceTick tick;
+    tick.delta = reader_->poll();
+    // A reader of its own starts from nothing: what an earlier one showed must go.
+    tick.delta.reset |= opened && epoch_ != 0;
+    if (reader_->epoch() != epoch_) last_sample_ = 0;
+    epoch_ = reader_->epoch();
+    tick.clients = reader_->clients();
+    tick.samples = reader_->samples(last_sample_);
+    if (!tick.samples.empty()) last_sample_ = tick.samples.back().seq;
+    tick.manager_pid = reader_->manager_pid();
+    tick.started_at = reader_->started_at();
+    tick.heartbeat = reader_->heartbeat();
+    tick.event_head = reader_->event_head();
+    tick.events_lost = reader_->events_lost();
+    return tick;
+}
+
+Result<std::vector<EventRow>> LiveEvents::query(const EventQuery& query) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!reader_) {
+            SHM_ASSIGN(reader_, EventReader::open(path_));
+        }
+    }
+    auto rows = reader_->query(query);
+    if (!rows && rows.error().code != ErrorCode::timeout) {
+        const std::lock_guard lock(mutex_);
+        reader_.reset();
+    }
+    return rows;
+}
+
+void LiveEvents::interrupt() {
+    const std::lock_guard lock(mutex_);
+    if (reader_) reader_->interrupt();
+}
+
+Result<std::shared_ptr<ManagerClient>> LiveManager::client() {
+    const std::lock_guard lock(mutex_);
+    if (!client_) {
+        ConnectOptions options;
+        options.instance = instance_;
+        options.timeout_ms = kCallMillis;
+        options.lease = false;
+        SHM_ASSIGN(client_, ManagerClient::connect(options));
+    }
+    return client_;
+}
+
+Result<RegionInfo> LiveManager::info(const RegionId& id) {
+    SHM_ASSIGN(const auto manager, client());
+    return manager->info(id);
+}
+
+Result<CleanupResult> LiveManager::cleanup(const CleanupRequest& request) {
+    SHM_ASSIGN(const auto manager, client());
+    return manager->cleanup(request);
+}
+
+Result<bool> LiveManager::deallocate(const RegionId& id, bool force) {
+    SHM_ASSIGN(const auto manager, client());
+    return manager->deallocate(id, force);
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The world as it is: the registry file, the event database and the manager of one instance.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include "base/paths.h"
+#include "client/manager_client.h"
+#include "ui/models/sources.h"
+
+namespace snakepit::shm::ui {
+
+// Opens the registry when it appears, and again after it went.
+class LiveRegions : public RegionSource {
+  public:
+    explicit LiveRegions(std::string path) : path_(std::move(path)) {}
+    Result<SourceTick> poll() override;
+
+  private:
+    std::string path_;
+    std::optional<RegistryReader> reader_;
+    std::uint64_t epoch_ = 0;
+    std::uint64_t last_sample_ = 0;
+};
+
+// Opens the database when it is first asked, and again after an error.
+class LiveEvents : public EventSource {
+  public:
+    explicit LiveEvents(std::string path) : path_(std::move(path)) {}
+    Result<std::vector<EventRow>> query(const EventQuery& query) override;
+    void interrupt() override;
+
+  private:
+    std::string path_;
+    std::mutex mutex_;  // reader_ coming and going, against interrupt()
+    std::optional<EventReader> reader_;
+};
+
+// Connects when first asked and keeps the connection; it holds no region.
+class LiveManager : public ManagerPort {
+  public:
+    explicit LiveManager(std::string instance) : instance_(std::move(instance)) {}
+    Result<RegionInfo> info(const RegionId& id) override;
+    Result<CleanupResult> cleanup(const CleanupRequest& request) override;
+    Result<bool> deallocate(const RegionId& id, bool force) override;
+
+  private:
+    Result<std::shared_ptr<ManagerClient>> client();
+
+    std::string instance_;
+    std::mutex mutex_;
+    std::shared_ptr<ManagerClient> client_;
+};
+
+}  // namespace snakepit::shm::ui

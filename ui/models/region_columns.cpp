@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/region_columns.h"
+
+#include <array>
+
+#include "ui/models/format.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr std::array<RegionColumnTraits, kRegionColumns> kColumns{{
+    {"id", "Region", "Identifies the region on this host", 264, true, false, false},
+    {"state", "State", "Live, orphan, closing, quarantined, revoked or damaged", 108, true, false,
+     false},
+    {"size", "Size", "Bytes asked for", 84, true, true, false},
+    {"actual_size", "Reserved", "Bytes taken from the system", 92, false, true, false},
+    {"reference_count", "Refs", "References held now", 58, true, true, false},
+    {"holders", "Holders", "Programs that hold at least one reference", 74, true, true, false},
+    {"owner_process", "Owner", "Program that allocated it", 124, true, false, false},
+    {"owner_pid", "PID", "Process that allocated it", 68, true, true, false},
+    {"owner_uid", "User", "User id of the owner", 64, false, true, false},
+    {"worker", "Worker", "Name the owner gave itself", 104, true, false, false},
+    {"session", "Session", "Session the owner named", 120, false, false, false},
+    {"cleanup_policy", "Cleanup", "When the region ends", 136, true, false, false},
+    {"security_level", "Security", "Security level", 92, false, false, false},
+    {"access_mode", "Access", "The most anyone may map it with", 92, false, false, false},
+    {"placement", "Placement", "A slice of an arena, or an object of its own", 92, false, false,
+     false},
+    {"timeout", "Timeout", "Cleaned when unused for so long", 92, false, true, false},
+    {"created_at", "Age", "Time since it was allocated", 74, true, true, true},
+    {"last_accessed", "Idle", "Time since it was last used", 74, true, true, true},
+    {"access_count", "Accesses", "References ever taken", 88, false, true, false},
+    {"metadata", "Metadata", "What its owner wrote about it", 240, false, false, false},
+}};
+
+template <typename T>
+QString name_of(T value) {
+    return QString::fromLatin1(to_string(value).data(),
+                               static_cast<qsizetype>(to_string(value).size()));
+}
+
+}  // namespace
+
+const RegionColumnTraits& region_column(int column) {
+    return kColumns[static_cast<std::size_t>(column)];
+}
+
+QString region_display(const RegionRow& row, int column, Timestamp now) {
+    const auto& info = row.info;
+    switch (column) {
+        case kColumnState:
+            return state_title(info.state);
+        case kColumnSize:
+            return size_text(info.size);
+        case kColumnReserved:
+            return size_text(info.actual_size);
+        case kColumnPolicy:
+            return name_of(info.cleanup_policy).replace('_', ' ');
+        case kColumnAccess:
+            return name_of(info.access_mode).replace('_', ' ');
+        case kColumnTimeout:
+            return info.timeout_ms ? duration_text(info.timeout_ms) : QStringLiteral("never");
+        case kColumnAge:
+            return since_text(info.created_at, now);
+        case kColumnIdle:
+            return since_text(info.last_accessed, now);
+        default:
+            return region_export(row, column).toString();
+    }
+}
+
+QVariant region_export(const RegionRow& row, int column) {
+    const auto& info = row.info;
+    switch (column) {
+        case kColumnId:
+            return QString::fromStdString(info.id.str());
+        case kColumnState:
+            return name_of(info.state);
+        case kColumnOwner:
+            return QString::fromStdString(info.owner_process);
+        case kColumnWorker:
+            return QString::fromStdString(info.worker);
+        case kColumnSession:
+            return QString::fromStdString(info.session);
+        case kColumnPolicy:
+            return name_of(info.cleanup_policy);
+        case kColumnSecurity:
+            return name_of(info.security_level);
+        case kColumnAccess:
+            return name_of(info.access_mode);
+        case kColumnPlacement:
+            return name_of(info.placement);
+        case kColumnAge:
+            return QString::fromStdString(to_rfc3339(info.created_at));
+        case kColumnIdle:
+            return QString::fromStdString(to_rfc3339(info.last_accessed));
+        case kColumnMetadata:
+            return QString::fromStdString(info.metadata);
+        default:
+            return region_sort_value(row, column);
+    }
+}
+
+QVariant region_sort_value(const RegionRow& row, int column) {
+    const auto& info = row.info;
+    switch (column) {
+        case kColumnSize:
+            return QVariant::fromValue<qulonglong>(info.size);
+        case kColumnReserved:
+            return QVariant::fromValue<qulonglong>(info.actual_size);
+        case kColumnReferences:
+            return QVariant::fromValue<qulonglong>(info.reference_count);
+        case kColumnHolders:
+            return row.holders;
+        case kColumnPid:
+            return QVariant::fromValue<qlonglong>(info.owner_pid);
+        case kColumnUser:
+            return info.owner_uid;
+        case kColumnTimeout:
+            return QVariant::fromValue<qlonglong>(info.timeout_ms);
+        case kColumnAge:
+            return QVariant::fromValue<qlonglong>(-info.created_at.micros);
+        case kColumnIdle:
+            return QVariant::fromValue<qlonglong>(-info.last_accessed.micros);
+        case kColumnAccesses:
+            return QVariant::fromValue<qulonglong>(info.access_count);
+        default:
+            return region_export(row, column);
+    }
+}
+
+std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int column) {
+    const auto &x = a.info, &y = b.info;
+    switch (column) {
+        case kColumnState:
+            return x.state <=> y.state;
+        case kColumnSize:
+            return x.size <=> y.size;
+        case kColumnReserved:
+            return x.actual_size <=> y.actual_size;
+        case kColumnReferences:
+            return x.reference_count <=> y.reference_count;
+        case kColumnHolders:
+            return a.holders <=> b.holders;
+        case kColumnOwner:
+            return x.owner_process <=> y.owner_process;
+        case kColumnPid:
+            return x.owner_pid <=> y.owner_pid;
+        case kColumnUser:
+            return x.owner_uid <=> y.owner_uid;
+        case kColumnWorker:
+            return x.worker <=> y.worker;
+        case kColumnSession:
+            return x.session <=> y.session;
+        case kColumnPolicy:
+            return x.cleanup_policy <=> y.cleanup_policy;
+        case kColumnSecurity:
+            return x.security_level <=> y.security_level;
+        case kColumnAccess:
+            return x.access_mode <=> y.access_mode;
+        case kColumnPlacement:
+            return x.placement <=> y.placement;
+        case kColumnTimeout:
+            return x.timeout_ms <=> y.timeout_ms;
+        case kColumnAge:
+            return y.created_at <=> x.created_at;
+        case kColumnIdle:
+            return y.last_accessed <=> x.last_accessed;
+        case kColumnAccesses:
+            return x.access_count <=> y.access_count;
+        case kColumnMetadata:
+            return x.metadata <=> y.metadata;
+        default:
+            return x.id <=> y.id;
+    }
+}
+
+Tone tone_of(RegionState state) {
+    switch (state) {
+        case RegionState::live:
+            return Tone::good;
+        case RegionState::orphan:
+            return Tone::caution;
+        case RegionState::closing:
+            return Tone::neutral;
+        case RegionState::quarantined:
+            return Tone::info;
+        case RegionState::revoked:
+        case RegionState::damaged:
+            break;
+    }
+    return Tone::bad;
+}
+
+QString state_title(RegionState state) {
+    return name_of(state);
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The columns of every table of regions: what they show, how they sort and what they export.
+#pragma once
+
+#include <QString>
+#include <QVariant>
+#include <compare>
+
+#include "base/region.h"
+#include "ui/models/region_store.h"
+#include "ui/models/tone.h"
+
+namespace snakepit::shm::ui {
+
+enum RegionColumn : int {
+    kColumnId,
+    kColumnState,
+    kColumnSize,
+    kColumnReserved,
+    kColumnReferences,
+    kColumnHolders,
+    kColumnOwner,
+    kColumnPid,
+    kColumnUser,
+    kColumnWorker,
+    kColumnSession,
+    kColumnPolicy,
+    kColumnSecurity,
+    kColumnAccess,
+    kColumnPlacement,
+    kColumnTimeout,
+    kColumnAge,
+    kColumnIdle,
+    kColumnAccesses,
+    kColumnMetadata,
+    kRegionColumns,
+};
+
+struct RegionColumnTraits {
+    const char* key;  // in settings and exports: the specification's field name
+    const char* title;
+    const char* tooltip;
+    int width;    // pixels, before anyone changes it
+    bool shown;   // before anyone changes it
+    bool number;  // right aligned
+    bool ages;    // changes with the clock alone
+};
+
+const RegionColumnTraits& region_column(int column);
+
+// For people.
+QString region_display(const RegionRow& row, int column, Timestamp now);
+// For other programs: bytes, RFC 3339, plain numbers.
+QVariant region_export(const RegionRow& row, int column);
+// A number or text that sorts as the column does.
+QVariant region_sort_value(const RegionRow& row, int column);
+std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int column);
+
+Tone tone_of(RegionState state);
+QString state_title(RegionState state);
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/settings.h"
+
+#include <QHeaderView>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QSettings>
+
+#include "ui/models/tone.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kVersion = 1;
+bool remembering_now = true;
+
+QSettings& settings() {
+    static QSettings store(QStringLiteral("snakepit-shm"), QStringLiteral("monitor"));
+    static const bool checked = [] {
+        if (store.value(QStringLiteral("version")).toInt() != kVersion) store.clear();
+        store.setValue(QStringLiteral("version"), kVersion);
+        return true;
+    }();
+    static_cast<void>(checked);
+    return store;
+}
+
+QString layout_key(const QString& key) {
+    return QStringLiteral("layout/") + key;
+}
+
+QString name_of(const QHeaderView& header, int column) {
+    return header.model()->headerData(column, Qt::Horizontal, kKeyRole).toString();
+}
+
+int column_of(const QHeaderView& header, const QString& name) {
+    for (int column = 0; column < header.count(); ++column)
+        if (name_of(header, column) == name) return column;
+    return -1;
+}
+
+}  // namespace
+
+void set_remembering(bool remembering) {
+    remembering_now = remembering;
+}
+
+void forget_layout() {
+    if (remembering_now) settings().remove(QStringLiteral("layout"));
+}
+
+QString remembered(const QString& key, const QString& otherwise) {
+    return remembering_now ? settings().value(key, otherwise).toString() : otherwise;
+}
+
+void remember(const QString& key, const QString& value) {
+    if (remembering_now) settings().setValue(key, value);
+}
+
+QByteArray remembered_state(const QString& key) {
+    return remembering_now ? settings().value(layout_key(key)).toByteArray() : QByteArray();
+}
+
+void remember_state(const QString& key, const QByteArray& state) {
+    if (remembering_now) settings().setValue(layout_key(key), state);
+}
+
+void save_header(const QString& key, const QHeaderView& header) {
+    QJsonArray columns;
+    for (int visual = 0; visual < header.count(); ++visual) {
+        const int column = header.logicalIndex(visual);
+        columns.append(QJsonObject{{QStringLiteral("name"), name_of(header, column)},
+                                   {QStringLiteral("width"), header.sectionSize(column)},
+                                   {QStringLiteral("hidden"), header.isSectionHidden(column)}});
+    }
+    const QJsonObject all{
+        {QStringLiteral("columns"), columns},
+        {QStringLiteral("sort"), name_of(header, header.sortIndicatorSection())},
+        {QStringLiteral("descending"), header.sortIndicatorOrder() == Qt::DescendingOrder}};
+    remember_state(key, QJsonDocument(all).toJson(QJsonDocument::Compact));
+}
+
+void restore_header(const QString& key, QHeaderView& header) {
+    const auto all = QJsonDocument::fromJson(remembered_state(key)).object();
+    int visual = 0;
+    for (const auto value : all.value(QStringLiteral("columns")).toArray()) {
+        const auto object = value.toObject();
+        const int column = column_of(header, object.value(QStringLiteral("name")).toString());
+        if (column < 0) continue;
+        header.moveSection(header.visualIndex(column), visual++);
+        const bool hidden = object.value(QStringLiteral("hidden")).toBool();
+        header.setSectionHidden(column, hidden);
+        if (!hidden)
+            header.resizeSection(column,
+                                 std::max(24, object.value(QStringLiteral("width")).toInt()));
+    }
+    const int sort = column_of(header, all.value(QStringLiteral("sort")).toString());
+    if (sort < 0) return;
+    header.setSortIndicator(sort, all.value(QStringLiteral("descending")).toBool()
+                                      ? Qt::DescendingOrder
+                                      : Qt::AscendingOrder);
+}
+
+}  // namespace snakepit::shm::ui

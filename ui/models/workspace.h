@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QTimer>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "ui/models/background.h"
+#include "ui/models/region_store.h"
+#include "ui/models/sources.h"
+
+namespace snakepit::shm::ui {
+
+// How the monitor stands to the manager.
+enum class Link {
+    connecting,  // nothing was read yet
+    connected,   // its heart beats
+    silent,      // the registry is readable, the heart stopped
+    absent,      // there is no registry
+};
+
+// Everything the pages share: the regions, clients and samples as of the last tick, what is
+// selected, and the ways to ask and to act. GUI thread; polling and asking happen on worker
+// threads.
+class Workspace : public QObject {
+    Q_OBJECT
+  public:
+    struct Parts {
+        std::unique_ptr<RegionSource> regions;
+        EventSourceFactory events;
+        std::shared_ptr<ManagerPort> manager;
+    };
+    Workspace(QString instance, Parts parts, QObject* parent = nullptr);
+
+    void start();
+    void set_watched(bool watched);  // false: nobody looks; once a second is enough
+    void set_paused(bool paused);
+    bool paused() const { return paused_; }
+
+    const QString& instance() const { return instance_; }
+    RegionStore& regions() { return regions_; }
+    const std::vector<ClientInfo>& clients() const { return clients_; }
+    const std::deque<layout::Sample>& samples() const { return samples_; }
+    const layout::Sample* latest() const { return samples_.empty() ? nullptr : &samples_.back(); }
+    Link link() const { return link_; }
+    const QString& problem() const { return problem_; }  // why it is absent
+    std::int64_t manager_pid() const { return manager_pid_; }
+    Timestamp started_at() const { return started_at_; }
+    Timestamp heartbeat() const { return heartbeat_; }
+    std::uint64_t event_head() const { return event_head_; }
+    std::uint64_t events_lost() const { return events_lost_; }
+    std::unique_ptr<EventSource> event_source() const { return parts_.events(); }
+
+    // Asks or acts on a worker thread; `done` is not called once `context` is gone.
+    template <typename Job, typename Done>
+    void ask(QObject* context, Job job, Done done) {
+        asking_.run(
+            context, [port = parts_.manager, job = std::move(job)] { return job(*port); },
+            std::move(done));
+    }
+    template <typename Job, typename Done>
+    void act(QObject* context, Job job, Done done) {
+        acting_.run(
+            context, [port = parts_.manager, job = std::move(job)] { return job(*port); },
+            std::move(done));
+    }
+
+    const std::vector<RegionKey>& selection() const { return selection_; }
+    void select(std::vector<RegionKey> keys);
+    // Command lines name the instance unless it is the default.
+    QString command(const QString& words) const;
+
+  Q_SIGNALS:
+    void ticked();  // up to 4 times a second
+    void second_passed();
+    void link_changed();
+    void selection_changed();
+    void show_events_of(const QString& region_id);
+    void show_region(const QString& region_id);
+
+  private:
+    void poll();
+    void take(Result<SourceTick> result);
+    void set_link(Link link, const QString& problem);
+
+    QString instance_;
+    Parts parts_;
+    std::shared_ptr<RegionSource> source_;
+    RegionStore regions_;
+    std::vector<ClientInfo> clients_;
+    std::deque<layout::Sample> samples_;
+    std::vector<RegionKey> selection_;
+    Link link_ = Link::connecting;
+    QString problem_;
+    std::int64_t manager_pid_ = 0;
+    Timestamp started_at_, heartbeat_;
+    std::uint64_t event_head_ = 0, events_lost_ = 0;
+    std::int64_t last_second_ = 0;
+    bool paused_ = false;
+    QTimer timer_;
+    Background asking_, acting_, polling_;
+};
+
+}  // namespace snakepit::shm::ui

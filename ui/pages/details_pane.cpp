@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/details_pane.h"
+
+#include <QClipboard>
+#include <QFormLayout>
+#include <QGuiApplication>
+#include <QHBoxLayout>
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "ui/models/event_text.h"
+#include "ui/models/format.h"
+#include "ui/models/region_columns.h"
+#include "ui/models/workspace.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kEventsShown = 14;
+
+QLabel* value_label() {
+    auto* label = new QLabel;
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    label->setWordWrap(true);
+    return label;
+}
+
+QString permission_text(const PermissionSet& set) {
+    const auto word = [](Permission p) {
+        return p == Permission::read_write ? "rw" : p == Permission::read_only ? "ro" : "none";
+    };
+    return QStringLiteral("owner %1, group %2, other %3")
+        .arg(QLatin1String(word(set.owner)), QLatin1String(word(set.group)),
+             QLatin1String(word(set.other)));
+}
+
+QString muted(const QString& text) {
+    return QStringLiteral("<span style='color:%1'>%2</span>")
+        .arg(colours().muted.name(), text.toHtmlEscaped());
+}
+
+QString holder_html(const RegionReference& holder) {
+    const auto held = holder.count == 0 ? QObject::tr("mapped, idle")
+                                        : counted(holder.count, "reference", "references");
+    const auto access =
+        holder.access == AccessMode::read_only ? QObject::tr(", read only") : QString();
+    const auto lost = holder.connected ? QString() : QObject::tr(", disconnected");
+    return QStringLiteral(
+               "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
+        .arg(QString::fromStdString(holder.process).toHtmlEscaped(),
+             muted(QString::number(holder.pid)), held + access + lost);
+}
+
+QString event_html(const EventRow& row) {
+    const auto tone = colours().tone(event_tone(row)).text.name();
+    return QStringLiteral(
+               "<tr><td>%1&nbsp;&nbsp;</td><td><span style='color:%2'>%3</span><br>%4</td></tr>")
+        .arg(muted(clock_text(row.time)), tone, event_title(row.kind).toHtmlEscaped(),
+             muted(event_detail(row)));
+}
+
+}  // namespace
+
+DetailsPane::DetailsPane(Workspace& workspace, QWidget* parent)
+    : QFrame(parent), workspace_(workspace), feed_(workspace.event_source()) {
+    setObjectName(QStringLiteral("card"));
+    setMinimumWidth(270);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    hint_ = make_label(tr("Select a region to see everything about it."), "muted");
+    hint_->setAlignment(Qt::AlignCenter);
+    hint_->setWordWrap(true);
+    column->addWidget(hint_, 1);
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->viewport()->setAutoFillBackground(false);
+    auto* inner = new QWidget;
+    inner->setObjectName(QStringLiteral("content"));
+    auto* inner_column = new QVBoxLayout(inner);
+    inner_column->setContentsMargins(16, 14, 16, 14);
+    inner_column->setSpacing(8);
+    build_head(inner_column);
+    build_fields(inner_column);
+    scroll->setWidget(inner);
+    content_ = scroll;
+    column->addWidget(content_, 1);
+    connect(&workspace, &Workspace::selection_changed, this, &DetailsPane::choose);
+    connect(&workspace, &Workspace::ticked, this, [this] {
+        if (isVisible()) tick();
+    });
+    connect(&workspace, &Workspace::second_passed, this, [this] {
+        if (isVisible()) ask_holders();
+    });
+    choose();
+}
+
+void DetailsPane::build_head(QVBoxLayout* column) {
+    state_ = new QLabel;
+    id_ = value_label();
+    id_->setFont(Theme::instance().monospace());
+    id_->setAccessibleName(tr("Region id"));
+    auto* copy = make_tool(QStringLiteral("copy"), tr("Copy the id"));
+    connect(copy, &QToolButton::clicked, this,
+            [this] { QGuiApplication::clipboard()->setText(id_->text()); });
+    auto* head = new QHBoxLayout;
+    head->addWidget(state_);
+    head->addStretch();
+    head->addWidget(copy);
+    column->addLayout(head);
+    column->addWidget(id_);
+    column->addSpacing(4);
+}
+
+void DetailsPane::build_fields(QVBoxLayout* column) {
+    column->addWidget(make_label(tr("Held by"), "section"));
+    column->addWidget(holders_ = value_label());
+    column->addSpacing(6);
+    auto* form = new QFormLayout;
+    form->setLabelAlignment(Qt::AlignLeft);
+    form->setHorizontalSpacing(14);
+    form->setVerticalSpacing(5);
+    const auto add = [form](const QString& name) {
+        auto* value = value_label();
+        form->addRow(make_label(name, "muted"), value);
+        return value;
+    };
+    for (int shown :
+         {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses, kColumnOwner,
+          kColumnUser, kColumnWorker, kColumnSession, kColumnAge, kColumnIdle, kColumnPolicy,
+          kColumnTimeout, kColumnSecurity, kColumnAccess, kColumnMetadata})
+        fields_[shown] = add(QString::fromUtf8(region_column(shown).title));
+    permissions_ = add(tr("Permissions"));
+    place_ = add(tr("Place"));
+    column->addWidget(make_label(tr("About"), "section"));
+    column->addLayout(form);
+    column->addSpacing(6);
+    column->addWidget(make_label(tr("Latest events"), "section"));
+    column->addWidget(events_ = value_label());
+    column->addStretch();
+}
+
+void DetailsPane::showEvent(QShowEvent* event) {
+    QFrame::showEvent(event);
+    choose();
+}
+
+void DetailsPane::choose() {
+    const auto& selection = workspace_.selection();
+    key_ = selection.size() == 1 ? std::optional(selection.front()) : std::nullopt;
+    latest_.next();
+    asking_ = false;
+    events_seen_ = 0;
+    events_->clear();
+    std::uint64_t bytes = 0;
+    for (const auto& key : selection)
+        if (const auto* entry = workspace_.regions().find(key)) bytes += entry->row.info.size;
+    hint_->setText(selection.size() < 2 ? tr("Select a region to see everything about it.")
+                                        : tr("%1 selected, %2 together")
+                                              .arg(counted(selection.size(), "region", "regions"),
+                                                   size_text(bytes)));
+    const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
+    hint_->setVisible(!entry);
+    content_->setVisible(entry);
+    if (!entry || !isVisible()) return;
+    show_holders(entry->row.info, entry->row.holders <= entry->row.info.references.size(), {});
+    tick();
+    ask_holders();
+}
+
+void DetailsPane::tick() {
+    const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
+    if (!entry) {
+        if (key_) choose();
+        return;
+    }
+    show_fields(entry->row);
+    if (events_seen_ != workspace_.event_head() + 1) ask_events();
+}
+
+void DetailsPane::show_fields(const RegionRow& row) {
+    const auto& info = row.info;
+    const auto& tone = colours().tone(tone_of(info.state));
+    state_->setText(state_title(info.state));
+    state_->setStyleSheet(
+        QStringLiteral("background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
+                       " font-weight: 600;")
+            .arg(tone.fill.name(), tone.text.name()));
+    id_->setText(QString::fromStdString(info.id.str()));
+    const auto at = now();
+    for (const auto& [column, label] : fields_) {
+        auto text = region_display(row, column, at);
+        if (column == kColumnAge || column == kColumnIdle)
+            text += QStringLiteral("  (%1)").arg(
+                clock_text(column == kColumnAge ? info.created_at : info.last_accessed));
+        if (column == kColumnOwner) text += QStringLiteral("  (pid %1)").arg(info.owner_pid);
+        if (label->text() != text) label->setText(text.isEmpty() ? QStringLiteral("–") : text);
+    }
+    permissions_->setText(permission_text(info.permissions));
+    place_->setText(
+        info.arena.empty()
+            ? QString::fromStdString(info.platform_handle)
+            : tr("%1 at %2").arg(QString::fromStdString(info.arena), count_text(info.offset)));
+}
+
+void DetailsPane::ask_holders() {
+    const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
+    if (!entry || asking_) return;
+    asking_ = true;
+    workspace_.ask(
+        this, [id = entry->row.info.id](ManagerPort& port) { return port.info(id); },
+        [this, token = latest_.next()](Result<RegionInfo> info) {
+            if (!latest_.is(token)) return;
+            asking_ = false;
+            const auto* row = key_ ? workspace_.regions().find(*key_) : nullptr;
+            if (info)
+                show_holders(*info, true, {});
+            else if (row)
+                show_holders(row->row.info, false, error_text(info.error()));
+        });
+}
+
+void DetailsPane::show_holders(const RegionInfo& info, bool complete, const QString& problem) {
+    QString html;
+    for (const auto& holder : info.references) html += holder_html(holder);
+    html = html.isEmpty() ? muted(tr("Nobody holds it."))
+                          : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
+    if (!complete) html += muted(problem.isEmpty() ? tr("There may be more.") : problem);
+    if (holders_->text() != html) holders_->setText(html);
+}
+
+void DetailsPane::ask_events() {
+    events_seen_ = workspace_.event_head() + 1;
+    EventQuery query;
+    query.region_id = workspace_.regions().find(*key_)->row.info.id.str();
+    query.newest_first = true;
+    query.limit = kEventsShown;
+    feed_.ask(query, [this](auto result) {
+        QString html;
+        if (result)
+            for (const auto& row : *result) html += event_html(row);
+        if (!result)
+            events_->setText(muted(error_text(result.error())));
+        else if (html.isEmpty())
+            events_->setText(muted(tr("None recorded yet.")));
+        else
+            events_->setText(
+                QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(html));
+    });
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "ui/models/background.h"
+#include "ui/models/event_feed.h"
+#include "ui/models/region_store.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+class Workspace;
+
+// Everything about the selected region: its fields live from the registry, all its holders from the
+// manager (the registry names five), its last events from the database.
+class DetailsPane : public QFrame {
+    Q_OBJECT
+  public:
+    explicit DetailsPane(Workspace& workspace, QWidget* parent = nullptr);
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+
+  private:
+    void build_head(QVBoxLayout* column);
+    void build_fields(QVBoxLayout* column);
+    void choose();
+    void tick();
+    void ask_holders();
+    void ask_events();
+    void show_holders(const RegionInfo& info, bool complete, const QString& problem);
+    void show_fields(const RegionRow& row);
+
+    Workspace& workspace_;
+    EventFeed feed_;
+    Latest latest_;
+    std::optional<RegionKey> key_;
+    std::uint64_t events_seen_ = 0;
+    bool asking_ = false;
+    QLabel* state_;
+    QLabel* id_;
+    QLabel* hint_;
+    QWidget* content_;
+    std::map<int, QLabel*> fields_;  // by RegionColumn
+    QLabel* place_;
+    QLabel* permissions_;
+    QLabel* holders_;
+    QLabel* events_;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/events_page.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLineEdit>
+#include <QMenu>
+#include <QStackedWidget>
+#include <QTimer>
+#include <QVBoxLayout>
+
+#include "layout/event_kind.h"
+#include "ui/icons.h"
+#include "ui/models/event_model.h"
+#include "ui/models/event_text.h"
+#include "ui/models/format.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/table_view.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kSettlingAsks = 8;  // two seconds of ticks
+
+}  // namespace
+
+EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
+    : Page(tr("Events"), tr("What happened, newest first"), parent),
+      workspace_(workspace),
+      model_(new EventModel(workspace.event_source(), this)),
+      table_(new TableView(QStringLiteral("events"))),
+      stack_(new QStackedWidget),
+      empty_(new EmptyState(QStringLiteral("events"), {}, {})) {
+    table_->setModel(model_);
+    table_->set_default_columns(
+        {kEventTime, kEventKind, kEventRegion, kEventPid, kEventResult, kEventDetail},
+        {170, 160, 310, 80, 120, 300});
+    table_->setAccessibleName(tr("Events"));
+    table_->restore_layout();
+    body()->addWidget(build_filter_row());
+    auto* card = new Card;
+    stack_->addWidget(table_);
+    stack_->addWidget(empty_);
+    card->body()->addWidget(stack_);
+    body()->addWidget(card, 1);
+    connect(model_, &EventModel::answered, this, &EventsPage::show_state);
+    connect(&workspace, &Workspace::ticked, this, [this] {
+        if (isVisible() && follow_->isChecked()) catch_up();
+    });
+    connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
+        const auto id = table_->currentIndex().data(kIdRole).toString();
+        if (id.isEmpty()) return;
+        menu->addAction(icon(QStringLiteral("filter")), tr("Only this region"), this,
+                        [this, id] { show_region(id); });
+        menu->addAction(icon(QStringLiteral("regions")), tr("Show the region"), this,
+                        [this, id] { Q_EMIT workspace_.show_region(id); });
+    });
+    set_main(table_);
+    show_state();
+}
+
+QWidget* EventsPage::build_filter_row() {
+    kind_ = new QComboBox;
+    kind_->setAccessibleName(tr("Kind of event"));
+    kind_->addItem(tr("All events"), 0);
+#define X(name, number) kind_->addItem(event_title(EventKind::name), number);
+    SNAKEPIT_SHM_EVENT_KINDS(X)
+#undef X
+    region_ = new QLineEdit;
+    region_->setPlaceholderText(tr("Region id"));
+    region_->setClearButtonEnabled(true);
+    region_->setAccessibleName(tr("Region id"));
+    region_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    follow_ = make_tool(QStringLiteral("follow"), tr("Follow: new events appear at the top"),
+                        QStringLiteral("Ctrl+L"));
+    follow_->setText(tr("Follow"));
+    follow_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    follow_->setCheckable(true);
+    follow_->setChecked(true);
+    badge_ = make_label({}, "badge");
+    badge_->hide();
+    // Typing asks once it rests; the question before is interrupted in any case.
+    auto* rest = new QTimer(this);
+    rest->setSingleShot(true);
+    rest->setInterval(150);
+    connect(rest, &QTimer::timeout, this, &EventsPage::ask_anew);
+    connect(region_, &QLineEdit::textChanged, rest, qOverload<>(&QTimer::start));
+    connect(kind_, &QComboBox::currentIndexChanged, this, &EventsPage::ask_anew);
+    auto* box = new QWidget;
+    auto* row = new QHBoxLayout(box);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->addWidget(kind_);
+    row->addWidget(region_, 1);
+    row->addWidget(badge_);
+    row->addWidget(follow_);
+    return box;
+}
+
+void EventsPage::showEvent(QShowEvent* event) {
+    Page::showEvent(event);
+    if (asked_)
+        catch_up();
+    else
+        ask_anew();
+}
+
+void EventsPage::show_region(const QString& region_id) {
+    kind_->setCurrentIndex(0);
+    region_->setText(region_id);
+}
+
+void EventsPage::ask_anew() {
+    asked_ = true;
+    const int number = kind_->currentData().toInt();
+    model_->set_query(number ? std::optional(static_cast<EventKind>(number)) : std::nullopt,
+                      region_->text().trimmed());
+}
+
+// The recorder commits a little after an event is published: ask on for a while after the last one.
+void EventsPage::catch_up() {
+    if (model_->busy()) return;
+    if (head_ != workspace_.event_head()) asks_left_ = kSettlingAsks;
+    head_ = workspace_.event_head();
+    if (asks_left_ == 0 && model_->problem().isEmpty()) return;
+    if (asks_left_ > 0) --asks_left_;
+    model_->refresh();
+}
+
+void EventsPage::show_state() {
+    const bool filtered = kind_->currentIndex() > 0 || !region_->text().trimmed().isEmpty();
+    const bool empty = model_->rowCount() == 0;
+    badge_->setVisible(filtered);
+    badge_->setText(tr("filtered"));
+    if (!model_->problem().isEmpty())
+        empty_->set_text(tr("The event database cannot be read"), model_->problem());
+    else if (filtered)
+        empty_->set_text(tr("No event matches"), tr("Choose another kind, or clear the region."));
+    else
+        empty_->set_text(tr("Nothing has happened yet"),
+                         tr("Every allocation, mapping, release and refusal will be listed here."));
+    stack_->setCurrentWidget(empty ? static_cast<QWidget*>(empty_) : table_);
+    set_subtitle(empty ? tr("What happened, newest first")
+                 : model_->complete()
+                     ? counted(static_cast<std::uint64_t>(model_->rowCount()), "event", "events")
+                     : tr("The newest %1; older ones come as you scroll")
+                           .arg(count_text(static_cast<std::uint64_t>(model_->rowCount()))));
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/pages/page.h"
+
+#include <cstdint>
+
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QStackedWidget;
+class QToolButton;
+
+namespace snakepit::shm::ui {
+
+class EmptyState;
+class EventModel;
+class TableView;
+class Workspace;
+
+// What happened, newest first, from the event database.
+class EventsPage : public Page {
+    Q_OBJECT
+  public:
+    explicit EventsPage(Workspace& workspace, QWidget* parent = nullptr);
+    void show_region(const QString& region_id);
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+
+  private:
+    QWidget* build_filter_row();
+    void ask_anew();
+    void catch_up();
+    void show_state();
+
+    Workspace& workspace_;
+    EventModel* model_;
+    TableView* table_;
+    QComboBox* kind_;
+    QLineEdit* region_;
+    QToolButton* follow_;
+    QLabel* badge_;
+    QStackedWidget* stack_;
+    EmptyState* empty_;
+    std::uint64_t head_ = 0;  // newest event asked for
+    int asks_left_ = 0;
+    bool asked_ = false;
+};
+
+}  // namespace snakepit::shm::ui

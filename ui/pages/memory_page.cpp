@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/memory_page.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QSplitter>
+#include <algorithm>
+
+#include "ui/graphs/memory_graph.h"
+#include "ui/models/format.h"
+#include "ui/models/region_columns.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/region_table.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr double kLowShare = 0.1;  // of the file system: below it, the free figure warns
+
+}  // namespace
+
+MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
+    : Page(tr("Memory"), tr("Used, reserved and free, over time and by region"), parent),
+      workspace_(workspace),
+      used_(new FigureCard(QStringLiteral("memory"), tr("Used"))),
+      reserved_(new FigureCard(QStringLiteral("regions"), tr("Reserved"))),
+      free_(new FigureCard(QStringLiteral("dashboard"), tr("Free in /dev/shm"))),
+      peak_(new FigureCard(QStringLiteral("export"), tr("Peak"))),
+      largest_(new RegionTable(workspace, QStringLiteral("largest"))) {
+    auto* figures = new QHBoxLayout;
+    figures->setSpacing(12);
+    for (auto* figure : {used_, reserved_, free_, peak_}) figures->addWidget(figure, 1);
+    body()->addLayout(figures);
+    auto* graph_card = new Card(tr("Over time"));
+    graph_card->set_note(tr("wheel zooms, drag pans, double click follows"));
+    graph_card->body()->addWidget(new MemoryGraph(workspace));
+    auto* table_card = new Card(tr("Largest regions"));
+    largest_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReserved,
+                                   kColumnReferences, kColumnOwner, kColumnPlacement, kColumnIdle});
+    largest_->setAccessibleName(tr("Largest regions"));
+    largest_->horizontalHeader()->setSortIndicator(kColumnSize, Qt::DescendingOrder);
+    largest_->restore_layout();
+    table_card->body()->addWidget(largest_);
+    connect(largest_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
+        Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
+    });
+    auto* splitter = new QSplitter(Qt::Vertical);
+    splitter->setHandleWidth(12);
+    splitter->addWidget(graph_card);
+    splitter->addWidget(table_card);
+    splitter->setSizes({380, 300});
+    splitter->setChildrenCollapsible(false);
+    body()->addWidget(splitter, 1);
+    connect(&workspace, &Workspace::ticked, this, [this] {
+        if (isVisible()) refresh();
+    });
+}
+
+void MemoryPage::showEvent(QShowEvent* event) {
+    Page::showEvent(event);
+    refresh();
+}
+
+void MemoryPage::refresh() {
+    const auto* sample = workspace_.latest();
+    if (!sample) return;
+    const auto regions = counted(sample->regions, "region", "regions");
+    used_->set_figure(size_text(sample->bytes_used), tr("asked for by %1").arg(regions));
+    const auto over = sample->bytes_reserved > sample->bytes_used
+                          ? sample->bytes_reserved - sample->bytes_used
+                          : 0;
+    reserved_->set_figure(size_text(sample->bytes_reserved),
+                          tr("%1 more than asked for").arg(size_text(over)));
+    const bool low =
+        static_cast<double>(sample->shm_free) < kLowShare * static_cast<double>(sample->shm_total);
+    free_->set_figure(size_text(sample->shm_free), tr("of %1").arg(size_text(sample->shm_total)),
+                      low && sample->shm_total > 0 ? Tone::caution : Tone::none);
+    const auto& samples = workspace_.samples();
+    const auto peak =
+        std::max_element(samples.begin(), samples.end(),
+                         [](const auto& a, const auto& b) { return a.bytes_used < b.bytes_used; });
+    peak_->set_figure(size_text(peak->bytes_used),
+                      tr("used at %1").arg(clock_text({peak->time}).left(8)));
+}
+
+}  // namespace snakepit::shm::ui

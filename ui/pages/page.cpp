@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/page.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QVBoxLayout>
+
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+Page::Page(const QString& title, const QString& subtitle, QWidget* parent)
+    : QWidget(parent),
+      actions_(new QHBoxLayout),
+      body_(new QVBoxLayout),
+      subtitle_(make_label(subtitle, "page_subtitle")) {
+    setFocusPolicy(Qt::StrongFocus);
+    auto* words = new QVBoxLayout;
+    words->setSpacing(1);
+    words->addWidget(make_label(title, "page_title"));
+    words->addWidget(subtitle_);
+    auto* head = new QHBoxLayout;
+    head->addLayout(words, 1);
+    actions_->setSpacing(6);
+    head->addLayout(actions_);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(22, 18, 22, 16);
+    column->setSpacing(14);
+    column->addLayout(head);
+    column->addLayout(body_, 1);
+    body_->setSpacing(12);
+}
+
+void Page::take_focus() {
+    if (main_ && main_->isVisible())
+        main_->setFocus();
+    else
+        setFocus();
+}
+
+void Page::add_action(QWidget* action) {
+    actions_->addWidget(action);
+}
+void Page::set_subtitle(const QString& text) {
+    subtitle_->setText(text);
+}
+
+}  // namespace snakepit::shm::ui

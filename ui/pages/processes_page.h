@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+
+#include "ui/pages/page.h"
+
+class QStackedWidget;
+
+namespace snakepit::shm::ui {
+
+class Card;
+class ClientModel;
+class RegionTable;
+class TableView;
+class Workspace;
+
+// Programs that are connected, and what the selected one holds and owns.
+class ProcessesPage : public Page {
+    Q_OBJECT
+  public:
+    explicit ProcessesPage(Workspace& workspace, QWidget* parent = nullptr);
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+
+  private:
+    void refresh();
+    void choose();
+
+    Workspace& workspace_;
+    ClientModel* model_;
+    TableView* table_;
+    QStackedWidget* stack_;
+    Card* holdings_card_;
+    RegionTable* holdings_;
+    std::int64_t pid_ = 0;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "ui/models/region_table_model.h"
+#include "ui/pages/table_view.h"
+
+namespace snakepit::shm::ui {
+
+class Workspace;
+
+// A table of regions with its own model. What is selected stays selected while a filter hides it.
+class RegionTable : public TableView {
+    Q_OBJECT
+  public:
+    RegionTable(Workspace& workspace, const QString& settings_key, QWidget* parent = nullptr);
+
+    RegionTableModel& regions() { return *regions_; }
+    std::vector<RegionKey> selected_keys() const;
+    void select_keys(const std::vector<RegionKey>& keys);
+
+  Q_SIGNALS:
+    void selection_edited();  // by a person, or because a selected region is gone
+
+  protected:
+    void enterEvent(QEnterEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+
+  private:
+    void keep_hidden(const std::vector<Slot>& slots);
+    void show_kept();
+
+    Workspace& workspace_;
+    RegionTableModel* regions_;
+    std::set<RegionKey> hidden_;  // selected, and filtered away
+    bool keeping_ = false;
+};
+
+}  // namespace snakepit::shm::ui

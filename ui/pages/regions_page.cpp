@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/regions_page.h"
+
+#include <QAction>
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMessageBox>
+#include <QSaveFile>
+#include <QShortcut>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QStyle>
+#include <QVBoxLayout>
+#include <numeric>
+
+#include "ui/dialogs/cleanup_dialog.h"
+#include "ui/dialogs/deallocate_dialog.h"
+#include "ui/icons.h"
+#include "ui/models/export.h"
+#include "ui/models/format.h"
+#include "ui/models/settings.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/details_pane.h"
+#include "ui/pages/getting_started.h"
+#include "ui/pages/region_table.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
+    : Page(tr("Regions"), tr("Every region of shared memory, live"), parent),
+      workspace_(workspace),
+      table_(new RegionTable(workspace, QStringLiteral("regions"))),
+      details_(new DetailsPane(workspace)),
+      stack_(new QStackedWidget),
+      nothing_(make_getting_started(workspace)),
+      no_match_(new EmptyState(QStringLiteral("filter"), tr("No region matches"),
+                               tr("Every region is hidden by the filter. Esc clears it."))),
+      splitter_(new QSplitter(Qt::Horizontal)) {
+    table_->restore_layout();
+    build_actions();
+    body()->addWidget(build_filter_row());
+    auto* card = new Card;
+    stack_->addWidget(table_);
+    stack_->addWidget(nothing_);
+    stack_->addWidget(no_match_);
+    card->body()->addWidget(stack_);
+    splitter_->addWidget(card);
+    splitter_->addWidget(details_);
+    splitter_->setStretchFactor(0, 1);
+    splitter_->setSizes({900, 330});
+    splitter_->setHandleWidth(12);
+    splitter_->setChildrenCollapsible(false);
+    splitter_->restoreState(remembered_state(QStringLiteral("regions_splitter")));
+    connect(splitter_, &QSplitter::splitterMoved, this,
+            [this] { remember_state(QStringLiteral("regions_splitter"), splitter_->saveState()); });
+    body()->addWidget(splitter_, 1);
+    connect(&table_->regions(), &RegionTableModel::counts_changed, this, &RegionsPage::show_counts);
+    connect(table_, &RegionTable::selection_edited, this, &RegionsPage::show_selection);
+    connect(&workspace, &Workspace::show_region, this, &RegionsPage::set_filter_text);
+    connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
+        menu->addAction(icon(QStringLiteral("trash")), tr("Deallocate…"), this,
+                        &RegionsPage::deallocate);
+    });
+    set_main(table_);
+    show_counts();
+    show_selection();
+}
+
+void RegionsPage::build_actions() {
+    auto* pause = make_tool(QStringLiteral("pause"), tr("Pause"), QStringLiteral("Ctrl+P"));
+    pause->setCheckable(true);
+    connect(pause, &QToolButton::toggled, this, [this, pause](bool paused) {
+        workspace_.set_paused(paused);
+        pause->setIcon(icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
+    });
+    auto* columns = make_tool(QStringLiteral("columns"), tr("Columns"));
+    connect(columns, &QToolButton::clicked, this, [this, columns] {
+        table_->columns_menu()->popup(columns->mapToGlobal(QPoint(0, columns->height())));
+    });
+    auto* save =
+        make_tool(QStringLiteral("export"), tr("Export what is shown"), QStringLiteral("Ctrl+E"));
+    connect(save, &QToolButton::clicked, this, &RegionsPage::export_shown);
+    auto* details = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
+    details->setCheckable(true);
+    details->setChecked(true);
+    connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
+    auto* cleanup = make_button(QStringLiteral("broom"), tr("Clean up…"));
+    connect(cleanup, &QPushButton::clicked, this, [this] {
+        (new CleanupDialog(workspace_, CleanupDialog::Scope::due, window()))->open();
+    });
+    auto* deallocate = make_button(QStringLiteral("trash"), tr("Deallocate…"));
+    connect(deallocate, &QPushButton::clicked, this, &RegionsPage::deallocate);
+    deallocate_ = deallocate;
+    auto* remove = new QAction(this);
+    remove->setShortcut(QKeySequence::Delete);
+    remove->setShortcutContext(Qt::WidgetShortcut);
+    connect(remove, &QAction::triggered, this, &RegionsPage::deallocate);
+    table_->addAction(remove);
+    for (QWidget* action :
+         std::initializer_list<QWidget*>{pause, columns, save, details, cleanup, deallocate})
+        add_action(action);
+}
+
+QWidget* RegionsPage::build_filter_row() {
+    filter_ = new QLineEdit;
+    filter_->setPlaceholderText(
+        tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"));
+    filter_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    filter_->setClearButtonEnabled(true);
+    filter_->setAccessibleName(tr("Filter"));
+    problem_ = make_label({}, "problem");
+    problem_->setWordWrap(true);
+    problem_->hide();
+    badge_ = make_label({}, "badge");
+    badge_->hide();
+    auto* line = new QHBoxLayout;
+    line->addWidget(filter_, 1);
+    line->addWidget(badge_);
+    auto* box = new QWidget;
+    auto* column = new QVBoxLayout(box);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(4);
+    column->addLayout(line);
+    column->addWidget(problem_);
+    connect(filter_, &QLineEdit::textChanged, this, &RegionsPage::apply_filter);
+    auto* find = new QShortcut(QKeySequence::Find, this);
+    connect(find, &QShortcut::activated, filter_,
+            [this] { filter_->setFocus(), filter_->selectAll(); });
+    auto* escape = new QShortcut(QKeySequence(Qt::Key_Escape), this);
+    connect(escape, &QShortcut::activated, filter_, &QLineEdit::clear);
+    return box;
+}
+
+void RegionsPage::set_filter_text(const QString& text) {
+    filter_->setText(text);
+}
+
+// A line that cannot be understood leaves the table as it was.
+void RegionsPage::apply_filter(const QString& text) {
+    auto filter = RegionFilter::parse(text.toStdString());
+    problem_->setVisible(!filter);
+    problem_->setText(filter ? QString() : error_text(filter.error()));
+    filter_->setProperty("invalid", !filter);
+    filter_->style()->polish(filter_);
+    if (filter) table_->regions().set_filter(std::move(*filter));
+}
+
+void RegionsPage::show_counts() {
+    const auto shown = table_->regions().shown(), total = table_->regions().total();
+    badge_->setVisible(shown != total);
+    badge_->setText(tr("filtered: %1 of %2").arg(count_text(shown), count_text(total)));
+    set_subtitle(total == 0 ? tr("Every region of shared memory, live")
+                            : counted(total, "region", "regions"));
+    QWidget* seen = total == 0   ? static_cast<QWidget*>(nothing_)
+                    : shown == 0 ? no_match_
+                                 : static_cast<QWidget*>(table_);
+    if (stack_->currentWidget() != seen) stack_->setCurrentWidget(seen);
+}
+
+void RegionsPage::show_selection() {
+    auto keys = table_->selected_keys();
+    deallocate_->setEnabled(!keys.empty());
+    workspace_.select(std::move(keys));
+}
+
+void RegionsPage::deallocate() {
+    std::vector<RegionInfo> targets;
+    for (const auto& key : table_->selected_keys())
+        if (const auto* entry = workspace_.regions().find(key)) targets.push_back(entry->row.info);
+    if (!targets.empty()) (new DeallocateDialog(workspace_, std::move(targets), window()))->open();
+}
+
+void RegionsPage::export_shown() {
+    const auto name = QFileDialog::getSaveFileName(this, tr("Export what is shown"),
+                                                   QStringLiteral("regions.csv"),
+                                                   tr("CSV (*.csv);;JSON (*.json)"));
+    if (name.isEmpty()) return;
+    QList<int> rows(table_->regions().rowCount());
+    std::iota(rows.begin(), rows.end(), 0);
+    const bool json = name.endsWith(QStringLiteral(".json"), Qt::CaseInsensitive);
+    const auto columns = table_->shown_columns();
+    const auto text =
+        json ? to_json(table_->regions(), rows, columns) : to_csv(table_->regions(), rows, columns);
+    QSaveFile file(name);
+    if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) return;
+    QMessageBox::warning(this, tr("Export"),
+                         tr("%1 was not written: %2").arg(name, file.errorString()));
+}
+
+}  // namespace snakepit::shm::ui

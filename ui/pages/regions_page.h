@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/pages/page.h"
+
+class QLabel;
+class QLineEdit;
+class QSplitter;
+class QStackedWidget;
+class QToolButton;
+
+namespace snakepit::shm::ui {
+
+class DetailsPane;
+class EmptyState;
+class RegionTable;
+class Workspace;
+
+// The live table of regions with its filter line, the details of the selected one, and the actions.
+class RegionsPage : public Page {
+    Q_OBJECT
+  public:
+    explicit RegionsPage(Workspace& workspace, QWidget* parent = nullptr);
+    void set_filter_text(const QString& text);
+    RegionTable& table() { return *table_; }
+
+  private:
+    void build_actions();
+    QWidget* build_filter_row();
+    void apply_filter(const QString& text);
+    void show_counts();
+    void show_selection();
+    void deallocate();
+    void export_shown();
+
+    Workspace& workspace_;
+    QLineEdit* filter_;
+    QLabel* problem_;
+    QLabel* badge_;
+    RegionTable* table_;
+    DetailsPane* details_;
+    QStackedWidget* stack_;
+    EmptyState* nothing_;
+    EmptyState* no_match_;
+    QWidget* deallocate_;
+    QSplitter* splitter_;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QStyledItemDelegate>
+#include <QTableView>
+
+namespace snakepit::shm::ui {
+
+// Draws rows calmly: a hairline between them, states as chips, ids in monospace and elided in the
+// middle, new rows glowing for a moment.
+class RowDelegate : public QStyledItemDelegate {
+    Q_OBJECT
+  public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    void paint(QPainter* painter, const QStyleOptionViewItem& option,
+               const QModelIndex& index) const override;
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+
+  private:
+    void paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QString& text,
+                    int tone) const;
+};
+
+// The one table of the program: whole rows are selected, headers can be moved, hidden and sized and
+// are remembered under `settings_key`, and what is selected can be copied as cell, rows, CSV or
+// JSON.
+class TableView : public QTableView {
+    Q_OBJECT
+  public:
+    explicit TableView(const QString& settings_key, QWidget* parent = nullptr);
+
+    // Shows these columns unless something was remembered.
+    void set_default_columns(const QList<int>& columns, const QList<int>& widths = {});
+    void restore_layout();
+    QList<int> selected_rows() const;  // in the order shown
+    QList<int> shown_columns() const;  // in the order shown
+    QMenu* columns_menu();
+
+  Q_SIGNALS:
+    void about_to_show_menu(QMenu* menu);
+
+  protected:
+    void keyPressEvent(QKeyEvent* event) override;
+    void contextMenuEvent(QContextMenuEvent* event) override;
+
+  private:
+    enum class Format { cell, rows, csv, json };
+    void copy(Format format);
+    void save_layout();
+
+    QString settings_key_;
+    bool restoring_ = false;
+};
+
+}  // namespace snakepit::shm::ui

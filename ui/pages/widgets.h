@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The small parts pages are put together from.
+#pragma once
+
+#include <QFrame>
+#include <QLabel>
+#include <QPushButton>
+#include <QToolButton>
+#include <vector>
+
+#include "ui/models/tone.h"
+
+class QBoxLayout;
+class QVBoxLayout;
+
+namespace snakepit::shm::ui {
+
+QLabel* make_label(const QString& text, const char* object_name = nullptr);
+QToolButton* make_tool(const QString& icon, const QString& text, const QString& shortcut = {});
+QPushButton* make_button(const QString& icon, const QString& text);
+QPushButton* make_primary(const QString& text);
+QPushButton* make_danger(const QString& text);
+// A command line in monospace, selectable, with a button that copies it.
+QWidget* make_command_line(const QString& command);
+
+// A white rounded box with an optional title line and actions at its right.
+class Card : public QFrame {
+    Q_OBJECT
+  public:
+    explicit Card(const QString& title = {}, QWidget* parent = nullptr);
+    QVBoxLayout* body() { return body_; }
+    void add_action(QWidget* action);
+    void set_title(const QString& title);
+    void set_note(const QString& note);  // muted, behind the title
+
+  private:
+    QLabel* title_ = nullptr;
+    QLabel* note_ = nullptr;
+    QBoxLayout* head_ = nullptr;
+    QVBoxLayout* body_;
+};
+
+// A line without axes: how a figure went lately.
+class Sparkline : public QWidget {
+    Q_OBJECT
+  public:
+    explicit Sparkline(QWidget* parent = nullptr);
+    void set_values(std::vector<double> values);
+    QSize sizeHint() const override { return {84, 34}; }
+
+  protected:
+    void paintEvent(QPaintEvent* event) override;
+
+  private:
+    std::vector<double> values_;
+};
+
+// A key figure: icon and title, the figure, and a caption that puts it in proportion.
+class FigureCard : public QFrame {
+    Q_OBJECT
+  public:
+    FigureCard(const QString& icon, const QString& title, QWidget* parent = nullptr);
+    void set_figure(const QString& figure, const QString& caption, Tone tone = Tone::none);
+    void set_trend(std::vector<double> values) { trend_->set_values(std::move(values)); }
+
+  protected:
+    void changeEvent(QEvent* event) override;
+
+  private:
+    QString icon_name_;
+    Tone tone_ = Tone::none;
+    QLabel* icon_;
+    QLabel* title_;
+    QLabel* figure_;
+    QLabel* caption_;
+    Sparkline* trend_;
+};
+
+// What to see where there is nothing yet, and what to do about it.
+class EmptyState : public QWidget {
+    Q_OBJECT
+  public:
+    EmptyState(const QString& icon, const QString& title, const QString& text,
+               QWidget* parent = nullptr);
+    void set_text(const QString& title, const QString& text);
+    QVBoxLayout* extra() { return extra_; }
+
+  private:
+    QLabel* title_;
+    QLabel* text_;
+    QVBoxLayout* extra_;
+};
+
+}  // namespace snakepit::shm::ui
