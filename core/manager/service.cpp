@@ -22,7 +22,7 @@ using namespace layout;
 namespace {
 
 // Objects this large are made on another thread: reserving pages costs about 0.2 ms a MiB.
-constexpr std::uint64_t kMakeElsewhere = 1 << 20;
+constexpr std::uint64_t kMakeElsewhere = 4 << 20;
 // Slots looked at for one page of a list before an answer goes out, found or not.
 constexpr std::uint32_t kListScan = 20'000;
 
