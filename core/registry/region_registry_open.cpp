@@ -19,13 +19,17 @@ using namespace layout;
 
 namespace {
 
-// Slots that lie on reserved pages: chunks are reserved one after the other from the start.
-std::uint32_t slots_on_disk(const Handle& file) {
-    const auto begin = static_cast<off_t>(RegistryOffsets::slots);
-    const auto hole = ::lseek(file.get(), begin, SEEK_HOLE);
-    if (hole <= begin) return 0;
-    const auto slots = static_cast<std::uint64_t>(hole - begin) / sizeof(Slot);
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(slots, kMaxSlots)) / kChunkSlots * kChunkSlots;
+bool plausible(std::uint32_t frontier) { return frontier <= kMaxSlots && frontier % kChunkSlots == 0; }
+
+// The end of the last chunk with a slot that was ever written. Pages that are reserved and were
+// never touched may count as holes, so this says where data ends, and not where holes begin.
+std::uint32_t slots_with_data(const Handle& file) {
+    const auto begin = static_cast<off_t>(RegistryOffsets::slots), end = static_cast<off_t>(RegistryOffsets::metadata);
+    off_t last = begin;
+    for (off_t data = ::lseek(file.get(), begin, SEEK_DATA); data >= 0 && data < end; data = ::lseek(file.get(), last, SEEK_DATA))
+        last = std::min(::lseek(file.get(), data, SEEK_HOLE), end);
+    const auto slots = (static_cast<std::uint64_t>(last - begin) + sizeof(Slot) - 1) / sizeof(Slot);
+    return static_cast<std::uint32_t>((slots + kChunkSlots - 1) / kChunkSlots * kChunkSlots);
 }
 
 Status set_aside(const std::string& path, std::string& note, std::string_view reason) {
@@ -81,6 +85,7 @@ Status RegionRegistry::initialise() {
     copy_text(header.instance, instance_);
     header.owner_uid = ::geteuid();
     header.checksum = checksum_of(header);
+    set_frontier(0);
     store_words(view_.header_copy(), header);
     std::atomic_thread_fence(std::memory_order_release);
     store_words(view_.header(), header);
@@ -115,10 +120,13 @@ Status RegionRegistry::check_header() {
 // The counters stand outside the header and may be damaged alone; what they count can be counted again.
 void RegionRegistry::repair_state() {
     auto& state = view_.state();
-    const auto on_disk = slots_on_disk(file_.handle());
-    if (state.frontier.load() > on_disk || state.frontier.load() % kChunkSlots != 0) {
+    const auto frontier = state.frontier.load(), check = ~state.frontier_check.load();
+    if (plausible(frontier) && plausible(check)) {
+        // Killed between the two: the chunk is reserved.
+        if (frontier != check) set_frontier(std::max(frontier, check));
+    } else {
         note_ = "the registry's slot counter was damaged and has been counted again";
-        state.frontier.store(on_disk);
+        set_frontier(std::max(slots_with_data(file_.handle()), plausible(frontier) ? frontier : 0));
     }
     if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
     const auto head = state.ring_head.load();
