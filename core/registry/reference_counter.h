@@ -69,6 +69,8 @@ class ReferenceCounter {
     std::vector<std::uint32_t> newly_hostile() { return std::exchange(newly_hostile_, {}); }
     // Removes pages that no record names: of a client that was never committed.
     void remove_stray_pages() const;
+    // The page as we map it.
+    layout::LeasePage page(std::uint32_t client) const { return pages_[client]->lease; }
     // Indices of the clients there are.
     std::vector<std::uint32_t> clients() const;
 
