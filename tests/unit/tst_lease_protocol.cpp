@@ -104,7 +104,8 @@ void LeaseProtocol::nobody_holds_what_was_reclaimed() {
         for (std::uint32_t thread = 0; thread < kThreads; ++thread) threads_.emplace_back([=, this] { hold_and_write(client, thread); });
     std::minstd_rand random(99);
     int reclaimed = 0, refused = 0;
-    for (int round = 0; round < kRounds || reclaimed < 100; ++round) {
+    for (int round = 0; round < kRounds || reclaimed < 100 || refused < 100; ++round) {
+        if (round % 4 == 0) std::this_thread::yield();  // on one core the others come in only then
         const auto slot = static_cast<std::uint32_t>(random() % kSlots);
         auto& cell = cells_[slot];
         auto generation = cell.generation.load(std::memory_order_relaxed);
@@ -120,7 +121,6 @@ void LeaseProtocol::nobody_holds_what_was_reclaimed() {
         for (std::uint32_t client = 0; client < kClients; ++client) QVERIFY(counter_->grant(client, slot, generation, AccessMode::read_write));
     }
     join();
-    QVERIFY(refused > 0);
     for (std::uint32_t slot = 0; slot < kSlots; ++slot) QVERIFY(counter_->reclaim(slot, cells_[slot].generation.load()));
 }
 
