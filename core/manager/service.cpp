@@ -105,7 +105,13 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
         owner.worker = record.worker;
         owner.session = record.session;
         // The answer to an earlier try was lost with its manager: same request, same region.
-        if (const auto made = registry_->find_request(owner.serial, request_id); made && registry_->control(*made).occupied()) {
+        const auto made = registry_->find_request(owner.serial, request_id);
+        const auto word = made ? registry_->control(*made) : Control{};
+        if (word.state == SlotState::reserved) {
+            asked_again_.insert_or_assign(*made, [=, this] { allocate(caller, request_id, size, options, done); });
+            return;
+        }
+        if (word.state == SlotState::live && !word.withdrawn && !word.damaged) {
             auto segment = allocator_.open(*made, AccessMode::read_write);
             return done(segment ? grant(caller, *made, AccessMode::read_write, std::move(segment->handle))
                                 : Result<Grant>(fail(std::move(segment).error())));
@@ -135,17 +141,20 @@ void Service::finish_allocation(const Caller& caller, std::uint32_t slot, const 
         allocator_.place(slot, *segment, options);
         return grant(caller, slot, AccessMode::read_write, std::move(segment->handle));
     }();
+    const auto again = asked_again_.extract(slot);
     if (!granted) {
         registry_->record({.kind = EventKind::allocation_failed, .result = granted.error().code, .pid = caller.credentials.pid,
                            .uid = caller.credentials.uid, .value = size, .text = caller.process});
-        counter_.reclaim(slot, registry_->control(slot).generation);
+        counter_.revoke_untold(slot, registry_->control(slot).generation);
         allocator_.abandon(slot);
-        return done(fail(refuse(caller, std::move(granted).error(), "allocate", {})));
+        done(fail(refuse(caller, std::move(granted).error(), "allocate", {})));
+    } else {
+        allocator_.commit(slot);
+        ++allocations_;
+        evaluate(slot, now().micros);
+        done(std::move(granted));
     }
-    allocator_.commit(slot);
-    ++allocations_;
-    evaluate(slot, now().micros);
-    done(std::move(granted));
+    if (again) again.mapped()();
 }
 
 Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMode access, Handle handle) {
@@ -183,7 +192,7 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
         if (first)
             registry_->record(slot, {.kind = EventKind::mapped, .pid = caller.credentials.pid, .uid = caller.credentials.uid,
                                      .count = access == AccessMode::read_write ? 1U : 0U, .text = caller.process});
-        refresh(slot, 0, false, now().micros);
+        refresh(slot, 0, now().micros);
         return grant_;
     }();
     if (!granted) return fail(refuse(caller, std::move(granted).error(), "map", id));
@@ -224,7 +233,7 @@ Status Service::wipe(std::uint32_t slot) {
 
 RegionInfo Service::describe_slot(std::uint32_t slot) {
     const auto word = registry_->control(slot);
-    refresh(slot, 0, false, now().micros);
+    refresh(slot, 0, now().micros);
     auto info = describe(word, registry_->fixed(slot), registry_->body(slot), registry_->stats(slot),
                          registry_->body(slot).metadata_bytes > 0 && !word.damaged ? registry_->metadata(slot) : nullptr, registry_->instance());
     for (const auto& holder : counter_.holders(slot, word.generation)) {
@@ -265,7 +274,7 @@ Result<std::vector<RegionInfo>> Service::list(const Caller& caller, std::string_
 CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request, std::int64_t at) {
     CleanupItem item{registry_->id(slot), registry_->body(slot).actual_size, {}, false};
     if (held(slot)) {
-        refresh(slot, 0, false, at);
+        refresh(slot, 0, at);
         item.reason = fmt::format("in use: {} references", registry_->stats(slot).references);
         return item;
     }

@@ -168,6 +168,7 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
         const auto& record = server_.service().client(*client);
         caller_.client = *client;
         caller_.serial = record.serial.load(std::memory_order_relaxed);
+        server_.session_attached(shared_from_this());  // so that a failure from here on buries the client
         if (!welcome.resumed) {
             auto handed = server_.service().witness(*client);
             if (!handed) return refuse_and_close(handed.error());
@@ -179,7 +180,6 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
     }
     greeted_ = true;
     deadline_.cancel();
-    server_.session_greeted(shared_from_this());
     answer(id, std::move(welcome), std::move(witness));
 }
 

@@ -21,15 +21,21 @@ namespace {
 
 bool plausible(std::uint32_t frontier) { return frontier <= kMaxSlots && frontier % kChunkSlots == 0; }
 
-// The end of the last chunk with a slot that was ever written. Pages that are reserved and were
-// never touched may count as holes, so this says where data ends, and not where holes begin.
-std::uint32_t slots_with_data(const Handle& file) {
-    const auto begin = static_cast<off_t>(RegistryOffsets::slots), end = static_cast<off_t>(RegistryOffsets::metadata);
-    off_t last = begin;
-    for (off_t data = ::lseek(file.get(), begin, SEEK_DATA); data >= 0 && data < end; data = ::lseek(file.get(), last, SEEK_DATA))
+// The end of the last chunk in which a slot was ever written. A reserved page that nobody touched
+// yet counts as a hole, so holes between slots in use mean nothing.
+std::uint32_t slots_written(const Handle& file) {
+    constexpr auto begin = static_cast<off_t>(RegistryOffsets::slots);
+    constexpr auto end = static_cast<off_t>(RegistryOffsets::metadata);
+    auto last = begin;
+    while (last < end) {
+        const auto data = ::lseek(file.get(), last, SEEK_DATA);
+        if (data < 0 || data >= end) break;
         last = std::min(::lseek(file.get(), data, SEEK_HOLE), end);
-    const auto slots = (static_cast<std::uint64_t>(last - begin) + sizeof(Slot) - 1) / sizeof(Slot);
-    return static_cast<std::uint32_t>((slots + kChunkSlots - 1) / kChunkSlots * kChunkSlots);
+        if (last <= data) break;
+    }
+    constexpr auto chunk = kChunkSlots * sizeof(Slot);
+    const auto chunks = (static_cast<std::uint64_t>(std::max(last, begin) - begin) + chunk - 1) / chunk;
+    return std::min(static_cast<std::uint32_t>(chunks * kChunkSlots), kMaxSlots);
 }
 
 Status set_aside(const std::string& path, std::string& note, std::string_view reason) {
@@ -126,7 +132,7 @@ void RegionRegistry::repair_state() {
         if (frontier != check) set_frontier(std::max(frontier, check));
     } else {
         note_ = "the registry's slot counter was damaged and has been counted again";
-        set_frontier(std::max(slots_with_data(file_.handle()), plausible(frontier) ? frontier : 0));
+        set_frontier(std::max(slots_written(file_.handle()), plausible(frontier) ? frontier : 0));
     }
     if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
     const auto head = state.ring_head.load();
@@ -157,6 +163,8 @@ void RegionRegistry::rebuild_indexes() {
     }
     auto& counter = view_.state().change;
     if (counter.load() < highest_change) counter.store(highest_change);
+    // The last manager may have been killed between a change and its number: readers look again.
+    for (std::uint32_t i = 0; i < frontier(); ++i) publish_change(i);
 }
 
 }  // namespace snakepit::shm
