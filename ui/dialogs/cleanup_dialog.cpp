@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "ui/models/format.h"
+#include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 
@@ -20,13 +21,7 @@ namespace {
 enum Column { kRegion, kBytes, kVerdict, kHolders, kReason };
 
 QString holders_of(const RegionEntry* entry) {
-    if (!entry) return QStringLiteral("–");
-    QStringList names;
-    for (const auto& holder : entry->row.info.references)
-        names << QStringLiteral("%1 (%2)")
-                     .arg(QString::fromStdString(holder.process))
-                     .arg(holder.pid);
-    return names.isEmpty() ? QObject::tr("nobody") : names.join(QStringLiteral(", "));
+    return entry ? region_display(entry->row, kColumnHeldBy, now()) : QStringLiteral("–");
 }
 
 }  // namespace

@@ -65,17 +65,10 @@ void DeallocateDialog::show_targets() {
 }
 
 void DeallocateDialog::show_holders(int row, const RegionInfo& info) {
-    QStringList names;
-    for (const auto& holder : info.references)
-        if (holder.count > 0)
-            names << QStringLiteral("%1 (%2) ×%3")
-                         .arg(QString::fromStdString(holder.process))
-                         .arg(holder.pid)
-                         .arg(holder.count);
-    if (names.isEmpty() && held(info))
-        names << counted(info.reference_count, "reference", "references");
-    set_cell(table_, row, kHolders,
-             names.isEmpty() ? tr("nobody") : names.join(QStringLiteral(", ")));
+    auto names = holders_text(info.references);
+    if (names.isEmpty())
+        names = held(info) ? counted(info.reference_count, "reference", "references") : tr("nobody");
+    set_cell(table_, row, kHolders, names);
 }
 
 // The registry names five holders; the manager knows them all.

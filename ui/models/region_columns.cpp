@@ -16,7 +16,9 @@ constexpr std::array<RegionColumnTraits, kRegionColumns> kColumns{{
     {"size", "Size", "Bytes asked for", 84, true, true, false},
     {"actual_size", "Reserved", "Bytes taken from the system", 92, false, true, false},
     {"reference_count", "Refs", "References held now", 58, true, true, false},
-    {"holders", "Holders", "Programs that hold at least one reference", 74, true, true, false},
+    {"held_by", "Held by", "Programs that hold it: name, process id, references if several", 210, true,
+     false, false},
+    {"holders", "Holders", "How many programs hold at least one reference", 74, false, true, false},
     {"owner_process", "Owner", "Program that allocated it", 124, true, false, false},
     {"owner_pid", "PID", "Process that allocated it", 68, true, true, false},
     {"owner_uid", "User", "User id of the owner", 64, false, true, false},
@@ -42,6 +44,23 @@ QString name_of(T value) {
 
 }  // namespace
 
+QString holders_text(const std::vector<RegionReference>& named, std::size_t holders) {
+    QStringList names;
+    for (const auto& holder : named) {
+        if (holder.count == 0) continue;
+        auto name =
+            QStringLiteral("%1 %2").arg(QString::fromStdString(holder.process)).arg(holder.pid);
+        if (holder.count > 1) name += QStringLiteral(" ×%1").arg(holder.count);
+        names << name;
+    }
+    const auto count = static_cast<std::size_t>(names.size());
+    auto text = names.join(QStringLiteral(", "));
+    if (holders > count)
+        text += count ? QStringLiteral(" and %1 more").arg(holders - count)
+                      : counted(holders, "program", "programs");
+    return text;
+}
+
 const RegionColumnTraits& region_column(int column) {
     return kColumns[static_cast<std::size_t>(column)];
 }
@@ -55,6 +74,9 @@ QString region_display(const RegionRow& row, int column, Timestamp now) {
             return size_text(info.size);
         case kColumnReserved:
             return size_text(info.actual_size);
+        case kColumnHeldBy:
+            return row.holders ? holders_text(info.references, row.holders)
+                               : QStringLiteral("nobody");
         case kColumnPolicy:
             return name_of(info.cleanup_policy).replace('_', ' ');
         case kColumnAccess:
@@ -77,6 +99,8 @@ QVariant region_export(const RegionRow& row, int column) {
             return QString::fromStdString(info.id.str());
         case kColumnState:
             return name_of(info.state);
+        case kColumnHeldBy:
+            return holders_text(info.references, row.holders);
         case kColumnOwner:
             return QString::fromStdString(info.owner_process);
         case kColumnWorker:
@@ -111,6 +135,7 @@ QVariant region_sort_value(const RegionRow& row, int column) {
             return QVariant::fromValue<qulonglong>(info.actual_size);
         case kColumnReferences:
             return QVariant::fromValue<qulonglong>(info.reference_count);
+        case kColumnHeldBy:
         case kColumnHolders:
             return row.holders;
         case kColumnPid:
@@ -141,6 +166,7 @@ std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int
             return x.actual_size <=> y.actual_size;
         case kColumnReferences:
             return x.reference_count <=> y.reference_count;
+        case kColumnHeldBy:
         case kColumnHolders:
             return a.holders <=> b.holders;
         case kColumnOwner:

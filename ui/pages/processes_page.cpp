@@ -49,7 +49,7 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     auto* card = new Card;
     card->body()->addWidget(stack_);
     holdings_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
-                                    kColumnHolders, kColumnOwner, kColumnPolicy, kColumnIdle});
+                                    kColumnHeldBy, kColumnOwner, kColumnPolicy, kColumnIdle});
     holdings_->setAccessibleName(tr("Regions of the selected program"));
     holdings_->restore_layout();
     holdings_card_->set_note(tr("held or owned; the registry names five holders of a region"));
