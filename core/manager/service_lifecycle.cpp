@@ -100,9 +100,9 @@ bool Service::bury_if_gone(std::uint32_t client) {
         refresh(slot, 0, false, at);
         evaluate(slot, at);
     }
-    for (const auto slot : dropped.slots) {
-        refresh(slot, 0, true, at);
-        evaluate(slot, at);
+    for (const auto& entry : dropped.slots) {
+        refresh(entry.slot, entry.takes, true, at);
+        evaluate(entry.slot, at);
     }
     return true;
 }
