@@ -83,6 +83,7 @@ int run(const Options& options, int argc, char** argv) {
     window.restore_place();
     if (options.width > 0) window.resize(options.width, options.height);
     if (!options.page.empty()) window.show_page(QString::fromStdString(options.page));
+    if (!options.select.empty()) window.keep_selected(QString::fromStdString(options.select));
     window.show();
     workspace.start();
     if (!options.screenshot.empty()) take_screenshot(window, options);

@@ -47,10 +47,10 @@ CleanupDialog::CleanupDialog(Workspace& workspace, Scope scope, QWidget* parent)
     row->addWidget(again);
     body()->addLayout(row);
     table_ = add_table({tr("Region"), tr("Frees"), tr("Plan"), tr("Held by"), tr("Reason")});
-    table_->setColumnWidth(kRegion, 250);
+    table_->setColumnWidth(kRegion, 264);
     table_->setColumnWidth(kBytes, 90);
     table_->setColumnWidth(kVerdict, 110);
-    table_->setColumnWidth(kHolders, 150);
+    table_->setColumnWidth(kHolders, 220);
     add_command_line();
     add_action(run_)->setEnabled(false);
     connect(scope_, &QComboBox::currentIndexChanged, this, &CleanupDialog::rehearse);

@@ -37,10 +37,10 @@ DeallocateDialog::DeallocateDialog(Workspace& workspace, std::vector<RegionInfo>
       run_(make_danger({})) {
     table_ =
         add_table({tr("Region"), tr("Size"), tr("State"), tr("Held by"), tr("What will happen")});
-    table_->setColumnWidth(kRegion, 250);
+    table_->setColumnWidth(kRegion, 264);
     table_->setColumnWidth(kSize, 90);
     table_->setColumnWidth(kState, 100);
-    table_->setColumnWidth(kHolders, 190);
+    table_->setColumnWidth(kHolders, 220);
     force_->setVisible(std::any_of(targets_.begin(), targets_.end(), held));
     body()->addWidget(force_);
     add_command_line();

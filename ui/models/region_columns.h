@@ -42,7 +42,6 @@ struct RegionColumnTraits {
     const char* title;
     const char* tooltip;
     int width;    // pixels, before anyone changes it
-    bool shown;   // before anyone changes it
     bool number;  // right aligned
     bool ages;    // changes with the clock alone
 };
