@@ -111,12 +111,11 @@ struct SlotStats {
     std::uint64_t access_count;
     std::int64_t last_accessed;
     HolderSample top[5];           // the first few, so that a reader can name them
-    std::uint8_t orphan;           // the owner is gone
-    std::uint8_t reserved[3];
+    std::uint32_t reserved;
 };
 
 struct alignas(64) ClientRow {     // public description of a client; serial 0: unused
-    std::uint64_t serial;
+    std::uint64_t serial;          // storing it is the commit of a client's coming and going
     std::int64_t pid;
     std::int64_t connected_at;
     std::uint32_t uid;
@@ -144,6 +143,8 @@ struct EventEntry {
     char text[72];
 };
 inline constexpr std::uint32_t kNoSlot = ~0U;
+// EventEntry::slot of an event that came in one step with a change of a client's row: this plus its index.
+inline constexpr std::uint32_t kClientSlots = 1U << 31;
 
 struct Sample {                    // one a second
     std::int64_t time;
@@ -199,6 +200,9 @@ class RegistryView {
         return (&at<Sample>(RegistryOffsets::samples))[seq % kSampleCount];
     }
     Q<ClientRow>& client(std::uint32_t i) const { return (&at<ClientRow>(RegistryOffsets::clients))[i]; }
+    std::atomic<std::uint64_t>& client_serial(std::uint32_t i) const {
+        return *reinterpret_cast<std::atomic<std::uint64_t>*>(&client(i).serial);
+    }
     Q<EventEntry>& event(std::uint64_t seq) const {
         return (&at<EventEntry>(RegistryOffsets::ring))[seq % kRingEntries];
     }

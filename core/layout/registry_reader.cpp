@@ -21,12 +21,12 @@ std::string bounded(const char (&text)[N]) {
     return std::string(bounded(text, N));
 }
 
-RegionState state_of(const Control& control, const SlotStats& stats) {
+RegionState state_of(const Control& control) {
     if (control.damaged) return RegionState::damaged;
     if (control.state == SlotState::revoked) return RegionState::revoked;
     if (control.state == SlotState::quarantined) return RegionState::quarantined;
     if (control.withdrawn) return RegionState::closing;
-    return stats.orphan ? RegionState::orphan : RegionState::live;
+    return control.orphan ? RegionState::orphan : RegionState::live;
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     if (metadata && body.metadata_bytes > 0)
         info.metadata = bounded(metadata, std::min<std::size_t>(body.metadata_bytes, kMaxMetadataBytes));
     info.platform_handle = segment_name(instance, info.id);
-    info.state = state_of(control, stats);
+    info.state = state_of(control);
     info.placement = static_cast<Placement>(body.placement);
     info.offset = body.offset;
     info.sealed = body.sealed != 0;

@@ -40,7 +40,8 @@ struct LeaseWord {
 };
 
 // --------------------------------------------------------------- control word
-// generation : 40 | state : 4 | body : 1 | withdrawn : 1 | damaged : 1.  Storing it is the commit.
+// generation : 40 | state : 4 | body : 1 | withdrawn : 1 | damaged : 1 | from_quarantine : 1 | orphan : 1.
+// Storing it is the commit.
 enum class SlotState : std::uint8_t {
     free = 0,
     reserved = 1,     // being made: recovery undoes it
@@ -58,16 +59,18 @@ struct Control {
     bool withdrawn = false;       // deallocated: nobody new finds or maps it
     bool damaged = false;         // failed its checks: never handed out
     bool from_quarantine = false;  // what `retiring` returns to
+    bool orphan = false;           // its owner is gone
 
     static constexpr Control decode(std::uint64_t word) {
         return {word & kGenerationMask, static_cast<SlotState>(word >> 40 & 0xF),
                 static_cast<std::uint8_t>(word >> 44 & 1), (word >> 45 & 1) != 0,
-                (word >> 46 & 1) != 0, (word >> 47 & 1) != 0};
+                (word >> 46 & 1) != 0, (word >> 47 & 1) != 0, (word >> 48 & 1) != 0};
     }
     constexpr std::uint64_t encode() const {
         return (generation & kGenerationMask) | static_cast<std::uint64_t>(state) << 40 |
                static_cast<std::uint64_t>(body & 1) << 44 | static_cast<std::uint64_t>(withdrawn) << 45 |
-               static_cast<std::uint64_t>(damaged) << 46 | static_cast<std::uint64_t>(from_quarantine) << 47;
+               static_cast<std::uint64_t>(damaged) << 46 | static_cast<std::uint64_t>(from_quarantine) << 47 |
+               static_cast<std::uint64_t>(orphan) << 48;
     }
     // Holding memory that people may see: listed, counted, adopted.
     constexpr bool occupied() const {

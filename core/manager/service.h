@@ -145,7 +145,10 @@ class Service {
     // RETIRING and on. False: somebody holds it; it is back where it was.
     Result<bool> retire(std::uint32_t slot, const std::string& reason, const Credentials& by);
     Status finish(std::uint32_t slot, const std::string& reason, const Credentials& by);
+    layout::ClientRow row_of(std::uint32_t client, bool connected) const;
     void publish_client(std::uint32_t client, bool connected);
+    ReferenceCounter::Estate drop(std::uint32_t client);
+    void orphan(std::uint32_t slot, std::int64_t at);
 
     // service_recovery.cpp
     void recover_clients();

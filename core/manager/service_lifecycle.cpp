@@ -33,7 +33,7 @@ bool Service::owner_alive(std::uint32_t slot) const {
 
 // ------------------------------------------------------------------ clients
 
-void Service::publish_client(std::uint32_t client, bool connected) {
+ClientRow Service::row_of(std::uint32_t client, bool connected) const {
     const auto& record = grants_.record(client);
     ClientRow row{};
     row.serial = record.serial.load(std::memory_order_relaxed);
@@ -46,16 +46,20 @@ void Service::publish_client(std::uint32_t client, bool connected) {
     copy_text(row.worker, record.worker);
     copy_text(row.pool, record.pool);
     copy_text(row.session, record.session);
-    registry_->write_client(client, row);
+    return row;
+}
+
+void Service::publish_client(std::uint32_t client, bool connected) {
+    registry_->write_client(client, row_of(client, connected));
 }
 
 Result<std::uint32_t> Service::connect_client(const ClientIdentity& identity) {
     const auto serial = registry_->next_client_serial();
     SHM_ASSIGN(const auto client, counter_.add_client(identity, serial, random_token()));
     client_of_serial_[serial] = client;
-    publish_client(client, true);
-    registry_->record({.kind = EventKind::client_connected, .pid = identity.credentials.pid, .uid = identity.credentials.uid,
-                       .text = identity.process});
+    registry_->commit_client(client, row_of(client, true),
+                             {.kind = EventKind::client_connected, .pid = identity.credentials.pid,
+                              .uid = identity.credentials.uid, .text = identity.process});
     return client;
 }
 
@@ -78,29 +82,41 @@ void Service::client_disconnected(std::uint32_t client) {
     registry_->record({.kind = EventKind::client_disconnected, .pid = record.pid, .uid = record.uid, .text = record.process});
 }
 
+// The event comes in one step with the end of the client's row; a manager killed after that finds a
+// record without a row and clears it without a word.
+ReferenceCounter::Estate Service::drop(std::uint32_t client) {
+    auto left = counter_.estate(client);
+    const auto& record = grants_.record(client);
+    registry_->commit_client(client, ClientRow{}, {.kind = EventKind::client_gone, .pid = record.pid, .uid = record.uid,
+                                                   .count = narrow(left.references), .text = record.process});
+    client_of_serial_.erase(record.serial.load(std::memory_order_relaxed));
+    counter_.drop_client(client);
+    return left;
+}
+
+void Service::orphan(std::uint32_t slot, std::int64_t at) {
+    owner_gone_.emplace(slot, at);
+    auto word = registry_->control(slot);
+    if (word.orphan) return;
+    word.orphan = true;
+    const auto& fixed = registry_->fixed(slot);
+    registry_->commit(slot, word, {.kind = EventKind::owner_gone, .pid = fixed.owner_pid, .uid = fixed.owner_uid,
+                                   .text = to_string(static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy))});
+}
+
 bool Service::bury_if_gone(std::uint32_t client) {
     const auto gone = counter_.gone(client);
     if (!gone || !*gone) return false;
-    const auto& record = grants_.record(client);
-    const auto serial = record.serial.load(std::memory_order_relaxed);
-    const auto pid = record.pid;
-    const auto uid = record.uid;
-    const std::string process(record.process);
-    const auto dropped = counter_.drop_client(client);
-    client_of_serial_.erase(serial);
-    registry_->write_client(client, ClientRow{});
-    registry_->record({.kind = EventKind::client_gone, .pid = pid, .uid = uid, .count = narrow(dropped.references), .text = process});
-
+    const auto serial = grants_.record(client).serial.load(std::memory_order_relaxed);
+    const auto left = drop(client);
     const auto at = now().micros;
     for (const auto slot : registry_->used()) {
         if (registry_->fixed(slot).owner_serial != serial || !registry_->control(slot).occupied()) continue;
-        owner_gone_[slot] = at;
-        registry_->record(slot, {.kind = EventKind::owner_gone, .pid = pid, .uid = uid,
-                                 .text = to_string(static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy))});
+        orphan(slot, at);
         refresh(slot, 0, at);
         evaluate(slot, at);
     }
-    for (const auto& entry : dropped.slots) {
+    for (const auto& entry : left.slots) {
         refresh(entry.slot, entry.takes, at);
         evaluate(entry.slot, at);
     }
@@ -141,7 +157,6 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) 
     // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one young.
     const bool accessed = takes > 0 || stats.references != before.references;
     stats.last_accessed = accessed ? at : before.last_accessed;
-    stats.orphan = owner_gone_.contains(slot) ? 1 : 0;
     const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
     if (changed) registry_->write_stats(slot, stats);
     if (stats.references != before.references) record_references(slot, at);
@@ -293,7 +308,7 @@ ServiceTotals Service::totals() const {
         if (!word.occupied()) continue;
         ++totals.regions;
         totals.quarantined += word.state == SlotState::quarantined ? 1 : 0;
-        totals.orphans += registry_->stats(slot).orphan;
+        totals.orphans += word.orphan ? 1 : 0;
         totals.references += registry_->stats(slot).references;
     }
     return totals;

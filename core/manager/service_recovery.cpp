@@ -2,6 +2,8 @@
 // What a new manager does with what the last one left. Every step can be cut off and run again.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "manager/instance_roster.h"
@@ -21,7 +23,7 @@ void Service::recover() {
         recover_slot(slot);
         if (!registry_->control(slot).occupied()) continue;
         ++adopted;
-        if (!owner_alive(slot)) owner_gone_.emplace(slot, at);
+        if (!owner_alive(slot)) orphan(slot, at);
     }
     remove_leftovers();
     // Before anything is judged: what was used while no manager ran is not expired.
@@ -31,25 +33,23 @@ void Service::recover() {
                        .count = static_cast<std::uint32_t>(client_of_serial_.size()), .value = adopted});
 }
 
+// A record and a row with the same serial are a client. A record alone is one whose coming was never
+// committed, and so never answered, or whose going was: nobody has to hear of it any more.
 void Service::recover_clients() {
-    for (std::uint32_t i = 0; i < kMaxClients; ++i) registry_->write_client(i, ClientRow{});
     for (std::uint32_t i = 0; i < kMaxClients; ++i) {
-        const auto& record = grants_.record(i);
-        const auto serial = record.serial.load(std::memory_order_relaxed);
-        if (serial == 0) continue;
-        // What cannot be found out counts as alive.
-        if (const auto gone = counter_.gone(i); !gone || !*gone) {
+        const auto serial = grants_.record(i).serial.load(std::memory_order_relaxed);
+        const auto known = registry_->client_serial(i);
+        if (serial == 0) {
+            if (known != 0) registry_->commit_client(i, ClientRow{}, {.kind = EventKind::client_gone});
+        } else if (serial != known) {
+            counter_.drop_client(i);
+        } else if (const auto gone = counter_.gone(i); gone && *gone) {
+            drop(i);
+        } else {  // what cannot be found out counts as alive
             counter_.adopt_client(i);
             client_of_serial_[serial] = i;
             publish_client(i, false);  // until it comes back
-            continue;
         }
-        const auto pid = record.pid;
-        const auto uid = record.uid;
-        const std::string process(record.process);
-        const auto dropped = counter_.drop_client(i);
-        registry_->record({.kind = EventKind::client_gone, .pid = pid, .uid = uid,
-                           .count = static_cast<std::uint32_t>(dropped.references), .text = process});
     }
     counter_.remove_stray_pages();
 }
@@ -100,6 +100,8 @@ void Service::remove_leftovers() {
     const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
     const auto segments = backend_.list_segments(prefix);
     if (!segments) return;
+    const auto slots = registry_->used();
+    const bool unnamed = std::any_of(slots.begin(), slots.end(), [&](std::uint32_t slot) { return !registry_->named(slot); });
     std::optional<InstanceRoster> others;
     for (const auto& segment : *segments) {
         const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size()));
@@ -107,7 +109,8 @@ void Service::remove_leftovers() {
         if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
         const auto users = backend_.users_of(segment.identity);
         std::string keep;
-        if (others->claims(*id)) keep = "another manager of this name knows it";
+        if (unnamed) keep = "it may belong to a slot whose description is damaged";
+        else if (others->claims(*id)) keep = "another manager of this name knows it";
         else if (!users) keep = users.error().message;
         else if (!users->empty()) keep = fmt::format("process {} uses it", users->front());
         const Event event{.kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,

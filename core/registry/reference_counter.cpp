@@ -127,26 +127,27 @@ void ReferenceCounter::adopt_client(std::uint32_t client) {
     for (const auto slot : grants_.granted_slots(client)) grantees(slot).push_back(static_cast<std::uint16_t>(client));
 }
 
-ReferenceCounter::Dropped ReferenceCounter::drop_client(std::uint32_t client) {
-    Dropped dropped;
-    for (const auto slot : grants_.granted_slots(client)) {
-        dropped.slots.push_back({slot, 0});
-        forget(client, slot);
+ReferenceCounter::Estate ReferenceCounter::estate(std::uint32_t client) {
+    Estate left;
+    for (const auto slot : grants_.granted_slots(client)) left.slots.push_back({slot, 0});
+    if (client >= pages_.size() || !pages_[client]) (void)open_page(client);  // after a restart; without it nothing is counted
+    if (client >= pages_.size() || !pages_[client] || !pages_[client]->lease.valid()) return left;
+    auto& page = *pages_[client];
+    const FaultGuard guard(page.mapping.data(), page.mapping.size());
+    for (auto& entry : left.slots) {
+        entry.takes = page.lease.takes(entry.slot).load(std::memory_order_relaxed);
+        const auto n = LeaseWord::n(page.lease.word(entry.slot).load(std::memory_order_acquire));
+        if (n > 1) left.references += n - 1;
     }
-    if (client < pages_.size() && pages_[client] && pages_[client]->lease.valid()) {
-        auto& page = *pages_[client];
-        const FaultGuard guard(page.mapping.data(), page.mapping.size());
-        for (auto& entry : dropped.slots) {
-            entry.takes = page.lease.takes(entry.slot).load(std::memory_order_relaxed);
-            const auto n = LeaseWord::n(page.lease.word(entry.slot).load(std::memory_order_acquire));
-            if (n > 1) dropped.references += n - 1;
-        }
-    }
+    return left;
+}
+
+void ReferenceCounter::drop_client(std::uint32_t client) {
     if (client < pages_.size()) pages_[client].reset();
+    for (const auto slot : grants_.granted_slots(client)) forget(client, slot);
     const auto path = page_path(client);
     grants_.clear(client);
     ::unlink(path.c_str());
-    return dropped;
 }
 
 Result<bool> ReferenceCounter::gone(std::uint32_t client) const {

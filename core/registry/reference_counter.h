@@ -52,9 +52,9 @@ class ReferenceCounter {
     // At start: maps the page of a client that is alive, and learns its grants. A page that cannot
     // be had makes the client a hostile one: it may use what it was granted until it is gone.
     void adopt_client(std::uint32_t client);
-    // Forgets everything of a client that is gone; returns the slots in which it had a grant, with
-    // the takes that were not counted yet, and the references it still held.
-    struct Dropped {
+    // What a client that is gone leaves: the slots in which it had a grant, with the takes that were
+    // not counted yet, and the references it still held.
+    struct Estate {
         struct Slot {
             std::uint32_t slot;
             std::uint64_t takes;
@@ -62,7 +62,9 @@ class ReferenceCounter {
         std::vector<Slot> slots;
         std::uint64_t references = 0;
     };
-    Dropped drop_client(std::uint32_t client);
+    Estate estate(std::uint32_t client);
+    // Forgets everything of it.
+    void drop_client(std::uint32_t client);
     // True when no process image keeps the page's witness.
     Result<bool> gone(std::uint32_t client) const;
     // To be handed to the client, which then is the witness.

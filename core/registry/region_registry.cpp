@@ -29,7 +29,7 @@ std::optional<std::uint32_t> RegionRegistry::find_request(std::uint64_t owner_se
 bool RegionRegistry::intact(std::uint32_t slot) const {
     const auto word = control(slot);
     return static_cast<std::uint8_t>(word.state) <= static_cast<std::uint8_t>(SlotState::revoked) &&
-           fixed(slot).checksum == checksum_of(fixed(slot)) && body(slot).checksum == checksum_of(body(slot)) &&
+           named(slot) && body(slot).checksum == checksum_of(body(slot)) &&
            body(slot).generation == word.generation;
 }
 
@@ -167,6 +167,15 @@ void RegionRegistry::write_client(std::uint32_t index, const ClientRow& row) {
     store_words(view_.client(index), row);
     auto& frontier = view_.state().client_frontier;
     if (index >= frontier.load(std::memory_order_relaxed)) frontier.store(index + 1, std::memory_order_release);
+}
+
+void RegionRegistry::commit_client(std::uint32_t index, const ClientRow& row, const Event& event) {
+    auto before = row;
+    before.serial = client_serial(index);
+    write_client(index, before);
+    auto entry = entry_for(event);
+    entry.slot = kClientSlots + index;
+    ring_.append(entry, &view_.client_serial(index), row.serial);
 }
 
 void RegionRegistry::write_sample(Sample sample) {

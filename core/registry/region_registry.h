@@ -65,6 +65,8 @@ class RegionRegistry {
     std::optional<std::uint32_t> find_request(std::uint64_t owner_serial, std::uint64_t request_id) const;
     // Both parts of the slot have the checksums they were written with.
     bool intact(std::uint32_t slot) const;
+    // Its id can be believed.
+    bool named(std::uint32_t slot) const { return fixed(slot).checksum == layout::checksum_of(fixed(slot)); }
     // Every slot that holds memory or is about to: anything but FREE, in slot order.
     std::vector<std::uint32_t> used() const;
     std::size_t used_count() const { return used_count_; }
@@ -85,7 +87,13 @@ class RegionRegistry {
 
     void record(const Event& event);                      // about no slot
     void record(std::uint32_t slot, const Event& event);  // about a slot that does not change
+    // A client's row as people see it; its serial stays, or is what commit_client stored.
     void write_client(std::uint32_t index, const layout::ClientRow& row);
+    // A client comes (row.serial) or goes (0), in one step with the event that reports it.
+    void commit_client(std::uint32_t index, const layout::ClientRow& row, const Event& event);
+    std::uint64_t client_serial(std::uint32_t index) const {
+        return view_.client_serial(index).load(std::memory_order_relaxed);
+    }
     void write_sample(layout::Sample sample);
     std::uint64_t next_client_serial();
 

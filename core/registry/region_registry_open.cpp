@@ -157,7 +157,7 @@ void RegionRegistry::rebuild_indexes() {
         }
         ++used_count_;
         const auto& part = fixed(i);
-        if (part.checksum != checksum_of(part)) continue;  // recovery isolates it
+        if (!named(i)) continue;  // recovery isolates it
         by_id_.emplace(RegionId{part.id_micros, part.id_random}, i);
         if (part.owner_serial != 0) by_request_.emplace(RequestKey{part.owner_serial, part.request_id}, i);
     }

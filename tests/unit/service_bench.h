@@ -43,6 +43,10 @@ class Program {
         return out;
     }
     Result<Grant> map(const RegionId& id, AccessMode access = AccessMode::read_write) { return service_.map(caller_, id, access); }
+    CleanupResult cleanup(const CleanupRequest& request) {
+        std::uint32_t slot = 0;
+        return service_.cleanup(caller_, request, slot, 1000).value();
+    }
     void die() {
         page_.reset();
         witness_.reset();

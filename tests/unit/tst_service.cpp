@@ -204,19 +204,19 @@ void ServiceTest::a_dry_run_tells_what_the_cleanup_then_does() {
     QVERIFY(service().bury_if_gone(owner.client()));
     QVERIFY(user_->allocate(1));
     CleanupRequest request{.dry_run = true, .orphans = true};
-    const auto plan = service().cleanup(user_->caller(), request);
+    const auto plan = user_->cleanup(request);
     QVERIFY(bench_->has(orphan->id));
     request.dry_run = false;
-    const auto done = service().cleanup(user_->caller(), request);
-    QCOMPARE(plan->removed, 1U);
-    QCOMPARE(plan->bytes_freed, 8192U);
-    QCOMPARE(done->removed, plan->removed);
-    QCOMPARE(done->bytes_freed, plan->bytes_freed);
-    QCOMPARE(done->items.size(), 3U);
-    for (std::size_t i = 0; i < done->items.size(); ++i) {
-        QCOMPARE(done->items[i].id, plan->items[i].id);
-        QCOMPARE(done->items[i].reason, plan->items[i].reason);
-        QCOMPARE(done->items[i].removed, plan->items[i].removed);
+    const auto done = user_->cleanup(request);
+    QCOMPARE(plan.removed, 1U);
+    QCOMPARE(plan.bytes_freed, 8192U);
+    QCOMPARE(done.removed, plan.removed);
+    QCOMPARE(done.bytes_freed, plan.bytes_freed);
+    QCOMPARE(done.items.size(), 3U);
+    for (std::size_t i = 0; i < done.items.size(); ++i) {
+        QCOMPARE(done.items[i].id, plan.items[i].id);
+        QCOMPARE(done.items[i].reason, plan.items[i].reason);
+        QCOMPARE(done.items[i].removed, plan.items[i].removed);
     }
     QVERIFY(!bench_->has(orphan->id));
     QVERIFY(bench_->has(held->id));
@@ -278,7 +278,7 @@ void ServiceTest::permissions_are_by_user_and_group() {
     };
     QCOMPARE(seen(colleague), 1U);
     QCOMPARE(seen(stranger), 0U);
-    QCOMPARE(service().cleanup(stranger.caller(), {.all_eligible = true})->items.size(), 0U);
+    QCOMPARE(stranger.cleanup({.all_eligible = true}).items.size(), 0U);
     // Administrators see and manage it, and read it no more than others.
     const Program service_user(service(), {103, ::geteuid(), ::getegid()});
     QCOMPARE(seen(service_user), 1U);
