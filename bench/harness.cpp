@@ -68,9 +68,8 @@ double median(std::vector<double> values) {
     return *middle;
 }
 
-TemporaryDirectory::TemporaryDirectory()
-    : path_(std::filesystem::temp_directory_path() /
-            fmt::format("snakepit-bench-{:08x}", random_u64() >> 32)) {
+TemporaryDirectory::TemporaryDirectory(const std::filesystem::path& parent)
+    : path_(parent / fmt::format("snakepit-bench-{:08x}", random_u64() >> 32)) {
     std::filesystem::create_directories(path_);
     std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
 }

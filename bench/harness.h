@@ -80,7 +80,8 @@ Pair interleaved(int rounds, Floor floor, Ours ours) {
 // Removed with everything in it.
 class TemporaryDirectory {
   public:
-    TemporaryDirectory();
+    explicit TemporaryDirectory(
+        const std::filesystem::path& parent = std::filesystem::temp_directory_path());
     ~TemporaryDirectory();
     TemporaryDirectory(const TemporaryDirectory&) = delete;
     TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;

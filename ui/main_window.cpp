@@ -238,6 +238,10 @@ void MainWindow::restore_place() {
     restoreGeometry(remembered_state(QStringLiteral("window")));
 }
 
+void MainWindow::keep_selected(const QString& which) {
+    findChild<RegionsPage*>()->keep_selected(which);
+}
+
 bool MainWindow::may_close() {
     const auto own = static_cast<std::int64_t>(::getpid());
     std::uint64_t programs = 0;

@@ -27,6 +27,7 @@ class MainWindow : public QMainWindow {
     static QStringList page_names();
     bool show_page(const QString& name);  // false: there is no such page
     void restore_place();
+    void keep_selected(const QString& which);  // a region's id, or "first"
     // No question about connected programs when it closes.
     void set_quiet_close() { quiet_close_ = true; }
 

@@ -63,6 +63,9 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--after", options.after, "Seconds before the screenshot")
         ->needs(screenshot)
         ->check(CLI::Range(0.0, 3600.0));
+    app.add_option("--select", options.select,
+                   "Region to select for the screenshot: its id, or 'first'")
+        ->needs(screenshot);
     app.add_flag("--reset-layout", options.reset_layout,
                  "Forget columns, sizes and the window's place");
     try {

@@ -17,6 +17,7 @@ struct Options {
     std::string screenshot;
     int width = 0, height = 0;  // 0: that of last time
     double after = 1.5;         // seconds before the screenshot is taken
+    std::string select;         // a region's id, or "first"; empty: none
     bool reset_layout = false;
 };
 

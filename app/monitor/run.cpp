@@ -36,14 +36,6 @@ Status find_manager(LiveHost& host, Mode mode) {
     return started;
 }
 
-Workspace::Parts live_parts(const InstancePaths& paths) {
-    Workspace::Parts parts;
-    parts.regions = std::make_unique<LiveRegions>(paths.registry());
-    parts.events = [path = paths.events_db()] { return std::make_unique<LiveEvents>(path); };
-    parts.manager = std::make_shared<LiveManager>(paths.instance);
-    return parts;
-}
-
 void wear_theme(const Options& options) {
     const auto name = options.theme.empty()
                           ? remembered(QStringLiteral("theme"), QStringLiteral("system"))
@@ -91,6 +83,7 @@ int run(const Options& options, int argc, char** argv) {
     window.restore_place();
     if (options.width > 0) window.resize(options.width, options.height);
     if (!options.page.empty()) window.show_page(QString::fromStdString(options.page));
+    if (!options.select.empty()) window.keep_selected(QString::fromStdString(options.select));
     window.show();
     workspace.start();
     if (!options.screenshot.empty()) take_screenshot(window, options);

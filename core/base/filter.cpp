@@ -168,8 +168,11 @@ Result<RegionFilter> RegionFilter::parse(std::string_view text) {
 }
 
 std::string RegionFilter::search_text(const RegionInfo& r) {
-    return lower(fmt::format("{}\n{}\n{}\n{}\n{}\n{}", r.id.str(), r.owner_process, r.worker,
-                             r.session, to_string(r.state), r.metadata));
+    auto text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", r.id.str(), r.owner_process, r.worker,
+                            r.session, to_string(r.state), r.metadata);
+    for (const auto& holder : r.references)
+        fmt::format_to(std::back_inserter(text), "\n{} {}", holder.process, holder.pid);
+    return lower(text);
 }
 
 bool RegionFilter::depends_on_time() const {

@@ -13,7 +13,8 @@ namespace snakepit::shm {
 
 // A conjunction of terms. A term is
 //   FIELD OP VALUE with OP one of = != > >= < <= (numbers, sizes, durations) or : (contains, or is);
-//   a bare word, found in the id, owner process, worker, session, state or metadata, whatever its case;
+//   a bare word, found in the id, owner process, worker, session, state, metadata or the names and process
+//   ids of the holders, whatever its case;
 //   either of them after '-' : what must not match. Quotes keep spaces together.
 // FIELDS: id size actual owner pid uid refs accesses state policy security placement worker session
 //         age idle meta. `age` and `idle` are durations (age>10m).

@@ -260,19 +260,26 @@ Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
 }
 
 Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {
-    wire::CleanupT call;
-    call.dry_run = request.dry_run;
-    call.orphans = request.orphans;
-    call.expired = request.expired;
-    call.all_eligible = request.all_eligible;
-    for (const auto& id : request.only) call.only.push_back(to_wire(id));
-    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
-    const auto* cleaned = answer.reply.answer.AsCleaned();
-    if (!cleaned) return unexpected_answer();
-    CleanupResult result{cleaned->dry_run, cleaned->removed, cleaned->bytes_freed, {}};
-    for (const auto& item : cleaned->items)
-        if (item && item->id) result.items.push_back({from_wire(*item->id), item->bytes, item->reason, item->removed});
-    return result;
+    CleanupResult result{request.dry_run, 0, 0, {}};
+    std::size_t named = 0;
+    for (std::uint32_t slot = 0;;) {
+        wire::CleanupT call;
+        call.dry_run = request.dry_run;
+        call.orphans = request.orphans;
+        call.expired = request.expired;
+        call.all_eligible = request.all_eligible;
+        call.from_slot = slot;
+        for (; named < request.only.size() && call.only.size() < kMaxCleanupItems; ++named) call.only.push_back(to_wire(request.only[named]));
+        SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+        const auto* page = answer.reply.answer.AsCleaned();
+        if (!page) return unexpected_answer();
+        result.removed += page->removed;
+        result.bytes_freed += page->bytes_freed;
+        for (const auto& item : page->items)
+            if (item && item->id) result.items.push_back({from_wire(*item->id), item->bytes, item->reason, item->removed});
+        if (request.only.empty() ? !page->more : named == request.only.size()) return result;
+        slot = page->next_slot;
+    }
 }
 
 Status ManagerClient::announce(const std::string& worker, const std::string& pool, const std::string& session) {

@@ -101,6 +101,10 @@ struct EventRecorder::Private {
     void reopen_because(std::string reason);
     Step failed(const Error& error);
     void publish(std::uint64_t rows);  // what the database holds now
+    void healthy() {  // under the mutex
+        state.writable = true;
+        state.problem.clear();
+    }
     void rest(Step after);
 
     EventRing& ring;
@@ -167,6 +171,7 @@ void EventRecorder::Private::publish(std::uint64_t rows) {
     {
         const std::lock_guard lock(mutex);
         state.recorded += rows;
+        if (rows > 0) healthy();
         durable.store(database->last(), std::memory_order_release);
     }
     progress.notify_all();
@@ -200,8 +205,7 @@ EventRecorder::Private::Step EventRecorder::Private::step() {
     if (!database) return Step::more;
     {
         const std::lock_guard lock(mutex);
-        state.writable = true;
-        state.problem.clear();
+        healthy();
     }
     pause = kFirstPause;
     const auto written = database->last() - before;

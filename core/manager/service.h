@@ -86,7 +86,8 @@ class Service {
     Result<RegionInfo> info(const Caller& caller, const RegionId& id);
     // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the end.
     Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter, std::uint32_t& slot, std::size_t bytes);
-    Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request);
+    // Looks at regions from `slot` on until it has `most` items; `slot` moves on, and to the frontier at the end.
+    Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request, std::uint32_t& slot, std::size_t most);
 
     // ---- time
     // A reference went that may have been the last. Whoever says so is not believed: it is counted.
@@ -129,6 +130,7 @@ class Service {
                            Result<Segment> segment, const std::function<void(Result<Grant>)>& done);
     Status wipe(std::uint32_t slot);
     RegionInfo describe_slot(std::uint32_t slot);
+    CleanupItem clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request, std::int64_t at);
 
     // service_lifecycle.cpp
     Notes& notes(std::uint32_t slot);

@@ -100,9 +100,9 @@ bool Service::bury_if_gone(std::uint32_t client) {
         refresh(slot, 0, at);
         evaluate(slot, at);
     }
-    for (const auto slot : dropped.slots) {
-        refresh(slot, 0, at);
-        evaluate(slot, at);
+    for (const auto& entry : dropped.slots) {
+        refresh(entry.slot, entry.takes, at);
+        evaluate(entry.slot, at);
     }
     return true;
 }

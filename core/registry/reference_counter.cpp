@@ -129,17 +129,20 @@ void ReferenceCounter::adopt_client(std::uint32_t client) {
 
 ReferenceCounter::Dropped ReferenceCounter::drop_client(std::uint32_t client) {
     Dropped dropped;
-    dropped.slots = grants_.granted_slots(client);
+    for (const auto slot : grants_.granted_slots(client)) {
+        dropped.slots.push_back({slot, 0});
+        forget(client, slot);
+    }
     if (client < pages_.size() && pages_[client] && pages_[client]->lease.valid()) {
         auto& page = *pages_[client];
         const FaultGuard guard(page.mapping.data(), page.mapping.size());
-        for (const auto slot : dropped.slots) {
-            const auto n = LeaseWord::n(page.lease.word(slot).load(std::memory_order_acquire));
+        for (auto& entry : dropped.slots) {
+            entry.takes = page.lease.takes(entry.slot).load(std::memory_order_relaxed);
+            const auto n = LeaseWord::n(page.lease.word(entry.slot).load(std::memory_order_acquire));
             if (n > 1) dropped.references += n - 1;
         }
     }
     if (client < pages_.size()) pages_[client].reset();
-    for (const auto slot : dropped.slots) forget(client, slot);
     const auto path = page_path(client);
     grants_.clear(client);
     ::unlink(path.c_str());

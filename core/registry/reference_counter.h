@@ -53,9 +53,13 @@ class ReferenceCounter {
     // be had makes the client a hostile one: it may use what it was granted until it is gone.
     void adopt_client(std::uint32_t client);
     // Forgets everything of a client that is gone; returns the slots in which it had a grant, with
-    // the references it still held.
+    // the takes that were not counted yet, and the references it still held.
     struct Dropped {
-        std::vector<std::uint32_t> slots;
+        struct Slot {
+            std::uint32_t slot;
+            std::uint64_t takes;
+        };
+        std::vector<Slot> slots;
         std::uint64_t references = 0;
     };
     Dropped drop_client(std::uint32_t client);

@@ -19,6 +19,8 @@ using namespace layout;
 
 namespace {
 
+bool plausible(std::uint32_t frontier) { return frontier <= kMaxSlots && frontier % kChunkSlots == 0; }
+
 // The end of the last chunk in which a slot was ever written. A reserved page that nobody touched
 // yet counts as a hole, so holes between slots in use mean nothing.
 std::uint32_t slots_written(const Handle& file) {
@@ -89,6 +91,7 @@ Status RegionRegistry::initialise() {
     copy_text(header.instance, instance_);
     header.owner_uid = ::geteuid();
     header.checksum = checksum_of(header);
+    set_frontier(0);
     store_words(view_.header_copy(), header);
     std::atomic_thread_fence(std::memory_order_release);
     store_words(view_.header(), header);
@@ -123,11 +126,13 @@ Status RegionRegistry::check_header() {
 // The counters stand outside the header and may be damaged alone; what they count can be counted again.
 void RegionRegistry::repair_state() {
     auto& state = view_.state();
-    const auto written = slots_written(file_.handle());
-    // The last chunk may have been reserved and not used before the manager was killed.
-    if (state.frontier.load() > written + kChunkSlots || state.frontier.load() % kChunkSlots != 0) {
+    const auto frontier = state.frontier.load(), check = ~state.frontier_check.load();
+    if (plausible(frontier) && plausible(check)) {
+        // Killed between the two: the chunk is reserved.
+        if (frontier != check) set_frontier(std::max(frontier, check));
+    } else {
         note_ = "the registry's slot counter was damaged and has been counted again";
-        state.frontier.store(written);
+        set_frontier(std::max(slots_written(file_.handle()), plausible(frontier) ? frontier : 0));
     }
     if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
     const auto head = state.ring_head.load();

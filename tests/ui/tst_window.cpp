@@ -9,6 +9,8 @@
 #include <QSignalSpy>
 #include <QTableWidget>
 #include <QTest>
+#include <QTimer>
+#include <ctime>
 
 #include "synthetic.h"
 #include "ui/dialogs/cleanup_dialog.h"
@@ -29,10 +31,10 @@ namespace {
 constexpr std::int64_t kEvents = 3000;
 
 struct Stage {
-    explicit Stage(std::size_t regions)
+    explicit Stage(std::size_t regions, double changing = 0.05)
         : world(regions),
           manager(std::make_shared<SyntheticManager>(world)),
-          workspace(QStringLiteral("default"), {std::make_unique<SyntheticRegions>(world),
+          workspace(QStringLiteral("default"), {std::make_unique<SyntheticRegions>(world, changing),
                                                 [this] {
                                                     return std::make_unique<SyntheticEvents>(
                                                         world, world.rows().empty() ? 0 : kEvents);
@@ -57,9 +59,35 @@ struct Stage {
 void keep(QWidget& widget, const QString& name) {
     const auto directory = qEnvironmentVariable("SNAKEPIT_UI_GALLERY");
     if (directory.isEmpty()) return;
+    QTest::qWait(1);  // for the layout
     QDir().mkpath(directory);
     QVERIFY(widget.grab().save(QDir(directory).filePath(name + QStringLiteral(".png"))));
 }
+
+// The most a GUI thread worked between two chances to take a key press. Processor time, so that
+// other programs on the machine do not count.
+class Watchdog {
+  public:
+    Watchdog() {
+        QObject::connect(&timer_, &QTimer::timeout, [this] {
+            const auto at = used();
+            worst_ = std::max(worst_, at - last_);
+            last_ = at;
+        });
+        timer_.start(1);
+    }
+    double worst_millis() const { return static_cast<double>(worst_) / 1e6; }
+
+  private:
+    static std::int64_t used() {
+        timespec time{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
+    }
+
+    QTimer timer_;
+    std::int64_t last_ = used(), worst_ = 0;
+};
 
 RegionTable* shown_table(MainWindow& window) {
     for (auto* page : window.findChildren<RegionsPage*>()) return &page->table();
@@ -155,6 +183,31 @@ class TestWindow : public QObject {
         keep(stage.window, QStringLiteral("banner"));
         stage.world.revive();
         QTRY_VERIFY(!banner->isVisible());
+    }
+
+    void the_window_never_stalls_while_its_regions_change_data() {
+        QTest::addColumn<int>("regions");
+        QTest::addColumn<double>("limit");  // ms; 0: measured and not judged
+        QTest::newRow("10,000 regions") << 10'000 << 100.0;
+        QTest::newRow("100,000 regions") << 100'000 << 0.0;
+    }
+
+    void the_window_never_stalls_while_its_regions_change() {
+        QFETCH(int, regions);
+        QFETCH(double, limit);
+        Stage stage(static_cast<std::size_t>(regions), 0.2);
+        for (const auto* page : {"regions", "dashboard"}) {
+            stage.window.show_page(QString::fromLatin1(page));
+            QTest::qWait(50);
+            Watchdog watchdog;
+            QSignalSpy ticks(&stage.workspace, &Workspace::ticked);
+            connect(&stage.workspace, &Workspace::ticked, &stage.window,
+                    [&stage] { stage.window.grab(); });
+            while (ticks.count() < 8) QVERIFY(ticks.wait(5000));
+            qInfo("%d regions, 20 %% change at a time, %s: at most %.1f ms at once", regions, page,
+                  watchdog.worst_millis());
+            if (limit > 0) QVERIFY(watchdog.worst_millis() < limit);
+        }
     }
 
     void a_cleanup_runs_exactly_the_plan_it_showed() {

@@ -8,9 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -58,7 +56,7 @@ inline layout::EventEntry make_entry(EventKind kind, std::string_view text = {},
     entry.uid = 7;
     entry.count = count;
     entry.value = value;
-    std::memcpy(entry.text, text.data(), std::min(text.size(), sizeof entry.text));
+    text.copy(entry.text, sizeof entry.text);
     return entry;
 }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "ui/models/format.h"
+#include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 
@@ -20,13 +21,7 @@ namespace {
 enum Column { kRegion, kBytes, kVerdict, kHolders, kReason };
 
 QString holders_of(const RegionEntry* entry) {
-    if (!entry) return QStringLiteral("–");
-    QStringList names;
-    for (const auto& holder : entry->row.info.references)
-        names << QStringLiteral("%1 (%2)")
-                     .arg(QString::fromStdString(holder.process))
-                     .arg(holder.pid);
-    return names.isEmpty() ? QObject::tr("nobody") : names.join(QStringLiteral(", "));
+    return entry ? region_display(entry->row, kColumnHeldBy, now()) : QStringLiteral("–");
 }
 
 }  // namespace
@@ -52,10 +47,10 @@ CleanupDialog::CleanupDialog(Workspace& workspace, Scope scope, QWidget* parent)
     row->addWidget(again);
     body()->addLayout(row);
     table_ = add_table({tr("Region"), tr("Frees"), tr("Plan"), tr("Held by"), tr("Reason")});
-    table_->setColumnWidth(kRegion, 250);
+    table_->setColumnWidth(kRegion, 264);
     table_->setColumnWidth(kBytes, 90);
     table_->setColumnWidth(kVerdict, 110);
-    table_->setColumnWidth(kHolders, 150);
+    table_->setColumnWidth(kHolders, 220);
     add_command_line();
     add_action(run_)->setEnabled(false);
     connect(scope_, &QComboBox::currentIndexChanged, this, &CleanupDialog::rehearse);

@@ -37,10 +37,10 @@ DeallocateDialog::DeallocateDialog(Workspace& workspace, std::vector<RegionInfo>
       run_(make_danger({})) {
     table_ =
         add_table({tr("Region"), tr("Size"), tr("State"), tr("Held by"), tr("What will happen")});
-    table_->setColumnWidth(kRegion, 250);
+    table_->setColumnWidth(kRegion, 264);
     table_->setColumnWidth(kSize, 90);
     table_->setColumnWidth(kState, 100);
-    table_->setColumnWidth(kHolders, 190);
+    table_->setColumnWidth(kHolders, 220);
     force_->setVisible(std::any_of(targets_.begin(), targets_.end(), held));
     body()->addWidget(force_);
     add_command_line();
@@ -65,17 +65,10 @@ void DeallocateDialog::show_targets() {
 }
 
 void DeallocateDialog::show_holders(int row, const RegionInfo& info) {
-    QStringList names;
-    for (const auto& holder : info.references)
-        if (holder.count > 0)
-            names << QStringLiteral("%1 (%2) ×%3")
-                         .arg(QString::fromStdString(holder.process))
-                         .arg(holder.pid)
-                         .arg(holder.count);
-    if (names.isEmpty() && held(info))
-        names << counted(info.reference_count, "reference", "references");
-    set_cell(table_, row, kHolders,
-             names.isEmpty() ? tr("nobody") : names.join(QStringLiteral(", ")));
+    auto names = holders_text(info.references);
+    if (names.isEmpty())
+        names = held(info) ? counted(info.reference_count, "reference", "references") : tr("nobody");
+    set_cell(table_, row, kHolders, names);
 }
 
 // The registry names five holders; the manager knows them all.

@@ -21,7 +21,7 @@ TaskDialog::TaskDialog(const QString& title, const QString& text, QWidget* paren
       close_(new QPushButton(tr("Cancel"))) {
     setWindowTitle(title);
     setAttribute(Qt::WA_DeleteOnClose);
-    resize(860, 540);
+    resize(1000, 560);
     auto* intro = make_label(text, "muted");
     intro->setWordWrap(true);
     message_->setWordWrap(true);
@@ -69,7 +69,9 @@ void TaskDialog::set_cell(QTableWidget* table, int row, int column, const QStrin
     item->setData(kToneRole, static_cast<int>(tone));
     item->setData(kMonospaceRole, mono);
     item->setToolTip(text);
-    item->setTextAlignment(Qt::AlignVCenter | (number ? Qt::AlignRight : Qt::AlignLeft));
+    const auto alignment = Qt::AlignVCenter | (number ? Qt::AlignRight : Qt::AlignLeft);
+    item->setTextAlignment(alignment);
+    table->horizontalHeaderItem(column)->setTextAlignment(alignment);
     table->setItem(row, column, item);
 }
 

@@ -79,4 +79,12 @@ Result<bool> LiveManager::deallocate(const RegionId& id, bool force) {
     return manager->deallocate(id, force);
 }
 
+Workspace::Parts live_parts(const InstancePaths& paths) {
+    Workspace::Parts parts;
+    parts.regions = std::make_unique<LiveRegions>(paths.registry());
+    parts.events = [path = paths.events_db()] { return std::make_unique<LiveEvents>(path); };
+    parts.manager = std::make_shared<LiveManager>(paths.instance);
+    return parts;
+}
+
 }  // namespace snakepit::shm::ui

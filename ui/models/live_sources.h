@@ -8,7 +8,7 @@
 
 #include "base/paths.h"
 #include "client/manager_client.h"
-#include "ui/models/sources.h"
+#include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
 
@@ -53,5 +53,8 @@ class LiveManager : public ManagerPort {
     std::mutex mutex_;
     std::shared_ptr<ManagerClient> client_;
 };
+
+// All three, for a workspace.
+Workspace::Parts live_parts(const InstancePaths& paths);
 
 }  // namespace snakepit::shm::ui

@@ -10,28 +10,27 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr std::array<RegionColumnTraits, kRegionColumns> kColumns{{
-    {"id", "Region", "Identifies the region on this host", 264, true, false, false},
-    {"state", "State", "Live, orphan, closing, quarantined, revoked or damaged", 108, true, false,
-     false},
-    {"size", "Size", "Bytes asked for", 84, true, true, false},
-    {"actual_size", "Reserved", "Bytes taken from the system", 92, false, true, false},
-    {"reference_count", "Refs", "References held now", 58, true, true, false},
-    {"holders", "Holders", "Programs that hold at least one reference", 74, true, true, false},
-    {"owner_process", "Owner", "Program that allocated it", 124, true, false, false},
-    {"owner_pid", "PID", "Process that allocated it", 68, true, true, false},
-    {"owner_uid", "User", "User id of the owner", 64, false, true, false},
-    {"worker", "Worker", "Name the owner gave itself", 104, true, false, false},
-    {"session", "Session", "Session the owner named", 120, false, false, false},
-    {"cleanup_policy", "Cleanup", "When the region ends", 136, true, false, false},
-    {"security_level", "Security", "Security level", 92, false, false, false},
-    {"access_mode", "Access", "The most anyone may map it with", 92, false, false, false},
-    {"placement", "Placement", "A slice of an arena, or an object of its own", 92, false, false,
-     false},
-    {"timeout", "Timeout", "Cleaned when unused for so long", 92, false, true, false},
-    {"created_at", "Age", "Time since it was allocated", 74, true, true, true},
-    {"last_accessed", "Idle", "Time since it was last used", 74, true, true, true},
-    {"access_count", "Accesses", "References ever taken", 88, false, true, false},
-    {"metadata", "Metadata", "What its owner wrote about it", 240, false, false, false},
+    {"id", "Region", "Identifies the region on this host", 260, false, false},
+    {"state", "State", "Live, orphan, closing, quarantined, revoked or damaged", 104, false, false},
+    {"size", "Size", "Bytes asked for", 80, true, false},
+    {"actual_size", "Reserved", "Bytes taken from the system", 92, true, false},
+    {"reference_count", "Refs", "References held now", 54, true, false},
+    {"held_by", "Held by", "Programs that hold it: name, process id, references if several", 210, false, false},
+    {"holders", "Holders", "How many programs hold at least one reference", 74, true, false},
+    {"owner_process", "Owner", "Program that allocated it", 124, false, false},
+    {"owner_pid", "PID", "Process that allocated it", 68, true, false},
+    {"owner_uid", "User", "User id of the owner", 64, true, false},
+    {"worker", "Worker", "Name the owner gave itself", 104, false, false},
+    {"session", "Session", "Session the owner named", 120, false, false},
+    {"cleanup_policy", "Cleanup", "When the region ends", 136, false, false},
+    {"security_level", "Security", "Security level", 92, false, false},
+    {"access_mode", "Access", "The most anyone may map it with", 92, false, false},
+    {"placement", "Placement", "A slice of an arena, or an object of its own", 92, false, false},
+    {"timeout", "Timeout", "Cleaned when unused for so long", 92, true, false},
+    {"created_at", "Age", "Time since it was allocated", 70, true, true},
+    {"last_accessed", "Idle", "Time since it was last used", 70, true, true},
+    {"access_count", "Accesses", "References ever taken", 88, true, false},
+    {"metadata", "Metadata", "What its owner wrote about it", 240, false, false},
 }};
 
 template <typename T>
@@ -41,6 +40,23 @@ QString name_of(T value) {
 }
 
 }  // namespace
+
+QString holders_text(const std::vector<RegionReference>& named, std::size_t holders) {
+    QStringList names;
+    for (const auto& holder : named) {
+        if (holder.count == 0) continue;
+        auto name =
+            QStringLiteral("%1 %2").arg(QString::fromStdString(holder.process)).arg(holder.pid);
+        if (holder.count > 1) name += QStringLiteral(" ×%1").arg(holder.count);
+        names << name;
+    }
+    const auto count = static_cast<std::size_t>(names.size());
+    auto text = names.join(QStringLiteral(", "));
+    if (holders > count)
+        text += count ? QStringLiteral(" and %1 more").arg(holders - count)
+                      : counted(holders, "program", "programs");
+    return text;
+}
 
 const RegionColumnTraits& region_column(int column) {
     return kColumns[static_cast<std::size_t>(column)];
@@ -55,6 +71,9 @@ QString region_display(const RegionRow& row, int column, Timestamp now) {
             return size_text(info.size);
         case kColumnReserved:
             return size_text(info.actual_size);
+        case kColumnHeldBy:
+            return row.holders ? holders_text(info.references, row.holders)
+                               : QStringLiteral("nobody");
         case kColumnPolicy:
             return name_of(info.cleanup_policy).replace('_', ' ');
         case kColumnAccess:
@@ -77,6 +96,8 @@ QVariant region_export(const RegionRow& row, int column) {
             return QString::fromStdString(info.id.str());
         case kColumnState:
             return name_of(info.state);
+        case kColumnHeldBy:
+            return holders_text(info.references, row.holders);
         case kColumnOwner:
             return QString::fromStdString(info.owner_process);
         case kColumnWorker:
@@ -111,6 +132,7 @@ QVariant region_sort_value(const RegionRow& row, int column) {
             return QVariant::fromValue<qulonglong>(info.actual_size);
         case kColumnReferences:
             return QVariant::fromValue<qulonglong>(info.reference_count);
+        case kColumnHeldBy:
         case kColumnHolders:
             return row.holders;
         case kColumnPid:
@@ -141,6 +163,7 @@ std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int
             return x.actual_size <=> y.actual_size;
         case kColumnReferences:
             return x.reference_count <=> y.reference_count;
+        case kColumnHeldBy:
         case kColumnHolders:
             return a.holders <=> b.holders;
         case kColumnOwner:

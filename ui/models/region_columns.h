@@ -18,6 +18,7 @@ enum RegionColumn : int {
     kColumnSize,
     kColumnReserved,
     kColumnReferences,
+    kColumnHeldBy,
     kColumnHolders,
     kColumnOwner,
     kColumnPid,
@@ -41,7 +42,6 @@ struct RegionColumnTraits {
     const char* title;
     const char* tooltip;
     int width;    // pixels, before anyone changes it
-    bool shown;   // before anyone changes it
     bool number;  // right aligned
     bool ages;    // changes with the clock alone
 };
@@ -52,6 +52,9 @@ const RegionColumnTraits& region_column(int column);
 QString region_display(const RegionRow& row, int column, Timestamp now);
 // For other programs: bytes, RFC 3339, plain numbers.
 QVariant region_export(const RegionRow& row, int column);
+// "python3 4711 ×2, renderer 4712 and 3 more", empty for none. `holders`: how many there are, where
+// fewer are named; those that hold nothing are left out.
+QString holders_text(const std::vector<RegionReference>& named, std::size_t holders = 0);
 // A number or text that sorts as the column does.
 QVariant region_sort_value(const RegionRow& row, int column);
 std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int column);

@@ -7,6 +7,18 @@
 
 namespace snakepit::shm::ui {
 
+namespace {
+
+// Their counts are nothing to search for.
+bool same_holders(const RegionInfo& a, const RegionInfo& b) {
+    return std::equal(a.references.begin(), a.references.end(), b.references.begin(),
+                      b.references.end(), [](const auto& x, const auto& y) {
+                          return x.pid == y.pid && x.process == y.process;
+                      });
+}
+
+}  // namespace
+
 const RegionEntry* RegionStore::find(const RegionKey& key) const {
     const auto* entry = at(key.slot);
     return entry && entry->row.generation == key.generation ? entry : nullptr;
@@ -61,7 +73,8 @@ void RegionStore::apply(RegistryDelta delta, std::int64_t now) {
                                entry->row.info.metadata == row.info.metadata &&
                                entry->row.info.owner_process == row.info.owner_process &&
                                entry->row.info.worker == row.info.worker &&
-                               entry->row.info.session == row.info.session;
+                               entry->row.info.session == row.info.session &&
+                               same_holders(entry->row.info, row.info);
         entry->row = std::move(row);
         if (!same_text) entry->search = RegionFilter::search_text(entry->row.info);
     }

@@ -307,10 +307,12 @@ QVariant RegionTableModel::data(const QModelIndex& index, int role) const {
         case kGlowRole:
             return glow(*entry);
         case kMutedRole:
-            return column == kColumnReferences && info.reference_count == 0;
+            return (column == kColumnReferences && info.reference_count == 0) ||
+                   (column == kColumnHeldBy && entry->row.holders == 0);
         case Qt::ToolTipRole:
-            return column == kColumnAge || column == kColumnIdle ? region_export(entry->row, column)
-                                                                 : QVariant();
+            return column == kColumnAge || column == kColumnIdle || column == kColumnHeldBy
+                       ? region_export(entry->row, column)
+                       : QVariant();
         case Qt::TextAlignmentRole:
             return static_cast<int>(
                 Qt::AlignVCenter | (region_column(column).number ? Qt::AlignRight : Qt::AlignLeft));

@@ -111,8 +111,9 @@ Card* DashboardPage::build_orphans() {
     orphan_table_ = new RegionTable(workspace_, QStringLiteral("orphans"));
     orphan_table_->regions().set_scope(
         [](const RegionRow& row) { return row.info.state == RegionState::orphan; });
-    orphan_table_->set_default_columns({kColumnId, kColumnSize, kColumnReferences, kColumnOwner,
-                                        kColumnPid, kColumnPolicy, kColumnAge, kColumnIdle});
+    orphan_table_->set_default_columns({kColumnId, kColumnSize, kColumnAge, kColumnIdle,
+                                        kColumnReferences, kColumnHeldBy, kColumnOwner,
+                                        kColumnPolicy});
     orphan_table_->setAccessibleName(tr("Orphans"));
     orphan_table_->restore_layout();
     orphan_stack_ = new QStackedWidget;

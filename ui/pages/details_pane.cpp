@@ -106,7 +106,7 @@ void DetailsPane::build_head(QVBoxLayout* column) {
     connect(copy, &QToolButton::clicked, this,
             [this] { QGuiApplication::clipboard()->setText(id_->text()); });
     auto* head = new QHBoxLayout;
-    head->addWidget(state_);
+    head->addWidget(state_, 0, Qt::AlignVCenter);
     head->addStretch();
     head->addWidget(copy);
     column->addLayout(head);
@@ -133,7 +133,8 @@ void DetailsPane::build_fields(QVBoxLayout* column) {
           kColumnTimeout, kColumnSecurity, kColumnAccess, kColumnMetadata})
         fields_[shown] = add(QString::fromUtf8(region_column(shown).title));
     permissions_ = add(tr("Permissions"));
-    place_ = add(tr("Place"));
+    place_ = new ElidedLabel;
+    form->addRow(make_label(tr("Place"), "muted"), place_);
     column->addWidget(make_label(tr("About"), "section"));
     column->addLayout(form);
     column->addSpacing(6);
@@ -199,7 +200,7 @@ void DetailsPane::show_fields(const RegionRow& row) {
         if (label->text() != text) label->setText(text.isEmpty() ? QStringLiteral("–") : text);
     }
     permissions_->setText(permission_text(info.permissions));
-    place_->setText(
+    place_->set_text(
         info.arena.empty()
             ? QString::fromStdString(info.platform_handle)
             : tr("%1 at %2").arg(QString::fromStdString(info.arena), count_text(info.offset)));

@@ -44,7 +44,7 @@ class DetailsPane : public QFrame {
     QLabel* hint_;
     QWidget* content_;
     std::map<int, QLabel*> fields_;  // by RegionColumn
-    QLabel* place_;
+    ElidedLabel* place_;
     QLabel* permissions_;
     QLabel* holders_;
     QLabel* events_;

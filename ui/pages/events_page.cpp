@@ -36,7 +36,7 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     table_->setModel(model_);
     table_->set_default_columns(
         {kEventTime, kEventKind, kEventRegion, kEventPid, kEventResult, kEventDetail},
-        {170, 160, 310, 80, 120, 300});
+        {170, 140, 270, 70, 150, 200});
     table_->setAccessibleName(tr("Events"));
     table_->restore_layout();
     body()->addWidget(build_filter_row());

@@ -38,7 +38,8 @@ MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
     graph_card->body()->addWidget(new MemoryGraph(workspace));
     auto* table_card = new Card(tr("Largest regions"));
     largest_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReserved,
-                                   kColumnReferences, kColumnOwner, kColumnPlacement, kColumnIdle});
+                                   kColumnReferences, kColumnIdle, kColumnPlacement, kColumnOwner,
+                                   kColumnHeldBy});
     largest_->setAccessibleName(tr("Largest regions"));
     largest_->horizontalHeader()->setSortIndicator(kColumnSize, Qt::DescendingOrder);
     largest_->restore_layout();

@@ -36,8 +36,8 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     table_->setModel(model_);
     table_->set_default_columns(
         {kClientProcess, kClientPid, kClientStatus, kClientHolds, kClientBytes, kClientOwns,
-         kClientWorker, kClientPool, kClientConnected},
-        {150, 80, 120, 190, 110, 70, 130, 110, 100});
+         kClientConnected, kClientWorker, kClientPool},
+        {150, 80, 120, 200, 110, 70, 100, 130, 110});
     table_->setSelectionMode(QAbstractItemView::SingleSelection);
     table_->setAccessibleName(tr("Programs"));
     table_->restore_layout();
@@ -49,7 +49,7 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     auto* card = new Card;
     card->body()->addWidget(stack_);
     holdings_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
-                                    kColumnHolders, kColumnOwner, kColumnPolicy, kColumnIdle});
+                                    kColumnIdle, kColumnOwner, kColumnPolicy, kColumnHeldBy});
     holdings_->setAccessibleName(tr("Regions of the selected program"));
     holdings_->restore_layout();
     holdings_card_->set_note(tr("held or owned; the registry names five holders of a region"));

@@ -30,8 +30,8 @@ ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
     card_->body()->addWidget(graph_);
     auto* table_card = new Card(tr("Regions"));
     table_card->set_note(tr("select up to %1 to draw them").arg(ReferenceGraph::kMaxRegions));
-    table_->set_default_columns({kColumnId, kColumnState, kColumnReferences, kColumnHolders,
-                                 kColumnAccesses, kColumnOwner, kColumnSize, kColumnIdle});
+    table_->set_default_columns({kColumnId, kColumnState, kColumnReferences, kColumnAccesses,
+                                 kColumnSize, kColumnIdle, kColumnOwner, kColumnHeldBy});
     table_->horizontalHeader()->setSortIndicator(kColumnReferences, Qt::DescendingOrder);
     table_->restore_layout();
     table_card->body()->addWidget(table_);

@@ -15,12 +15,8 @@ RegionTable::RegionTable(Workspace& workspace, const QString& settings_key, QWid
       workspace_(workspace),
       regions_(new RegionTableModel(workspace.regions(), this)) {
     setModel(regions_);
-    QList<int> columns, widths;
-    for (int column = 0; column < kRegionColumns; ++column) {
+    for (int column = 0; column < kRegionColumns; ++column)
         setColumnWidth(column, region_column(column).width);
-        if (region_column(column).shown) columns << column;
-    }
-    set_default_columns(columns);
     setAccessibleName(tr("Regions"));
     horizontalHeader()->setSortIndicator(kColumnAge, Qt::AscendingOrder);
     setSortingEnabled(true);

@@ -20,6 +20,7 @@
 #include "ui/icons.h"
 #include "ui/models/export.h"
 #include "ui/models/format.h"
+#include "ui/models/region_columns.h"
 #include "ui/models/settings.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/details_pane.h"
@@ -39,6 +40,9 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
       no_match_(new EmptyState(QStringLiteral("filter"), tr("No region matches"),
                                tr("Every region is hidden by the filter. Esc clears it."))),
       splitter_(new QSplitter(Qt::Horizontal)) {
+    table_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
+                                 kColumnHeldBy, kColumnAge, kColumnIdle, kColumnOwner,
+                                 kColumnWorker, kColumnPolicy});
     table_->restore_layout();
     build_actions();
     body()->addWidget(build_filter_row());
@@ -136,6 +140,19 @@ QWidget* RegionsPage::build_filter_row() {
 
 void RegionsPage::set_filter_text(const QString& text) {
     filter_->setText(text);
+}
+
+void RegionsPage::keep_selected(const QString& which) {
+    connect(&workspace_, &Workspace::ticked, this, [this, which] {
+        if (!table_->selected_keys().empty()) return;
+        for (int row = 0; row < table_->regions().rowCount(); ++row) {
+            const auto index = table_->regions().index(row, kColumnId);
+            if (which != u"first" && index.data(kIdRole).toString() != which) continue;
+            table_->selectRow(row);
+            table_->scrollTo(index, QAbstractItemView::PositionAtCenter);
+            return;
+        }
+    });
 }
 
 // A line that cannot be understood leaves the table as it was.

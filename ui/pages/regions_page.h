@@ -22,6 +22,8 @@ class RegionsPage : public Page {
   public:
     explicit RegionsPage(Workspace& workspace, QWidget* parent = nullptr);
     void set_filter_text(const QString& text);
+    // Whenever nothing is selected, selects the region with this id, or the first one ("first").
+    void keep_selected(const QString& which);
     RegionTable& table() { return *table_; }
 
   private:

@@ -115,6 +115,9 @@ void TableView::set_default_columns(const QList<int>& columns, const QList<int>&
     restoring_ = true;
     for (int column = 0; column < model()->columnCount(); ++column)
         setColumnHidden(column, !columns.contains(column));
+    auto* header = horizontalHeader();
+    for (int place = 0; place < columns.size(); ++place)
+        header->moveSection(header->visualIndex(columns[place]), place);
     for (qsizetype i = 0; i < widths.size(); ++i) setColumnWidth(columns[i], widths[i]);
     restoring_ = false;
 }

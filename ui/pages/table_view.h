@@ -29,7 +29,8 @@ class TableView : public QTableView {
   public:
     explicit TableView(const QString& settings_key, QWidget* parent = nullptr);
 
-    // Shows these columns unless something was remembered.
+    // Shows these columns, in this order, unless something was remembered. The last one gets what
+    // room is left: a column of text looks best there.
     void set_default_columns(const QList<int>& columns, const QList<int>& widths = {});
     void restore_layout();
     QList<int> selected_rows() const;  // in the order shown

@@ -67,6 +67,18 @@ QWidget* make_command_line(const QString& command) {
     return box;
 }
 
+void ElidedLabel::set_text(const QString& text) {
+    setText(text);
+    setToolTip(text);
+}
+
+void ElidedLabel::paintEvent(QPaintEvent*) {
+    QPainter painter(this);
+    painter.setPen(palette().color(QPalette::WindowText));
+    painter.drawText(rect(), Qt::AlignVCenter | Qt::AlignLeft,
+                     fontMetrics().elidedText(text(), Qt::ElideMiddle, width()));
+}
+
 Card::Card(const QString& title, QWidget* parent) : QFrame(parent), body_(new QVBoxLayout) {
     setObjectName(QStringLiteral("card"));
     auto* column = new QVBoxLayout(this);

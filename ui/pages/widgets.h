@@ -23,6 +23,18 @@ QPushButton* make_danger(const QString& text);
 // A command line in monospace, selectable, with a button that copies it.
 QWidget* make_command_line(const QString& command);
 
+// One line that is cut in the middle where it does not fit; the tooltip has all of it.
+class ElidedLabel : public QLabel {
+    Q_OBJECT
+  public:
+    using QLabel::QLabel;
+    void set_text(const QString& text);
+    QSize minimumSizeHint() const override { return {40, QLabel::minimumSizeHint().height()}; }
+
+  protected:
+    void paintEvent(QPaintEvent* event) override;
+};
+
 // A white rounded box with an optional title line and actions at its right.
 class Card : public QFrame {
     Q_OBJECT

@@ -12,12 +12,13 @@
 #include <utility>
 
 #include "base/time.h"
+#include "platform/process.h"
 
 namespace snakepit::shm::cli {
 
 namespace {
 
-[[noreturn]] void become(char* const* words, int output, pid_t parent) {
+[[noreturn]] void become(const char* program, char* const* words, int output, pid_t parent) {
     // Not a leftover when we are killed. The parent may be gone before the call took effect.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(1);
@@ -27,13 +28,14 @@ namespace {
     sigset_t none;
     sigemptyset(&none);
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-    ::execv("/proc/self/exe", words);
+    ::execv(program, words);
     ::_exit(127);
 }
 
 }  // namespace
 
 Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words) {
+    const auto executable = own_executable();  // under its name, which people see; before the fork
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return fail(system_error(errno, "cannot make a pipe"));
     const Handle write_end(ends[1]);
@@ -49,7 +51,7 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words) 
     const auto parent = ::getpid();
     const auto pid = ::fork();
     if (pid < 0) return fail(system_error(errno, "cannot start a process"));
-    if (pid == 0) become(arguments.data(), write_end.get(), parent);
+    if (pid == 0) become(executable.c_str(), arguments.data(), write_end.get(), parent);
     child.pid_ = pid;
     return child;
 }

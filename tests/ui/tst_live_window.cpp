@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The window on a real service, with programs of their own that share memory.
+#include <QAbstractButton>
+#include <QApplication>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMessageBox>
+#include <QPushButton>
+#include <QTableWidget>
+#include <QTest>
+#include <QTimer>
+
+#include "service_fixture.h"
+#include "ui/dialogs/cleanup_dialog.h"
+#include "ui/dialogs/deallocate_dialog.h"
+#include "ui/main_window.h"
+#include "ui/models/live_host.h"
+#include "ui/models/live_sources.h"
+#include "ui/models/region_columns.h"
+#include "ui/models/settings.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/details_pane.h"
+#include "ui/pages/region_table.h"
+#include "ui/pages/regions_page.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+using test::Peer;
+using test::Service;
+
+constexpr int kPatience = 8'000;  // ms; for what takes a heartbeat, or a program's end
+
+InstancePaths paths_of(const Service& service) {
+    service.host().use_in_this_process(service.instance());
+    return *resolve_paths({});
+}
+
+QString pid_text(const Peer& peer) {
+    return QStringLiteral("python3 %1").arg(peer.pid());
+}
+
+qint64 references(const Service& service, const QString& id) {
+    return service.cli_json({"info", id}).value("reference_count").toInteger();
+}
+
+struct LiveStage {
+    explicit LiveStage(const Service& service)
+        : paths(paths_of(service)),
+          host(paths, (QCoreApplication::applicationDirPath() + "/snakepit-shm").toStdString()),
+          workspace(service.instance(), live_parts(paths)),
+          window(workspace, host) {
+        window.resize(1320, 840);
+        window.show();
+        window.show_page(QStringLiteral("regions"));
+        workspace.start();
+    }
+
+    RegionsPage& page() { return *window.findChild<RegionsPage*>(); }
+    QFrame& banner() { return *window.findChild<QFrame*>(QStringLiteral("banner")); }
+    QLineEdit& filter() { return *page().findChild<QLineEdit*>(); }
+    QString cell(int row, int column) {
+        return page().table().regions().index(row, column).data().toString();
+    }
+    bool held_by_only(const Peer& peer) {
+        const auto text = cell(0, kColumnHeldBy);
+        return text.startsWith(pid_text(peer)) && !text.contains(u',');
+    }
+    void click_row(int row) {
+        QCoreApplication::processEvents();  // as between any two of a person's
+        auto& table = page().table();
+        const auto at = table.visualRect(table.model()->index(row, kColumnState)).center();
+        QTest::mouseClick(table.viewport(), Qt::LeftButton, Qt::NoModifier, at);
+    }
+    // All that the details pane says.
+    QString details() {
+        QString text;
+        for (const auto* label : page().findChild<DetailsPane*>()->findChildren<QLabel*>())
+            text += label->text() + u'\n';
+        return text;
+    }
+    void press(const QString& text) {
+        for (auto* button : window.findChildren<QPushButton*>())
+            if (button->isVisible() && button->text().startsWith(text))
+                return QTest::mouseClick(button, Qt::LeftButton);
+        qFatal("no button %s", qPrintable(text));
+    }
+
+    InstancePaths paths;
+    LiveHost host;
+    Workspace workspace;
+    MainWindow window;
+};
+
+// What a message box is answered with, once it is open.
+void answer_with(const QString& button_text) {
+    auto* timer = new QTimer(qApp);
+    QObject::connect(timer, &QTimer::timeout, timer, [timer, button_text] {
+        const auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+        if (!box) return;
+        timer->deleteLater();
+        for (auto* button : box->buttons())
+            if (button->text().startsWith(button_text)) return button->click();
+        qFatal("no button %s", qPrintable(button_text));
+    });
+    timer->start(20);
+}
+
+}  // namespace
+
+class TestLiveWindow : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { set_remembering(false); }
+
+    void a_region_names_the_programs_that_hold_it_until_they_are_killed();
+    void a_manager_killed_and_started_again_loses_nothing_that_was_shown();
+    void what_a_cleanup_promises_is_what_it_removes();
+    void a_region_that_is_held_is_withdrawn_when_deallocated();
+    void a_manager_started_in_the_window_is_handed_over_when_it_closes();
+};
+
+void TestLiveWindow::a_region_names_the_programs_that_hold_it_until_they_are_killed() {
+    Service service;
+    QVERIFY(service.start());
+    const auto owner = service.python("owner.py");
+    const auto id = owner->line();
+    const auto alone = references(service, id);
+    const auto consumer = service.python("consumer.py", {id});
+    QVERIFY(!consumer->line().isEmpty());
+    const auto together = references(service, id);
+    QVERIFY(together > alone);
+    const auto other = service.python("owner.py");
+    QVERIFY(!other->line().isEmpty());
+
+    LiveStage stage(service);
+    auto& model = stage.page().table().regions();
+    QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{2}, kPatience);
+    QTest::keyClicks(&stage.filter(), QString::number(consumer->pid()));
+    QTRY_COMPARE(model.shown(), std::size_t{1});
+    QCOMPARE(stage.cell(0, kColumnId), id);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together), kPatience);
+    const auto held_by = stage.cell(0, kColumnHeldBy);
+    QVERIFY2(held_by.contains(pid_text(*owner)) && held_by.contains(pid_text(*consumer)),
+             qPrintable(held_by));
+
+    stage.click_row(0);
+    const auto consumer_pid = QString::number(consumer->pid());
+    QTRY_VERIFY(stage.details().contains(id));
+    QTRY_VERIFY(stage.details().contains(consumer_pid));
+    QVERIFY(stage.details().contains(QString::number(owner->pid())));
+
+    consumer->end(SIGKILL);
+    QTest::keySequence(&stage.filter(), QKeySequence::SelectAll);
+    QTest::keyClicks(&stage.filter(), id);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(alone), kPatience);
+    QVERIFY(stage.held_by_only(*owner));
+    QTRY_VERIFY_WITH_TIMEOUT(!stage.details().contains(QStringLiteral(">%1<").arg(consumer_pid)),
+                             kPatience);
+}
+
+void TestLiveWindow::a_manager_killed_and_started_again_loses_nothing_that_was_shown() {
+    Service service;
+    QVERIFY(service.start());
+    const auto owner = service.python("owner.py");
+    const auto id = owner->line();
+    const auto alone = references(service, id);
+    const auto consumer = service.python("consumer.py", {id});
+    QVERIFY(!consumer->line().isEmpty());
+    const auto together = references(service, id);
+    QVERIFY(together > alone);
+    LiveStage stage(service);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together), kPatience);
+    QVERIFY(!stage.banner().isVisible());
+    stage.click_row(0);
+    const auto selected = stage.workspace.selection();
+    QCOMPARE(selected.size(), std::size_t{1});
+
+    service.kill();
+    QTRY_VERIFY_WITH_TIMEOUT(stage.banner().isVisible(), kPatience);
+    QCOMPARE(stage.cell(0, kColumnId), id);
+    QCOMPARE(stage.cell(0, kColumnReferences), QString::number(together));
+
+    QVERIFY(service.start());
+    QTRY_VERIFY_WITH_TIMEOUT(!stage.banner().isVisible(), kPatience);
+    QCOMPARE(stage.workspace.manager_pid(), service.pid());
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together), kPatience);
+    QCOMPARE(stage.workspace.selection(), selected);
+    QTRY_VERIFY_WITH_TIMEOUT(stage.details().contains(QString::number(consumer->pid())), kPatience);
+
+    consumer->end(SIGKILL);
+    const bool fell = QTest::qWaitFor([&] { return stage.held_by_only(*owner); }, kPatience);
+    QVERIFY2(fell, qPrintable(stage.cell(0, kColumnHeldBy)));
+    QCOMPARE(stage.cell(0, kColumnReferences), QString::number(alone));
+}
+
+void TestLiveWindow::what_a_cleanup_promises_is_what_it_removes() {
+    Service service;
+    QVERIFY(service.start());
+    const auto holder = service.python("owner.py");
+    const auto held = holder->line();
+    const auto manual = service.cli_json({"allocate", "64KiB", "--cleanup-policy", "manual"});
+    const auto idle = manual.value("id").toString();
+    QVERIFY2(!idle.isEmpty(), "the command line allocated nothing");
+
+    LiveStage stage(service);
+    auto& model = stage.page().table().regions();
+    QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{2}, kPatience);
+    auto* dialog = new CleanupDialog(stage.workspace, CleanupDialog::Scope::all_eligible,
+                                     &stage.window);
+    dialog->open();
+    auto* plan = dialog->findChild<QTableWidget*>();
+    QTRY_COMPARE_WITH_TIMEOUT(plan->rowCount(), 2, kPatience);
+    QCOMPARE(model.shown(), std::size_t{2});
+    stage.press(QStringLiteral("Remove 1 region"));
+    QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{1}, kPatience);
+    QCOMPARE(stage.cell(0, kColumnId), held);
+}
+
+void TestLiveWindow::a_region_that_is_held_is_withdrawn_when_deallocated() {
+    Service service;
+    QVERIFY(service.start());
+    const auto owner = service.python("owner.py");
+    QVERIFY(!owner->line().isEmpty());
+    LiveStage stage(service);
+    QTRY_VERIFY_WITH_TIMEOUT(stage.held_by_only(*owner), kPatience);
+    stage.click_row(0);
+    stage.press(QStringLiteral("Deallocate…"));
+    auto* dialog = stage.window.findChild<DeallocateDialog*>();
+    QVERIFY(dialog);
+    QVERIFY(dialog->findChild<QTableWidget*>()->item(0, 3)->text().startsWith(pid_text(*owner)));
+    stage.press(QStringLiteral("Deallocate 1 region"));
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnState), QStringLiteral("closing"), kPatience);
+    owner->end(SIGKILL);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.workspace.regions().size(), std::size_t{0}, kPatience);
+}
+
+void TestLiveWindow::a_manager_started_in_the_window_is_handed_over_when_it_closes() {
+    Service service;
+    std::unique_ptr<Peer> owner;
+    {
+        LiveStage stage(service);
+        QTRY_VERIFY_WITH_TIMEOUT(stage.banner().isVisible(), kPatience);
+        stage.press(QStringLiteral("Start a manager here"));
+        QTRY_VERIFY_WITH_TIMEOUT(!stage.banner().isVisible(), kPatience);
+        QVERIFY(stage.host.embedded());
+        owner = service.python("owner.py");
+        QVERIFY(!owner->line().isEmpty());
+        QTRY_VERIFY_WITH_TIMEOUT(stage.held_by_only(*owner), kPatience);
+        answer_with(QStringLiteral("Cancel"));
+        QVERIFY(!stage.window.close());
+        answer_with(QStringLiteral("Hand over"));
+        QVERIFY(stage.window.close());
+        QVERIFY(!stage.host.embedded());
+    }
+    LiveStage later(service);
+    QTRY_VERIFY_WITH_TIMEOUT(later.workspace.link() == Link::connected &&
+                                 later.workspace.manager_pid() != QCoreApplication::applicationPid(),
+                             kPatience);
+    const auto successor = static_cast<pid_t>(later.workspace.manager_pid());
+    const bool held =
+        QTest::qWaitFor([&] { return later.held_by_only(*owner); }, kPatience);
+    QCOMPARE(::kill(successor, SIGTERM), 0);
+    QVERIFY(held);
+    QTRY_VERIFY_WITH_TIMEOUT(later.banner().isVisible(), kPatience);
+}
+
+}  // namespace snakepit::shm::ui
+
+QTEST_MAIN(snakepit::shm::ui::TestLiveWindow)
+#include "tst_live_window.moc"
