@@ -30,7 +30,7 @@ namespace {
 using test::Peer;
 using test::Service;
 
-constexpr int kPatience = 8'000;  // ms; for what takes a heartbeat, or a program's end
+constexpr int kPatience = 15'000;  // ms; for what takes a heartbeat, or a program's end
 
 InstancePaths paths_of(const Service& service) {
     service.host().use_in_this_process(service.instance());
