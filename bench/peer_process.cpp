@@ -34,6 +34,7 @@ PeerProcess::PeerProcess(Work first, Work second, std::byte* memory)
         order_->doing.store(wanted);
         if (wanted == 0) ::usleep(200);
         for (int i = 0; wanted != 0 && i < 1000; ++i) (wanted == 1 ? first : second)(memory);
+        if (wanted != 0) order_->progress.fetch_add(1000);
     }
 }
 

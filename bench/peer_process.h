@@ -34,10 +34,13 @@ class PeerProcess {
 
     // 0: rest; 1, 2: the works. Returns when the child does so.
     void turn_to(int what);
+    // Works done so far.
+    std::uint64_t progress() const { return order_->progress.load(); }
 
   private:
     struct Order {
         std::atomic<int> wanted{0}, doing{0};
+        std::atomic<std::uint64_t> progress{0};
     };
     SharedMemory shared_{4096};
     Order* order_;

@@ -93,7 +93,7 @@ struct RegionInfo {
     std::uint64_t offset = 0;
     bool sealed = false;
     std::string session, worker;
-    std::vector<RegionReference> references;
+    std::vector<RegionReference> references;  // at most 256 holders are named
     std::vector<std::uint64_t> mapped_addresses;  // in the asking process
 };
 

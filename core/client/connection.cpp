@@ -150,12 +150,15 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, s
 Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeated) {
     request.id = next_id_++;
     const auto deadline = after_ms(options_.timeout_ms);
-    for (;;) {
+    for (int pause = 0;;) {
         SHM_TRY(ensure(deadline));
         bool lost = false;
         auto answer = exchange(request, deadline, lost);
         if (answer || !lost || monotonic_nanos() >= deadline) return answer;
         if (repeated) *repeated = true;
+        // At once the first time; a manager that closes again and again is not hammered.
+        std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+        pause = std::clamp(pause * 2, kFirstRetryMs, kLongestRetryMs);
     }
 }
 

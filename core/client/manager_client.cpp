@@ -76,20 +76,26 @@ Result<CachedRegion*> ManagerClient::Private::install(const Connection::Answer& 
     if (!granted || !granted->id || !answer.handle) return unexpected_answer();
     cache.purge(connection->lease(), kPurgeStep);
     const auto mode = static_cast<std::size_t>(access);
-    auto& entry = cache.at(from_wire(*granted->id));
+    const auto id = from_wire(*granted->id);
+    const auto protection = access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
+    // Mapped before the entry is made: the grant may be withdrawn at any time, and purging then drops it.
+    Mapping fresh;
+    if (const auto* known = cache.find(id); !known || !known->mapping[mode].valid()) {
+        auto mapping = Mapping::map(answer.handle, granted->segment_size, protection);
+        if (!mapping) {  // out of mappings, perhaps: those of ended regions are in the way
+            cache.purge(connection->lease(), cache.size());
+            mapping = Mapping::map(answer.handle, granted->segment_size, protection);
+        }
+        if (!mapping) return fail(std::move(mapping).error());
+        fresh = std::move(*mapping);
+    }
+    auto& entry = cache.at(id);
     entry.slot.store(granted->slot, std::memory_order_relaxed);
     entry.size.store(granted->size, std::memory_order_relaxed);
     entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
     entry.generation.store(granted->generation, std::memory_order_release);
-    if (entry.mapping[mode].valid()) return &entry;
-    const auto protection = access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
-    auto mapping = Mapping::map(answer.handle, granted->segment_size, protection);
-    if (!mapping) {  // out of mappings, perhaps: those of ended regions are in the way
-        cache.purge(connection->lease(), cache.size());
-        mapping = Mapping::map(answer.handle, granted->segment_size, protection);
-    }
-    if (!mapping) return fail(std::move(mapping).error());
-    entry.mapping[mode] = std::move(*mapping);
+    if (!fresh.valid()) return &entry;
+    entry.mapping[mode] = std::move(fresh);
     entry.data[mode].store(entry.mapping[mode].data() + granted->offset, std::memory_order_release);
     return &entry;
 }
@@ -106,7 +112,8 @@ Status ManagerClient::Private::add_read_only(CachedRegion& entry) {
 }
 
 // Lock-free. The entry may have become another region's while we looked: the reference pins it,
-// so its id is compared again once the reference is held.
+// so its id is compared again once the reference is held; its slot too, for slot and generation may
+// have been read one before and one after.
 Result<MappedRegion> ManagerClient::Private::take(CachedRegion& entry, const RegionId& id, AccessMode access, LeasePage::Take& outcome) const {
     const auto slot = entry.slot.load(std::memory_order_relaxed);
     const auto generation = entry.generation.load(std::memory_order_acquire);
@@ -116,7 +123,9 @@ Result<MappedRegion> ManagerClient::Private::take(CachedRegion& entry, const Reg
     if (outcome == LeasePage::Take::full) return fail(full_error(id));
     if (outcome != LeasePage::Take::taken) return MappedRegion{};
     auto* const data = entry.data[static_cast<std::size_t>(access)].load(std::memory_order_acquire);
-    if (!entry.is(id) || entry.generation.load(std::memory_order_relaxed) != generation || !data) {
+    const bool same = entry.is(id) && entry.generation.load(std::memory_order_relaxed) == generation &&
+                      entry.slot.load(std::memory_order_relaxed) == slot;
+    if (!same || !data) {
         connection->lease().give_back(slot, generation);
         outcome = LeasePage::Take::not_granted;
         return MappedRegion{};
@@ -129,8 +138,9 @@ Status ManagerClient::Private::give_back(std::uint32_t slot, std::uint64_t gener
     if (given == LeasePage::Give::not_held)
         return fail(ErrorCode::not_held, "this reference was given back already", "unmap each mapping once");
     const bool tell = given == LeasePage::Give::last_of_closing || (given == LeasePage::Give::last && tell_release);
-    if (!tell) return {};
-    const std::lock_guard held(mutex);
+    // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
+    std::unique_lock held(mutex, std::defer_lock);
+    if (!tell || !held.try_lock()) return {};
     wire::ReleasedT released;
     released.slot = slot;
     released.generation = generation;
@@ -250,19 +260,26 @@ Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
 }
 
 Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {
-    wire::CleanupT call;
-    call.dry_run = request.dry_run;
-    call.orphans = request.orphans;
-    call.expired = request.expired;
-    call.all_eligible = request.all_eligible;
-    for (const auto& id : request.only) call.only.push_back(to_wire(id));
-    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
-    const auto* cleaned = answer.reply.answer.AsCleaned();
-    if (!cleaned) return unexpected_answer();
-    CleanupResult result{cleaned->dry_run, cleaned->removed, cleaned->bytes_freed, {}};
-    for (const auto& item : cleaned->items)
-        if (item && item->id) result.items.push_back({from_wire(*item->id), item->bytes, item->reason, item->removed});
-    return result;
+    CleanupResult result{request.dry_run, 0, 0, {}};
+    std::size_t named = 0;
+    for (std::uint32_t slot = 0;;) {
+        wire::CleanupT call;
+        call.dry_run = request.dry_run;
+        call.orphans = request.orphans;
+        call.expired = request.expired;
+        call.all_eligible = request.all_eligible;
+        call.from_slot = slot;
+        for (; named < request.only.size() && call.only.size() < kMaxCleanupItems; ++named) call.only.push_back(to_wire(request.only[named]));
+        SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+        const auto* page = answer.reply.answer.AsCleaned();
+        if (!page) return unexpected_answer();
+        result.removed += page->removed;
+        result.bytes_freed += page->bytes_freed;
+        for (const auto& item : page->items)
+            if (item && item->id) result.items.push_back({from_wire(*item->id), item->bytes, item->reason, item->removed});
+        if (request.only.empty() ? !page->more : named == request.only.size()) return result;
+        slot = page->next_slot;
+    }
 }
 
 Status ManagerClient::announce(const std::string& worker, const std::string& pool, const std::string& session) {

@@ -41,8 +41,10 @@ struct RegistryHeader {
 struct alignas(64) RegistryState {
     std::atomic<std::uint64_t> change;        // the highest change number given out
     std::atomic<std::uint64_t> next_serial;   // of clients
-    std::atomic<std::uint32_t> frontier;      // slots below it have been used
+    std::atomic<std::uint32_t> frontier;      // slots below it are reserved and may have been used
+    std::atomic<std::uint32_t> frontier_check;  // its complement, stored first
     std::atomic<std::uint32_t> client_frontier;
+    std::uint32_t reserved;
     std::atomic<std::int64_t> manager_pid;
     std::atomic<std::int64_t> started_at;
     std::atomic<std::int64_t> heartbeat;      // the service loop's last second

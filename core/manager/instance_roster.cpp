@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -21,14 +22,30 @@ std::string entry_name(const InstancePaths& paths) {
     return fmt::format(".snakepit_{}@{:016x}", paths.instance, std::hash<std::string>{}(paths.runtime_dir));
 }
 
+std::string first_line(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
 }  // namespace
 
 Status InstanceRoster::enter(const std::string& shm_path, const InstancePaths& paths) {
     const auto path = shm_path + "/" + entry_name(paths);
-    const Handle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    // Left alone when it is right, so that a full file system keeps no manager from coming back;
+    // moved into place when not, so that another manager never reads half of it.
+    if (first_line(path) == paths.registry()) return {};
+    const auto temporary = path + ".new";
+    ::unlink(temporary.c_str());
+    const Handle file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     const auto text = paths.registry() + "\n";
-    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-        return fail(system_error(errno, fmt::format("cannot write {}", path)));
+    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        ::rename(temporary.c_str(), path.c_str()) != 0) {
+        auto error = system_error(errno, fmt::format("cannot write {}", path));
+        ::unlink(temporary.c_str());
+        return fail(std::move(error));
+    }
     return {};
 }
 
@@ -39,11 +56,9 @@ InstanceRoster InstanceRoster::read(const std::string& shm_path, const InstanceP
     for (const auto& entry : std::filesystem::directory_iterator(shm_path, ignored)) {
         const auto name = entry.path().filename().string();
         struct stat info {};
-        if (!name.starts_with(prefix) || name == entry_name(paths)) continue;
+        if (!name.starts_with(prefix) || name.ends_with(".new") || name == entry_name(paths)) continue;
         if (::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != ::geteuid()) continue;
-        std::string registry;
-        std::getline(std::ifstream(entry.path()), registry);
-        auto reader = RegistryReader::open(registry);
+        auto reader = RegistryReader::open(first_line(entry.path()));
         if (reader) {
             for (const auto& row : reader->poll().changed) roster.known_.insert(row.info.id);
         } else if (reader.error().code == ErrorCode::no_manager) {

@@ -6,6 +6,8 @@
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,9 @@
 namespace snakepit::shm {
 
 namespace {
+
+// Of the clients report: an answer is one frame. The registry's client table has all of them.
+constexpr std::size_t kListedClients = 150;
 
 QString text(std::string_view value) { return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size())); }
 qint64 number(std::uint64_t value) { return static_cast<qint64>(value); }
@@ -72,14 +77,15 @@ QJsonObject stats(const ReportSources& s) {
 
 QJsonObject clients(const ReportSources& s) {
     QJsonArray out;
-    for (const auto index : s.service.clients()) {
+    const auto all = s.service.clients();
+    for (const auto index : std::span(all).first(std::min(all.size(), kListedClients))) {
         const auto& record = s.service.client(index);
         out.append(QJsonObject{{"pid", static_cast<qint64>(record.pid)}, {"uid", static_cast<qint64>(record.uid)},
                                {"process", text(record.process)}, {"worker", text(record.worker)}, {"pool", text(record.pool)},
                                {"session", text(record.session)}, {"connected_at", text(to_rfc3339({record.connected_at}))},
                                {"hostile", record.hostile != 0}});
     }
-    return {{"clients", out}};
+    return {{"clients", out}, {"total", number(all.size())}};
 }
 
 // What only the running manager knows; the command line checks the rest from outside.

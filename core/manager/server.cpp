@@ -83,11 +83,12 @@ Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std
     std::copy(token.begin(), token.end(), known.begin());
     SHM_ASSIGN(const auto client, service_.resume_client(known, identity));
     // The old connection, if it still seems open, is of the same process and of no more use to it.
-    if (const auto old = watches_[client].session.lock()) old->close();
+    // Detached first: its end is not the client's.
+    if (const auto old = std::exchange(watches_[client].session, {}).lock()) old->close();
     return client;
 }
 
-void Server::session_greeted(const std::shared_ptr<Session>& session) {
+void Server::session_attached(const std::shared_ptr<Session>& session) {
     if (session->caller().client) watches_[*session->caller().client].session = session;
 }
 

@@ -34,7 +34,7 @@ class Server {
     // ---- for sessions
     // A lease page for the caller: the one its token names, or a new one.
     Result<std::uint32_t> attach(const Caller& caller, const std::vector<std::uint8_t>& token, bool& resumed);
-    void session_greeted(const std::shared_ptr<Session>& session);
+    void session_attached(const std::shared_ptr<Session>& session);
     void session_ended(const std::shared_ptr<Session>& session);
 
   private:

@@ -22,9 +22,11 @@ using namespace layout;
 namespace {
 
 // Objects this large are made on another thread: reserving pages costs about 0.2 ms a MiB.
-constexpr std::uint64_t kMakeElsewhere = 1 << 20;
+constexpr std::uint64_t kMakeElsewhere = 4 << 20;
 // Slots looked at for one page of a list before an answer goes out, found or not.
 constexpr std::uint32_t kListScan = 20'000;
+// Holders named in one answer; the count is of all.
+constexpr std::size_t kNamedHolders = 256;
 
 Status check_metadata(const std::string& text) {
     if (text.empty()) return {};
@@ -103,7 +105,13 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
         owner.worker = record.worker;
         owner.session = record.session;
         // The answer to an earlier try was lost with its manager: same request, same region.
-        if (const auto made = registry_->find_request(owner.serial, request_id); made && registry_->control(*made).occupied()) {
+        const auto made = registry_->find_request(owner.serial, request_id);
+        const auto word = made ? registry_->control(*made) : Control{};
+        if (word.state == SlotState::reserved) {
+            asked_again_.insert_or_assign(*made, [=, this] { allocate(caller, request_id, size, options, done); });
+            return;
+        }
+        if (word.state == SlotState::live && !word.withdrawn && !word.damaged) {
             auto segment = allocator_.open(*made, AccessMode::read_write);
             return done(segment ? grant(caller, *made, AccessMode::read_write, std::move(segment->handle))
                                 : Result<Grant>(fail(std::move(segment).error())));
@@ -133,17 +141,20 @@ void Service::finish_allocation(const Caller& caller, std::uint32_t slot, const 
         allocator_.place(slot, *segment, options);
         return grant(caller, slot, AccessMode::read_write, std::move(segment->handle));
     }();
+    const auto again = asked_again_.extract(slot);
     if (!granted) {
         registry_->record({.kind = EventKind::allocation_failed, .result = granted.error().code, .pid = caller.credentials.pid,
                            .uid = caller.credentials.uid, .value = size, .text = caller.process});
-        counter_.reclaim(slot, registry_->control(slot).generation);
+        counter_.revoke_untold(slot, registry_->control(slot).generation);
         allocator_.abandon(slot);
-        return done(fail(refuse(caller, std::move(granted).error(), "allocate", {})));
+        done(fail(refuse(caller, std::move(granted).error(), "allocate", {})));
+    } else {
+        allocator_.commit(slot);
+        ++allocations_;
+        evaluate(slot, now().micros);
+        done(std::move(granted));
     }
-    allocator_.commit(slot);
-    ++allocations_;
-    evaluate(slot, now().micros);
-    done(std::move(granted));
+    if (again) again.mapped()();
 }
 
 Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMode access, Handle handle) {
@@ -181,7 +192,7 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
         if (first)
             registry_->record(slot, {.kind = EventKind::mapped, .pid = caller.credentials.pid, .uid = caller.credentials.uid,
                                      .count = access == AccessMode::read_write ? 1U : 0U, .text = caller.process});
-        refresh(slot, 0, false, now().micros);
+        refresh(slot, 0, now().micros);
         return grant_;
     }();
     if (!granted) return fail(refuse(caller, std::move(granted).error(), "map", id));
@@ -222,10 +233,11 @@ Status Service::wipe(std::uint32_t slot) {
 
 RegionInfo Service::describe_slot(std::uint32_t slot) {
     const auto word = registry_->control(slot);
-    refresh(slot, 0, false, now().micros);
+    refresh(slot, 0, now().micros);
     auto info = describe(word, registry_->fixed(slot), registry_->body(slot), registry_->stats(slot),
                          registry_->body(slot).metadata_bytes > 0 && !word.damaged ? registry_->metadata(slot) : nullptr, registry_->instance());
     for (const auto& holder : counter_.holders(slot, word.generation)) {
+        if (info.references.size() == kNamedHolders) break;
         const auto& record = grants_.record(holder.client);
         const auto serial = record.serial.load(std::memory_order_relaxed);
         const auto known = client_of_serial_.find(serial);
@@ -258,35 +270,45 @@ Result<std::vector<RegionInfo>> Service::list(const Caller& caller, std::string_
     return out;
 }
 
-Result<CleanupResult> Service::cleanup(const Caller& caller, const CleanupRequest& request) {
+// One region: what would be done, and unless it is a dry run, what was.
+CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request, std::int64_t at) {
+    CleanupItem item{registry_->id(slot), registry_->body(slot).actual_size, {}, false};
+    if (held(slot)) {
+        refresh(slot, 0, at);
+        item.reason = fmt::format("in use: {} references", registry_->stats(slot).references);
+        return item;
+    }
+    const auto verdict = cleaner_.judge(idle_facts(slot), request, at);
+    item.reason = verdict.reason;
+    item.removed = verdict.due;
+    if (!verdict.due || request.dry_run) return item;
+    const auto retired = retire(slot, fmt::format("cleanup: {}", verdict.reason), caller.credentials);
+    item.removed = retired && *retired;
+    if (!retired) item.reason = retired.error().sentence();
+    else if (!*retired) item.reason = "in use: taken meanwhile";
+    return item;
+}
+
+Result<CleanupResult> Service::cleanup(const Caller& caller, const CleanupRequest& request, std::uint32_t& slot, std::size_t most) {
     CleanupResult result;
     result.dry_run = request.dry_run;
     const auto at = now().micros;
-    for (const auto slot : registry_->used()) {
-        const auto id = registry_->id(slot);
-        const bool named = std::find(request.only.begin(), request.only.end(), id) != request.only.end();
-        if (!registry_->control(slot).occupied() || (!request.only.empty() && !named)) continue;
-        if (!security_.check(caller.credentials, Operation::manage, registry_->fixed(slot), registry_->body(slot))) continue;
-        CleanupItem item{id, registry_->body(slot).actual_size, {}, false};
-        if (held(slot)) {
-            refresh(slot, 0, false, at);
-            item.reason = fmt::format("in use: {} references", registry_->stats(slot).references);
-        } else {
-            const auto verdict = cleaner_.judge(idle_facts(slot), request, at);
-            item.reason = verdict.reason;
-            item.removed = verdict.due;
-            if (verdict.due && !request.dry_run) {
-                const auto retired = retire(slot, fmt::format("cleanup: {}", verdict.reason), caller.credentials);
-                item.removed = retired && *retired;
-                if (!retired) item.reason = retired.error().sentence();
-                else if (!*retired) item.reason = "in use: taken meanwhile";
-            }
-        }
+    const auto consider = [&](std::uint32_t candidate) {
+        if (!registry_->control(candidate).occupied()) return;
+        if (!security_.check(caller.credentials, Operation::manage, registry_->fixed(candidate), registry_->body(candidate))) return;
+        auto item = clean(caller, candidate, request, at);
         if (item.removed) {
             ++result.removed;
             result.bytes_freed += item.bytes;
         }
         result.items.push_back(std::move(item));
+    };
+    if (request.only.empty()) {
+        for (; slot < registry_->frontier() && result.items.size() < most; ++slot) consider(slot);
+    } else {
+        for (const auto& id : request.only)
+            if (const auto named = registry_->find(id)) consider(*named);
+        slot = registry_->frontier();
     }
     if (!request.dry_run)
         registry_->record({.kind = EventKind::cleanup, .pid = caller.credentials.pid, .uid = caller.credentials.uid,

@@ -86,10 +86,11 @@ class Service {
     Result<RegionInfo> info(const Caller& caller, const RegionId& id);
     // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the end.
     Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter, std::uint32_t& slot, std::size_t bytes);
-    Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request);
+    // Looks at regions from `slot` on until it has `most` items; `slot` moves on, and to the frontier at the end.
+    Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request, std::uint32_t& slot, std::size_t most);
 
     // ---- time
-    // A reference went that may have been the last.
+    // A reference went that may have been the last. Whoever says so is not believed: it is counted.
     void released(std::uint32_t slot, std::uint64_t generation);
     // Reads changed lease pages and does what is due. Call about four times a second.
     void tick(std::int64_t at);
@@ -129,12 +130,14 @@ class Service {
                            Result<Segment> segment, const std::function<void(Result<Grant>)>& done);
     Status wipe(std::uint32_t slot);
     RegionInfo describe_slot(std::uint32_t slot);
+    CleanupItem clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request, std::int64_t at);
 
     // service_lifecycle.cpp
     Notes& notes(std::uint32_t slot);
     IdleRegion idle_facts(std::uint32_t slot) const;
     bool owner_alive(std::uint32_t slot) const;
-    void refresh(std::uint32_t slot, std::uint64_t takes, bool touched, std::int64_t at);
+    // Counts again; a count that changed, or takes, make `at` the time of the last access.
+    void refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at);
     void record_references(std::uint32_t slot, std::int64_t at);
     bool held(std::uint32_t slot);
     void evaluate(std::uint32_t slot, std::int64_t at);
@@ -164,6 +167,8 @@ class Service {
     std::unordered_map<std::uint64_t, std::uint32_t> client_of_serial_;
     std::unordered_map<std::uint32_t, std::int64_t> owner_gone_;  // by slot: since when
     std::unordered_map<std::uint32_t, Error> stuck_;
+    // By slot that is being made elsewhere: the same request, asked again over a new connection.
+    std::unordered_map<std::uint32_t, std::function<void()>> asked_again_;
     std::vector<Notes> notes_;
     std::vector<std::uint32_t> unrecorded_;  // slots whose count changed less than a second ago
     std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;

@@ -97,11 +97,11 @@ bool Service::bury_if_gone(std::uint32_t client) {
         owner_gone_[slot] = at;
         registry_->record(slot, {.kind = EventKind::owner_gone, .pid = pid, .uid = uid,
                                  .text = to_string(static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy))});
-        refresh(slot, 0, false, at);
+        refresh(slot, 0, at);
         evaluate(slot, at);
     }
     for (const auto& entry : dropped.slots) {
-        refresh(entry.slot, entry.takes, true, at);
+        refresh(entry.slot, entry.takes, at);
         evaluate(entry.slot, at);
     }
     return true;
@@ -124,7 +124,7 @@ bool Service::held(std::uint32_t slot) {
     return std::any_of(holders.begin(), holders.end(), [](const Holder& h) { return h.references > 0; });
 }
 
-void Service::refresh(std::uint32_t slot, std::uint64_t takes, bool touched, std::int64_t at) {
+void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) {
     if (!registry_->control(slot).occupied()) return;
     SlotStats stats{};
     const auto& before = registry_->stats(slot);
@@ -138,7 +138,9 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, bool touched, std
     }
     stats.references = narrow(references);
     stats.access_count = before.access_count + takes;
-    stats.last_accessed = touched ? at : before.last_accessed;
+    // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one young.
+    const bool accessed = takes > 0 || stats.references != before.references;
+    stats.last_accessed = accessed ? at : before.last_accessed;
     stats.orphan = owner_gone_.contains(slot) ? 1 : 0;
     const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
     if (changed) registry_->write_stats(slot, stats);
@@ -204,7 +206,7 @@ Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, cons
     if (!counter_.reclaim(slot, word.generation)) {
         registry_->store(slot, before);
         if (before.withdrawn) counter_.close(slot, word.generation);
-        refresh(slot, 0, false, now().micros);
+        refresh(slot, 0, now().micros);
         return false;
     }
     SHM_TRY(finish(slot, reason, by));
@@ -236,7 +238,7 @@ Status Service::finish(std::uint32_t slot, const std::string& reason, const Cred
 void Service::released(std::uint32_t slot, std::uint64_t generation) {
     if (slot >= registry_->frontier() || registry_->control(slot).generation != generation) return;
     const auto at = now().micros;
-    refresh(slot, 0, true, at);
+    refresh(slot, 0, at);
     evaluate(slot, at);
 }
 
@@ -247,7 +249,7 @@ void Service::evaluate_all() {
         if (state == SlotState::freeing)
             (void)finish(slot, "cleanup was tried again", {});
         else if (state == SlotState::live || state == SlotState::revoked) {
-            refresh(slot, 0, false, at);
+            refresh(slot, 0, at);
             evaluate(slot, at);
         }
     }
@@ -255,9 +257,13 @@ void Service::evaluate_all() {
 
 void Service::tick(std::int64_t at) {
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
-        refresh(slot, takes, true, at);
+        refresh(slot, takes, at);
         evaluate(slot, at);
     });
+    for (const auto client : counter_.newly_hostile()) {
+        const auto& record = grants_.record(client);
+        registry_->record({.kind = EventKind::client_hostile, .pid = record.pid, .uid = record.uid, .text = "its lease page cannot be read"});
+    }
     auto waiting = std::move(unrecorded_);
     unrecorded_.clear();
     for (const auto slot : waiting) {

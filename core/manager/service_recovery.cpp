@@ -24,6 +24,8 @@ void Service::recover() {
         if (!owner_alive(slot)) owner_gone_.emplace(slot, at);
     }
     remove_leftovers();
+    // Before anything is judged: what was used while no manager ran is not expired.
+    counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) { refresh(slot, takes, at); });
     evaluate_all();
     registry_->record({.kind = EventKind::manager_started, .pid = ::getpid(), .uid = ::geteuid(),
                        .count = static_cast<std::uint32_t>(client_of_serial_.size()), .value = adopted});
@@ -35,9 +37,9 @@ void Service::recover_clients() {
         const auto& record = grants_.record(i);
         const auto serial = record.serial.load(std::memory_order_relaxed);
         if (serial == 0) continue;
-        const auto gone = counter_.gone(i);
-        const bool adopted = gone && !*gone && counter_.adopt_client(i);
-        if (adopted) {
+        // What cannot be found out counts as alive.
+        if (const auto gone = counter_.gone(i); !gone || !*gone) {
+            counter_.adopt_client(i);
             client_of_serial_[serial] = i;
             publish_client(i, false);  // until it comes back
             continue;
@@ -63,8 +65,7 @@ void Service::damage(std::uint32_t slot, std::string_view what) {
 void Service::recover_slot(std::uint32_t slot) {
     const auto word = registry_->control(slot);
     if (word.state == SlotState::reserved) {
-        // Its grants, if any were written, were never told to anybody.
-        counter_.reclaim(slot, word.generation);
+        counter_.revoke_untold(slot, word.generation);
         allocator_.abandon(slot);
         return;
     }
@@ -90,7 +91,7 @@ void Service::recover_slot(std::uint32_t slot) {
         damage(slot, "its segment was exchanged by someone else");
     else if (segment->size != body.actual_size)
         damage(slot, "its segment was cut by someone else");
-    refresh(slot, 0, false, now().micros);
+    refresh(slot, 0, now().micros);
 }
 
 // Segments with our instance's name that no slot knows: from a registry that was lost. They go only

@@ -12,7 +12,6 @@ namespace {
 constexpr auto kGreetingTime = std::chrono::seconds(10);
 constexpr int kFramesAtOnce = 16;              // then the others get their turn
 constexpr std::size_t kListBytes = 40 * 1024;  // of regions in one frame, estimated generously
-constexpr std::size_t kCleanupItems = 400;     // of a cleanup's items in one frame
 
 }  // namespace
 
@@ -169,6 +168,7 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
         const auto& record = server_.service().client(*client);
         caller_.client = *client;
         caller_.serial = record.serial.load(std::memory_order_relaxed);
+        server_.session_attached(shared_from_this());  // so that a failure from here on buries the client
         if (!welcome.resumed) {
             auto handed = server_.service().witness(*client);
             if (!handed) return refuse_and_close(handed.error());
@@ -180,7 +180,6 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
     }
     greeted_ = true;
     deadline_.cancel();
-    server_.session_greeted(shared_from_this());
     answer(id, std::move(welcome), std::move(witness));
 }
 
@@ -216,17 +215,19 @@ void Session::list(std::uint64_t id, const wire::ListT& call) {
 void Session::clean(std::uint64_t id, const wire::CleanupT& call) {
     CleanupRequest request{call.dry_run, call.orphans, call.expired, call.all_eligible, {}};
     for (const auto& key : call.only) request.only.push_back(from_wire(key));
-    const auto result = server_.service().cleanup(caller_, request);
+    if (request.only.size() > kMaxCleanupItems)
+        return answer_error(id, make_error(ErrorCode::invalid_argument, fmt::format("{} regions are named in one request", request.only.size()),
+                                           fmt::format("name at most {}", kMaxCleanupItems)));
+    auto slot = call.from_slot;
+    const auto result = server_.service().cleanup(caller_, request, slot, kMaxCleanupItems);
     if (!result) return answer_error(id, result.error());
     wire::CleanedT cleaned;
     cleaned.dry_run = result->dry_run;
     cleaned.removed = result->removed;
     cleaned.bytes_freed = result->bytes_freed;
+    cleaned.next_slot = slot;
+    cleaned.more = slot < server_.service().registry().frontier();
     for (const auto& item : result->items) {
-        if (cleaned.items.size() >= kCleanupItems) {
-            ++cleaned.items_left_out;
-            continue;
-        }
         auto entry = std::make_unique<wire::CleanupItemT>();
         entry->id = std::make_unique<wire::RegionKey>(to_wire(item.id));
         entry->bytes = item.bytes;
@@ -242,7 +243,11 @@ void Session::answer(std::uint64_t id, T value, Handle handle) {
     wire::ReplyT reply;
     reply.id = id;
     reply.answer.Set(std::move(value));
-    send(encode(reply), std::move(handle));
+    auto bytes = encode(reply);
+    if (bytes.size() > kMaxFrame)
+        return answer_error(id, make_error(ErrorCode::protocol_error, fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
+                                           "ask for less at a time"));
+    send(std::move(bytes), std::move(handle));
 }
 
 void Session::answer_error(std::uint64_t id, const Error& error) { answer(id, to_wire(error)); }

@@ -12,6 +12,8 @@
 namespace snakepit::shm {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
+// Regions named in one Cleanup, so that the answer fits a frame.
+inline constexpr std::size_t kMaxCleanupItems = 200;
 
 // A frame that is not a well-formed Request (or Reply) of known kinds is protocol_error; whatever
 // its bytes are, decoding reads none outside it.

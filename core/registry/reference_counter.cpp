@@ -52,7 +52,11 @@ std::vector<std::uint32_t> ReferenceCounter::clients() const {
     return out;
 }
 
-void ReferenceCounter::mark_hostile(std::uint32_t client) { grants_.record(client).hostile = 1; }
+void ReferenceCounter::mark_hostile(std::uint32_t client) {
+    auto& hostile = grants_.record(client).hostile;
+    if (hostile == 0) newly_hostile_.push_back(client);
+    hostile = 1;
+}
 
 Status ReferenceCounter::attach_page(std::uint32_t client, const Handle& file) {
     auto page = std::make_unique<Page>();
@@ -94,6 +98,8 @@ Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identit
     record.uid = identity.credentials.uid;
     record.gid = identity.credentials.gid;
     record.hostile = 0;
+    // An earlier client's, if a kill came between its serial and them (GrantTable::clear).
+    for (auto& bits : record.chunks) bits.store(0, std::memory_order_relaxed);
     copy_text(record.process, identity.process);
     copy_text(record.worker, {});
     copy_text(record.pool, {});
@@ -102,16 +108,23 @@ Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identit
     return client;
 }
 
-Status ReferenceCounter::adopt_client(std::uint32_t client) {
+Status ReferenceCounter::open_page(std::uint32_t client) {
     const Handle file(::open(page_path(client).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!file) return fail(system_error(errno, "cannot open a lease page"));
     const auto& record = grants_.record(client);
     SHM_ASSIGN(const auto identity, identity_of(file));
     if (identity != FileIdentity{record.page_device, record.page_inode})
         return fail(ErrorCode::security_violation, fmt::format("the lease page of process {} was exchanged", record.pid));
-    SHM_TRY(attach_page(client, file));
+    return attach_page(client, file);
+}
+
+void ReferenceCounter::adopt_client(std::uint32_t client) {
+    if (!open_page(client)) {
+        if (client >= pages_.size()) pages_.resize(client + 1);
+        pages_[client] = std::make_unique<Page>();
+        mark_hostile(client);
+    }
     for (const auto slot : grants_.granted_slots(client)) grantees(slot).push_back(static_cast<std::uint16_t>(client));
-    return {};
 }
 
 ReferenceCounter::Dropped ReferenceCounter::drop_client(std::uint32_t client) {
@@ -120,7 +133,7 @@ ReferenceCounter::Dropped ReferenceCounter::drop_client(std::uint32_t client) {
         dropped.slots.push_back({slot, 0});
         forget(client, slot);
     }
-    if (client < pages_.size() && pages_[client]) {
+    if (client < pages_.size() && pages_[client] && pages_[client]->lease.valid()) {
         auto& page = *pages_[client];
         const FaultGuard guard(page.mapping.data(), page.mapping.size());
         for (auto& entry : dropped.slots) {
@@ -128,8 +141,8 @@ ReferenceCounter::Dropped ReferenceCounter::drop_client(std::uint32_t client) {
             const auto n = LeaseWord::n(page.lease.word(entry.slot).load(std::memory_order_acquire));
             if (n > 1) dropped.references += n - 1;
         }
-        pages_[client].reset();
     }
+    if (client < pages_.size()) pages_[client].reset();
     const auto path = page_path(client);
     grants_.clear(client);
     ::unlink(path.c_str());
@@ -171,6 +184,10 @@ Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
 }
 
 Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, AccessMode access) {
+    const auto cut = [] {
+        return fail(ErrorCode::security_violation, "the lease page was cut short", "end this program and start it anew");
+    };
+    if (hostile(client)) return cut();
     SHM_TRY(reserve(client, slot));
     const auto before = grants_.grant(client, slot);
     const bool again = GrantWord::matches(before, generation);
@@ -184,6 +201,8 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
 
     auto& page = *pages_[client];
     const FaultGuard guard(page.mapping.data(), page.mapping.size());
+    // What an earlier region of the slot was used is not this one's.
+    if (!again) page.lease.takes(slot).store(0, std::memory_order_relaxed);
     auto& word = page.lease.word(slot);
     auto seen = word.load(std::memory_order_relaxed);
     for (int i = 0; i < kCasAttempts; ++i) {
@@ -196,7 +215,7 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
     }
     if (guard.faulted()) {
         mark_hostile(client);
-        return fail(ErrorCode::security_violation, "the lease page was cut short", "end this program and start it anew");
+        return cut();
     }
     return {};
 }
@@ -243,6 +262,11 @@ bool ReferenceCounter::reclaim(std::uint32_t slot, std::uint64_t generation) {
         }
     }
     return all;
+}
+
+void ReferenceCounter::revoke_untold(std::uint32_t slot, std::uint64_t generation) {
+    (void)reclaim(slot, generation);
+    for (const auto client : std::exchange(grantees(slot), {})) grants_.set_grant(client, slot, 0);
 }
 
 void ReferenceCounter::close(std::uint32_t slot, std::uint64_t generation) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/region.h"
@@ -48,8 +49,9 @@ class ReferenceCounter {
     // ---- clients
     // Makes the page and the record; the serial is what commits it.
     Result<std::uint32_t> add_client(const ClientIdentity& identity, std::uint64_t serial, const SessionToken& token);
-    // At start: maps the page of a client that is alive, and learns its grants.
-    Status adopt_client(std::uint32_t client);
+    // At start: maps the page of a client that is alive, and learns its grants. A page that cannot
+    // be had makes the client a hostile one: it may use what it was granted until it is gone.
+    void adopt_client(std::uint32_t client);
     // Forgets everything of a client that is gone; returns the slots in which it had a grant, with
     // the takes that were not counted yet, and the references it still held.
     struct Dropped {
@@ -65,9 +67,14 @@ class ReferenceCounter {
     Result<bool> gone(std::uint32_t client) const;
     // To be handed to the client, which then is the witness.
     Result<Handle> witness(std::uint32_t client) const;
+    // Its page cannot be read: its grants count as held for as long as it lives, and there are no more.
     bool hostile(std::uint32_t client) const { return grants_.record(client).hostile != 0; }
+    // Those that became so since the last call.
+    std::vector<std::uint32_t> newly_hostile() { return std::exchange(newly_hostile_, {}); }
     // Removes pages that no record names: of a client that was never committed.
     void remove_stray_pages() const;
+    // The page as we map it.
+    layout::LeasePage page(std::uint32_t client) const { return pages_[client]->lease; }
     // Indices of the clients there are.
     std::vector<std::uint32_t> clients() const;
 
@@ -77,6 +84,8 @@ class ReferenceCounter {
     // Withdraws every idle grant. True: nobody holds the region and nobody can take it any more.
     // The slot must be RETIRING.
     bool reclaim(std::uint32_t slot, std::uint64_t generation);
+    // Forgets grants that were written and never told to anybody.
+    void revoke_untold(std::uint32_t slot, std::uint64_t generation);
     // No new references; those that are held stay until they are given back.
     void close(std::uint32_t slot, std::uint64_t generation);
     std::vector<Holder> holders(std::uint32_t slot, std::uint64_t generation);
@@ -92,6 +101,7 @@ class ReferenceCounter {
     };
     std::string page_path(std::uint32_t client) const;
     Status attach_page(std::uint32_t client, const Handle& file);
+    Status open_page(std::uint32_t client);
     Status reserve(std::uint32_t client, std::uint32_t slot);
     void mark_hostile(std::uint32_t client);
     std::vector<std::uint16_t>& grantees(std::uint32_t slot);
@@ -102,6 +112,7 @@ class ReferenceCounter {
     std::uint64_t epoch_;
     std::vector<std::unique_ptr<Page>> pages_;          // by client index
     std::vector<std::vector<std::uint16_t>> grantees_;  // by slot: clients with a grant
+    std::vector<std::uint32_t> newly_hostile_;
 };
 
 }  // namespace snakepit::shm

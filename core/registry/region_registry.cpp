@@ -53,8 +53,13 @@ Status RegionRegistry::grow() {
     SHM_TRY(reserve(RegistryOffsets::stats, sizeof(SlotStats)));
     SHM_TRY(reserve(RegistryOffsets::slots, sizeof(Slot)));
     for (std::uint32_t i = 0; i < kChunkSlots; ++i) free_.push_back(first + i);
-    view_.state().frontier.store(first + kChunkSlots, std::memory_order_release);
+    set_frontier(first + kChunkSlots);
     return {};
+}
+
+void RegionRegistry::set_frontier(std::uint32_t slots) {
+    view_.state().frontier_check.store(~slots, std::memory_order_release);
+    view_.state().frontier.store(slots, std::memory_order_release);
 }
 
 Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view metadata) {

@@ -97,6 +97,7 @@ class RegionRegistry {
     void repair_state();
     void rebuild_indexes();
     Status grow();
+    void set_frontier(std::uint32_t slots);
     void publish_change(std::uint32_t slot);
     layout::EventEntry entry_for(const Event& event) const;
 

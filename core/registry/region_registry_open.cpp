@@ -19,13 +19,23 @@ using namespace layout;
 
 namespace {
 
-// Slots that lie on reserved pages: chunks are reserved one after the other from the start.
-std::uint32_t slots_on_disk(const Handle& file) {
-    const auto begin = static_cast<off_t>(RegistryOffsets::slots);
-    const auto hole = ::lseek(file.get(), begin, SEEK_HOLE);
-    if (hole <= begin) return 0;
-    const auto slots = static_cast<std::uint64_t>(hole - begin) / sizeof(Slot);
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(slots, kMaxSlots)) / kChunkSlots * kChunkSlots;
+bool plausible(std::uint32_t frontier) { return frontier <= kMaxSlots && frontier % kChunkSlots == 0; }
+
+// The end of the last chunk in which a slot was ever written. A reserved page that nobody touched
+// yet counts as a hole, so holes between slots in use mean nothing.
+std::uint32_t slots_written(const Handle& file) {
+    constexpr auto begin = static_cast<off_t>(RegistryOffsets::slots);
+    constexpr auto end = static_cast<off_t>(RegistryOffsets::metadata);
+    auto last = begin;
+    while (last < end) {
+        const auto data = ::lseek(file.get(), last, SEEK_DATA);
+        if (data < 0 || data >= end) break;
+        last = std::min(::lseek(file.get(), data, SEEK_HOLE), end);
+        if (last <= data) break;
+    }
+    constexpr auto chunk = kChunkSlots * sizeof(Slot);
+    const auto chunks = (static_cast<std::uint64_t>(std::max(last, begin) - begin) + chunk - 1) / chunk;
+    return std::min(static_cast<std::uint32_t>(chunks * kChunkSlots), kMaxSlots);
 }
 
 Status set_aside(const std::string& path, std::string& note, std::string_view reason) {
@@ -81,6 +91,7 @@ Status RegionRegistry::initialise() {
     copy_text(header.instance, instance_);
     header.owner_uid = ::geteuid();
     header.checksum = checksum_of(header);
+    set_frontier(0);
     store_words(view_.header_copy(), header);
     std::atomic_thread_fence(std::memory_order_release);
     store_words(view_.header(), header);
@@ -115,10 +126,13 @@ Status RegionRegistry::check_header() {
 // The counters stand outside the header and may be damaged alone; what they count can be counted again.
 void RegionRegistry::repair_state() {
     auto& state = view_.state();
-    const auto on_disk = slots_on_disk(file_.handle());
-    if (state.frontier.load() > on_disk || state.frontier.load() % kChunkSlots != 0) {
+    const auto frontier = state.frontier.load(), check = ~state.frontier_check.load();
+    if (plausible(frontier) && plausible(check)) {
+        // Killed between the two: the chunk is reserved.
+        if (frontier != check) set_frontier(std::max(frontier, check));
+    } else {
         note_ = "the registry's slot counter was damaged and has been counted again";
-        state.frontier.store(on_disk);
+        set_frontier(std::max(slots_written(file_.handle()), plausible(frontier) ? frontier : 0));
     }
     if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
     const auto head = state.ring_head.load();
@@ -149,6 +163,8 @@ void RegionRegistry::rebuild_indexes() {
     }
     auto& counter = view_.state().change;
     if (counter.load() < highest_change) counter.store(highest_change);
+    // The last manager may have been killed between a change and its number: readers look again.
+    for (std::uint32_t i = 0; i < frontier(); ++i) publish_change(i);
 }
 
 }  // namespace snakepit::shm

@@ -27,7 +27,7 @@ class DamagedFiles : public QObject {
     void a_broken_configuration_is_refused_with_its_place();
 
   private:
-    QString allocate() const { return service_->cli_json({"allocate", "64KiB"}).value("id").toString(); }
+    QString allocate() const;
     std::unique_ptr<Peer> keeper(const QString& id) const;
     QJsonObject info(const QString& id) const { return service_->cli_json({"info", id}); }
     bool reports(const QString& kind) const;
@@ -46,6 +46,12 @@ void DamagedFiles::init() {
 std::unique_ptr<Peer> DamagedFiles::keeper(const QString& id) const {
     return std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{"keeper", id},
                                   service_->host().environment(service_->instance()));
+}
+
+QString DamagedFiles::allocate() const {
+    const auto answer = service_->cli({"allocate", "64KiB", "--json"});
+    if (answer.status != 0) qWarning("allocate: %s", qPrintable(answer.err));
+    return answer.json().value("id").toString();
 }
 
 bool DamagedFiles::reports(const QString& kind) const {

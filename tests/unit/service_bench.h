@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// A Service without sockets or threads, over simulated memory, and the programs that use it.
+#pragma once
+
+#include <QTemporaryDir>
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "in_memory/in_memory_backend.h"
+#include "layout/lease_page.h"
+#include "manager/service.h"
+
+namespace snakepit::shm::test {
+
+inline constexpr std::int64_t kSecond = 1'000'000;  // microseconds
+
+// A program with a lease page: it lives for as long as this object.
+class Program {
+  public:
+    Program(Service& service, const Credentials& who) : service_(service) {
+        const auto client = service.connect_client({who, 1, "program"});
+        if (!client) qFatal("%s", client.error().sentence().c_str());
+        caller_ = {who, *client, service.client(*client).serial.load(), "program"};
+        witness_ = std::move(*service.witness(*client));
+        page_ = std::move(*Mapping::map(witness_, layout::LeaseOffsets::end, Mapping::Access::read_write));
+    }
+    const Caller& caller() const { return caller_; }
+    std::uint32_t client() const { return *caller_.client; }
+    layout::LeasePage lease() const { return layout::LeasePage(page_.data()); }
+    const Handle& witness() const { return witness_; }
+    bool take(const Grant& grant) const {
+        return lease().take(grant.slot, grant.generation) == layout::LeasePage::Take::taken;
+    }
+    bool give(const Grant& grant) const {
+        return lease().give_back(grant.slot, grant.generation) != layout::LeasePage::Give::not_held;
+    }
+    Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {}, std::uint64_t request = 0) {
+        Result<Grant> out = fail(ErrorCode::timeout, "no answer");
+        service_.allocate(caller_, request ? request : ++requests_, size, options, [&](Result<Grant> granted) { out = std::move(granted); });
+        return out;
+    }
+    Result<Grant> map(const RegionId& id, AccessMode access = AccessMode::read_write) { return service_.map(caller_, id, access); }
+    void die() {
+        page_.reset();
+        witness_.reset();
+    }
+
+  private:
+    Service& service_;
+    Caller caller_;
+    Handle witness_;
+    Mapping page_;
+    std::uint64_t requests_ = 1000;
+};
+
+class ServiceBench {
+  public:
+    ServiceBench() : directory_("/dev/shm/snakepit-test-XXXXXX") {
+        paths_ = {"test", path("run"), path("state"), {}};
+        config.shm_path = directory_.path().toStdString();
+        if (!prepare_directories(paths_)) qFatal("no directories in %s", qPrintable(directory_.path()));
+        auto backend = InMemoryBackend::create({});
+        backend_ = std::move(*backend);
+        memory = static_cast<InMemoryBackend*>(backend_.get());
+        start();
+    }
+    // What kill -9 leaves is what this leaves: nothing is written on the way out.
+    void kill() { service.reset(); }
+    void start() {
+        auto registry = RegionRegistry::open(paths_);
+        if (!registry) qFatal("%s", registry.error().sentence().c_str());
+        auto grants = GrantTable::open(paths_.grants(), (*registry)->epoch());
+        if (!grants) qFatal("%s", grants.error().sentence().c_str());
+        service = std::make_unique<Service>(paths_, std::move(*registry), std::move(*grants), *memory,
+                                            [this](auto work, auto then) {
+                                                if (!later) return work(), then();
+                                                long_work.push_back([work, then] { work(), then(); });
+                                            });
+        service->configure(config);
+        service->recover();
+    }
+    void restart() {
+        kill();
+        start();
+    }
+    // The registry as raw memory; only while no service runs.
+    template <typename F>
+    void edit(F change) {
+        bool created = false;
+        auto file = MappedFile::open_or_create(paths_.registry(), layout::RegistryOffsets::end, created);
+        if (!file || created) qFatal("no registry to edit");
+        change(layout::RegistryView<std::byte>(file->data()));
+    }
+    void set_state(std::uint32_t slot, layout::SlotState state) {
+        edit([&](auto view) {
+            auto word = layout::Control::decode(view.slot(slot).control.load());
+            word.state = state;
+            view.slot(slot).control.store(word.encode());
+        });
+    }
+    bool has(const RegionId& id) const { return service->registry().find(id).has_value(); }
+    std::uint64_t references(const Caller& caller, const RegionId& id) const { return service->info(caller, id).value().reference_count; }
+    const InstancePaths& paths() const { return paths_; }
+
+    InMemoryBackend* memory = nullptr;
+    Config config;
+    std::unique_ptr<Service> service;
+    bool later = false;  // long work waits in `long_work`
+    std::deque<std::function<void()>> long_work;
+
+  private:
+    std::string path(const char* name) const { return directory_.filePath(name).toStdString(); }
+    QTemporaryDir directory_;
+    InstancePaths paths_;
+    std::unique_ptr<PlatformBackend> backend_;
+};
+
+}  // namespace snakepit::shm::test
