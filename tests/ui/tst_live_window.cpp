@@ -30,7 +30,7 @@ namespace {
 using test::Peer;
 using test::Service;
 
-constexpr int kPatience = 8'000;  // ms; for what takes a heartbeat, or a program's end
+constexpr int kPatience = 15'000;  // ms; for what takes a heartbeat, or a program's end
 
 InstancePaths paths_of(const Service& service) {
     service.host().use_in_this_process(service.instance());
@@ -141,7 +141,8 @@ void TestLiveWindow::a_region_names_the_programs_that_hold_it_until_they_are_kil
     QTest::keyClicks(&stage.filter(), QString::number(consumer->pid()));
     QTRY_COMPARE(model.shown(), std::size_t{1});
     QCOMPARE(stage.cell(0, kColumnId), id);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together), kPatience);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together),
+                              kPatience);
     const auto held_by = stage.cell(0, kColumnHeldBy);
     QVERIFY2(held_by.contains(pid_text(*owner)) && held_by.contains(pid_text(*consumer)),
              qPrintable(held_by));
@@ -172,7 +173,8 @@ void TestLiveWindow::a_manager_killed_and_started_again_loses_nothing_that_was_s
     const auto together = references(service, id);
     QVERIFY(together > alone);
     LiveStage stage(service);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together), kPatience);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together),
+                              kPatience);
     QVERIFY(!stage.banner().isVisible());
     stage.click_row(0);
     const auto selected = stage.workspace.selection();
@@ -186,7 +188,8 @@ void TestLiveWindow::a_manager_killed_and_started_again_loses_nothing_that_was_s
     QVERIFY(service.start());
     QTRY_VERIFY_WITH_TIMEOUT(!stage.banner().isVisible(), kPatience);
     QCOMPARE(stage.workspace.manager_pid(), service.pid());
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together), kPatience);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together),
+                              kPatience);
     QCOMPARE(stage.workspace.selection(), selected);
     QTRY_VERIFY_WITH_TIMEOUT(stage.details().contains(QString::number(consumer->pid())), kPatience);
 
@@ -208,8 +211,8 @@ void TestLiveWindow::what_a_cleanup_promises_is_what_it_removes() {
     LiveStage stage(service);
     auto& model = stage.page().table().regions();
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{2}, kPatience);
-    auto* dialog = new CleanupDialog(stage.workspace, CleanupDialog::Scope::all_eligible,
-                                     &stage.window);
+    auto* dialog =
+        new CleanupDialog(stage.workspace, CleanupDialog::Scope::all_eligible, &stage.window);
     dialog->open();
     auto* plan = dialog->findChild<QTableWidget*>();
     QTRY_COMPARE_WITH_TIMEOUT(plan->rowCount(), 2, kPatience);
@@ -256,12 +259,12 @@ void TestLiveWindow::a_manager_started_in_the_window_is_handed_over_when_it_clos
         QVERIFY(!stage.host.embedded());
     }
     LiveStage later(service);
-    QTRY_VERIFY_WITH_TIMEOUT(later.workspace.link() == Link::connected &&
-                                 later.workspace.manager_pid() != QCoreApplication::applicationPid(),
-                             kPatience);
+    QTRY_VERIFY_WITH_TIMEOUT(
+        later.workspace.link() == Link::connected &&
+            later.workspace.manager_pid() != QCoreApplication::applicationPid(),
+        kPatience);
     const auto successor = static_cast<pid_t>(later.workspace.manager_pid());
-    const bool held =
-        QTest::qWaitFor([&] { return later.held_by_only(*owner); }, kPatience);
+    const bool held = QTest::qWaitFor([&] { return later.held_by_only(*owner); }, kPatience);
     QCOMPARE(::kill(successor, SIGTERM), 0);
     QVERIFY(held);
     QTRY_VERIFY_WITH_TIMEOUT(later.banner().isVisible(), kPatience);

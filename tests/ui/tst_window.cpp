@@ -82,7 +82,7 @@ class Watchdog {
     static std::int64_t used() {
         timespec time{};
         ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-        return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
+        return time.tv_sec * 1000000000LL + time.tv_nsec;
     }
 
     QTimer timer_;
@@ -188,8 +188,8 @@ class TestWindow : public QObject {
     void the_window_never_stalls_while_its_regions_change_data() {
         QTest::addColumn<int>("regions");
         QTest::addColumn<double>("limit");  // ms; 0: measured and not judged
-        QTest::newRow("10,000 regions") << 10'000 << 100.0;
-        QTest::newRow("100,000 regions") << 100'000 << 0.0;
+        QTest::newRow("10,000 regions") << 10000 << 100.0;
+        QTest::newRow("100,000 regions") << 100000 << 0.0;
     }
 
     void the_window_never_stalls_while_its_regions_change() {

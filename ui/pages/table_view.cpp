@@ -112,24 +112,21 @@ TableView::TableView(const QString& settings_key, QWidget* parent)
 }
 
 void TableView::set_default_columns(const QList<int>& columns, const QList<int>& widths) {
-    restoring_ = true;
     for (int column = 0; column < model()->columnCount(); ++column)
         setColumnHidden(column, !columns.contains(column));
     auto* header = horizontalHeader();
     for (int place = 0; place < columns.size(); ++place)
         header->moveSection(header->visualIndex(columns[place]), place);
     for (qsizetype i = 0; i < widths.size(); ++i) setColumnWidth(columns[i], widths[i]);
-    restoring_ = false;
 }
 
 void TableView::restore_layout() {
-    restoring_ = true;
     restore_header(settings_key_, *horizontalHeader());
-    restoring_ = false;
+    remembering_ = true;
 }
 
 void TableView::save_layout() {
-    if (!restoring_ && model()) save_header(settings_key_, *horizontalHeader());
+    if (remembering_ && model()) save_header(settings_key_, *horizontalHeader());
 }
 
 QList<int> TableView::selected_rows() const {

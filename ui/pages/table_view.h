@@ -32,6 +32,7 @@ class TableView : public QTableView {
     // Shows these columns, in this order, unless something was remembered. The last one gets what
     // room is left: a column of text looks best there.
     void set_default_columns(const QList<int>& columns, const QList<int>& widths = {});
+    // Last in setting up: what changes from then on is remembered.
     void restore_layout();
     QList<int> selected_rows() const;  // in the order shown
     QList<int> shown_columns() const;  // in the order shown
@@ -50,7 +51,7 @@ class TableView : public QTableView {
     void save_layout();
 
     QString settings_key_;
-    bool restoring_ = false;
+    bool remembering_ = false;  // not before what was remembered has been restored
 };
 
 }  // namespace snakepit::shm::ui
