@@ -123,7 +123,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, s
         Frame frame;
         auto received = channel_.receive(frame);
         if (!received) {
-            lost = true;
+            // A frame that was cut, or whose handle this process has no room for: asking again would end the same way.
             channel_.close();
             return fail(std::move(received).error());
         }

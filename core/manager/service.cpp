@@ -205,6 +205,7 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
         auto word = registry_->control(slot);
         if (word.state == SlotState::retiring || word.state == SlotState::freeing) return false;
         if (!word.withdrawn) {
+            refresh(slot, 0, now().micros);  // the caller has just given back what it held
             word.withdrawn = true;
             registry_->commit(slot, word, {.kind = EventKind::withdrawn, .pid = caller.credentials.pid, .uid = caller.credentials.uid,
                                            .count = registry_->stats(slot).references, .text = caller.process});
