@@ -132,9 +132,8 @@ class RegionRegistry {
 // Copies text into a fixed field, cut to fit, always terminated.
 template <std::size_t N>
 void copy_text(char (&field)[N], std::string_view text) {
-    const auto size = std::min(text.size(), N - 1);
     std::memset(field, 0, N);
-    std::memcpy(field, text.data(), size);
+    text.copy(field, N - 1);
 }
 
 }  // namespace snakepit::shm

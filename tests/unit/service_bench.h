@@ -20,7 +20,9 @@ inline constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 // A program with a lease page: it lives for as long as this object.
 class Program {
   public:
-    Program(Service& service, const Credentials& who) : service_(service) {
+    // `service` is the owner of whichever service runs: it outlives restarts, the service does not.
+    Program(const std::unique_ptr<Service>& owner, const Credentials& who) : service_(owner) {
+        auto& service = *owner;
         const auto client = service.connect_client({who, 1, "program"});
         if (!client) qFatal("%s", client.error().sentence().c_str());
         caller_ = {who, *client, service.client(*client).serial.load(), "program"};
@@ -39,13 +41,13 @@ class Program {
     }
     Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {}, std::uint64_t request = 0) {
         Result<Grant> out = fail(ErrorCode::timeout, "no answer");
-        service_.allocate(caller_, request ? request : ++requests_, size, options, [&](Result<Grant> granted) { out = std::move(granted); });
+        service_->allocate(caller_, request ? request : ++requests_, size, options, [&](Result<Grant> granted) { out = std::move(granted); });
         return out;
     }
-    Result<Grant> map(const RegionId& id, AccessMode access = AccessMode::read_write) { return service_.map(caller_, id, access); }
+    Result<Grant> map(const RegionId& id, AccessMode access = AccessMode::read_write) { return service_->map(caller_, id, access); }
     CleanupResult cleanup(const CleanupRequest& request) {
         std::uint32_t slot = 0;
-        return service_.cleanup(caller_, request, slot, 1000).value();
+        return service_->cleanup(caller_, request, slot, 1000).value();
     }
     void die() {
         page_.reset();
@@ -53,7 +55,7 @@ class Program {
     }
 
   private:
-    Service& service_;
+    const std::unique_ptr<Service>& service_;
     Caller caller_;
     Handle witness_;
     Mapping page_;

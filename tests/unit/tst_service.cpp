@@ -36,7 +36,7 @@ class ServiceTest : public QObject {
   private Q_SLOTS:
     void init() {
         bench_ = std::make_unique<ServiceBench>();
-        user_ = std::make_unique<Program>(*bench_->service, kUser);
+        user_ = std::make_unique<Program>(bench_->service, kUser);
     }
     void cleanup() {
         user_.reset();
@@ -81,7 +81,7 @@ void ServiceTest::each_limit_is_told_by_name() {
     QCOMPARE(code(user_->allocate(1 << 20)), ErrorCode::memory_limit_exceeded);
     QVERIFY(user_->allocate(1));
     QCOMPARE(code(user_->allocate(1)), ErrorCode::process_region_limit_exceeded);
-    Program other(service(), kUser);
+    Program other(bench_->service, kUser);
     QVERIFY(other.allocate(1));
     QCOMPARE(code(other.allocate(1)), ErrorCode::region_limit_exceeded);
     QCOMPARE(service().totals().regions, 5U);
@@ -120,7 +120,7 @@ void ServiceTest::a_removal_that_fails_is_told_with_a_remedy_and_done_later() {
 }
 
 void ServiceTest::an_orphan_ends_after_the_grace_period_once_nobody_holds_it() {
-    Program owner(service(), kUser);
+    Program owner(bench_->service, kUser);
     const auto region = owner.allocate(1, with_policy(CleanupPolicy::automatic));
     const auto grant = user_->map(region->id);
     QVERIFY(user_->take(*grant));
@@ -191,7 +191,7 @@ void ServiceTest::a_reference_counted_region_ends_after_its_last_reference() {
 }
 
 void ServiceTest::a_manual_region_outlives_its_owner() {
-    Program owner(service(), kUser);
+    Program owner(bench_->service, kUser);
     const auto region = owner.allocate(1, with_policy(CleanupPolicy::manual, 1000));
     owner.die();
     QVERIFY(service().bury_if_gone(owner.client()));
@@ -200,7 +200,7 @@ void ServiceTest::a_manual_region_outlives_its_owner() {
 }
 
 void ServiceTest::a_dry_run_tells_what_the_cleanup_then_does() {
-    Program owner(service(), kUser);
+    Program owner(bench_->service, kUser);
     const auto orphan = owner.allocate(5000);
     const auto held = owner.allocate(1);
     QVERIFY(user_->take(*user_->map(held->id)));
@@ -270,7 +270,7 @@ void ServiceTest::permissions_are_by_user_and_group() {
     RegionOptions options;
     options.permissions.group = Permission::read_only;
     const auto region = user_->allocate(1, options);
-    Program colleague(service(), kColleague), stranger(service(), kStranger);
+    Program colleague(bench_->service, kColleague), stranger(bench_->service, kStranger);
     QVERIFY(colleague.map(region->id, AccessMode::read_only));
     QCOMPARE(code(colleague.map(region->id, AccessMode::read_write)), ErrorCode::permission_denied);
     QCOMPARE(code(service().deallocate(colleague.caller(), region->id, false)), ErrorCode::permission_denied);
@@ -284,7 +284,7 @@ void ServiceTest::permissions_are_by_user_and_group() {
     QCOMPARE(seen(stranger), 0U);
     QCOMPARE(stranger.cleanup({.all_eligible = true}).items.size(), 0U);
     // Administrators see and manage it, and read it no more than others.
-    const Program service_user(service(), {103, ::geteuid(), ::getegid()});
+    const Program service_user(bench_->service, {103, ::geteuid(), ::getegid()});
     QCOMPARE(seen(service_user), 1U);
     QCOMPARE(code(service().map(service_user.caller(), region->id, AccessMode::read_only)), ErrorCode::permission_denied);
     QVERIFY(service().deallocate(service_user.caller(), region->id, false).value());
@@ -293,7 +293,7 @@ void ServiceTest::permissions_are_by_user_and_group() {
 void ServiceTest::deallocated_regions_go_with_their_last_reference() {
     const auto region = user_->allocate(1);
     QVERIFY(user_->take(*region));
-    Program other(service(), kUser);
+    Program other(bench_->service, kUser);
     QVERIFY(other.map(region->id));
     QCOMPARE(service().deallocate(user_->caller(), region->id, false).value(), false);
     QCOMPARE(code(other.map(region->id)), ErrorCode::region_not_found);

@@ -23,7 +23,7 @@ class ServiceRecovery : public QObject {
   private Q_SLOTS:
     void init() {
         bench_ = std::make_unique<ServiceBench>();
-        user_ = std::make_unique<Program>(*bench_->service, Credentials{100, 5000, 500});
+        user_ = std::make_unique<Program>(bench_->service, Credentials{100, 5000, 500});
     }
     void cleanup() {
         user_.reset();
@@ -160,7 +160,7 @@ void ServiceRecovery::a_client_that_cannot_be_looked_at_keeps_what_it_holds() {
 }
 
 void ServiceRecovery::a_client_that_cuts_its_page_harms_only_itself() {
-    Program cheat(service(), {101, 5000, 500});
+    Program cheat(bench_->service, {101, 5000, 500});
     const auto shared = user_->allocate(1);
     QVERIFY(cheat.map(shared->id));
     QCOMPARE(::ftruncate(cheat.witness().get(), 0), 0);
@@ -180,7 +180,7 @@ void ServiceRecovery::a_client_that_cuts_its_page_harms_only_itself() {
 
 void ServiceRecovery::numbers_in_a_page_count_only_for_what_was_granted() {
     const auto region = user_->allocate(1);
-    Program cheat(service(), {101, 5000, 500});
+    Program cheat(bench_->service, {101, 5000, 500});
     const auto own = cheat.allocate(1);
     for (std::uint32_t slot = 0; slot < layout::kChunkSlots; ++slot) {
         cheat.lease().word(slot).store(LeaseWord::make(region->generation, LeaseWord::kMaxN));
