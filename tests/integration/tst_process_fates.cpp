@@ -24,6 +24,7 @@ class ProcessFates : public QObject {
     void the_owners_death_makes_an_orphan_that_goes_when_nobody_holds_it();
     void the_managers_death_goes_unnoticed_on_the_fast_path();
     void a_deallocated_region_stays_for_those_who_hold_it_and_for_nobody_else();
+    void a_region_taken_by_force_reads_as_zeros_until_its_last_holder_goes();
 
   private:
     QString allocate(const QStringList& more = {}) const;
@@ -203,6 +204,18 @@ void ProcessFates::a_deallocated_region_stays_for_those_who_hold_it_and_for_nobo
     QCOMPARE(service_->host().segments().size(), 2);
     QCOMPARE(holder->ask("unmap"), "ok");
     QTRY_COMPARE_WITH_TIMEOUT(service_->host().segments().size(), 1, kSoon);
+}
+
+void ProcessFates::a_region_taken_by_force_reads_as_zeros_until_its_last_holder_goes() {
+    const auto id = allocate();
+    auto holder = keeper(id);
+    QCOMPARE(holder->line(), "ok");
+    QCOMPARE(service_->cli({"deallocate", "--force", id}).status, 0);
+    QCOMPARE(holder->ask("verify"), "bad");  // it can still look, and sees nothing
+    QCOMPARE(state(id), "revoked");
+    QCOMPARE(holder->ask("map"), "region_not_found");
+    QCOMPARE(holder->ask("unmap"), "ok");
+    QTRY_COMPARE_WITH_TIMEOUT(service_->host().segments().size(), 0, kSoon);
 }
 
 int main(int argc, char** argv) {
