@@ -73,7 +73,7 @@ Result<std::uint32_t> Service::find(const RegionId& id) const {
                 "'snakepit-shm list' shows those there are; it may have been deallocated or cleaned up");
 }
 
-// A region the caller may not even look at is not found, rather than forbidden.
+// Found, and the caller may do this with it.
 Result<std::uint32_t> Service::usable(const Caller& caller, const RegionId& id, Operation operation) {
     SHM_ASSIGN(const auto slot, find(id));
     SHM_TRY(security_.check(caller.credentials, operation, registry_->fixed(slot), registry_->body(slot)));

@@ -67,8 +67,6 @@ class MappedFile {
     const Handle& handle() const { return handle_; }
     // True when `path` now names another file. A path that names none is not "replaced".
     bool replaced(const std::string& path) const;
-    // The mapping alone, for what must not keep a descriptor.
-    Mapping take_mapping() && { handle_.reset(); return std::move(mapping_); }
 
   private:
     Handle handle_;
