@@ -53,7 +53,8 @@ Result<int> run_reload(const Context& context) {
         return kDone;
     }
     const auto waiting = keys_needing_restart(answer);
-    print(waiting.empty() ? "reloaded\n" : "reloaded; these take effect when the manager starts next:\n");
+    print(waiting.empty() ? "reloaded\n"
+                          : "reloaded; these take effect when the manager starts next:\n");
     for (const auto& key : waiting) print("  " + key + "\n");
     return kDone;
 }

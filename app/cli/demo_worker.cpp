@@ -165,7 +165,8 @@ std::string DemoTally::line() const {
 Result<DemoTally> DemoTally::parse(const std::string& line) {
     std::istringstream words(line);
     DemoTally tally;
-    if (!(words >> tally.allocated >> tally.deallocated >> tally.verified >> tally.corrupt >> tally.bytes))
+    if (!(words >> tally.allocated >> tally.deallocated >> tally.verified >> tally.corrupt >>
+          tally.bytes))
         return fail(ErrorCode::protocol_error, "a worker said '" + line + "'");
     return tally;
 }

@@ -183,7 +183,8 @@ Result<QJsonObject> parse_object(std::string_view content) {
 std::vector<std::string> keys_needing_restart(std::string_view answer) {
     std::vector<std::string> out;
     const auto document = parse_object(answer).value_or(QJsonObject{});
-    for (const auto& key : document.value("needs_restart").toArray()) out.push_back(key.toString().toStdString());
+    for (const auto& key : document.value("needs_restart").toArray())
+        out.push_back(key.toString().toStdString());
     return out;
 }
 

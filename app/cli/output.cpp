@@ -31,7 +31,8 @@ std::string value_text(const QString& group, const QString& key, const QJsonValu
     if (value.isBool()) return value.toBool() ? "yes" : "no";
     if (value.isDouble()) {
         const auto number = value.toDouble();
-        if (is_size(group, key) && number >= 0) return format_size(static_cast<std::uint64_t>(number));
+        if (is_size(group, key) && number >= 0)
+            return format_size(static_cast<std::uint64_t>(number));
         return value.toVariant().toString().toStdString();
     }
     if (value.isArray()) {

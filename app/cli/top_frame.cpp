@@ -93,16 +93,16 @@ std::string TopFrame::header() const {
         orphans += row.info.state == RegionState::orphan ? 1 : 0;
         references += row.info.reference_count;
     }
-    return out + fmt::format("\nRegions {} ({} orphans)   references {}   clients {}\n", rows_.size(), orphans,
-                             references, clients_.size());
+    return out + fmt::format("\nRegions {} ({} orphans)   references {}   clients {}\n",
+                             rows_.size(), orphans, references, clients_.size());
 }
 
 std::string TopFrame::rates() const {
     if (samples_.empty()) return "No figures yet\n\n";
     const auto& last = samples_.back();
-    auto out = fmt::format("Memory  {} in use, {} reserved, {} free of {}\n", format_size(last.bytes_used),
-                           format_size(last.bytes_reserved), format_size(last.shm_free),
-                           format_size(last.shm_total));
+    auto out = fmt::format("Memory  {} in use, {} reserved, {} free of {}\n",
+                           format_size(last.bytes_used), format_size(last.bytes_reserved),
+                           format_size(last.shm_free), format_size(last.shm_total));
     if (samples_.size() > 1) {
         const auto& first = samples_.front();
         const auto seconds = std::max(1e-3, static_cast<double>(last.time - first.time) / 1e6);

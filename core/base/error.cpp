@@ -12,20 +12,34 @@ namespace snakepit::shm {
 
 std::string_view to_string(ErrorType type) {
     switch (type) {
-        case ErrorType::allocation_failed: return "allocation_failed";
-        case ErrorType::mapping_failed: return "mapping_failed";
-        case ErrorType::permission_denied: return "permission_denied";
-        case ErrorType::region_not_found: return "region_not_found";
-        case ErrorType::memory_limit_exceeded: return "memory_limit_exceeded";
-        case ErrorType::platform_error: return "platform_error";
-        case ErrorType::security_violation: return "security_violation";
-        case ErrorType::corruption_detected: return "corruption_detected";
-        case ErrorType::cleanup_failed: return "cleanup_failed";
-        case ErrorType::timeout: return "timeout";
-        case ErrorType::deadlock: return "deadlock";
-        case ErrorType::not_held: return "not_held";
-        case ErrorType::no_manager: return "no_manager";
-        case ErrorType::invalid_argument: return "invalid_argument";
+        case ErrorType::allocation_failed:
+            return "allocation_failed";
+        case ErrorType::mapping_failed:
+            return "mapping_failed";
+        case ErrorType::permission_denied:
+            return "permission_denied";
+        case ErrorType::region_not_found:
+            return "region_not_found";
+        case ErrorType::memory_limit_exceeded:
+            return "memory_limit_exceeded";
+        case ErrorType::platform_error:
+            return "platform_error";
+        case ErrorType::security_violation:
+            return "security_violation";
+        case ErrorType::corruption_detected:
+            return "corruption_detected";
+        case ErrorType::cleanup_failed:
+            return "cleanup_failed";
+        case ErrorType::timeout:
+            return "timeout";
+        case ErrorType::deadlock:
+            return "deadlock";
+        case ErrorType::not_held:
+            return "not_held";
+        case ErrorType::no_manager:
+            return "no_manager";
+        case ErrorType::invalid_argument:
+            return "invalid_argument";
     }
     return "platform_error";
 }
@@ -33,7 +47,8 @@ std::string_view to_string(ErrorType type) {
 std::string_view to_string(ErrorCode code) {
     switch (code) {
 #define X(name, type, number) \
-    case ErrorCode::name: return #name;
+    case ErrorCode::name:     \
+        return #name;
         SNAKEPIT_SHM_ERROR_CODES(X)
 #undef X
     }
@@ -43,7 +58,8 @@ std::string_view to_string(ErrorCode code) {
 ErrorType type_of(ErrorCode code) {
     switch (code) {
 #define X(name, type, number) \
-    case ErrorCode::name: return ErrorType::type;
+    case ErrorCode::name:     \
+        return ErrorType::type;
         SNAKEPIT_SHM_ERROR_CODES(X)
 #undef X
     }
@@ -75,14 +91,17 @@ struct Translation {
 // Only numbers that mean the same thing wherever they come from.
 constexpr Translation kTranslations[] = {
     {ENOSPC, ErrorCode::no_space,
-     "free memory with 'snakepit-shm cleanup', enlarge the file system that shm_path names, or ask for less"},
-    {EDQUOT, ErrorCode::no_space, "the user's quota on the file system is used up; remove files or raise it"},
+     "free memory with 'snakepit-shm cleanup', enlarge the file system that shm_path names, or ask "
+     "for less"},
+    {EDQUOT, ErrorCode::no_space,
+     "the user's quota on the file system is used up; remove files or raise it"},
     {EACCES, ErrorCode::permission_denied, "run it as the user who owns the instance"},
     {EPERM, ErrorCode::permission_denied, "run it as the user who owns the instance"},
     {EMFILE, ErrorCode::platform_error, "raise the limit of open files (ulimit -n)"},
     {ENFILE, ErrorCode::platform_error, "the system has no file handles left; raise fs.file-max"},
     {ENOMEM, ErrorCode::mapping_failed,
-     "address space, mappings (vm.max_map_count) or memory are used up; unmap regions or raise the limit"},
+     "address space, mappings (vm.max_map_count) or memory are used up; unmap regions or raise the "
+     "limit"},
     {EROFS, ErrorCode::platform_error, "the file system is read-only; choose another directory"},
 };
 

@@ -30,40 +30,40 @@ enum class ErrorType : std::uint8_t {
 
 // X(code, type, number). Numbers are part of the C interface (snakepit_shm_status) and of the
 // control protocol: never reuse one.
-#define SNAKEPIT_SHM_ERROR_CODES(X)                              \
-    X(allocation_failed, allocation_failed, 1)                   \
-    X(mapping_failed, mapping_failed, 2)                         \
-    X(permission_denied, permission_denied, 3)                   \
-    X(region_not_found, region_not_found, 4)                     \
-    X(memory_limit_exceeded, memory_limit_exceeded, 5)           \
-    X(platform_error, platform_error, 6)                         \
-    X(security_violation, security_violation, 7)                 \
-    X(corruption_detected, corruption_detected, 8)               \
-    X(cleanup_failed, cleanup_failed, 9)                         \
-    X(timeout, timeout, 10)                                      \
-    X(deadlock, deadlock, 11)                                    \
-    X(not_held, not_held, 12)                                    \
-    X(no_manager, no_manager, 13)                                \
-    X(invalid_argument, invalid_argument, 14)                    \
-    X(invalid_size, invalid_argument, 15)                        \
-    X(invalid_region_id, invalid_argument, 16)                   \
-    X(size_exceeds_limit, allocation_failed, 17)                 \
-    X(region_limit_exceeded, allocation_failed, 18)              \
-    X(process_region_limit_exceeded, allocation_failed, 19)      \
-    X(no_space, allocation_failed, 20)                           \
-    X(region_in_use, cleanup_failed, 21)                         \
-    X(reference_limit, mapping_failed, 22)                       \
-    X(read_only, permission_denied, 23)                          \
-    X(identity_mismatch, security_violation, 24)                 \
-    X(forked, invalid_argument, 25)                              \
-    X(protocol_error, platform_error, 26)                        \
-    X(version_mismatch, platform_error, 27)                      \
-    X(client_limit_exceeded, platform_error, 28)                 \
-    X(instance_in_use, platform_error, 29)                       \
-    X(plugin_load_failed, platform_error, 30)                    \
-    X(configuration_invalid, invalid_argument, 31)               \
-    X(database_unavailable, platform_error, 32)                  \
-    X(registry_lost, region_not_found, 33)                       \
+#define SNAKEPIT_SHM_ERROR_CODES(X)                         \
+    X(allocation_failed, allocation_failed, 1)              \
+    X(mapping_failed, mapping_failed, 2)                    \
+    X(permission_denied, permission_denied, 3)              \
+    X(region_not_found, region_not_found, 4)                \
+    X(memory_limit_exceeded, memory_limit_exceeded, 5)      \
+    X(platform_error, platform_error, 6)                    \
+    X(security_violation, security_violation, 7)            \
+    X(corruption_detected, corruption_detected, 8)          \
+    X(cleanup_failed, cleanup_failed, 9)                    \
+    X(timeout, timeout, 10)                                 \
+    X(deadlock, deadlock, 11)                               \
+    X(not_held, not_held, 12)                               \
+    X(no_manager, no_manager, 13)                           \
+    X(invalid_argument, invalid_argument, 14)               \
+    X(invalid_size, invalid_argument, 15)                   \
+    X(invalid_region_id, invalid_argument, 16)              \
+    X(size_exceeds_limit, allocation_failed, 17)            \
+    X(region_limit_exceeded, allocation_failed, 18)         \
+    X(process_region_limit_exceeded, allocation_failed, 19) \
+    X(no_space, allocation_failed, 20)                      \
+    X(region_in_use, cleanup_failed, 21)                    \
+    X(reference_limit, mapping_failed, 22)                  \
+    X(read_only, permission_denied, 23)                     \
+    X(identity_mismatch, security_violation, 24)            \
+    X(forked, invalid_argument, 25)                         \
+    X(protocol_error, platform_error, 26)                   \
+    X(version_mismatch, platform_error, 27)                 \
+    X(client_limit_exceeded, platform_error, 28)            \
+    X(instance_in_use, platform_error, 29)                  \
+    X(plugin_load_failed, platform_error, 30)               \
+    X(configuration_invalid, invalid_argument, 31)          \
+    X(database_unavailable, platform_error, 32)             \
+    X(registry_lost, region_not_found, 33)                  \
     X(not_supported, invalid_argument, 34)
 
 enum class ErrorCode : std::int32_t {
@@ -80,11 +80,11 @@ ErrorType type_of(ErrorCode code);
 
 struct Error {
     ErrorCode code = ErrorCode::platform_error;
-    std::string message;      // one clause: what failed and why
-    std::string remedy;       // one clause: what to do; may be empty
-    std::string operation;    // "allocate", "map" … ; may be empty
-    std::string region_id;    // empty when no region is concerned
-    int system_error = 0;     // errno, or 0
+    std::string message;          // one clause: what failed and why
+    std::string remedy;           // one clause: what to do; may be empty
+    std::string operation;        // "allocate", "map" … ; may be empty
+    std::string region_id;        // empty when no region is concerned
+    int system_error = 0;         // errno, or 0
     std::int64_t process_id = 0;  // where it was detected
     Timestamp time{};
 

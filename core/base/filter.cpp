@@ -21,45 +21,74 @@ struct Field {
 };
 
 constexpr std::array<Field, 16> kFields{{
-    {"id", Kind::text}, {"size", Kind::size}, {"actual", Kind::size}, {"owner", Kind::text},
-    {"pid", Kind::number}, {"uid", Kind::number}, {"refs", Kind::number},
-    {"accesses", Kind::number}, {"state", Kind::text}, {"policy", Kind::text},
-    {"security", Kind::text}, {"placement", Kind::text}, {"worker", Kind::text},
-    {"session", Kind::text}, {"age", Kind::duration}, {"idle", Kind::duration},
+    {"id", Kind::text},
+    {"size", Kind::size},
+    {"actual", Kind::size},
+    {"owner", Kind::text},
+    {"pid", Kind::number},
+    {"uid", Kind::number},
+    {"refs", Kind::number},
+    {"accesses", Kind::number},
+    {"state", Kind::text},
+    {"policy", Kind::text},
+    {"security", Kind::text},
+    {"placement", Kind::text},
+    {"worker", Kind::text},
+    {"session", Kind::text},
+    {"age", Kind::duration},
+    {"idle", Kind::duration},
 }};
 constexpr int kMeta = static_cast<int>(kFields.size());  // "meta": text, outside the table's order
 
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     return out;
 }
 
 std::string text_of(int field, const RegionInfo& r) {
     switch (field) {
-        case 0: return r.id.str();
-        case 3: return r.owner_process;
-        case 8: return std::string(to_string(r.state));
-        case 9: return std::string(to_string(r.cleanup_policy));
-        case 10: return std::string(to_string(r.security_level));
-        case 11: return std::string(to_string(r.placement));
-        case 12: return r.worker;
-        case 13: return r.session;
-        default: return r.metadata;
+        case 0:
+            return r.id.str();
+        case 3:
+            return r.owner_process;
+        case 8:
+            return std::string(to_string(r.state));
+        case 9:
+            return std::string(to_string(r.cleanup_policy));
+        case 10:
+            return std::string(to_string(r.security_level));
+        case 11:
+            return std::string(to_string(r.placement));
+        case 12:
+            return r.worker;
+        case 13:
+            return r.session;
+        default:
+            return r.metadata;
     }
 }
 
 double number_of(int field, const RegionInfo& r, Timestamp at) {
     switch (field) {
-        case 1: return static_cast<double>(r.size);
-        case 2: return static_cast<double>(r.actual_size);
-        case 4: return static_cast<double>(r.owner_pid);
-        case 5: return static_cast<double>(r.owner_uid);
-        case 6: return static_cast<double>(r.reference_count);
-        case 7: return static_cast<double>(r.access_count);
-        case 14: return static_cast<double>(at.micros - r.created_at.micros) / 1000.0;
-        default: return static_cast<double>(at.micros - r.last_accessed.micros) / 1000.0;
+        case 1:
+            return static_cast<double>(r.size);
+        case 2:
+            return static_cast<double>(r.actual_size);
+        case 4:
+            return static_cast<double>(r.owner_pid);
+        case 5:
+            return static_cast<double>(r.owner_uid);
+        case 6:
+            return static_cast<double>(r.reference_count);
+        case 7:
+            return static_cast<double>(r.access_count);
+        case 14:
+            return static_cast<double>(at.micros - r.created_at.micros) / 1000.0;
+        default:
+            return static_cast<double>(at.micros - r.last_accessed.micros) / 1000.0;
     }
 }
 
@@ -144,8 +173,10 @@ Result<RegionFilter::Term> RegionFilter::parse_term(std::string_view token) {
     const bool known = take(">=", Op::greater_equal) || take("<=", Op::less_equal) ||
                        take("!=", Op::not_equal) || take("=", Op::equal) ||
                        take(">", Op::greater) || take("<", Op::less) || take(":", Op::contains);
-    if (!known) return refuse(fmt::format("'{}' has no operator", token), "use = != > >= < <= or :");
-    if (rest.empty()) return refuse(fmt::format("'{}' has no value", token), "write one after the operator");
+    if (!known)
+        return refuse(fmt::format("'{}' has no operator", token), "use = != > >= < <= or :");
+    if (rest.empty())
+        return refuse(fmt::format("'{}' has no value", token), "write one after the operator");
 
     if (kind_of(term.field) == Kind::text) {
         if (term.op != Op::contains && term.op != Op::equal && term.op != Op::not_equal)
@@ -194,12 +225,18 @@ bool RegionFilter::term_matches(const Term& term, const RegionInfo& r, Timestamp
     }
     const auto number = number_of(term.field, r, at);
     switch (term.op) {
-        case Op::not_equal: return number != term.number;
-        case Op::less: return number < term.number;
-        case Op::less_equal: return number <= term.number;
-        case Op::greater: return number > term.number;
-        case Op::greater_equal: return number >= term.number;
-        default: return number == term.number;
+        case Op::not_equal:
+            return number != term.number;
+        case Op::less:
+            return number < term.number;
+        case Op::less_equal:
+            return number <= term.number;
+        case Op::greater:
+            return number > term.number;
+        case Op::greater_equal:
+            return number >= term.number;
+        default:
+            return number == term.number;
     }
 }
 
@@ -209,7 +246,8 @@ bool RegionFilter::matches(const RegionInfo& region, Timestamp at) const {
     });
 }
 
-bool RegionFilter::matches(const RegionInfo& region, Timestamp at, std::string_view prepared) const {
+bool RegionFilter::matches(const RegionInfo& region, Timestamp at,
+                           std::string_view prepared) const {
     return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) {
         return term_matches(term, region, at, &prepared) != term.negated;
     });

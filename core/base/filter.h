@@ -12,10 +12,10 @@
 namespace snakepit::shm {
 
 // A conjunction of terms. A term is
-//   FIELD OP VALUE with OP one of = != > >= < <= (numbers, sizes, durations) or : (contains, or is);
-//   a bare word, found in the id, owner process, worker, session, state, metadata or the names and process
-//   ids of the holders, whatever its case;
-//   either of them after '-' : what must not match. Quotes keep spaces together.
+//   FIELD OP VALUE with OP one of = != > >= < <= (numbers, sizes, durations) or : (contains, or
+//   is); a bare word, found in the id, owner process, worker, session, state, metadata or the names
+//   and process ids of the holders, whatever its case; either of them after '-' : what must not
+//   match. Quotes keep spaces together.
 // FIELDS: id size actual owner pid uid refs accesses state policy security placement worker session
 //         age idle meta. `age` and `idle` are durations (age>10m).
 // Thread-safe once parsed.
@@ -35,7 +35,15 @@ class RegionFilter {
     bool depends_on_time() const;
 
   private:
-    enum class Op : std::uint8_t { equal, not_equal, less, less_equal, greater, greater_equal, contains };
+    enum class Op : std::uint8_t {
+        equal,
+        not_equal,
+        less,
+        less_equal,
+        greater,
+        greater_equal,
+        contains
+    };
     struct Term {
         int field = -1;  // -1: any text
         Op op = Op::contains;

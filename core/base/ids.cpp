@@ -25,9 +25,9 @@ void fill_random(void* out, std::size_t size) {
 }
 
 tl::unexpected<Error> malformed(std::string_view text) {
-    return fail(ErrorCode::invalid_region_id,
-                fmt::format("'{}' is not a region id", text.substr(0, 80)),
-                "ids look like shm_1700000000000000_0123456789abcdef; 'snakepit-shm list' shows them");
+    return fail(
+        ErrorCode::invalid_region_id, fmt::format("'{}' is not a region id", text.substr(0, 80)),
+        "ids look like shm_1700000000000000_0123456789abcdef; 'snakepit-shm list' shows them");
 }
 
 }  // namespace
@@ -69,7 +69,9 @@ Result<RegionId> RegionId::parse(std::string_view text) {
     return id;
 }
 
-std::string RegionId::str() const { return fmt::format("shm_{}_{:016x}", micros, random); }
+std::string RegionId::str() const {
+    return fmt::format("shm_{}_{:016x}", micros, random);
+}
 
 Status check_instance_name(std::string_view name) {
     const auto allowed = [](char c) {

@@ -20,7 +20,9 @@ std::string environment(const char* name) {
     return value ? value : "";
 }
 
-bool readable_file(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
+bool readable_file(const std::string& path) {
+    return ::access(path.c_str(), R_OK) == 0;
+}
 
 std::string runtime_dir(const std::string& instance, bool for_service) {
     if (auto set = environment("SNAKEPIT_SHM_RUNTIME_DIR"); !set.empty()) return set;
@@ -46,14 +48,16 @@ std::string config_file() {
     if (auto set = environment("SNAKEPIT_SHM_CONFIG"); !set.empty()) return set;
     auto base = environment("XDG_CONFIG_HOME");
     if (base.empty()) base = environment("HOME") + "/.config";
-    for (const auto& path : {base + "/snakepit-shm/config.toml", std::string("/etc/snakepit-shm/config.toml")})
+    for (const auto& path :
+         {base + "/snakepit-shm/config.toml", std::string("/etc/snakepit-shm/config.toml")})
         if (readable_file(path)) return path;
     return {};
 }
 
 Status make_directory(const std::string& path) {
     for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1))
-        if (::mkdir(path.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
+        if (::mkdir(path.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST && errno != EROFS &&
+            errno != EACCES)
             return fail(system_error(errno, fmt::format("cannot create {}", path.substr(0, at))));
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         return fail(system_error(errno, fmt::format("cannot create {}", path)));
@@ -78,7 +82,8 @@ Status make_directory(const std::string& path) {
 
 Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service) {
     InstancePaths paths;
-    paths.instance = instance.empty() ? environment("SNAKEPIT_SHM_INSTANCE") : std::string(instance);
+    paths.instance =
+        instance.empty() ? environment("SNAKEPIT_SHM_INSTANCE") : std::string(instance);
     if (paths.instance.empty()) paths.instance = "default";
     SHM_TRY(check_instance_name(paths.instance));
     paths.runtime_dir = runtime_dir(paths.instance, for_service);

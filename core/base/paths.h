@@ -24,8 +24,8 @@ struct InstancePaths {
     std::string events_db() const { return state_dir + "/events.db"; }
 };
 
-// Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates nothing.
-// `for_service`: also honours RUNTIME_DIRECTORY and STATE_DIRECTORY, which systemd sets.
+// Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates
+// nothing. `for_service`: also honours RUNTIME_DIRECTORY and STATE_DIRECTORY, which systemd sets.
 Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service = false);
 
 // Makes both directories with mode 0700 and checks that they are ours, are no links, and that

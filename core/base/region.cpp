@@ -36,12 +36,24 @@ std::string_view long_form(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(Permission v) { return name(kPermissions, v); }
-std::string_view to_string(SecurityLevel v) { return name(kLevels, v); }
-std::string_view to_string(CleanupPolicy v) { return name(kPolicies, v); }
-std::string_view to_string(Placement v) { return name(kPlacements, v); }
-std::string_view to_string(AccessMode v) { return name(kModes, v); }
-std::string_view to_string(RegionState v) { return name(kStates, v); }
+std::string_view to_string(Permission v) {
+    return name(kPermissions, v);
+}
+std::string_view to_string(SecurityLevel v) {
+    return name(kLevels, v);
+}
+std::string_view to_string(CleanupPolicy v) {
+    return name(kPolicies, v);
+}
+std::string_view to_string(Placement v) {
+    return name(kPlacements, v);
+}
+std::string_view to_string(AccessMode v) {
+    return name(kModes, v);
+}
+std::string_view to_string(RegionState v) {
+    return name(kStates, v);
+}
 
 std::optional<Permission> parse_permission(std::string_view text) {
     return value<Permission>(kPermissions, long_form(text));

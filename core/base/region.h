@@ -45,7 +45,7 @@ struct PermissionSet {
 };
 
 inline constexpr std::size_t kMaxMetadataBytes = 1000;
-inline constexpr std::size_t kMaxNameBytes = 31;  // of a worker, a pool, a session, a process
+inline constexpr std::size_t kMaxNameBytes = 31;     // of a worker, a pool, a session, a process
 inline constexpr std::int64_t kDefaultTimeout = -1;  // "what the configuration says"
 
 struct RegionOptions {
@@ -63,9 +63,9 @@ struct RegionOptions {
 
 struct RegionReference {
     std::int64_t pid = 0;
-    std::string process;       // its executable's name
-    std::uint64_t count = 0;   // references held; 0: mapped and idle
-    bool connected = true;     // false: alive, but its connection is gone
+    std::string process;      // its executable's name
+    std::uint64_t count = 0;  // references held; 0: mapped and idle
+    bool connected = true;    // false: alive, but its connection is gone
     AccessMode access = AccessMode::read_write;
 };
 
@@ -93,7 +93,7 @@ struct RegionInfo {
     std::uint64_t offset = 0;
     bool sealed = false;
     std::string session, worker;
-    std::vector<RegionReference> references;  // at most 256 holders are named
+    std::vector<RegionReference> references;      // at most 256 holders are named
     std::vector<std::uint64_t> mapped_addresses;  // in the asking process
 };
 
@@ -102,14 +102,14 @@ struct CleanupRequest {
     bool dry_run = false;
     bool orphans = false;
     bool expired = false;
-    bool all_eligible = false;  // every region nobody holds, whatever its policy
+    bool all_eligible = false;   // every region nobody holds, whatever its policy
     std::vector<RegionId> only;  // if not empty, nothing else is touched
 };
 
 struct CleanupItem {
     RegionId id;
     std::uint64_t bytes = 0;
-    std::string reason;   // why it may go, or why it stays
+    std::string reason;    // why it may go, or why it stays
     bool removed = false;  // in a dry run: would be removed
 };
 

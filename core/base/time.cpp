@@ -44,8 +44,9 @@ std::optional<Timestamp> from_rfc3339(std::string_view text) {
         return std::nullopt;
     // timegm() would turn the 45th of a 13th month into some other day.
     const auto within = [](int value, int low, int high) { return value >= low && value <= high; };
-    if (!within(parts.tm_year, 0, 9999) || !within(parts.tm_mon, 1, 12) || !within(parts.tm_mday, 1, 31) ||
-        !within(parts.tm_hour, 0, 23) || !within(parts.tm_min, 0, 59) || !within(parts.tm_sec, 0, 60))
+    if (!within(parts.tm_year, 0, 9999) || !within(parts.tm_mon, 1, 12) ||
+        !within(parts.tm_mday, 1, 31) || !within(parts.tm_hour, 0, 23) ||
+        !within(parts.tm_min, 0, 59) || !within(parts.tm_sec, 0, 60))
         return std::nullopt;
     std::int64_t fraction = 0;
     auto rest = std::string_view(copy).substr(static_cast<std::size_t>(length));

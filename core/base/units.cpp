@@ -33,8 +33,7 @@ std::optional<double> parse_with_units(std::string_view text, const std::array<U
     const auto clean = lower_and_trimmed(text);
     double number = 0;
     const auto* end = clean.data() + clean.size();
-    const auto [rest, error] =
-        std::from_chars(clean.data(), end, number, std::chars_format::fixed);
+    const auto [rest, error] = std::from_chars(clean.data(), end, number, std::chars_format::fixed);
     if (error != std::errc{} || number < 0) return std::nullopt;
     std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
     while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
@@ -44,30 +43,47 @@ std::optional<double> parse_with_units(std::string_view text, const std::array<U
 }
 
 constexpr double kKi = 1024.0;
-constexpr std::array<Unit, 14> kSizes{{{"", 1}, {"b", 1},
-    {"k", kKi}, {"kb", kKi}, {"kib", kKi},
-    {"m", kKi * kKi}, {"mb", kKi * kKi}, {"mib", kKi * kKi},
-    {"g", kKi * kKi * kKi}, {"gb", kKi * kKi * kKi}, {"gib", kKi * kKi * kKi},
-    {"t", kKi * kKi * kKi * kKi}, {"tb", kKi * kKi * kKi * kKi}, {"tib", kKi * kKi * kKi * kKi}}};
-constexpr std::array<Unit, 7> kDurations{{{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60'000},
-    {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+constexpr std::array<Unit, 14> kSizes{{{"", 1},
+                                       {"b", 1},
+                                       {"k", kKi},
+                                       {"kb", kKi},
+                                       {"kib", kKi},
+                                       {"m", kKi* kKi},
+                                       {"mb", kKi* kKi},
+                                       {"mib", kKi* kKi},
+                                       {"g", kKi* kKi* kKi},
+                                       {"gb", kKi* kKi* kKi},
+                                       {"gib", kKi* kKi* kKi},
+                                       {"t", kKi* kKi* kKi* kKi},
+                                       {"tb", kKi* kKi* kKi* kKi},
+                                       {"tib", kKi* kKi* kKi* kKi}}};
+constexpr std::array<Unit, 7> kDurations{{{"", 1},
+                                          {"ms", 1},
+                                          {"s", 1000},
+                                          {"m", 60'000},
+                                          {"min", 60'000},
+                                          {"h", 3'600'000},
+                                          {"d", 86'400'000}}};
 
 // One decimal below ten, none above, so that columns stay narrow.
 std::string rounded(double value) {
-    if (value < 9.95 && std::abs(value - std::round(value)) >= 0.05) return fmt::format("{:.1f}", value);
+    if (value < 9.95 && std::abs(value - std::round(value)) >= 0.05)
+        return fmt::format("{:.1f}", value);
     return fmt::format("{:.0f}", value);
 }
 
 }  // namespace
 
 Result<std::uint64_t> parse_size(std::string_view text) {
-    if (const auto bytes = parse_with_units(text, kSizes)) return static_cast<std::uint64_t>(*bytes);
+    if (const auto bytes = parse_with_units(text, kSizes))
+        return static_cast<std::uint64_t>(*bytes);
     return fail(ErrorCode::invalid_argument, fmt::format("'{}' is not a size", text),
                 "write bytes or a number with KiB, MiB, GiB or TiB, such as 256MiB");
 }
 
 Result<std::int64_t> parse_duration(std::string_view text) {
-    if (const auto millis = parse_with_units(text, kDurations)) return static_cast<std::int64_t>(*millis);
+    if (const auto millis = parse_with_units(text, kDurations))
+        return static_cast<std::int64_t>(*millis);
     return fail(ErrorCode::invalid_argument, fmt::format("'{}' is not a duration", text),
                 "write milliseconds or a number with ms, s, m, h or d, such as 30s");
 }

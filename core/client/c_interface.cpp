@@ -39,7 +39,8 @@ snakepit_shm_status guarded(F&& body) {
         last_error.clear();
         return body();
     } catch (const std::exception& error) {
-        return failed(make_error(ErrorCode::platform_error, error.what(), "free memory and try again"));
+        return failed(
+            make_error(ErrorCode::platform_error, error.what(), "free memory and try again"));
     }
 }
 
@@ -57,7 +58,8 @@ RegionOptions from_c(const snakepit_shm_options& c) {
     options.access_mode = static_cast<AccessMode>(c.access_mode);
     options.cleanup_policy = static_cast<CleanupPolicy>(c.cleanup_policy);
     options.placement = static_cast<Placement>(c.placement);
-    options.permissions = {static_cast<Permission>(c.owner), static_cast<Permission>(c.group), static_cast<Permission>(c.other)};
+    options.permissions = {static_cast<Permission>(c.owner), static_cast<Permission>(c.group),
+                           static_cast<Permission>(c.other)};
     if (c.metadata) options.metadata = c.metadata;
     options.owned_by_user = c.owned_by_user;
     return options;
@@ -107,13 +109,18 @@ snakepit_shm_status snakepit_shm_connect(const char* instance, snakepit_shm_clie
     return guarded([&] {
         ConnectOptions options;
         if (instance) options.instance = instance;
-        return finish(ManagerClient::connect(options), [&](auto& manager) { *out = new snakepit_shm_client{std::move(manager)}; });
+        return finish(ManagerClient::connect(options),
+                      [&](auto& manager) { *out = new snakepit_shm_client{std::move(manager)}; });
     });
 }
 
-void snakepit_shm_disconnect(snakepit_shm_client* client) { delete client; }
+void snakepit_shm_disconnect(snakepit_shm_client* client) {
+    delete client;
+}
 
-snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t size, const snakepit_shm_options* options, char id[SNAKEPIT_SHM_ID_SIZE]) {
+snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t size,
+                                          const snakepit_shm_options* options,
+                                          char id[SNAKEPIT_SHM_ID_SIZE]) {
     if (!client || !id) return bad_argument("allocate was given no client or no place for the id");
     return guarded([&] {
         const auto chosen = read_sized(options, snakepit_shm_options SNAKEPIT_SHM_OPTIONS_INIT);
@@ -124,14 +131,20 @@ snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t 
     });
 }
 
-snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id, snakepit_shm_access access, snakepit_shm_mapping* out) {
-    if (!client || !id || !out) return bad_argument("map was given no client, no id or no place for the mapping");
+snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id,
+                                     snakepit_shm_access access, snakepit_shm_mapping* out) {
+    if (!client || !id || !out)
+        return bad_argument("map was given no client, no id or no place for the mapping");
     return guarded([&] {
         const auto region = RegionId::parse(id);
         if (!region) return failed(region.error());
-        const auto mode = access == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
+        const auto mode =
+            access == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
         return finish(client->manager->map(*region, mode), [&](const MappedRegion& mapped) {
-            *out = {mapped.data, mapped.size, {mapped.slot, mapped.generation, static_cast<uint64_t>(mode), mapped.tell_release}};
+            *out = {
+                mapped.data,
+                mapped.size,
+                {mapped.slot, mapped.generation, static_cast<uint64_t>(mode), mapped.tell_release}};
         });
     });
 }
@@ -139,8 +152,10 @@ snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id
 snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client, snakepit_shm_mapping* mapping) {
     if (!client || !mapping) return bad_argument("unmap was given no client or no mapping");
     return guarded([&] {
-        const MappedRegion mapped{static_cast<std::byte*>(mapping->data), mapping->size, static_cast<std::uint32_t>(mapping->reserved[0]),
-                                  mapping->reserved[1], static_cast<AccessMode>(mapping->reserved[2]), mapping->reserved[3] != 0};
+        const MappedRegion mapped{
+            static_cast<std::byte*>(mapping->data),           mapping->size,
+            static_cast<std::uint32_t>(mapping->reserved[0]), mapping->reserved[1],
+            static_cast<AccessMode>(mapping->reserved[2]),    mapping->reserved[3] != 0};
         const auto given = client->manager->unmap(mapped);
         if (!given) return failed(given.error());
         *mapping = {};
@@ -157,48 +172,66 @@ snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client, const c
     });
 }
 
-snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id, snakepit_shm_region_info* out) {
-    if (!client || !id || !out || out->struct_size < sizeof out->struct_size) return bad_argument("info was given no client, no id or no struct_size");
+snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id,
+                                      snakepit_shm_region_info* out) {
+    if (!client || !id || !out || out->struct_size < sizeof out->struct_size)
+        return bad_argument("info was given no client, no id or no struct_size");
     return guarded([&] {
         const auto region = RegionId::parse(id);
         if (!region) return failed(region.error());
-        return finish(client->manager->info(*region), [&](const RegionInfo& info) { copy_sized(out, to_c(info)); });
+        return finish(client->manager->info(*region),
+                      [&](const RegionInfo& info) { copy_sized(out, to_c(info)); });
     });
 }
 
-snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client, const char* filter, snakepit_shm_list_callback callback, void* context) {
+snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client, const char* filter,
+                                      snakepit_shm_list_callback callback, void* context) {
     if (!client || !callback) return bad_argument("list was given no client or no callback");
     return guarded([&] {
-        return finish(client->manager->list(filter ? filter : ""), [&](const std::vector<RegionInfo>& regions) {
-            for (const auto& region : regions) {
-                const auto info = to_c(region);
-                if (!callback(&info, context)) return;
-            }
-        });
+        return finish(client->manager->list(filter ? filter : ""),
+                      [&](const std::vector<RegionInfo>& regions) {
+                          for (const auto& region : regions) {
+                              const auto info = to_c(region);
+                              if (!callback(&info, context)) return;
+                          }
+                      });
     });
 }
 
-snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_options* options, snakepit_shm_cleanup_result* out) {
+snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client,
+                                         const snakepit_shm_cleanup_options* options,
+                                         snakepit_shm_cleanup_result* out) {
     if (!client) return bad_argument("cleanup was given no client");
     return guarded([&] {
-        const auto chosen = read_sized(options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options), false, false, false, false});
-        return finish(client->manager->cleanup({chosen.dry_run, chosen.orphans, chosen.expired, chosen.all_eligible, {}}), [&](const CleanupResult& result) {
-            if (out) *out = {result.removed, result.bytes_freed};
-        });
+        const auto chosen =
+            read_sized(options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options),
+                                                             false, false, false, false});
+        return finish(
+            client->manager->cleanup(
+                {chosen.dry_run, chosen.orphans, chosen.expired, chosen.all_eligible, {}}),
+            [&](const CleanupResult& result) {
+                if (out) *out = {result.removed, result.bytes_freed};
+            });
     });
 }
 
-snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client, const char* worker, const char* pool, const char* session) {
+snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client, const char* worker,
+                                          const char* pool, const char* session) {
     if (!client) return bad_argument("announce was given no client");
     return guarded([&] {
-        const auto named = client->manager->announce(worker ? worker : "", pool ? pool : "", session ? session : "");
+        const auto named = client->manager->announce(worker ? worker : "", pool ? pool : "",
+                                                     session ? session : "");
         return named ? SNAKEPIT_SHM_OK : failed(named.error());
     });
 }
 
-uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client) { return client ? client->manager->round_trips() : 0; }
+uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client) {
+    return client ? client->manager->round_trips() : 0;
+}
 
-const char* snakepit_shm_last_error(void) { return last_error.c_str(); }
+const char* snakepit_shm_last_error(void) {
+    return last_error.c_str();
+}
 
 const char* snakepit_shm_status_name(snakepit_shm_status status) {
     return status == SNAKEPIT_SHM_OK ? "ok" : to_string(static_cast<ErrorCode>(status)).data();

@@ -17,9 +17,12 @@ namespace {
 constexpr int kFirstRetryMs = 2;
 constexpr int kLongestRetryMs = 100;
 
-std::int64_t after_ms(int millis) { return monotonic_nanos() + std::int64_t{millis} * 1'000'000; }
+std::int64_t after_ms(int millis) {
+    return monotonic_nanos() + std::int64_t{millis} * 1'000'000;
+}
 int left_ms(std::int64_t deadline) {
-    return static_cast<int>(std::clamp<std::int64_t>((deadline - monotonic_nanos()) / 1'000'000, 0, 1'000'000));
+    return static_cast<int>(
+        std::clamp<std::int64_t>((deadline - monotonic_nanos()) / 1'000'000, 0, 1'000'000));
 }
 
 }  // namespace
@@ -33,7 +36,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& optio
     connection->home_ = guard.here();
     if (auto greeted = connection->greet(); !greeted) {
         const char* autostart = std::getenv("SNAKEPIT_SHM_AUTOSTART");
-        if (greeted.error().code != ErrorCode::no_manager || !autostart || std::string_view(autostart) != "1")
+        if (greeted.error().code != ErrorCode::no_manager || !autostart ||
+            std::string_view(autostart) != "1")
             return fail(std::move(greeted).error());
         SHM_TRY(launch_manager(connection->paths_.instance));
         SHM_TRY(connection->ensure(after_ms(options.timeout_ms)));
@@ -51,7 +55,9 @@ Connection::~Connection() {
     lease_mapping_.reset();  // the witness, before the socket whose end makes the manager look
 }
 
-void Connection::after_fork_in_child() { channel_.close(); }
+void Connection::after_fork_in_child() {
+    channel_.close();
+}
 
 // A new session, or the old one again.
 Status Connection::greet() {
@@ -70,10 +76,14 @@ Status Connection::greet() {
         return fail(std::move(answer).error());
     }
     const auto* welcome = answer->reply.answer.AsWelcome();
-    if (!welcome) return fail(ErrorCode::protocol_error, "the manager did not answer the greeting", "use one release of both");
+    if (!welcome)
+        return fail(ErrorCode::protocol_error, "the manager did not answer the greeting",
+                    "use one release of both");
     if (welcome->leased && !welcome->resumed) {
-        if (!answer->handle) return fail(ErrorCode::protocol_error, "the manager sent no lease page");
-        SHM_ASSIGN(lease_mapping_, Mapping::map(answer->handle, layout::LeaseOffsets::end, Mapping::Access::read_write));
+        if (!answer->handle)
+            return fail(ErrorCode::protocol_error, "the manager sent no lease page");
+        SHM_ASSIGN(lease_mapping_, Mapping::map(answer->handle, layout::LeaseOffsets::end,
+                                                Mapping::Access::read_write));
         lease_ = layout::LeasePage(lease_mapping_.data());
         token_ = welcome->token;
     }
@@ -89,7 +99,8 @@ Status Connection::ensure(std::int64_t deadline) {
         auto greeted = greet();
         if (greeted) break;
         const auto code = greeted.error().code;
-        const bool may_come = code == ErrorCode::no_manager || code == ErrorCode::timeout || code == ErrorCode::protocol_error;
+        const bool may_come = code == ErrorCode::no_manager || code == ErrorCode::timeout ||
+                              code == ErrorCode::protocol_error;
         if (!may_come || monotonic_nanos() >= deadline) return greeted;
         std::this_thread::sleep_for(std::chrono::milliseconds(pause));
         pause = std::min(pause * 2, kLongestRetryMs);
@@ -98,18 +109,25 @@ Status Connection::ensure(std::int64_t deadline) {
 }
 
 // One try. `lost`: the connection broke, and the manager may or may not have done it.
-Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, std::int64_t deadline, bool& lost) {
+Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
+                                                std::int64_t deadline, bool& lost) {
     const auto bytes = encode(request);
     if (bytes.size() > kMaxFrame)
-        return fail(ErrorCode::invalid_argument, fmt::format("the request has {} bytes, at most {} fit", bytes.size(), kMaxFrame), "ask for less at a time");
+        return fail(
+            ErrorCode::invalid_argument,
+            fmt::format("the request has {} bytes, at most {} fit", bytes.size(), kMaxFrame),
+            "ask for less at a time");
     trips_.fetch_add(1, std::memory_order_relaxed);
     const auto broken = [&] {
         lost = true;
         channel_.close();
-        return fail(ErrorCode::no_manager, "the manager closed the connection", "see whether it runs with 'snakepit-shm status'");
+        return fail(ErrorCode::no_manager, "the manager closed the connection",
+                    "see whether it runs with 'snakepit-shm status'");
     };
     const auto late = [&] {
-        return fail(ErrorCode::timeout, fmt::format("the manager did not answer within {} ms", options_.timeout_ms), "see 'snakepit-shm status'; it may be stopped or overloaded");
+        return fail(ErrorCode::timeout,
+                    fmt::format("the manager did not answer within {} ms", options_.timeout_ms),
+                    "see 'snakepit-shm status'; it may be stopped or overloaded");
     };
     for (;;) {
         SHM_ASSIGN(const auto sent, channel_.send(bytes));
@@ -123,7 +141,8 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, s
         Frame frame;
         auto received = channel_.receive(frame);
         if (!received) {
-            // A frame that was cut, or whose handle this process has no room for: asking again would end the same way.
+            // A frame that was cut, or whose handle this process has no room for: asking again
+            // would end the same way.
             channel_.close();
             return fail(std::move(received).error());
         }
@@ -135,14 +154,16 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, s
             continue;
         }
         SHM_ASSIGN(auto reply, decode_reply(frame.bytes));
-        // Id 0: the manager ends the connection and says why. Another id: an answer nobody waits for any more.
+        // Id 0: the manager ends the connection and says why. Another id: an answer nobody waits
+        // for any more.
         if (reply.id != request.id && reply.id != 0) continue;
         if (const auto* failure = reply.answer.AsFailure()) {
             auto error = from_wire(*failure);
             if (reply.id == 0 && request.id != 0) channel_.close();
             return fail(std::move(error));
         }
-        return Answer{std::move(reply), frame.handles.empty() ? Handle() : std::move(frame.handles.front()),
+        return Answer{std::move(reply),
+                      frame.handles.empty() ? Handle() : std::move(frame.handles.front()),
                       std::move(no_fork)};
     }
 }

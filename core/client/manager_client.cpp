@@ -21,15 +21,20 @@ constexpr int kGrantAttempts = 8;
 constexpr std::size_t kPurgeStep = 8;
 
 Error forked_error() {
-    return make_error(ErrorCode::forked, "this process was forked and inherits no connection to the manager", "connect again in the child");
+    return make_error(ErrorCode::forked,
+                      "this process was forked and inherits no connection to the manager",
+                      "connect again in the child");
 }
 
 Error full_error(const RegionId& id) {
-    return make_error(ErrorCode::reference_limit, fmt::format("this program holds too many references to {}", id.str()), "unmap what is not needed");
+    return make_error(ErrorCode::reference_limit,
+                      fmt::format("this program holds too many references to {}", id.str()),
+                      "unmap what is not needed");
 }
 
 tl::unexpected<Error> unexpected_answer() {
-    return fail(ErrorCode::protocol_error, "the manager's answer is not one to this request", "use one release of both");
+    return fail(ErrorCode::protocol_error, "the manager's answer is not one to this request",
+                "use one release of both");
 }
 
 }  // namespace
@@ -63,7 +68,8 @@ class ManagerClient::Private {
     Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
     // With the mutex. A region that is mapped for writing can be mapped for reading without asking.
     Status add_read_only(CachedRegion& entry);
-    Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access, LeasePage::Take& outcome) const;
+    Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access,
+                              LeasePage::Take& outcome) const;
     Status give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release);
 
     std::unique_ptr<Connection> connection;
@@ -71,14 +77,17 @@ class ManagerClient::Private {
     RegionCache cache;
 };
 
-Result<CachedRegion*> ManagerClient::Private::install(const Connection::Answer& answer, AccessMode access) {
+Result<CachedRegion*> ManagerClient::Private::install(const Connection::Answer& answer,
+                                                      AccessMode access) {
     const auto* granted = answer.reply.answer.AsGranted();
     if (!granted || !granted->id || !answer.handle) return unexpected_answer();
     cache.purge(connection->lease(), kPurgeStep);
     const auto mode = static_cast<std::size_t>(access);
     const auto id = from_wire(*granted->id);
-    const auto protection = access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
-    // Mapped before the entry is made: the grant may be withdrawn at any time, and purging then drops it.
+    const auto protection =
+        access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
+    // Mapped before the entry is made: the grant may be withdrawn at any time, and purging then
+    // drops it.
     Mapping fresh;
     if (const auto* known = cache.find(id); !known || !known->mapping[mode].valid()) {
         auto mapping = Mapping::map(answer.handle, granted->segment_size, protection);
@@ -106,7 +115,8 @@ Status ManagerClient::Private::add_read_only(CachedRegion& entry) {
     if (entry.mapping[kRead].valid() || !entry.mapping[kWrite].valid()) return {};
     const auto no_fork = ForkGuard::instance().no_fork();
     SHM_ASSIGN(entry.mapping[kRead], entry.mapping[kWrite].read_only_twin());
-    const auto offset = entry.data[kWrite].load(std::memory_order_relaxed) - entry.mapping[kWrite].data();
+    const auto offset =
+        entry.data[kWrite].load(std::memory_order_relaxed) - entry.mapping[kWrite].data();
     entry.data[kRead].store(entry.mapping[kRead].data() + offset, std::memory_order_release);
     return {};
 }
@@ -114,7 +124,9 @@ Status ManagerClient::Private::add_read_only(CachedRegion& entry) {
 // Lock-free. The entry may have become another region's while we looked: the reference pins it,
 // so its id is compared again once the reference is held; its slot too, for slot and generation may
 // have been read one before and one after.
-Result<MappedRegion> ManagerClient::Private::take(CachedRegion& entry, const RegionId& id, AccessMode access, LeasePage::Take& outcome) const {
+Result<MappedRegion> ManagerClient::Private::take(CachedRegion& entry, const RegionId& id,
+                                                  AccessMode access,
+                                                  LeasePage::Take& outcome) const {
     const auto slot = entry.slot.load(std::memory_order_relaxed);
     const auto generation = entry.generation.load(std::memory_order_acquire);
     outcome = LeasePage::Take::not_granted;
@@ -123,21 +135,26 @@ Result<MappedRegion> ManagerClient::Private::take(CachedRegion& entry, const Reg
     if (outcome == LeasePage::Take::full) return fail(full_error(id));
     if (outcome != LeasePage::Take::taken) return MappedRegion{};
     auto* const data = entry.data[static_cast<std::size_t>(access)].load(std::memory_order_acquire);
-    const bool same = entry.is(id) && entry.generation.load(std::memory_order_relaxed) == generation &&
+    const bool same = entry.is(id) &&
+                      entry.generation.load(std::memory_order_relaxed) == generation &&
                       entry.slot.load(std::memory_order_relaxed) == slot;
     if (!same || !data) {
         connection->lease().give_back(slot, generation);
         outcome = LeasePage::Take::not_granted;
         return MappedRegion{};
     }
-    return MappedRegion{data, entry.size.load(std::memory_order_relaxed), slot, generation, access, entry.tell_release.load(std::memory_order_relaxed)};
+    return MappedRegion{data,   entry.size.load(std::memory_order_relaxed),        slot, generation,
+                        access, entry.tell_release.load(std::memory_order_relaxed)};
 }
 
-Status ManagerClient::Private::give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release) {
+Status ManagerClient::Private::give_back(std::uint32_t slot, std::uint64_t generation,
+                                         bool tell_release) {
     const auto given = connection->lease().give_back(slot, generation);
     if (given == LeasePage::Give::not_held)
-        return fail(ErrorCode::not_held, "this reference was given back already", "unmap each mapping once");
-    const bool tell = given == LeasePage::Give::last_of_closing || (given == LeasePage::Give::last && tell_release);
+        return fail(ErrorCode::not_held, "this reference was given back already",
+                    "unmap each mapping once");
+    const bool tell = given == LeasePage::Give::last_of_closing ||
+                      (given == LeasePage::Give::last && tell_release);
     // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
     std::unique_lock held(mutex, std::defer_lock);
     if (!tell || !held.try_lock()) return {};
@@ -152,7 +169,8 @@ Status ManagerClient::Private::give_back(std::uint32_t slot, std::uint64_t gener
 
 Result<std::unique_ptr<ManagerClient>> ManagerClient::connect(const ConnectOptions& options) {
     SHM_ASSIGN(auto connection, Connection::open(options));
-    return std::unique_ptr<ManagerClient>(new ManagerClient(std::make_unique<Private>(std::move(connection))));
+    return std::unique_ptr<ManagerClient>(
+        new ManagerClient(std::make_unique<Private>(std::move(connection))));
 }
 
 ManagerClient::ManagerClient(std::unique_ptr<Private> d) : d_(std::move(d)) {}
@@ -194,7 +212,9 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
         SHM_ASSIGN(const auto mapped, d_->take(*entry, id, access, outcome));
         if (outcome == LeasePage::Take::taken) return mapped;
     }
-    auto error = make_error(ErrorCode::mapping_failed, fmt::format("{} is withdrawn again and again", id.str()), "it is being cleaned up; allocate a new region");
+    auto error = make_error(ErrorCode::mapping_failed,
+                            fmt::format("{} is withdrawn again and again", id.str()),
+                            "it is being cleaned up; allocate a new region");
     error.region_id = id.str();
     return fail(std::move(error));
 }
@@ -202,7 +222,8 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
 Status ManagerClient::unmap(const MappedRegion& mapping) {
     if (d_->connection->forked()) return fail(forked_error());
     if (!mapping.data || mapping.slot >= layout::kMaxSlots)
-        return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's", "unmap what map() returned, once");
+        return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's",
+                    "unmap what map() returned, once");
     return d_->give_back(mapping.slot, mapping.generation, mapping.tell_release);
 }
 
@@ -221,7 +242,8 @@ Result<bool> ManagerClient::deallocate(const RegionId& id, bool force) {
     call.force = force;
     bool repeated = false;
     auto answer = d_->ask(std::move(call), &repeated);
-    if (!answer && repeated && answer.error().code == ErrorCode::region_not_found) return true;  // the first try did it
+    if (!answer && repeated && answer.error().code == ErrorCode::region_not_found)
+        return true;  // the first try did it
     if (!answer) return fail(std::move(answer).error());
     const auto* done = answer->reply.answer.AsDone();
     if (!done) return unexpected_answer();
@@ -233,11 +255,13 @@ Result<RegionInfo> ManagerClient::info(const RegionId& id) {
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
     SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
     const auto* regions = answer.reply.answer.AsRegions();
-    if (!regions || regions->regions.size() != 1 || !regions->regions.front()) return unexpected_answer();
+    if (!regions || regions->regions.size() != 1 || !regions->regions.front())
+        return unexpected_answer();
     auto info = from_wire(*regions->regions.front());
     if (const auto* entry = d_->cache.find(id))
         for (const auto& data : entry->data)
-            if (auto* address = data.load(std::memory_order_relaxed)) info.mapped_addresses.push_back(reinterpret_cast<std::uintptr_t>(address));
+            if (auto* address = data.load(std::memory_order_relaxed))
+                info.mapped_addresses.push_back(reinterpret_cast<std::uintptr_t>(address));
     return info;
 }
 
@@ -255,7 +279,8 @@ Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
         if (!page->more) break;
         slot = page->next_slot;
     }
-    std::sort(out.begin(), out.end(), [](const RegionInfo& a, const RegionInfo& b) { return a.id < b.id; });
+    std::sort(out.begin(), out.end(),
+              [](const RegionInfo& a, const RegionInfo& b) { return a.id < b.id; });
     return out;
 }
 
@@ -269,20 +294,24 @@ Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {
         call.expired = request.expired;
         call.all_eligible = request.all_eligible;
         call.from_slot = slot;
-        for (; named < request.only.size() && call.only.size() < kMaxCleanupItems; ++named) call.only.push_back(to_wire(request.only[named]));
+        for (; named < request.only.size() && call.only.size() < kMaxCleanupItems; ++named)
+            call.only.push_back(to_wire(request.only[named]));
         SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
         const auto* page = answer.reply.answer.AsCleaned();
         if (!page) return unexpected_answer();
         result.removed += page->removed;
         result.bytes_freed += page->bytes_freed;
         for (const auto& item : page->items)
-            if (item && item->id) result.items.push_back({from_wire(*item->id), item->bytes, item->reason, item->removed});
+            if (item && item->id)
+                result.items.push_back(
+                    {from_wire(*item->id), item->bytes, item->reason, item->removed});
         if (request.only.empty() ? !page->more : named == request.only.size()) return result;
         slot = page->next_slot;
     }
 }
 
-Status ManagerClient::announce(const std::string& worker, const std::string& pool, const std::string& session) {
+Status ManagerClient::announce(const std::string& worker, const std::string& pool,
+                               const std::string& session) {
     wire::AnnounceT call;
     call.worker = worker.substr(0, kMaxNameBytes);
     call.pool = pool.substr(0, kMaxNameBytes);
@@ -310,12 +339,20 @@ Result<std::string> ManagerClient::reload_config() {
 std::uint64_t ManagerClient::references_held(const RegionId& id) const {
     const auto* entry = d_->cache.find(id);
     if (!entry || d_->connection->forked()) return 0;
-    const auto word = d_->connection->lease().word(entry->slot.load(std::memory_order_relaxed)).load(std::memory_order_relaxed);
-    const bool counts = layout::LeaseWord::generation(word) == entry->generation.load(std::memory_order_relaxed) && layout::LeaseWord::n(word) > 1;
+    const auto word = d_->connection->lease()
+                          .word(entry->slot.load(std::memory_order_relaxed))
+                          .load(std::memory_order_relaxed);
+    const bool counts =
+        layout::LeaseWord::generation(word) == entry->generation.load(std::memory_order_relaxed) &&
+        layout::LeaseWord::n(word) > 1;
     return counts ? layout::LeaseWord::n(word) - 1 : 0;
 }
 
-std::uint64_t ManagerClient::round_trips() const { return d_->connection->round_trips(); }
-const InstancePaths& ManagerClient::paths() const { return d_->connection->paths(); }
+std::uint64_t ManagerClient::round_trips() const {
+    return d_->connection->round_trips();
+}
+const InstancePaths& ManagerClient::paths() const {
+    return d_->connection->paths();
+}
 
 }  // namespace snakepit::shm

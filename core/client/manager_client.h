@@ -15,9 +15,9 @@
 namespace snakepit::shm {
 
 struct ConnectOptions {
-    std::string instance;       // empty: SNAKEPIT_SHM_INSTANCE, else "default"
-    int timeout_ms = 10'000;    // longest any one call waits for the manager, reconnecting included
-    bool lease = true;          // false: only asks and manages (no lease page; cannot map or hold)
+    std::string instance;     // empty: SNAKEPIT_SHM_INSTANCE, else "default"
+    int timeout_ms = 10'000;  // longest any one call waits for the manager, reconnecting included
+    bool lease = true;        // false: only asks and manages (no lease page; cannot map or hold)
 };
 
 // One reference to a region, mapped. Plain data: giving it back is unmap()'s business.

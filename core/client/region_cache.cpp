@@ -14,7 +14,8 @@ RegionCache::RegionCache() {
 
 // A cell of an entry that was dropped (id 0) is taken again; one never used ends a reader's search.
 bool RegionCache::insert(Table& table, CachedRegion* entry) {
-    const RegionId id{entry->id_micros.load(std::memory_order_relaxed), entry->id_random.load(std::memory_order_relaxed)};
+    const RegionId id{entry->id_micros.load(std::memory_order_relaxed),
+                      entry->id_random.load(std::memory_order_relaxed)};
     const auto start = std::hash<RegionId>{}(id);
     for (std::size_t i = 0; i < kProbes; ++i) {
         auto& cell = table.cells[(start + i) & table.mask];
@@ -59,8 +60,11 @@ void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
     for (std::size_t i = 0; i < std::min(count, pool_.size()); ++i) {
         auto& entry = pool_[hand_++ % pool_.size()];
         if (!entry.in_use) continue;
-        const auto word = lease.word(entry.slot.load(std::memory_order_relaxed)).load(std::memory_order_relaxed);
-        const bool granted = LeaseWord::generation(word) == entry.generation.load(std::memory_order_relaxed) && LeaseWord::n(word) > 0;
+        const auto word =
+            lease.word(entry.slot.load(std::memory_order_relaxed)).load(std::memory_order_relaxed);
+        const bool granted =
+            LeaseWord::generation(word) == entry.generation.load(std::memory_order_relaxed) &&
+            LeaseWord::n(word) > 0;
         if (granted) continue;
         // Nobody can take a reference now, and only a grant, which needs our mutex, changes that.
         entry.id_micros.store(0, std::memory_order_release);

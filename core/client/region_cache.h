@@ -32,7 +32,8 @@ struct CachedRegion {
     Mapping mapping[2];
 
     bool is(const RegionId& id) const {
-        return id_micros.load(std::memory_order_acquire) == id.micros && id_random.load(std::memory_order_relaxed) == id.random;
+        return id_micros.load(std::memory_order_acquire) == id.micros &&
+               id_random.load(std::memory_order_relaxed) == id.random;
     }
 };
 
@@ -72,10 +73,11 @@ class RegionCache {
     void grow();
 
     std::atomic<const Table*> table_;
-    std::vector<std::unique_ptr<Table>> tables_;  // the last one counts; readers may be in the others
-    std::deque<CachedRegion> pool_;               // addresses stay
+    std::vector<std::unique_ptr<Table>>
+        tables_;                     // the last one counts; readers may be in the others
+    std::deque<CachedRegion> pool_;  // addresses stay
     std::vector<CachedRegion*> unused_;
-    std::size_t hand_ = 0;                        // where the next purge goes on
+    std::size_t hand_ = 0;  // where the next purge goes on
 };
 
 }  // namespace snakepit::shm

@@ -15,23 +15,23 @@
 namespace snakepit::shm {
 
 struct EventRow {
-    std::int64_t seq = 0;         // what people see: grows by one a row in the database
-    std::uint64_t epoch = 0;      // the registry file it came from
-    std::uint64_t ring_seq = 0;   // its place in that file's ring
+    std::int64_t seq = 0;        // what people see: grows by one a row in the database
+    std::uint64_t epoch = 0;     // the registry file it came from
+    std::uint64_t ring_seq = 0;  // its place in that file's ring
     Timestamp time;
     EventKind kind{};
-    std::string region_id;        // empty: about no region
+    std::string region_id;  // empty: about no region
     std::int64_t pid = 0;
     std::uint32_t uid = 0;
-    std::string result;           // "ok" or an error code's name
-    std::string detail;           // a JSON object: {} or the fields its kind has
+    std::string result;  // "ok" or an error code's name
+    std::string detail;  // a JSON object: {} or the fields its kind has
 };
 
 struct EventQuery {
     std::optional<std::string> region_id;
     std::optional<EventKind> kind;
     std::optional<Timestamp> since, until;  // since <= time < until
-    std::int64_t after_seq = 0;   // rows with a greater seq only; keyset paging forwards
+    std::int64_t after_seq = 0;             // rows with a greater seq only; keyset paging forwards
     std::int64_t before_seq = 0;  // rows with a smaller seq only (0: no bound); paging backwards
     bool newest_first = false;
     int limit = 1000;

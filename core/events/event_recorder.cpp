@@ -101,7 +101,7 @@ struct EventRecorder::Private {
     void reopen_because(std::string reason);
     Step failed(const Error& error);
     void publish(std::uint64_t rows);  // what the database holds now
-    void healthy() {  // under the mutex
+    void healthy() {                   // under the mutex
         state.writable = true;
         state.problem.clear();
     }

@@ -12,9 +12,9 @@ namespace snakepit::shm {
 
 struct RecorderState {
     bool writable = false;
-    std::uint64_t recorded = 0;   // rows written by this recorder
-    std::uint64_t lag = 0;        // published in the ring and not yet committed
-    std::string problem;          // why it is not writable; empty otherwise
+    std::uint64_t recorded = 0;  // rows written by this recorder
+    std::uint64_t lag = 0;       // published in the ring and not yet committed
+    std::string problem;         // why it is not writable; empty otherwise
 };
 
 // Drains the event ring into SQLite on a thread of its own. Each event arrives exactly once, across
@@ -27,7 +27,7 @@ class EventRecorder {
     EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path);
     ~EventRecorder();  // drains what it can within two seconds, then stops
 
-    void wake();  // any thread: there is something to drain
+    void wake();                  // any thread: there is something to drain
     RecorderState state() const;  // any thread
     // Waits until everything published before the call is committed, or `timeout_ms` passed.
     bool flush(int timeout_ms);

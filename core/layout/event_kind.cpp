@@ -5,8 +5,9 @@ namespace snakepit::shm {
 
 std::string_view to_string(EventKind kind) {
     switch (kind) {
-#define X(name, number) \
-    case EventKind::name: return #name;
+#define X(name, number)   \
+    case EventKind::name: \
+        return #name;
         SNAKEPIT_SHM_EVENT_KINDS(X)
 #undef X
     }

@@ -26,7 +26,7 @@ struct alignas(64) GrantsHeader {
 struct alignas(64) ClientRecord {
     std::atomic<std::uint64_t> serial;  // 0: unused
     std::uint8_t token[16];
-    std::uint64_t page;                 // names the file leases/<16 hexadecimal digits>
+    std::uint64_t page;  // names the file leases/<16 hexadecimal digits>
     std::uint64_t page_device, page_inode;
     std::int64_t pid, start_time;
     std::int64_t connected_at;
@@ -49,7 +49,9 @@ struct GrantWord {
     static constexpr bool matches(std::uint32_t grant, std::uint64_t generation) {
         return grant != 0 && (grant >> 2) == (static_cast<std::uint32_t>(generation) & 0x3FFFFFFFU);
     }
-    static constexpr std::uint8_t mode(std::uint32_t grant) { return static_cast<std::uint8_t>((grant & 3) - 1); }
+    static constexpr std::uint8_t mode(std::uint32_t grant) {
+        return static_cast<std::uint8_t>((grant & 3) - 1);
+    }
 };
 
 struct GrantsOffsets {

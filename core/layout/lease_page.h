@@ -15,23 +15,23 @@ namespace snakepit::shm::layout {
 inline constexpr std::uint64_t kLeaseMagic = 0x3145534C'4D485353ULL;  // "SSHMLSE1"
 inline constexpr std::uint32_t kGroupSlots = 64;                      // slots behind one dirty mark
 inline constexpr std::uint32_t kGroups = kMaxSlots / kGroupSlots;
-inline constexpr std::uint32_t kBlocks = kGroups / 64;                // groups behind one block mark
+inline constexpr std::uint32_t kBlocks = kGroups / 64;  // groups behind one block mark
 
 struct alignas(64) LeaseHeader {
     std::uint64_t magic;
     std::uint32_t version;
-    std::uint32_t client;          // index of the client
+    std::uint32_t client;  // index of the client
     std::uint64_t serial;
-    std::uint64_t epoch;           // of the registry the slots belong to
+    std::uint64_t epoch;  // of the registry the slots belong to
 };
 
 // Byte offsets in the page. Words, takes and marks are reserved chunk by chunk (kChunkSlots slots);
 // neither side touches a chunk before something in it was granted.
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
-    static constexpr std::uint64_t blocks = 1024;                 // kBlocks bytes
-    static constexpr std::uint64_t groups = 4096;                 // kGroups bytes
-    static constexpr std::uint64_t words = groups + kGroups;      // 8 bytes a slot
+    static constexpr std::uint64_t blocks = 1024;                                 // kBlocks bytes
+    static constexpr std::uint64_t groups = 4096;                                 // kGroups bytes
+    static constexpr std::uint64_t words = groups + kGroups;                      // 8 bytes a slot
     static constexpr std::uint64_t takes = words + std::uint64_t{kMaxSlots} * 8;  // 4 bytes a slot
     static constexpr std::uint64_t end = takes + std::uint64_t{kMaxSlots} * 4;
 };
@@ -70,8 +70,8 @@ class LeasePage {
             if (LeaseWord::n(seen) >= LeaseWord::kTakeLimit) return Take::full;
             // Acquire: what follows may read the region, and must see everything written to it
             // before the manager granted it.
-        } while (!shared.compare_exchange_weak(seen, seen + LeaseWord::kOne, std::memory_order_acquire,
-                                               std::memory_order_relaxed));
+        } while (!shared.compare_exchange_weak(
+            seen, seen + LeaseWord::kOne, std::memory_order_acquire, std::memory_order_relaxed));
         takes(slot).fetch_add(1, std::memory_order_relaxed);
         mark(slot);
         return Take::taken;
@@ -85,10 +85,11 @@ class LeasePage {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);
         do {
-            if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2) return Give::not_held;
+            if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2)
+                return Give::not_held;
             // Release: our accesses to the region come before the manager can see it unheld.
-        } while (!shared.compare_exchange_weak(seen, seen - LeaseWord::kOne, std::memory_order_release,
-                                               std::memory_order_relaxed));
+        } while (!shared.compare_exchange_weak(
+            seen, seen - LeaseWord::kOne, std::memory_order_release, std::memory_order_relaxed));
         mark(slot);
         if (LeaseWord::n(seen) > 2) return Give::given;
         return LeaseWord::closing(seen) ? Give::last_of_closing : Give::last;

@@ -27,7 +27,7 @@ struct RegistryHeader {
     std::uint64_t magic;
     std::uint32_t version;
     std::uint32_t max_slots;
-    std::uint64_t epoch;      // random: names this file in the event database
+    std::uint64_t epoch;  // random: names this file in the event database
     std::uint64_t file_size;
     std::int64_t created_at;
     std::uint8_t boot_id[16];
@@ -39,30 +39,30 @@ struct RegistryHeader {
 
 // Changes all the time; each field stands alone.
 struct alignas(64) RegistryState {
-    std::atomic<std::uint64_t> change;        // the highest change number given out
-    std::atomic<std::uint64_t> next_serial;   // of clients
-    std::atomic<std::uint32_t> frontier;      // slots below it are reserved and may have been used
+    std::atomic<std::uint64_t> change;       // the highest change number given out
+    std::atomic<std::uint64_t> next_serial;  // of clients
+    std::atomic<std::uint32_t> frontier;     // slots below it are reserved and may have been used
     std::atomic<std::uint32_t> frontier_check;  // its complement, stored first
     std::atomic<std::uint32_t> client_frontier;
     std::uint32_t reserved;
     std::atomic<std::int64_t> manager_pid;
     std::atomic<std::int64_t> started_at;
-    std::atomic<std::int64_t> heartbeat;      // the service loop's last second
-    std::atomic<std::uint64_t> ring_head;     // the highest published event, from 1
-    std::atomic<std::uint64_t> ring_oldest;   // the lowest that has not been overwritten
+    std::atomic<std::int64_t> heartbeat;        // the service loop's last second
+    std::atomic<std::uint64_t> ring_head;       // the highest published event, from 1
+    std::atomic<std::uint64_t> ring_oldest;     // the lowest that has not been overwritten
     std::atomic<std::uint64_t> ring_committed;  // a hint; the database knows
-    std::atomic<std::uint64_t> sample_head;   // samples written so far
-    std::atomic<std::uint64_t> events_lost;   // overwritten before they could be recorded
+    std::atomic<std::uint64_t> sample_head;     // samples written so far
+    std::atomic<std::uint64_t> events_lost;     // overwritten before they could be recorded
 };
 
 struct SlotFixed {  // written while the slot is RESERVED, constant until it is FREE again
     std::uint64_t id_micros, id_random;
-    std::uint64_t size;            // bytes asked for
+    std::uint64_t size;  // bytes asked for
     std::int64_t created_at;
-    std::uint64_t owner_serial;    // the client that allocated; 0: the region belongs to its user
-    std::uint64_t request_id;      // of the allocation, unique for that client
+    std::uint64_t owner_serial;  // the client that allocated; 0: the region belongs to its user
+    std::uint64_t request_id;    // of the allocation, unique for that client
     std::int64_t owner_pid;
-    std::int64_t owner_start;      // start time of that process, clock ticks since boot
+    std::int64_t owner_start;  // start time of that process, clock ticks since boot
     std::uint32_t owner_uid, owner_gid;
     char owner_process[16];
     char worker[32];
@@ -72,12 +72,12 @@ struct SlotFixed {  // written while the slot is RESERVED, constant until it is 
 
 struct SlotBody {  // where it lives and what is allowed: the part that can change while it lives
     std::uint64_t generation;
-    std::uint64_t actual_size;     // bytes reserved
-    std::uint64_t arena;           // 0: dedicated
+    std::uint64_t actual_size;  // bytes reserved
+    std::uint64_t arena;        // 0: dedicated
     std::uint64_t offset;
-    std::uint64_t device, inode;   // of the segment, checked when it is adopted
-    std::int64_t timeout_ms;       // 0: never
-    std::int64_t deadline;         // end of a quarantine, or 0
+    std::uint64_t device, inode;  // of the segment, checked when it is adopted
+    std::int64_t timeout_ms;      // 0: never
+    std::int64_t deadline;        // end of a quarantine, or 0
     std::uint8_t permission_owner, permission_group, permission_other;
     std::uint8_t security_level;
     std::uint8_t access_mode;
@@ -95,7 +95,8 @@ struct alignas(64) Slot {
     SlotBody body[2];
 };
 
-struct alignas(64) MetadataCell {  // JSON text, SlotBody::metadata_bytes of it; touched only when used
+struct alignas(64)
+    MetadataCell {  // JSON text, SlotBody::metadata_bytes of it; touched only when used
     char text[1024];
 };
 
@@ -107,20 +108,20 @@ struct HolderSample {
 // What the manager last counted; refreshed whenever it sweeps a lease page that changed.
 struct SlotStats {
     std::uint32_t references;
-    std::uint32_t holders;         // clients that hold at least one
+    std::uint32_t holders;  // clients that hold at least one
     std::uint64_t access_count;
     std::int64_t last_accessed;
-    HolderSample top[5];           // the first few, so that a reader can name them
+    HolderSample top[5];  // the first few, so that a reader can name them
     std::uint32_t reserved;
 };
 
-struct alignas(64) ClientRow {     // public description of a client; serial 0: unused
-    std::uint64_t serial;          // storing it is the commit of a client's coming and going
+struct alignas(64) ClientRow {  // public description of a client; serial 0: unused
+    std::uint64_t serial;       // storing it is the commit of a client's coming and going
     std::int64_t pid;
     std::int64_t connected_at;
     std::uint32_t uid;
-    std::uint8_t connected;        // 0: alive, connection lost
-    std::uint8_t hostile;          // damaged its own lease page
+    std::uint8_t connected;  // 0: alive, connection lost
+    std::uint8_t hostile;    // damaged its own lease page
     std::uint8_t reserved[2];
     char process[16];
     char worker[32];
@@ -129,24 +130,25 @@ struct alignas(64) ClientRow {     // public description of a client; serial 0: 
 };
 
 struct EventEntry {
-    std::uint64_t seq;             // its place in the ring, from 1
+    std::uint64_t seq;  // its place in the ring, from 1
     std::int64_t time;
-    std::uint64_t control;         // the slot's control word after it, or 0
-    std::uint32_t slot;            // kNoSlot: about no region
-    std::uint16_t kind;            // EventKind
-    std::uint16_t result;          // ErrorCode, or 0
+    std::uint64_t control;  // the slot's control word after it, or 0
+    std::uint32_t slot;     // kNoSlot: about no region
+    std::uint16_t kind;     // EventKind
+    std::uint16_t result;   // ErrorCode, or 0
     std::uint64_t id_micros, id_random;
-    std::int64_t pid;              // who caused it
+    std::int64_t pid;  // who caused it
     std::uint32_t uid;
-    std::uint32_t count;           // references, clients …: what the kind says
-    std::uint64_t value;           // bytes …: what the kind says
+    std::uint32_t count;  // references, clients …: what the kind says
+    std::uint64_t value;  // bytes …: what the kind says
     char text[72];
 };
 inline constexpr std::uint32_t kNoSlot = ~0U;
-// EventEntry::slot of an event that came in one step with a change of a client's row: this plus its index.
+// EventEntry::slot of an event that came in one step with a change of a client's row: this plus its
+// index.
 inline constexpr std::uint32_t kClientSlots = 1U << 31;
 
-struct Sample {                    // one a second
+struct Sample {  // one a second
     std::int64_t time;
     std::uint64_t regions, orphans, quarantined;
     std::uint64_t bytes_used;      // asked for by live regions
@@ -154,10 +156,10 @@ struct Sample {                    // one a second
     std::uint64_t references;
     std::uint64_t clients;
     std::uint64_t allocations, deallocations, errors;  // since the manager started
-    std::uint64_t events;          // ring head
-    std::uint64_t recorder_lag;    // published and not yet in the database
+    std::uint64_t events;                              // ring head
+    std::uint64_t recorder_lag;                        // published and not yet in the database
     std::uint64_t shm_total, shm_free;  // of the file system the segments live on, bytes
-    std::uint64_t seq;             // its number, from 1; written last
+    std::uint64_t seq;                  // its number, from 1; written last
 };
 
 static_assert(sizeof(RegistryHeader) == 112 && sizeof(RegistryState) == 128);
@@ -165,7 +167,9 @@ static_assert(sizeof(SlotFixed) == 160 && sizeof(SlotBody) == 88 && sizeof(Slot)
 static_assert(sizeof(SlotStats) == 48 && sizeof(ClientRow) == 128);
 static_assert(sizeof(EventEntry) == 144 && sizeof(Sample) == 128);
 
-constexpr std::uint64_t page_up(std::uint64_t n) { return (n + 4095) & ~std::uint64_t{4095}; }
+constexpr std::uint64_t page_up(std::uint64_t n) {
+    return (n + 4095) & ~std::uint64_t{4095};
+}
 
 // Byte offsets in the file; each part starts on a page of its own.
 struct RegistryOffsets {
@@ -178,8 +182,10 @@ struct RegistryOffsets {
     static constexpr std::uint64_t fixed_end = page_up(ring + kRingEntries * sizeof(EventEntry));
     static constexpr std::uint64_t changes = fixed_end;
     static constexpr std::uint64_t stats = page_up(changes + std::uint64_t{kMaxSlots} * 8);
-    static constexpr std::uint64_t slots = page_up(stats + std::uint64_t{kMaxSlots} * sizeof(SlotStats));
-    static constexpr std::uint64_t metadata = page_up(slots + std::uint64_t{kMaxSlots} * sizeof(Slot));
+    static constexpr std::uint64_t slots =
+        page_up(stats + std::uint64_t{kMaxSlots} * sizeof(SlotStats));
+    static constexpr std::uint64_t metadata =
+        page_up(slots + std::uint64_t{kMaxSlots} * sizeof(Slot));
     static constexpr std::uint64_t end = metadata + std::uint64_t{kMaxSlots} * sizeof(MetadataCell);
 };
 
@@ -194,12 +200,16 @@ class RegistryView {
     explicit RegistryView(Byte* base) : base_(base) {}
 
     Q<RegistryHeader>& header() const { return at<RegistryHeader>(RegistryOffsets::header); }
-    Q<RegistryHeader>& header_copy() const { return at<RegistryHeader>(RegistryOffsets::header_copy); }
+    Q<RegistryHeader>& header_copy() const {
+        return at<RegistryHeader>(RegistryOffsets::header_copy);
+    }
     Q<RegistryState>& state() const { return at<RegistryState>(RegistryOffsets::state); }
     Q<Sample>& sample(std::uint64_t seq) const {
         return (&at<Sample>(RegistryOffsets::samples))[seq % kSampleCount];
     }
-    Q<ClientRow>& client(std::uint32_t i) const { return (&at<ClientRow>(RegistryOffsets::clients))[i]; }
+    Q<ClientRow>& client(std::uint32_t i) const {
+        return (&at<ClientRow>(RegistryOffsets::clients))[i];
+    }
     std::atomic<std::uint64_t>& client_serial(std::uint32_t i) const {
         return *reinterpret_cast<std::atomic<std::uint64_t>*>(&client(i).serial);
     }
@@ -209,7 +219,9 @@ class RegistryView {
     Q<std::atomic<std::uint64_t>>& change(std::uint32_t i) const {
         return (&at<std::atomic<std::uint64_t>>(RegistryOffsets::changes))[i];
     }
-    Q<SlotStats>& stats(std::uint32_t i) const { return (&at<SlotStats>(RegistryOffsets::stats))[i]; }
+    Q<SlotStats>& stats(std::uint32_t i) const {
+        return (&at<SlotStats>(RegistryOffsets::stats))[i];
+    }
     Q<Slot>& slot(std::uint32_t i) const { return (&at<Slot>(RegistryOffsets::slots))[i]; }
     Q<MetadataCell>& metadata(std::uint32_t i) const {
         return (&at<MetadataCell>(RegistryOffsets::metadata))[i];

@@ -15,7 +15,9 @@ namespace {
 // A slot that changes faster than this is reported at the next poll.
 constexpr int kReadAttempts = 8;
 
-std::string_view bounded(const char* text, std::size_t size) { return {text, ::strnlen(text, size)}; }
+std::string_view bounded(const char* text, std::size_t size) {
+    return {text, ::strnlen(text, size)};
+}
 template <std::size_t N>
 std::string bounded(const char (&text)[N]) {
     return std::string(bounded(text, N));
@@ -56,7 +58,8 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.access_mode = static_cast<AccessMode>(body.access_mode);
     info.timeout_ms = body.timeout_ms;
     if (metadata && body.metadata_bytes > 0)
-        info.metadata = bounded(metadata, std::min<std::size_t>(body.metadata_bytes, kMaxMetadataBytes));
+        info.metadata =
+            bounded(metadata, std::min<std::size_t>(body.metadata_bytes, kMaxMetadataBytes));
     info.platform_handle = segment_name(instance, info.id);
     info.state = state_of(control);
     info.placement = static_cast<Placement>(body.placement);
@@ -77,9 +80,10 @@ Result<RegistryReader> RegistryReader::open(const std::string& path) {
         return fail(ErrorCode::corruption_detected, fmt::format("{} is no registry", path),
                     "start the manager: it sets the file aside and begins a new one");
     if (header.version != kVersion || header.file_size != RegistryOffsets::end)
-        return fail(ErrorCode::version_mismatch,
-                    fmt::format("{} has version {}, this program reads {}", path, header.version, kVersion),
-                    "use the manager and the monitor of one release");
+        return fail(
+            ErrorCode::version_mismatch,
+            fmt::format("{} has version {}, this program reads {}", path, header.version, kVersion),
+            "use the manager and the monitor of one release");
     reader.file_ = std::move(file);
     return reader;
 }
@@ -99,8 +103,7 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
         load_words(fixed, slot.fixed);
         load_words(body, slot.body[control.body]);
         load_words(stats, view_.stats(index));
-        if (body.metadata_bytes > 0)
-            load_words(metadata, view_.metadata(index));
+        if (body.metadata_bytes > 0) load_words(metadata, view_.metadata(index));
         std::atomic_thread_fence(std::memory_order_acquire);
         if (slot.control.load(std::memory_order_relaxed) != word) continue;
         out.slot = index;
@@ -108,7 +111,8 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
         out.holders = stats.holders;
         out.info = describe(control, fixed, body, stats, metadata.text,
                             bounded(view_.header().instance, sizeof view_.header().instance));
-        for (std::size_t i = 0; i < std::min<std::size_t>(stats.holders, std::size(stats.top)); ++i) {
+        for (std::size_t i = 0; i < std::min<std::size_t>(stats.holders, std::size(stats.top));
+             ++i) {
             ClientRow client;
             load_words(client, view_.client(stats.top[i].client % kMaxClients));
             out.info.references.push_back({client.pid, bounded(client.process), stats.top[i].count,
@@ -131,16 +135,23 @@ RegistryDelta RegistryReader::poll() {
     // they are made, with release.
     const auto newest = view_.state().change.load(std::memory_order_acquire);
     if (newest == seen_) return delta;
-    const auto frontier = std::min(view_.state().frontier.load(std::memory_order_acquire), kMaxSlots);
+    const auto frontier =
+        std::min(view_.state().frontier.load(std::memory_order_acquire), kMaxSlots);
     auto complete_up_to = newest;
     for (std::uint32_t i = 0; i < frontier; ++i) {
         const auto change = view_.change(i).load(std::memory_order_acquire);
         if (change <= seen_) continue;
         RegionRow row;
         switch (read(i, row)) {
-            case Read::row: delta.changed.push_back(std::move(row)); break;
-            case Read::vacant: delta.vacated.push_back(i); break;
-            case Read::busy: complete_up_to = std::min(complete_up_to, change - 1); break;
+            case Read::row:
+                delta.changed.push_back(std::move(row));
+                break;
+            case Read::vacant:
+                delta.vacated.push_back(i);
+                break;
+            case Read::busy:
+                complete_up_to = std::min(complete_up_to, change - 1);
+                break;
         }
     }
     seen_ = std::max(seen_, complete_up_to);
@@ -149,13 +160,22 @@ RegistryDelta RegistryReader::poll() {
 
 std::vector<ClientInfo> RegistryReader::clients() const {
     std::vector<ClientInfo> out;
-    const auto frontier = std::min(view_.state().client_frontier.load(std::memory_order_acquire), kMaxClients);
+    const auto frontier =
+        std::min(view_.state().client_frontier.load(std::memory_order_acquire), kMaxClients);
     for (std::uint32_t i = 0; i < frontier; ++i) {
         ClientRow row;
         load_words(row, view_.client(i));
         if (row.serial == 0) continue;
-        out.push_back({i, row.serial, row.pid, row.uid, {row.connected_at}, row.connected != 0,
-                       row.hostile != 0, bounded(row.process), bounded(row.worker), bounded(row.pool),
+        out.push_back({i,
+                       row.serial,
+                       row.pid,
+                       row.uid,
+                       {row.connected_at},
+                       row.connected != 0,
+                       row.hostile != 0,
+                       bounded(row.process),
+                       bounded(row.worker),
+                       bounded(row.pool),
                        bounded(row.session)});
     }
     return out;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads a manager's registry file from outside: never writes, never locks, costs the manager nothing.
+// Reads a manager's registry file from outside: never writes, never locks, costs the manager
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace snakepit::shm {
 // One slot as a reader sees it. `info.references` names at most five holders.
 struct RegionRow {
     std::uint32_t slot = 0;
-    std::uint64_t generation = 0;  // (slot, generation) identifies the region for as long as it lives
+    std::uint64_t generation =
+        0;  // (slot, generation) identifies the region for as long as it lives
     std::uint32_t holders = 0;
     RegionInfo info;
 };
@@ -41,11 +43,12 @@ struct RegistryDelta {
 // One thread at a time.
 class RegistryReader {
   public:
-    // no_manager when the file does not exist, version_mismatch or corruption_detected when it is not ours.
+    // no_manager when the file does not exist, version_mismatch or corruption_detected when it is
+    // not ours.
     static Result<RegistryReader> open(const std::string& path);
 
-    // What changed since the last call. Costs 8 bytes of reading a slot ever used, and the changed ones.
-    // A manager that started anew with a new file is followed by itself.
+    // What changed since the last call. Costs 8 bytes of reading a slot ever used, and the changed
+    // ones. A manager that started anew with a new file is followed by itself.
     RegistryDelta poll();
 
     std::vector<ClientInfo> clients() const;
@@ -53,12 +56,22 @@ class RegistryReader {
     std::vector<layout::Sample> samples(std::uint64_t after) const;
 
     std::uint64_t epoch() const { return view_.header().epoch; }
-    std::int64_t manager_pid() const { return view_.state().manager_pid.load(std::memory_order_relaxed); }
-    Timestamp started_at() const { return {view_.state().started_at.load(std::memory_order_relaxed)}; }
+    std::int64_t manager_pid() const {
+        return view_.state().manager_pid.load(std::memory_order_relaxed);
+    }
+    Timestamp started_at() const {
+        return {view_.state().started_at.load(std::memory_order_relaxed)};
+    }
     // The manager's last heartbeat; one a second. Much older than now: it hangs or is gone.
-    Timestamp heartbeat() const { return {view_.state().heartbeat.load(std::memory_order_relaxed)}; }
-    std::uint64_t event_head() const { return view_.state().ring_head.load(std::memory_order_acquire); }
-    std::uint64_t events_lost() const { return view_.state().events_lost.load(std::memory_order_relaxed); }
+    Timestamp heartbeat() const {
+        return {view_.state().heartbeat.load(std::memory_order_relaxed)};
+    }
+    std::uint64_t event_head() const {
+        return view_.state().ring_head.load(std::memory_order_acquire);
+    }
+    std::uint64_t events_lost() const {
+        return view_.state().events_lost.load(std::memory_order_relaxed);
+    }
 
   private:
     enum class Read : std::uint8_t { row, vacant, busy };

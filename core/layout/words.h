@@ -22,8 +22,8 @@ inline constexpr int kGenerationBits = 40;
 inline constexpr std::uint64_t kGenerationMask = (std::uint64_t{1} << kGenerationBits) - 1;
 
 // ---------------------------------------------------------------- lease word
-// generation : 40 | n : 23 | closing : 1.   n = 0 not granted, 1 granted and idle, 1 + r: r references.
-// Closing is set by the manager alone; while it stands no reference can be taken.
+// generation : 40 | n : 23 | closing : 1.   n = 0 not granted, 1 granted and idle, 1 + r: r
+// references. Closing is set by the manager alone; while it stands no reference can be taken.
 struct LeaseWord {
     static constexpr std::uint64_t kOne = std::uint64_t{1} << kGenerationBits;
     static constexpr std::uint64_t kClosing = std::uint64_t{1} << 63;
@@ -35,16 +35,18 @@ struct LeaseWord {
         return (generation & kGenerationMask) | n << kGenerationBits;
     }
     static constexpr std::uint64_t generation(std::uint64_t word) { return word & kGenerationMask; }
-    static constexpr std::uint64_t n(std::uint64_t word) { return (word & ~kClosing) >> kGenerationBits; }
+    static constexpr std::uint64_t n(std::uint64_t word) {
+        return (word & ~kClosing) >> kGenerationBits;
+    }
     static constexpr bool closing(std::uint64_t word) { return (word & kClosing) != 0; }
 };
 
 // --------------------------------------------------------------- control word
-// generation : 40 | state : 4 | body : 1 | withdrawn : 1 | damaged : 1 | from_quarantine : 1 | orphan : 1.
-// Storing it is the commit.
+// generation : 40 | state : 4 | body : 1 | withdrawn : 1 | damaged : 1 | from_quarantine : 1 |
+// orphan : 1. Storing it is the commit.
 enum class SlotState : std::uint8_t {
     free = 0,
-    reserved = 1,     // being made: recovery undoes it
+    reserved = 1,  // being made: recovery undoes it
     live = 2,
     quarantined = 3,  // kept for a while, mapped by nobody new
     retiring = 4,     // leases are being withdrawn: goes back to live or quarantined, or on
@@ -55,21 +57,27 @@ enum class SlotState : std::uint8_t {
 struct Control {
     std::uint64_t generation = 0;
     SlotState state = SlotState::free;
-    std::uint8_t body = 0;        // which of the two bodies counts
-    bool withdrawn = false;       // deallocated: nobody new finds or maps it
-    bool damaged = false;         // failed its checks: never handed out
+    std::uint8_t body = 0;         // which of the two bodies counts
+    bool withdrawn = false;        // deallocated: nobody new finds or maps it
+    bool damaged = false;          // failed its checks: never handed out
     bool from_quarantine = false;  // what `retiring` returns to
     bool orphan = false;           // its owner is gone
 
     static constexpr Control decode(std::uint64_t word) {
-        return {word & kGenerationMask, static_cast<SlotState>(word >> 40 & 0xF),
-                static_cast<std::uint8_t>(word >> 44 & 1), (word >> 45 & 1) != 0,
-                (word >> 46 & 1) != 0, (word >> 47 & 1) != 0, (word >> 48 & 1) != 0};
+        return {word & kGenerationMask,
+                static_cast<SlotState>(word >> 40 & 0xF),
+                static_cast<std::uint8_t>(word >> 44 & 1),
+                (word >> 45 & 1) != 0,
+                (word >> 46 & 1) != 0,
+                (word >> 47 & 1) != 0,
+                (word >> 48 & 1) != 0};
     }
     constexpr std::uint64_t encode() const {
         return (generation & kGenerationMask) | static_cast<std::uint64_t>(state) << 40 |
-               static_cast<std::uint64_t>(body & 1) << 44 | static_cast<std::uint64_t>(withdrawn) << 45 |
-               static_cast<std::uint64_t>(damaged) << 46 | static_cast<std::uint64_t>(from_quarantine) << 47 |
+               static_cast<std::uint64_t>(body & 1) << 44 |
+               static_cast<std::uint64_t>(withdrawn) << 45 |
+               static_cast<std::uint64_t>(damaged) << 46 |
+               static_cast<std::uint64_t>(from_quarantine) << 47 |
                static_cast<std::uint64_t>(orphan) << 48;
     }
     // Holding memory that people may see: listed, counted, adopted.
@@ -91,7 +99,8 @@ void store_words(T& shared, const T& value) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0 && alignof(T) >= 8);
     auto* to = reinterpret_cast<AliasWord*>(&shared);
     const auto* from = reinterpret_cast<const AliasWord*>(&value);
-    for (std::size_t i = 0; i < sizeof(T) / 8; ++i) __atomic_store_n(to + i, from[i], __ATOMIC_RELAXED);
+    for (std::size_t i = 0; i < sizeof(T) / 8; ++i)
+        __atomic_store_n(to + i, from[i], __ATOMIC_RELAXED);
 }
 
 template <typename T>

@@ -14,13 +14,16 @@ namespace snakepit::shm {
 
 namespace {
 
-QString directory_of(const char* file) { return QFileInfo(QString::fromLocal8Bit(file)).absolutePath(); }
+QString directory_of(const char* file) {
+    return QFileInfo(QString::fromLocal8Bit(file)).absolutePath();
+}
 
 // Beside the program, beside whatever this code was linked into (a library in someone's process),
 // and where it was installed.
 QStringList directories(const std::string& directory) {
     if (!directory.empty()) return {QString::fromStdString(directory)};
-    if (const char* set = std::getenv("SNAKEPIT_SHM_PLUGIN_DIR"); set && *set) return {QString::fromLocal8Bit(set)};
+    if (const char* set = std::getenv("SNAKEPIT_SHM_PLUGIN_DIR"); set && *set)
+        return {QString::fromLocal8Bit(set)};
     QStringList out{directory_of(own_executable().c_str()) + "/../lib/snakepit-shm/plugins"};
     Dl_info info{};
     if (::dladdr(reinterpret_cast<void*>(&directories), &info) != 0 && info.dli_fname)
@@ -33,18 +36,22 @@ std::string objection(const QPluginLoader& loader, const std::string& wanted, st
     const auto data = loader.metaData();
     if (data.isEmpty()) return "is no Qt plugin of a compatible Qt";
     if (data["IID"].toString() != QLatin1String(SNAKEPIT_SHM_BACKEND_IID))
-        return fmt::format("offers the interface '{}', not '{}'", data["IID"].toString().toStdString(), SNAKEPIT_SHM_BACKEND_IID);
+        return fmt::format("offers the interface '{}', not '{}'",
+                           data["IID"].toString().toStdString(), SNAKEPIT_SHM_BACKEND_IID);
     name = data["MetaData"].toObject()["name"].toString().toStdString();
     return name == wanted ? "" : fmt::format("is the backend '{}'", name);
 }
 
 }  // namespace
 
-Result<LoadedBackend> load_backend(const std::string& wanted, const std::string& directory, const BackendOptions& options) {
+Result<LoadedBackend> load_backend(const std::string& wanted, const std::string& directory,
+                                   const BackendOptions& options) {
     LoadedBackend loaded;
     std::string report;
     for (const auto& path : directories(directory)) {
-        for (const auto& entry : QDir(path).entryInfoList({QStringLiteral("*.so"), QStringLiteral("*.dylib"), QStringLiteral("*.dll")}, QDir::Files, QDir::Name)) {
+        for (const auto& entry : QDir(path).entryInfoList(
+                 {QStringLiteral("*.so"), QStringLiteral("*.dylib"), QStringLiteral("*.dll")},
+                 QDir::Files, QDir::Name)) {
             BackendCandidate candidate{entry.absoluteFilePath().toStdString(), {}, {}};
             QPluginLoader loader(entry.absoluteFilePath());
             candidate.error = objection(loader, wanted, candidate.name);
@@ -61,8 +68,11 @@ Result<LoadedBackend> load_backend(const std::string& wanted, const std::string&
             loaded.candidates.push_back(std::move(candidate));
         }
     }
-    if (report.empty()) report = "; no plugin was found in " + directories(directory).join(QStringLiteral(", ")).toStdString();
-    return fail(ErrorCode::plugin_load_failed, fmt::format("no usable platform backend '{}'{}", wanted, report),
+    if (report.empty())
+        report = "; no plugin was found in " +
+                 directories(directory).join(QStringLiteral(", ")).toStdString();
+    return fail(ErrorCode::plugin_load_failed,
+                fmt::format("no usable platform backend '{}'{}", wanted, report),
                 "install the plugin, or name its directory in SNAKEPIT_SHM_PLUGIN_DIR");
 }
 

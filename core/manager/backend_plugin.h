@@ -33,8 +33,10 @@ struct LoadedBackend {
 
 // Looks through the plugin directories for the backend called `name` and makes it.
 // plugin_load_failed lists every file that was looked at and what was wrong with it.
-// `directory` empty: SNAKEPIT_SHM_PLUGIN_DIR, then beside this library or program, then where it was installed.
-Result<LoadedBackend> load_backend(const std::string& name, const std::string& directory, const BackendOptions& options);
+// `directory` empty: SNAKEPIT_SHM_PLUGIN_DIR, then beside this library or program, then where it
+// was installed.
+Result<LoadedBackend> load_backend(const std::string& name, const std::string& directory,
+                                   const BackendOptions& options);
 
 }  // namespace snakepit::shm
 

@@ -37,7 +37,8 @@ struct Config {
     std::string shm_path = "/dev/shm";
 
     // configuration_invalid, with "file:line:column" in the message, for a syntax error, an unknown
-    // key (with the nearest known one), a wrong type or an impossible value. An empty path gives the defaults.
+    // key (with the nearest known one), a wrong type or an impossible value. An empty path gives
+    // the defaults.
     static Result<Config> load(const std::string& path);
     static Result<Config> parse(std::string_view text, std::string_view source_name);
 

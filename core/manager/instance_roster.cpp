@@ -19,7 +19,8 @@ namespace snakepit::shm {
 namespace {
 
 std::string entry_name(const InstancePaths& paths) {
-    return fmt::format(".snakepit_{}@{:016x}", paths.instance, std::hash<std::string>{}(paths.runtime_dir));
+    return fmt::format(".snakepit_{}@{:016x}", paths.instance,
+                       std::hash<std::string>{}(paths.runtime_dir));
 }
 
 std::string first_line(const std::string& path) {
@@ -38,9 +39,11 @@ Status InstanceRoster::enter(const std::string& shm_path, const InstancePaths& p
     if (first_line(path) == paths.registry()) return {};
     const auto temporary = path + ".new";
     ::unlink(temporary.c_str());
-    const Handle file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const Handle file(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     const auto text = paths.registry() + "\n";
-    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+    if (!file ||
+        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
         ::rename(temporary.c_str(), path.c_str()) != 0) {
         auto error = system_error(errno, fmt::format("cannot write {}", path));
         ::unlink(temporary.c_str());
@@ -56,7 +59,8 @@ InstanceRoster InstanceRoster::read(const std::string& shm_path, const InstanceP
     for (const auto& entry : std::filesystem::directory_iterator(shm_path, ignored)) {
         const auto name = entry.path().filename().string();
         struct stat info {};
-        if (!name.starts_with(prefix) || name.ends_with(".new") || name == entry_name(paths)) continue;
+        if (!name.starts_with(prefix) || name.ends_with(".new") || name == entry_name(paths))
+            continue;
         if (::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != ::geteuid()) continue;
         auto reader = RegistryReader::open(first_line(entry.path()));
         if (reader) {

@@ -17,7 +17,8 @@ class InstanceRoster {
   public:
     // Writes our entry: shm_path/.snakepit_<instance>@<hash of the runtime directory>.
     static Status enter(const std::string& shm_path, const InstancePaths& paths);
-    // Reads the registries that all other entries name. Entries of ours whose registry is gone are removed.
+    // Reads the registries that all other entries name. Entries of ours whose registry is gone are
+    // removed.
     static InstanceRoster read(const std::string& shm_path, const InstancePaths& paths);
 
     bool claims(const RegionId& id) const { return unreadable_ || known_.contains(id); }

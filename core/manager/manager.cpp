@@ -44,7 +44,8 @@ std::int64_t modified_at(const std::string& path) {
 // Members are destroyed from the bottom up: the thread first, then what it used.
 class Manager::Private {
   public:
-    explicit Private(ManagerOptions options_in) : options(std::move(options_in)), long_work(1), timer(io) {}
+    explicit Private(ManagerOptions options_in)
+        : options(std::move(options_in)), long_work(1), timer(io) {}
     ~Private();
 
     Status start();
@@ -74,7 +75,8 @@ class Manager::Private {
 Manager::Private::~Private() {
     if (thread.joinable()) {
         boost::asio::post(io, [this] {
-            service->registry().record({.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
+            service->registry().record(
+                {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
             service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
             io.stop();
         });
@@ -89,27 +91,32 @@ Status Manager::Private::start() {
     config = options.config;
     SHM_TRY(prepare_directories(options.paths));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
-    SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir, {config.shm_path, config.use_hugepages}));
+    SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
+                                    {config.shm_path, config.use_hugepages}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
     ::signal(SIGXFSZ, SIG_IGN);
 
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
     SHM_TRY(InstanceRoster::enter(config.shm_path, options.paths));
-    service = std::make_unique<Service>(options.paths, std::move(registry), std::move(grants), *loaded.backend,
-                                        [this](std::function<void()> work, std::function<void()> then) {
-                                            boost::asio::post(long_work, [this, work = std::move(work), then = std::move(then)] {
-                                                work();
-                                                boost::asio::post(io, then);
-                                            });
-                                        });
+    service = std::make_unique<Service>(
+        options.paths, std::move(registry), std::move(grants), *loaded.backend,
+        [this](std::function<void()> work, std::function<void()> then) {
+            boost::asio::post(long_work, [this, work = std::move(work), then = std::move(then)] {
+                work();
+                boost::asio::post(io, then);
+            });
+        });
     service->configure(config);
-    recorder = std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(), options.paths.events_db());
+    recorder = std::make_unique<EventRecorder>(
+        service->registry().ring(), service->registry().epoch(), options.paths.events_db());
     monitor = std::make_unique<PerformanceMonitor>(service->registry(), *loaded.backend);
     service->recover();
     config_modified = modified_at(options.paths.config_file);
     if (!options.paths.config_file.empty())
-        service->registry().record({.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
+        service->registry().record({.kind = EventKind::config_loaded,
+                                    .pid = ::getpid(),
+                                    .text = options.paths.config_file});
 
     auto& state = service->registry().state();
     state.started_at.store(started_at.micros, std::memory_order_relaxed);
@@ -118,7 +125,8 @@ Status Manager::Private::start() {
     server = std::make_unique<Server>(
         io, *service, std::move(listener),
         [this](const std::string& topic) {
-            return make_report(topic, {options.paths, config, *service, *recorder, *server, started_at});
+            return make_report(topic,
+                               {options.paths, config, *service, *recorder, *server, started_at});
         },
         [this] { return reload(); }, [this] { wake_recorder(); });
     server->start();
@@ -172,7 +180,9 @@ Result<std::string> Manager::Private::reload() {
     config_modified = modified_at(options.paths.config_file);
     auto fresh = Config::load(options.paths.config_file);
     if (!fresh) {
-        registry.record({.kind = EventKind::config_refused, .result = fresh.error().code, .text = fresh.error().message});
+        registry.record({.kind = EventKind::config_refused,
+                         .result = fresh.error().code,
+                         .text = fresh.error().message});
         return fail(std::move(fresh).error());
     }
     const auto later = fresh->needs_restart(config);
@@ -183,11 +193,14 @@ Result<std::string> Manager::Private::reload() {
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
     service->configure(config);
-    registry.record({.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
+    registry.record(
+        {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
     QJsonArray keys;
     for (const auto& key : later) keys.append(QString::fromStdString(key));
-    return QJsonDocument(QJsonObject{{"file", QString::fromStdString(options.paths.config_file)}, {"needs_restart", keys}})
-        .toJson(QJsonDocument::Compact).toStdString();
+    return QJsonDocument(QJsonObject{{"file", QString::fromStdString(options.paths.config_file)},
+                                     {"needs_restart", keys}})
+        .toJson(QJsonDocument::Compact)
+        .toStdString();
 }
 
 Result<std::unique_ptr<Manager>> Manager::start(ManagerOptions options) {
@@ -199,7 +212,9 @@ Result<std::unique_ptr<Manager>> Manager::start(ManagerOptions options) {
 Manager::Manager(std::unique_ptr<Private> d) : d_(std::move(d)) {}
 Manager::~Manager() = default;
 
-const InstancePaths& Manager::paths() const { return d_->options.paths; }
+const InstancePaths& Manager::paths() const {
+    return d_->options.paths;
+}
 
 Result<std::string> Manager::reload_config() {
     std::promise<Result<std::string>> done;

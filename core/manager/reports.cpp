@@ -21,18 +21,26 @@ namespace {
 // Of the clients report: an answer is one frame. The registry's client table has all of them.
 constexpr std::size_t kListedClients = 150;
 
-QString text(std::string_view value) { return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size())); }
-qint64 number(std::uint64_t value) { return static_cast<qint64>(value); }
+QString text(std::string_view value) {
+    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
+}
+qint64 number(std::uint64_t value) {
+    return static_cast<qint64>(value);
+}
 
 QJsonObject recorder_json(const RecorderState& state) {
-    return {{"writable", state.writable}, {"recorded", number(state.recorded)}, {"lag", number(state.lag)}, {"problem", text(state.problem)}};
+    return {{"writable", state.writable},
+            {"recorded", number(state.recorded)},
+            {"lag", number(state.lag)},
+            {"problem", text(state.problem)}};
 }
 
 QJsonObject status(const ReportSources& s) {
     const auto totals = s.service.totals();
     const auto capabilities = s.service.backend().capabilities();
     QJsonObject space;
-    if (const auto room = s.service.backend().space()) space = {{"total", number(room->total)}, {"free", number(room->free)}};
+    if (const auto room = s.service.backend().space())
+        space = {{"total", number(room->total)}, {"free", number(room->free)}};
     return {
         {"instance", text(s.paths.instance)},
         {"pid", static_cast<qint64>(::getpid())},
@@ -43,8 +51,10 @@ QJsonObject status(const ReportSources& s) {
         {"state_dir", text(s.paths.state_dir)},
         {"config_file", text(s.paths.config_file)},
         {"backend", text(s.service.backend().name())},
-        {"capabilities", QJsonObject{{"named_segments", capabilities.named_segments}, {"handle_passing", capabilities.handle_passing},
-                                     {"reserves_pages", capabilities.reserves_pages}, {"process_watch", capabilities.process_watch}}},
+        {"capabilities", QJsonObject{{"named_segments", capabilities.named_segments},
+                                     {"handle_passing", capabilities.handle_passing},
+                                     {"reserves_pages", capabilities.reserves_pages},
+                                     {"process_watch", capabilities.process_watch}}},
         {"shm_path", text(s.config.shm_path)},
         {"shm_space", space},
         {"regions", number(totals.regions)},
@@ -54,9 +64,11 @@ QJsonObject status(const ReportSources& s) {
         {"bytes_reserved", number(s.service.allocator().bytes_reserved())},
         {"clients", number(s.service.clients().size())},
         {"connections", number(s.server.connections())},
-        {"limits", QJsonObject{{"max_regions", number(s.config.max_regions)}, {"max_region_size", number(s.config.max_region_size)},
-                               {"max_total_memory", number(s.config.max_total_memory)},
-                               {"max_regions_per_process", number(s.config.max_regions_per_process)}}},
+        {"limits",
+         QJsonObject{{"max_regions", number(s.config.max_regions)},
+                     {"max_region_size", number(s.config.max_region_size)},
+                     {"max_total_memory", number(s.config.max_total_memory)},
+                     {"max_regions_per_process", number(s.config.max_regions_per_process)}}},
         {"recorder", recorder_json(s.recorder.state())},
         {"events", number(s.service.registry().ring().head())},
     };
@@ -80,9 +92,13 @@ QJsonObject clients(const ReportSources& s) {
     const auto all = s.service.clients();
     for (const auto index : std::span(all).first(std::min(all.size(), kListedClients))) {
         const auto& record = s.service.client(index);
-        out.append(QJsonObject{{"pid", static_cast<qint64>(record.pid)}, {"uid", static_cast<qint64>(record.uid)},
-                               {"process", text(record.process)}, {"worker", text(record.worker)}, {"pool", text(record.pool)},
-                               {"session", text(record.session)}, {"connected_at", text(to_rfc3339({record.connected_at}))},
+        out.append(QJsonObject{{"pid", static_cast<qint64>(record.pid)},
+                               {"uid", static_cast<qint64>(record.uid)},
+                               {"process", text(record.process)},
+                               {"worker", text(record.worker)},
+                               {"pool", text(record.pool)},
+                               {"session", text(record.session)},
+                               {"connected_at", text(to_rfc3339({record.connected_at}))},
                                {"hostile", record.hostile != 0}});
     }
     return {{"clients", out}, {"total", number(all.size())}};
@@ -99,19 +115,26 @@ QJsonObject health(const ReportSources& s) {
     for (const auto slot : registry.used())
         if (registry.control(slot).damaged)
             problem(fmt::format("region {} is damaged", registry.id(slot).str()),
-                    fmt::format("save what you need, then 'snakepit-shm deallocate {}'", registry.id(slot).str()));
+                    fmt::format("save what you need, then 'snakepit-shm deallocate {}'",
+                                registry.id(slot).str()));
     for (const auto index : s.service.clients())
         if (s.service.client(index).hostile)
-            problem(fmt::format("process {} cut its own lease page short; what it held stays held", s.service.client(index).pid), "end that process");
+            problem(fmt::format("process {} cut its own lease page short; what it held stays held",
+                                s.service.client(index).pid),
+                    "end that process");
     const auto recorder = s.recorder.state();
     if (!recorder.writable)
         problem(fmt::format("events are not being recorded: {}", recorder.problem),
                 fmt::format("mend {}; {} events wait", s.paths.events_db(), recorder.lag));
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
-        problem(fmt::format("{} events were lost while the database could not be written", lost), "they are counted in a 'gap' event");
-    if (!registry.note().empty()) problem(registry.note(), "nothing needs to be done; regions of the old registry appear as leftovers");
+        problem(fmt::format("{} events were lost while the database could not be written", lost),
+                "they are counted in a 'gap' event");
+    if (!registry.note().empty())
+        problem(registry.note(),
+                "nothing needs to be done; regions of the old registry appear as leftovers");
     if (const auto room = s.service.backend().space(); room && room->free < room->total / 20)
-        problem(fmt::format("{} has only {} free", s.config.shm_path, format_size(room->free)), "clean up, or enlarge it");
+        problem(fmt::format("{} has only {} free", s.config.shm_path, format_size(room->free)),
+                "clean up, or enlarge it");
     return {{"problems", problems}};
 }
 
@@ -119,12 +142,20 @@ QJsonObject health(const ReportSources& s) {
 
 Result<std::string> make_report(const std::string& topic, const ReportSources& sources) {
     QJsonObject document;
-    if (topic == "status") document = status(sources);
-    else if (topic == "stats") document = stats(sources);
-    else if (topic == "clients") document = clients(sources);
-    else if (topic == "health") document = health(sources);
-    else if (topic == "config") return sources.config.to_json();
-    else return fail(ErrorCode::invalid_argument, fmt::format("there is no report '{}'", topic.substr(0, 40)), "ask for status, config, stats, health or clients");
+    if (topic == "status")
+        document = status(sources);
+    else if (topic == "stats")
+        document = stats(sources);
+    else if (topic == "clients")
+        document = clients(sources);
+    else if (topic == "health")
+        document = health(sources);
+    else if (topic == "config")
+        return sources.config.to_json();
+    else
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("there is no report '{}'", topic.substr(0, 40)),
+                    "ask for status, config, stats, health or clients");
     return QJsonDocument(document).toJson(QJsonDocument::Compact).toStdString();
 }
 

@@ -20,7 +20,8 @@ struct ReportSources {
     Timestamp started_at;
 };
 
-// The JSON document of a topic ("status", "config", "stats", "health", "clients"); invalid_argument for another.
+// The JSON document of a topic ("status", "config", "stats", "health", "clients"); invalid_argument
+// for another.
 Result<std::string> make_report(const std::string& topic, const ReportSources& sources);
 
 }  // namespace snakepit::shm

@@ -15,7 +15,8 @@ constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Server::Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload, Worked worked)
+Server::Server(boost::asio::io_context& io, Service& service, Listener listener, Report report,
+               Reload reload, Worked worked)
     : io_(io),
       service_(service),
       listener_(std::move(listener)),
@@ -40,21 +41,25 @@ void Server::start() {
 }
 
 void Server::accept() {
-    accepting_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-        if (error) return;
-        for (;;) {
-            auto channel = listener_.accept();
-            if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
-                service_.count_error();
-                pause_.expires_after(kPauseWithoutDescriptors);
-                pause_.async_wait([this](const boost::system::error_code& cancelled) { if (!cancelled) accept(); });
-                return;
+    accepting_.async_wait(
+        boost::asio::posix::stream_descriptor::wait_read,
+        [this](const boost::system::error_code& error) {
+            if (error) return;
+            for (;;) {
+                auto channel = listener_.accept();
+                if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
+                    service_.count_error();
+                    pause_.expires_after(kPauseWithoutDescriptors);
+                    pause_.async_wait([this](const boost::system::error_code& cancelled) {
+                        if (!cancelled) accept();
+                    });
+                    return;
+                }
+                if (!*channel) break;
+                welcome(std::move(**channel));
             }
-            if (!*channel) break;
-            welcome(std::move(**channel));
-        }
-        accept();
-    });
+            accept();
+        });
 }
 
 void Server::welcome(Channel channel) {
@@ -63,12 +68,14 @@ void Server::welcome(Channel channel) {
     const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials);
     sessions_.insert(session);
     if (sessions_.size() > kMaxSessions)
-        return session->refuse_and_close(make_error(ErrorCode::client_limit_exceeded, fmt::format("{} connections are open", kMaxSessions),
-                                                    "close connections that are not needed"));
+        return session->refuse_and_close(make_error(
+            ErrorCode::client_limit_exceeded, fmt::format("{} connections are open", kMaxSessions),
+            "close connections that are not needed"));
     session->start();
 }
 
-Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token, bool& resumed) {
+Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token,
+                                     bool& resumed) {
     ClientIdentity identity{caller.credentials, 0, caller.process};
     SHM_ASSIGN(const auto process, service_.backend().process(caller.credentials.pid));
     identity.start_time = process.start_time;
@@ -79,7 +86,8 @@ Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std
         return client;
     }
     SessionToken known{};
-    if (token.size() != known.size()) return fail(ErrorCode::protocol_error, "the session token has a wrong length");
+    if (token.size() != known.size())
+        return fail(ErrorCode::protocol_error, "the session token has a wrong length");
     std::copy(token.begin(), token.end(), known.begin());
     SHM_ASSIGN(const auto client, service_.resume_client(known, identity));
     // The old connection, if it still seems open, is of the same process and of no more use to it.
@@ -97,7 +105,9 @@ void Server::session_ended(const std::shared_ptr<Session>& session) {
     const auto& caller = session->caller();
     if (!caller.client) return;
     const auto found = watches_.find(*caller.client);
-    if (found == watches_.end() || found->second.serial != caller.serial || found->second.session.lock() != session) return;
+    if (found == watches_.end() || found->second.serial != caller.serial ||
+        found->second.session.lock() != session)
+        return;
     found->second.session.reset();
     if (service_.bury_if_gone(*caller.client)) return unwatch(*caller.client);
     service_.client_disconnected(*caller.client);
@@ -114,10 +124,11 @@ void Server::watch(std::uint32_t client) {
     if (!process) return;  // the closed connection and the probes will tell
     entry.process = std::move(*process);
     entry.exit = std::make_unique<boost::asio::posix::stream_descriptor>(io_, entry.process.get());
-    entry.exit->async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                           [this, client, serial = entry.serial](const boost::system::error_code& error) {
-                               if (!error) probe(client, serial, 0);
-                           });
+    entry.exit->async_wait(
+        boost::asio::posix::stream_descriptor::wait_read,
+        [this, client, serial = entry.serial](const boost::system::error_code& error) {
+            if (!error) probe(client, serial, 0);
+        });
 }
 
 void Server::unwatch(std::uint32_t client) {
@@ -136,7 +147,8 @@ void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
         worked_();
         return unwatch(client);
     }
-    // The kernel closes a dying process's sockets before it gives up its locks; soon, then less often.
+    // The kernel closes a dying process's sockets before it gives up its locks; soon, then less
+    // often.
     auto& timer = *found->second.again;
     timer.expires_after(std::chrono::milliseconds(1 << std::min(attempt, 10)));
     timer.async_wait([this, client, serial, attempt](const boost::system::error_code& error) {

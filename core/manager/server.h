@@ -18,8 +18,8 @@ class Server {
     using Reload = std::function<Result<std::string>()>;
     using Worked = std::function<void()>;
 
-    Server(boost::asio::io_context& io, Service& service, Listener listener, Report report, Reload reload,
-           Worked worked);
+    Server(boost::asio::io_context& io, Service& service, Listener listener, Report report,
+           Reload reload, Worked worked);
     ~Server();
     // Starts accepting, and watching the clients that recovery adopted.
     void start();
@@ -33,7 +33,8 @@ class Server {
 
     // ---- for sessions
     // A lease page for the caller: the one its token names, or a new one.
-    Result<std::uint32_t> attach(const Caller& caller, const std::vector<std::uint8_t>& token, bool& resumed);
+    Result<std::uint32_t> attach(const Caller& caller, const std::vector<std::uint8_t>& token,
+                                 bool& resumed);
     void session_attached(const std::shared_ptr<Session>& session);
     void session_ended(const std::shared_ptr<Session>& session);
 

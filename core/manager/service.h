@@ -60,8 +60,8 @@ class Service {
             PlatformBackend& backend, RunLong run_long);
 
     void configure(const Config& config);
-    // Adopts what an earlier manager left: clients that live, regions that stand; finishes or undoes
-    // what it was killed in. Can itself be killed and run again at any point.
+    // Adopts what an earlier manager left: clients that live, regions that stand; finishes or
+    // undoes what it was killed in. Can itself be killed and run again at any point.
     void recover();
 
     // ---- clients
@@ -71,23 +71,28 @@ class Service {
     void client_disconnected(std::uint32_t client);
     // Asks the kernel; true when it was gone and everything of it has been dropped.
     bool bury_if_gone(std::uint32_t client);
-    Status announce(const Caller& caller, std::string_view worker, std::string_view pool, std::string_view session);
+    Status announce(const Caller& caller, std::string_view worker, std::string_view pool,
+                    std::string_view session);
     const layout::ClientRecord& client(std::uint32_t index) const { return grants_.record(index); }
     Result<Handle> witness(std::uint32_t client) const { return counter_.witness(client); }
     std::vector<std::uint32_t> clients() const { return counter_.clients(); }
 
     // ---- the Manager's operations
-    void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size, RegionOptions options,
-                  std::function<void(Result<Grant>)> done);
+    void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
+                  RegionOptions options, std::function<void(Result<Grant>)> done);
     Result<Grant> map(const Caller& caller, const RegionId& id, AccessMode access);
     // True: it is gone. False: withdrawn, and goes with its last reference. With `force` the memory
     // of a region that is still held is overwritten with zeros and taken out of circulation.
     Result<bool> deallocate(const Caller& caller, const RegionId& id, bool force);
     Result<RegionInfo> info(const Caller& caller, const RegionId& id);
-    // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the end.
-    Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter, std::uint32_t& slot, std::size_t bytes);
-    // Looks at regions from `slot` on until it has `most` items; `slot` moves on, and to the frontier at the end.
-    Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request, std::uint32_t& slot, std::size_t most);
+    // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the
+    // end.
+    Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter,
+                                         std::uint32_t& slot, std::size_t bytes);
+    // Looks at regions from `slot` on until it has `most` items; `slot` moves on, and to the
+    // frontier at the end.
+    Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request,
+                                  std::uint32_t& slot, std::size_t most);
 
     // ---- time
     // A reference went that may have been the last. Whoever says so is not believed: it is counted.
@@ -116,7 +121,7 @@ class Service {
     // Private notes about a slot; worthless after a restart.
     struct Notes {
         std::int64_t next_due = 0;
-        std::int64_t recorded_at = 0;       // last `references` event
+        std::int64_t recorded_at = 0;  // last `references` event
         std::uint32_t recorded_count = 0;
         bool pending_record = false;
     };
@@ -130,7 +135,8 @@ class Service {
                            Result<Segment> segment, const std::function<void(Result<Grant>)>& done);
     Status wipe(std::uint32_t slot);
     RegionInfo describe_slot(std::uint32_t slot);
-    CleanupItem clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request, std::int64_t at);
+    CleanupItem clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request,
+                      std::int64_t at);
 
     // service_lifecycle.cpp
     Notes& notes(std::uint32_t slot);

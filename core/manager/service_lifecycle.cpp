@@ -13,7 +13,8 @@ using namespace layout;
 
 namespace {
 
-constexpr std::int64_t kRecordEvery = 1'000'000;  // microseconds between `references` events of one region
+constexpr std::int64_t kRecordEvery =
+    1'000'000;  // microseconds between `references` events of one region
 
 std::uint32_t narrow(std::uint64_t value) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, 0xFFFFFFFFU));
@@ -58,28 +59,40 @@ Result<std::uint32_t> Service::connect_client(const ClientIdentity& identity) {
     SHM_ASSIGN(const auto client, counter_.add_client(identity, serial, random_token()));
     client_of_serial_[serial] = client;
     registry_->commit_client(client, row_of(client, true),
-                             {.kind = EventKind::client_connected, .pid = identity.credentials.pid,
-                              .uid = identity.credentials.uid, .text = identity.process});
+                             {.kind = EventKind::client_connected,
+                              .pid = identity.credentials.pid,
+                              .uid = identity.credentials.uid,
+                              .text = identity.process});
     return client;
 }
 
-Result<std::uint32_t> Service::resume_client(const SessionToken& token, const ClientIdentity& identity) {
+Result<std::uint32_t> Service::resume_client(const SessionToken& token,
+                                             const ClientIdentity& identity) {
     for (const auto client : counter_.clients()) {
         const auto& record = grants_.record(client);
         if (std::memcmp(record.token, token.data(), token.size()) != 0) continue;
-        if (record.pid != identity.credentials.pid || record.start_time != identity.start_time || record.uid != identity.credentials.uid)
-            return fail(ErrorCode::identity_mismatch, "the session belongs to another process", "connect anew");
+        if (record.pid != identity.credentials.pid || record.start_time != identity.start_time ||
+            record.uid != identity.credentials.uid)
+            return fail(ErrorCode::identity_mismatch, "the session belongs to another process",
+                        "connect anew");
         publish_client(client, true);
-        registry_->record({.kind = EventKind::client_resumed, .pid = record.pid, .uid = record.uid, .text = record.process});
+        registry_->record({.kind = EventKind::client_resumed,
+                           .pid = record.pid,
+                           .uid = record.uid,
+                           .text = record.process});
         return client;
     }
-    return fail(ErrorCode::registry_lost, "the manager does not know this session any more", "connect anew and allocate again");
+    return fail(ErrorCode::registry_lost, "the manager does not know this session any more",
+                "connect anew and allocate again");
 }
 
 void Service::client_disconnected(std::uint32_t client) {
     publish_client(client, false);
     const auto& record = grants_.record(client);
-    registry_->record({.kind = EventKind::client_disconnected, .pid = record.pid, .uid = record.uid, .text = record.process});
+    registry_->record({.kind = EventKind::client_disconnected,
+                       .pid = record.pid,
+                       .uid = record.uid,
+                       .text = record.process});
 }
 
 // The event comes in one step with the end of the client's row; a manager killed after that finds a
@@ -87,8 +100,12 @@ void Service::client_disconnected(std::uint32_t client) {
 ReferenceCounter::Estate Service::drop(std::uint32_t client) {
     auto left = counter_.estate(client);
     const auto& record = grants_.record(client);
-    registry_->commit_client(client, ClientRow{}, {.kind = EventKind::client_gone, .pid = record.pid, .uid = record.uid,
-                                                   .count = narrow(left.references), .text = record.process});
+    registry_->commit_client(client, ClientRow{},
+                             {.kind = EventKind::client_gone,
+                              .pid = record.pid,
+                              .uid = record.uid,
+                              .count = narrow(left.references),
+                              .text = record.process});
     client_of_serial_.erase(record.serial.load(std::memory_order_relaxed));
     counter_.drop_client(client);
     return left;
@@ -100,8 +117,12 @@ void Service::orphan(std::uint32_t slot, std::int64_t at) {
     if (word.orphan) return;
     word.orphan = true;
     const auto& fixed = registry_->fixed(slot);
-    registry_->commit(slot, word, {.kind = EventKind::owner_gone, .pid = fixed.owner_pid, .uid = fixed.owner_uid,
-                                   .text = to_string(static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy))});
+    registry_->commit(
+        slot, word,
+        {.kind = EventKind::owner_gone,
+         .pid = fixed.owner_pid,
+         .uid = fixed.owner_uid,
+         .text = to_string(static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy))});
 }
 
 bool Service::bury_if_gone(std::uint32_t client) {
@@ -111,7 +132,8 @@ bool Service::bury_if_gone(std::uint32_t client) {
     const auto left = drop(client);
     const auto at = now().micros;
     for (const auto slot : registry_->used()) {
-        if (registry_->fixed(slot).owner_serial != serial || !registry_->control(slot).occupied()) continue;
+        if (registry_->fixed(slot).owner_serial != serial || !registry_->control(slot).occupied())
+            continue;
         orphan(slot, at);
         refresh(slot, 0, at);
         evaluate(slot, at);
@@ -123,8 +145,11 @@ bool Service::bury_if_gone(std::uint32_t client) {
     return true;
 }
 
-Status Service::announce(const Caller& caller, std::string_view worker, std::string_view pool, std::string_view session) {
-    if (!caller.client) return fail(ErrorCode::invalid_argument, "this connection has no lease page", "connect with one to announce a worker");
+Status Service::announce(const Caller& caller, std::string_view worker, std::string_view pool,
+                         std::string_view session) {
+    if (!caller.client)
+        return fail(ErrorCode::invalid_argument, "this connection has no lease page",
+                    "connect with one to announce a worker");
     auto& record = grants_.record(*caller.client);
     if (!worker.empty()) copy_text(record.worker, worker);
     if (!pool.empty()) copy_text(record.pool, pool);
@@ -137,7 +162,8 @@ Status Service::announce(const Caller& caller, std::string_view worker, std::str
 
 bool Service::held(std::uint32_t slot) {
     const auto holders = counter_.holders(slot, registry_->control(slot).generation);
-    return std::any_of(holders.begin(), holders.end(), [](const Holder& h) { return h.references > 0; });
+    return std::any_of(holders.begin(), holders.end(),
+                       [](const Holder& h) { return h.references > 0; });
 }
 
 void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) {
@@ -149,12 +175,15 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) 
         if (holder.references == 0) continue;
         references += holder.references;
         if (stats.holders < std::size(stats.top))
-            stats.top[stats.holders] = {static_cast<std::uint16_t>(holder.client), static_cast<std::uint16_t>(std::min<std::uint64_t>(holder.references, 0xFFFF))};
+            stats.top[stats.holders] = {
+                static_cast<std::uint16_t>(holder.client),
+                static_cast<std::uint16_t>(std::min<std::uint64_t>(holder.references, 0xFFFF))};
         ++stats.holders;
     }
     stats.references = narrow(references);
     stats.access_count = before.access_count + takes;
-    // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one young.
+    // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one
+    // young.
     const bool accessed = takes > 0 || stats.references != before.references;
     stats.last_accessed = accessed ? at : before.last_accessed;
     const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
@@ -175,7 +204,8 @@ void Service::record_references(std::uint32_t slot, std::int64_t at) {
     if (!registry_->control(slot).occupied() || stats.references == note.recorded_count) return;
     note.recorded_at = at;
     note.recorded_count = stats.references;
-    registry_->record(slot, {.kind = EventKind::references, .count = stats.references, .value = stats.holders});
+    registry_->record(
+        slot, {.kind = EventKind::references, .count = stats.references, .value = stats.holders});
 }
 
 // --------------------------------------------------------------------- ends
@@ -189,7 +219,8 @@ IdleRegion Service::idle_facts(std::uint32_t slot) const {
     facts.damaged = word.damaged;
     facts.idle_since = registry_->stats(slot).last_accessed;
     facts.timeout_ms = body.timeout_ms;
-    if (const auto gone = owner_gone_.find(slot); gone != owner_gone_.end()) facts.owner_gone_since = gone->second;
+    if (const auto gone = owner_gone_.find(slot); gone != owner_gone_.end())
+        facts.owner_gone_since = gone->second;
     return facts;
 }
 
@@ -234,8 +265,11 @@ Status Service::finish(std::uint32_t slot, const std::string& reason, const Cred
         word.state = SlotState::freeing;  // nobody has a word to take: no way back
         registry_->store(slot, word);
     }
-    auto released = allocator_.release(slot, {.kind = EventKind::freed, .pid = by.pid, .uid = by.uid,
-                                              .value = registry_->body(slot).actual_size, .text = reason});
+    auto released = allocator_.release(slot, {.kind = EventKind::freed,
+                                              .pid = by.pid,
+                                              .uid = by.uid,
+                                              .value = registry_->body(slot).actual_size,
+                                              .text = reason});
     if (!released) {
         auto error = std::move(released).error();
         error.operation = "cleanup";
@@ -277,7 +311,10 @@ void Service::tick(std::int64_t at) {
     });
     for (const auto client : counter_.newly_hostile()) {
         const auto& record = grants_.record(client);
-        registry_->record({.kind = EventKind::client_hostile, .pid = record.pid, .uid = record.uid, .text = "its lease page cannot be read"});
+        registry_->record({.kind = EventKind::client_hostile,
+                           .pid = record.pid,
+                           .uid = record.uid,
+                           .text = "its lease page cannot be read"});
     }
     auto waiting = std::move(unrecorded_);
     unrecorded_.clear();

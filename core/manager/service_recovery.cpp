@@ -14,7 +14,8 @@ namespace snakepit::shm {
 using namespace layout;
 
 void Service::recover() {
-    if (!registry_->note().empty()) registry_->record({.kind = EventKind::registry_reset, .text = registry_->note()});
+    if (!registry_->note().empty())
+        registry_->record({.kind = EventKind::registry_reset, .text = registry_->note()});
     allocator_.recount();
     recover_clients();
     std::uint32_t adopted = 0;
@@ -29,18 +30,22 @@ void Service::recover() {
     // Before anything is judged: what was used while no manager ran is not expired.
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) { refresh(slot, takes, at); });
     evaluate_all();
-    registry_->record({.kind = EventKind::manager_started, .pid = ::getpid(), .uid = ::geteuid(),
-                       .count = static_cast<std::uint32_t>(client_of_serial_.size()), .value = adopted});
+    registry_->record({.kind = EventKind::manager_started,
+                       .pid = ::getpid(),
+                       .uid = ::geteuid(),
+                       .count = static_cast<std::uint32_t>(client_of_serial_.size()),
+                       .value = adopted});
 }
 
-// A record and a row with the same serial are a client. A record alone is one whose coming was never
-// committed, and so never answered, or whose going was: nobody has to hear of it any more.
+// A record and a row with the same serial are a client. A record alone is one whose coming was
+// never committed, and so never answered, or whose going was: nobody has to hear of it any more.
 void Service::recover_clients() {
     for (std::uint32_t i = 0; i < kMaxClients; ++i) {
         const auto serial = grants_.record(i).serial.load(std::memory_order_relaxed);
         const auto known = registry_->client_serial(i);
         if (serial == 0) {
-            if (known != 0) registry_->commit_client(i, ClientRow{}, {.kind = EventKind::client_gone});
+            if (known != 0)
+                registry_->commit_client(i, ClientRow{}, {.kind = EventKind::client_gone});
         } else if (serial != known) {
             counter_.drop_client(i);
         } else if (const auto gone = counter_.gone(i); gone && *gone) {
@@ -59,7 +64,9 @@ void Service::damage(std::uint32_t slot, std::string_view what) {
     if (word.damaged) return;
     word.damaged = true;
     if (!word.occupied()) word.state = SlotState::live;
-    registry_->commit(slot, word, {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
+    registry_->commit(
+        slot, word,
+        {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
 }
 
 void Service::recover_slot(std::uint32_t slot) {
@@ -69,7 +76,8 @@ void Service::recover_slot(std::uint32_t slot) {
         allocator_.abandon(slot);
         return;
     }
-    if (!registry_->intact(slot)) return damage(slot, "the registry's description of it fails its checksum");
+    if (!registry_->intact(slot))
+        return damage(slot, "the registry's description of it fails its checksum");
     switch (word.state) {
         case SlotState::freeing:
             (void)finish(slot, "completed after a restart", {});
@@ -81,13 +89,15 @@ void Service::recover_slot(std::uint32_t slot) {
             registry_->store(slot, back);  // evaluated again like every other
             break;
         }
-        default: break;
+        default:
+            break;
     }
     const auto& body = registry_->body(slot);
     const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
     if (!segment)
         damage(slot, "its segment is gone: removed by someone else");
-    else if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
+    else if (segment->identity != FileIdentity{body.device, body.inode} ||
+             segment->uid != ::geteuid())
         damage(slot, "its segment was exchanged by someone else");
     else if (segment->size != body.actual_size)
         damage(slot, "its segment was cut by someone else");
@@ -101,7 +111,8 @@ void Service::remove_leftovers() {
     const auto segments = backend_.list_segments(prefix);
     if (!segments) return;
     const auto slots = registry_->used();
-    const bool unnamed = std::any_of(slots.begin(), slots.end(), [&](std::uint32_t slot) { return !registry_->named(slot); });
+    const bool unnamed = std::any_of(slots.begin(), slots.end(),
+                                     [&](std::uint32_t slot) { return !registry_->named(slot); });
     std::optional<InstanceRoster> others;
     for (const auto& segment : *segments) {
         const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size()));
@@ -109,12 +120,19 @@ void Service::remove_leftovers() {
         if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
         const auto users = backend_.users_of(segment.identity);
         std::string keep;
-        if (unnamed) keep = "it may belong to a slot whose description is damaged";
-        else if (others->claims(*id)) keep = "another manager of this name knows it";
-        else if (!users) keep = users.error().message;
-        else if (!users->empty()) keep = fmt::format("process {} uses it", users->front());
-        const Event event{.kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,
-                          .value = segment.allocated, .text = keep, .id = *id};
+        if (unnamed)
+            keep = "it may belong to a slot whose description is damaged";
+        else if (others->claims(*id))
+            keep = "another manager of this name knows it";
+        else if (!users)
+            keep = users.error().message;
+        else if (!users->empty())
+            keep = fmt::format("process {} uses it", users->front());
+        const Event event{
+            .kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,
+            .value = segment.allocated,
+            .text = keep,
+            .id = *id};
         if (keep.empty() && !backend_.remove_segment(segment.name, segment.identity)) continue;
         registry_->record(event);
     }

@@ -15,10 +15,15 @@ constexpr std::size_t kListBytes = 40 * 1024;  // of regions in one frame, estim
 
 }  // namespace
 
-Session::Session(Server& server, boost::asio::io_context& io, Channel channel, Credentials credentials)
-    : server_(server), channel_(std::move(channel)), watch_(io, channel_.handle().get()), deadline_(io) {
+Session::Session(Server& server, boost::asio::io_context& io, Channel channel,
+                 Credentials credentials)
+    : server_(server),
+      channel_(std::move(channel)),
+      watch_(io, channel_.handle().get()),
+      deadline_(io) {
     caller_.credentials = credentials;
-    if (const auto process = server.service().backend().process(credentials.pid)) caller_.process = process->name;
+    if (const auto process = server.service().backend().process(credentials.pid))
+        caller_.process = process->name;
 }
 
 Session::~Session() {
@@ -30,7 +35,9 @@ void Session::start() {
     deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
         const auto self = weak.lock();
         if (!error && self && !self->greeted_)
-            self->refuse_and_close(make_error(ErrorCode::timeout, "the connection said nothing for 10 seconds", "send Hello first"));
+            self->refuse_and_close(make_error(ErrorCode::timeout,
+                                              "the connection said nothing for 10 seconds",
+                                              "send Hello first"));
     });
     wait_readable();
 }
@@ -74,14 +81,19 @@ void Session::on_readable() {
 }
 
 void Session::handle(Frame frame) {
-    // The kernel says who sent this very frame: a passed or inherited socket speaks for nobody else.
+    // The kernel says who sent this very frame: a passed or inherited socket speaks for nobody
+    // else.
     if (!frame.sender || *frame.sender != caller_.credentials) {
         server_.service().count_error();
-        server_.service().registry().record({.kind = EventKind::refused, .result = ErrorCode::identity_mismatch,
+        server_.service().registry().record({.kind = EventKind::refused,
+                                             .result = ErrorCode::identity_mismatch,
                                              .pid = frame.sender ? frame.sender->pid : 0,
-                                             .uid = frame.sender ? frame.sender->uid : 0, .text = "frame"});
-        return refuse_and_close(make_error(ErrorCode::identity_mismatch, "the frame comes from another process than the connection",
-                                           "connect from the process that uses the connection"));
+                                             .uid = frame.sender ? frame.sender->uid : 0,
+                                             .text = "frame"});
+        return refuse_and_close(
+            make_error(ErrorCode::identity_mismatch,
+                       "the frame comes from another process than the connection",
+                       "connect from the process that uses the connection"));
     }
     auto request = decode_request(frame.bytes);
     if (!request) {
@@ -97,14 +109,20 @@ void Session::dispatch(wire::RequestT request) {
     using wire::Call;
     if (request.call.type == Call::Hello) return greet(id, *request.call.AsHello());
     if (!greeted_)
-        return refuse_and_close(make_error(ErrorCode::protocol_error, "the first frame is no greeting", "send Hello first"));
+        return refuse_and_close(make_error(ErrorCode::protocol_error,
+                                           "the first frame is no greeting", "send Hello first"));
 
-    const auto region = [](const std::unique_ptr<wire::RegionKey>& key) { return key ? from_wire(*key) : RegionId{}; };
+    const auto region = [](const std::unique_ptr<wire::RegionKey>& key) {
+        return key ? from_wire(*key) : RegionId{};
+    };
     switch (request.call.type) {
-        case Call::Allocate: return allocate(id, *request.call.AsAllocate());
+        case Call::Allocate:
+            return allocate(id, *request.call.AsAllocate());
         case Call::Map: {
             const auto& call = *request.call.AsMap();
-            return answer_grant(id, service.map(caller_, region(call.id), call.access ? AccessMode::read_write : AccessMode::read_only));
+            return answer_grant(
+                id, service.map(caller_, region(call.id),
+                                call.access ? AccessMode::read_write : AccessMode::read_only));
         }
         case Call::Deallocate: {
             const auto& call = *request.call.AsDeallocate();
@@ -121,8 +139,10 @@ void Session::dispatch(wire::RequestT request) {
             regions.regions.push_back(std::make_unique<wire::RegionT>(to_wire(*info)));
             return answer(id, std::move(regions));
         }
-        case Call::List: return list(id, *request.call.AsList());
-        case Call::Cleanup: return clean(id, *request.call.AsCleanup());
+        case Call::List:
+            return list(id, *request.call.AsList());
+        case Call::Cleanup:
+            return clean(id, *request.call.AsCleanup());
         case Call::Announce: {
             const auto& call = *request.call.AsAnnounce();
             const auto announced = service.announce(caller_, call.worker, call.pool, call.session);
@@ -137,7 +157,8 @@ void Session::dispatch(wire::RequestT request) {
         }
         case Call::ReloadConfig: {
             if (!service.security().administrator(caller_.credentials))
-                return answer_error(id, make_error(ErrorCode::permission_denied, "only administrators reload the configuration"));
+                return answer_error(id, make_error(ErrorCode::permission_denied,
+                                                   "only administrators reload the configuration"));
             wire::DocumentT document;
             auto json = server_.reload_config();
             if (!json) return answer_error(id, json.error());
@@ -148,16 +169,22 @@ void Session::dispatch(wire::RequestT request) {
             const auto& call = *request.call.AsReleased();
             return service.released(call.slot, call.generation);
         }
-        default: return refuse_and_close(make_error(ErrorCode::protocol_error, "the frame holds no known request"));
+        default:
+            return refuse_and_close(
+                make_error(ErrorCode::protocol_error, "the frame holds no known request"));
     }
 }
 
 void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
     if (hello.version != kProtocolVersion)
-        return refuse_and_close(make_error(ErrorCode::version_mismatch,
-                                           fmt::format("the client speaks protocol {}, the manager {}", hello.version, kProtocolVersion),
-                                           "use the client library of the manager's release"));
-    if (greeted_) return refuse_and_close(make_error(ErrorCode::protocol_error, "a second greeting on one connection"));
+        return refuse_and_close(
+            make_error(ErrorCode::version_mismatch,
+                       fmt::format("the client speaks protocol {}, the manager {}", hello.version,
+                                   kProtocolVersion),
+                       "use the client library of the manager's release"));
+    if (greeted_)
+        return refuse_and_close(
+            make_error(ErrorCode::protocol_error, "a second greeting on one connection"));
     wire::WelcomeT welcome;
     welcome.version = kProtocolVersion;
     welcome.epoch = server_.service().registry().epoch();
@@ -168,7 +195,8 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
         const auto& record = server_.service().client(*client);
         caller_.client = *client;
         caller_.serial = record.serial.load(std::memory_order_relaxed);
-        server_.session_attached(shared_from_this());  // so that a failure from here on buries the client
+        server_.session_attached(
+            shared_from_this());  // so that a failure from here on buries the client
         if (!welcome.resumed) {
             auto handed = server_.service().witness(*client);
             if (!handed) return refuse_and_close(handed.error());
@@ -206,7 +234,8 @@ void Session::list(std::uint64_t id, const wire::ListT& call) {
     const auto infos = server_.service().list(caller_, call.filter, slot, kListBytes);
     if (!infos) return answer_error(id, infos.error());
     wire::RegionsT regions;
-    for (const auto& info : *infos) regions.regions.push_back(std::make_unique<wire::RegionT>(to_wire(info)));
+    for (const auto& info : *infos)
+        regions.regions.push_back(std::make_unique<wire::RegionT>(to_wire(info)));
     regions.next_slot = slot;
     regions.more = slot < server_.service().registry().frontier();
     answer(id, std::move(regions));
@@ -216,8 +245,10 @@ void Session::clean(std::uint64_t id, const wire::CleanupT& call) {
     CleanupRequest request{call.dry_run, call.orphans, call.expired, call.all_eligible, {}};
     for (const auto& key : call.only) request.only.push_back(from_wire(key));
     if (request.only.size() > kMaxCleanupItems)
-        return answer_error(id, make_error(ErrorCode::invalid_argument, fmt::format("{} regions are named in one request", request.only.size()),
-                                           fmt::format("name at most {}", kMaxCleanupItems)));
+        return answer_error(
+            id, make_error(ErrorCode::invalid_argument,
+                           fmt::format("{} regions are named in one request", request.only.size()),
+                           fmt::format("name at most {}", kMaxCleanupItems)));
     auto slot = call.from_slot;
     const auto result = server_.service().cleanup(caller_, request, slot, kMaxCleanupItems);
     if (!result) return answer_error(id, result.error());
@@ -245,12 +276,16 @@ void Session::answer(std::uint64_t id, T value, Handle handle) {
     reply.answer.Set(std::move(value));
     auto bytes = encode(reply);
     if (bytes.size() > kMaxFrame)
-        return answer_error(id, make_error(ErrorCode::protocol_error, fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
-                                           "ask for less at a time"));
+        return answer_error(
+            id, make_error(ErrorCode::protocol_error,
+                           fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
+                           "ask for less at a time"));
     send(std::move(bytes), std::move(handle));
 }
 
-void Session::answer_error(std::uint64_t id, const Error& error) { answer(id, to_wire(error)); }
+void Session::answer_error(std::uint64_t id, const Error& error) {
+    answer(id, to_wire(error));
+}
 
 void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     if (!granted) return answer_error(id, granted.error());
@@ -274,7 +309,8 @@ void Session::send(std::vector<std::byte> bytes, Handle handle) {
 void Session::flush() {
     if (!outgoing_ || !channel_.valid()) return;
     const int number = outgoing_->handle.get();
-    const auto sent = channel_.send(outgoing_->bytes, outgoing_->handle ? std::span(&number, 1) : std::span<const int>());
+    const auto sent = channel_.send(
+        outgoing_->bytes, outgoing_->handle ? std::span(&number, 1) : std::span<const int>());
     if (sent && *sent == Io::again) {
         watch_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
                           [weak = weak_from_this()](const boost::system::error_code& error) {

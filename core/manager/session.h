@@ -57,13 +57,13 @@ class Session : public std::enable_shared_from_this<Session> {
     boost::asio::steady_timer deadline_;  // for the greeting
     Caller caller_;
     bool greeted_ = false;
-    bool waiting_ = false;                // for the socket to become readable
-    bool busy_ = false;                   // an answer is being made elsewhere
+    bool waiting_ = false;  // for the socket to become readable
+    bool busy_ = false;     // an answer is being made elsewhere
     struct Outgoing {
         std::vector<std::byte> bytes;
         Handle handle;
     };
-    std::optional<Outgoing> outgoing_;    // an answer the socket has no room for
+    std::optional<Outgoing> outgoing_;  // an answer the socket has no room for
 };
 
 }  // namespace snakepit::shm

@@ -11,37 +11,53 @@ using namespace layout;
 
 namespace {
 
-std::uint64_t pages_for(std::uint64_t size) { return (size + 4095) / 4096 * 4096; }
+std::uint64_t pages_for(std::uint64_t size) {
+    return (size + 4095) / 4096 * 4096;
+}
 
 tl::unexpected<Error> over(ErrorCode code, std::string message, std::string_view key) {
-    return fail(code, std::move(message), fmt::format("deallocate or clean up regions, or raise {} in the configuration", key));
+    return fail(
+        code, std::move(message),
+        fmt::format("deallocate or clean up regions, or raise {} in the configuration", key));
 }
 
 }  // namespace
 
 Status Allocator::check(std::uint64_t size, const RegionOwner& owner) const {
-    if (size == 0) return fail(ErrorCode::invalid_size, "a region of 0 bytes was asked for", "ask for at least 1 byte");
+    if (size == 0)
+        return fail(ErrorCode::invalid_size, "a region of 0 bytes was asked for",
+                    "ask for at least 1 byte");
     if (limits.max_region_size != 0 && size > limits.max_region_size)
         return fail(ErrorCode::size_exceeds_limit,
-                    fmt::format("{} were asked for; one region may have {}", format_size(size), format_size(limits.max_region_size)),
+                    fmt::format("{} were asked for; one region may have {}", format_size(size),
+                                format_size(limits.max_region_size)),
                     "ask for less, or raise max_region_size in the configuration");
     // Both sides are far below 2^64: a size is at most max_region_size or fits a file.
     if (size > std::uint64_t{1} << 46)
-        return fail(ErrorCode::size_exceeds_limit, fmt::format("{} bytes were asked for", size), "ask for at most 64 TiB");
+        return fail(ErrorCode::size_exceeds_limit, fmt::format("{} bytes were asked for", size),
+                    "ask for at most 64 TiB");
     if (limits.max_total_memory != 0 && bytes_used_ + size > limits.max_total_memory)
         return over(ErrorCode::memory_limit_exceeded,
-                    fmt::format("{} are in use and {} more were asked for; the limit is {}", format_size(bytes_used_),
-                                format_size(size), format_size(limits.max_total_memory)), "max_total_memory");
+                    fmt::format("{} are in use and {} more were asked for; the limit is {}",
+                                format_size(bytes_used_), format_size(size),
+                                format_size(limits.max_total_memory)),
+                    "max_total_memory");
     if (limits.max_regions != 0 && registry_.used_count() >= limits.max_regions)
-        return over(ErrorCode::region_limit_exceeded, fmt::format("there are {} regions already", registry_.used_count()), "max_regions");
+        return over(ErrorCode::region_limit_exceeded,
+                    fmt::format("there are {} regions already", registry_.used_count()),
+                    "max_regions");
     const auto mine = regions_of_.find(owner.serial);
-    if (owner.serial != 0 && limits.max_regions_per_process != 0 && mine != regions_of_.end() && mine->second >= limits.max_regions_per_process)
-        return over(ErrorCode::process_region_limit_exceeded,
-                    fmt::format("process {} has {} regions already", owner.credentials.pid, mine->second), "max_regions_per_process");
+    if (owner.serial != 0 && limits.max_regions_per_process != 0 && mine != regions_of_.end() &&
+        mine->second >= limits.max_regions_per_process)
+        return over(
+            ErrorCode::process_region_limit_exceeded,
+            fmt::format("process {} has {} regions already", owner.credentials.pid, mine->second),
+            "max_regions_per_process");
     return {};
 }
 
-Result<std::uint32_t> Allocator::begin(std::uint64_t size, const RegionOptions& options, const RegionOwner& owner, std::uint64_t request_id) {
+Result<std::uint32_t> Allocator::begin(std::uint64_t size, const RegionOptions& options,
+                                       const RegionOwner& owner, std::uint64_t request_id) {
     SHM_TRY(check(size, owner));
     const auto id = RegionId::generate();
     SlotFixed fixed{};
@@ -87,8 +103,12 @@ void Allocator::commit(std::uint32_t slot) {
     auto word = registry_.control(slot);
     word.state = SlotState::live;
     const auto& fixed = registry_.fixed(slot);
-    registry_.commit(slot, word, {.kind = EventKind::allocated, .pid = fixed.owner_pid, .uid = fixed.owner_uid,
-                                  .value = fixed.size, .text = fixed.owner_process});
+    registry_.commit(slot, word,
+                     {.kind = EventKind::allocated,
+                      .pid = fixed.owner_pid,
+                      .uid = fixed.owner_uid,
+                      .value = fixed.size,
+                      .text = fixed.owner_process});
 }
 
 void Allocator::forget(std::uint32_t slot) {
@@ -102,7 +122,9 @@ void Allocator::forget(std::uint32_t slot) {
 void Allocator::abandon(std::uint32_t slot) {
     // The object may not exist yet, or its identity not be known: the name alone is ours.
     if (auto removed = backend_.remove_segment(segment_name_of(slot), {}); !removed)
-        registry_.record(slot, {.kind = EventKind::leftover_kept, .result = removed.error().code, .text = removed.error().message});
+        registry_.record(slot, {.kind = EventKind::leftover_kept,
+                                .result = removed.error().code,
+                                .text = removed.error().message});
     forget(slot);
     registry_.release(slot, nullptr);
 }
@@ -118,8 +140,10 @@ Status Allocator::release(std::uint32_t slot, const Event& event) {
 Result<Segment> Allocator::open(std::uint32_t slot, AccessMode access) {
     const auto& body = registry_.body(slot);
     SHM_ASSIGN(auto segment, backend_.open_segment(segment_name_of(slot), access));
-    if (segment.identity != FileIdentity{body.device, body.inode} || segment.size != body.actual_size)
-        return fail(ErrorCode::corruption_detected, fmt::format("the segment of {} was exchanged or cut", registry_.id(slot).str()),
+    if (segment.identity != FileIdentity{body.device, body.inode} ||
+        segment.size != body.actual_size)
+        return fail(ErrorCode::corruption_detected,
+                    fmt::format("the segment of {} was exchanged or cut", registry_.id(slot).str()),
                     "deallocate the region and find out who writes to the shared-memory directory");
     return segment;
 }

@@ -32,21 +32,26 @@ struct RegionOwner {
 // The specification's Allocator: finds memory for regions and gives it back. Each region has an
 // operating-system object of its own.
 // The order that survives a kill (a RESERVED slot is undone at start, a LIVE one stands):
-//   begin: RESERVED, described  ->  make: the object, exclusive, with its pages  ->  place: the body
+//   begin: RESERVED, described  ->  make: the object, exclusive, with its pages  ->  place: the
+//   body
 //   ->  (the caller grants)  ->  commit.
 // Service thread only, except make().
 class Allocator {
   public:
-    Allocator(RegionRegistry& registry, PlatformBackend& backend) : registry_(registry), backend_(backend) {}
+    Allocator(RegionRegistry& registry, PlatformBackend& backend)
+        : registry_(registry), backend_(backend) {}
 
     AllocationLimits limits;
 
     // invalid_size, or the limit that `size` more bytes for this owner would break.
     Status check(std::uint64_t size, const RegionOwner& owner) const;
 
-    Result<std::uint32_t> begin(std::uint64_t size, const RegionOptions& options, const RegionOwner& owner, std::uint64_t request_id);
+    Result<std::uint32_t> begin(std::uint64_t size, const RegionOptions& options,
+                                const RegionOwner& owner, std::uint64_t request_id);
     // Any thread: may take long, for every page is reserved.
-    Result<Segment> make(const std::string& name, std::uint64_t size) { return backend_.create_segment(name, size); }
+    Result<Segment> make(const std::string& name, std::uint64_t size) {
+        return backend_.create_segment(name, size);
+    }
     // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout.
     void place(std::uint32_t slot, const Segment& segment, const RegionOptions& options);
     void commit(std::uint32_t slot);
@@ -58,7 +63,9 @@ class Allocator {
     Status release(std::uint32_t slot, const Event& event);
 
     Result<Segment> open(std::uint32_t slot, AccessMode access);
-    std::string segment_name_of(std::uint32_t slot) const { return segment_name(registry_.instance(), registry_.id(slot)); }
+    std::string segment_name_of(std::uint32_t slot) const {
+        return segment_name(registry_.instance(), registry_.id(slot));
+    }
 
     // At start: counts what the registry holds.
     void recount();

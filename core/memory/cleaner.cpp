@@ -11,7 +11,8 @@ namespace snakepit::shm {
 
 namespace {
 
-// Milliseconds after a time, in microseconds; what lies beyond a few thousand years is never reached.
+// Milliseconds after a time, in microseconds; what lies beyond a few thousand years is never
+// reached.
 std::int64_t later(std::int64_t time, std::int64_t ms) {
     constexpr std::int64_t never = 1'000'000'000'000'000;
     return time + std::min(ms, never) * 1000;
@@ -32,16 +33,19 @@ Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at) const
         if (!first || when < first->at) first = {when, std::move(reason)};
     };
     switch (region.policy) {
-        case CleanupPolicy::manual: return {false, "its policy is manual", {}};
+        case CleanupPolicy::manual:
+            return {false, "its policy is manual", {}};
         case CleanupPolicy::reference_counted:
             consider(later(region.idle_since, grace_ms), "the last reference was given back");
             break;
         case CleanupPolicy::automatic:
             if (region.owner_gone_since)
-                consider(later(std::max(region.idle_since, *region.owner_gone_since), grace_ms), "orphan: its owner is gone and nobody holds it");
+                consider(later(std::max(region.idle_since, *region.owner_gone_since), grace_ms),
+                         "orphan: its owner is gone and nobody holds it");
             if (region.timeout_ms > 0)
                 consider(later(region.idle_since, region.timeout_ms),
-                         fmt::format("expired: unused for its timeout of {}", format_duration(region.timeout_ms)));
+                         fmt::format("expired: unused for its timeout of {}",
+                                     format_duration(region.timeout_ms)));
             break;
     }
     if (!first) return {false, "nothing ends it: its owner lives and it has no timeout", {}};
@@ -49,13 +53,20 @@ Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at) const
     return {false, fmt::format("due in {}", format_duration((first->at - at) / 1000)), first->at};
 }
 
-Cleaner::Verdict Cleaner::judge(const IdleRegion& region, const CleanupRequest& request, std::int64_t at) const {
+Cleaner::Verdict Cleaner::judge(const IdleRegion& region, const CleanupRequest& request,
+                                std::int64_t at) const {
     if (region.damaged && !region.withdrawn) return judge(region, at);
     if (request.all_eligible || !request.only.empty()) return {true, "nobody holds it", {}};
-    if (request.orphans && region.owner_gone_since) return {true, "orphan: its owner is gone and nobody holds it", {}};
-    if (request.expired && region.timeout_ms > 0 && later(region.idle_since, region.timeout_ms) <= at)
-        return {true, fmt::format("expired: unused for its timeout of {}", format_duration(region.timeout_ms)), {}};
-    if (request.orphans || request.expired) return {false, region.owner_gone_since ? "not expired" : "its owner lives", {}};
+    if (request.orphans && region.owner_gone_since)
+        return {true, "orphan: its owner is gone and nobody holds it", {}};
+    if (request.expired && region.timeout_ms > 0 &&
+        later(region.idle_since, region.timeout_ms) <= at)
+        return {true,
+                fmt::format("expired: unused for its timeout of {}",
+                            format_duration(region.timeout_ms)),
+                {}};
+    if (request.orphans || request.expired)
+        return {false, region.owner_gone_since ? "not expired" : "its owner lives", {}};
     return judge(region, at);
 }
 

@@ -12,11 +12,11 @@ namespace snakepit::shm {
 // What is known about a region nobody holds.
 struct IdleRegion {
     CleanupPolicy policy = CleanupPolicy::automatic;
-    bool withdrawn = false;              // deallocated
+    bool withdrawn = false;  // deallocated
     bool damaged = false;
-    std::int64_t idle_since = 0;         // last reference given back, or made; microseconds
+    std::int64_t idle_since = 0;  // last reference given back, or made; microseconds
     std::optional<std::int64_t> owner_gone_since;
-    std::int64_t timeout_ms = 0;         // 0: never
+    std::int64_t timeout_ms = 0;  // 0: never
 };
 
 // The specification's Cleaner decides when a region ends. Stateless; it never looks at a held one.
@@ -29,11 +29,11 @@ class Cleaner {
         std::string reason;                    // of ending now, or of staying
         std::optional<std::int64_t> deadline;  // when to ask again, microseconds
     };
-    // | policy            | last reference given back | owner gone                | unused for timeout |
-    // | automatic         | stays                     | cleaned after the grace   | cleaned            |
-    // | reference_counted | cleaned after the grace   | as its references fall    | –                  |
-    // | manual            | stays                     | stays, shown as orphan    | –                  |
-    // and, whatever the policy, at once when it was deallocated.
+    // | policy            | last reference given back | owner gone                | unused for
+    // timeout | | automatic         | stays                     | cleaned after the grace   |
+    // cleaned            | | reference_counted | cleaned after the grace   | as its references fall
+    // | –                  | | manual            | stays                     | stays, shown as
+    // orphan    | –                  | and, whatever the policy, at once when it was deallocated.
     Verdict judge(const IdleRegion& region, std::int64_t at) const;
 
     // Whether a cleanup that a person asks for takes it: `all_eligible` takes every idle region.

@@ -20,11 +20,11 @@
 namespace snakepit::shm {
 
 struct Capabilities {
-    bool named_segments = false;   // survive the manager, can be found again by name
-    bool handle_passing = false;   // clients get a handle and need no right on the name
+    bool named_segments = false;  // survive the manager, can be found again by name
+    bool handle_passing = false;  // clients get a handle and need no right on the name
     bool read_only_handles = false;
-    bool reserves_pages = false;   // a full system is an error when a segment is made, never later
-    bool process_watch = false;    // a handle tells when a process ends
+    bool reserves_pages = false;  // a full system is an error when a segment is made, never later
+    bool process_watch = false;   // a handle tells when a process ends
 };
 
 struct Segment {
@@ -39,7 +39,7 @@ struct SegmentInfo {
     std::uint64_t allocated = 0;  // bytes of memory it takes now
     FileIdentity identity;
     std::uint32_t uid = 0;
-    std::uint32_t mode = 0;       // permission bits
+    std::uint32_t mode = 0;  // permission bits
     Timestamp modified;
 };
 

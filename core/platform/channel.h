@@ -53,7 +53,8 @@ class Channel {
     const Handle& handle() const { return socket_; }
     bool valid() const { return socket_.valid(); }
     void close() { socket_.reset(); }
-    // False when the program closed our descriptor behind our back (and may have reused its number).
+    // False when the program closed our descriptor behind our back (and may have reused its
+    // number).
     bool intact() const;
     // Lets go of the number without closing it: it is not ours any more.
     void disown() { socket_.release(); }

@@ -18,7 +18,8 @@ class Mapping {
     Mapping() = default;
     // Maps `size` bytes of `handle` from its start. With `inherit` false a forked child does not
     // get the mapping (MADV_DONTFORK); failing that is an error, for witnesses depend on it.
-    static Result<Mapping> map(const Handle& handle, std::size_t size, Access access, bool inherit = false);
+    static Result<Mapping> map(const Handle& handle, std::size_t size, Access access,
+                               bool inherit = false);
 
     // A second mapping of the same memory that cannot be written through; needs no descriptor.
     Result<Mapping> read_only_twin() const;
@@ -32,7 +33,10 @@ class Mapping {
     bool valid() const { return data_ != nullptr; }
     void reset();
     // Gives the mapping up without unmapping it: for what a forked child never got.
-    void abandon() { data_ = nullptr; size_ = 0; }
+    void abandon() {
+        data_ = nullptr;
+        size_ = 0;
+    }
 
   private:
     std::byte* data_ = nullptr;
@@ -53,8 +57,10 @@ class MappedFile {
     MappedFile() = default;
 
     // Opens or makes `path` (mode 0600, no link followed) with exactly `size` bytes, sparse, mapped
-    // read-write. `created` tells which. A file of another size, owner or kind is corruption_detected.
-    static Result<MappedFile> open_or_create(const std::string& path, std::size_t size, bool& created);
+    // read-write. `created` tells which. A file of another size, owner or kind is
+    // corruption_detected.
+    static Result<MappedFile> open_or_create(const std::string& path, std::size_t size,
+                                             bool& created);
     // Maps an existing file of at least `size` bytes; no_manager when there is none.
     static Result<MappedFile> open_read_only(const std::string& path, std::size_t size);
 

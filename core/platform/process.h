@@ -16,7 +16,7 @@ struct ProcessInfo {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     bool zombie = false;
-    std::string name;             // at most 15 bytes, as the kernel keeps it
+    std::string name;  // at most 15 bytes, as the kernel keeps it
 };
 
 // platform_error when there is no such process.

@@ -20,7 +20,8 @@ Result<typename Table::NativeTableType> unpack(std::span<const std::byte> frame)
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(frame.data());
     flatbuffers::Verifier verifier(bytes, frame.size(), /*max_depth=*/16, /*max_tables=*/10'000);
     if (frame.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr))
-        return fail(ErrorCode::protocol_error, fmt::format("a frame of {} bytes is malformed", frame.size()),
+        return fail(ErrorCode::protocol_error,
+                    fmt::format("a frame of {} bytes is malformed", frame.size()),
                     "use the client library of the manager's release");
     typename Table::NativeTableType value;
     flatbuffers::GetRoot<Table>(bytes)->UnPackTo(&value);
@@ -53,8 +54,12 @@ Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame) {
     return reply;
 }
 
-std::vector<std::byte> encode(const wire::RequestT& request) { return pack<wire::Request>(request); }
-std::vector<std::byte> encode(const wire::ReplyT& reply) { return pack<wire::Reply>(reply); }
+std::vector<std::byte> encode(const wire::RequestT& request) {
+    return pack<wire::Request>(request);
+}
+std::vector<std::byte> encode(const wire::ReplyT& reply) {
+    return pack<wire::Reply>(reply);
+}
 
 wire::FailureT to_wire(const Error& error) {
     wire::FailureT out;
@@ -175,19 +180,22 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
 
 Result<RegionOptions> from_wire(const wire::AllocateT& call) {
     RegionOptions options;
-    const bool known = convert(call.permission_owner, Permission::read_write, options.permissions.owner) &&
-                       convert(call.permission_group, Permission::read_write, options.permissions.group) &&
-                       convert(call.permission_other, Permission::read_write, options.permissions.other) &&
-                       convert(call.security_level, SecurityLevel::maximum, options.security_level) &&
-                       convert(call.access_mode, AccessMode::read_write, options.access_mode) &&
-                       convert(call.cleanup_policy, CleanupPolicy::reference_counted, options.cleanup_policy) &&
-                       convert(call.placement, Placement::dedicated, options.placement);
-    if (!known || call.timeout_ms < kDefaultTimeout || options.permissions.owner == Permission::none)
+    const bool known =
+        convert(call.permission_owner, Permission::read_write, options.permissions.owner) &&
+        convert(call.permission_group, Permission::read_write, options.permissions.group) &&
+        convert(call.permission_other, Permission::read_write, options.permissions.other) &&
+        convert(call.security_level, SecurityLevel::maximum, options.security_level) &&
+        convert(call.access_mode, AccessMode::read_write, options.access_mode) &&
+        convert(call.cleanup_policy, CleanupPolicy::reference_counted, options.cleanup_policy) &&
+        convert(call.placement, Placement::dedicated, options.placement);
+    if (!known || call.timeout_ms < kDefaultTimeout ||
+        options.permissions.owner == Permission::none)
         return fail(ErrorCode::invalid_argument, "an option of the allocation has no known value",
                     "see snakepit_shm_options in snakepit/shm/snakepit_shm.h");
     if (call.metadata.size() > kMaxMetadataBytes)
         return fail(ErrorCode::invalid_argument,
-                    fmt::format("the metadata has {} bytes, at most {} fit", call.metadata.size(), kMaxMetadataBytes),
+                    fmt::format("the metadata has {} bytes, at most {} fit", call.metadata.size(),
+                                kMaxMetadataBytes),
                     "keep large descriptions in the region itself");
     options.timeout_ms = call.timeout_ms;
     options.owned_by_user = call.owned_by_user;

@@ -22,8 +22,12 @@ Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame);
 std::vector<std::byte> encode(const wire::RequestT& request);
 std::vector<std::byte> encode(const wire::ReplyT& reply);
 
-inline RegionId from_wire(const wire::RegionKey& key) { return {key.micros(), key.random()}; }
-inline wire::RegionKey to_wire(const RegionId& id) { return {id.micros, id.random}; }
+inline RegionId from_wire(const wire::RegionKey& key) {
+    return {key.micros(), key.random()};
+}
+inline wire::RegionKey to_wire(const RegionId& id) {
+    return {id.micros, id.random};
+}
 
 wire::FailureT to_wire(const Error& error);
 Error from_wire(const wire::FailureT& failure);

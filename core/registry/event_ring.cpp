@@ -60,7 +60,8 @@ void EventRing::recover(std::uint32_t max_slots) {
     if (entry.seq != next) return;
     const std::atomic<std::uint64_t>* word = nullptr;
     if (entry.slot < max_slots) word = &view_.slot(entry.slot).control;
-    if (entry.slot >= kClientSlots && entry.slot - kClientSlots < kMaxClients) word = &view_.client_serial(entry.slot - kClientSlots);
+    if (entry.slot >= kClientSlots && entry.slot - kClientSlots < kMaxClients)
+        word = &view_.client_serial(entry.slot - kClientSlots);
     const bool happened = word && word->load(std::memory_order_relaxed) == entry.control;
     if (happened) {
         state.ring_head.store(next, std::memory_order_release);

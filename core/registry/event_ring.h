@@ -18,7 +18,8 @@ class EventRing {
     // Service thread. Writes `entry` behind the head, stores `control` to `word` (unless null), and
     // publishes: the three steps between which a kill loses nothing (see recover()).
     // `entry.seq`, `time` and `control` are filled in here.
-    void append(layout::EventEntry entry, std::atomic<std::uint64_t>* word = nullptr, std::uint64_t control = 0);
+    void append(layout::EventEntry entry, std::atomic<std::uint64_t>* word = nullptr,
+                std::uint64_t control = 0);
 
     // Service thread, at start: publishes the entry behind the head if its slot shows that the
     // change it reports was made, and erases it otherwise. `max_slots` bounds what is believed.
@@ -31,11 +32,14 @@ class EventRing {
     std::size_t read(std::uint64_t from, std::span<layout::EventEntry> out);
     // Recorder's thread: everything up to `seq` is in the database and may be overwritten.
     void set_committed(std::uint64_t seq);
-    std::uint64_t committed() const { return view_.state().ring_committed.load(std::memory_order_acquire); }
+    std::uint64_t committed() const {
+        return view_.state().ring_committed.load(std::memory_order_acquire);
+    }
 
   private:
     layout::RegistryView<std::byte> view_;
-    std::mutex overwrite_;  // held while entries are copied out, and while one is overwritten unrecorded
+    std::mutex
+        overwrite_;  // held while entries are copied out, and while one is overwritten unrecorded
 };
 
 }  // namespace snakepit::shm

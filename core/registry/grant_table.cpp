@@ -26,7 +26,8 @@ Result<GrantTable> GrantTable::open(const std::string& path, std::uint64_t epoch
                 header.max_clients = kMaxClients;
                 header.epoch = epoch;
             }
-            if (header.magic == kGrantsMagic && header.version == kVersion && header.epoch == epoch) return table;
+            if (header.magic == kGrantsMagic && header.version == kVersion && header.epoch == epoch)
+                return table;
         } else if (file.error().code != ErrorCode::corruption_detected) {
             return fail(std::move(file).error());
         }
@@ -39,26 +40,31 @@ Result<GrantTable> GrantTable::open(const std::string& path, std::uint64_t epoch
 Result<std::uint32_t> GrantTable::unused_record() const {
     for (std::uint32_t i = 0; i < kMaxClients; ++i)
         if (record(i).serial.load(std::memory_order_relaxed) == 0) return i;
-    return fail(ErrorCode::client_limit_exceeded, fmt::format("{} clients are connected already", kMaxClients),
+    return fail(ErrorCode::client_limit_exceeded,
+                fmt::format("{} clients are connected already", kMaxClients),
                 "end programs that no longer need shared memory");
 }
 
 bool GrantTable::chunk_reserved(std::uint32_t client, std::uint32_t slot) const {
     const auto chunk = slot / kChunkSlots;
-    return (record(client).chunks[chunk / 64].load(std::memory_order_relaxed) >> (chunk % 64) & 1) != 0;
+    return (record(client).chunks[chunk / 64].load(std::memory_order_relaxed) >> (chunk % 64) &
+            1) != 0;
 }
 
 Status GrantTable::reserve_chunk(std::uint32_t client, std::uint32_t slot) {
     const auto first = slot / kChunkSlots * kChunkSlots;
-    SHM_TRY(file_.reserve(GrantsOffsets::row(client) + std::uint64_t{first} * 4, std::uint64_t{kChunkSlots} * 4));
+    SHM_TRY(file_.reserve(GrantsOffsets::row(client) + std::uint64_t{first} * 4,
+                          std::uint64_t{kChunkSlots} * 4));
     // An earlier client of this index may have left words behind when it was cut off mid-clear.
-    for (std::uint32_t i = 0; i < kChunkSlots; ++i) word(client, first + i).store(0, std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < kChunkSlots; ++i)
+        word(client, first + i).store(0, std::memory_order_relaxed);
     return {};
 }
 
 void GrantTable::set_chunk(std::uint32_t client, std::uint32_t slot) {
     const auto chunk = slot / kChunkSlots;
-    record(client).chunks[chunk / 64].fetch_or(std::uint64_t{1} << (chunk % 64), std::memory_order_release);
+    record(client).chunks[chunk / 64].fetch_or(std::uint64_t{1} << (chunk % 64),
+                                               std::memory_order_release);
 }
 
 std::vector<std::uint32_t> GrantTable::granted_slots(std::uint32_t client) const {

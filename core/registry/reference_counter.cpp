@@ -24,7 +24,9 @@ using namespace layout;
 namespace {
 
 // Pages are named by number so that nothing a client says becomes part of a path.
-std::string page_name(std::uint64_t number) { return fmt::format("{:016x}", number); }
+std::string page_name(std::uint64_t number) {
+    return fmt::format("{:016x}", number);
+}
 
 // A CAS by the manager loses only to the client itself; one that keeps winning is holding.
 constexpr int kCasAttempts = 64;
@@ -42,7 +44,8 @@ std::vector<std::uint16_t>& ReferenceCounter::grantees(std::uint32_t slot) {
 
 void ReferenceCounter::forget(std::uint32_t client, std::uint32_t slot) {
     auto& list = grantees(slot);
-    list.erase(std::remove(list.begin(), list.end(), static_cast<std::uint16_t>(client)), list.end());
+    list.erase(std::remove(list.begin(), list.end(), static_cast<std::uint16_t>(client)),
+               list.end());
 }
 
 std::vector<std::uint32_t> ReferenceCounter::clients() const {
@@ -67,13 +70,15 @@ Status ReferenceCounter::attach_page(std::uint32_t client, const Handle& file) {
     return {};
 }
 
-Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identity, std::uint64_t serial,
+Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identity,
+                                                   std::uint64_t serial,
                                                    const SessionToken& token) {
     SHM_ASSIGN(const auto client, grants_.unused_record());
     auto& record = grants_.record(client);
     record.page = random_u64();
     const auto path = page_path(client);
-    const Handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const Handle file(
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return fail(system_error(errno, "cannot make a lease page"));
     auto made = [&]() -> Status {
         if (::ftruncate(file.get(), static_cast<off_t>(LeaseOffsets::end)) != 0)
@@ -114,7 +119,8 @@ Status ReferenceCounter::open_page(std::uint32_t client) {
     const auto& record = grants_.record(client);
     SHM_ASSIGN(const auto identity, identity_of(file));
     if (identity != FileIdentity{record.page_device, record.page_inode})
-        return fail(ErrorCode::security_violation, fmt::format("the lease page of process {} was exchanged", record.pid));
+        return fail(ErrorCode::security_violation,
+                    fmt::format("the lease page of process {} was exchanged", record.pid));
     return attach_page(client, file);
 }
 
@@ -124,13 +130,15 @@ void ReferenceCounter::adopt_client(std::uint32_t client) {
         pages_[client] = std::make_unique<Page>();
         mark_hostile(client);
     }
-    for (const auto slot : grants_.granted_slots(client)) grantees(slot).push_back(static_cast<std::uint16_t>(client));
+    for (const auto slot : grants_.granted_slots(client))
+        grantees(slot).push_back(static_cast<std::uint16_t>(client));
 }
 
 ReferenceCounter::Estate ReferenceCounter::estate(std::uint32_t client) {
     Estate left;
     for (const auto slot : grants_.granted_slots(client)) left.slots.push_back({slot, 0});
-    if (client >= pages_.size() || !pages_[client]) (void)open_page(client);  // after a restart; without it nothing is counted
+    if (client >= pages_.size() || !pages_[client])
+        (void)open_page(client);  // after a restart; without it nothing is counted
     if (client >= pages_.size() || !pages_[client] || !pages_[client]->lease.valid()) return left;
     auto& page = *pages_[client];
     const FaultGuard guard(page.mapping.data(), page.mapping.size());
@@ -155,12 +163,15 @@ Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
     return !held;
 }
 
-Result<Handle> ReferenceCounter::witness(std::uint32_t client) const { return open_witness(page_path(client)); }
+Result<Handle> ReferenceCounter::witness(std::uint32_t client) const {
+    return open_witness(page_path(client));
+}
 
 void ReferenceCounter::remove_stray_pages() const {
     std::set<std::string> known;
     for (std::uint32_t i = 0; i < kMaxClients; ++i)
-        if (grants_.record(i).serial.load(std::memory_order_relaxed) != 0) known.insert(page_name(grants_.record(i).page));
+        if (grants_.record(i).serial.load(std::memory_order_relaxed) != 0)
+            known.insert(page_name(grants_.record(i).page));
     DIR* directory = ::opendir(lease_dir_.c_str());
     if (!directory) return;
     while (const auto* entry = ::readdir(directory)) {
@@ -176,7 +187,8 @@ Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
     const Handle file(::open(page_path(client).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!file) return fail(system_error(errno, "cannot open a lease page"));
     const std::uint64_t first = slot / kChunkSlots * kChunkSlots;
-    SHM_TRY(reserve_pages(file, LeaseOffsets::groups + first / kGroupSlots, kChunkSlots / kGroupSlots));
+    SHM_TRY(
+        reserve_pages(file, LeaseOffsets::groups + first / kGroupSlots, kChunkSlots / kGroupSlots));
     SHM_TRY(reserve_pages(file, LeaseOffsets::words + first * 8, kChunkSlots * 8));
     SHM_TRY(reserve_pages(file, LeaseOffsets::takes + first * 4, kChunkSlots * 4));
     SHM_TRY(grants_.reserve_chunk(client, slot));
@@ -184,9 +196,11 @@ Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
     return {};
 }
 
-Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, AccessMode access) {
+Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,
+                               AccessMode access) {
     const auto cut = [] {
-        return fail(ErrorCode::security_violation, "the lease page was cut short", "end this program and start it anew");
+        return fail(ErrorCode::security_violation, "the lease page was cut short",
+                    "end this program and start it anew");
     };
     if (hostile(client)) return cut();
     SHM_TRY(reserve(client, slot));
@@ -210,8 +224,8 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
         // A client that asks again, because its answer was lost, may hold references already.
         if (again && LeaseWord::generation(seen) == generation && LeaseWord::n(seen) >= 1) break;
         // Release: the region's zeroed pages and its slot come before the right to use them.
-        if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 1), std::memory_order_release,
-                                       std::memory_order_relaxed))
+        if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 1),
+                                       std::memory_order_release, std::memory_order_relaxed))
             break;
     }
     if (guard.faulted()) {
@@ -221,9 +235,11 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
     return {};
 }
 
-bool ReferenceCounter::granted(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, AccessMode access) const {
+bool ReferenceCounter::granted(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,
+                               AccessMode access) const {
     const auto grant = grants_.grant(client, slot);
-    return GrantWord::matches(grant, generation) && GrantWord::mode(grant) >= static_cast<std::uint8_t>(access);
+    return GrantWord::matches(grant, generation) &&
+           GrantWord::mode(grant) >= static_cast<std::uint8_t>(access);
 }
 
 bool ReferenceCounter::reclaim(std::uint32_t slot, std::uint64_t generation) {
@@ -245,8 +261,8 @@ bool ReferenceCounter::reclaim(std::uint32_t slot, std::uint64_t generation) {
             if (!idle) break;  // held, or nothing that its page could take
             held = true;       // until the exchange succeeds
             // Acquire: what the client did to the region came before its release of the reference.
-            if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 0), std::memory_order_acquire,
-                                           std::memory_order_relaxed)) {
+            if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 0),
+                                           std::memory_order_acquire, std::memory_order_relaxed)) {
                 held = false;
                 break;
             }
@@ -321,7 +337,9 @@ void ReferenceCounter::sweep(const std::function<void(std::uint32_t, std::uint64
                 for (auto slot = group * kGroupSlots; slot < (group + 1) * kGroupSlots; ++slot) {
                     if (grants_.grant(client, slot) == 0) continue;
                     auto& takes = page.lease.takes(slot);
-                    const auto taken = takes.load(std::memory_order_relaxed) ? takes.exchange(0, std::memory_order_relaxed) : 0;
+                    const auto taken = takes.load(std::memory_order_relaxed)
+                                           ? takes.exchange(0, std::memory_order_relaxed)
+                                           : 0;
                     found.emplace_back(slot, taken);
                 }
             }

@@ -48,12 +48,13 @@ class ReferenceCounter {
 
     // ---- clients
     // Makes the page and the record; the serial is what commits it.
-    Result<std::uint32_t> add_client(const ClientIdentity& identity, std::uint64_t serial, const SessionToken& token);
+    Result<std::uint32_t> add_client(const ClientIdentity& identity, std::uint64_t serial,
+                                     const SessionToken& token);
     // At start: maps the page of a client that is alive, and learns its grants. A page that cannot
     // be had makes the client a hostile one: it may use what it was granted until it is gone.
     void adopt_client(std::uint32_t client);
-    // What a client that is gone leaves: the slots in which it had a grant, with the takes that were
-    // not counted yet, and the references it still held.
+    // What a client that is gone leaves: the slots in which it had a grant, with the takes that
+    // were not counted yet, and the references it still held.
     struct Estate {
         struct Slot {
             std::uint32_t slot;
@@ -69,7 +70,8 @@ class ReferenceCounter {
     Result<bool> gone(std::uint32_t client) const;
     // To be handed to the client, which then is the witness.
     Result<Handle> witness(std::uint32_t client) const;
-    // Its page cannot be read: its grants count as held for as long as it lives, and there are no more.
+    // Its page cannot be read: its grants count as held for as long as it lives, and there are no
+    // more.
     bool hostile(std::uint32_t client) const { return grants_.record(client).hostile != 0; }
     // Those that became so since the last call.
     std::vector<std::uint32_t> newly_hostile() { return std::exchange(newly_hostile_, {}); }
@@ -81,8 +83,10 @@ class ReferenceCounter {
     std::vector<std::uint32_t> clients() const;
 
     // ---- grants
-    Status grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, AccessMode access);
-    bool granted(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, AccessMode access) const;
+    Status grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,
+                 AccessMode access);
+    bool granted(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,
+                 AccessMode access) const;
     // Withdraws every idle grant. True: nobody holds the region and nobody can take it any more.
     // The slot must be RETIRING.
     bool reclaim(std::uint32_t slot, std::uint64_t generation);

@@ -44,7 +44,8 @@ std::vector<std::uint32_t> RegionRegistry::used() const {
 Status RegionRegistry::grow() {
     const auto first = frontier();
     if (first >= kMaxSlots)
-        return fail(ErrorCode::region_limit_exceeded, fmt::format("all {} slots of the registry are in use", kMaxSlots),
+        return fail(ErrorCode::region_limit_exceeded,
+                    fmt::format("all {} slots of the registry are in use", kMaxSlots),
                     "deallocate regions, or run 'snakepit-shm cleanup'");
     const auto reserve = [&](std::uint64_t offset, std::uint64_t each) {
         return file_.reserve(offset + first * each, kChunkSlots * each);
@@ -73,7 +74,8 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
     ++used_count_;
 
     auto word = control(slot);
-    store(slot, {.generation = word.generation + 1, .state = SlotState::reserved, .body = word.body});
+    store(slot,
+          {.generation = word.generation + 1, .state = SlotState::reserved, .body = word.body});
     // Readers check the control word again after copying: it must be seen before what follows.
     std::atomic_thread_fence(std::memory_order_release);
     fixed.checksum = checksum_of(fixed);
@@ -87,7 +89,8 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
         store_words(view_.metadata(slot), cell);
     }
     by_id_.emplace(RegionId{fixed.id_micros, fixed.id_random}, slot);
-    if (fixed.owner_serial != 0) by_request_.emplace(RequestKey{fixed.owner_serial, fixed.request_id}, slot);
+    if (fixed.owner_serial != 0)
+        by_request_.emplace(RequestKey{fixed.owner_serial, fixed.request_id}, slot);
     return slot;
 }
 
@@ -125,7 +128,9 @@ EventEntry RegionRegistry::entry_for(const Event& event) const {
     return entry;
 }
 
-void RegionRegistry::record(const Event& event) { ring_.append(entry_for(event)); }
+void RegionRegistry::record(const Event& event) {
+    ring_.append(entry_for(event));
+}
 
 void RegionRegistry::record(std::uint32_t slot, const Event& event) {
     auto entry = entry_for(event);
@@ -166,7 +171,8 @@ void RegionRegistry::write_stats(std::uint32_t slot, const SlotStats& stats) {
 void RegionRegistry::write_client(std::uint32_t index, const ClientRow& row) {
     store_words(view_.client(index), row);
     auto& frontier = view_.state().client_frontier;
-    if (index >= frontier.load(std::memory_order_relaxed)) frontier.store(index + 1, std::memory_order_release);
+    if (index >= frontier.load(std::memory_order_relaxed))
+        frontier.store(index + 1, std::memory_order_release);
 }
 
 void RegionRegistry::commit_client(std::uint32_t index, const ClientRow& row, const Event& event) {

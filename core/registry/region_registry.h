@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -24,13 +24,13 @@ namespace snakepit::shm {
 // An event about a region or about none; the registry fills in slot and id where it knows them.
 struct Event {
     EventKind kind{};
-    ErrorCode result{};           // zero: it went well
+    ErrorCode result{};  // zero: it went well
     std::int64_t pid = 0;
     std::uint32_t uid = 0;
-    std::uint32_t count = 0;      // see SNAKEPIT_SHM_EVENT_KINDS
+    std::uint32_t count = 0;  // see SNAKEPIT_SHM_EVENT_KINDS
     std::uint64_t value = 0;
     std::string_view text;
-    RegionId id;                  // for events about a region that has no slot
+    RegionId id;  // for events about a region that has no slot
 };
 
 // The specification's Region Registry: the one writer of the registry file. It keeps no pointers,
@@ -51,22 +51,29 @@ class RegionRegistry {
     layout::RegistryState& state() { return view_.state(); }
 
     // ---- looking
-    std::uint32_t frontier() const { return view_.state().frontier.load(std::memory_order_relaxed); }
+    std::uint32_t frontier() const {
+        return view_.state().frontier.load(std::memory_order_relaxed);
+    }
     layout::Control control(std::uint32_t slot) const {
         return layout::Control::decode(view_.slot(slot).control.load(std::memory_order_relaxed));
     }
     const layout::SlotFixed& fixed(std::uint32_t slot) const { return view_.slot(slot).fixed; }
-    const layout::SlotBody& body(std::uint32_t slot) const { return view_.slot(slot).body[control(slot).body]; }
+    const layout::SlotBody& body(std::uint32_t slot) const {
+        return view_.slot(slot).body[control(slot).body];
+    }
     const layout::SlotStats& stats(std::uint32_t slot) const { return view_.stats(slot); }
     RegionId id(std::uint32_t slot) const { return {fixed(slot).id_micros, fixed(slot).id_random}; }
     const char* metadata(std::uint32_t slot) const { return view_.metadata(slot).text; }
     std::optional<std::uint32_t> find(const RegionId& id) const;
     // The region an earlier try of the same request made, if it still lives.
-    std::optional<std::uint32_t> find_request(std::uint64_t owner_serial, std::uint64_t request_id) const;
+    std::optional<std::uint32_t> find_request(std::uint64_t owner_serial,
+                                              std::uint64_t request_id) const;
     // Both parts of the slot have the checksums they were written with.
     bool intact(std::uint32_t slot) const;
     // Its id can be believed.
-    bool named(std::uint32_t slot) const { return fixed(slot).checksum == layout::checksum_of(fixed(slot)); }
+    bool named(std::uint32_t slot) const {
+        return fixed(slot).checksum == layout::checksum_of(fixed(slot));
+    }
     // Every slot that holds memory or is about to: anything but FREE, in slot order.
     std::vector<std::uint32_t> used() const;
     std::size_t used_count() const { return used_count_; }
@@ -114,7 +121,9 @@ class RegionRegistry {
         friend bool operator==(const RequestKey&, const RequestKey&) = default;
     };
     struct RequestHash {
-        std::size_t operator()(const RequestKey& k) const { return k.serial * 0x9E3779B97F4A7C15ULL ^ k.request; }
+        std::size_t operator()(const RequestKey& k) const {
+            return k.serial * 0x9E3779B97F4A7C15ULL ^ k.request;
+        }
     };
 
     MappedFile file_;

@@ -19,7 +19,9 @@ using namespace layout;
 
 namespace {
 
-bool plausible(std::uint32_t frontier) { return frontier <= kMaxSlots && frontier % kChunkSlots == 0; }
+bool plausible(std::uint32_t frontier) {
+    return frontier <= kMaxSlots && frontier % kChunkSlots == 0;
+}
 
 // The end of the last chunk in which a slot was ever written. A reserved page that nobody touched
 // yet counts as a hole, so holes between slots in use mean nothing.
@@ -34,7 +36,8 @@ std::uint32_t slots_written(const Handle& file) {
         if (last <= data) break;
     }
     constexpr auto chunk = kChunkSlots * sizeof(Slot);
-    const auto chunks = (static_cast<std::uint64_t>(std::max(last, begin) - begin) + chunk - 1) / chunk;
+    const auto chunks =
+        (static_cast<std::uint64_t>(std::max(last, begin) - begin) + chunk - 1) / chunk;
     return std::min(static_cast<std::uint32_t>(chunks * kChunkSlots), kMaxSlots);
 }
 
@@ -54,14 +57,17 @@ Result<std::unique_ptr<RegionRegistry>> RegionRegistry::open(const InstancePaths
         bool created = false;
         auto file = MappedFile::open_or_create(paths.registry(), RegistryOffsets::end, created);
         if (!file) {
-            if (file.error().code != ErrorCode::corruption_detected || attempt > 0) return fail(std::move(file).error());
+            if (file.error().code != ErrorCode::corruption_detected || attempt > 0)
+                return fail(std::move(file).error());
             SHM_TRY(set_aside(paths.registry(), note, file.error().message));
             continue;
         }
-        std::unique_ptr<RegionRegistry> registry(new RegionRegistry(std::move(*file), paths.instance));
+        std::unique_ptr<RegionRegistry> registry(
+            new RegionRegistry(std::move(*file), paths.instance));
         const auto& state = registry->view_.state();
         const bool untouched = !created && registry->view_.header().magic == 0 &&
-                               registry->view_.header_copy().magic == 0 && state.ring_head.load() == 0;
+                               registry->view_.header_copy().magic == 0 &&
+                               state.ring_head.load() == 0;
         if (created || untouched) {
             SHM_TRY(registry->initialise());
         } else if (auto checked = registry->check_header(); !checked) {
@@ -111,19 +117,22 @@ Status RegionRegistry::check_header() {
         note_ = "the registry's header was damaged and has been restored from its copy";
     }
     const auto& header = view_.header();
-    if (header.version != kVersion || header.max_slots != kMaxSlots || header.file_size != RegistryOffsets::end)
+    if (header.version != kVersion || header.max_slots != kMaxSlots ||
+        header.file_size != RegistryOffsets::end)
         return fail(ErrorCode::version_mismatch, "the registry is of another release");
     SHM_ASSIGN(const auto boot, boot_id());
     if (std::memcmp(header.boot_id, boot.data(), sizeof header.boot_id) != 0)
         return fail(ErrorCode::version_mismatch, "the registry is from before the last boot");
     if (header.owner_uid != ::geteuid())
-        return fail(ErrorCode::security_violation, fmt::format("the registry belongs to user {}", header.owner_uid));
+        return fail(ErrorCode::security_violation,
+                    fmt::format("the registry belongs to user {}", header.owner_uid));
     if (header_valid(view_.header_copy())) return {};
     store_words(view_.header_copy(), header);
     return {};
 }
 
-// The counters stand outside the header and may be damaged alone; what they count can be counted again.
+// The counters stand outside the header and may be damaged alone; what they count can be counted
+// again.
 void RegionRegistry::repair_state() {
     auto& state = view_.state();
     const auto frontier = state.frontier.load(), check = ~state.frontier_check.load();
@@ -159,7 +168,8 @@ void RegionRegistry::rebuild_indexes() {
         const auto& part = fixed(i);
         if (!named(i)) continue;  // recovery isolates it
         by_id_.emplace(RegionId{part.id_micros, part.id_random}, i);
-        if (part.owner_serial != 0) by_request_.emplace(RequestKey{part.owner_serial, part.request_id}, i);
+        if (part.owner_serial != 0)
+            by_request_.emplace(RequestKey{part.owner_serial, part.request_id}, i);
     }
     auto& counter = view_.state().change;
     if (counter.load() < highest_change) counter.store(highest_change);

@@ -17,7 +17,9 @@ class SecurityController {
     // `service_uid`: the user the manager runs as; that user and root are administrators.
     explicit SecurityController(std::uint32_t service_uid) : service_uid_(service_uid) {}
 
-    bool administrator(const Credentials& who) const { return who.uid == service_uid_ || who.uid == 0; }
+    bool administrator(const Credentials& who) const {
+        return who.uid == service_uid_ || who.uid == 0;
+    }
     // permission_denied, with the region's owner named, when the caller may not.
     // manage (deallocate, change) is for the owner and administrators; look (to find and list it)
     // for whoever may read it.

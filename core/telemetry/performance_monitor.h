@@ -10,7 +10,8 @@ namespace snakepit::shm {
 // ring that any reader of the registry can map.
 class PerformanceMonitor {
   public:
-    PerformanceMonitor(RegionRegistry& registry, PlatformBackend& backend) : registry_(registry), backend_(backend) {}
+    PerformanceMonitor(RegionRegistry& registry, PlatformBackend& backend)
+        : registry_(registry), backend_(backend) {}
 
     // Service thread. Adds time, events and the file system's room to `counts` and publishes it.
     void sample(layout::Sample counts, std::uint64_t recorder_lag);

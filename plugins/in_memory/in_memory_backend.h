@@ -15,8 +15,8 @@ class InMemoryBackend final : public PlatformBackend {
     static Result<std::unique_ptr<PlatformBackend>> create(const BackendOptions& options);
 
     // ---- what a test sets
-    std::uint64_t capacity = 1ULL << 40;          // bytes; more is no_space
-    bool fail_removal = false;                    // remove_segment fails as if permission were missing
+    std::uint64_t capacity = 1ULL << 40;  // bytes; more is no_space
+    bool fail_removal = false;            // remove_segment fails as if permission were missing
     std::map<std::int64_t, ProcessInfo> processes;
     std::map<std::string, std::vector<std::int64_t>> users;  // by segment name
     std::size_t segment_count() const { return segments_.size(); }

@@ -31,18 +31,20 @@ struct DirectoryCloser {
 using Directory = std::unique_ptr<DIR, DirectoryCloser>;
 
 SegmentInfo describe(std::string name, const struct stat& info) {
-    return {std::move(name),
-            static_cast<std::uint64_t>(info.st_size),
-            static_cast<std::uint64_t>(info.st_blocks) * 512,
-            {info.st_dev, info.st_ino},
-            info.st_uid,
-            info.st_mode & 07777U,
-            {static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000 + info.st_mtim.tv_nsec / 1000}};
+    return {
+        std::move(name),
+        static_cast<std::uint64_t>(info.st_size),
+        static_cast<std::uint64_t>(info.st_blocks) * 512,
+        {info.st_dev, info.st_ino},
+        info.st_uid,
+        info.st_mode & 07777U,
+        {static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000 + info.st_mtim.tv_nsec / 1000}};
 }
 
 bool maps(std::int64_t pid, const FileIdentity& segment) {
     std::ifstream file(fmt::format("/proc/{}/maps", pid));
-    const auto device = fmt::format("{:02x}:{:02x} {} ", major(segment.device), minor(segment.device), segment.inode);
+    const auto device = fmt::format("{:02x}:{:02x} {} ", major(segment.device),
+                                    minor(segment.device), segment.inode);
     for (std::string line; std::getline(file, line);)
         if (line.find(device) != std::string::npos) return true;
     return false;
@@ -54,7 +56,8 @@ bool has_open(std::int64_t pid, const FileIdentity& segment) {
     if (!directory) return false;
     while (const auto* entry = ::readdir(directory.get())) {
         struct stat info {};
-        if (entry->d_name[0] != '.' && ::stat(fmt::format("{}/{}", path, entry->d_name).c_str(), &info) == 0 &&
+        if (entry->d_name[0] != '.' &&
+            ::stat(fmt::format("{}/{}", path, entry->d_name).c_str(), &info) == 0 &&
             FileIdentity{info.st_dev, info.st_ino} == segment)
             return true;
     }
@@ -67,13 +70,18 @@ Result<std::unique_ptr<PlatformBackend>> LinuxPosixBackend::create(const Backend
     struct stat info {};
     if (::stat(options.shm_path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
         ::access(options.shm_path.c_str(), W_OK | X_OK) != 0)
-        return fail(ErrorCode::platform_error, fmt::format("{} is no directory that we may write to", options.shm_path),
+        return fail(ErrorCode::platform_error,
+                    fmt::format("{} is no directory that we may write to", options.shm_path),
                     "mount a tmpfs there, or set shm_path in the configuration");
     return std::unique_ptr<PlatformBackend>(new LinuxPosixBackend(options));
 }
 
 Capabilities LinuxPosixBackend::capabilities() const {
-    return {.named_segments = true, .handle_passing = true, .read_only_handles = true, .reserves_pages = true, .process_watch = true};
+    return {.named_segments = true,
+            .handle_passing = true,
+            .read_only_handles = true,
+            .reserves_pages = true,
+            .process_watch = true};
 }
 
 // Segment names begin with '/' as shm_open's do and hold no other.
@@ -85,12 +93,17 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     const auto path = path_of(name);
     const auto bytes = (size + kPage - 1) / kPage * kPage;
     Segment segment;
-    segment.handle = Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!segment.handle) return fail(system_error(errno, fmt::format("cannot make segment {}", name), ErrorCode::allocation_failed));
+    segment.handle =
+        Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!segment.handle)
+        return fail(system_error(errno, fmt::format("cannot make segment {}", name),
+                                 ErrorCode::allocation_failed));
     const auto made = [&]() -> Status {
         // The umask may have taken from the mode, and never adds to it.
-        if (::fchmod(segment.handle.get(), 0600) != 0 || ::ftruncate(segment.handle.get(), static_cast<off_t>(bytes)) != 0)
-            return fail(system_error(errno, fmt::format("cannot size segment {}", name), ErrorCode::allocation_failed));
+        if (::fchmod(segment.handle.get(), 0600) != 0 ||
+            ::ftruncate(segment.handle.get(), static_cast<off_t>(bytes)) != 0)
+            return fail(system_error(errno, fmt::format("cannot size segment {}", name),
+                                     ErrorCode::allocation_failed));
         return reserve_pages(segment.handle, 0, bytes);
     }();
     if (!made) {
@@ -98,8 +111,9 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
         auto error = made.error();
         if (error.code == ErrorCode::no_space)
             if (const auto room = space())
-                error.message = fmt::format("{} has {} free of {}, {} were asked for", options_.shm_path,
-                                            format_size(room->free), format_size(room->total), format_size(bytes));
+                error.message = fmt::format("{} has {} free of {}, {} were asked for",
+                                            options_.shm_path, format_size(room->free),
+                                            format_size(room->total), format_size(bytes));
         return fail(std::move(error));
     }
     segment.size = bytes;
@@ -111,9 +125,12 @@ Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessM
     const int mode = access == AccessMode::read_write ? O_RDWR : O_RDONLY;
     Segment segment;
     segment.handle = Handle(::open(path_of(name).c_str(), mode | O_CLOEXEC | O_NOFOLLOW));
-    if (!segment.handle) return fail(system_error(errno, fmt::format("cannot open segment {}", name), ErrorCode::mapping_failed));
+    if (!segment.handle)
+        return fail(system_error(errno, fmt::format("cannot open segment {}", name),
+                                 ErrorCode::mapping_failed));
     struct stat info {};
-    if (::fstat(segment.handle.get(), &info) != 0) return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
+    if (::fstat(segment.handle.get(), &info) != 0)
+        return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
     segment.size = static_cast<std::uint64_t>(info.st_size);
     segment.identity = {info.st_dev, info.st_ino};
     return segment;
@@ -124,15 +141,18 @@ Status LinuxPosixBackend::remove_segment(const std::string& name, const FileIden
     const Handle file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!file) {
         if (errno == ENOENT) return {};
-        return fail(system_error(errno, fmt::format("cannot open segment {}", name), ErrorCode::cleanup_failed));
+        return fail(system_error(errno, fmt::format("cannot open segment {}", name),
+                                 ErrorCode::cleanup_failed));
     }
     SHM_ASSIGN(const auto identity, identity_of(file));
     if (expected != FileIdentity{} && identity != expected)
-        return fail(ErrorCode::security_violation, fmt::format("segment {} is not the one that was made", name),
+        return fail(ErrorCode::security_violation,
+                    fmt::format("segment {} is not the one that was made", name),
                     fmt::format("look at {} and remove it by hand if nobody needs it", path));
     // Idle clients may still map it; without this the pages would stay until they look again.
     if (::ftruncate(file.get(), 0) != 0 || (::unlink(path.c_str()) != 0 && errno != ENOENT))
-        return fail(system_error(errno, fmt::format("cannot remove segment {}", name), ErrorCode::cleanup_failed));
+        return fail(system_error(errno, fmt::format("cannot remove segment {}", name),
+                                 ErrorCode::cleanup_failed));
     return {};
 }
 
@@ -145,12 +165,14 @@ Result<SegmentInfo> LinuxPosixBackend::inspect_segment(const std::string& name) 
 
 Result<std::vector<SegmentInfo>> LinuxPosixBackend::list_segments(std::string_view prefix) {
     const Directory directory(::opendir(options_.shm_path.c_str()));
-    if (!directory) return fail(system_error(errno, fmt::format("cannot list {}", options_.shm_path)));
+    if (!directory)
+        return fail(system_error(errno, fmt::format("cannot list {}", options_.shm_path)));
     std::vector<SegmentInfo> out;
     while (const auto* entry = ::readdir(directory.get())) {
         auto name = fmt::format("/{}", entry->d_name);
         struct stat info {};
-        if (name.starts_with(prefix) && ::lstat(path_of(name).c_str(), &info) == 0 && S_ISREG(info.st_mode))
+        if (name.starts_with(prefix) && ::lstat(path_of(name).c_str(), &info) == 0 &&
+            S_ISREG(info.st_mode))
             out.push_back(describe(std::move(name), info));
     }
     return out;

@@ -55,8 +55,10 @@ bool Holder::broken(const char* what, const Error& error) {
     switch (error.code) {
         case ErrorCode::region_not_found:
         case ErrorCode::region_limit_exceeded:
-        case ErrorCode::process_region_limit_exceeded: return true;
-        default: break;
+        case ErrorCode::process_region_limit_exceeded:
+            return true;
+        default:
+            break;
     }
     std::fprintf(stderr, "holder %d: %s: %s\n", ::getpid(), what, error.sentence().c_str());
     return false;
@@ -88,7 +90,8 @@ bool Holder::map_any() {
     if (!regions) return broken("list", regions.error());
     if (regions->empty()) return true;
     const auto& region = (*regions)[pick(regions->size())];
-    const auto mapping = client_->map(region.id, pick(2) ? AccessMode::read_write : AccessMode::read_only);
+    const auto mapping =
+        client_->map(region.id, pick(2) ? AccessMode::read_write : AccessMode::read_only);
     if (!mapping) return broken("map", mapping.error());
     held_.push_back({region.id, *mapping});
     return true;
@@ -98,7 +101,8 @@ bool Holder::verify(const Held& held) {
     const auto* words = reinterpret_cast<const volatile std::uint64_t*>(held.mapping.data);
     const bool unmarked = words[0] == 0;  // its allocator died before it could
     if (unmarked || (words[0] == held.id.micros && words[1] == held.id.random)) return true;
-    std::fprintf(stderr, "holder %d: %s holds another region's bytes\n", ::getpid(), held.id.str().c_str());
+    std::fprintf(stderr, "holder %d: %s holds another region's bytes\n", ::getpid(),
+                 held.id.str().c_str());
     return false;
 }
 
@@ -123,11 +127,15 @@ bool Holder::step() {
     if (!held_.empty() && !verify(held_[pick(held_.size())])) return false;
     switch (pick(8)) {
         case 0:
-        case 1: return own_.size() < 20 ? allocate() : deallocate_one();
+        case 1:
+            return own_.size() < 20 ? allocate() : deallocate_one();
         case 2:
-        case 3: return held_.size() < 40 ? map_any() : unmap_one();
-        case 4: return deallocate_one();
-        default: return unmap_one();
+        case 3:
+            return held_.size() < 40 ? map_any() : unmap_one();
+        case 4:
+            return deallocate_one();
+        default:
+            return unmap_one();
     }
 }
 
@@ -137,7 +145,8 @@ void Holder::report() {
     for (const auto& held : held_) counts[held.id.str()] = client_->references_held(held.id);
     for (const auto& id : own_) counts[id.str()] = client_->references_held(id);
     for (const auto& [id, count] : counts)
-        if (count > 0) std::printf("hold %s %llu\n", id.c_str(), static_cast<unsigned long long>(count));
+        if (count > 0)
+            std::printf("hold %s %llu\n", id.c_str(), static_cast<unsigned long long>(count));
     std::printf("end\n");
     std::fflush(stdout);
 }
@@ -155,7 +164,8 @@ int Holder::run() {
             std::array<char, 256> words;  // lines may arrive together: each ends in its own letter
             const auto got = ::read(STDIN_FILENO, words.data(), words.size());
             if (got <= 0) return 0;
-            for (const char letter : std::string_view(words.data(), static_cast<std::size_t>(got))) {
+            for (const char letter :
+                 std::string_view(words.data(), static_cast<std::size_t>(got))) {
                 if (letter == '?') report();
                 paused = letter == '?' || (paused && letter == '\n');
             }

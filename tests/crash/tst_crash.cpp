@@ -59,7 +59,8 @@ void Crash::initTestCase() {
     qInfo("seed %u", seed);
     random_.seed(seed);
     service_ = std::make_unique<Service>();
-    service_->host().configure("grace_period = \"50ms\"\ncleanup_interval = \"500ms\"\nmax_regions = 200\n");
+    service_->host().configure(
+        "grace_period = \"50ms\"\ncleanup_interval = \"500ms\"\nmax_regions = 200\n");
     QVERIFY(service_->start());
     service_->host().use_in_this_process(service_->instance());
     auto admin = ManagerClient::connect({.timeout_ms = 60'000, .lease = false});
@@ -69,7 +70,8 @@ void Crash::initTestCase() {
 }
 
 void Crash::add_holder() {
-    auto peer = std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{"holder", QString::number(random_())},
+    auto peer = std::make_unique<Peer>(QCoreApplication::applicationFilePath(),
+                                       QStringList{"holder", QString::number(random_())},
                                        service_->host().environment(service_->instance()));
     QCOMPARE(peer->line(), QString("ready"));
     holders_.push_back(std::move(peer));
@@ -113,7 +115,10 @@ bool Crash::agree(const std::map<qint64, Counts>& held, QString& difference) {
             if (reference.count > 0) seen[reference.pid][region.id.str()] = reference.count;
     for (const auto& [pid, counts] : held) {
         if (seen[pid] == counts) continue;
-        difference = QString("process %1 holds %2 regions, the manager counts %3").arg(pid).arg(counts.size()).arg(seen[pid].size());
+        difference = QString("process %1 holds %2 regions, the manager counts %3")
+                         .arg(pid)
+                         .arg(counts.size())
+                         .arg(seen[pid].size());
         return false;
     }
     for (const auto& [pid, counts] : seen) {
@@ -128,7 +133,8 @@ void Crash::check_counts(const std::map<qint64, Counts>& held) {
     QString difference;
     // A second, as promised: the kernel and one sweep of the manager have to pass.
     bool agreed = false;
-    QTRY_VERIFY2_WITH_TIMEOUT((agreed = agreed || agree(held, difference)), qPrintable(difference), 1000);
+    QTRY_VERIFY2_WITH_TIMEOUT((agreed = agreed || agree(held, difference)), qPrintable(difference),
+                              1000);
 }
 
 // Nothing is leaked in the shared-memory directory, and nothing that is listed is missing.
@@ -137,11 +143,13 @@ void Crash::check_segments() {
         std::set<QString> listed;
         const auto regions = admin_->list();
         if (!regions) return false;
-        for (const auto& region : *regions) listed.insert(QString::fromStdString(region.platform_handle).mid(1));
+        for (const auto& region : *regions)
+            listed.insert(QString::fromStdString(region.platform_handle).mid(1));
         const auto there = service_->host().segments();
         return listed == std::set<QString>(there.begin(), there.end());
     };
-    // Two looks that are not one: regions may end in between, so agreeing once is agreeing. Nobody promised how soon.
+    // Two looks that are not one: regions may end in between, so agreeing once is agreeing. Nobody
+    // promised how soon.
     bool agreed = false;
     QTRY_VERIFY_WITH_TIMEOUT((agreed = agreed || same()), test::kPatienceMs);
 }
@@ -149,7 +157,8 @@ void Crash::check_segments() {
 // Invariant 4: every number of every epoch once, without holes; every region allocated once and
 // freed at most once.
 void Crash::check_events() {
-    auto reader = EventReader::open((service_->host().state_dir(service_->instance()) + "/events.db").toStdString());
+    auto reader = EventReader::open(
+        (service_->host().state_dir(service_->instance()) + "/events.db").toStdString());
     QVERIFY(reader.has_value());
     std::map<std::uint64_t, std::uint64_t> last;
     std::map<std::string, int> allocated, freed;
@@ -192,7 +201,8 @@ void Crash::kill_manager() {
 void Crash::random_kills_break_no_invariant() {
     const auto kills = number_from("SNAKEPIT_CRASH_KILLS", 400);
     for (unsigned i = 0; i < kills; ++i) {
-        QTest::qWait(static_cast<int>(random_() % 30));  // a random moment, not a wait for something
+        QTest::qWait(
+            static_cast<int>(random_() % 30));  // a random moment, not a wait for something
         const bool manager = random_() % 3 == 0;
         if (manager)
             kill_manager();
@@ -224,7 +234,8 @@ void Crash::cleanupTestCase() {
 }
 
 int main(int argc, char** argv) {
-    if (argc == 3 && QByteArrayView(argv[1]) == "holder") return run_holder(QByteArray(argv[2]).toUInt());
+    if (argc == 3 && QByteArrayView(argv[1]) == "holder")
+        return run_holder(QByteArray(argv[2]).toUInt());
     QCoreApplication application(argc, argv);
     Crash test;
     return QTest::qExec(&test, argc, argv);

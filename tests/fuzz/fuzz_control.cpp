@@ -24,7 +24,8 @@ void check_reply(std::span<const std::byte> frame) {
     if (!reply) return;
     const auto again = encode(*reply);
     if (!decode_reply(again)) std::abort();
-    if (const auto* failure = reply->answer.AsFailure()) static_cast<void>(from_wire(*failure).sentence());
+    if (const auto* failure = reply->answer.AsFailure())
+        static_cast<void>(from_wire(*failure).sentence());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs a fuzz target once over each file of the directories given: a target's corpus as a test, with
-// any compiler. Fails when there is no file, so that a lost corpus is noticed.
+// Runs a fuzz target once over each file of the directories given: a target's corpus as a test,
+// with any compiler. Fails when there is no file, so that a lost corpus is noticed.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
             std::ifstream in(file.path(), std::ios::binary);
             const std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
             // A buffer of exactly this size, so that a sanitizer sees a read beyond it.
-            LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+            LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                   bytes.size());
             ++count;
         }
     }

@@ -74,7 +74,8 @@ std::string Keeper::split(bool adopt) {
 }
 
 std::string Keeper::obey(const std::string& line) {
-    if (line == "verify") return std::memcmp(mapping_.data, kMark.data(), kMark.size()) == 0 ? "good" : "bad";
+    if (line == "verify")
+        return std::memcmp(mapping_.data, kMark.data(), kMark.size()) == 0 ? "good" : "bad";
     if (line == "map") return map();
     if (line == "unmap") return unmap();
     if (line == "fork" || line == "adopt") return split(line == "adopt");

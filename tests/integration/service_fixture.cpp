@@ -81,7 +81,8 @@ QString TestHost::state_dir(const QString& instance) const {
 }
 
 QStringList TestHost::segments() const {
-    return QDir(path("segments")).entryList({"snakepit_*"}, QDir::Files | QDir::Hidden | QDir::System);
+    return QDir(path("segments"))
+        .entryList({"snakepit_*"}, QDir::Files | QDir::Hidden | QDir::System);
 }
 
 QJsonObject Finished::json() const {

@@ -42,7 +42,9 @@ class BadInput : public QObject {
 
 void BadInput::init() {
     service_ = std::make_unique<Service>();
-    service_->host().configure("max_regions = 8\nmax_region_size = \"1MiB\"\nmax_total_memory = \"2MiB\"\nmax_regions_per_process = 3");
+    service_->host().configure(
+        "max_regions = 8\nmax_region_size = \"1MiB\"\nmax_total_memory = "
+        "\"2MiB\"\nmax_regions_per_process = 3");
     QVERIFY(service_->start());
     service_->host().use_in_this_process(service_->instance());
     auto client = ManagerClient::connect();
@@ -65,7 +67,8 @@ void BadInput::check_service() {
 void BadInput::expect(std::uint64_t size, const RegionOptions& options, ErrorCode code) {
     const auto id = client_->allocate(size, options);
     QVERIFY2(!id, "it was accepted");
-    QCOMPARE(QString::fromUtf8(to_string(id.error().code).data()), QString::fromUtf8(to_string(code).data()));
+    QCOMPARE(QString::fromUtf8(to_string(id.error().code).data()),
+             QString::fromUtf8(to_string(code).data()));
     QVERIFY2(!id.error().remedy.empty(), id.error().message.c_str());
     QCOMPARE(id.error().operation, std::string("allocate"));
 }
@@ -96,12 +99,17 @@ void BadInput::unknown_and_malformed_ids_are_told_apart() {
     const auto unknown = client_->map(RegionId{1, 1}, AccessMode::read_only);
     QVERIFY(!unknown && unknown.error().code == ErrorCode::region_not_found);
     QVERIFY(!client_->deallocate(RegionId{1, 1}));
-    for (const auto* id : {"", "shm_", "shm_1_2", "shm_0_0123456789abcdef", "shm_1_0123456789ABCDEF", "../../etc/passwd"}) {
+    for (const auto* id : {"", "shm_", "shm_1_2", "shm_0_0123456789abcdef",
+                           "shm_1_0123456789ABCDEF", "../../etc/passwd"}) {
         const auto answer = service_->cli({"info", id, "--json"});
         QVERIFY2(answer.status == 1 || answer.status == 2, id);
         QVERIFY2(!answer.err.isEmpty(), id);
     }
-    QCOMPARE(service_->cli({"info", "shm_1700000000000000_0123456789abcdef", "--json"}).error().value("type").toString(), "region_not_found");
+    QCOMPARE(service_->cli({"info", "shm_1700000000000000_0123456789abcdef", "--json"})
+                 .error()
+                 .value("type")
+                 .toString(),
+             "region_not_found");
 }
 
 void BadInput::impossible_options_are_refused() {
@@ -132,12 +140,15 @@ void BadInput::garbage_and_truncated_frames_end_only_their_connection() {
         } else if (i % 3 == 1) {
             frame.resize(random() % (good.size() - 1) + 1);
         } else {
-            for (int flips = 0; flips < 4; ++flips) frame[random() % frame.size()] = static_cast<std::byte>(random());
+            for (int flips = 0; flips < 4; ++flips)
+                frame[random() % frame.size()] = static_cast<std::byte>(random());
         }
         auto channel = raw();
         QVERIFY(channel.valid());
         QVERIFY(channel.send(frame).has_value());
-        if (i % 10 == 0) QVERIFY(channel.wait(false, test::kPatienceMs).value() == Io::done);  // told, or hung up
+        if (i % 10 == 0)
+            QVERIFY(channel.wait(false, test::kPatienceMs).value() ==
+                    Io::done);  // told, or hung up
     }
     // The longest frame there can be, and one too long for it.
     auto channel = raw();
@@ -170,7 +181,8 @@ void BadInput::a_silent_client_is_let_go() {
     Frame frame;
     QVERIFY(channel.receive(frame).value() == Io::done);
     const auto reply = decode_reply(frame.bytes);
-    QVERIFY(reply && reply->answer.AsFailure() && reply->answer.AsFailure()->code == static_cast<int>(ErrorCode::timeout));
+    QVERIFY(reply && reply->answer.AsFailure() &&
+            reply->answer.AsFailure()->code == static_cast<int>(ErrorCode::timeout));
 }
 
 void BadInput::a_client_that_never_reads_holds_up_nobody() {
@@ -217,13 +229,22 @@ void BadInput::a_small_file_system_refuses_and_keeps_nothing() {
     QCOMPARE(service_->stop(), 0);
     const auto directory = service_->host().path("segments");
     const QStringList spaces = ::geteuid() == 0 ? QStringList{"-m"} : QStringList{"-U", "-r", "-m"};
-    if (test::Peer("unshare", spaces + QStringList{"true"}, service_->host().environment(service_->instance())).wait().status != 0) {
+    if (test::Peer("unshare", spaces + QStringList{"true"},
+                   service_->host().environment(service_->instance()))
+            .wait()
+            .status != 0) {
         QVERIFY(service_->start());
-        QSKIP("this machine lets nobody have mounts of their own (a container or a chroot): no small file system to try");
+        QSKIP(
+            "this machine lets nobody have mounts of their own (a container or a chroot): no small "
+            "file system to try");
     }
-    test::Peer serve("unshare", spaces + QStringList{"sh", "-c", QString("mount -t tmpfs -o size=512k none %1 && exec %2/snakepit-shm serve")
-                                                         .arg(directory, QCoreApplication::applicationDirPath())},
-                     service_->host().environment(service_->instance()));
+    test::Peer serve(
+        "unshare",
+        spaces +
+            QStringList{"sh", "-c",
+                        QString("mount -t tmpfs -o size=512k none %1 && exec %2/snakepit-shm serve")
+                            .arg(directory, QCoreApplication::applicationDirPath())},
+        service_->host().environment(service_->instance()));
     QVERIFY(serve.line().contains("serving instance"));
     auto client = ManagerClient::connect();
     QVERIFY(client.has_value());

@@ -23,7 +23,8 @@ constexpr std::uint64_t kSize = 8192;
 // Every word of a region says which region it is, so that a mapping of another one is noticed.
 void fill(const MappedRegion& mapping, const RegionId& id) {
     auto* words = reinterpret_cast<std::uint64_t*>(mapping.data);
-    for (std::size_t i = 0; i < mapping.size / 8; ++i) __atomic_store_n(words + i, id.random, __ATOMIC_RELAXED);
+    for (std::size_t i = 0; i < mapping.size / 8; ++i)
+        __atomic_store_n(words + i, id.random, __ATOMIC_RELAXED);
 }
 
 bool holds(const MappedRegion& mapping, const RegionId& id) {
@@ -87,10 +88,12 @@ void ClientThreads::use(const RegionId& id, std::minstd_rand& random) {
         return;
     }
     ++mapped_;
-    if (!holds(*mapping, id)) complain(make_error(ErrorCode::corruption_detected, "a mapping shows another region"));
+    if (!holds(*mapping, id))
+        complain(make_error(ErrorCode::corruption_detected, "a mapping shows another region"));
     if (access == AccessMode::read_write) fill(*mapping, id);
     if (random() % 4 == 0) std::this_thread::yield();
-    if (!holds(*mapping, id)) complain(make_error(ErrorCode::corruption_detected, "a region changed while it was held"));
+    if (!holds(*mapping, id))
+        complain(make_error(ErrorCode::corruption_detected, "a region changed while it was held"));
     if (const auto given = client_->unmap(*mapping); !given) complain(given.error());
 }
 

@@ -32,7 +32,9 @@ class DamagedFiles : public QObject {
     QJsonObject info(const QString& id) const { return service_->cli_json({"info", id}); }
     bool reports(const QString& kind) const;
     void spoil(const QString& file, std::uint64_t offset, int bytes) const;
-    QString registry() const { return service_->host().runtime_dir(service_->instance()) + "/registry"; }
+    QString registry() const {
+        return service_->host().runtime_dir(service_->instance()) + "/registry";
+    }
 
     std::unique_ptr<Service> service_;
 };
@@ -44,7 +46,8 @@ void DamagedFiles::init() {
 }
 
 std::unique_ptr<Peer> DamagedFiles::keeper(const QString& id) const {
-    return std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{"keeper", id},
+    return std::make_unique<Peer>(QCoreApplication::applicationFilePath(),
+                                  QStringList{"keeper", id},
                                   service_->host().environment(service_->instance()));
 }
 
@@ -85,13 +88,15 @@ void DamagedFiles::a_registry_beyond_repair_is_set_aside_and_its_segments_are_to
     spoil(registry(), 0, 8192);
     QVERIFY(service_->start());
     QVERIFY(service_->cli_json({"list"}).value("regions").toArray().isEmpty());
-    QVERIFY(!QDir(service_->host().runtime_dir(service_->instance())).entryList({"registry.damaged-*"}).isEmpty());
+    QVERIFY(!QDir(service_->host().runtime_dir(service_->instance()))
+                 .entryList({"registry.damaged-*"})
+                 .isEmpty());
     QTRY_VERIFY(reports("leftover_kept"));
     QTRY_VERIFY(reports("leftover_removed"));
     QCOMPARE(holder->ask("verify"), "good");  // somebody maps it, so it was left alone
     QCOMPARE(service_->host().segments().size(), 1);
     QVERIFY(service_->host().segments().front().contains(held));
-    QCOMPARE(holder->ask("map"), "ok");       // the fast path knows nothing of it
+    QCOMPARE(holder->ask("map"), "ok");  // the fast path knows nothing of it
     holder->end(SIGKILL);
     QVERIFY(service_->restart_after_kill());
     QTRY_COMPARE(service_->host().segments().size(), 0);
@@ -111,7 +116,8 @@ void DamagedFiles::damaged_counters_are_counted_again() {
 void DamagedFiles::a_damaged_slot_is_isolated_and_the_others_stand() {
     const auto first = allocate(), second = allocate();
     service_->kill();
-    spoil(registry(), layout::RegistryOffsets::slots + offsetof(layout::Slot, body), 2 * sizeof(layout::SlotBody));
+    spoil(registry(), layout::RegistryOffsets::slots + offsetof(layout::Slot, body),
+          2 * sizeof(layout::SlotBody));
     QVERIFY(service_->start());
     QCOMPARE(info(first).value("state").toString(), "damaged");
     QCOMPARE(info(second).value("state").toString(), "live");
@@ -154,7 +160,9 @@ void DamagedFiles::an_unreadable_database_stops_nothing() {
     const auto next = allocate();
     QVERIFY(!next.isEmpty());
     QTRY_VERIFY(service_->cli({"events"}).out.contains(next));
-    QVERIFY(!QDir(service_->host().state_dir(service_->instance())).entryList({"events.db.corrupt-*"}).isEmpty());
+    QVERIFY(!QDir(service_->host().state_dir(service_->instance()))
+                 .entryList({"events.db.corrupt-*"})
+                 .isEmpty());
 }
 
 void DamagedFiles::a_broken_configuration_is_refused_with_its_place() {

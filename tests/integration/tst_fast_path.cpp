@@ -31,7 +31,8 @@ int map_and_unmap_without_system_calls(const char* id) {
     ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
     int ending = kFine;
     for (int i = 0; i < kRounds && ending == kFine; ++i) {
-        if (snakepit_shm_map(client, id, SNAKEPIT_SHM_READ_WRITE, &mapping) != SNAKEPIT_SHM_OK) ending = kFailed;
+        if (snakepit_shm_map(client, id, SNAKEPIT_SHM_READ_WRITE, &mapping) != SNAKEPIT_SHM_OK)
+            ending = kFailed;
         static_cast<volatile char*>(mapping.data)[i % 4096] = 1;
         if (snakepit_shm_unmap(client, &mapping) != SNAKEPIT_SHM_OK) ending = kFailed;
     }
@@ -53,14 +54,17 @@ void FastPath::a_granted_region_is_mapped_and_unmapped_without_a_system_call() {
     Service service;
     QVERIFY(service.start());
     const auto id = service.cli_json({"allocate", "64KiB"}).value("id").toString();
-    Peer program(QCoreApplication::applicationFilePath(), {"strict", id}, service.host().environment(service.instance()));
+    Peer program(QCoreApplication::applicationFilePath(), {"strict", id},
+                 service.host().environment(service.instance()));
     QCOMPARE(program.wait().status, static_cast<int>(kFine));
-    // The manager, which was not asked, has counted all of it: the allocator's reference, the first map, and these.
+    // The manager, which was not asked, has counted all of it: the allocator's reference, the first
+    // map, and these.
     QTRY_COMPARE(service.cli_json({"info", id}).value("access_count").toInt(), 1 + 1 + kRounds);
 }
 
 int main(int argc, char** argv) {
-    if (argc == 3 && QByteArrayView(argv[1]) == "strict") return map_and_unmap_without_system_calls(argv[2]);
+    if (argc == 3 && QByteArrayView(argv[1]) == "strict")
+        return map_and_unmap_without_system_calls(argv[2]);
     QCoreApplication application(argc, argv);
     FastPath test;
     return QTest::qExec(&test, argc, argv);

@@ -42,8 +42,12 @@ constexpr int kSoon = 1000;
 // Long enough for several sweeps of the manager, so that what must not happen would have.
 constexpr int kSweeps = 1000;
 
-qint64 child_in(const QString& answer) { return answer.split(' ').value(1).toLongLong(); }
-QString word_in(const QString& answer) { return answer.split(' ').value(2); }
+qint64 child_in(const QString& answer) {
+    return answer.split(' ').value(1).toLongLong();
+}
+QString word_in(const QString& answer) {
+    return answer.split(' ').value(2);
+}
 
 }  // namespace
 
@@ -58,7 +62,8 @@ QString ProcessFates::allocate(const QStringList& more) const {
 }
 
 std::unique_ptr<Peer> ProcessFates::keeper(const QString& id) const {
-    return std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{"keeper", id},
+    return std::make_unique<Peer>(QCoreApplication::applicationFilePath(),
+                                  QStringList{"keeper", id},
                                   service_->host().environment(service_->instance()));
 }
 
@@ -66,7 +71,9 @@ int ProcessFates::count(const QString& id) const {
     return service_->cli_json({"info", id}).value("reference_count").toInt(-1);
 }
 
-QString ProcessFates::state(const QString& id) const { return service_->cli_json({"info", id}).value("state").toString(); }
+QString ProcessFates::state(const QString& id) const {
+    return service_->cli_json({"info", id}).value("state").toString();
+}
 
 void ProcessFates::a_killed_holder_is_not_counted_within_a_second() {
     const auto id = allocate();

@@ -21,7 +21,8 @@ std::vector<int> connections() {
         int kind = 0;
         socklen_t size = sizeof kind;
         const int number = name.toInt();
-        if (::getsockopt(number, SOL_SOCKET, SO_TYPE, &kind, &size) == 0 && kind == SOCK_SEQPACKET) out.push_back(number);
+        if (::getsockopt(number, SOL_SOCKET, SO_TYPE, &kind, &size) == 0 && kind == SOCK_SEQPACKET)
+            out.push_back(number);
     }
     return out;
 }

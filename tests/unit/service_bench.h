@@ -27,7 +27,8 @@ class Program {
         if (!client) qFatal("%s", client.error().sentence().c_str());
         caller_ = {who, *client, service.client(*client).serial.load(), "program"};
         witness_ = std::move(*service.witness(*client));
-        page_ = std::move(*Mapping::map(witness_, layout::LeaseOffsets::end, Mapping::Access::read_write));
+        page_ = std::move(
+            *Mapping::map(witness_, layout::LeaseOffsets::end, Mapping::Access::read_write));
     }
     const Caller& caller() const { return caller_; }
     std::uint32_t client() const { return *caller_.client; }
@@ -39,12 +40,16 @@ class Program {
     bool give(const Grant& grant) const {
         return lease().give_back(grant.slot, grant.generation) != layout::LeasePage::Give::not_held;
     }
-    Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {}, std::uint64_t request = 0) {
+    Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {},
+                           std::uint64_t request = 0) {
         Result<Grant> out = fail(ErrorCode::timeout, "no answer");
-        service_->allocate(caller_, request ? request : ++requests_, size, options, [&](Result<Grant> granted) { out = std::move(granted); });
+        service_->allocate(caller_, request ? request : ++requests_, size, options,
+                           [&](Result<Grant> granted) { out = std::move(granted); });
         return out;
     }
-    Result<Grant> map(const RegionId& id, AccessMode access = AccessMode::read_write) { return service_->map(caller_, id, access); }
+    Result<Grant> map(const RegionId& id, AccessMode access = AccessMode::read_write) {
+        return service_->map(caller_, id, access);
+    }
     CleanupResult cleanup(const CleanupRequest& request) {
         std::uint32_t slot = 0;
         return service_->cleanup(caller_, request, slot, 1000).value();
@@ -67,7 +72,8 @@ class ServiceBench {
     ServiceBench() : directory_("/dev/shm/snakepit-test-XXXXXX") {
         paths_ = {"test", path("run"), path("state"), {}};
         config.shm_path = directory_.path().toStdString();
-        if (!prepare_directories(paths_)) qFatal("no directories in %s", qPrintable(directory_.path()));
+        if (!prepare_directories(paths_))
+            qFatal("no directories in %s", qPrintable(directory_.path()));
         auto backend = InMemoryBackend::create({});
         backend_ = std::move(*backend);
         memory = static_cast<InMemoryBackend*>(backend_.get());
@@ -80,11 +86,12 @@ class ServiceBench {
         if (!registry) qFatal("%s", registry.error().sentence().c_str());
         auto grants = GrantTable::open(paths_.grants(), (*registry)->epoch());
         if (!grants) qFatal("%s", grants.error().sentence().c_str());
-        service = std::make_unique<Service>(paths_, std::move(*registry), std::move(*grants), *memory,
-                                            [this](auto work, auto then) {
-                                                if (!later) return work(), then();
-                                                long_work.push_back([work, then] { work(), then(); });
-                                            });
+        service =
+            std::make_unique<Service>(paths_, std::move(*registry), std::move(*grants), *memory,
+                                      [this](auto work, auto then) {
+                                          if (!later) return work(), then();
+                                          long_work.push_back([work, then] { work(), then(); });
+                                      });
         service->configure(config);
         service->recover();
     }
@@ -96,7 +103,8 @@ class ServiceBench {
     template <typename F>
     void edit(F change) {
         bool created = false;
-        auto file = MappedFile::open_or_create(paths_.registry(), layout::RegistryOffsets::end, created);
+        auto file =
+            MappedFile::open_or_create(paths_.registry(), layout::RegistryOffsets::end, created);
         if (!file || created) qFatal("no registry to edit");
         change(layout::RegistryView<std::byte>(file->data()));
     }
@@ -108,7 +116,9 @@ class ServiceBench {
         });
     }
     bool has(const RegionId& id) const { return service->registry().find(id).has_value(); }
-    std::uint64_t references(const Caller& caller, const RegionId& id) const { return service->info(caller, id).value().reference_count; }
+    std::uint64_t references(const Caller& caller, const RegionId& id) const {
+        return service->info(caller, id).value().reference_count;
+    }
     const InstancePaths& paths() const { return paths_; }
 
     InMemoryBackend* memory = nullptr;

@@ -60,7 +60,8 @@ void LeaseProtocol::init() {
     QVERIFY(grants.has_value());
     grants_ = std::make_unique<GrantTable>(std::move(*grants));
     counter_ = std::make_unique<ReferenceCounter>(*grants_, path, 7);
-    for (std::uint32_t i = 0; i < kClients; ++i) QCOMPARE(counter_->add_client({{i, 1, 1}, 1, "client"}, i + 1, {}).value(), i);
+    for (std::uint32_t i = 0; i < kClients; ++i)
+        QCOMPARE(counter_->add_client({{i, 1, 1}, 1, "client"}, i + 1, {}).value(), i);
     for (auto& cell : cells_) {
         cell.written = {};
         cell.generation.store(0);
@@ -98,10 +99,12 @@ void LeaseProtocol::count_takes() {
 
 void LeaseProtocol::nobody_holds_what_was_reclaimed() {
     for (std::uint32_t client = 0; client < kClients; ++client)
-        for (std::uint32_t slot = 0; slot < kSlots; ++slot) QVERIFY(counter_->grant(client, slot, 1, AccessMode::read_write));
+        for (std::uint32_t slot = 0; slot < kSlots; ++slot)
+            QVERIFY(counter_->grant(client, slot, 1, AccessMode::read_write));
     for (auto& cell : cells_) cell.generation.store(1, std::memory_order_relaxed);
     for (std::uint32_t client = 0; client < kClients; ++client)
-        for (std::uint32_t thread = 0; thread < kThreads; ++thread) threads_.emplace_back([=, this] { hold_and_write(client, thread); });
+        for (std::uint32_t thread = 0; thread < kThreads; ++thread)
+            threads_.emplace_back([=, this] { hold_and_write(client, thread); });
     std::minstd_rand random(99);
     int reclaimed = 0, refused = 0;
     for (int round = 0; round < kRounds || reclaimed < 100 || refused < 100; ++round) {
@@ -113,22 +116,27 @@ void LeaseProtocol::nobody_holds_what_was_reclaimed() {
         if (random() % 4 == 0) count_takes();
         if (counter_->reclaim(slot, generation)) {
             ++reclaimed;
-            cell.written = {};  // plain: ordered by reclaim() behind, and by the grant before, every holder
+            cell.written =
+                {};  // plain: ordered by reclaim() behind, and by the grant before, every holder
             cell.generation.store(++generation, std::memory_order_relaxed);
         } else {
             ++refused;
         }
-        for (std::uint32_t client = 0; client < kClients; ++client) QVERIFY(counter_->grant(client, slot, generation, AccessMode::read_write));
+        for (std::uint32_t client = 0; client < kClients; ++client)
+            QVERIFY(counter_->grant(client, slot, generation, AccessMode::read_write));
     }
     join();
-    for (std::uint32_t slot = 0; slot < kSlots; ++slot) QVERIFY(counter_->reclaim(slot, cells_[slot].generation.load()));
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot)
+        QVERIFY(counter_->reclaim(slot, cells_[slot].generation.load()));
 }
 
 void LeaseProtocol::a_closed_region_is_reclaimed_though_its_users_overlap() {
-    for (std::uint32_t client = 0; client < kClients; ++client) QVERIFY(counter_->grant(client, 0, 1, AccessMode::read_write));
+    for (std::uint32_t client = 0; client < kClients; ++client)
+        QVERIFY(counter_->grant(client, 0, 1, AccessMode::read_write));
     cells_[0].generation.store(1, std::memory_order_relaxed);
     for (std::uint32_t client = 0; client < kClients; ++client)
-        for (std::uint32_t thread = 0; thread < kThreads; ++thread) threads_.emplace_back([=, this] { hold_and_write(client, thread); });
+        for (std::uint32_t thread = 0; thread < kThreads; ++thread)
+            threads_.emplace_back([=, this] { hold_and_write(client, thread); });
     while (taken_.load(std::memory_order_relaxed) < 1000) std::this_thread::yield();
     // Idle grants go at each try, and those that are held get no new references.
     do counter_->close(0, 1);
@@ -141,10 +149,12 @@ void LeaseProtocol::a_closed_region_is_reclaimed_though_its_users_overlap() {
 
 void LeaseProtocol::a_sweep_misses_no_take() {
     for (std::uint32_t client = 0; client < kClients; ++client)
-        for (std::uint32_t slot = 0; slot < kSlots; ++slot) QVERIFY(counter_->grant(client, slot, 1, AccessMode::read_write));
+        for (std::uint32_t slot = 0; slot < kSlots; ++slot)
+            QVERIFY(counter_->grant(client, slot, 1, AccessMode::read_write));
     for (auto& cell : cells_) cell.generation.store(1, std::memory_order_relaxed);
     for (std::uint32_t client = 0; client < kClients; ++client)
-        for (std::uint32_t thread = 0; thread < kThreads; ++thread) threads_.emplace_back([=, this] { hold_and_write(client, thread); });
+        for (std::uint32_t thread = 0; thread < kThreads; ++thread)
+            threads_.emplace_back([=, this] { hold_and_write(client, thread); });
     while (taken_.load(std::memory_order_relaxed) < 50'000) count_takes();
     join();
     count_takes();

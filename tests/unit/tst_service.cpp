@@ -168,7 +168,8 @@ void ServiceTest::a_busy_neighbour_keeps_no_region_young() {
 }
 
 void ServiceTest::a_timeout_beyond_all_time_never_comes() {
-    const auto region = user_->allocate(1, with_policy(CleanupPolicy::automatic, std::numeric_limits<std::int64_t>::max()));
+    const auto region = user_->allocate(
+        1, with_policy(CleanupPolicy::automatic, std::numeric_limits<std::int64_t>::max()));
     service().tick(now().micros + 3600 * kSecond);
     QVERIFY(bench_->has(region->id));
 }
@@ -242,7 +243,8 @@ void ServiceTest::a_request_asked_again_while_it_is_carried_out_makes_one_region
     bench_->later = true;
     std::vector<RegionId> got;
     const auto ask = [&] {
-        service().allocate(user_->caller(), 9, 4 << 20, {}, [&](Result<Grant> granted) { got.push_back(granted.value().id); });
+        service().allocate(user_->caller(), 9, 4 << 20, {},
+                           [&](Result<Grant> granted) { got.push_back(granted.value().id); });
     };
     ask();
     ask();
@@ -273,7 +275,8 @@ void ServiceTest::permissions_are_by_user_and_group() {
     Program colleague(bench_->service, kColleague), stranger(bench_->service, kStranger);
     QVERIFY(colleague.map(region->id, AccessMode::read_only));
     QCOMPARE(code(colleague.map(region->id, AccessMode::read_write)), ErrorCode::permission_denied);
-    QCOMPARE(code(service().deallocate(colleague.caller(), region->id, false)), ErrorCode::permission_denied);
+    QCOMPARE(code(service().deallocate(colleague.caller(), region->id, false)),
+             ErrorCode::permission_denied);
     QCOMPARE(code(stranger.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
     QCOMPARE(code(service().info(stranger.caller(), region->id)), ErrorCode::permission_denied);
     const auto seen = [&](const Program& program) {
@@ -286,7 +289,8 @@ void ServiceTest::permissions_are_by_user_and_group() {
     // Administrators see and manage it, and read it no more than others.
     const Program service_user(bench_->service, {103, ::geteuid(), ::getegid()});
     QCOMPARE(seen(service_user), 1U);
-    QCOMPARE(code(service().map(service_user.caller(), region->id, AccessMode::read_only)), ErrorCode::permission_denied);
+    QCOMPARE(code(service().map(service_user.caller(), region->id, AccessMode::read_only)),
+             ErrorCode::permission_denied);
     QVERIFY(service().deallocate(service_user.caller(), region->id, false).value());
 }
 

@@ -47,7 +47,8 @@ class ServiceRecovery : public QObject {
     Service& service() { return *bench_->service; }
     std::string page_of(const Program& program) {
         char name[17];
-        std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(service().client(program.client()).page));
+        std::snprintf(name, sizeof name, "%016llx",
+                      static_cast<unsigned long long>(service().client(program.client()).page));
         return bench_->paths().lease_dir() + "/" + name;
     }
     std::unique_ptr<ServiceBench> bench_;
@@ -106,7 +107,10 @@ void ServiceRecovery::what_was_being_freed_is_freed() {
     QCOMPARE(bench_->memory->segment_count(), 0U);
     std::vector<layout::EventEntry> events(100);
     events.resize(service().registry().ring().read(before + 1, events));
-    QCOMPARE(std::count_if(events.begin(), events.end(), [](const auto& e) { return e.kind == static_cast<int>(EventKind::freed); }), 1);
+    QCOMPARE(
+        std::count_if(events.begin(), events.end(),
+                      [](const auto& e) { return e.kind == static_cast<int>(EventKind::freed); }),
+        1);
 }
 
 void ServiceRecovery::readers_see_a_change_whose_number_was_never_written() {
@@ -216,11 +220,15 @@ void ServiceRecovery::takes_of_an_earlier_region_are_not_counted_for_the_next() 
 void ServiceRecovery::a_roster_entry_is_never_seen_half_written() {
     const auto region = user_->allocate(1);
     const auto& directory = bench_->config.shm_path;
-    const auto entries = [&] { return QDir(QString::fromStdString(directory)).entryList({".snakepit_*"}, QDir::Files | QDir::Hidden); };
+    const auto entries = [&] {
+        return QDir(QString::fromStdString(directory))
+            .entryList({".snakepit_*"}, QDir::Files | QDir::Hidden);
+    };
     QVERIFY(InstanceRoster::enter(directory, bench_->paths()));
     QCOMPARE(entries().size(), 1);
     const auto path = directory + "/" + entries().front().toStdString();
-    struct stat before {}, after {};
+    struct stat before {
+    }, after{};
     QCOMPARE(::stat(path.c_str(), &before), 0);
     QVERIFY(InstanceRoster::enter(directory, bench_->paths()));  // right already: needs no room
     QCOMPARE(::stat(path.c_str(), &after), 0);

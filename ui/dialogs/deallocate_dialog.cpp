@@ -67,7 +67,8 @@ void DeallocateDialog::show_targets() {
 void DeallocateDialog::show_holders(int row, const RegionInfo& info) {
     auto names = holders_text(info.references);
     if (names.isEmpty())
-        names = held(info) ? counted(info.reference_count, "reference", "references") : tr("nobody");
+        names =
+            held(info) ? counted(info.reference_count, "reference", "references") : tr("nobody");
     set_cell(table_, row, kHolders, names);
 }
 

@@ -11,10 +11,9 @@ namespace {
 
 // Their counts are nothing to search for.
 bool same_holders(const RegionInfo& a, const RegionInfo& b) {
-    return std::equal(a.references.begin(), a.references.end(), b.references.begin(),
-                      b.references.end(), [](const auto& x, const auto& y) {
-                          return x.pid == y.pid && x.process == y.process;
-                      });
+    return std::equal(
+        a.references.begin(), a.references.end(), b.references.begin(), b.references.end(),
+        [](const auto& x, const auto& y) { return x.pid == y.pid && x.process == y.process; });
 }
 
 }  // namespace

@@ -39,7 +39,9 @@ ForkGuard::ForkGuard() {
                      });
 }
 
-void ForkGuard::settle() { *stamp_ = static_cast<std::uint64_t>(::getpid()); }
+void ForkGuard::settle() {
+    *stamp_ = static_cast<std::uint64_t>(::getpid());
+}
 
 void ForkGuard::enter(ForkAware* member) {
     const auto held = no_fork();

@@ -37,13 +37,17 @@ Status launch_manager(const std::string& instance) {
     posix_spawnattr_t attributes;
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawnattr_init(&attributes);
-    for (int number = 0; number < 3; ++number) ::posix_spawn_file_actions_addopen(&files, number, "/dev/null", O_RDWR, 0);
+    for (int number = 0; number < 3; ++number)
+        ::posix_spawn_file_actions_addopen(&files, number, "/dev/null", O_RDWR, 0);
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     pid_t child = 0;
-    const int failed = ::posix_spawnp(&child, path.c_str(), &files, &attributes, arguments, environ);
+    const int failed =
+        ::posix_spawnp(&child, path.c_str(), &files, &attributes, arguments, environ);
     ::posix_spawn_file_actions_destroy(&files);
     ::posix_spawnattr_destroy(&attributes);
-    if (failed != 0) return fail(system_error(failed, fmt::format("cannot start {}", path), ErrorCode::no_manager));
+    if (failed != 0)
+        return fail(
+            system_error(failed, fmt::format("cannot start {}", path), ErrorCode::no_manager));
     return {};
 }
 

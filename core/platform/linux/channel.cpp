@@ -30,7 +30,9 @@ struct Address {
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&value); }
 };
 
-Handle make_socket(int flags) { return Handle(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0)); }
+Handle make_socket(int flags) {
+    return Handle(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
+}
 
 constexpr std::size_t kControlSpace =
     CMSG_SPACE(sizeof(int) * kMaxHandles) + CMSG_SPACE(sizeof(ucred));
@@ -126,9 +128,11 @@ Result<Io> Channel::receive(Frame& frame) {
         return fail(system_error(errno, "cannot receive from the other side"));
     }
     collect_ancillary(message, frame);  // first, so that handles are owned whatever follows
-    if (got == 0) return Io::closed;    // SEQPACKET: the end of the stream; we never send empty frames
+    if (got == 0)
+        return Io::closed;  // SEQPACKET: the end of the stream; we never send empty frames
     if (message.msg_flags & MSG_TRUNC)
-        return fail(ErrorCode::protocol_error, fmt::format("a frame is longer than {} bytes", kMaxFrame));
+        return fail(ErrorCode::protocol_error,
+                    fmt::format("a frame is longer than {} bytes", kMaxFrame));
     if (message.msg_flags & MSG_CTRUNC)
         return fail(ErrorCode::protocol_error, "a handle was lost on the way",
                     "raise the limit of open files (ulimit -n)");
@@ -139,7 +143,8 @@ Result<Io> Channel::receive(Frame& frame) {
 Result<Io> Channel::wait(bool writable, int timeout_ms) const {
     pollfd entry{socket_.get(), static_cast<short>(writable ? POLLOUT : POLLIN), 0};
     const int ready = ::poll(&entry, 1, timeout_ms);
-    if (ready < 0 && errno != EINTR) return fail(system_error(errno, "cannot wait for the manager"));
+    if (ready < 0 && errno != EINTR)
+        return fail(system_error(errno, "cannot wait for the manager"));
     return ready > 0 ? Io::done : Io::again;
 }
 
@@ -157,7 +162,8 @@ Result<Listener> Listener::bind(const std::string& path) {
     const int one = 1;
     if (::chmod(temporary.c_str(), 0600) != 0 ||
         ::setsockopt(listener.socket_.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one) != 0 ||
-        ::listen(listener.socket_.get(), SOMAXCONN) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0)
+        ::listen(listener.socket_.get(), SOMAXCONN) != 0 ||
+        ::rename(temporary.c_str(), path.c_str()) != 0)
         return fail(system_error(errno, fmt::format("cannot listen on {}", path)));
     return listener;
 }
@@ -166,7 +172,8 @@ Result<std::optional<Channel>> Listener::accept() {
     for (;;) {
         Handle socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (socket) {
-            const int one = 1;  // inherited from the listener on Linux; said again because it matters
+            const int one =
+                1;  // inherited from the listener on Linux; said again because it matters
             ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
             return std::optional<Channel>(Channel(std::move(socket)));
         }

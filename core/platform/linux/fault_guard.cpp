@@ -26,8 +26,10 @@ struct FaultGuardAccess {
         auto* const at = static_cast<std::byte*>(address);
         for (auto* guard = innermost; guard; guard = guard->outer_) {
             if (at < guard->base_ || at >= guard->base_ + guard->size_) continue;
-            auto* const page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(at) & page_mask);
-            if (::mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+            auto* const page =
+                reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(at) & page_mask);
+            if (::mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                       -1, 0) == MAP_FAILED)
                 return false;
             guard->faulted_ = true;
             return true;
@@ -72,6 +74,8 @@ FaultGuard::FaultGuard(void* base, std::size_t size)
     innermost = this;
 }
 
-FaultGuard::~FaultGuard() { innermost = outer_; }
+FaultGuard::~FaultGuard() {
+    innermost = outer_;
+}
 
 }  // namespace snakepit::shm

@@ -17,7 +17,8 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
     const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
     void* data = ::mmap(nullptr, size, protection, MAP_SHARED, handle.get(), 0);
     if (data == MAP_FAILED)
-        return fail(system_error(errno, fmt::format("cannot map {} bytes", size), ErrorCode::mapping_failed));
+        return fail(system_error(errno, fmt::format("cannot map {} bytes", size),
+                                 ErrorCode::mapping_failed));
     Mapping mapping;
     mapping.data_ = static_cast<std::byte*>(data);
     mapping.size_ = size;
@@ -30,7 +31,8 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
 Result<Mapping> Mapping::read_only_twin() const {
     void* data = ::mremap(data_, 0, size_, MREMAP_MAYMOVE);
     if (data == MAP_FAILED)
-        return fail(system_error(errno, fmt::format("cannot map {} bytes again", size_), ErrorCode::mapping_failed));
+        return fail(system_error(errno, fmt::format("cannot map {} bytes again", size_),
+                                 ErrorCode::mapping_failed));
     Mapping twin;
     twin.data_ = static_cast<std::byte*>(data);
     twin.size_ = size_;
@@ -59,38 +61,45 @@ void Mapping::reset() {
 
 Result<FileIdentity> identity_of(const Handle& handle) {
     struct stat info {};
-    if (::fstat(handle.get(), &info) != 0) return fail(system_error(errno, "cannot look at an open file"));
+    if (::fstat(handle.get(), &info) != 0)
+        return fail(system_error(errno, "cannot look at an open file"));
     return FileIdentity{info.st_dev, info.st_ino};
 }
 
 Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size) {
-    while (::fallocate(handle.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
+    while (::fallocate(handle.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) !=
+           0) {
         if (errno == EINTR) continue;
-        return fail(system_error(errno, fmt::format("cannot reserve {} bytes", size), ErrorCode::no_space));
+        return fail(
+            system_error(errno, fmt::format("cannot reserve {} bytes", size), ErrorCode::no_space));
     }
     return {};
 }
 
-Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size_t size, bool& created) {
+Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size_t size,
+                                              bool& created) {
     created = false;
     MappedFile file;
     file.handle_ = Handle(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!file.handle_ && errno == ENOENT) {
-        file.handle_ = Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+        file.handle_ =
+            Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
         created = true;
     }
     if (!file.handle_) return fail(system_error(errno, fmt::format("cannot open {}", path)));
     struct stat info {};
-    if (::fstat(file.handle_.get(), &info) != 0) return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    if (::fstat(file.handle_.get(), &info) != 0)
+        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
     // A manager killed between making the file and sizing it leaves an empty one.
     if (info.st_size == 0) {
         created = true;
         if (::ftruncate(file.handle_.get(), static_cast<off_t>(size)) != 0)
             return fail(system_error(errno, fmt::format("cannot size {}", path)));
-    } else if (static_cast<std::size_t>(info.st_size) != size || info.st_uid != ::geteuid() || !S_ISREG(info.st_mode)) {
+    } else if (static_cast<std::size_t>(info.st_size) != size || info.st_uid != ::geteuid() ||
+               !S_ISREG(info.st_mode)) {
         return fail(ErrorCode::corruption_detected,
-                    fmt::format("{} has {} bytes and user {}; {} bytes and user {} were expected", path,
-                                info.st_size, info.st_uid, size, ::geteuid()));
+                    fmt::format("{} has {} bytes and user {}; {} bytes and user {} were expected",
+                                path, info.st_size, info.st_uid, size, ::geteuid()));
     }
     file.identity_ = {info.st_dev, info.st_ino};
     SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, size, Mapping::Access::read_write));
@@ -107,7 +116,8 @@ Result<MappedFile> MappedFile::open_read_only(const std::string& path, std::size
         return fail(system_error(errno, fmt::format("cannot open {}", path)));
     }
     struct stat info {};
-    if (::fstat(file.handle_.get(), &info) != 0) return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    if (::fstat(file.handle_.get(), &info) != 0)
+        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
     if (static_cast<std::size_t>(info.st_size) < size)
         return fail(ErrorCode::corruption_detected,
                     fmt::format("{} has {} bytes, {} were expected", path, info.st_size, size),

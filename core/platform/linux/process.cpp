@@ -33,7 +33,8 @@ Result<ProcessInfo> inspect_process(std::int64_t pid) {
     const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat owner {};
     std::array<char, 1024> text{};
-    if (!file || ::fstat(file.get(), &owner) != 0 || ::read(file.get(), text.data(), text.size() - 1) <= 0)
+    if (!file || ::fstat(file.get(), &owner) != 0 ||
+        ::read(file.get(), text.data(), text.size() - 1) <= 0)
         return fail(ErrorCode::platform_error, fmt::format("there is no process {}", pid));
     // "pid (name) state ppid …": the name may hold anything, so parse from the last ')'.
     const std::string_view line(text.data());
@@ -43,9 +44,10 @@ Result<ProcessInfo> inspect_process(std::int64_t pid) {
     char state = 0;
     unsigned long long start = 0;
     if (open == std::string_view::npos || close == std::string_view::npos ||
-        std::sscanf(text.data() + close + 1,
-                    " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
-                    &start) != 2)
+        std::sscanf(
+            text.data() + close + 1,
+            " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+            &state, &start) != 2)
         return fail(ErrorCode::platform_error, fmt::format("cannot read {}", path));
     info.pid = pid;
     info.start_time = static_cast<std::int64_t>(start);
@@ -82,7 +84,8 @@ Result<std::string> boot_id() {
             high = -1;
         }
     }
-    if (bytes.size() != 16) return fail(ErrorCode::platform_error, "the kernel's boot id is not readable");
+    if (bytes.size() != 16)
+        return fail(ErrorCode::platform_error, "the kernel's boot id is not readable");
     return bytes;
 }
 

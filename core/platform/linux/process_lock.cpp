@@ -49,7 +49,8 @@ bool lives(std::int64_t pid) {
 Result<Handle> open_witness(const std::string& path) {
     auto file = open_file(path, O_RDWR);
     if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
-    if (!lock(file, LOCK_SH | LOCK_NB)) return fail(system_error(errno, fmt::format("cannot lock {}", path)));
+    if (!lock(file, LOCK_SH | LOCK_NB))
+        return fail(system_error(errno, fmt::format("cannot lock {}", path)));
     return file;
 }
 
@@ -71,9 +72,10 @@ Result<ExclusiveLock> ExclusiveLock::acquire(const std::string& path, int patien
     while (!lock(file, LOCK_EX | LOCK_NB)) {
         const auto holder = recorded_pid(file);
         if (monotonic_nanos() > give_up || (holder > 0 && lives(holder) && holder != ::getpid()))
-            return fail(ErrorCode::instance_in_use,
-                        fmt::format("another manager, process {}, already serves this instance", holder),
-                        fmt::format("use it, stop it (kill {}), or choose another --instance", holder));
+            return fail(
+                ErrorCode::instance_in_use,
+                fmt::format("another manager, process {}, already serves this instance", holder),
+                fmt::format("use it, stop it (kill {}), or choose another --instance", holder));
         ::usleep(2000);
     }
     std::array<char, kPidBytes> text{};

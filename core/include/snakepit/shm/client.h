@@ -117,7 +117,8 @@ struct RegionInfo {
 };
 
 struct Options {
-    std::chrono::milliseconds timeout{-1};  // unused for this long: cleaned; -1 the default, 0 never
+    std::chrono::milliseconds timeout{
+        -1};  // unused for this long: cleaned; -1 the default, 0 never
     snakepit_shm_security security_level = SNAKEPIT_SHM_STANDARD;
     snakepit_shm_access access_mode = SNAKEPIT_SHM_READ_WRITE;
     snakepit_shm_cleanup_policy cleanup_policy = SNAKEPIT_SHM_AUTOMATIC;
@@ -141,7 +142,8 @@ class Client {
     // `instance` empty: $SNAKEPIT_SHM_INSTANCE, else "default".
     static Result<Client> connect(const std::string& instance = {}) {
         snakepit_shm_client* raw = nullptr;
-        const auto status = snakepit_shm_connect(instance.empty() ? nullptr : instance.c_str(), &raw);
+        const auto status =
+            snakepit_shm_connect(instance.empty() ? nullptr : instance.c_str(), &raw);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return Client(detail::Handle(raw, &snakepit_shm_disconnect));
     }
@@ -180,8 +182,8 @@ class Client {
         return found;
     }
     Result<snakepit_shm_cleanup_result> cleanup(const CleanupOptions& options = {}) const {
-        const snakepit_shm_cleanup_options raw{sizeof raw, options.dry_run, options.orphans, options.expired,
-                                               options.all_eligible};
+        const snakepit_shm_cleanup_options raw{sizeof raw, options.dry_run, options.orphans,
+                                               options.expired, options.all_eligible};
         snakepit_shm_cleanup_result result{};
         const auto status = snakepit_shm_cleanup(client_.get(), &raw, &result);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
@@ -190,7 +192,9 @@ class Client {
     // Names this process for people; an empty name stays as it is.
     Result<void> announce(const std::string& worker, const std::string& pool = {},
                           const std::string& session = {}) const {
-        const auto or_null = [](const std::string& name) { return name.empty() ? nullptr : name.c_str(); };
+        const auto or_null = [](const std::string& name) {
+            return name.empty() ? nullptr : name.c_str();
+        };
         return detail::checked(
             snakepit_shm_announce(client_.get(), or_null(worker), or_null(pool), or_null(session)));
     }
@@ -209,11 +213,20 @@ class Client {
     }
     static RegionInfo describe(const snakepit_shm_region_info& raw) {
         using Micros = std::chrono::microseconds;
-        return {raw.id, raw.size, raw.actual_size,
+        return {raw.id,
+                raw.size,
+                raw.actual_size,
                 std::chrono::sys_time<Micros>(Micros(raw.created_at)),
                 std::chrono::sys_time<Micros>(Micros(raw.last_accessed)),
-                raw.access_count, raw.reference_count, raw.owner_pid, raw.owner_uid, raw.security_level,
-                raw.cleanup_policy, raw.access_mode, std::chrono::milliseconds(raw.timeout_ms), raw.state};
+                raw.access_count,
+                raw.reference_count,
+                raw.owner_pid,
+                raw.owner_uid,
+                raw.security_level,
+                raw.cleanup_policy,
+                raw.access_mode,
+                std::chrono::milliseconds(raw.timeout_ms),
+                raw.state};
     }
 
     detail::Handle client_;

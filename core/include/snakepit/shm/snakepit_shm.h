@@ -26,7 +26,8 @@ extern "C" {
 
 typedef struct snakepit_shm_client snakepit_shm_client;
 
-/* The same numbers as in the manager's answers and the same names as "code" in the command line's JSON. */
+/* The same numbers as in the manager's answers and the same names as "code" in the command line's
+ * JSON. */
 typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_OK = 0,
     SNAKEPIT_SHM_ALLOCATION_FAILED = 1,
@@ -65,7 +66,10 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_NOT_SUPPORTED = 34
 } snakepit_shm_status;
 
-typedef enum snakepit_shm_access { SNAKEPIT_SHM_READ_ONLY = 0, SNAKEPIT_SHM_READ_WRITE = 1 } snakepit_shm_access;
+typedef enum snakepit_shm_access {
+    SNAKEPIT_SHM_READ_ONLY = 0,
+    SNAKEPIT_SHM_READ_WRITE = 1
+} snakepit_shm_access;
 typedef enum snakepit_shm_permission {
     SNAKEPIT_SHM_PERMIT_NONE = 0,
     SNAKEPIT_SHM_PERMIT_READ_ONLY = 1,
@@ -90,47 +94,49 @@ typedef enum snakepit_shm_placement {
 /* Set struct_size to sizeof the struct; start from SNAKEPIT_SHM_OPTIONS_INIT. */
 typedef struct snakepit_shm_options {
     size_t struct_size;
-    int64_t timeout_ms;               /* unused for this long: cleaned; -1 the manager's default, 0 never */
+    int64_t timeout_ms; /* unused for this long: cleaned; -1 the manager's default, 0 never */
     snakepit_shm_security security_level;
-    snakepit_shm_access access_mode;  /* the most anybody may map it with */
+    snakepit_shm_access access_mode; /* the most anybody may map it with */
     snakepit_shm_cleanup_policy cleanup_policy;
     snakepit_shm_placement placement;
     snakepit_shm_permission owner, group, other;
-    const char *metadata;             /* a JSON object, at most 1,000 bytes; NULL for none */
-    bool owned_by_user;               /* survives this process without being an orphan */
+    const char* metadata; /* a JSON object, at most 1,000 bytes; NULL for none */
+    bool owned_by_user;   /* survives this process without being an orphan */
 } snakepit_shm_options;
-#define SNAKEPIT_SHM_OPTIONS_INIT                                                                      \
-    { sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_STANDARD, SNAKEPIT_SHM_READ_WRITE,                \
-      SNAKEPIT_SHM_AUTOMATIC, SNAKEPIT_SHM_PLACE_AUTOMATIC, SNAKEPIT_SHM_PERMIT_READ_WRITE,            \
-      SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false }
+#define SNAKEPIT_SHM_OPTIONS_INIT                                                                 \
+    {                                                                                             \
+        sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_STANDARD, SNAKEPIT_SHM_READ_WRITE,         \
+            SNAKEPIT_SHM_AUTOMATIC, SNAKEPIT_SHM_PLACE_AUTOMATIC, SNAKEPIT_SHM_PERMIT_READ_WRITE, \
+            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false                       \
+    }
 
 typedef struct snakepit_shm_mapping {
-    void *data;
+    void* data;
     uint64_t size;        /* bytes, as asked for at allocation */
     uint64_t reserved[4]; /* the library's own */
 } snakepit_shm_mapping;
 
 typedef struct snakepit_shm_region_info {
-    size_t struct_size;   /* set by the caller before snakepit_shm_info */
+    size_t struct_size; /* set by the caller before snakepit_shm_info */
     char id[SNAKEPIT_SHM_ID_SIZE];
-    uint64_t size, actual_size;             /* bytes */
-    int64_t created_at, last_accessed;      /* microseconds since 1970 UTC */
+    uint64_t size, actual_size;        /* bytes */
+    int64_t created_at, last_accessed; /* microseconds since 1970 UTC */
     uint64_t access_count, reference_count;
     int64_t owner_pid;
     uint32_t owner_uid;
     snakepit_shm_security security_level;
     snakepit_shm_cleanup_policy cleanup_policy;
     snakepit_shm_access access_mode;
-    int64_t timeout_ms;                     /* 0: never */
-    char state[16];                         /* "live", "orphan", "closing" … */
+    int64_t timeout_ms; /* 0: never */
+    char state[16];     /* "live", "orphan", "closing" … */
 } snakepit_shm_region_info;
 
 typedef struct snakepit_shm_cleanup_options {
     size_t struct_size;
-    bool dry_run;        /* say what would be done */
-    bool orphans;        /* of programs that are gone */
-    bool expired;        /* unused for longer than their timeout */
-    bool all_eligible;   /* everything nobody holds */
+    bool dry_run;      /* say what would be done */
+    bool orphans;      /* of programs that are gone */
+    bool expired;      /* unused for longer than their timeout */
+    bool all_eligible; /* everything nobody holds */
 } snakepit_shm_cleanup_options;
 
 typedef struct snakepit_shm_cleanup_result {
@@ -139,44 +145,54 @@ typedef struct snakepit_shm_cleanup_result {
 } snakepit_shm_cleanup_result;
 
 /* instance NULL: $SNAKEPIT_SHM_INSTANCE, else "default". */
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect(const char *instance, snakepit_shm_client **out);
-/* Ends the connection and every reference this client holds. Mappings become invalid. NULL is allowed. */
-SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client *client);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect(const char* instance,
+                                                          snakepit_shm_client** out);
+/* Ends the connection and every reference this client holds. Mappings become invalid. NULL is
+ * allowed. */
+SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client* client);
 
 /* A new region, all zero, with its pages reserved. It holds one reference of this client until
  * snakepit_shm_deallocate or the end of the client. options NULL: the defaults. */
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client *client, uint64_t size,
-                                                           const snakepit_shm_options *options,
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client,
+                                                           uint64_t size,
+                                                           const snakepit_shm_options* options,
                                                            char id[SNAKEPIT_SHM_ID_SIZE]);
 /* Takes a reference and fills out->data and out->size. The second and later maps of a region by a
  * client need no system call. */
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_map(snakepit_shm_client *client, const char *id,
-                                                      snakepit_shm_access access, snakepit_shm_mapping *out);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id,
+                                                      snakepit_shm_access access,
+                                                      snakepit_shm_mapping* out);
 /* Gives the reference back; do not touch the memory afterwards. */
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client *client, snakepit_shm_mapping *mapping);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client,
+                                                        snakepit_shm_mapping* mapping);
 /* Nobody finds or maps the region any more; its memory goes with the last reference. */
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client *client, const char *id);
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_info(snakepit_shm_client *client, const char *id,
-                                                       snakepit_shm_region_info *out);
-/* Calls back once a region, on the calling thread, until the callback returns false. filter NULL: all. */
-typedef bool (*snakepit_shm_list_callback)(const snakepit_shm_region_info *region, void *context);
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_list(snakepit_shm_client *client, const char *filter,
-                                                       snakepit_shm_list_callback callback, void *context);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client,
+                                                             const char* id);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id,
+                                                       snakepit_shm_region_info* out);
+/* Calls back once a region, on the calling thread, until the callback returns false. filter NULL:
+ * all. */
+typedef bool (*snakepit_shm_list_callback)(const snakepit_shm_region_info* region, void* context);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client,
+                                                       const char* filter,
+                                                       snakepit_shm_list_callback callback,
+                                                       void* context);
 /* options NULL: what is due. out may be NULL. */
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client *client,
-                                                          const snakepit_shm_cleanup_options *options,
-                                                          snakepit_shm_cleanup_result *out);
+SNAKEPIT_SHM_API snakepit_shm_status
+snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_options* options,
+                     snakepit_shm_cleanup_result* out);
 /* Names this client for people; NULL leaves a name as it is. */
-SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_announce(snakepit_shm_client *client, const char *worker,
-                                                           const char *pool, const char *session);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client,
+                                                           const char* worker, const char* pool,
+                                                           const char* session);
 /* Requests this client has sent to the manager: shows which calls needed none. */
-SNAKEPIT_SHM_API uint64_t snakepit_shm_round_trips(const snakepit_shm_client *client);
+SNAKEPIT_SHM_API uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client);
 
-/* The calling thread's last error as a sentence with a remedy; "" if there was none. Valid until the
- * thread's next call. */
-SNAKEPIT_SHM_API const char *snakepit_shm_last_error(void);
+/* The calling thread's last error as a sentence with a remedy; "" if there was none. Valid until
+ * the thread's next call. */
+SNAKEPIT_SHM_API const char* snakepit_shm_last_error(void);
 /* "region_not_found" and so on; never NULL. */
-SNAKEPIT_SHM_API const char *snakepit_shm_status_name(snakepit_shm_status status);
+SNAKEPIT_SHM_API const char* snakepit_shm_status_name(snakepit_shm_status status);
 
 #ifdef __cplusplus
 }
