@@ -34,7 +34,19 @@ namespace snakepit::shm {
     X(database_reopened, 23) /* text: why */                                               \
     X(gap, 24)               /* count: events lost before they could be recorded */        \
     X(client_hostile, 25)    /* text: what it did */                                       \
-    X(leftover_kept, 26)     /* value: bytes, text: name and why */
+    X(leftover_kept, 26)     /* value: bytes, text: name and why */                        \
+    X(deadlock, 27)          /* a lock was refused; text: the cycle */                     \
+    X(lock_broken, 28)       /* a writer died in its lock: suspect now; text: process */   \
+    X(lock_acknowledged, 29) /* a writer had it since: suspect no more; text: process */   \
+    X(lock_timed_out, 30)    /* text: process that waited */                               \
+    X(lock_forced, 31)       /* taken from its holder by an administrator; text: holder */ \
+    X(moved, 32)             /* value: bytes, text: why */                                 \
+    X(sealed, 33)            /* value: bytes */                                            \
+    X(seal_pending, 34)      /* count: references that hold it up */                       \
+    X(arena_created, 35)     /* value: bytes, text: name */                                \
+    X(arena_returned, 36)    /* value: bytes, text: name */                                \
+    X(durable_restored, 37)  /* value: bytes */                                            \
+    X(memory_returned, 38)   /* value: bytes given back to the system, text: why */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -85,8 +85,13 @@ struct SlotBody {  // where it lives and what is allowed: the part that can chan
     std::uint8_t placement;
     std::uint8_t sealed;
     std::uint32_t metadata_bytes;
-    std::uint32_t reserved;
+    std::uint32_t flags;  // BodyFlag
     std::uint64_t checksum;
+};
+enum BodyFlag : std::uint32_t {
+    kDurable = 1,      // a file in the state directory: survives a reboot
+    kSealPending = 2,  // becomes immutable as soon as nobody can write to it
+    kGuarded = 4,      // the bytes behind its end hold a pattern that is checked
 };
 
 struct alignas(64) Slot {

@@ -62,6 +62,7 @@ struct Control {
     bool damaged = false;          // failed its checks: never handed out
     bool from_quarantine = false;  // what `retiring` returns to
     bool orphan = false;           // its owner is gone
+    bool suspect = false;          // a writer died in its lock: what it left may be half written
 
     static constexpr Control decode(std::uint64_t word) {
         return {word & kGenerationMask,
@@ -70,7 +71,8 @@ struct Control {
                 (word >> 45 & 1) != 0,
                 (word >> 46 & 1) != 0,
                 (word >> 47 & 1) != 0,
-                (word >> 48 & 1) != 0};
+                (word >> 48 & 1) != 0,
+                (word >> 49 & 1) != 0};
     }
     constexpr std::uint64_t encode() const {
         return (generation & kGenerationMask) | static_cast<std::uint64_t>(state) << 40 |
@@ -78,7 +80,7 @@ struct Control {
                static_cast<std::uint64_t>(withdrawn) << 45 |
                static_cast<std::uint64_t>(damaged) << 46 |
                static_cast<std::uint64_t>(from_quarantine) << 47 |
-               static_cast<std::uint64_t>(orphan) << 48;
+               static_cast<std::uint64_t>(orphan) << 48 | static_cast<std::uint64_t>(suspect) << 49;
     }
     // Holding memory that people may see: listed, counted, adopted.
     constexpr bool occupied() const {
