@@ -92,7 +92,7 @@ Status Manager::Private::start() {
     SHM_TRY(prepare_directories(options.paths));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
-                                    {config.shm_path, config.use_hugepages}));
+                                    {config.shm_path, options.paths.durable_dir()}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
     ::signal(SIGXFSZ, SIG_IGN);
 
