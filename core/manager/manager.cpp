@@ -75,6 +75,7 @@ class Manager::Private {
 Manager::Private::~Private() {
     if (thread.joinable()) {
         boost::asio::post(io, [this] {
+            service->prepare_to_stop();
             service->registry().record(
                 {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
             service->registry().state().manager_pid.store(0, std::memory_order_relaxed);

@@ -19,6 +19,10 @@ class InMemoryBackend final : public PlatformBackend {
     bool fail_removal = false;            // remove_segment fails as if permission were missing
     std::map<std::int64_t, ProcessInfo> processes;
     std::map<std::string, std::vector<std::int64_t>> users;  // by segment name
+    // Forgets all segments but those whose name begins with `kept`.
+    void lose_segments(std::string_view kept) {
+        std::erase_if(segments_, [&](const auto& entry) { return !entry.first.starts_with(kept); });
+    }
     std::size_t segment_count() const { return segments_.size(); }
 
     std::string_view name() const override { return "in_memory"; }
