@@ -75,13 +75,18 @@ class Manager::Private {
 Manager::Private::~Private() {
     if (thread.joinable()) {
         boost::asio::post(io, [this] {
-            service->prepare_to_stop();
-            service->registry().record(
-                {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
-            service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
+            service->stop_background();
             io.stop();
         });
         thread.join();
+        // What the other thread was still doing is finished here.
+        long_work.join();
+        io.restart();
+        io.poll();
+        service->return_memory();
+        service->registry().record(
+            {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
+        service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
     }
     long_work.join();
     server.reset();

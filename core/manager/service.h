@@ -121,8 +121,10 @@ class Service {
     void released(std::uint32_t slot, std::uint64_t generation);
     // Reads changed lease pages and does what is due. Call about four times a second.
     void tick(std::int64_t at);
-    // Before a stop in good order: what nobody needs does not stay behind.
-    void prepare_to_stop() { allocator_.pool.return_empty(now().micros, 0); }
+    // For a stop in good order: nothing new is begun beside the operations, and then what nobody
+    // needs does not stay behind.
+    void stop_background() { stopping_ = true; }
+    void return_memory() { allocator_.pool.return_empty(now().micros, 0); }
     // Looks at every region again, due or not.
     void evaluate_all();
 
@@ -248,7 +250,7 @@ class Service {
     std::unordered_map<std::uint32_t, std::vector<std::function<void()>>> moving_;
     std::deque<std::uint32_t> plan_;  // slots a defragmentation has still to look at
     std::int64_t next_defragmentation_ = 0;
-    bool background_busy_ = false;
+    bool background_busy_ = false, stopping_ = false;
     std::uint64_t allocations_ = 0, deallocations_ = 0, errors_ = 0;
 };
 

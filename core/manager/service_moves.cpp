@@ -229,6 +229,7 @@ bool Service::worth_defragmenting() const {
 
 // One piece of work at a time, on the other thread; the next when it is done.
 void Service::background(std::int64_t at) {
+    if (stopping_) return;
     if (!plan_.empty()) {
         (void)defragment();
     } else if (config_.enable_defragmentation && at >= next_defragmentation_) {
@@ -240,7 +241,7 @@ void Service::background(std::int64_t at) {
 }
 
 void Service::clean_pages() {
-    if (background_busy_) return;
+    if (background_busy_ || stopping_) return;
     auto work = allocator_.pool.next_background();
     if (!work) return;
     background_busy_ = true;
