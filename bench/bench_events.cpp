@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "events/event_database.h"
+#include "events/event_reader.h"
 #include "events/event_recorder.h"
 #include "harness.h"
 #include "layout/event_kind.h"
@@ -22,17 +23,19 @@ using namespace layout;
 constexpr int kRows = 30'000;  // fits the ring
 constexpr int kBatch = 1000;
 constexpr int kPatienceMs = 60'000;
+constexpr std::uint64_t kFirstId = 1'700'000'000'000'000, kRandom = 0x0123456789abcdef;
 
 struct Ring {
     SharedMemory memory{RegistryOffsets::end};
     EventRing ring{RegistryView<std::byte>(memory.data())};
 
-    EventEntry entry() const {
+    EventEntry next() const { return entry(ring.head() % 100); }  // of a hundred regions
+    static EventEntry entry(std::uint64_t region) {
         EventEntry entry{};
         entry.kind = static_cast<std::uint16_t>(EventKind::allocated);
         entry.slot = 1;
-        entry.id_micros = 1'700'000'000'000'000 + ring.head() % 100;  // a hundred regions
-        entry.id_random = 0x0123456789abcdef;
+        entry.id_micros = kFirstId + region;
+        entry.id_random = kRandom;
         entry.pid = 4711;
         entry.value = 1 << 20;
         std::memcpy(entry.text, "python3", 7);
@@ -64,9 +67,7 @@ double raw_rate(const std::string& path) {
     const auto start = monotonic_nanos();
     for (int i = 1; i <= kRows; ++i) {
         if (i % kBatch == 1) run("BEGIN IMMEDIATE");
-        const auto id =
-            RegionId{1'700'000'000'000'000ULL + static_cast<unsigned>(i % 100), 0x0123456789abcdef}
-                .str();
+        const auto id = RegionId{kFirstId + static_cast<unsigned>(i % 100), kRandom}.str();
         sqlite3_bind_int64(insert, 1, 1);
         sqlite3_bind_int64(insert, 2, i);
         sqlite3_bind_int64(insert, 3, start);
@@ -80,20 +81,57 @@ double raw_rate(const std::string& path) {
 
 double recorder_rate(const std::string& path) {
     Ring source;
-    for (int i = 0; i < kRows; ++i) source.ring.append(source.entry());
+    for (int i = 0; i < kRows; ++i) source.ring.append(source.next());
     const auto start = monotonic_nanos();
     EventRecorder recorder(source.ring, 1, path);
     return recorder.flush(kPatienceMs) ? rate(start) : 0;
 }
 
+// The time people wait for the last thousand events of one region, in milliseconds.
+Result<double> query_history(const std::string& path, int rows) {
+    constexpr int kPart = 10'000;
+    std::vector<EventEntry> part(kPart);
+    SHM_ASSIGN(auto database, EventDatabase::open(path, 1));
+    for (int written = 0; written < rows; written += kPart) {
+        for (int i = 0; i < kPart; ++i) {
+            auto& entry = part[static_cast<std::size_t>(i)];
+            entry = Ring::entry(static_cast<std::uint64_t>(i) % 1'000);
+            entry.seq = static_cast<std::uint64_t>(written + i + 1);
+        }
+        SHM_TRY(database.write(part));
+    }
+    SHM_ASSIGN(auto reader, EventReader::open(path));
+    EventQuery query;
+    query.region_id = RegionId{kFirstId + 7, kRandom}.str();
+    query.newest_first = true;
+    std::vector<double> millis;
+    for (int i = 0; i < 9; ++i) {
+        const auto start = monotonic_nanos();
+        SHM_ASSIGN(const auto found, reader.query(query));
+        if (found.size() != static_cast<std::size_t>(std::min(1'000, rows / 1'000)))
+            return fail(ErrorCode::corruption_detected, "rows are missing from the history");
+        millis.push_back(static_cast<double>(monotonic_nanos() - start) / 1e6);
+    }
+    return median(std::move(millis));
+}
+
 }  // namespace
+
+void measure_history(Report& report) {
+    const TemporaryDirectory directory;
+    const int rows = report.options().quick ? 1'000'000 : 10'000'000;
+    const auto millis = query_history(directory.path("history.db"), rows);
+    if (!millis) return report.skip("the history of a region", millis.error());
+    report.add({fmt::format("last 1,000 events of a region among {} rows", rows), "budget", "ms", 5,
+                *millis, 1});
+}
 
 void measure_events(Report& report) {
     const TemporaryDirectory directory;
     {
         Ring source;
         EventRecorder recorder(source.ring, 1, directory.path("producer.db"));
-        const auto entry = source.entry();
+        const auto entry = source.next();
         // Once around: the ring's pages are touched for the first time only once in their life.
         for (std::uint32_t i = 0; i < kRingEntries; ++i) source.ring.append(entry);
         const auto append = [&] {

@@ -15,7 +15,7 @@ class ForkAware {
     virtual void after_fork_in_child() = 0;
 
   protected:
-    ~ForkAware() = default;
+    virtual ~ForkAware() = default;
 };
 
 // Process-wide. A child inherits neither leases nor mappings; it has to notice, and descriptors it

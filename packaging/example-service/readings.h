@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the region holds, for C and C++. A reader copies it and believes the copy only if `version` was
- * even before and the same after. */
+ * What the region holds, for C and C++. A reader copies it and believes the copy only if `version`
+ * was even before and the same after. */
 #ifndef EXAMPLE_READINGS_H
 #define EXAMPLE_READINGS_H
 
