@@ -63,7 +63,7 @@ snakepit::Result<void> publish_until_told(const std::string& instance, const sig
     if (auto named = client->announce("example-service"); !named) return named;
     const auto region = client->allocate(sizeof(readings), {.metadata = R"({"kind":"readings"})"});
     if (!region) return tl::unexpected(region.error());
-    const auto mapping = region->map_writable();
+    auto mapping = region->map_writable();
     if (!mapping) return tl::unexpected(mapping.error());
     auto& data = mapping->as<readings>().front();
     write_sample(data, 1);
@@ -72,6 +72,9 @@ snakepit::Result<void> publish_until_told(const std::string& instance, const sig
     const timespec pause{0, 10'000'000};
     for (std::uint64_t n = 2; ::sigtimedwait(&signals, nullptr, &pause) < 0; ++n)
         write_sample(data, n);
+    // Before it is deallocated: a region that is held would only go later, and our manager is about
+    // to end.
+    if (auto unmapped = mapping->unmap(); !unmapped) return unmapped;
     return region->deallocate();
 }
 

@@ -43,7 +43,8 @@ IFS= read -r region <"$work/said" || fail "the service said: $(cat "$work/errors
 LD_LIBRARY_PATH=$library "$work/reader" example "$region"
 PYTHONPATH=$(dirname "$(find "$prefix" -name snakepit_shm.py)") /usr/bin/python3 - "$region" <<'PYTHON'
 import struct, sys, snakepit_shm
-assert snakepit_shm._library_path().startswith(sys.modules["snakepit_shm"].__file__.split("/prefix/")[0])
+prefix = snakepit_shm.__file__.split("/lib/")[0]
+assert snakepit_shm._library_path().startswith(prefix), snakepit_shm._library_path()
 with snakepit_shm.Client("example") as client, client.map(sys.argv[1]) as region:
     count, = struct.unpack_from("Q", region.view, 8)
     assert count >= 1, count
@@ -57,6 +58,6 @@ grep -q "$region" "$work/list" || fail "the command line does not list $region: 
 kill -TERM "$service"
 wait "$service" || fail "the service ended with $?: $(cat "$work/errors")"
 service=
-left=$(find "$work/segments" -type f | wc -l)
-((left == 0)) || fail "the service left $left segments behind"
+left=$(find "$work/segments" -name 'snakepit_*')
+[[ -z $left ]] || fail "the service left behind: $left"
 if LD_LIBRARY_PATH=$library "$work/reader" example "$region" 2>/dev/null; then fail "a reader found a manager that has ended"; fi
