@@ -158,9 +158,11 @@ class Service {
 
     // service_recovery.cpp
     void recover_clients();
-    void recover_slot(std::uint32_t slot);
+    using Segments = std::unordered_map<std::string, SegmentInfo>;  // by name
+    void recover_slot(std::uint32_t slot, const std::optional<Segments>& segments,
+                      std::uint64_t takes, std::int64_t at);
     void damage(std::uint32_t slot, std::string_view what);
-    void remove_leftovers();
+    void remove_leftovers(const Segments& segments);
 
     InstancePaths paths_;
     std::unique_ptr<RegionRegistry> registry_;

@@ -20,16 +20,26 @@ void Service::recover() {
     recover_clients();
     std::uint32_t adopted = 0;
     const auto at = now().micros;
+    // Asked for all of them at once: one look each would cost as much as everything else here.
+    std::optional<Segments> segments;
+    if (auto listed = backend_.list_segments(fmt::format("/snakepit_{}_", registry_->instance()))) {
+        segments.emplace(listed->size());
+        for (auto& segment : *listed) segments->emplace(segment.name, std::move(segment));
+    }
+    // Before anything is judged: what was used while no manager ran is not expired.
+    std::vector<std::uint64_t> takes(registry_->frontier());
+    counter_.sweep([&](std::uint32_t slot, std::uint64_t n) {
+        if (slot < takes.size()) takes[slot] = n;
+    });
     for (const auto slot : registry_->used()) {
-        recover_slot(slot);
+        recover_slot(slot, segments, takes[slot], at);
         if (!registry_->control(slot).occupied()) continue;
         ++adopted;
         if (!owner_alive(slot)) orphan(slot, at);
     }
-    remove_leftovers();
-    // Before anything is judged: what was used while no manager ran is not expired.
-    counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) { refresh(slot, takes, at); });
-    evaluate_all();
+    if (segments) remove_leftovers(*segments);
+    for (const auto slot : registry_->used()) evaluate(slot, at);
+    next_full_look_ = at + config_.cleanup_interval_ms * 1000;
     registry_->record({.kind = EventKind::manager_started,
                        .pid = ::getpid(),
                        .uid = ::geteuid(),
@@ -69,7 +79,10 @@ void Service::damage(std::uint32_t slot, std::string_view what) {
         {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
 }
 
-void Service::recover_slot(std::uint32_t slot) {
+// `segments`: all of ours there are; nothing when they could not be listed. `takes`: uncounted
+// ones.
+void Service::recover_slot(std::uint32_t slot, const std::optional<Segments>& segments,
+                           std::uint64_t takes, std::int64_t at) {
     const auto word = registry_->control(slot);
     if (word.state == SlotState::reserved) {
         counter_.revoke_untold(slot, word.generation);
@@ -93,7 +106,15 @@ void Service::recover_slot(std::uint32_t slot) {
             break;
     }
     const auto& body = registry_->body(slot);
-    const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
+    const auto segment = [&]() -> std::optional<SegmentInfo> {
+        const auto name = allocator_.segment_name_of(slot);
+        if (!segments) {
+            auto seen = backend_.inspect_segment(name);
+            return seen ? std::optional(std::move(*seen)) : std::nullopt;
+        }
+        const auto found = segments->find(name);
+        return found != segments->end() ? std::optional(found->second) : std::nullopt;
+    }();
     if (!segment)
         damage(slot, "its segment is gone: removed by someone else");
     else if (segment->identity != FileIdentity{body.device, body.inode} ||
@@ -101,22 +122,21 @@ void Service::recover_slot(std::uint32_t slot) {
         damage(slot, "its segment was exchanged by someone else");
     else if (segment->size != body.actual_size)
         damage(slot, "its segment was cut by someone else");
-    refresh(slot, 0, now().micros);
+    refresh(slot, takes, at);
 }
 
 // Segments with our instance's name that no slot knows: from a registry that was lost. They go only
 // when nobody maps or holds them and no other manager of that name claims them.
-void Service::remove_leftovers() {
+void Service::remove_leftovers(const Segments& segments) {
     const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
-    const auto segments = backend_.list_segments(prefix);
-    if (!segments) return;
     const auto slots = registry_->used();
     const bool unnamed = std::any_of(slots.begin(), slots.end(),
                                      [&](std::uint32_t slot) { return !registry_->named(slot); });
     std::optional<InstanceRoster> others;
-    for (const auto& segment : *segments) {
+    for (const auto& [name, segment] : segments) {
         const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size()));
         if (!id || registry_->find(*id) || segment.uid != ::geteuid()) continue;
+        if (!backend_.inspect_segment(name)) continue;  // it went with its slot meanwhile
         if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
         const auto users = backend_.users_of(segment.identity);
         std::string keep;
