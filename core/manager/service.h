@@ -158,7 +158,8 @@ class Service {
 
     // service_recovery.cpp
     void recover_clients();
-    using Segments = std::unordered_map<std::string, SegmentInfo>;  // by name
+    using Segments = std::unordered_map<RegionId, SegmentInfo>;
+    std::optional<Segments> list_segments();
     void recover_slot(std::uint32_t slot, const std::optional<Segments>& segments,
                       std::uint64_t takes, std::int64_t at);
     void damage(std::uint32_t slot, std::string_view what);

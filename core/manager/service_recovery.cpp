@@ -20,12 +20,7 @@ void Service::recover() {
     recover_clients();
     std::uint32_t adopted = 0;
     const auto at = now().micros;
-    // Asked for all of them at once: one look each would cost as much as everything else here.
-    std::optional<Segments> segments;
-    if (auto listed = backend_.list_segments(fmt::format("/snakepit_{}_", registry_->instance()))) {
-        segments.emplace(listed->size());
-        for (auto& segment : *listed) segments->emplace(segment.name, std::move(segment));
-    }
+    const auto segments = list_segments();
     // Before anything is judged: what was used while no manager ran is not expired.
     std::vector<std::uint64_t> takes(registry_->frontier());
     counter_.sweep([&](std::uint32_t slot, std::uint64_t n) {
@@ -45,6 +40,19 @@ void Service::recover() {
                        .uid = ::geteuid(),
                        .count = static_cast<std::uint32_t>(client_of_serial_.size()),
                        .value = adopted});
+}
+
+// Those of this instance, asked for all at once: one look each would cost as much as everything
+// else in a recovery. Nothing when they cannot be listed.
+std::optional<Service::Segments> Service::list_segments() {
+    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
+    auto listed = backend_.list_segments(prefix);
+    if (!listed) return std::nullopt;
+    Segments out(listed->size());
+    for (auto& segment : *listed)
+        if (const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size())))
+            out.emplace(*id, std::move(segment));
+    return out;
 }
 
 // A record and a row with the same serial are a client. A record alone is one whose coming was
@@ -107,12 +115,11 @@ void Service::recover_slot(std::uint32_t slot, const std::optional<Segments>& se
     }
     const auto& body = registry_->body(slot);
     const auto segment = [&]() -> std::optional<SegmentInfo> {
-        const auto name = allocator_.segment_name_of(slot);
         if (!segments) {
-            auto seen = backend_.inspect_segment(name);
+            auto seen = backend_.inspect_segment(allocator_.segment_name_of(slot));
             return seen ? std::optional(std::move(*seen)) : std::nullopt;
         }
-        const auto found = segments->find(name);
+        const auto found = segments->find(registry_->id(slot));
         return found != segments->end() ? std::optional(found->second) : std::nullopt;
     }();
     if (!segment)
@@ -128,21 +135,19 @@ void Service::recover_slot(std::uint32_t slot, const std::optional<Segments>& se
 // Segments with our instance's name that no slot knows: from a registry that was lost. They go only
 // when nobody maps or holds them and no other manager of that name claims them.
 void Service::remove_leftovers(const Segments& segments) {
-    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
     const auto slots = registry_->used();
     const bool unnamed = std::any_of(slots.begin(), slots.end(),
                                      [&](std::uint32_t slot) { return !registry_->named(slot); });
     std::optional<InstanceRoster> others;
-    for (const auto& [name, segment] : segments) {
-        const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size()));
-        if (!id || registry_->find(*id) || segment.uid != ::geteuid()) continue;
-        if (!backend_.inspect_segment(name)) continue;  // it went with its slot meanwhile
+    for (const auto& [id, segment] : segments) {
+        if (registry_->find(id) || segment.uid != ::geteuid()) continue;
+        if (!backend_.inspect_segment(segment.name)) continue;  // it went with its slot meanwhile
         if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
         const auto users = backend_.users_of(segment.identity);
         std::string keep;
         if (unnamed)
             keep = "it may belong to a slot whose description is damaged";
-        else if (others->claims(*id))
+        else if (others->claims(id))
             keep = "another manager of this name knows it";
         else if (!users)
             keep = users.error().message;
@@ -152,7 +157,7 @@ void Service::remove_leftovers(const Segments& segments) {
             .kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,
             .value = segment.allocated,
             .text = keep,
-            .id = *id};
+            .id = id};
         if (keep.empty() && !backend_.remove_segment(segment.name, segment.identity)) continue;
         registry_->record(event);
     }
