@@ -4,6 +4,6 @@
 set -eu
 cd "$1"
 command -v clang-format >/dev/null || { echo "skipped: clang-format is not installed (apt-get install clang-format)"; exit 77; }
-files=$(git ls-files -- '*.cpp' '*.h' '*.c') || { echo "skipped: no git checkout, so no list of the project's files"; exit 77; }
+files=$(git ls-files -- '*.cpp' '*.h' '*.c') || { echo "skipped: git lists no files here, so it is not known which are ours"; exit 77; }
 # shellcheck disable=SC2086
 clang-format --dry-run --Werror $files
