@@ -33,7 +33,10 @@ void Service::recover() {
         if (!owner_alive(slot)) orphan(slot, at);
     }
     if (segments) remove_leftovers(*segments);
-    for (const auto slot : registry_->used()) evaluate(slot, at);
+    // Just counted: of those that are held, only withdrawn ones have something to be told.
+    for (const auto slot : registry_->used())
+        if (registry_->stats(slot).references == 0 || registry_->control(slot).withdrawn)
+            evaluate(slot, at);
     next_full_look_ = at + config_.cleanup_interval_ms * 1000;
     registry_->record({.kind = EventKind::manager_started,
                        .pid = ::getpid(),
