@@ -45,8 +45,10 @@ class DescriptorServer {
         message.msg_control = control;
         message.msg_controllen = sizeof control;
         if (::recvmsg(ends_.ours.get(), &message, MSG_CMSG_CLOEXEC) <= 0) std::abort();
+        const auto* header = CMSG_FIRSTHDR(&message);
+        if (!header) std::abort();
         int descriptor = -1;
-        std::memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof descriptor);
+        std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
         ::close(descriptor);
     }
 
