@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "manager/manager.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +46,7 @@ std::int64_t modified_at(const std::string& path) {
 class Manager::Private {
   public:
     explicit Private(ManagerOptions options_in)
-        : options(std::move(options_in)), long_work(1), timer(io) {}
+        : options(std::move(options_in)), io(1), long_work(1), timer(io) {}
     ~Private();
 
     Status start();
@@ -58,7 +59,7 @@ class Manager::Private {
     Config config;
     ExclusiveLock lock;
     LoadedBackend loaded;
-    boost::asio::io_context io;
+    boost::asio::io_context io;  // for one thread
     boost::asio::thread_pool long_work;
     boost::asio::steady_timer timer;
     std::unique_ptr<Service> service;
@@ -138,6 +139,7 @@ Status Manager::Private::start() {
     server->start();
     tick();
     thread = std::thread([this] { io.run(); });
+    ::pthread_setname_np(thread.native_handle(), "shm-service");  // as top and gdb show it
     return {};
 }
 

@@ -219,10 +219,14 @@ class Service {
 
     // service_recovery.cpp
     void recover_clients();
-    void recover_slot(std::uint32_t slot);
+    std::optional<SegmentsByName> list_segments();
+    void recover_slot(std::uint32_t slot, const std::optional<SegmentsByName>& segments,
+                      std::uint64_t takes, std::int64_t at);
     void damage(std::uint32_t slot, std::string_view what);
-    void remove_leftovers();
+
+    // service_leftovers.cpp
     void adopt_durable();
+    void remove_leftovers(const SegmentsByName& segments);
 
     InstancePaths paths_;
     std::unique_ptr<RegionRegistry> registry_;

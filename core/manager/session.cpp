@@ -10,8 +10,8 @@ namespace snakepit::shm {
 namespace {
 
 constexpr auto kGreetingTime = std::chrono::seconds(10);
-constexpr int kFramesAtOnce = 16;              // then the others get their turn
-constexpr std::size_t kListBytes = 40 * 1024;  // of regions in one frame, estimated generously
+constexpr std::size_t kListBytes =
+    std::size_t{40} * 1024;  // of regions in one frame, estimated generously
 
 // The region a request changes or maps; null for the others.
 const wire::RegionKey* region_of(const wire::RequestT& request) {
@@ -76,20 +76,21 @@ void Session::wait_readable() {
                       });
 }
 
+// One frame, then the others get their turn. Waiting again asks the kernel whether there is more,
+// so trying to read once more would only cost a call.
 void Session::on_readable() {
-    for (int i = 0; i < kFramesAtOnce && channel_.valid() && !busy_ && !outgoing_; ++i) {
-        Frame frame;
-        const auto got = channel_.receive(frame);
-        if (!got) return refuse_and_close(got.error());
-        if (*got == Io::again) break;
-        if (*got == Io::closed) return close();
-        handle(std::move(frame));
-    }
+    if (!channel_.valid() || busy_ || outgoing_) return;
+    auto& frame = server_.frame();
+    const auto got = channel_.receive(frame);
+    frame.handles.clear();  // nobody may leave descriptors with us
+    if (!got) return refuse_and_close(got.error());
+    if (*got == Io::closed) return close();
+    if (*got == Io::done) handle(frame);
     server_.worked();
     wait_readable();
 }
 
-void Session::handle(Frame frame) {
+void Session::handle(const Frame& frame) {
     // The kernel says who sent this very frame: a passed or inherited socket speaks for nobody
     // else.
     if (!frame.sender || *frame.sender != caller_.credentials) {
@@ -142,7 +143,7 @@ void Session::dispatch(wire::RequestT request) {
             if (!gone) return answer_error(id, gone.error());
             wire::DoneT done;
             done.gone = *gone;
-            return answer(id, std::move(done));
+            return answer(id, done);
         }
         case Call::Seal:
             return seal(id, region(request.call.AsSeal()->id));
@@ -331,13 +332,13 @@ void Session::answer(std::uint64_t id, T value, Handle handle) {
     wire::ReplyT reply;
     reply.id = id;
     reply.answer.Set(std::move(value));
-    auto bytes = encode(reply);
+    const auto bytes = server_.encoder().encode(reply);
     if (bytes.size() > kMaxFrame)
         return answer_error(
             id, make_error(ErrorCode::protocol_error,
                            fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
                            "ask for less at a time"));
-    send(std::move(bytes), std::move(handle));
+    send(bytes, std::move(handle));
 }
 
 void Session::answer_error(std::uint64_t id, const Error& error) {
@@ -359,28 +360,31 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     answer(id, std::move(out), std::move(granted->handle));
 }
 
-void Session::send(std::vector<std::byte> bytes, Handle handle) {
-    outgoing_ = Outgoing{std::move(bytes), std::move(handle)};
-    flush();
+void Session::send(std::span<const std::byte> bytes, Handle handle) {
+    if (!channel_.valid() || sent(bytes, handle)) return;
+    outgoing_ = Outgoing{{bytes.begin(), bytes.end()}, std::move(handle)};
+    wait_writable();
 }
 
-void Session::flush() {
-    if (!outgoing_ || !channel_.valid()) return;
-    const int number = outgoing_->handle.get();
-    const auto sent = channel_.send(
-        outgoing_->bytes, outgoing_->handle ? std::span(&number, 1) : std::span<const int>());
-    if (sent && *sent == Io::again) {
-        watch_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
-                          [weak = weak_from_this()](const boost::system::error_code& error) {
-                              const auto self = weak.lock();
-                              if (error || !self) return;
-                              self->flush();
-                              self->wait_readable();
-                          });
-        return;
-    }
-    outgoing_.reset();
-    if (!sent || *sent == Io::closed) close();
+// False: there is no room for it yet.
+bool Session::sent(std::span<const std::byte> bytes, const Handle& handle) {
+    const int number = handle.get();
+    const auto done = channel_.send(bytes, handle ? std::span(&number, 1) : std::span<const int>());
+    if (done && *done == Io::again) return false;
+    if (!done || *done == Io::closed) close();
+    return true;
+}
+
+void Session::wait_writable() {
+    watch_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                      [weak = weak_from_this()](const boost::system::error_code& error) {
+                          const auto self = weak.lock();
+                          if (error || !self || !self->outgoing_) return;
+                          if (!self->sent(self->outgoing_->bytes, self->outgoing_->handle))
+                              return self->wait_writable();
+                          self->outgoing_.reset();
+                          self->wait_readable();
+                      });
 }
 
 }  // namespace snakepit::shm

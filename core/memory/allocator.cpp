@@ -372,11 +372,19 @@ Result<Handle> Allocator::open(std::uint32_t slot, AccessMode access) const {
 
 // --------------------------------------------------------------------- start
 
-Status Allocator::adopt(std::uint32_t slot) {
+Status Allocator::adopt(std::uint32_t slot, const SegmentsByName* segments) {
     const auto& body = registry_.body(slot);
     const auto adopted = [&]() -> Status {
         if (body.arena != 0) return pool.adopt(registry_.fixed(slot).owner_uid, body);
-        const auto segment = backend_.inspect_segment(segment_name_of(slot));
+        const auto name = segment_name_of(slot);
+        const auto segment = [&]() -> std::optional<SegmentInfo> {
+            if (segments) {
+                const auto found = segments->find(name);
+                return found != segments->end() ? std::optional(found->second) : std::nullopt;
+            }
+            auto seen = backend_.inspect_segment(name);
+            return seen ? std::optional(std::move(*seen)) : std::nullopt;
+        }();
         if (!segment)
             return fail(ErrorCode::corruption_detected,
                         "its segment is gone: removed by someone else");

@@ -50,6 +50,8 @@ struct Making {
     bool slow() const;
 };
 
+using SegmentsByName = std::unordered_map<std::string, SegmentInfo>;
+
 // Where a region is, for whoever maps it.
 struct Location {
     std::uint64_t arena = 0;         // 0: a segment of its own
@@ -127,7 +129,8 @@ class Allocator {
 
     // ---- start
     // Puts a region's memory into the books. corruption_detected when it is not as it was made.
-    Status adopt(std::uint32_t slot);
+    // `segments`: those there are, if they are known; otherwise the system is asked.
+    Status adopt(std::uint32_t slot, const SegmentsByName* segments);
     // Counts what the registry holds.
     void recount();
 

@@ -8,11 +8,11 @@ namespace snakepit::shm {
 namespace {
 
 template <typename Table>
-std::vector<std::byte> pack(const typename Table::NativeTableType& value) {
-    flatbuffers::FlatBufferBuilder builder(1024);
+std::span<const std::byte> pack(flatbuffers::FlatBufferBuilder& builder,
+                                const typename Table::NativeTableType& value) {
+    builder.Clear();
     builder.Finish(Table::Pack(builder, &value));
-    const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
-    return {bytes, bytes + builder.GetSize()};
+    return {reinterpret_cast<const std::byte*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
 template <typename Table>
@@ -54,11 +54,11 @@ Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame) {
     return reply;
 }
 
-std::vector<std::byte> encode(const wire::RequestT& request) {
-    return pack<wire::Request>(request);
+std::span<const std::byte> Encoder::encode(const wire::RequestT& request) {
+    return pack<wire::Request>(builder_, request);
 }
-std::vector<std::byte> encode(const wire::ReplyT& reply) {
-    return pack<wire::Reply>(reply);
+std::span<const std::byte> Encoder::encode(const wire::ReplyT& reply) {
+    return pack<wire::Reply>(builder_, reply);
 }
 
 wire::FailureT to_wire(const Error& error) {

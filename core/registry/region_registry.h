@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/paths.h"
@@ -18,6 +17,7 @@
 #include "layout/registry_layout.h"
 #include "platform/mapped_file.h"
 #include "registry/event_ring.h"
+#include "registry/slot_index.h"
 
 namespace snakepit::shm {
 
@@ -123,15 +123,11 @@ class RegionRegistry {
     void publish_change(std::uint32_t slot);
     layout::EventEntry entry_for(const Event& event) const;
 
-    struct RequestKey {
-        std::uint64_t serial, request;
-        friend bool operator==(const RequestKey&, const RequestKey&) = default;
-    };
-    struct RequestHash {
-        std::size_t operator()(const RequestKey& k) const {
-            return k.serial * 0x9E3779B97F4A7C15ULL ^ k.request;
-        }
-    };
+    static std::uint64_t hash_of(const RegionId& id) { return std::hash<RegionId>{}(id); }
+    static std::uint64_t hash_of(std::uint64_t owner_serial, std::uint64_t request_id) {
+        return owner_serial * 0x9E3779B97F4A7C15ULL ^ request_id;
+    }
+    void index(std::uint32_t slot);
 
     MappedFile file_;
     layout::RegistryView<std::byte> view_;
@@ -141,8 +137,8 @@ class RegionRegistry {
     bool fresh_ = false;
     std::size_t used_count_ = 0;
     std::deque<std::uint32_t> free_;
-    std::unordered_map<RegionId, std::uint32_t> by_id_;
-    std::unordered_map<RequestKey, std::uint32_t, RequestHash> by_request_;
+    SlotIndex by_id_;
+    SlotIndex by_request_;
 };
 
 // Copies text into a fixed field, cut to fit, always terminated.

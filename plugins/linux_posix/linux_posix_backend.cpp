@@ -209,7 +209,8 @@ Result<std::vector<SegmentInfo>> LinuxPosixBackend::list_segments(std::string_vi
     while (const auto* entry = ::readdir(directory.get())) {
         auto name = fmt::format("{}{}", durable ? kDurablePrefix : "/", entry->d_name);
         struct stat info {};
-        if (name.starts_with(prefix) && ::lstat(path_of(name).c_str(), &info) == 0 &&
+        if (name.starts_with(prefix) &&
+            ::fstatat(::dirfd(directory.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(info.st_mode))
             out.push_back(describe(std::move(name), info));
     }
