@@ -19,8 +19,8 @@ namespace snakepit::shm {
     X(mapped, 8)              /* first grant to this client; count: 1 if read-write */     \
     X(withdrawn, 9)           /* deallocated and still held; count: references */          \
     X(freed, 10)              /* value: bytes, text: reason */                             \
-    X(quarantined, 11)                                                                     \
-    X(restored, 12)                                                                        \
+    X(quarantined, 11)        /* value: bytes, text: reason */                             \
+    X(restored, 12)           /* text: process */                                          \
     X(references, 13)        /* coalesced sample; count: references now, value: holders */ \
     X(owner_gone, 14)        /* text: cleanup policy */                                    \
     X(refused, 15)           /* result: why, text: operation */                            \
@@ -46,7 +46,8 @@ namespace snakepit::shm {
     X(arena_created, 35)     /* value: bytes, text: name */                                \
     X(arena_returned, 36)    /* value: bytes, text: name */                                \
     X(durable_restored, 37)  /* value: bytes */                                            \
-    X(memory_returned, 38)   /* value: bytes given back to the system, text: why */
+    X(memory_returned, 38)   /* value: bytes given back to the system, text: why */        \
+    X(cleanup_failed, 39)    /* result: why, value: bytes, text: what failed */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -62,6 +62,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
             bounded(metadata, std::min<std::size_t>(body.metadata_bytes, kMaxMetadataBytes));
     info.platform_handle = segment_name(instance, info.id);
     info.state = state_of(control);
+    if (control.state == SlotState::quarantined) info.quarantined_until = {body.deadline};
     info.placement = static_cast<Placement>(body.placement);
     info.offset = body.offset;
     info.sealed = body.sealed != 0;

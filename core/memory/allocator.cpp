@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "memory/guard.h"
 
 namespace snakepit::shm {
 
@@ -53,7 +54,32 @@ Status Allocator::check(std::uint64_t size, const RegionOwner& owner) const {
             ErrorCode::process_region_limit_exceeded,
             fmt::format("process {} has {} regions already", owner.credentials.pid, mine->second),
             "max_regions_per_process");
+    return check_user(size, owner.credentials.uid);
+}
+
+Status Allocator::check_user(std::uint64_t size, std::uint32_t uid) const {
+    const auto found = usage_of_.find(uid);
+    const auto usage = found == usage_of_.end() ? Usage{} : found->second;
+    if (limits.max_regions_per_user != 0 && usage.regions >= limits.max_regions_per_user)
+        return over(ErrorCode::user_limit_exceeded,
+                    fmt::format("user {} has {} regions already", uid, usage.regions),
+                    "max_regions_per_user");
+    if (limits.max_memory_per_user != 0 && usage.bytes + size > limits.max_memory_per_user)
+        return over(ErrorCode::user_limit_exceeded,
+                    fmt::format("user {} has {} and asked for {} more; the limit is {}", uid,
+                                format_size(usage.bytes), format_size(size),
+                                format_size(limits.max_memory_per_user)),
+                    "max_memory_per_user");
     return {};
+}
+
+void Allocator::count(const SlotFixed& fixed) {
+    bytes_used_ += fixed.size;
+    bytes_reserved_ += pages_for(fixed.size);
+    if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
+    auto& usage = usage_of_[fixed.owner_uid];
+    ++usage.regions;
+    usage.bytes += fixed.size;
 }
 
 Result<std::uint32_t> Allocator::begin(std::uint64_t size, const RegionOptions& options,
@@ -76,9 +102,7 @@ Result<std::uint32_t> Allocator::begin(std::uint64_t size, const RegionOptions& 
     copy_text(fixed.session, owner.session);
     SHM_ASSIGN(const auto slot, registry_.reserve(fixed, options.metadata));
     // Counted from now on, so that requests in flight together cannot pass a limit.
-    bytes_used_ += size;
-    bytes_reserved_ += pages_for(size);
-    if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
+    count(fixed);
     return slot;
 }
 
@@ -91,11 +115,13 @@ void Allocator::place(std::uint32_t slot, const Segment& segment, const RegionOp
     body.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
     body.permission_group = static_cast<std::uint8_t>(options.permissions.group);
     body.permission_other = static_cast<std::uint8_t>(options.permissions.other);
-    body.security_level = static_cast<std::uint8_t>(options.security_level);
+    body.security_level = static_cast<std::uint8_t>(options.security_level.value_or(SecurityLevel::standard));
     body.access_mode = static_cast<std::uint8_t>(options.access_mode);
     body.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
     body.placement = static_cast<std::uint8_t>(Placement::dedicated);
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
+    if (write_guard(segment.handle, 0, registry_.fixed(slot).size, segment.size))
+        body.flags |= kGuarded;
     registry_.write_body(slot, body);
 }
 
@@ -117,6 +143,9 @@ void Allocator::forget(std::uint32_t slot) {
     bytes_reserved_ -= pages_for(fixed.size);
     const auto mine = regions_of_.find(fixed.owner_serial);
     if (mine != regions_of_.end() && --mine->second == 0) regions_of_.erase(mine);
+    auto& usage = usage_of_[fixed.owner_uid];
+    usage.bytes -= fixed.size;
+    if (--usage.regions == 0) usage_of_.erase(fixed.owner_uid);
 }
 
 void Allocator::abandon(std::uint32_t slot) {
@@ -151,12 +180,8 @@ Result<Segment> Allocator::open(std::uint32_t slot, AccessMode access) {
 void Allocator::recount() {
     bytes_used_ = bytes_reserved_ = 0;
     regions_of_.clear();
-    for (const auto slot : registry_.used()) {
-        const auto& fixed = registry_.fixed(slot);
-        bytes_used_ += fixed.size;
-        bytes_reserved_ += pages_for(fixed.size);
-        if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
-    }
+    usage_of_.clear();
+    for (const auto slot : registry_.used()) count(registry_.fixed(slot));
 }
 
 }  // namespace snakepit::shm

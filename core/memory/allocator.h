@@ -19,6 +19,8 @@ struct AllocationLimits {
     std::uint64_t max_region_size = 0;
     std::uint64_t max_total_memory = 0;
     std::uint32_t max_regions_per_process = 0;
+    std::uint32_t max_regions_per_user = 0;
+    std::uint64_t max_memory_per_user = 0;
 };
 
 // On whose behalf a region is made.
@@ -73,13 +75,21 @@ class Allocator {
     std::uint64_t bytes_reserved() const { return bytes_reserved_; }
 
   private:
+    void count(const layout::SlotFixed& fixed);
     void forget(std::uint32_t slot);
+    Status check_user(std::uint64_t size, std::uint32_t uid) const;
+
+    struct Usage {
+        std::uint32_t regions = 0;
+        std::uint64_t bytes = 0;
+    };
 
     RegionRegistry& registry_;
     PlatformBackend& backend_;
     std::uint64_t bytes_used_ = 0;
     std::uint64_t bytes_reserved_ = 0;
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
+    std::unordered_map<std::uint32_t, Usage> usage_of_;           // by owner's uid
 };
 
 }  // namespace snakepit::shm

@@ -101,6 +101,15 @@ void RegionRegistry::write_body(std::uint32_t slot, SlotBody body) {
     store_words(view_.slot(slot).body[word.body], body);
 }
 
+void RegionRegistry::write_other_body(std::uint32_t slot, SlotBody body) {
+    const auto word = control(slot);
+    body.generation = word.generation;
+    body.checksum = checksum_of(body);
+    // A reader still copying the former use of this body must see the control word that ended it.
+    std::atomic_thread_fence(std::memory_order_release);
+    store_words(view_.slot(slot).body[word.body ^ 1U], body);
+}
+
 void RegionRegistry::publish_change(std::uint32_t slot) {
     auto& counter = view_.state().change;
     const auto number = counter.load(std::memory_order_relaxed) + 1;

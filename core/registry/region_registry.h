@@ -84,6 +84,9 @@ class RegionRegistry {
     Result<std::uint32_t> reserve(layout::SlotFixed fixed, std::string_view metadata);
     // Fills the body the control word will name. Only while RESERVED.
     void write_body(std::uint32_t slot, layout::SlotBody body);
+    // Fills the body the control word does not name, for the same generation. It counts from the
+    // store of a control word that names it on.
+    void write_other_body(std::uint32_t slot, layout::SlotBody body);
     // Stores the control word and nothing else.
     void store(std::uint32_t slot, const layout::Control& next);
     // Stores the control word together with the event that reports it: one step.
