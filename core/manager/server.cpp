@@ -48,7 +48,7 @@ void Server::accept() {
             for (;;) {
                 auto channel = listener_.accept();
                 if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
-                    service_.count_error();
+                    (void)service_.errors().handle(std::move(channel).error(), {"accept", {}, {}, {}});
                     pause_.expires_after(kPauseWithoutDescriptors);
                     pause_.async_wait([this](const boost::system::error_code& cancelled) {
                         if (!cancelled) accept();

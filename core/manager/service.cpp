@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The operations. When regions end is in service_lifecycle.cpp, adopting them in
-// service_recovery.cpp.
+// The operations. When regions end is in service_lifecycle.cpp and service_cleanup.cpp, adopting
+// them in service_recovery.cpp, checking them in service_health.cpp.
 #include "manager/service.h"
 
 #include <sys/mman.h>
@@ -54,15 +54,18 @@ void Service::configure(const Config& config) {
     config_ = config;
     allocator_.limits = {config.max_regions, config.max_region_size, config.max_total_memory,
                          config.max_regions_per_process};
+    allocator_.limits.max_regions_per_user = config.max_regions_per_user;
+    allocator_.limits.max_memory_per_user = config.max_memory_per_user;
     cleaner_.grace_ms = config.grace_period_ms;
     next_full_look_ = 0;
+    next_health_look_ = std::min(next_health_look_,
+                                 now().micros + config.health_check_interval_ms * 1000);
 }
 
 Error Service::refuse(const Caller& caller, Error error, std::string_view operation,
                       const RegionId& id) {
-    ++errors_;
-    error.operation = operation;
-    if (id.valid()) error.region_id = id.str();
+    if (cleanup_helps(error.code)) advise_cleanup(error, idle_figures());
+    error = errors_.handle(std::move(error), {operation, id, caller.credentials, caller.process});
     const bool security = error.type() == ErrorType::permission_denied ||
                           error.type() == ErrorType::security_violation;
     if (security)
@@ -106,11 +109,16 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     if (!config_.enabled)
         return give_up(make_error(ErrorCode::allocation_failed, "shared memory is disabled",
                                   "set enabled = true in the configuration"));
-    if (options.security_level != SecurityLevel::standard)
+    const bool level_given = options.security_level.has_value();
+    if (!level_given) options.security_level = config_.security_level;
+    if (*options.security_level != SecurityLevel::standard)
         return give_up(make_error(
             ErrorCode::not_supported,
-            fmt::format("security level '{}' is not available", to_string(options.security_level)),
-            "use 'standard'"));
+            fmt::format("security level '{}'{} is not available",
+                        to_string(*options.security_level),
+                        level_given ? "" : ", which the configuration asks for,"),
+            level_given ? "use 'standard'" : "set security_level = \"standard\" in it, or ask for "
+                                             "that level with the region"));
     if (options.placement == Placement::pooled)
         return give_up(make_error(ErrorCode::not_supported, "pooled placement is not available",
                                   "use 'dedicated' or leave it out"));
@@ -140,12 +148,13 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
         }
     }
     if (options.timeout_ms == kDefaultTimeout) options.timeout_ms = config_.default_timeout_ms;
-    auto slot = allocator_.begin(size, options, owner, request_id);
+    auto slot = tried([&] { return allocator_.begin(size, options, owner, request_id); });
     if (!slot) return give_up(std::move(slot).error());
 
     const auto name = allocator_.segment_name_of(*slot);
     if (size < kMakeElsewhere)
-        return finish_allocation(caller, *slot, options, allocator_.make(name, size), done);
+        return finish_allocation(caller, *slot, options,
+                                 tried([&] { return allocator_.make(name, size); }), done);
     auto segment = std::make_shared<Result<Segment>>(Segment{});
     run_long_([this, name, size, segment] { *segment = allocator_.make(name, size); },
               [this, caller, slot = *slot, options, segment, done = std::move(done)] {
@@ -224,7 +233,7 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
                         "deallocate it and allocate a new one");
         if (word.state != SlotState::live)
             return fail(ErrorCode::region_not_found, fmt::format("{} is in quarantine", id.str()),
-                        "restore it first");
+                        "it was cleaned up: 'snakepit-shm restore' brings it back while that lasts");
         const bool owner =
             grants_.record(*caller.client).serial == registry_->fixed(slot).owner_serial;
         if (access == AccessMode::read_write &&
@@ -281,7 +290,9 @@ Status Service::wipe(std::uint32_t slot) {
     SHM_ASSIGN(const auto mapping,
                Mapping::map(segment.handle, segment.size, Mapping::Access::read_write));
     const FaultGuard guard(mapping.data(), mapping.size());
-    std::memset(mapping.data(), 0, mapping.size());
+    // What lies behind a guarded region's end stays, for it is still checked.
+    const bool guarded = (registry_->body(slot).flags & kGuarded) != 0;
+    std::memset(mapping.data(), 0, guarded ? registry_->fixed(slot).size : mapping.size());
     return {};
 }
 
@@ -330,63 +341,6 @@ Result<std::vector<RegionInfo>> Service::list(const Caller& caller, std::string_
         out.push_back(std::move(info));
     }
     return out;
-}
-
-// One region: what would be done, and unless it is a dry run, what was.
-CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request,
-                           std::int64_t at) {
-    CleanupItem item{registry_->id(slot), registry_->body(slot).actual_size, {}, false};
-    if (held(slot)) {
-        refresh(slot, 0, at);
-        item.reason = fmt::format("in use: {} references", registry_->stats(slot).references);
-        return item;
-    }
-    const auto verdict = cleaner_.judge(idle_facts(slot), request, at);
-    item.reason = verdict.reason;
-    item.removed = verdict.due;
-    if (!verdict.due || request.dry_run) return item;
-    const auto retired =
-        retire(slot, fmt::format("cleanup: {}", verdict.reason), caller.credentials);
-    item.removed = retired && *retired;
-    if (!retired)
-        item.reason = retired.error().sentence();
-    else if (!*retired)
-        item.reason = "in use: taken meanwhile";
-    return item;
-}
-
-Result<CleanupResult> Service::cleanup(const Caller& caller, const CleanupRequest& request,
-                                       std::uint32_t& slot, std::size_t most) {
-    CleanupResult result;
-    result.dry_run = request.dry_run;
-    const auto at = now().micros;
-    const auto consider = [&](std::uint32_t candidate) {
-        if (!registry_->control(candidate).occupied()) return;
-        if (!security_.check(caller.credentials, Operation::manage, registry_->fixed(candidate),
-                             registry_->body(candidate)))
-            return;
-        auto item = clean(caller, candidate, request, at);
-        if (item.removed) {
-            ++result.removed;
-            result.bytes_freed += item.bytes;
-        }
-        result.items.push_back(std::move(item));
-    };
-    if (request.only.empty()) {
-        for (; slot < registry_->frontier() && result.items.size() < most; ++slot) consider(slot);
-    } else {
-        for (const auto& id : request.only)
-            if (const auto named = registry_->find(id)) consider(*named);
-        slot = registry_->frontier();
-    }
-    if (!request.dry_run)
-        registry_->record({.kind = EventKind::cleanup,
-                           .pid = caller.credentials.pid,
-                           .uid = caller.credentials.uid,
-                           .count = static_cast<std::uint32_t>(result.removed),
-                           .value = result.bytes_freed,
-                           .text = caller.process});
-    return result;
 }
 
 }  // namespace snakepit::shm

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "manager/service.h"
+#include "manager/turn.h"
 
 namespace snakepit::shm {
 
@@ -15,6 +16,11 @@ namespace {
 
 constexpr std::int64_t kRecordEvery =
     1'000'000;  // microseconds between `references` events of one region
+
+// What one turn of the service loop does of work that may be long; see Turn for its time.
+constexpr std::size_t kLookedATurn = 2'000;
+constexpr std::size_t kDueATurn = 256;
+constexpr std::uint32_t kSlotsATurn = 50'000;  // in use or not
 
 std::uint32_t narrow(std::uint64_t value) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, 0xFFFFFFFFU));
@@ -219,6 +225,9 @@ IdleRegion Service::idle_facts(std::uint32_t slot) const {
     facts.damaged = word.damaged;
     facts.idle_since = registry_->stats(slot).last_accessed;
     facts.timeout_ms = body.timeout_ms;
+    const auto& fixed = registry_->fixed(slot);
+    facts.worker = fixed.worker;
+    facts.session = fixed.session;
     if (const auto gone = owner_gone_.find(slot); gone != owner_gone_.end())
         facts.owner_gone_since = gone->second;
     return facts;
@@ -233,6 +242,7 @@ void Service::schedule(std::uint32_t slot, std::int64_t at) {
 
 void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     const auto word = registry_->control(slot);
+    if (word.state == SlotState::quarantined) return evaluate_quarantined(slot, at);
     if (word.state != SlotState::live && word.state != SlotState::revoked) return;
     if (held(slot)) {
         if (word.withdrawn) counter_.close(slot, word.generation);
@@ -240,10 +250,23 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     }
     const auto verdict = cleaner_.judge(idle_facts(slot), at);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
-    if (verdict.due) (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
+    if (!verdict.due) return;
+    const bool keep = config_.quarantine_automatic && config_.quarantine_ms > 0 &&
+                      word.state == SlotState::live && !word.withdrawn;
+    if (keep)
+        (void)enter_quarantine(slot, verdict.reason, {});  // false: held again
+    else
+        (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
 }
 
-Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+void Service::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
+    const auto deadline = registry_->body(slot).deadline;
+    if (!registry_->control(slot).withdrawn && at < deadline) return schedule(slot, deadline);
+    (void)retire(slot, "its quarantine is over", {});  // a failure is kept in stuck_
+}
+
+// RETIRING, and no grant is left. False: somebody holds it; it is back where it was.
+bool Service::withdraw_grants(std::uint32_t slot) {
     const auto before = registry_->control(slot);
     auto word = before;
     word.from_quarantine = before.state == SlotState::quarantined;
@@ -255,6 +278,11 @@ Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, cons
         refresh(slot, 0, now().micros);
         return false;
     }
+    return true;
+}
+
+Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+    if (!withdraw_grants(slot)) return false;
     SHM_TRY(finish(slot, reason, by));
     return true;
 }
@@ -265,23 +293,7 @@ Status Service::finish(std::uint32_t slot, const std::string& reason, const Cred
         word.state = SlotState::freeing;  // nobody has a word to take: no way back
         registry_->store(slot, word);
     }
-    auto released = allocator_.release(slot, {.kind = EventKind::freed,
-                                              .pid = by.pid,
-                                              .uid = by.uid,
-                                              .value = registry_->body(slot).actual_size,
-                                              .text = reason});
-    if (!released) {
-        auto error = std::move(released).error();
-        error.operation = "cleanup";
-        error.region_id = registry_->id(slot).str();
-        stuck_.insert_or_assign(slot, error);
-        ++errors_;
-        return fail(std::move(error));
-    }
-    stuck_.erase(slot);
-    owner_gone_.erase(slot);
-    notes(slot) = {};
-    return {};
+    return give_back(slot, reason, by);
 }
 
 void Service::released(std::uint32_t slot, std::uint64_t generation) {
@@ -291,20 +303,58 @@ void Service::released(std::uint32_t slot, std::uint64_t generation) {
     evaluate(slot, at);
 }
 
-void Service::evaluate_all() {
-    const auto at = now().micros;
-    for (const auto slot : registry_->used()) {
-        const auto state = registry_->control(slot).state;
-        if (state == SlotState::freeing)
-            (void)finish(slot, "cleanup was tried again", {});
-        else if (state == SlotState::live || state == SlotState::revoked) {
-            refresh(slot, 0, at);
-            evaluate(slot, at);
-        }
-    }
+void Service::look_at(std::uint32_t slot, std::int64_t at) {
+    const auto state = registry_->control(slot).state;
+    if (state == SlotState::freeing)
+        (void)finish(slot, "cleanup was tried again", {});  // a failure is kept in stuck_
+    if (state != SlotState::live && state != SlotState::revoked && state != SlotState::quarantined)
+        return;
+    refresh(slot, 0, at);
+    evaluate(slot, at);
 }
 
-void Service::tick(std::int64_t at) {
+void Service::evaluate_all() {
+    const auto at = now().micros;
+    for (const auto slot : registry_->used()) look_at(slot, at);
+}
+
+bool Service::Pass::go_on(const RegionRegistry& registry, std::size_t most,
+                          const std::function<void(std::uint32_t)>& look) {
+    if (!next) return false;
+    Turn turn(most);
+    const auto end = std::min<std::uint64_t>(registry.frontier(), std::uint64_t{*next} + kSlotsATurn);
+    for (; *next < end; ++*next) {
+        if (registry.control(*next).state == SlotState::free) continue;
+        if (!turn.take()) return true;
+        look(*next);
+    }
+    if (*next < registry.frontier()) return true;
+    next.reset();
+    return false;
+}
+
+bool Service::run_due(std::int64_t at) {
+    Turn turn(kDueATurn);
+    while (!due_.empty() && due_.top().at <= at) {
+        if (!turn.take()) return true;
+        const auto next = due_.top();
+        due_.pop();
+        if (registry_->control(next.slot).generation != next.generation) continue;
+        notes(next.slot).next_due = 0;
+        evaluate(next.slot, at);
+    }
+    return false;
+}
+
+bool Service::proceed(std::int64_t at) {
+    const bool due = run_due(at);
+    const bool look =
+        full_look_.go_on(*registry_, kLookedATurn, [&](std::uint32_t slot) { look_at(slot, at); });
+    const bool health = check_on(at);
+    return due || look || health;
+}
+
+bool Service::tick(std::int64_t at) {
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
         refresh(slot, takes, at);
         evaluate(slot, at);
@@ -322,24 +372,22 @@ void Service::tick(std::int64_t at) {
         notes(slot).pending_record = false;
         record_references(slot, at);
     }
-    while (!due_.empty() && due_.top().at <= at) {
-        const auto next = due_.top();
-        due_.pop();
-        if (registry_->control(next.slot).generation != next.generation) continue;
-        notes(next.slot).next_due = 0;
-        evaluate(next.slot, at);
-    }
     if (at >= next_full_look_) {
         next_full_look_ = at + config_.cleanup_interval_ms * 1000;
-        evaluate_all();
+        full_look_.begin();
     }
+    if (at >= next_health_look_) {
+        next_health_look_ = at + config_.health_check_interval_ms * 1000;
+        begin_health_check();
+    }
+    return proceed(at);
 }
 
 ServiceTotals Service::totals() const {
     ServiceTotals totals;
     totals.allocations = allocations_;
     totals.deallocations = deallocations_;
-    totals.errors = errors_;
+    totals.errors = errors_.total();
     for (const auto slot : registry_->used()) {
         const auto word = registry_->control(slot);
         if (!word.occupied()) continue;

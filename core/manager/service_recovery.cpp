@@ -29,6 +29,8 @@ void Service::recover() {
     remove_leftovers();
     // Before anything is judged: what was used while no manager ran is not expired.
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) { refresh(slot, takes, at); });
+    health_ = {at, adopted};  // each was looked at
+    next_health_look_ = at + config_.health_check_interval_ms * 1000;
     evaluate_all();
     registry_->record({.kind = EventKind::manager_started,
                        .pid = ::getpid(),
@@ -59,16 +61,6 @@ void Service::recover_clients() {
     counter_.remove_stray_pages();
 }
 
-void Service::damage(std::uint32_t slot, std::string_view what) {
-    auto word = registry_->control(slot);
-    if (word.damaged) return;
-    word.damaged = true;
-    if (!word.occupied()) word.state = SlotState::live;
-    registry_->commit(
-        slot, word,
-        {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
-}
-
 void Service::recover_slot(std::uint32_t slot) {
     const auto word = registry_->control(slot);
     if (word.state == SlotState::reserved) {
@@ -76,8 +68,7 @@ void Service::recover_slot(std::uint32_t slot) {
         allocator_.abandon(slot);
         return;
     }
-    if (!registry_->intact(slot))
-        return damage(slot, "the registry's description of it fails its checksum");
+    if (!registry_->intact(slot)) return damage(slot, *fault_of(slot));
     switch (word.state) {
         case SlotState::freeing:
             (void)finish(slot, "completed after a restart", {});
@@ -92,15 +83,7 @@ void Service::recover_slot(std::uint32_t slot) {
         default:
             break;
     }
-    const auto& body = registry_->body(slot);
-    const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
-    if (!segment)
-        damage(slot, "its segment is gone: removed by someone else");
-    else if (segment->identity != FileIdentity{body.device, body.inode} ||
-             segment->uid != ::geteuid())
-        damage(slot, "its segment was exchanged by someone else");
-    else if (segment->size != body.actual_size)
-        damage(slot, "its segment was cut by someone else");
+    if (const auto fault = fault_of(slot)) damage(slot, *fault);
     refresh(slot, 0, now().micros);
 }
 
