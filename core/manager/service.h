@@ -186,7 +186,7 @@ class Service {
     static void add_item(CleanupResult& result, CleanupItem item);
     // False: somebody holds it; it is back where it was.
     Result<bool> enter_quarantine(std::uint32_t slot, const std::string& reason,
-                                  const Credentials& by);
+                                  const Credentials& by, std::int64_t at);
     // The memory of a FREEING slot, overwritten first where the configuration asks for it, perhaps
     // elsewhere: the slot is freed afterwards then.
     Status give_back(std::uint32_t slot, const std::string& reason, const Credentials& by);

@@ -53,11 +53,11 @@ std::string_view out_of_scope(const CleanupRequest& request, const SlotFixed& fi
 // RETIRING, every idle grant withdrawn, and then body, state and event in one step: a manager that
 // is killed before it leaves a live region, one killed after it a region that can be restored.
 Result<bool> Service::enter_quarantine(std::uint32_t slot, const std::string& reason,
-                                       const Credentials& by) {
+                                       const Credentials& by, std::int64_t at) {
     auto word = registry_->control(slot);
     if (!withdraw_grants(slot)) return false;
     auto body = registry_->body(slot);
-    body.deadline = now().micros + config_.quarantine_ms * 1000;
+    body.deadline = at + config_.quarantine_ms * 1000;
     registry_->write_other_body(slot, body);
     word.state = SlotState::quarantined;
     word.body ^= 1U;
@@ -81,7 +81,7 @@ Result<bool> Service::quarantine(const Caller& caller, const RegionId& id) {
             return fail(ErrorCode::region_not_found,
                         fmt::format("{} has been deallocated", id.str()),
                         "it can be restored only from quarantine");
-        SHM_ASSIGN(const bool entered, enter_quarantine(slot, "deallocated", caller.credentials));
+        SHM_ASSIGN(const bool entered, enter_quarantine(slot, "deallocated", caller.credentials, now().micros));
         if (!entered)
             return fail(ErrorCode::region_in_use,
                         fmt::format("{} is in use: {} references", id.str(),
@@ -176,7 +176,7 @@ CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const Clean
 
 void Service::carry_out(const Caller& caller, std::uint32_t slot, CleanupItem& item) {
     const auto reason = fmt::format("cleanup: {}", item.reason);
-    const auto done = item.quarantined ? enter_quarantine(slot, reason, caller.credentials)
+    const auto done = item.quarantined ? enter_quarantine(slot, reason, caller.credentials, now().micros)
                                        : retire(slot, reason, caller.credentials);
     item.removed = done && *done;
     item.quarantined = item.quarantined && item.removed;

@@ -254,7 +254,7 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     const bool keep = config_.quarantine_automatic && config_.quarantine_ms > 0 &&
                       word.state == SlotState::live && !word.withdrawn;
     if (keep)
-        (void)enter_quarantine(slot, verdict.reason, {});  // false: held again
+        (void)enter_quarantine(slot, verdict.reason, {}, at);  // false: held again
     else
         (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
 }
