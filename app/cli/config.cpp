@@ -2,7 +2,6 @@
 // check, show and set read the file themselves, so they work without a manager.
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <memory>
 
 #include <QJsonArray>
@@ -50,14 +49,6 @@ Result<int> run_show(const Context& context, const std::string& given) {
     return kDone;
 }
 
-// Where the file would be looked for that is not there yet.
-std::string new_file() {
-    const char* base = std::getenv("XDG_CONFIG_HOME");
-    const char* home = std::getenv("HOME");
-    return (base && *base ? std::string(base) : std::string(home ? home : "") + "/.config") +
-           "/snakepit-shm/config.toml";
-}
-
 // What a running manager makes of the changed file.
 Result<QJsonObject> let_manager_reload(const Context& context) {
     auto client = connect(context);
@@ -74,7 +65,7 @@ Result<int> run_set(const Context& context, const std::string& key, const std::s
                     const std::string& given) {
     SHM_ASSIGN(auto file, file_of(context, given));
     const bool made = file.empty();
-    if (made) file = new_file();
+    if (made) file = user_config_file();
     SHM_TRY(set_in_file(file, key, value));
     QJsonObject document{{"applied", false}};
     if (given.empty() && !made) {
@@ -86,7 +77,8 @@ Result<int> run_set(const Context& context, const std::string& key, const std::s
         print_json(document);
         return kDone;
     }
-    const auto later = document.value("needs_restart").toArray().contains(text(key));
+    const auto last_part = key.substr(key.rfind('.') + 1);
+    const auto later = document.value("needs_restart").toArray().contains(text(last_part));
     print(fmt::format("{} is set in {}{}\n", key, file,
                       !document.value("applied").toBool() || later
                           ? "; it takes effect when a manager starts next"

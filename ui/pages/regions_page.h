@@ -33,6 +33,9 @@ class RegionsPage : public Page {
     void show_counts();
     void show_selection();
     void deallocate();
+    // Of the selected regions.
+    std::vector<RegionId> quarantined() const;
+    void restore();
     void export_shown();
 
     Workspace& workspace_;
