@@ -87,8 +87,8 @@ std::string_view outcome_of(const CleanupItem& item) {
 void print_items(const CleanupResult& result) {
     Table table({"ID", "SIZE>", result.dry_run ? "WOULD GO" : "WENT", "REASON"});
     for (const auto& item : result.items)
-        table.add({item.id.str(), format_size(item.bytes), std::string(outcome_of(item)),
-                   item.reason});
+        table.add(
+            {item.id.str(), format_size(item.bytes), std::string(outcome_of(item)), item.reason});
     if (!result.items.empty()) print(table.str());
     const auto freed = result.removed - result.quarantined;
     const auto regions = [](std::uint64_t count) {
@@ -201,8 +201,9 @@ void add_restore(CLI::App& app, Context& context) {
         add_command(app, context, "restore", "Bring regions back that are in quarantine");
     auto ids = std::make_shared<std::vector<std::string>>();
     command->add_option("id", *ids, "The regions")->required();
-    command->callback(
-        [&context, ids] { context.action = [&context, ids] { return run_restore(context, *ids); }; });
+    command->callback([&context, ids] {
+        context.action = [&context, ids] { return run_restore(context, *ids); };
+    });
 }
 
 }  // namespace snakepit::shm::cli

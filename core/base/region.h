@@ -50,7 +50,7 @@ inline constexpr std::int64_t kDefaultTimeout = -1;  // "what the configuration 
 
 struct RegionOptions {
     PermissionSet permissions;
-    std::int64_t timeout_ms = kDefaultTimeout;  // 0: never
+    std::int64_t timeout_ms = kDefaultTimeout;        // 0: never
     std::optional<SecurityLevel> security_level;      // none: what the configuration says
     AccessMode access_mode = AccessMode::read_write;  // the most any client may map it with
     CleanupPolicy cleanup_policy = CleanupPolicy::automatic;

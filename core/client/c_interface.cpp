@@ -204,10 +204,9 @@ snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client,
                                          snakepit_shm_cleanup_result* out) {
     if (!client) return bad_argument("cleanup was given no client");
     return guarded([&] {
-        const auto chosen =
-            read_sized(options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options),
-                                                             false, false, false, false, false,
-                                                             nullptr, nullptr});
+        const auto chosen = read_sized(
+            options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options), false,
+                                                  false, false, false, false, nullptr, nullptr});
         CleanupRequest request;
         request.dry_run = chosen.dry_run;
         request.orphans = chosen.orphans;

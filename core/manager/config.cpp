@@ -63,8 +63,10 @@ Status read_flag(Config& config, const toml::node& node, const Place& place) {
 template <std::uint32_t Config::*Member, std::int64_t Least = 1>
 Status read_count(Config& config, const toml::node& node, const Place& place) {
     const auto* number = node.as_integer();
-    if (!number || number->get() < Least || number->get() > std::numeric_limits<std::uint32_t>::max())
-        return place.wrong("this is not a number of regions", fmt::format("write a whole number of at least {}", Least));
+    if (!number || number->get() < Least ||
+        number->get() > std::numeric_limits<std::uint32_t>::max())
+        return place.wrong("this is not a number of regions",
+                           fmt::format("write a whole number of at least {}", Least));
     config.*Member = static_cast<std::uint32_t>(number->get());
     return {};
 }

@@ -62,9 +62,10 @@ class Lines {
     std::size_t offset(const toml::source_position& at) const {
         if (at.line == 0 || at.line > begins_.size()) return text_.size();
         auto here = begins_[at.line - 1];
-        for (std::size_t column = 1; column < at.column && here < text_.size(); ++column)
-            do ++here;
-            while (here < text_.size() && (static_cast<unsigned char>(text_[here]) & 0xC0U) == 0x80U);
+        for (std::size_t column = 1; column < at.column && here < text_.size(); ++column) do
+                ++here;
+            while (here < text_.size() &&
+                   (static_cast<unsigned char>(text_[here]) & 0xC0U) == 0x80U);
         return here;
     }
     std::size_t end_of_line(std::size_t offset) const {
@@ -104,10 +105,9 @@ std::string added(std::string text, const toml::table& root, const std::vector<s
 Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file.is_open())
-        return errno == ENOENT
-                   ? Result<std::string>(std::string())
-                   : fail(system_error(errno, fmt::format("cannot read {}", path),
-                                       ErrorCode::configuration_invalid));
+        return errno == ENOENT ? Result<std::string>(std::string())
+                               : fail(system_error(errno, fmt::format("cannot read {}", path),
+                                                   ErrorCode::configuration_invalid));
     std::ostringstream text;
     if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
     return text.str();

@@ -27,12 +27,13 @@ bool cleanup_helps(ErrorCode code) {
 void advise_cleanup(Error& error, const IdleFigures& idle) {
     auto advice = idle.regions == 0
                       ? std::string("every region is in use, so a cleanup would free nothing")
-                      : fmt::format("{} idle region{} hold{} {}: 'snakepit-shm cleanup "
-                                    "--all-eligible' removes them (see --dry-run first)",
-                                    idle.regions, idle.regions == 1 ? "" : "s",
-                                    idle.regions == 1 ? "s" : "", format_size(idle.bytes));
-    error.remedy = error.remedy.empty() ? std::move(advice)
-                                        : fmt::format("{}; {}", advice, error.remedy);
+                      : fmt::format(
+                            "{} idle region{} hold{} {}: 'snakepit-shm cleanup "
+                            "--all-eligible' removes them (see --dry-run first)",
+                            idle.regions, idle.regions == 1 ? "" : "s",
+                            idle.regions == 1 ? "s" : "", format_size(idle.bytes));
+    error.remedy =
+        error.remedy.empty() ? std::move(advice) : fmt::format("{}; {}", advice, error.remedy);
 }
 
 Error ErrorManager::handle(Error error, const ErrorContext& context) {
@@ -43,8 +44,8 @@ Error ErrorManager::handle(Error error, const ErrorContext& context) {
     ++by_type_[error.type()];
     ++by_code_[error.code];
     if (recent_.size() == kRemembered) recent_.pop_front();
-    recent_.push_back({error, context.credentials.pid, context.credentials.uid,
-                       std::string(context.process)});
+    recent_.push_back(
+        {error, context.credentials.pid, context.credentials.uid, std::string(context.process)});
     return error;
 }
 

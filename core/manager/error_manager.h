@@ -12,7 +12,8 @@
 
 namespace snakepit::shm {
 
-// In what an error happened: the specification's error context, but for what the Error knows itself.
+// In what an error happened: the specification's error context, but for what the Error knows
+// itself.
 struct ErrorContext {
     std::string_view operation;  // "allocate", "map" …
     RegionId region;             // invalid: none is concerned

@@ -91,17 +91,17 @@ QJsonArray recent_errors(const ErrorManager& errors) {
         const auto& error = it->error;
         bytes += 400 + 2 * (error.message.size() + error.remedy.size());
         if (bytes > kErrorBytes) break;
-        out.append(QJsonObject{{"type", text(to_string(error.type()))},
-                               {"code", text(to_string(error.code))},
-                               {"message", text(error.message)},
-                               {"remedy", text(error.remedy)},
-                               {"operation", text(error.operation)},
-                               {"region_id", error.region_id.empty() ? QJsonValue()
-                                                                     : text(error.region_id)},
-                               {"pid", static_cast<qint64>(it->pid)},
-                               {"uid", static_cast<qint64>(it->uid)},
-                               {"process", text(it->process)},
-                               {"time", text(to_rfc3339(error.time))}});
+        out.append(QJsonObject{
+            {"type", text(to_string(error.type()))},
+            {"code", text(to_string(error.code))},
+            {"message", text(error.message)},
+            {"remedy", text(error.remedy)},
+            {"operation", text(error.operation)},
+            {"region_id", error.region_id.empty() ? QJsonValue() : text(error.region_id)},
+            {"pid", static_cast<qint64>(it->pid)},
+            {"uid", static_cast<qint64>(it->uid)},
+            {"process", text(it->process)},
+            {"time", text(to_rfc3339(error.time))}});
     }
     return out;
 }
@@ -140,9 +140,10 @@ QJsonObject clients(const ReportSources& s) {
 
 std::string fault_text(const Service& service, std::uint32_t slot) {
     const auto known = service.faults().find(slot);
-    return known == service.faults().end() ? "found by an earlier manager; its 'damaged' event says "
-                                             "what failed"
-                                           : known->second;
+    return known == service.faults().end()
+               ? "found by an earlier manager; its 'damaged' event says "
+                 "what failed"
+               : known->second;
 }
 
 // What only the running manager knows; the command line checks the rest from outside.

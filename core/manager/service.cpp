@@ -58,8 +58,8 @@ void Service::configure(const Config& config) {
     allocator_.limits.max_memory_per_user = config.max_memory_per_user;
     cleaner_.grace_ms = config.grace_period_ms;
     next_full_look_ = 0;
-    next_health_look_ = std::min(next_health_look_,
-                                 now().micros + config.health_check_interval_ms * 1000);
+    next_health_look_ =
+        std::min(next_health_look_, now().micros + config.health_check_interval_ms * 1000);
 }
 
 Error Service::refuse(const Caller& caller, Error error, std::string_view operation,
@@ -112,13 +112,14 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     const bool level_given = options.security_level.has_value();
     if (!level_given) options.security_level = config_.security_level;
     if (*options.security_level != SecurityLevel::standard)
-        return give_up(make_error(
-            ErrorCode::not_supported,
-            fmt::format("security level '{}'{} is not available",
-                        to_string(*options.security_level),
-                        level_given ? "" : ", which the configuration asks for,"),
-            level_given ? "use 'standard'" : "set security_level = \"standard\" in it, or ask for "
-                                             "that level with the region"));
+        return give_up(
+            make_error(ErrorCode::not_supported,
+                       fmt::format("security level '{}'{} is not available",
+                                   to_string(*options.security_level),
+                                   level_given ? "" : ", which the configuration asks for,"),
+                       level_given ? "use 'standard'"
+                                   : "set security_level = \"standard\" in it, or ask for "
+                                     "that level with the region"));
     if (options.placement == Placement::pooled)
         return give_up(make_error(ErrorCode::not_supported, "pooled placement is not available",
                                   "use 'dedicated' or leave it out"));
@@ -232,8 +233,9 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
                         fmt::format("{} is damaged and not handed out", id.str()),
                         "deallocate it and allocate a new one");
         if (word.state != SlotState::live)
-            return fail(ErrorCode::region_not_found, fmt::format("{} is in quarantine", id.str()),
-                        "it was cleaned up: 'snakepit-shm restore' brings it back while that lasts");
+            return fail(
+                ErrorCode::region_not_found, fmt::format("{} is in quarantine", id.str()),
+                "it was cleaned up: 'snakepit-shm restore' brings it back while that lasts");
         const bool owner =
             grants_.record(*caller.client).serial == registry_->fixed(slot).owner_serial;
         if (access == AccessMode::read_write &&

@@ -22,10 +22,10 @@ constexpr std::uint32_t kSlotsAPage = 50'000;
 constexpr std::uint64_t kWipeElsewhere = 4 << 20;
 
 std::string scope_of(const CleanupRequest& request) {
-    std::string scope = request.orphans        ? "orphans"
-                        : request.expired      ? "expired"
-                        : request.all_eligible ? "all eligible"
-                        : request.due          ? "due"
+    std::string scope = request.orphans                             ? "orphans"
+                        : request.expired                           ? "expired"
+                        : request.all_eligible                      ? "all eligible"
+                        : request.due                               ? "due"
                         : request.scoped() || !request.only.empty() ? ""
                                                                     : "due";
     const auto add = [&](const std::string& what) {
@@ -81,7 +81,8 @@ Result<bool> Service::quarantine(const Caller& caller, const RegionId& id) {
             return fail(ErrorCode::region_not_found,
                         fmt::format("{} has been deallocated", id.str()),
                         "it can be restored only from quarantine");
-        SHM_ASSIGN(const bool entered, enter_quarantine(slot, "deallocated", caller.credentials, now().micros));
+        SHM_ASSIGN(const bool entered,
+                   enter_quarantine(slot, "deallocated", caller.credentials, now().micros));
         if (!entered)
             return fail(ErrorCode::region_in_use,
                         fmt::format("{} is in use: {} references", id.str(),
@@ -155,9 +156,9 @@ CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const Clean
         return item;
     }
     if (word.state == SlotState::quarantined && !request.no_quarantine) {
-        item.reason = fmt::format("in quarantine for {} more",
-                                  format_duration(std::max<std::int64_t>(0, body.deadline - at) /
-                                                  1000));
+        item.reason =
+            fmt::format("in quarantine for {} more",
+                        format_duration(std::max<std::int64_t>(0, body.deadline - at) / 1000));
         return item;
     }
     if (held(slot)) {
@@ -176,8 +177,9 @@ CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const Clean
 
 void Service::carry_out(const Caller& caller, std::uint32_t slot, CleanupItem& item) {
     const auto reason = fmt::format("cleanup: {}", item.reason);
-    const auto done = item.quarantined ? enter_quarantine(slot, reason, caller.credentials, now().micros)
-                                       : retire(slot, reason, caller.credentials);
+    const auto done = item.quarantined
+                          ? enter_quarantine(slot, reason, caller.credentials, now().micros)
+                          : retire(slot, reason, caller.credentials);
     item.removed = done && *done;
     item.quarantined = item.quarantined && item.removed;
     if (!done)
@@ -286,10 +288,10 @@ Status Service::release(std::uint32_t slot, const std::string& reason, const Cre
 // Told once as an event, and for as long as it lasts by `health` and `cleanup`.
 tl::unexpected<Error> Service::stuck(std::uint32_t slot, Error error) {
     if (error.remedy.empty())
-        error.remedy = fmt::format("it is tried again every {}; if it stays so, stop the manager, "
-                                   "remove segment {} by hand and start it again",
-                                   format_duration(config_.cleanup_interval_ms),
-                                   allocator_.segment_name_of(slot));
+        error.remedy = fmt::format(
+            "it is tried again every {}; if it stays so, stop the manager, "
+            "remove segment {} by hand and start it again",
+            format_duration(config_.cleanup_interval_ms), allocator_.segment_name_of(slot));
     error = errors_.handle(std::move(error), {"cleanup", registry_->id(slot), {}, {}});
     const bool news = stuck_.insert_or_assign(slot, error).second;
     if (news)

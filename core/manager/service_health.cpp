@@ -42,8 +42,8 @@ std::optional<std::string> Service::guard_fault(std::uint32_t slot) {
     if ((body.flags & kGuarded) == 0) return std::nullopt;
     const auto segment = allocator_.open(slot, AccessMode::read_only);
     if (!segment) return segment.error().message;
-    const auto guard = check_guard(segment->handle, body.offset, registry_->fixed(slot).size,
-                                   body.actual_size);
+    const auto guard =
+        check_guard(segment->handle, body.offset, registry_->fixed(slot).size, body.actual_size);
     return guard ? std::nullopt : std::optional(guard.error().message);
 }
 
@@ -73,9 +73,8 @@ void Service::check_guard_of_ending(std::uint32_t slot) {
     (void)errors_.handle(make_error(ErrorCode::corruption_detected, what,
                                     "look for a program that writes past the end of its region"),
                          {"free", registry_->id(slot), {}, {}});
-    registry_->record(slot, {.kind = EventKind::damaged,
-                             .result = ErrorCode::corruption_detected,
-                             .text = what});
+    registry_->record(
+        slot, {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
 }
 
 void Service::begin_health_check() {

@@ -115,7 +115,8 @@ void Allocator::place(std::uint32_t slot, const Segment& segment, const RegionOp
     body.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
     body.permission_group = static_cast<std::uint8_t>(options.permissions.group);
     body.permission_other = static_cast<std::uint8_t>(options.permissions.other);
-    body.security_level = static_cast<std::uint8_t>(options.security_level.value_or(SecurityLevel::standard));
+    body.security_level =
+        static_cast<std::uint8_t>(options.security_level.value_or(SecurityLevel::standard));
     body.access_mode = static_cast<std::uint8_t>(options.access_mode);
     body.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
     body.placement = static_cast<std::uint8_t>(Placement::dedicated);

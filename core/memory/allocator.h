@@ -89,7 +89,7 @@ class Allocator {
     std::uint64_t bytes_used_ = 0;
     std::uint64_t bytes_reserved_ = 0;
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
-    std::unordered_map<std::uint32_t, Usage> usage_of_;           // by owner's uid
+    std::unordered_map<std::uint32_t, Usage> usage_of_;            // by owner's uid
 };
 
 }  // namespace snakepit::shm

@@ -17,7 +17,7 @@ struct IdleRegion {
     bool damaged = false;
     std::int64_t idle_since = 0;  // last reference given back, or made; microseconds
     std::optional<std::int64_t> owner_gone_since;
-    std::int64_t timeout_ms = 0;  // 0: never
+    std::int64_t timeout_ms = 0;       // 0: never
     std::string_view worker, session;  // that made it; may be empty
 };
 

@@ -32,11 +32,10 @@ std::uint8_t expected(std::size_t at) {
     return kPattern[at % kPattern.size()];
 }
 
-Status write_all(const Handle& segment, std::uint64_t offset,
-                 std::span<const std::uint8_t> bytes) {
+Status write_all(const Handle& segment, std::uint64_t offset, std::span<const std::uint8_t> bytes) {
     while (!bytes.empty()) {
-        const auto done = ::pwrite(segment.get(), bytes.data(), bytes.size(),
-                                   static_cast<off_t>(offset));
+        const auto done =
+            ::pwrite(segment.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0) return fail(system_error(errno, "cannot write to a segment"));
         bytes = bytes.subspan(static_cast<std::size_t>(done));

@@ -117,7 +117,8 @@ void Cleanup::a_plan_is_run_as_it_is_and_says_what_changed_meanwhile() {
     QCOMPARE(done.value("changed_meanwhile").toInteger(), 2);
     QMap<QString, QString> reasons;
     for (const auto& item : done.value("items").toArray())
-        reasons[item.toObject().value("id").toString()] = item.toObject().value("reason").toString();
+        reasons[item.toObject().value("id").toString()] =
+            item.toObject().value("reason").toString();
     QCOMPARE(reasons.size(), 3);
     QVERIFY(reasons[gone].contains("gone") && reasons[held].contains("in use"));
     QCOMPARE(state(goes), "quarantined");

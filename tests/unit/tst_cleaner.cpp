@@ -63,9 +63,7 @@ class CleanerTest : public QObject {
 
   private:
     Service& service() { return *bench_->service; }
-    SlotState state(const Grant& region) {
-        return service().registry().control(region.slot).state;
-    }
+    SlotState state(const Grant& region) { return service().registry().control(region.slot).state; }
     std::unique_ptr<ServiceBench> bench_;
     std::unique_ptr<Program> user_;
 };
@@ -175,7 +173,8 @@ void CleanerTest::a_kill_right_after_the_commit_loses_no_event() {
     const auto region = user_->allocate(1);
     QVERIFY(!service().quarantine(user_->caller(), region->id).value());
     bench_->kill();
-    // The control word is stored and the ring's head is not: the last step of the commit is missing.
+    // The control word is stored and the ring's head is not: the last step of the commit is
+    // missing.
     bench_->edit([&](auto view) { view.state().ring_head.fetch_sub(1); });
     bench_->start();
     QCOMPARE(state(*region), SlotState::quarantined);
@@ -261,9 +260,12 @@ void CleanerTest::what_is_cleaned_by_itself_is_quarantined_only_when_asked_for()
 void CleanerTest::a_session_or_a_worker_is_cleaned_without_its_manual_regions_data() {
     QTest::addColumn<QString>("session");
     QTest::addColumn<QString>("worker");
-    QTest::newRow("session") << "s1" << "";
-    QTest::newRow("worker") << "" << "w1";
-    QTest::newRow("both") << "s1" << "w1";
+    QTest::newRow("session") << "s1"
+                             << "";
+    QTest::newRow("worker") << ""
+                            << "w1";
+    QTest::newRow("both") << "s1"
+                          << "w1";
 }
 
 void CleanerTest::a_session_or_a_worker_is_cleaned_without_its_manual_regions() {
@@ -316,8 +318,7 @@ void CleanerTest::a_plan_is_checked_again_item_by_item() {
     QVERIFY(user_->take(*user_->map(taken->id)));
     QVERIFY(service().deallocate(user_->caller(), gone->id, false).value());
     request.dry_run = false;
-    const auto done =
-        user_->cleanup_named(request, {goes->id, taken->id, gone->id, mine->id});
+    const auto done = user_->cleanup_named(request, {goes->id, taken->id, gone->id, mine->id});
     QCOMPARE(done.removed, 1U);
     QVERIFY(done.items.at(0).removed);
     QVERIFY(done.items.at(1).reason.find("in use") != std::string::npos);

@@ -74,7 +74,8 @@ void ErrorManagerTest::errors_are_counted_by_type_and_code_and_keep_their_contex
 void ErrorManagerTest::only_the_last_errors_are_remembered_and_all_are_counted() {
     ErrorManager errors;
     for (int i = 0; i < 100; ++i)
-        (void)errors.handle(make_error(ErrorCode::no_space, std::to_string(i)), {"allocate", {}, {}, {}});
+        (void)errors.handle(make_error(ErrorCode::no_space, std::to_string(i)),
+                            {"allocate", {}, {}, {}});
     QCOMPARE(errors.total(), 100U);
     QCOMPARE(errors.recent().size(), ErrorManager::kRemembered);
     QCOMPARE(errors.recent().back().error.message, std::string("99"));

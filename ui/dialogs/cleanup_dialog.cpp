@@ -124,8 +124,7 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
         set_cell(table_, row, kRegion, QString::fromStdString(item.id.str()), Tone::none, false,
                  true);
         set_cell(table_, row, kBytes, size_text(item.bytes), Tone::none, true);
-        set_cell(table_, row, kVerdict,
-                 verdict_of(item, done),
+        set_cell(table_, row, kVerdict, verdict_of(item, done),
                  item.removed ? (done ? Tone::good : Tone::caution) : Tone::neutral);
         set_cell(table_, row, kHolders, holders_of(workspace_.regions().find(item.id)));
         set_cell(table_, row++, kReason, QString::fromStdString(item.reason));

@@ -184,9 +184,13 @@ class Client {
         return found;
     }
     Result<snakepit_shm_cleanup_result> cleanup(const CleanupOptions& options = {}) const {
-        const snakepit_shm_cleanup_options raw{sizeof raw, options.dry_run, options.orphans,
-                                               options.expired, options.all_eligible,
-                                               options.no_quarantine, options.session.c_str(),
+        const snakepit_shm_cleanup_options raw{sizeof raw,
+                                               options.dry_run,
+                                               options.orphans,
+                                               options.expired,
+                                               options.all_eligible,
+                                               options.no_quarantine,
+                                               options.session.c_str(),
                                                options.worker.c_str()};
         snakepit_shm_cleanup_result result{};
         const auto status = snakepit_shm_cleanup(client_.get(), &raw, &result);

@@ -135,11 +135,11 @@ typedef struct snakepit_shm_region_info {
 
 typedef struct snakepit_shm_cleanup_options {
     size_t struct_size;
-    bool dry_run;      /* say what would be done */
-    bool orphans;      /* of programs that are gone */
-    bool expired;      /* unused for longer than their timeout */
-    bool all_eligible; /* everything nobody holds */
-    bool no_quarantine; /* what goes is freed at once and cannot be restored */
+    bool dry_run;        /* say what would be done */
+    bool orphans;        /* of programs that are gone */
+    bool expired;        /* unused for longer than their timeout */
+    bool all_eligible;   /* everything nobody holds */
+    bool no_quarantine;  /* what goes is freed at once and cannot be restored */
     const char* session; /* only what was made in it; NULL or empty: any */
     const char* worker;  /* only what it made; NULL or empty: any */
 } snakepit_shm_cleanup_options;
