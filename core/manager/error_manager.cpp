@@ -29,7 +29,8 @@ void advise_cleanup(Error& error, const IdleFigures& idle) {
                       ? std::string("every region is in use, so a cleanup would free nothing")
                       : fmt::format(
                             "{} idle region{} hold{} {}: 'snakepit-shm cleanup "
-                            "--all-eligible' removes them (see --dry-run first)",
+                            "--all-eligible --no-quarantine' frees them at once (see "
+                            "--dry-run first)",
                             idle.regions, idle.regions == 1 ? "" : "s",
                             idle.regions == 1 ? "s" : "", format_size(idle.bytes));
     error.remedy =

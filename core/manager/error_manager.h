@@ -28,7 +28,7 @@ struct RecentError {
     std::string process;
 };
 
-// What nobody holds: what a cleanup could give back.
+// What nobody holds, in quarantine or not: what a cleanup could give back.
 struct IdleFigures {
     std::uint64_t regions = 0;
     std::uint64_t bytes = 0;

@@ -110,8 +110,8 @@ const IdleFigures& Service::idle_figures() {
     idle_ = {};
     for (const auto slot : registry_->used()) {
         const auto word = registry_->control(slot);
-        if (word.state != SlotState::live || word.damaged || registry_->stats(slot).references > 0)
-            continue;
+        const bool there = word.state == SlotState::live || word.state == SlotState::quarantined;
+        if (!there || word.damaged || registry_->stats(slot).references > 0) continue;
         ++idle_.regions;
         idle_.bytes += registry_->body(slot).actual_size;
     }
