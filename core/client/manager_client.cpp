@@ -319,8 +319,12 @@ Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {
 Result<std::string> ManagerClient::restore(const RegionId& id) {
     wire::RestoreT call;
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
-    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
-    const auto* done = answer.reply.answer.AsDone();
+    bool repeated = false;
+    auto answer = d_->ask(std::move(call), &repeated);
+    if (!answer && repeated && answer.error().code == ErrorCode::invalid_argument)
+        return std::string("restored before the manager was started again");
+    if (!answer) return fail(std::move(answer).error());
+    const auto* done = answer->reply.answer.AsDone();
     if (!done) return unexpected_answer();
     return done->note;
 }

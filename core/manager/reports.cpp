@@ -70,7 +70,9 @@ QJsonObject status(const ReportSources& s) {
          QJsonObject{{"max_regions", number(s.config.max_regions)},
                      {"max_region_size", number(s.config.max_region_size)},
                      {"max_total_memory", number(s.config.max_total_memory)},
-                     {"max_regions_per_process", number(s.config.max_regions_per_process)}}},
+                     {"max_regions_per_process", number(s.config.max_regions_per_process)},
+                     {"max_regions_per_user", number(s.config.max_regions_per_user)},
+                     {"max_memory_per_user", number(s.config.max_memory_per_user)}}},
         {"recorder", recorder_json(s.recorder.state())},
         {"events", number(s.service.registry().ring().head())},
     };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "manager/session.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "manager/server.h"
@@ -10,8 +12,18 @@ namespace snakepit::shm {
 namespace {
 
 constexpr auto kGreetingTime = std::chrono::seconds(10);
-constexpr int kFramesAtOnce = 16;              // then the others get their turn
-constexpr std::size_t kListBytes = 40 * 1024;  // of regions in one frame, estimated generously
+constexpr int kFramesAtOnce = 16;                // then the others get their turn
+constexpr std::size_t kReasonBytes = 40 * 1024;  // of a cleanup's items in one frame
+constexpr std::size_t kListBytes = 40 * 1024;    // of regions in one frame, estimated generously
+
+// So that an answer in which all fails at length still fits a frame.
+void fit_reasons(wire::CleanedT& cleaned) {
+    std::size_t bytes = 0;
+    for (const auto& item : cleaned.items) bytes += item->reason.size();
+    if (bytes <= kReasonBytes) return;
+    for (const auto& item : cleaned.items)
+        item->reason.resize(std::min(item->reason.size(), kReasonBytes / kMaxCleanupItems));
+}
 
 }  // namespace
 
@@ -262,6 +274,7 @@ void Session::clean(std::uint64_t id, const wire::CleanupT& call) {
     const auto result = server_.service().cleanup(caller_, request, slot, kMaxCleanupItems);
     if (!result) return answer_error(id, result.error());
     auto cleaned = to_wire(*result);
+    fit_reasons(cleaned);
     cleaned.next_slot = slot;
     cleaned.more = slot < server_.service().registry().frontier();
     answer(id, std::move(cleaned));
