@@ -39,6 +39,8 @@ void Service::recover() {
     for (const auto slot : registry_->used())
         if (registry_->stats(slot).references == 0 || registry_->control(slot).withdrawn)
             evaluate(slot, at);
+    health_ = {at, adopted};  // each was looked at
+    next_health_look_ = at + config_.health_check_interval_ms * 1000;
     next_full_look_ = at + config_.cleanup_interval_ms * 1000;
     registry_->record({.kind = EventKind::manager_started,
                        .pid = ::getpid(),
@@ -79,16 +81,6 @@ void Service::recover_clients() {
         }
     }
     counter_.remove_stray_pages();
-}
-
-void Service::damage(std::uint32_t slot, std::string_view what) {
-    auto word = registry_->control(slot);
-    if (word.damaged) return;
-    word.damaged = true;
-    if (!word.occupied()) word.state = SlotState::live;
-    registry_->commit(
-        slot, word,
-        {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
 }
 
 // `segments`: all of ours there are; nothing when they could not be listed. `takes`: uncounted
