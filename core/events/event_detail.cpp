@@ -59,6 +59,13 @@ constexpr Names names_of(EventKind kind) {
             return {"lost", {}, {}};
         case EventKind::client_hostile:
             return {{}, {}, "action"};
+        case EventKind::deadlock:
+            return {{}, {}, "cycle"};
+        case EventKind::lock_broken:
+        case EventKind::lock_acknowledged:
+        case EventKind::lock_timed_out:
+        case EventKind::lock_forced:
+            return {{}, {}, "process"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::quarantined:

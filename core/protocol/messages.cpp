@@ -113,6 +113,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.arena = info.arena;
     out.offset = info.offset;
     out.sealed = info.sealed;
+    out.suspect = info.suspect;
     out.session = info.session;
     out.worker = info.worker;
     for (const auto& reference : info.references) {
@@ -153,6 +154,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.arena = region.arena;
     info.offset = region.offset;
     info.sealed = region.sealed;
+    info.suspect = region.suspect;
     info.session = region.session;
     info.worker = region.worker;
     for (const auto& entry : region.references)
