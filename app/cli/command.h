@@ -54,6 +54,7 @@ void add_info(CLI::App& app, Context& context);
 void add_allocate(CLI::App& app, Context& context);
 void add_deallocate(CLI::App& app, Context& context);
 void add_cleanup(CLI::App& app, Context& context);
+void add_locks(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);

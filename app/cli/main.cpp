@@ -22,6 +22,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_allocate(app, context);
     add_deallocate(app, context);
     add_cleanup(app, context);
+    add_locks(app, context);
     add_events(app, context);
     add_config(app, context);
     add_health(app, context);
