@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <iostream>
 #include <mutex>
 #include <random>
@@ -60,8 +61,8 @@ class Worker {
     Worker(ManagerClient& client, std::vector<RegionId> ids, unsigned seed)
         : client_(client), ids_(std::move(ids)), random_(seed) {}
 
-    void run(int steps) {
-        for (int i = 0; i < steps && trouble.empty(); ++i) step(0);
+    void run(const std::atomic<bool>& enough) {
+        while (!enough && trouble.empty()) step(0);
     }
     std::string trouble;
     int locks = 0;
@@ -104,12 +105,17 @@ class Worker {
 
 int work(ManagerClient& client, const QStringList& words) {
     std::vector<RegionId> ids;
-    for (const auto& word : words.mid(2)) ids.push_back(*RegionId::parse(word.toStdString()));
+    for (const auto& word : words.mid(1)) ids.push_back(*RegionId::parse(word.toStdString()));
     const auto seed = words.at(0).toUInt();
     Worker one(client, ids, seed * 2 + 1);
     Worker other(client, ids, seed * 2 + 2);
-    std::thread second([&] { other.run(words.at(1).toInt()); });
-    one.run(words.at(1).toInt());
+    std::atomic<bool> enough{false};
+    std::thread first([&] { one.run(enough); });
+    std::thread second([&] { other.run(enough); });
+    std::string line;
+    std::getline(std::cin, line);
+    enough = true;
+    first.join();
     second.join();
     const auto trouble = one.trouble + other.trouble;
     std::cout << (trouble.empty() ? "done " + std::to_string(one.locks + other.locks) : trouble)

@@ -8,6 +8,7 @@
 //   lock ID r|w MILLISECONDS   "granted TOKEN" or "suspect TOKEN", else the error's code and
 //   sentence unlock ID TOKEN            "ok", else the code fork ID                    what a
 //   forked child is told that locks with the inherited client
-// "worker SEED STEPS ID…": locks regions at random, always in the order they are named, and checks
-//   in the memory itself that writers are alone. "done LOCKS" or what was wrong.
+// "worker SEED ID…": two threads that lock regions at random, always in the order they are named,
+//   and check in the memory itself that writers are alone, until a line comes. "done LOCKS" or what
+//   was wrong.
 int run_locker(const QStringList& words);

@@ -17,6 +17,20 @@ namespace {
 
 constexpr auto kForever = "4294967295";
 
+// Returns when the process has stopped: the signal alone does not say when it does.
+bool stop(qint64 pid) {
+    ::kill(static_cast<pid_t>(pid), SIGSTOP);
+    return QTest::qWaitFor(
+        [&] {
+            QFile stat(QString("/proc/%1/stat").arg(pid));
+            return stat.open(QIODevice::ReadOnly) && stat.readAll().contains(") T ");
+        },
+        kPatienceMs);
+}
+void resume(qint64 pid) {
+    ::kill(static_cast<pid_t>(pid), SIGCONT);
+}
+
 }  // namespace
 
 class Locks : public QObject {
@@ -118,10 +132,10 @@ void Locks::a_stopped_holder_keeps_its_lock() {
     auto& holder = locker();
     auto& other = locker();
     const auto held = holder.ask("lock " + id + " w 0");
-    ::kill(static_cast<pid_t>(holder.pid()), SIGSTOP);
+    QVERIFY(stop(holder.pid()));
     QVERIFY(other.ask("lock " + id + " r 300").startsWith("timeout"));
     QVERIFY(queue(other, id, "r"));
-    ::kill(static_cast<pid_t>(holder.pid()), SIGCONT);
+    resume(holder.pid());
     QCOMPARE(holder.ask("unlock " + id + " " + token_of(held)), "ok");
     QVERIFY(other.line().startsWith("granted"));
 }
@@ -232,9 +246,10 @@ void Locks::a_lock_that_was_given_up_while_the_manager_slept_is_not_left_behind(
     QVERIFY(client.has_value());
     const auto id = (*client)->allocate(4096);
     QVERIFY(id.has_value());
-    ::kill(static_cast<pid_t>(service_->pid()), SIGSTOP);
+    QVERIFY(stop(service_->pid()));
     const auto late = (*client)->lock(*id, AccessMode::read_write, kLockForever);
-    ::kill(static_cast<pid_t>(service_->pid()), SIGCONT);
+    resume(service_->pid());
+    QVERIFY(!late);
     QCOMPARE(late.error().code, ErrorCode::timeout);
     auto& other = locker();
     const auto granted = other.ask("lock " + QString::fromStdString(id->str()) + " w " + kForever);
@@ -279,19 +294,21 @@ void Locks::random_users_in_one_order_never_hear_of_a_deadlock() {
     for (int i = 0; i < 4; ++i) ids += allocate();
     std::vector<std::unique_ptr<Peer>> workers;
     for (int i = 0; i < kWorkers; ++i)
-        workers.push_back(peer(QStringList{"worker", QString::number(i), "1500"} + ids));
+        workers.push_back(peer(QStringList{"worker", QString::number(i)} + ids));
     for (int i = 0; i < 3; ++i) {
-        QTRY_VERIFY_WITH_TIMEOUT(
-            !service_->cli_json({"locks"}).value("locks").toArray().isEmpty(), kPatienceMs);
+        const bool busy = QTest::qWaitFor(
+            [&] { return !service_->cli_json({"locks"}).value("locks").toArray().isEmpty(); },
+            kPatienceMs);
+        QVERIFY(busy);
         QVERIFY(service_->restart_after_kill());
     }
     int locks = 0;
     for (auto& worker : workers) {
-        const auto said = worker->line();
+        const auto said = worker->ask("enough");
         QVERIFY2(said.startsWith("done"), qPrintable(said));
         locks += said.section(' ', 1).toInt();
     }
-    QVERIFY(locks >= kWorkers * 2 * 1500);
+    QVERIFY(locks > kWorkers * 10);
     for (auto& worker : workers) QCOMPARE(worker->wait().status, 0);
     QTRY_VERIFY_WITH_TIMEOUT(service_->cli_json({"locks"}).value("locks").toArray().isEmpty(),
                              kPatienceMs);
