@@ -83,6 +83,7 @@ Result<int> run_release(const Context& context, const std::string& word,
     for (const auto& holder : released.holders)
         print(fmt::format("taken from {}, who had it as {}\n",
                           process_label(holder.process, holder.pid), to_string(holder.mode)));
+    print(left_out(released.holders.size(), released.holder_count, "locks"));
     if (released.suspect)
         print(fmt::format("{} is suspect until a writer has had its lock\n", id.str()));
     return kDone;

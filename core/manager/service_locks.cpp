@@ -308,7 +308,8 @@ Result<RegionLocks> Service::release_locks(const Caller& caller, const RegionId&
         RegionLocks out;
         for (const auto& held : synchronizer_.holders(slot)) {
             if (token != 0 && held.lock.token != token) continue;
-            out.holders.push_back(describe_lock(held, true));
+            if (out.holder_count++ < kNamedLockers)
+                out.holders.push_back(describe_lock(held, true));
             const auto whose = locker_name(held.owner());
             const Event event{.kind = EventKind::lock_forced,
                               .pid = caller.credentials.pid,
@@ -320,13 +321,12 @@ Result<RegionLocks> Service::release_locks(const Caller& caller, const RegionId&
                 registry_->record(slot, event);
             synchronizer_.release(held);
         }
-        if (out.holders.empty())
+        if (out.holder_count == 0)
             return fail(ErrorCode::not_held, fmt::format("{} has no such lock", id.str()),
                         fmt::format("see 'snakepit-shm locks {}'", id.str()));
         settle_locks();
         out.id = id;
         out.suspect = registry_->control(slot).suspect;
-        out.holder_count = out.holders.size();
         released(slot, registry_->control(slot).generation);
         return out;
     }();
