@@ -79,6 +79,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"offset", json(region.offset)},
         {"sealed", region.sealed},
         {"durable", region.durable},
+        {"suspect", region.suspect},
         {"session", text(region.session)},
         {"worker", text(region.worker)},
         {"quarantined_until", json(region.quarantined_until)},
@@ -122,6 +123,40 @@ QJsonObject cleanup_json(const CleanupResult& result) {
             {"quarantined", json(result.quarantined)},
             {"bytes_quarantined", json(result.bytes_quarantined)},
             {"items", items}};
+}
+
+QJsonObject locks_json(const RegionLocks& locks) {
+    QJsonArray holders;
+    for (const auto& holder : locks.holders) {
+        QJsonObject one{{"pid", json(holder.pid)},
+                        {"process", text(holder.process)},
+                        {"thread", json(std::int64_t{holder.thread})},
+                        {"mode", text(to_string(holder.mode))},
+                        {"depth", json(std::int64_t{holder.depth})},
+                        {"since", json(holder.since)}};
+        // As text: more bits than a JSON number holds exactly.
+        if (holder.token != 0) one.insert("token", text(fmt::format("{:016x}", holder.token)));
+        holders.append(one);
+    }
+    QJsonArray waiters;
+    for (std::size_t i = 0; i < locks.waiters.size(); ++i) {
+        const auto& waiter = locks.waiters[i];
+        QJsonArray waits_for;
+        for (const auto pid : waiter.waits_for) waits_for.append(json(pid));
+        waiters.append(QJsonObject{{"pid", json(waiter.pid)},
+                                   {"process", text(waiter.process)},
+                                   {"thread", json(std::int64_t{waiter.thread})},
+                                   {"mode", text(to_string(waiter.mode))},
+                                   {"position", json(static_cast<std::uint64_t>(i + 1))},
+                                   {"since", json(waiter.since)},
+                                   {"waits_for", waits_for}});
+    }
+    return {{"region_id", text(locks.id.str())},
+            {"suspect", locks.suspect},
+            {"holder_count", json(locks.holder_count)},
+            {"waiter_count", json(locks.waiter_count)},
+            {"holders", holders},
+            {"waiters", waiters}};
 }
 
 QJsonObject client_json(const ClientInfo& client) {

@@ -32,6 +32,7 @@ QJsonValue json(Timestamp time);
 QJsonObject region_json(const RegionInfo& region, bool with_addresses = false);
 QJsonObject event_json(const EventRow& event);
 QJsonObject cleanup_json(const CleanupResult& result);
+QJsonObject locks_json(const RegionLocks& locks);
 QJsonObject client_json(const ClientInfo& client);
 QJsonObject sample_json(const layout::Sample& sample);
 // {"error": {…}} with the specification's error context.

@@ -12,13 +12,14 @@ namespace snakepit::shm {
 // set, are the directories of that one instance.
 struct InstancePaths {
     std::string instance;
-    std::string runtime_dir;  // control.sock, registry, grants, service.lock, leases/
+    std::string runtime_dir;  // control.sock, registry, grants, locks, service.lock, leases/
     std::string state_dir;    // events.db
     std::string config_file;  // empty: none found, the built-in defaults hold
 
     std::string control_socket() const { return runtime_dir + "/control.sock"; }
     std::string registry() const { return runtime_dir + "/registry"; }
     std::string grants() const { return runtime_dir + "/grants"; }
+    std::string locks() const { return runtime_dir + "/locks"; }
     std::string lease_dir() const { return runtime_dir + "/leases"; }
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
     std::string durable_dir() const { return state_dir + "/durable"; }

@@ -98,11 +98,54 @@ struct RegionInfo {
     std::uint64_t offset = 0;
     bool sealed = false;
     bool durable = false;
+    bool suspect = false;  // a writer died in its lock: what it left may be half written
     std::string session, worker;
     Timestamp quarantined_until{};                // 0: it is not in quarantine
     std::vector<RegionReference> references;      // at most 256 holders are named
     std::vector<std::uint64_t> mapped_addresses;  // in the asking process
 };
+
+// What a request for a lock comes to.
+enum class LockState : std::uint8_t {
+    granted,
+    queued,
+    timed_out,
+    withdrawn,  // the region was deallocated while it was waited for
+    unknown,    // there is no such ticket (any more): ask again
+    deadlock,   // waiting would never end; nothing was changed
+};
+inline constexpr std::uint32_t kLockForever = 0xFFFF'FFFF;  // milliseconds
+
+// One thread's lock on a region.
+struct LockHolder {
+    std::int64_t pid = 0;
+    std::string process;
+    std::uint32_t thread = 0;  // the operating system's number of it, in its own pid namespace
+    AccessMode mode = AccessMode::read_only;
+    std::uint32_t depth = 0;  // times it was taken and not given back yet
+    Timestamp since;
+    std::uint64_t token = 0;  // 0: not for the one who asks to know
+};
+
+// One thread that waits for a region.
+struct LockWaiter {
+    std::int64_t pid = 0;
+    std::string process;
+    std::uint32_t thread = 0;
+    AccessMode mode = AccessMode::read_only;
+    Timestamp since;
+    std::vector<std::int64_t> waits_for;  // process ids of those it waits for, at most a few
+};
+
+// A region that is locked. At most kNamedLockers of each are named; the counts are of all.
+struct RegionLocks {
+    RegionId id;
+    bool suspect = false;
+    std::uint64_t holder_count = 0, waiter_count = 0;
+    std::vector<LockHolder> holders;
+    std::vector<LockWaiter> waiters;  // the next to be granted first
+};
+inline constexpr std::size_t kNamedLockers = 128;
 
 // What a cleanup takes. `only` and the names of a session and a worker say what it looks at, the
 // flags which of that it takes. Without a flag: of a session's or a worker's regions those whose

@@ -265,6 +265,34 @@ snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client,
     });
 }
 
+snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* id,
+                                      snakepit_shm_access mode, uint32_t timeout_ms,
+                                      uint64_t* token) {
+    if (!client || !id || !token)
+        return bad_argument("lock was given no client, no id or no place for the token");
+    return guarded([&] {
+        const auto region = RegionId::parse(id);
+        if (!region) return failed(region.error());
+        const auto alone =
+            mode == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
+        return finish(
+            client->manager->lock(*region, alone, timeout_ms), [&](const LockGrant& granted) {
+                *token = granted.token | (granted.suspect ? SNAKEPIT_SHM_TOKEN_SUSPECT : 0);
+            });
+    });
+}
+
+snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char* id,
+                                        uint64_t token) {
+    if (!client || !id) return bad_argument("unlock was given no client or no id");
+    return guarded([&] {
+        const auto region = RegionId::parse(id);
+        if (!region) return failed(region.error());
+        const auto given = client->manager->unlock(*region, token & ~SNAKEPIT_SHM_TOKEN_SUSPECT);
+        return given ? SNAKEPIT_SHM_OK : failed(given.error());
+    });
+}
+
 snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client, const char* worker,
                                           const char* pool, const char* session) {
     if (!client) return bad_argument("announce was given no client");

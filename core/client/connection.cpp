@@ -27,6 +27,17 @@ int left_ms(std::int64_t deadline) {
 
 }  // namespace
 
+Error forked_error() {
+    return make_error(ErrorCode::forked,
+                      "this process was forked and inherits no connection to the manager",
+                      "connect again in the child");
+}
+
+tl::unexpected<Error> unexpected_answer() {
+    return fail(ErrorCode::protocol_error, "the manager's answer is not one to this request",
+                "use one release of both");
+}
+
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& options) {
     std::unique_ptr<Connection> connection(new Connection);
     connection->options_ = options;
@@ -183,9 +194,10 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
     }
 }
 
-void Connection::tell(const wire::RequestT& request) {
-    if (!channel_.valid() || !channel_.intact()) return;
-    (void)channel_.send(encoder_.encode(request));
+bool Connection::tell(const wire::RequestT& request) {
+    if (!channel_.valid() || !channel_.intact()) return false;
+    const auto sent = channel_.send(encoder_.encode(request));
+    return sent && *sent == Io::done;
 }
 
 }  // namespace snakepit::shm

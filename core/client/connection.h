@@ -31,8 +31,8 @@ class Connection final : public ForkAware {
     // and asked again with the same id. An answer that is a Failure becomes the error.
     // `repeated` tells that an earlier try may have been carried out.
     Result<Answer> call(wire::RequestT request, bool* repeated = nullptr);
-    // Sends without waiting and without caring whether it arrives.
-    void tell(const wire::RequestT& request);
+    // Sends without waiting for an answer. False: there is no connection, or no room in it.
+    bool tell(const wire::RequestT& request);
 
     bool forked() const { return ForkGuard::instance().here() != home_; }
     const layout::LeasePage& lease() const { return lease_; }
@@ -60,5 +60,9 @@ class Connection final : public ForkAware {
     std::uint64_t next_id_ = 1;
     std::atomic<std::uint64_t> trips_{0};
 };
+
+// What a forked child is told.
+Error forked_error();
+tl::unexpected<Error> unexpected_answer();
 
 }  // namespace snakepit::shm

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "client/connection.h"
+#include "client/lock_client.h"
 #include "client/region_cache.h"
 
 namespace snakepit::shm {
@@ -21,28 +22,18 @@ constexpr int kGrantAttempts = 8;
 // Entries looked at for each new one: keeps mappings of regions that ended from piling up.
 constexpr std::size_t kPurgeStep = 8;
 
-Error forked_error() {
-    return make_error(ErrorCode::forked,
-                      "this process was forked and inherits no connection to the manager",
-                      "connect again in the child");
-}
-
 Error full_error(const RegionId& id) {
     return make_error(ErrorCode::reference_limit,
                       fmt::format("this program holds too many references to {}", id.str()),
                       "unmap what is not needed");
 }
 
-tl::unexpected<Error> unexpected_answer() {
-    return fail(ErrorCode::protocol_error, "the manager's answer is not one to this request",
-                "use one release of both");
-}
-
 }  // namespace
 
 class ManagerClient::Private {
   public:
-    explicit Private(std::unique_ptr<Connection> c) : connection(std::move(c)) {}
+    explicit Private(std::unique_ptr<Connection> c)
+        : connection(std::move(c)), locks(*connection, mutex) {}
     ~Private() {
         if (connection->forked()) cache.abandon();
     }
@@ -62,7 +53,9 @@ class ManagerClient::Private {
     Result<Connection::Answer> ask_locked(Call call, bool* repeated = nullptr) {
         wire::RequestT request;
         request.call.Set(std::move(call));
-        return connection->call(std::move(request), repeated);
+        auto answer = connection->call(std::move(request), repeated);
+        locks.tell_forsaken();
+        return answer;
     }
 
     // With the mutex. Maps what was granted, if it is not mapped so already.
@@ -89,6 +82,7 @@ class ManagerClient::Private {
     std::unique_ptr<Connection> connection;
     std::mutex mutex;
     RegionCache cache;
+    LockClient locks;
 };
 
 // Where the region is mapped, made if need be; nowhere when its handle is needed for that and did
@@ -450,6 +444,23 @@ Status ManagerClient::announce(const std::string& worker, const std::string& poo
     call.session = session.substr(0, kMaxNameBytes);
     SHM_TRY(d_->ask(std::move(call)));
     return {};
+}
+
+Result<LockGrant> ManagerClient::lock(const RegionId& id, AccessMode mode,
+                                      std::uint32_t timeout_ms) {
+    return d_->locks.lock(id, mode, timeout_ms);
+}
+
+Status ManagerClient::unlock(const RegionId& id, std::uint64_t token) {
+    return d_->locks.unlock(id, token);
+}
+
+Result<std::vector<RegionLocks>> ManagerClient::locks(const std::string& filter) {
+    return d_->locks.list(filter);
+}
+
+Result<RegionLocks> ManagerClient::release_locks(const RegionId& id, std::uint64_t token) {
+    return d_->locks.release(id, token);
 }
 
 Result<std::string> ManagerClient::report(const std::string& topic) {

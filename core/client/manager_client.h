@@ -30,6 +30,13 @@ struct MappedRegion {
     bool tell_release = false;  // the region may end with our last reference
 };
 
+struct LockGrant {
+    std::uint64_t token = 0;  // 63 bits
+    // A writer died in its lock and no writer has given one back since: the region may be half
+    // written. It is acknowledged by giving a write lock back.
+    bool suspect = false;
+};
+
 // Thread-safe. Every call may block on the manager except map() of a region this client has been
 // granted before, and unmap(), which need neither the manager nor a system call.
 // A manager that was killed and restarted is reconnected to within the call that needs it.
@@ -68,6 +75,19 @@ class ManagerClient {
     Result<CleanupResult> cleanup(const CleanupRequest& request);
     // Names this client for people: worker, pool, session; each at most kMaxNameBytes.
     Status announce(const std::string& worker, const std::string& pool, const std::string& session);
+
+    // Locks the region: shared with other readers, or alone (`read_write`). Waits at most
+    // `timeout_ms` (0: not at all; kLockForever), in the order of asking, with this client free for
+    // its other threads. The lock belongs to the calling thread: it is granted again at once, one
+    // level deeper, and a wait that would close a circle is refused.
+    // timeout, deadlock (the message names the circle), or what map() would say.
+    Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
+    // Gives one level back, on any thread; not_held when this client has no such lock.
+    Status unlock(const RegionId& id, std::uint64_t token);
+    // Regions that are locked, and by whom; `filter` as in list().
+    Result<std::vector<RegionLocks>> locks(const std::string& filter = {});
+    // Administrators: takes the lock with this token (0: all) from its holder.
+    Result<RegionLocks> release_locks(const RegionId& id, std::uint64_t token);
 
     // A JSON document about the manager: "status", "config", "stats", "health", "clients".
     Result<std::string> report(const std::string& topic);

@@ -12,14 +12,6 @@ namespace snakepit::shm::layout {
 
 inline constexpr std::uint64_t kGrantsMagic = 0x3154524E'4D485353ULL;  // "SSHMNRT1"
 
-struct alignas(64) GrantsHeader {
-    std::uint64_t magic;
-    std::uint32_t version;
-    std::uint32_t max_clients;
-    std::uint64_t epoch;  // of the registry it belongs to
-    std::uint64_t checksum;
-};
-
 // A client, in the order of its life: the fields, then `serial` (which commits it); cleared the
 // other way round. `chunks` has a bit for every kChunkSlots slots whose grants, words and takes
 // have been reserved.

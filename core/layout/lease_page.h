@@ -29,6 +29,7 @@ struct alignas(64) LeaseHeader {
 // neither side touches a chunk before something in it was granted.
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
+    static constexpr std::uint64_t wake = 64;
     static constexpr std::uint64_t blocks = 1024;                                 // kBlocks bytes
     static constexpr std::uint64_t groups = 4096;                                 // kGroups bytes
     static constexpr std::uint64_t words = groups + kGroups;                      // 8 bytes a slot
@@ -44,6 +45,11 @@ class LeasePage {
 
     bool valid() const { return base_ != nullptr; }
     LeaseHeader& header() const { return at<LeaseHeader>(LeaseOffsets::header); }
+    // Counts what the manager has decided for this client's waiting threads, which sleep on it
+    // (platform/wait_word.h).
+    std::atomic<std::uint32_t>& wake() const {
+        return at<std::atomic<std::uint32_t>>(LeaseOffsets::wake);
+    }
     std::atomic<std::uint64_t>& word(std::uint32_t slot) const {
         return (&at<std::atomic<std::uint64_t>>(LeaseOffsets::words))[slot];
     }

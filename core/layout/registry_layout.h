@@ -37,6 +37,15 @@ struct RegistryHeader {
     std::uint64_t checksum;
 };
 
+// Begins the manager's own files beside the registry (grants, locks).
+struct alignas(64) EpochHeader {
+    std::uint64_t magic;
+    std::uint32_t version;
+    std::uint32_t capacity;
+    std::uint64_t epoch;  // of the registry it belongs to
+    std::uint64_t reserved;
+};
+
 // Changes all the time; each field stands alone.
 struct alignas(64) RegistryState {
     std::atomic<std::uint64_t> change;       // the highest change number given out
@@ -168,6 +177,7 @@ struct Sample {  // one a second
 };
 
 static_assert(sizeof(RegistryHeader) == 112 && sizeof(RegistryState) == 128);
+static_assert(sizeof(EpochHeader) == 64);
 static_assert(sizeof(SlotFixed) == 160 && sizeof(SlotBody) == 88 && sizeof(Slot) == 384);
 static_assert(sizeof(SlotStats) == 48 && sizeof(ClientRow) == 128);
 static_assert(sizeof(EventEntry) == 144 && sizeof(Sample) == 128);

@@ -93,6 +93,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.placement = static_cast<Placement>(body.placement);
     info.offset = body.offset;
     info.sealed = body.sealed != 0;
+    info.suspect = control.suspect;
     info.session = bounded(fixed.session);
     info.worker = bounded(fixed.worker);
     return info;

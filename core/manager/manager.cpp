@@ -110,9 +110,10 @@ Status Manager::Private::start() {
 
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
+    SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
     SHM_TRY(InstanceRoster::enter(config.shm_path, options.paths));
     service = std::make_unique<Service>(
-        options.paths, std::move(registry), std::move(grants), *loaded.backend,
+        options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,
         [this](std::function<void()> work, std::function<void()> then) {
             boost::asio::post(long_work, [this, work = std::move(work), then = std::move(then)] {
                 work();

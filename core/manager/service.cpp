@@ -25,7 +25,7 @@ constexpr std::size_t kNamedHolders = 256;
 }  // namespace
 
 Service::Service(const InstancePaths& paths, std::unique_ptr<RegionRegistry> registry,
-                 GrantTable grants, PlatformBackend& backend, RunLong run_long)
+                 GrantTable grants, LockTable locks, PlatformBackend& backend, RunLong run_long)
     : paths_(paths),
       registry_(std::move(registry)),
       grants_(std::move(grants)),
@@ -33,7 +33,8 @@ Service::Service(const InstancePaths& paths, std::unique_ptr<RegionRegistry> reg
       run_long_(std::move(run_long)),
       counter_(grants_, paths.lease_dir(), registry_->epoch()),
       allocator_(*registry_, backend_, paths.durable_dir()),
-      security_(::geteuid()) {}
+      security_(::geteuid()),
+      synchronizer_(std::move(locks)) {}
 
 void Service::configure(const Config& config) {
     config_ = config;
@@ -99,23 +100,29 @@ Status Service::mappable(std::uint32_t slot) const {
     return {};
 }
 
+Result<std::uint32_t> Service::openable(const Caller& caller, const RegionId& id,
+                                        AccessMode access) {
+    const bool writes = access == AccessMode::read_write;
+    SHM_ASSIGN(const auto slot, usable(caller, id, writes ? Operation::write : Operation::read));
+    SHM_TRY(mappable(slot));
+    if (!writes) return slot;
+    SHM_TRY(writable(slot));
+    const bool owner = caller.client &&
+                       grants_.record(*caller.client).serial == registry_->fixed(slot).owner_serial;
+    if (static_cast<AccessMode>(registry_->body(slot).access_mode) == AccessMode::read_only &&
+        !owner)
+        return fail(ErrorCode::read_only, fmt::format("{} may be mapped read-only", id.str()),
+                    "map it without asking to write");
+    return slot;
+}
+
 Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode access,
                            bool handle) {
-    const auto operation = access == AccessMode::read_write ? Operation::write : Operation::read;
     Result<Grant> granted = [&]() -> Result<Grant> {
         if (!caller.client)
             return fail(ErrorCode::invalid_argument, "this connection has no lease page",
                         "connect with one to map regions");
-        SHM_ASSIGN(const auto slot, usable(caller, id, operation));
-        SHM_TRY(mappable(slot));
-        const auto& body = registry_->body(slot);
-        const bool owner =
-            grants_.record(*caller.client).serial == registry_->fixed(slot).owner_serial;
-        if (access == AccessMode::read_write) SHM_TRY(writable(slot));
-        if (access == AccessMode::read_write &&
-            static_cast<AccessMode>(body.access_mode) == AccessMode::read_only && !owner)
-            return fail(ErrorCode::read_only, fmt::format("{} may be mapped read-only", id.str()),
-                        "map it without asking to write");
+        SHM_ASSIGN(const auto slot, openable(caller, id, access));
         const auto word = registry_->control(slot);
         const bool first = !counter_.granted(*caller.client, slot, word.generation, access);
         SHM_ASSIGN(auto made, grant(caller, slot, access, handle));
@@ -150,6 +157,7 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
                                .count = registry_->stats(slot).references,
                                .text = caller.process});
             ++deallocations_;
+            dismiss_lock_waiters(slot);
         }
         SHM_ASSIGN(const bool retired, retire(slot, "deallocated", caller.credentials));
         if (retired || !force) return retired;
@@ -171,7 +179,7 @@ RegionInfo Service::describe_slot(std::uint32_t slot) {
         registry_->body(slot).metadata_bytes > 0 && !word.damaged ? registry_->metadata(slot)
                                                                   : nullptr,
         registry_->instance());
-    for (const auto& holder : counter_.holders(slot, word.generation)) {
+    for (const auto& holder : holders_of(slot)) {
         if (info.references.size() == kNamedHolders) break;
         const auto& record = grants_.record(holder.client);
         const auto serial = record.serial.load(std::memory_order_relaxed);

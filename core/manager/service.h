@@ -19,6 +19,7 @@
 #include "manager/error_manager.h"
 #include "memory/allocator.h"
 #include "memory/cleaner.h"
+#include "memory/synchronizer.h"
 #include "platform/backend.h"
 #include "registry/grant_table.h"
 #include "registry/reference_counter.h"
@@ -58,6 +59,21 @@ struct DefragmentStep {
     bool more = false;  // the pass is not over
 };
 
+struct LockCall {
+    RegionId id;
+    AccessMode mode = AccessMode::read_only;  // read_write: alone
+    std::uint32_t timeout_ms = 0;             // 0: do not wait; kLockForever
+    std::uint32_t thread = 0;                 // of the caller, who waits for one thing at a time
+    std::uint32_t request = 0;                // the caller's own number for it, never 0
+};
+
+struct LockReply {
+    LockState state = LockState::unknown;  // granted, queued, timed_out or unknown
+    std::uint64_t token = 0;
+    std::uint64_t ticket = 0;
+    bool suspect = false;  // a writer died in its lock, and no writer has given one back since
+};
+
 struct ServiceTotals {
     std::uint64_t regions = 0, orphans = 0, quarantined = 0, references = 0;
     std::uint64_t allocations = 0, deallocations = 0, errors = 0;
@@ -77,7 +93,7 @@ class Service {
     using RunLong = std::function<void(std::function<void()> work, std::function<void()> then)>;
 
     Service(const InstancePaths& paths, std::unique_ptr<RegionRegistry> registry, GrantTable grants,
-            PlatformBackend& backend, RunLong run_long);
+            LockTable locks, PlatformBackend& backend, RunLong run_long);
 
     void configure(const Config& config);
     // Adopts what an earlier manager left: clients that live, regions that stand; finishes or
@@ -128,6 +144,27 @@ class Service {
     // on, and to the frontier at the end. What goes is quarantined if the configuration says so.
     Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request,
                                   std::uint32_t& slot, std::size_t most);
+
+    // ---- locks (service_locks.cpp)
+    // Whoever may map a region may lock it so. `queued`: the client's word in its lease page counts
+    // on when something was decided, and lock_wait says what; the answer to a call that is made
+    // again is the answer to the first. A held lock counts as a reference.
+    Result<LockReply> lock(const Caller& caller, const LockCall& call);
+    Result<LockReply> lock_wait(const Caller& caller, std::uint64_t ticket);
+    // For who has waited long enough: granted after all, or timed_out.
+    Result<LockReply> lock_cancel(const Caller& caller, std::uint64_t ticket);
+    void lock_forsake(const Caller& caller, const RegionId& id, std::uint32_t thread,
+                      std::uint32_t request);
+    // One level of the lock; not_held when the token is not one of this client's.
+    Status unlock(const Caller& caller, const RegionId& id, std::uint64_t token,
+                  std::uint32_t request);
+    // Regions that are locked, paged like list().
+    Result<std::vector<RegionLocks>> locks(const Caller& caller, std::string_view filter,
+                                           std::uint32_t& slot, std::size_t bytes);
+    // Administrators: takes one lock (`token` 0: all of the region) from its holder and tells whose
+    // it was. A region taken from a writer is suspect.
+    Result<RegionLocks> release_locks(const Caller& caller, const RegionId& id,
+                                      std::uint64_t token);
 
     // ---- time
     // A reference went that may have been the last. Whoever says so is not believed: it is counted.
@@ -234,6 +271,8 @@ class Service {
     }
     Result<std::uint32_t> find(const RegionId& id) const;
     Result<std::uint32_t> usable(const Caller& caller, const RegionId& id, Operation operation);
+    // Usable, and neither withdrawn nor damaged nor read-only where the caller would write.
+    Result<std::uint32_t> openable(const Caller& caller, const RegionId& id, AccessMode access);
     Error refuse(const Caller& caller, Error error, std::string_view operation, const RegionId& id);
     Status mappable(std::uint32_t slot) const;
     Status writable(std::uint32_t slot) const;
@@ -286,6 +325,25 @@ class Service {
     ReferenceCounter::Estate drop(std::uint32_t client);
     void orphan(std::uint32_t slot, std::int64_t at);
 
+    // service_locks.cpp
+    // Those who hold references, locks included.
+    std::vector<Holder> holders_of(std::uint32_t slot);
+    Result<LockReply> lock_reply(const Caller& caller, const LockAnswer& answer);
+    Error deadlock_error(const Caller& caller, const RegionId& id, const LockAnswer& answer);
+    const layout::ClientRecord* locker(const LockOwner& owner) const;
+    std::string locker_name(const LockOwner& owner) const;
+    LockHolder describe_lock(const Synchronizer::Held& held, bool with_token) const;
+    RegionLocks describe_locks(std::uint32_t slot, bool with_tokens) const;
+    // The region's writer is gone or has to go: suspect, in one step with the event.
+    void distrust(std::uint32_t slot, const Event& event);
+    // Tells everybody whose wait has ended.
+    void settle_locks();
+    void dismiss_lock_waiters(std::uint32_t slot);
+    void expire_lock_waits();
+    void drop_locks(const layout::ClientRecord& record, std::uint64_t serial,
+                    ReferenceCounter::Estate& left);
+    void recover_locks();
+
     // service_recovery.cpp
     void recover_clients();
     std::optional<SegmentsByName> list_segments();
@@ -305,6 +363,7 @@ class Service {
     Allocator allocator_;
     Cleaner cleaner_;
     SecurityController security_;
+    Synchronizer synchronizer_;
     Config config_;
 
     std::unordered_map<std::uint64_t, std::uint32_t> client_of_serial_;

@@ -102,6 +102,7 @@ void Service::client_disconnected(std::uint32_t client) {
 ReferenceCounter::Estate Service::drop(std::uint32_t client) {
     auto left = counter_.estate(client);
     const auto& record = grants_.record(client);
+    drop_locks(record, record.serial.load(std::memory_order_relaxed), left);
     registry_->commit_client(client, ClientRow{},
                              {.kind = EventKind::client_gone,
                               .pid = record.pid,
@@ -164,7 +165,7 @@ Status Service::announce(const Caller& caller, std::string_view worker, std::str
 // ------------------------------------------------------------------- counts
 
 bool Service::held(std::uint32_t slot) {
-    const auto holders = counter_.holders(slot, registry_->control(slot).generation);
+    const auto holders = holders_of(slot);
     return std::any_of(holders.begin(), holders.end(),
                        [](const Holder& h) { return h.references > 0; });
 }
@@ -174,7 +175,7 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) 
     SlotStats stats{};
     const auto& before = registry_->stats(slot);
     std::uint64_t references = 0;
-    for (const auto& holder : counter_.holders(slot, registry_->control(slot).generation)) {
+    for (const auto& holder : holders_of(slot)) {
         if (holder.references == 0) continue;
         references += holder.references;
         if (stats.holders < std::size(stats.top))
@@ -270,7 +271,7 @@ bool Service::withdraw_grants(std::uint32_t slot) {
     word.from_quarantine = before.state == SlotState::quarantined;
     word.state = SlotState::retiring;
     registry_->store(slot, word);
-    if (!counter_.reclaim(slot, word.generation)) {
+    if (synchronizer_.locked(slot) || !counter_.reclaim(slot, word.generation)) {
         registry_->store(slot, before);
         if (before.withdrawn) counter_.close(slot, word.generation);
         refresh(slot, 0, now().micros);

@@ -17,6 +17,7 @@ void Service::recover() {
         registry_->record({.kind = EventKind::registry_reset, .text = registry_->note()});
     allocator_.recount();
     recover_clients();
+    recover_locks();
     std::uint32_t adopted = 0;
     const auto at = now().micros;
     const auto segments = list_segments();

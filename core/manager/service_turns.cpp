@@ -71,6 +71,7 @@ bool Service::proceed(std::int64_t at) {
 }
 
 bool Service::tick(std::int64_t at) {
+    expire_lock_waits();
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
         refresh(slot, takes, at);
         evaluate(slot, at);

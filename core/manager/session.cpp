@@ -21,6 +21,7 @@ const wire::RegionKey* region_of(const wire::RequestT& request) {
     if (const auto* call = request.call.AsMap()) return call->id.get();
     if (const auto* call = request.call.AsDeallocate()) return call->id.get();
     if (const auto* call = request.call.AsSeal()) return call->id.get();
+    if (const auto* call = request.call.AsLock()) return call->id.get();
     return nullptr;
 }
 
@@ -220,6 +221,7 @@ void Session::dispatch(wire::RequestT request) {
             return service.released(call.slot, call.generation);
         }
         default:
+            if (lock_call(id, request)) return;
             return refuse_and_close(
                 make_error(ErrorCode::protocol_error, "the frame holds no known request"));
     }
@@ -338,17 +340,14 @@ void Session::clean(std::uint64_t id, const wire::CleanupT& call) {
     answer(id, std::move(cleaned));
 }
 
-template <typename T>
-void Session::answer(std::uint64_t id, T value, Handle handle) {
-    wire::ReplyT reply;
-    reply.id = id;
-    reply.answer.Set(std::move(value));
+void Session::send_reply(const wire::ReplyT& reply, Handle handle) {
     const auto bytes = server_.encoder().encode(reply);
     if (bytes.size() > kMaxFrame)
         return answer_error(
-            id, make_error(ErrorCode::protocol_error,
-                           fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
-                           "ask for less at a time"));
+            reply.id,
+            make_error(ErrorCode::protocol_error,
+                       fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
+                       "ask for less at a time"));
     send(bytes, std::move(handle));
 }
 

@@ -45,9 +45,20 @@ class Session : public std::enable_shared_from_this<Session> {
     void wait_until_settled(wire::RequestT request, const RegionId& id);
     void list(std::uint64_t id, const wire::ListT& call);
     void clean(std::uint64_t id, const wire::CleanupT& call);
+    // session_locks.cpp. False: it is none about locks.
+    bool lock_call(std::uint64_t id, const wire::RequestT& request);
+    void answer_lock(std::uint64_t id, const Result<LockReply>& reply);
+    void locks(std::uint64_t id, const wire::LocksT& call);
+    void release_locks(std::uint64_t id, const wire::ReleaseLocksT& call);
 
     template <typename T>
-    void answer(std::uint64_t id, T answer, Handle handle = {});
+    void answer(std::uint64_t id, T value, Handle handle = {}) {
+        wire::ReplyT reply;
+        reply.id = id;
+        reply.answer.Set(std::move(value));
+        send_reply(reply, std::move(handle));
+    }
+    void send_reply(const wire::ReplyT& reply, Handle handle);
     void answer_error(std::uint64_t id, const Error& error);
     void answer_grant(std::uint64_t id, Result<Grant> granted);
     void send(std::span<const std::byte> bytes, Handle handle);

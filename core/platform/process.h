@@ -25,6 +25,9 @@ Result<ProcessInfo> inspect_process(std::int64_t pid);
 // A handle that becomes readable when the process has exited (also if nobody reaps it).
 Result<Handle> watch_process(std::int64_t pid);
 
+// The calling thread's number, as the system counts threads; of its first thread, the process id.
+std::uint32_t current_thread();
+
 // The file this process runs, however it was started; empty if the system does not tell.
 std::string own_executable();
 

@@ -114,6 +114,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.arena = info.arena;
     out.offset = info.offset;
     out.sealed = info.sealed;
+    out.suspect = info.suspect;
     out.session = info.session;
     out.worker = info.worker;
     out.quarantined_until = info.quarantined_until.micros;
@@ -156,6 +157,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.arena = region.arena;
     info.offset = region.offset;
     info.sealed = region.sealed;
+    info.suspect = region.suspect;
     info.session = region.session;
     info.worker = region.worker;
     info.quarantined_until = {region.quarantined_until};

@@ -41,6 +41,8 @@ wire::FailureT to_wire(const Error& error);
 Error from_wire(const wire::FailureT& failure);
 wire::RegionT to_wire(const RegionInfo& info);
 RegionInfo from_wire(const wire::RegionT& region);
+wire::LockedRegionT to_wire(const RegionLocks& locks);
+RegionLocks from_wire(const wire::LockedRegionT& region);
 wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options);
 // invalid_argument when a number names no value of its kind, or the metadata is too long.
 Result<RegionOptions> from_wire(const wire::AllocateT& call);

@@ -1,40 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "registry/grant_table.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-
 #include <fmt/format.h>
+
+#include "registry/epoch_file.h"
 
 namespace snakepit::shm {
 
 using namespace layout;
 
 Result<GrantTable> GrantTable::open(const std::string& path, std::uint64_t epoch) {
-    for (int attempt = 0;; ++attempt) {
-        bool created = false;
-        auto file = MappedFile::open_or_create(path, GrantsOffsets::end, created);
-        GrantTable table;
-        if (file) {
-            table.file_ = std::move(*file);
-            auto& header = *reinterpret_cast<GrantsHeader*>(table.file_.data());
-            if (created) {
-                SHM_TRY(table.file_.reserve(0, GrantsOffsets::rows));
-                header.magic = kGrantsMagic;
-                header.version = kVersion;
-                header.max_clients = kMaxClients;
-                header.epoch = epoch;
-            }
-            if (header.magic == kGrantsMagic && header.version == kVersion && header.epoch == epoch)
-                return table;
-        } else if (file.error().code != ErrorCode::corruption_detected) {
-            return fail(std::move(file).error());
-        }
-        // Grants of another registry mean nothing, and half-made ones neither: begin anew.
-        if (attempt > 0 || ::unlink(path.c_str()) != 0)
-            return fail(system_error(errno, fmt::format("cannot begin {} anew", path)));
-    }
+    GrantTable table;
+    SHM_ASSIGN(table.file_, open_epoch_file(path, {kGrantsMagic, kVersion, kMaxClients, epoch, 0},
+                                            GrantsOffsets::rows, GrantsOffsets::end));
+    return table;
 }
 
 Result<std::uint32_t> GrantTable::unused_record() const {

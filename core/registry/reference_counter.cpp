@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "platform/fault_guard.h"
 #include "platform/process_lock.h"
+#include "platform/wait_word.h"
 #include "registry/region_registry.h"
 
 namespace snakepit::shm {
@@ -165,6 +166,16 @@ Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
 
 Result<Handle> ReferenceCounter::witness(std::uint32_t client) const {
     return open_witness(page_path(client));
+}
+
+void ReferenceCounter::wake(std::uint32_t client) {
+    if (hostile(client)) return;
+    auto& page = *pages_[client];
+    const FaultGuard guard(page.mapping.data(), page.mapping.size());
+    // Release: what was decided comes before the number that says so.
+    page.lease.wake().fetch_add(1, std::memory_order_release);
+    if (guard.faulted()) return mark_hostile(client);
+    wake_all(page.lease.wake());
 }
 
 void ReferenceCounter::remove_stray_pages() const {

@@ -79,6 +79,8 @@ class ReferenceCounter {
     void remove_stray_pages() const;
     // The page as we map it.
     layout::LeasePage page(std::uint32_t client) const { return pages_[client]->lease; }
+    // Wakes the threads of the client that wait for a word of ours.
+    void wake(std::uint32_t client);
     // Indices of the clients there are.
     std::vector<std::uint32_t> clients() const;
 

@@ -19,12 +19,13 @@ import ctypes
 import ctypes.util
 import datetime
 import json
+import math
 import os
 import pathlib
 import typing
 import weakref
 
-__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Region", "RegionInfo"]
+__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Lock", "Region", "RegionInfo"]
 
 _ID_SIZE = 64
 
@@ -70,6 +71,8 @@ _TYPES = {
 _IN_USE = 21  # region_in_use
 _NOT_HELD = 12
 _INVALID = 14
+_FOREVER = 2**32 - 1
+_SUSPECT = 1 << 63
 
 
 class _Options(ctypes.Structure):
@@ -194,6 +197,8 @@ _PROTOTYPES = {
     "info": [_Client, ctypes.c_char_p, ctypes.POINTER(_Info)],
     "list": [_Client, ctypes.c_char_p, _ListCallback, ctypes.c_void_p],
     "cleanup": [_Client, ctypes.POINTER(_CleanupOptions), ctypes.POINTER(_CleanupResult)],
+    "lock": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "unlock": [_Client, ctypes.c_char_p, ctypes.c_uint64],
     "announce": [_Client, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p],
 }
 
@@ -312,6 +317,11 @@ class Client:
         _call("cleanup", self._handle, ctypes.byref(options), ctypes.byref(result))
         return CleanupResult(result.removed, result.bytes_freed)
 
+    def lock(self, region_id, write=True, timeout=None):
+        """A Lock on the region: alone, or shared with other readers unless `write`. Waits at most
+        `timeout` seconds (None: for ever, 0: not at all); errors have the code 'timeout' or 'deadlock'."""
+        return Lock(self, region_id, write, timeout)
+
     def announce(self, worker=None, pool=None, session=None):
         """Names this process for people who look at the manager."""
         _call("announce", self._handle, _bytes(worker), _bytes(pool), _bytes(session))
@@ -377,6 +387,49 @@ class _Lease:
             pass  # nobody is there to be told; the reference ends with the client at the latest
 
 
+class Lock:
+    """One level of a lock, held from when it is made until release(), the end of its `with` block or
+    its own end, on whatever thread. `suspect`: the last writer died in its lock, so the region may be
+    half written; giving a write lock back acknowledges that.
+
+    A lock is between those who ask for it; it keeps nobody from touching the memory."""
+
+    def __init__(self, client, region_id, write=True, timeout=None):
+        self._client = None
+        if timeout is not None and timeout < 0:
+            raise Error(_INVALID, f"{timeout!r} is no timeout: give seconds, or None to wait for ever")
+        milliseconds = _FOREVER if timeout is None else min(math.ceil(timeout * 1000), _FOREVER - 1)
+        token = ctypes.c_uint64()
+        _call("lock", client._handle, region_id.encode(), int(write), milliseconds, ctypes.byref(token))
+        self.id = region_id
+        self.suspect = bool(token.value & _SUSPECT)
+        self._token = token.value
+        self._client = client
+
+    @property
+    def held(self):
+        return self._client is not None
+
+    def release(self):
+        """Again is allowed."""
+        client, self._client = self._client, None
+        # A forked child has no locks, and a client that was closed has none any more.
+        if client is not None and client._handle is not None and client._pid == os.getpid():
+            _call("unlock", client._handle, self.id.encode(), self._token)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+
+    def __del__(self):
+        try:
+            self.release()
+        except Error:
+            pass  # nobody is there to be told; the lock ends with the client at the latest
+
+
 class Region:
     """One reference to a region, mapped into this process.
 
@@ -427,6 +480,10 @@ class Region:
         """close(), and nobody finds the region any more."""
         self.close()
         self._client.deallocate(self.id)
+
+    def lock(self, write=True, timeout=None):
+        """`with region.lock():` see Client.lock."""
+        return self._client.lock(self.id, write, timeout)
 
     def info(self):
         return self._client.info(self.id)

@@ -22,6 +22,7 @@ class CppClient : public QObject {
     void a_mapping_keeps_the_connection_alive();
     void errors_carry_status_code_and_sentence();
     void lists_what_matches();
+    void a_lock_ends_with_its_owner();
 
   private:
     Service service_;
@@ -95,6 +96,30 @@ void CppClient::lists_what_matches() {
     QCOMPARE(found->front().timeout, std::chrono::milliseconds(180'000));
     QVERIFY(client->list("size=6MiB")->empty());
     QVERIFY(client->cleanup({.dry_run = true}).has_value());
+    QVERIFY(region->deallocate().has_value());
+}
+
+void CppClient::a_lock_ends_with_its_owner() {
+    using std::chrono::milliseconds;
+    const auto client = snakepit::Client::connect();
+    const auto other = snakepit::Client::connect();
+    const auto region = client->allocate(4096);
+    {
+        auto lock = region->lock();
+        QVERIFY(lock.has_value());
+        QVERIFY(!lock->suspect());
+        const auto moved = std::move(*lock);
+        const auto refused = other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, milliseconds(0));
+        QCOMPARE(refused.error().status, SNAKEPIT_SHM_TIMEOUT);
+        QCOMPARE(snakepit_shm_unlock(nullptr, region->id().c_str(), moved.token()),
+                 SNAKEPIT_SHM_INVALID_ARGUMENT);
+    }
+    auto shared = other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, milliseconds(0));
+    QVERIFY(shared.has_value());
+    QVERIFY(region->lock(SNAKEPIT_SHM_READ_ONLY, milliseconds(0)).has_value());
+    QVERIFY(shared->unlock().has_value());
+    QVERIFY(shared->unlock().has_value());
+    QVERIFY(region->lock(SNAKEPIT_SHM_READ_WRITE, milliseconds(0)).has_value());
     QVERIFY(region->deallocate().has_value());
 }
 

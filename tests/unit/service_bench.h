@@ -94,9 +94,11 @@ class ServiceBench {
         if (!registry) qFatal("%s", registry.error().sentence().c_str());
         auto grants = GrantTable::open(paths_.grants(), (*registry)->epoch());
         if (!grants) qFatal("%s", grants.error().sentence().c_str());
+        auto locks = LockTable::open(paths_.locks(), (*registry)->epoch());
+        if (!locks) qFatal("%s", locks.error().sentence().c_str());
         service =
-            std::make_unique<Service>(paths_, std::move(*registry), std::move(*grants), *memory,
-                                      [this](auto work, auto then) {
+            std::make_unique<Service>(paths_, std::move(*registry), std::move(*grants),
+                                      std::move(*locks), *memory, [this](auto work, auto then) {
                                           if (!later) return work(), then();
                                           long_work.push_back([work, then] { work(), then(); });
                                       });

@@ -88,7 +88,7 @@ void CleanerTest::what_a_person_cleans_is_kept_for_a_while_and_then_freed() {
     QVERIFY(bench_->has(region->id));
     service().tick(seen->quarantined_until.micros);
     QVERIFY(!bench_->has(region->id));
-    QCOMPARE(bench_->memory->segment_count(), 0U);
+    QCOMPARE(service().allocator().bytes_used(), 0U);
     QVERIFY(QString(bench_->last_event(region->id, EventKind::freed).text).contains("quarantine"));
     QVERIFY(QString(bench_->last_event(region->id, EventKind::quarantined).text)
                 .contains("nobody holds it"));
@@ -198,7 +198,7 @@ void CleanerTest::a_kill_on_the_way_out_of_quarantine_frees_it() {
     });
     bench_->start();
     QVERIFY(!bench_->has(region->id) && !bench_->has(second->id));
-    QCOMPARE(bench_->memory->segment_count(), 0U);
+    QCOMPARE(service().allocator().bytes_used(), 0U);
     QCOMPARE(bench_->count_events(region->id, EventKind::freed), 1U);
 }
 
@@ -342,7 +342,7 @@ void CleanerTest::a_plan_of_what_is_due_takes_nothing_that_was_used_since() {
 }
 
 void CleanerTest::what_cannot_be_freed_says_what_to_do_wherever_one_looks() {
-    const auto region = user_->allocate(1);
+    const auto region = user_->allocate(1, {.placement = Placement::dedicated});
     bench_->memory->fail_removal = true;
     auto request = kAll;
     request.no_quarantine = true;

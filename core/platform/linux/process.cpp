@@ -66,6 +66,10 @@ Result<Handle> watch_process(std::int64_t pid) {
     return handle;
 }
 
+std::uint32_t current_thread() {
+    return static_cast<std::uint32_t>(::syscall(SYS_gettid));
+}
+
 std::string own_executable() {
     std::array<char, 4096> path;
     const auto size = ::readlink("/proc/self/exe", path.data(), path.size());

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import threading
 
 import numpy
 import snakepit_shm
@@ -136,6 +137,39 @@ def a_second_map_needs_no_round_trip():
             with client.map(region.id):
                 pass
         assert client.round_trips == before
+        region.deallocate()
+
+
+def locks_exclude_writers_and_share_readers():
+    with Client() as one, Client() as other, one.allocate(4096) as region:
+        with region.lock() as lock:
+            assert lock.held and not lock.suspect
+            assert fails(lambda: other.lock(region.id, timeout=0), "timeout").type == "timeout"
+            assert fails(lambda: other.lock(region.id, write=False, timeout=0.05), "timeout")
+            with region.lock(write=False):  # deeper in the same thread
+                pass
+        assert not lock.held
+        with region.lock(write=False), other.lock(region.id, write=False, timeout=0):
+            fails(lambda: other.lock(region.id, timeout=0), "timeout")
+        fails(lambda: one.lock(region.id, timeout=-1), "invalid_argument")
+        region.deallocate()
+
+
+def waiting_for_a_lock_lets_other_threads_run():
+    with Client() as client, client.allocate(4096) as region:
+        first = region.lock()
+        got = threading.Event()
+
+        def wait():
+            with region.lock(timeout=30):
+                got.set()
+
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        assert not got.wait(0.05)
+        first.release()  # through the client the other thread waits with
+        assert got.wait(30)
+        waiter.join()
         region.deallocate()
 
 

@@ -102,6 +102,46 @@ class BasicMapping {
 using Mapping = BasicMapping<std::byte>;
 using ConstMapping = BasicMapping<const std::byte>;
 
+inline constexpr std::chrono::milliseconds kForever{-1};
+
+// One level of a lock on a region; gives it back when destroyed, on whatever thread. Move-only.
+class Lock {
+  public:
+    Lock(Lock&& other) noexcept
+        : client_(std::move(other.client_)), id_(std::move(other.id_)), token_(other.token_) {}
+    Lock& operator=(Lock&& other) noexcept {
+        if (this != &other) {
+            static_cast<void>(unlock());
+            client_ = std::move(other.client_);
+            id_ = std::move(other.id_);
+            token_ = other.token_;
+        }
+        return *this;
+    }
+    ~Lock() { static_cast<void>(unlock()); }
+
+    // The last writer died in its lock: the region may be half written.
+    bool suspect() const { return (token_ & SNAKEPIT_SHM_TOKEN_SUSPECT) != 0; }
+    std::uint64_t token() const { return token_; }
+    // SNAKEPIT_SHM_NOT_HELD if an administrator took it away meanwhile. Again is allowed, unless
+    // the manager could not be reached: then it is still to be given back.
+    Result<void> unlock() {
+        if (!client_) return {};
+        const auto status = snakepit_shm_unlock(client_.get(), id_.c_str(), token_);
+        if (status != SNAKEPIT_SHM_NO_MANAGER && status != SNAKEPIT_SHM_TIMEOUT) client_.reset();
+        return detail::checked(status);
+    }
+
+  private:
+    friend class Client;
+    Lock(detail::Handle client, std::string id, std::uint64_t token)
+        : client_(std::move(client)), id_(std::move(id)), token_(token) {}
+
+    detail::Handle client_;  // null: given back
+    std::string id_;
+    std::uint64_t token_ = 0;
+};
+
 struct RegionInfo {
     std::string id;
     std::uint64_t size = 0, actual_size = 0;  // bytes
@@ -197,6 +237,18 @@ class Client {
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return result;
     }
+    // Shared with other readers, or alone (SNAKEPIT_SHM_READ_WRITE); see snakepit_shm_lock. Waits
+    // at most `timeout` (zero: not at all). SNAKEPIT_SHM_TIMEOUT, SNAKEPIT_SHM_DEADLOCK.
+    Result<Lock> lock(const std::string& id, snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
+                      std::chrono::milliseconds timeout = kForever) const {
+        const bool forever = timeout.count() < 0 || timeout.count() >= SNAKEPIT_SHM_FOREVER;
+        std::uint64_t token = 0;
+        const auto status = snakepit_shm_lock(
+            client_.get(), id.c_str(), mode,
+            forever ? SNAKEPIT_SHM_FOREVER : static_cast<std::uint32_t>(timeout.count()), &token);
+        if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+        return Lock(client_, id, token);
+    }
     // Names this process for people; an empty name stays as it is.
     Result<void> announce(const std::string& worker, const std::string& pool = {},
                           const std::string& session = {}) const {
@@ -248,6 +300,10 @@ class Region {
     const std::string& id() const { return id_; }
     Result<ConstMapping> map() const { return client_.map(id_); }
     Result<Mapping> map_writable() const { return client_.map_writable(id_); }
+    Result<Lock> lock(snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
+                      std::chrono::milliseconds timeout = kForever) const {
+        return client_.lock(id_, mode, timeout);
+    }
     Result<RegionInfo> info() const { return client_.info(id_); }
     Result<void> deallocate() const { return client_.deallocate(id_); }
 

@@ -198,6 +198,29 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_list(snakepit_shm_client* clie
 SNAKEPIT_SHM_API snakepit_shm_status
 snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_options* options,
                      snakepit_shm_cleanup_result* out);
+/* Locks the region: shared with other readers (SNAKEPIT_SHM_READ_ONLY) or alone
+ * (SNAKEPIT_SHM_READ_WRITE). A lock is between those who ask for it: it keeps nobody from touching
+ * the memory. It needs no mapping, and counts as a reference.
+ *
+ * Locks are fair: nobody overtakes a waiting writer. The lock belongs to the calling thread, which
+ * is granted it again at once, one level deeper, under the same token; a thread that reads may ask
+ * to write and then waits for the other readers only. Each level is given back once, by any thread
+ * of this client; all of them end with the client. While a thread waits, the client serves others.
+ *
+ * timeout_ms 0: do not wait; SNAKEPIT_SHM_FOREVER: for ever. SNAKEPIT_SHM_TIMEOUT: not granted in
+ * time. SNAKEPIT_SHM_DEADLOCK: the wait would close a circle of waits and never end; the message
+ * names it, and nothing was changed. A manager that is started again meanwhile changes nothing;
+ * SNAKEPIT_SHM_NO_MANAGER: none came for 10 seconds. A token with SNAKEPIT_SHM_TOKEN_SUSPECT set
+ * tells that the last writer died, or was made to go, in its lock, so that the region may be half
+ * written: mend it, and giving a write lock back acknowledges it. */
+#define SNAKEPIT_SHM_FOREVER UINT32_MAX
+#define SNAKEPIT_SHM_TOKEN_SUSPECT ((uint64_t)1 << 63)
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* id,
+                                                       snakepit_shm_access mode,
+                                                       uint32_t timeout_ms, uint64_t* token);
+/* SNAKEPIT_SHM_NOT_HELD when this client has no lock on the region with this token. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client,
+                                                         const char* id, uint64_t token);
 /* Names this client for people; NULL leaves a name as it is. */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client,
                                                            const char* worker, const char* pool,

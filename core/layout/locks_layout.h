@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// The locks file: who has which region locked, the manager's own truth (mode 0600, never shared).
+// Waiters are not in it: they ask again.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "layout/registry_layout.h"
+
+namespace snakepit::shm::layout {
+
+inline constexpr std::uint64_t kLocksMagic = 0x314B434C'4D485353ULL;  // "SSHMLCK1"
+inline constexpr std::uint32_t kMaxLocks = 1U << 16;
+// Records are reserved on the file system in chunks of this many (one page).
+inline constexpr std::uint32_t kChunkLocks = 64;
+
+// How deep an owner is in, and the last request that changed it: one word, so that a manager that
+// is killed has either done a request and remembers that, or has not.
+struct LockLevels {
+    static constexpr std::uint16_t kDeepest = 0xFFFF;
+
+    std::uint32_t request = 0;  // the client's own number for it; never 0
+    std::uint16_t read = 0;
+    std::uint16_t write = 0;
+
+    static constexpr LockLevels decode(std::uint64_t word) {
+        return {static_cast<std::uint32_t>(word), static_cast<std::uint16_t>(word >> 32),
+                static_cast<std::uint16_t>(word >> 48)};
+    }
+    constexpr std::uint64_t encode() const {
+        return std::uint64_t{request} | std::uint64_t{read} << 32 | std::uint64_t{write} << 48;
+    }
+    constexpr std::uint32_t depth() const { return std::uint32_t{read} + write; }
+};
+
+// One owner's lock on one region: the fields, then `serial` (which commits it); `serial` alone is
+// cleared when it ends.
+struct alignas(64) LockRecord {
+    std::atomic<std::uint64_t> serial;  // of the client; 0: unused
+    std::atomic<std::uint64_t> levels;  // LockLevels
+    std::uint64_t generation;           // of the region's slot
+    std::uint64_t token;                // 63 random bits
+    std::int64_t since;                 // microseconds since 1970 UTC
+    std::uint32_t slot;
+    std::uint32_t thread;  // of that client: the one that asked
+    std::uint64_t reserved[2];
+};
+static_assert(sizeof(LockRecord) == 64 && kMaxLocks % kChunkLocks == 0);
+
+// Behind the file's EpochHeader.
+struct alignas(64) LocksState {
+    std::atomic<std::uint32_t> frontier;  // records below it are reserved and may have been used
+};
+
+struct LocksOffsets {
+    static constexpr std::uint64_t state = 64;
+    static constexpr std::uint64_t records = 4096;
+    static constexpr std::uint64_t end = records + std::uint64_t{kMaxLocks} * sizeof(LockRecord);
+};
+static_assert(sizeof(EpochHeader) <= LocksOffsets::state);
+
+}  // namespace snakepit::shm::layout

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+// Granting and giving back. Who waits for whom is in synchronizer_graph.cpp.
+#include "memory/synchronizer.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/ids.h"
+
+namespace snakepit::shm {
+
+using layout::LockLevels;
+
+namespace {
+
+// Of one client, held and waited for: what one program can take of the table.
+constexpr std::size_t kLocksOfOneClient = 8192;
+
+// Random, so that neither is guessed, nor one of an earlier manager taken for one of ours.
+std::uint64_t random_number() {
+    for (;;)
+        if (const auto number = random_u64() >> 1; number != 0) return number;
+}
+
+tl::unexpected<Error> too_many() {
+    return fail(ErrorCode::reference_limit,
+                fmt::format("this program holds or waits for {} locks, or one {} levels deep",
+                            kLocksOfOneClient, LockLevels::kDeepest),
+                "give locks back before taking more");
+}
+
+}  // namespace
+
+Synchronizer::Synchronizer(LockTable table) : table_(std::move(table)) {
+    for (const auto index : table_.used()) remember(index);
+}
+
+// ------------------------------------------------------------------- looking
+
+std::optional<Synchronizer::Held> Synchronizer::find(const LockOwner& owner,
+                                                     std::uint32_t slot) const {
+    const auto found = holds_.find({owner, slot});
+    if (found == holds_.end()) return std::nullopt;
+    return held(found->second);
+}
+
+std::optional<Synchronizer::Held> Synchronizer::find(std::uint64_t serial, std::uint32_t slot,
+                                                     std::uint64_t token) const {
+    const auto client = clients_.find(serial);
+    if (client == clients_.end()) return std::nullopt;
+    const auto& holds = client->second.holds;
+    for (auto it = holds.lower_bound({slot, 0}); it != holds.end() && it->first == slot; ++it)
+        if (const auto one = find(LockOwner{serial, it->second}, slot); one->lock.token == token)
+            return one;
+    return std::nullopt;
+}
+
+std::vector<Synchronizer::Held> Synchronizer::held_by(std::uint64_t serial) const {
+    std::vector<Held> out;
+    const auto client = clients_.find(serial);
+    if (client == clients_.end()) return out;
+    for (const auto& [slot, thread] : client->second.holds)
+        out.push_back(*find(LockOwner{serial, thread}, slot));
+    return out;
+}
+
+std::vector<std::uint64_t> Synchronizer::serials() const {
+    std::vector<std::uint64_t> out;
+    for (const auto& [serial, client] : clients_) out.push_back(serial);
+    return out;
+}
+
+bool Synchronizer::locked(std::uint32_t slot) const {
+    const auto queue = queues_.find(slot);
+    return queue != queues_.end() && !queue->second.holders.empty();
+}
+
+std::vector<Synchronizer::Held> Synchronizer::holders(std::uint32_t slot) const {
+    std::vector<Held> out;
+    const auto queue = queues_.find(slot);
+    if (queue == queues_.end()) return out;
+    for (const auto index : queue->second.holders) out.push_back(held(index));
+    return out;
+}
+
+std::vector<Synchronizer::Waiter> Synchronizer::waiters(std::uint32_t slot) const {
+    std::vector<Waiter> out;
+    const auto queue = queues_.find(slot);
+    if (queue == queues_.end()) return out;
+    for (const auto& [order, wait] : queue->second.waiting)
+        out.push_back({wait->what.owner, wait->what.mode, wait->since});
+    return out;
+}
+
+std::vector<std::uint32_t> Synchronizer::slots(std::uint32_t slot) const {
+    std::vector<std::uint32_t> out;
+    for (auto it = queues_.lower_bound(slot); it != queues_.end(); ++it) out.push_back(it->first);
+    return out;
+}
+
+// ------------------------------------------------------------------- granting
+
+// A writer is alone, so it is the only holder.
+bool Synchronizer::writer_in(const Queue& queue) const {
+    return queue.holders.size() == 1 && table_.levels(queue.holders.front()).write > 0;
+}
+
+// With those who hold it, the owner itself left out.
+bool Synchronizer::compatible(const Queue& queue, const LockRequest& request) const {
+    if (request.mode == AccessMode::read_only) return !writer_in(queue);
+    const bool own = holds_.contains({request.owner, request.slot});
+    return queue.holders.size() == (own ? 1U : 0U);
+}
+
+void Synchronizer::remember(std::uint32_t index) {
+    const auto one = held(index);
+    queues_[one.lock.slot].holders.push_back(index);
+    holds_[{one.owner(), one.lock.slot}] = index;
+    clients_[one.lock.serial].holds.emplace(one.lock.slot, one.lock.thread);
+}
+
+// The table's record first: whoever is granted it next must not be in the table beside it.
+void Synchronizer::forget(const Held& one) {
+    table_.clear(one.index);
+    std::erase(queues_[one.lock.slot].holders, one.index);
+    holds_.erase({one.owner(), one.lock.slot});
+    clients_[one.lock.serial].holds.erase({one.lock.slot, one.lock.thread});
+}
+
+// Nothing can fail here: `record` was taken before.
+std::uint64_t Synchronizer::grant(const LockRequest& request, std::uint32_t record) {
+    const bool writes = request.mode == AccessMode::read_write;
+    if (const auto own = find(request.owner, request.slot)) {  // an upgrade
+        auto levels = own->levels;
+        levels.request = request.request;
+        ++(writes ? levels.write : levels.read);
+        table_.set_levels(own->index, levels);
+        table_.give_back(record);
+        return own->lock.token;
+    }
+    const LockTable::Lock lock{request.owner.serial, request.generation, random_number(),
+                               now().micros,         request.slot,       request.owner.thread};
+    const std::uint16_t one = 1;
+    table_.commit(
+        record, lock,
+        {request.request, writes ? std::uint16_t{0} : one, writes ? one : std::uint16_t{0}});
+    remember(record);
+    return lock.token;
+}
+
+// An answer that needs neither queue nor record: the request was granted before, or its owner holds
+// as much already. While it writes, reading is one more level of writing, so that giving back
+// in turn never leaves it reading where it still believes itself alone.
+std::optional<LockAnswer> Synchronizer::deepen(const LockRequest& request) {
+    const auto own = find(request.owner, request.slot);
+    if (!own) return std::nullopt;
+    auto levels = own->levels;
+    const LockAnswer granted{LockState::granted, request.slot, own->lock.token, 0, {}};
+    if (levels.request == request.request) return granted;
+    if (request.mode == AccessMode::read_write && !own->writes()) return std::nullopt;
+    levels.request = request.request;
+    ++(own->writes() ? levels.write : levels.read);
+    table_.set_levels(own->index, levels);
+    return granted;
+}
+
+// The same request, asked again while it waits; another one of the same thread ends the wait, for
+// a thread waits for one thing.
+std::optional<LockAnswer> Synchronizer::again(const LockRequest& request) {
+    const auto ticket = ticket_of_.find(request.owner);
+    if (ticket == ticket_of_.end()) return std::nullopt;
+    auto& wait = waits_.at(ticket->second);
+    const bool same = wait.what.slot == request.slot &&
+                      wait.what.generation == request.generation &&
+                      wait.what.request == request.request;
+    if (same && wait.state == LockState::queued) return outcome(wait);
+    const auto slot = wait.what.slot;
+    erase(wait.ticket);
+    advance(slot);
+    return std::nullopt;
+}
+
+Result<LockAnswer> Synchronizer::ask(const LockRequest& request) {
+    if (const auto answer = again(request)) return *answer;
+    const auto own = find(request.owner, request.slot);
+    if (own &&
+        (own->levels.read == LockLevels::kDeepest || own->levels.write == LockLevels::kDeepest))
+        return too_many();
+    if (const auto answer = deepen(request)) return *answer;
+    auto& client = clients_[request.owner.serial];
+    if (client.holds.size() + client.tickets.size() >= kLocksOfOneClient) return too_many();
+
+    const auto queue = queues_.find(request.slot);
+    const bool free = queue == queues_.end() || ((own || queue->second.waiting.empty()) &&
+                                                 compatible(queue->second, request));
+    if (free) {
+        SHM_ASSIGN(const auto record, table_.take());
+        return LockAnswer{LockState::granted, request.slot, grant(request, record), 0, {}};
+    }
+    if (request.deadline <= monotonic_nanos())
+        return LockAnswer{LockState::timed_out, request.slot, 0, 0, {}};
+    return enqueue(request, own.has_value());
+}
+
+Result<LockAnswer> Synchronizer::enqueue(const LockRequest& request, bool upgrade) {
+    SHM_ASSIGN(const auto record, table_.take());
+    auto& queue = queues_[request.slot].waiting;
+    Wait fresh{request, random_number(), 0, record, now().micros, 0, LockState::queued};
+    if (!queue.empty())
+        fresh.order = upgrade ? queue.begin()->first - 1 : queue.rbegin()->first + 1;
+    auto& wait = waits_.emplace(fresh.ticket, fresh).first->second;
+    queue.emplace(wait.order, &wait);
+    ticket_of_[request.owner] = wait.ticket;
+    clients_[request.owner.serial].tickets.insert(wait.ticket);
+    deadlines_.emplace(request.deadline, wait.ticket);
+    auto cycle = find_cycle(wait);
+    if (cycle.empty()) return outcome(wait);
+    erase(wait.ticket);
+    return LockAnswer{LockState::deadlock, request.slot, 0, 0, std::move(cycle)};
+}
+
+// From the head on, until somebody there has to wait.
+void Synchronizer::advance(std::uint32_t slot) {
+    const auto found = queues_.find(slot);
+    if (found == queues_.end()) return;
+    auto& queue = found->second;
+    while (!queue.waiting.empty()) {
+        auto& wait = *queue.waiting.begin()->second;
+        if (!compatible(queue, wait.what)) return;
+        wait.token = grant(wait.what, wait.record);
+        settle(wait, LockState::granted);
+    }
+    if (queue.holders.empty()) queues_.erase(found);
+}
+
+// -------------------------------------------------------------- ends of waits
+
+void Synchronizer::leave_queue(Wait& wait) {
+    queues_[wait.what.slot].waiting.erase(wait.order);
+    deadlines_.erase({wait.what.deadline, wait.ticket});
+}
+
+void Synchronizer::settle(Wait& wait, LockState state) {
+    leave_queue(wait);
+    if (state != LockState::granted) table_.give_back(wait.record);
+    wait.state = state;
+    settled_.push_back({wait.what.owner, wait.what.slot, state});
+}
+
+void Synchronizer::erase(std::uint64_t ticket) {
+    auto& wait = waits_.at(ticket);
+    if (wait.state == LockState::queued) {
+        leave_queue(wait);
+        table_.give_back(wait.record);
+    }
+    ticket_of_.erase(wait.what.owner);
+    clients_[wait.what.owner.serial].tickets.erase(ticket);
+    waits_.erase(ticket);
+}
+
+Synchronizer::Wait* Synchronizer::known(std::uint64_t serial, std::uint64_t ticket) {
+    const auto found = waits_.find(ticket);
+    return found != waits_.end() && found->second.what.owner.serial == serial ? &found->second
+                                                                              : nullptr;
+}
+
+LockAnswer Synchronizer::outcome(const Wait& wait) const {
+    return {wait.state, wait.what.slot, wait.token, wait.ticket, {}};
+}
+
+LockAnswer Synchronizer::poll(std::uint64_t serial, std::uint64_t ticket) {
+    const auto* wait = known(serial, ticket);
+    if (!wait) return {};
+    const auto answer = outcome(*wait);
+    if (answer.state != LockState::queued) erase(ticket);
+    return answer;
+}
+
+LockAnswer Synchronizer::cancel(std::uint64_t serial, std::uint64_t ticket) {
+    auto* wait = known(serial, ticket);
+    if (wait && wait->state == LockState::queued) {
+        settle(*wait, LockState::timed_out);
+        advance(wait->what.slot);
+    }
+    return poll(serial, ticket);
+}
+
+void Synchronizer::expire(std::int64_t now) {
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        auto& wait = waits_.at(deadlines_.begin()->second);
+        settle(wait, LockState::timed_out);
+        advance(wait.what.slot);
+    }
+}
+
+void Synchronizer::dismiss(std::uint32_t slot) {
+    const auto queue = queues_.find(slot);
+    if (queue == queues_.end()) return;
+    while (!queue->second.waiting.empty())
+        settle(*queue->second.waiting.begin()->second, LockState::withdrawn);
+    advance(slot);
+}
+
+// -------------------------------------------------------------- giving back
+
+void Synchronizer::unlock(const Held& one, std::uint32_t request) {
+    auto levels = one.levels;
+    if (levels.request == request) return;
+    if (levels.depth() == 1) return release(one);
+    levels.request = request;
+    --(levels.write > 0 ? levels.write : levels.read);
+    table_.set_levels(one.index, levels);
+    if (levels.write == 0) advance(one.lock.slot);
+}
+
+void Synchronizer::release(const Held& one) {
+    forget(one);
+    advance(one.lock.slot);
+}
+
+void Synchronizer::forsake(std::uint32_t slot, const LockOwner& owner, std::uint32_t request) {
+    const auto ticket = ticket_of_.find(owner);
+    if (ticket != ticket_of_.end()) {
+        const auto& what = waits_.at(ticket->second).what;
+        if (what.slot == slot && what.request == request) {
+            erase(ticket->second);
+            advance(slot);
+        }
+    }
+    const auto own = find(owner, slot);
+    // Its own number stands for having undone it: no request has number 0.
+    if (own && own->levels.request == request) unlock(*own, 0);
+}
+
+void Synchronizer::drop(std::uint64_t serial) {
+    const auto client = clients_.find(serial);
+    if (client == clients_.end()) return;
+    std::set<std::uint32_t> slots;
+    for (const auto ticket : std::set(client->second.tickets)) {
+        slots.insert(waits_.at(ticket).what.slot);
+        erase(ticket);
+    }
+    for (const auto& one : held_by(serial)) {
+        slots.insert(one.lock.slot);
+        forget(one);
+    }
+    clients_.erase(serial);
+    for (const auto slot : slots) advance(slot);
+}
+
+}  // namespace snakepit::shm

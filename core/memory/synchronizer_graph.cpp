@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// Who waits for whom, and whether it goes round in a circle.
+#include <algorithm>
+#include <deque>
+
+#include "memory/synchronizer.h"
+
+namespace snakepit::shm {
+
+// Each queue is walked once a search, however many of its waiters are reached: up to `all` every
+// earlier waiter has been looked at, up to `writers` those that write.
+struct Synchronizer::Search {
+    struct Walked {
+        bool holders = false;
+        std::int64_t all = INT64_MIN;
+        std::int64_t writers = INT64_MIN;
+    };
+    std::unordered_map<LockOwner, LockWaitEdge, OwnerHash> reached;  // and by which edge first
+    std::deque<const Wait*> open;
+    std::unordered_map<std::uint32_t, Walked> walked;
+};
+
+const Synchronizer::Wait* Synchronizer::queued(const LockOwner& owner) const {
+    const auto ticket = ticket_of_.find(owner);
+    if (ticket == ticket_of_.end()) return nullptr;
+    const auto& wait = waits_.at(ticket->second);
+    return wait.state == LockState::queued ? &wait : nullptr;
+}
+
+// Whether `wait` waits for the one who asks: asked of each waiter anew, since the walks leave out
+// whoever they start from.
+std::optional<LockWaitEdge> Synchronizer::edge_to(const Wait& wait, const Wait& start) const {
+    if (&wait == &start) return std::nullopt;
+    const auto slot = wait.what.slot;
+    const bool writes = wait.what.mode == AccessMode::read_write;
+    const auto own = find(start.what.owner, slot);
+    if (own && (writes || own->writes()))
+        return LockWaitEdge{wait.what.owner, slot, start.what.owner, true};
+    const bool ahead = start.what.slot == slot && start.order < wait.order;
+    if (ahead && (writes || start.what.mode == AccessMode::read_write))
+        return LockWaitEdge{wait.what.owner, slot, start.what.owner, false};
+    return std::nullopt;
+}
+
+// Everybody `wait` waits for who has not been reached yet.
+void Synchronizer::expand(Search& search, const Wait& wait) const {
+    const auto slot = wait.what.slot;
+    const auto& queue = queues_.at(slot);
+    auto& walked = search.walked[slot];
+    const auto reach = [&](const LockOwner& to, bool is_holder) {
+        if (to == wait.what.owner) return;
+        if (!search.reached.emplace(to, LockWaitEdge{wait.what.owner, slot, to, is_holder}).second)
+            return;
+        if (const auto* next = queued(to)) search.open.push_back(next);
+    };
+    const bool writes = wait.what.mode == AccessMode::read_write;
+    if ((writes || writer_in(queue)) && !std::exchange(walked.holders, true))
+        for (const auto index : queue.holders) reach(held(index).owner(), true);
+    const auto from = writes ? walked.all : std::max(walked.all, walked.writers);
+    for (auto it = queue.waiting.lower_bound(from);
+         it != queue.waiting.end() && it->first < wait.order; ++it)
+        if (writes || it->second->what.mode == AccessMode::read_write)
+            reach(it->second->what.owner, false);
+    auto& mark = writes ? walked.all : walked.writers;
+    mark = std::max(mark, wait.order);
+}
+
+// Breadth first, so that what is named is the shortest way round. Empty: there is none.
+std::vector<LockWaitEdge> Synchronizer::find_cycle(const Wait& start) const {
+    Search search;
+    search.open.push_back(&start);
+    while (!search.open.empty()) {
+        const auto& wait = *search.open.front();
+        search.open.pop_front();
+        if (const auto last = edge_to(wait, start)) {
+            std::vector<LockWaitEdge> cycle{*last};
+            while (cycle.back().from != start.what.owner)
+                cycle.push_back(search.reached.at(cycle.back().from));
+            std::reverse(cycle.begin(), cycle.end());
+            return cycle;
+        }
+        expand(search, wait);
+    }
+    return {};
+}
+
+std::vector<LockWaitEdge> Synchronizer::waits_for(const LockOwner& owner, std::size_t most) const {
+    std::vector<LockWaitEdge> out;
+    const auto* wait = queued(owner);
+    if (!wait) return out;
+    const auto& queue = queues_.at(wait->what.slot);
+    const bool writes = wait->what.mode == AccessMode::read_write;
+    const auto add = [&](const LockOwner& to, bool is_holder) {
+        if (to != owner && out.size() < most)
+            out.push_back({owner, wait->what.slot, to, is_holder});
+    };
+    if (writes || writer_in(queue))
+        for (const auto index : queue.holders) add(held(index).owner(), true);
+    for (const auto& [order, earlier] : queue.waiting) {
+        if (order >= wait->order || out.size() >= most) break;
+        if (writes || earlier->what.mode == AccessMode::read_write) add(earlier->what.owner, false);
+    }
+    return out;
+}
+
+}  // namespace snakepit::shm
