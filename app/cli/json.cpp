@@ -79,6 +79,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"offset", json(region.offset)},
         {"sealed", region.sealed},
         {"suspect", region.suspect},
+        {"durable", region.durable},
         {"session", text(region.session)},
         {"worker", text(region.worker)},
         {"references", references_json(region.references)},
