@@ -33,6 +33,7 @@ class ServiceLocks : public QObject {
         bench_.reset();
     }
     void a_lock_is_a_reference_and_no_region_ends_while_it_is_held();
+    void a_locked_region_is_sealed_when_it_is_given_back();
     void whoever_may_not_map_a_region_may_not_lock_it();
     void who_waits_is_woken_through_its_page();
     void a_dead_writer_makes_the_region_suspect_until_a_writer_has_given_it_back();
@@ -91,6 +92,18 @@ void ServiceLocks::a_lock_is_a_reference_and_no_region_ends_while_it_is_held() {
              ErrorCode::region_not_found);
     QVERIFY(unlock(*bob_, *region_, held));
     QVERIFY(!bench_->has(region_->id));
+}
+
+void ServiceLocks::a_locked_region_is_sealed_when_it_is_given_back() {
+    const auto held = lock(*bob_, *region_, kRead);
+    Result<bool> sealed = fail(ErrorCode::timeout, "no answer");
+    service().seal(ann_->caller(), region_->id, [&](Result<bool> is) { sealed = std::move(is); });
+    QCOMPARE(sealed.value(), false);
+    QVERIFY(unlock(*bob_, *region_, held));
+    QVERIFY(service().info(ann_->caller(), region_->id)->sealed);
+    QCOMPARE(lock(*bob_, *region_, kRead, 0).state, LockState::granted);  // where it lives now
+    QCOMPARE(service().lock(ann_->caller(), {region_->id, kWrite, 0, 1, 9}).error().code,
+             ErrorCode::read_only);
 }
 
 void ServiceLocks::whoever_may_not_map_a_region_may_not_lock_it() {
