@@ -151,6 +151,10 @@ CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const Clean
     if (word.state == SlotState::freeing) return clean_stuck(caller, slot, request.dry_run);
     const auto& body = registry_->body(slot);
     CleanupItem item{registry_->id(slot), body.actual_size, {}, false};
+    if (word.state == SlotState::retiring) {
+        item.reason = "it is being moved at this moment; ask again";
+        return item;
+    }
     if (const auto why = out_of_scope(request, registry_->fixed(slot)); !why.empty()) {
         item.reason = why;
         return item;
@@ -247,8 +251,9 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
     if (wiping_.contains(slot)) return {};
     check_guard_of_ending(slot);
     const auto& body = registry_->body(slot);
-    const bool wipe = config_.secure_cleanup && body.arena == 0 && body.sealed == 0;
-    if (!wipe) return release(slot, reason, by);
+    // A slice is overwritten before its pages are handed out again anyway.
+    if (!config_.secure_cleanup || body.arena != 0) return release(slot, reason, by);
+    if (body.sealed != 0) (void)backend_.set_read_only(allocator_.segment_name_of(slot), false);
     auto segment = allocator_.open(slot, AccessMode::read_write);
     if (!segment) return release(slot, reason, by);  // gone or exchanged: that is told there
     const auto size = registry_->fixed(slot).size;
