@@ -256,7 +256,10 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
 
 void Service::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
     const auto deadline = registry_->body(slot).deadline;
-    if (!registry_->control(slot).withdrawn && at < deadline) return schedule(slot, deadline);
+    if (!registry_->control(slot).withdrawn) {
+        if (!registry_->intact(slot)) return;  // so the deadline means nothing
+        if (at < deadline) return schedule(slot, deadline);
+    }
     (void)retire(slot, "its quarantine is over", {});  // a failure is kept in stuck_
 }
 

@@ -65,6 +65,7 @@ _TYPES = {
     "database_unavailable": "platform_error",
     "registry_lost": "region_not_found",
     "not_supported": "invalid_argument",
+    "user_limit_exceeded": "memory_limit_exceeded",
 }
 _IN_USE = 21  # region_in_use
 _NOT_HELD = 12

@@ -47,6 +47,7 @@ class Corruption : public QObject {
     void a_region_of_whole_pages_has_no_guard();
     void a_segment_that_vanished_or_was_cut_is_found_while_the_manager_runs();
     void a_description_that_changed_by_itself_is_found_while_the_manager_runs();
+    void a_quarantine_whose_deadline_is_damaged_ends_only_by_hand();
     void a_guard_notices_zeros_and_a_cut();
     void secure_cleanup_leaves_zeros_data();
     void secure_cleanup_leaves_zeros();
@@ -154,6 +155,18 @@ void Corruption::a_description_that_changed_by_itself_is_found_while_the_manager
     check();
     QVERIFY(service().faults().at(region->slot).find("checksum") != std::string::npos);
     QVERIFY(user_->map(sound->id));
+}
+
+void Corruption::a_quarantine_whose_deadline_is_damaged_ends_only_by_hand() {
+    const auto region = user_->allocate(1);
+    user_->cleanup({.all_eligible = true});
+    const auto body = service().registry().control(region->slot).body;
+    bench_->edit([&](auto view) { view.slot(region->slot).body[body].deadline = 1; });
+    service().tick(now().micros);
+    QVERIFY(bench_->has(region->id));
+    check();
+    QVERIFY(service().faults().contains(region->slot));
+    QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
 }
 
 void Corruption::a_guard_notices_zeros_and_a_cut() {
