@@ -95,6 +95,12 @@ class TemporaryDirectory {
 void measure_layout(Report& report);
 void measure_lease(Report& report);
 void measure_events(Report& report);
-void measure_manager(Report& report);
+void measure_history(Report& report);
+void measure_zeroing(Report& report);
+void measure_fast_path(Report& report);
+void measure_round_trips(Report& report);
+void measure_crowd(Report& report);
+void measure_readers(Report& report);
+void measure_million(Report& report);
 
 }  // namespace snakepit::shm::bench

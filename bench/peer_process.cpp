@@ -24,24 +24,34 @@ SharedMemory::~SharedMemory() {
     ::munmap(data_, size_);
 }
 
-PeerProcess::PeerProcess(Work first, Work second, std::byte* memory)
-    : order_(new (shared_.data()) Order) {
-    child_ = ::fork();
-    if (child_ != 0) return;
+pid_t Child::start() {
+    const auto parent = ::getpid();
+    const auto pid = ::fork();
+    if (pid != 0) return pid;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (true) {
-        const int wanted = order_->wanted.load();
-        order_->doing.store(wanted);
-        if (wanted == 0) ::usleep(200);
-        for (int i = 0; wanted != 0 && i < 1000; ++i) (wanted == 1 ? first : second)(memory);
-        if (wanted != 0) order_->progress.fetch_add(1000);
-    }
+    if (::getppid() != parent) leave();
+    return 0;
 }
 
-PeerProcess::~PeerProcess() {
-    ::kill(child_, SIGKILL);
-    ::waitpid(child_, nullptr, 0);
+void Child::leave() {
+    ::_exit(0);
 }
+
+Child::~Child() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+}
+
+PeerProcess::PeerProcess(Work first, Work second, std::byte* memory)
+    : order_(new (shared_.data()) Order), child_([=, this] {
+          while (true) {
+              const int wanted = order_->wanted.load();
+              order_->doing.store(wanted);
+              if (wanted == 0) ::usleep(200);
+              for (int i = 0; wanted != 0 && i < 1000; ++i) (wanted == 1 ? first : second)(memory);
+              if (wanted != 0) order_->progress.fetch_add(1000);
+          }
+      }) {}
 
 void PeerProcess::turn_to(int what) {
     order_->wanted.store(what);

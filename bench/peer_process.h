@@ -23,12 +23,30 @@ class SharedMemory {
     std::size_t size_;
 };
 
-// A child that repeats one of the given works, as told, until this object ends it.
+// A child that does `work` and ends; killed with this object, and with this program.
+class Child {
+  public:
+    template <typename Work>
+    explicit Child(Work work) : pid_(start()) {
+        if (pid_ != 0) return;
+        work();
+        leave();
+    }
+    ~Child();
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+
+  private:
+    static pid_t start();
+    [[noreturn]] static void leave();
+    pid_t pid_;
+};
+
+// A child that repeats one of the given works, as told.
 class PeerProcess {
   public:
     using Work = void (*)(std::byte* memory);
     PeerProcess(Work first, Work second, std::byte* memory);
-    ~PeerProcess();
     PeerProcess(const PeerProcess&) = delete;
     PeerProcess& operator=(const PeerProcess&) = delete;
 
@@ -44,7 +62,7 @@ class PeerProcess {
     };
     SharedMemory shared_{4096};
     Order* order_;
-    pid_t child_;
+    Child child_;
 };
 
 }  // namespace snakepit::shm::bench

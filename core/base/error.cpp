@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -56,13 +57,13 @@ std::string_view to_string(ErrorCode code) {
 }
 
 ErrorType type_of(ErrorCode code) {
-    switch (code) {
-#define X(name, type, number) \
-    case ErrorCode::name:     \
-        return ErrorType::type;
+    static constexpr std::pair<ErrorCode, ErrorType> kTypes[] = {
+#define X(name, type, number) {ErrorCode::name, ErrorType::type},
         SNAKEPIT_SHM_ERROR_CODES(X)
 #undef X
-    }
+    };
+    for (const auto& [known, type] : kTypes)
+        if (known == code) return type;
     return ErrorType::platform_error;
 }
 

@@ -111,7 +111,7 @@ Status Connection::ensure(std::int64_t deadline) {
 // One try. `lost`: the connection broke, and the manager may or may not have done it.
 Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
                                                 std::int64_t deadline, bool& lost) {
-    const auto bytes = encode(request);
+    const auto bytes = encoder_.encode(request);
     if (bytes.size() > kMaxFrame)
         return fail(
             ErrorCode::invalid_argument,
@@ -137,9 +137,14 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
         if (room == Io::again && monotonic_nanos() >= deadline) return late();
     }
     for (;;) {
+        // Waited for without keeping other threads from forking; an answer is never there at once.
+        SHM_ASSIGN(const auto readable, channel_.wait(false, left_ms(deadline)));
+        if (readable == Io::again) {
+            if (monotonic_nanos() >= deadline) return late();
+            continue;
+        }
         auto no_fork = ForkGuard::instance().no_fork();
-        Frame frame;
-        auto received = channel_.receive(frame);
+        auto received = channel_.receive(frame_);
         if (!received) {
             // A frame that was cut, or whose handle this process has no room for: asking again
             // would end the same way.
@@ -147,13 +152,8 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
             return fail(std::move(received).error());
         }
         if (*received == Io::closed) return broken();
-        if (*received == Io::again) {
-            no_fork.unlock();
-            SHM_ASSIGN(const auto readable, channel_.wait(false, left_ms(deadline)));
-            if (readable == Io::again && monotonic_nanos() >= deadline) return late();
-            continue;
-        }
-        SHM_ASSIGN(auto reply, decode_reply(frame.bytes));
+        if (*received == Io::again) continue;
+        SHM_ASSIGN(auto reply, decode_reply(frame_.bytes));
         // Id 0: the manager ends the connection and says why. Another id: an answer nobody waits
         // for any more.
         if (reply.id != request.id && reply.id != 0) continue;
@@ -163,7 +163,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
             return fail(std::move(error));
         }
         return Answer{std::move(reply),
-                      frame.handles.empty() ? Handle() : std::move(frame.handles.front()),
+                      frame_.handles.empty() ? Handle() : std::move(frame_.handles.front()),
                       std::move(no_fork)};
     }
 }
@@ -183,9 +183,9 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
     }
 }
 
-void Connection::tell(wire::RequestT request) {
+void Connection::tell(const wire::RequestT& request) {
     if (!channel_.valid() || !channel_.intact()) return;
-    (void)channel_.send(encode(request));
+    (void)channel_.send(encoder_.encode(request));
 }
 
 }  // namespace snakepit::shm

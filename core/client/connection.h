@@ -20,7 +20,7 @@ namespace snakepit::shm {
 class Connection final : public ForkAware {
   public:
     static Result<std::unique_ptr<Connection>> open(const ConnectOptions& options);
-    ~Connection();
+    ~Connection() override;
 
     struct Answer {
         wire::ReplyT reply;
@@ -32,7 +32,7 @@ class Connection final : public ForkAware {
     // `repeated` tells that an earlier try may have been carried out.
     Result<Answer> call(wire::RequestT request, bool* repeated = nullptr);
     // Sends without waiting and without caring whether it arrives.
-    void tell(wire::RequestT request);
+    void tell(const wire::RequestT& request);
 
     bool forked() const { return ForkGuard::instance().here() != home_; }
     const layout::LeasePage& lease() const { return lease_; }
@@ -50,6 +50,8 @@ class Connection final : public ForkAware {
     ConnectOptions options_;
     InstancePaths paths_;
     Channel channel_;
+    Frame frame_;
+    Encoder encoder_;
     std::vector<std::uint8_t> token_;
     Mapping lease_mapping_;
     layout::LeasePage lease_;

@@ -12,10 +12,8 @@ class ForkGuard;
 // thread, and may only do what is allowed after fork.
 class ForkAware {
   public:
+    virtual ~ForkAware() = default;
     virtual void after_fork_in_child() = 0;
-
-  protected:
-    ~ForkAware() = default;
 };
 
 // Process-wide. A child inherits neither leases nor mappings; it has to notice, and descriptors it

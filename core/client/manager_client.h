@@ -56,6 +56,12 @@ class ManagerClient {
     Result<bool> quarantine(const RegionId& id);
     // Takes it out of quarantine. The answer says what becomes of it next.
     Result<std::string> restore(const RegionId& id);
+    // Makes it immutable. True: it is. False: it will be once nobody holds it; from now on nobody
+    // can map it for writing. What this client has mapped keeps it from being sealed: unmap it
+    // first.
+    Result<bool> seal(const RegionId& id);
+    // Administrators: moves idle regions together, so that memory in one piece becomes free.
+    Result<DefragmentResult> defragment();
     Result<RegionInfo> info(const RegionId& id);
     // `filter` as in base/filter.h. Newest last.
     Result<std::vector<RegionInfo>> list(const std::string& filter = {});

@@ -44,6 +44,8 @@ Connection connect(const std::string& path, bool immutable) {
     auto connection =
         std::make_unique<SQLite::Database>(uri_of(path) + (immutable ? "?immutable=1" : ""),
                                            SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMillis);
+    // The last thousand events of one region may lie in as many pages; asked again, they are here.
+    connection->exec("PRAGMA cache_size=-16384");
     const int version = connection->execAndGet("PRAGMA user_version").getInt();
     if (version == 0 || version > kEventSchemaVersion || !connection->tableExists("events"))
         throw SQLite::Exception(

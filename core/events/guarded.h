@@ -17,6 +17,8 @@ namespace snakepit::shm {
 // Where SQLite maps it is not told, so the guard covers whatever the thread touches meanwhile.
 class IndexGuard : public FaultGuard {
   public:
+    // No pointer that anybody follows.
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     IndexGuard() : FaultGuard(reinterpret_cast<void*>(kLowest), kHighest - kLowest) {}
 
   private:

@@ -18,17 +18,28 @@ QString directory_of(const char* file) {
     return QFileInfo(QString::fromLocal8Bit(file)).absolutePath();
 }
 
-// Beside the program, beside whatever this code was linked into (a library in someone's process),
-// and where it was installed.
+// The directory of the file that holds `symbol`; nothing when it cannot be told.
+QStringList plugins_beside(const void* symbol) {
+    Dl_info info{};
+    if (!symbol || ::dladdr(symbol, &info) == 0 || !info.dli_fname) return {};
+    return {directory_of(info.dli_fname) + "/snakepit-shm/plugins"};
+}
+
+// Relative to the program (in a build tree, and installed), to whatever this code was linked into
+// (a library in someone's process), to the client library if this process has it loaded, and last
+// where all of it was meant to be installed: an installed tree may have been moved.
 QStringList directories(const std::string& directory) {
     if (!directory.empty()) return {QString::fromStdString(directory)};
     if (const char* set = std::getenv("SNAKEPIT_SHM_PLUGIN_DIR"); set && *set)
         return {QString::fromLocal8Bit(set)};
-    QStringList out{directory_of(own_executable().c_str()) + "/../lib/snakepit-shm/plugins"};
-    Dl_info info{};
-    if (::dladdr(reinterpret_cast<void*>(&directories), &info) != 0 && info.dli_fname)
-        out << directory_of(info.dli_fname) + "/snakepit-shm/plugins";
-    return out << QStringLiteral(SNAKEPIT_SHM_INSTALLED_PLUGINS);
+    const auto program = directory_of(own_executable().c_str());
+    QStringList out{program + "/../lib/snakepit-shm/plugins",
+                    program + "/" SNAKEPIT_SHM_LIBDIR_FROM_BINDIR "/snakepit-shm/plugins"};
+    out << plugins_beside(reinterpret_cast<const void*>(&directories))
+        << plugins_beside(::dlsym(RTLD_DEFAULT, "snakepit_shm_connect"))
+        << QStringLiteral(SNAKEPIT_SHM_INSTALLED_PLUGINS);
+    out.removeDuplicates();
+    return out;
 }
 
 // Looked at before loading: a wrong interface would only say "Unknown error".

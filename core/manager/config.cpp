@@ -289,6 +289,7 @@ class Reader {
                                             [&](const Key& k) { return k.name == name; });
             if (found == known.end()) {
                 std::vector<std::string_view> names;
+                names.reserve(known.size() + 1);
                 for (const auto& k : known) names.push_back(k.name);
                 if (section_reader) names.push_back(section);
                 return unknown(place(key), "key", name, names);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "manager/manager.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ std::int64_t modified_at(const std::string& path) {
 class Manager::Private {
   public:
     explicit Private(ManagerOptions options_in)
-        : options(std::move(options_in)), long_work(1), timer(io), soon(io) {}
+        : options(std::move(options_in)), io(1), long_work(1), timer(io), soon(io) {}
     ~Private();
 
     Status start();
@@ -62,7 +63,7 @@ class Manager::Private {
     Config config;
     ExclusiveLock lock;
     LoadedBackend loaded;
-    boost::asio::io_context io;
+    boost::asio::io_context io;  // for one thread
     boost::asio::thread_pool long_work;
     boost::asio::steady_timer timer, soon;
     bool proceeding = false;
@@ -80,12 +81,18 @@ class Manager::Private {
 Manager::Private::~Private() {
     if (thread.joinable()) {
         boost::asio::post(io, [this] {
-            service->registry().record(
-                {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
-            service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
+            service->stop_background();
             io.stop();
         });
         thread.join();
+        // What the other thread was still doing is finished here.
+        long_work.join();
+        io.restart();
+        io.poll();
+        service->return_memory();
+        service->registry().record(
+            {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
+        service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
     }
     long_work.join();
     server.reset();
@@ -97,7 +104,7 @@ Status Manager::Private::start() {
     SHM_TRY(prepare_directories(options.paths));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
-                                    {config.shm_path, config.use_hugepages}));
+                                    {config.shm_path, options.paths.durable_dir()}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
     ::signal(SIGXFSZ, SIG_IGN);
 
@@ -137,6 +144,7 @@ Status Manager::Private::start() {
     server->start();
     tick();
     thread = std::thread([this] { io.run(); });
+    ::pthread_setname_np(thread.native_handle(), "shm-service");  // as top and gdb show it
     return {};
 }
 

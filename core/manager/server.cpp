@@ -10,7 +10,7 @@ namespace snakepit::shm {
 namespace {
 
 // Clients with lease pages, and as many that only look.
-constexpr std::size_t kMaxSessions = 2 * layout::kMaxClients;
+constexpr std::size_t kMaxSessions = std::size_t{2} * layout::kMaxClients;
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
 }  // namespace

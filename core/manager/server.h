@@ -31,7 +31,9 @@ class Server {
     void worked() { worked_(); }
     std::size_t connections() const { return sessions_.size(); }
 
-    // ---- for sessions
+    // ---- for sessions, one at a time; valid until the next one uses it
+    Frame& frame() { return frame_; }
+    Encoder& encoder() { return encoder_; }
     // A lease page for the caller: the one its token names, or a new one.
     Result<std::uint32_t> attach(const Caller& caller, const std::vector<std::uint8_t>& token,
                                  bool& resumed);
@@ -56,6 +58,8 @@ class Server {
     boost::asio::io_context& io_;
     Service& service_;
     Listener listener_;
+    Frame frame_;
+    Encoder encoder_;
     Report report_;
     Reload reload_;
     Worked worked_;

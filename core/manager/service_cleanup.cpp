@@ -58,7 +58,7 @@ Result<bool> Service::enter_quarantine(std::uint32_t slot, const std::string& re
     if (!withdraw_grants(slot)) return false;
     auto body = registry_->body(slot);
     body.deadline = at + config_.quarantine_ms * 1000;
-    registry_->write_other_body(slot, body);
+    registry_->write_other_body(slot, body, word.generation);
     word.state = SlotState::quarantined;
     word.body ^= 1U;
     registry_->commit(slot, word,
@@ -111,7 +111,7 @@ Result<std::string> Service::restore(const Caller& caller, const RegionId& id) {
         registry_->write_stats(slot, stats);
         auto body = registry_->body(slot);
         body.deadline = 0;
-        registry_->write_other_body(slot, body);
+        registry_->write_other_body(slot, body, word.generation);
         word.state = SlotState::live;
         word.withdrawn = false;
         word.body ^= 1U;
@@ -151,6 +151,10 @@ CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const Clean
     if (word.state == SlotState::freeing) return clean_stuck(caller, slot, request.dry_run);
     const auto& body = registry_->body(slot);
     CleanupItem item{registry_->id(slot), body.actual_size, {}, false};
+    if (word.state == SlotState::retiring) {
+        item.reason = "it is being moved at this moment; ask again";
+        return item;
+    }
     if (const auto why = out_of_scope(request, registry_->fixed(slot)); !why.empty()) {
         item.reason = why;
         return item;
@@ -247,18 +251,19 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
     if (wiping_.contains(slot)) return {};
     check_guard_of_ending(slot);
     const auto& body = registry_->body(slot);
-    const bool wipe = config_.secure_cleanup && body.arena == 0 && body.sealed == 0;
-    if (!wipe) return release(slot, reason, by);
+    // A slice is overwritten before its pages are handed out again anyway.
+    if (!config_.secure_cleanup || body.arena != 0) return release(slot, reason, by);
+    if (body.sealed != 0) (void)backend_.set_read_only(allocator_.segment_name_of(slot), false);
     auto segment = allocator_.open(slot, AccessMode::read_write);
     if (!segment) return release(slot, reason, by);  // gone or exchanged: that is told there
     const auto size = registry_->fixed(slot).size;
     if (size < kWipeElsewhere) {
-        if (auto wiped = overwrite_with_zeros(segment->handle, body.offset, size); !wiped)
+        if (auto wiped = overwrite_with_zeros(*segment, body.offset, size); !wiped)
             return stuck(slot, std::move(wiped).error());
         return release(slot, reason, by);
     }
     wiping_.insert(slot);
-    auto handle = std::make_shared<Handle>(std::move(segment->handle));
+    auto handle = std::make_shared<Handle>(std::move(*segment));
     auto wiped = std::make_shared<Status>();
     run_long_([=, offset = body.offset] { *wiped = overwrite_with_zeros(*handle, offset, size); },
               [=, this] {
@@ -272,16 +277,20 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
 }
 
 Status Service::release(std::uint32_t slot, const std::string& reason, const Credentials& by) {
-    auto released = allocator_.release(slot, {.kind = EventKind::freed,
-                                              .pid = by.pid,
-                                              .uid = by.uid,
-                                              .value = registry_->body(slot).actual_size,
-                                              .text = reason});
+    const bool pooled = registry_->body(slot).arena != 0;
+    auto released = allocator_.release(slot,
+                                       {.kind = EventKind::freed,
+                                        .pid = by.pid,
+                                        .uid = by.uid,
+                                        .value = registry_->body(slot).actual_size,
+                                        .text = reason},
+                                       !notes(slot).untouched);
     if (!released) return stuck(slot, std::move(released).error());
     stuck_.erase(slot);
     faults_.erase(slot);
     owner_gone_.erase(slot);
     notes(slot) = {};
+    if (pooled) freed_pages();
     return {};
 }
 

@@ -43,7 +43,7 @@ std::optional<std::string> Service::guard_fault(std::uint32_t slot) {
     const auto segment = allocator_.open(slot, AccessMode::read_only);
     if (!segment) return segment.error().message;
     const auto guard =
-        check_guard(segment->handle, body.offset, registry_->fixed(slot).size, body.actual_size);
+        check_guard(*segment, body.offset, registry_->fixed(slot).size, body.actual_size);
     return guard ? std::nullopt : std::optional(guard.error().message);
 }
 

@@ -77,6 +77,7 @@ Result<std::uint32_t> Service::resume_client(const SessionToken& token,
             return fail(ErrorCode::identity_mismatch, "the session belongs to another process",
                         "connect anew");
         publish_client(client, true);
+        told_.erase(record.serial.load(std::memory_order_relaxed));
         registry_->record({.kind = EventKind::client_resumed,
                            .pid = record.pid,
                            .uid = record.uid,
@@ -108,6 +109,7 @@ ReferenceCounter::Estate Service::drop(std::uint32_t client) {
                               .count = narrow(left.references),
                               .text = record.process});
     client_of_serial_.erase(record.serial.load(std::memory_order_relaxed));
+    told_.erase(record.serial.load(std::memory_order_relaxed));
     counter_.drop_client(client);
     return left;
 }
@@ -243,6 +245,7 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
         if (word.withdrawn) counter_.close(slot, word.generation);
         return;
     }
+    if (try_seal(slot)) return;
     const auto verdict = cleaner_.judge(idle_facts(slot), at);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
     if (!verdict.due) return;

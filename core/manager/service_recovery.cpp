@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "manager/instance_roster.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -20,23 +19,45 @@ void Service::recover() {
     recover_clients();
     std::uint32_t adopted = 0;
     const auto at = now().micros;
+    const auto segments = list_segments();
+    // Before anything is judged: what was used while no manager ran is not expired.
+    std::vector<std::uint64_t> takes(registry_->frontier());
+    counter_.sweep([&](std::uint32_t slot, std::uint64_t n) {
+        if (slot < takes.size()) takes[slot] = n;
+    });
     for (const auto slot : registry_->used()) {
-        recover_slot(slot);
+        recover_slot(slot, segments, takes[slot], at);
         if (!registry_->control(slot).occupied()) continue;
         ++adopted;
         if (!owner_alive(slot)) orphan(slot, at);
     }
-    remove_leftovers();
-    // Before anything is judged: what was used while no manager ran is not expired.
-    counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) { refresh(slot, takes, at); });
-    health_ = {at, adopted};  // each was looked at
+    allocator_.pool.adopted();
+    adopt_durable();
+    allocator_.recount();
+    if (segments) remove_leftovers(*segments);
+    // Just counted: of those that are held, only withdrawn ones have something to be told.
+    for (const auto slot : registry_->used())
+        if (registry_->stats(slot).references == 0 || registry_->control(slot).withdrawn)
+            evaluate(slot, at);
+    next_full_look_ = at + config_.cleanup_interval_ms * 1000;
     next_health_look_ = at + config_.health_check_interval_ms * 1000;
-    evaluate_all();
     registry_->record({.kind = EventKind::manager_started,
                        .pid = ::getpid(),
                        .uid = ::geteuid(),
                        .count = static_cast<std::uint32_t>(client_of_serial_.size()),
                        .value = adopted});
+}
+
+// Those of this instance, asked for all at once: one look each would cost as much as everything
+// else in a recovery. Nothing when they cannot be listed.
+std::optional<SegmentsByName> Service::list_segments() {
+    auto listed = backend_.list_segments(fmt::format("/snakepit_{}_", registry_->instance()));
+    auto durable = backend_.list_segments(kDurablePrefix);
+    if (!listed || !durable) return std::nullopt;
+    SegmentsByName out(listed->size() + durable->size());
+    for (auto* list : {&*listed, &*durable})
+        for (auto& segment : *list) out.emplace(segment.name, std::move(segment));
+    return out;
 }
 
 // A record and a row with the same serial are a client. A record alone is one whose coming was
@@ -61,64 +82,35 @@ void Service::recover_clients() {
     counter_.remove_stray_pages();
 }
 
-void Service::recover_slot(std::uint32_t slot) {
+// `segments`: all of ours there are; nothing when they could not be listed. `takes`: uncounted
+// ones.
+void Service::recover_slot(std::uint32_t slot, const std::optional<SegmentsByName>& segments,
+                           std::uint64_t takes, std::int64_t at) {
     const auto word = registry_->control(slot);
     if (word.state == SlotState::reserved) {
         counter_.revoke_untold(slot, word.generation);
         allocator_.abandon(slot);
         return;
     }
-    if (!registry_->intact(slot)) return damage(slot, *fault_of(slot));
-    switch (word.state) {
-        case SlotState::freeing:
-            (void)finish(slot, "completed after a restart", {});
-            return;
-        case SlotState::retiring: {
-            auto back = word;
-            back.state = word.from_quarantine ? SlotState::quarantined : SlotState::live;
-            back.from_quarantine = false;
-            registry_->store(slot, back);  // evaluated again like every other
-            break;
-        }
-        default:
-            break;
+    if (!registry_->intact(slot))
+        return damage(slot, "the registry's description of it fails its checksum");
+    const auto adopted = allocator_.adopt(slot, segments ? &*segments : nullptr);
+    if (word.state == SlotState::freeing) {
+        (void)finish(slot, "completed after a restart", {});
+        return;
     }
-    if (const auto fault = fault_of(slot)) damage(slot, *fault);
-    refresh(slot, 0, now().micros);
-}
-
-// Segments with our instance's name that no slot knows: from a registry that was lost. They go only
-// when nobody maps or holds them and no other manager of that name claims them.
-void Service::remove_leftovers() {
-    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
-    const auto segments = backend_.list_segments(prefix);
-    if (!segments) return;
-    const auto slots = registry_->used();
-    const bool unnamed = std::any_of(slots.begin(), slots.end(),
-                                     [&](std::uint32_t slot) { return !registry_->named(slot); });
-    std::optional<InstanceRoster> others;
-    for (const auto& segment : *segments) {
-        const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size()));
-        if (!id || registry_->find(*id) || segment.uid != ::geteuid()) continue;
-        if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
-        const auto users = backend_.users_of(segment.identity);
-        std::string keep;
-        if (unnamed)
-            keep = "it may belong to a slot whose description is damaged";
-        else if (others->claims(*id))
-            keep = "another manager of this name knows it";
-        else if (!users)
-            keep = users.error().message;
-        else if (!users->empty())
-            keep = fmt::format("process {} uses it", users->front());
-        const Event event{
-            .kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,
-            .value = segment.allocated,
-            .text = keep,
-            .id = *id};
-        if (keep.empty() && !backend_.remove_segment(segment.name, segment.identity)) continue;
-        registry_->record(event);
+    if (word.state == SlotState::retiring) {
+        auto back = word;
+        back.state = word.from_quarantine ? SlotState::quarantined : SlotState::live;
+        back.from_quarantine = false;
+        registry_->store(slot, back);  // evaluated again like every other
     }
+    if (!adopted) damage(slot, adopted.error().message);
+    const bool durable = (registry_->body(slot).flags & kDurable) != 0;
+    if (durable && !word.withdrawn && !allocator_.durable.has(registry_->id(slot)))
+        (void)allocator_.durable.save(registry_->fixed(slot), registry_->body(slot),
+                                      registry_->metadata(slot));
+    refresh(slot, takes, at);
 }
 
 }  // namespace snakepit::shm

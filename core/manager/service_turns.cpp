@@ -96,6 +96,7 @@ bool Service::tick(std::int64_t at) {
         next_health_look_ = at + config_.health_check_interval_ms * 1000;
         begin_health_check();
     }
+    background(at);
     return proceed(at);
 }
 

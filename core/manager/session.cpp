@@ -12,9 +12,10 @@ namespace snakepit::shm {
 namespace {
 
 constexpr auto kGreetingTime = std::chrono::seconds(10);
-constexpr int kFramesAtOnce = 16;                // then the others get their turn
-constexpr std::size_t kReasonBytes = 40 * 1024;  // of a cleanup's items in one frame
-constexpr std::size_t kListBytes = 40 * 1024;    // of regions in one frame, estimated generously
+constexpr std::size_t kListBytes =
+    std::size_t{40} * 1024;  // of regions in one frame, estimated generously
+
+constexpr std::size_t kReasonBytes = std::size_t{40} * 1024;  // of a cleanup's items in one frame
 
 // So that an answer in which all fails at length still fits a frame.
 void fit_reasons(wire::CleanedT& cleaned) {
@@ -23,6 +24,15 @@ void fit_reasons(wire::CleanedT& cleaned) {
     if (bytes <= kReasonBytes) return;
     for (const auto& item : cleaned.items)
         item->reason.resize(std::min(item->reason.size(), kReasonBytes / kMaxCleanupItems));
+}
+
+// The region a request changes or maps; null for the others.
+const wire::RegionKey* region_of(const wire::RequestT& request) {
+    using wire::Call;
+    if (const auto* call = request.call.AsMap()) return call->id.get();
+    if (const auto* call = request.call.AsDeallocate()) return call->id.get();
+    if (const auto* call = request.call.AsSeal()) return call->id.get();
+    return nullptr;
 }
 
 }  // namespace
@@ -79,20 +89,21 @@ void Session::wait_readable() {
                       });
 }
 
+// One frame, then the others get their turn. Waiting again asks the kernel whether there is more,
+// so trying to read once more would only cost a call.
 void Session::on_readable() {
-    for (int i = 0; i < kFramesAtOnce && channel_.valid() && !busy_ && !outgoing_; ++i) {
-        Frame frame;
-        const auto got = channel_.receive(frame);
-        if (!got) return refuse_and_close(got.error());
-        if (*got == Io::again) break;
-        if (*got == Io::closed) return close();
-        handle(std::move(frame));
-    }
+    if (!channel_.valid() || busy_ || outgoing_) return;
+    auto& frame = server_.frame();
+    const auto got = channel_.receive(frame);
+    frame.handles.clear();  // nobody may leave descriptors with us
+    if (!got) return refuse_and_close(got.error());
+    if (*got == Io::closed) return close();
+    if (*got == Io::done) handle(frame);
     server_.worked();
     wait_readable();
 }
 
-void Session::handle(Frame frame) {
+void Session::handle(const Frame& frame) {
     // The kernel says who sent this very frame: a passed or inherited socket speaks for nobody
     // else.
     if (!frame.sender || *frame.sender != caller_.credentials) {
@@ -128,6 +139,8 @@ void Session::dispatch(wire::RequestT request) {
     const auto region = [](const std::unique_ptr<wire::RegionKey>& key) {
         return key ? from_wire(*key) : RegionId{};
     };
+    if (const auto* about = region_of(request); about && service.moving(from_wire(*about)))
+        return wait_until_settled(std::move(request), from_wire(*about));
     switch (request.call.type) {
         case Call::Allocate:
             return allocate(id, *request.call.AsAllocate());
@@ -135,7 +148,8 @@ void Session::dispatch(wire::RequestT request) {
             const auto& call = *request.call.AsMap();
             return answer_grant(
                 id, service.map(caller_, region(call.id),
-                                call.access ? AccessMode::read_write : AccessMode::read_only));
+                                call.access ? AccessMode::read_write : AccessMode::read_only,
+                                call.handle));
         }
         case Call::Deallocate: {
             const auto& call = *request.call.AsDeallocate();
@@ -145,7 +159,22 @@ void Session::dispatch(wire::RequestT request) {
             if (!gone) return answer_error(id, gone.error());
             wire::DoneT done;
             done.gone = *gone;
-            return answer(id, std::move(done));
+            return answer(id, done);
+        }
+        case Call::Seal:
+            return seal(id, region(request.call.AsSeal()->id));
+        case Call::Defragment: {
+            if (!service.security().administrator(caller_.credentials))
+                return answer_error(
+                    id, make_error(ErrorCode::permission_denied, "only administrators defragment"));
+            const auto step = service.defragment();
+            wire::DefragmentedT out;
+            out.moved = step.moved;
+            out.bytes = step.bytes;
+            out.in_use = step.in_use;
+            out.arenas_returned = step.arenas_returned;
+            out.more = step.more;
+            return answer(id, std::move(out));
         }
         case Call::Restore: {
             auto next = service.restore(caller_, region(request.call.AsRestore()->id));
@@ -195,6 +224,36 @@ void Session::dispatch(wire::RequestT request) {
             return refuse_and_close(
                 make_error(ErrorCode::protocol_error, "the frame holds no known request"));
     }
+}
+
+// The region is being moved: the request is looked at again when it has arrived.
+void Session::wait_until_settled(wire::RequestT request, const RegionId& id) {
+    busy_ = true;
+    const auto kept = std::make_shared<wire::RequestT>(std::move(request));
+    server_.service().when_settled(id, [weak = weak_from_this(), kept] {
+        const auto self = weak.lock();
+        if (!self || !self->channel_.valid()) return;
+        self->busy_ = false;
+        self->dispatch(std::move(*kept));
+        self->wait_readable();
+    });
+}
+
+void Session::seal(std::uint64_t id, const RegionId& region) {
+    busy_ = true;
+    server_.service().seal(caller_, region, [weak = weak_from_this(), id](Result<bool> sealed) {
+        const auto self = weak.lock();
+        if (!self || !self->channel_.valid()) return;
+        self->busy_ = false;
+        if (sealed) {
+            wire::DoneT done;
+            done.sealed = *sealed;
+            self->answer(id, std::move(done));
+        } else {
+            self->answer_error(id, sealed.error());
+        }
+        self->wait_readable();
+    });
 }
 
 void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
@@ -285,13 +344,13 @@ void Session::answer(std::uint64_t id, T value, Handle handle) {
     wire::ReplyT reply;
     reply.id = id;
     reply.answer.Set(std::move(value));
-    auto bytes = encode(reply);
+    const auto bytes = server_.encoder().encode(reply);
     if (bytes.size() > kMaxFrame)
         return answer_error(
             id, make_error(ErrorCode::protocol_error,
                            fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
                            "ask for less at a time"));
-    send(std::move(bytes), std::move(handle));
+    send(bytes, std::move(handle));
 }
 
 void Session::answer_error(std::uint64_t id, const Error& error) {
@@ -305,6 +364,7 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.slot = granted->slot;
     out.generation = granted->generation;
     out.size = granted->size;
+    out.arena = granted->arena;
     out.offset = granted->offset;
     out.segment_size = granted->segment_size;
     out.access = static_cast<std::uint8_t>(granted->access);
@@ -312,28 +372,31 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     answer(id, std::move(out), std::move(granted->handle));
 }
 
-void Session::send(std::vector<std::byte> bytes, Handle handle) {
-    outgoing_ = Outgoing{std::move(bytes), std::move(handle)};
-    flush();
+void Session::send(std::span<const std::byte> bytes, Handle handle) {
+    if (!channel_.valid() || sent(bytes, handle)) return;
+    outgoing_ = Outgoing{{bytes.begin(), bytes.end()}, std::move(handle)};
+    wait_writable();
 }
 
-void Session::flush() {
-    if (!outgoing_ || !channel_.valid()) return;
-    const int number = outgoing_->handle.get();
-    const auto sent = channel_.send(
-        outgoing_->bytes, outgoing_->handle ? std::span(&number, 1) : std::span<const int>());
-    if (sent && *sent == Io::again) {
-        watch_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
-                          [weak = weak_from_this()](const boost::system::error_code& error) {
-                              const auto self = weak.lock();
-                              if (error || !self) return;
-                              self->flush();
-                              self->wait_readable();
-                          });
-        return;
-    }
-    outgoing_.reset();
-    if (!sent || *sent == Io::closed) close();
+// False: there is no room for it yet.
+bool Session::sent(std::span<const std::byte> bytes, const Handle& handle) {
+    const int number = handle.get();
+    const auto done = channel_.send(bytes, handle ? std::span(&number, 1) : std::span<const int>());
+    if (done && *done == Io::again) return false;
+    if (!done || *done == Io::closed) close();
+    return true;
+}
+
+void Session::wait_writable() {
+    watch_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                      [weak = weak_from_this()](const boost::system::error_code& error) {
+                          const auto self = weak.lock();
+                          if (error || !self || !self->outgoing_) return;
+                          if (!self->sent(self->outgoing_->bytes, self->outgoing_->handle))
+                              return self->wait_writable();
+                          self->outgoing_.reset();
+                          self->wait_readable();
+                      });
 }
 
 }  // namespace snakepit::shm

@@ -37,10 +37,12 @@ class Session : public std::enable_shared_from_this<Session> {
   private:
     void wait_readable();
     void on_readable();
-    void handle(Frame frame);
+    void handle(const Frame& frame);
     void dispatch(wire::RequestT request);
     void greet(std::uint64_t id, const wire::HelloT& hello);
     void allocate(std::uint64_t id, const wire::AllocateT& call);
+    void seal(std::uint64_t id, const RegionId& region);
+    void wait_until_settled(wire::RequestT request, const RegionId& id);
     void list(std::uint64_t id, const wire::ListT& call);
     void clean(std::uint64_t id, const wire::CleanupT& call);
 
@@ -48,8 +50,9 @@ class Session : public std::enable_shared_from_this<Session> {
     void answer(std::uint64_t id, T answer, Handle handle = {});
     void answer_error(std::uint64_t id, const Error& error);
     void answer_grant(std::uint64_t id, Result<Grant> granted);
-    void send(std::vector<std::byte> bytes, Handle handle);
-    void flush();
+    void send(std::span<const std::byte> bytes, Handle handle);
+    bool sent(std::span<const std::byte> bytes, const Handle& handle);
+    void wait_writable();
 
     Server& server_;
     Channel channel_;

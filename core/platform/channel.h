@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,8 +16,9 @@
 
 namespace snakepit::shm {
 
-inline constexpr std::size_t kMaxFrame = 64 * 1024;  // both ways; longer answers are paged
-inline constexpr std::size_t kMaxHandles = 2;        // in one frame
+inline constexpr std::size_t kMaxFrame =
+    std::size_t{64} * 1024;                    // both ways; longer answers are paged
+inline constexpr std::size_t kMaxHandles = 2;  // in one frame
 
 // As the kernel vouches for it, in our own pid and user namespaces.
 struct Credentials {
@@ -26,10 +28,17 @@ struct Credentials {
     friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
-struct Frame {
-    std::vector<std::byte> bytes;
+// What was received last. Used again for the next frame: room for the longest is made once, and not
+// cleared each time.
+class Frame {
+  public:
+    std::span<const std::byte> bytes;  // until the next frame is received into this
     std::vector<Handle> handles;
     std::optional<Credentials> sender;
+
+  private:
+    friend class Channel;
+    std::unique_ptr<std::byte[]> room_;
 };
 
 enum class Io : std::uint8_t { done, again, closed };

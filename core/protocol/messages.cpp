@@ -8,11 +8,11 @@ namespace snakepit::shm {
 namespace {
 
 template <typename Table>
-std::vector<std::byte> pack(const typename Table::NativeTableType& value) {
-    flatbuffers::FlatBufferBuilder builder(1024);
+std::span<const std::byte> pack(flatbuffers::FlatBufferBuilder& builder,
+                                const typename Table::NativeTableType& value) {
+    builder.Clear();
     builder.Finish(Table::Pack(builder, &value));
-    const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
-    return {bytes, bytes + builder.GetSize()};
+    return {reinterpret_cast<const std::byte*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
 template <typename Table>
@@ -54,11 +54,11 @@ Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame) {
     return reply;
 }
 
-std::vector<std::byte> encode(const wire::RequestT& request) {
-    return pack<wire::Request>(request);
+std::span<const std::byte> Encoder::encode(const wire::RequestT& request) {
+    return pack<wire::Request>(builder_, request);
 }
-std::vector<std::byte> encode(const wire::ReplyT& reply) {
-    return pack<wire::Reply>(reply);
+std::span<const std::byte> Encoder::encode(const wire::ReplyT& reply) {
+    return pack<wire::Reply>(builder_, reply);
 }
 
 wire::FailureT to_wire(const Error& error) {
@@ -107,6 +107,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.access_mode = static_cast<std::uint8_t>(info.access_mode);
     out.timeout_ms = info.timeout_ms;
     out.metadata = info.metadata;
+    out.durable = info.durable;
     out.platform_handle = info.platform_handle;
     out.state = static_cast<std::uint8_t>(info.state);
     out.placement = static_cast<std::uint8_t>(info.placement);
@@ -148,6 +149,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.access_mode = static_cast<AccessMode>(region.access_mode);
     info.timeout_ms = region.timeout_ms;
     info.metadata = region.metadata;
+    info.durable = region.durable;
     info.platform_handle = region.platform_handle;
     info.state = static_cast<RegionState>(region.state);
     info.placement = static_cast<Placement>(region.placement);
@@ -179,6 +181,7 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
     call.placement = static_cast<std::uint8_t>(options.placement);
     call.owned_by_user = options.owned_by_user;
     call.metadata = options.metadata;
+    call.durable = options.durable;
     return call;
 }
 
@@ -206,6 +209,7 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
     options.timeout_ms = call.timeout_ms;
     options.owned_by_user = call.owned_by_user;
     options.metadata = call.metadata;
+    options.durable = call.durable;
     return options;
 }
 

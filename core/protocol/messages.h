@@ -3,7 +3,6 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include "base/region.h"
 #include "base/result.h"
@@ -19,8 +18,17 @@ inline constexpr std::size_t kMaxCleanupItems = 200;
 // its bytes are, decoding reads none outside it.
 Result<wire::RequestT> decode_request(std::span<const std::byte> frame);
 Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame);
-std::vector<std::byte> encode(const wire::RequestT& request);
-std::vector<std::byte> encode(const wire::ReplyT& reply);
+
+// Makes frames, one at a time: the bytes are valid until the next one. Keeps its memory. One
+// thread.
+class Encoder {
+  public:
+    std::span<const std::byte> encode(const wire::RequestT& request);
+    std::span<const std::byte> encode(const wire::ReplyT& reply);
+
+  private:
+    flatbuffers::FlatBufferBuilder builder_;
+};
 
 inline RegionId from_wire(const wire::RegionKey& key) {
     return {key.micros(), key.random()};

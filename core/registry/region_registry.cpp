@@ -14,16 +14,21 @@ RegionRegistry::RegionRegistry(MappedFile file, std::string instance)
     : file_(std::move(file)), view_(file_.data()), ring_(view_), instance_(std::move(instance)) {}
 
 std::optional<std::uint32_t> RegionRegistry::find(const RegionId& id) const {
-    const auto found = by_id_.find(id);
-    if (found == by_id_.end()) return std::nullopt;
-    return found->second;
+    return by_id_.find(hash_of(id), [&](std::uint32_t slot) { return this->id(slot) == id; });
 }
 
 std::optional<std::uint32_t> RegionRegistry::find_request(std::uint64_t owner_serial,
                                                           std::uint64_t request_id) const {
-    const auto found = by_request_.find({owner_serial, request_id});
-    if (found == by_request_.end()) return std::nullopt;
-    return found->second;
+    return by_request_.find(hash_of(owner_serial, request_id), [&](std::uint32_t slot) {
+        return fixed(slot).owner_serial == owner_serial && fixed(slot).request_id == request_id;
+    });
+}
+
+void RegionRegistry::index(std::uint32_t slot) {
+    const auto& part = fixed(slot);
+    by_id_.insert(hash_of(id(slot)), slot);
+    if (part.owner_serial != 0)
+        by_request_.insert(hash_of(part.owner_serial, part.request_id), slot);
 }
 
 bool RegionRegistry::intact(std::uint32_t slot) const {
@@ -88,9 +93,7 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
         std::memcpy(cell.text, metadata.data(), std::min(metadata.size(), kMaxMetadataBytes));
         store_words(view_.metadata(slot), cell);
     }
-    by_id_.emplace(RegionId{fixed.id_micros, fixed.id_random}, slot);
-    if (fixed.owner_serial != 0)
-        by_request_.emplace(RequestKey{fixed.owner_serial, fixed.request_id}, slot);
+    index(slot);
     return slot;
 }
 
@@ -101,13 +104,12 @@ void RegionRegistry::write_body(std::uint32_t slot, SlotBody body) {
     store_words(view_.slot(slot).body[word.body], body);
 }
 
-void RegionRegistry::write_other_body(std::uint32_t slot, SlotBody body) {
-    const auto word = control(slot);
-    body.generation = word.generation;
+void RegionRegistry::write_other_body(std::uint32_t slot, SlotBody body, std::uint64_t generation) {
+    body.generation = generation;
     body.checksum = checksum_of(body);
     // A reader still copying the former use of this body must see the control word that ended it.
     std::atomic_thread_fence(std::memory_order_release);
-    store_words(view_.slot(slot).body[word.body ^ 1U], body);
+    store_words(view_.slot(slot).body[control(slot).body ^ 1U], body);
 }
 
 void RegionRegistry::publish_change(std::uint32_t slot) {
@@ -159,8 +161,8 @@ void RegionRegistry::commit(std::uint32_t slot, const Control& next, const Event
 
 void RegionRegistry::release(std::uint32_t slot, const Event* event) {
     const auto& gone = fixed(slot);
-    by_id_.erase({gone.id_micros, gone.id_random});
-    by_request_.erase({gone.owner_serial, gone.request_id});
+    by_id_.erase(hash_of(id(slot)), slot);
+    by_request_.erase(hash_of(gone.owner_serial, gone.request_id), slot);
     auto word = control(slot);
     const Control next{.generation = word.generation, .state = SlotState::free, .body = word.body};
     if (event)

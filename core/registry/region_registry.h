@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/paths.h"
@@ -18,6 +17,7 @@
 #include "layout/registry_layout.h"
 #include "platform/mapped_file.h"
 #include "registry/event_ring.h"
+#include "registry/slot_index.h"
 
 namespace snakepit::shm {
 
@@ -61,6 +61,10 @@ class RegionRegistry {
     const layout::SlotBody& body(std::uint32_t slot) const {
         return view_.slot(slot).body[control(slot).body];
     }
+    // The one that write_other_body fills.
+    const layout::SlotBody& other_body(std::uint32_t slot) const {
+        return view_.slot(slot).body[control(slot).body ^ 1U];
+    }
     const layout::SlotStats& stats(std::uint32_t slot) const { return view_.stats(slot); }
     RegionId id(std::uint32_t slot) const { return {fixed(slot).id_micros, fixed(slot).id_random}; }
     const char* metadata(std::uint32_t slot) const { return view_.metadata(slot).text; }
@@ -84,9 +88,9 @@ class RegionRegistry {
     Result<std::uint32_t> reserve(layout::SlotFixed fixed, std::string_view metadata);
     // Fills the body the control word will name. Only while RESERVED.
     void write_body(std::uint32_t slot, layout::SlotBody body);
-    // Fills the body the control word does not name, for the same generation. It counts from the
-    // store of a control word that names it on.
-    void write_other_body(std::uint32_t slot, layout::SlotBody body);
+    // Fills the other body, for a control word of `generation` that will name it. The region may be
+    // LIVE meanwhile: nobody looks there yet.
+    void write_other_body(std::uint32_t slot, layout::SlotBody body, std::uint64_t generation);
     // Stores the control word and nothing else.
     void store(std::uint32_t slot, const layout::Control& next);
     // Stores the control word together with the event that reports it: one step.
@@ -119,15 +123,11 @@ class RegionRegistry {
     void publish_change(std::uint32_t slot);
     layout::EventEntry entry_for(const Event& event) const;
 
-    struct RequestKey {
-        std::uint64_t serial, request;
-        friend bool operator==(const RequestKey&, const RequestKey&) = default;
-    };
-    struct RequestHash {
-        std::size_t operator()(const RequestKey& k) const {
-            return k.serial * 0x9E3779B97F4A7C15ULL ^ k.request;
-        }
-    };
+    static std::uint64_t hash_of(const RegionId& id) { return std::hash<RegionId>{}(id); }
+    static std::uint64_t hash_of(std::uint64_t owner_serial, std::uint64_t request_id) {
+        return owner_serial * 0x9E3779B97F4A7C15ULL ^ request_id;
+    }
+    void index(std::uint32_t slot);
 
     MappedFile file_;
     layout::RegistryView<std::byte> view_;
@@ -137,8 +137,8 @@ class RegionRegistry {
     bool fresh_ = false;
     std::size_t used_count_ = 0;
     std::deque<std::uint32_t> free_;
-    std::unordered_map<RegionId, std::uint32_t> by_id_;
-    std::unordered_map<RequestKey, std::uint32_t, RequestHash> by_request_;
+    SlotIndex by_id_;
+    SlotIndex by_request_;
 };
 
 // Copies text into a fixed field, cut to fit, always terminated.

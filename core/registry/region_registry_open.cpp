@@ -157,6 +157,8 @@ void RegionRegistry::repair_state() {
 
 void RegionRegistry::rebuild_indexes() {
     std::uint64_t highest_change = 0;
+    by_id_.reserve(frontier());
+    by_request_.reserve(frontier());
     for (std::uint32_t i = 0; i < frontier(); ++i) {
         highest_change = std::max(highest_change, view_.change(i).load(std::memory_order_relaxed));
         const auto word = control(i);
@@ -165,11 +167,7 @@ void RegionRegistry::rebuild_indexes() {
             continue;
         }
         ++used_count_;
-        const auto& part = fixed(i);
-        if (!named(i)) continue;  // recovery isolates it
-        by_id_.emplace(RegionId{part.id_micros, part.id_random}, i);
-        if (part.owner_serial != 0)
-            by_request_.emplace(RequestKey{part.owner_serial, part.request_id}, i);
+        if (named(i)) index(i);  // else recovery isolates it
     }
     auto& counter = view_.state().change;
     if (counter.load() < highest_change) counter.store(highest_change);

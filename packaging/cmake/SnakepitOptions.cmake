@@ -13,6 +13,10 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 set(CMAKE_COMPILE_WARNING_AS_ERROR "$CACHE{CMAKE_COMPILE_WARNING_AS_ERROR}")
 
+# Headers of the core, for programs that host a manager; and the libraries as programs see them.
+set(SNAKEPIT_INSTALL_COREDIR "${CMAKE_INSTALL_INCLUDEDIR}/snakepit-shm-core")
+file(RELATIVE_PATH SNAKEPIT_LIBDIR_FROM_BINDIR "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
+
 option(SNAKEPIT_FUZZ "Build the fuzz targets (needs clang)" OFF)
 option(SNAKEPIT_GUI "Build the desktop monitor" ON)
 set(SNAKEPIT_SANITIZER "" CACHE STRING "address (with undefined) or thread; empty for none")
@@ -49,10 +53,15 @@ if(SNAKEPIT_FUZZ)
     target_link_options(snakepit_options INTERFACE ${fuzz_flags})
 endif()
 
-# snakepit_room(NAME SOURCES… DEPENDS…): one static library a room, named snakepit_<room>.
+# snakepit_room(NAME SOURCES… DEPENDS…): one static library a room, named snakepit_<room>. Packages get
+# it as SnakepitShm::<room>, without our warnings.
 function(snakepit_room NAME)
     cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS" ${ARGN})
     add_library(snakepit_${NAME} STATIC ${ROOM_SOURCES})
-    target_link_libraries(snakepit_${NAME} PUBLIC snakepit_options ${ROOM_DEPENDS})
-    target_include_directories(snakepit_${NAME} PUBLIC "${CMAKE_SOURCE_DIR}/core")
+    target_link_libraries(snakepit_${NAME} PUBLIC "$<BUILD_INTERFACE:snakepit_options>" ${ROOM_DEPENDS})
+    target_compile_features(snakepit_${NAME} PUBLIC cxx_std_20)
+    target_include_directories(snakepit_${NAME} PUBLIC "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/core>"
+        "$<INSTALL_INTERFACE:${SNAKEPIT_INSTALL_COREDIR}>")
+    set_target_properties(snakepit_${NAME} PROPERTIES EXPORT_NAME ${NAME})
+    set_property(GLOBAL APPEND PROPERTY SNAKEPIT_ROOMS snakepit_${NAME})
 endfunction()

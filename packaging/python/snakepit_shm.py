@@ -9,7 +9,8 @@
             print(region.id)          # another process: client.map(id)
 
 Over ctypes on libsnakepit_shm.so, which is looked for in $SNAKEPIT_SHM_LIBRARY (a file), then in the
-build tree this file stands in, then where the system keeps libraries. Standard library only.
+build tree or the installed tree this file stands in, then where the system keeps libraries. Standard
+library only.
 
 Threads may share a Client. After fork() the child makes a Client of its own: everything else it
 inherited fails with code 'forked'.
@@ -202,7 +203,8 @@ def _library_path():
     if chosen := os.environ.get("SNAKEPIT_SHM_LIBRARY"):
         return chosen
     here = pathlib.Path(__file__).resolve()
-    for directory in (here.parent, here.parents[2] / "build" / "lib"):
+    above = here.parents[2]  # the source tree, or <prefix>/lib
+    for directory in (here.parent, above / "build" / "lib", above, *above.glob("*-linux-gnu")):
         if (directory / _NAME).exists():
             return str(directory / _NAME)
     return ctypes.util.find_library("snakepit_shm") or _NAME

@@ -14,7 +14,8 @@ namespace {
 void check_request(std::span<const std::byte> frame) {
     const auto request = decode_request(frame);
     if (!request) return;
-    const auto again = encode(*request);
+    Encoder encoder;
+    const auto again = encoder.encode(*request);
     if (!decode_request(again)) std::abort();
     if (const auto* call = request->call.AsAllocate()) static_cast<void>(from_wire(*call));
 }
@@ -22,7 +23,8 @@ void check_request(std::span<const std::byte> frame) {
 void check_reply(std::span<const std::byte> frame) {
     const auto reply = decode_reply(frame);
     if (!reply) return;
-    const auto again = encode(*reply);
+    Encoder encoder;
+    const auto again = encoder.encode(*reply);
     if (!decode_reply(again)) std::abort();
     if (const auto* failure = reply->answer.AsFailure())
         static_cast<void>(from_wire(*failure).sentence());

@@ -131,7 +131,9 @@ void BadInput::garbage_and_truncated_frames_end_only_their_connection() {
     greeting.version = kProtocolVersion;
     greeting.lease = false;
     hello.call.Set(greeting);
-    const auto good = encode(hello);
+    Encoder encoder;
+    const auto encoded = encoder.encode(hello);
+    const std::vector<std::byte> good(encoded.begin(), encoded.end());
     for (int i = 0; i < 300; ++i) {
         auto frame = good;
         if (i % 3 == 0) {
@@ -162,7 +164,8 @@ void BadInput::frames_in_a_wrong_order_are_refused() {
     auto channel = raw();
     wire::RequestT request;
     request.call.Set(wire::ListT{});
-    QVERIFY(channel.send(encode(request)).value() == Io::done);
+    Encoder encoder;
+    QVERIFY(channel.send(encoder.encode(request)).value() == Io::done);
     QVERIFY(channel.wait(false, test::kPatienceMs).value() == Io::done);
     Frame frame;
     QVERIFY(channel.receive(frame).value() == Io::done);
@@ -193,11 +196,12 @@ void BadInput::a_client_that_never_reads_holds_up_nobody() {
     greeting.version = kProtocolVersion;
     greeting.lease = false;
     hello.call.Set(greeting);
-    QVERIFY(channel.send(encode(hello)).value() == Io::done);
+    Encoder encoder;
+    QVERIFY(channel.send(encoder.encode(hello)).value() == Io::done);
     wire::RequestT ask;
     ask.id = 1;
     ask.call.Set(wire::ListT{});
-    const auto bytes = encode(ask);
+    const auto bytes = encoder.encode(ask);
     int sent = 0;
     while (sent < 100'000 && channel.send(bytes).value() == Io::done) ++sent;
     QVERIFY2(sent < 100'000, "the manager reads on although nothing takes its answers");

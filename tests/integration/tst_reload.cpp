@@ -130,7 +130,7 @@ void Reload::under_load_each_change_is_applied_refused_or_put_off() {
         QVERIFY2(worker->problem().empty(), worker->problem().c_str());
         QVERIFY(worker->rounds() > 0);
     }
-    QTRY_VERIFY_WITH_TIMEOUT(service.host().segments().isEmpty(), kPatienceMs);
+    QTRY_VERIFY_WITH_TIMEOUT(service.host().segments().isEmpty(), kPatienceMs);  // arenas too
 }
 
 void Reload::sighup_reloads() {

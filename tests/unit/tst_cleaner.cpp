@@ -21,6 +21,12 @@ RegionOptions with_policy(CleanupPolicy policy, std::int64_t timeout_ms = 0) {
     return options;
 }
 
+RegionOptions dedicated() {
+    RegionOptions options;
+    options.placement = Placement::dedicated;
+    return options;
+}
+
 template <typename T>
 ErrorCode code(const Result<T>& result) {
     return result ? ErrorCode{} : result.error().code;
@@ -69,7 +75,7 @@ class CleanerTest : public QObject {
 };
 
 void CleanerTest::what_a_person_cleans_is_kept_for_a_while_and_then_freed() {
-    const auto region = user_->allocate(5000);
+    const auto region = user_->allocate(5000, dedicated());
     const auto done = user_->cleanup(kAll);
     QCOMPARE(done.removed, 1U);
     QCOMPARE(done.quarantined, 1U);
@@ -96,7 +102,8 @@ void CleanerTest::what_a_person_cleans_is_kept_for_a_while_and_then_freed() {
 
 void CleanerTest::a_restored_region_holds_what_it_held_and_starts_anew() {
     const auto region = user_->allocate(4096, with_policy(CleanupPolicy::automatic, 60'000));
-    QCOMPARE(::pwrite(region->handle.get(), "kept", 4, 0), 4);
+    const auto place = static_cast<off_t>(region->offset);
+    QCOMPARE(::pwrite(region->handle.get(), "kept", 4, place), 4);
     bench_->kill();
     bench_->edit([&](auto view) { view.stats(region->slot).last_accessed -= 59 * kSecond; });
     bench_->start();
@@ -111,7 +118,7 @@ void CleanerTest::a_restored_region_holds_what_it_held_and_starts_anew() {
     const auto again = user_->map(region->id);
     QVERIFY(again && user_->take(*again) && user_->give(*again));
     char bytes[4] = {};
-    QCOMPARE(::pread(again->handle.get(), bytes, 4, 0), 4);
+    QCOMPARE(::pread(region->handle.get(), bytes, 4, place), 4);
     QCOMPARE(QByteArray(bytes, 4), QByteArray("kept"));
     bench_->restart();
     QVERIFY(bench_->has(region->id));
@@ -182,7 +189,7 @@ void CleanerTest::a_kill_right_after_the_commit_loses_no_event() {
 }
 
 void CleanerTest::a_kill_on_the_way_out_of_quarantine_frees_it() {
-    const auto region = user_->allocate(1), second = user_->allocate(1);
+    const auto region = user_->allocate(1, dedicated()), second = user_->allocate(1, dedicated());
     user_->cleanup(kAll);
     bench_->kill();
     bench_->edit([&](auto view) {
@@ -342,7 +349,7 @@ void CleanerTest::a_plan_of_what_is_due_takes_nothing_that_was_used_since() {
 }
 
 void CleanerTest::what_cannot_be_freed_says_what_to_do_wherever_one_looks() {
-    const auto region = user_->allocate(1);
+    const auto region = user_->allocate(1, dedicated());
     bench_->memory->fail_removal = true;
     auto request = kAll;
     request.no_quarantine = true;

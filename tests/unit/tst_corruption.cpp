@@ -55,6 +55,12 @@ class Corruption : public QObject {
 
   private:
     Service& service() { return *bench_->service; }
+    // With a segment of its own: only those have spare bytes that are nobody's.
+    Result<Grant> dedicated(std::uint64_t size) {
+        RegionOptions options;
+        options.placement = Placement::dedicated;
+        return user_->allocate(size, options);
+    }
     // A look for damage, due or not.
     void check() {
         (void)service().check_now();
@@ -76,7 +82,7 @@ void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybod
 void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybody() {
     QFETCH(int, size);
     QFETCH(int, behind);
-    const auto region = user_->allocate(static_cast<std::uint64_t>(size));
+    const auto region = dedicated(static_cast<std::uint64_t>(size));
     Program other(bench_->service, kUser);
     const auto granted = other.map(region->id);
     check();
@@ -94,13 +100,14 @@ void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybod
     QCOMPARE(bench_->count_events(region->id, EventKind::damaged), 1U);
     bench_->restart();
     QCOMPARE(code(other.map(region->id)), ErrorCode::corruption_detected);
+    check();
     QVERIFY(service().faults().contains(region->slot));
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
     QVERIFY(service().faults().empty());
 }
 
 void Corruption::writing_up_to_the_end_is_no_damage() {
-    const auto region = user_->allocate(1000);
+    const auto region = dedicated(1000);
     write_at(*region, 0, QByteArray(1000, 'x'));
     check();
     QVERIFY(service().faults().empty());
@@ -109,7 +116,7 @@ void Corruption::writing_up_to_the_end_is_no_damage() {
 }
 
 void Corruption::a_write_past_the_end_is_told_when_the_region_is_freed() {
-    const auto region = user_->allocate(1000);
+    const auto region = dedicated(1000);
     write_at(*region, 998, "abcd");
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
     QVERIFY(!bench_->has(region->id));
@@ -119,7 +126,7 @@ void Corruption::a_write_past_the_end_is_told_when_the_region_is_freed() {
 }
 
 void Corruption::a_region_taken_by_force_is_not_called_damaged() {
-    const auto region = user_->allocate(1000);
+    const auto region = dedicated(1000);
     write_at(*region, 0, "secret");
     QVERIFY(user_->take(*region));
     QCOMPARE(service().deallocate(user_->caller(), region->id, true).value(), false);
@@ -132,13 +139,13 @@ void Corruption::a_region_taken_by_force_is_not_called_damaged() {
 
 void Corruption::a_region_of_whole_pages_has_no_guard() {
     for (const std::uint64_t size : {4096, 4081}) {
-        const auto region = user_->allocate(size);
+        const auto region = dedicated(size);
         QCOMPARE(service().registry().body(region->slot).flags & layout::kGuarded, 0U);
     }
 }
 
 void Corruption::a_segment_that_vanished_or_was_cut_is_found_while_the_manager_runs() {
-    const auto cut = user_->allocate(5000), gone = user_->allocate(1);
+    const auto cut = dedicated(5000), gone = dedicated(1);
     check();
     QCOMPARE(::ftruncate(cut->handle.get(), 4096), 0);
     bench_->memory->fail_removal = false;
@@ -150,7 +157,7 @@ void Corruption::a_segment_that_vanished_or_was_cut_is_found_while_the_manager_r
 }
 
 void Corruption::a_description_that_changed_by_itself_is_found_while_the_manager_runs() {
-    const auto region = user_->allocate(1), sound = user_->allocate(1);
+    const auto region = dedicated(1), sound = dedicated(1);
     bench_->edit([&](auto view) { view.slot(region->slot).body[0].actual_size ^= 1; });
     check();
     QVERIFY(service().faults().at(region->slot).find("checksum") != std::string::npos);
@@ -158,7 +165,7 @@ void Corruption::a_description_that_changed_by_itself_is_found_while_the_manager
 }
 
 void Corruption::a_quarantine_whose_deadline_is_damaged_ends_only_by_hand() {
-    const auto region = user_->allocate(1);
+    const auto region = dedicated(1);
     user_->cleanup({.all_eligible = true});
     const auto body = service().registry().control(region->slot).body;
     bench_->edit([&](auto view) { view.slot(region->slot).body[body].deadline = 1; });
@@ -170,7 +177,7 @@ void Corruption::a_quarantine_whose_deadline_is_damaged_ends_only_by_hand() {
 }
 
 void Corruption::a_guard_notices_zeros_and_a_cut() {
-    const auto segment = bench_->memory->create_segment("/guarded", 8192);
+    const auto segment = bench_->memory->create_segment("/guarded", 8192, Pages::reserved);
     QVERIFY(!write_guard(segment->handle, 0, 8192, 8192));
     QVERIFY(!write_guard(segment->handle, 0, 8192 - 15, 8192));
     QVERIFY(write_guard(segment->handle, 4096, 100, 4096));
@@ -196,7 +203,7 @@ void Corruption::secure_cleanup_leaves_zeros() {
     QFETCH(bool, elsewhere);
     bench_->config.secure_cleanup = true;
     bench_->reconfigure();
-    const auto region = user_->allocate(static_cast<std::uint64_t>(size));
+    const auto region = dedicated(static_cast<std::uint64_t>(size));
     const QByteArray secret(size, 's');
     write_at(*region, 0, secret);
     bench_->later = elsewhere;
@@ -215,7 +222,7 @@ void Corruption::secure_cleanup_leaves_zeros() {
 void Corruption::a_manager_killed_while_it_overwrites_does_it_again() {
     bench_->config.secure_cleanup = true;
     bench_->reconfigure();
-    const auto region = user_->allocate(5 << 20);
+    const auto region = dedicated(5 << 20);
     write_at(*region, 0, "secret");
     bench_->later = true;
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());

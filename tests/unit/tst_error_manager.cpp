@@ -41,7 +41,6 @@ class ErrorManagerTest : public QObject {
     void a_limit_by_user_counts_all_that_is_the_users();
     void a_lowered_limit_refuses_only_what_is_new();
     void a_region_that_says_no_level_gets_the_configured_one();
-    void where_room_can_be_made_it_is_tried_once_more();
     void only_what_changed_nothing_is_tried_again();
 
   private:
@@ -147,20 +146,6 @@ void ErrorManagerTest::a_region_that_says_no_level_gets_the_configured_one() {
     RegionOptions standard;
     standard.security_level = SecurityLevel::standard;
     QVERIFY(user_->allocate(1, standard));
-}
-
-void ErrorManagerTest::where_room_can_be_made_it_is_tried_once_more() {
-    bench_->memory->capacity = 4096;
-    int asked = 0;
-    service().make_room = [&] {
-        bench_->memory->capacity = 8192;
-        return ++asked > 0;
-    };
-    QVERIFY(user_->allocate(8192));
-    QCOMPARE(asked, 1);
-    QCOMPARE(code(user_->allocate(1)), ErrorCode::no_space);
-    QCOMPARE(asked, 2);
-    QCOMPARE(service().errors().total(), 1U);  // the first was mended
 }
 
 void ErrorManagerTest::only_what_changed_nothing_is_tried_again() {

@@ -110,11 +110,12 @@ Result<Io> Channel::send(std::span<const std::byte> bytes, std::span<const int> 
 }
 
 Result<Io> Channel::receive(Frame& frame) {
-    frame.bytes.resize(kMaxFrame);
+    if (!frame.room_) frame.room_ = std::make_unique_for_overwrite<std::byte[]>(kMaxFrame);
+    frame.bytes = {};
     frame.handles.clear();
     frame.sender.reset();
-    iovec part{frame.bytes.data(), frame.bytes.size()};
-    alignas(cmsghdr) char control[kControlSpace] = {};
+    iovec part{frame.room_.get(), kMaxFrame};
+    alignas(cmsghdr) char control[kControlSpace];
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -136,7 +137,7 @@ Result<Io> Channel::receive(Frame& frame) {
     if (message.msg_flags & MSG_CTRUNC)
         return fail(ErrorCode::protocol_error, "a handle was lost on the way",
                     "raise the limit of open files (ulimit -n)");
-    frame.bytes.resize(static_cast<std::size_t>(got));
+    frame.bytes = {frame.room_.get(), static_cast<std::size_t>(got)};
     return Io::done;
 }
 

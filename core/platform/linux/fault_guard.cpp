@@ -22,12 +22,10 @@ struct FaultGuardAccess {
     // mmap is a plain system call and safe in a handler; the guard's page is replaced in place, so
     // the faulting instruction simply runs again and reads zeros.
     static bool absorb(void* address) {
-        static const std::uintptr_t page_mask = ~std::uintptr_t{4095};
         auto* const at = static_cast<std::byte*>(address);
         for (auto* guard = innermost; guard; guard = guard->outer_) {
             if (at < guard->base_ || at >= guard->base_ + guard->size_) continue;
-            auto* const page =
-                reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(at) & page_mask);
+            auto* const page = at - reinterpret_cast<std::uintptr_t>(at) % 4096;
             if (::mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
                        -1, 0) == MAP_FAILED)
                 return false;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace snakepit::shm {
+
+// From the hash of something to the slots that have it. It knows no keys: who asks compares with
+// what the slot says. One array of 8 bytes an entry, so that opening a registry with a million
+// regions allocates once. Service thread only.
+class SlotIndex {
+  public:
+    SlotIndex() { reserve(1024); }
+    // Room for `entries`; never shrinks.
+    void reserve(std::size_t entries);
+    void insert(std::uint64_t hash, std::uint32_t slot);
+    // Nothing happens when it is not there.
+    void erase(std::uint64_t hash, std::uint32_t slot);
+
+    // The slot with this hash for which `is(slot)` says true.
+    template <typename Is>
+    std::optional<std::uint32_t> find(std::uint64_t hash, Is is) const {
+        const auto tag = tag_of(hash);
+        for (auto at = tag & mask_; cells_[at].slot != kEmpty; at = (at + 1) & mask_)
+            if (cells_[at].tag == tag && is(cells_[at].slot)) return cells_[at].slot;
+        return std::nullopt;
+    }
+
+  private:
+    static constexpr std::uint32_t kEmpty = 0xFFFFFFFF;  // no slot has that number
+    struct Cell {
+        std::uint32_t tag = 0;
+        std::uint32_t slot = kEmpty;
+    };
+    // Fibonacci hashing: the upper half of the product depends on every bit.
+    static constexpr std::size_t tag_of(std::uint64_t hash) {
+        return static_cast<std::uint32_t>(hash * 0x9E3779B97F4A7C15ULL >> 32);
+    }
+    void put(Cell cell);
+
+    std::vector<Cell> cells_;  // a power of two, at most two thirds full
+    std::size_t mask_ = 0;
+    std::size_t count_ = 0;
+};
+
+}  // namespace snakepit::shm
