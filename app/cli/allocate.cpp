@@ -20,6 +20,8 @@ struct Words {
     std::string cleanup_policy = "manual";
     std::string security_level, timeout, placement, owner, group, other, access_mode;
     std::vector<std::string> metadata;
+    std::string name_prefix;
+    bool durable = false;
 };
 
 // Leaves `out` alone when the word was not given.
@@ -54,6 +56,7 @@ Result<std::string> metadata_of(const std::vector<std::string>& pairs) {
 Result<RegionOptions> options_of(const Words& words) {
     RegionOptions out;
     out.owned_by_user = true;
+    out.durable = words.durable;
     SHM_TRY(read_word(words.cleanup_policy, "cleanup-policy",
                       "automatic, manual, reference_counted", parse_cleanup_policy,
                       out.cleanup_policy));
@@ -77,9 +80,14 @@ Result<RegionOptions> options_of(const Words& words) {
 
 // All of them or none: what was made before a failure is given back.
 Result<std::vector<RegionId>> allocate_all(ManagerClient& client, std::uint64_t size,
-                                           std::uint32_t count, const RegionOptions& options) {
+                                           const Words& words, RegionOptions options) {
     std::vector<RegionId> ids;
-    while (ids.size() < count) {
+    while (ids.size() < words.count) {
+        if (!words.name_prefix.empty()) {
+            auto pairs = words.metadata;
+            pairs.push_back(fmt::format("name={}{}", words.name_prefix, ids.size() + 1));
+            SHM_ASSIGN(options.metadata, metadata_of(pairs));
+        }
         auto id = client.allocate(size, options);
         if (!id) {
             for (const auto& made : ids) client.deallocate(made);
@@ -94,7 +102,7 @@ Result<int> run_allocate(const Context& context, const Words& words, bool many) 
     SHM_ASSIGN(const auto size, parse_size(words.size));
     SHM_ASSIGN(const auto options, options_of(words));
     SHM_ASSIGN(auto client, connect(context, true));
-    SHM_ASSIGN(const auto ids, allocate_all(*client, size, words.count, options));
+    SHM_ASSIGN(const auto ids, allocate_all(*client, size, words, options));
     if (!context.json) {
         for (const auto& id : ids) print(id.str() + "\n");
         return kDone;
@@ -129,6 +137,11 @@ void add_allocate(CLI::App& app, Context& context) {
     command->add_option("--owner", words->owner, "What its user may do: rw or ro");
     command->add_option("--group", words->group, "What its group may do: rw, ro or none (default)");
     command->add_option("--other", words->other, "What others may do: rw, ro or none (default)");
+    command->add_flag(
+        "--durable", words->durable,
+        "Keep contents and description in the state directory: they survive a reboot");
+    command->add_option("--name-prefix", words->name_prefix,
+                        "Metadata gets name=PREFIX1, PREFIX2 ...");
     command->add_option("--metadata", words->metadata, "KEY=VALUE, kept with the region as text");
     command->callback([&context, words, count] {
         const bool many = count->count() > 0;

@@ -52,6 +52,8 @@ void add_top(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
 void add_allocate(CLI::App& app, Context& context);
+void add_contents(CLI::App& app, Context& context);
+void add_defragment(CLI::App& app, Context& context);
 void add_deallocate(CLI::App& app, Context& context);
 void add_cleanup(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);

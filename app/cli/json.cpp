@@ -78,6 +78,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"arena", region.arena.empty() ? QJsonValue() : QJsonValue(text(region.arena))},
         {"offset", json(region.offset)},
         {"sealed", region.sealed},
+        {"durable", region.durable},
         {"session", text(region.session)},
         {"worker", text(region.worker)},
         {"references", references_json(region.references)},

@@ -20,8 +20,10 @@ void add_commands(CLI::App& app, Context& context) {
     add_list(app, context);
     add_info(app, context);
     add_allocate(app, context);
+    add_contents(app, context);
     add_deallocate(app, context);
     add_cleanup(app, context);
+    add_defragment(app, context);
     add_events(app, context);
     add_config(app, context);
     add_health(app, context);

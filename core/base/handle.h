@@ -22,6 +22,8 @@ class Handle {
     int get() const { return value_; }
     bool valid() const { return value_ != kNone; }
     explicit operator bool() const { return valid(); }
+    // A second one for the same object; invalid when the process has no room for it.
+    Handle duplicate() const;
     int release() { return std::exchange(value_, kNone); }
     void reset(int value = kNone);
 

@@ -18,6 +18,8 @@ enum class SecurityLevel : std::uint8_t { standard, high, maximum };
 enum class CleanupPolicy : std::uint8_t { automatic, manual, reference_counted };
 enum class Placement : std::uint8_t { automatic, pooled, dedicated };
 enum class AccessMode : std::uint8_t { read_only, read_write };
+// How a region's place in an arena is chosen.
+enum class AllocationStrategy : std::uint8_t { best_fit, first_fit, worst_fit };
 
 // What people are shown. `orphan` is a live region whose owner is gone; `closing` one that was
 // deallocated and waits for its last reference; `damaged` one that failed its checks.
@@ -58,6 +60,9 @@ struct RegionOptions {
     // True: the region belongs to the user and not to the process that asks, and so is no orphan
     // when that process ends.
     bool owned_by_user = false;
+    // True: its contents and description are kept in the state directory and survive a reboot. It
+    // belongs to its user then.
+    bool durable = false;
     std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty for none
 };
 
@@ -92,6 +97,7 @@ struct RegionInfo {
     std::string arena;  // empty for a dedicated region
     std::uint64_t offset = 0;
     bool sealed = false;
+    bool durable = false;
     std::string session, worker;
     std::vector<RegionReference> references;      // at most 256 holders are named
     std::vector<std::uint64_t> mapped_addresses;  // in the asking process
@@ -118,6 +124,13 @@ struct CleanupResult {
     std::uint64_t removed = 0;
     std::uint64_t bytes_freed = 0;
     std::vector<CleanupItem> items;
+};
+
+struct DefragmentResult {
+    std::uint64_t moved = 0;   // regions
+    std::uint64_t bytes = 0;   // of them
+    std::uint64_t in_use = 0;  // regions that stayed where they are, because somebody holds them
+    std::uint64_t arenas_returned = 0;
 };
 
 }  // namespace snakepit::shm

@@ -62,6 +62,7 @@ RegionOptions from_c(const snakepit_shm_options& c) {
                            static_cast<Permission>(c.other)};
     if (c.metadata) options.metadata = c.metadata;
     options.owned_by_user = c.owned_by_user;
+    options.durable = c.durable;
     return options;
 }
 
@@ -97,6 +98,20 @@ T read_sized(const T* from, T defaults) {
     if (!from) return defaults;
     std::memcpy(&defaults, from, from->struct_size < sizeof(T) ? from->struct_size : sizeof(T));
     return defaults;
+}
+
+// Maps the region, lets `copy` use its bytes from `offset` on, and gives it back.
+template <typename Copy>
+snakepit_shm_status with_bytes(snakepit_shm_client* client, const char* id, std::uint64_t offset,
+                               std::uint64_t size, AccessMode access, Copy&& copy) {
+    const auto region = RegionId::parse(id);
+    if (!region) return failed(region.error());
+    const auto mapped = client->manager->map(*region, access);
+    if (!mapped) return failed(mapped.error());
+    const bool inside = offset <= mapped->size && size <= mapped->size - offset;
+    if (inside) copy(mapped->data + offset);
+    (void)client->manager->unmap(*mapped);
+    return inside ? SNAKEPIT_SHM_OK : bad_argument("these bytes are not all inside the region");
 }
 
 }  // namespace
@@ -169,6 +184,35 @@ snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client, const c
         const auto region = RegionId::parse(id);
         if (!region) return failed(region.error());
         return finish(client->manager->deallocate(*region), [](bool) {});
+    });
+}
+
+snakepit_shm_status snakepit_shm_seal(snakepit_shm_client* client, const char* id) {
+    if (!client || !id) return bad_argument("seal was given no client or no id");
+    return guarded([&] {
+        const auto region = RegionId::parse(id);
+        if (!region) return failed(region.error());
+        return finish(client->manager->seal(*region), [](bool) {});
+    });
+}
+
+snakepit_shm_status snakepit_shm_read(snakepit_shm_client* client, const char* id, uint64_t offset,
+                                      void* buffer, uint64_t size) {
+    if (!client || !id || (!buffer && size > 0))
+        return bad_argument("read was given no client, no id or no buffer");
+    return guarded([&] {
+        return with_bytes(client, id, offset, size, AccessMode::read_only,
+                          [&](const std::byte* data) { std::memcpy(buffer, data, size); });
+    });
+}
+
+snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* id, uint64_t offset,
+                                       const void* buffer, uint64_t size) {
+    if (!client || !id || (!buffer && size > 0))
+        return bad_argument("write was given no client, no id or no buffer");
+    return guarded([&] {
+        return with_bytes(client, id, offset, size, AccessMode::read_write,
+                          [&](std::byte* data) { std::memcpy(data, buffer, size); });
     });
 }
 

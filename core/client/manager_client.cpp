@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -65,6 +66,17 @@ class ManagerClient::Private {
     }
 
     // With the mutex. Maps what was granted, if it is not mapped so already.
+    struct Place {
+        Mapping fresh;                 // made for this region alone, just now
+        CachedArena* arena = nullptr;  // or the arena it lies in
+        std::byte* data = nullptr;
+    };
+    Result<Place> place_of(const wire::GrantedT& granted, const Handle& handle, AccessMode access);
+    Result<Mapping> map_segment(const Handle& handle, std::uint64_t offset, std::uint64_t size,
+                                AccessMode access);
+    void forget_place(CachedRegion& entry);
+    // With the mutex. Asks for the region and takes a reference.
+    Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
     Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
     // With the mutex. A region that is mapped for writing can be mapped for reading without asking.
     Status add_read_only(CachedRegion& entry);
@@ -77,47 +89,102 @@ class ManagerClient::Private {
     RegionCache cache;
 };
 
+// Where the region is mapped, made if need be; nowhere when its handle is needed for that and did
+// not come.
+Result<ManagerClient::Private::Place> ManagerClient::Private::place_of(
+    const wire::GrantedT& granted, const Handle& handle, AccessMode access) {
+    const auto mode = static_cast<std::size_t>(access);
+    if (granted.arena == 0) {
+        const auto* known = cache.find(from_wire(*granted.id));
+        const bool there = known && !known->arena && known->mapping[mode].valid() &&
+                           known->generation.load(std::memory_order_relaxed) == granted.generation;
+        if (there) return Place{{}, nullptr, known->mapping[mode].data()};
+        if (!handle) return Place{};
+        SHM_ASSIGN(auto mapping, map_segment(handle, 0, granted.segment_size, access));
+        auto* const data = mapping.data();
+        return Place{std::move(mapping), nullptr, data};
+    }
+    auto& arena = cache.arena(granted.arena);
+    auto& mapping = arena.mapping[mode];
+    if (!mapping.valid() && access == AccessMode::read_only && arena.mapping[1].valid()) {
+        SHM_ASSIGN(mapping, arena.mapping[1].read_only_twin());
+    }
+    if (!mapping.valid()) {
+        if (!handle) return Place{};
+        if (auto whole = map_segment(handle, 0, granted.segment_size, access)) {
+            mapping = std::move(*whole);
+        } else {  // no address space for an arena: for the region alone there may be some
+            SHM_ASSIGN(auto slice,
+                       map_segment(handle, granted.offset, layout::page_up(granted.size), access));
+            auto* const data = slice.data();
+            return Place{std::move(slice), nullptr, data};
+        }
+    }
+    if (granted.offset + granted.size > mapping.size()) return unexpected_answer();
+    return Place{{}, &arena, mapping.data() + granted.offset};
+}
+
+Result<Mapping> ManagerClient::Private::map_segment(const Handle& handle, std::uint64_t offset,
+                                                    std::uint64_t size, AccessMode access) {
+    const auto protection =
+        access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
+    auto mapping = Mapping::map(handle, size, protection, false, offset);
+    if (!mapping) {  // out of mappings, perhaps: those of ended regions are in the way
+        cache.purge(connection->lease(), cache.size());
+        mapping = Mapping::map(handle, size, protection, false, offset);
+    }
+    return mapping;
+}
+
+// Null: the answer brought no handle, and one is needed.
 Result<CachedRegion*> ManagerClient::Private::install(const Connection::Answer& answer,
                                                       AccessMode access) {
     const auto* granted = answer.reply.answer.AsGranted();
-    if (!granted || !granted->id || !answer.handle) return unexpected_answer();
+    if (!granted || !granted->id) return unexpected_answer();
     cache.purge(connection->lease(), kPurgeStep);
     const auto mode = static_cast<std::size_t>(access);
     const auto id = from_wire(*granted->id);
-    const auto protection =
-        access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
     // Mapped before the entry is made: the grant may be withdrawn at any time, and purging then
     // drops it.
-    Mapping fresh;
-    if (const auto* known = cache.find(id); !known || !known->mapping[mode].valid()) {
-        auto mapping = Mapping::map(answer.handle, granted->segment_size, protection);
-        if (!mapping) {  // out of mappings, perhaps: those of ended regions are in the way
-            cache.purge(connection->lease(), cache.size());
-            mapping = Mapping::map(answer.handle, granted->segment_size, protection);
-        }
-        if (!mapping) return fail(std::move(mapping).error());
-        fresh = std::move(*mapping);
-    }
+    SHM_ASSIGN(auto place, place_of(*granted, answer.handle, access));
+    if (!place.data) return nullptr;
     auto& entry = cache.at(id);
+    if (entry.generation.load(std::memory_order_relaxed) != granted->generation)
+        forget_place(entry);
+    cache.locate(entry, place.arena);
     entry.slot.store(granted->slot, std::memory_order_relaxed);
     entry.size.store(granted->size, std::memory_order_relaxed);
     entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
+    if (place.fresh.valid()) entry.mapping[mode] = std::move(place.fresh);
+    entry.data[mode].store(place.data, std::memory_order_release);
     entry.generation.store(granted->generation, std::memory_order_release);
-    if (!fresh.valid()) return &entry;
-    entry.mapping[mode] = std::move(fresh);
-    entry.data[mode].store(entry.mapping[mode].data() + granted->offset, std::memory_order_release);
     return &entry;
+}
+
+// The region has moved: what was mapped is not where it is. Nobody of ours holds it, or it could
+// not.
+void ManagerClient::Private::forget_place(CachedRegion& entry) {
+    entry.generation.store(0, std::memory_order_release);
+    for (int mode = 0; mode < 2; ++mode) {
+        entry.data[mode].store(nullptr, std::memory_order_release);
+        entry.mapping[mode].reset();
+    }
 }
 
 Status ManagerClient::Private::add_read_only(CachedRegion& entry) {
     constexpr auto kRead = static_cast<std::size_t>(AccessMode::read_only);
     constexpr auto kWrite = static_cast<std::size_t>(AccessMode::read_write);
-    if (entry.mapping[kRead].valid() || !entry.mapping[kWrite].valid()) return {};
+    auto* const mappings = entry.arena ? entry.arena->mapping : entry.mapping;
+    if (entry.data[kRead].load(std::memory_order_relaxed) ||
+        !entry.data[kWrite].load(std::memory_order_relaxed))
+        return {};
     const auto no_fork = ForkGuard::instance().no_fork();
-    SHM_ASSIGN(entry.mapping[kRead], entry.mapping[kWrite].read_only_twin());
+    if (!mappings[kRead].valid()) {
+        SHM_ASSIGN(mappings[kRead], mappings[kWrite].read_only_twin());
+    }
     const auto offset =
-        entry.data[kWrite].load(std::memory_order_relaxed) - entry.mapping[kWrite].data();
-    entry.data[kRead].store(entry.mapping[kRead].data() + offset, std::memory_order_release);
+        entry.data[kWrite].load(std::memory_order_relaxed) - mappings[kWrite].data();
+    entry.data[kRead].store(mappings[kRead].data() + offset, std::memory_order_release);
     return {};
 }
 
@@ -178,16 +245,41 @@ ManagerClient::~ManagerClient() = default;
 
 Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
     SHM_ASSIGN(const auto held, d_->lock());
-    SHM_ASSIGN(const auto answer, d_->ask_locked(to_wire(size, options)));
+    SHM_ASSIGN(auto answer, d_->ask_locked(to_wire(size, options)));
     const auto* granted = answer.reply.answer.AsGranted();
     if (!granted || !granted->id) return unexpected_answer();
     const auto id = from_wire(*granted->id);
-    if (!answer.handle) return id;  // without a lease page nothing can be held
+    if (!d_->connection->lease().valid()) return id;  // nothing can be held
     SHM_ASSIGN(auto* entry, d_->install(answer, AccessMode::read_write));
     LeasePage::Take outcome{};
-    SHM_TRY(d_->take(*entry, id, AccessMode::read_write, outcome));
-    entry->holds_allocation = outcome == LeasePage::Take::taken;
+    answer.no_fork = {};  // it may be needed for the next answer
+    if (entry) SHM_TRY(d_->take(*entry, id, AccessMode::read_write, outcome));
+    if (outcome != LeasePage::Take::taken)
+        SHM_TRY(d_->map_slowly(id, AccessMode::read_write, !entry));
+    d_->cache.at(id).holds_allocation = true;
     return id;
+}
+
+Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, AccessMode access,
+                                                        bool handle) {
+    for (int attempt = 0; attempt < kGrantAttempts; ++attempt) {
+        wire::MapT call;
+        call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+        call.access = static_cast<std::uint8_t>(access);
+        call.handle = handle;
+        SHM_ASSIGN(const auto answer, ask_locked(std::move(call)));
+        SHM_ASSIGN(auto* entry, install(answer, access));
+        handle = !entry;
+        if (!entry) continue;
+        LeasePage::Take outcome{};
+        SHM_ASSIGN(const auto mapped, take(*entry, id, access, outcome));
+        if (outcome == LeasePage::Take::taken) return mapped;
+    }
+    auto error = make_error(ErrorCode::mapping_failed,
+                            fmt::format("{} is withdrawn again and again", id.str()),
+                            "it is being cleaned up; allocate a new region");
+    error.region_id = id.str();
+    return fail(std::move(error));
 }
 
 Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
@@ -203,20 +295,41 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
         SHM_ASSIGN(const auto mapped, d_->take(*entry, id, access, outcome));
         if (outcome == LeasePage::Take::taken) return mapped;
     }
-    for (int attempt = 0; attempt < kGrantAttempts; ++attempt) {
-        wire::MapT call;
-        call.id = std::make_unique<wire::RegionKey>(to_wire(id));
-        call.access = static_cast<std::uint8_t>(access);
-        SHM_ASSIGN(const auto answer, d_->ask_locked(std::move(call)));
-        SHM_ASSIGN(auto* entry, d_->install(answer, access));
-        SHM_ASSIGN(const auto mapped, d_->take(*entry, id, access, outcome));
-        if (outcome == LeasePage::Take::taken) return mapped;
+    return d_->map_slowly(id, access, false);
+}
+
+Result<bool> ManagerClient::seal(const RegionId& id) {
+    SHM_ASSIGN(const auto held, d_->lock());
+    auto* entry = d_->cache.find(id);
+    // What we hold because we allocated it would keep it from being sealed; taken again afterwards.
+    const bool holds = entry && std::exchange(entry->holds_allocation, false);
+    if (holds) d_->connection->lease().give_back(entry->slot, entry->generation);
+    wire::SealT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    auto answer = d_->ask_locked(std::move(call));
+    if (answer) answer->no_fork = {};
+    if (holds) {
+        if (const auto mapped = d_->map_slowly(id, AccessMode::read_only, false))
+            d_->cache.at(id).holds_allocation = true;
     }
-    auto error = make_error(ErrorCode::mapping_failed,
-                            fmt::format("{} is withdrawn again and again", id.str()),
-                            "it is being cleaned up; allocate a new region");
-    error.region_id = id.str();
-    return fail(std::move(error));
+    if (!answer) return fail(answer.error());
+    const auto* done = answer->reply.answer.AsDone();
+    if (!done) return unexpected_answer();
+    return done->sealed;
+}
+
+Result<DefragmentResult> ManagerClient::defragment() {
+    DefragmentResult result;
+    for (;;) {
+        SHM_ASSIGN(const auto answer, d_->ask(wire::DefragmentT{}));
+        const auto* step = answer.reply.answer.AsDefragmented();
+        if (!step) return unexpected_answer();
+        result.moved += step->moved;
+        result.bytes += step->bytes;
+        result.in_use += step->in_use;
+        result.arenas_returned += step->arenas_returned;
+        if (!step->more) return result;
+    }
 }
 
 Status ManagerClient::unmap(const MappedRegion& mapping) {

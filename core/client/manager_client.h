@@ -51,6 +51,12 @@ class ManagerClient {
     Status unmap(const MappedRegion& mapping);
     // Withdraws the region; its memory goes when the last reference does. True: it is gone already.
     Result<bool> deallocate(const RegionId& id, bool force = false);
+    // Makes it immutable. True: it is. False: it will be once nobody holds it; from now on nobody
+    // can map it for writing. What this client has mapped keeps it from being sealed: unmap it
+    // first.
+    Result<bool> seal(const RegionId& id);
+    // Administrators: moves idle regions together, so that memory in one piece becomes free.
+    Result<DefragmentResult> defragment();
     Result<RegionInfo> info(const RegionId& id);
     // `filter` as in base/filter.h. Newest last.
     Result<std::vector<RegionInfo>> list(const std::string& filter = {});

@@ -7,6 +7,13 @@ namespace snakepit::shm {
 
 using layout::LeaseWord;
 
+namespace {
+
+// Arenas kept mapped in which this client has no region any more: the next one may be there.
+constexpr std::size_t kIdleArenas = 8;
+
+}  // namespace
+
 RegionCache::RegionCache() {
     tables_.push_back(std::make_unique<Table>(256));
     table_.store(tables_.back().get(), std::memory_order_release);
@@ -56,6 +63,29 @@ CachedRegion& RegionCache::at(const RegionId& id) {
     return *entry;
 }
 
+CachedArena& RegionCache::arena(std::uint64_t id) {
+    auto& arena = arenas_[id];
+    arena.id = id;
+    arena.used_at = ++clock_;
+    const auto idle = [&](const auto& a) { return a.second.regions == 0 && a.first != id; };
+    while (static_cast<std::size_t>(std::count_if(arenas_.begin(), arenas_.end(), idle)) >
+           kIdleArenas) {
+        auto oldest = arenas_.end();
+        for (auto it = arenas_.begin(); it != arenas_.end(); ++it)
+            if (idle(*it) &&
+                (oldest == arenas_.end() || it->second.used_at < oldest->second.used_at))
+                oldest = it;
+        arenas_.erase(oldest);
+    }
+    return arena;
+}
+
+void RegionCache::locate(CachedRegion& entry, CachedArena* arena) {
+    if (entry.arena) --entry.arena->regions;
+    if (arena) ++arena->regions;
+    entry.arena = arena;
+}
+
 void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
     for (std::size_t i = 0; i < std::min(count, pool_.size()); ++i) {
         auto& entry = pool_[hand_++ % pool_.size()];
@@ -73,6 +103,7 @@ void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
             entry.data[mode].store(nullptr, std::memory_order_relaxed);
             entry.mapping[mode].reset();
         }
+        locate(entry, nullptr);
         entry.holds_allocation = false;
         entry.in_use = false;
         unused_.push_back(&entry);
@@ -82,6 +113,8 @@ void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
 void RegionCache::abandon() {
     for (auto& entry : pool_)
         for (auto& mapping : entry.mapping) mapping.abandon();
+    for (auto& [id, arena] : arenas_)
+        for (auto& mapping : arena.mapping) mapping.abandon();
 }
 
 }  // namespace snakepit::shm

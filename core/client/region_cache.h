@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "base/ids.h"
@@ -14,6 +15,15 @@
 #include "platform/mapped_file.h"
 
 namespace snakepit::shm {
+
+// An arena this client was handed: mapped once, whatever number of regions lie in it. Under the
+// client's mutex.
+struct CachedArena {
+    std::uint64_t id = 0;
+    std::uint64_t regions = 0;  // entries that lie in it
+    std::uint64_t used_at = 0;  // for dropping the one that was idle for longest
+    Mapping mapping[2];         // by AccessMode
+};
 
 // A region this client was granted: where its lease word and its memory are. Read without a lock.
 // The object may be used again for another region at any time until a reference is held, so what
@@ -29,7 +39,8 @@ struct CachedRegion {
     // The rest only under the client's mutex.
     bool holds_allocation = false;
     bool in_use = false;
-    Mapping mapping[2];
+    Mapping mapping[2];            // of a segment of its own
+    CachedArena* arena = nullptr;  // or the one it lies in
 
     bool is(const RegionId& id) const {
         return id_micros.load(std::memory_order_acquire) == id.micros &&
@@ -58,6 +69,11 @@ class RegionCache {
     CachedRegion& at(const RegionId& id);
     // Drops up to `count` entries whose region is not granted any more, with their mappings.
     void purge(const layout::LeasePage& lease, std::size_t count);
+    // The arena, made if need be; an unmapped one when it is new. Drops those that have been idle
+    // for longest, when many are.
+    CachedArena& arena(std::uint64_t id);
+    // Puts the entry where it lies; an entry in no arena has its own mappings.
+    static void locate(CachedRegion& entry, CachedArena* arena);
     std::size_t size() const { return pool_.size() - unused_.size(); }
     // In a forked child: forgets the mappings, which it never got.
     void abandon();
@@ -77,6 +93,8 @@ class RegionCache {
         tables_;                     // the last one counts; readers may be in the others
     std::deque<CachedRegion> pool_;  // addresses stay
     std::vector<CachedRegion*> unused_;
+    std::unordered_map<std::uint64_t, CachedArena> arenas_;
+    std::uint64_t clock_ = 0;
     std::size_t hand_ = 0;  // where the next purge goes on
 };
 

@@ -59,6 +59,24 @@ constexpr Names names_of(EventKind kind) {
             return {"lost", {}, {}};
         case EventKind::client_hostile:
             return {{}, {}, "action"};
+        case EventKind::deadlock:
+            return {{}, {}, "cycle"};
+        case EventKind::lock_broken:
+        case EventKind::lock_acknowledged:
+        case EventKind::lock_timed_out:
+        case EventKind::lock_forced:
+            return {{}, {}, "process"};
+        case EventKind::moved:
+        case EventKind::memory_returned:
+            return {{}, "bytes", "reason"};
+        case EventKind::sealed:
+        case EventKind::durable_restored:
+            return {{}, "size", {}};
+        case EventKind::seal_pending:
+            return {"references", {}, "process"};
+        case EventKind::arena_created:
+        case EventKind::arena_returned:
+            return {{}, "bytes", "name"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::quarantined:

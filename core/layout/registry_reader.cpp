@@ -2,6 +2,7 @@
 #include "layout/registry_reader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -37,6 +38,30 @@ std::string segment_name(std::string_view instance, const RegionId& id) {
     return fmt::format("/snakepit_{}_{}", instance, id.str());
 }
 
+std::string durable_name(const RegionId& id) {
+    return fmt::format("durable/{}", id.str());
+}
+
+std::string arena_name(std::string_view instance, std::uint64_t arena) {
+    return fmt::format("/snakepit_{}_arena_{:016x}", instance, arena);
+}
+
+std::optional<std::uint64_t> arena_of(std::string_view name_end) {
+    constexpr std::string_view prefix = "arena_";
+    if (!name_end.starts_with(prefix) || name_end.size() != prefix.size() + 16) return std::nullopt;
+    std::uint64_t arena = 0;
+    const auto parsed =
+        std::from_chars(name_end.begin() + prefix.size(), name_end.end(), arena, 16);
+    if (parsed.ec != std::errc() || parsed.ptr != name_end.end()) return std::nullopt;
+    return arena;
+}
+
+std::string segment_name(std::string_view instance, const RegionId& id, const SlotBody& body) {
+    if (body.arena != 0) return arena_name(instance, body.arena);
+    const auto name = (body.flags & kDurable) != 0 ? durable_name(id) : segment_name(instance, id);
+    return body.sealed != 0 ? name + std::string(kSealedSuffix) : name;
+}
+
 RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBody& body,
                     const SlotStats& stats, const char* metadata, std::string_view instance) {
     RegionInfo info;
@@ -60,7 +85,9 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     if (metadata && body.metadata_bytes > 0)
         info.metadata =
             bounded(metadata, std::min<std::size_t>(body.metadata_bytes, kMaxMetadataBytes));
-    info.platform_handle = segment_name(instance, info.id);
+    info.platform_handle = segment_name(instance, info.id, body);
+    if (body.arena != 0) info.arena = info.platform_handle;
+    info.durable = (body.flags & kDurable) != 0;
     info.state = state_of(control);
     info.placement = static_cast<Placement>(body.placement);
     info.offset = body.offset;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -88,7 +89,17 @@ RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fix
                     const layout::SlotBody& body, const layout::SlotStats& stats,
                     const char* metadata, std::string_view instance);
 
-// The name of a dedicated region's segment: "/snakepit_<instance>_<region id>".
+// Names of segments. Dedicated: "/snakepit_<instance>_<region id>", sealed with "_sealed" behind
+// it; an arena: "/snakepit_<instance>_arena_<16 hexadecimal digits>"; durable: "durable/<region
+// id>".
 std::string segment_name(std::string_view instance, const RegionId& id);
+std::string durable_name(const RegionId& id);
+std::string arena_name(std::string_view instance, std::uint64_t arena);
+inline constexpr std::string_view kSealedSuffix = "_sealed";
+// The arena whose name ends so, behind "/snakepit_<instance>_"; nothing for other segments.
+std::optional<std::uint64_t> arena_of(std::string_view name_end);
+// The one the region lives in.
+std::string segment_name(std::string_view instance, const RegionId& id,
+                         const layout::SlotBody& body);
 
 }  // namespace snakepit::shm

@@ -12,8 +12,6 @@
 
 namespace snakepit::shm {
 
-enum class AllocationStrategy : std::uint8_t { best_fit, first_fit, worst_fit };
-
 // Defaults are the specification's basic example, and its advanced one where the basic is silent.
 struct Config {
     bool enabled = true;

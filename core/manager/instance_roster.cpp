@@ -64,6 +64,7 @@ InstanceRoster InstanceRoster::read(const std::string& shm_path, const InstanceP
         if (::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != ::geteuid()) continue;
         auto reader = RegistryReader::open(first_line(entry.path()));
         if (reader) {
+            roster.epochs_.insert(static_cast<std::uint32_t>(reader->epoch()));
             for (const auto& row : reader->poll().changed) roster.known_.insert(row.info.id);
         } else if (reader.error().code == ErrorCode::no_manager) {
             std::filesystem::remove(entry.path(), ignored);

@@ -22,9 +22,13 @@ class InstanceRoster {
     static InstanceRoster read(const std::string& shm_path, const InstancePaths& paths);
 
     bool claims(const RegionId& id) const { return unreadable_ || known_.contains(id); }
+    bool claims_arena(std::uint64_t arena) const {
+        return unreadable_ || epochs_.contains(static_cast<std::uint32_t>(arena >> 32));
+    }
 
   private:
     std::unordered_set<RegionId> known_;
+    std::unordered_set<std::uint32_t> epochs_;  // the part that stands in the names of arenas
     bool unreadable_ = false;  // a registry that exists and cannot be read may claim anything
 };
 

@@ -76,12 +76,18 @@ class Manager::Private {
 Manager::Private::~Private() {
     if (thread.joinable()) {
         boost::asio::post(io, [this] {
-            service->registry().record(
-                {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
-            service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
+            service->stop_background();
             io.stop();
         });
         thread.join();
+        // What the other thread was still doing is finished here.
+        long_work.join();
+        io.restart();
+        io.poll();
+        service->return_memory();
+        service->registry().record(
+            {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
+        service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
     }
     long_work.join();
     server.reset();
@@ -93,7 +99,7 @@ Status Manager::Private::start() {
     SHM_TRY(prepare_directories(options.paths));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
-                                    {config.shm_path, config.use_hugepages}));
+                                    {config.shm_path, options.paths.durable_dir()}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
     ::signal(SIGXFSZ, SIG_IGN);
 

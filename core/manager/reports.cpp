@@ -20,6 +20,7 @@ namespace {
 
 // Of the clients report: an answer is one frame. The registry's client table has all of them.
 constexpr std::size_t kListedClients = 150;
+constexpr qsizetype kListedArenas = 150;
 
 QString text(std::string_view value) {
     return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
@@ -104,6 +105,47 @@ QJsonObject clients(const ReportSources& s) {
     return {{"clients", out}, {"total", number(all.size())}};
 }
 
+// The arenas, and what they are together. `holes`: bytes that are free before the last region of an
+// arena; `fragmentation`: their share of the span in use.
+QJsonObject arenas(const ReportSources& s) {
+    const auto& pool = s.service.allocator().pool;
+    QJsonArray out;
+    std::uint64_t size = 0, used = 0, span = 0, largest = 0, backed = 0, dirty = 0;
+    for (const auto& arena : pool.report()) {
+        size += arena.size;
+        used += arena.used;
+        span += arena.high_water;
+        largest = std::max(largest, arena.largest_free);
+        backed += arena.reserved;
+        dirty += arena.dirty;
+        if (out.size() < kListedArenas)
+            out.append(QJsonObject{{"name", text(arena.name)},
+                                   {"uid", static_cast<qint64>(arena.tenant)},
+                                   {"size", number(arena.size)},
+                                   {"used", number(arena.used)},
+                                   {"holes", number(arena.high_water - arena.used)},
+                                   {"largest_free", number(arena.largest_free)},
+                                   {"reserved", number(arena.reserved)},
+                                   {"dirty", number(arena.dirty)}});
+    }
+    const auto holes = span - used;
+    const auto& problem = pool.huge_page_problem();
+    return {{"arenas", out},
+            {"total",
+             QJsonObject{{"arenas", number(pool.count())},
+                         {"size", number(size)},
+                         {"used", number(used)},
+                         {"holes", number(holes)},
+                         {"fragmentation",
+                          span == 0 ? 0.0 : static_cast<double>(holes) / static_cast<double>(span)},
+                         {"largest_free", number(largest)},
+                         {"reserved", number(backed)},
+                         {"dirty", number(dirty)}}},
+            {"huge_pages", QJsonObject{{"wanted", s.config.use_hugepages},
+                                       {"used", s.config.use_hugepages && problem.empty()},
+                                       {"problem", text(problem)}}}};
+}
+
 // What only the running manager knows; the command line checks the rest from outside.
 QJsonObject health(const ReportSources& s) {
     QJsonArray problems;
@@ -148,6 +190,8 @@ Result<std::string> make_report(const std::string& topic, const ReportSources& s
         document = stats(sources);
     else if (topic == "clients")
         document = clients(sources);
+    else if (topic == "arenas")
+        document = arenas(sources);
     else if (topic == "health")
         document = health(sources);
     else if (topic == "config")
@@ -155,7 +199,7 @@ Result<std::string> make_report(const std::string& topic, const ReportSources& s
     else
         return fail(ErrorCode::invalid_argument,
                     fmt::format("there is no report '{}'", topic.substr(0, 40)),
-                    "ask for status, config, stats, health or clients");
+                    "ask for status, config, stats, health, clients or arenas");
     return QJsonDocument(document).toJson(QJsonDocument::Compact).toStdString();
 }
 

@@ -3,18 +3,13 @@
 // service_recovery.cpp.
 #include "manager/service.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <QJsonDocument>
-#include <QJsonObject>
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/format.h>
 
 #include "base/filter.h"
-#include "platform/fault_guard.h"
 
 namespace snakepit::shm {
 
@@ -22,20 +17,10 @@ using namespace layout;
 
 namespace {
 
-// Objects this large are made on another thread: reserving pages costs about 0.2 ms a MiB.
-constexpr std::uint64_t kMakeElsewhere = 4 << 20;
 // Slots looked at for one page of a list before an answer goes out, found or not.
 constexpr std::uint32_t kListScan = 20'000;
 // Holders named in one answer; the count is of all.
 constexpr std::size_t kNamedHolders = 256;
-
-Status check_metadata(const std::string& text) {
-    if (text.empty()) return {};
-    const auto document = QJsonDocument::fromJson(QByteArray::fromStdString(text));
-    if (document.isObject()) return {};
-    return fail(ErrorCode::invalid_argument, "the metadata is not a JSON object",
-                "write it like {\"key\":\"value\"}");
-}
 
 }  // namespace
 
@@ -47,13 +32,15 @@ Service::Service(const InstancePaths& paths, std::unique_ptr<RegionRegistry> reg
       backend_(backend),
       run_long_(std::move(run_long)),
       counter_(grants_, paths.lease_dir(), registry_->epoch()),
-      allocator_(*registry_, backend_),
+      allocator_(*registry_, backend_, paths.durable_dir()),
       security_(::geteuid()) {}
 
 void Service::configure(const Config& config) {
     config_ = config;
     allocator_.limits = {config.max_regions, config.max_region_size, config.max_total_memory,
                          config.max_regions_per_process};
+    allocator_.pool.strategy = config.allocation_strategy;
+    allocator_.pool.huge_pages = config.use_hugepages;
     cleaner_.grace_ms = config.grace_period_ms;
     next_full_look_ = 0;
 }
@@ -92,148 +79,43 @@ Result<std::uint32_t> Service::usable(const Caller& caller, const RegionId& id,
     return slot;
 }
 
-void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                       RegionOptions options, std::function<void(Result<Grant>)> done) {
-    const auto give_up = [&](Error error) {
-        registry_->record({.kind = EventKind::allocation_failed,
-                           .result = error.code,
-                           .pid = caller.credentials.pid,
-                           .uid = caller.credentials.uid,
-                           .value = size,
-                           .text = caller.process});
-        done(fail(refuse(caller, std::move(error), "allocate", {})));
-    };
-    if (!config_.enabled)
-        return give_up(make_error(ErrorCode::allocation_failed, "shared memory is disabled",
-                                  "set enabled = true in the configuration"));
-    if (options.security_level != SecurityLevel::standard)
-        return give_up(make_error(
-            ErrorCode::not_supported,
-            fmt::format("security level '{}' is not available", to_string(options.security_level)),
-            "use 'standard'"));
-    if (options.placement == Placement::pooled)
-        return give_up(make_error(ErrorCode::not_supported, "pooled placement is not available",
-                                  "use 'dedicated' or leave it out"));
-    if (auto checked = check_metadata(options.metadata); !checked)
-        return give_up(std::move(checked).error());
-
-    RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}};
-    if (caller.client) {
-        const auto& record = grants_.record(*caller.client);
-        owner.serial = record.serial.load(std::memory_order_relaxed);
-        owner.start_time = record.start_time;
-        owner.worker = record.worker;
-        owner.session = record.session;
-        // The answer to an earlier try was lost with its manager: same request, same region.
-        const auto made = registry_->find_request(owner.serial, request_id);
-        const auto word = made ? registry_->control(*made) : Control{};
-        if (word.state == SlotState::reserved) {
-            asked_again_.insert_or_assign(
-                *made, [=, this] { allocate(caller, request_id, size, options, done); });
-            return;
-        }
-        if (word.state == SlotState::live && !word.withdrawn && !word.damaged) {
-            auto segment = allocator_.open(*made, AccessMode::read_write);
-            return done(
-                segment ? grant(caller, *made, AccessMode::read_write, std::move(segment->handle))
-                        : Result<Grant>(fail(std::move(segment).error())));
-        }
-    }
-    if (options.timeout_ms == kDefaultTimeout) options.timeout_ms = config_.default_timeout_ms;
-    auto slot = allocator_.begin(size, options, owner, request_id);
-    if (!slot) return give_up(std::move(slot).error());
-
-    const auto name = allocator_.segment_name_of(*slot);
-    if (size < kMakeElsewhere)
-        return finish_allocation(caller, *slot, options, allocator_.make(name, size), done);
-    auto segment = std::make_shared<Result<Segment>>(Segment{});
-    run_long_([this, name, size, segment] { *segment = allocator_.make(name, size); },
-              [this, caller, slot = *slot, options, segment, done = std::move(done)] {
-                  finish_allocation(caller, slot, options, std::move(*segment), done);
-              });
-}
-
-void Service::finish_allocation(const Caller& caller, std::uint32_t slot,
-                                const RegionOptions& options, Result<Segment> segment,
-                                const std::function<void(Result<Grant>)>& done) {
-    const auto size = registry_->fixed(slot).size;
-    Result<Grant> granted = [&]() -> Result<Grant> {
-        if (!segment) return fail(std::move(segment).error());
-        const bool there =
-            !caller.client ||
-            grants_.record(*caller.client).serial.load(std::memory_order_relaxed) == caller.serial;
-        if (!there) return fail(ErrorCode::allocation_failed, "the program that asked is gone");
-        allocator_.place(slot, *segment, options);
-        return grant(caller, slot, AccessMode::read_write, std::move(segment->handle));
-    }();
-    const auto again = asked_again_.extract(slot);
-    if (!granted) {
-        registry_->record({.kind = EventKind::allocation_failed,
-                           .result = granted.error().code,
-                           .pid = caller.credentials.pid,
-                           .uid = caller.credentials.uid,
-                           .value = size,
-                           .text = caller.process});
-        counter_.revoke_untold(slot, registry_->control(slot).generation);
-        allocator_.abandon(slot);
-        done(fail(refuse(caller, std::move(granted).error(), "allocate", {})));
-    } else {
-        allocator_.commit(slot);
-        ++allocations_;
-        evaluate(slot, now().micros);
-        done(std::move(granted));
-    }
-    if (again) again.mapped()();
-}
-
-Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMode access,
-                             Handle handle) {
+// Live, whole and not on its way out.
+Status Service::mappable(std::uint32_t slot) const {
     const auto word = registry_->control(slot);
-    const auto& fixed = registry_->fixed(slot);
-    const auto& body = registry_->body(slot);
-    Grant grant{slot,
-                word.generation,
-                registry_->id(slot),
-                fixed.size,
-                body.offset,
-                body.actual_size,
-                access,
-                static_cast<CleanupPolicy>(body.cleanup_policy) == CleanupPolicy::reference_counted,
-                {}};
-    if (!caller.client) return grant;
-    SHM_TRY(counter_.grant(*caller.client, slot, word.generation, access));
-    grant.handle = std::move(handle);
-    return grant;
+    const auto name = registry_->id(slot).str();
+    if (word.withdrawn || word.state == SlotState::revoked)
+        return fail(ErrorCode::region_not_found, fmt::format("{} has been deallocated", name),
+                    "allocate a new region");
+    if (word.damaged)
+        return fail(ErrorCode::corruption_detected,
+                    fmt::format("{} is damaged and not handed out", name),
+                    "deallocate it and allocate a new one");
+    if (word.state != SlotState::live)
+        return fail(ErrorCode::region_not_found, fmt::format("{} is in quarantine", name),
+                    "restore it first");
+    return {};
 }
 
-Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode access) {
+Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode access,
+                           bool handle) {
     const auto operation = access == AccessMode::read_write ? Operation::write : Operation::read;
     Result<Grant> granted = [&]() -> Result<Grant> {
         if (!caller.client)
             return fail(ErrorCode::invalid_argument, "this connection has no lease page",
                         "connect with one to map regions");
         SHM_ASSIGN(const auto slot, usable(caller, id, operation));
-        const auto word = registry_->control(slot);
+        SHM_TRY(mappable(slot));
         const auto& body = registry_->body(slot);
-        if (word.withdrawn || word.state == SlotState::revoked)
-            return fail(ErrorCode::region_not_found,
-                        fmt::format("{} has been deallocated", id.str()), "allocate a new region");
-        if (word.damaged)
-            return fail(ErrorCode::corruption_detected,
-                        fmt::format("{} is damaged and not handed out", id.str()),
-                        "deallocate it and allocate a new one");
-        if (word.state != SlotState::live)
-            return fail(ErrorCode::region_not_found, fmt::format("{} is in quarantine", id.str()),
-                        "restore it first");
         const bool owner =
             grants_.record(*caller.client).serial == registry_->fixed(slot).owner_serial;
+        if (access == AccessMode::read_write) SHM_TRY(writable(slot));
         if (access == AccessMode::read_write &&
             static_cast<AccessMode>(body.access_mode) == AccessMode::read_only && !owner)
             return fail(ErrorCode::read_only, fmt::format("{} may be mapped read-only", id.str()),
                         "map it without asking to write");
-        SHM_ASSIGN(auto segment, allocator_.open(slot, access));
+        const auto word = registry_->control(slot);
         const bool first = !counter_.granted(*caller.client, slot, word.generation, access);
-        SHM_ASSIGN(auto grant_, grant(caller, slot, access, std::move(segment.handle)));
+        SHM_ASSIGN(auto made, grant(caller, slot, access, handle));
         if (first)
             registry_->record(slot, {.kind = EventKind::mapped,
                                      .pid = caller.credentials.pid,
@@ -241,7 +123,7 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
                                      .count = access == AccessMode::read_write ? 1U : 0U,
                                      .text = caller.process});
         refresh(slot, 0, now().micros);
-        return grant_;
+        return made;
     }();
     if (!granted) return fail(refuse(caller, std::move(granted).error(), "map", id));
     return granted;
@@ -254,6 +136,9 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
         if (word.state == SlotState::retiring || word.state == SlotState::freeing) return false;
         if (!word.withdrawn) {
             refresh(slot, 0, now().micros);  // the caller has just given back what it held
+            // Or a reboot would bring it back.
+            if ((registry_->body(slot).flags & kDurable) != 0)
+                SHM_TRY(allocator_.durable.forget(id));
             word.withdrawn = true;
             registry_->commit(slot, word,
                               {.kind = EventKind::withdrawn,
@@ -265,7 +150,7 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
         }
         SHM_ASSIGN(const bool retired, retire(slot, "deallocated", caller.credentials));
         if (retired || !force) return retired;
-        SHM_TRY(wipe(slot));
+        SHM_TRY(allocator_.wipe(slot));
         word = registry_->control(slot);
         word.state = SlotState::revoked;
         registry_->store(slot, word);
@@ -273,16 +158,6 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
     }();
     if (!gone) return fail(refuse(caller, std::move(gone).error(), "deallocate", id));
     return gone;
-}
-
-// Zeros, not a hole: the pages stay reserved, so that a holder reads zeros and never faults.
-Status Service::wipe(std::uint32_t slot) {
-    SHM_ASSIGN(const auto segment, allocator_.open(slot, AccessMode::read_write));
-    SHM_ASSIGN(const auto mapping,
-               Mapping::map(segment.handle, segment.size, Mapping::Access::read_write));
-    const FaultGuard guard(mapping.data(), mapping.size());
-    std::memset(mapping.data(), 0, mapping.size());
-    return {};
 }
 
 RegionInfo Service::describe_slot(std::uint32_t slot) {

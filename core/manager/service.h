@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,11 +39,21 @@ struct Grant {
     std::uint64_t generation = 0;
     RegionId id;
     std::uint64_t size = 0;
+    std::uint64_t arena = 0;  // 0: it has a segment of its own
     std::uint64_t offset = 0;
     std::uint64_t segment_size = 0;
     AccessMode access = AccessMode::read_only;
     bool tell_release = false;  // the region may end with this client's last reference
-    Handle handle;              // invalid for a caller without a lease page
+    // Invalid for a caller without a lease page, and for one that was handed the arena before.
+    Handle handle;
+};
+
+// What one step of a defragmentation did.
+struct DefragmentStep {
+    std::uint64_t moved = 0, bytes = 0;
+    std::uint64_t in_use = 0;  // regions that are held and stay where they are
+    std::uint64_t arenas_returned = 0;
+    bool more = false;  // the pass is not over
 };
 
 struct ServiceTotals {
@@ -80,10 +92,20 @@ class Service {
     // ---- the Manager's operations
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
                   RegionOptions options, std::function<void(Result<Grant>)> done);
-    Result<Grant> map(const Caller& caller, const RegionId& id, AccessMode access);
+    // `handle`: with the segment's handle also if the caller was handed it before.
+    Result<Grant> map(const Caller& caller, const RegionId& id, AccessMode access,
+                      bool handle = false);
     // True: it is gone. False: withdrawn, and goes with its last reference. With `force` the memory
     // of a region that is still held is overwritten with zeros and taken out of circulation.
     Result<bool> deallocate(const Caller& caller, const RegionId& id, bool force);
+    // Makes it immutable. True: it is. False: it will be as soon as nobody holds it; nobody can map
+    // it for writing until then.
+    void seal(const Caller& caller, const RegionId& id, std::function<void(Result<bool>)> done);
+    // One step of moving idle regions together, of all tenants; the first of a pass makes the plan.
+    DefragmentStep defragment();
+    // A region that is being moved cannot be mapped, changed or deallocated for a moment.
+    bool moving(const RegionId& id) const;
+    void when_settled(const RegionId& id, std::function<void()> then);  // moving(id)
     Result<RegionInfo> info(const Caller& caller, const RegionId& id);
     // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the
     // end.
@@ -99,6 +121,10 @@ class Service {
     void released(std::uint32_t slot, std::uint64_t generation);
     // Reads changed lease pages and does what is due. Call about four times a second.
     void tick(std::int64_t at);
+    // For a stop in good order: nothing new is begun beside the operations, and then what nobody
+    // needs does not stay behind.
+    void stop_background() { stopping_ = true; }
+    void return_memory() { allocator_.pool.return_empty(now().micros, 0); }
     // Looks at every region again, due or not.
     void evaluate_all();
 
@@ -124,16 +150,51 @@ class Service {
         std::int64_t recorded_at = 0;  // last `references` event
         std::uint32_t recorded_count = 0;
         bool pending_record = false;
+        bool untouched = false;  // nobody was ever granted it: still all zero
     };
+
+    // A region on its way from the request to the answer.
+    struct Allocation {
+        Caller caller;
+        Making making;
+        RegionOptions options;
+        std::function<void(Result<Grant>)> done;
+        Status made;
+        bool tried_again;
+    };
+    // A region on its way to another place.
+    struct Move {
+        std::uint32_t slot;
+        layout::Control before;
+        Making from, to;
+        std::string reason;
+        Status made, copied;
+    };
+
+    // service_allocate.cpp
+    void make(const std::shared_ptr<Allocation>& allocation);
+    void finish_allocation(const std::shared_ptr<Allocation>& allocation);
+    Error refuse_allocation(const Caller& caller, std::uint64_t size, Error error);
+    Result<Grant> grant(const Caller& caller, std::uint32_t slot, AccessMode access, bool handle);
+
+    // service_moves.cpp
+    bool movable(std::uint32_t slot) const;
+    bool move(std::uint32_t slot, Making to, std::string reason);
+    void finish_move(const std::shared_ptr<Move>& move);
+    void settle(std::uint32_t slot);
+    bool try_seal(std::uint32_t slot);
+    void plan_defragmentation();
+    bool worth_defragmenting() const;
+    void background(std::int64_t at);
+    void clean_pages();
+    void freed_pages();
 
     // service.cpp
     Result<std::uint32_t> find(const RegionId& id) const;
     Result<std::uint32_t> usable(const Caller& caller, const RegionId& id, Operation operation);
-    Result<Grant> grant(const Caller& caller, std::uint32_t slot, AccessMode access, Handle handle);
     Error refuse(const Caller& caller, Error error, std::string_view operation, const RegionId& id);
-    void finish_allocation(const Caller& caller, std::uint32_t slot, const RegionOptions& options,
-                           Result<Segment> segment, const std::function<void(Result<Grant>)>& done);
-    Status wipe(std::uint32_t slot);
+    Status mappable(std::uint32_t slot) const;
+    Status writable(std::uint32_t slot) const;
     RegionInfo describe_slot(std::uint32_t slot);
     CleanupItem clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request,
                       std::int64_t at);
@@ -158,12 +219,10 @@ class Service {
 
     // service_recovery.cpp
     void recover_clients();
-    using Segments = std::unordered_map<RegionId, SegmentInfo>;
-    std::optional<Segments> list_segments();
-    void recover_slot(std::uint32_t slot, const std::optional<Segments>& segments,
-                      std::uint64_t takes, std::int64_t at);
+    void recover_slot(std::uint32_t slot, std::uint64_t takes, std::int64_t at);
     void damage(std::uint32_t slot, std::string_view what);
-    void remove_leftovers(const Segments& segments);
+    void remove_leftovers();
+    void adopt_durable();
 
     InstancePaths paths_;
     std::unique_ptr<RegionRegistry> registry_;
@@ -185,6 +244,13 @@ class Service {
     std::vector<std::uint32_t> unrecorded_;  // slots whose count changed less than a second ago
     std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
     std::int64_t next_full_look_ = 0;
+    // By client's serial: the arenas, with the way to use them, that it was handed.
+    std::unordered_map<std::uint64_t, std::set<std::pair<std::uint64_t, AccessMode>>> told_;
+    // By slot that is being moved: who waits for it.
+    std::unordered_map<std::uint32_t, std::vector<std::function<void()>>> moving_;
+    std::deque<std::uint32_t> plan_;  // slots a defragmentation has still to look at
+    std::int64_t next_defragmentation_ = 0;
+    bool background_busy_ = false, stopping_ = false;
     std::uint64_t allocations_ = 0, deallocations_ = 0, errors_ = 0;
 };
 

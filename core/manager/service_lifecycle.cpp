@@ -76,6 +76,7 @@ Result<std::uint32_t> Service::resume_client(const SessionToken& token,
             return fail(ErrorCode::identity_mismatch, "the session belongs to another process",
                         "connect anew");
         publish_client(client, true);
+        told_.erase(record.serial.load(std::memory_order_relaxed));
         registry_->record({.kind = EventKind::client_resumed,
                            .pid = record.pid,
                            .uid = record.uid,
@@ -107,6 +108,7 @@ ReferenceCounter::Estate Service::drop(std::uint32_t client) {
                               .count = narrow(left.references),
                               .text = record.process});
     client_of_serial_.erase(record.serial.load(std::memory_order_relaxed));
+    told_.erase(record.serial.load(std::memory_order_relaxed));
     counter_.drop_client(client);
     return left;
 }
@@ -238,6 +240,7 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
         if (word.withdrawn) counter_.close(slot, word.generation);
         return;
     }
+    if (try_seal(slot)) return;
     const auto verdict = cleaner_.judge(idle_facts(slot), at);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
     if (verdict.due) (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
@@ -265,11 +268,14 @@ Status Service::finish(std::uint32_t slot, const std::string& reason, const Cred
         word.state = SlotState::freeing;  // nobody has a word to take: no way back
         registry_->store(slot, word);
     }
-    auto released = allocator_.release(slot, {.kind = EventKind::freed,
-                                              .pid = by.pid,
-                                              .uid = by.uid,
-                                              .value = registry_->body(slot).actual_size,
-                                              .text = reason});
+    const bool pooled = registry_->body(slot).arena != 0;
+    auto released = allocator_.release(slot,
+                                       {.kind = EventKind::freed,
+                                        .pid = by.pid,
+                                        .uid = by.uid,
+                                        .value = registry_->body(slot).actual_size,
+                                        .text = reason},
+                                       !notes(slot).untouched);
     if (!released) {
         auto error = std::move(released).error();
         error.operation = "cleanup";
@@ -281,6 +287,7 @@ Status Service::finish(std::uint32_t slot, const std::string& reason, const Cred
     stuck_.erase(slot);
     owner_gone_.erase(slot);
     notes(slot) = {};
+    if (pooled) freed_pages();
     return {};
 }
 
@@ -329,6 +336,7 @@ void Service::tick(std::int64_t at) {
         notes(next.slot).next_due = 0;
         evaluate(next.slot, at);
     }
+    background(at);
     if (at >= next_full_look_) {
         next_full_look_ = at + config_.cleanup_interval_ms * 1000;
         evaluate_all();

@@ -20,19 +20,21 @@ void Service::recover() {
     recover_clients();
     std::uint32_t adopted = 0;
     const auto at = now().micros;
-    const auto segments = list_segments();
     // Before anything is judged: what was used while no manager ran is not expired.
     std::vector<std::uint64_t> takes(registry_->frontier());
     counter_.sweep([&](std::uint32_t slot, std::uint64_t n) {
         if (slot < takes.size()) takes[slot] = n;
     });
     for (const auto slot : registry_->used()) {
-        recover_slot(slot, segments, takes[slot], at);
+        recover_slot(slot, takes[slot], at);
         if (!registry_->control(slot).occupied()) continue;
         ++adopted;
         if (!owner_alive(slot)) orphan(slot, at);
     }
-    if (segments) remove_leftovers(*segments);
+    allocator_.pool.adopted();
+    adopt_durable();
+    allocator_.recount();
+    remove_leftovers();
     // Just counted: of those that are held, only withdrawn ones have something to be told.
     for (const auto slot : registry_->used())
         if (registry_->stats(slot).references == 0 || registry_->control(slot).withdrawn)
@@ -43,19 +45,6 @@ void Service::recover() {
                        .uid = ::geteuid(),
                        .count = static_cast<std::uint32_t>(client_of_serial_.size()),
                        .value = adopted});
-}
-
-// Those of this instance, asked for all at once: one look each would cost as much as everything
-// else in a recovery. Nothing when they cannot be listed.
-std::optional<Service::Segments> Service::list_segments() {
-    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
-    auto listed = backend_.list_segments(prefix);
-    if (!listed) return std::nullopt;
-    Segments out(listed->size());
-    for (auto& segment : *listed)
-        if (const auto id = RegionId::parse(std::string_view(segment.name).substr(prefix.size())))
-            out.emplace(*id, std::move(segment));
-    return out;
 }
 
 // A record and a row with the same serial are a client. A record alone is one whose coming was
@@ -90,10 +79,8 @@ void Service::damage(std::uint32_t slot, std::string_view what) {
         {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
 }
 
-// `segments`: all of ours there are; nothing when they could not be listed. `takes`: uncounted
-// ones.
-void Service::recover_slot(std::uint32_t slot, const std::optional<Segments>& segments,
-                           std::uint64_t takes, std::int64_t at) {
+// `takes`: those that were not counted yet.
+void Service::recover_slot(std::uint32_t slot, std::uint64_t takes, std::int64_t at) {
     const auto word = registry_->control(slot);
     if (word.state == SlotState::reserved) {
         counter_.revoke_untold(slot, word.generation);
@@ -102,55 +89,102 @@ void Service::recover_slot(std::uint32_t slot, const std::optional<Segments>& se
     }
     if (!registry_->intact(slot))
         return damage(slot, "the registry's description of it fails its checksum");
-    switch (word.state) {
-        case SlotState::freeing:
-            (void)finish(slot, "completed after a restart", {});
-            return;
-        case SlotState::retiring: {
-            auto back = word;
-            back.state = word.from_quarantine ? SlotState::quarantined : SlotState::live;
-            back.from_quarantine = false;
-            registry_->store(slot, back);  // evaluated again like every other
-            break;
-        }
-        default:
-            break;
+    const auto adopted = allocator_.adopt(slot);
+    if (word.state == SlotState::freeing) {
+        (void)finish(slot, "completed after a restart", {});
+        return;
     }
-    const auto& body = registry_->body(slot);
-    const auto segment = [&]() -> std::optional<SegmentInfo> {
-        if (!segments) {
-            auto seen = backend_.inspect_segment(allocator_.segment_name_of(slot));
-            return seen ? std::optional(std::move(*seen)) : std::nullopt;
-        }
-        const auto found = segments->find(registry_->id(slot));
-        return found != segments->end() ? std::optional(found->second) : std::nullopt;
-    }();
-    if (!segment)
-        damage(slot, "its segment is gone: removed by someone else");
-    else if (segment->identity != FileIdentity{body.device, body.inode} ||
-             segment->uid != ::geteuid())
-        damage(slot, "its segment was exchanged by someone else");
-    else if (segment->size != body.actual_size)
-        damage(slot, "its segment was cut by someone else");
+    if (word.state == SlotState::retiring) {
+        auto back = word;
+        back.state = word.from_quarantine ? SlotState::quarantined : SlotState::live;
+        back.from_quarantine = false;
+        registry_->store(slot, back);  // evaluated again like every other
+    }
+    if (!adopted) damage(slot, adopted.error().message);
+    const bool durable = (registry_->body(slot).flags & kDurable) != 0;
+    if (durable && !word.withdrawn && !allocator_.durable.has(registry_->id(slot)))
+        (void)allocator_.durable.save(registry_->fixed(slot), registry_->body(slot),
+                                      registry_->metadata(slot));
     refresh(slot, takes, at);
 }
 
-// Segments with our instance's name that no slot knows: from a registry that was lost. They go only
-// when nobody maps or holds them and no other manager of that name claims them.
-void Service::remove_leftovers(const Segments& segments) {
+// Durable regions of a registry that is no more: as they were, and nobody's but their user's.
+void Service::adopt_durable() {
+    std::vector<std::string> damaged;
+    for (const auto& record : allocator_.durable.all(damaged)) {
+        const RegionId id{record.fixed.id_micros, record.fixed.id_random};
+        if (registry_->find(id)) continue;
+        auto fixed = record.fixed;
+        fixed.owner_serial = fixed.request_id = 0;
+        auto body = record.body;
+        body.flags &= ~kSealPending;
+        const auto segment =
+            backend_.inspect_segment(segment_name(registry_->instance(), id, body));
+        const auto slot =
+            registry_->reserve(fixed, std::string_view(record.metadata.text, body.metadata_bytes));
+        if (!segment || !slot) {
+            damaged.push_back(id.str());
+            continue;
+        }
+        body.device = segment->identity.device;
+        body.inode = segment->identity.inode;
+        registry_->write_body(*slot, body);
+        auto word = registry_->control(*slot);
+        word.state = SlotState::live;
+        registry_->commit(*slot, word,
+                          {.kind = EventKind::durable_restored,
+                           .uid = fixed.owner_uid,
+                           .value = fixed.size,
+                           .text = fixed.owner_process});
+        (void)allocator_.durable.save(registry_->fixed(*slot), registry_->body(*slot),
+                                      registry_->metadata(*slot));
+        if (auto adopted = allocator_.adopt(*slot); !adopted)
+            damage(*slot, adopted.error().message);
+    }
+    for (const auto& name : damaged)
+        registry_->record({.kind = EventKind::leftover_kept,
+                           .result = ErrorCode::corruption_detected,
+                           .text = fmt::format("durable/{}: it cannot be restored", name)});
+}
+
+// Segments with our instance's name that no slot knows. Those of regions that live elsewhere now
+// are what a move left. Others are of a registry that was lost: they go only when nobody maps or
+// holds them and no other manager of that name claims them.
+void Service::remove_leftovers() {
+    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
+    auto segments = backend_.list_segments(prefix);
+    if (!segments) return;
+    if (const auto durable = backend_.list_segments(kDurablePrefix))
+        segments->insert(segments->end(), durable->begin(), durable->end());
     const auto slots = registry_->used();
     const bool unnamed = std::any_of(slots.begin(), slots.end(),
                                      [&](std::uint32_t slot) { return !registry_->named(slot); });
     std::optional<InstanceRoster> others;
-    for (const auto& [id, segment] : segments) {
-        if (registry_->find(id) || segment.uid != ::geteuid()) continue;
-        if (!backend_.inspect_segment(segment.name)) continue;  // it went with its slot meanwhile
+    for (const auto& segment : *segments) {
+        if (segment.uid != ::geteuid()) continue;
+        std::string_view name(segment.name);
+        const bool durable = name.starts_with(kDurablePrefix);
+        name.remove_prefix(durable ? kDurablePrefix.size() : prefix.size());
+        const auto arena = arena_of(name);
+        if (name.ends_with(kSealedSuffix)) name.remove_suffix(kSealedSuffix.size());
+        const auto id = RegionId::parse(name);
+        if (!id && !arena) continue;
+        const auto slot = id ? registry_->find(*id) : std::nullopt;
+        if (slot &&
+            (allocator_.segment_name_of(*slot) == segment.name || !registry_->intact(*slot)))
+            continue;
+        if (slot) {
+            (void)backend_.remove_segment(segment.name, segment.identity);
+            continue;
+        }
+        if (arena && allocator_.pool.ours(*arena)) continue;  // seen to by the pool
+        if (durable && allocator_.durable.has(*id)) continue;
         if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
         const auto users = backend_.users_of(segment.identity);
         std::string keep;
         if (unnamed)
             keep = "it may belong to a slot whose description is damaged";
-        else if (others->claims(id))
+        else if (id ? others->claims(*id) : others->claims_arena(*arena))
             keep = "another manager of this name knows it";
         else if (!users)
             keep = users.error().message;
@@ -160,7 +194,7 @@ void Service::remove_leftovers(const Segments& segments) {
             .kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,
             .value = segment.allocated,
             .text = keep,
-            .id = id};
+            .id = id ? *id : RegionId{}};
         if (keep.empty() && !backend_.remove_segment(segment.name, segment.identity)) continue;
         registry_->record(event);
     }

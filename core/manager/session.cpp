@@ -13,6 +13,15 @@ constexpr auto kGreetingTime = std::chrono::seconds(10);
 constexpr std::size_t kListBytes =
     std::size_t{40} * 1024;  // of regions in one frame, estimated generously
 
+// The region a request changes or maps; null for the others.
+const wire::RegionKey* region_of(const wire::RequestT& request) {
+    using wire::Call;
+    if (const auto* call = request.call.AsMap()) return call->id.get();
+    if (const auto* call = request.call.AsDeallocate()) return call->id.get();
+    if (const auto* call = request.call.AsSeal()) return call->id.get();
+    return nullptr;
+}
+
 }  // namespace
 
 Session::Session(Server& server, boost::asio::io_context& io, Channel channel,
@@ -116,6 +125,8 @@ void Session::dispatch(wire::RequestT request) {
     const auto region = [](const std::unique_ptr<wire::RegionKey>& key) {
         return key ? from_wire(*key) : RegionId{};
     };
+    if (const auto* about = region_of(request); about && service.moving(from_wire(*about)))
+        return wait_until_settled(std::move(request), from_wire(*about));
     switch (request.call.type) {
         case Call::Allocate:
             return allocate(id, *request.call.AsAllocate());
@@ -123,7 +134,8 @@ void Session::dispatch(wire::RequestT request) {
             const auto& call = *request.call.AsMap();
             return answer_grant(
                 id, service.map(caller_, region(call.id),
-                                call.access ? AccessMode::read_write : AccessMode::read_only));
+                                call.access ? AccessMode::read_write : AccessMode::read_only,
+                                call.handle));
         }
         case Call::Deallocate: {
             const auto& call = *request.call.AsDeallocate();
@@ -132,6 +144,21 @@ void Session::dispatch(wire::RequestT request) {
             wire::DoneT done;
             done.gone = *gone;
             return answer(id, done);
+        }
+        case Call::Seal:
+            return seal(id, region(request.call.AsSeal()->id));
+        case Call::Defragment: {
+            if (!service.security().administrator(caller_.credentials))
+                return answer_error(
+                    id, make_error(ErrorCode::permission_denied, "only administrators defragment"));
+            const auto step = service.defragment();
+            wire::DefragmentedT out;
+            out.moved = step.moved;
+            out.bytes = step.bytes;
+            out.in_use = step.in_use;
+            out.arenas_returned = step.arenas_returned;
+            out.more = step.more;
+            return answer(id, std::move(out));
         }
         case Call::Info: {
             const auto info = service.info(caller_, region(request.call.AsInfo()->id));
@@ -174,6 +201,36 @@ void Session::dispatch(wire::RequestT request) {
             return refuse_and_close(
                 make_error(ErrorCode::protocol_error, "the frame holds no known request"));
     }
+}
+
+// The region is being moved: the request is looked at again when it has arrived.
+void Session::wait_until_settled(wire::RequestT request, const RegionId& id) {
+    busy_ = true;
+    const auto kept = std::make_shared<wire::RequestT>(std::move(request));
+    server_.service().when_settled(id, [weak = weak_from_this(), kept] {
+        const auto self = weak.lock();
+        if (!self || !self->channel_.valid()) return;
+        self->busy_ = false;
+        self->dispatch(std::move(*kept));
+        self->wait_readable();
+    });
+}
+
+void Session::seal(std::uint64_t id, const RegionId& region) {
+    busy_ = true;
+    server_.service().seal(caller_, region, [weak = weak_from_this(), id](Result<bool> sealed) {
+        const auto self = weak.lock();
+        if (!self || !self->channel_.valid()) return;
+        self->busy_ = false;
+        if (sealed) {
+            wire::DoneT done;
+            done.sealed = *sealed;
+            self->answer(id, std::move(done));
+        } else {
+            self->answer_error(id, sealed.error());
+        }
+        self->wait_readable();
+    });
 }
 
 void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
@@ -295,6 +352,7 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.slot = granted->slot;
     out.generation = granted->generation;
     out.size = granted->size;
+    out.arena = granted->arena;
     out.offset = granted->offset;
     out.segment_size = granted->segment_size;
     out.access = static_cast<std::uint8_t>(granted->access);

@@ -41,6 +41,8 @@ class Session : public std::enable_shared_from_this<Session> {
     void dispatch(wire::RequestT request);
     void greet(std::uint64_t id, const wire::HelloT& hello);
     void allocate(std::uint64_t id, const wire::AllocateT& call);
+    void seal(std::uint64_t id, const RegionId& region);
+    void wait_until_settled(wire::RequestT request, const RegionId& id);
     void list(std::uint64_t id, const wire::ListT& call);
     void clean(std::uint64_t id, const wire::CleanupT& call);
 

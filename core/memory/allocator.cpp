@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "memory/allocator.h"
 
+#include <unistd.h>
+
+#include <cstring>
+
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "platform/fault_guard.h"
 
 namespace snakepit::shm {
 
@@ -11,9 +16,8 @@ using namespace layout;
 
 namespace {
 
-std::uint64_t pages_for(std::uint64_t size) {
-    return (size + 4095) / 4096 * 4096;
-}
+// Work of this much is done on another thread: reserving pages costs about 0.2 ms a MiB.
+constexpr std::uint64_t kSlowBytes = 4 << 20;
 
 tl::unexpected<Error> over(ErrorCode code, std::string message, std::string_view key) {
     return fail(
@@ -56,8 +60,48 @@ Status Allocator::check(std::uint64_t size, const RegionOwner& owner) const {
     return {};
 }
 
-Result<std::uint32_t> Allocator::begin(std::uint64_t size, const RegionOptions& options,
-                                       const RegionOwner& owner, std::uint64_t request_id) {
+bool Making::slow() const {
+    return pooled() ? work.bytes() >= kSlowBytes : page_up(size) >= kSlowBytes;
+}
+
+// ------------------------------------------------------------- a new region
+
+// Only what one user alone may read and write shares memory with other regions of that user.
+bool Allocator::poolable(std::uint64_t size, const RegionOptions& options) const {
+    return options.placement != Placement::dedicated && !options.durable &&
+           size <= ArenaPool::kLargestSlice && options.permissions == PermissionSet{} &&
+           options.access_mode == AccessMode::read_write &&
+           options.security_level == SecurityLevel::standard;
+}
+
+Status Allocator::choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant) {
+    if (!poolable(making.size, options)) {
+        if (options.placement == Placement::pooled)
+            return fail(ErrorCode::invalid_argument,
+                        fmt::format("only regions of at most {} that their user alone may read and "
+                                    "write are pooled",
+                                    format_size(ArenaPool::kLargestSlice)),
+                        "leave the placement out, or leave out what asks for a segment of its own");
+        making.durable = options.durable;
+        const auto id = registry_.id(making.slot);
+        making.name = making.durable ? durable_name(id) : segment_name(registry_.instance(), id);
+        return {};
+    }
+    auto slice = pool.take(tenant, making.size);
+    if (slice) {
+        making.slice = std::move(*slice);
+        making.work = pool.work_for(making.slice);
+        return {};
+    }
+    if (options.placement == Placement::pooled) return fail(std::move(slice).error());
+    // No arena can be made or mapped: a segment of its own needs neither room for one nor our
+    // mapping.
+    making.name = segment_name(registry_.instance(), registry_.id(making.slot));
+    return {};
+}
+
+Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options,
+                                const RegionOwner& owner, std::uint64_t request_id) {
     SHM_TRY(check(size, owner));
     const auto id = RegionId::generate();
     SlotFixed fixed{};
@@ -65,7 +109,7 @@ Result<std::uint32_t> Allocator::begin(std::uint64_t size, const RegionOptions& 
     fixed.id_random = id.random;
     fixed.size = size;
     fixed.created_at = static_cast<std::int64_t>(id.micros);
-    fixed.owner_serial = options.owned_by_user ? 0 : owner.serial;
+    fixed.owner_serial = options.owned_by_user || options.durable ? 0 : owner.serial;
     fixed.request_id = request_id;
     fixed.owner_pid = owner.credentials.pid;
     fixed.owner_start = owner.start_time;
@@ -74,19 +118,28 @@ Result<std::uint32_t> Allocator::begin(std::uint64_t size, const RegionOptions& 
     copy_text(fixed.owner_process, owner.process);
     copy_text(fixed.worker, owner.worker);
     copy_text(fixed.session, owner.session);
-    SHM_ASSIGN(const auto slot, registry_.reserve(fixed, options.metadata));
+    Making making;
+    making.size = size;
+    SHM_ASSIGN(making.slot, registry_.reserve(fixed, options.metadata));
+    if (auto chosen = choose_place(making, options, fixed.owner_uid); !chosen) {
+        registry_.release(making.slot, nullptr);
+        return fail(std::move(chosen).error());
+    }
     // Counted from now on, so that requests in flight together cannot pass a limit.
     bytes_used_ += size;
-    bytes_reserved_ += pages_for(size);
+    if (!making.pooled()) bytes_dedicated_ += page_up(size);
     if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
-    return slot;
+    return making;
 }
 
-void Allocator::place(std::uint32_t slot, const Segment& segment, const RegionOptions& options) {
+Status Allocator::make(Making& making) const {
+    if (making.pooled()) return pool.perform(making.work);
+    SHM_ASSIGN(making.segment, backend_.create_segment(making.name, making.size));
+    return {};
+}
+
+void Allocator::place(Making& making, const RegionOptions& options) {
     SlotBody body{};
-    body.actual_size = segment.size;
-    body.device = segment.identity.device;
-    body.inode = segment.identity.inode;
     body.timeout_ms = options.timeout_ms;
     body.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
     body.permission_group = static_cast<std::uint8_t>(options.permissions.group);
@@ -94,12 +147,31 @@ void Allocator::place(std::uint32_t slot, const Segment& segment, const RegionOp
     body.security_level = static_cast<std::uint8_t>(options.security_level);
     body.access_mode = static_cast<std::uint8_t>(options.access_mode);
     body.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
-    body.placement = static_cast<std::uint8_t>(Placement::dedicated);
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
-    registry_.write_body(slot, body);
+    body.flags = making.durable ? std::uint32_t{kDurable} : 0;
+    if (making.pooled()) pool.performed(making.work, true);
+    registry_.write_body(making.slot, located(body, making));
 }
 
-void Allocator::commit(std::uint32_t slot) {
+// Fills in where `making` is.
+SlotBody Allocator::located(SlotBody body, const Making& making) {
+    body.placement =
+        static_cast<std::uint8_t>(making.pooled() ? Placement::pooled : Placement::dedicated);
+    body.arena = making.pooled() ? making.slice.arena->id() : 0;
+    body.offset = making.pooled() ? making.slice.range.offset : 0;
+    body.actual_size = making.pooled() ? making.slice.range.size : making.segment.size;
+    const auto& identity =
+        making.pooled() ? making.slice.arena->identity() : making.segment.identity;
+    body.device = identity.device;
+    body.inode = identity.inode;
+    body.sealed = making.sealed ? 1 : 0;
+    return body;
+}
+
+Status Allocator::commit(std::uint32_t slot) {
+    const auto& body = registry_.body(slot);
+    if ((body.flags & kDurable) != 0)
+        SHM_TRY(durable.save(registry_.fixed(slot), body, registry_.metadata(slot)));
     auto word = registry_.control(slot);
     word.state = SlotState::live;
     const auto& fixed = registry_.fixed(slot);
@@ -109,52 +181,226 @@ void Allocator::commit(std::uint32_t slot) {
                       .uid = fixed.owner_uid,
                       .value = fixed.size,
                       .text = fixed.owner_process});
+    return {};
 }
 
 void Allocator::forget(std::uint32_t slot) {
     const auto& fixed = registry_.fixed(slot);
     bytes_used_ -= fixed.size;
-    bytes_reserved_ -= pages_for(fixed.size);
     const auto mine = regions_of_.find(fixed.owner_serial);
     if (mine != regions_of_.end() && --mine->second == 0) regions_of_.erase(mine);
 }
 
+void Allocator::give_back(Making& making, bool made) {
+    if (making.pooled()) {
+        pool.performed(making.work, made);
+        pool.give(making.slice, false);
+        return;
+    }
+    if (auto removed = backend_.remove_segment(making.name, {}); !removed)
+        registry_.record(making.slot, {.kind = EventKind::leftover_kept,
+                                       .result = removed.error().code,
+                                       .text = removed.error().message});
+}
+
+void Allocator::abandon(Making& making, bool made) {
+    if (making.durable) (void)durable.forget(registry_.id(making.slot));
+    give_back(making, made);
+    if (!making.pooled()) bytes_dedicated_ -= page_up(making.size);
+    forget(making.slot);
+    registry_.release(making.slot, nullptr);
+}
+
 void Allocator::abandon(std::uint32_t slot) {
-    // The object may not exist yet, or its identity not be known: the name alone is ours.
-    if (auto removed = backend_.remove_segment(segment_name_of(slot), {}); !removed)
-        registry_.record(slot, {.kind = EventKind::leftover_kept,
-                                .result = removed.error().code,
-                                .text = removed.error().message});
+    // Nothing may exist yet, or its identity not be known: the names alone are ours.
+    const auto id = registry_.id(slot);
+    (void)durable.forget(id);
+    for (const auto& name : {segment_name(registry_.instance(), id), durable_name(id)})
+        if (auto removed = backend_.remove_segment(name, {}); !removed)
+            registry_.record(slot, {.kind = EventKind::leftover_kept,
+                                    .result = removed.error().code,
+                                    .text = removed.error().message});
     forget(slot);
     registry_.release(slot, nullptr);
 }
 
-Status Allocator::release(std::uint32_t slot, const Event& event) {
+// ------------------------------------------------------------- another place
+
+Result<Making> Allocator::current(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
-    SHM_TRY(backend_.remove_segment(segment_name_of(slot), {body.device, body.inode}));
+    Making making;
+    making.slot = slot;
+    making.size = registry_.fixed(slot).size;
+    making.durable = (body.flags & kDurable) != 0;
+    making.sealed = body.sealed != 0;
+    if (body.arena != 0) {
+        SHM_ASSIGN(making.slice, pool.slice_of(body));
+        return making;
+    }
+    making.name = segment_name_of(slot);
+    SHM_ASSIGN(making.segment.handle, open(slot, AccessMode::read_write));
+    making.segment.size = body.actual_size;
+    making.segment.identity = {body.device, body.inode};
+    return making;
+}
+
+Result<Making> Allocator::begin_move(std::uint32_t slot) {
+    SHM_ASSIGN(const auto slice, pool.slice_of(registry_.body(slot)));
+    auto place = pool.better_place(slice);
+    if (!place) return fail(ErrorCode::not_supported, "there is no better place for it");
+    Making making;
+    making.slot = slot;
+    making.size = registry_.fixed(slot).size;
+    making.slice = std::move(*place);
+    making.work = pool.work_for(making.slice);
+    return making;
+}
+
+Making Allocator::begin_seal(std::uint32_t slot) {
+    Making making;
+    making.slot = slot;
+    making.size = registry_.fixed(slot).size;
+    making.durable = (registry_.body(slot).flags & kDurable) != 0;
+    making.sealed = true;
+    auto body = registry_.body(slot);
+    body.sealed = 1;
+    body.arena = 0;
+    making.name = segment_name(registry_.instance(), registry_.id(slot), body);
+    (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
+    return making;
+}
+
+Status Allocator::copy(const Making& from, const Making& to) const {
+    const auto bytes = page_up(from.size);
+    const auto mapped = [&](const Making& making, Mapping& own) -> Result<std::byte*> {
+        if (making.pooled())
+            return making.slice.arena->mapping().data() + making.slice.range.offset;
+        SHM_ASSIGN(own, Mapping::map(making.segment.handle, bytes, Mapping::Access::read_write));
+        return own.data();
+    };
+    Mapping source, target;
+    SHM_ASSIGN(auto* const read, mapped(from, source));
+    SHM_ASSIGN(auto* const write, mapped(to, target));
+    {
+        const FaultGuard source_guard(read, bytes);
+        const FaultGuard target_guard(write, bytes);
+        std::memcpy(write, read, bytes);
+        if (source_guard.faulted() || target_guard.faulted())
+            return fail(ErrorCode::corruption_detected,
+                        fmt::format("the memory of {} was cut short by someone else",
+                                    registry_.id(from.slot).str()));
+    }
+    if (to.sealed) SHM_TRY(backend_.set_read_only(to.name, true));
+    return {};
+}
+
+SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
+    auto body = located(registry_.body(slot), making);
+    if (making.sealed) {
+        body.flags &= ~kSealPending;
+        body.access_mode = static_cast<std::uint8_t>(AccessMode::read_only);
+    }
+    return body;
+}
+
+void Allocator::moved(Making& from, const Making& to) {
+    if (to.pooled()) pool.performed(to.work, true);
+    if (!to.pooled()) bytes_dedicated_ += to.segment.size;
+    if (from.pooled()) return pool.give(from.slice, true);
+    bytes_dedicated_ -= from.segment.size;
+    if (auto removed = backend_.remove_segment(from.name, from.segment.identity); !removed)
+        registry_.record(from.slot, {.kind = EventKind::leftover_kept,
+                                     .result = removed.error().code,
+                                     .text = removed.error().message});
+}
+
+// ------------------------------------------------------------- an old region
+
+Status Allocator::release(std::uint32_t slot, const Event& event, bool touched) {
+    const auto& body = registry_.body(slot);
+    if ((body.flags & kDurable) != 0) SHM_TRY(durable.forget(registry_.id(slot)));
+    if (body.arena == 0) {
+        SHM_TRY(backend_.remove_segment(segment_name_of(slot), {body.device, body.inode}));
+        bytes_dedicated_ -= body.actual_size;
+    } else if (const auto slice = pool.slice_of(body); slice && !not_adopted_.contains(slot)) {
+        pool.give(*slice, touched);
+    }
+    not_adopted_.erase(slot);
     forget(slot);
     registry_.release(slot, &event);
     return {};
 }
 
-Result<Segment> Allocator::open(std::uint32_t slot, AccessMode access) {
+Status Allocator::wipe(std::uint32_t slot) const {
+    if (registry_.body(slot).sealed != 0)
+        SHM_TRY(backend_.set_read_only(segment_name_of(slot), false));
+    SHM_ASSIGN(const auto making, current(slot));
+    Mapping own;
+    auto* data = making.pooled() ? making.slice.arena->mapping().data() + making.slice.range.offset
+                                 : nullptr;
+    const auto bytes = registry_.body(slot).actual_size;
+    if (!data) {
+        SHM_ASSIGN(own, Mapping::map(making.segment.handle, bytes, Mapping::Access::read_write));
+        data = own.data();
+    }
+    const FaultGuard guard(data, bytes);
+    std::memset(data, 0, bytes);
+    return {};
+}
+
+Location Allocator::locate(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
+    if (body.arena == 0) return {0, 0, body.actual_size};
+    const auto slice = pool.slice_of(body);
+    return {body.arena, body.offset, slice ? slice->arena->size() : 0};
+}
+
+Result<Handle> Allocator::open(std::uint32_t slot, AccessMode access) const {
+    const auto& body = registry_.body(slot);
+    if (body.arena != 0) {
+        SHM_ASSIGN(const auto slice, pool.slice_of(body));
+        return pool.handle_for(slice, access);
+    }
     SHM_ASSIGN(auto segment, backend_.open_segment(segment_name_of(slot), access));
     if (segment.identity != FileIdentity{body.device, body.inode} ||
         segment.size != body.actual_size)
         return fail(ErrorCode::corruption_detected,
                     fmt::format("the segment of {} was exchanged or cut", registry_.id(slot).str()),
                     "deallocate the region and find out who writes to the shared-memory directory");
-    return segment;
+    return std::move(segment.handle);
+}
+
+// --------------------------------------------------------------------- start
+
+Status Allocator::adopt(std::uint32_t slot) {
+    const auto& body = registry_.body(slot);
+    const auto adopted = [&]() -> Status {
+        if (body.arena != 0) return pool.adopt(registry_.fixed(slot).owner_uid, body);
+        const auto segment = backend_.inspect_segment(segment_name_of(slot));
+        if (!segment)
+            return fail(ErrorCode::corruption_detected,
+                        "its segment is gone: removed by someone else");
+        if (segment->identity != FileIdentity{body.device, body.inode} ||
+            segment->uid != ::geteuid())
+            return fail(ErrorCode::corruption_detected,
+                        "its segment was exchanged by someone else");
+        if (segment->size != body.actual_size)
+            return fail(ErrorCode::corruption_detected, "its segment was cut by someone else");
+        return {};
+    }();
+    if (!adopted) not_adopted_.insert(slot);
+    return adopted;
 }
 
 void Allocator::recount() {
-    bytes_used_ = bytes_reserved_ = 0;
+    bytes_used_ = bytes_dedicated_ = 0;
     regions_of_.clear();
     for (const auto slot : registry_.used()) {
         const auto& fixed = registry_.fixed(slot);
         bytes_used_ += fixed.size;
-        bytes_reserved_ += pages_for(fixed.size);
+        const auto& body = registry_.body(slot);
+        if (registry_.control(slot).state != SlotState::reserved && body.arena == 0)
+            bytes_dedicated_ += body.actual_size;
         if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
     }
 }

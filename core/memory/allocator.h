@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/region.h"
 #include "base/result.h"
 #include "layout/registry_reader.h"
+#include "memory/arena_pool.h"
+#include "memory/durable_store.h"
 #include "platform/backend.h"
 #include "registry/region_registry.h"
 
@@ -29,57 +32,120 @@ struct RegionOwner {
     std::string process, worker, session;
 };
 
-// The specification's Allocator: finds memory for regions and gives it back. Each region has an
-// operating-system object of its own.
+// Memory that is being got ready for a region: a slice of an arena, or a segment of its own.
+struct Making {
+    std::uint32_t slot = 0;
+    std::uint64_t size = 0;  // bytes asked for
+    bool durable = false;
+    bool sealed = false;
+    // pooled
+    Slice slice;
+    PageWork work;
+    // dedicated
+    std::string name;
+    Segment segment;
+
+    bool pooled() const { return slice.arena != nullptr; }
+    // Long enough to be done on another thread.
+    bool slow() const;
+};
+
+// Where a region is, for whoever maps it.
+struct Location {
+    std::uint64_t arena = 0;         // 0: a segment of its own
+    std::uint64_t offset = 0;        // of the region in the segment, bytes
+    std::uint64_t segment_size = 0;  // bytes
+};
+
+// The specification's Allocator: finds memory for regions and gives it back. A region is pooled (a
+// slice of one of its tenant's arenas) when only its user may use it, and has a segment of its own
+// otherwise, or when it is large, durable or sealed, or on request.
 // The order that survives a kill (a RESERVED slot is undone at start, a LIVE one stands):
-//   begin: RESERVED, described  ->  make: the object, exclusive, with its pages  ->  place: the
-//   body
+//   begin: RESERVED, described, its place chosen  ->  make: the pages  ->  place: the body
 //   ->  (the caller grants)  ->  commit.
-// Service thread only, except make().
+// Service thread only, except make() and copy().
 class Allocator {
   public:
-    Allocator(RegionRegistry& registry, PlatformBackend& backend)
-        : registry_(registry), backend_(backend) {}
+    Allocator(RegionRegistry& registry, PlatformBackend& backend, std::string durable_directory)
+        : pool(registry, backend),
+          durable(std::move(durable_directory)),
+          registry_(registry),
+          backend_(backend) {}
 
     AllocationLimits limits;
+    ArenaPool pool;
+    DurableStore durable;
 
     // invalid_size, or the limit that `size` more bytes for this owner would break.
     Status check(std::uint64_t size, const RegionOwner& owner) const;
 
-    Result<std::uint32_t> begin(std::uint64_t size, const RegionOptions& options,
-                                const RegionOwner& owner, std::uint64_t request_id);
-    // Any thread: may take long, for every page is reserved.
-    Result<Segment> make(const std::string& name, std::uint64_t size) {
-        return backend_.create_segment(name, size);
-    }
-    // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout.
-    void place(std::uint32_t slot, const Segment& segment, const RegionOptions& options);
-    void commit(std::uint32_t slot);
-    // Undoes begin(): object and slot.
+    // ---- a new region
+    Result<Making> begin(std::uint64_t size, const RegionOptions& options, const RegionOwner& owner,
+                         std::uint64_t request_id);
+    // Any thread: may take long. After a failure it may be tried again.
+    Status make(Making& making) const;
+    // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout. What make() did, or did
+    // not do, is put into the books.
+    void place(Making& making, const RegionOptions& options);
+    Status commit(std::uint32_t slot);
+    // Undoes begin(), whether make() worked or not.
+    void abandon(Making& making, bool made);
+    // The same at start, when it is not known what had been made.
     void abandon(std::uint32_t slot);
 
+    // ---- another place for a region
+    // A free place that is better than where it is now: its arena is emptier, or its end is reached
+    // sooner. not_supported when there is none.
+    Result<Making> begin_move(std::uint32_t slot);
+    // A segment of its own that becomes read-only.
+    Making begin_seal(std::uint32_t slot);
+    // Any thread: copies the region's contents to where make() made room.
+    Status copy(const Making& from, const Making& to) const;
+    // What the region has now; for copy(), and to be given back after the move.
+    Result<Making> current(std::uint32_t slot) const;
+    // The body that names the new place; what else it says stays.
+    layout::SlotBody moved_body(std::uint32_t slot, const Making& making) const;
+    // After the commit of a move: the books, and the old place is given back.
+    void moved(Making& from, const Making& to);
+    // Gives back a new place that is not used after all. `made`: make() worked.
+    void give_back(Making& making, bool made);
+
+    // ---- an old region
     // Frees the memory of a FREEING slot and then the slot. When that fails the slot stays FREEING
     // and the error says what a person must do; asking again is safe.
-    Status release(std::uint32_t slot, const Event& event);
+    // `touched`: somebody may have written to it.
+    Status release(std::uint32_t slot, const Event& event, bool touched);
+    // Zeros, and pages that stay reserved: for a region that is taken away from its holders.
+    Status wipe(std::uint32_t slot) const;
 
-    Result<Segment> open(std::uint32_t slot, AccessMode access);
+    Location locate(std::uint32_t slot) const;
+    // Of what locate() says.
+    Result<Handle> open(std::uint32_t slot, AccessMode access) const;
     std::string segment_name_of(std::uint32_t slot) const {
-        return segment_name(registry_.instance(), registry_.id(slot));
+        return segment_name(registry_.instance(), registry_.id(slot), registry_.body(slot));
     }
 
-    // At start: counts what the registry holds.
+    // ---- start
+    // Puts a region's memory into the books. corruption_detected when it is not as it was made.
+    Status adopt(std::uint32_t slot);
+    // Counts what the registry holds.
     void recount();
+
     std::uint64_t bytes_used() const { return bytes_used_; }
-    std::uint64_t bytes_reserved() const { return bytes_reserved_; }
+    std::uint64_t bytes_reserved() const { return bytes_dedicated_ + pool.reserved_bytes(); }
 
   private:
+    bool poolable(std::uint64_t size, const RegionOptions& options) const;
+    Status choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant);
+    static layout::SlotBody located(layout::SlotBody body, const Making& making);
     void forget(std::uint32_t slot);
 
     RegionRegistry& registry_;
     PlatformBackend& backend_;
     std::uint64_t bytes_used_ = 0;
-    std::uint64_t bytes_reserved_ = 0;
+    std::uint64_t bytes_dedicated_ = 0;
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
+    std::unordered_set<std::uint32_t> not_adopted_;  // slots whose memory was not as it was made
 };
 
 }  // namespace snakepit::shm

@@ -48,10 +48,17 @@ struct SegmentSpace {
     std::uint64_t free = 0;
 };
 
+inline constexpr std::uint64_t kHugePage = 2 << 20;  // bytes
+
 struct BackendOptions {
     std::string shm_path = "/dev/shm";  // where segments are made
-    bool use_hugepages = false;
+    // Where those are whose name begins with kDurablePrefix: a directory on a disk, absolute.
+    std::string durable_path;
 };
+inline constexpr std::string_view kDurablePrefix = "durable/";
+
+// Whether a new segment has its memory at once, or where and when it is reserved.
+enum class Pages : std::uint8_t { reserved, on_demand };
 
 class PlatformBackend {
   public:
@@ -60,9 +67,19 @@ class PlatformBackend {
     virtual std::string_view name() const = 0;  // "linux_posix"
     virtual Capabilities capabilities() const = 0;
 
-    // Makes a segment that did not exist, readable and writable by our user alone, all zero, with
-    // every page reserved. no_space when there is no room; nothing is left behind then.
-    virtual Result<Segment> create_segment(const std::string& name, std::uint64_t size) = 0;
+    // Makes a segment that did not exist, readable and writable by our user alone, all zero.
+    // no_space when there is no room; nothing is left behind then.
+    virtual Result<Segment> create_segment(const std::string& name, std::uint64_t size,
+                                           Pages pages = Pages::reserved) = 0;
+    // Makes sure that touching these bytes of a segment can never fault; what they hold stays.
+    virtual Status reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) = 0;
+    // Gives the memory of these bytes back; they are zero afterwards, and not reserved.
+    virtual Status discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) = 0;
+    // Asks for huge pages under `size` reserved bytes at `data`, both multiples of kHugePage.
+    // not_supported, with the reason, where the system has none to give.
+    virtual Status use_huge_pages(std::byte* data, std::uint64_t size) = 0;
+    // Takes the right to write from a segment, for handles opened from now on, or gives it back.
+    virtual Status set_read_only(const std::string& name, bool read_only) = 0;
     virtual Result<Segment> open_segment(const std::string& name, AccessMode access) = 0;
     // Gives the memory back at once, also where idle clients still map it, and removes the name.
     // A segment that is gone already is no error; one that is not `expected` is left alone and is

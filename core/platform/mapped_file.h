@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/handle.h"
 #include "base/result.h"
@@ -16,10 +17,11 @@ class Mapping {
     enum class Access : std::uint8_t { read_only, read_write };
 
     Mapping() = default;
-    // Maps `size` bytes of `handle` from its start. With `inherit` false a forked child does not
-    // get the mapping (MADV_DONTFORK); failing that is an error, for witnesses depend on it.
+    // Maps `size` bytes of `handle` from `offset` on, a whole number of pages. With `inherit` false
+    // a forked child does not get the mapping (MADV_DONTFORK); failing that is an error, for
+    // witnesses depend on it.
     static Result<Mapping> map(const Handle& handle, std::size_t size, Access access,
-                               bool inherit = false);
+                               bool inherit = false, std::uint64_t offset = 0);
 
     // A second mapping of the same memory that cannot be written through; needs no descriptor.
     Result<Mapping> read_only_twin() const;
@@ -79,6 +81,14 @@ class MappedFile {
     Mapping mapping_;
     FileIdentity identity_;
 };
+
+// A part of a file that may hold something else than zeros.
+struct DataRange {
+    std::uint64_t offset = 0, size = 0;  // bytes
+};
+// Those of a file of `size` bytes, in order, in whole pages. On a tmpfs pages that were reserved
+// and never touched are none.
+std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size);
 
 // Reserves pages of any file; retried when a signal interrupts.
 Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size);

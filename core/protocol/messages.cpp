@@ -107,6 +107,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.access_mode = static_cast<std::uint8_t>(info.access_mode);
     out.timeout_ms = info.timeout_ms;
     out.metadata = info.metadata;
+    out.durable = info.durable;
     out.platform_handle = info.platform_handle;
     out.state = static_cast<std::uint8_t>(info.state);
     out.placement = static_cast<std::uint8_t>(info.placement);
@@ -147,6 +148,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.access_mode = static_cast<AccessMode>(region.access_mode);
     info.timeout_ms = region.timeout_ms;
     info.metadata = region.metadata;
+    info.durable = region.durable;
     info.platform_handle = region.platform_handle;
     info.state = static_cast<RegionState>(region.state);
     info.placement = static_cast<Placement>(region.placement);
@@ -175,6 +177,7 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
     call.placement = static_cast<std::uint8_t>(options.placement);
     call.owned_by_user = options.owned_by_user;
     call.metadata = options.metadata;
+    call.durable = options.durable;
     return call;
 }
 
@@ -200,6 +203,7 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
     options.timeout_ms = call.timeout_ms;
     options.owned_by_user = call.owned_by_user;
     options.metadata = call.metadata;
+    options.durable = call.durable;
     return options;
 }
 

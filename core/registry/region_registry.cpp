@@ -104,6 +104,12 @@ void RegionRegistry::write_body(std::uint32_t slot, SlotBody body) {
     store_words(view_.slot(slot).body[word.body], body);
 }
 
+void RegionRegistry::write_other_body(std::uint32_t slot, SlotBody body, std::uint64_t generation) {
+    body.generation = generation;
+    body.checksum = checksum_of(body);
+    store_words(view_.slot(slot).body[control(slot).body ^ 1U], body);
+}
+
 void RegionRegistry::publish_change(std::uint32_t slot) {
     auto& counter = view_.state().change;
     const auto number = counter.load(std::memory_order_relaxed) + 1;

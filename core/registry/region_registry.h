@@ -61,6 +61,10 @@ class RegionRegistry {
     const layout::SlotBody& body(std::uint32_t slot) const {
         return view_.slot(slot).body[control(slot).body];
     }
+    // The one that write_other_body fills.
+    const layout::SlotBody& other_body(std::uint32_t slot) const {
+        return view_.slot(slot).body[control(slot).body ^ 1U];
+    }
     const layout::SlotStats& stats(std::uint32_t slot) const { return view_.stats(slot); }
     RegionId id(std::uint32_t slot) const { return {fixed(slot).id_micros, fixed(slot).id_random}; }
     const char* metadata(std::uint32_t slot) const { return view_.metadata(slot).text; }
@@ -84,6 +88,9 @@ class RegionRegistry {
     Result<std::uint32_t> reserve(layout::SlotFixed fixed, std::string_view metadata);
     // Fills the body the control word will name. Only while RESERVED.
     void write_body(std::uint32_t slot, layout::SlotBody body);
+    // Fills the other body, for a control word of `generation` that will name it. The region may be
+    // LIVE meanwhile: nobody looks there yet.
+    void write_other_body(std::uint32_t slot, layout::SlotBody body, std::uint64_t generation);
     // Stores the control word and nothing else.
     void store(std::uint32_t slot, const layout::Control& next);
     // Stores the control word together with the event that reports it: one step.

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,16 +26,54 @@ Capabilities InMemoryBackend::capabilities() const {
 
 std::uint64_t InMemoryBackend::used() const {
     std::uint64_t sum = 0;
-    for (const auto& [name, stored] : segments_) sum += stored.info.size;
+    for (const auto& [name, stored] : segments_) sum += stored.info.allocated;
     return sum;
 }
 
-Result<Segment> InMemoryBackend::create_segment(const std::string& name, std::uint64_t size) {
+// A full system is simulated by undoing what went beyond `capacity`.
+Status InMemoryBackend::reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
+    SHM_TRY(reserve_pages(segment, offset, size));
+    SHM_TRY(count_pages(segment));
+    if (used() <= capacity) return {};
+    SHM_TRY(discard(segment, offset, size));
+    return fail(system_error(ENOSPC, "cannot reserve memory"));
+}
+
+Status InMemoryBackend::discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
+    if (::fallocate(segment.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    static_cast<off_t>(offset), static_cast<off_t>(size)) != 0)
+        return fail(system_error(errno, "cannot give memory back"));
+    return count_pages(segment);
+}
+
+Status InMemoryBackend::count_pages(const Handle& segment) {
+    struct stat info {};
+    if (::fstat(segment.get(), &info) != 0) return fail(system_error(errno, "cannot look at it"));
+    for (auto& [name, stored] : segments_)
+        if (stored.info.identity == FileIdentity{info.st_dev, info.st_ino})
+            stored.info.allocated = static_cast<std::uint64_t>(info.st_blocks) * 512;
+    return {};
+}
+
+Status InMemoryBackend::set_read_only(const std::string& name, bool read_only) {
+    const auto found = segments_.find(name);
+    if (found == segments_.end()) return fail(system_error(ENOENT, "cannot change a segment"));
+    found->second.info.mode = read_only ? 0400 : 0600;
+    return {};
+}
+
+Status InMemoryBackend::use_huge_pages(std::byte*, std::uint64_t) {
+    return fail(ErrorCode::not_supported, "simulated memory has no huge pages");
+}
+
+Result<Segment> InMemoryBackend::create_segment(const std::string& name, std::uint64_t size,
+                                                Pages pages) {
     const auto bytes = (size + 4095) / 4096 * 4096;
     if (segments_.contains(name))
         return fail(ErrorCode::allocation_failed, fmt::format("segment {} exists", name),
                     "choose another name");
-    if (used() + bytes > capacity)
+    const auto taken = pages == Pages::reserved ? bytes : 0;
+    if (used() + taken > capacity)
         return fail(system_error(ENOSPC, fmt::format("cannot make segment {}", name)));
     Stored stored;
     stored.file = Handle(::memfd_create(name.c_str() + 1, MFD_CLOEXEC));
@@ -42,7 +81,7 @@ Result<Segment> InMemoryBackend::create_segment(const std::string& name, std::ui
         return fail(
             system_error(errno, "cannot make an anonymous file", ErrorCode::allocation_failed));
     SHM_ASSIGN(const auto identity, identity_of(stored.file));
-    stored.info = {name, bytes, bytes, identity, ::geteuid(), 0600, now()};
+    stored.info = {name, bytes, taken, identity, ::geteuid(), 0600, now()};
     segments_.emplace(name, std::move(stored));
     return open_segment(name, AccessMode::read_write);
 }
@@ -52,6 +91,8 @@ Result<Segment> InMemoryBackend::open_segment(const std::string& name, AccessMod
     if (found == segments_.end())
         return fail(system_error(ENOENT, fmt::format("cannot open segment {}", name),
                                  ErrorCode::mapping_failed));
+    if (access == AccessMode::read_write && found->second.info.mode == 0400)
+        return fail(system_error(EACCES, fmt::format("cannot open segment {}", name)));
     const auto path = fmt::format("/proc/self/fd/{}", found->second.file.get());
     Segment segment;
     segment.handle = Handle(

@@ -19,11 +19,20 @@ class InMemoryBackend final : public PlatformBackend {
     bool fail_removal = false;            // remove_segment fails as if permission were missing
     std::map<std::int64_t, ProcessInfo> processes;
     std::map<std::string, std::vector<std::int64_t>> users;  // by segment name
+    // Forgets all segments but those whose name begins with `kept`.
+    void lose_segments(std::string_view kept) {
+        std::erase_if(segments_, [&](const auto& entry) { return !entry.first.starts_with(kept); });
+    }
     std::size_t segment_count() const { return segments_.size(); }
 
     std::string_view name() const override { return "in_memory"; }
     Capabilities capabilities() const override;
-    Result<Segment> create_segment(const std::string& name, std::uint64_t size) override;
+    Result<Segment> create_segment(const std::string& name, std::uint64_t size,
+                                   Pages pages) override;
+    Status reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) override;
+    Status discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) override;
+    Status use_huge_pages(std::byte* data, std::uint64_t size) override;
+    Status set_read_only(const std::string& name, bool read_only) override;
     Result<Segment> open_segment(const std::string& name, AccessMode access) override;
     Status remove_segment(const std::string& name, const FileIdentity& expected) override;
     Result<SegmentInfo> inspect_segment(const std::string& name) override;
@@ -40,6 +49,7 @@ class InMemoryBackend final : public PlatformBackend {
         SegmentInfo info;
     };
     std::uint64_t used() const;
+    Status count_pages(const Handle& segment);
     std::map<std::string, Stored> segments_;
 };
 

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -84,14 +85,18 @@ Capabilities LinuxPosixBackend::capabilities() const {
             .process_watch = true};
 }
 
-// Segment names begin with '/' as shm_open's do and hold no other.
+// Segment names begin with '/' as shm_open's do and hold no other; or with kDurablePrefix.
 std::string LinuxPosixBackend::path_of(std::string_view name) const {
+    if (name.starts_with(kDurablePrefix))
+        return fmt::format("{}/{}", options_.durable_path, name.substr(kDurablePrefix.size()));
     return fmt::format("{}{}{}", options_.shm_path, name.starts_with('/') ? "" : "/", name);
 }
 
-Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::uint64_t size) {
+Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::uint64_t size,
+                                                  Pages pages) {
     const auto path = path_of(name);
     const auto bytes = (size + kPage - 1) / kPage * kPage;
+    if (name.starts_with(kDurablePrefix)) ::mkdir(options_.durable_path.c_str(), 0700);
     Segment segment;
     segment.handle =
         Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -104,12 +109,12 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
             ::ftruncate(segment.handle.get(), static_cast<off_t>(bytes)) != 0)
             return fail(system_error(errno, fmt::format("cannot size segment {}", name),
                                      ErrorCode::allocation_failed));
-        return reserve_pages(segment.handle, 0, bytes);
+        return pages == Pages::reserved ? reserve_pages(segment.handle, 0, bytes) : Status();
     }();
     if (!made) {
         ::unlink(path.c_str());
         auto error = made.error();
-        if (error.code == ErrorCode::no_space)
+        if (error.code == ErrorCode::no_space && !name.starts_with(kDurablePrefix))
             if (const auto room = space())
                 error.message = fmt::format("{} has {} free of {}, {} were asked for",
                                             options_.shm_path, format_size(room->free),
@@ -119,6 +124,35 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     segment.size = bytes;
     SHM_ASSIGN(segment.identity, identity_of(segment.handle));
     return segment;
+}
+
+Status LinuxPosixBackend::discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
+    if (::fallocate(segment.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    static_cast<off_t>(offset), static_cast<off_t>(size)) != 0)
+        return fail(system_error(errno, "cannot give memory back"));
+    return {};
+}
+
+Status LinuxPosixBackend::use_huge_pages(std::byte* data, std::uint64_t size) {
+    // Since Linux 6.1 works without any setting of the system; older headers do not know it.
+    constexpr int kCollapse = 25;
+    if (::madvise(data, size, kCollapse) == 0) return {};
+    const auto reason = errno;
+    std::ifstream file("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    std::string setting;
+    std::getline(file, setting);
+    return fail(
+        ErrorCode::not_supported,
+        fmt::format("this system gives no huge pages to shared memory: {} (shmem_enabled: {})",
+                    std::strerror(reason), setting.empty() ? "not there" : setting),
+        "use Linux 6.1 or later, or set use_hugepages = false");
+}
+
+Status LinuxPosixBackend::set_read_only(const std::string& name, bool read_only) {
+    const Handle file(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file || ::fchmod(file.get(), read_only ? 0400 : 0600) != 0)
+        return fail(system_error(errno, fmt::format("cannot change the mode of segment {}", name)));
+    return {};
 }
 
 Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessMode access) {
@@ -138,7 +172,9 @@ Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessM
 
 Status LinuxPosixBackend::remove_segment(const std::string& name, const FileIdentity& expected) {
     const auto path = path_of(name);
-    const Handle file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    Handle file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!file && errno == EACCES && set_read_only(name, false))  // it is sealed
+        file.reset(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!file) {
         if (errno == ENOENT) return {};
         return fail(system_error(errno, fmt::format("cannot open segment {}", name),
@@ -164,12 +200,14 @@ Result<SegmentInfo> LinuxPosixBackend::inspect_segment(const std::string& name) 
 }
 
 Result<std::vector<SegmentInfo>> LinuxPosixBackend::list_segments(std::string_view prefix) {
-    const Directory directory(::opendir(options_.shm_path.c_str()));
-    if (!directory)
-        return fail(system_error(errno, fmt::format("cannot list {}", options_.shm_path)));
+    const bool durable = prefix.starts_with(kDurablePrefix);
+    const auto& path = durable ? options_.durable_path : options_.shm_path;
     std::vector<SegmentInfo> out;
+    const Directory directory(::opendir(path.c_str()));
+    if (!directory && durable && errno == ENOENT) return out;
+    if (!directory) return fail(system_error(errno, fmt::format("cannot list {}", path)));
     while (const auto* entry = ::readdir(directory.get())) {
-        auto name = fmt::format("/{}", entry->d_name);
+        auto name = fmt::format("{}{}", durable ? kDurablePrefix : "/", entry->d_name);
         struct stat info {};
         if (name.starts_with(prefix) &&
             ::fstatat(::dirfd(directory.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -14,7 +14,14 @@ class LinuxPosixBackend final : public PlatformBackend {
 
     std::string_view name() const override { return "linux_posix"; }
     Capabilities capabilities() const override;
-    Result<Segment> create_segment(const std::string& name, std::uint64_t size) override;
+    Result<Segment> create_segment(const std::string& name, std::uint64_t size,
+                                   Pages pages) override;
+    Status reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) override {
+        return reserve_pages(segment, offset, size);
+    }
+    Status discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) override;
+    Status use_huge_pages(std::byte* data, std::uint64_t size) override;
+    Status set_read_only(const std::string& name, bool read_only) override;
     Result<Segment> open_segment(const std::string& name, AccessMode access) override;
     Status remove_segment(const std::string& name, const FileIdentity& expected) override;
     Result<SegmentInfo> inspect_segment(const std::string& name) override;

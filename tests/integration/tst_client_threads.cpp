@@ -139,7 +139,7 @@ void ClientThreads::random_operations_on_the_same_regions_keep_every_reference()
     for (const auto& region : *regions) QCOMPARE(region.reference_count, 1U);
     for (const auto& id : shared_) QCOMPARE(client_->deallocate(id).value(), true);
     QCOMPARE(client_->list()->size(), 0U);
-    QVERIFY(service_.host().segments().isEmpty());
+    QTRY_VERIFY_WITH_TIMEOUT(service_.host().segments().isEmpty(), test::kPatienceMs);
 }
 
 QTEST_GUILESS_MAIN(ClientThreads)

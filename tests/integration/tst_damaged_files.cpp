@@ -52,7 +52,8 @@ std::unique_ptr<Peer> DamagedFiles::keeper(const QString& id) const {
 }
 
 QString DamagedFiles::allocate() const {
-    const auto answer = service_->cli({"allocate", "64KiB", "--json"});
+    // A segment each, so that each can be damaged alone.
+    const auto answer = service_->cli({"allocate", "64KiB", "--placement", "dedicated", "--json"});
     if (answer.status != 0) qWarning("allocate: %s", qPrintable(answer.err));
     return answer.json().value("id").toString();
 }

@@ -178,7 +178,7 @@ void ProcessFates::the_owners_death_makes_an_orphan_that_goes_when_nobody_holds_
     QCOMPARE(count(id), 1);
     QCOMPARE(holder->ask("unmap"), "ok");
     QTRY_COMPARE_WITH_TIMEOUT(service_->cli({"info", id}).status, 1, 2 * kSoon);
-    QCOMPARE(service_->host().segments().size(), 0);
+    QTRY_COMPARE_WITH_TIMEOUT(service_->host().segments().size(), 0, 2 * kSoon);
 }
 
 void ProcessFates::the_managers_death_goes_unnoticed_on_the_fast_path() {
@@ -198,8 +198,9 @@ void ProcessFates::the_managers_death_goes_unnoticed_on_the_fast_path() {
 }
 
 void ProcessFates::a_deallocated_region_stays_for_those_who_hold_it_and_for_nobody_else() {
-    const auto id = allocate();
-    auto holder = keeper(id), late = keeper(allocate());
+    const QStringList dedicated{"--placement", "dedicated"};
+    const auto id = allocate(dedicated);
+    auto holder = keeper(id), late = keeper(allocate(dedicated));
     QCOMPARE(holder->line(), "ok");
     QCOMPARE(late->line(), "ok");
     QCOMPARE(service_->cli({"deallocate", id}).status, 0);

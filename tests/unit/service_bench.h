@@ -2,6 +2,7 @@
 // A Service without sockets or threads, over simulated memory, and the programs that use it.
 #pragma once
 
+#include <QDir>
 #include <QTemporaryDir>
 #include <algorithm>
 #include <deque>
@@ -107,6 +108,13 @@ class ServiceBench {
             MappedFile::open_or_create(paths_.registry(), layout::RegistryOffsets::end, created);
         if (!file || created) qFatal("no registry to edit");
         change(layout::RegistryView<std::byte>(file->data()));
+    }
+    // A reboot, as far as we can tell: the runtime directory and all segments but the durable ones
+    // are gone. Only while no service runs.
+    void reboot() {
+        QDir(QString::fromStdString(paths_.runtime_dir)).removeRecursively();
+        memory->lose_segments(kDurablePrefix);
+        if (!prepare_directories(paths_)) qFatal("no directories");
     }
     void set_state(std::uint32_t slot, layout::SlotState state) {
         edit([&](auto view) {

@@ -98,7 +98,7 @@ void ServiceRecovery::what_was_being_withdrawn_is_as_before() {
 }
 
 void ServiceRecovery::what_was_being_freed_is_freed() {
-    const auto region = user_->allocate(1);
+    const auto region = user_->allocate(1, {.placement = Placement::dedicated});
     const auto before = service().registry().ring().head();
     bench_->kill();
     bench_->set_state(region->slot, SlotState::freeing);

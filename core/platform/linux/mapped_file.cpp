@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -13,9 +14,11 @@
 
 namespace snakepit::shm {
 
-Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access access, bool inherit) {
+Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access access, bool inherit,
+                             std::uint64_t offset) {
     const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
-    void* data = ::mmap(nullptr, size, protection, MAP_SHARED, handle.get(), 0);
+    void* data =
+        ::mmap(nullptr, size, protection, MAP_SHARED, handle.get(), static_cast<off_t>(offset));
     if (data == MAP_FAILED)
         return fail(system_error(errno, fmt::format("cannot map {} bytes", size),
                                  ErrorCode::mapping_failed));
@@ -74,6 +77,19 @@ Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t s
             system_error(errno, fmt::format("cannot reserve {} bytes", size), ErrorCode::no_space));
     }
     return {};
+}
+
+std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size) {
+    std::vector<DataRange> out;
+    for (off_t at = 0; at < static_cast<off_t>(size);) {
+        const auto from = ::lseek(handle.get(), at, SEEK_DATA);
+        if (from < 0) break;
+        const auto to = std::min(::lseek(handle.get(), from, SEEK_HOLE), static_cast<off_t>(size));
+        if (to <= from) break;
+        out.push_back({static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to - from)});
+        at = to;
+    }
+    return out;
 }
 
 Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size_t size,

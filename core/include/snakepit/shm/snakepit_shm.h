@@ -103,12 +103,13 @@ typedef struct snakepit_shm_options {
     snakepit_shm_permission owner, group, other;
     const char* metadata; /* a JSON object, at most 1,000 bytes; NULL for none */
     bool owned_by_user;   /* survives this process without being an orphan */
+    bool durable; /* kept in the state directory, survives a reboot; it is its user\'s then */
 } snakepit_shm_options;
 #define SNAKEPIT_SHM_OPTIONS_INIT                                                                 \
     {                                                                                             \
         sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_STANDARD, SNAKEPIT_SHM_READ_WRITE,         \
             SNAKEPIT_SHM_AUTOMATIC, SNAKEPIT_SHM_PLACE_AUTOMATIC, SNAKEPIT_SHM_PERMIT_READ_WRITE, \
-            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false                       \
+            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false                \
     }
 
 typedef struct snakepit_shm_mapping {
@@ -171,6 +172,17 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client
                                                              const char* id);
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id,
                                                        snakepit_shm_region_info* out);
+/* Makes the region immutable: at once, or as soon as the last reference to it is given back. From
+ * now on nobody can map it for writing. Unmap it first: what this client has mapped is a reference,
+ * too. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_seal(snakepit_shm_client* client, const char* id);
+/* Copies size bytes from, or to, the region's offset (bytes), all of them or none. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_read(snakepit_shm_client* client, const char* id,
+                                                       uint64_t offset, void* buffer,
+                                                       uint64_t size);
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* id,
+                                                        uint64_t offset, const void* buffer,
+                                                        uint64_t size);
 /* Calls back once a region, on the calling thread, until the callback returns false. filter NULL:
  * all. */
 typedef bool (*snakepit_shm_list_callback)(const snakepit_shm_region_info* region, void* context);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// read, write, seal: what is in a region.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "command.h"
+#include "output.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+struct Words {
+    std::string id;
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;  // 0: to the end
+};
+
+// Mapped for as long as this lives.
+class Contents {
+  public:
+    static Result<Contents> open(const Context& context, const Words& words, AccessMode access) {
+        SHM_ASSIGN(const auto id, RegionId::parse(words.id));
+        Contents contents;
+        SHM_ASSIGN(contents.client_, connect(context, true));
+        SHM_ASSIGN(contents.mapped_, contents.client_->map(id, access));
+        if (words.offset > contents.mapped_.size)
+            return fail(ErrorCode::invalid_argument,
+                        fmt::format("the region has {} bytes, the offset is {}",
+                                    contents.mapped_.size, words.offset),
+                        "start within the region");
+        const auto rest = contents.mapped_.size - words.offset;
+        contents.part_ = {contents.mapped_.data + words.offset,
+                          words.size == 0 ? rest : std::min(rest, words.size)};
+        return contents;
+    }
+    std::span<std::byte> part() const { return part_; }
+
+  private:
+    std::unique_ptr<ManagerClient> client_;  // gives the reference back when it goes
+    MappedRegion mapped_;
+    std::span<std::byte> part_;
+};
+
+Result<int> run_read(const Context& context, const Words& words) {
+    SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_only));
+    for (auto left = contents.part(); !left.empty();) {
+        const auto written = ::write(STDOUT_FILENO, left.data(), left.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return fail(system_error(errno, "cannot write to standard output"));
+        left = left.subspan(static_cast<std::size_t>(written));
+    }
+    return kDone;
+}
+
+Result<int> run_write(const Context& context, const Words& words) {
+    SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_write));
+    std::uint64_t written = 0;
+    for (auto left = contents.part();;) {
+        std::byte more{};
+        const bool full = left.empty();
+        const auto got = ::read(STDIN_FILENO, full ? &more : left.data(), full ? 1 : left.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail(system_error(errno, "cannot read standard input"));
+        if (got == 0) break;
+        if (full)
+            return fail(ErrorCode::size_exceeds_limit,
+                        fmt::format("standard input has more than the {} bytes there is room for; "
+                                    "the first {} were written",
+                                    contents.part().size(), written),
+                        "write less, or allocate a larger region");
+        left = left.subspan(static_cast<std::size_t>(got));
+        written += static_cast<std::uint64_t>(got);
+    }
+    if (context.json) print(fmt::format("{{\"id\":\"{}\",\"written\":{}}}\n", words.id, written));
+    return kDone;
+}
+
+Result<int> run_seal(const Context& context, const std::string& word) {
+    SHM_ASSIGN(const auto id, RegionId::parse(word));
+    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto sealed, client->seal(id));
+    if (context.json)
+        print(fmt::format("{{\"id\":\"{}\",\"sealed\":{}}}\n", id.str(), sealed));
+    else
+        print(fmt::format("{} {}\n", id.str(),
+                          sealed ? "sealed"
+                                 : "will be sealed when its last reference is given back; nobody "
+                                   "can map it for writing any more"));
+    return kDone;
+}
+
+void add_part(CLI::App* command, const std::shared_ptr<Words>& words) {
+    command->add_option("id", words->id, "The region")->required();
+    command->add_option("--offset", words->offset, "First byte; 0 by default");
+    command->add_option("--size", words->size, "At most this many bytes; to the end by default");
+}
+
+}  // namespace
+
+void add_contents(CLI::App& app, Context& context) {
+    auto* read = add_command(app, context, "read", "Write a region's bytes to standard output");
+    auto read_words = std::make_shared<Words>();
+    add_part(read, read_words);
+    read->callback([&context, read_words] {
+        context.action = [&context, read_words] { return run_read(context, *read_words); };
+    });
+    auto* write = add_command(app, context, "write", "Fill a region from standard input");
+    auto write_words = std::make_shared<Words>();
+    add_part(write, write_words);
+    write->callback([&context, write_words] {
+        context.action = [&context, write_words] { return run_write(context, *write_words); };
+    });
+    auto* seal = add_command(app, context, "seal", "Make a region immutable");
+    auto id = std::make_shared<std::string>();
+    seal->add_option("id", *id, "The region")->required();
+    seal->callback(
+        [&context, id] { context.action = [&context, id] { return run_seal(context, *id); }; });
+}
+
+}  // namespace snakepit::shm::cli

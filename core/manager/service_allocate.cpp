@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// New regions, and the grants that let a client map them.
+#include <QJsonDocument>
+#include <QJsonObject>
+
+#include <fmt/format.h>
+
+#include "manager/service.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+Status check_metadata(const std::string& text) {
+    if (text.empty()) return {};
+    const auto document = QJsonDocument::fromJson(QByteArray::fromStdString(text));
+    if (document.isObject()) return {};
+    return fail(ErrorCode::invalid_argument, "the metadata is not a JSON object",
+                "write it like {\"key\":\"value\"}");
+}
+
+// Whether a new region may be as it is asked for, whatever room there is.
+Status check_options(const Config& config, const RegionOptions& options) {
+    if (!config.enabled)
+        return fail(ErrorCode::allocation_failed, "shared memory is disabled",
+                    "set enabled = true in the configuration");
+    if (options.security_level != SecurityLevel::standard)
+        return fail(
+            ErrorCode::not_supported,
+            fmt::format("security level '{}' is not available", to_string(options.security_level)),
+            "use 'standard'");
+    return check_metadata(options.metadata);
+}
+
+constexpr std::size_t kToldArenas = 4096;
+
+}  // namespace
+
+void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
+                       RegionOptions options, std::function<void(Result<Grant>)> done) {
+    const auto give_up = [&](Error error) {
+        done(fail(refuse_allocation(caller, size, std::move(error))));
+    };
+    if (auto checked = check_options(config_, options); !checked)
+        return give_up(std::move(checked).error());
+
+    RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}};
+    if (caller.client) {
+        const auto& record = grants_.record(*caller.client);
+        owner.serial = record.serial.load(std::memory_order_relaxed);
+        owner.start_time = record.start_time;
+        owner.worker = record.worker;
+        owner.session = record.session;
+        // The answer to an earlier try was lost with its manager: same request, same region.
+        const auto made = registry_->find_request(owner.serial, request_id);
+        const auto word = made ? registry_->control(*made) : Control{};
+        if (word.state == SlotState::reserved) {
+            asked_again_.insert_or_assign(
+                *made, [=, this] { allocate(caller, request_id, size, options, done); });
+            return;
+        }
+        if (word.state == SlotState::live && !word.withdrawn && !word.damaged)
+            return done(grant(caller, *made, AccessMode::read_write, true));
+    }
+    if (options.timeout_ms == kDefaultTimeout)
+        options.timeout_ms = options.durable ? 0 : config_.default_timeout_ms;
+    auto begun = allocator_.begin(size, options, owner, request_id);
+    if (!begun) return give_up(std::move(begun).error());
+    make(std::make_shared<Allocation>(
+        Allocation{caller, std::move(*begun), std::move(options), std::move(done), {}, false}));
+}
+
+// Here, or on another thread when it takes long.
+void Service::make(const std::shared_ptr<Allocation>& allocation) {
+    auto& a = *allocation;
+    if (!a.making.slow()) {
+        a.made = allocator_.make(a.making);
+        return finish_allocation(allocation);
+    }
+    run_long_([this, allocation] { allocation->made = allocator_.make(allocation->making); },
+              [this, allocation] { finish_allocation(allocation); });
+}
+
+void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
+    auto& a = *allocation;
+    const auto slot = a.making.slot;
+    // Shared memory is full, but some of it may be ours and free.
+    if (!a.made && a.made.error().code == ErrorCode::no_space && !a.tried_again) {
+        a.tried_again = true;
+        if (allocator_.pool.make_room() > 0) return make(allocation);
+    }
+    Result<Grant> granted = [&]() -> Result<Grant> {
+        if (!a.made) return fail(a.made.error());
+        const bool there =
+            !a.caller.client ||
+            grants_.record(*a.caller.client).serial.load(std::memory_order_relaxed) ==
+                a.caller.serial;
+        if (!there) return fail(ErrorCode::allocation_failed, "the program that asked is gone");
+        allocator_.place(a.making, a.options);
+        SHM_ASSIGN(auto made, grant(a.caller, slot, AccessMode::read_write, false));
+        SHM_TRY(allocator_.commit(slot));
+        return made;
+    }();
+    const auto again = asked_again_.extract(slot);
+    if (granted) {
+        ++allocations_;
+        notes(slot) = {};
+        notes(slot).untouched = !a.caller.client;
+        evaluate(slot, now().micros);
+        a.done(std::move(granted));
+    } else {
+        counter_.revoke_untold(slot, registry_->control(slot).generation);
+        allocator_.abandon(a.making, a.made.has_value());
+        a.done(fail(refuse_allocation(a.caller, a.making.size, std::move(granted).error())));
+    }
+    if (again) again.mapped()();
+}
+
+Error Service::refuse_allocation(const Caller& caller, std::uint64_t size, Error error) {
+    registry_->record({.kind = EventKind::allocation_failed,
+                       .result = error.code,
+                       .pid = caller.credentials.pid,
+                       .uid = caller.credentials.uid,
+                       .value = size,
+                       .text = caller.process});
+    return refuse(caller, std::move(error), "allocate", {});
+}
+
+// A client maps an arena once: it gets the handle with its first region there, or when it says that
+// it has none (`handle`).
+Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMode access,
+                             bool handle) {
+    const auto word = registry_->control(slot);
+    const auto place = allocator_.locate(slot);
+    Grant grant{slot,
+                word.generation,
+                registry_->id(slot),
+                registry_->fixed(slot).size,
+                place.arena,
+                place.offset,
+                place.segment_size,
+                access,
+                static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy) ==
+                    CleanupPolicy::reference_counted,
+                {}};
+    if (!caller.client) return grant;
+    auto& told = told_[caller.serial];
+    if (told.size() > kToldArenas) told.clear();  // the worst of it is a handle too many
+    const bool known = place.arena != 0 && told.contains({place.arena, access});
+    if (handle || !known) {
+        SHM_ASSIGN(grant.handle, allocator_.open(slot, access));
+    }
+    SHM_TRY(counter_.grant(*caller.client, slot, word.generation, access));
+    if (place.arena != 0) told.insert({place.arena, access});
+    notes(slot).untouched = false;
+    return grant;
+}
+
+}  // namespace snakepit::shm

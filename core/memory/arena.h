@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/region.h"
+#include "memory/page_set.h"
+#include "platform/backend.h"
+#include "platform/mapped_file.h"
+
+namespace snakepit::shm {
+
+// One segment that regions of one tenant share, and which parts of it are free. Free runs are
+// always coalesced with their neighbours. Two sets of pages say what has to be done before a run
+// can be handed out: pages that are not `reserved` have no memory behind them yet, pages that are
+// `dirty` hold what an earlier region left.
+// Bookkeeping on the service thread only; handle() and mapping() are constant and may be used by
+// whoever fills or empties a range that is out of the free runs.
+class Arena {
+  public:
+    Arena(std::uint64_t id, std::uint32_t tenant, std::string name, Segment segment,
+          Mapping mapping);
+
+    std::uint64_t id() const { return id_; }
+    std::uint32_t tenant() const { return tenant_; }  // user id
+    const std::string& name() const { return name_; }
+    std::uint64_t size() const { return segment_.size; }
+    const FileIdentity& identity() const { return segment_.identity; }
+    const Handle& handle() const { return segment_.handle; }
+    const Mapping& mapping() const { return mapping_; }
+
+    // ---- free runs
+    // Where `bytes` fit, or none; best_fit: the tightest run, worst_fit: the roomiest, first_fit:
+    // the lowest. Among tight runs one that need not be zeroed first is preferred.
+    std::optional<std::uint64_t> find(std::uint64_t bytes, AllocationStrategy strategy) const;
+    // The lowest run that ends at or before `limit`.
+    std::optional<std::uint64_t> find_below(std::uint64_t bytes, std::uint64_t limit) const;
+    // True when the whole range is free.
+    bool is_free(Range range) const;
+    void take(Range range);  // is_free(range)
+    void give(Range range);  // out of the free runs
+    bool empty() const { return used_ == 0; }
+    std::uint64_t used() const { return used_; }
+    std::uint64_t largest_free() const { return by_size_.empty() ? 0 : by_size_.rbegin()->first; }
+    // Bytes of the free run that ends the arena lie behind it.
+    std::uint64_t high_water() const;
+    // The free run that begins at or holds `offset`; empty when none does.
+    Range run_at(std::uint64_t offset) const;
+    const std::map<std::uint64_t, std::uint64_t>& runs() const { return runs_; }
+
+    // ---- pages
+    PageSet reserved, dirty;
+
+    std::int64_t empty_since = 0;  // microseconds; 0: not empty
+
+  private:
+    using Runs = std::map<std::uint64_t, std::uint64_t>;  // offset -> size
+    void erase_run(Runs::iterator run);
+    void insert_run(std::uint64_t offset, std::uint64_t size);
+
+    std::uint64_t id_;
+    std::uint32_t tenant_;
+    std::string name_;
+    Segment segment_;
+    Mapping mapping_;
+    Runs runs_;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> by_size_;  // size, offset
+    std::uint64_t used_ = 0;
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: MIT
+#include "memory/arena_pool.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/ids.h"
+#include "layout/registry_reader.h"
+#include "platform/fault_guard.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+constexpr std::uint64_t kFirstArena = 64ULL << 20;  // bytes; each next is as large as all before
+constexpr std::uint64_t kLargestArena = 1ULL << 30;
+constexpr std::uint64_t kZeroAtOnce = 8ULL << 20;     // bytes of one piece of background work
+constexpr std::uint64_t kReturnAtOnce = 32ULL << 20;  // bytes
+
+std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
+    return (value + to - 1) / to * to;
+}
+
+// The parts of `range` that lie in the arena's free runs.
+std::vector<Range> free_parts(const Arena& arena, Range range) {
+    std::vector<Range> out;
+    for (auto at = range.offset; at < range.end();) {
+        auto run = arena.run_at(at);
+        if (run.size == 0) {
+            const auto next = arena.runs().lower_bound(at);
+            if (next == arena.runs().end()) break;
+            run = {next->first, next->second};
+        }
+        const auto from = std::max(at, run.offset);
+        const auto to = std::min(range.end(), run.end());
+        if (from < to) out.push_back({from, to - from});
+        at = run.end();
+    }
+    return out;
+}
+
+}  // namespace
+
+std::uint64_t PageWork::bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto* list : {&reserve, &zero, &discard})
+        for (const auto& part : *list) sum += part.size;
+    return sum;
+}
+
+// ------------------------------------------------------------------- slices
+
+Result<Slice> ArenaPool::take(std::uint32_t tenant, std::uint64_t size) {
+    const auto bytes = page_up(size);
+    Slice best;
+    std::uint64_t best_run = 0;
+    for (const auto& arena : of_tenant_[tenant]) {
+        const auto offset = arena->find(bytes, strategy);
+        if (!offset) continue;
+        const auto run = arena->run_at(*offset).size;
+        const bool better = !best.arena ||
+                            (strategy == AllocationStrategy::best_fit && run < best_run) ||
+                            (strategy == AllocationStrategy::worst_fit && run > best_run);
+        if (!better) continue;
+        best = {arena, {*offset, bytes}};
+        best_run = run;
+        if (strategy == AllocationStrategy::first_fit) break;
+    }
+    if (!best.arena) {
+        SHM_ASSIGN(best.arena, make_arena(tenant, bytes));
+        best.range = {0, bytes};
+    }
+    best.arena->take(best.range);
+    best.arena->empty_since = 0;
+    return best;
+}
+
+void ArenaPool::give(const Slice& slice, bool touched) {
+    auto& arena = *slice.arena;
+    if (touched) arena.dirty.insert(slice.range);
+    arena.give(slice.range);
+    if (arena.empty()) arena.empty_since = now().micros;
+}
+
+// Pages around a range that become huge ones together.
+Range ArenaPool::widened(const Arena& arena, Range range) const {
+    if (!huge_pages) return range;
+    const auto from = range.offset / kHugePage * kHugePage;
+    const auto to = std::min(round_up(range.end(), kHugePage), arena.size());
+    return {from, to - from};
+}
+
+PageWork ArenaPool::work_for(const Slice& slice) const {
+    PageWork work{slice.arena, slice.range, {}, {}, {}};
+    const auto& arena = *slice.arena;
+    if (!arena.reserved.all(slice.range))
+        work.reserve = arena.reserved.ranges(widened(arena, slice.range), false);
+    if (arena.dirty.bytes() > 0) work.zero = arena.dirty.ranges(slice.range, true);
+    return work;
+}
+
+Status ArenaPool::perform(const PageWork& work) const {
+    const auto& arena = *work.arena;
+    for (const auto& part : work.discard)
+        SHM_TRY(backend_.discard(arena.handle(), part.offset, part.size));
+    for (const auto& part : work.reserve) {
+        if (auto reserved = backend_.reserve(arena.handle(), part.offset, part.size); !reserved) {
+            for (const auto& undone : work.reserve)
+                (void)backend_.discard(arena.handle(), undone.offset, undone.size);
+            return reserved;
+        }
+        // Only a wish: without them everything works as well, and slower.
+        if (huge_pages && part.size % kHugePage == 0)
+            (void)backend_.use_huge_pages(arena.mapping().data() + part.offset, part.size);
+    }
+    // Whoever has the arena mapped could cut it short.
+    const FaultGuard guard(arena.mapping().data(), arena.mapping().size());
+    for (const auto& part : work.zero)
+        std::memset(arena.mapping().data() + part.offset, 0, part.size);
+    if (!guard.faulted()) return {};
+    return fail(ErrorCode::corruption_detected,
+                fmt::format("arena {} was cut short by someone else", arena.name()),
+                "find out who writes to the shared-memory directory; regions in it are damaged");
+}
+
+void ArenaPool::performed(const PageWork& work, bool done) {
+    auto& arena = *work.arena;
+    if (!done) return;
+    for (const auto& part : work.reserve) arena.reserved.insert(part);
+    for (const auto& part : work.zero) arena.dirty.erase(part);
+    for (const auto& part : work.discard) {
+        arena.reserved.erase(part);
+        arena.dirty.erase(part);
+    }
+}
+
+Result<Slice> ArenaPool::slice_of(const SlotBody& body) const {
+    const auto found = arenas_.find(body.arena);
+    if (found != arenas_.end()) return Slice{found->second, {body.offset, body.actual_size}};
+    return fail(ErrorCode::corruption_detected,
+                fmt::format("arena {} is gone", arena_name(registry_.instance(), body.arena)),
+                "deallocate the region and allocate a new one");
+}
+
+Result<Handle> ArenaPool::handle_for(const Slice& slice, AccessMode access) const {
+    const auto& arena = *slice.arena;
+    if (access == AccessMode::read_write) {
+        if (auto handle = arena.handle().duplicate()) return handle;
+        return fail(system_error(errno, "cannot hand out an arena"));
+    }
+    SHM_ASSIGN(auto segment, backend_.open_segment(arena.name(), access));
+    if (segment.identity == arena.identity()) return std::move(segment.handle);
+    return fail(ErrorCode::corruption_detected, fmt::format("arena {} was exchanged", arena.name()),
+                "find out who writes to the shared-memory directory");
+}
+
+// ------------------------------------------------------------------- arenas
+
+Result<std::shared_ptr<Arena>> ArenaPool::make_arena(std::uint32_t tenant, std::uint64_t bytes) {
+    auto& list = of_tenant_[tenant];
+    std::uint64_t total = 0;
+    for (const auto& arena : list) total += arena->size();
+    auto size = std::max(std::clamp(total, kFirstArena, kLargestArena), round_up(bytes, kHugePage));
+    std::uint64_t id = 0;
+    do id = registry_.epoch() << 32 | (random_u64() >> 32);
+    while (arenas_.contains(id) || static_cast<std::uint32_t>(id) == 0);
+    const auto name = arena_name(registry_.instance(), id);
+    SHM_ASSIGN(auto segment, backend_.create_segment(name, size, Pages::on_demand));
+    auto mapping = Mapping::map(segment.handle, size, Mapping::Access::read_write);
+    if (!mapping) {  // out of address space or mappings
+        (void)backend_.remove_segment(name, segment.identity);
+        return fail(std::move(mapping).error());
+    }
+    auto arena = std::make_shared<Arena>(id, tenant, name, std::move(segment), std::move(*mapping));
+    arenas_.emplace(id, arena);
+    list.push_back(arena);
+    registry_.record(
+        {.kind = EventKind::arena_created, .uid = tenant, .value = size, .text = name});
+    if (!huge_pages) {
+        huge_page_problem_.clear();
+    } else if (backend_.reserve(arena->handle(), 0, kHugePage)) {
+        arena->reserved.insert({0, kHugePage});
+        const auto huge = backend_.use_huge_pages(arena->mapping().data(), kHugePage);
+        huge_page_problem_ = huge ? std::string() : huge.error().sentence();
+    }
+    return arena;
+}
+
+void ArenaPool::remove(const std::shared_ptr<Arena>& arena) {
+    const auto removed = backend_.remove_segment(arena->name(), arena->identity());
+    if (!removed) {  // asked again after the next grace period
+        arena->empty_since = now().micros;
+        return;
+    }
+    registry_.record({.kind = EventKind::arena_returned,
+                      .uid = arena->tenant(),
+                      .value = arena->size(),
+                      .text = arena->name()});
+    auto& list = of_tenant_[arena->tenant()];
+    list.erase(std::find(list.begin(), list.end(), arena));
+    if (list.empty()) of_tenant_.erase(arena->tenant());
+    arenas_.erase(arena->id());
+}
+
+void ArenaPool::return_empty(std::int64_t at, std::int64_t grace_ms) {
+    std::vector<std::shared_ptr<Arena>> due;
+    for (const auto& [id, arena] : arenas_)
+        if (arena->empty() && arena->empty_since + grace_ms * 1000 <= at) due.push_back(arena);
+    for (const auto& arena : due) remove(arena);
+}
+
+// --------------------------------------------------------------- background
+
+std::optional<PageWork> ArenaPool::next_background() {
+    for (const auto& [id, arena] : arenas_) {
+        const auto part = arena->dirty.first(0, kZeroAtOnce);
+        if (part.size == 0) continue;
+        arena->take(part);
+        return PageWork{arena, part, {}, {part}, {}};
+    }
+    for (const auto& [id, arena] : arenas_) {
+        // What lies behind the last region is returned once it is worth the trouble.
+        const auto from = arena->high_water();
+        const Range tail{from, arena->size() - from};
+        const auto idle = arena->reserved.bytes_in(tail);
+        if (arena->empty() || idle < std::max(kFirstArena, arena->used() / 4)) continue;
+        auto part = arena->reserved.ranges(tail, true).front();
+        part.size = std::min(part.size, kReturnAtOnce);
+        arena->take(part);
+        return PageWork{arena, part, {}, {}, {part}};
+    }
+    return std::nullopt;
+}
+
+void ArenaPool::finish_background(const PageWork& work, bool done) {
+    performed(work, done);
+    work.arena->give(work.range);
+    if (work.arena->empty() && work.arena->empty_since == 0) work.arena->empty_since = now().micros;
+    if (!work.discard.empty() && done)
+        registry_.record({.kind = EventKind::memory_returned,
+                          .uid = work.arena->tenant(),
+                          .value = work.bytes(),
+                          .text = "unused"});
+}
+
+std::uint64_t ArenaPool::make_room() {
+    std::uint64_t given = 0;
+    for (const auto& [id, arena] : arenas_) {
+        for (const auto& [offset, size] : arena->runs()) {
+            PageWork work{
+                arena, {offset, size}, {}, {}, arena->reserved.ranges({offset, size}, true)};
+            if (!perform(work)) continue;
+            performed(work, true);
+            given += work.bytes();
+        }
+    }
+    if (given > 0)
+        registry_.record(
+            {.kind = EventKind::memory_returned, .value = given, .text = "shared memory was full"});
+    return given;
+}
+
+// ---------------------------------------------------------- defragmentation
+
+std::vector<std::uint32_t> ArenaPool::tenants() const {
+    std::vector<std::uint32_t> out;
+    for (const auto& [tenant, list] : of_tenant_) out.push_back(tenant);
+    return out;
+}
+
+std::vector<std::shared_ptr<Arena>> ArenaPool::by_use(std::uint32_t tenant) const {
+    const auto found = of_tenant_.find(tenant);
+    if (found == of_tenant_.end()) return {};
+    auto out = found->second;
+    std::stable_sort(out.begin(), out.end(),
+                     [](const auto& a, const auto& b) { return a->used() < b->used(); });
+    return out;
+}
+
+std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
+    const auto bytes = slice.range.size;
+    const auto take_at = [&](const std::shared_ptr<Arena>& arena, std::uint64_t offset) {
+        const Slice place{arena, {offset, bytes}};
+        arena->take(place.range);
+        arena->empty_since = 0;
+        return place;
+    };
+    auto arenas = by_use(slice.arena->tenant());
+    // Into fuller arenas, the fullest first, so that the emptiest become empty.
+    for (auto arena = arenas.rbegin(); arena != arenas.rend() && *arena != slice.arena; ++arena)
+        if (const auto offset = (*arena)->find(bytes, AllocationStrategy::best_fit))
+            if (*offset < (*arena)->high_water()) return take_at(*arena, *offset);
+    if (const auto offset = slice.arena->find_below(bytes, slice.range.offset))
+        return take_at(slice.arena, *offset);
+    return std::nullopt;
+}
+
+// -------------------------------------------------------------------- start
+
+Result<std::shared_ptr<Arena>> ArenaPool::open_arena(std::uint32_t tenant, const SlotBody& body) {
+    if (const auto known = arenas_.find(body.arena); known != arenas_.end()) return known->second;
+    const auto name = arena_name(registry_.instance(), body.arena);
+    SHM_ASSIGN(auto segment, backend_.open_segment(name, AccessMode::read_write));
+    if (segment.identity != FileIdentity{body.device, body.inode})
+        return fail(ErrorCode::corruption_detected, "its arena was exchanged by someone else");
+    SHM_ASSIGN(auto mapping,
+               Mapping::map(segment.handle, segment.size, Mapping::Access::read_write));
+    auto arena =
+        std::make_shared<Arena>(body.arena, tenant, name, std::move(segment), std::move(mapping));
+    arenas_.emplace(body.arena, arena);
+    of_tenant_[tenant].push_back(arena);
+    return arena;
+}
+
+Status ArenaPool::adopt(std::uint32_t tenant, const SlotBody& body) {
+    SHM_ASSIGN(const auto arena, open_arena(tenant, body));
+    const Range range{body.offset, body.actual_size};
+    const bool inside = range.size > 0 && range.offset % PageSet::kPage == 0 &&
+                        range.size % PageSet::kPage == 0 && range.offset < arena->size() &&
+                        range.size <= arena->size() - range.offset;
+    if (!inside) return fail(ErrorCode::corruption_detected, "its arena was cut by someone else");
+    if (arena->tenant() != tenant)
+        return fail(ErrorCode::corruption_detected, "its arena belongs to another user");
+    if (!arena->is_free(range))
+        return fail(ErrorCode::corruption_detected, "another region claims the same place");
+    arena->take(range);
+    arena->reserved.insert(range);
+    return {};
+}
+
+void ArenaPool::adopted() {
+    for (const auto& [id, arena] : arenas_) {
+        for (const auto& data : data_ranges(arena->handle(), arena->size())) {
+            for (const auto& part : free_parts(*arena, {data.offset, data.size})) {
+                arena->dirty.insert(part);
+                arena->reserved.insert(part);
+            }
+        }
+        if (arena->empty()) arena->empty_since = now().micros;
+    }
+    const auto prefix = fmt::format("/snakepit_{}_", registry_.instance());
+    const auto segments = backend_.list_segments(prefix + "arena_");
+    if (!segments) return;
+    for (const auto& segment : *segments) {
+        const auto id = arena_of(std::string_view(segment.name).substr(prefix.size()));
+        if (!id || arenas_.contains(*id) || !ours(*id)) continue;
+        if (backend_.remove_segment(segment.name, segment.identity))
+            registry_.record(
+                {.kind = EventKind::arena_returned, .value = segment.size, .text = segment.name});
+    }
+}
+
+// ------------------------------------------------------------------- report
+
+std::vector<ArenaReport> ArenaPool::report() const {
+    std::vector<ArenaReport> out;
+    for (const auto& [tenant, list] : of_tenant_)
+        for (const auto& arena : list)
+            out.push_back({arena->name(), tenant, arena->size(), arena->used(), arena->high_water(),
+                           arena->largest_free(), arena->reserved.bytes(), arena->dirty.bytes()});
+    return out;
+}
+
+std::uint64_t ArenaPool::dirty_bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& [id, arena] : arenas_) sum += arena->dirty.bytes();
+    return sum;
+}
+
+std::uint64_t ArenaPool::reserved_bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& [id, arena] : arenas_) sum += arena->reserved.bytes();
+    return sum;
+}
+
+}  // namespace snakepit::shm

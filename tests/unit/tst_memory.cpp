@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+// Where regions live, seen through the service: pools, moves, seals, and what survives a reboot.
+#include <QDir>
+#include <QtTest>
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "service_bench.h"
+
+using namespace snakepit::shm;
+using layout::SlotState;
+using test::kSecond;
+using test::Program;
+using test::ServiceBench;
+
+namespace {
+
+const Credentials kUser{101, ::geteuid() + 1, 7};
+const Credentials kOther{102, ::geteuid() + 2, 7};
+constexpr std::uint64_t kPage = 4096;
+
+// A grant, mapped as the client that got it would.
+class View {
+  public:
+    View(ServiceBench& bench, const Grant& grant) {
+        auto handle = bench.service->allocator().open(grant.slot, AccessMode::read_write);
+        if (!handle) qFatal("%s", handle.error().sentence().c_str());
+        mapping_ =
+            std::move(*Mapping::map(*handle, grant.segment_size, Mapping::Access::read_write));
+        bytes_ = {mapping_.data() + grant.offset, grant.size};
+    }
+    void fill(int value) { std::memset(bytes_.data(), value, bytes_.size()); }
+    bool all(int value) const {
+        return std::all_of(bytes_.begin(), bytes_.end(),
+                           [&](std::byte b) { return b == std::byte(value); });
+    }
+
+  private:
+    Mapping mapping_;
+    std::span<std::byte> bytes_;
+};
+
+}  // namespace
+
+class Memory : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void init();
+    void cleanup();
+    void regions_of_one_user_share_an_arena();
+    void whatever_is_not_for_one_user_alone_has_a_segment_of_its_own_data();
+    void whatever_is_not_for_one_user_alone_has_a_segment_of_its_own();
+    void an_arena_is_handed_to_a_client_once();
+    void a_slice_used_before_is_all_zero();
+    void after_a_restart_what_was_freed_is_zero();
+    void an_empty_arena_is_returned_after_the_grace_period();
+    void when_memory_is_full_what_is_free_is_given_back_first();
+    void overlapping_slices_are_found_at_start();
+    void defragmentation_moves_idle_regions_together();
+    void a_region_that_is_held_stays_where_it_is();
+    void a_move_that_is_cut_off_leaves_the_region_where_it_was();
+    void requests_wait_while_a_region_moves();
+    void a_sealed_region_cannot_be_written();
+    void sealing_waits_for_the_last_reference();
+    void a_durable_region_survives_a_reboot();
+    void a_durable_region_that_was_deallocated_does_not_come_back();
+
+  private:
+    Service& service() { return *bench_->service; }
+    void write(const Grant& grant, int value) { View(*bench_, grant).fill(value); }
+    bool holds(const Grant& grant, int value) { return View(*bench_, grant).all(value); }
+    void free(const Grant& grant) {
+        QVERIFY(service().deallocate(user_->caller(), grant.id, false).value());
+    }
+    std::unique_ptr<ServiceBench> bench_;
+    std::unique_ptr<Program> user_;
+};
+
+void Memory::init() {
+    bench_ = std::make_unique<ServiceBench>();
+    user_ = std::make_unique<Program>(bench_->service, kUser);
+}
+
+void Memory::cleanup() {
+    user_.reset();
+    bench_.reset();
+}
+
+void Memory::regions_of_one_user_share_an_arena() {
+    const auto first = user_->allocate(1), second = user_->allocate(3 * kPage);
+    QVERIFY(first->arena != 0);
+    QCOMPARE(second->arena, first->arena);
+    QVERIFY(second->offset != first->offset);
+    Program other(bench_->service, kOther);
+    QVERIFY(other.allocate(1)->arena != first->arena);
+    const auto info = service().info(user_->caller(), second->id);
+    QCOMPARE(info->placement, Placement::pooled);
+    QCOMPARE(info->actual_size, 3 * kPage);
+    QCOMPARE(info->arena, info->platform_handle);
+}
+
+void Memory::whatever_is_not_for_one_user_alone_has_a_segment_of_its_own_data() {
+    QTest::addColumn<RegionOptions>("options");
+    QTest::addColumn<quint64>("size");
+    QTest::newRow("group may read")
+        << RegionOptions{.permissions = {.group = Permission::read_only}} << quint64{1};
+    QTest::newRow("read-only for all but its owner")
+        << RegionOptions{.access_mode = AccessMode::read_only} << quint64{1};
+    QTest::newRow("its user may only read")
+        << RegionOptions{.permissions = {.owner = Permission::read_only}} << quint64{1};
+    QTest::newRow("on request") << RegionOptions{.placement = Placement::dedicated} << quint64{1};
+    QTest::newRow("durable") << RegionOptions{.durable = true} << quint64{1};
+    QTest::newRow("large") << RegionOptions{} << quint64{(64 << 20) + 1};
+}
+
+void Memory::whatever_is_not_for_one_user_alone_has_a_segment_of_its_own() {
+    QFETCH(RegionOptions, options);
+    QFETCH(quint64, size);
+    const auto region = user_->allocate(size, options);
+    QVERIFY(region.has_value());
+    QCOMPARE(region->arena, 0U);
+    QCOMPARE(service().info(user_->caller(), region->id)->placement, Placement::dedicated);
+    if (options.placement == Placement::dedicated) return;
+    options.placement = Placement::pooled;
+    const auto refused = user_->allocate(size, options);
+    QCOMPARE(refused.error().code, ErrorCode::invalid_argument);
+}
+
+void Memory::an_arena_is_handed_to_a_client_once() {
+    QVERIFY(user_->allocate(1)->handle.valid());
+    const auto second = user_->allocate(1);
+    QVERIFY(!second->handle.valid());
+    QVERIFY(
+        service().map(user_->caller(), second->id, AccessMode::read_write, true)->handle.valid());
+    QVERIFY(
+        user_->map(second->id, AccessMode::read_only)->handle.valid());  // another way to use it
+    Program other(bench_->service, kUser);
+    QVERIFY(other.map(second->id)->handle.valid());
+}
+
+void Memory::a_slice_used_before_is_all_zero() {
+    for (const auto strategy : {AllocationStrategy::best_fit, AllocationStrategy::first_fit,
+                                AllocationStrategy::worst_fit}) {
+        bench_->config.allocation_strategy = strategy;
+        service().configure(bench_->config);
+        std::vector<Grant> regions;
+        for (int i = 0; i < 20; ++i) {
+            regions.push_back(std::move(*user_->allocate((i % 5 + 1) * kPage)));
+            QVERIFY(holds(regions.back(), 0));
+            write(regions.back(), 0xA5);
+        }
+        for (const auto& region : regions) free(region);
+    }
+    QVERIFY(service().allocator().pool.dirty_bytes() > 0);
+    service().tick(now().micros);
+    QCOMPARE(service().allocator().pool.dirty_bytes(), 0U);
+    QVERIFY(holds(*user_->allocate(40 * kPage), 0));
+}
+
+void Memory::after_a_restart_what_was_freed_is_zero() {
+    const auto kept = user_->allocate(kPage), gone = user_->allocate(4 * kPage);
+    write(*kept, 1);
+    write(*gone, 2);
+    free(*gone);
+    bench_->restart();
+    QVERIFY(holds(*kept, 1));
+    QCOMPARE(service().allocator().pool.dirty_bytes(), 4 * kPage);
+    QVERIFY(holds(*user_->allocate(8 * kPage), 0));
+    QVERIFY(holds(*kept, 1));
+}
+
+void Memory::an_empty_arena_is_returned_after_the_grace_period() {
+    const auto region = user_->allocate(1);
+    QCOMPARE(bench_->memory->segment_count(), 1U);
+    free(*region);
+    service().tick(now().micros);
+    QCOMPARE(bench_->memory->segment_count(), 1U);
+    service().tick(now().micros + bench_->config.grace_period_ms * 1000 + kSecond);
+    QCOMPARE(bench_->memory->segment_count(), 0U);
+    QCOMPARE(service().allocator().bytes_reserved(), 0U);
+    QVERIFY(user_->allocate(1));
+}
+
+void Memory::when_memory_is_full_what_is_free_is_given_back_first() {
+    bench_->memory->capacity = 64 * kPage;
+    const auto large = user_->allocate(60 * kPage);
+    QVERIFY(large.has_value());
+    free(*large);
+    Program other(bench_->service, kOther);
+    QVERIFY(other.allocate(40 * kPage));  // in an arena of its own
+    QCOMPARE(user_->allocate(40 * kPage).error().code, ErrorCode::no_space);
+    QVERIFY(user_->allocate(8 * kPage));
+}
+
+void Memory::overlapping_slices_are_found_at_start() {
+    const auto first = user_->allocate(kPage), second = user_->allocate(kPage);
+    bench_->kill();
+    bench_->edit([&](auto view) {
+        auto& body =
+            view.slot(second->slot)
+                .body[layout::Control::decode(view.slot(second->slot).control.load()).body];
+        body.offset = first->offset;
+        body.checksum = layout::checksum_of(body);
+    });
+    bench_->start();
+    QVERIFY(!service().registry().control(first->slot).damaged);
+    QVERIFY(service().registry().control(second->slot).damaged);
+    QCOMPARE(user_->map(second->id).error().code, ErrorCode::corruption_detected);
+    free(*second);
+    QVERIFY(user_->map(first->id));
+    QVERIFY(user_->allocate(kPage)->offset != first->offset);
+}
+
+void Memory::defragmentation_moves_idle_regions_together() {
+    std::vector<Grant> regions;
+    for (int i = 0; i < 100; ++i) {
+        regions.push_back(std::move(*user_->allocate((i % 3 + 1) * kPage)));
+        write(regions.back(), i);
+    }
+    for (int i = 0; i < 100; i += 2) free(regions[i]);
+    const auto before = service().allocator().pool.report().front();
+    QVERIFY(before.high_water > before.used);
+    DefragmentStep step;
+    std::uint64_t moved = 0;
+    do {
+        step = service().defragment();
+        moved += step.moved;
+    } while (step.more);
+    QVERIFY(moved > 0);
+    const auto after = service().allocator().pool.report().front();
+    QVERIFY((after.high_water - after.used) * 5 < before.high_water - before.used);
+    std::set<std::uint64_t> offsets;
+    std::uint64_t stale = 0;
+    for (int i = 1; i < 100; i += 2) {
+        // What was granted before it moved does not count any more.
+        stale += user_->take(regions[i]) && user_->give(regions[i]) ? 0 : 1;
+        const auto again = user_->map(regions[i].id);
+        QVERIFY(user_->take(*again));
+        QVERIFY(holds(*again, i));
+        QVERIFY(offsets.insert(again->offset).second);
+    }
+    QCOMPARE(stale, moved);
+    bench_->restart();
+    for (int i = 1; i < 100; i += 2) QVERIFY(holds(*user_->map(regions[i].id), i));
+}
+
+void Memory::a_region_that_is_held_stays_where_it_is() {
+    const auto first = user_->allocate(4 * kPage), held = user_->allocate(kPage);
+    QVERIFY(user_->take(*held));
+    write(*held, 7);
+    free(*first);
+    const auto step = service().defragment();
+    QCOMPARE(step.moved, 0U);
+    QCOMPARE(step.in_use, 1U);
+    QVERIFY(user_->take(*held));
+    QVERIFY(holds(*user_->map(held->id), 7));
+    QCOMPARE(user_->map(held->id)->offset, held->offset);
+}
+
+void Memory::a_move_that_is_cut_off_leaves_the_region_where_it_was() {
+    const auto first = user_->allocate(8 << 20), second = user_->allocate(8 << 20);
+    write(*second, 9);
+    free(*first);
+    service().tick(now().micros);
+    bench_->later = true;
+    QCOMPARE(service().defragment().moved, 1U);
+    QVERIFY(service().moving(second->id));
+    bench_->long_work.clear();
+    bench_->later = false;
+    bench_->restart();
+    QCOMPARE(service().registry().control(second->slot).state, SlotState::live);
+    QCOMPARE(user_->map(second->id)->offset, second->offset);
+    QVERIFY(holds(*second, 9));
+    QVERIFY(holds(*user_->allocate(8 << 20), 0));
+}
+
+void Memory::requests_wait_while_a_region_moves() {
+    const auto first = user_->allocate(8 << 20), second = user_->allocate(8 << 20);
+    write(*second, 9);
+    free(*first);
+    service().tick(now().micros);
+    bench_->later = true;
+    (void)service().defragment();
+    bool settled = false;
+    service().when_settled(second->id, [&] { settled = true; });
+    while (!bench_->long_work.empty()) {
+        QVERIFY(!settled);
+        auto work = std::move(bench_->long_work.front());
+        bench_->long_work.pop_front();
+        work();
+    }
+    QVERIFY(settled);
+    QVERIFY(!service().moving(second->id));
+    const auto again = user_->map(second->id);
+    QVERIFY(again->offset != second->offset);
+    QVERIFY(holds(*again, 9));
+}
+
+void Memory::a_sealed_region_cannot_be_written() {
+    const auto region = user_->allocate(kPage);
+    View stale(*bench_, *region);
+    stale.fill(5);
+    bool sealed = false;
+    service().seal(user_->caller(), region->id,
+                   [&](const Result<bool>& done) { sealed = done.value(); });
+    QVERIFY(sealed);
+    QCOMPARE(user_->map(region->id).error().code, ErrorCode::read_only);
+    const auto again = user_->map(region->id, AccessMode::read_only);
+    QVERIFY(again.has_value());
+    QCOMPARE(again->arena, 0U);
+    const auto info = service().info(user_->caller(), region->id);
+    QVERIFY(info->sealed);
+    stale.fill(6);  // what was mapped before is not there any more
+    const auto check = [&] {
+        const auto handle = service().allocator().open(region->slot, AccessMode::read_only);
+        const auto mapping = Mapping::map(*handle, kPage, Mapping::Access::read_only);
+        return mapping->data()[0] == std::byte(5) && mapping->data()[kPage - 1] == std::byte(5);
+    };
+    QVERIFY(check());
+    bench_->restart();
+    QVERIFY(service().info(user_->caller(), region->id)->sealed);
+    QCOMPARE(user_->map(region->id).error().code, ErrorCode::read_only);
+    QVERIFY(check());
+    free(*region);
+    service().tick(now().micros + 60 * kSecond);
+    QCOMPARE(bench_->memory->segment_count(), 0U);
+}
+
+void Memory::sealing_waits_for_the_last_reference() {
+    const auto region = user_->allocate(kPage);
+    QVERIFY(user_->take(*region));
+    std::optional<bool> sealed;
+    service().seal(user_->caller(), region->id,
+                   [&](const Result<bool>& done) { sealed = done.value(); });
+    QCOMPARE(sealed, std::optional(false));
+    Program other(bench_->service, kUser);
+    QCOMPARE(other.map(region->id).error().code, ErrorCode::read_only);
+    write(*region, 3);
+    bench_->restart();
+    QVERIFY(user_->give(*region));
+    service().tick(now().micros);
+    QVERIFY(service().info(user_->caller(), region->id)->sealed);
+    QVERIFY(other.map(region->id, AccessMode::read_only));
+}
+
+void Memory::a_durable_region_survives_a_reboot() {
+    const auto region =
+        user_->allocate(3 * kPage, {.durable = true, .metadata = R"({"name":"weights"})"});
+    write(*region, 42);
+    bench_->kill();
+    bench_->reboot();
+    bench_->start();
+    Program later(bench_->service, kUser);
+    const auto info = service().info(later.caller(), region->id);
+    QVERIFY(info.has_value());
+    QVERIFY(info->durable);
+    QCOMPARE(info->size, 3 * kPage);
+    QCOMPARE(info->metadata, std::string(R"({"name":"weights"})"));
+    QCOMPARE(info->state, RegionState::live);
+    QVERIFY(holds(*later.map(region->id), 42));
+    service().tick(now().micros + 3600 * kSecond);
+    QVERIFY(bench_->has(region->id));
+}
+
+void Memory::a_durable_region_that_was_deallocated_does_not_come_back() {
+    const auto held = user_->allocate(kPage, {.durable = true}),
+               idle = user_->allocate(kPage, {.durable = true});
+    QVERIFY(user_->take(*held));
+    QVERIFY(service().deallocate(user_->caller(), idle->id, false).value());
+    QVERIFY(!service().deallocate(user_->caller(), held->id, false).value());
+    bench_->kill();
+    bench_->reboot();
+    bench_->start();
+    QVERIFY(!bench_->has(held->id));
+    QVERIFY(!bench_->has(idle->id));
+    QCOMPARE(bench_->memory->segment_count(), 0U);
+}
+
+QTEST_GUILESS_MAIN(Memory)
+#include "tst_memory.moc"
