@@ -60,8 +60,11 @@ Result<RegionOptions> options_of(const Words& words) {
     SHM_TRY(read_word(words.cleanup_policy, "cleanup-policy",
                       "automatic, manual, reference_counted", parse_cleanup_policy,
                       out.cleanup_policy));
-    SHM_TRY(read_word(words.security_level, "security-level", "standard, high, maximum",
-                      parse_security_level, out.security_level));
+    if (!words.security_level.empty()) {
+        auto& level = out.security_level.emplace();
+        SHM_TRY(read_word(words.security_level, "security-level", "standard, high, maximum",
+                          parse_security_level, level));
+    }
     SHM_TRY(read_word(words.placement, "placement", "pooled, dedicated", parse_placement,
                       out.placement));
     SHM_TRY(read_word(words.owner, "owner", "rw, ro", parse_permission, out.permissions.owner));

@@ -48,6 +48,7 @@ int exit_status_of(const Error& error);
 
 void add_serve(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
+void add_stats(CLI::App& app, Context& context);
 void add_top(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_info(CLI::App& app, Context& context);
@@ -56,6 +57,7 @@ void add_contents(CLI::App& app, Context& context);
 void add_defragment(CLI::App& app, Context& context);
 void add_deallocate(CLI::App& app, Context& context);
 void add_cleanup(CLI::App& app, Context& context);
+void add_restore(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
-// check and show read the file themselves, so they work without a manager.
+// check, show and set read the file themselves, so they work without a manager.
+#include <fmt/format.h>
+
 #include <memory>
+
+#include <QJsonArray>
 
 #include "base/paths.h"
 #include "command.h"
 #include "json.h"
 #include "manager/config.h"
+#include "manager/config_edit.h"
 #include "output.h"
 
 namespace snakepit::shm::cli {
@@ -44,6 +49,43 @@ Result<int> run_show(const Context& context, const std::string& given) {
     return kDone;
 }
 
+// What a running manager makes of the changed file.
+Result<QJsonObject> let_manager_reload(const Context& context) {
+    auto client = connect(context);
+    if (!client && client.error().type() == ErrorType::no_manager)
+        return QJsonObject{{"applied", false}};
+    if (!client) return fail(std::move(client).error());
+    SHM_ASSIGN(const auto answer, (*client)->reload_config());
+    SHM_ASSIGN(auto document, parse_object(answer));
+    document.insert("applied", true);
+    return document;
+}
+
+Result<int> run_set(const Context& context, const std::string& key, const std::string& value,
+                    const std::string& given) {
+    SHM_ASSIGN(auto file, file_of(context, given));
+    const bool made = file.empty();
+    if (made) file = user_config_file();
+    SHM_TRY(set_in_file(file, key, value));
+    QJsonObject document{{"applied", false}};
+    if (given.empty() && !made) {
+        SHM_ASSIGN(document, let_manager_reload(context));
+    }
+    document.insert("file", text(file));
+    document.insert("key", text(key));
+    if (context.json) {
+        print_json(document);
+        return kDone;
+    }
+    const auto last_part = key.substr(key.rfind('.') + 1);
+    const auto later = document.value("needs_restart").toArray().contains(text(last_part));
+    print(fmt::format("{} is set in {}{}\n", key, file,
+                      !document.value("applied").toBool() || later
+                          ? "; it takes effect when a manager starts next"
+                          : " and holds now"));
+    return kDone;
+}
+
 Result<int> run_reload(const Context& context) {
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto answer, client->reload_config());
@@ -70,6 +112,22 @@ void add_config(CLI::App& app, Context& context) {
         add_command(*config, context, "show", "Print every key with the value the file gives it");
     for (auto* command : {check, show})
         command->add_option("file", *file, "Another file than the instance's own");
+    struct Words {
+        std::string key, value;
+    };
+    auto words = std::make_shared<Words>();
+    auto* set = add_command(*config, context, "set",
+                            "Change one key in the file, if the file is valid then, and apply it");
+    set->add_option("key", words->key, "As in config show, or with its section before it")
+        ->required();
+    set->add_option("value", words->value, "A number, true, false, a word, \"64MiB\", \"30s\"")
+        ->required();
+    set->add_option("--file", *file, "Another file than the instance's own");
+    set->callback([&context, words, file] {
+        context.action = [&context, words, file] {
+            return run_set(context, words->key, words->value, *file);
+        };
+    });
     auto* reload =
         add_command(*config, context, "reload", "Let the running manager read its file again");
 

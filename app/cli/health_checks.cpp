@@ -66,8 +66,9 @@ Check check_shared_memory_space(const Config& config) {
     const auto room = fmt::format("{} has {} free of {}", config.shm_path, format_size(space->free),
                                   format_size(space->total));
     if (space->free < kLowSpace)
-        return {name, Verdict::problem, room,
-                "snakepit-shm cleanup, or a larger tmpfs (mount -o remount,size=…)"};
+        return {
+            name, Verdict::problem, room,
+            "snakepit-shm cleanup --no-quarantine, or a larger tmpfs (mount -o remount,size=…)"};
     if (space->total < config.max_total_memory)
         return {
             name, Verdict::warning,

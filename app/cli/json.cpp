@@ -81,6 +81,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"durable", region.durable},
         {"session", text(region.session)},
         {"worker", text(region.worker)},
+        {"quarantined_until", json(region.quarantined_until)},
         {"references", references_json(region.references)},
     };
     if (with_addresses) {
@@ -112,11 +113,14 @@ QJsonObject cleanup_json(const CleanupResult& result) {
         items.append(QJsonObject{{"id", text(item.id.str())},
                                  {"bytes", json(item.bytes)},
                                  {"removed", item.removed},
+                                 {"quarantined", item.quarantined},
                                  {"reason", text(item.reason)}});
     }
     return {{"dry_run", result.dry_run},
             {"removed", json(result.removed)},
             {"bytes_freed", json(result.bytes_freed)},
+            {"quarantined", json(result.quarantined)},
+            {"bytes_quarantined", json(result.bytes_quarantined)},
             {"items", items}};
 }
 

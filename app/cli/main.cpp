@@ -16,6 +16,7 @@ namespace {
 void add_commands(CLI::App& app, Context& context) {
     add_serve(app, context);
     add_status(app, context);
+    add_stats(app, context);
     add_top(app, context);
     add_list(app, context);
     add_info(app, context);
@@ -24,6 +25,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_deallocate(app, context);
     add_cleanup(app, context);
     add_defragment(app, context);
+    add_restore(app, context);
     add_events(app, context);
     add_config(app, context);
     add_health(app, context);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// list, info, deallocate, cleanup: what there is, and getting rid of it.
+// list, info, deallocate: what there is, and getting rid of it.
 #include <fmt/format.h>
 
 #include <memory>
@@ -61,8 +61,14 @@ Result<int> run_info(const Context& context, const std::string& word) {
     return kDone;
 }
 
+std::string_view fate_of(bool gone, bool quarantine) {
+    if (gone) return "freed";
+    return quarantine ? "in quarantine; 'snakepit-shm restore' brings it back while that lasts"
+                      : "withdrawn; its memory goes with the last reference";
+}
+
 Result<int> run_deallocate(const Context& context, const std::vector<std::string>& words,
-                           bool force) {
+                           bool force, bool quarantine) {
     std::vector<RegionId> ids;
     for (const auto& word : words) {
         SHM_ASSIGN(const auto id, RegionId::parse(word));
@@ -72,41 +78,17 @@ Result<int> run_deallocate(const Context& context, const std::vector<std::string
     QJsonArray done;
     int status = kDone;
     for (const auto& id : ids) {
-        const auto gone = client->deallocate(id, force);
+        const auto gone = quarantine ? client->quarantine(id) : client->deallocate(id, force);
         if (!gone) {
             status = report_error(context, gone.error());
             continue;
         }
-        done.append(QJsonObject{{"id", text(id.str())}, {"freed", *gone}});
-        if (!context.json)
-            print(fmt::format(
-                "{} {}\n", id.str(),
-                *gone ? "freed" : "withdrawn; its memory goes with the last reference"));
+        done.append(QJsonObject{
+            {"id", text(id.str())}, {"freed", *gone}, {"quarantined", quarantine && !*gone}});
+        if (!context.json) print(fmt::format("{} {}\n", id.str(), fate_of(*gone, quarantine)));
     }
     if (context.json) print_json({{"deallocated", done}});
     return status;
-}
-
-void print_plan(const CleanupResult& result) {
-    Table table({"ID", "SIZE>", result.dry_run ? "WOULD GO" : "WENT", "REASON"});
-    for (const auto& item : result.items)
-        table.add(
-            {item.id.str(), format_size(item.bytes), item.removed ? "yes" : "no", item.reason});
-    if (!result.items.empty()) print(table.str());
-    print(fmt::format("{} {} region{}, {}\n", result.dry_run ? "would remove" : "removed",
-                      result.removed, result.removed == 1 ? "" : "s",
-                      format_size(result.bytes_freed)));
-}
-
-Result<int> run_cleanup(const Context& context, const CleanupRequest& request) {
-    SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto result, client->cleanup(request));
-    if (context.json) {
-        print_json(cleanup_json(result));
-    } else {
-        print_plan(result);
-    }
-    return kDone;
 }
 
 }  // namespace
@@ -140,34 +122,21 @@ void add_deallocate(CLI::App& app, Context& context) {
                                 "Withdraw regions; memory goes when the last reference does");
     struct Words {
         std::vector<std::string> ids;
-        bool force = false;
+        bool force = false, quarantine = false;
     };
     auto words = std::make_shared<Words>();
     command->add_option("id", words->ids, "The regions")->required();
-    command->add_flag("--force", words->force,
-                      "Take the memory of held regions away at once (zeroed)");
+    auto* force = command->add_flag("--force", words->force,
+                                    "Take the memory of held regions away at once (zeroed)");
+    command
+        ->add_flag("--quarantine", words->quarantine,
+                   "Keep them for the configured time, so that restore brings them back; "
+                   "refused for held ones")
+        ->excludes(force);
     command->callback([&context, words] {
         context.action = [&context, words] {
-            return run_deallocate(context, words->ids, words->force);
+            return run_deallocate(context, words->ids, words->force, words->quarantine);
         };
-    });
-}
-
-void add_cleanup(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "cleanup",
-                                "Remove what is due, or what you choose; says why for each region");
-    auto request = std::make_shared<CleanupRequest>();
-    command->add_flag("--dry-run", request->dry_run, "Only print the plan");
-    auto* orphans = command->add_flag("--orphans", request->orphans, "Of programs that are gone");
-    auto* expired =
-        command->add_flag("--expired", request->expired, "Unused for longer than their timeout");
-    command
-        ->add_flag("--all-eligible", request->all_eligible,
-                   "Everything nobody holds, whatever its policy")
-        ->excludes(orphans)
-        ->excludes(expired);
-    command->callback([&context, request] {
-        context.action = [&context, request] { return run_cleanup(context, *request); };
     });
 }
 

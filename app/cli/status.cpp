@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// status and stats: what the manager says about itself.
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -7,9 +8,9 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-Result<int> run_status(const Context& context) {
+Result<int> run_report(const Context& context, const std::string& topic) {
     SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto report, client->report("status"));
+    SHM_ASSIGN(const auto report, client->report(topic));
     SHM_ASSIGN(const auto document, parse_object(report));
     if (context.json) {
         print_json(document);
@@ -24,7 +25,15 @@ Result<int> run_status(const Context& context) {
 void add_status(CLI::App& app, Context& context) {
     auto* command =
         add_command(app, context, "status", "Say whether a manager runs, and how it does");
-    command->callback([&context] { context.action = [&context] { return run_status(context); }; });
+    command->callback(
+        [&context] { context.action = [&context] { return run_report(context, "status"); }; });
+}
+
+void add_stats(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "stats",
+                                "Count what was done since the manager started, and what failed");
+    command->callback(
+        [&context] { context.action = [&context] { return run_report(context, "stats"); }; });
 }
 
 }  // namespace snakepit::shm::cli

@@ -92,7 +92,8 @@ struct Translation {
 // Only numbers that mean the same thing wherever they come from.
 constexpr Translation kTranslations[] = {
     {ENOSPC, ErrorCode::no_space,
-     "free memory with 'snakepit-shm cleanup', enlarge the file system that shm_path names, or ask "
+     "free memory with 'snakepit-shm cleanup --no-quarantine', enlarge the file system that "
+     "shm_path names, or ask "
      "for less"},
     {EDQUOT, ErrorCode::no_space,
      "the user's quota on the file system is used up; remove files or raise it"},

@@ -46,10 +46,7 @@ std::string state_dir(const std::string& instance, bool for_service) {
 
 std::string config_file() {
     if (auto set = environment("SNAKEPIT_SHM_CONFIG"); !set.empty()) return set;
-    auto base = environment("XDG_CONFIG_HOME");
-    if (base.empty()) base = environment("HOME") + "/.config";
-    for (const auto& path :
-         {base + "/snakepit-shm/config.toml", std::string("/etc/snakepit-shm/config.toml")})
+    for (const auto& path : {user_config_file(), std::string("/etc/snakepit-shm/config.toml")})
         if (readable_file(path)) return path;
     return {};
 }
@@ -94,6 +91,12 @@ Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service)
                     fmt::format("{} is too long for a socket's path", paths.control_socket()),
                     "set SNAKEPIT_SHM_RUNTIME_DIR to a shorter directory");
     return paths;
+}
+
+std::string user_config_file() {
+    auto base = environment("XDG_CONFIG_HOME");
+    if (base.empty()) base = environment("HOME") + "/.config";
+    return base + "/snakepit-shm/config.toml";
 }
 
 Status prepare_directories(const InstancePaths& paths) {

@@ -29,6 +29,9 @@ struct InstancePaths {
 // nothing. `for_service`: also honours RUNTIME_DIRECTORY and STATE_DIRECTORY, which systemd sets.
 Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service = false);
 
+// Where a configuration of the user's own belongs, whether it is there or not.
+std::string user_config_file();
+
 // Makes both directories with mode 0700 and checks that they are ours, are no links, and that
 // nobody else may write them.
 Status prepare_directories(const InstancePaths& paths);

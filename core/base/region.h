@@ -52,8 +52,8 @@ inline constexpr std::int64_t kDefaultTimeout = -1;  // "what the configuration 
 
 struct RegionOptions {
     PermissionSet permissions;
-    std::int64_t timeout_ms = kDefaultTimeout;  // 0: never
-    SecurityLevel security_level = SecurityLevel::standard;
+    std::int64_t timeout_ms = kDefaultTimeout;        // 0: never
+    std::optional<SecurityLevel> security_level;      // none: what the configuration says
     AccessMode access_mode = AccessMode::read_write;  // the most any client may map it with
     CleanupPolicy cleanup_policy = CleanupPolicy::automatic;
     Placement placement = Placement::automatic;
@@ -99,31 +99,44 @@ struct RegionInfo {
     bool sealed = false;
     bool durable = false;
     std::string session, worker;
+    Timestamp quarantined_until{};                // 0: it is not in quarantine
     std::vector<RegionReference> references;      // at most 256 holders are named
     std::vector<std::uint64_t> mapped_addresses;  // in the asking process
 };
 
-// What a cleanup looks at. All false: everything that is due by the table "When a region ends".
+// What a cleanup takes. `only` and the names of a session and a worker say what it looks at, the
+// flags which of that it takes. Without a flag: of a session's or a worker's regions those whose
+// policy is not manual, of what is named in `only` everything nobody holds, else what is due.
 struct CleanupRequest {
     bool dry_run = false;
     bool orphans = false;
     bool expired = false;
     bool all_eligible = false;   // every region nobody holds, whatever its policy
     std::vector<RegionId> only;  // if not empty, nothing else is touched
+    bool due = false;            // what is due by the table "When a region ends"
+    bool no_quarantine = false;  // what goes is freed at once, and what is in quarantine goes too
+    std::string session;         // if not empty, only what was made in it
+    std::string worker;          // if not empty, only what it made
+
+    bool has_criteria() const { return orphans || expired || all_eligible || due; }
+    bool scoped() const { return !session.empty() || !worker.empty(); }
 };
 
 struct CleanupItem {
     RegionId id;
     std::uint64_t bytes = 0;
-    std::string reason;    // why it may go, or why it stays
-    bool removed = false;  // in a dry run: would be removed
+    std::string reason;        // why it may go, or why it stays
+    bool removed = false;      // it went (in a dry run: would go), freed or into quarantine
+    bool quarantined = false;  // into quarantine: it can be restored for a while
 };
 
 struct CleanupResult {
     bool dry_run = false;
     std::uint64_t removed = 0;
-    std::uint64_t bytes_freed = 0;
+    std::uint64_t bytes_freed = 0;  // at once
     std::vector<CleanupItem> items;
+    std::uint64_t quarantined = 0;  // of those removed
+    std::uint64_t bytes_quarantined = 0;
 };
 
 struct DefragmentResult {

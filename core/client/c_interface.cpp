@@ -54,7 +54,8 @@ snakepit_shm_status finish(Result<T> result, F&& use) {
 RegionOptions from_c(const snakepit_shm_options& c) {
     RegionOptions options;
     options.timeout_ms = c.timeout_ms;
-    options.security_level = static_cast<SecurityLevel>(c.security_level);
+    if (c.security_level != SNAKEPIT_SHM_SECURITY_DEFAULT)
+        options.security_level = static_cast<SecurityLevel>(c.security_level);
     options.access_mode = static_cast<AccessMode>(c.access_mode);
     options.cleanup_policy = static_cast<CleanupPolicy>(c.cleanup_policy);
     options.placement = static_cast<Placement>(c.placement);
@@ -247,15 +248,20 @@ snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client,
                                          snakepit_shm_cleanup_result* out) {
     if (!client) return bad_argument("cleanup was given no client");
     return guarded([&] {
-        const auto chosen =
-            read_sized(options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options),
-                                                             false, false, false, false});
-        return finish(
-            client->manager->cleanup(
-                {chosen.dry_run, chosen.orphans, chosen.expired, chosen.all_eligible, {}}),
-            [&](const CleanupResult& result) {
-                if (out) *out = {result.removed, result.bytes_freed};
-            });
+        const auto chosen = read_sized(
+            options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options), false,
+                                                  false, false, false, false, nullptr, nullptr});
+        CleanupRequest request;
+        request.dry_run = chosen.dry_run;
+        request.orphans = chosen.orphans;
+        request.expired = chosen.expired;
+        request.all_eligible = chosen.all_eligible;
+        request.no_quarantine = chosen.no_quarantine;
+        if (chosen.session) request.session = chosen.session;
+        if (chosen.worker) request.worker = chosen.worker;
+        return finish(client->manager->cleanup(request), [&](const CleanupResult& result) {
+            if (out) *out = {result.removed, result.bytes_freed};
+        });
     });
 }
 

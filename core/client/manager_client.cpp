@@ -83,6 +83,8 @@ class ManagerClient::Private {
     Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access,
                               LeasePage::Take& outcome) const;
     Status give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release);
+    // Gives the allocation's own reference back and sends `call`.
+    Result<bool> deallocate(const RegionId& id, wire::DeallocateT call);
 
     std::unique_ptr<Connection> connection;
     std::mutex mutex;
@@ -341,20 +343,30 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
 }
 
 Result<bool> ManagerClient::deallocate(const RegionId& id, bool force) {
+    wire::DeallocateT call;
+    call.force = force;
+    return d_->deallocate(id, std::move(call));
+}
+
+Result<bool> ManagerClient::quarantine(const RegionId& id) {
+    wire::DeallocateT call;
+    call.quarantine = true;
+    return d_->deallocate(id, std::move(call));
+}
+
+Result<bool> ManagerClient::Private::deallocate(const RegionId& id, wire::DeallocateT call) {
     {
-        SHM_ASSIGN(const auto held, d_->lock());
-        auto* entry = d_->cache.find(id);
+        SHM_ASSIGN(const auto held, lock());
+        auto* entry = cache.find(id);
         if (entry && entry->holds_allocation) {
             entry->holds_allocation = false;
             // Not told: the request that follows says it.
-            d_->connection->lease().give_back(entry->slot, entry->generation);
+            connection->lease().give_back(entry->slot, entry->generation);
         }
     }
-    wire::DeallocateT call;
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
-    call.force = force;
     bool repeated = false;
-    auto answer = d_->ask(std::move(call), &repeated);
+    auto answer = ask(std::move(call), &repeated);
     if (!answer && repeated && answer.error().code == ErrorCode::region_not_found)
         return true;  // the first try did it
     if (!answer) return fail(std::move(answer).error());
@@ -398,29 +410,36 @@ Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
 }
 
 Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {
-    CleanupResult result{request.dry_run, 0, 0, {}};
+    CleanupResult result;
+    result.dry_run = request.dry_run;
+    auto page_of = request;
     std::size_t named = 0;
     for (std::uint32_t slot = 0;;) {
-        wire::CleanupT call;
-        call.dry_run = request.dry_run;
-        call.orphans = request.orphans;
-        call.expired = request.expired;
-        call.all_eligible = request.all_eligible;
+        page_of.only.clear();
+        for (; named < request.only.size() && page_of.only.size() < kMaxCleanupItems; ++named)
+            page_of.only.push_back(request.only[named]);
+        auto call = to_wire(page_of);
         call.from_slot = slot;
-        for (; named < request.only.size() && call.only.size() < kMaxCleanupItems; ++named)
-            call.only.push_back(to_wire(request.only[named]));
         SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
         const auto* page = answer.reply.answer.AsCleaned();
         if (!page) return unexpected_answer();
-        result.removed += page->removed;
-        result.bytes_freed += page->bytes_freed;
-        for (const auto& item : page->items)
-            if (item && item->id)
-                result.items.push_back(
-                    {from_wire(*item->id), item->bytes, item->reason, item->removed});
+        add_from_wire(result, *page);
         if (request.only.empty() ? !page->more : named == request.only.size()) return result;
         slot = page->next_slot;
     }
+}
+
+Result<std::string> ManagerClient::restore(const RegionId& id) {
+    wire::RestoreT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    bool repeated = false;
+    auto answer = d_->ask(std::move(call), &repeated);
+    if (!answer && repeated && answer.error().code == ErrorCode::invalid_argument)
+        return std::string("restored before the manager was started again");
+    if (!answer) return fail(std::move(answer).error());
+    const auto* done = answer->reply.answer.AsDone();
+    if (!done) return unexpected_answer();
+    return done->note;
 }
 
 Status ManagerClient::announce(const std::string& worker, const std::string& pool,

@@ -57,6 +57,11 @@ class ManagerClient {
     Result<bool> seal(const RegionId& id);
     // Administrators: moves idle regions together, so that memory in one piece becomes free.
     Result<DefragmentResult> defragment();
+    // Deallocates it so that it can be restored for the configured time; region_in_use when others
+    // hold it. True: the configuration has no quarantine, so it is gone already.
+    Result<bool> quarantine(const RegionId& id);
+    // Takes it out of quarantine. The answer says what becomes of it next.
+    Result<std::string> restore(const RegionId& id);
     Result<RegionInfo> info(const RegionId& id);
     // `filter` as in base/filter.h. Newest last.
     Result<std::vector<RegionInfo>> list(const std::string& filter = {});

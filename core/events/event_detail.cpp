@@ -26,6 +26,7 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::client_connected:
         case EventKind::client_resumed:
         case EventKind::client_disconnected:
+        case EventKind::restored:
             return {{}, {}, "process"};
         case EventKind::client_gone:
             return {"references", {}, "process"};
@@ -34,6 +35,8 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::withdrawn:
             return {"references", {}, {}};
         case EventKind::freed:
+        case EventKind::quarantined:
+        case EventKind::cleanup_failed:
             return {{}, "size", "reason"};
         case EventKind::references:
             return {"references", "holders", {}};
@@ -79,8 +82,6 @@ constexpr Names names_of(EventKind kind) {
             return {{}, "bytes", "name"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
-        case EventKind::quarantined:
-        case EventKind::restored:
             return {};
     }
     return {};

@@ -60,18 +60,20 @@ Status read_flag(Config& config, const toml::node& node, const Place& place) {
     return {};
 }
 
-template <std::uint32_t Config::*Member>
+template <std::uint32_t Config::*Member, std::int64_t Least = 1>
 Status read_count(Config& config, const toml::node& node, const Place& place) {
     const auto* number = node.as_integer();
-    if (!number || number->get() < 1 || number->get() > std::numeric_limits<std::uint32_t>::max())
-        return place.wrong("this is not a number of regions", "write a whole number of at least 1");
+    if (!number || number->get() < Least ||
+        number->get() > std::numeric_limits<std::uint32_t>::max())
+        return place.wrong("this is not a number of regions",
+                           fmt::format("write a whole number of at least {}", Least));
     config.*Member = static_cast<std::uint32_t>(number->get());
     return {};
 }
 
-template <std::uint64_t Config::*Member>
+template <std::uint64_t Config::*Member, std::int64_t Least = 1>
 Status read_size(Config& config, const toml::node& node, const Place& place) {
-    if (const auto* number = node.as_integer(); number && number->get() > 0) {
+    if (const auto* number = node.as_integer(); number && number->get() >= Least) {
         config.*Member = static_cast<std::uint64_t>(number->get());
         return {};
     }
@@ -158,18 +160,25 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 17> kKeys{{
+constexpr std::array<Key, 21> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
     {"max_total_memory", read_size<&C::max_total_memory>, print<&C::max_total_memory>, true},
     {"max_regions_per_process", read_count<&C::max_regions_per_process>,
      print<&C::max_regions_per_process>, true},
+    {"max_regions_per_user", read_count<&C::max_regions_per_user, 0>,
+     print<&C::max_regions_per_user>, true},
+    {"max_memory_per_user", read_size<&C::max_memory_per_user, 0>, print<&C::max_memory_per_user>,
+     true},
     {"cleanup_interval", read_duration<&C::cleanup_interval_ms, 10>, print<&C::cleanup_interval_ms>,
      true},
     {"default_timeout", read_duration<&C::default_timeout_ms, 0>, print<&C::default_timeout_ms>,
      true},
     {"grace_period", read_duration<&C::grace_period_ms, 0>, print<&C::grace_period_ms>, true},
+    {"quarantine", read_duration<&C::quarantine_ms, 0>, print<&C::quarantine_ms>, true},
+    {"quarantine_automatic", read_flag<&C::quarantine_automatic>, print<&C::quarantine_automatic>,
+     true},
     {"allocation_strategy", read_strategy, print<&C::allocation_strategy>, true},
     {"enable_defragmentation", read_flag<&C::enable_defragmentation>,
      print<&C::enable_defragmentation>, true},

@@ -19,9 +19,13 @@ struct Config {
     std::uint64_t max_region_size = 1ULL << 30;
     std::uint64_t max_total_memory = 10ULL << 30;
     std::uint32_t max_regions_per_process = 100;
+    std::uint32_t max_regions_per_user = 0;  // 0: no limit
+    std::uint64_t max_memory_per_user = 0;   // 0: no limit
     std::int64_t cleanup_interval_ms = 60'000;
     std::int64_t default_timeout_ms = 300'000;
     std::int64_t grace_period_ms = 5'000;  // between "nobody needs it" and cleaning it
+    std::int64_t quarantine_ms = 30'000;   // of what a person cleans; 0: none
+    bool quarantine_automatic = false;     // also of what is cleaned by itself
     AllocationStrategy allocation_strategy = AllocationStrategy::best_fit;
     bool enable_defragmentation = true;
     SecurityLevel security_level = SecurityLevel::standard;

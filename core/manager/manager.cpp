@@ -30,6 +30,8 @@ namespace snakepit::shm {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(200);
+// Between the parts of work that is too much for one turn: the others come in between.
+constexpr auto kSoon = std::chrono::milliseconds(1);
 constexpr std::int64_t kSecond = 1'000'000;
 // How long a manager that was just killed may keep the lock while the kernel takes it apart.
 constexpr int kLockPatienceMs = 3000;
@@ -46,13 +48,15 @@ std::int64_t modified_at(const std::string& path) {
 class Manager::Private {
   public:
     explicit Private(ManagerOptions options_in)
-        : options(std::move(options_in)), io(1), long_work(1), timer(io) {}
+        : options(std::move(options_in)), io(1), long_work(1), timer(io), soon(io) {}
     ~Private();
 
     Status start();
     Result<std::string> reload();
     void schedule_tick();
     void tick();
+    // Goes on with what is more than one turn's work.
+    void proceed();
     void wake_recorder();
 
     ManagerOptions options;
@@ -61,7 +65,8 @@ class Manager::Private {
     LoadedBackend loaded;
     boost::asio::io_context io;  // for one thread
     boost::asio::thread_pool long_work;
-    boost::asio::steady_timer timer;
+    boost::asio::steady_timer timer, soon;
+    bool proceeding = false;
     std::unique_ptr<Service> service;
     std::unique_ptr<EventRecorder> recorder;
     std::unique_ptr<PerformanceMonitor> monitor;
@@ -159,7 +164,7 @@ void Manager::Private::schedule_tick() {
 
 void Manager::Private::tick() {
     const auto at = now().micros;
-    service->tick(at);
+    if (service->tick(at)) proceed();
     if (at >= next_second) {
         next_second = at + kSecond;
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
@@ -175,12 +180,22 @@ void Manager::Private::tick() {
         sample.allocations = totals.allocations;
         sample.deallocations = totals.deallocations;
         sample.errors = totals.errors;
-        monitor->sample(sample, recorder->state().lag);
+        if (config.performance_monitoring) monitor->sample(sample, recorder->state().lag);
         const auto modified = modified_at(options.paths.config_file);
         if (modified != config_modified) (void)reload();  // recorded either way
     }
     wake_recorder();
     schedule_tick();
+}
+
+void Manager::Private::proceed() {
+    if (std::exchange(proceeding, true)) return;
+    soon.expires_after(kSoon);
+    soon.async_wait([this](const boost::system::error_code& error) {
+        proceeding = false;
+        if (!error && service->proceed(now().micros)) proceed();
+        wake_recorder();
+    });
 }
 
 Result<std::string> Manager::Private::reload() {

@@ -21,6 +21,8 @@ namespace {
 // Of the clients report: an answer is one frame. The registry's client table has all of them.
 constexpr std::size_t kListedClients = 150;
 constexpr qsizetype kListedArenas = 150;
+// Of the errors in the stats report, estimated generously.
+constexpr std::size_t kErrorBytes = 40 * 1024;
 
 QString text(std::string_view value) {
     return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
@@ -69,10 +71,42 @@ QJsonObject status(const ReportSources& s) {
          QJsonObject{{"max_regions", number(s.config.max_regions)},
                      {"max_region_size", number(s.config.max_region_size)},
                      {"max_total_memory", number(s.config.max_total_memory)},
-                     {"max_regions_per_process", number(s.config.max_regions_per_process)}}},
+                     {"max_regions_per_process", number(s.config.max_regions_per_process)},
+                     {"max_regions_per_user", number(s.config.max_regions_per_user)},
+                     {"max_memory_per_user", number(s.config.max_memory_per_user)}}},
         {"recorder", recorder_json(s.recorder.state())},
         {"events", number(s.service.registry().ring().head())},
     };
+}
+
+QJsonObject error_counts(const ErrorManager& errors) {
+    QJsonObject out;
+    for (const auto& [type, count] : errors.by_type())
+        out.insert(text(to_string(type)), number(count));
+    return out;
+}
+
+// Newest first, as many as fit an answer, which is one frame.
+QJsonArray recent_errors(const ErrorManager& errors) {
+    QJsonArray out;
+    std::size_t bytes = 0;
+    for (auto it = errors.recent().rbegin(); it != errors.recent().rend(); ++it) {
+        const auto& error = it->error;
+        bytes += 400 + 2 * (error.message.size() + error.remedy.size());
+        if (bytes > kErrorBytes) break;
+        out.append(QJsonObject{
+            {"type", text(to_string(error.type()))},
+            {"code", text(to_string(error.code))},
+            {"message", text(error.message)},
+            {"remedy", text(error.remedy)},
+            {"operation", text(error.operation)},
+            {"region_id", error.region_id.empty() ? QJsonValue() : text(error.region_id)},
+            {"pid", static_cast<qint64>(it->pid)},
+            {"uid", static_cast<qint64>(it->uid)},
+            {"process", text(it->process)},
+            {"time", text(to_rfc3339(error.time))}});
+    }
+    return out;
 }
 
 QJsonObject stats(const ReportSources& s) {
@@ -84,6 +118,8 @@ QJsonObject stats(const ReportSources& s) {
         {"total_memory_allocated", number(s.service.allocator().bytes_used())},
         {"references", number(totals.references)},
         {"errors", number(totals.errors)},
+        {"error_counts", error_counts(s.service.errors())},
+        {"recent_errors", recent_errors(s.service.errors())},
         {"last_updated", text(to_rfc3339(now()))},
     };
 }
@@ -146,6 +182,14 @@ QJsonObject arenas(const ReportSources& s) {
                                        {"problem", text(problem)}}}};
 }
 
+std::string fault_text(const Service& service, std::uint32_t slot) {
+    const auto known = service.faults().find(slot);
+    return known == service.faults().end()
+               ? "found by an earlier manager; its 'damaged' event says "
+                 "what failed"
+               : known->second;
+}
+
 // What only the running manager knows; the command line checks the rest from outside.
 QJsonObject health(const ReportSources& s) {
     QJsonArray problems;
@@ -153,10 +197,14 @@ QJsonObject health(const ReportSources& s) {
         problems.append(QJsonObject{{"problem", text(what)}, {"remedy", text(remedy)}});
     };
     auto& registry = s.service.registry();
-    for (const auto& [slot, error] : s.service.stuck()) problem(error.message, error.remedy);
+    const auto& checked = s.service.check_now();
+    for (const auto& [slot, error] : s.service.stuck())
+        problem(fmt::format("region {} cannot be freed: {}", error.region_id, error.message),
+                error.remedy);
     for (const auto slot : registry.used())
         if (registry.control(slot).damaged)
-            problem(fmt::format("region {} is damaged", registry.id(slot).str()),
+            problem(fmt::format("region {} is damaged: {}", registry.id(slot).str(),
+                                fault_text(s.service, slot)),
                     fmt::format("save what you need, then 'snakepit-shm deallocate {}'",
                                 registry.id(slot).str()));
     for (const auto index : s.service.clients())
@@ -177,7 +225,10 @@ QJsonObject health(const ReportSources& s) {
     if (const auto room = s.service.backend().space(); room && room->free < room->total / 20)
         problem(fmt::format("{} has only {} free", s.config.shm_path, format_size(room->free)),
                 "clean up, or enlarge it");
-    return {{"problems", problems}};
+    QJsonObject last{{"regions", number(checked.regions)}};
+    if (checked.completed_at != 0)
+        last.insert("completed_at", text(to_rfc3339({checked.completed_at})));
+    return {{"problems", problems}, {"last_check", last}};
 }
 
 }  // namespace

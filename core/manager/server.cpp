@@ -41,25 +41,27 @@ void Server::start() {
 }
 
 void Server::accept() {
-    accepting_.async_wait(
-        boost::asio::posix::stream_descriptor::wait_read,
-        [this](const boost::system::error_code& error) {
-            if (error) return;
-            for (;;) {
-                auto channel = listener_.accept();
-                if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
-                    service_.count_error();
-                    pause_.expires_after(kPauseWithoutDescriptors);
-                    pause_.async_wait([this](const boost::system::error_code& cancelled) {
-                        if (!cancelled) accept();
-                    });
-                    return;
-                }
-                if (!*channel) break;
-                welcome(std::move(**channel));
+    accepting_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](
+                                                                                const boost::
+                                                                                    system::
+                                                                                        error_code&
+                                                                                            error) {
+        if (error) return;
+        for (;;) {
+            auto channel = listener_.accept();
+            if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
+                (void)service_.errors().handle(std::move(channel).error(), {"accept", {}, {}, {}});
+                pause_.expires_after(kPauseWithoutDescriptors);
+                pause_.async_wait([this](const boost::system::error_code& cancelled) {
+                    if (!cancelled) accept();
+                });
+                return;
             }
-            accept();
-        });
+            if (!*channel) break;
+            welcome(std::move(**channel));
+        }
+        accept();
+    });
 }
 
 void Server::welcome(Channel channel) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The operations. When regions end is in service_lifecycle.cpp, adopting them in
-// service_recovery.cpp.
+// The operations. When regions end is in service_lifecycle.cpp and service_cleanup.cpp, adopting
+// them in service_recovery.cpp, checking them in service_health.cpp.
 #include "manager/service.h"
 
 #include <unistd.h>
@@ -41,15 +41,18 @@ void Service::configure(const Config& config) {
                          config.max_regions_per_process};
     allocator_.pool.strategy = config.allocation_strategy;
     allocator_.pool.huge_pages = config.use_hugepages;
+    allocator_.limits.max_regions_per_user = config.max_regions_per_user;
+    allocator_.limits.max_memory_per_user = config.max_memory_per_user;
     cleaner_.grace_ms = config.grace_period_ms;
     next_full_look_ = 0;
+    next_health_look_ =
+        std::min(next_health_look_, now().micros + config.health_check_interval_ms * 1000);
 }
 
 Error Service::refuse(const Caller& caller, Error error, std::string_view operation,
                       const RegionId& id) {
-    ++errors_;
-    error.operation = operation;
-    if (id.valid()) error.region_id = id.str();
+    if (cleanup_helps(error.code)) advise_cleanup(error, idle_figures());
+    error = errors_.handle(std::move(error), {operation, id, caller.credentials, caller.process});
     const bool security = error.type() == ErrorType::permission_denied ||
                           error.type() == ErrorType::security_violation;
     if (security)
@@ -205,63 +208,6 @@ Result<std::vector<RegionInfo>> Service::list(const Caller& caller, std::string_
         out.push_back(std::move(info));
     }
     return out;
-}
-
-// One region: what would be done, and unless it is a dry run, what was.
-CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request,
-                           std::int64_t at) {
-    CleanupItem item{registry_->id(slot), registry_->body(slot).actual_size, {}, false};
-    if (held(slot)) {
-        refresh(slot, 0, at);
-        item.reason = fmt::format("in use: {} references", registry_->stats(slot).references);
-        return item;
-    }
-    const auto verdict = cleaner_.judge(idle_facts(slot), request, at);
-    item.reason = verdict.reason;
-    item.removed = verdict.due;
-    if (!verdict.due || request.dry_run) return item;
-    const auto retired =
-        retire(slot, fmt::format("cleanup: {}", verdict.reason), caller.credentials);
-    item.removed = retired && *retired;
-    if (!retired)
-        item.reason = retired.error().sentence();
-    else if (!*retired)
-        item.reason = "in use: taken meanwhile";
-    return item;
-}
-
-Result<CleanupResult> Service::cleanup(const Caller& caller, const CleanupRequest& request,
-                                       std::uint32_t& slot, std::size_t most) {
-    CleanupResult result;
-    result.dry_run = request.dry_run;
-    const auto at = now().micros;
-    const auto consider = [&](std::uint32_t candidate) {
-        if (!registry_->control(candidate).occupied()) return;
-        if (!security_.check(caller.credentials, Operation::manage, registry_->fixed(candidate),
-                             registry_->body(candidate)))
-            return;
-        auto item = clean(caller, candidate, request, at);
-        if (item.removed) {
-            ++result.removed;
-            result.bytes_freed += item.bytes;
-        }
-        result.items.push_back(std::move(item));
-    };
-    if (request.only.empty()) {
-        for (; slot < registry_->frontier() && result.items.size() < most; ++slot) consider(slot);
-    } else {
-        for (const auto& id : request.only)
-            if (const auto named = registry_->find(id)) consider(*named);
-        slot = registry_->frontier();
-    }
-    if (!request.dry_run)
-        registry_->record({.kind = EventKind::cleanup,
-                           .pid = caller.credentials.pid,
-                           .uid = caller.credentials.uid,
-                           .count = static_cast<std::uint32_t>(result.removed),
-                           .value = result.bytes_freed,
-                           .text = caller.process});
-    return result;
 }
 
 }  // namespace snakepit::shm

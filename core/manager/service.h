@@ -10,11 +10,13 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/region.h"
 #include "base/result.h"
 #include "manager/config.h"
+#include "manager/error_manager.h"
 #include "memory/allocator.h"
 #include "memory/cleaner.h"
 #include "platform/backend.h"
@@ -59,6 +61,12 @@ struct DefragmentStep {
 struct ServiceTotals {
     std::uint64_t regions = 0, orphans = 0, quarantined = 0, references = 0;
     std::uint64_t allocations = 0, deallocations = 0, errors = 0;
+};
+
+// How the last complete look for damage went.
+struct HealthState {
+    std::int64_t completed_at = 0;  // microseconds; 0: there was none yet
+    std::uint64_t regions = 0;      // looked at
 };
 
 // Everything the manager does with regions and clients, without sockets or threads: the server
@@ -106,27 +114,41 @@ class Service {
     // A region that is being moved cannot be mapped, changed or deallocated for a moment.
     bool moving(const RegionId& id) const;
     void when_settled(const RegionId& id, std::function<void()> then);  // moving(id)
+    // Deallocates it, for the configured time so that it can be restored: false. True: none is
+    // configured, it is gone. region_in_use when somebody holds it.
+    Result<bool> quarantine(const Caller& caller, const RegionId& id);
+    // QUARANTINED -> LIVE, as if it had just been used. What becomes of it next.
+    Result<std::string> restore(const Caller& caller, const RegionId& id);
     Result<RegionInfo> info(const Caller& caller, const RegionId& id);
     // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the
     // end.
     Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter,
                                          std::uint32_t& slot, std::size_t bytes);
-    // Looks at regions from `slot` on until it has `most` items; `slot` moves on, and to the
-    // frontier at the end.
+    // Looks at regions from `slot` on until it has `most` items or its turn is over; `slot` moves
+    // on, and to the frontier at the end. What goes is quarantined if the configuration says so.
     Result<CleanupResult> cleanup(const Caller& caller, const CleanupRequest& request,
                                   std::uint32_t& slot, std::size_t most);
 
     // ---- time
     // A reference went that may have been the last. Whoever says so is not believed: it is counted.
     void released(std::uint32_t slot, std::uint64_t generation);
-    // Reads changed lease pages and does what is due. Call about four times a second.
-    void tick(std::int64_t at);
+    // Reads changed lease pages and does what is due. Call about four times a second. True: there
+    // is more to do than fits a turn of the loop; call proceed() soon.
+    bool tick(std::int64_t at);
+    // The next part of that work; true: there is still more.
+    bool proceed(std::int64_t at);
     // For a stop in good order: nothing new is begun beside the operations, and then what nobody
     // needs does not stay behind.
     void stop_background() { stopping_ = true; }
     void return_memory() { allocator_.pool.return_empty(now().micros, 0); }
-    // Looks at every region again, due or not.
+    // Looks at every region again, due or not, in one go.
     void evaluate_all();
+    // Looks for damage from the beginning, as much as fits a turn; the rest follows by itself.
+    const HealthState& check_now();
+
+    // Asked when an allocation finds no room: gives memory of ours back to the system. True: there
+    // is some, and it is worth one more try.
+    std::function<bool()> make_room = [this] { return allocator_.pool.make_room() > 0; };
 
     ServiceTotals totals() const;
     RegionRegistry& registry() { return *registry_; }
@@ -135,7 +157,9 @@ class Service {
     SecurityController& security() { return security_; }
     // Regions whose memory could not be given back, each with what to do about it.
     const std::unordered_map<std::uint32_t, Error>& stuck() const { return stuck_; }
-    void count_error() { ++errors_; }
+    // What is known to be wrong with damaged regions.
+    const std::unordered_map<std::uint32_t, std::string>& faults() const { return faults_; }
+    ErrorManager& errors() { return errors_; }
 
   private:
     struct Due {
@@ -151,6 +175,17 @@ class Service {
         std::uint32_t recorded_count = 0;
         bool pending_record = false;
         bool untouched = false;  // nobody was ever granted it: still all zero
+    };
+
+    // A walk over all slots, a part of it in each turn.
+    struct Pass {
+        std::optional<std::uint32_t> next;  // none: it is over
+        void begin() {
+            if (!next) next = 0;
+        }
+        // Calls `look` for at most `most` slots in use; true: there are more.
+        bool go_on(const RegionRegistry& registry, std::size_t most,
+                   const std::function<void(std::uint32_t)>& look);
     };
 
     // A region on its way from the request to the answer.
@@ -190,14 +225,44 @@ class Service {
     void freed_pages();
 
     // service.cpp
+    // Tries it, and once more if that is safe and room could be made.
+    template <typename Try>
+    auto tried(Try attempt) {
+        auto result = attempt();
+        if (!result && retry_is_safe(result.error().code) && make_room()) result = attempt();
+        return result;
+    }
     Result<std::uint32_t> find(const RegionId& id) const;
     Result<std::uint32_t> usable(const Caller& caller, const RegionId& id, Operation operation);
     Error refuse(const Caller& caller, Error error, std::string_view operation, const RegionId& id);
     Status mappable(std::uint32_t slot) const;
     Status writable(std::uint32_t slot) const;
     RegionInfo describe_slot(std::uint32_t slot);
+
+    // service_cleanup.cpp
     CleanupItem clean(const Caller& caller, std::uint32_t slot, const CleanupRequest& request,
                       std::int64_t at);
+    CleanupItem clean_stuck(const Caller& caller, std::uint32_t slot, bool dry_run);
+    void carry_out(const Caller& caller, std::uint32_t slot, CleanupItem& item);
+    static void add_item(CleanupResult& result, CleanupItem item);
+    // False: somebody holds it; it is back where it was.
+    Result<bool> enter_quarantine(std::uint32_t slot, const std::string& reason,
+                                  const Credentials& by, std::int64_t at);
+    // The memory of a FREEING slot, overwritten first where the configuration asks for it, perhaps
+    // elsewhere: the slot is freed afterwards then.
+    Status give_back(std::uint32_t slot, const std::string& reason, const Credentials& by);
+    Status release(std::uint32_t slot, const std::string& reason, const Credentials& by);
+    tl::unexpected<Error> stuck(std::uint32_t slot, Error error);
+
+    // service_health.cpp
+    // What is wrong with the region, by its description, its segment and its guard.
+    std::optional<std::string> fault_of(std::uint32_t slot);
+    std::optional<std::string> guard_fault(std::uint32_t slot);
+    void damage(std::uint32_t slot, std::string_view what);
+    void check_guard_of_ending(std::uint32_t slot);
+    void begin_health_check();
+    bool check_on(std::int64_t at);
+    const IdleFigures& idle_figures();
 
     // service_lifecycle.cpp
     Notes& notes(std::uint32_t slot);
@@ -208,7 +273,11 @@ class Service {
     void record_references(std::uint32_t slot, std::int64_t at);
     bool held(std::uint32_t slot);
     void evaluate(std::uint32_t slot, std::int64_t at);
+    void evaluate_quarantined(std::uint32_t slot, std::int64_t at);
+    void look_at(std::uint32_t slot, std::int64_t at);
+    bool run_due(std::int64_t at);
     void schedule(std::uint32_t slot, std::int64_t at);
+    bool withdraw_grants(std::uint32_t slot);
     // RETIRING and on. False: somebody holds it; it is back where it was.
     Result<bool> retire(std::uint32_t slot, const std::string& reason, const Credentials& by);
     Status finish(std::uint32_t slot, const std::string& reason, const Credentials& by);
@@ -219,10 +288,13 @@ class Service {
 
     // service_recovery.cpp
     void recover_clients();
-    void recover_slot(std::uint32_t slot, std::uint64_t takes, std::int64_t at);
-    void damage(std::uint32_t slot, std::string_view what);
-    void remove_leftovers();
+    std::optional<SegmentsByName> list_segments();
+    void recover_slot(std::uint32_t slot, const std::optional<SegmentsByName>& segments,
+                      std::uint64_t takes, std::int64_t at);
+
+    // service_leftovers.cpp
     void adopt_durable();
+    void remove_leftovers(const SegmentsByName& segments);
 
     InstancePaths paths_;
     std::unique_ptr<RegionRegistry> registry_;
@@ -238,12 +310,13 @@ class Service {
     std::unordered_map<std::uint64_t, std::uint32_t> client_of_serial_;
     std::unordered_map<std::uint32_t, std::int64_t> owner_gone_;  // by slot: since when
     std::unordered_map<std::uint32_t, Error> stuck_;
+    std::unordered_map<std::uint32_t, std::string> faults_;  // by damaged slot: what failed
+    std::unordered_set<std::uint32_t> wiping_;  // FREEING slots that are overwritten elsewhere
     // By slot that is being made elsewhere: the same request, asked again over a new connection.
     std::unordered_map<std::uint32_t, std::function<void()>> asked_again_;
     std::vector<Notes> notes_;
     std::vector<std::uint32_t> unrecorded_;  // slots whose count changed less than a second ago
     std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
-    std::int64_t next_full_look_ = 0;
     // By client's serial: the arenas, with the way to use them, that it was handed.
     std::unordered_map<std::uint64_t, std::set<std::pair<std::uint64_t, AccessMode>>> told_;
     // By slot that is being moved: who waits for it.
@@ -251,7 +324,13 @@ class Service {
     std::deque<std::uint32_t> plan_;  // slots a defragmentation has still to look at
     std::int64_t next_defragmentation_ = 0;
     bool background_busy_ = false, stopping_ = false;
-    std::uint64_t allocations_ = 0, deallocations_ = 0, errors_ = 0;
+    std::int64_t next_full_look_ = 0, next_health_look_ = 0;
+    Pass full_look_, health_look_;
+    HealthState health_, checking_;  // of the last complete look, and of the one under way
+    IdleFigures idle_;
+    std::int64_t idle_counted_at_ = 0;
+    ErrorManager errors_;
+    std::uint64_t allocations_ = 0, deallocations_ = 0;
 };
 
 }  // namespace snakepit::shm

@@ -21,16 +21,24 @@ Status check_metadata(const std::string& text) {
                 "write it like {\"key\":\"value\"}");
 }
 
-// Whether a new region may be as it is asked for, whatever room there is.
-Status check_options(const Config& config, const RegionOptions& options) {
+// Whether a new region may be as it is asked for, whatever room there is. Fills in what the
+// configuration says.
+Status check_options(const Config& config, RegionOptions& options) {
     if (!config.enabled)
         return fail(ErrorCode::allocation_failed, "shared memory is disabled",
                     "set enabled = true in the configuration");
-    if (options.security_level != SecurityLevel::standard)
-        return fail(
-            ErrorCode::not_supported,
-            fmt::format("security level '{}' is not available", to_string(options.security_level)),
-            "use 'standard'");
+    const bool level_given = options.security_level.has_value();
+    if (!level_given) options.security_level = config.security_level;
+    if (*options.security_level != SecurityLevel::standard)
+        return fail(ErrorCode::not_supported,
+                    fmt::format("security level '{}'{} is not available",
+                                to_string(*options.security_level),
+                                level_given ? "" : ", which the configuration asks for,"),
+                    level_given ? "use 'standard'"
+                                : "set security_level = \"standard\" in it, or ask for that level "
+                                  "with the region");
+    if (options.timeout_ms == kDefaultTimeout)
+        options.timeout_ms = options.durable ? 0 : config.default_timeout_ms;
     return check_metadata(options.metadata);
 }
 
@@ -64,9 +72,7 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
         if (word.state == SlotState::live && !word.withdrawn && !word.damaged)
             return done(grant(caller, *made, AccessMode::read_write, true));
     }
-    if (options.timeout_ms == kDefaultTimeout)
-        options.timeout_ms = options.durable ? 0 : config_.default_timeout_ms;
-    auto begun = allocator_.begin(size, options, owner, request_id);
+    auto begun = tried([&] { return allocator_.begin(size, options, owner, request_id); });
     if (!begun) return give_up(std::move(begun).error());
     make(std::make_shared<Allocation>(
         Allocation{caller, std::move(*begun), std::move(options), std::move(done), {}, false}));
@@ -87,9 +93,9 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
     auto& a = *allocation;
     const auto slot = a.making.slot;
     // Shared memory is full, but some of it may be ours and free.
-    if (!a.made && a.made.error().code == ErrorCode::no_space && !a.tried_again) {
+    if (!a.made && retry_is_safe(a.made.error().code) && !a.tried_again) {
         a.tried_again = true;
-        if (allocator_.pool.make_room() > 0) return make(allocation);
+        if (make_room()) return make(allocation);
     }
     Result<Grant> granted = [&]() -> Result<Grant> {
         if (!a.made) return fail(a.made.error());

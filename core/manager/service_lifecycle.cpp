@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Clients that come and go, counts that change, and regions that end.
+// Clients that come and go, counts that change, and regions that end. What is done when is in
+// service_turns.cpp.
 #include <algorithm>
 #include <cstring>
 
@@ -221,6 +222,9 @@ IdleRegion Service::idle_facts(std::uint32_t slot) const {
     facts.damaged = word.damaged;
     facts.idle_since = registry_->stats(slot).last_accessed;
     facts.timeout_ms = body.timeout_ms;
+    const auto& fixed = registry_->fixed(slot);
+    facts.worker = fixed.worker;
+    facts.session = fixed.session;
     if (const auto gone = owner_gone_.find(slot); gone != owner_gone_.end())
         facts.owner_gone_since = gone->second;
     return facts;
@@ -235,6 +239,7 @@ void Service::schedule(std::uint32_t slot, std::int64_t at) {
 
 void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     const auto word = registry_->control(slot);
+    if (word.state == SlotState::quarantined) return evaluate_quarantined(slot, at);
     if (word.state != SlotState::live && word.state != SlotState::revoked) return;
     if (held(slot)) {
         if (word.withdrawn) counter_.close(slot, word.generation);
@@ -243,10 +248,23 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     if (try_seal(slot)) return;
     const auto verdict = cleaner_.judge(idle_facts(slot), at);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
-    if (verdict.due) (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
+    if (!verdict.due) return;
+    const bool keep = config_.quarantine_automatic && config_.quarantine_ms > 0 &&
+                      word.state == SlotState::live && !word.withdrawn;
+    if (keep)
+        (void)enter_quarantine(slot, verdict.reason, {}, at);  // false: held again
+    else
+        (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
 }
 
-Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+void Service::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
+    const auto deadline = registry_->body(slot).deadline;
+    if (!registry_->control(slot).withdrawn && at < deadline) return schedule(slot, deadline);
+    (void)retire(slot, "its quarantine is over", {});  // a failure is kept in stuck_
+}
+
+// RETIRING, and no grant is left. False: somebody holds it; it is back where it was.
+bool Service::withdraw_grants(std::uint32_t slot) {
     const auto before = registry_->control(slot);
     auto word = before;
     word.from_quarantine = before.state == SlotState::quarantined;
@@ -258,6 +276,11 @@ Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, cons
         refresh(slot, 0, now().micros);
         return false;
     }
+    return true;
+}
+
+Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+    if (!withdraw_grants(slot)) return false;
     SHM_TRY(finish(slot, reason, by));
     return true;
 }
@@ -268,27 +291,7 @@ Status Service::finish(std::uint32_t slot, const std::string& reason, const Cred
         word.state = SlotState::freeing;  // nobody has a word to take: no way back
         registry_->store(slot, word);
     }
-    const bool pooled = registry_->body(slot).arena != 0;
-    auto released = allocator_.release(slot,
-                                       {.kind = EventKind::freed,
-                                        .pid = by.pid,
-                                        .uid = by.uid,
-                                        .value = registry_->body(slot).actual_size,
-                                        .text = reason},
-                                       !notes(slot).untouched);
-    if (!released) {
-        auto error = std::move(released).error();
-        error.operation = "cleanup";
-        error.region_id = registry_->id(slot).str();
-        stuck_.insert_or_assign(slot, error);
-        ++errors_;
-        return fail(std::move(error));
-    }
-    stuck_.erase(slot);
-    owner_gone_.erase(slot);
-    notes(slot) = {};
-    if (pooled) freed_pages();
-    return {};
+    return give_back(slot, reason, by);
 }
 
 void Service::released(std::uint32_t slot, std::uint64_t generation) {
@@ -298,56 +301,11 @@ void Service::released(std::uint32_t slot, std::uint64_t generation) {
     evaluate(slot, at);
 }
 
-void Service::evaluate_all() {
-    const auto at = now().micros;
-    for (const auto slot : registry_->used()) {
-        const auto state = registry_->control(slot).state;
-        if (state == SlotState::freeing)
-            (void)finish(slot, "cleanup was tried again", {});
-        else if (state == SlotState::live || state == SlotState::revoked) {
-            refresh(slot, 0, at);
-            evaluate(slot, at);
-        }
-    }
-}
-
-void Service::tick(std::int64_t at) {
-    counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
-        refresh(slot, takes, at);
-        evaluate(slot, at);
-    });
-    for (const auto client : counter_.newly_hostile()) {
-        const auto& record = grants_.record(client);
-        registry_->record({.kind = EventKind::client_hostile,
-                           .pid = record.pid,
-                           .uid = record.uid,
-                           .text = "its lease page cannot be read"});
-    }
-    auto waiting = std::move(unrecorded_);
-    unrecorded_.clear();
-    for (const auto slot : waiting) {
-        notes(slot).pending_record = false;
-        record_references(slot, at);
-    }
-    while (!due_.empty() && due_.top().at <= at) {
-        const auto next = due_.top();
-        due_.pop();
-        if (registry_->control(next.slot).generation != next.generation) continue;
-        notes(next.slot).next_due = 0;
-        evaluate(next.slot, at);
-    }
-    background(at);
-    if (at >= next_full_look_) {
-        next_full_look_ = at + config_.cleanup_interval_ms * 1000;
-        evaluate_all();
-    }
-}
-
 ServiceTotals Service::totals() const {
     ServiceTotals totals;
     totals.allocations = allocations_;
     totals.deallocations = deallocations_;
-    totals.errors = errors_;
+    totals.errors = errors_.total();
     for (const auto slot : registry_->used()) {
         const auto word = registry_->control(slot);
         if (!word.occupied()) continue;

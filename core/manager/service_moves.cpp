@@ -35,12 +35,8 @@ bool Service::movable(std::uint32_t slot) const {
 // commit in finish_move the old place counts; a manager killed before it finds the region there.
 bool Service::move(std::uint32_t slot, Making to, std::string reason) {
     const auto before = registry_->control(slot);
-    auto word = before;
-    word.state = SlotState::retiring;
-    registry_->store(slot, word);
     auto from = allocator_.current(slot);
-    if (!from || !counter_.reclaim(slot, before.generation)) {
-        registry_->store(slot, before);
+    if (!from || !withdraw_grants(slot)) {
         allocator_.give_back(to, false);
         return false;
     }
@@ -84,7 +80,7 @@ void Service::finish_move(const std::shared_ptr<Move>& move) {
                            .text = move->reason});
         allocator_.moved(move->from, move->to);
     } else {
-        ++errors_;
+        (void)errors_.handle(done.error(), {move->reason, registry_->id(slot), {}, {}});
         allocator_.give_back(move->to, move->made.has_value());
         registry_->store(slot, next);
         registry_->record(slot, {.kind = EventKind::cleanup,

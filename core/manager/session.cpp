@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "manager/session.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "manager/server.h"
@@ -20,6 +22,16 @@ const wire::RegionKey* region_of(const wire::RequestT& request) {
     if (const auto* call = request.call.AsDeallocate()) return call->id.get();
     if (const auto* call = request.call.AsSeal()) return call->id.get();
     return nullptr;
+}
+
+constexpr std::size_t kReasonBytes = std::size_t{40} * 1024;  // of a cleanup's items in one frame
+// So that an answer in which all fails at length still fits a frame.
+void fit_reasons(wire::CleanedT& cleaned) {
+    std::size_t bytes = 0;
+    for (const auto& item : cleaned.items) bytes += item->reason.size();
+    if (bytes <= kReasonBytes) return;
+    for (const auto& item : cleaned.items)
+        item->reason.resize(std::min(item->reason.size(), kReasonBytes / kMaxCleanupItems));
 }
 
 }  // namespace
@@ -94,21 +106,22 @@ void Session::handle(const Frame& frame) {
     // The kernel says who sent this very frame: a passed or inherited socket speaks for nobody
     // else.
     if (!frame.sender || *frame.sender != caller_.credentials) {
-        server_.service().count_error();
+        const auto sender = frame.sender.value_or(Credentials{});
         server_.service().registry().record({.kind = EventKind::refused,
                                              .result = ErrorCode::identity_mismatch,
-                                             .pid = frame.sender ? frame.sender->pid : 0,
-                                             .uid = frame.sender ? frame.sender->uid : 0,
+                                             .pid = sender.pid,
+                                             .uid = sender.uid,
                                              .text = "frame"});
-        return refuse_and_close(
+        return refuse_and_close(server_.service().errors().handle(
             make_error(ErrorCode::identity_mismatch,
                        "the frame comes from another process than the connection",
-                       "connect from the process that uses the connection"));
+                       "connect from the process that uses the connection"),
+            {"frame", {}, sender, {}}));
     }
     auto request = decode_request(frame.bytes);
     if (!request) {
-        server_.service().count_error();
-        return refuse_and_close(request.error());
+        return refuse_and_close(server_.service().errors().handle(
+            std::move(request).error(), {"frame", {}, caller_.credentials, caller_.process}));
     }
     dispatch(std::move(*request));
 }
@@ -139,7 +152,9 @@ void Session::dispatch(wire::RequestT request) {
         }
         case Call::Deallocate: {
             const auto& call = *request.call.AsDeallocate();
-            const auto gone = service.deallocate(caller_, region(call.id), call.force);
+            const auto gone = call.quarantine
+                                  ? service.quarantine(caller_, region(call.id))
+                                  : service.deallocate(caller_, region(call.id), call.force);
             if (!gone) return answer_error(id, gone.error());
             wire::DoneT done;
             done.gone = *gone;
@@ -159,6 +174,13 @@ void Session::dispatch(wire::RequestT request) {
             out.arenas_returned = step.arenas_returned;
             out.more = step.more;
             return answer(id, std::move(out));
+        }
+        case Call::Restore: {
+            auto next = service.restore(caller_, region(request.call.AsRestore()->id));
+            if (!next) return answer_error(id, next.error());
+            wire::DoneT done;
+            done.note = std::move(*next);
+            return answer(id, std::move(done));
         }
         case Call::Info: {
             const auto info = service.info(caller_, region(request.call.AsInfo()->id));
@@ -300,8 +322,7 @@ void Session::list(std::uint64_t id, const wire::ListT& call) {
 }
 
 void Session::clean(std::uint64_t id, const wire::CleanupT& call) {
-    CleanupRequest request{call.dry_run, call.orphans, call.expired, call.all_eligible, {}};
-    for (const auto& key : call.only) request.only.push_back(from_wire(key));
+    const auto request = from_wire(call);
     if (request.only.size() > kMaxCleanupItems)
         return answer_error(
             id, make_error(ErrorCode::invalid_argument,
@@ -310,20 +331,10 @@ void Session::clean(std::uint64_t id, const wire::CleanupT& call) {
     auto slot = call.from_slot;
     const auto result = server_.service().cleanup(caller_, request, slot, kMaxCleanupItems);
     if (!result) return answer_error(id, result.error());
-    wire::CleanedT cleaned;
-    cleaned.dry_run = result->dry_run;
-    cleaned.removed = result->removed;
-    cleaned.bytes_freed = result->bytes_freed;
+    auto cleaned = to_wire(*result);
+    fit_reasons(cleaned);
     cleaned.next_slot = slot;
     cleaned.more = slot < server_.service().registry().frontier();
-    for (const auto& item : result->items) {
-        auto entry = std::make_unique<wire::CleanupItemT>();
-        entry->id = std::make_unique<wire::RegionKey>(to_wire(item.id));
-        entry->bytes = item.bytes;
-        entry->reason = item.reason;
-        entry->removed = item.removed;
-        cleaned.items.push_back(std::move(entry));
-    }
     answer(id, std::move(cleaned));
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "memory/guard.h"
 #include "platform/fault_guard.h"
 
 namespace snakepit::shm {
@@ -57,7 +58,31 @@ Status Allocator::check(std::uint64_t size, const RegionOwner& owner) const {
             ErrorCode::process_region_limit_exceeded,
             fmt::format("process {} has {} regions already", owner.credentials.pid, mine->second),
             "max_regions_per_process");
+    return check_user(size, owner.credentials.uid);
+}
+
+Status Allocator::check_user(std::uint64_t size, std::uint32_t uid) const {
+    const auto found = usage_of_.find(uid);
+    const auto usage = found == usage_of_.end() ? Usage{} : found->second;
+    if (limits.max_regions_per_user != 0 && usage.regions >= limits.max_regions_per_user)
+        return over(ErrorCode::user_limit_exceeded,
+                    fmt::format("user {} has {} regions already", uid, usage.regions),
+                    "max_regions_per_user");
+    if (limits.max_memory_per_user != 0 && usage.bytes + size > limits.max_memory_per_user)
+        return over(ErrorCode::user_limit_exceeded,
+                    fmt::format("user {} has {} and asked for {} more; the limit is {}", uid,
+                                format_size(usage.bytes), format_size(size),
+                                format_size(limits.max_memory_per_user)),
+                    "max_memory_per_user");
     return {};
+}
+
+void Allocator::count(const SlotFixed& fixed) {
+    bytes_used_ += fixed.size;
+    if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
+    auto& usage = usage_of_[fixed.owner_uid];
+    ++usage.regions;
+    usage.bytes += fixed.size;
 }
 
 bool Making::slow() const {
@@ -71,7 +96,7 @@ bool Allocator::poolable(std::uint64_t size, const RegionOptions& options) const
     return options.placement != Placement::dedicated && !options.durable &&
            size <= ArenaPool::kLargestSlice && options.permissions == PermissionSet{} &&
            options.access_mode == AccessMode::read_write &&
-           options.security_level == SecurityLevel::standard;
+           options.security_level.value_or(SecurityLevel::standard) == SecurityLevel::standard;
 }
 
 Status Allocator::choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant) {
@@ -126,9 +151,8 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
         return fail(std::move(chosen).error());
     }
     // Counted from now on, so that requests in flight together cannot pass a limit.
-    bytes_used_ += size;
+    count(fixed);
     if (!making.pooled()) bytes_dedicated_ += page_up(size);
-    if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
     return making;
 }
 
@@ -144,13 +168,17 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     body.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
     body.permission_group = static_cast<std::uint8_t>(options.permissions.group);
     body.permission_other = static_cast<std::uint8_t>(options.permissions.other);
-    body.security_level = static_cast<std::uint8_t>(options.security_level);
+    body.security_level =
+        static_cast<std::uint8_t>(options.security_level.value_or(SecurityLevel::standard));
     body.access_mode = static_cast<std::uint8_t>(options.access_mode);
     body.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
-    body.flags = making.durable ? std::uint32_t{kDurable} : 0;
     if (making.pooled()) pool.performed(making.work, true);
-    registry_.write_body(making.slot, located(body, making));
+    body = located(body, making);
+    body.flags = making.durable ? std::uint32_t{kDurable} : 0;
+    const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
+    if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;
+    registry_.write_body(making.slot, body);
 }
 
 // Fills in where `making` is.
@@ -189,6 +217,9 @@ void Allocator::forget(std::uint32_t slot) {
     bytes_used_ -= fixed.size;
     const auto mine = regions_of_.find(fixed.owner_serial);
     if (mine != regions_of_.end() && --mine->second == 0) regions_of_.erase(mine);
+    auto& usage = usage_of_[fixed.owner_uid];
+    usage.bytes -= fixed.size;
+    if (--usage.regions == 0) usage_of_.erase(fixed.owner_uid);
 }
 
 void Allocator::give_back(Making& making, bool made) {
@@ -344,7 +375,9 @@ Status Allocator::wipe(std::uint32_t slot) const {
         data = own.data();
     }
     const FaultGuard guard(data, bytes);
-    std::memset(data, 0, bytes);
+    // What lies behind a guarded region's end stays, for it is still checked.
+    const bool guarded = (registry_.body(slot).flags & kGuarded) != 0;
+    std::memset(data, 0, guarded ? registry_.fixed(slot).size : bytes);
     return {};
 }
 
@@ -372,11 +405,19 @@ Result<Handle> Allocator::open(std::uint32_t slot, AccessMode access) const {
 
 // --------------------------------------------------------------------- start
 
-Status Allocator::adopt(std::uint32_t slot) {
+Status Allocator::adopt(std::uint32_t slot, const SegmentsByName* segments) {
     const auto& body = registry_.body(slot);
     const auto adopted = [&]() -> Status {
         if (body.arena != 0) return pool.adopt(registry_.fixed(slot).owner_uid, body);
-        const auto segment = backend_.inspect_segment(segment_name_of(slot));
+        const auto name = segment_name_of(slot);
+        const auto segment = [&]() -> std::optional<SegmentInfo> {
+            if (segments) {
+                const auto found = segments->find(name);
+                return found != segments->end() ? std::optional(found->second) : std::nullopt;
+            }
+            auto seen = backend_.inspect_segment(name);
+            return seen ? std::optional(std::move(*seen)) : std::nullopt;
+        }();
         if (!segment)
             return fail(ErrorCode::corruption_detected,
                         "its segment is gone: removed by someone else");
@@ -395,13 +436,12 @@ Status Allocator::adopt(std::uint32_t slot) {
 void Allocator::recount() {
     bytes_used_ = bytes_dedicated_ = 0;
     regions_of_.clear();
+    usage_of_.clear();
     for (const auto slot : registry_.used()) {
-        const auto& fixed = registry_.fixed(slot);
-        bytes_used_ += fixed.size;
+        count(registry_.fixed(slot));
         const auto& body = registry_.body(slot);
         if (registry_.control(slot).state != SlotState::reserved && body.arena == 0)
             bytes_dedicated_ += body.actual_size;
-        if (fixed.owner_serial != 0) ++regions_of_[fixed.owner_serial];
     }
 }
 

@@ -22,6 +22,8 @@ struct AllocationLimits {
     std::uint64_t max_region_size = 0;
     std::uint64_t max_total_memory = 0;
     std::uint32_t max_regions_per_process = 0;
+    std::uint32_t max_regions_per_user = 0;
+    std::uint64_t max_memory_per_user = 0;
 };
 
 // On whose behalf a region is made.
@@ -49,6 +51,8 @@ struct Making {
     // Long enough to be done on another thread.
     bool slow() const;
 };
+
+using SegmentsByName = std::unordered_map<std::string, SegmentInfo>;
 
 // Where a region is, for whoever maps it.
 struct Location {
@@ -127,7 +131,8 @@ class Allocator {
 
     // ---- start
     // Puts a region's memory into the books. corruption_detected when it is not as it was made.
-    Status adopt(std::uint32_t slot);
+    // `segments`: those there are, if they are known; otherwise the system is asked.
+    Status adopt(std::uint32_t slot, const SegmentsByName* segments);
     // Counts what the registry holds.
     void recount();
 
@@ -138,7 +143,14 @@ class Allocator {
     bool poolable(std::uint64_t size, const RegionOptions& options) const;
     Status choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant);
     static layout::SlotBody located(layout::SlotBody body, const Making& making);
+    void count(const layout::SlotFixed& fixed);
     void forget(std::uint32_t slot);
+    Status check_user(std::uint64_t size, std::uint32_t uid) const;
+
+    struct Usage {
+        std::uint32_t regions = 0;
+        std::uint64_t bytes = 0;
+    };
 
     RegionRegistry& registry_;
     PlatformBackend& backend_;
@@ -146,6 +158,7 @@ class Allocator {
     std::uint64_t bytes_dedicated_ = 0;
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
     std::unordered_set<std::uint32_t> not_adopted_;  // slots whose memory was not as it was made
+    std::unordered_map<std::uint32_t, Usage> usage_of_;  // by owner's uid
 };
 
 }  // namespace snakepit::shm

@@ -23,6 +23,21 @@ struct Deadline {
     std::string reason;
 };
 
+// Short: an event has room for 71 bytes of it.
+std::string orphan_reason(const IdleRegion& region) {
+    if (region.worker.empty() && region.session.empty())
+        return "orphan: its owner is gone and nobody holds it";
+    std::string who;
+    if (!region.worker.empty()) who = fmt::format("worker {}", region.worker);
+    if (!region.session.empty())
+        who += fmt::format("{}session {}", who.empty() ? "" : ", ", region.session);
+    return fmt::format("orphan of {}", who);
+}
+
+std::string expired_reason(const IdleRegion& region) {
+    return fmt::format("expired: unused for its timeout of {}", format_duration(region.timeout_ms));
+}
+
 }  // namespace
 
 Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at) const {
@@ -41,11 +56,9 @@ Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at) const
         case CleanupPolicy::automatic:
             if (region.owner_gone_since)
                 consider(later(std::max(region.idle_since, *region.owner_gone_since), grace_ms),
-                         "orphan: its owner is gone and nobody holds it");
+                         orphan_reason(region));
             if (region.timeout_ms > 0)
-                consider(later(region.idle_since, region.timeout_ms),
-                         fmt::format("expired: unused for its timeout of {}",
-                                     format_duration(region.timeout_ms)));
+                consider(later(region.idle_since, region.timeout_ms), expired_reason(region));
             break;
     }
     if (!first) return {false, "nothing ends it: its owner lives and it has no timeout", {}};
@@ -56,17 +69,17 @@ Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at) const
 Cleaner::Verdict Cleaner::judge(const IdleRegion& region, const CleanupRequest& request,
                                 std::int64_t at) const {
     if (region.damaged && !region.withdrawn) return judge(region, at);
-    if (request.all_eligible || !request.only.empty()) return {true, "nobody holds it", {}};
-    if (request.orphans && region.owner_gone_since)
-        return {true, "orphan: its owner is gone and nobody holds it", {}};
+    if (request.all_eligible) return {true, "nobody holds it", {}};
+    if (request.orphans && region.owner_gone_since) return {true, orphan_reason(region), {}};
     if (request.expired && region.timeout_ms > 0 &&
         later(region.idle_since, region.timeout_ms) <= at)
-        return {true,
-                fmt::format("expired: unused for its timeout of {}",
-                            format_duration(region.timeout_ms)),
-                {}};
+        return {true, expired_reason(region), {}};
     if (request.orphans || request.expired)
         return {false, region.owner_gone_since ? "not expired" : "its owner lives", {}};
+    if (request.due) return judge(region, at);
+    if (request.scoped() && region.policy == CleanupPolicy::manual)
+        return {false, "its policy is manual; --all-eligible takes it too", {}};
+    if (request.scoped() || !request.only.empty()) return {true, "nobody holds it", {}};
     return judge(region, at);
 }
 

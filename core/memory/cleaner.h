@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/region.h"
 
@@ -16,7 +17,8 @@ struct IdleRegion {
     bool damaged = false;
     std::int64_t idle_since = 0;  // last reference given back, or made; microseconds
     std::optional<std::int64_t> owner_gone_since;
-    std::int64_t timeout_ms = 0;  // 0: never
+    std::int64_t timeout_ms = 0;       // 0: never
+    std::string_view worker, session;  // that made it; may be empty
 };
 
 // The specification's Cleaner decides when a region ends. Stateless; it never looks at a held one.
@@ -29,14 +31,16 @@ class Cleaner {
         std::string reason;                    // of ending now, or of staying
         std::optional<std::int64_t> deadline;  // when to ask again, microseconds
     };
-    // | policy            | last reference given back | owner gone                | unused for
-    // timeout | | automatic         | stays                     | cleaned after the grace   |
-    // cleaned            | | reference_counted | cleaned after the grace   | as its references fall
-    // | –                  | | manual            | stays                     | stays, shown as
-    // orphan    | –                  | and, whatever the policy, at once when it was deallocated.
+    // clang-format off
+    // | policy            | last reference given back | owner gone              | unused for timeout |
+    // | automatic         | stays                     | cleaned after the grace | cleaned            |
+    // | reference_counted | cleaned after the grace   | as its references fall  | –                  |
+    // | manual            | stays                     | stays, shown as orphan  | –                  |
+    // and, whatever the policy, at once when it was deallocated.
+    // clang-format on
     Verdict judge(const IdleRegion& region, std::int64_t at) const;
 
-    // Whether a cleanup that a person asks for takes it: `all_eligible` takes every idle region.
+    // Whether a cleanup that a person asks for takes it. Not asked about what it does not look at.
     Verdict judge(const IdleRegion& region, const CleanupRequest& request, std::int64_t at) const;
 };
 

@@ -116,6 +116,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.sealed = info.sealed;
     out.session = info.session;
     out.worker = info.worker;
+    out.quarantined_until = info.quarantined_until.micros;
     for (const auto& reference : info.references) {
         auto entry = std::make_unique<wire::ReferenceT>();
         entry->pid = reference.pid;
@@ -157,6 +158,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.sealed = region.sealed;
     info.session = region.session;
     info.worker = region.worker;
+    info.quarantined_until = {region.quarantined_until};
     for (const auto& entry : region.references)
         if (entry)
             info.references.push_back({entry->pid, entry->process, entry->count, entry->connected,
@@ -171,7 +173,9 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
     call.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
     call.permission_group = static_cast<std::uint8_t>(options.permissions.group);
     call.permission_other = static_cast<std::uint8_t>(options.permissions.other);
-    call.security_level = static_cast<std::uint8_t>(options.security_level);
+    call.default_security_level = !options.security_level;
+    call.security_level =
+        static_cast<std::uint8_t>(options.security_level.value_or(SecurityLevel::standard));
     call.access_mode = static_cast<std::uint8_t>(options.access_mode);
     call.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
     call.placement = static_cast<std::uint8_t>(options.placement);
@@ -183,11 +187,12 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
 
 Result<RegionOptions> from_wire(const wire::AllocateT& call) {
     RegionOptions options;
+    SecurityLevel level{};
     const bool known =
         convert(call.permission_owner, Permission::read_write, options.permissions.owner) &&
         convert(call.permission_group, Permission::read_write, options.permissions.group) &&
         convert(call.permission_other, Permission::read_write, options.permissions.other) &&
-        convert(call.security_level, SecurityLevel::maximum, options.security_level) &&
+        convert(call.security_level, SecurityLevel::maximum, level) &&
         convert(call.access_mode, AccessMode::read_write, options.access_mode) &&
         convert(call.cleanup_policy, CleanupPolicy::reference_counted, options.cleanup_policy) &&
         convert(call.placement, Placement::dedicated, options.placement);
@@ -200,11 +205,70 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
                     fmt::format("the metadata has {} bytes, at most {} fit", call.metadata.size(),
                                 kMaxMetadataBytes),
                     "keep large descriptions in the region itself");
+    if (!call.default_security_level) options.security_level = level;
     options.timeout_ms = call.timeout_ms;
     options.owned_by_user = call.owned_by_user;
     options.metadata = call.metadata;
     options.durable = call.durable;
     return options;
+}
+
+wire::CleanupT to_wire(const CleanupRequest& request) {
+    wire::CleanupT call;
+    call.dry_run = request.dry_run;
+    call.orphans = request.orphans;
+    call.expired = request.expired;
+    call.all_eligible = request.all_eligible;
+    call.due = request.due;
+    call.no_quarantine = request.no_quarantine;
+    call.session = request.session;
+    call.worker = request.worker;
+    for (const auto& id : request.only) call.only.push_back(to_wire(id));
+    return call;
+}
+
+CleanupRequest from_wire(const wire::CleanupT& call) {
+    CleanupRequest request{call.dry_run,
+                           call.orphans,
+                           call.expired,
+                           call.all_eligible,
+                           {},
+                           call.due,
+                           call.no_quarantine,
+                           call.session.substr(0, kMaxNameBytes),
+                           call.worker.substr(0, kMaxNameBytes)};
+    for (const auto& key : call.only) request.only.push_back(from_wire(key));
+    return request;
+}
+
+wire::CleanedT to_wire(const CleanupResult& result) {
+    wire::CleanedT cleaned;
+    cleaned.dry_run = result.dry_run;
+    cleaned.removed = result.removed;
+    cleaned.bytes_freed = result.bytes_freed;
+    cleaned.quarantined = result.quarantined;
+    cleaned.bytes_quarantined = result.bytes_quarantined;
+    for (const auto& item : result.items) {
+        auto entry = std::make_unique<wire::CleanupItemT>();
+        entry->id = std::make_unique<wire::RegionKey>(to_wire(item.id));
+        entry->bytes = item.bytes;
+        entry->reason = item.reason;
+        entry->removed = item.removed;
+        entry->quarantined = item.quarantined;
+        cleaned.items.push_back(std::move(entry));
+    }
+    return cleaned;
+}
+
+void add_from_wire(CleanupResult& result, const wire::CleanedT& page) {
+    result.removed += page.removed;
+    result.bytes_freed += page.bytes_freed;
+    result.quarantined += page.quarantined;
+    result.bytes_quarantined += page.bytes_quarantined;
+    for (const auto& item : page.items)
+        if (item && item->id)
+            result.items.push_back({from_wire(*item->id), item->bytes, item->reason, item->removed,
+                                    item->quarantined});
 }
 
 }  // namespace snakepit::shm

@@ -44,5 +44,10 @@ RegionInfo from_wire(const wire::RegionT& region);
 wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options);
 // invalid_argument when a number names no value of its kind, or the metadata is too long.
 Result<RegionOptions> from_wire(const wire::AllocateT& call);
+wire::CleanupT to_wire(const CleanupRequest& request);
+CleanupRequest from_wire(const wire::CleanupT& call);
+wire::CleanedT to_wire(const CleanupResult& result);
+// A cleanup's answer comes in pages.
+void add_from_wire(CleanupResult& result, const wire::CleanedT& page);
 
 }  // namespace snakepit::shm

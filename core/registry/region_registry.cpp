@@ -107,6 +107,8 @@ void RegionRegistry::write_body(std::uint32_t slot, SlotBody body) {
 void RegionRegistry::write_other_body(std::uint32_t slot, SlotBody body, std::uint64_t generation) {
     body.generation = generation;
     body.checksum = checksum_of(body);
+    // A reader still copying the former use of this body must see the control word that ended it.
+    std::atomic_thread_fence(std::memory_order_release);
     store_words(view_.slot(slot).body[control(slot).body ^ 1U], body);
 }
 

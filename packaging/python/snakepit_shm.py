@@ -119,6 +119,9 @@ class _CleanupOptions(ctypes.Structure):
         ("orphans", ctypes.c_bool),
         ("expired", ctypes.c_bool),
         ("all_eligible", ctypes.c_bool),
+        ("no_quarantine", ctypes.c_bool),
+        ("session", ctypes.c_char_p),
+        ("worker", ctypes.c_char_p),
     ]
 
 
@@ -257,13 +260,15 @@ class Client:
         _call("connect", _bytes(instance), ctypes.byref(handle))
         self._handle = handle
 
-    def allocate(self, size, *, metadata=None, timeout_ms=-1, security_level="standard",
+    def allocate(self, size, *, metadata=None, timeout_ms=-1, security_level=None,
                  access_mode="read_write", cleanup_policy="automatic", placement="automatic",
                  owner="read_write", group="none", other="none", owned_by_user=False):
         """A new region of `size` bytes, all zero, mapped writable (or as `access_mode` says).
-        `metadata` is a dict; `timeout_ms` -1 means the manager's default and 0 never."""
+        `metadata` is a dict; `timeout_ms` -1 means the manager's default and 0 never;
+        `security_level` None what the configuration says."""
         options = _Options(
-            ctypes.sizeof(_Options), timeout_ms, _number(_SECURITY, security_level, "security_level"),
+            ctypes.sizeof(_Options), timeout_ms,
+            -1 if security_level is None else _number(_SECURITY, security_level, "security_level"),
             _number(_ACCESS, access_mode, "access_mode"), _number(_POLICIES, cleanup_policy, "cleanup_policy"),
             _number(_PLACEMENTS, placement, "placement"), _number(_PERMISSIONS, owner, "owner"),
             _number(_PERMISSIONS, group, "group"), _number(_PERMISSIONS, other, "other"),
@@ -298,8 +303,11 @@ class Client:
         """Nobody finds or maps the region any more; its memory goes with the last reference."""
         _call("deallocate", self._handle, region_id.encode())
 
-    def cleanup(self, *, dry_run=False, orphans=False, expired=False, all_eligible=False):
-        options = _CleanupOptions(ctypes.sizeof(_CleanupOptions), dry_run, orphans, expired, all_eligible)
+    def cleanup(self, *, dry_run=False, orphans=False, expired=False, all_eligible=False,
+                no_quarantine=False, session=None, worker=None):
+        """Removes what is due, or what the flags choose, of all regions or of a session's or a worker's."""
+        options = _CleanupOptions(ctypes.sizeof(_CleanupOptions), dry_run, orphans, expired, all_eligible,
+                                  no_quarantine, _bytes(session), _bytes(worker))
         result = _CleanupResult()
         _call("cleanup", self._handle, ctypes.byref(options), ctypes.byref(result))
         return CleanupResult(result.removed, result.bytes_freed)

@@ -214,7 +214,7 @@ void Cli::cleanup_rehearses_with_reasons_and_then_does_it() {
     QVERIFY(!item.value("reason").toString().isEmpty());
     QCOMPARE(service_->cli({"info", id}).status, 0);
 
-    const auto done = service_->cli_json({"cleanup", "--all-eligible"});
+    const auto done = service_->cli_json({"cleanup", "--all-eligible", "--no-quarantine"});
     QCOMPARE(done.value("removed").toInteger(), 1);
     QVERIFY(done.value("bytes_freed").toInteger() >= 1 << 20);
     QCOMPARE(service_->cli({"info", id}).status, 1);
@@ -264,6 +264,9 @@ void Cli::commands_print_one_json_document_data() {
     QTest::addColumn<QStringList>("words");
     QTest::addColumn<QStringList>("fields");
     QTest::newRow("status") << QStringList{"status"} << QStringList{};
+    QTest::newRow("stats") << QStringList{"stats"}
+                           << QStringList{"total_allocations", "active_regions", "error_counts",
+                                          "recent_errors", "last_updated"};
     QTest::newRow("top") << QStringList{"top"}
                          << QStringList{"regions", "clients", "manager_pid", "sample"};
     QTest::newRow("list") << QStringList{"list"} << QStringList{"regions"};

@@ -302,4 +302,11 @@ Result<bool> SyntheticManager::deallocate(const RegionId& id, bool force) {
     return true;
 }
 
+Result<std::string> SyntheticManager::restore(const RegionId& id) {
+    SHM_ASSIGN(const auto known, info(id));
+    if (known.state != RegionState::quarantined)
+        return fail(ErrorCode::invalid_argument, id.str() + " is not in quarantine", "list them");
+    return "due in 5 min";
+}
+
 }  // namespace snakepit::shm::ui

@@ -75,6 +75,7 @@ class SyntheticManager : public ManagerPort {
     Result<RegionInfo> info(const RegionId& id) override;
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
+    Result<std::string> restore(const RegionId& id) override;
 
     // What was asked, in order. Read while no job runs.
     std::vector<CleanupRequest> cleanups;

@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QMessageBox>
 #include <QPushButton>
 #include <QTableWidget>
@@ -217,6 +218,24 @@ void TestLiveWindow::what_a_cleanup_promises_is_what_it_removes() {
     auto* plan = dialog->findChild<QTableWidget*>();
     QTRY_COMPARE_WITH_TIMEOUT(plan->rowCount(), 2, kPatience);
     QCOMPARE(model.shown(), std::size_t{2});
+    stage.press(QStringLiteral("Remove 1 region"));
+    const auto row = [&] { return stage.cell(0, kColumnId) == held ? 1 : 0; };
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(row(), kColumnState), QStringLiteral("quarantined"),
+                              kPatience);
+    QCOMPARE(model.shown(), std::size_t{2});
+    dialog->close();
+    stage.click_row(row());
+    QMenu menu;
+    Q_EMIT stage.page().table().about_to_show_menu(&menu);
+    for (auto* action : menu.actions())
+        if (action->text() == QStringLiteral("Restore from quarantine")) action->trigger();
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(row(), kColumnState), QStringLiteral("live"), kPatience);
+
+    service.host().configure("quarantine = 0");
+    QCOMPARE(service.cli({"config", "reload"}).status, 0);
+    dialog = new CleanupDialog(stage.workspace, CleanupDialog::Scope::all_eligible, &stage.window);
+    dialog->open();
+    QTRY_COMPARE_WITH_TIMEOUT(dialog->findChild<QTableWidget*>()->rowCount(), 2, kPatience);
     stage.press(QStringLiteral("Remove 1 region"));
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{1}, kPatience);
     QCOMPARE(stage.cell(0, kColumnId), held);

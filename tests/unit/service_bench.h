@@ -55,6 +55,13 @@ class Program {
         std::uint32_t slot = 0;
         return service_->cleanup(caller_, request, slot, 1000).value();
     }
+    CleanupResult cleanup_named(CleanupRequest request, const std::vector<RegionId>& ids) {
+        request.only = ids;
+        return cleanup(request);
+    }
+    void announce(const std::string& worker, const std::string& session) {
+        if (!service_->announce(caller_, worker, "pool", session)) qFatal("announce failed");
+    }
     void die() {
         page_.reset();
         witness_.reset();
@@ -122,6 +129,25 @@ class ServiceBench {
             word.state = state;
             view.slot(slot).control.store(word.encode());
         });
+    }
+    void reconfigure() { service->configure(config); }
+    // The last event of this kind about the region; kind 0: there was none.
+    layout::EventEntry last_event(const RegionId& id, EventKind kind) const {
+        std::vector<layout::EventEntry> events(layout::kRingEntries);
+        events.resize(service->registry().ring().read(1, events));
+        for (auto it = events.rbegin(); it != events.rend(); ++it)
+            if (it->id_micros == id.micros && it->id_random == id.random &&
+                it->kind == static_cast<int>(kind))
+                return *it;
+        return {};
+    }
+    std::size_t count_events(const RegionId& id, EventKind kind) const {
+        std::vector<layout::EventEntry> events(layout::kRingEntries);
+        events.resize(service->registry().ring().read(1, events));
+        return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [&](auto& e) {
+            return e.id_micros == id.micros && e.id_random == id.random &&
+                   e.kind == static_cast<int>(kind);
+        }));
     }
     bool has(const RegionId& id) const { return service->registry().find(id).has_value(); }
     std::uint64_t references(const Caller& caller, const RegionId& id) const {

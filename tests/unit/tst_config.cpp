@@ -50,6 +50,9 @@ void TestConfig::no_file_and_an_empty_file_give_the_specifications_defaults() {
         QCOMPARE(config->cleanup_interval_ms, std::int64_t{60'000});
         QCOMPARE(config->default_timeout_ms, std::int64_t{300'000});
         QCOMPARE(config->security_level, SecurityLevel::standard);
+        QCOMPARE(config->quarantine_ms, std::int64_t{30'000});
+        QVERIFY(!config->quarantine_automatic);
+        QCOMPARE(config->max_regions_per_user, 0U);
         QCOMPARE(config->shm_path, std::string("/dev/shm"));
     }
 }
@@ -105,12 +108,18 @@ max_total_memory = "1.5 GiB"
 cleanup_interval = "10ms"
 default_timeout = 0
 grace_period = "2m"
+quarantine = "45s"
+max_memory_per_user = "3GiB"
+max_regions_per_user = 0
 )");
     QCOMPARE(config.max_region_size, std::uint64_t{256} << 20);
     QCOMPARE(config.max_total_memory, std::uint64_t{1536} << 20);
     QCOMPARE(config.cleanup_interval_ms, std::int64_t{10});
     QCOMPARE(config.default_timeout_ms, std::int64_t{0});
     QCOMPARE(config.grace_period_ms, std::int64_t{120'000});
+    QCOMPARE(config.quarantine_ms, std::int64_t{45'000});
+    QCOMPARE(config.max_memory_per_user, std::uint64_t{3} << 30);
+    QCOMPARE(config.max_regions_per_user, 0U);
 }
 
 void TestConfig::what_is_wrong_is_named_with_its_place_data() {
@@ -127,6 +136,8 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
     row("none at all", "max_regions = 0", ":2:15:", "number of regions");
     row("negative count", "max_regions = -1", ":2:15:", "number of regions");
     row("huge count", "max_regions = 4294967296", ":2:15:", "number of regions");
+    row("negative user limit", "max_regions_per_user = -1", ":2:24:", "number of regions");
+    row("quarantine", "quarantine = \"soon\"", ":2:14:", "duration");
     row("fraction of a region", "max_regions = 1.5", ":2:15:", "number of regions");
     row("size unit", "max_region_size = \"1 apple\"", ":2:19:", "size");
     row("size zero", "max_region_size = 0", ":2:19:", "size");
@@ -227,7 +238,7 @@ void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     QCOMPARE(values["cleanup_interval"].toInteger(), 60'000);
     QCOMPARE(values["platform_options"].toObject()["linux"].toObject()["shm_path"].toString(),
              QString("/a \"b\""));
-    QCOMPARE(values.size(), 18);
+    QCOMPARE(values.size(), 22);
 }
 
 void TestConfig::only_keys_that_cannot_change_while_running_need_a_restart() {

@@ -201,6 +201,8 @@ void ServiceTest::a_manual_region_outlives_its_owner() {
 }
 
 void ServiceTest::a_dry_run_tells_what_the_cleanup_then_does() {
+    bench_->config.quarantine_ms = 0;
+    service().configure(bench_->config);
     Program owner(bench_->service, kUser);
     const auto orphan = owner.allocate(5000);
     const auto held = owner.allocate(1);

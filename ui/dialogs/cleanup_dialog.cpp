@@ -24,6 +24,24 @@ QString holders_of(const RegionEntry* entry) {
     return entry ? region_display(entry->row, kColumnHeldBy, now()) : QStringLiteral("–");
 }
 
+QString verdict_of(const CleanupItem& item, bool done) {
+    if (!item.removed) return CleanupDialog::tr("stays");
+    if (item.quarantined)
+        return done ? CleanupDialog::tr("quarantined") : CleanupDialog::tr("quarantine");
+    return done ? CleanupDialog::tr("removed") : CleanupDialog::tr("goes");
+}
+
+QString done_text(const CleanupResult& result) {
+    if (result.quarantined == 0)
+        return CleanupDialog::tr("Removed %1, %2 freed.")
+            .arg(counted(result.removed, "region", "regions"), size_text(result.bytes_freed));
+    return CleanupDialog::tr(
+               "Removed %1. %2 of them can still be restored from the list of regions; their %3 "
+               "are freed when the quarantine is over.")
+        .arg(counted(result.removed, "region", "regions"), count_text(result.quarantined),
+             size_text(result.bytes_quarantined));
+}
+
 }  // namespace
 
 CleanupDialog::CleanupDialog(Workspace& workspace, Scope scope, QWidget* parent)
@@ -62,6 +80,7 @@ CleanupDialog::CleanupDialog(Workspace& workspace, Scope scope, QWidget* parent)
 CleanupRequest CleanupDialog::request() const {
     CleanupRequest request;
     const auto scope = static_cast<Scope>(scope_->currentData().toInt());
+    request.due = scope == Scope::due;
     request.orphans = scope == Scope::orphans;
     request.expired = scope == Scope::expired;
     request.all_eligible = scope == Scope::all_eligible;
@@ -105,15 +124,14 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
         set_cell(table_, row, kRegion, QString::fromStdString(item.id.str()), Tone::none, false,
                  true);
         set_cell(table_, row, kBytes, size_text(item.bytes), Tone::none, true);
-        set_cell(table_, row, kVerdict,
-                 item.removed ? (done ? tr("removed") : tr("goes")) : tr("stays"),
+        set_cell(table_, row, kVerdict, verdict_of(item, done),
                  item.removed ? (done ? Tone::good : Tone::caution) : Tone::neutral);
         set_cell(table_, row, kHolders, holders_of(workspace_.regions().find(item.id)));
         set_cell(table_, row++, kReason, QString::fromStdString(item.reason));
     }
     const auto goes = counted(plan.removed, "region", "regions");
     if (done) {
-        set_message(tr("Removed %1, %2 freed.").arg(goes, size_text(plan.bytes_freed)), Tone::good);
+        set_message(done_text(plan), Tone::good);
         run_->setEnabled(false);
         closer()->setText(tr("Close"));
         return;
@@ -123,7 +141,7 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
     set_message(
         plan.removed
             ? tr("%1 would go and free %2. %3 would stay.")
-                  .arg(goes, size_text(plan.bytes_freed),
+                  .arg(goes, size_text(plan.bytes_freed + plan.bytes_quarantined),
                        count_text(plan.items.size() - static_cast<std::size_t>(plan.removed)))
             : tr("There is nothing to clean up here."),
         plan.removed ? Tone::info : Tone::neutral);

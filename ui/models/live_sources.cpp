@@ -79,6 +79,11 @@ Result<bool> LiveManager::deallocate(const RegionId& id, bool force) {
     return manager->deallocate(id, force);
 }
 
+Result<std::string> LiveManager::restore(const RegionId& id) {
+    SHM_ASSIGN(const auto manager, client());
+    return manager->restore(id);
+}
+
 Workspace::Parts live_parts(const InstancePaths& paths) {
     Workspace::Parts parts;
     parts.regions = std::make_unique<LiveRegions>(paths.registry());

@@ -45,6 +45,7 @@ class LiveManager : public ManagerPort {
     Result<RegionInfo> info(const RegionId& id) override;
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
+    Result<std::string> restore(const RegionId& id) override;
 
   private:
     Result<std::shared_ptr<ManagerClient>> client();

@@ -67,6 +67,9 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         menu->addAction(icon(QStringLiteral("trash")), tr("Deallocate…"), this,
                         &RegionsPage::deallocate);
+        auto* restore = menu->addAction(icon(QStringLiteral("refresh")),
+                                        tr("Restore from quarantine"), this, &RegionsPage::restore);
+        restore->setEnabled(!quarantined().empty());
     });
     set_main(table_);
     show_counts();
@@ -188,6 +191,25 @@ void RegionsPage::deallocate() {
     for (const auto& key : table_->selected_keys())
         if (const auto* entry = workspace_.regions().find(key)) targets.push_back(entry->row.info);
     if (!targets.empty()) (new DeallocateDialog(workspace_, std::move(targets), window()))->open();
+}
+
+std::vector<RegionId> RegionsPage::quarantined() const {
+    std::vector<RegionId> ids;
+    for (const auto& key : table_->selected_keys())
+        if (const auto* entry = workspace_.regions().find(key);
+            entry && entry->row.info.state == RegionState::quarantined)
+            ids.push_back(entry->row.info.id);
+    return ids;
+}
+
+void RegionsPage::restore() {
+    for (const auto& id : quarantined())
+        workspace_.act(
+            this, [id](ManagerPort& port) { return port.restore(id); },
+            [this](const Result<std::string>& next) {
+                if (next) return;
+                QMessageBox::warning(window(), tr("Restore"), error_text(next.error()));
+            });
 }
 
 void RegionsPage::export_shown() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "base/ids.h"
 #include "ui/pages/page.h"
 
 class QLabel;
@@ -33,6 +34,9 @@ class RegionsPage : public Page {
     void show_counts();
     void show_selection();
     void deallocate();
+    // Of the selected regions.
+    std::vector<RegionId> quarantined() const;
+    void restore();
     void export_shown();
 
     Workspace& workspace_;

@@ -119,7 +119,7 @@ struct RegionInfo {
 struct Options {
     std::chrono::milliseconds timeout{
         -1};  // unused for this long: cleaned; -1 the default, 0 never
-    snakepit_shm_security security_level = SNAKEPIT_SHM_STANDARD;
+    snakepit_shm_security security_level = SNAKEPIT_SHM_SECURITY_DEFAULT;
     snakepit_shm_access access_mode = SNAKEPIT_SHM_READ_WRITE;
     snakepit_shm_cleanup_policy cleanup_policy = SNAKEPIT_SHM_AUTOMATIC;
     snakepit_shm_placement placement = SNAKEPIT_SHM_PLACE_AUTOMATIC;
@@ -132,6 +132,8 @@ struct Options {
 
 struct CleanupOptions {
     bool dry_run = false, orphans = false, expired = false, all_eligible = false;
+    bool no_quarantine = false;   // what goes is freed at once and cannot be restored
+    std::string session, worker;  // if not empty, only what was made in it, or by it
 };
 
 class Region;
@@ -182,8 +184,14 @@ class Client {
         return found;
     }
     Result<snakepit_shm_cleanup_result> cleanup(const CleanupOptions& options = {}) const {
-        const snakepit_shm_cleanup_options raw{sizeof raw, options.dry_run, options.orphans,
-                                               options.expired, options.all_eligible};
+        const snakepit_shm_cleanup_options raw{sizeof raw,
+                                               options.dry_run,
+                                               options.orphans,
+                                               options.expired,
+                                               options.all_eligible,
+                                               options.no_quarantine,
+                                               options.session.c_str(),
+                                               options.worker.c_str()};
         snakepit_shm_cleanup_result result{};
         const auto status = snakepit_shm_cleanup(client_.get(), &raw, &result);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);

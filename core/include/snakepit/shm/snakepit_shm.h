@@ -77,6 +77,7 @@ typedef enum snakepit_shm_permission {
     SNAKEPIT_SHM_PERMIT_READ_WRITE = 2
 } snakepit_shm_permission;
 typedef enum snakepit_shm_security {
+    SNAKEPIT_SHM_SECURITY_DEFAULT = -1, /* what the configuration says */
     SNAKEPIT_SHM_STANDARD = 0,
     SNAKEPIT_SHM_HIGH = 1,
     SNAKEPIT_SHM_MAXIMUM = 2
@@ -107,7 +108,7 @@ typedef struct snakepit_shm_options {
 } snakepit_shm_options;
 #define SNAKEPIT_SHM_OPTIONS_INIT                                                                 \
     {                                                                                             \
-        sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_STANDARD, SNAKEPIT_SHM_READ_WRITE,         \
+        sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_SECURITY_DEFAULT, SNAKEPIT_SHM_READ_WRITE, \
             SNAKEPIT_SHM_AUTOMATIC, SNAKEPIT_SHM_PLACE_AUTOMATIC, SNAKEPIT_SHM_PERMIT_READ_WRITE, \
             SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false                \
     }
@@ -135,15 +136,18 @@ typedef struct snakepit_shm_region_info {
 
 typedef struct snakepit_shm_cleanup_options {
     size_t struct_size;
-    bool dry_run;      /* say what would be done */
-    bool orphans;      /* of programs that are gone */
-    bool expired;      /* unused for longer than their timeout */
-    bool all_eligible; /* everything nobody holds */
+    bool dry_run;        /* say what would be done */
+    bool orphans;        /* of programs that are gone */
+    bool expired;        /* unused for longer than their timeout */
+    bool all_eligible;   /* everything nobody holds */
+    bool no_quarantine;  /* what goes is freed at once and cannot be restored */
+    const char* session; /* only what was made in it; NULL or empty: any */
+    const char* worker;  /* only what it made; NULL or empty: any */
 } snakepit_shm_cleanup_options;
 
 typedef struct snakepit_shm_cleanup_result {
-    uint64_t removed;
-    uint64_t bytes_freed;
+    uint64_t removed;     /* freed or put in quarantine; in a dry run: would be */
+    uint64_t bytes_freed; /* at once; what is in quarantine is freed when that is over */
 } snakepit_shm_cleanup_result;
 
 /* instance NULL: $SNAKEPIT_SHM_INSTANCE, else "default". */

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "manager/config_edit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "base/handle.h"
+#include "base/ids.h"
+#include "base/json.h"
+#include "manager/config.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr std::string_view kRoot = "shared_memory";
+constexpr std::string_view kLinux = "platform_options.linux";
+
+std::vector<std::string> path_of(std::string_view key) {
+    std::string full(key);
+    if (key == "use_hugepages" || key == "shm_path") full = fmt::format("{}.{}", kLinux, key);
+    if (!full.starts_with(fmt::format("{}.", kRoot))) full = fmt::format("{}.{}", kRoot, full);
+    std::vector<std::string> parts;
+    std::istringstream stream(full);
+    for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+    return parts;
+}
+
+// Numbers, flags, lists and what is in quotes already stand as they are.
+std::string toml_value(std::string_view value) {
+    try {
+        if (value.find('\n') == std::string_view::npos) {
+            (void)toml::parse(fmt::format("v = {}\n", value));
+            return std::string(value);
+        }
+    } catch (const toml::parse_error&) {  // so it is text
+    }
+    std::string quoted;
+    append_json_string(quoted, value);
+    return quoted;
+}
+
+// Offsets of the beginnings of lines.
+class Lines {
+  public:
+    explicit Lines(std::string_view text) : text_(text) {
+        for (std::size_t i = 0; i < text.size(); ++i)
+            if (text[i] == '\n') begins_.push_back(i + 1);
+    }
+    // Columns count code points, as the parser does.
+    std::size_t offset(const toml::source_position& at) const {
+        if (at.line == 0 || at.line > begins_.size()) return text_.size();
+        auto here = begins_[at.line - 1];
+        for (std::size_t column = 1; column < at.column && here < text_.size(); ++column) do
+                ++here;
+            while (here < text_.size() &&
+                   (static_cast<unsigned char>(text_[here]) & 0xC0U) == 0x80U);
+        return here;
+    }
+    std::size_t end_of_line(std::size_t offset) const {
+        const auto end = text_.find('\n', offset);
+        return end == std::string_view::npos ? text_.size() : end + 1;
+    }
+
+  private:
+    std::string_view text_;
+    std::vector<std::size_t> begins_{0};
+};
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string out;
+    for (const auto& part : parts) out += out.empty() ? part : "." + part;
+    return out;
+}
+
+// A line for the key behind the last one of its table; the table is begun where there is none.
+std::string added(std::string text, const toml::table& root, const std::vector<std::string>& path,
+                  const std::string& value) {
+    auto section = path;
+    section.pop_back();
+    const auto line = fmt::format("{} = {}\n", path.back(), value);
+    const auto* table = root.at_path(joined(section)).as_table();
+    if (!text.empty() && text.back() != '\n') text += '\n';
+    if (!table)
+        return fmt::format("{}{}[{}]\n{}", text, text.empty() ? "" : "\n", joined(section), line);
+    const Lines lines(text);
+    auto end = lines.end_of_line(lines.offset(table->source().begin));
+    for (const auto& [key, node] : *table)
+        if (!node.is_table())
+            end = std::max(end, lines.end_of_line(lines.offset(node.source().end) - 1));
+    return text.insert(end, line);
+}
+
+Result<std::string> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file.is_open())
+        return errno == ENOENT ? Result<std::string>(std::string())
+                               : fail(system_error(errno, fmt::format("cannot read {}", path),
+                                                   ErrorCode::configuration_invalid));
+    std::ostringstream text;
+    if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
+    return text.str();
+}
+
+Status write_whole(const Handle& file, std::string_view text) {
+    while (!text.empty()) {
+        const auto done = ::write(file.get(), text.data(), text.size());
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return fail(system_error(errno, "cannot write the configuration"));
+        text.remove_prefix(static_cast<std::size_t>(done));
+    }
+    if (::fsync(file.get()) != 0)
+        return fail(system_error(errno, "cannot write the configuration"));
+    return {};
+}
+
+// Written beside it under another name first, so that nobody ever reads half a file.
+Status replace_file(const std::string& path, std::string_view text) {
+    struct stat info {};
+    const auto mode = ::stat(path.c_str(), &info) == 0 ? info.st_mode & 0777U : 0644U;
+    const auto fresh = fmt::format("{}.{:016x}", path, random_u64());
+    const Handle file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!file) return fail(system_error(errno, fmt::format("cannot write beside {}", path)));
+    auto written = write_whole(file, text);
+    if (written && (::fchmod(file.get(), mode) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0))
+        written = fail(system_error(errno, fmt::format("cannot replace {}", path)));
+    if (!written) ::unlink(fresh.c_str());
+    return written;
+}
+
+}  // namespace
+
+Result<std::string> with_key(std::string_view text, std::string_view key, std::string_view value,
+                             std::string_view source_name) {
+    if (key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") != std::string_view::npos)
+        return fail(ErrorCode::configuration_invalid,
+                    fmt::format("'{}' is no key of the configuration", key.substr(0, 80)),
+                    "'snakepit-shm config show' lists them");
+    SHM_TRY(Config::parse(text, source_name));  // what is broken already is not made better
+    const auto root = toml::parse(text);
+    const auto path = path_of(key);
+    const auto literal = toml_value(value);
+    std::string changed(text);
+    if (const auto node = root.at_path(joined(path))) {
+        const Lines lines(text);
+        const auto begin = lines.offset(node.node()->source().begin);
+        changed.replace(begin, lines.offset(node.node()->source().end) - begin, literal);
+    } else {
+        changed = added(std::move(changed), root, path, literal);
+    }
+    SHM_TRY(Config::parse(changed, source_name));
+    return changed;
+}
+
+Status set_in_file(const std::string& path, std::string_view key, std::string_view value) {
+    std::error_code ignored;
+    auto real = std::filesystem::canonical(path, ignored).string();
+    if (real.empty()) real = path;
+    SHM_ASSIGN(const auto text, read_file(real));
+    SHM_ASSIGN(const auto changed, with_key(text, key, value, path));
+    std::filesystem::create_directories(std::filesystem::path(real).parent_path(), ignored);
+    return replace_file(real, changed);
+}
+
+}  // namespace snakepit::shm

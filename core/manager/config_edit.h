@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+// The text of a configuration file with one key changed or added, and everything else (comments,
+// order, blank lines) as it was. `key` is a key of [shared_memory], or of its sections as in
+// "platform_options.linux.shm_path"; use_hugepages and shm_path are known by their last part too.
+// `value` is TOML, or a bare word or size or duration, which is put in quotes.
+// configuration_invalid, with "file:line:column", when the result would not be a valid file.
+Result<std::string> with_key(std::string_view text, std::string_view key, std::string_view value,
+                             std::string_view source_name);
+
+// The same for a file, which is replaced in one step and keeps its mode; a link stays and its
+// target is replaced. A file that is not there is made, with its directory.
+Status set_in_file(const std::string& path, std::string_view key, std::string_view value);
+
+}  // namespace snakepit::shm

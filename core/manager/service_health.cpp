@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Corruption: what can be wrong with a region, how it is found out, and that nobody gets it then.
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "manager/service.h"
+#include "manager/turn.h"
+#include "memory/guard.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+// Regions checked in one turn of the service loop: each costs up to four system calls.
+constexpr std::size_t kCheckedATurn = 500;
+
+bool checked(const Control& word) {
+    return word.state == SlotState::live || word.state == SlotState::quarantined ||
+           word.state == SlotState::revoked;
+}
+
+}  // namespace
+
+std::optional<std::string> Service::fault_of(std::uint32_t slot) {
+    if (!registry_->intact(slot)) return "the registry's description of it fails its checksum";
+    const auto& body = registry_->body(slot);
+    if (body.arena != 0) return guard_fault(slot);
+    const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
+    if (!segment) return "its segment is gone: removed by someone else";
+    if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
+        return "its segment was exchanged by someone else";
+    if (segment->size != body.actual_size) return "its segment was cut by someone else";
+    return guard_fault(slot);
+}
+
+std::optional<std::string> Service::guard_fault(std::uint32_t slot) {
+    const auto& body = registry_->body(slot);
+    if ((body.flags & kGuarded) == 0) return std::nullopt;
+    const auto segment = allocator_.open(slot, AccessMode::read_only);
+    if (!segment) return segment.error().message;
+    const auto guard =
+        check_guard(*segment, body.offset, registry_->fixed(slot).size, body.actual_size);
+    return guard ? std::nullopt : std::optional(guard.error().message);
+}
+
+void Service::damage(std::uint32_t slot, std::string_view what) {
+    faults_.insert_or_assign(slot, std::string(what));
+    auto word = registry_->control(slot);
+    if (word.damaged) return;
+    word.damaged = true;
+    if (!word.occupied()) word.state = SlotState::live;
+    (void)errors_.handle(
+        make_error(ErrorCode::corruption_detected, std::string(what),
+                   "save what you need of it, then deallocate it and allocate a new one"),
+        {"health check", registry_->id(slot), {}, {}});
+    registry_->commit(
+        slot, word,
+        {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
+    // Idle grants give no new references either; who holds it keeps what it sees.
+    counter_.close(slot, word.generation);
+}
+
+void Service::check_guard_of_ending(std::uint32_t slot) {
+    const bool known = registry_->control(slot).damaged || stuck_.contains(slot);
+    if (known) return;
+    const auto fault = guard_fault(slot);
+    if (!fault) return;
+    const auto what = fmt::format("found when it was freed: {}", *fault);
+    (void)errors_.handle(make_error(ErrorCode::corruption_detected, what,
+                                    "look for a program that writes past the end of its region"),
+                         {"free", registry_->id(slot), {}, {}});
+    registry_->record(
+        slot, {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
+}
+
+void Service::begin_health_check() {
+    if (health_look_.next) return;
+    health_look_.begin();
+    checking_ = {};
+}
+
+bool Service::check_on(std::int64_t at) {
+    if (!health_look_.next) return false;
+    const bool more = health_look_.go_on(*registry_, kCheckedATurn, [&](std::uint32_t slot) {
+        if (!checked(registry_->control(slot))) return;
+        ++checking_.regions;
+        if (const auto fault = fault_of(slot)) damage(slot, *fault);
+    });
+    if (more) return true;
+    health_ = checking_;
+    health_.completed_at = at;
+    return false;
+}
+
+const HealthState& Service::check_now() {
+    begin_health_check();
+    (void)check_on(now().micros);
+    return health_;
+}
+
+// Counted at most once a second, so that refusing costs nothing however many regions there are.
+const IdleFigures& Service::idle_figures() {
+    const auto at = now().micros;
+    if (at - idle_counted_at_ < 1'000'000 && at >= idle_counted_at_) return idle_;
+    idle_counted_at_ = at;
+    idle_ = {};
+    for (const auto slot : registry_->used()) {
+        const auto word = registry_->control(slot);
+        const bool there = word.state == SlotState::live || word.state == SlotState::quarantined;
+        if (!there || word.damaged || registry_->stats(slot).references > 0) continue;
+        ++idle_.regions;
+        idle_.bytes += registry_->body(slot).actual_size;
+    }
+    return idle_;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// What the service does by itself as time goes on, and how much of it at once.
+#include <algorithm>
+
+#include "manager/service.h"
+#include "manager/turn.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+// What one turn of the service loop does of work that may be long; see Turn for its time.
+constexpr std::size_t kLookedATurn = 2'000;
+constexpr std::size_t kDueATurn = 256;
+constexpr std::uint32_t kSlotsATurn = 50'000;  // in use or not
+
+}  // namespace
+
+void Service::look_at(std::uint32_t slot, std::int64_t at) {
+    const auto state = registry_->control(slot).state;
+    if (state == SlotState::freeing)
+        (void)finish(slot, "cleanup was tried again", {});  // a failure is kept in stuck_
+    if (state != SlotState::live && state != SlotState::revoked && state != SlotState::quarantined)
+        return;
+    refresh(slot, 0, at);
+    evaluate(slot, at);
+}
+
+void Service::evaluate_all() {
+    const auto at = now().micros;
+    for (const auto slot : registry_->used()) look_at(slot, at);
+}
+
+bool Service::Pass::go_on(const RegionRegistry& registry, std::size_t most,
+                          const std::function<void(std::uint32_t)>& look) {
+    if (!next) return false;
+    Turn turn(most);
+    const auto end =
+        std::min<std::uint64_t>(registry.frontier(), std::uint64_t{*next} + kSlotsATurn);
+    for (; *next < end; ++*next) {
+        if (registry.control(*next).state == SlotState::free) continue;
+        if (!turn.take()) return true;
+        look(*next);
+    }
+    if (*next < registry.frontier()) return true;
+    next.reset();
+    return false;
+}
+
+bool Service::run_due(std::int64_t at) {
+    Turn turn(kDueATurn);
+    while (!due_.empty() && due_.top().at <= at) {
+        if (!turn.take()) return true;
+        const auto next = due_.top();
+        due_.pop();
+        if (registry_->control(next.slot).generation != next.generation) continue;
+        notes(next.slot).next_due = 0;
+        evaluate(next.slot, at);
+    }
+    return false;
+}
+
+bool Service::proceed(std::int64_t at) {
+    const bool due = run_due(at);
+    const bool look =
+        full_look_.go_on(*registry_, kLookedATurn, [&](std::uint32_t slot) { look_at(slot, at); });
+    const bool health = check_on(at);
+    return due || look || health;
+}
+
+bool Service::tick(std::int64_t at) {
+    counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
+        refresh(slot, takes, at);
+        evaluate(slot, at);
+    });
+    for (const auto client : counter_.newly_hostile()) {
+        const auto& record = grants_.record(client);
+        registry_->record({.kind = EventKind::client_hostile,
+                           .pid = record.pid,
+                           .uid = record.uid,
+                           .text = "its lease page cannot be read"});
+    }
+    auto waiting = std::move(unrecorded_);
+    unrecorded_.clear();
+    for (const auto slot : waiting) {
+        notes(slot).pending_record = false;
+        record_references(slot, at);
+    }
+    if (at >= next_full_look_) {
+        next_full_look_ = at + config_.cleanup_interval_ms * 1000;
+        full_look_.begin();
+    }
+    if (at >= next_health_look_) {
+        next_health_look_ = at + config_.health_check_interval_ms * 1000;
+        begin_health_check();
+    }
+    background(at);
+    return proceed(at);
+}
+
+}  // namespace snakepit::shm
