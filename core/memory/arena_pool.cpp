@@ -20,6 +20,7 @@ namespace {
 constexpr std::uint64_t kFirstArena = 64ULL << 20;  // bytes; each next is as large as all before
 constexpr std::uint64_t kLargestArena = 1ULL << 30;
 constexpr std::uint64_t kZeroAtOnce = 8ULL << 20;     // bytes of one piece of background work
+constexpr std::uint64_t kAhead = 32ULL << 20;         // bytes kept ready behind the last region
 constexpr std::uint64_t kReturnAtOnce = 32ULL << 20;  // bytes
 
 std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
@@ -131,7 +132,12 @@ Status ArenaPool::perform(const PageWork& work) const {
 void ArenaPool::performed(const PageWork& work, bool done) {
     auto& arena = *work.arena;
     if (!done) return;
-    for (const auto& part : work.reserve) arena.reserved.insert(part);
+    // Pages around the range that became huge ones with it are not counted: others may return them.
+    for (const auto& part : work.reserve) {
+        const auto from = std::max(part.offset, work.range.offset);
+        const auto to = std::min(part.end(), work.range.end());
+        if (from < to) arena.reserved.insert({from, to - from});
+    }
     for (const auto& part : work.zero) arena.dirty.erase(part);
     for (const auto& part : work.discard) {
         arena.reserved.erase(part);
@@ -223,22 +229,42 @@ std::optional<PageWork> ArenaPool::next_background() {
         arena->take(part);
         return PageWork{arena, part, {}, {part}, {}};
     }
-    for (const auto& [id, arena] : arenas_) {
-        // What lies behind the last region is returned once it is worth the trouble.
-        const auto from = arena->high_water();
-        const Range tail{from, arena->size() - from};
-        const auto idle = arena->reserved.bytes_in(tail);
-        if (arena->empty() || idle < std::max(kFirstArena, arena->used() / 4)) continue;
-        auto part = arena->reserved.ranges(tail, true).front();
-        part.size = std::min(part.size, kReturnAtOnce);
-        arena->take(part);
-        return PageWork{arena, part, {}, {}, {part}};
-    }
+    for (const auto& [id, arena] : arenas_)
+        if (auto work = arena->wants_ahead ? reserve_ahead(arena) : return_tail(arena)) return work;
     return std::nullopt;
+}
+
+// Pages behind the last region, so that the next ones need not wait for the system to make them;
+// not where memory is short.
+std::optional<PageWork> ArenaPool::reserve_ahead(const std::shared_ptr<Arena>& arena) {
+    const auto from = arena->high_water();
+    const Range window{from, std::min(kAhead, arena->size() - from)};
+    const auto missing = arena->reserved.ranges(window, false);
+    const auto room = backend_.space();
+    if (missing.empty() || !room || room->free < 8 * kAhead) {
+        arena->wants_ahead = false;
+        return std::nullopt;
+    }
+    const Range part{missing.front().offset, std::min(missing.front().size, kZeroAtOnce)};
+    arena->take(part);
+    return PageWork{arena, part, {part}, {}, {}};
+}
+
+// What lies behind the last region is returned once it is worth the trouble.
+std::optional<PageWork> ArenaPool::return_tail(const std::shared_ptr<Arena>& arena) {
+    const auto from = arena->high_water();
+    const Range tail{from, arena->size() - from};
+    const auto idle = arena->reserved.bytes_in(tail);
+    if (arena->empty() || idle < std::max(kFirstArena, arena->used() / 4)) return std::nullopt;
+    auto part = arena->reserved.ranges(tail, true).front();
+    part.size = std::min(part.size, kReturnAtOnce);
+    arena->take(part);
+    return PageWork{arena, part, {}, {}, {part}};
 }
 
 void ArenaPool::finish_background(const PageWork& work, bool done) {
     performed(work, done);
+    if (!work.reserve.empty() && !done) work.arena->wants_ahead = false;
     work.arena->give(work.range);
     if (work.arena->empty() && work.arena->empty_since == 0) work.arena->empty_since = now().micros;
     if (!work.discard.empty() && done)
