@@ -53,6 +53,14 @@ void region(Service& service, const Caller& caller, std::uint64_t request, bool 
     if (!service.deallocate(caller, id, false).value_or(false)) std::abort();
 }
 
+void wait_for_recorder(Manager& manager) {
+    for (bool behind = true; behind; ::usleep(1000))
+        manager.run([&](Service& service) {
+            const auto& ring = service.registry().ring();
+            behind = ring.committed() < ring.head();
+        });
+}
+
 void measure(Report& report, Manager& manager, const Caller& caller, bool touched) {
     const int times = report.options().scaled(touched ? 500 : 20'000),
               rounds = report.options().rounds();
@@ -61,6 +69,7 @@ void measure(Report& report, Manager& manager, const Caller& caller, bool touche
         rounds, [&] { return nanos_each(std::max(10, times / 20), [&] { raw_segment(touched); }); },
         [&] {
             double each = 0;
+            wait_for_recorder(manager);
             manager.run([&](Service& service) {
                 each = nanos_each(times, [&] { region(service, caller, ++request, touched); });
             });
