@@ -11,12 +11,13 @@
 using namespace snakepit::shm;
 using layout::SlotState;
 using test::kSecond;
+using test::kUser;
 using test::Program;
 using test::ServiceBench;
+using test::ServiceFixture;
 
 namespace {
 
-const Credentials kUser{101, ::geteuid() + 1, 7};
 const Credentials kOther{102, ::geteuid() + 2, 7};
 constexpr std::uint64_t kPage = 4096;
 
@@ -43,12 +44,10 @@ class View {
 
 }  // namespace
 
-class Memory : public QObject {
+class Memory : public ServiceFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init();
-    void cleanup();
     void regions_of_one_user_share_an_arena();
     void whatever_is_not_for_one_user_alone_has_a_segment_of_its_own_data();
     void whatever_is_not_for_one_user_alone_has_a_segment_of_its_own();
@@ -68,25 +67,12 @@ class Memory : public QObject {
     void a_durable_region_that_was_deallocated_does_not_come_back();
 
   private:
-    Service& service() { return *bench_->service; }
     void write(const Grant& grant, int value) { View(*bench_, grant).fill(value); }
     bool holds(const Grant& grant, int value) { return View(*bench_, grant).all(value); }
     void free(const Grant& grant) {
         QVERIFY(service().deallocate(user_->caller(), grant.id, false).value());
     }
-    std::unique_ptr<ServiceBench> bench_;
-    std::unique_ptr<Program> user_;
 };
-
-void Memory::init() {
-    bench_ = std::make_unique<ServiceBench>();
-    user_ = std::make_unique<Program>(bench_->service, kUser);
-}
-
-void Memory::cleanup() {
-    user_.reset();
-    bench_.reset();
-}
 
 void Memory::regions_of_one_user_share_an_arena() {
     const auto first = user_->allocate(1), second = user_->allocate(3 * kPage);
