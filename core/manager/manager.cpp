@@ -124,7 +124,7 @@ Status Manager::Private::start() {
     recorder = std::make_unique<EventRecorder>(
         service->registry().ring(), service->registry().epoch(), options.paths.events_db());
     monitor = std::make_unique<PerformanceMonitor>(service->registry(), *loaded.backend);
-    service->recover();
+    SHM_TRY(service->recover());
     config_modified = modified_at(options.paths.config_file);
     if (!options.paths.config_file.empty())
         service->registry().record({.kind = EventKind::config_loaded,

@@ -98,7 +98,9 @@ class Service {
     void configure(const Config& config);
     // Adopts what an earlier manager left: clients that live, regions that stand; finishes or
     // undoes what it was killed in. Can itself be killed and run again at any point.
-    void recover();
+    // An error, with nothing changed that counts, when memory that is there cannot be had: no
+    // descriptors, no address space.
+    Status recover();
 
     // ---- clients
     Result<std::uint32_t> connect_client(const ClientIdentity& identity);
@@ -383,6 +385,7 @@ class Service {
     std::deque<std::uint32_t> plan_;  // slots a defragmentation has still to look at
     std::int64_t next_defragmentation_ = 0;
     bool background_busy_ = false, stopping_ = false;
+    std::optional<Error> recovery_problem_;
     std::int64_t next_full_look_ = 0, next_health_look_ = 0;
     Pass full_look_, health_look_;
     HealthState health_, checking_;  // of the last complete look, and of the one under way

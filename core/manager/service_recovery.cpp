@@ -12,7 +12,7 @@ namespace snakepit::shm {
 
 using namespace layout;
 
-void Service::recover() {
+Status Service::recover() {
     if (!registry_->note().empty())
         registry_->record({.kind = EventKind::registry_reset, .text = registry_->note()});
     allocator_.recount();
@@ -32,6 +32,7 @@ void Service::recover() {
         ++adopted;
         if (!owner_alive(slot)) orphan(slot, at);
     }
+    if (recovery_problem_) return fail(*recovery_problem_);
     allocator_.pool.adopted();
     adopt_durable();
     allocator_.recount();
@@ -48,6 +49,7 @@ void Service::recover() {
                        .uid = ::geteuid(),
                        .count = static_cast<std::uint32_t>(client_of_serial_.size()),
                        .value = adopted});
+    return {};
 }
 
 // Those of this instance, asked for all at once: one look each would cost as much as everything
@@ -107,7 +109,10 @@ void Service::recover_slot(std::uint32_t slot, const std::optional<SegmentsByNam
         back.from_quarantine = false;
         registry_->store(slot, back);  // evaluated again like every other
     }
-    if (!adopted) damage(slot, adopted.error().message);
+    if (!adopted && adopted.error().code == ErrorCode::corruption_detected)
+        damage(slot, adopted.error().message);
+    else if (!adopted)
+        recovery_problem_ = adopted.error();  // of ours: the region is as good as it was
     const bool durable = (registry_->body(slot).flags & kDurable) != 0;
     if (durable && !word.withdrawn && !allocator_.durable.has(registry_->id(slot)))
         (void)allocator_.durable.save(registry_->fixed(slot), registry_->body(slot),

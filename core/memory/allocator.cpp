@@ -225,7 +225,7 @@ void Allocator::forget(std::uint32_t slot) {
 void Allocator::give_back(Making& making, bool made) {
     if (making.pooled()) {
         pool.performed(making.work, made);
-        pool.give(making.slice, false);
+        pool.give(making.slice, made);  // a guard, or a copy, may be there already
         return;
     }
     if (auto removed = backend_.remove_segment(making.name, {}); !removed)

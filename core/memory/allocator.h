@@ -130,7 +130,8 @@ class Allocator {
     }
 
     // ---- start
-    // Puts a region's memory into the books. corruption_detected when it is not as it was made.
+    // Puts a region's memory into the books. corruption_detected when it is not as it was made; any
+    // other error says what keeps us from it.
     // `segments`: those there are, if they are known; otherwise the system is asked.
     Status adopt(std::uint32_t slot, const SegmentsByName* segments);
     // Counts what the registry holds.

@@ -27,6 +27,12 @@ std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
     return (value + to - 1) / to * to;
 }
 
+Range common(Range a, Range b) {
+    const auto from = std::max(a.offset, b.offset);
+    const auto to = std::min(a.end(), b.end());
+    return from < to ? Range{from, to - from} : Range{};
+}
+
 }  // namespace
 
 std::uint64_t PageWork::bytes() const {
@@ -93,8 +99,10 @@ Status ArenaPool::perform(const PageWork& work) const {
         SHM_TRY(backend_.discard(arena.handle(), part.offset, part.size));
     for (const auto& part : work.reserve) {
         if (auto reserved = backend_.reserve(arena.handle(), part.offset, part.size); !reserved) {
+            // Only our own pages: those around them may be somebody's by now.
             for (const auto& undone : work.reserve)
-                (void)backend_.discard(arena.handle(), undone.offset, undone.size);
+                if (const auto own = common(undone, work.range); own.size > 0)
+                    (void)backend_.discard(arena.handle(), own.offset, own.size);
             return reserved;
         }
         // Only a wish: without them everything works as well, and slower.
@@ -115,11 +123,7 @@ void ArenaPool::performed(const PageWork& work, bool done) {
     auto& arena = *work.arena;
     if (!done) return;
     // Pages around the range that became huge ones with it are not counted: others may return them.
-    for (const auto& part : work.reserve) {
-        const auto from = std::max(part.offset, work.range.offset);
-        const auto to = std::min(part.end(), work.range.end());
-        if (from < to) arena.reserved.insert({from, to - from});
-    }
+    for (const auto& part : work.reserve) arena.reserved.insert(common(part, work.range));
     for (const auto& part : work.zero) arena.dirty.erase(part);
     for (const auto& part : work.discard) {
         arena.reserved.erase(part);

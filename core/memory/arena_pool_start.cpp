@@ -37,6 +37,8 @@ std::vector<Range> free_parts(const Arena& arena, Range range) {
 Result<std::shared_ptr<Arena>> ArenaPool::open_arena(std::uint32_t tenant, const SlotBody& body) {
     if (const auto known = arenas_.find(body.arena); known != arenas_.end()) return known->second;
     const auto name = arena_name(registry_.instance(), body.arena);
+    if (!backend_.inspect_segment(name))
+        return fail(ErrorCode::corruption_detected, "its arena is gone: removed by someone else");
     SHM_ASSIGN(auto segment, backend_.open_segment(name, AccessMode::read_write));
     if (segment.identity != FileIdentity{body.device, body.inode})
         return fail(ErrorCode::corruption_detected, "its arena was exchanged by someone else");

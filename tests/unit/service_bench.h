@@ -104,7 +104,8 @@ class ServiceBench {
                                           long_work.push_back([work, then] { work(), then(); });
                                       });
         service->configure(config);
-        service->recover();
+        if (auto recovered = service->recover(); !recovered)
+            qFatal("%s", recovered.error().sentence().c_str());
     }
     void restart() {
         kill();
