@@ -225,7 +225,7 @@ void Allocator::forget(std::uint32_t slot) {
 void Allocator::give_back(Making& making, bool made) {
     if (making.pooled()) {
         pool.performed(making.work, made);
-        pool.give(making.slice, false);
+        pool.give(making.slice, made);  // a guard or a part of a copy may be in it
         return;
     }
     if (auto removed = backend_.remove_segment(making.name, {}); !removed)

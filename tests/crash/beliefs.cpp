@@ -78,7 +78,13 @@ QString compare_region(const RegionLocks& region, const Everybody& all,
         const auto& believed = lock->second;
         if (believed.id != region.id.str() || believed.mode() != holder.mode ||
             believed.read + believed.write != holder.depth)
-            return QString("%1 has another lock on %2").arg(holder.pid).arg(name);
+            return QString("%1 believes in %2+%3 levels of its lock on %4, the manager in %5, %6")
+                .arg(holder.pid)
+                .arg(believed.read)
+                .arg(believed.write)
+                .arg(name)
+                .arg(holder.depth)
+                .arg(QString::fromUtf8(to_string(holder.mode).data()));
     }
     if (writers > 0 && region.holders.size() > 1) return name + " is locked by too many";
     if (region.waiter_count > 0) return name + " is waited for by nobody";

@@ -112,7 +112,9 @@ bool Holder::allocate() {
     if (!id)
         return accept("allocate", id.error(),
                       {ErrorCode::region_limit_exceeded, ErrorCode::process_region_limit_exceeded,
-                       ErrorCode::memory_limit_exceeded});
+                       ErrorCode::memory_limit_exceeded,
+                       // An administrator had it deallocated before we were told of it.
+                       ErrorCode::region_not_found});
     own_.push_back(*id);
     const auto mapping = client_->map(*id, AccessMode::read_write);
     if (!mapping) return accept("map own", mapping.error(), {ErrorCode::region_not_found});
@@ -196,7 +198,8 @@ bool Holder::lock(const RegionId& id, AccessMode mode, bool& goes_on) {
     auto known = std::find_if(locks_.begin(), locks_.end(),
                               [&](const Lock& lock) { return lock.token == granted->token; });
     if (known == locks_.end()) known = locks_.insert(locks_.end(), {id, granted->token});
-    ++(mode == AccessMode::read_write ? known->write : known->read);
+    // Who writes already goes deeper in that.
+    ++(mode == AccessMode::read_write || known->write > 0 ? known->write : known->read);
     return true;
 }
 
@@ -275,10 +278,13 @@ bool Holder::connect() {
     own_.clear();
     locks_.clear();
     client_.reset();
-    auto client = ManagerClient::connect({.timeout_ms = 60'000});
-    if (!client) return accept("connect", client.error(), {});
-    client_ = std::move(*client);
-    return true;
+    for (;;) {
+        auto client = ManagerClient::connect({.timeout_ms = 60'000});
+        if (client) client_ = std::move(*client);
+        if (client || client.error().code != ErrorCode::no_manager)
+            return client ? true : accept("connect", client.error(), {});
+        ::poll(nullptr, 0, 5);  // there will be one again soon
+    }
 }
 
 // False: there is nothing to obey now.

@@ -185,6 +185,10 @@ QString Crash::placed_wrong() {
     for (const auto& [slot, info] : observer_->look()) seen.emplace(info.id.str(), info);
     for (const auto& region : *regions) {
         listed.insert(QString::fromStdString(region.platform_handle).section('/', -1));
+        // Its description, without which it would not come back; once withdrawn it must not.
+        if (region.durable && region.state != RegionState::closing &&
+            region.state != RegionState::revoked)
+            listed.insert(QString::fromStdString(region.id.str() + ".region"));
         const auto row = seen.find(region.id.str());
         if (row == seen.end() || row->second.state != region.state ||
             row->second.platform_handle != region.platform_handle ||
