@@ -98,6 +98,7 @@ void measure_events(Report& report);
 void measure_history(Report& report);
 void measure_zeroing(Report& report);
 void measure_fast_path(Report& report);
+void measure_in_process(Report& report);
 void measure_round_trips(Report& report);
 void measure_crowd(Report& report);
 void measure_readers(Report& report);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "base/ids.h"
 
+#include <pthread.h>
 #include <sys/random.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -30,12 +33,38 @@ tl::unexpected<Error> malformed(std::string_view text) {
         "ids look like shm_1700000000000000_0123456789abcdef; 'snakepit-shm list' shows them");
 }
 
+// Asked for in advance, because a system call each would be much of what an allocation costs. A
+// forked child begins anew: it must not hand out its parent's numbers.
+class Stock {
+  public:
+    std::uint64_t take() {
+        if (left_ == 0 || forks_ != forks().load(std::memory_order_relaxed)) refill();
+        return numbers_[--left_];
+    }
+
+  private:
+    static std::atomic<unsigned>& forks() {
+        static std::atomic<unsigned> count{0};
+        static const int watched = ::pthread_atfork(
+            nullptr, nullptr, [] { forks().fetch_add(1, std::memory_order_relaxed); });
+        (void)watched;
+        return count;
+    }
+    void refill() {
+        forks_ = forks().load(std::memory_order_relaxed);
+        fill_random(numbers_.data(), sizeof numbers_);
+        left_ = numbers_.size();
+    }
+    std::array<std::uint64_t, 32> numbers_{};
+    std::size_t left_ = 0;
+    unsigned forks_ = 0;
+};
+
 }  // namespace
 
 std::uint64_t random_u64() {
-    std::uint64_t value = 0;
-    fill_random(&value, sizeof value);
-    return value;
+    static thread_local Stock stock;
+    return stock.take();
 }
 
 SessionToken random_token() {

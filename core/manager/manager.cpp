@@ -240,6 +240,16 @@ const InstancePaths& Manager::paths() const {
     return d_->options.paths;
 }
 
+void Manager::run(const std::function<void(Service&)>& work) {
+    std::promise<void> done;
+    boost::asio::post(d_->io, [&] {
+        work(*d_->service);
+        d_->wake_recorder();
+        done.set_value();
+    });
+    done.get_future().wait();
+}
+
 Result<std::string> Manager::reload_config() {
     std::promise<Result<std::string>> done;
     boost::asio::post(d_->io, [&] { done.set_value(d_->reload()); });

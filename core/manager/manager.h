@@ -11,6 +11,8 @@
 
 namespace snakepit::shm {
 
+class Service;
+
 struct ManagerOptions {
     InstancePaths paths;
     Config config;
@@ -34,6 +36,10 @@ class Manager {
     // Any thread: reads the configuration file again. An invalid one is reported, recorded, and
     // changes nothing. On success the JSON {"file": …, "needs_restart": [keys]}.
     Result<std::string> reload_config();
+
+    // Any thread but the service's own: runs `work` on that and waits for it. For programs that
+    // host the manager and want an operation without a connection.
+    void run(const std::function<void(Service&)>& work);
 
   private:
     class Private;

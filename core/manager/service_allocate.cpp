@@ -116,6 +116,10 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
         notes(slot).untouched = !a.caller.client;
         evaluate(slot, now().micros);
         a.done(std::move(granted));
+        if (!a.making.work.reserve.empty()) {  // the next ones need not wait
+            a.making.slice.arena->wants_ahead = true;
+            clean_pages();
+        }
     } else {
         counter_.revoke_untold(slot, registry_->control(slot).generation);
         allocator_.abandon(a.making, a.made.has_value());

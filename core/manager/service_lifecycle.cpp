@@ -247,7 +247,7 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
         return;
     }
     if (try_seal(slot)) return;
-    const auto verdict = cleaner_.judge(idle_facts(slot), at);
+    const auto verdict = cleaner_.judge(idle_facts(slot), at, false);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
     if (!verdict.due) return;
     const bool keep = config_.quarantine_automatic && config_.quarantine_ms > 0 &&

@@ -56,6 +56,7 @@ class Arena {
     // ---- pages
     PageSet reserved, dirty;
 
+    bool wants_ahead = false;      // an allocation had to wait for pages: more will be needed
     std::int64_t empty_since = 0;  // microseconds; 0: not empty
 
   private:

@@ -20,28 +20,11 @@ namespace {
 constexpr std::uint64_t kFirstArena = 64ULL << 20;  // bytes; each next is as large as all before
 constexpr std::uint64_t kLargestArena = 1ULL << 30;
 constexpr std::uint64_t kZeroAtOnce = 8ULL << 20;     // bytes of one piece of background work
+constexpr std::uint64_t kAhead = 32ULL << 20;         // bytes kept ready behind the last region
 constexpr std::uint64_t kReturnAtOnce = 32ULL << 20;  // bytes
 
 std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
     return (value + to - 1) / to * to;
-}
-
-// The parts of `range` that lie in the arena's free runs.
-std::vector<Range> free_parts(const Arena& arena, Range range) {
-    std::vector<Range> out;
-    for (auto at = range.offset; at < range.end();) {
-        auto run = arena.run_at(at);
-        if (run.size == 0) {
-            const auto next = arena.runs().lower_bound(at);
-            if (next == arena.runs().end()) break;
-            run = {next->first, next->second};
-        }
-        const auto from = std::max(at, run.offset);
-        const auto to = std::min(range.end(), run.end());
-        if (from < to) out.push_back({from, to - from});
-        at = run.end();
-    }
-    return out;
 }
 
 }  // namespace
@@ -137,7 +120,12 @@ void ArenaPool::performed(const PageWork& work, bool done) {
         for (const auto& part : work.zero) arena.dirty.insert(part);
         return;
     }
-    for (const auto& part : work.reserve) arena.reserved.insert(part);
+    // Pages around the range that became huge ones with it are not counted: others may return them.
+    for (const auto& part : work.reserve) {
+        const auto from = std::max(part.offset, work.range.offset);
+        const auto to = std::min(part.end(), work.range.end());
+        if (from < to) arena.reserved.insert({from, to - from});
+    }
     for (const auto& part : work.zero) arena.dirty.erase(part);
     for (const auto& part : work.discard) {
         arena.reserved.erase(part);
@@ -229,22 +217,42 @@ std::optional<PageWork> ArenaPool::next_background() {
         arena->take(part);
         return PageWork{arena, part, {}, {part}, {}};
     }
-    for (const auto& [id, arena] : arenas_) {
-        // What lies behind the last region is returned once it is worth the trouble.
-        const auto from = arena->high_water();
-        const Range tail{from, arena->size() - from};
-        const auto idle = arena->reserved.bytes_in(tail);
-        if (arena->empty() || idle < std::max(kFirstArena, arena->used() / 4)) continue;
-        auto part = arena->reserved.ranges(tail, true).front();
-        part.size = std::min(part.size, kReturnAtOnce);
-        arena->take(part);
-        return PageWork{arena, part, {}, {}, {part}};
-    }
+    for (const auto& [id, arena] : arenas_)
+        if (auto work = arena->wants_ahead ? reserve_ahead(arena) : return_tail(arena)) return work;
     return std::nullopt;
+}
+
+// Pages behind the last region, so that the next ones need not wait for the system to make them;
+// not where memory is short.
+std::optional<PageWork> ArenaPool::reserve_ahead(const std::shared_ptr<Arena>& arena) {
+    const auto from = arena->high_water();
+    const Range window{from, std::min(kAhead, arena->size() - from)};
+    const auto missing = arena->reserved.ranges(window, false);
+    const auto room = backend_.space();
+    if (missing.empty() || !room || room->free < 8 * kAhead) {
+        arena->wants_ahead = false;
+        return std::nullopt;
+    }
+    const Range part{missing.front().offset, std::min(missing.front().size, kZeroAtOnce)};
+    arena->take(part);
+    return PageWork{arena, part, {part}, {}, {}};
+}
+
+// What lies behind the last region is returned once it is worth the trouble.
+std::optional<PageWork> ArenaPool::return_tail(const std::shared_ptr<Arena>& arena) {
+    const auto from = arena->high_water();
+    const Range tail{from, arena->size() - from};
+    const auto idle = arena->reserved.bytes_in(tail);
+    if (arena->empty() || idle < std::max(kFirstArena, arena->used() / 4)) return std::nullopt;
+    auto part = arena->reserved.ranges(tail, true).front();
+    part.size = std::min(part.size, kReturnAtOnce);
+    arena->take(part);
+    return PageWork{arena, part, {}, {}, {part}};
 }
 
 void ArenaPool::finish_background(const PageWork& work, bool done) {
     performed(work, done);
+    if (!work.reserve.empty() && !done) work.arena->wants_ahead = false;
     work.arena->give(work.range);
     if (work.arena->empty() && work.arena->empty_since == 0) work.arena->empty_since = now().micros;
     if (!work.discard.empty() && done)
@@ -304,61 +312,6 @@ std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
     if (const auto offset = slice.arena->find_below(bytes, slice.range.offset))
         return take_at(slice.arena, *offset);
     return std::nullopt;
-}
-
-// -------------------------------------------------------------------- start
-
-Result<std::shared_ptr<Arena>> ArenaPool::open_arena(std::uint32_t tenant, const SlotBody& body) {
-    if (const auto known = arenas_.find(body.arena); known != arenas_.end()) return known->second;
-    const auto name = arena_name(registry_.instance(), body.arena);
-    SHM_ASSIGN(auto segment, backend_.open_segment(name, AccessMode::read_write));
-    if (segment.identity != FileIdentity{body.device, body.inode})
-        return fail(ErrorCode::corruption_detected, "its arena was exchanged by someone else");
-    SHM_ASSIGN(auto mapping,
-               Mapping::map(segment.handle, segment.size, Mapping::Access::read_write));
-    auto arena =
-        std::make_shared<Arena>(body.arena, tenant, name, std::move(segment), std::move(mapping));
-    arenas_.emplace(body.arena, arena);
-    of_tenant_[tenant].push_back(arena);
-    return arena;
-}
-
-Status ArenaPool::adopt(std::uint32_t tenant, const SlotBody& body) {
-    SHM_ASSIGN(const auto arena, open_arena(tenant, body));
-    const Range range{body.offset, body.actual_size};
-    const bool inside = range.size > 0 && range.offset % PageSet::kPage == 0 &&
-                        range.size % PageSet::kPage == 0 && range.offset < arena->size() &&
-                        range.size <= arena->size() - range.offset;
-    if (!inside) return fail(ErrorCode::corruption_detected, "its arena was cut by someone else");
-    if (arena->tenant() != tenant)
-        return fail(ErrorCode::corruption_detected, "its arena belongs to another user");
-    if (!arena->is_free(range))
-        return fail(ErrorCode::corruption_detected, "another region claims the same place");
-    arena->take(range);
-    arena->reserved.insert(range);
-    return {};
-}
-
-void ArenaPool::adopted() {
-    for (const auto& [id, arena] : arenas_) {
-        for (const auto& data : data_ranges(arena->handle(), arena->size())) {
-            for (const auto& part : free_parts(*arena, {data.offset, data.size})) {
-                arena->dirty.insert(part);
-                arena->reserved.insert(part);
-            }
-        }
-        if (arena->empty()) arena->empty_since = now().micros;
-    }
-    const auto prefix = fmt::format("/snakepit_{}_", registry_.instance());
-    const auto segments = backend_.list_segments(prefix + "arena_");
-    if (!segments) return;
-    for (const auto& segment : *segments) {
-        const auto id = arena_of(std::string_view(segment.name).substr(prefix.size()));
-        if (!id || arenas_.contains(*id) || !ours(*id)) continue;
-        if (backend_.remove_segment(segment.name, segment.identity))
-            registry_.record(
-                {.kind = EventKind::arena_returned, .value = segment.size, .text = segment.name});
-    }
 }
 
 // ------------------------------------------------------------------- report

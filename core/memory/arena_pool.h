@@ -73,8 +73,9 @@ class ArenaPool {
     Result<Handle> handle_for(const Slice& slice, AccessMode access) const;
 
     // ---- what goes on beside
-    // The next piece of background work: dirty pages to be zeroed, then memory nobody uses to be
-    // returned. perform() it anywhere and finish_background() it here; one at a time.
+    // The next piece of background work: dirty pages to be zeroed, then pages to be reserved ahead
+    // of the allocations that will want them, then memory nobody uses to be returned. perform() it
+    // anywhere and finish_background() it here; one at a time.
     std::optional<PageWork> next_background();
     void finish_background(const PageWork& work, bool done);
     // Gives the memory of everything that is free back to the system. Bytes given back.
@@ -114,6 +115,8 @@ class ArenaPool {
     Result<std::shared_ptr<Arena>> make_arena(std::uint32_t tenant, std::uint64_t bytes);
     Result<std::shared_ptr<Arena>> open_arena(std::uint32_t tenant, const layout::SlotBody& body);
     void remove(const std::shared_ptr<Arena>& arena);
+    std::optional<PageWork> reserve_ahead(const std::shared_ptr<Arena>& arena);
+    std::optional<PageWork> return_tail(const std::shared_ptr<Arena>& arena);
     Range widened(const Arena& arena, Range range) const;
 
     RegionRegistry& registry_;

@@ -2,6 +2,7 @@
 #include "memory/cleaner.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -17,11 +18,6 @@ std::int64_t later(std::int64_t time, std::int64_t ms) {
     constexpr std::int64_t never = 1'000'000'000'000'000;
     return time + std::min(ms, never) * 1000;
 }
-
-struct Deadline {
-    std::int64_t at;
-    std::string reason;
-};
 
 // Short: an event has room for 71 bytes of it.
 std::string orphan_reason(const IdleRegion& region) {
@@ -40,30 +36,27 @@ std::string expired_reason(const IdleRegion& region) {
 
 }  // namespace
 
-Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at) const {
+Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at, bool explain) const {
     if (region.withdrawn) return {true, "deallocated", {}};
     if (region.damaged) return {false, "damaged; look at it, then deallocate it", {}};
-    std::optional<Deadline> first;
-    const auto consider = [&](std::int64_t when, std::string reason) {
-        if (!first || when < first->at) first = {when, std::move(reason)};
-    };
-    switch (region.policy) {
-        case CleanupPolicy::manual:
-            return {false, "its policy is manual", {}};
-        case CleanupPolicy::reference_counted:
-            consider(later(region.idle_since, grace_ms), "the last reference was given back");
-            break;
-        case CleanupPolicy::automatic:
-            if (region.owner_gone_since)
-                consider(later(std::max(region.idle_since, *region.owner_gone_since), grace_ms),
-                         orphan_reason(region));
-            if (region.timeout_ms > 0)
-                consider(later(region.idle_since, region.timeout_ms), expired_reason(region));
-            break;
+    if (region.policy == CleanupPolicy::manual) return {false, "its policy is manual", {}};
+    constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
+    const bool counted = region.policy == CleanupPolicy::reference_counted;
+    auto abandoned = kNever, expired = kNever;
+    if (counted)
+        abandoned = later(region.idle_since, grace_ms);
+    else if (region.owner_gone_since)
+        abandoned = later(std::max(region.idle_since, *region.owner_gone_since), grace_ms);
+    if (!counted && region.timeout_ms > 0) expired = later(region.idle_since, region.timeout_ms);
+    const auto first = std::min(abandoned, expired);
+    if (first == kNever)
+        return {false, "nothing ends it: its owner lives and it has no timeout", {}};
+    if (first > at) {
+        if (!explain) return {false, {}, first};
+        return {false, fmt::format("due in {}", format_duration((first - at) / 1000)), first};
     }
-    if (!first) return {false, "nothing ends it: its owner lives and it has no timeout", {}};
-    if (first->at <= at) return {true, std::move(first->reason), {}};
-    return {false, fmt::format("due in {}", format_duration((first->at - at) / 1000)), first->at};
+    if (expired < abandoned) return {true, expired_reason(region), {}};
+    return {true, counted ? "the last reference was given back" : orphan_reason(region), {}};
 }
 
 Cleaner::Verdict Cleaner::judge(const IdleRegion& region, const CleanupRequest& request,

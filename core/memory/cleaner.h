@@ -38,7 +38,8 @@ class Cleaner {
     // | manual            | stays                     | stays, shown as orphan  | –                  |
     // and, whatever the policy, at once when it was deallocated.
     // clang-format on
-    Verdict judge(const IdleRegion& region, std::int64_t at) const;
+    // Without `explain` a region that stays is given no reason: nobody will read it.
+    Verdict judge(const IdleRegion& region, std::int64_t at, bool explain = true) const;
 
     // Whether a cleanup that a person asks for takes it. Not asked about what it does not look at.
     Verdict judge(const IdleRegion& region, const CleanupRequest& request, std::int64_t at) const;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QDir>
+#include <QObject>
 #include <QTemporaryDir>
 #include <algorithm>
 #include <deque>
@@ -168,6 +169,33 @@ class ServiceBench {
     QTemporaryDir directory_;
     InstancePaths paths_;
     std::unique_ptr<PlatformBackend> backend_;
+};
+
+inline const Credentials kUser{100, 5000, 500};
+
+// Each test function has a service, and a program of one user.
+class ServiceFixture : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void init() {
+        bench_ = std::make_unique<ServiceBench>();
+        user_ = std::make_unique<Program>(bench_->service, kUser);
+    }
+    void cleanup() {
+        user_.reset();
+        bench_.reset();
+    }
+
+  protected:
+    Service& service() { return *bench_->service; }
+    template <typename T>
+    static ErrorCode code(const Result<T>& result) {
+        return result ? ErrorCode{} : result.error().code;
+    }
+
+    std::unique_ptr<ServiceBench> bench_;
+    std::unique_ptr<Program> user_;
 };
 
 }  // namespace snakepit::shm::test

@@ -5,12 +5,13 @@
 #include "service_bench.h"
 
 using namespace snakepit::shm;
+using test::kUser;
+using test::ServiceFixture;
 using namespace snakepit::shm::test;
 using layout::SlotState;
 
 namespace {
 
-const Credentials kUser{100, 5000, 500};
 const Credentials kStranger{102, 5002, 502};
 constexpr CleanupRequest kAll{.all_eligible = true};
 
@@ -27,25 +28,12 @@ RegionOptions dedicated() {
     return options;
 }
 
-template <typename T>
-ErrorCode code(const Result<T>& result) {
-    return result ? ErrorCode{} : result.error().code;
-}
-
 }  // namespace
 
-class CleanerTest : public QObject {
+class CleanerTest : public ServiceFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init() {
-        bench_ = std::make_unique<ServiceBench>();
-        user_ = std::make_unique<Program>(bench_->service, kUser);
-    }
-    void cleanup() {
-        user_.reset();
-        bench_.reset();
-    }
     void what_a_person_cleans_is_kept_for_a_while_and_then_freed();
     void a_restored_region_holds_what_it_held_and_starts_anew();
     void only_what_is_in_quarantine_can_be_restored_and_only_by_those_who_may();
@@ -68,10 +56,7 @@ class CleanerTest : public QObject {
     void many_ends_at_once_take_several_turns();
 
   private:
-    Service& service() { return *bench_->service; }
     SlotState state(const Grant& region) { return service().registry().control(region.slot).state; }
-    std::unique_ptr<ServiceBench> bench_;
-    std::unique_ptr<Program> user_;
 };
 
 void CleanerTest::what_a_person_cleans_is_kept_for_a_while_and_then_freed() {

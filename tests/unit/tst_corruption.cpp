@@ -8,11 +8,11 @@
 #include "service_bench.h"
 
 using namespace snakepit::shm;
+using test::kUser;
+using test::ServiceFixture;
 using namespace snakepit::shm::test;
 
 namespace {
-
-const Credentials kUser{100, 5000, 500};
 
 void write_at(const Grant& region, std::uint64_t offset, const QByteArray& bytes) {
     QCOMPARE(::pwrite(region.handle.get(), bytes.constData(), static_cast<size_t>(bytes.size()),
@@ -20,25 +20,12 @@ void write_at(const Grant& region, std::uint64_t offset, const QByteArray& bytes
              bytes.size());
 }
 
-template <typename T>
-ErrorCode code(const Result<T>& result) {
-    return result ? ErrorCode{} : result.error().code;
-}
-
 }  // namespace
 
-class Corruption : public QObject {
+class Corruption : public ServiceFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init() {
-        bench_ = std::make_unique<ServiceBench>();
-        user_ = std::make_unique<Program>(bench_->service, kUser);
-    }
-    void cleanup() {
-        user_.reset();
-        bench_.reset();
-    }
     void a_write_past_the_end_is_found_and_the_region_kept_from_everybody_data();
     void a_write_past_the_end_is_found_and_the_region_kept_from_everybody();
     void writing_up_to_the_end_is_no_damage();
@@ -54,7 +41,6 @@ class Corruption : public QObject {
     void a_manager_killed_while_it_overwrites_does_it_again();
 
   private:
-    Service& service() { return *bench_->service; }
     // With a segment of its own: only those have spare bytes that are nobody's.
     Result<Grant> dedicated(std::uint64_t size) {
         RegionOptions options;
@@ -66,8 +52,6 @@ class Corruption : public QObject {
         (void)service().check_now();
         while (service().proceed(now().micros)) continue;
     }
-    std::unique_ptr<ServiceBench> bench_;
-    std::unique_ptr<Program> user_;
 };
 
 void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybody_data() {

@@ -5,17 +5,13 @@
 #include "service_bench.h"
 
 using namespace snakepit::shm;
+using test::kUser;
+using test::ServiceFixture;
 using namespace snakepit::shm::test;
 
 namespace {
 
-const Credentials kUser{100, 5000, 500};
 const Credentials kOther{101, 5001, 500};
-
-template <typename T>
-ErrorCode code(const Result<T>& result) {
-    return result ? ErrorCode{} : result.error().code;
-}
 
 bool says(const Error& error, const char* what) {
     return error.sentence().find(what) != std::string::npos;
@@ -23,18 +19,10 @@ bool says(const Error& error, const char* what) {
 
 }  // namespace
 
-class ErrorManagerTest : public QObject {
+class ErrorManagerTest : public ServiceFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init() {
-        bench_ = std::make_unique<ServiceBench>();
-        user_ = std::make_unique<Program>(bench_->service, kUser);
-    }
-    void cleanup() {
-        user_.reset();
-        bench_.reset();
-    }
     void errors_are_counted_by_type_and_code_and_keep_their_context();
     void only_the_last_errors_are_remembered_and_all_are_counted();
     void a_limit_says_how_much_a_cleanup_would_free();
@@ -43,11 +31,6 @@ class ErrorManagerTest : public QObject {
     void a_region_that_says_no_level_gets_the_configured_one();
     void where_room_can_be_made_it_is_tried_once_more();
     void only_what_changed_nothing_is_tried_again();
-
-  private:
-    Service& service() { return *bench_->service; }
-    std::unique_ptr<ServiceBench> bench_;
-    std::unique_ptr<Program> user_;
 };
 
 void ErrorManagerTest::errors_are_counted_by_type_and_code_and_keep_their_context() {

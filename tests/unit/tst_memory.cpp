@@ -11,12 +11,13 @@
 using namespace snakepit::shm;
 using layout::SlotState;
 using test::kSecond;
+using test::kUser;
 using test::Program;
 using test::ServiceBench;
+using test::ServiceFixture;
 
 namespace {
 
-const Credentials kUser{101, ::geteuid() + 1, 7};
 const Credentials kOther{102, ::geteuid() + 2, 7};
 constexpr std::uint64_t kPage = 4096;
 
@@ -43,17 +44,16 @@ class View {
 
 }  // namespace
 
-class Memory : public QObject {
+class Memory : public ServiceFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init();
-    void cleanup();
     void regions_of_one_user_share_an_arena();
     void whatever_is_not_for_one_user_alone_has_a_segment_of_its_own_data();
     void whatever_is_not_for_one_user_alone_has_a_segment_of_its_own();
     void an_arena_is_handed_to_a_client_once();
     void a_slice_used_before_is_all_zero();
+    void a_slice_that_is_being_zeroed_for_a_region_is_left_alone();
     void after_a_restart_what_was_freed_is_zero();
     void an_empty_arena_is_returned_after_the_grace_period();
     void when_memory_is_full_what_is_free_is_given_back_first();
@@ -68,25 +68,12 @@ class Memory : public QObject {
     void a_durable_region_that_was_deallocated_does_not_come_back();
 
   private:
-    Service& service() { return *bench_->service; }
     void write(const Grant& grant, int value) { View(*bench_, grant).fill(value); }
     bool holds(const Grant& grant, int value) { return View(*bench_, grant).all(value); }
     void free(const Grant& grant) {
         QVERIFY(service().deallocate(user_->caller(), grant.id, false).value());
     }
-    std::unique_ptr<ServiceBench> bench_;
-    std::unique_ptr<Program> user_;
 };
-
-void Memory::init() {
-    bench_ = std::make_unique<ServiceBench>();
-    user_ = std::make_unique<Program>(bench_->service, kUser);
-}
-
-void Memory::cleanup() {
-    user_.reset();
-    bench_.reset();
-}
 
 void Memory::regions_of_one_user_share_an_arena() {
     const auto first = user_->allocate(1), second = user_->allocate(3 * kPage);
@@ -157,6 +144,28 @@ void Memory::a_slice_used_before_is_all_zero() {
     service().tick(now().micros);
     QCOMPARE(service().allocator().pool.dirty_bytes(), 0U);
     QVERIFY(holds(*user_->allocate(40 * kPage), 0));
+}
+
+void Memory::a_slice_that_is_being_zeroed_for_a_region_is_left_alone() {
+    const auto kept = user_->allocate(kPage), old = user_->allocate(8 << 20);
+    write(*old, 7);
+    free(*old);
+    bench_->later = true;
+    std::optional<Grant> fresh;
+    service().allocate(user_->caller(), 1'000'000, 8 << 20, {},
+                       [&](Result<Grant> made) { fresh = std::move(*made); });
+    QVERIFY(!fresh);
+    service().tick(now().micros);  // looks for free pages to be zeroed
+    while (!bench_->long_work.empty()) {
+        auto work = std::move(bench_->long_work.front());
+        bench_->long_work.pop_front();
+        work();
+    }
+    bench_->later = false;
+    QVERIFY(fresh);
+    QCOMPARE(fresh->offset, old->offset);
+    QVERIFY(holds(*fresh, 0));
+    QVERIFY(user_->allocate(8 << 20)->offset != fresh->offset);
 }
 
 void Memory::after_a_restart_what_was_freed_is_zero() {

@@ -7,12 +7,13 @@
 #include "service_bench.h"
 
 using namespace snakepit::shm;
+using test::kUser;
+using test::ServiceFixture;
 using namespace snakepit::shm::test;
 using layout::SlotState;
 
 namespace {
 
-const Credentials kUser{100, 5000, 500};
 const Credentials kColleague{101, 5001, 500};
 const Credentials kStranger{102, 5002, 502};
 
@@ -23,25 +24,12 @@ RegionOptions with_policy(CleanupPolicy policy, std::int64_t timeout_ms = 0) {
     return options;
 }
 
-template <typename T>
-ErrorCode code(const Result<T>& result) {
-    return result ? ErrorCode{} : result.error().code;
-}
-
 }  // namespace
 
-class ServiceTest : public QObject {
+class ServiceTest : public ServiceFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init() {
-        bench_ = std::make_unique<ServiceBench>();
-        user_ = std::make_unique<Program>(bench_->service, kUser);
-    }
-    void cleanup() {
-        user_.reset();
-        bench_.reset();
-    }
     void each_limit_is_told_by_name();
     void no_room_is_an_error_and_leaves_nothing_behind();
     void a_removal_that_fails_is_told_with_a_remedy_and_done_later();
@@ -59,13 +47,10 @@ class ServiceTest : public QObject {
     void deallocated_regions_go_with_their_last_reference();
 
   private:
-    Service& service() { return *bench_->service; }
     Result<CleanupResult> clean(const Program& program, const CleanupRequest& request) {
         std::uint32_t slot = 0;
         return service().cleanup(program.caller(), request, slot, 10'000);
     }
-    std::unique_ptr<ServiceBench> bench_;
-    std::unique_ptr<Program> user_;
 };
 
 void ServiceTest::each_limit_is_told_by_name() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ui/models/column_traits.h"
 #include "ui/models/format.h"
 #include "ui/models/tone.h"
 
@@ -11,11 +12,6 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-struct ColumnTraits {
-    const char* key;
-    const char* title;
-    bool number;
-};
 constexpr std::array<ColumnTraits, kClientColumns> kColumns{{
     {"process", "Program", false},
     {"pid", "PID", true},
@@ -166,8 +162,7 @@ QVariant ClientModel::data(const QModelIndex& index, int role) const {
         case kMutedRole:
             return column == kClientHolds && use_of(row).regions == 0;
         case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter |
-                                    (traits(column).number ? Qt::AlignRight : Qt::AlignLeft));
+            return traits(column).alignment();
         default:
             return {};
     }
@@ -175,17 +170,7 @@ QVariant ClientModel::data(const QModelIndex& index, int role) const {
 
 QVariant ClientModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= kClientColumns) return {};
-    switch (role) {
-        case Qt::DisplayRole:
-            return QString::fromUtf8(traits(section).title);
-        case kKeyRole:
-            return QString::fromUtf8(traits(section).key);
-        case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter |
-                                    (traits(section).number ? Qt::AlignRight : Qt::AlignLeft));
-        default:
-            return {};
-    }
+    return traits(section).header(role);
 }
 
 }  // namespace snakepit::shm::ui

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "ui/models/column_traits.h"
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
 #include "ui/models/tone.h"
@@ -14,11 +15,6 @@ namespace {
 // What a list that follows keeps; older rows are asked for again when they are scrolled to.
 constexpr std::size_t kMaxFollowedRows = 20'000;
 
-struct ColumnTraits {
-    const char* key;
-    const char* title;
-    bool number;
-};
 constexpr std::array<ColumnTraits, kEventColumns> kColumns{{
     {"time", "Time", false},
     {"kind", "Event", false},
@@ -194,8 +190,7 @@ QVariant EventModel::data(const QModelIndex& index, int role) const {
             return column == kEventTime || column == kEventDetail ? exported(row, column)
                                                                   : QVariant();
         case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter |
-                                    (traits(column).number ? Qt::AlignRight : Qt::AlignLeft));
+            return traits(column).alignment();
         default:
             return {};
     }
@@ -203,17 +198,7 @@ QVariant EventModel::data(const QModelIndex& index, int role) const {
 
 QVariant EventModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= kEventColumns) return {};
-    switch (role) {
-        case Qt::DisplayRole:
-            return QString::fromUtf8(traits(section).title);
-        case kKeyRole:
-            return QString::fromUtf8(traits(section).key);
-        case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter |
-                                    (traits(section).number ? Qt::AlignRight : Qt::AlignLeft));
-        default:
-            return {};
-    }
+    return traits(section).header(role);
 }
 
 }  // namespace snakepit::shm::ui

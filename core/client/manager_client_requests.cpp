@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// What a client asks and manages: each a request or a few, nothing is held or mapped.
+#include <algorithm>
+
+#include "client/manager_client_private.h"
+
+namespace snakepit::shm {
+
+Result<RegionInfo> ManagerClient::info(const RegionId& id) {
+    wire::InfoT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+    const auto* regions = answer.reply.answer.AsRegions();
+    if (!regions || regions->regions.size() != 1 || !regions->regions.front())
+        return unexpected_answer();
+    auto info = from_wire(*regions->regions.front());
+    if (const auto* entry = d_->mapper.find(id))
+        for (const auto& data : entry->data)
+            if (auto* address = data.load(std::memory_order_relaxed))
+                info.mapped_addresses.push_back(reinterpret_cast<std::uintptr_t>(address));
+    return info;
+}
+
+Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
+    std::vector<RegionInfo> out;
+    for (std::uint32_t slot = 0;;) {
+        wire::ListT call;
+        call.filter = filter;
+        call.from_slot = slot;
+        SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+        const auto* page = answer.reply.answer.AsRegions();
+        if (!page) return unexpected_answer();
+        for (const auto& region : page->regions)
+            if (region) out.push_back(from_wire(*region));
+        if (!page->more) break;
+        slot = page->next_slot;
+    }
+    std::sort(out.begin(), out.end(),
+              [](const RegionInfo& a, const RegionInfo& b) { return a.id < b.id; });
+    return out;
+}
+
+Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {
+    CleanupResult result;
+    result.dry_run = request.dry_run;
+    auto page_of = request;
+    std::size_t named = 0;
+    for (std::uint32_t slot = 0;;) {
+        page_of.only.clear();
+        for (; named < request.only.size() && page_of.only.size() < kMaxCleanupItems; ++named)
+            page_of.only.push_back(request.only[named]);
+        auto call = to_wire(page_of);
+        call.from_slot = slot;
+        SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+        const auto* page = answer.reply.answer.AsCleaned();
+        if (!page) return unexpected_answer();
+        add_from_wire(result, *page);
+        if (request.only.empty() ? !page->more : named == request.only.size()) return result;
+        slot = page->next_slot;
+    }
+}
+
+Result<std::string> ManagerClient::restore(const RegionId& id) {
+    wire::RestoreT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    bool repeated = false;
+    auto answer = d_->ask(std::move(call), &repeated);
+    if (!answer && repeated && answer.error().code == ErrorCode::invalid_argument)
+        return std::string("restored before the manager was started again");
+    if (!answer) return fail(std::move(answer).error());
+    const auto* done = answer->reply.answer.AsDone();
+    if (!done) return unexpected_answer();
+    return done->note;
+}
+
+Result<DefragmentResult> ManagerClient::defragment() {
+    DefragmentResult result;
+    for (;;) {
+        SHM_ASSIGN(const auto answer, d_->ask(wire::DefragmentT{}));
+        const auto* step = answer.reply.answer.AsDefragmented();
+        if (!step) return unexpected_answer();
+        result.moved += step->moved;
+        result.bytes += step->bytes;
+        result.in_use += step->in_use;
+        result.arenas_returned += step->arenas_returned;
+        if (!step->more) return result;
+    }
+}
+
+Status ManagerClient::announce(const std::string& worker, const std::string& pool,
+                               const std::string& session) {
+    wire::AnnounceT call;
+    call.worker = worker.substr(0, kMaxNameBytes);
+    call.pool = pool.substr(0, kMaxNameBytes);
+    call.session = session.substr(0, kMaxNameBytes);
+    SHM_TRY(d_->ask(std::move(call)));
+    return {};
+}
+
+Result<LockGrant> ManagerClient::lock(const RegionId& id, AccessMode mode,
+                                      std::uint32_t timeout_ms) {
+    return d_->locks.lock(id, mode, timeout_ms);
+}
+
+Status ManagerClient::unlock(const RegionId& id, std::uint64_t token) {
+    return d_->locks.unlock(id, token);
+}
+
+Result<std::vector<RegionLocks>> ManagerClient::locks(const std::string& filter) {
+    return d_->locks.list(filter);
+}
+
+Result<RegionLocks> ManagerClient::release_locks(const RegionId& id, std::uint64_t token) {
+    return d_->locks.release(id, token);
+}
+
+Result<std::string> ManagerClient::report(const std::string& topic) {
+    wire::ReportT call;
+    call.topic = topic;
+    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+    const auto* document = answer.reply.answer.AsDocument();
+    if (!document) return unexpected_answer();
+    return document->json;
+}
+
+Result<std::string> ManagerClient::reload_config() {
+    SHM_ASSIGN(const auto answer, d_->ask(wire::ReloadConfigT{}));
+    const auto* document = answer.reply.answer.AsDocument();
+    if (!document) return unexpected_answer();
+    return document->json;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "base/result.h"
+#include "client/connection.h"
+#include "client/manager_client.h"
+#include "client/region_cache.h"
+#include "layout/lease_page.h"
+
+namespace snakepit::shm {
+
+// The specification's Memory Mapper: where the regions that were granted lie in this process. An
+// arena is mapped once, whatever number of regions lie in it. find() and take() need no lock; the
+// rest is called with the client's mutex.
+class Mapper {
+  public:
+    // `lease`: the client's page; it is mapped by the time anything is granted.
+    explicit Mapper(const layout::LeasePage& lease) : lease_(lease) {}
+
+    CachedRegion* find(const RegionId& id) const { return cache_.find(id); }
+    // Takes a reference and says where the region is. `outcome` other than `taken`: nothing was
+    // taken, and the manager has to be asked.
+    Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access,
+                              layout::LeasePage::Take& outcome) const;
+
+    CachedRegion& at(const RegionId& id) { return cache_.at(id); }
+    // Maps what was granted, if it is not mapped so already. Null: the answer brought no handle,
+    // and one is needed.
+    Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
+    // A region that is mapped for writing can be mapped for reading without asking.
+    Status add_read_only(CachedRegion& entry);
+    // In a forked child: forgets the mappings, which it never got.
+    void abandon() { cache_.abandon(); }
+
+  private:
+    struct Place {
+        Mapping fresh;                 // made for this region alone, just now
+        CachedArena* arena = nullptr;  // or the arena it lies in
+        std::byte* data = nullptr;
+    };
+    Result<Place> place_of(const wire::GrantedT& granted, const Handle& handle, AccessMode access);
+    Result<Mapping> map_segment(const Handle& handle, std::uint64_t offset, std::uint64_t size,
+                                AccessMode access);
+    static void forget_place(CachedRegion& entry);
+
+    const layout::LeasePage& lease_;
+    RegionCache cache_;
+};
+
+}  // namespace snakepit::shm

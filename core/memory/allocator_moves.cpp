@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Another place for a region: found, filled, and what becomes of the old one. Service::move calls
+// these in the order that survives a kill.
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "memory/allocator.h"
+#include "platform/fault_guard.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+Result<Making> Allocator::current(std::uint32_t slot) const {
+    const auto& body = registry_.body(slot);
+    Making making;
+    making.slot = slot;
+    making.size = registry_.fixed(slot).size;
+    making.durable = (body.flags & kDurable) != 0;
+    making.sealed = body.sealed != 0;
+    if (body.arena != 0) {
+        SHM_ASSIGN(making.slice, pool.slice_of(body));
+        return making;
+    }
+    making.name = segment_name_of(slot);
+    SHM_ASSIGN(making.segment.handle, open(slot, AccessMode::read_write));
+    making.segment.size = body.actual_size;
+    making.segment.identity = {body.device, body.inode};
+    return making;
+}
+
+Result<Making> Allocator::begin_move(std::uint32_t slot) {
+    SHM_ASSIGN(const auto slice, pool.slice_of(registry_.body(slot)));
+    auto place = pool.better_place(slice);
+    if (!place) return fail(ErrorCode::not_supported, "there is no better place for it");
+    Making making;
+    making.slot = slot;
+    making.size = registry_.fixed(slot).size;
+    making.slice = std::move(*place);
+    making.work = pool.work_for(making.slice);
+    return making;
+}
+
+Making Allocator::begin_seal(std::uint32_t slot) {
+    Making making;
+    making.slot = slot;
+    making.size = registry_.fixed(slot).size;
+    making.durable = (registry_.body(slot).flags & kDurable) != 0;
+    making.sealed = true;
+    auto body = registry_.body(slot);
+    body.sealed = 1;
+    body.arena = 0;
+    making.name = segment_name(registry_.instance(), registry_.id(slot), body);
+    (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
+    return making;
+}
+
+Status Allocator::copy(const Making& from, const Making& to) const {
+    const auto bytes = page_up(from.size);
+    const auto mapped = [&](const Making& making, Mapping& own) -> Result<std::byte*> {
+        if (making.pooled())
+            return making.slice.arena->mapping().data() + making.slice.range.offset;
+        SHM_ASSIGN(own, Mapping::map(making.segment.handle, bytes, Mapping::Access::read_write));
+        return own.data();
+    };
+    Mapping source, target;
+    SHM_ASSIGN(auto* const read, mapped(from, source));
+    SHM_ASSIGN(auto* const write, mapped(to, target));
+    {
+        const FaultGuard source_guard(read, bytes);
+        const FaultGuard target_guard(write, bytes);
+        std::memcpy(write, read, bytes);
+        if (source_guard.faulted() || target_guard.faulted())
+            return fail(ErrorCode::corruption_detected,
+                        fmt::format("the memory of {} was cut short by someone else",
+                                    registry_.id(from.slot).str()));
+    }
+    if (to.sealed) SHM_TRY(backend_.set_read_only(to.name, true));
+    return {};
+}
+
+SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
+    auto body = located(registry_.body(slot), making);
+    if (making.sealed) {
+        body.flags &= ~kSealPending;
+        body.access_mode = static_cast<std::uint8_t>(AccessMode::read_only);
+    }
+    return body;
+}
+
+void Allocator::moved(Making& from, const Making& to) {
+    if (to.pooled()) pool.performed(to.work, true);
+    if (!to.pooled()) bytes_dedicated_ += to.segment.size;
+    if (from.pooled()) return pool.give(from.slice, true);
+    bytes_dedicated_ -= from.segment.size;
+    if (auto removed = backend_.remove_segment(from.name, from.segment.identity); !removed)
+        registry_.record(from.slot, {.kind = EventKind::leftover_kept,
+                                     .result = removed.error().code,
+                                     .text = removed.error().message});
+}
+
+}  // namespace snakepit::shm
