@@ -86,10 +86,13 @@ Range ArenaPool::widened(const Arena& arena, Range range) const {
 
 PageWork ArenaPool::work_for(const Slice& slice) const {
     PageWork work{slice.arena, slice.range, {}, {}, {}};
-    const auto& arena = *slice.arena;
+    auto& arena = *slice.arena;
     if (!arena.reserved.all(slice.range))
         work.reserve = arena.reserved.ranges(widened(arena, slice.range), false);
     if (arena.dirty.bytes() > 0) work.zero = arena.dirty.ranges(slice.range, true);
+    // They are this work's business now. The background looks for dirty pages among the free ones
+    // and would take these a second time, while they are zeroed or when they are a region's.
+    for (const auto& part : work.zero) arena.dirty.erase(part);
     return work;
 }
 
@@ -121,7 +124,10 @@ Status ArenaPool::perform(const PageWork& work) const {
 
 void ArenaPool::performed(const PageWork& work, bool done) {
     auto& arena = *work.arena;
-    if (!done) return;
+    if (!done) {
+        for (const auto& part : work.zero) arena.dirty.insert(part);
+        return;
+    }
     // Pages around the range that became huge ones with it are not counted: others may return them.
     for (const auto& part : work.reserve) arena.reserved.insert(common(part, work.range));
     for (const auto& part : work.zero) arena.dirty.erase(part);

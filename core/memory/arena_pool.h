@@ -61,6 +61,7 @@ class ArenaPool {
     Result<Slice> take(std::uint32_t tenant, std::uint64_t size);
     // `touched`: somebody may have written to it.
     void give(const Slice& slice, bool touched);
+    // Each work is performed() once, done or not: dirty pages are its alone until then.
     PageWork work_for(const Slice& slice) const;
     // Any thread. Reserves, zeroes, gives back; on failure what it reserved is given back.
     Status perform(const PageWork& work) const;

@@ -148,9 +148,12 @@ bool Service::start() {
     return false;
 }
 
-void Service::kill() {
-    if (service_) service_->end(SIGKILL);
+int Service::kill() {
+    if (!service_) return -1;
+    const auto end = service_->end(SIGKILL);
+    if (end.status != -SIGKILL) qWarning("the service said: %s", qPrintable(end.err));
     service_.reset();
+    return end.status;
 }
 
 int Service::stop() {

@@ -86,8 +86,8 @@ class Service {
 
     // Returns when it serves; false when it ended instead.
     bool start();
-    void kill();  // -9
-    int stop();   // SIGTERM; its exit status
+    int kill();  // -9; what Finished::status says of its end: -SIGKILL if that was it
+    int stop();  // SIGTERM; its exit status
     bool restart_after_kill() {
         kill();
         return start();
@@ -96,6 +96,7 @@ class Service {
     TestHost& host() const { return *host_; }
     const QString& instance() const { return instance_; }
     qint64 pid() const { return service_ ? service_->pid() : 0; }
+    bool running() const { return service_ && service_->running(); }
 
     // Runs the command line to its end.
     Finished cli(const QStringList& words) const;

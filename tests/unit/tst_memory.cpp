@@ -53,6 +53,7 @@ class Memory : public ServiceFixture {
     void whatever_is_not_for_one_user_alone_has_a_segment_of_its_own();
     void an_arena_is_handed_to_a_client_once();
     void a_slice_used_before_is_all_zero();
+    void a_slice_that_is_being_zeroed_for_a_region_is_left_alone();
     void after_a_restart_what_was_freed_is_zero();
     void an_empty_arena_is_returned_after_the_grace_period();
     void when_memory_is_full_what_is_free_is_given_back_first();
@@ -143,6 +144,28 @@ void Memory::a_slice_used_before_is_all_zero() {
     service().tick(now().micros);
     QCOMPARE(service().allocator().pool.dirty_bytes(), 0U);
     QVERIFY(holds(*user_->allocate(40 * kPage), 0));
+}
+
+void Memory::a_slice_that_is_being_zeroed_for_a_region_is_left_alone() {
+    const auto kept = user_->allocate(kPage), old = user_->allocate(8 << 20);
+    write(*old, 7);
+    free(*old);
+    bench_->later = true;
+    std::optional<Grant> fresh;
+    service().allocate(user_->caller(), 1'000'000, 8 << 20, {},
+                       [&](Result<Grant> made) { fresh = std::move(*made); });
+    QVERIFY(!fresh);
+    service().tick(now().micros);  // looks for free pages to be zeroed
+    while (!bench_->long_work.empty()) {
+        auto work = std::move(bench_->long_work.front());
+        bench_->long_work.pop_front();
+        work();
+    }
+    bench_->later = false;
+    QVERIFY(fresh);
+    QCOMPARE(fresh->offset, old->offset);
+    QVERIFY(holds(*fresh, 0));
+    QVERIFY(user_->allocate(8 << 20)->offset != fresh->offset);
 }
 
 void Memory::after_a_restart_what_was_freed_is_zero() {
