@@ -8,6 +8,18 @@ namespace snakepit::shm::cli {
 
 namespace {
 
+// One line in place of three.
+QJsonObject with_plain_huge_pages(QJsonObject document) {
+    const auto pages = document["huge_pages"].toObject();
+    QString said = "used";
+    if (!pages["wanted"].toBool())
+        said = "not wanted";
+    else if (!pages["used"].toBool())
+        said = "wanted and not used: " + pages["problem"].toString();
+    document["huge_pages"] = said;
+    return document;
+}
+
 Result<int> run_report(const Context& context, const std::string& topic) {
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto report, client->report(topic));
@@ -15,7 +27,8 @@ Result<int> run_report(const Context& context, const std::string& topic) {
     if (context.json) {
         print_json(document);
     } else {
-        print(lines_of(document));
+        print(
+            lines_of(document.contains("huge_pages") ? with_plain_huge_pages(document) : document));
     }
     return kDone;
 }

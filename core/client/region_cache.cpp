@@ -19,7 +19,9 @@ RegionCache::RegionCache() {
     table_.store(tables_.back().get(), std::memory_order_release);
 }
 
-// A cell of an entry that was dropped (id 0) is taken again; one never used ends a reader's search.
+// A cell of an entry that was dropped, or is another region's by now and found elsewhere, is taken
+// again, or the table would grow with every region there ever was; one never used ends a reader's
+// search.
 bool RegionCache::insert(Table& table, CachedRegion* entry) {
     const RegionId id{entry->id_micros.load(std::memory_order_relaxed),
                       entry->id_random.load(std::memory_order_relaxed)};
@@ -27,7 +29,8 @@ bool RegionCache::insert(Table& table, CachedRegion* entry) {
     for (std::size_t i = 0; i < kProbes; ++i) {
         auto& cell = table.cells[(start + i) & table.mask];
         const auto* there = cell.load(std::memory_order_relaxed);
-        if (there && there != entry && there->in_use) continue;
+        if (there && there != entry && there->in_use && there->cell == &cell) continue;
+        entry->cell = &cell;
         cell.store(entry, std::memory_order_release);
         return true;
     }
@@ -88,7 +91,9 @@ void RegionCache::locate(CachedRegion& entry, CachedArena* arena) {
 
 void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
     for (std::size_t i = 0; i < std::min(count, pool_.size()); ++i) {
-        auto& entry = pool_[hand_++ % pool_.size()];
+        // Goes round, or in a pool that grows it would see the same few again and again.
+        if (hand_ >= pool_.size()) hand_ = 0;
+        auto& entry = pool_[hand_++];
         if (!entry.in_use) continue;
         const auto word =
             lease.word(entry.slot.load(std::memory_order_relaxed)).load(std::memory_order_relaxed);

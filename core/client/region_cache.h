@@ -39,6 +39,7 @@ struct CachedRegion {
     // The rest only under the client's mutex.
     bool holds_allocation = false;
     bool in_use = false;
+    const void* cell = nullptr;    // of the newest table, in which it is found
     Mapping mapping[2];            // of a segment of its own
     CachedArena* arena = nullptr;  // or the one it lies in
 
@@ -75,6 +76,7 @@ class RegionCache {
     // Puts the entry where it lies; an entry in no arena has its own mappings.
     static void locate(CachedRegion& entry, CachedArena* arena);
     std::size_t size() const { return pool_.size() - unused_.size(); }
+    std::size_t cells() const { return tables_.back()->cells.size(); }
     // In a forked child: forgets the mappings, which it never got.
     void abandon();
 

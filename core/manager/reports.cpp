@@ -38,6 +38,14 @@ QJsonObject recorder_json(const RecorderState& state) {
             {"problem", text(state.problem)}};
 }
 
+QJsonObject huge_pages(const ReportSources& s) {
+    const bool wanted = s.config.use_hugepages;
+    const auto& problem = s.service.allocator().pool.huge_page_problem();
+    return {{"wanted", wanted},
+            {"used", wanted && problem.empty()},
+            {"problem", wanted ? text(problem) : QString()}};
+}
+
 QJsonObject status(const ReportSources& s) {
     const auto totals = s.service.totals();
     const auto capabilities = s.service.backend().capabilities();
@@ -60,6 +68,7 @@ QJsonObject status(const ReportSources& s) {
                                      {"process_watch", capabilities.process_watch}}},
         {"shm_path", text(s.config.shm_path)},
         {"shm_space", space},
+        {"huge_pages", huge_pages(s)},
         {"regions", number(totals.regions)},
         {"orphans", number(totals.orphans)},
         {"references", number(totals.references)},
@@ -165,7 +174,6 @@ QJsonObject arenas(const ReportSources& s) {
                                    {"dirty", number(arena.dirty)}});
     }
     const auto holes = span - used;
-    const auto& problem = pool.huge_page_problem();
     return {{"arenas", out},
             {"total",
              QJsonObject{{"arenas", number(pool.count())},
@@ -177,9 +185,7 @@ QJsonObject arenas(const ReportSources& s) {
                          {"largest_free", number(largest)},
                          {"reserved", number(backed)},
                          {"dirty", number(dirty)}}},
-            {"huge_pages", QJsonObject{{"wanted", s.config.use_hugepages},
-                                       {"used", s.config.use_hugepages && problem.empty()},
-                                       {"problem", text(problem)}}}};
+            {"huge_pages", huge_pages(s)}};
 }
 
 std::string fault_text(const Service& service, std::uint32_t slot) {

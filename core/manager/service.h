@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -199,6 +198,8 @@ class Service {
     // What is known to be wrong with damaged regions.
     const std::unordered_map<std::uint32_t, std::string>& faults() const { return faults_; }
     ErrorManager& errors() { return errors_; }
+    // Moments kept at which a region has to be looked at again.
+    std::size_t deadlines() const { return due_.size(); }
 
   private:
     struct Due {
@@ -318,6 +319,7 @@ class Service {
     void look_at(std::uint32_t slot, std::int64_t at);
     bool run_due(std::int64_t at);
     void schedule(std::uint32_t slot, std::int64_t at);
+    void drop_stale_due();
     bool withdraw_grants(std::uint32_t slot);
     // RETIRING and on. False: somebody holds it; it is back where it was.
     Result<bool> retire(std::uint32_t slot, const std::string& reason, const Credentials& by);
@@ -377,7 +379,7 @@ class Service {
     std::unordered_map<std::uint32_t, std::function<void()>> asked_again_;
     std::vector<Notes> notes_;
     std::vector<std::uint32_t> unrecorded_;  // slots whose count changed less than a second ago
-    std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+    std::vector<Due> due_;                   // a heap, the earliest first
     // By client's serial: the arenas, with the way to use them, that it was handed.
     std::unordered_map<std::uint64_t, std::set<std::pair<std::uint64_t, AccessMode>>> told_;
     // By slot that is being moved: who waits for it.

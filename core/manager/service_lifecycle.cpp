@@ -231,13 +231,6 @@ IdleRegion Service::idle_facts(std::uint32_t slot) const {
     return facts;
 }
 
-void Service::schedule(std::uint32_t slot, std::int64_t at) {
-    auto& note = notes(slot);
-    if (note.next_due != 0 && note.next_due <= at) return;  // asked earlier anyway, and then again
-    note.next_due = at;
-    due_.push({at, slot, registry_->control(slot).generation});
-}
-
 void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     const auto word = registry_->control(slot);
     if (word.state == SlotState::quarantined) return evaluate_quarantined(slot, at);

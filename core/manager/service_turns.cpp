@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the service does by itself as time goes on, and how much of it at once.
 #include <algorithm>
+#include <functional>
 
 #include "manager/service.h"
 #include "manager/turn.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr std::size_t kLookedATurn = 2'000;
 constexpr std::size_t kDueATurn = 256;
 constexpr std::uint32_t kSlotsATurn = 50'000;  // in use or not
+constexpr std::size_t kDueAtLeast = 10'000;    // deadlines kept before it is looked which are stale
 
 }  // namespace
 
@@ -49,12 +51,32 @@ bool Service::Pass::go_on(const RegionRegistry& registry, std::size_t most,
     return false;
 }
 
+void Service::schedule(std::uint32_t slot, std::int64_t at) {
+    auto& note = notes(slot);
+    if (note.next_due != 0 && note.next_due <= at) return;  // asked earlier anyway, and then again
+    note.next_due = at;
+    due_.push_back({at, slot, registry_->control(slot).generation});
+    std::push_heap(due_.begin(), due_.end(), std::greater<>());
+    if (due_.size() > kDueAtLeast + 2 * registry_->used_count()) drop_stale_due();
+}
+
+// Of regions that are gone, or are asked earlier: with long timeouts they would pile up, as many as
+// there are allocations in that time.
+void Service::drop_stale_due() {
+    std::erase_if(due_, [this](const Due& due) {
+        return registry_->control(due.slot).generation != due.generation ||
+               notes(due.slot).next_due != due.at;
+    });
+    std::make_heap(due_.begin(), due_.end(), std::greater<>());
+}
+
 bool Service::run_due(std::int64_t at) {
     Turn turn(kDueATurn);
-    while (!due_.empty() && due_.top().at <= at) {
+    while (!due_.empty() && due_.front().at <= at) {
         if (!turn.take()) return true;
-        const auto next = due_.top();
-        due_.pop();
+        std::pop_heap(due_.begin(), due_.end(), std::greater<>());
+        const auto next = due_.back();
+        due_.pop_back();
         if (registry_->control(next.slot).generation != next.generation) continue;
         notes(next.slot).next_due = 0;
         evaluate(next.slot, at);

@@ -179,14 +179,17 @@ Result<std::shared_ptr<Arena>> ArenaPool::make_arena(std::uint32_t tenant, std::
     list.push_back(arena);
     registry_.record(
         {.kind = EventKind::arena_created, .uid = tenant, .value = size, .text = name});
-    if (!huge_pages) {
-        huge_page_problem_.clear();
-    } else if (backend_.reserve(arena->handle(), 0, kHugePage)) {
-        arena->reserved.insert({0, kHugePage});
-        const auto huge = backend_.use_huge_pages(arena->mapping().data(), kHugePage);
-        huge_page_problem_ = huge ? std::string() : huge.error().sentence();
-    }
+    if (huge_pages) try_huge_pages(*arena);
     return arena;
+}
+
+void ArenaPool::try_huge_pages(Arena& arena) {
+    auto tried = backend_.reserve(arena.handle(), 0, kHugePage);
+    if (tried) {
+        arena.reserved.insert({0, kHugePage});
+        tried = backend_.use_huge_pages(arena.mapping().data(), kHugePage);
+    }
+    huge_page_problem_ = tried ? std::string() : tried.error().sentence();
 }
 
 void ArenaPool::remove(const std::shared_ptr<Arena>& arena) {

@@ -108,12 +108,13 @@ class ArenaPool {
     std::uint64_t reserved_bytes() const;
     std::uint64_t dirty_bytes() const;
     std::size_t count() const { return arenas_.size(); }
-    // Why huge pages are not used although they are wanted; empty when they are, or are not wanted.
+    // Why huge pages are not used when they are wanted; empty when they are.
     const std::string& huge_page_problem() const { return huge_page_problem_; }
 
   private:
     Result<std::shared_ptr<Arena>> make_arena(std::uint32_t tenant, std::uint64_t bytes);
     Result<std::shared_ptr<Arena>> open_arena(std::uint32_t tenant, const layout::SlotBody& body);
+    void try_huge_pages(Arena& arena);
     void remove(const std::shared_ptr<Arena>& arena);
     std::optional<PageWork> reserve_ahead(const std::shared_ptr<Arena>& arena);
     std::optional<PageWork> return_tail(const std::shared_ptr<Arena>& arena);
@@ -124,7 +125,7 @@ class ArenaPool {
     std::unordered_map<std::uint64_t, std::shared_ptr<Arena>> arenas_;  // by id
     std::unordered_map<std::uint32_t, std::vector<std::shared_ptr<Arena>>>
         of_tenant_;  // oldest first
-    mutable std::string huge_page_problem_;
+    std::string huge_page_problem_ = "whether the system has them shows when an arena is made";
 };
 
 }  // namespace snakepit::shm

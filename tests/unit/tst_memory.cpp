@@ -57,6 +57,7 @@ class Memory : public ServiceFixture {
     void after_a_restart_what_was_freed_is_zero();
     void an_empty_arena_is_returned_after_the_grace_period();
     void when_memory_is_full_what_is_free_is_given_back_first();
+    void without_huge_pages_it_says_so_and_everything_works();
     void overlapping_slices_are_found_at_start();
     void defragmentation_moves_idle_regions_together();
     void a_region_that_is_held_stays_where_it_is();
@@ -201,6 +202,17 @@ void Memory::when_memory_is_full_what_is_free_is_given_back_first() {
     QVERIFY(other.allocate(40 * kPage));  // in an arena of its own
     QCOMPARE(user_->allocate(40 * kPage).error().code, ErrorCode::no_space);
     QVERIFY(user_->allocate(8 * kPage));
+}
+
+void Memory::without_huge_pages_it_says_so_and_everything_works() {
+    bench_->config.use_hugepages = true;
+    bench_->restart();
+    QVERIFY(!service().allocator().pool.huge_page_problem().empty());  // it cannot know yet
+    const auto grant = user_->allocate(3 << 20);
+    write(*grant, 7);
+    QVERIFY(holds(*grant, 7));
+    QVERIFY(service().allocator().pool.huge_page_problem().find("has no huge pages") !=
+            std::string::npos);
 }
 
 void Memory::overlapping_slices_are_found_at_start() {

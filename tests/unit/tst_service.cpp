@@ -37,6 +37,7 @@ class ServiceTest : public ServiceFixture {
     void an_unused_region_ends_after_its_timeout_and_a_held_one_never();
     void a_busy_neighbour_keeps_no_region_young();
     void a_timeout_beyond_all_time_never_comes();
+    void deadlines_of_regions_that_are_gone_do_not_pile_up();
     void a_reference_counted_region_ends_after_its_last_reference();
     void a_manual_region_outlives_its_owner();
     void a_dry_run_tells_what_the_cleanup_then_does();
@@ -157,6 +158,23 @@ void ServiceTest::a_timeout_beyond_all_time_never_comes() {
         1, with_policy(CleanupPolicy::automatic, std::numeric_limits<std::int64_t>::max()));
     service().tick(now().micros + 3600 * kSecond);
     QVERIFY(bench_->has(region->id));
+}
+
+void ServiceTest::deadlines_of_regions_that_are_gone_do_not_pile_up() {
+    const auto kept = user_->allocate(1, with_policy(CleanupPolicy::automatic, 3'600'000));
+    service().tick(now().micros);
+    QCOMPARE(service().deadlines(), 1U);
+    for (int i = 0; i < 30'000; ++i) {
+        const auto gone = user_->allocate(1, with_policy(CleanupPolicy::automatic, 3'600'000));
+        QVERIFY(user_->take(*gone) && user_->give(*gone));
+        service().released(gone->slot, gone->generation);
+        QVERIFY(service().deallocate(user_->caller(), gone->id, false).value());
+    }
+    QVERIFY(service().deadlines() < 11'000);
+    const auto later = now().micros + 3601 * kSecond;
+    while (service().proceed(later)) continue;
+    QVERIFY(!bench_->has(kept->id));
+    QCOMPARE(service().deadlines(), 0U);
 }
 
 void ServiceTest::a_reference_counted_region_ends_after_its_last_reference() {
