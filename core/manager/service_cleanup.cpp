@@ -245,11 +245,10 @@ void Service::add_item(CleanupResult& result, CleanupItem item) {
 
 // ----------------------------------------------------------------- giving back
 
-// Where nobody can take it any more and it is certain to go: the last chance to see what its users
-// did, and to leave nothing of it behind.
+// Where nobody can take it any more and it is certain to go: the last chance to leave nothing of it
+// behind. Also of what a manager that was killed had begun to give back.
 Status Service::give_back(std::uint32_t slot, const std::string& reason, const Credentials& by) {
     if (wiping_.contains(slot)) return {};
-    check_guard_of_ending(slot);
     const auto& body = registry_->body(slot);
     // A slice is overwritten before its pages are handed out again anyway.
     if (!config_.secure_cleanup || body.arena != 0) return release(slot, reason, by);

@@ -31,6 +31,11 @@ QString check_history(const std::string& database) {
                 return QString("event %1 stands where %2 belongs")
                     .arg(row.ring_seq)
                     .arg(last[row.epoch]);
+            if (row.kind == EventKind::damaged || row.kind == EventKind::cleanup_failed ||
+                row.kind == EventKind::gap || row.kind == EventKind::client_hostile)
+                return QString("event %1 should not have come about: %2")
+                    .arg(row.ring_seq)
+                    .arg(QString::fromStdString(row.detail));
             if (row.kind == EventKind::allocated) ++lives[row.region_id].allocated;
             if (row.kind == EventKind::freed) ++lives[row.region_id].freed;
         }

@@ -34,6 +34,7 @@ class ServiceRecovery : public QObject {
     void what_was_being_made_is_undone();
     void what_was_being_withdrawn_is_as_before();
     void what_was_being_freed_is_freed();
+    void what_was_given_back_already_is_not_taken_for_damaged();
     void readers_see_a_change_whose_number_was_never_written();
     void use_while_no_manager_ran_counts();
     void a_client_cut_off_while_it_was_forgotten_leaves_no_reserved_chunks();
@@ -111,6 +112,18 @@ void ServiceRecovery::what_was_being_freed_is_freed() {
         std::count_if(events.begin(), events.end(),
                       [](const auto& e) { return e.kind == static_cast<int>(EventKind::freed); }),
         1);
+}
+
+void ServiceRecovery::what_was_given_back_already_is_not_taken_for_damaged() {
+    const auto region = user_->allocate(1, {.placement = Placement::dedicated});
+    const auto name = service().allocator().segment_name_of(region->slot);
+    bench_->kill();
+    bench_->set_state(region->slot, SlotState::freeing);
+    QVERIFY(bench_->memory->remove_segment(name, {}));
+    bench_->start();
+    QVERIFY(!bench_->has(region->id));
+    QCOMPARE(bench_->count_events(region->id, EventKind::freed), 1U);
+    QCOMPARE(bench_->count_events(region->id, EventKind::damaged), 0U);
 }
 
 void ServiceRecovery::readers_see_a_change_whose_number_was_never_written() {
