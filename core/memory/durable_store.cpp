@@ -22,6 +22,7 @@ using namespace layout;
 namespace {
 
 constexpr std::uint64_t kMagic = 0x31525544'4D485353ULL;  // "SSHMDUR1"
+constexpr std::string_view kUnfinished = ".region.new";   // of a save that was cut off
 static_assert(sizeof(DurableRecord) % 64 == 0);
 
 Status sync_directory(const std::string& path) {
@@ -50,7 +51,7 @@ Status DurableStore::save(const SlotFixed& fixed, const SlotBody& body,
         std::memcpy(record.metadata.text, metadata, body.metadata_bytes);
     record.checksum = checksum_of(record);
     const auto path = path_of({fixed.id_micros, fixed.id_random});
-    const auto fresh = path + ".new";
+    const auto fresh = path + ".new";  // ends with kUnfinished
     if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST)
         return fail(system_error(errno, fmt::format("cannot make {}", directory_)));
     {
@@ -71,6 +72,7 @@ bool DurableStore::has(const RegionId& id) const {
 }
 
 Status DurableStore::forget(const RegionId& id) const {
+    ::unlink((path_of(id) + ".new").c_str());
     if (::unlink(path_of(id).c_str()) == 0) return sync_directory(directory_);
     if (errno == ENOENT) return {};
     return fail(system_error(errno, fmt::format("cannot remove {}", path_of(id)),
@@ -83,6 +85,7 @@ std::vector<DurableRecord> DurableStore::all(std::vector<std::string>& damaged) 
     if (!directory) return out;
     while (const auto* entry = ::readdir(directory.get())) {
         const std::string name(entry->d_name);
+        if (name.ends_with(kUnfinished)) ::unlink((directory_ + "/" + name).c_str());
         if (!name.ends_with(".region")) continue;
         DurableRecord record{};
         const Handle file(

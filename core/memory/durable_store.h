@@ -35,7 +35,8 @@ class DurableStore {
     bool has(const RegionId& id) const;
     // Before the contents go, so that they never come back half.
     Status forget(const RegionId& id) const;
-    // Every description that can be read. `damaged` gets the names of those that cannot.
+    // At start: every description that can be read. `damaged` gets the names of those that cannot;
+    // what a save that was cut off left is removed.
     std::vector<DurableRecord> all(std::vector<std::string>& damaged) const;
 
   private:

@@ -67,6 +67,7 @@ class Memory : public ServiceFixture {
     void sealing_waits_for_the_last_reference();
     void a_durable_region_survives_a_reboot();
     void a_durable_region_that_was_deallocated_does_not_come_back();
+    void a_description_that_was_cut_off_leaves_nothing();
 
   private:
     void write(const Grant& grant, int value) { View(*bench_, grant).fill(value); }
@@ -397,6 +398,18 @@ void Memory::a_durable_region_that_was_deallocated_does_not_come_back() {
     QVERIFY(!bench_->has(held->id));
     QVERIFY(!bench_->has(idle->id));
     QCOMPARE(bench_->memory->segment_count(), 0U);
+}
+
+void Memory::a_description_that_was_cut_off_leaves_nothing() {
+    const auto kept = user_->allocate(kPage, {.durable = true});
+    const auto directory = QString::fromStdString(bench_->paths().durable_dir());
+    bench_->kill();
+    QFile cut(directory + "/" + QString::fromStdString(RegionId::generate().str()) + ".region.new");
+    QVERIFY(cut.open(QIODevice::WriteOnly));
+    cut.close();
+    bench_->start();
+    QVERIFY(!cut.exists());
+    QVERIFY(bench_->has(kept->id));
 }
 
 QTEST_GUILESS_MAIN(Memory)
