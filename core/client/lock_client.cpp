@@ -67,7 +67,7 @@ Result<wire::ReplyT> LockClient::ask(Call call, bool* repeated) {
     return std::move(answer->reply);
 }
 
-Result<wire::LockedT> LockClient::step(const Attempt& attempt) {
+Result<wire::LockedT> LockClient::step(Attempt& attempt) {
     Result<wire::ReplyT> reply = [&] {
         if (attempt.ticket == 0) {
             wire::LockT call;
@@ -79,16 +79,16 @@ Result<wire::LockedT> LockClient::step(const Attempt& attempt) {
                                         left_ms(attempt.deadline), kLockForever - 1));
             call.thread = attempt.thread;
             call.request = attempt.request;
-            return ask(std::move(call));
+            return ask(std::move(call), &attempt.repeated);
         }
         if (left_ms(attempt.deadline) == 0) {
             wire::LockCancelT call;
             call.ticket = attempt.ticket;
-            return ask(std::move(call));
+            return ask(std::move(call), &attempt.repeated);
         }
         wire::LockWaitT call;
         call.ticket = attempt.ticket;
-        return ask(std::move(call));
+        return ask(std::move(call), &attempt.repeated);
     }();
     if (!reply) return fail(std::move(reply).error());
     const auto* locked = reply->answer.AsLocked();
@@ -111,7 +111,9 @@ Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uin
         const auto seen = connection_.lease().wake().load(std::memory_order_acquire);
         const auto locked = step(attempt);
         if (!locked) {
-            if (unclear(locked.error().code)) forsake(attempt);
+            // Also when a clear refusal answers a second asking: the first may have been granted by
+            // a manager that was killed, and the region been deallocated or sealed since.
+            if (unclear(locked.error().code) || attempt.repeated) forsake(attempt);
             return fail(about(locked.error(), id));
         }
         switch (static_cast<LockState>(locked->state)) {
@@ -127,6 +129,7 @@ Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uin
             case LockState::unknown:
                 // Another manager than the one that queued us. It is asked as if anew.
                 attempt.ticket = 0;
+                attempt.repeated = true;
                 break;
             default:
                 return unexpected_answer();

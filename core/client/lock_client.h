@@ -39,10 +39,11 @@ class LockClient {
         std::uint32_t request;
         std::int64_t deadline;     // monotonic nanoseconds
         std::uint64_t ticket = 0;  // 0: not in a queue, as far as we know
+        bool repeated = false;     // it was asked more than once
     };
     std::uint32_t next_request();
     // One step: asks, or asks what became of it, or stops waiting.
-    Result<wire::LockedT> step(const Attempt& attempt);
+    Result<wire::LockedT> step(Attempt& attempt);
     template <typename Call>
     Result<wire::ReplyT> ask(Call call, bool* repeated = nullptr);
     void forsake(const Attempt& attempt);
