@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+using Digest = std::array<std::byte, 32>;
+
+// SHA-256 over parts. Used again after finish(). Move-only; one thread at a time.
+class Sha256 {
+  public:
+    Sha256();
+    Sha256(Sha256&&) noexcept;
+    Sha256& operator=(Sha256&&) noexcept;
+    ~Sha256();
+
+    void add(std::span<const std::byte> bytes);
+    void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
+    Digest finish();
+
+  private:
+    struct Private;
+    std::unique_ptr<Private> d_;
+};
+
+Digest sha256(std::span<const std::byte> bytes);
+
+// Why the last call of the library failed, as an error.
+Error crypto_error(std::string_view what);
+
+}  // namespace snakepit::shm
