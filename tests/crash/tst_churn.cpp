@@ -245,9 +245,9 @@ void Churn::fragmentation_is_reported_and_mended() {
     wait_for_no_arena();
     const auto all = settle(kBlocks, kBlockBytes);
     allocations_ += all.size();
-    const auto full = arenas();
-    QVERIFY(full["arenas"].toInt() >= 2);
-    QVERIFY(full["fragmentation"].toDouble() < 0.1);
+    QVERIFY(arenas()["arenas"].toInt() >= 2);
+    // Pages that are reserved ahead at that moment count as used.
+    QTRY_VERIFY_WITH_TIMEOUT(arenas()["fragmentation"].toDouble() < 0.1, test::kPatienceMs);
     std::vector<RegionId> kept, gone;
     for (std::size_t i = 0; i < all.size(); ++i) (i % 2 ? kept : gone).push_back(all[i]);
     let_go(gone);
@@ -257,20 +257,24 @@ void Churn::fragmentation_is_reported_and_mended() {
     QVERIFY(holed["fragmentation"].toDouble() > 0.4);
     QVERIFY(holed["holes"].toInteger() >= static_cast<qint64>((gone.size() - 2) * kBlockBytes));
 
-    const auto done = admin_->defragment();
-    QVERIFY2(done.has_value(), done ? "" : done.error().sentence().c_str());
-    const auto mended = arenas();
+    std::uint64_t moved = 0;
+    // A pass goes round pages that are being cleaned or reserved at that moment; the next one, as
+    // the manager does by itself, does not.
+    const auto mended = [&] {
+        const auto done = admin_->defragment();
+        const auto left = arenas();
+        if (!done) qWarning("%s", done.error().sentence().c_str());
+        if (done) moved += done->moved;
+        return done && done->in_use == 0 && left["arenas"].toInt() < holed["arenas"].toInt() &&
+               left["fragmentation"].toDouble() < holed["fragmentation"].toDouble() / 5;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(mended(), test::kPatienceMs);
     qInfo("fragmentation %.1f %% -> %.1f %%, %d -> %d arenas, %llu moved",
-          holed["fragmentation"].toDouble() * 100, mended["fragmentation"].toDouble() * 100,
-          holed["arenas"].toInt(), mended["arenas"].toInt(),
-          static_cast<unsigned long long>(done->moved));
-    // Pages that are being cleaned or reserved count as used for that moment.
-    QTRY_VERIFY_WITH_TIMEOUT(
-        arenas()["fragmentation"].toDouble() < holed["fragmentation"].toDouble() / 5,
-        test::kPatienceMs);
-    QTRY_VERIFY_WITH_TIMEOUT(arenas()["arenas"].toInt() < holed["arenas"].toInt(),
-                             test::kPatienceMs);
-    QCOMPARE(done->in_use, 0U);
+          holed["fragmentation"].toDouble() * 100, arenas()["fragmentation"].toDouble() * 100,
+          holed["arenas"].toInt(), arenas()["arenas"].toInt(),
+          static_cast<unsigned long long>(moved));
+    // In the first pass nearly all of them, once each: not to and fro.
+    QVERIFY(moved >= kept.size() / 4 && moved <= 2 * kept.size());
     QVERIFY(untouched(kept));
     let_go(kept);
 }
