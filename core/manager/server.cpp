@@ -11,6 +11,7 @@ namespace {
 
 // Clients with lease pages, and as many that only look.
 constexpr std::size_t kMaxSessions = std::size_t{2} * layout::kMaxClients;
+constexpr int kAcceptAtOnce = 32;  // then those who are connected get their turn
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -24,7 +25,9 @@ Server::Server(boost::asio::io_context& io, Service& service, Listener listener,
       reload_(std::move(reload)),
       worked_(std::move(worked)),
       accepting_(io, listener_.handle().get()),
-      pause_(io) {}
+      pause_(io),
+      shares_(service.service_uid(), kMaxSessions),
+      next_share_(io) {}
 
 Server::~Server() {
     accepting_.release();
@@ -47,7 +50,7 @@ void Server::accept() {
                                                                                         error_code&
                                                                                             error) {
         if (error) return;
-        for (;;) {
+        for (int i = 0; i < kAcceptAtOnce; ++i) {
             auto channel = listener_.accept();
             if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
                 (void)service_.errors().handle(std::move(channel).error(), {"accept", {}, {}, {}});
@@ -69,11 +72,31 @@ void Server::welcome(Channel channel) {
     if (!credentials) return;
     const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials);
     sessions_.insert(session);
-    if (sessions_.size() > kMaxSessions)
-        return session->refuse_and_close(make_error(
-            ErrorCode::client_limit_exceeded, fmt::format("{} connections are open", kMaxSessions),
-            "close connections that are not needed"));
+    if (!shares_.enter(credentials->uid))
+        return session->refuse_and_close(
+            make_error(ErrorCode::client_limit_exceeded,
+                       fmt::format("user {} has as many connections open as there may be, or all "
+                                   "users together have",
+                                   credentials->uid),
+                       "close connections that are not needed"));
     session->start();
+}
+
+bool Server::must_wait(const std::shared_ptr<Session>& session) {
+    const auto pause = shares_.pause(session->caller().credentials.uid, monotonic_nanos());
+    if (pause == 0) return false;
+    waiting_.push_back(session);
+    if (waiting_.size() > 1) return true;
+    next_share_.expires_after(std::chrono::nanoseconds(pause));
+    next_share_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) go_on();
+    });
+    return true;
+}
+
+void Server::go_on() {
+    for (const auto& weak : std::exchange(waiting_, {}))
+        if (const auto session = weak.lock()) session->wait_readable();
 }
 
 Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token,
@@ -103,7 +126,7 @@ void Server::session_attached(const std::shared_ptr<Session>& session) {
 }
 
 void Server::session_ended(const std::shared_ptr<Session>& session) {
-    sessions_.erase(session);
+    if (sessions_.erase(session) > 0) shares_.leave(session->caller().credentials.uid);
     const auto& caller = session->caller();
     if (!caller.client) return;
     const auto found = watches_.find(*caller.client);

@@ -6,7 +6,9 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
+#include "manager/fair_share.h"
 #include "manager/session.h"
 
 namespace snakepit::shm {
@@ -39,6 +41,10 @@ class Server {
                                  bool& resumed);
     void session_attached(const std::shared_ptr<Session>& session);
     void session_ended(const std::shared_ptr<Session>& session);
+    // True: its user's share of this moment is used up; it goes on by itself when it is served
+    // again.
+    bool must_wait(const std::shared_ptr<Session>& session);
+    FairShare& shares() { return shares_; }
 
   private:
     struct Watch {  // over the process behind a lease page
@@ -54,6 +60,7 @@ class Server {
     void unwatch(std::uint32_t client);
     // Asks whether the client is gone, and while it is alive without a connection, again later.
     void probe(std::uint32_t client, std::uint64_t serial, int attempt);
+    void go_on();
 
     boost::asio::io_context& io_;
     Service& service_;
@@ -66,6 +73,9 @@ class Server {
     boost::asio::posix::stream_descriptor accepting_;
     boost::asio::steady_timer pause_;
     std::unordered_set<std::shared_ptr<Session>> sessions_;
+    FairShare shares_;
+    boost::asio::steady_timer next_share_;
+    std::vector<std::weak_ptr<Session>> waiting_;       // for their users' next share
     std::unordered_map<std::uint32_t, Watch> watches_;  // by client
 };
 

@@ -193,6 +193,7 @@ class Service {
     Allocator& allocator() { return allocator_; }
     PlatformBackend& backend() { return backend_; }
     SecurityController& security() { return security_; }
+    std::uint32_t service_uid() const { return security_.service_uid(); }
     // Regions whose memory could not be given back, each with what to do about it.
     const std::unordered_map<std::uint32_t, Error>& stuck() const { return stuck_; }
     // What is known to be wrong with damaged regions.

@@ -56,6 +56,17 @@ void Service::publish_client(std::uint32_t client, bool connected) {
 }
 
 Result<std::uint32_t> Service::connect_client(const ClientIdentity& identity) {
+    // One user's lease pages leave room for the others'.
+    const auto uid = identity.credentials.uid;
+    const auto all = counter_.clients();
+    if (!security_.administrator(identity.credentials) &&
+        std::count_if(all.begin(), all.end(), [&](std::uint32_t client) {
+            return grants_.record(client).uid == uid;
+        }) >= kMaxClients / 4)
+        return fail(
+            ErrorCode::client_limit_exceeded,
+            fmt::format("user {} has {} clients that hold lease pages", uid, kMaxClients / 4),
+            "end those that are not needed");
     const auto serial = registry_->next_client_serial();
     SHM_ASSIGN(const auto client, counter_.add_client(identity, serial, random_token()));
     client_of_serial_[serial] = client;

@@ -92,13 +92,15 @@ void Session::wait_readable() {
 // One frame, then the others get their turn. Waiting again asks the kernel whether there is more,
 // so trying to read once more would only cost a call.
 void Session::on_readable() {
-    if (!channel_.valid() || busy_ || outgoing_) return;
+    if (!channel_.valid() || busy_ || outgoing_ || server_.must_wait(shared_from_this())) return;
+    const auto began = monotonic_nanos();
     auto& frame = server_.frame();
     const auto got = channel_.receive(frame);
     frame.handles.clear();  // nobody may leave descriptors with us
     if (!got) return refuse_and_close(got.error());
     if (*got == Io::closed) return close();
     if (*got == Io::done) handle(frame);
+    server_.shares().served(caller_.credentials.uid, began, monotonic_nanos());
     server_.worked();
     wait_readable();
 }

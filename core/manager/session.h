@@ -30,12 +30,13 @@ class Session : public std::enable_shared_from_this<Session> {
     // Tells why, if there is room in the socket, and ends the connection.
     void refuse_and_close(const Error& error);
     void close();
+    // Goes on reading where it was held back.
+    void wait_readable();
 
     const Caller& caller() const { return caller_; }
     bool greeted() const { return greeted_; }
 
   private:
-    void wait_readable();
     void on_readable();
     void handle(const Frame& frame);
     void dispatch(wire::RequestT request);

@@ -17,6 +17,7 @@ class SecurityController {
     // `service_uid`: the user the manager runs as; that user and root are administrators.
     explicit SecurityController(std::uint32_t service_uid) : service_uid_(service_uid) {}
 
+    std::uint32_t service_uid() const { return service_uid_; }
     bool administrator(const Credentials& who) const {
         return who.uid == service_uid_ || who.uid == 0;
     }
