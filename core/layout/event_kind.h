@@ -23,7 +23,7 @@ namespace snakepit::shm {
     X(restored, 12)           /* text: process */                                           \
     X(references, 13)         /* coalesced sample; count: references now, value: holders */ \
     X(owner_gone, 14)         /* text: cleanup policy */                                    \
-    X(refused, 15)            /* result: why, text: operation */                            \
+    X(refused, 15)            /* result: why, text: operation and reason, ": " between */   \
     X(allocation_failed, 16)  /* result: why, value: bytes */                               \
     X(cleanup, 17)            /* count: regions removed, value: bytes, text: scope */       \
     X(config_loaded, 18)      /* text: file */                                              \
@@ -47,7 +47,9 @@ namespace snakepit::shm {
     X(arena_returned, 36)     /* value: bytes, text: name */                                \
     X(durable_restored, 37)   /* value: bytes */                                            \
     X(memory_returned, 38)    /* value: bytes given back to the system, text: why */        \
-    X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */
+    X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */            \
+    X(policy_changed, 50)     /* text: the new one in a few words */                        \
+    X(policy_unreadable, 51)  /* result: why, text: what failed */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -67,7 +67,10 @@ void Server::accept() {
 void Server::welcome(Channel channel) {
     const auto credentials = service_.backend().peer(channel.handle());
     if (!credentials) return;
-    const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials);
+    auto identity = identify_peer(channel.handle(), *credentials);
+    if (!identity) return;  // it ended already: nobody is left to be answered
+    const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials,
+                                                   std::move(*identity));
     sessions_.insert(session);
     if (sessions_.size() > kMaxSessions)
         return session->refuse_and_close(make_error(
