@@ -23,6 +23,7 @@ struct InstancePaths {
     std::string lease_dir() const { return runtime_dir + "/leases"; }
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
     std::string durable_dir() const { return state_dir + "/durable"; }
+    std::string state_db() const { return state_dir + "/state.db"; }
     std::string events_db() const { return state_dir + "/events.db"; }
 };
 

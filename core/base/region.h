@@ -64,6 +64,9 @@ struct RegionOptions {
     // belongs to its user then.
     bool durable = false;
     std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty for none
+    // False: `permissions`, as long as they are the plain ones, stand for what the configuration
+    // says (its default policy). True: they are meant as they stand.
+    bool exact_permissions = false;
 };
 
 struct RegionReference {
@@ -98,7 +101,11 @@ struct RegionInfo {
     std::uint64_t offset = 0;
     bool sealed = false;
     bool durable = false;
-    bool suspect = false;  // a writer died in its lock: what it left may be half written
+    bool suspect = false;     // a writer died in its lock: what it left may be half written
+    bool has_policy = false;  // one was set; otherwise its permissions are all there is
+    // False: some who were handed the memory under the last policy may still have it. It is in
+    // effect as soon as nobody holds the region.
+    bool policy_in_effect = true;
     std::string session, worker;
     Timestamp quarantined_until{};                // 0: it is not in quarantine
     std::vector<RegionReference> references;      // at most 256 holders are named

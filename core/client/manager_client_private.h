@@ -40,6 +40,8 @@ class ManagerClient::Private {
         return answer;
     }
 
+    Result<Connection::Answer> ask_without_holding(const RegionId& id, wire::RequestT request,
+                                                   AccessMode again);
     // With the mutex. Asks for the region and takes a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
     Status give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release);

@@ -58,7 +58,8 @@ std::optional<std::uint64_t> arena_of(std::string_view name_end) {
 
 std::string segment_name(std::string_view instance, const RegionId& id, const SlotBody& body) {
     if (body.arena != 0) return arena_name(instance, body.arena);
-    const auto name = (body.flags & kDurable) != 0 ? durable_name(id) : segment_name(instance, id);
+    auto name = (body.flags & kDurable) != 0 ? durable_name(id) : segment_name(instance, id);
+    if ((body.flags & kSecondName) != 0) name += kSecondSuffix;
     return body.sealed != 0 ? name + std::string(kSealedSuffix) : name;
 }
 
@@ -94,6 +95,8 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.offset = body.offset;
     info.sealed = body.sealed != 0;
     info.suspect = control.suspect;
+    info.has_policy = (body.flags & kHasPolicy) != 0;
+    info.policy_in_effect = (body.flags & kPolicyPending) == 0;
     info.session = bounded(fixed.session);
     info.worker = bounded(fixed.worker);
     return info;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/policy.h"
 #include "base/region.h"
 #include "base/result.h"
 
@@ -37,6 +38,9 @@ struct Config {
     std::int64_t health_check_interval_ms = 60'000;
     bool use_hugepages = false;
     std::string shm_path = "/dev/shm";
+    Policy policy;  // of regions that are allocated without one; no rule names a process
+    Roles roles;
+    Quotas quotas;
 
     // configuration_invalid, with "file:line:column" in the message, for a syntax error, an unknown
     // key (with the nearest known one), a wrong type or an impossible value. An empty path gives

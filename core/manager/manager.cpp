@@ -137,9 +137,9 @@ Status Manager::Private::start() {
     SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket()));
     server = std::make_unique<Server>(
         io, *service, std::move(listener),
-        [this](const std::string& topic) {
-            return make_report(topic,
-                               {options.paths, config, *service, *recorder, *server, started_at});
+        [this](const std::string& topic, const Caller& caller) {
+            return make_report(
+                topic, {options.paths, config, *service, *recorder, *server, started_at, caller});
         },
         [this] { return reload(); }, [this] { wake_recorder(); });
     server->start();

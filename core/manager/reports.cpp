@@ -21,6 +21,7 @@ namespace {
 // Of the clients report: an answer is one frame. The registry's client table has all of them.
 constexpr std::size_t kListedClients = 150;
 constexpr qsizetype kListedArenas = 150;
+constexpr std::size_t kListedUsers = 100;
 // Of the errors in the stats report, estimated generously.
 constexpr std::size_t kErrorBytes = 40 * 1024;
 
@@ -44,6 +45,35 @@ QJsonObject huge_pages(const ReportSources& s) {
     return {{"wanted", wanted},
             {"used", wanted && problem.empty()},
             {"problem", wanted ? text(problem) : QString()}};
+}
+
+// What each user takes of its quota; of others only for those who may see them.
+QJsonArray users(const ReportSources& s) {
+    struct Line {
+        std::uint32_t uid;
+        Allocator::Usage usage;
+    };
+    auto& policies = s.service.policies();
+    const auto own = s.caller.credentials.uid;
+    const bool all = policies.may(s.caller, Privilege::see_all);
+    std::vector<Line> lines;
+    for (const auto& [uid, usage] : s.service.allocator().usage())
+        if (all || uid == own) lines.push_back({uid, usage});
+    std::sort(lines.begin(), lines.end(),
+              [](const Line& a, const Line& b) { return a.usage.bytes > b.usage.bytes; });
+    if (lines.size() > kListedUsers) lines.resize(kListedUsers);
+    QJsonArray out;
+    for (const auto& line : lines) {
+        const auto quota = policies.quota_of_user(line.uid);
+        out.append(QJsonObject{
+            {"uid", static_cast<qint64>(line.uid)},
+            {"user", text(user_name(line.uid))},
+            {"regions", number(line.usage.regions)},
+            {"bytes", number(line.usage.bytes)},
+            {"max_regions", number(quota.max_regions.value_or(s.config.max_regions_per_user))},
+            {"max_memory", number(quota.max_memory.value_or(s.config.max_memory_per_user))}});
+    }
+    return out;
 }
 
 QJsonObject status(const ReportSources& s) {
@@ -83,6 +113,7 @@ QJsonObject status(const ReportSources& s) {
                      {"max_regions_per_process", number(s.config.max_regions_per_process)},
                      {"max_regions_per_user", number(s.config.max_regions_per_user)},
                      {"max_memory_per_user", number(s.config.max_memory_per_user)}}},
+        {"users", users(s)},
         {"recorder", recorder_json(s.recorder.state())},
         {"events", number(s.service.registry().ring().head())},
     };
@@ -147,7 +178,7 @@ QJsonObject clients(const ReportSources& s) {
                                {"connected_at", text(to_rfc3339({record.connected_at}))},
                                {"hostile", record.hostile != 0}});
     }
-    return {{"clients", out}, {"total", number(all.size())}};
+    return {{"clients", out}, {"total", number(all.size())}, {"users", users(s)}};
 }
 
 // The arenas, and what they are together. `holes`: bytes that are free before the last region of an

@@ -18,6 +18,7 @@ struct ReportSources {
     const EventRecorder& recorder;
     const Server& server;
     Timestamp started_at;
+    const Caller& caller;  // who asks
 };
 
 // The JSON document of a topic ("status", "config", "stats", "health", "clients"); invalid_argument

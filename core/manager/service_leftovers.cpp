@@ -68,7 +68,8 @@ void Service::remove_leftovers(const SegmentsByName& segments) {
         const bool durable = name.starts_with(kDurablePrefix);
         name.remove_prefix(durable ? kDurablePrefix.size() : prefix.size());
         const auto arena = arena_of(name);
-        if (name.ends_with(kSealedSuffix)) name.remove_suffix(kSealedSuffix.size());
+        for (const auto suffix : {kSealedSuffix, kSecondSuffix})
+            if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
         const auto id = RegionId::parse(name);
         if (!id && !arena) continue;
         const auto slot = id ? registry_->find(*id) : std::nullopt;

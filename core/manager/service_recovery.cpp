@@ -15,6 +15,7 @@ using namespace layout;
 Status Service::recover() {
     if (!registry_->note().empty())
         registry_->record({.kind = EventKind::registry_reset, .text = registry_->note()});
+    policies_.open();
     allocator_.recount();
     recover_clients();
     recover_locks();
@@ -35,6 +36,7 @@ Status Service::recover() {
     if (recovery_problem_) return fail(*recovery_problem_);
     allocator_.pool.adopted();
     adopt_durable();
+    policies_.recover();
     allocator_.recount();
     if (segments) remove_leftovers(*segments);
     // Just counted: of those that are held, only withdrawn ones have something to be told.

@@ -58,22 +58,25 @@ Status Allocator::check(std::uint64_t size, const RegionOwner& owner) const {
             ErrorCode::process_region_limit_exceeded,
             fmt::format("process {} has {} regions already", owner.credentials.pid, mine->second),
             "max_regions_per_process");
-    return check_user(size, owner.credentials.uid);
+    return check_user(size, owner);
 }
 
-Status Allocator::check_user(std::uint64_t size, std::uint32_t uid) const {
+Status Allocator::check_user(std::uint64_t size, const RegionOwner& owner) const {
+    const auto uid = owner.credentials.uid;
     const auto found = usage_of_.find(uid);
     const auto usage = found == usage_of_.end() ? Usage{} : found->second;
-    if (limits.max_regions_per_user != 0 && usage.regions >= limits.max_regions_per_user)
+    const auto regions = owner.quota.max_regions.value_or(limits.max_regions_per_user);
+    if (regions != 0 && usage.regions >= regions)
         return over(ErrorCode::user_limit_exceeded,
-                    fmt::format("user {} has {} regions already", uid, usage.regions),
-                    "max_regions_per_user");
-    if (limits.max_memory_per_user != 0 && usage.bytes + size > limits.max_memory_per_user)
+                    fmt::format("user {} has {} regions already; the limit is {}", uid,
+                                usage.regions, regions),
+                    owner.quota.max_regions ? "max_regions of its quota" : "max_regions_per_user");
+    const auto memory = owner.quota.max_memory.value_or(limits.max_memory_per_user);
+    if (memory != 0 && usage.bytes + size > memory)
         return over(ErrorCode::user_limit_exceeded,
                     fmt::format("user {} has {} and asked for {} more; the limit is {}", uid,
-                                format_size(usage.bytes), format_size(size),
-                                format_size(limits.max_memory_per_user)),
-                    "max_memory_per_user");
+                                format_size(usage.bytes), format_size(size), format_size(memory)),
+                    owner.quota.max_memory ? "max_memory of its quota" : "max_memory_per_user");
     return {};
 }
 
@@ -175,7 +178,7 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
     if (making.pooled()) pool.performed(making.work, true);
     body = located(body, making);
-    body.flags = making.durable ? std::uint32_t{kDurable} : 0;
+    body.flags = making.flags | (making.durable ? std::uint32_t{kDurable} : 0);
     const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
     if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;
     registry_.write_body(making.slot, body);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/policy.h"
 #include "base/region.h"
 #include "base/result.h"
 #include "layout/registry_reader.h"
@@ -32,6 +33,7 @@ struct RegionOwner {
     Credentials credentials;
     std::int64_t start_time = 0;
     std::string process, worker, session;
+    Quota quota;  // of its own; where it says nothing the limits do
 };
 
 // Memory that is being got ready for a region: a slice of an arena, or a segment of its own.
@@ -40,6 +42,8 @@ struct Making {
     std::uint64_t size = 0;  // bytes asked for
     bool durable = false;
     bool sealed = false;
+    bool second_name = false;  // of the two a segment of its own can have
+    std::uint32_t flags = 0;   // of a new body, beside what place() knows
     // pooled
     Slice slice;
     PageWork work;
@@ -103,6 +107,8 @@ class Allocator {
     Result<Making> begin_move(std::uint32_t slot);
     // A segment of its own that becomes read-only.
     Making begin_seal(std::uint32_t slot);
+    // A fresh segment of its own, otherwise as it is.
+    Making begin_dedicate(std::uint32_t slot);
     // Any thread: copies the region's contents to where make() made room.
     Status copy(const Making& from, const Making& to) const;
     // What the region has now; for copy(), and to be given back after the move.
@@ -137,6 +143,12 @@ class Allocator {
     // Counts what the registry holds.
     void recount();
 
+    struct Usage {
+        std::uint32_t regions = 0;
+        std::uint64_t bytes = 0;  // asked for
+    };
+    // By owner's uid.
+    const std::unordered_map<std::uint32_t, Usage>& usage() const { return usage_of_; }
     std::uint64_t bytes_used() const { return bytes_used_; }
     std::uint64_t bytes_reserved() const { return bytes_dedicated_ + pool.reserved_bytes(); }
 
@@ -146,12 +158,8 @@ class Allocator {
     static layout::SlotBody located(layout::SlotBody body, const Making& making);
     void count(const layout::SlotFixed& fixed);
     void forget(std::uint32_t slot);
-    Status check_user(std::uint64_t size, std::uint32_t uid) const;
-
-    struct Usage {
-        std::uint32_t regions = 0;
-        std::uint64_t bytes = 0;
-    };
+    Status check_user(std::uint64_t size, const RegionOwner& owner) const;
+    Making begin_segment(std::uint32_t slot, const layout::SlotBody& as);
 
     RegionRegistry& registry_;
     PlatformBackend& backend_;
@@ -159,7 +167,7 @@ class Allocator {
     std::uint64_t bytes_dedicated_ = 0;
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
     std::unordered_set<std::uint32_t> not_adopted_;  // slots whose memory was not as it was made
-    std::unordered_map<std::uint32_t, Usage> usage_of_;  // by owner's uid
+    std::unordered_map<std::uint32_t, Usage> usage_of_;
 };
 
 }  // namespace snakepit::shm

@@ -42,18 +42,31 @@ Result<Making> Allocator::begin_move(std::uint32_t slot) {
     return making;
 }
 
-Making Allocator::begin_seal(std::uint32_t slot) {
+// A segment of its own under the name that `as` gives it.
+Making Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
     Making making;
     making.slot = slot;
     making.size = registry_.fixed(slot).size;
-    making.durable = (registry_.body(slot).flags & kDurable) != 0;
-    making.sealed = true;
+    making.durable = (as.flags & kDurable) != 0;
+    making.sealed = as.sealed != 0;
+    making.second_name = (as.flags & kSecondName) != 0;
+    making.name = segment_name(registry_.instance(), registry_.id(slot), as);
+    (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
+    return making;
+}
+
+Making Allocator::begin_seal(std::uint32_t slot) {
     auto body = registry_.body(slot);
     body.sealed = 1;
     body.arena = 0;
-    making.name = segment_name(registry_.instance(), registry_.id(slot), body);
-    (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
-    return making;
+    return begin_segment(slot, body);
+}
+
+Making Allocator::begin_dedicate(std::uint32_t slot) {
+    auto body = registry_.body(slot);
+    if (body.arena == 0) body.flags ^= kSecondName;
+    body.arena = 0;
+    return begin_segment(slot, body);
 }
 
 Status Allocator::copy(const Making& from, const Making& to) const {
@@ -82,6 +95,10 @@ Status Allocator::copy(const Making& from, const Making& to) const {
 
 SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
     auto body = located(registry_.body(slot), making);
+    body.flags &= ~kSecondName;
+    if (making.second_name) body.flags |= kSecondName;
+    // Memory nobody was handed yet: now the policy alone says who is.
+    if (!making.pooled()) body.flags &= ~kPolicyPending;
     if (making.sealed) {
         body.flags &= ~kSealPending;
         body.access_mode = static_cast<std::uint8_t>(AccessMode::read_only);

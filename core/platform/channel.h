@@ -56,6 +56,9 @@ class Channel {
     Result<Io> send(std::span<const std::byte> bytes, std::span<const int> handles = {});
     Result<Io> receive(Frame& frame);
 
+    // Something was sent to us that was not received yet.
+    bool pending() const;
+
     // Waits until the socket is readable (or writable), or `timeout_ms` has passed: then `again`.
     Result<Io> wait(bool writable, int timeout_ms) const;
 

@@ -141,6 +141,11 @@ Result<Io> Channel::receive(Frame& frame) {
     return Io::done;
 }
 
+bool Channel::pending() const {
+    char byte = 0;
+    return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 Result<Io> Channel::wait(bool writable, int timeout_ms) const {
     pollfd entry{socket_.get(), static_cast<short>(writable ? POLLOUT : POLLIN), 0};
     const int ready = ::poll(&entry, 1, timeout_ms);
