@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The service: a manager in the foreground until a signal ends it.
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,19 +11,11 @@
 #include "json.h"
 #include "manager/manager.h"
 #include "output.h"
+#include "platform/process.h"
 
 namespace snakepit::shm::cli {
 
 namespace {
-
-// A client costs the manager a few descriptors; the soft limit is made for programs that use
-// select().
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 // Blocked before the manager starts its threads, which inherit that, so that sigwait() gets them.
 sigset_t block_signals() {

@@ -22,6 +22,7 @@ struct InstancePaths {
     std::string locks() const { return runtime_dir + "/locks"; }
     std::string lease_dir() const { return runtime_dir + "/leases"; }
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
+    std::string keeper_socket() const { return runtime_dir + "/keeper.sock"; }
     std::string durable_dir() const { return state_dir + "/durable"; }
     std::string events_db() const { return state_dir + "/events.db"; }
 };

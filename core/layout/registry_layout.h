@@ -101,6 +101,7 @@ enum BodyFlag : std::uint32_t {
     kDurable = 1,      // a file in the state directory: survives a reboot
     kSealPending = 2,  // becomes immutable as soon as nobody can write to it
     kGuarded = 4,      // the bytes behind its end hold a pattern that is checked
+    kMemfd = 8,        // its segment, or its arena, is memory without a name
 };
 
 struct alignas(64) Slot {

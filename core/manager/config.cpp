@@ -21,6 +21,7 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::array<std::string_view, 3> kStrategies{"best_fit", "first_fit", "worst_fit"};
+constexpr std::array<std::string_view, 3> kBackings{"auto", "posix", "memfd"};
 constexpr std::int64_t kLongest = 10LL * 365 * 86'400'000;  // ten years, in milliseconds
 
 // Where in the file something stands, and how to complain about it.
@@ -129,6 +130,14 @@ Status read_path(Config& config, const toml::node& node, const Place& place) {
     return {};
 }
 
+Status read_backing(Config& config, const toml::node& node, const Place& place) {
+    const auto found = std::find(kBackings.begin(), kBackings.end(), text_of(node).value_or(""));
+    if (found == kBackings.end())
+        return place.wrong("this is no backing", "write \"auto\", \"posix\" or \"memfd\"");
+    config.backing = static_cast<BackingChoice>(found - kBackings.begin());
+    return {};
+}
+
 // What other platforms are told must be well-formed here too, but is kept by nobody.
 Status check_flag(Config&, const toml::node& node, const Place& place) {
     if (!node.is_boolean())
@@ -152,6 +161,8 @@ void print(const Config& config, std::string& out) {
         append_json_string(out, value);
     else if constexpr (std::is_same_v<Value, AllocationStrategy>)
         append_json_string(out, kStrategies[static_cast<std::size_t>(value)]);
+    else if constexpr (std::is_same_v<Value, BackingChoice>)
+        append_json_string(out, kBackings[static_cast<std::size_t>(value)]);
     else if constexpr (std::is_enum_v<Value>)
         append_json_string(out, to_string(value));
     else
@@ -192,9 +203,10 @@ constexpr std::array<Key, 21> kKeys{{
     {"health_check_interval", read_duration<&C::health_check_interval_ms, 10>,
      print<&C::health_check_interval_ms>, true},
 }};
-constexpr std::array<Key, 2> kLinuxKeys{{
+constexpr std::array<Key, 3> kLinuxKeys{{
     {"use_hugepages", read_flag<&C::use_hugepages>, print<&C::use_hugepages>, false},
     {"shm_path", read_path, print<&C::shm_path>, false},
+    {"backing", read_backing, print<&C::backing>, true},
 }};
 constexpr std::array<Key, 2> kWindowsKeys{{
     {"use_large_pages", check_flag, nullptr, true},

@@ -36,6 +36,7 @@ struct Config {
     bool performance_monitoring = true;
     std::int64_t health_check_interval_ms = 60'000;
     bool use_hugepages = false;
+    BackingChoice backing = BackingChoice::automatic;
     std::string shm_path = "/dev/shm";
 
     // configuration_invalid, with "file:line:column" in the message, for a syntax error, an unknown

@@ -19,9 +19,11 @@
 #include "events/event_recorder.h"
 #include "manager/backend_plugin.h"
 #include "manager/instance_roster.h"
+#include "manager/keeper_watch.h"
 #include "manager/reports.h"
 #include "manager/server.h"
 #include "manager/service.h"
+#include "platform/keeper.h"
 #include "platform/process_lock.h"
 #include "telemetry/performance_monitor.h"
 
@@ -40,6 +42,11 @@ std::int64_t modified_at(const std::string& path) {
     struct stat info {};
     if (path.empty() || ::stat(path.c_str(), &info) != 0) return 0;
     return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+std::shared_ptr<DescriptorKeeper> choose_keeper(const InstancePaths& paths) {
+    auto keeper = systemd_store();
+    return keeper ? keeper : keeper_process(paths.keeper_socket());
 }
 
 }  // namespace
@@ -71,6 +78,7 @@ class Manager::Private {
     std::unique_ptr<EventRecorder> recorder;
     std::unique_ptr<PerformanceMonitor> monitor;
     std::unique_ptr<Server> server;
+    KeeperWatch keeper_watch;
     Timestamp started_at = now();
     std::int64_t config_modified = 0;
     std::int64_t next_second = 0;
@@ -104,7 +112,8 @@ Status Manager::Private::start() {
     SHM_TRY(prepare_directories(options.paths));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
-                                    {config.shm_path, options.paths.durable_dir()}));
+                                    {config.shm_path, options.paths.durable_dir(),
+                                     choose_keeper(options.paths)}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
     ::signal(SIGXFSZ, SIG_IGN);
 
@@ -169,6 +178,7 @@ void Manager::Private::tick() {
     if (at >= next_second) {
         next_second = at + kSecond;
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
+        keeper_watch.look(*loaded.backend, service->registry());
         const auto totals = service->totals();
         layout::Sample sample{};
         sample.regions = totals.regions;

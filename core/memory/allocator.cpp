@@ -99,6 +99,14 @@ bool Allocator::poolable(std::uint64_t size, const RegionOptions& options) const
            options.security_level.value_or(SecurityLevel::standard) == SecurityLevel::standard;
 }
 
+void Allocator::choose_segment(Making& making, const RegionOptions& options) const {
+    const auto id = registry_.id(making.slot);
+    making.durable = options.durable;
+    making.backing = backing_for(options, backing);
+    making.name = making.durable ? durable_name(id) : segment_name(registry_.instance(), id);
+    if (making.backing == Backing::memfd) making.name = anonymous_name(making.name);
+}
+
 Status Allocator::choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant) {
     if (!poolable(making.size, options)) {
         if (options.placement == Placement::pooled)
@@ -107,9 +115,7 @@ Status Allocator::choose_place(Making& making, const RegionOptions& options, std
                                     "write are pooled",
                                     format_size(ArenaPool::kLargestSlice)),
                         "leave the placement out, or leave out what asks for a segment of its own");
-        making.durable = options.durable;
-        const auto id = registry_.id(making.slot);
-        making.name = making.durable ? durable_name(id) : segment_name(registry_.instance(), id);
+        choose_segment(making, options);
         return {};
     }
     auto slice = pool.take(tenant, making.size);
@@ -121,7 +127,7 @@ Status Allocator::choose_place(Making& making, const RegionOptions& options, std
     if (options.placement == Placement::pooled) return fail(std::move(slice).error());
     // No arena can be made or mapped: a segment of its own needs neither room for one nor our
     // mapping.
-    making.name = segment_name(registry_.instance(), registry_.id(making.slot));
+    choose_segment(making, options);
     return {};
 }
 
@@ -158,7 +164,9 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
 
 Status Allocator::make(Making& making) const {
     if (making.pooled()) return pool.perform(making.work);
-    SHM_ASSIGN(making.segment, backend_.create_segment(making.name, making.size));
+    const auto use = making.sealed ? SegmentUse::to_be_sealed : SegmentUse::shared;
+    SHM_ASSIGN(making.segment,
+               backend_.create_segment(making.name, making.size, Pages::reserved, use));
     return {};
 }
 
@@ -174,8 +182,8 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     body.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
     if (making.pooled()) pool.performed(making.work, true);
-    body = located(body, making);
     body.flags = making.durable ? std::uint32_t{kDurable} : 0;
+    body = located(body, making);
     const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
     if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;
     registry_.write_body(making.slot, body);
@@ -193,6 +201,9 @@ SlotBody Allocator::located(SlotBody body, const Making& making) {
     body.device = identity.device;
     body.inode = identity.inode;
     body.sealed = making.sealed ? 1 : 0;
+    const bool memfd =
+        making.pooled() ? making.slice.arena->anonymous() : making.backing == Backing::memfd;
+    body.flags = memfd ? body.flags | kMemfd : body.flags & ~std::uint32_t{kMemfd};
     return body;
 }
 
@@ -246,7 +257,8 @@ void Allocator::abandon(std::uint32_t slot) {
     // Nothing may exist yet, or its identity not be known: the names alone are ours.
     const auto id = registry_.id(slot);
     (void)durable.forget(id);
-    for (const auto& name : {segment_name(registry_.instance(), id), durable_name(id)})
+    const auto own = segment_name(registry_.instance(), id);
+    for (const auto& name : {own, anonymous_name(own), durable_name(id)})
         if (auto removed = backend_.remove_segment(name, {}); !removed)
             registry_.record(slot, {.kind = EventKind::leftover_kept,
                                     .result = removed.error().code,
@@ -273,6 +285,7 @@ Status Allocator::release(std::uint32_t slot, const Event& event, bool touched) 
 }
 
 Status Allocator::wipe(std::uint32_t slot) const {
+    if (immutable(slot)) return {};
     if (registry_.body(slot).sealed != 0)
         SHM_TRY(backend_.set_read_only(segment_name_of(slot), false));
     SHM_ASSIGN(const auto making, current(slot));

@@ -24,6 +24,7 @@ Result<Making> Allocator::current(std::uint32_t slot) const {
         return making;
     }
     making.name = segment_name_of(slot);
+    making.backing = (body.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
     SHM_ASSIGN(making.segment.handle, open(slot, AccessMode::read_write));
     making.segment.size = body.actual_size;
     making.segment.identity = {body.device, body.inode};
@@ -48,10 +49,11 @@ Making Allocator::begin_seal(std::uint32_t slot) {
     making.size = registry_.fixed(slot).size;
     making.durable = (registry_.body(slot).flags & kDurable) != 0;
     making.sealed = true;
-    auto body = registry_.body(slot);
-    body.sealed = 1;
-    body.arena = 0;
-    making.name = segment_name(registry_.instance(), registry_.id(slot), body);
+    making.backing = backing_of_sealed(making.durable);
+    const auto id = registry_.id(slot);
+    making.name = (making.durable ? durable_name(id) : segment_name(registry_.instance(), id)) +
+                  std::string(kSealedSuffix);
+    if (making.backing == Backing::memfd) making.name = anonymous_name(making.name);
     (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
     return making;
 }
@@ -76,6 +78,7 @@ Status Allocator::copy(const Making& from, const Making& to) const {
                         fmt::format("the memory of {} was cut short by someone else",
                                     registry_.id(from.slot).str()));
     }
+    target.reset();  // or the kernel would not take the right to write away
     if (to.sealed) SHM_TRY(backend_.set_read_only(to.name, true));
     return {};
 }

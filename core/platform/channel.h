@@ -77,6 +77,8 @@ class Channel {
 
 class Listener {
   public:
+    Listener() = default;
+    explicit Listener(Handle socket) : socket_(std::move(socket)) {}  // that listens already
     // Binds with mode 0600, replacing a socket file that a dead manager left (the caller holds the
     // instance's lock, so it is dead).
     static Result<Listener> bind(const std::string& path);
