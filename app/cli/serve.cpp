@@ -12,6 +12,7 @@
 #include "manager/manager.h"
 #include "output.h"
 #include "platform/process.h"
+#include "platform/service_notifier.h"
 
 namespace snakepit::shm::cli {
 
@@ -57,12 +58,17 @@ Result<int> run_serve(const Context& context) {
     ManagerOptions options;
     SHM_ASSIGN(options.paths, resolve_paths(context.instance, true));
     SHM_ASSIGN(options.config, Config::load(options.paths.config_file));
+    // From the service's own thread: it hangs when that does.
+    if (watchdog_interval_ms())
+        options.heartbeat = [] { (void)notify_service_manager("WATCHDOG=1"); };
     SHM_ASSIGN(auto manager, Manager::start(std::move(options)));
     announce(context, manager->paths());
+    (void)notify_service_manager("READY=1");
     for (int signal = 0; ::sigwait(&signals, &signal) == 0;) {
         if (signal != SIGHUP) break;
         reload(context, *manager);
     }
+    (void)notify_service_manager("STOPPING=1");
     return kDone;
 }
 

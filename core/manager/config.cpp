@@ -130,6 +130,24 @@ Status read_path(Config& config, const toml::node& node, const Place& place) {
     return {};
 }
 
+template <std::string Config::*Member>
+Status read_text(Config& config, const toml::node& node, const Place& place) {
+    const auto text = text_of(node);
+    if (!text) return place.wrong("this is not a string", "write it in quotes");
+    config.*Member = *text;
+    return {};
+}
+
+Status read_mode(Config& config, const toml::node& node, const Place& place) {
+    const auto text = text_of(node).value_or("");
+    for (const auto* mode : {"0600", "0660", "0666"}) {
+        if (text != mode) continue;
+        config.socket_mode = mode;
+        return {};
+    }
+    return place.wrong("this is no mode of a socket", "write \"0600\", \"0660\" or \"0666\"");
+}
+
 Status read_backing(Config& config, const toml::node& node, const Place& place) {
     const auto found = std::find(kBackings.begin(), kBackings.end(), text_of(node).value_or(""));
     if (found == kBackings.end())
@@ -171,7 +189,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 21> kKeys{{
+constexpr std::array<Key, 24> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -202,6 +220,9 @@ constexpr std::array<Key, 21> kKeys{{
      print<&C::performance_monitoring>, true},
     {"health_check_interval", read_duration<&C::health_check_interval_ms, 10>,
      print<&C::health_check_interval_ms>, true},
+    {"socket_group", read_text<&C::socket_group>, print<&C::socket_group>, false},
+    {"socket_mode", read_mode, print<&C::socket_mode>, false},
+    {"admin_group", read_text<&C::admin_group>, print<&C::admin_group>, false},
 }};
 constexpr std::array<Key, 3> kLinuxKeys{{
     {"use_hugepages", read_flag<&C::use_hugepages>, print<&C::use_hugepages>, false},

@@ -13,10 +13,12 @@
 #include <boost/asio/thread_pool.hpp>
 #include <future>
 #include <thread>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "events/event_recorder.h"
+#include "manager/audience.h"
 #include "manager/backend_plugin.h"
 #include "manager/instance_roster.h"
 #include "manager/keeper_watch.h"
@@ -109,7 +111,8 @@ Manager::Private::~Private() {
 
 Status Manager::Private::start() {
     config = options.config;
-    SHM_TRY(prepare_directories(options.paths));
+    SHM_ASSIGN(const auto audience, audience_of(config));
+    SHM_TRY(prepare_directories(options.paths, audience));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
                                     {config.shm_path, options.paths.durable_dir(),
@@ -118,6 +121,8 @@ Status Manager::Private::start() {
     ::signal(SIGXFSZ, SIG_IGN);
 
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
+    SHM_TRY(set_access(options.paths.registry(), audience.admin_group ? 0640 : 0600,
+                       audience.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
     SHM_TRY(InstanceRoster::enter(config.shm_path, options.paths));
@@ -143,12 +148,13 @@ Status Manager::Private::start() {
     auto& state = service->registry().state();
     state.started_at.store(started_at.micros, std::memory_order_relaxed);
     state.manager_pid.store(::getpid(), std::memory_order_relaxed);
-    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket()));
+    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket(), audience.socket_mode,
+                                             audience.socket_group));
     server = std::make_unique<Server>(
         io, *service, std::move(listener),
         [this](const std::string& topic) {
-            return make_report(topic,
-                               {options.paths, config, *service, *recorder, *server, started_at});
+            return make_report(topic, {options.paths, config, *service, *recorder, *server,
+                                       keeper_watch.state(), started_at});
         },
         [this] { return reload(); }, [this] { wake_recorder(); });
     server->start();
@@ -179,6 +185,7 @@ void Manager::Private::tick() {
         next_second = at + kSecond;
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
         keeper_watch.look(*loaded.backend, service->registry());
+        if (options.heartbeat) options.heartbeat();
         const auto totals = service->totals();
         layout::Sample sample{};
         sample.regions = totals.regions;
@@ -223,9 +230,11 @@ Result<std::string> Manager::Private::reload() {
     // What needs a restart stays as it runs, so that what is reported is what holds.
     const auto shm_path = config.shm_path;
     const auto hugepages = config.use_hugepages;
+    const auto audience = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
     config = std::move(*fresh);
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
+    std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
     service->configure(config);
     registry.record(
         {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});

@@ -46,6 +46,12 @@ QJsonObject huge_pages(const ReportSources& s) {
             {"problem", wanted ? text(problem) : QString()}};
 }
 
+QJsonObject keeper(const ReportSources& s) {
+    return {{"name", text(s.keeping.keeper)},
+            {"segments", number(s.keeping.segments)},
+            {"kept", number(s.keeping.kept)}};
+}
+
 QJsonObject status(const ReportSources& s) {
     const auto totals = s.service.totals();
     const auto capabilities = s.service.backend().capabilities();
@@ -69,6 +75,7 @@ QJsonObject status(const ReportSources& s) {
         {"shm_path", text(s.config.shm_path)},
         {"shm_space", space},
         {"huge_pages", huge_pages(s)},
+        {"keeper", keeper(s)},
         {"regions", number(totals.regions)},
         {"orphans", number(totals.orphans)},
         {"references", number(totals.references)},
@@ -225,6 +232,11 @@ QJsonObject health(const ReportSources& s) {
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
         problem(fmt::format("{} events were lost while the database could not be written", lost),
                 "they are counted in a 'gap' event");
+    if (!s.keeping.problem.empty())
+        problem(
+            fmt::format("{} of {} segments without a name end with the manager: {}",
+                        s.keeping.segments - s.keeping.kept, s.keeping.segments, s.keeping.problem),
+            "do not end the manager before they are kept");
     if (!registry.note().empty())
         problem(registry.note(),
                 "nothing needs to be done; regions of the old registry appear as leftovers");

@@ -341,9 +341,7 @@ Status Allocator::adopt(std::uint32_t slot, const SegmentsByName* segments) {
             auto seen = backend_.inspect_segment(name);
             return seen ? std::optional(std::move(*seen)) : std::nullopt;
         }();
-        if (!segment)
-            return fail(ErrorCode::corruption_detected,
-                        "its segment is gone: removed by someone else");
+        if (!segment) return fail(ErrorCode::corruption_detected, loss_of(slot));
         if (segment->identity != FileIdentity{body.device, body.inode} ||
             segment->uid != ::geteuid())
             return fail(ErrorCode::corruption_detected,
@@ -354,6 +352,17 @@ Status Allocator::adopt(std::uint32_t slot, const SegmentsByName* segments) {
     }();
     if (!adopted) not_adopted_.insert(slot);
     return adopted;
+}
+
+// Asked for only where somebody held it: every process is looked at.
+std::string Allocator::loss_of(std::uint32_t slot) const {
+    const auto& body = registry_.body(slot);
+    if ((body.flags & kMemfd) == 0) return "its segment is gone: removed by someone else";
+    std::string text = "its memory is lost: nobody kept it when the manager ended";
+    if (registry_.stats(slot).references == 0) return text;
+    const auto users = backend_.users_of({body.device, body.inode});
+    if (users && !users->empty()) text += fmt::format("; process {} still has it", users->front());
+    return text;
 }
 
 void Allocator::recount() {

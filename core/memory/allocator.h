@@ -131,6 +131,8 @@ class Allocator {
     }
 
     Location locate(std::uint32_t slot) const;
+    // Why a segment that is not there is not, for people.
+    std::string loss_of(std::uint32_t slot) const;
     // Of what locate() says.
     Result<Handle> open(std::uint32_t slot, AccessMode access) const;
     std::string segment_name_of(std::uint32_t slot) const {

@@ -39,7 +39,10 @@ Result<std::shared_ptr<Arena>> ArenaPool::open_arena(std::uint32_t tenant, const
     auto name = arena_name(registry_.instance(), body.arena);
     if ((body.flags & kMemfd) != 0) name = anonymous_name(name);
     if (!backend_.inspect_segment(name))
-        return fail(ErrorCode::corruption_detected, "its arena is gone: removed by someone else");
+        return fail(ErrorCode::corruption_detected,
+                    (body.flags & kMemfd) != 0
+                        ? "its arena is lost: nobody kept it when the manager ended"
+                        : "its arena is gone: removed by someone else");
     SHM_ASSIGN(auto segment, backend_.open_segment(name, AccessMode::read_write));
     if (segment.identity != FileIdentity{body.device, body.inode})
         return fail(ErrorCode::corruption_detected, "its arena was exchanged by someone else");

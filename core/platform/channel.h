@@ -79,9 +79,10 @@ class Listener {
   public:
     Listener() = default;
     explicit Listener(Handle socket) : socket_(std::move(socket)) {}  // that listens already
-    // Binds with mode 0600, replacing a socket file that a dead manager left (the caller holds the
-    // instance's lock, so it is dead).
-    static Result<Listener> bind(const std::string& path);
+    // Binds with this mode and group, replacing a socket file that a dead manager left (the caller
+    // holds the instance's lock, so it is dead).
+    static Result<Listener> bind(const std::string& path, std::uint32_t mode = 0600,
+                                 std::optional<std::uint32_t> group = {});
     Result<std::optional<Channel>> accept();  // nothing: nobody waits
     const Handle& handle() const { return socket_; }
 

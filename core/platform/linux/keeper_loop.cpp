@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,8 +80,7 @@ Status Keeper::run() {
         std::erase_if(peers_, [](const Peer& peer) { return !peer->valid(); });
         if (waits.front().revents != 0) accept();
     }
-    if (identity_at(socket_) == place_) ::unlink(socket_.c_str());
-    return {};
+    return {};  // the socket's file stays: by now it may be another keeper's
 }
 
 bool Keeper::wanted() {

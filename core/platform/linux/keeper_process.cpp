@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -150,16 +151,17 @@ Status KeeperProcess::greet() {
 Result<std::vector<KeptDescriptor>> KeeperProcess::take_all() {
     const std::lock_guard lock(mutex_);
     std::vector<KeptDescriptor> out;
-    auto connected = Channel::connect(socket_);
-    if (!connected && connected.error().code == ErrorCode::no_manager) return out;
-    if (!connected) return fail(std::move(connected).error());
-    channel_ = std::move(*connected);
-    if (auto greeted = greet(); !greeted) {
-        // It ended between the two; one that lives and is silent has the only descriptors there
-        // are.
-        if (Channel::connect(socket_)) return fail(std::move(greeted).error());
-        channel_.close();
-        return out;
+    // One that is just ending closes at once, and then is gone; one that lives and is silent has
+    // the only descriptors there are.
+    for (const auto deadline = after_ms(kBeginMs);;) {
+        auto connected = Channel::connect(socket_);
+        if (!connected && connected.error().code == ErrorCode::no_manager) return out;
+        if (!connected) return fail(std::move(connected).error());
+        channel_ = std::move(*connected);
+        auto greeted = greet();
+        if (greeted) break;
+        if (left_ms(deadline) == 0) return fail(std::move(greeted).error());
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     SHM_TRY(send("all", nullptr, after_ms(kBeginMs)));
     for (;;) {

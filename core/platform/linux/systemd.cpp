@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ namespace {
 
 constexpr int kFirstDescriptor = 3;
 constexpr int kBarrierMs = 5000;
+constexpr int kPatienceSeconds = 5;
 
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
@@ -116,7 +118,10 @@ Result<bool> notify_service_manager(std::string_view lines, const Handle& handle
     const NotifyAddress address(environment("NOTIFY_SOCKET"));
     if (address.size == 0) return false;
     const Handle socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket) return fail(system_error(errno, "cannot make a socket"));
+    const timeval patience{kPatienceSeconds, 0};
+    if (!socket ||
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0)
+        return fail(system_error(errno, "cannot make a socket"));
     iovec part{const_cast<char*>(lines.data()), lines.size()};
     msghdr message{};
     message.msg_name = const_cast<sockaddr_un*>(&address.value);
