@@ -63,6 +63,7 @@ void add_policy(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
+void add_keeper(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 void add_about(CLI::App& app, Context& context);
 

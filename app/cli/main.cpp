@@ -31,6 +31,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_events(app, context);
     add_config(app, context);
     add_health(app, context);
+    add_keeper(app, context);
     add_demo(app, context);
     add_about(app, context);
 }

@@ -20,6 +20,8 @@ enum class Placement : std::uint8_t { automatic, pooled, dedicated };
 enum class AccessMode : std::uint8_t { read_only, read_write };
 // How a region's place in an arena is chosen.
 enum class AllocationStrategy : std::uint8_t { best_fit, first_fit, worst_fit };
+// What new segments are made of: files with names, memory without, or what suits each.
+enum class BackingChoice : std::uint8_t { automatic, posix, memfd };
 
 // What people are shown. `orphan` is a live region whose owner is gone; `closing` one that was
 // deallocated and waits for its last reference; `damaged` one that failed its checks.

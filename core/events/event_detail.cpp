@@ -62,6 +62,10 @@ constexpr Names names_of(EventKind kind) {
             return {"refusals", {}, {}};
         case EventKind::gap:
             return {"lost", {}, {}};
+        case EventKind::keeper_found:
+            return {"descriptors", {}, "keeper"};
+        case EventKind::not_kept:
+            return {"segments", {}, "reason"};
         case EventKind::client_hostile:
             return {{}, {}, "action"};
         case EventKind::deadlock:

@@ -50,7 +50,9 @@ namespace snakepit::shm {
     X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */                 \
     X(more_refused, 49)       /* count: refusals of that user that are no events of their own */ \
     X(policy_changed, 50)     /* text: the new one in a few words */                             \
-    X(policy_unreadable, 51)  /* result: why, text: what failed */
+    X(policy_unreadable, 51)  /* result: why, text: what failed */ \
+    X(keeper_found, 60)       /* keeps memory without a name; count: descriptors, text: who */ \
+    X(not_kept, 61)           /* count: segments that end with the manager, text: why */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -22,6 +22,7 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::array<std::string_view, 3> kStrategies{"best_fit", "first_fit", "worst_fit"};
+constexpr std::array<std::string_view, 3> kBackings{"auto", "posix", "memfd"};
 constexpr std::int64_t kLongest = 10LL * 365 * 86'400'000;  // ten years, in milliseconds
 
 using Place = ConfigPlace;
@@ -119,6 +120,32 @@ Status read_path(Config& config, const toml::node& node, const Place& place) {
     return {};
 }
 
+template <std::string Config::*Member>
+Status read_text(Config& config, const toml::node& node, const Place& place) {
+    const auto text = text_of(node);
+    if (!text) return place.wrong("this is not a string", "write it in quotes");
+    config.*Member = *text;
+    return {};
+}
+
+Status read_mode(Config& config, const toml::node& node, const Place& place) {
+    const auto text = text_of(node).value_or("");
+    for (const auto* mode : {"0600", "0660", "0666"}) {
+        if (text != mode) continue;
+        config.socket_mode = mode;
+        return {};
+    }
+    return place.wrong("this is no mode of a socket", "write \"0600\", \"0660\" or \"0666\"");
+}
+
+Status read_backing(Config& config, const toml::node& node, const Place& place) {
+    const auto found = std::find(kBackings.begin(), kBackings.end(), text_of(node).value_or(""));
+    if (found == kBackings.end())
+        return place.wrong("this is no backing", "write \"auto\", \"posix\" or \"memfd\"");
+    config.backing = static_cast<BackingChoice>(found - kBackings.begin());
+    return {};
+}
+
 // What other platforms are told must be well-formed here too, but is kept by nobody.
 Status check_flag(Config&, const toml::node& node, const Place& place) {
     if (!node.is_boolean())
@@ -142,6 +169,8 @@ void print(const Config& config, std::string& out) {
         append_json_string(out, value);
     else if constexpr (std::is_same_v<Value, AllocationStrategy>)
         append_json_string(out, kStrategies[static_cast<std::size_t>(value)]);
+    else if constexpr (std::is_same_v<Value, BackingChoice>)
+        append_json_string(out, kBackings[static_cast<std::size_t>(value)]);
     else if constexpr (std::is_enum_v<Value>)
         append_json_string(out, to_string(value));
     else
@@ -150,7 +179,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 21> kKeys{{
+constexpr std::array<Key, 24> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -181,10 +210,14 @@ constexpr std::array<Key, 21> kKeys{{
      print<&C::performance_monitoring>, true},
     {"health_check_interval", read_duration<&C::health_check_interval_ms, 10>,
      print<&C::health_check_interval_ms>, true},
+    {"socket_group", read_text<&C::socket_group>, print<&C::socket_group>, false},
+    {"socket_mode", read_mode, print<&C::socket_mode>, false},
+    {"admin_group", read_text<&C::admin_group>, print<&C::admin_group>, false},
 }};
-constexpr std::array<Key, 2> kLinuxKeys{{
+constexpr std::array<Key, 3> kLinuxKeys{{
     {"use_hugepages", read_flag<&C::use_hugepages>, print<&C::use_hugepages>, false},
     {"shm_path", read_path, print<&C::shm_path>, false},
+    {"backing", read_backing, print<&C::backing>, true},
 }};
 constexpr std::array<Key, 2> kWindowsKeys{{
     {"use_large_pages", check_flag, nullptr, true},

@@ -36,7 +36,11 @@ struct Config {
     bool telemetry_enabled = false;
     bool performance_monitoring = true;
     std::int64_t health_check_interval_ms = 60'000;
+    std::string socket_group;          // whose members may connect; empty: none
+    std::string socket_mode = "0600";  // of control.sock, octal
+    std::string admin_group;           // whose members may read the registry; empty: none
     bool use_hugepages = false;
+    BackingChoice backing = BackingChoice::automatic;
     std::string shm_path = "/dev/shm";
     Policy policy;  // of regions that are allocated without one; no rule names a process
     Roles roles;

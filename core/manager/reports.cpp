@@ -76,6 +76,12 @@ QJsonArray users(const ReportSources& s) {
     return out;
 }
 
+QJsonObject keeper(const ReportSources& s) {
+    return {{"name", text(s.keeping.keeper)},
+            {"segments", number(s.keeping.segments)},
+            {"kept", number(s.keeping.kept)}};
+}
+
 QJsonObject status(const ReportSources& s) {
     const auto totals = s.service.totals();
     const auto capabilities = s.service.backend().capabilities();
@@ -99,6 +105,7 @@ QJsonObject status(const ReportSources& s) {
         {"shm_path", text(s.config.shm_path)},
         {"shm_space", space},
         {"huge_pages", huge_pages(s)},
+        {"keeper", keeper(s)},
         {"regions", number(totals.regions)},
         {"orphans", number(totals.orphans)},
         {"references", number(totals.references)},
@@ -256,6 +263,11 @@ QJsonObject health(const ReportSources& s) {
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
         problem(fmt::format("{} events were lost while the database could not be written", lost),
                 "they are counted in a 'gap' event");
+    if (!s.keeping.problem.empty())
+        problem(
+            fmt::format("{} of {} segments without a name end with the manager: {}",
+                        s.keeping.segments - s.keeping.kept, s.keeping.segments, s.keeping.problem),
+            "do not end the manager before they are kept");
     if (!registry.note().empty())
         problem(registry.note(),
                 "nothing needs to be done; regions of the old registry appear as leftovers");

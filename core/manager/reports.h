@@ -17,6 +17,7 @@ struct ReportSources {
     Service& service;
     const EventRecorder& recorder;
     const Server& server;
+    const Keeping& keeping;
     Timestamp started_at;
     const Caller& caller;  // who asks
 };

@@ -42,6 +42,9 @@ void Service::configure(const Config& config) {
                          config.max_regions_per_process};
     allocator_.pool.strategy = config.allocation_strategy;
     allocator_.pool.huge_pages = config.use_hugepages;
+    allocator_.backing = config.backing;
+    allocator_.pool.backing =
+        config.backing == BackingChoice::memfd ? Backing::memfd : Backing::posix;
     allocator_.limits.max_regions_per_user = config.max_regions_per_user;
     allocator_.limits.max_memory_per_user = config.max_memory_per_user;
     cleaner_.grace_ms = config.grace_period_ms;

@@ -253,7 +253,9 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
     if (wiping_.contains(slot)) return {};
     const auto& body = registry_->body(slot);
     // A slice is overwritten before its pages are handed out again anyway.
-    if (!config_.secure_cleanup || body.arena != 0) return release(slot, reason, by);
+    // Nor can memory that the kernel lets nobody write be overwritten, or be had by anybody else.
+    if (!config_.secure_cleanup || body.arena != 0 || allocator_.immutable(slot))
+        return release(slot, reason, by);
     if (body.sealed != 0) (void)backend_.set_read_only(allocator_.segment_name_of(slot), false);
     auto segment = allocator_.open(slot, AccessMode::read_write);
     if (!segment) return release(slot, reason, by);  // gone or exchanged: that is told there

@@ -57,11 +57,13 @@ Status Service::recover() {
 // Those of this instance, asked for all at once: one look each would cost as much as everything
 // else in a recovery. Nothing when they cannot be listed.
 std::optional<SegmentsByName> Service::list_segments() {
-    auto listed = backend_.list_segments(fmt::format("/snakepit_{}_", registry_->instance()));
+    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
+    auto listed = backend_.list_segments(prefix);
+    auto anonymous = backend_.list_segments(anonymous_name(prefix));
     auto durable = backend_.list_segments(kDurablePrefix);
-    if (!listed || !durable) return std::nullopt;
-    SegmentsByName out(listed->size() + durable->size());
-    for (auto* list : {&*listed, &*durable})
+    if (!listed || !anonymous || !durable) return std::nullopt;
+    SegmentsByName out(listed->size() + anonymous->size() + durable->size());
+    for (auto* list : {&*listed, &*anonymous, &*durable})
         for (auto& segment : *list) out.emplace(segment.name, std::move(segment));
     return out;
 }

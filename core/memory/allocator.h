@@ -49,6 +49,7 @@ struct Making {
     PageWork work;
     // dedicated
     std::string name;
+    Backing backing = Backing::posix;
     Segment segment;
 
     bool pooled() const { return slice.arena != nullptr; }
@@ -81,6 +82,7 @@ class Allocator {
           backend_(backend) {}
 
     AllocationLimits limits;
+    BackingChoice backing = BackingChoice::automatic;
     ArenaPool pool;
     DurableStore durable;
 
@@ -125,10 +127,18 @@ class Allocator {
     // and the error says what a person must do; asking again is safe.
     // `touched`: somebody may have written to it.
     Status release(std::uint32_t slot, const Event& event, bool touched);
-    // Zeros, and pages that stay reserved: for a region that is taken away from its holders.
+    // Zeros, and pages that stay reserved: for a region that is taken away from its holders. Not of
+    // a sealed one that the kernel lets nobody write: whoever holds it can read on.
     Status wipe(std::uint32_t slot) const;
+    // The kernel lets nobody write to it any more.
+    bool immutable(std::uint32_t slot) const {
+        const auto& body = registry_.body(slot);
+        return body.sealed != 0 && (body.flags & layout::kMemfd) != 0;
+    }
 
     Location locate(std::uint32_t slot) const;
+    // Why a segment that is not there is not, for people.
+    std::string loss_of(std::uint32_t slot) const;
     // Of what locate() says.
     Result<Handle> open(std::uint32_t slot, AccessMode access) const;
     std::string segment_name_of(std::uint32_t slot) const {
@@ -154,6 +164,7 @@ class Allocator {
 
   private:
     bool poolable(std::uint64_t size, const RegionOptions& options) const;
+    void choose_segment(Making& making, const RegionOptions& options) const;
     Status choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant);
     static layout::SlotBody located(layout::SlotBody body, const Making& making);
     void count(const layout::SlotFixed& fixed);

@@ -17,6 +17,7 @@ class TestConfig : public QObject {
     void no_file_and_an_empty_file_give_the_specifications_defaults();
     void the_specifications_advanced_example_is_understood();
     void sizes_and_durations_are_numbers_or_text();
+    void who_may_connect_and_what_memory_is_made_of_is_said_in_words();
     void what_is_wrong_is_named_with_its_place_data();
     void what_is_wrong_is_named_with_its_place();
     void an_unknown_key_names_the_nearest_known_one_data();
@@ -123,6 +124,27 @@ max_regions_per_user = 0
     QCOMPARE(config.max_regions_per_user, 0U);
 }
 
+void TestConfig::who_may_connect_and_what_memory_is_made_of_is_said_in_words() {
+    const Config untouched;
+    QCOMPARE(untouched.socket_mode, std::string("0600"));
+    QVERIFY(untouched.socket_group.empty() && untouched.backing == BackingChoice::automatic);
+    const auto config = parsed(R"(
+[shared_memory]
+socket_group = "staff"
+socket_mode = "0660"
+admin_group = "adm"
+[shared_memory.platform_options.linux]
+backing = "memfd"
+)");
+    QCOMPARE(config.socket_group, std::string("staff"));
+    QCOMPARE(config.socket_mode, std::string("0660"));
+    QCOMPARE(config.admin_group, std::string("adm"));
+    QVERIFY(config.backing == BackingChoice::memfd);
+    QVERIFY(config.to_json().find(R"("backing":"memfd")") != std::string::npos);
+    QCOMPARE(config.needs_restart(untouched),
+             (std::vector<std::string>{"socket_group", "socket_mode", "admin_group"}));
+}
+
 void TestConfig::what_is_wrong_is_named_with_its_place_data() {
     QTest::addColumn<QByteArray>("line");
     QTest::addColumn<QByteArray>("place");
@@ -160,6 +182,11 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
         ":1:1:", "larger than max_total_memory");
     row("process above all", "max_regions = 5\nmax_regions_per_process = 6",
         ":3:27:", "larger than max_regions");
+    row("backing", "[shared_memory.platform_options.linux]\nbacking = \"paper\"",
+        ":3:11:", "backing");
+    row("socket mode", "socket_mode = \"0777\"", ":2:15:", "mode");
+    row("socket mode as a number", "socket_mode = 660", ":2:15:", "mode");
+    row("group as a number", "socket_group = 100", ":2:16:", "string");
     row("relative path", "[shared_memory.platform_options.linux]\nshm_path = \"shm\"",
         ":3:12:", "absolute");
     row("empty path", "[shared_memory.platform_options.linux]\nshm_path = \"\"",
