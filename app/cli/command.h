@@ -59,6 +59,7 @@ void add_deallocate(CLI::App& app, Context& context);
 void add_cleanup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_locks(CLI::App& app, Context& context);
+void add_key(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);

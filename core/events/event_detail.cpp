@@ -80,6 +80,8 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::arena_created:
         case EventKind::arena_returned:
             return {{}, "bytes", "name"};
+        case EventKind::key_rotated:
+            return {"key_version", {}, "process"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
             return {};

@@ -47,7 +47,8 @@ namespace snakepit::shm {
     X(arena_returned, 36)     /* value: bytes, text: name */                                \
     X(durable_restored, 37)   /* value: bytes */                                            \
     X(memory_returned, 38)    /* value: bytes given back to the system, text: why */        \
-    X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */
+    X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */            \
+    X(key_rotated, 70)        /* count: the new key's version, text: process */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

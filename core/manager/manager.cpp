@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "crypto/keys.h"
 #include "events/event_recorder.h"
 #include "manager/backend_plugin.h"
 #include "manager/instance_roster.h"
@@ -42,6 +43,13 @@ std::int64_t modified_at(const std::string& path) {
     return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
+// Before anything is changed: without its key an instance neither records nor reads what it kept.
+Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) {
+    SHM_ASSIGN(auto key, paths.key_file.empty() ? InstanceKey::load_or_create(paths.instance_key())
+                                                : InstanceKey::load(paths.key_file));
+    return std::make_shared<const InstanceKey>(std::move(key));
+}
+
 }  // namespace
 
 // Members are destroyed from the bottom up: the thread first, then what it used.
@@ -62,6 +70,7 @@ class Manager::Private {
     ManagerOptions options;
     Config config;
     ExclusiveLock lock;
+    std::shared_ptr<const InstanceKey> key;  // for whoever signs or encrypts
     LoadedBackend loaded;
     boost::asio::io_context io;  // for one thread
     boost::asio::thread_pool long_work;
@@ -103,6 +112,7 @@ Status Manager::Private::start() {
     config = options.config;
     SHM_TRY(prepare_directories(options.paths));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
+    SHM_ASSIGN(key, load_key(options.paths));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
                                     {config.shm_path, options.paths.durable_dir()}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
@@ -110,6 +120,7 @@ Status Manager::Private::start() {
 
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
+    SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
     SHM_TRY(InstanceRoster::enter(config.shm_path, options.paths));
     service = std::make_unique<Service>(
@@ -120,6 +131,7 @@ Status Manager::Private::start() {
                 boost::asio::post(io, then);
             });
         });
+    service->seals().open(std::move(seals), key);
     service->configure(config);
     recorder = std::make_unique<EventRecorder>(
         service->registry().ring(), service->registry().epoch(), options.paths.events_db());
@@ -220,7 +232,7 @@ Result<std::string> Manager::Private::reload() {
     registry.record(
         {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
     QJsonArray keys;
-    for (const auto& key : later) keys.append(QString::fromStdString(key));
+    for (const auto& name : later) keys.append(QString::fromStdString(name));
     return QJsonDocument(QJsonObject{{"file", QString::fromStdString(options.paths.config_file)},
                                      {"needs_restart", keys}})
         .toJson(QJsonDocument::Compact)

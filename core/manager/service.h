@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "manager/config.h"
 #include "manager/error_manager.h"
+#include "manager/seal_desk.h"
 #include "memory/allocator.h"
 #include "memory/cleaner.h"
 #include "memory/synchronizer.h"
@@ -48,6 +49,7 @@ struct Grant {
     bool tell_release = false;  // the region may end with this client's last reference
     // Invalid for a caller without a lease page, and for one that was handed the arena before.
     Handle handle;
+    SecurityLevel level = SecurityLevel::standard;
 };
 
 // What one step of a defragmentation did.
@@ -173,8 +175,7 @@ class Service {
     // Reads changed lease pages and does what is due. Call about four times a second. True: there
     // is more to do than fits a turn of the loop; call proceed() soon.
     bool tick(std::int64_t at);
-    // The next part of that work; true: there is still more.
-    bool proceed(std::int64_t at);
+    bool proceed(std::int64_t at);  // the next part of that work; true: there is still more
     // For a stop in good order: nothing new is begun beside the operations, and then what nobody
     // needs does not stay behind.
     void stop_background() { stopping_ = true; }
@@ -194,23 +195,23 @@ class Service {
     PlatformBackend& backend() { return backend_; }
     SecurityController& security() { return security_; }
     std::uint32_t service_uid() const { return security_.service_uid(); }
+    SealDesk& seals() { return seals_; }
     // Regions whose memory could not be given back, each with what to do about it.
     const std::unordered_map<std::uint32_t, Error>& stuck() const { return stuck_; }
     // What is known to be wrong with damaged regions.
     const std::unordered_map<std::uint32_t, std::string>& faults() const { return faults_; }
     ErrorManager& errors() { return errors_; }
-    // Moments kept at which a region has to be looked at again.
-    std::size_t deadlines() const { return due_.size(); }
+    std::size_t deadlines() const { return due_.size(); }  // moments to look at a region again
 
   private:
+    friend class SealDesk;
     struct Due {
         std::int64_t at;
         std::uint32_t slot;
         std::uint64_t generation;
         friend bool operator>(const Due& a, const Due& b) { return a.at > b.at; }
     };
-    // Private notes about a slot; worthless after a restart.
-    struct Notes {
+    struct Notes {  // private, about a slot; worthless after a restart
         std::int64_t next_due = 0;
         std::int64_t recorded_at = 0;  // last `references` event
         std::uint32_t recorded_count = 0;
@@ -218,8 +219,7 @@ class Service {
         bool untouched = false;  // nobody was ever granted it: still all zero
     };
 
-    // A walk over all slots, a part of it in each turn.
-    struct Pass {
+    struct Pass {                           // a walk over all slots, a part of it in each turn
         std::optional<std::uint32_t> next;  // none: it is over
         void begin() {
             if (!next) next = 0;
@@ -229,8 +229,7 @@ class Service {
                    const std::function<void(std::uint32_t)>& look);
     };
 
-    // A region on its way from the request to the answer.
-    struct Allocation {
+    struct Allocation {  // a region on its way from the request to the answer
         Caller caller;
         Making making;
         RegionOptions options;
@@ -238,8 +237,7 @@ class Service {
         Status made;
         bool tried_again;
     };
-    // A region on its way to another place.
-    struct Move {
+    struct Move {  // a region on its way to another place
         std::uint32_t slot;
         layout::Control before;
         Making from, to;
@@ -395,6 +393,7 @@ class Service {
     IdleFigures idle_;
     std::int64_t idle_counted_at_ = 0;
     ErrorManager errors_;
+    SealDesk seals_{*this};
     std::uint64_t allocations_ = 0, deallocations_ = 0;
 };
 

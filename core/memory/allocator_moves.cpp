@@ -16,7 +16,7 @@ Result<Making> Allocator::current(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
     Making making;
     making.slot = slot;
-    making.size = registry_.fixed(slot).size;
+    making.size = stored_bytes_of(slot);
     making.durable = (body.flags & kDurable) != 0;
     making.sealed = body.sealed != 0;
     if (body.arena != 0) {
@@ -45,7 +45,7 @@ Result<Making> Allocator::begin_move(std::uint32_t slot) {
 Making Allocator::begin_seal(std::uint32_t slot) {
     Making making;
     making.slot = slot;
-    making.size = registry_.fixed(slot).size;
+    making.size = stored_bytes_of(slot);
     making.durable = (registry_.body(slot).flags & kDurable) != 0;
     making.sealed = true;
     auto body = registry_.body(slot);
