@@ -97,6 +97,7 @@ void measure_lease(Report& report);
 void measure_events(Report& report);
 void measure_history(Report& report);
 void measure_zeroing(Report& report);
+void measure_encryption(Report& report);
 void measure_fast_path(Report& report);
 void measure_in_process(Report& report);
 void measure_round_trips(Report& report);

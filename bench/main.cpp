@@ -21,7 +21,7 @@ constexpr Group kGroups[] = {
     {"zeroing", bench::measure_zeroing},       {"fast-path", bench::measure_fast_path},
     {"in-process", bench::measure_in_process}, {"round-trips", bench::measure_round_trips},
     {"crowd", bench::measure_crowd},           {"readers", bench::measure_readers},
-    {"million", bench::measure_million},
+    {"million", bench::measure_million},       {"encryption", bench::measure_encryption},
 };
 
 int usage() {

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "output.h"
+#include "platform/locked_memory.h"
 
 namespace snakepit::shm::cli {
 
@@ -26,25 +27,46 @@ struct Words {
 class Contents {
   public:
     static Result<Contents> open(const Context& context, const Words& words, AccessMode access) {
-        SHM_ASSIGN(const auto id, RegionId::parse(words.id));
         Contents contents;
+        SHM_ASSIGN(contents.id_, RegionId::parse(words.id));
         SHM_ASSIGN(contents.client_, connect(context, true));
-        SHM_ASSIGN(contents.mapped_, contents.client_->map(id, access));
-        if (words.offset > contents.mapped_.size)
-            return fail(ErrorCode::invalid_argument,
-                        fmt::format("the region has {} bytes, the offset is {}",
-                                    contents.mapped_.size, words.offset),
-                        "start within the region");
-        const auto rest = contents.mapped_.size - words.offset;
-        contents.part_ = {contents.mapped_.data + words.offset,
-                          words.size == 0 ? rest : std::min(rest, words.size)};
+        SHM_ASSIGN(const auto info, contents.client_->info(contents.id_));
+        if (words.offset > info.size)
+            return fail(
+                ErrorCode::invalid_argument,
+                fmt::format("the region has {} bytes, the offset is {}", info.size, words.offset),
+                "start within the region");
+        contents.offset_ = words.offset;
+        const auto rest = info.size - words.offset;
+        const auto size = words.size == 0 ? rest : std::min(rest, words.size);
+        if (info.security_level != SecurityLevel::standard && size > 0) {
+            SHM_TRY(contents.copy(size, access));
+        } else {
+            SHM_ASSIGN(const auto mapped, contents.client_->map(contents.id_, access));
+            contents.part_ = {mapped.data + words.offset, size};
+        }
         return contents;
     }
     std::span<std::byte> part() const { return part_; }
+    // After the first `size` bytes of the part have been changed.
+    Status written(std::uint64_t size) const {
+        if (!copy_.valid() || size == 0) return {};
+        return client_->write(id_, offset_, part_.first(size));
+    }
 
   private:
+    // Of an encrypted region the part alone is decrypted, or encrypted again.
+    Status copy(std::uint64_t size, AccessMode access) {
+        SHM_ASSIGN(copy_, LockedMemory::make(size));
+        part_ = copy_.bytes();
+        if (access == AccessMode::read_write) return {};
+        return client_->read(id_, offset_, part_);
+    }
+
     std::unique_ptr<ManagerClient> client_;  // gives the reference back when it goes
-    MappedRegion mapped_;
+    RegionId id_;
+    std::uint64_t offset_ = 0;
+    LockedMemory copy_;
     std::span<std::byte> part_;
 };
 
@@ -69,15 +91,18 @@ Result<int> run_write(const Context& context, const Words& words) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return fail(system_error(errno, "cannot read standard input"));
         if (got == 0) break;
-        if (full)
+        if (full) {
+            SHM_TRY(contents.written(written));
             return fail(ErrorCode::size_exceeds_limit,
                         fmt::format("standard input has more than the {} bytes there is room for; "
                                     "the first {} were written",
                                     contents.part().size(), written),
                         "write less, or allocate a larger region");
+        }
         left = left.subspan(static_cast<std::size_t>(got));
         written += static_cast<std::uint64_t>(got);
     }
+    SHM_TRY(contents.written(written));
     if (context.json) print(fmt::format("{{\"id\":\"{}\",\"written\":{}}}\n", words.id, written));
     return kDone;
 }

@@ -80,6 +80,7 @@ class Worker {
 
     Status produce() {
         RegionOptions options;
+        options.security_level = SecurityLevel::standard;  // shared as it is written
         options.metadata = fmt::format(R"({{"demo":"data of {}"}})", name_);
         SHM_ASSIGN(const auto id,
                    client_.allocate(pick(kSmallest, kLargest) & ~std::uint64_t{7}, options));

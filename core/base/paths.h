@@ -14,20 +14,25 @@ namespace snakepit::shm {
 // set, are the directories of that one instance.
 struct InstancePaths {
     std::string instance;
-    std::string runtime_dir;  // control.sock, registry, grants, locks, service.lock, leases/
-    std::string state_dir;    // events.db
+    std::string runtime_dir;  // control.sock, registry, grants, locks, seals, service.lock, leases/
+    std::string state_dir;    // events.db, its signed head, keys
     std::string config_file;  // empty: none found, the built-in defaults hold
+    std::string key_file;     // the instance's secret as a credential of systemd; empty: none
 
     std::string control_socket() const { return runtime_dir + "/control.sock"; }
     std::string registry() const { return runtime_dir + "/registry"; }
     std::string grants() const { return runtime_dir + "/grants"; }
     std::string locks() const { return runtime_dir + "/locks"; }
+    std::string seals() const { return runtime_dir + "/seals"; }
     std::string lease_dir() const { return runtime_dir + "/leases"; }
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
     std::string keeper_socket() const { return runtime_dir + "/keeper.sock"; }
     std::string durable_dir() const { return state_dir + "/durable"; }
     std::string state_db() const { return state_dir + "/state.db"; }
     std::string events_db() const { return state_dir + "/events.db"; }
+    std::string instance_key() const {
+        return key_file.empty() ? state_dir + "/instance.key" : key_file;
+    }
 };
 
 // Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates

@@ -102,18 +102,25 @@ T read_sized(const T* from, T defaults) {
     return defaults;
 }
 
-// Maps the region, lets `copy` use its bytes from `offset` on, and gives it back.
-template <typename Copy>
-snakepit_shm_status with_bytes(snakepit_shm_client* client, const char* id, std::uint64_t offset,
-                               std::uint64_t size, AccessMode access, Copy&& copy) {
-    const auto region = RegionId::parse(id);
-    if (!region) return failed(region.error());
-    const auto mapped = client->manager->map(*region, access);
-    if (!mapped) return failed(mapped.error());
-    const bool inside = offset <= mapped->size && size <= mapped->size - offset;
-    if (inside) copy(mapped->data + offset);
-    (void)client->manager->unmap(*mapped);
-    return inside ? SNAKEPIT_SHM_OK : bad_argument("these bytes are not all inside the region");
+// A mapping as C keeps it. The library's own four words: the slot, its generation, and in the
+// others what the caller asked for and what the region is.
+snakepit_shm_mapping to_c(const MappedRegion& mapped) {
+    const auto kind = static_cast<uint64_t>(mapped.access) | static_cast<uint64_t>(mapped.level)
+                                                                 << 8;
+    return {mapped.data, mapped.size, {mapped.slot, mapped.generation, kind, mapped.tell_release}};
+}
+MappedRegion from_c(const snakepit_shm_mapping& mapping) {
+    return {static_cast<std::byte*>(mapping.data),
+            mapping.size,
+            static_cast<std::uint32_t>(mapping.reserved[0]),
+            mapping.reserved[1],
+            static_cast<AccessMode>(mapping.reserved[2] & 0xFF),
+            mapping.reserved[3] != 0,
+            static_cast<SecurityLevel>(mapping.reserved[2] >> 8)};
+}
+
+snakepit_shm_status finish(const Status& status) {
+    return status ? SNAKEPIT_SHM_OK : failed(status.error());
 }
 
 }  // namespace
@@ -157,23 +164,18 @@ snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id
         if (!region) return failed(region.error());
         const auto mode =
             access == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
-        return finish(client->manager->map(*region, mode), [&](const MappedRegion& mapped) {
-            *out = {
-                mapped.data,
-                mapped.size,
-                {mapped.slot, mapped.generation, static_cast<uint64_t>(mode), mapped.tell_release}};
-        });
+        return finish(client->manager->map(*region, mode),
+                      [&](const MappedRegion& mapped) { *out = to_c(mapped); });
     });
 }
 
 snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client, snakepit_shm_mapping* mapping) {
     if (!client || !mapping) return bad_argument("unmap was given no client or no mapping");
     return guarded([&] {
-        const MappedRegion mapped{
-            static_cast<std::byte*>(mapping->data),           mapping->size,
-            static_cast<std::uint32_t>(mapping->reserved[0]), mapping->reserved[1],
-            static_cast<AccessMode>(mapping->reserved[2]),    mapping->reserved[3] != 0};
-        const auto given = client->manager->unmap(mapped);
+        const auto given = client->manager->unmap(from_c(*mapping));
+        // Given back, but its last changes could not be written: there is no mapping either way.
+        if (mapping->reserved[2] >> 8 != 0 && (given || given.error().code != ErrorCode::forked))
+            *mapping = {};
         if (!given) return failed(given.error());
         *mapping = {};
         return SNAKEPIT_SHM_OK;
@@ -203,8 +205,10 @@ snakepit_shm_status snakepit_shm_read(snakepit_shm_client* client, const char* i
     if (!client || !id || (!buffer && size > 0))
         return bad_argument("read was given no client, no id or no buffer");
     return guarded([&] {
-        return with_bytes(client, id, offset, size, AccessMode::read_only,
-                          [&](const std::byte* data) { std::memcpy(buffer, data, size); });
+        const auto region = RegionId::parse(id);
+        if (!region) return failed(region.error());
+        return finish(
+            client->manager->read(*region, offset, {static_cast<std::byte*>(buffer), size}));
     });
 }
 
@@ -213,8 +217,31 @@ snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* 
     if (!client || !id || (!buffer && size > 0))
         return bad_argument("write was given no client, no id or no buffer");
     return guarded([&] {
-        return with_bytes(client, id, offset, size, AccessMode::read_write,
-                          [&](std::byte* data) { std::memcpy(data, buffer, size); });
+        const auto region = RegionId::parse(id);
+        if (!region) return failed(region.error());
+        return finish(
+            client->manager->write(*region, offset, {static_cast<const std::byte*>(buffer), size}));
+    });
+}
+
+snakepit_shm_status snakepit_shm_flush(snakepit_shm_client* client,
+                                       const snakepit_shm_mapping* mapping) {
+    if (!client || !mapping) return bad_argument("flush was given no client or no mapping");
+    return guarded([&] { return finish(client->manager->flush(from_c(*mapping))); });
+}
+
+snakepit_shm_status snakepit_shm_refresh(snakepit_shm_client* client,
+                                         const snakepit_shm_mapping* mapping) {
+    if (!client || !mapping) return bad_argument("refresh was given no client or no mapping");
+    return guarded([&] { return finish(client->manager->refresh(from_c(*mapping))); });
+}
+
+snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client, const char* id) {
+    if (!client || !id) return bad_argument("rotate_key was given no client or no id");
+    return guarded([&] {
+        const auto region = RegionId::parse(id);
+        if (!region) return failed(region.error());
+        return finish(client->manager->rotate_key(*region), [](std::uint32_t) {});
     });
 }
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "client/launch.h"
+#include "platform/locked_memory.h"
 
 namespace snakepit::shm {
 
@@ -23,6 +24,11 @@ std::int64_t after_ms(int millis) {
 int left_ms(std::int64_t deadline) {
     return static_cast<int>(
         std::clamp<std::int64_t>((deadline - monotonic_nanos()) / 1'000'000, 0, 1'000'000));
+}
+
+// The frame's memory is ours; its bytes are const for everybody who only reads them.
+void wipe_received(const Frame& frame) {
+    wipe({const_cast<std::byte*>(frame.bytes.data()), frame.bytes.size()});
 }
 
 }  // namespace
@@ -182,6 +188,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
         if (*received == Io::closed) return broken();
         if (*received == Io::again) continue;
         SHM_ASSIGN(auto reply, decode_reply(frame_.bytes));
+        if (reply.answer.AsSealed()) wipe_received(frame_);  // there may be a key in it
         // Id 0: the manager ends the connection and says why. Another id: an answer nobody waits
         // for any more.
         if (reply.id != request.id && reply.id != 0) continue;

@@ -88,20 +88,28 @@ Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, Acce
     return fail(std::move(error));
 }
 
-Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
-    if (d_->connection->forked()) return fail(forked_error());
+Result<MappedRegion> ManagerClient::Private::take(const RegionId& id, AccessMode access) {
+    if (connection->forked()) return fail(forked_error());
     LeasePage::Take outcome{};
-    if (auto* entry = d_->mapper.find(id)) {
-        SHM_ASSIGN(const auto mapped, d_->mapper.take(*entry, id, access, outcome));
+    if (auto* entry = mapper.find(id)) {
+        SHM_ASSIGN(const auto mapped, mapper.take(*entry, id, access, outcome));
         if (outcome == LeasePage::Take::taken) return mapped;
     }
-    SHM_ASSIGN(const auto held, d_->lock());
-    if (auto* entry = d_->mapper.find(id); entry && access == AccessMode::read_only) {
-        SHM_TRY(d_->mapper.add_read_only(*entry));
-        SHM_ASSIGN(const auto mapped, d_->mapper.take(*entry, id, access, outcome));
+    SHM_ASSIGN(const auto held, lock());
+    if (auto* entry = mapper.find(id); entry && access == AccessMode::read_only) {
+        SHM_TRY(mapper.add_read_only(*entry));
+        SHM_ASSIGN(const auto mapped, mapper.take(*entry, id, access, outcome));
         if (outcome == LeasePage::Take::taken) return mapped;
     }
-    return d_->map_slowly(id, access, false);
+    return map_slowly(id, access, false);
+}
+
+Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
+    SHM_ASSIGN(const auto mapped, d_->take(id, access));
+    if (mapped.level == SecurityLevel::standard) return mapped;
+    auto view = d_->sealed.open(id, mapped);
+    if (!view) (void)d_->give_back(mapped.slot, mapped.generation, mapped.tell_release);
+    return view;
 }
 
 // What we hold because we allocated it would keep the region where it is; taken again afterwards,
@@ -152,7 +160,58 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
     if (!mapping.data || mapping.slot >= layout::kMaxSlots)
         return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's",
                     "unmap what map() returned, once");
-    return d_->give_back(mapping.slot, mapping.generation, mapping.tell_release);
+    Status written;
+    if (mapping.level != SecurityLevel::standard) SHM_TRY(d_->sealed.close(mapping, written));
+    const auto given = d_->give_back(mapping.slot, mapping.generation, mapping.tell_release);
+    return given ? written : given;
+}
+
+Status ManagerClient::read(const RegionId& id, std::uint64_t offset, std::span<std::byte> out) {
+    return d_->with_part(id, AccessMode::read_only, offset, out.size(),
+                         [&](const MappedRegion& segment) -> Status {
+                             if (segment.level != SecurityLevel::standard)
+                                 return d_->sealed.read(id, segment, offset, out);
+                             std::copy_n(segment.data + offset, out.size(), out.data());
+                             return {};
+                         });
+}
+
+Status ManagerClient::write(const RegionId& id, std::uint64_t offset,
+                            std::span<const std::byte> bytes) {
+    return d_->with_part(id, AccessMode::read_write, offset, bytes.size(),
+                         [&](const MappedRegion& segment) -> Status {
+                             if (segment.level != SecurityLevel::standard)
+                                 return d_->sealed.write(id, segment, offset, bytes);
+                             std::copy_n(bytes.data(), bytes.size(), segment.data + offset);
+                             return {};
+                         });
+}
+
+Status ManagerClient::flush(const MappedRegion& mapping) {
+    if (d_->connection->forked()) return fail(forked_error());
+    if (mapping.level == SecurityLevel::standard) return {};
+    return d_->sealed.flush(mapping);
+}
+
+Status ManagerClient::refresh(const MappedRegion& mapping) {
+    if (d_->connection->forked()) return fail(forked_error());
+    if (mapping.level == SecurityLevel::standard) return {};
+    return d_->sealed.refresh(mapping);
+}
+
+Result<std::uint32_t> ManagerClient::rotate_key(const RegionId& id) {
+    Result<std::uint32_t> key = 0U;
+    const auto rotated =
+        d_->with_part(id, AccessMode::read_write, 0, 0, [&](const MappedRegion& segment) -> Status {
+            if (segment.level == SecurityLevel::standard)
+                return fail(ErrorCode::invalid_argument,
+                            fmt::format("{} is not encrypted", id.str()),
+                            "allocate it with level 'high' or 'maximum'");
+            key = d_->sealed.rotate(id, segment);
+            return key ? Status() : fail(key.error());
+        });
+    if (!rotated) return fail(rotated.error());
+    return key;
 }
 
 Result<bool> ManagerClient::deallocate(const RegionId& id, bool force) {

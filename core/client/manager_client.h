@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct MappedRegion {
     std::uint64_t generation = 0;
     AccessMode access = AccessMode::read_write;
     bool tell_release = false;  // the region may end with our last reference
+    // Above standard: `data` is a private copy in the clear, and not the region itself.
+    SecurityLevel level = SecurityLevel::standard;
 };
 
 struct LockGrant {
@@ -55,8 +58,21 @@ class ManagerClient {
     // The new region holds one reference of ours until deallocate() or the end of this client.
     Result<RegionId> allocate(std::uint64_t size, const RegionOptions& options = {});
     Result<MappedRegion> map(const RegionId& id, AccessMode access);
-    // not_held when the reference was given back already.
+    // not_held when the reference was given back already. An encrypted region that was mapped for
+    // writing is flushed first; when that fails the error says so, and what was not written is
+    // lost: flush() can be tried again, this not.
     Status unmap(const MappedRegion& mapping);
+    // Copies part of a region, all of it or none. Of an encrypted region only the chunks that it
+    // touches are decrypted, or encrypted and committed together.
+    Status read(const RegionId& id, std::uint64_t offset, std::span<std::byte> out);
+    Status write(const RegionId& id, std::uint64_t offset, std::span<const std::byte> bytes);
+    // Of an encrypted region that is mapped: writes back what was changed here (flush), or brings
+    // in what others wrote and is unchanged here (refresh). Nothing is to be done for another.
+    Status flush(const MappedRegion& mapping);
+    Status refresh(const MappedRegion& mapping);
+    // Encrypts the region anew under a key of its own; programs that use it need not stop. The
+    // number of the new key.
+    Result<std::uint32_t> rotate_key(const RegionId& id);
     // Withdraws the region; its memory goes when the last reference does. True: it is gone already.
     Result<bool> deallocate(const RegionId& id, bool force = false);
     // Makes it immutable. True: it is. False: it will be once nobody holds it; from now on nobody

@@ -9,15 +9,21 @@
 #include "client/lock_client.h"
 #include "client/manager_client.h"
 #include "client/mapper.h"
+#include "client/sealed_regions.h"
 
 namespace snakepit::shm {
 
 class ManagerClient::Private {
   public:
     explicit Private(std::unique_ptr<Connection> c)
-        : connection(std::move(c)), mapper(connection->lease()), locks(*connection, mutex) {}
+        : connection(std::move(c)),
+          mapper(connection->lease()),
+          locks(*connection, mutex),
+          sealed([this](wire::RequestT request) { return ask_reply(std::move(request)); }, locks) {}
     ~Private() {
-        if (connection->forked()) mapper.abandon();
+        if (!connection->forked()) return;
+        mapper.abandon();
+        sealed.abandon();
     }
 
     // Locks, unless this process is a forked copy, whose mutex may be held by nobody for ever.
@@ -42,6 +48,29 @@ class ManagerClient::Private {
 
     Result<Connection::Answer> ask_without_holding(const RegionId& id, wire::RequestT request,
                                                    AccessMode again);
+    Result<wire::ReplyT> ask_reply(wire::RequestT request) {
+        SHM_ASSIGN(const auto held, lock());
+        auto answer = connection->call(std::move(request));
+        locks.tell_forsaken();
+        if (!answer) return fail(std::move(answer).error());
+        return std::move(answer->reply);
+    }
+
+    // A reference to the region, and where its segment is mapped.
+    Result<MappedRegion> take(const RegionId& id, AccessMode access);
+    // Calls `use` with such a reference if the part is inside the region.
+    template <typename Use>
+    Status with_part(const RegionId& id, AccessMode access, std::uint64_t offset,
+                     std::uint64_t size, Use use) {
+        SHM_ASSIGN(const auto segment, take(id, access));
+        auto used = offset <= segment.size && size <= segment.size - offset
+                        ? use(segment)
+                        : Status(fail(ErrorCode::invalid_argument,
+                                      "these bytes are not all inside the region",
+                                      "ask for its size first"));
+        (void)give_back(segment.slot, segment.generation, segment.tell_release);
+        return used;
+    }
     // With the mutex. Asks for the region and takes a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
     Status give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release);
@@ -52,6 +81,7 @@ class ManagerClient::Private {
     std::mutex mutex;
     Mapper mapper;
     LockClient locks;
+    SealedRegions sealed;
 };
 
 }  // namespace snakepit::shm

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "client/fork_guard.h"
+#include "layout/sealed_layout.h"
 
 namespace snakepit::shm {
 
@@ -78,6 +79,10 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
     cache_.purge(lease_, kPurgeStep);
     const auto mode = static_cast<std::size_t>(access);
     const auto id = from_wire(*granted->id);
+    const auto level = static_cast<SecurityLevel>(granted->security_level);
+    if (level != SecurityLevel::standard &&
+        layout::SealedLayout(granted->size).segment_bytes() > granted->segment_size)
+        return unexpected_answer();
     // Mapped before the entry is made: the grant may be withdrawn at any time, and purging then
     // drops it.
     SHM_ASSIGN(auto place, place_of(*granted, answer.handle, access));
@@ -89,6 +94,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
     entry.slot.store(granted->slot, std::memory_order_relaxed);
     entry.size.store(granted->size, std::memory_order_relaxed);
     entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
+    entry.level.store(level, std::memory_order_relaxed);
     if (place.fresh.valid()) entry.mapping[mode] = std::move(place.fresh);
     entry.data[mode].store(place.data, std::memory_order_release);
     entry.generation.store(granted->generation, std::memory_order_release);
@@ -143,8 +149,13 @@ Result<MappedRegion> Mapper::take(CachedRegion& entry, const RegionId& id, Acces
         outcome = LeasePage::Take::not_granted;
         return MappedRegion{};
     }
-    return MappedRegion{data,   entry.size.load(std::memory_order_relaxed),        slot, generation,
-                        access, entry.tell_release.load(std::memory_order_relaxed)};
+    return MappedRegion{data,
+                        entry.size.load(std::memory_order_relaxed),
+                        slot,
+                        generation,
+                        access,
+                        entry.tell_release.load(std::memory_order_relaxed),
+                        entry.level.load(std::memory_order_relaxed)};
 }
 
 }  // namespace snakepit::shm

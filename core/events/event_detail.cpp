@@ -90,6 +90,8 @@ constexpr Names names_of(EventKind kind) {
             return {{}, {}, "policy"};
         case EventKind::policy_unreadable:
             return {{}, {}, "reason"};
+        case EventKind::key_rotated:
+            return {"key_version", {}, "process"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
             return {};

@@ -50,9 +50,10 @@ namespace snakepit::shm {
     X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */                 \
     X(more_refused, 49)       /* count: refusals of that user that are no events of their own */ \
     X(policy_changed, 50)     /* text: the new one in a few words */                             \
-    X(policy_unreadable, 51)  /* result: why, text: what failed */ \
-    X(keeper_found, 60)       /* keeps memory without a name; count: descriptors, text: who */ \
-    X(not_kept, 61)           /* count: segments that end with the manager, text: why */
+    X(policy_unreadable, 51)  /* result: why, text: what failed */                               \
+    X(keeper_found, 60)       /* keeps memory without a name; count: descriptors, text: who */   \
+    X(not_kept, 61)           /* count: segments that end with the manager, text: why */         \
+    X(key_rotated, 70)        /* count: the new key's version, text: process */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "crypto/keys.h"
 #include "events/event_recorder.h"
 #include "manager/audience.h"
 #include "manager/backend_plugin.h"
@@ -49,7 +50,14 @@ std::int64_t modified_at(const std::string& path) {
 std::shared_ptr<DescriptorKeeper> choose_keeper(const InstancePaths& paths) {
     auto keeper = systemd_store();
     return keeper ? keeper : keeper_process(paths.keeper_socket());
-}
+    // Before anything is changed: without its key an instance neither records nor reads what it
+    // kept.
+    Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) {
+        SHM_ASSIGN(auto key, paths.key_file.empty()
+                                 ? InstanceKey::load_or_create(paths.instance_key())
+                                 : InstanceKey::load(paths.key_file));
+        return std::make_shared<const InstanceKey>(std::move(key));
+    }
 
 }  // namespace
 
@@ -71,6 +79,7 @@ class Manager::Private {
     ManagerOptions options;
     Config config;
     ExclusiveLock lock;
+    std::shared_ptr<const InstanceKey> key;  // for whoever signs or encrypts
     LoadedBackend loaded;
     boost::asio::io_context io;  // for one thread
     boost::asio::thread_pool long_work;
@@ -114,6 +123,7 @@ Status Manager::Private::start() {
     SHM_ASSIGN(const auto audience, audience_of(config));
     SHM_TRY(prepare_directories(options.paths, audience));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
+    SHM_ASSIGN(key, load_key(options.paths));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
                                     {config.shm_path, options.paths.durable_dir(),
                                      choose_keeper(options.paths)}));
@@ -124,6 +134,7 @@ Status Manager::Private::start() {
     SHM_TRY(set_access(options.paths.registry(), audience.admin_group ? 0640 : 0600,
                        audience.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
+    SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
     SHM_TRY(InstanceRoster::enter(config.shm_path, options.paths));
     service = std::make_unique<Service>(
@@ -134,6 +145,7 @@ Status Manager::Private::start() {
                 boost::asio::post(io, then);
             });
         });
+    service->seals().open(std::move(seals), key);
     service->configure(config);
     recorder = std::make_unique<EventRecorder>(
         service->registry().ring(), service->registry().epoch(), options.paths.events_db());
@@ -239,7 +251,7 @@ Result<std::string> Manager::Private::reload() {
     registry.record(
         {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
     QJsonArray keys;
-    for (const auto& key : later) keys.append(QString::fromStdString(key));
+    for (const auto& name : later) keys.append(QString::fromStdString(name));
     return QJsonDocument(QJsonObject{{"file", QString::fromStdString(options.paths.config_file)},
                                      {"needs_restart", keys}})
         .toJson(QJsonDocument::Compact)

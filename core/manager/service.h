@@ -18,6 +18,7 @@
 #include "manager/config.h"
 #include "manager/error_manager.h"
 #include "manager/refusal_log.h"
+#include "manager/seal_desk.h"
 #include "manager/service_policies.h"
 #include "memory/allocator.h"
 #include "memory/cleaner.h"
@@ -43,6 +44,7 @@ struct Grant {
     bool tell_release = false;  // the region may end with this client's last reference
     // Invalid for a caller without a lease page, and for one that was handed the arena before.
     Handle handle;
+    SecurityLevel level = SecurityLevel::standard;
 };
 
 // What one step of a defragmentation did.
@@ -168,8 +170,7 @@ class Service {
     // Reads changed lease pages and does what is due. Call about four times a second. True: there
     // is more to do than fits a turn of the loop; call proceed() soon.
     bool tick(std::int64_t at);
-    // The next part of that work; true: there is still more.
-    bool proceed(std::int64_t at);
+    bool proceed(std::int64_t at);  // the next part of that work; true: there is still more
     // For a stop in good order: nothing new is begun beside the operations, and then what nobody
     // needs does not stay behind.
     void stop_background() { stopping_ = true; }
@@ -189,6 +190,7 @@ class Service {
     PlatformBackend& backend() { return backend_; }
     SecurityController& security() { return security_; }
     ServicePolicies& policies() { return policies_; }
+    SealDesk& seals() { return seals_; }
     // Regions whose memory could not be given back, each with what to do about it.
     const std::unordered_map<std::uint32_t, Error>& stuck() const { return stuck_; }
     // What is known to be wrong with damaged regions.
@@ -201,14 +203,14 @@ class Service {
 
   private:
     friend class ServicePolicies;
+    friend class SealDesk;
     struct Due {
         std::int64_t at;
         std::uint32_t slot;
         std::uint64_t generation;
         friend bool operator>(const Due& a, const Due& b) { return a.at > b.at; }
     };
-    // Private notes about a slot; worthless after a restart.
-    struct Notes {
+    struct Notes {  // private, about a slot; worthless after a restart
         std::int64_t next_due = 0;
         std::int64_t recorded_at = 0;  // last `references` event
         std::uint32_t recorded_count = 0;
@@ -216,8 +218,7 @@ class Service {
         bool untouched = false;  // nobody was ever granted it: still all zero
     };
 
-    // A walk over all slots, a part of it in each turn.
-    struct Pass {
+    struct Pass {                           // a walk over all slots, a part of it in each turn
         std::optional<std::uint32_t> next;  // none: it is over
         void begin() {
             if (!next) next = 0;
@@ -227,8 +228,7 @@ class Service {
                    const std::function<void(std::uint32_t)>& look);
     };
 
-    // A region on its way from the request to the answer.
-    struct Allocation {
+    struct Allocation {  // a region on its way from the request to the answer
         Caller caller;
         Making making;
         RegionOptions options;
@@ -237,8 +237,7 @@ class Service {
         bool tried_again;
         std::optional<Policy> policy;  // if it is more than permissions
     };
-    // A region on its way to another place.
-    struct Move {
+    struct Move {  // a region on its way to another place
         std::uint32_t slot;
         layout::Control before;
         Making from, to;
@@ -396,6 +395,7 @@ class Service {
     std::int64_t idle_counted_at_ = 0;
     ErrorManager errors_;
     RefusalLog refusals_;
+    SealDesk seals_{*this};
     std::uint64_t allocations_ = 0, deallocations_ = 0;
 };
 

@@ -2,6 +2,7 @@
 // New regions, and the grants that let a client map them.
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -21,22 +22,38 @@ Status check_metadata(const std::string& text) {
                 "write it like {\"key\":\"value\"}");
 }
 
+// The configuration's level unless the region has one of its own; encrypted, if it says so.
+Status choose_level(const Config& config, bool can_encrypt, RegionOptions& options) {
+    const bool given = options.security_level.has_value();
+    if (!given)
+        options.security_level = config.encryption_enabled
+                                     ? std::max(config.security_level, SecurityLevel::high)
+                                     : config.security_level;
+    if (*options.security_level == SecurityLevel::standard) return {};
+    const auto level = to_string(*options.security_level);
+    const auto* const why =
+        given ? "" : ", which the configuration's security_level and encryption_enabled ask for";
+    if (!can_encrypt)
+        return fail(
+            ErrorCode::not_supported,
+            fmt::format("security level '{}'{} needs a key of the instance, and there is none",
+                        level, why),
+            "give the manager its key, or ask for level 'standard' with the region");
+    if (options.durable)
+        return fail(ErrorCode::not_supported,
+                    fmt::format("a durable region cannot be of security level '{}'{}", level, why),
+                    "the version that counts is kept in memory alone: ask for level 'standard', "
+                    "or for a region that is not durable");
+    return {};
+}
+
 // Whether a new region may be as it is asked for, whatever room there is. Fills in what the
 // configuration says.
-Status check_options(const Config& config, RegionOptions& options) {
+Status check_options(const Config& config, bool can_encrypt, RegionOptions& options) {
     if (!config.enabled)
         return fail(ErrorCode::allocation_failed, "shared memory is disabled",
                     "set enabled = true in the configuration");
-    const bool level_given = options.security_level.has_value();
-    if (!level_given) options.security_level = config.security_level;
-    if (*options.security_level != SecurityLevel::standard)
-        return fail(ErrorCode::not_supported,
-                    fmt::format("security level '{}'{} is not available",
-                                to_string(*options.security_level),
-                                level_given ? "" : ", which the configuration asks for,"),
-                    level_given ? "use 'standard'"
-                                : "set security_level = \"standard\" in it, or ask for that level "
-                                  "with the region");
+    SHM_TRY(choose_level(config, can_encrypt, options));
     if (options.timeout_ms == kDefaultTimeout)
         options.timeout_ms = options.durable ? 0 : config.default_timeout_ms;
     return check_metadata(options.metadata);
@@ -51,7 +68,7 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     const auto give_up = [&](Error error) {
         done(fail(refuse_allocation(caller, size, std::move(error))));
     };
-    if (auto checked = check_options(config_, options); !checked)
+    if (auto checked = check_options(config_, seals_.ready(), options); !checked)
         return give_up(std::move(checked).error());
     auto policy = policies_.for_new(options);
     if (!policy) return give_up(std::move(policy).error());
@@ -113,6 +130,7 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
         if (!there) return fail(ErrorCode::allocation_failed, "the program that asked is gone");
         if (a.policy) SHM_TRY(policies_.keep(*a.policy, a.caller, a.making));
         allocator_.place(a.making, a.options);
+        if (a.options.security_level != SecurityLevel::standard) SHM_TRY(seals_.begin(slot));
         SHM_ASSIGN(auto made, grant(a.caller, slot, AccessMode::read_write, false));
         SHM_TRY(allocator_.commit(slot));
         return made;
@@ -163,7 +181,8 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
                 access,
                 static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy) ==
                     CleanupPolicy::reference_counted,
-                {}};
+                {},
+                static_cast<SecurityLevel>(registry_->body(slot).security_level)};
     if (!caller.client) return grant;
     auto& told = told_[caller.serial];
     if (told.size() > kToldArenas) told.clear();  // the worst of it is a handle too many

@@ -254,12 +254,14 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
     const auto& body = registry_->body(slot);
     // A slice is overwritten before its pages are handed out again anyway.
     // Nor can memory that the kernel lets nobody write be overwritten, or be had by anybody else.
-    if (!config_.secure_cleanup || body.arena != 0 || allocator_.immutable(slot))
+    const auto level = static_cast<SecurityLevel>(body.security_level);
+    const bool overwritten = config_.secure_cleanup || level != SecurityLevel::standard;
+    if (!overwritten || body.arena != 0 || allocator_.immutable(slot))
         return release(slot, reason, by);
     if (body.sealed != 0) (void)backend_.set_read_only(allocator_.segment_name_of(slot), false);
     auto segment = allocator_.open(slot, AccessMode::read_write);
     if (!segment) return release(slot, reason, by);  // gone or exchanged: that is told there
-    const auto size = registry_->fixed(slot).size;
+    const auto size = stored_bytes(registry_->fixed(slot).size, level);
     if (size < kWipeElsewhere) {
         if (auto wiped = overwrite_with_zeros(*segment, body.offset, size); !wiped)
             return stuck(slot, std::move(wiped).error());

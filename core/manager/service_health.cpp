@@ -34,6 +34,7 @@ std::optional<std::string> Service::fault_of(std::uint32_t slot) {
     if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
         return "its segment was exchanged by someone else";
     if (segment->size != body.actual_size) return "its segment was cut by someone else";
+    if (auto fault = seals_.fault_of(slot)) return fault;
     return guard_fault(slot);
 }
 

@@ -148,7 +148,9 @@ Result<LockReply> Service::lock(const Caller& caller, const LockCall& call) {
         SHM_TRY(has_page(caller));
         if (call.request == 0)
             return fail(ErrorCode::protocol_error, "the request for a lock has no number");
-        SHM_ASSIGN(const auto slot, openable(caller, call.id, call.mode));
+        SHM_ASSIGN(const auto slot, seals_.may_finish(caller, call.id)
+                                        ? find(call.id)
+                                        : openable(caller, call.id, call.mode));
         const auto deadline = call.timeout_ms == kLockForever
                                   ? LockRequest::kForever
                                   : monotonic_nanos() + std::int64_t{call.timeout_ms} * 1'000'000;

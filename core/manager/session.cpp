@@ -23,6 +23,8 @@ const wire::RegionKey* region_of(const wire::RequestT& request) {
     if (const auto* call = request.call.AsSeal()) return call->id.get();
     if (const auto* call = request.call.AsLock()) return call->id.get();
     if (const auto* call = request.call.AsSetPolicy()) return call->id.get();
+    if (const auto* call = request.call.AsSealRead()) return call->id.get();
+    if (const auto* call = request.call.AsSealCommit()) return call->id.get();
     return nullptr;
 }
 
@@ -195,7 +197,9 @@ void Session::dispatch(wire::RequestT request) {
             return service.released(call.slot, call.generation);
         }
         default:
-            if (lock_call(id, request) || administration_call(id, request)) return;
+            if (lock_call(id, request) || administration_call(id, request) ||
+                seal_call(id, request))
+                return;
             return refuse_and_close(
                 make_error(ErrorCode::protocol_error, "the frame holds no known request"));
     }
@@ -347,12 +351,13 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.segment_size = granted->segment_size;
     out.access = static_cast<std::uint8_t>(granted->access);
     out.tell_release = granted->tell_release;
+    out.security_level = static_cast<std::uint8_t>(granted->level);
     answer(id, std::move(out), std::move(granted->handle));
 }
 
 void Session::send(std::span<const std::byte> bytes, Handle handle) {
     if (!channel_.valid() || sent(bytes, handle)) return;
-    outgoing_ = Outgoing{{bytes.begin(), bytes.end()}, std::move(handle)};
+    outgoing_.emplace(bytes, std::move(handle));
     wait_writable();
 }
 

@@ -12,6 +12,7 @@
 
 #include "manager/service.h"
 #include "platform/channel.h"
+#include "platform/locked_memory.h"
 #include "protocol/messages.h"
 
 namespace snakepit::shm {
@@ -56,6 +57,10 @@ class Session : public std::enable_shared_from_this<Session> {
     void answer_lock(std::uint64_t id, const Result<LockReply>& reply);
     void locks(std::uint64_t id, const wire::LocksT& call);
     void release_locks(std::uint64_t id, const wire::ReleaseLocksT& call);
+    // session_seals.cpp. False: it is none about encrypted regions.
+    bool seal_call(std::uint64_t id, const wire::RequestT& request);
+    void seal_read(std::uint64_t id, const wire::SealReadT& call);
+    void seal_report(std::uint64_t id, const RegionId& region);
 
     template <typename T>
     void answer(std::uint64_t id, T value, Handle handle = {}) {
@@ -80,6 +85,11 @@ class Session : public std::enable_shared_from_this<Session> {
     bool waiting_ = false;  // for the socket to become readable
     bool busy_ = false;     // an answer is being made elsewhere
     struct Outgoing {
+        Outgoing(std::span<const std::byte> frame, Handle passed)
+            : bytes(frame.begin(), frame.end()), handle(std::move(passed)) {}
+        Outgoing(Outgoing&&) noexcept = default;
+        Outgoing& operator=(Outgoing&&) noexcept = default;
+        ~Outgoing() { wipe(bytes); }  // there may be a key in it
         std::vector<std::byte> bytes;
         Handle handle;
     };

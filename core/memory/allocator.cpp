@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "layout/sealed_layout.h"
 #include "memory/guard.h"
 #include "platform/fault_guard.h"
 
@@ -88,6 +89,15 @@ void Allocator::count(const SlotFixed& fixed) {
     usage.bytes += fixed.size;
 }
 
+std::uint64_t stored_bytes(std::uint64_t size, SecurityLevel level) {
+    return level == SecurityLevel::standard ? size : SealedLayout(size).segment_bytes();
+}
+
+std::uint64_t Allocator::stored_bytes_of(std::uint32_t slot) const {
+    return stored_bytes(registry_.fixed(slot).size,
+                        static_cast<SecurityLevel>(registry_.body(slot).security_level));
+}
+
 bool Making::slow() const {
     return pooled() ? work.bytes() >= kSlowBytes : page_up(size) >= kSlowBytes;
 }
@@ -153,7 +163,7 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
     copy_text(fixed.worker, owner.worker);
     copy_text(fixed.session, owner.session);
     Making making;
-    making.size = size;
+    making.size = stored_bytes(size, options.security_level.value_or(SecurityLevel::standard));
     SHM_ASSIGN(making.slot, registry_.reserve(fixed, options.metadata));
     if (auto chosen = choose_place(making, options, fixed.owner_uid); !chosen) {
         registry_.release(making.slot, nullptr);
@@ -161,7 +171,7 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
     }
     // Counted from now on, so that requests in flight together cannot pass a limit.
     count(fixed);
-    if (!making.pooled()) bytes_dedicated_ += page_up(size);
+    if (!making.pooled()) bytes_dedicated_ += page_up(making.size);
     return making;
 }
 

@@ -39,7 +39,7 @@ struct RegionOwner {
 // Memory that is being got ready for a region: a slice of an arena, or a segment of its own.
 struct Making {
     std::uint32_t slot = 0;
-    std::uint64_t size = 0;  // bytes asked for
+    std::uint64_t size = 0;  // bytes asked for; more for an encrypted region (stored_bytes)
     bool durable = false;
     bool sealed = false;
     bool second_name = false;  // of the two a segment of its own can have
@@ -56,6 +56,9 @@ struct Making {
     // Long enough to be done on another thread.
     bool slow() const;
 };
+
+// What a region of `size` bytes takes in its segment: more than that when it is encrypted.
+std::uint64_t stored_bytes(std::uint64_t size, SecurityLevel level);
 
 using SegmentsByName = std::unordered_map<std::string, SegmentInfo>;
 
@@ -168,6 +171,7 @@ class Allocator {
     Status choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant);
     static layout::SlotBody located(layout::SlotBody body, const Making& making);
     void count(const layout::SlotFixed& fixed);
+    std::uint64_t stored_bytes_of(std::uint32_t slot) const;
     void forget(std::uint32_t slot);
     Status check_user(std::uint64_t size, const RegionOwner& owner) const;
     Making begin_segment(std::uint32_t slot, const layout::SlotBody& as);

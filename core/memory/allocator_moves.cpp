@@ -15,8 +15,8 @@ using namespace layout;
 namespace {
 
 void set_backing(SlotBody& body, Backing backing) {
-    body.flags = backing == Backing::memfd ? body.flags | kMemfd
-                                           : body.flags & ~std::uint32_t{kMemfd};
+    body.flags =
+        backing == Backing::memfd ? body.flags | kMemfd : body.flags & ~std::uint32_t{kMemfd};
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ Result<Making> Allocator::current(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
     Making making;
     making.slot = slot;
-    making.size = registry_.fixed(slot).size;
+    making.size = stored_bytes_of(slot);
     making.durable = (body.flags & kDurable) != 0;
     making.sealed = body.sealed != 0;
     if (body.arena != 0) {
@@ -56,7 +56,7 @@ Result<Making> Allocator::begin_move(std::uint32_t slot) {
 Making Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
     Making making;
     making.slot = slot;
-    making.size = registry_.fixed(slot).size;
+    making.size = stored_bytes_of(slot);
     making.durable = (as.flags & kDurable) != 0;
     making.sealed = as.sealed != 0;
     making.second_name = (as.flags & kSecondName) != 0;

@@ -200,6 +200,11 @@ _PROTOTYPES = {
     "lock": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
     "unlock": [_Client, ctypes.c_char_p, ctypes.c_uint64],
     "announce": [_Client, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p],
+    "flush": [_Client, ctypes.POINTER(_Mapping)],
+    "refresh": [_Client, ctypes.POINTER(_Mapping)],
+    "rotate_key": [_Client, ctypes.c_char_p],
+    "read": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64],
+    "write": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64],
 }
 
 
@@ -307,6 +312,21 @@ class Client:
     def deallocate(self, region_id):
         """Nobody finds or maps the region any more; its memory goes with the last reference."""
         _call("deallocate", self._handle, region_id.encode())
+
+    def read(self, region_id, offset, size):
+        """`size` bytes from `offset` on, copied; of an encrypted region only those chunks are decrypted."""
+        buffer = ctypes.create_string_buffer(size)
+        _call("read", self._handle, region_id.encode(), offset, buffer, size)
+        return buffer.raw
+
+    def write(self, region_id, offset, data):
+        """Copies bytes into the region from `offset` on, all or none."""
+        data = bytes(data)
+        _call("write", self._handle, region_id.encode(), offset, data, len(data))
+
+    def rotate_key(self, region_id):
+        """Encrypts the region anew, under a key of its own; who uses it need not stop."""
+        _call("rotate_key", self._handle, region_id.encode())
 
     def cleanup(self, *, dry_run=False, orphans=False, expired=False, all_eligible=False,
                 no_quarantine=False, session=None, worker=None):
@@ -475,6 +495,20 @@ class Region:
             raise lease.in_use()
         self._client._regions.discard(self)
         lease.give_back()
+
+    def flush(self):
+        """Of an encrypted region, whose view is a private copy: writes back what was changed in it.
+        close() does so too."""
+        self._client_call("flush")
+
+    def refresh(self):
+        """Of an encrypted region: brings in what others wrote back; what was changed here stays."""
+        self._client_call("refresh")
+
+    def _client_call(self, name):
+        if self._view is None:
+            raise Error(_NOT_HELD, f"region {self.id} was closed: map it again")
+        _call(name, self._client._handle, ctypes.byref(self._array().lease.mapping))
 
     def deallocate(self):
         """close(), and nobody finds the region any more."""

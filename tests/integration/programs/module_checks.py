@@ -173,4 +173,24 @@ def waiting_for_a_lock_lets_other_threads_run():
         region.deallocate()
 
 
+def encrypted_regions_are_copies_until_they_are_flushed():
+    with Client() as one, Client() as other, one.allocate(200_000, security_level="high") as region:
+        assert region.info().security_level == "high"
+        region.view[100_000:100_005] = b"hello"
+        with other.map(region.id) as theirs:
+            assert bytes(theirs.view[100_000:100_005]) == bytes(5)
+            region.flush()
+            theirs.refresh()
+            assert bytes(theirs.view[100_000:100_005]) == b"hello"
+        one.rotate_key(region.id)
+        other.write(region.id, 100_000, b"J")
+        assert one.read(region.id, 99_999, 7) == b"\0Jello\0"
+        region.view[0] = 1
+        region.close()  # flushes
+        assert other.read(region.id, 0, 1) == b"\1"
+        fails(region.flush, "not_held")
+        fails(lambda: other.read(region.id, 199_999, 2), "invalid_argument")
+        one.deallocate(region.id)
+
+
 globals()[sys.argv[1]]()

@@ -81,7 +81,16 @@ class BasicMapping {
         return std::span<Element>(static_cast<Element*>(mapping_.data), mapping_.size / sizeof(T));
     }
 
-    // For those who want to know; SNAKEPIT_SHM_NOT_HELD cannot happen through this class.
+    // Of an encrypted region, whose mapping is a private copy: writes back what was changed, or
+    // brings in what others wrote back. See snakepit_shm_flush. Of another: nothing.
+    Result<void> flush() const {
+        return detail::checked(snakepit_shm_flush(client_.get(), &mapping_));
+    }
+    Result<void> refresh() const {
+        return detail::checked(snakepit_shm_refresh(client_.get(), &mapping_));
+    }
+    // For those who want to know, such as whether an encrypted region's changes were written;
+    // SNAKEPIT_SHM_NOT_HELD cannot happen through this class.
     Result<void> unmap() {
         if (!client_) return {};
         const auto client = std::exchange(client_, nullptr);
@@ -199,6 +208,20 @@ class Client {
         return map_as<std::byte>(id, SNAKEPIT_SHM_READ_WRITE);
     }
 
+    // Copies part of a region, all of it or none; of an encrypted one only the chunks it touches.
+    Result<void> read(const std::string& id, std::uint64_t offset, std::span<std::byte> out) const {
+        return detail::checked(
+            snakepit_shm_read(client_.get(), id.c_str(), offset, out.data(), out.size()));
+    }
+    Result<void> write(const std::string& id, std::uint64_t offset,
+                       std::span<const std::byte> bytes) const {
+        return detail::checked(
+            snakepit_shm_write(client_.get(), id.c_str(), offset, bytes.data(), bytes.size()));
+    }
+    // Encrypts the region anew, under a key of its own; who uses it need not stop.
+    Result<void> rotate_key(const std::string& id) const {
+        return detail::checked(snakepit_shm_rotate_key(client_.get(), id.c_str()));
+    }
     // Nobody finds or maps the region any more; its memory goes with the last reference.
     Result<void> deallocate(const std::string& id) const {
         return detail::checked(snakepit_shm_deallocate(client_.get(), id.c_str()));

@@ -158,8 +158,8 @@ typedef struct snakepit_shm_cleanup_result {
 /* instance NULL: $SNAKEPIT_SHM_INSTANCE, else "default". */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect(const char* instance,
                                                           snakepit_shm_client** out);
-/* Ends the connection and every reference this client holds. Mappings become invalid. NULL is
- * allowed. */
+/* Ends the connection and every reference this client holds. Mappings become invalid, and what was
+ * changed in those of encrypted regions and not flushed is lost. NULL is allowed. */
 SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client* client);
 
 /* A new region, all zero, with its pages reserved. It holds one reference of this client until
@@ -173,7 +173,9 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* 
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id,
                                                       snakepit_shm_access access,
                                                       snakepit_shm_mapping* out);
-/* Gives the reference back; do not touch the memory afterwards. */
+/* Gives the reference back; do not touch the memory afterwards. An encrypted region that was mapped
+ * for writing is flushed first: when that fails, the error says why, the mapping is gone and with
+ * it what was not written. snakepit_shm_flush before it can be tried again. */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client,
                                                         snakepit_shm_mapping* mapping);
 /* Nobody finds or maps the region any more; its memory goes with the last reference. */
@@ -192,6 +194,29 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_read(snakepit_shm_client* clie
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* id,
                                                         uint64_t offset, const void* buffer,
                                                         uint64_t size);
+
+/* Regions of level SNAKEPIT_SHM_HIGH and above are encrypted in shared memory, in chunks of 64 KiB,
+ * and are not shared without copying: a mapping is a private copy in the clear, in memory that is
+ * kept out of core dumps, forked children and (as far as RLIMIT_MEMLOCK allows) swap. A mapping for
+ * writing takes that memory twice. What is written to it becomes the region's contents when it is
+ * flushed or unmapped, all of it at once: whoever maps, reads or refreshes then sees all of it or
+ * nothing. A program that dies, or disconnects, before that loses what it changed since and damages
+ * nothing. Two that change the same chunk between their flushes: the later flush has it.
+ * A flush takes the region's lock, so it waits for those who hold one. snakepit_shm_read and
+ * snakepit_shm_write decrypt, or encrypt and commit, only the chunks they touch; a read that fails
+ * may have overwritten the buffer. libsnakepit_shm_crypto.so is loaded when a program first touches
+ * such a region; SNAKEPIT_SHM_NOT_SUPPORTED: it is not there.
+ * SNAKEPIT_SHM_CORRUPTION_DETECTED: what is in shared memory is not what was written last. */
+
+/* Writes back what was changed in the mapping. Of another region: nothing is to be done. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_flush(snakepit_shm_client* client,
+                                                        const snakepit_shm_mapping* mapping);
+/* Brings in what others flushed since; chunks that were changed here and not flushed stay. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_refresh(snakepit_shm_client* client,
+                                                          const snakepit_shm_mapping* mapping);
+/* Encrypts the region anew, under a key of its own. For its owner; who uses it need not stop. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client,
+                                                             const char* id);
 /* Calls back once a region, on the calling thread, until the callback returns false. filter NULL:
  * all. */
 typedef bool (*snakepit_shm_list_callback)(const snakepit_shm_region_info* region, void* context);

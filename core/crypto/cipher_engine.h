@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What a client needs of the cryptographic library. It is in a module of its own that is loaded
+// when a program first touches an encrypted region, so that no other program needs libcrypto.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "base/result.h"
+#include "crypto/sealed_chunks.h"
+
+namespace snakepit::shm {
+
+// sealed_chunks.h under one key. One thread at a time.
+class SealCipher {
+  public:
+    virtual ~SealCipher() = default;
+    virtual Status encrypt(const RegionId& id, std::uint64_t chunk,
+                           std::span<const std::byte> plain, std::byte* cell,
+                           layout::ChunkEntry& entry) = 0;
+    virtual Result<bool> decrypt(const RegionId& id, std::uint64_t chunk,
+                                 const layout::ChunkEntry& entry, std::span<const std::byte> cell,
+                                 std::byte* plain) = 0;
+};
+
+// One of a process, for ever. Any thread.
+class CipherEngine {
+  public:
+    virtual ~CipherEngine() = default;
+    virtual Result<std::unique_ptr<SealCipher>> cipher(std::span<const std::byte> key) const = 0;
+    virtual Status random(std::span<std::byte> out) const = 0;
+    virtual Digest root_of(const SealState& state,
+                           std::span<const layout::ChunkEntry> table) const = 0;
+    // With a key pair of this process, made when it is first asked for and never stored.
+    virtual Result<std::pair<PublicKey, Signature>> sign(const Digest& root) = 0;
+    virtual bool root_signed(const SealState& state) const = 0;
+};
+
+// The module's only visible symbol; its name changes when the classes above do.
+inline constexpr const char* kCipherEntry = "snakepit_shm_cipher_engine_1";
+using CipherEntry = CipherEngine* (*)();
+
+}  // namespace snakepit::shm
