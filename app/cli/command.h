@@ -60,6 +60,7 @@ void add_cleanup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_locks(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
+void add_audit(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);

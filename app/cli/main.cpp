@@ -28,6 +28,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_restore(app, context);
     add_locks(app, context);
     add_events(app, context);
+    add_audit(app, context);
     add_config(app, context);
     add_health(app, context);
     add_demo(app, context);

@@ -65,7 +65,8 @@ enum class ErrorType : std::uint8_t {
     X(database_unavailable, platform_error, 32)             \
     X(registry_lost, region_not_found, 33)                  \
     X(not_supported, invalid_argument, 34)                  \
-    X(user_limit_exceeded, memory_limit_exceeded, 35)
+    X(user_limit_exceeded, memory_limit_exceeded, 35)       \
+    X(audit_unavailable, platform_error, 40)
 
 enum class ErrorCode : std::int32_t {
 #define X(name, type, number) name = number,

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -86,6 +87,9 @@ Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service)
     paths.runtime_dir = runtime_dir(paths.instance, for_service);
     paths.state_dir = state_dir(paths.instance, for_service);
     paths.config_file = config_file();
+    if (const auto credentials = environment("CREDENTIALS_DIRECTORY"); !credentials.empty())
+        if (auto key = credentials + "/snakepit-shm.key"; readable_file(key))
+            paths.key_file = std::move(key);
     if (paths.control_socket().size() > 107)
         return fail(ErrorCode::invalid_argument,
                     fmt::format("{} is too long for a socket's path", paths.control_socket()),

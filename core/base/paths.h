@@ -13,8 +13,9 @@ namespace snakepit::shm {
 struct InstancePaths {
     std::string instance;
     std::string runtime_dir;  // control.sock, registry, grants, locks, service.lock, leases/
-    std::string state_dir;    // events.db
+    std::string state_dir;    // events.db, its signed head, keys
     std::string config_file;  // empty: none found, the built-in defaults hold
+    std::string key_file;     // the instance's secret as a credential of systemd; empty: none
 
     std::string control_socket() const { return runtime_dir + "/control.sock"; }
     std::string registry() const { return runtime_dir + "/registry"; }
@@ -24,6 +25,11 @@ struct InstancePaths {
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
     std::string durable_dir() const { return state_dir + "/durable"; }
     std::string events_db() const { return state_dir + "/events.db"; }
+    std::string instance_key() const {
+        return key_file.empty() ? state_dir + "/instance.key" : key_file;
+    }
+    std::string audit_head() const { return state_dir + "/audit.head"; }
+    std::string audit_public_key() const { return state_dir + "/audit.pub"; }
 };
 
 // Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates

@@ -47,7 +47,12 @@ namespace snakepit::shm {
     X(arena_returned, 36)     /* value: bytes, text: name */                                \
     X(durable_restored, 37)   /* value: bytes */                                            \
     X(memory_returned, 38)    /* value: bytes given back to the system, text: why */        \
-    X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */
+    X(cleanup_failed, 39)     /* result: why, value: bytes, text: what failed */            \
+    X(rows_missing, 40)       /* count: rows that are gone, value: the last one signed */   \
+    X(audit_broken, 41)       /* text: what about the signed history is not as it was */    \
+    X(events_removed, 42)     /* by retention; count: rows, value: the last of them */      \
+    X(accessed, 43)           /* an audited region is mapped; count: 1 if read-write */     \
+    X(access_ended, 44)       /* its last reference of that client went; text: process */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "crypto/keys.h"
 #include "events/event_recorder.h"
 #include "manager/backend_plugin.h"
 #include "manager/instance_roster.h"
@@ -23,6 +24,7 @@
 #include "manager/server.h"
 #include "manager/service.h"
 #include "platform/process_lock.h"
+#include "platform/replace_file.h"
 #include "telemetry/performance_monitor.h"
 
 namespace snakepit::shm {
@@ -40,6 +42,21 @@ std::int64_t modified_at(const std::string& path) {
     struct stat info {};
     if (path.empty() || ::stat(path.c_str(), &info) != 0) return 0;
     return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+// Before anything is changed: without its key an instance neither records nor reads what it kept.
+Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) {
+    SHM_ASSIGN(auto key, paths.key_file.empty() ? InstanceKey::load_or_create(paths.instance_key())
+                                                : InstanceKey::load(paths.key_file));
+    return std::make_shared<const InstanceKey>(std::move(key));
+}
+
+// Signs the history, and lets everybody who reads it check that.
+Result<EventRecorder::Audit> prepare_audit(const InstancePaths& paths, const InstanceKey& key) {
+    SHM_ASSIGN(auto audit_key, key.audit_key());
+    SHM_TRY(replace_file(paths.audit_public_key(), to_hex(audit_key.public_key()) + "\n", 0644));
+    return EventRecorder::Audit{std::make_shared<const SigningKey>(std::move(audit_key)),
+                                paths.audit_head()};
 }
 
 }  // namespace
@@ -62,6 +79,7 @@ class Manager::Private {
     ManagerOptions options;
     Config config;
     ExclusiveLock lock;
+    std::shared_ptr<const InstanceKey> key;  // for whoever signs or encrypts
     LoadedBackend loaded;
     boost::asio::io_context io;  // for one thread
     boost::asio::thread_pool long_work;
@@ -103,6 +121,8 @@ Status Manager::Private::start() {
     config = options.config;
     SHM_TRY(prepare_directories(options.paths));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
+    SHM_ASSIGN(key, load_key(options.paths));
+    SHM_ASSIGN(auto audit, prepare_audit(options.paths, *key));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
                                     {config.shm_path, options.paths.durable_dir()}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
@@ -121,8 +141,10 @@ Status Manager::Private::start() {
             });
         });
     service->configure(config);
-    recorder = std::make_unique<EventRecorder>(
-        service->registry().ring(), service->registry().epoch(), options.paths.events_db());
+    recorder =
+        std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(),
+                                        options.paths.events_db(), std::move(audit));
+    recorder->set_retention(config.event_retention_ms);
     monitor = std::make_unique<PerformanceMonitor>(service->registry(), *loaded.backend);
     SHM_TRY(service->recover());
     config_modified = modified_at(options.paths.config_file);
@@ -217,6 +239,7 @@ Result<std::string> Manager::Private::reload() {
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
     service->configure(config);
+    recorder->set_retention(config.event_retention_ms);
     registry.record(
         {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
     QJsonArray keys;
