@@ -79,6 +79,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"offset", json(region.offset)},
         {"sealed", region.sealed},
         {"durable", region.durable},
+        {"audit_access", region.audit_access},
         {"suspect", region.suspect},
         {"session", text(region.session)},
         {"worker", text(region.worker)},

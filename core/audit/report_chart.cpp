@@ -2,9 +2,12 @@
 #include "audit/report_chart.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include <fmt/format.h>
+
+#include "base/units.h"
 
 namespace snakepit::shm {
 
@@ -42,8 +45,11 @@ std::string time_at(const ReportGraphs& graphs, double share) {
     return length > kTwoDays ? text.substr(0, 10) : text.substr(11, 8);
 }
 
-std::string axes(const ReportGraphs& graphs, double end,
-                 const std::function<std::string(double)>& label) {
+std::string axes(const ReportGraphs& graphs, double end, Unit unit) {
+    const auto label = [&](double value) {
+        return unit == Unit::bytes ? format_size(static_cast<std::uint64_t>(value))
+                                   : fmt::format("{:.0f}", value);
+    };
     std::string out;
     for (int i = 0; i <= kTicks; ++i) {
         const auto share = static_cast<double>(i) / kTicks;
@@ -71,7 +77,7 @@ std::string bar_chart(const ReportGraphs& graphs) {
     for (const auto& [kind, parts] : graphs.events)
         for (std::size_t p = 0; p < kGraphPoints; ++p) totals[p] += parts[p];
     const auto end = axis_end(static_cast<double>(*std::max_element(totals.begin(), totals.end())));
-    auto out = axes(graphs, end, [](double value) { return fmt::format("{:.0f}", value); });
+    auto out = axes(graphs, end, Unit::count);
     std::string legend;
     std::vector<double> below(kGraphPoints);
     for (std::size_t i = 0; i < graphs.events.size(); ++i) {
@@ -86,16 +92,19 @@ std::string bar_chart(const ReportGraphs& graphs) {
                                y_of(below[p], end) - top, i, parts[p], kind);
             below[p] += value;
         }
-        legend +=
-            fmt::format(R"x(<span><i style="background:var(--c{})"></i>{}</span>)x", i, kind);
+        legend += fmt::format(R"x(<span><i style="background:var(--c{})"></i>{}</span>)x", i, kind);
     }
     return drawing(out) + fmt::format(R"(<div class="legend">{}</div>)", legend);
 }
 
 std::string step_chart(const ReportGraphs& graphs, const std::vector<std::uint64_t>& values,
-                       std::string_view colour, const std::function<std::string(double)>& label) {
+                       std::string_view colour, Unit unit) {
     if (values.empty()) return {};
-    const auto end = axis_end(static_cast<double>(*std::max_element(values.begin(), values.end())));
+    constexpr auto kMost = std::uint64_t{1} << 62;
+    const auto most = std::min(kMost, *std::max_element(values.begin(), values.end()));
+    const auto end = unit == Unit::bytes
+                         ? static_cast<double>(std::bit_ceil(std::max<std::uint64_t>(most, 4096)))
+                         : axis_end(static_cast<double>(most));
     std::string line;
     for (std::size_t p = 0; p < values.size(); ++p) {
         const auto y = y_of(static_cast<double>(values[p]), end);
@@ -105,7 +114,7 @@ std::string step_chart(const ReportGraphs& graphs, const std::vector<std::uint64
     const auto floor = y_of(0, end);
     const auto area = fmt::format("{}L{:.1f} {:.1f}L{:.1f} {:.1f}Z", line, x_of(values.size()),
                                   floor, x_of(0), floor);
-    return drawing(axes(graphs, end, label) +
+    return drawing(axes(graphs, end, unit) +
                    fmt::format(R"(<path d="{}" style="fill:{};opacity:.15"/>)"
                                R"(<path d="{}" style="fill:none;stroke:{};stroke-width:2"/>)",
                                area, colour, line, colour));

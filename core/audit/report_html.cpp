@@ -4,7 +4,6 @@
 
 #include "audit/report_chart.h"
 #include "audit/report_file.h"
-#include "base/units.h"
 
 namespace snakepit::shm {
 
@@ -24,11 +23,11 @@ h1{font-size:26px;margin:0 0 4px}h2{font-size:17px;margin:0 0 12px}
 .soft{color:var(--soft)}.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:20px;margin-top:20px}
 .verdict{border-left:6px solid}.clean{border-left-color:var(--good)}.clean h2{color:var(--good)}
 .broken{border-left-color:var(--bad)}.broken h2{color:var(--bad)}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:20px}
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:20px}
 code{font:13px/1.4 ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th{text-align:left;color:var(--soft);font-weight:600;border-bottom:1px solid var(--line)}
-td,th{padding:5px 8px;vertical-align:top}td.n,th.n{text-align:right}
+td,th{padding:5px 8px;vertical-align:top}td.n,th.n{text-align:right;white-space:nowrap}
 .rows{overflow-x:auto}.rows table{font-size:13px}.rows tr:nth-child(even) td{background:var(--page)}
 .rows td{white-space:nowrap}.rows td.d{white-space:normal;min-width:220px;overflow-wrap:anywhere}
 .refused td{color:var(--bad)}svg{width:100%;height:auto;display:block}
@@ -74,7 +73,8 @@ void add_summary(std::string& out, const ReportContents& report) {
         "<tr><td>numbers</td><td class=\"n\">{} – {}</td></tr>"
         "<tr><td>first</td><td class=\"n\">{}</td></tr>"
         "<tr><td>last</td><td class=\"n\">{}</td></tr></table></div>",
-        s.rows, s.first_seq, s.last_seq, to_rfc3339(s.first), to_rfc3339(s.last));
+        s.rows, s.first_seq, s.last_seq, to_rfc3339(s.first).substr(0, 19),
+        to_rfc3339(s.last).substr(0, 19));
     add_counts(out, "By result", s.results);
     add_counts(out, "By user", s.users);
     add_counts(out, "By kind", s.kinds);
@@ -82,15 +82,13 @@ void add_summary(std::string& out, const ReportContents& report) {
 }
 
 void add_graphs(std::string& out, const ReportGraphs& graphs) {
-    const auto count = [](double value) { return fmt::format("{:.0f}", value); };
-    const auto size = [](double value) { return format_size(static_cast<std::uint64_t>(value)); };
     out += "<section class=\"card\"><h2>Events over time</h2>" + bar_chart(graphs) + "</section>\n";
     out += "<section class=\"card\"><h2>Memory over time</h2>" +
-           step_chart(graphs, graphs.bytes, "var(--c0)", size) +
+           step_chart(graphs, graphs.bytes, "var(--c0)", Unit::bytes) +
            "<p class=\"soft\">Bytes of regions allocated and not freed yet, as the rows of the "
            "whole instance tell.</p></section>\n";
     out += "<section class=\"card\"><h2>Regions over time</h2>" +
-           step_chart(graphs, graphs.regions, "var(--c2)", count) + "</section>\n";
+           step_chart(graphs, graphs.regions, "var(--c2)", Unit::count) + "</section>\n";
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ class Verifier {
     void take_checkpoints(const HistoryPage& page);
     Status take_row(const ChainedRow& row);
     bool links(const ChainedRow& row);
+    bool behind_the_end(const ChainedRow& row) const {
+        return page_.newest_checkpoint > 0 && row.seq > page_.newest_checkpoint;
+    }
     void pass_retention(const ChainedRow& row);
     bool pass_gap(const ChainedRow& row);
     Status classify(const ChainedRow& row);
@@ -141,6 +144,11 @@ bool Verifier::pass_gap(const ChainedRow& row) {
                             to_rfc3339(anchor->second.time)));
         return true;
     }
+    if (behind_the_end(row)) {
+        finding(AuditProblem::inserted, row.seq, row.seq,
+                fmt::format("row {} was inserted: the manager did not write it", row.seq), &row);
+        return false;
+    }
     if (seq_ > 0 && links(row)) {
         finding(AuditProblem::inserted, first, last,
                 fmt::format("{} not the manager's: somebody inserted and removed them", rows));
@@ -159,8 +167,7 @@ Status Verifier::classify(const ChainedRow& row) {
     SHM_ASSIGN(const auto later, read_history(connection_, row.seq, kPageRows));
     const auto follows = std::any_of(later.rows.begin(), later.rows.end(),
                                      [&](const ChainedRow& next) { return links(next); });
-    const bool behind_the_end = page_.newest_checkpoint > 0 && row.seq > page_.newest_checkpoint;
-    if (follows || behind_the_end) {
+    if (follows || behind_the_end(row)) {
         finding(AuditProblem::inserted, row.seq, row.seq,
                 fmt::format("row {} was inserted: the manager did not write it", row.seq), &row);
         others_.push_back(previous_);

@@ -15,7 +15,7 @@ struct InstancePaths {
     std::string runtime_dir;  // control.sock, registry, grants, locks, service.lock, leases/
     std::string state_dir;    // events.db, its signed head, keys
     std::string config_file;  // empty: none found, the built-in defaults hold
-    std::string key_file;     // the instance's secret as a credential of systemd; empty: none
+    std::string key_file{};   // the instance's secret as a credential of systemd; empty: none
 
     std::string control_socket() const { return runtime_dir + "/control.sock"; }
     std::string registry() const { return runtime_dir + "/registry"; }

@@ -63,6 +63,9 @@ struct RegionOptions {
     // True: its contents and description are kept in the state directory and survive a reboot. It
     // belongs to its user then.
     bool durable = false;
+    // True: every access is recorded, and refused while that is impossible. The configuration may
+    // ask for it too.
+    bool audit_access = false;
     std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty for none
 };
 
@@ -99,6 +102,7 @@ struct RegionInfo {
     bool sealed = false;
     bool durable = false;
     bool suspect = false;  // a writer died in its lock: what it left may be half written
+    bool audit_access = false;
     std::string session, worker;
     Timestamp quarantined_until{};                // 0: it is not in quarantine
     std::vector<RegionReference> references;      // at most 256 holders are named

@@ -15,6 +15,9 @@ struct snakepit_shm_client {
 
 namespace {
 
+// In a mapping's last reserved number.
+constexpr std::uint64_t kTellRelease = 1, kAudited = 2;
+
 #define X(name, type, number) static_assert(static_cast<int>(ErrorCode::name) == (number));
 SNAKEPIT_SHM_ERROR_CODES(X)
 #undef X
@@ -157,10 +160,10 @@ snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id
         const auto mode =
             access == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
         return finish(client->manager->map(*region, mode), [&](const MappedRegion& mapped) {
-            *out = {
-                mapped.data,
-                mapped.size,
-                {mapped.slot, mapped.generation, static_cast<uint64_t>(mode), mapped.tell_release}};
+            *out = {mapped.data,
+                    mapped.size,
+                    {mapped.slot, mapped.generation, static_cast<uint64_t>(mode),
+                     (mapped.tell_release ? kTellRelease : 0) | (mapped.audited ? kAudited : 0)}};
         });
     });
 }
@@ -168,10 +171,13 @@ snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id
 snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client, snakepit_shm_mapping* mapping) {
     if (!client || !mapping) return bad_argument("unmap was given no client or no mapping");
     return guarded([&] {
-        const MappedRegion mapped{
-            static_cast<std::byte*>(mapping->data),           mapping->size,
-            static_cast<std::uint32_t>(mapping->reserved[0]), mapping->reserved[1],
-            static_cast<AccessMode>(mapping->reserved[2]),    mapping->reserved[3] != 0};
+        const MappedRegion mapped{static_cast<std::byte*>(mapping->data),
+                                  mapping->size,
+                                  static_cast<std::uint32_t>(mapping->reserved[0]),
+                                  mapping->reserved[1],
+                                  static_cast<AccessMode>(mapping->reserved[2]),
+                                  (mapping->reserved[3] & kTellRelease) != 0,
+                                  (mapping->reserved[3] & kAudited) != 0};
         const auto given = client->manager->unmap(mapped);
         if (!given) return failed(given.error());
         *mapping = {};

@@ -20,20 +20,20 @@ constexpr int kGrantAttempts = 8;
 
 }  // namespace
 
-Status ManagerClient::Private::give_back(std::uint32_t slot, std::uint64_t generation,
-                                         bool tell_release) {
-    const auto given = connection->lease().give_back(slot, generation);
+Status ManagerClient::Private::give_back(const MappedRegion& mapping) {
+    const auto given =
+        connection->lease().give_back(mapping.slot, mapping.generation, !mapping.audited);
     if (given == LeasePage::Give::not_held)
         return fail(ErrorCode::not_held, "this reference was given back already",
                     "unmap each mapping once");
     const bool tell = given == LeasePage::Give::last_of_closing ||
-                      (given == LeasePage::Give::last && tell_release);
+                      (given == LeasePage::Give::last && mapping.tell_release);
     // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
     std::unique_lock held(mutex, std::defer_lock);
     if (!tell || !held.try_lock()) return {};
     wire::ReleasedT released;
-    released.slot = slot;
-    released.generation = generation;
+    released.slot = mapping.slot;
+    released.generation = mapping.generation;
     wire::RequestT request;
     request.call.Set(std::move(released));
     connection->tell(std::move(request));
@@ -88,18 +88,28 @@ Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, Acce
     return fail(std::move(error));
 }
 
+Result<MappedRegion> ManagerClient::Private::map_quickly(CachedRegion& entry, const RegionId& id,
+                                                         AccessMode access) {
+    LeasePage::Take outcome{};
+    SHM_ASSIGN(const auto mapped, mapper.take(entry, id, access, outcome));
+    if (outcome != LeasePage::Take::taken) return MappedRegion{};
+    if (!mapped.audited) return mapped;
+    // Another thread of ours holds it; that was recorded, this is not yet.
+    connection->lease().give_back(mapped.slot, mapped.generation, false);
+    return MappedRegion{};
+}
+
 Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
     if (d_->connection->forked()) return fail(forked_error());
-    LeasePage::Take outcome{};
     if (auto* entry = d_->mapper.find(id)) {
-        SHM_ASSIGN(const auto mapped, d_->mapper.take(*entry, id, access, outcome));
-        if (outcome == LeasePage::Take::taken) return mapped;
+        SHM_ASSIGN(const auto mapped, d_->map_quickly(*entry, id, access));
+        if (mapped.data) return mapped;
     }
     SHM_ASSIGN(const auto held, d_->lock());
     if (auto* entry = d_->mapper.find(id); entry && access == AccessMode::read_only) {
         SHM_TRY(d_->mapper.add_read_only(*entry));
-        SHM_ASSIGN(const auto mapped, d_->mapper.take(*entry, id, access, outcome));
-        if (outcome == LeasePage::Take::taken) return mapped;
+        SHM_ASSIGN(const auto mapped, d_->map_quickly(*entry, id, access));
+        if (mapped.data) return mapped;
     }
     return d_->map_slowly(id, access, false);
 }
@@ -109,7 +119,7 @@ Result<bool> ManagerClient::seal(const RegionId& id) {
     auto* entry = d_->mapper.find(id);
     // What we hold because we allocated it would keep it from being sealed; taken again afterwards.
     const bool holds = entry && std::exchange(entry->holds_allocation, false);
-    if (holds) d_->connection->lease().give_back(entry->slot, entry->generation);
+    if (holds) d_->connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
     wire::SealT call;
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
     auto answer = d_->ask_locked(std::move(call));
@@ -129,7 +139,7 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
     if (!mapping.data || mapping.slot >= layout::kMaxSlots)
         return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's",
                     "unmap what map() returned, once");
-    return d_->give_back(mapping.slot, mapping.generation, mapping.tell_release);
+    return d_->give_back(mapping);
 }
 
 Result<bool> ManagerClient::deallocate(const RegionId& id, bool force) {
@@ -151,7 +161,7 @@ Result<bool> ManagerClient::Private::deallocate(const RegionId& id, wire::Deallo
         if (entry && entry->holds_allocation) {
             entry->holds_allocation = false;
             // Not told: the request that follows says it.
-            connection->lease().give_back(entry->slot, entry->generation);
+            connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
         }
     }
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));

@@ -28,6 +28,7 @@ struct MappedRegion {
     std::uint64_t generation = 0;
     AccessMode access = AccessMode::read_write;
     bool tell_release = false;  // the region may end with our last reference
+    bool audited = false;       // the grant goes back with our last reference
 };
 
 struct LockGrant {

@@ -89,6 +89,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
     entry.slot.store(granted->slot, std::memory_order_relaxed);
     entry.size.store(granted->size, std::memory_order_relaxed);
     entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
+    entry.audited.store(granted->audited, std::memory_order_relaxed);
     if (place.fresh.valid()) entry.mapping[mode] = std::move(place.fresh);
     entry.data[mode].store(place.data, std::memory_order_release);
     entry.generation.store(granted->generation, std::memory_order_release);
@@ -143,8 +144,13 @@ Result<MappedRegion> Mapper::take(CachedRegion& entry, const RegionId& id, Acces
         outcome = LeasePage::Take::not_granted;
         return MappedRegion{};
     }
-    return MappedRegion{data,   entry.size.load(std::memory_order_relaxed),        slot, generation,
-                        access, entry.tell_release.load(std::memory_order_relaxed)};
+    return MappedRegion{data,
+                        entry.size.load(std::memory_order_relaxed),
+                        slot,
+                        generation,
+                        access,
+                        entry.tell_release.load(std::memory_order_relaxed),
+                        entry.audited.load(std::memory_order_relaxed)};
 }
 
 }  // namespace snakepit::shm

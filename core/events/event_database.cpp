@@ -97,12 +97,13 @@ struct EventDatabase::Private {
     void prepare();
     void insert(const EventEntry& entry);
     bool step();
+    bool make_way(std::uint64_t ring_seq);
 
     std::string path;
     AuditTrail own_trail, *trail;
     std::int64_t epoch;  // the column is signed; only equality counts
     SQLite::Database database;
-    std::optional<SQLite::Statement> insert_statement, make_way;
+    std::optional<SQLite::Statement> insert_statement, make_way_statement;
     std::optional<ChainWriter> chain;
     std::uint64_t last = 0;
     LogFiles log;
@@ -133,7 +134,7 @@ void EventDatabase::Private::prepare() {
         chain.emplace(database, *trail, false);
     }
     insert_statement.emplace(database, kInsert);
-    make_way.emplace(database, kMakeWay);
+    make_way_statement.emplace(database, kMakeWay);
 
     SQLite::Statement highest(database,
                               "SELECT max(ring_seq) FROM events WHERE epoch = ?1 AND seq <= ?2");
@@ -181,15 +182,18 @@ void EventDatabase::Private::insert(const EventEntry& entry) {
     words(10, detail);
     const auto& link = chain->link();
     statement.bindNoCopy(11, link.data(), static_cast<int>(link.size()));
-    if (!step()) {  // the place in the ring is taken
-        make_way->bind(1, epoch);
-        make_way->bind(2, static_cast<std::int64_t>(entry.seq));
-        make_way->bind(3, chain->trusted());
-        const bool freed = make_way->exec() > 0;
-        make_way->reset();
-        if (!freed || !step()) return;  // by the same event
-    }
-    chain->accept();
+    if (step() || (make_way(entry.seq) && step())) chain->accept();
+}
+
+// False: the row in the event's place of the ring is the same event.
+bool EventDatabase::Private::make_way(std::uint64_t ring_seq) {
+    auto& statement = *make_way_statement;
+    statement.bind(1, epoch);
+    statement.bind(2, static_cast<std::int64_t>(ring_seq));
+    statement.bind(3, chain->trusted());
+    const bool freed = statement.exec() > 0;
+    statement.reset();
+    return freed;
 }
 
 bool EventDatabase::Private::step() {

@@ -101,6 +101,7 @@ enum BodyFlag : std::uint32_t {
     kDurable = 1,      // a file in the state directory: survives a reboot
     kSealPending = 2,  // becomes immutable as soon as nobody can write to it
     kGuarded = 4,      // the bytes behind its end hold a pattern that is checked
+    kAudited = 256,    // each access passes the manager, which records it
 };
 
 struct alignas(64) Slot {

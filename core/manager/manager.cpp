@@ -11,6 +11,7 @@
 #include <QJsonObject>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -54,7 +55,11 @@ Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) 
 // Signs the history, and lets everybody who reads it check that.
 Result<EventRecorder::Audit> prepare_audit(const InstancePaths& paths, const InstanceKey& key) {
     SHM_ASSIGN(auto audit_key, key.audit_key());
-    SHM_TRY(replace_file(paths.audit_public_key(), to_hex(audit_key.public_key()) + "\n", 0644));
+    const auto text = to_hex(audit_key.public_key());
+    std::string there;
+    std::ifstream(paths.audit_public_key()) >> there;
+    // A full disk does not keep a manager from starting again.
+    if (there != text) SHM_TRY(replace_file(paths.audit_public_key(), text + "\n", 0644));
     return EventRecorder::Audit{std::make_shared<const SigningKey>(std::move(audit_key)),
                                 paths.audit_head()};
 }
@@ -75,6 +80,7 @@ class Manager::Private {
     // Goes on with what is more than one turn's work.
     void proceed();
     void wake_recorder();
+    Status can_record() const;
 
     ManagerOptions options;
     Config config;
@@ -141,6 +147,7 @@ Status Manager::Private::start() {
             });
         });
     service->configure(config);
+    service->access_audit().ready = [this] { return can_record(); };
     recorder =
         std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(),
                                         options.paths.events_db(), std::move(audit));
@@ -176,6 +183,19 @@ void Manager::Private::wake_recorder() {
     if (head == recorded_head) return;
     recorded_head = head;
     recorder->wake();
+}
+
+// What must be recorded must not happen when it cannot be, or behind so much else that it may
+// never.
+Status Manager::Private::can_record() const {
+    const auto state = recorder->state();
+    if (state.problem.empty() && state.lag < layout::kRingEntries / 2) return {};
+    return fail(
+        ErrorCode::audit_unavailable,
+        fmt::format("its accesses are audited and cannot be recorded: {}",
+                    state.problem.empty() ? fmt::format("{} events wait for the disk", state.lag)
+                                          : state.problem),
+        "mend the event database, or use a region without audit");
 }
 
 void Manager::Private::schedule_tick() {

@@ -39,6 +39,7 @@ Status check_options(const Config& config, RegionOptions& options) {
                                   "with the region");
     if (options.timeout_ms == kDefaultTimeout)
         options.timeout_ms = options.durable ? 0 : config.default_timeout_ms;
+    options.audit_access = options.audit_access || config.audit_access;
     return check_metadata(options.metadata);
 }
 
@@ -53,6 +54,9 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     };
     if (auto checked = check_options(config_, options); !checked)
         return give_up(std::move(checked).error());
+    if (options.audit_access)
+        if (auto recorded = access_audit_.ready(); !recorded)
+            return give_up(std::move(recorded).error());
 
     RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}};
     if (caller.client) {
@@ -144,6 +148,7 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
                              bool handle) {
     const auto word = registry_->control(slot);
     const auto place = allocator_.locate(slot);
+    const bool audited = access_audit_.applies(slot);
     Grant grant{slot,
                 word.generation,
                 registry_->id(slot),
@@ -152,8 +157,9 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
                 place.offset,
                 place.segment_size,
                 access,
-                static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy) ==
-                    CleanupPolicy::reference_counted,
+                audited || static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy) ==
+                               CleanupPolicy::reference_counted,
+                audited,
                 {}};
     if (!caller.client) return grant;
     auto& told = told_[caller.serial];
@@ -165,6 +171,10 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
     SHM_TRY(counter_.grant(*caller.client, slot, word.generation, access));
     if (place.arena != 0) told.insert({place.arena, access});
     notes(slot).untouched = false;
+    if (audited) {
+        access_audit_.begun(slot, caller.credentials, access);
+        schedule(slot, now().micros + AccessAudit::kIdleMicros);
+    }
     return grant;
 }
 

@@ -367,6 +367,7 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.segment_size = granted->segment_size;
     out.access = static_cast<std::uint8_t>(granted->access);
     out.tell_release = granted->tell_release;
+    out.audited = granted->audited;
     answer(id, std::move(out), std::move(granted->handle));
 }
 

@@ -176,6 +176,7 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     if (making.pooled()) pool.performed(making.work, true);
     body = located(body, making);
     body.flags = making.durable ? std::uint32_t{kDurable} : 0;
+    if (options.audit_access) body.flags |= kAudited;
     const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
     if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;
     registry_.write_body(making.slot, body);

@@ -56,6 +56,7 @@ class TestAuditChain : public QObject {
     void a_row_that_was_removed_is_named();
     void rows_removed_from_the_beginning_are_named();
     void a_row_inserted_between_others_is_named();
+    void a_row_inserted_far_behind_the_end_is_named();
     void rows_that_were_exchanged_are_named_data();
     void rows_that_were_exchanged_are_named();
     void a_chain_computed_anew_does_not_hide_the_change();
@@ -155,6 +156,20 @@ void TestAuditChain::a_row_inserted_between_others_is_named() {
     FIRST_PROBLEM(verdict, inserted, 51);
     QCOMPARE(verdict.problems, std::uint64_t{1});
     QCOMPARE(verdict.last, std::int64_t{58});
+}
+
+void TestAuditChain::a_row_inserted_far_behind_the_end_is_named() {
+    AuditFixture f;
+    f.record(kRows);
+    QVERIFY(edit(f.path(),
+                 "INSERT INTO events SELECT 9223372036854775807, 1, 1, time, kind, "
+                 "region_id, pid, uid, result, detail, chain FROM events WHERE seq = 20"));
+    const auto verdict = f.verdict();
+    QVERIFY(verdict.findings.front().problem == AuditProblem::inserted);
+    QCOMPARE(verdict.problems, std::uint64_t{1});
+    QCOMPARE(verdict.proven_last, std::int64_t{kRows});
+    f.record(10);  // it does not end the numbers
+    QCOMPARE(all_rows(f.path()).size(), std::size_t{kRows + 11});
 }
 
 void TestAuditChain::rows_that_were_exchanged_are_named_data() {

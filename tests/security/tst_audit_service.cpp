@@ -4,6 +4,8 @@
 #include <QJsonArray>
 #include <QtTest>
 
+#include <unistd.h>
+
 #include "audit_fixture.h"
 #include "service_fixture.h"
 
@@ -39,6 +41,9 @@ class TestAuditService : public QObject {
     void a_key_that_others_can_read_is_refused_and_nothing_is_lost();
     void an_exported_report_is_verified_elsewhere();
     void a_report_is_signed_only_by_who_can_read_the_key();
+    void each_access_to_an_audited_region_is_an_event();
+    void an_audited_region_is_closed_while_nothing_can_be_recorded();
+    void old_events_go_and_the_rest_is_still_proven();
 };
 
 void TestAuditService::a_history_is_verified_while_the_manager_runs_and_after_it() {
@@ -158,6 +163,64 @@ void TestAuditService::a_report_is_signed_only_by_who_can_read_the_key() {
     QCOMPARE(refused.status, 1);
     QVERIFY2(refused.err.contains("the report cannot be signed"), qPrintable(refused.err));
     QVERIFY(!QFile::exists(file));
+}
+
+void TestAuditService::each_access_to_an_audited_region_is_an_event() {
+    Service service;
+    QVERIFY(service.start());
+    const auto id = service.cli_json({"allocate", "4096", "--audit"})["id"].toString();
+    QVERIFY(service.cli_json({"info", id})["audit_access"].toBool());
+    const auto count = [&](const QString& kind) {
+        return service.cli_json({"events", "--kind", kind, "--region", id})["events"]
+            .toArray()
+            .size();
+    };
+    QTRY_COMPARE(count("accessed"), 1);  // by who allocated it
+    QTRY_COMPARE(count("access_ended"), 1);
+    for (int i = 2; i < 5; ++i) {
+        QCOMPARE(service.cli({"read", id}).status, 0);
+        QTRY_COMPARE(count("accessed"), i);
+        QTRY_COMPARE(count("access_ended"), i);
+    }
+    const auto reads =
+        service.cli_json({"events", "--kind", "accessed", "--region", id})["events"].toArray();
+    QCOMPARE(reads.last()["detail"]["access"].toString(), QString("read_only"));
+    QCOMPARE(reads.last()["uid"].toInteger(), qint64{::geteuid()});
+    QCOMPARE(count("mapped"), 0);
+}
+
+void TestAuditService::an_audited_region_is_closed_while_nothing_can_be_recorded() {
+    Service service;
+    QVERIFY(service.start());
+    const auto id = service.cli_json({"allocate", "4096", "--audit"})["id"].toString();
+    const auto other = service.cli_json({"allocate", "4096"})["id"].toString();
+    sqlite3* raw = nullptr;
+    QCOMPARE(sqlite3_open(database(service).toStdString().c_str(), &raw), SQLITE_OK);
+    const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> lock(raw, &sqlite3_close);
+    sqlite3_busy_timeout(raw, 10'000);
+    QCOMPARE(sqlite3_exec(raw, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    QTRY_COMPARE(service.cli({"read", id, "--json"}).error()["code"].toString(),
+                 QString("audit_unavailable"));
+    QCOMPARE(service.cli({"read", other}).status, 0);
+    QVERIFY(service.cli({"read", id}).err.contains("locked"));
+    QCOMPARE(sqlite3_exec(raw, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
+    QTRY_COMPARE(service.cli({"read", id}).status, 0);
+}
+
+void TestAuditService::old_events_go_and_the_rest_is_still_proven() {
+    auto host = std::make_shared<TestHost>();
+    host->configure(
+        "event_retention = \"1s\"\nmax_regions = 5000\nmax_regions_per_process = 5000\n");
+    Service service(host);
+    QVERIFY(service.start());
+    QCOMPARE(service.cli({"allocate", "4096", "--count", "3000"}).status, 0);
+    QTRY_VERIFY_WITH_TIMEOUT(
+        service.cli_json({"audit", "verify"})["removed_up_to"].toInteger() > 1000, 30'000);
+    const auto verdict = service.cli({"audit", "verify", "--json"});
+    QVERIFY2(verdict.status == 0, qPrintable(verdict.out));
+    const auto removed =
+        service.cli_json({"events", "--kind", "events_removed"})["events"].toArray();
+    QVERIFY(!removed.isEmpty());
 }
 
 QTEST_GUILESS_MAIN(TestAuditService)
