@@ -15,6 +15,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "events/event_recorder.h"
 #include "manager/backend_plugin.h"
@@ -42,6 +43,10 @@ std::int64_t modified_at(const std::string& path) {
     return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
+Credentials ourselves() {
+    return {::getpid(), ::geteuid(), ::getegid()};
+}
+
 }  // namespace
 
 // Members are destroyed from the bottom up: the thread first, then what it used.
@@ -52,7 +57,9 @@ class Manager::Private {
     ~Private();
 
     Status start();
-    Result<std::string> reload();
+    // `by`: who asked for it; ourselves where nobody did.
+    Result<std::string> reload(const Credentials& by);
+    void record_policy_changes(const Config& before, const Credentials& by);
     void schedule_tick();
     void tick();
     // Goes on with what is more than one turn's work.
@@ -141,7 +148,7 @@ Status Manager::Private::start() {
             return make_report(
                 topic, {options.paths, config, *service, *recorder, *server, started_at, caller});
         },
-        [this] { return reload(); }, [this] { wake_recorder(); });
+        [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
     server->start();
     tick();
     thread = std::thread([this] { io.run(); });
@@ -183,7 +190,7 @@ void Manager::Private::tick() {
         sample.errors = totals.errors;
         if (config.performance_monitoring) monitor->sample(sample, recorder->state().lag);
         const auto modified = modified_at(options.paths.config_file);
-        if (modified != config_modified) (void)reload();  // recorded either way
+        if (modified != config_modified) (void)reload(ourselves());  // recorded either way
     }
     wake_recorder();
     schedule_tick();
@@ -199,7 +206,21 @@ void Manager::Private::proceed() {
     });
 }
 
-Result<std::string> Manager::Private::reload() {
+// What new regions get and who has which role: as much a policy as a region's own.
+void Manager::Private::record_policy_changes(const Config& before, const Credentials& by) {
+    const auto record = [&](const std::string& text) {
+        service->registry().record(
+            {.kind = EventKind::policy_changed, .pid = by.pid, .uid = by.uid, .text = text});
+    };
+    if (config.policy != before.policy) record("new regions: " + summary(config.policy));
+    if (config.roles != before.roles)
+        record(fmt::format("administrators: {}; operators: {}",
+                           fmt::join(config.roles.administrators, " "),
+                           fmt::join(config.roles.operators, " ")));
+    if (config.quotas != before.quotas) record(fmt::format("quotas: {}", config.quotas.size()));
+}
+
+Result<std::string> Manager::Private::reload(const Credentials& by) {
     auto& registry = service->registry();
     config_modified = modified_at(options.paths.config_file);
     auto fresh = Config::load(options.paths.config_file);
@@ -213,12 +234,15 @@ Result<std::string> Manager::Private::reload() {
     // What needs a restart stays as it runs, so that what is reported is what holds.
     const auto shm_path = config.shm_path;
     const auto hugepages = config.use_hugepages;
-    config = std::move(*fresh);
+    const auto before = std::exchange(config, std::move(*fresh));
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
     service->configure(config);
-    registry.record(
-        {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
+    registry.record({.kind = EventKind::config_loaded,
+                     .pid = by.pid,
+                     .uid = by.uid,
+                     .text = options.paths.config_file});
+    record_policy_changes(before, by);
     QJsonArray keys;
     for (const auto& key : later) keys.append(QString::fromStdString(key));
     return QJsonDocument(QJsonObject{{"file", QString::fromStdString(options.paths.config_file)},
@@ -252,7 +276,7 @@ void Manager::run(const std::function<void(Service&)>& work) {
 
 Result<std::string> Manager::reload_config() {
     std::promise<Result<std::string>> done;
-    boost::asio::post(d_->io, [&] { done.set_value(d_->reload()); });
+    boost::asio::post(d_->io, [&] { done.set_value(d_->reload(ourselves())); });
     return done.get_future().get();
 }
 

@@ -68,10 +68,10 @@ void Server::welcome(Channel channel) {
     const auto credentials = service_.backend().peer(channel.handle());
     if (!credentials) return;
     auto identity = identify_peer(channel.handle(), *credentials);
-    if (!identity) return;  // it ended already: nobody is left to be answered
     const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials,
-                                                   std::move(*identity));
+                                                   identity ? std::move(*identity) : nullptr);
     sessions_.insert(session);
+    if (!identity) return session->refuse_and_close(identity.error());
     if (sessions_.size() > kMaxSessions)
         return session->refuse_and_close(make_error(
             ErrorCode::client_limit_exceeded, fmt::format("{} connections are open", kMaxSessions),
@@ -81,9 +81,10 @@ void Server::welcome(Channel channel) {
 
 Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token,
                                      bool& resumed) {
-    ClientIdentity identity{caller.credentials, 0, caller.process};
-    SHM_ASSIGN(const auto process, service_.backend().process(caller.credentials.pid));
-    identity.start_time = process.start_time;
+    if (!caller.identity->same())
+        return fail(ErrorCode::identity_mismatch, "the process that connected is gone");
+    const ClientIdentity identity{caller.credentials, caller.identity->start_time(),
+                                  caller.process};
     resumed = !token.empty();
     if (!resumed) {
         SHM_ASSIGN(const auto client, service_.connect_client(identity));

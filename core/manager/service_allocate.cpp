@@ -51,6 +51,7 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     const auto give_up = [&](Error error) {
         done(fail(refuse_allocation(caller, size, std::move(error))));
     };
+    const auto asked = options;  // before what the configuration says is filled in
     if (auto checked = check_options(config_, options); !checked)
         return give_up(std::move(checked).error());
     auto policy = policies_.for_new(options);
@@ -68,7 +69,7 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
         const auto word = made ? registry_->control(*made) : Control{};
         if (word.state == SlotState::reserved) {
             asked_again_.insert_or_assign(
-                *made, [=, this] { allocate(caller, request_id, size, options, done); });
+                *made, [=, this] { allocate(caller, request_id, size, asked, done); });
             return;
         }
         if (word.state == SlotState::live && !word.withdrawn && !word.damaged)
