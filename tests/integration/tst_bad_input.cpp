@@ -206,12 +206,21 @@ void BadInput::requests_ahead_of_the_greetings_answer_are_refused() {
     QVERIFY(channel.send(encoder.encode(hello)).value() == Io::done);
     QVERIFY(channel.send(encoder.encode(list)).value() == Io::done);
     QCOMPARE(::kill(pid, SIGCONT), 0);
-    QVERIFY(channel.wait(false, test::kPatienceMs).value() == Io::done);
+    // The system tells of the hang-up before it hands over why, for our request was not read.
     Frame frame;
-    QVERIFY(channel.receive(frame).value() == Io::done);
-    const auto reply = decode_reply(frame.bytes);
-    QVERIFY(reply && reply->answer.AsFailure());
-    QCOMPARE(reply->answer.AsFailure()->code, static_cast<int>(ErrorCode::protocol_error));
+    int told = 0;
+    for (int hung_up = 0; hung_up < 2;) {
+        QVERIFY(channel.wait(false, test::kPatienceMs).value() == Io::done);
+        if (channel.receive(frame).value() == Io::closed) {
+            ++hung_up;
+            continue;
+        }
+        const auto reply = decode_reply(frame.bytes);
+        QVERIFY(reply && reply->answer.AsFailure());
+        QCOMPARE(reply->answer.AsFailure()->code, static_cast<int>(ErrorCode::protocol_error));
+        ++told;
+    }
+    QCOMPARE(told, 1);
     QVERIFY(client_->list().has_value());
 }
 
