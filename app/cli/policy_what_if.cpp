@@ -87,7 +87,7 @@ QJsonArray changes_json(const std::vector<PolicyChange>& changes) {
     return out;
 }
 
-void print_answer(const WhatIf& answer) {
+void print_what_if(const WhatIf& answer) {
     Table table({"OPERATION", "MAY", "BY"});
     const auto add = [&](const char* name, const Verdict& verdict) {
         table.add({name, verdict.allowed ? "yes" : "no", explain(verdict)});
@@ -120,6 +120,44 @@ void print_changes(const std::vector<PolicyChange>& changes) {
     print("\nof those connected now:\n" + table.str());
 }
 
+// What is said: of somebody, of a policy that might be set, or of both.
+struct Answer {
+    std::optional<WhatIf> now, then;  // for somebody
+    std::optional<std::vector<PolicyChange>> changes;
+    bool can_be_set = true;
+};
+
+QJsonObject answer_json(const Answer& answer) {
+    QJsonObject out;
+    if (answer.now) out.insert("now", what_if_json(*answer.now));
+    if (answer.then) out.insert("then", what_if_json(*answer.then));
+    if (!answer.changes) return out;
+    out.insert("changes", changes_json(*answer.changes));
+    out.insert("can_be_set", answer.can_be_set);
+    return out;
+}
+
+void print_answer(const Answer& answer) {
+    if (const auto& shown = answer.then ? answer.then : answer.now) print_what_if(*shown);
+    if (answer.changes) print_changes(*answer.changes);
+    if (!answer.can_be_set)
+        print("\nit cannot be set: it requires encryption, and the region is not encrypted\n");
+}
+
+Result<Answer> answer_of(const Words& words, const PolicyReport& report, bool somebody) {
+    SystemNames names;
+    Answer answer;
+    SHM_ASSIGN(const auto who, subject_of(words, names));
+    if (somebody) answer.now = what_if(report, report.policy, who, names);
+    if (words.policy.empty()) return answer;
+    SHM_ASSIGN(const auto text, read_policy_text(words.policy));
+    SHM_ASSIGN(const auto proposed, parse_policy(text, words.policy));
+    if (somebody) answer.then = what_if(report, proposed, who, names);
+    answer.changes = what_changes(report, proposed, names);
+    answer.can_be_set = !proposed.require_encryption || report.level != SecurityLevel::standard;
+    return answer;
+}
+
 Result<int> run(const Context& context, const Words& words) {
     SHM_ASSIGN(const auto id, RegionId::parse(words.id));
     const bool somebody =
@@ -127,36 +165,16 @@ Result<int> run(const Context& context, const Words& words) {
     if (!somebody && words.policy.empty())
         return fail(ErrorCode::invalid_argument, "what-if needs somebody to ask about",
                     "name --user or --process, or a --policy whose effect is to be told");
-    SystemNames names;
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto report, report_of(*client, id));
-    SHM_ASSIGN(const auto who, subject_of(words, names));
-    std::optional<Policy> proposed;
-    if (!words.policy.empty()) {
-        SHM_ASSIGN(const auto text, read_policy_text(words.policy));
-        SHM_ASSIGN(proposed, parse_policy(text, words.policy));
-    }
-    const auto now = what_if(report, report.policy, who, names);
-    const auto then = proposed ? what_if(report, *proposed, who, names) : now;
-    const auto changes =
-        proposed ? what_changes(report, *proposed, names) : std::vector<PolicyChange>{};
-    const bool refused =
-        proposed && proposed->require_encryption && report.level == SecurityLevel::standard;
+    SHM_ASSIGN(const auto answer, answer_of(words, report, somebody));
     if (context.json) {
-        QJsonObject out{{"region_id", text(id.str())}};
-        if (somebody) out.insert("now", what_if_json(now));
-        if (proposed) {
-            if (somebody) out.insert("then", what_if_json(then));
-            out.insert("changes", changes_json(changes));
-            out.insert("can_be_set", !refused);
-        }
-        print_json(out);
-        return kDone;
+        auto document = answer_json(answer);
+        document.insert("region_id", text(id.str()));
+        print_json(document);
+    } else {
+        print_answer(answer);
     }
-    if (somebody) print_answer(then);
-    if (proposed) print_changes(changes);
-    if (refused)
-        print("\nit cannot be set: it requires encryption, and the region is not encrypted\n");
     return kDone;
 }
 

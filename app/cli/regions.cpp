@@ -45,6 +45,10 @@ Result<int> run_info(const Context& context, const std::string& word) {
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto region, client->info(id));
     auto document = region_json(region, true);
+    // Told to those who manage it.
+    if (!region.policy_in_effect)
+        if (const auto policy = client->policy(id))
+            document.insert("policy_note", parse_object(*policy).value_or(QJsonObject{})["note"]);
     if (context.json) {
         print_json(document);
         return kDone;

@@ -17,6 +17,7 @@
 #include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "crypto/keys.h"
 #include "events/event_recorder.h"
@@ -73,6 +74,10 @@ Result<EventRecorder::Audit> prepare_audit(const InstancePaths& paths, const Ins
                                 paths.audit_head()};
 }
 
+Credentials ourselves() {
+    return {::getpid(), ::geteuid(), ::getegid()};
+}
+
 }  // namespace
 
 // Members are destroyed from the bottom up: the thread first, then what it used.
@@ -83,7 +88,9 @@ class Manager::Private {
     ~Private();
 
     Status start();
-    Result<std::string> reload();
+    // `by`: who asked for it; ourselves where nobody did.
+    Result<std::string> reload(const Credentials& by);
+    void record_policy_changes(const Config& before, const Credentials& by);
     void schedule_tick();
     void tick();
     // Goes on with what is more than one turn's work.
@@ -187,7 +194,7 @@ Status Manager::Private::start() {
             return make_report(topic, {options.paths, config, *service, *recorder, *server,
                                        keeper_watch.state(), started_at, caller});
         },
-        [this] { return reload(); }, [this] { wake_recorder(); });
+        [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
     server->start();
     tick();
     thread = std::thread([this] { io.run(); });
@@ -244,7 +251,7 @@ void Manager::Private::tick() {
         sample.errors = totals.errors;
         if (config.performance_monitoring) monitor->sample(sample, recorder->state().lag);
         const auto modified = modified_at(options.paths.config_file);
-        if (modified != config_modified) (void)reload();  // recorded either way
+        if (modified != config_modified) (void)reload(ourselves());  // recorded either way
     }
     wake_recorder();
     schedule_tick();
@@ -260,7 +267,21 @@ void Manager::Private::proceed() {
     });
 }
 
-Result<std::string> Manager::Private::reload() {
+// What new regions get and who has which role: as much a policy as a region's own.
+void Manager::Private::record_policy_changes(const Config& before, const Credentials& by) {
+    const auto record = [&](const std::string& text) {
+        service->registry().record(
+            {.kind = EventKind::policy_changed, .pid = by.pid, .uid = by.uid, .text = text});
+    };
+    if (config.policy != before.policy) record("new regions: " + summary(config.policy));
+    if (config.roles != before.roles)
+        record(fmt::format("administrators: {}; operators: {}",
+                           fmt::join(config.roles.administrators, " "),
+                           fmt::join(config.roles.operators, " ")));
+    if (config.quotas != before.quotas) record(fmt::format("quotas: {}", config.quotas.size()));
+}
+
+Result<std::string> Manager::Private::reload(const Credentials& by) {
     auto& registry = service->registry();
     config_modified = modified_at(options.paths.config_file);
     auto fresh = Config::load(options.paths.config_file);
@@ -275,14 +296,17 @@ Result<std::string> Manager::Private::reload() {
     const auto shm_path = config.shm_path;
     const auto hugepages = config.use_hugepages;
     const auto audience = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
-    config = std::move(*fresh);
+    const auto before = std::exchange(config, std::move(*fresh));
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
     std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
     service->configure(config);
     recorder->set_retention(config.event_retention_ms);
-    registry.record(
-        {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
+    registry.record({.kind = EventKind::config_loaded,
+                     .pid = by.pid,
+                     .uid = by.uid,
+                     .text = options.paths.config_file});
+    record_policy_changes(before, by);
     QJsonArray keys;
     for (const auto& name : later) keys.append(QString::fromStdString(name));
     return QJsonDocument(QJsonObject{{"file", QString::fromStdString(options.paths.config_file)},
@@ -316,7 +340,7 @@ void Manager::run(const std::function<void(Service&)>& work) {
 
 Result<std::string> Manager::reload_config() {
     std::promise<Result<std::string>> done;
-    boost::asio::post(d_->io, [&] { done.set_value(d_->reload()); });
+    boost::asio::post(d_->io, [&] { done.set_value(d_->reload(ourselves())); });
     return done.get_future().get();
 }
 

@@ -71,11 +71,12 @@ void Server::welcome(Channel channel) {
     const auto credentials = service_.backend().peer(channel.handle());
     if (!credentials) return;
     auto identity = identify_peer(channel.handle(), *credentials);
-    if (!identity) return;  // it ended already: nobody is left to be answered
     const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials,
-                                                   std::move(*identity));
+                                                   identity ? std::move(*identity) : nullptr);
     sessions_.insert(session);
-    if (!shares_.enter(credentials->uid))
+    const bool room = shares_.enter(credentials->uid);
+    if (!identity) return session->refuse_and_close(identity.error());
+    if (!room)
         return session->refuse_and_close(
             make_error(ErrorCode::client_limit_exceeded,
                        fmt::format("user {} has as many connections open as there may be, or all "
@@ -104,9 +105,10 @@ void Server::go_on() {
 
 Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token,
                                      bool& resumed) {
-    ClientIdentity identity{caller.credentials, 0, caller.process};
-    SHM_ASSIGN(const auto process, service_.backend().process(caller.credentials.pid));
-    identity.start_time = process.start_time;
+    if (!caller.identity->same())
+        return fail(ErrorCode::identity_mismatch, "the process that connected is gone");
+    const ClientIdentity identity{caller.credentials, caller.identity->start_time(),
+                                  caller.process};
     resumed = !token.empty();
     if (!resumed) {
         SHM_ASSIGN(const auto client, service_.connect_client(identity));

@@ -18,7 +18,7 @@ class Server {
   public:
     using Report =
         std::function<Result<std::string>(const std::string& topic, const Caller& caller)>;
-    using Reload = std::function<Result<std::string>()>;
+    using Reload = std::function<Result<std::string>(const Credentials& by)>;
     using Worked = std::function<void()>;
 
     Server(boost::asio::io_context& io, Service& service, Listener listener, Report report,
@@ -31,7 +31,7 @@ class Server {
     Result<std::string> report(const std::string& topic, const Caller& caller) {
         return report_(topic, caller);
     }
-    Result<std::string> reload_config() { return reload_(); }
+    Result<std::string> reload_config(const Credentials& by) { return reload_(by); }
     // Something was done for somebody: there may be events to record.
     void worked() { worked_(); }
     std::size_t connections() const { return sessions_.size(); }

@@ -248,7 +248,7 @@ class Service {
     bool movable(std::uint32_t slot) const;
     bool move(std::uint32_t slot, Making to, std::string reason);
     void finish_move(const std::shared_ptr<Move>& move);
-    void settle(std::uint32_t slot);
+    void settle(std::uint32_t slot, bool moved);
     bool try_seal(std::uint32_t slot);
     void plan_defragmentation();
     bool worth_defragmenting() const;

@@ -69,6 +69,7 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     const auto give_up = [&](Error error) {
         done(fail(refuse_allocation(caller, size, std::move(error))));
     };
+    const auto asked = options;  // before what the configuration says is filled in
     if (auto checked = check_options(config_, seals_.ready(), options); !checked)
         return give_up(std::move(checked).error());
     auto policy = policies_.for_new(options);
@@ -89,7 +90,7 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
         const auto word = made ? registry_->control(*made) : Control{};
         if (word.state == SlotState::reserved) {
             asked_again_.insert_or_assign(
-                *made, [=, this] { allocate(caller, request_id, size, options, done); });
+                *made, [=, this] { allocate(caller, request_id, size, asked, done); });
             return;
         }
         if (word.state == SlotState::live && !word.withdrawn && !word.damaged)

@@ -17,6 +17,7 @@ constexpr std::uint64_t kMoveHere = 4ULL << 20;  // bytes; larger regions are co
 // Copied in one step of a defragmentation: a few milliseconds, then the others get their turn.
 constexpr std::uint64_t kStepBytes = 16ULL << 20;
 constexpr std::uint64_t kStepSlots = 2000;
+constexpr std::int64_t kMoveAgain = 1'000'000;  // microseconds after an attempt that failed
 // Worth the trouble on our own: a quarter of the span, and this much.
 constexpr std::uint64_t kWorthBytes = 16ULL << 20;
 constexpr std::uint64_t kZeroSoon = 16ULL << 20;  // dirty bytes that do not wait for the next tick
@@ -88,15 +89,19 @@ void Service::finish_move(const std::shared_ptr<Move>& move) {
                                  .result = done.error().code,
                                  .text = done.error().message});
     }
-    settle(slot);
+    settle(slot, done.has_value());
 }
 
-void Service::settle(std::uint32_t slot) {
+// What could not move is not tried again at once: the reason, mostly a lack of room, still stands.
+void Service::settle(std::uint32_t slot, bool moved) {
     const auto waiting = moving_.extract(slot);
     notes(slot).next_due = 0;
     const auto at = now().micros;
     refresh(slot, 0, at);
-    evaluate(slot, at);
+    if (moved)
+        evaluate(slot, at);
+    else
+        schedule(slot, at + kMoveAgain);
     if (waiting)
         for (const auto& then : waiting.mapped()) then();
 }

@@ -78,6 +78,13 @@ Status ServicePolicies::check(const Caller& caller, Operation operation, std::ui
                                     region, service_.registry_->id(slot));
 }
 
+bool ServicePolicies::may(const Caller& caller, Operation operation, std::uint32_t slot) const {
+    const auto region = access(slot);
+    return service_.security_
+        .decide(operation, subject_of(caller.credentials, caller.identity.get(), &region), region)
+        .allowed;
+}
+
 Status ServicePolicies::check(const Caller& caller, Privilege privilege) const {
     return service_.security_.check(privilege,
                                     subject_of(caller.credentials, caller.identity.get(), nullptr));
@@ -91,6 +98,7 @@ Status ServicePolicies::require(const Caller& caller, Privilege privilege,
 }
 
 Quota ServicePolicies::quota(const Caller& caller) const {
+    if (service_.config_.quotas.empty()) return {};  // asked at every allocation
     return quota_of(subject_of(caller.credentials, caller.identity.get(), nullptr),
                     service_.config_.quotas, service_.security_.names());
 }
@@ -218,8 +226,10 @@ void ServicePolicies::set(const Caller& caller, const RegionId& id, const std::s
                           std::function<void(Result<std::string>)> done) {
     const auto slot = change(caller, id, json);
     if (!slot) return done(fail(service_.refuse(caller, slot.error(), "policy", id)));
-    if ((service_.registry_->body(*slot).flags & kPolicyPending) != 0) restrict(*slot);
-    service_.evaluate(*slot, now().micros);
+    if ((service_.registry_->body(*slot).flags & kPolicyPending) != 0) {
+        restrict(*slot);
+        service_.evaluate(*slot, now().micros);
+    }
     // It may have ended while it moved: by somebody else's hand, or because it was due.
     const auto answer = [this, id, done] {
         const auto there = service_.find(id);

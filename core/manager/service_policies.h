@@ -46,9 +46,8 @@ class ServicePolicies {
 
     // ---- decisions
     Status check(const Caller& caller, Operation operation, std::uint32_t slot) const;
-    bool may(const Caller& caller, Operation operation, std::uint32_t slot) const {
-        return check(caller, operation, slot).has_value();
-    }
+    // The same without saying why.
+    bool may(const Caller& caller, Operation operation, std::uint32_t slot) const;
     Status check(const Caller& caller, Privilege privilege) const;
     bool may(const Caller& caller, Privilege privilege) const {
         return check(caller, privilege).has_value();
@@ -61,6 +60,9 @@ class ServicePolicies {
     // A client came, or came back, over a connection.
     void met(const Caller& caller);
     void gone(std::uint64_t serial) { met_.erase(serial); }
+
+    // What holds for the region; plain if it was lost.
+    Policy policy_of(std::uint32_t slot) const;
 
     // ---- operations
     // JSON, see PolicyReport. Without an id: the defaults.
@@ -92,7 +94,6 @@ class ServicePolicies {
         std::uint32_t revision = 0;
     };
     RegionAccess access(std::uint32_t slot) const;
-    Policy policy_of(std::uint32_t slot) const;
     static Subject subject_of(const Credentials& who, const Identity* identity,
                               const RegionAccess* region);
     Subject holder(std::uint32_t client, const RegionAccess* region) const;

@@ -39,9 +39,11 @@ Status Service::recover() {
     policies_.recover();
     allocator_.recount();
     if (segments) remove_leftovers(*segments);
-    // Just counted: of those that are held, only withdrawn ones have something to be told.
+    // Just counted: of those that are held, only withdrawn ones and those whose policy is not in
+    // effect have something to be told.
     for (const auto slot : registry_->used())
-        if (registry_->stats(slot).references == 0 || registry_->control(slot).withdrawn)
+        if (registry_->stats(slot).references == 0 || registry_->control(slot).withdrawn ||
+            (registry_->body(slot).flags & kPolicyPending) != 0)
             evaluate(slot, at);
     health_ = {at, adopted};  // each was looked at
     next_health_look_ = at + config_.health_check_interval_ms * 1000;

@@ -53,7 +53,7 @@ bool Session::administration_call(std::uint64_t id, const wire::RequestT& reques
         case Call::ReloadConfig:
             if (auto may = policies.require(caller_, Privilege::configure, "reload"); !may)
                 return answer_error(id, may.error()), true;
-            return answer_document(id, server_.reload_config()), true;
+            return answer_document(id, server_.reload_config(caller_.credentials)), true;
         case Call::ShowPolicy:
             answer_document(id, policies.show(caller_, id_of(request.call.AsShowPolicy()->id)));
             return true;

@@ -4,6 +4,7 @@
 #include <QtTest>
 #include <random>
 
+#include <signal.h>
 #include <sys/resource.h>
 
 #include "client/manager_client.h"
@@ -13,6 +14,18 @@
 
 using namespace snakepit::shm;
 using test::Service;
+
+namespace {
+
+// As the system shows it: 'T' is stopped.
+char state_of(pid_t pid) {
+    QFile file(QString("/proc/%1/stat").arg(pid));
+    if (!file.open(QIODevice::ReadOnly)) return '?';
+    const auto line = file.readAll();
+    return line.at(line.lastIndexOf(')') + 2);
+}
+
+}  // namespace
 
 class BadInput : public QObject {
     Q_OBJECT
@@ -24,6 +37,7 @@ class BadInput : public QObject {
     void impossible_options_are_refused();
     void garbage_and_truncated_frames_end_only_their_connection();
     void frames_in_a_wrong_order_are_refused();
+    void requests_ahead_of_the_greetings_answer_are_refused();
     void a_silent_client_is_let_go();
     void a_client_that_never_reads_holds_up_nobody();
     void a_thousand_clients_are_served();
@@ -176,6 +190,40 @@ void BadInput::frames_in_a_wrong_order_are_refused() {
     QVERIFY(channel.receive(frame).value() == Io::closed);
 }
 
+// They may be of a process that ended since, and whose number is another's now.
+void BadInput::requests_ahead_of_the_greetings_answer_are_refused() {
+    const auto pid = static_cast<pid_t>(service_->pid());
+    auto channel = raw();
+    QCOMPARE(::kill(pid, SIGSTOP), 0);
+    QTRY_COMPARE_WITH_TIMEOUT(state_of(pid), 'T', test::kPatienceMs);
+    wire::RequestT hello, list;
+    wire::HelloT greeting;
+    greeting.version = kProtocolVersion;
+    greeting.lease = false;
+    hello.call.Set(greeting);
+    list.call.Set(wire::ListT{});
+    Encoder encoder;
+    QVERIFY(channel.send(encoder.encode(hello)).value() == Io::done);
+    QVERIFY(channel.send(encoder.encode(list)).value() == Io::done);
+    QCOMPARE(::kill(pid, SIGCONT), 0);
+    // The system tells of the hang-up before it hands over why, for our request was not read.
+    Frame frame;
+    int told = 0;
+    for (int hung_up = 0; hung_up < 2;) {
+        QVERIFY(channel.wait(false, test::kPatienceMs).value() == Io::done);
+        if (channel.receive(frame).value() == Io::closed) {
+            ++hung_up;
+            continue;
+        }
+        const auto reply = decode_reply(frame.bytes);
+        QVERIFY(reply && reply->answer.AsFailure());
+        QCOMPARE(reply->answer.AsFailure()->code, static_cast<int>(ErrorCode::protocol_error));
+        ++told;
+    }
+    QCOMPARE(told, 1);
+    QVERIFY(client_->list().has_value());
+}
+
 void BadInput::a_silent_client_is_let_go() {
     auto channel = raw();
     QVERIFY(channel.valid());
@@ -198,6 +246,9 @@ void BadInput::a_client_that_never_reads_holds_up_nobody() {
     hello.call.Set(greeting);
     Encoder encoder;
     QVERIFY(channel.send(encoder.encode(hello)).value() == Io::done);
+    QVERIFY(channel.wait(false, test::kPatienceMs).value() == Io::done);
+    Frame welcome;
+    QVERIFY(channel.receive(welcome).value() == Io::done);
     wire::RequestT ask;
     ask.id = 1;
     ask.call.Set(wire::ListT{});

@@ -72,6 +72,11 @@ class UsersTest : public QObject {
     void an_operator_sees_and_tidies_and_does_not_read();
 
   private:
+    // How often each user was refused each operation.
+    using Refused = std::map<std::pair<uint, QString>, int>;
+    QByteArray policy_of(int conditions, int right) const;
+    void try_everything(Peer& peer, const Asker& asker, const QString& id, int right, bool meets,
+                        Refused& refused);
     QString name(const QString& role) const { return prefix_ + role; }
     QString bin(const QString& program) const { return bin_->filePath(program); }
     QProcessEnvironment environment() const;
@@ -210,6 +215,34 @@ void UsersTest::each_combination_of_user_group_and_program_is_kept_data() {
     QTest::newRow("manage") << int{kManage};
 }
 
+QByteArray UsersTest::policy_of(int conditions, int right) const {
+    QJsonObject rule{{"allow", QJsonArray{right == kRead    ? "read"
+                                          : right == kWrite ? "write"
+                                                            : "manage"}}};
+    if (conditions & kUser) rule.insert("user", name("alice"));
+    if (conditions & kGroup) rule.insert("group", name("sim"));
+    if (conditions & kProgram) rule.insert("program", QFileInfo(bin("reader")).canonicalFilePath());
+    return QJsonDocument(QJsonObject{{"rules", QJsonArray{rule}}}).toJson(QJsonDocument::Compact);
+}
+
+// Reading, writing, managing; after each refusal the program has nothing that it could use.
+void UsersTest::try_everything(Peer& peer, const Asker& asker, const QString& id, int right,
+                               bool meets, Refused& refused) {
+    const auto expect = [&](const QString& words, const QString& operation, bool allowed) {
+        const auto said = peer.ask(words);
+        if (!allowed) ++refused[{uid_of(asker.user), operation}];
+        return said == (allowed ? "ok" : "permission_denied");
+    };
+    const QString nothing("descriptors 0 mappings 0 references 0");
+    const bool reads = meets && right != kManage, writes = meets && right == kWrite;
+    QVERIFY(expect("map " + id + " ro", "map", reads));
+    const auto after_reading = peer.ask("holds " + id + " ro");
+    QCOMPARE(after_reading == nothing + " words 0", !reads);
+    QVERIFY(expect("map " + id + " rw", "map", writes));
+    QCOMPARE(peer.ask("holds " + id + " rw").startsWith(nothing), !writes);
+    QVERIFY(expect("manage " + id, "policy", meets && right == kManage));
+}
+
 void UsersTest::each_combination_of_user_group_and_program_is_kept() {
     QFETCH(int, right);
     serve(true);
@@ -219,39 +252,16 @@ void UsersTest::each_combination_of_user_group_and_program_is_kept() {
     for (int conditions = 0; conditions < 8; ++conditions) {
         const auto id = allocate(*owner);
         QVERIFY(!id.isEmpty());
-        QJsonObject rule{{"allow", QJsonArray{right == kRead    ? "read"
-                                              : right == kWrite ? "write"
-                                                                : "manage"}}};
-        if (conditions & kUser) rule.insert("user", name("alice"));
-        if (conditions & kGroup) rule.insert("group", name("sim"));
-        if (conditions & kProgram)
-            rule.insert("program", QFileInfo(bin("reader")).canonicalFilePath());
-        const QJsonObject policy{{"rules", QJsonArray{rule}}};
-        const auto set = owner->ask(
-            QString("policy %1 %2").arg(id, QJsonDocument(policy).toJson(QJsonDocument::Compact)));
+        const auto set = owner->ask(QString("policy %1 %2").arg(id, policy_of(conditions, right)));
         QVERIFY2(set.contains("\"policy_in_effect\":true"), qPrintable(set));
-        std::map<std::pair<uint, QString>, int> refused;
+        Refused refused;
         for (std::size_t i = 0; i < askers.size(); ++i) {
             const bool meets = (kAskers[i].meets & conditions) == conditions;
-            const auto expect = [&](const QString& words, const QString& operation, bool allowed) {
-                const auto said = askers[i]->ask(words);
-                if (!allowed) ++refused[{uid_of(kAskers[i].user), operation}];
-                return said == (allowed ? "ok" : "permission_denied");
-            };
-            const auto who =
-                QString("%1 running %2 under %3")
-                    .arg(kAskers[i].user, kAskers[i].program, QString::number(conditions));
-            const bool reads = meets && right != kManage, writes = meets && right == kWrite;
-            QVERIFY2(expect("map " + id + " ro", "map", reads), qPrintable(who));
-            if (!reads)
-                QCOMPARE(askers[i]->ask("holds " + id + " ro"),
-                         QString("descriptors 0 mappings 0 references 0 words 0"));
-            QVERIFY2(expect("map " + id + " rw", "map", writes), qPrintable(who));
-            if (!writes)
-                QVERIFY(askers[i]
-                            ->ask("holds " + id + " rw")
-                            .startsWith("descriptors 0 mappings 0 references 0"));
-            QVERIFY2(expect("manage " + id, "policy", meets && right == kManage), qPrintable(who));
+            try_everything(*askers[i], kAskers[i], id, right, meets, refused);
+            if (QTest::currentTestFailed())
+                QFAIL(qPrintable(
+                    QString("%1 running %2 under %3")
+                        .arg(kAskers[i].user, kAskers[i].program, QString::number(conditions))));
         }
         for (const auto& [what, times] : refused)
             QTRY_COMPARE_WITH_TIMEOUT(refusals(id, what.first, what.second), times, kPatienceMs);
@@ -316,14 +326,19 @@ void UsersTest::memory_that_was_kept_is_nobodys_after_a_narrower_policy() {
     const auto narrower = policy("read");
     QVERIFY2(narrower.contains("\"policy_in_effect\":false"), qPrintable(narrower));
     QVERIFY2(cli("owner", {"policy", "show", id}).out.contains("not in full effect"), "");
+    const auto info = cli("owner", {"info", id, "--json"}).json();
+    QVERIFY(info.contains("policy_in_effect") && !info["policy_in_effect"].toBool());
+    QVERIFY(!info["policy_note"].toString().isEmpty());
     QCOMPARE(alice->ask("map " + id + " rw"), QString("permission_denied"));
     QCOMPARE(alice->ask("drop"), QString("ok"));
     // She held it as the last one but its owner, who only keeps it from ending.
     QCOMPARE(owner->ask("peek " + id + " ro"), QString("ok k"));
     QVERIFY(policy("read").contains("\"policy_in_effect\":true"));
-    QCOMPARE(alice->ask("poke"), QString("ok"));  // into what she still has mapped
+    // Into what she still has mapped: it is memory of nobody's, or not there at all any more.
+    alice->say("poke");
+    alice->end(SIGTERM);
     QCOMPARE(owner->ask("peek " + id + " ro"), QString("ok k"));
-    QCOMPARE(alice->ask("peek " + id + " ro"), QString("ok k"));
+    QCOMPARE(client("alice")->ask("peek " + id + " ro"), QString("ok k"));
 }
 
 void UsersTest::an_operator_sees_and_tidies_and_does_not_read() {
@@ -337,6 +352,15 @@ void UsersTest::an_operator_sees_and_tidies_and_does_not_read() {
     QCOMPARE(cli("alice", {"defragment"}).status, 4);
     QCOMPARE(cli("eve", {"config", "reload"}).status, 4);
     QCOMPARE(cli("eve", {"policy", "set", id, "--permissions", "other=ro"}).status, 4);
+    host_->configure(QString("[shared_memory.roles]\noperators = [\"%1\"]").arg(name("alice")));
+    QCOMPARE(cli("svc", {"config", "reload"}).status, 0);
+    QCOMPARE(cli("alice", {"defragment"}).status, 0);
+    QCOMPARE(cli("eve", {"defragment"}).status, 4);
+    QTRY_VERIFY_WITH_TIMEOUT(cli("svc", {"events", "--kind", "policy_changed"})
+                                 .out.contains("operators: " + name("alice")),
+                             kPatienceMs);
+    host_->configure(QString("[shared_memory.roles]\noperators = [\"%1\"]").arg(name("eve")));
+    QCOMPARE(cli("svc", {"config", "reload"}).status, 0);
     const auto asked = cli("owner", {"policy", "what-if", id, "--user", name("eve"), "--json"});
     const auto answer = asked.json().value("now");
     QCOMPARE(answer["role"].toString(), QString("operator"));

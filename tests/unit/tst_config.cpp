@@ -197,7 +197,7 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
         ":3:19:", "true or false");
     row("section is a value", "platform_options = 3", ":2:1:", "not a table");
     row("permission", "[shared_memory.policy]\npermissions = { group = \"rx\" }",
-        ":3:27:", "permission");
+        ":3:25:", "permission");
     row("rule without right", "[[shared_memory.policy.rules]]\nuser = \"a\"", ":2:", "nothing");
     row("right", "[[shared_memory.policy.rules]]\nallow = [\"run\"]", ":3:10:", "right");
     row("rule about a process", "[[shared_memory.policy.rules]]\nprocess = 1\nallow = [\"read\"]",
@@ -318,7 +318,7 @@ void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     QCOMPARE(values["cleanup_interval"].toInteger(), 60'000);
     QCOMPARE(values["platform_options"].toObject()["linux"].toObject()["shm_path"].toString(),
              QString("/a \"b\""));
-    QCOMPARE(values.size(), 23);
+    QCOMPARE(values.size(), 25);
 }
 
 void TestConfig::only_keys_that_cannot_change_while_running_need_a_restart() {

@@ -47,6 +47,8 @@ class ServicePoliciesTest : public ServiceFixture {
     void an_idle_region_moves_out_of_its_arena_at_once();
     void a_held_region_is_opened_to_others_only_when_it_has_moved();
     void who_is_no_longer_allowed_takes_no_more_and_leaves_nothing_behind();
+    void a_region_that_finds_no_room_moves_later();
+    void a_restart_goes_on_with_what_is_not_in_effect_yet();
     void a_wider_policy_needs_no_move();
     void what_only_the_process_itself_tells_counts();
     void a_number_that_is_given_out_again_gets_nothing();
@@ -142,6 +144,34 @@ void ServicePoliciesTest::who_is_no_longer_allowed_takes_no_more_and_leaves_noth
     QVERIFY(set(user_->caller(), region->id, kBobReads)->in_effect);
     QCOMPARE(segment(region->id), before);
     QCOMPARE(bench_->memory->segment_count(), 1U);
+}
+
+void ServicePoliciesTest::a_region_that_finds_no_room_moves_later() {
+    const auto region = user_->allocate(100);
+    const auto capacity = std::exchange(bench_->memory->capacity, 0);
+    QVERIFY(!set(user_->caller(), region->id, kAliceReads)->in_effect);
+    Program alice(bench_->service, kAlice);
+    QVERIFY(!alice.map(region->id, AccessMode::read_only));
+    bench_->memory->capacity = capacity;
+    service().tick(now().micros + 2 * kSecond);
+    QVERIFY(in_effect(region->id));
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+}
+
+void ServicePoliciesTest::a_restart_goes_on_with_what_is_not_in_effect_yet() {
+    const auto region = user_->allocate(100, {.placement = Placement::dedicated});
+    QVERIFY(set(user_->caller(), region->id, kAliceWrites));
+    Program alice(bench_->service, kAlice);
+    const auto held = alice.map(region->id);
+    QVERIFY(alice.take(*held));
+    QVERIFY(!set(user_->caller(), region->id, kBobReads)->in_effect);
+    bench_->restart();
+    QVERIFY(!in_effect(region->id));
+    QVERIFY(!alice.take(*held));
+    QVERIFY(alice.give(*held));
+    service().released(held->slot, held->generation);
+    QVERIFY(in_effect(region->id));
+    QVERIFY(!alice.take(*held));
 }
 
 void ServicePoliciesTest::a_wider_policy_needs_no_move() {
