@@ -80,7 +80,7 @@ void try_to_change(const std::string& name, const Handle& handle) {
     refused(name + ": mode changed", ::fchmod(file, 0666) == 0);
     refused(name + ": owner changed", ::fchown(file, ::getuid(), ::getgid()) == 0);
     for (const int seal : {F_SEAL_WRITE, F_SEAL_SHRINK, 0x10 /* F_SEAL_FUTURE_WRITE */})
-        refused(name + ": sealed", ::fcntl(file, F_ADD_SEALS, seal) == 0);
+        refused(name + ": seal added", ::fcntl(file, F_ADD_SEALS, seal) == 0);
     refused(name + ": attribute set", ::fsetxattr(file, "user.mine", "1", 1, 0) == 0);
     refused(name + ": given a name",
             ::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", file).c_str(), AT_FDCWD,

@@ -87,6 +87,7 @@ class Isolation : public QObject {
     void a_stranger_is_told_that_the_group_is_needed();
     void members_share_what_they_are_granted_and_see_nothing_else();
     void an_intruder_gets_nothing();
+    void the_same_tries_by_the_services_own_user_succeed();
     void the_admin_group_reads_the_registry_and_nothing_else();
     void everything_is_still_there_after_a_kill();
 
@@ -125,6 +126,17 @@ class Isolation : public QObject {
                             .value("id")
                             .toString();
         return cli(kOwner, {"write", id}, text).status == 0 ? id : QString();
+    }
+    Finished intrude(const Person& person, const QStringList& regions) {
+        const QStringList words{"intruder",
+                                QString::number(service_->pid()),
+                                QString::number(keeper_pid()),
+                                runtime(),
+                                path("state"),
+                                path("segments")};
+        return Program(person, QCoreApplication::applicationFilePath(), words + regions,
+                       environment())
+            .wait();
     }
     qint64 keeper_pid() {
         return cli(kOwner, {"status", "--json"})
@@ -205,12 +217,7 @@ void Isolation::an_intruder_gets_nothing() {
     const auto pooled = make({}, "pooled");
     const auto alone = make({"--placement", "dedicated"}, "alone");
     QTRY_VERIFY_WITH_TIMEOUT(keeper_pid() > 0, kPatienceMs);
-    const auto tried = Program(kIntruder, QCoreApplication::applicationFilePath(),
-                               {"intruder", QString::number(service_->pid()),
-                                QString::number(keeper_pid()), runtime(), path("state"),
-                                path("segments"), readable, writable, sealed, pooled, alone},
-                               environment())
-                           .wait();
+    const auto tried = intrude(kIntruder, {readable, writable, sealed, pooled, alone});
     const auto lines = tried.out.trimmed().split('\n');
     QVERIFY2(lines.last().startsWith("tried "), qPrintable(tried.out + tried.err));
     QVERIFY(lines.last().section(' ', 1).toInt() > 500);
@@ -222,6 +229,23 @@ void Isolation::an_intruder_gets_nothing() {
     QCOMPARE(cli(kOwner, {"read", alone, "--size", "5"}).out, "alone");
     const auto refusals = cli({0, {}}, {"status", "--json"});
     QCOMPARE(refusals.status, 0);
+}
+
+// What the tries are worth: they are no more than what the service's own user can do to it.
+void Isolation::the_same_tries_by_the_services_own_user_succeed() {
+    const auto region = make({"--other", "ro"}, "region");
+    const auto named = make({"--placement", "dedicated"}, "named");
+    QTRY_VERIFY_WITH_TIMEOUT(keeper_pid() > 0, kPatienceMs);
+    const auto tried = intrude(kService, {region, region, region, region, named}).out;
+    for (const auto* what :
+         {"GOT readable: mode changed", "GOT readable: opened again to write",
+          "GOT service: signal 9", "GOT keeper: signal 9", "grants: opened to write",
+          "events.db: removed", "keeper.sock: removed", "segments/snakepit_"})
+        QVERIFY2(tried.contains(what), qPrintable(what + ("\n" + tried)));
+    // The kernel keeps even that user from these.
+    for (const auto* what :
+         {"readable: cut short", "readable: made longer", "readable: seal added"})
+        QVERIFY2(!tried.contains(what), what);
 }
 
 void Isolation::the_admin_group_reads_the_registry_and_nothing_else() {

@@ -161,7 +161,8 @@ void Corruption::a_quarantine_whose_deadline_is_damaged_ends_only_by_hand() {
 }
 
 void Corruption::a_guard_notices_zeros_and_a_cut() {
-    const auto segment = bench_->memory->create_segment("/guarded", 8192, Pages::reserved);
+    const auto segment =
+        bench_->memory->create_segment("/guarded", 8192, Pages::reserved, SegmentUse::shared);
     QVERIFY(!write_guard(segment->handle, 0, 8192, 8192));
     QVERIFY(!write_guard(segment->handle, 0, 8192 - 15, 8192));
     QVERIFY(write_guard(segment->handle, 4096, 100, 4096));
