@@ -74,6 +74,8 @@ Result<RegionOptions> options_of(const Words& words) {
         read_word(words.other, "other", "rw, ro, none", parse_permission, out.permissions.other));
     SHM_TRY(
         read_word(words.access_mode, "access-mode", "rw, ro", parse_access_mode, out.access_mode));
+    // Written out, the short form means what it says.
+    out.exact_permissions = !words.owner.empty() || !words.group.empty() || !words.other.empty();
     if (!words.timeout.empty()) {
         SHM_ASSIGN(out.timeout_ms, parse_duration(words.timeout));
     }

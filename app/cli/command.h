@@ -59,10 +59,12 @@ void add_deallocate(CLI::App& app, Context& context);
 void add_cleanup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_locks(CLI::App& app, Context& context);
+void add_policy(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
+void add_keeper(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 void add_about(CLI::App& app, Context& context);
 

@@ -84,6 +84,7 @@ std::vector<Check> all_checks(const Context& context, const InstancePaths& paths
     checks.push_back(check_database(paths));
     // A running manager may be just about to enter a segment in its registry, and looks itself.
     if (!runs) checks.push_back(check_leftovers(paths, config));
+    checks.push_back(check_logout(config));
     for (auto& check : check_limits(config)) checks.push_back(std::move(check));
     return checks;
 }

@@ -149,17 +149,28 @@ Check check_leftovers(const InstancePaths& paths, const Config& config) {
             "snakepit-shm serve removes those that nobody uses when it starts"};
 }
 
+Check check_logout(const Config& config) {
+    const std::string name = "logout";
+    if (!logout_removes_segments(config.shm_path))
+        return {name, Verdict::ok, "regions stay when this user logs out", {}};
+    return {name, Verdict::warning,
+            "when this user's last session ends, systemd-logind removes what the user has in "
+            "/dev/shm and the runtime directory, in use or not (RemoveIPC=yes)",
+            "loginctl enable-linger, or RemoveIPC=no in logind.conf, or the host's own service"};
+}
+
 std::vector<Check> check_limits(const Config& config) {
     std::vector<Check> out;
     const auto limits = process_limits();
     Check descriptors{"descriptor_limit",
                       Verdict::ok,
-                      fmt::format("{} descriptors a process", limits.descriptors),
+                      fmt::format("{} descriptors a process; a region without a name costs the "
+                                  "manager one, a client a few",
+                                  limits.descriptors),
                       {}};
     if (limits.descriptors < kFewDescriptors) {
         descriptors.verdict = Verdict::warning;
-        descriptors.remedy =
-            "raise it (ulimit -Hn, LimitNOFILE=): a client costs the manager a few";
+        descriptors.remedy = "raise it (ulimit -Hn, LimitNOFILE=)";
     }
     out.push_back(descriptors);
     if (!limits.mappings) return out;

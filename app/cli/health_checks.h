@@ -25,6 +25,7 @@ Check check_shared_memory_space(const Config& config);
 Check check_registry(const InstancePaths& paths, bool manager_runs);
 Check check_database(const InstancePaths& paths);
 Check check_leftovers(const InstancePaths& paths, const Config& config);
+Check check_logout(const Config& config);
 std::vector<Check> check_limits(const Config& config);
 
 }  // namespace snakepit::shm::cli

@@ -34,6 +34,9 @@ struct FileFacts {
 };
 std::vector<FileFacts> files_with_prefix(const std::string& directory, const std::string& prefix);
 
+// Whether the system removes a user's segments when that user logs out, and we are such a user.
+bool logout_removes_segments(const std::string& shm_path);
+
 struct Limits {
     std::uint64_t descriptors = 0;          // what a service can raise its limit to
     std::optional<std::uint64_t> mappings;  // a process may have; nothing: no such limit here

@@ -80,6 +80,8 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"sealed", region.sealed},
         {"durable", region.durable},
         {"suspect", region.suspect},
+        {"has_policy", region.has_policy},
+        {"policy_in_effect", region.policy_in_effect},
         {"session", text(region.session)},
         {"worker", text(region.worker)},
         {"quarantined_until", json(region.quarantined_until)},

@@ -27,10 +27,12 @@ void add_commands(CLI::App& app, Context& context) {
     add_defragment(app, context);
     add_restore(app, context);
     add_locks(app, context);
+    add_policy(app, context);
     add_key(app, context);
     add_events(app, context);
     add_config(app, context);
     add_health(app, context);
+    add_keeper(app, context);
     add_demo(app, context);
     add_about(app, context);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The service: a manager in the foreground until a signal ends it.
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,19 +11,12 @@
 #include "json.h"
 #include "manager/manager.h"
 #include "output.h"
+#include "platform/process.h"
+#include "platform/service_notifier.h"
 
 namespace snakepit::shm::cli {
 
 namespace {
-
-// A client costs the manager a few descriptors; the soft limit is made for programs that use
-// select().
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 // Blocked before the manager starts its threads, which inherit that, so that sigwait() gets them.
 sigset_t block_signals() {
@@ -66,12 +58,17 @@ Result<int> run_serve(const Context& context) {
     ManagerOptions options;
     SHM_ASSIGN(options.paths, resolve_paths(context.instance, true));
     SHM_ASSIGN(options.config, Config::load(options.paths.config_file));
+    // From the service's own thread: it hangs when that does.
+    if (watchdog_interval_ms())
+        options.heartbeat = [] { (void)notify_service_manager("WATCHDOG=1"); };
     SHM_ASSIGN(auto manager, Manager::start(std::move(options)));
     announce(context, manager->paths());
+    (void)notify_service_manager("READY=1");
     for (int signal = 0; ::sigwait(&signals, &signal) == 0;) {
         if (signal != SIGHUP) break;
         reload(context, *manager);
     }
+    (void)notify_service_manager("STOPPING=1");
     return kDone;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/paths.h"
+#include "client/find_instance.h"
 #include "ui/main_window.h"
 #include "ui/models/format.h"
 #include "ui/models/live_host.h"
@@ -65,7 +66,8 @@ int run(const Options& options, int argc, char** argv) {
     // A picture shows what anyone would see, and leaves no trace.
     set_remembering(options.screenshot.empty());
     if (options.reset_layout) forget_layout();
-    const auto paths = resolve_paths(options.instance);
+    const auto paths = options.mode == Mode::attach ? find_instance(options.instance)
+                                                    : resolve_paths(options.instance);
     if (!paths) return complain(paths.error());
 
     LiveHost host(

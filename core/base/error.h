@@ -65,7 +65,9 @@ enum class ErrorType : std::uint8_t {
     X(database_unavailable, platform_error, 32)             \
     X(registry_lost, region_not_found, 33)                  \
     X(not_supported, invalid_argument, 34)                  \
-    X(user_limit_exceeded, memory_limit_exceeded, 35)
+    X(user_limit_exceeded, memory_limit_exceeded, 35)       \
+    X(policy_invalid, invalid_argument, 45)                 \
+    X(encryption_required, permission_denied, 46)
 
 enum class ErrorCode : std::int32_t {
 #define X(name, type, number) name = number,
@@ -81,10 +83,12 @@ ErrorType type_of(ErrorCode code);
 
 struct Error {
     ErrorCode code = ErrorCode::platform_error;
-    std::string message;          // one clause: what failed and why
-    std::string remedy;           // one clause: what to do; may be empty
-    std::string operation;        // "allocate", "map" … ; may be empty
-    std::string region_id;        // empty when no region is concerned
+    std::string message;    // one clause: what failed and why
+    std::string remedy;     // one clause: what to do; may be empty
+    std::string operation;  // "allocate", "map" … ; may be empty
+    std::string region_id;  // empty when no region is concerned
+    // Of a refusal: what the event says of it, a few words; not sent to the client. May be empty.
+    std::string reason;
     int system_error = 0;         // errno, or 0
     std::int64_t process_id = 0;  // where it was detected
     Timestamp time{};

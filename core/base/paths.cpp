@@ -16,6 +16,9 @@ namespace snakepit::shm {
 
 namespace {
 
+constexpr std::string_view kHostRuntime = "/run/snakepit-shm";
+constexpr std::string_view kHostState = "/var/lib/snakepit-shm";
+
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value ? value : "";
@@ -31,7 +34,7 @@ std::string runtime_dir(const std::string& instance, bool for_service) {
         if (auto set = environment("RUNTIME_DIRECTORY"); !set.empty()) return set;
     if (auto set = environment("XDG_RUNTIME_DIR"); !set.empty())
         return fmt::format("{}/snakepit-shm/{}", set, instance);
-    if (::geteuid() == 0) return fmt::format("/run/snakepit-shm/{}", instance);
+    if (::geteuid() == 0) return fmt::format("{}/{}", kHostRuntime, instance);
     return fmt::format("/tmp/snakepit-shm-{}/{}", ::geteuid(), instance);
 }
 
@@ -41,7 +44,7 @@ std::string state_dir(const std::string& instance, bool for_service) {
         if (auto set = environment("STATE_DIRECTORY"); !set.empty()) return set;
     if (auto set = environment("XDG_STATE_HOME"); !set.empty())
         return fmt::format("{}/snakepit-shm/{}", set, instance);
-    if (::geteuid() == 0) return fmt::format("/var/lib/snakepit-shm/{}", instance);
+    if (::geteuid() == 0) return fmt::format("{}/{}", kHostState, instance);
     return fmt::format("{}/.local/state/snakepit-shm/{}", environment("HOME"), instance);
 }
 
@@ -52,10 +55,11 @@ std::string config_file() {
     return {};
 }
 
-Status make_directory(const std::string& path) {
+// `parents`: the mode of those above it that are made.
+Status make_directory(const std::string& path, mode_t parents = 0700) {
     for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1))
-        if (::mkdir(path.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST && errno != EROFS &&
-            errno != EACCES)
+        if (::mkdir(path.substr(0, at).c_str(), parents) != 0 && errno != EEXIST &&
+            errno != EROFS && errno != EACCES)
             return fail(system_error(errno, fmt::format("cannot create {}", path.substr(0, at))));
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         return fail(system_error(errno, fmt::format("cannot create {}", path)));
@@ -103,8 +107,39 @@ std::string user_config_file() {
     return base + "/snakepit-shm/config.toml";
 }
 
-Status prepare_directories(const InstancePaths& paths) {
-    SHM_TRY(make_directory(paths.runtime_dir));
+std::optional<InstancePaths> host_paths(const InstancePaths& own) {
+    auto paths = own;
+    paths.runtime_dir = fmt::format("{}/{}", kHostRuntime, own.instance);
+    paths.state_dir = fmt::format("{}/{}", kHostState, own.instance);
+    if (!environment("SNAKEPIT_SHM_RUNTIME_DIR").empty() || paths.runtime_dir == own.runtime_dir)
+        return std::nullopt;
+    return paths;
+}
+
+Status set_access(const std::string& path, std::uint32_t mode, std::optional<std::uint32_t> group) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0)
+        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    if (group && info.st_gid != *group &&
+        ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0)
+        return fail(ErrorCode::permission_denied,
+                    fmt::format("cannot give {} to group {}", path, *group),
+                    "make the service's user a member of that group (SupplementaryGroups=)");
+    if (::chmod(path.c_str(), mode) != 0)
+        return fail(system_error(errno, fmt::format("cannot change the mode of {}", path)));
+    return {};
+}
+
+Status prepare_directories(const InstancePaths& paths, const Audience& audience) {
+    SHM_TRY(make_directory(paths.runtime_dir, audience.others() ? 0755 : 0700));
+    if (audience.others()) {
+        const bool one_group = (audience.socket_mode & 0006U) == 0 &&
+                               (!audience.admin_group || !audience.socket_group ||
+                                audience.admin_group == audience.socket_group);
+        const auto group = audience.socket_group ? audience.socket_group : audience.admin_group;
+        SHM_TRY(set_access(paths.runtime_dir, one_group ? 0750 : 0755,
+                           one_group ? group : std::nullopt));
+    }
     SHM_TRY(make_directory(paths.lease_dir()));
     return make_directory(paths.state_dir);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,7 +26,9 @@ struct InstancePaths {
     std::string seals() const { return runtime_dir + "/seals"; }
     std::string lease_dir() const { return runtime_dir + "/leases"; }
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
+    std::string keeper_socket() const { return runtime_dir + "/keeper.sock"; }
     std::string durable_dir() const { return state_dir + "/durable"; }
+    std::string state_db() const { return state_dir + "/state.db"; }
     std::string events_db() const { return state_dir + "/events.db"; }
     std::string instance_key() const {
         return key_file.empty() ? state_dir + "/instance.key" : key_file;
@@ -38,8 +42,26 @@ Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service 
 // Where a configuration of the user's own belongs, whether it is there or not.
 std::string user_config_file();
 
+// The same instance of the host's manager, at /run/snakepit-shm, for a client that finds no manager
+// of its own user. Nothing when SNAKEPIT_SHM_RUNTIME_DIR says where to look, or when it is the
+// same.
+std::optional<InstancePaths> host_paths(const InstancePaths& own);
+
+// Who besides our own user may reach an instance.
+struct Audience {
+    std::optional<std::uint32_t> socket_group;  // may connect, as socket_mode says
+    std::uint32_t socket_mode = 0600;
+    std::optional<std::uint32_t> admin_group;  // may read the registry itself
+
+    bool others() const { return (socket_mode & 0066U) != 0 || admin_group; }
+};
+
 // Makes both directories with mode 0700 and checks that they are ours, are no links, and that
-// nobody else may write them.
-Status prepare_directories(const InstancePaths& paths);
+// nobody else may write them. The runtime directory may be entered by the audience; what is in it
+// has modes of its own.
+Status prepare_directories(const InstancePaths& paths, const Audience& audience = {});
+
+// permission_denied when we are no member of the group.
+Status set_access(const std::string& path, std::uint32_t mode, std::optional<std::uint32_t> group);
 
 }  // namespace snakepit::shm

@@ -20,6 +20,8 @@ enum class Placement : std::uint8_t { automatic, pooled, dedicated };
 enum class AccessMode : std::uint8_t { read_only, read_write };
 // How a region's place in an arena is chosen.
 enum class AllocationStrategy : std::uint8_t { best_fit, first_fit, worst_fit };
+// What new segments are made of: files with names, memory without, or what suits each.
+enum class BackingChoice : std::uint8_t { automatic, posix, memfd };
 
 // What people are shown. `orphan` is a live region whose owner is gone; `closing` one that was
 // deallocated and waits for its last reference; `damaged` one that failed its checks.
@@ -64,6 +66,9 @@ struct RegionOptions {
     // belongs to its user then.
     bool durable = false;
     std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty for none
+    // False: `permissions`, as long as they are the plain ones, stand for what the configuration
+    // says (its default policy). True: they are meant as they stand.
+    bool exact_permissions = false;
 };
 
 struct RegionReference {
@@ -98,7 +103,11 @@ struct RegionInfo {
     std::uint64_t offset = 0;
     bool sealed = false;
     bool durable = false;
-    bool suspect = false;  // a writer died in its lock: what it left may be half written
+    bool suspect = false;     // a writer died in its lock: what it left may be half written
+    bool has_policy = false;  // one was set; otherwise its permissions are all there is
+    // False: some who were handed the memory under the last policy may still have it. It is in
+    // effect as soon as nobody holds the region.
+    bool policy_in_effect = true;
     std::string session, worker;
     Timestamp quarantined_until{};                // 0: it is not in quarantine
     std::vector<RegionReference> references;      // at most 256 holders are named

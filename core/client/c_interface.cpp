@@ -64,6 +64,7 @@ RegionOptions from_c(const snakepit_shm_options& c) {
     if (c.metadata) options.metadata = c.metadata;
     options.owned_by_user = c.owned_by_user;
     options.durable = c.durable;
+    options.exact_permissions = c.exact_permissions;
     return options;
 }
 

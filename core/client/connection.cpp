@@ -51,9 +51,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& optio
     auto& guard = ForkGuard::instance();
     guard.settle();
     connection->home_ = guard.here();
-    if (auto greeted = connection->greet(); !greeted) {
+    if (auto greeted = connection->greet_first(); !greeted) {
+        const auto code = greeted.error().code;
         const char* autostart = std::getenv("SNAKEPIT_SHM_AUTOSTART");
-        if (greeted.error().code != ErrorCode::no_manager || !autostart ||
+        if ((code != ErrorCode::no_manager && code != ErrorCode::permission_denied) || !autostart ||
             std::string_view(autostart) != "1")
             return fail(std::move(greeted).error());
         SHM_TRY(launch_manager(connection->paths_.instance));
@@ -74,6 +75,22 @@ Connection::~Connection() {
 
 void Connection::after_fork_in_child() {
     channel_.close();
+}
+
+// The user's own manager, else the host's; which it is stays so.
+Status Connection::greet_first() {
+    auto greeted = greet();
+    const auto host = host_paths(paths_);
+    if (greeted || greeted.error().code != ErrorCode::no_manager || !host) return greeted;
+    const auto own = std::exchange(paths_, *host);
+    auto other = greet();
+    if (other) return other;
+    paths_ = own;
+    if (other.error().code != ErrorCode::permission_denied) return greeted;
+    other.error().remedy =
+        "ask to become a member of the group that may use the host's manager, or start one of your "
+        "own with 'snakepit-shm serve'";
+    return other;
 }
 
 // A new session, or the old one again.

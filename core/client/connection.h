@@ -45,6 +45,7 @@ class Connection final : public ForkAware {
     Connection() = default;
     Status ensure(std::int64_t deadline);
     Status greet();
+    Status greet_first();
     Result<Answer> exchange(const wire::RequestT& request, std::int64_t deadline, bool& lost);
 
     ConnectOptions options_;

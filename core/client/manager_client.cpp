@@ -112,24 +112,47 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
     return view;
 }
 
-Result<bool> ManagerClient::seal(const RegionId& id) {
-    SHM_ASSIGN(const auto held, d_->lock());
-    auto* entry = d_->mapper.find(id);
-    // What we hold because we allocated it would keep it from being sealed; taken again afterwards.
+// What we hold because we allocated it would keep the region where it is; taken again afterwards,
+// as far as that is allowed then.
+Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const RegionId& id,
+                                                                       wire::RequestT request,
+                                                                       AccessMode again) {
+    SHM_ASSIGN(const auto held, lock());
+    auto* entry = mapper.find(id);
     const bool holds = entry && std::exchange(entry->holds_allocation, false);
-    if (holds) d_->connection->lease().give_back(entry->slot, entry->generation);
-    wire::SealT call;
-    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
-    auto answer = d_->ask_locked(std::move(call));
+    if (holds) connection->lease().give_back(entry->slot, entry->generation);
+    auto answer = connection->call(std::move(request));
+    locks.tell_forsaken();
     if (answer) answer->no_fork = {};
     if (holds) {
-        if (const auto mapped = d_->map_slowly(id, AccessMode::read_only, false))
-            d_->mapper.at(id).holds_allocation = true;
+        if (const auto mapped = map_slowly(id, again, false)) mapper.at(id).holds_allocation = true;
     }
-    if (!answer) return fail(answer.error());
-    const auto* done = answer->reply.answer.AsDone();
+    return answer;
+}
+
+Result<bool> ManagerClient::seal(const RegionId& id) {
+    wire::SealT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    wire::RequestT request;
+    request.call.Set(std::move(call));
+    SHM_ASSIGN(const auto answer,
+               d_->ask_without_holding(id, std::move(request), AccessMode::read_only));
+    const auto* done = answer.reply.answer.AsDone();
     if (!done) return unexpected_answer();
     return done->sealed;
+}
+
+Result<std::string> ManagerClient::set_policy(const RegionId& id, const std::string& json) {
+    wire::SetPolicyT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    call.policy = json;
+    wire::RequestT request;
+    request.call.Set(std::move(call));
+    SHM_ASSIGN(const auto answer,
+               d_->ask_without_holding(id, std::move(request), AccessMode::read_only));
+    const auto* document = answer.reply.answer.AsDocument();
+    if (!document) return unexpected_answer();
+    return document->json;
 }
 
 Status ManagerClient::unmap(const MappedRegion& mapping) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -104,6 +105,14 @@ class ManagerClient {
     Result<std::vector<RegionLocks>> locks(const std::string& filter = {});
     // Administrators: takes the lock with this token (0: all) from its holder.
     Result<RegionLocks> release_locks(const RegionId& id, std::uint64_t token);
+
+    // What the region's policy is, who may open it and everything else it takes to decide about it
+    // elsewhere: JSON, for parse_policy_report() in security/policy_text.h. Its owner, who may
+    // manage it, operators. Without an id: the policy of regions that are allocated without one.
+    Result<std::string> policy(const std::optional<RegionId>& id = {});
+    // `json`: the new policy, whole. Answers what policy() does. policy_invalid with what is wrong
+    // and where; encryption_required.
+    Result<std::string> set_policy(const RegionId& id, const std::string& json);
 
     // A JSON document about the manager: "status", "config", "stats", "health", "clients".
     Result<std::string> report(const std::string& topic);

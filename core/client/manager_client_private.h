@@ -46,6 +46,8 @@ class ManagerClient::Private {
         return answer;
     }
 
+    Result<Connection::Answer> ask_without_holding(const RegionId& id, wire::RequestT request,
+                                                   AccessMode again);
     Result<wire::ReplyT> ask_reply(wire::RequestT request) {
         SHM_ASSIGN(const auto held, lock());
         auto answer = connection->call(std::move(request));

@@ -6,6 +6,17 @@
 
 namespace snakepit::shm {
 
+namespace {
+
+Result<std::string> document_of(const Result<Connection::Answer>& answer) {
+    if (!answer) return fail(answer.error());
+    const auto* document = answer->reply.answer.AsDocument();
+    if (!document) return unexpected_answer();
+    return document->json;
+}
+
+}  // namespace
+
 Result<RegionInfo> ManagerClient::info(const RegionId& id) {
     wire::InfoT call;
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
@@ -117,17 +128,17 @@ Result<RegionLocks> ManagerClient::release_locks(const RegionId& id, std::uint64
 Result<std::string> ManagerClient::report(const std::string& topic) {
     wire::ReportT call;
     call.topic = topic;
-    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
-    const auto* document = answer.reply.answer.AsDocument();
-    if (!document) return unexpected_answer();
-    return document->json;
+    return document_of(d_->ask(std::move(call)));
 }
 
 Result<std::string> ManagerClient::reload_config() {
-    SHM_ASSIGN(const auto answer, d_->ask(wire::ReloadConfigT{}));
-    const auto* document = answer.reply.answer.AsDocument();
-    if (!document) return unexpected_answer();
-    return document->json;
+    return document_of(d_->ask(wire::ReloadConfigT{}));
+}
+
+Result<std::string> ManagerClient::policy(const std::optional<RegionId>& id) {
+    wire::ShowPolicyT call;
+    if (id) call.id = std::make_unique<wire::RegionKey>(to_wire(*id));
+    return document_of(d_->ask(std::move(call)));
 }
 
 }  // namespace snakepit::shm

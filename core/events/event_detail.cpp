@@ -58,8 +58,14 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::leftover_removed:
         case EventKind::leftover_kept:
             return {{}, "bytes", "name"};
+        case EventKind::more_refused:
+            return {"refusals", {}, {}};
         case EventKind::gap:
             return {"lost", {}, {}};
+        case EventKind::keeper_found:
+            return {"descriptors", {}, "keeper"};
+        case EventKind::not_kept:
+            return {"segments", {}, "reason"};
         case EventKind::client_hostile:
             return {{}, {}, "action"};
         case EventKind::deadlock:
@@ -80,6 +86,10 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::arena_created:
         case EventKind::arena_returned:
             return {{}, "bytes", "name"};
+        case EventKind::policy_changed:
+            return {{}, {}, "policy"};
+        case EventKind::policy_unreadable:
+            return {{}, {}, "reason"};
         case EventKind::key_rotated:
             return {"key_version", {}, "process"};
         case EventKind::manager_stopped:
@@ -95,6 +105,18 @@ std::string_view text_of(const layout::EventEntry& entry) {
                                      std::begin(entry.text))};
 }
 
+// "operation: reason", or the operation alone.
+void write_refusal(std::string& out, std::string_view text) {
+    const auto colon = text.find(": ");
+    out = R"({"operation":)";
+    append_json_string(out, text.substr(0, colon));
+    if (colon != std::string_view::npos) {
+        out += R"(,"reason":)";
+        append_json_string(out, text.substr(colon + 2));
+    }
+    out += '}';
+}
+
 }  // namespace
 
 void write_detail(std::string& out, const layout::EventEntry& entry) {
@@ -103,6 +125,7 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         out = entry.count == 1 ? R"({"access":"read_write"})" : R"({"access":"read_only"})";
         return;
     }
+    if (kind == EventKind::refused) return write_refusal(out, text_of(entry));
     const auto names = names_of(kind);
     out = "{";
     const auto key = [&](std::string_view name) {

@@ -98,10 +98,17 @@ struct SlotBody {  // where it lives and what is allowed: the part that can chan
     std::uint64_t checksum;
 };
 enum BodyFlag : std::uint32_t {
-    kDurable = 1,      // a file in the state directory: survives a reboot
-    kSealPending = 2,  // becomes immutable as soon as nobody can write to it
-    kGuarded = 4,      // the bytes behind its end hold a pattern that is checked
+    kDurable = 1,              // a file in the state directory: survives a reboot
+    kSealPending = 2,          // becomes immutable as soon as nobody can write to it
+    kGuarded = 4,              // the bytes behind its end hold a pattern that is checked
+    kMemfd = 8,                // its segment, or its arena, is memory without a name
+    kHasPolicy = 1 << 12,      // it is in the state database; kPolicyRevision says which
+    kPolicyPending = 1 << 13,  // in effect only when the region has moved to fresh memory
+    kSecondName = 1 << 14,     // of the two names of a segment of its own
 };
+
+// Upper half of SlotBody::flags: counts the policies the region was given.
+inline constexpr std::uint32_t kPolicyRevision = 0xFFFF'0000U;
 
 struct alignas(64) Slot {
     std::atomic<std::uint64_t> control;  // Control::encode

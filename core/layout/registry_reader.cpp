@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/backend.h"
+
 namespace snakepit::shm {
 
 using namespace layout;
@@ -56,10 +58,17 @@ std::optional<std::uint64_t> arena_of(std::string_view name_end) {
     return arena;
 }
 
+std::string anonymous_name(std::string_view name) {
+    return std::string(kAnonymousPrefix) + std::string(name.substr(1));
+}
+
 std::string segment_name(std::string_view instance, const RegionId& id, const SlotBody& body) {
-    if (body.arena != 0) return arena_name(instance, body.arena);
-    const auto name = (body.flags & kDurable) != 0 ? durable_name(id) : segment_name(instance, id);
-    return body.sealed != 0 ? name + std::string(kSealedSuffix) : name;
+    auto name = body.arena != 0                ? arena_name(instance, body.arena)
+                : (body.flags & kDurable) != 0 ? durable_name(id)
+                                               : segment_name(instance, id);
+    if (body.arena == 0 && (body.flags & kSecondName) != 0) name += kSecondSuffix;
+    if (body.arena == 0 && body.sealed != 0) name += kSealedSuffix;
+    return (body.flags & kMemfd) != 0 ? anonymous_name(name) : name;
 }
 
 RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBody& body,
@@ -94,6 +103,8 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.offset = body.offset;
     info.sealed = body.sealed != 0;
     info.suspect = control.suspect;
+    info.has_policy = (body.flags & kHasPolicy) != 0;
+    info.policy_in_effect = (body.flags & kPolicyPending) == 0;
     info.session = bounded(fixed.session);
     info.worker = bounded(fixed.worker);
     return info;

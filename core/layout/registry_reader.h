@@ -95,7 +95,11 @@ RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fix
 std::string segment_name(std::string_view instance, const RegionId& id);
 std::string durable_name(const RegionId& id);
 std::string arena_name(std::string_view instance, std::uint64_t arena);
+// Of memory without a name: "memfd:snakepit_…" in place of "/snakepit_…".
+std::string anonymous_name(std::string_view name);
 inline constexpr std::string_view kSealedSuffix = "_sealed";
+// Of a region that moved from one segment of its own to another; every second time.
+inline constexpr std::string_view kSecondSuffix = "_second";
 // The arena whose name ends so, behind "/snakepit_<instance>_"; nothing for other segments.
 std::optional<std::uint64_t> arena_of(std::string_view name_end);
 // The one the region lives in.

@@ -15,26 +15,17 @@
 
 #include "base/json.h"
 #include "base/units.h"
+#include "manager/config_sections.h"
 
 namespace snakepit::shm {
 
 namespace {
 
 constexpr std::array<std::string_view, 3> kStrategies{"best_fit", "first_fit", "worst_fit"};
+constexpr std::array<std::string_view, 3> kBackings{"auto", "posix", "memfd"};
 constexpr std::int64_t kLongest = 10LL * 365 * 86'400'000;  // ten years, in milliseconds
 
-// Where in the file something stands, and how to complain about it.
-struct Place {
-    std::string_view source;
-    toml::source_position at;
-
-    tl::unexpected<Error> wrong(std::string_view what, std::string remedy) const {
-        return fail(ErrorCode::configuration_invalid,
-                    fmt::format("{}:{}:{}: {}", source, at.line, at.column, what),
-                    std::move(remedy));
-    }
-};
-
+using Place = ConfigPlace;
 using Read = Status (*)(Config&, const toml::node&, const Place&);
 
 // One key of the file. `live`: a change takes effect without a restart.
@@ -129,6 +120,32 @@ Status read_path(Config& config, const toml::node& node, const Place& place) {
     return {};
 }
 
+template <std::string Config::*Member>
+Status read_text(Config& config, const toml::node& node, const Place& place) {
+    const auto text = text_of(node);
+    if (!text) return place.wrong("this is not a string", "write it in quotes");
+    config.*Member = *text;
+    return {};
+}
+
+Status read_mode(Config& config, const toml::node& node, const Place& place) {
+    const auto text = text_of(node).value_or("");
+    for (const auto* mode : {"0600", "0660", "0666"}) {
+        if (text != mode) continue;
+        config.socket_mode = mode;
+        return {};
+    }
+    return place.wrong("this is no mode of a socket", "write \"0600\", \"0660\" or \"0666\"");
+}
+
+Status read_backing(Config& config, const toml::node& node, const Place& place) {
+    const auto found = std::find(kBackings.begin(), kBackings.end(), text_of(node).value_or(""));
+    if (found == kBackings.end())
+        return place.wrong("this is no backing", "write \"auto\", \"posix\" or \"memfd\"");
+    config.backing = static_cast<BackingChoice>(found - kBackings.begin());
+    return {};
+}
+
 // What other platforms are told must be well-formed here too, but is kept by nobody.
 Status check_flag(Config&, const toml::node& node, const Place& place) {
     if (!node.is_boolean())
@@ -152,6 +169,8 @@ void print(const Config& config, std::string& out) {
         append_json_string(out, value);
     else if constexpr (std::is_same_v<Value, AllocationStrategy>)
         append_json_string(out, kStrategies[static_cast<std::size_t>(value)]);
+    else if constexpr (std::is_same_v<Value, BackingChoice>)
+        append_json_string(out, kBackings[static_cast<std::size_t>(value)]);
     else if constexpr (std::is_enum_v<Value>)
         append_json_string(out, to_string(value));
     else
@@ -160,7 +179,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 21> kKeys{{
+constexpr std::array<Key, 24> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -191,41 +210,19 @@ constexpr std::array<Key, 21> kKeys{{
      print<&C::performance_monitoring>, true},
     {"health_check_interval", read_duration<&C::health_check_interval_ms, 10>,
      print<&C::health_check_interval_ms>, true},
+    {"socket_group", read_text<&C::socket_group>, print<&C::socket_group>, false},
+    {"socket_mode", read_mode, print<&C::socket_mode>, false},
+    {"admin_group", read_text<&C::admin_group>, print<&C::admin_group>, false},
 }};
-constexpr std::array<Key, 2> kLinuxKeys{{
+constexpr std::array<Key, 3> kLinuxKeys{{
     {"use_hugepages", read_flag<&C::use_hugepages>, print<&C::use_hugepages>, false},
     {"shm_path", read_path, print<&C::shm_path>, false},
+    {"backing", read_backing, print<&C::backing>, true},
 }};
 constexpr std::array<Key, 2> kWindowsKeys{{
     {"use_large_pages", check_flag, nullptr, true},
     {"security_descriptor", check_text, nullptr, true},
 }};
-
-// -------------------------------------------------------------- unknown keys
-// Levenshtein's distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        auto diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const auto replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-        }
-    }
-    return row.back();
-}
-
-tl::unexpected<Error> unknown(const Place& place, std::string_view kind, std::string_view key,
-                              const std::vector<std::string_view>& known) {
-    const auto shown = key.substr(0, 80);  // also bounds the work of looking for the nearest
-    const auto nearest = std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
-        return distance(shown, a) < distance(shown, b);
-    });
-    return place.wrong(fmt::format("unknown {} '{}'", kind, shown),
-                       fmt::format("did you mean '{}'?", *nearest));
-}
 
 // Reads a file's tables into a Config.
 class Reader {
@@ -235,7 +232,7 @@ class Reader {
     Status root(const toml::table& root) const {
         for (const auto& [key, node] : root) {
             if (key.str() != "shared_memory")
-                return unknown(place(key), "section", key.str(), {"shared_memory"});
+                return place(key).unknown("section", key.str(), {"shared_memory"});
             SHM_TRY(with_table(key, node, &Reader::shared_memory));
         }
         return {};
@@ -285,14 +282,21 @@ class Reader {
                 SHM_TRY(with_table(key, node, section_reader));
                 continue;
             }
+            if (section_reader && is_section(name)) {
+                SHM_TRY(read_section(name, node, {source_, node.source().begin}, config_));
+                continue;
+            }
             const auto found = std::find_if(known.begin(), known.end(),
                                             [&](const Key& k) { return k.name == name; });
             if (found == known.end()) {
                 std::vector<std::string_view> names;
                 names.reserve(known.size() + 1);
                 for (const auto& k : known) names.push_back(k.name);
-                if (section_reader) names.push_back(section);
-                return unknown(place(key), "key", name, names);
+                if (section_reader) {
+                    names.push_back(section);
+                    names.insert(names.end(), kSections.begin(), kSections.end());
+                }
+                return place(key).unknown("key", name, names);
             }
             SHM_TRY(found->read(config_, node, {source_, node.source().begin}));
         }
@@ -306,7 +310,7 @@ class Reader {
         for (const auto& [key, node] : table) {
             const bool here = key.str() == "linux";
             if (!here && key.str() != "windows")
-                return unknown(place(key), "platform", key.str(), {"linux", "windows"});
+                return place(key).unknown("platform", key.str(), {"linux", "windows"});
             SHM_TRY(
                 with_table(key, node, here ? &Reader::linux_options : &Reader::windows_options));
         }
@@ -364,7 +368,9 @@ std::string Config::to_json() const {
     print_all(kKeys, *this, out);
     out += R"(,"platform_options":{"linux":{)";
     print_all(kLinuxKeys, *this, out);
-    return out + "}}}}";
+    out += "}}";
+    print_sections(*this, out);
+    return out + "}}";
 }
 
 std::vector<std::string> Config::needs_restart(const Config& before) const {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/policy.h"
 #include "base/region.h"
 #include "base/result.h"
 
@@ -35,8 +36,15 @@ struct Config {
     bool telemetry_enabled = false;
     bool performance_monitoring = true;
     std::int64_t health_check_interval_ms = 60'000;
+    std::string socket_group;          // whose members may connect; empty: none
+    std::string socket_mode = "0600";  // of control.sock, octal
+    std::string admin_group;           // whose members may read the registry; empty: none
     bool use_hugepages = false;
+    BackingChoice backing = BackingChoice::automatic;
     std::string shm_path = "/dev/shm";
+    Policy policy;  // of regions that are allocated without one; no rule names a process
+    Roles roles;
+    Quotas quotas;
 
     // configuration_invalid, with "file:line:column" in the message, for a syntax error, an unknown
     // key (with the nearest known one), a wrong type or an impossible value. An empty path gives

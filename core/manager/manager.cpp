@@ -13,16 +13,20 @@
 #include <boost/asio/thread_pool.hpp>
 #include <future>
 #include <thread>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "crypto/keys.h"
 #include "events/event_recorder.h"
+#include "manager/audience.h"
 #include "manager/backend_plugin.h"
 #include "manager/instance_roster.h"
+#include "manager/keeper_watch.h"
 #include "manager/reports.h"
 #include "manager/server.h"
 #include "manager/service.h"
+#include "platform/keeper.h"
 #include "platform/process_lock.h"
 #include "telemetry/performance_monitor.h"
 
@@ -43,12 +47,17 @@ std::int64_t modified_at(const std::string& path) {
     return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
-// Before anything is changed: without its key an instance neither records nor reads what it kept.
-Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) {
-    SHM_ASSIGN(auto key, paths.key_file.empty() ? InstanceKey::load_or_create(paths.instance_key())
-                                                : InstanceKey::load(paths.key_file));
-    return std::make_shared<const InstanceKey>(std::move(key));
-}
+std::shared_ptr<DescriptorKeeper> choose_keeper(const InstancePaths& paths) {
+    auto keeper = systemd_store();
+    return keeper ? keeper : keeper_process(paths.keeper_socket());
+    // Before anything is changed: without its key an instance neither records nor reads what it
+    // kept.
+    Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) {
+        SHM_ASSIGN(auto key, paths.key_file.empty()
+                                 ? InstanceKey::load_or_create(paths.instance_key())
+                                 : InstanceKey::load(paths.key_file));
+        return std::make_shared<const InstanceKey>(std::move(key));
+    }
 
 }  // namespace
 
@@ -80,6 +89,7 @@ class Manager::Private {
     std::unique_ptr<EventRecorder> recorder;
     std::unique_ptr<PerformanceMonitor> monitor;
     std::unique_ptr<Server> server;
+    KeeperWatch keeper_watch;
     Timestamp started_at = now();
     std::int64_t config_modified = 0;
     std::int64_t next_second = 0;
@@ -110,15 +120,19 @@ Manager::Private::~Private() {
 
 Status Manager::Private::start() {
     config = options.config;
-    SHM_TRY(prepare_directories(options.paths));
+    SHM_ASSIGN(const auto audience, audience_of(config));
+    SHM_TRY(prepare_directories(options.paths, audience));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(key, load_key(options.paths));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
-                                    {config.shm_path, options.paths.durable_dir()}));
+                                    {config.shm_path, options.paths.durable_dir(),
+                                     choose_keeper(options.paths)}));
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
     ::signal(SIGXFSZ, SIG_IGN);
 
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
+    SHM_TRY(set_access(options.paths.registry(), audience.admin_group ? 0640 : 0600,
+                       audience.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
     SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
@@ -146,12 +160,13 @@ Status Manager::Private::start() {
     auto& state = service->registry().state();
     state.started_at.store(started_at.micros, std::memory_order_relaxed);
     state.manager_pid.store(::getpid(), std::memory_order_relaxed);
-    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket()));
+    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket(), audience.socket_mode,
+                                             audience.socket_group));
     server = std::make_unique<Server>(
         io, *service, std::move(listener),
-        [this](const std::string& topic) {
-            return make_report(topic,
-                               {options.paths, config, *service, *recorder, *server, started_at});
+        [this](const std::string& topic, const Caller& caller) {
+            return make_report(topic, {options.paths, config, *service, *recorder, *server,
+                                       keeper_watch.state(), started_at, caller});
         },
         [this] { return reload(); }, [this] { wake_recorder(); });
     server->start();
@@ -181,6 +196,8 @@ void Manager::Private::tick() {
     if (at >= next_second) {
         next_second = at + kSecond;
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
+        keeper_watch.look(*loaded.backend, service->registry());
+        if (options.heartbeat) options.heartbeat();
         const auto totals = service->totals();
         layout::Sample sample{};
         sample.regions = totals.regions;
@@ -225,9 +242,11 @@ Result<std::string> Manager::Private::reload() {
     // What needs a restart stays as it runs, so that what is reported is what holds.
     const auto shm_path = config.shm_path;
     const auto hugepages = config.use_hugepages;
+    const auto audience = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
     config = std::move(*fresh);
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
+    std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
     service->configure(config);
     registry.record(
         {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});

@@ -18,6 +18,7 @@ struct ManagerOptions {
     Config config;
     std::string backend = "linux_posix";  // name of the platform plugin
     std::string plugin_dir;               // empty: beside the program, then where it was installed
+    std::function<void()> heartbeat;      // once a second while the service thread does its work
 };
 
 // The SharedMemory Manager: owns an instance's regions and serves its control socket on a

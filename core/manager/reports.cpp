@@ -21,6 +21,7 @@ namespace {
 // Of the clients report: an answer is one frame. The registry's client table has all of them.
 constexpr std::size_t kListedClients = 150;
 constexpr qsizetype kListedArenas = 150;
+constexpr std::size_t kListedUsers = 100;
 // Of the errors in the stats report, estimated generously.
 constexpr std::size_t kErrorBytes = 40 * 1024;
 
@@ -46,6 +47,41 @@ QJsonObject huge_pages(const ReportSources& s) {
             {"problem", wanted ? text(problem) : QString()}};
 }
 
+// What each user takes of its quota; of others only for those who may see them.
+QJsonArray users(const ReportSources& s) {
+    struct Line {
+        std::uint32_t uid;
+        Allocator::Usage usage;
+    };
+    auto& policies = s.service.policies();
+    const auto own = s.caller.credentials.uid;
+    const bool all = policies.may(s.caller, Privilege::see_all);
+    std::vector<Line> lines;
+    for (const auto& [uid, usage] : s.service.allocator().usage())
+        if (all || uid == own) lines.push_back({uid, usage});
+    std::sort(lines.begin(), lines.end(),
+              [](const Line& a, const Line& b) { return a.usage.bytes > b.usage.bytes; });
+    if (lines.size() > kListedUsers) lines.resize(kListedUsers);
+    QJsonArray out;
+    for (const auto& line : lines) {
+        const auto quota = policies.quota_of_user(line.uid);
+        out.append(QJsonObject{
+            {"uid", static_cast<qint64>(line.uid)},
+            {"user", text(user_name(line.uid))},
+            {"regions", number(line.usage.regions)},
+            {"bytes", number(line.usage.bytes)},
+            {"max_regions", number(quota.max_regions.value_or(s.config.max_regions_per_user))},
+            {"max_memory", number(quota.max_memory.value_or(s.config.max_memory_per_user))}});
+    }
+    return out;
+}
+
+QJsonObject keeper(const ReportSources& s) {
+    return {{"name", text(s.keeping.keeper)},
+            {"segments", number(s.keeping.segments)},
+            {"kept", number(s.keeping.kept)}};
+}
+
 QJsonObject status(const ReportSources& s) {
     const auto totals = s.service.totals();
     const auto capabilities = s.service.backend().capabilities();
@@ -69,6 +105,7 @@ QJsonObject status(const ReportSources& s) {
         {"shm_path", text(s.config.shm_path)},
         {"shm_space", space},
         {"huge_pages", huge_pages(s)},
+        {"keeper", keeper(s)},
         {"regions", number(totals.regions)},
         {"orphans", number(totals.orphans)},
         {"references", number(totals.references)},
@@ -83,6 +120,7 @@ QJsonObject status(const ReportSources& s) {
                      {"max_regions_per_process", number(s.config.max_regions_per_process)},
                      {"max_regions_per_user", number(s.config.max_regions_per_user)},
                      {"max_memory_per_user", number(s.config.max_memory_per_user)}}},
+        {"users", users(s)},
         {"recorder", recorder_json(s.recorder.state())},
         {"events", number(s.service.registry().ring().head())},
     };
@@ -147,7 +185,7 @@ QJsonObject clients(const ReportSources& s) {
                                {"connected_at", text(to_rfc3339({record.connected_at}))},
                                {"hostile", record.hostile != 0}});
     }
-    return {{"clients", out}, {"total", number(all.size())}};
+    return {{"clients", out}, {"total", number(all.size())}, {"users", users(s)}};
 }
 
 // The arenas, and what they are together. `holes`: bytes that are free before the last region of an
@@ -225,6 +263,11 @@ QJsonObject health(const ReportSources& s) {
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
         problem(fmt::format("{} events were lost while the database could not be written", lost),
                 "they are counted in a 'gap' event");
+    if (!s.keeping.problem.empty())
+        problem(
+            fmt::format("{} of {} segments without a name end with the manager: {}",
+                        s.keeping.segments - s.keeping.kept, s.keeping.segments, s.keeping.problem),
+            "do not end the manager before they are kept");
     if (!registry.note().empty())
         problem(registry.note(),
                 "nothing needs to be done; regions of the old registry appear as leftovers");

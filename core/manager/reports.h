@@ -17,7 +17,9 @@ struct ReportSources {
     Service& service;
     const EventRecorder& recorder;
     const Server& server;
+    const Keeping& keeping;
     Timestamp started_at;
+    const Caller& caller;  // who asks
 };
 
 // The JSON document of a topic ("status", "config", "stats", "health", "clients"); invalid_argument

@@ -26,7 +26,7 @@ Server::Server(boost::asio::io_context& io, Service& service, Listener listener,
       worked_(std::move(worked)),
       accepting_(io, listener_.handle().get()),
       pause_(io),
-      shares_(service.service_uid(), kMaxSessions),
+      shares_(service.security().service_uid(), kMaxSessions),
       next_share_(io) {}
 
 Server::~Server() {
@@ -70,7 +70,10 @@ void Server::accept() {
 void Server::welcome(Channel channel) {
     const auto credentials = service_.backend().peer(channel.handle());
     if (!credentials) return;
-    const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials);
+    auto identity = identify_peer(channel.handle(), *credentials);
+    if (!identity) return;  // it ended already: nobody is left to be answered
+    const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials,
+                                                   std::move(*identity));
     sessions_.insert(session);
     if (!shares_.enter(credentials->uid))
         return session->refuse_and_close(

@@ -16,7 +16,8 @@ namespace snakepit::shm {
 // Accepts connections and keeps watch over the processes behind them. Service thread only.
 class Server {
   public:
-    using Report = std::function<Result<std::string>(const std::string& topic)>;
+    using Report =
+        std::function<Result<std::string>(const std::string& topic, const Caller& caller)>;
     using Reload = std::function<Result<std::string>()>;
     using Worked = std::function<void()>;
 
@@ -27,7 +28,9 @@ class Server {
     void start();
 
     Service& service() { return service_; }
-    Result<std::string> report(const std::string& topic) { return report_(topic); }
+    Result<std::string> report(const std::string& topic, const Caller& caller) {
+        return report_(topic, caller);
+    }
     Result<std::string> reload_config() { return reload_(); }
     // Something was done for somebody: there may be events to record.
     void worked() { worked_(); }

@@ -42,9 +42,13 @@ void Service::configure(const Config& config) {
                          config.max_regions_per_process};
     allocator_.pool.strategy = config.allocation_strategy;
     allocator_.pool.huge_pages = config.use_hugepages;
+    allocator_.backing = config.backing;
+    allocator_.pool.backing =
+        config.backing == BackingChoice::memfd ? Backing::memfd : Backing::posix;
     allocator_.limits.max_regions_per_user = config.max_regions_per_user;
     allocator_.limits.max_memory_per_user = config.max_memory_per_user;
     cleaner_.grace_ms = config.grace_period_ms;
+    security_.configure(config.roles);
     next_full_look_ = 0;
     next_health_look_ =
         std::min(next_health_look_, now().micros + config.health_check_interval_ms * 1000);
@@ -56,14 +60,20 @@ Error Service::refuse(const Caller& caller, Error error, std::string_view operat
     error = errors_.handle(std::move(error), {operation, id, caller.credentials, caller.process});
     const bool security = error.type() == ErrorType::permission_denied ||
                           error.type() == ErrorType::security_violation;
+    const auto text = error.reason.empty() ? std::string(operation)
+                                           : fmt::format("{}: {}", operation, error.reason);
     if (security)
-        registry_->record({.kind = EventKind::refused,
-                           .result = error.code,
-                           .pid = caller.credentials.pid,
-                           .uid = caller.credentials.uid,
-                           .text = operation,
-                           .id = id});
+        record_refusal({.kind = EventKind::refused,
+                        .result = error.code,
+                        .pid = caller.credentials.pid,
+                        .uid = caller.credentials.uid,
+                        .text = text,
+                        .id = id});
     return error;
+}
+
+void Service::record_refusal(const Event& event) {
+    if (refusals_.own_event(event.uid, now().micros)) registry_->record(event);
 }
 
 Result<std::uint32_t> Service::find(const RegionId& id) const {
@@ -78,8 +88,7 @@ Result<std::uint32_t> Service::find(const RegionId& id) const {
 Result<std::uint32_t> Service::usable(const Caller& caller, const RegionId& id,
                                       Operation operation) {
     SHM_ASSIGN(const auto slot, find(id));
-    SHM_TRY(security_.check(caller.credentials, operation, registry_->fixed(slot),
-                            registry_->body(slot)));
+    SHM_TRY(policies_.check(caller, operation, slot));
     return slot;
 }
 
@@ -207,9 +216,7 @@ Result<std::vector<RegionInfo>> Service::list(const Caller& caller, std::string_
         std::min<std::uint64_t>(registry_->frontier(), std::uint64_t{slot} + kListScan);
     for (; slot < end && used < bytes; ++slot) {
         if (!registry_->control(slot).occupied()) continue;
-        if (!security_.check(caller.credentials, Operation::look, registry_->fixed(slot),
-                             registry_->body(slot)))
-            continue;
+        if (!policies_.may(caller, Operation::look, slot)) continue;
         auto info = describe_slot(slot);
         if (!filter->matches(info, at)) continue;
         used += 512 + info.metadata.size() + info.references.size() * 64;

@@ -14,9 +14,12 @@
 
 #include "base/region.h"
 #include "base/result.h"
+#include "manager/caller.h"
 #include "manager/config.h"
 #include "manager/error_manager.h"
+#include "manager/refusal_log.h"
 #include "manager/seal_desk.h"
+#include "manager/service_policies.h"
 #include "memory/allocator.h"
 #include "memory/cleaner.h"
 #include "memory/synchronizer.h"
@@ -27,14 +30,6 @@
 #include "security/security_controller.h"
 
 namespace snakepit::shm {
-
-// Who asks. `client` is set when it has a lease page and so can hold references.
-struct Caller {
-    Credentials credentials;
-    std::optional<std::uint32_t> client;
-    std::uint64_t serial = 0;  // of that client: an index may be used again, a serial never
-    std::string process;
-};
 
 // What a client needs to map a region.
 struct Grant {
@@ -194,16 +189,20 @@ class Service {
     Allocator& allocator() { return allocator_; }
     PlatformBackend& backend() { return backend_; }
     SecurityController& security() { return security_; }
-    std::uint32_t service_uid() const { return security_.service_uid(); }
+    ServicePolicies& policies() { return policies_; }
     SealDesk& seals() { return seals_; }
     // Regions whose memory could not be given back, each with what to do about it.
     const std::unordered_map<std::uint32_t, Error>& stuck() const { return stuck_; }
     // What is known to be wrong with damaged regions.
     const std::unordered_map<std::uint32_t, std::string>& faults() const { return faults_; }
     ErrorManager& errors() { return errors_; }
-    std::size_t deadlines() const { return due_.size(); }  // moments to look at a region again
+    // Of a flood by one user only some become events of their own; see RefusalLog.
+    void record_refusal(const Event& event);
+    // Moments kept at which a region has to be looked at again.
+    std::size_t deadlines() const { return due_.size(); }
 
   private:
+    friend class ServicePolicies;
     friend class SealDesk;
     struct Due {
         std::int64_t at;
@@ -236,6 +235,7 @@ class Service {
         std::function<void(Result<Grant>)> done;
         Status made;
         bool tried_again;
+        std::optional<Policy> policy;  // if it is more than permissions
     };
     struct Move {  // a region on its way to another place
         std::uint32_t slot;
@@ -366,6 +366,7 @@ class Service {
     Allocator allocator_;
     Cleaner cleaner_;
     SecurityController security_;
+    ServicePolicies policies_{*this};
     Synchronizer synchronizer_;
     Config config_;
 
@@ -393,6 +394,7 @@ class Service {
     IdleFigures idle_;
     std::int64_t idle_counted_at_ = 0;
     ErrorManager errors_;
+    RefusalLog refusals_;
     SealDesk seals_{*this};
     std::uint64_t allocations_ = 0, deallocations_ = 0;
 };

@@ -70,8 +70,10 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     };
     if (auto checked = check_options(config_, seals_.ready(), options); !checked)
         return give_up(std::move(checked).error());
+    auto policy = policies_.for_new(options);
+    if (!policy) return give_up(std::move(policy).error());
 
-    RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}};
+    RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}, policies_.quota(caller)};
     if (caller.client) {
         const auto& record = grants_.record(*caller.client);
         owner.serial = record.serial.load(std::memory_order_relaxed);
@@ -91,8 +93,13 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     }
     auto begun = tried([&] { return allocator_.begin(size, options, owner, request_id); });
     if (!begun) return give_up(std::move(begun).error());
-    make(std::make_shared<Allocation>(
-        Allocation{caller, std::move(*begun), std::move(options), std::move(done), {}, false}));
+    make(std::make_shared<Allocation>(Allocation{caller,
+                                                 std::move(*begun),
+                                                 std::move(options),
+                                                 std::move(done),
+                                                 {},
+                                                 false,
+                                                 std::move(*policy)}));
 }
 
 // Here, or on another thread when it takes long.
@@ -121,6 +128,7 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
             grants_.record(*a.caller.client).serial.load(std::memory_order_relaxed) ==
                 a.caller.serial;
         if (!there) return fail(ErrorCode::allocation_failed, "the program that asked is gone");
+        if (a.policy) SHM_TRY(policies_.keep(*a.policy, a.caller, a.making));
         allocator_.place(a.making, a.options);
         if (a.options.security_level != SecurityLevel::standard) SHM_TRY(seals_.begin(slot));
         SHM_ASSIGN(auto made, grant(a.caller, slot, AccessMode::read_write, false));
@@ -140,6 +148,7 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
         }
     } else {
         counter_.revoke_untold(slot, registry_->control(slot).generation);
+        policies_.forget(registry_->id(slot));
         allocator_.abandon(a.making, a.made.has_value());
         a.done(fail(refuse_allocation(a.caller, a.making.size, std::move(granted).error())));
     }
@@ -147,12 +156,12 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
 }
 
 Error Service::refuse_allocation(const Caller& caller, std::uint64_t size, Error error) {
-    registry_->record({.kind = EventKind::allocation_failed,
-                       .result = error.code,
-                       .pid = caller.credentials.pid,
-                       .uid = caller.credentials.uid,
-                       .value = size,
-                       .text = caller.process});
+    record_refusal({.kind = EventKind::allocation_failed,
+                    .result = error.code,
+                    .pid = caller.credentials.pid,
+                    .uid = caller.credentials.uid,
+                    .value = size,
+                    .text = caller.process});
     return refuse(caller, std::move(error), "allocate", {});
 }
 

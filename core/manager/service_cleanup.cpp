@@ -98,7 +98,7 @@ Result<bool> Service::quarantine(const Caller& caller, const RegionId& id) {
 
 Result<std::string> Service::restore(const Caller& caller, const RegionId& id) {
     Result<std::string> next = [&]() -> Result<std::string> {
-        SHM_ASSIGN(const auto slot, usable(caller, id, Operation::manage));
+        SHM_ASSIGN(const auto slot, usable(caller, id, Operation::tidy));
         auto word = registry_->control(slot);
         if (word.state != SlotState::quarantined)
             return fail(ErrorCode::invalid_argument,
@@ -198,10 +198,12 @@ Result<CleanupResult> Service::cleanup(const Caller& caller, const CleanupReques
     result.dry_run = request.dry_run;
     const auto at = now().micros;
     const auto consider = [&](std::uint32_t candidate) {
-        if (!security_.check(caller.credentials, Operation::manage, registry_->fixed(candidate),
-                             registry_->body(candidate)))
-            return;
-        add_item(result, clean(caller, candidate, request, at));
+        if (const auto may = policies_.check(caller, Operation::tidy, candidate))
+            add_item(result, clean(caller, candidate, request, at));
+        else if (!request.only.empty())  // of what was not named nobody has to hear
+            result.items.push_back(
+                {registry_->id(candidate), 0,
+                 refuse(caller, may.error(), "cleanup", registry_->id(candidate)).message, false});
     };
     Turn turn(kRegionsAPage);
     const auto end =
@@ -251,9 +253,11 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
     if (wiping_.contains(slot)) return {};
     const auto& body = registry_->body(slot);
     // A slice is overwritten before its pages are handed out again anyway.
+    // Nor can memory that the kernel lets nobody write be overwritten, or be had by anybody else.
     const auto level = static_cast<SecurityLevel>(body.security_level);
     const bool overwritten = config_.secure_cleanup || level != SecurityLevel::standard;
-    if (!overwritten || body.arena != 0) return release(slot, reason, by);
+    if (!overwritten || body.arena != 0 || allocator_.immutable(slot))
+        return release(slot, reason, by);
     if (body.sealed != 0) (void)backend_.set_read_only(allocator_.segment_name_of(slot), false);
     auto segment = allocator_.open(slot, AccessMode::read_write);
     if (!segment) return release(slot, reason, by);  // gone or exchanged: that is told there
@@ -280,6 +284,7 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
 Status Service::release(std::uint32_t slot, const std::string& reason, const Credentials& by) {
     const auto& body = registry_->body(slot);
     const bool pooled = body.arena != 0;
+    const auto id = registry_->id(slot);
     const bool touched = !notes(slot).untouched || (body.flags & kGuarded) != 0;
     auto released = allocator_.release(slot,
                                        {.kind = EventKind::freed,
@@ -289,6 +294,7 @@ Status Service::release(std::uint32_t slot, const std::string& reason, const Cre
                                         .text = reason},
                                        touched);
     if (!released) return stuck(slot, std::move(released).error());
+    policies_.forget(id);
     stuck_.erase(slot);
     faults_.erase(slot);
     owner_gone_.erase(slot);

@@ -30,7 +30,7 @@ std::optional<std::string> Service::fault_of(std::uint32_t slot) {
     const auto& body = registry_->body(slot);
     if (body.arena != 0) return guard_fault(slot);
     const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
-    if (!segment) return "its segment is gone: removed by someone else";
+    if (!segment) return allocator_.loss_of(slot);
     if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
         return "its segment was exchanged by someone else";
     if (segment->size != body.actual_size) return "its segment was cut by someone else";

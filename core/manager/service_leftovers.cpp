@@ -66,9 +66,13 @@ void Service::remove_leftovers(const SegmentsByName& segments) {
         if (segment.uid != ::geteuid()) continue;
         std::string_view name(full_name);
         const bool durable = name.starts_with(kDurablePrefix);
-        name.remove_prefix(durable ? kDurablePrefix.size() : prefix.size());
+        const bool anonymous = name.starts_with(kAnonymousPrefix);
+        name.remove_prefix(durable     ? kDurablePrefix.size()
+                           : anonymous ? anonymous_name(prefix).size()
+                                       : prefix.size());
         const auto arena = arena_of(name);
-        if (name.ends_with(kSealedSuffix)) name.remove_suffix(kSealedSuffix.size());
+        for (const auto suffix : {kSealedSuffix, kSecondSuffix})
+            if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
         const auto id = RegionId::parse(name);
         if (!id && !arena) continue;
         const auto slot = id ? registry_->find(*id) : std::nullopt;
@@ -83,6 +87,13 @@ void Service::remove_leftovers(const SegmentsByName& segments) {
         if (durable && allocator_.durable.has(*id)) continue;
         if (!backend_.inspect_segment(segment.name)) continue;  // it went with its slot meanwhile
         if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
+        if (anonymous && !unnamed) {  // ours alone to keep, and whoever else holds it keeps it
+            if (backend_.forget_segment(segment.name))
+                registry_->record({.kind = EventKind::leftover_removed,
+                                   .value = segment.allocated,
+                                   .id = id ? *id : RegionId{}});
+            continue;
+        }
         const auto users = backend_.users_of(segment.identity);
         std::string keep;
         if (unnamed)

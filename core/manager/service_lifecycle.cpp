@@ -59,7 +59,7 @@ Result<std::uint32_t> Service::connect_client(const ClientIdentity& identity) {
     // One user's lease pages leave room for the others'.
     const auto uid = identity.credentials.uid;
     const auto all = counter_.clients();
-    if (!security_.administrator(identity.credentials) &&
+    if (uid != security_.service_uid() && uid != 0 &&
         std::count_if(all.begin(), all.end(), [&](std::uint32_t client) {
             return grants_.record(client).uid == uid;
         }) >= kMaxClients / 4)
@@ -121,6 +121,7 @@ ReferenceCounter::Estate Service::drop(std::uint32_t client) {
                               .count = narrow(left.references),
                               .text = record.process});
     client_of_serial_.erase(record.serial.load(std::memory_order_relaxed));
+    policies_.gone(record.serial.load(std::memory_order_relaxed));
     told_.erase(record.serial.load(std::memory_order_relaxed));
     counter_.drop_client(client);
     return left;
@@ -247,10 +248,13 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     if (word.state == SlotState::quarantined) return evaluate_quarantined(slot, at);
     if (word.state != SlotState::live && word.state != SlotState::revoked) return;
     if (held(slot)) {
-        if (word.withdrawn) counter_.close(slot, word.generation);
+        if (word.withdrawn)
+            counter_.close(slot, word.generation);
+        else if ((registry_->body(slot).flags & kPolicyPending) != 0)
+            policies_.restrict(slot);
         return;
     }
-    if (try_seal(slot)) return;
+    if (try_seal(slot) || policies_.settle(slot)) return;
     const auto verdict = cleaner_.judge(idle_facts(slot), at, false);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
     if (!verdict.due) return;

@@ -283,12 +283,11 @@ Result<std::vector<RegionLocks>> Service::locks(const Caller& caller, std::strin
     if (!filter) return fail(refuse(caller, std::move(filter).error(), "locks", {}));
     std::vector<RegionLocks> out;
     std::size_t used = 0;
-    const bool with_tokens = security_.administrator(caller.credentials);
+    const bool with_tokens = policies_.may(caller, Privilege::release_locks);
     for (const auto next : synchronizer_.slots(slot)) {
         slot = next;
         if (used >= bytes) return out;
-        if (!security_.check(caller.credentials, Operation::look, registry_->fixed(next),
-                             registry_->body(next)) ||
+        if (!policies_.may(caller, Operation::look, next) ||
             (!filter->empty() && !filter->matches(describe_slot(next), now())))
             continue;
         out.push_back(describe_locks(next, with_tokens));
@@ -302,10 +301,7 @@ Result<std::vector<RegionLocks>> Service::locks(const Caller& caller, std::strin
 Result<RegionLocks> Service::release_locks(const Caller& caller, const RegionId& id,
                                            std::uint64_t token) {
     Result<RegionLocks> taken = [&]() -> Result<RegionLocks> {
-        if (!security_.administrator(caller.credentials))
-            return fail(ErrorCode::permission_denied,
-                        "only administrators take locks from their holders",
-                        "run it as the user who owns the instance");
+        SHM_TRY(policies_.check(caller, Privilege::release_locks));
         SHM_ASSIGN(const auto slot, find(id));
         RegionLocks out;
         for (const auto& held : synchronizer_.holders(slot)) {

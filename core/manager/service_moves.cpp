@@ -74,10 +74,11 @@ void Service::finish_move(const std::shared_ptr<Move>& move) {
     if (done) {
         ++next.generation;
         next.body ^= 1U;
-        registry_->commit(slot, next,
-                          {.kind = move->to.sealed ? EventKind::sealed : EventKind::moved,
-                           .value = registry_->fixed(slot).size,
-                           .text = move->reason});
+        registry_->commit(
+            slot, next,
+            {.kind = move->to.sealed && !move->from.sealed ? EventKind::sealed : EventKind::moved,
+             .value = registry_->fixed(slot).size,
+             .text = move->reason});
         allocator_.moved(move->from, move->to);
     } else {
         (void)errors_.handle(done.error(), {move->reason, registry_->id(slot), {}, {}});

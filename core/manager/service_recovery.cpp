@@ -15,6 +15,7 @@ using namespace layout;
 Status Service::recover() {
     if (!registry_->note().empty())
         registry_->record({.kind = EventKind::registry_reset, .text = registry_->note()});
+    policies_.open();
     allocator_.recount();
     recover_clients();
     recover_locks();
@@ -35,6 +36,7 @@ Status Service::recover() {
     if (recovery_problem_) return fail(*recovery_problem_);
     allocator_.pool.adopted();
     adopt_durable();
+    policies_.recover();
     allocator_.recount();
     if (segments) remove_leftovers(*segments);
     // Just counted: of those that are held, only withdrawn ones have something to be told.
@@ -55,11 +57,13 @@ Status Service::recover() {
 // Those of this instance, asked for all at once: one look each would cost as much as everything
 // else in a recovery. Nothing when they cannot be listed.
 std::optional<SegmentsByName> Service::list_segments() {
-    auto listed = backend_.list_segments(fmt::format("/snakepit_{}_", registry_->instance()));
+    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
+    auto listed = backend_.list_segments(prefix);
+    auto anonymous = backend_.list_segments(anonymous_name(prefix));
     auto durable = backend_.list_segments(kDurablePrefix);
-    if (!listed || !durable) return std::nullopt;
-    SegmentsByName out(listed->size() + durable->size());
-    for (auto* list : {&*listed, &*durable})
+    if (!listed || !anonymous || !durable) return std::nullopt;
+    SegmentsByName out(listed->size() + anonymous->size() + durable->size());
+    for (auto* list : {&*listed, &*anonymous, &*durable})
         for (auto& segment : *list) out.emplace(segment.name, std::move(segment));
     return out;
 }

@@ -105,6 +105,8 @@ bool Service::tick(std::int64_t at) {
                            .uid = record.uid,
                            .text = "its lease page cannot be read"});
     }
+    for (const auto& [uid, count] : refusals_.over(at))
+        registry_->record({.kind = EventKind::more_refused, .uid = uid, .count = count});
     auto waiting = std::move(unrecorded_);
     unrecorded_.clear();
     for (const auto slot : waiting) {

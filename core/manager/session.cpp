@@ -22,6 +22,7 @@ const wire::RegionKey* region_of(const wire::RequestT& request) {
     if (const auto* call = request.call.AsDeallocate()) return call->id.get();
     if (const auto* call = request.call.AsSeal()) return call->id.get();
     if (const auto* call = request.call.AsLock()) return call->id.get();
+    if (const auto* call = request.call.AsSetPolicy()) return call->id.get();
     if (const auto* call = request.call.AsSealRead()) return call->id.get();
     if (const auto* call = request.call.AsSealCommit()) return call->id.get();
     return nullptr;
@@ -40,12 +41,13 @@ void fit_reasons(wire::CleanedT& cleaned) {
 }  // namespace
 
 Session::Session(Server& server, boost::asio::io_context& io, Channel channel,
-                 Credentials credentials)
+                 Credentials credentials, std::shared_ptr<const Identity> identity)
     : server_(server),
       channel_(std::move(channel)),
       watch_(io, channel_.handle().get()),
       deadline_(io) {
     caller_.credentials = credentials;
+    caller_.identity = std::move(identity);
     if (const auto process = server.service().backend().process(credentials.pid))
         caller_.process = process->name;
 }
@@ -112,11 +114,11 @@ void Session::handle(const Frame& frame) {
     // else.
     if (!frame.sender || *frame.sender != caller_.credentials) {
         const auto sender = frame.sender.value_or(Credentials{});
-        server_.service().registry().record({.kind = EventKind::refused,
-                                             .result = ErrorCode::identity_mismatch,
-                                             .pid = sender.pid,
-                                             .uid = sender.uid,
-                                             .text = "frame"});
+        server_.service().record_refusal({.kind = EventKind::refused,
+                                          .result = ErrorCode::identity_mismatch,
+                                          .pid = sender.pid,
+                                          .uid = sender.uid,
+                                          .text = "frame"});
         return refuse_and_close(server_.service().errors().handle(
             make_error(ErrorCode::identity_mismatch,
                        "the frame comes from another process than the connection",
@@ -167,19 +169,6 @@ void Session::dispatch(wire::RequestT request) {
         }
         case Call::Seal:
             return seal(id, region(request.call.AsSeal()->id));
-        case Call::Defragment: {
-            if (!service.security().administrator(caller_.credentials))
-                return answer_error(
-                    id, make_error(ErrorCode::permission_denied, "only administrators defragment"));
-            const auto step = service.defragment();
-            wire::DefragmentedT out;
-            out.moved = step.moved;
-            out.bytes = step.bytes;
-            out.in_use = step.in_use;
-            out.arenas_returned = step.arenas_returned;
-            out.more = step.more;
-            return answer(id, std::move(out));
-        }
         case Call::Restore: {
             auto next = service.restore(caller_, region(request.call.AsRestore()->id));
             if (!next) return answer_error(id, next.error());
@@ -203,28 +192,14 @@ void Session::dispatch(wire::RequestT request) {
             const auto announced = service.announce(caller_, call.worker, call.pool, call.session);
             return announced ? answer(id, wire::DoneT{}) : answer_error(id, announced.error());
         }
-        case Call::Report: {
-            wire::DocumentT document;
-            auto json = server_.report(request.call.AsReport()->topic);
-            if (!json) return answer_error(id, json.error());
-            document.json = std::move(*json);
-            return answer(id, std::move(document));
+        case Call::Released: {
+            const auto& call = *request.call.AsReleased();
+            return service.released(call.slot, call.generation);
         }
-        case Call::ReloadConfig: {
-            if (!service.security().administrator(caller_.credentials))
-                return answer_error(id, make_error(ErrorCode::permission_denied,
-                                                   "only administrators reload the configuration"));
-            wire::DocumentT document;
-            auto json = server_.reload_config();
-            if (!json) return answer_error(id, json.error());
-            document.json = std::move(*json);
-            return answer(id, std::move(document));
-        }
-        case Call::Released:
-            return service.released(request.call.AsReleased()->slot,
-                                    request.call.AsReleased()->generation);
         default:
-            if (lock_call(id, request) || seal_call(id, request)) return;
+            if (lock_call(id, request) || administration_call(id, request) ||
+                seal_call(id, request))
+                return;
             return refuse_and_close(
                 make_error(ErrorCode::protocol_error, "the frame holds no known request"));
     }
@@ -270,6 +245,11 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
     if (greeted_)
         return refuse_and_close(
             make_error(ErrorCode::protocol_error, "a second greeting on one connection"));
+    // Sent before we knew which process it is (see identify_peer).
+    if (channel_.pending())
+        return refuse_and_close(make_error(ErrorCode::protocol_error,
+                                           "a request came before the greeting was answered",
+                                           "wait for the answer to Hello"));
     wire::WelcomeT welcome;
     welcome.version = kProtocolVersion;
     welcome.epoch = server_.service().registry().epoch();
@@ -280,6 +260,7 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
         const auto& record = server_.service().client(*client);
         caller_.client = *client;
         caller_.serial = record.serial.load(std::memory_order_relaxed);
+        server_.service().policies().met(caller_);
         server_.session_attached(
             shared_from_this());  // so that a failure from here on buries the client
         if (!welcome.resumed) {

@@ -24,7 +24,8 @@ class Server;
 // Service thread only.
 class Session : public std::enable_shared_from_this<Session> {
   public:
-    Session(Server& server, boost::asio::io_context& io, Channel channel, Credentials credentials);
+    Session(Server& server, boost::asio::io_context& io, Channel channel, Credentials credentials,
+            std::shared_ptr<const Identity> identity);
     ~Session();
 
     void start();
@@ -47,6 +48,10 @@ class Session : public std::enable_shared_from_this<Session> {
     void wait_until_settled(wire::RequestT request, const RegionId& id);
     void list(std::uint64_t id, const wire::ListT& call);
     void clean(std::uint64_t id, const wire::CleanupT& call);
+    // session_administration.cpp. False: it is none about policies or the manager itself.
+    bool administration_call(std::uint64_t id, const wire::RequestT& request);
+    void set_policy(std::uint64_t id, const wire::SetPolicyT& call);
+    void answer_document(std::uint64_t id, Result<std::string> json);
     // session_locks.cpp. False: it is none about locks.
     bool lock_call(std::uint64_t id, const wire::RequestT& request);
     void answer_lock(std::uint64_t id, const Result<LockReply>& reply);

@@ -59,22 +59,25 @@ Status Allocator::check(std::uint64_t size, const RegionOwner& owner) const {
             ErrorCode::process_region_limit_exceeded,
             fmt::format("process {} has {} regions already", owner.credentials.pid, mine->second),
             "max_regions_per_process");
-    return check_user(size, owner.credentials.uid);
+    return check_user(size, owner);
 }
 
-Status Allocator::check_user(std::uint64_t size, std::uint32_t uid) const {
+Status Allocator::check_user(std::uint64_t size, const RegionOwner& owner) const {
+    const auto uid = owner.credentials.uid;
     const auto found = usage_of_.find(uid);
     const auto usage = found == usage_of_.end() ? Usage{} : found->second;
-    if (limits.max_regions_per_user != 0 && usage.regions >= limits.max_regions_per_user)
+    const auto regions = owner.quota.max_regions.value_or(limits.max_regions_per_user);
+    if (regions != 0 && usage.regions >= regions)
         return over(ErrorCode::user_limit_exceeded,
-                    fmt::format("user {} has {} regions already", uid, usage.regions),
-                    "max_regions_per_user");
-    if (limits.max_memory_per_user != 0 && usage.bytes + size > limits.max_memory_per_user)
+                    fmt::format("user {} has {} regions already; the limit is {}", uid,
+                                usage.regions, regions),
+                    owner.quota.max_regions ? "max_regions of its quota" : "max_regions_per_user");
+    const auto memory = owner.quota.max_memory.value_or(limits.max_memory_per_user);
+    if (memory != 0 && usage.bytes + size > memory)
         return over(ErrorCode::user_limit_exceeded,
                     fmt::format("user {} has {} and asked for {} more; the limit is {}", uid,
-                                format_size(usage.bytes), format_size(size),
-                                format_size(limits.max_memory_per_user)),
-                    "max_memory_per_user");
+                                format_size(usage.bytes), format_size(size), format_size(memory)),
+                    owner.quota.max_memory ? "max_memory of its quota" : "max_memory_per_user");
     return {};
 }
 
@@ -109,6 +112,14 @@ bool Allocator::poolable(std::uint64_t size, const RegionOptions& options) const
            options.security_level.value_or(SecurityLevel::standard) == SecurityLevel::standard;
 }
 
+void Allocator::choose_segment(Making& making, const RegionOptions& options) const {
+    const auto id = registry_.id(making.slot);
+    making.durable = options.durable;
+    making.backing = backing_for(options, backing);
+    making.name = making.durable ? durable_name(id) : segment_name(registry_.instance(), id);
+    if (making.backing == Backing::memfd) making.name = anonymous_name(making.name);
+}
+
 Status Allocator::choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant) {
     if (!poolable(making.size, options)) {
         if (options.placement == Placement::pooled)
@@ -117,9 +128,7 @@ Status Allocator::choose_place(Making& making, const RegionOptions& options, std
                                     "write are pooled",
                                     format_size(ArenaPool::kLargestSlice)),
                         "leave the placement out, or leave out what asks for a segment of its own");
-        making.durable = options.durable;
-        const auto id = registry_.id(making.slot);
-        making.name = making.durable ? durable_name(id) : segment_name(registry_.instance(), id);
+        choose_segment(making, options);
         return {};
     }
     auto slice = pool.take(tenant, making.size);
@@ -131,7 +140,7 @@ Status Allocator::choose_place(Making& making, const RegionOptions& options, std
     if (options.placement == Placement::pooled) return fail(std::move(slice).error());
     // No arena can be made or mapped: a segment of its own needs neither room for one nor our
     // mapping.
-    making.name = segment_name(registry_.instance(), registry_.id(making.slot));
+    choose_segment(making, options);
     return {};
 }
 
@@ -168,7 +177,9 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
 
 Status Allocator::make(Making& making) const {
     if (making.pooled()) return pool.perform(making.work);
-    SHM_ASSIGN(making.segment, backend_.create_segment(making.name, making.size));
+    const auto use = making.sealed ? SegmentUse::to_be_sealed : SegmentUse::shared;
+    SHM_ASSIGN(making.segment,
+               backend_.create_segment(making.name, making.size, Pages::reserved, use));
     return {};
 }
 
@@ -184,8 +195,8 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     body.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
     if (making.pooled()) pool.performed(making.work, true);
+    body.flags = making.flags | (making.durable ? std::uint32_t{kDurable} : 0);
     body = located(body, making);
-    body.flags = making.durable ? std::uint32_t{kDurable} : 0;
     const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
     if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;
     registry_.write_body(making.slot, body);
@@ -203,6 +214,9 @@ SlotBody Allocator::located(SlotBody body, const Making& making) {
     body.device = identity.device;
     body.inode = identity.inode;
     body.sealed = making.sealed ? 1 : 0;
+    const bool memfd =
+        making.pooled() ? making.slice.arena->anonymous() : making.backing == Backing::memfd;
+    body.flags = memfd ? body.flags | kMemfd : body.flags & ~std::uint32_t{kMemfd};
     return body;
 }
 
@@ -256,7 +270,8 @@ void Allocator::abandon(std::uint32_t slot) {
     // Nothing may exist yet, or its identity not be known: the names alone are ours.
     const auto id = registry_.id(slot);
     (void)durable.forget(id);
-    for (const auto& name : {segment_name(registry_.instance(), id), durable_name(id)})
+    const auto own = segment_name(registry_.instance(), id);
+    for (const auto& name : {own, anonymous_name(own), durable_name(id)})
         if (auto removed = backend_.remove_segment(name, {}); !removed)
             registry_.record(slot, {.kind = EventKind::leftover_kept,
                                     .result = removed.error().code,
@@ -283,6 +298,7 @@ Status Allocator::release(std::uint32_t slot, const Event& event, bool touched) 
 }
 
 Status Allocator::wipe(std::uint32_t slot) const {
+    if (immutable(slot)) return {};
     if (registry_.body(slot).sealed != 0)
         SHM_TRY(backend_.set_read_only(segment_name_of(slot), false));
     SHM_ASSIGN(const auto making, current(slot));
@@ -338,9 +354,7 @@ Status Allocator::adopt(std::uint32_t slot, const SegmentsByName* segments) {
             auto seen = backend_.inspect_segment(name);
             return seen ? std::optional(std::move(*seen)) : std::nullopt;
         }();
-        if (!segment)
-            return fail(ErrorCode::corruption_detected,
-                        "its segment is gone: removed by someone else");
+        if (!segment) return fail(ErrorCode::corruption_detected, loss_of(slot));
         if (segment->identity != FileIdentity{body.device, body.inode} ||
             segment->uid != ::geteuid())
             return fail(ErrorCode::corruption_detected,
@@ -351,6 +365,17 @@ Status Allocator::adopt(std::uint32_t slot, const SegmentsByName* segments) {
     }();
     if (!adopted) not_adopted_.insert(slot);
     return adopted;
+}
+
+// Asked for only where somebody held it: every process is looked at.
+std::string Allocator::loss_of(std::uint32_t slot) const {
+    const auto& body = registry_.body(slot);
+    if ((body.flags & kMemfd) == 0) return "its segment is gone: removed by someone else";
+    std::string text = "its memory is lost: nobody kept it when the manager ended";
+    if (registry_.stats(slot).references == 0) return text;
+    const auto users = backend_.users_of({body.device, body.inode});
+    if (users && !users->empty()) text += fmt::format("; process {} still has it", users->front());
+    return text;
 }
 
 void Allocator::recount() {

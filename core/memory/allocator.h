@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/policy.h"
 #include "base/region.h"
 #include "base/result.h"
 #include "layout/registry_reader.h"
@@ -32,6 +33,7 @@ struct RegionOwner {
     Credentials credentials;
     std::int64_t start_time = 0;
     std::string process, worker, session;
+    Quota quota;  // of its own; where it says nothing the limits do
 };
 
 // Memory that is being got ready for a region: a slice of an arena, or a segment of its own.
@@ -40,11 +42,14 @@ struct Making {
     std::uint64_t size = 0;  // bytes asked for; more for an encrypted region (stored_bytes)
     bool durable = false;
     bool sealed = false;
+    bool second_name = false;  // of the two a segment of its own can have
+    std::uint32_t flags = 0;   // of a new body, beside what place() knows
     // pooled
     Slice slice;
     PageWork work;
     // dedicated
     std::string name;
+    Backing backing = Backing::posix;
     Segment segment;
 
     bool pooled() const { return slice.arena != nullptr; }
@@ -80,6 +85,7 @@ class Allocator {
           backend_(backend) {}
 
     AllocationLimits limits;
+    BackingChoice backing = BackingChoice::automatic;
     ArenaPool pool;
     DurableStore durable;
 
@@ -106,6 +112,8 @@ class Allocator {
     Result<Making> begin_move(std::uint32_t slot);
     // A segment of its own that becomes read-only.
     Making begin_seal(std::uint32_t slot);
+    // A fresh segment of its own, otherwise as it is.
+    Making begin_dedicate(std::uint32_t slot);
     // Any thread: copies the region's contents to where make() made room.
     Status copy(const Making& from, const Making& to) const;
     // What the region has now; for copy(), and to be given back after the move.
@@ -122,10 +130,18 @@ class Allocator {
     // and the error says what a person must do; asking again is safe.
     // `touched`: somebody may have written to it.
     Status release(std::uint32_t slot, const Event& event, bool touched);
-    // Zeros, and pages that stay reserved: for a region that is taken away from its holders.
+    // Zeros, and pages that stay reserved: for a region that is taken away from its holders. Not of
+    // a sealed one that the kernel lets nobody write: whoever holds it can read on.
     Status wipe(std::uint32_t slot) const;
+    // The kernel lets nobody write to it any more.
+    bool immutable(std::uint32_t slot) const {
+        const auto& body = registry_.body(slot);
+        return body.sealed != 0 && (body.flags & layout::kMemfd) != 0;
+    }
 
     Location locate(std::uint32_t slot) const;
+    // Why a segment that is not there is not, for people.
+    std::string loss_of(std::uint32_t slot) const;
     // Of what locate() says.
     Result<Handle> open(std::uint32_t slot, AccessMode access) const;
     std::string segment_name_of(std::uint32_t slot) const {
@@ -140,22 +156,25 @@ class Allocator {
     // Counts what the registry holds.
     void recount();
 
+    struct Usage {
+        std::uint32_t regions = 0;
+        std::uint64_t bytes = 0;  // asked for
+    };
+    // By owner's uid.
+    const std::unordered_map<std::uint32_t, Usage>& usage() const { return usage_of_; }
     std::uint64_t bytes_used() const { return bytes_used_; }
     std::uint64_t bytes_reserved() const { return bytes_dedicated_ + pool.reserved_bytes(); }
 
   private:
     bool poolable(std::uint64_t size, const RegionOptions& options) const;
+    void choose_segment(Making& making, const RegionOptions& options) const;
     Status choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant);
     static layout::SlotBody located(layout::SlotBody body, const Making& making);
     void count(const layout::SlotFixed& fixed);
     std::uint64_t stored_bytes_of(std::uint32_t slot) const;
     void forget(std::uint32_t slot);
-    Status check_user(std::uint64_t size, std::uint32_t uid) const;
-
-    struct Usage {
-        std::uint32_t regions = 0;
-        std::uint64_t bytes = 0;
-    };
+    Status check_user(std::uint64_t size, const RegionOwner& owner) const;
+    Making begin_segment(std::uint32_t slot, const layout::SlotBody& as);
 
     RegionRegistry& registry_;
     PlatformBackend& backend_;
@@ -163,7 +182,7 @@ class Allocator {
     std::uint64_t bytes_dedicated_ = 0;
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
     std::unordered_set<std::uint32_t> not_adopted_;  // slots whose memory was not as it was made
-    std::unordered_map<std::uint32_t, Usage> usage_of_;  // by owner's uid
+    std::unordered_map<std::uint32_t, Usage> usage_of_;
 };
 
 }  // namespace snakepit::shm

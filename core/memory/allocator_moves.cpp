@@ -12,6 +12,15 @@ namespace snakepit::shm {
 
 using namespace layout;
 
+namespace {
+
+void set_backing(SlotBody& body, Backing backing) {
+    body.flags =
+        backing == Backing::memfd ? body.flags | kMemfd : body.flags & ~std::uint32_t{kMemfd};
+}
+
+}  // namespace
+
 Result<Making> Allocator::current(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
     Making making;
@@ -24,6 +33,7 @@ Result<Making> Allocator::current(std::uint32_t slot) const {
         return making;
     }
     making.name = segment_name_of(slot);
+    making.backing = (body.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
     SHM_ASSIGN(making.segment.handle, open(slot, AccessMode::read_write));
     making.segment.size = body.actual_size;
     making.segment.identity = {body.device, body.inode};
@@ -42,18 +52,38 @@ Result<Making> Allocator::begin_move(std::uint32_t slot) {
     return making;
 }
 
-Making Allocator::begin_seal(std::uint32_t slot) {
+// A segment of its own under the name that `as` gives it.
+Making Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
     Making making;
     making.slot = slot;
     making.size = stored_bytes_of(slot);
-    making.durable = (registry_.body(slot).flags & kDurable) != 0;
-    making.sealed = true;
+    making.durable = (as.flags & kDurable) != 0;
+    making.sealed = as.sealed != 0;
+    making.second_name = (as.flags & kSecondName) != 0;
+    making.backing = (as.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
+    making.name = segment_name(registry_.instance(), registry_.id(slot), as);
+    (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
+    return making;
+}
+
+Making Allocator::begin_seal(std::uint32_t slot) {
     auto body = registry_.body(slot);
     body.sealed = 1;
     body.arena = 0;
-    making.name = segment_name(registry_.instance(), registry_.id(slot), body);
-    (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
-    return making;
+    set_backing(body, backing_of_sealed((body.flags & kDurable) != 0));
+    return begin_segment(slot, body);
+}
+
+Making Allocator::begin_dedicate(std::uint32_t slot) {
+    auto body = registry_.body(slot);
+    if (body.arena == 0) body.flags ^= kSecondName;
+    body.arena = 0;
+    RegionOptions as;
+    as.durable = (body.flags & kDurable) != 0;
+    as.security_level = static_cast<SecurityLevel>(body.security_level);
+    as.permissions.other = Permission::read_only;  // a policy says who, and may say others
+    set_backing(body, body.sealed != 0 ? backing_of_sealed(as.durable) : backing_for(as, backing));
+    return begin_segment(slot, body);
 }
 
 Status Allocator::copy(const Making& from, const Making& to) const {
@@ -76,12 +106,17 @@ Status Allocator::copy(const Making& from, const Making& to) const {
                         fmt::format("the memory of {} was cut short by someone else",
                                     registry_.id(from.slot).str()));
     }
+    target.reset();  // or the kernel would not take the right to write away
     if (to.sealed) SHM_TRY(backend_.set_read_only(to.name, true));
     return {};
 }
 
 SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
     auto body = located(registry_.body(slot), making);
+    body.flags &= ~kSecondName;
+    if (making.second_name) body.flags |= kSecondName;
+    // Memory nobody was handed yet: now the policy alone says who is.
+    if (!making.pooled()) body.flags &= ~kPolicyPending;
     if (making.sealed) {
         body.flags &= ~kSealPending;
         body.access_mode = static_cast<std::uint8_t>(AccessMode::read_only);

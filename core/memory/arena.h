@@ -31,6 +31,7 @@ class Arena {
     const std::string& name() const { return name_; }
     std::uint64_t size() const { return segment_.size; }
     const FileIdentity& identity() const { return segment_.identity; }
+    bool anonymous() const { return name_.starts_with(kAnonymousPrefix); }
     const Handle& handle() const { return segment_.handle; }
     const Mapping& mapping() const { return mapping_; }
 

@@ -167,7 +167,8 @@ Result<std::shared_ptr<Arena>> ArenaPool::make_arena(std::uint32_t tenant, std::
     std::uint64_t id = 0;
     do id = registry_.epoch() << 32 | (random_u64() >> 32);
     while (arenas_.contains(id) || static_cast<std::uint32_t>(id) == 0);
-    const auto name = arena_name(registry_.instance(), id);
+    auto name = arena_name(registry_.instance(), id);
+    if (backing == Backing::memfd) name = anonymous_name(name);
     SHM_ASSIGN(auto segment, backend_.create_segment(name, size, Pages::on_demand));
     auto mapping = Mapping::map(segment.handle, size, Mapping::Access::read_write);
     if (!mapping) {  // out of address space or mappings

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "memory/arena.h"
+#include "memory/backing.h"
 #include "platform/backend.h"
 #include "registry/region_registry.h"
 
@@ -52,6 +53,7 @@ class ArenaPool {
 
     AllocationStrategy strategy = AllocationStrategy::best_fit;
     bool huge_pages = false;
+    Backing backing = Backing::posix;  // of arenas made from now on
 
     static constexpr std::uint64_t kLargestSlice = 64ULL << 20;  // larger regions are dedicated
 
@@ -114,6 +116,7 @@ class ArenaPool {
   private:
     Result<std::shared_ptr<Arena>> make_arena(std::uint32_t tenant, std::uint64_t bytes);
     Result<std::shared_ptr<Arena>> open_arena(std::uint32_t tenant, const layout::SlotBody& body);
+    void remove_unknown(const std::string& prefix);
     void try_huge_pages(Arena& arena);
     void remove(const std::shared_ptr<Arena>& arena);
     std::optional<PageWork> reserve_ahead(const std::shared_ptr<Arena>& arena);

@@ -36,9 +36,13 @@ std::vector<Range> free_parts(const Arena& arena, Range range) {
 
 Result<std::shared_ptr<Arena>> ArenaPool::open_arena(std::uint32_t tenant, const SlotBody& body) {
     if (const auto known = arenas_.find(body.arena); known != arenas_.end()) return known->second;
-    const auto name = arena_name(registry_.instance(), body.arena);
+    auto name = arena_name(registry_.instance(), body.arena);
+    if ((body.flags & kMemfd) != 0) name = anonymous_name(name);
     if (!backend_.inspect_segment(name))
-        return fail(ErrorCode::corruption_detected, "its arena is gone: removed by someone else");
+        return fail(ErrorCode::corruption_detected,
+                    (body.flags & kMemfd) != 0
+                        ? "its arena is lost: nobody kept it when the manager ended"
+                        : "its arena is gone: removed by someone else");
     SHM_ASSIGN(auto segment, backend_.open_segment(name, AccessMode::read_write));
     if (segment.identity != FileIdentity{body.device, body.inode})
         return fail(ErrorCode::corruption_detected, "its arena was exchanged by someone else");
@@ -78,6 +82,12 @@ void ArenaPool::adopted() {
         if (arena->empty()) arena->empty_since = now().micros;
     }
     const auto prefix = fmt::format("/snakepit_{}_", registry_.instance());
+    remove_unknown(prefix);
+    remove_unknown(anonymous_name(prefix));
+}
+
+// Arenas of ours in which no region was left. `prefix`: of the names of all our segments.
+void ArenaPool::remove_unknown(const std::string& prefix) {
     const auto segments = backend_.list_segments(prefix + "arena_");
     if (!segments) return;
     for (const auto& segment : *segments) {

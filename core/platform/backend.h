@@ -14,6 +14,7 @@
 #include "base/region.h"
 #include "base/result.h"
 #include "platform/channel.h"
+#include "platform/keeper.h"
 #include "platform/mapped_file.h"
 #include "platform/process.h"
 
@@ -54,8 +55,24 @@ struct BackendOptions {
     std::string shm_path = "/dev/shm";  // where segments are made
     // Where those are whose name begins with kDurablePrefix: a directory on a disk, absolute.
     std::string durable_path;
+    // Holds descriptors of segments without a name for the next manager; none: they end with us.
+    std::shared_ptr<DescriptorKeeper> keeper;
 };
 inline constexpr std::string_view kDurablePrefix = "durable/";
+// Begins the name of a segment that has none in the file system (memfd): what follows is what the
+// system shows in /proc/<pid>/maps, and what the keeper knows it by.
+inline constexpr std::string_view kAnonymousPrefix = "memfd:";
+
+// What becomes of a segment: used as it is, or filled by us and then made read-only for ever.
+enum class SegmentUse : std::uint8_t { shared, to_be_sealed };
+
+// How the descriptors of segments without a name are kept for the next manager.
+struct Keeping {
+    std::uint64_t segments = 0;  // without a name
+    std::uint64_t kept = 0;      // of those, known to a keeper
+    std::string keeper;          // who it is; empty: nobody yet
+    std::string problem;         // why some are not kept; empty when all are
+};
 
 // Whether a new segment has its memory at once, or where and when it is reserved.
 enum class Pages : std::uint8_t { reserved, on_demand };
@@ -70,7 +87,8 @@ class PlatformBackend {
     // Makes a segment that did not exist, readable and writable by our user alone, all zero.
     // no_space when there is no room; nothing is left behind then.
     virtual Result<Segment> create_segment(const std::string& name, std::uint64_t size,
-                                           Pages pages = Pages::reserved) = 0;
+                                           Pages pages = Pages::reserved,
+                                           SegmentUse use = SegmentUse::shared) = 0;
     // Makes sure that touching these bytes of a segment can never fault; what they hold stays.
     virtual Status reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) = 0;
     // Gives the memory of these bytes back; they are zero afterwards, and not reserved.
@@ -79,12 +97,19 @@ class PlatformBackend {
     // not_supported, with the reason, where the system has none to give.
     virtual Status use_huge_pages(std::byte* data, std::uint64_t size) = 0;
     // Takes the right to write from a segment, for handles opened from now on, or gives it back.
+    // From one without a name for everybody and ever: it must have been made to_be_sealed, nobody
+    // may have it mapped for writing, and giving back is not_supported.
     virtual Status set_read_only(const std::string& name, bool read_only) = 0;
     virtual Result<Segment> open_segment(const std::string& name, AccessMode access) = 0;
     // Gives the memory back at once, also where idle clients still map it, and removes the name.
     // A segment that is gone already is no error; one that is not `expected` is left alone and is
     // security_violation.
     virtual Status remove_segment(const std::string& name, const FileIdentity& expected) = 0;
+    // Lets go of a segment without a name that nobody here knows: whoever holds it keeps it.
+    virtual Status forget_segment(const std::string& name) = 0;
+    // Looks after the keeper of descriptors: one that ended is replaced, and gets them all. Call
+    // about once a second.
+    virtual Keeping tend_keeper() { return {}; }
     virtual Result<SegmentInfo> inspect_segment(const std::string& name) = 0;
     // Every segment whose name begins with `prefix`.
     virtual Result<std::vector<SegmentInfo>> list_segments(std::string_view prefix) = 0;

@@ -56,6 +56,9 @@ class Channel {
     Result<Io> send(std::span<const std::byte> bytes, std::span<const int> handles = {});
     Result<Io> receive(Frame& frame);
 
+    // Something was sent to us that was not received yet.
+    bool pending() const;
+
     // Waits until the socket is readable (or writable), or `timeout_ms` has passed: then `again`.
     Result<Io> wait(bool writable, int timeout_ms) const;
 
@@ -77,9 +80,12 @@ class Channel {
 
 class Listener {
   public:
-    // Binds with mode 0600, replacing a socket file that a dead manager left (the caller holds the
-    // instance's lock, so it is dead).
-    static Result<Listener> bind(const std::string& path);
+    Listener() = default;
+    explicit Listener(Handle socket) : socket_(std::move(socket)) {}  // that listens already
+    // Binds with this mode and group, replacing a socket file that a dead manager left (the caller
+    // holds the instance's lock, so it is dead).
+    static Result<Listener> bind(const std::string& path, std::uint32_t mode = 0600,
+                                 std::optional<std::uint32_t> group = {});
     Result<std::optional<Channel>> accept();  // nothing: nobody waits
     const Handle& handle() const { return socket_; }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/handle.h"
 #include "base/result.h"
@@ -30,6 +31,21 @@ std::uint32_t current_thread();
 
 // The file this process runs, however it was started; empty if the system does not tell.
 std::string own_executable();
+
+// The command line program that belongs to this library or program: beside it in a build or an
+// installed tree, else a name for the search path.
+std::string companion_program();
+
+// Starts `program` in a session of its own with /dev/null as its standard files and, if it is
+// valid, `handle` as descriptor kHandedDescriptor; it inherits no other and no blocked signals. Its
+// process id.
+Result<std::int64_t> start_detached(const std::string& program,
+                                    const std::vector<std::string>& words, const Handle& handle);
+inline constexpr int kHandedDescriptor = 3;
+
+// Raises the limit of open files as far as we may: the soft one is made for programs that use
+// select().
+void raise_descriptor_limit();
 
 // Sixteen bytes that change at every boot.
 Result<std::string> boot_id();

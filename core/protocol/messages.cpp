@@ -115,6 +115,8 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.offset = info.offset;
     out.sealed = info.sealed;
     out.suspect = info.suspect;
+    out.has_policy = info.has_policy;
+    out.policy_in_effect = info.policy_in_effect;
     out.session = info.session;
     out.worker = info.worker;
     out.quarantined_until = info.quarantined_until.micros;
@@ -158,6 +160,8 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.offset = region.offset;
     info.sealed = region.sealed;
     info.suspect = region.suspect;
+    info.has_policy = region.has_policy;
+    info.policy_in_effect = region.policy_in_effect;
     info.session = region.session;
     info.worker = region.worker;
     info.quarantined_until = {region.quarantined_until};
@@ -184,6 +188,7 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
     call.owned_by_user = options.owned_by_user;
     call.metadata = options.metadata;
     call.durable = options.durable;
+    call.exact_permissions = options.exact_permissions;
     return call;
 }
 
@@ -212,6 +217,7 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
     options.owned_by_user = call.owned_by_user;
     options.metadata = call.metadata;
     options.durable = call.durable;
+    options.exact_permissions = call.exact_permissions;
     return options;
 }
 

@@ -298,15 +298,22 @@ void ReferenceCounter::revoke_untold(std::uint32_t slot, std::uint64_t generatio
 }
 
 void ReferenceCounter::close(std::uint32_t slot, std::uint64_t generation) {
-    for (const auto client : grantees(slot)) {
-        if (hostile(client)) continue;
-        auto& page = *pages_[client];
-        const FaultGuard guard(page.mapping.data(), page.mapping.size());
-        auto& word = page.lease.word(slot);
-        if (LeaseWord::generation(word.load(std::memory_order_relaxed)) == generation)
+    for (const auto client : grantees(slot)) close(client, slot, generation, true);
+}
+
+void ReferenceCounter::close(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,
+                             bool closed) {
+    if (hostile(client)) return;
+    auto& page = *pages_[client];
+    const FaultGuard guard(page.mapping.data(), page.mapping.size());
+    auto& word = page.lease.word(slot);
+    if (LeaseWord::generation(word.load(std::memory_order_relaxed)) == generation) {
+        if (closed)
             word.fetch_or(LeaseWord::kClosing, std::memory_order_relaxed);
-        if (guard.faulted()) mark_hostile(client);
+        else
+            word.fetch_and(~LeaseWord::kClosing, std::memory_order_relaxed);
     }
+    if (guard.faulted()) mark_hostile(client);
 }
 
 std::vector<Holder> ReferenceCounter::holders(std::uint32_t slot, std::uint64_t generation) {

@@ -96,6 +96,8 @@ class ReferenceCounter {
     void revoke_untold(std::uint32_t slot, std::uint64_t generation);
     // No new references; those that are held stay until they are given back.
     void close(std::uint32_t slot, std::uint64_t generation);
+    // The same for one client, or the end of it.
+    void close(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, bool closed);
     std::vector<Holder> holders(std::uint32_t slot, std::uint64_t generation);
 
     // ---- sweep

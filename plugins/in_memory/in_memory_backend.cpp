@@ -67,7 +67,7 @@ Status InMemoryBackend::use_huge_pages(std::byte*, std::uint64_t) {
 }
 
 Result<Segment> InMemoryBackend::create_segment(const std::string& name, std::uint64_t size,
-                                                Pages pages) {
+                                                Pages pages, SegmentUse) {
     const auto bytes = (size + 4095) / 4096 * 4096;
     if (segments_.contains(name))
         return fail(ErrorCode::allocation_failed, fmt::format("segment {} exists", name),
@@ -113,6 +113,11 @@ Status InMemoryBackend::remove_segment(const std::string& name, const FileIdenti
         return fail(ErrorCode::security_violation,
                     fmt::format("segment {} is not the one that was made", name));
     segments_.erase(found);
+    return {};
+}
+
+Status InMemoryBackend::forget_segment(const std::string& name) {
+    segments_.erase(name);
     return {};
 }
 

@@ -27,14 +27,15 @@ class InMemoryBackend final : public PlatformBackend {
 
     std::string_view name() const override { return "in_memory"; }
     Capabilities capabilities() const override;
-    Result<Segment> create_segment(const std::string& name, std::uint64_t size,
-                                   Pages pages) override;
+    Result<Segment> create_segment(const std::string& name, std::uint64_t size, Pages pages,
+                                   SegmentUse use) override;
     Status reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) override;
     Status discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) override;
     Status use_huge_pages(std::byte* data, std::uint64_t size) override;
     Status set_read_only(const std::string& name, bool read_only) override;
     Result<Segment> open_segment(const std::string& name, AccessMode access) override;
     Status remove_segment(const std::string& name, const FileIdentity& expected) override;
+    Status forget_segment(const std::string& name) override;
     Result<SegmentInfo> inspect_segment(const std::string& name) override;
     Result<std::vector<SegmentInfo>> list_segments(std::string_view prefix) override;
     Result<SegmentSpace> space() override;

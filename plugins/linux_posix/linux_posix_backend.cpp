@@ -19,6 +19,8 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "linux_posix/host_memory.h"
+#include "linux_posix/segment_info.h"
 
 namespace snakepit::shm {
 
@@ -30,17 +32,6 @@ struct DirectoryCloser {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
 using Directory = std::unique_ptr<DIR, DirectoryCloser>;
-
-SegmentInfo describe(std::string name, const struct stat& info) {
-    return {
-        std::move(name),
-        static_cast<std::uint64_t>(info.st_size),
-        static_cast<std::uint64_t>(info.st_blocks) * 512,
-        {info.st_dev, info.st_ino},
-        info.st_uid,
-        info.st_mode & 07777U,
-        {static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000 + info.st_mtim.tv_nsec / 1000}};
-}
 
 bool maps(std::int64_t pid, const FileIdentity& segment) {
     std::ifstream file(fmt::format("/proc/{}/maps", pid));
@@ -74,7 +65,9 @@ Result<std::unique_ptr<PlatformBackend>> LinuxPosixBackend::create(const Backend
         return fail(ErrorCode::platform_error,
                     fmt::format("{} is no directory that we may write to", options.shm_path),
                     "mount a tmpfs there, or set shm_path in the configuration");
-    return std::unique_ptr<PlatformBackend>(new LinuxPosixBackend(options));
+    std::unique_ptr<LinuxPosixBackend> backend(new LinuxPosixBackend(options));
+    SHM_TRY(backend->memfds_.adopt());
+    return backend;
 }
 
 Capabilities LinuxPosixBackend::capabilities() const {
@@ -93,9 +86,10 @@ std::string LinuxPosixBackend::path_of(std::string_view name) const {
 }
 
 Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::uint64_t size,
-                                                  Pages pages) {
-    const auto path = path_of(name);
+                                                  Pages pages, SegmentUse use) {
     const auto bytes = (size + kPage - 1) / kPage * kPage;
+    if (name.starts_with(kAnonymousPrefix)) return memfds_.create(name, bytes, pages, use);
+    const auto path = path_of(name);
     if (name.starts_with(kDurablePrefix)) ::mkdir(options_.durable_path.c_str(), 0700);
     Segment segment;
     segment.handle =
@@ -126,6 +120,11 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     return segment;
 }
 
+Status LinuxPosixBackend::reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
+    if (MemfdSegments::is_one(segment)) SHM_TRY(check_memory(size));
+    return reserve_pages(segment, offset, size);
+}
+
 Status LinuxPosixBackend::discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
     if (::fallocate(segment.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                     static_cast<off_t>(offset), static_cast<off_t>(size)) != 0)
@@ -149,6 +148,10 @@ Status LinuxPosixBackend::use_huge_pages(std::byte* data, std::uint64_t size) {
 }
 
 Status LinuxPosixBackend::set_read_only(const std::string& name, bool read_only) {
+    if (name.starts_with(kAnonymousPrefix)) {
+        if (read_only) return memfds_.seal(name);
+        return fail(ErrorCode::not_supported, fmt::format("{} is sealed for ever", name));
+    }
     const Handle file(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file || ::fchmod(file.get(), read_only ? 0400 : 0600) != 0)
         return fail(system_error(errno, fmt::format("cannot change the mode of segment {}", name)));
@@ -156,6 +159,7 @@ Status LinuxPosixBackend::set_read_only(const std::string& name, bool read_only)
 }
 
 Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessMode access) {
+    if (name.starts_with(kAnonymousPrefix)) return memfds_.open(name, access);
     const int mode = access == AccessMode::read_write ? O_RDWR : O_RDONLY;
     Segment segment;
     segment.handle = Handle(::open(path_of(name).c_str(), mode | O_CLOEXEC | O_NOFOLLOW));
@@ -171,6 +175,7 @@ Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessM
 }
 
 Status LinuxPosixBackend::remove_segment(const std::string& name, const FileIdentity& expected) {
+    if (name.starts_with(kAnonymousPrefix)) return memfds_.remove(name, expected);
     const auto path = path_of(name);
     Handle file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!file && errno == EACCES && set_read_only(name, false))  // it is sealed
@@ -193,6 +198,7 @@ Status LinuxPosixBackend::remove_segment(const std::string& name, const FileIden
 }
 
 Result<SegmentInfo> LinuxPosixBackend::inspect_segment(const std::string& name) {
+    if (name.starts_with(kAnonymousPrefix)) return memfds_.inspect(name);
     struct stat info {};
     if (::lstat(path_of(name).c_str(), &info) != 0)
         return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
@@ -200,6 +206,7 @@ Result<SegmentInfo> LinuxPosixBackend::inspect_segment(const std::string& name) 
 }
 
 Result<std::vector<SegmentInfo>> LinuxPosixBackend::list_segments(std::string_view prefix) {
+    if (prefix.starts_with(kAnonymousPrefix)) return memfds_.list(prefix);
     const bool durable = prefix.starts_with(kDurablePrefix);
     const auto& path = durable ? options_.durable_path : options_.shm_path;
     std::vector<SegmentInfo> out;

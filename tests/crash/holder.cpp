@@ -100,6 +100,7 @@ RegionOptions Holder::some_options() {
                              : ends <= 2 ? CleanupPolicy::reference_counted
                                          : CleanupPolicy::automatic;
     if (pick(4) == 0) options.placement = Placement::dedicated;
+    if (pick(4) == 0) options.permissions.other = Permission::read_only;  // memory without a name
     options.owned_by_user = pick(3) == 0;
     options.durable = pick(10) == 0;
     if (pick(4) == 0) options.timeout_ms = 200;

@@ -11,6 +11,7 @@
 #include "client/manager_client.h"
 #include "history.h"
 #include "holder.h"
+#include "kept.h"
 #include "marks.h"
 #include "observer.h"
 #include "service_fixture.h"
@@ -55,6 +56,7 @@ class Crash : public QObject {
     void kill_holder();
     void kill_holder_that_waits();
     void kill_manager();
+    void kill_keeper();
     void one_kill(unsigned number);
 
     std::unique_ptr<Service> service_;
@@ -203,6 +205,10 @@ QString Crash::placed_wrong() {
                                                 next->first.first == slice->first.first &&
                                                 next->first.second < slice->second)
             return QString::fromStdString(next->first.first) + ": two regions share a page";
+    const auto anonymous = anonymous_segments(service_->pid());
+    if (const auto kept = kept_segments(admin_->paths().keeper_socket()); kept != anonymous)
+        return "the keeper and the manager do not hold the same";
+    there = anonymous;
     for (const auto& name : service_->host().segments()) there.insert(name);
     for (const auto& name :
          QDir(QString::fromStdString(admin_->paths().durable_dir())).entryList(QDir::Files))
@@ -279,10 +285,24 @@ void Crash::kill_manager() {
     QVERIFY(service_->start());
 }
 
+// It alone: until another has everything, nobody but the manager could give it back.
+void Crash::kill_keeper() {
+    const auto before = keeper_of(*admin_);
+    if (before.pid == 0) return;
+    QCOMPARE(::kill(before.pid, SIGKILL), 0);
+    const auto replaced = [&] {
+        const auto after = keeper_of(*admin_);
+        return after.kept == after.segments && (after.pid != before.pid || after.segments == 0);
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(replaced(), kPatienceMs);
+}
+
 void Crash::one_kill(unsigned number) {
     QTest::qWait(static_cast<int>(random_() % 30));  // a random moment, not a wait for something
-    const auto what = random_() % 12;
-    if (what < 5)
+    const auto what = random_() % 13;
+    if (what == 12)
+        kill_keeper();
+    else if (what < 5)
         kill_manager();
     else if (what < 7)
         kill_holder_that_waits();

@@ -95,7 +95,7 @@ void EncryptionAttacks::damage_is_found_and_the_region_isolated() {
     for (const bool told_by_reader : {true, false}) {
         if (!told_by_reader && !by_health) continue;
         const auto size = 2 * kChunk + 100;
-        const auto id = allocate(size, SecurityLevel::maximum);
+        const auto id = allocate(size);
         QVERIFY(client_->write(id, 0, pattern(size, 1)));
         const auto older = segment(id);
         QVERIFY(client_->write(id, 0, pattern(size, 2)));

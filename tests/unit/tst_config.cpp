@@ -17,11 +17,13 @@ class TestConfig : public QObject {
     void no_file_and_an_empty_file_give_the_specifications_defaults();
     void the_specifications_advanced_example_is_understood();
     void sizes_and_durations_are_numbers_or_text();
+    void who_may_connect_and_what_memory_is_made_of_is_said_in_words();
     void what_is_wrong_is_named_with_its_place_data();
     void what_is_wrong_is_named_with_its_place();
     void an_unknown_key_names_the_nearest_known_one_data();
     void an_unknown_key_names_the_nearest_known_one();
     void a_file_that_cannot_be_read_is_an_error();
+    void a_policy_roles_and_quotas_are_read_and_printed();
     void a_configuration_prints_the_specifications_keys_as_json();
     void only_keys_that_cannot_change_while_running_need_a_restart();
 };
@@ -122,6 +124,27 @@ max_regions_per_user = 0
     QCOMPARE(config.max_regions_per_user, 0U);
 }
 
+void TestConfig::who_may_connect_and_what_memory_is_made_of_is_said_in_words() {
+    const Config untouched;
+    QCOMPARE(untouched.socket_mode, std::string("0600"));
+    QVERIFY(untouched.socket_group.empty() && untouched.backing == BackingChoice::automatic);
+    const auto config = parsed(R"(
+[shared_memory]
+socket_group = "staff"
+socket_mode = "0660"
+admin_group = "adm"
+[shared_memory.platform_options.linux]
+backing = "memfd"
+)");
+    QCOMPARE(config.socket_group, std::string("staff"));
+    QCOMPARE(config.socket_mode, std::string("0660"));
+    QCOMPARE(config.admin_group, std::string("adm"));
+    QVERIFY(config.backing == BackingChoice::memfd);
+    QVERIFY(config.to_json().find(R"("backing":"memfd")") != std::string::npos);
+    QCOMPARE(config.needs_restart(untouched),
+             (std::vector<std::string>{"socket_group", "socket_mode", "admin_group"}));
+}
+
 void TestConfig::what_is_wrong_is_named_with_its_place_data() {
     QTest::addColumn<QByteArray>("line");
     QTest::addColumn<QByteArray>("place");
@@ -159,6 +182,11 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
         ":1:1:", "larger than max_total_memory");
     row("process above all", "max_regions = 5\nmax_regions_per_process = 6",
         ":3:27:", "larger than max_regions");
+    row("backing", "[shared_memory.platform_options.linux]\nbacking = \"paper\"",
+        ":3:11:", "backing");
+    row("socket mode", "socket_mode = \"0777\"", ":2:15:", "mode");
+    row("socket mode as a number", "socket_mode = 660", ":2:15:", "mode");
+    row("group as a number", "socket_group = 100", ":2:16:", "string");
     row("relative path", "[shared_memory.platform_options.linux]\nshm_path = \"shm\"",
         ":3:12:", "absolute");
     row("empty path", "[shared_memory.platform_options.linux]\nshm_path = \"\"",
@@ -168,6 +196,15 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
     row("other platform's type", "[shared_memory.platform_options.windows]\nuse_large_pages = 1",
         ":3:19:", "true or false");
     row("section is a value", "platform_options = 3", ":2:1:", "not a table");
+    row("permission", "[shared_memory.policy]\npermissions = { group = \"rx\" }",
+        ":3:27:", "permission");
+    row("rule without right", "[[shared_memory.policy.rules]]\nuser = \"a\"", ":2:", "nothing");
+    row("right", "[[shared_memory.policy.rules]]\nallow = [\"run\"]", ":3:10:", "right");
+    row("rule about a process", "[[shared_memory.policy.rules]]\nprocess = 1\nallow = [\"read\"]",
+        ":3:1:", "process");
+    row("role is a name", "[shared_memory.roles]\noperators = \"a\"", ":3:13:", "list");
+    row("quota", "[shared_memory.quotas.a]\nmax_memory = \"much\"", ":3:14:", "size");
+    row("quota is a number", "[shared_memory.quotas]\na = 3", ":3:5:", "not a table");
     row("array of sections", "[[shared_memory.platform_options.linux]]", ":2:", "not a table");
 }
 
@@ -199,6 +236,10 @@ void TestConfig::an_unknown_key_names_the_nearest_known_one_data() {
     row("[shared_memory]\nplatform_option.linux.shm_path = '/x'", ":2:1:", "'platform_options'");
     row("[shared_memory.platform_options.linus]\nshm_path = '/x'", ":1:33:", "'linux'");
     row("[shared_memory.platform_options.linux]\nshmpath = '/x'", ":2:1:", "'shm_path'");
+    row("[shared_memory]\nquota.bob.max_regions = 1", ":2:1:", "'quotas'");
+    row("[[shared_memory.policy.rules]]\nusr = 'a'", ":2:1:", "'user'");
+    row("[shared_memory.roles]\nadmins = ['a']", ":2:1:", "'administrators'");
+    row("[shared_memory.quotas.a]\nmax_region = 1", ":2:1:", "'max_regions'");
     row("[sharedmemory]\n", ":1:2:", "'shared_memory'");
     row("max_regions = 5", ":1:1:", "'shared_memory'");
 }
@@ -222,6 +263,45 @@ void TestConfig::a_file_that_cannot_be_read_is_an_error() {
         QCOMPARE(config.error().code, ErrorCode::configuration_invalid);
         QVERIFY(config.error().message.find(path.toStdString()) != std::string::npos);
     }
+}
+
+void TestConfig::a_policy_roles_and_quotas_are_read_and_printed() {
+    const auto config = parsed(R"(
+[shared_memory.policy]
+permissions = { group = "ro" }
+audit = true
+[[shared_memory.policy.rules]]
+user = "alice"
+program = "/usr/bin/reader"
+allow = ["read", "manage"]
+[[shared_memory.policy.rules]]
+group = 100
+allow = ["write"]
+[shared_memory.roles]
+administrators = ["root", "@adm"]
+operators = [1000]
+[shared_memory.quotas.bob]
+max_regions = 3
+max_memory = "1MiB"
+[shared_memory.quotas."@sim"]
+max_memory = 0
+)");
+    QCOMPARE(config.policy.permissions.group, Permission::read_only);
+    QCOMPARE(config.policy.permissions.owner, Permission::read_write);
+    QVERIFY(config.policy.audit && !config.policy.require_encryption);
+    QCOMPARE(config.policy.rules.size(), std::size_t{2});
+    QVERIFY(config.policy.rules[0].allow.has(Right::manage));
+    QVERIFY(!config.policy.rules[0].allow.has(Right::write));
+    QCOMPARE(config.policy.rules[1].group, std::string("100"));
+    QCOMPARE(config.roles.administrators.at(1), std::string("@adm"));
+    QCOMPARE(config.roles.operators.at(0), std::string("1000"));
+    QVERIFY(config.quotas.at("bob") == (Quota{3, 1U << 20}));
+    QVERIFY(config.quotas.at("@sim") == (Quota{std::nullopt, 0}));
+    const auto printed = QJsonDocument::fromJson(QByteArray::fromStdString(config.to_json()));
+    const auto section = printed.object()["shared_memory"].toObject();
+    QCOMPARE(section["policy"]["rules"][0]["user"].toString(), QString("alice"));
+    QCOMPARE(section["quotas"]["bob"]["max_memory"].toInt(), 1 << 20);
+    QCOMPARE(section["roles"]["operators"][0].toString(), QString("1000"));
 }
 
 void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {

@@ -34,6 +34,7 @@ QString event_title(EventKind kind) {
 Tone event_tone(const EventRow& row) {
     switch (row.kind) {
         case EventKind::refused:
+        case EventKind::more_refused:
         case EventKind::allocation_failed:
         case EventKind::config_refused:
         case EventKind::damaged:

@@ -2,6 +2,7 @@
 #include "host_facts.h"
 
 #include <linux/magic.h>
+#include <pwd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -51,6 +52,40 @@ std::vector<FileFacts> files_with_prefix(const std::string& directory, const std
         if (name.starts_with(prefix) && !gone) out.push_back({std::move(name), bytes});
     }
     return out;
+}
+
+namespace {
+
+constexpr uid_t kFirstPerson = 1000;  // systemd-logind leaves the system's own users alone
+
+// RemoveIPC= of systemd-logind, the last one said; yes if none is.
+bool remove_ipc() {
+    std::vector<std::filesystem::path> files{"/etc/systemd/logind.conf"};
+    std::error_code error;
+    for (const auto* directory : {"/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d",
+                                  "/etc/systemd/logind.conf.d"})
+        for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+            files.push_back(entry.path());
+    bool removes = true;
+    for (const auto& path : files) {
+        std::ifstream file(path);
+        for (std::string line; std::getline(file, line);)
+            if (line.starts_with("RemoveIPC="))
+                removes = !line.ends_with("no") && !line.ends_with("false") && !line.ends_with("0");
+    }
+    return removes;
+}
+
+}  // namespace
+
+bool logout_removes_segments(const std::string& shm_path) {
+    std::error_code error;
+    const auto* user = ::getpwuid(::geteuid());
+    const bool lingers =
+        user &&
+        std::filesystem::exists(std::string("/var/lib/systemd/linger/") + user->pw_name, error);
+    return ::geteuid() >= kFirstPerson && shm_path.starts_with("/dev/shm") && !lingers &&
+           std::filesystem::exists("/run/systemd/seats", error) && remove_ipc();
 }
 
 Limits process_limits() {

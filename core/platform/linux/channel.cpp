@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "base/paths.h"
 #include "platform/mapped_file.h"
 
 namespace snakepit::shm {
@@ -141,6 +142,11 @@ Result<Io> Channel::receive(Frame& frame) {
     return Io::done;
 }
 
+bool Channel::pending() const {
+    char byte = 0;
+    return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 Result<Io> Channel::wait(bool writable, int timeout_ms) const {
     pollfd entry{socket_.get(), static_cast<short>(writable ? POLLOUT : POLLIN), 0};
     const int ready = ::poll(&entry, 1, timeout_ms);
@@ -149,20 +155,21 @@ Result<Io> Channel::wait(bool writable, int timeout_ms) const {
     return ready > 0 ? Io::done : Io::again;
 }
 
-Result<Listener> Listener::bind(const std::string& path) {
+Result<Listener> Listener::bind(const std::string& path, std::uint32_t mode,
+                                std::optional<std::uint32_t> group) {
     Listener listener;
     listener.socket_ = make_socket(SOCK_NONBLOCK);
     if (!listener.socket_) return fail(system_error(errno, "cannot make a socket"));
-    // Bound under another name, given its mode, then moved into place: never open to others, and
-    // never absent for a client that looks in between.
+    // Bound under another name, given its mode, then moved into place: never more open than it
+    // shall be, and never absent for a client that looks in between.
     const auto temporary = path + ".new";
     ::unlink(temporary.c_str());
     const Address address(temporary);
     if (::bind(listener.socket_.get(), address.get(), address.size) != 0)
         return fail(system_error(errno, fmt::format("cannot bind {}", path)));
     const int one = 1;
-    if (::chmod(temporary.c_str(), 0600) != 0 ||
-        ::setsockopt(listener.socket_.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one) != 0 ||
+    SHM_TRY(set_access(temporary, mode, group));
+    if (::setsockopt(listener.socket_.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one) != 0 ||
         ::listen(listener.socket_.get(), SOMAXCONN) != 0 ||
         ::rename(temporary.c_str(), path.c_str()) != 0)
         return fail(system_error(errno, fmt::format("cannot listen on {}", path)));

@@ -64,7 +64,9 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_DATABASE_UNAVAILABLE = 32,
     SNAKEPIT_SHM_REGISTRY_LOST = 33,
     SNAKEPIT_SHM_NOT_SUPPORTED = 34,
-    SNAKEPIT_SHM_USER_LIMIT_EXCEEDED = 35
+    SNAKEPIT_SHM_USER_LIMIT_EXCEEDED = 35,
+    SNAKEPIT_SHM_POLICY_INVALID = 45,
+    SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46
 } snakepit_shm_status;
 
 typedef enum snakepit_shm_access {
@@ -105,12 +107,15 @@ typedef struct snakepit_shm_options {
     const char* metadata; /* a JSON object, at most 1,000 bytes; NULL for none */
     bool owned_by_user;   /* survives this process without being an orphan */
     bool durable; /* kept in the state directory, survives a reboot; it is its user\'s then */
+    /* Read-write for the owner and nothing for others stands for what the configuration says,
+     * unless this is set: then it is meant as it stands. */
+    bool exact_permissions;
 } snakepit_shm_options;
 #define SNAKEPIT_SHM_OPTIONS_INIT                                                                 \
     {                                                                                             \
         sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_SECURITY_DEFAULT, SNAKEPIT_SHM_READ_WRITE, \
             SNAKEPIT_SHM_AUTOMATIC, SNAKEPIT_SHM_PLACE_AUTOMATIC, SNAKEPIT_SHM_PERMIT_READ_WRITE, \
-            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false                \
+            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false, false         \
     }
 
 typedef struct snakepit_shm_mapping {

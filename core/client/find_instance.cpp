@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "client/find_instance.h"
+
+#include "platform/channel.h"
+
+namespace snakepit::shm {
+
+Result<InstancePaths> find_instance(std::string_view instance) {
+    SHM_ASSIGN(auto own, resolve_paths(instance));
+    const auto host = host_paths(own);
+    if (!host || Channel::connect(own.control_socket())) return own;
+    return Channel::connect(host->control_socket()) ? *host : own;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The parts of the configuration that are more than a key and a value: the default policy, roles
+// and quotas.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+struct Config;
+
+// Where in the file something stands, and how to complain about it.
+struct ConfigPlace {
+    std::string_view source;
+    toml::source_position at;
+
+    tl::unexpected<Error> wrong(std::string_view what, std::string remedy) const;
+    // With the nearest of those that are known.
+    tl::unexpected<Error> unknown(std::string_view kind, std::string_view key,
+                                  const std::vector<std::string_view>& known) const;
+    ConfigPlace of(const toml::node& node) const { return {source, node.source().begin}; }
+    ConfigPlace of(const toml::key& key) const { return {source, key.source().begin}; }
+};
+
+inline constexpr std::array<std::string_view, 3> kSections{"policy", "roles", "quotas"};
+bool is_section(std::string_view name);
+// One of kSections.
+Status read_section(std::string_view name, const toml::node& node, const ConfigPlace& place,
+                    Config& config);
+// Appends ,"policy":{…},"roles":{…},"quotas":{…}
+void print_sections(const Config& config, std::string& out);
+
+}  // namespace snakepit::shm

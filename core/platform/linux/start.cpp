@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Programs of ours that are started from inside a library or a program.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "platform/process.h"
+
+extern char** environ;
+
+namespace snakepit::shm {
+
+namespace {
+
+std::string directory_of(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
+class Spawn {  // what posix_spawn is told
+  public:
+    Spawn() {
+        ::posix_spawn_file_actions_init(&files);
+        ::posix_spawnattr_init(&attributes);
+    }
+    ~Spawn() {
+        ::posix_spawn_file_actions_destroy(&files);
+        ::posix_spawnattr_destroy(&attributes);
+    }
+    Spawn(const Spawn&) = delete;
+    Spawn& operator=(const Spawn&) = delete;
+
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+};
+
+}  // namespace
+
+std::string companion_program() {
+    Dl_info info{};
+    std::vector<std::string> places{directory_of(own_executable()) + "/snakepit-shm"};
+    if (::dladdr(reinterpret_cast<void*>(&companion_program), &info) != 0 && info.dli_fname)
+        places.insert(places.begin(), directory_of(info.dli_fname) + "/../bin/snakepit-shm");
+    for (const auto& place : places)
+        if (::access(place.c_str(), X_OK) == 0) return place;
+    return "snakepit-shm";
+}
+
+Result<std::int64_t> start_detached(const std::string& program,
+                                    const std::vector<std::string>& words, const Handle& handle) {
+    std::vector<std::string> own{program};
+    own.insert(own.end(), words.begin(), words.end());
+    std::vector<char*> arguments;
+    for (auto& word : own) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    Spawn spawn;
+    // Before the standard files, which could have its number.
+    int first_closed = kHandedDescriptor;
+    if (handle) {
+        ::posix_spawn_file_actions_adddup2(&spawn.files, handle.get(), kHandedDescriptor);
+        ++first_closed;
+    }
+    for (int number = 0; number < 3; ++number)
+        ::posix_spawn_file_actions_addopen(&spawn.files, number, "/dev/null", O_RDWR, 0);
+    ::posix_spawn_file_actions_addclosefrom_np(&spawn.files, first_closed);
+    sigset_t none;
+    sigemptyset(&none);
+    ::posix_spawnattr_setsigmask(&spawn.attributes, &none);
+    ::posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+    pid_t child = 0;
+    const int failed = ::posix_spawnp(&child, program.c_str(), &spawn.files, &spawn.attributes,
+                                      arguments.data(), environ);
+    if (failed != 0) return fail(system_error(failed, fmt::format("cannot start {}", program)));
+    return child;
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace snakepit::shm

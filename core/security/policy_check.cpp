@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "security/policy_check.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "platform/process.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+// Run what they are given: as `program` they stand for everybody who may start them.
+constexpr std::array<std::string_view, 17> kInterpreters{
+    "python", "perl", "ruby", "bash", "dash", "sh",  "zsh",  "ksh",     "fish",
+    "node",   "java", "lua",  "php",  "beam", "awk", "gawk", "ld-linux"};
+
+bool interpreter(std::string_view path) {
+    auto name = path.substr(path.rfind('/') + 1);
+    return std::any_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view known) {
+        if (!name.starts_with(known)) return false;
+        // "python3.11" and "beam.smp", but not "shred".
+        return name.size() == known.size() ||
+               std::string_view("0123456789.-").find(name[known.size()]) != std::string_view::npos;
+    });
+}
+
+// The file itself, or a directory on the way to it, that somebody else than root and its owner may
+// change. Empty: there is none.
+std::string exchangeable(const std::string& path) {
+    for (auto part = path; !part.empty(); part.resize(part.rfind('/'))) {
+        struct stat info {};
+        if (::stat(part.c_str(), &info) != 0) return {};
+        // Sticky: others may add to such a directory and not exchange what is there.
+        const bool open =
+            (info.st_mode & 022) != 0 && !(S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0);
+        if (open) return part;
+    }
+    return {};
+}
+
+class Checker {
+  public:
+    Checker(const Policy& policy, Names& names, const PolicyReport* report)
+        : policy_(policy), names_(names), report_(report) {}
+
+    std::vector<PolicyFinding> run() {
+        if (policy_.permissions.other != Permission::none)
+            found("permissions.other",
+                  fmt::format(
+                      "everybody on the host may {} it",
+                      policy_.permissions.other == Permission::read_write ? "change" : "read"),
+                  "name a group instead");
+        for (std::size_t i = 0; i < policy_.rules.size(); ++i)
+            rule(policy_.rules[i], fmt::format("rules[{}]", i));
+        if (policy_.require_encryption && report_ && report_->id != RegionId{} &&
+            report_->level == SecurityLevel::standard)
+            found("require_encryption", "the region is not encrypted",
+                  "allocate a new one with the security level high or maximum");
+        return std::move(findings_);
+    }
+
+  private:
+    void found(std::string where, std::string problem, std::string remedy) {
+        findings_.push_back({std::move(where), std::move(problem), std::move(remedy)});
+    }
+
+    void rule(const PolicyRule& rule, const std::string& where) {
+        if (rule.for_everybody())
+            found(where, "it names no condition, so it holds for everybody on the host",
+                  "name a user, a group or a program");
+        if (!rule.user.empty() && !names_.user(rule.user))
+            found(where + ".user", fmt::format("there is no user '{}'", rule.user),
+                  "correct it, or make that user");
+        if (!rule.group.empty() && !names_.group(rule.group))
+            found(where + ".group", fmt::format("there is no group '{}'", rule.group),
+                  "correct it, or make that group");
+        if (!rule.program.empty()) program(rule, where + ".program");
+        if (rule.process != 0) process(rule, where + ".process");
+    }
+
+    void program(const PolicyRule& rule, const std::string& where) {
+        const auto there = names_.program(rule.program);
+        if (!there)
+            return found(where, fmt::format("there is no program {}", rule.program),
+                         "correct the path");
+        if (const auto open = exchangeable(there->path); !open.empty())
+            found(where, fmt::format("others may write to {}, and so exchange the program", open),
+                  fmt::format("chmod go-w {}", open));
+        if (interpreter(there->path))
+            found(where,
+                  fmt::format("{} runs whatever it is given: the rule holds for everybody who may "
+                              "start it",
+                              there->path),
+                  rule.user.empty() && rule.group.empty()
+                      ? "name a user or a group too"
+                      : "build the program as a file of its own");
+        if (report_ && !report_->sees_programs)
+            found(where,
+                  "the manager is not told which programs other users run, so the rule holds for "
+                  "its own user alone",
+                  "give the manager CAP_SYS_PTRACE");
+    }
+
+    void process(const PolicyRule& rule, const std::string& where) {
+        const auto info = inspect_process(rule.process);
+        const bool there = info && !info->zombie &&
+                           (rule.process_start == 0 || rule.process_start == info->start_time);
+        if (!there)
+            found(where, fmt::format("process {} is gone: the rule holds for nobody", rule.process),
+                  "remove the rule");
+    }
+
+    const Policy& policy_;
+    Names& names_;
+    const PolicyReport* report_;
+    std::vector<PolicyFinding> findings_;
+};
+
+}  // namespace
+
+std::vector<PolicyFinding> check_policy(const Policy& policy, Names& names,
+                                        const PolicyReport* report) {
+    return Checker(policy, names, report).run();
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# security_check.sh SYSTEMD_ANALYZE UNITS BINDIR: the units are understood by systemd, and the service
+# is exposed to little. Nothing of it need be installed: a shell stands in for the program.
+set -eu
+analyze=$1 units=$2 bindir=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for unit in snakepit-shm snakepit-shm-user; do
+    sed "s|$bindir/snakepit-shm |/bin/sh |; /^Documentation=/d" "$units/$unit.service" > "$work/$unit.service"
+done
+# Complaints about the host's own units are not ours.
+check() {
+    "$analyze" "$@" 2>&1 | grep "$work" && { echo "systemd-analyze $* complains"; exit 1; }
+    return 0
+}
+check verify --man=no "$work/snakepit-shm.service"
+export XDG_RUNTIME_DIR="$work"
+check --user verify --man=no "$work/snakepit-shm-user.service"
+# In tenths.
+"$analyze" security --offline=true --threshold=15 --no-pager "$work/snakepit-shm.service"

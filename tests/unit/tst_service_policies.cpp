@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: MIT
+// Policies as the manager applies them: when they take effect, what survives what, who is refused.
+#include <unistd.h>
+
+#include <QFile>
+#include <QTest>
+
+#include "security/policy_store.h"
+#include "security/policy_text.h"
+#include "service_bench.h"
+
+using namespace snakepit::shm;
+using namespace snakepit::shm::test;
+using namespace snakepit::shm::layout;
+
+namespace {
+
+const Credentials kAlice{200, 5001, 501};
+const Credentials kBob{201, 5002, 502};
+const std::string kAliceReads = R"({"rules":[{"user":5001,"allow":["read"]}]})";
+const std::string kAliceWrites = R"({"rules":[{"user":5001,"allow":["write"]}]})";
+const std::string kBobReads = R"({"rules":[{"user":5002,"allow":["read"]}]})";
+
+// What the kernel would say of a process.
+class Told final : public Identity {
+  public:
+    Told(std::int64_t start, std::vector<std::uint32_t> groups, std::optional<Executable> program)
+        : start_(start), groups_(std::move(groups)), program_(std::move(program)) {}
+    std::int64_t start_time() const override { return start_; }
+    const std::vector<std::uint32_t>& groups() const override { return groups_; }
+    std::optional<Executable> program() const override { return program_; }
+    bool same() const override { return alive; }
+    bool alive = true;
+
+  private:
+    std::int64_t start_;
+    std::vector<std::uint32_t> groups_;
+    std::optional<Executable> program_;
+};
+
+}  // namespace
+
+class ServicePoliciesTest : public ServiceFixture {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void an_idle_region_moves_out_of_its_arena_at_once();
+    void a_held_region_is_opened_to_others_only_when_it_has_moved();
+    void who_is_no_longer_allowed_takes_no_more_and_leaves_nothing_behind();
+    void a_wider_policy_needs_no_move();
+    void what_only_the_process_itself_tells_counts();
+    void a_number_that_is_given_out_again_gets_nothing();
+    void only_owner_manager_and_administrator_change_a_policy();
+    void each_refusal_is_recorded_with_its_reason();
+    void policies_survive_a_restart_and_go_with_their_regions();
+    void a_row_decides_when_the_manager_was_killed_behind_it();
+    void a_lost_policy_leaves_the_region_to_who_manages_it();
+    void a_damaged_database_is_put_aside();
+    void a_policy_of_durable_regions_survives_a_reboot();
+    void new_regions_get_the_configured_policy_and_keep_it();
+    void encryption_that_is_required_refuses_what_is_not_encrypted();
+    void quotas_hold_for_users_and_change_while_it_runs();
+    void operators_tidy_up_and_change_nothing();
+
+  private:
+    Result<PolicyReport> set(const Caller& caller, const RegionId& id, const std::string& policy) {
+        Result<std::string> answer = fail(ErrorCode::timeout, "no answer");
+        service().policies().set(caller, id, policy,
+                                 [&](Result<std::string> json) { answer = std::move(json); });
+        if (!answer) return fail(answer.error());
+        return parse_policy_report(*answer);
+    }
+    bool in_effect(const RegionId& id) {
+        return service().info(user_->caller(), id)->policy_in_effect;
+    }
+    std::string segment(const RegionId& id) {
+        return service().info(user_->caller(), id)->platform_handle;
+    }
+    Caller root() const { return {{1, 0, 0}, {}, 0, "root", {}}; }
+};
+
+void ServicePoliciesTest::an_idle_region_moves_out_of_its_arena_at_once() {
+    const auto region = user_->allocate(100);
+    QVERIFY(region->arena != 0);
+    QVERIFY(set(user_->caller(), region->id, "{}")->in_effect);
+    QVERIFY(!service().info(user_->caller(), region->id)->arena.empty());  // plain: it may stay
+    const auto report = set(user_->caller(), region->id, kAliceReads);
+    QVERIFY2(report, report ? "" : report.error().sentence().c_str());
+    QVERIFY(report->in_effect && report->own && !report->shares_memory);
+    QVERIFY(service().info(user_->caller(), region->id)->arena.empty());
+    QVERIFY(!user_->take(*region));  // it has moved: what was granted before counts no more
+    Program alice(bench_->service, kAlice), bob(bench_->service, kBob);
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+    QCOMPARE(code(alice.map(region->id)), ErrorCode::permission_denied);
+    QCOMPARE(code(bob.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
+    QCOMPARE(bench_->count_events(region->id, EventKind::policy_changed), 2U);
+    const auto event = bench_->last_event(region->id, EventKind::policy_changed);
+    QCOMPARE(event.uid, kUser.uid);
+    QCOMPARE(QString(event.text), QString("read_write/none/none, 1 rule"));
+}
+
+void ServicePoliciesTest::a_held_region_is_opened_to_others_only_when_it_has_moved() {
+    const auto region = user_->allocate(100);
+    QVERIFY(user_->take(*region));
+    const auto report = set(user_->caller(), region->id, kAliceReads);
+    QVERIFY(!report->in_effect && report->shares_memory && !report->note.empty());
+    Program alice(bench_->service, kAlice);
+    const auto refused = alice.map(region->id, AccessMode::read_only);
+    QCOMPARE(code(refused), ErrorCode::permission_denied);
+    QVERIFY(refused.error().message.find("until it has moved") != std::string::npos);
+    QVERIFY(user_->give(*region));
+    service().released(region->slot, region->generation);
+    QVERIFY(in_effect(region->id));
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+}
+
+void ServicePoliciesTest::who_is_no_longer_allowed_takes_no_more_and_leaves_nothing_behind() {
+    const auto region = user_->allocate(100, {.placement = Placement::dedicated});
+    QVERIFY(set(user_->caller(), region->id,
+                R"({"rules":[{"user":5001,"allow":["write"]},{"user":5002,"allow":["read"]}]})"));
+    Program alice(bench_->service, kAlice), bob(bench_->service, kBob);
+    const auto held = alice.map(region->id);
+    const auto idle = bob.map(region->id, AccessMode::read_only);
+    QVERIFY(alice.take(*held));
+    const auto before = segment(region->id);
+
+    const auto report = set(user_->caller(), region->id, kAliceReads);  // she wrote, bob read
+    QVERIFY(!report->in_effect);
+    QVERIFY(!bob.take(*idle));
+    QVERIFY(!alice.take(*held));
+    QCOMPARE(code(bob.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
+    QCOMPARE(code(alice.map(region->id)), ErrorCode::permission_denied);
+    QVERIFY(alice.give(*held));
+    service().released(held->slot, held->generation);
+    QVERIFY(in_effect(region->id));
+    QVERIFY(segment(region->id) != before);  // what she still has mapped is nobody's memory now
+    QVERIFY(!alice.take(*held));
+    const auto reads = alice.map(region->id, AccessMode::read_only);
+    QVERIFY(reads && alice.take(*reads));
+    // And back to its first name with the next one.
+    QVERIFY(alice.give(*reads));
+    QVERIFY(set(user_->caller(), region->id, kBobReads)->in_effect);
+    QCOMPARE(segment(region->id), before);
+    QCOMPARE(bench_->memory->segment_count(), 1U);
+}
+
+void ServicePoliciesTest::a_wider_policy_needs_no_move() {
+    const auto region = user_->allocate(100, {.placement = Placement::dedicated});
+    QVERIFY(user_->take(*region));
+    const auto before = segment(region->id);
+    QVERIFY(set(user_->caller(), region->id, kAliceReads)->in_effect);
+    QVERIFY(set(user_->caller(), region->id, kAliceWrites)->in_effect);
+    QVERIFY(user_->take(*region));
+    QCOMPARE(segment(region->id), before);
+    Program alice(bench_->service, kAlice);
+    QVERIFY(alice.map(region->id));
+}
+
+void ServicePoliciesTest::what_only_the_process_itself_tells_counts() {
+    const auto id = executable_at("/usr/bin/id"), env = executable_at("/usr/bin/env");
+    QVERIFY(id && env);
+    const auto region = user_->allocate(100);
+    QVERIFY(set(user_->caller(), region->id,
+                R"({"rules":[{"program":"/usr/bin/id","group":777,"allow":["read"]}]})"));
+    const Program alice(bench_->service, kAlice);
+    auto caller = alice.caller();
+    const auto may = [&](std::optional<Executable> program, std::vector<std::uint32_t> groups) {
+        caller.identity = std::make_shared<Told>(5, std::move(groups), std::move(program));
+        return service().map(caller, region->id, AccessMode::read_only).has_value();
+    };
+    QVERIFY(!may({}, {777}));
+    QVERIFY(!may(env, {777}));
+    QVERIFY(!may(id, {778}));
+    // The same path and another file, as in another mount namespace.
+    QVERIFY(!may(Executable{id->path, {id->file.device, id->file.inode + 1}}, {777}));
+    QVERIFY(may(id, {776, 777}));
+}
+
+void ServicePoliciesTest::a_number_that_is_given_out_again_gets_nothing() {
+    const auto region = user_->allocate(100);
+    const auto mine = inspect_process(::getpid());
+    QVERIFY(mine);
+    const auto rule = QString(R"({"rules":[{"process":%1,"allow":["read"]}]})").arg(::getpid());
+    const auto report = set(user_->caller(), region->id, rule.toStdString());
+    QVERIFY2(report, report ? "" : report.error().sentence().c_str());
+    const auto start = report->policy.rules[0].process_start;
+    QVERIFY(start > 0);  // pinned when it was set
+    const Credentials self{::getpid(), 5001, 501};
+    const Program program(bench_->service, self);
+    auto caller = program.caller();
+    const auto process = std::make_shared<Told>(start, std::vector<std::uint32_t>{}, std::nullopt);
+    caller.identity = process;
+    QVERIFY(service().map(caller, region->id, AccessMode::read_only));
+    process->alive = false;
+    QVERIFY(!service().map(caller, region->id, AccessMode::read_only));
+    caller.identity = std::make_shared<Told>(start + 1, std::vector<std::uint32_t>{}, std::nullopt);
+    QVERIFY(!service().map(caller, region->id, AccessMode::read_only));
+    QCOMPARE(code(set(user_->caller(), region->id,
+                      R"({"rules":[{"process":999999999,"allow":["read"]}]})")),
+             ErrorCode::policy_invalid);
+}
+
+void ServicePoliciesTest::only_owner_manager_and_administrator_change_a_policy() {
+    const auto region = user_->allocate(100);
+    Program alice(bench_->service, kAlice);
+    QCOMPARE(code(set(alice.caller(), region->id, "{}")), ErrorCode::permission_denied);
+    QCOMPARE(code(service().policies().show(alice.caller(), region->id)),
+             ErrorCode::permission_denied);
+    QVERIFY(set(user_->caller(), region->id, R"({"rules":[{"user":5001,"allow":["manage"]}]})"));
+    QVERIFY(set(alice.caller(), region->id, kAliceReads));  // and gives herself what she likes
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+    QCOMPARE(code(set(alice.caller(), region->id, "{}")), ErrorCode::permission_denied);
+    QVERIFY(set(root(), region->id, "{}"));
+    QCOMPARE(bench_->last_event(region->id, EventKind::policy_changed).uid, 0U);
+    QVERIFY(service().policies().show(user_->caller(), region->id));
+}
+
+void ServicePoliciesTest::each_refusal_is_recorded_with_its_reason() {
+    const auto region = user_->allocate(100);
+    Program alice(bench_->service, kAlice);
+    QVERIFY(!alice.map(region->id, AccessMode::read_only));
+    const auto event = bench_->last_event(region->id, EventKind::refused);
+    QCOMPARE(event.uid, kAlice.uid);
+    QCOMPARE(event.pid, kAlice.pid);
+    QCOMPARE(static_cast<ErrorCode>(event.result), ErrorCode::permission_denied);
+    QCOMPARE(QString(event.text), QString("map: no permission and no rule says so"));
+    QCOMPARE(bench_->references(root(), region->id), 0U);
+    QVERIFY(!service().policies().require(alice.caller(), Privilege::configure, "reload"));
+    QCOMPARE(QString(bench_->last_event({}, EventKind::refused).text),
+             QString("reload: its role is client"));
+    CleanupRequest request{.all_eligible = true};
+    request.only = {region->id};
+    QVERIFY(!alice.cleanup(request).items.at(0).removed);
+    QVERIFY(QString(bench_->last_event(region->id, EventKind::refused).text).startsWith("cleanup"));
+}
+
+void ServicePoliciesTest::policies_survive_a_restart_and_go_with_their_regions() {
+    const auto region = user_->allocate(100);
+    const auto other = user_->allocate(100);
+    QVERIFY(set(user_->caller(), region->id, kAliceReads));
+    QVERIFY(set(user_->caller(), other->id, kAliceReads));
+    QVERIFY(service().deallocate(user_->caller(), other->id, false).value());
+    bench_->restart();
+    Program alice(bench_->service, kAlice);
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+    QCOMPARE(code(alice.map(region->id)), ErrorCode::permission_denied);
+    PolicyStore store(bench_->paths().state_db(), "");
+    std::string note;
+    QVERIFY(store.open(note));
+    const auto rows = store.load(note);
+    QCOMPARE(rows->size(), std::size_t{1});
+    QVERIFY(rows->front().id == region->id && rows->front().changed_by_uid == kUser.uid);
+    QVERIFY(note.empty());
+}
+
+void ServicePoliciesTest::a_row_decides_when_the_manager_was_killed_behind_it() {
+    const auto first = user_->allocate(100);
+    const auto changed = user_->allocate(100);
+    QVERIFY(set(user_->caller(), changed->id, kAliceReads));
+    bench_->kill();
+    {
+        PolicyStore store(bench_->paths().state_db(), "");
+        std::string note;
+        QVERIFY(store.open(note));
+        const auto bobs = *parse_policy(kBobReads);
+        QVERIFY(store.save({first->id, 1, bobs, now(), 4711, 12}, true));
+        QVERIFY(store.save({changed->id, 2, bobs, now(), 4711, 12}, true));
+        QVERIFY(store.save({RegionId::generate(), 1, bobs, now(), 4711, 12}, true));
+    }
+    bench_->start();
+    Program alice(bench_->service, kAlice), bob(bench_->service, kBob);
+    for (const auto& id : {first->id, changed->id}) {
+        QCOMPARE(bench_->last_event(id, EventKind::policy_changed).uid, 4711U);
+        QVERIFY(in_effect(id));
+        QVERIFY(bob.map(id, AccessMode::read_only));
+        QVERIFY(!alice.map(id, AccessMode::read_only));
+    }
+    bench_->kill();
+    PolicyStore store(bench_->paths().state_db(), "");
+    std::string note;
+    QVERIFY(store.open(note));
+    QCOMPARE(store.load(note)->size(), std::size_t{2});  // nothing of a region that never was
+}
+
+void ServicePoliciesTest::a_lost_policy_leaves_the_region_to_who_manages_it() {
+    const auto region = user_->allocate(100);
+    QVERIFY(set(user_->caller(), region->id, kAliceReads));
+    bench_->kill();
+    for (const auto* end : {"", "-wal", "-shm"})
+        QFile::remove(QString::fromStdString(bench_->paths().state_db()) + end);
+    bench_->start();
+    Program alice(bench_->service, kAlice);
+    QCOMPARE(bench_->count_events(region->id, EventKind::policy_unreadable), 1U);
+    QCOMPARE(code(alice.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
+    QCOMPARE(code(user_->map(region->id)), ErrorCode::permission_denied);
+    QVERIFY(
+        !parse_policy_report(*service().policies().show(user_->caller(), region->id))->readable);
+    QVERIFY(set(user_->caller(), region->id, kAliceReads)->readable);
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+}
+
+void ServicePoliciesTest::a_damaged_database_is_put_aside() {
+    const auto region = user_->allocate(100);
+    QVERIFY(set(user_->caller(), region->id, kAliceReads));
+    bench_->kill();
+    for (const auto* end : {"-wal", "-shm"})
+        QFile::remove(QString::fromStdString(bench_->paths().state_db()) + end);
+    QFile file(QString::fromStdString(bench_->paths().state_db()));
+    QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
+    file.write(QByteArray(20'000, 'x'));
+    file.close();
+    bench_->start();
+    QVERIFY(bench_->count_events({}, EventKind::policy_unreadable) >= 1);
+    QVERIFY(!user_->map(region->id));
+    QVERIFY(set(user_->caller(), region->id, "{}"));
+    QVERIFY(user_->map(region->id));
+}
+
+void ServicePoliciesTest::a_policy_of_durable_regions_survives_a_reboot() {
+    const auto region = user_->allocate(100, {.durable = true});
+    QVERIFY(set(user_->caller(), region->id,
+                R"({"rules":[{"user":5001,"allow":["read"]},
+                             {"process":1,"process_start":5,"allow":["write"]}]})"));
+    QVERIFY(set(user_->caller(), region->id, kAliceReads)->in_effect);  // moved: its second name
+    bench_->kill();
+    bench_->reboot();
+    user_->die();
+    bench_->start();
+    Program alice(bench_->service, kAlice), bob(bench_->service, kBob);
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+    QVERIFY(!bob.map(region->id, AccessMode::read_only));
+}
+
+void ServicePoliciesTest::new_regions_get_the_configured_policy_and_keep_it() {
+    bench_->config.policy = *parse_policy(kAliceReads);
+    bench_->reconfigure();
+    const auto region = user_->allocate(100);
+    QVERIFY(region && region->arena == 0);
+    RegionOptions exact;
+    exact.exact_permissions = true;
+    const auto own = user_->allocate(100, exact);
+    QVERIFY(own->arena != 0);
+    RegionOptions open;
+    open.permissions.other = Permission::read_only;
+    const auto wide = user_->allocate(100, open);
+    Program alice(bench_->service, kAlice), bob(bench_->service, kBob);
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+    QVERIFY(!bob.map(region->id, AccessMode::read_only));
+    QVERIFY(!alice.map(own->id, AccessMode::read_only));
+    QVERIFY(bob.map(wide->id, AccessMode::read_only));
+    bench_->config.policy = {};
+    bench_->reconfigure();
+    QVERIFY(alice.map(region->id, AccessMode::read_only));
+    bench_->restart();
+    QVERIFY(service().map(alice.caller(), region->id, AccessMode::read_only));
+    bench_->config.policy.permissions.group = Permission::read_only;
+    bench_->reconfigure();
+    const auto shared = user_->allocate(100);
+    QCOMPARE(service().info(root(), shared->id)->permissions.group, Permission::read_only);
+    QVERIFY(!service().info(root(), shared->id)->has_policy);
+}
+
+void ServicePoliciesTest::encryption_that_is_required_refuses_what_is_not_encrypted() {
+    const auto region = user_->allocate(100);
+    QCOMPARE(code(set(user_->caller(), region->id, R"({"require_encryption":true})")),
+             ErrorCode::encryption_required);
+    QVERIFY(user_->map(region->id));
+    bench_->config.policy.require_encryption = true;
+    bench_->reconfigure();
+    const auto refused = user_->allocate(100);
+    QCOMPARE(code(refused), ErrorCode::encryption_required);
+    QVERIFY(refused.error().remedy.find("high") != std::string::npos);
+    QCOMPARE(service().totals().regions, 1U);
+}
+
+void ServicePoliciesTest::quotas_hold_for_users_and_change_while_it_runs() {
+    bench_->config.quotas["5000"] = {2, 1000};
+    bench_->config.quotas["default"] = {1, std::nullopt};
+    bench_->config.max_regions_per_user = 50;
+    bench_->reconfigure();
+    Program alice(bench_->service, kAlice);
+    QVERIFY(user_->allocate(600));
+    QCOMPARE(code(user_->allocate(600)), ErrorCode::user_limit_exceeded);
+    QVERIFY(user_->allocate(400));
+    QCOMPARE(code(user_->allocate(1)), ErrorCode::user_limit_exceeded);
+    QVERIFY(alice.allocate(5000));
+    QCOMPARE(code(alice.allocate(1)), ErrorCode::user_limit_exceeded);
+    bench_->config.quotas.clear();
+    bench_->reconfigure();
+    QVERIFY(alice.allocate(1) && user_->allocate(5000));
+    QCOMPARE(service().allocator().usage().at(kAlice.uid).regions, 2U);
+}
+
+void ServicePoliciesTest::operators_tidy_up_and_change_nothing() {
+    bench_->config.roles.operators = {"5001"};
+    bench_->reconfigure();
+    const auto region = user_->allocate(100);
+    Program alice(bench_->service, kAlice);
+    QVERIFY(service().info(alice.caller(), region->id));
+    QVERIFY(service().policies().show(alice.caller(), region->id));
+    QVERIFY(service().policies().may(alice.caller(), Privilege::release_locks));
+    QVERIFY(!service().policies().may(alice.caller(), Privilege::configure));
+    QCOMPARE(code(set(alice.caller(), region->id, kAliceReads)), ErrorCode::permission_denied);
+    QCOMPARE(code(alice.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
+    QCOMPARE(code(service().deallocate(alice.caller(), region->id, false)),
+             ErrorCode::permission_denied);
+    QCOMPARE(alice.cleanup({.all_eligible = true}).removed, 1U);
+    QVERIFY(service().restore(alice.caller(), region->id));
+    bench_->config.roles = {};
+    bench_->reconfigure();
+    QCOMPARE(code(service().info(alice.caller(), region->id)), ErrorCode::permission_denied);
+}
+
+QTEST_GUILESS_MAIN(ServicePoliciesTest)
+#include "tst_service_policies.moc"
