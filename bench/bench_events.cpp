@@ -86,11 +86,19 @@ double raw_rate(const std::string& path) {
     return rate(start);
 }
 
+// As a manager records: chained and signed.
+EventRecorder::Audit signed_by_a_new_key(const std::string& path) {
+    auto key = SigningKey::generate();
+    if (!key) return {};
+    return {std::make_shared<const SigningKey>(std::move(*key)), path + ".head"};
+}
+
 double recorder_rate(const std::string& path) {
     Ring source;
     for (int i = 0; i < kRows; ++i) source.ring.append(source.next());
+    auto audit = signed_by_a_new_key(path);
     const auto start = monotonic_nanos();
-    EventRecorder recorder(source.ring, 1, path);
+    EventRecorder recorder(source.ring, 1, path, std::move(audit));
     return recorder.flush(kPatienceMs) ? rate(start) : 0;
 }
 
@@ -154,7 +162,8 @@ void measure_events(Report& report) {
     const TemporaryDirectory directory;
     {
         Ring source;
-        EventRecorder recorder(source.ring, 1, directory.path("producer.db"));
+        const auto path = directory.path("producer.db");
+        EventRecorder recorder(source.ring, 1, path, signed_by_a_new_key(path));
         const auto entry = source.next();
         // Once around: the ring's pages are touched for the first time only once in their life.
         for (std::uint32_t i = 0; i < kRingEntries; ++i) source.ring.append(entry);

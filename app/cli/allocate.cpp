@@ -21,7 +21,7 @@ struct Words {
     std::string security_level, timeout, placement, owner, group, other, access_mode;
     std::vector<std::string> metadata;
     std::string name_prefix;
-    bool durable = false;
+    bool durable = false, audit = false;
 };
 
 // Leaves `out` alone when the word was not given.
@@ -57,6 +57,7 @@ Result<RegionOptions> options_of(const Words& words) {
     RegionOptions out;
     out.owned_by_user = true;
     out.durable = words.durable;
+    out.audit_access = words.audit;
     SHM_TRY(read_word(words.cleanup_policy, "cleanup-policy",
                       "automatic, manual, reference_counted", parse_cleanup_policy,
                       out.cleanup_policy));
@@ -145,6 +146,8 @@ void add_allocate(CLI::App& app, Context& context) {
     command->add_flag(
         "--durable", words->durable,
         "Keep contents and description in the state directory: they survive a reboot");
+    command->add_flag("--audit", words->audit,
+                      "Record each access; refuse them while that is impossible");
     command->add_option("--name-prefix", words->name_prefix,
                         "Metadata gets name=PREFIX1, PREFIX2 ...");
     command->add_option("--metadata", words->metadata, "KEY=VALUE, kept with the region as text");

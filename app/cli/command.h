@@ -62,6 +62,7 @@ void add_locks(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
 void add_events(CLI::App& app, Context& context);
+void add_audit(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
 void add_keeper(CLI::App& app, Context& context);

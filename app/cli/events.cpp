@@ -8,10 +8,10 @@
 
 #include <QJsonArray>
 
-#include "base/units.h"
 #include "command.h"
 #include "events/event_reader.h"
 #include "json.h"
+#include "moments.h"
 #include "output.h"
 
 namespace snakepit::shm::cli {
@@ -26,15 +26,6 @@ struct Words {
     bool follow = false;
 };
 
-// A moment, or how long ago.
-Result<std::optional<Timestamp>> moment(const std::string& word) {
-    if (word.empty()) return std::optional<Timestamp>{};
-    if (const auto exact = from_rfc3339(word)) return exact;
-    if (const auto ago = parse_duration(word)) return Timestamp{now().micros - *ago * 1000};
-    return fail(ErrorCode::invalid_argument, fmt::format("'{}' is no time", word),
-                "write 2026-11-22T22:17:35Z, or how long ago, such as 10m");
-}
-
 Result<EventQuery> query_of(const Words& words) {
     EventQuery query;
     if (!words.region.empty()) {
@@ -42,11 +33,7 @@ Result<EventQuery> query_of(const Words& words) {
         query.region_id = id.str();
     }
     if (!words.kind.empty()) {
-        query.kind = parse_event_kind(words.kind);
-        if (!query.kind)
-            return fail(ErrorCode::invalid_argument,
-                        fmt::format("no event has the kind '{}'", words.kind),
-                        "snakepit-shm help events names them");
+        SHM_ASSIGN(query.kind, kind_of(words.kind));
     }
     SHM_ASSIGN(query.since, moment(words.since));
     SHM_ASSIGN(query.until, moment(words.until));

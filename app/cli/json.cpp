@@ -79,6 +79,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"offset", json(region.offset)},
         {"sealed", region.sealed},
         {"durable", region.durable},
+        {"audit_access", region.audit_access},
         {"suspect", region.suspect},
         {"has_policy", region.has_policy},
         {"policy_in_effect", region.policy_in_effect},

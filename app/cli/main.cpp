@@ -30,6 +30,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_policy(app, context);
     add_key(app, context);
     add_events(app, context);
+    add_audit(app, context);
     add_config(app, context);
     add_health(app, context);
     add_keeper(app, context);

@@ -33,6 +33,8 @@ struct InstancePaths {
     std::string instance_key() const {
         return key_file.empty() ? state_dir + "/instance.key" : key_file;
     }
+    std::string audit_head() const { return state_dir + "/audit.head"; }
+    std::string audit_public_key() const { return state_dir + "/audit.pub"; }
 };
 
 // Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates

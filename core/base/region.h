@@ -65,6 +65,9 @@ struct RegionOptions {
     // True: its contents and description are kept in the state directory and survive a reboot. It
     // belongs to its user then.
     bool durable = false;
+    // True: every access is recorded, and refused while that is impossible. The configuration may
+    // ask for it too.
+    bool audit_access = false;
     std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty for none
     // False: `permissions`, as long as they are the plain ones, stand for what the configuration
     // says (its default policy). True: they are meant as they stand.
@@ -108,6 +111,7 @@ struct RegionInfo {
     // False: some who were handed the memory under the last policy may still have it. It is in
     // effect as soon as nobody holds the region.
     bool policy_in_effect = true;
+    bool audit_access = false;
     std::string session, worker;
     Timestamp quarantined_until{};                // 0: it is not in quarantine
     std::vector<RegionReference> references;      // at most 256 holders are named

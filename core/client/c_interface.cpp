@@ -15,6 +15,9 @@ struct snakepit_shm_client {
 
 namespace {
 
+// In a mapping's last reserved number.
+constexpr std::uint64_t kTellRelease = 1, kAudited = 2;
+
 #define X(name, type, number) static_assert(static_cast<int>(ErrorCode::name) == (number));
 SNAKEPIT_SHM_ERROR_CODES(X)
 #undef X
@@ -107,7 +110,10 @@ T read_sized(const T* from, T defaults) {
 snakepit_shm_mapping to_c(const MappedRegion& mapped) {
     const auto kind = static_cast<uint64_t>(mapped.access) | static_cast<uint64_t>(mapped.level)
                                                                  << 8;
-    return {mapped.data, mapped.size, {mapped.slot, mapped.generation, kind, mapped.tell_release}};
+    return {mapped.data,
+            mapped.size,
+            {mapped.slot, mapped.generation, kind,
+             (mapped.tell_release ? kTellRelease : 0) | (mapped.audited ? kAudited : 0)}};
 }
 MappedRegion from_c(const snakepit_shm_mapping& mapping) {
     return {static_cast<std::byte*>(mapping.data),
@@ -115,7 +121,8 @@ MappedRegion from_c(const snakepit_shm_mapping& mapping) {
             static_cast<std::uint32_t>(mapping.reserved[0]),
             mapping.reserved[1],
             static_cast<AccessMode>(mapping.reserved[2] & 0xFF),
-            mapping.reserved[3] != 0,
+            (mapping.reserved[3] & kTellRelease) != 0,
+            (mapping.reserved[3] & kAudited) != 0,
             static_cast<SecurityLevel>(mapping.reserved[2] >> 8)};
 }
 

@@ -20,20 +20,20 @@ constexpr int kGrantAttempts = 8;
 
 }  // namespace
 
-Status ManagerClient::Private::give_back(std::uint32_t slot, std::uint64_t generation,
-                                         bool tell_release) {
-    const auto given = connection->lease().give_back(slot, generation);
+Status ManagerClient::Private::give_back(const MappedRegion& mapping) {
+    const auto given =
+        connection->lease().give_back(mapping.slot, mapping.generation, !mapping.audited);
     if (given == LeasePage::Give::not_held)
         return fail(ErrorCode::not_held, "this reference was given back already",
                     "unmap each mapping once");
     const bool tell = given == LeasePage::Give::last_of_closing ||
-                      (given == LeasePage::Give::last && tell_release);
+                      (given == LeasePage::Give::last && mapping.tell_release);
     // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
     std::unique_lock held(mutex, std::defer_lock);
     if (!tell || !held.try_lock()) return {};
     wire::ReleasedT released;
-    released.slot = slot;
-    released.generation = generation;
+    released.slot = mapping.slot;
+    released.generation = mapping.generation;
     wire::RequestT request;
     request.call.Set(std::move(released));
     connection->tell(std::move(request));
@@ -88,18 +88,28 @@ Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, Acce
     return fail(std::move(error));
 }
 
+Result<MappedRegion> ManagerClient::Private::map_quickly(CachedRegion& entry, const RegionId& id,
+                                                         AccessMode access) {
+    LeasePage::Take outcome{};
+    SHM_ASSIGN(const auto mapped, mapper.take(entry, id, access, outcome));
+    if (outcome != LeasePage::Take::taken) return MappedRegion{};
+    if (!mapped.audited) return mapped;
+    // Another thread of ours holds it; that was recorded, this is not yet.
+    connection->lease().give_back(mapped.slot, mapped.generation, false);
+    return MappedRegion{};
+}
+
 Result<MappedRegion> ManagerClient::Private::take(const RegionId& id, AccessMode access) {
     if (connection->forked()) return fail(forked_error());
-    LeasePage::Take outcome{};
     if (auto* entry = mapper.find(id)) {
-        SHM_ASSIGN(const auto mapped, mapper.take(*entry, id, access, outcome));
-        if (outcome == LeasePage::Take::taken) return mapped;
+        SHM_ASSIGN(const auto mapped, map_quickly(*entry, id, access));
+        if (mapped.data) return mapped;
     }
     SHM_ASSIGN(const auto held, lock());
     if (auto* entry = mapper.find(id); entry && access == AccessMode::read_only) {
         SHM_TRY(mapper.add_read_only(*entry));
-        SHM_ASSIGN(const auto mapped, mapper.take(*entry, id, access, outcome));
-        if (outcome == LeasePage::Take::taken) return mapped;
+        SHM_ASSIGN(const auto mapped, map_quickly(*entry, id, access));
+        if (mapped.data) return mapped;
     }
     return map_slowly(id, access, false);
 }
@@ -108,7 +118,7 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
     SHM_ASSIGN(const auto mapped, d_->take(id, access));
     if (mapped.level == SecurityLevel::standard) return mapped;
     auto view = d_->sealed.open(id, mapped);
-    if (!view) (void)d_->give_back(mapped.slot, mapped.generation, mapped.tell_release);
+    if (!view) (void)d_->give_back(mapped);
     return view;
 }
 
@@ -120,7 +130,7 @@ Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const Reg
     SHM_ASSIGN(const auto held, lock());
     auto* entry = mapper.find(id);
     const bool holds = entry && std::exchange(entry->holds_allocation, false);
-    if (holds) connection->lease().give_back(entry->slot, entry->generation);
+    if (holds) connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
     auto answer = connection->call(std::move(request));
     locks.tell_forsaken();
     if (answer) answer->no_fork = {};
@@ -162,7 +172,7 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
                     "unmap what map() returned, once");
     Status written;
     if (mapping.level != SecurityLevel::standard) SHM_TRY(d_->sealed.close(mapping, written));
-    const auto given = d_->give_back(mapping.slot, mapping.generation, mapping.tell_release);
+    const auto given = d_->give_back(mapping);
     return given ? written : given;
 }
 
@@ -233,7 +243,7 @@ Result<bool> ManagerClient::Private::deallocate(const RegionId& id, wire::Deallo
         if (entry && entry->holds_allocation) {
             entry->holds_allocation = false;
             // Not told: the request that follows says it.
-            connection->lease().give_back(entry->slot, entry->generation);
+            connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
         }
     }
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));

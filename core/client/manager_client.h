@@ -30,6 +30,7 @@ struct MappedRegion {
     std::uint64_t generation = 0;
     AccessMode access = AccessMode::read_write;
     bool tell_release = false;  // the region may end with our last reference
+    bool audited = false;       // the grant goes back with our last reference
     // Above standard: `data` is a private copy in the clear, and not the region itself.
     SecurityLevel level = SecurityLevel::standard;
 };

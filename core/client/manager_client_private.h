@@ -68,12 +68,14 @@ class ManagerClient::Private {
                         : Status(fail(ErrorCode::invalid_argument,
                                       "these bytes are not all inside the region",
                                       "ask for its size first"));
-        (void)give_back(segment.slot, segment.generation, segment.tell_release);
+        (void)give_back(segment);
         return used;
     }
     // With the mutex. Asks for the region and takes a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
-    Status give_back(std::uint32_t slot, std::uint64_t generation, bool tell_release);
+    Status give_back(const MappedRegion& mapping);
+    // Without asking, if that may be: nothing was taken when `data` is null.
+    Result<MappedRegion> map_quickly(CachedRegion& entry, const RegionId& id, AccessMode access);
     // Gives the allocation's own reference back and sends `call`.
     Result<bool> deallocate(const RegionId& id, wire::DeallocateT call);
 

@@ -95,6 +95,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
     entry.size.store(granted->size, std::memory_order_relaxed);
     entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
     entry.level.store(level, std::memory_order_relaxed);
+    entry.audited.store(granted->audited, std::memory_order_relaxed);
     if (place.fresh.valid()) entry.mapping[mode] = std::move(place.fresh);
     entry.data[mode].store(place.data, std::memory_order_release);
     entry.generation.store(granted->generation, std::memory_order_release);
@@ -155,6 +156,7 @@ Result<MappedRegion> Mapper::take(CachedRegion& entry, const RegionId& id, Acces
                         generation,
                         access,
                         entry.tell_release.load(std::memory_order_relaxed),
+                        entry.audited.load(std::memory_order_relaxed),
                         entry.level.load(std::memory_order_relaxed)};
 }
 

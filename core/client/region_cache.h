@@ -35,6 +35,7 @@ struct CachedRegion {
     std::atomic<std::byte*> data[2] = {nullptr, nullptr};  // by AccessMode
     std::atomic<std::uint32_t> slot{0};
     std::atomic<bool> tell_release{false};
+    std::atomic<bool> audited{false};
     std::atomic<SecurityLevel> level{SecurityLevel::standard};
 
     // The rest only under the client's mutex.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "events/event_database.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -14,6 +14,7 @@
 
 #include "base/ids.h"
 #include "events/event_detail.h"
+#include "events/event_schema.h"
 #include "events/guarded.h"
 #include "layout/event_kind.h"
 
@@ -26,28 +27,33 @@ namespace {
 
 constexpr int kBusyMillis = 200;  // short: the destructor of the recorder has two seconds
 
-// The index ends with the rowid, which is seq: (region_id, seq) without storing seq twice.
-constexpr const char* kSchema = R"(
-CREATE TABLE events(
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    epoch INTEGER NOT NULL,
-    ring_seq INTEGER,
-    time INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    region_id TEXT,
-    pid INTEGER NOT NULL,
-    uid INTEGER NOT NULL,
-    result TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    UNIQUE(epoch, ring_seq));
-CREATE INDEX events_region ON events(region_id) WHERE region_id IS NOT NULL;
-)";
-
-// A row that is there already is the same event: `last()` makes that impossible unless somebody
-// else wrote to the table, and then it must not stop the recording.
 constexpr const char* kInsert =
-    "INSERT INTO events(epoch, ring_seq, time, kind, region_id, pid, uid, result, detail) "
-    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(epoch, ring_seq) DO NOTHING";
+    "INSERT INTO events(seq, epoch, ring_seq, time, kind, region_id, pid, uid, result, detail, "
+    "chain) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+    "ON CONFLICT(epoch, ring_seq) DO NOTHING";
+// A row of somebody else's that took an event's place in the ring gives it back.
+constexpr const char* kMakeWay =
+    "UPDATE events SET ring_seq = NULL WHERE epoch = ?1 AND ring_seq = ?2 AND seq > ?3";
+
+// On the disk before anything else happens, and not only at the next checkpoint of the log.
+bool is_important(const EventEntry& entry) {
+    constexpr std::uint16_t kFirstOfSecurity = 40;  // audit, policies, isolation, keys
+    if (entry.kind >= kFirstOfSecurity) return true;
+    switch (static_cast<EventKind>(entry.kind)) {
+        case EventKind::refused:
+        case EventKind::config_loaded:
+        case EventKind::config_refused:
+        case EventKind::damaged:
+        case EventKind::registry_reset:
+        case EventKind::database_reopened:
+        case EventKind::gap:
+        case EventKind::client_hostile:
+        case EventKind::lock_forced:
+            return true;
+        default:
+            return false;
+    }
+}
 
 Error explain(const std::string& path, const SQLite::Exception& exception) {
     const auto code = exception.getErrorCode() & 0xFF;
@@ -82,18 +88,23 @@ LogFiles log_files(const std::string& path) {
 }
 
 struct EventDatabase::Private {
-    Private(const std::string& name, std::uint64_t its_epoch)
+    Private(const std::string& name, std::uint64_t its_epoch, AuditTrail* its_trail)
         : path(name),
+          trail(its_trail ? its_trail : &own_trail),
           epoch(static_cast<std::int64_t>(its_epoch)),
           database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis) {}
 
     void prepare();
     void insert(const EventEntry& entry);
+    bool step();
+    bool make_way(std::uint64_t ring_seq);
 
     std::string path;
+    AuditTrail own_trail, *trail;
     std::int64_t epoch;  // the column is signed; only equality counts
     SQLite::Database database;
-    std::optional<SQLite::Statement> insert_statement;
+    std::optional<SQLite::Statement> insert_statement, make_way_statement;
+    std::optional<ChainWriter> chain;
     std::uint64_t last = 0;
     LogFiles log;
     std::string region_id, detail;  // kept to keep their memory
@@ -113,17 +124,22 @@ void EventDatabase::Private::prepare() {
         "PRAGMA mmap_size=0; PRAGMA journal_size_limit=16777216; PRAGMA synchronous=NORMAL");
     if (database.execAndGet("PRAGMA journal_mode=WAL").getString() != "wal")
         throw SQLite::Exception("it cannot be switched to a write-ahead log", SQLITE_CANTOPEN);
-    if (version == 0) {
+    if (version < kEventSchemaVersion) {
+        // With the checkpoint that says which rows have no chain, or it could be forged later.
         SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-        database.exec(kSchema);
-        database.exec(fmt::format("PRAGMA user_version={}", kEventSchemaVersion));
+        const bool migrated = prepare_schema(database, version);
+        chain.emplace(database, *trail, migrated);
         transaction.commit();
+    } else {
+        chain.emplace(database, *trail, false);
     }
     insert_statement.emplace(database, kInsert);
-    insert_statement->bind(1, epoch);
+    make_way_statement.emplace(database, kMakeWay);
 
-    SQLite::Statement highest(database, "SELECT max(ring_seq) FROM events WHERE epoch=?");
+    SQLite::Statement highest(database,
+                              "SELECT max(ring_seq) FROM events WHERE epoch = ?1 AND seq <= ?2");
     highest.bind(1, epoch);
+    highest.bind(2, chain->trusted());
     highest.executeStep();
     last = static_cast<std::uint64_t>(highest.getColumn(0).getInt64());
     log = log_files(path);
@@ -131,27 +147,59 @@ void EventDatabase::Private::prepare() {
 
 void EventDatabase::Private::insert(const EventEntry& entry) {
     auto& statement = *insert_statement;
-    if (entry.seq > 0)
-        statement.bind(2, static_cast<std::int64_t>(entry.seq));
-    else
-        statement.bind(2);
-    statement.bind(3, entry.time);
+    auto& row = chain->row();
+    const auto number = [&](int index, std::int64_t value) {
+        statement.bind(index, value);
+        row.add(value);
+    };
     // Literals, which end with a zero, and strings that outlive the step: nothing needs a copy.
-    statement.bindNoCopy(4, to_string(static_cast<EventKind>(entry.kind)).data());
+    const auto words = [&](int index, std::string_view text) {
+        statement.bindNoCopy(index, text.data());
+        row.add(text);
+    };
+    const auto nothing = [&](int index) {
+        statement.bind(index);
+        row.add_null();
+    };
+    number(1, chain->next());
+    number(2, epoch);
+    if (entry.seq > 0)
+        number(3, static_cast<std::int64_t>(entry.seq));
+    else
+        nothing(3);
+    number(4, entry.time);
+    words(5, to_string(static_cast<EventKind>(entry.kind)));
     if (entry.id_micros > 0) {
         region_id = RegionId{entry.id_micros, entry.id_random}.str();
-        statement.bindNoCopy(5, region_id);
+        words(6, region_id);
     } else {
-        statement.bind(5);
+        nothing(6);
     }
-    statement.bind(6, entry.pid);
-    statement.bind(7, entry.uid);
-    statement.bindNoCopy(
-        8, entry.result == 0 ? "ok" : to_string(static_cast<ErrorCode>(entry.result)).data());
+    number(7, entry.pid);
+    number(8, entry.uid);
+    words(9, entry.result == 0 ? "ok" : to_string(static_cast<ErrorCode>(entry.result)));
     write_detail(detail, entry);
-    statement.bindNoCopy(9, detail);
-    statement.exec();
+    words(10, detail);
+    const auto& link = chain->link();
+    statement.bindNoCopy(11, link.data(), static_cast<int>(link.size()));
+    if (step() || (make_way(entry.seq) && step())) chain->accept();
+}
+
+// False: the row in the event's place of the ring is the same event.
+bool EventDatabase::Private::make_way(std::uint64_t ring_seq) {
+    auto& statement = *make_way_statement;
+    statement.bind(1, epoch);
+    statement.bind(2, static_cast<std::int64_t>(ring_seq));
+    statement.bind(3, chain->trusted());
+    const bool freed = statement.exec() > 0;
     statement.reset();
+    return freed;
+}
+
+bool EventDatabase::Private::step() {
+    const bool inserted = insert_statement->exec() > 0;
+    insert_statement->reset();
+    return inserted;
 }
 
 EventDatabase::EventDatabase(std::unique_ptr<Private> d) : d_(std::move(d)) {}
@@ -162,11 +210,12 @@ EventDatabase::~EventDatabase() {
     d_.reset();
 }
 
-Result<EventDatabase> EventDatabase::open(const std::string& path, std::uint64_t epoch) {
+Result<EventDatabase> EventDatabase::open(const std::string& path, std::uint64_t epoch,
+                                          AuditTrail* trail) {
     std::error_code ignored;
     const bool is_new = !fs::exists(path, ignored);
     return guarded(path, explaining(path), [&] {
-        auto d = std::make_unique<Private>(path, epoch);
+        auto d = std::make_unique<Private>(path, epoch, trail);
         // By name and not through a descriptor of our own: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
         d->prepare();
@@ -178,20 +227,51 @@ std::uint64_t EventDatabase::last() const {
     return d_->last;
 }
 
+const std::vector<EventEntry>& EventDatabase::findings() const {
+    return d_->chain->findings();
+}
+
 Status EventDatabase::write(std::span<const EventEntry> entries) {
     auto highest = guarded(d_->path, explaining(d_->path), [&] {
+        d_->chain->prepare(std::any_of(entries.begin(), entries.end(), is_important));
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
+        d_->chain->begin();
         auto last = d_->last;
         for (const auto& entry : entries) {
             d_->insert(entry);
             last = std::max(last, entry.seq);
         }
+        d_->chain->finish();
         transaction.commit();
+        d_->chain->committed();
         return last;
     });
     if (!highest) return fail(std::move(highest).error());
     d_->last = *highest;
     return {};
+}
+
+Status EventDatabase::settle(bool at_once) {
+    if (!d_->chain->head_is_behind() || !(at_once || d_->chain->head_due())) return {};
+    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
+        d_->chain->settle();
+        return true;
+    }));
+    return {};
+}
+
+Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
+    return guarded(d_->path, explaining(d_->path), [&] {
+        // The newest row of this ring says where to go on.
+        SQLite::Statement newest(d_->database,
+                                 "SELECT seq FROM events WHERE epoch = ?1 AND ring_seq = ?2");
+        newest.bind(1, d_->epoch);
+        newest.bind(2, static_cast<std::int64_t>(d_->last));
+        const auto keep = newest.executeStep() ? newest.getColumn(0).getInt64()
+                                               : std::numeric_limits<std::int64_t>::max();
+        newest.reset();
+        return d_->chain->remove_before(cutoff, keep);
+    });
 }
 
 bool EventDatabase::moved() const {

@@ -6,19 +6,21 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "events/audit_trail.h"
 #include "layout/registry_layout.h"
 
 namespace snakepit::shm {
-
-inline constexpr int kEventSchemaVersion = 1;  // PRAGMA user_version
 
 class EventDatabase {
   public:
     // Makes the file and its table when there is none. corruption_detected: it is no database, or a
     // damaged one; database_unavailable: anything else that prevents writing.
-    static Result<EventDatabase> open(const std::string& path, std::uint64_t epoch);
+    // `trail` outlives it; null: the rows are chained, and signed by nobody.
+    static Result<EventDatabase> open(const std::string& path, std::uint64_t epoch,
+                                      AuditTrail* trail = nullptr);
     EventDatabase(EventDatabase&&) noexcept;
     EventDatabase& operator=(EventDatabase&&) noexcept;
     ~EventDatabase();
@@ -29,6 +31,15 @@ class EventDatabase {
     // One transaction: all of `entries` or nothing. An entry whose `seq` is 0 is the recorder's own
     // and gets no place in the ring. Errors as of open(); after one, close and open again.
     Status write(std::span<const layout::EventEntry> entries);
+
+    // Rows that are due because the history is not as it was signed; until the next write().
+    const std::vector<layout::EventEntry>& findings() const;
+    // Brings audit.head up to date, if it is not: for pauses and the end (`at_once`; otherwise it
+    // is written once a second at most). Errors as of write().
+    Status settle(bool at_once);
+    // Removes a bounded number of the oldest rows, all older than `cutoff`; a signed anchor stays
+    // in their place. 0 rows: there are no more that can go. Errors as of write().
+    Result<ChainWriter::Removed> remove_before(Timestamp cutoff);
 
     // The path leads to another file, or to none: what was written last is perhaps not in the
     // database that readers see. Costs a few stat() calls.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "events/event_detail.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 #include <string_view>
@@ -8,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/time.h"
 #include "layout/event_kind.h"
 
 namespace snakepit::shm {
@@ -92,8 +95,17 @@ constexpr Names names_of(EventKind kind) {
             return {{}, {}, "reason"};
         case EventKind::key_rotated:
             return {"key_version", {}, "process"};
+        case EventKind::rows_missing:
+            return {"lost", "after", {}};
+        case EventKind::audit_broken:
+            return {{}, {}, "reason"};
+        case EventKind::events_removed:
+            return {"rows", "up_to", {}};
+        case EventKind::access_ended:
+            return {{}, {}, "process"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
+        case EventKind::accessed:
             return {};
     }
     return {};
@@ -121,7 +133,7 @@ void write_refusal(std::string& out, std::string_view text) {
 
 void write_detail(std::string& out, const layout::EventEntry& entry) {
     const auto kind = static_cast<EventKind>(entry.kind);
-    if (kind == EventKind::mapped) {
+    if (kind == EventKind::mapped || kind == EventKind::accessed) {
         out = entry.count == 1 ? R"({"access":"read_write"})" : R"({"access":"read_only"})";
         return;
     }
@@ -144,6 +156,16 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         append_json_string(out, text_of(entry));
     }
     out += '}';
+}
+
+layout::EventEntry own_event(EventKind kind) {
+    layout::EventEntry entry{};
+    entry.kind = static_cast<std::uint16_t>(kind);
+    entry.slot = layout::kNoSlot;
+    entry.time = now().micros;
+    entry.pid = ::getpid();
+    entry.uid = ::geteuid();
+    return entry;
 }
 
 }  // namespace snakepit::shm

@@ -30,6 +30,7 @@ struct EventRow {
 struct EventQuery {
     std::optional<std::string> region_id;
     std::optional<EventKind> kind;
+    std::optional<std::uint32_t> uid;
     std::optional<Timestamp> since, until;  // since <= time < until
     std::int64_t after_seq = 0;             // rows with a greater seq only; keyset paging forwards
     std::int64_t before_seq = 0;  // rows with a smaller seq only (0: no bound); paging backwards

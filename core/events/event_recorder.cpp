@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "events/event_recorder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -18,6 +16,7 @@
 
 #include "base/time.h"
 #include "events/event_database.h"
+#include "events/event_detail.h"
 #include "layout/event_kind.h"
 
 namespace snakepit::shm {
@@ -29,24 +28,15 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t kBatch = 1000;
-constexpr std::size_t kOwnEvents = 2;  // at most so many rows of its own in front: reopened, gap
+constexpr std::size_t kOwnEvents = 8;  // at most so many rows of its own in front
+constexpr auto kRetentionEvery = 1s;   // how often a recorder with nothing to do looks for old rows
+constexpr int kRetentionSteps = 20;    // transactions of one look; the rest follows
 // After work the thread naps instead of sleeping: wake() stays cheap and batches become larger.
 constexpr auto kNap = 5ms;
 constexpr auto kLookAround = 1s;  // how often an idle recorder checks that its file is still there
 constexpr auto kFirstPause = 50ms, kLongestPause = 2000ms;
 constexpr auto kFarewell = 2s;
 constexpr const char* kMoved = "its files were removed or replaced";
-
-// An event of the recorder's own.
-EventEntry own_event(EventKind kind) {
-    EventEntry entry{};
-    entry.kind = static_cast<std::uint16_t>(kind);
-    entry.slot = layout::kNoSlot;
-    entry.time = now().micros;
-    entry.pid = ::getpid();
-    entry.uid = ::geteuid();
-    return entry;
-}
 
 EventEntry gap(std::uint64_t first, std::uint64_t last) {
     auto entry = own_event(EventKind::gap);
@@ -86,11 +76,13 @@ class SignalsBlocked {
 struct EventRecorder::Private {
     enum class Step : std::uint8_t { more, drained, idle, failed };
 
-    Private(EventRing& its_ring, std::uint64_t its_epoch, std::string its_path)
+    Private(EventRing& its_ring, std::uint64_t its_epoch, std::string its_path, Audit audit)
         : ring(its_ring),
           epoch(its_epoch),
           path(std::move(its_path)),
           durable(its_ring.committed()) {
+        trail.key = std::move(audit.key);
+        trail.head_file = std::move(audit.head_file);
         batch.resize(kBatch + kOwnEvents);
     }
 
@@ -99,6 +91,7 @@ struct EventRecorder::Private {
     Status open();
     Status drain();
     void reopen_because(std::string reason);
+    Status remove_old();
     Step failed(const Error& error);
     void publish(std::uint64_t rows);  // what the database holds now
     void healthy() {                   // under the mutex
@@ -112,11 +105,16 @@ struct EventRecorder::Private {
     const std::string path;
 
     // The recorder's thread only.
+    AuditTrail trail;  // outlives the database
     std::optional<EventDatabase> database;
+    EventEntry removed{};  // by retention, and not recorded yet; kind 0: nothing
+    Clock::time_point next_retention{};
+    bool leaving = false;
     std::vector<EventEntry> batch;
     std::string reopen_reason;  // to be recorded in the new database
     Clock::duration pause = kFirstPause;
 
+    std::atomic<std::int64_t> retention_ms{0};
     std::atomic<std::uint64_t> durable;  // everything up to it is in the database, or given up
     // True while the thread waits without a limit worth naming. Both sides exchange it, so that of
     // "I published" and "I fall asleep" the later one sees the earlier.
@@ -134,7 +132,7 @@ struct EventRecorder::Private {
 
 Status EventRecorder::Private::open() {
     remove_orphaned_log(path);
-    SHM_ASSIGN(auto fresh, EventDatabase::open(path, epoch));
+    SHM_ASSIGN(auto fresh, EventDatabase::open(path, epoch, &trail));
     database.emplace(std::move(fresh));
     // Lower than before when the file is new: what the ring still holds is written again.
     publish(0);
@@ -147,6 +145,9 @@ Status EventRecorder::Private::drain() {
     const auto count = ring.read(expected, std::span(batch).subspan(first));
     if (count > 0 && batch[kOwnEvents].seq > expected)
         batch[--first] = gap(expected, batch[kOwnEvents].seq - 1);
+    for (const auto& finding : database->findings())
+        if (first > 2) batch[--first] = finding;
+    if (removed.kind != 0) batch[--first] = removed;
     if (!reopen_reason.empty()) batch[--first] = reopened(reopen_reason);
     const auto rows = count + kOwnEvents - first;
     if (rows == 0) return {};
@@ -157,7 +158,24 @@ Status EventRecorder::Private::drain() {
         return {};
     }
     reopen_reason.clear();
+    removed = {};
     publish(rows);
+    return {};
+}
+
+// What is removed is recorded with the next events.
+Status EventRecorder::Private::remove_old() {
+    const auto millis = retention_ms.load(std::memory_order_relaxed);
+    if (millis <= 0 || Clock::now() < next_retention) return {};
+    next_retention = Clock::now() + kRetentionEvery;
+    const Timestamp cutoff{now().micros - millis * 1000};
+    for (int i = 0; i < kRetentionSteps; ++i) {
+        SHM_ASSIGN(const auto gone, database->remove_before(cutoff));
+        if (gone.rows == 0) break;
+        if (removed.kind == 0) removed = own_event(EventKind::events_removed);
+        removed.count += static_cast<std::uint32_t>(gone.rows);
+        removed.value = static_cast<std::uint64_t>(gone.up_to);
+    }
     return {};
 }
 
@@ -209,8 +227,11 @@ EventRecorder::Private::Step EventRecorder::Private::step() {
     }
     pause = kFirstPause;
     const auto written = database->last() - before;
-    if (written == 0) return Step::idle;
-    return written >= kBatch ? Step::more : Step::drained;
+    if (written >= kBatch) return Step::more;
+    if (auto done = remove_old(); !done) return failed(done.error());
+    if (written > 0) return Step::drained;
+    if (auto settled = database->settle(leaving); !settled) return failed(settled.error());
+    return Step::idle;
 }
 
 void EventRecorder::Private::rest(Step after) {
@@ -235,16 +256,14 @@ void EventRecorder::Private::run() {
     std::optional<Clock::time_point> deadline;
     while (true) {
         const auto done = step();
-        const bool caught_up =
-            done == Step::idle || (done == Step::drained && ring.head() == durable.load());
-        bool leaving = false;
+        const bool settled = leaving && done == Step::idle;
         {
             const std::lock_guard lock(mutex);
             leaving = stopping;
         }
         if (leaving) {
             if (!deadline) deadline = Clock::now() + kFarewell;
-            if (caught_up || Clock::now() >= *deadline) return;
+            if (settled || Clock::now() >= *deadline) return;
             if (done == Step::failed) std::this_thread::sleep_for(kFirstPause);
         } else if (done != Step::more) {
             rest(done);
@@ -252,8 +271,8 @@ void EventRecorder::Private::run() {
     }
 }
 
-EventRecorder::EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path)
-    : d_(std::make_unique<Private>(ring, epoch, std::move(path))) {
+EventRecorder::EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path, Audit audit)
+    : d_(std::make_unique<Private>(ring, epoch, std::move(path), std::move(audit))) {
     const SignalsBlocked blocked;  // inherited by the thread
     d_->thread = std::thread([d = d_.get()] { d->run(); });
 }
@@ -281,6 +300,10 @@ RecorderState EventRecorder::state() const {
     const auto durable = d_->durable.load(std::memory_order_acquire);
     state.lag = head > durable ? head - durable : 0;
     return state;
+}
+
+void EventRecorder::set_retention(std::int64_t millis) {
+    d_->retention_ms.store(millis, std::memory_order_relaxed);
 }
 
 bool EventRecorder::flush(int timeout_ms) {

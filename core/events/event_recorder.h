@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "crypto/signature.h"
 #include "registry/event_ring.h"
 
 namespace snakepit::shm {
@@ -23,12 +24,19 @@ struct RecorderState {
 // the recording; it is tried again, and a corrupt one is set aside under another name.
 class EventRecorder {
   public:
+    // What signs the history, and the file that says where it ends; without a key nothing does.
+    struct Audit {
+        std::shared_ptr<const SigningKey> key;
+        std::string head_file;
+    };
     // Starts the thread. Never fails for the database's sake: state() tells.
-    EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path);
+    EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path, Audit audit = {});
     ~EventRecorder();  // drains what it can within two seconds, then stops
 
     void wake();                  // any thread: there is something to drain
     RecorderState state() const;  // any thread
+    // Any thread. Rows older than that go; milliseconds, 0: none. Needs a key.
+    void set_retention(std::int64_t millis);
     // Waits until everything published before the call is committed, or `timeout_ms` passed.
     bool flush(int timeout_ms);
 

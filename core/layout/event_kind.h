@@ -53,7 +53,12 @@ namespace snakepit::shm {
     X(policy_unreadable, 51)  /* result: why, text: what failed */                               \
     X(keeper_found, 60)       /* keeps memory without a name; count: descriptors, text: who */   \
     X(not_kept, 61)           /* count: segments that end with the manager, text: why */         \
-    X(key_rotated, 70)        /* count: the new key's version, text: process */
+    X(key_rotated, 70)        /* count: the new key's version, text: process */                  \
+    X(rows_missing, 40)       /* count: rows that are gone, value: the last one signed */        \
+    X(audit_broken, 41)       /* text: what about the signed history is not as it was */         \
+    X(events_removed, 42)     /* by retention; count: rows, value: the last of them */           \
+    X(accessed, 43)           /* an audited region is mapped; count: 1 if read-write */          \
+    X(access_ended, 44)       /* its last reference of that client went; text: process */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

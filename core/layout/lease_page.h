@@ -86,16 +86,20 @@ class LeasePage {
     enum class Give : std::uint8_t { not_held, given, last, last_of_closing };
 
     // Client: give one reference back. `not_held` changed nothing; `last` was our last one of the
-    // region, `last_of_closing` also of one that is being deallocated.
-    Give give_back(std::uint32_t slot, std::uint64_t generation) const {
+    // region, `last_of_closing` also of one that is being deallocated. Without `keep_grant` the
+    // last one takes the grant with it: the next take has to pass the manager.
+    Give give_back(std::uint32_t slot, std::uint64_t generation, bool keep_grant = true) const {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);
+        std::uint64_t next = 0;
         do {
             if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2)
                 return Give::not_held;
+            const bool ends = !keep_grant && LeaseWord::n(seen) == 2;
+            next = ends ? LeaseWord::make(generation, 0) : seen - LeaseWord::kOne;
             // Release: our accesses to the region come before the manager can see it unheld.
-        } while (!shared.compare_exchange_weak(
-            seen, seen - LeaseWord::kOne, std::memory_order_release, std::memory_order_relaxed));
+        } while (!shared.compare_exchange_weak(seen, next, std::memory_order_release,
+                                               std::memory_order_relaxed));
         mark(slot);
         if (LeaseWord::n(seen) > 2) return Give::given;
         return LeaseWord::closing(seen) ? Give::last_of_closing : Give::last;

@@ -102,6 +102,7 @@ enum BodyFlag : std::uint32_t {
     kSealPending = 2,          // becomes immutable as soon as nobody can write to it
     kGuarded = 4,              // the bytes behind its end hold a pattern that is checked
     kMemfd = 8,                // its segment, or its arena, is memory without a name
+    kAudited = 256,            // each access passes the manager, which records it
     kHasPolicy = 1 << 12,      // it is in the state database; kPolicyRevision says which
     kPolicyPending = 1 << 13,  // in effect only when the region has moved to fresh memory
     kSecondName = 1 << 14,     // of the two names of a segment of its own

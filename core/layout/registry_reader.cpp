@@ -97,6 +97,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.platform_handle = segment_name(instance, info.id, body);
     if (body.arena != 0) info.arena = info.platform_handle;
     info.durable = (body.flags & kDurable) != 0;
+    info.audit_access = (body.flags & kAudited) != 0;
     info.state = state_of(control);
     if (control.state == SlotState::quarantined) info.quarantined_until = {body.deadline};
     info.placement = static_cast<Placement>(body.placement);

@@ -84,7 +84,7 @@ Status read_duration(Config& config, const toml::node& node, const Place& place)
         if (const auto parsed = parse_duration(*text)) millis = *parsed;
     if (!millis)
         return place.wrong("this is not a duration",
-                           "write milliseconds, or \"500ms\", \"30s\", \"5m\"");
+                           "write milliseconds, or \"500ms\", \"30s\", \"5m\", \"12h\", \"90d\"");
     if (*millis < Least || *millis > kLongest)
         return place.wrong("this duration is out of range",
                            fmt::format("write {} to {} milliseconds", Least, kLongest));
@@ -179,7 +179,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 24> kKeys{{
+constexpr std::array<Key, 25> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -204,6 +204,8 @@ constexpr std::array<Key, 24> kKeys{{
     {"security_level", read_level, print<&C::security_level>, true},
     {"encryption_enabled", read_flag<&C::encryption_enabled>, print<&C::encryption_enabled>, true},
     {"audit_access", read_flag<&C::audit_access>, print<&C::audit_access>, true},
+    {"event_retention", read_duration<&C::event_retention_ms, 0>, print<&C::event_retention_ms>,
+     true},
     {"secure_cleanup", read_flag<&C::secure_cleanup>, print<&C::secure_cleanup>, true},
     {"telemetry_enabled", read_flag<&C::telemetry_enabled>, print<&C::telemetry_enabled>, true},
     {"performance_monitoring", read_flag<&C::performance_monitoring>,

@@ -32,6 +32,7 @@ struct Config {
     SecurityLevel security_level = SecurityLevel::standard;
     bool encryption_enabled = false;
     bool audit_access = false;
+    std::int64_t event_retention_ms = 0;  // how long events are kept; 0: for ever
     bool secure_cleanup = false;
     bool telemetry_enabled = false;
     bool performance_monitoring = true;

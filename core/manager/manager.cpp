@@ -11,6 +11,7 @@
 #include <QJsonObject>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <fstream>
 #include <future>
 #include <thread>
 #include <tuple>
@@ -28,6 +29,7 @@
 #include "manager/service.h"
 #include "platform/keeper.h"
 #include "platform/process_lock.h"
+#include "platform/replace_file.h"
 #include "telemetry/performance_monitor.h"
 
 namespace snakepit::shm {
@@ -50,14 +52,26 @@ std::int64_t modified_at(const std::string& path) {
 std::shared_ptr<DescriptorKeeper> choose_keeper(const InstancePaths& paths) {
     auto keeper = systemd_store();
     return keeper ? keeper : keeper_process(paths.keeper_socket());
-    // Before anything is changed: without its key an instance neither records nor reads what it
-    // kept.
-    Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) {
-        SHM_ASSIGN(auto key, paths.key_file.empty()
-                                 ? InstanceKey::load_or_create(paths.instance_key())
-                                 : InstanceKey::load(paths.key_file));
-        return std::make_shared<const InstanceKey>(std::move(key));
-    }
+}
+
+// Before anything is changed: without its key an instance neither records nor reads what it kept.
+Result<std::shared_ptr<const InstanceKey>> load_key(const InstancePaths& paths) {
+    SHM_ASSIGN(auto key, paths.key_file.empty() ? InstanceKey::load_or_create(paths.instance_key())
+                                                : InstanceKey::load(paths.key_file));
+    return std::make_shared<const InstanceKey>(std::move(key));
+}
+
+// Signs the history, and lets everybody who reads it check that.
+Result<EventRecorder::Audit> prepare_audit(const InstancePaths& paths, const InstanceKey& key) {
+    SHM_ASSIGN(auto audit_key, key.audit_key());
+    const auto text = to_hex(audit_key.public_key());
+    std::string there;
+    std::ifstream(paths.audit_public_key()) >> there;
+    // A full disk does not keep a manager from starting again.
+    if (there != text) SHM_TRY(replace_file(paths.audit_public_key(), text + "\n", 0644));
+    return EventRecorder::Audit{std::make_shared<const SigningKey>(std::move(audit_key)),
+                                paths.audit_head()};
+}
 
 }  // namespace
 
@@ -75,6 +89,7 @@ class Manager::Private {
     // Goes on with what is more than one turn's work.
     void proceed();
     void wake_recorder();
+    Status can_record() const;
 
     ManagerOptions options;
     Config config;
@@ -124,6 +139,7 @@ Status Manager::Private::start() {
     SHM_TRY(prepare_directories(options.paths, audience));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(key, load_key(options.paths));
+    SHM_ASSIGN(auto audit, prepare_audit(options.paths, *key));
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
                                     {config.shm_path, options.paths.durable_dir(),
                                      choose_keeper(options.paths)}));
@@ -147,8 +163,11 @@ Status Manager::Private::start() {
         });
     service->seals().open(std::move(seals), key);
     service->configure(config);
-    recorder = std::make_unique<EventRecorder>(
-        service->registry().ring(), service->registry().epoch(), options.paths.events_db());
+    service->access_audit().ready = [this] { return can_record(); };
+    recorder =
+        std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(),
+                                        options.paths.events_db(), std::move(audit));
+    recorder->set_retention(config.event_retention_ms);
     monitor = std::make_unique<PerformanceMonitor>(service->registry(), *loaded.backend);
     SHM_TRY(service->recover());
     config_modified = modified_at(options.paths.config_file);
@@ -181,6 +200,19 @@ void Manager::Private::wake_recorder() {
     if (head == recorded_head) return;
     recorded_head = head;
     recorder->wake();
+}
+
+// What must be recorded must not happen when it cannot be, or behind so much else that it may
+// never.
+Status Manager::Private::can_record() const {
+    const auto state = recorder->state();
+    if (state.problem.empty() && state.lag < layout::kRingEntries / 2) return {};
+    return fail(
+        ErrorCode::audit_unavailable,
+        fmt::format("its accesses are audited and cannot be recorded: {}",
+                    state.problem.empty() ? fmt::format("{} events wait for the disk", state.lag)
+                                          : state.problem),
+        "mend the event database, or use a region without audit");
 }
 
 void Manager::Private::schedule_tick() {
@@ -248,6 +280,7 @@ Result<std::string> Manager::Private::reload() {
     config.use_hugepages = hugepages;
     std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
     service->configure(config);
+    recorder->set_retention(config.event_retention_ms);
     registry.record(
         {.kind = EventKind::config_loaded, .pid = ::getpid(), .text = options.paths.config_file});
     QJsonArray keys;

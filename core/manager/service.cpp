@@ -34,7 +34,8 @@ Service::Service(const InstancePaths& paths, std::unique_ptr<RegionRegistry> reg
       counter_(grants_, paths.lease_dir(), registry_->epoch()),
       allocator_(*registry_, backend_, paths.durable_dir()),
       security_(::geteuid()),
-      synchronizer_(std::move(locks)) {}
+      synchronizer_(std::move(locks)),
+      access_audit_(*registry_, grants_, counter_) {}
 
 void Service::configure(const Config& config) {
     config_ = config;
@@ -132,10 +133,11 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
             return fail(ErrorCode::invalid_argument, "this connection has no lease page",
                         "connect with one to map regions");
         SHM_ASSIGN(const auto slot, openable(caller, id, access));
+        SHM_TRY(access_audit_.may_begin(slot));
         const auto word = registry_->control(slot);
         const bool first = !counter_.granted(*caller.client, slot, word.generation, access);
         SHM_ASSIGN(auto made, grant(caller, slot, access, handle));
-        if (first)
+        if (first && !made.audited)
             registry_->record(slot, {.kind = EventKind::mapped,
                                      .pid = caller.credentials.pid,
                                      .uid = caller.credentials.uid,

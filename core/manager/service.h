@@ -14,11 +14,13 @@
 
 #include "base/region.h"
 #include "base/result.h"
+#include "manager/access_audit.h"
 #include "manager/caller.h"
 #include "manager/config.h"
 #include "manager/error_manager.h"
 #include "manager/refusal_log.h"
 #include "manager/seal_desk.h"
+#include "manager/service_figures.h"
 #include "manager/service_policies.h"
 #include "memory/allocator.h"
 #include "memory/cleaner.h"
@@ -42,6 +44,7 @@ struct Grant {
     std::uint64_t segment_size = 0;
     AccessMode access = AccessMode::read_only;
     bool tell_release = false;  // the region may end with this client's last reference
+    bool audited = false;       // the grant ends with it
     // Invalid for a caller without a lease page, and for one that was handed the arena before.
     Handle handle;
     SecurityLevel level = SecurityLevel::standard;
@@ -68,17 +71,6 @@ struct LockReply {
     std::uint64_t token = 0;
     std::uint64_t ticket = 0;
     bool suspect = false;  // a writer died in its lock, and no writer has given one back since
-};
-
-struct ServiceTotals {
-    std::uint64_t regions = 0, orphans = 0, quarantined = 0, references = 0;
-    std::uint64_t allocations = 0, deallocations = 0, errors = 0;
-};
-
-// How the last complete look for damage went.
-struct HealthState {
-    std::int64_t completed_at = 0;  // microseconds; 0: there was none yet
-    std::uint64_t regions = 0;      // looked at
 };
 
 // Everything the manager does with regions and clients, without sockets or threads: the server
@@ -191,6 +183,7 @@ class Service {
     SecurityController& security() { return security_; }
     ServicePolicies& policies() { return policies_; }
     SealDesk& seals() { return seals_; }
+    AccessAudit& access_audit() { return access_audit_; }
     // Regions whose memory could not be given back, each with what to do about it.
     const std::unordered_map<std::uint32_t, Error>& stuck() const { return stuck_; }
     // What is known to be wrong with damaged regions.
@@ -368,6 +361,7 @@ class Service {
     SecurityController security_;
     ServicePolicies policies_{*this};
     Synchronizer synchronizer_;
+    AccessAudit access_audit_;
     Config config_;
 
     std::unordered_map<std::uint64_t, std::uint32_t> client_of_serial_;
@@ -385,14 +379,13 @@ class Service {
     // By slot that is being moved: who waits for it.
     std::unordered_map<std::uint32_t, std::vector<std::function<void()>>> moving_;
     std::deque<std::uint32_t> plan_;  // slots a defragmentation has still to look at
-    std::int64_t next_defragmentation_ = 0;
+    std::int64_t next_defragmentation_ = 0, next_full_look_ = 0, next_health_look_ = 0,
+                 idle_counted_at_ = 0;
     bool background_busy_ = false, stopping_ = false;
     std::optional<Error> recovery_problem_;
-    std::int64_t next_full_look_ = 0, next_health_look_ = 0;
     Pass full_look_, health_look_;
     HealthState health_, checking_;  // of the last complete look, and of the one under way
     IdleFigures idle_;
-    std::int64_t idle_counted_at_ = 0;
     ErrorManager errors_;
     RefusalLog refusals_;
     SealDesk seals_{*this};

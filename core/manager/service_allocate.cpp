@@ -56,6 +56,8 @@ Status check_options(const Config& config, bool can_encrypt, RegionOptions& opti
     SHM_TRY(choose_level(config, can_encrypt, options));
     if (options.timeout_ms == kDefaultTimeout)
         options.timeout_ms = options.durable ? 0 : config.default_timeout_ms;
+    options.audit_access = options.audit_access || config.audit_access ||
+                           options.security_level == SecurityLevel::maximum;
     return check_metadata(options.metadata);
 }
 
@@ -72,6 +74,9 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
         return give_up(std::move(checked).error());
     auto policy = policies_.for_new(options);
     if (!policy) return give_up(std::move(policy).error());
+    if (options.audit_access)
+        if (auto recorded = access_audit_.ready(); !recorded)
+            return give_up(std::move(recorded).error());
 
     RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}, policies_.quota(caller)};
     if (caller.client) {
@@ -171,6 +176,7 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
                              bool handle) {
     const auto word = registry_->control(slot);
     const auto place = allocator_.locate(slot);
+    const bool audited = access_audit_.applies(slot);
     Grant grant{slot,
                 word.generation,
                 registry_->id(slot),
@@ -179,8 +185,9 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
                 place.offset,
                 place.segment_size,
                 access,
-                static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy) ==
-                    CleanupPolicy::reference_counted,
+                audited || static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy) ==
+                               CleanupPolicy::reference_counted,
+                audited,
                 {},
                 static_cast<SecurityLevel>(registry_->body(slot).security_level)};
     if (!caller.client) return grant;
@@ -193,6 +200,10 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
     SHM_TRY(counter_.grant(*caller.client, slot, word.generation, access));
     if (place.arena != 0) told.insert({place.arena, access});
     notes(slot).untouched = false;
+    if (audited) {
+        access_audit_.begun(slot, caller.credentials, access);
+        schedule(slot, now().micros + AccessAudit::kIdleMicros);
+    }
     return grant;
 }
 

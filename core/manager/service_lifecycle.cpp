@@ -144,7 +144,11 @@ void Service::orphan(std::uint32_t slot, std::int64_t at) {
 bool Service::bury_if_gone(std::uint32_t client) {
     const auto gone = counter_.gone(client);
     if (!gone || !*gone) return false;
-    const auto serial = grants_.record(client).serial.load(std::memory_order_relaxed);
+    const auto& record = grants_.record(client);
+    const auto serial = record.serial.load(std::memory_order_relaxed);
+    const auto pid = record.pid;
+    const auto uid = record.uid;
+    const std::string process(record.process);
     const auto left = drop(client);
     const auto at = now().micros;
     for (const auto slot : registry_->used()) {
@@ -155,6 +159,7 @@ bool Service::bury_if_gone(std::uint32_t client) {
         evaluate(slot, at);
     }
     for (const auto& entry : left.slots) {
+        if (access_audit_.applies(entry.slot)) access_audit_.ended(entry.slot, pid, uid, process);
         refresh(entry.slot, entry.takes, at);
         evaluate(entry.slot, at);
     }
@@ -247,6 +252,7 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
     const auto word = registry_->control(slot);
     if (word.state == SlotState::quarantined) return evaluate_quarantined(slot, at);
     if (word.state != SlotState::live && word.state != SlotState::revoked) return;
+    if (const auto again = access_audit_.settle(slot, at)) schedule(slot, *again);
     if (held(slot)) {
         if (word.withdrawn)
             counter_.close(slot, word.generation);
@@ -274,6 +280,7 @@ void Service::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
 
 // RETIRING, and no grant is left. False: somebody holds it; it is back where it was.
 bool Service::withdraw_grants(std::uint32_t slot) {
+    (void)access_audit_.settle(slot, now().micros, true);
     const auto before = registry_->control(slot);
     auto word = before;
     word.from_quarantine = before.state == SlotState::quarantined;

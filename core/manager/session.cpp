@@ -352,6 +352,7 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.access = static_cast<std::uint8_t>(granted->access);
     out.tell_release = granted->tell_release;
     out.security_level = static_cast<std::uint8_t>(granted->level);
+    out.audited = granted->audited;
     answer(id, std::move(out), std::move(granted->handle));
 }
 

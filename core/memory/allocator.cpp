@@ -196,6 +196,7 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
     if (making.pooled()) pool.performed(making.work, true);
     body.flags = making.flags | (making.durable ? std::uint32_t{kDurable} : 0);
+    if (options.audit_access) body.flags |= kAudited;
     body = located(body, making);
     const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
     if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;

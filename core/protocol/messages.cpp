@@ -108,6 +108,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.timeout_ms = info.timeout_ms;
     out.metadata = info.metadata;
     out.durable = info.durable;
+    out.audit_access = info.audit_access;
     out.platform_handle = info.platform_handle;
     out.state = static_cast<std::uint8_t>(info.state);
     out.placement = static_cast<std::uint8_t>(info.placement);
@@ -153,6 +154,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.timeout_ms = region.timeout_ms;
     info.metadata = region.metadata;
     info.durable = region.durable;
+    info.audit_access = region.audit_access;
     info.platform_handle = region.platform_handle;
     info.state = static_cast<RegionState>(region.state);
     info.placement = static_cast<Placement>(region.placement);
@@ -189,6 +191,7 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
     call.metadata = options.metadata;
     call.durable = options.durable;
     call.exact_permissions = options.exact_permissions;
+    call.audit_access = options.audit_access;
     return call;
 }
 
@@ -218,6 +221,7 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
     options.metadata = call.metadata;
     options.durable = call.durable;
     options.exact_permissions = call.exact_permissions;
+    options.audit_access = call.audit_access;
     return options;
 }
 

@@ -253,43 +253,79 @@ bool ReferenceCounter::granted(std::uint32_t client, std::uint32_t slot, std::ui
            GrantWord::mode(grant) >= static_cast<std::uint8_t>(access);
 }
 
+// Takes an idle grant back. False: the client holds references; its page says nothing any more and
+// its grants end with the process; or it kept changing the word.
+bool ReferenceCounter::withdraw(std::uint32_t client, std::uint32_t slot,
+                                std::uint64_t generation) {
+    if (hostile(client)) return false;
+    auto& page = *pages_[client];
+    const FaultGuard guard(page.mapping.data(), page.mapping.size());
+    auto& word = page.lease.word(slot);
+    auto seen = word.load(std::memory_order_relaxed);
+    bool held = false;
+    for (int i = 0; i < kCasAttempts; ++i) {
+        held = LeaseWord::generation(seen) == generation && LeaseWord::n(seen) >= 2;
+        const bool idle = LeaseWord::generation(seen) == generation && LeaseWord::n(seen) == 1;
+        if (!idle) break;  // held, or nothing that its page could take
+        held = true;       // until the exchange succeeds
+        // Acquire: what the client did to the region came before its release of the reference.
+        if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 0),
+                                       std::memory_order_acquire, std::memory_order_relaxed)) {
+            held = false;
+            break;
+        }
+    }
+    if (guard.faulted()) {
+        mark_hostile(client);
+        held = true;
+    }
+    return !held;
+}
+
 bool ReferenceCounter::reclaim(std::uint32_t slot, std::uint64_t generation) {
     bool all = true;
     const auto list = grantees(slot);  // a copy: forget() changes it
     for (const auto client : list) {
-        if (hostile(client)) {  // its page says nothing any more; its grants end with the process
+        if (!withdraw(client, slot, generation)) {
             all = false;
             continue;
         }
-        auto& page = *pages_[client];
-        const FaultGuard guard(page.mapping.data(), page.mapping.size());
-        auto& word = page.lease.word(slot);
-        auto seen = word.load(std::memory_order_relaxed);
-        bool held = false;
-        for (int i = 0; i < kCasAttempts; ++i) {
-            held = LeaseWord::generation(seen) == generation && LeaseWord::n(seen) >= 2;
-            const bool idle = LeaseWord::generation(seen) == generation && LeaseWord::n(seen) == 1;
-            if (!idle) break;  // held, or nothing that its page could take
-            held = true;       // until the exchange succeeds
-            // Acquire: what the client did to the region came before its release of the reference.
-            if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 0),
-                                           std::memory_order_acquire, std::memory_order_relaxed)) {
-                held = false;
-                break;
-            }
-        }
-        if (guard.faulted()) {
-            mark_hostile(client);
-            held = true;
-        }
-        if (held) {
-            all = false;
-        } else {
-            grants_.set_grant(client, slot, 0);
-            forget(client, slot);
-        }
+        grants_.set_grant(client, slot, 0);
+        forget(client, slot);
     }
     return all;
+}
+
+// Acquire: what the client did to the region came before its release of the reference.
+std::optional<std::uint64_t> ReferenceCounter::word(std::uint32_t client, std::uint32_t slot) {
+    if (hostile(client)) return std::nullopt;
+    auto& page = *pages_[client];
+    const FaultGuard guard(page.mapping.data(), page.mapping.size());
+    const auto word = page.lease.word(slot).load(std::memory_order_acquire);
+    if (!guard.faulted()) return word;
+    mark_hostile(client);
+    return std::nullopt;
+}
+
+ReferenceCounter::Ended ReferenceCounter::end_grants(std::uint32_t slot, std::uint64_t generation,
+                                                     bool take_idle) {
+    Ended ended;
+    const auto list = grantees(slot);  // a copy: forget() changes it
+    for (const auto client : list) {
+        if (!GrantWord::matches(grants_.grant(client, slot), generation)) continue;
+        const auto seen = word(client, slot);
+        if (!seen) continue;
+        const bool ours = LeaseWord::generation(*seen) == generation;
+        const bool idle = ours && LeaseWord::n(*seen) == 1;
+        ended.idle = ended.idle || (idle && !take_idle);
+        if (ours && LeaseWord::n(*seen) >= 1 && !(idle && take_idle)) continue;
+        // Once the word is (gen, 0) only a grant of ours changes it.
+        if (idle && !withdraw(client, slot, generation)) continue;
+        grants_.set_grant(client, slot, 0);
+        forget(client, slot);
+        ended.clients.push_back(client);
+    }
+    return ended;
 }
 
 void ReferenceCounter::revoke_untold(std::uint32_t slot, std::uint64_t generation) {
@@ -322,16 +358,10 @@ std::vector<Holder> ReferenceCounter::holders(std::uint32_t slot, std::uint64_t 
         const auto grant = grants_.grant(client, slot);
         if (!GrantWord::matches(grant, generation)) continue;
         Holder holder{client, 1, static_cast<AccessMode>(GrantWord::mode(grant))};
-        if (!hostile(client)) {
-            auto& page = *pages_[client];
-            const FaultGuard guard(page.mapping.data(), page.mapping.size());
-            const auto word = page.lease.word(slot).load(std::memory_order_acquire);
-            const bool counts = LeaseWord::generation(word) == generation && LeaseWord::n(word) > 1;
-            holder.references = counts ? LeaseWord::n(word) - 1 : 0;
-            if (guard.faulted()) {
-                mark_hostile(client);
-                holder.references = 1;
-            }
+        if (const auto seen = word(client, slot)) {
+            const bool counts =
+                LeaseWord::generation(*seen) == generation && LeaseWord::n(*seen) > 1;
+            holder.references = counts ? LeaseWord::n(*seen) - 1 : 0;
         }
         out.push_back(holder);
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,6 +93,14 @@ class ReferenceCounter {
     // Withdraws every idle grant. True: nobody holds the region and nobody can take it any more.
     // The slot must be RETIRING.
     bool reclaim(std::uint32_t slot, std::uint64_t generation);
+    // Of a region whose grants end with the last reference: the clients whose grant did, which are
+    // forgotten by that. With `take_idle` also of those that never used it or kept it; otherwise
+    // `idle` says that there are some.
+    struct Ended {
+        std::vector<std::uint32_t> clients;
+        bool idle = false;
+    };
+    Ended end_grants(std::uint32_t slot, std::uint64_t generation, bool take_idle);
     // Forgets grants that were written and never told to anybody.
     void revoke_untold(std::uint32_t slot, std::uint64_t generation);
     // No new references; those that are held stay until they are given back.
@@ -114,6 +123,8 @@ class ReferenceCounter {
     Status open_page(std::uint32_t client);
     Status reserve(std::uint32_t client, std::uint32_t slot);
     void mark_hostile(std::uint32_t client);
+    bool withdraw(std::uint32_t client, std::uint32_t slot, std::uint64_t generation);
+    std::optional<std::uint64_t> word(std::uint32_t client, std::uint32_t slot);
     std::vector<std::uint16_t>& grantees(std::uint32_t slot);
     void forget(std::uint32_t client, std::uint32_t slot);
 

@@ -21,6 +21,10 @@
  *   NOT_CLOSED_AGAIN    ... without closing them again after a restart
  *   NO_MARKS            giving back leaves no mark
  *   LOST_ANSWER         a client does not ask again when its manager was replaced
+ *
+ * -DAUDITED: each access passes the manager. The last reference takes the grant with it, and the
+ * manager takes back grants that are not used. Its mistake:
+ *   ENDS_UNSEEN         a grant is forgotten because its client says so
  */
 #ifndef CLIENTS
 #define CLIENTS 2
@@ -108,7 +112,14 @@ take:
             :: !dead[c] ->
                 assert(exists[want]);
                 assert(word[c].gen == want && word[c].n >= 2);
+#ifdef AUDITED
+                if
+                :: word[c].n == 2 -> word[c].n = 0; word[c].closing = 0
+                :: else -> word[c].n--
+                fi;
+#else
                 word[c].n--;
+#endif
                 held[c]--
             fi
         };
@@ -318,6 +329,27 @@ deallocate:
         /* Service::evaluate: what ends a region is seen here. Reads the words one by one. */
 evaluate:
         if :: slot != LIVE -> goto idle :: else fi;
+#ifdef AUDITED
+        /* ReferenceCounter::end_grants */
+        c = 0;
+        do
+        :: c < CLIENTS ->
+            marked = 0;
+            d_step {
+                if
+                :: KNOWN(c) && word[c].gen == gen && word[c].n == 1 -> word[c].n = 0; marked = 1
+                :: KNOWN(c) && (word[c].gen != gen || word[c].n == 0) -> marked = 1
+#ifdef ENDS_UNSEEN
+                :: KNOWN(c) && word[c].gen == gen && word[c].n >= 2 -> marked = 1
+#endif
+                :: else
+                fi
+            };
+            if :: marked -> write_record(c, 0) :: else fi;
+            c++
+        :: else -> break
+        od;
+#endif
         all = 1;
         c = 0;
         do

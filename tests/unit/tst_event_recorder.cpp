@@ -133,6 +133,11 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::registry_reset, R"({"reason":"t"})"},
         {EventKind::client_hostile, R"({"action":"t"})"},
         {EventKind::leftover_kept, R"({"bytes":9,"name":"t"})"},
+        {EventKind::rows_missing, R"({"after":9,"lost":3})"},
+        {EventKind::audit_broken, R"({"reason":"t"})"},
+        {EventKind::events_removed, R"({"rows":3,"up_to":9})"},
+        {EventKind::accessed, R"({"access":"read_only"})"},
+        {EventKind::access_ended, R"({"process":"t"})"},
     };
     for (const auto& [kind, detail] : cases)
         QTest::newRow(to_string(kind).data()) << static_cast<int>(kind) << QByteArray(detail);

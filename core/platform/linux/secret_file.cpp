@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/handle.h"
+#include "platform/replace_file.h"
 
 namespace snakepit::shm {
 
@@ -18,18 +19,6 @@ namespace {
 tl::unexpected<Error> unfit(const std::string& path, std::string_view why) {
     return fail(ErrorCode::security_violation, fmt::format("{} {}", path, why),
                 "put the right file there, owned by the service's user, with mode 0600");
-}
-
-Status put(const Handle& file, const std::string& path, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const auto written = ::write(file.get(), bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return fail(system_error(errno, fmt::format("cannot write {}", path)));
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    if (::fsync(file.get()) != 0)
-        return fail(system_error(errno, fmt::format("cannot put {} on the disk", path)));
-    return {};
 }
 
 }  // namespace
@@ -64,7 +53,7 @@ Result<bool> create_secret_file(const std::string& path, std::span<const std::by
     auto temporary = path + ".XXXXXX";
     const Handle file(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600
     if (!file) return fail(system_error(errno, fmt::format("cannot make {}", path)));
-    auto status = put(file, path, bytes);
+    auto status = write_through(file, path, bytes);
     bool made = false;
     if (status) {
         made = ::link(temporary.c_str(), path.c_str()) == 0;  // never over another

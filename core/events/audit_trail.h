@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// The recorder's half of the chain: goes on with it, signs it, and notices when the database is not
+// what was signed. The recorder's thread only.
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "events/audit_chain.h"
+#include "layout/registry_layout.h"
+
+namespace snakepit::shm {
+
+// What is known of the chain whatever becomes of the database. Without a key nothing is signed, and
+// whatever the database holds is believed.
+struct AuditTrail {
+    std::shared_ptr<const SigningKey> key;
+    std::string head_file;  // audit.head
+
+    ChainPoint known;       // the newest point that is certain
+    bool attached = false;  // `known` counts: a database was open before
+    Timestamp head_at;      // when audit.head was written last
+    std::int64_t head_seq = 0;
+};
+
+// The chain in one open database. Everything throws SQLite::Exception.
+class ChainWriter {
+  public:
+    // Finds where the chain goes on: after the newest point that is signed, be it in the database,
+    // in audit.head or in what this process remembers. What lies behind it was written by somebody
+    // else; what lies before it and is missing becomes a finding. `migrated`: the rows there were
+    // made before there was a chain.
+    ChainWriter(SQLite::Database& database, AuditTrail& trail, bool migrated);
+
+    // Events that are due because the history is not as it was signed; until the next commit.
+    const std::vector<layout::EventEntry>& findings() const { return findings_; }
+    // Rows with a greater number are not the recorder's.
+    std::int64_t trusted() const { return trail_.known.seq; }
+
+    // A transaction: prepare(), BEGIN, begin(), for each row row(), link() and accept() if it was
+    // inserted, finish(), COMMIT, committed(). `important`: it is on the disk when that returns.
+    void prepare(bool important);
+    void begin();
+    std::int64_t next() const { return next_; }
+    // To be filled with the row's values, `next()` first.
+    RowDigest& row() {
+        digest_.begin(tip_.chain);
+        return digest_;
+    }
+    const Digest& link() { return linked_ = digest_.finish(); }
+    void accept() { tip_ = {next_++, linked_}; }
+    void finish();
+    void committed();
+
+    bool head_due() const;  // a second has passed since it was written
+    // For a stop, or a pause of the events: audit.head is brought up to date.
+    bool head_is_behind() const { return trail_.key && trail_.head_seq < trail_.known.seq; }
+    void settle();
+
+    // A transaction: removes a bounded number of rows older than `cutoff`, from the oldest on, and
+    // leaves a signed anchor in their place. `keep`: this row and later ones stay.
+    struct Removed {
+        std::int64_t rows = 0;
+        std::int64_t up_to = 0;
+    };
+    Removed remove_before(Timestamp cutoff, std::int64_t keep);
+
+  private:
+    ChainPoint newest_row();
+    std::optional<Checkpoint> newest_checkpoint();
+    ChainPoint newest_signed(const ChainPoint& last);
+    void compare();
+    void found_broken(std::string_view what);
+    std::int64_t unchained();
+    std::optional<ChainPoint> removable(Timestamp cutoff, std::int64_t keep);
+    void put(const ChainPoint& at, std::string_view reason);
+    void synchronous(bool full);
+
+    SQLite::Database& database_;
+    AuditTrail& trail_;
+    SQLite::Statement foreign_, put_, drop_;
+    RowDigest digest_;
+    std::vector<layout::EventEntry> findings_;
+    std::optional<ChainPoint> missing_;  // an anchor that is due
+    ChainPoint tip_;                     // of the transaction
+    std::int64_t next_ = 1;
+    Digest linked_{};
+    std::int64_t rolling_ = 0;  // the last batch's checkpoint, dropped by the next; 0: kept
+    std::int64_t signed_ = 0;   // the last batch's checkpoint
+    ChainPoint kept_;           // the last one that stays
+    Timestamp kept_at_;
+    bool full_ = false;
+};
+
+}  // namespace snakepit::shm

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "events/read_connection.h"
+
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "events/event_schema.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr int kBusyMillis = 1000;  // readers wait only while the log is being recovered
+
+Error unavailable(const std::string& path, std::string_view why) {
+    return make_error(
+        ErrorCode::database_unavailable, fmt::format("{}: {}", path, why),
+        "it appears when a manager of this instance first runs; check the instance's name");
+}
+
+// Quotes what has a meaning in an SQLite URI.
+std::string uri_of(const std::string& path) {
+    std::string out = "file:";
+    for (char c : path) {
+        if (c == '%' || c == '?' || c == '#')
+            out += fmt::format("%{:02x}", static_cast<unsigned>(c));
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::unique_ptr<SQLite::Database> connect(const std::string& path, bool immutable) {
+    auto connection =
+        std::make_unique<SQLite::Database>(uri_of(path) + (immutable ? "?immutable=1" : ""),
+                                           SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMillis);
+    // The last thousand events of one region may lie in as many pages; asked again, they are here.
+    connection->exec("PRAGMA cache_size=-16384");
+    const int version = connection->execAndGet("PRAGMA user_version").getInt();
+    if (version == 0 || version > kEventSchemaVersion || !connection->tableExists("events"))
+        throw SQLite::Exception(
+            fmt::format("no event database this release can read (schema {})", version),
+            SQLITE_ERROR);
+    return connection;
+}
+
+bool has_log(const std::string& path) {
+    std::error_code absent;
+    const auto size = std::filesystem::file_size(path + "-wal", absent);
+    return !absent && size > 0;
+}
+
+}  // namespace
+
+// A database that nobody has open and that we may not write beside can be read only as immutable_,
+// which is right as long as there is no log_: no manager runs.
+Status ReadConnection::open() {
+    replace(nullptr);  // first: connections of one process share what they know of the index
+    std::error_code ignored;
+    if (!std::filesystem::exists(path_, ignored))
+        return fail(unavailable(path_, "there is no event database"));
+    int code = SQLITE_OK;
+    const auto attempt = [&](bool as_immutable) {
+        const auto explain = [&](const SQLite::Exception& exception) {
+            code = exception.getErrorCode() & 0xFF;
+            return unavailable(path_, exception.what());
+        };
+        return guarded(path_, explain, [&] { return connect(path_, as_immutable); });
+    };
+    auto fresh = attempt(false);
+    const bool alone =
+        !fresh && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !has_log(path_);
+    if (alone) fresh = attempt(true);
+    if (!fresh) return fail(std::move(fresh).error());
+    replace(std::move(*fresh));
+    immutable_ = alone;
+    log_ = log_files(path_);
+    return {};
+}
+
+bool ReadConnection::stale() const {
+    // An immutable connection would not see that a manager came and wrote.
+    if (!connection_ || immutable_) return true;
+    int moved = 0;
+    sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved != 0 || log_files(path_) != log_;
+}
+
+void ReadConnection::replace(Connection fresh) {
+    const std::lock_guard lock(swap_);
+    const IndexGuard guard;
+    connection_ = std::move(fresh);
+}
+
+Error ReadConnection::explain(const SQLite::Exception& exception) const {
+    if (exception.getErrorCode() == SQLITE_INTERRUPT)
+        return make_error(ErrorCode::timeout, "the query was interrupted",
+                          "ask for less at a time");
+    return unavailable(path_, exception.what());
+}
+
+void ReadConnection::interrupt() {
+    const std::lock_guard lock(swap_);
+    if (connection_) sqlite3_interrupt(connection_->getHandle());
+}
+
+}  // namespace snakepit::shm
