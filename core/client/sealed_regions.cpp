@@ -41,6 +41,11 @@ std::string chunk_name(std::uint64_t chunk) {
                        chunk * kChunkBytes);
 }
 
+Error no_view() {
+    return make_error(ErrorCode::not_held, "this mapping was given back already",
+                      "use what map() returned, until it is unmapped");
+}
+
 // However an operation ends.
 struct Rest {
     SealedSession& session;
@@ -85,8 +90,7 @@ Result<std::shared_ptr<SealedRegions::View>> SealedRegions::find(const MappedReg
     const std::lock_guard held(mutex_);
     const auto found = views_.find(view.data);
     if (found != views_.end()) return found->second;
-    return fail(ErrorCode::not_held, "this mapping was given back already",
-                "use what map() returned, until it is unmapped");
+    return fail(no_view());
 }
 
 // ------------------------------------------------------------------ versions
@@ -213,10 +217,13 @@ Status SealedRegions::refresh(const MappedRegion& mapped) {
 }
 
 Status SealedRegions::close(const MappedRegion& mapped, Status& written) {
-    SHM_ASSIGN(const auto view, find(mapped));
+    std::shared_ptr<View> view;
     {
         const std::lock_guard held(mutex_);
-        if (views_.erase(mapped.data) == 0) return {};  // another thread was quicker
+        const auto found = views_.find(mapped.data);
+        if (found == views_.end()) return fail(no_view());
+        view = std::move(found->second);
+        views_.erase(found);
     }
     const std::lock_guard held(view->mutex);
     written = flush(*view);

@@ -56,7 +56,8 @@ Status check_options(const Config& config, bool can_encrypt, RegionOptions& opti
     SHM_TRY(choose_level(config, can_encrypt, options));
     if (options.timeout_ms == kDefaultTimeout)
         options.timeout_ms = options.durable ? 0 : config.default_timeout_ms;
-    options.audit_access = options.audit_access || config.audit_access;
+    options.audit_access = options.audit_access || config.audit_access ||
+                           options.security_level == SecurityLevel::maximum;
     return check_metadata(options.metadata);
 }
 
