@@ -64,7 +64,8 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_DATABASE_UNAVAILABLE = 32,
     SNAKEPIT_SHM_REGISTRY_LOST = 33,
     SNAKEPIT_SHM_NOT_SUPPORTED = 34,
-    SNAKEPIT_SHM_USER_LIMIT_EXCEEDED = 35
+    SNAKEPIT_SHM_USER_LIMIT_EXCEEDED = 35,
+    SNAKEPIT_SHM_AUDIT_UNAVAILABLE = 40
 } snakepit_shm_status;
 
 typedef enum snakepit_shm_access {
