@@ -122,6 +122,7 @@ Result<std::optional<Policy>> ServicePolicies::for_new(RegionOptions& options) c
         policy.rules.clear();
     }
     options.permissions = policy.permissions;
+    options.audit_access = options.audit_access || policy.audit;
     if (policy.require_encryption &&
         options.security_level.value_or(SecurityLevel::standard) == SecurityLevel::standard)
         return fail(encryption_required("the policy of new regions"));
@@ -198,6 +199,12 @@ Result<std::uint32_t> ServicePolicies::change(const Caller& caller, const Region
     return slot;
 }
 
+// Whatever a policy says.
+bool ServicePolicies::always_audited(const SlotBody& body) const {
+    return service_.config_.audit_access ||
+           static_cast<SecurityLevel>(body.security_level) == SecurityLevel::maximum;
+}
+
 // The row stands: now the slot says so, in one step with the event.
 void ServicePolicies::publish(std::uint32_t slot, const Policy& policy, std::uint32_t revision,
                               const Credentials& by) {
@@ -209,6 +216,12 @@ void ServicePolicies::publish(std::uint32_t slot, const Policy& policy, std::uin
     body.permission_other = static_cast<std::uint8_t>(policy.permissions.other);
     body.flags &= ~(kPolicyRevision | kPolicyPending);
     body.flags |= kHasPolicy | revision << 16 | (pending ? std::uint32_t{kPolicyPending} : 0);
+    const bool was_audited = (body.flags & kAudited) != 0;
+    const auto before = policies_.find(registry.id(slot));
+    if (policy.audit)
+        body.flags |= kAudited;
+    else if (before != policies_.end() && before->second.policy.audit && !always_audited(body))
+        body.flags &= ~std::uint32_t{kAudited};
     auto word = registry.control(slot);
     registry.write_other_body(slot, body, word.generation);
     word.body ^= 1U;
@@ -216,6 +229,9 @@ void ServicePolicies::publish(std::uint32_t slot, const Policy& policy, std::uin
         slot, word,
         {.kind = EventKind::policy_changed, .pid = by.pid, .uid = by.uid, .text = summary(policy)});
     policies_.insert_or_assign(registry.id(slot), Entry{policy, revision});
+    // Who has it idle asks from now on, so that it is recorded.
+    if (policy.audit && !was_audited && word.state == SlotState::live && !word.withdrawn)
+        withdraw_idle(slot);
     // Of a durable one: what a reboot finds; the row decides there, too.
     if ((body.flags & kDurable) != 0)
         (void)service_.allocator_.durable.save(registry.fixed(slot), registry.body(slot),

@@ -100,6 +100,7 @@ class ServicePolicies {
     bool pending_after(std::uint32_t slot, const Policy& policy) const;
     Status pin(Policy& policy) const;
     Result<std::uint32_t> change(const Caller& caller, const RegionId& id, const std::string& json);
+    bool always_audited(const layout::SlotBody& body) const;
     void publish(std::uint32_t slot, const Policy& policy, std::uint32_t revision,
                  const Credentials& by);
     void withdraw_idle(std::uint32_t slot);

@@ -46,6 +46,7 @@ class TestAuditedAccess : public QObject {
     void the_end_of_a_program_ends_its_accesses();
     void nothing_is_accessed_that_cannot_be_recorded();
     void the_configuration_can_ask_for_it();
+    void a_policy_can_ask_for_it_and_cease_to();
     void a_program_that_keeps_its_grant_loses_it();
     void a_restart_forgets_neither_accesses_nor_their_end();
 };
@@ -146,6 +147,32 @@ void TestAuditedAccess::the_configuration_can_ask_for_it() {
     Program program(bench.service, kUser);
     const auto made = program.allocate(4096);
     QVERIFY(made && made->audited);
+}
+
+void TestAuditedAccess::a_policy_can_ask_for_it_and_cease_to() {
+    ServiceBench bench;
+    Program program(bench.service, kUser);
+    const auto made = program.allocate(4096);
+    QVERIFY(program.take(*made));
+    give_back(bench, program, *made);
+    const auto set = [&](const char* policy) {
+        bool done = false;
+        bench.service->policies().set(
+            program.caller(), made->id, policy,
+            [&](const Result<std::string>& answer) { done = answer.has_value(); });
+        return done;
+    };
+    QVERIFY(set(R"({"permissions":{"owner":"rw"},"audit":true})"));
+    QVERIFY(!program.take(*made));  // the grant it had is gone
+    const auto again = program.map(made->id, AccessMode::read_write);
+    QVERIFY(again && again->audited && program.take(*again));
+    QCOMPARE(count_of(bench, EventKind::accessed), 1);
+    give_back(bench, program, *again);
+    QCOMPARE(count_of(bench, EventKind::access_ended), 1);
+    QVERIFY(set(R"({"permissions":{"owner":"rw"}})"));
+    const auto free = program.map(made->id, AccessMode::read_write);
+    QVERIFY(free && !free->audited);
+    QCOMPARE(count_of(bench, EventKind::accessed), 1);
 }
 
 void TestAuditedAccess::a_program_that_keeps_its_grant_loses_it() {
