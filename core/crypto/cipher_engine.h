@@ -39,8 +39,11 @@ class CipherEngine {
     virtual bool root_signed(const SealState& state) const = 0;
 };
 
-// The module's only visible symbol; its name changes when the classes above do.
-inline constexpr const char* kCipherEntry = "snakepit_shm_cipher_engine_1";
-using CipherEntry = CipherEngine* (*)();
+// The module's only visible symbol. Null: it was built with other structures than those of the
+// caller's kCipherAbi, whose number goes up when the classes above change.
+inline constexpr const char* kCipherEntry = "snakepit_shm_cipher_engine";
+inline constexpr std::uint64_t kCipherAbi =
+    std::uint64_t{sizeof(Error)} << 32 | std::uint64_t{sizeof(SealState)} << 16 | 1;
+using CipherEntry = CipherEngine* (*)(std::uint64_t abi);
 
 }  // namespace snakepit::shm

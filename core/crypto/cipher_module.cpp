@@ -56,7 +56,8 @@ class Engine final : public CipherEngine {
 }  // namespace snakepit::shm
 
 extern "C" __attribute__((visibility("default"))) snakepit::shm::CipherEngine*
-snakepit_shm_cipher_engine_1() {
+snakepit_shm_cipher_engine(std::uint64_t abi) {
+    if (abi != snakepit::shm::kCipherAbi) return nullptr;
     // Never destroyed: threads may use it until the process is gone.
     static auto* const engine = new snakepit::shm::Engine;
     return engine;

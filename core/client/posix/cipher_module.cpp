@@ -44,9 +44,11 @@ Result<CipherEngine*> load() {
         // NODELETE: threads may be in it until the process is gone.
         void* const module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         void* const entry = module ? ::dlsym(module, kCipherEntry) : nullptr;
-        if (entry) return reinterpret_cast<CipherEntry>(entry)();
-        const char* why = ::dlerror();
-        reasons += fmt::format("{}{}", reasons.empty() ? "" : "; ", why ? why : "no reason given");
+        auto* const engine = entry ? reinterpret_cast<CipherEntry>(entry)(kCipherAbi) : nullptr;
+        if (engine) return engine;
+        const char* failure = entry ? nullptr : ::dlerror();
+        const auto why = failure ? std::string(failure) : file + " is of another release";
+        reasons += fmt::format("{}{}", reasons.empty() ? "" : "; ", why);
     }
     return fail(
         ErrorCode::not_supported,
