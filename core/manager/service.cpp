@@ -113,6 +113,10 @@ Status Service::mappable(std::uint32_t slot) const {
 Result<std::uint32_t> Service::openable(const Caller& caller, const RegionId& id,
                                         AccessMode access) {
     const bool writes = access == AccessMode::read_write;
+    // Of a damaged one its policy may be what is damaged: it is told to those who may know of it.
+    if (const auto damaged = find(id); damaged && registry_->control(*damaged).damaged &&
+                                       policies_.may(caller, Operation::look, *damaged))
+        return fail(mappable(*damaged).error());
     SHM_ASSIGN(const auto slot, usable(caller, id, writes ? Operation::write : Operation::read));
     SHM_TRY(mappable(slot));
     if (!writes) return slot;

@@ -258,6 +258,7 @@ void Churn::fragmentation_is_reported_and_mended() {
     QVERIFY(holed["holes"].toInteger() >= static_cast<qint64>((gone.size() - 2) * kBlockBytes));
 
     std::uint64_t moved = 0;
+    QString seen;
     // A pass goes round pages that are being cleaned or reserved at that moment; the next one, as
     // the manager does by itself, does not.
     const auto mended = [&] {
@@ -265,10 +266,16 @@ void Churn::fragmentation_is_reported_and_mended() {
         const auto left = arenas();
         if (!done) qWarning("%s", done.error().sentence().c_str());
         if (done) moved += done->moved;
+        if (done)
+            seen = QString("%1 moved, %2 in use, %3 arenas, fragmentation %4")
+                       .arg(done->moved)
+                       .arg(done->in_use)
+                       .arg(left["arenas"].toInt())
+                       .arg(left["fragmentation"].toDouble());
         return done && done->in_use == 0 && left["arenas"].toInt() < holed["arenas"].toInt() &&
                left["fragmentation"].toDouble() < holed["fragmentation"].toDouble() / 5;
     };
-    QTRY_VERIFY_WITH_TIMEOUT(mended(), test::kPatienceMs);
+    QVERIFY2(QTest::qWaitFor(mended, test::kPatienceMs), qPrintable(seen));
     qInfo("fragmentation %.1f %% -> %.1f %%, %d -> %d arenas, %llu moved",
           holed["fragmentation"].toDouble() * 100, arenas()["fragmentation"].toDouble() * 100,
           holed["arenas"].toInt(), arenas()["arenas"].toInt(),

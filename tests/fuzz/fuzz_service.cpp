@@ -59,8 +59,8 @@ class World {
         if (!listener) std::abort();
         server_ = std::make_unique<Server>(
             io_, *bench_.service, std::move(*listener),
-            [](const std::string&) { return Result<std::string>("{}"); },
-            [] { return Result<std::string>("{}"); }, [] {});
+            [](const std::string&, const Caller&) { return Result<std::string>("{}"); },
+            [](const Credentials&) { return Result<std::string>("{}"); }, [] {});
         server_->start();
     }
     ~World() {
