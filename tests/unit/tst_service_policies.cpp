@@ -5,21 +5,13 @@
 #include <QFile>
 #include <QTest>
 
-#include "security/policy_store.h"
-#include "security/policy_text.h"
-#include "service_bench.h"
+#include "policy_fixture.h"
 
 using namespace snakepit::shm;
 using namespace snakepit::shm::test;
 using namespace snakepit::shm::layout;
 
 namespace {
-
-const Credentials kAlice{200, 5001, 501};
-const Credentials kBob{201, 5002, 502};
-const std::string kAliceReads = R"({"rules":[{"user":5001,"allow":["read"]}]})";
-const std::string kAliceWrites = R"({"rules":[{"user":5001,"allow":["write"]}]})";
-const std::string kBobReads = R"({"rules":[{"user":5002,"allow":["read"]}]})";
 
 // What the kernel would say of a process.
 class Told final : public Identity {
@@ -40,7 +32,7 @@ class Told final : public Identity {
 
 }  // namespace
 
-class ServicePoliciesTest : public ServiceFixture {
+class ServicePoliciesTest : public PolicyFixture {
     Q_OBJECT
 
   private Q_SLOTS:
@@ -54,31 +46,10 @@ class ServicePoliciesTest : public ServiceFixture {
     void a_number_that_is_given_out_again_gets_nothing();
     void only_owner_manager_and_administrator_change_a_policy();
     void each_refusal_is_recorded_with_its_reason();
-    void policies_survive_a_restart_and_go_with_their_regions();
-    void a_row_decides_when_the_manager_was_killed_behind_it();
-    void a_lost_policy_leaves_the_region_to_who_manages_it();
-    void a_damaged_database_is_put_aside();
-    void a_policy_of_durable_regions_survives_a_reboot();
     void new_regions_get_the_configured_policy_and_keep_it();
     void encryption_that_is_required_refuses_what_is_not_encrypted();
     void quotas_hold_for_users_and_change_while_it_runs();
     void operators_tidy_up_and_change_nothing();
-
-  private:
-    Result<PolicyReport> set(const Caller& caller, const RegionId& id, const std::string& policy) {
-        Result<std::string> answer = fail(ErrorCode::timeout, "no answer");
-        service().policies().set(caller, id, policy,
-                                 [&](Result<std::string> json) { answer = std::move(json); });
-        if (!answer) return fail(answer.error());
-        return parse_policy_report(*answer);
-    }
-    bool in_effect(const RegionId& id) {
-        return service().info(user_->caller(), id)->policy_in_effect;
-    }
-    std::string segment(const RegionId& id) {
-        return service().info(user_->caller(), id)->platform_handle;
-    }
-    Caller root() const { return {{1, 0, 0}, {}, 0, "root", {}}; }
 };
 
 void ServicePoliciesTest::an_idle_region_moves_out_of_its_arena_at_once() {
@@ -263,103 +234,6 @@ void ServicePoliciesTest::each_refusal_is_recorded_with_its_reason() {
     request.only = {region->id};
     QVERIFY(!alice.cleanup(request).items.at(0).removed);
     QVERIFY(QString(bench_->last_event(region->id, EventKind::refused).text).startsWith("cleanup"));
-}
-
-void ServicePoliciesTest::policies_survive_a_restart_and_go_with_their_regions() {
-    const auto region = user_->allocate(100);
-    const auto other = user_->allocate(100);
-    QVERIFY(set(user_->caller(), region->id, kAliceReads));
-    QVERIFY(set(user_->caller(), other->id, kAliceReads));
-    QVERIFY(service().deallocate(user_->caller(), other->id, false).value());
-    bench_->restart();
-    Program alice(bench_->service, kAlice);
-    QVERIFY(alice.map(region->id, AccessMode::read_only));
-    QCOMPARE(code(alice.map(region->id)), ErrorCode::permission_denied);
-    PolicyStore store(bench_->paths().state_db(), "");
-    std::string note;
-    QVERIFY(store.open(note));
-    const auto rows = store.load(note);
-    QCOMPARE(rows->size(), std::size_t{1});
-    QVERIFY(rows->front().id == region->id && rows->front().changed_by_uid == kUser.uid);
-    QVERIFY(note.empty());
-}
-
-void ServicePoliciesTest::a_row_decides_when_the_manager_was_killed_behind_it() {
-    const auto first = user_->allocate(100);
-    const auto changed = user_->allocate(100);
-    QVERIFY(set(user_->caller(), changed->id, kAliceReads));
-    bench_->kill();
-    {
-        PolicyStore store(bench_->paths().state_db(), "");
-        std::string note;
-        QVERIFY(store.open(note));
-        const auto bobs = *parse_policy(kBobReads);
-        QVERIFY(store.save({first->id, 1, bobs, now(), 4711, 12}, true));
-        QVERIFY(store.save({changed->id, 2, bobs, now(), 4711, 12}, true));
-        QVERIFY(store.save({RegionId::generate(), 1, bobs, now(), 4711, 12}, true));
-    }
-    bench_->start();
-    Program alice(bench_->service, kAlice), bob(bench_->service, kBob);
-    for (const auto& id : {first->id, changed->id}) {
-        QCOMPARE(bench_->last_event(id, EventKind::policy_changed).uid, 4711U);
-        QVERIFY(in_effect(id));
-        QVERIFY(bob.map(id, AccessMode::read_only));
-        QVERIFY(!alice.map(id, AccessMode::read_only));
-    }
-    bench_->kill();
-    PolicyStore store(bench_->paths().state_db(), "");
-    std::string note;
-    QVERIFY(store.open(note));
-    QCOMPARE(store.load(note)->size(), std::size_t{2});  // nothing of a region that never was
-}
-
-void ServicePoliciesTest::a_lost_policy_leaves_the_region_to_who_manages_it() {
-    const auto region = user_->allocate(100);
-    QVERIFY(set(user_->caller(), region->id, kAliceReads));
-    bench_->kill();
-    for (const auto* end : {"", "-wal", "-shm"})
-        QFile::remove(QString::fromStdString(bench_->paths().state_db()) + end);
-    bench_->start();
-    Program alice(bench_->service, kAlice);
-    QCOMPARE(bench_->count_events(region->id, EventKind::policy_unreadable), 1U);
-    QCOMPARE(code(alice.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
-    QCOMPARE(code(user_->map(region->id)), ErrorCode::permission_denied);
-    QVERIFY(
-        !parse_policy_report(*service().policies().show(user_->caller(), region->id))->readable);
-    QVERIFY(set(user_->caller(), region->id, kAliceReads)->readable);
-    QVERIFY(alice.map(region->id, AccessMode::read_only));
-}
-
-void ServicePoliciesTest::a_damaged_database_is_put_aside() {
-    const auto region = user_->allocate(100);
-    QVERIFY(set(user_->caller(), region->id, kAliceReads));
-    bench_->kill();
-    for (const auto* end : {"-wal", "-shm"})
-        QFile::remove(QString::fromStdString(bench_->paths().state_db()) + end);
-    QFile file(QString::fromStdString(bench_->paths().state_db()));
-    QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
-    file.write(QByteArray(20'000, 'x'));
-    file.close();
-    bench_->start();
-    QVERIFY(bench_->count_events({}, EventKind::policy_unreadable) >= 1);
-    QVERIFY(!user_->map(region->id));
-    QVERIFY(set(user_->caller(), region->id, "{}"));
-    QVERIFY(user_->map(region->id));
-}
-
-void ServicePoliciesTest::a_policy_of_durable_regions_survives_a_reboot() {
-    const auto region = user_->allocate(100, {.durable = true});
-    QVERIFY(set(user_->caller(), region->id,
-                R"({"rules":[{"user":5001,"allow":["read"]},
-                             {"process":1,"process_start":5,"allow":["write"]}]})"));
-    QVERIFY(set(user_->caller(), region->id, kAliceReads)->in_effect);  // moved: its second name
-    bench_->kill();
-    bench_->reboot();
-    user_->die();
-    bench_->start();
-    Program alice(bench_->service, kAlice), bob(bench_->service, kBob);
-    QVERIFY(alice.map(region->id, AccessMode::read_only));
-    QVERIFY(!bob.map(region->id, AccessMode::read_only));
 }
 
 void ServicePoliciesTest::new_regions_get_the_configured_policy_and_keep_it() {
