@@ -10,8 +10,6 @@
 
 namespace snakepit::shm::ui {
 
-namespace {
-
 Palette light_palette() {
     Palette p;
     p.window = "#f5f6f8", p.sidebar = "#eceff2", p.surface = "#ffffff", p.raised = "#f9fafb";
@@ -29,6 +27,8 @@ Palette light_palette() {
                 "#c23a5e", "#4a8c1c", "#0e87a8", "#6b7280"};
     return p;
 }
+
+namespace {
 
 Palette dark_palette() {
     Palette p;

@@ -33,6 +33,8 @@ struct Palette {
     const ToneColours& tone(Tone tone) const { return tones[static_cast<std::size_t>(tone)]; }
 };
 
+Palette light_palette();  // also what is printed on paper; any thread
+
 class Theme : public QObject {
     Q_OBJECT
   public:

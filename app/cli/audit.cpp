@@ -11,9 +11,9 @@
 
 #include <QJsonArray>
 
+#include "audit/audit_keys.h"
 #include "audit/report.h"
 #include "command.h"
-#include "crypto/keys.h"
 #include "json.h"
 #include "moments.h"
 #include "output.h"
@@ -35,17 +35,6 @@ bool is_database(const std::string& path) {
     std::string start(kMagic.size(), '\0');
     std::ifstream(path, std::ios::binary).read(start.data(), static_cast<int>(start.size()));
     return start == kMagic;
-}
-
-// As hexadecimal digits, or a file that holds them.
-Result<PublicKey> read_key(const std::string& word) {
-    PublicKey key{};
-    if (from_hex(word, key)) return key;
-    std::string text;
-    std::ifstream(word) >> text;
-    if (from_hex(text, key)) return key;
-    return fail(ErrorCode::invalid_argument, fmt::format("'{}' is no public key", word),
-                "give 64 hexadecimal digits, or a file with them such as audit.pub");
 }
 
 constexpr auto kOwnKey =
@@ -86,7 +75,7 @@ Result<int> verify_database(const Context& context, const VerifyWords& words,
                             const std::string& path) {
     const auto beside = std::filesystem::path(path).replace_filename("audit.pub").string();
     const bool own_key = words.key.empty();
-    SHM_ASSIGN(const auto key, read_key(own_key ? beside : words.key));
+    SHM_ASSIGN(const auto key, read_public_key(own_key ? beside : words.key));
     SHM_ASSIGN(auto verdict, verify_history(path, key, words.file.empty()));
     if (own_key) verdict.notes.emplace_back(kOwnKey);
     if (context.json) {
@@ -107,7 +96,7 @@ Result<int> verify_database(const Context& context, const VerifyWords& words,
 Result<int> verify_report(const Context& context, const VerifyWords& words) {
     std::optional<PublicKey> key;
     if (!words.key.empty()) {
-        SHM_ASSIGN(key, read_key(words.key));
+        SHM_ASSIGN(key, read_public_key(words.key));
     }
     std::string problem;
     PublicKey signer{};
@@ -172,14 +161,6 @@ Result<EventQuery> filter_of(const ExportWords& words) {
     return query;
 }
 
-Result<SigningKey> signing_key(const InstancePaths& paths) {
-    auto key = InstanceKey::load(paths.instance_key());
-    if (key) return key->audit_key();
-    return fail(key.error().code,
-                fmt::format("the report cannot be signed: {}", key.error().message),
-                "run it as the service's user, who can read the instance's key");
-}
-
 Result<int> run_export(const Context& context, const ExportWords& words) {
     ReportRequest request;
     SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
@@ -187,7 +168,7 @@ Result<int> run_export(const Context& context, const ExportWords& words) {
     request.instance = paths.instance;
     SHM_ASSIGN(request.filter, filter_of(words));
     request.format = parse_report_format(words.format).value_or(ReportFormat::html);
-    SHM_ASSIGN(const auto key, signing_key(paths));
+    SHM_ASSIGN(const auto key, report_key(paths));
     // Under its name only when it is whole.
     const auto fresh = words.file + ".part";
     std::ofstream out(fresh, std::ios::binary | std::ios::trunc);

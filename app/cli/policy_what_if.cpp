@@ -8,9 +8,8 @@
 #include "command.h"
 #include "json.h"
 #include "output.h"
-#include "platform/identity.h"
-#include "platform/process.h"
 #include "policy.h"
+#include "security/somebody.h"
 #include "security/what_if.h"
 
 namespace snakepit::shm::cli {
@@ -18,45 +17,9 @@ namespace snakepit::shm::cli {
 namespace {
 
 struct Words {
-    std::string id, user, group, program, policy;
-    std::int64_t process = 0;
+    std::string id, policy;
+    Somebody who;
 };
-
-Status add_process(const Words& words, Subject& who) {
-    SHM_ASSIGN(const auto info, inspect_process(words.process));
-    SHM_ASSIGN(const auto identity, identify_process(words.process, info.start_time));
-    who.credentials = {words.process, info.uid, info.gid};
-    who.groups = identity->groups();
-    who.start_time = info.start_time;
-    who.program = identity->program();
-    return {};
-}
-
-Result<Subject> subject_of(const Words& words, Names& names) {
-    const auto unknown = [](const char* what, const std::string& name) {
-        return fail(ErrorCode::invalid_argument, fmt::format("there is no {} '{}'", what, name),
-                    "correct the name, or give its number");
-    };
-    Subject who;
-    if (words.process != 0) SHM_TRY(add_process(words, who));
-    if (!words.user.empty()) {
-        const auto uid = names.user(words.user);
-        if (!uid) return unknown("user", words.user);
-        who.credentials.uid = *uid;
-        who.credentials.gid = ~0U;  // of nobody, unless the system knows the user's
-        who.groups = login_groups(*uid, who.credentials.gid);
-    }
-    if (!words.group.empty()) {
-        const auto gid = names.group(words.group);
-        if (!gid) return unknown("group", words.group);
-        who.groups.push_back(*gid);
-    }
-    if (!words.program.empty()) {
-        who.program = names.program(words.program);
-        if (!who.program) return unknown("program", words.program);
-    }
-    return who;
-}
 
 QJsonObject verdict_json(const Verdict& verdict) {
     return {{"allowed", verdict.allowed}, {"by", text(explain(verdict))}};
@@ -147,7 +110,7 @@ void print_answer(const Answer& answer) {
 Result<Answer> answer_of(const Words& words, const PolicyReport& report, bool somebody) {
     SystemNames names;
     Answer answer;
-    SHM_ASSIGN(const auto who, subject_of(words, names));
+    SHM_ASSIGN(const auto who, subject_of(words.who, names));
     if (somebody) answer.now = what_if(report, report.policy, who, names);
     if (words.policy.empty()) return answer;
     SHM_ASSIGN(const auto text, read_policy_text(words.policy));
@@ -160,8 +123,7 @@ Result<Answer> answer_of(const Words& words, const PolicyReport& report, bool so
 
 Result<int> run(const Context& context, const Words& words) {
     SHM_ASSIGN(const auto id, RegionId::parse(words.id));
-    const bool somebody =
-        !words.user.empty() || !words.group.empty() || !words.program.empty() || words.process != 0;
+    const bool somebody = words.who.named();
     if (!somebody && words.policy.empty())
         return fail(ErrorCode::invalid_argument, "what-if needs somebody to ask about",
                     "name --user or --process, or a --policy whose effect is to be told");
@@ -185,11 +147,12 @@ void add_what_if(CLI::App& policy, Context& context) {
                                 "What somebody may do with a region, and by which rule");
     auto words = std::make_shared<Words>();
     command->add_option("id", words->id, "The region")->required();
-    command->add_option("--user", words->user,
+    command->add_option("--user", words->who.user,
                         "By name or number, with the groups it logs in with");
-    command->add_option("--group", words->group, "Another group it is in");
-    command->add_option("--program", words->program, "The program it runs");
-    command->add_option("--process", words->process, "A process that runs, for all of the above");
+    command->add_option("--group", words->who.group, "Another group it is in");
+    command->add_option("--program", words->who.program, "The program it runs");
+    command->add_option("--process", words->who.process,
+                        "A process that runs, for all of the above");
     command->add_option("--policy", words->policy,
                         "A policy in JSON (- for standard input) that might be set instead");
     command->callback(

@@ -76,6 +76,9 @@ Result<ReportContents> read_report(EventReader& reader, const ReportRequest& req
 }
 
 Status write_report(const ReportRequest& request, const SigningKey& key, std::ostream& out) {
+    if (request.format == ReportFormat::pdf)
+        return fail(ErrorCode::invalid_argument, "a PDF is drawn by a program with a window",
+                    "export it from the monitor, or choose html");
     SHM_ASSIGN(auto reader, EventReader::open(request.database));
     SHM_ASSIGN(const auto report, read_report(reader, request, key.public_key()));
     ReportSink sink(out);
@@ -86,6 +89,12 @@ Status write_report(const ReportRequest& request, const SigningKey& key, std::os
     if (request.format == ReportFormat::json) sink.add("\n],\n");
     if (request.format == ReportFormat::html) end_html(sink);
     return sink.sign(key, request.format);
+}
+
+Status write_drawn_report(std::string_view pdf, const SigningKey& key, std::ostream& out) {
+    ReportSink sink(out);
+    sink.add(pdf);
+    return sink.sign(key, ReportFormat::pdf);
 }
 
 }  // namespace snakepit::shm

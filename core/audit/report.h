@@ -17,7 +17,8 @@
 
 namespace snakepit::shm {
 
-enum class ReportFormat : std::uint8_t { csv, json, html };
+enum class ReportFormat : std::uint8_t { csv, json, html, pdf };
+// pdf is nothing: those are drawn by a program with a window.
 std::optional<ReportFormat> parse_report_format(std::string_view text);
 
 struct ReportRequest {
@@ -43,8 +44,11 @@ Result<ReportContents> read_report(EventReader& reader, const ReportRequest& req
                                    const PublicKey& key);
 
 // Writes the whole file to `out`, a page of rows at a time. Any thread; takes seconds for millions
-// of rows.
+// of rows. invalid_argument for pdf.
 Status write_report(const ReportRequest& request, const SigningKey& key, std::ostream& out);
+
+// Writes a report that was drawn elsewhere, and behind its end its signature as a comment of PDF.
+Status write_drawn_report(std::string_view pdf, const SigningKey& key, std::ostream& out);
 
 struct ReportCheck {
     PublicKey signer{};

@@ -18,8 +18,8 @@ constexpr std::string_view kSignedTitle = "snakepit-shm report 1\n";
 struct Wrap {
     std::string_view before, after;
 };
-constexpr std::array<Wrap, 3> kWraps{
-    {{"# ", "\n"}, {"\"signature\":\"", "\"}\n"}, {"<!-- ", " -->\n"}}};
+constexpr std::array<Wrap, 4> kWraps{
+    {{"# ", "\n"}, {"\"signature\":\"", "\"}\n"}, {"<!-- ", " -->\n"}, {"% ", "\n"}}};
 constexpr std::size_t kHexKey = 64, kHexSignature = 128;
 
 std::string line_of(const Wrap& wrap, const PublicKey& key, const Signature& signature) {

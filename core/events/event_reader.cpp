@@ -12,11 +12,19 @@ namespace snakepit::shm {
 
 namespace {
 
+std::string any_kind_of(const std::vector<EventKind>& kinds) {
+    std::string names;
+    for (const auto kind : kinds)
+        names += fmt::format("{}'{}'", names.empty() ? "" : ", ", to_string(kind));
+    return fmt::format(" AND kind IN ({})", names);
+}
+
 std::string where_clause(const EventQuery& query) {
     std::string where = "WHERE seq > :after";
     if (query.before_seq > 0) where += " AND seq < :before";
     if (query.region_id) where += " AND region_id = :region";
     if (query.kind) where += " AND kind = :kind";
+    if (!query.kinds.empty()) where += any_kind_of(query.kinds);
     if (query.uid) where += " AND uid = :uid";
     if (query.since) where += " AND time >= :since";
     if (query.until) where += " AND time < :until";

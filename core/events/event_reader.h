@@ -30,6 +30,7 @@ struct EventRow {
 struct EventQuery {
     std::optional<std::string> region_id;
     std::optional<EventKind> kind;
+    std::vector<EventKind> kinds;  // any of them; empty: all
     std::optional<std::uint32_t> uid;
     std::optional<Timestamp> since, until;  // since <= time < until
     std::int64_t after_seq = 0;             // rows with a greater seq only; keyset paging forwards

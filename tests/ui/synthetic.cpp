@@ -15,6 +15,7 @@ constexpr std::array kPrograms{"python3",  "tensor_loader", "renderer",
                                "beam.smp", "ingest",        "snakepit-worker"};
 constexpr std::array kWorkers{"tokenizer", "embedder", "resize", "decode-0", "decode-1", ""};
 constexpr std::int64_t kSecond = 1'000'000;
+constexpr std::uint32_t kUser = 33;  // mostly www-data; any number will do
 
 template <typename Array>
 auto pick(const Array& array, std::uint64_t number) {
@@ -58,7 +59,7 @@ RegionRow make_region(std::mt19937_64& random, std::uint32_t slot, std::uint64_t
     info.access_count = random() % 10'000;
     const auto program = random() % kPrograms.size();
     info.owner_pid = static_cast<std::int64_t>(pid_of(program));
-    info.owner_uid = 1000;
+    info.owner_uid = kUser;
     info.owner_process = pick(kPrograms, program);
     info.worker = pick(kWorkers, program);
     info.session = fmt::format("session-{}", random() % 5);
@@ -70,6 +71,10 @@ RegionRow make_region(std::mt19937_64& random, std::uint32_t slot, std::uint64_t
                  : dice < 98 ? RegionState::closing
                  : dice < 99 ? RegionState::quarantined
                              : RegionState::damaged;
+    const auto level = random() % 10;
+    info.security_level = level == 0   ? SecurityLevel::maximum
+                          : level <= 2 ? SecurityLevel::high
+                                       : SecurityLevel::standard;
     info.metadata = R"({"dtype":"float32","shape":[1024,768]})";
     info.platform_handle = "/snakepit_default_" + info.id.str();
     set_holders(row, random);
@@ -129,7 +134,7 @@ std::vector<ClientInfo> SyntheticWorld::clients() const {
         out.push_back({i,
                        i + 1,
                        static_cast<std::int64_t>(pid_of(i)),
-                       1000,
+                       kUser,
                        {now().micros - (i + 1) * 97 * kSecond},
                        i != 3,
                        i == 5,
@@ -202,14 +207,18 @@ EventRow SyntheticEvents::row(std::int64_t seq) const {
                                        EventKind::freed,       EventKind::client_connected,
                                        EventKind::client_gone, EventKind::refused,
                                        EventKind::cleanup,     EventKind::owner_gone};
+    static constexpr std::array kSecurity{EventKind::policy_changed, EventKind::accessed,
+                                          EventKind::access_ended, EventKind::key_rotated,
+                                          EventKind::config_loaded};
     EventRow row;
     row.ring_seq = static_cast<std::uint64_t>(seq);
     row.seq = seq;
     row.time = {now().micros - (total_ - seq) * 700'000};
     std::mt19937_64 random(static_cast<std::uint64_t>(seq));
     row.kind = kKinds[random() % kKinds.size()];
+    if (random() % 12 == 0) row.kind = kSecurity[random() % kSecurity.size()];
     row.pid = static_cast<std::int64_t>(pid_of(random() % kPrograms.size()));
-    row.uid = 1000;
+    row.uid = random() % 5 ? kUser : 0;
     row.result = row.kind == EventKind::refused ? "permission_denied" : "ok";
     const auto rows = world_.rows();
     const bool about_region = row.kind != EventKind::client_connected &&
@@ -229,7 +238,19 @@ EventRow SyntheticEvents::row(std::int64_t seq) const {
             row.detail = R"({"regions":3,"bytes":12582912,"scope":"due"})";
             break;
         case EventKind::refused:
-            row.detail = R"({"operation":"map"})";
+            row.detail = R"({"operation":"map","reason":"no permission and no rule says so"})";
+            break;
+        case EventKind::policy_changed:
+            row.detail = R"({"policy":"read_write/read_only/none, 2 rules, audited"})";
+            break;
+        case EventKind::accessed:
+            row.detail = R"({"access":"read_only"})";
+            break;
+        case EventKind::key_rotated:
+            row.detail = R"({"key_version":3,"process":"ingest"})";
+            break;
+        case EventKind::config_loaded:
+            row.detail = R"({"file":"/etc/snakepit-shm/config.toml"})";
             break;
         case EventKind::owner_gone:
             row.detail = R"({"policy":"automatic"})";
@@ -251,7 +272,9 @@ Result<std::vector<EventRow>> SyntheticEvents::query(const EventQuery& query) {
     const auto high = query.before_seq ? query.before_seq - 1 : total_.load();
     const auto take = [&](std::int64_t seq) {
         auto event = row(seq);
-        if (query.kind && event.kind != *query.kind) return;
+        const auto& kinds = query.kinds;
+        if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), event.kind) == kinds.end())
+            return;
         if (query.region_id && event.region_id != *query.region_id) return;
         out.push_back(std::move(event));
     };

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 
 #include "ui/models/host.h"
@@ -76,14 +78,34 @@ class SyntheticManager : public ManagerPort {
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
     Result<std::string> restore(const RegionId& id) override;
+    Result<PolicyReport> policy(const RegionId& id) override;
+    Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
+    Result<std::uint32_t> rotate_key(const RegionId& id) override;
 
     // What was asked, in order. Read while no job runs.
     std::vector<CleanupRequest> cleanups;
     std::vector<std::pair<RegionId, bool>> deallocations;
+    std::vector<RegionId> rotations;
+    // What was set; what is here to begin with was set before.
+    std::map<RegionId, Policy> policies;
+    std::optional<Error> refusal;  // of the next policy that is set
 
   private:
     SyntheticWorld& world_;
 };
+
+// A history that is as it should be, or not.
+class SyntheticAudit : public AuditPort {
+  public:
+    Result<AuditVerdict> verify() override;
+    Result<PublicKey> write(const ReportOrder& order, ReportProgress& progress) override;
+
+    bool genuine = true;
+    std::vector<ReportOrder> orders;  // read while no job runs
+};
+
+// What a report of that history says; a day of it.
+ReportContents make_report(bool genuine);
 
 struct SyntheticHost : ManagerHost {
     bool embedded() const override { return true; }

@@ -95,7 +95,7 @@ class TestEventModel : public QObject {
         SyntheticWorld world(10);
         EventModel model(std::make_unique<SyntheticEvents>(world, 500));
         QSignalSpy answers(&model, &EventModel::answered);
-        model.set_query(EventKind::refused, {});
+        model.set_query({EventKind::refused}, {});
         QVERIFY(answers.wait());
         QVERIFY(model.rowCount() > 0);
         for (int row = 0; row < model.rowCount(); ++row)
@@ -108,9 +108,9 @@ class TestEventModel : public QObject {
         auto& events = *source;
         EventModel model(std::move(source));
         QSignalSpy answers(&model, &EventModel::answered);
-        model.set_query(EventKind::allocated, {});
+        model.set_query({EventKind::allocated}, {});
         QVERIFY(events.asked.tryAcquire(1, 5000));
-        model.set_query(EventKind::freed, {});
+        model.set_query({EventKind::freed}, {});
         QVERIFY(events.interrupts() >= 1);
         events.answer.release(2);
         QVERIFY(answers.wait());

@@ -2,7 +2,6 @@
 // The whole window over a synthetic world, under the offscreen platform.
 #include <QApplication>
 #include <QComboBox>
-#include <QDir>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -12,7 +11,7 @@
 #include <QTimer>
 #include <ctime>
 
-#include "synthetic.h"
+#include "stage.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
 #include "ui/graphs/time_plot.h"
@@ -27,42 +26,6 @@
 namespace snakepit::shm::ui {
 
 namespace {
-
-constexpr std::int64_t kEvents = 3000;
-
-struct Stage {
-    explicit Stage(std::size_t regions, double changing = 0.05)
-        : world(regions),
-          manager(std::make_shared<SyntheticManager>(world)),
-          workspace(QStringLiteral("default"), {std::make_unique<SyntheticRegions>(world, changing),
-                                                [this] {
-                                                    return std::make_unique<SyntheticEvents>(
-                                                        world, world.rows().empty() ? 0 : kEvents);
-                                                },
-                                                manager}),
-          window(workspace, host) {
-        window.resize(1320, 840);
-        window.show();
-        QSignalSpy ticks(&workspace, &Workspace::ticked);
-        workspace.start();
-        while (ticks.count() < 3) ticks.wait(2000);
-    }
-
-    SyntheticWorld world;
-    std::shared_ptr<SyntheticManager> manager;
-    SyntheticHost host;
-    Workspace workspace;
-    MainWindow window;
-};
-
-// Where SNAKEPIT_UI_GALLERY names a directory, the pictures are kept.
-void keep(QWidget& widget, const QString& name) {
-    const auto directory = qEnvironmentVariable("SNAKEPIT_UI_GALLERY");
-    if (directory.isEmpty()) return;
-    QTest::qWait(1);  // for the layout
-    QDir().mkpath(directory);
-    QVERIFY(widget.grab().save(QDir(directory).filePath(name + QStringLiteral(".png"))));
-}
 
 // The most a GUI thread worked between two chances to take a key press. Processor time, so that
 // other programs on the machine do not count.

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/dialogs/task_dialog.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
-#include <QHeaderView>
 #include <QLabel>
 #include <QTableWidget>
 #include <QVBoxLayout>
 
-#include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -42,37 +41,27 @@ TaskDialog::TaskDialog(const QString& title, const QString& text, QWidget* paren
     connect(close_, &QPushButton::clicked, this, &QDialog::reject);
 }
 
+void TaskDialog::fit(int width) {
+    fits_ = true;
+    resize(width, height());
+}
+
+// Lines that are broken need a height that depends on the width, which a window is not given.
+bool TaskDialog::event(QEvent* event) {
+    const bool handled = QDialog::event(event);
+    if (fits_ && (event->type() == QEvent::LayoutRequest || event->type() == QEvent::Show)) {
+        const int needed = layout()->totalHeightForWidth(width());
+        if (needed > height()) resize(width(), needed);
+    }
+    return handled;
+}
+
 QTableWidget* TaskDialog::add_table(const QStringList& headers) {
-    auto* table = new QTableWidget(0, static_cast<int>(headers.size()));
-    table->setHorizontalHeaderLabels(headers);
-    table->setItemDelegate(new RowDelegate(table));
-    table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    table->setShowGrid(false);
-    table->setWordWrap(false);
-    table->setTabKeyNavigation(false);
-    table->verticalHeader()->hide();
-    table->verticalHeader()->setDefaultSectionSize(32);
-    table->horizontalHeader()->setStretchLastSection(true);
-    table->horizontalHeader()->setHighlightSections(false);
-    table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    table->setAccessibleName(windowTitle());
+    auto* table = make_table(headers, windowTitle());
     auto* card = new Card;
     card->body()->addWidget(table);
     body_->addWidget(card, 1);
     return table;
-}
-
-void TaskDialog::set_cell(QTableWidget* table, int row, int column, const QString& text, Tone tone,
-                          bool number, bool mono) {
-    auto* item = new QTableWidgetItem(text);
-    item->setData(kToneRole, static_cast<int>(tone));
-    item->setData(kMonospaceRole, mono);
-    item->setToolTip(text);
-    const auto alignment = Qt::AlignVCenter | (number ? Qt::AlignRight : Qt::AlignLeft);
-    item->setTextAlignment(alignment);
-    table->horizontalHeaderItem(column)->setTextAlignment(alignment);
-    table->setItem(row, column, item);
 }
 
 void TaskDialog::add_command_line() {

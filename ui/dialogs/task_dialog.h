@@ -5,6 +5,7 @@
 #include <QList>
 #include <QStringList>
 
+#include "ui/dialogs/small_table.h"
 #include "ui/models/tone.h"
 
 class QHBoxLayout;
@@ -23,11 +24,11 @@ class TaskDialog : public QDialog {
     TaskDialog(const QString& title, const QString& text, QWidget* parent);
 
   protected:
+    bool event(QEvent* event) override;
+    // So wide, and as tall as its words then need; it grows when there are more.
+    void fit(int width);
     QVBoxLayout* body() { return body_; }
     QTableWidget* add_table(const QStringList& headers);
-    // One cell; `tone` draws it as a chip.
-    static void set_cell(QTableWidget* table, int row, int column, const QString& text,
-                         Tone tone = Tone::none, bool number = false, bool mono = false);
     void add_command_line();
     void set_command(const QString& command);
     void set_message(const QString& text, Tone tone);
@@ -40,6 +41,7 @@ class TaskDialog : public QDialog {
     QLabel* message_;
     QLabel* command_ = nullptr;
     QPushButton* close_;
+    bool fits_ = false;
 };
 
 }  // namespace snakepit::shm::ui

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/event_feed.h"
 
+#include "ui/models/user_names.h"
+
 namespace snakepit::shm::ui {
 
 EventFeed::EventFeed(std::unique_ptr<EventSource> source)
@@ -25,7 +27,10 @@ void EventFeed::ask(const EventQuery& query, Answer answer) {
     const auto job = [source = source_, current = current_, token, query] {
         if (current->load() != token)
             return Result<std::vector<EventRow>>();  // nobody waits for it
-        return source->query(query);
+        auto rows = source->query(query);
+        if (rows)
+            for (const auto& row : *rows) learn_user(row.uid);
+        return rows;
     };
     background_.run(&context_, job, [this, token, answer = std::move(answer)](auto result) {
         if (current_->load() != token) return;

@@ -7,6 +7,7 @@
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
 #include "ui/models/tone.h"
+#include "ui/models/user_names.h"
 
 namespace snakepit::shm::ui {
 
@@ -20,6 +21,7 @@ constexpr std::array<ColumnTraits, kEventColumns> kColumns{{
     {"kind", "Event", false},
     {"region_id", "Region", false},
     {"pid", "PID", true},
+    {"uid", "User", false},
     {"result", "Result", false},
     {"detail", "Details", false},
     {"seq", "No.", true},
@@ -36,14 +38,14 @@ EventModel::EventModel(std::unique_ptr<EventSource> source, QObject* parent)
 
 EventQuery EventModel::base_query() const {
     EventQuery query;
-    query.kind = kind_;
+    query.kinds = kinds_;
     if (!region_id_.isEmpty()) query.region_id = region_id_.toStdString();
     query.limit = page_size_;
     return query;
 }
 
-void EventModel::set_query(std::optional<EventKind> kind, const QString& region_id) {
-    kind_ = kind;
+void EventModel::set_query(std::vector<EventKind> kinds, const QString& region_id) {
+    kinds_ = std::move(kinds);
     region_id_ = region_id;
     clear();
     load_page();
@@ -142,6 +144,8 @@ QVariant EventModel::exported(const EventRow& row, int column) const {
             return QString::fromStdString(row.region_id);
         case kEventPid:
             return QVariant::fromValue<qlonglong>(row.pid);
+        case kEventUser:
+            return row.uid;
         case kEventResult:
             return QString::fromStdString(row.result);
         case kEventDetail:
@@ -159,6 +163,8 @@ QVariant EventModel::display(const EventRow& row, int column) const {
             return event_title(row.kind);
         case kEventPid:
             return row.pid ? QString::number(row.pid) : QString();
+        case kEventUser:
+            return user_text(row.uid);
         case kEventResult:
             return event_result(row);
         case kEventDetail:

@@ -4,7 +4,7 @@
 #include <QAbstractTableModel>
 #include <QString>
 #include <deque>
-#include <optional>
+#include <vector>
 
 #include "ui/models/event_feed.h"
 
@@ -15,6 +15,7 @@ enum EventColumn : int {
     kEventKind,
     kEventRegion,
     kEventPid,
+    kEventUser,
     kEventResult,
     kEventDetail,
     kEventSeq,
@@ -29,7 +30,7 @@ class EventModel : public QAbstractTableModel {
     explicit EventModel(std::unique_ptr<EventSource> source, QObject* parent = nullptr);
 
     // Asks anew from the newest row back. Empty means "all".
-    void set_query(std::optional<EventKind> kind, const QString& region_id);
+    void set_query(std::vector<EventKind> kinds, const QString& region_id);
     void set_page_size(int rows) { page_size_ = rows; }
     void refresh();  // appends what happened since the newest row; does nothing while busy
     bool busy() const { return feed_.busy(); }
@@ -59,7 +60,7 @@ class EventModel : public QAbstractTableModel {
 
     EventFeed feed_;
     std::deque<EventRow> rows_;  // newest first
-    std::optional<EventKind> kind_;
+    std::vector<EventKind> kinds_;
     QString region_id_;
     QString problem_;
     int page_size_ = 500;

@@ -3,7 +3,9 @@
 
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <QObject>
 #include <QStringList>
+#include <algorithm>
 
 #include "ui/models/format.h"
 
@@ -12,9 +14,67 @@ namespace snakepit::shm::ui {
 namespace {
 
 QString spoken(std::string_view name) {
-    auto text = to_qstring(name).replace(u'_', u' ');
-    if (!text.isEmpty()) text[0] = text[0].toUpper();
-    return text;
+    return capitalised(to_qstring(name).replace(u'_', u' '));
+}
+
+// Kinds whose names alone do not say what happened.
+QString special_title(EventKind kind) {
+    switch (kind) {
+        case EventKind::client_hostile:
+            return QObject::tr("Hostile client");
+        case EventKind::config_loaded:
+            return QObject::tr("Configuration read");
+        case EventKind::config_refused:
+            return QObject::tr("Configuration refused");
+        case EventKind::more_refused:
+            return QObject::tr("More refusals");
+        case EventKind::rows_missing:
+            return QObject::tr("History cut");
+        case EventKind::audit_broken:
+            return QObject::tr("History changed");
+        case EventKind::events_removed:
+            return QObject::tr("Old events removed");
+        case EventKind::policy_unreadable:
+            return QObject::tr("Policy lost");
+        case EventKind::keeper_found:
+            return QObject::tr("Keeper found");
+        case EventKind::not_kept:
+            return QObject::tr("Memory not kept");
+        default:
+            return {};
+    }
+}
+
+// "read_write/none/none, 2 rules, audited"
+QString policy_sentence(const QString& summary) {
+    const auto comma = summary.indexOf(u',');
+    const auto classes = summary.left(comma).split(u'/');
+    if (classes.size() != 3) return summary;
+    const auto word = [&](qsizetype i) { return QString(classes[i]).replace(u'_', u' '); };
+    return QObject::tr("owner %1, group %2, others %3").arg(word(0), word(1), word(2)) +
+           (comma < 0 ? QString() : summary.mid(comma));
+}
+
+// Of fields that belong into one sentence; empty: each stands for itself.
+QString sentence(EventKind kind, const QJsonObject& detail) {
+    const auto count = [&](const char* key) {
+        return count_text(
+            static_cast<std::uint64_t>(std::max(0.0, detail[QLatin1String(key)].toDouble())));
+    };
+    switch (kind) {
+        case EventKind::rows_missing:
+            return QObject::tr("%1 rows after row %2").arg(count("lost"), count("after"));
+        case EventKind::events_removed:
+            return QObject::tr("%1 rows, up to row %2, were older than they are kept")
+                .arg(count("rows"), count("up_to"));
+        case EventKind::key_rotated:
+            return QObject::tr("key number %1, by %2")
+                .arg(count("key_version"), detail[QLatin1String("process")].toString());
+        case EventKind::policy_changed:
+            return policy_sentence(detail[QLatin1String("policy")].toString());
+        default:
+            return {};
+    }
 }
 
 QString field_text(const QString& key, const QJsonValue& value) {
@@ -28,7 +88,29 @@ QString field_text(const QString& key, const QJsonValue& value) {
 }  // namespace
 
 QString event_title(EventKind kind) {
-    return spoken(to_string(kind));
+    const auto special = special_title(kind);
+    return special.isEmpty() ? spoken(to_string(kind)) : special;
+}
+
+const std::vector<EventKind>& all_event_kinds() {
+    static const std::vector<EventKind> kinds{
+#define X(name, number) EventKind::name,
+        SNAKEPIT_SHM_EVENT_KINDS(X)
+#undef X
+    };
+    return kinds;
+}
+
+const std::vector<EventKind>& security_kinds() {
+    static const std::vector<EventKind> kinds{
+        EventKind::refused,        EventKind::client_hostile,    EventKind::damaged,
+        EventKind::config_loaded,  EventKind::config_refused,    EventKind::lock_forced,
+        EventKind::policy_changed, EventKind::policy_unreadable, EventKind::key_rotated,
+        EventKind::accessed,       EventKind::access_ended,      EventKind::rows_missing,
+        EventKind::audit_broken,   EventKind::events_removed,    EventKind::gap,
+        EventKind::more_refused,
+    };
+    return kinds;
 }
 
 Tone event_tone(const EventRow& row) {
@@ -40,6 +122,9 @@ Tone event_tone(const EventRow& row) {
         case EventKind::damaged:
         case EventKind::client_hostile:
         case EventKind::gap:
+        case EventKind::rows_missing:
+        case EventKind::audit_broken:
+        case EventKind::policy_unreadable:
             return Tone::bad;
         case EventKind::client_gone:
         case EventKind::client_disconnected:
@@ -48,17 +133,23 @@ Tone event_tone(const EventRow& row) {
         case EventKind::registry_reset:
         case EventKind::database_reopened:
         case EventKind::leftover_kept:
+        case EventKind::policy_changed:
+        case EventKind::not_kept:
             return Tone::caution;
         case EventKind::allocated:
         case EventKind::client_connected:
         case EventKind::client_resumed:
         case EventKind::restored:
         case EventKind::manager_started:
+        case EventKind::keeper_found:
             return Tone::good;
         case EventKind::freed:
         case EventKind::withdrawn:
         case EventKind::cleanup:
         case EventKind::leftover_removed:
+        case EventKind::accessed:
+        case EventKind::key_rotated:
+        case EventKind::events_removed:
             return Tone::info;
         default:
             return row.result.empty() || row.result == "ok" ? Tone::neutral : Tone::bad;
@@ -68,6 +159,7 @@ Tone event_tone(const EventRow& row) {
 QString event_detail(const EventRow& row) {
     const auto detail = QByteArray::fromStdString(row.detail);
     const auto object = QJsonDocument::fromJson(detail).object();
+    if (auto text = sentence(row.kind, object); !text.isEmpty()) return text;
     QStringList parts;
     for (auto it = object.begin(); it != object.end(); ++it)
         if (auto text = field_text(it.key(), it.value()); !text.isEmpty()) parts << text;

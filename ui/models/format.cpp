@@ -3,6 +3,7 @@
 
 #include <QDateTime>
 #include <QLocale>
+#include <QRegularExpression>
 
 #include "base/units.h"
 
@@ -10,6 +11,11 @@ namespace snakepit::shm::ui {
 
 QString to_qstring(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+QString capitalised(QString text) {
+    if (!text.isEmpty()) text[0] = text[0].toUpper();
+    return text;
 }
 
 QString size_text(std::uint64_t bytes) {
@@ -45,6 +51,12 @@ QString counted(std::uint64_t count, const char* one, const char* many) {
 
 QString error_text(const Error& error) {
     return QString::fromStdString(error.sentence());
+}
+
+QString shell_word(const QString& word) {
+    static const QRegularExpression plain(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));
+    if (plain.match(word).hasMatch()) return word;
+    return u'\'' + QString(word).replace(u'\'', QStringLiteral("'\\''")) + u'\'';
 }
 
 }  // namespace snakepit::shm::ui

@@ -17,7 +17,9 @@ QString since_text(Timestamp then, Timestamp now);  // "12 min", "now", "–" fo
 QString clock_text(Timestamp time);       // local "14:03:21.250", with the date if not today
 QString count_text(std::uint64_t count);  // "12,345"
 QString counted(std::uint64_t count, const char* one, const char* many);  // "3 regions"
-QString error_text(const Error& error);  // sentence with the remedy
+QString error_text(const Error& error);   // sentence with the remedy
+QString shell_word(const QString& word);  // in single quotes where a shell needs them
+QString capitalised(QString text);        // its first letter
 QString to_qstring(std::string_view text);
 
 }  // namespace snakepit::shm::ui

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/live_sources.h"
 
+#include "ui/models/live_audit.h"
+
 namespace snakepit::shm::ui {
 
 namespace {
@@ -84,11 +86,32 @@ Result<std::string> LiveManager::restore(const RegionId& id) {
     return manager->restore(id);
 }
 
+Result<PolicyReport> LiveManager::policy(const RegionId& id) {
+    SHM_ASSIGN(const auto manager, client());
+    SHM_ASSIGN(const auto json, manager->policy(id));
+    return parse_policy_report(json);
+}
+
+Result<PolicyReport> LiveManager::set_policy(const RegionId& id, const Policy& policy) {
+    SHM_ASSIGN(const auto manager, client());
+    SHM_ASSIGN(const auto json, manager->set_policy(id, to_json(policy)));
+    return parse_policy_report(json);
+}
+
+// The work is done here, with the region held and locked: a client of its own, only for that.
+Result<std::uint32_t> LiveManager::rotate_key(const RegionId& id) {
+    ConnectOptions options;
+    options.instance = instance_;
+    SHM_ASSIGN(const auto holder, ManagerClient::connect(options));
+    return holder->rotate_key(id);
+}
+
 Workspace::Parts live_parts(const InstancePaths& paths) {
     Workspace::Parts parts;
     parts.regions = std::make_unique<LiveRegions>(paths.registry());
     parts.events = [path = paths.events_db()] { return std::make_unique<LiveEvents>(path); };
     parts.manager = std::make_shared<LiveManager>(paths.instance);
+    parts.audit = std::make_shared<LiveAudit>(paths);
     return parts;
 }
 

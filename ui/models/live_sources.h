@@ -46,6 +46,9 @@ class LiveManager : public ManagerPort {
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
     Result<std::string> restore(const RegionId& id) override;
+    Result<PolicyReport> policy(const RegionId& id) override;
+    Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
+    Result<std::uint32_t> rotate_key(const RegionId& id) override;
 
   private:
     Result<std::shared_ptr<ManagerClient>> client();
@@ -55,7 +58,7 @@ class LiveManager : public ManagerPort {
     std::shared_ptr<ManagerClient> client_;
 };
 
-// All three, for a workspace.
+// All of them, for a workspace.
 Workspace::Parts live_parts(const InstancePaths& paths);
 
 }  // namespace snakepit::shm::ui

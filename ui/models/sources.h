@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the monitor needs from the world, as three small interfaces: the live ones are in
-// live_sources.h, synthetic ones in tests/ui.
+// What the monitor needs from the world, as four small interfaces: the live ones are in
+// live_sources.h and live_audit.h, synthetic ones in tests/ui.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "audit/report.h"
+#include "base/policy.h"
 #include "base/region.h"
 #include "base/result.h"
 #include "events/event_reader.h"
 #include "layout/registry_reader.h"
+#include "security/policy_text.h"
 
 namespace snakepit::shm::ui {
 
@@ -52,6 +57,34 @@ class ManagerPort {
     virtual Result<bool> deallocate(const RegionId& id, bool force) = 0;
     // Takes a region out of quarantine; the answer says what becomes of it next.
     virtual Result<std::string> restore(const RegionId& id) = 0;
+    // The region's policy with all it takes to decide about it here.
+    virtual Result<PolicyReport> policy(const RegionId& id) = 0;
+    // The answer says what holds now, and whether it is in effect.
+    virtual Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) = 0;
+    // Encrypts the region anew; the number of the new key.
+    virtual Result<std::uint32_t> rotate_key(const RegionId& id) = 0;
+};
+
+struct ReportOrder {
+    ReportFormat format = ReportFormat::pdf;
+    EventQuery filter;
+    std::string file;
+};
+
+// Between who writes a report and who waits for it. Any thread.
+struct ReportProgress {
+    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<bool> cancelled{false};  // by who waits; nothing is left behind then
+};
+
+// The history's proof. Called from one worker thread.
+class AuditPort {
+  public:
+    virtual ~AuditPort() = default;
+    // Whether the history is as it was recorded. Reads all of it.
+    virtual Result<AuditVerdict> verify() = 0;
+    // Writes the whole signed file or leaves nothing; the key it is signed with.
+    virtual Result<PublicKey> write(const ReportOrder& order, ReportProgress& progress) = 0;
 };
 
 using EventSourceFactory = std::function<std::unique_ptr<EventSource>()>;

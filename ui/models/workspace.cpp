@@ -27,6 +27,7 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
       source_(std::move(parts_.regions)),
       asking_(QStringLiteral("asking")),
       acting_(QStringLiteral("acting")),
+      auditing_(QStringLiteral("auditing")),
       polling_(QStringLiteral("polling")) {
     // One shot, started again when the answer has been taken in: ticks never pile up.
     timer_.setSingleShot(true);

@@ -33,6 +33,7 @@ class Workspace : public QObject {
         std::unique_ptr<RegionSource> regions;
         EventSourceFactory events;
         std::shared_ptr<ManagerPort> manager;
+        std::shared_ptr<AuditPort> audit;
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);
 
@@ -69,6 +70,14 @@ class Workspace : public QObject {
             std::move(done));
     }
 
+    // What reads the whole history, on a thread of its own: it may take long.
+    template <typename Job, typename Done>
+    void audit(QObject* context, Job job, Done done) {
+        auditing_.run(
+            context, [port = parts_.audit, job = std::move(job)] { return job(*port); },
+            std::move(done));
+    }
+
     const std::vector<RegionKey>& selection() const { return selection_; }
     void select(std::vector<RegionKey> keys);
     // Command lines name the instance unless it is the default.
@@ -81,6 +90,7 @@ class Workspace : public QObject {
     void selection_changed();
     void show_events_of(const QString& region_id);
     void show_region(const QString& region_id);
+    void policy_set(const QString& region_id);  // by this window, or seen in the events
 
   private:
     void poll();
@@ -102,7 +112,7 @@ class Workspace : public QObject {
     std::int64_t last_second_ = 0;
     bool paused_ = false;
     QTimer timer_;
-    Background asking_, acting_, polling_;
+    Background asking_, acting_, auditing_, polling_;
 };
 
 }  // namespace snakepit::shm::ui

@@ -12,6 +12,7 @@
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/security_section.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
@@ -25,15 +26,6 @@ QLabel* value_label() {
     label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     label->setWordWrap(true);
     return label;
-}
-
-QString permission_text(const PermissionSet& set) {
-    const auto word = [](Permission p) {
-        return p == Permission::read_write ? "rw" : p == Permission::read_only ? "ro" : "none";
-    };
-    return QStringLiteral("owner %1, group %2, other %3")
-        .arg(QLatin1String(word(set.owner)), QLatin1String(word(set.group)),
-             QLatin1String(word(set.other)));
 }
 
 QString muted(const QString& text) {
@@ -118,6 +110,8 @@ void DetailsPane::build_fields(QVBoxLayout* column) {
     column->addWidget(make_label(tr("Held by"), "section"));
     column->addWidget(holders_ = value_label());
     column->addSpacing(6);
+    column->addWidget(security_ = new SecuritySection(workspace_));
+    column->addSpacing(6);
     auto* form = new QFormLayout;
     form->setLabelAlignment(Qt::AlignLeft);
     form->setHorizontalSpacing(14);
@@ -127,12 +121,10 @@ void DetailsPane::build_fields(QVBoxLayout* column) {
         form->addRow(make_label(name, "muted"), value);
         return value;
     };
-    for (int shown :
-         {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses, kColumnOwner,
-          kColumnUser, kColumnWorker, kColumnSession, kColumnAge, kColumnIdle, kColumnPolicy,
-          kColumnTimeout, kColumnSecurity, kColumnAccess, kColumnMetadata})
+    for (int shown : {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses,
+                      kColumnOwner, kColumnUser, kColumnWorker, kColumnSession, kColumnAge,
+                      kColumnIdle, kColumnPolicy, kColumnTimeout, kColumnAccess, kColumnMetadata})
         fields_[shown] = add(QString::fromUtf8(region_column(shown).title));
-    permissions_ = add(tr("Permissions"));
     place_ = new ElidedLabel;
     form->addRow(make_label(tr("Place"), "muted"), place_);
     column->addWidget(make_label(tr("About"), "section"));
@@ -166,6 +158,7 @@ void DetailsPane::choose() {
     hint_->setVisible(!entry);
     content_->setVisible(entry);
     if (!entry || !isVisible()) return;
+    security_->choose(entry->row.info);
     show_holders(entry->row.info, entry->row.holders <= entry->row.info.references.size(), {});
     tick();
     ask_holders();
@@ -183,12 +176,8 @@ void DetailsPane::tick() {
 
 void DetailsPane::show_fields(const RegionRow& row) {
     const auto& info = row.info;
-    const auto& tone = colours().tone(tone_of(info.state));
-    state_->setText(state_title(info.state));
-    state_->setStyleSheet(
-        QStringLiteral("background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
-                       " font-weight: 600;")
-            .arg(tone.fill.name(), tone.text.name()));
+    security_->show_region(info);
+    set_chip(state_, state_title(info.state), tone_of(info.state));
     id_->setText(QString::fromStdString(info.id.str()));
     const auto at = now();
     for (const auto& [column, label] : fields_) {
@@ -199,7 +188,6 @@ void DetailsPane::show_fields(const RegionRow& row) {
         if (column == kColumnOwner) text += QStringLiteral("  (pid %1)").arg(info.owner_pid);
         if (label->text() != text) label->setText(text.isEmpty() ? QStringLiteral("–") : text);
     }
-    permissions_->setText(permission_text(info.permissions));
     place_->set_text(
         info.arena.empty()
             ? QString::fromStdString(info.platform_handle)
@@ -242,6 +230,7 @@ void DetailsPane::ask_events() {
         QString html;
         if (result)
             for (const auto& row : *result) html += event_html(row);
+        if (result) tell_policy(*result);
         if (!result)
             events_->setText(muted(error_text(result.error())));
         else if (html.isEmpty())
@@ -250,6 +239,14 @@ void DetailsPane::ask_events() {
             events_->setText(
                 QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(html));
     });
+}
+
+// Newest first: the first one about the policy counts.
+void DetailsPane::tell_policy(const std::vector<EventRow>& rows) {
+    for (const auto& row : rows)
+        if (row.kind == EventKind::policy_changed || row.kind == EventKind::policy_unreadable)
+            return security_->policy_event(row.seq);
+    security_->policy_event(0);
 }
 
 }  // namespace snakepit::shm::ui

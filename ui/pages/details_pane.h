@@ -11,6 +11,7 @@
 
 namespace snakepit::shm::ui {
 
+class SecuritySection;
 class Workspace;
 
 // Everything about the selected region: its fields live from the registry, all its holders from the
@@ -30,6 +31,7 @@ class DetailsPane : public QFrame {
     void tick();
     void ask_holders();
     void ask_events();
+    void tell_policy(const std::vector<EventRow>& rows);
     void show_holders(const RegionInfo& info, bool complete, const QString& problem);
     void show_fields(const RegionRow& row);
 
@@ -45,7 +47,7 @@ class DetailsPane : public QFrame {
     QWidget* content_;
     std::map<int, QLabel*> fields_;  // by RegionColumn
     ElidedLabel* place_;
-    QLabel* permissions_;
+    SecuritySection* security_;
     QLabel* holders_;
     QLabel* events_;
 };

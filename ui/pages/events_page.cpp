@@ -9,7 +9,8 @@
 #include <QTimer>
 #include <QVBoxLayout>
 
-#include "layout/event_kind.h"
+#include "ui/dialogs/audit_dialog.h"
+#include "ui/dialogs/report_dialog.h"
 #include "ui/icons.h"
 #include "ui/models/event_model.h"
 #include "ui/models/event_text.h"
@@ -35,10 +36,11 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
       empty_(new EmptyState(QStringLiteral("events"), {}, {})) {
     table_->setModel(model_);
     table_->set_default_columns(
-        {kEventTime, kEventKind, kEventRegion, kEventPid, kEventResult, kEventDetail},
-        {170, 140, 270, 70, 150, 200});
+        {kEventTime, kEventKind, kEventRegion, kEventUser, kEventPid, kEventResult, kEventDetail},
+        {170, 150, 270, 84, 70, 140, 200});
     table_->setAccessibleName(tr("Events"));
     table_->restore_layout();
+    build_actions();
     body()->addWidget(build_filter_row());
     auto* card = new Card;
     stack_->addWidget(table_);
@@ -61,13 +63,38 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     show_state();
 }
 
+void EventsPage::build_actions() {
+    auto* audit = make_button(QStringLiteral("shield"), tr("Verify history…"));
+    connect(audit, &QPushButton::clicked, this,
+            [this] { (new AuditDialog(workspace_, window()))->open(); });
+    auto* report = make_button(QStringLiteral("export"), tr("Export audit report…"));
+    connect(report, &QPushButton::clicked, this, &EventsPage::export_report);
+    add_action(audit);
+    add_action(report);
+}
+
+// What is shown is what is offered first.
+void EventsPage::export_report() {
+    EventQuery shown;
+    if (const int number = kind_->currentData().toInt())
+        shown.kind = static_cast<EventKind>(number);
+    if (const auto id = region_->text().trimmed(); !id.isEmpty())
+        shown.region_id = id.toStdString();
+    (new ReportDialog(workspace_, shown, window()))->open();
+}
+
 QWidget* EventsPage::build_filter_row() {
     kind_ = new QComboBox;
     kind_->setAccessibleName(tr("Kind of event"));
     kind_->addItem(tr("All events"), 0);
-#define X(name, number) kind_->addItem(event_title(EventKind::name), number);
-    SNAKEPIT_SHM_EVENT_KINDS(X)
-#undef X
+    for (const auto kind : all_event_kinds())
+        kind_->addItem(event_title(kind), static_cast<int>(kind));
+    security_ = make_tool(QStringLiteral("shield"),
+                          tr("Refusals, accesses that are audited, and what changed about them"),
+                          QStringLiteral("Ctrl+U"));
+    security_->setText(tr("Security"));
+    security_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    security_->setCheckable(true);
     region_ = new QLineEdit;
     region_->setPlaceholderText(tr("Region id"));
     region_->setClearButtonEnabled(true);
@@ -87,10 +114,21 @@ QWidget* EventsPage::build_filter_row() {
     rest->setInterval(150);
     connect(rest, &QTimer::timeout, this, &EventsPage::ask_anew);
     connect(region_, &QLineEdit::textChanged, rest, qOverload<>(&QTimer::start));
-    connect(kind_, &QComboBox::currentIndexChanged, this, &EventsPage::ask_anew);
+    connect(kind_, &QComboBox::currentIndexChanged, this, [this](int index) {
+        // One kind, or all that belong together.
+        const QSignalBlocker quiet(security_);
+        if (index > 0) security_->setChecked(false);
+        ask_anew();
+    });
+    connect(security_, &QToolButton::toggled, this, [this](bool security) {
+        const QSignalBlocker quiet(kind_);
+        if (security) kind_->setCurrentIndex(0);
+        ask_anew();
+    });
     auto* box = new QWidget;
     auto* row = new QHBoxLayout(box);
     row->setContentsMargins(0, 0, 0, 0);
+    row->addWidget(security_);
     row->addWidget(kind_);
     row->addWidget(region_, 1);
     row->addWidget(badge_);
@@ -108,14 +146,18 @@ void EventsPage::showEvent(QShowEvent* event) {
 
 void EventsPage::show_region(const QString& region_id) {
     kind_->setCurrentIndex(0);
+    security_->setChecked(false);
     region_->setText(region_id);
 }
 
 void EventsPage::ask_anew() {
     asked_ = true;
-    const int number = kind_->currentData().toInt();
-    model_->set_query(number ? std::optional(static_cast<EventKind>(number)) : std::nullopt,
-                      region_->text().trimmed());
+    std::vector<EventKind> kinds;
+    if (const int number = kind_->currentData().toInt())
+        kinds.push_back(static_cast<EventKind>(number));
+    else if (security_->isChecked())
+        kinds = security_kinds();
+    model_->set_query(std::move(kinds), region_->text().trimmed());
 }
 
 // The recorder commits a little after an event is published: ask on for a while after the last one.
@@ -129,7 +171,8 @@ void EventsPage::catch_up() {
 }
 
 void EventsPage::show_state() {
-    const bool filtered = kind_->currentIndex() > 0 || !region_->text().trimmed().isEmpty();
+    const bool filtered =
+        kind_->currentIndex() > 0 || security_->isChecked() || !region_->text().trimmed().isEmpty();
     const bool empty = model_->rowCount() == 0;
     badge_->setVisible(filtered);
     badge_->setText(tr("filtered"));

@@ -29,6 +29,8 @@ class EventsPage : public Page {
     void showEvent(QShowEvent* event) override;
 
   private:
+    void build_actions();
+    void export_report();
     QWidget* build_filter_row();
     void ask_anew();
     void catch_up();
@@ -39,7 +41,7 @@ class EventsPage : public Page {
     TableView* table_;
     QComboBox* kind_;
     QLineEdit* region_;
-    QToolButton* follow_;
+    QToolButton *security_, *follow_;
     QLabel* badge_;
     QStackedWidget* stack_;
     EmptyState* empty_;

@@ -17,6 +17,8 @@
 
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
+#include "ui/dialogs/policy_dialog.h"
+#include "ui/dialogs/rotate_dialog.h"
 #include "ui/icons.h"
 #include "ui/models/export.h"
 #include "ui/models/format.h"
@@ -70,6 +72,13 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
         auto* restore = menu->addAction(icon(QStringLiteral("refresh")),
                                         tr("Restore from quarantine"), this, &RegionsPage::restore);
         restore->setEnabled(!quarantined().empty());
+        menu->addSeparator();
+        menu->addAction(icon(QStringLiteral("shield")), tr("Policy…"), this,
+                        &RegionsPage::show_policy)
+            ->setEnabled(the_one() != nullptr);
+        menu->addAction(icon(QStringLiteral("key")), tr("Rotate key…"), this,
+                        &RegionsPage::rotate_key)
+            ->setEnabled(the_one() && RotateDialog::applies_to(*the_one()));
     });
     set_main(table_);
     show_counts();
@@ -101,13 +110,17 @@ void RegionsPage::build_actions() {
     auto* deallocate = make_button(QStringLiteral("trash"), tr("Deallocate…"));
     connect(deallocate, &QPushButton::clicked, this, &RegionsPage::deallocate);
     deallocate_ = deallocate;
+    policy_ = make_button(QStringLiteral("shield"), tr("Policy…"));
+    connect(policy_, &QPushButton::clicked, this, &RegionsPage::show_policy);
+    rotate_ = make_button(QStringLiteral("key"), tr("Rotate key…"));
+    connect(rotate_, &QPushButton::clicked, this, &RegionsPage::rotate_key);
     auto* remove = new QAction(this);
     remove->setShortcut(QKeySequence::Delete);
     remove->setShortcutContext(Qt::WidgetShortcut);
     connect(remove, &QAction::triggered, this, &RegionsPage::deallocate);
     table_->addAction(remove);
-    for (QWidget* action :
-         std::initializer_list<QWidget*>{pause, columns, save, details, cleanup, deallocate})
+    for (QWidget* action : std::initializer_list<QWidget*>{pause, columns, save, details, rotate_,
+                                                           policy_, cleanup, deallocate})
         add_action(action);
 }
 
@@ -183,7 +196,24 @@ void RegionsPage::show_counts() {
 void RegionsPage::show_selection() {
     auto keys = table_->selected_keys();
     deallocate_->setEnabled(!keys.empty());
+    const auto* one = the_one();
+    policy_->setEnabled(one != nullptr);
+    rotate_->setVisible(one && RotateDialog::applies_to(*one));
     workspace_.select(std::move(keys));
+}
+
+const RegionInfo* RegionsPage::the_one() const {
+    const auto keys = table_->selected_keys();
+    const auto* entry = keys.size() == 1 ? workspace_.regions().find(keys.front()) : nullptr;
+    return entry ? &entry->row.info : nullptr;
+}
+
+void RegionsPage::show_policy() {
+    if (const auto* one = the_one()) (new PolicyDialog(workspace_, one->id, window()))->open();
+}
+
+void RegionsPage::rotate_key() {
+    if (const auto* one = the_one()) (new RotateDialog(workspace_, *one, window()))->open();
 }
 
 void RegionsPage::deallocate() {

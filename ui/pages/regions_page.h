@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "base/ids.h"
+#include "base/region.h"
 #include "ui/pages/page.h"
 
 class QLabel;
 class QLineEdit;
+class QPushButton;
 class QSplitter;
 class QStackedWidget;
 class QToolButton;
@@ -34,6 +35,9 @@ class RegionsPage : public Page {
     void show_counts();
     void show_selection();
     void deallocate();
+    const RegionInfo* the_one() const;  // where exactly one is selected and still there
+    void show_policy();
+    void rotate_key();
     // Of the selected regions.
     std::vector<RegionId> quarantined() const;
     void restore();
@@ -49,6 +53,7 @@ class RegionsPage : public Page {
     EmptyState* nothing_;
     EmptyState* no_match_;
     QWidget* deallocate_;
+    QPushButton *policy_, *rotate_;
     QSplitter* splitter_;
 };
 

@@ -50,6 +50,15 @@ QPushButton* make_danger(const QString& text) {
     return button;
 }
 
+void set_chip(QLabel* label, const QString& text, Tone tone) {
+    const auto& colour = colours().tone(tone);
+    label->setText(text);
+    label->setStyleSheet(
+        QStringLiteral("background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
+                       " font-weight: 600;")
+            .arg(colour.fill.name(), colour.text.name()));
+}
+
 QWidget* make_command_line(const QString& command) {
     auto* box = new QWidget;
     auto* row = new QHBoxLayout(box);

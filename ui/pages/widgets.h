@@ -20,6 +20,8 @@ QToolButton* make_tool(const QString& icon, const QString& text, const QString& 
 QPushButton* make_button(const QString& icon, const QString& text);
 QPushButton* make_primary(const QString& text);
 QPushButton* make_danger(const QString& text);
+// A short word on a rounded ground, in the colours of `tone`.
+void set_chip(QLabel* label, const QString& text, Tone tone);
 // A command line in monospace, selectable, with a button that copies it.
 QWidget* make_command_line(const QString& command);
 

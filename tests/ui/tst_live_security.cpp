@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Policies, keys and reports of a real service, through the window.
+#include <QCheckBox>
+#include <QFile>
+#include <QJsonArray>
+#include <QSignalSpy>
+#include <QToolButton>
+
+#include "live_stage.h"
+#include "ui/dialogs/audit_dialog.h"
+#include "ui/dialogs/policy_dialog.h"
+#include "ui/dialogs/report_dialog.h"
+#include "ui/dialogs/rotate_dialog.h"
+#include "ui/dialogs/rule_dialog.h"
+#include "ui/models/settings.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+using test::Service;
+
+template <typename Widget>
+Widget* named(QWidget& parent, const QString& accessible_name) {
+    for (auto* widget : parent.findChildren<Widget*>())
+        if (widget->accessibleName() == accessible_name) return widget;
+    return nullptr;
+}
+
+QPushButton* primary(QWidget& dialog) {
+    for (auto* button : dialog.findChildren<QPushButton*>())
+        if (button->property("primary").toBool()) return button;
+    return nullptr;
+}
+
+QString all_words(QWidget& widget) {
+    QString text;
+    for (const auto* label : widget.findChildren<QLabel*>()) text += label->text() + u'\n';
+    return text;
+}
+
+void add_rule(PolicyDialog& dialog, const QString& field, const QString& value) {
+    named<QToolButton>(dialog, QStringLiteral("Add a rule"))->click();
+    auto* rule = dialog.findChild<RuleDialog*>();
+    named<QLineEdit>(*rule, field)->setText(value);
+    primary(*rule)->click();
+    delete rule;  // closed already; the next one is to be found
+}
+
+bool saves(PolicyDialog& dialog) {
+    QSignalSpy saved(&dialog, &PolicyDialog::saved);
+    primary(dialog)->click();
+    return saved.wait(kPatience) && saved.front().front().toBool();
+}
+
+QString new_region(const Service& service, const QStringList& words = {}) {
+    return service.cli_json(QStringList{"allocate", "256KiB", "--cleanup-policy", "manual"} + words)
+        .value("id")
+        .toString();
+}
+
+}  // namespace
+
+class TestLiveSecurity : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { set_remembering(false); }
+
+    void a_policy_saved_in_the_window_is_the_managers();
+    void a_policy_the_manager_refuses_says_why();
+    void a_key_is_rotated();
+    void every_report_is_genuine_until_a_byte_is_changed();
+    void the_window_verifies_the_history_as_the_command_line_does();
+};
+
+void TestLiveSecurity::a_policy_saved_in_the_window_is_the_managers() {
+    Service service;
+    QVERIFY(service.start());
+    const auto id = new_region(service);
+    LiveStage stage(service);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnId), id, kPatience);
+    stage.click_row(0);
+    QTRY_VERIFY_WITH_TIMEOUT(stage.details().contains(QStringLiteral("in effect")), kPatience);
+    QVERIFY(!stage.details().contains(QStringLiteral("user daemon")));
+    PolicyDialog dialog(stage.workspace, *RegionId::parse(id.toStdString()), &stage.window);
+    dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+    QSignalSpy loaded(&dialog, &PolicyDialog::loaded);
+    dialog.show();
+    QVERIFY(loaded.wait(kPatience));
+    add_rule(dialog, QStringLiteral("User"), QStringLiteral("daemon"));
+    QVERIFY2(saves(dialog), qPrintable(all_words(dialog)));
+    const auto policy = service.cli_json({"policy", "show", id}).value("policy").toObject();
+    const auto rules = policy.value("rules").toArray();
+    QCOMPARE(rules.size(), 1);
+    QCOMPARE(rules[0].toObject().value("user").toString(), QStringLiteral("daemon"));
+    QTRY_VERIFY_WITH_TIMEOUT(stage.details().contains(QStringLiteral("user daemon")), kPatience);
+}
+
+void TestLiveSecurity::a_policy_the_manager_refuses_says_why() {
+    Service service;
+    QVERIFY(service.start());
+    const auto id = new_region(service);
+    LiveStage stage(service);
+    PolicyDialog dialog(stage.workspace, *RegionId::parse(id.toStdString()), &stage.window);
+    dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+    QSignalSpy loaded(&dialog, &PolicyDialog::loaded);
+    dialog.show();
+    QVERIFY(loaded.wait(kPatience));
+    // Above the most that Linux gives out.
+    add_rule(dialog, QStringLiteral("Process id"), QStringLiteral("4194305"));
+    QVERIFY(!saves(dialog));
+    QVERIFY2(all_words(dialog).contains(QStringLiteral("no process 4194305")),
+             qPrintable(all_words(dialog)));
+    const auto policy = service.cli_json({"policy", "show", id}).value("policy").toObject();
+    QVERIFY(policy.value("rules").toArray().isEmpty());
+}
+
+void TestLiveSecurity::a_key_is_rotated() {
+    Service service;
+    QVERIFY(service.start());
+    const auto id = new_region(service, {"--security-level", "high"});
+    QVERIFY(!id.isEmpty());
+    LiveStage stage(service);
+    RegionInfo info;
+    info.id = *RegionId::parse(id.toStdString());
+    info.security_level = SecurityLevel::high;
+    RotateDialog dialog(stage.workspace, info, &stage.window);
+    dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+    dialog.show();
+    QSignalSpy finished(&dialog, &RotateDialog::finished_run);
+    primary(dialog)->click();
+    QVERIFY(finished.wait(kPatience));
+    QVERIFY2(all_words(dialog).contains(QStringLiteral("Done")), qPrintable(all_words(dialog)));
+    const auto rotated = [&] {
+        return service.cli({"events", "--kind", "key_rotated"}).out.count(id) == 1;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(rotated(), kPatience);
+}
+
+void TestLiveSecurity::every_report_is_genuine_until_a_byte_is_changed() {
+    Service service;
+    QVERIFY(service.start());
+    const auto id = new_region(service);
+    LiveStage stage(service);
+    QTRY_VERIFY_WITH_TIMEOUT(service.cli({"events"}).out.contains(id), kPatience);
+    const std::pair<ReportFormat, const char*> formats[] = {{ReportFormat::csv, "csv"},
+                                                            {ReportFormat::json, "json"},
+                                                            {ReportFormat::html, "html"},
+                                                            {ReportFormat::pdf, "pdf"}};
+    for (const auto& [format, suffix] : formats) {
+        const auto name = service.host().path(QStringLiteral("report.") + QLatin1String(suffix));
+        ReportDialog dialog(stage.workspace, {}, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        dialog.set_format(format);
+        dialog.set_file(name);
+        QSignalSpy finished(&dialog, &ReportDialog::finished_run);
+        primary(dialog)->click();
+        QVERIFY(finished.wait(kPatience));
+        QVERIFY2(finished.front().front().toBool(), qPrintable(all_words(dialog)));
+        const auto checked = service.cli({"audit", "verify", name});
+        QVERIFY2(checked.status == 0, qPrintable(checked.out + checked.err));
+        QFile file(name);
+        QVERIFY(file.open(QIODevice::ReadWrite));
+        char byte = 0;
+        QVERIFY(file.seek(file.size() / 3) && file.peek(&byte, 1) == 1);
+        byte = byte == 'a' ? 'b' : 'a';
+        QVERIFY(file.write(&byte, 1) == 1);
+        file.close();
+        QVERIFY(service.cli({"audit", "verify", name}).status != 0);
+    }
+}
+
+void TestLiveSecurity::the_window_verifies_the_history_as_the_command_line_does() {
+    Service service;
+    QVERIFY(service.start());
+    const auto id = new_region(service);
+    LiveStage stage(service);
+    QTRY_VERIFY_WITH_TIMEOUT(service.cli({"events"}).out.contains(id), kPatience);
+    AuditDialog dialog(stage.workspace, &stage.window);
+    dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+    QSignalSpy verified(&dialog, &AuditDialog::verified);
+    dialog.show();
+    QVERIFY(verified.wait(kPatience));
+    const auto key = service.cli_json({"audit", "verify"}).value("key").toString();
+    QVERIFY2(!key.isEmpty() && all_words(dialog).contains(key), qPrintable(all_words(dialog)));
+    QVERIFY(all_words(dialog).contains(QStringLiteral("genuine\n")));
+}
+
+}  // namespace snakepit::shm::ui
+
+QTEST_MAIN(snakepit::shm::ui::TestLiveSecurity)
+#include "tst_live_security.moc"

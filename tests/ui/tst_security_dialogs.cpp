@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Policies, keys, the history's proof and reports, as the window shows and changes them.
+#include <QCheckBox>
+#include <QComboBox>
+#include <QFile>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QTableWidget>
+#include <QToolButton>
+
+#include "stage.h"
+#include "ui/dialogs/audit_dialog.h"
+#include "ui/dialogs/policy_dialog.h"
+#include "ui/dialogs/policy_editor.h"
+#include "ui/dialogs/report_dialog.h"
+#include "ui/dialogs/rotate_dialog.h"
+#include "ui/dialogs/rule_dialog.h"
+#include "ui/dialogs/what_if_panel.h"
+#include "ui/models/event_model.h"
+#include "ui/models/event_text.h"
+#include "ui/models/settings.h"
+#include "ui/pages/events_page.h"
+#include "ui/report/report_pdf.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+template <typename Widget>
+Widget* named(QWidget& parent, const QString& accessible_name) {
+    for (auto* widget : parent.findChildren<Widget*>())
+        if (widget->accessibleName() == accessible_name) return widget;
+    return nullptr;
+}
+
+QPushButton* primary(QWidget& dialog) {
+    for (auto* button : dialog.findChildren<QPushButton*>())
+        if (button->property("primary").toBool()) return button;
+    return nullptr;
+}
+
+bool says(QWidget& widget, const QString& words) {
+    for (const auto* label : widget.findChildren<QLabel*>())
+        if (label->isVisible() && label->text().contains(words)) return true;
+    return false;
+}
+
+void choose(QComboBox* box, Permission permission) {
+    box->setCurrentIndex(box->findData(static_cast<int>(permission)));
+}
+
+PolicyRule rule_for(const char* user, Right right) {
+    PolicyRule rule;
+    rule.user = user;
+    rule.allow.add(right);
+    return rule;
+}
+
+bool all_concern_security(const EventModel& model) {
+    const auto& kinds = security_kinds();
+    for (int row = 0; row < model.rowCount(); ++row)
+        if (std::find(kinds.begin(), kinds.end(), model.event(row).kind) == kinds.end())
+            return false;
+    return model.rowCount() > 0;
+}
+
+// A dialog on the policy of a region, shown and loaded.
+struct PolicyStage {
+    explicit PolicyStage(std::optional<Policy> before = {}, bool encrypted = false) : stage(60) {
+        for (const auto& row : stage.world.rows())
+            if ((row.info.security_level != SecurityLevel::standard) == encrypted) id = row.info.id;
+        if (before) stage.manager->policies[id] = *before;
+        dialog = std::make_unique<PolicyDialog>(stage.workspace, id, &stage.window);
+        dialog->setAttribute(Qt::WA_DeleteOnClose, false);
+        QSignalSpy studied(dialog.get(), &PolicyDialog::studied);
+        dialog->show();
+        studied.wait(3000);
+    }
+    void study() const {
+        QSignalSpy studied(dialog.get(), &PolicyDialog::studied);
+        QVERIFY(studied.wait(3000));
+    }
+    QComboBox* permission(const char* of) const {
+        return named<QComboBox>(*dialog, QStringLiteral("What %1 may").arg(QLatin1String(of)));
+    }
+    QString chip(const char* which) const {
+        return named<QLabel>(*dialog, QLatin1String(which))->text();
+    }
+    void add_rule(const QString& user, bool writes) const {
+        named<QToolButton>(*dialog, QStringLiteral("Add a rule"))->click();
+        auto* rule = dialog->findChild<RuleDialog*>();
+        QVERIFY(rule);
+        named<QLineEdit>(*rule, QStringLiteral("User"))->setText(user);
+        for (auto* box : rule->findChildren<QCheckBox*>())
+            if (box->text() == QStringLiteral("write")) box->setChecked(writes);
+        primary(*rule)->click();
+    }
+
+    Stage stage;
+    RegionId id;
+    std::unique_ptr<PolicyDialog> dialog;
+};
+
+}  // namespace
+
+class TestSecurityDialogs : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { set_remembering(false); }
+
+    void a_rule_says_what_it_changes_before_it_is_saved() {
+        PolicyStage policy;
+        QVERIFY(!primary(*policy.dialog)->isEnabled());
+        named<QLineEdit>(policy.dialog->what_if(), QStringLiteral("User"))
+            ->setText(QStringLiteral("daemon"));
+        policy.study();
+        QCOMPARE(policy.chip("Read, now"), QStringLiteral("no"));
+        QCOMPARE(policy.chip("Read, with this policy"), QStringLiteral("no"));
+        policy.add_rule(QStringLiteral("daemon"), false);
+        policy.study();
+        QCOMPARE(policy.chip("Read, now"), QStringLiteral("no"));
+        QCOMPARE(policy.chip("Read, with this policy"), QStringLiteral("yes"));
+        QCOMPARE(policy.chip("Write, with this policy"), QStringLiteral("no"));
+        QVERIFY(says(*policy.dialog, QStringLiteral("rule 1: user daemon")));
+        QVERIFY(says(*policy.dialog, QStringLiteral("--allow user=daemon:read")));
+        QVERIFY(policy.stage.manager->policies.empty());
+        QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
+        primary(*policy.dialog)->click();
+        QVERIFY(saved.wait(3000));
+        const auto& now = policy.stage.manager->policies.at(policy.id);
+        QCOMPARE(now.rules, std::vector<PolicyRule>{rule_for("daemon", Right::read)});
+        QVERIFY(says(*policy.dialog, QStringLiteral("in effect")));
+        QVERIFY(!primary(*policy.dialog)->isEnabled());
+    }
+
+    void saving_is_offered_only_for_a_change_that_can_be_saved() {
+        PolicyStage policy;
+        choose(policy.permission("group"), Permission::read_only);
+        QVERIFY(primary(*policy.dialog)->isEnabled());
+        choose(policy.permission("group"), Permission::none);
+        QVERIFY(!primary(*policy.dialog)->isEnabled());
+        for (auto* box : policy.dialog->findChildren<QCheckBox*>()) box->setChecked(true);
+        QVERIFY(!primary(*policy.dialog)->isEnabled());
+        QVERIFY(says(*policy.dialog, QStringLiteral("not encrypted")));
+    }
+
+    void encryption_can_be_required_of_what_is_encrypted() {
+        PolicyStage policy({}, true);
+        for (auto* box : policy.dialog->findChildren<QCheckBox*>()) box->setChecked(true);
+        QVERIFY(primary(*policy.dialog)->isEnabled());
+        QVERIFY(says(*policy.dialog, QStringLiteral("--require-encryption --audit")));
+    }
+
+    void a_program_that_would_lose_what_it_holds_is_named() {
+        Policy open;
+        open.permissions.other = Permission::read_write;
+        PolicyStage policy(open);
+        auto* changes = named<QTableWidget>(*policy.dialog, QStringLiteral("Who would notice"));
+        QCOMPARE(changes->rowCount(), 0);
+        QVERIFY(says(*policy.dialog, QStringLiteral("name a group instead")));
+        choose(policy.permission("others"), Permission::read_only);
+        policy.study();
+        QCOMPARE(changes->rowCount(), 1);
+        QCOMPARE(changes->item(0, 2)->text(), QStringLiteral("yes"));
+        QCOMPARE(changes->item(0, 3)->text(), QStringLiteral("loses"));
+        choose(policy.permission("others"), Permission::none);
+        policy.study();
+        QCOMPARE(changes->item(0, 2)->text(), QStringLiteral("loses"));
+        QVERIFY(changes->item(0, 5)->text().contains(QStringLiteral("until given back")));
+    }
+
+    void a_refused_policy_changes_nothing_and_says_why() {
+        PolicyStage policy;
+        policy.add_rule(QStringLiteral("daemon"), true);
+        policy.stage.manager->refusal =
+            make_error(ErrorCode::policy_invalid, "rules[0].process: there is no process 4",
+                       "name one that runs");
+        QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
+        primary(*policy.dialog)->click();
+        QVERIFY(saved.wait(3000));
+        QCOMPARE(saved.front().front().toBool(), false);
+        QVERIFY(says(*policy.dialog, QStringLiteral("there is no process 4")));
+        QVERIFY(policy.stage.manager->policies.empty());
+        QVERIFY(primary(*policy.dialog)->isEnabled());
+    }
+
+    void what_is_wrong_with_a_rule_is_said_at_its_field() {
+        Stage stage(3);
+        RuleDialog dialog(stage.workspace, {}, {}, {}, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        auto* program = named<QLineEdit>(dialog, QStringLiteral("Program"));
+        program->setText(QStringLiteral("reader"));
+        QVERIFY(!primary(dialog)->isEnabled());
+        QVERIFY(says(dialog, QStringLiteral("whole path")));
+        program->setText(QStringLiteral("/no/such/program"));
+        QVERIFY(primary(dialog)->isEnabled());
+        QTRY_VERIFY(says(dialog, QStringLiteral("no program /no/such/program")));
+        auto* process = named<QLineEdit>(dialog, QStringLiteral("Process id"));
+        process->setText(QStringLiteral("-3"));
+        QVERIFY(!primary(dialog)->isEnabled());
+        process->clear();
+        for (auto* box : dialog.findChildren<QCheckBox*>()) box->setChecked(false);
+        QVERIFY(!primary(dialog)->isEnabled());
+        QVERIFY(says(dialog, QStringLiteral("at least one")));
+    }
+
+    void a_key_is_rotated_once_however_often_the_button_is_pressed() {
+        Stage stage(60);
+        RegionInfo region;
+        for (const auto& row : stage.world.rows())
+            if (RotateDialog::applies_to(row.info)) region = row.info;
+        RotateDialog dialog(stage.workspace, region, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        QVERIFY(stage.manager->rotations.empty());
+        QSignalSpy finished(&dialog, &RotateDialog::finished_run);
+        for (int i = 0; i < 3; ++i) primary(dialog)->click();
+        QVERIFY(finished.wait(3000));
+        QVERIFY(says(dialog, QStringLiteral("number 2")));
+        primary(dialog)->click();
+        QTest::qWait(0);
+        QCOMPARE(stage.manager->rotations, std::vector<RegionId>{region.id});
+    }
+
+    void only_what_is_encrypted_has_a_key() {
+        RegionInfo region;
+        QVERIFY(!RotateDialog::applies_to(region));
+        region.security_level = SecurityLevel::high;
+        QVERIFY(RotateDialog::applies_to(region));
+        region.state = RegionState::quarantined;
+        QVERIFY(!RotateDialog::applies_to(region));
+    }
+
+    void a_history_that_was_changed_is_told_from_a_genuine_one() {
+        Stage stage(10);
+        for (const bool genuine : {true, false}) {
+            stage.audit->genuine = genuine;
+            AuditDialog dialog(stage.workspace, &stage.window);
+            dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+            dialog.show();
+            QSignalSpy verified(&dialog, &AuditDialog::verified);
+            QVERIFY(verified.wait(3000));
+            auto* findings = dialog.findChild<QTableWidget*>();
+            QCOMPARE(findings->isVisible(), !genuine);
+            QVERIFY(says(dialog,
+                         genuine ? QStringLiteral("1 to 52,310") : QStringLiteral("not genuine")));
+            if (!genuine) QCOMPARE(findings->item(0, 1)->text(), QStringLiteral("20,418"));
+        }
+    }
+
+    void the_security_filter_leaves_what_concerns_it() {
+        Stage stage(30);
+        stage.window.show_page(QStringLiteral("events"));
+        auto* page = stage.window.findChild<EventsPage*>();
+        auto* model = page->findChild<EventModel*>();
+        QTRY_VERIFY(model->rowCount() > 100);
+        for (auto* tool : page->findChildren<QToolButton*>())
+            if (tool->text() == QStringLiteral("Security")) tool->click();
+        QTRY_VERIFY(all_concern_security(*model));
+        QVERIFY(page->findChild<QLabel*>(QStringLiteral("badge"))->isVisible());
+    }
+
+    void a_report_takes_the_filters_that_were_chosen() {
+        Stage stage(10);
+        EventQuery shown;
+        shown.kind = EventKind::refused;
+        ReportDialog dialog(stage.workspace, shown, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        auto* region = named<QLineEdit>(dialog, QStringLiteral("Region"));
+        region->setText(QStringLiteral("not an id"));
+        QVERIFY(!primary(dialog)->isEnabled());
+        const auto id = stage.world.rows().front().info.id.str();
+        region->setText(QString::fromStdString(id));
+        named<QLineEdit>(dialog, QStringLiteral("User"))->setText(QStringLiteral("root"));
+        dialog.set_format(ReportFormat::csv);
+        dialog.set_file(QStringLiteral("/tmp/a b.csv"));
+        QVERIFY(says(dialog, QStringLiteral("--format csv -o '/tmp/a b.csv' --user root")));
+        QSignalSpy finished(&dialog, &ReportDialog::finished_run);
+        primary(dialog)->click();
+        QVERIFY(finished.wait(3000));
+        QCOMPARE(stage.audit->orders.size(), std::size_t{1});
+        const auto& order = stage.audit->orders.front();
+        QVERIFY(order.format == ReportFormat::csv && order.file == "/tmp/a b.csv");
+        QVERIFY(order.filter.kind == EventKind::refused && order.filter.region_id == id);
+        QCOMPARE(order.filter.uid, std::optional<std::uint32_t>(0));
+        QVERIFY(says(dialog, QStringLiteral("audit verify '/tmp/a b.csv' --key ")));
+    }
+
+    void a_report_is_drawn_whole() {
+        SyntheticWorld world(20);
+        SyntheticEvents events(world, 400);
+        EventQuery newest;
+        newest.newest_first = true;
+        newest.limit = 150;
+        const auto rows = *events.query(newest);
+        for (const bool genuine : {true, false}) {
+            const auto pdf = draw_report(make_report(genuine), rows);
+            QVERIFY(pdf.startsWith("%PDF-"));
+            QVERIFY(pdf.trimmed().endsWith("%%EOF"));
+            QVERIFY(pdf.contains("/Type /Page"));
+            const auto directory = qEnvironmentVariable("SNAKEPIT_UI_GALLERY");
+            if (directory.isEmpty()) continue;
+            QFile file(QDir(directory).filePath(genuine ? QStringLiteral("report.pdf")
+                                                        : QStringLiteral("report-bad.pdf")));
+            QVERIFY(file.open(QIODevice::WriteOnly) && file.write(pdf) == pdf.size());
+        }
+    }
+
+    void every_dialog_paints_in_both_themes_data() {
+        QTest::addColumn<QString>("theme");
+        QTest::newRow("light") << QStringLiteral("light");
+        QTest::newRow("dark") << QStringLiteral("dark");
+    }
+
+    void every_dialog_paints_in_both_themes() {
+        QFETCH(QString, theme);
+        Theme::instance().apply(*parse_theme(theme));
+        Policy before;
+        before.permissions.group = Permission::read_only;
+        before.permissions.other = Permission::read_only;
+        before.rules = {rule_for("daemon", Right::read), rule_for("nobody-here", Right::manage)};
+        before.rules.push_back({{}, "adm", "/usr/bin/python3", 0, 0, before.rules[0].allow});
+        PolicyStage policy(before);
+        named<QLineEdit>(policy.dialog->what_if(), QStringLiteral("User"))
+            ->setText(QStringLiteral("daemon"));
+        choose(policy.permission("others"), Permission::none);
+        policy.study();
+        keep(*policy.dialog, QStringLiteral("policy-") + theme);
+        RuleDialog rule(policy.stage.workspace, before.rules[1], {}, {}, policy.dialog.get());
+        rule.setAttribute(Qt::WA_DeleteOnClose, false);
+        rule.show();
+        QTRY_VERIFY(says(rule, QStringLiteral("nobody-here'")));
+        keep(rule, QStringLiteral("rule-") + theme);
+        auto& stage = policy.stage;
+        RegionInfo region;
+        for (const auto& row : stage.world.rows())
+            if (RotateDialog::applies_to(row.info)) region = row.info;
+        RotateDialog rotate(stage.workspace, region, &stage.window);
+        rotate.setAttribute(Qt::WA_DeleteOnClose, false);
+        rotate.show();
+        keep(rotate, QStringLiteral("rotate-") + theme);
+        for (const bool genuine : {true, false}) {
+            stage.audit->genuine = genuine;
+            AuditDialog audit(stage.workspace, &stage.window);
+            audit.setAttribute(Qt::WA_DeleteOnClose, false);
+            QSignalSpy verified(&audit, &AuditDialog::verified);
+            audit.show();
+            QVERIFY(verified.wait(3000));
+            keep(audit, QStringLiteral("audit-%1-%2").arg(genuine ? "good" : "bad", theme));
+        }
+        ReportDialog report(stage.workspace, {}, &stage.window);
+        report.setAttribute(Qt::WA_DeleteOnClose, false);
+        report.show();
+        keep(report, QStringLiteral("export-") + theme);
+        const auto background = policy.dialog->grab().toImage().pixelColor(4, 4);
+        QCOMPARE(background.lightness() < 128, theme == QStringLiteral("dark"));
+    }
+};
+
+}  // namespace snakepit::shm::ui
+
+QTEST_MAIN(snakepit::shm::ui::TestSecurityDialogs)
+#include "tst_security_dialogs.moc"

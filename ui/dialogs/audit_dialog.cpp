@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialogs/audit_dialog.h"
+
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QProgressBar>
+#include <QTableWidget>
+#include <QVBoxLayout>
+
+#include "ui/dialogs/report_dialog.h"
+#include "ui/models/event_text.h"
+#include "ui/models/format.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+enum Column { kProblem, kRows, kTime, kEvent, kWhat };
+
+QString row_count(std::int64_t rows) {
+    return count_text(static_cast<std::uint64_t>(std::max<std::int64_t>(rows, 0)));
+}
+
+QString range_text(std::int64_t first, std::int64_t last) {
+    if (first == 0 && last == 0) return QObject::tr("none");
+    return first == last ? row_count(first)
+                         : QObject::tr("%1 to %2").arg(row_count(first), row_count(last));
+}
+
+QString event_name(const std::string& kind) {
+    const auto known = parse_event_kind(kind);
+    return known ? event_title(*known) : to_qstring(kind);
+}
+
+}  // namespace
+
+AuditDialog::AuditDialog(Workspace& workspace, QWidget* parent)
+    : TaskDialog(tr("Verify the history"),
+                 tr("Every event is a link of a chain that this instance signs as it goes. "
+                    "Verifying reads all of it: a row that was changed, removed, added or moved is "
+                    "named."),
+                 parent),
+      workspace_(workspace),
+      again_(make_button(QStringLiteral("refresh"), tr("Verify again"))),
+      export_(make_button(QStringLiteral("export"), tr("Export audit report…"))) {
+    fit(820);
+    body()->addWidget(build_verdict());
+    findings_ = add_table({tr("Problem"), tr("Rows"), tr("Time"), tr("Event"), tr("What")});
+    findings_->setColumnWidth(kProblem, 110);
+    findings_->setColumnWidth(kRows, 120);
+    findings_->setColumnWidth(kTime, 170);
+    findings_->setColumnWidth(kEvent, 130);
+    findings_->setMinimumHeight(150);
+    findings_card_ = findings_->parentWidget();
+    findings_card_->hide();
+    add_command_line();
+    set_command(workspace_.command(QStringLiteral("audit verify")));
+    add_action(export_);
+    add_action(again_);
+    closer()->setText(tr("Close"));
+    connect(again_, &QPushButton::clicked, this, &AuditDialog::verify);
+    connect(export_, &QPushButton::clicked, this,
+            [this] { (new ReportDialog(workspace_, {}, this))->open(); });
+    export_->setFocus();
+    verify();
+}
+
+QLabel* AuditDialog::add_row(QFormLayout* form, const QString& name, bool mono) {
+    auto* value = new QLabel;
+    value->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    value->setWordWrap(true);
+    if (mono) value->setFont(Theme::instance().monospace());
+    form->addRow(make_label(name, "muted"), value);
+    return value;
+}
+
+QWidget* AuditDialog::build_verdict() {
+    auto* card = new Card;
+    auto* column = new QVBoxLayout;
+    column->setContentsMargins(18, 16, 18, 16);
+    column->setSpacing(10);
+    auto* head = new QHBoxLayout;
+    head->addWidget(state_ = new QLabel);
+    head->addStretch();
+    column->addLayout(head);
+    summary_ = new QLabel;
+    summary_->setWordWrap(true);
+    summary_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    column->addWidget(summary_);
+    busy_ = new QProgressBar;
+    busy_->setRange(0, 0);
+    busy_->setTextVisible(false);
+    column->addWidget(busy_);
+    facts_ = new QWidget;
+    auto* form = new QFormLayout(facts_);
+    form->setContentsMargins(0, 4, 0, 0);
+    form->setHorizontalSpacing(18);
+    form->setVerticalSpacing(6);
+    proven_ = add_row(form, tr("Proven rows"));
+    rows_ = add_row(form, tr("Rows there are"));
+    checkpoints_ = add_row(form, tr("Signed checkpoints"));
+    removed_ = add_row(form, tr("Removed by age"));
+    key_ = add_row(form, tr("Signed by"), true);
+    notes_ = add_row(form, tr("To be known"));
+    column->addWidget(facts_);
+    card->body()->addLayout(column);
+    return card;
+}
+
+void AuditDialog::verify() {
+    again_->setEnabled(false);
+    busy_->show();
+    facts_->hide();
+    findings_card_->hide();
+    set_message({}, Tone::none);
+    set_chip(state_, tr("verifying"), Tone::neutral);
+    summary_->setText(tr("Reading the history from its first row…"));
+    workspace_.audit(
+        this, [](AuditPort& port) { return port.verify(); },
+        [this](const Result<AuditVerdict>& verdict) {
+            busy_->hide();
+            again_->setEnabled(true);
+            if (verdict) {
+                show_verdict(*verdict);
+            } else {
+                set_chip(state_, tr("not verified"), Tone::caution);
+                summary_->setText(tr("The history could not be read to its end."));
+                set_message(error_text(verdict.error()), Tone::bad);
+            }
+            Q_EMIT verified();
+        });
+}
+
+void AuditDialog::show_verdict(const AuditVerdict& verdict) {
+    const bool clean = verdict.clean();
+    set_chip(state_, clean ? tr("genuine") : tr("not genuine"), clean ? Tone::good : Tone::bad);
+    summary_->setText(capitalised(to_qstring(verdict.summary())));
+    proven_->setText(range_text(verdict.proven_first, verdict.proven_last));
+    auto rows = range_text(verdict.first, verdict.last);
+    if (verdict.unchained > 0)
+        rows +=
+            tr("; %1 of them are from before there was a chain").arg(row_count(verdict.unchained));
+    rows_->setText(rows);
+    checkpoints_->setText(row_count(verdict.checkpoints));
+    removed_->setText(verdict.removed_up_to == 0 ? tr("none")
+                                                 : tr("up to row %1, the last time %2")
+                                                       .arg(row_count(verdict.removed_up_to),
+                                                            clock_text(verdict.removed_at)));
+    key_->setText(QString::fromStdString(to_hex(verdict.key)));
+    QStringList notes;
+    for (const auto& note : verdict.notes) notes << to_qstring(note);
+    notes_->setText(notes.isEmpty()
+                        ? tr("The key lies beside what it proves: compare it with the one you "
+                             "keep in a safe place.")
+                        : notes.join(u'\n'));
+    facts_->show();
+    show_findings(verdict);
+}
+
+void AuditDialog::show_findings(const AuditVerdict& verdict) {
+    findings_card_->setVisible(!verdict.clean());
+    if (verdict.clean()) return;
+    findings_->setRowCount(static_cast<int>(verdict.findings.size()));
+    int row = 0;
+    for (const auto& finding : verdict.findings) {
+        set_cell(findings_, row, kProblem,
+                 to_qstring(to_string(finding.problem)).replace(u'_', u' '), Tone::bad);
+        set_cell(findings_, row, kRows, range_text(finding.first, finding.last));
+        set_cell(findings_, row, kTime, finding.time.micros ? clock_text(finding.time) : QString(),
+                 Tone::none, false, true);
+        set_cell(findings_, row, kEvent, event_name(finding.kind));
+        set_cell(findings_, row++, kWhat, to_qstring(finding.what));
+    }
+    if (verdict.problems > verdict.findings.size())
+        set_message(tr("There are %1 problems; the first %2 are listed.")
+                        .arg(count_text(verdict.problems), count_text(verdict.findings.size())),
+                    Tone::bad);
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialogs/policy_dialog.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QTimer>
+#include <QVBoxLayout>
+
+#include "ui/dialogs/policy_editor.h"
+#include "ui/dialogs/what_if_panel.h"
+#include "ui/models/format.h"
+#include "ui/models/policy_words.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kRestMillis = 150;
+
+struct Loaded {
+    Result<PolicyReport> report;
+    PolicyWords words;
+    KnownNames names;
+};
+
+QString effect_text(const PolicyReport& report) {
+    return report.in_effect
+               ? QObject::tr("Saved. It is in effect.")
+               : QObject::tr(
+                     "Saved. Nobody new gets in by the old policy; it is in full effect as "
+                     "soon as what was given out is given back: %1.")
+                     .arg(to_qstring(report.note));
+}
+
+}  // namespace
+
+PolicyDialog::PolicyDialog(Workspace& workspace, const RegionId& id, QWidget* parent)
+    : TaskDialog(tr("Policy"),
+                 tr("Who may do what with %1. Whoever is not named by a permission or a rule is "
+                    "refused, and each refusal is recorded.")
+                     .arg(QString::fromStdString(id.str())),
+                 parent),
+      workspace_(workspace),
+      id_(id),
+      editor_(new PolicyEditor(workspace)),
+      what_if_(new WhatIfPanel),
+      stack_(new QStackedWidget),
+      waiting_(make_label(tr("Asking the manager…"), "muted")),
+      save_(make_primary(tr("Save policy"))),
+      rest_(new QTimer(this)) {
+    resize(1120, 720);
+    waiting_->setAlignment(Qt::AlignCenter);
+    waiting_->setWordWrap(true);
+    auto* both = new QWidget;
+    auto* row = new QHBoxLayout(both);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(14);
+    row->addWidget(editor_, 1);
+    row->addWidget(what_if_, 1);
+    stack_->addWidget(waiting_);
+    stack_->addWidget(both);
+    body()->addWidget(stack_, 1);
+    add_command_line();
+    add_action(save_)->setEnabled(false);
+    rest_->setSingleShot(true);
+    rest_->setInterval(kRestMillis);
+    connect(rest_, &QTimer::timeout, this, &PolicyDialog::study);
+    connect(editor_, &PolicyEditor::edited, this, &PolicyDialog::look);
+    connect(what_if_, &WhatIfPanel::asked, this, &PolicyDialog::look);
+    connect(save_, &QPushButton::clicked, this, &PolicyDialog::save);
+    load();
+}
+
+void PolicyDialog::load() {
+    const auto job = [id = id_](ManagerPort& port) {
+        Loaded out{port.policy(id), {}, {}};
+        if (!out.report) return out;
+        out.words = policy_words(*out.report);
+        out.names = known_names();
+        return out;
+    };
+    workspace_.ask(this, job, [this](const Loaded& answer) {
+        if (answer.report) {
+            take(*answer.report, answer.words, answer.names);
+        } else {
+            waiting_->setText(tr("The policy cannot be shown."));
+            set_message(error_text(answer.report.error()), Tone::bad);
+            closer()->setText(tr("Close"));
+        }
+        Q_EMIT loaded();
+    });
+}
+
+void PolicyDialog::take(const PolicyReport& report, const PolicyWords& words,
+                        const KnownNames& names) {
+    report_ = report;
+    what_if_->load(report, names);
+    editor_->load(report, words, names);
+    stack_->setCurrentIndex(1);
+    if (!report.readable)
+        set_message(tr("A policy was set for this region and is lost. Until another is saved only "
+                       "its owner and administrators get at it."),
+                    Tone::caution);
+    else if (!report.in_effect)
+        set_message(tr("The policy is not in full effect yet: %1.").arg(to_qstring(report.note)),
+                    Tone::info);
+}
+
+bool PolicyDialog::changed() const {
+    return report_ && (!report_->readable || editor_->policy() != report_->policy);
+}
+
+void PolicyDialog::look() {
+    if (!report_) return;
+    save_->setEnabled(!saving_ && changed() && editor_->problem().isEmpty());
+    set_command(workspace_.command(policy_command(id_, editor_->policy())));
+    rest_->start();
+}
+
+void PolicyDialog::study() {
+    const auto job = [report = *report_, policy = editor_->policy(), who = what_if_->who()](
+                         ManagerPort&) { return study_policy(report, policy, who); };
+    workspace_.ask(this, job, [this, token = latest_.next()](const PolicyStudy& study) {
+        if (!latest_.is(token) || rest_->isActive()) return;
+        editor_->show_findings(study.findings);
+        what_if_->show_study(study, report_->policy, editor_->policy());
+        Q_EMIT studied();
+    });
+}
+
+void PolicyDialog::save() {
+    saving_ = true;
+    editor_->setEnabled(false);
+    look();
+    set_message(tr("Saving…"), Tone::neutral);
+    workspace_.act(
+        this,
+        [id = id_, policy = editor_->policy()](ManagerPort& port) {
+            return port.set_policy(id, policy);
+        },
+        [this](const Result<PolicyReport>& result) { take_saved(result); });
+}
+
+void PolicyDialog::take_saved(const Result<PolicyReport>& result) {
+    saving_ = false;
+    editor_->setEnabled(true);
+    if (result) {
+        report_ = *result;
+        set_message(effect_text(*result), result->in_effect ? Tone::good : Tone::info);
+        closer()->setText(tr("Close"));
+        Q_EMIT workspace_.policy_set(QString::fromStdString(id_.str()));
+    } else {
+        const auto why = error_text(result.error());
+        set_message(tr("Nothing was changed. %1").arg(why), Tone::bad);
+        editor_->mark(why);
+    }
+    look();
+    Q_EMIT saved(result.has_value());
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+
+#include "base/ids.h"
+#include "ui/dialogs/task_dialog.h"
+#include "ui/models/background.h"
+#include "ui/models/policy_study.h"
+
+class QLabel;
+class QStackedWidget;
+class QTimer;
+
+namespace snakepit::shm::ui {
+
+class PolicyEditor;
+class WhatIfPanel;
+class Workspace;
+
+// Who may do what with one region: shown, edited and tried out before it is saved.
+class PolicyDialog : public TaskDialog {
+    Q_OBJECT
+  public:
+    PolicyDialog(Workspace& workspace, const RegionId& id, QWidget* parent);
+
+    PolicyEditor& editor() { return *editor_; }
+    WhatIfPanel& what_if() { return *what_if_; }
+
+  Q_SIGNALS:
+    void loaded();
+    void studied();  // the answers are those to what is shown now
+    void saved(bool done);
+
+  private:
+    void load();
+    void take(const PolicyReport& report, const PolicyWords& words, const KnownNames& names);
+    void look();
+    void study();
+    void save();
+    void take_saved(const Result<PolicyReport>& result);
+    bool changed() const;
+
+    Workspace& workspace_;
+    RegionId id_;
+    std::optional<PolicyReport> report_;
+    PolicyEditor* editor_;
+    WhatIfPanel* what_if_;
+    QStackedWidget* stack_;
+    QLabel* waiting_;
+    QPushButton* save_;
+    QTimer* rest_;
+    Latest latest_;
+    bool saving_ = false;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialogs/rotate_dialog.h"
+
+#include <QVBoxLayout>
+
+#include "ui/models/format.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+RotateDialog::RotateDialog(Workspace& workspace, const RegionInfo& region, QWidget* parent)
+    : TaskDialog(tr("Rotate the key"),
+                 tr("%1 (%2) is encrypted anew under a key of its own. Programs that use it need "
+                    "not stop: who writes waits for a moment, and each gets the new key with its "
+                    "next access. The old key is of no use to anybody afterwards.")
+                     .arg(QString::fromStdString(region.id.str()), size_text(region.size)),
+                 parent),
+      workspace_(workspace),
+      region_(region),
+      run_(make_primary(tr("Rotate key"))) {
+    fit(620);
+    add_command_line();
+    set_command(workspace_.command(
+        QStringLiteral("key rotate %1").arg(QString::fromStdString(region.id.str()))));
+    body()->addStretch();
+    add_action(run_)->setDefault(true);
+    run_->setFocus();
+    connect(run_, &QPushButton::clicked, this, &RotateDialog::run);
+}
+
+bool RotateDialog::applies_to(const RegionInfo& region) {
+    return region.security_level != SecurityLevel::standard && !region.sealed &&
+           (region.state == RegionState::live || region.state == RegionState::orphan);
+}
+
+void RotateDialog::run() {
+    run_->setEnabled(false);
+    closer()->setText(tr("Close"));
+    set_message(tr("Encrypting %1 anew… This goes on if the dialog is closed.")
+                    .arg(size_text(region_.size)),
+                Tone::neutral);
+    workspace_.act(
+        this, [id = region_.id](ManagerPort& port) { return port.rotate_key(id); },
+        [this](const Result<std::uint32_t>& version) {
+            if (version)
+                set_message(
+                    tr("Done: the region is encrypted with its key number %1 now.").arg(*version),
+                    Tone::good);
+            else
+                set_message(tr("The key was not changed. %1").arg(error_text(version.error())),
+                            Tone::bad);
+            run_->setEnabled(!version);
+            Q_EMIT finished_run();
+        });
+}
+
+}  // namespace snakepit::shm::ui

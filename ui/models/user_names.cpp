@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/user_names.h"
+
+#include <mutex>
+#include <unordered_map>
+
+#include "security/names.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+struct Known {
+    std::mutex mutex;
+    std::unordered_map<std::uint32_t, QString> names;
+};
+
+Known& known() {
+    static Known known;
+    return known;
+}
+
+}  // namespace
+
+void learn_user(std::uint32_t uid) {
+    {
+        const std::lock_guard lock(known().mutex);
+        if (known().names.contains(uid)) return;
+    }
+    auto name = QString::fromStdString(user_name(uid));
+    const std::lock_guard lock(known().mutex);
+    known().names.emplace(uid, std::move(name));
+}
+
+QString user_text(std::uint32_t uid) {
+    const std::lock_guard lock(known().mutex);
+    const auto found = known().names.find(uid);
+    return found == known().names.end() ? QString::number(uid) : found->second;
+}
+
+}  // namespace snakepit::shm::ui

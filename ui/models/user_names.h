@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+#include <cstdint>
+
+namespace snakepit::shm::ui {
+
+// How users are called. The system may take its time to say, so it is asked on worker threads, and
+// what was learnt is there for the GUI thread. Any thread.
+void learn_user(std::uint32_t uid);    // asks once; may wait
+QString user_text(std::uint32_t uid);  // the name, or the number as long as that is not known
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/security_section.h"
+
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QVBoxLayout>
+
+#include "ui/dialogs/policy_dialog.h"
+#include "ui/dialogs/rotate_dialog.h"
+#include "ui/models/format.h"
+#include "ui/models/policy_words.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+Tone tone_of(SecurityLevel level) {
+    return level == SecurityLevel::standard ? Tone::neutral
+           : level == SecurityLevel::high   ? Tone::info
+                                            : Tone::good;
+}
+
+QString level_title(SecurityLevel level) {
+    return level == SecurityLevel::standard ? QObject::tr("standard, not encrypted")
+           : level == SecurityLevel::high   ? QObject::tr("high, encrypted")
+                                            : QObject::tr("maximum, encrypted and signed");
+}
+
+QString list_text(const QStringList& words) {
+    return words.isEmpty() ? QObject::tr("nobody") : words.join(QStringLiteral(";  "));
+}
+
+void set_words(QLabel* label, const QString& text, Tone tone = Tone::none) {
+    label->setText(text);
+    label->setStyleSheet(tone == Tone::none
+                             ? QString()
+                             : QStringLiteral("color: %1").arg(colours().tone(tone).text.name()));
+}
+
+struct Answer {
+    Result<PolicyReport> report;
+    PolicyWords words;
+};
+
+}  // namespace
+
+SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
+    : QWidget(parent),
+      workspace_(workspace),
+      level_(new QLabel),
+      policy_(make_button(QStringLiteral("shield"), tr("Policy…"))),
+      rotate_(make_button(QStringLiteral("key"), tr("Rotate key…"))) {
+    auto* head = new QHBoxLayout;
+    head->addWidget(make_label(tr("Security"), "section"));
+    head->addStretch();
+    head->addWidget(level_);
+    auto* form = new QFormLayout;
+    form->setLabelAlignment(Qt::AlignLeft);
+    form->setHorizontalSpacing(14);
+    form->setVerticalSpacing(5);
+    read_ = add_row(form, tr("Read"));
+    write_ = add_row(form, tr("Write"));
+    manage_ = add_row(form, tr("Manage"));
+    effect_ = add_row(form, tr("Policy"));
+    audit_ = add_row(form, tr("Accesses"));
+    auto* buttons = new QHBoxLayout;
+    buttons->setSpacing(8);
+    buttons->addWidget(policy_);
+    buttons->addWidget(rotate_);
+    buttons->addStretch();
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(8);
+    column->addLayout(head);
+    column->addLayout(form);
+    column->addLayout(buttons);
+    connect(policy_, &QPushButton::clicked, this,
+            [this] { (new PolicyDialog(workspace_, region_.id, window()))->open(); });
+    connect(rotate_, &QPushButton::clicked, this,
+            [this] { (new RotateDialog(workspace_, region_, window()))->open(); });
+    connect(&workspace, &Workspace::policy_set, this, [this](const QString& id) {
+        if (id == QString::fromStdString(region_.id.str())) ask();
+    });
+}
+
+QLabel* SecuritySection::add_row(QFormLayout* form, const QString& name) {
+    auto* value = new QLabel;
+    value->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    value->setWordWrap(true);
+    form->addRow(make_label(name, "muted"), value);
+    return value;
+}
+
+void SecuritySection::choose(const RegionInfo& region) {
+    if (seen_ && region.id == region_.id) return show_region(region);
+    seen_.reset();
+    event_.reset();
+    for (auto* label : {read_, write_, manage_, effect_, audit_})
+        set_words(label, QStringLiteral("…"));
+    show_region(region);
+}
+
+void SecuritySection::show_region(const RegionInfo& region) {
+    region_ = region;
+    set_chip(level_, level_title(region.security_level), tone_of(region.security_level));
+    rotate_->setVisible(RotateDialog::applies_to(region));
+    const Seen now{region.permissions, region.has_policy, region.policy_in_effect};
+    if (seen_ == now) return;
+    seen_ = now;
+    ask();
+}
+
+void SecuritySection::policy_event(std::int64_t seq) {
+    if (seq == event_) return;
+    const bool first = !event_;
+    event_ = seq;
+    if (!first) ask();
+}
+
+void SecuritySection::ask() {
+    const auto job = [id = region_.id](ManagerPort& port) {
+        Answer out{port.policy(id), {}};
+        if (out.report) out.words = policy_words(*out.report);
+        return out;
+    };
+    workspace_.ask(this, job, [this, token = latest_.next()](const Answer& answer) {
+        if (!latest_.is(token)) return;
+        if (answer.report)
+            show_report(*answer.report, answer.words);
+        else
+            show_problem(error_text(answer.report.error()));
+    });
+}
+
+void SecuritySection::show_report(const PolicyReport& report, const PolicyWords& words) {
+    set_words(read_, list_text(words.read));
+    set_words(write_, list_text(words.write));
+    set_words(manage_, list_text(words.manage));
+    const auto name = report.own ? tr("its own") : tr("as it was allocated");
+    if (!report.readable)
+        set_words(effect_, tr("lost: nobody but its owner and administrators may manage it"),
+                  Tone::bad);
+    else if (report.in_effect)
+        set_words(effect_, tr("%1, in effect").arg(name));
+    else
+        set_words(effect_, tr("not in full effect yet: %1").arg(to_qstring(report.note)),
+                  Tone::caution);
+    auto accesses = report.policy.audit ? tr("each is recorded") : tr("not recorded");
+    if (report.policy.require_encryption) accesses += tr("; encryption is required");
+    set_words(audit_, accesses);
+    policy_->setEnabled(true);
+    policy_->setToolTip(tr("Who may do what, shown, tried out and changed"));
+}
+
+// Without a manager, or for one who may not see it, there are the permissions.
+void SecuritySection::show_problem(const QString& why) {
+    const auto& may = region_.permissions;
+    const auto text = tr("owner %1, group %2, others %3")
+                          .arg(permission_title(may.owner), permission_title(may.group),
+                               permission_title(may.other));
+    set_words(read_, text);
+    set_words(write_, QStringLiteral("–"));
+    set_words(manage_, QStringLiteral("–"));
+    set_words(audit_, QStringLiteral("–"));
+    set_words(effect_, why, Tone::caution);
+    policy_->setEnabled(false);
+    policy_->setToolTip(why);
+}
+
+}  // namespace snakepit::shm::ui
