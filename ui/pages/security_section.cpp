@@ -56,7 +56,7 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     auto* head = new QHBoxLayout;
     head->addWidget(make_label(tr("Security"), "section"));
     head->addStretch();
-    head->addWidget(level_);
+    head->addWidget(level_, 0, Qt::AlignVCenter);
     auto* form = new QFormLayout;
     form->setLabelAlignment(Qt::AlignLeft);
     form->setHorizontalSpacing(14);
