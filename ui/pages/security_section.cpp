@@ -58,7 +58,7 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     head->addStretch();
     head->addWidget(level_, 0, Qt::AlignVCenter);
     auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignLeft);
+    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
     form->setHorizontalSpacing(14);
     form->setVerticalSpacing(5);
     read_ = add_row(form, tr("Read"));
