@@ -187,6 +187,22 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(primary(*policy.dialog)->isEnabled());
     }
 
+    void a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten_unasked() {
+        PolicyStage policy;
+        policy.add_rule(QStringLiteral("daemon"), false);
+        Policy other;
+        other.audit = true;
+        policy.stage.manager->policies[policy.id] = other;
+        QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
+        primary(*policy.dialog)->click();
+        QVERIFY(saved.wait(3000));
+        QCOMPARE(policy.stage.manager->policies.at(policy.id), other);
+        QVERIFY(says(*policy.dialog, QStringLiteral("since it was opened")));
+        primary(*policy.dialog)->click();
+        QVERIFY(saved.wait(3000));
+        QCOMPARE(policy.stage.manager->policies.at(policy.id).rules.size(), std::size_t{1});
+    }
+
     void what_is_wrong_with_a_rule_is_said_at_its_field() {
         Stage stage(3);
         RuleDialog dialog(stage.workspace, {}, {}, {}, &stage.window);
