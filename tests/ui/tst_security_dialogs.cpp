@@ -109,7 +109,10 @@ class TestSecurityDialogs : public QObject {
     Q_OBJECT
 
   private Q_SLOTS:
-    void initTestCase() { set_remembering(false); }
+    void initTestCase() {
+        set_remembering(false);
+        Theme::instance().apply(ThemeChoice::light);
+    }
 
     void a_rule_says_what_it_changes_before_it_is_saved() {
         PolicyStage policy;
@@ -290,6 +293,10 @@ class TestSecurityDialogs : public QObject {
         auto* region = named<QLineEdit>(dialog, QStringLiteral("Region"));
         region->setText(QStringLiteral("not an id"));
         QVERIFY(!primary(dialog)->isEnabled());
+        auto* period = named<QComboBox>(dialog, QStringLiteral("Period"));
+        period->setCurrentIndex(period->count() - 1);
+        keep(dialog, QStringLiteral("export-between"));
+        period->setCurrentIndex(0);
         const auto id = stage.world.rows().front().info.id.str();
         region->setText(QString::fromStdString(id));
         named<QLineEdit>(dialog, QStringLiteral("User"))->setText(QStringLiteral("root"));
@@ -305,6 +312,7 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(order.filter.kind == EventKind::refused && order.filter.region_id == id);
         QCOMPARE(order.filter.uid, std::optional<std::uint32_t>(0));
         QVERIFY(says(dialog, QStringLiteral("audit verify '/tmp/a b.csv' --key ")));
+        keep(dialog, QStringLiteral("export-done"));
     }
 
     void a_report_is_drawn_whole() {
