@@ -46,7 +46,7 @@ struct Stage {
 inline void keep(QWidget& widget, const QString& name) {
     const auto directory = qEnvironmentVariable("SNAKEPIT_UI_GALLERY");
     if (directory.isEmpty()) return;
-    QTest::qWait(1);  // for the layout
+    QTest::qWait(30);  // for the layout
     QDir().mkpath(directory);
     QVERIFY(widget.grab().save(QDir(directory).filePath(name + QStringLiteral(".png"))));
 }

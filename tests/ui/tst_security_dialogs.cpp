@@ -109,7 +109,10 @@ class TestSecurityDialogs : public QObject {
     Q_OBJECT
 
   private Q_SLOTS:
-    void initTestCase() { set_remembering(false); }
+    void initTestCase() {
+        set_remembering(false);
+        Theme::instance().apply(ThemeChoice::light);
+    }
 
     void a_rule_says_what_it_changes_before_it_is_saved() {
         PolicyStage policy;
@@ -185,6 +188,22 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(says(*policy.dialog, QStringLiteral("there is no process 4")));
         QVERIFY(policy.stage.manager->policies.empty());
         QVERIFY(primary(*policy.dialog)->isEnabled());
+    }
+
+    void a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten_unasked() {
+        PolicyStage policy;
+        policy.add_rule(QStringLiteral("daemon"), false);
+        Policy other;
+        other.audit = true;
+        policy.stage.manager->policies[policy.id] = other;
+        QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
+        primary(*policy.dialog)->click();
+        QVERIFY(saved.wait(3000));
+        QCOMPARE(policy.stage.manager->policies.at(policy.id), other);
+        QVERIFY(says(*policy.dialog, QStringLiteral("since it was opened")));
+        primary(*policy.dialog)->click();
+        QVERIFY(saved.wait(3000));
+        QCOMPARE(policy.stage.manager->policies.at(policy.id).rules.size(), std::size_t{1});
     }
 
     void what_is_wrong_with_a_rule_is_said_at_its_field() {
@@ -274,6 +293,10 @@ class TestSecurityDialogs : public QObject {
         auto* region = named<QLineEdit>(dialog, QStringLiteral("Region"));
         region->setText(QStringLiteral("not an id"));
         QVERIFY(!primary(dialog)->isEnabled());
+        auto* period = named<QComboBox>(dialog, QStringLiteral("Period"));
+        period->setCurrentIndex(period->count() - 1);
+        keep(dialog, QStringLiteral("export-between"));
+        period->setCurrentIndex(0);
         const auto id = stage.world.rows().front().info.id.str();
         region->setText(QString::fromStdString(id));
         named<QLineEdit>(dialog, QStringLiteral("User"))->setText(QStringLiteral("root"));
@@ -289,6 +312,7 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(order.filter.kind == EventKind::refused && order.filter.region_id == id);
         QCOMPARE(order.filter.uid, std::optional<std::uint32_t>(0));
         QVERIFY(says(dialog, QStringLiteral("audit verify '/tmp/a b.csv' --key ")));
+        keep(dialog, QStringLiteral("export-done"));
     }
 
     void a_report_is_drawn_whole() {

@@ -300,6 +300,11 @@ void TestEventRecorder::a_query_selects_by_region_kind_and_time() {
     EventQuery query;
     query.region_id = one.str();
     QCOMPARE(reader->query(query)->size(), std::size_t{50});
+    query.kinds = {EventKind::freed, EventKind::mapped};
+    QCOMPARE(reader->query(query)->size(), std::size_t{50});
+    query.kinds = {EventKind::freed, EventKind::gap};
+    QCOMPARE(reader->query(query)->size(), std::size_t{25});
+    query.kinds.clear();
     query.kind = EventKind::freed;
     QCOMPARE(reader->query(query)->size(), std::size_t{25});
     query.since = Timestamp{1010};

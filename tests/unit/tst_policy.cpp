@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Policies as text, and what they come to: each condition, and each combination of them.
+#include <unistd.h>
 #include <QFile>
 #include <QTemporaryDir>
 #include <QTest>
+
 #include <algorithm>
 #include <map>
 
 #include "security/policy_check.h"
 #include "security/policy_text.h"
+#include "security/somebody.h"
 #include "security/what_if.h"
 
 using namespace snakepit::shm;
@@ -70,6 +73,7 @@ class PolicyTest : public QObject {
     void a_quota_is_the_users_own_or_the_best_of_its_groups();
     void what_another_policy_would_change_is_told();
     void what_is_probably_not_meant_is_found();
+    void somebody_described_is_no_more_than_was_said();
 };
 
 void PolicyTest::a_policy_survives_being_written_and_read() {
@@ -351,6 +355,24 @@ void PolicyTest::what_is_probably_not_meant_is_found() {
     QVERIFY(!found(named, "rules[0].program"));
     QVERIFY(QFile::setPermissions(program, QFile::permissions(program) | QFile::WriteOther));
     QVERIFY(found(named, "rules[0].program"));
+}
+
+void PolicyTest::somebody_described_is_no_more_than_was_said() {
+    KnownNames names;
+    const auto is = [&](const Somebody& somebody) { return *subject_of(somebody, names); };
+    QVERIFY(!Somebody{}.named());
+    const auto member = is({.group = "sim"});
+    QVERIFY(member.in_group(kSim) && !member.in_group(kStaff));
+    QCOMPARE(role_of(member, {}, kService, names), Role::client);  // and not root's
+    QVERIFY(member.credentials.uid != kAlice && !member.program);
+    QCOMPARE(is({.user = "alice"}).credentials.uid, kAlice);
+    QVERIFY(is({.user = "alice", .program = kReader.path}).program == kReader);
+    const auto self = is({.process = ::getpid()});
+    QCOMPARE(self.credentials.uid, static_cast<std::uint32_t>(::geteuid()));
+    QVERIFY(self.start_time > 0 && self.program);
+    for (const auto& nobody : {Somebody{.user = "carol"}, Somebody{.group = "none"},
+                               Somebody{.program = "/no/such/program"}, Somebody{.process = -5}})
+        QVERIFY(!subject_of(nobody, names));
 }
 
 QTEST_APPLESS_MAIN(PolicyTest)

@@ -107,6 +107,7 @@ QWidget* AuditDialog::build_verdict() {
     key_ = add_row(form, tr("Signed by"), true);
     notes_ = add_row(form, tr("To be known"));
     column->addWidget(facts_);
+    column->addStretch();
     card->body()->addLayout(column);
     return card;
 }

@@ -27,6 +27,20 @@ struct Loaded {
     KnownNames names;
 };
 
+// `done`: the manager was asked to set it. Otherwise another policy holds than the one that was
+// edited; nothing was changed.
+struct Replaced {
+    Result<PolicyReport> report;
+    bool done;
+};
+
+Replaced replace(ManagerPort& port, const RegionId& id, const Policy& policy,
+                 const Policy& before) {
+    auto now = port.policy(id);
+    if (now && now->policy != before) return {std::move(now), false};
+    return {port.set_policy(id, policy), true};
+}
+
 QString effect_text(const PolicyReport& report) {
     return report.in_effect
                ? QObject::tr("Saved. It is in effect.")
@@ -139,10 +153,23 @@ void PolicyDialog::save() {
     set_message(tr("Saving…"), Tone::neutral);
     workspace_.act(
         this,
-        [id = id_, policy = editor_->policy()](ManagerPort& port) {
-            return port.set_policy(id, policy);
+        [id = id_, policy = editor_->policy(), before = report_->policy](ManagerPort& port) {
+            return replace(port, id, policy, before);
         },
-        [this](const Result<PolicyReport>& result) { take_saved(result); });
+        [this](const Replaced& outcome) {
+            outcome.done ? take_saved(outcome.report) : take_overtaken(*outcome.report);
+        });
+}
+
+void PolicyDialog::take_overtaken(const PolicyReport& report) {
+    saving_ = false;
+    editor_->setEnabled(true);
+    report_ = report;
+    set_message(tr("Nothing was changed: somebody has changed the policy since it was opened here. "
+                   "“Now” shows what holds; saving again replaces it."),
+                Tone::caution);
+    look();
+    Q_EMIT saved(false);
 }
 
 void PolicyDialog::take_saved(const Result<PolicyReport>& result) {

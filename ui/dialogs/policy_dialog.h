@@ -38,6 +38,7 @@ class PolicyDialog : public TaskDialog {
     void look();
     void study();
     void save();
+    void take_overtaken(const PolicyReport& report);
     void take_saved(const Result<PolicyReport>& result);
     bool changed() const;
 

@@ -162,7 +162,8 @@ void ReportDialog::add_period() {
     between_ = new QWidget;
     auto* row = new QHBoxLayout(between_);
     row->setContentsMargins(0, 0, 0, 0);
-    const auto now = QDateTime::currentDateTime();
+    auto now = QDateTime::currentDateTime();
+    now.setTime(QTime(now.time().hour(), now.time().minute()));  // as precise as it is shown
     since_ = new QDateTimeEdit(now.addDays(-7));
     until_ = new QDateTimeEdit(now);
     for (auto* edit : {since_, until_}) {

@@ -43,7 +43,7 @@ TaskDialog::TaskDialog(const QString& title, const QString& text, QWidget* paren
 
 void TaskDialog::fit(int width) {
     fits_ = true;
-    resize(width, height());
+    resize(width, 1);  // the rest comes when it is shown
 }
 
 // Lines that are broken need a height that depends on the width, which a window is not given.

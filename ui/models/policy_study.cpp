@@ -58,6 +58,7 @@ KnownNames known_names() {
 
 PolicyWords policy_words(const PolicyReport& report) {
     const auto& policy = report.policy;
+    learn_user(report.owner_uid);
     return {owner_title(report), group_title(report), who_may(Right::read, report, policy),
             who_may(Right::write, report, policy), who_may(Right::manage, report, policy)};
 }

@@ -11,6 +11,7 @@
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
+#include "ui/models/user_names.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/security_section.h"
 #include "ui/theme.h"
@@ -113,7 +114,7 @@ void DetailsPane::build_fields(QVBoxLayout* column) {
     column->addWidget(security_ = new SecuritySection(workspace_));
     column->addSpacing(6);
     auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignLeft);
+    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
     form->setHorizontalSpacing(14);
     form->setVerticalSpacing(5);
     const auto add = [form](const QString& name) {
@@ -186,7 +187,9 @@ void DetailsPane::show_fields(const RegionRow& row) {
             text += QStringLiteral("  (%1)").arg(
                 clock_text(column == kColumnAge ? info.created_at : info.last_accessed));
         if (column == kColumnOwner) text += QStringLiteral("  (pid %1)").arg(info.owner_pid);
-        if (label->text() != text) label->setText(text.isEmpty() ? QStringLiteral("–") : text);
+        if (column == kColumnUser) text = user_text(info.owner_uid);
+        if (text.isEmpty()) text = QStringLiteral("–");
+        if (label->text() != text) label->setText(text);
     }
     place_->set_text(
         info.arena.empty()
@@ -202,7 +205,8 @@ void DetailsPane::ask_holders() {
         this, [id = entry->row.info.id](ManagerPort& port) { return port.info(id); },
         [this, token = latest_.next()](Result<RegionInfo> info) {
             if (!latest_.is(token)) return;
-            asking_ = false;
+            // Each refusal is recorded: one is enough for as long as the region is looked at.
+            asking_ = !info && info.error().type() == ErrorType::permission_denied;
             const auto* row = key_ ? workspace_.regions().find(*key_) : nullptr;
             if (info)
                 show_holders(*info, true, {});

@@ -37,7 +37,7 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     table_->setModel(model_);
     table_->set_default_columns(
         {kEventTime, kEventKind, kEventRegion, kEventUser, kEventPid, kEventResult, kEventDetail},
-        {170, 150, 270, 84, 70, 140, 200});
+        {150, 150, 262, 84, 62, 132, 200});
     table_->setAccessibleName(tr("Events"));
     table_->restore_layout();
     build_actions();

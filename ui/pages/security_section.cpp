@@ -56,9 +56,9 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     auto* head = new QHBoxLayout;
     head->addWidget(make_label(tr("Security"), "section"));
     head->addStretch();
-    head->addWidget(level_);
+    head->addWidget(level_, 0, Qt::AlignVCenter);
     auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignLeft);
+    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
     form->setHorizontalSpacing(14);
     form->setVerticalSpacing(5);
     read_ = add_row(form, tr("Read"));
