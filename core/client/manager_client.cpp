@@ -21,16 +21,18 @@ constexpr int kGrantAttempts = 8;
 }  // namespace
 
 Status ManagerClient::Private::give_back(const MappedRegion& mapping) {
-    const auto given =
-        connection->lease().give_back(mapping.slot, mapping.generation, !mapping.audited);
+    const auto& lease = connection->lease();
+    const auto given = mapping.audited ? lease.give_back(mapping.slot, mapping.generation, false)
+                                       : lease.give_back(mapping.slot, mapping.generation);
+    if (given == LeasePage::Give::given ||
+        (given == LeasePage::Give::last && !mapping.tell_release))
+        return {};
     if (given == LeasePage::Give::not_held)
         return fail(ErrorCode::not_held, "this reference was given back already",
                     "unmap each mapping once");
-    const bool tell = given == LeasePage::Give::last_of_closing ||
-                      (given == LeasePage::Give::last && mapping.tell_release);
     // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
-    std::unique_lock held(mutex, std::defer_lock);
-    if (!tell || !held.try_lock()) return {};
+    const std::unique_lock held(mutex, std::try_to_lock);
+    if (!held) return {};
     wire::ReleasedT released;
     released.slot = mapping.slot;
     released.generation = mapping.generation;
@@ -115,6 +117,17 @@ Result<MappedRegion> ManagerClient::Private::take(const RegionId& id, AccessMode
 }
 
 Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
+    if (d_->connection->forked()) return fail(forked_error());
+    // The fast path: what is usual passes through nothing that only the others need.
+    if (auto* entry = d_->mapper.find(id)) {
+        LeasePage::Take outcome{};
+        auto mapped = d_->mapper.take(*entry, id, access, outcome);
+        if (!mapped) return mapped;
+        if (outcome == LeasePage::Take::taken) {
+            if (mapped->plain()) return mapped;
+            (void)d_->give_back(*mapped);
+        }
+    }
     SHM_ASSIGN(const auto mapped, d_->take(id, access));
     if (mapped.level == SecurityLevel::standard) return mapped;
     auto view = d_->sealed.open(id, mapped);
@@ -170,8 +183,9 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
     if (!mapping.data || mapping.slot >= layout::kMaxSlots)
         return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's",
                     "unmap what map() returned, once");
+    if (mapping.level == SecurityLevel::standard) return d_->give_back(mapping);
     Status written;
-    if (mapping.level != SecurityLevel::standard) SHM_TRY(d_->sealed.close(mapping, written));
+    SHM_TRY(d_->sealed.close(mapping, written));
     const auto given = d_->give_back(mapping);
     return given ? written : given;
 }
