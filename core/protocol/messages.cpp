@@ -15,11 +15,33 @@ std::span<const std::byte> pack(flatbuffers::FlatBufferBuilder& builder,
     return {reinterpret_cast<const std::byte*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
+// The verifier looks at the alignment of a vector's length, and not of what it holds.
+template <typename T>
+bool aligned(const flatbuffers::Vector<T>* vector) {
+    return !vector ||
+           reinterpret_cast<std::uintptr_t>(vector->Data()) % alignof(std::uint64_t) == 0;
+}
+bool aligned(const wire::Request& request) {
+    const auto* cleanup = request.call_as_Cleanup();
+    return !cleanup || aligned(cleanup->only());
+}
+bool aligned(const wire::Reply& reply) {
+    const auto* page = reply.answer_as_LockedRegions();
+    if (!page || !page->regions()) return true;
+    for (const auto* region : *page->regions()) {
+        if (!region->waiters()) continue;
+        for (const auto* waiter : *region->waiters())
+            if (!aligned(waiter->waits_for())) return false;
+    }
+    return true;
+}
+
 template <typename Table>
 Result<typename Table::NativeTableType> unpack(std::span<const std::byte> frame) {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(frame.data());
     flatbuffers::Verifier verifier(bytes, frame.size(), /*max_depth=*/16, /*max_tables=*/10'000);
-    if (frame.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr))
+    if (frame.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr) ||
+        !aligned(*flatbuffers::GetRoot<Table>(bytes)))
         return fail(ErrorCode::protocol_error,
                     fmt::format("a frame of {} bytes is malformed", frame.size()),
                     "use the client library of the manager's release");
