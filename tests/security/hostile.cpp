@@ -225,6 +225,7 @@ void fates(Attack& attack) {
     for (; attack.on(began); ++attack.done) {
         const auto choice = attack.random() % 5;
         const auto child = ::fork();
+        if (child < 0) continue;
         if (child == 0) {
             auto client = attack.client();
             (void)allocate(client, some_region(attack.random));

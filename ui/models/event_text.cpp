@@ -82,7 +82,9 @@ QString field_text(const QString& key, const QJsonValue& value) {
     if (value.isBool()) return value.toBool() ? key : QStringLiteral("not ") + key;
     const auto number = static_cast<std::uint64_t>(std::max(0.0, value.toDouble()));
     if (key == u"bytes" || key == u"size") return size_text(number);
-    return QStringLiteral("%1 %2").arg(count_text(number), QString(key).replace(u'_', u' '));
+    auto name = QString(key).replace(u'_', u' ');
+    if (number == 1 && name.endsWith(u's')) name.chop(1);
+    return QStringLiteral("%1 %2").arg(count_text(number), name);
 }
 
 }  // namespace
