@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The service: a manager in the foreground until a signal ends it.
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 
 #include "base/paths.h"
@@ -51,6 +53,16 @@ void reload(const Context& context, Manager& manager) {
         fmt::print(stderr, "snakepit-shm: {} takes effect when the manager starts next\n", key);
 }
 
+// To where the service's messages go, the journal for one, which knows it as a warning. Nobody need
+// read there: what would have to wait is left out, the events have it.
+void warn(const std::string& what) {
+    pollfd room{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return;
+    const bool journal = ::getenv("JOURNAL_STREAM") != nullptr;
+    const auto line = fmt::format("{}snakepit-shm: {}\n", journal ? "<4>" : "", what);
+    (void)!::write(STDERR_FILENO, line.data(), line.size());
+}
+
 Result<int> run_serve(const Context& context) {
     std::signal(SIGXFSZ, SIG_IGN);
     raise_descriptor_limit();
@@ -61,6 +73,7 @@ Result<int> run_serve(const Context& context) {
     // From the service's own thread: it hangs when that does.
     if (watchdog_interval_ms())
         options.heartbeat = [] { (void)notify_service_manager("WATCHDOG=1"); };
+    options.alarm = warn;
     SHM_ASSIGN(auto manager, Manager::start(std::move(options)));
     announce(context, manager->paths());
     (void)notify_service_manager("READY=1");

@@ -169,6 +169,7 @@ Status Manager::Private::start() {
             });
         });
     service->seals().open(std::move(seals), key);
+    service->alarm = options.alarm;
     service->configure(config);
     service->access_audit().ready = [this] { return can_record(); };
     recorder =

@@ -19,6 +19,8 @@ struct ManagerOptions {
     std::string backend = "linux_posix";  // name of the platform plugin
     std::string plugin_dir;               // empty: beside the program, then where it was installed
     std::function<void()> heartbeat;      // once a second while the service thread does its work
+    // On the service thread, which waits for it: what somebody should look at, a sentence each.
+    std::function<void(const std::string&)> alarm;
 };
 
 // The SharedMemory Manager: owns an instance's regions and serves its control socket on a

@@ -74,7 +74,12 @@ Error Service::refuse(const Caller& caller, Error error, std::string_view operat
 }
 
 void Service::record_refusal(const Event& event) {
-    if (refusals_.own_event(event.uid, now().micros)) registry_->record(event);
+    if (!refusals_.own_event(event.uid, now().micros)) return;
+    registry_->record(event);
+    if (event.kind == EventKind::refused && alarm)
+        alarm(fmt::format("user {} (process {}) was refused: {}{}{} ({})", event.uid, event.pid,
+                          event.text, event.id.micros != 0 ? ", " : "",
+                          event.id.micros != 0 ? event.id.str() : "", to_string(event.result)));
 }
 
 Result<std::uint32_t> Service::find(const RegionId& id) const {

@@ -191,6 +191,7 @@ class Service {
     ErrorManager& errors() { return errors_; }
     // Of a flood by one user only some become events of their own; see RefusalLog.
     void record_refusal(const Event& event);
+    std::function<void(const std::string&)> alarm;  // as in ManagerOptions; may be empty
     // Moments kept at which a region has to be looked at again.
     std::size_t deadlines() const { return due_.size(); }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include <fmt/format.h>
+
 #include "manager/service.h"
 #include "manager/turn.h"
 
@@ -105,8 +107,10 @@ bool Service::tick(std::int64_t at) {
                            .uid = record.uid,
                            .text = "its lease page cannot be read"});
     }
-    for (const auto& [uid, count] : refusals_.over(at))
+    for (const auto& [uid, count] : refusals_.over(at)) {
         registry_->record({.kind = EventKind::more_refused, .uid = uid, .count = count});
+        if (alarm) alarm(fmt::format("user {} was refused {} more times", uid, count));
+    }
     auto waiting = std::move(unrecorded_);
     unrecorded_.clear();
     for (const auto slot : waiting) {

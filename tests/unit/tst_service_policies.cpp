@@ -220,7 +220,14 @@ void ServicePoliciesTest::only_owner_manager_and_administrator_change_a_policy()
 void ServicePoliciesTest::each_refusal_is_recorded_with_its_reason() {
     const auto region = user_->allocate(100);
     Program alice(bench_->service, kAlice);
+    std::vector<std::string> alarms;
+    service().alarm = [&](const std::string& what) { alarms.push_back(what); };
     QVERIFY(!alice.map(region->id, AccessMode::read_only));
+    QCOMPARE(alarms.size(), 1U);
+    QCOMPARE(alarms[0],
+             "user 5001 (process 200) was refused: map: no permission and no rule says "
+             "so, " +
+                 region->id.str() + " (permission_denied)");
     const auto event = bench_->last_event(region->id, EventKind::refused);
     QCOMPARE(event.uid, kAlice.uid);
     QCOMPARE(event.pid, kAlice.pid);
