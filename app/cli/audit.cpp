@@ -146,13 +146,7 @@ Result<std::uint32_t> user_of(const std::string& word) {
 
 Result<EventQuery> filter_of(const ExportWords& words) {
     EventQuery query;
-    if (!words.region.empty()) {
-        SHM_ASSIGN(const auto id, RegionId::parse(words.region));
-        query.region_id = id.str();
-    }
-    if (!words.kind.empty()) {
-        SHM_ASSIGN(query.kind, kind_of(words.kind));
-    }
+    SHM_TRY(choose(query, words.region, words.kind));
     if (!words.user.empty()) {
         SHM_ASSIGN(query.uid, user_of(words.user));
     }

@@ -28,13 +28,7 @@ struct Words {
 
 Result<EventQuery> query_of(const Words& words) {
     EventQuery query;
-    if (!words.region.empty()) {
-        SHM_ASSIGN(const auto id, RegionId::parse(words.region));
-        query.region_id = id.str();
-    }
-    if (!words.kind.empty()) {
-        SHM_ASSIGN(query.kind, kind_of(words.kind));
-    }
+    SHM_TRY(choose(query, words.region, words.kind));
     SHM_ASSIGN(query.since, moment(words.since));
     SHM_ASSIGN(query.until, moment(words.until));
     query.limit = words.limit;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ids.h"
 #include "base/units.h"
 
 namespace snakepit::shm::cli {
@@ -15,9 +16,15 @@ Result<std::optional<Timestamp>> moment(const std::string& word) {
                 "write 2026-11-22T22:17:35Z, or how long ago, such as 10m");
 }
 
-Result<EventKind> kind_of(const std::string& word) {
-    if (const auto kind = parse_event_kind(word)) return *kind;
-    return fail(ErrorCode::invalid_argument, fmt::format("no event has the kind '{}'", word),
+Status choose(EventQuery& query, const std::string& region, const std::string& kind) {
+    if (!region.empty()) {
+        SHM_ASSIGN(const auto id, RegionId::parse(region));
+        query.region_id = id.str();
+    }
+    if (kind.empty()) return {};
+    query.kind = parse_event_kind(kind);
+    if (query.kind) return {};
+    return fail(ErrorCode::invalid_argument, fmt::format("no event has the kind '{}'", kind),
                 "snakepit-shm help events names them");
 }
 

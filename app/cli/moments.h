@@ -7,12 +7,13 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "layout/event_kind.h"
+#include "events/event_reader.h"
 
 namespace snakepit::shm::cli {
 
 // A moment, or how long ago; nothing for no word.
 Result<std::optional<Timestamp>> moment(const std::string& word);
-Result<EventKind> kind_of(const std::string& word);
+// Puts the region and the kind into the query; an empty word chooses nothing.
+Status choose(EventQuery& query, const std::string& region, const std::string& kind);
 
 }  // namespace snakepit::shm::cli

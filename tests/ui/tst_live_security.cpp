@@ -6,6 +6,7 @@
 #include <QSignalSpy>
 #include <QToolButton>
 
+#include "find_widget.h"
 #include "live_stage.h"
 #include "ui/dialogs/audit_dialog.h"
 #include "ui/dialogs/policy_dialog.h"
@@ -19,19 +20,6 @@ namespace snakepit::shm::ui {
 namespace {
 
 using test::Service;
-
-template <typename Widget>
-Widget* named(QWidget& parent, const QString& accessible_name) {
-    for (auto* widget : parent.findChildren<Widget*>())
-        if (widget->accessibleName() == accessible_name) return widget;
-    return nullptr;
-}
-
-QPushButton* primary(QWidget& dialog) {
-    for (auto* button : dialog.findChildren<QPushButton*>())
-        if (button->property("primary").toBool()) return button;
-    return nullptr;
-}
 
 QString all_words(QWidget& widget) {
     QString text;

@@ -9,6 +9,7 @@
 #include <QTableWidget>
 #include <QToolButton>
 
+#include "find_widget.h"
 #include "stage.h"
 #include "ui/dialogs/audit_dialog.h"
 #include "ui/dialogs/policy_dialog.h"
@@ -27,19 +28,6 @@
 namespace snakepit::shm::ui {
 
 namespace {
-
-template <typename Widget>
-Widget* named(QWidget& parent, const QString& accessible_name) {
-    for (auto* widget : parent.findChildren<Widget*>())
-        if (widget->accessibleName() == accessible_name) return widget;
-    return nullptr;
-}
-
-QPushButton* primary(QWidget& dialog) {
-    for (auto* button : dialog.findChildren<QPushButton*>())
-        if (button->property("primary").toBool()) return button;
-    return nullptr;
-}
 
 bool says(QWidget& widget, const QString& words) {
     for (const auto* label : widget.findChildren<QLabel*>())
