@@ -3,17 +3,19 @@
 // Sizes and offsets are frozen with kVersion; every time is microseconds since 1970 UTC.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include "layout/histogram.h"
 #include "layout/words.h"
 
 namespace snakepit::shm::layout {
 
 inline constexpr std::uint64_t kRegistryMagic = 0x31474552'4D485353ULL;  // "SSHMREG1"
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 
 inline constexpr std::uint32_t kMaxSlots = 1U << 20;
 inline constexpr std::uint32_t kMaxClients = 4096;
@@ -170,8 +172,16 @@ inline constexpr std::uint32_t kNoSlot = ~0U;
 // index.
 inline constexpr std::uint32_t kClientSlots = 1U << 31;
 
-struct Sample {  // one a second
+// How operations of one kind went in the ten seconds before the sample; nanoseconds.
+struct TimedSample {
+    std::uint64_t count;
+    std::uint64_t p50, p90, p99, p999;  // 0 when there was none
+};
+
+// One a second. What each field says people is in layout/metrics.h.
+struct Sample {
     std::int64_t time;
+    // regions: how many, and in which state
     std::uint64_t regions, orphans, quarantined;
     std::uint64_t bytes_used;      // asked for by live regions
     std::uint64_t bytes_reserved;  // taken from the system for them
@@ -180,15 +190,35 @@ struct Sample {  // one a second
     std::uint64_t allocations, deallocations, errors;  // since the manager started
     std::uint64_t events;                              // ring head
     std::uint64_t recorder_lag;                        // published and not yet in the database
-    std::uint64_t shm_total, shm_free;  // of the file system the segments live on, bytes
-    std::uint64_t seq;                  // its number, from 1; written last
+    std::uint64_t shm_total, shm_free;            // of the file system the segments live on, bytes
+    std::uint64_t max_regions, max_total_memory;  // the configuration's limits
+    std::uint64_t damaged, suspect;
+    std::uint64_t idle_regions, idle_bytes;  // live, and held by nobody
+    std::uint64_t orphan_bytes;
+    std::uint64_t refusals, allocation_failures;  // since the manager started
+    std::uint64_t events_lost;
+    std::uint64_t recorder_writable;  // 0 or 1
+    std::uint64_t database_bytes, database_log_bytes;
+    std::uint64_t locks_held, lock_waiters;
+    std::uint64_t longest_lock_wait;                             // of who waits now, microseconds
+    std::uint64_t deadlocks, lock_timeouts;                      // since the manager started
+    std::uint64_t arenas, arena_bytes, arena_span, arena_holes;  // holes: free bytes in the span
+    std::uint64_t leak_suspects;  // programs whose references only grow
+    std::uint64_t health_problems;
+    std::uint64_t alerts_firing, alerts_unacknowledged;
+    std::uint64_t takes;         // references taken, since the manager started
+    std::uint64_t service_cpu;   // of the service thread, since it started, microseconds
+    std::uint64_t longest_turn;  // of the service loop in the last second, microseconds
+    std::array<TimedSample, kTimed> timed;
+    std::uint64_t reserved[4];
+    std::uint64_t seq;  // its number, from 1; written last
 };
 
 static_assert(sizeof(RegistryHeader) == 112 && sizeof(RegistryState) == 128);
 static_assert(sizeof(EpochHeader) == 64);
 static_assert(sizeof(SlotFixed) == 160 && sizeof(SlotBody) == 88 && sizeof(Slot) == 384);
 static_assert(sizeof(SlotStats) == 48 && sizeof(ClientRow) == 128);
-static_assert(sizeof(EventEntry) == 144 && sizeof(Sample) == 128);
+static_assert(sizeof(EventEntry) == 144 && sizeof(Sample) == 672);
 
 constexpr std::uint64_t page_up(std::uint64_t n) {
     return (n + 4095) & ~std::uint64_t{4095};
@@ -200,7 +230,8 @@ struct RegistryOffsets {
     static constexpr std::uint64_t header_copy = 4096;
     static constexpr std::uint64_t state = 8192;
     static constexpr std::uint64_t samples = 12288;
-    static constexpr std::uint64_t clients = page_up(samples + kSampleCount * sizeof(Sample));
+    static constexpr std::uint64_t timed = page_up(samples + kSampleCount * sizeof(Sample));
+    static constexpr std::uint64_t clients = page_up(timed + kTimed * sizeof(HistogramCells));
     static constexpr std::uint64_t ring = page_up(clients + kMaxClients * sizeof(ClientRow));
     static constexpr std::uint64_t fixed_end = page_up(ring + kRingEntries * sizeof(EventEntry));
     static constexpr std::uint64_t changes = fixed_end;
@@ -229,6 +260,9 @@ class RegistryView {
     Q<RegistryState>& state() const { return at<RegistryState>(RegistryOffsets::state); }
     Q<Sample>& sample(std::uint64_t seq) const {
         return (&at<Sample>(RegistryOffsets::samples))[seq % kSampleCount];
+    }
+    Q<HistogramCells>& timed(Timed what) const {
+        return (&at<HistogramCells>(RegistryOffsets::timed))[static_cast<std::size_t>(what)];
     }
     Q<ClientRow>& client(std::uint32_t i) const {
         return (&at<ClientRow>(RegistryOffsets::clients))[i];

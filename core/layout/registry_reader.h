@@ -55,6 +55,10 @@ class RegistryReader {
     std::vector<ClientInfo> clients() const;
     // The samples with a number above `after`, oldest first; at most kSampleCount.
     std::vector<layout::Sample> samples(std::uint64_t after) const;
+    // Everything timed since the registry was made.
+    layout::Histogram timed(layout::Timed what) const {
+        return layout::Histogram::of(view_.timed(what));
+    }
 
     std::uint64_t epoch() const { return view_.header().epoch; }
     std::int64_t manager_pid() const {

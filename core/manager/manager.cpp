@@ -25,13 +25,13 @@
 #include "manager/backend_plugin.h"
 #include "manager/instance_roster.h"
 #include "manager/keeper_watch.h"
+#include "manager/monitoring.h"
 #include "manager/reports.h"
 #include "manager/server.h"
 #include "manager/service.h"
 #include "platform/keeper.h"
 #include "platform/process_lock.h"
 #include "platform/replace_file.h"
-#include "telemetry/performance_monitor.h"
 
 namespace snakepit::shm {
 
@@ -109,7 +109,7 @@ class Manager::Private {
     bool proceeding = false;
     std::unique_ptr<Service> service;
     std::unique_ptr<EventRecorder> recorder;
-    std::unique_ptr<PerformanceMonitor> monitor;
+    std::unique_ptr<Monitoring> monitoring;
     std::unique_ptr<Server> server;
     KeeperWatch keeper_watch;
     Timestamp started_at = now();
@@ -176,7 +176,8 @@ Status Manager::Private::start() {
         std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(),
                                         options.paths.events_db(), std::move(audit));
     recorder->set_retention(config.event_retention_ms);
-    monitor = std::make_unique<PerformanceMonitor>(service->registry(), *loaded.backend);
+    monitoring = std::make_unique<Monitoring>(*service, *recorder);
+    monitoring->configure(config);
     SHM_TRY(service->recover());
     config_modified = modified_at(options.paths.config_file);
     if (!options.paths.config_file.empty())
@@ -193,7 +194,7 @@ Status Manager::Private::start() {
         io, *service, std::move(listener),
         [this](const std::string& topic, const Caller& caller) {
             return make_report(topic, {options.paths, config, *service, *recorder, *server,
-                                       keeper_watch.state(), started_at, caller});
+                                       keeper_watch.state(), *monitoring, started_at, caller});
         },
         [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
     server->start();
@@ -238,19 +239,7 @@ void Manager::Private::tick() {
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
         keeper_watch.look(*loaded.backend, service->registry());
         if (options.heartbeat) options.heartbeat();
-        const auto totals = service->totals();
-        layout::Sample sample{};
-        sample.regions = totals.regions;
-        sample.orphans = totals.orphans;
-        sample.quarantined = totals.quarantined;
-        sample.bytes_used = service->allocator().bytes_used();
-        sample.bytes_reserved = service->allocator().bytes_reserved();
-        sample.references = totals.references;
-        sample.clients = service->clients().size();
-        sample.allocations = totals.allocations;
-        sample.deallocations = totals.deallocations;
-        sample.errors = totals.errors;
-        if (config.performance_monitoring) monitor->sample(sample, recorder->state().lag);
+        monitoring->second();
         const auto modified = modified_at(options.paths.config_file);
         if (modified != config_modified) (void)reload(ourselves());  // recorded either way
     }
@@ -302,6 +291,7 @@ Result<std::string> Manager::Private::reload(const Credentials& by) {
     config.use_hugepages = hugepages;
     std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
     service->configure(config);
+    monitoring->configure(config);
     recorder->set_retention(config.event_retention_ms);
     registry.record({.kind = EventKind::config_loaded,
                      .pid = by.pid,

@@ -5,6 +5,7 @@
 
 #include "events/event_recorder.h"
 #include "manager/config.h"
+#include "manager/monitoring.h"
 #include "manager/server.h"
 #include "manager/service.h"
 
@@ -18,6 +19,7 @@ struct ReportSources {
     const EventRecorder& recorder;
     const Server& server;
     const Keeping& keeping;
+    const Monitoring& monitoring;
     Timestamp started_at;
     const Caller& caller;  // who asks
 };

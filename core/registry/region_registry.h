@@ -109,6 +109,8 @@ class RegionRegistry {
         return view_.client_serial(index).load(std::memory_order_relaxed);
     }
     void write_sample(layout::Sample sample);
+    // Readers see what is added at once.
+    layout::HistogramCells& timed(layout::Timed what) { return view_.timed(what); }
     std::uint64_t next_client_serial();
 
   private:

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "events/event_recorder.h"
+#include "manager/config.h"
+#include "manager/service.h"
+#include "telemetry/performance_monitor.h"
+
+namespace snakepit::shm {
+
+// What watches the manager while it works, put together: looks once a second, and hands what it
+// sees to whoever keeps, judges or publishes it. Service thread.
+class Monitoring {
+  public:
+    Monitoring(Service& service, const EventRecorder& recorder);
+
+    void configure(const Config& config) { enabled_ = config.performance_monitoring; }
+    void second();
+
+  private:
+    layout::Sample counts() const;
+
+    Service& service_;
+    const EventRecorder& recorder_;
+    PerformanceMonitor performance_;
+    bool enabled_ = true;
+};
+
+}  // namespace snakepit::shm
