@@ -17,10 +17,6 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-bool continues_code_point(char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
-}
-
 bool is_size(const QString& group, const QString& key) {
     return key.contains("bytes") || key.contains("size") || key.endsWith("memory") ||
            group.endsWith("space");
@@ -123,27 +119,6 @@ std::string lines_of(const QJsonObject& object) {
     std::string out;
     for (const auto& [key, value] : lines) out += fitted(key, width) + "  " + value + '\n';
     return out;
-}
-
-std::size_t columns(std::string_view utf8) {
-    return static_cast<std::size_t>(
-        std::count_if(utf8.begin(), utf8.end(), [](char c) { return !continues_code_point(c); }));
-}
-
-std::string fitted(std::string_view utf8, std::size_t width, bool right) {
-    const auto have = columns(utf8);
-    if (have <= width) {
-        const std::string space(width - have, ' ');
-        return right ? space + std::string(utf8) : std::string(utf8) + space;
-    }
-    std::size_t bytes = 0;
-    for (std::size_t seen = 0; bytes < utf8.size(); ++bytes)
-        if (!continues_code_point(utf8[bytes]) && seen++ == width) break;
-    return std::string(utf8.substr(0, bytes));
-}
-
-std::string process_label(std::string_view name, std::int64_t pid) {
-    return name.empty() ? fmt::format("{}", pid) : fmt::format("{} ({})", name, pid);
 }
 
 std::string age(Timestamp then) {

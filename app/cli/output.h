@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "command.h"
+#include "text_columns.h"
 
 namespace snakepit::shm::cli {
 
@@ -42,13 +43,6 @@ class Table {
 // memory are written as sizes.
 std::string lines_of(const QJsonObject& object);
 
-// Terminal columns of UTF-8 text, one for each code point.
-std::size_t columns(std::string_view utf8);
-// `utf8` filled up with spaces to `width` columns, or cut to them.
-std::string fitted(std::string_view utf8, std::size_t width, bool right = false);
-
-// "python (1234)", or the pid alone.
-std::string process_label(std::string_view name, std::int64_t pid);
 // "3 min", the time from `then` to now; "-" for never.
 std::string age(Timestamp then);
 

@@ -18,3 +18,4 @@ if(SNAKEPIT_GUI)
     find_package(QCustomPlotQt6 REQUIRED)
 endif()
 find_program(FLATC flatc REQUIRED)
+pkg_check_modules(ncursesw REQUIRED IMPORTED_TARGET ncursesw)  # the terminal monitor

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "text_columns.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+constexpr char32_t kReplacement = 0xFFFD;
+
+struct Range {
+    char32_t first, last;
+};
+
+template <std::size_t N>
+bool within(const std::array<Range, N>& ranges, char32_t code) {
+    const auto it = std::lower_bound(ranges.begin(), ranges.end(), code,
+                                     [](const Range& range, char32_t c) { return range.last < c; });
+    return it != ranges.end() && it->first <= code;
+}
+
+// Combining marks of the scripts in use, and selectors (Unicode 15, EastAsianWidth and general
+// categories Mn, Me).
+constexpr std::array<Range, 32> kCombining{{
+    {0x0300, 0x036F}, {0x0483, 0x0489},   {0x0591, 0x05BD}, {0x05BF, 0x05C7}, {0x0610, 0x061A},
+    {0x064B, 0x065F}, {0x0670, 0x0670},   {0x06D6, 0x06DC}, {0x06DF, 0x06E8}, {0x0711, 0x0711},
+    {0x0730, 0x074A}, {0x07A6, 0x07B0},   {0x0900, 0x0902}, {0x093C, 0x093C}, {0x0941, 0x0948},
+    {0x094D, 0x094D}, {0x0E31, 0x0E31},   {0x0E34, 0x0E3A}, {0x0E47, 0x0E4E}, {0x0EB1, 0x0EB1},
+    {0x0EB4, 0x0EBC}, {0x0EC8, 0x0ECE},   {0x135D, 0x135F}, {0x1AB0, 0x1ACE}, {0x1DC0, 0x1DFF},
+    {0x200B, 0x200D}, {0x20D0, 0x20F0},   {0x302A, 0x302D}, {0x3099, 0x309A}, {0xFE00, 0xFE0F},
+    {0xFE20, 0xFE2F}, {0xE0100, 0xE01EF},
+}};
+
+// East Asian wide and fullwidth, and pictures that terminals draw as wide.
+constexpr std::array<Range, 32> kWide{{
+    {0x1100, 0x115F},   {0x231A, 0x231B},   {0x2329, 0x232A}, {0x23E9, 0x23EC}, {0x23F0, 0x23F0},
+    {0x23F3, 0x23F3},   {0x25FD, 0x25FE},   {0x2614, 0x2615}, {0x2648, 0x2653}, {0x267F, 0x267F},
+    {0x2693, 0x2693},   {0x26A1, 0x26A1},   {0x2705, 0x2705}, {0x270A, 0x270B}, {0x2728, 0x2728},
+    {0x274C, 0x274C},   {0x2753, 0x2757},   {0x2795, 0x2797}, {0x2B1B, 0x2B1C}, {0x2B50, 0x2B55},
+    {0x2E80, 0x303E},   {0x3041, 0x4DBF},   {0x4E00, 0xA4CF}, {0xA960, 0xA97C}, {0xAC00, 0xD7A3},
+    {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x16FE0, 0x18CFF},
+    {0x1B000, 0x1FAFF}, {0x20000, 0x3FFFD},
+}};
+
+// Controls, and the marks that make what follows read differently from how it is written.
+bool is_harmful(char32_t code) {
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x00AD || code == 0x061C ||
+           (code >= 0x200E && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+           (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF ||
+           (code >= 0xFFF0 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
+}
+
+// The code point at the start and its length; a length of 0: no UTF-8.
+std::pair<char32_t, std::size_t> decoded(std::string_view utf8) {
+    const auto lead = static_cast<unsigned char>(utf8[0]);
+    if (lead < 0x80) return {lead, 1};
+    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4 || utf8.size() < length) return {0, 0};
+    char32_t code = lead & (0x7FU >> length);
+    for (std::size_t i = 1; i < length; ++i) {
+        const auto byte = static_cast<unsigned char>(utf8[i]);
+        if ((byte & 0xC0U) != 0x80U) return {0, 0};
+        code = code << 6U | (byte & 0x3FU);
+    }
+    constexpr std::array<char32_t, 5> lowest{0, 0, 0x80, 0x800, 0x10000};
+    const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+    if (code < lowest[length] || code > 0x10FFFF || surrogate) return {0, 0};
+    return {code, length};
+}
+
+}  // namespace
+
+TextStep next_step(std::string_view utf8) {
+    if (utf8.empty()) return {};
+    const auto [code, length] = decoded(utf8);
+    if (length == 0 || is_harmful(code)) return {kReplacement, std::max<std::size_t>(length, 1), 1};
+    if (code < 0x300) return {code, length, 1};
+    return {code, length, within(kCombining, code) ? 0 : within(kWide, code) ? 2 : 1};
+}
+
+void append_utf8(std::string& out, char32_t code) {
+    const auto byte = [&out](char32_t bits) { out += static_cast<char>(bits); };
+    if (code < 0x80) return byte(code);
+    if (code < 0x800) {
+        byte(0xC0 | code >> 6U);
+    } else if (code < 0x10000) {
+        byte(0xE0 | code >> 12U);
+        byte(0x80 | (code >> 6U & 0x3F));
+    } else {
+        byte(0xF0 | code >> 18U);
+        byte(0x80 | (code >> 12U & 0x3F));
+        byte(0x80 | (code >> 6U & 0x3F));
+    }
+    byte(0x80 | (code & 0x3F));
+}
+
+std::size_t columns(std::string_view utf8) {
+    std::size_t out = 0;
+    for (auto step = next_step(utf8); step.bytes > 0; step = next_step(utf8)) {
+        out += static_cast<std::size_t>(step.columns);
+        utf8.remove_prefix(step.bytes);
+    }
+    return out;
+}
+
+std::string fitted(std::string_view utf8, std::size_t width, bool right) {
+    std::string out;
+    std::size_t used = 0;
+    for (auto step = next_step(utf8); step.bytes > 0; step = next_step(utf8)) {
+        if (used + static_cast<std::size_t>(step.columns) > width) break;
+        used += static_cast<std::size_t>(step.columns);
+        append_utf8(out, step.code);
+        utf8.remove_prefix(step.bytes);
+    }
+    const std::string space(width - used, ' ');
+    return right ? space + out : out + space;
+}
+
+std::string harmless(std::string_view utf8) {
+    return fitted(utf8, columns(utf8));
+}
+
+std::vector<std::string> folded(std::string_view utf8, std::size_t width) {
+    constexpr std::size_t kIndent = 4;
+    std::vector<std::string> out;
+    std::string indent;
+    while (width > 2 * kIndent && indent.size() + columns(utf8) > width) {
+        const auto room = width - indent.size();
+        std::size_t bytes = 0, used = 0, space = 0;
+        for (;;) {
+            const auto step = next_step(utf8.substr(bytes));
+            used += static_cast<std::size_t>(step.columns);
+            if (used > room) break;
+            if (step.code == U' ' && used > room / 2) space = bytes;
+            bytes += step.bytes;
+        }
+        const auto cut = space > 0 && utf8[bytes] != ' ' ? space : bytes;
+        out.push_back(indent + std::string(utf8.substr(0, cut)));
+        utf8.remove_prefix(cut);
+        utf8.remove_prefix(std::min(utf8.find_first_not_of(' '), utf8.size()));
+        indent.assign(kIndent, ' ');
+    }
+    if (!utf8.empty() || out.empty()) out.push_back(indent + std::string(utf8));
+    return out;
+}
+
+std::string process_label(std::string_view name, std::int64_t pid) {
+    return name.empty() ? fmt::format("{}", pid) : fmt::format("{} ({})", name, pid);
+}
+
+}  // namespace snakepit::shm::cli

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// UTF-8 text on a terminal: how wide it is, where it is cut, and what of it may get there at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace snakepit::shm::cli {
+
+// One code point of text, made harmless: control characters, marks that turn the direction of
+// writing and bytes that are no UTF-8 come out as U+FFFD. Names of processes are chosen by anyone.
+struct TextStep {
+    char32_t code = 0;
+    std::size_t bytes = 0;  // read; 0 at the end
+    int columns = 0;        // 0: combines with the one before; 2: wide
+};
+TextStep next_step(std::string_view utf8);
+
+void append_utf8(std::string& out, char32_t code);
+
+// Terminal columns of UTF-8 text.
+std::size_t columns(std::string_view utf8);
+// `utf8` made harmless and filled up with spaces to `width` columns, or cut to them; never more.
+std::string fitted(std::string_view utf8, std::size_t width, bool right = false);
+// `utf8` made harmless, whole.
+std::string harmless(std::string_view utf8);
+
+// In pieces of at most `width` columns, at spaces where that leaves no line half empty; those
+// behind the first are indented.
+std::vector<std::string> folded(std::string_view utf8, std::size_t width);
+
+// "python (1234)", or the pid alone.
+std::string process_label(std::string_view name, std::int64_t pid);
+
+}  // namespace snakepit::shm::cli
