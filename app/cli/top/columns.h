@@ -31,8 +31,8 @@ class ColumnLayout {
     // The last one that fits takes what is left.
     ColumnLayout(std::vector<Column> columns, std::size_t width);
 
-    std::size_t size() const { return widths_.size(); }
-    std::size_t width(std::size_t i) const { return widths_[i]; }
+    // 0 for one that was dropped.
+    std::size_t width(std::size_t i) const { return i < widths_.size() ? widths_[i] : 0; }
     void draw_titles(Surface& surface, std::size_t line, const Sorting& sorting) const;
     void draw(Surface& surface, std::size_t line, const std::vector<CellText>& cells) const;
 

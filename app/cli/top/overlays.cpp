@@ -256,7 +256,8 @@ Page page_of(Model& model) {
 void draw_overlay(Model& model, Surface& surface, std::size_t line, std::size_t end) {
     if (line >= end) return;
     std::vector<Text> lines;
-    for (const auto& text : page_of(model).lines())
+    const auto page = page_of(model);
+    for (const auto& text : page.lines())
         for (auto& piece : folded(text.text, surface.columns()))
             lines.push_back({std::move(piece), text.style});
     auto& scroll = model.overlay().scroll;

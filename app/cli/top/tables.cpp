@@ -30,16 +30,31 @@ Style style_of(RegionState state) {
     return Style::normal;
 }
 
-std::string holders_of(const RegionRow& row) {
-    std::string out;
-    for (const auto& reference : row.info.references) {
-        if (!out.empty()) out += ", ";
-        out += process_label(reference.process, reference.pid);
-        if (reference.count > 1) out += fmt::format(" ×{}", reference.count);
-    }
+// "python (1234)"; where that is too long the name gives way, and the number stays.
+std::string short_label(const std::string& name, std::int64_t pid, std::size_t width) {
+    auto label = process_label(name, pid);
+    if (name.empty() || columns(label) <= width) return label;
+    const auto number = fmt::format("({})", pid);
+    if (number.size() + 2 > width) return fmt::format("{}", pid);
+    auto cut = fitted(name, width - number.size() - 1);
+    cut.erase(cut.find_last_not_of(' ') + 1);
+    return cut + "…" + number;
+}
+
+// Who holds it; where that is too long their numbers alone.
+std::string holders_of(const RegionRow& row, std::size_t width) {
     const auto named = row.info.references.size();
-    if (row.holders > named) out += fmt::format(", and {} more", row.holders - named);
-    return out.empty() ? "-" : out;
+    const auto more = row.holders > named ? fmt::format(", and {} more", row.holders - named) : "";
+    std::string labels, numbers;
+    for (const auto& reference : row.info.references) {
+        const auto* gap = labels.empty() ? "" : ", ";
+        const auto count = reference.count > 1 ? fmt::format(" ×{}", reference.count) : "";
+        labels += gap + process_label(reference.process, reference.pid) + count;
+        numbers += fmt::format("{}{}", gap, reference.pid);
+    }
+    labels += more;
+    if (labels.empty()) return "-";
+    return columns(labels) <= width ? labels : numbers + more;
 }
 
 std::string joined(const std::string& session, const std::string& worker) {
@@ -257,11 +272,11 @@ std::vector<CellText> region_cells(const Model& model, const RegionRow& row,
             {format_size(info.size)},
             {fmt::format("{}", info.reference_count)},
             {std::string(to_string(info.state)), style_of(info.state)},
-            {process_label(info.owner_process, info.owner_pid)},
+            {short_label(info.owner_process, info.owner_pid, layout.width(4))},
             {joined(info.session, info.worker)},
             {span_text(info.created_at, model.at())},
             {span_text(info.last_accessed, model.at())},
-            {holders_of(row), row.holders == 0 ? Style::dim : Style::normal}};
+            {holders_of(row, layout.width(8)), row.holders == 0 ? Style::dim : Style::normal}};
 }
 
 void draw_table(Model& model, Surface& surface, std::size_t line, std::size_t end) {

@@ -46,24 +46,42 @@ void draw_tabs(const Model& model, Surface& surface, std::size_t line) {
     surface.put(line, column, "  " + regions.filter(), Style::dim);
 }
 
-std::string_view hint_of(Model& model) {
-    if (model.overlay().kind == Overlay::Kind::help) return "Esc back  arrows scroll";
-    if (model.overlay().kind == Overlay::Kind::region)
-        return "Esc back  arrows scroll  d deallocate";
-    if (model.overlay().kind == Overlay::Kind::alert) return "Esc back  k acknowledge";
-    if (model.overlay().kind == Overlay::Kind::program) return "Esc back  arrows scroll";
+// The most useful first: those that do not fit are left out.
+std::vector<std::string_view> hints_of(Model& model) {
+    switch (model.overlay().kind) {
+        case Overlay::Kind::region:
+            return {"Esc back", "arrows scroll", "d deallocate"};
+        case Overlay::Kind::alert:
+            return {"Esc back", "k acknowledge", "arrows scroll"};
+        case Overlay::Kind::help:
+        case Overlay::Kind::program:
+            return {"Esc back", "arrows scroll"};
+        case Overlay::Kind::none:
+            break;
+    }
     switch (model.view()) {
         case View::regions:
-            return "q quit  ? help  / filter  Enter details  s r a u h n sort  Tab view  p pause  "
-                   "d deallocate  c cleanup";
+            return {"q quit",  "? help",       "/ filter",  "Enter details", "sraunh sort",
+                    "p pause", "d deallocate", "c cleanup", "Tab view",      "+- interval"};
         case View::programs:
-            return "q quit  ? help  / filter  Enter details  s r a h n sort  Tab view  p pause";
+            return {"q quit",     "? help",  "/ filter", "Enter details",
+                    "srahn sort", "p pause", "Tab view", "+- interval"};
         case View::alerts:
-            return "q quit  ? help  Enter evidence  k acknowledge  Tab view  p pause";
+            return {"q quit", "? help", "Enter evidence", "k acknowledge", "p pause", "Tab view"};
         case View::locks:
-            return "q quit  ? help  / filter  Enter details  Tab view  p pause";
+            return {"q quit", "? help", "/ filter", "Enter details", "p pause", "Tab view"};
     }
     return {};
+}
+
+void draw_hints(Model& model, Surface& surface, std::size_t line) {
+    std::size_t column = 0;
+    for (const auto hint : hints_of(model)) {
+        if (column + columns(hint) > surface.columns()) return;
+        const auto key = hint.find(' ');
+        column = surface.put(line, column, hint.substr(0, key), Style::strong);
+        column = surface.put(line, column, hint.substr(key), Style::dim) + 2;
+    }
 }
 
 // Over as many of the last lines as it takes, upwards from `last`.
@@ -97,7 +115,7 @@ std::optional<Place> draw_foot(Model& model, Surface& surface, std::size_t line)
                     model.note().bad ? Style::critical : Style::accent);
         return std::nullopt;
     }
-    surface.put(line, 0, hint_of(model), Style::dim);
+    draw_hints(model, surface, line);
     return std::nullopt;
 }
 

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+// The terminal monitor in a real pseudo terminal, before a person who types.
+#include <QJsonArray>
+#include <QtTest>
+#include <csignal>
+
+#include "service_fixture.h"
+#include "terminal_session.h"
+
+using namespace snakepit::shm::test;
+
+namespace {
+
+constexpr auto kUp = "\033OA", kDown = "\033OB";
+
+// The lines of regions: what stands between the titles and the keys.
+QStringList rows(const TerminalEmulator& screen) {
+    const auto lines = screen.lines();
+    qsizetype titles = 0;
+    while (titles < lines.size() && !lines[titles].contains("SIZE")) ++titles;
+    QStringList out;
+    for (auto i = titles + 1; i + 1 < lines.size(); ++i)
+        if (!lines[i].isEmpty()) out += lines[i];
+    return out;
+}
+
+}  // namespace
+
+class Top : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void init();
+    void cleanup() {
+        session_.reset();
+        service_.reset();
+    }
+
+    void it_shows_regions_and_gives_the_terminal_back_data();
+    void it_shows_regions_and_gives_the_terminal_back();
+    void sorting_changes_the_order();
+    void a_filter_narrows_and_escape_takes_it_away();
+    void a_killed_holder_disappears();
+    void details_show_holders_and_events();
+    void locks_and_alerts_are_asked_for();
+    void programs_are_listed();
+    void it_follows_the_window();
+    void it_outlives_its_manager_and_goes_on_with_the_next();
+    void the_terminal_is_given_back_however_it_ends_data();
+    void the_terminal_is_given_back_however_it_ends();
+    void a_broken_line_ends_it();
+    void it_is_stopped_and_continued_by_a_shell();
+    void no_colour_where_none_is_wanted();
+    void hostile_names_reach_no_terminal();
+    void where_letters_are_not_unicode_it_draws_with_others();
+    void a_terminal_that_cannot_be_drawn_on_is_refused();
+    void output_that_is_no_terminal_gets_frames();
+
+  private:
+    void open(const QString& terminal = "xterm-256color", int columns = 100, int lines = 30);
+    QString allocate(const QString& size) {
+        return service_->cli_json({"allocate", size}).value("id").toString();
+    }
+    QString program() const { return QStringLiteral(SNAKEPIT_BIN_DIR) + "/snakepit-shm"; }
+    QProcessEnvironment environment() const {
+        return service_->host().environment(service_->instance());
+    }
+
+    std::unique_ptr<Service> service_;
+    std::unique_ptr<TerminalSession> session_;
+};
+
+void Top::init() {
+    service_ = std::make_unique<Service>();
+    QVERIFY(service_->start());
+}
+
+void Top::open(const QString& terminal, int columns, int lines) {
+    session_ = std::make_unique<TerminalSession>(program(), QStringList{"top"}, environment(),
+                                                 terminal, columns, lines);
+}
+
+void Top::it_shows_regions_and_gives_the_terminal_back_data() {
+    QTest::addColumn<QString>("terminal");
+    QTest::addColumn<int>("columns");
+    QTest::addColumn<int>("lines");
+    QTest::newRow("xterm") << "xterm-256color" << 120 << 40;
+    QTest::newRow("narrow") << "xterm-256color" << 80 << 24;
+    QTest::newRow("tiny") << "xterm-256color" << 40 << 10;
+    QTest::newRow("vt100") << "vt100" << 80 << 24;
+    QTest::newRow("linux") << "linux" << 80 << 25;
+    QTest::newRow("screen") << "screen" << 80 << 24;
+}
+
+void Top::it_shows_regions_and_gives_the_terminal_back() {
+    QFETCH(QString, terminal);
+    QFETCH(int, columns);
+    QFETCH(int, lines);
+    allocate("64KiB");
+    open(terminal, columns, lines);
+    QVERIFY2(session_->sees("64 KiB"), qPrintable(session_->screen().text()));
+    QVERIFY(session_->screen().lines()[0].startsWith("Snakepit SHM"));
+    QVERIFY(!session_->restored());
+    const auto another = allocate("32KiB");
+    QVERIFY2(session_->sees("32 KiB"), qPrintable(session_->screen().text()));
+    QVERIFY(session_->screen().text().contains(another.right(8)));
+    session_->type("q");
+    QCOMPARE(session_->wait(), 0);
+    QVERIFY(session_->restored());
+    QCOMPARE(session_->screen().surprises(), QStringList{});
+}
+
+void Top::sorting_changes_the_order() {
+    const auto big = allocate("1MiB"), small = allocate("4KiB"), middle = allocate("64KiB");
+    open();
+    const auto order = [&](const QStringList& wanted) {
+        return session_->sees([&](const TerminalEmulator& screen) {
+            const auto shown = rows(screen);
+            if (shown.size() != wanted.size()) return false;
+            for (qsizetype i = 0; i < shown.size(); ++i)
+                if (!shown[i].contains(wanted[i].right(8))) return false;
+            return true;
+        });
+    };
+    QVERIFY2(order({big, middle, small}), qPrintable(session_->screen().text()));
+    session_->type("s");
+    QVERIFY2(order({small, middle, big}), qPrintable(session_->screen().text()));
+    session_->type("a");
+    QVERIFY2(order({big, small, middle}), qPrintable(session_->screen().text()));
+    session_->type("a");
+    QVERIFY2(order({middle, small, big}), qPrintable(session_->screen().text()));
+}
+
+void Top::a_filter_narrows_and_escape_takes_it_away() {
+    allocate("1MiB");
+    allocate("4KiB");
+    open();
+    QVERIFY(session_->sees("4 KiB"));
+    session_->type("/size>64KiB");
+    QVERIFY(session_->sees("/size>64KiB"));
+    QVERIFY2(session_->sees_no("4 KiB "), qPrintable(session_->screen().text()));
+    QVERIFY(session_->sees("filtered: 1 of 2"));
+    session_->type(" nonsense=1");
+    QVERIFY2(session_->sees("nonsense' is no field") || session_->sees("nonsense"),
+             qPrintable(session_->screen().text()));
+    session_->type("\025size<64KiB\r");
+    QVERIFY2(session_->sees([](const TerminalEmulator& screen) {
+        return screen.text().contains("4 KiB ") && !screen.text().contains(" 1 MiB ");
+    }),
+             qPrintable(session_->screen().text()));
+    session_->type("\033");
+    QVERIFY(session_->sees(" 1 MiB "));
+    QVERIFY(session_->sees_no("filtered"));
+}
+
+void Top::a_killed_holder_disappears() {
+    const auto owner = service_->python("owner.py");
+    const auto id = owner->line();
+    open("xterm-256color", 160, 40);
+    const auto holder = QString("(%1)").arg(owner->pid());
+    QVERIFY2(session_->sees(id), qPrintable(session_->screen().text()));
+    QVERIFY(session_->sees([&](const TerminalEmulator& screen) {
+        return rows(screen).value(0).count(holder) == 2;  // the owner, and the holder
+    }));
+    owner->end(SIGKILL);
+    QVERIFY2(session_->sees([&](const TerminalEmulator& screen) {
+        const auto row = rows(screen).value(0);
+        return row.contains(id) && row.contains("orphan") && row.count(holder) == 1;
+    }),
+             qPrintable(session_->screen().text()));
+    QVERIFY(session_->sees("(1 orphan)"));
+}
+
+void Top::details_show_holders_and_events() {
+    const auto owner = service_->python("owner.py");
+    const auto id = owner->line();
+    allocate("4KiB");
+    open("xterm-256color", 100, 50);
+    QVERIFY(session_->sees("2 References") || session_->sees("Regions 2"));
+    session_->type(QByteArray(kDown) + kDown + kUp + "\r");
+    QVERIFY2(session_->sees("Region " + id), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("Holders, 1 reference"), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees(QString("(%1)").arg(owner->pid())),
+             qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("read and write"), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("ago  allocated"), qPrintable(session_->screen().text()));
+    session_->type("d");
+    QVERIFY2(session_->sees("type: snakepit-shm deallocate " + id),
+             qPrintable(session_->screen().text()));
+    owner->end(SIGKILL);
+    QVERIFY2(session_->sees("nobody"), qPrintable(session_->screen().text()));
+    service_->cli({"deallocate", id});
+    QVERIFY2(session_->sees("It is gone"), qPrintable(session_->screen().text()));
+    session_->type("\033");
+    QVERIFY(session_->sees("4 KiB"));
+}
+
+void Top::locks_and_alerts_are_asked_for() {
+    open();
+    session_->type("4");
+    QVERIFY2(session_->sees("Nothing is locked."), qPrintable(session_->screen().text()));
+    session_->type("3");
+    QVERIFY2(session_->sees_no("Asking the manager"), qPrintable(session_->screen().text()));
+    QVERIFY(session_->sees("[3 Alerts"));
+    session_->type("\t\t");
+    QVERIFY(session_->sees("[1 Regions"));
+}
+
+void Top::programs_are_listed() {
+    const auto owner = service_->python("owner.py");
+    QVERIFY(!owner->line().isNull());
+    open();
+    session_->type("2");
+    QVERIFY2(session_->sees([&](const TerminalEmulator& screen) {
+        const auto shown = rows(screen).join('\n') + screen.text();
+        return screen.text().contains("[2 Programs") &&
+               shown.contains(QString::number(owner->pid())) && shown.contains("64 KiB");
+    }),
+             qPrintable(session_->screen().text()));
+    owner->end(SIGKILL);
+    QVERIFY2(session_->sees_no(QString::number(owner->pid())) || session_->sees("No programs"),
+             qPrintable(session_->screen().text()));
+}
+
+void Top::it_follows_the_window() {
+    const auto id = allocate("4KiB");
+    open("xterm-256color", 160, 40);
+    QVERIFY(session_->sees("HOLDERS"));
+    QVERIFY(session_->sees(id));
+    session_->resize(40, 10);
+    QVERIFY2(session_->sees([&](const TerminalEmulator& screen) {
+        return screen.lines()[9].startsWith("q quit") && screen.text().contains("4 KiB") &&
+               !screen.text().contains("HOLDERS") && !screen.text().contains("Rates");
+    }),
+             qPrintable(session_->screen().text()));
+    session_->resize(3, 2);
+    session_->resize(120, 30);
+    QVERIFY2(session_->sees([](const TerminalEmulator& screen) {
+        return screen.lines()[29].startsWith("q quit") && screen.text().contains("Rates");
+    }),
+             qPrintable(session_->screen().text()));
+}
+
+void Top::it_outlives_its_manager_and_goes_on_with_the_next() {
+    allocate("64KiB");
+    open();
+    QVERIFY(session_->sees(QString("manager %1").arg(service_->pid())));
+    service_->kill();
+    QVERIFY2(session_->sees("NO MANAGER"), qPrintable(session_->screen().text()));
+    QVERIFY(session_->screen().text().contains("64 KiB"));
+    session_->type("4");
+    QVERIFY2(session_->sees("snakepit-shm serve"), qPrintable(session_->screen().text()));
+    session_->type("1");
+    QVERIFY(service_->start());
+    QVERIFY2(session_->sees(QString("manager %1").arg(service_->pid())),
+             qPrintable(session_->screen().text()));
+    allocate("32KiB");
+    QVERIFY2(session_->sees("32 KiB"), qPrintable(session_->screen().text()));
+    // And with one that begins with nothing.
+    service_->kill();
+    QVERIFY(QFile::remove(service_->host().runtime_dir(service_->instance()) + "/registry"));
+    QVERIFY(service_->start());
+    allocate("16KiB");
+    QVERIFY2(session_->sees([](const TerminalEmulator& screen) {
+        return screen.text().contains("16 KiB") && !screen.text().contains("32 KiB");
+    }),
+             qPrintable(session_->screen().text()));
+    session_->type("q");
+    QCOMPARE(session_->wait(), 0);
+}
+
+void Top::the_terminal_is_given_back_however_it_ends_data() {
+    QTest::addColumn<int>("signal");
+    QTest::addColumn<QByteArray>("key");
+    QTest::addColumn<int>("status");
+    QTest::newRow("q") << 0 << QByteArray("q") << 0;
+    QTest::newRow("Ctrl-C") << 0 << QByteArray("\003") << 0;
+    QTest::newRow("terminated") << SIGTERM << QByteArray() << 0;
+    QTest::newRow("hung up") << SIGHUP << QByteArray() << 0;
+    QTest::newRow("aborted") << SIGABRT << QByteArray() << -SIGABRT;
+    QTest::newRow("bus error") << SIGBUS << QByteArray() << -SIGBUS;
+}
+
+void Top::the_terminal_is_given_back_however_it_ends() {
+    QFETCH(int, signal);
+    QFETCH(QByteArray, key);
+    QFETCH(int, status);
+    open();
+    QVERIFY(session_->sees("[1 Regions"));
+    session_->type("/typing");  // the cursor blinks
+    QVERIFY(session_->sees("/typing"));
+    if (key == "q") session_->type("\033");
+    if (signal != 0)
+        session_->signal(signal);
+    else
+        session_->type(key);
+    QCOMPARE(session_->wait(), status);
+    QVERIFY(session_->restored());
+}
+
+void Top::a_broken_line_ends_it() {
+    open();
+    QVERIFY(session_->sees("[1 Regions"));
+    session_->hang_up();
+    QCOMPARE(session_->wait(), 0);
+}
+
+void Top::it_is_stopped_and_continued_by_a_shell() {
+    auto settings = environment();
+    settings.insert("PS1", "ready> ");
+    settings.insert("TOP", program());
+    session_ = std::make_unique<TerminalSession>("/bin/sh", QStringList{"-i"}, settings,
+                                                 "xterm-256color", 100, 30);
+    QVERIFY(session_->sees("ready> "));
+    session_->type("\"$TOP\" top\n");
+    QVERIFY2(session_->sees("[1 Regions"), qPrintable(session_->screen().text()));
+    session_->type("\032");
+    QVERIFY2(session_->sees([](const TerminalEmulator& screen) { return !screen.other_screen(); }),
+             qPrintable(session_->screen().text()));
+    session_->type("stty -a | tr ';' '\\n'; echo in the $((40 + 2))\n");
+    QVERIFY2(session_->sees("in the 42"), qPrintable(session_->screen().text()));
+    QVERIFY(session_->output().contains(" icanon"));
+    QVERIFY(session_->output().contains(" echo "));
+    session_->type("fg\n");
+    QVERIFY2(session_->sees([](const TerminalEmulator& screen) {
+        return screen.other_screen() && screen.text().contains("[1 Regions");
+    }),
+             qPrintable(session_->screen().text()));
+    session_->type("2");
+    QVERIFY(session_->sees("[2 Programs"));
+    session_->type("q");
+    QVERIFY(session_->sees([](const TerminalEmulator& screen) { return !screen.other_screen(); }));
+    session_->type("exit\n");
+    QCOMPARE(session_->wait(), 0);
+    QVERIFY(session_->restored());
+}
+
+void Top::no_colour_where_none_is_wanted() {
+    open();
+    QVERIFY(session_->sees("[1 Regions"));
+    QVERIFY(session_->screen().coloured());
+    open("vt100");
+    QVERIFY(session_->sees("[1 Regions"));
+    QVERIFY(!session_->screen().coloured());
+    auto settings = environment();
+    settings.insert("NO_COLOR", "1");
+    session_ = std::make_unique<TerminalSession>(program(), QStringList{"top"}, settings,
+                                                 "xterm-256color");
+    QVERIFY(session_->sees("[1 Regions"));
+    QVERIFY(!session_->screen().coloured());
+}
+
+void Top::hostile_names_reach_no_terminal() {
+    // Names that would clear the screen, name the window and turn letters round.
+    const auto named = service_->host().path("\033[2J\u202E数");
+    QVERIFY(QFile::copy(program(), named));
+    Peer peer(named, {"allocate", "8KiB", "--metadata", "note=\033]0;gone\007数据"}, environment());
+    QCOMPARE(peer.wait().status, 0);
+    open("xterm-256color", 120, 50);
+    QVERIFY(session_->sees("8 KiB"));
+    session_->type(QByteArray(kDown) + "\r");
+    QVERIFY2(session_->sees("[2J�数"), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("数据"), qPrintable(session_->screen().text()));
+    QVERIFY(!session_->output().contains("\033]0;"));
+    QVERIFY(!session_->output().contains("\xE2\x80\xAE"));
+    QCOMPARE(session_->screen().surprises(), QStringList{});
+}
+
+void Top::where_letters_are_not_unicode_it_draws_with_others() {
+    allocate("8KiB");
+    auto settings = environment();
+    settings.insert("LC_ALL", "C");
+    session_ = std::make_unique<TerminalSession>(program(), QStringList{"top"}, settings,
+                                                 "xterm-256color", 100, 30);
+    QVERIFY2(session_->sees("SIZEv"), qPrintable(session_->screen().text()));
+    QVERIFY(session_->sees("8 KiB"));
+    for (const char byte : session_->output()) QVERIFY(static_cast<unsigned char>(byte) < 0x80);
+}
+
+void Top::a_terminal_that_cannot_be_drawn_on_is_refused() {
+    for (const auto* terminal : {"no-such-terminal", "dumb"}) {
+        open(terminal);
+        QCOMPARE(session_->wait(), 2);
+        QVERIFY2(session_->output().contains("top --once"), session_->output().constData());
+        QVERIFY(session_->restored());
+    }
+}
+
+void Top::output_that_is_no_terminal_gets_frames() {
+    const auto id = allocate("64KiB");
+    for (const auto& words : {QStringList{"top"}, QStringList{"top", "--once"}}) {
+        const auto frame = service_->cli(words);
+        QCOMPARE(frame.status, 0);
+        QVERIFY2(frame.out.contains(id) && frame.out.contains("Memory"), qPrintable(frame.out));
+        QVERIFY(!frame.out.contains('\033'));
+    }
+    const auto two = service_->cli({"top", "--batch", "2"});
+    QCOMPARE(two.out.count("Snakepit SHM"), 2);
+    service_->kill();
+    QCOMPARE(service_->cli({"top"}).status, 3);
+}
+
+QTEST_GUILESS_MAIN(Top)
+#include "tst_top.moc"
