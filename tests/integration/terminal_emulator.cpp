@@ -66,38 +66,43 @@ void TerminalEmulator::feed(const QByteArray& output) {
     unread_ += output;
     qsizetype at = 0;
     while (at < unread_.size()) {
-        const char byte = unread_[at];
-        if (byte == '\033') {
-            if (at + 1 >= unread_.size()) break;
-            if (unread_[at + 1] != '[') {
-                const bool set = unread_[at + 1] == '(' || unread_[at + 1] == ')';
-                if (set && at + 2 >= unread_.size()) break;
-                escape(unread_[at + 1]);
-                at += set ? 3 : 2;
-                continue;
-            }
-            auto end = at + 2;
-            while (end < unread_.size() && (unread_[end] < '@' || unread_[end] > '~')) ++end;
-            if (end >= unread_.size()) break;
-            sequence(unread_.mid(at + 2, end - at - 2), unread_[end]);
-            at = end + 1;
-            continue;
-        }
-        if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) {
-            control(byte);
-            ++at;
-            continue;
-        }
-        const int length = length_of(byte);
-        if (length > 0 && at + length > unread_.size()) break;
-        const auto letters = QString::fromUtf8(unread_.mid(at, std::max(length, 1))).toUcs4();
-        if (length == 0 || letters.size() != 1 || (letters[0] >= 0x80 && letters[0] < 0xA0))
-            surprises_ += "bytes " + unread_.mid(at, std::max(length, 1)).toHex();
-        else
-            put(letters[0]);
-        at += std::max(length, 1);
+        const auto byte = static_cast<unsigned char>(unread_[at]);
+        const auto read = byte == 0x1B ? read_escape(at) : byte < 0x20 ? 1 : read_letter(at);
+        if (read == 0) break;  // the rest has not come yet
+        if (byte < 0x20 && byte != 0x1B) control(unread_[at]);
+        at += read;
     }
     unread_.remove(0, at);
+}
+
+qsizetype TerminalEmulator::read_escape(qsizetype at) {
+    const auto left = unread_.size() - at;
+    if (left < 2) return 0;
+    const char kind = unread_[at + 1];
+    if (kind == '(' || kind == ')') return left < 3 ? 0 : 3;  // sets of letters
+    if (kind != '[') {
+        escape(kind);
+        return 2;
+    }
+    auto end = at + 2;
+    while (end < unread_.size() && (unread_[end] < '@' || unread_[end] > '~')) ++end;
+    if (end >= unread_.size()) return 0;
+    sequence(unread_.mid(at + 2, end - at - 2), unread_[end]);
+    return end + 1 - at;
+}
+
+qsizetype TerminalEmulator::read_letter(qsizetype at) {
+    const auto length = length_of(unread_[at]);
+    if (length > unread_.size() - at) return 0;
+    const auto bytes = unread_.mid(at, std::max(length, 1));
+    const auto letters = QString::fromUtf8(bytes).toUcs4();
+    const bool known = length > 0 && letters.size() == 1 && letters[0] != 0x7F &&
+                       (letters[0] < 0x80 || letters[0] >= 0xA0);
+    if (known)
+        put(letters[0]);
+    else
+        surprises_ += "bytes " + bytes.toHex();
+    return bytes.size();
 }
 
 void TerminalEmulator::put(char32_t letter) {
@@ -163,8 +168,6 @@ void TerminalEmulator::escape(char letter) {
             return;
         case 'D':
             return control('\n');
-        case '(':
-        case ')':
         case '=':
         case '>':
         case 'H':

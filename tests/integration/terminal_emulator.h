@@ -27,6 +27,9 @@ class TerminalEmulator {
     bool coloured() const { return coloured_; }  // some colour was asked for since the start
 
   private:
+    // From there on; the number of bytes read, 0 when some are missing.
+    qsizetype read_escape(qsizetype at);
+    qsizetype read_letter(qsizetype at);
     void put(char32_t letter);
     void control(char letter);
     void escape(char letter);

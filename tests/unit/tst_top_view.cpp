@@ -64,7 +64,6 @@ class TopView : public QObject {
     void wide_letters_are_cut_by_their_width();
     void no_control_character_reaches_a_cell_data();
     void no_control_character_reaches_a_cell();
-    void combining_marks_stay_with_their_letter();
     void memory_that_runs_out_is_in_another_colour();
     void an_absent_manager_is_said();
     void a_filter_is_always_visible();
@@ -73,7 +72,6 @@ class TopView : public QObject {
     void programs_show_who_holds_most();
     void alerts_show_evidence_and_remedy();
     void locks_show_the_longest_wait_first();
-    void long_lines_are_folded();
     void help_names_every_key();
 };
 
@@ -161,13 +159,6 @@ void TopView::columns_shrink_and_then_drop_from_the_right() {
 }
 
 void TopView::wide_letters_are_cut_by_their_width() {
-    QCOMPARE(columns("数据处理"), std::size_t{8});
-    QCOMPARE(QString::fromStdString(fitted("数据处理", 5)), QString("数据 "));
-    Surface surface(5, 1);
-    surface.put(0, 0, "数据处理");
-    QCOMPARE(QString::fromStdString(surface.text(0)), QString("数据"));
-    QCOMPARE(surface.cell(0, 1).columns, std::uint8_t{0});
-
     Model model("test");
     auto row = region(1, 4096);
     row.info.owner_process = "数据处理数据处理数据处理";
@@ -227,14 +218,6 @@ void TopView::no_control_character_reaches_a_cell() {
     check();
     press(model, Kind::enter);
     check();
-}
-
-void TopView::combining_marks_stay_with_their_letter() {
-    Surface surface(10, 1);
-    surface.put(0, 0, "e\u0301x");
-    QCOMPARE(surface.cell(0, 0).mark, char32_t{0x301});
-    QCOMPARE(QString::fromStdString(surface.text(0)), QString("e\u0301x"));
-    QCOMPARE(columns("e\u0301x"), std::size_t{2});
 }
 
 void TopView::memory_that_runs_out_is_in_another_colour() {
@@ -388,16 +371,6 @@ void TopView::locks_show_the_longest_wait_first() {
     QVERIFY(lines[first].contains("waiter (43)") && lines[first].contains("1m10s"));
     QVERIFY(lines[first + 1].contains("holder (32)"));
     QVERIFY(lines[first + 2].contains("holder (31)"));
-}
-
-void TopView::long_lines_are_folded() {
-    const auto lines = folded("one two three four five six seven eight nine ten", 20);
-    for (const auto& line : lines) QVERIFY(columns(line) <= 20);
-    QString joined;
-    for (const auto& line : lines) joined += " " + QString::fromStdString(line).trimmed();
-    QCOMPARE(joined.trimmed(), QString("one two three four five six seven eight nine ten"));
-    QCOMPARE(folded("", 20).size(), std::size_t{1});
-    QCOMPARE(folded("短短短短短短短短短短短短", 12).size(), std::size_t{3});
 }
 
 void TopView::help_names_every_key() {

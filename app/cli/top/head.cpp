@@ -138,9 +138,9 @@ void draw_latency(const Model& model, Line line) {
     };
     line.add(fmt::format("allocate {}  map {}  lock wait {}", p99(Timed::allocate), p99(Timed::map),
                          p99(Timed::lock_wait)));
-    line.add("  Recorder ", Style::dim)
-        .add(fmt::format("{} waiting, {}", sample->recorder_lag, p99(Timed::recorder_lag)));
-    if (sample->recorder_writable == 0) line.add("  cannot write", Style::critical);
+    line.add("  recorder " + p99(Timed::recorder_lag));
+    if (sample->recorder_lag > 0) line.add(fmt::format(", {} behind", sample->recorder_lag));
+    if (sample->recorder_writable == 0) line.add("  events cannot be written", Style::critical);
     if (sample->events_lost > 0)
         line.add(fmt::format("  {} events lost", sample->events_lost), Style::critical);
 }
