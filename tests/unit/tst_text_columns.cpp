@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include <QtTest>
+
+#include "text_columns.h"
+#include "top/columns.h"
+#include "top/surface.h"
+
+using namespace snakepit::shm::cli;
+
+class TextColumns : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void wide_letters_take_two_columns_and_are_never_halved();
+    void combining_marks_stay_with_their_letter();
+    void long_lines_are_folded();
+    void columns_get_what_they_want_in_their_order();
+};
+
+void TextColumns::wide_letters_take_two_columns_and_are_never_halved() {
+    QCOMPARE(columns("数据处理"), std::size_t{8});
+    QCOMPARE(QString::fromStdString(fitted("数据处理", 5)), QString("数据 "));
+    Surface surface(5, 1);
+    surface.put(0, 0, "数据处理");
+    QCOMPARE(QString::fromStdString(surface.text(0)), QString("数据"));
+    QCOMPARE(surface.cell(0, 1).columns, std::uint8_t{0});
+}
+
+void TextColumns::combining_marks_stay_with_their_letter() {
+    Surface surface(10, 1);
+    surface.put(0, 0, "e\u0301x");
+    QCOMPARE(surface.cell(0, 0).mark, char32_t{0x301});
+    QCOMPARE(QString::fromStdString(surface.text(0)), QString("e\u0301x"));
+    QCOMPARE(columns("e\u0301x"), std::size_t{2});
+}
+
+void TextColumns::long_lines_are_folded() {
+    const auto lines = folded("one two three four five six seven eight nine ten", 20);
+    for (const auto& line : lines) QVERIFY(columns(line) <= 20);
+    QString joined;
+    for (const auto& line : lines) joined += " " + QString::fromStdString(line).trimmed();
+    QCOMPARE(joined.trimmed(), QString("one two three four five six seven eight nine ten"));
+    QCOMPARE(folded("", 20).size(), std::size_t{1});
+    QCOMPARE(folded("短短短短短短短短短短短短", 12).size(), std::size_t{3});
+}
+
+void TextColumns::columns_get_what_they_want_in_their_order() {
+    const std::vector<Column> columns{
+        {"A", 5, 20, false, {}, true, 3}, {"B", 5, 8, true}, {"C", 5, 10, false, {}, false, 2}};
+    const auto widths = [&](std::size_t width) {
+        const ColumnLayout layout(columns, width);
+        return QList<std::size_t>{layout.width(0), layout.width(1), layout.width(2)};
+    };
+    QCOMPARE(widths(3), (QList<std::size_t>{5, 0, 0}));  // the first is never dropped
+    QCOMPARE(widths(12), (QList<std::size_t>{5, 6, 0}));
+    QCOMPARE(widths(17), (QList<std::size_t>{5, 5, 5}));
+    QCOMPARE(widths(22), (QList<std::size_t>{5, 8, 7}));
+    QCOMPARE(widths(39), (QList<std::size_t>{5, 8, 24}));  // A would not be whole
+    QCOMPARE(widths(40), (QList<std::size_t>{20, 8, 10}));
+}
+
+QTEST_APPLESS_MAIN(TextColumns)
+#include "tst_text_columns.moc"
