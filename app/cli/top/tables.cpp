@@ -253,12 +253,12 @@ void draw_locks(Model& model, Surface& surface, std::size_t line, std::size_t en
 }  // namespace
 
 ColumnLayout region_columns(std::size_t width) {
-    return {{{"ID", 9, kIdColumns, false, SortKey::name, true, 3},
+    return {{{"ID", 9, kIdColumns, false, SortKey::name, true, 4},
              {"SIZE", 9, 10, true, SortKey::size},
              {"REFS", 5, 6, true, SortKey::references},
              {"STATE", 7, 11},
              {"OWNER", 12, 22},
-             {"WORKER", 8, 24},
+             {"WORKER", 8, 20, false, {}, false, 3},
              {"AGE", 6, 7, true, SortKey::age},
              {"USED", 6, 7, true, SortKey::used},
              {"HOLDERS", 10, 24, false, SortKey::holders, false, 2}},

@@ -104,7 +104,8 @@ std::optional<Place> draw_foot(Model& model, Surface& surface, std::size_t line)
     if (const auto& typed = model.typed_filter()) {
         // The end of a long one is where typing goes on.
         auto shown = std::string_view(*typed);
-        while (columns(shown) + 2 > surface.columns()) shown.remove_prefix(next_step(shown).bytes);
+        while (!shown.empty() && columns(shown) + 2 > surface.columns())
+            shown.remove_prefix(next_step(shown).bytes);
         const auto column = surface.put(line, 0, "/" + std::string(shown), Style::accent);
         if (const auto& error = model.filter_error(); error && line > 0)
             draw_notice(surface, line - 1, error->sentence(), Style::critical);
