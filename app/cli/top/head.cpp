@@ -106,10 +106,16 @@ void draw_memory(const Model& model, Line line) {
     const auto warning = full == Fullness::fine     ? ""
                          : full == Fullness::nearly ? "  NEARLY FULL"
                                                     : "  FULL";
-    const auto others = text.size() + free.size() + std::string_view(warning).size() + 2;
+    // What is free matters most.
+    const bool roomy = text.size() + free.size() <= line.room();
+    const auto others =
+        (roomy ? text.size() : 1) + free.size() + std::string_view(warning).size() + 2;
     const auto bar = std::min(line.room() - std::min(line.room(), others), kLongBar);
     if (bar >= kShortBar) draw_bar(*sample, line, bar, style);
-    line.add(bar >= kShortBar ? text : text.substr(1));
+    if (roomy)
+        line.add(bar >= kShortBar ? text : text.substr(1));
+    else if (bar >= kShortBar)
+        line.add(" ");
     line.add(free, full == Fullness::fine ? Style::normal : style).add(warning, style);
 }
 

@@ -161,8 +161,8 @@ void draw_why_empty(Surface& surface, std::size_t line, const Answer<T>& answer,
 
 void draw_alert_rows(Model& model, Surface& surface, std::size_t line, std::size_t end) {
     const ColumnLayout layout({{"SEVERITY", 8, 9},
-                               {"ALERT", 18, 34},
-                               {"SUBJECT", 12, 28, false, {}, false, 2},
+                               {"ALERT", 16, 34},
+                               {"SUBJECT", 10, 28, false, {}, false, 2},
                                {"VALUE", 9, 10, true},
                                {"SINCE", 7, 8, true},
                                {"STATE", 12, 14},
