@@ -136,6 +136,35 @@ KeyPress press_of(wint_t letter) {
     }
 }
 
+// Keys as terminals send them whose TERM says something else: PuTTY's Home and End, cursor keys in
+// the other of their two modes.
+void teach_keys() {
+    struct Sequence {
+        const char* letters;
+        int key;
+    };
+    constexpr std::array<Sequence, 18> kSequences{{{"\033[A", KEY_UP},
+                                                   {"\033OA", KEY_UP},
+                                                   {"\033[B", KEY_DOWN},
+                                                   {"\033OB", KEY_DOWN},
+                                                   {"\033[C", KEY_RIGHT},
+                                                   {"\033OC", KEY_RIGHT},
+                                                   {"\033[D", KEY_LEFT},
+                                                   {"\033OD", KEY_LEFT},
+                                                   {"\033[H", KEY_HOME},
+                                                   {"\033[1~", KEY_HOME},
+                                                   {"\033[7~", KEY_HOME},
+                                                   {"\033[F", KEY_END},
+                                                   {"\033[4~", KEY_END},
+                                                   {"\033[8~", KEY_END},
+                                                   {"\033[5~", KEY_PPAGE},
+                                                   {"\033[6~", KEY_NPAGE},
+                                                   {"\033[Z", KEY_BTAB},
+                                                   {"\033[3~", KEY_DC}}};
+    for (const auto& [letters, key] : kSequences)
+        if (::key_defined(letters) == 0) ::define_key(letters, key);
+}
+
 }  // namespace
 
 struct Screen::Private {
@@ -170,6 +199,7 @@ Result<std::unique_ptr<Screen>> Screen::open() {
     ::noecho();
     ::nonl();
     ::keypad(stdscr, TRUE);
+    teach_keys();
     ::nodelay(stdscr, TRUE);
     ::set_escdelay(kEscapeMs);
     ::leaveok(stdscr, FALSE);
