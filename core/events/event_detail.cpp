@@ -103,6 +103,9 @@ constexpr Names names_of(EventKind kind) {
             return {"rows", "up_to", {}};
         case EventKind::access_ended:
             return {{}, {}, "process"};
+        case EventKind::health_problem:
+        case EventKind::health_mended:
+            return {{}, {}, "problem"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:

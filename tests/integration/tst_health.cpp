@@ -6,8 +6,10 @@
 #include <QDir>
 #include <QFile>
 #include <QJsonArray>
+#include <QJsonDocument>
 #include <QtTest>
 
+#include "client/manager_client.h"
 #include "keeper.h"
 #include "layout/grants_layout.h"
 #include "service_fixture.h"
@@ -77,9 +79,9 @@ void Health::init() {
               .value("id")
               .toString();
     QVERIFY(!id_.isEmpty());
-    holder_ = std::make_unique<Peer>(QCoreApplication::applicationFilePath(),
-                                     QStringList{"keeper", id_},
-                                     service_->host().environment(service_->instance()));
+    holder_ =
+        std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{"keeper", id_},
+                               service_->host().environment(service_->instance()));
     QCOMPARE(holder_->line(), "ok");
 }
 
@@ -137,7 +139,8 @@ void Health::spoilt_registry_rows() {
     });
     add("a segment nobody knows, of a running manager", "leftover_segments", "warning", "fuser",
         [](Health& h) {
-            make(h.service_->host().path("segments/snakepit_test_shm_1700000000000000_0123456789abcdef"),
+            make(h.service_->host().path(
+                     "segments/snakepit_test_shm_1700000000000000_0123456789abcdef"),
                  4096);
         });
     add("an arena nobody knows", "leftover_segments", "problem", "serve", [](Health& h) {
@@ -147,7 +150,8 @@ void Health::spoilt_registry_rows() {
     add("a description that was changed", "region_checksums", "problem", "serve", [](Health& h) {
         h.service_->kill();
         overwrite(h.runtime("registry"),
-                  layout::RegistryOffsets::slots + offsetof(layout::Slot, body), QByteArray(176, 'x'));
+                  layout::RegistryOffsets::slots + offsetof(layout::Slot, body),
+                  QByteArray(176, 'x'));
     });
     add("a registry that is none", "registry", "problem", "manager", [](Health& h) {
         h.service_->kill();
@@ -208,8 +212,9 @@ void Health::spoilt_database_rows() {
             make(h.state("metrics.db"), 0);
             overwrite(h.state("metrics.db"), 0, QByteArray(4096, 'x'));
         });
-    add("a key that others may read", "instance_key", "problem", "chmod 0600",
-        [](Health& h) { QFile::setPermissions(h.state("instance.key"), QFile::Permissions(0x6644)); });
+    add("a key that others may read", "instance_key", "problem", "chmod 0600", [](Health& h) {
+        QFile::setPermissions(h.state("instance.key"), QFile::Permissions(0x6644));
+    });
     add("a key that is gone", "instance_key", "warning", "copy",
         [](Health& h) { QVERIFY(QFile::remove(h.state("instance.key"))); });
 }
@@ -226,9 +231,8 @@ void Health::spoilt_environment_rows() {
         });
     add("a directory that others may write", "runtime_directory", "problem", "chmod 0700",
         [](Health& h) { QFile::setPermissions(h.runtime(""), QFile::Permissions(0x7777)); });
-    add("a manager that was stopped", "manager", "problem", "", [](Health& h) {
-        ::kill(static_cast<pid_t>(h.service_->pid()), SIGSTOP);
-    });
+    add("a manager that was stopped", "manager", "problem", "",
+        [](Health& h) { ::kill(static_cast<pid_t>(h.service_->pid()), SIGSTOP); });
 }
 
 void Health::what_is_wrong_is_found_data() {
@@ -297,7 +301,19 @@ void Health::a_manager_keeps_what_it_found_and_tells_when_it_is_mended() {
     QVERIFY(QFile::resize(path, 4096));
     holder_->end(SIGKILL);
     QTRY_VERIFY_WITH_TIMEOUT(kinds().count("health_problem") == 1, kPatienceMs);
-    QTest::qWait(2500);  // the problem is looked at again meanwhile, and is no new one
+    // It is looked at again, and is no new problem.
+    service_->host().use_in_this_process(service_->instance());
+    const auto manager = ManagerClient::connect({.lease = false});
+    QVERIFY(manager);
+    const auto looks = [&] {
+        const auto report = (*manager)->report("health");
+        return report ? QJsonDocument::fromJson(QByteArray::fromStdString(*report))["history"]
+                            .toArray()
+                            .size()
+                      : 0;
+    };
+    const auto before = looks();
+    QTRY_VERIFY_WITH_TIMEOUT(looks() > before + 2, kPatienceMs);
     QCOMPARE(kinds().count("health_problem"), 1);
     QCOMPARE(kinds().count("health_mended"), 0);
     QCOMPARE(service_->cli({"deallocate", id_, "--force"}).status, 0);
