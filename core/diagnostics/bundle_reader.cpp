@@ -24,6 +24,8 @@ namespace snakepit::shm {
 
 namespace {
 
+constexpr std::uint64_t kMostCounted = 1ULL << 62;
+
 tl::unexpected<Error> spoilt(const std::string& file, std::string_view why) {
     return fail(ErrorCode::corruption_detected, fmt::format("{} is damaged: {}", file, why),
                 "let it be made again, with: snakepit-shm diagnose -o FILE");
@@ -117,6 +119,10 @@ Status BundleReader::unpack_registry() {
     layout::load_words(header, registry->view().header());
     if (header.checksum != layout::checksum_of(header))
         return spoilt(file_, "the header of its registry fails its checksum");
+    // Readers count up to these.
+    const auto& state = registry->view().state();
+    if (state.sample_head.load() > kMostCounted || state.ring_head.load() > kMostCounted)
+        return spoilt(file_, "the counters of its registry are none");
     registry_ = path;
     return {};
 }

@@ -87,17 +87,10 @@ Check check_state_space(const InstancePaths& paths) {
 Check check_configured_limits(const Config& config, const std::string& shm_path) {
     const std::string name = "configured_limits";
     Findings findings;
-    if (config.max_region_size > config.max_total_memory)
-        findings.add(fmt::format("max_region_size ({}) is more than max_total_memory ({})",
-                                 format_size(config.max_region_size),
-                                 format_size(config.max_total_memory)));
     if (const auto space = space_facts(shm_path); space && config.max_region_size > space->total)
         findings.add(fmt::format("max_region_size ({}) is more than {} has ({})",
                                  format_size(config.max_region_size), shm_path,
                                  format_size(space->total)));
-    if (config.max_regions_per_process > config.max_regions)
-        findings.add(fmt::format("max_regions_per_process ({}) is more than max_regions ({})",
-                                 config.max_regions_per_process, config.max_regions));
     if (config.max_regions_per_user > config.max_regions)
         findings.add(fmt::format("max_regions_per_user ({}) is more than max_regions ({})",
                                  config.max_regions_per_user, config.max_regions));

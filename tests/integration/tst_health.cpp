@@ -223,7 +223,7 @@ void Health::spoilt_environment_rows() {
     add("a configuration that is none", "configuration", "problem", "",
         [](Health& h) { h.service_->host().configure("max_regions = maybe"); });
     add("limits that do not go together", "configured_limits", "warning", "config set",
-        [](Health& h) { h.service_->host().configure("max_total_memory = \"1MiB\""); });
+        [](Health& h) { h.service_->host().configure("max_regions_per_user = 5000"); });
     add("a limit above what the file system has", "configured_limits", "warning", "config set",
         [](Health& h) {
             h.service_->host().configure(

@@ -3,6 +3,7 @@
 #include <QApplication>
 #include <QFile>
 #include <QFrame>
+#include <QImage>
 #include <QLabel>
 #include <QProcess>
 #include <QPushButton>
