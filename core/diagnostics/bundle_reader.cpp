@@ -114,7 +114,11 @@ Status BundleReader::unpack_registry() {
     }
     if (!file) return {};
     const auto registry = RegistryFile::open(path);
-    if (!registry) return fail(registry.error());
+    if (!registry && registry.error().code == ErrorCode::version_mismatch)
+        return fail(registry.error().code,
+                    fmt::format("the registry in {} is of another release", file_),
+                    "open it with the release that made it");
+    if (!registry) return spoilt(file_, registry.error().message);
     layout::RegistryHeader header;
     layout::load_words(header, registry->view().header());
     if (header.checksum != layout::checksum_of(header))

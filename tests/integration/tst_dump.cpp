@@ -73,7 +73,7 @@ void Dump::a_part_is_shown_with_its_place() {
     const auto shown =
         service_->cli({"dump", id_, "--offset", "4", "--length", "6", "--width", "4"}).out;
     QVERIFY2(
-        shown.contains("00000004  65 70 69 74  |epit|\n00000008  01 02       |..|\n0000000a\n"),
+        shown.contains("00000004  65 70 69 74  |epit|\n00000008  01 02        |..|\n0000000a\n"),
         qPrintable(shown));
 }
 
