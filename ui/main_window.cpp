@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <QButtonGroup>
 #include <QCloseEvent>
+#include <QDateTime>
 #include <QHBoxLayout>
 #include <QMessageBox>
 #include <QPushButton>
@@ -29,6 +30,15 @@
 
 namespace snakepit::shm::ui {
 
+namespace {
+
+QString moment_text(Timestamp at) {
+    return QDateTime::fromMSecsSinceEpoch(at.micros / 1000)
+        .toString(QStringLiteral("yyyy-MM-dd hh:mm:ss"));
+}
+
+}  // namespace
+
 QStringList MainWindow::page_names() {
     return {QStringLiteral("dashboard"),  QStringLiteral("regions"), QStringLiteral("memory"),
             QStringLiteral("references"), QStringLiteral("events"),  QStringLiteral("processes")};
@@ -40,9 +50,10 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
       host_(host),
       navigation_(new QButtonGroup(this)),
       stack_(new QStackedWidget) {
-    setWindowTitle(workspace.instance() == u"default"
-                       ? tr("Snakepit SHM")
-                       : tr("%1 – Snakepit SHM").arg(workspace.instance()));
+    setWindowTitle(
+        workspace.bundle() ? tr("%1 – bundle – Snakepit SHM").arg(workspace.bundle()->file)
+        : workspace.instance() == u"default" ? tr("Snakepit SHM")
+                                             : tr("%1 – Snakepit SHM").arg(workspace.instance()));
     setWindowIcon(QIcon(QStringLiteral(":/icons/snakepit.svg")));
     resize(1320, 840);
     auto* right = new QWidget;
@@ -180,6 +191,13 @@ bool MainWindow::show_page(const QString& name) {
 
 void MainWindow::show_link() {
     const auto link = workspace_.link();
+    if (const auto& bundle = workspace_.bundle()) {
+        embed_->hide();
+        banner_text_->setText(
+            tr("%1 is a bundle from %2 of %3: what was there then. Nothing can be changed.")
+                .arg(bundle->file, bundle->host, moment_text(bundle->at)));
+        return;
+    }
     banner_->setVisible(link == Link::silent || link == Link::absent);
     embed_->setVisible(!host_.embedded());
     banner_text_->setText(link == Link::silent
@@ -192,14 +210,20 @@ void MainWindow::show_status() {
     const auto link = workspace_.link();
     const auto tone = link == Link::connected    ? Tone::good
                       : link == Link::connecting ? Tone::neutral
+                      : link == Link::bundle     ? Tone::info
                                                  : Tone::caution;
     const auto word = link == Link::connected    ? tr("connected")
                       : link == Link::connecting ? tr("connecting…")
+                      : link == Link::bundle     ? tr("bundle")
                       : link == Link::silent     ? tr("reconnecting…")
                                                  : tr("no manager");
     link_state_->setText(QStringLiteral("<span style='color:%1'>●</span>&nbsp; %2")
                              .arg(colours().tone(tone).text.name(), word));
-    mode_->setText(host_.embedded() ? tr("manager embedded in this window") : tr("attached"));
+    mode_->setText(
+        workspace_.bundle()
+            ? tr("from %1, %2").arg(workspace_.bundle()->host, moment_text(workspace_.bundle()->at))
+        : host_.embedded() ? tr("manager embedded in this window")
+                           : tr("attached"));
     pid_->setText(workspace_.manager_pid() ? tr("pid %1").arg(workspace_.manager_pid())
                                            : QString());
     regions_->setText(counted(workspace_.regions().size(), "region", "regions"));

@@ -65,6 +65,8 @@ void add_events(CLI::App& app, Context& context);
 void add_audit(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
+void add_diagnose(CLI::App& app, Context& context);
+void add_dump(CLI::App& app, Context& context);
 void add_keeper(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 void add_about(CLI::App& app, Context& context);

@@ -1,76 +1,55 @@
 // SPDX-License-Identifier: MIT
 // read, write, seal: what is in a region.
+#include "contents.h"
+
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
-#include <span>
 
 #include <fmt/format.h>
 
-#include "command.h"
 #include "output.h"
-#include "platform/locked_memory.h"
 
 namespace snakepit::shm::cli {
 
+Result<Contents> Contents::open(const Context& context, const RegionPart& part, AccessMode access) {
+    Contents contents;
+    SHM_ASSIGN(const auto id, RegionId::parse(part.id));
+    SHM_ASSIGN(contents.client_, connect(context, true));
+    SHM_ASSIGN(contents.info_, contents.client_->info(id));
+    const auto size = contents.info_.size;
+    if (part.offset > size)
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the region has {} bytes, the offset is {}", size, part.offset),
+                    "start within the region");
+    contents.offset_ = part.offset;
+    const auto rest = size - part.offset;
+    const auto wanted = part.size == 0 ? rest : std::min(rest, part.size);
+    if (contents.info_.security_level != SecurityLevel::standard && wanted > 0) {
+        SHM_TRY(contents.copy(wanted, access));
+    } else {
+        SHM_ASSIGN(const auto mapped, contents.client_->map(id, access));
+        contents.part_ = {mapped.data + part.offset, wanted};
+    }
+    return contents;
+}
+
+Status Contents::written(std::uint64_t size) const {
+    if (!copy_.valid() || size == 0) return {};
+    return client_->write(info_.id, offset_, part_.first(size));
+}
+
+Status Contents::copy(std::uint64_t size, AccessMode access) {
+    SHM_ASSIGN(copy_, LockedMemory::make(size));
+    part_ = copy_.bytes();
+    if (access == AccessMode::read_write) return {};
+    return client_->read(info_.id, offset_, part_);
+}
+
 namespace {
 
-struct Words {
-    std::string id;
-    std::uint64_t offset = 0;
-    std::uint64_t size = 0;  // 0: to the end
-};
-
-// Mapped for as long as this lives.
-class Contents {
-  public:
-    static Result<Contents> open(const Context& context, const Words& words, AccessMode access) {
-        Contents contents;
-        SHM_ASSIGN(contents.id_, RegionId::parse(words.id));
-        SHM_ASSIGN(contents.client_, connect(context, true));
-        SHM_ASSIGN(const auto info, contents.client_->info(contents.id_));
-        if (words.offset > info.size)
-            return fail(
-                ErrorCode::invalid_argument,
-                fmt::format("the region has {} bytes, the offset is {}", info.size, words.offset),
-                "start within the region");
-        contents.offset_ = words.offset;
-        const auto rest = info.size - words.offset;
-        const auto size = words.size == 0 ? rest : std::min(rest, words.size);
-        if (info.security_level != SecurityLevel::standard && size > 0) {
-            SHM_TRY(contents.copy(size, access));
-        } else {
-            SHM_ASSIGN(const auto mapped, contents.client_->map(contents.id_, access));
-            contents.part_ = {mapped.data + words.offset, size};
-        }
-        return contents;
-    }
-    std::span<std::byte> part() const { return part_; }
-    // After the first `size` bytes of the part have been changed.
-    Status written(std::uint64_t size) const {
-        if (!copy_.valid() || size == 0) return {};
-        return client_->write(id_, offset_, part_.first(size));
-    }
-
-  private:
-    // Of an encrypted region the part alone is decrypted, or encrypted again.
-    Status copy(std::uint64_t size, AccessMode access) {
-        SHM_ASSIGN(copy_, LockedMemory::make(size));
-        part_ = copy_.bytes();
-        if (access == AccessMode::read_write) return {};
-        return client_->read(id_, offset_, part_);
-    }
-
-    std::unique_ptr<ManagerClient> client_;  // gives the reference back when it goes
-    RegionId id_;
-    std::uint64_t offset_ = 0;
-    LockedMemory copy_;
-    std::span<std::byte> part_;
-};
-
-Result<int> run_read(const Context& context, const Words& words) {
+Result<int> run_read(const Context& context, const RegionPart& words) {
     SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_only));
     for (auto left = contents.part(); !left.empty();) {
         const auto written = ::write(STDOUT_FILENO, left.data(), left.size());
@@ -81,7 +60,7 @@ Result<int> run_read(const Context& context, const Words& words) {
     return kDone;
 }
 
-Result<int> run_write(const Context& context, const Words& words) {
+Result<int> run_write(const Context& context, const RegionPart& words) {
     SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_write));
     std::uint64_t written = 0;
     for (auto left = contents.part();;) {
@@ -121,7 +100,7 @@ Result<int> run_seal(const Context& context, const std::string& word) {
     return kDone;
 }
 
-void add_part(CLI::App* command, const std::shared_ptr<Words>& words) {
+void add_part(CLI::App* command, const std::shared_ptr<RegionPart>& words) {
     command->add_option("id", words->id, "The region")->required();
     command->add_option("--offset", words->offset, "First byte; 0 by default");
     command->add_option("--size", words->size, "At most this many bytes; to the end by default");
@@ -131,13 +110,13 @@ void add_part(CLI::App* command, const std::shared_ptr<Words>& words) {
 
 void add_contents(CLI::App& app, Context& context) {
     auto* read = add_command(app, context, "read", "Write a region's bytes to standard output");
-    auto read_words = std::make_shared<Words>();
+    auto read_words = std::make_shared<RegionPart>();
     add_part(read, read_words);
     read->callback([&context, read_words] {
         context.action = [&context, read_words] { return run_read(context, *read_words); };
     });
     auto* write = add_command(app, context, "write", "Fill a region from standard input");
-    auto write_words = std::make_shared<Words>();
+    auto write_words = std::make_shared<RegionPart>();
     add_part(write, write_words);
     write->callback([&context, write_words] {
         context.action = [&context, write_words] { return run_write(context, *write_words); };

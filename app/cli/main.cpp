@@ -33,6 +33,8 @@ void add_commands(CLI::App& app, Context& context) {
     add_audit(app, context);
     add_config(app, context);
     add_health(app, context);
+    add_diagnose(app, context);
+    add_dump(app, context);
     add_keeper(app, context);
     add_demo(app, context);
     add_about(app, context);

@@ -33,26 +33,27 @@ std::string check_size(const std::string& text) {
     return {};
 }
 
-std::string refuse_bundle(const std::string&) {
-    return "diagnostic bundles cannot be opened by this release: start without --bundle to see a "
-           "live instance";
-}
-
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
     Options options;
     bool attach = false, embed = false;
-    std::string size, bundle;
+    std::string size;
     CLI::App app("Watches and manages the shared memory of one Snakepit SHM instance.",
                  "snakepit-shm-monitor");
-    app.add_option("--instance", options.instance,
-                   "The instance to watch (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
+    auto* instance =
+        app.add_option("--instance", options.instance,
+                       "The instance to watch (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
     auto* attach_flag = app.add_flag(
         "--attach", attach, "Watch a manager that runs elsewhere; never start one in this window");
-    app.add_flag("--embed", embed, "Run the manager in this window; fail if another runs")
-        ->excludes(attach_flag);
-    app.add_option("--bundle", bundle, "Open a diagnostic bundle")->check(refuse_bundle);
+    auto* embed_flag =
+        app.add_flag("--embed", embed, "Run the manager in this window; fail if another runs")
+            ->excludes(attach_flag);
+    app.add_option("--bundle", options.bundle,
+                   "Show a diagnostic bundle (snakepit-shm diagnose) of any machine, read-only")
+        ->excludes(attach_flag)
+        ->excludes(embed_flag)
+        ->excludes(instance);
     app.add_option("--page", options.page, "Open on: " + one_of(MainWindow::page_names()))
         ->check(check_page);
     app.add_option("--theme", options.theme, "light, dark or system")

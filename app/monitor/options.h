@@ -19,6 +19,7 @@ struct Options {
     double after = 1.5;         // seconds before the screenshot is taken
     std::string select;         // a region's id, or "first"; empty: none
     bool reset_layout = false;
+    std::string bundle;  // a diagnostic bundle to show; empty: an instance
 };
 
 Options parse_options(int argc, char** argv);

@@ -10,10 +10,13 @@
 #include "base/paths.h"
 #include "client/find_instance.h"
 #include "ui/main_window.h"
+#include "ui/models/bundle_sources.h"
 #include "ui/models/format.h"
 #include "ui/models/live_host.h"
 #include "ui/models/live_sources.h"
+#include "ui/models/moment.h"
 #include "ui/models/settings.h"
+#include "ui/models/user_names.h"
 #include "ui/models/workspace.h"
 #include "ui/theme.h"
 
@@ -57,30 +60,9 @@ void take_screenshot(MainWindow& window, const Options& options) {
     });
 }
 
-}  // namespace
-
-int run(const Options& options, int argc, char** argv) {
-    QApplication application(argc, argv);
-    QApplication::setApplicationName(QStringLiteral("snakepit-shm-monitor"));
-    QApplication::setApplicationDisplayName(QStringLiteral("Snakepit SHM"));
-    // A picture shows what anyone would see, and leaves no trace.
-    set_remembering(options.screenshot.empty());
-    if (options.reset_layout) forget_layout();
-    const auto paths = options.mode == Mode::attach ? find_instance(options.instance)
-                                                    : resolve_paths(options.instance);
-    if (!paths) return complain(paths.error());
-
-    LiveHost host(
-        *paths,
-        (QApplication::applicationDirPath() + QStringLiteral("/snakepit-shm")).toStdString());
-    if (const auto found = find_manager(host, options.mode); !found) {
-        if (options.screenshot.empty())
-            QMessageBox::critical(nullptr, QStringLiteral("Snakepit SHM"),
-                                  error_text(found.error()));
-        return complain(found.error());
-    }
+// Of a window over any world: shown, until it closes or its picture was taken.
+int show(Workspace& workspace, ManagerHost& host, const Options& options) {
     wear_theme(options);
-    Workspace workspace(to_qstring(paths->instance), live_parts(*paths));
     MainWindow window(workspace, host);
     window.restore_place();
     if (options.width > 0) window.resize(options.width, options.height);
@@ -90,6 +72,46 @@ int run(const Options& options, int argc, char** argv) {
     workspace.start();
     if (!options.screenshot.empty()) take_screenshot(window, options);
     return QApplication::exec();
+}
+
+int refuse(const Error& error, const Options& options) {
+    if (options.screenshot.empty())
+        QMessageBox::critical(nullptr, QStringLiteral("Snakepit SHM"), error_text(error));
+    return complain(error);
+}
+
+int run_bundle(const Options& options) {
+    auto bundle = BundleReader::open(options.bundle);
+    if (!bundle) return refuse(bundle.error(), options);
+    const auto& manifest = bundle->manifest();
+    show_moment(manifest.created_at);
+    learn_no_users();
+    BundleHost host(label_of(*bundle));
+    Workspace workspace(to_qstring(manifest.instance), bundle_parts(*bundle));
+    return show(workspace, host, options);
+}
+
+}  // namespace
+
+int run(const Options& options, int argc, char** argv) {
+    QApplication application(argc, argv);
+    QApplication::setApplicationName(QStringLiteral("snakepit-shm-monitor"));
+    QApplication::setApplicationDisplayName(QStringLiteral("Snakepit SHM"));
+    // A picture shows what anyone would see, and leaves no trace.
+    set_remembering(options.screenshot.empty());
+    if (options.reset_layout) forget_layout();
+    if (!options.bundle.empty()) return run_bundle(options);
+    const auto paths = options.mode == Mode::attach ? find_instance(options.instance)
+                                                    : resolve_paths(options.instance);
+    if (!paths) return complain(paths.error());
+
+    LiveHost host(
+        *paths,
+        (QApplication::applicationDirPath() + QStringLiteral("/snakepit-shm")).toStdString());
+    if (const auto found = find_manager(host, options.mode); !found)
+        return refuse(found.error(), options);
+    Workspace workspace(to_qstring(paths->instance), live_parts(*paths));
+    return show(workspace, host, options);
 }
 
 }  // namespace snakepit::shm::ui

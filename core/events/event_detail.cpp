@@ -119,6 +119,9 @@ constexpr Names names_of(EventKind kind) {
             return {"lost", {}, "hook"};
         case EventKind::alerts_skipped:
             return {"events", {}, {}};
+        case EventKind::health_problem:
+        case EventKind::health_mended:
+            return {{}, {}, "problem"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:

@@ -67,7 +67,9 @@ namespace snakepit::shm {
     X(alert_rule_changed, 80) /* text: its name and what became of it */                         \
     X(alert_hook_failed, 81)  /* nobody is told by it; text: which, and why */                   \
     X(alert_hook_mended, 82)  /* count: what it could not tell meanwhile, text: which */         \
-    X(alerts_skipped, 83)     /* count: events that came faster than rules were asked */
+    X(alerts_skipped, 83)     /* count: events that came faster than rules were asked */         \
+    X(health_problem, 90)     /* text: what is wrong since now */                                \
+    X(health_mended, 91)      /* text: what was wrong and is not any more */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -178,6 +178,7 @@ Status Manager::Private::start() {
     recorder->set_retention(config.event_retention_ms);
     monitoring = std::make_unique<Monitoring>(*service, *recorder);
     monitoring->configure(config);
+    monitoring->health().watch(keeper_watch.state(), options.paths);
     SHM_TRY(service->recover());
     config_modified = modified_at(options.paths.config_file);
     if (!options.paths.config_file.empty())

@@ -4,7 +4,10 @@
 namespace snakepit::shm {
 
 Monitoring::Monitoring(Service& service, const EventRecorder& recorder)
-    : service_(service), recorder_(recorder), performance_(service.registry(), service.backend()) {}
+    : service_(service),
+      recorder_(recorder),
+      performance_(service.registry(), service.backend()),
+      health_(std::make_unique<HealthLogger>(service, recorder)) {}
 
 layout::Sample Monitoring::counts() const {
     const auto totals = service_.totals();
@@ -19,10 +22,12 @@ layout::Sample Monitoring::counts() const {
     sample.allocations = totals.allocations;
     sample.deallocations = totals.deallocations;
     sample.errors = totals.errors;
+    sample.health_problems = health_->problems();
     return sample;
 }
 
 void Monitoring::second() {
+    health_->second(now().micros);
     if (enabled_) performance_.sample(counts(), recorder_.state().lag);
 }
 

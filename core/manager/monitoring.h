@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "events/event_recorder.h"
 #include "manager/config.h"
+#include "manager/health_logger.h"
 #include "manager/service.h"
 #include "telemetry/performance_monitor.h"
 
@@ -18,6 +20,8 @@ class Monitoring {
 
     void configure(const Config& config) { enabled_ = config.performance_monitoring; }
     void second();
+    // For what watches it from here; it is the monitoring's own.
+    HealthLogger& health() const { return *health_; }
 
   private:
     layout::Sample counts() const;
@@ -26,6 +30,7 @@ class Monitoring {
     const EventRecorder& recorder_;
     PerformanceMonitor performance_;
     bool enabled_ = true;
+    std::unique_ptr<HealthLogger> health_;
 };
 
 }  // namespace snakepit::shm

@@ -11,7 +11,6 @@
 
 #include <fmt/format.h>
 
-#include "base/units.h"
 #include "manager/version.h"
 
 namespace snakepit::shm {
@@ -22,6 +21,7 @@ namespace {
 constexpr std::size_t kListedClients = 150;
 constexpr qsizetype kListedArenas = 150;
 constexpr std::size_t kListedUsers = 100;
+constexpr std::size_t kListedResults = 200;  // of the looks at health; the manager knows a day's
 // Of the errors in the stats report, estimated generously.
 constexpr std::size_t kErrorBytes = 40 * 1024;
 
@@ -226,58 +226,25 @@ QJsonObject arenas(const ReportSources& s) {
             {"huge_pages", huge_pages(s)}};
 }
 
-std::string fault_text(const Service& service, std::uint32_t slot) {
-    const auto known = service.faults().find(slot);
-    return known == service.faults().end()
-               ? "found by an earlier manager; its 'damaged' event says "
-                 "what failed"
-               : known->second;
-}
-
 // What only the running manager knows; the command line checks the rest from outside.
 QJsonObject health(const ReportSources& s) {
-    QJsonArray problems;
-    const auto problem = [&](std::string_view what, std::string_view remedy) {
-        problems.append(QJsonObject{{"problem", text(what)}, {"remedy", text(remedy)}});
-    };
-    auto& registry = s.service.registry();
     const auto& checked = s.service.check_now();
-    for (const auto& [slot, error] : s.service.stuck())
-        problem(fmt::format("region {} cannot be freed: {}", error.region_id, error.message),
-                error.remedy);
-    for (const auto slot : registry.used())
-        if (registry.control(slot).damaged)
-            problem(fmt::format("region {} is damaged: {}", registry.id(slot).str(),
-                                fault_text(s.service, slot)),
-                    fmt::format("save what you need, then 'snakepit-shm deallocate {}'",
-                                registry.id(slot).str()));
-    for (const auto index : s.service.clients())
-        if (s.service.client(index).hostile)
-            problem(fmt::format("process {} cut its own lease page short; what it held stays held",
-                                s.service.client(index).pid),
-                    "end that process");
-    const auto recorder = s.recorder.state();
-    if (!recorder.writable)
-        problem(fmt::format("events are not being recorded: {}", recorder.problem),
-                fmt::format("mend {}; {} events wait", s.paths.events_db(), recorder.lag));
-    if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
-        problem(fmt::format("{} events were lost while the database could not be written", lost),
-                "they are counted in a 'gap' event");
-    if (!s.keeping.problem.empty())
-        problem(
-            fmt::format("{} of {} segments without a name end with the manager: {}",
-                        s.keeping.segments - s.keeping.kept, s.keeping.segments, s.keeping.problem),
-            "do not end the manager before they are kept");
-    if (!registry.note().empty())
-        problem(registry.note(),
-                "nothing needs to be done; regions of the old registry appear as leftovers");
-    if (const auto room = s.service.backend().space(); room && room->free < room->total / 20)
-        problem(fmt::format("{} has only {} free", s.config.shm_path, format_size(room->free)),
-                "clean up, or enlarge it");
-    QJsonObject last{{"regions", number(checked.regions)}};
+    auto& logger = s.monitoring.health();
+    QJsonArray problems, history;
+    for (const auto& problem : logger.look(now().micros))
+        problems.append(QJsonObject{{"problem", text(problem.what)},
+                                    {"remedy", text(problem.remedy)},
+                                    {"since", text(to_rfc3339(problem.since))}});
+    const auto& results = logger.history();
+    const auto first = results.size() - std::min(results.size(), kListedResults);
+    for (auto i = first; i < results.size(); ++i)
+        history.append(QJsonObject{{"time", text(to_rfc3339(results[i].at))},
+                                   {"regions", number(results[i].regions)},
+                                   {"problems", number(results[i].problems)}});
+    QJsonObject last{{"regions", number(checked.regions)}, {"problems", problems.size()}};
     if (checked.completed_at != 0)
         last.insert("completed_at", text(to_rfc3339({checked.completed_at})));
-    return {{"problems", problems}, {"last_check", last}};
+    return {{"problems", problems}, {"last_check", last}, {"history", history}};
 }
 
 }  // namespace

@@ -171,6 +171,7 @@ class Service {
     void evaluate_all();
     // Looks for damage from the beginning, as much as fits a turn; the rest follows by itself.
     const HealthState& check_now();
+    const HealthState& health() const { return health_; }
 
     // Asked when an allocation finds no room: gives memory of ours back to the system. True: there
     // is some, and it is worth one more try.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace snakepit::shm {
 
@@ -13,8 +14,9 @@ struct ServiceTotals {
 
 // How the last complete look for damage went.
 struct HealthState {
-    std::int64_t completed_at = 0;  // microseconds; 0: there was none yet
-    std::uint64_t regions = 0;      // looked at
+    std::int64_t completed_at = 0;       // microseconds; 0: there was none yet
+    std::uint64_t regions = 0;           // looked at
+    std::vector<std::uint32_t> damaged;  // slots
 };
 
 }  // namespace snakepit::shm

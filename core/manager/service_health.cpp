@@ -90,9 +90,10 @@ bool Service::check_on(std::int64_t at) {
         if (!checked(registry_->control(slot))) return;
         ++checking_.regions;
         if (const auto fault = fault_of(slot)) damage(slot, *fault);
+        if (registry_->control(slot).damaged) checking_.damaged.push_back(slot);
     });
     if (more) return true;
-    health_ = checking_;
+    health_ = std::move(checking_);
     health_.completed_at = at;
     return false;
 }

@@ -5,9 +5,9 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/SnakepitShm")
 
-# Every room but the client's, whose interface is the C library.
+# Every room but the client's, whose interface is the C library, and what looks from outside.
 get_property(rooms GLOBAL PROPERTY SNAKEPIT_ROOMS)
-list(REMOVE_ITEM rooms snakepit_client)
+list(REMOVE_ITEM rooms snakepit_client snakepit_diagnostics)
 add_library(snakepit_core INTERFACE)
 target_link_libraries(snakepit_core INTERFACE snakepit_manager)
 # Qt's macros 'slots' and 'signals' would rewrite names in our headers.
@@ -17,7 +17,7 @@ install(TARGETS snakepit_core ${rooms} EXPORT SnakepitShmCore
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}/snakepit-shm")
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/core/" DESTINATION "${SNAKEPIT_INSTALL_COREDIR}"
     FILES_MATCHING PATTERN "*.h"
-    PATTERN "core/include" EXCLUDE PATTERN "core/client" EXCLUDE PATTERN "core/platform/linux" EXCLUDE)
+    PATTERN "core/include" EXCLUDE PATTERN "core/client" EXCLUDE PATTERN "core/diagnostics" EXCLUDE PATTERN "core/platform/linux" EXCLUDE)
 
 foreach(half Client Core)
     install(EXPORT SnakepitShm${half} NAMESPACE SnakepitShm:: DESTINATION "${package_dir}"

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
@@ -21,7 +22,7 @@ namespace {
 enum Column { kRegion, kBytes, kVerdict, kHolders, kReason };
 
 QString holders_of(const RegionEntry* entry) {
-    return entry ? region_display(entry->row, kColumnHeldBy, now()) : QStringLiteral("–");
+    return entry ? region_display(entry->row, kColumnHeldBy, shown_now()) : QStringLiteral("–");
 }
 
 QString verdict_of(const CleanupItem& item, bool done) {

@@ -3,6 +3,7 @@
 
 #include "ui/graphs/time_plot.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
@@ -52,7 +53,7 @@ void MemoryGraph::take_new() {
         plot().append(kFree, seconds(it->time), static_cast<double>(it->shm_free));
         last_ = it->seq;
     }
-    plot().refresh(seconds(now().micros));
+    plot().refresh(seconds(shown_now().micros));
 }
 
 }  // namespace snakepit::shm::ui

@@ -5,6 +5,7 @@
 #include <QJsonObject>
 
 #include "ui/graphs/time_plot.h"
+#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
@@ -45,7 +46,7 @@ void ReferenceGraph::watch(std::vector<RegionKey> keys) {
     if (keys == watched_) return;
     watched_ = std::move(keys);
     plot().remove_lines();
-    live_from_.assign(watched_.size(), seconds(now()));
+    live_from_.assign(watched_.size(), seconds(shown_now()));
     for (const auto& key : watched_) {
         const auto* entry = workspace_.regions().find(key);
         plot().add_line(entry ? QString::fromStdString(entry->row.info.id.str()) : tr("gone"),
@@ -83,11 +84,11 @@ void ReferenceGraph::add_history(std::size_t index, const std::vector<EventRow>&
         values << (born ? 1 : count_in(*row));
     }
     plot().graph(static_cast<int>(index))->addData(times, values, true);
-    plot().refresh(seconds(now()));
+    plot().refresh(seconds(shown_now()));
 }
 
 void ReferenceGraph::tick() {
-    const double time = seconds(now());
+    const double time = seconds(shown_now());
     for (std::size_t i = 0; i < watched_.size(); ++i) {
         const auto* entry = workspace_.regions().find(watched_[i]);
         if (!entry) continue;

@@ -6,6 +6,7 @@
 
 #include "ui/models/column_traits.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/tone.h"
 
 namespace snakepit::shm::ui {
@@ -141,7 +142,7 @@ QString ClientModel::display(const ClientInfo& client, int column) const {
         case kClientBytes:
             return use.bytes ? size_text(use.bytes) : QStringLiteral("–");
         case kClientConnected:
-            return since_text(client.connected_at, now());
+            return since_text(client.connected_at, shown_now());
         default:
             return value(client, column).toString();
     }

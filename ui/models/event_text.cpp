@@ -127,6 +127,7 @@ Tone event_tone(const EventRow& row) {
         case EventKind::rows_missing:
         case EventKind::audit_broken:
         case EventKind::policy_unreadable:
+        case EventKind::health_problem:
             return Tone::bad;
         case EventKind::client_gone:
         case EventKind::client_disconnected:
@@ -144,6 +145,7 @@ Tone event_tone(const EventRow& row) {
         case EventKind::restored:
         case EventKind::manager_started:
         case EventKind::keeper_found:
+        case EventKind::health_mended:
             return Tone::good;
         case EventKind::freed:
         case EventKind::withdrawn:

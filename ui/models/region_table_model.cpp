@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/region_table_model.h"
+#include "ui/models/moment.h"
 
 #include <algorithm>
 
@@ -49,7 +50,7 @@ bool RegionTableModel::in_scope(Slot slot) const {
 bool RegionTableModel::matches(Slot slot) const {
     if (!in_scope(slot)) return false;
     const auto* entry = store_.at(slot);
-    return filter_.empty() || filter_.matches(entry->row.info, now(), entry->search);
+    return filter_.empty() || filter_.matches(entry->row.info, shown_now(), entry->search);
 }
 
 bool RegionTableModel::before(Slot a, Slot b) const {
@@ -293,7 +294,7 @@ QVariant RegionTableModel::data(const QModelIndex& index, int role) const {
     const auto& info = entry->row.info;
     switch (role) {
         case Qt::DisplayRole:
-            return region_display(entry->row, column, now());
+            return region_display(entry->row, column, shown_now());
         case kSortRole:
             return region_sort_value(entry->row, column);
         case kExportRole:

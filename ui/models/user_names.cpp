@@ -13,6 +13,7 @@ namespace {
 struct Known {
     std::mutex mutex;
     std::unordered_map<std::uint32_t, QString> names;
+    bool numbers_only = false;
 };
 
 Known& known() {
@@ -25,11 +26,16 @@ Known& known() {
 void learn_user(std::uint32_t uid) {
     {
         const std::lock_guard lock(known().mutex);
-        if (known().names.contains(uid)) return;
+        if (known().numbers_only || known().names.contains(uid)) return;
     }
     auto name = QString::fromStdString(user_name(uid));
     const std::lock_guard lock(known().mutex);
     known().names.emplace(uid, std::move(name));
+}
+
+void learn_no_users() {
+    const std::lock_guard lock(known().mutex);
+    known().numbers_only = true;
 }
 
 QString user_text(std::uint32_t uid) {

@@ -74,7 +74,7 @@ void Workspace::take(Result<SourceTick> result) {
         event_head_ = result->event_head;
         events_lost_ = result->events_lost;
         const bool beats = now().micros - heartbeat_.micros < kSilentMicros;
-        set_link(beats ? Link::connected : Link::silent, {});
+        set_link(parts_.bundle ? Link::bundle : beats ? Link::connected : Link::silent, {});
     } else {
         set_link(Link::absent, error_text(result.error()));
     }

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ui/models/background.h"
@@ -21,6 +22,13 @@ enum class Link {
     connected,   // its heart beats
     silent,      // the registry is readable, the heart stopped
     absent,      // there is no registry
+    bundle,      // there is none to be reached: a bundle is shown
+};
+
+// Of a diagnostic bundle: its file's name, the host it is from, when it was made.
+struct BundleLabel {
+    QString file, host;
+    Timestamp at;
 };
 
 // Everything the pages share: the regions, clients and samples as of the last tick, what is
@@ -34,6 +42,7 @@ class Workspace : public QObject {
         EventSourceFactory events;
         std::shared_ptr<ManagerPort> manager;
         std::shared_ptr<AuditPort> audit;
+        std::optional<BundleLabel> bundle;  // the world is one, as it was, and stays so
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);
 
@@ -48,6 +57,8 @@ class Workspace : public QObject {
     const std::deque<layout::Sample>& samples() const { return samples_; }
     const layout::Sample* latest() const { return samples_.empty() ? nullptr : &samples_.back(); }
     Link link() const { return link_; }
+    const std::optional<BundleLabel>& bundle() const { return parts_.bundle; }
+    bool can_act() const { return !parts_.bundle; }
     const QString& problem() const { return problem_; }  // why it is absent
     std::int64_t manager_pid() const { return manager_pid_; }
     Timestamp started_at() const { return started_at_; }

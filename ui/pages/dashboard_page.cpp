@@ -47,6 +47,7 @@ DashboardPage::DashboardPage(Workspace& workspace, QWidget* parent)
       stack_(new QStackedWidget),
       nothing_(make_getting_started(workspace)) {
     auto* cleanup = make_button(QStringLiteral("broom"), tr("Clean up…"));
+    cleanup->setEnabled(workspace_.can_act());
     connect(cleanup, &QPushButton::clicked, this, [this] {
         (new CleanupDialog(workspace_, CleanupDialog::Scope::due, window()))->open();
     });
@@ -104,6 +105,7 @@ Card* DashboardPage::build_orphans() {
     auto* card = new Card(tr("Left behind"));
     card->set_note(tr("regions whose owner is gone"));
     auto* cleanup = make_button(QStringLiteral("broom"), tr("Rehearse a cleanup…"));
+    cleanup->setEnabled(workspace_.can_act());
     connect(cleanup, &QPushButton::clicked, this, [this] {
         (new CleanupDialog(workspace_, CleanupDialog::Scope::orphans, window()))->open();
     });

@@ -10,6 +10,7 @@
 
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/user_names.h"
 #include "ui/models/workspace.h"
@@ -180,7 +181,7 @@ void DetailsPane::show_fields(const RegionRow& row) {
     security_->show_region(info);
     set_chip(state_, state_title(info.state), tone_of(info.state));
     id_->setText(QString::fromStdString(info.id.str()));
-    const auto at = now();
+    const auto at = shown_now();
     for (const auto& [column, label] : fields_) {
         auto text = region_display(row, column, at);
         if (column == kColumnAge || column == kColumnIdle)

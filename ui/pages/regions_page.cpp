@@ -68,17 +68,18 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
     connect(&workspace, &Workspace::show_region, this, &RegionsPage::set_filter_text);
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         menu->addAction(icon(QStringLiteral("trash")), tr("Deallocate…"), this,
-                        &RegionsPage::deallocate);
+                        &RegionsPage::deallocate)
+            ->setEnabled(workspace_.can_act());
         auto* restore = menu->addAction(icon(QStringLiteral("refresh")),
                                         tr("Restore from quarantine"), this, &RegionsPage::restore);
-        restore->setEnabled(!quarantined().empty());
+        restore->setEnabled(!quarantined().empty() && workspace_.can_act());
         menu->addSeparator();
         menu->addAction(icon(QStringLiteral("shield")), tr("Policy…"), this,
                         &RegionsPage::show_policy)
             ->setEnabled(the_one() != nullptr);
         menu->addAction(icon(QStringLiteral("key")), tr("Rotate key…"), this,
                         &RegionsPage::rotate_key)
-            ->setEnabled(the_one() && RotateDialog::applies_to(*the_one()));
+            ->setEnabled(the_one() && workspace_.can_act() && RotateDialog::applies_to(*the_one()));
     });
     set_main(table_);
     show_counts();
@@ -107,6 +108,7 @@ void RegionsPage::build_actions() {
     connect(cleanup, &QPushButton::clicked, this, [this] {
         (new CleanupDialog(workspace_, CleanupDialog::Scope::due, window()))->open();
     });
+    cleanup->setEnabled(workspace_.can_act());
     auto* deallocate = make_button(QStringLiteral("trash"), tr("Deallocate…"));
     connect(deallocate, &QPushButton::clicked, this, &RegionsPage::deallocate);
     deallocate_ = deallocate;
@@ -195,10 +197,10 @@ void RegionsPage::show_counts() {
 
 void RegionsPage::show_selection() {
     auto keys = table_->selected_keys();
-    deallocate_->setEnabled(!keys.empty());
+    deallocate_->setEnabled(!keys.empty() && workspace_.can_act());
     const auto* one = the_one();
     policy_->setEnabled(one != nullptr);
-    rotate_->setVisible(one && RotateDialog::applies_to(*one));
+    rotate_->setVisible(one && workspace_.can_act() && RotateDialog::applies_to(*one));
     workspace_.select(std::move(keys));
 }
 
@@ -220,7 +222,8 @@ void RegionsPage::deallocate() {
     std::vector<RegionInfo> targets;
     for (const auto& key : table_->selected_keys())
         if (const auto* entry = workspace_.regions().find(key)) targets.push_back(entry->row.info);
-    if (!targets.empty()) (new DeallocateDialog(workspace_, std::move(targets), window()))->open();
+    if (!targets.empty() && workspace_.can_act())
+        (new DeallocateDialog(workspace_, std::move(targets), window()))->open();
 }
 
 std::vector<RegionId> RegionsPage::quarantined() const {

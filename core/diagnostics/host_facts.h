@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What `health` asks of the operating system. One source a system, chosen by CMake.
+// What the checks and a bundle ask of the operating system. One source a system, chosen by CMake.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "platform/mapped_file.h"
 
-namespace snakepit::shm::cli {
+namespace snakepit::shm {
 
 struct DirectoryFacts {
     bool exists = false;
@@ -27,11 +28,17 @@ struct SpaceFacts {
 };
 Result<SpaceFacts> space_facts(const std::string& path);
 
-// Names in `directory` that begin with `prefix`, and their sizes in bytes.
 struct FileFacts {
     std::string name;
     std::uint64_t bytes = 0;
+    std::uint32_t uid = 0;
+    std::uint32_t mode = 0;  // permission bits
+    bool regular = false;    // a file, and no link
+    FileIdentity identity;
 };
+// Nothing when there is no such file.
+std::optional<FileFacts> file_facts(const std::string& path);
+// Those in `directory` whose names begin with `prefix`.
 std::vector<FileFacts> files_with_prefix(const std::string& directory, const std::string& prefix);
 
 // Whether the system removes a user's segments when that user logs out, and we are such a user.
@@ -40,7 +47,24 @@ bool logout_removes_segments(const std::string& shm_path);
 struct Limits {
     std::uint64_t descriptors = 0;          // what a service can raise its limit to
     std::optional<std::uint64_t> mappings;  // a process may have; nothing: no such limit here
+    std::uint64_t locked_memory = 0;        // bytes; all ones: no limit
 };
 Limits process_limits();
 
-}  // namespace snakepit::shm::cli
+// Where it runs, for who reads about it elsewhere.
+struct HostFacts {
+    std::string name, kernel, architecture, distribution;
+    std::uint32_t processors = 0;
+    std::uint64_t memory_total = 0, memory_available = 0;  // bytes
+    std::int64_t up_seconds = 0;
+    std::uint32_t user = 0;
+};
+HostFacts host_facts();
+
+// The file system a path lies on.
+struct MountFacts {
+    std::string point, type, options;
+};
+std::optional<MountFacts> mount_of(const std::string& path);
+
+}  // namespace snakepit::shm

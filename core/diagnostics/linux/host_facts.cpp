@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
-#include "host_facts.h"
+#include "diagnostics/host_facts.h"
 
 #include <linux/magic.h>
 #include <pwd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
+#include <thread>
 
-namespace snakepit::shm::cli {
+namespace snakepit::shm {
 
 Result<DirectoryFacts> directory_facts(const std::string& path) {
     DirectoryFacts facts;
@@ -41,15 +46,24 @@ Result<SpaceFacts> space_facts(const std::string& path) {
                       ::access(path.c_str(), W_OK | X_OK) == 0};
 }
 
+std::optional<FileFacts> file_facts(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+    return FileFacts{path.substr(path.rfind('/') + 1),
+                     static_cast<std::uint64_t>(status.st_size),
+                     status.st_uid,
+                     status.st_mode & 07777U,
+                     S_ISREG(status.st_mode),
+                     {status.st_dev, status.st_ino}};
+}
+
 std::vector<FileFacts> files_with_prefix(const std::string& directory, const std::string& prefix) {
     std::vector<FileFacts> out;
     std::error_code error;
     for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
          it.increment(error)) {
-        auto name = it->path().filename().string();
-        std::error_code gone;
-        const auto bytes = it->file_size(gone);
-        if (name.starts_with(prefix) && !gone) out.push_back({std::move(name), bytes});
+        if (!it->path().filename().string().starts_with(prefix)) continue;
+        if (auto facts = file_facts(it->path().string())) out.push_back(std::move(*facts));
     }
     return out;
 }
@@ -94,7 +108,66 @@ Limits process_limits() {
     if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0) limits.descriptors = descriptors.rlim_max;
     std::ifstream file("/proc/sys/vm/max_map_count");
     if (std::uint64_t count = 0; file >> count) limits.mappings = count;
+    rlimit locked{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &locked) == 0) limits.locked_memory = locked.rlim_max;
     return limits;
 }
 
-}  // namespace snakepit::shm::cli
+namespace {
+
+// The value behind `key` in a file of lines; quotes are no part of it. Empty: there is none.
+std::string value_in(const char* path, const std::string& key) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with(key)) continue;
+        auto value = line.substr(key.size());
+        std::erase(value, '"');
+        return value;
+    }
+    return {};
+}
+
+std::uint64_t memory(const std::string& key) {
+    return std::strtoull(value_in("/proc/meminfo", key).c_str(), nullptr, 10) * 1024;
+}
+
+// A mount point is `path` or above it.
+bool above(const std::string& point, const std::string& path) {
+    return point == "/" || path == point || path.starts_with(point + "/");
+}
+
+}  // namespace
+
+HostFacts host_facts() {
+    HostFacts out;
+    utsname system{};
+    if (::uname(&system) == 0) {
+        out.name = system.nodename;
+        out.kernel = std::string(system.sysname) + " " + system.release;
+        out.architecture = system.machine;
+    }
+    out.distribution = value_in("/etc/os-release", "PRETTY_NAME=");
+    out.processors = std::thread::hardware_concurrency();
+    out.memory_total = memory("MemTotal:");
+    out.memory_available = memory("MemAvailable:");
+    struct sysinfo info {};
+    if (::sysinfo(&info) == 0) out.up_seconds = info.uptime;
+    out.user = ::geteuid();
+    return out;
+}
+
+std::optional<MountFacts> mount_of(const std::string& path) {
+    std::optional<MountFacts> out;
+    std::ifstream file("/proc/self/mounts");
+    for (std::string line; std::getline(file, line);) {
+        MountFacts mount;
+        std::string device;
+        std::istringstream(line) >> device >> mount.point >> mount.type >> mount.options;
+        // The last of several on one point is the one that is seen.
+        if (above(mount.point, path) && (!out || mount.point.size() >= out->point.size()))
+            out = mount;
+    }
+    return out;
+}
+
+}  // namespace snakepit::shm

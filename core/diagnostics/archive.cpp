@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+#include "diagnostics/archive.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/time.h"
+#include "base/units.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr const char* kTable =
+    "CREATE TABLE sqlar(name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB)";
+constexpr std::string_view kMagic("SQLite format 3\0", 16);
+// More than a bundle of a full registry has.
+constexpr std::size_t kMostEntries = 10'000;
+constexpr std::uint64_t kMostBytes = 1ULL << 30;     // of one entry
+constexpr std::uint64_t kMostTogether = 4ULL << 30;  // of all
+constexpr std::uint64_t kMostInflation = 1100;       // zlib packs zeros about 1:1030
+constexpr int kEntryMode = S_IFREG | 0600;
+
+// Deflated if that makes it smaller; a reader tells by the length.
+std::string packed(std::string_view bytes) {
+    auto size = ::compressBound(bytes.size());
+    std::string out(size, '\0');
+    const auto status =
+        ::compress2(reinterpret_cast<Bytef*>(out.data()), &size,
+                    reinterpret_cast<const Bytef*>(bytes.data()), bytes.size(), Z_BEST_SPEED);
+    if (status != Z_OK || size >= bytes.size()) return std::string(bytes);
+    out.resize(size);
+    return out;
+}
+
+// Parts of names are words of these letters; no part is "." or "..".
+bool safe_name(std::string_view name) {
+    constexpr std::size_t longest = 200;
+    if (name.empty() || name.size() > longest || name.front() == '/') return false;
+    while (!name.empty()) {
+        const auto slash = std::min(name.find('/'), name.size());
+        const auto part = name.substr(0, slash);
+        if (part.empty() || part.front() == '.') return false;
+        for (const char c : part)
+            if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_' &&
+                c != '-')
+                return false;
+        name.remove_prefix(std::min(slash + 1, name.size()));
+    }
+    return true;
+}
+
+tl::unexpected<Error> refused(const std::string& path, std::string_view why) {
+    return fail(ErrorCode::corruption_detected, fmt::format("{} is no bundle: {}", path, why),
+                "make one with: snakepit-shm diagnose -o FILE");
+}
+
+// As a URI, whatever letters the path has.
+std::string uri_of(const std::string& path) {
+    std::string out = "file:";
+    for (const char c : path) {
+        if (c == '?' || c == '#' || c == '%')
+            out += fmt::format("%{:02X}", static_cast<unsigned>(c));
+        else
+            out += c;
+    }
+    return out + "?mode=ro&immutable=1";
+}
+
+}  // namespace
+
+Result<ArchiveWriter> ArchiveWriter::begin(const std::string& path, bool replace) {
+    if (!replace && ::access(path.c_str(), F_OK) == 0)
+        return fail(ErrorCode::platform_error, path + " is there already",
+                    "choose another name, or replace it with --force");
+    ArchiveWriter out;
+    out.path_ = path;
+    out.replace_ = replace;
+    auto fresh = path + ".XXXXXX";
+    const Handle file(::mkostemp(fresh.data(), O_CLOEXEC));
+    if (!file) return fail(system_error(errno, fmt::format("cannot write {}", path)));
+    out.fresh_ = std::make_unique<std::string>(std::move(fresh));
+    try {
+        out.database_ = std::make_unique<SQLite::Database>(*out.fresh_, SQLite::OPEN_READWRITE);
+        // Nobody sees the file before it is whole, so nothing has to be undone in it.
+        out.database_->exec("PRAGMA journal_mode=OFF");
+        out.database_->exec("PRAGMA synchronous=OFF");
+        out.database_->exec(kTable);
+    } catch (const SQLite::Exception& exception) {
+        return out.explain(exception);
+    }
+    return out;
+}
+
+ArchiveWriter::~ArchiveWriter() {
+    database_.reset();
+    if (fresh_) ::unlink(fresh_->c_str());
+}
+
+tl::unexpected<Error> ArchiveWriter::explain(const SQLite::Exception& exception) const {
+    const int code = exception.getErrorCode() & 0xFF;
+    if (code == SQLITE_FULL || code == SQLITE_IOERR)
+        return fail(
+            ErrorCode::no_space,
+            fmt::format("{} cannot be written: {}; nothing is left of it", path_, exception.what()),
+            "free space there, write it elsewhere, or take fewer --events");
+    return fail(ErrorCode::platform_error,
+                fmt::format("{} cannot be written: {}", path_, exception.what()));
+}
+
+Status ArchiveWriter::add(const std::string& name, std::string_view bytes) {
+    try {
+        const auto data = packed(bytes);
+        SQLite::Statement insert(*database_, "INSERT INTO sqlar VALUES(?1, ?2, ?3, ?4, ?5)");
+        insert.bind(1, name);
+        insert.bind(2, kEntryMode);
+        insert.bind(3, now().micros / 1'000'000);
+        insert.bind(4, static_cast<std::int64_t>(bytes.size()));
+        insert.bindNoCopy(5, data.data(), static_cast<int>(data.size()));
+        insert.exec();
+        return {};
+    } catch (const SQLite::Exception& exception) {
+        return explain(exception);
+    }
+}
+
+Status ArchiveWriter::commit() {
+    database_.reset();
+    const Handle file(::open(fresh_->c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file || ::fsync(file.get()) != 0)
+        return fail(system_error(errno, fmt::format("cannot put {} on the disk", path_)));
+    // A link refuses a name that is taken, where a rename would not.
+    const bool linked = !replace_ && ::link(fresh_->c_str(), path_.c_str()) == 0;
+    if (linked) return {};  // the other name goes with us
+    if (!replace_ && errno == EEXIST)
+        return fail(ErrorCode::platform_error, path_ + " is there already",
+                    "choose another name, or replace it with --force");
+    if (std::rename(fresh_->c_str(), path_.c_str()) != 0)
+        return fail(system_error(errno, fmt::format("cannot write {}", path_)));
+    fresh_.reset();
+    return {};
+}
+
+Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
+    {
+        const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
+        std::array<char, kMagic.size()> begin{};
+        if (::read(file.get(), begin.data(), begin.size()) != static_cast<ssize_t>(begin.size()) ||
+            std::string_view(begin.data(), begin.size()) != kMagic)
+            return refused(path, "it does not begin as one");
+    }
+    ArchiveReader out;
+    out.path_ = path;
+    try {
+        // Nothing is written beside it, whatever it says of itself.
+        out.database_ = std::make_unique<SQLite::Database>(
+            uri_of(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI);
+        out.database_->exec("PRAGMA trusted_schema=OFF");
+        out.database_->exec("PRAGMA cell_size_check=ON");
+        SHM_TRY(out.list());
+    } catch (const SQLite::Exception& exception) {
+        return refused(path, exception.what());
+    }
+    return out;
+}
+
+Status ArchiveReader::list() {
+    // A table of SQLite's own, and nothing that would run something when it is read.
+    const auto tables = database_->execAndGet(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'sqlar' AND rootpage > "
+        "0");
+    if (tables.getInt() != 1) return refused(path_, "it holds no archive");
+    SQLite::Statement rows(
+        *database_,
+        "SELECT name, sz, length(data) FROM sqlar WHERE typeof(name) = 'text' AND "
+        "typeof(sz) = 'integer' AND typeof(data) IN ('blob', 'text')");
+    std::uint64_t together = 0;
+    while (rows.executeStep()) {
+        const auto name = rows.getColumn(0).getString();
+        const auto size = static_cast<std::uint64_t>(rows.getColumn(1).getInt64());
+        const auto length = static_cast<std::uint64_t>(rows.getColumn(2).getInt64());
+        if (!safe_name(name)) return refused(path_, "it names a file outside of it");
+        if (size > kMostBytes || size / kMostInflation > length)
+            return refused(path_, fmt::format("{} would have {}", name, format_size(size)));
+        together += size;
+        entries_.push_back({name, size});
+        if (together > kMostTogether || entries_.size() > kMostEntries)
+            return refused(path_, "it is larger than any of ours");
+    }
+    return {};
+}
+
+bool ArchiveReader::has(std::string_view name) const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [&](const ArchiveEntry& entry) { return entry.name == name; });
+}
+
+Result<std::string> ArchiveReader::read(const std::string& name) {
+    const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const ArchiveEntry& each) { return each.name == name; });
+    if (entry == entries_.end()) return refused(path_, fmt::format("it has no {}", name));
+    try {
+        SQLite::Statement row(*database_, "SELECT data FROM sqlar WHERE name = ?1");
+        row.bind(1, name);
+        if (!row.executeStep()) return refused(path_, fmt::format("it has no {}", name));
+        const auto column = row.getColumn(0);
+        const auto* data = static_cast<const char*>(column.getBlob());
+        const auto length = static_cast<std::size_t>(column.getBytes());
+        if (length == entry->size) return std::string(data, length);
+        std::string out(entry->size, '\0');
+        auto size = static_cast<uLongf>(out.size());
+        const auto status = ::uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
+                                         reinterpret_cast<const Bytef*>(data), length);
+        if (status != Z_OK || size != out.size())
+            return refused(path_, fmt::format("{} is damaged", name));
+        return out;
+    } catch (const SQLite::Exception& exception) {
+        return refused(path_, exception.what());
+    }
+}
+
+}  // namespace snakepit::shm

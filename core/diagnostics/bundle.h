@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// One file about an instance, for somebody who looks at it elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <QJsonObject>
+
+#include "base/paths.h"
+#include "base/result.h"
+
+namespace snakepit::shm {
+
+// What is in a bundle, by its name in the archive.
+namespace bundle_part {
+inline constexpr std::string_view manifest = "manifest.json";
+inline constexpr std::string_view registry = "registry/";  // pieces, each named by its place
+inline constexpr std::string_view events = "events.db";
+inline constexpr std::string_view metrics = "metrics.db";
+inline constexpr std::string_view configuration = "config.toml";
+}  // namespace bundle_part
+
+inline constexpr int kBundleFormat = 1;
+
+// One more document, such as a survey of the host. What it says is redacted like everything else.
+struct BundleExtra {
+    std::string name;  // "host.json"
+    std::string what;  // what it is, for people
+    std::function<Result<QJsonObject>()> make;
+};
+
+struct BundleRequest {
+    InstancePaths paths;
+    std::string file;
+    bool force = false;     // replaces a file that is there
+    bool metadata = false;  // takes along the regions' metadata, which are their users' own
+    std::int64_t events = 100'000;
+    std::vector<BundleExtra> extras;
+};
+
+struct BundlePart {
+    std::string name, what;
+    std::uint64_t bytes = 0;  // unpacked
+};
+struct BundleGap {
+    std::string name, why;
+};
+
+struct BundleSummary {
+    std::string file;
+    std::uint64_t bytes = 0;
+    std::vector<BundlePart> parts;
+    std::vector<BundleGap> left_out;    // what could not be had
+    std::vector<std::string> redacted;  // what was taken out on purpose
+};
+
+// Needs no manager; takes what it says where one answers. Never has contents of regions, keys,
+// lease pages, grants, tokens, or environments and command lines of other processes. The file
+// appears whole (mode 0600) or not at all.
+Result<BundleSummary> write_bundle(const BundleRequest& request);
+
+}  // namespace snakepit::shm

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "diagnostics/bundle_reader.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include <QJsonDocument>
+
+#include <fmt/format.h>
+
+#include "diagnostics/bundle.h"
+#include "diagnostics/registry_file.h"
+#include "events/event_reader.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr std::uint64_t kMostCounted = 1ULL << 62;
+
+tl::unexpected<Error> spoilt(const std::string& file, std::string_view why) {
+    return fail(ErrorCode::corruption_detected, fmt::format("{} is damaged: {}", file, why),
+                "let it be made again, with: snakepit-shm diagnose -o FILE");
+}
+
+Status write_at(const Handle& file, std::uint64_t offset, std::string_view bytes,
+                const std::string& path) {
+    while (!bytes.empty()) {
+        const auto written =
+            ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return fail(system_error(errno, fmt::format("cannot unpack {}", path)));
+        offset += static_cast<std::uint64_t>(written);
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+Result<Handle> make_file(const std::string& path) {
+    Handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return fail(system_error(errno, fmt::format("cannot unpack {}", path)));
+    return file;
+}
+
+std::optional<std::uint64_t> place_of(std::string_view name) {
+    name.remove_prefix(bundle_part::registry.size());
+    std::uint64_t out = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), out, 16);
+    if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size()) return std::nullopt;
+    return out;
+}
+
+}  // namespace
+
+Result<BundleReader> BundleReader::open(const std::string& path) {
+    SHM_ASSIGN(auto archive, ArchiveReader::open(path));
+    if (!archive.has(bundle_part::manifest)) return spoilt(path, "it has no manifest");
+    BundleReader out(path, std::move(archive));
+    SHM_ASSIGN(const auto text, out.archive_.read(std::string(bundle_part::manifest)));
+    auto manifest = read_manifest(text);
+    if (!manifest)
+        return fail(manifest.error().code,
+                    fmt::format("{} cannot be opened: {}", path, manifest.error().message),
+                    manifest.error().remedy);
+    out.manifest_ = std::move(*manifest);
+    SHM_TRY(out.unpack());
+    return out;
+}
+
+BundleReader::~BundleReader() {
+    std::error_code ignored;
+    if (directory_) std::filesystem::remove_all(*directory_, ignored);
+}
+
+Status BundleReader::unpack() {
+    std::error_code unknown;
+    auto name = std::filesystem::temp_directory_path(unknown).string() + "/snakepit-bundle-XXXXXX";
+    if (!::mkdtemp(name.data()))  // mode 0700
+        return fail(system_error(errno, "cannot make a directory to unpack into"));
+    directory_ = std::make_unique<std::string>(std::move(name));
+    SHM_TRY(unpack_registry());
+    SHM_ASSIGN(events_, unpack_database(bundle_part::events));
+    SHM_ASSIGN(metrics_, unpack_database(bundle_part::metrics));
+    if (events_.empty()) return {};
+    auto reader = EventReader::open(events_);
+    if (!reader) return spoilt(file_, "its events cannot be read");
+    return {};
+}
+
+Status BundleReader::unpack_registry() {
+    const auto path = *directory_ + "/registry";
+    Handle file;
+    for (const auto& entry : archive_.entries()) {
+        if (!entry.name.starts_with(bundle_part::registry)) continue;
+        const auto place = place_of(entry.name);
+        if (!place || *place > layout::RegistryOffsets::end ||
+            entry.size > layout::RegistryOffsets::end - *place)
+            return spoilt(file_, "a piece of its registry has no place");
+        if (!file) {
+            SHM_ASSIGN(file, make_file(path));
+            if (::ftruncate(file.get(), static_cast<off_t>(layout::RegistryOffsets::end)) != 0)
+                return fail(system_error(errno, "cannot unpack the registry"));
+        }
+        SHM_ASSIGN(const auto bytes, archive_.read(entry.name));
+        SHM_TRY(write_at(file, *place, bytes, path));
+    }
+    if (!file) return {};
+    const auto registry = RegistryFile::open(path);
+    if (!registry && registry.error().code == ErrorCode::version_mismatch)
+        return fail(registry.error().code,
+                    fmt::format("the registry in {} is of another release", file_),
+                    "open it with the release that made it");
+    if (!registry) return spoilt(file_, registry.error().message);
+    layout::RegistryHeader header;
+    layout::load_words(header, registry->view().header());
+    if (header.checksum != layout::checksum_of(header))
+        return spoilt(file_, "the header of its registry fails its checksum");
+    // Readers count up to these.
+    const auto& state = registry->view().state();
+    if (state.sample_head.load() > kMostCounted || state.ring_head.load() > kMostCounted)
+        return spoilt(file_, "the counters of its registry are none");
+    registry_ = path;
+    return {};
+}
+
+Result<std::string> BundleReader::unpack_database(std::string_view name) {
+    if (!archive_.has(name)) return std::string();
+    SHM_ASSIGN(const auto bytes, archive_.read(std::string(name)));
+    const auto path = fmt::format("{}/{}", *directory_, name);
+    SHM_ASSIGN(const auto file, make_file(path));
+    SHM_TRY(write_at(file, 0, bytes, path));
+    return path;
+}
+
+Result<QJsonObject> BundleReader::document(const std::string& name) {
+    if (!archive_.has(name)) return QJsonObject();
+    SHM_ASSIGN(const auto text, archive_.read(name));
+    return QJsonDocument::fromJson(QByteArray::fromStdString(text)).object();
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <QJsonObject>
+
+#include "base/result.h"
+#include "diagnostics/archive.h"
+#include "diagnostics/manifest.h"
+
+namespace snakepit::shm {
+
+// A bundle, unpacked into a directory of its own (mode 0700) for as long as this lives. What the
+// file says is not believed: sizes are bounded, names stay inside. Move-only; one thread.
+class BundleReader {
+  public:
+    // corruption_detected for what is no bundle of ours, version_mismatch for one of a later
+    // release, no_space where there is none for what is in it.
+    static Result<BundleReader> open(const std::string& path);
+    BundleReader(BundleReader&& other) noexcept = default;
+    BundleReader& operator=(BundleReader&&) = delete;
+    ~BundleReader();
+
+    const Manifest& manifest() const { return manifest_; }
+    const std::string& file() const { return file_; }
+    // Files that RegistryReader and EventReader open; empty: the bundle has none.
+    const std::string& registry() const { return registry_; }
+    const std::string& events() const { return events_; }
+    const std::string& metrics() const { return metrics_; }
+    // Of "status.json": what it says; empty when the bundle has none, or it is no object.
+    Result<QJsonObject> document(const std::string& name);
+
+  private:
+    BundleReader(std::string file, ArchiveReader archive)
+        : file_(std::move(file)), archive_(std::move(archive)) {}
+    Status unpack();
+    Status unpack_registry();
+    Result<std::string> unpack_database(std::string_view name);
+
+    std::string file_;
+    ArchiveReader archive_;
+    Manifest manifest_;
+    std::unique_ptr<std::string> directory_;
+    std::string registry_, events_, metrics_;
+};
+
+}  // namespace snakepit::shm

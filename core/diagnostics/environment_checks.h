@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// What an instance stands on: directories, space, configuration, limits, keys. Each looks and
+// changes nothing; none needs a manager.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/paths.h"
+#include "diagnostics/check.h"
+#include "manager/config.h"
+
+namespace snakepit::shm {
+
+Check check_directory(const std::string& name, const std::string& path);
+Check check_runtime_in_memory(const InstancePaths& paths);
+Check check_shared_memory_space(const Config& config, const std::string& shm_path);
+Check check_state_space(const InstancePaths& paths);
+// Limits that go together with each other and with the machine.
+Check check_configured_limits(const Config& config, const std::string& shm_path);
+// The instance's secret is there and nobody else's to read.
+Check check_key(const InstancePaths& paths);
+Check check_logout(const std::string& shm_path);
+std::vector<Check> check_limits(const Config& config);
+
+}  // namespace snakepit::shm

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "diagnostics/lease_checks.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/time.h"
+#include "diagnostics/host_facts.h"
+#include "diagnostics/registry_file.h"
+#include "layout/grants_layout.h"
+#include "platform/process.h"
+#include "platform/process_lock.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+constexpr useconds_t kAgainMicros = 100'000;
+
+// The manager's grants file, read only.
+class GrantsFile {
+  public:
+    static Result<GrantsFile> open(const InstancePaths& paths, const RegistryFile& registry) {
+        GrantsFile out;
+        SHM_ASSIGN(out.file_, MappedFile::open_read_only(paths.grants(), GrantsOffsets::end));
+        const auto& header = *reinterpret_cast<const EpochHeader*>(out.file_.data());
+        if (header.magic != kGrantsMagic || header.epoch != registry.view().header().epoch)
+            return fail(ErrorCode::corruption_detected,
+                        paths.grants() + " does not belong to the registry",
+                        "the next manager begins a new one; programs then connect anew");
+        return out;
+    }
+    const ClientRecord& record(std::uint32_t client) const {
+        return reinterpret_cast<const ClientRecord*>(file_.data() + GrantsOffsets::records)[client];
+    }
+    // Calls look(slot, grant) for what is granted. Touches only what was reserved for it.
+    template <typename Look>
+    void for_each_grant(std::uint32_t client, Look look) const {
+        const auto* words = reinterpret_cast<const std::atomic<std::uint32_t>*>(
+            file_.data() + GrantsOffsets::row(client));
+        for (std::uint32_t chunk = 0; chunk < kMaxSlots / kChunkSlots; ++chunk) {
+            const auto bits = record(client).chunks[chunk / 64].load(std::memory_order_acquire);
+            if ((bits >> (chunk % 64) & 1) == 0) continue;
+            for (auto slot = chunk * kChunkSlots; slot < (chunk + 1) * kChunkSlots; ++slot)
+                if (const auto grant = words[slot].load(std::memory_order_acquire))
+                    look(slot, grant);
+        }
+    }
+
+  private:
+    MappedFile file_;
+};
+
+struct LeaseLook {
+    Findings dead, reused, stale, rows, pages;
+    std::size_t clients = 0;
+    bool clean() const {
+        return dead.count() + reused.count() + stale.count() + rows.count() + pages.count() == 0;
+    }
+};
+
+std::string page_name(const ClientRecord& record) {
+    return fmt::format("{:016x}", record.page);
+}
+
+std::string who(const ClientRecord& record) {
+    return fmt::format("{} ({})", std::string_view(record.process), record.pid);
+}
+
+// Whether its process image lives is what the lock on its page says; the page of one that lives is
+// not touched while a manager runs, which might be locking it.
+void look_at_process(const InstancePaths& paths, const ClientRecord& record, std::size_t regions,
+                     LeaseLook& out) {
+    const auto process = inspect_process(record.pid);
+    const bool same = process && process->start_time == record.start_time;
+    if (record.pid <= 0 || (same && !process->zombie)) return;
+    const auto held = witness_held(paths.lease_dir() + "/" + page_name(record));
+    if (!held) return;
+    if (!*held)
+        out.dead.add(fmt::format("{} is gone and may hold {} regions", who(record), regions));
+    else if (!same)
+        out.reused.add(
+            fmt::format("{} is gone, and something keeps its lease page locked: what "
+                        "it held stays held",
+                        who(record)));
+}
+
+LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const GrantsFile& grants) {
+    LeaseLook out;
+    std::unordered_set<std::string> pages;
+    std::unordered_map<std::uint64_t, std::int64_t> pids;
+    for (std::uint32_t client = 0; client < kMaxClients; ++client) {
+        const auto& record = grants.record(client);
+        const auto serial = record.serial.load(std::memory_order_acquire);
+        if (serial == 0) continue;
+        ++out.clients;
+        pids.emplace(serial, record.pid);
+        pages.insert(page_name(record));
+        std::size_t regions = 0;
+        grants.for_each_grant(client, [&](std::uint32_t slot, std::uint32_t grant) {
+            ++regions;
+            const auto word = Control::decode(registry.word(slot));
+            if (word.state != SlotState::free && GrantWord::matches(grant, word.generation)) return;
+            out.stale.add(fmt::format("{} has a grant for slot {}, which holds no such region",
+                                      who(record), slot));
+        });
+        look_at_process(paths, record, regions, out);
+    }
+    for (const auto& row : registry.clients()) {
+        const auto known = pids.find(row.serial);
+        if (known == pids.end())
+            out.rows.add(fmt::format("process {} is listed and has no grants", row.pid));
+        else if (known->second != row.pid)
+            out.rows.add(fmt::format("process {} is listed as {}", known->second, row.pid));
+    }
+    for (const auto& file : files_with_prefix(paths.lease_dir(), {}))
+        if (file.name.size() == 16 && !pages.contains(file.name)) out.pages.add(file.name);
+    return out;
+}
+
+// Until it is clean, or time is up: what a manager is just doing is over then.
+Result<LeaseLook> settled_look(const InstancePaths& paths, int patience_ms) {
+    const auto give_up = monotonic_nanos() + std::int64_t{patience_ms} * 1'000'000;
+    for (;;) {
+        SHM_ASSIGN(const auto registry, RegistryFile::open(paths.registry()));
+        SHM_ASSIGN(const auto grants, GrantsFile::open(paths, registry));
+        auto found = look(paths, registry, grants);
+        if (found.clean() || monotonic_nanos() >= give_up) return found;
+        ::usleep(kAgainMicros);
+    }
+}
+
+}  // namespace
+
+std::vector<Check> check_leases(const InstancePaths& paths, bool manager_runs, int patience_ms) {
+    constexpr auto name = "leases";
+    const auto found = settled_look(paths, manager_runs ? patience_ms : 0);
+    if (!found) {
+        if (found.error().type() == ErrorType::no_manager)
+            return {sound(name, "nothing was granted to anybody")};
+        return {warning(name, found.error())};
+    }
+    const auto verdict = manager_runs ? Verdict::problem : Verdict::warning;
+    const std::string restart = manager_runs ? "restart the manager: regions and programs stay"
+                                             : "snakepit-shm serve puts it right when it starts";
+    std::vector<Check> out;
+    const auto say = [&](const char* check, const Findings& findings, std::string remedy) {
+        if (findings.count() == 0)
+            out.push_back(sound(check, fmt::format("{} programs", found->clients)));
+        else
+            out.push_back({check, verdict, findings.text(), std::move(remedy)});
+    };
+    say(name, found->dead, restart);
+    say("leases_of_others", found->reused,
+        fmt::format("end what fuser names for the pages under {}", paths.lease_dir()));
+    say("grants", found->stale, restart);
+    say("client_rows", found->rows, restart);
+    say("lease_pages", found->pages, restart);
+    return out;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "diagnostics/redaction.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <sstream>
+
+#include <QJsonArray>
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+namespace {
+
+enum class Keep : std::uint8_t { all, first_word, nothing };
+
+Keep keep(std::string_view key, bool metadata) {
+    std::string name(key);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (metadata && name == "metadata") return Keep::nothing;
+    constexpr std::array secret{"token",         "secret", "passw",   "credential",
+                                "authorization", "header", "cookie",  "api_key",
+                                "apikey",        "bearer", "private", "environment"};
+    const auto contains = [&](const char* word) { return name.find(word) != std::string::npos; };
+    if (name == "key" || std::any_of(secret.begin(), secret.end(), contains)) return Keep::nothing;
+    constexpr std::array command{"command", "cmdline", "argument", "argv", "exec"};
+    if (name == "args" || std::any_of(command.begin(), command.end(), contains))
+        return Keep::first_word;
+    return Keep::all;
+}
+
+std::string redacted_text(std::string_view text, Keep how) {
+    if (text.empty()) return {};
+    if (how == Keep::nothing) return std::string(kRedacted);
+    if (how == Keep::first_word) {
+        const auto end = text.find_first_of(" \t\n");
+        if (end == std::string_view::npos) return redacted_url(text);
+        return fmt::format("{} {}", redacted_url(text.substr(0, end)), kRedacted);
+    }
+    return redacted_url(text);
+}
+
+QJsonValue redacted_value(const QJsonValue& value, Keep how, bool metadata);
+
+QJsonArray redacted_array(const QJsonArray& array, Keep how, bool metadata) {
+    QJsonArray out;
+    for (const auto& value : array) {
+        const bool later = how == Keep::first_word && !out.isEmpty() && value.isString();
+        out.append(redacted_value(value, later ? Keep::nothing : how, metadata));
+    }
+    return out;
+}
+
+QJsonValue redacted_value(const QJsonValue& value, Keep how, bool metadata) {
+    if (value.isArray()) return redacted_array(value.toArray(), how, metadata);
+    if (how == Keep::nothing && !value.isNull() && !value.isBool())
+        return QString::fromLatin1(kRedacted.data(), static_cast<qsizetype>(kRedacted.size()));
+    if (value.isObject()) return redacted(value.toObject(), metadata);
+    if (value.isString())
+        return QString::fromStdString(redacted_text(value.toString().toStdString(), how));
+    return value;
+}
+
+void redact(toml::table& table);
+
+void redact(toml::array& array, Keep how) {
+    bool first = true;
+    for (auto& node : array) {
+        if (auto* inner = node.as_table()) {
+            redact(*inner);
+        } else if (auto* list = node.as_array()) {
+            redact(*list, how);
+        } else if (auto* text = node.as_string()) {
+            const bool later = how == Keep::first_word && !first;
+            *text = redacted_text(text->get(), later ? Keep::nothing : how);
+        }
+        first = false;
+    }
+}
+
+void redact(toml::table& table) {
+    for (auto&& [key, node] : table) {
+        const auto how = keep(key.str(), false);
+        if (auto* inner = node.as_table())
+            redact(*inner);
+        else if (auto* list = node.as_array())
+            redact(*list, how);
+        else if (auto* text = node.as_string())
+            *text = redacted_text(text->get(), how);
+    }
+}
+
+}  // namespace
+
+std::string redacted_url(std::string_view url) {
+    const auto scheme = url.find("://");
+    if (scheme == std::string_view::npos) return std::string(url);
+    const auto begin = url.substr(0, scheme).find_last_of(" \"'(=") + 1;
+    const auto rest = url.substr(scheme + 3);
+    const auto host_end = rest.find_first_of("/?# \t\n\"')");
+    auto host = rest.substr(0, host_end);
+    const bool named = host.find('@') != std::string_view::npos;
+    if (named) host.remove_prefix(host.rfind('@') + 1);
+    const bool more = named || (host_end != std::string_view::npos &&
+                                rest.substr(host_end).find_first_not_of("/ ") != std::string::npos);
+    return fmt::format("{}{}://{}{}", url.substr(0, begin), url.substr(begin, scheme - begin), host,
+                       more ? fmt::format("/{}", kRedacted) : std::string());
+}
+
+QJsonObject redacted(const QJsonObject& document, bool metadata) {
+    QJsonObject out;
+    for (auto it = document.begin(); it != document.end(); ++it)
+        out.insert(it.key(), redacted_value(*it, keep(it.key().toStdString(), metadata), metadata));
+    return out;
+}
+
+Result<std::string> redacted_toml(const std::string& text) {
+    try {
+        auto table = toml::parse(text);
+        redact(table);
+        std::ostringstream out;
+        out << toml::toml_formatter(table) << '\n';
+        return out.str();
+    } catch (const toml::parse_error& error) {
+        return fail(ErrorCode::configuration_invalid,
+                    fmt::format("it is no TOML: line {}, {}", error.source().begin.line,
+                                error.description()));
+    }
+}
+
+}  // namespace snakepit::shm

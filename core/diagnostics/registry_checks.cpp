@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "diagnostics/registry_checks.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <unordered_set>
+
+#include "base/time.h"
+#include "base/units.h"
+#include "diagnostics/host_facts.h"
+#include "diagnostics/registry_file.h"
+#include "layout/registry_reader.h"
+#include "platform/backend.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+constexpr std::int64_t kSilentMicros = 5'000'000;  // a heartbeat is due every second
+
+// Those that hold memory people may see, each as of one moment.
+template <typename Look>
+std::size_t for_each_region(const RegistryFile& file, Look look) {
+    std::size_t regions = 0;
+    for (std::uint32_t i = 0; i < file.frontier(); ++i) {
+        if (!Control::decode(file.word(i)).occupied()) continue;
+        const auto slot = file.slot(i);
+        if (!slot || !slot->control().occupied()) continue;
+        ++regions;
+        look(i, *slot);
+    }
+    return regions;
+}
+
+// Where a segment lies in the file system; nothing for memory without a name.
+std::optional<std::string> path_of(const RegistryQuestion& question, const std::string& name) {
+    if (name.starts_with(kAnonymousPrefix)) return std::nullopt;
+    return name.starts_with(kDurablePrefix) ? question.paths.state_dir + "/" + name
+                                            : question.shm_path + name;
+}
+
+// What is wrong with a region's segment; empty: nothing.
+std::string fault(const SlotCopy& slot, const std::string& path) {
+    const auto facts = file_facts(path);
+    if (!facts) return path + " is gone";
+    const auto& body = slot.current();
+    if (!facts->regular) return path + " is no file";
+    if (facts->uid != ::geteuid()) return fmt::format("{} belongs to user {}", path, facts->uid);
+    if ((facts->mode & 0077U) != 0)
+        return fmt::format("{} can be opened by others (mode {:04o})", path, facts->mode);
+    if (facts->identity != FileIdentity{body.device, body.inode})
+        return path + " is not the segment that was made";
+    const auto expected = body.arena == 0 ? body.actual_size : body.offset + body.actual_size;
+    if (facts->bytes < expected || (body.arena == 0 && facts->bytes != expected))
+        return fmt::format("{} has {} in place of {}", path, format_size(facts->bytes),
+                           format_size(expected));
+    return {};
+}
+
+std::string repair(const std::string& what, const RegionId& id, const std::string& path) {
+    return what.find("can be opened by others") != std::string::npos
+               ? "chmod 0600 " + path
+               : fmt::format("snakepit-shm deallocate {}", id.str());
+}
+
+// Names, as in the directory, of every segment that a slot in use has or may be getting.
+std::unordered_set<std::string> known_segments(const RegistryFile& file,
+                                               const RegistryQuestion& question) {
+    std::unordered_set<std::string> out;
+    for (const auto& arena : question.arenas) out.insert(arena.substr(arena.find('/') + 1));
+    for (std::uint32_t i = 0; i < file.frontier(); ++i) {
+        if (Control::decode(file.word(i)).state == SlotState::free) continue;
+        const auto slot = file.slot(i);
+        if (!slot) continue;
+        const auto own = segment_name(question.paths.instance, slot->id()).substr(1);
+        for (const auto* suffix : {"", "_second", "_sealed", "_second_sealed"})
+            out.insert(own + suffix);
+        for (const auto& body : slot->body)
+            if (body.arena != 0)
+                out.insert(arena_name(question.paths.instance, body.arena).substr(1));
+    }
+    return out;
+}
+
+// Segments in the directory that are this instance's by their name. One of another instance whose
+// name begins with ours has neither an arena's digits nor a region's id behind that.
+std::vector<FileFacts> own_segments(const RegistryQuestion& question) {
+    const auto prefix = fmt::format("snakepit_{}_", question.paths.instance);
+    auto out = files_with_prefix(question.shm_path, prefix);
+    std::erase_if(out, [&](const FileFacts& file) {
+        const auto rest = std::string_view(file.name).substr(prefix.size());
+        return !rest.starts_with("shm_") &&
+               (!arena_of(rest) || (question.manager_runs && !question.arenas_complete));
+    });
+    return out;
+}
+
+std::vector<FileFacts> unknown_segments(const RegistryQuestion& question) {
+    auto out = own_segments(question);  // first: what is made after this look is not in it
+    std::unordered_set<std::string> known;
+    if (const auto file = RegistryFile::open(question.paths.registry()))
+        known = known_segments(*file, question);
+    std::erase_if(out, [&](const FileFacts& file) { return known.contains(file.name); });
+    return out;
+}
+
+}  // namespace
+
+Check check_registry(const RegistryQuestion& question) {
+    const std::string name = "registry";
+    const auto file = RegistryFile::open(question.paths.registry());
+    if (!file) {
+        if (file.error().type() == ErrorType::no_manager && !question.manager_runs)
+            return sound(name, "none: no manager has run since the last start of the system");
+        return problem(name, file.error());
+    }
+    if (!file->of_this_boot())
+        return {name, Verdict::warning, "it is from before the last start of the system",
+                "snakepit-shm serve sets it aside when it starts"};
+    std::size_t damaged = 0;
+    const auto regions = for_each_region(*file, [&](std::uint32_t, const SlotCopy& slot) {
+        damaged += slot.control().damaged ? 1 : 0;
+    });
+    // A running manager names each of them itself.
+    if (damaged > 0 && !question.manager_runs)
+        return {name, Verdict::problem,
+                fmt::format("{} of {} regions are damaged", damaged, regions),
+                "snakepit-shm list state:damaged, then deallocate them"};
+    const auto& state = file->view().state();
+    const auto silent = now().micros - state.heartbeat.load(std::memory_order_relaxed);
+    if (question.manager_runs && silent > kSilentMicros)
+        return {name, Verdict::problem,
+                fmt::format("the manager (pid {}) was last heard of {} ago",
+                            state.manager_pid.load(std::memory_order_relaxed),
+                            format_duration(silent / 1000)),
+                "look at what that process does; it may be stopped or starved"};
+    return sound(name, fmt::format("readable, {} regions", regions));
+}
+
+Check check_region_checksums(const RegistryQuestion& question) {
+    const std::string name = "region_checksums";
+    const auto file = RegistryFile::open(question.paths.registry());
+    if (!file) return sound(name, "there is no registry to look at");
+    Findings findings;
+    const auto regions = for_each_region(*file, [&](std::uint32_t index, const SlotCopy& slot) {
+        if (slot.control().damaged || slot.intact()) return;  // damaged: known and told already
+        findings.add(slot.named()
+                         ? fmt::format("the description of {} fails its checksum", slot.id().str())
+                         : fmt::format("what slot {} holds cannot be known", index));
+    });
+    if (findings.count() == 0) return sound(name, fmt::format("{} regions", regions));
+    return {name, Verdict::problem, findings.text(),
+            question.manager_runs
+                ? "snakepit-shm list state:damaged, save what you need, then deallocate them"
+                : "snakepit-shm serve isolates them when it starts; then deallocate them"};
+}
+
+Check check_region_segments(const RegistryQuestion& question) {
+    const std::string name = "region_segments";
+    const auto file = RegistryFile::open(question.paths.registry());
+    if (!file || !file->of_this_boot()) return sound(name, "there is no registry to look at");
+    Findings findings;
+    std::string remedy;
+    std::size_t without_name = 0;
+    const auto regions = for_each_region(*file, [&](std::uint32_t index, const SlotCopy& slot) {
+        if (!slot.intact() || slot.control().damaged) return;
+        const auto path =
+            path_of(question, segment_name(question.paths.instance, slot.id(), slot.current()));
+        if (!path) {
+            ++without_name;
+            return;
+        }
+        const auto what = fault(slot, *path);
+        // The same word before and after: the segment was meant to be there all the time.
+        if (what.empty() || file->word(index) != slot.word) return;
+        findings.add(fmt::format("region {}: {}", slot.id().str(), what));
+        if (remedy.empty()) remedy = repair(what, slot.id(), *path);
+    });
+    if (findings.count() > 0) return {name, Verdict::problem, findings.text(), remedy};
+    auto found = fmt::format("{} regions", regions);
+    if (without_name > 0)
+        found += fmt::format(", {} of them without a name: {}", without_name,
+                             question.manager_runs ? "the manager looks at those"
+                                                   : "only a manager can look at those");
+    return sound(name, found);
+}
+
+Check check_leftovers(const RegistryQuestion& question) {
+    const std::string name = "leftover_segments";
+    auto files = unknown_segments(question);
+    if (question.manager_runs && !files.empty()) {
+        // What was being removed at the first look is not there at the second.
+        const auto again = unknown_segments(question);
+        std::erase_if(files, [&](const FileFacts& file) {
+            return std::none_of(again.begin(), again.end(), [&](const FileFacts& other) {
+                return other.name == file.name && other.identity == file.identity;
+            });
+        });
+    }
+    if (files.empty()) return sound(name, "none");
+    std::uint64_t bytes = 0;
+    for (const auto& file : files) bytes += file.bytes;
+    const auto found = fmt::format("{} segments of earlier runs hold {} under {}", files.size(),
+                                   format_size(bytes), question.shm_path);
+    if (!question.manager_runs)
+        return {name, Verdict::problem, found,
+                "snakepit-shm serve removes those that nobody uses when it starts"};
+    return {name, Verdict::warning, found,
+            fmt::format("fuser {}/{} names who uses it; the next start of the manager removes what "
+                        "nobody does",
+                        question.shm_path, files.front().name)};
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "diagnostics/registry_copy.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+template <typename T>
+void append(std::string& out, const T& value) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// Word by word, as they stand: each word is one moment's.
+std::string words(const void* from, std::size_t size) {
+    std::string out(size, '\0');
+    const auto* shared = static_cast<const AliasWord*>(from);
+    for (std::size_t i = 0; i < size / 8; ++i) {
+        const std::uint64_t word = __atomic_load_n(shared + i, __ATOMIC_RELAXED);
+        std::memcpy(out.data() + i * 8, &word, sizeof word);
+    }
+    return out;
+}
+
+// A body that says there is no metadata, as sound or as damaged as it was.
+void forget_metadata(SlotBody& body) {
+    const bool sound = body.checksum == checksum_of(body);
+    body.metadata_bytes = 0;
+    if (sound) body.checksum = checksum_of(body);
+}
+
+class Copier {
+  public:
+    Copier(const RegistryFile& file, bool metadata, const RegistrySink& sink)
+        : file_(file), view_(file.view()), metadata_(metadata), sink_(sink) {}
+
+    Result<RegistryCopied> run() {
+        RegistryHeader header;
+        load_words(header, view_.header());
+        std::string bytes;
+        append(bytes, header);
+        SHM_TRY(sink_(RegistryOffsets::header, bytes));
+        SHM_TRY(sink_(RegistryOffsets::header_copy, bytes));
+        const auto frontier = file_.frontier();
+        for (std::uint32_t first = 0; first < frontier; first += kChunkSlots)
+            SHM_TRY(chunk(first, std::min(kChunkSlots, frontier - first)));
+        // Later than the slots, so that no change in them has a number that was not given out.
+        SHM_TRY(sink_(RegistryOffsets::state, words(&view_.state(), sizeof(RegistryState))));
+        SHM_TRY(sink_(RegistryOffsets::samples,
+                      words(&view_.sample(0), kSampleCount * sizeof(Sample))));
+        SHM_TRY(sink_(RegistryOffsets::timed,
+                      words(&view_.timed(Timed{}), kTimed * sizeof(HistogramCells))));
+        const auto clients =
+            std::min(view_.state().client_frontier.load(std::memory_order_acquire), kMaxClients);
+        if (clients > 0)
+            SHM_TRY(sink_(RegistryOffsets::clients,
+                          words(&view_.client(0), clients * sizeof(ClientRow))));
+        return copied_;
+    }
+
+  private:
+    Status chunk(std::uint32_t first, std::uint32_t count) {
+        std::string slots, changes, stats;
+        for (auto i = first; i < first + count; ++i) {
+            SHM_TRY(slot(i, slots));
+            SlotStats each;
+            load_words(each, view_.stats(i));
+            append(stats, each);
+            append(changes, view_.change(i).load(std::memory_order_acquire));
+        }
+        SHM_TRY(sink_(RegistryOffsets::slots + first * sizeof(Slot), slots));
+        SHM_TRY(sink_(RegistryOffsets::stats + first * sizeof(SlotStats), stats));
+        return sink_(RegistryOffsets::changes + first * 8, changes);
+    }
+
+    // A slot that holds nothing keeps its control word: what it held is nobody's business.
+    Status slot(std::uint32_t index, std::string& out) {
+        auto copy = file_.slot(index);
+        const bool used = copy && copy->control().state != SlotState::free;
+        const auto begin = out.size();
+        append(out, copy ? copy->word : std::uint64_t{0});
+        if (used) {
+            const auto length = copy->current().metadata_bytes;
+            copied_.regions += copy->control().occupied() ? 1 : 0;
+            copied_.with_metadata += copy->control().occupied() && length > 0 ? 1 : 0;
+            if (metadata_ && length > 0) {
+                MetadataCell cell;
+                load_words(cell, view_.metadata(index));
+                std::string bytes;
+                append(bytes, cell);
+                SHM_TRY(sink_(RegistryOffsets::metadata + index * sizeof(MetadataCell), bytes));
+            }
+            append(out, copy->fixed);
+            for (auto& body : copy->body) {
+                if (!metadata_) forget_metadata(body);
+                append(out, body);
+            }
+        }
+        out.resize(begin + sizeof(Slot), '\0');
+        return {};
+    }
+
+    const RegistryFile& file_;
+    const RegistryView<const std::byte>& view_;
+    bool metadata_;
+    const RegistrySink& sink_;
+    RegistryCopied copied_;
+};
+
+}  // namespace
+
+Result<RegistryCopied> copy_registry(const RegistryFile& file, bool metadata,
+                                     const RegistrySink& sink) {
+    return Copier(file, metadata, sink).run();
+}
+
+}  // namespace snakepit::shm

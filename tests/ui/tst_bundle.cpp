@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The window on a bundle: all of it to be seen, and nothing to be changed.
+#include <QApplication>
+#include <QFile>
+#include <QFrame>
+#include <QImage>
+#include <QLabel>
+#include <QProcess>
+#include <QPushButton>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include "service_fixture.h"
+#include "ui/main_window.h"
+#include "ui/models/bundle_sources.h"
+#include "ui/models/event_feed.h"
+#include "ui/models/moment.h"
+#include "ui/models/region_columns.h"
+#include "ui/models/settings.h"
+#include "ui/pages/region_table.h"
+#include "ui/pages/regions_page.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kPatience = 15'000;  // ms
+
+struct BundleStage {
+    explicit BundleStage(BundleReader& bundle)
+        : host(label_of(bundle)),
+          workspace(QStringLiteral("test"), bundle_parts(bundle)),
+          window(workspace, host) {
+        window.resize(1320, 840);
+        window.show();
+        window.show_page(QStringLiteral("regions"));
+        workspace.start();
+    }
+    RegionsPage& page() { return *window.findChild<RegionsPage*>(); }
+    QString words() {
+        QString out = window.windowTitle() + u'\n';
+        for (const auto* label : window.findChildren<QLabel*>())
+            if (label->isVisible()) out += label->text() + u'\n';
+        return out;
+    }
+
+    BundleHost host;
+    Workspace workspace;
+    MainWindow window;
+};
+
+}  // namespace
+
+class TestBundle : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase();
+    void a_bundle_shows_what_was_there();
+    void what_would_change_something_is_refused_with_the_reason();
+    void the_program_opens_a_bundle();
+    void the_program_refuses_what_is_no_bundle_data();
+    void the_program_refuses_what_is_no_bundle();
+
+  private:
+    QString bundle() const { return elsewhere_.filePath("bundle"); }
+    static QProcess& monitor(QProcess& process, const QStringList& words);
+
+    QTemporaryDir elsewhere_;
+    QString id_;
+};
+
+void TestBundle::initTestCase() {
+    set_remembering(false);
+    test::Service service;
+    QVERIFY(service.start());
+    id_ = service.cli_json({"allocate", "100KiB"}).value("id").toString();
+    QCOMPARE(service.cli({"diagnose", "-o", bundle()}).status, 0);
+}
+
+void TestBundle::a_bundle_shows_what_was_there() {
+    auto bundle_file = BundleReader::open(bundle().toStdString());
+    QVERIFY(bundle_file);
+    show_moment(bundle_file->manifest().created_at);
+    BundleStage stage(*bundle_file);
+    auto& model = stage.page().table().regions();
+    QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{1}, kPatience);
+    QCOMPARE(model.index(0, kColumnId).data().toString(), id_);
+    QTRY_COMPARE(stage.workspace.link(), Link::bundle);
+    const auto words = stage.words();
+    const auto host = QString::fromStdString(bundle_file->manifest().host);
+    QVERIFY2(words.contains("bundle – Snakepit SHM") && words.contains("Nothing can be changed") &&
+                 words.contains(host),
+             qPrintable(words));
+    QVERIFY2(!words.contains("reconnecting") && !words.contains("attached"), qPrintable(words));
+    // Ages count from the bundle's moment, however long ago that is.
+    show_moment(Timestamp{bundle_file->manifest().created_at.micros + 7'200'000'000});
+    QVERIFY(model.index(0, kColumnAge).data().toString().endsWith(u'h'));
+
+    EventFeed feed(stage.workspace.event_source());
+    std::size_t events = 0;
+    feed.ask({}, [&](Result<std::vector<EventRow>> rows) { events = rows ? rows->size() : 0; });
+    QTRY_VERIFY_WITH_TIMEOUT(events > 1, kPatience);
+    show_moment({});
+}
+
+void TestBundle::what_would_change_something_is_refused_with_the_reason() {
+    auto bundle_file = BundleReader::open(bundle().toStdString());
+    QVERIFY(bundle_file);
+    auto parts = bundle_parts(*bundle_file);
+    const auto id = RegionId::parse(id_.toStdString());
+    QVERIFY(id);
+    QCOMPARE(parts.manager->info(*id)->size, std::uint64_t{100 * 1024});
+    QVERIFY(!parts.manager->info(RegionId{}));
+    const auto refused = [](const auto& answer) {
+        return !answer && QString::fromStdString(answer.error().message)
+                              .contains(QStringLiteral("nothing can be changed"));
+    };
+    QVERIFY(refused(parts.manager->cleanup({})));
+    QVERIFY(refused(parts.manager->deallocate(*id, true)));
+    QVERIFY(refused(parts.manager->restore(*id)));
+    QVERIFY(refused(parts.manager->set_policy(*id, {})));
+    QVERIFY(refused(parts.manager->rotate_key(*id)));
+    QVERIFY(refused(parts.audit->verify()));
+
+    BundleStage stage(*bundle_file);
+    QTRY_COMPARE_WITH_TIMEOUT(stage.page().table().regions().shown(), std::size_t{1}, kPatience);
+    QVERIFY(refused(stage.host.embed()));
+    stage.page().table().selectRow(0);
+    int acting = 0;
+    for (const auto* button : stage.page().findChildren<QPushButton*>()) {
+        if (!button->text().startsWith("Deallocate") && !button->text().startsWith("Clean up"))
+            continue;
+        ++acting;
+        QVERIFY(!button->isEnabled());
+    }
+    QCOMPARE(acting, 2);
+}
+
+QProcess& TestBundle::monitor(QProcess& process, const QStringList& words) {
+    auto environment = QProcessEnvironment::systemEnvironment();
+    environment.insert("QT_QPA_PLATFORM", "offscreen");
+    process.setProcessEnvironment(environment);
+    process.start(QCoreApplication::applicationDirPath() + "/snakepit-shm-monitor", words);
+    process.waitForFinished(60'000);
+    return process;
+}
+
+void TestBundle::the_program_opens_a_bundle() {
+    const auto picture = elsewhere_.filePath("picture.png");
+    QProcess process;
+    monitor(process, {"--bundle", bundle(), "--page", "regions", "--select", "first",
+                      "--screenshot", picture});
+    QVERIFY2(process.exitCode() == 0, process.readAllStandardError().constData());
+    QVERIFY(QImage(picture).width() > 600);
+    QProcess wrong;
+    monitor(wrong, {"--bundle", bundle(), "--embed"});
+    QCOMPARE(wrong.exitCode(), 2);
+}
+
+void TestBundle::the_program_refuses_what_is_no_bundle_data() {
+    QTest::addColumn<QByteArray>("bytes");
+    QFile file(bundle());
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    auto whole = file.readAll();
+    QTest::newRow("nothing") << QByteArray();
+    QTest::newRow("text") << QByteArray("hello, world");
+    QTest::newRow("half of one") << whole.first(whole.size() / 2);
+    QTest::newRow("another database") << whole.first(100) + QByteArray(whole.size() - 100, '\0');
+    for (qsizetype at = 4096; at < whole.size(); at += 517)
+        whole[at] = static_cast<char>(whole[at] ^ 0x55);
+    QTest::newRow("a spoilt one") << whole;
+}
+
+void TestBundle::the_program_refuses_what_is_no_bundle() {
+    QFETCH(QByteArray, bytes);
+    QFile file(elsewhere_.filePath("garbage"));
+    QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
+    file.write(bytes);
+    file.close();
+    QProcess process;
+    monitor(process, {"--bundle", file.fileName(), "--screenshot", elsewhere_.filePath("no.png")});
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 1);
+    QVERIFY(process.readAllStandardError().contains("garbage"));
+    QVERIFY(!QFile::exists(elsewhere_.filePath("no.png")));
+}
+
+}  // namespace snakepit::shm::ui
+
+QTEST_MAIN(snakepit::shm::ui::TestBundle)
+#include "tst_bundle.moc"

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// What is taken out before a document leaves the machine.
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QtTest>
+
+#include "diagnostics/redaction.h"
+
+using namespace snakepit::shm;
+
+class Redaction : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void of_a_url_scheme_and_host_stay_data();
+    void of_a_url_scheme_and_host_stay();
+    void secrets_go_from_documents_and_the_rest_stays();
+    void metadata_goes_only_when_asked();
+    void a_configuration_stays_readable_without_its_secrets();
+    void what_is_no_toml_is_not_handed_on();
+};
+
+void Redaction::of_a_url_scheme_and_host_stay_data() {
+    QTest::addColumn<QString>("url");
+    QTest::addColumn<QString>("left");
+    const auto row = [](const char* url, const char* left) {
+        QTest::newRow(url) << QString(url) << QString(left);
+    };
+    row("no url at all", "no url at all");
+    row("https://example.org", "https://example.org");
+    row("https://example.org/", "https://example.org");
+    row("https://hooks.example.org:8443/services/T0/B0/s3cret",
+        "https://hooks.example.org:8443/[redacted]");
+    row("https://user:pass@example.org", "https://example.org/[redacted]");
+    row("https://example.org?token=s3cret", "https://example.org/[redacted]");
+    row("see http://a@b@example.org/x", "see http://example.org/[redacted]");
+}
+
+void Redaction::of_a_url_scheme_and_host_stay() {
+    QFETCH(QString, url);
+    QFETCH(QString, left);
+    QCOMPARE(QString::fromStdString(redacted_url(url.toStdString())), left);
+}
+
+void Redaction::secrets_go_from_documents_and_the_rest_stays() {
+    const auto document = QJsonDocument::fromJson(R"({
+        "pid": 7, "name": "worker", "enabled": true, "nothing": null,
+        "token": 12345, "Auth_Token": "s3cret", "password": "s3cret", "headers": {"X": "s3cret"},
+        "list": [{"api_key": "s3cret", "size": 3}],
+        "hook": {"command": ["/usr/bin/notify", "--key", "s3cret"], "url": "https://h/s3cret"},
+        "exec": "mail s3cret"})")
+                              .object();
+    const auto out = redacted(document, false);
+    const auto text = QJsonDocument(out).toJson();
+    QVERIFY2(!text.contains("s3cret") && !text.contains("12345"), text.constData());
+    QCOMPARE(out["pid"].toInt(), 7);
+    QCOMPARE(out["name"].toString(), "worker");
+    QCOMPARE(out["enabled"].toBool(), true);
+    QVERIFY(out["nothing"].isNull());
+    QCOMPARE(out["list"].toArray()[0].toObject()["size"].toInt(), 3);
+    QCOMPARE(out["hook"].toObject()["command"].toArray()[0].toString(), "/usr/bin/notify");
+    QCOMPARE(out["hook"].toObject()["url"].toString(), "https://h/[redacted]");
+    QCOMPARE(out["exec"].toString(), "mail [redacted]");
+}
+
+void Redaction::metadata_goes_only_when_asked() {
+    const QJsonObject document{{"metadata", QJsonObject{{"patient", "Doe"}}}};
+    QVERIFY(!QJsonDocument(redacted(document, true)).toJson().contains("Doe"));
+    QVERIFY(QJsonDocument(redacted(document, false)).toJson().contains("Doe"));
+}
+
+void Redaction::a_configuration_stays_readable_without_its_secrets() {
+    const auto out = redacted_toml(R"(
+[shared_memory]
+max_regions = 5 # s3cret in a comment
+[[shared_memory.alerts.hooks]]
+command = ["/bin/notify", "s3cret"]
+[[shared_memory.alerts.hooks]]
+webhook = "https://user:s3cret@example.org/s3cret"
+token = "s3cret"
+)");
+    QVERIFY(out);
+    const auto text = QString::fromStdString(*out);
+    QVERIFY2(!text.contains("s3cret"), qPrintable(text));
+    QVERIFY2(text.contains("max_regions = 5") && text.contains("/bin/notify") &&
+                 text.contains("https://example.org/[redacted]"),
+             qPrintable(text));
+}
+
+void Redaction::what_is_no_toml_is_not_handed_on() {
+    const auto out = redacted_toml("token = s3cret");
+    QVERIFY(!out);
+    QCOMPARE(out.error().code, ErrorCode::configuration_invalid);
+    QVERIFY(!QString::fromStdString(out.error().sentence()).contains("s3cret"));
+}
+
+QTEST_GUILESS_MAIN(Redaction)
+#include "tst_redaction.moc"

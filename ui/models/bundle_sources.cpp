@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/bundle_sources.h"
+
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/time.h"
+#include "ui/models/format.h"
+
+namespace snakepit::shm::ui {
+
+tl::unexpected<Error> BundleRefusal::refuse() const {
+    return fail(ErrorCode::not_supported,
+                fmt::format("this is a bundle from {} of {}: nothing can be changed",
+                            label_.host.toStdString(), to_rfc3339(label_.at)),
+                "act where it was made");
+}
+
+Result<SourceTick> BundleRegions::poll() {
+    if (read_ || path_.empty()) return seen_;
+    SHM_ASSIGN(auto reader, RegistryReader::open(path_));
+    SourceTick tick;
+    tick.delta = reader.poll();
+    tick.clients = reader.clients();
+    tick.samples = reader.samples(0);
+    tick.manager_pid = reader.manager_pid();
+    tick.started_at = reader.started_at();
+    tick.heartbeat = reader.heartbeat();
+    tick.event_head = reader.event_head();
+    tick.events_lost = reader.events_lost();
+    read_ = true;
+    seen_ = tick;
+    seen_.delta = {};
+    seen_.samples.clear();
+    return tick;
+}
+
+BundleEvents::BundleEvents(const std::string& path) : reader_(EventReader::open(path)) {}
+
+Result<std::vector<EventRow>> BundleEvents::query(const EventQuery& query) {
+    if (!reader_) return fail(reader_.error());
+    return reader_->query(query);
+}
+
+void BundleEvents::interrupt() {
+    if (reader_) reader_->interrupt();
+}
+
+BundleManager::BundleManager(const BundleLabel& label, BundleReader& bundle) : refusal_(label) {
+    if (auto reader = RegistryReader::open(bundle.registry()))
+        for (auto& row : reader->poll().changed)
+            regions_.insert_or_assign(row.info.id.str(), std::move(row.info));
+    const auto policies = bundle.document("policies.json");
+    if (!policies) return;
+    for (auto it = policies->begin(); it != policies->end(); ++it)
+        policies_.emplace(
+            it.key().toStdString(),
+            QJsonDocument(it->toObject()).toJson(QJsonDocument::Compact).toStdString());
+}
+
+Result<RegionInfo> BundleManager::info(const RegionId& id) {
+    const auto found = regions_.find(id.str());
+    if (found != regions_.end()) return found->second;
+    return fail(ErrorCode::region_not_found, "the bundle has no region " + id.str());
+}
+
+Result<PolicyReport> BundleManager::policy(const RegionId& id) {
+    const auto found = policies_.find(id.str());
+    if (found != policies_.end()) return parse_policy_report(found->second);
+    return fail(ErrorCode::region_not_found, "the bundle has no policy of its own for this region",
+                "its permissions are what holds");
+}
+
+Result<CleanupResult> BundleManager::cleanup(const CleanupRequest&) {
+    return refusal_.refuse();
+}
+Result<bool> BundleManager::deallocate(const RegionId&, bool) {
+    return refusal_.refuse();
+}
+Result<std::string> BundleManager::restore(const RegionId&) {
+    return refusal_.refuse();
+}
+Result<PolicyReport> BundleManager::set_policy(const RegionId&, const Policy&) {
+    return refusal_.refuse();
+}
+Result<std::uint32_t> BundleManager::rotate_key(const RegionId&) {
+    return refusal_.refuse();
+}
+Result<AuditVerdict> BundleAudit::verify() {
+    return refusal_.refuse();
+}
+Result<PublicKey> BundleAudit::write(const ReportOrder&, ReportProgress&) {
+    return refusal_.refuse();
+}
+
+BundleLabel label_of(const BundleReader& bundle) {
+    const auto& manifest = bundle.manifest();
+    const auto name = std::filesystem::path(bundle.file()).filename().string();
+    return {to_qstring(name), to_qstring(manifest.host), manifest.created_at};
+}
+
+Workspace::Parts bundle_parts(BundleReader& bundle) {
+    const auto label = label_of(bundle);
+    Workspace::Parts parts;
+    parts.regions = std::make_unique<BundleRegions>(bundle.registry());
+    parts.events = [path = bundle.events()] { return std::make_unique<BundleEvents>(path); };
+    parts.manager = std::make_shared<BundleManager>(label, bundle);
+    parts.audit = std::make_shared<BundleAudit>(label);
+    parts.bundle = label;
+    return parts;
+}
+
+}  // namespace snakepit::shm::ui

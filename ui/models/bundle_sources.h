@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A diagnostic bundle as the monitor's world: all of it as it was, and nothing to be changed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "diagnostics/bundle_reader.h"
+#include "ui/models/host.h"
+#include "ui/models/workspace.h"
+
+namespace snakepit::shm::ui {
+
+// Refuses what would change something, in a bundle's words.
+class BundleRefusal {
+  public:
+    explicit BundleRefusal(const BundleLabel& label) : label_(label) {}
+    tl::unexpected<Error> refuse() const;
+
+  private:
+    BundleLabel label_;
+};
+
+// The registry once; it does not change any more. Without one: no region.
+class BundleRegions : public RegionSource {
+  public:
+    explicit BundleRegions(std::string path) : path_(std::move(path)) {}
+    Result<SourceTick> poll() override;
+
+  private:
+    std::string path_;
+    SourceTick seen_;  // without what changed
+    bool read_ = false;
+};
+
+class BundleEvents : public EventSource {
+  public:
+    explicit BundleEvents(const std::string& path);
+    Result<std::vector<EventRow>> query(const EventQuery& query) override;
+    void interrupt() override;
+
+  private:
+    Result<EventReader> reader_;
+};
+
+// Answers what the bundle knows.
+class BundleManager : public ManagerPort {
+  public:
+    BundleManager(const BundleLabel& label, BundleReader& bundle);
+    Result<RegionInfo> info(const RegionId& id) override;
+    Result<CleanupResult> cleanup(const CleanupRequest& request) override;
+    Result<bool> deallocate(const RegionId& id, bool force) override;
+    Result<std::string> restore(const RegionId& id) override;
+    Result<PolicyReport> policy(const RegionId& id) override;
+    Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
+    Result<std::uint32_t> rotate_key(const RegionId& id) override;
+
+  private:
+    BundleRefusal refusal_;
+    std::map<std::string, RegionInfo> regions_;    // by id; constant
+    std::map<std::string, std::string> policies_;  // by id, as JSON; constant
+};
+
+class BundleAudit : public AuditPort {
+  public:
+    explicit BundleAudit(const BundleLabel& label) : refusal_(label) {}
+    Result<AuditVerdict> verify() override;
+    Result<PublicKey> write(const ReportOrder& order, ReportProgress& progress) override;
+
+  private:
+    BundleRefusal refusal_;
+};
+
+// No manager is started for a bundle.
+class BundleHost : public ManagerHost {
+  public:
+    explicit BundleHost(const BundleLabel& label) : refusal_(label) {}
+    bool embedded() const override { return false; }
+    Status embed() override { return refusal_.refuse(); }
+    Status hand_over() override { return refusal_.refuse(); }
+
+  private:
+    BundleRefusal refusal_;
+};
+
+BundleLabel label_of(const BundleReader& bundle);
+// `bundle` outlives the workspace.
+Workspace::Parts bundle_parts(BundleReader& bundle);
+
+}  // namespace snakepit::shm::ui
