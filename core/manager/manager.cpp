@@ -236,7 +236,9 @@ void Manager::Private::schedule_tick() {
 
 void Manager::Private::tick() {
     const auto at = now().micros;
+    const auto began = monotonic_nanos();
     if (service->tick(at)) proceed();
+    monitoring->turn();
     if (at >= next_second) {
         next_second = at + kSecond;
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
@@ -248,6 +250,7 @@ void Manager::Private::tick() {
     }
     wake_recorder();
     schedule_tick();
+    service->figures().turn_began_at(began);
 }
 
 void Manager::Private::proceed() {
@@ -255,8 +258,10 @@ void Manager::Private::proceed() {
     soon.expires_after(kSoon);
     soon.async_wait([this](const boost::system::error_code& error) {
         proceeding = false;
+        const auto began = monotonic_nanos();
         if (!error && service->proceed(now().micros)) proceed();
         wake_recorder();
+        service->figures().turn_began_at(began);
     });
 }
 
