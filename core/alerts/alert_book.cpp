@@ -144,13 +144,15 @@ const Alert* AlertBook::acknowledge(const Acknowledgement& what, const std::stri
     return found;
 }
 
+bool AlertBook::tell(const Alert& alert, AlertSeverity least) {
+    return alert.severity >= least && alert.acknowledged_at.micros == 0 && !silenced(alert) &&
+           told_.insert(alert.id).second;
+}
+
 std::vector<Alert> AlertBook::to_tell(AlertSeverity least) {
     std::vector<Alert> out;
     each([&](const Alert& alert) {
-        if (alert.state != AlertState::firing || alert.severity < least || alert.silenced ||
-            alert.acknowledged_at.micros != 0 || !told_.insert(alert.id).second)
-            return;
-        out.push_back(alert);
+        if (alert.state == AlertState::firing && tell(alert, least)) out.push_back(alert);
     });
     return out;
 }
@@ -224,8 +226,8 @@ const AlertRule* AlertBook::find(const std::string& name) const {
 
 Status AlertBook::may_set(const AlertRule& rule) const {
     if (watches_.size() < kMostRules || watches_.contains(rule.name)) return {};
-    return fail(ErrorCode::alert_rule_invalid, fmt::format("there are {} rules already", kMostRules),
-                "remove some");
+    return fail(ErrorCode::alert_rule_invalid,
+                fmt::format("there are {} rules already", kMostRules), "remove some");
 }
 
 void AlertBook::set(AlertRule rule, Timestamp at, std::vector<AlertChange>& changes) {

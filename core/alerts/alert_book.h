@@ -37,7 +37,9 @@ class AlertBook {
     // Null: none with this number fires.
     const Alert* acknowledge(const Acknowledgement& what, const std::string& by, Timestamp at);
     bool told(std::uint64_t id) const { return told_.contains(id); }
-    // Those that fire and of which somebody should hear now; they count as told from here on.
+    // Whether somebody should hear of it now; it counts as told from here on.
+    bool tell(const Alert& alert, AlertSeverity least);
+    // The same for all that fire: silences end.
     std::vector<Alert> to_tell(AlertSeverity least);
     void forget(std::uint64_t id) { told_.erase(id); }
 

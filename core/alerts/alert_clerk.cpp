@@ -74,8 +74,7 @@ Status AlertClerk::save(AlertBatch batch, bool once) {
     unsaved_.add(std::move(batch));
     auto& alerts = unsaved_.alerts;
     if (alerts.size() > kMostUnsaved)
-        alerts.erase(alerts.begin(),
-                     alerts.end() - static_cast<std::ptrdiff_t>(kMostUnsaved));
+        alerts.erase(alerts.begin(), alerts.end() - static_cast<std::ptrdiff_t>(kMostUnsaved));
     return written;
 }
 

@@ -48,8 +48,7 @@ void AlertManager::request(const AlertAsker& asker, const std::string& action,
     if (action == "remove_rule") return remove_rule(asker, arguments, std::move(done));
     if (action != "list" && action != "silences") return done(fail(unknown_action(action)));
     if (auto nothing = parse_nothing(arguments); !nothing) return done(fail(nothing.error()));
-    if (action == "silences")
-        return done(list_json("silences", book_->silences(), fitted) + '}');
+    if (action == "silences") return done(list_json("silences", book_->silences(), fitted) + '}');
     const auto live = book_->live();
     auto json = list_json("alerts", live, fitted);
     done(json + fmt::format(R"(,"left_out":{}}})", live.size() - fitted));
@@ -88,17 +87,16 @@ Result<std::string> AlertManager::rules_page(const std::string& arguments) const
 
 void AlertManager::write_and_answer(AlertBatch batch, std::string answer, Done done) {
     batch.position = {registry_.epoch(), position_};
-    clerk_->write(std::move(batch), false,
-                  [post = post_, answer = std::move(answer),
-                   done = std::move(done)](const Status& status) {
-                      post([answer, done, status] {
-                          if (status) return done(answer);
-                          auto error = status.error();
-                          error.message =
-                              "it holds, but cannot be written down: " + error.message;
-                          done(fail(std::move(error)));
-                      });
-                  });
+    clerk_->write(
+        std::move(batch), false,
+        [post = post_, answer = std::move(answer), done = std::move(done)](const Status& status) {
+            post([answer, done, status] {
+                if (status) return done(answer);
+                auto error = status.error();
+                error.message = "it holds, but cannot be written down: " + error.message;
+                done(fail(std::move(error)));
+            });
+        });
 }
 
 void AlertManager::acknowledge(const AlertAsker& asker, const std::string& arguments, Done done) {

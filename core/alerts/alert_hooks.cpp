@@ -110,14 +110,14 @@ class WebhookHook final : public AlertHook {
         client.set_write_timeout(kTimeoutSeconds);
         const auto answer = client.Post(path_, webhook_body(message), "application/json");
         if (!answer)
-            return fail(ErrorCode::platform_error,
-                        fmt::format("{} does not answer: {}", base_,
-                                    httplib::to_string(answer.error())),
-                        "look whether it runs and can be reached");
+            return fail(
+                ErrorCode::platform_error,
+                fmt::format("{} does not answer: {}", base_, httplib::to_string(answer.error())),
+                "look whether it runs and can be reached");
         if (answer->status / 100 == 2) return {};
         // What it refuses it would refuse again.
-        const auto code = answer->status / 100 == 4 ? ErrorCode::invalid_argument
-                                                    : ErrorCode::platform_error;
+        const auto code =
+            answer->status / 100 == 4 ? ErrorCode::invalid_argument : ErrorCode::platform_error;
         return fail(code, fmt::format("{} answers {}", base_, answer->status),
                     "look at its messages");
     }

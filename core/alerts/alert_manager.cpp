@@ -90,7 +90,10 @@ void AlertManager::configure(const AlertOptions& options) {
 }
 
 void AlertManager::look(const layout::Sample& sample, std::span<const SubjectValue> subjects) {
-    if (!options_.enabled) return;
+    if (!options_.enabled) {
+        position_ = registry_.ring().head();  // what happens meanwhile is past when it is again
+        return;
+    }
     const Timestamp at{sample.time};
     std::vector<AlertChange> changes;
     read_events(at, changes);
@@ -118,9 +121,9 @@ void AlertManager::read_events(Timestamp at, std::vector<AlertChange>& changes) 
             book_->see(at, seen(*entry), false, changes);
     }
     if (missed > 0)
-        registry_.record({.kind = EventKind::alerts_skipped,
-                          .count = static_cast<std::uint32_t>(
-                              std::min<std::uint64_t>(missed, UINT32_MAX))});
+        registry_.record(
+            {.kind = EventKind::alerts_skipped,
+             .count = static_cast<std::uint32_t>(std::min<std::uint64_t>(missed, UINT32_MAX))});
 }
 
 void AlertManager::refill(const std::string& rule) {
@@ -144,25 +147,27 @@ void AlertManager::record(EventKind kind, const AlertAsker& by, std::uint64_t nu
                       .text = about(rule, subject)});
 }
 
+// Told counts from here: the row that says so is written before anybody hears of it.
 void AlertManager::publish(const std::vector<AlertChange>& changes, Timestamp at) {
     AlertBatch batch;
-    // Told counts from here: the row that says so is written before anybody hears of it.
-    auto tell = book_->to_tell(options_.min_severity);
+    std::vector<Alert> tell;
     const auto keep = [&](const Alert& alert) {
-        const auto same = std::find_if(
-            batch.alerts.begin(), batch.alerts.end(),
-            [&](const StoredAlert& row) { return row.alert.id == alert.id; });
         const StoredAlert row{alert, book_->told(alert.id)};
+        const auto same =
+            std::find_if(batch.alerts.begin(), batch.alerts.end(),
+                         [&](const StoredAlert& other) { return other.alert.id == alert.id; });
         if (same != batch.alerts.end())
             *same = row;
         else
             batch.alerts.push_back(row);
     };
-    for (const auto& alert : tell) keep(alert);
-    for (const auto& [turn, alert] : changes) {
+    for (auto [turn, alert] : changes) {
         if (turn == AlertTurn::began || turn == AlertTurn::dropped) continue;
-        if (turn == AlertTurn::fired)
+        alert.silenced = book_->silenced(alert);
+        if (turn == AlertTurn::fired) {
             record(EventKind::alert_fired, {}, alert.id, alert.rule, alert.subject);
+            if (book_->tell(alert, options_.min_severity)) tell.push_back(alert);
+        }
         if (turn == AlertTurn::resolved) {
             record(EventKind::alert_resolved, {}, alert.id, alert.rule, alert.subject,
                    alert.times_fired);
@@ -170,6 +175,10 @@ void AlertManager::publish(const std::vector<AlertChange>& changes, Timestamp at
         }
         keep(alert);
         if (turn == AlertTurn::resolved) book_->forget(alert.id);
+    }
+    for (const auto& alert : book_->to_tell(options_.min_severity)) {
+        tell.push_back(alert);
+        keep(alert);
     }
     const bool due = at.micros - position_saved_at_ >= kPositionSaved;
     if (batch.empty() && (!due || position_ == position_saved_)) return;
@@ -188,10 +197,10 @@ void AlertManager::write(AlertBatch batch, std::vector<Alert> tell) {
 
 void AlertManager::hook_reported(const HookReport& report) {
     if (report.problem.empty())
-        registry_.record({.kind = EventKind::alert_hook_mended,
-                          .count = static_cast<std::uint32_t>(
-                              std::min<std::uint64_t>(report.lost, UINT32_MAX)),
-                          .text = report.hook});
+        registry_.record(
+            {.kind = EventKind::alert_hook_mended,
+             .count = static_cast<std::uint32_t>(std::min<std::uint64_t>(report.lost, UINT32_MAX)),
+             .text = report.hook});
     else
         registry_.record({.kind = EventKind::alert_hook_failed,
                           .text = fmt::format("{}: {}", report.hook, report.problem)});
@@ -200,9 +209,9 @@ void AlertManager::hook_reported(const HookReport& report) {
 std::string AlertManager::state_json() const {
     auto problem = clerk_->problem();
     if (problem.empty()) problem = note_;
-    std::string out = fmt::format(
-        R"({{"enabled":{},"firing":{},"unacknowledged":{},"silences":{},"problem":)",
-        options_.enabled, firing(), unacknowledged(), book_->silences().size());
+    std::string out =
+        fmt::format(R"({{"enabled":{},"firing":{},"unacknowledged":{},"silences":{},"problem":)",
+                    options_.enabled, firing(), unacknowledged(), book_->silences().size());
     append_json_string(out, problem);
     out += R"(,"hooks":[)";
     for (const auto& hook : teller_->state()) {

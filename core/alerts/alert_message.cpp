@@ -39,8 +39,8 @@ std::string ends_at(const Alert& alert) {
 std::string webhook_alert(const AlertMessage& message, const Alert& alert) {
     return fmt::format(
         R"({{"status":"{}","labels":{},"annotations":{},"startsAt":"{}","endsAt":"{}","generatorURL":"","fingerprint":"{:016x}"}})",
-        to_string(alert.state), labels(message, alert), annotations(alert),
-        to_rfc3339(alert.since), ends_at(alert),
+        to_string(alert.state), labels(message, alert), annotations(alert), to_rfc3339(alert.since),
+        ends_at(alert),
         std::hash<std::string>{}(message.instance + '\0' + alert.rule + '\0' + alert.subject));
 }
 
@@ -73,9 +73,9 @@ std::string to_json(const AlertMessage& message) {
 
 std::string webhook_body(const AlertMessage& message) {
     const auto& first = message.first();
-    const auto common = fmt::format(R"("alertname":{},"severity":{},"instance":{})",
-                                    quoted(first.rule), quoted(to_string(first.severity)),
-                                    quoted(message.instance));
+    const auto common =
+        fmt::format(R"("alertname":{},"severity":{},"instance":{})", quoted(first.rule),
+                    quoted(to_string(first.severity)), quoted(message.instance));
     auto out = fmt::format(
         R"({{"version":"4","groupKey":{},"truncatedAlerts":0,"status":"{}","receiver":"snakepit-shm","groupLabels":{{"alertname":{}}},"commonLabels":{{{}}},"commonAnnotations":{{"summary":{}}},"externalURL":"","alerts":[)",
         quoted(fmt::format("{{}}:{{alertname=\"{}\"}}", first.rule)), to_string(first.state),

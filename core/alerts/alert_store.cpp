@@ -17,14 +17,17 @@ constexpr std::int64_t kHour = 3'600'000'000;
 constexpr std::int64_t kKept = 30LL * 24 * kHour;
 constexpr int kMostKept = 10'000;
 constexpr auto kSchema =
-    "CREATE TABLE IF NOT EXISTS alerts(id INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT "
+    "CREATE TABLE IF NOT EXISTS alerts(id INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject TEXT "
+    "NOT "
     "NULL, fired_at INTEGER NOT NULL, resolved_at INTEGER NOT NULL, told INTEGER NOT NULL, alert "
     "TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS alerts_by_end ON alerts(resolved_at);"
     "CREATE TABLE IF NOT EXISTS alert_rules(name TEXT PRIMARY KEY, rule TEXT NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS alert_silences(id INTEGER PRIMARY KEY, silence TEXT NOT NULL, ended "
+    "CREATE TABLE IF NOT EXISTS alert_silences(id INTEGER PRIMARY KEY, silence TEXT NOT NULL, "
+    "ended "
     "INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS alert_position(one INTEGER PRIMARY KEY CHECK(one = 1), epoch INTEGER "
+    "CREATE TABLE IF NOT EXISTS alert_position(one INTEGER PRIMARY KEY CHECK(one = 1), epoch "
+    "INTEGER "
     "NOT NULL, seq INTEGER NOT NULL)";
 
 template <typename T>
@@ -110,7 +113,8 @@ void load_alerts(SQLite::Database& database, AlertMemory& memory) {
         database, "SELECT rule, subject, fired_at FROM alerts WHERE fired_at>? ORDER BY fired_at");
     recent.bind(1, whole(now().micros - kHour));
     while (recent.executeStep())
-        memory.recent.push_back({recent.getColumn(0).getString(), recent.getColumn(1).getString(),
+        memory.recent.push_back({recent.getColumn(0).getString(),
+                                 recent.getColumn(1).getString(),
                                  {recent.getColumn(2).getInt64()}});
     memory.last_alert = static_cast<std::uint64_t>(
         database.execAndGet("SELECT IFNULL(MAX(id),0) FROM alerts").getInt64());

@@ -54,8 +54,8 @@ struct AlertBatch {
     void add(AlertBatch later);
 };
 
-// Alerts, rules and silences in the instance's state.db, on a connection of its own. What is written
-// is on the disk when write() returns. One thread.
+// Alerts, rules and silences in the instance's state.db, on a connection of its own. What is
+// written is on the disk when write() returns. One thread.
 class AlertStore {
   public:
     explicit AlertStore(std::string path);

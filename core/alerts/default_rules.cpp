@@ -67,17 +67,17 @@ void add_memory(std::vector<AlertRule>& out) {
     out.push_back(above(rule("host-shm-full", kCritical, "The host's shared memory is full",
                              "'snakepit-shm host' shows what takes it; clean up or enlarge it"),
                         "host_shm_ratio", 0.97, 0.95));
-    out.push_back(above(rule("user-memory-high", kWarning, "A user's memory quota is nearly used up",
-                             "clean up what the user left, or raise the quota"),
-                        "user_memory_ratio", 0.9, 0.85, 10 * kSeconds, AlertGroup::user));
-    out.push_back(above(rule("user-regions-high", kWarning,
-                             "A user's region quota is nearly used up",
-                             "clean up what the user left, or raise the quota"),
-                        "user_regions_ratio", 0.9, 0.85, 10 * kSeconds, AlertGroup::user));
-    auto failures = above(rule("allocations-fail", kWarning, "Allocations fail",
-                               "'snakepit-shm events --kind allocation_failed' says why"),
-                          "allocation_failures_total", 10, 10);
-    out.push_back(std::move(failures));
+    out.push_back(
+        above(rule("user-memory-high", kWarning, "A user's memory quota is nearly used up",
+                   "clean up what the user left, or raise the quota"),
+              "user_memory_ratio", 0.9, 0.85, 10 * kSeconds, AlertGroup::user));
+    out.push_back(
+        above(rule("user-regions-high", kWarning, "A user's region quota is nearly used up",
+                   "clean up what the user left, or raise the quota"),
+              "user_regions_ratio", 0.9, 0.85, 10 * kSeconds, AlertGroup::user));
+    out.push_back(above(rule("allocations-fail", kWarning, "Allocations fail",
+                             "'snakepit-shm events --kind allocation_failed' says why"),
+                        "allocation_failures_total", 10, 10));
     out.push_back(above(rule("fragmentation", kInfo, "Arenas are full of holes",
                              "move regions together with 'snakepit-shm defragment'"),
                         "fragmentation_ratio", 0.7, 0.5, 10 * kMinutes));
@@ -90,21 +90,27 @@ void add_programs(std::vector<AlertRule>& out) {
     out.push_back(any(rule("holder-died", kInfo, "A program ended while it held regions",
                            "look why it ended; what it held was given back"),
                       EventKind::client_gone, kMinutes, AlertGroup::process, 1));
-    out.push_back(above(rule("suspect-regions", kWarning, "A writer died in its lock",
-                             "check the contents; a writer's next lock makes the region good again"),
-                        "suspect_regions", 0, 0));
-    out.push_back(above(rule("reference-leak", kWarning, "A program takes references and gives none back",
-                             "look for a map without an unmap in it"),
-                        "client_reference_growth", 10, 10, 2 * kMinutes, AlertGroup::process));
-    out.push_back(above(rule("stuck-lock", kWarning, "A lock is held for long while others wait",
-                             "'snakepit-shm locks' shows by whom; 'locks release' takes it away"),
-                        "region_lock_wait_seconds", 30, 5, 0, AlertGroup::region));
+    out.push_back(
+        above(rule("suspect-regions", kWarning, "A writer died in its lock",
+                   "check the contents; a writer's next lock makes the region good again"),
+              "suspect_regions", 0, 0));
+    out.push_back(
+        above(rule("reference-leak", kWarning, "A program takes references and gives none back",
+                   "look for a map without an unmap in it"),
+              "client_reference_growth", 10, 10, 2 * kMinutes, AlertGroup::process));
+    auto stuck = above(rule("stuck-lock", kWarning, "A lock is held for long while others wait",
+                            "'snakepit-shm locks' shows by whom; 'locks release' takes it away"),
+                       "region_lock_wait_seconds", 30, 5, 0, AlertGroup::region);
+    // Who waits asks a restarted manager again, and is counted from there.
+    stuck.resolve_for_ms = 10 * kSeconds;
+    out.push_back(std::move(stuck));
     out.push_back(any(rule("deadlock", kWarning, "A lock was refused: the wait would never end",
                            "let the programs take their locks in one order"),
                       EventKind::deadlock, 5 * kMinutes, AlertGroup::region));
-    out.push_back(above(rule("slow-allocate", kWarning, "Allocating is slow",
-                             "look at the host's load, and at zeroing: secure_cleanup, large regions"),
-                        "allocate_seconds_p99", 0.05, 0.03, kMinutes));
+    out.push_back(
+        above(rule("slow-allocate", kWarning, "Allocating is slow",
+                   "look at the host's load, and at zeroing: secure_cleanup, large regions"),
+              "allocate_seconds_p99", 0.05, 0.03, kMinutes));
 }
 
 void add_security(std::vector<AlertRule>& out) {
@@ -126,9 +132,10 @@ void add_security(std::vector<AlertRule>& out) {
 }
 
 void add_manager(std::vector<AlertRule>& out) {
-    out.push_back(above(rule("damaged-regions", kCritical, "Regions failed a check",
-                             "'snakepit-shm health' names them; look for a program that writes past the end"),
-                        "damaged_regions", 0, 0));
+    out.push_back(
+        above(rule("damaged-regions", kCritical, "Regions failed a check",
+                   "'snakepit-shm health' names them; look for a program that writes past the end"),
+              "damaged_regions", 0, 0));
     out.push_back(above(rule("recorder-lag", kWarning, "Events wait for the database",
                              "look at the disk that the state directory is on"),
                         "recorder_lag_events", 10'000, 1000, 10 * kSeconds));

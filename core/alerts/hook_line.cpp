@@ -94,8 +94,8 @@ void HookLine::deliver(const AlertMessage& message) {
 
 // False: the manager stops.
 bool HookLine::pause(int attempt) {
-    const auto length = std::min<std::chrono::seconds>(kFirstPause * (1 << std::min(attempt, 6)),
-                                                       kLongestPause);
+    const auto length =
+        std::min<std::chrono::seconds>(kFirstPause * (1 << std::min(attempt, 6)), kLongestPause);
     std::unique_lock lock(mutex_);
     return !wake_.wait_for(lock, length, [this] { return ending_; });
 }

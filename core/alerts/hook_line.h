@@ -18,8 +18,8 @@ namespace snakepit::shm {
 // A hook failed, or works again: said once an outage.
 struct HookReport {
     std::string hook;
-    std::string problem;      // empty: it works again
-    std::uint64_t lost = 0;   // messages given up since it failed
+    std::string problem;     // empty: it works again
+    std::uint64_t lost = 0;  // messages given up since it failed
 };
 
 struct HookState {

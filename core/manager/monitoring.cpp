@@ -30,6 +30,7 @@ Monitoring::Monitoring(Service& service, const EventRecorder& recorder)
 void Monitoring::configure(const Config& config) {
     enabled_ = config.performance_monitoring;
     watched_.configure(config);
+    if (alerts_) alerts_->configure(config.alerts);
     subjects_.clear();
 }
 
@@ -113,10 +114,16 @@ void Monitoring::collect_times() {
 }
 
 void Monitoring::second() {
-    if (!enabled_) return;
-    collect_times();
-    performance_.sample(counts());
-    subjects_ = watched_.values();
+    auto sample = counts();
+    sample.alerts_firing = alerts_->firing();
+    sample.alerts_unacknowledged = alerts_->unacknowledged();
+    if (enabled_) {
+        collect_times();
+        sample = performance_.sample(sample);
+        subjects_ = watched_.values();
+    }
+    sample.time = now().micros;
+    alerts_->look(sample, subjects_);
 }
 
 void Monitoring::turn() {

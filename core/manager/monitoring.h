@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
+#include "alerts/alert_manager.h"
 #include "events/event_recorder.h"
 #include "layout/metrics.h"
 #include "manager/config.h"
@@ -22,6 +24,10 @@ class Monitoring {
     Monitoring(Service& service, const EventRecorder& recorder);
 
     void configure(const Config& config);
+    // Before the first second.
+    void watch(std::unique_ptr<AlertManager> alerts) { alerts_ = std::move(alerts); }
+    AlertManager& alerts() { return *alerts_; }
+    const AlertManager& alerts() const { return *alerts_; }
     void second();
     // A part of what is too much for one turn; some times a second.
     void turn();
@@ -48,6 +54,7 @@ class Monitoring {
     std::vector<SubjectValue> subjects_;
     layout::Histogram lags_;  // of the recorder, as far as they are in the registry
     const std::thread::id starter_ = std::this_thread::get_id();
+    std::unique_ptr<AlertManager> alerts_;
     bool enabled_ = true;
 };
 

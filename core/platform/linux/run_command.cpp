@@ -25,8 +25,8 @@ namespace snakepit::shm {
 namespace {
 
 constexpr int kSliceMs = 100;  // between two looks whether it was cancelled
-constexpr std::array kInherited{"PATH", "HOME", "USER", "LOGNAME", "SHELL",
-                                "LANG", "LC_ALL", "TZ",  "TMPDIR"};
+constexpr std::array kInherited{"PATH", "HOME",   "USER", "LOGNAME", "SHELL",
+                                "LANG", "LC_ALL", "TZ",   "TMPDIR"};
 
 // Nothing of what makes us a service: its sockets and credentials are for us alone.
 std::vector<std::string> environment_of(const Command& command) {
@@ -59,8 +59,8 @@ class SpawnWays {
         ::posix_spawnattr_setsigmask(&attributes, &none);
         ::posix_spawnattr_setsigdefault(&attributes, &all);
         ::posix_spawnattr_setpgroup(&attributes, 0);
-        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                    POSIX_SPAWN_SETPGROUP);
+        ::posix_spawnattr_setflags(
+            &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     }
     ~SpawnWays() {
         ::posix_spawn_file_actions_destroy(&actions);
