@@ -97,7 +97,7 @@ void add_programs(std::vector<AlertRule>& out) {
     out.push_back(
         above(rule("reference-leak", kWarning, "A program takes references and gives none back",
                    "look for a map without an unmap in it"),
-              "client_reference_growth", 10, 10, 2 * kMinutes, AlertGroup::process));
+              "client_reference_growth", 0, 0, kMinutes, AlertGroup::process));
     auto stuck = above(rule("stuck-lock", kWarning, "A lock is held for long while others wait",
                             "'snakepit-shm locks' shows by whom; 'locks release' takes it away"),
                        "region_lock_wait_seconds", 30, 5, 0, AlertGroup::region);
