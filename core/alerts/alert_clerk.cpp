@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <future>
 #include <utility>
 
 namespace snakepit::shm {
@@ -43,6 +44,12 @@ void AlertClerk::read(std::function<void(AlertStore&)> work) {
         queue_.emplace_back([this, work = std::move(work)] { work(store_); });
     }
     wake_.notify_one();
+}
+
+void AlertClerk::wait() {
+    std::promise<void> done;
+    read([&](AlertStore&) { done.set_value(); });
+    done.get_future().wait();
 }
 
 std::string AlertClerk::problem() const {

@@ -23,6 +23,7 @@ class AlertClerk {
     // `once`: only if it can be written now.
     void write(AlertBatch batch, bool once, std::function<void(const Status&)> then);
     void read(std::function<void(AlertStore&)> work);
+    void wait();  // until all that was asked before is done
     // Why nothing can be written; or empty.
     std::string problem() const;
 

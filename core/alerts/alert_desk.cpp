@@ -109,7 +109,7 @@ void AlertManager::acknowledge(const AlertAsker& asker, const std::string& argum
                          "'snakepit-shm alerts' shows those that do"));
     record(EventKind::alert_acknowledged, asker, alert->id, alert->rule, alert->subject);
     AlertBatch batch;
-    batch.alerts.push_back({*alert, book_->told(alert->id)});
+    batch.alerts.push_back(*alert);
     write_and_answer(std::move(batch), to_json(*alert), std::move(done));
 }
 

@@ -26,10 +26,13 @@ AlertManager::AlertManager(RegionRegistry& registry, const std::string& state_db
     : registry_(registry), post_(std::move(post)) {
     AlertStore store(state_db);
     auto memory = store.load();
-    teller_ = std::make_unique<AlertTeller>(registry.instance(), [this](const HookReport& report) {
-        post_([this, report] { hook_reported(report); });
-    });
     clerk_ = std::make_unique<AlertClerk>(std::move(store));
+    teller_ = std::make_unique<AlertTeller>(
+        registry.instance(),
+        [this](const HookReport& report) { post_([this, report] { hook_reported(report); }); },
+        [this](const AlertMessage& message, std::function<void()> then) {
+            mark_told(message, std::move(then));
+        });
     start(std::move(memory));
 }
 
@@ -37,6 +40,19 @@ AlertManager::~AlertManager() {
     AlertBatch last;
     last.position = {registry_.epoch(), position_};
     clerk_->write(std::move(last), true, {});
+    clerk_->wait();   // for what it has still to give to the teller
+    teller_.reset();  // which has marks to be written
+    clerk_.reset();
+}
+
+void AlertManager::mark_told(const AlertMessage& message, std::function<void()> then) {
+    AlertBatch batch;
+    auto& mark = batch.told.emplace_back();
+    mark.resolved = !message.firing();
+    for (const auto& alert : message.alerts) mark.ids.push_back(alert.id);
+    clerk_->write(std::move(batch), false, [then = std::move(then)](const Status&) {
+        if (then) then();
+    });
 }
 
 void AlertManager::start(Result<AlertMemory> loaded) {
@@ -63,13 +79,13 @@ void AlertManager::start(Result<AlertMemory> loaded) {
             entry && book_->wants(static_cast<EventKind>(entry->kind)) &&
             at.micros - entry->time < book_->longest_window())
             book_->see(at, seen(*entry), true, none);
+    untold_ends_ = memory.untold_ends;
     close_lost(memory);
 }
 
 // What fired for a rule that there is no more, or that was switched off behind our back.
 void AlertManager::close_lost(const AlertMemory& memory) {
     const auto live = book_->live();
-    std::vector<AlertChange> changes;
     for (const auto& [alert, told] : memory.firing) {
         const auto id = alert.id;
         if (std::any_of(live.begin(), live.end(), [id](const Alert& a) { return a.id == id; }))
@@ -77,9 +93,9 @@ void AlertManager::close_lost(const AlertMemory& memory) {
         AlertChange change{AlertTurn::resolved, alert};
         change.alert.state = AlertState::resolved;
         change.alert.resolved_at = now();
-        changes.push_back(std::move(change));
+        if (told) untold_ends_.push_back(change.alert);
+        lost_.push_back(std::move(change));
     }
-    publish(changes, now());
 }
 
 void AlertManager::configure(const AlertOptions& options) {
@@ -87,6 +103,10 @@ void AlertManager::configure(const AlertOptions& options) {
                        options.webhook != options_.webhook || teller_->state().empty();
     options_ = options;
     if (hooks) teller_->use(make_hooks(options_));
+    if (!lost_.empty()) publish(std::exchange(lost_, {}), now());
+    if (!untold_ends_.empty()) write({}, std::exchange(untold_ends_, {}));
+    // What fires and was not told before the last manager ended.
+    publish({}, now());
 }
 
 void AlertManager::look(const layout::Sample& sample, std::span<const SubjectValue> subjects) {
@@ -147,19 +167,16 @@ void AlertManager::record(EventKind kind, const AlertAsker& by, std::uint64_t nu
                       .text = about(rule, subject)});
 }
 
-// Told counts from here: the row that says so is written before anybody hears of it.
 void AlertManager::publish(const std::vector<AlertChange>& changes, Timestamp at) {
     AlertBatch batch;
     std::vector<Alert> tell;
     const auto keep = [&](const Alert& alert) {
-        const StoredAlert row{alert, book_->told(alert.id)};
-        const auto same =
-            std::find_if(batch.alerts.begin(), batch.alerts.end(),
-                         [&](const StoredAlert& other) { return other.alert.id == alert.id; });
+        const auto same = std::find_if(batch.alerts.begin(), batch.alerts.end(),
+                                       [&](const Alert& other) { return other.id == alert.id; });
         if (same != batch.alerts.end())
-            *same = row;
+            *same = alert;
         else
-            batch.alerts.push_back(row);
+            batch.alerts.push_back(alert);
     };
     for (auto [turn, alert] : changes) {
         if (turn == AlertTurn::began || turn == AlertTurn::dropped) continue;

@@ -28,10 +28,11 @@ struct AlertAsker {
 // hooks when it is written (or cannot be). Nothing here waits for the disk or for whoever is told.
 // Service thread only.
 //
-// Across a kill: an alert is told of only after its row says so, so no restart tells it again. What
-// fires is in the database and goes on with the next manager, whose first looks resolve what was
-// mended meanwhile. Events are shown to the rules from where the last batch says they were; what
-// came before that only fills the windows again. A reboot begins with a new ring.
+// Across a kill: hooks hear of an alert when its row says that they do, so no restart tells it
+// again, and what was not told yet the next manager tells. What fires is in the database and goes
+// on with the next manager, whose first looks resolve what was mended meanwhile. Events are shown
+// to the rules from where the last batch says they were; what came before that only fills the
+// windows again. A reboot begins with a new ring.
 class AlertManager {
   public:
     using Done = std::function<void(Result<std::string>)>;
@@ -57,6 +58,7 @@ class AlertManager {
   private:
     void start(Result<AlertMemory> memory);
     void close_lost(const AlertMemory& memory);
+    void mark_told(const AlertMessage& message, std::function<void()> then);
     void read_events(Timestamp at, std::vector<AlertChange>& changes);
     void refill(const std::string& rule);
     // Records, writes and tells what changed.
@@ -83,9 +85,11 @@ class AlertManager {
     std::uint64_t position_ = 0;  // the last event that was shown to the rules
     std::int64_t position_saved_at_ = 0;
     std::uint64_t position_saved_ = 0;
-    std::string note_;  // what could not be read at the start
+    std::string note_;               // what could not be read at the start
+    std::vector<AlertChange> lost_;  // resolved by nobody but the start; until configure()
+    std::vector<Alert> untold_ends_;
+    std::unique_ptr<AlertClerk> clerk_;
     std::unique_ptr<AlertTeller> teller_;
-    std::unique_ptr<AlertClerk> clerk_;  // ends first: it tells
 };
 
 }  // namespace snakepit::shm

@@ -35,23 +35,37 @@ std::int64_t whole(T value) {
     return static_cast<std::int64_t>(value);
 }
 
-void write_alert(SQLite::Statement& insert, const StoredAlert& row) {
+// What `told` says of an alert.
+enum Told : int { kNobody = 0, kFires = 1, kEnd = 2 };
+
+void write_alert(SQLite::Statement& insert, const Alert& alert) {
     insert.reset();
-    insert.bind(1, whole(row.alert.id));
-    insert.bind(2, row.alert.rule);
-    insert.bind(3, row.alert.subject);
-    insert.bind(4, whole(row.alert.fired_at.micros));
-    insert.bind(5, whole(row.alert.resolved_at.micros));
-    insert.bind(6, row.told ? 1 : 0);
-    insert.bind(7, to_json(row.alert));
+    insert.bind(1, whole(alert.id));
+    insert.bind(2, alert.rule);
+    insert.bind(3, alert.subject);
+    insert.bind(4, whole(alert.fired_at.micros));
+    insert.bind(5, whole(alert.resolved_at.micros));
+    insert.bind(6, to_json(alert));
     insert.exec();
+}
+
+void write_told(SQLite::Database& database, const TellingMark& mark) {
+    SQLite::Statement told(database, "UPDATE alerts SET told=? WHERE id=?");
+    for (const auto id : mark.ids) {
+        told.reset();
+        told.bind(1, mark.resolved ? kEnd : kFires);
+        told.bind(2, whole(id));
+        told.exec();
+    }
 }
 
 void write_rows(SQLite::Database& database, const AlertBatch& batch) {
     SQLite::Statement alert(database,
-                            "INSERT OR REPLACE INTO alerts(id, rule, subject, fired_at, "
-                            "resolved_at, told, alert) VALUES(?,?,?,?,?,?,?)");
-    for (const auto& row : batch.alerts) write_alert(alert, row);
+                            "INSERT INTO alerts(id, rule, subject, fired_at, resolved_at, told, "
+                            "alert) VALUES(?1,?2,?3,?4,?5,0,?6) ON CONFLICT(id) DO UPDATE SET "
+                            "resolved_at=?5, alert=?6");
+    for (const auto& one : batch.alerts) write_alert(alert, one);
+    for (const auto& mark : batch.told) write_told(database, mark);
     SQLite::Statement rule(database, "INSERT OR REPLACE INTO alert_rules(name, rule) VALUES(?,?)");
     for (const auto& one : batch.rules) {
         rule.reset();
@@ -107,8 +121,12 @@ void load_alerts(SQLite::Database& database, AlertMemory& memory) {
         if (!alert)
             memory.note = alert.error().message;
         else
-            memory.firing.push_back({std::move(*alert), rows.getColumn(1).getInt() != 0});
+            memory.firing.push_back({std::move(*alert), rows.getColumn(1).getInt() != kNobody});
     }
+    SQLite::Statement ended(database, "SELECT alert FROM alerts WHERE resolved_at>? AND told=?");
+    ended.bind(1, whole(now().micros - kHour));
+    ended.bind(2, static_cast<int>(kFires));
+    read_rows(ended, parse_alert, memory.untold_ends, memory.note);
     SQLite::Statement recent(
         database, "SELECT rule, subject, fired_at FROM alerts WHERE fired_at>? ORDER BY fired_at");
     recent.bind(1, whole(now().micros - kHour));
@@ -131,6 +149,7 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 
 void AlertBatch::add(AlertBatch later) {
     append(alerts, later.alerts);
+    append(told, later.told);
     append(rules, later.rules);
     append(removed_rules, later.removed_rules);
     append(silences, later.silences);

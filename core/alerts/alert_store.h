@@ -18,6 +18,12 @@ struct StoredAlert {
     bool told = false;  // somebody was told that it fires
 };
 
+// Somebody hears now that they fire, or that they are resolved.
+struct TellingMark {
+    std::vector<std::uint64_t> ids;
+    bool resolved = false;
+};
+
 // Up to where events have been shown to the rules.
 struct EventPosition {
     std::uint64_t epoch = 0, seq = 0;
@@ -32,7 +38,8 @@ struct Firing {
 struct AlertMemory {
     std::vector<AlertRule> rules;
     std::vector<StoredAlert> firing;
-    std::vector<Firing> recent;  // what fired in the last hour, the oldest first
+    std::vector<Alert> untold_ends;  // somebody was told that they fire, and nobody of their end
+    std::vector<Firing> recent;      // what fired in the last hour, the oldest first
     std::vector<AlertSilence> silences;
     EventPosition position;
     std::uint64_t last_alert = 0, last_silence = 0;
@@ -41,15 +48,16 @@ struct AlertMemory {
 
 // What is written together, or not at all.
 struct AlertBatch {
-    std::vector<StoredAlert> alerts;
+    std::vector<Alert> alerts;  // who was told stays as it is
+    std::vector<TellingMark> told;
     std::vector<AlertRule> rules;
     std::vector<std::string> removed_rules;
     std::vector<AlertSilence> silences;
     std::vector<std::uint64_t> ended_silences;
     std::optional<EventPosition> position;
     bool empty() const {
-        return alerts.empty() && rules.empty() && removed_rules.empty() && silences.empty() &&
-               ended_silences.empty() && !position;
+        return alerts.empty() && told.empty() && rules.empty() && removed_rules.empty() &&
+               silences.empty() && ended_silences.empty() && !position;
     }
     void add(AlertBatch later);
 };

@@ -15,10 +15,11 @@ constexpr std::size_t kMostTogether = 100;
 
 }  // namespace
 
-AlertTeller::AlertTeller(std::string instance, HookLine::Report report,
+AlertTeller::AlertTeller(std::string instance, HookLine::Report report, Mark mark,
                          std::chrono::milliseconds together)
     : instance_(std::move(instance)),
       report_(std::move(report)),
+      mark_(std::move(mark)),
       together_(together),
       thread_([this] { run(); }) {
     ::pthread_setname_np(thread_.native_handle(), "shm-teller");
@@ -34,12 +35,11 @@ AlertTeller::~AlertTeller() {
 }
 
 void AlertTeller::use(std::vector<std::unique_ptr<AlertHook>> hooks) {
-    std::vector<std::unique_ptr<HookLine>> lines;
-    for (auto& hook : hooks) lines.push_back(std::make_unique<HookLine>(std::move(hook), report_));
+    auto lines = std::make_shared<Lines>();
+    for (auto& hook : hooks) lines->push_back(std::make_unique<HookLine>(std::move(hook), report_));
     {
         const std::lock_guard lock(mutex_);
-        for (auto& old : lines_) retired_.push_back(std::move(old));
-        lines_ = std::move(lines);
+        retired_.push_back(std::exchange(lines_, std::move(lines)));
     }
     wake_.notify_one();
 }
@@ -47,7 +47,6 @@ void AlertTeller::use(std::vector<std::unique_ptr<AlertHook>> hooks) {
 void AlertTeller::tell(std::vector<Alert> alerts) {
     {
         const std::lock_guard lock(mutex_);
-        if (lines_.empty()) return;
         for (auto& alert : alerts) add(std::move(alert));
     }
     wake_.notify_one();
@@ -72,8 +71,19 @@ void AlertTeller::add(Alert alert) {
 std::vector<HookState> AlertTeller::state() const {
     const std::lock_guard lock(mutex_);
     std::vector<HookState> out;
-    for (const auto& line : lines_) out.push_back(line->state());
+    for (const auto& line : *lines_) out.push_back(line->state());
     return out;
+}
+
+void AlertTeller::hand_over(const AlertMessage& message, std::unique_lock<std::mutex>& lock) {
+    const auto tell = [lines = lines_, message] {
+        for (const auto& line : *lines) line->tell(message);
+    };
+    const bool last = ending_;
+    lock.unlock();
+    if (last) tell();  // before the hooks end
+    mark_(message, last ? std::function<void()>() : tell);
+    lock.lock();
 }
 
 void AlertTeller::run() {
@@ -92,8 +102,9 @@ void AlertTeller::run() {
             lock.lock();
         }
         while (!groups_.empty() && (ending_ || groups_.front().due <= Clock::now())) {
-            for (const auto& line : lines_) line->tell(groups_.front().message);
+            const auto message = std::move(groups_.front().message);
             groups_.pop_front();
+            hand_over(message, lock);
         }
     }
 }

@@ -9,6 +9,7 @@
 #include <QJsonDocument>
 #include <QStandardPaths>
 #include <QtTest>
+#include <cstdio>
 #include <mutex>
 #include <thread>
 
@@ -182,6 +183,7 @@ class Alerts : public QObject {
     }
     test::Finished as_stranger(const QStringList& words) const;
 
+    QTemporaryDir bin_;
     std::unique_ptr<Receiver> receiver_;
     std::unique_ptr<test::Service> service_;
     std::vector<std::unique_ptr<Peer>> lockers_;
@@ -402,9 +404,11 @@ void Alerts::who_has_seen_it_and_who_wants_silence_is_kept_across_a_kill() {
 
 test::Finished Alerts::as_stranger(const QStringList& words) const {
     const auto& host = service_->host();
-    const auto program = host.path("snakepit-shm");
+    // Where others may run it from; the build directory need not be open to anybody.
+    const auto program = bin_.filePath("snakepit-shm");
     if (!QFile::exists(program))
         QFile::copy(QCoreApplication::applicationDirPath() + "/snakepit-shm", program);
+    ::chmod(qPrintable(bin_.path()), 0755);
     ::chmod(qPrintable(program), 0755);
     const auto runtime = host.runtime_dir("test");
     for (auto directory = runtime; directory.size() >= host.path("").size() - 1;
