@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "alerts/alert_manager.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -159,9 +161,10 @@ void AlertManager::refill(const std::string& rule) {
 
 void AlertManager::record(EventKind kind, const AlertAsker& by, std::uint64_t number,
                           std::string_view rule, std::string_view subject, std::uint32_t count) {
+    const bool own = by.pid == 0;  // nobody asked for it
     registry_.record({.kind = kind,
-                      .pid = by.pid,
-                      .uid = by.uid,
+                      .pid = own ? ::getpid() : by.pid,
+                      .uid = own ? ::geteuid() : by.uid,
                       .count = count,
                       .value = number,
                       .text = about(rule, subject)});

@@ -34,8 +34,9 @@ class Receiver {
             const auto body =
                 QJsonDocument::fromJson(QByteArray::fromStdString(request.body)).object();
             const std::lock_guard lock(mutex_);
-            for (const auto& alert : body["alerts"].toArray())
-                got_ += alert["labels"]["alertname"].toString() + " " + alert["status"].toString();
+            for (const auto& alert : body[u"alerts"].toArray())
+                got_ +=
+                    alert[u"labels"][u"alertname"].toString() + " " + alert[u"status"].toString();
         });
         if (port == 0)
             port_ = server_.bind_to_any_port("127.0.0.1");
@@ -120,10 +121,10 @@ class Alerts : public QObject {
     }
     // One of the default set, with other durations or thresholds.
     bool change_rule(const QString& name, const QJsonObject& changes) const {
-        const auto all = service_->cli_json({"alerts", "rules"})["rules"].toArray();
+        const auto all = service_->cli_json({"alerts", "rules"})[u"rules"].toArray();
         for (const auto& one : all) {
             auto rule = one.toObject();
-            if (rule["name"] != name) continue;
+            if (rule[u"name"] != name) continue;
             for (const auto& key : changes.keys()) rule[key] = changes[key];
             return set_rule(rule);
         }
@@ -132,9 +133,9 @@ class Alerts : public QObject {
     QList<QJsonObject> alerts_of(const QString& rule, const QString& state,
                                  const QStringList& words = {}) const {
         QList<QJsonObject> out;
-        const auto all = service_->cli_json(QStringList{"alerts"} + words)["alerts"].toArray();
+        const auto all = service_->cli_json(QStringList{"alerts"} + words)[u"alerts"].toArray();
         for (const auto& alert : all)
-            if (alert["rule"] == rule && alert["state"] == state) out += alert.toObject();
+            if (alert[u"rule"] == rule && alert[u"state"] == state) out += alert.toObject();
         return out;
     }
     bool fires(const QString& rule) const {
@@ -156,7 +157,7 @@ class Alerts : public QObject {
             int out = 0;
             for (const auto& line : file.readAll().split('\n')) {
                 const auto message = QJsonDocument::fromJson(line).object();
-                out += message["rule"] == rule && message["status"] == status ? 1 : 0;
+                out += message[u"rule"] == rule && message[u"status"] == status ? 1 : 0;
             }
             return out;
         };
@@ -165,7 +166,7 @@ class Alerts : public QObject {
     }
     int events(const QString& kind) const {
         return static_cast<int>(
-            service_->cli_json({"events", "--kind", kind})["events"].toArray().size());
+            service_->cli_json({"events", "--kind", kind})[u"events"].toArray().size());
     }
     QString allocate() const {
         return service_->cli_json({"allocate", "4096"}).value("id").toString();
@@ -194,14 +195,14 @@ void Alerts::a_healthy_service_raises_nothing() {
     QCOMPARE(service_->cli({"write", id}).status, 0);
     // The rules with durations have had time to find something.
     QTest::qWait(8000);
-    QCOMPARE(service_->cli_json({"alerts"})["alerts"].toArray().size(), 0);
-    QCOMPARE(service_->cli_json({"alerts", "--history"})["alerts"].toArray().size(), 0);
+    QCOMPARE(service_->cli_json({"alerts"})[u"alerts"].toArray().size(), 0);
+    QCOMPARE(service_->cli_json({"alerts", "--history"})[u"alerts"].toArray().size(), 0);
     QCOMPARE(service_->cli({"alerts"}).out, QString("no alerts\n"));
     QVERIFY(service_->cli({"alerts", "rules"}).out.contains("stuck-lock"));
-    const auto state = service_->cli_json({"status"})["alerts"].toObject();
-    QVERIFY(state["enabled"].toBool());
-    QCOMPARE(state["firing"].toInt(), 0);
-    QCOMPARE(state["problem"].toString(), QString());
+    const auto state = service_->cli_json({"status"})[u"alerts"].toObject();
+    QVERIFY(state[u"enabled"].toBool());
+    QCOMPARE(state[u"firing"].toInt(), 0);
+    QCOMPARE(state[u"problem"].toString(), QString());
 }
 
 void Alerts::a_stuck_lock_is_told_once_across_kills_and_resolved_when_it_is_given_back() {
@@ -215,12 +216,12 @@ void Alerts::a_stuck_lock_is_told_once_across_kills_and_resolved_when_it_is_give
     two.say("lock " + id + " w " + kForever);
     QVERIFY(fires("stuck-lock"));
     const auto first = alerts_of("stuck-lock", "firing").front();
-    QCOMPARE(first["subject"].toString(), id);
+    QCOMPARE(first[u"subject"].toString(), id);
     QCOMPARE(told("stuck-lock firing"), 1);
     QCOMPARE(command_told("stuck-lock", "firing"), 1);
     QVERIFY(service_->restart_after_kill());
     QVERIFY(fires("stuck-lock"));
-    QCOMPARE(alerts_of("stuck-lock", "firing").front()["id"], first["id"]);
+    QCOMPARE(alerts_of("stuck-lock", "firing").front()[u"id"], first[u"id"]);
     QCOMPARE(one.ask("unlock " + id + " " + held.section(' ', 1, 1)), "ok");
     QVERIFY(two.line().startsWith("granted"));
     QVERIFY(is_resolved("stuck-lock"));
@@ -228,7 +229,7 @@ void Alerts::a_stuck_lock_is_told_once_across_kills_and_resolved_when_it_is_give
     QCOMPARE(told("stuck-lock firing"), 1);
     QCOMPARE(command_told("stuck-lock", "resolved"), 1);
     QVERIFY(service_->restart_after_kill());
-    QCOMPARE(alerts_of("stuck-lock", "resolved", {"--history"}).front()["id"], first["id"]);
+    QCOMPARE(alerts_of("stuck-lock", "resolved", {"--history"}).front()[u"id"], first[u"id"]);
     QCOMPARE(events("alert_fired"), 1);
     QCOMPARE(events("alert_resolved"), 1);
     QCOMPARE(command_told("stuck-lock", "firing"), 1);
@@ -262,7 +263,7 @@ void Alerts::a_deadlock_is_told() {
     one.say("lock " + b + " w " + kForever);
     QVERIFY(QTest::qWaitFor(
         [&] {
-            return !service_->cli_json({"locks", b})["locks"][0]["waiters"].toArray().isEmpty();
+            return !service_->cli_json({"locks", b})[u"locks"][0][u"waiters"].toArray().isEmpty();
         },
         kPatienceMs));
     QVERIFY(two.ask("lock " + a + " w " + kForever).startsWith("deadlock"));
@@ -280,7 +281,7 @@ void Alerts::a_leaking_program_is_told() {
     // A program is suspect when it has only taken for a whole minute.
     QVERIFY(fires("reference-leak") || fires("reference-leak"));
     QVERIFY(alerts_of("reference-leak", "firing")
-                .front()["subject"]
+                .front()[u"subject"]
                 .toString()
                 .contains(QString::number(peer->pid())));
     QCOMPARE(told("reference-leak firing"), 1);
@@ -304,7 +305,7 @@ void Alerts::a_full_file_system_is_told() {
     QVERIFY(full.contains("id"));
     QVERIFY(fires("host-shm-full"));
     QCOMPARE(told("host-shm-full firing"), 1);
-    QCOMPARE(service_->cli({"deallocate", full["id"].toString(), "--force"}).status, 0);
+    QCOMPARE(service_->cli({"deallocate", full[u"id"].toString(), "--force"}).status, 0);
     QCOMPARE(service_->cli({"cleanup", "--all-eligible", "--no-quarantine"}).status, 0);
     QVERIFY(is_resolved("host-shm-full"));
     QCOMPARE(told("host-shm-full resolved"), 1);
@@ -367,27 +368,28 @@ void Alerts::who_has_seen_it_and_who_wants_silence_is_kept_across_a_kill() {
         {"name", "any"}, {"metric", "regions_limit"}, {"comparison", ">"}, {"threshold", 0}};
     const auto made = service_->cli_json(
         {"alerts", "silence", "--for", "1h", "--subject", "nobody", "--comment", "quiet"});
-    QVERIFY(made["id"].toInt() > 0);
+    QVERIFY(made[u"id"].toInt() > 0);
     QVERIFY(set_rule(rule));
     QVERIFY(fires("any"));
     QCOMPARE(told("any firing"), 1);
-    const auto id = alerts_of("any", "firing").front()["id"].toInt();
+    const auto id = alerts_of("any", "firing").front()[u"id"].toInt();
     QCOMPARE(service_->cli({"alerts", "ack", QString::number(id), "--comment", "known"}).status, 0);
     QCOMPARE(service_->cli({"alerts", "silence", "--rule", "any", "--until-resolved"}).status, 0);
     QVERIFY(service_->restart_after_kill());
     QVERIFY(fires("any"));
     const auto alert = alerts_of("any", "firing").front();
-    QCOMPARE(alert["id"].toInt(), id);
-    QCOMPARE(alert["acknowledgement"].toString(), QString("known"));
-    QVERIFY(!alert["acknowledged_by"].toString().isEmpty());
-    QVERIFY(alert["silenced"].toBool());
-    QCOMPARE(service_->cli_json({"alerts", "silences"})["silences"].toArray().size(), 2);
+    QCOMPARE(alert[u"id"].toInt(), id);
+    QCOMPARE(alert[u"acknowledgement"].toString(), QString("known"));
+    QVERIFY(!alert[u"acknowledged_by"].toString().isEmpty());
+    QVERIFY(alert[u"silenced"].toBool());
+    QCOMPARE(service_->cli_json({"alerts", "silences"})[u"silences"].toArray().size(), 2);
     // Switched off it is over, and with it the silence that waits for that.
     QCOMPARE(service_->cli({"alerts", "rules", "disable", "any"}).status, 0);
     QVERIFY(is_resolved("any"));
     QTRY_COMPARE_WITH_TIMEOUT(
-        service_->cli_json({"alerts", "silences"})["silences"].toArray().size(), 1, kPatienceMs);
-    QCOMPARE(service_->cli({"alerts", "unsilence", QString::number(made["id"].toInt())}).status, 0);
+        service_->cli_json({"alerts", "silences"})[u"silences"].toArray().size(), 1, kPatienceMs);
+    QCOMPARE(service_->cli({"alerts", "unsilence", QString::number(made[u"id"].toInt())}).status,
+             0);
     QCOMPARE(events("alert_acknowledged"), 1);
     QCOMPARE(events("alert_silenced"), 2);
     QCOMPARE(events("alert_unsilenced"), 2);
@@ -430,7 +432,7 @@ void Alerts::operators_answer_and_administrators_set_rules() {
     QCOMPARE(as_stranger({"alerts"}).status, 4);
     QVERIFY(fires("refused"));
     QCOMPARE(told("refused firing"), 1);
-    const auto id = alerts_of("refused", "firing").front()["id"].toInt();
+    const auto id = alerts_of("refused", "firing").front()[u"id"].toInt();
     QCOMPARE(as_stranger({"alerts", "ack", QString::number(id)}).status, 4);
 
     configure(QString("socket_mode = \"0666\"\n[shared_memory.roles]\noperators = [ \"%1\" ]")
@@ -441,7 +443,7 @@ void Alerts::operators_answer_and_administrators_set_rules() {
     QCOMPARE(as_stranger({"alerts", "silence", "--rule", "refused", "--until-resolved"}).status, 0);
     QCOMPARE(as_stranger({"alerts", "rules"}).status, 0);
     QCOMPARE(as_stranger({"alerts", "rules", "disable", "refused"}).status, 4);
-    QVERIFY(!alerts_of("refused", "firing").front()["acknowledged_by"].toString().isEmpty());
+    QVERIFY(!alerts_of("refused", "firing").front()[u"acknowledged_by"].toString().isEmpty());
     QCOMPARE(told("refused firing"), 1);
 }
 
@@ -452,8 +454,8 @@ void Alerts::a_webhook_that_is_not_there_is_said_once_and_told_when_it_comes() {
         {{"name", "any"}, {"metric", "regions_limit"}, {"comparison", ">"}, {"threshold", 0}}));
     QVERIFY(fires("any"));
     QTRY_COMPARE_WITH_TIMEOUT(events("alert_hook_failed"), 1, kPatienceMs);
-    const auto hooks = service_->cli_json({"status"})["alerts"]["hooks"].toArray();
-    QVERIFY(hooks[1]["problem"].toString().contains("does not answer"));
+    const auto hooks = service_->cli_json({"status"})[u"alerts"][u"hooks"].toArray();
+    QVERIFY(hooks[1][u"problem"].toString().contains("does not answer"));
     QVERIFY(!allocate().isEmpty());  // the service goes on
     receiver_ = std::make_unique<Receiver>(port);
     QCOMPARE(told("any firing"), 1);
@@ -490,7 +492,7 @@ void Alerts::wrong_rules_and_words_are_refused() {
     for (const auto* word : {"check", "set"}) {
         const auto done = service_->cli({"alerts", "rules", word, file, "--json"});
         QCOMPARE(done.status, 2);
-        QCOMPARE(done.error()["code"].toString(), QString("alert_rule_invalid"));
+        QCOMPARE(done.error()[u"code"].toString(), QString("alert_rule_invalid"));
         QVERIFY(done.err.contains("'threshold'"));
     }
     QVERIFY(write("{\n  nonsense"));
@@ -522,10 +524,10 @@ void Alerts::a_backtest_finds_what_was_recorded() {
     QVERIFY(QTest::qWaitFor(
         [&] {
             result = service_->cli_json({"alerts", "backtest", "made", "--since", "1h"});
-            return result["firings"].toArray().size() == 1;
+            return result[u"firings"].toArray().size() == 1;
         },
         kPatienceMs));
-    QCOMPARE(result["firings"][0]["worst"].toDouble(), 3.0);
+    QCOMPARE(result[u"firings"][0][u"worst"].toDouble(), 3.0);
     service_->stop();
     const auto words = service_->cli({"alerts", "backtest", "--file", file});
     QVERIFY2(words.out.contains("would have fired once"), qPrintable(words.out + words.err));

@@ -176,9 +176,9 @@ void AlertHooks::a_command_is_told_by_its_environment_and_its_input() {
     const auto told = contents(file);
     QCOMPARE(told.left(told.indexOf('\n')), QByteArray("a firing x y 91 % 2 word none"));
     const auto json = object(told.mid(told.indexOf('\n') + 1).toStdString());
-    QCOMPARE(json["alerts"].toArray().size(), 2);
-    QCOMPARE(json["status"].toString(), "firing");
-    QCOMPARE(json["alerts"][0].toObject()["evidence"].toString(), "because");
+    QCOMPARE(json[u"alerts"].toArray().size(), 2);
+    QCOMPARE(json[u"status"].toString(), "firing");
+    QCOMPARE(json[u"alerts"][0].toObject()[u"evidence"].toString(), "because");
 }
 
 void AlertHooks::a_command_that_fails_hangs_or_is_not_there_is_said_so() {
@@ -216,18 +216,18 @@ void AlertHooks::a_webhook_gets_what_alertmanager_would_post() {
     QVERIFY(hook->tell(message_of({alert_of("a", "x", AlertState::resolved)}), kNotCancelled));
     QCOMPARE(server.bodies().size(), std::size_t{1});
     const auto body = object(server.bodies()[0]);
-    QCOMPARE(body["version"].toString(), "4");
-    QCOMPARE(body["status"].toString(), "resolved");
+    QCOMPARE(body[u"version"].toString(), "4");
+    QCOMPARE(body[u"status"].toString(), "resolved");
     for (const auto* field : {"groupKey", "truncatedAlerts", "receiver", "groupLabels",
                               "commonLabels", "commonAnnotations", "externalURL"})
         QVERIFY2(body.contains(QLatin1String(field)), field);
-    const auto alert = body["alerts"][0].toObject();
-    QCOMPARE(alert["labels"].toObject()["alertname"].toString(), "a");
-    QCOMPARE(alert["labels"].toObject()["subject"].toString(), "x");
-    QCOMPARE(alert["annotations"].toObject()["summary"].toString(), "Title of it");
+    const auto alert = body[u"alerts"][0].toObject();
+    QCOMPARE(alert[u"labels"].toObject()[u"alertname"].toString(), "a");
+    QCOMPARE(alert[u"labels"].toObject()[u"subject"].toString(), "x");
+    QCOMPARE(alert[u"annotations"].toObject()[u"summary"].toString(), "Title of it");
     QCOMPARE(alert["startsAt"].toString(), "2023-11-14T22:13:20.000000Z");
     QCOMPARE(alert["endsAt"].toString(), "2023-11-14T22:14:50.000000Z");
-    QCOMPARE(alert["fingerprint"].toString().size(), 16);
+    QCOMPARE(alert[u"fingerprint"].toString().size(), 16);
 }
 
 void AlertHooks::a_webhook_that_fails_is_tried_again_and_one_that_refuses_is_not() {

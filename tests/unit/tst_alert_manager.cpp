@@ -159,15 +159,15 @@ void AlertManagerTest::what_fires_goes_on_with_the_next_manager_and_is_told_once
     QVERIFY(stage.was_told(2));
     const auto history = stage.alerts("history");
     QCOMPARE(history.size(), 1);
-    QCOMPARE(history[0]["state"].toString(), "resolved");
-    QCOMPARE(history[0]["acknowledgement"].toString(), "c");
-    QCOMPARE(history[0]["worst"].toDouble(), 12.0);
+    QCOMPARE(history[0][u"state"].toString(), "resolved");
+    QCOMPARE(history[0][u"acknowledgement"].toString(), "c");
+    QCOMPARE(history[0][u"worst"].toDouble(), 12.0);
     QCOMPARE(stage.told().size(), 2);
-    QCOMPARE(stage.told()[1]["status"].toString(), "resolved");
+    QCOMPARE(stage.told()[1][u"status"].toString(), "resolved");
     QCOMPARE(stage.events(EventKind::alert_fired), 1);
     QCOMPARE(stage.events(EventKind::alert_resolved), 1);
     stage.second(11);
-    QCOMPARE(stage.alerts("list")[0]["id"].toInt(), 2);
+    QCOMPARE(stage.alerts("list")[0][u"id"].toInt(), 2);
 }
 
 void AlertManagerTest::a_database_that_cannot_be_opened_stops_nothing() {
@@ -175,7 +175,7 @@ void AlertManagerTest::a_database_that_cannot_be_opened_stops_nothing() {
     const auto file = QString::fromStdString(stage.paths.state_db());
     QVERIFY(QDir().mkpath(file));
     stage.start();
-    QVERIFY(!object(stage.manager->state_json())["problem"].toString().isEmpty());
+    QVERIFY(!object(stage.manager->state_json())[u"problem"].toString().isEmpty());
     stage.second();
     QVERIFY(!stage.ask("set_rule", kMany));  // its row is the truth
     layout::Sample sample{};
@@ -185,10 +185,10 @@ void AlertManagerTest::a_database_that_cannot_be_opened_stops_nothing() {
     stage.manager->look(sample, {});
     const auto live = stage.alerts("list");
     QCOMPARE(live.size(), 1);
-    QCOMPARE(live[0]["rule"].toString(), "health");
+    QCOMPARE(live[0][u"rule"].toString(), "health");
     QVERIFY(stage.was_told(1));
     const auto ack =
-        stage.ask("ack", QString(R"({"id":%1})").arg(live[0]["id"].toInteger()).toStdString());
+        stage.ask("ack", QString(R"({"id":%1})").arg(live[0][u"id"].toInteger()).toStdString());
     QVERIFY(!ack && ack.error().code == ErrorCode::database_unavailable);
     QCOMPARE(stage.manager->unacknowledged(), std::uint64_t{0});  // it holds all the same
     // What could not be written is when it can be.
@@ -208,10 +208,10 @@ void AlertManagerTest::rows_that_cannot_be_read_are_named_and_left_out() {
     batch.rules.back().name = "broken";  // watches nothing
     QVERIFY(store.write(batch));
     stage.start();
-    QVERIFY(object(stage.manager->state_json())["problem"].toString().contains("'metric'"));
+    QVERIFY(object(stage.manager->state_json())[u"problem"].toString().contains("'metric'"));
     QByteArray names;
     for (const auto& rule : stage.alerts("rules", "rules"))
-        names += rule["name"].toString().toUtf8() + ' ';
+        names += rule[u"name"].toString().toUtf8() + ' ';
     QVERIFY(names.contains("many ") && !names.contains("broken "));
 }
 
@@ -232,10 +232,10 @@ void AlertManagerTest::events_of_a_time_without_a_manager_are_judged_as_of_then(
     QVERIFY(QTest::qWaitFor([&] { return stage.told().size() >= 3; }, kPatienceMs));
     int found = 0;
     for (const auto& alert : stage.alerts("history"))
-        if (alert["rule"].toString() == "gone") {
+        if (alert[u"rule"].toString() == "gone") {
             ++found;
-            QCOMPARE(alert["state"].toString(), "resolved");
-            QCOMPARE(alert["subject"].toString(), "4000000000");
+            QCOMPARE(alert[u"state"].toString(), "resolved");
+            QCOMPARE(alert[u"subject"].toString(), "4000000000");
         }
     QCOMPARE(found, 1);
 }
@@ -256,12 +256,12 @@ void AlertManagerTest::events_that_were_seen_are_not_seen_again() {
     stage.registry->record({.kind = EventKind::restored, .pid = 6});
     stage.second();
     QCOMPARE(stage.alerts("list").size(), 1);
-    QCOMPARE(stage.alerts("list")[0]["value"].toDouble(), 2.0);
+    QCOMPARE(stage.alerts("list")[0][u"value"].toDouble(), 2.0);
     QVERIFY(stage.set_rule(R"({"name":"two","event":"restored","comparison":">=","threshold":1,
                                "window_ms":"1h"})"));
     stage.second();
-    QCOMPARE(stage.alerts("list")[0]["id"].toInt(), 1);  // it goes on
-    QCOMPARE(stage.alerts("list")[0]["value"].toDouble(), 2.0);
+    QCOMPARE(stage.alerts("list")[0][u"id"].toInt(), 1);  // it goes on
+    QCOMPARE(stage.alerts("list")[0][u"value"].toDouble(), 2.0);
 }
 
 void AlertManagerTest::who_is_told_is_who_asked_for_that_severity() {
@@ -272,11 +272,11 @@ void AlertManagerTest::who_is_told_is_who_asked_for_that_severity() {
     QVERIFY(stage.set_rule(kMany));
     stage.second(11);
     QCOMPARE(stage.alerts("list").size(), 2);
-    QCOMPARE(stage.alerts("list")[0]["rule"].toString(), "many");  // the worst first
+    QCOMPARE(stage.alerts("list")[0][u"rule"].toString(), "many");  // the worst first
     QVERIFY(stage.was_told(1));
     stage.second(0);
     QVERIFY(stage.was_told(2));
-    for (const auto& message : stage.told()) QCOMPARE(message["rule"].toString(), "many");
+    for (const auto& message : stage.told()) QCOMPARE(message[u"rule"].toString(), "many");
 }
 
 void AlertManagerTest::history_comes_in_pages() {
@@ -294,12 +294,12 @@ void AlertManagerTest::history_comes_in_pages() {
             "history", QJsonDocument(arguments).toJson(QJsonDocument::Compact).toStdString());
         QVERIFY(json);
         const auto page = object(*json);
-        for (const auto& alert : page["alerts"].toArray()) ids.push_back(alert["id"].toInt());
-        more = page["more"].toBool();
-        arguments["before"] = page["before"];
+        for (const auto& alert : page[u"alerts"].toArray()) ids.push_back(alert[u"id"].toInt());
+        more = page[u"more"].toBool();
+        arguments[u"before"] = page[u"before"];
     }
     QCOMPARE(ids, (std::vector<int>{4, 3, 2, 1}));
-    QCOMPARE(object(*stage.ask("history", R"({"rule":"other"})"))["alerts"].toArray().size(), 0);
+    QCOMPARE(object(*stage.ask("history", R"({"rule":"other"})"))[u"alerts"].toArray().size(), 0);
     QVERIFY(!stage.ask("history", R"({"limit":0})"));
     QVERIFY(!stage.ask("nonsense"));
 }
@@ -317,7 +317,7 @@ void AlertManagerTest::a_rule_that_is_gone_behind_our_back_leaves_nothing_firing
     QVERIFY(store.write(batch));
     stage.start();
     QCOMPARE(stage.alerts("list").size(), 0);
-    QCOMPARE(stage.alerts("history")[0]["state"].toString(), "resolved");
+    QCOMPARE(stage.alerts("history")[0][u"state"].toString(), "resolved");
 }
 
 void AlertManagerTest::two_hundred_subjects_are_told_in_a_few_messages() {
@@ -329,11 +329,11 @@ void AlertManagerTest::two_hundred_subjects_are_told_in_a_few_messages() {
     stage.second();
     const auto json = stage.ask("list");
     QVERIFY(json && json->size() < 60'000);  // one frame
-    QCOMPARE(object(*json)["alerts"].toArray().size() + object(*json)["left_out"].toInt(), 200);
+    QCOMPARE(object(*json)[u"alerts"].toArray().size() + object(*json)[u"left_out"].toInt(), 200);
     QVERIFY(stage.was_told(2));
     int alerts = 0;
     for (const auto& message : stage.told())
-        alerts += static_cast<int>(message["alerts"].toArray().size());
+        alerts += static_cast<int>(message[u"alerts"].toArray().size());
     QCOMPARE(alerts, 200);
     QCOMPARE(stage.told().size(), 2);
 }
