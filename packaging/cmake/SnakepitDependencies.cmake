@@ -18,5 +18,6 @@ if(SNAKEPIT_GUI)
     find_package(Qt6 6.4 REQUIRED COMPONENTS Gui Widgets PrintSupport Svg LinguistTools)
     find_package(QCustomPlotQt6 REQUIRED)
 endif()
+pkg_check_modules(CPP_HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 find_program(FLATC flatc REQUIRED)
 pkg_check_modules(ncursesw REQUIRED IMPORTED_TARGET ncursesw)  # the terminal monitor
