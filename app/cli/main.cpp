@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "command.h"
+#include "host.h"
 #include "output.h"
 
 using namespace snakepit::shm;
@@ -33,6 +34,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_audit(app, context);
     add_config(app, context);
     add_health(app, context);
+    add_host(app, context);
     add_keeper(app, context);
     add_demo(app, context);
     add_about(app, context);

@@ -112,5 +112,9 @@ struct HostCleanItem {
 // that names nothing gives an item of that name that is not removable, and says so.
 Result<std::vector<HostCleanItem>> clean_host(const std::vector<std::string>& names, bool dry_run,
                                               const SurveyOptions& options = {});
+// The same for exactly those that a survey or a rehearsal saw: one that was exchanged since, or of
+// which it is no longer so that it was left over, stays.
+Result<std::vector<HostCleanItem>> clean_segments(const std::vector<HostSegment>& segments,
+                                                  const SurveyOptions& options = {});
 
 }  // namespace snakepit::shm

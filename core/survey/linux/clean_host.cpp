@@ -127,7 +127,36 @@ bool goes_by_itself(const HostSegment& segment) {
            segment.name_space == 0;
 }
 
+bool same(const HostSegment& left, const HostSegment& right) {
+    return left.name == right.name && left.device == right.device && left.inode == right.inode &&
+           left.key == right.key && left.created == right.created;
+}
+
+HostCleanItem stays(HostSegment segment, std::string reason) {
+    return {.segment = std::move(segment), .reason = std::move(reason)};
+}
+
 }  // namespace
+
+Result<std::vector<HostCleanItem>> clean_segments(const std::vector<HostSegment>& segments,
+                                                  const SurveyOptions& options) {
+    SHM_ASSIGN(auto scan, Scan::run(options));
+    const auto found = scan.survey().segments;
+    const Cleaning cleaning(scan, options, false);
+    std::vector<HostCleanItem> out;
+    for (const auto& wanted : segments) {
+        const auto now = std::find_if(found.begin(), found.end(),
+                                      [&](const auto& segment) { return same(segment, wanted); });
+        if (now == found.end())
+            out.push_back(stays(wanted, "it went meanwhile, or another has its name by now"));
+        else if (wanted.verdict == SegmentVerdict::left_over &&
+                 now->verdict == SegmentVerdict::unknown)
+            out.push_back(stays(*now, "it is no longer certain that it was left over"));
+        else
+            out.push_back(cleaning.clean(*now));
+    }
+    return out;
+}
 
 Result<std::vector<HostCleanItem>> clean_host(const std::vector<std::string>& names, bool dry_run,
                                               const SurveyOptions& options) {

@@ -80,10 +80,10 @@ class Finder {
     std::string under(const Process& process, const char* rest) const {
         return fmt::format("{}/{}", process.pid, rest);
     }
-    void refuse(const Process& process, const char* what) {
+    void refuse(const Process& process, const char* what, int error) {
         places_.limits.push_back(fmt::format(
             "{} of the namespace of process {} ({}) cannot be seen: {}", what, process.pid,
-            table_.name_of(process.pid), std::generic_category().message(errno)));
+            table_.name_of(process.pid), std::generic_category().message(error)));
     }
     void look_at_files(const Process& process);
     void look_at_table(const Process& process);
@@ -101,7 +101,7 @@ void Finder::look_at_files(const Process& process) {
     if (root) place.directory = open_in_root(root.get(), "dev/shm");
     struct stat info {};
     if (!place.directory || ::fstat(place.directory.get(), &info) != 0) {
-        if (errno == EACCES || errno == EPERM) refuse(process, "the POSIX segments");
+        if (errno == EACCES || errno == EPERM) refuse(process, "the POSIX segments", errno);
         return;  // it has none, or ended meanwhile
     }
     // The process may have ended since it was listed, and its number be another's.
@@ -126,14 +126,14 @@ void Finder::look_at_table(const Process& process) {
     struct stat info {};
     if (!place.entrance || ::fstat(place.entrance.get(), &info) != 0 ||
         info.st_ino != process.ipc_ns) {
-        if (errno == EACCES || errno == EPERM) refuse(process, "the System V segments");
+        if (errno == EACCES || errno == EPERM) refuse(process, "the System V segments", errno);
         return;
     }
     place.container = container_of(table_, process.pid);
     if (inside(place, [] {})) {
         places_.tables.push_back(std::move(place));
     } else {
-        refuse(process, "the System V segments");
+        refuse(process, "the System V segments", errno);
     }
 }
 
