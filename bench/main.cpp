@@ -6,6 +6,10 @@
 
 #include "harness.h"
 
+namespace snakepit::shm::bench {
+void measure_survey(Report& report);
+}
+
 using namespace snakepit::shm;
 
 namespace {
@@ -22,6 +26,7 @@ constexpr Group kGroups[] = {
     {"in-process", bench::measure_in_process}, {"round-trips", bench::measure_round_trips},
     {"crowd", bench::measure_crowd},           {"readers", bench::measure_readers},
     {"million", bench::measure_million},       {"encryption", bench::measure_encryption},
+    {"survey", bench::measure_survey},
 };
 
 int usage() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "command.h"
+#include "host.h"
 #include "output.h"
 
 using namespace snakepit::shm;
@@ -35,6 +36,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_health(app, context);
     add_diagnose(app, context);
     add_dump(app, context);
+    add_host(app, context);
     add_keeper(app, context);
     add_demo(app, context);
     add_alerts(app, context);

@@ -58,7 +58,7 @@ void CliWithoutManager::commands_that_need_one_say_so_and_how_to_start_it() {
 void CliWithoutManager::commands_that_need_none_work_data() {
     QTest::addColumn<QStringList>("words");
     for (const auto& words : QList<QStringList>{
-             {"version"}, {"help"}, {"config", "check"}, {"config", "show"}, {"health"}})
+             {"version"}, {"help"}, {"config", "check"}, {"config", "show"}, {"health"}, {"host"}})
         QTest::newRow(qPrintable(words.join(' '))) << words;
 }
 
@@ -125,7 +125,7 @@ void CliWithoutManager::help_explains_every_command() {
     const auto overview = service_.cli({"help"}).out;
     for (const auto* command :
          {"serve", "status", "top", "list", "info", "allocate", "deallocate", "cleanup", "events",
-          "config", "health", "demo", "version", "help"}) {
+          "config", "health", "host", "demo", "version", "help"}) {
         QVERIFY2(overview.contains(command), command);
         const auto one = service_.cli({"help", command});
         QCOMPARE(one.status, 0);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// host, host clean: the shared memory of everybody on this host. No manager is asked.
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+#include <CLI/Validators.hpp>
+
+#include "base/units.h"
+#include "command.h"
+#include "host.h"
+#include "host_output.h"
+#include "output.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+struct HostWords {
+    std::vector<std::string> names;
+    bool all = false;
+    std::string verdict;
+    SurveyOptions options;
+};
+
+// What is of interest first.
+int rank(const HostSegment& segment) {
+    switch (segment.verdict) {
+        case SegmentVerdict::left_over:
+            return 0;
+        case SegmentVerdict::unknown:
+            return 1;
+        case SegmentVerdict::kept:
+            return 2;
+        case SegmentVerdict::ours:
+            return 3;
+        case SegmentVerdict::in_use:
+            return 4;
+    }
+    return 5;
+}
+
+// Memory without a name needs nobody's attention while there are so many of it.
+bool shown(const HostSegment& segment, const HostWords& words) {
+    if (!words.verdict.empty()) return words.verdict == to_string(segment.verdict);
+    return words.all || (segment.kind != SegmentKind::memfd && !segment.unlinked);
+}
+
+void choose(HostSurvey& survey, const HostWords& words, bool json) {
+    auto& segments = survey.segments;
+    const auto drop = [&](const HostSegment& segment) {
+        if (!words.names.empty())
+            return std::find_if(words.names.begin(), words.names.end(), [&](const auto& name) {
+                       return name == segment.name || name == segment.label;
+                   }) == words.names.end();
+        return !shown(segment, words) && (!json || !words.verdict.empty());
+    };
+    segments.erase(std::remove_if(segments.begin(), segments.end(), drop), segments.end());
+    std::stable_sort(segments.begin(), segments.end(), [](const auto& left, const auto& right) {
+        return std::pair(rank(left), right.resident) < std::pair(rank(right), left.resident);
+    });
+}
+
+void print_summary(const HostSurvey& survey, std::size_t listed) {
+    std::uint64_t resident = 0, left_over = 0, bytes_left = 0;
+    for (const auto& segment : survey.segments) {
+        resident += segment.resident;
+        if (segment.verdict != SegmentVerdict::left_over) continue;
+        ++left_over;
+        bytes_left += segment.resident;
+    }
+    print(fmt::format("{} segments, {}; left over {}, {}; {} free of {}\n", survey.segments.size(),
+                      format_size(resident), left_over, format_size(bytes_left),
+                      format_size(survey.shm_free), format_size(survey.shm_total)));
+    if (listed < survey.segments.size())
+        print(fmt::format("{} not shown: --all shows those without a name too\n",
+                          survey.segments.size() - listed));
+    for (const auto& limit : survey.limits) print(fmt::format("note: {}\n", printable(limit)));
+}
+
+Result<int> run_details(const Context& context, const HostWords& words, HostSurvey survey) {
+    choose(survey, words, context.json);
+    if (survey.segments.empty())
+        return fail(ErrorCode::region_not_found, "there is no such segment on this host",
+                    "see snakepit-shm host --all");
+    if (context.json) {
+        print_json(host_json(survey));
+    } else {
+        for (const auto& segment : survey.segments) print(host_details(segment));
+    }
+    return kDone;
+}
+
+Result<int> run_host(const Context& context, const HostWords& words) {
+    SHM_ASSIGN(auto survey, survey_host(words.options));
+    if (!words.names.empty()) return run_details(context, words, std::move(survey));
+    if (context.json) {
+        choose(survey, words, true);
+        print_json(host_json(survey));
+        return kDone;
+    }
+    auto listed = survey;
+    choose(listed, words, false);
+    if (!listed.segments.empty()) print(host_table(listed.segments));
+    print_summary(survey, listed.segments.size());
+    return kDone;
+}
+
+void add_place(CLI::App* command, SurveyOptions& options) {
+    command->add_option("--shm-path", options.shm_path,
+                        "The directory of POSIX segments (default: /dev/shm)");
+}
+
+}  // namespace
+
+void add_host(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "host",
+                                "Show all shared memory of this host, whoever made it, and what "
+                                "was left behind; needs no manager");
+    auto words = std::make_shared<HostWords>();
+    command->add_option("name", words->names, "Everything about these segments");
+    command->add_flag("--all", words->all, "Those without a name too");
+    command
+        ->add_option("--verdict", words->verdict,
+                     "Only those: in_use, ours, kept, left_over, unknown")
+        ->check(CLI::IsMember({"in_use", "ours", "kept", "left_over", "unknown"}));
+    add_place(command, words->options);
+
+    auto* clean = add_command(*command, context, "clean",
+                              "Remove what was left behind for certain, or the segments named; "
+                              "never what anyone uses");
+    auto chosen = std::make_shared<CleanWords>();
+    clean->add_option("name", chosen->names, "These, as 'host' shows them");
+    auto* dry_run =
+        clean->add_flag("--dry-run", chosen->dry_run, "Only say what would go, and why");
+    clean->add_flag("--yes", chosen->yes, "Do not ask")->excludes(dry_run);
+    add_place(clean, words->options);
+    // The parser calls the inner command's first, then the outer one's.
+    command->callback([&context, words, clean, chosen] {
+        context.action = [&context, words, chosen, cleans = clean->parsed()] {
+            return cleans ? run_host_clean(context, *chosen, words->options)
+                          : run_host(context, *words);
+        };
+    });
+}
+
+}  // namespace snakepit::shm::cli

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include "host.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "host_output.h"
+#include "json.h"
+#include "output.h"
+#include "terminal.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+struct Sum {
+    std::size_t segments = 0;
+    std::uint64_t bytes = 0;
+    std::string str() const {
+        return fmt::format("{} segment{}, {}", segments, segments == 1 ? "" : "s",
+                           format_size(bytes));
+    }
+};
+
+// Of what went; in a rehearsal of what would.
+Sum sum_of(const std::vector<HostCleanItem>& items, bool dry_run) {
+    Sum sum;
+    for (const auto& item : items) {
+        if (!(dry_run ? item.removable : item.removed)) continue;
+        ++sum.segments;
+        sum.bytes += item.segment.resident;
+    }
+    return sum;
+}
+
+void print_items(const std::vector<HostCleanItem>& items, bool dry_run) {
+    Table table({"NAME", "RESIDENT>", dry_run ? "WOULD GO" : "WENT", "REASON"});
+    for (const auto& item : items)
+        table.add({printable(item.segment.name), format_size(item.segment.resident),
+                   (dry_run ? item.removable : item.removed) ? "yes" : "no",
+                   printable(item.reason)});
+    if (!items.empty()) print(table.str());
+}
+
+int finish(const Context& context, const std::vector<HostCleanItem>& items,
+           const CleanWords& words) {
+    const auto sum = sum_of(items, words.dry_run);
+    if (context.json) {
+        QJsonArray rows;
+        for (const auto& item : items) rows.append(clean_item_json(item));
+        print_json({{"dry_run", words.dry_run},
+                    {"items", rows},
+                    {"removed", json(std::uint64_t{sum.segments})},
+                    {"bytes_freed", json(sum.bytes)}});
+    } else {
+        print_items(items, words.dry_run);
+        print(fmt::format("{} {}\n", words.dry_run ? "would remove" : "removed", sum.str()));
+    }
+    return sum.segments == items.size() ? kDone : kFailed;
+}
+
+// What was shown and agreed to, and what could not go anyway.
+Result<std::vector<HostCleanItem>> carry_out(std::vector<HostCleanItem> rehearsed,
+                                             const SurveyOptions& options) {
+    std::vector<HostSegment> agreed;
+    for (const auto& item : rehearsed)
+        if (item.removable) agreed.push_back(item.segment);
+    SHM_ASSIGN(auto done, clean_segments(agreed, options));
+    for (auto& item : rehearsed)
+        if (!item.removable) done.push_back(std::move(item));
+    return done;
+}
+
+bool agreed(const Sum& sum) {
+    print(fmt::format("remove {}? [y/N] ", sum.str()));
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+}  // namespace
+
+Result<int> run_host_clean(const Context& context, const CleanWords& words,
+                           const SurveyOptions& options) {
+    if (words.dry_run || words.yes) {
+        SHM_ASSIGN(const auto items, clean_host(words.names, words.dry_run, options));
+        return finish(context, items, words);
+    }
+    if (context.json || !Terminal::available())
+        return fail(ErrorCode::invalid_argument,
+                    "nothing was removed: there is no terminal to ask on",
+                    "look with --dry-run, then say --yes");
+    SHM_ASSIGN(auto items, clean_host(words.names, true, options));
+    print_items(items, true);
+    const auto sum = sum_of(items, true);
+    if (sum.segments == 0) {
+        print("nothing to remove\n");
+        return items.empty() ? kDone : kFailed;
+    }
+    if (!agreed(sum)) {
+        print("nothing was removed\n");
+        return kDone;
+    }
+    SHM_ASSIGN(const auto done, carry_out(std::move(items), options));
+    return finish(context, done, words);
+}
+
+}  // namespace snakepit::shm::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Segments of the host as people and programs read them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <QJsonObject>
+
+#include "survey/host_survey.h"
+
+namespace snakepit::shm::cli {
+
+QJsonObject host_segment_json(const HostSegment& segment);
+QJsonObject host_json(const HostSurvey& survey);
+QJsonObject clean_item_json(const HostCleanItem& item);
+
+std::string host_table(const std::vector<HostSegment>& segments);
+// Everything of one segment, its evidence a line each.
+std::string host_details(const HostSegment& segment);
+
+// Names come from other programs: what would move a terminal's cursor becomes '?'.
+std::string printable(std::string_view text);
+
+}  // namespace snakepit::shm::cli
