@@ -103,6 +103,9 @@ constexpr Names names_of(EventKind kind) {
             return {"rows", "up_to", {}};
         case EventKind::access_ended:
             return {{}, {}, "process"};
+        case EventKind::telemetry_failed:
+        case EventKind::telemetry_works:
+            return {{}, {}, "reason"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:

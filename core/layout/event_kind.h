@@ -58,7 +58,9 @@ namespace snakepit::shm {
     X(audit_broken, 41)       /* text: what about the signed history is not as it was */         \
     X(events_removed, 42)     /* by retention; count: rows, value: the last of them */           \
     X(accessed, 43)           /* an audited region is mapped; count: 1 if read-write */          \
-    X(access_ended, 44)       /* its last reference of that client went; text: process */
+    X(access_ended, 44)       /* its last reference of that client went; text: process */        \
+    X(telemetry_failed, 95)   /* text: what is not told to whom, and why */                      \
+    X(telemetry_works, 96)    /* text: what is told again, and where */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -15,6 +15,7 @@
 namespace snakepit::shm {
 
 struct Config;
+struct TelemetryOptions;
 
 // Where in the file something stands, and how to complain about it.
 struct ConfigPlace {
@@ -29,12 +30,27 @@ struct ConfigPlace {
     ConfigPlace of(const toml::key& key) const { return {source, key.source().begin}; }
 };
 
-inline constexpr std::array<std::string_view, 3> kSections{"policy", "roles", "quotas"};
+inline constexpr std::array<std::string_view, 4> kSections{
+    "policy",
+    "roles",
+    "quotas",
+    "telemetry",
+};
 bool is_section(std::string_view name);
 // One of kSections.
 Status read_section(std::string_view name, const toml::node& node, const ConfigPlace& place,
                     Config& config);
-// Appends ,"policy":{…},"roles":{…},"quotas":{…}
+// Appends ,"policy":{…},"roles":{…},"quotas":{…} and so on.
 void print_sections(const Config& config, std::string& out);
+
+// What sections are made of.
+Result<std::string> read_text(const toml::node& node, const ConfigPlace& place);  // not empty
+Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out);
+Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place);
+void print_names(const std::vector<std::string>& names, std::string& out);
+
+// config_telemetry.cpp
+Status read_telemetry(const toml::table& table, const ConfigPlace& place, TelemetryOptions& out);
+void print_telemetry(const TelemetryOptions& options, std::string& out);
 
 }  // namespace snakepit::shm

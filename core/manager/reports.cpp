@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "manager/telemetry_report.h"
 #include "manager/version.h"
 
 namespace snakepit::shm {
@@ -123,6 +124,7 @@ QJsonObject status(const ReportSources& s) {
         {"users", users(s)},
         {"recorder", recorder_json(s.recorder.state())},
         {"events", number(s.service.registry().ring().head())},
+        {"telemetry", telemetry_json(s.monitoring.telemetry())},
     };
 }
 
@@ -274,6 +276,8 @@ QJsonObject health(const ReportSources& s) {
     if (const auto room = s.service.backend().space(); room && room->free < room->total / 20)
         problem(fmt::format("{} has only {} free", s.config.shm_path, format_size(room->free)),
                 "clean up, or enlarge it");
+    for (const auto& error : s.monitoring.telemetry().state().problems)
+        problem(error.message, error.remedy);
     QJsonObject last{{"regions", number(checked.regions)}};
     if (checked.completed_at != 0)
         last.insert("completed_at", text(to_rfc3339({checked.completed_at})));
@@ -294,6 +298,8 @@ Result<std::string> make_report(const std::string& topic, const ReportSources& s
         document = arenas(sources);
     else if (topic == "health")
         document = health(sources);
+    else if (topic == "metrics")
+        document = metrics_json(sources.monitoring.telemetry());
     else if (topic == "config")
         return sources.config.to_json();
     else

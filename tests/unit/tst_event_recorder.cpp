@@ -138,6 +138,7 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::events_removed, R"({"rows":3,"up_to":9})"},
         {EventKind::accessed, R"({"access":"read_only"})"},
         {EventKind::access_ended, R"({"process":"t"})"},
+        {EventKind::telemetry_failed, R"({"reason":"t"})"},
     };
     for (const auto& [kind, detail] : cases)
         QTest::newRow(to_string(kind).data()) << static_cast<int>(kind) << QByteArray(detail);
