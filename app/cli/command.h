@@ -70,6 +70,7 @@ void add_dump(CLI::App& app, Context& context);
 void add_keeper(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 void add_alerts(CLI::App& app, Context& context);
+void add_metrics(CLI::App& app, Context& context);
 void add_about(CLI::App& app, Context& context);
 
 }  // namespace snakepit::shm::cli

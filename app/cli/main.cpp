@@ -40,6 +40,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_keeper(app, context);
     add_demo(app, context);
     add_alerts(app, context);
+    add_metrics(app, context);
     add_about(app, context);
 }
 

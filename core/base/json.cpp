@@ -58,4 +58,14 @@ void append_json_string(std::string& out, std::string_view text) {
     out += '"';
 }
 
+std::string valid_utf8(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const auto length = sequence_length(text);
+        out.append(length == 0 ? "\xEF\xBF\xBD" : text.substr(0, length));
+        text.remove_prefix(length == 0 ? 1 : length);
+    }
+    return out;
+}
+
 }  // namespace snakepit::shm

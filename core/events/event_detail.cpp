@@ -122,6 +122,8 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::health_problem:
         case EventKind::health_mended:
             return {{}, {}, "problem"};
+        case EventKind::telemetry_failed:
+        case EventKind::telemetry_works:
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:

@@ -69,7 +69,9 @@ namespace snakepit::shm {
     X(alert_hook_mended, 82)  /* count: what it could not tell meanwhile, text: which */         \
     X(alerts_skipped, 83)     /* count: events that came faster than rules were asked */         \
     X(health_problem, 90)     /* text: what is wrong since now */                                \
-    X(health_mended, 91)      /* text: what was wrong and is not any more */
+    X(health_mended, 91)      /* text: what was wrong and is not any more */                     \
+    X(telemetry_failed, 95)   /* text: what is not told to whom, and why */                      \
+    X(telemetry_works, 96)    /* text: what is told again, and where */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -105,6 +105,8 @@ constexpr std::array kMetrics{
     Metric{"arenas", kGauge, kNone, "Shared segments that pooled regions live in",
            plain<&Sample::arenas>},
     Metric{"arena_bytes", kGauge, kBytes, "Size of all arenas", plain<&Sample::arena_bytes>},
+    Metric{"arena_span_bytes", kGauge, kBytes, "Of arenas, up to the last region in each",
+           plain<&Sample::arena_span>},
     Metric{"arena_holes_bytes", kGauge, kBytes, "Free between regions of arenas",
            plain<&Sample::arena_holes>},
     Metric{"fragmentation_ratio", kGauge, kRatio, "Share of the arenas' span that is holes",

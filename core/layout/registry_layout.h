@@ -172,6 +172,15 @@ inline constexpr std::uint32_t kNoSlot = ~0U;
 // index.
 inline constexpr std::uint32_t kClientSlots = 1U << 31;
 
+// A reader's copy of a published entry. False: the cell holds another one, or was overwritten
+// meanwhile, as entries are that are known to be in the database.
+inline bool copy_event(EventEntry& out, const EventEntry& cell, std::uint64_t seq) {
+    if (__atomic_load_n(&cell.seq, __ATOMIC_ACQUIRE) != seq) return false;
+    load_words(out, cell);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return __atomic_load_n(&cell.seq, __ATOMIC_RELAXED) == seq;
+}
+
 // How operations of one kind went in the ten seconds before the sample; nanoseconds.
 struct TimedSample {
     std::uint64_t count;

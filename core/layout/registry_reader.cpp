@@ -235,4 +235,19 @@ std::vector<Sample> RegistryReader::samples(std::uint64_t after) const {
     return out;
 }
 
+std::optional<Sample> RegistryReader::newest_sample() const {
+    const auto head = view_.state().sample_head.load(std::memory_order_acquire);
+    const auto last = samples(head > 2 ? head - 2 : 0);  // the newest may be in the making
+    return last.empty() ? std::nullopt : std::optional(last.back());
+}
+
+std::vector<EventEntry> RegistryReader::events(std::uint64_t after, std::size_t most) const {
+    std::vector<EventEntry> out;
+    const auto head = event_head();
+    auto seq = std::max(after + 1, head < kRingEntries ? 1 : head - kRingEntries + 1);
+    for (EventEntry entry; seq <= head && out.size() < most; ++seq)
+        if (copy_event(entry, view_.event(seq), seq)) out.push_back(entry);
+    return out;
+}
+
 }  // namespace snakepit::shm

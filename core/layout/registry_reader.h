@@ -55,12 +55,18 @@ class RegistryReader {
     std::vector<ClientInfo> clients() const;
     // The samples with a number above `after`, oldest first; at most kSampleCount.
     std::vector<layout::Sample> samples(std::uint64_t after) const;
+    // The last of them, if there was one yet.
+    std::optional<layout::Sample> newest_sample() const;
+    // Published events numbered above `after`, oldest first, at most `most`. The first may be later
+    // than that: what lies between was overwritten.
+    std::vector<layout::EventEntry> events(std::uint64_t after, std::size_t most) const;
     // Everything timed since the registry was made.
     layout::Histogram timed(layout::Timed what) const {
         return layout::Histogram::of(view_.timed(what));
     }
 
     std::uint64_t epoch() const { return view_.header().epoch; }
+    Timestamp created_at() const { return {view_.header().created_at}; }  // the registry
     std::int64_t manager_pid() const {
         return view_.state().manager_pid.load(std::memory_order_relaxed);
     }

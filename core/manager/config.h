@@ -11,6 +11,7 @@
 #include "base/policy.h"
 #include "base/region.h"
 #include "base/result.h"
+#include "telemetry/telemetry_options.h"
 
 namespace snakepit::shm {
 
@@ -48,6 +49,7 @@ struct Config {
     Roles roles;
     Quotas quotas;
     AlertOptions alerts;
+    TelemetryOptions telemetry;
 
     // configuration_invalid, with "file:line:column" in the message, for a syntax error, an unknown
     // key (with the nearest known one), a wrong type or an impossible value. An empty path gives

@@ -173,6 +173,29 @@ Status read_quotas(const toml::table& table, const ConfigPlace& place, Quotas& q
     return {};
 }
 
+}  // namespace
+
+Result<std::string> read_text(const toml::node& node, const ConfigPlace& place) {
+    const auto* text = node.as_string();
+    if (!text || text->get().empty())
+        return place.of(node).wrong("this is no text", "write it in quotes");
+    return text->get();
+}
+
+Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out) {
+    const auto* flag = node.as_boolean();
+    if (!flag)
+        return place.of(node).wrong("this is not true or false",
+                                    "write true or false, without quotes");
+    out = flag->get();
+    return {};
+}
+
+Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place) {
+    if (const auto* table = node.as_table()) return table;
+    return place.of(node).wrong("this is not a table", "write it as [section] or { key = value }");
+}
+
 void print_names(const std::vector<std::string>& names, std::string& out) {
     out += '[';
     for (const auto& name : names) {
@@ -181,8 +204,6 @@ void print_names(const std::vector<std::string>& names, std::string& out) {
     }
     out += ']';
 }
-
-}  // namespace
 
 tl::unexpected<Error> ConfigPlace::wrong(std::string_view what, std::string remedy) const {
     return fail(ErrorCode::configuration_invalid,
@@ -230,6 +251,7 @@ Status read_section(std::string_view name, const toml::node& node, const ConfigP
     if (name == "policy") return read_policy(*table, place, config.policy);
     if (name == "roles") return read_roles(*table, place, config.roles);
     if (name == "alerts") return read_alerts(*table, place, config);
+    if (name == "telemetry") return read_telemetry(*table, place, config.telemetry);
     return read_quotas(*table, place, config.quotas);
 }
 
@@ -250,6 +272,7 @@ void print_sections(const Config& config, std::string& out) {
     }
     out += '}';
     print_alerts(config, out);
+    print_telemetry(config.telemetry, out);
 }
 
 }  // namespace snakepit::shm

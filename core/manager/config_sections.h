@@ -15,6 +15,7 @@
 namespace snakepit::shm {
 
 struct Config;
+struct TelemetryOptions;
 
 // Where in the file something stands, and how to complain about it.
 struct ConfigPlace {
@@ -29,21 +30,29 @@ struct ConfigPlace {
     ConfigPlace of(const toml::key& key) const { return {source, key.source().begin}; }
 };
 
-inline constexpr std::array<std::string_view, 4> kSections{
-    "policy", "roles", "quotas",  // config_sections.cpp
-    "alerts",                     // config_alerts.cpp
+inline constexpr std::array<std::string_view, 5> kSections{
+    "policy",    "roles", "quotas",  // config_sections.cpp
+    "alerts",                        // config_alerts.cpp
+    "telemetry",                     // config_telemetry.cpp
 };
 bool is_section(std::string_view name);
 // One of kSections.
 Status read_section(std::string_view name, const toml::node& node, const ConfigPlace& place,
                     Config& config);
-Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place);
-Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out);
-Result<std::string> read_text(const toml::node& node, const ConfigPlace& place);
 // config_alerts.cpp
 Status read_alerts(const toml::table& table, const ConfigPlace& place, Config& config);
 void print_alerts(const Config& config, std::string& out);  // ,"alerts":{…}
-// Appends ,"policy":{…},"roles":{…},"quotas":{…}
+// Appends ,"policy":{…},"roles":{…},"quotas":{…} and so on.
 void print_sections(const Config& config, std::string& out);
+
+// What sections are made of.
+Result<std::string> read_text(const toml::node& node, const ConfigPlace& place);  // not empty
+Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out);
+Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place);
+void print_names(const std::vector<std::string>& names, std::string& out);
+
+// config_telemetry.cpp
+Status read_telemetry(const toml::table& table, const ConfigPlace& place, TelemetryOptions& out);
+void print_telemetry(const TelemetryOptions& options, std::string& out);
 
 }  // namespace snakepit::shm

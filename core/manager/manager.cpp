@@ -169,14 +169,18 @@ Status Manager::Private::start() {
             });
         });
     service->seals().open(std::move(seals), key);
-    service->alarm = options.alarm;
+    // The journal has it with all its fields, where events go there.
+    if (options.alarm)
+        service->alarm = [this](const std::string& what) {
+            if (!monitoring->telemetry().journal_works()) options.alarm(what);
+        };
     service->configure(config);
     service->access_audit().ready = [this] { return can_record(); };
     recorder =
         std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(),
                                         options.paths.events_db(), std::move(audit));
     recorder->set_retention(config.event_retention_ms);
-    monitoring = std::make_unique<Monitoring>(*service, *recorder);
+    monitoring = std::make_unique<Monitoring>(*service, *recorder, options.paths);
     monitoring->health().watch(keeper_watch.state(), options.paths);
     SHM_TRY(service->recover());
     monitoring->watch(std::make_unique<AlertManager>(

@@ -2,9 +2,14 @@
 #include "manager/monitoring.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
+
+#include <fmt/format.h>
+
+#include "manager/version.h"
 
 namespace snakepit::shm {
 
@@ -20,18 +25,22 @@ std::uint64_t size_of(const std::string& path) {
 
 }  // namespace
 
-Monitoring::Monitoring(Service& service, const EventRecorder& recorder)
+Monitoring::Monitoring(Service& service, const EventRecorder& recorder, const InstancePaths& paths)
     : service_(service),
       recorder_(recorder),
       performance_(service.registry(), service.backend()),
       survey_(service),
       watched_(service),
+      telemetry_({paths.registry(), std::string(kVersionText), paths.instance,
+                  std::string(service.backend().name())},
+                 service.registry().ring().head()),
       health_(std::make_unique<HealthLogger>(service, recorder)) {}
 
 void Monitoring::configure(const Config& config) {
     enabled_ = config.performance_monitoring;
     watched_.configure(config);
     if (alerts_) alerts_->configure(config.alerts);
+    telemetry_.configure(config.telemetry, config.telemetry_enabled);
     subjects_.clear();
 }
 
@@ -127,12 +136,31 @@ void Monitoring::second() {
     }
     sample.time = now().micros;
     alerts_->look(sample, subjects_);
+    tell();
 }
 
 void Monitoring::turn() {
     if (!enabled_) return;
     const auto at = now().micros;
     if (survey_.go_on(at)) watched_.surveyed(survey_.last(), at);
+}
+
+void Monitoring::tell() {
+    ManagerFigures figures;
+    for (const auto& [type, count] : service_.errors().by_type())
+        figures.errors.emplace_back(to_string(type), count);
+    telemetry_.hand_over(std::move(figures));
+    for (const auto& news : telemetry_.take_news()) {
+        service_.registry().record(
+            {.kind = news.works ? EventKind::telemetry_works : EventKind::telemetry_failed,
+             .result = news.works ? ErrorCode{} : news.error.code,
+             .pid = ::getpid(),
+             .uid = ::geteuid(),
+             .text = news.text});
+        if (service_.alarm)
+            service_.alarm(news.works ? news.text
+                                      : fmt::format("{}: {}", news.text, news.error.remedy));
+    }
 }
 
 }  // namespace snakepit::shm

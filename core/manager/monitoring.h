@@ -13,6 +13,7 @@
 #include "manager/health_logger.h"
 #include "manager/service.h"
 #include "manager/subjects.h"
+#include "manager/telemetry_manager.h"
 #include "manager/usage_survey.h"
 #include "telemetry/performance_monitor.h"
 
@@ -22,7 +23,7 @@ namespace snakepit::shm {
 // sees to whoever keeps, judges or publishes it. Service thread.
 class Monitoring {
   public:
-    Monitoring(Service& service, const EventRecorder& recorder);
+    Monitoring(Service& service, const EventRecorder& recorder, const InstancePaths& paths);
 
     void configure(const Config& config);
     // Before the first second.
@@ -32,6 +33,8 @@ class Monitoring {
     void second();
     // For what watches it from here; it is the monitoring's own.
     HealthLogger& health() const { return *health_; }
+    // Who is told what about it.
+    const TelemetryManager& telemetry() const { return telemetry_; }
     // A part of what is too much for one turn; some times a second.
     void turn();
 
@@ -48,6 +51,7 @@ class Monitoring {
     void measure_service(layout::Sample& sample) const;
     // What others timed comes into the registry.
     void collect_times();
+    void tell();
 
     Service& service_;
     const EventRecorder& recorder_;
@@ -58,6 +62,7 @@ class Monitoring {
     layout::Histogram lags_;  // of the recorder, as far as they are in the registry
     const std::thread::id starter_ = std::this_thread::get_id();
     std::unique_ptr<AlertManager> alerts_;
+    TelemetryManager telemetry_;
     bool enabled_ = true;
     std::unique_ptr<HealthLogger> health_;
 };

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "manager/telemetry_report.h"
 #include "manager/version.h"
 
 namespace snakepit::shm {
@@ -126,6 +127,7 @@ QJsonObject status(const ReportSources& s) {
          QJsonDocument::fromJson(QByteArray::fromStdString(s.monitoring.alerts().state_json()))
              .object()},
         {"events", number(s.service.registry().ring().head())},
+        {"telemetry", telemetry_json(s.monitoring.telemetry())},
     };
 }
 
@@ -238,6 +240,10 @@ QJsonObject health(const ReportSources& s) {
         problems.append(QJsonObject{{"problem", text(problem.what)},
                                     {"remedy", text(problem.remedy)},
                                     {"since", text(to_rfc3339(problem.since))}});
+    for (const auto& error : s.monitoring.telemetry().state().problems)
+        problems.append(QJsonObject{{"problem", text(error.message)},
+                                    {"remedy", text(error.remedy)},
+                                    {"since", text(to_rfc3339(error.time))}});
     const auto& results = logger.history();
     const auto first = results.size() - std::min(results.size(), kListedResults);
     for (auto i = first; i < results.size(); ++i)
@@ -264,6 +270,8 @@ Result<std::string> make_report(const std::string& topic, const ReportSources& s
         document = arenas(sources);
     else if (topic == "health")
         document = health(sources);
+    else if (topic == "metrics")
+        document = metrics_json(sources.monitoring.telemetry());
     else if (topic == "config")
         return sources.config.to_json();
     else

@@ -12,7 +12,7 @@ using namespace layout;
 namespace {
 
 // The payload first, its number last: a kill between leaves a cell whose number is not head + 1.
-// The fence keeps the payload behind the number's erasure, for copy_entry().
+// The fence keeps the payload behind the number's erasure, for copy_event().
 void write_entry(EventEntry& cell, EventEntry entry) {
     const auto seq = entry.seq;
     entry.seq = 0;
@@ -20,15 +20,6 @@ void write_entry(EventEntry& cell, EventEntry entry) {
     std::atomic_thread_fence(std::memory_order_release);
     store_words(cell, entry);
     __atomic_store_n(&cell.seq, seq, __ATOMIC_RELEASE);
-}
-
-// False: the cell holds another entry, or was overwritten meanwhile. Only entries known to be
-// committed are overwritten without the lock; a database that was replaced asks for them again.
-bool copy_entry(EventEntry& out, const EventEntry& cell, std::uint64_t seq) {
-    if (__atomic_load_n(&cell.seq, __ATOMIC_ACQUIRE) != seq) return false;
-    load_words(out, cell);
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return __atomic_load_n(&cell.seq, __ATOMIC_RELAXED) == seq;
 }
 
 }  // namespace
@@ -83,7 +74,7 @@ std::size_t EventRing::read(std::uint64_t from, std::span<EventEntry> out) {
     auto seq = std::max({from, kept, state.ring_oldest.load(std::memory_order_acquire)});
     std::size_t count = 0;
     for (; seq <= newest && count < out.size(); ++seq) {
-        if (copy_entry(out[count], view_.event(seq), seq))
+        if (copy_event(out[count], view_.event(seq), seq))
             ++count;
         else if (count > 0)
             break;  // overtaken: what was copied is older still, and good

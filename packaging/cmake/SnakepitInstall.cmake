@@ -35,5 +35,8 @@ file(RELATIVE_PATH prefix_from_pc "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file("${CMAKE_SOURCE_DIR}/packaging/snakepit-shm.pc.in" "${CMAKE_BINARY_DIR}/snakepit-shm.pc" @ONLY)
 install(FILES "${CMAKE_BINARY_DIR}/snakepit-shm.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
+install(DIRECTORY "${CMAKE_SOURCE_DIR}/packaging/prometheus" "${CMAKE_SOURCE_DIR}/packaging/grafana"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/snakepit-shm")
+
 set(SNAKEPIT_PYTHON_DIR "lib/python3/dist-packages" CACHE STRING "Where the Python module is installed")
 install(FILES "${CMAKE_SOURCE_DIR}/packaging/python/snakepit_shm.py" DESTINATION "${SNAKEPIT_PYTHON_DIR}")

@@ -46,7 +46,8 @@ QProcessEnvironment TestHost::environment(const QString& instance) const {
     auto out = QProcessEnvironment::systemEnvironment();
     for (const auto& key : out.keys())
         if (key.startsWith("SNAKEPIT_SHM_")) out.remove(key);
-    for (const auto* key : {"RUNTIME_DIRECTORY", "STATE_DIRECTORY"}) out.remove(key);
+    for (const auto* key : {"RUNTIME_DIRECTORY", "STATE_DIRECTORY", "JOURNAL_STREAM"})
+        out.remove(key);
     out.insert("XDG_RUNTIME_DIR", path("runtime"));
     out.insert("XDG_STATE_HOME", path("state"));
     out.insert("XDG_CONFIG_HOME", path("config"));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QTemporaryDir>
@@ -27,6 +28,7 @@ class TestConfig : public QObject {
     void who_is_told_of_alerts_is_read_and_printed();
     void a_configuration_prints_the_specifications_keys_as_json();
     void only_keys_that_cannot_change_while_running_need_a_restart();
+    void telemetry_goes_where_it_is_told_and_to_loopback_unless_told_otherwise();
 };
 
 namespace {
@@ -185,6 +187,20 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
         ":3:27:", "larger than max_regions");
     row("backing", "[shared_memory.platform_options.linux]\nbacking = \"paper\"",
         ":3:11:", "backing");
+    const auto telemetry = [&row](const char* name, QByteArray line, const char* named) {
+        row(name, ("[shared_memory.telemetry]\n" + line).constData(), ":3:", named);
+    };
+    telemetry("listen", "listen = 9847", "address");
+    telemetry("listen to all", "listen = '0.0.0.0:9847'", "others can reach");
+    telemetry("listen to all of six", "listen = '[::]:9847'", "others can reach");
+    telemetry("listen without a port", "listen = '127.0.0.1'", "address");
+    telemetry("listen to a name", "listen = 'example.com:80'", "address");
+    telemetry("text file", "textfile = 'a.prom'", "absolute");
+    telemetry("text file's name", "textfile = '/tmp/a.txt'", "node_exporter");
+    telemetry("interval", "interval = '1ms'", "between a second");
+    telemetry("label", "labels = ['user', 'pid']", "counted");
+    telemetry("journal", "journal = 'some'", "journal");
+    telemetry("journal's socket", "journal_socket = ''", "socket");
     row("socket mode", "socket_mode = \"0777\"", ":2:15:", "mode");
     row("socket mode as a number", "socket_mode = 660", ":2:15:", "mode");
     row("group as a number", "socket_group = 100", ":2:16:", "string");
@@ -357,6 +373,41 @@ void TestConfig::only_keys_that_cannot_change_while_running_need_a_restart() {
     after.shm_path = "/mnt";
     after.use_hugepages = true;
     QCOMPARE(after.needs_restart(before), (std::vector<std::string>{"use_hugepages", "shm_path"}));
+}
+
+void TestConfig::telemetry_goes_where_it_is_told_and_to_loopback_unless_told_otherwise() {
+    const TelemetryOptions untouched = parsed("").telemetry;
+    QVERIFY(untouched == TelemetryOptions{});
+    QVERIFY(untouched.listen.empty() && untouched.textfile.empty());
+    const auto config = parsed(R"(
+[shared_memory.telemetry]
+listen = "[::1]:9847"
+textfile = "/var/lib/x.prom"
+interval = "1m"
+labels = ["worker", "user", "worker"]
+journal = "all"
+journal_socket = "/run/systemd/journal.shm/socket"
+)");
+    QCOMPARE(config.telemetry.host, std::string("::1"));
+    QCOMPARE(config.telemetry.port, std::uint16_t{9847});
+    QCOMPARE(config.telemetry.interval_ms, std::int64_t{60'000});
+    QCOMPARE(config.telemetry.labels, (std::vector<std::string>{"worker", "user"}));
+    QCOMPARE(config.telemetry.journal, JournalChoice::everything);
+    QCOMPARE(parsed("[shared_memory.telemetry]\nlisten='localhost:0'").telemetry.host,
+             std::string("127.0.0.1"));
+    // In either order.
+    for (const auto* text :
+         {"listen='10.1.2.3:1'\nallow_remote=true", "allow_remote=true\nlisten='10.1.2.3:1'"})
+        QCOMPARE(parsed(std::string("[shared_memory.telemetry]\n") + text).telemetry.host,
+                 std::string("10.1.2.3"));
+    QCOMPARE(parsed("[shared_memory.telemetry]\njournal=false").telemetry.journal,
+             JournalChoice::off);
+    const auto printed = QJsonDocument::fromJson(QByteArray::fromStdString(config.to_json()));
+    const auto section = printed.object()["shared_memory"].toObject()["telemetry"].toObject();
+    QCOMPARE(section["listen"].toString(), QString("[::1]:9847"));
+    QCOMPARE(section["journal"].toString(), QString("all"));
+    QCOMPARE(section["labels"].toArray().size(), 2);
+    QVERIFY(config.needs_restart(Config{}).empty());
 }
 
 QTEST_APPLESS_MAIN(TestConfig)

@@ -128,6 +128,7 @@ Tone event_tone(const EventRow& row) {
         case EventKind::audit_broken:
         case EventKind::policy_unreadable:
         case EventKind::health_problem:
+        case EventKind::telemetry_failed:
             return Tone::bad;
         case EventKind::client_gone:
         case EventKind::client_disconnected:

@@ -67,7 +67,8 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_USER_LIMIT_EXCEEDED = 35,
     SNAKEPIT_SHM_AUDIT_UNAVAILABLE = 40,
     SNAKEPIT_SHM_POLICY_INVALID = 45,
-    SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46
+    SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46,
+    SNAKEPIT_SHM_TELEMETRY_UNAVAILABLE = 65
 } snakepit_shm_status;
 
 typedef enum snakepit_shm_access {

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// What Prometheus is told, and how it is written down: names, units and types by its conventions.
+// Nothing here asks anybody for anything.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "layout/registry_layout.h"
+
+namespace snakepit::shm {
+
+// The text format of Prometheus 0.0.4, and OpenMetrics 1.0.0.
+enum class ExpositionFormat : std::uint8_t { classic, openmetrics };
+std::string_view content_type(ExpositionFormat format);
+// What a client that sends this Accept header wants most; the classic format if it does not care.
+ExpositionFormat negotiate(std::string_view accept);
+
+// What regions take by one of their properties.
+struct LabelledUse {
+    struct Value {
+        std::string name;
+        std::uint64_t regions = 0;
+        std::uint64_t bytes = 0;
+    };
+    std::string label;  // "user", "session" or "worker"
+    std::vector<Value> values;
+};
+
+struct AlertCount {
+    std::string rule, severity, state;
+    std::uint64_t alerts = 1;
+};
+
+// What only the running manager knows; it hands this over once a second.
+struct ManagerFigures {
+    std::vector<std::pair<std::string, std::uint64_t>> errors;  // by type
+    std::vector<AlertCount> alerts;
+};
+
+struct ExpositionInput {
+    std::string version, instance, backend;
+    Timestamp at;  // when all this was so
+    Timestamp started_at, heartbeat;
+    Timestamp counting_since;              // when the histograms were empty
+    std::optional<layout::Sample> sample;  // none: nothing is sampled
+    std::array<layout::Histogram, layout::kTimed> timed;
+    std::vector<LabelledUse> use;
+    ManagerFigures figures;
+};
+
+enum class FamilyKind : std::uint8_t { gauge, counter, histogram, info };
+
+struct MetricPoint {
+    std::string_view suffix;  // "_bucket", "_sum", "_count" of a histogram; else empty
+    std::vector<std::pair<std::string, std::string>> labels;
+    double value = 0;
+};
+
+// Metrics of one name.
+struct MetricFamily {
+    std::string name;  // without the _total of a counter and the _info of an info
+    FamilyKind kind{};
+    std::string help;
+    std::vector<MetricPoint> points;
+    Timestamp created;  // since when it counts; 0: not known, or it does not
+    // The name a point is known by.
+    std::string name_of(const MetricPoint& point) const;
+};
+
+// Label values of one label; what is beyond the largest of them is summed up as "(other)".
+inline constexpr std::size_t kMostLabelValues = 100;
+// A heartbeat that is older than this is one of a manager that hangs or is gone.
+inline constexpr std::int64_t kFreshMicros = 10'000'000;
+
+std::vector<MetricFamily> metric_families(const ExpositionInput& input);
+std::string write_families(const std::vector<MetricFamily>& families, ExpositionFormat format);
+inline std::string exposition(const ExpositionInput& input, ExpositionFormat format) {
+    return write_families(metric_families(input), format);
+}
+
+}  // namespace snakepit::shm
