@@ -31,6 +31,10 @@ Result<SourceTick> LiveRegions::poll() {
     tick.heartbeat = reader_->heartbeat();
     tick.event_head = reader_->event_head();
     tick.events_lost = reader_->events_lost();
+    auto timings = std::make_shared<Timings>();
+    for (std::size_t i = 0; i < layout::kTimed; ++i)
+        (*timings)[i] = reader_->timed(static_cast<layout::Timed>(i));
+    tick.timings = std::move(timings);
     return tick;
 }
 
