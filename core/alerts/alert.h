@@ -29,12 +29,15 @@ struct AlertRule {
     // `window`), or a kind of event, counted in `window`.
     std::string metric;
     std::optional<EventKind> event;
+    // Of events: only those whose own count is at least this (references that went with a client
+    // …, see layout/event_kind.h).
+    std::uint32_t count_at_least = 0;
     AlertComparison comparison = AlertComparison::above;
     double threshold = 0;  // in the metric's unit; of events a number in the window
     std::optional<double> resolve_threshold;  // none: `threshold`
     std::int64_t for_ms = 0;                  // how long it must hold before it fires
     std::int64_t resolve_for_ms = 0;          // and must not hold before it is resolved
-    std::int64_t window_ms = 60'000;
+    std::int64_t window_ms = 60'000;          // of counters and events
     AlertGroup group = AlertGroup::none;
     bool enabled = true;
     bool built_in = false;  // of the default set: can be changed or switched off, not removed
@@ -90,14 +93,21 @@ struct Backtest {
 // conditions that can never hold are alert_rule_invalid, and the message names the field.
 Result<AlertRule> parse_rule(std::string_view json);
 Status check(const AlertRule& rule);
+// "bytes", "seconds", "ratio", "events" or empty: of what the rule compares.
+std::string_view unit_of(const AlertRule& rule);
+// Whether `value` meets `comparison` with `threshold`.
+bool holds(AlertComparison comparison, double value, double threshold);
 std::string to_json(const AlertRule& rule);
 std::string to_json(const Alert& alert);
 std::string to_json(const AlertSilence& silence);
+Result<Alert> parse_alert(std::string_view json);
+Result<AlertSilence> parse_silence(std::string_view json);
 Result<std::vector<Alert>> parse_alerts(std::string_view json);           // {"alerts":[…]}
 Result<std::vector<AlertSilence>> parse_silences(std::string_view json);  // {"silences":[…]}
 Result<std::vector<AlertRule>> parse_rules(std::string_view json);        // {"rules":[…]}
 
 std::string_view to_string(AlertSeverity severity);
+std::optional<AlertSeverity> parse_severity(std::string_view text);
 std::string_view to_string(AlertState state);
 std::string_view to_string(AlertGroup group);
 std::string_view symbol(AlertComparison comparison);  // ">="

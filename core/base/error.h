@@ -68,7 +68,8 @@ enum class ErrorType : std::uint8_t {
     X(user_limit_exceeded, memory_limit_exceeded, 35)       \
     X(audit_unavailable, platform_error, 40)                \
     X(policy_invalid, invalid_argument, 45)                 \
-    X(encryption_required, permission_denied, 46)
+    X(encryption_required, permission_denied, 46)           \
+    X(alert_rule_invalid, invalid_argument, 61)
 
 enum class ErrorCode : std::int32_t {
 #define X(name, type, number) name = number,

@@ -122,6 +122,10 @@ class ManagerClient {
     // JSON: {"needs_restart": [...]}.
     Result<std::string> reload_config();
 
+    // What fires, what fired, and the rules; JSON both ways, see alerts/alert_requests.h for the
+    // actions and what they take. Looking and answering is for operators, rules for administrators.
+    Result<std::string> alerts(const std::string& action, const std::string& arguments = "{}");
+
     // References this client holds to the region now; 0 when it holds none or does not know it.
     std::uint64_t references_held(const RegionId& id) const;
     // Requests sent to the manager so far: shows what needed no round trip.

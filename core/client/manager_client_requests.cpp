@@ -135,6 +135,13 @@ Result<std::string> ManagerClient::reload_config() {
     return document_of(d_->ask(wire::ReloadConfigT{}));
 }
 
+Result<std::string> ManagerClient::alerts(const std::string& action, const std::string& arguments) {
+    wire::AlertsT call;
+    call.action = action;
+    call.arguments = arguments;
+    return document_of(d_->ask(std::move(call)));
+}
+
 Result<std::string> ManagerClient::policy(const std::optional<RegionId>& id) {
     wire::ShowPolicyT call;
     if (id) call.id = std::make_unique<wire::RegionKey>(to_wire(*id));

@@ -103,6 +103,22 @@ constexpr Names names_of(EventKind kind) {
             return {"rows", "up_to", {}};
         case EventKind::access_ended:
             return {{}, {}, "process"};
+        case EventKind::alert_fired:
+        case EventKind::alert_acknowledged:
+            return {{}, "alert", "about"};
+        case EventKind::alert_resolved:
+            return {"times_fired", "alert", "about"};
+        case EventKind::alert_silenced:
+        case EventKind::alert_unsilenced:
+            return {{}, "silence", "about"};
+        case EventKind::alert_rule_changed:
+            return {{}, {}, "rule"};
+        case EventKind::alert_hook_failed:
+            return {{}, {}, "reason"};
+        case EventKind::alert_hook_mended:
+            return {"lost", {}, "hook"};
+        case EventKind::alerts_skipped:
+            return {"events", {}, {}};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:
@@ -156,6 +172,10 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         append_json_string(out, text_of(entry));
     }
     out += '}';
+}
+
+std::string_view count_name(EventKind kind) {
+    return names_of(kind).count;
 }
 
 layout::EventEntry own_event(EventKind kind) {

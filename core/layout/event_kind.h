@@ -58,7 +58,16 @@ namespace snakepit::shm {
     X(audit_broken, 41)       /* text: what about the signed history is not as it was */         \
     X(events_removed, 42)     /* by retention; count: rows, value: the last of them */           \
     X(accessed, 43)           /* an audited region is mapped; count: 1 if read-write */          \
-    X(access_ended, 44)       /* its last reference of that client went; text: process */
+    X(access_ended, 44)       /* its last reference of that client went; text: process */        \
+    X(alert_fired, 75)        /* value: its number, text: rule and subject */                    \
+    X(alert_resolved, 76)     /* as before; count: how often it fired until then */              \
+    X(alert_acknowledged, 77) /* value: its number, text: rule and subject */                    \
+    X(alert_silenced, 78)     /* value: the silence's number, text: rule and subject, or all */  \
+    X(alert_unsilenced, 79)   /* value: the silence's number, text: the same */                  \
+    X(alert_rule_changed, 80) /* text: its name and what became of it */                         \
+    X(alert_hook_failed, 81)  /* nobody is told by it; text: which, and why */                   \
+    X(alert_hook_mended, 82)  /* count: what it could not tell meanwhile, text: which */         \
+    X(alerts_skipped, 83)     /* count: events that came faster than rules were asked */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

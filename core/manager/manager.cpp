@@ -197,6 +197,9 @@ Status Manager::Private::start() {
                                        keeper_watch.state(), *monitoring, started_at, caller});
         },
         [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
+    server->alerts = [](const Caller&, const std::string&, const std::string&, const auto& done) {
+        done(fail(ErrorCode::not_supported, "this manager watches nothing yet"));
+    };
     server->start();
     tick();
     thread = std::thread([this] { io.run(); });

@@ -20,6 +20,10 @@ class Server {
         std::function<Result<std::string>(const std::string& topic, const Caller& caller)>;
     using Reload = std::function<Result<std::string>(const Credentials& by)>;
     using Worked = std::function<void()>;
+    // Answers what is asked about alerts, now or later; see alerts/alert_requests.h.
+    using Alerts = std::function<void(const Caller& caller, const std::string& action,
+                                      const std::string& arguments,
+                                      std::function<void(Result<std::string>)> done)>;
 
     Server(boost::asio::io_context& io, Service& service, Listener listener, Report report,
            Reload reload, Worked worked);
@@ -32,6 +36,7 @@ class Server {
         return report_(topic, caller);
     }
     Result<std::string> reload_config(const Credentials& by) { return reload_(by); }
+    Alerts alerts;  // set before start()
     // Something was done for somebody: there may be events to record.
     void worked() { worked_(); }
     std::size_t connections() const { return sessions_.size(); }

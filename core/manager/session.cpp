@@ -198,7 +198,7 @@ void Session::dispatch(wire::RequestT request) {
         }
         default:
             if (lock_call(id, request) || administration_call(id, request) ||
-                seal_call(id, request))
+                seal_call(id, request) || alert_call(id, request))
                 return;
             return refuse_and_close(
                 make_error(ErrorCode::protocol_error, "the frame holds no known request"));

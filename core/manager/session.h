@@ -57,6 +57,8 @@ class Session : public std::enable_shared_from_this<Session> {
     void answer_lock(std::uint64_t id, const Result<LockReply>& reply);
     void locks(std::uint64_t id, const wire::LocksT& call);
     void release_locks(std::uint64_t id, const wire::ReleaseLocksT& call);
+    // session_alerts.cpp. False: it is none about alerts.
+    bool alert_call(std::uint64_t id, const wire::RequestT& request);
     // session_seals.cpp. False: it is none about encrypted regions.
     bool seal_call(std::uint64_t id, const wire::RequestT& request);
     void seal_read(std::uint64_t id, const wire::SealReadT& call);

@@ -36,6 +36,8 @@ std::string_view deed(Privilege privilege) {
             return "defragment";
         case Privilege::release_locks:
             return "take locks from their holders";
+        case Privilege::answer_alerts:
+            return "answer alerts";
         case Privilege::configure:
             break;
     }

@@ -31,6 +31,7 @@ enum class Privilege : std::uint8_t {
     defragment,     //
     release_locks,  // from their holders
     configure,      // have the configuration read again
+    answer_alerts,  // acknowledge and silence them
 };
 
 enum class Role : std::uint8_t { client, operator_role, administrator };

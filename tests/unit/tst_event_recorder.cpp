@@ -138,6 +138,15 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::events_removed, R"({"rows":3,"up_to":9})"},
         {EventKind::accessed, R"({"access":"read_only"})"},
         {EventKind::access_ended, R"({"process":"t"})"},
+        {EventKind::alert_fired, R"({"about":"t","alert":9})"},
+        {EventKind::alert_resolved, R"({"about":"t","alert":9,"times_fired":3})"},
+        {EventKind::alert_acknowledged, R"({"about":"t","alert":9})"},
+        {EventKind::alert_silenced, R"({"about":"t","silence":9})"},
+        {EventKind::alert_unsilenced, R"({"about":"t","silence":9})"},
+        {EventKind::alert_rule_changed, R"({"rule":"t"})"},
+        {EventKind::alert_hook_failed, R"({"reason":"t"})"},
+        {EventKind::alert_hook_mended, R"({"hook":"t","lost":3})"},
+        {EventKind::alerts_skipped, R"({"events":3})"},
     };
     for (const auto& [kind, detail] : cases)
         QTest::newRow(to_string(kind).data()) << static_cast<int>(kind) << QByteArray(detail);
