@@ -25,7 +25,7 @@ constexpr std::int64_t kWeek = 7 * 86'400'000LL;
 constexpr std::size_t kListed = 200;
 constexpr int kRestMillis = 350;  // typing asks once it rests
 
-QString threshold_hint(const std::string& unit) {
+QString threshold_hint(std::string_view unit) {
     if (unit == "ratio") return AlertRuleDialog::tr("a share: 90 %");
     if (unit == "bytes") return AlertRuleDialog::tr("a size: 1.5 GiB");
     if (unit == "seconds") return AlertRuleDialog::tr("a time: 250 ms");

@@ -7,7 +7,6 @@
 
 #include "base/ids.h"
 #include "base/units.h"
-#include "layout/metrics.h"
 #include "ui/models/format.h"
 
 namespace snakepit::shm::ui {
@@ -31,20 +30,6 @@ constexpr std::array kCounted{
     Counted{"suspect_regions", EventKind::lock_broken},
     Counted{"events_lost_total", EventKind::gap},
 };
-
-std::string unit_name(MetricUnit unit) {
-    switch (unit) {
-        case MetricUnit::bytes:
-            return "bytes";
-        case MetricUnit::seconds:
-            return "seconds";
-        case MetricUnit::ratio:
-            return "ratio";
-        case MetricUnit::none:
-            break;
-    }
-    return {};
-}
 
 QString plain(double number) {
     return QString::number(number, 'g', 12);
@@ -164,13 +149,7 @@ bool is_about_region(const Alert& alert) {
     return RegionId::parse(alert.subject).has_value();
 }
 
-std::string unit_of(const AlertRule& rule) {
-    if (rule.event) return "events";
-    const auto* metric = find_metric(rule.metric);
-    return unit_name(metric ? metric->unit : subject_unit(rule.metric));
-}
-
-QString threshold_text(double threshold, const std::string& unit) {
+QString threshold_text(double threshold, std::string_view unit) {
     if (unit == "ratio") return plain(threshold * 100) + QStringLiteral(" %");
     if (unit == "seconds")
         return threshold < 1 ? plain(threshold * 1000) + QStringLiteral(" ms")
@@ -182,7 +161,7 @@ QString threshold_text(double threshold, const std::string& unit) {
     return again && *again == bytes ? QString::fromStdString(text) : plain(threshold);
 }
 
-Result<double> parse_threshold(const QString& text, const std::string& unit) {
+Result<double> parse_threshold(const QString& text, std::string_view unit) {
     auto words = text.trimmed();
     if (unit == "bytes") {
         SHM_ASSIGN(const auto bytes, parse_size(words.toStdString()));

@@ -28,11 +28,10 @@ bool worse(const Alert& a, const Alert& b);
 std::optional<EventKind> related_events(const AlertRule& rule);
 bool is_about_region(const Alert& alert);  // its subject is a region's id
 
-// "bytes", "seconds", "ratio", "events" or empty: what a rule's thresholds are in.
-std::string unit_of(const AlertRule& rule);
-// "90 %", "1.5 GiB", "250 ms", "3": read back by parse_threshold without a loss that matters.
-QString threshold_text(double threshold, const std::string& unit);
-Result<double> parse_threshold(const QString& text, const std::string& unit);
+// In the unit of a rule, see unit_of(): "90 %", "1.5 GiB", "250 ms", "3": read back by
+// parse_threshold without a loss that matters.
+QString threshold_text(double threshold, std::string_view unit);
+Result<double> parse_threshold(const QString& text, std::string_view unit);
 
 // "5m", "90s", "250ms": exact, and read back by parse_duration.
 QString period_text(std::int64_t millis);

@@ -127,6 +127,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::rows_missing:
         case EventKind::audit_broken:
         case EventKind::policy_unreadable:
+        case EventKind::alert_fired:
+        case EventKind::alert_hook_failed:
             return Tone::bad;
         case EventKind::client_gone:
         case EventKind::client_disconnected:
@@ -137,6 +139,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::leftover_kept:
         case EventKind::policy_changed:
         case EventKind::not_kept:
+        case EventKind::alert_rule_changed:
+        case EventKind::alerts_skipped:
             return Tone::caution;
         case EventKind::allocated:
         case EventKind::client_connected:
@@ -144,6 +148,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::restored:
         case EventKind::manager_started:
         case EventKind::keeper_found:
+        case EventKind::alert_resolved:
+        case EventKind::alert_hook_mended:
             return Tone::good;
         case EventKind::freed:
         case EventKind::withdrawn:
@@ -152,6 +158,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::accessed:
         case EventKind::key_rotated:
         case EventKind::events_removed:
+        case EventKind::alert_acknowledged:
+        case EventKind::alert_silenced:
             return Tone::info;
         default:
             return row.result.empty() || row.result == "ok" ? Tone::neutral : Tone::bad;

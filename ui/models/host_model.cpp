@@ -71,9 +71,9 @@ QVariant exported(const HostSegment& s, int column) {
         case kHostName:
             return QString::fromStdString(s.name);
         case kHostKind:
-            return to_qstring(to_string(s.kind));
+            return kind_title(s.kind);
         case kHostVerdict:
-            return to_qstring(to_string(s.verdict));
+            return verdict_title(s.verdict);
         case kHostConfidence:
             return s.confidence;
         case kHostSize:

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <string>
 
-#include "base/paths.h"
 #include "ui/models/live_sources.h"
 
 namespace snakepit::shm::ui {
@@ -27,23 +25,13 @@ class LiveMonitoring : public MonitoringPort {
     Result<PerformanceReport> performance() override;
 
   private:
-    Result<std::string> ask(const std::string& action, const std::string& arguments);
+    Result<std::string> ask(const std::string& action, const std::string& arguments = "{}");
+    Status look_back(const std::vector<Alert>& open);
 
     std::shared_ptr<LiveManager> manager_;
     InstancePaths paths_;
     std::set<std::uint64_t> open_;  // ids of the last answer
-    std::vector<Alert> resolved_;   // lately
-    bool known_ = false;
-};
-
-// The host this program runs on. Needs no manager.
-class LiveSurvey : public HostPort {
-  public:
-    Result<HostSurvey> survey() override { return survey_host(); }
-    Result<std::vector<HostCleanItem>> clean(const std::vector<std::string>& names,
-                                             bool dry_run) override {
-        return clean_host(names, dry_run);
-    }
+    std::vector<Alert> resolved_;   // the latest ones, as of when `open_` last changed
 };
 
 }  // namespace snakepit::shm::ui
