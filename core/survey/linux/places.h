@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Where segments stand: our own directory and table, and those of other namespaces.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/handle.h"
+#include "base/result.h"
+#include "survey/linux/process_table.h"
+
+namespace snakepit::shm::survey {
+
+// A directory of POSIX segments.
+struct FilePlace {
+    std::uint64_t name_space = 0;  // inode of the mount namespace; 0: ours
+    std::string container;
+    Handle directory;
+    std::uint64_t device = 0;
+};
+
+// A table of System V segments.
+struct TablePlace {
+    std::uint64_t name_space = 0;  // inode of the ipc namespace; 0: ours
+    std::string container;
+    Handle entrance;  // what setns() takes; none for ours
+};
+
+struct Places {
+    std::vector<FilePlace> files;    // ours first
+    std::vector<TablePlace> tables;  // ours first
+    std::uint64_t own_ipc_ns = 0;
+    bool foreign_pids = false;  // another pid namespace has our own directory
+    bool all_listed = true;     // no process is hidden from us
+    bool outermost = true;      // nobody lives outside of our own pid namespace
+    std::vector<std::string> limits;
+};
+
+// Our own directory must be there.
+Result<Places> find_places(const ProcessTable& table, const std::string& shm_path);
+
+// Runs `work` where `place`'s segments are: on a thread of its own for another namespace. False
+// when it may not be entered.
+bool inside(const TablePlace& place, const std::function<void()>& work);
+
+// "docker 0123456789ab", "service nginx.service", or what process there is; from its control group.
+std::string container_of(const ProcessTable& table, std::int64_t pid);
+
+}  // namespace snakepit::shm::survey

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "survey/linux/proc_files.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+namespace snakepit::shm::survey {
+
+namespace {
+
+std::uint64_t take_hex(std::string_view& text) {
+    std::uint64_t value = 0;
+    std::size_t used = 0;
+    for (; used < text.size(); ++used) {
+        const char c = text[used];
+        const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0) break;
+        value = value << 4 | static_cast<unsigned>(digit);
+    }
+    text.remove_prefix(used);
+    return value;
+}
+
+void take(std::string_view& text, std::size_t count) {
+    text.remove_prefix(std::min(count, text.size()));
+}
+
+}  // namespace
+
+Directory open_directory(int at, const char* path) {
+    Handle handle(::openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    if (!handle) return nullptr;
+    Directory directory(::fdopendir(handle.get()));
+    if (directory) (void)handle.release();
+    return directory;
+}
+
+std::optional<std::string> read_file(int at, const char* path) {
+    const Handle file(::openat(at, path, O_RDONLY | O_CLOEXEC));
+    if (!file) return std::nullopt;
+    std::string out;
+    for (std::array<char, 16384> buffer;;) {
+        const auto got = ::read(file.get(), buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return std::nullopt;
+        if (got == 0) return out;
+        out.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+}
+
+std::string read_link(int at, const char* path) {
+    std::array<char, PATH_MAX> text;
+    const auto size = ::readlinkat(at, path, text.data(), text.size());
+    return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+std::uint64_t namespace_of(int at, const char* path) {
+    std::array<char, 64> text;
+    const auto size = ::readlinkat(at, path, text.data(), text.size());
+    if (size <= 0) return 0;
+    std::string_view name(text.data(), static_cast<std::size_t>(size));
+    const auto bracket = name.find('[');
+    if (bracket == name.npos) return 0;
+    name.remove_prefix(bracket + 1);
+    const auto number = take_number(name);
+    return number > 0 ? static_cast<std::uint64_t>(number) : 0;
+}
+
+std::int64_t take_number(std::string_view& text) {
+    const auto start = text.find_first_not_of(" \t");
+    if (start == text.npos) return -1;
+    text.remove_prefix(start);
+    std::int64_t value = -1;
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    text.remove_prefix(static_cast<std::size_t>(result.ptr - text.data()));
+    return result.ec == std::errc() ? value : -1;
+}
+
+Timestamp boot_time(int proc, Timestamp now) {
+    const auto uptime = read_file(proc, "uptime");
+    const double seconds = uptime ? std::strtod(uptime->c_str(), nullptr) : 0;
+    return {now.micros - std::llround(seconds * 1e6)};
+}
+
+std::optional<MapLine> parse_map_line(std::string_view line) {
+    MapLine out;
+    const auto* const begin = line.data();
+    out.begin = take_hex(line);
+    take(line, 1);
+    out.end = take_hex(line);
+    out.range = {begin, static_cast<std::size_t>(line.data() - begin)};
+    take(line, 6);  // " rw-s "
+    out.offset = take_hex(line);
+    take(line, 1);
+    const auto major_number = take_hex(line);
+    take(line, 1);
+    const auto minor_number = take_hex(line);
+    const auto inode = take_number(line);
+    if (inode <= 0) return std::nullopt;
+    out.device = makedev(static_cast<unsigned>(major_number), static_cast<unsigned>(minor_number));
+    out.inode = static_cast<std::uint64_t>(inode);
+    const auto path = line.find_first_not_of(' ');
+    if (path != line.npos) out.path = line.substr(path);
+    return out;
+}
+
+}  // namespace snakepit::shm::survey

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/handle.h"
+#include "base/result.h"
+#include "survey/verdict.h"
+
+namespace snakepit::shm::survey {
+
+struct Process {
+    std::int64_t pid = 0;
+    std::uint32_t uid = 0;  // as the owner of its directory says; root for one that hides itself
+    std::uint64_t mount_ns = 0, ipc_ns = 0;  // 0: not told to us
+};
+
+// A process's use of a file that may be a segment.
+struct Sighting {
+    enum class What : std::uint8_t { file, memfd, system_v };
+    What what{};
+    bool maps = false;
+    std::uint64_t device = 0, inode = 0;  // of System V the inode is its number
+    // As the system shows it: "/dev/shm/name (deleted)"; of a descriptor it is read by link() alone
+    // if that is needed.
+    std::string_view path;
+    std::string_view entry;     // under the process's directory: "map_files/…" or "fd/7"
+    std::uint64_t reaches = 0;  // bytes from the beginning of the file to the end of the mapping
+};
+
+// The processes there are, from /proc. One thread.
+class ProcessTable final : public ProcessView {
+  public:
+    // `proc`: the directory /proc, or a test's own.
+    static Result<ProcessTable> read(const std::string& proc_path, Timestamp now);
+
+    const std::vector<Process>& processes() const { return processes_; }
+    int proc() const { return proc_.get(); }
+    Timestamp boot() const { return boot_; }
+
+    // Looks at every process's mappings and descriptors, and tells of those on one of `devices` and
+    // of those that have no file system anybody sees. `memfd_devices`: where memory without a name
+    // lives. Answers how many processes it was not allowed to look at.
+    std::uint64_t look(const std::vector<std::uint64_t>& devices,
+                       const std::vector<std::uint64_t>& memfd_devices,
+                       const std::function<void(const Process&, const Sighting&)>& tell) const;
+
+    std::string name_of(std::int64_t pid) const;
+
+    std::optional<ProcessFacts> find(std::int64_t pid) const override;
+    bool user_has_any(std::uint32_t uid) const override;
+    const std::vector<ProcessFacts>& of_user(std::uint32_t uid) const override;
+
+  private:
+    std::optional<ProcessFacts> read_facts(std::int64_t pid) const;
+    bool is_of(const Process& process, std::uint32_t uid) const;
+
+    Handle proc_;
+    Timestamp boot_;
+    std::vector<Process> processes_;
+    mutable std::unordered_map<std::int64_t, std::optional<ProcessFacts>> facts_;
+    mutable std::map<std::uint32_t, std::vector<ProcessFacts>> by_user_;
+    mutable std::unordered_map<std::int64_t, std::vector<std::uint32_t>> real_users_;
+};
+
+}  // namespace snakepit::shm::survey

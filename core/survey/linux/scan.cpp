@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "survey/linux/scan.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "survey/linux/proc_files.h"
+
+namespace snakepit::shm::survey {
+
+namespace {
+
+constexpr std::string_view kDeleted = " (deleted)";
+constexpr std::string_view kQtFiles = "qipc_sharedmemory_";
+constexpr int kQtProject = 'Q';
+
+// Memory without a name lives on file systems of the kernel's own; one of huge pages has another.
+std::vector<std::uint64_t> devices_of_memfds() {
+    std::vector<std::uint64_t> out;
+    for (const unsigned flags : {MFD_CLOEXEC, MFD_CLOEXEC | MFD_HUGETLB}) {
+        const Handle file(::memfd_create("survey", flags));
+        struct stat info {};
+        if (file && ::fstat(file.get(), &info) == 0) out.push_back(info.st_dev);
+    }
+    return out;
+}
+
+std::string entry_of(const Process& process, const Sighting& seen) {
+    return fmt::format("{}/{}", process.pid, seen.entry);
+}
+
+std::string_view without(std::string_view text, std::string_view suffix) {
+    if (text.ends_with(suffix)) text.remove_suffix(suffix.size());
+    return text;
+}
+
+}  // namespace
+
+Result<Scan> Scan::run(const SurveyOptions& options) {
+    const auto time = now();
+    SHM_ASSIGN(auto table,
+               ProcessTable::read(options.proc_path.empty() ? "/proc" : options.proc_path, time));
+    SHM_ASSIGN(auto places, find_places(table, options.shm_path));
+    Scan scan(std::move(table), std::move(places), time);
+    scan.memfd_devices_ = devices_of_memfds();
+    for (const auto& place : scan.places_.files) scan.list_files(place, place.directory.get(), {});
+    for (const auto& place : scan.places_.tables) scan.list_table(place);
+    scan.name_qt_segments();
+    scan.look_at_processes();
+    struct statvfs space {};
+    if (::fstatvfs(scan.places_.files.front().directory.get(), &space) == 0) {
+        scan.result_.shm_total = space.f_blocks * space.f_frsize;
+        scan.result_.shm_free = space.f_bavail * space.f_frsize;
+    }
+    return scan;
+}
+
+void Scan::look_at_processes() {
+    std::vector<std::uint64_t> devices;
+    for (const auto& place : places_.files) devices.push_back(place.device);
+    unreadable_ =
+        table_.look(devices, memfd_devices_,
+                    [this](const Process& process, const Sighting& seen) { use(process, seen); });
+}
+
+void Scan::use(const Process& process, const Sighting& seen) {
+    auto* segment = segment_of(process, seen);
+    if (!segment) return;
+    auto& users = segment->users;
+    if (users.empty() || users.back().pid != process.pid)
+        users.push_back({process.pid, process.uid, process_name(process.pid), false});
+    users.back().maps = users.back().maps || seen.maps;
+}
+
+HostSegment* Scan::segment_of(const Process& process, const Sighting& seen) {
+    if (seen.what == Sighting::What::system_v) {
+        const bool own = process.ipc_ns == places_.own_ipc_ns || process.ipc_ns == 0;
+        const auto found = tables_.find({own ? 0 : process.ipc_ns, seen.inode});
+        return found == tables_.end() ? nullptr : &segments_[found->second];
+    }
+    const auto found = files_.find({seen.device, seen.inode});
+    if (found != files_.end()) {
+        auto& segment = segments_[found->second];
+        if (segment.touched.micros == 0 && !describe(segment, process, seen))
+            segment.size = std::max(segment.size, seen.reaches);
+        return &segment;
+    }
+    return nameless(process, seen);
+}
+
+// What only those tell who have it: through a descriptor, or as an administrator through a mapping.
+bool Scan::describe(HostSegment& segment, const Process& process, const Sighting& seen) const {
+    struct statx info {};
+    if (::statx(table_.proc(), entry_of(process, seen).c_str(), AT_STATX_DONT_SYNC,
+                STATX_BASIC_STATS | STATX_BTIME, &info) != 0)
+        return false;
+    describe_file(segment, info);
+    return true;
+}
+
+// A memfd, or a file that has lost its name; both exist only through those who use them.
+HostSegment* Scan::nameless(const Process& process, const Sighting& seen) {
+    const bool memfd = seen.what == Sighting::What::memfd;
+    HostSegment segment;
+    segment.kind = memfd ? SegmentKind::memfd : SegmentKind::posix;
+    const auto link = seen.path.empty() ? read_link(table_.proc(), entry_of(process, seen).c_str())
+                                        : std::string();
+    const std::string_view path = seen.path.empty() ? std::string_view(link) : seen.path;
+    if (memfd ? !path.starts_with("/memfd:") : !path.ends_with(kDeleted)) return nullptr;
+    segment.uid = process.uid;
+    segment.size = seen.reaches;
+    // One that is called like this stands where we do not look.
+    if (describe(segment, process, seen) && !memfd && !segment.unlinked) return nullptr;
+    segment.device = seen.device;
+    segment.inode = seen.inode;
+    segment.unlinked = !memfd;
+    const auto name = without(path, kDeleted);
+    segment.label = memfd ? name.substr(1) : name.substr(name.rfind('/') + 1);
+    segment.name = fmt::format("{}:{}:{}", memfd ? "memfd" : "unlinked", seen.device, seen.inode);
+    segment.user = user_name(segment.uid);
+    files_.emplace(SegmentKey{seen.device, seen.inode}, segments_.size());
+    segments_.push_back(std::move(segment));
+    return &segments_.back();
+}
+
+// Qt makes System V keys of files in the directory for temporary ones.
+void Scan::name_qt_segments() {
+    const auto may_be_qt = [](const HostSegment& segment) {
+        return segment.kind == SegmentKind::system_v &&
+               (static_cast<std::uint32_t>(segment.key) >> 24) == kQtProject;
+    };
+    if (std::none_of(segments_.begin(), segments_.end(), may_be_qt)) return;
+    const auto directory = open_directory(AT_FDCWD, "/tmp");
+    if (!directory) return;
+    while (const auto* entry = ::readdir(directory.get())) {
+        const std::string_view name(entry->d_name);
+        if (!name.starts_with(kQtFiles)) continue;
+        const auto key = ::ftok(fmt::format("/tmp/{}", name).c_str(), kQtProject);
+        for (auto& segment : segments_)
+            if (may_be_qt(segment) && static_cast<key_t>(segment.key) == key) segment.label = name;
+    }
+}
+
+const std::string& Scan::user_name(std::uint32_t uid) {
+    auto [known, fresh] = users_.try_emplace(uid);
+    if (!fresh) return known->second;
+    passwd entry{}, *found = nullptr;
+    std::array<char, 16384> buffer;
+    (void)::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
+    return known->second = found ? found->pw_name : fmt::format("{}", uid);
+}
+
+const std::string& Scan::process_name(std::int64_t pid) {
+    auto [known, fresh] = names_.try_emplace(pid);
+    if (fresh) known->second = table_.name_of(pid);
+    return known->second;
+}
+
+HostSurvey Scan::survey() {
+    auto& out = result_;
+    out.time = now_;
+    out.processes = table_.processes().size() - unreadable_;
+    out.unreadable = unreadable_;
+    if (unreadable_ > 0)
+        places_.limits.push_back(
+            fmt::format("{} processes may not be looked at: what they use, and other namespaces "
+                        "of theirs, is not known (an administrator sees all)",
+                        unreadable_));
+    if (too_deep_ > 0)
+        places_.limits.push_back(
+            fmt::format("{} directories stand too deep and were not looked into", too_deep_));
+    if (segments_.size() >= kMostSegments)
+        places_.limits.push_back(
+            fmt::format("there are more than {} segments; not all are listed", kMostSegments));
+    const Setting setting{.now = now_,
+                          .boot = table_.boot(),
+                          .processes = table_,
+                          .instances = instances_,
+                          .complete = unreadable_ == 0 && places_.all_listed && places_.outermost,
+                          .all_listed = places_.all_listed,
+                          .foreign_pids = places_.foreign_pids || !places_.outermost};
+    for (auto& segment : segments_) judge(segment, setting);
+    out.limits = std::move(places_.limits);
+    out.segments = std::move(segments_);
+    return std::move(out);
+}
+
+}  // namespace snakepit::shm::survey

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Judges a segment by what was seen of it. No system call but through ProcessView.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "survey/host_survey.h"
+
+namespace snakepit::shm::survey {
+
+struct ProcessFacts {
+    std::int64_t pid = 0;
+    std::uint32_t uid = 0;
+    Timestamp started;
+    std::string name;
+    bool resource_tracker = false;  // of Python's multiprocessing
+};
+
+// The processes there are. What is asked for is read then, and once.
+class ProcessView {
+  public:
+    virtual ~ProcessView() = default;
+    virtual std::optional<ProcessFacts> find(std::int64_t pid) const = 0;
+    virtual bool user_has_any(std::uint32_t uid) const = 0;
+    // Of root everybody's: its processes become other users'.
+    virtual const std::vector<ProcessFacts>& of_user(std::uint32_t uid) const = 0;
+};
+
+// An instance of ours, by name; the value: where its registry stands, empty if it stands no more.
+using Instances = std::map<std::string, std::string, std::less<>>;
+
+struct Setting {
+    Timestamp now, boot;
+    const ProcessView& processes;
+    const Instances& instances;
+    // Every process could be looked at, and there are none that we do not see.
+    bool complete = true;
+    bool all_listed = true;  // every process is there to be found by its pid
+    // Another pid namespace shares our files: a pid in a name may be one of its own.
+    bool foreign_pids = false;
+};
+
+// Fills in program, creator, verdict, confidence and evidence.
+void judge(HostSegment& segment, const Setting& setting);
+
+}  // namespace snakepit::shm::survey
