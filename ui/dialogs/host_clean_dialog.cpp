@@ -107,10 +107,10 @@ void HostCleanDialog::show_plan(bool done) {
         const auto& segment = item.segment;
         const bool counts = done ? item.removed : item.removable;
         goes += counts ? 1 : 0;
-        bytes += counts ? std::max(segment.resident, segment.size) : 0;
+        bytes += counts ? segment.resident : 0;
         set_cell(table_, row, kName, QString::fromStdString(segment.name), Tone::none, false, true);
         set_cell(table_, row, kKind, kind_title(segment.kind));
-        set_cell(table_, row, kBytes, size_text(segment.size), Tone::none, true);
+        set_cell(table_, row, kBytes, size_text(segment.resident), Tone::none, true);
         set_cell(table_, row, kPlan, plan_text(item, done), plan_tone(item, done));
         set_cell(table_, row, kOwner, QString::fromStdString(segment.user));
         set_cell(table_, row++, kReason, QString::fromStdString(item.reason));

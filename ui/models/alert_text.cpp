@@ -212,7 +212,8 @@ QString silence_words(const AlertSilence& silence, std::int64_t for_ms) {
     };
     add("--rule", silence.rule);
     add("--subject", silence.subject);
-    if (for_ms > 0) words += QStringLiteral(" --for ") + period_text(for_ms);
+    words += for_ms > 0 ? QStringLiteral(" --for ") + period_text(for_ms)
+                        : QStringLiteral(" --until-resolved");
     add("--comment", silence.comment);
     return words;
 }
@@ -222,11 +223,12 @@ QString unsilence_words(std::uint64_t id) {
 }
 
 QString set_rule_words(const AlertRule& rule) {
-    return QStringLiteral("alerts set-rule ") + shell_word(QString::fromStdString(to_json(rule)));
+    return QStringLiteral("alerts rules set - <<< ") +
+           shell_word(QString::fromStdString(to_json(rule)));
 }
 
 QString switch_rule_words(const AlertRule& rule) {
-    return QStringLiteral("alerts %1 %2")
+    return QStringLiteral("alerts rules %1 %2")
         .arg(rule.enabled ? QStringLiteral("enable") : QStringLiteral("disable"),
              shell_word(QString::fromStdString(rule.name)));
 }

@@ -124,10 +124,11 @@ Result<HostFilter::Term> HostFilter::parse_term(std::string_view word) {
                     "'" + std::string(word) + "' is not finished or does not fit " +
                         std::string(field->name),
                     field->kind == Kind::words ? "write verdict:left_over" : "write size>1MiB");
-    if (field->kind == Kind::words)
+    if (field->kind == Kind::words) {
         term.text = joined(lower(std::string(value)));
-    else
+    } else {
         SHM_ASSIGN(term.number, number_of(*field, value));
+    }
     return term;
 }
 

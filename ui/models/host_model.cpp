@@ -71,9 +71,9 @@ QVariant exported(const HostSegment& s, int column) {
         case kHostName:
             return QString::fromStdString(s.name);
         case kHostKind:
-            return kind_title(s.kind);
+            return to_qstring(to_string(s.kind));
         case kHostVerdict:
-            return verdict_title(s.verdict);
+            return to_qstring(to_string(s.verdict));
         case kHostConfidence:
             return s.confidence;
         case kHostSize:
@@ -102,9 +102,9 @@ int rank(const HostSegment& s) {
             return 1;
         case SegmentVerdict::kept:
             return 2;
-        case SegmentVerdict::in_use:
-            return 3;
         case SegmentVerdict::ours:
+            return 3;
+        case SegmentVerdict::in_use:
             break;
     }
     return 4;

@@ -58,6 +58,8 @@ QString creator_text(const HostSegment& segment) {
 }
 
 QString users_text(const HostSegment& segment) {
+    if (segment.users.empty() && segment.attached > 0)
+        return QObject::tr("%1 attached").arg(segment.attached);
     if (segment.users.empty())
         return segment.users_complete ? QObject::tr("nobody") : QObject::tr("nobody we may see");
     const auto& first = segment.users.front();

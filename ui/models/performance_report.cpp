@@ -23,7 +23,7 @@ std::vector<Tenant> tenants(const QJsonObject& report, const char* key) {
     for (const auto value : report.value(QLatin1String(key)).toArray()) {
         const auto line = value.toObject();
         out.push_back({text(line, "name"), number(line, "regions"), number(line, "bytes"),
-                       number(line, "references")});
+                       number(line, "references"), number(line, "allocations")});
     }
     return out;
 }
@@ -40,8 +40,8 @@ Result<PerformanceReport> parse_performance(std::string_view json) {
     PerformanceReport report;
     for (const auto value : object.value(QLatin1String("recommendations")).toArray()) {
         const auto line = value.toObject();
-        report.recommendations.push_back(
-            {text(line, "title"), text(line, "evidence"), text(line, "remedy")});
+        report.advice.push_back(
+            {text(line, "advice"), text(line, "evidence"), number(line, "bytes")});
     }
     report.users = tenants(object, "users");
     report.sessions = tenants(object, "sessions");

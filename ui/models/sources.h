@@ -100,16 +100,17 @@ struct AlertPage {
     std::uint64_t before = 0;
 };
 
-struct Recommendation {
-    std::string title, evidence, remedy;
+struct Advice {
+    std::string advice, evidence;  // sentences
+    std::uint64_t bytes = 0;       // what it would give back, where that is known
 };
 // Who takes what: a user, a session, a worker.
 struct Tenant {
     std::string name;
-    std::uint64_t regions = 0, bytes = 0, references = 0;
+    std::uint64_t regions = 0, bytes = 0, references = 0, allocations = 0;
 };
 struct PerformanceReport {
-    std::vector<Recommendation> recommendations;
+    std::vector<Advice> advice;
     std::vector<Tenant> users, sessions, workers;
 };
 

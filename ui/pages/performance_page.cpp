@@ -27,17 +27,18 @@ namespace {
 constexpr int kReportSeconds = 5;
 enum Stretch { kLastMinute, kSinceStart };
 enum Subject { kAdvice, kUsers, kSessions, kWorkers };
-enum TenantColumn { kName, kRegions, kBytes, kReferences };
+enum TenantColumn { kName, kRegions, kBytes, kReferences, kAllocations };
 
-QString advice_html(const Recommendation& advice) {
-    const auto& p = colours();
+QString advice_html(const Advice& advice) {
+    auto evidence = QString::fromStdString(advice.evidence).toHtmlEscaped();
+    if (advice.bytes > 0)
+        evidence += QStringLiteral(" <b>%1</b>")
+                        .arg(PerformancePage::tr("Gives back %1.").arg(size_text(advice.bytes)));
     return QStringLiteral(
-               "<p style='margin: 0 0 2px 0'><b>%1</b></p>"
-               "<p style='margin: 0 0 2px 0; color: %4'>%2</p>"
-               "<p style='margin: 0 0 16px 0'>%3</p>")
-        .arg(QString::fromStdString(advice.title).toHtmlEscaped(),
-             QString::fromStdString(advice.evidence).toHtmlEscaped(),
-             QString::fromStdString(advice.remedy).toHtmlEscaped(), p.muted.name());
+               "<p style='margin: 0 0 3px 0'><b>%1</b></p>"
+               "<p style='margin: 0 0 16px 0; color: %3'>%2</p>")
+        .arg(QString::fromStdString(advice.advice).toHtmlEscaped(), evidence,
+             colours().muted.name());
 }
 
 QSplitter* side_by_side(QWidget* left, QWidget* right, int left_width, int right_width) {
@@ -130,11 +131,11 @@ QWidget* PerformancePage::build_report() {
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->viewport()->setAutoFillBackground(false);
     scroll->setWidget(advice_);
-    tenants_ = make_table({tr("Name"), tr("Regions"), tr("Memory"), tr("References")},
-                          tr("Who takes what"));
-    tenants_->setColumnWidth(kName, 240);
-    tenants_->setColumnWidth(kRegions, 100);
-    tenants_->setColumnWidth(kBytes, 110);
+    tenants_ =
+        make_table({tr("Name"), tr("Regions"), tr("Memory"), tr("References"), tr("Allocated")},
+                   tr("Who takes what"));
+    for (const int column : {kRegions, kBytes, kReferences, kAllocations})
+        tenants_->setColumnWidth(column, 92);
     tenants_->horizontalHeader()->setStretchLastSection(false);
     tenants_->horizontalHeader()->setSectionResizeMode(kName, QHeaderView::Stretch);
     report_empty_ = new EmptyState(QStringLiteral("performance"), {}, {});
@@ -225,7 +226,7 @@ void PerformancePage::show_report() {
     const auto& tenants = subject == kUsers      ? report_.users
                           : subject == kSessions ? report_.sessions
                                                  : report_.workers;
-    const bool empty = subject == kAdvice ? report_.recommendations.empty() : tenants.empty();
+    const bool empty = subject == kAdvice ? report_.advice.empty() : tenants.empty();
     if (empty) {
         if (!problem_.isEmpty())
             report_empty_->set_text(tr("The report cannot be asked for"), problem_);
@@ -247,7 +248,7 @@ void PerformancePage::show_report() {
         return;
     }
     QString html;
-    for (const auto& advice : report_.recommendations) html += advice_html(advice);
+    for (const auto& advice : report_.advice) html += advice_html(advice);
     if (advice_->text() != html) advice_->setText(html);
     report_stack_->setCurrentIndex(0);
 }
@@ -260,7 +261,8 @@ void PerformancePage::show_tenants(const std::vector<Tenant>& tenants) {
                  tenant.name.empty() ? tr("unnamed") : QString::fromStdString(tenant.name));
         set_cell(tenants_, row, kRegions, count_text(tenant.regions), Tone::none, true);
         set_cell(tenants_, row, kBytes, size_text(tenant.bytes), Tone::none, true);
-        set_cell(tenants_, row++, kReferences, count_text(tenant.references), Tone::none, true);
+        set_cell(tenants_, row, kReferences, count_text(tenant.references), Tone::none, true);
+        set_cell(tenants_, row++, kAllocations, count_text(tenant.allocations), Tone::none, true);
     }
 }
 
