@@ -67,6 +67,7 @@ void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
 void add_keeper(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
+void add_alerts(CLI::App& app, Context& context);
 void add_about(CLI::App& app, Context& context);
 
 }  // namespace snakepit::shm::cli

@@ -35,6 +35,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_health(app, context);
     add_keeper(app, context);
     add_demo(app, context);
+    add_alerts(app, context);
     add_about(app, context);
 }
 

@@ -16,7 +16,7 @@ struct snakepit_shm_client {
 namespace {
 
 // In a mapping's last reserved number.
-constexpr std::uint64_t kTellRelease = 1, kAudited = 2;
+constexpr std::uint64_t kTellRelease = 1, kAudited = 2, kTimed = 4;
 
 #define X(name, type, number) static_assert(static_cast<int>(ErrorCode::name) == (number));
 SNAKEPIT_SHM_ERROR_CODES(X)
@@ -113,7 +113,8 @@ snakepit_shm_mapping to_c(const MappedRegion& mapped) {
     return {mapped.data,
             mapped.size,
             {mapped.slot, mapped.generation, kind,
-             (mapped.tell_release ? kTellRelease : 0) | (mapped.audited ? kAudited : 0)}};
+             (mapped.tell_release ? kTellRelease : 0) | (mapped.audited ? kAudited : 0) |
+                 (mapped.timed ? kTimed : 0)}};
 }
 MappedRegion from_c(const snakepit_shm_mapping& mapping) {
     return {static_cast<std::byte*>(mapping.data),
@@ -123,7 +124,8 @@ MappedRegion from_c(const snakepit_shm_mapping& mapping) {
             static_cast<AccessMode>(mapping.reserved[2] & 0xFF),
             (mapping.reserved[3] & kTellRelease) != 0,
             (mapping.reserved[3] & kAudited) != 0,
-            static_cast<SecurityLevel>(mapping.reserved[2] >> 8)};
+            static_cast<SecurityLevel>(mapping.reserved[2] >> 8),
+            (mapping.reserved[3] & kTimed) != 0};
 }
 
 snakepit_shm_status finish(const Status& status) {

@@ -120,6 +120,8 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
     if (d_->connection->forked()) return fail(forked_error());
     // The fast path: what is usual passes through nothing that only the others need.
     if (auto* entry = d_->mapper.find(id)) {
+        if (Mapper::to_be_timed(*entry)) [[unlikely]]
+            return d_->map_timed(id, access);
         LeasePage::Take outcome{};
         auto mapped = d_->mapper.take(*entry, id, access, outcome);
         if (!mapped) return mapped;
@@ -128,10 +130,14 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
             (void)d_->give_back(*mapped);
         }
     }
-    SHM_ASSIGN(const auto mapped, d_->take(id, access));
+    return d_->map_asking(id, access);
+}
+
+Result<MappedRegion> ManagerClient::Private::map_asking(const RegionId& id, AccessMode access) {
+    SHM_ASSIGN(const auto mapped, take(id, access));
     if (mapped.level == SecurityLevel::standard) return mapped;
-    auto view = d_->sealed.open(id, mapped);
-    if (!view) (void)d_->give_back(mapped);
+    auto view = sealed.open(id, mapped);
+    if (!view) (void)give_back(mapped);
     return view;
 }
 
@@ -183,6 +189,8 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
     if (!mapping.data || mapping.slot >= layout::kMaxSlots)
         return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's",
                     "unmap what map() returned, once");
+    if (mapping.timed) [[unlikely]]
+        return d_->give_back_timed(mapping);
     if (mapping.level == SecurityLevel::standard) return d_->give_back(mapping);
     Status written;
     SHM_TRY(d_->sealed.close(mapping, written));

@@ -33,6 +33,7 @@ struct MappedRegion {
     bool audited = false;       // the grant goes back with our last reference
     // Above standard: `data` is a private copy in the clear, and not the region itself.
     SecurityLevel level = SecurityLevel::standard;
+    bool timed = false;  // so is its unmap
 
     bool plain() const { return !audited && level == SecurityLevel::standard; }
 };

@@ -74,6 +74,11 @@ class ManagerClient::Private {
     // With the mutex. Asks for the region and takes a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
     Status give_back(const MappedRegion& mapping);
+    // What map() does for what is not granted, audited or encrypted.
+    Result<MappedRegion> map_asking(const RegionId& id, AccessMode access);
+    // manager_client_timed.cpp: one of every few hundred, for the figures that people see.
+    Result<MappedRegion> map_timed(const RegionId& id, AccessMode access);
+    Status give_back_timed(const MappedRegion& mapping);
     // Without asking, if that may be: nothing was taken when `data` is null.
     Result<MappedRegion> map_quickly(CachedRegion& entry, const RegionId& id, AccessMode access);
     // Gives the allocation's own reference back and sends `call`.

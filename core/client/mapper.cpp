@@ -92,6 +92,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
         forget_place(entry);
     cache_.locate(entry, place.arena);
     entry.slot.store(granted->slot, std::memory_order_relaxed);
+    entry.takes.store(&lease_.takes(granted->slot), std::memory_order_relaxed);
     entry.size.store(granted->size, std::memory_order_relaxed);
     entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
     entry.level.store(level, std::memory_order_relaxed);

@@ -23,6 +23,13 @@ class Mapper {
     Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access,
                               layout::LeasePage::Take& outcome) const;
 
+    // The next map of it is one of those that are timed (LeaseTimes): the first after the manager
+    // took the count of takes, and every 256th from there.
+    static bool to_be_timed(const CachedRegion& entry) {
+        const auto* takes = entry.takes.load(std::memory_order_relaxed);
+        return takes->load(std::memory_order_relaxed) % layout::LeaseTimes::kEvery == 0;
+    }
+
     CachedRegion& at(const RegionId& id) { return cache_.at(id); }
     // Maps what was granted, if it is not mapped so already. Null: the answer brought no handle,
     // and one is needed.

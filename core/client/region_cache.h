@@ -25,6 +25,9 @@ struct CachedArena {
     Mapping mapping[2];         // by AccessMode
 };
 
+// A count that no map has to be timed at.
+inline constinit std::atomic<std::uint32_t> never_timed{1};
+
 // A region this client was granted: where its lease word and its memory are. Read without a lock.
 // The object may be used again for another region at any time until a reference is held, so what
 // was read counts only if `id_*` still matches after the reference was taken.
@@ -34,6 +37,7 @@ struct CachedRegion {
     std::atomic<std::uint64_t> size{0};
     std::atomic<std::byte*> data[2] = {nullptr, nullptr};  // by AccessMode
     std::atomic<std::uint32_t> slot{0};
+    std::atomic<const std::atomic<std::uint32_t>*> takes{&never_timed};  // of the slot
     std::atomic<bool> tell_release{false};
     std::atomic<bool> audited{false};
     std::atomic<SecurityLevel> level{SecurityLevel::standard};

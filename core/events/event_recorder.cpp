@@ -10,6 +10,7 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -93,6 +94,7 @@ struct EventRecorder::Private {
     void reopen_because(std::string reason);
     Status remove_old();
     Step failed(const Error& error);
+    void time(std::span<const EventEntry> committed);
     void publish(std::uint64_t rows);  // what the database holds now
     void healthy() {                   // under the mutex
         state.writable = true;
@@ -114,6 +116,7 @@ struct EventRecorder::Private {
     std::string reopen_reason;  // to be recorded in the new database
     Clock::duration pause = kFirstPause;
 
+    layout::HistogramCells lags{};  // written by the recorder's thread alone
     std::atomic<std::int64_t> retention_ms{0};
     std::atomic<std::uint64_t> durable;  // everything up to it is in the database, or given up
     // True while the thread waits without a limit worth naming. Both sides exchange it, so that of
@@ -159,8 +162,15 @@ Status EventRecorder::Private::drain() {
     }
     reopen_reason.clear();
     removed = {};
+    time(std::span(batch).subspan(kOwnEvents, count));
     publish(rows);
     return {};
+}
+
+void EventRecorder::Private::time(std::span<const EventEntry> committed) {
+    const auto at = now().micros;
+    for (const auto& entry : committed)
+        lags.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, at - entry.time)) * 1000);
 }
 
 // What is removed is recorded with the next events.
@@ -300,6 +310,10 @@ RecorderState EventRecorder::state() const {
     const auto durable = d_->durable.load(std::memory_order_acquire);
     state.lag = head > durable ? head - durable : 0;
     return state;
+}
+
+const layout::HistogramCells& EventRecorder::lags() const {
+    return d_->lags;
 }
 
 void EventRecorder::set_retention(std::int64_t millis) {

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "crypto/signature.h"
+#include "layout/histogram.h"
 #include "registry/event_ring.h"
 
 namespace snakepit::shm {
@@ -35,6 +36,8 @@ class EventRecorder {
 
     void wake();                  // any thread: there is something to drain
     RecorderState state() const;  // any thread
+    // How long each event waited for its row, since this recorder was made. Any thread may read.
+    const layout::HistogramCells& lags() const;
     // Any thread. Rows older than that go; milliseconds, 0: none. Needs a key.
     void set_retention(std::int64_t millis);
     // Waits until everything published before the call is committed, or `timeout_ms` passed.

@@ -50,12 +50,22 @@ constexpr std::uint64_t bucket_floor(std::uint32_t bucket) {
 static_assert(bucket_floor(bucket_of(1'000'000)) <= 1'000'000 &&
               bucket_floor(bucket_of(1'000'000) + 1) > 1'000'000);
 
+constexpr std::uint64_t bucket_middle(std::uint32_t bucket) {
+    return (bucket_floor(bucket) + bucket_floor(bucket + 1)) / 2;
+}
+
 // Counts since the registry was made; no restart of the manager takes any back.
 struct HistogramCells {
     std::atomic<std::uint64_t> count;
     std::atomic<std::uint64_t> sum;  // nanoseconds
     std::array<std::atomic<std::uint64_t>, kHistogramBuckets> buckets;
 
+    // The one writer: of what another one counted.
+    template <typename Other>
+    void add_counts(const Other& more) {
+        for (std::uint32_t i = 0; i < kHistogramBuckets; ++i)
+            if (more.buckets[i] != 0) add(bucket_middle(i), more.buckets[i]);
+    }
     // The one writer. Each store stands alone: a reader may see a count that its bucket lacks.
     void add(std::uint64_t nanos, std::uint64_t times = 1) {
         const auto more = [](std::atomic<std::uint64_t>& cell, std::uint64_t by) {
@@ -98,7 +108,7 @@ struct Histogram {
         if (count == 0) return 0;
         auto left = static_cast<std::uint64_t>(share * static_cast<double>(count - 1));
         for (std::uint32_t i = 0; i < kHistogramBuckets; ++i) {
-            if (left < buckets[i]) return (bucket_floor(i) + bucket_floor(i + 1)) / 2;
+            if (left < buckets[i]) return bucket_middle(i);
             left -= buckets[i];
         }
         return bucket_floor(kHistogramBuckets);

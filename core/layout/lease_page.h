@@ -3,10 +3,12 @@
 // tests/model/lease.pml is its checked model.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "layout/histogram.h"
 #include "layout/registry_layout.h"
 #include "layout/words.h"
 
@@ -25,18 +27,41 @@ struct alignas(64) LeaseHeader {
     std::uint64_t epoch;  // of the registry the slots belong to
 };
 
+// How long a client's own map and unmap took, of those it timed: counts that only grow, modulo
+// 2^32. Buckets as in histogram.h up to 4 ms; what took longer is in the last one.
+struct alignas(64) LeaseTimes {
+    static constexpr int kBits = 22;
+    static constexpr std::uint32_t kBuckets =
+        kOctaveBuckets + (kBits - kOctaveBits) * kOctaveBuckets;
+    // One of so many maps is timed, and the unmap that belongs to it.
+    static constexpr std::uint32_t kEvery = 256;
+
+    std::atomic<std::uint32_t> samples;  // of all of them
+    std::array<std::atomic<std::uint32_t>, kBuckets> map, unmap;
+
+    // Any thread of the client.
+    void add(std::array<std::atomic<std::uint32_t>, kBuckets>& counts, std::uint64_t nanos) {
+        const auto bucket = bucket_of(nanos);
+        counts[bucket < kBuckets ? bucket : kBuckets - 1].fetch_add(1, std::memory_order_relaxed);
+        samples.fetch_add(1, std::memory_order_relaxed);
+    }
+};
+
 // Byte offsets in the page. Words, takes and marks are reserved chunk by chunk (kChunkSlots slots);
 // neither side touches a chunk before something in it was granted.
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t wake = 64;
-    static constexpr std::uint64_t blocks = 1024;                                 // kBlocks bytes
+    static constexpr std::uint64_t blocks = 1024;  // kBlocks bytes
+    static constexpr std::uint64_t times = 1280;
     static constexpr std::uint64_t groups = 4096;                                 // kGroups bytes
     static constexpr std::uint64_t words = groups + kGroups;                      // 8 bytes a slot
     static constexpr std::uint64_t takes = words + std::uint64_t{kMaxSlots} * 8;  // 4 bytes a slot
     static constexpr std::uint64_t end = takes + std::uint64_t{kMaxSlots} * 4;
 };
 static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::words % 4096 == 0);
+static_assert(LeaseOffsets::blocks + kBlocks == LeaseOffsets::times &&
+              LeaseOffsets::times + sizeof(LeaseTimes) <= LeaseOffsets::groups);
 
 class LeasePage {
   public:
@@ -50,6 +75,7 @@ class LeasePage {
     std::atomic<std::uint32_t>& wake() const {
         return at<std::atomic<std::uint32_t>>(LeaseOffsets::wake);
     }
+    LeaseTimes& times() const { return at<LeaseTimes>(LeaseOffsets::times); }
     std::atomic<std::uint64_t>& word(std::uint32_t slot) const {
         return (&at<std::atomic<std::uint64_t>>(LeaseOffsets::words))[slot];
     }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "alerts/alert_options.h"
 #include "base/policy.h"
 #include "base/region.h"
 #include "base/result.h"
@@ -46,6 +47,7 @@ struct Config {
     Policy policy;  // of regions that are allocated without one; no rule names a process
     Roles roles;
     Quotas quotas;
+    AlertOptions alerts;
 
     // configuration_invalid, with "file:line:column" in the message, for a syntax error, an unknown
     // key (with the nearest known one), a wrong type or an impossible value. An empty path gives

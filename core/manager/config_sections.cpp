@@ -30,33 +30,12 @@ std::size_t distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
-Result<std::string> read_text(const toml::node& node, const ConfigPlace& place) {
-    const auto* text = node.as_string();
-    if (!text || text->get().empty())
-        return place.of(node).wrong("this is no text", "write it in quotes");
-    return text->get();
-}
-
 // A user or a group, by name or number.
 Result<std::string> read_name(const toml::node& node, const ConfigPlace& place) {
     if (const auto* number = node.as_integer();
         number && number->get() >= 0 && number->get() < std::numeric_limits<std::uint32_t>::max())
         return std::to_string(number->get());
     return read_text(node, place);
-}
-
-Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out) {
-    const auto* flag = node.as_boolean();
-    if (!flag)
-        return place.of(node).wrong("this is not true or false",
-                                    "write true or false, without quotes");
-    out = flag->get();
-    return {};
-}
-
-Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place) {
-    if (const auto* table = node.as_table()) return table;
-    return place.of(node).wrong("this is not a table", "write it as [section] or { key = value }");
 }
 
 // ------------------------------------------------------------------- policy
@@ -220,6 +199,27 @@ tl::unexpected<Error> ConfigPlace::unknown(std::string_view kind, std::string_vi
                  fmt::format("did you mean '{}'?", *nearest));
 }
 
+Result<std::string> read_text(const toml::node& node, const ConfigPlace& place) {
+    const auto* text = node.as_string();
+    if (!text || text->get().empty())
+        return place.of(node).wrong("this is no text", "write it in quotes");
+    return text->get();
+}
+
+Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out) {
+    const auto* flag = node.as_boolean();
+    if (!flag)
+        return place.of(node).wrong("this is not true or false",
+                                    "write true or false, without quotes");
+    out = flag->get();
+    return {};
+}
+
+Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place) {
+    if (const auto* table = node.as_table()) return table;
+    return place.of(node).wrong("this is not a table", "write it as [section] or { key = value }");
+}
+
 bool is_section(std::string_view name) {
     return std::find(kSections.begin(), kSections.end(), name) != kSections.end();
 }
@@ -229,6 +229,7 @@ Status read_section(std::string_view name, const toml::node& node, const ConfigP
     SHM_ASSIGN(const auto* table, table_of(node, place));
     if (name == "policy") return read_policy(*table, place, config.policy);
     if (name == "roles") return read_roles(*table, place, config.roles);
+    if (name == "alerts") return read_alerts(*table, place, config);
     return read_quotas(*table, place, config.quotas);
 }
 
@@ -248,6 +249,7 @@ void print_sections(const Config& config, std::string& out) {
         out += '}';
     }
     out += '}';
+    print_alerts(config, out);
 }
 
 }  // namespace snakepit::shm

@@ -29,11 +29,20 @@ struct ConfigPlace {
     ConfigPlace of(const toml::key& key) const { return {source, key.source().begin}; }
 };
 
-inline constexpr std::array<std::string_view, 3> kSections{"policy", "roles", "quotas"};
+inline constexpr std::array<std::string_view, 4> kSections{
+    "policy", "roles", "quotas",  // config_sections.cpp
+    "alerts",                     // config_alerts.cpp
+};
 bool is_section(std::string_view name);
 // One of kSections.
 Status read_section(std::string_view name, const toml::node& node, const ConfigPlace& place,
                     Config& config);
+Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place);
+Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out);
+Result<std::string> read_text(const toml::node& node, const ConfigPlace& place);
+// config_alerts.cpp
+Status read_alerts(const toml::table& table, const ConfigPlace& place, Config& config);
+void print_alerts(const Config& config, std::string& out);  // ,"alerts":{…}
 // Appends ,"policy":{…},"roles":{…},"quotas":{…}
 void print_sections(const Config& config, std::string& out);
 

@@ -177,8 +177,15 @@ Status Manager::Private::start() {
                                         options.paths.events_db(), std::move(audit));
     recorder->set_retention(config.event_retention_ms);
     monitoring = std::make_unique<Monitoring>(*service, *recorder);
-    monitoring->configure(config);
     SHM_TRY(service->recover());
+    monitoring->watch(std::make_unique<AlertManager>(
+        service->registry(), options.paths.state_db(), [this](std::function<void()> work) {
+            boost::asio::post(io, [this, work = std::move(work)] {
+                work();
+                wake_recorder();
+            });
+        }));
+    monitoring->configure(config);
     config_modified = modified_at(options.paths.config_file);
     if (!options.paths.config_file.empty())
         service->registry().record({.kind = EventKind::config_loaded,
@@ -197,8 +204,8 @@ Status Manager::Private::start() {
                                        keeper_watch.state(), *monitoring, started_at, caller});
         },
         [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
-    server->alerts = [](const Caller&, const std::string&, const std::string&, const auto& done) {
-        done(fail(ErrorCode::not_supported, "this manager watches nothing yet"));
+    server->alerts = [this](const Caller& caller, const auto&... request) {
+        monitoring->alerts().request({caller.credentials.pid, caller.credentials.uid}, request...);
     };
     server->start();
     tick();
@@ -236,7 +243,9 @@ void Manager::Private::schedule_tick() {
 
 void Manager::Private::tick() {
     const auto at = now().micros;
+    const auto began = monotonic_nanos();
     if (service->tick(at)) proceed();
+    monitoring->turn();
     if (at >= next_second) {
         next_second = at + kSecond;
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
@@ -248,6 +257,7 @@ void Manager::Private::tick() {
     }
     wake_recorder();
     schedule_tick();
+    service->figures().turn_began_at(began);
 }
 
 void Manager::Private::proceed() {
@@ -255,8 +265,10 @@ void Manager::Private::proceed() {
     soon.expires_after(kSoon);
     soon.async_wait([this](const boost::system::error_code& error) {
         proceeding = false;
+        const auto began = monotonic_nanos();
         if (!error && service->proceed(now().micros)) proceed();
         wake_recorder();
+        service->figures().turn_began_at(began);
     });
 }
 

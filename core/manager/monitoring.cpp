@@ -1,29 +1,135 @@
 // SPDX-License-Identifier: MIT
 #include "manager/monitoring.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+
 namespace snakepit::shm {
 
-Monitoring::Monitoring(Service& service, const EventRecorder& recorder)
-    : service_(service), recorder_(recorder), performance_(service.registry(), service.backend()) {}
+using layout::Sample;
+using layout::Timed;
 
-layout::Sample Monitoring::counts() const {
+namespace {
+
+std::uint64_t size_of(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
+}
+
+}  // namespace
+
+Monitoring::Monitoring(Service& service, const EventRecorder& recorder)
+    : service_(service),
+      recorder_(recorder),
+      performance_(service.registry(), service.backend()),
+      survey_(service),
+      watched_(service) {}
+
+void Monitoring::configure(const Config& config) {
+    enabled_ = config.performance_monitoring;
+    watched_.configure(config);
+    if (alerts_) alerts_->configure(config.alerts);
+    subjects_.clear();
+}
+
+void Monitoring::count_locks(Sample& sample) const {
+    const auto& locks = service_.synchronizer();
+    sample.locks_held = locks.held_count();
+    sample.lock_waiters = locks.waiting_count();
+    for (const auto& longest : locks.longest_waits(1))
+        sample.longest_lock_wait =
+            static_cast<std::uint64_t>(monotonic_nanos() - longest.asked) / 1000;
+}
+
+void Monitoring::measure_files(Sample& sample) const {
+    const auto arenas = service_.allocator().pool.extent();
+    sample.arenas = service_.allocator().pool.count();
+    sample.arena_bytes = arenas.size;
+    sample.arena_span = arenas.span;
+    sample.arena_holes = arenas.span - arenas.used;
+    const auto database = service_.paths().events_db();
+    sample.database_bytes = size_of(database);
+    sample.database_log_bytes = size_of(database + "-wal");
+    const auto recorder = recorder_.state();
+    sample.recorder_lag = recorder.lag;
+    sample.recorder_writable = recorder.writable ? 1 : 0;
+    sample.events_lost = service_.registry().state().events_lost.load(std::memory_order_relaxed);
+}
+
+// The longest turn is of those that may be long: a request of a connection, a tick of the clock
+// with what goes on beside, and a part of the work that a tick could not finish.
+void Monitoring::measure_service(Sample& sample) const {
+    auto& turn = service_.figures().longest_turn;
+    sample.longest_turn = static_cast<std::uint64_t>(std::exchange(turn, 0)) / 1000;
+    // The first second is looked at by whoever starts the manager, before it has its thread.
+    if (std::this_thread::get_id() == starter_) return;
+    timespec used{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    sample.service_cpu = static_cast<std::uint64_t>(used.tv_sec) * 1'000'000 +
+                         static_cast<std::uint64_t>(used.tv_nsec) / 1000;
+}
+
+Sample Monitoring::counts() const {
     const auto totals = service_.totals();
-    layout::Sample sample{};
+    Sample sample{};
     sample.regions = totals.regions;
     sample.orphans = totals.orphans;
+    sample.orphan_bytes = totals.orphan_bytes;
     sample.quarantined = totals.quarantined;
+    sample.damaged = totals.damaged;
+    sample.suspect = totals.suspect;
+    sample.idle_regions = totals.idle_regions;
+    sample.idle_bytes = totals.idle_bytes;
     sample.bytes_used = service_.allocator().bytes_used();
     sample.bytes_reserved = service_.allocator().bytes_reserved();
     sample.references = totals.references;
+    sample.takes = totals.takes;
     sample.clients = service_.clients().size();
+    sample.leak_suspects = watched_.growing().size();
     sample.allocations = totals.allocations;
     sample.deallocations = totals.deallocations;
+    sample.allocation_failures = totals.allocation_failures;
     sample.errors = totals.errors;
+    sample.refusals = totals.refusals;
+    sample.deadlocks = totals.deadlocks;
+    sample.lock_timeouts = totals.lock_timeouts;
+    sample.max_regions = service_.allocator().limits.max_regions;
+    sample.max_total_memory = service_.allocator().limits.max_total_memory;
+    count_locks(sample);
+    measure_files(sample);
+    measure_service(sample);
     return sample;
 }
 
+void Monitoring::collect_times() {
+    auto& registry = service_.registry();
+    service_.counter().sweep_times([&](Timed what, std::uint32_t bucket, std::uint64_t times) {
+        registry.timed(what).add(layout::bucket_middle(bucket), times);
+    });
+    const auto lags = layout::Histogram::of(recorder_.lags());
+    registry.timed(Timed::recorder_lag).add_counts(lags.since(lags_));
+    lags_ = lags;
+}
+
 void Monitoring::second() {
-    if (enabled_) performance_.sample(counts(), recorder_.state().lag);
+    auto sample = counts();
+    sample.alerts_firing = alerts_->firing();
+    sample.alerts_unacknowledged = alerts_->unacknowledged();
+    if (enabled_) {
+        collect_times();
+        sample = performance_.sample(sample);
+        subjects_ = watched_.values();
+    }
+    sample.time = now().micros;
+    alerts_->look(sample, subjects_);
+}
+
+void Monitoring::turn() {
+    if (!enabled_) return;
+    const auto at = now().micros;
+    if (survey_.go_on(at)) watched_.surveyed(survey_.last(), at);
 }
 
 }  // namespace snakepit::shm

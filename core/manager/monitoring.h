@@ -2,10 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
 
+#include "alerts/alert_manager.h"
 #include "events/event_recorder.h"
+#include "layout/metrics.h"
 #include "manager/config.h"
 #include "manager/service.h"
+#include "manager/subjects.h"
+#include "manager/usage_survey.h"
 #include "telemetry/performance_monitor.h"
 
 namespace snakepit::shm {
@@ -16,15 +23,38 @@ class Monitoring {
   public:
     Monitoring(Service& service, const EventRecorder& recorder);
 
-    void configure(const Config& config) { enabled_ = config.performance_monitoring; }
+    void configure(const Config& config);
+    // Before the first second.
+    void watch(std::unique_ptr<AlertManager> alerts) { alerts_ = std::move(alerts); }
+    AlertManager& alerts() { return *alerts_; }
+    const AlertManager& alerts() const { return *alerts_; }
     void second();
+    // A part of what is too much for one turn; some times a second.
+    void turn();
+
+    const PerformanceMonitor& performance() const { return performance_; }
+    // As of the last second.
+    const std::vector<SubjectValue>& subjects() const { return subjects_; }
+    // As of the last survey.
+    const UsageTables& usage() const { return survey_.last(); }
 
   private:
     layout::Sample counts() const;
+    void count_locks(layout::Sample& sample) const;
+    void measure_files(layout::Sample& sample) const;
+    void measure_service(layout::Sample& sample) const;
+    // What others timed comes into the registry.
+    void collect_times();
 
     Service& service_;
     const EventRecorder& recorder_;
     PerformanceMonitor performance_;
+    UsageSurvey survey_;
+    Subjects watched_;
+    std::vector<SubjectValue> subjects_;
+    layout::Histogram lags_;  // of the recorder, as far as they are in the registry
+    const std::thread::id starter_ = std::this_thread::get_id();
+    std::unique_ptr<AlertManager> alerts_;
     bool enabled_ = true;
 };
 

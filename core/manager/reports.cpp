@@ -122,6 +122,9 @@ QJsonObject status(const ReportSources& s) {
                      {"max_memory_per_user", number(s.config.max_memory_per_user)}}},
         {"users", users(s)},
         {"recorder", recorder_json(s.recorder.state())},
+        {"alerts",
+         QJsonDocument::fromJson(QByteArray::fromStdString(s.monitoring.alerts().state_json()))
+             .object()},
         {"events", number(s.service.registry().ring().head())},
     };
 }

@@ -57,12 +57,15 @@ void Service::configure(const Config& config) {
 
 Error Service::refuse(const Caller& caller, Error error, std::string_view operation,
                       const RegionId& id) {
-    if (cleanup_helps(error.code)) advise_cleanup(error, idle_figures());
+    const auto& totals = registry_->totals();
+    if (cleanup_helps(error.code))
+        advise_cleanup(error, {totals.cleanable_regions, totals.cleanable_bytes});
     error = errors_.handle(std::move(error), {operation, id, caller.credentials, caller.process});
     const bool security = error.type() == ErrorType::permission_denied ||
                           error.type() == ErrorType::security_violation;
     const auto text = error.reason.empty() ? std::string(operation)
                                            : fmt::format("{}: {}", operation, error.reason);
+    figures_.counters.refusals += security ? 1 : 0;
     if (security)
         record_refusal({.kind = EventKind::refused,
                         .result = error.code,
@@ -137,6 +140,7 @@ Result<std::uint32_t> Service::openable(const Caller& caller, const RegionId& id
 
 Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode access,
                            bool handle) {
+    const Stopwatch watch;
     Result<Grant> granted = [&]() -> Result<Grant> {
         if (!caller.client)
             return fail(ErrorCode::invalid_argument, "this connection has no lease page",
@@ -156,6 +160,7 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
         return made;
     }();
     if (!granted) return fail(refuse(caller, std::move(granted).error(), "map", id));
+    watch.stop(registry_->timed(Timed::first_map));
     return granted;
 }
 
@@ -176,7 +181,7 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
                                .uid = caller.credentials.uid,
                                .count = registry_->stats(slot).references,
                                .text = caller.process});
-            ++deallocations_;
+            ++figures_.counters.deallocations;
             dismiss_lock_waiters(slot);
         }
         SHM_ASSIGN(const bool retired, retire(slot, "deallocated", caller.credentials));

@@ -18,6 +18,7 @@
 #include "manager/caller.h"
 #include "manager/config.h"
 #include "manager/error_manager.h"
+#include "manager/pass.h"
 #include "manager/refusal_log.h"
 #include "manager/seal_desk.h"
 #include "manager/service_figures.h"
@@ -176,8 +177,14 @@ class Service {
     // is some, and it is worth one more try.
     std::function<bool()> make_room = [this] { return allocator_.pool.make_room() > 0; };
 
-    ServiceTotals totals() const;
+    ServiceTotals totals() const {
+        return {registry_->totals(), figures_.counters, errors_.total()};
+    }
+    ServiceFigures& figures() { return figures_; }
+    const InstancePaths& paths() const { return paths_; }
     RegionRegistry& registry() { return *registry_; }
+    ReferenceCounter& counter() { return counter_; }
+    const Synchronizer& synchronizer() const { return synchronizer_; }
     Allocator& allocator() { return allocator_; }
     PlatformBackend& backend() { return backend_; }
     SecurityController& security() { return security_; }
@@ -212,16 +219,6 @@ class Service {
         bool untouched = false;  // nobody was ever granted it: still all zero
     };
 
-    struct Pass {                           // a walk over all slots, a part of it in each turn
-        std::optional<std::uint32_t> next;  // none: it is over
-        void begin() {
-            if (!next) next = 0;
-        }
-        // Calls `look` for at most `most` slots in use; true: there are more.
-        bool go_on(const RegionRegistry& registry, std::size_t most,
-                   const std::function<void(std::uint32_t)>& look);
-    };
-
     struct Allocation {  // a region on its way from the request to the answer
         Caller caller;
         Making making;
@@ -229,6 +226,7 @@ class Service {
         std::function<void(Result<Grant>)> done;
         Status made;
         bool tried_again;
+        Stopwatch watch;
         std::optional<Policy> policy;  // if it is more than permissions
     };
     struct Move {  // a region on its way to another place
@@ -286,7 +284,8 @@ class Service {
     // The memory of a FREEING slot, overwritten first where the configuration asks for it, perhaps
     // elsewhere: the slot is freed afterwards then.
     Status give_back(std::uint32_t slot, const std::string& reason, const Credentials& by);
-    Status release(std::uint32_t slot, const std::string& reason, const Credentials& by);
+    Status release(std::uint32_t slot, const std::string& reason, const Credentials& by,
+                   const Stopwatch& watch);
     tl::unexpected<Error> stuck(std::uint32_t slot, Error error);
 
     // service_health.cpp
@@ -297,7 +296,6 @@ class Service {
     void check_guard_of_ending(std::uint32_t slot);
     void begin_health_check();
     bool check_on(std::int64_t at);
-    const IdleFigures& idle_figures();
 
     // service_lifecycle.cpp
     Notes& notes(std::uint32_t slot);
@@ -380,17 +378,15 @@ class Service {
     // By slot that is being moved: who waits for it.
     std::unordered_map<std::uint32_t, std::vector<std::function<void()>>> moving_;
     std::deque<std::uint32_t> plan_;  // slots a defragmentation has still to look at
-    std::int64_t next_defragmentation_ = 0, next_full_look_ = 0, next_health_look_ = 0,
-                 idle_counted_at_ = 0;
+    std::int64_t next_defragmentation_ = 0, next_full_look_ = 0, next_health_look_ = 0;
     bool background_busy_ = false, stopping_ = false;
     std::optional<Error> recovery_problem_;
     Pass full_look_, health_look_;
     HealthState health_, checking_;  // of the last complete look, and of the one under way
-    IdleFigures idle_;
     ErrorManager errors_;
     RefusalLog refusals_;
     SealDesk seals_{*this};
-    std::uint64_t allocations_ = 0, deallocations_ = 0;
+    ServiceFigures figures_;
 };
 
 }  // namespace snakepit::shm

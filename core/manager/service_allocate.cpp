@@ -67,6 +67,7 @@ constexpr std::size_t kToldArenas = 4096;
 
 void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
                        RegionOptions options, std::function<void(Result<Grant>)> done) {
+    const Stopwatch watch;
     const auto give_up = [&](Error error) {
         done(fail(refuse_allocation(caller, size, std::move(error))));
     };
@@ -105,6 +106,7 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
                                                  std::move(done),
                                                  {},
                                                  false,
+                                                 watch,
                                                  std::move(*policy)}));
 }
 
@@ -143,10 +145,13 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
     }();
     const auto again = asked_again_.extract(slot);
     if (granted) {
-        ++allocations_;
+        const auto& fixed = registry_->fixed(slot);
+        ++figures_.counters.allocations;
+        figures_.allocations.add(fixed.owner_uid, fixed.session, fixed.worker);
         notes(slot) = {};
         notes(slot).untouched = !a.caller.client;
         evaluate(slot, now().micros);
+        a.watch.stop(registry_->timed(Timed::allocate));
         a.done(std::move(granted));
         if (!a.making.work.reserve.empty()) {  // the next ones need not wait
             a.making.slice.arena->wants_ahead = true;
@@ -162,6 +167,7 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
 }
 
 Error Service::refuse_allocation(const Caller& caller, std::uint64_t size, Error error) {
+    ++figures_.counters.allocation_failures;
     record_refusal({.kind = EventKind::allocation_failed,
                     .result = error.code,
                     .pid = caller.credentials.pid,

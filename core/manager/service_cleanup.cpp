@@ -89,7 +89,7 @@ Result<bool> Service::quarantine(const Caller& caller, const RegionId& id) {
                                     registry_->stats(slot).references),
                         "wait until it is given back, or deallocate it without quarantine: its "
                         "memory goes with the last reference then");
-        ++deallocations_;
+        ++figures_.counters.deallocations;
         return false;
     }();
     if (!gone) return fail(refuse(caller, std::move(gone).error(), "deallocate", id));
@@ -251,21 +251,22 @@ void Service::add_item(CleanupResult& result, CleanupItem item) {
 // behind. Also of what a manager that was killed had begun to give back.
 Status Service::give_back(std::uint32_t slot, const std::string& reason, const Credentials& by) {
     if (wiping_.contains(slot)) return {};
+    const Stopwatch watch;
     const auto& body = registry_->body(slot);
     // A slice is overwritten before its pages are handed out again anyway.
     // Nor can memory that the kernel lets nobody write be overwritten, or be had by anybody else.
     const auto level = static_cast<SecurityLevel>(body.security_level);
     const bool overwritten = config_.secure_cleanup || level != SecurityLevel::standard;
     if (!overwritten || body.arena != 0 || allocator_.immutable(slot))
-        return release(slot, reason, by);
+        return release(slot, reason, by, watch);
     if (body.sealed != 0) (void)backend_.set_read_only(allocator_.segment_name_of(slot), false);
     auto segment = allocator_.open(slot, AccessMode::read_write);
-    if (!segment) return release(slot, reason, by);  // gone or exchanged: that is told there
+    if (!segment) return release(slot, reason, by, watch);  // gone or exchanged: that is told there
     const auto size = stored_bytes(registry_->fixed(slot).size, level);
     if (size < kWipeElsewhere) {
         if (auto wiped = overwrite_with_zeros(*segment, body.offset, size); !wiped)
             return stuck(slot, std::move(wiped).error());
-        return release(slot, reason, by);
+        return release(slot, reason, by, watch);
     }
     wiping_.insert(slot);
     auto handle = std::make_shared<Handle>(std::move(*segment));
@@ -274,14 +275,15 @@ Status Service::give_back(std::uint32_t slot, const std::string& reason, const C
               [=, this] {
                   wiping_.erase(slot);
                   if (*wiped)
-                      (void)release(slot, reason, by);  // a failure is kept in stuck_
+                      (void)release(slot, reason, by, watch);  // a failure is kept in stuck_
                   else
                       (void)stuck(slot, std::move(*wiped).error());
               });
     return {};
 }
 
-Status Service::release(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+Status Service::release(std::uint32_t slot, const std::string& reason, const Credentials& by,
+                        const Stopwatch& watch) {
     const auto& body = registry_->body(slot);
     const bool pooled = body.arena != 0;
     const auto id = registry_->id(slot);
@@ -299,6 +301,7 @@ Status Service::release(std::uint32_t slot, const std::string& reason, const Cre
     faults_.erase(slot);
     owner_gone_.erase(slot);
     notes(slot) = {};
+    watch.stop(registry_->timed(Timed::cleanup));
     if (pooled) freed_pages();
     return {};
 }

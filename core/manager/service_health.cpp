@@ -103,20 +103,4 @@ const HealthState& Service::check_now() {
     return health_;
 }
 
-// Counted at most once a second, so that refusing costs nothing however many regions there are.
-const IdleFigures& Service::idle_figures() {
-    const auto at = now().micros;
-    if (at - idle_counted_at_ < 1'000'000 && at >= idle_counted_at_) return idle_;
-    idle_counted_at_ = at;
-    idle_ = {};
-    for (const auto slot : registry_->used()) {
-        const auto word = registry_->control(slot);
-        const bool there = word.state == SlotState::live || word.state == SlotState::quarantined;
-        if (!there || word.damaged || registry_->stats(slot).references > 0) continue;
-        ++idle_.regions;
-        idle_.bytes += registry_->body(slot).actual_size;
-    }
-    return idle_;
-}
-
 }  // namespace snakepit::shm

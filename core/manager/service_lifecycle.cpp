@@ -188,6 +188,7 @@ bool Service::held(std::uint32_t slot) {
 }
 
 void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) {
+    figures_.counters.takes += takes;
     if (!registry_->control(slot).occupied()) return;
     SlotStats stats{};
     const auto& before = registry_->stats(slot);
@@ -316,22 +317,6 @@ void Service::released(std::uint32_t slot, std::uint64_t generation) {
     const auto at = now().micros;
     refresh(slot, 0, at);
     evaluate(slot, at);
-}
-
-ServiceTotals Service::totals() const {
-    ServiceTotals totals;
-    totals.allocations = allocations_;
-    totals.deallocations = deallocations_;
-    totals.errors = errors_.total();
-    for (const auto slot : registry_->used()) {
-        const auto word = registry_->control(slot);
-        if (!word.occupied()) continue;
-        ++totals.regions;
-        totals.quarantined += word.state == SlotState::quarantined ? 1 : 0;
-        totals.orphans += word.orphan ? 1 : 0;
-        totals.references += registry_->stats(slot).references;
-    }
-    return totals;
 }
 
 }  // namespace snakepit::shm

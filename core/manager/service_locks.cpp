@@ -158,6 +158,7 @@ Result<LockReply> Service::lock(const Caller& caller, const LockCall& call) {
                                                          LockOwner{caller.serial, call.thread},
                                                          call.mode, call.request, deadline}));
         settle_locks();
+        figures_.counters.deadlocks += answer.state == LockState::deadlock ? 1 : 0;
         if (answer.state == LockState::deadlock)
             return fail(deadlock_error(caller, call.id, answer));
         if (answer.state == LockState::granted) refresh(slot, 0, now().micros);
@@ -224,6 +225,9 @@ void Service::settle_locks() {
     const auto at = now().micros;
     for (const auto& settled : synchronizer_.take_settled()) {
         const auto* record = locker(settled.owner);
+        figures_.counters.lock_timeouts += settled.state == LockState::timed_out ? 1 : 0;
+        if (settled.state == LockState::granted)
+            registry_->timed(Timed::lock_wait).add(settled.waited);
         if (!record) continue;
         if (settled.state == LockState::granted) refresh(settled.slot, 0, at);
         if (settled.state == LockState::timed_out)

@@ -17,8 +17,7 @@ namespace {
 // What one turn of the service loop does of work that may be long; see Turn for its time.
 constexpr std::size_t kLookedATurn = 2'000;
 constexpr std::size_t kDueATurn = 256;
-constexpr std::uint32_t kSlotsATurn = 50'000;  // in use or not
-constexpr std::size_t kDueAtLeast = 10'000;    // deadlines kept before it is looked which are stale
+constexpr std::size_t kDueAtLeast = 10'000;  // deadlines kept before it is looked which are stale
 
 }  // namespace
 
@@ -35,22 +34,6 @@ void Service::look_at(std::uint32_t slot, std::int64_t at) {
 void Service::evaluate_all() {
     const auto at = now().micros;
     for (const auto slot : registry_->used()) look_at(slot, at);
-}
-
-bool Service::Pass::go_on(const RegionRegistry& registry, std::size_t most,
-                          const std::function<void(std::uint32_t)>& look) {
-    if (!next) return false;
-    Turn turn(most);
-    const auto end =
-        std::min<std::uint64_t>(registry.frontier(), std::uint64_t{*next} + kSlotsATurn);
-    for (; *next < end; ++*next) {
-        if (registry.control(*next).state == SlotState::free) continue;
-        if (!turn.take()) return true;
-        look(*next);
-    }
-    if (*next < registry.frontier()) return true;
-    next.reset();
-    return false;
 }
 
 void Service::schedule(std::uint32_t slot, std::int64_t at) {

@@ -105,6 +105,7 @@ void Session::on_readable() {
     if (*got == Io::closed) return close();
     if (*got == Io::done) handle(frame);
     server_.shares().served(caller_.credentials.uid, began, monotonic_nanos());
+    server_.service().figures().turn_began_at(began);
     server_.worked();
     wait_readable();
 }
@@ -114,6 +115,7 @@ void Session::handle(const Frame& frame) {
     // else.
     if (!frame.sender || *frame.sender != caller_.credentials) {
         const auto sender = frame.sender.value_or(Credentials{});
+        ++server_.service().figures().counters.refusals;
         server_.service().record_refusal({.kind = EventKind::refused,
                                           .result = ErrorCode::identity_mismatch,
                                           .pid = sender.pid,

@@ -333,6 +333,16 @@ std::vector<ArenaReport> ArenaPool::report() const {
     return out;
 }
 
+ArenaPool::Extent ArenaPool::extent() const {
+    Extent sum;
+    for (const auto& [id, arena] : arenas_) {
+        sum.size += arena->size();
+        sum.used += arena->used();
+        sum.span += arena->high_water();
+    }
+    return sum;
+}
+
 std::uint64_t ArenaPool::dirty_bytes() const {
     std::uint64_t sum = 0;
     for (const auto& [id, arena] : arenas_) sum += arena->dirty.bytes();

@@ -48,6 +48,9 @@ struct ArenaReport {
 // Service thread only, except perform().
 class ArenaPool {
   public:
+    struct Extent {                                  // of all arenas together, bytes
+        std::uint64_t size = 0, used = 0, span = 0;  // span: up to the end of the last region
+    };
     ArenaPool(RegionRegistry& registry, PlatformBackend& backend)
         : registry_(registry), backend_(backend) {}
 
@@ -107,6 +110,7 @@ class ArenaPool {
     }
 
     std::vector<ArenaReport> report() const;
+    Extent extent() const;
     std::uint64_t reserved_bytes() const;
     std::uint64_t dirty_bytes() const;
     std::size_t count() const { return arenas_.size(); }

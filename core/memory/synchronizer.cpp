@@ -93,6 +93,15 @@ std::vector<Synchronizer::Waiter> Synchronizer::waiters(std::uint32_t slot) cons
     return out;
 }
 
+std::vector<Synchronizer::Oldest> Synchronizer::longest_waits(std::size_t most) const {
+    std::vector<Oldest> out;
+    for (const auto& [asked, ticket] : by_age_) {
+        if (out.size() == most) break;
+        out.push_back({waits_.at(ticket).what.slot, asked});
+    }
+    return out;
+}
+
 std::vector<std::uint32_t> Synchronizer::slots(std::uint32_t slot) const {
     std::vector<std::uint32_t> out;
     for (auto it = queues_.lower_bound(slot); it != queues_.end(); ++it) out.push_back(it->first);
@@ -206,7 +215,8 @@ Result<LockAnswer> Synchronizer::ask(const LockRequest& request) {
 Result<LockAnswer> Synchronizer::enqueue(const LockRequest& request, bool upgrade) {
     SHM_ASSIGN(const auto record, table_.take());
     auto& queue = queues_[request.slot].waiting;
-    Wait fresh{request, random_number(), 0, record, now().micros, 0, LockState::queued};
+    Wait fresh{request,      random_number(),   0, record,
+               now().micros, monotonic_nanos(), 0, LockState::queued};
     if (!queue.empty())
         fresh.order = upgrade ? queue.begin()->first - 1 : queue.rbegin()->first + 1;
     auto& wait = waits_.emplace(fresh.ticket, fresh).first->second;
@@ -214,6 +224,7 @@ Result<LockAnswer> Synchronizer::enqueue(const LockRequest& request, bool upgrad
     ticket_of_[request.owner] = wait.ticket;
     clients_[request.owner.serial].tickets.insert(wait.ticket);
     deadlines_.emplace(request.deadline, wait.ticket);
+    by_age_.emplace(wait.asked, wait.ticket);
     auto cycle = find_cycle(wait);
     if (cycle.empty()) return outcome(wait);
     erase(wait.ticket);
@@ -239,13 +250,15 @@ void Synchronizer::advance(std::uint32_t slot) {
 void Synchronizer::leave_queue(Wait& wait) {
     queues_[wait.what.slot].waiting.erase(wait.order);
     deadlines_.erase({wait.what.deadline, wait.ticket});
+    by_age_.erase({wait.asked, wait.ticket});
 }
 
 void Synchronizer::settle(Wait& wait, LockState state) {
     leave_queue(wait);
     if (state != LockState::granted) table_.give_back(wait.record);
     wait.state = state;
-    settled_.push_back({wait.what.owner, wait.what.slot, state});
+    settled_.push_back({wait.what.owner, wait.what.slot, state,
+                        static_cast<std::uint64_t>(monotonic_nanos() - wait.asked)});
 }
 
 void Synchronizer::erase(std::uint64_t ticket) {

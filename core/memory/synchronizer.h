@@ -106,6 +106,7 @@ class Synchronizer {
         LockOwner owner;
         std::uint32_t slot = 0;
         LockState state{};
+        std::uint64_t waited = 0;  // nanoseconds
     };
     std::vector<Settled> take_settled() { return std::exchange(settled_, {}); }
 
@@ -118,6 +119,14 @@ class Synchronizer {
     bool locked(std::uint32_t slot) const;
     std::vector<Held> holders(std::uint32_t slot) const;
     std::vector<Waiter> waiters(std::uint32_t slot) const;  // in the order of the queue
+    std::size_t held_count() const { return holds_.size(); }
+    std::size_t waiting_count() const { return deadlines_.size(); }
+    // Those who wait for longest, at most `most`, the longest first.
+    struct Oldest {
+        std::uint32_t slot = 0;
+        std::int64_t asked = 0;  // monotonic nanoseconds
+    };
+    std::vector<Oldest> longest_waits(std::size_t most) const;
     // What the waiter waits for, at most `most` of it.
     std::vector<LockWaitEdge> waits_for(const LockOwner& owner, std::size_t most) const;
     // Slots from `slot` on with holders or waiters, in order.
@@ -130,6 +139,7 @@ class Synchronizer {
         std::int64_t order = 0;    // place in the queue: less is earlier
         std::uint32_t record = 0;  // in the table, kept for the grant
         std::int64_t since = 0;
+        std::int64_t asked = 0;  // monotonic nanoseconds
         std::uint64_t token = 0;
         LockState state = LockState::queued;
     };
@@ -186,6 +196,7 @@ class Synchronizer {
     std::unordered_map<LockOwner, std::uint64_t, OwnerHash> ticket_of_;  // at most one each
     std::unordered_map<std::uint64_t, Client> clients_;                  // by serial
     std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;         // and ticket
+    std::set<std::pair<std::int64_t, std::uint64_t>> by_age_;            // asked, and ticket
     std::vector<Settled> settled_;
 };
 

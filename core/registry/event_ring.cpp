@@ -52,6 +52,11 @@ void EventRing::append(EventEntry entry, std::atomic<std::uint64_t>* word, std::
     state.ring_head.store(seq, std::memory_order_release);
 }
 
+const EventEntry* EventRing::entry(std::uint64_t seq) const {
+    const auto& cell = view_.event(seq);
+    return seq != 0 && cell.seq == seq && seq <= head() ? &cell : nullptr;
+}
+
 void EventRing::recover(std::uint32_t max_slots) {
     auto& state = view_.state();
     const auto next = state.ring_head.load(std::memory_order_relaxed) + 1;

@@ -27,6 +27,9 @@ class EventRing {
 
     std::uint64_t head() const { return view_.state().ring_head.load(std::memory_order_acquire); }
 
+    // Service thread. Null: not published yet, or overwritten.
+    const layout::EventEntry* entry(std::uint64_t seq) const;
+
     // Recorder's thread. Copies published entries from `from` on, in order, as many as fit. The
     // first one copied may be later than `from`: what lies between was overwritten and is lost.
     std::size_t read(std::uint64_t from, std::span<layout::EventEntry> out);

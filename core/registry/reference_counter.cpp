@@ -130,6 +130,8 @@ void ReferenceCounter::adopt_client(std::uint32_t client) {
         if (client >= pages_.size()) pages_.resize(client + 1);
         pages_[client] = std::make_unique<Page>();
         mark_hostile(client);
+    } else {
+        note_times(client);  // an earlier manager counted these
     }
     for (const auto slot : grants_.granted_slots(client))
         grantees(slot).push_back(static_cast<std::uint16_t>(client));
@@ -389,6 +391,7 @@ void ReferenceCounter::sweep(const std::function<void(std::uint32_t, std::uint64
                                            ? takes.exchange(0, std::memory_order_relaxed)
                                            : 0;
                     found.emplace_back(slot, taken);
+                    page.taken += taken;
                 }
             }
         }

@@ -110,19 +110,31 @@ class ReferenceCounter {
     std::vector<Holder> holders(std::uint32_t slot, std::uint64_t generation);
 
     // ---- sweep
+    // What clients timed since they were last asked, those that timed anything (LeaseTimes).
+    using Timed =
+        std::function<void(layout::Timed what, std::uint32_t bucket, std::uint64_t times)>;
+    void sweep_times(const Timed& timed);
+    // References the client took since it was met, as far as its page was swept.
+    std::uint64_t taken(std::uint32_t client) const { return pages_[client]->taken; }
     // Calls back once for every slot with a mark, with the takes counted since the last time.
     void sweep(const std::function<void(std::uint32_t slot, std::uint64_t takes)>& changed);
 
   private:
+    struct TimesSeen;  // reference_times.cpp
     struct Page {
+        Page();
+        ~Page();
         Mapping mapping;
         layout::LeasePage lease;
+        std::uint64_t taken = 0;
+        std::unique_ptr<TimesSeen> times;  // once it timed something
     };
     std::string page_path(std::uint32_t client) const;
     Status attach_page(std::uint32_t client, const Handle& file);
     Status open_page(std::uint32_t client);
     Status reserve(std::uint32_t client, std::uint32_t slot);
     void mark_hostile(std::uint32_t client);
+    void note_times(std::uint32_t client);
     bool withdraw(std::uint32_t client, std::uint32_t slot, std::uint64_t generation);
     std::optional<std::uint64_t> word(std::uint32_t client, std::uint32_t slot);
     std::vector<std::uint16_t>& grantees(std::uint32_t slot);

@@ -119,8 +119,16 @@ void RegionRegistry::publish_change(std::uint32_t slot) {
     counter.store(number, std::memory_order_release);
 }
 
+void RegionRegistry::count(std::uint32_t slot, int times) {
+    const auto word = control(slot);
+    totals_.count(word, stats(slot).references, view_.slot(slot).body[word.body].actual_size,
+                  times);
+}
+
 void RegionRegistry::store(std::uint32_t slot, const Control& next) {
+    count(slot, -1);
     view_.slot(slot).control.store(next.encode(), std::memory_order_release);
+    count(slot, 1);
     publish_change(slot);
 }
 
@@ -155,7 +163,9 @@ void RegionRegistry::commit(std::uint32_t slot, const Control& next, const Event
     entry.slot = slot;
     entry.id_micros = fixed(slot).id_micros;
     entry.id_random = fixed(slot).id_random;
+    count(slot, -1);
     ring_.append(entry, &view_.slot(slot).control, next.encode());
+    count(slot, 1);
     publish_change(slot);
 }
 
@@ -175,7 +185,9 @@ void RegionRegistry::release(std::uint32_t slot, const Event* event) {
 }
 
 void RegionRegistry::write_stats(std::uint32_t slot, const SlotStats& stats) {
+    count(slot, -1);
     store_words(view_.stats(slot), stats);
+    count(slot, 1);
     publish_change(slot);
 }
 

@@ -17,6 +17,7 @@
 #include "layout/registry_layout.h"
 #include "platform/mapped_file.h"
 #include "registry/event_ring.h"
+#include "registry/region_totals.h"
 #include "registry/slot_index.h"
 
 namespace snakepit::shm {
@@ -81,6 +82,7 @@ class RegionRegistry {
     // Every slot that holds memory or is about to: anything but FREE, in slot order.
     std::vector<std::uint32_t> used() const;
     std::size_t used_count() const { return used_count_; }
+    const RegionTotals& totals() const { return totals_; }
 
     // ---- changing; in the order in which a region lives
     // FREE -> RESERVED with the next generation, the oldest free slot first; `fixed` is stored too.
@@ -123,6 +125,8 @@ class RegionRegistry {
     Status grow();
     void set_frontier(std::uint32_t slots);
     void publish_change(std::uint32_t slot);
+    // The slot as it is now, in or out (-1) of the totals; around whatever changes it.
+    void count(std::uint32_t slot, int times);
     layout::EventEntry entry_for(const Event& event) const;
 
     static std::uint64_t hash_of(const RegionId& id) { return std::hash<RegionId>{}(id); }
@@ -138,6 +142,7 @@ class RegionRegistry {
     std::string note_;
     bool fresh_ = false;
     std::size_t used_count_ = 0;
+    RegionTotals totals_;
     std::deque<std::uint32_t> free_;
     SlotIndex by_id_;
     SlotIndex by_request_;

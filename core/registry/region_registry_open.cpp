@@ -167,6 +167,7 @@ void RegionRegistry::rebuild_indexes() {
             continue;
         }
         ++used_count_;
+        count(i, 1);
         if (named(i)) index(i);  // else recovery isolates it
     }
     auto& counter = view_.state().change;

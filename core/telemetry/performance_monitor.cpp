@@ -3,15 +3,45 @@
 
 namespace snakepit::shm {
 
-void PerformanceMonitor::sample(layout::Sample counts, std::uint64_t recorder_lag) {
+using namespace layout;
+
+namespace {
+
+TimedSample percentiles(const Histogram& times) {
+    return {times.count, times.percentile(0.5), times.percentile(0.9), times.percentile(0.99),
+            times.percentile(0.999)};
+}
+
+}  // namespace
+
+void PerformanceMonitor::take_snapshot() {
+    Snapshot now;
+    for (std::size_t i = 0; i < kTimed; ++i)
+        now[i] = Histogram::of(registry_.timed(static_cast<Timed>(i)));
+    // What an earlier manager's clients took is not of these ten seconds.
+    if (taken_ == 0) snapshots_.fill(now);
+    snapshots_[taken_++ % snapshots_.size()] = now;
+}
+
+Histogram PerformanceMonitor::recent(Timed what) const {
+    if (taken_ == 0) return {};
+    const auto index = static_cast<std::size_t>(what);
+    const auto& newest = snapshots_[(taken_ - 1) % snapshots_.size()][index];
+    return newest.since(snapshots_[taken_ % snapshots_.size()][index]);
+}
+
+const Sample& PerformanceMonitor::sample(Sample counts) {
     counts.time = now().micros;
     counts.events = registry_.ring().head();
-    counts.recorder_lag = recorder_lag;
     if (const auto space = backend_.space()) {
         counts.shm_total = space->total;
         counts.shm_free = space->free;
     }
+    take_snapshot();
+    for (std::size_t i = 0; i < kTimed; ++i)
+        counts.timed[i] = percentiles(recent(static_cast<Timed>(i)));
     registry_.write_sample(counts);
+    return last_ = counts;
 }
 
 }  // namespace snakepit::shm

@@ -24,6 +24,7 @@ class TestConfig : public QObject {
     void an_unknown_key_names_the_nearest_known_one();
     void a_file_that_cannot_be_read_is_an_error();
     void a_policy_roles_and_quotas_are_read_and_printed();
+    void who_is_told_of_alerts_is_read_and_printed();
     void a_configuration_prints_the_specifications_keys_as_json();
     void only_keys_that_cannot_change_while_running_need_a_restart();
 };
@@ -205,6 +206,15 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
     row("role is a name", "[shared_memory.roles]\noperators = \"a\"", ":3:13:", "list");
     row("quota", "[shared_memory.quotas.a]\nmax_memory = \"much\"", ":3:14:", "size");
     row("quota is a number", "[shared_memory.quotas]\na = 3", ":3:5:", "not a table");
+    row("alerts", "[shared_memory.alerts]\nenabled = 1", ":3:11:", "true or false");
+    row("unknown key of alerts", "[shared_memory.alerts]\nweb_hook = \"\"", ":3:1:", "webhook");
+    row("command is a word", "[shared_memory.alerts]\ncommand = \"/bin/true\"", ":3:11:", "list");
+    row("command is no path", "[shared_memory.alerts]\ncommand = [ \"mail\" ]",
+        ":3:11:", "full path");
+    row("webhook", "[shared_memory.alerts]\nwebhook = \"localhost:80\"", ":3:11:", "webhook");
+    row("webhook without a host", "[shared_memory.alerts]\nwebhook = \"http:///x\"",
+        ":3:11:", "webhook");
+    row("severity", "[shared_memory.alerts]\nmin_severity = \"high\"", ":3:16:", "severity");
     row("array of sections", "[[shared_memory.platform_options.linux]]", ":2:", "not a table");
 }
 
@@ -304,6 +314,22 @@ max_memory = 0
     QCOMPARE(section["roles"]["operators"][0].toString(), QString("1000"));
 }
 
+void TestConfig::who_is_told_of_alerts_is_read_and_printed() {
+    const auto config = parsed(
+        "[shared_memory.alerts]\nenabled = false\njournal = false\ncommand = ['/bin/a', '-b']\n"
+        "webhook = 'https://host:1/x'\nmin_severity = 'critical'\n");
+    const AlertOptions wanted{
+        false, false, {"/bin/a", "-b"}, "https://host:1/x", AlertSeverity::critical};
+    QVERIFY(config.alerts == wanted);
+    const auto again = parsed("[shared_memory.alerts]\n");
+    QVERIFY(again.alerts == AlertOptions());
+    const auto printed = QJsonDocument::fromJson(QByteArray::fromStdString(config.to_json()));
+    const auto section = printed["shared_memory"]["alerts"];
+    QCOMPARE(section["command"][1].toString(), QString("-b"));
+    QCOMPARE(section["min_severity"].toString(), QString("critical"));
+    QCOMPARE(section["journal"].toBool(true), false);
+}
+
 void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     auto config =
         parsed("[shared_memory]\nsecurity_level = 'maximum'\nallocation_strategy = 'first_fit'\n");
@@ -318,7 +344,7 @@ void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     QCOMPARE(values["cleanup_interval"].toInteger(), 60'000);
     QCOMPARE(values["platform_options"].toObject()["linux"].toObject()["shm_path"].toString(),
              QString("/a \"b\""));
-    QCOMPARE(values.size(), 29);
+    QCOMPARE(values.size(), 30);
 }
 
 void TestConfig::only_keys_that_cannot_change_while_running_need_a_restart() {

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// alerts rules and alerts backtest.
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "alerts.h"
+#include "alerts/backtest.h"
+#include "alerts/default_rules.h"
+#include "base/units.h"
+#include "json.h"
+#include "moments.h"
+#include "output.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+constexpr std::size_t kMostBytes = 64 * 1024;
+
+struct BacktestWords {
+    std::string name, file, since = "7d";
+};
+
+Result<std::string> read_text(const std::string& file) {
+    std::string out;
+    if (file == "-") {
+        for (int c = std::getchar(); c != EOF && out.size() <= kMostBytes; c = std::getchar())
+            out += static_cast<char>(c);
+        return out;
+    }
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream)
+        return fail(ErrorCode::invalid_argument, fmt::format("{} cannot be read", file),
+                    "name a file with the rule in JSON, or - for standard input");
+    out.assign(std::istreambuf_iterator<char>(stream), {});
+    return out;
+}
+
+Result<AlertRule> rule_named(const std::vector<AlertRule>& rules, const std::string& name) {
+    const auto found = std::find_if(rules.begin(), rules.end(),
+                                    [&](const AlertRule& rule) { return rule.name == name; });
+    if (found != rules.end()) return *found;
+    return fail(ErrorCode::invalid_argument, fmt::format("there is no rule '{}'", name),
+                "'snakepit-shm alerts rules' shows them");
+}
+
+QJsonObject rule_json(const AlertRule& rule) {
+    return parse_object(to_json(rule)).value_or(QJsonObject());
+}
+
+Result<int> list_rules(const Context& context) {
+    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto rules, fetch_rules(*client));
+    if (context.json) {
+        QJsonArray out;
+        for (const auto& rule : rules) out.append(rule_json(rule));
+        print_json({{"rules", out}});
+        return kDone;
+    }
+    Table table({"RULE", "SEVERITY", "FIRES WHEN", "FOR EACH", "STATE"});
+    for (const auto& rule : rules)
+        table.add({rule.name, std::string(to_string(rule.severity)), condition_text(rule),
+                   rule.group == AlertGroup::none ? "-" : std::string(to_string(rule.group)),
+                   fmt::format("{}{}", rule.enabled ? "on" : "off",
+                               rule.built_in ? "" : ", of this instance")});
+    print(table.str());
+    return kDone;
+}
+
+Result<int> send_rule(const Context& context, ManagerClient& client, const AlertRule& rule) {
+    SHM_ASSIGN(const auto json, client.alerts("set_rule", to_json(rule)));
+    if (context.json) {
+        SHM_ASSIGN(const auto object, parse_object(json));
+        print_json(object);
+    } else {
+        print(fmt::format("{} is {}: {}\n", rule.name, rule.enabled ? "on" : "off",
+                          condition_text(rule)));
+    }
+    return kDone;
+}
+
+Result<int> set_rule(const Context& context, const std::string& file) {
+    SHM_ASSIGN(const auto rule, read_rule(file));
+    SHM_ASSIGN(auto client, connect(context));
+    return send_rule(context, *client, rule);
+}
+
+Result<int> check_rule_file(const Context& context, const std::string& file) {
+    SHM_ASSIGN(const auto rule, read_rule(file));
+    if (context.json)
+        print_json({{"valid", true}, {"rule", rule_json(rule)}});
+    else
+        print(fmt::format("{} is valid: {}\n", rule.name, condition_text(rule)));
+    return kDone;
+}
+
+Result<int> switch_rule(const Context& context, const std::string& name, bool enabled) {
+    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto rules, fetch_rules(*client));
+    SHM_ASSIGN(auto rule, rule_named(rules, name));
+    rule.enabled = enabled;
+    return send_rule(context, *client, rule);
+}
+
+Result<int> remove_rule(const Context& context, const std::string& name) {
+    SHM_ASSIGN(auto client, connect(context));
+    const QJsonObject arguments{{"name", text(name)}};
+    SHM_ASSIGN(
+        const auto json,
+        client->alerts("remove_rule",
+                       QJsonDocument(arguments).toJson(QJsonDocument::Compact).toStdString()));
+    if (context.json) {
+        SHM_ASSIGN(const auto object, parse_object(json));
+        print_json(object);
+        return kDone;
+    }
+    SHM_ASSIGN(const auto left, fetch_rules(*client));
+    print(rule_named(left, name) ? fmt::format("{} is as it was made again\n", name)
+                                 : fmt::format("{} is removed\n", name));
+    return kDone;
+}
+
+// Without a manager only the default set is known.
+Result<AlertRule> rule_to_test(const Context& context, const BacktestWords& words) {
+    if (words.name.empty() == words.file.empty())
+        return fail(ErrorCode::invalid_argument, "it is not said which rule to try",
+                    "name one, or write --file RULE.json");
+    if (!words.file.empty()) return read_rule(words.file);
+    auto client = connect(context);
+    if (!client && client.error().code == ErrorCode::no_manager)
+        return rule_named(default_rules(), words.name);
+    if (!client) return fail(std::move(client).error());
+    SHM_ASSIGN(const auto rules, fetch_rules(**client));
+    return rule_named(rules, words.name);
+}
+
+void print_backtest(const AlertRule& rule, const Backtest& result) {
+    print(fmt::format(
+        "{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name, condition_text(rule),
+        to_rfc3339(result.from), to_rfc3339(result.to),
+        result.firings.size() == 1 ? "once" : fmt::format("{} times", result.firings.size()),
+        result.firings.empty() ? "" : ":"));
+    if (result.firings.empty()) return;
+    Table table({"FIRED", "RESOLVED", "AFTER>", "WORST>", "SUBJECT"});
+    for (const auto& firing : result.firings) {
+        const bool over = firing.resolved_at.micros != 0;
+        table.add(
+            {to_rfc3339(firing.fired_at), over ? to_rfc3339(firing.resolved_at) : "not yet",
+             over ? format_duration((firing.resolved_at.micros - firing.fired_at.micros) / 1000)
+                  : "-",
+             value_text(firing.worst, unit_of(rule)),
+             firing.subject.empty() ? "-" : firing.subject});
+    }
+    print(table.str());
+}
+
+QJsonObject backtest_json(const AlertRule& rule, const Backtest& result) {
+    QJsonArray firings;
+    for (const auto& firing : result.firings)
+        firings.append(QJsonObject{{"fired_at", json(firing.fired_at)},
+                                   {"resolved_at", json(firing.resolved_at)},
+                                   {"subject", text(firing.subject)},
+                                   {"worst", firing.worst}});
+    return {{"rule", rule_json(rule)},
+            {"from", json(result.from)},
+            {"to", json(result.to)},
+            {"points", json(result.points)},
+            {"firings", firings}};
+}
+
+Result<int> run_backtest(const Context& context, const BacktestWords& words) {
+    SHM_ASSIGN(const auto since, moment(words.since));
+    SHM_ASSIGN(const auto rule, rule_to_test(context, words));
+    SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
+    SHM_ASSIGN(const auto result, backtest(rule, paths.metrics_db(), paths.events_db(),
+                                           since.value_or(Timestamp{}), now()));
+    if (context.json)
+        print_json(backtest_json(rule, result));
+    else
+        print_backtest(rule, result);
+    return kDone;
+}
+
+// A command that takes one word.
+void add_with_word(CLI::App& rules, Context& context, const char* name, const char* description,
+                   const char* word, const char* meaning,
+                   std::function<Result<int>(const std::string&)> run) {
+    auto* command = add_command(rules, context, name, description);
+    auto value = std::make_shared<std::string>();
+    command->add_option(word, *value, meaning)->required();
+    command->callback([&context, value, run = std::move(run)] {
+        context.action = [value, run] { return run(*value); };
+    });
+}
+
+}  // namespace
+
+Result<AlertRule> read_rule(const std::string& file) {
+    SHM_ASSIGN(const auto json, read_text(file));
+    if (json.size() > kMostBytes)
+        return fail(ErrorCode::alert_rule_invalid,
+                    fmt::format("{} is no rule: it is too long", file), "write one rule");
+    auto rule = parse_rule(json);
+    if (!rule && file != "-") rule.error().message = file + ": " + rule.error().message;
+    return rule;
+}
+
+Result<std::vector<AlertRule>> fetch_rules(ManagerClient& client) {
+    std::vector<AlertRule> all;
+    QString from;
+    for (;;) {
+        const QJsonObject arguments{{"from", from}};
+        SHM_ASSIGN(
+            const auto json,
+            client.alerts("rules",
+                          QJsonDocument(arguments).toJson(QJsonDocument::Compact).toStdString()));
+        SHM_ASSIGN(const auto page, parse_object(json));
+        SHM_ASSIGN(const auto rules, parse_rules(json));
+        all.insert(all.end(), rules.begin(), rules.end());
+        if (!page["more"].toBool() || rules.empty()) return all;
+        from = page["from"].toString();
+    }
+}
+
+void add_alert_rules(CLI::App& alerts, Context& context) {
+    auto* rules = add_command(alerts, context, "rules", "Show what alerts are raised for");
+    add_with_word(*rules, context, "set", "Add a rule, or replace one (administrators)", "file",
+                  "The rule in JSON; - for standard input",
+                  [&context](const std::string& file) { return set_rule(context, file); });
+    add_with_word(*rules, context, "check", "Say whether a rule is valid; needs no manager", "file",
+                  "The rule in JSON; - for standard input",
+                  [&context](const std::string& file) { return check_rule_file(context, file); });
+    add_with_word(*rules, context, "enable", "Switch a rule on (administrators)", "name",
+                  "The rule",
+                  [&context](const std::string& name) { return switch_rule(context, name, true); });
+    add_with_word(
+        *rules, context, "disable", "Switch a rule off (administrators)", "name", "The rule",
+        [&context](const std::string& name) { return switch_rule(context, name, false); });
+    add_with_word(*rules, context, "remove",
+                  "Remove a rule; one of the default set is as it was made again", "name",
+                  "The rule",
+                  [&context](const std::string& name) { return remove_rule(context, name); });
+    rules->callback([&context, rules] {
+        if (!rules->get_subcommands().empty()) return;
+        context.action = [&context] { return list_rules(context); };
+    });
+}
+
+void add_backtest(CLI::App& alerts, Context& context) {
+    auto* command = add_command(alerts, context, "backtest",
+                                "What a rule would have done with what was recorded");
+    auto words = std::make_shared<BacktestWords>();
+    command->add_option("name", words->name, "A rule there is");
+    command->add_option("--file", words->file, "Or one from a file, in JSON");
+    command->add_option("--since", words->since, "From this time on, or how long ago (default 7d)");
+    command->callback([&context, words] {
+        context.action = [&context, words] { return run_backtest(context, *words); };
+    });
+}
+
+}  // namespace snakepit::shm::cli

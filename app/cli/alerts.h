@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// The parts of the alerts command.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "alerts/alert.h"
+#include "command.h"
+
+namespace snakepit::shm::cli {
+
+void add_alert_rules(CLI::App& alerts, Context& context);
+void add_backtest(CLI::App& alerts, Context& context);
+
+// A rule from a file; "-" is standard input.
+Result<AlertRule> read_rule(const std::string& file);
+// All of the manager's.
+Result<std::vector<AlertRule>> fetch_rules(ManagerClient& client);
+
+}  // namespace snakepit::shm::cli

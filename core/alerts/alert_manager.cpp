@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "alerts/alert_manager.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/json.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr std::int64_t kPositionSaved = 60'000'000;  // microseconds
+
+std::string about(std::string_view rule, std::string_view subject) {
+    if (rule.empty() && subject.empty()) return "all";
+    if (rule.empty()) return fmt::format("all: {}", subject);
+    return subject.empty() ? std::string(rule) : fmt::format("{}: {}", rule, subject);
+}
+
+}  // namespace
+
+AlertManager::AlertManager(RegionRegistry& registry, const std::string& state_db, Post post)
+    : registry_(registry), post_(std::move(post)) {
+    AlertStore store(state_db);
+    auto memory = store.load();
+    teller_ = std::make_unique<AlertTeller>(registry.instance(), [this](const HookReport& report) {
+        post_([this, report] { hook_reported(report); });
+    });
+    clerk_ = std::make_unique<AlertClerk>(std::move(store));
+    start(std::move(memory));
+}
+
+AlertManager::~AlertManager() {
+    AlertBatch last;
+    last.position = {registry_.epoch(), position_};
+    clerk_->write(std::move(last), true, {});
+}
+
+void AlertManager::start(Result<AlertMemory> loaded) {
+    AlertMemory memory;
+    if (loaded) {
+        memory = std::move(*loaded);
+        note_ = memory.note;
+    } else {
+        note_ = loaded.error().sentence();
+        // Numbers that no row has, whatever is in there.
+        memory.last_alert = memory.last_silence = static_cast<std::uint64_t>(now().micros / 1000);
+    }
+    book_ = std::make_unique<AlertBook>(memory);
+    const auto head = registry_.ring().head();
+    const bool same_ring = memory.position.epoch == registry_.epoch();
+    // Of a ring that no manager of ours has looked at the past is past.
+    position_ = same_ring ? memory.position.seq : registry_.fresh() ? 0 : head;
+    position_saved_ = position_;
+    std::vector<AlertChange> none;
+    const auto at = now();
+    for (auto seq = head > layout::kRingEntries ? head - layout::kRingEntries + 1 : 1;
+         seq <= std::min(position_, head); ++seq)
+        if (const auto* entry = registry_.ring().entry(seq);
+            entry && book_->wants(static_cast<EventKind>(entry->kind)) &&
+            at.micros - entry->time < book_->longest_window())
+            book_->see(at, seen(*entry), true, none);
+    close_lost(memory);
+}
+
+// What fired for a rule that there is no more, or that was switched off behind our back.
+void AlertManager::close_lost(const AlertMemory& memory) {
+    const auto live = book_->live();
+    std::vector<AlertChange> changes;
+    for (const auto& [alert, told] : memory.firing) {
+        const auto id = alert.id;
+        if (std::any_of(live.begin(), live.end(), [id](const Alert& a) { return a.id == id; }))
+            continue;
+        AlertChange change{AlertTurn::resolved, alert};
+        change.alert.state = AlertState::resolved;
+        change.alert.resolved_at = now();
+        changes.push_back(std::move(change));
+    }
+    publish(changes, now());
+}
+
+void AlertManager::configure(const AlertOptions& options) {
+    const bool hooks = options.journal != options_.journal || options.command != options_.command ||
+                       options.webhook != options_.webhook || teller_->state().empty();
+    options_ = options;
+    if (hooks) teller_->use(make_hooks(options_));
+}
+
+void AlertManager::look(const layout::Sample& sample, std::span<const SubjectValue> subjects) {
+    if (!options_.enabled) {
+        position_ = registry_.ring().head();  // what happens meanwhile is past when it is again
+        return;
+    }
+    const Timestamp at{sample.time};
+    std::vector<AlertChange> changes;
+    read_events(at, changes);
+    book_->look(at, sample, subjects, changes);
+    AlertBatch batch;
+    for (const auto& over : book_->end_silences(at)) {
+        batch.ended_silences.push_back(over.id);
+        record(EventKind::alert_unsilenced, {}, over.id, over.rule, over.subject);
+    }
+    if (!batch.empty()) write(std::move(batch), {});
+    publish(changes, at);
+}
+
+void AlertManager::read_events(Timestamp at, std::vector<AlertChange>& changes) {
+    auto& ring = registry_.ring();
+    const auto head = ring.head();
+    std::uint64_t missed = 0;
+    if (head > position_ + layout::kRingEntries) {
+        missed = head - layout::kRingEntries - position_;
+        position_ += missed;
+    }
+    while (position_ < head) {
+        const auto* entry = ring.entry(++position_);
+        if (entry && book_->wants(static_cast<EventKind>(entry->kind)))
+            book_->see(at, seen(*entry), false, changes);
+    }
+    if (missed > 0)
+        registry_.record(
+            {.kind = EventKind::alerts_skipped,
+             .count = static_cast<std::uint32_t>(std::min<std::uint64_t>(missed, UINT32_MAX))});
+}
+
+void AlertManager::refill(const std::string& rule) {
+    const auto* found = book_->find(rule);
+    if (!found || !found->event) return;
+    const auto head = registry_.ring().head();
+    for (auto seq = head > layout::kRingEntries ? head - layout::kRingEntries + 1 : 1;
+         seq <= position_; ++seq)
+        if (const auto* entry = registry_.ring().entry(seq);
+            entry && entry->kind == static_cast<std::uint16_t>(*found->event))
+            book_->refill(rule, seen(*entry));
+}
+
+void AlertManager::record(EventKind kind, const AlertAsker& by, std::uint64_t number,
+                          std::string_view rule, std::string_view subject, std::uint32_t count) {
+    registry_.record({.kind = kind,
+                      .pid = by.pid,
+                      .uid = by.uid,
+                      .count = count,
+                      .value = number,
+                      .text = about(rule, subject)});
+}
+
+// Told counts from here: the row that says so is written before anybody hears of it.
+void AlertManager::publish(const std::vector<AlertChange>& changes, Timestamp at) {
+    AlertBatch batch;
+    std::vector<Alert> tell;
+    const auto keep = [&](const Alert& alert) {
+        const StoredAlert row{alert, book_->told(alert.id)};
+        const auto same =
+            std::find_if(batch.alerts.begin(), batch.alerts.end(),
+                         [&](const StoredAlert& other) { return other.alert.id == alert.id; });
+        if (same != batch.alerts.end())
+            *same = row;
+        else
+            batch.alerts.push_back(row);
+    };
+    for (auto [turn, alert] : changes) {
+        if (turn == AlertTurn::began || turn == AlertTurn::dropped) continue;
+        alert.silenced = book_->silenced(alert);
+        if (turn == AlertTurn::fired) {
+            record(EventKind::alert_fired, {}, alert.id, alert.rule, alert.subject);
+            if (book_->tell(alert, options_.min_severity)) tell.push_back(alert);
+        }
+        if (turn == AlertTurn::resolved) {
+            record(EventKind::alert_resolved, {}, alert.id, alert.rule, alert.subject,
+                   alert.times_fired);
+            if (book_->told(alert.id)) tell.push_back(alert);
+        }
+        keep(alert);
+        if (turn == AlertTurn::resolved) book_->forget(alert.id);
+    }
+    for (const auto& alert : book_->to_tell(options_.min_severity)) {
+        tell.push_back(alert);
+        keep(alert);
+    }
+    const bool due = at.micros - position_saved_at_ >= kPositionSaved;
+    if (batch.empty() && (!due || position_ == position_saved_)) return;
+    write(std::move(batch), std::move(tell));
+}
+
+void AlertManager::write(AlertBatch batch, std::vector<Alert> tell) {
+    batch.position = {registry_.epoch(), position_};
+    position_saved_ = position_;
+    position_saved_at_ = now().micros;
+    clerk_->write(std::move(batch), false,
+                  [teller = teller_.get(), tell = std::move(tell)](const Status&) {
+                      if (!tell.empty()) teller->tell(tell);
+                  });
+}
+
+void AlertManager::hook_reported(const HookReport& report) {
+    if (report.problem.empty())
+        registry_.record(
+            {.kind = EventKind::alert_hook_mended,
+             .count = static_cast<std::uint32_t>(std::min<std::uint64_t>(report.lost, UINT32_MAX)),
+             .text = report.hook});
+    else
+        registry_.record({.kind = EventKind::alert_hook_failed,
+                          .text = fmt::format("{}: {}", report.hook, report.problem)});
+}
+
+std::string AlertManager::state_json() const {
+    auto problem = clerk_->problem();
+    if (problem.empty()) problem = note_;
+    std::string out =
+        fmt::format(R"({{"enabled":{},"firing":{},"unacknowledged":{},"silences":{},"problem":)",
+                    options_.enabled, firing(), unacknowledged(), book_->silences().size());
+    append_json_string(out, problem);
+    out += R"(,"hooks":[)";
+    for (const auto& hook : teller_->state()) {
+        if (out.back() != '[') out += ',';
+        out += R"({"hook":)";
+        append_json_string(out, hook.hook);
+        out += R"(,"problem":)";
+        append_json_string(out, hook.problem);
+        out += fmt::format(R"(,"told":{},"lost":{},"waiting":{}}})", hook.told, hook.lost,
+                           hook.waiting);
+    }
+    return out + "]}";
+}
+
+}  // namespace snakepit::shm

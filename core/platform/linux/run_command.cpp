@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "platform/run_command.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/handle.h"
+#include "base/time.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr int kSliceMs = 100;  // between two looks whether it was cancelled
+constexpr std::array kInherited{"PATH", "HOME",   "USER", "LOGNAME", "SHELL",
+                                "LANG", "LC_ALL", "TZ",   "TMPDIR"};
+
+// Nothing of what makes us a service: its sockets and credentials are for us alone.
+std::vector<std::string> environment_of(const Command& command) {
+    std::vector<std::string> out;
+    for (const auto* name : kInherited)
+        if (const auto* value = std::getenv(name)) out.push_back(fmt::format("{}={}", name, value));
+    out.insert(out.end(), command.environment.begin(), command.environment.end());
+    return out;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+    std::vector<char*> out;
+    for (auto& word : words) out.push_back(word.data());
+    out.push_back(nullptr);
+    return out;
+}
+
+// How to start it: a process group of its own, no signals blocked or ignored, and no output.
+class SpawnWays {
+  public:
+    explicit SpawnWays(int input) {
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawn_file_actions_adddup2(&actions, input, 0);
+        ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+        ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+        ::posix_spawnattr_init(&attributes);
+        sigset_t none, all;
+        ::sigemptyset(&none);
+        ::sigfillset(&all);
+        ::posix_spawnattr_setsigmask(&attributes, &none);
+        ::posix_spawnattr_setsigdefault(&attributes, &all);
+        ::posix_spawnattr_setpgroup(&attributes, 0);
+        ::posix_spawnattr_setflags(
+            &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    }
+    ~SpawnWays() {
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::posix_spawnattr_destroy(&attributes);
+    }
+    SpawnWays(const SpawnWays&) = delete;
+    SpawnWays& operator=(const SpawnWays&) = delete;
+
+    posix_spawn_file_actions_t actions{};
+    posix_spawnattr_t attributes{};
+};
+
+Result<pid_t> start(const Command& command, int input) {
+    auto words = command.words;
+    auto environment = environment_of(command);
+    auto arguments = pointers(words);
+    auto variables = pointers(environment);
+    const SpawnWays ways(input);
+    pid_t pid = 0;
+    const int problem = ::posix_spawn(&pid, words.front().c_str(), &ways.actions, &ways.attributes,
+                                      arguments.data(), variables.data());
+    if (problem != 0)
+        return fail(system_error(problem, fmt::format("cannot start {}", words.front())));
+    return pid;
+}
+
+// Feeds it its input and waits for its end. False: it must be killed.
+bool attend(const Handle& process, Handle pipe, std::string_view input, std::int64_t until,
+            const std::atomic<bool>& cancelled) {
+    while (!cancelled.load(std::memory_order_relaxed)) {
+        const auto left = (until - monotonic_nanos()) / 1'000'000;
+        if (left <= 0) return false;
+        pollfd watched[] = {{process.get(), POLLIN, 0}, {pipe ? pipe.get() : -1, POLLOUT, 0}};
+        const int ready =
+            ::poll(watched, 2, static_cast<int>(std::min<std::int64_t>(left, kSliceMs)));
+        if (ready <= 0) continue;
+        if (watched[0].revents != 0) return true;
+        const auto written = ::write(pipe.get(), input.data(), input.size());
+        if (written > 0) input.remove_prefix(static_cast<std::size_t>(written));
+        // It need not read what it is given.
+        if (input.empty() || (written < 0 && errno != EAGAIN && errno != EINTR)) pipe = {};
+    }
+    return false;
+}
+
+Status judge(const std::string& program, int status) {
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+    return fail(ErrorCode::platform_error,
+                WIFEXITED(status)
+                    ? fmt::format("{} ended with status {}", program, WEXITSTATUS(status))
+                    : fmt::format("{} was ended by signal {}", program, WTERMSIG(status)),
+                "run it by hand, with the same input");
+}
+
+}  // namespace
+
+Status run_command(const Command& command, const std::atomic<bool>& cancelled) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return fail(system_error(errno, "cannot make a pipe"));
+    Handle theirs(ends[0]), ours(ends[1]);
+    ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+    SHM_ASSIGN(const pid_t pid, start(command, theirs.get()));
+    theirs = {};
+    const auto until = monotonic_nanos() + std::int64_t{command.timeout_ms} * 1'000'000;
+    const Handle process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    const bool ended = process && attend(process, std::move(ours), command.input, until, cancelled);
+    if (!ended) ::kill(-pid, SIGKILL);
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (ended) return judge(command.words.front(), status);
+    return fail(ErrorCode::timeout,
+                fmt::format("{} was not done after {} ms and was killed", command.words.front(),
+                            command.timeout_ms),
+                "make it quicker, or let it go on in the background");
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "telemetry/reference_growth.h"
+
+#include <algorithm>
+
+namespace snakepit::shm {
+
+// What was taken is known from sweeps a moment before or after what is held was counted; so much
+// between the two is no giving back.
+bool ReferenceGrowth::only_takes(const Point& from, const Point& to) {
+    if (to.references <= from.references) return false;
+    const auto gained = to.references - from.references;
+    const auto taken = to.taken - from.taken;
+    return taken <= gained + std::max<std::uint64_t>(2, gained / 4);
+}
+
+void ReferenceGrowth::look(std::int64_t at, std::span<const ClientReferences> clients) {
+    growing_.clear();
+    for (auto& [serial, history] : clients_) history.seen = false;
+    for (const auto& client : clients) {
+        auto& history = clients_[client.serial];
+        history.seen = true;
+        const Point now{at, client.references, client.taken};
+        auto& points = history.points;
+        if (points.empty() || !only_takes(points.back(), now)) {
+            points.clear();
+            history.bottom = now;
+        }
+        points.push_back(now);
+        if (points.size() > kLooks) points.pop_front();
+        if (points.size() < kLooks) continue;
+        const auto gained = now.references - points.front().references;
+        if (gained >= kLeast)
+            growing_.push_back({client.serial, client.references, gained, history.bottom.at,
+                                history.bottom.references});
+    }
+    std::erase_if(clients_, [](const auto& entry) { return !entry.second.seen; });
+    std::sort(growing_.begin(), growing_.end(),
+              [](const auto& a, const auto& b) { return a.gained > b.gained; });
+}
+
+}  // namespace snakepit::shm

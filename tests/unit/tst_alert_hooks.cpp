@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+// How people are told: commands, webhooks and the journal, with the other side in the test.
+#include <httplib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QTemporaryDir>
+#include <QtTest>
+#include <mutex>
+#include <thread>
+
+#include "alerts/alert_teller.h"
+#include "platform/journal.h"
+#include "platform/run_command.h"
+
+using namespace snakepit::shm;
+
+namespace {
+
+constexpr int kPatienceMs = 30'000;
+const std::atomic<bool> kNotCancelled{false};
+
+Alert alert_of(const char* rule, const char* subject, AlertState state = AlertState::firing) {
+    Alert alert;
+    alert.id = 3;
+    alert.rule = rule;
+    alert.title = "Title of it";
+    alert.severity = AlertSeverity::critical;
+    alert.state = state;
+    alert.subject = subject;
+    alert.value = 0.91;
+    alert.unit = "ratio";
+    alert.evidence = "because";
+    alert.remedy = "do this";
+    alert.since = {1'700'000'000'000'000};
+    alert.fired_at = {1'700'000'060'000'000};
+    if (state == AlertState::resolved) alert.resolved_at = {1'700'000'090'000'000};
+    return alert;
+}
+
+AlertMessage message_of(std::vector<Alert> alerts) {
+    return {"test", std::move(alerts)};
+}
+
+QJsonObject object(const std::string& json) {
+    return QJsonDocument::fromJson(QByteArray::fromStdString(json)).object();
+}
+
+QByteArray contents(const QString& path) {
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+// Answers with the statuses it is given, the last of them for ever.
+class WebServer {
+  public:
+    explicit WebServer(std::vector<int> statuses) : statuses_(std::move(statuses)) {
+        server_.Post("/hook", [this](const httplib::Request& request, httplib::Response& response) {
+            const std::lock_guard lock(mutex_);
+            response.status = statuses_[std::min(bodies_.size(), statuses_.size() - 1)];
+            bodies_.push_back(request.body);
+        });
+        port_ = server_.bind_to_any_port("127.0.0.1");
+        thread_ = std::thread([this] { server_.listen_after_bind(); });
+        server_.wait_until_ready();
+    }
+    ~WebServer() {
+        server_.stop();
+        thread_.join();
+    }
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/hook"; }
+    std::vector<std::string> bodies() const {
+        const std::lock_guard lock(mutex_);
+        return bodies_;
+    }
+
+  private:
+    httplib::Server server_;
+    int port_ = 0;
+    std::vector<int> statuses_;
+    mutable std::mutex mutex_;
+    std::vector<std::string> bodies_;
+    std::thread thread_;
+};
+
+// A hook that does as it is told.
+class Puppet final : public AlertHook {
+  public:
+    struct Strings {
+        std::mutex mutex;
+        std::vector<AlertMessage> told;
+        std::deque<Status> answers;  // none left: it works
+        std::size_t count() {
+            const std::lock_guard lock(mutex);
+            return told.size();
+        }
+    };
+    explicit Puppet(std::shared_ptr<Strings> strings, int retries = 0)
+        : strings_(std::move(strings)), retries_(retries) {}
+    std::string name() const override { return "puppet"; }
+    int retries() const override { return retries_; }
+    Status tell(const AlertMessage& message, const std::atomic<bool>&) override {
+        const std::lock_guard lock(strings_->mutex);
+        strings_->told.push_back(message);
+        if (strings_->answers.empty()) return {};
+        auto answer = strings_->answers.front();
+        strings_->answers.pop_front();
+        return answer;
+    }
+
+  private:
+    std::shared_ptr<Strings> strings_;
+    int retries_;
+};
+
+Status broken() {
+    return fail(ErrorCode::platform_error, "it is broken");
+}
+
+struct Reports {
+    std::mutex mutex;
+    std::vector<HookReport> all;
+    HookLine::Report collect() {
+        return [this](const HookReport& report) {
+            const std::lock_guard lock(mutex);
+            all.push_back(report);
+        };
+    }
+    std::size_t count() {
+        const std::lock_guard lock(mutex);
+        return all.size();
+    }
+};
+
+}  // namespace
+
+class AlertHooks : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { ::signal(SIGPIPE, SIG_IGN); }
+    void a_command_is_told_by_its_environment_and_its_input();
+    void a_command_that_fails_hangs_or_is_not_there_is_said_so();
+    void a_webhook_gets_what_alertmanager_would_post();
+    void a_webhook_that_fails_is_tried_again_and_one_that_refuses_is_not();
+    void a_webhook_that_is_not_there_is_an_error();
+    void the_journal_gets_fields();
+    void no_journal_is_no_failure();
+    void alerts_of_one_rule_are_told_together();
+    void what_waits_is_told_at_the_end();
+    void an_outage_is_reported_once_with_what_it_cost();
+};
+
+void AlertHooks::a_command_is_told_by_its_environment_and_its_input() {
+    const QTemporaryDir dir;
+    const auto file = dir.filePath("told");
+    const auto hook = command_hook(
+        {"/bin/sh", "-c",
+         "{ echo \"$SNAKEPIT_ALERT_RULE $SNAKEPIT_ALERT_STATE $SNAKEPIT_ALERT_SUBJECT "
+         "$SNAKEPIT_ALERT_VALUE $SNAKEPIT_ALERT_COUNT $1 ${NOTIFY_SOCKET-none}\"; cat; } > " +
+             file.toStdString(),
+         "sh", "word"});
+    qputenv("NOTIFY_SOCKET", "/nowhere");
+    const auto status =
+        hook->tell(message_of({alert_of("a", "x y"), alert_of("a", "z")}), kNotCancelled);
+    qunsetenv("NOTIFY_SOCKET");
+    QVERIFY2(status, status ? "" : status.error().message.c_str());
+    const auto told = contents(file);
+    QCOMPARE(told.left(told.indexOf('\n')), QByteArray("a firing x y 91 % 2 word none"));
+    const auto json = object(told.mid(told.indexOf('\n') + 1).toStdString());
+    QCOMPARE(json["alerts"].toArray().size(), 2);
+    QCOMPARE(json["status"].toString(), "firing");
+    QCOMPARE(json["alerts"][0].toObject()["evidence"].toString(), "because");
+}
+
+void AlertHooks::a_command_that_fails_hangs_or_is_not_there_is_said_so() {
+    const auto run = [](std::vector<std::string> words) {
+        return run_command({std::move(words), {}, std::string(1 << 20, 'x'), 300}, kNotCancelled);
+    };
+    QVERIFY(run({"/bin/true"}));  // reads nothing of it
+    const auto status = run({"/bin/sh", "-c", "exit 3"});
+    QVERIFY(!status && status.error().message.find("status 3") != std::string::npos);
+    const auto signal = run({"/bin/sh", "-c", "kill -9 $$"});
+    QVERIFY(!signal && signal.error().message.find("signal 9") != std::string::npos);
+    const auto missing = run({"/no/such/program"});
+    QVERIFY(!missing && missing.error().message.find("/no/such/program") != std::string::npos);
+    const QTemporaryDir dir;
+    const auto pid = dir.filePath("pid");
+    const auto hanging =
+        run({"/bin/sh", "-c", "sleep 1000 & echo $! > " + pid.toStdString() + "; wait"});
+    QVERIFY(!hanging && hanging.error().code == ErrorCode::timeout);
+    // With what it started.
+    const auto child = contents(pid).trimmed().toInt();
+    QVERIFY(child > 0);
+    QVERIFY(QTest::qWaitFor(
+        [&] {
+            const auto state = contents(QString("/proc/%1/stat").arg(child));
+            return state.isEmpty() || state.contains(") Z ");
+        },
+        kPatienceMs));
+    const std::atomic<bool> cancelled{true};
+    QVERIFY(!run_command({{"/bin/sleep", "1000"}, {}, {}, 100'000}, cancelled));
+}
+
+void AlertHooks::a_webhook_gets_what_alertmanager_would_post() {
+    const WebServer server({200});
+    const auto hook = webhook_hook(server.url());
+    QVERIFY(hook->tell(message_of({alert_of("a", "x", AlertState::resolved)}), kNotCancelled));
+    QCOMPARE(server.bodies().size(), std::size_t{1});
+    const auto body = object(server.bodies()[0]);
+    QCOMPARE(body["version"].toString(), "4");
+    QCOMPARE(body["status"].toString(), "resolved");
+    for (const auto* field : {"groupKey", "truncatedAlerts", "receiver", "groupLabels",
+                              "commonLabels", "commonAnnotations", "externalURL"})
+        QVERIFY2(body.contains(QLatin1String(field)), field);
+    const auto alert = body["alerts"][0].toObject();
+    QCOMPARE(alert["labels"].toObject()["alertname"].toString(), "a");
+    QCOMPARE(alert["labels"].toObject()["subject"].toString(), "x");
+    QCOMPARE(alert["annotations"].toObject()["summary"].toString(), "Title of it");
+    QCOMPARE(alert["startsAt"].toString(), "2023-11-14T22:13:20.000000Z");
+    QCOMPARE(alert["endsAt"].toString(), "2023-11-14T22:14:50.000000Z");
+    QCOMPARE(alert["fingerprint"].toString().size(), 16);
+}
+
+void AlertHooks::a_webhook_that_fails_is_tried_again_and_one_that_refuses_is_not() {
+    Reports reports;
+    {
+        const WebServer server({500, 200});
+        HookLine line(webhook_hook(server.url()), reports.collect());
+        line.tell(message_of({alert_of("a", "x")}));
+        QVERIFY(QTest::qWaitFor([&] { return line.state().told == 1; }, kPatienceMs));
+        QCOMPARE(server.bodies().size(), std::size_t{2});
+        QVERIFY(QTest::qWaitFor([&] { return reports.count() == 2; }, kPatienceMs));
+        QVERIFY(reports.all[0].problem.find("500") != std::string::npos);
+        QVERIFY(reports.all[1].problem.empty());
+    }
+    const WebServer server({404});
+    HookLine line(webhook_hook(server.url()), reports.collect());
+    line.tell(message_of({alert_of("a", "x")}));
+    QVERIFY(QTest::qWaitFor([&] { return line.state().lost == 1; }, kPatienceMs));
+    QCOMPARE(server.bodies().size(), std::size_t{1});
+}
+
+void AlertHooks::a_webhook_that_is_not_there_is_an_error() {
+    std::string url;
+    {
+        const WebServer server({200});
+        url = server.url();
+    }
+    const auto status = webhook_hook(url)->tell(message_of({alert_of("a", "x")}), kNotCancelled);
+    QVERIFY(!status);
+    QVERIFY2(status.error().message.find("does not answer") != std::string::npos,
+             status.error().message.c_str());
+}
+
+void AlertHooks::the_journal_gets_fields() {
+    const QTemporaryDir dir;
+    const auto path = dir.filePath("socket").toStdString();
+    const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    QCOMPARE(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    const auto hook = journal_hook(path);
+    QVERIFY(hook->tell(message_of({alert_of("a", "x"), alert_of("a", "y")}), kNotCancelled));
+    char buffer[8192];
+    const auto size = ::recv(socket, buffer, sizeof buffer, 0);
+    ::close(socket);
+    QVERIFY(size > 0);
+    const QByteArray got(buffer, size);
+    QVERIFY(got.startsWith("MESSAGE=Title of it: x, y (because)\n"));
+    QVERIFY(got.contains("\nPRIORITY=2\n"));
+    QVERIFY(got.contains("\nSNAKEPIT_SHM_ALERT=a\n"));
+    // Several lines: the length in front.
+    QVERIFY(got.contains(QByteArray("\nSNAKEPIT_SHM_ALERT_SUBJECT\n\x03\0\0\0\0\0\0\0x\ny\n", 40)));
+}
+
+void AlertHooks::no_journal_is_no_failure() {
+    const auto status =
+        journal_hook("/no/such/socket")->tell(message_of({alert_of("a", "x")}), kNotCancelled);
+    QVERIFY(!status && status.error().code == ErrorCode::not_supported);
+    Reports reports;
+    HookLine line(journal_hook("/no/such/socket"), reports.collect());
+    line.tell(message_of({alert_of("a", "x")}));
+    QVERIFY(QTest::qWaitFor([&] { return line.state().told == 1; }, kPatienceMs));
+    QCOMPARE(reports.count(), std::size_t{0});
+}
+
+void AlertHooks::alerts_of_one_rule_are_told_together() {
+    Reports reports;
+    const auto strings = std::make_shared<Puppet::Strings>();
+    AlertTeller teller("test", reports.collect(), std::chrono::milliseconds(200));
+    std::vector<std::unique_ptr<AlertHook>> hooks;
+    hooks.push_back(std::make_unique<Puppet>(strings));
+    teller.use(std::move(hooks));
+    teller.tell({alert_of("a", "1"), alert_of("b", "1")});
+    teller.tell({alert_of("a", "2"), alert_of("a", "1", AlertState::resolved)});
+    QVERIFY(QTest::qWaitFor([&] { return strings->count() == 3; }, kPatienceMs));
+    QCOMPARE(strings->told[0].alerts.size(), std::size_t{2});
+    QCOMPARE(headline(strings->told[0]), std::string("Title of it: 1, 2"));
+    QCOMPARE(strings->told[1].first().rule, std::string("b"));
+    QCOMPARE(headline(strings->told[2]), std::string("Resolved: Title of it: 1"));
+    QCOMPARE(teller.state().size(), std::size_t{1});
+}
+
+void AlertHooks::what_waits_is_told_at_the_end() {
+    Reports reports;
+    const auto strings = std::make_shared<Puppet::Strings>();
+    {
+        AlertTeller teller("test", reports.collect(), std::chrono::hours(1));
+        std::vector<std::unique_ptr<AlertHook>> hooks;
+        hooks.push_back(std::make_unique<Puppet>(strings));
+        teller.use(std::move(hooks));
+        teller.tell({alert_of("a", "1")});
+    }
+    QCOMPARE(strings->count(), std::size_t{1});
+}
+
+void AlertHooks::an_outage_is_reported_once_with_what_it_cost() {
+    Reports reports;
+    const auto strings = std::make_shared<Puppet::Strings>();
+    strings->answers = {broken(), broken(), broken(), Status()};
+    HookLine line(std::make_unique<Puppet>(strings), reports.collect());
+    for (int i = 0; i < 4; ++i) line.tell(message_of({alert_of("a", "1")}));
+    QVERIFY(QTest::qWaitFor([&] { return reports.count() == 2; }, kPatienceMs));
+    QCOMPARE(reports.all[0].problem, std::string("it is broken"));
+    QCOMPARE(reports.all[1].problem, std::string());
+    QCOMPARE(reports.all[1].lost, std::uint64_t{3});
+    QCOMPARE(line.state().told, std::uint64_t{1});
+}
+
+QTEST_GUILESS_MAIN(AlertHooks)
+#include "tst_alert_hooks.moc"
