@@ -13,15 +13,21 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/alert_notifier.h"
 #include "ui/dialogs/handover_dialog.h"
 #include "ui/icons.h"
+#include "ui/models/alert_book.h"
 #include "ui/models/format.h"
 #include "ui/models/host.h"
 #include "ui/models/settings.h"
 #include "ui/models/workspace.h"
+#include "ui/navigation_button.h"
+#include "ui/pages/alerts_page.h"
 #include "ui/pages/dashboard_page.h"
 #include "ui/pages/events_page.h"
+#include "ui/pages/host_page.h"
 #include "ui/pages/memory_page.h"
+#include "ui/pages/performance_page.h"
 #include "ui/pages/processes_page.h"
 #include "ui/pages/references_page.h"
 #include "ui/pages/regions_page.h"
@@ -40,14 +46,17 @@ QString moment_text(Timestamp at) {
 }  // namespace
 
 QStringList MainWindow::page_names() {
-    return {QStringLiteral("dashboard"),  QStringLiteral("regions"), QStringLiteral("memory"),
-            QStringLiteral("references"), QStringLiteral("events"),  QStringLiteral("processes")};
+    return {QStringLiteral("dashboard"),  QStringLiteral("regions"),     QStringLiteral("memory"),
+            QStringLiteral("references"), QStringLiteral("alerts"),      QStringLiteral("events"),
+            QStringLiteral("processes"),  QStringLiteral("performance"), QStringLiteral("host")};
 }
 
 MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     : QMainWindow(parent),
       workspace_(workspace),
       host_(host),
+      book_(new AlertBook(workspace, this)),
+      notifier_(new AlertNotifier(*book_, {}, this)),
       navigation_(new QButtonGroup(this)),
       stack_(new QStackedWidget) {
     setWindowTitle(
@@ -73,6 +82,7 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     build_status_bar();
 
     add_pages();
+    connect(notifier_, &AlertNotifier::alert_wanted, this, &MainWindow::show_alert);
     connect(&workspace, &Workspace::ticked, this, &MainWindow::show_status);
     connect(&workspace, &Workspace::link_changed, this, &MainWindow::show_link);
     show_page(page_names().front());
@@ -81,26 +91,45 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
 }
 
 void MainWindow::add_pages() {
-    auto* dashboard = new DashboardPage(workspace_);
+    auto* dashboard = new DashboardPage(workspace_, *book_);
     auto* events = new EventsPage(workspace_);
-    add_page(page_names()[0], tr("Dashboard"), QStringLiteral("dashboard"), dashboard);
-    add_page(page_names()[1], tr("Regions"), QStringLiteral("regions"),
-             new RegionsPage(workspace_));
-    add_page(page_names()[2], tr("Memory"), QStringLiteral("memory"), new MemoryPage(workspace_));
-    add_page(page_names()[3], tr("References"), QStringLiteral("references"),
-             new ReferencesPage(workspace_));
-    add_page(page_names()[4], tr("Events"), QStringLiteral("events"), events);
-    add_page(page_names()[5], tr("Processes"), QStringLiteral("processes"),
-             new ProcessesPage(workspace_));
+    auto* alerts = new AlertsPage(workspace_, *book_);
+    add_page(QStringLiteral("dashboard"), tr("Dashboard"), dashboard);
+    add_page(QStringLiteral("regions"), tr("Regions"), new RegionsPage(workspace_));
+    add_page(QStringLiteral("memory"), tr("Memory"), new MemoryPage(workspace_));
+    add_page(QStringLiteral("references"), tr("References"), new ReferencesPage(workspace_));
+    alerts_button_ = add_page(QStringLiteral("alerts"), tr("Alerts"), alerts);
+    add_page(QStringLiteral("events"), tr("Events"), events);
+    add_page(QStringLiteral("processes"), tr("Processes"), new ProcessesPage(workspace_));
+    add_page(QStringLiteral("performance"), tr("Performance"), new PerformancePage(workspace_));
+    add_page(QStringLiteral("host"), tr("Host"), new HostPage(workspace_));
     connect(navigation_, &QButtonGroup::idClicked, this,
             [this](int index) { show_page(page_names()[index]); });
     connect(dashboard, &DashboardPage::page_wanted, this, &MainWindow::show_page);
+    connect(dashboard, &DashboardPage::alert_wanted, this, &MainWindow::show_alert);
     connect(&workspace_, &Workspace::show_region, this,
             [this] { show_page(QStringLiteral("regions")); });
     connect(&workspace_, &Workspace::show_events_of, this, [this, events](const QString& id) {
         events->show_region(id);
         show_page(QStringLiteral("events"));
     });
+    connect(&workspace_, &Workspace::show_events_of_kind, this, [this, events](EventKind kind) {
+        events->show_kind(kind);
+        show_page(QStringLiteral("events"));
+    });
+    connect(book_, &AlertBook::counts_changed, this, [this] {
+        const auto count = book_->unacknowledged_count();
+        alerts_button_->set_badge(
+            count, tr("%1 that nobody has acknowledged").arg(counted(count, "alert", "alerts")));
+    });
+}
+
+void MainWindow::show_alert(std::uint64_t id) {
+    if (isMinimized()) showNormal();
+    raise();
+    activateWindow();
+    show_page(QStringLiteral("alerts"));
+    findChild<AlertsPage*>()->show_alert(id);
 }
 
 QWidget* MainWindow::build_sidebar() {
@@ -130,27 +159,36 @@ QWidget* MainWindow::build_sidebar() {
     auto* theme = make_tool(QStringLiteral("theme"), tr("Theme: system, light, dark"),
                             QStringLiteral("Ctrl+T"));
     connect(theme, &QToolButton::clicked, this, &MainWindow::next_theme);
-    column->addWidget(theme);
+    auto* tools = new QHBoxLayout;
+    tools->addWidget(theme);
+    tools->addWidget(build_notifications());
+    tools->addStretch();
+    column->addLayout(tools);
     return sidebar;
 }
 
-void MainWindow::add_page(const QString& name, const QString& title, const QString& icon_name,
-                          Page* page) {
+// Its icon has the page's name.
+NavigationButton* MainWindow::add_page(const QString& name, const QString& title, Page* page) {
     const int index = stack_->addWidget(page);
     pages_[name] = index;
-    auto* button = new QToolButton;
-    button->setObjectName(QStringLiteral("navigation"));
-    button->setText(QStringLiteral("  ") + title);
-    button->setAccessibleName(title);
-    button->setIcon(navigation_icon(icon_name));
-    button->setIconSize({20, 20});
-    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-    button->setCheckable(true);
-    button->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    button->setShortcut(QKeySequence(QStringLiteral("Alt+%1").arg(index + 1)));
-    button->setToolTip(QStringLiteral("%1  (Alt+%2)").arg(title).arg(index + 1));
+    auto* button = new NavigationButton(title, name, index + 1);
     navigation_->addButton(button, index);
     navigation_column_->addWidget(button);
+    return button;
+}
+
+QWidget* MainWindow::build_notifications() {
+    auto* told = make_tool(QStringLiteral("alerts"), tr("Tell the desktop of new alerts"));
+    told->setCheckable(true);
+    told->setChecked(notifier_->enabled());
+    if (!notifier_->possible()) told->hide();
+    const auto wear = [told](bool on) {
+        told->setIcon(icon(on ? QStringLiteral("alerts") : QStringLiteral("silence")));
+    };
+    wear(told->isChecked());
+    connect(told, &QToolButton::toggled, notifier_, &AlertNotifier::set_enabled);
+    connect(told, &QToolButton::toggled, told, wear);
+    return told;
 }
 
 QWidget* MainWindow::build_banner() {

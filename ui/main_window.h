@@ -14,7 +14,10 @@ class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
+class AlertBook;
+class AlertNotifier;
 class ManagerHost;
+class NavigationButton;
 class Page;
 class Workspace;
 
@@ -39,10 +42,12 @@ class MainWindow : public QMainWindow {
 
   private:
     QWidget* build_sidebar();
+    QWidget* build_notifications();
     QWidget* build_banner();
     void build_status_bar();
     void add_pages();
-    void add_page(const QString& name, const QString& title, const QString& icon, Page* page);
+    NavigationButton* add_page(const QString& name, const QString& title, Page* page);
+    void show_alert(std::uint64_t id);
     void show_link();
     void show_status();
     void next_theme();
@@ -51,7 +56,10 @@ class MainWindow : public QMainWindow {
 
     Workspace& workspace_;
     ManagerHost& host_;
+    AlertBook* book_;
+    AlertNotifier* notifier_;
     QButtonGroup* navigation_;
+    NavigationButton* alerts_button_;
     QVBoxLayout* navigation_column_;
     QStackedWidget* stack_;
     QFrame* banner_;

@@ -10,7 +10,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr const char* kPromisedPages[] = {"alerts", "arenas", "host", "settings"};
+constexpr const char* kPromisedPages[] = {"arenas", "settings"};
 
 std::string one_of(const QStringList& names) {
     return names.join(QStringLiteral(", ")).toStdString();

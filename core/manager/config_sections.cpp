@@ -220,27 +220,6 @@ tl::unexpected<Error> ConfigPlace::unknown(std::string_view kind, std::string_vi
                  fmt::format("did you mean '{}'?", *nearest));
 }
 
-Result<std::string> read_text(const toml::node& node, const ConfigPlace& place) {
-    const auto* text = node.as_string();
-    if (!text || text->get().empty())
-        return place.of(node).wrong("this is no text", "write it in quotes");
-    return text->get();
-}
-
-Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out) {
-    const auto* flag = node.as_boolean();
-    if (!flag)
-        return place.of(node).wrong("this is not true or false",
-                                    "write true or false, without quotes");
-    out = flag->get();
-    return {};
-}
-
-Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place) {
-    if (const auto* table = node.as_table()) return table;
-    return place.of(node).wrong("this is not a table", "write it as [section] or { key = value }");
-}
-
 bool is_section(std::string_view name) {
     return std::find(kSections.begin(), kSections.end(), name) != kSections.end();
 }

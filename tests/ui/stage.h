@@ -7,6 +7,7 @@
 #include <QTest>
 
 #include "synthetic.h"
+#include "synthetic_monitoring.h"
 #include "ui/main_window.h"
 #include "ui/models/workspace.h"
 
@@ -19,13 +20,15 @@ struct Stage {
         : world(regions),
           manager(std::make_shared<SyntheticManager>(world)),
           audit(std::make_shared<SyntheticAudit>()),
+          monitoring(std::make_shared<SyntheticMonitoring>(world)),
+          survey(std::make_shared<SyntheticSurvey>()),
           workspace(QStringLiteral("default"), {std::make_unique<SyntheticRegions>(world, changing),
                                                 [this] {
                                                     return std::make_unique<SyntheticEvents>(
                                                         world,
                                                         world.rows().empty() ? 0 : kStageEvents);
                                                 },
-                                                manager, audit}),
+                                                manager, audit, monitoring, survey}),
           window(workspace, host) {
         window.resize(1320, 840);
         window.show();
@@ -37,6 +40,8 @@ struct Stage {
     SyntheticWorld world;
     std::shared_ptr<SyntheticManager> manager;
     std::shared_ptr<SyntheticAudit> audit;
+    std::shared_ptr<SyntheticMonitoring> monitoring;
+    std::shared_ptr<SyntheticSurvey> survey;
     SyntheticHost host;
     Workspace workspace;
     MainWindow window;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "synthetic.h"
 
+#include "synthetic_monitoring.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -165,6 +167,9 @@ layout::Sample SyntheticWorld::sample(std::uint64_t seq, std::int64_t at) const 
     sample.bytes_reserved = sample.bytes_used + sample.bytes_used / 12;
     sample.clients = kPrograms.size();
     sample.allocations = 1200 + seq;
+    sample.alerts_firing = alerts_firing_;
+    sample.alerts_unacknowledged = alerts_unacknowledged_;
+    sample.timed = synthetic_timed(seq);
     sample.shm_total = 16ULL << 30;
     sample.shm_free = sample.shm_total - std::min(sample.shm_total, sample.bytes_reserved);
     return sample;
@@ -198,6 +203,7 @@ Result<SourceTick> SyntheticRegions::poll() {
     tick.heartbeat = last_beat_;
     tick.manager_pid = 4100;
     tick.event_head = 40'000 + polls_;
+    tick.timings = synthetic_timings(polls_);
     return tick;
 }
 

@@ -28,6 +28,11 @@ class SyntheticWorld {
     std::vector<ClientInfo> clients() const;
     layout::Sample sample(std::uint64_t seq, std::int64_t at) const;
     void remove(const RegionId& id);  // shows in the next step
+    // What the samples say of alerts.
+    void set_alerts(std::uint64_t firing, std::uint64_t unacknowledged) {
+        alerts_firing_ = firing;
+        alerts_unacknowledged_ = unacknowledged;
+    }
     void silence() { heart_stopped_ = true; }
     void revive() { heart_stopped_ = false; }
     bool heart_stopped() const { return heart_stopped_; }
@@ -39,6 +44,7 @@ class SyntheticWorld {
     std::vector<std::uint32_t> vacated_;
     std::uint64_t next_generation_ = 1;
     std::atomic<bool> heart_stopped_{false};
+    std::atomic<std::uint64_t> alerts_firing_{0}, alerts_unacknowledged_{0};
 };
 
 class SyntheticRegions : public RegionSource {

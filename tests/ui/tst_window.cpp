@@ -9,7 +9,6 @@
 #include <QTableWidget>
 #include <QTest>
 #include <QTimer>
-#include <ctime>
 
 #include "stage.h"
 #include "ui/dialogs/cleanup_dialog.h"
@@ -22,35 +21,11 @@
 #include "ui/pages/regions_page.h"
 #include "ui/pages/table_view.h"
 #include "ui/theme.h"
+#include "watchdog.h"
 
 namespace snakepit::shm::ui {
 
 namespace {
-
-// The most a GUI thread worked between two chances to take a key press. Processor time, so that
-// other programs on the machine do not count.
-class Watchdog {
-  public:
-    Watchdog() {
-        QObject::connect(&timer_, &QTimer::timeout, [this] {
-            const auto at = used();
-            worst_ = std::max(worst_, at - last_);
-            last_ = at;
-        });
-        timer_.start(1);
-    }
-    double worst_millis() const { return static_cast<double>(worst_) / 1e6; }
-
-  private:
-    static std::int64_t used() {
-        timespec time{};
-        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-        return time.tv_sec * 1000000000LL + time.tv_nsec;
-    }
-
-    QTimer timer_;
-    std::int64_t last_ = used(), worst_ = 0;
-};
 
 RegionTable* shown_table(MainWindow& window) {
     for (auto* page : window.findChildren<RegionsPage*>()) return &page->table();
@@ -97,7 +72,7 @@ class TestWindow : public QObject {
 
     void a_page_that_does_not_exist_is_refused() {
         Stage stage(3);
-        QVERIFY(!stage.window.show_page(QStringLiteral("alerts")));
+        QVERIFY(!stage.window.show_page(QStringLiteral("arenas")));
     }
 
     void a_filter_that_cannot_be_understood_is_explained_and_changes_nothing() {

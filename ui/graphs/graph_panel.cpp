@@ -44,7 +44,11 @@ QComboBox* span_choice(TimePlot* plot) {
 }  // namespace
 
 GraphPanel::GraphPanel(QWidget* parent)
-    : QWidget(parent), plot_(new TimePlot), legend_(new QHBoxLayout), controls_(new QWidget) {
+    : QWidget(parent),
+      plot_(new TimePlot),
+      legend_(new QHBoxLayout),
+      span_(span_choice(plot_)),
+      controls_(new QWidget) {
     auto* now = make_tool(QStringLiteral("follow"), tr("Follow the present (double click)"));
     now->setEnabled(false);
     connect(now, &QToolButton::clicked, plot_, &TimePlot::follow);
@@ -53,7 +57,7 @@ GraphPanel::GraphPanel(QWidget* parent)
     auto* controls = new QHBoxLayout(controls_);
     controls->setContentsMargins(0, 0, 0, 0);
     controls->addWidget(now);
-    controls->addWidget(span_choice(plot_));
+    controls->addWidget(span_);
 
     auto* head = new QHBoxLayout;
     head->setContentsMargins(12, 0, 12, 0);
@@ -67,6 +71,10 @@ GraphPanel::GraphPanel(QWidget* parent)
     column->addLayout(head);
     column->addWidget(plot_, 1);
     connect(&Theme::instance(), &Theme::changed, this, &GraphPanel::rebuild_legend);
+}
+
+void GraphPanel::choose_span(int seconds) {
+    span_->setCurrentIndex(span_->findData(seconds));
 }
 
 void GraphPanel::set_compact() {

@@ -4,6 +4,7 @@
 #include <QWidget>
 
 class QBoxLayout;
+class QComboBox;
 
 namespace snakepit::shm::ui {
 
@@ -17,10 +18,12 @@ class GraphPanel : public QWidget {
     TimePlot& plot() { return *plot_; }
     void rebuild_legend();  // after lines were added or removed
     void set_compact();     // legend only
+    void choose_span(int seconds);
 
   private:
     TimePlot* plot_;
     QBoxLayout* legend_;
+    QComboBox* span_;
     QWidget* controls_;
 };
 

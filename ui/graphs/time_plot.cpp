@@ -170,17 +170,34 @@ void TimePlot::refresh(double now) {
     replot(QCustomPlot::rpQueuedReplot);
 }
 
-void TimePlot::fit_axis(QCPAxis* axis) {
-    double high = 0;
+// Of the lines that are shown, above 0; from 0 to 0 when there are none.
+QCPRange TimePlot::seen_values(QCPAxis* axis) const {
+    double low = 0, high = 0;
     for (int i = 0; i < graphCount(); ++i) {
         if (graph(i)->valueAxis() != axis || !graph(i)->realVisibility()) continue;
         // One point beyond each edge counts too: a step or a line reaches in from there.
         const auto points = graph(i)->data();
         const auto end = points->findEnd(xAxis->range().upper, true);
-        for (auto point = points->findBegin(xAxis->range().lower, true); point != end; ++point)
+        for (auto point = points->findBegin(xAxis->range().lower, true); point != end; ++point) {
+            if (!(point->value > 0)) continue;
+            low = low > 0 ? std::min(low, point->value) : point->value;
             high = std::max(high, point->value);
+        }
     }
-    axis->setRange(0, high > 0 ? high * 1.12 : 1);
+    return {low, high};
+}
+
+void TimePlot::fit_axis(QCPAxis* axis) {
+    const auto seen = seen_values(axis);
+    if (axis->scaleType() == QCPAxis::stLinear)
+        axis->setRange(0, seen.upper > 0 ? seen.upper * 1.12 : 1);
+    else if (seen.upper > 0)  // whole decades: lines do not jump with every value
+        axis->setRange(std::pow(10, std::floor(std::log10(seen.lower))),
+                       std::pow(10, std::ceil(std::log10(seen.upper * 1.01))));
+}
+
+void TimePlot::set_logarithmic() {
+    yAxis->setScaleType(QCPAxis::stLogarithmic);
 }
 
 void TimePlot::fit_values() {

@@ -129,6 +129,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::policy_unreadable:
         case EventKind::health_problem:
         case EventKind::telemetry_failed:
+        case EventKind::alert_fired:
+        case EventKind::alert_hook_failed:
             return Tone::bad;
         case EventKind::client_gone:
         case EventKind::client_disconnected:
@@ -139,6 +141,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::leftover_kept:
         case EventKind::policy_changed:
         case EventKind::not_kept:
+        case EventKind::alert_rule_changed:
+        case EventKind::alerts_skipped:
             return Tone::caution;
         case EventKind::allocated:
         case EventKind::client_connected:
@@ -147,6 +151,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::manager_started:
         case EventKind::keeper_found:
         case EventKind::health_mended:
+        case EventKind::alert_resolved:
+        case EventKind::alert_hook_mended:
             return Tone::good;
         case EventKind::freed:
         case EventKind::withdrawn:
@@ -155,6 +161,8 @@ Tone event_tone(const EventRow& row) {
         case EventKind::accessed:
         case EventKind::key_rotated:
         case EventKind::events_removed:
+        case EventKind::alert_acknowledged:
+        case EventKind::alert_silenced:
             return Tone::info;
         default:
             return row.result.empty() || row.result == "ok" ? Tone::neutral : Tone::bad;

@@ -4,6 +4,7 @@
 #include <QDateTime>
 #include <QLocale>
 #include <QRegularExpression>
+#include <cmath>
 
 #include "base/units.h"
 
@@ -24,6 +25,18 @@ QString size_text(std::uint64_t bytes) {
 
 QString duration_text(std::int64_t millis) {
     return QString::fromStdString(format_duration(millis));
+}
+
+// Three digits, whatever the unit.
+QString nanos_text(double nanos) {
+    const char* unit = " ns";
+    for (const char* next : {" µs", " ms", " s"}) {
+        if (nanos < 999.5) break;
+        nanos /= 1000;
+        unit = next;
+    }
+    const int decimals = nanos >= 99.95 || nanos == std::floor(nanos) ? 0 : nanos >= 9.995 ? 1 : 2;
+    return QString::number(nanos, 'f', decimals) + QString::fromUtf8(unit);
 }
 
 QString since_text(Timestamp then, Timestamp now) {

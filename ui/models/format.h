@@ -13,6 +13,7 @@ namespace snakepit::shm::ui {
 
 QString size_text(std::uint64_t bytes);             // "256 MiB"
 QString duration_text(std::int64_t millis);         // "12 min"
+QString nanos_text(double nanos);                   // "830 ns", "12.3 µs", "4.56 ms", "1.2 s"
 QString since_text(Timestamp then, Timestamp now);  // "12 min", "now", "–" for never
 QString clock_text(Timestamp time);       // local "14:03:21.250", with the date if not today
 QString count_text(std::uint64_t count);  // "12,345"

@@ -2,6 +2,8 @@
 #include "ui/models/live_sources.h"
 
 #include "ui/models/live_audit.h"
+#include "ui/models/live_monitoring.h"
+#include "ui/models/live_survey.h"
 
 namespace snakepit::shm::ui {
 
@@ -31,6 +33,10 @@ Result<SourceTick> LiveRegions::poll() {
     tick.heartbeat = reader_->heartbeat();
     tick.event_head = reader_->event_head();
     tick.events_lost = reader_->events_lost();
+    auto timings = std::make_shared<Timings>();
+    for (std::size_t i = 0; i < layout::kTimed; ++i)
+        (*timings)[i] = reader_->timed(static_cast<layout::Timed>(i));
+    tick.timings = std::move(timings);
     return tick;
 }
 
@@ -110,7 +116,10 @@ Workspace::Parts live_parts(const InstancePaths& paths) {
     Workspace::Parts parts;
     parts.regions = std::make_unique<LiveRegions>(paths.registry());
     parts.events = [path = paths.events_db()] { return std::make_unique<LiveEvents>(path); };
-    parts.manager = std::make_shared<LiveManager>(paths.instance);
+    auto manager = std::make_shared<LiveManager>(paths.instance);
+    parts.manager = manager;
+    parts.monitoring = std::make_shared<LiveMonitoring>(std::move(manager), paths);
+    parts.host = std::make_shared<LiveSurvey>();
     parts.audit = std::make_shared<LiveAudit>(paths);
     return parts;
 }

@@ -50,9 +50,10 @@ class LiveManager : public ManagerPort {
     Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
     Result<std::uint32_t> rotate_key(const RegionId& id) override;
 
-  private:
+    // The connection, for what else is asked of the manager. Any thread.
     Result<std::shared_ptr<ManagerClient>> client();
 
+  private:
     std::string instance_;
     std::mutex mutex_;
     std::shared_ptr<ManagerClient> client_;

@@ -47,6 +47,10 @@ void set_remembering(bool remembering) {
     remembering_now = remembering;
 }
 
+bool remembering() {
+    return remembering_now;
+}
+
 void forget_layout() {
     if (remembering_now) settings().remove(QStringLiteral("layout"));
 }

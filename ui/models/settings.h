@@ -13,6 +13,7 @@ namespace snakepit::shm::ui {
 
 // False: nothing is read and nothing is written (screenshots, tests).
 void set_remembering(bool remembering);
+bool remembering();
 void forget_layout();  // columns, splitters and the window's place; not the theme
 
 QString remembered(const QString& key, const QString& otherwise = {});

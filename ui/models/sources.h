@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the monitor needs from the world, as four small interfaces: the live ones are in
-// live_sources.h and live_audit.h, synthetic ones in tests/ui.
+// What the monitor needs from the world, as small interfaces: the live ones are in live_sources.h,
+// live_audit.h and live_monitoring.h, synthetic ones in tests/ui.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "alerts/alert.h"
 #include "audit/report.h"
 #include "base/policy.h"
 #include "base/region.h"
@@ -17,8 +19,12 @@
 #include "events/event_reader.h"
 #include "layout/registry_reader.h"
 #include "security/policy_text.h"
+#include "survey/host_survey.h"
 
 namespace snakepit::shm::ui {
+
+// Everything timed since the registry was made, by layout::Timed.
+using Timings = std::array<layout::Histogram, layout::kTimed>;
 
 // What one look at the registry brought.
 struct SourceTick {
@@ -30,6 +36,7 @@ struct SourceTick {
     Timestamp heartbeat;
     std::uint64_t event_head = 0;
     std::uint64_t events_lost = 0;
+    std::shared_ptr<const Timings> timings;  // null: not known
 };
 
 // Called from one worker thread.
@@ -85,6 +92,57 @@ class AuditPort {
     virtual Result<AuditVerdict> verify() = 0;
     // Writes the whole signed file or leaves nothing; the key it is signed with.
     virtual Result<PublicKey> write(const ReportOrder& order, ReportProgress& progress) = 0;
+};
+
+struct AlertPage {
+    std::vector<Alert> alerts;  // newest first
+    bool more = false;          // there are older ones, before `before`
+    std::uint64_t before = 0;
+};
+
+struct Advice {
+    std::string advice, evidence;  // sentences
+    std::uint64_t bytes = 0;       // what it would give back, where that is known
+};
+// Who takes what: a user, a session, a worker.
+struct Tenant {
+    std::string name;
+    std::uint64_t regions = 0, bytes = 0, references = 0, allocations = 0;
+};
+struct PerformanceReport {
+    std::vector<Advice> advice;
+    std::vector<Tenant> users, sessions, workers;
+};
+
+// What the manager's monitoring knows, and what can be done about it. Called from one worker
+// thread.
+class MonitoringPort {
+  public:
+    virtual ~MonitoringPort() = default;
+    // Those that are pending or firing, and those resolved lately.
+    virtual Result<std::vector<Alert>> alerts() = 0;
+    // Those with a number below `before` (0: the newest).
+    virtual Result<AlertPage> history(std::uint64_t before, int limit) = 0;
+    virtual Result<std::vector<AlertRule>> rules() = 0;
+    virtual Result<std::vector<AlertSilence>> silences() = 0;
+    virtual Status acknowledge(std::uint64_t id, const std::string& comment) = 0;
+    // Of `silence` who made it, when, and its number are the manager's to say.
+    virtual Status silence(const AlertSilence& silence) = 0;
+    virtual Status unsilence(std::uint64_t id) = 0;
+    virtual Status set_rule(const AlertRule& rule) = 0;
+    // What the rule would have done in the last `span_ms`.
+    virtual Result<Backtest> backtest(const AlertRule& rule, std::int64_t span_ms) = 0;
+    virtual Result<PerformanceReport> performance() = 0;
+};
+
+// Every segment of the host, ours or not. Called from one worker thread.
+class HostPort {
+  public:
+    virtual ~HostPort() = default;
+    virtual Result<HostSurvey> survey() = 0;
+    // Without names: those that were left over for certain.
+    virtual Result<std::vector<HostCleanItem>> clean(const std::vector<std::string>& names,
+                                                     bool dry_run) = 0;
 };
 
 using EventSourceFactory = std::function<std::unique_ptr<EventSource>()>;

@@ -18,6 +18,7 @@ enum ModelRole : int {
     kGlowRole,                     // 0…1: how new the row is
     kMutedRole,                    // bool: less important
     kIdRole,                       // the region's id as text
+    kMarksRole,                    // QStringList: chips behind the one with a tone
 };
 
 }  // namespace snakepit::shm::ui

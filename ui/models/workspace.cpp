@@ -28,6 +28,8 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
       asking_(QStringLiteral("asking")),
       acting_(QStringLiteral("acting")),
       auditing_(QStringLiteral("auditing")),
+      monitoring_(QStringLiteral("monitoring")),
+      surveying_(QStringLiteral("surveying")),
       polling_(QStringLiteral("polling")) {
     // One shot, started again when the answer has been taken in: ticks never pile up.
     timer_.setSingleShot(true);
@@ -63,7 +65,11 @@ void Workspace::poll() {
 void Workspace::take(Result<SourceTick> result) {
     const auto at = monotonic_millis();
     if (result) {
-        if (result->delta.reset) samples_.clear();
+        if (result->delta.reset) {
+            samples_.clear();
+            timings_.clear();
+        }
+        if (result->timings) timings_.take(std::move(result->timings), at);
         regions_.apply(std::move(result->delta), at);
         clients_ = std::move(result->clients);
         samples_.insert(samples_.end(), result->samples.begin(), result->samples.end());

@@ -13,6 +13,7 @@
 #include "ui/models/background.h"
 #include "ui/models/region_store.h"
 #include "ui/models/sources.h"
+#include "ui/models/timing_history.h"
 
 namespace snakepit::shm::ui {
 
@@ -43,6 +44,8 @@ class Workspace : public QObject {
         std::shared_ptr<ManagerPort> manager;
         std::shared_ptr<AuditPort> audit;
         std::optional<BundleLabel> bundle;  // the world is one, as it was, and stays so
+        std::shared_ptr<MonitoringPort> monitoring;  // null: nothing is known of alerts
+        std::shared_ptr<HostPort> host;              // null: the host cannot be looked at
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);
 
@@ -65,6 +68,7 @@ class Workspace : public QObject {
     Timestamp heartbeat() const { return heartbeat_; }
     std::uint64_t event_head() const { return event_head_; }
     std::uint64_t events_lost() const { return events_lost_; }
+    const TimingHistory& timings() const { return timings_; }
     std::unique_ptr<EventSource> event_source() const { return parts_.events(); }
 
     // Asks or acts on a worker thread; `done` is not called once `context` is gone.
@@ -89,6 +93,22 @@ class Workspace : public QObject {
             std::move(done));
     }
 
+    bool has_monitoring() const { return parts_.monitoring != nullptr; }
+    bool has_host() const { return parts_.host != nullptr; }
+    // Only where there is such a port; each on a thread of its own.
+    template <typename Job, typename Done>
+    void monitor(QObject* context, Job job, Done done) {
+        monitoring_.run(
+            context, [port = parts_.monitoring, job = std::move(job)] { return job(*port); },
+            std::move(done));
+    }
+    template <typename Job, typename Done>
+    void survey(QObject* context, Job job, Done done) {
+        surveying_.run(
+            context, [port = parts_.host, job = std::move(job)] { return job(*port); },
+            std::move(done));
+    }
+
     const std::vector<RegionKey>& selection() const { return selection_; }
     void select(std::vector<RegionKey> keys);
     // Command lines name the instance unless it is the default.
@@ -100,6 +120,7 @@ class Workspace : public QObject {
     void link_changed();
     void selection_changed();
     void show_events_of(const QString& region_id);
+    void show_events_of_kind(EventKind kind);
     void show_region(const QString& region_id);
     void policy_set(const QString& region_id);  // by this window, or seen in the events
 
@@ -120,10 +141,11 @@ class Workspace : public QObject {
     std::int64_t manager_pid_ = 0;
     Timestamp started_at_, heartbeat_;
     std::uint64_t event_head_ = 0, events_lost_ = 0;
+    TimingHistory timings_;
     std::int64_t last_second_ = 0;
     bool paused_ = false;
     QTimer timer_;
-    Background asking_, acting_, auditing_, polling_;
+    Background asking_, acting_, auditing_, monitoring_, surveying_, polling_;
 };
 
 }  // namespace snakepit::shm::ui

@@ -11,6 +11,7 @@
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/alert_strip.h"
 #include "ui/pages/getting_started.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/widgets.h"
@@ -40,7 +41,7 @@ QString event_row(const EventRow& row) {
 
 }  // namespace
 
-DashboardPage::DashboardPage(Workspace& workspace, QWidget* parent)
+DashboardPage::DashboardPage(Workspace& workspace, AlertBook& book, QWidget* parent)
     : Page(tr("Dashboard"), tr("Shared memory on this host at a glance"), parent),
       workspace_(workspace),
       feed_(workspace.event_source()),
@@ -56,6 +57,11 @@ DashboardPage::DashboardPage(Workspace& workspace, QWidget* parent)
     empty->body()->addWidget(nothing_);
     stack_->addWidget(build_content());
     stack_->addWidget(empty);
+    auto* alerts = new AlertStrip(book);
+    connect(alerts, &AlertStrip::alert_wanted, this, &DashboardPage::alert_wanted);
+    connect(alerts, &AlertStrip::all_wanted, this,
+            [this] { Q_EMIT page_wanted(QStringLiteral("alerts")); });
+    body()->addWidget(alerts);
     body()->addWidget(stack_, 1);
     connect(&workspace, &Workspace::ticked, this, [this] {
         if (isVisible()) refresh();

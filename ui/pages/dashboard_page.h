@@ -11,6 +11,7 @@ class QStackedWidget;
 
 namespace snakepit::shm::ui {
 
+class AlertBook;
 class Card;
 class EmptyState;
 class FigureCard;
@@ -22,10 +23,11 @@ class Workspace;
 class DashboardPage : public Page {
     Q_OBJECT
   public:
-    explicit DashboardPage(Workspace& workspace, QWidget* parent = nullptr);
+    DashboardPage(Workspace& workspace, AlertBook& book, QWidget* parent = nullptr);
 
   Q_SIGNALS:
     void page_wanted(const QString& name);
+    void alert_wanted(std::uint64_t id);
 
   protected:
     void showEvent(QShowEvent* event) override;

@@ -150,6 +150,12 @@ void EventsPage::show_region(const QString& region_id) {
     region_->setText(region_id);
 }
 
+void EventsPage::show_kind(EventKind kind) {
+    security_->setChecked(false);
+    region_->clear();
+    kind_->setCurrentIndex(kind_->findData(static_cast<int>(kind)));
+}
+
 void EventsPage::ask_anew() {
     asked_ = true;
     std::vector<EventKind> kinds;

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "layout/event_kind.h"
+
 class QComboBox;
 class QLabel;
 class QLineEdit;
@@ -24,6 +26,7 @@ class EventsPage : public Page {
   public:
     explicit EventsPage(Workspace& workspace, QWidget* parent = nullptr);
     void show_region(const QString& region_id);
+    void show_kind(EventKind kind);
 
   protected:
     void showEvent(QShowEvent* event) override;

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kRowHeight = 32;
 constexpr int kPadding = 8;
+constexpr int kLeastChip = 40;  // narrower ones say nothing
 
 QColor mixed(const QColor& a, const QColor& b, double share) {
     const auto mix = [share](int x, int y) { return static_cast<int>(x + (y - x) * share); };
@@ -42,7 +43,12 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
     const auto text = index.data(Qt::DisplayRole).toString();
     if (text.isEmpty()) return;
     if (const int tone = index.data(kToneRole).toInt(); tone != static_cast<int>(Tone::none)) {
-        paint_chip(painter, option, text, tone);
+        auto rest = option.rect;
+        rest.setLeft(paint_chip(painter, option, rest, text, tone));
+        for (const auto& mark : index.data(kMarksRole).toStringList())
+            if (rest.width() > kLeastChip)
+                rest.setLeft(
+                    paint_chip(painter, option, rest, mark, static_cast<int>(Tone::neutral)));
         return;
     }
     const bool mono = index.data(kMonospaceRole).toBool();
@@ -57,10 +63,9 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
         shown);
 }
 
-void RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& option,
-                             const QString& text, int tone) const {
+int RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& option,
+                            const QRect& rect, const QString& text, int tone) const {
     const auto& colour = colours().tone(static_cast<Tone>(tone));
-    const auto& rect = option.rect;
     auto font = option.font;
     font.setPointSizeF(font.pointSizeF() * 0.92);
     font.setWeight(QFont::DemiBold);
@@ -76,6 +81,7 @@ void RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& opti
     painter->restore();
     painter->setPen(colour.text);
     painter->drawText(chip, Qt::AlignCenter, metrics.elidedText(text, Qt::ElideRight, width - 12));
+    return chip.right();
 }
 
 QSize RowDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {

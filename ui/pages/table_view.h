@@ -17,8 +17,9 @@ class RowDelegate : public QStyledItemDelegate {
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
   private:
-    void paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QString& text,
-                    int tone) const;
+    // At the left of `rect`; where it ends.
+    int paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QRect& rect,
+                   const QString& text, int tone) const;
 };
 
 // The one table of the program: whole rows are selected, headers can be moved, hidden and sized and

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The host's segments of the synthetic world.
+#include <algorithm>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "synthetic_monitoring.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr std::int64_t kMinute = 60'000'000;
+
+struct Maker {
+    const char *program, *process, *name, *user;
+    SegmentKind kind;
+    std::uint32_t uid;
+    SegmentVerdict verdict;
+    int confidence;
+};
+constexpr std::array<Maker, 9> kMakers{{
+    {"PostgreSQL", "postgres", "PostgreSQL.{:010d}", "postgres", SegmentKind::posix, 106,
+     SegmentVerdict::in_use, 100},
+    {"Chromium", "chromium", "org.chromium.{:06x}", "kim", SegmentKind::memfd, 1000,
+     SegmentVerdict::in_use, 100},
+    {"Python multiprocessing", "python3", "psm_{:08x}", "kim", SegmentKind::posix, 1000,
+     SegmentVerdict::left_over, 97},
+    {"Snakepit SHM", "tensor_loader", "snakepit_default_shm_{:016x}", "www-data",
+     SegmentKind::posix, 33, SegmentVerdict::ours, 100},
+    {"", "billing", "sysv:{}", "root", SegmentKind::system_v, 0, SegmentVerdict::left_over, 92},
+    {"PyTorch", "python3", "torch_{}_0", "kim", SegmentKind::posix, 1000, SegmentVerdict::in_use,
+     100},
+    {"PipeWire", "pipewire", "pipewire-memfd-{}", "kim", SegmentKind::memfd, 1000,
+     SegmentVerdict::in_use, 100},
+    {"", "", "scratch.{:x}", "root", SegmentKind::posix, 0, SegmentVerdict::unknown, 40},
+    {"Oracle", "", "sysv:{}", "oracle", SegmentKind::system_v, 54, SegmentVerdict::kept, 80},
+}};
+
+void explain(HostSegment& segment, const Maker& maker, std::mt19937_64& random) {
+    switch (maker.verdict) {
+        case SegmentVerdict::left_over:
+            segment.creator_gone = true;
+            segment.creator_reused = random() % 4 == 0;
+            segment.evidence = {
+                fmt::format("Process {} that made it ended; no process has it mapped or open.",
+                            segment.creator),
+                "All processes of the host could be looked at.",
+                "Programs of this kind remove such segments when they end in good order.",
+                "It was last touched 3 hours ago."};
+            break;
+        case SegmentVerdict::unknown:
+            segment.evidence = {"No process has it mapped or open.",
+                                "Who made it cannot be told, nor whether it is still needed."};
+            break;
+        case SegmentVerdict::kept:
+            segment.evidence = {"No process has it attached.",
+                                "Oracle keeps it for its next start."};
+            break;
+        case SegmentVerdict::ours:
+            segment.evidence = {"The instance 'default' looks after it."};
+            break;
+        case SegmentVerdict::in_use:
+            segment.evidence = {fmt::format("{} maps it.", maker.process)};
+            break;
+    }
+    const auto users = maker.verdict == SegmentVerdict::in_use ? 1 + random() % 6
+                       : maker.verdict == SegmentVerdict::ours ? random() % 3
+                                                               : 0;
+    for (std::uint64_t i = 0; i < users; ++i)
+        segment.users.push_back({segment.creator + static_cast<std::int64_t>(i), maker.uid,
+                                 maker.process, random() % 5 != 0});
+}
+
+HostCleanItem judged(const HostSegment& segment) {
+    HostCleanItem item;
+    item.segment = segment;
+    item.removable = segment.users.empty() && segment.verdict != SegmentVerdict::ours;
+    item.reason = item.removable ? "nobody maps it, its creator is gone"
+                  : segment.verdict == SegmentVerdict::ours
+                      ? "an instance of Snakepit SHM looks after it"
+                      : fmt::format("{} ({}) maps it", segment.users.front().process,
+                                    segment.users.front().pid);
+    return item;
+}
+
+}  // namespace
+
+HostSurvey make_survey(std::size_t segments) {
+    HostSurvey survey;
+    survey.time = now();
+    survey.processes = 212;
+    survey.shm_total = 16ULL << 30;
+    survey.shm_free = 9'700'000'000;
+    std::mt19937_64 random(5);
+    for (std::size_t i = 0; i < segments; ++i) {
+        const auto& maker = kMakers[i % kMakers.size()];
+        HostSegment segment;
+        segment.kind = maker.kind;
+        segment.name = fmt::format(fmt::runtime(maker.name), 40'000 + i * 7);
+        segment.label = segment.name;
+        if (maker.kind == SegmentKind::memfd) {
+            segment.label = "memfd:" + segment.name;
+            segment.name = fmt::format("memfd:1:{}", 9'000 + i);
+        }
+        segment.program = maker.program;
+        segment.user = maker.user;
+        segment.uid = maker.uid;
+        segment.mode = maker.uid == 0 ? 0644 : 0600;
+        segment.size = 1ULL << (13 + random() % 16);
+        segment.resident = random() % 5 == 0 ? 0 : segment.size * (random() % 100) / 100;
+        segment.inode = 9'000 + i;
+        segment.device = 26;
+        segment.key = static_cast<std::int64_t>(0x5000 + i);
+        segment.creator = *maker.process ? 2'000 + static_cast<std::int64_t>(random() % 9'000) : 0;
+        segment.creator_process = maker.process;
+        segment.created = {survey.time.micros -
+                           static_cast<std::int64_t>(random() % 900) * kMinute};
+        segment.touched = {segment.created.micros +
+                           (survey.time.micros - segment.created.micros) / 3};
+        segment.verdict = maker.verdict;
+        segment.confidence = maker.confidence;
+        if (i % 31 == 6) segment.name_space = 4026532711, segment.container = "docker 3f9c1d2a77b0";
+        explain(segment, maker, random);
+        survey.segments.push_back(std::move(segment));
+    }
+    return survey;
+}
+
+void SyntheticSurvey::set_survey(HostSurvey survey) {
+    const std::lock_guard lock(mutex_);
+    survey_ = std::move(survey);
+}
+
+void SyntheticSurvey::use(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    for (auto& segment : survey_.segments)
+        if (segment.name == name) segment.users.push_back({77, 0, "latecomer", true});
+}
+
+std::vector<SyntheticSurvey::Call> SyntheticSurvey::calls() const {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+}
+
+Result<HostSurvey> SyntheticSurvey::survey() {
+    ++surveys_;
+    const std::lock_guard lock(mutex_);
+    return survey_;
+}
+
+Result<std::vector<HostCleanItem>> SyntheticSurvey::clean(const std::vector<std::string>& names,
+                                                          bool dry_run) {
+    const std::lock_guard lock(mutex_);
+    calls_.push_back({names, dry_run});
+    std::vector<HostCleanItem> items;
+    for (const auto& segment : survey_.segments) {
+        const bool wanted =
+            names.empty() ? segment.verdict == SegmentVerdict::left_over && segment.confidence >= 90
+                          : std::find(names.begin(), names.end(), segment.name) != names.end();
+        if (!wanted) continue;
+        items.push_back(judged(segment));
+        items.back().removed = items.back().removable && !dry_run;
+    }
+    if (!dry_run)
+        std::erase_if(survey_.segments, [&](const HostSegment& segment) {
+            return std::any_of(items.begin(), items.end(), [&](const HostCleanItem& item) {
+                return item.removed && item.segment.name == segment.name;
+            });
+        });
+    return items;
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialogs/alert_rule_dialog.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QTableWidget>
+
+#include "base/units.h"
+#include "ui/models/alert_text.h"
+#include "ui/models/format.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+enum Column { kFired, kLasted, kSubject, kWorst };
+constexpr std::int64_t kWeek = 7 * 86'400'000LL;
+constexpr std::size_t kListed = 200;
+constexpr int kRestMillis = 350;  // typing asks once it rests
+
+QString threshold_hint(std::string_view unit) {
+    if (unit == "ratio") return AlertRuleDialog::tr("a share: 90 %");
+    if (unit == "bytes") return AlertRuleDialog::tr("a size: 1.5 GiB");
+    if (unit == "seconds") return AlertRuleDialog::tr("a time: 250 ms");
+    return AlertRuleDialog::tr("a number");
+}
+
+Result<std::int64_t> period(const QLineEdit* line) {
+    return parse_duration(line->text().trimmed().toStdString());
+}
+
+QString lasted_text(const BacktestFiring& firing) {
+    if (firing.resolved_at.micros == 0) return AlertRuleDialog::tr("to the end");
+    return duration_text((firing.resolved_at.micros - firing.fired_at.micros) / 1000);
+}
+
+}  // namespace
+
+AlertRuleDialog::AlertRuleDialog(Workspace& workspace, const AlertRule& rule, QWidget* parent)
+    : TaskDialog(rule_title(rule),
+                 tr("When this rule raises an alert. What is changed holds from now on, also for "
+                    "alerts that fire already."),
+                 parent),
+      workspace_(workspace),
+      rule_(rule),
+      run_(make_primary(tr("Save"))) {
+    resize(860, 640);
+    add_form();
+    add_backtest();
+    add_command_line();
+    add_action(run_)->setDefault(true);
+    rest_.setSingleShot(true);
+    rest_.setInterval(kRestMillis);
+    connect(&rest_, &QTimer::timeout, this, &AlertRuleDialog::backtest);
+    connect(run_, &QPushButton::clicked, this, &AlertRuleDialog::run);
+    take_edit();
+    backtest();
+}
+
+QLineEdit* AlertRuleDialog::add_line(QFormLayout* form, const QString& name, const QString& text,
+                                     const QString& hint) {
+    auto* line = new QLineEdit(text);
+    line->setPlaceholderText(hint);
+    line->setToolTip(hint);
+    line->setAccessibleName(name);
+    connect(line, &QLineEdit::textChanged, this, &AlertRuleDialog::take_edit);
+    form->addRow(make_label(name, "muted"), line);
+    return line;
+}
+
+void AlertRuleDialog::add_form() {
+    enabled_ = new QCheckBox(tr("Watched"));
+    enabled_->setChecked(rule_.enabled);
+    severity_ = new QComboBox;
+    severity_->setAccessibleName(tr("Severity"));
+    for (const auto severity :
+         {AlertSeverity::info, AlertSeverity::warning, AlertSeverity::critical})
+        severity_->addItem(severity_title(severity), static_cast<int>(severity));
+    severity_->setCurrentIndex(severity_->findData(static_cast<int>(rule_.severity)));
+    comparison_ = new QComboBox;
+    comparison_->setAccessibleName(tr("Comparison"));
+    for (const auto way : {AlertComparison::above, AlertComparison::at_least,
+                           AlertComparison::below, AlertComparison::at_most})
+        comparison_->addItem(to_qstring(symbol(way)), static_cast<int>(way));
+    comparison_->setCurrentIndex(comparison_->findData(static_cast<int>(rule_.comparison)));
+    connect(enabled_, &QCheckBox::toggled, this, &AlertRuleDialog::take_edit);
+    connect(severity_, &QComboBox::currentIndexChanged, this, &AlertRuleDialog::take_edit);
+    connect(comparison_, &QComboBox::currentIndexChanged, this, &AlertRuleDialog::take_edit);
+
+    const auto unit = unit_of(rule_);
+    auto* left = new QFormLayout;
+    auto* right = new QFormLayout;
+    for (auto* form : {left, right}) {
+        form->setHorizontalSpacing(14);
+        form->setVerticalSpacing(8);
+        form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    }
+    left->addRow(make_label(tr("Severity"), "muted"), severity_);
+    left->addRow(make_label(tr("Fires when it is"), "muted"), comparison_);
+    threshold_ =
+        add_line(left, tr("Limit"), threshold_text(rule_.threshold, unit), threshold_hint(unit));
+    resolve_ = add_line(
+        left, tr("Resolved at"),
+        rule_.resolve_threshold ? threshold_text(*rule_.resolve_threshold, unit) : QString(),
+        tr("the same limit"));
+    right->addRow(QString(), enabled_);
+    for_ = add_line(right, tr("Holds for"), period_text(rule_.for_ms),
+                    tr("how long it must hold: 5m"));
+    resolve_for_ = add_line(right, tr("Calm for"), period_text(rule_.resolve_for_ms),
+                            tr("how long it must not hold before it is resolved: 1m"));
+    window_ = add_line(right, tr("Counted in"), period_text(rule_.window_ms),
+                       tr("of counters and events, the stretch that is counted: 1m"));
+    auto* forms = new QHBoxLayout;
+    forms->setSpacing(28);
+    forms->addLayout(left, 1);
+    forms->addLayout(right, 1);
+    body()->addLayout(forms);
+}
+
+void AlertRuleDialog::add_backtest() {
+    condition_ = make_label({}, "snippet");
+    condition_->setFont(Theme::instance().monospace());
+    condition_->setWordWrap(true);
+    condition_->setAccessibleName(tr("Condition"));
+    body()->addWidget(condition_);
+    past_ = make_label({}, "section");
+    past_->setAccessibleName(tr("Backtest"));
+    past_->setWordWrap(true);
+    body()->addWidget(past_);
+    firings_ = add_table({tr("Would have fired"), tr("Lasted"), tr("About"), tr("Worst")});
+    firings_->setColumnWidth(kFired, 190);
+    firings_->setColumnWidth(kLasted, 110);
+    firings_->setColumnWidth(kSubject, 300);
+}
+
+Result<AlertRule> AlertRuleDialog::edited() const {
+    auto rule = rule_;
+    const auto unit = unit_of(rule_);
+    rule.enabled = enabled_->isChecked();
+    rule.severity = static_cast<AlertSeverity>(severity_->currentData().toInt());
+    rule.comparison = static_cast<AlertComparison>(comparison_->currentData().toInt());
+    SHM_ASSIGN(rule.threshold, parse_threshold(threshold_->text(), unit));
+    rule.resolve_threshold.reset();
+    if (!resolve_->text().trimmed().isEmpty()) {
+        SHM_ASSIGN(rule.resolve_threshold, parse_threshold(resolve_->text(), unit));
+    }
+    SHM_ASSIGN(rule.for_ms, period(for_));
+    SHM_ASSIGN(rule.resolve_for_ms, period(resolve_for_));
+    SHM_ASSIGN(rule.window_ms, period(window_));
+    SHM_TRY(check(rule));
+    return rule;
+}
+
+void AlertRuleDialog::take_edit() {
+    const auto rule = edited();
+    run_->setEnabled(rule && *rule != rule_);
+    latest_.next();
+    if (!rule) {
+        set_message(error_text(rule.error()), Tone::bad);
+        rest_.stop();
+        return;
+    }
+    set_message({}, Tone::neutral);
+    condition_->setText(QString::fromStdString(condition_text(*rule)));
+    set_command(workspace_.command(set_rule_words(*rule)));
+    rest_.start();
+}
+
+void AlertRuleDialog::backtest() {
+    rest_.stop();
+    const auto rule = edited();
+    if (!rule) return;
+    past_->setText(tr("Looking at the last 7 days…"));
+    workspace_.monitor(
+        this, [rule = *rule](MonitoringPort& port) { return port.backtest(rule, kWeek); },
+        [this, token = latest_.next()](const Result<Backtest>& past) {
+            if (!latest_.is(token)) return;
+            if (past)
+                show_backtest(*past);
+            else
+                past_->setText(
+                    tr("What it would have done cannot be told: %1").arg(error_text(past.error())));
+            Q_EMIT backtested();
+        });
+}
+
+void AlertRuleDialog::show_backtest(const Backtest& past) {
+    const auto length = (past.to.micros - past.from.micros) / 1000;
+    const auto stretch = length >= kWeek - 3'600'000
+                             ? tr("the last 7 days")
+                             : tr("the last %1, all there is recorded").arg(duration_text(length));
+    past_->setText(past.points == 0
+                       ? tr("Nothing is recorded yet that it could be tried on.")
+                       : tr("Would have fired %1 in %2.")
+                             .arg(counted(past.firings.size(), "time", "times"), stretch));
+    const auto rows = std::min(past.firings.size(), kListed);
+    firings_->setRowCount(static_cast<int>(rows));
+    const auto unit = unit_of(rule_);
+    for (std::size_t i = 0; i < rows; ++i) {
+        const auto& firing = past.firings[past.firings.size() - 1 - i];  // newest first
+        const int row = static_cast<int>(i);
+        set_cell(firings_, row, kFired, clock_text(firing.fired_at).section(u'.', 0, 0));
+        set_cell(firings_, row, kLasted, lasted_text(firing));
+        set_cell(firings_, row, kSubject, subject_text(firing.subject));
+        set_cell(firings_, row, kWorst, QString::fromStdString(value_text(firing.worst, unit)));
+    }
+}
+
+void AlertRuleDialog::run() {
+    const auto rule = edited();
+    if (!rule) return;
+    run_->setEnabled(false);
+    workspace_.monitor(
+        this, [rule = *rule](MonitoringPort& port) { return port.set_rule(rule); },
+        [this](const Status& done) {
+            Q_EMIT finished_run();
+            if (done) {
+                accept();
+                return;
+            }
+            set_message(error_text(done.error()), Tone::bad);
+            run_->setEnabled(true);
+        });
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "alerts/alert.h"
+#include "ui/models/keyed_table.h"
+
+namespace snakepit::shm::ui {
+
+class Workspace;
+
+enum AlertColumn : int {
+    kAlertSeverity,
+    kAlertState,
+    kAlertTitle,
+    kAlertSubject,
+    kAlertValue,
+    kAlertThreshold,
+    kAlertSince,
+    kAlertFired,
+    kAlertResolved,
+    kAlertLasted,
+    kAlertTimes,
+    kAlertRule,
+    kAlertId,
+    kAlertColumns,
+};
+
+// Alerts, worst first until somebody sorts them.
+class AlertModel : public KeyedTable<Alert, std::uint64_t> {
+  public:
+    using KeyedTable::KeyedTable;
+    void show(const std::vector<Alert>& alerts);
+    void set_search(const QString& words);  // in title, subject and rule; all of them
+
+    int columnCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  protected:
+    std::uint64_t key(const Alert& alert) const override { return alert.id; }
+    bool wanted(const Alert& alert) const override;
+    int compare(const Alert& a, const Alert& b, int column) const override;
+
+  private:
+    QStringList words_;
+};
+
+// Those of the past, newest first; older ones are asked for as one scrolls.
+class AlertHistoryModel : public AlertModel {
+    Q_OBJECT
+  public:
+    explicit AlertHistoryModel(Workspace& workspace, QObject* parent = nullptr);
+
+    void refresh();  // begins again at the newest
+    bool complete() const { return complete_; }
+    const QString& problem() const { return problem_; }
+    bool canFetchMore(const QModelIndex& parent) const override;
+    void fetchMore(const QModelIndex& parent) override;
+
+  Q_SIGNALS:
+    void answered();
+
+  protected:
+    int compare(const Alert& a, const Alert& b, int column) const override;
+
+  private:
+    void ask(std::uint64_t before);
+
+    Workspace& workspace_;
+    std::vector<Alert> alerts_;
+    std::uint64_t before_ = 0;
+    bool complete_ = false, asking_ = false;
+    QString problem_;
+};
+
+}  // namespace snakepit::shm::ui

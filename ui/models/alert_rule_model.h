@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What alerts are raised for, and what nobody is told of.
+#pragma once
+
+#include "alerts/alert.h"
+#include "ui/models/keyed_table.h"
+
+namespace snakepit::shm::ui {
+
+enum RuleColumn : int {
+    kRuleTitle,
+    kRuleEnabled,
+    kRuleSeverity,
+    kRuleCondition,
+    kRuleGroup,
+    kRuleOrigin,
+    kRuleName,
+    kRuleColumns,
+};
+
+class AlertRuleModel : public KeyedTable<AlertRule, std::string> {
+  public:
+    using KeyedTable::KeyedTable;
+    void show(const std::vector<AlertRule>& rules);
+
+    int columnCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  protected:
+    std::string key(const AlertRule& rule) const override { return rule.name; }
+    int compare(const AlertRule& a, const AlertRule& b, int column) const override;
+};
+
+enum SilenceColumn : int {
+    kSilenceRule,
+    kSilenceSubject,
+    kSilenceUntil,
+    kSilenceBy,
+    kSilenceComment,
+    kSilenceMade,
+    kSilenceId,
+    kSilenceColumns,
+};
+
+class SilenceModel : public KeyedTable<AlertSilence, std::uint64_t> {
+  public:
+    using KeyedTable::KeyedTable;
+    void show(const std::vector<AlertSilence>& silences);
+
+    int columnCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  protected:
+    std::uint64_t key(const AlertSilence& silence) const override { return silence.id; }
+    int compare(const AlertSilence& a, const AlertSilence& b, int column) const override;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/alert_text.h"
+
+#include <QObject>
+#include <array>
+#include <tuple>
+
+#include "base/ids.h"
+#include "base/units.h"
+#include "ui/models/format.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+// A metric that counts what is recorded as events of a kind.
+struct Counted {
+    const char* metric;
+    EventKind kind;
+};
+constexpr std::array kCounted{
+    Counted{"refusals_total", EventKind::refused},
+    Counted{"allocation_failures_total", EventKind::allocation_failed},
+    Counted{"deadlocks_total", EventKind::deadlock},
+    Counted{"lock_timeouts_total", EventKind::lock_timed_out},
+    Counted{"orphan_regions", EventKind::owner_gone},
+    Counted{"orphan_bytes", EventKind::owner_gone},
+    Counted{"quarantined_regions", EventKind::quarantined},
+    Counted{"damaged_regions", EventKind::damaged},
+    Counted{"suspect_regions", EventKind::lock_broken},
+    Counted{"events_lost_total", EventKind::gap},
+};
+
+QString plain(double number) {
+    return QString::number(number, 'g', 12);
+}
+
+auto rank(const Alert& alert) {
+    const auto place = alert.state == AlertState::firing    ? 0
+                       : alert.state == AlertState::pending ? 1
+                                                            : 2;
+    const auto severity = place == 2 ? 0 : -static_cast<int>(alert.severity);
+    const auto taken_on = place == 0 && !needs_someone(alert) ? 1 : 0;
+    const auto latest = place == 2 ? alert.resolved_at.micros : alert.since.micros;
+    return std::tuple(place, severity, taken_on, -latest, alert.id);
+}
+
+Result<double> not_a(const char* what, const QString& text, const char* example) {
+    return fail(ErrorCode::invalid_argument, "'" + text.toStdString() + "' is not " + what,
+                std::string("write it as ") + example);
+}
+
+}  // namespace
+
+QString severity_title(AlertSeverity severity) {
+    switch (severity) {
+        case AlertSeverity::critical:
+            return QObject::tr("critical");
+        case AlertSeverity::warning:
+            return QObject::tr("warning");
+        case AlertSeverity::info:
+            break;
+    }
+    return QObject::tr("info");
+}
+
+Tone severity_tone(AlertSeverity severity) {
+    switch (severity) {
+        case AlertSeverity::critical:
+            return Tone::bad;
+        case AlertSeverity::warning:
+            return Tone::caution;
+        case AlertSeverity::info:
+            break;
+    }
+    return Tone::info;
+}
+
+QString alert_state_title(AlertState state) {
+    switch (state) {
+        case AlertState::firing:
+            return QObject::tr("firing");
+        case AlertState::pending:
+            return QObject::tr("pending");
+        case AlertState::resolved:
+            break;
+    }
+    return QObject::tr("resolved");
+}
+
+QString group_title(AlertGroup group) {
+    switch (group) {
+        case AlertGroup::subject:
+            return QObject::tr("each subject");
+        case AlertGroup::region:
+            return QObject::tr("each region");
+        case AlertGroup::user:
+            return QObject::tr("each user");
+        case AlertGroup::process:
+            return QObject::tr("each process");
+        case AlertGroup::none:
+            break;
+    }
+    return QObject::tr("all together");
+}
+
+QString alert_title(const Alert& alert) {
+    return QString::fromStdString(alert.title.empty() ? alert.rule : alert.title);
+}
+
+QString rule_title(const AlertRule& rule) {
+    return QString::fromStdString(rule.title.empty() ? rule.name : rule.title);
+}
+
+QString subject_text(const std::string& subject) {
+    return subject.empty() ? QObject::tr("this instance") : QString::fromStdString(subject);
+}
+
+Tone alert_tone(const Alert& alert) {
+    if (alert.state == AlertState::resolved) return Tone::good;
+    if (alert.state == AlertState::pending) return Tone::neutral;
+    return severity_tone(alert.severity);
+}
+
+QStringList alert_marks(const Alert& alert) {
+    QStringList marks;
+    if (!alert.acknowledged_by.empty()) marks << QObject::tr("acknowledged");
+    if (alert.silenced) marks << QObject::tr("silenced");
+    if (alert.flapping) marks << QObject::tr("flapping");
+    return marks;
+}
+
+bool needs_someone(const Alert& alert) {
+    return alert.state == AlertState::firing && alert.acknowledged_by.empty() && !alert.silenced;
+}
+
+bool worse(const Alert& a, const Alert& b) {
+    return rank(a) < rank(b);
+}
+
+std::optional<EventKind> related_events(const AlertRule& rule) {
+    if (rule.event) return rule.event;
+    for (const auto& counted : kCounted)
+        if (rule.metric == counted.metric) return counted.kind;
+    return std::nullopt;
+}
+
+bool is_about_region(const Alert& alert) {
+    return RegionId::parse(alert.subject).has_value();
+}
+
+QString threshold_text(double threshold, std::string_view unit) {
+    if (unit == "ratio") return plain(threshold * 100) + QStringLiteral(" %");
+    if (unit == "seconds")
+        return threshold < 1 ? plain(threshold * 1000) + QStringLiteral(" ms")
+                             : plain(threshold) + QStringLiteral(" s");
+    if (unit != "bytes") return plain(threshold);
+    const auto bytes = static_cast<std::uint64_t>(std::max(0.0, threshold));
+    const auto text = format_size(bytes);
+    const auto again = parse_size(text);
+    return again && *again == bytes ? QString::fromStdString(text) : plain(threshold);
+}
+
+Result<double> parse_threshold(const QString& text, std::string_view unit) {
+    auto words = text.trimmed();
+    if (unit == "bytes") {
+        SHM_ASSIGN(const auto bytes, parse_size(words.toStdString()));
+        return static_cast<double>(bytes);
+    }
+    double factor = 1;
+    const auto take_unit = [&words, &factor](QLatin1String name, double worth) {
+        if (!words.endsWith(name)) return false;
+        words.chop(name.size());
+        factor = worth;
+        return true;
+    };
+    if (unit == "ratio") take_unit(QLatin1String("%"), 0.01);
+    if (unit == "seconds")
+        take_unit(QLatin1String("ms"), 1e-3) || take_unit(QLatin1String("µs"), 1e-6) ||
+            take_unit(QLatin1String("s"), 1) || take_unit(QLatin1String("m"), 60) ||
+            take_unit(QLatin1String("h"), 3600);
+    bool read = false;
+    const double number = words.trimmed().toDouble(&read);
+    if (read) return number * factor;
+    if (unit == "ratio") return not_a("a share", text, "90 %");
+    if (unit == "seconds") return not_a("a time", text, "250 ms or 5 s");
+    return not_a("a number", text, "3");
+}
+
+QString period_text(std::int64_t millis) {
+    static constexpr std::array<std::pair<const char*, std::int64_t>, 4> kUnits{
+        {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}}};
+    if (millis == 0) return QStringLiteral("0s");
+    for (const auto& [name, worth] : kUnits)
+        if (millis % worth == 0) return QString::number(millis / worth) + QLatin1String(name);
+    return QStringLiteral("%1ms").arg(millis);
+}
+
+QString acknowledge_words(const std::vector<std::uint64_t>& ids, const QString& comment) {
+    auto words = QStringLiteral("alerts ack");
+    for (const auto id : ids) words += QStringLiteral(" %1").arg(id);
+    if (!comment.isEmpty()) words += QStringLiteral(" --comment ") + shell_word(comment);
+    return words;
+}
+
+QString silence_words(const AlertSilence& silence, std::int64_t for_ms) {
+    auto words = QStringLiteral("alerts silence");
+    const auto add = [&words](const char* option, const std::string& value) {
+        if (!value.empty())
+            words += QStringLiteral(" %1 %2").arg(QLatin1String(option),
+                                                  shell_word(QString::fromStdString(value)));
+    };
+    add("--rule", silence.rule);
+    add("--subject", silence.subject);
+    words += for_ms > 0 ? QStringLiteral(" --for ") + period_text(for_ms)
+                        : QStringLiteral(" --until-resolved");
+    add("--comment", silence.comment);
+    return words;
+}
+
+QString unsilence_words(std::uint64_t id) {
+    return QStringLiteral("alerts unsilence %1").arg(id);
+}
+
+QString set_rule_words(const AlertRule& rule) {
+    return QStringLiteral("alerts rules set - <<< ") +
+           shell_word(QString::fromStdString(to_json(rule)));
+}
+
+QString switch_rule_words(const AlertRule& rule) {
+    return QStringLiteral("alerts rules %1 %2")
+        .arg(rule.enabled ? QStringLiteral("enable") : QStringLiteral("disable"),
+             shell_word(QString::fromStdString(rule.name)));
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "survey/host_survey.h"
+#include "ui/models/host_filter.h"
+#include "ui/models/keyed_table.h"
+
+namespace snakepit::shm::ui {
+
+enum HostColumn : int {
+    kHostName,
+    kHostKind,
+    kHostVerdict,
+    kHostConfidence,
+    kHostSize,
+    kHostResident,
+    kHostProgram,
+    kHostUsers,
+    kHostOwner,
+    kHostCreator,
+    kHostTouched,
+    kHostCreated,
+    kHostMode,
+    kHostPlace,
+    kHostColumns,
+};
+
+struct HostRow {
+    HostSegment segment;
+    std::string search;  // prepared for HostFilter
+};
+using HostRows = std::vector<std::shared_ptr<const HostRow>>;
+
+// Prepares what a survey found; on a worker thread, ten thousand take their time.
+HostRows host_rows(std::vector<HostSegment> segments);
+
+// Every segment of the host: what was left over first, the largest first.
+class HostModel : public KeyedTable<HostRow, std::string> {
+  public:
+    using KeyedTable::KeyedTable;
+    void show(HostRows rows) { set_rows(std::move(rows)); }
+    void set_filter(HostFilter filter);
+
+    int columnCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  protected:
+    std::string key(const HostRow& row) const override;
+    bool wanted(const HostRow& row) const override;
+    int compare(const HostRow& a, const HostRow& b, int column) const override;
+
+  private:
+    HostFilter filter_;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/live_monitoring.h"
+
+#include <QJsonDocument>
+#include <QJsonObject>
+
+#include "ui/models/performance_report.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kLookedBack = 50;                          // alerts
+constexpr std::int64_t kLately = 60 * 60 * 1'000'000LL;  // resolved ones are shown that long
+
+std::string json(const QJsonObject& object) {
+    return QJsonDocument(object).toJson(QJsonDocument::Compact).toStdString();
+}
+
+qint64 number(std::uint64_t id) {
+    return static_cast<qint64>(id);
+}
+
+QJsonObject object_of(const std::string& answer) {
+    return QJsonDocument::fromJson(QByteArray::fromStdString(answer)).object();
+}
+
+}  // namespace
+
+Result<std::string> LiveMonitoring::ask(const std::string& action, const std::string& arguments) {
+    SHM_ASSIGN(const auto manager, manager_->client());
+    return manager->alerts(action, arguments);
+}
+
+// Those that fire, and those that did until lately. The history is asked only when one came or
+// went: it is on a disk.
+Result<std::vector<Alert>> LiveMonitoring::alerts() {
+    SHM_ASSIGN(const auto answer, ask("list"));
+    SHM_ASSIGN(auto alerts, parse_alerts(answer));
+    SHM_TRY(look_back(alerts));
+    const auto lately = now().micros - kLately;
+    for (const auto& alert : resolved_)
+        if (alert.resolved_at.micros >= lately && !open_.contains(alert.id))
+            alerts.push_back(alert);
+    return alerts;
+}
+
+Status LiveMonitoring::look_back(const std::vector<Alert>& open) {
+    std::set<std::uint64_t> ids;
+    for (const auto& alert : open) ids.insert(alert.id);
+    const bool same = ids == open_ && !resolved_.empty();
+    open_ = std::move(ids);
+    if (same) return {};
+    SHM_ASSIGN(auto page, history(0, kLookedBack));
+    std::erase_if(page.alerts, [](const Alert& alert) { return alert.resolved_at.micros == 0; });
+    resolved_ = std::move(page.alerts);
+    return {};
+}
+
+Result<AlertPage> LiveMonitoring::history(std::uint64_t before, int limit) {
+    QJsonObject arguments{{QStringLiteral("limit"), limit}};
+    if (before != 0) arguments[QStringLiteral("before")] = number(before);
+    SHM_ASSIGN(const auto answer, ask("history", json(arguments)));
+    AlertPage page;
+    SHM_ASSIGN(page.alerts, parse_alerts(answer));
+    const auto object = object_of(answer);
+    page.more = object[QLatin1String("more")].toBool();
+    page.before = static_cast<std::uint64_t>(object[QLatin1String("before")].toInteger());
+    return page;
+}
+
+// They come in pages, each says where the next begins.
+Result<std::vector<AlertRule>> LiveMonitoring::rules() {
+    std::vector<AlertRule> all;
+    QString from;
+    bool more = true;
+    while (more) {
+        SHM_ASSIGN(const auto answer, ask("rules", json({{QStringLiteral("from"), from}})));
+        SHM_ASSIGN(auto page, parse_rules(answer));
+        all.insert(all.end(), page.begin(), page.end());
+        const auto object = object_of(answer);
+        from = object[QLatin1String("from")].toString();
+        more = object[QLatin1String("more")].toBool() && !page.empty();
+    }
+    return all;
+}
+
+Result<std::vector<AlertSilence>> LiveMonitoring::silences() {
+    SHM_ASSIGN(const auto answer, ask("silences"));
+    return parse_silences(answer);
+}
+
+Status LiveMonitoring::acknowledge(std::uint64_t id, const std::string& comment) {
+    SHM_TRY(ask("ack", json({{QStringLiteral("id"), number(id)},
+                             {QStringLiteral("comment"), QString::fromStdString(comment)}})));
+    return {};
+}
+
+Status LiveMonitoring::silence(const AlertSilence& silence) {
+    const auto until = silence.until.micros == 0
+                           ? QJsonValue()
+                           : QJsonValue(QString::fromStdString(to_rfc3339(silence.until)));
+    SHM_TRY(ask("silence",
+                json({{QStringLiteral("rule"), QString::fromStdString(silence.rule)},
+                      {QStringLiteral("subject"), QString::fromStdString(silence.subject)},
+                      {QStringLiteral("until"), until},
+                      {QStringLiteral("comment"), QString::fromStdString(silence.comment)}})));
+    return {};
+}
+
+Status LiveMonitoring::unsilence(std::uint64_t id) {
+    SHM_TRY(ask("unsilence", json({{QStringLiteral("id"), number(id)}})));
+    return {};
+}
+
+Status LiveMonitoring::set_rule(const AlertRule& rule) {
+    SHM_TRY(ask("set_rule", to_json(rule)));
+    return {};
+}
+
+Result<PerformanceReport> LiveMonitoring::performance() {
+    SHM_ASSIGN(const auto manager, manager_->client());
+    SHM_ASSIGN(const auto answer, manager->report("performance"));
+    return parse_performance(answer);
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "ui/models/sources.h"
+
+namespace snakepit::shm::ui {
+
+// The host this program runs on. Needs no manager.
+class LiveSurvey : public HostPort {
+  public:
+    Result<HostSurvey> survey() override { return survey_host(); }
+    Result<std::vector<HostCleanItem>> clean(const std::vector<std::string>& names,
+                                             bool dry_run) override {
+        return clean_host(names, dry_run);
+    }
+};
+
+}  // namespace snakepit::shm::ui

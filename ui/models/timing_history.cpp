@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/models/timing_history.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr std::int64_t kMinute = 60'000;
+constexpr std::int64_t kApart = 2'000;  // between copies: 30 of 33 KiB
+
+}  // namespace
+
+void TimingHistory::take(std::shared_ptr<const Timings> timings, std::int64_t at) {
+    newest_ = std::move(timings);
+    if (copies_.empty() || at - copies_.back().at >= kApart) copies_.push_back({at, newest_});
+    while (copies_.size() > 1 && copies_[1].at <= at - kMinute) copies_.pop_front();
+}
+
+void TimingHistory::clear() {
+    copies_.clear();
+    newest_.reset();
+}
+
+layout::Histogram TimingHistory::since_start(layout::Timed what) const {
+    return newest_ ? (*newest_)[static_cast<std::size_t>(what)] : layout::Histogram{};
+}
+
+layout::Histogram TimingHistory::last_minute(layout::Timed what) const {
+    if (!newest_) return {};
+    const auto i = static_cast<std::size_t>(what);
+    return (*newest_)[i].since((*copies_.front().timings)[i]);
+}
+
+}  // namespace snakepit::shm::ui

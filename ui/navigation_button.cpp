@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/navigation_button.h"
+
+#include <QPainter>
+
+#include "ui/icons.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kHeight = 18, kEdge = 10;
+constexpr std::uint64_t kMost = 99;
+
+}  // namespace
+
+NavigationButton::NavigationButton(const QString& title, const QString& icon_name, int place,
+                                   QWidget* parent)
+    : QToolButton(parent), title_(title), hint_(title) {
+    setObjectName(QStringLiteral("navigation"));
+    setText(QStringLiteral("  ") + title);
+    setAccessibleName(title);
+    setIcon(navigation_icon(icon_name));
+    setIconSize({20, 20});
+    setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    setCheckable(true);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    if (place <= 9) {
+        setShortcut(QKeySequence(QStringLiteral("Alt+%1").arg(place)));
+        hint_ = QStringLiteral("%1  (Alt+%2)").arg(title).arg(place);
+    }
+    setToolTip(hint_);
+}
+
+void NavigationButton::set_badge(std::uint64_t count, const QString& meaning) {
+    if (count == badge_) return;
+    badge_ = count;
+    setAccessibleName(count == 0 ? title_ : QStringLiteral("%1, %2").arg(title_, meaning));
+    setToolTip(count == 0 ? hint_ : QStringLiteral("%1\n%2").arg(hint_, meaning));
+    update();
+}
+
+void NavigationButton::paintEvent(QPaintEvent* event) {
+    QToolButton::paintEvent(event);
+    if (badge_ == 0) return;
+    const auto text = badge_ > kMost ? QStringLiteral("%1+").arg(kMost) : QString::number(badge_);
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    auto small = font();
+    small.setPointSizeF(small.pointSizeF() * 0.85);
+    small.setWeight(QFont::Bold);
+    painter.setFont(small);
+    const int wide = std::max(kHeight, painter.fontMetrics().horizontalAdvance(text) + 10);
+    const QRectF pill(width() - kEdge - wide, (height() - kHeight) / 2.0, wide, kHeight);
+    const auto& p = colours();
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(p.tone(Tone::bad).text);
+    painter.drawRoundedRect(pill, kHeight / 2.0, kHeight / 2.0);
+    painter.setPen(p.dark ? p.window : p.surface);
+    painter.drawText(pill, Qt::AlignCenter, text);
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QToolButton>
+#include <cstdint>
+
+namespace snakepit::shm::ui {
+
+// Leads to a page; a number at its right says how much waits there for somebody.
+class NavigationButton : public QToolButton {
+    Q_OBJECT
+  public:
+    // `place`: from 1; the first nine can be reached with Alt and their number.
+    NavigationButton(const QString& title, const QString& icon_name, int place,
+                     QWidget* parent = nullptr);
+    // 0: none. `meaning` is spoken and shown as a tooltip: "3 alerts that nobody has acknowledged".
+    void set_badge(std::uint64_t count, const QString& meaning);
+    std::uint64_t badge() const { return badge_; }
+
+  protected:
+    void paintEvent(QPaintEvent* event) override;
+
+  private:
+    QString title_, hint_;
+    std::uint64_t badge_ = 0;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/alert_details.h"
+
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QScrollArea>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "ui/models/alert_text.h"
+#include "ui/models/event_text.h"
+#include "ui/models/format.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/timeline.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr std::int64_t kHour = 3'600'000;
+
+QLabel* words() {
+    auto* label = new QLabel;
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    return label;
+}
+
+void say(QLabel* label, const QString& text) {
+    if (label->text() != text) label->setText(text);
+}
+
+QString at(Timestamp time) {
+    return time.micros == 0 ? QString() : clock_text(time).section(u'.', 0, 0);
+}
+
+// The silence its command line would make: this rule about this subject, for an hour.
+AlertSilence silence_of(const Alert& alert) {
+    AlertSilence silence;
+    silence.rule = alert.rule;
+    silence.subject = alert.subject;
+    return silence;
+}
+
+}  // namespace
+
+AlertDetails::AlertDetails(Workspace& workspace, QWidget* parent)
+    : QFrame(parent), workspace_(workspace) {
+    setObjectName(QStringLiteral("card"));
+    setMinimumWidth(300);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    hint_ = make_label(tr("Select an alert to see what it is about."), "muted");
+    hint_->setAlignment(Qt::AlignCenter);
+    hint_->setWordWrap(true);
+    hint_->setContentsMargins(24, 0, 24, 0);
+    column->addWidget(hint_, 1);
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->viewport()->setAutoFillBackground(false);
+    auto* inner = new QWidget;
+    inner->setObjectName(QStringLiteral("content"));
+    auto* inner_column = new QVBoxLayout(inner);
+    inner_column->setContentsMargins(16, 16, 16, 14);
+    inner_column->setSpacing(8);
+    build_head(inner_column);
+    build_words(inner_column);
+    build_actions(inner_column);
+    inner_column->addStretch();
+    scroll->setWidget(inner);
+    content_ = scroll;
+    column->addWidget(content_, 1);
+    show_alert(nullptr);
+}
+
+void AlertDetails::build_head(QVBoxLayout* column) {
+    auto* row = new QHBoxLayout;
+    row->setSpacing(6);
+    for (int i = 0; i < 5; ++i) {
+        chips_.push_back(new QLabel);
+        row->addWidget(chips_.back());
+    }
+    row->addStretch();
+    column->addLayout(row);
+    title_ = make_label({}, "detail_title");
+    title_->setWordWrap(true);
+    subject_ = words();
+    subject_->setObjectName(QStringLiteral("muted"));
+    column->addWidget(title_);
+    column->addWidget(subject_);
+    auto* form = new QFormLayout;
+    form->setHorizontalSpacing(14);
+    form->setVerticalSpacing(5);
+    const auto add = [form](const QString& name) {
+        auto* value = words();
+        form->addRow(make_label(name, "muted"), value);
+        return value;
+    };
+    value_ = add(tr("Latest"));
+    worst_ = add(tr("Worst"));
+    limit_ = add(tr("Limit"));
+    times_ = add(tr("Fired"));
+    column->addLayout(form);
+}
+
+void AlertDetails::build_words(QVBoxLayout* column) {
+    column->addSpacing(6);
+    column->addWidget(make_label(tr("Evidence"), "section"));
+    column->addWidget(evidence_ = words());
+    column->addSpacing(6);
+    column->addWidget(remedy_title_ = make_label(tr("What to do"), "section"));
+    column->addWidget(remedy_ = words());
+    column->addSpacing(6);
+    column->addWidget(make_label(tr("What became of it"), "section"));
+    timeline_ = new Timeline;
+    timeline_->setAccessibleName(tr("What became of it"));
+    column->addWidget(timeline_);
+}
+
+void AlertDetails::build_actions(QVBoxLayout* column) {
+    acknowledge_ = make_button(QStringLiteral("check"), tr("Acknowledge…"));
+    silence_ = make_button(QStringLiteral("silence"), tr("Silence…"));
+    silences_ = make_button(QStringLiteral("silence"), tr("Silences"));
+    events_ = make_button(QStringLiteral("events"), tr("Show its events"));
+    connect(acknowledge_, &QPushButton::clicked, this, &AlertDetails::acknowledge_wanted);
+    connect(silence_, &QPushButton::clicked, this, &AlertDetails::silence_wanted);
+    connect(silences_, &QPushButton::clicked, this, &AlertDetails::silences_wanted);
+    connect(events_, &QPushButton::clicked, this, &AlertDetails::show_related);
+    auto* row = new QHBoxLayout;
+    row->setSpacing(8);
+    row->addWidget(acknowledge_);
+    row->addWidget(silence_);
+    row->addWidget(silences_);
+    row->addStretch();
+    auto* second = new QHBoxLayout;
+    second->addWidget(events_);
+    second->addStretch();
+    column->addSpacing(8);
+    column->addLayout(row);
+    column->addLayout(second);
+    column->addSpacing(6);
+    column->addWidget(lines_title_ = make_label(tr("On the command line"), "section"));
+    const auto line = [column](QWidget*& box) {
+        box = make_command_line({});
+        column->addWidget(box);
+        return box->findChild<QLabel*>(QStringLiteral("command"));
+    };
+    ack_command_ = line(ack_line_);
+    silence_command_ = line(silence_line_);
+}
+
+void AlertDetails::show_hint(const QString& text) {
+    hint_->setText(text);
+}
+
+void AlertDetails::show_alert(const Alert* alert) {
+    alert_ = alert ? std::optional(*alert) : std::nullopt;
+    hint_->setVisible(!alert);
+    content_->setVisible(alert != nullptr);
+    if (!alert) return;
+    show_chips(*alert);
+    say(title_, alert_title(*alert));
+    say(subject_, subject_text(alert->subject));
+    say(value_, QString::fromStdString(value_text(alert->value, alert->unit)));
+    say(worst_, QString::fromStdString(value_text(alert->worst, alert->unit)));
+    say(limit_, QString::fromStdString(value_text(alert->threshold, alert->unit)));
+    say(times_, alert->state == AlertState::pending ? tr("not yet")
+                                                    : counted(alert->times_fired, "time", "times"));
+    say(evidence_,
+        alert->evidence.empty() ? tr("None was given.") : QString::fromStdString(alert->evidence));
+    say(remedy_, QString::fromStdString(alert->remedy));
+    remedy_->setVisible(!alert->remedy.empty());
+    remedy_title_->setVisible(!alert->remedy.empty());
+    show_timeline(*alert);
+    show_actions(*alert);
+}
+
+void AlertDetails::show_chips(const Alert& alert) {
+    const auto calm = alert.state == AlertState::resolved;
+    QStringList texts{severity_title(alert.severity), alert_state_title(alert.state)};
+    std::vector<Tone> tones{calm ? Tone::neutral : severity_tone(alert.severity),
+                            alert_tone(alert)};
+    for (const auto& mark : alert_marks(alert)) {
+        texts << mark;
+        tones.push_back(Tone::neutral);
+    }
+    for (std::size_t i = 0; i < chips_.size(); ++i) {
+        const auto shown = i < tones.size();
+        chips_[i]->setVisible(shown);
+        if (shown) set_chip(chips_[i], texts[static_cast<qsizetype>(i)], tones[i]);
+    }
+}
+
+void AlertDetails::show_timeline(const Alert& alert) {
+    std::vector<Timeline::Step> steps;
+    const bool fired = alert.fired_at.micros != 0;
+    steps.push_back({tr("The condition held"), at(alert.since), {}, Tone::caution, true});
+    if (fired || alert.state == AlertState::pending)
+        steps.push_back({fired ? tr("Fired") : tr("Fires if it lasts"),
+                         at(alert.fired_at),
+                         {},
+                         severity_tone(alert.severity),
+                         fired});
+    if (!alert.acknowledged_by.empty())
+        steps.push_back(
+            {tr("Acknowledged by %1").arg(QString::fromStdString(alert.acknowledged_by)),
+             at(alert.acknowledged_at), QString::fromStdString(alert.acknowledgement), Tone::info,
+             true});
+    else if (alert.state == AlertState::firing)
+        steps.push_back({tr("Not acknowledged yet"), {}, {}, Tone::neutral, false});
+    const bool resolved = alert.resolved_at.micros != 0;
+    steps.push_back(
+        {resolved ? tr("Resolved") : tr("Not resolved yet"), at(alert.resolved_at),
+         resolved ? tr("after %1")
+                        .arg(duration_text((alert.resolved_at.micros - alert.since.micros) / 1000))
+                  : QString(),
+         Tone::good, resolved});
+    timeline_->set_steps(std::move(steps));
+}
+
+void AlertDetails::show_actions(const Alert& alert) {
+    const bool open = alert.state != AlertState::resolved;
+    const bool can_ack = alert.state == AlertState::firing && alert.acknowledged_by.empty();
+    acknowledge_->setVisible(can_ack);
+    silence_->setVisible(open && !alert.silenced);
+    silences_->setVisible(open && alert.silenced);
+    ack_line_->setVisible(can_ack);
+    silence_line_->setVisible(open && !alert.silenced);
+    lines_title_->setVisible(can_ack || (open && !alert.silenced));
+    say(ack_command_, workspace_.command(acknowledge_words({alert.id}, {})));
+    say(silence_command_, workspace_.command(silence_words(silence_of(alert), kHour)));
+    const auto kind = related();
+    events_->setVisible(is_about_region(alert) || kind.has_value());
+    events_->setText(is_about_region(alert) ? tr("Show the region's events")
+                     : kind                 ? tr("Show events: %1").arg(event_title(*kind))
+                                            : QString());
+}
+
+std::optional<EventKind> AlertDetails::related() const {
+    const auto rule = std::find_if(rules_.begin(), rules_.end(), [this](const AlertRule& rule) {
+        return rule.name == alert_->rule;
+    });
+    return rule == rules_.end() ? std::nullopt : related_events(*rule);
+}
+
+void AlertDetails::show_related() {
+    if (!alert_) return;
+    if (is_about_region(*alert_))
+        Q_EMIT workspace_.show_events_of(QString::fromStdString(alert_->subject));
+    else if (const auto kind = related())
+        Q_EMIT workspace_.show_events_of_kind(*kind);
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/alert_strip.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+
+#include "ui/icons.h"
+#include "ui/models/alert_book.h"
+#include "ui/models/alert_text.h"
+#include "ui/models/format.h"
+#include "ui/pages/widgets.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr std::size_t kLines = 3;
+constexpr qsizetype kLongest = 48;  // of a title or a subject
+
+QString cut(const QString& text) {
+    return (text.size() <= kLongest ? text : text.left(kLongest - 1) + u'…').toHtmlEscaped();
+}
+
+QString line_html(const Alert& alert) {
+    const auto& p = colours();
+    return QStringLiteral(
+               "<tr><td style='padding: 2px 14px 2px 0; color:%1'><b>%2</b></td>"
+               "<td style='padding: 2px 14px 2px 0'><a href='%3' style='color:%4; "
+               "text-decoration: none'><b>%5</b></a></td>"
+               "<td style='padding: 2px 14px 2px 0; color:%6'>%7</td>"
+               "<td style='padding: 2px 14px 2px 0' align='right'>%8</td>"
+               "<td style='padding: 2px 14px 2px 0; color:%6' align='right'>%9</td>")
+               .arg(p.tone(severity_tone(alert.severity)).text.name(),
+                    severity_title(alert.severity), QString::number(alert.id), p.text.name(),
+                    cut(alert_title(alert)), p.muted.name(), cut(subject_text(alert.subject)),
+                    QString::fromStdString(value_text(alert.value, alert.unit)).toHtmlEscaped(),
+                    since_text(alert.since, now())) +
+           QStringLiteral("<td style='color:%1'>%2</td></tr>")
+               .arg(p.muted.name(), alert_marks(alert).join(QStringLiteral(", ")));
+}
+
+}  // namespace
+
+AlertStrip::AlertStrip(AlertBook& book, QWidget* parent)
+    : QFrame(parent), book_(book), sign_(new QLabel), text_(new QLabel) {
+    setObjectName(QStringLiteral("card"));
+    text_->setTextFormat(Qt::RichText);
+    text_->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
+    text_->setAccessibleName(tr("Alerts that fire"));
+    text_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    auto* all = make_tool(QStringLiteral("chevron"), tr("All alerts"));
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(16, 10, 10, 10);
+    row->setSpacing(14);
+    row->addWidget(sign_, 0, Qt::AlignTop);
+    row->addWidget(text_, 1);
+    row->addWidget(all, 0, Qt::AlignTop);
+    connect(all, &QToolButton::clicked, this, &AlertStrip::all_wanted);
+    connect(text_, &QLabel::linkActivated, this, [this](const QString& link) {
+        if (const auto id = link.toULongLong(); id != 0)
+            Q_EMIT alert_wanted(id);
+        else
+            Q_EMIT all_wanted();
+    });
+    connect(&book, &AlertBook::changed, this, &AlertStrip::show_firing);
+    connect(&book.workspace(), &Workspace::second_passed, this, [this] {
+        if (isVisible()) show_firing();
+    });
+    connect(&Theme::instance(), &Theme::changed, this, &AlertStrip::show_firing);
+    show_firing();
+}
+
+void AlertStrip::show_firing() {
+    const auto firing = book_.firing();
+    setVisible(!firing.empty());
+    if (firing.empty()) return;
+    QString html;
+    for (std::size_t i = 0; i < std::min(firing.size(), kLines); ++i) html += line_html(firing[i]);
+    html = QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
+    if (firing.size() > kLines)
+        html += QStringLiteral("<a href='all' style='color:%1; text-decoration: none'>%2</a>")
+                    .arg(colours().accent.name(), tr("and %1 more").arg(firing.size() - kLines));
+    if (text_->text() != html) text_->setText(html);
+    sign_->setPixmap(
+        icon(QStringLiteral("alerts"), severity_tone(firing.front().severity)).pixmap(20, 20));
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "alerts/alert.h"
+#include "ui/pages/page.h"
+
+class QLineEdit;
+class QPushButton;
+class QSplitter;
+class QStackedWidget;
+class QToolButton;
+
+namespace snakepit::shm::ui {
+
+class AlertBook;
+class AlertDetails;
+class AlertHistoryModel;
+class AlertModel;
+class AlertRulesView;
+class ChoiceRow;
+class EmptyState;
+class SilencesView;
+class TableView;
+class Workspace;
+
+// What is wrong now and what was, what is watched for, and what nobody is told of.
+class AlertsPage : public Page {
+    Q_OBJECT
+  public:
+    enum View { kLive, kHistory, kRules, kSilences };
+    AlertsPage(Workspace& workspace, AlertBook& book, QWidget* parent = nullptr);
+    void show_view(View view);
+    void show_alert(std::uint64_t id);  // in the live list, once it is there
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
+
+  private:
+    void build_actions();
+    QWidget* build_choice_row();
+    QWidget* build_list();
+    QWidget* build_table(TableView* table, EmptyState* empty, QStackedWidget*& stack);
+    void show_book();
+    void show_state();
+    void show_history();
+    void show_counts();
+    void show_selection();
+    void refresh_view();
+    void second();
+    std::vector<Alert> selected() const;
+    void acknowledge();
+    void silence();
+    TableView* table() const;
+
+    Workspace& workspace_;
+    AlertBook& book_;
+    AlertModel* live_;
+    AlertHistoryModel* history_;
+    TableView *live_table_, *history_table_;
+    EmptyState *live_empty_, *history_empty_;
+    QStackedWidget *live_stack_, *history_stack_;
+    QStackedWidget *lists_, *views_;
+    ChoiceRow* choice_;
+    QLineEdit* search_;
+    AlertDetails* details_;
+    AlertRulesView* rules_;
+    SilencesView* silences_;
+    QPushButton *acknowledge_, *silence_;
+    QSplitter* splitter_;
+    std::uint64_t wanted_ = 0;  // to be selected when it comes
+    int seconds_ = 0;
+};
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/host_details.h"
+
+#include <QClipboard>
+#include <QFormLayout>
+#include <QGuiApplication>
+#include <QHBoxLayout>
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "ui/models/format.h"
+#include "ui/models/host_text.h"
+#include "ui/pages/widgets.h"
+#include "ui/theme.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr std::size_t kUsersShown = 50;
+
+QLabel* words() {
+    auto* label = new QLabel;
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    return label;
+}
+
+void say(QLabel* label, const QString& text) {
+    if (label->text() != text) label->setText(text);
+}
+
+QString muted(const QString& text) {
+    return QStringLiteral("<span style='color:%1'>%2</span>")
+        .arg(colours().muted.name(), text.toHtmlEscaped());
+}
+
+QString users_html(const HostSegment& segment) {
+    QString rows;
+    const auto shown = std::min(segment.users.size(), kUsersShown);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const auto& user = segment.users[i];
+        rows += QStringLiteral(
+                    "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
+                    .arg(QString::fromStdString(user.process).toHtmlEscaped(),
+                         muted(QString::number(user.pid)),
+                         user.maps ? HostDetails::tr("maps it") : HostDetails::tr("has it open"));
+    }
+    auto html = rows.isEmpty() ? muted(HostDetails::tr("No process."))
+                               : QStringLiteral("<table cellspacing='0'>%1</table>").arg(rows);
+    if (shown < segment.users.size())
+        html += muted(HostDetails::tr("and %1 more").arg(segment.users.size() - shown));
+    if (!segment.users_complete)
+        html += QStringLiteral("<br>") +
+                muted(HostDetails::tr("Some processes could not be looked at; there may be more."));
+    return html;
+}
+
+QString evidence_html(const HostSegment& segment) {
+    QString rows;
+    for (const auto& sentence : segment.evidence)
+        rows +=
+            QStringLiteral("<tr><td valign='top'>%1&nbsp;</td><td>%2</td></tr>")
+                .arg(muted(QStringLiteral("•")), QString::fromStdString(sentence).toHtmlEscaped());
+    return rows.isEmpty()
+               ? muted(HostDetails::tr("None."))
+               : QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(rows);
+}
+
+QString moment(Timestamp time) {
+    if (time.micros == 0) return HostDetails::tr("the system does not say");
+    return QStringLiteral("%1  (%2)")
+        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, now()));
+}
+
+}  // namespace
+
+HostDetails::HostDetails(QWidget* parent) : QFrame(parent) {
+    setObjectName(QStringLiteral("card"));
+    setMinimumWidth(290);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    hint_ = make_label(tr("Select a segment to see everything about it."), "muted");
+    hint_->setAlignment(Qt::AlignCenter);
+    hint_->setWordWrap(true);
+    hint_->setContentsMargins(24, 0, 24, 0);
+    column->addWidget(hint_, 1);
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->viewport()->setAutoFillBackground(false);
+    auto* inner = new QWidget;
+    inner->setObjectName(QStringLiteral("content"));
+    auto* inner_column = new QVBoxLayout(inner);
+    inner_column->setContentsMargins(16, 14, 16, 14);
+    inner_column->setSpacing(8);
+    build_head(inner_column);
+    build_facts(inner_column);
+    inner_column->addStretch();
+    scroll->setWidget(inner);
+    content_ = scroll;
+    column->addWidget(content_, 1);
+    show_segment(nullptr);
+}
+
+void HostDetails::build_head(QVBoxLayout* column) {
+    verdict_ = new QLabel;
+    confidence_ = make_label({}, "muted");
+    kind_ = new QLabel;
+    auto* copy = make_tool(QStringLiteral("copy"), tr("Copy the name"));
+    connect(copy, &QToolButton::clicked, this,
+            [this] { QGuiApplication::clipboard()->setText(name_->text()); });
+    auto* row = new QHBoxLayout;
+    row->setSpacing(8);
+    row->addWidget(verdict_);
+    row->addWidget(kind_);
+    row->addWidget(confidence_);
+    row->addStretch();
+    row->addWidget(copy);
+    column->addLayout(row);
+    name_ = words();
+    name_->setFont(Theme::instance().monospace());
+    name_->setAccessibleName(tr("Segment"));
+    column->addWidget(name_);
+    column->addWidget(program_ = words());
+    column->addSpacing(4);
+    column->addWidget(make_label(tr("What the verdict rests on"), "section"));
+    column->addWidget(evidence_ = words());
+    column->addSpacing(6);
+    column->addWidget(make_label(tr("Used by"), "section"));
+    column->addWidget(users_ = words());
+    column->addSpacing(6);
+}
+
+void HostDetails::build_facts(QVBoxLayout* column) {
+    column->addWidget(make_label(tr("About"), "section"));
+    auto* form = new QFormLayout;
+    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
+    form->setHorizontalSpacing(14);
+    form->setVerticalSpacing(5);
+    for (const auto& name : {tr("Size"), tr("Resident"), tr("Owner"), tr("Mode"), tr("Creator"),
+                             tr("Created"), tr("Last touch"), tr("Where"), tr("Identity")}) {
+        facts_.push_back(words());
+        form->addRow(make_label(name, "muted"), facts_.back());
+    }
+    column->addLayout(form);
+    column->addSpacing(6);
+    command_title_ = make_label(tr("On the command line"), "section");
+    command_line_ = make_command_line({});
+    command_ = command_line_->findChild<QLabel*>(QStringLiteral("command"));
+    column->addWidget(command_title_);
+    column->addWidget(command_line_);
+}
+
+void HostDetails::show_hint(const QString& text) {
+    hint_->setText(text);
+}
+
+void HostDetails::show_segment(const HostSegment* segment) {
+    hint_->setVisible(!segment);
+    content_->setVisible(segment != nullptr);
+    if (!segment) return;
+    set_chip(verdict_, verdict_title(segment->verdict), verdict_tone(segment->verdict));
+    set_chip(kind_, kind_title(segment->kind), Tone::neutral);
+    say(confidence_, tr("%1 % sure").arg(segment->confidence));
+    say(name_, QString::fromStdString(segment->name));
+    const bool other = !segment->label.empty() && segment->label != segment->name;
+    const auto program = segment->program.empty()
+                             ? tr("Of a program that is not known")
+                             : tr("Of %1").arg(QString::fromStdString(segment->program));
+    say(program_,
+        other ? tr("%1, called %2").arg(program, QString::fromStdString(segment->label)) : program);
+    say(evidence_, evidence_html(*segment));
+    say(users_, users_html(*segment));
+    show_facts(*segment);
+    const bool left = segment->verdict == SegmentVerdict::left_over ||
+                      segment->verdict == SegmentVerdict::unknown;
+    command_title_->setVisible(left);
+    command_line_->setVisible(left);
+    say(command_, QStringLiteral("snakepit-shm host clean %1 --yes")
+                      .arg(shell_word(QString::fromStdString(segment->name))));
+}
+
+void HostDetails::show_facts(const HostSegment& segment) {
+    const auto owner =
+        segment.user.empty()
+            ? QString::number(segment.uid)
+            : QStringLiteral("%1  (%2)").arg(QString::fromStdString(segment.user)).arg(segment.uid);
+    const auto identity = segment.kind == SegmentKind::system_v
+                              ? tr("key 0x%1").arg(segment.key, 8, 16, QLatin1Char('0'))
+                              : tr("inode %1, device %2").arg(segment.inode).arg(segment.device);
+    const QString texts[] = {
+        QStringLiteral("%1  (%2 bytes)").arg(size_text(segment.size), count_text(segment.size)),
+        size_text(segment.resident),
+        owner,
+        mode_text(segment.mode),
+        segment.creator == 0 ? tr("the system does not say") : creator_text(segment),
+        moment(segment.created),
+        moment(segment.touched),
+        place_text(segment),
+        identity};
+    for (std::size_t i = 0; i < facts_.size(); ++i) say(facts_[i], texts[i]);
+}
+
+}  // namespace snakepit::shm::ui

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/host_page.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLineEdit>
+#include <QMenu>
+#include <QShortcut>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QStyle>
+#include <QVBoxLayout>
+
+#include "ui/dialogs/host_clean_dialog.h"
+#include "ui/icons.h"
+#include "ui/models/format.h"
+#include "ui/models/host_model.h"
+#include "ui/models/settings.h"
+#include "ui/models/workspace.h"
+#include "ui/pages/host_details.h"
+#include "ui/pages/table_view.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr qint64 kSurveyMillis = 5000;  // between surveys while somebody looks
+
+struct Sum {
+    std::uint64_t count = 0, bytes = 0;
+};
+
+QString of(const Sum& sum) {
+    return sum.count == 0 ? HostPage::tr("none") : size_text(sum.bytes);
+}
+
+}  // namespace
+
+// What a survey found, prepared on the worker thread.
+struct HostPage::Look {
+    HostRows rows;
+    Sum all, left_over, in_use, ours;
+    std::uint64_t total = 0, free = 0;
+    QString limits;
+
+    static Look of(HostSurvey survey) {
+        Look look;
+        for (const auto& segment : survey.segments) {
+            const auto add = [&segment](Sum& sum) { ++sum.count, sum.bytes += segment.size; };
+            add(look.all);
+            if (segment.verdict == SegmentVerdict::left_over) add(look.left_over);
+            if (segment.verdict == SegmentVerdict::in_use) add(look.in_use);
+            if (segment.verdict == SegmentVerdict::ours) add(look.ours);
+        }
+        look.total = survey.shm_total;
+        look.free = survey.shm_free;
+        QStringList limits;
+        for (const auto& limit : survey.limits) limits << QString::fromStdString(limit);
+        look.limits = limits.join(u' ');
+        look.rows = host_rows(std::move(survey.segments));
+        return look;
+    }
+};
+
+HostPage::HostPage(Workspace& workspace, QWidget* parent)
+    : Page(tr("Host"), tr("Every segment of shared memory on this host, whoever made it"), parent),
+      workspace_(workspace),
+      model_(new HostModel(this)),
+      table_(new TableView(QStringLiteral("host"))),
+      details_(new HostDetails),
+      stack_(new QStackedWidget),
+      empty_(new EmptyState(QStringLiteral("host"), tr("Looking at the host…"), {})) {
+    build_actions();
+    body()->addWidget(build_figures());
+    body()->addWidget(build_filter_row());
+    splitter_ = new QSplitter(Qt::Horizontal);
+    splitter_->addWidget(build_table());
+    splitter_->addWidget(details_);
+    splitter_->setStretchFactor(0, 1);
+    splitter_->setSizes({880, 340});
+    splitter_->setHandleWidth(12);
+    splitter_->setChildrenCollapsible(false);
+    splitter_->restoreState(remembered_state(QStringLiteral("host_splitter")));
+    connect(splitter_, &QSplitter::splitterMoved, this,
+            [this] { remember_state(QStringLiteral("host_splitter"), splitter_->saveState()); });
+    body()->addWidget(splitter_, 1);
+    connect(&workspace, &Workspace::second_passed, this, [this] {
+        if (isVisible()) second();
+    });
+    set_main(table_);
+    show_state();
+    show_selection();
+}
+
+void HostPage::build_actions() {
+    auto* refresh = make_tool(QStringLiteral("refresh"), tr("Look again"), QStringLiteral("F5"));
+    connect(refresh, &QToolButton::clicked, this, &HostPage::survey);
+    auto* columns = make_tool(QStringLiteral("columns"), tr("Columns"));
+    connect(columns, &QToolButton::clicked, this, [this, columns] {
+        table_->columns_menu()->popup(columns->mapToGlobal(QPoint(0, columns->height())));
+    });
+    auto* details = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
+    details->setCheckable(true);
+    details->setChecked(true);
+    connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
+    clean_ = make_button(QStringLiteral("broom"), tr("Clean up…"));
+    connect(clean_, &QPushButton::clicked, this, &HostPage::clean);
+    clean_->setEnabled(workspace_.has_host());
+    for (QWidget* action : std::initializer_list<QWidget*>{refresh, columns, details, clean_})
+        add_action(action);
+}
+
+QWidget* HostPage::build_figures() {
+    all_ = new FigureCard(QStringLiteral("host"), tr("Segments"));
+    left_over_ = new FigureCard(QStringLiteral("orphan"), tr("Left over"));
+    in_use_ = new FigureCard(QStringLiteral("processes"), tr("In use by others"));
+    ours_ = new FigureCard(QStringLiteral("regions"), tr("Ours"));
+    room_ = new FigureCard(QStringLiteral("memory"), tr("Free in /dev/shm"));
+    auto* box = new QWidget;
+    auto* row = new QHBoxLayout(box);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(12);
+    for (auto* figure : {all_, left_over_, in_use_, ours_, room_}) row->addWidget(figure, 1);
+    return box;
+}
+
+QWidget* HostPage::build_filter_row() {
+    filter_ = new QLineEdit;
+    filter_->setPlaceholderText(
+        tr("Filter:  verdict:left_over  kind:posix  size>1MiB  program:python  users=0  words…"));
+    filter_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    filter_->setClearButtonEnabled(true);
+    filter_->setAccessibleName(tr("Filter segments"));
+    problem_ = make_label({}, "problem");
+    problem_->setWordWrap(true);
+    problem_->hide();
+    limits_ = make_label({}, "muted");
+    limits_->setWordWrap(true);
+    limits_->hide();
+    badge_ = make_label({}, "badge");
+    badge_->hide();
+    auto* line = new QHBoxLayout;
+    line->addWidget(filter_, 1);
+    line->addWidget(badge_);
+    auto* box = new QWidget;
+    auto* column = new QVBoxLayout(box);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(6);
+    column->addLayout(line);
+    column->addWidget(problem_);
+    column->addWidget(limits_);
+    connect(filter_, &QLineEdit::textChanged, this, &HostPage::apply_filter);
+    auto* find = new QShortcut(QKeySequence::Find, this);
+    connect(find, &QShortcut::activated, filter_,
+            [this] { filter_->setFocus(), filter_->selectAll(); });
+    auto* escape = new QShortcut(QKeySequence(Qt::Key_Escape), this);
+    connect(escape, &QShortcut::activated, filter_, &QLineEdit::clear);
+    return box;
+}
+
+QWidget* HostPage::build_table() {
+    table_->setModel(model_);
+    table_->set_default_columns({kHostName, kHostKind, kHostVerdict, kHostSize, kHostResident,
+                                 kHostProgram, kHostOwner, kHostTouched, kHostCreator, kHostUsers},
+                                {214, 84, 92, 82, 82, 120, 80, 80, 124, 150});
+    table_->setAccessibleName(tr("Segments of the host"));
+    table_->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
+    table_->setSortingEnabled(true);
+    table_->restore_layout();
+    stack_->addWidget(table_);
+    stack_->addWidget(empty_);
+    auto* card = new Card;
+    card->body()->addWidget(stack_);
+    connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+            &HostPage::show_selection);
+    connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
+        menu->addAction(icon(QStringLiteral("broom")), tr("Clean up…"), this, &HostPage::clean);
+    });
+    return card;
+}
+
+void HostPage::set_filter_text(const QString& text) {
+    filter_->setText(text);
+}
+
+// A line that cannot be understood leaves the table as it was.
+void HostPage::apply_filter(const QString& text) {
+    auto filter = HostFilter::parse(text.toStdString());
+    problem_->setVisible(!filter);
+    problem_->setText(filter ? QString() : error_text(filter.error()));
+    filter_->setProperty("invalid", !filter);
+    filter_->style()->polish(filter_);
+    if (filter) model_->set_filter(std::move(*filter));
+    show_state();
+}
+
+void HostPage::showEvent(QShowEvent* event) {
+    Page::showEvent(event);
+    survey();
+}
+
+void HostPage::second() {
+    if (!since_.isValid() || since_.elapsed() >= kSurveyMillis) survey();
+}
+
+void HostPage::survey() {
+    if (asking_ || !workspace_.has_host()) return;
+    asking_ = true;
+    workspace_.survey(
+        this,
+        [](HostPort& port) -> Result<Look> {
+            SHM_ASSIGN(auto survey, port.survey());
+            return Look::of(std::move(survey));
+        },
+        [this](Result<Look> look) {
+            asking_ = false;
+            since_.start();
+            take(std::move(look));
+        });
+}
+
+void HostPage::take(Result<Look> look) {
+    failure_ = look ? QString() : error_text(look.error());
+    if (look) {
+        show_figures(*look);
+        model_->show(std::move(look->rows));
+    }
+    show_state();
+    show_selection();
+    Q_EMIT surveyed();
+}
+
+void HostPage::show_figures(const Look& look) {
+    all_->set_figure(count_text(look.all.count), size_text(look.all.bytes));
+    left_over_->set_figure(count_text(look.left_over.count), of(look.left_over),
+                           look.left_over.count ? Tone::caution : Tone::none);
+    in_use_->set_figure(count_text(look.in_use.count), of(look.in_use));
+    ours_->set_figure(count_text(look.ours.count), of(look.ours));
+    room_->set_figure(size_text(look.free), tr("of %1").arg(size_text(look.total)));
+    limits_->setText(look.limits);
+    limits_->setVisible(!look.limits.isEmpty());
+}
+
+void HostPage::show_state() {
+    const auto shown = static_cast<std::size_t>(model_->rowCount()), total = model_->all().size();
+    badge_->setVisible(shown != total);
+    badge_->setText(tr("filtered: %1 of %2").arg(count_text(shown), count_text(total)));
+    if (!workspace_.has_host())
+        empty_->set_text(tr("The host cannot be looked at from here"),
+                         tr("What is shown was recorded elsewhere."));
+    else if (!failure_.isEmpty() && total == 0)
+        empty_->set_text(tr("The host cannot be looked at"), failure_);
+    else if (total > 0)
+        empty_->set_text(tr("No segment matches"),
+                         tr("Every segment is hidden by the filter. Esc clears it."));
+    else if (since_.isValid())
+        empty_->set_text(tr("No shared memory on this host"),
+                         tr("No POSIX, System V or memfd segment could be found."));
+    stack_->setCurrentIndex(shown > 0 ? 0 : 1);
+    set_subtitle(total == 0
+                     ? tr("Every segment of shared memory on this host, whoever made it")
+                     : tr("%1, whoever made them").arg(counted(total, "segment", "segments")));
+}
+
+std::vector<std::string> HostPage::selected() const {
+    std::vector<std::string> names;
+    for (const int row : table_->selected_rows()) names.push_back(model_->row(row)->segment.name);
+    return names;
+}
+
+void HostPage::show_selection() {
+    const auto rows = table_->selected_rows();
+    details_->show_hint(rows.size() < 2 ? tr("Select a segment to see everything about it.")
+                                        : tr("%1 selected")
+                                              .arg(counted(static_cast<std::uint64_t>(rows.size()),
+                                                           "segment", "segments")));
+    details_->show_segment(rows.size() == 1 ? &model_->row(rows.front())->segment : nullptr);
+}
+
+void HostPage::clean() {
+    auto* dialog = new HostCleanDialog(workspace_, selected(), window());
+    connect(dialog, &HostCleanDialog::finished_run, this, &HostPage::survey);
+    dialog->open();
+}
+
+}  // namespace snakepit::shm::ui

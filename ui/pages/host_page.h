@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QElapsedTimer>
+
+#include "survey/host_survey.h"
+#include "ui/pages/page.h"
+
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QSplitter;
+class QStackedWidget;
+
+namespace snakepit::shm::ui {
+
+class EmptyState;
+class FigureCard;
+class HostDetails;
+class HostModel;
+class TableView;
+class Workspace;
+
+// Every segment of shared memory on the host, whoever made it: ours, POSIX, System V and memfd side
+// by side, and what was left behind.
+class HostPage : public Page {
+    Q_OBJECT
+  public:
+    explicit HostPage(Workspace& workspace, QWidget* parent = nullptr);
+    void set_filter_text(const QString& text);
+    TableView& table() { return *table_; }
+
+  Q_SIGNALS:
+    void surveyed();
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+
+  private:
+    struct Look;
+    void build_actions();
+    QWidget* build_figures();
+    QWidget* build_filter_row();
+    QWidget* build_table();
+    void apply_filter(const QString& text);
+    void second();
+    void survey();
+    void take(Result<Look> look);
+    void show_figures(const Look& look);
+    void show_state();
+    void show_selection();
+    void clean();
+    std::vector<std::string> selected() const;
+
+    Workspace& workspace_;
+    HostModel* model_;
+    TableView* table_;
+    HostDetails* details_;
+    QStackedWidget* stack_;
+    EmptyState* empty_;
+    FigureCard *all_, *left_over_, *in_use_, *ours_, *room_;
+    QLineEdit* filter_;
+    QLabel *problem_, *badge_, *limits_;
+    QPushButton* clean_;
+    QSplitter* splitter_;
+    QString failure_;  // why the last survey could not be made
+    QElapsedTimer since_;
+    bool asking_ = false;
+};
+
+}  // namespace snakepit::shm::ui
