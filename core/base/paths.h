@@ -30,6 +30,7 @@ struct InstancePaths {
     std::string durable_dir() const { return state_dir + "/durable"; }
     std::string state_db() const { return state_dir + "/state.db"; }
     std::string events_db() const { return state_dir + "/events.db"; }
+    std::string metrics_db() const { return state_dir + "/metrics.db"; }
     std::string instance_key() const {
         return key_file.empty() ? state_dir + "/instance.key" : key_file;
     }

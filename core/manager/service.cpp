@@ -43,6 +43,7 @@ void Service::configure(const Config& config) {
                          config.max_regions_per_process};
     allocator_.pool.strategy = config.allocation_strategy;
     allocator_.pool.huge_pages = config.use_hugepages;
+    allocator_.pool.first_arena = config.arena_size;
     allocator_.backing = config.backing;
     allocator_.pool.backing =
         config.backing == BackingChoice::memfd ? Backing::memfd : Backing::posix;
