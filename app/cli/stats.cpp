@@ -105,7 +105,7 @@ void print_stats(const QJsonObject& stats, const QJsonObject& performance) {
     print("\n");
     print_operations(operations, "total", "ALL TIME");
     const auto arenas = performance["fragmentation"].toObject();
-    print(fmt::format("\n{} arenas, fragmentation {:.1f} %\n", count_of(arenas["arenas"]),
+    print(fmt::format("\nArenas: {}, fragmentation {:.1f} %\n", count_of(arenas["arenas"]),
                       arenas["ratio"].toDouble() * 100));
     print_lines(performance["users"].toArray(), "USER");
     print_lines(performance["sessions"].toArray(), "SESSION");

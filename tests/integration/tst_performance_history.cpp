@@ -54,9 +54,9 @@ class PerformanceHistory : public QObject {
         const auto all = registry().samples(0);
         return all.empty() ? Sample{} : all.back();
     }
-    QJsonObject operation(const QString& name) const {
+    QJsonValue operation(const QString& name) const {
         for (const QJsonValue one : service_->cli_json({"stats"}).value("operations").toArray())
-            if (one["operation"].toString() == name) return one.toObject();
+            if (one["operation"].toString() == name) return one;
         return {};
     }
 
