@@ -26,7 +26,7 @@ constexpr Group kGroups[] = {
     {"in-process", bench::measure_in_process}, {"round-trips", bench::measure_round_trips},
     {"crowd", bench::measure_crowd},           {"readers", bench::measure_readers},
     {"million", bench::measure_million},       {"encryption", bench::measure_encryption},
-    {"survey", bench::measure_survey},
+    {"survey", bench::measure_survey},         {"sampling", bench::measure_sampling},
 };
 
 int usage() {

@@ -14,7 +14,9 @@
 #include "manager/service.h"
 #include "manager/subjects.h"
 #include "manager/telemetry_manager.h"
+#include "manager/usage_history.h"
 #include "manager/usage_survey.h"
+#include "telemetry/metrics_recorder.h"
 #include "telemetry/performance_monitor.h"
 
 namespace snakepit::shm {
@@ -43,6 +45,10 @@ class Monitoring {
     const std::vector<SubjectValue>& subjects() const { return subjects_; }
     // As of the last survey.
     const UsageTables& usage() const { return survey_.last(); }
+    const std::vector<GrowingClient>& growing() const { return watched_.growing(); }
+    std::string name_of(std::uint64_t serial) const { return watched_.name_of(serial); }
+    const UsageHistory& history() const { return history_; }
+    MetricsState metrics() const { return keeper_.state(); }
 
   private:
     layout::Sample counts() const;
@@ -65,6 +71,8 @@ class Monitoring {
     TelemetryManager telemetry_;
     bool enabled_ = true;
     std::unique_ptr<HealthLogger> health_;
+    UsageHistory history_;
+    MetricsRecorder keeper_;  // of samples; a thread of its own, which is gone before the rest
 };
 
 }  // namespace snakepit::shm
