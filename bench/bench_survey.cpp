@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/handle.h"
 #include "harness.h"
 #include "peer_process.h"
 #include "survey/host_survey.h"

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <CLI/Validators.hpp>
 
 #include "base/units.h"
 #include "command.h"

@@ -99,6 +99,7 @@ QJsonObject host_segment_json(const HostSegment& segment) {
             {"program", or_null(segment.program)},
             {"verdict", text(to_string(segment.verdict))},
             {"confidence", segment.confidence},
+            {"confidence_if_unused", segment.confidence_if_unused},
             {"evidence", sentences_json(segment.evidence)}};
 }
 

@@ -61,7 +61,10 @@ struct HostSegment {
     bool users_complete = true;  // false: some processes could not be looked at
     std::string program;         // "PostgreSQL", "Chromium" …; empty: not known
     SegmentVerdict verdict = SegmentVerdict::unknown;
-    int confidence = 0;                 // of the verdict, in percent
+    int confidence = 0;  // of the verdict, in percent
+    // What it would be if the kernel said that nobody has it: the same, unless some processes could
+    // not be looked at.
+    int confidence_if_unused = 0;
     std::vector<std::string> evidence;  // sentences
 };
 
@@ -96,8 +99,9 @@ struct HostCleanItem {
 };
 
 // Removes those named, or without names those of our own namespaces that were left over for certain
-// (confidence of at least kCertain). Each is looked at again right before: one that anyone maps or
-// has open is never touched, whatever was asked. With `dry_run` nothing is.
+// (confidence_if_unused of
+// at least kCertain, and the kernel says so). Each is looked at again right before: one that anyone
+// maps or has open is never touched, whatever was asked. With `dry_run` nothing is.
 //
 // How that is known, and what remains:
 // - posix: a write lease, which the kernel grants only while nobody else has the file open or

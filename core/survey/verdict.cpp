@@ -45,7 +45,7 @@ class Judge {
     void say(std::string sentence) { segment_.evidence.push_back(std::move(sentence)); }
     void decide(SegmentVerdict verdict, int confidence) {
         segment_.verdict = verdict;
-        segment_.confidence = confidence;
+        segment_.confidence = segment_.confidence_if_unused = confidence;
     }
     bool has_time(Timestamp time) const { return time.micros > 0; }
     std::string since(Timestamp time) const {
@@ -207,7 +207,7 @@ void Judge::judge_file() {
         decide(SegmentVerdict::left_over, 80);
     }
     if (!judge_by_habit()) judge_by_owner();
-    if (!setting_.complete) {
+    if (!setting_.complete || !setting_.outermost || !setting_.all_listed) {
         segment_.users_complete = false;
         say("some processes could not be looked at; one of them may use it");
     }
@@ -315,14 +315,16 @@ void Judge::limit() {
         say("it is too young to be sure");
         at_most = std::min(at_most, kOfYoung);
     }
-    if (!segment_.users_complete || !setting_.all_listed)
+    const bool partly = !segment_.users_complete;
+    if (!setting_.all_listed || (partly && !setting_.outermost))
         at_most = std::min(at_most, kOfPartlySeen);
     if (segment_.name_space != 0) at_most = std::min(at_most, kOfOtherNamespaces);
     if (pid_from_name_ && setting_.foreign_pids) {
         say("containers share these files, and the number in its name may be one of theirs");
         at_most = std::min(at_most, kOfOtherNamespaces);
     }
-    segment_.confidence = std::min(segment_.confidence, at_most);
+    segment_.confidence_if_unused = std::min(segment_.confidence, at_most);
+    segment_.confidence = std::min(segment_.confidence_if_unused, partly ? kOfPartlySeen : 100);
 }
 
 }  // namespace

@@ -37,8 +37,8 @@ struct Setting {
     Timestamp now, boot;
     const ProcessView& processes;
     const Instances& instances;
-    // Every process could be looked at, and there are none that we do not see.
-    bool complete = true;
+    bool complete = true;    // every process that is listed could be looked at
+    bool outermost = true;   // none lives outside of what we see
     bool all_listed = true;  // every process is there to be found by its pid
     // Another pid namespace shares our files: a pid in a name may be one of its own.
     bool foreign_pids = false;

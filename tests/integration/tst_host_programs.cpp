@@ -94,13 +94,20 @@ void HostProgramsTest::found_and_refused(qint64 pid, const QString& program,
     const auto refused = service_.cli(words + QStringList{"--json"});
     QCOMPARE(refused.status, 1);
     QCOMPARE(refused.json()["removed"].toInt(), 0);
-    for (const auto& item : refused.json()["items"].toArray()) {
-        QVERIFY(!item.toObject()["removable"].toBool(true));
-        QVERIFY(item.toObject()["reason"].toString().contains(QString::number(pid)));
+    int named = 0;
+    for (const auto& value : refused.json()["items"].toArray()) {
+        const auto item = value.toObject();
+        const auto reason = item["reason"].toString();
+        QVERIFY(!item["removable"].toBool(true));
+        // Some of what a browser shares lives for a moment only.
+        QVERIFY2(reason.contains(QString::number(pid)) || item["segment"].isNull(),
+                 qPrintable(reason));
+        if (reason.contains(QString::number(pid))) ++named;
     }
+    QVERIFY(named > 0);
     const auto after = service_.cli_json({"host"});
     for (const auto& segment : used)
-        if (segment["program"].toString() == program)
+        if (segment["kind"].toString() != "memfd" && !segment["unlinked"].toBool())
             QVERIFY(!segment_named(after, segment["name"].toString()).isEmpty());
 }
 

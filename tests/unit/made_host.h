@@ -23,6 +23,7 @@ class MadeHost {
     MadeHost() {
         write("proc/uptime", QString("%1.00 0.00\n").arg(kUptime));
         system_v({});
+        QDir(path({})).mkpath("shm");
         process(1, "init", kUptime);
     }
 

@@ -83,6 +83,8 @@ class Cleaning {
             return item;
         }
         item.removable = true;
+        // The kernel said what some processes would not.
+        item.segment.confidence = item.segment.confidence_if_unused;
         item.removed = rehearsal_ == Rehearsal::no;
         item.reason = grounds(item.segment);
         return item;
@@ -123,8 +125,8 @@ class Cleaning {
 };
 
 bool goes_by_itself(const HostSegment& segment) {
-    return segment.verdict == SegmentVerdict::left_over && segment.confidence >= kCertain &&
-           segment.name_space == 0;
+    return segment.verdict == SegmentVerdict::left_over &&
+           segment.confidence_if_unused >= kCertain && segment.name_space == 0;
 }
 
 bool same(const HostSegment& left, const HostSegment& right) {

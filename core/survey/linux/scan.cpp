@@ -173,9 +173,9 @@ HostSurvey Scan::survey() {
     out.unreadable = unreadable_;
     if (unreadable_ > 0)
         places_.limits.push_back(
-            fmt::format("{} processes may not be looked at: what they use, and other namespaces "
-                        "of theirs, is not known (an administrator sees all)",
-                        unreadable_));
+            fmt::format("{} process{} may not be looked at: what is used there, and other "
+                        "namespaces, is not known",
+                        unreadable_, unreadable_ == 1 ? "" : "es"));
     if (too_deep_ > 0)
         places_.limits.push_back(
             fmt::format("{} directories stand too deep and were not looked into", too_deep_));
@@ -186,7 +186,8 @@ HostSurvey Scan::survey() {
                           .boot = table_.boot(),
                           .processes = table_,
                           .instances = instances_,
-                          .complete = unreadable_ == 0 && places_.all_listed && places_.outermost,
+                          .complete = unreadable_ == 0,
+                          .outermost = places_.outermost,
                           .all_listed = places_.all_listed,
                           .foreign_pids = places_.foreign_pids || !places_.outermost};
     for (auto& segment : segments_) judge(segment, setting);
