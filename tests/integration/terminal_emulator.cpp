@@ -275,6 +275,7 @@ void TerminalEmulator::sequence(const QByteArray& parameters, char final) {
         case 'h':
         case 'l':
             return mode(parameters, final == 'h');
+        case 'c':  // the form of the Linux console's cursor
         case 't':
             return;
         default:

@@ -133,8 +133,7 @@ void Top::a_filter_narrows_and_escape_takes_it_away() {
     QVERIFY2(session_->sees_no("4 KiB "), qPrintable(session_->screen().text()));
     QVERIFY(session_->sees("filtered: 1 of 2"));
     session_->type(" nonsense=1");
-    QVERIFY2(session_->sees("nonsense' is no field") || session_->sees("nonsense"),
-             qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("'nonsense' is not a field"), qPrintable(session_->screen().text()));
     session_->type("\025size<64KiB\r");
     QVERIFY2(session_->sees([](const TerminalEmulator& screen) {
         return screen.text().contains("4 KiB ") && !screen.text().contains(" 1 MiB ");
@@ -168,7 +167,7 @@ void Top::details_show_holders_and_events() {
     const auto id = owner->line();
     allocate("4KiB");
     open("xterm-256color", 100, 50);
-    QVERIFY(session_->sees("2 References") || session_->sees("Regions 2"));
+    QVERIFY(session_->sees("Regions 2"));
     session_->type(QByteArray(kDown) + kDown + kUp + "\r");
     QVERIFY2(session_->sees("Region " + id), qPrintable(session_->screen().text()));
     QVERIFY2(session_->sees("Holders, 1 reference"), qPrintable(session_->screen().text()));

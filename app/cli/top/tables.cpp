@@ -154,7 +154,8 @@ template <typename T>
 void draw_why_empty(Surface& surface, std::size_t line, const Answer<T>& answer,
                     std::string_view none) {
     if (answer.error)
-        surface.put(line, 0, answer.error->sentence(), Style::critical);
+        for (const auto& piece : folded(answer.error->sentence(), surface.columns()))
+            surface.put(line++, 0, piece, Style::critical);
     else
         surface.put(line, 0, answer.at.micros == 0 ? "Asking the manager …" : none, Style::dim);
 }
