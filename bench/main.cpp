@@ -22,6 +22,7 @@ constexpr Group kGroups[] = {
     {"in-process", bench::measure_in_process}, {"round-trips", bench::measure_round_trips},
     {"crowd", bench::measure_crowd},           {"readers", bench::measure_readers},
     {"million", bench::measure_million},       {"encryption", bench::measure_encryption},
+    {"sampling", bench::measure_sampling},
 };
 
 int usage() {

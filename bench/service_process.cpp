@@ -58,6 +58,20 @@ void ServiceProcess::pin(int processor) const {
     }
 }
 
+ServiceProcess::Usage ServiceProcess::usage() const {
+    Usage sum;
+    for (const auto& task :
+         std::filesystem::directory_iterator(fmt::format("/proc/{}/task", child_))) {
+        std::string name;
+        double nanos = 0;
+        std::getline(std::ifstream(task.path() / "comm"), name);
+        std::ifstream(task.path() / "schedstat") >> nanos;
+        sum.all += nanos;
+        if (name == "shm-service") sum.service += nanos;
+    }
+    return sum;
+}
+
 Result<std::unique_ptr<ManagerClient>> ServiceProcess::connect() {
     const auto start = monotonic_nanos();
     while (true) {

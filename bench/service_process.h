@@ -30,6 +30,11 @@ class ServiceProcess {
     // As soon as it answers; no_manager once it is clear that it will not.
     static Result<std::unique_ptr<ManagerClient>> connect();
 
+    struct Usage {
+        double service = 0, all = 0;  // of the thread that answers, of all; nanoseconds
+    };
+    Usage usage() const;  // processor time so far
+
   private:
     TemporaryDirectory disk_;
     TemporaryDirectory memory_{"/dev/shm"};

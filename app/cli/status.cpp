@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// status and stats: what the manager says about itself.
+// What the manager says about itself.
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -20,9 +20,9 @@ QJsonObject with_plain_huge_pages(QJsonObject document) {
     return document;
 }
 
-Result<int> run_report(const Context& context, const std::string& topic) {
+Result<int> run_status(const Context& context) {
     SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto report, client->report(topic));
+    SHM_ASSIGN(const auto report, client->report("status"));
     SHM_ASSIGN(const auto document, parse_object(report));
     if (context.json) {
         print_json(document);
@@ -38,15 +38,7 @@ Result<int> run_report(const Context& context, const std::string& topic) {
 void add_status(CLI::App& app, Context& context) {
     auto* command =
         add_command(app, context, "status", "Say whether a manager runs, and how it does");
-    command->callback(
-        [&context] { context.action = [&context] { return run_report(context, "status"); }; });
-}
-
-void add_stats(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "stats",
-                                "Count what was done since the manager started, and what failed");
-    command->callback(
-        [&context] { context.action = [&context] { return run_report(context, "stats"); }; });
+    command->callback([&context] { context.action = [&context] { return run_status(context); }; });
 }
 
 }  // namespace snakepit::shm::cli

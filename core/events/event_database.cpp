@@ -13,9 +13,9 @@
 #include <fmt/format.h>
 
 #include "base/ids.h"
+#include "events/database_file.h"
 #include "events/event_detail.h"
 #include "events/event_schema.h"
-#include "events/guarded.h"
 #include "layout/event_kind.h"
 
 namespace snakepit::shm {
@@ -55,37 +55,12 @@ bool is_important(const EventEntry& entry) {
     }
 }
 
-Error explain(const std::string& path, const SQLite::Exception& exception) {
-    const auto code = exception.getErrorCode() & 0xFF;
-    const auto what = fmt::format("{}: {}", path, exception.what());
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-        return make_error(ErrorCode::corruption_detected, what,
-                          "it is set aside and a new one begun");
-    const char* remedy = "look at the file and its directory; recording is tried again";
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        remedy = "another program holds it locked; end that one";
-    if (code == SQLITE_FULL) remedy = "its file system is full: free space";
-    if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
-        remedy = "let the manager's user write the file and its directory";
-    return make_error(ErrorCode::database_unavailable, what, remedy);
-}
-
 auto explaining(const std::string& path) {
-    return [&path](const SQLite::Exception& exception) { return explain(path, exception); };
-}
-
-// The inode, if the file has at least `smallest` bytes.
-std::uint64_t inode_of(const std::string& path, off_t smallest) {
-    struct stat info {};
-    return ::stat(path.c_str(), &info) == 0 && info.st_size >= smallest ? info.st_ino : 0;
+    return
+        [&path](const SQLite::Exception& exception) { return explain_database(path, exception); };
 }
 
 }  // namespace
-
-LogFiles log_files(const std::string& path) {
-    constexpr off_t kIndexUnit = 32768;  // SQLite extends and maps the index by so much
-    return {inode_of(path + "-wal", 0), inode_of(path + "-shm", kIndexUnit)};
-}
 
 struct EventDatabase::Private {
     Private(const std::string& name, std::uint64_t its_epoch, AuditTrail* its_trail)
@@ -111,19 +86,11 @@ struct EventDatabase::Private {
 };
 
 void EventDatabase::Private::prepare() {
-    if (sqlite3_db_readonly(database.getHandle(), "main") == 1)
-        throw SQLite::Exception("attempt to write a readonly database", SQLITE_READONLY);
     const int version = database.execAndGet("PRAGMA user_version").getInt();
     if (version > kEventSchemaVersion)
         throw SQLite::Exception(fmt::format("made by a newer release (schema {})", version),
                                 SQLITE_ERROR);
-    // Readers without write permission can open a closed database only if the log stays.
-    int keep = 1;
-    sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-    database.exec(
-        "PRAGMA mmap_size=0; PRAGMA journal_size_limit=16777216; PRAGMA synchronous=NORMAL");
-    if (database.execAndGet("PRAGMA journal_mode=WAL").getString() != "wal")
-        throw SQLite::Exception("it cannot be switched to a write-ahead log", SQLITE_CANTOPEN);
+    prepare_log(database);
     if (version < kEventSchemaVersion) {
         // With the checkpoint that says which rows have no chain, or it could be forged later.
         SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
@@ -275,29 +242,7 @@ Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
 }
 
 bool EventDatabase::moved() const {
-    int moved = 0;
-    sqlite3_file_control(d_->database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    return moved != 0 || log_files(d_->path) != d_->log;
-}
-
-Result<std::string> set_aside(const std::string& path) {
-    auto time = to_rfc3339(now());
-    std::replace(time.begin(), time.end(), ':', '-');
-    const auto target = fmt::format("{}.corrupt-{}", path, time);
-    std::error_code error;
-    fs::rename(path, target, error);
-    if (error) return fail(system_error(error.value(), fmt::format("cannot set {} aside", path)));
-    for (const auto* part : {"-wal", "-shm"}) {
-        std::error_code absent;
-        fs::rename(path + part, target + part, absent);
-    }
-    return target;
-}
-
-void remove_orphaned_log(const std::string& path) {
-    std::error_code ignored;
-    if (fs::exists(path, ignored)) return;
-    for (const auto* part : {"-wal", "-shm"}) fs::remove(path + part, ignored);
+    return has_moved(d_->database, d_->path, d_->log);
 }
 
 }  // namespace snakepit::shm

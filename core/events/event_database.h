@@ -51,11 +51,4 @@ class EventDatabase {
     std::unique_ptr<Private> d_;
 };
 
-// Renames a damaged database with what belongs to it; answers its new path.
-Result<std::string> set_aside(const std::string& path);
-
-// Removes what an unlinked database left beside its path: an old log must not meet a new database,
-// nor must readers of the old one see the new one's index.
-void remove_orphaned_log(const std::string& path);
-
 }  // namespace snakepit::shm

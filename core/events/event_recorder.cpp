@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <cstring>
 #include <limits>
 #include <mutex>
@@ -16,9 +15,11 @@
 #include <vector>
 
 #include "base/time.h"
+#include "events/database_file.h"
 #include "events/event_database.h"
 #include "events/event_detail.h"
 #include "layout/event_kind.h"
+#include "platform/signals_blocked.h"
 
 namespace snakepit::shm {
 
@@ -52,25 +53,6 @@ EventEntry reopened(const std::string& reason) {
     std::memcpy(entry.text, reason.data(), std::min(reason.size(), sizeof entry.text));
     return entry;
 }
-
-// Signals belong to the program the manager lives in, never to this thread; except the ones that
-// tell of its own faults, which would end the process if they were blocked.
-class SignalsBlocked {
-  public:
-    SignalsBlocked() {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (const int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT})
-            ::sigdelset(&all, fault);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-  private:
-    sigset_t before_{};
-};
 
 }  // namespace
 

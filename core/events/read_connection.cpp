@@ -32,20 +32,6 @@ std::string uri_of(const std::string& path) {
     return out;
 }
 
-std::unique_ptr<SQLite::Database> connect(const std::string& path, bool immutable) {
-    auto connection =
-        std::make_unique<SQLite::Database>(uri_of(path) + (immutable ? "?immutable=1" : ""),
-                                           SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMillis);
-    // The last thousand events of one region may lie in as many pages; asked again, they are here.
-    connection->exec("PRAGMA cache_size=-16384");
-    const int version = connection->execAndGet("PRAGMA user_version").getInt();
-    if (version == 0 || version > kEventSchemaVersion || !connection->tableExists("events"))
-        throw SQLite::Exception(
-            fmt::format("no event database this release can read (schema {})", version),
-            SQLITE_ERROR);
-    return connection;
-}
-
 bool has_log(const std::string& path) {
     std::error_code absent;
     const auto size = std::filesystem::file_size(path + "-wal", absent);
@@ -54,20 +40,38 @@ bool has_log(const std::string& path) {
 
 }  // namespace
 
+ReadConnection::ReadConnection(std::string path)
+    : ReadConnection(std::move(path), {"event database", "events", kEventSchemaVersion}) {}
+
+ReadConnection::Connection ReadConnection::connect(bool immutable) const {
+    auto connection =
+        std::make_unique<SQLite::Database>(uri_of(path_) + (immutable ? "?immutable=1" : ""),
+                                           SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMillis);
+    // The last thousand events of one region may lie in as many pages; asked again, they are here.
+    connection->exec("PRAGMA cache_size=-16384");
+    const int version = connection->execAndGet("PRAGMA user_version").getInt();
+    if (version == 0 || version > kind_.newest ||
+        !connection->tableExists(std::string(kind_.table)))
+        throw SQLite::Exception(
+            fmt::format("no {} this release can read (schema {})", kind_.what, version),
+            SQLITE_ERROR);
+    return connection;
+}
+
 // A database that nobody has open and that we may not write beside can be read only as immutable_,
 // which is right as long as there is no log_: no manager runs.
 Status ReadConnection::open() {
     replace(nullptr);  // first: connections of one process share what they know of the index
     std::error_code ignored;
     if (!std::filesystem::exists(path_, ignored))
-        return fail(unavailable(path_, "there is no event database"));
+        return fail(unavailable(path_, fmt::format("there is no {}", kind_.what)));
     int code = SQLITE_OK;
     const auto attempt = [&](bool as_immutable) {
         const auto explain = [&](const SQLite::Exception& exception) {
             code = exception.getErrorCode() & 0xFF;
             return unavailable(path_, exception.what());
         };
-        return guarded(path_, explain, [&] { return connect(path_, as_immutable); });
+        return guarded(path_, explain, [&] { return connect(as_immutable); });
     };
     auto fresh = attempt(false);
     const bool alone =

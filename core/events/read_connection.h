@@ -13,11 +13,20 @@
 
 namespace snakepit::shm {
 
-// A reader's way to events.db, whoever writes, replaces or removes it meanwhile. One thread at a
-// time, except interrupt().
+// Which database a reader expects.
+struct DatabaseKind {
+    std::string_view what;   // "event database"
+    std::string_view table;  // that every one of them has
+    int newest = 0;          // schema that can be read
+};
+
+// A reader's way to events.db, or another database of ours, whoever writes, replaces or removes it
+// meanwhile. One thread at a time, except interrupt().
 class ReadConnection {
   public:
-    explicit ReadConnection(std::string path) : path_(std::move(path)) {}
+    explicit ReadConnection(std::string path);
+    ReadConnection(std::string path, const DatabaseKind& kind)
+        : path_(std::move(path)), kind_(kind) {}
     ~ReadConnection() { close(); }
     ReadConnection(const ReadConnection&) = delete;
     ReadConnection& operator=(const ReadConnection&) = delete;
@@ -46,8 +55,10 @@ class ReadConnection {
     void replace(Connection fresh);
     bool stale() const;
     Error explain(const SQLite::Exception& exception) const;
+    Connection connect(bool immutable) const;
 
     std::string path_;
+    DatabaseKind kind_;
     std::mutex swap_;        // held while `connection_` changes, and by interrupt()
     Connection connection_;  // null: to be opened by the next run()
     bool immutable_ = false;

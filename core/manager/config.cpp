@@ -179,7 +179,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 25> kKeys{{
+constexpr std::array<Key, 27> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -215,6 +215,8 @@ constexpr std::array<Key, 25> kKeys{{
     {"socket_group", read_text<&C::socket_group>, print<&C::socket_group>, false},
     {"socket_mode", read_mode, print<&C::socket_mode>, false},
     {"admin_group", read_text<&C::admin_group>, print<&C::admin_group>, false},
+    {"metrics_max_size", read_size<&C::metrics_max_size, 0>, print<&C::metrics_max_size>, true},
+    {"arena_size", read_size<&C::arena_size, 2 << 20>, print<&C::arena_size>, true},
 }};
 constexpr std::array<Key, 3> kLinuxKeys{{
     {"use_hugepages", read_flag<&C::use_hugepages>, print<&C::use_hugepages>, false},

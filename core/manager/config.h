@@ -44,6 +44,8 @@ struct Config {
     bool use_hugepages = false;
     BackingChoice backing = BackingChoice::automatic;
     std::string shm_path = "/dev/shm";
+    std::uint64_t metrics_max_size = 256ULL << 20;  // of metrics.db; 0: no history is kept
+    std::uint64_t arena_size = 64ULL << 20;         // of a user's first arena
     Policy policy;  // of regions that are allocated without one; no rule names a process
     Roles roles;
     Quotas quotas;

@@ -5,6 +5,11 @@
 
 #include <algorithm>
 #include <ctime>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "layout/registry_reader.h"
 
 namespace snakepit::shm {
 
@@ -18,6 +23,16 @@ std::uint64_t size_of(const std::string& path) {
     return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 
+// What a recorder's thread reads samples from: a registry of its own, opened when there is one.
+MetricsRecorder::Source ring_of(const std::string& path) {
+    auto reader = std::make_shared<std::optional<RegistryReader>>();
+    return [path, reader](std::uint64_t after) {
+        if (!*reader)
+            if (auto opened = RegistryReader::open(path)) reader->emplace(std::move(*opened));
+        return *reader ? (*reader)->samples(after) : std::vector<Sample>();
+    };
+}
+
 }  // namespace
 
 Monitoring::Monitoring(Service& service, const EventRecorder& recorder)
@@ -25,10 +40,12 @@ Monitoring::Monitoring(Service& service, const EventRecorder& recorder)
       recorder_(recorder),
       performance_(service.registry(), service.backend()),
       survey_(service),
-      watched_(service) {}
+      watched_(service),
+      keeper_(service.paths().metrics_db(), ring_of(service.paths().registry())) {}
 
 void Monitoring::configure(const Config& config) {
     enabled_ = config.performance_monitoring;
+    keeper_.set_max_bytes(config.metrics_max_size);
     watched_.configure(config);
     if (alerts_) alerts_->configure(config.alerts);
     subjects_.clear();
@@ -120,6 +137,7 @@ void Monitoring::second() {
     if (enabled_) {
         collect_times();
         sample = performance_.sample(sample);
+        history_.add(sample);
         subjects_ = watched_.values();
     }
     sample.time = now().micros;

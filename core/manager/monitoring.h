@@ -12,7 +12,9 @@
 #include "manager/config.h"
 #include "manager/service.h"
 #include "manager/subjects.h"
+#include "manager/usage_history.h"
 #include "manager/usage_survey.h"
+#include "telemetry/metrics_recorder.h"
 #include "telemetry/performance_monitor.h"
 
 namespace snakepit::shm {
@@ -37,6 +39,10 @@ class Monitoring {
     const std::vector<SubjectValue>& subjects() const { return subjects_; }
     // As of the last survey.
     const UsageTables& usage() const { return survey_.last(); }
+    const std::vector<GrowingClient>& growing() const { return watched_.growing(); }
+    std::string name_of(std::uint64_t serial) const { return watched_.name_of(serial); }
+    const UsageHistory& history() const { return history_; }
+    MetricsState metrics() const { return keeper_.state(); }
 
   private:
     layout::Sample counts() const;
@@ -56,6 +62,8 @@ class Monitoring {
     const std::thread::id starter_ = std::this_thread::get_id();
     std::unique_ptr<AlertManager> alerts_;
     bool enabled_ = true;
+    UsageHistory history_;
+    MetricsRecorder keeper_;  // of samples; a thread of its own, which is gone before the rest
 };
 
 }  // namespace snakepit::shm

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "manager/reports_performance.h"
 #include "manager/version.h"
 
 namespace snakepit::shm {
@@ -22,8 +23,6 @@ namespace {
 constexpr std::size_t kListedClients = 150;
 constexpr qsizetype kListedArenas = 150;
 constexpr std::size_t kListedUsers = 100;
-// Of the errors in the stats report, estimated generously.
-constexpr std::size_t kErrorBytes = 40 * 1024;
 
 QString text(std::string_view value) {
     return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
@@ -125,52 +124,8 @@ QJsonObject status(const ReportSources& s) {
         {"alerts",
          QJsonDocument::fromJson(QByteArray::fromStdString(s.monitoring.alerts().state_json()))
              .object()},
+        {"metrics", metrics_json(s)},
         {"events", number(s.service.registry().ring().head())},
-    };
-}
-
-QJsonObject error_counts(const ErrorManager& errors) {
-    QJsonObject out;
-    for (const auto& [type, count] : errors.by_type())
-        out.insert(text(to_string(type)), number(count));
-    return out;
-}
-
-// Newest first, as many as fit an answer, which is one frame.
-QJsonArray recent_errors(const ErrorManager& errors) {
-    QJsonArray out;
-    std::size_t bytes = 0;
-    for (auto it = errors.recent().rbegin(); it != errors.recent().rend(); ++it) {
-        const auto& error = it->error;
-        bytes += 400 + 2 * (error.message.size() + error.remedy.size());
-        if (bytes > kErrorBytes) break;
-        out.append(QJsonObject{
-            {"type", text(to_string(error.type()))},
-            {"code", text(to_string(error.code))},
-            {"message", text(error.message)},
-            {"remedy", text(error.remedy)},
-            {"operation", text(error.operation)},
-            {"region_id", error.region_id.empty() ? QJsonValue() : text(error.region_id)},
-            {"pid", static_cast<qint64>(it->pid)},
-            {"uid", static_cast<qint64>(it->uid)},
-            {"process", text(it->process)},
-            {"time", text(to_rfc3339(error.time))}});
-    }
-    return out;
-}
-
-QJsonObject stats(const ReportSources& s) {
-    const auto totals = s.service.totals();
-    return {
-        {"total_allocations", number(totals.allocations)},
-        {"total_deallocations", number(totals.deallocations)},
-        {"active_regions", number(totals.regions)},
-        {"total_memory_allocated", number(s.service.allocator().bytes_used())},
-        {"references", number(totals.references)},
-        {"errors", number(totals.errors)},
-        {"error_counts", error_counts(s.service.errors())},
-        {"recent_errors", recent_errors(s.service.errors())},
-        {"last_updated", text(to_rfc3339(now()))},
     };
 }
 
@@ -290,19 +245,21 @@ Result<std::string> make_report(const std::string& topic, const ReportSources& s
     if (topic == "status")
         document = status(sources);
     else if (topic == "stats")
-        document = stats(sources);
+        document = stats_report(sources);
     else if (topic == "clients")
         document = clients(sources);
     else if (topic == "arenas")
         document = arenas(sources);
     else if (topic == "health")
         document = health(sources);
+    else if (topic == "performance")
+        document = performance_report(sources);
     else if (topic == "config")
         return sources.config.to_json();
     else
         return fail(ErrorCode::invalid_argument,
                     fmt::format("there is no report '{}'", topic.substr(0, 40)),
-                    "ask for status, config, stats, health, clients or arenas");
+                    "ask for status, config, stats, performance, health, clients or arenas");
     return QJsonDocument(document).toJson(QJsonDocument::Compact).toStdString();
 }
 

@@ -24,8 +24,8 @@ struct ReportSources {
     const Caller& caller;  // who asks
 };
 
-// The JSON document of a topic ("status", "config", "stats", "health", "clients"); invalid_argument
-// for another.
+// The JSON document of a topic ("status", "config", "stats", "performance", "health", "clients",
+// "arenas"); invalid_argument for another.
 Result<std::string> make_report(const std::string& topic, const ReportSources& sources);
 
 }  // namespace snakepit::shm

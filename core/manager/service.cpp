@@ -43,6 +43,7 @@ void Service::configure(const Config& config) {
                          config.max_regions_per_process};
     allocator_.pool.strategy = config.allocation_strategy;
     allocator_.pool.huge_pages = config.use_hugepages;
+    allocator_.pool.first_arena = config.arena_size;
     allocator_.backing = config.backing;
     allocator_.pool.backing =
         config.backing == BackingChoice::memfd ? Backing::memfd : Backing::posix;
@@ -156,7 +157,7 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
                                      .uid = caller.credentials.uid,
                                      .count = access == AccessMode::read_write ? 1U : 0U,
                                      .text = caller.process});
-        refresh(slot, 0, now().micros);
+        refresh(slot);
         return made;
     }();
     if (!granted) return fail(refuse(caller, std::move(granted).error(), "map", id));
@@ -170,7 +171,7 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
         auto word = registry_->control(slot);
         if (word.state == SlotState::retiring || word.state == SlotState::freeing) return false;
         if (!word.withdrawn) {
-            refresh(slot, 0, now().micros);  // the caller has just given back what it held
+            refresh(slot);  // the caller has just given back what it held
             // Or a reboot would bring it back.
             if ((registry_->body(slot).flags & kDurable) != 0)
                 SHM_TRY(allocator_.durable.forget(id));
@@ -198,7 +199,7 @@ Result<bool> Service::deallocate(const Caller& caller, const RegionId& id, bool 
 
 RegionInfo Service::describe_slot(std::uint32_t slot) {
     const auto word = registry_->control(slot);
-    refresh(slot, 0, now().micros);
+    refresh(slot);
     auto info = describe(
         word, registry_->fixed(slot), registry_->body(slot), registry_->stats(slot),
         registry_->body(slot).metadata_bytes > 0 && !word.damaged ? registry_->metadata(slot)

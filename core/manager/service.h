@@ -301,8 +301,9 @@ class Service {
     Notes& notes(std::uint32_t slot);
     IdleRegion idle_facts(std::uint32_t slot) const;
     bool owner_alive(std::uint32_t slot) const;
-    // Counts again; a count that changed, or takes, make `at` the time of the last access.
-    void refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at);
+    // Counts again; a count that changed, or takes, make `at` (or now) the time of the last access.
+    void refresh(std::uint32_t slot, std::uint64_t takes = 0,
+                 std::optional<std::int64_t> at = std::nullopt);
     void record_references(std::uint32_t slot, std::int64_t at);
     bool held(std::uint32_t slot);
     void evaluate(std::uint32_t slot, std::int64_t at);

@@ -150,8 +150,9 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
         figures_.allocations.add(fixed.owner_uid, fixed.session, fixed.worker);
         notes(slot) = {};
         notes(slot).untouched = !a.caller.client;
-        evaluate(slot, now().micros);
-        a.watch.stop(registry_->timed(Timed::allocate));
+        const auto nanos = a.watch.nanos();
+        registry_->timed(Timed::allocate).add(nanos);
+        evaluate(slot, fixed.created_at + static_cast<std::int64_t>(nanos) / 1000);
         a.done(std::move(granted));
         if (!a.making.work.reserve.empty()) {  // the next ones need not wait
             a.making.slice.arena->wants_ahead = true;

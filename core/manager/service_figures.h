@@ -32,11 +32,11 @@ struct AllocationCounts {
     // Names come from clients: of so many each is counted, and the rest is not.
     static constexpr std::size_t kMostNames = 10'000;
 
-    void add(std::uint32_t uid, const std::string& session, const std::string& worker) {
+    void add(std::uint32_t uid, const char* session, const char* worker) {
         ++users[uid];
-        for (auto [names, name] : {std::pair(&sessions, &session), std::pair(&workers, &worker)})
-            if (!name->empty() && (names->size() < kMostNames || names->contains(*name)))
-                ++(*names)[*name];
+        for (auto [names, name] : {std::pair(&sessions, session), std::pair(&workers, worker)})
+            if (*name != 0 && (names->size() < kMostNames || names->contains(name)))
+                ++(*names)[name];
     }
 };
 

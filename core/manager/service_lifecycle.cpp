@@ -187,7 +187,7 @@ bool Service::held(std::uint32_t slot) {
                        [](const Holder& h) { return h.references > 0; });
 }
 
-void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) {
+void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::optional<std::int64_t> at) {
     figures_.counters.takes += takes;
     if (!registry_->control(slot).occupied()) return;
     SlotStats stats{};
@@ -207,10 +207,11 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::int64_t at) 
     // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one
     // young.
     const bool accessed = takes > 0 || stats.references != before.references;
-    stats.last_accessed = accessed ? at : before.last_accessed;
+    if (accessed && !at) at = now().micros;
+    stats.last_accessed = accessed ? *at : before.last_accessed;
     const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
     if (changed) registry_->write_stats(slot, stats);
-    if (stats.references != before.references) record_references(slot, at);
+    if (stats.references != before.references) record_references(slot, *at);
 }
 
 // One row a region and second at most; what happens in between is seen in the next.
@@ -281,7 +282,7 @@ void Service::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
 
 // RETIRING, and no grant is left. False: somebody holds it; it is back where it was.
 bool Service::withdraw_grants(std::uint32_t slot) {
-    (void)access_audit_.settle(slot, now().micros, true);
+    if (access_audit_.applies(slot)) (void)access_audit_.settle(slot, now().micros, true);
     const auto before = registry_->control(slot);
     auto word = before;
     word.from_quarantine = before.state == SlotState::quarantined;
@@ -290,7 +291,7 @@ bool Service::withdraw_grants(std::uint32_t slot) {
     if (synchronizer_.locked(slot) || !counter_.reclaim(slot, word.generation)) {
         registry_->store(slot, before);
         if (before.withdrawn) counter_.close(slot, word.generation);
-        refresh(slot, 0, now().micros);
+        refresh(slot);
         return false;
     }
     return true;

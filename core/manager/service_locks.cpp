@@ -161,7 +161,7 @@ Result<LockReply> Service::lock(const Caller& caller, const LockCall& call) {
         figures_.counters.deadlocks += answer.state == LockState::deadlock ? 1 : 0;
         if (answer.state == LockState::deadlock)
             return fail(deadlock_error(caller, call.id, answer));
-        if (answer.state == LockState::granted) refresh(slot, 0, now().micros);
+        if (answer.state == LockState::granted) refresh(slot);
         return lock_reply(caller, answer);
     }();
     if (!reply) return fail(refuse(caller, std::move(reply).error(), "lock", call.id));

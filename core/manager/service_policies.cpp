@@ -266,7 +266,7 @@ void ServicePolicies::withdraw_idle(std::uint32_t slot) {
     registry.store(slot, word);
     (void)service_.counter_.reclaim(slot, word.generation);
     registry.store(slot, before);
-    service_.refresh(slot, 0, now().micros);
+    service_.refresh(slot);
 }
 
 void ServicePolicies::restrict(std::uint32_t slot) {

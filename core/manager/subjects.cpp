@@ -62,8 +62,7 @@ void Subjects::add_growth(std::vector<SubjectValue>& out) const {
         if (name.empty()) continue;
         out.push_back({"client_reference_growth", std::move(name),
                        static_cast<double>(client.gained),
-                       fmt::format("holds {} references, {} more than a minute ago, gave none back",
-                                   client.references, client.gained)});
+                       evidence_of(client) + ", gave none back"});
         if (out.size() >= kMostOfAKind) return;
     }
 }

@@ -9,9 +9,9 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::int64_t kEvery = 10'000'000;  // microseconds
-// In a turn, of which there are five a second: a million regions are looked at in about ten
-// seconds, and no turn takes more than some milliseconds for it.
-constexpr std::size_t kLookedATurn = 20'000;
+// In a turn, of which there are five a second: some milliseconds. A million regions take 40
+// seconds.
+constexpr std::size_t kLookedATurn = 5'000;
 
 void add(UsageLine& line, std::uint64_t bytes, std::uint64_t references) {
     ++line.regions;

@@ -17,10 +17,9 @@ using namespace layout;
 
 namespace {
 
-constexpr std::uint64_t kFirstArena = 64ULL << 20;  // bytes; each next is as large as all before
-constexpr std::uint64_t kLargestArena = 1ULL << 30;
+constexpr std::uint64_t kLargestArena = 1ULL << 30;   // bytes; each is as large as all before
 constexpr std::uint64_t kZeroAtOnce = 8ULL << 20;     // bytes of one piece of background work
-constexpr std::uint64_t kAhead = 32ULL << 20;         // bytes kept ready behind the last region
+constexpr std::uint64_t kAhead = 32ULL << 20;         // at most so much is kept ready
 constexpr std::uint64_t kReturnAtOnce = 32ULL << 20;  // bytes
 
 std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
@@ -163,7 +162,8 @@ Result<std::shared_ptr<Arena>> ArenaPool::make_arena(std::uint32_t tenant, std::
     auto& list = of_tenant_[tenant];
     std::uint64_t total = 0;
     for (const auto& arena : list) total += arena->size();
-    auto size = std::max(std::clamp(total, kFirstArena, kLargestArena), round_up(bytes, kHugePage));
+    auto size = std::max(std::clamp(total, std::min(first_arena, kLargestArena), kLargestArena),
+                         round_up(bytes, kHugePage));
     std::uint64_t id = 0;
     do id = registry_.epoch() << 32 | (random_u64() >> 32);
     while (arenas_.contains(id) || static_cast<std::uint32_t>(id) == 0);
@@ -234,7 +234,8 @@ std::optional<PageWork> ArenaPool::next_background() {
 // not where memory is short.
 std::optional<PageWork> ArenaPool::reserve_ahead(const std::shared_ptr<Arena>& arena) {
     const auto from = arena->high_water();
-    const Range window{from, std::min(kAhead, arena->size() - from)};
+    const auto ahead = std::min(kAhead, first_arena / 2);
+    const Range window{from, std::min(ahead, arena->size() - from)};
     const auto missing = arena->reserved.ranges(window, false);
     const auto room = backend_.space();
     if (missing.empty() || !room || room->free < 8 * kAhead) {
@@ -251,7 +252,7 @@ std::optional<PageWork> ArenaPool::return_tail(const std::shared_ptr<Arena>& are
     const auto from = arena->high_water();
     const Range tail{from, arena->size() - from};
     const auto idle = arena->reserved.bytes_in(tail);
-    if (arena->empty() || idle < std::max(kFirstArena, arena->used() / 4)) return std::nullopt;
+    if (arena->empty() || idle < std::max(first_arena, arena->used() / 4)) return std::nullopt;
     auto part = arena->reserved.ranges(tail, true).front();
     part.size = std::min(part.size, kReturnAtOnce);
     arena->take(part);

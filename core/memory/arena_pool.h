@@ -56,6 +56,8 @@ class ArenaPool {
 
     AllocationStrategy strategy = AllocationStrategy::best_fit;
     bool huge_pages = false;
+    // Of a tenant's first arena, bytes; half of it is kept ready behind the last region.
+    std::uint64_t first_arena = 64ULL << 20;
     Backing backing = Backing::posix;  // of arenas made from now on
 
     static constexpr std::uint64_t kLargestSlice = 64ULL << 20;  // larger regions are dedicated

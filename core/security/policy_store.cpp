@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "events/event_database.h"
+#include "events/database_file.h"
 #include "security/policy_text.h"
 
 namespace snakepit::shm {

@@ -3,7 +3,19 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "base/units.h"
+
 namespace snakepit::shm {
+
+std::string evidence_of(const GrowingClient& client) {
+    constexpr std::int64_t kAboutAMinute = 90'000'000;
+    const auto ago = client.within < kAboutAMinute ? std::string("a minute")
+                                                   : format_duration(client.within / 1000);
+    return fmt::format("holds {} references, {} more than {} ago", client.references, client.gained,
+                       ago);
+}
 
 // What was taken is known from sweeps a moment before or after what is held was counted; so much
 // between the two is no giving back.
@@ -31,8 +43,8 @@ void ReferenceGrowth::look(std::int64_t at, std::span<const ClientReferences> cl
         if (points.size() < kLooks) continue;
         const auto gained = now.references - points.front().references;
         if (gained >= kLeast)
-            growing_.push_back({client.serial, client.references, gained, history.bottom.at,
-                                history.bottom.references});
+            growing_.push_back({client.serial, client.references, gained, at - points.front().at,
+                                history.bottom.at, history.bottom.references});
     }
     std::erase_if(clients_, [](const auto& entry) { return !entry.second.seen; });
     std::sort(growing_.begin(), growing_.end(),

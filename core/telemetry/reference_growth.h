@@ -22,10 +22,14 @@ struct ClientReferences {
 struct GrowingClient {
     std::uint64_t serial = 0;
     std::uint64_t references = 0;
-    std::uint64_t gained = 0;  // in the last minute
+    std::uint64_t gained = 0;  // in the time below
+    std::int64_t within = 0;   // microseconds: a minute, or more where there are very many regions
     std::int64_t since = 0;    // microseconds: for so long it has only grown
     std::uint64_t bottom = 0;  // held then
 };
+
+// "holds 412 references, 60 more than a minute ago"
+std::string evidence_of(const GrowingClient& client);
 
 class ReferenceGrowth {
   public:

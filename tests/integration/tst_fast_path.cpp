@@ -2,7 +2,9 @@
 // Mapping and unmapping a region that was granted before: no system call, no round trip.
 #include <QtTest>
 
+#include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,7 +21,22 @@ constexpr int kRounds = 100'000;
 
 enum Ending { kFine = 0, kNotConnected = 3, kFailed = 4, kAsked = 5 };
 
-// Once this runs, the kernel kills the process at any system call but read, write and exit.
+// From here on the kernel kills the process at any system call but read, write and exit. Not the
+// kernel's strict mode, which also takes the processor's clock away: one map of 256 looks at it.
+bool forbid_system_calls() {
+    sock_filter words[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{sizeof words / sizeof words[0], words};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 int map_and_unmap_without_system_calls(const char* id) {
     snakepit_shm_client* client = nullptr;
     snakepit_shm_mapping mapping{};
@@ -28,7 +45,7 @@ int map_and_unmap_without_system_calls(const char* id) {
         snakepit_shm_unmap(client, &mapping) != SNAKEPIT_SHM_OK)
         return kNotConnected;
     const auto before = snakepit_shm_round_trips(client);
-    ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+    if (!forbid_system_calls()) return kNotConnected;
     int ending = kFine;
     for (int i = 0; i < kRounds && ending == kFine; ++i) {
         if (snakepit_shm_map(client, id, SNAKEPIT_SHM_READ_WRITE, &mapping) != SNAKEPIT_SHM_OK)

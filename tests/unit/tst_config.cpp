@@ -344,7 +344,7 @@ void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     QCOMPARE(values["cleanup_interval"].toInteger(), 60'000);
     QCOMPARE(values["platform_options"].toObject()["linux"].toObject()["shm_path"].toString(),
              QString("/a \"b\""));
-    QCOMPARE(values.size(), 30);
+    QCOMPARE(values.size(), 32);
 }
 
 void TestConfig::only_keys_that_cannot_change_while_running_need_a_restart() {

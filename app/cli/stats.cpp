@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+// What was done since the manager started, how long it took, for whom, and what that suggests; and
+// how a metric went, from what is kept of it.
+#include <array>
+#include <memory>
+
+#include <fmt/format.h>
+#include <QJsonArray>
+
+#include "base/units.h"
+#include "command.h"
+#include "json.h"
+#include "layout/metrics.h"
+#include "moments.h"
+#include "output.h"
+#include "telemetry/metrics_reader.h"
+
+namespace snakepit::shm::cli {
+
+namespace {
+
+constexpr std::size_t kLinesShown = 10;  // of users, sessions and workers
+
+struct Words {
+    std::string metric, since = "1h", until;
+    std::size_t points = 60;
+    bool catalogue = false;
+};
+
+std::string str(const QJsonValue& value) {
+    return value.toString().toStdString();
+}
+
+std::string count_of(const QJsonValue& value) {
+    return fmt::format("{}", value.toInteger());
+}
+
+// Nanoseconds, to three digits.
+std::string time_of(const QJsonValue& value, qint64 count) {
+    if (count == 0) return "-";
+    struct Unit {
+        double nanos;
+        std::string_view name;
+    };
+    constexpr std::array kUnits{Unit{1e9, "s"}, Unit{1e6, "ms"}, Unit{1e3, "us"}};
+    const auto nanos = value.toDouble();
+    for (const auto& unit : kUnits)
+        if (nanos >= unit.nanos) return fmt::format("{:.3g} {}", nanos / unit.nanos, unit.name);
+    return fmt::format("{:.0f} ns", nanos);
+}
+
+void print_operations(const QJsonArray& operations, const char* key, const char* title) {
+    Table table({title, "COUNT>", "P50>", "P90>", "P99>", "P99.9>"});
+    for (const QJsonValue operation : operations) {
+        const auto times = operation[QLatin1String(key)];
+        const auto count = times["count"].toInteger();
+        table.add({str(operation["operation"]), fmt::format("{}", count),
+                   time_of(times["p50"], count), time_of(times["p90"], count),
+                   time_of(times["p99"], count), time_of(times["p999"], count)});
+    }
+    print(table.str());
+}
+
+void print_lines(const QJsonArray& lines, const char* title) {
+    if (lines.isEmpty()) return;
+    Table table({title, "REGIONS>", "MEMORY>", "REFERENCES>", "ALLOCATIONS>"});
+    std::size_t shown = 0;
+    for (const QJsonValue line : lines) {
+        if (shown++ == kLinesShown) break;
+        table.add({str(line["name"]), count_of(line["regions"]),
+                   format_size(static_cast<std::uint64_t>(line["bytes"].toInteger())),
+                   count_of(line["references"]), count_of(line["allocations"])});
+    }
+    print("\n" + table.str());
+    if (const auto all = static_cast<std::size_t>(lines.size()); all > kLinesShown)
+        print(fmt::format("and {} more\n", all - kLinesShown));
+}
+
+void print_errors(const QJsonObject& errors) {
+    const auto codes = errors["by_code"].toObject();
+    if (codes.isEmpty()) return;
+    Table table({"ERROR", "COUNT>"});
+    for (auto it = codes.begin(); it != codes.end(); ++it)
+        table.add({it.key().toStdString(), count_of(it.value())});
+    print("\n" + table.str());
+}
+
+void print_advice(const QJsonObject& performance) {
+    for (const QJsonValue subject : performance["subjects"].toArray())
+        print(fmt::format("\n{}: {}\n", str(subject["subject"]), str(subject["evidence"])));
+    for (const QJsonValue one : performance["recommendations"].toArray())
+        print(fmt::format("\n* {}\n  because {}\n", str(one["advice"]), str(one["evidence"])));
+}
+
+void print_stats(const QJsonObject& stats, const QJsonObject& performance) {
+    print(fmt::format(
+        "{} allocations, {} deallocations, {} regions with {}, {} references, "
+        "{} errors\n\n",
+        count_of(stats["total_allocations"]), count_of(stats["total_deallocations"]),
+        count_of(stats["active_regions"]),
+        format_size(static_cast<std::uint64_t>(stats["total_memory_allocated"].toInteger())),
+        count_of(stats["references"]), count_of(stats["errors"])));
+    const auto operations = performance["operations"].toArray();
+    print_operations(operations, "recent", "LAST 10 SECONDS");
+    print("\n");
+    print_operations(operations, "total", "ALL TIME");
+    const auto arenas = performance["fragmentation"].toObject();
+    print(fmt::format("\nArenas: {}, fragmentation {:.1f} %\n", count_of(arenas["arenas"]),
+                      arenas["ratio"].toDouble() * 100));
+    print_lines(performance["users"].toArray(), "USER");
+    print_lines(performance["sessions"].toArray(), "SESSION");
+    print_lines(performance["workers"].toArray(), "WORKER");
+    print_errors(performance["errors"].toObject());
+    print_advice(performance);
+}
+
+Result<int> run_stats(const Context& context) {
+    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto stats_text, client->report("stats"));
+    SHM_ASSIGN(auto stats, parse_object(stats_text));
+    SHM_ASSIGN(const auto performance_text, client->report("performance"));
+    SHM_ASSIGN(const auto performance, parse_object(performance_text));
+    if (!context.json) {
+        print_stats(stats, performance);
+        return kDone;
+    }
+    for (const auto* key : {"operations", "users", "sessions", "workers", "surveyed_at",
+                            "fragmentation", "subjects", "recommendations", "metrics"})
+        stats.insert(QLatin1String(key), performance[QLatin1String(key)]);
+    print_json(stats);
+    return kDone;
+}
+
+std::string_view unit_name(MetricUnit unit) {
+    switch (unit) {
+        case MetricUnit::bytes:
+            return "bytes";
+        case MetricUnit::seconds:
+            return "seconds";
+        case MetricUnit::ratio:
+            return "ratio";
+        default:
+            return "";
+    }
+}
+
+std::string value_of(double value, MetricUnit unit) {
+    if (unit == MetricUnit::bytes && value >= 0)
+        return format_size(static_cast<std::uint64_t>(value));
+    return fmt::format("{:.6g}", value);
+}
+
+int print_catalogue(const Context& context) {
+    if (context.json) {
+        QJsonArray out;
+        for (const auto& metric : metrics())
+            out.append(
+                QJsonObject{{"name", text(metric.name)},
+                            {"kind", metric.kind == MetricKind::counter ? "counter" : "gauge"},
+                            {"unit", text(unit_name(metric.unit))},
+                            {"help", text(metric.help)}});
+        print_json({{"metrics", out}});
+        return kDone;
+    }
+    Table table({"METRIC", "WHAT"});
+    for (const auto& metric : metrics())
+        table.add({std::string(metric.name), std::string(metric.help)});
+    print(table.str());
+    return kDone;
+}
+
+// Reads the database itself, so it works without a manager.
+Result<int> run_history(const Context& context, const Words& words) {
+    SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
+    SHM_ASSIGN(const auto since, moment(words.since));
+    SHM_ASSIGN(const auto until, moment(words.until));
+    MetricsReader reader(paths.metrics_db());
+    SHM_ASSIGN(const auto points, reader.series(words.metric, since.value_or(Timestamp{}),
+                                                until.value_or(now()), words.points));
+    if (context.json) {
+        QJsonArray out;
+        for (const auto& point : points)
+            out.append(QJsonObject{{"time", json(point.time)},
+                                   {"min", point.min},
+                                   {"avg", point.avg},
+                                   {"max", point.max},
+                                   {"seconds", json(point.seconds)}});
+        print_json({{"metric", text(words.metric)}, {"points", out}});
+        return kDone;
+    }
+    const auto unit = find_metric(words.metric)->unit;
+    Table table({"TIME", "SECONDS>", "MIN>", "AVG>", "MAX>"});
+    for (const auto& point : points)
+        table.add({to_rfc3339(point.time), fmt::format("{}", point.seconds),
+                   value_of(point.min, unit), value_of(point.avg, unit),
+                   value_of(point.max, unit)});
+    print(table.str());
+    return kDone;
+}
+
+}  // namespace
+
+void add_stats(CLI::App& app, Context& context) {
+    auto* command = add_command(app, context, "stats",
+                                "Tell what was done, how long it took, for whom, and what to do "
+                                "about it; or how a metric went");
+    auto words = std::make_shared<Words>();
+    auto* history = command->add_option("--history", words->metric,
+                                        "Print how this metric went; needs no manager");
+    command->add_option("--since", words->since, "From this time on, or how long ago (default 1h)")
+        ->needs(history);
+    command->add_option("--until", words->until, "Before this time, or how long ago")
+        ->needs(history);
+    command->add_option("--points", words->points, "At most so many lines (default 60)")
+        ->needs(history)
+        ->check(CLI::Range(1, 1'000'000));
+    command->add_flag("--metrics", words->catalogue, "Name the metrics there are");
+    command->callback([&context, words] {
+        context.action = [&context, words]() -> Result<int> {
+            if (words->catalogue) return print_catalogue(context);
+            if (!words->metric.empty()) return run_history(context, *words);
+            return run_stats(context);
+        };
+    });
+}
+
+}  // namespace snakepit::shm::cli

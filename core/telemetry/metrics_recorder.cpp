@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "telemetry/metrics_recorder.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/time.h"
+#include "events/database_file.h"
+#include "platform/signals_blocked.h"
+#include "telemetry/metrics_store.h"
+
+namespace snakepit::shm {
+
+using namespace std::chrono_literals;
+using layout::Sample;
+
+namespace {
+
+constexpr auto kEvery = 10s;
+
+}  // namespace
+
+struct MetricsRecorder::Private {
+    Private(std::string its_path, Source its_source)
+        : path(std::move(its_path)), source(std::move(its_source)) {}
+
+    void run();
+    void step();
+    Status write();
+    Status open();
+    void drop_known(std::vector<Sample>& samples) const;
+    void failed(const Error& error);
+
+    const std::string path;
+    const Source source;
+
+    // The thread's only.
+    std::optional<MetricsStore> store;
+    std::uint64_t last = 0;     // number of the newest sample that is in this database
+    std::uint64_t written = 0;  // of the newest that ever was in one
+    Timestamp known;            // samples up to then were in the database when it was opened
+
+    std::atomic<std::uint64_t> max_bytes{kDefaultBytes};
+    mutable std::mutex mutex;
+    std::condition_variable wakeup, progress;
+    std::uint64_t asked = 0, answered = 0;  // flushes; guarded by mutex
+    bool stopping = false;                  // guarded by mutex
+    MetricsState state;                     // guarded by mutex
+
+    std::thread thread;
+};
+
+Status MetricsRecorder::Private::open() {
+    remove_orphaned_log(path);
+    SHM_ASSIGN(auto fresh, MetricsStore::open(path));
+    SHM_ASSIGN(known, fresh.newest());
+    store.emplace(std::move(fresh));
+    last = 0;  // what the ring still holds is looked at again
+    return {};
+}
+
+// Those that an earlier manager, or an earlier connection, wrote. Numbers say nothing here: a new
+// registry begins with 1 again.
+void MetricsRecorder::Private::drop_known(std::vector<Sample>& samples) const {
+    std::erase_if(samples, [&](const Sample& sample) { return sample.time <= known.micros; });
+}
+
+Status MetricsRecorder::Private::write() {
+    const auto limit = max_bytes.load(std::memory_order_relaxed);
+    if (limit == 0) {
+        store.reset();
+        return {};
+    }
+    if (store && store->moved()) store.reset();
+    if (!store) SHM_TRY(open());
+    auto samples = source(last);
+    const auto newest = samples.empty() ? last : samples.back().seq;
+    const bool gap = written > 0 && !samples.empty() && samples.front().seq > written + 1;
+    const auto missed = gap ? samples.front().seq - written - 1 : 0;
+    if (last == 0) drop_known(samples);
+    SHM_TRY(store->add(samples));
+    last = newest;
+    written = std::max(written, newest);
+    const auto retained = store->retain(now(), limit);
+    const std::lock_guard lock(mutex);
+    state.recorded += samples.size();
+    state.lost += missed;
+    state.bytes = store->bytes();
+    return retained;
+}
+
+void MetricsRecorder::Private::failed(const Error& error) {
+    const bool moved = store && store->moved();
+    store.reset();
+    auto problem = error.sentence();
+    if (!moved && error.code == ErrorCode::corruption_detected)
+        if (const auto aside = set_aside(path); !aside) problem += "; " + aside.error().sentence();
+    const std::lock_guard lock(mutex);
+    state.writable = false;
+    state.problem = std::move(problem);
+}
+
+void MetricsRecorder::Private::step() {
+    if (auto written = write(); !written) return failed(written.error());
+    const std::lock_guard lock(mutex);
+    state.writable = store.has_value();
+    state.problem.clear();
+}
+
+void MetricsRecorder::Private::run() {
+    for (bool leaving = false;;) {
+        std::uint64_t asked_before = 0;
+        {
+            const std::lock_guard lock(mutex);
+            asked_before = asked;
+        }
+        step();
+        std::unique_lock lock(mutex);
+        answered = asked_before;
+        progress.notify_all();
+        if (leaving) return;
+        wakeup.wait_for(lock, kEvery, [&] { return stopping || asked != answered; });
+        leaving = stopping;
+    }
+}
+
+MetricsRecorder::MetricsRecorder(std::string path, Source source)
+    : d_(std::make_unique<Private>(std::move(path), std::move(source))) {
+    const SignalsBlocked blocked;  // inherited by the thread
+    d_->thread = std::thread([d = d_.get()] { d->run(); });
+}
+
+MetricsRecorder::~MetricsRecorder() {
+    {
+        const std::lock_guard lock(d_->mutex);
+        d_->stopping = true;
+    }
+    d_->wakeup.notify_all();
+    d_->thread.join();
+}
+
+void MetricsRecorder::set_max_bytes(std::uint64_t bytes) {
+    d_->max_bytes.store(bytes, std::memory_order_relaxed);
+}
+
+MetricsState MetricsRecorder::state() const {
+    const std::lock_guard lock(d_->mutex);
+    return d_->state;
+}
+
+bool MetricsRecorder::flush(int timeout_ms) {
+    std::unique_lock lock(d_->mutex);
+    const auto mine = ++d_->asked;
+    d_->wakeup.notify_all();
+    return d_->progress.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] {
+        return d_->answered >= mine;
+    }) && d_->state.problem.empty();
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+#include "telemetry/metrics_store.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "events/database_file.h"
+#include "layout/metrics.h"
+#include "telemetry/metrics_schema.h"
+
+namespace snakepit::shm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kBusyMillis = 200;
+constexpr std::int64_t kMicros = 1'000'000;
+// Of the rows of a table, what goes at once when there is too much: a part, so that not every batch
+// has to remove some.
+constexpr std::int64_t kPartRemoved = 8;
+
+auto explaining(const std::string& path) {
+    return
+        [&path](const SQLite::Exception& exception) { return explain_database(path, exception); };
+}
+
+std::string insert_text() {
+    std::string columns = "time", values = "?1";
+    int index = 1;
+    for (const auto& metric : metrics()) {
+        columns += ", " + column_of(metric.name);
+        values += fmt::format(", ?{}", ++index);
+    }
+    return fmt::format("INSERT OR REPLACE INTO {}({}) VALUES({})", kResolutions[0].table, columns,
+                       values);
+}
+
+// One row of `to` from those of the finer `from` between ?1 and ?2. A metric that is younger than
+// some of the rows is the average of the others.
+std::string roll_up_text(const Resolution& from, const Resolution& to) {
+    const bool finest = &from == &kResolutions[0];
+    std::string columns = "time, n";
+    std::string values = finest ? "?1, count(*)" : "?1, sum(n)";
+    for (const auto& metric : metrics()) {
+        const auto name = column_of(metric.name);
+        const auto low = column_of(metric.name, "_min"), high = column_of(metric.name, "_max");
+        columns += fmt::format(", {}, {}, {}", name, low, high);
+        if (finest)
+            values += fmt::format(", avg({0}), min({0}), max({0})", name);
+        else
+            values += fmt::format(", sum({0} * n) / sum(n * ({0} IS NOT NULL)), min({1}), max({2})",
+                                  name, low, high);
+    }
+    return fmt::format(
+        "INSERT OR REPLACE INTO {}({}) SELECT {} FROM {} WHERE time >= ?1 AND time < ?2 "
+        "HAVING count(*) > 0",
+        to.table, columns, values, from.table);
+}
+
+}  // namespace
+
+struct MetricsStore::Private {
+    explicit Private(const std::string& name)
+        : path(name), database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis) {}
+
+    void prepare();
+    void prepare_table(const Resolution& resolution);
+    void insert(const layout::Sample& sample);
+    void roll_up(std::set<std::int64_t> times);
+    std::uint64_t bytes();
+    bool remove_before(std::size_t resolution, std::int64_t time);
+    bool remove_oldest();
+
+    std::string path;
+    SQLite::Database database;
+    std::optional<SQLite::Statement> insert_statement;
+    std::vector<SQLite::Statement> roll_ups;  // to each resolution but the first
+    LogFiles log;
+};
+
+void MetricsStore::Private::prepare_table(const Resolution& resolution) {
+    const bool finest = &resolution == &kResolutions[0];
+    database.exec(fmt::format("CREATE TABLE IF NOT EXISTS {}(time INTEGER PRIMARY KEY{})",
+                              resolution.table, finest ? "" : ", n INTEGER NOT NULL"));
+    std::set<std::string> there;
+    SQLite::Statement columns(
+        database, fmt::format("SELECT name FROM pragma_table_info('{}')", resolution.table));
+    while (columns.executeStep()) there.insert(columns.getColumn(0).getString());
+    for (const auto& metric : metrics())
+        for (const std::string_view end : {"", "_min", "_max"}) {
+            if (finest && !end.empty()) continue;
+            if (there.contains(std::string(metric.name) + std::string(end))) continue;
+            database.exec(fmt::format("ALTER TABLE {} ADD COLUMN {} REAL", resolution.table,
+                                      column_of(metric.name, end)));
+        }
+}
+
+void MetricsStore::Private::prepare() {
+    const int version = database.execAndGet("PRAGMA user_version").getInt();
+    if (version > kMetricsSchemaVersion)
+        throw SQLite::Exception(fmt::format("made by a newer release (schema {})", version),
+                                SQLITE_ERROR);
+    // Before there is a table: pages of rows that were removed go back to the file system.
+    if (version == 0) database.exec("PRAGMA auto_vacuum=INCREMENTAL");
+    prepare_log(database);
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    for (const auto& resolution : kResolutions) prepare_table(resolution);
+    database.exec(fmt::format("PRAGMA user_version={}", kMetricsSchemaVersion));
+    transaction.commit();
+    insert_statement.emplace(database, insert_text());
+    for (std::size_t i = 1; i < kResolutions.size(); ++i)
+        roll_ups.emplace_back(database, roll_up_text(kResolutions[i - 1], kResolutions[i]));
+    log = log_files(path);
+}
+
+void MetricsStore::Private::insert(const layout::Sample& sample) {
+    auto& statement = *insert_statement;
+    statement.bind(1, sample.time);
+    int index = 1;
+    for (const auto& metric : metrics()) statement.bind(++index, metric.value(sample));
+    statement.exec();
+    statement.reset();
+}
+
+// `times`: of rows of the finest table that are new.
+void MetricsStore::Private::roll_up(std::set<std::int64_t> times) {
+    for (std::size_t i = 1; i < kResolutions.size(); ++i) {
+        const auto seconds = kResolutions[i].seconds;
+        std::set<std::int64_t> rows;
+        for (const auto time : times) rows.insert(begin_of(time, seconds));
+        auto& statement = roll_ups[i - 1];
+        for (const auto row : rows) {
+            statement.bind(1, row);
+            statement.bind(2, row + seconds * kMicros);
+            statement.exec();
+            statement.reset();
+        }
+        times = std::move(rows);
+    }
+}
+
+std::uint64_t MetricsStore::Private::bytes() {
+    const auto ask = [&](const char* what) {
+        return static_cast<std::uint64_t>(database.execAndGet(what).getInt64());
+    };
+    return (ask("PRAGMA page_count") - ask("PRAGMA freelist_count")) * ask("PRAGMA page_size");
+}
+
+bool MetricsStore::Private::remove_before(std::size_t resolution, std::int64_t time) {
+    SQLite::Statement statement(
+        database, fmt::format("DELETE FROM {} WHERE time < ?1", kResolutions[resolution].table));
+    statement.bind(1, time);
+    return statement.exec() > 0;
+}
+
+// A part of the finest table that has more than the row of the next one that is not complete yet.
+bool MetricsStore::Private::remove_oldest() {
+    for (std::size_t i = 0; i < kResolutions.size(); ++i) {
+        SQLite::Statement extent(
+            database,
+            fmt::format("SELECT count(*), min(time), max(time) FROM {}", kResolutions[i].table));
+        extent.executeStep();
+        if (extent.getColumn(0).getInt64() == 0) continue;
+        const auto first = extent.getColumn(1).getInt64(), last = extent.getColumn(2).getInt64();
+        extent.reset();
+        const auto next = kResolutions[std::min(i + 1, kResolutions.size() - 1)].seconds;
+        const auto cut =
+            std::min(begin_of(last, next),
+                     begin_of(first + (last - first) / kPartRemoved, next) + next * kMicros);
+        if (remove_before(i, cut)) return true;
+    }
+    return false;
+}
+
+MetricsStore::MetricsStore(std::unique_ptr<Private> d) : d_(std::move(d)) {}
+MetricsStore::MetricsStore(MetricsStore&&) noexcept = default;
+MetricsStore& MetricsStore::operator=(MetricsStore&&) noexcept = default;
+MetricsStore::~MetricsStore() {
+    const IndexGuard guard;  // closing writes the log back
+    d_.reset();
+}
+
+Result<MetricsStore> MetricsStore::open(const std::string& path) {
+    std::error_code ignored;
+    const bool is_new = !fs::exists(path, ignored);
+    return guarded(path, explaining(path), [&] {
+        auto d = std::make_unique<Private>(path);
+        // By name and not through a descriptor of our own: closing one would drop SQLite's locks.
+        if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
+        d->prepare();
+        return MetricsStore(std::move(d));
+    });
+}
+
+Result<Timestamp> MetricsStore::newest() const {
+    return guarded(d_->path, explaining(d_->path), [&] {
+        return Timestamp{
+            d_->database.execAndGet(fmt::format("SELECT max(time) FROM {}", kResolutions[0].table))
+                .getInt64()};
+    });
+}
+
+Status MetricsStore::add(std::span<const layout::Sample> samples) {
+    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
+        SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
+        std::set<std::int64_t> times;
+        for (const auto& sample : samples) {
+            d_->insert(sample);
+            times.insert(sample.time);
+        }
+        d_->roll_up(std::move(times));
+        transaction.commit();
+        return true;
+    }));
+    return {};
+}
+
+Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {
+    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
+        SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
+        bool removed = false;
+        for (std::size_t i = 0; i < kResolutions.size(); ++i) {
+            const auto next = kResolutions[std::min(i + 1, kResolutions.size() - 1)].seconds;
+            const auto cut = begin_of(now.micros - kResolutions[i].keep * kMicros, next);
+            removed = d_->remove_before(i, cut) || removed;
+        }
+        while (d_->bytes() > max_bytes && d_->remove_oldest()) removed = true;
+        transaction.commit();
+        if (removed) d_->database.exec("PRAGMA incremental_vacuum");
+        return true;
+    }));
+    return {};
+}
+
+std::uint64_t MetricsStore::bytes() const {
+    return guarded(d_->path, explaining(d_->path), [&] { return d_->bytes(); }).value_or(0);
+}
+
+bool MetricsStore::moved() const {
+    return has_moved(d_->database, d_->path, d_->log);
+}
+
+}  // namespace snakepit::shm
