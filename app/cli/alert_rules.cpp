@@ -22,6 +22,13 @@ namespace {
 
 constexpr std::size_t kMostBytes = 64 * 1024;
 
+constexpr auto kFooter = R"(A rule is a JSON object:
+  {"name": "busy-locks", "metric": "lock_waiters", "comparison": ">", "threshold": 20,
+   "resolve_threshold": 5, "for_ms": "1m", "severity": "warning", "remedy": "…"}
+  {"name": "evictions", "event": "lock_forced", "comparison": ">=", "threshold": 3,
+   "window_ms": "10m", "group": "user"}
+Also: title, resolve_for_ms, enabled, count_at_least (of events). 'rules --json' shows all there are.)";
+
 struct BacktestWords {
     std::string name, file, since = "7d";
 };
@@ -245,6 +252,7 @@ void add_alert_rules(CLI::App& alerts, Context& context) {
                   "Remove a rule; one of the default set is as it was made again", "name",
                   "The rule",
                   [&context](const std::string& name) { return remove_rule(context, name); });
+    rules->footer(kFooter);
     rules->callback([&context, rules] {
         if (!rules->get_subcommands().empty()) return;
         context.action = [&context] { return list_rules(context); };

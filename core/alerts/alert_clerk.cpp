@@ -7,6 +7,8 @@
 #include <future>
 #include <utility>
 
+#include "platform/signals_blocked.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -18,7 +20,9 @@ constexpr std::size_t kMostUnsaved = 2000;
 
 }  // namespace
 
-AlertClerk::AlertClerk(AlertStore store) : store_(std::move(store)), thread_([this] { run(); }) {
+AlertClerk::AlertClerk(AlertStore store) : store_(std::move(store)) {
+    const SignalsBlocked blocked;  // inherited by the thread
+    thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), "shm-alerts");
 }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "platform/signals_blocked.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -20,8 +22,9 @@ AlertTeller::AlertTeller(std::string instance, HookLine::Report report, Mark mar
     : instance_(std::move(instance)),
       report_(std::move(report)),
       mark_(std::move(mark)),
-      together_(together),
-      thread_([this] { run(); }) {
+      together_(together) {
+    const SignalsBlocked blocked;  // inherited by the thread
+    thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), "shm-teller");
 }
 

@@ -2,13 +2,13 @@
 #include "alerts/hook_line.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "base/time.h"
+#include "platform/signals_blocked.h"
 
 namespace snakepit::shm {
 
@@ -24,6 +24,7 @@ constexpr auto kLongestPause = std::chrono::seconds(60);
 HookLine::HookLine(std::unique_ptr<AlertHook> hook, Report report)
     : hook_(std::move(hook)), report_(std::move(report)) {
     state_.hook = hook_->name();
+    const SignalsBlocked blocked;  // inherited by the thread; whom we tell may go away (SIGPIPE)
     thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), ("shm-" + state_.hook).substr(0, 15).c_str());
 }
@@ -61,11 +62,6 @@ HookState HookLine::state() const {
 }
 
 void HookLine::run() {
-    // Whom we tell may go away while we write to it.
-    sigset_t pipe;
-    ::sigemptyset(&pipe);
-    ::sigaddset(&pipe, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     std::unique_lock lock(mutex_);
     for (;;) {
         wake_.wait(lock, [this] { return ending_ || !queue_.empty(); });

@@ -43,7 +43,7 @@ class Receiver {
         else if (server_.bind_to_port("127.0.0.1", port))
             port_ = port;
         thread_ = std::thread([this] { server_.listen_after_bind(); });
-        server_.wait_until_ready();
+        while (!server_.is_running()) std::this_thread::yield();
     }
     ~Receiver() {
         server_.stop();
