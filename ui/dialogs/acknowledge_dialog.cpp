@@ -30,18 +30,19 @@ AcknowledgeDialog::AcknowledgeDialog(Workspace& workspace, std::vector<Alert> al
       comment_(new QLineEdit),
       run_(make_primary(tr("Acknowledge"))) {
     const int rows = static_cast<int>(alerts_.size());
-    resize(720, 350 + 32 * std::min(rows, kTallest));
+    resize(760, 350 + 32 * std::min(rows, kTallest));
     auto* table = add_table({tr("Severity"), tr("Alert"), tr("About"), tr("Since")});
     table->setColumnWidth(kSeverity, 96);
-    table->setColumnWidth(kAlert, 280);
-    table->setColumnWidth(kSubject, 200);
+    table->setColumnWidth(kAlert, 250);
+    table->setColumnWidth(kSubject, 210);
     table->setRowCount(rows);
     int row = 0;
     for (const auto& alert : alerts_) {
         set_cell(table, row, kSeverity, severity_title(alert.severity),
                  severity_tone(alert.severity));
         set_cell(table, row, kAlert, alert_title(alert));
-        set_cell(table, row, kSubject, subject_text(alert.subject));
+        set_cell(table, row, kSubject, subject_text(alert.subject), Tone::none, false,
+                 is_about_region(alert));
         set_cell(table, row++, kSince, since_text(alert.since, now()));
     }
     comment_->setPlaceholderText(tr("What you know or do about it (optional)"));

@@ -10,6 +10,7 @@
 #include <QTableWidget>
 
 #include "base/units.h"
+#include "layout/metrics.h"
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
 #include "ui/models/workspace.h"
@@ -98,6 +99,7 @@ void AlertRuleDialog::add_form() {
     auto* left = new QFormLayout;
     auto* right = new QFormLayout;
     for (auto* form : {left, right}) {
+        form->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
         form->setHorizontalSpacing(14);
         form->setVerticalSpacing(8);
         form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
@@ -110,13 +112,16 @@ void AlertRuleDialog::add_form() {
         left, tr("Resolved at"),
         rule_.resolve_threshold ? threshold_text(*rule_.resolve_threshold, unit) : QString(),
         tr("the same limit"));
+    enabled_->setMinimumHeight(severity_->sizeHint().height());
     right->addRow(QString(), enabled_);
     for_ = add_line(right, tr("Holds for"), period_text(rule_.for_ms),
                     tr("how long it must hold: 5m"));
     resolve_for_ = add_line(right, tr("Calm for"), period_text(rule_.resolve_for_ms),
                             tr("how long it must not hold before it is resolved: 1m"));
     window_ = add_line(right, tr("Counted in"), period_text(rule_.window_ms),
-                       tr("of counters and events, the stretch that is counted: 1m"));
+                       tr("the stretch that is counted: 1m"));
+    const auto* metric = find_metric(rule_.metric);
+    right->setRowVisible(window_, rule_.event || (metric && metric->kind == MetricKind::counter));
     auto* forms = new QHBoxLayout;
     forms->setSpacing(28);
     forms->addLayout(left, 1);

@@ -14,8 +14,13 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::uint32_t kBucketsInBar = layout::kOctaveBuckets / 4;
 constexpr double kLeft = 48, kRight = 18, kTop = 26, kBottom = 28;
+
+// The fewer there are the wider the bars: three a bar say more than one here and there.
+std::uint32_t buckets_in_bar(std::uint64_t count) {
+    const std::uint32_t bars = count < 50 ? 1 : count < 400 ? 2 : 4;  // to a doubling
+    return layout::kOctaveBuckets / bars;
+}
 
 // Shares of 0, 5, 10, 20, 25 or 50 percent: three or four lines in any case.
 double share_step(double highest) {
@@ -41,9 +46,10 @@ HistogramView::HistogramView(QWidget* parent) : QWidget(parent) {
 void HistogramView::show_histogram(const layout::Histogram& histogram) {
     histogram_ = histogram;
     bars_.clear();
-    for (std::uint32_t first = 0; first < layout::kHistogramBuckets; first += kBucketsInBar) {
-        Bar bar{layout::bucket_floor(first), layout::bucket_floor(first + kBucketsInBar), 0};
-        for (auto i = first; i < first + kBucketsInBar; ++i) bar.count += histogram.buckets[i];
+    const auto width = buckets_in_bar(histogram.count);
+    for (std::uint32_t first = 0; first < layout::kHistogramBuckets; first += width) {
+        Bar bar{layout::bucket_floor(first), layout::bucket_floor(first + width), 0};
+        for (auto i = first; i < first + width; ++i) bar.count += histogram.buckets[i];
         if (bar.count > 0) bars_.push_back(bar);
     }
     highest_ = 0;

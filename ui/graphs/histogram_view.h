@@ -8,8 +8,9 @@
 
 namespace snakepit::shm::ui {
 
-// How long operations of one kind took: bars over a logarithmic axis of time, four to a doubling,
-// with the median and the 99th percentile marked. The pointer reads a bar out. GUI thread.
+// How long operations of one kind took: bars over a logarithmic axis of time, up to four to a
+// doubling, with the median and the 99th percentile marked. The pointer reads a bar out. GUI
+// thread.
 class HistogramView : public QWidget {
     Q_OBJECT
   public:

@@ -30,8 +30,8 @@ class NanosTicker : public QCPAxisTickerLog {
 
 PercentileGraph::PercentileGraph(Workspace& workspace, QWidget* parent)
     : GraphPanel(parent), workspace_(workspace) {
-    plot().set_ticker(QSharedPointer<NanosTicker>::create());
     plot().set_logarithmic();
+    plot().set_ticker(QSharedPointer<NanosTicker>::create());
     plot().set_format(
         [](double value) { return std::isnan(value) ? QStringLiteral("–") : nanos_text(value); });
     for (const auto* name : {"p50", "p90", "p99", "p99.9"})

@@ -197,7 +197,10 @@ void TimePlot::fit_axis(QCPAxis* axis) {
 }
 
 void TimePlot::set_logarithmic() {
-    yAxis->setScaleType(QCPAxis::stLogarithmic);
+    for (auto* axis : {yAxis, yAxis2}) {
+        axis->setScaleType(QCPAxis::stLogarithmic);
+        axis->setRange(1, 10);
+    }
 }
 
 void TimePlot::fit_values() {

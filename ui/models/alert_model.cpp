@@ -23,8 +23,8 @@ constexpr std::array<ColumnTraits, kAlertColumns> kColumns{{
     {"value", "Value", true},
     {"threshold", "Limit", true},
     {"since", "Since", true},
-    {"fired_at", "Fired", true},
-    {"resolved_at", "Resolved", true},
+    {"fired_at", "Fired", false},
+    {"resolved_at", "Resolved", false},
     {"lasted", "Lasted", true},
     {"times_fired", "Times", true},
     {"rule", "Rule", false},
@@ -104,7 +104,7 @@ QVariant exported(const Alert& alert, int column) {
 Tone tone_in(const Alert& alert, int column) {
     if (column == kAlertState) return alert_tone(alert);
     if (column != kAlertSeverity) return Tone::none;
-    return alert.state == AlertState::firing ? severity_tone(alert.severity) : Tone::neutral;
+    return severity_tone(alert.severity);
 }
 
 }  // namespace
@@ -114,6 +114,10 @@ void AlertModel::show(const std::vector<Alert>& alerts) {
     rows.reserve(alerts.size());
     for (const auto& alert : alerts) rows.push_back(std::make_shared<const Alert>(alert));
     set_rows(std::move(rows));
+}
+
+bool AlertModel::is_calm(const Alert& alert) const {
+    return alert.state != AlertState::firing;
 }
 
 void AlertModel::set_search(const QString& words) {
@@ -181,11 +185,15 @@ QVariant AlertModel::data(const QModelIndex& index, int role) const {
         case kIdRole:
             return QVariant::fromValue<qulonglong>(alert->id);
         case kToneRole:
-            return static_cast<int>(tone_in(*alert, column));
+            return static_cast<int>(column == kAlertSeverity && is_calm(*alert)
+                                        ? Tone::neutral
+                                        : tone_in(*alert, column));
+        case kMonospaceRole:
+            return column == kAlertSubject && is_about_region(*alert);
         case kMarksRole:
             return column == kAlertState ? alert_marks(*alert) : QStringList();
         case kMutedRole:
-            return alert->state == AlertState::resolved ||
+            return (is_calm(*alert) && alert->state == AlertState::resolved) ||
                    (column == kAlertSubject && alert->subject.empty());
         case Qt::ToolTipRole:
             return column == kAlertTitle ? QString::fromStdString(alert->evidence)

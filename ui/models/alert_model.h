@@ -40,6 +40,8 @@ class AlertModel : public KeyedTable<Alert, std::uint64_t> {
     std::uint64_t key(const Alert& alert) const override { return alert.id; }
     bool wanted(const Alert& alert) const override;
     int compare(const Alert& a, const Alert& b, int column) const override;
+    // To be drawn with less colour than what fires.
+    virtual bool is_calm(const Alert& alert) const;
 
   private:
     QStringList words_;
@@ -62,6 +64,7 @@ class AlertHistoryModel : public AlertModel {
 
   protected:
     int compare(const Alert& a, const Alert& b, int column) const override;
+    bool is_calm(const Alert&) const override { return false; }
 
   private:
     void ask(std::uint64_t before);

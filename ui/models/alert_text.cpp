@@ -167,21 +167,30 @@ Result<double> parse_threshold(const QString& text, std::string_view unit) {
         SHM_ASSIGN(const auto bytes, parse_size(words.toStdString()));
         return static_cast<double>(bytes);
     }
-    double factor = 1;
-    const auto take_unit = [&words, &factor](QLatin1String name, double worth) {
+    // Divided, not multiplied by a fraction: "85 %" is 0.85 to the last bit.
+    double times = 1, part = 1;
+    const auto take_unit = [&words](QStringView name) {
         if (!words.endsWith(name)) return false;
         words.chop(name.size());
-        factor = worth;
         return true;
     };
-    if (unit == "ratio") take_unit(QLatin1String("%"), 0.01);
-    if (unit == "seconds")
-        take_unit(QLatin1String("ms"), 1e-3) || take_unit(QLatin1String("µs"), 1e-6) ||
-            take_unit(QLatin1String("s"), 1) || take_unit(QLatin1String("m"), 60) ||
-            take_unit(QLatin1String("h"), 3600);
+    if (unit == "ratio" && take_unit(u"%")) part = 100;
+    if (unit == "seconds") {
+        if (take_unit(u"ms")) {
+            part = 1e3;
+        } else if (take_unit(u"µs")) {
+            part = 1e6;
+        } else if (take_unit(u"m")) {
+            times = 60;
+        } else if (take_unit(u"h")) {
+            times = 3600;
+        } else {
+            take_unit(u"s");
+        }
+    }
     bool read = false;
     const double number = words.trimmed().toDouble(&read);
-    if (read) return number * factor;
+    if (read) return number * times / part;
     if (unit == "ratio") return not_a("a share", text, "90 %");
     if (unit == "seconds") return not_a("a time", text, "250 ms or 5 s");
     return not_a("a number", text, "3");

@@ -4,6 +4,7 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 
+#include "alerts/backtest.h"
 #include "ui/models/performance_report.h"
 
 namespace snakepit::shm::ui {
@@ -116,6 +117,13 @@ Status LiveMonitoring::unsilence(std::uint64_t id) {
 Status LiveMonitoring::set_rule(const AlertRule& rule) {
     SHM_TRY(ask("set_rule", to_json(rule)));
     return {};
+}
+
+// Read here from what the manager recorded, which costs the manager nothing.
+Result<Backtest> LiveMonitoring::backtest(const AlertRule& rule, std::int64_t span_ms) {
+    const auto to = now();
+    return shm::backtest(rule, paths_.metrics_db(), paths_.events_db(),
+                         {to.micros - span_ms * 1000}, to);
 }
 
 Result<PerformanceReport> LiveMonitoring::performance() {

@@ -239,8 +239,8 @@ void AlertDetails::show_actions(const Alert& alert) {
 }
 
 std::optional<EventKind> AlertDetails::related() const {
-    const auto rule = std::find_if(rules_.begin(), rules_.end(), [this](const AlertRule& rule) {
-        return rule.name == alert_->rule;
+    const auto rule = std::find_if(rules_.begin(), rules_.end(), [this](const AlertRule& known) {
+        return known.name == alert_->rule;
     });
     return rule == rules_.end() ? std::nullopt : related_events(*rule);
 }

@@ -36,7 +36,7 @@ QString line_html(const Alert& alert) {
                     cut(alert_title(alert)), p.muted.name(), cut(subject_text(alert.subject)),
                     QString::fromStdString(value_text(alert.value, alert.unit)).toHtmlEscaped(),
                     since_text(alert.since, now())) +
-           QStringLiteral("<td style='color:%1'>%2</td></tr>")
+           QStringLiteral("<td style='padding: 2px 0; color:%1'>%2</td></tr>")
                .arg(p.muted.name(), alert_marks(alert).join(QStringLiteral(", ")));
 }
 

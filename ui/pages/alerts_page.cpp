@@ -77,10 +77,10 @@ AlertsPage::AlertsPage(Workspace& workspace, AlertBook& book, QWidget* parent)
 }
 
 void AlertsPage::build_actions() {
-    auto* details = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
-    details->setCheckable(true);
-    details->setChecked(true);
-    connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
+    pane_ = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
+    pane_->setCheckable(true);
+    pane_->setChecked(true);
+    connect(pane_, &QToolButton::toggled, this, &AlertsPage::show_pane);
     acknowledge_ = make_button(QStringLiteral("check"), tr("Acknowledge…"));
     silence_ = make_button(QStringLiteral("silence"), tr("Silence…"));
     connect(acknowledge_, &QPushButton::clicked, this, &AlertsPage::acknowledge);
@@ -88,7 +88,7 @@ void AlertsPage::build_actions() {
     connect(details_, &AlertDetails::acknowledge_wanted, this, &AlertsPage::acknowledge);
     connect(details_, &AlertDetails::silence_wanted, this, &AlertsPage::silence);
     connect(details_, &AlertDetails::silences_wanted, this, [this] { show_view(kSilences); });
-    for (QWidget* action : std::initializer_list<QWidget*>{details, silence_, acknowledge_})
+    for (QWidget* action : std::initializer_list<QWidget*>{pane_, silence_, acknowledge_})
         add_action(action);
 }
 
@@ -115,6 +115,7 @@ QWidget* AlertsPage::build_choice_row() {
     row->setSpacing(12);
     row->addWidget(choice_);
     row->addWidget(search_, 1);
+    row->addStretch();  // of no size, but where the search is hidden
     return box;
 }
 
@@ -141,14 +142,14 @@ QWidget* AlertsPage::build_list() {
     live_table_->setModel(live_);
     live_table_->set_default_columns({kAlertSeverity, kAlertState, kAlertTitle, kAlertSubject,
                                       kAlertValue, kAlertThreshold, kAlertSince},
-                                     {92, 196, 246, 156, 84, 84, 70});
+                                     {84, 158, 232, 132, 76, 72, 64});
     live_table_->setAccessibleName(tr("Alerts"));
     lists_->addWidget(build_table(live_table_, live_empty_, live_stack_));
     live_table_->restore_layout();
     history_table_->setModel(history_);
-    history_table_->set_default_columns({kAlertFired, kAlertSeverity, kAlertState, kAlertTitle,
-                                         kAlertSubject, kAlertLasted, kAlertResolved},
-                                        {150, 92, 150, 246, 150, 84, 120});
+    history_table_->set_default_columns(
+        {kAlertFired, kAlertSeverity, kAlertState, kAlertTitle, kAlertSubject, kAlertLasted},
+        {138, 84, 182, 226, 126, 72});
     history_table_->setAccessibleName(tr("History of alerts"));
     lists_->addWidget(build_table(history_table_, history_empty_, history_stack_));
     history_table_->restore_layout();
@@ -200,10 +201,11 @@ void AlertsPage::refresh_view() {
     const bool list = view == kLive || view == kHistory;
     views_->setCurrentIndex(list ? 0 : view == kRules ? 1 : 2);
     if (list) lists_->setCurrentIndex(view);
-    search_->setVisible(list);
-    acknowledge_->setVisible(list);
-    silence_->setVisible(list);
+    for (QWidget* of_lists :
+         std::initializer_list<QWidget*>{search_, pane_, acknowledge_, silence_})
+        of_lists->setVisible(list);
     set_main(view == kRules ? rules_->table() : view == kSilences ? silences_->table() : table());
+    show_pane();
     if (!isVisible()) return;
     if (view == kHistory) history_->refresh();
     if (view == kRules) rules_->refresh();
@@ -238,7 +240,7 @@ void AlertsPage::show_counts() {
     choice_->set_name(kLive, firing > 0 ? tr("Live  %1").arg(count_text(firing)) : tr("Live"));
     set_subtitle(firing == 0  ? tr("Nothing fires")
                  : alone == 0 ? tr("%1 firing, all acknowledged").arg(count_text(firing))
-                              : tr("%1 firing, %2 of them acknowledged by nobody")
+                              : tr("%1 firing, %2 of them not acknowledged")
                                     .arg(count_text(firing), count_text(alone)));
 }
 
@@ -257,6 +259,13 @@ void AlertsPage::show_state() {
                               tr("Nothing that the rules watch for is out of its limits. What "
                                  "fires will be listed here, the worst first."));
     live_stack_->setCurrentIndex(live_->rowCount() > 0 ? 0 : 1);
+    show_pane();
+}
+
+// Not beside a list that is empty.
+void AlertsPage::show_pane() {
+    const auto* model = choice_->current() == kHistory ? history_ : live_;
+    details_->setVisible(pane_->isChecked() && model->rowCount() > 0);
 }
 
 void AlertsPage::show_history() {
@@ -265,6 +274,7 @@ void AlertsPage::show_history() {
     else if (!history_->all().empty())
         history_empty_->set_text(tr("No alert matches"), tr("Take some words away."));
     history_stack_->setCurrentIndex(history_->rowCount() > 0 ? 0 : 1);
+    show_pane();
     if (isVisible()) show_selection();
 }
 

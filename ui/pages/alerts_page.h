@@ -43,6 +43,7 @@ class AlertsPage : public Page {
     QWidget* build_table(TableView* table, EmptyState* empty, QStackedWidget*& stack);
     void show_book();
     void show_state();
+    void show_pane();
     void show_history();
     void show_counts();
     void show_selection();
@@ -67,6 +68,7 @@ class AlertsPage : public Page {
     AlertRulesView* rules_;
     SilencesView* silences_;
     QPushButton *acknowledge_, *silence_;
+    QToolButton* pane_;
     QSplitter* splitter_;
     std::uint64_t wanted_ = 0;  // to be selected when it comes
     int seconds_ = 0;

@@ -9,6 +9,7 @@ namespace snakepit::shm::ui {
 
 ChoiceRow::ChoiceRow(const QStringList& names, QWidget* parent)
     : QWidget(parent), buttons_(new QButtonGroup(this)) {
+    setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(6);

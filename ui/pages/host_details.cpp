@@ -112,9 +112,7 @@ void HostDetails::build_head(QVBoxLayout* column) {
             [this] { QGuiApplication::clipboard()->setText(name_->text()); });
     auto* row = new QHBoxLayout;
     row->setSpacing(8);
-    row->addWidget(verdict_);
-    row->addWidget(kind_);
-    row->addWidget(confidence_);
+    for (auto* label : {verdict_, kind_, confidence_}) row->addWidget(label, 0, Qt::AlignVCenter);
     row->addStretch();
     row->addWidget(copy);
     column->addLayout(row);

@@ -161,9 +161,9 @@ QWidget* HostPage::build_filter_row() {
 
 QWidget* HostPage::build_table() {
     table_->setModel(model_);
-    table_->set_default_columns({kHostName, kHostKind, kHostVerdict, kHostSize, kHostResident,
-                                 kHostProgram, kHostOwner, kHostTouched, kHostCreator, kHostUsers},
-                                {214, 84, 92, 82, 82, 120, 80, 80, 124, 150});
+    table_->set_default_columns({kHostName, kHostKind, kHostVerdict, kHostSize, kHostProgram,
+                                 kHostUsers, kHostOwner, kHostTouched, kHostCreator, kHostResident},
+                                {180, 76, 88, 74, 140, 124, 74, 80, 124, 82});
     table_->setAccessibleName(tr("Segments of the host"));
     table_->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
     table_->setSortingEnabled(true);

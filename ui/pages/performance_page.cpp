@@ -120,6 +120,7 @@ QWidget* PerformancePage::build_report() {
     subject_ = new ChoiceRow({tr("Advice"), tr("Users"), tr("Sessions"), tr("Workers")});
     connect(subject_, &ChoiceRow::chosen, this, &PerformancePage::show_report);
     advice_ = new QLabel;
+    advice_->setObjectName(QStringLiteral("content"));
     advice_->setWordWrap(true);
     advice_->setTextFormat(Qt::RichText);
     advice_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
