@@ -52,6 +52,8 @@ class AlertManager {
 
     std::uint64_t firing() const { return book_->firing(); }
     std::uint64_t unacknowledged() const { return book_->unacknowledged(); }
+    // Pending or firing; the worst first.
+    std::vector<Alert> live() const { return book_->live(); }
     // {"enabled":…,"firing":…,"unacknowledged":…,"problem":…,"hooks":[…]}, for `status`.
     std::string state_json() const;
 

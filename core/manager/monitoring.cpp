@@ -167,6 +167,9 @@ void Monitoring::tell() {
     ManagerFigures figures;
     for (const auto& [type, count] : service_.errors().by_type())
         figures.errors.emplace_back(to_string(type), count);
+    for (const auto& alert : alerts_->live())
+        figures.alerts.push_back({alert.rule, std::string(to_string(alert.severity)),
+                                  std::string(to_string(alert.state))});
     telemetry_.hand_over(std::move(figures));
     for (const auto& news : telemetry_.take_news()) {
         service_.registry().record(

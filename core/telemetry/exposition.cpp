@@ -158,7 +158,7 @@ void add_figures(const ExpositionInput& in, std::vector<MetricFamily>& out) {
 
 }  // namespace
 
-std::string MetricFamily::name_of(const MetricPoint& point) const {
+std::string MetricFamily::name_of(const FamilyPoint& point) const {
     if (kind == FamilyKind::counter) return name + std::string(kTotal);
     if (kind == FamilyKind::info) return name + "_info";
     return name + std::string(point.suffix);

@@ -57,7 +57,7 @@ struct ExpositionInput {
 
 enum class FamilyKind : std::uint8_t { gauge, counter, histogram, info };
 
-struct MetricPoint {
+struct FamilyPoint {
     std::string_view suffix;  // "_bucket", "_sum", "_count" of a histogram; else empty
     std::vector<std::pair<std::string, std::string>> labels;
     double value = 0;
@@ -68,10 +68,10 @@ struct MetricFamily {
     std::string name;  // without the _total of a counter and the _info of an info
     FamilyKind kind{};
     std::string help;
-    std::vector<MetricPoint> points;
+    std::vector<FamilyPoint> points;
     Timestamp created;  // since when it counts; 0: not known, or it does not
     // The name a point is known by.
-    std::string name_of(const MetricPoint& point) const;
+    std::string name_of(const FamilyPoint& point) const;
 };
 
 // Label values of one label; what is beyond the largest of them is summed up as "(other)".

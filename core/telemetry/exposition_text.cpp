@@ -87,7 +87,7 @@ void append_description(std::string& out, const MetricFamily& family, Exposition
 }
 
 // When the counting of a point began: one line for each set of labels, behind its last point.
-void append_created(std::string& out, const MetricFamily& family, const MetricPoint& point) {
+void append_created(std::string& out, const MetricFamily& family, const FamilyPoint& point) {
     const bool last = family.kind == FamilyKind::counter || point.suffix == "_count";
     if (family.created.micros == 0 || !last) return;
     append_point(out, family.name + "_created", point.labels,
