@@ -104,5 +104,6 @@ void measure_round_trips(Report& report);
 void measure_crowd(Report& report);
 void measure_readers(Report& report);
 void measure_million(Report& report);
+void measure_survey(Report& report);
 
 }  // namespace snakepit::shm::bench
