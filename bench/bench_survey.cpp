@@ -57,8 +57,6 @@ void hold(const TemporaryDirectory& directory, int process, int ready) {
 
 }  // namespace
 
-void measure_survey(Report& report);
-
 // What a look at a busy host costs. What else runs on it is looked at too.
 void measure_survey(Report& report) {
     const TemporaryDirectory directory("/dev/shm");

@@ -105,5 +105,6 @@ void measure_crowd(Report& report);
 void measure_readers(Report& report);
 void measure_million(Report& report);
 void measure_sampling(Report& report);
+void measure_survey(Report& report);
 
 }  // namespace snakepit::shm::bench

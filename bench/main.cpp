@@ -6,10 +6,6 @@
 
 #include "harness.h"
 
-namespace snakepit::shm::bench {
-void measure_survey(Report& report);
-}
-
 using namespace snakepit::shm;
 
 namespace {

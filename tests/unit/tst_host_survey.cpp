@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "made_host.h"
+#include "made_processes.h"
 #include "survey/known_programs.h"
 #include "survey/linux/proc_files.h"
 #include "survey/verdict.h"
@@ -14,27 +15,6 @@ using namespace snakepit::shm::survey;
 using namespace snakepit::shm::test;
 
 namespace {
-
-constexpr std::int64_t kSecond = 1'000'000;
-constexpr std::uint32_t kUser = 1234;
-constexpr Timestamp kNow{1'800'000'000 * kSecond};
-
-class MadeProcesses final : public ProcessView {
-  public:
-    void add(std::int64_t pid, const char* name, std::int64_t age, bool tracker = false) {
-        all_.push_back({pid, kUser, {kNow.micros - age * kSecond}, name, tracker});
-    }
-    std::optional<ProcessFacts> find(std::int64_t pid) const override {
-        const auto found = std::find_if(all_.begin(), all_.end(),
-                                        [pid](const auto& process) { return process.pid == pid; });
-        return found == all_.end() ? std::nullopt : std::optional(*found);
-    }
-    bool user_has_any(std::uint32_t uid) const override { return uid == kUser && !all_.empty(); }
-    const std::vector<ProcessFacts>& of_user(std::uint32_t) const override { return all_; }
-
-  private:
-    std::vector<ProcessFacts> all_;
-};
 
 // A segment that nobody uses, made an hour ago.
 HostSegment idle(SegmentKind kind, const char* label) {
