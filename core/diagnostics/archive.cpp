@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -26,6 +27,7 @@ namespace {
 constexpr const char* kTable =
     "CREATE TABLE sqlar(name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB)";
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
+constexpr std::size_t kHeaderBytes = 100;
 // More than a bundle of a full registry has.
 constexpr std::size_t kMostEntries = 10'000;
 constexpr std::uint64_t kMostBytes = 1ULL << 30;     // of one entry
@@ -65,6 +67,14 @@ bool safe_name(std::string_view name) {
 tl::unexpected<Error> refused(const std::string& path, std::string_view why) {
     return fail(ErrorCode::corruption_detected, fmt::format("{} is no bundle: {}", path, why),
                 "make one with: snakepit-shm diagnose -o FILE");
+}
+
+// What the header of a database says of the file's size: pages of 512 bytes to 64 KiB.
+std::uint64_t size_in(const std::array<unsigned char, kHeaderBytes>& header) {
+    const std::uint64_t page = header[16] * 256U + header[17];
+    std::uint64_t pages = 0;
+    for (std::size_t i = 28; i < 32; ++i) pages = pages * 256 + header[i];
+    return (page == 1 ? 65536 : page) * pages;
 }
 
 // As a URI, whatever letters the path has.
@@ -157,10 +167,14 @@ Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
     {
         const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
         if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
-        std::array<char, kMagic.size()> begin{};
+        std::array<unsigned char, kHeaderBytes> begin{};
+        struct stat facts {};
         if (::read(file.get(), begin.data(), begin.size()) != static_cast<ssize_t>(begin.size()) ||
-            std::string_view(begin.data(), begin.size()) != kMagic)
+            std::memcmp(begin.data(), kMagic.data(), kMagic.size()) != 0)
             return refused(path, "it does not begin as one");
+        if (::fstat(file.get(), &facts) != 0 ||
+            static_cast<std::uint64_t>(facts.st_size) != size_in(begin))
+            return refused(path, "it was cut, or something was added to it");
     }
     ArchiveReader out;
     out.path_ = path;

@@ -64,9 +64,10 @@ class Copier {
 
   private:
     Status chunk(std::uint32_t first, std::uint32_t count) {
-        std::string slots, changes, stats;
+        std::string slots, changes, stats, cells;
         for (auto i = first; i < first + count; ++i) {
-            SHM_TRY(slot(i, slots));
+            slot(i, slots);
+            if (metadata_) take_metadata(i, i - first, cells);
             SlotStats each;
             load_words(each, view_.stats(i));
             append(stats, each);
@@ -74,26 +75,19 @@ class Copier {
         }
         SHM_TRY(sink_(RegistryOffsets::slots + first * sizeof(Slot), slots));
         SHM_TRY(sink_(RegistryOffsets::stats + first * sizeof(SlotStats), stats));
+        if (!cells.empty())
+            SHM_TRY(sink_(RegistryOffsets::metadata + first * sizeof(MetadataCell), cells));
         return sink_(RegistryOffsets::changes + first * 8, changes);
     }
 
     // A slot that holds nothing keeps its control word: what it held is nobody's business.
-    Status slot(std::uint32_t index, std::string& out) {
+    void slot(std::uint32_t index, std::string& out) {
         auto copy = file_.slot(index);
-        const bool used = copy && copy->control().state != SlotState::free;
         const auto begin = out.size();
         append(out, copy ? copy->word : std::uint64_t{0});
-        if (used) {
-            const auto length = copy->current().metadata_bytes;
+        if (copy && copy->control().state != SlotState::free) {
             copied_.regions += copy->control().occupied() ? 1 : 0;
-            copied_.with_metadata += copy->control().occupied() && length > 0 ? 1 : 0;
-            if (metadata_ && length > 0) {
-                MetadataCell cell;
-                load_words(cell, view_.metadata(index));
-                std::string bytes;
-                append(bytes, cell);
-                SHM_TRY(sink_(RegistryOffsets::metadata + index * sizeof(MetadataCell), bytes));
-            }
+            copied_.with_metadata += metadata_of(*copy) > 0 ? 1 : 0;
             append(out, copy->fixed);
             for (auto& body : copy->body) {
                 if (!metadata_) forget_metadata(body);
@@ -101,7 +95,23 @@ class Copier {
             }
         }
         out.resize(begin + sizeof(Slot), '\0');
-        return {};
+    }
+
+    static std::uint32_t metadata_of(const SlotCopy& copy) {
+        return copy.control().occupied() ? copy.current().metadata_bytes : 0;
+    }
+
+    // The cell of a slot that has one, at its place among those of the chunk.
+    void take_metadata(std::uint32_t index, std::uint32_t place, std::string& cells) {
+        const auto copy = file_.slot(index);
+        if (!copy || metadata_of(*copy) == 0) return;
+        MetadataCell cell;
+        load_words(cell, view_.metadata(index));
+        // Behind its end an earlier region's may still stand.
+        const auto end = std::min<std::size_t>(metadata_of(*copy), sizeof cell.text);
+        std::memset(cell.text + end, 0, sizeof cell.text - end);
+        cells.resize(place * sizeof(MetadataCell), '\0');
+        append(cells, cell);
     }
 
     const RegistryFile& file_;

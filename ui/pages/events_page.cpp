@@ -69,6 +69,7 @@ void EventsPage::build_actions() {
             [this] { (new AuditDialog(workspace_, window()))->open(); });
     auto* report = make_button(QStringLiteral("export"), tr("Export audit report…"));
     connect(report, &QPushButton::clicked, this, &EventsPage::export_report);
+    for (auto* button : {audit, report}) button->setEnabled(workspace_.can_act());
     add_action(audit);
     add_action(report);
 }
