@@ -10,7 +10,6 @@
 #include "host_output.h"
 #include "json.h"
 #include "output.h"
-#include "terminal.h"
 
 namespace snakepit::shm::cli {
 
@@ -89,7 +88,7 @@ Result<int> run_host_clean(const Context& context, const CleanWords& words,
         SHM_ASSIGN(const auto items, clean_host(words.names, words.dry_run, options));
         return finish(context, items, words);
     }
-    if (context.json || !Terminal::available())
+    if (context.json || !interactive())
         return fail(ErrorCode::invalid_argument,
                     "nothing was removed: there is no terminal to ask on",
                     "look with --dry-run, then say --yes");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "output.h"
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,6 +68,10 @@ void print_json(const QJsonObject& object, Layout layout) {
         layout == Layout::indented ? QJsonDocument::Indented : QJsonDocument::Compact);
     print({bytes.constData(), static_cast<std::size_t>(bytes.size())});
     if (layout == Layout::one_line) print("\n");
+}
+
+bool interactive() {
+    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
 }
 
 int report_error(const Context& context, const Error& error, const QJsonObject& additional) {

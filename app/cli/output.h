@@ -20,6 +20,9 @@ void print_json(const QJsonObject& object, Layout layout = Layout::indented);
 // Text on standard output, at once also when that is a pipe.
 void print(std::string_view text);
 
+// Somebody sits at a terminal: standard input and output are one.
+bool interactive();
+
 // The sentence on standard error, with --json followed by {"error": …} in one line; returns the
 // exit status that belongs to the error.
 int report_error(const Context& context, const Error& error, const QJsonObject& additional = {});

@@ -107,7 +107,7 @@ void MetricsRecorder::Private::failed(const Error& error) {
 }
 
 void MetricsRecorder::Private::step() {
-    if (auto written = write(); !written) return failed(written.error());
+    if (auto done = write(); !done) return failed(done.error());
     const std::lock_guard lock(mutex);
     state.writable = store.has_value();
     state.problem.clear();

@@ -174,10 +174,6 @@ struct Screen::Private {
     std::optional<TerminalGuard> guard;
 };
 
-bool Screen::available() {
-    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-}
-
 Result<std::unique_ptr<Screen>> Screen::open() {
     std::setlocale(LC_CTYPE, "");
     termios before{};

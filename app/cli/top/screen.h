@@ -16,8 +16,6 @@ namespace snakepit::shm::cli {
 // signals that concern a terminal, which those threads must not receive.
 class Screen {
   public:
-    // Standard input and output are a terminal that can move its cursor.
-    static bool available();
     // not_supported for a terminal that is not described, or whose cursor cannot be moved.
     static Result<std::unique_ptr<Screen>> open();
     ~Screen();

@@ -57,7 +57,7 @@ Result<int> run_top(const Context& context, const Words& words) {
     const auto paths = client->paths();
     client.reset();
     SHM_ASSIGN(auto source, Source::open(paths));
-    if (!context.json && !words.once && words.frames == 0 && Screen::available()) {
+    if (!context.json && !words.once && words.frames == 0 && interactive()) {
         SHM_TRY(watch(paths, std::move(source)));
         return kDone;
     }
