@@ -325,7 +325,8 @@ void AlertManagerTest::two_hundred_subjects_are_told_in_a_few_messages() {
     stage.start();
     stage.second();
     for (std::uint32_t user = 0; user < 200; ++user)
-        stage.registry->record({.kind = EventKind::refused, .pid = 5, .uid = 3'000'000'000U + user});
+        stage.registry->record(
+            {.kind = EventKind::refused, .pid = 5, .uid = 3'000'000'000U + user});
     stage.second();
     const auto json = stage.ask("list");
     QVERIFY(json && json->size() < 60'000);  // one frame
