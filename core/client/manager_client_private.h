@@ -21,9 +21,12 @@ class ManagerClient::Private {
           locks(*connection, mutex),
           sealed([this](wire::RequestT request) { return ask_reply(std::move(request)); }, locks) {}
     ~Private() {
-        if (!connection->forked()) return;
-        mapper.abandon();
-        sealed.abandon();
+        if (connection->forked()) {
+            mapper.abandon();
+            sealed.abandon();
+        } else {
+            mapper.give_back_all();
+        }
     }
 
     // Locks, unless this process is a forked copy, whose mutex may be held by nobody for ever.

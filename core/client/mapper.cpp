@@ -161,4 +161,15 @@ Result<MappedRegion> Mapper::take(CachedRegion& entry, const RegionId& id, Acces
                         entry.level.load(std::memory_order_relaxed)};
 }
 
+void Mapper::give_back_all() const {
+    using Give = layout::LeasePage::Give;
+    cache_.each([this](const CachedRegion& entry) {
+        const bool keep_grant = !entry.audited.load(std::memory_order_relaxed);
+        while (lease_.give_back(entry.slot.load(std::memory_order_relaxed),
+                                entry.generation.load(std::memory_order_relaxed),
+                                keep_grant) != Give::not_held) {
+        }
+    });
+}
+
 }  // namespace snakepit::shm

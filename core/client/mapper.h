@@ -36,6 +36,8 @@ class Mapper {
     Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
     // A region that is mapped for writing can be mapped for reading without asking.
     Status add_read_only(CachedRegion& entry);
+    // Every reference there still is: a client that leaves in good order, and did not die.
+    void give_back_all() const;
     // In a forked child: forgets the mappings, which it never got.
     void abandon() { cache_.abandon(); }
 

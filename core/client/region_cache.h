@@ -81,6 +81,11 @@ class RegionCache {
     CachedArena& arena(std::uint64_t id);
     // Puts the entry where it lies; an entry in no arena has its own mappings.
     static void locate(CachedRegion& entry, CachedArena* arena);
+    template <typename Look>
+    void each(Look look) const {
+        for (const auto& entry : pool_)
+            if (entry.in_use) look(entry);
+    }
     std::size_t size() const { return pool_.size() - unused_.size(); }
     std::size_t cells() const { return tables_.back()->cells.size(); }
     // In a forked child: forgets the mappings, which it never got.

@@ -124,6 +124,7 @@ constexpr Names names_of(EventKind kind) {
             return {{}, {}, "problem"};
         case EventKind::telemetry_failed:
         case EventKind::telemetry_works:
+            return {{}, {}, "reason"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:

@@ -223,7 +223,7 @@ void TestConfig::what_is_wrong_is_named_with_its_place_data() {
     row("quota", "[shared_memory.quotas.a]\nmax_memory = \"much\"", ":3:14:", "size");
     row("quota is a number", "[shared_memory.quotas]\na = 3", ":3:5:", "not a table");
     row("alerts", "[shared_memory.alerts]\nenabled = 1", ":3:11:", "true or false");
-    row("unknown key of alerts", "[shared_memory.alerts]\nweb_hook = \"\"", ":3:1:", "webhook");
+    row("unknown key of alerts", "[shared_memory.alerts]\nweb_hook = \"\"", ":3:1:", "web_hook");
     row("command is a word", "[shared_memory.alerts]\ncommand = \"/bin/true\"", ":3:11:", "list");
     row("command is no path", "[shared_memory.alerts]\ncommand = [ \"mail\" ]",
         ":3:11:", "full path");
