@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Alerts, timings and the host's segments of a real service, through the window.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <QFile>
+#include <QJsonArray>
+#include <QJsonObject>
+#include <QSignalSpy>
+
+#include "find_widget.h"
+#include "live_stage.h"
+#include "ui/dialogs/acknowledge_dialog.h"
+#include "ui/models/alert_book.h"
+#include "ui/models/alert_rule_model.h"
+#include "ui/models/live_survey.h"
+#include "ui/models/settings.h"
+#include "ui/pages/alert_rules_view.h"
+#include "ui/pages/alerts_page.h"
+#include "ui/pages/host_page.h"
+#include "ui/pages/table_view.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+using test::Service;
+
+QJsonObject rule_of(const Service& service, const QString& name) {
+    for (const auto rule : service.cli_json({"alerts", "rules"})["rules"].toArray())
+        if (rule.toObject()["name"].toString() == name) return rule.toObject();
+    return {};
+}
+
+// Fires as soon as there is a region.
+bool add_rule(const Service& service) {
+    QFile file(service.host().path(QStringLiteral("rule.json")));
+    if (!file.open(QIODevice::WriteOnly)) return false;
+    file.write(R"({"name":"any-region","metric":"regions","comparison":">","threshold":0,)"
+               R"("severity":"critical"})");
+    file.close();
+    return service.cli({"alerts", "rules", "set", file.fileName()}).status == 0;
+}
+
+bool allocate(const Service& service) {
+    return service.cli({"allocate", "64KiB", "--cleanup-policy", "manual"}).status == 0;
+}
+
+}  // namespace
+
+class TestLiveMonitoring : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { set_remembering(false); }
+
+    void a_rule_switched_off_in_the_window_is_off_for_everybody() {
+        Service service;
+        QVERIFY(service.start());
+        LiveStage stage(service);
+        stage.window.show_page(QStringLiteral("alerts"));
+        auto* page = stage.window.findChild<AlertsPage*>();
+        page->show_view(AlertsPage::kRules);
+        auto* view = page->findChild<AlertRulesView*>();
+        QTRY_VERIFY_WITH_TIMEOUT(view->rules().size() > 5, kPatience);
+        view->table()->selectRow(0);
+        const auto name = view->table()->model()->index(0, kRuleName).data().toString();
+        QVERIFY(rule_of(service, name)["enabled"].toBool());
+        stage.press(QStringLiteral("Switch off"));
+        QTRY_VERIFY_WITH_TIMEOUT(!rule_of(service, name)["enabled"].toBool(true), kPatience);
+    }
+
+    void an_alert_is_announced_shown_and_acknowledged() {
+        Service service;
+        QVERIFY(service.start());
+        LiveStage stage(service);
+        QVERIFY(add_rule(service) && allocate(service));
+        auto* book = stage.window.findChild<AlertBook*>();
+        QTRY_COMPARE_WITH_TIMEOUT(book->unacknowledged_count(), std::uint64_t{1}, kPatience);
+        stage.window.show_page(QStringLiteral("alerts"));
+        auto* table = named<TableView>(stage.window, QStringLiteral("Alerts"));
+        QTRY_COMPARE_WITH_TIMEOUT(table->model()->rowCount(), 1, kPatience);
+        stage.press(QStringLiteral("Acknowledge…"));
+        auto* dialog = stage.window.findChild<AcknowledgeDialog*>();
+        QVERIFY(dialog);
+        QSignalSpy finished(dialog, &AcknowledgeDialog::finished_run);
+        primary(*dialog)->click();
+        QVERIFY(finished.wait(kPatience));
+        QTRY_COMPARE_WITH_TIMEOUT(book->unacknowledged_count(), std::uint64_t{0}, kPatience);
+        QCOMPARE(book->firing_count(), std::uint64_t{1});
+        const auto listed = service.cli_json({"alerts"})["alerts"].toArray();
+        QCOMPARE(listed.size(), 1);
+        QVERIFY(!listed.first().toObject()["acknowledged_by"].toString().isEmpty());
+    }
+
+    void what_was_resolved_lately_stays_in_sight() {
+        Service service;
+        QVERIFY(service.start());
+        LiveStage stage(service);
+        QVERIFY(add_rule(service) && allocate(service));
+        stage.window.show_page(QStringLiteral("alerts"));
+        auto* book = stage.window.findChild<AlertBook*>();
+        QTRY_COMPARE_WITH_TIMEOUT(book->firing().size(), std::size_t{1}, kPatience);
+        QCOMPARE(service.cli({"cleanup", "--all-eligible"}).status, 0);
+        QTRY_VERIFY_WITH_TIMEOUT(book->firing().empty() && book->alerts().size() == 1, kPatience);
+        QCOMPARE(book->alerts().front().state, AlertState::resolved);
+    }
+
+    void operations_are_timed_without_asking_the_manager() {
+        Service service;
+        QVERIFY(service.start());
+        QVERIFY(allocate(service));
+        LiveStage stage(service);
+        QTRY_VERIFY_WITH_TIMEOUT(
+            stage.workspace.timings().since_start(layout::Timed::allocate).count > 0, kPatience);
+    }
+
+    void a_segment_of_another_program_is_found_on_the_host() {
+        const auto name = QStringLiteral("monitor_test_%1").arg(::getpid());
+        const auto path = (u'/' + name).toStdString();
+        const int fd = ::shm_open(path.c_str(), O_CREAT | O_RDWR, 0600);
+        QVERIFY(fd >= 0);
+        Service service;
+        QVERIFY(service.start());
+        LiveStage stage(service);
+        auto* page = stage.window.findChild<HostPage*>();
+        QSignalSpy surveyed(page, &HostPage::surveyed);
+        stage.window.show_page(QStringLiteral("host"));
+        const bool looked = surveyed.wait(kPatience);
+        page->set_filter_text(name);
+        const int found = page->table().model()->rowCount();
+        // We have it open: it must not go.
+        const auto refused = LiveSurvey().clean({name.toStdString()}, false);
+        ::close(fd);
+        QCOMPARE(::shm_unlink(path.c_str()), 0);
+        QVERIFY(looked);
+        QCOMPARE(found, 1);
+        QVERIFY(refused && refused->size() == 1 && !refused->front().removed);
+    }
+};
+
+}  // namespace snakepit::shm::ui
+
+QTEST_MAIN(snakepit::shm::ui::TestLiveMonitoring)
+#include "tst_live_monitoring.moc"
