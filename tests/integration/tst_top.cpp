@@ -170,7 +170,7 @@ void Top::details_show_holders_and_events() {
     QVERIFY(session_->sees("Regions 2"));
     session_->type(QByteArray(kDown) + kDown + kUp + "\r");
     QVERIFY2(session_->sees("Region " + id), qPrintable(session_->screen().text()));
-    QVERIFY2(session_->sees("Holders, 1 reference"), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("Holders, 2 references"), qPrintable(session_->screen().text()));
     QVERIFY2(session_->sees(QString("(%1)").arg(owner->pid())),
              qPrintable(session_->screen().text()));
     QVERIFY2(session_->sees("read and write"), qPrintable(session_->screen().text()));

@@ -101,7 +101,7 @@ class TestLiveMonitoring : public QObject {
         stage.window.show_page(QStringLiteral("alerts"));
         auto* book = stage.window.findChild<AlertBook*>();
         QTRY_COMPARE_WITH_TIMEOUT(book->firing().size(), std::size_t{1}, kPatience);
-        QCOMPARE(service.cli({"cleanup", "--all-eligible"}).status, 0);
+        QCOMPARE(service.cli({"cleanup", "--all-eligible", "--no-quarantine"}).status, 0);
         QTRY_VERIFY_WITH_TIMEOUT(book->firing().empty() && book->alerts().size() == 1, kPatience);
         QCOMPARE(book->alerts().front().state, AlertState::resolved);
     }
