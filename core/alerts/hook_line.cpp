@@ -79,7 +79,9 @@ void HookLine::run() {
 void HookLine::deliver(const AlertMessage& message) {
     for (int attempt = 0;; ++attempt) {
         const auto status = hook_->tell(message, cancelled_);
-        if (status || status.error().code == ErrorCode::not_supported) return settle({});
+        if (status) return settle({});
+        // There is no such thing on this system, no journal for one: nobody was told, or missed it.
+        if (status.error().code == ErrorCode::not_supported) return;
         const bool hopeless = status.error().code == ErrorCode::invalid_argument;
         settle(status);
         if (hopeless || attempt >= hook_->retries() || !pause(attempt)) break;
