@@ -103,7 +103,7 @@ std::string_view unit_of(const AlertRule& rule) {
 
 std::string value_text(double value, std::string_view unit) {
     if (!std::isfinite(value)) return "unknown";
-    if (unit == "ratio") return fmt::format("{:.4g} %", value * 100);
+    if (unit == "ratio") return fmt::format("{:g} %", std::round(value * 1000) / 10);
     if (unit == "bytes" && value >= 0 && value < 9e18)
         return format_size(static_cast<std::uint64_t>(value));
     if (unit != "seconds") return fmt::format("{:.6g}", value);

@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "registry/reference_counter.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <set>
 
-#include <fmt/format.h>
-
-#include "base/ids.h"
 #include "platform/fault_guard.h"
-#include "platform/process_lock.h"
-#include "platform/wait_word.h"
-#include "registry/region_registry.h"
 
 namespace snakepit::shm {
 
@@ -24,19 +11,10 @@ using namespace layout;
 
 namespace {
 
-// Pages are named by number so that nothing a client says becomes part of a path.
-std::string page_name(std::uint64_t number) {
-    return fmt::format("{:016x}", number);
-}
-
 // A CAS by the manager loses only to the client itself; one that keeps winning is holding.
 constexpr int kCasAttempts = 64;
 
 }  // namespace
-
-std::string ReferenceCounter::page_path(std::uint32_t client) const {
-    return lease_dir_ + "/" + page_name(grants_.record(client).page);
-}
 
 std::vector<std::uint16_t>& ReferenceCounter::grantees(std::uint32_t slot) {
     if (slot >= grantees_.size()) grantees_.resize(slot + 1);
@@ -60,153 +38,6 @@ void ReferenceCounter::mark_hostile(std::uint32_t client) {
     auto& hostile = grants_.record(client).hostile;
     if (hostile == 0) newly_hostile_.push_back(client);
     hostile = 1;
-}
-
-Status ReferenceCounter::attach_page(std::uint32_t client, const Handle& file) {
-    auto page = std::make_unique<Page>();
-    SHM_ASSIGN(page->mapping, Mapping::map(file, LeaseOffsets::end, Mapping::Access::read_write));
-    page->lease = LeasePage(page->mapping.data());
-    if (client >= pages_.size()) pages_.resize(client + 1);
-    pages_[client] = std::move(page);
-    return {};
-}
-
-Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identity,
-                                                   std::uint64_t serial,
-                                                   const SessionToken& token) {
-    SHM_ASSIGN(const auto client, grants_.unused_record());
-    auto& record = grants_.record(client);
-    record.page = random_u64();
-    const auto path = page_path(client);
-    const Handle file(
-        ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file) return fail(system_error(errno, "cannot make a lease page"));
-    auto made = [&]() -> Status {
-        if (::ftruncate(file.get(), static_cast<off_t>(LeaseOffsets::end)) != 0)
-            return fail(system_error(errno, "cannot size a lease page"));
-        SHM_TRY(reserve_pages(file, 0, LeaseOffsets::groups));
-        SHM_ASSIGN(const auto identity_of_page, identity_of(file));
-        record.page_device = identity_of_page.device;
-        record.page_inode = identity_of_page.inode;
-        return attach_page(client, file);
-    }();
-    if (!made) {
-        ::unlink(path.c_str());
-        return fail(std::move(made).error());
-    }
-    auto& header = pages_[client]->lease.header();
-    header = {kLeaseMagic, kVersion, client, serial, epoch_};
-
-    std::memcpy(record.token, token.data(), token.size());
-    record.pid = identity.credentials.pid;
-    record.start_time = identity.start_time;
-    record.connected_at = now().micros;
-    record.uid = identity.credentials.uid;
-    record.gid = identity.credentials.gid;
-    record.hostile = 0;
-    // An earlier client's, if a kill came between its serial and them (GrantTable::clear).
-    for (auto& bits : record.chunks) bits.store(0, std::memory_order_relaxed);
-    copy_text(record.process, identity.process);
-    copy_text(record.worker, {});
-    copy_text(record.pool, {});
-    copy_text(record.session, {});
-    record.serial.store(serial, std::memory_order_release);
-    return client;
-}
-
-Status ReferenceCounter::open_page(std::uint32_t client) {
-    const Handle file(::open(page_path(client).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) return fail(system_error(errno, "cannot open a lease page"));
-    const auto& record = grants_.record(client);
-    SHM_ASSIGN(const auto identity, identity_of(file));
-    if (identity != FileIdentity{record.page_device, record.page_inode})
-        return fail(ErrorCode::security_violation,
-                    fmt::format("the lease page of process {} was exchanged", record.pid));
-    return attach_page(client, file);
-}
-
-void ReferenceCounter::adopt_client(std::uint32_t client) {
-    if (!open_page(client)) {
-        if (client >= pages_.size()) pages_.resize(client + 1);
-        pages_[client] = std::make_unique<Page>();
-        mark_hostile(client);
-    } else {
-        note_times(client);  // an earlier manager counted these
-    }
-    for (const auto slot : grants_.granted_slots(client))
-        grantees(slot).push_back(static_cast<std::uint16_t>(client));
-}
-
-ReferenceCounter::Estate ReferenceCounter::estate(std::uint32_t client) {
-    Estate left;
-    for (const auto slot : grants_.granted_slots(client)) left.slots.push_back({slot, 0});
-    if (client >= pages_.size() || !pages_[client])
-        (void)open_page(client);  // after a restart; without it nothing is counted
-    if (client >= pages_.size() || !pages_[client] || !pages_[client]->lease.valid()) return left;
-    auto& page = *pages_[client];
-    const FaultGuard guard(page.mapping.data(), page.mapping.size());
-    for (auto& entry : left.slots) {
-        entry.takes = page.lease.takes(entry.slot).load(std::memory_order_relaxed);
-        const auto n = LeaseWord::n(page.lease.word(entry.slot).load(std::memory_order_acquire));
-        if (n > 1) left.references += n - 1;
-    }
-    return left;
-}
-
-void ReferenceCounter::drop_client(std::uint32_t client) {
-    if (client < pages_.size()) pages_[client].reset();
-    for (const auto slot : grants_.granted_slots(client)) forget(client, slot);
-    const auto path = page_path(client);
-    grants_.clear(client);
-    ::unlink(path.c_str());
-}
-
-Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
-    SHM_ASSIGN(const auto held, witness_held(page_path(client)));
-    return !held;
-}
-
-Result<Handle> ReferenceCounter::witness(std::uint32_t client) const {
-    return open_witness(page_path(client));
-}
-
-void ReferenceCounter::wake(std::uint32_t client) {
-    if (hostile(client)) return;
-    auto& page = *pages_[client];
-    const FaultGuard guard(page.mapping.data(), page.mapping.size());
-    // Release: what was decided comes before the number that says so.
-    page.lease.wake().fetch_add(1, std::memory_order_release);
-    if (guard.faulted()) return mark_hostile(client);
-    wake_all(page.lease.wake());
-}
-
-void ReferenceCounter::remove_stray_pages() const {
-    std::set<std::string> known;
-    for (std::uint32_t i = 0; i < kMaxClients; ++i)
-        if (grants_.record(i).serial.load(std::memory_order_relaxed) != 0)
-            known.insert(page_name(grants_.record(i).page));
-    DIR* directory = ::opendir(lease_dir_.c_str());
-    if (!directory) return;
-    while (const auto* entry = ::readdir(directory)) {
-        const std::string name(entry->d_name);
-        if (name.size() == 16 && !known.contains(name)) ::unlink((lease_dir_ + "/" + name).c_str());
-    }
-    ::closedir(directory);
-}
-
-// Both files first, the bit that says so last: whoever sees the bit may touch either.
-Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
-    if (grants_.chunk_reserved(client, slot)) return {};
-    const Handle file(::open(page_path(client).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) return fail(system_error(errno, "cannot open a lease page"));
-    const std::uint64_t first = slot / kChunkSlots * kChunkSlots;
-    SHM_TRY(
-        reserve_pages(file, LeaseOffsets::groups + first / kGroupSlots, kChunkSlots / kGroupSlots));
-    SHM_TRY(reserve_pages(file, LeaseOffsets::words + first * 8, kChunkSlots * 8));
-    SHM_TRY(reserve_pages(file, LeaseOffsets::takes + first * 4, kChunkSlots * 4));
-    SHM_TRY(grants_.reserve_chunk(client, slot));
-    grants_.set_chunk(client, slot);
-    return {};
 }
 
 Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,

@@ -57,7 +57,7 @@ struct HostPage::Look {
         look.free = survey.shm_free;
         QStringList limits;
         for (const auto& limit : survey.limits) limits << QString::fromStdString(limit);
-        look.limits = limits.join(u' ');
+        look.limits = limits.join(QStringLiteral("; "));
         look.rows = host_rows(std::move(survey.segments));
         return look;
     }
