@@ -92,11 +92,9 @@ Timestamp boot_time(int proc, Timestamp now) {
 
 std::optional<MapLine> parse_map_line(std::string_view line) {
     MapLine out;
-    const auto* const begin = line.data();
     out.begin = take_hex(line);
     take(line, 1);
     out.end = take_hex(line);
-    out.range = {begin, static_cast<std::size_t>(line.data() - begin)};
     take(line, 6);  // " rw-s "
     out.offset = take_hex(line);
     take(line, 1);

@@ -38,7 +38,6 @@ Timestamp boot_time(int proc, Timestamp now);
 
 // One line of /proc/<pid>/maps of a file.
 struct MapLine {
-    std::string_view range;  // "7f48187d6000-7f48187d8000"
     std::uint64_t begin = 0, end = 0, offset = 0;
     std::uint64_t device = 0, inode = 0;
     std::string_view path;

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What each process maps and has open. The one part that costs something with many processes: files
-// are read in large pieces, and lines and descriptors that are no segment's are left at once.
+// What each process maps and has open. The one part that costs something with many processes: the
+// kernel is asked for no path that is not needed, and mappings and descriptors that are no
+// segment's are left at once. Before Linux 6.11 the mappings are read as text, in large pieces.
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
 
+#include "survey/linux/map_query.h"
 #include "survey/linux/proc_files.h"
 #include "survey/linux/process_table.h"
 
@@ -25,12 +29,43 @@ bool contains(const std::vector<std::uint64_t>& devices, std::uint64_t device) {
     return std::find(devices.begin(), devices.end(), device) != devices.end();
 }
 
+// By the path; false: neither System V nor a memfd.
+bool tell_kind(Sighting& seen) {
+    if (seen.path.starts_with("/SYSV")) {
+        seen.what = Sighting::What::system_v;
+    } else if (seen.path.starts_with("/memfd:")) {
+        seen.what = Sighting::What::memfd;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+// As the text of maps shows it; empty when that is no longer mapped there.
+std::string ask_for_path(const Sighting& seen) {
+    std::array<char, PATH_MAX> text;
+    MapQuery map{.address = seen.begin,
+                 .path_size = static_cast<std::uint32_t>(text.size()),
+                 .path_address = reinterpret_cast<std::uintptr_t>(text.data())};
+    if (!query_map(seen.maps_file, map) || map.path_size == 0 || map.inode != seen.inode ||
+        makedev(map.device_major, map.device_minor) != seen.device)
+        return {};
+    std::string path(text.data(), map.path_size - 1);
+    for (auto at = path.find('\n'); at != path.npos; at = path.find('\n', at))
+        path.replace(at, 1, "\\012");
+    return path;
+}
+
 class Look {
   public:
     using Tell = std::function<void(const Process&, const Sighting&)>;
     Look(int proc, const std::vector<std::uint64_t>& devices,
-         const std::vector<std::uint64_t>& memfd_devices, const Tell& tell)
-        : proc_(proc), devices_(devices), memfd_devices_(memfd_devices), tell_(tell) {
+         const std::vector<std::uint64_t>& memfd_devices, const Tell& tell, bool as_text)
+        : proc_(proc),
+          devices_(devices),
+          memfd_devices_(memfd_devices),
+          tell_(tell),
+          as_text_(as_text) {
         buffer_.resize(kPiece);
     }
 
@@ -39,38 +74,88 @@ class Look {
         const Handle home(::openat(proc_, fmt::format("{}", process.pid).c_str(),
                                    O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
         if (!home) return true;  // it ended meanwhile
-        const auto maps = look_at_maps(process, home.get());
-        // No memory of its own: a part of the kernel, or ended.
-        if (maps == 0) return true;
-        if (maps < 0) return errno != EACCES && errno != EPERM;
+        switch (look_at_maps(process, home.get())) {
+            case Memory::refused:
+                return errno != EACCES && errno != EPERM;
+            case Memory::none:
+                return true;
+            case Memory::seen:
+                break;
+        }
         return look_at_descriptors(process, home.get());
     }
 
   private:
-    // Bytes read; -1 with errno.
-    std::int64_t look_at_maps(const Process& process, int home);
-    bool look_at_descriptors(const Process& process, int home);
+    // none: no memory of its own, so a part of the kernel, or ended; refused: with errno.
+    enum class Memory { none, seen, refused };
+    Memory look_at_maps(const Process& process, int home);
+    // Nothing where the system cannot be asked like this.
+    std::optional<Memory> ask_for_maps(const Process& process, int maps);
+    void look_at_map(const Process& process, const MapQuery& map, int maps);
+    Memory read_maps(const Process& process, int maps);
     void look_at_line(const Process& process, std::string_view text);
+    bool look_at_descriptors(const Process& process, int home);
 
     int proc_;
     const std::vector<std::uint64_t>& devices_;
     const std::vector<std::uint64_t>& memfd_devices_;
     const Tell& tell_;
+    bool as_text_;
     std::string buffer_;
 };
 
-std::int64_t Look::look_at_maps(const Process& process, int home) {
-    const Handle file(::openat(home, "maps", O_RDONLY | O_CLOEXEC));
-    if (!file) return -1;
-    std::int64_t total = 0;
+Look::Memory Look::look_at_maps(const Process& process, int home) {
+    const Handle maps(::openat(home, "maps", O_RDONLY | O_CLOEXEC));
+    if (!maps) return Memory::refused;
+    if (!as_text_)
+        if (const auto memory = ask_for_maps(process, maps.get())) return *memory;
+    return read_maps(process, maps.get());
+}
+
+std::optional<Look::Memory> Look::ask_for_maps(const Process& process, int maps) {
+    for (MapQuery map;; map = {.address = map.end}) {
+        map.flags = kCoveringOrNext | kOfFiles;
+        if (query_map(maps, map)) {
+            look_at_map(process, map, maps);
+        } else if (errno == ESRCH) {
+            return map.address == 0 ? Memory::none : Memory::seen;
+        } else if (errno == ENOENT) {
+            return Memory::seen;
+        } else {
+            as_text_ = as_text_ || errno == ENOTTY;
+            return std::nullopt;  // told twice is no harm, not at all would be
+        }
+    }
+}
+
+void Look::look_at_map(const Process& process, const MapQuery& map, int maps) {
+    Sighting seen{.maps = true,
+                  .device = makedev(map.device_major, map.device_minor),
+                  .inode = map.inode,
+                  .begin = map.begin,
+                  .end = map.end,
+                  .maps_file = maps,
+                  .reaches = map.offset + (map.end - map.begin)};
+    std::string path;
+    if (contains(memfd_devices_, seen.device)) {
+        path = path_of(proc_, process, seen);
+        seen.path = path;
+        if (!tell_kind(seen)) return;
+    } else if (!contains(devices_, seen.device)) {
+        return;
+    }
+    tell_(process, seen);
+}
+
+Look::Memory Look::read_maps(const Process& process, int maps) {
+    auto memory = Memory::none;
     std::size_t kept = 0;  // the beginning of a line whose end was not read yet
     for (;;) {
-        const auto got = ::read(file.get(), buffer_.data() + kept, buffer_.size() - kept);
+        const auto got = ::read(maps, buffer_.data() + kept, buffer_.size() - kept);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0 && errno == ESRCH) return total;
-        if (got < 0) return -1;
-        if (got == 0) return total;
-        total += got;
+        if (got < 0 && errno != ESRCH) return Memory::refused;
+        if (got <= 0) return memory;
+        memory = Memory::seen;
         std::string_view text(buffer_.data(), kept + static_cast<std::size_t>(got));
         for (auto end = text.find('\n'); end != text.npos; end = text.find('\n')) {
             look_at_line(process, text.substr(0, end));
@@ -88,25 +173,15 @@ void Look::look_at_line(const Process& process, std::string_view text) {
                   .device = line->device,
                   .inode = line->inode,
                   .path = line->path,
+                  .begin = line->begin,
+                  .end = line->end,
                   .reaches = line->offset + (line->end - line->begin)};
-    if (line->path.starts_with("/SYSV")) {
-        seen.what = Sighting::What::system_v;
-    } else if (line->path.starts_with("/memfd:")) {
-        seen.what = Sighting::What::memfd;
-    } else if (contains(devices_, line->device)) {
-        seen.what = Sighting::What::file;
-    } else {
-        return;
-    }
-    const auto entry = fmt::format("map_files/{}", line->range);
-    seen.entry = entry;
-    tell_(process, seen);
+    if (tell_kind(seen) || contains(devices_, line->device)) tell_(process, seen);
 }
 
 bool Look::look_at_descriptors(const Process& process, int home) {
     const auto directory = open_directory(home, "fd");
     if (!directory) return errno != EACCES && errno != EPERM;
-    std::string entry;
     while (const auto* name = ::readdir(directory.get())) {
         if (name->d_name[0] == '.') continue;
         struct statx info {};
@@ -124,8 +199,7 @@ bool Look::look_at_descriptors(const Process& process, int home) {
         } else {
             continue;
         }
-        entry.assign("fd/").append(name->d_name);
-        seen.entry = entry;
+        seen.descriptor = name->d_name;
         tell_(process, seen);
     }
     return true;
@@ -133,10 +207,23 @@ bool Look::look_at_descriptors(const Process& process, int home) {
 
 }  // namespace
 
-std::uint64_t ProcessTable::look(
-    const std::vector<std::uint64_t>& devices, const std::vector<std::uint64_t>& memfd_devices,
-    const std::function<void(const Process&, const Sighting&)>& tell) const {
-    Look look(proc(), devices, memfd_devices, tell);
+std::string entry_of(const Process& process, const Sighting& seen) {
+    return seen.maps ? fmt::format("{}/map_files/{:x}-{:x}", process.pid, seen.begin, seen.end)
+                     : fmt::format("{}/fd/{}", process.pid, seen.descriptor);
+}
+
+std::string path_of(int proc, const Process& process, const Sighting& seen) {
+    if (!seen.path.empty()) return std::string(seen.path);
+    if (seen.maps_file >= 0) return ask_for_path(seen);
+    return read_link(proc, entry_of(process, seen).c_str());
+}
+
+std::uint64_t ProcessTable::look(const std::vector<std::uint64_t>& devices,
+                                 const std::vector<std::uint64_t>& memfd_devices,
+                                 const std::function<void(const Process&, const Sighting&)>& tell,
+                                 bool as_text) const {
+    // Where memory without a name lives is what spares asking for every path.
+    Look look(proc(), devices, memfd_devices, tell, as_text || memfd_devices.empty());
     std::uint64_t unreadable = 0;
     for (const auto& process : processes_)
         if (!look.at(process)) ++unreadable;

@@ -28,12 +28,19 @@ struct Sighting {
     What what{};
     bool maps = false;
     std::uint64_t device = 0, inode = 0;  // of System V the inode is its number
-    // As the system shows it: "/dev/shm/name (deleted)"; of a descriptor it is read by link() alone
-    // if that is needed.
+    // As the system shows it: "/dev/shm/name (deleted)"; empty when nobody needed it yet, see
+    // path_of().
     std::string_view path;
-    std::string_view entry;     // under the process's directory: "map_files/…" or "fd/7"
+    std::uint64_t begin = 0, end = 0;  // addresses of a mapping
+    int maps_file = -1;                // open, when the kernel tells the path of one mapping
+    std::string_view descriptor;       // its number, of what is no mapping
     std::uint64_t reaches = 0;  // bytes from the beginning of the file to the end of the mapping
 };
+
+// What stands for it under /proc: "7/map_files/…" or "7/fd/3".
+std::string entry_of(const Process& process, const Sighting& seen);
+// Asked for if it is not there yet; only while the sighting is told. Empty: not to be had.
+std::string path_of(int proc, const Process& process, const Sighting& seen);
 
 // The processes there are, from /proc. One thread.
 class ProcessTable final : public ProcessView {
@@ -47,10 +54,12 @@ class ProcessTable final : public ProcessView {
 
     // Looks at every process's mappings and descriptors, and tells of those on one of `devices` and
     // of those that have no file system anybody sees. `memfd_devices`: where memory without a name
-    // lives. Answers how many processes it was not allowed to look at.
+    // lives. `as_text`: reads the mappings as older systems show them. Answers how many processes
+    // it was not allowed to look at.
     std::uint64_t look(const std::vector<std::uint64_t>& devices,
                        const std::vector<std::uint64_t>& memfd_devices,
-                       const std::function<void(const Process&, const Sighting&)>& tell) const;
+                       const std::function<void(const Process&, const Sighting&)>& tell,
+                       bool as_text = false) const;
 
     std::string name_of(std::int64_t pid) const;
 

@@ -24,19 +24,22 @@ constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::string_view kQtFiles = "qipc_sharedmemory_";
 constexpr int kQtProject = 'Q';
 
-// Memory without a name lives on file systems of the kernel's own; one of huge pages has another.
+// Memory without a name lives on file systems of the kernel's own; each size of huge pages has
+// another. Empty where none may be made.
 std::vector<std::uint64_t> devices_of_memfds() {
     std::vector<std::uint64_t> out;
-    for (const unsigned flags : {MFD_CLOEXEC, MFD_CLOEXEC | MFD_HUGETLB}) {
-        const Handle file(::memfd_create("survey", flags));
+    const auto add = [&out](unsigned flags) {
+        const Handle file(::memfd_create("survey", MFD_CLOEXEC | flags));
         struct stat info {};
-        if (file && ::fstat(file.get(), &info) == 0) out.push_back(info.st_dev);
-    }
+        if (file && ::fstat(file.get(), &info) == 0 &&
+            std::find(out.begin(), out.end(), info.st_dev) == out.end())
+            out.push_back(info.st_dev);
+        return !out.empty();
+    };
+    // Powers of two that are a huge page's size somewhere: 16 KiB to 16 GiB.
+    if (add(0))
+        for (unsigned power = 14; power <= 34; ++power) add(MFD_HUGETLB | power << MAP_HUGE_SHIFT);
     return out;
-}
-
-std::string entry_of(const Process& process, const Sighting& seen) {
-    return fmt::format("{}/{}", process.pid, seen.entry);
 }
 
 std::string_view without(std::string_view text, std::string_view suffix) {
@@ -113,9 +116,8 @@ HostSegment* Scan::nameless(const Process& process, const Sighting& seen) {
     const bool memfd = seen.what == Sighting::What::memfd;
     HostSegment segment;
     segment.kind = memfd ? SegmentKind::memfd : SegmentKind::posix;
-    const auto link = seen.path.empty() ? read_link(table_.proc(), entry_of(process, seen).c_str())
-                                        : std::string();
-    const std::string_view path = seen.path.empty() ? std::string_view(link) : seen.path;
+    const auto shown = path_of(table_.proc(), process, seen);
+    const std::string_view path(shown);
     if (memfd ? !path.starts_with("/memfd:") : !path.ends_with(kDeleted)) return nullptr;
     segment.uid = process.uid;
     segment.size = seen.reaches;
