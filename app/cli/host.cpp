@@ -22,23 +22,6 @@ struct HostWords {
     SurveyOptions options;
 };
 
-// What is of interest first.
-int rank(const HostSegment& segment) {
-    switch (segment.verdict) {
-        case SegmentVerdict::left_over:
-            return 0;
-        case SegmentVerdict::unknown:
-            return 1;
-        case SegmentVerdict::kept:
-            return 2;
-        case SegmentVerdict::ours:
-            return 3;
-        case SegmentVerdict::in_use:
-            return 4;
-    }
-    return 5;
-}
-
 // Memory without a name needs nobody's attention while there are so many of it.
 bool shown(const HostSegment& segment, const HostWords& words) {
     if (!words.verdict.empty()) return words.verdict == to_string(segment.verdict);
@@ -55,9 +38,7 @@ void choose(HostSurvey& survey, const HostWords& words, bool json) {
         return !shown(segment, words) && (!json || !words.verdict.empty());
     };
     segments.erase(std::remove_if(segments.begin(), segments.end(), drop), segments.end());
-    std::stable_sort(segments.begin(), segments.end(), [](const auto& left, const auto& right) {
-        return std::pair(rank(left), right.resident) < std::pair(rank(right), left.resident);
-    });
+    sort_by_interest(segments);
 }
 
 void print_summary(const HostSurvey& survey, std::size_t listed) {

@@ -140,7 +140,7 @@ Status Bundler::add_reports() {
         leave_out("what the manager says", manager.error());
         return {};
     }
-    for (const auto* topic : {"status", "stats", "clients", "arenas", "alerts"})
+    for (const auto* topic : {"status", "stats", "clients", "arenas", "alerts", "performance"})
         SHM_TRY(add(fmt::format("{}.json", topic), fmt::format("the manager's {} report", topic),
                     report(**manager, topic)));
     return add("policies.json", "policies of regions that were given one", policies(**manager));

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What goes wrong in a real service raises the right alert, once; people and programs hear of it.
-#include <httplib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <QDir>
 #include <QJsonArray>
-#include <QJsonDocument>
-#include <QStandardPaths>
 #include <QtTest>
 #include <cstdio>
-#include <mutex>
 #include <thread>
 
+#include "alert_fixture.h"
 #include "client/manager_client.h"
 #include "locker.h"
-#include "service_fixture.h"
 
 using namespace snakepit::shm;
 using test::kPatienceMs;
@@ -24,61 +19,17 @@ using test::Peer;
 namespace {
 
 constexpr auto kForever = "4294967295";
-constexpr auto kStranger = 65'534;  // a user who is nobody in particular
-
-// What a webhook got, rule and status of each message.
-class Receiver {
-  public:
-    explicit Receiver(int port = 0) {
-        server_.Post("/hook", [this](const httplib::Request& request, httplib::Response&) {
-            const auto body =
-                QJsonDocument::fromJson(QByteArray::fromStdString(request.body)).object();
-            const std::lock_guard lock(mutex_);
-            for (const auto& alert : body[u"alerts"].toArray())
-                got_ +=
-                    alert[u"labels"][u"alertname"].toString() + " " + alert[u"status"].toString();
-        });
-        if (port == 0)
-            port_ = server_.bind_to_any_port("127.0.0.1");
-        else if (server_.bind_to_port("127.0.0.1", port))
-            port_ = port;
-        thread_ = std::thread([this] { server_.listen_after_bind(); });
-        while (!server_.is_running()) std::this_thread::yield();
-    }
-    ~Receiver() {
-        server_.stop();
-        thread_.join();
-    }
-    int port() const { return port_; }
-    QStringList got() const {
-        const std::lock_guard lock(mutex_);
-        return got_;
-    }
-
-  private:
-    httplib::Server server_;
-    int port_ = 0;
-    mutable std::mutex mutex_;
-    QStringList got_;
-    std::thread thread_;
-};
 
 }  // namespace
 
-class Alerts : public QObject {
+class Alerts : public QObject, private test::AlertFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init() {
-        receiver_ = std::make_unique<Receiver>();
-        service_ = std::make_unique<test::Service>();
-        configure();
-        QVERIFY(service_->start());
-    }
+    void init() { QVERIFY(begin()); }
     void cleanup() {
         lockers_.clear();
-        service_.reset();
-        receiver_.reset();
+        end();
     }
 
     void a_healthy_service_raises_nothing();
@@ -88,89 +39,8 @@ class Alerts : public QObject {
     void a_leaking_program_is_told();
     void a_full_file_system_is_told();
     void a_database_that_cannot_be_written_is_told_and_its_mending_too();
-    void what_was_mended_while_no_manager_ran_is_resolved_by_the_next();
-    void what_happened_while_no_manager_looked_is_not_missed();
-    void who_has_seen_it_and_who_wants_silence_is_kept_across_a_kill();
-    void operators_answer_and_administrators_set_rules();
-    void a_webhook_that_is_not_there_is_said_once_and_told_when_it_comes();
-    void commands_that_fail_or_are_not_there_stop_nothing();
-    void wrong_rules_and_words_are_refused();
-    void a_backtest_finds_what_was_recorded();
 
   private:
-    void configure(const QString& more = {}, const QString& command = {}) const {
-        const auto tell = command.isEmpty()
-                              ? QString("\"/bin/sh\", \"-c\", \"cat >> %1; echo >> %1\"")
-                                    .arg(service_->host().path("told"))
-                              : command;
-        service_->host().configure(
-            QString("%1\n[shared_memory.alerts]\njournal = false\ncommand = [ %2 ]\n"
-                    "webhook = \"http://127.0.0.1:%3/hook\"\n")
-                .arg(more, tell)
-                .arg(receiver_->port()));
-    }
-    // Sets a rule from its fields; the file as the command line wants one.
-    bool set_rule(const QJsonObject& rule) const {
-        QFile file(service_->host().path("rule.json"));
-        if (!file.open(QIODevice::WriteOnly)) return false;
-        file.write(QJsonDocument(rule).toJson());
-        file.close();
-        const auto done = service_->cli({"alerts", "rules", "set", file.fileName()});
-        if (done.status != 0) qWarning("%s", qPrintable(done.err));
-        return done.status == 0;
-    }
-    // One of the default set, with other durations or thresholds.
-    bool change_rule(const QString& name, const QJsonObject& changes) const {
-        const auto all = service_->cli_json({"alerts", "rules"})[u"rules"].toArray();
-        for (const auto& one : all) {
-            auto rule = one.toObject();
-            if (rule[u"name"] != name) continue;
-            for (const auto& key : changes.keys()) rule[key] = changes[key];
-            return set_rule(rule);
-        }
-        return false;
-    }
-    QList<QJsonObject> alerts_of(const QString& rule, const QString& state,
-                                 const QStringList& words = {}) const {
-        QList<QJsonObject> out;
-        const auto all = service_->cli_json(QStringList{"alerts"} + words)[u"alerts"].toArray();
-        for (const auto& alert : all)
-            if (alert[u"rule"] == rule && alert[u"state"] == state) out += alert.toObject();
-        return out;
-    }
-    bool fires(const QString& rule) const {
-        return QTest::qWaitFor([&] { return alerts_of(rule, "firing").size() == 1; }, kPatienceMs);
-    }
-    bool is_resolved(const QString& rule) const {
-        return QTest::qWaitFor(
-            [&] { return alerts_of(rule, "resolved", {"--history"}).size() == 1; }, kPatienceMs);
-    }
-    // How often the webhook was told so; waits until it was at all.
-    int told(const QString& what) const {
-        (void)QTest::qWaitFor([&] { return receiver_->got().contains(what); }, kPatienceMs);
-        return static_cast<int>(receiver_->got().count(what));
-    }
-    int command_told(const QString& rule, const QString& status) const {
-        const auto count = [&] {
-            QFile file(service_->host().path("told"));
-            if (!file.open(QIODevice::ReadOnly)) return 0;
-            int out = 0;
-            for (const auto& line : file.readAll().split('\n')) {
-                const auto message = QJsonDocument::fromJson(line).object();
-                out += message[u"rule"] == rule && message[u"status"] == status ? 1 : 0;
-            }
-            return out;
-        };
-        (void)QTest::qWaitFor([&] { return count() > 0; }, kPatienceMs);
-        return count();
-    }
-    int events(const QString& kind) const {
-        return static_cast<int>(
-            service_->cli_json({"events", "--kind", kind})[u"events"].toArray().size());
-    }
-    QString allocate() const {
-        return service_->cli_json({"allocate", "4096"}).value("id").toString();
-    }
     Peer& locker() {
         lockers_.push_back(
             std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{"locker"},
@@ -182,11 +52,7 @@ class Alerts : public QObject {
         return std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{role},
                                       service_->host().environment(service_->instance()));
     }
-    test::Finished as_stranger(const QStringList& words) const;
 
-    QTemporaryDir bin_;
-    std::unique_ptr<Receiver> receiver_;
-    std::unique_ptr<test::Service> service_;
     std::vector<std::unique_ptr<Peer>> lockers_;
 };
 
@@ -326,213 +192,6 @@ void Alerts::a_database_that_cannot_be_written_is_told_and_its_mending_too() {
     QVERIFY(is_resolved("recorder-down"));
     QCOMPARE(told("recorder-down resolved"), 1);
     QCOMPARE(told("recorder-down firing"), 1);
-}
-
-void Alerts::what_was_mended_while_no_manager_ran_is_resolved_by_the_next() {
-    QVERIFY(set_rule(
-        {{"name", "any"}, {"metric", "regions_limit"}, {"comparison", "<="}, {"threshold", 5}}));
-    configure("max_regions = 5\nmax_regions_per_process = 5");
-    QCOMPARE(service_->cli({"config", "reload"}).status, 0);
-    QVERIFY(fires("any"));
-    QCOMPARE(told("any firing"), 1);
-    service_->kill();
-    configure();
-    QVERIFY(service_->start());
-    QVERIFY(is_resolved("any"));
-    QCOMPARE(told("any resolved"), 1);
-    QCOMPARE(told("any firing"), 1);
-}
-
-void Alerts::what_happened_while_no_manager_looked_is_not_missed() {
-    QVERIFY(set_rule({{"name", "made"},
-                      {"event", "allocated"},
-                      {"comparison", ">="},
-                      {"threshold", 1},
-                      {"window_ms", 1000}}));
-    // At most a moment after it was allocated: often before the rules are looked at.
-    const auto id = allocate();
-    service_->kill();
-    QVERIFY(!id.isEmpty());
-    QTest::qWait(2500);  // longer than the window
-    QVERIFY(service_->start());
-    QVERIFY(is_resolved("made"));
-    QCOMPARE(told("made resolved"), 1);
-    QCOMPARE(told("made firing"), 1);
-    QVERIFY(service_->restart_after_kill());
-    QVERIFY(is_resolved("made"));
-    QCOMPARE(events("alert_fired"), 1);
-}
-
-void Alerts::who_has_seen_it_and_who_wants_silence_is_kept_across_a_kill() {
-    const QJsonObject rule{
-        {"name", "any"}, {"metric", "regions_limit"}, {"comparison", ">"}, {"threshold", 0}};
-    const auto made = service_->cli_json(
-        {"alerts", "silence", "--for", "1h", "--subject", "nobody", "--comment", "quiet"});
-    QVERIFY(made[u"id"].toInt() > 0);
-    QVERIFY(set_rule(rule));
-    QVERIFY(fires("any"));
-    QCOMPARE(told("any firing"), 1);
-    const auto id = alerts_of("any", "firing").front()[u"id"].toInt();
-    QCOMPARE(service_->cli({"alerts", "ack", QString::number(id), "--comment", "known"}).status, 0);
-    QCOMPARE(service_->cli({"alerts", "silence", "--rule", "any", "--until-resolved"}).status, 0);
-    QVERIFY(service_->restart_after_kill());
-    QVERIFY(fires("any"));
-    const auto alert = alerts_of("any", "firing").front();
-    QCOMPARE(alert[u"id"].toInt(), id);
-    QCOMPARE(alert[u"acknowledgement"].toString(), QString("known"));
-    QVERIFY(!alert[u"acknowledged_by"].toString().isEmpty());
-    QVERIFY(alert[u"silenced"].toBool());
-    QCOMPARE(service_->cli_json({"alerts", "silences"})[u"silences"].toArray().size(), 2);
-    // Switched off it is over, and with it the silence that waits for that.
-    QCOMPARE(service_->cli({"alerts", "rules", "disable", "any"}).status, 0);
-    QVERIFY(is_resolved("any"));
-    QTRY_COMPARE_WITH_TIMEOUT(
-        service_->cli_json({"alerts", "silences"})[u"silences"].toArray().size(), 1, kPatienceMs);
-    QCOMPARE(service_->cli({"alerts", "unsilence", QString::number(made[u"id"].toInt())}).status,
-             0);
-    QCOMPARE(events("alert_acknowledged"), 1);
-    QCOMPARE(events("alert_silenced"), 2);
-    QCOMPARE(events("alert_unsilenced"), 2);
-    QCOMPARE(service_->cli({"alerts", "ack", "99999"}).status, 2);
-    // Nobody is told of what is silenced from the beginning.
-    QCOMPARE(service_->cli({"alerts", "silence", "--rule", "any", "--for", "1h"}).status, 0);
-    QCOMPARE(service_->cli({"alerts", "rules", "enable", "any"}).status, 0);
-    QVERIFY(fires("any"));
-    QCOMPARE(service_->cli({"alerts", "rules", "remove", "any"}).status, 0);
-    QTRY_COMPARE_WITH_TIMEOUT(alerts_of("any", "resolved", {"--history"}).size(), 2, kPatienceMs);
-    QCOMPARE(told("any firing"), 1);
-    QCOMPARE(told("any resolved"), 1);
-}
-
-test::Finished Alerts::as_stranger(const QStringList& words) const {
-    const auto& host = service_->host();
-    // Where others may run it from; the build directory need not be open to anybody.
-    const auto program = bin_.filePath("snakepit-shm");
-    if (!QFile::exists(program))
-        QFile::copy(QCoreApplication::applicationDirPath() + "/snakepit-shm", program);
-    ::chmod(qPrintable(bin_.path()), 0755);
-    ::chmod(qPrintable(program), 0755);
-    const auto runtime = host.runtime_dir("test");
-    for (auto directory = runtime; directory.size() >= host.path("").size() - 1;
-         directory.truncate(directory.lastIndexOf('/')))
-        ::chmod(qPrintable(directory), 0711);
-    const auto id = QString::number(kStranger);
-    return Peer("setpriv",
-                QStringList{"--reuid", id, "--regid", id, "--clear-groups", program} + words,
-                host.environment("test"))
-        .wait();
-}
-
-void Alerts::operators_answer_and_administrators_set_rules() {
-    if (::geteuid() != 0 || QStandardPaths::findExecutable("setpriv").isEmpty())
-        QSKIP("only root can be somebody else");
-    QCOMPARE(service_->stop(), 0);
-    configure("socket_mode = \"0666\"");
-    QVERIFY(service_->start());
-    QCOMPARE(as_stranger({"alerts"}).status, 4);
-    QVERIFY(fires("refused"));
-    QCOMPARE(told("refused firing"), 1);
-    const auto id = alerts_of("refused", "firing").front()[u"id"].toInt();
-    QCOMPARE(as_stranger({"alerts", "ack", QString::number(id)}).status, 4);
-
-    configure(QString("socket_mode = \"0666\"\n[shared_memory.roles]\noperators = [ \"%1\" ]")
-                  .arg(kStranger));
-    QCOMPARE(service_->cli({"config", "reload"}).status, 0);
-    const auto seen = as_stranger({"alerts", "ack", QString::number(id)});
-    QVERIFY2(seen.status == 0, qPrintable(seen.err));
-    QCOMPARE(as_stranger({"alerts", "silence", "--rule", "refused", "--until-resolved"}).status, 0);
-    QCOMPARE(as_stranger({"alerts", "rules"}).status, 0);
-    QCOMPARE(as_stranger({"alerts", "rules", "disable", "refused"}).status, 4);
-    QVERIFY(!alerts_of("refused", "firing").front()[u"acknowledged_by"].toString().isEmpty());
-    QCOMPARE(told("refused firing"), 1);
-}
-
-void Alerts::a_webhook_that_is_not_there_is_said_once_and_told_when_it_comes() {
-    const auto port = receiver_->port();
-    receiver_.reset();
-    QVERIFY(set_rule(
-        {{"name", "any"}, {"metric", "regions_limit"}, {"comparison", ">"}, {"threshold", 0}}));
-    QVERIFY(fires("any"));
-    QTRY_COMPARE_WITH_TIMEOUT(events("alert_hook_failed"), 1, kPatienceMs);
-    const auto hooks = service_->cli_json({"status"})[u"alerts"][u"hooks"].toArray();
-    QVERIFY(hooks[1][u"problem"].toString().contains("does not answer"));
-    QVERIFY(!allocate().isEmpty());  // the service goes on
-    receiver_ = std::make_unique<Receiver>(port);
-    QCOMPARE(told("any firing"), 1);
-    QTRY_COMPARE_WITH_TIMEOUT(events("alert_hook_mended"), 1, kPatienceMs);
-    QCOMPARE(events("alert_hook_failed"), 1);
-}
-
-void Alerts::commands_that_fail_or_are_not_there_stop_nothing() {
-    configure({}, "\"/no/such/program\"");
-    QCOMPARE(service_->cli({"config", "reload"}).status, 0);
-    QVERIFY(set_rule(
-        {{"name", "any"}, {"metric", "regions_limit"}, {"comparison", ">"}, {"threshold", 0}}));
-    QCOMPARE(told("any firing"), 1);
-    QTRY_COMPARE_WITH_TIMEOUT(events("alert_hook_failed"), 1, kPatienceMs);
-    configure({}, "\"/bin/sleep\", \"1000\"");
-    QCOMPARE(service_->cli({"config", "reload"}).status, 0);
-    QCOMPARE(service_->cli({"alerts", "rules", "disable", "any"}).status, 0);
-    QCOMPARE(told("any resolved"), 1);  // the others do not wait for it
-    QVERIFY(!allocate().isEmpty());
-    QCOMPARE(service_->stop(), 0);  // nor does the end
-    configure({}, "\"sleep\"");
-    const auto wrong = service_->cli({"config", "check"});
-    QVERIFY(wrong.status != 0 && wrong.err.contains("no full path"));
-    QVERIFY(wrong.err.contains("config.toml:5:"));
-}
-
-void Alerts::wrong_rules_and_words_are_refused() {
-    const auto file = service_->host().path("bad.json");
-    const auto write = [&](const QByteArray& text) {
-        QFile out(file);
-        return out.open(QIODevice::WriteOnly) && out.write(text) == text.size();
-    };
-    QVERIFY(write(R"({"name":"x","metric":"memory_ratio","comparison":">","threshold":90})"));
-    for (const auto* word : {"check", "set"}) {
-        const auto done = service_->cli({"alerts", "rules", word, file, "--json"});
-        QCOMPARE(done.status, 2);
-        QCOMPARE(done.error()[u"code"].toString(), QString("alert_rule_invalid"));
-        QVERIFY(done.err.contains("'threshold'"));
-    }
-    QVERIFY(write("{\n  nonsense"));
-    QVERIFY(service_->cli({"alerts", "rules", "check", file}).err.contains("line 2"));
-    QVERIFY(write(R"({"name":"x","metric":"memory_ratio","comparison":">","threshold":0.9})"));
-    QCOMPARE(service_->cli({"alerts", "rules", "check", file}).status, 0);
-    QCOMPARE(service_->cli({"alerts", "rules", "check", "/no/such/file"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "rules", "enable", "nobody"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "rules", "remove", "nobody"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "silence", "--rule", "orphans"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "silence", "--until-resolved"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "silence", "--rule", "x", "--for", "1h"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "unsilence", "77"}).status, 2);
-    // One of the default set comes back as it was.
-    QVERIFY(change_rule("orphans", {{"threshold", 5}}));
-    QCOMPARE(service_->cli({"alerts", "rules", "remove", "orphans"}).status, 0);
-    QVERIFY(service_->cli({"alerts", "rules"}).out.contains("orphan_regions > 0"));
-}
-
-void Alerts::a_backtest_finds_what_was_recorded() {
-    for (int i = 0; i < 3; ++i) QVERIFY(!allocate().isEmpty());
-    const auto file = service_->host().path("rule.json");
-    QVERIFY(set_rule({{"name", "made"},
-                      {"event", "allocated"},
-                      {"comparison", ">="},
-                      {"threshold", 3},
-                      {"window_ms", 60'000}}));
-    QJsonObject result;
-    QVERIFY(QTest::qWaitFor(
-        [&] {
-            result = service_->cli_json({"alerts", "backtest", "made", "--since", "1h"});
-            return result[u"firings"].toArray().size() == 1;
-        },
-        kPatienceMs));
-    QCOMPARE(result[u"firings"][0][u"worst"].toDouble(), 3.0);
-    service_->stop();
-    const auto words = service_->cli({"alerts", "backtest", "--file", file});
-    QVERIFY2(words.out.contains("would have fired once"), qPrintable(words.out + words.err));
-    QCOMPARE(service_->cli({"alerts", "backtest", "deadlock"}).status, 0);
-    QCOMPARE(service_->cli({"alerts", "backtest"}).status, 2);
 }
 
 namespace {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A bundle has what helps and nothing that is secret, and opens elsewhere.
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <QDir>
 #include <QFile>
@@ -33,6 +36,16 @@ QByteArray bytes_of(const QString& path) {
     return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
 }
 
+// 0 also while there is no such database.
+int samples_in(const QString& file) {
+    try {
+        SQLite::Database database(file.toStdString());
+        return database.execAndGet("SELECT count(*) FROM samples_1s").getInt();
+    } catch (const SQLite::Exception&) {
+        return 0;
+    }
+}
+
 }  // namespace
 
 class Diagnose : public QObject {
@@ -42,6 +55,7 @@ class Diagnose : public QObject {
     void init();
     void cleanup();
     void a_bundle_of_a_running_manager_opens_elsewhere();
+    void a_bundle_has_the_figures_and_the_host();
     void a_bundle_needs_no_manager();
     void nothing_secret_is_in_a_bundle();
     void metadata_is_taken_along_only_when_asked();
@@ -126,12 +140,37 @@ void Diagnose::a_bundle_of_a_running_manager_opens_elsewhere() {
     QCOMPARE(RegistryReader::open(reader->registry())->poll().changed.size(), std::size_t{1});
     QVERIFY(EventReader::open(reader->events())->query({})->size() > 1);
     QCOMPARE(reader->document("status.json")->value("regions").toInt(), 1);
-    for (const auto* name : {"stats.json", "clients.json", "arenas.json", "health.json"})
+    for (const auto* name : {"stats.json", "clients.json", "arenas.json", "health.json",
+                             "performance.json", "host.json"})
         QVERIFY2(!reader->document(name)->isEmpty(), name);
+    QVERIFY(!reader->document("performance.json")->value("operations").toArray().isEmpty());
     const auto host = reader->manifest().document["host"].toObject();
     for (const auto* field : {"kernel", "distribution", "limits", "memory_bytes", "mounts"})
         QVERIFY2(host.contains(field), field);
     QCOMPARE(QDir(elsewhere.path()).entryList(QDir::Files), QStringList{"bundle"});
+}
+
+void Diagnose::a_bundle_has_the_figures_and_the_host() {
+    const auto recorded = service_->host().state_dir(service_->instance()) + "/metrics.db";
+    QTRY_VERIFY_WITH_TIMEOUT(samples_in(recorded) > 0, test::kPatienceMs);
+    const auto name = QString("diagnose_test_%1").arg(QCoreApplication::applicationPid());
+    const int segment = ::shm_open(qPrintable('/' + name), O_CREAT | O_RDWR, 0600);
+    QVERIFY(segment >= 0);
+    const auto made = diagnose();
+    ::close(segment);
+    ::shm_unlink(qPrintable('/' + name));
+    QVERIFY2(made.status == 0, qPrintable(made.err));
+    auto reader = BundleReader::open(bundle().toStdString());
+    QVERIFY(reader);
+    QVERIFY(samples_in(QString::fromStdString(reader->metrics())) > 0);
+    const auto host = reader->document("host.json");
+    QVERIFY(host);
+    QJsonObject found;
+    for (const auto& one : host->value("segments").toArray())
+        if (one[u"name"] == name) found = one.toObject();
+    QCOMPARE(found.value("verdict").toString(), QString("in_use"));
+    // Field by field what the command prints.
+    QCOMPARE(host->keys(), service_->cli_json({"host"}).keys());
 }
 
 void Diagnose::a_bundle_needs_no_manager() {
@@ -157,6 +196,7 @@ void Diagnose::a_bundle_needs_no_manager() {
     const auto recorded = events->query({});
     QVERIFY(recorded && !recorded->empty());
     QVERIFY(reader->document("health.json")->contains("checks"));
+    QVERIFY(!reader->document("host.json")->value("segments").toArray().isEmpty());
     QVERIFY(reader->document("status.json")->isEmpty());  // nobody answered
     struct stat facts {};
     const auto directory = QFileInfo(QString::fromStdString(reader->registry())).absolutePath();

@@ -61,22 +61,21 @@ class SyntheticMonitoring : public MonitoringPort {
 class SyntheticSurvey : public HostPort {
   public:
     Result<HostSurvey> survey() override;
-    Result<std::vector<HostCleanItem>> clean(const std::vector<std::string>& names,
-                                             bool dry_run) override;
+    Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override;
+    Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override;
 
     void set_survey(HostSurvey survey);
-    void use(const std::string& name);  // somebody maps it from now on
-    struct Call {
-        std::vector<std::string> names;
-        bool dry_run = false;
-    };
-    std::vector<Call> calls() const;
+    void use(const std::string& name);       // somebody maps it from now on
+    void exchange(const std::string& name);  // another one has its name from now on
+    // What it was asked for, call by call: the names it was given.
+    std::vector<std::vector<std::string>> rehearsals() const;
+    std::vector<std::vector<std::string>> runs() const;
     int surveys() const { return surveys_; }
 
   private:
     mutable std::mutex mutex_;
     HostSurvey survey_;
-    std::vector<Call> calls_;
+    std::vector<std::vector<std::string>> rehearsals_, runs_;
     std::atomic<int> surveys_{0};
 };
 

@@ -139,9 +139,20 @@ void SyntheticSurvey::use(const std::string& name) {
         if (segment.name == name) segment.users.push_back({77, 0, "latecomer", true});
 }
 
-std::vector<SyntheticSurvey::Call> SyntheticSurvey::calls() const {
+void SyntheticSurvey::exchange(const std::string& name) {
     const std::lock_guard lock(mutex_);
-    return calls_;
+    for (auto& segment : survey_.segments)
+        if (segment.name == name) segment.inode += 1'000'000;
+}
+
+std::vector<std::vector<std::string>> SyntheticSurvey::rehearsals() const {
+    const std::lock_guard lock(mutex_);
+    return rehearsals_;
+}
+
+std::vector<std::vector<std::string>> SyntheticSurvey::runs() const {
+    const std::lock_guard lock(mutex_);
+    return runs_;
 }
 
 Result<HostSurvey> SyntheticSurvey::survey() {
@@ -150,25 +161,39 @@ Result<HostSurvey> SyntheticSurvey::survey() {
     return survey_;
 }
 
-Result<std::vector<HostCleanItem>> SyntheticSurvey::clean(const std::vector<std::string>& names,
-                                                          bool dry_run) {
+Result<std::vector<HostCleanItem>> SyntheticSurvey::rehearse(
+    const std::vector<std::string>& names) {
     const std::lock_guard lock(mutex_);
-    calls_.push_back({names, dry_run});
+    rehearsals_.push_back(names);
     std::vector<HostCleanItem> items;
     for (const auto& segment : survey_.segments) {
         const bool wanted =
             names.empty() ? segment.verdict == SegmentVerdict::left_over && segment.confidence >= 90
                           : std::find(names.begin(), names.end(), segment.name) != names.end();
-        if (!wanted) continue;
-        items.push_back(judged(segment));
-        items.back().removed = items.back().removable && !dry_run;
+        if (wanted) items.push_back(judged(segment));
     }
-    if (!dry_run)
-        std::erase_if(survey_.segments, [&](const HostSegment& segment) {
-            return std::any_of(items.begin(), items.end(), [&](const HostCleanItem& item) {
-                return item.removed && item.segment.name == segment.name;
+    return items;
+}
+
+Result<std::vector<HostCleanItem>> SyntheticSurvey::clean(
+    const std::vector<HostSegment>& segments) {
+    const std::lock_guard lock(mutex_);
+    auto& run = runs_.emplace_back();
+    std::vector<HostCleanItem> items;
+    for (const auto& wanted : segments) {
+        run.push_back(wanted.name);
+        const auto found = std::find_if(
+            survey_.segments.begin(), survey_.segments.end(), [&](const HostSegment& segment) {
+                return segment.name == wanted.name && segment.inode == wanted.inode;
             });
-        });
+        if (found == survey_.segments.end()) {
+            items.push_back({.segment = wanted, .reason = "another has its name by now"});
+            continue;
+        }
+        items.push_back(judged(*found));
+        items.back().removed = items.back().removable;
+        if (items.back().removed) survey_.segments.erase(found);
+    }
     return items;
 }
 

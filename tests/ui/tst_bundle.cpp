@@ -7,16 +7,20 @@
 #include <QLabel>
 #include <QProcess>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
 
 #include "service_fixture.h"
+#include "ui/graphs/histogram_view.h"
 #include "ui/main_window.h"
 #include "ui/models/bundle_sources.h"
 #include "ui/models/event_feed.h"
 #include "ui/models/moment.h"
+#include "ui/models/operation_model.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/settings.h"
+#include "ui/pages/performance_page.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/regions_page.h"
 
@@ -57,6 +61,7 @@ class TestBundle : public QObject {
   private Q_SLOTS:
     void initTestCase();
     void a_bundle_shows_what_was_there();
+    void a_bundle_shows_how_long_operations_took();
     void what_would_change_something_is_refused_with_the_reason();
     void the_program_opens_a_bundle();
     void the_program_refuses_what_is_no_bundle_data();
@@ -102,6 +107,24 @@ void TestBundle::a_bundle_shows_what_was_there() {
     feed.ask({}, [&](Result<std::vector<EventRow>> rows) { events = rows ? rows->size() : 0; });
     QTRY_VERIFY_WITH_TIMEOUT(events > 1, kPatience);
     show_moment({});
+}
+
+void TestBundle::a_bundle_shows_how_long_operations_took() {
+    auto bundle_file = BundleReader::open(bundle().toStdString());
+    QVERIFY(bundle_file);
+    BundleStage stage(*bundle_file);
+    stage.window.show_page(QStringLiteral("performance"));
+    auto* page = stage.window.findChild<PerformancePage*>();
+    const auto* operations = page->findChild<OperationModel*>();
+    const auto& histogram = *page->findChild<HistogramView*>();
+    const auto allocate = static_cast<int>(layout::Timed::allocate);
+    QTRY_COMPARE_WITH_TIMEOUT(operations->histogram(allocate).count, std::uint64_t{1}, kPatience);
+    QTRY_VERIFY(histogram.isVisible());
+    // It does not fade: the next look finds the same.
+    QSignalSpy seconds(&stage.workspace, &Workspace::second_passed);
+    while (seconds.count() < 2) QVERIFY(seconds.wait(kPatience));
+    QCOMPARE(operations->histogram(allocate).count, std::uint64_t{1});
+    QVERIFY(histogram.isVisible());
 }
 
 void TestBundle::what_would_change_something_is_refused_with_the_reason() {

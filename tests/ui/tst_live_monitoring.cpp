@@ -130,12 +130,32 @@ class TestLiveMonitoring : public QObject {
         page->set_filter_text(name);
         const int found = page->table().model()->rowCount();
         // We have it open: it must not go.
-        const auto refused = LiveSurvey().clean({name.toStdString()}, false);
+        const auto refused = LiveSurvey().rehearse({name.toStdString()});
         ::close(fd);
         QCOMPARE(::shm_unlink(path.c_str()), 0);
         QVERIFY(looked);
         QCOMPARE(found, 1);
-        QVERIFY(refused && refused->size() == 1 && !refused->front().removed);
+        QVERIFY(refused && refused->size() == 1 && !refused->front().removable);
+    }
+
+    void another_segment_that_has_taken_the_name_is_left_alone() {
+        const auto name = "monitor_exchanged_" + std::to_string(::getpid());
+        const auto make = [&] {
+            const int fd = ::shm_open(('/' + name).c_str(), O_CREAT | O_EXCL | O_RDWR, 0600);
+            return fd >= 0 && ::close(fd) == 0;
+        };
+        const auto plan = [&] { return LiveSurvey().rehearse({name}); };
+        QVERIFY(make());
+        const auto first = plan();
+        QCOMPARE(::shm_unlink(('/' + name).c_str()), 0);
+        QVERIFY(make());
+        const auto left = LiveSurvey().clean({first->front().segment});
+        const auto second = plan();
+        const auto gone = LiveSurvey().clean({second->front().segment});
+        (void)::shm_unlink(('/' + name).c_str());
+        QVERIFY(first->front().removable && second->front().removable);
+        QVERIFY(!left->front().removed);
+        QVERIFY(gone->front().removed);
     }
 };
 

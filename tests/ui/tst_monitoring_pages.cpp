@@ -388,20 +388,21 @@ class TestMonitoringPages : public QObject {
             if (table->item(row, 3)->text() == QStringLiteral("goes"))
                 planned.push_back(table->item(row, 0)->text().toStdString());
         QVERIFY(planned.size() > 2);
-        // Somebody comes between the rehearsal and the run.
-        stage.survey->use(planned.front());
+        // Between the rehearsal and the run somebody comes, and one goes and another takes its
+        // name.
+        stage.survey->use(planned[0]);
+        stage.survey->exchange(planned[1]);
         QSignalSpy finished(&dialog, &HostCleanDialog::finished_run);
         for (auto* one : dialog.findChildren<QPushButton*>())
             if (one->property("danger").toBool()) one->click(), one->click();
         QVERIFY(finished.wait(3000));
-        const auto calls = stage.survey->calls();
-        QCOMPARE(calls.size(), std::size_t{2});
-        QVERIFY(calls[0].dry_run && calls[0].names.empty());
-        QVERIFY(!calls[1].dry_run);
-        QCOMPARE(calls[1].names, planned);
+        QCOMPARE(stage.survey->rehearsals(), std::vector<std::vector<std::string>>{{}});
+        QCOMPARE(stage.survey->runs(), std::vector<std::vector<std::string>>{planned});
         QCOMPARE(table->item(0, 3)->text(), QStringLiteral("stays"));
         QVERIFY(table->item(0, 5)->text().contains(QStringLiteral("latecomer")));
-        QVERIFY(says(dialog, QStringLiteral("1 stayed")));
+        QCOMPARE(table->item(1, 3)->text(), QStringLiteral("stays"));
+        QVERIFY(table->item(1, 5)->text().contains(QStringLiteral("another has its name")));
+        QVERIFY(says(dialog, QStringLiteral("2 stayed")));
         keep(dialog, QStringLiteral("host-clean-done"));
     }
 

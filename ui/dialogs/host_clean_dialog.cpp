@@ -38,9 +38,9 @@ HostCleanDialog::HostCleanDialog(Workspace& workspace, std::vector<std::string> 
                                  QWidget* parent)
     : TaskDialog(tr("Clean up the host"),
                  tr("A rehearsal first: nothing is removed until you have seen the plan. What runs "
-                    "then is exactly this plan. Each segment is looked at again at that moment, "
-                    "and one that any process maps or has open stays. What is removed cannot be "
-                    "brought back."),
+                    "then is exactly this plan. Each segment is looked at again at that moment: "
+                    "one that any process maps or has open stays, and so does another that has "
+                    "taken its name. What is removed cannot be brought back."),
                  parent),
       workspace_(workspace),
       selected_(std::move(selected)),
@@ -89,7 +89,7 @@ void HostCleanDialog::rehearse() {
     set_message(tr("Rehearsing…"), Tone::neutral);
     run_->setEnabled(false);
     workspace_.survey(
-        this, [names = chosen()](HostPort& port) { return port.clean(names, true); },
+        this, [names = chosen()](HostPort& port) { return port.rehearse(names); },
         [this, token = latest_.next()](Result<std::vector<HostCleanItem>> plan) {
             if (!latest_.is(token)) return;
             plan_ = plan ? std::move(*plan) : std::vector<HostCleanItem>();
@@ -146,14 +146,14 @@ void HostCleanDialog::show_summary(bool done, std::uint64_t goes, std::uint64_t 
 }
 
 void HostCleanDialog::run_plan() {
-    std::vector<std::string> names;
+    std::vector<HostSegment> segments;
     for (const auto& item : plan_)
-        if (item.removable) names.push_back(item.segment.name);
+        if (item.removable) segments.push_back(item.segment);
     run_->setEnabled(false);
     latest_.next();
     set_message(tr("Running the plan…"), Tone::neutral);
     workspace_.survey(
-        this, [names](HostPort& port) { return port.clean(names, false); },
+        this, [segments](HostPort& port) { return port.clean(segments); },
         [this](Result<std::vector<HostCleanItem>> done) {
             if (done) {
                 plan_ = std::move(*done);

@@ -12,7 +12,8 @@ namespace snakepit::shm::ui {
 class Workspace;
 
 // Rehearses what would be removed from the host, with the reason for each segment, then removes
-// exactly that. Each is looked at again at that moment: one that somebody maps by then stays.
+// exactly that. Each is looked at again at that moment: one that somebody maps by then stays, and
+// so does another one of its name.
 class HostCleanDialog : public TaskDialog {
     Q_OBJECT
   public:

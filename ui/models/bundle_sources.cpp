@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "ui/models/format.h"
+#include "ui/models/timing_history.h"
 
 namespace snakepit::shm::ui {
 
@@ -31,6 +32,7 @@ Result<SourceTick> BundleRegions::poll() {
     tick.heartbeat = reader.heartbeat();
     tick.event_head = reader.event_head();
     tick.events_lost = reader.events_lost();
+    tick.timings = timings_of(reader);
     read_ = true;
     seen_ = tick;
     seen_.delta = {};

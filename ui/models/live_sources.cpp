@@ -4,6 +4,7 @@
 #include "ui/models/live_audit.h"
 #include "ui/models/live_monitoring.h"
 #include "ui/models/live_survey.h"
+#include "ui/models/timing_history.h"
 
 namespace snakepit::shm::ui {
 
@@ -33,10 +34,7 @@ Result<SourceTick> LiveRegions::poll() {
     tick.heartbeat = reader_->heartbeat();
     tick.event_head = reader_->event_head();
     tick.events_lost = reader_->events_lost();
-    auto timings = std::make_shared<Timings>();
-    for (std::size_t i = 0; i < layout::kTimed; ++i)
-        (*timings)[i] = reader_->timed(static_cast<layout::Timed>(i));
-    tick.timings = std::move(timings);
+    tick.timings = timings_of(*reader_);
     return tick;
 }
 

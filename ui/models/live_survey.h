@@ -9,9 +9,11 @@ namespace snakepit::shm::ui {
 class LiveSurvey : public HostPort {
   public:
     Result<HostSurvey> survey() override { return survey_host(); }
-    Result<std::vector<HostCleanItem>> clean(const std::vector<std::string>& names,
-                                             bool dry_run) override {
-        return clean_host(names, dry_run);
+    Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override {
+        return clean_host(names, true);
+    }
+    Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override {
+        return clean_segments(segments);
     }
 };
 

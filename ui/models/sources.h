@@ -140,9 +140,11 @@ class HostPort {
   public:
     virtual ~HostPort() = default;
     virtual Result<HostSurvey> survey() = 0;
-    // Without names: those that were left over for certain.
-    virtual Result<std::vector<HostCleanItem>> clean(const std::vector<std::string>& names,
-                                                     bool dry_run) = 0;
+    // What of these would go; without names of those that were left over for certain. Removes
+    // nothing.
+    virtual Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) = 0;
+    // Exactly these: another one that has taken a name since stays.
+    virtual Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) = 0;
 };
 
 using EventSourceFactory = std::function<std::unique_ptr<EventSource>()>;

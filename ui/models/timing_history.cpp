@@ -10,6 +10,13 @@ constexpr std::int64_t kApart = 2'000;  // between copies: 30 of 33 KiB
 
 }  // namespace
 
+std::shared_ptr<const Timings> timings_of(const RegistryReader& reader) {
+    auto timings = std::make_shared<Timings>();
+    for (std::size_t i = 0; i < layout::kTimed; ++i)
+        (*timings)[i] = reader.timed(static_cast<layout::Timed>(i));
+    return timings;
+}
+
 void TimingHistory::take(std::shared_ptr<const Timings> timings, std::int64_t at) {
     newest_ = std::move(timings);
     if (copies_.empty() || at - copies_.back().at >= kApart) copies_.push_back({at, newest_});

@@ -9,6 +9,8 @@
 
 namespace snakepit::shm::ui {
 
+std::shared_ptr<const Timings> timings_of(const RegistryReader& reader);
+
 // How long operations took, lately and since the registry was made: a few copies of its histograms,
 // and what they differ by. GUI thread.
 class TimingHistory {

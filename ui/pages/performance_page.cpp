@@ -76,6 +76,10 @@ PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
 
 QWidget* PerformancePage::build_operations() {
     stretch_ = new ChoiceRow({tr("Last minute"), tr("Since start")});
+    if (workspace_.bundle()) {  // nobody watched the minute before it was made
+        stretch_->choose(kSinceStart);
+        stretch_->setEnabled(false);
+    }
     connect(stretch_, &ChoiceRow::chosen, this, &PerformancePage::refresh);
     table_->setModel(model_);
     table_->set_default_columns({kOperationName, kOperationCount, kOperationP50, kOperationP90,
