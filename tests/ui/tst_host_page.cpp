@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The host as people see it and clean it up.
+#include <QTableWidget>
+
+#include "rich_stage.h"
+#include "ui/dialogs/host_clean_dialog.h"
+#include "ui/models/settings.h"
+
+namespace snakepit::shm::ui {
+
+class TestHostPage : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { set_remembering(false); }
+
+    void cleaning_the_host_runs_exactly_the_plan_it_showed() {
+        RichStage stage;
+        HostCleanDialog dialog(stage.workspace, {}, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        QSignalSpy rehearsed(&dialog, &HostCleanDialog::rehearsed);
+        QVERIFY(rehearsed.wait(3000));
+        keep(dialog, QStringLiteral("host-clean-plan"));
+        QCOMPARE(command_of(dialog), QStringLiteral("snakepit-shm host clean --yes"));
+        auto* table = dialog.findChild<QTableWidget*>();
+        std::vector<std::string> planned;
+        for (int row = 0; row < table->rowCount(); ++row)
+            if (table->item(row, 3)->text() == QStringLiteral("goes"))
+                planned.push_back(table->item(row, 0)->text().toStdString());
+        QVERIFY(planned.size() > 2);
+        // Between the rehearsal and the run somebody comes, and one goes and another takes its
+        // name.
+        stage.survey->use(planned[0]);
+        stage.survey->exchange(planned[1]);
+        QSignalSpy finished(&dialog, &HostCleanDialog::finished_run);
+        for (auto* one : dialog.findChildren<QPushButton*>())
+            if (one->property("danger").toBool()) one->click(), one->click();
+        QVERIFY(finished.wait(3000));
+        QCOMPARE(stage.survey->rehearsals(), std::vector<std::vector<std::string>>{{}});
+        QCOMPARE(stage.survey->runs(), std::vector<std::vector<std::string>>{planned});
+        QCOMPARE(table->item(0, 3)->text(), QStringLiteral("stays"));
+        QVERIFY(table->item(0, 5)->text().contains(QStringLiteral("latecomer")));
+        QCOMPARE(table->item(1, 3)->text(), QStringLiteral("stays"));
+        QVERIFY(table->item(1, 5)->text().contains(QStringLiteral("another has its name")));
+        QVERIFY(says(dialog, QStringLiteral("2 stayed")));
+        keep(dialog, QStringLiteral("host-clean-done"));
+    }
+
+    void what_is_selected_is_offered_first_and_what_is_in_use_is_refused() {
+        RichStage stage;
+        const auto survey = stage.survey->survey();
+        std::vector<std::string> names;
+        for (const auto& segment : survey->segments)
+            if (segment.program == "PostgreSQL") names.push_back(segment.name);
+        HostCleanDialog dialog(stage.workspace, names, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        QSignalSpy rehearsed(&dialog, &HostCleanDialog::rehearsed);
+        QVERIFY(rehearsed.wait(3000));
+        QVERIFY(says(dialog, QStringLiteral("Nothing of this can be removed")));
+        for (auto* one : dialog.findChildren<QPushButton*>())
+            if (one->property("danger").toBool()) QVERIFY(!one->isEnabled());
+    }
+
+    void the_host_is_looked_at_again_and_again_only_while_it_is_seen() {
+        RichStage stage;
+        stage.host();
+        QCOMPARE(stage.survey->surveys(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(stage.survey->surveys(), 2, 9000);
+        stage.window.show_page(QStringLiteral("memory"));
+        QTest::qWait(6500);
+        QVERIFY(stage.survey->surveys() <= 2);
+    }
+};
+
+}  // namespace snakepit::shm::ui
+
+QTEST_MAIN(snakepit::shm::ui::TestHostPage)
+#include "tst_host_page.moc"
