@@ -33,23 +33,6 @@ QJsonArray sentences_json(const std::vector<std::string>& sentences) {
     return out;
 }
 
-// What is of interest first.
-int rank(const HostSegment& segment) {
-    switch (segment.verdict) {
-        case SegmentVerdict::left_over:
-            return 0;
-        case SegmentVerdict::unknown:
-            return 1;
-        case SegmentVerdict::kept:
-            return 2;
-        case SegmentVerdict::ours:
-            return 3;
-        case SegmentVerdict::in_use:
-            return 4;
-    }
-    return 5;
-}
-
 std::string creator_of(const HostSegment& segment) {
     if (segment.creator == 0) return segment.creator_gone ? "gone" : "-";
     if (segment.creator_reused) return fmt::format("{} (reused)", segment.creator);
@@ -82,7 +65,7 @@ std::string mode_of(const HostSegment& segment) {
 
 void sort_by_interest(std::vector<HostSegment>& segments) {
     std::stable_sort(segments.begin(), segments.end(), [](const auto& left, const auto& right) {
-        return std::pair(rank(left), right.resident) < std::pair(rank(right), left.resident);
+        return std::pair(rank(left.verdict), right.resident) < std::pair(rank(right.verdict), left.resident);
     });
 }
 

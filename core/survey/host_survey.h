@@ -31,6 +31,8 @@ enum class SegmentVerdict : std::uint8_t {
     unknown,    // nobody maps it; whether somebody will cannot be told
 };
 std::string_view to_string(SegmentVerdict verdict);
+// What one should look at first has the lowest: left over, unknown, kept, ours, in use.
+int rank(SegmentVerdict verdict);
 
 struct HostSegment {
     SegmentKind kind{};

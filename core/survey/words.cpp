@@ -31,4 +31,20 @@ std::string_view to_string(SegmentVerdict verdict) {
     return "unknown";
 }
 
+int rank(SegmentVerdict verdict) {
+    switch (verdict) {
+        case SegmentVerdict::left_over:
+            return 0;
+        case SegmentVerdict::unknown:
+            return 1;
+        case SegmentVerdict::kept:
+            return 2;
+        case SegmentVerdict::ours:
+            return 3;
+        case SegmentVerdict::in_use:
+            break;
+    }
+    return 4;
+}
+
 }  // namespace snakepit::shm

@@ -4,8 +4,7 @@
 #include <QtTest>
 #include <csignal>
 
-#include "service_fixture.h"
-#include "terminal_session.h"
+#include "top_fixture.h"
 
 using namespace snakepit::shm::test;
 
@@ -26,15 +25,12 @@ QStringList rows(const TerminalEmulator& screen) {
 
 }  // namespace
 
-class Top : public QObject {
+class Top : public TopFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init();
-    void cleanup() {
-        session_.reset();
-        service_.reset();
-    }
+    void init() { begin(); }
+    void cleanup() { end(); }
 
     void it_shows_regions_and_gives_the_terminal_back_data();
     void it_shows_regions_and_gives_the_terminal_back();
@@ -49,28 +45,10 @@ class Top : public QObject {
     void output_that_is_no_terminal_gets_frames();
 
   private:
-    void open(const QString& terminal = "xterm-256color", int columns = 100, int lines = 30);
     QString allocate(const QString& size) {
         return service_->cli_json({"allocate", size}).value("id").toString();
     }
-    QString program() const { return QStringLiteral(SNAKEPIT_BIN_DIR) + "/snakepit-shm"; }
-    QProcessEnvironment environment() const {
-        return service_->host().environment(service_->instance());
-    }
-
-    std::unique_ptr<Service> service_;
-    std::unique_ptr<TerminalSession> session_;
 };
-
-void Top::init() {
-    service_ = std::make_unique<Service>();
-    QVERIFY(service_->start());
-}
-
-void Top::open(const QString& terminal, int columns, int lines) {
-    session_ = std::make_unique<TerminalSession>(program(), QStringList{"top"}, environment(),
-                                                 terminal, columns, lines);
-}
 
 void Top::it_shows_regions_and_gives_the_terminal_back_data() {
     QTest::addColumn<QString>("terminal");

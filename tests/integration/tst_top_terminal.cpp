@@ -3,22 +3,18 @@
 #include <QtTest>
 #include <csignal>
 
-#include "service_fixture.h"
-#include "terminal_session.h"
+#include "top_fixture.h"
 
 using namespace snakepit::shm::test;
 
 constexpr auto kDown = "\033OB";
 
-class TopTerminal : public QObject {
+class TopTerminal : public TopFixture {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init();
-    void cleanup() {
-        session_.reset();
-        service_.reset();
-    }
+    void init() { begin(); }
+    void cleanup() { end(); }
 
     void the_terminal_is_given_back_however_it_ends_data();
     void the_terminal_is_given_back_however_it_ends();
@@ -28,27 +24,7 @@ class TopTerminal : public QObject {
     void hostile_names_reach_no_terminal();
     void where_letters_are_not_unicode_it_draws_with_others();
     void a_terminal_that_cannot_be_drawn_on_is_refused();
-
-  private:
-    void open(const QString& terminal = "xterm-256color", int columns = 100, int lines = 30);
-    QString program() const { return QStringLiteral(SNAKEPIT_BIN_DIR) + "/snakepit-shm"; }
-    QProcessEnvironment environment() const {
-        return service_->host().environment(service_->instance());
-    }
-
-    std::unique_ptr<Service> service_;
-    std::unique_ptr<TerminalSession> session_;
 };
-
-void TopTerminal::init() {
-    service_ = std::make_unique<Service>();
-    QVERIFY(service_->start());
-}
-
-void TopTerminal::open(const QString& terminal, int columns, int lines) {
-    session_ = std::make_unique<TerminalSession>(program(), QStringList{"top"}, environment(),
-                                                 terminal, columns, lines);
-}
 
 void TopTerminal::the_terminal_is_given_back_however_it_ends_data() {
     QTest::addColumn<int>("signal");

@@ -93,23 +93,6 @@ QVariant exported(const HostSegment& s, int column) {
     }
 }
 
-// What one should look at first.
-int rank(const HostSegment& s) {
-    switch (s.verdict) {
-        case SegmentVerdict::left_over:
-            return 0;
-        case SegmentVerdict::unknown:
-            return 1;
-        case SegmentVerdict::kept:
-            return 2;
-        case SegmentVerdict::ours:
-            return 3;
-        case SegmentVerdict::in_use:
-            break;
-    }
-    return 4;
-}
-
 bool is_muted(const HostSegment& s, int column) {
     switch (column) {
         case kHostUsers:
@@ -161,7 +144,7 @@ int HostModel::compare(const HostRow& x, const HostRow& y, int column) const {
             return order_of(a.kind, b.kind);
         case kHostVerdict:
         case -1:
-            if (const int order = order_of(rank(a), rank(b)); order != 0 || column >= 0)
+            if (const int order = order_of(rank(a.verdict), rank(b.verdict)); order != 0 || column >= 0)
                 return order;
             return order_of(b.size, a.size);
         case kHostConfidence:
