@@ -65,7 +65,8 @@ std::string mode_of(const HostSegment& segment) {
 
 void sort_by_interest(std::vector<HostSegment>& segments) {
     std::stable_sort(segments.begin(), segments.end(), [](const auto& left, const auto& right) {
-        return std::pair(rank(left.verdict), right.resident) < std::pair(rank(right.verdict), left.resident);
+        return std::pair(rank(left.verdict), right.resident) <
+               std::pair(rank(right.verdict), left.resident);
     });
 }
 

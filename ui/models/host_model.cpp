@@ -144,7 +144,8 @@ int HostModel::compare(const HostRow& x, const HostRow& y, int column) const {
             return order_of(a.kind, b.kind);
         case kHostVerdict:
         case -1:
-            if (const int order = order_of(rank(a.verdict), rank(b.verdict)); order != 0 || column >= 0)
+            if (const int order = order_of(rank(a.verdict), rank(b.verdict));
+                order != 0 || column >= 0)
                 return order;
             return order_of(b.size, a.size);
         case kHostConfidence:
