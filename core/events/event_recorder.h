@@ -17,6 +17,8 @@ struct RecorderState {
     std::uint64_t recorded = 0;  // rows written by this recorder
     std::uint64_t lag = 0;       // published in the ring and not yet committed
     std::string problem;         // why it is not writable; empty otherwise
+    // A recorder that was just made has not opened its database yet, and has not failed either.
+    bool failing() const { return !problem.empty(); }
 };
 
 // Drains the event ring into SQLite on a thread of its own. Each event arrives exactly once, across

@@ -116,7 +116,7 @@ constexpr std::array kMetrics{
            plain<&Sample::events_lost>},
     Metric{"recorder_lag_events", kGauge, kNone, "Events that wait for the database",
            plain<&Sample::recorder_lag>},
-    Metric{"recorder_writable", kGauge, kNone, "1 while the event database can be written",
+    Metric{"recorder_writable", kGauge, kNone, "0 while the event database cannot be written",
            plain<&Sample::recorder_writable>},
     Metric{"database_bytes", kGauge, kBytes, "The event database", plain<&Sample::database_bytes>},
     Metric{"database_log_bytes", kGauge, kBytes, "Its write-ahead log",

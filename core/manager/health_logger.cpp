@@ -144,7 +144,7 @@ void HealthLogger::find_recording(Found& found) {
         found.emplace(key, HealthProblem{{}, std::move(brief), std::move(what), std::move(remedy)});
     };
     const auto recorder = recorder_.state();
-    if (!recorder.writable && !recorder.problem.empty())
+    if (recorder.failing())
         add("recorder", "events are not being recorded",
             fmt::format("events are not being recorded: {}", recorder.problem),
             fmt::format("mend {}; {} events wait", paths_.events_db(), recorder.lag));

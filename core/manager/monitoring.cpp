@@ -81,7 +81,7 @@ void Monitoring::measure_files(Sample& sample) const {
     sample.database_log_bytes = size_of(database + "-wal");
     const auto recorder = recorder_.state();
     sample.recorder_lag = recorder.lag;
-    sample.recorder_writable = recorder.writable ? 1 : 0;
+    sample.recorder_writable = recorder.failing() ? 0 : 1;
     sample.events_lost = service_.registry().state().events_lost.load(std::memory_order_relaxed);
 }
 
