@@ -81,7 +81,7 @@ void AlertStrip::show_firing() {
     if (firing.size() > kLines)
         html += QStringLiteral("<a href='all' style='color:%1; text-decoration: none'>%2</a>")
                     .arg(colours().accent.name(), tr("and %1 more").arg(firing.size() - kLines));
-    if (text_->text() != html) text_->setText(html);
+    say(text_, html);
     sign_->setPixmap(
         icon(QStringLiteral("alerts"), severity_tone(firing.front().severity)).pixmap(20, 20));
 }

@@ -123,11 +123,8 @@ QWidget* PerformancePage::build_over_time() {
 QWidget* PerformancePage::build_report() {
     subject_ = new ChoiceRow({tr("Advice"), tr("Users"), tr("Sessions"), tr("Workers")});
     connect(subject_, &ChoiceRow::chosen, this, &PerformancePage::show_report);
-    advice_ = new QLabel;
-    advice_->setObjectName(QStringLiteral("content"));
-    advice_->setWordWrap(true);
+    advice_ = make_words("content");
     advice_->setTextFormat(Qt::RichText);
-    advice_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     advice_->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     advice_->setContentsMargins(16, 8, 16, 8);
     advice_->setAccessibleName(tr("Advice"));
@@ -254,7 +251,7 @@ void PerformancePage::show_report() {
     }
     QString html;
     for (const auto& advice : report_.advice) html += advice_html(advice);
-    if (advice_->text() != html) advice_->setText(html);
+    say(advice_, html);
     report_stack_->setCurrentIndex(0);
 }
 

@@ -3,6 +3,7 @@
 
 #include <QClipboard>
 #include <QEvent>
+#include <QFormLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QPainter>
@@ -19,6 +20,36 @@ QLabel* make_label(const QString& text, const char* object_name) {
     auto* label = new QLabel(text);
     if (object_name) label->setObjectName(QString::fromLatin1(object_name));
     return label;
+}
+
+QLabel* make_words(const char* object_name) {
+    auto* label = make_label({}, object_name);
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    return label;
+}
+
+void say(QLabel* label, const QString& text) {
+    if (label->text() != text) label->setText(text);
+}
+
+QString muted_html(const QString& text) {
+    return QStringLiteral("<span style='color:%1'>%2</span>")
+        .arg(colours().muted.name(), text.toHtmlEscaped());
+}
+
+QFormLayout* make_facts() {
+    auto* facts = new QFormLayout;
+    facts->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
+    facts->setHorizontalSpacing(14);
+    facts->setVerticalSpacing(5);
+    return facts;
+}
+
+QLabel* add_fact(QFormLayout* facts, const QString& name) {
+    auto* value = make_words();
+    facts->addRow(make_label(name, "muted"), value);
+    return value;
 }
 
 QToolButton* make_tool(const QString& icon_name, const QString& text, const QString& shortcut) {
@@ -63,10 +94,9 @@ QWidget* make_command_line(const QString& command) {
     auto* box = new QWidget;
     auto* row = new QHBoxLayout(box);
     row->setContentsMargins(0, 0, 0, 0);
-    auto* text = make_label(command, "command");
+    auto* text = make_words("command");
+    text->setText(command);
     text->setFont(Theme::instance().monospace());
-    text->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    text->setWordWrap(true);
     text->setAccessibleName(QObject::tr("Equivalent command"));
     auto* copy = make_tool(QStringLiteral("copy"), QObject::tr("Copy the command"));
     QObject::connect(copy, &QToolButton::clicked, text,

@@ -11,11 +11,21 @@
 #include "ui/models/tone.h"
 
 class QBoxLayout;
+class QFormLayout;
 class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
 QLabel* make_label(const QString& text, const char* object_name = nullptr);
+// Text to be read and copied, on as many lines as it takes.
+QLabel* make_words(const char* object_name = nullptr);
+// Does nothing where it says so already: what somebody marked in it stays marked.
+void say(QLabel* label, const QString& text);
+// As HTML, in the colour of what matters less.
+QString muted_html(const QString& text);
+// Names at the left, what they are at the right.
+QFormLayout* make_facts();
+QLabel* add_fact(QFormLayout* facts, const QString& name);
 QToolButton* make_tool(const QString& icon, const QString& text, const QString& shortcut = {});
 QPushButton* make_button(const QString& icon, const QString& text);
 QPushButton* make_primary(const QString& text);
