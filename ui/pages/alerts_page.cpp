@@ -6,7 +6,6 @@
 #include <QLineEdit>
 #include <QMenu>
 #include <QScrollBar>
-#include <QShortcut>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QVBoxLayout>
@@ -19,11 +18,11 @@
 #include "ui/models/alert_model.h"
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
-#include "ui/models/settings.h"
 #include "ui/pages/alert_details.h"
 #include "ui/pages/alert_rules_view.h"
 #include "ui/pages/choice_row.h"
 #include "ui/pages/silences_view.h"
+#include "ui/pages/split.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
 
@@ -77,9 +76,7 @@ AlertsPage::AlertsPage(Workspace& workspace, AlertBook& book, QWidget* parent)
 }
 
 void AlertsPage::build_actions() {
-    pane_ = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
-    pane_->setCheckable(true);
-    pane_->setChecked(true);
+    pane_ = make_details_tool();
     connect(pane_, &QToolButton::toggled, this, &AlertsPage::show_pane);
     acknowledge_ = make_button(QStringLiteral("check"), tr("Acknowledge…"));
     silence_ = make_button(QStringLiteral("silence"), tr("Silence…"));
@@ -94,20 +91,14 @@ void AlertsPage::build_actions() {
 
 QWidget* AlertsPage::build_choice_row() {
     choice_ = new ChoiceRow({tr("Live"), tr("History"), tr("Rules"), tr("Silences")});
-    search_ = new QLineEdit;
-    search_->setPlaceholderText(tr("Words in the title, the subject or the rule"));
-    search_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    search_->setClearButtonEnabled(true);
-    search_->setAccessibleName(tr("Search alerts"));
+    search_ = make_search(tr("Search alerts"), tr("Words in the title, the subject or the rule"));
+    lead_to(search_, this);
     connect(search_, &QLineEdit::textChanged, this, [this](const QString& words) {
         live_->set_search(words);
         history_->set_search(words);
         show_state();
         show_history();
     });
-    auto* find = new QShortcut(QKeySequence::Find, this);
-    connect(find, &QShortcut::activated, search_,
-            [this] { search_->setFocus(), search_->selectAll(); });
     connect(choice_, &ChoiceRow::chosen, this, &AlertsPage::refresh_view);
     auto* box = new QWidget;
     auto* row = new QHBoxLayout(box);
@@ -155,17 +146,7 @@ QWidget* AlertsPage::build_list() {
     history_table_->restore_layout();
     auto* card = new Card;
     card->body()->addWidget(lists_);
-    splitter_ = new QSplitter(Qt::Horizontal);
-    splitter_->addWidget(card);
-    splitter_->addWidget(details_);
-    splitter_->setStretchFactor(0, 1);
-    splitter_->setSizes({860, 350});
-    splitter_->setHandleWidth(12);
-    splitter_->setChildrenCollapsible(false);
-    splitter_->restoreState(remembered_state(QStringLiteral("alerts_splitter")));
-    connect(splitter_, &QSplitter::splitterMoved, this,
-            [this] { remember_state(QStringLiteral("alerts_splitter"), splitter_->saveState()); });
-    return splitter_;
+    return make_split(card, details_, {860, 350}, QStringLiteral("alerts_splitter"));
 }
 
 void AlertsPage::showEvent(QShowEvent* event) {

@@ -44,4 +44,12 @@ void DetailsCard::show_content(bool shown) {
     scroll_->setVisible(shown);
 }
 
+QToolButton* make_details_tool() {
+    auto* tool =
+        make_tool(QStringLiteral("details"), QObject::tr("Details"), QStringLiteral("Ctrl+D"));
+    tool->setCheckable(true);
+    tool->setChecked(true);
+    return tool;
+}
+
 }  // namespace snakepit::shm::ui

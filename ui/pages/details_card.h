@@ -5,6 +5,7 @@
 
 class QLabel;
 class QScrollArea;
+class QToolButton;
 class QVBoxLayout;
 
 namespace snakepit::shm::ui {
@@ -27,5 +28,8 @@ class DetailsCard : public QFrame {
     QScrollArea* scroll_;
     QVBoxLayout* column_;
 };
+
+// Shows and hides such a card; it is checked while the card is wanted.
+QToolButton* make_details_tool();
 
 }  // namespace snakepit::shm::ui

@@ -16,6 +16,7 @@
 #include "ui/models/operation_model.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/choice_row.h"
+#include "ui/pages/split.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
@@ -41,16 +42,6 @@ QString advice_html(const Advice& advice) {
              colours().muted.name());
 }
 
-QSplitter* side_by_side(QWidget* left, QWidget* right, int left_width, int right_width) {
-    auto* splitter = new QSplitter(Qt::Horizontal);
-    splitter->addWidget(left);
-    splitter->addWidget(right);
-    splitter->setSizes({left_width, right_width});
-    splitter->setHandleWidth(12);
-    splitter->setChildrenCollapsible(false);
-    return splitter;
-}
-
 }  // namespace
 
 PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
@@ -58,13 +49,10 @@ PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
       workspace_(workspace),
       model_(new OperationModel(this)),
       table_(new TableView(QStringLiteral("operations"))) {
-    auto* rows = new QSplitter(Qt::Vertical);
-    rows->addWidget(side_by_side(build_operations(), build_distribution(), 560, 640));
-    rows->addWidget(side_by_side(build_over_time(), build_report(), 560, 640));
-    rows->setSizes({340, 380});
-    rows->setHandleWidth(12);
-    rows->setChildrenCollapsible(false);
-    body()->addWidget(rows, 1);
+    const QList<int> widths{560, 640};
+    auto* above = make_split(Qt::Horizontal, {build_operations(), build_distribution()}, widths);
+    auto* below = make_split(Qt::Horizontal, {build_over_time(), build_report()}, widths);
+    body()->addWidget(make_split(Qt::Vertical, {above, below}, {340, 380}), 1);
     connect(&workspace, &Workspace::second_passed, this, [this] {
         if (isVisible()) second();
     });

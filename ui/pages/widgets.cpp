@@ -6,8 +6,10 @@
 #include <QFormLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
+#include <QLineEdit>
 #include <QPainter>
 #include <QPainterPath>
+#include <QShortcut>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -88,6 +90,21 @@ void set_chip(QLabel* label, const QString& text, Tone tone) {
         QStringLiteral("background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
                        " font-weight: 600;")
             .arg(colour.fill.name(), colour.text.name()));
+}
+
+QLineEdit* make_search(const QString& name, const QString& example) {
+    auto* line = new QLineEdit;
+    line->setPlaceholderText(example);
+    line->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    line->setClearButtonEnabled(true);
+    line->setAccessibleName(name);
+    return line;
+}
+
+void lead_to(QLineEdit* line, QWidget* page) {
+    auto* find = new QShortcut(QKeySequence::Find, page);
+    QObject::connect(find, &QShortcut::activated, line,
+                     [line] { line->setFocus(), line->selectAll(); });
 }
 
 QWidget* make_command_line(const QString& command) {

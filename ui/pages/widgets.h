@@ -12,6 +12,7 @@
 
 class QBoxLayout;
 class QFormLayout;
+class QLineEdit;
 class QVBoxLayout;
 
 namespace snakepit::shm::ui {
@@ -32,6 +33,10 @@ QPushButton* make_primary(const QString& text);
 QPushButton* make_danger(const QString& text);
 // A short word on a rounded ground, in the colours of `tone`.
 void set_chip(QLabel* label, const QString& text, Tone tone);
+// A line to be typed into, with a magnifier; `example` is what stands in it while it is empty.
+QLineEdit* make_search(const QString& name, const QString& example);
+// Ctrl+F, while `page` is seen.
+void lead_to(QLineEdit* line, QWidget* page);
 // A command line in monospace, selectable, with a button that copies it.
 QWidget* make_command_line(const QString& command);
 
