@@ -5,8 +5,10 @@
 #include <QString>
 #include <QVariant>
 #include <compare>
+#include <span>
 
 #include "base/region.h"
+#include "ui/models/column_traits.h"
 #include "ui/models/region_store.h"
 #include "ui/models/tone.h"
 
@@ -37,16 +39,8 @@ enum RegionColumn : int {
     kRegionColumns,
 };
 
-struct RegionColumnTraits {
-    const char* key;  // in settings and exports: the specification's field name
-    const char* title;
-    const char* tooltip;
-    int width;    // pixels, before anyone changes it
-    bool number;  // right aligned
-    bool ages;    // changes with the clock alone
-};
-
-const RegionColumnTraits& region_column(int column);
+std::span<const ColumnTraits> region_columns();
+const ColumnTraits& region_column(int column);
 
 // For people.
 QString region_display(const RegionRow& row, int column, Timestamp now);

@@ -36,7 +36,7 @@ std::size_t count_runs(const std::vector<int>& sorted) {
 }  // namespace
 
 RegionTableModel::RegionTableModel(RegionStore& store, QObject* parent)
-    : QAbstractTableModel(parent), store_(store) {
+    : ColumnModel(parent), store_(store) {
     connect(&store, &RegionStore::removing, this, &RegionTableModel::on_removing);
     connect(&store, &RegionStore::changed, this, &RegionTableModel::on_changed);
     refilter();
@@ -277,8 +277,8 @@ int RegionTableModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(order_.size());
 }
 
-int RegionTableModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kRegionColumns;
+std::span<const ColumnTraits> RegionTableModel::columns() const {
+    return region_columns();
 }
 
 double RegionTableModel::glow(const RegionEntry& entry) const {
@@ -287,10 +287,9 @@ double RegionTableModel::glow(const RegionEntry& entry) const {
     return age >= kGlowMillis ? 0 : 1 - static_cast<double>(age) / kGlowMillis;
 }
 
-QVariant RegionTableModel::data(const QModelIndex& index, int role) const {
-    const auto* entry = index.isValid() ? this->entry(index.row()) : nullptr;
+QVariant RegionTableModel::cell(int row, int column, int role) const {
+    const auto* entry = this->entry(row);
     if (!entry) return {};
-    const int column = index.column();
     const auto& info = entry->row.info;
     switch (role) {
         case Qt::DisplayRole:
@@ -314,27 +313,6 @@ QVariant RegionTableModel::data(const QModelIndex& index, int role) const {
             return column == kColumnAge || column == kColumnIdle || column == kColumnHeldBy
                        ? region_export(entry->row, column)
                        : QVariant();
-        case Qt::TextAlignmentRole:
-            return static_cast<int>(
-                Qt::AlignVCenter | (region_column(column).number ? Qt::AlignRight : Qt::AlignLeft));
-        default:
-            return {};
-    }
-}
-
-QVariant RegionTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kRegionColumns) return {};
-    const auto& traits = region_column(section);
-    switch (role) {
-        case Qt::DisplayRole:
-            return QString::fromUtf8(traits.title);
-        case Qt::ToolTipRole:
-            return QString::fromUtf8(traits.tooltip);
-        case kKeyRole:
-            return QString::fromUtf8(traits.key);
-        case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter |
-                                    (traits.number ? Qt::AlignRight : Qt::AlignLeft));
         default:
             return {};
     }
