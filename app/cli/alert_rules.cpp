@@ -11,6 +11,7 @@
 #include "alerts.h"
 #include "alerts/backtest.h"
 #include "alerts/default_rules.h"
+#include "base/counted.h"
 #include "base/units.h"
 #include "json.h"
 #include "moments.h"
@@ -147,11 +148,10 @@ Result<AlertRule> rule_to_test(const Context& context, const BacktestWords& word
 }
 
 void print_backtest(const AlertRule& rule, const Backtest& result) {
-    print(fmt::format(
-        "{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name, condition_text(rule),
-        to_rfc3339(result.from), to_rfc3339(result.to),
-        result.firings.size() == 1 ? "once" : fmt::format("{} times", result.firings.size()),
-        result.firings.empty() ? "" : ":"));
+    print(fmt::format("{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name,
+                      condition_text(rule), to_rfc3339(result.from), to_rfc3339(result.to),
+                      result.firings.size() == 1 ? "once" : counted(result.firings.size(), "time"),
+                      result.firings.empty() ? "" : ":"));
     if (result.firings.empty()) return;
     Table table({"FIRED", "RESOLVED", "AFTER>", "WORST>", "SUBJECT"});
     for (const auto& firing : result.firings) {
