@@ -29,8 +29,8 @@ std::vector<AlertPart> parts_of(Result<std::string> history, Result<std::string>
          fmt::format("the newest {} alerts that fired, as 'alerts --history --json' has them",
                      kMostHistory),
          std::move(history)},
-        {std::string(bundle_part::alert_rules), "what is watched for", std::move(rules)},
-        {std::string(bundle_part::alert_silences), "what nobody is told of", std::move(silences)}};
+        {std::string(bundle_part::alert_rules), "the rules of alerts, as 'alerts rules --json' has them", std::move(rules)},
+        {std::string(bundle_part::alert_silences), "silences of alerts, as 'alerts silences --json' has them", std::move(silences)}};
 }
 
 template <typename T>
