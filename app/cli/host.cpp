@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "command.h"
+#include "diagnostics/host_json.h"
 #include "host.h"
 #include "host_output.h"
 #include "output.h"

@@ -55,13 +55,14 @@ AlertRulesView::AlertRulesView(Workspace& workspace, QWidget* parent)
     connect(table_, &QTableView::activated, this, &AlertRulesView::edit);
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         menu->addAction(icon(QStringLiteral("edit")), edit_->text(), this, &AlertRulesView::edit);
-        menu->addAction(switch_->text(), this, &AlertRulesView::switch_over);
+        menu->addAction(switch_->text(), this, &AlertRulesView::switch_over)
+            ->setEnabled(switch_->isEnabled());
     });
     show_selection();
 }
 
 QWidget* AlertRulesView::build_actions() {
-    edit_ = make_button(QStringLiteral("edit"), tr("Change…"));
+    edit_ = make_button(QStringLiteral("edit"), workspace_.can_act() ? tr("Change…") : tr("Try…"));
     switch_ = make_button(QStringLiteral("silence"), tr("Switch off"));
     connect(edit_, &QPushButton::clicked, this, &AlertRulesView::edit);
     connect(switch_, &QPushButton::clicked, this, &AlertRulesView::switch_over);
@@ -84,7 +85,7 @@ std::optional<AlertRule> AlertRulesView::selected() const {
 void AlertRulesView::show_selection() {
     auto rule = selected();
     edit_->setEnabled(rule.has_value());
-    switch_->setEnabled(rule.has_value());
+    switch_->setEnabled(rule.has_value() && workspace_.can_act());
     switch_->setText(rule && !rule->enabled ? tr("Switch on") : tr("Switch off"));
     switch_->setIcon(
         icon(rule && !rule->enabled ? QStringLiteral("alerts") : QStringLiteral("silence")));
@@ -112,7 +113,6 @@ void AlertRulesView::switch_over() {
         [this](const Status& done) {
             problem_->setVisible(!done);
             problem_->setText(done ? QString() : error_text(done.error()));
-            switch_->setEnabled(true);
             refresh();
         });
 }
@@ -131,7 +131,8 @@ void AlertRulesView::take(Result<std::vector<AlertRule>> rules) {
         rules_ = std::move(*rules);
         model_->show(rules_);
     } else if (model_->rowCount() == 0) {
-        empty_->set_text(tr("The rules cannot be asked for"), error_text(rules.error()));
+        empty_->set_text(workspace_.unknown_title(tr("The rules cannot be asked for")),
+                         error_text(rules.error()));
     }
     stack_->setCurrentWidget(model_->rowCount() ? static_cast<QWidget*>(table_) : empty_);
     show_selection();

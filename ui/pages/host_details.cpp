@@ -10,6 +10,8 @@
 
 #include "ui/models/format.h"
 #include "ui/models/host_text.h"
+#include "ui/models/moment.h"
+#include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -70,12 +72,13 @@ QString evidence_html(const HostSegment& segment) {
 QString moment(Timestamp time) {
     if (time.micros == 0) return HostDetails::tr("the system does not say");
     return QStringLiteral("%1  (%2)")
-        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, now()));
+        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, shown_now()));
 }
 
 }  // namespace
 
-HostDetails::HostDetails(QWidget* parent) : QFrame(parent) {
+HostDetails::HostDetails(const Workspace& workspace, QWidget* parent)
+    : QFrame(parent), workspace_(workspace) {
     setObjectName(QStringLiteral("card"));
     setMinimumWidth(290);
     auto* column = new QVBoxLayout(this);
@@ -143,7 +146,7 @@ void HostDetails::build_facts(QVBoxLayout* column) {
     }
     column->addLayout(form);
     column->addSpacing(6);
-    command_title_ = make_label(tr("On the command line"), "section");
+    command_title_ = make_label(workspace_.commands_title(), "section");
     command_line_ = make_command_line({});
     command_ = command_line_->findChild<QLabel*>(QStringLiteral("command"));
     column->addWidget(command_title_);

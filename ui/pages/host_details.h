@@ -12,14 +12,14 @@ class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
-class ElidedLabel;
+class Workspace;
 
 // Everything about one segment of the host: the verdict and what it rests on, who uses it, and the
 // facts.
 class HostDetails : public QFrame {
     Q_OBJECT
   public:
-    explicit HostDetails(QWidget* parent = nullptr);
+    explicit HostDetails(const Workspace& workspace, QWidget* parent = nullptr);
     void show_segment(const HostSegment* segment);  // null: none is selected
     void show_hint(const QString& text);
 
@@ -28,6 +28,7 @@ class HostDetails : public QFrame {
     void build_facts(QVBoxLayout* column);
     void show_facts(const HostSegment& segment);
 
+    const Workspace& workspace_;
     QLabel* hint_;
     QWidget* content_;
     QLabel *verdict_, *confidence_, *kind_;

@@ -67,7 +67,7 @@ std::vector<std::uint64_t> SilencesView::selected() const {
 void SilencesView::show_selection() {
     const auto ids = selected();
     actions_->setVisible(model_->rowCount() > 0);
-    end_->setEnabled(!ids.empty());
+    end_->setEnabled(!ids.empty() && workspace_.can_act());
     command_line_->setVisible(ids.size() == 1);
     if (!ids.empty()) command_->setText(workspace_.command(unsilence_words(ids.front())));
 }
@@ -98,9 +98,11 @@ void SilencesView::refresh() {
 
 void SilencesView::take(Result<std::vector<AlertSilence>> silences) {
     asking_ = false;
-    problem_->setVisible(!silences);
+    const bool lacks = !silences && workspace_.bundle();
+    problem_->setVisible(!silences && !lacks);
     problem_->setText(silences ? QString() : error_text(silences.error()));
     if (silences) model_->show(*silences);
+    if (lacks) empty_->set_text(workspace_.unknown_title({}), problem_->text());
     stack_->setCurrentWidget(model_->rowCount() ? static_cast<QWidget*>(table_) : empty_);
     show_selection();
 }
