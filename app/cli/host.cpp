@@ -8,6 +8,7 @@
 #include "base/counted.h"
 #include "base/units.h"
 #include "command.h"
+#include "diagnostics/host_json.h"
 #include "host.h"
 #include "host_output.h"
 #include "output.h"

@@ -6,6 +6,7 @@
 #include "ui/models/alert_text.h"
 #include "ui/models/compare.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
@@ -36,7 +37,7 @@ QString moment(Timestamp time) {
 
 // From its begin to its end, or to now; milliseconds.
 std::int64_t lasted(const Alert& alert) {
-    const auto end = alert.resolved_at.micros ? alert.resolved_at : now();
+    const auto end = alert.resolved_at.micros ? alert.resolved_at : shown_now();
     return (end.micros - alert.since.micros) / 1000;
 }
 
@@ -55,7 +56,7 @@ QString display(const Alert& alert, int column) {
         case kAlertThreshold:
             return QString::fromStdString(value_text(alert.threshold, alert.unit));
         case kAlertSince:
-            return since_text(alert.since, now());
+            return since_text(alert.since, shown_now());
         case kAlertFired:
             return moment(alert.fired_at);
         case kAlertResolved:

@@ -7,6 +7,7 @@
 #include "ui/models/alert_text.h"
 #include "ui/models/compare.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 
 namespace snakepit::shm::ui {
 
@@ -66,15 +67,18 @@ QString text_of(const AlertSilence& silence, int column) {
                                            : QString::fromStdString(silence.subject);
         case kSilenceUntil:
             if (silence.until.micros == 0) return QObject::tr("it is resolved");
+            // A manager ends them in time; of one that was gone a bundle may have such.
+            if (silence.until <= shown_now())
+                return QObject::tr("%1, over").arg(clock_text(silence.until).section(u'.', 0, 0));
             return QObject::tr("%1, in %2")
                 .arg(clock_text(silence.until).section(u'.', 0, 0),
-                     duration_text((silence.until.micros - now().micros) / 1000));
+                     duration_text((silence.until.micros - shown_now().micros) / 1000));
         case kSilenceBy:
             return QString::fromStdString(silence.by);
         case kSilenceComment:
             return QString::fromStdString(silence.comment);
         case kSilenceMade:
-            return since_text(silence.made_at, now());
+            return since_text(silence.made_at, shown_now());
         default:
             return QString::number(silence.id);
     }

@@ -6,6 +6,7 @@
 #include "ui/models/compare.h"
 #include "ui/models/format.h"
 #include "ui/models/host_text.h"
+#include "ui/models/moment.h"
 
 namespace snakepit::shm::ui {
 
@@ -51,9 +52,9 @@ QString display(const HostSegment& s, int column) {
         case kHostCreator:
             return creator_text(s);
         case kHostTouched:
-            return since_text(s.touched, now());
+            return since_text(s.touched, shown_now());
         case kHostCreated:
-            return since_text(s.created, now());
+            return since_text(s.created, shown_now());
         case kHostMode:
             return mode_text(s.mode);
         default:

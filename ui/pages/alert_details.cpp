@@ -99,7 +99,7 @@ void AlertDetails::build_actions() {
     column()->addLayout(row);
     column()->addLayout(second);
     column()->addSpacing(6);
-    column()->addWidget(lines_title_ = make_label(tr("On the command line"), "section"));
+    column()->addWidget(lines_title_ = make_label(workspace_.commands_title(), "section"));
     const auto line = [this](QWidget*& box) {
         box = make_command_line({});
         column()->addWidget(box);
@@ -178,6 +178,7 @@ void AlertDetails::show_actions(const Alert& alert) {
     const bool can_ack = alert.state == AlertState::firing && alert.acknowledged_by.empty();
     acknowledge_->setVisible(can_ack);
     silence_->setVisible(open && !alert.silenced);
+    for (auto* action : {acknowledge_, silence_}) action->setEnabled(workspace_.can_act());
     silences_->setVisible(open && alert.silenced);
     ack_line_->setVisible(can_ack);
     silence_line_->setVisible(open && !alert.silenced);

@@ -32,13 +32,14 @@ AlertRulesView::AlertRulesView(Workspace& workspace, QWidget* parent)
     connect(table(), &QTableView::activated, this, &AlertRulesView::edit);
     connect(table(), &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         menu->addAction(icon(QStringLiteral("edit")), edit_->text(), this, &AlertRulesView::edit);
-        menu->addAction(switch_->text(), this, &AlertRulesView::switch_over);
+        menu->addAction(switch_->text(), this, &AlertRulesView::switch_over)
+            ->setEnabled(switch_->isEnabled());
     });
     show_selection();
 }
 
 void AlertRulesView::build_actions() {
-    edit_ = make_button(QStringLiteral("edit"), tr("Change…"));
+    edit_ = make_button(QStringLiteral("edit"), workspace_.can_act() ? tr("Change…") : tr("Try…"));
     switch_ = make_button(QStringLiteral("silence"), tr("Switch off"));
     connect(edit_, &QPushButton::clicked, this, &AlertRulesView::edit);
     connect(switch_, &QPushButton::clicked, this, &AlertRulesView::switch_over);
@@ -55,7 +56,7 @@ std::optional<AlertRule> AlertRulesView::selected() const {
 void AlertRulesView::show_selection() {
     auto rule = selected();
     edit_->setEnabled(rule.has_value());
-    switch_->setEnabled(rule.has_value());
+    switch_->setEnabled(rule.has_value() && workspace_.can_act());
     switch_->setText(rule && !rule->enabled ? tr("Switch on") : tr("Switch off"));
     switch_->setIcon(
         icon(rule && !rule->enabled ? QStringLiteral("alerts") : QStringLiteral("silence")));
@@ -80,7 +81,6 @@ void AlertRulesView::switch_over() {
         this, [rule = *rule](MonitoringPort& port) { return port.set_rule(rule); },
         [this](const Status& done) {
             show_problem(done ? nullptr : &done.error());
-            switch_->setEnabled(true);
             refresh();
         });
 }
@@ -95,7 +95,8 @@ void AlertRulesView::take(Result<std::vector<AlertRule>> rules) {
         rules_ = std::move(*rules);
         model_->show(rules_);
     } else if (model_->rowCount() == 0) {
-        empty()->set_text(tr("The rules cannot be asked for"), error_text(rules.error()));
+        empty()->set_text(workspace_.unknown_title(tr("The rules cannot be asked for")),
+                          error_text(rules.error()));
     }
     show_rows();
     show_selection();

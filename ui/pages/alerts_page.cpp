@@ -217,11 +217,13 @@ void AlertsPage::show_book() {
 }
 
 void AlertsPage::show_counts() {
+    const bool unknown = workspace_.bundle() && !book_.known();
     const auto firing = book_.firing_count(), alone = book_.unacknowledged_count();
     choice_->set_name(kLive, firing > 0 ? tr("Live  %1").arg(count_text(firing)) : tr("Live"));
-    set_subtitle(firing == 0  ? tr("Nothing fires")
-                 : alone == 0 ? tr("%1 firing, all acknowledged").arg(count_text(firing))
-                              : tr("%1 firing, %2 of them not acknowledged")
+    set_subtitle(unknown       ? tr("What was wrong there, and what had been")
+                 : firing == 0 ? tr("Nothing fires")
+                 : alone == 0  ? tr("%1 firing, all acknowledged").arg(count_text(firing))
+                               : tr("%1 firing, %2 of them not acknowledged")
                                     .arg(count_text(firing), count_text(alone)));
 }
 
@@ -232,9 +234,14 @@ void AlertsPage::show_state() {
     else if (!search_->text().trimmed().isEmpty() && !live_->all().empty())
         live_empty_->set_text(tr("No alert matches"), tr("Take some words away."));
     else if (!book_.problem().isEmpty())
-        live_empty_->set_text(tr("The alerts cannot be asked for"), book_.problem());
+        live_empty_->set_text(workspace_.unknown_title(tr("The alerts cannot be asked for")),
+                              book_.problem());
     else if (!book_.known())
         live_empty_->set_text(tr("Asking for the alerts…"), {});
+    else if (workspace_.bundle())
+        live_empty_->set_text(tr("All was well"),
+                              tr("Nothing that the rules watch for was out of its limits when the "
+                                 "bundle was made, or in the hour before."));
     else
         live_empty_->set_text(tr("All is well"),
                               tr("Nothing that the rules watch for is out of its limits. What "
@@ -251,7 +258,8 @@ void AlertsPage::show_pane() {
 
 void AlertsPage::show_history() {
     if (!history_->problem().isEmpty())
-        history_empty_->set_text(tr("The history cannot be asked for"), history_->problem());
+        history_empty_->set_text(workspace_.unknown_title(tr("The history cannot be asked for")),
+                                 history_->problem());
     else if (!history_->all().empty())
         history_empty_->set_text(tr("No alert matches"), tr("Take some words away."));
     history_stack_->setCurrentIndex(history_->rowCount() > 0 ? 0 : 1);
@@ -271,8 +279,9 @@ void AlertsPage::show_selection() {
     const auto can_ack = [](const Alert& alert) {
         return alert.state == AlertState::firing && alert.acknowledged_by.empty();
     };
-    acknowledge_->setEnabled(std::any_of(alerts.begin(), alerts.end(), can_ack));
-    silence_->setEnabled(alerts.size() == 1 && !alerts.front().silenced &&
+    acknowledge_->setEnabled(workspace_.can_act() &&
+                             std::any_of(alerts.begin(), alerts.end(), can_ack));
+    silence_->setEnabled(workspace_.can_act() && alerts.size() == 1 && !alerts.front().silenced &&
                          alerts.front().state != AlertState::resolved);
     details_->show_hint(alerts.size() < 2
                             ? tr("Select an alert to see what it is about.")

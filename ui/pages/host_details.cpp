@@ -9,6 +9,8 @@
 
 #include "ui/models/format.h"
 #include "ui/models/host_text.h"
+#include "ui/models/moment.h"
+#include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -54,13 +56,14 @@ QString evidence_html(const HostSegment& segment) {
 QString moment(Timestamp time) {
     if (time.micros == 0) return HostDetails::tr("the system does not say");
     return QStringLiteral("%1  (%2)")
-        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, now()));
+        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, shown_now()));
 }
 
 }  // namespace
 
-HostDetails::HostDetails(QWidget* parent)
-    : DetailsCard(tr("Select a segment to see everything about it."), 290, parent) {
+HostDetails::HostDetails(const Workspace& workspace, QWidget* parent)
+    : DetailsCard(tr("Select a segment to see everything about it."), 290, parent),
+      workspace_(workspace) {
     build_head();
     build_facts();
 }
@@ -100,7 +103,7 @@ void HostDetails::build_facts() {
         facts_.push_back(add_fact(facts, name));
     column()->addLayout(facts);
     column()->addSpacing(6);
-    command_title_ = make_label(tr("On the command line"), "section");
+    command_title_ = make_label(workspace_.commands_title(), "section");
     command_line_ = make_command_line({});
     command_ = command_line_->findChild<QLabel*>(QStringLiteral("command"));
     column()->addWidget(command_title_);

@@ -8,12 +8,14 @@
 
 namespace snakepit::shm::ui {
 
+class Workspace;
+
 // Everything about one segment of the host: the verdict and what it rests on, who uses it, and the
 // facts.
 class HostDetails : public DetailsCard {
     Q_OBJECT
   public:
-    explicit HostDetails(QWidget* parent = nullptr);
+    explicit HostDetails(const Workspace& workspace, QWidget* parent = nullptr);
     void show_segment(const HostSegment* segment);  // null: none is selected
 
   private:
@@ -21,6 +23,7 @@ class HostDetails : public DetailsCard {
     void build_facts();
     void show_facts(const HostSegment& segment);
 
+    const Workspace& workspace_;
     QLabel *verdict_, *confidence_, *kind_;
     QLabel *name_, *program_, *evidence_, *users_, *command_;
     QWidget *command_title_, *command_line_;

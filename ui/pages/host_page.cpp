@@ -18,6 +18,7 @@
 #include "ui/pages/split.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
+#include "ui/theme.h"
 
 namespace snakepit::shm::ui {
 
@@ -66,7 +67,7 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
       workspace_(workspace),
       model_(new HostModel(this)),
       table_(new TableView(QStringLiteral("host"))),
-      details_(new HostDetails),
+      details_(new HostDetails(workspace)),
       stack_(new QStackedWidget),
       empty_(new EmptyState(QStringLiteral("host"), tr("Looking at the host…"), {})) {
     build_actions();
@@ -77,6 +78,10 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
     connect(&workspace, &Workspace::second_passed, this, [this] {
         if (isVisible()) second();
     });
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        since_.invalidate();  // figures and chips take their colours with the next look
+        if (isVisible()) survey();
+    });
     set_main(table_);
     show_state();
     show_selection();
@@ -85,11 +90,12 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
 void HostPage::build_actions() {
     auto* refresh = make_tool(QStringLiteral("refresh"), tr("Look again"), QStringLiteral("F5"));
     connect(refresh, &QToolButton::clicked, this, &HostPage::survey);
+    refresh->setEnabled(workspace_.can_act());  // of a bundle there is one look
     auto* details = make_details_tool();
     connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
     clean_ = make_button(QStringLiteral("broom"), tr("Clean up…"));
     connect(clean_, &QPushButton::clicked, this, &HostPage::clean);
-    clean_->setEnabled(workspace_.has_host());
+    clean_->setEnabled(workspace_.has_host() && workspace_.can_act());
     for (QWidget* action :
          std::initializer_list<QWidget*>{refresh, table_->make_columns_tool(), details, clean_})
         add_action(action);
@@ -137,7 +143,8 @@ QWidget* HostPage::build_table() {
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &HostPage::show_selection);
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
-        menu->addAction(icon(QStringLiteral("broom")), tr("Clean up…"), this, &HostPage::clean);
+        menu->addAction(icon(QStringLiteral("broom")), tr("Clean up…"), this, &HostPage::clean)
+            ->setEnabled(clean_->isEnabled());
     });
     return card;
 }
@@ -164,7 +171,8 @@ void HostPage::second() {
 }
 
 void HostPage::survey() {
-    if (asking_ || !workspace_.has_host()) return;
+    const bool settled = workspace_.bundle() && since_.isValid();
+    if (asking_ || settled || !workspace_.has_host()) return;
     asking_ = true;
     workspace_.survey(
         this,
@@ -208,7 +216,7 @@ void HostPage::show_state() {
         empty_->set_text(tr("The host cannot be looked at from here"),
                          tr("What is shown was recorded elsewhere."));
     else if (!failure_.isEmpty() && total == 0)
-        empty_->set_text(tr("The host cannot be looked at"), failure_);
+        empty_->set_text(workspace_.unknown_title(tr("The host cannot be looked at")), failure_);
     else if (total > 0)
         empty_->set_text(tr("No segment matches"),
                          tr("Every segment is hidden by the filter. Esc clears it."));
@@ -216,9 +224,14 @@ void HostPage::show_state() {
         empty_->set_text(tr("No shared memory on this host"),
                          tr("No POSIX, System V or memfd segment could be found."));
     stack_->setCurrentIndex(shown > 0 ? 0 : 1);
-    set_subtitle(total == 0
-                     ? tr("Every segment of shared memory on this host, whoever made it")
-                     : tr("%1, whoever made them").arg(counted(total, "segment", "segments")));
+    const auto segments = counted(total, "segment", "segments");
+    const auto& bundle = workspace_.bundle();
+    if (total == 0)
+        set_subtitle(bundle ? tr("Every segment of shared memory there was on %1").arg(bundle->host)
+                            : tr("Every segment of shared memory on this host, whoever made it"));
+    else
+        set_subtitle(bundle ? tr("%1 on %2, whoever made them").arg(segments, bundle->host)
+                            : tr("%1, whoever made them").arg(segments));
 }
 
 std::vector<std::string> HostPage::selected() const {

@@ -66,7 +66,7 @@ QWidget* PerformancePage::build_operations() {
     stretch_ = new ChoiceRow({tr("Last minute"), tr("Since start")});
     if (workspace_.bundle()) {  // nobody watched the minute before it was made
         stretch_->choose(kSinceStart);
-        stretch_->setEnabled(false);
+        stretch_->hide();
     }
     connect(stretch_, &ChoiceRow::chosen, this, &PerformancePage::refresh);
     table_->setModel(model_);
@@ -80,6 +80,7 @@ QWidget* PerformancePage::build_operations() {
             &PerformancePage::show_operation);
     auto* card = new Card(tr("Operations"));
     card->add_action(stretch_);
+    if (workspace_.bundle()) card->set_note(tr("since start"));
     card->body()->addWidget(table_);
     return card;
 }
@@ -186,14 +187,19 @@ void PerformancePage::show_operation() {
     graph_->watch(what);
     histogram_->show_histogram(histogram);
     histogram_stack_->setCurrentIndex(histogram.count > 0 ? 0 : 1);
-    histogram_empty_->set_text(stretch_->current() == kLastMinute
-                                   ? tr("Nothing timed in the last minute")
-                                   : tr("Nothing timed yet"),
-                               operation_note(what));
+    if (workspace_.bundle() && !workspace_.timings().known())
+        histogram_empty_->set_text(workspace_.unknown_title({}),
+                                   tr("The bundle has no registry, which counts them."));
+    else
+        histogram_empty_->set_text(stretch_->current() == kLastMinute
+                                       ? tr("Nothing timed in the last minute")
+                                       : tr("Nothing timed yet"),
+                                   operation_note(what));
 }
 
 void PerformancePage::ask_report() {
-    if (asking_ || !workspace_.has_monitoring()) return;
+    const bool settled = workspace_.bundle() && asked_;
+    if (asking_ || settled || !workspace_.has_monitoring()) return;
     asking_ = true;
     workspace_.monitor(
         this, [](MonitoringPort& port) { return port.performance(); },
@@ -219,7 +225,8 @@ void PerformancePage::show_report() {
     const bool empty = subject == kAdvice ? report_.advice.empty() : tenants.empty();
     if (empty) {
         if (!problem_.isEmpty())
-            report_empty_->set_text(tr("The report cannot be asked for"), problem_);
+            report_empty_->set_text(workspace_.unknown_title(tr("The report cannot be asked for")),
+                                    problem_);
         else if (!asked_)
             report_empty_->set_text(tr("Not known yet"), {});
         else if (subject == kAdvice)

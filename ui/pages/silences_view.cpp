@@ -3,6 +3,7 @@
 
 #include "ui/models/alert_rule_model.h"
 #include "ui/models/alert_text.h"
+#include "ui/models/format.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
 
@@ -36,7 +37,7 @@ std::vector<std::uint64_t> SilencesView::selected() const {
 void SilencesView::show_selection() {
     const auto ids = selected();
     actions()->setVisible(model_->rowCount() > 0);
-    end_->setEnabled(!ids.empty());
+    end_->setEnabled(!ids.empty() && workspace_.can_act());
     show_command(ids.size() == 1 ? workspace_.command(unsilence_words(ids.front())) : QString());
 }
 
@@ -61,8 +62,10 @@ void SilencesView::refresh() {
 }
 
 void SilencesView::take(Result<std::vector<AlertSilence>> silences) {
-    show_problem(silences ? nullptr : &silences.error());
+    const bool lacks = !silences && workspace_.bundle();
+    show_problem(silences || lacks ? nullptr : &silences.error());
     if (silences) model_->show(*silences);
+    if (lacks) empty()->set_text(workspace_.unknown_title({}), error_text(silences.error()));
     show_rows();
     show_selection();
 }
