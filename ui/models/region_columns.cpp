@@ -153,50 +153,53 @@ QVariant region_sort_value(const RegionRow& row, int column) {
     }
 }
 
-std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int column) {
-    const auto &x = a.info, &y = b.info;
+RegionSortKey region_sort_key(const RegionRow& row, int column) {
+    const auto& info = row.info;
+    const auto number = [](auto value) {
+        return RegionSortKey{static_cast<std::int64_t>(value), {}};
+    };
     switch (column) {
         case kColumnState:
-            return x.state <=> y.state;
+            return number(info.state);
         case kColumnSize:
-            return x.size <=> y.size;
+            return number(info.size);
         case kColumnReserved:
-            return x.actual_size <=> y.actual_size;
+            return number(info.actual_size);
         case kColumnReferences:
-            return x.reference_count <=> y.reference_count;
+            return number(info.reference_count);
         case kColumnHeldBy:
         case kColumnHolders:
-            return a.holders <=> b.holders;
+            return number(row.holders);
         case kColumnOwner:
-            return x.owner_process <=> y.owner_process;
+            return {0, info.owner_process};
         case kColumnPid:
-            return x.owner_pid <=> y.owner_pid;
+            return number(info.owner_pid);
         case kColumnUser:
-            return x.owner_uid <=> y.owner_uid;
+            return number(info.owner_uid);
         case kColumnWorker:
-            return x.worker <=> y.worker;
+            return {0, info.worker};
         case kColumnSession:
-            return x.session <=> y.session;
+            return {0, info.session};
         case kColumnPolicy:
-            return x.cleanup_policy <=> y.cleanup_policy;
+            return number(info.cleanup_policy);
         case kColumnSecurity:
-            return x.security_level <=> y.security_level;
+            return number(info.security_level);
         case kColumnAccess:
-            return x.access_mode <=> y.access_mode;
+            return number(info.access_mode);
         case kColumnPlacement:
-            return x.placement <=> y.placement;
+            return number(info.placement);
         case kColumnTimeout:
-            return x.timeout_ms <=> y.timeout_ms;
+            return number(info.timeout_ms);
         case kColumnAge:
-            return y.created_at <=> x.created_at;
+            return number(-info.created_at.micros);
         case kColumnIdle:
-            return y.last_accessed <=> x.last_accessed;
+            return number(-info.last_accessed.micros);
         case kColumnAccesses:
-            return x.access_count <=> y.access_count;
+            return number(info.access_count);
         case kColumnMetadata:
-            return x.metadata <=> y.metadata;
+            return {0, info.metadata};
         default:
-            return x.id <=> y.id;
+            return number(info.id.micros);
     }
 }
 

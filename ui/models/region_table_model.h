@@ -49,6 +49,7 @@ class RegionTableModel : public QAbstractTableModel {
     bool in_scope(Slot slot) const;
     bool matches(Slot slot) const;
     bool before(Slot a, Slot b) const;
+    std::vector<Slot> sorted(const std::vector<Slot>& slots) const;
     bool is_shown(Slot slot) const { return slot < row_.size() && row_[slot] >= 0; }
     void on_removing(const std::vector<Slot>& slots);
     void on_changed(const std::vector<Slot>& inserted, const std::vector<Slot>& updated);
