@@ -89,7 +89,7 @@ void add_programs(std::vector<AlertRule>& out) {
                         "orphan_regions", 0, 0, kMinutes));
     // By user, not by process: a pool whose workers crash one after the other is one alert.
     out.push_back(
-        any(rule("holder-died", kInfo, "Programs ended while they held regions",
+        any(rule("holder-died", kInfo, "Programs died holding regions",
                  "'snakepit-shm events --kind client_gone' names them; what they held was "
                  "given back"),
             EventKind::client_gone, kMinutes, AlertGroup::user, 1));

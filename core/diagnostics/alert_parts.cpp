@@ -24,13 +24,14 @@ constexpr std::uint64_t kMostState = 256ULL << 20;
 // Their names and what they are, in one order.
 std::vector<AlertPart> parts_of(Result<std::string> history, Result<std::string> rules,
                                 Result<std::string> silences) {
-    return {
-        {std::string(bundle_part::alert_history),
-         fmt::format("the newest {} alerts that fired, as 'alerts --history --json' has them",
-                     kMostHistory),
-         std::move(history)},
-        {std::string(bundle_part::alert_rules), "the rules of alerts, as 'alerts rules --json' has them", std::move(rules)},
-        {std::string(bundle_part::alert_silences), "silences of alerts, as 'alerts silences --json' has them", std::move(silences)}};
+    return {{std::string(bundle_part::alert_history),
+             fmt::format("the newest {} alerts that fired, as 'alerts --history --json' has them",
+                         kMostHistory),
+             std::move(history)},
+            {std::string(bundle_part::alert_rules),
+             "the rules of alerts, as 'alerts rules --json' has them", std::move(rules)},
+            {std::string(bundle_part::alert_silences),
+             "silences of alerts, as 'alerts silences --json' has them", std::move(silences)}};
 }
 
 template <typename T>
