@@ -127,7 +127,10 @@ Status run_command(const Command& command, const std::atomic<bool>& cancelled) {
     const auto until = monotonic_nanos() + std::int64_t{command.timeout_ms} * 1'000'000;
     const Handle process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     const bool ended = process && attend(process, std::move(ours), command.input, until, cancelled);
-    if (!ended) ::kill(-pid, SIGKILL);
+    if (!ended) {
+        ::kill(-pid, SIGKILL);
+        ::kill(pid, SIGKILL);  // it may have joined another group
+    }
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
