@@ -165,15 +165,17 @@ Status ArchiveWriter::commit() {
 
 Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
     {
-        const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        // Of a pipe nobody would ever write to.
+        const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
         if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
         std::array<unsigned char, kHeaderBytes> begin{};
         struct stat facts {};
+        if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode))
+            return refused(path, "it is no file");
         if (::read(file.get(), begin.data(), begin.size()) != static_cast<ssize_t>(begin.size()) ||
             std::memcmp(begin.data(), kMagic.data(), kMagic.size()) != 0)
             return refused(path, "it does not begin as one");
-        if (::fstat(file.get(), &facts) != 0 ||
-            static_cast<std::uint64_t>(facts.st_size) != size_in(begin))
+        if (static_cast<std::uint64_t>(facts.st_size) != size_in(begin))
             return refused(path, "it was cut, or something was added to it");
     }
     ArchiveReader out;

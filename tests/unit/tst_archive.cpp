@@ -116,6 +116,9 @@ void Archive::what_is_no_archive_is_refused() {
     QVERIFY(!opened);
     QCOMPARE(opened.error().code, ErrorCode::corruption_detected);
     QVERIFY(!ArchiveReader::open(path("absent")));
+    QVERIFY(!ArchiveReader::open(directory_->path().toStdString()));
+    QCOMPARE(::mkfifo(path("pipe").c_str(), 0600), 0);
+    QVERIFY(!ArchiveReader::open(path("pipe")));  // does not wait for somebody to write
 }
 
 void Archive::a_name_cannot_lead_outside_data() {
