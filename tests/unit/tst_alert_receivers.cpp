@@ -90,6 +90,7 @@ class AlertReceivers : public QObject {
     void of_a_webhook_only_the_status_is_read();
     void a_webhook_that_dribbles_its_answer_is_given_up_when_the_manager_stops();
     void a_command_that_leaves_its_group_is_killed_too();
+    void a_command_has_nothing_open_of_ours();
 };
 
 void AlertReceivers::a_webhook_that_leads_elsewhere_is_not_followed() {
@@ -137,6 +138,14 @@ void AlertReceivers::a_command_that_leaves_its_group_is_killed_too() {
     const auto status =
         run_command({{"/usr/bin/python3", "-c", program}, {}, {}, 2000}, kNotCancelled);
     QVERIFY(!status && status.error().code == ErrorCode::timeout);
+}
+
+void AlertReceivers::a_command_has_nothing_open_of_ours() {
+    const int ours = ::dup(STDERR_FILENO);  // without close-on-exec
+    const auto looks = fmt::format("[ -e /proc/$$/fd/2 ] && [ ! -e /proc/$$/fd/{} ]", ours);
+    const auto status = run_command({{"/bin/sh", "-c", looks}, {}, {}, kPatienceMs}, kNotCancelled);
+    ::close(ours);
+    QVERIFY2(status, status ? "" : status.error().message.c_str());
 }
 
 QTEST_GUILESS_MAIN(AlertReceivers)
