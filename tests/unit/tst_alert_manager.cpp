@@ -33,6 +33,9 @@ class Stage {
         (void)prepare_directories(paths);
         registry = std::move(*RegionRegistry::open(paths));
     }
+    ~Stage() { manager.reset(); }  // while it can still post
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
     // As if killed, as far as that is possible inside one process: what was not asked to be
     // written is not.
     void start() {
