@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 // alerts rules and alerts backtest.
 #include <algorithm>
-#include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include <fmt/format.h>
@@ -16,6 +13,7 @@
 #include "json.h"
 #include "moments.h"
 #include "output.h"
+#include "read_document.h"
 
 namespace snakepit::shm::cli {
 
@@ -33,21 +31,6 @@ Also: title, resolve_for_ms, enabled, count_at_least (of events). 'rules --json'
 struct BacktestWords {
     std::string name, file, since = "7d";
 };
-
-Result<std::string> read_text(const std::string& file) {
-    std::string out;
-    if (file == "-") {
-        for (int c = std::getchar(); c != EOF && out.size() <= kMostBytes; c = std::getchar())
-            out += static_cast<char>(c);
-        return out;
-    }
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream)
-        return fail(ErrorCode::invalid_argument, fmt::format("{} cannot be read", file),
-                    "name a file with the rule in JSON, or - for standard input");
-    out.assign(std::istreambuf_iterator<char>(stream), {});
-    return out;
-}
 
 Result<AlertRule> rule_named(const std::vector<AlertRule>& rules, const std::string& name) {
     const auto found = std::find_if(rules.begin(), rules.end(),
@@ -147,6 +130,7 @@ Result<AlertRule> rule_to_test(const Context& context, const BacktestWords& word
 }
 
 void print_backtest(const AlertRule& rule, const Backtest& result) {
+    if (result.from.micros == 0) return print("nothing was recorded in that time\n");
     print(fmt::format("{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name,
                       condition_text(rule), to_rfc3339(result.from), to_rfc3339(result.to),
                       result.firings.size() == 1 ? "once" : counted(result.firings.size(), "time"),
@@ -207,7 +191,7 @@ void add_with_word(CLI::App& rules, Context& context, const char* name, const ch
 }  // namespace
 
 Result<AlertRule> read_rule(const std::string& file) {
-    SHM_ASSIGN(const auto json, read_text(file));
+    SHM_ASSIGN(const auto json, read_document(file, kMostBytes, "the rule"));
     if (json.size() > kMostBytes)
         return fail(ErrorCode::alert_rule_invalid,
                     fmt::format("{} is no rule: it is too long", file), "write one rule");

@@ -68,9 +68,9 @@ Result<int> list(const Context& context) {
     }
     print_alerts(alerts, false);
     for (const auto& alert : alerts)
-        print(fmt::format("\n{} {}: {}\n    {}\n    {}\n", alert.id, alert.title,
-                          alert.subject.empty() ? "the instance" : alert.subject, alert.evidence,
-                          alert.remedy));
+        print(fmt::format("\n{} {}: {}\n    {}\n    {}\n", alert.id, harmless(alert.title),
+                          alert.subject.empty() ? "the instance" : harmless(alert.subject),
+                          harmless(alert.evidence), harmless(alert.remedy)));
     if (const auto more = object["left_out"].toInteger(); more > 0)
         print(fmt::format("\nand {} more\n", more));
     return kDone;

@@ -2,9 +2,7 @@
 // cleanup and restore: a rehearsal, the plan it makes, running exactly that plan, and undoing it.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include <QJsonArray>
 
@@ -13,13 +11,14 @@
 #include "command.h"
 #include "json.h"
 #include "output.h"
+#include "read_document.h"
 
 namespace snakepit::shm::cli {
 
 namespace {
 
 // Larger is no plan of ours: a million regions take some 150 MB.
-constexpr std::streamsize kLargestPlan = 256 << 20;
+constexpr std::size_t kLargestPlan = 256U << 20;
 
 struct Plan {
     CleanupRequest request;      // that made it
@@ -54,17 +53,10 @@ CleanupRequest request_of(const QJsonObject& criteria) {
 }
 
 Result<Plan> read_plan(const std::string& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::string content(1, '\0');
-    if (stream.peek() != std::ifstream::traits_type::eof()) {
-        std::ostringstream all;
-        all << stream.rdbuf();
-        content = all.str();
-    }
-    if (!stream.is_open()) return no_plan(file, "it cannot be read");
-    if (static_cast<std::streamsize>(content.size()) > kLargestPlan)
-        return no_plan(file, "it is too large");
-    const auto document = parse_object(content);
+    const auto content = read_document(file, kLargestPlan, "the plan");
+    if (!content) return no_plan(file, "it cannot be read");
+    if (content->size() > kLargestPlan) return no_plan(file, "it is too large");
+    const auto document = parse_object(*content);
     if (!document) return no_plan(file, document.error().message);
     if (!document->value("dry_run").toBool() || !document->value("criteria").isObject())
         return no_plan(file, "it is not what a dry run prints");

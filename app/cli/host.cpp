@@ -58,7 +58,7 @@ void print_summary(const HostSurvey& survey, std::size_t listed) {
     if (listed < survey.segments.size())
         print(fmt::format("{} not shown: --all shows those without a name too\n",
                           survey.segments.size() - listed));
-    for (const auto& limit : survey.limits) print(fmt::format("note: {}\n", printable(limit)));
+    for (const auto& limit : survey.limits) print(fmt::format("note: {}\n", harmless(limit)));
 }
 
 Result<int> run_details(const Context& context, const HostWords& words, HostSurvey survey) {

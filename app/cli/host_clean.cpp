@@ -38,9 +38,9 @@ Sum sum_of(const std::vector<HostCleanItem>& items, bool dry_run) {
 void print_items(const std::vector<HostCleanItem>& items, bool dry_run) {
     Table table({"NAME", "RESIDENT>", dry_run ? "WOULD GO" : "WENT", "REASON"});
     for (const auto& item : items)
-        table.add({printable(item.segment.name), format_size(item.segment.resident),
+        table.add({harmless(item.segment.name), format_size(item.segment.resident),
                    (dry_run ? item.removable : item.removed) ? "yes" : "no",
-                   printable(item.reason)});
+                   harmless(item.reason)});
     if (!items.empty()) print(table.str());
 }
 

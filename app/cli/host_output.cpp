@@ -18,7 +18,7 @@ std::string creator_of(const HostSegment& segment) {
     if (segment.creator == 0) return segment.creator_gone ? "gone" : "-";
     if (segment.creator_reused) return fmt::format("{} (reused)", segment.creator);
     if (segment.creator_gone) return fmt::format("{} (gone)", segment.creator);
-    return process_label(printable(segment.creator_process), segment.creator);
+    return process_label(harmless(segment.creator_process), segment.creator);
 }
 
 std::string users_of(const HostSegment& segment) {
@@ -27,7 +27,7 @@ std::string users_of(const HostSegment& segment) {
                : segment.users_complete ? "none"
                                         : "none seen";
     const auto& first = segment.users.front();
-    const auto label = process_label(printable(first.process), first.pid);
+    const auto label = process_label(harmless(first.process), first.pid);
     const auto more = segment.users.size() - 1;
     return more == 0 ? label : fmt::format("{} +{}", label, more);
 }
@@ -51,13 +51,6 @@ void sort_by_interest(std::vector<HostSegment>& segments) {
     });
 }
 
-std::string printable(std::string_view text) {
-    std::string out(text);
-    for (auto& c : out)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-    return out;
-}
-
 QJsonObject clean_item_json(const HostCleanItem& item) {
     return {{"name", text(item.segment.name)},
             {"removable", item.removable},
@@ -73,28 +66,27 @@ std::string host_table(const std::vector<HostSegment>& segments) {
                  "VERDICT", "PROGRAM"});
     for (const auto& segment : segments)
         table.add({std::string(to_string(segment.kind)),
-                   printable(segment.kind == SegmentKind::posix && !segment.unlinked ? segment.name
-                             : segment.label == segment.name                         ? segment.name
-                                                             : segment.name + " " + segment.label),
-                   format_size(segment.size), format_size(segment.resident),
-                   printable(segment.user), creator_of(segment), users_of(segment),
-                   age(segment.touched), verdict_of(segment),
-                   segment.program.empty() ? "-" : segment.program});
+                   harmless(segment.kind == SegmentKind::posix && !segment.unlinked ? segment.name
+                            : segment.label == segment.name                         ? segment.name
+                                                            : segment.name + " " + segment.label),
+                   format_size(segment.size), format_size(segment.resident), harmless(segment.user),
+                   creator_of(segment), users_of(segment), age(segment.touched),
+                   verdict_of(segment), segment.program.empty() ? "-" : segment.program});
     return table.str();
 }
 
 std::string host_details(const HostSegment& segment) {
-    std::string out = fmt::format("{} {}: {}\n", to_string(segment.kind), printable(segment.name),
+    std::string out = fmt::format("{} {}: {}\n", to_string(segment.kind), harmless(segment.name),
                                   verdict_of(segment));
     const auto line = [&out](std::string_view key, const std::string& value) {
         out += fmt::format("  {:<11}{}\n", key, value);
     };
-    if (segment.label != segment.name) line("label", printable(segment.label));
+    if (segment.label != segment.name) line("label", harmless(segment.label));
     if (!segment.program.empty()) line("program", segment.program);
     line("size",
          fmt::format("{}, {} resident", format_size(segment.size), format_size(segment.resident)));
     line("owner",
-         fmt::format("{} ({}), mode {}", printable(segment.user), segment.uid, mode_of(segment)));
+         fmt::format("{} ({}), mode {}", harmless(segment.user), segment.uid, mode_of(segment)));
     if (segment.kind == SegmentKind::system_v)
         line("key", fmt::format("0x{:08x}", static_cast<std::uint32_t>(segment.key)));
     if (!segment.container.empty())
@@ -103,9 +95,9 @@ std::string host_details(const HostSegment& segment) {
     line("made", segment.created.micros == 0 ? "-" : to_rfc3339(segment.created));
     line("touched", segment.touched.micros == 0 ? "-" : to_rfc3339(segment.touched));
     for (const auto& user : segment.users)
-        line("user", fmt::format("{}, {}", process_label(printable(user.process), user.pid),
+        line("user", fmt::format("{}, {}", process_label(harmless(user.process), user.pid),
                                  user.maps ? "maps it" : "has it open"));
-    for (const auto& sentence : segment.evidence) line("because", printable(sentence));
+    for (const auto& sentence : segment.evidence) line("because", harmless(sentence));
     return out;
 }
 

@@ -20,7 +20,4 @@ std::string host_table(const std::vector<HostSegment>& segments);
 // Everything of one segment, its evidence a line each.
 std::string host_details(const HostSegment& segment);
 
-// Names come from other programs: what would move a terminal's cursor becomes '?'.
-std::string printable(std::string_view text);
-
 }  // namespace snakepit::shm::cli

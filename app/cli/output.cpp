@@ -56,18 +56,25 @@ void flatten(const QString& prefix, const QJsonObject& object,
     }
 }
 
-}  // namespace
-
-void print(std::string_view text) {
+void write(const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
 }
 
-void print_json(const QJsonObject& object, Layout layout) {
+std::string json_text(const QJsonObject& object, Layout layout) {
     const auto bytes = QJsonDocument(object).toJson(
         layout == Layout::indented ? QJsonDocument::Indented : QJsonDocument::Compact);
-    print({bytes.constData(), static_cast<std::size_t>(bytes.size())});
-    if (layout == Layout::one_line) print("\n");
+    return harmless_json({bytes.constData(), static_cast<std::size_t>(bytes.size())});
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+    write(harmless_lines(text));
+}
+
+void print_json(const QJsonObject& object, Layout layout) {
+    write(json_text(object, layout) + (layout == Layout::one_line ? "\n" : ""));
 }
 
 bool interactive() {
@@ -75,12 +82,9 @@ bool interactive() {
 }
 
 int report_error(const Context& context, const Error& error, const QJsonObject& additional) {
-    fmt::print(stderr, "snakepit-shm: {}\n", error.sentence());
-    if (context.json) {
-        const auto bytes =
-            QJsonDocument(error_json(error, additional)).toJson(QJsonDocument::Compact);
-        fmt::print(stderr, "{}\n", bytes.toStdString());
-    }
+    fmt::print(stderr, "snakepit-shm: {}\n", harmless_lines(error.sentence()));
+    if (context.json)
+        fmt::print(stderr, "{}\n", json_text(error_json(error, additional), Layout::one_line));
     return exit_status_of(error);
 }
 
@@ -123,7 +127,8 @@ std::string lines_of(const QJsonObject& object) {
     std::size_t width = 0;
     for (const auto& [key, value] : lines) width = std::max(width, columns(key));
     std::string out;
-    for (const auto& [key, value] : lines) out += fitted(key, width) + "  " + value + '\n';
+    for (const auto& [key, value] : lines)
+        out += fitted(key, width) + "  " + harmless(value) + '\n';
     return out;
 }
 

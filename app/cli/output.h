@@ -17,7 +17,8 @@ namespace snakepit::shm::cli {
 enum class Layout : std::uint8_t { indented, one_line };
 // One document on standard output, and a line end.
 void print_json(const QJsonObject& object, Layout layout = Layout::indented);
-// Text on standard output, at once also when that is a pipe.
+// Text for people on standard output, at once also when that is a pipe; made harmless: much of it
+// was chosen by others.
 void print(std::string_view text);
 
 // Somebody sits at a terminal: standard input and output are one.

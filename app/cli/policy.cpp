@@ -2,9 +2,6 @@
 // policy show, set and check: who may do what with a region.
 #include <unistd.h>
 
-#include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include <fmt/format.h>
@@ -13,23 +10,13 @@
 #include "json.h"
 #include "output.h"
 #include "policy.h"
+#include "read_document.h"
 #include "security/policy_check.h"
 
 namespace snakepit::shm::cli {
 
 Result<std::string> read_policy_text(const std::string& file) {
-    std::string out;
-    if (file == "-") {
-        for (int c = std::getchar(); c != EOF && out.size() <= kMaxPolicyBytes; c = std::getchar())
-            out += static_cast<char>(c);
-        return out;
-    }
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream)
-        return fail(ErrorCode::invalid_argument, fmt::format("{} cannot be read", file),
-                    "name a file with the policy in JSON, or - for standard input");
-    out.assign(std::istreambuf_iterator<char>(stream), {});
-    return out;
+    return read_document(file, kMaxPolicyBytes, "the policy");
 }
 
 Result<PolicyReport> report_of(ManagerClient& client, const std::optional<RegionId>& id) {

@@ -92,9 +92,11 @@ std::string counted_of(const QJsonValue& value, std::string_view one) {
 
 void print_advice(const QJsonObject& performance) {
     for (const QJsonValue subject : performance["subjects"].toArray())
-        print(fmt::format("\n{}: {}\n", str(subject["subject"]), str(subject["evidence"])));
+        print(fmt::format("\n{}: {}\n", harmless(str(subject["subject"])),
+                          harmless(str(subject["evidence"]))));
     for (const QJsonValue one : performance["recommendations"].toArray())
-        print(fmt::format("\n* {}\n  because {}\n", str(one["advice"]), str(one["evidence"])));
+        print(fmt::format("\n* {}\n  because {}\n", harmless(str(one["advice"])),
+                          harmless(str(one["evidence"]))));
 }
 
 void print_stats(const QJsonObject& stats, const QJsonObject& performance) {

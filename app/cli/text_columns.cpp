@@ -124,6 +124,36 @@ std::string harmless(std::string_view utf8) {
     return fitted(utf8, columns(utf8));
 }
 
+std::string harmless_lines(std::string_view utf8) {
+    std::string out;
+    for (auto step = next_step(utf8); step.bytes > 0; step = next_step(utf8)) {
+        const bool between = utf8[0] == '\n' || utf8[0] == '\t';
+        append_utf8(out, between ? static_cast<char32_t>(utf8[0]) : step.code);
+        utf8.remove_prefix(step.bytes);
+    }
+    return out;
+}
+
+std::string harmless_json(std::string_view json) {
+    std::string out;
+    while (!json.empty()) {
+        const auto [code, length] = decoded(json);
+        const auto bytes = std::max<std::size_t>(length, 1);
+        // Below DEL there is only what JSON itself is made of: the others are escaped already.
+        if (length == 0 || code < 0x7F || !is_harmful(code)) {
+            out.append(json.substr(0, bytes));
+        } else if (code < 0x10000) {
+            out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(code));
+        } else {
+            const auto rest = static_cast<std::uint32_t>(code - 0x10000);
+            out +=
+                fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (rest >> 10U), 0xDC00 + (rest & 0x3FFU));
+        }
+        json.remove_prefix(bytes);
+    }
+    return out;
+}
+
 std::vector<std::string> folded(std::string_view utf8, std::size_t width) {
     constexpr std::size_t kIndent = 4;
     std::vector<std::string> out;

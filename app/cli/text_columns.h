@@ -25,8 +25,12 @@ void append_utf8(std::string& out, char32_t code);
 std::size_t columns(std::string_view utf8);
 // `utf8` made harmless and filled up with spaces to `width` columns, or cut to them; never more.
 std::string fitted(std::string_view utf8, std::size_t width, bool right = false);
-// `utf8` made harmless, whole.
+// `utf8` made harmless, whole; line ends are no exception.
 std::string harmless(std::string_view utf8);
+// The same of several lines: their ends, and tabs, stay.
+std::string harmless_lines(std::string_view utf8);
+// The same JSON: what a terminal would obey is escaped, so that it still says the same.
+std::string harmless_json(std::string_view json);
 
 // In pieces of at most `width` columns, at spaces where that leaves no line half empty; those
 // behind the first are indented.

@@ -2,9 +2,15 @@
 // The journal, a command, a webhook.
 #include <httplib.h>
 
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include <fmt/format.h>
 
 #include "alerts/alert_hook.h"
+#include "base/time.h"
 #include "platform/journal.h"
 #include "platform/run_command.h"
 
@@ -90,6 +96,42 @@ class CommandHook final : public AlertHook {
     std::vector<std::string> words_;
 };
 
+// Ends what a client does when it has taken too long or is not wanted any more: each single byte of
+// an answer may take its time, and some answers never end.
+class Deadline {
+  public:
+    Deadline(httplib::Client& client, const std::atomic<bool>& cancelled)
+        : thread_([this, &client, &cancelled] { watch(client, cancelled); }) {}
+    ~Deadline() {
+        {
+            const std::lock_guard lock(mutex_);
+            done_ = true;
+        }
+        wake_.notify_one();
+        thread_.join();
+    }
+    Deadline(const Deadline&) = delete;
+    Deadline& operator=(const Deadline&) = delete;
+
+  private:
+    static constexpr std::int64_t kWhole = 10'000'000'000;  // nanoseconds
+    static constexpr auto kSlice = std::chrono::milliseconds(100);
+
+    void watch(httplib::Client& client, const std::atomic<bool>& cancelled) {
+        const auto until = monotonic_nanos() + kWhole;
+        std::unique_lock lock(mutex_);
+        // Again and again: perhaps it is only about to connect.
+        while (!wake_.wait_for(lock, kSlice, [this] { return done_; }))
+            if (cancelled.load(std::memory_order_relaxed) || monotonic_nanos() >= until)
+                client.stop();
+    }
+
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool done_ = false;  // guarded by mutex_
+    std::thread thread_;
+};
+
 class WebhookHook final : public AlertHook {
   public:
     explicit WebhookHook(const std::string& url) {
@@ -101,28 +143,53 @@ class WebhookHook final : public AlertHook {
     std::string name() const override { return "webhook"; }
     int retries() const override { return 8; }
 
-    Status tell(const AlertMessage& message, const std::atomic<bool>&) override {
+    Status tell(const AlertMessage& message, const std::atomic<bool>& cancelled) override {
         httplib::Client client(base_);
         if (!client.is_valid())
             return fail(ErrorCode::invalid_argument, base_ + " is no address of a web server");
         client.set_connection_timeout(kTimeoutSeconds);
         client.set_read_timeout(kTimeoutSeconds);
         client.set_write_timeout(kTimeoutSeconds);
-        const auto answer = client.Post(path_, webhook_body(message), "application/json");
-        if (!answer)
-            return fail(
-                ErrorCode::platform_error,
-                fmt::format("{} does not answer: {}", base_, httplib::to_string(answer.error())),
-                "look whether it runs and can be reached");
-        if (answer->status / 100 == 2) return {};
-        // What it refuses it would refuse again.
-        const auto code =
-            answer->status / 100 == 4 ? ErrorCode::invalid_argument : ErrorCode::platform_error;
-        return fail(code, fmt::format("{} answers {}", base_, answer->status),
-                    "look at its messages");
+        httplib::Request request;
+        request.method = "POST";
+        request.path = path_;
+        request.body = webhook_body(message);
+        request.set_header("Content-Type", "application/json");
+        int status = 0;
+        request.response_handler = [&status](const httplib::Response& response) {
+            status = response.status;
+            return true;
+        };
+        // Nobody reads what else it says, and it may be without an end.
+        request.content_receiver = [](auto...) { return false; };
+        const Deadline deadline(client, cancelled);
+        const auto answer = client.send(request);
+        return judge(answer ? answer->status : status, answer.error());
     }
 
   private:
+    // `status`: 0 if there was no answer.
+    Status judge(int status, httplib::Error error) const {
+        switch (status / 100) {
+            case 2:
+                return {};
+            case 0:
+                return fail(ErrorCode::platform_error,
+                            fmt::format("{} does not answer: {}", base_, httplib::to_string(error)),
+                            "look whether it runs and can be reached");
+            case 3:  // what it refuses it would refuse again
+                return fail(ErrorCode::invalid_argument,
+                            fmt::format("{} answers {}: it is somewhere else", base_, status),
+                            "write the address it leads to");
+            case 4:
+                return fail(ErrorCode::invalid_argument,
+                            fmt::format("{} answers {}", base_, status), "look at its messages");
+            default:
+                return fail(ErrorCode::platform_error, fmt::format("{} answers {}", base_, status),
+                            "look at its messages");
+        }
+    }
+
     std::string base_, path_;
 };
 

@@ -200,7 +200,8 @@ void AlertManager::publish(const std::vector<AlertChange>& changes, Timestamp at
         tell.push_back(alert);
         keep(alert);
     }
-    const bool due = at.micros - position_saved_at_ >= kPositionSaved;
+    const auto since = at.micros - position_saved_at_;
+    const bool due = since < 0 || since >= kPositionSaved;  // < 0: the clock was set back
     if (batch.empty() && (!due || position_ == position_saved_)) return;
     write(std::move(batch), std::move(tell));
 }

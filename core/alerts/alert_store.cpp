@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "events/guarded.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -158,7 +160,9 @@ void AlertBatch::add(AlertBatch later) {
 }
 
 struct AlertStore::Private {
-    std::string path;
+    explicit Private(std::string its_path) : path(std::move(its_path)) {}
+
+    const std::string path;
     std::optional<SQLite::Database> database;
 
     void prepare() {
@@ -168,26 +172,32 @@ struct AlertStore::Private {
         ::chmod(path.c_str(), 0600);
     }
 
+    ~Private() { close(); }
+
+    void close() {
+        const IndexGuard guard;  // closing writes the log back
+        database.reset();
+    }
+
     template <typename Work>
     Status with(Work work) {
-        try {
+        const auto explain = [this](const SQLite::Exception& exception) {
+            return make_error(ErrorCode::database_unavailable,
+                              fmt::format("{}: {}", path, exception.what()),
+                              "free space on its file system, and let the manager's user write it");
+        };
+        const auto done = guarded(path, explain, [&] {
             if (!database) prepare();
             work(*database);
-            return {};
-        } catch (const SQLite::Exception& exception) {
-            auto error = make_error(ErrorCode::database_unavailable,
-                                    fmt::format("{}: {}", path, exception.what()),
-                                    "free space on its file system, and let the manager's user "
-                                    "write it");
-            database.reset();  // opened anew with the next call: the file may be another then
-            return fail(std::move(error));
-        }
+            return true;
+        });
+        if (done) return {};
+        close();  // opened anew with the next call: the file may be another then
+        return fail(done.error());
     }
 };
 
-AlertStore::AlertStore(std::string path) : d_(std::make_unique<Private>()) {
-    d_->path = std::move(path);
-}
+AlertStore::AlertStore(std::string path) : d_(std::make_unique<Private>(std::move(path))) {}
 AlertStore::AlertStore(AlertStore&&) noexcept = default;
 AlertStore::~AlertStore() = default;
 

@@ -47,6 +47,8 @@ void RuleEvaluator::trim(std::deque<std::int64_t>& fired, Timestamp at) const {
 void RuleEvaluator::forget_gap(Timestamp at) {
     if (last_ == 0 || (at.micros >= last_ && at.micros - last_ <= max_gap_)) return;
     for (auto& [subject, track] : tracks_) {
+        // Firings of a time that is yet to come, by a clock that was set back, would never be old.
+        for (auto& fired : track.fired) fired = std::min(fired, at.micros);
         if (!track.active) continue;
         if (track.alert.state == AlertState::pending) track.alert.since = at;
         if (track.calm_since != 0) track.calm_since = at.micros;

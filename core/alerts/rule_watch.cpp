@@ -75,6 +75,10 @@ void RuleWatch::Window::forget(std::int64_t until) {
     if (parts.empty()) sum = 0;  // sums of fractions leave traces
 }
 
+void RuleWatch::Window::set_back(std::int64_t by) {
+    for (auto& [second, number] : parts) second -= by;
+}
+
 RuleWatch::RuleWatch(AlertRule rule, std::int64_t max_gap_ms, FlapLimits flaps)
     : evaluator_(std::move(rule), max_gap_ms, flaps), max_gap_(max_gap_ms * 1000) {
     const auto& own = evaluator_.rule();
@@ -139,8 +143,18 @@ void RuleWatch::see(const SeenEvent& event) {
         window.last += fmt::format("{}region {}", window.last.empty() ? "" : ", ", event.region);
 }
 
+// What was seen before a clock was set back would stay in its window until the clock is there
+// again, and all that is seen until then with it. Events come a little out of order; that is no
+// such thing.
+void RuleWatch::follow_clock(Timestamp at) {
+    const auto back = last_look_ - at.micros;
+    if (last_look_ == 0 || back <= max_gap_) return;
+    for (auto& [subject, window] : windows_) window.set_back(back);
+}
+
 // What the windows hold at this moment.
 void RuleWatch::collect(Timestamp at) {
+    follow_clock(at);
     if (last_look_ == 0 || at.micros < last_look_ || at.micros - last_look_ > max_gap_)
         watched_since_ = at.micros;
     // "Fewer than" is known when a whole window was watched.

@@ -56,8 +56,10 @@ class RuleWatch {
         std::string last;  // what the latest event says
         void add(std::int64_t second, double number);
         void forget(std::int64_t until);  // what is not after this moment
+        void set_back(std::int64_t by);   // as the clock was
     };
     void collect(Timestamp at);
+    void follow_clock(Timestamp at);
     std::string subject_of(const SeenEvent& event);
 
     RuleEvaluator evaluator_;

@@ -19,6 +19,7 @@
 
 #include "base/time.h"
 #include "base/units.h"
+#include "diagnostics/plain_tables.h"
 
 namespace snakepit::shm {
 
@@ -165,15 +166,17 @@ Status ArchiveWriter::commit() {
 
 Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
     {
-        const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        // Of a pipe nobody would ever write to.
+        const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
         if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
         std::array<unsigned char, kHeaderBytes> begin{};
         struct stat facts {};
+        if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode))
+            return refused(path, "it is no file");
         if (::read(file.get(), begin.data(), begin.size()) != static_cast<ssize_t>(begin.size()) ||
             std::memcmp(begin.data(), kMagic.data(), kMagic.size()) != 0)
             return refused(path, "it does not begin as one");
-        if (::fstat(file.get(), &facts) != 0 ||
-            static_cast<std::uint64_t>(facts.st_size) != size_in(begin))
+        if (static_cast<std::uint64_t>(facts.st_size) != size_in(begin))
             return refused(path, "it was cut, or something was added to it");
     }
     ArchiveReader out;
@@ -182,7 +185,6 @@ Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
         // Nothing is written beside it, whatever it says of itself.
         out.database_ = std::make_unique<SQLite::Database>(
             uri_of(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI);
-        out.database_->exec("PRAGMA trusted_schema=OFF");
         out.database_->exec("PRAGMA cell_size_check=ON");
         SHM_TRY(out.list());
     } catch (const SQLite::Exception& exception) {
@@ -192,11 +194,8 @@ Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
 }
 
 Status ArchiveReader::list() {
-    // A table of SQLite's own, and nothing that would run something when it is read.
-    const auto tables = database_->execAndGet(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'sqlar' AND rootpage > "
-        "0");
-    if (tables.getInt() != 1) return refused(path_, "it holds no archive");
+    if (!only_plain_tables(*database_)) return refused(path_, "it holds more than tables");
+    if (!database_->tableExists("sqlar")) return refused(path_, "it holds no archive");
     SQLite::Statement rows(
         *database_,
         "SELECT name, sz, length(data) FROM sqlar WHERE typeof(name) = 'text' AND "

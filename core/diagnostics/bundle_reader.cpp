@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -18,8 +20,10 @@
 #include <fmt/format.h>
 
 #include "diagnostics/bundle.h"
+#include "diagnostics/plain_tables.h"
 #include "diagnostics/registry_file.h"
 #include "events/event_reader.h"
+#include "events/guarded.h"
 
 namespace snakepit::shm {
 
@@ -138,6 +142,14 @@ Result<std::string> BundleReader::unpack_database(std::string_view name) {
     const auto path = fmt::format("{}/{}", *directory_, name);
     SHM_ASSIGN(const auto file, make_file(path));
     SHM_TRY(write_at(file, 0, bytes, path));
+    const auto explain = [&](const SQLite::Exception& exception) {
+        return spoilt(file_, fmt::format("{}: {}", name, exception.what())).value();
+    };
+    SHM_ASSIGN(const bool plain, guarded(path, explain, [&] {
+                   SQLite::Database database(path, SQLite::OPEN_READONLY);
+                   return only_plain_tables(database);
+               }));
+    if (!plain) return spoilt(file_, fmt::format("{} holds more than tables", name));
     return path;
 }
 

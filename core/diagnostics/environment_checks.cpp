@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
-#include "diagnostics/host_facts.h"
 
 namespace snakepit::shm {
 
@@ -132,9 +131,8 @@ Check check_logout(const std::string& shm_path) {
             "loginctl enable-linger, or RemoveIPC=no in logind.conf, or the host's own service"};
 }
 
-std::vector<Check> check_limits(const Config& config) {
+std::vector<Check> check_limits(const Config& config, const Limits& limits) {
     std::vector<Check> out;
-    const auto limits = process_limits();
     Check descriptors{"descriptor_limit",
                       Verdict::ok,
                       fmt::format("{} descriptors a process; a region without a name costs the "

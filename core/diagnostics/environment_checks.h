@@ -8,6 +8,7 @@
 
 #include "base/paths.h"
 #include "diagnostics/check.h"
+#include "diagnostics/host_facts.h"
 #include "manager/config.h"
 
 namespace snakepit::shm {
@@ -21,6 +22,6 @@ Check check_configured_limits(const Config& config, const std::string& shm_path)
 // The instance's secret is there and nobody else's to read.
 Check check_key(const InstancePaths& paths);
 Check check_logout(const std::string& shm_path);
-std::vector<Check> check_limits(const Config& config);
+std::vector<Check> check_limits(const Config& config, const Limits& limits = process_limits());
 
 }  // namespace snakepit::shm

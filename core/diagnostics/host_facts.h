@@ -43,6 +43,8 @@ std::vector<FileFacts> files_with_prefix(const std::string& directory, const std
 
 // Whether the system removes a user's segments when that user logs out, and we are such a user.
 bool logout_removes_segments(const std::string& shm_path);
+// What the system's login manager is told to do about them. `root`: of a test's own files.
+bool logind_removes_ipc(const std::string& root = {});
 
 struct Limits {
     std::uint64_t descriptors = 0;          // what a service can raise its limit to

@@ -24,6 +24,7 @@
 #include "events/event_recorder.h"
 #include "manager/audience.h"
 #include "manager/backend_plugin.h"
+#include "manager/comes_due.h"
 #include "manager/instance_roster.h"
 #include "manager/keeper_watch.h"
 #include "manager/monitoring.h"
@@ -252,8 +253,7 @@ void Manager::Private::tick() {
     const auto began = monotonic_nanos();
     if (service->tick(at)) proceed();
     monitoring->turn();
-    if (at >= next_second) {
-        next_second = at + kSecond;
+    if (comes_due(at, kSecond, next_second)) {
         service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
         keeper_watch.look(*loaded.backend, service->registry());
         if (options.heartbeat) options.heartbeat();

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "manager/comes_due.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -234,8 +235,8 @@ void Service::background(std::int64_t at) {
     if (stopping_) return;
     if (!plan_.empty()) {
         (void)defragment();
-    } else if (config_.enable_defragmentation && at >= next_defragmentation_) {
-        next_defragmentation_ = at + config_.cleanup_interval_ms * 1000;
+    } else if (config_.enable_defragmentation &&
+               comes_due(at, config_.cleanup_interval_ms * 1000, next_defragmentation_)) {
         if (worth_defragmenting()) (void)defragment();
     }
     allocator_.pool.return_empty(at, config_.grace_period_ms);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "manager/comes_due.h"
 #include "manager/service.h"
 #include "manager/turn.h"
 
@@ -100,14 +101,9 @@ bool Service::tick(std::int64_t at) {
         notes(slot).pending_record = false;
         record_references(slot, at);
     }
-    if (at >= next_full_look_) {
-        next_full_look_ = at + config_.cleanup_interval_ms * 1000;
-        full_look_.begin();
-    }
-    if (at >= next_health_look_) {
-        next_health_look_ = at + config_.health_check_interval_ms * 1000;
+    if (comes_due(at, config_.cleanup_interval_ms * 1000, next_full_look_)) full_look_.begin();
+    if (comes_due(at, config_.health_check_interval_ms * 1000, next_health_look_))
         begin_health_check();
-    }
     background(at);
     return proceed(at);
 }

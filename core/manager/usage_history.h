@@ -13,6 +13,8 @@ namespace snakepit::shm {
 class UsageHistory {
   public:
     void add(const layout::Sample& sample) {
+        // A clock that was set back tells nothing of how fast things went.
+        if (!points_.empty() && sample.time < points_.back().time) points_.clear();
         if (!points_.empty() && sample.time - points_.back().time < kEvery) return;
         points_.push_back({sample.time, static_cast<double>(sample.regions),
                            static_cast<double>(sample.bytes_used),

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "manager/comes_due.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -46,8 +48,7 @@ void UsageSurvey::look(std::uint32_t slot) {
 
 bool UsageSurvey::go_on(std::int64_t at) {
     if (!pass_.next) {
-        if (at < due_) return false;
-        due_ = at + kEvery;
+        if (!comes_due(at, kEvery, due_)) return false;
         next_ = {};
         pass_.begin();
     }

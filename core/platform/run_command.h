@@ -13,8 +13,8 @@ namespace snakepit::shm {
 struct Command {
     std::vector<std::string> words;  // the program's full path, and its arguments
     std::vector<std::string>
-        environment;          // "NAME=value"; with it only PATH, HOME, LANG, TZ … of ours
-    std::string input;        // on its standard input; its output goes nowhere
+        environment;    // "NAME=value"; with it only PATH, HOME, LANG, TZ … of ours
+    std::string input;  // on its standard input; its output goes nowhere, nothing else is open
     int timeout_ms = 10'000;  // then it is killed with all that it started
 };
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "events/database_file.h"
+#include "events/guarded.h"
 #include "security/policy_text.h"
 
 namespace snakepit::shm {
@@ -31,7 +32,11 @@ bool damaged(const SQLite::Exception& exception) {
 }  // namespace
 
 struct PolicyStore::Private {
-    std::string path, boot;
+    Private(std::string its_path, std::string its_boot)
+        : path(std::move(its_path)), boot(std::move(its_boot)) {}
+    ~Private() { close(); }
+
+    const std::string path, boot;
     std::optional<SQLite::Database> database;
 
     void prepare() {
@@ -47,28 +52,35 @@ struct PolicyStore::Private {
                           "free space on its file system, and let the manager's user write it");
     }
 
-    // Runs `work` on the open database.
+    void close() {
+        const IndexGuard guard;  // closing writes the log back
+        database.reset();
+    }
+
+    // Runs `work` on the open database; after a failure the next call opens it anew.
     template <typename Work>
     Status with(Work work) {
-        try {
-            if (!database) prepare();
-            work(*database);
-            return {};
-        } catch (const SQLite::Exception& exception) {
-            return fail(explain(exception));
-        }
+        const auto done = guarded(
+            path, [this](const SQLite::Exception& exception) { return explain(exception); },
+            [&] {
+                if (!database) prepare();
+                work(*database);
+                return true;
+            });
+        if (done) return {};
+        close();
+        return fail(done.error());
     }
 };
 
-PolicyStore::PolicyStore(std::string path, std::string boot) : d_(std::make_unique<Private>()) {
-    d_->path = std::move(path);
-    d_->boot = std::move(boot);
-}
+PolicyStore::PolicyStore(std::string path, std::string boot)
+    : d_(std::make_unique<Private>(std::move(path), std::move(boot))) {}
 PolicyStore::PolicyStore(PolicyStore&&) noexcept = default;
 PolicyStore::~PolicyStore() = default;
 
 Status PolicyStore::open(std::string& note) {
     for (const bool again : {false, true}) {
+        const IndexGuard guard;
         try {
             d_->prepare();
             // A database that is damaged further in is found now and not at a decision.
@@ -77,7 +89,8 @@ Status PolicyStore::open(std::string& note) {
             return {};
         } catch (const SQLite::Exception& exception) {
             d_->database.reset();
-            if (again || !damaged(exception)) return fail(d_->explain(exception));
+            if (again || guard.faulted() || !damaged(exception))
+                return fail(d_->explain(exception));
             SHM_ASSIGN(const auto kept, set_aside(d_->path));
             note = fmt::format("{} was no usable database and is now {}", d_->path, kept);
         }

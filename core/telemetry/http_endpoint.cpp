@@ -3,6 +3,8 @@
 // looks is cpp-httplib's, which only ever sees complete ones.
 #include "telemetry/http_endpoint.h"
 
+#include <fcntl.h>
+
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -102,6 +104,12 @@ std::unique_ptr<Router> make_router(HttpEndpoint::Handler handler) {
     return router;
 }
 
+// Asio leaves its sockets to whatever this process starts, and who has a listening one keeps the
+// port.
+void keep_for_ourselves(int socket) {
+    (void)::fcntl(socket, F_SETFD, FD_CLOEXEC);
+}
+
 class Connection : public std::enable_shared_from_this<Connection> {
   public:
     Connection(tcp::socket socket, std::shared_ptr<Router> router)
@@ -174,6 +182,7 @@ Status HttpEndpoint::Private::open(const std::string& host, std::uint16_t port) 
     const auto address = boost::asio::ip::make_address(host, error);
     const tcp::endpoint where(address, port);
     if (!error) acceptor.open(where.protocol(), error);
+    if (!error) keep_for_ourselves(acceptor.native_handle());
     // An address in TIME_WAIT may be had, one that somebody listens at may not.
     if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor.bind(where, error);
@@ -204,6 +213,7 @@ void HttpEndpoint::Private::accept() {
 }
 
 void HttpEndpoint::Private::welcome(tcp::socket socket) {
+    keep_for_ourselves(socket.native_handle());
     connections.remove_if([](const auto& connection) { return !connection->open(); });
     if (connections.size() >= kMostConnections) {
         connections.front()->close();

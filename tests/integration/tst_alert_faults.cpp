@@ -75,7 +75,17 @@ void AlertFaults::wrong_rules_and_words_are_refused() {
     QVERIFY(service_->cli({"alerts", "rules", "check", file}).err.contains("line 2"));
     QVERIFY(write(R"({"name":"x","metric":"memory_ratio","comparison":">","threshold":0.9})"));
     QCOMPARE(service_->cli({"alerts", "rules", "check", file}).status, 0);
-    QCOMPARE(service_->cli({"alerts", "rules", "check", "/no/such/file"}).status, 2);
+    // No file, a directory, one without an end.
+    for (const auto* none : {"/no/such/file", "/tmp", "/dev/zero"}) {
+        QCOMPARE(service_->cli({"alerts", "rules", "check", none}).status, 2);
+        QVERIFY(service_->cli({"policy", "check", none}).status > 0);  // not ended by a signal
+    }
+    // What is complained of cannot move the cursor of who reads the complaint.
+    QVERIFY(write("{\"\\u001b[2J\\u009b1m\":1}"));
+    const auto words = service_->cli({"alerts", "rules", "check", file, "--json"});
+    QVERIFY(words.status == 2 && words.err.contains("there is no such field"));
+    QVERIFY(!words.err.contains(QChar(0x1b)) && !words.err.contains(QChar(0x9b)));
+    QVERIFY(words.error()[u"message"].toString().contains(QChar(0x9b)));
     QCOMPARE(service_->cli({"alerts", "rules", "enable", "nobody"}).status, 2);
     QCOMPARE(service_->cli({"alerts", "rules", "remove", "nobody"}).status, 2);
     QCOMPARE(service_->cli({"alerts", "silence", "--rule", "orphans"}).status, 2);

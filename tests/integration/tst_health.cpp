@@ -35,6 +35,7 @@ class Health : public QObject {
     void what_is_wrong_is_found();
     void nothing_is_wrong_with_programs_at_work();
     void what_is_wrong_comes_first();
+    void a_disk_that_runs_out_is_told_from_outside_and_by_the_manager();
     void a_manager_keeps_what_it_found_and_tells_when_it_is_mended();
 
   private:
@@ -294,6 +295,46 @@ void Health::what_is_wrong_comes_first() {
     QVERIFY2(lines.at(1).contains("region_segments") && lines.at(1).contains("problem"),
              qPrintable(lines.join('\n')));
     QVERIFY(lines.at(2).contains("chmod 0600"));
+}
+
+// In a mount namespace of its own the service finds a small file system at its state directory.
+void Health::a_disk_that_runs_out_is_told_from_outside_and_by_the_manager() {
+    holder_->end(SIGKILL);
+    QCOMPARE(service_->stop(), 0);
+    const bool root = ::geteuid() == 0;
+    const auto environment = service_->host().environment(service_->instance());
+    const auto spaces = root ? QStringList{"-m"} : QStringList{"-U", "-r", "-m"};
+    if (Peer("unshare", spaces + QStringList{"true"}, environment).wait().status != 0)
+        QSKIP("this machine lets nobody have mounts of their own: no small file system to try");
+    const auto program = QCoreApplication::applicationDirPath() + "/snakepit-shm";
+    const auto script = QString("mount -t tmpfs -o size=40m,mode=700 none %1 && exec %2 serve")
+                            .arg(state({}), program);
+    Peer serve("unshare", spaces + QStringList{"sh", "-c", script}, environment);
+    QVERIFY(serve.line().contains("serving instance"));
+    const auto inside = QStringList{"-t", QString::number(serve.pid()), "-m"} +
+                        (root ? QStringList{} : QStringList{"-U", "--preserve-credentials"});
+    const auto said = [&](const QString& status, const QString& words) {
+        const auto found =
+            Peer("nsenter", inside + QStringList{program, "health", "--json"}, environment).wait();
+        QStringList names;
+        for (const auto& value : found.json().value("checks").toArray()) {
+            const auto check = value.toObject();
+            if (check.value("status").toString() == status &&
+                check.value("message").toString().contains(words))
+                names += check.value("name").toString();
+        }
+        return names;
+    };
+    QCOMPARE(said("warning", "free of"), QStringList{"state_space"});
+    QCOMPARE(said("problem", state({})), QStringList{});
+    QFile filler(QString("/proc/%1/root%2filler").arg(serve.pid()).arg(state({})));
+    QVERIFY2(filler.open(QIODevice::WriteOnly), qPrintable(filler.errorString()));
+    QVERIFY(filler.write(QByteArray(30 << 20, 'x')) > 0 && filler.flush());
+    QCOMPARE(said("problem", "cannot be recorded for long"), QStringList{"state_space"});
+    QTRY_COMPARE_WITH_TIMEOUT(said("problem", "has only"), QStringList{"manager"}, kPatienceMs);
+    QVERIFY(filler.remove());
+    QTRY_COMPARE_WITH_TIMEOUT(said("problem", "has only"), QStringList{}, kPatienceMs);
+    serve.end(SIGTERM);
 }
 
 void Health::a_manager_keeps_what_it_found_and_tells_when_it_is_mended() {

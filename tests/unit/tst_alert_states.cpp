@@ -18,6 +18,8 @@ class AlertStates : public QObject {
     void time_that_nobody_watched_does_not_count();
     void what_is_not_known_decides_nothing();
     void a_counter_counts_by_its_growth_and_not_when_it_starts_anew();
+    void a_clock_that_is_set_back_keeps_nothing_in_a_window();
+    void a_clock_that_is_set_back_is_no_flapping();
     void events_are_counted_in_their_window_for_each_user();
     void events_count_by_what_they_carry();
     void too_few_events_are_known_after_a_whole_window();
@@ -91,6 +93,34 @@ void AlertStates::a_counter_counts_by_its_growth_and_not_when_it_starts_anew() {
     Bench anew(rule);
     QCOMPARE(run(anew, {1000, 0, 3, 100}), std::string("...bF"));
     QCOMPARE(anew.changes.back().alert.value, 100.0);
+}
+
+void AlertStates::a_clock_that_is_set_back_keeps_nothing_in_a_window() {
+    Bench bench(event_rule(EventKind::refused, 2, 10));
+    bench.event();
+    bench.event();
+    QCOMPARE(bench.look(), std::string("bF"));
+    bench.second -= 3600;
+    std::string said;
+    for (int i = 0; i < 20; ++i) said += bench.look();
+    QCOMPARE(said, std::string("R"));
+
+    auto rule = rule_of("errors_total", 5);
+    rule.window_ms = 3000;
+    Bench counting(rule);
+    QCOMPARE(run(counting, {0, 1, 2}), std::string("..."));
+    counting.second -= 3600;
+    QCOMPARE(run(counting, {3, 4, 5, 6, 7, 8, 9}), std::string("......."));  // one a second
+}
+
+void AlertStates::a_clock_that_is_set_back_is_no_flapping() {
+    Bench bench(rule_of("regions", 5), {.firings = 1, .within_ms = 60'000});
+    QCOMPARE(run(bench, {9, 1}), std::string("bFR"));
+    bench.second -= 3600;
+    run(bench, {1});
+    bench.second += 61;  // as long as that firing counts
+    QCOMPARE(run(bench, {1, 9}), std::string(".bF"));
+    QVERIFY(!bench.changes.back().alert.flapping);
 }
 
 void AlertStates::events_are_counted_in_their_window_for_each_user() {

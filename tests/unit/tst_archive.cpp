@@ -27,6 +27,8 @@ class Archive : public QObject {
     void a_name_cannot_lead_outside();
     void an_entry_is_never_larger_than_it_says();
     void an_archive_that_is_no_bundle_is_refused();
+    void nothing_in_a_bundle_runs_when_it_is_read_data();
+    void nothing_in_a_bundle_runs_when_it_is_read();
 
   private:
     std::string path(const char* name = "bundle") const {
@@ -116,6 +118,9 @@ void Archive::what_is_no_archive_is_refused() {
     QVERIFY(!opened);
     QCOMPARE(opened.error().code, ErrorCode::corruption_detected);
     QVERIFY(!ArchiveReader::open(path("absent")));
+    QVERIFY(!ArchiveReader::open(directory_->path().toStdString()));
+    QCOMPARE(::mkfifo(path("pipe").c_str(), 0600), 0);
+    QVERIFY(!ArchiveReader::open(path("pipe")));  // does not wait for somebody to write
 }
 
 void Archive::a_name_cannot_lead_outside_data() {
@@ -160,6 +165,38 @@ void Archive::an_archive_that_is_no_bundle_is_refused() {
             "DROP TABLE sqlar; CREATE VIEW sqlar AS SELECT 'manifest.json' AS name, 0 AS sz, "
             "x'' AS data");
     QCOMPARE(BundleReader::open(path()).error().code, ErrorCode::corruption_detected);
+}
+
+// What would go on for ever, or want all memory there is, in place of figures.
+void Archive::nothing_in_a_bundle_runs_when_it_is_read_data() {
+    QTest::addColumn<QString>("sql");
+    QTest::addColumn<bool>("taken");
+    QTest::newRow("tables") << "CREATE TABLE t(time INTEGER PRIMARY KEY, a); CREATE INDEX i ON t(a)"
+                            << true;
+    QTest::newRow("a view") << "CREATE VIEW t AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL "
+                               "SELECT x + 1 FROM c) SELECT x AS time FROM c"
+                            << false;
+    QTest::newRow("a computed column")
+        << "CREATE TABLE t(time INTEGER PRIMARY KEY, a AS (zeroblob(1000000000)))" << false;
+    QTest::newRow("a virtual table") << "CREATE VIRTUAL TABLE t USING rtree(a, b, c)" << false;
+}
+
+void Archive::nothing_in_a_bundle_runs_when_it_is_read() {
+    QFETCH(QString, sql);
+    QFETCH(bool, taken);
+    SQLite::Database(path("metrics"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+        .exec(sql.toStdString());
+    QFile file(directory_->filePath("metrics"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const auto bytes = file.readAll().toStdString();
+    const std::string manifest =
+        R"({"what":"snakepit-shm diagnostic bundle","format":1,"instance":"x",)"
+        R"("created_at":"2024-01-01T00:00:00.000000Z"})";
+    forge("manifest.json", static_cast<std::int64_t>(manifest.size()), manifest);
+    forge("metrics.db", static_cast<std::int64_t>(bytes.size()), bytes);
+    const auto opened = BundleReader::open(path());
+    QCOMPARE(opened.has_value(), taken);
+    if (!taken) QCOMPARE(opened.error().code, ErrorCode::corruption_detected);
 }
 
 QTEST_GUILESS_MAIN(Archive)

@@ -28,6 +28,7 @@ class Corruption : public ServiceFixture {
   private Q_SLOTS:
     void a_write_past_the_end_is_found_and_the_region_kept_from_everybody_data();
     void a_write_past_the_end_is_found_and_the_region_kept_from_everybody();
+    void a_clock_that_is_set_back_delays_no_check();
     void writing_up_to_the_end_is_no_damage();
     void a_write_past_the_end_is_told_when_the_region_is_freed();
     void a_region_taken_by_force_is_not_called_damaged();
@@ -88,6 +89,15 @@ void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybod
     QVERIFY(service().faults().contains(region->slot));
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
     QVERIFY(service().faults().empty());
+}
+
+void Corruption::a_clock_that_is_set_back_delays_no_check() {
+    const auto region = dedicated(1000);
+    constexpr std::int64_t minutes = 200'000'000;  // no region expires in so many microseconds
+    service().tick(now().micros + minutes);
+    write_at(*region, 1000, "!");
+    service().tick(now().micros);
+    QCOMPARE(service().info(user_->caller(), region->id)->state, RegionState::damaged);
 }
 
 void Corruption::writing_up_to_the_end_is_no_damage() {

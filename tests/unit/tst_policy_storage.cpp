@@ -18,6 +18,7 @@ class PolicyStorageTest : public PolicyFixture {
     void a_row_decides_when_the_manager_was_killed_behind_it();
     void a_lost_policy_leaves_the_region_to_who_manages_it();
     void a_damaged_database_is_put_aside();
+    void an_index_cut_short_under_it_costs_no_policy();
     void a_policy_of_durable_regions_survives_a_reboot();
 };
 
@@ -101,6 +102,18 @@ void PolicyStorageTest::a_damaged_database_is_put_aside() {
     QVERIFY(!user_->map(region->id));
     QVERIFY(set(user_->caller(), region->id, "{}"));
     QVERIFY(user_->map(region->id));
+}
+
+void PolicyStorageTest::an_index_cut_short_under_it_costs_no_policy() {
+    const auto region = user_->allocate(100);
+    QVERIFY(set(user_->caller(), region->id, kAliceReads));
+    QVERIFY(QFile::resize(QString::fromStdString(bench_->paths().state_db()) + "-shm", 0));
+    // The write that meets it may fail, and says so; the next one opens the database anew.
+    if (!set(user_->caller(), region->id, kBobReads))
+        QVERIFY(set(user_->caller(), region->id, kBobReads));
+    bench_->restart();
+    Program bob(bench_->service, kBob);
+    QVERIFY(bob.map(region->id, AccessMode::read_only));
 }
 
 void PolicyStorageTest::a_policy_of_durable_regions_survives_a_reboot() {

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <QDir>
 #include <QSet>
 #include <QTemporaryDir>
 #include <QtTest>
@@ -73,6 +78,7 @@ class TestTelemetryManager : public QObject {
     void nothing_is_begun_until_something_is_configured();
     void a_manager_that_hangs_is_unhealthy();
     void sigpipe_is_left_as_it_was();
+    void its_sockets_are_not_for_programs_that_are_started();
     void the_text_file_is_renewed_and_goes_with_the_manager();
     void what_cannot_be_written_is_told_once_and_tried_again();
     void every_kind_of_event_has_an_id_of_its_own_that_stays();
@@ -102,6 +108,21 @@ void TestTelemetryManager::a_manager_that_hangs_is_unhealthy() {
     QCOMPARE(status_of(port, "/-/healthy"), 503);
     const auto metrics = httplib::Client("127.0.0.1", port).Get("/metrics");
     QVERIFY(metrics && metrics->body.find("snakepit_shm_up 0\n") != std::string::npos);
+}
+
+void TestTelemetryManager::its_sockets_are_not_for_programs_that_are_started() {
+    Bench bench;
+    httplib::Client client("127.0.0.1", bench.listen());
+    QVERIFY(client.Get("/"));
+    int sockets = 0;
+    for (const auto& name : QDir("/proc/self/fd").entryList(QDir::Files | QDir::System)) {
+        struct stat info {};
+        const int fd = name.toInt();
+        if (fd <= STDERR_FILENO || ::fstat(fd, &info) != 0 || !S_ISSOCK(info.st_mode)) continue;
+        ++sockets;
+        QVERIFY2((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0, qPrintable(name));
+    }
+    QVERIFY(sockets > 0);
 }
 
 void TestTelemetryManager::sigpipe_is_left_as_it_was() {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QtTest>
 
 #include "text_columns.h"
@@ -13,6 +15,8 @@ class TextColumns : public QObject {
   private Q_SLOTS:
     void wide_letters_take_two_columns_and_are_never_halved();
     void combining_marks_stay_with_their_letter();
+    void what_a_terminal_would_obey_is_replaced();
+    void json_keeps_its_meaning_without_what_a_terminal_would_obey();
     void long_lines_are_folded();
     void columns_get_what_they_want_in_their_order();
 };
@@ -32,6 +36,23 @@ void TextColumns::combining_marks_stay_with_their_letter() {
     QCOMPARE(surface.cell(0, 0).mark, char32_t{0x301});
     QCOMPARE(QString::fromStdString(surface.text(0)), QString("e\u0301x"));
     QCOMPARE(columns("e\u0301x"), std::size_t{2});
+}
+
+void TextColumns::what_a_terminal_would_obey_is_replaced() {
+    const std::string evil("a\x1b[31m\u009b1m\u202e\x7f\r\xff z\n\tb");
+    QCOMPARE(QString::fromStdString(harmless(evil)), QString("a�[31m�1m���� z��b"));
+    QCOMPARE(QString::fromStdString(harmless_lines(evil)), QString("a�[31m�1m���� z\n\tb"));
+}
+
+void TextColumns::json_keeps_its_meaning_without_what_a_terminal_would_obey() {
+    const QJsonObject object{
+        {"name", QString::fromUtf8("\x1b[1m\u009b1m\u202e\x7f\U000e0001 数据 🎉")}};
+    const auto text = QJsonDocument(object).toJson().toStdString();
+    const auto safe = harmless_json(text);
+    QVERIFY(safe != text);
+    QVERIFY(safe.find("数据 🎉") != std::string::npos);
+    QCOMPARE(QString::fromStdString(harmless_lines(safe)), QString::fromStdString(safe));
+    QCOMPARE(QJsonDocument::fromJson(QByteArray::fromStdString(safe)).object(), object);
 }
 
 void TextColumns::long_lines_are_folded() {

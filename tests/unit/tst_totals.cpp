@@ -6,6 +6,7 @@
 #include <random>
 
 #include "manager/monitoring.h"
+#include "manager/usage_history.h"
 #include "manager/usage_survey.h"
 #include "service_bench.h"
 
@@ -20,6 +21,7 @@ class TestTotals : public ServiceFixture {
   private Q_SLOTS:
     void totals_are_what_a_walk_counts_whatever_happens();
     void a_survey_counts_by_user_session_worker_and_program();
+    void a_trend_begins_anew_when_the_clock_is_set_back();
     void operations_are_counted_in_their_histograms();
     void a_lock_wait_is_timed_when_it_is_granted_and_counted_when_it_is_not();
     void what_a_client_times_arrives_once_and_is_bounded();
@@ -111,10 +113,25 @@ void TestTotals::a_survey_counts_by_user_session_worker_and_program() {
     QCOMPARE(found.sessions.size(), std::size_t{1});
     QCOMPARE(found.references.at(other.caller().serial), std::uint64_t{2});
     QVERIFY(!survey.go_on(2));  // not again at once
+    QVERIFY(survey.go_on(20'000'000));
+    QVERIFY(survey.go_on(3));  // the clock was set back
     const auto& allocations = service().figures().allocations;
     QCOMPARE(allocations.users.at(6000), std::uint64_t{2});
     QCOMPARE(allocations.sessions.at("s1"), std::uint64_t{2});
     QCOMPARE(allocations.workers.at("w1"), std::uint64_t{2});
+}
+
+void TestTotals::a_trend_begins_anew_when_the_clock_is_set_back() {
+    UsageHistory history;
+    layout::Sample sample{};
+    for (const int second : {100, 105, 110, 120}) {
+        sample.time = second * 1'000'000LL;
+        history.add(sample);
+    }
+    QCOMPARE(history.regions().size(), std::size_t{3});
+    sample.time = 50'000'000;
+    history.add(sample);
+    QCOMPARE(history.regions().size(), std::size_t{1});
 }
 
 void TestTotals::operations_are_counted_in_their_histograms() {

@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -71,26 +74,59 @@ std::vector<FileFacts> files_with_prefix(const std::string& directory, const std
 namespace {
 
 constexpr uid_t kFirstPerson = 1000;  // systemd-logind leaves the system's own users alone
+// Directories of systemd's settings; the later ones come first.
+constexpr std::array kSettings{"/usr/lib/systemd/", "/usr/local/lib/systemd/", "/run/systemd/",
+                               "/etc/systemd/"};
 
-// RemoveIPC= of systemd-logind, the last one said; yes if none is.
-bool remove_ipc() {
-    std::vector<std::filesystem::path> files{"/etc/systemd/logind.conf"};
-    std::error_code error;
-    for (const auto* directory : {"/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d",
-                                  "/etc/systemd/logind.conf.d"})
-        for (const auto& entry : std::filesystem::directory_iterator(directory, error))
-            files.push_back(entry.path());
-    bool removes = true;
-    for (const auto& path : files) {
-        std::ifstream file(path);
-        for (std::string line; std::getline(file, line);)
-            if (line.starts_with("RemoveIPC="))
-                removes = !line.ends_with("no") && !line.ends_with("false") && !line.ends_with("0");
+// What systemd takes for a truth value; anything else is no setting.
+std::optional<bool> truth(std::string text) {
+    constexpr std::array yes{"1", "yes", "y", "true", "t", "on"};
+    constexpr std::array no{"0", "no", "n", "false", "f", "off"};
+    for (auto& letter : text)
+        letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    if (std::find(yes.begin(), yes.end(), text) != yes.end()) return true;
+    if (std::find(no.begin(), no.end(), text) != no.end()) return false;
+    return std::nullopt;
+}
+
+std::string trimmed(const std::string& text) {
+    const auto first = text.find_first_not_of(" \t\r");
+    if (first == std::string::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+// The last one said, if it says so at all.
+void read_remove_ipc(const std::string& path, bool& removes) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        const auto equals = line.find('=');
+        if (equals == std::string::npos || trimmed(line.substr(0, equals)) != "RemoveIPC") continue;
+        const auto value = trimmed(line.substr(equals + 1));
+        removes = truth(value).value_or(value.empty() || removes);  // empty: as if never said
     }
-    return removes;
 }
 
 }  // namespace
+
+// The main file of the first directory that has one, then all the others by their own names, each
+// from the first directory that has it.
+bool logind_removes_ipc(const std::string& root) {
+    std::string main_file;
+    std::map<std::string, std::string> more;
+    std::error_code error;
+    for (const std::string directory : kSettings) {
+        const auto file = root + directory + "logind.conf";
+        if (std::filesystem::exists(file, error)) main_file = file;
+        for (std::filesystem::directory_iterator it(file + ".d", error), end; !error && it != end;
+             it.increment(error))
+            if (it->path().extension() == ".conf")
+                more.insert_or_assign(it->path().filename().string(), it->path().string());
+    }
+    bool removes = true;
+    read_remove_ipc(main_file, removes);
+    for (const auto& [name, path] : more) read_remove_ipc(path, removes);
+    return removes;
+}
 
 bool logout_removes_segments(const std::string& shm_path) {
     std::error_code error;
@@ -99,7 +135,7 @@ bool logout_removes_segments(const std::string& shm_path) {
         user &&
         std::filesystem::exists(std::string("/var/lib/systemd/linger/") + user->pw_name, error);
     return ::geteuid() >= kFirstPerson && shm_path.starts_with("/dev/shm") && !lingers &&
-           std::filesystem::exists("/run/systemd/seats", error) && remove_ipc();
+           std::filesystem::exists("/run/systemd/seats", error) && logind_removes_ipc();
 }
 
 Limits process_limits() {

@@ -44,7 +44,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return out;
 }
 
-// How to start it: a process group of its own, no signals blocked or ignored, and no output.
+// How to start it: a process group of its own, no signals blocked or ignored, no output, and
+// nothing open of ours.
 class SpawnWays {
   public:
     explicit SpawnWays(int input) {
@@ -52,6 +53,8 @@ class SpawnWays {
         ::posix_spawn_file_actions_adddup2(&actions, input, 0);
         ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
         ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+        // Not everything that others in this process opened closes by itself.
+        ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
         ::posix_spawnattr_init(&attributes);
         sigset_t none, all;
         ::sigemptyset(&none);
@@ -127,7 +130,10 @@ Status run_command(const Command& command, const std::atomic<bool>& cancelled) {
     const auto until = monotonic_nanos() + std::int64_t{command.timeout_ms} * 1'000'000;
     const Handle process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     const bool ended = process && attend(process, std::move(ours), command.input, until, cancelled);
-    if (!ended) ::kill(-pid, SIGKILL);
+    if (!ended) {
+        ::kill(-pid, SIGKILL);
+        ::kill(pid, SIGKILL);  // it may have joined another group
+    }
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
