@@ -12,7 +12,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::size_t kAnswerBytes = 48 * 1024;  // an answer is one frame
+constexpr std::size_t kAnswerBytes = std::size_t{48} * 1024;  // an answer is one frame
 
 // As many of the objects as fit; `fitted` says how many.
 template <typename T>
