@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/handle.h"
+#include "platform/linux/attach_descriptors.h"
 #include "service_process.h"
 
 namespace snakepit::shm::bench {
@@ -71,14 +72,8 @@ class DescriptorServer {
             msghdr message{};
             message.msg_iov = &part;
             message.msg_iovlen = 1;
-            message.msg_control = control;
-            message.msg_controllen = sizeof control;
-            auto* header = CMSG_FIRSTHDR(&message);
-            header->cmsg_level = SOL_SOCKET;
-            header->cmsg_type = SCM_RIGHTS;
-            header->cmsg_len = CMSG_LEN(sizeof(int));
             const int descriptor = object.get();
-            std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+            attach_descriptors(message, control, {&descriptor, 1});
             ::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
         }
     }

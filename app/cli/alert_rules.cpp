@@ -8,6 +8,7 @@
 #include "alerts.h"
 #include "alerts/backtest.h"
 #include "alerts/default_rules.h"
+#include "base/counted.h"
 #include "base/units.h"
 #include "json.h"
 #include "moments.h"
@@ -45,11 +46,10 @@ QJsonObject rule_json(const AlertRule& rule) {
 
 Result<int> list_rules(const Context& context) {
     SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto rules, fetch_rules(*client));
+    SHM_ASSIGN(const auto rules, ask_rules(asker(*client)));
     if (context.json) {
-        QJsonArray out;
-        for (const auto& rule : rules) out.append(rule_json(rule));
-        print_json({{"rules", out}});
+        SHM_ASSIGN(const auto object, parse_object(to_json(rules)));
+        print_json(object);
         return kDone;
     }
     Table table({"RULE", "SEVERITY", "FIRES WHEN", "FOR EACH", "STATE"});
@@ -91,7 +91,7 @@ Result<int> check_rule_file(const Context& context, const std::string& file) {
 
 Result<int> switch_rule(const Context& context, const std::string& name, bool enabled) {
     SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto rules, fetch_rules(*client));
+    SHM_ASSIGN(const auto rules, ask_rules(asker(*client)));
     SHM_ASSIGN(auto rule, rule_named(rules, name));
     rule.enabled = enabled;
     return send_rule(context, *client, rule);
@@ -109,7 +109,7 @@ Result<int> remove_rule(const Context& context, const std::string& name) {
         print_json(object);
         return kDone;
     }
-    SHM_ASSIGN(const auto left, fetch_rules(*client));
+    SHM_ASSIGN(const auto left, ask_rules(asker(*client)));
     print(rule_named(left, name) ? fmt::format("{} is as it was made again\n", name)
                                  : fmt::format("{} is removed\n", name));
     return kDone;
@@ -125,17 +125,16 @@ Result<AlertRule> rule_to_test(const Context& context, const BacktestWords& word
     if (!client && client.error().code == ErrorCode::no_manager)
         return rule_named(default_rules(), words.name);
     if (!client) return fail(std::move(client).error());
-    SHM_ASSIGN(const auto rules, fetch_rules(**client));
+    SHM_ASSIGN(const auto rules, ask_rules(asker(**client)));
     return rule_named(rules, words.name);
 }
 
 void print_backtest(const AlertRule& rule, const Backtest& result) {
     if (result.from.micros == 0) return print("nothing was recorded in that time\n");
-    print(fmt::format(
-        "{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name, condition_text(rule),
-        to_rfc3339(result.from), to_rfc3339(result.to),
-        result.firings.size() == 1 ? "once" : fmt::format("{} times", result.firings.size()),
-        result.firings.empty() ? "" : ":"));
+    print(fmt::format("{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name,
+                      condition_text(rule), to_rfc3339(result.from), to_rfc3339(result.to),
+                      result.firings.size() == 1 ? "once" : counted(result.firings.size(), "time"),
+                      result.firings.empty() ? "" : ":"));
     if (result.firings.empty()) return;
     Table table({"FIRED", "RESOLVED", "AFTER>", "WORST>", "SUBJECT"});
     for (const auto& firing : result.firings) {
@@ -201,21 +200,10 @@ Result<AlertRule> read_rule(const std::string& file) {
     return rule;
 }
 
-Result<std::vector<AlertRule>> fetch_rules(ManagerClient& client) {
-    std::vector<AlertRule> all;
-    QString from;
-    for (;;) {
-        const QJsonObject arguments{{"from", from}};
-        SHM_ASSIGN(
-            const auto json,
-            client.alerts("rules",
-                          QJsonDocument(arguments).toJson(QJsonDocument::Compact).toStdString()));
-        SHM_ASSIGN(const auto page, parse_object(json));
-        SHM_ASSIGN(const auto rules, parse_rules(json));
-        all.insert(all.end(), rules.begin(), rules.end());
-        if (!page["more"].toBool() || rules.empty()) return all;
-        from = page["from"].toString();
-    }
+AlertAsk asker(ManagerClient& client) {
+    return [&client](const std::string& action, const std::string& arguments) {
+        return client.alerts(action, arguments);
+    };
 }
 
 void add_alert_rules(CLI::App& alerts, Context& context) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // alerts: what fires and what fired; acknowledging and silencing.
-#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "alerts.h"
 #include "alerts/alert.h"
+#include "base/counted.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -33,7 +33,7 @@ std::string compact(const QJsonObject& object) {
 
 std::string marks(const Alert& alert) {
     std::string out(to_string(alert.state));
-    if (alert.flapping) out += fmt::format(", flapping ({} times)", alert.times_fired);
+    if (alert.flapping) out += fmt::format(", flapping ({})", counted(alert.times_fired, "time"));
     if (alert.silenced) out += ", silenced";
     if (alert.acknowledged_at.micros != 0) out += ", seen by " + alert.acknowledged_by;
     return out;
@@ -76,29 +76,20 @@ Result<int> list(const Context& context) {
     return kDone;
 }
 
-// Pages, the newest first, until there are `limit`.
 Result<int> history(const Context& context, const HistoryWords& words) {
     SHM_ASSIGN(auto client, connect(context));
-    QJsonArray all;
-    std::vector<Alert> alerts;
-    QJsonObject arguments{{"rule", text(words.rule)}, {"subject", text(words.subject)}};
-    bool more = true;
-    while (more && all.size() < words.limit) {
-        arguments["limit"] = std::min<int>(200, words.limit - static_cast<int>(all.size()));
-        SHM_ASSIGN(const auto json, client->alerts("history", compact(arguments)));
-        SHM_ASSIGN(const auto page, parse_object(json));
-        SHM_ASSIGN(const auto some, parse_alerts(json));
-        for (const auto& alert : page["alerts"].toArray()) all.append(alert);
-        alerts.insert(alerts.end(), some.begin(), some.end());
-        more = page["more"].toBool() && !some.empty();
-        arguments["before"] = page["before"];
-    }
+    HistoryQuery query;
+    query.limit = static_cast<std::uint64_t>(words.limit);
+    query.rule = words.rule;
+    query.subject = words.subject;
+    SHM_ASSIGN(const auto found, ask_history(asker(*client), query));
     if (context.json) {
-        print_json({{"alerts", all}, {"more", more}, {"before", arguments["before"]}});
-    } else if (alerts.empty()) {
+        SHM_ASSIGN(const auto object, parse_object(to_json(found)));
+        print_json(object);
+    } else if (found.alerts.empty()) {
         print("nothing has fired\n");
     } else {
-        print_alerts(alerts, true);
+        print_alerts(found.alerts, true);
     }
     return kDone;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "alerts/alert.h"
+#include "alerts/alert_pages.h"
 #include "command.h"
 
 namespace snakepit::shm::cli {
@@ -15,7 +16,7 @@ void add_backtest(CLI::App& alerts, Context& context);
 
 // A rule from a file; "-" is standard input.
 Result<AlertRule> read_rule(const std::string& file);
-// All of the manager's.
-Result<std::vector<AlertRule>> fetch_rules(ManagerClient& client);
+// How `client` is asked about alerts; it outlives the answer.
+AlertAsk asker(ManagerClient& client);
 
 }  // namespace snakepit::shm::cli

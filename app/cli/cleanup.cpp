@@ -6,6 +6,7 @@
 
 #include <QJsonArray>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -83,14 +84,11 @@ void print_items(const CleanupResult& result) {
             {item.id.str(), format_size(item.bytes), std::string(outcome_of(item)), item.reason});
     if (!result.items.empty()) print(table.str());
     const auto freed = result.removed - result.quarantined;
-    const auto regions = [](std::uint64_t count) {
-        return fmt::format("{} region{}", count, count == 1 ? "" : "s");
-    };
-    print(fmt::format("{} {}, {}\n", result.dry_run ? "would remove" : "removed", regions(freed),
-                      format_size(result.bytes_freed)));
+    print(fmt::format("{} {}, {}\n", result.dry_run ? "would remove" : "removed",
+                      counted(freed, "region"), format_size(result.bytes_freed)));
     if (result.quarantined == 0) return;
     print(fmt::format("{} in quarantine {}, {}{}\n", result.dry_run ? "would put" : "put",
-                      regions(result.quarantined), format_size(result.bytes_quarantined),
+                      counted(result.quarantined, "region"), format_size(result.bytes_quarantined),
                       result.dry_run ? "" : ": snakepit-shm restore ID brings one back"));
 }
 

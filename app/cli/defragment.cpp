@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -24,9 +25,9 @@ std::string line(const char* when, const QJsonObject& pool) {
     const auto bytes = [&](const char* key) {
         return format_size(static_cast<std::uint64_t>(pool[key].toDouble()));
     };
-    return fmt::format("{}: {} arenas, {} used, {} of holes between, {:.1f} % fragmented\n", when,
-                       pool["arenas"].toInt(), bytes("used"), bytes("holes"),
-                       pool["fragmentation"].toDouble() * 100);
+    return fmt::format("{}: {}, {} used, {} of holes between, {:.1f} % fragmented\n", when,
+                       counted(static_cast<std::uint64_t>(pool["arenas"].toInteger()), "arena"),
+                       bytes("used"), bytes("holes"), pool["fragmentation"].toDouble() * 100);
 }
 
 Result<int> run(const Context& context) {
@@ -44,9 +45,10 @@ Result<int> run(const Context& context) {
         return kDone;
     }
     print(line("before", before) + line("after ", after));
-    print(fmt::format("moved {} regions of {}; {} are in use and stayed; {} arenas returned\n",
-                      result.moved, format_size(result.bytes), result.in_use,
-                      result.arenas_returned));
+    print(fmt::format("moved {} of {}; {} in use and stayed; {} returned\n",
+                      counted(result.moved, "region"), format_size(result.bytes),
+                      result.in_use == 1 ? "1 is" : fmt::format("{} are", result.in_use),
+                      counted(result.arenas_returned, "arena")));
     return kDone;
 }
 

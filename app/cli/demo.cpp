@@ -11,6 +11,7 @@
 #include <optional>
 #include <random>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "child_process.h"
 #include "command.h"
@@ -43,8 +44,10 @@ class Demo {
             SHM_ASSIGN(auto worker, start(i));
             workers_.push_back(std::move(worker));
         }
-        say(fmt::format("{} workers share data for {} s; Ctrl-C ends it", words.workers,
-                        words.seconds));
+        say(fmt::format(
+            "{} data for {} s; Ctrl-C ends it",
+            counted(static_cast<std::uint64_t>(words.workers), "worker shares", "workers share"),
+            words.seconds));
         for (int tick = 1; tick <= words.seconds && !end_asked; ++tick) {
             ::poll(nullptr, 0, kTickMillis);
             SHM_TRY(look(tick));
@@ -109,8 +112,9 @@ class Demo {
             references += region.reference_count;
             bytes += region.size;
         }
-        say(fmt::format("{:>4} s  {} regions, {}, {} references; {} reads of {} verified, {} wrong",
-                        tick, regions.size(), format_size(bytes), references, total.verified,
+        say(fmt::format("{:>4} s  {}, {}, {}; {} of {} verified, {} wrong", tick,
+                        counted(regions.size(), "region"), format_size(bytes),
+                        counted(references, "reference"), counted(total.verified, "read"),
                         format_size(total.bytes), total.corrupt));
         return {};
     }
@@ -130,9 +134,8 @@ class Demo {
         ++killed_;
         SHM_ASSIGN(auto successor, start(static_cast<int>(index)));
         worker = std::move(successor);
-        say(fmt::format(
-            "        {} (pid {}) was killed with {} references; its successor has pid {}",
-            worker.name, pid, held, worker.process.pid()));
+        say(fmt::format("        {} (pid {}) was killed with {}; its successor has pid {}",
+                        worker.name, pid, counted(held, "reference"), worker.process.pid()));
         return {};
     }
 
@@ -154,11 +157,10 @@ class Demo {
         }
         SHM_ASSIGN(const auto rest, client_.list("session:" + session_));
         left_ = rest.size();
-        say(fmt::format(
-            "done: {} regions made, {} reads verified, {} wrong, {} workers killed; {} orphans "
-            "removed, "
-            "{} regions left",
-            tally_.allocated, tally_.verified, tally_.corrupt, killed_, removed_, left_));
+        say(fmt::format("done: {} made, {} verified, {} wrong, {} killed; {} removed, {} left",
+                        counted(tally_.allocated, "region"), counted(tally_.verified, "read"),
+                        tally_.corrupt, counted(killed_, "worker"), counted(removed_, "orphan"),
+                        counted(left_, "region")));
         return {};
     }
 

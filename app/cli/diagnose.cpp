@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "command.h"
 #include "diagnostics/bundle.h"
+#include "diagnostics/host_json.h"
 #include "host_output.h"
 #include "json.h"
 #include "output.h"
@@ -26,8 +27,8 @@ struct Words {
 
 // Documents that other rooms make; each may fail without the bundle failing.
 std::vector<BundleExtra> extras() {
-    return {{"host.json", "all shared memory of the host, as 'host --json' has it",
-             []() -> Result<QJsonObject> {
+    return {{std::string(bundle_part::host),
+             "all shared memory of the host, as 'host --json' has it", []() -> Result<QJsonObject> {
                  SHM_ASSIGN(auto survey, survey_host());
                  sort_by_interest(survey.segments);
                  return host_json(survey);

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "contents.h"
 #include "json.h"
@@ -118,10 +119,11 @@ class HexDump {
 std::string head(const RegionInfo& info, const RegionPart& part, std::uint64_t size) {
     return fmt::format(
         "region   {}\nsize     {} bytes ({})\nstate    {}\nlevel    {}\nowner    {}, user {}\n"
-        "held     {} references\nread     {} bytes from {} on, {}\n\n",
+        "held     {}\nread     {} bytes from {} on, {}\n\n",
         info.id.str(), info.size, format_size(info.size), to_string(info.state),
         to_string(info.security_level), process_label(info.owner_process, info.owner_pid),
-        info.owner_uid, info.reference_count, size, part.offset, to_rfc3339(now()));
+        info.owner_uid, counted(info.reference_count, "reference"), size, part.offset,
+        to_rfc3339(now()));
 }
 
 Result<int> print_document(const Contents& contents, const Words& words, const Sink& sink) {

@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "command.h"
+#include "diagnostics/host_json.h"
 #include "host.h"
 #include "host_output.h"
 #include "output.h"
@@ -49,9 +51,10 @@ void print_summary(const HostSurvey& survey, std::size_t listed) {
         ++left_over;
         bytes_left += segment.resident;
     }
-    print(fmt::format("{} segments, {}; left over {}, {}; {} free of {}\n", survey.segments.size(),
-                      format_size(resident), left_over, format_size(bytes_left),
-                      format_size(survey.shm_free), format_size(survey.shm_total)));
+    print(fmt::format("{}, {}; left over {}, {}; {} free of {}\n",
+                      counted(survey.segments.size(), "segment"), format_size(resident), left_over,
+                      format_size(bytes_left), format_size(survey.shm_free),
+                      format_size(survey.shm_total)));
     if (listed < survey.segments.size())
         print(fmt::format("{} not shown: --all shows those without a name too\n",
                           survey.segments.size() - listed));

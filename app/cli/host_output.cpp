@@ -6,32 +6,13 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "diagnostics/host_json.h"
 #include "json.h"
 #include "output.h"
 
 namespace snakepit::shm::cli {
 
 namespace {
-
-QJsonValue or_null(std::string_view value) {
-    return value.empty() ? QJsonValue() : QJsonValue(text(value));
-}
-
-QJsonArray users_json(const std::vector<SegmentUser>& users) {
-    QJsonArray out;
-    for (const auto& user : users)
-        out.append(QJsonObject{{"pid", json(user.pid)},
-                               {"uid", json(std::int64_t{user.uid})},
-                               {"process", text(user.process)},
-                               {"maps", user.maps}});
-    return out;
-}
-
-QJsonArray sentences_json(const std::vector<std::string>& sentences) {
-    QJsonArray out;
-    for (const auto& sentence : sentences) out.append(text(sentence));
-    return out;
-}
 
 std::string creator_of(const HostSegment& segment) {
     if (segment.creator == 0) return segment.creator_gone ? "gone" : "-";
@@ -68,51 +49,6 @@ void sort_by_interest(std::vector<HostSegment>& segments) {
         return std::pair(rank(left.verdict), right.resident) <
                std::pair(rank(right.verdict), left.resident);
     });
-}
-
-QJsonObject host_segment_json(const HostSegment& segment) {
-    const bool system_v = segment.kind == SegmentKind::system_v;
-    return {{"kind", text(to_string(segment.kind))},
-            {"name", text(segment.name)},
-            {"label", text(segment.label)},
-            {"size", json(segment.size)},
-            {"resident", json(segment.resident)},
-            {"uid", json(std::int64_t{segment.uid})},
-            {"user", text(segment.user)},
-            {"mode", text(mode_of(segment))},
-            {"device", system_v ? QJsonValue() : json(segment.device)},
-            {"inode", system_v ? QJsonValue() : json(segment.inode)},
-            {"key", system_v ? json(segment.key) : QJsonValue()},
-            {"attached", system_v ? json(segment.attached) : QJsonValue()},
-            {"last_user_pid", system_v ? json(segment.last_user) : QJsonValue()},
-            {"unlinked", segment.unlinked},
-            {"namespace", segment.name_space == 0 ? QJsonValue() : json(segment.name_space)},
-            {"container", or_null(segment.container)},
-            {"creator_pid", segment.creator == 0 ? QJsonValue() : json(segment.creator)},
-            {"creator_process", or_null(segment.creator_process)},
-            {"creator_gone", segment.creator_gone},
-            {"creator_reused", segment.creator_reused},
-            {"created_at", json(segment.created)},
-            {"touched_at", json(segment.touched)},
-            {"users", users_json(segment.users)},
-            {"users_complete", segment.users_complete},
-            {"program", or_null(segment.program)},
-            {"verdict", text(to_string(segment.verdict))},
-            {"confidence", segment.confidence},
-            {"confidence_if_unused", segment.confidence_if_unused},
-            {"evidence", sentences_json(segment.evidence)}};
-}
-
-QJsonObject host_json(const HostSurvey& survey) {
-    QJsonArray segments;
-    for (const auto& segment : survey.segments) segments.append(host_segment_json(segment));
-    return {{"time", json(survey.time)},
-            {"segments", segments},
-            {"processes", json(survey.processes)},
-            {"unreadable_processes", json(survey.unreadable)},
-            {"shm_total", json(survey.shm_total)},
-            {"shm_free", json(survey.shm_free)},
-            {"limits", sentences_json(survey.limits)}};
 }
 
 QJsonObject clean_item_json(const HostCleanItem& item) {

@@ -14,8 +14,6 @@ namespace snakepit::shm::cli {
 // What was left behind first, then what is largest.
 void sort_by_interest(std::vector<HostSegment>& segments);
 
-QJsonObject host_segment_json(const HostSegment& segment);
-QJsonObject host_json(const HostSurvey& survey);
 QJsonObject clean_item_json(const HostCleanItem& item);
 
 std::string host_table(const std::vector<HostSegment>& segments);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <QJsonArray>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -85,6 +86,10 @@ void print_errors(const QJsonObject& errors) {
     print("\n" + table.str());
 }
 
+std::string counted_of(const QJsonValue& value, std::string_view one) {
+    return counted(static_cast<std::uint64_t>(value.toInteger()), one);
+}
+
 void print_advice(const QJsonObject& performance) {
     for (const QJsonValue subject : performance["subjects"].toArray())
         print(fmt::format("\n{}: {}\n", harmless(str(subject["subject"])),
@@ -96,12 +101,11 @@ void print_advice(const QJsonObject& performance) {
 
 void print_stats(const QJsonObject& stats, const QJsonObject& performance) {
     print(fmt::format(
-        "{} allocations, {} deallocations, {} regions with {}, {} references, "
-        "{} errors\n\n",
-        count_of(stats["total_allocations"]), count_of(stats["total_deallocations"]),
-        count_of(stats["active_regions"]),
+        "{}, {}, {} with {}, {}, {}\n\n", counted_of(stats["total_allocations"], "allocation"),
+        counted_of(stats["total_deallocations"], "deallocation"),
+        counted_of(stats["active_regions"], "region"),
         format_size(static_cast<std::uint64_t>(stats["total_memory_allocated"].toInteger())),
-        count_of(stats["references"]), count_of(stats["errors"])));
+        counted_of(stats["references"], "reference"), counted_of(stats["errors"], "error")));
     const auto operations = performance["operations"].toArray();
     print_operations(operations, "recent", "LAST 10 SECONDS");
     print("\n");

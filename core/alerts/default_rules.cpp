@@ -87,9 +87,12 @@ void add_programs(std::vector<AlertRule>& out) {
     out.push_back(above(rule("orphans", kWarning, "Regions whose owner is gone",
                              "remove them with 'snakepit-shm cleanup --orphans', or keep them"),
                         "orphan_regions", 0, 0, kMinutes));
-    out.push_back(any(rule("holder-died", kInfo, "A program ended while it held regions",
-                           "look why it ended; what it held was given back"),
-                      EventKind::client_gone, kMinutes, AlertGroup::process, 1));
+    // By user, not by process: a pool whose workers crash one after the other is one alert.
+    out.push_back(
+        any(rule("holder-died", kInfo, "Programs died holding regions",
+                 "'snakepit-shm events --kind client_gone' names them; what they held was "
+                 "given back"),
+            EventKind::client_gone, kMinutes, AlertGroup::user, 1));
     out.push_back(
         above(rule("suspect-regions", kWarning, "A writer died in its lock",
                    "check the contents; a writer's next lock makes the region good again"),

@@ -4,6 +4,7 @@
 
 #include "audit/report_chart.h"
 #include "audit/report_file.h"
+#include "base/counted.h"
 
 namespace snakepit::shm {
 
@@ -60,9 +61,9 @@ void add_verdict(std::string& out, const AuditVerdict& verdict) {
     }
     for (const auto& note : verdict.notes)
         out += fmt::format("<p class=\"soft\">{}</p>", html_escaped(note));
-    out +=
-        fmt::format("<p class=\"soft\">{} rows looked at, {} signed checkpoints.</p></section>\n",
-                    verdict.rows, verdict.checkpoints);
+    out += fmt::format("<p class=\"soft\">{} looked at, {}.</p></section>\n",
+                       counted(verdict.rows, "row"),
+                       counted(verdict.checkpoints, "signed checkpoint"));
 }
 
 void add_summary(std::string& out, const ReportContents& report) {

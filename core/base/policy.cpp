@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/json.h"
 
 namespace snakepit::shm {
@@ -95,8 +96,7 @@ std::string summary(const Policy& policy) {
     auto out =
         fmt::format("{}/{}/{}", to_string(policy.permissions.owner),
                     to_string(policy.permissions.group), to_string(policy.permissions.other));
-    if (!policy.rules.empty())
-        out += fmt::format(", {} rule{}", policy.rules.size(), policy.rules.size() == 1 ? "" : "s");
+    if (!policy.rules.empty()) out += ", " + counted(policy.rules.size(), "rule");
     if (policy.require_encryption) out += ", encrypted";
     if (policy.audit) out += ", audited";
     return out;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "client/pages.h"
 #include "platform/process.h"
 #include "platform/wait_word.h"
 
@@ -152,22 +153,15 @@ Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
 }
 
 Result<std::vector<RegionLocks>> LockClient::list(const std::string& filter) {
-    std::vector<RegionLocks> out;
-    for (std::uint32_t slot = 0;;) {
+    return all_pages<RegionLocks>([&](std::uint32_t slot) -> Result<wire::LockedRegionsT> {
         wire::LocksT call;
         call.filter = filter;
         call.from_slot = slot;
-        SHM_ASSIGN(const auto reply, ask(std::move(call)));
-        const auto* page = reply.answer.AsLockedRegions();
+        SHM_ASSIGN(auto reply, ask(std::move(call)));
+        auto* page = reply.answer.AsLockedRegions();
         if (!page) return unexpected_answer();
-        for (const auto& region : page->regions)
-            if (region) out.push_back(from_wire(*region));
-        if (!page->more) break;
-        slot = page->next_slot;
-    }
-    std::sort(out.begin(), out.end(),
-              [](const RegionLocks& a, const RegionLocks& b) { return a.id < b.id; });
-    return out;
+        return std::move(*page);
+    });
 }
 
 Result<RegionLocks> LockClient::release(const RegionId& id, std::uint64_t token) {

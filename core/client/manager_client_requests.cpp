@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a client asks and manages: each a request or a few, nothing is held or mapped.
-#include <algorithm>
-
 #include "client/manager_client_private.h"
+#include "client/pages.h"
 
 namespace snakepit::shm {
 
@@ -33,22 +32,15 @@ Result<RegionInfo> ManagerClient::info(const RegionId& id) {
 }
 
 Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
-    std::vector<RegionInfo> out;
-    for (std::uint32_t slot = 0;;) {
+    return all_pages<RegionInfo>([&](std::uint32_t slot) -> Result<wire::RegionsT> {
         wire::ListT call;
         call.filter = filter;
         call.from_slot = slot;
-        SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
-        const auto* page = answer.reply.answer.AsRegions();
+        SHM_ASSIGN(auto answer, d_->ask(std::move(call)));
+        auto* page = answer.reply.answer.AsRegions();
         if (!page) return unexpected_answer();
-        for (const auto& region : page->regions)
-            if (region) out.push_back(from_wire(*region));
-        if (!page->more) break;
-        slot = page->next_slot;
-    }
-    std::sort(out.begin(), out.end(),
-              [](const RegionInfo& a, const RegionInfo& b) { return a.id < b.id; });
-    return out;
+        return std::move(*page);
+    });
 }
 
 Result<CleanupResult> ManagerClient::cleanup(const CleanupRequest& request) {

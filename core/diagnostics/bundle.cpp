@@ -14,6 +14,7 @@
 
 #include "base/time.h"
 #include "client/manager_client.h"
+#include "diagnostics/alert_parts.h"
 #include "diagnostics/archive.h"
 #include "diagnostics/database_copy.h"
 #include "diagnostics/health.h"
@@ -33,6 +34,10 @@ std::string text_of(const QJsonObject& document) {
     return QJsonDocument(document).toJson(QJsonDocument::Indented).toStdString();
 }
 
+QJsonObject object_of(const std::string& json) {
+    return QJsonDocument::fromJson(QByteArray::fromStdString(json)).object();
+}
+
 // A part that cannot be had is left out and said so; only the bundle's own file can fail.
 class Bundler {
   public:
@@ -48,6 +53,7 @@ class Bundler {
     Status add_registry();
     Status add_events();
     Status add_reports();
+    Status add_alerts(std::vector<AlertPart> parts);
     Status add_configuration();
     Result<QJsonObject> report(ManagerClient& manager, const char* topic) const;
     Result<QJsonObject> policies(ManagerClient& manager) const;
@@ -114,7 +120,7 @@ Status Bundler::add_events() {
 
 Result<QJsonObject> Bundler::report(ManagerClient& manager, const char* topic) const {
     SHM_ASSIGN(const auto json, manager.report(topic));
-    return QJsonDocument::fromJson(QByteArray::fromStdString(json)).object();
+    return object_of(json);
 }
 
 // Of regions that were given one; that of the others is in the configuration.
@@ -125,8 +131,7 @@ Result<QJsonObject> Bundler::policies(ManagerClient& manager) const {
         if (!region.has_policy || static_cast<std::size_t>(out.size()) >= kMostPolicies) continue;
         const auto policy = manager.policy(region.id);
         if (!policy) continue;  // it ended meanwhile, or is not for us
-        out.insert(QString::fromStdString(region.id.str()),
-                   QJsonDocument::fromJson(QByteArray::fromStdString(*policy)).object());
+        out.insert(QString::fromStdString(region.id.str()), object_of(*policy));
     }
     return out;
 }
@@ -137,13 +142,21 @@ Status Bundler::add_reports() {
     options.lease = false;
     const auto manager = ManagerClient::connect(options);
     if (!manager) {
-        leave_out("what the manager says", manager.error());
-        return {};
+        leave_out(std::string(bundle_part::said), manager.error());
+        return add_alerts(alerts_left(request_.paths.state_db()));
     }
-    for (const auto* topic : {"status", "stats", "clients", "arenas", "alerts", "performance"})
+    for (const auto* topic : bundle_part::reports)
         SHM_TRY(add(fmt::format("{}.json", topic), fmt::format("the manager's {} report", topic),
                     report(**manager, topic)));
+    SHM_TRY(add_alerts(alerts_of(**manager)));
     return add("policies.json", "policies of regions that were given one", policies(**manager));
+}
+
+Status Bundler::add_alerts(std::vector<AlertPart> parts) {
+    for (auto& part : parts)
+        SHM_TRY(add(std::move(part.name), std::move(part.what),
+                    part.json.map([](const std::string& json) { return object_of(json); })));
+    return {};
 }
 
 Status Bundler::add_configuration() {

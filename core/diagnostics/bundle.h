@@ -2,6 +2,7 @@
 // One file about an instance, for somebody who looks at it elsewhere.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,6 +22,17 @@ inline constexpr std::string_view registry = "registry/";  // pieces, each named
 inline constexpr std::string_view events = "events.db";
 inline constexpr std::string_view metrics = "metrics.db";
 inline constexpr std::string_view configuration = "config.toml";
+// The manager's reports, each as "<topic>.json".
+inline constexpr std::array reports{"status", "stats",  "clients",
+                                    "arenas", "alerts", "performance"};
+inline constexpr std::string_view alerts = "alerts.json";
+inline constexpr std::string_view performance = "performance.json";
+inline constexpr std::string_view alert_history = "alert_history.json";
+inline constexpr std::string_view alert_rules = "alert_rules.json";
+inline constexpr std::string_view alert_silences = "alert_silences.json";
+inline constexpr std::string_view host = "host.json";
+// Stands for all reports where no manager answered.
+inline constexpr std::string_view said = "what the manager says";
 }  // namespace bundle_part
 
 inline constexpr int kBundleFormat = 1;

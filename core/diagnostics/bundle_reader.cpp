@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <optional>
 
+#include <QJsonArray>
 #include <QJsonDocument>
 
 #include <fmt/format.h>
@@ -156,6 +157,29 @@ Result<QJsonObject> BundleReader::document(const std::string& name) {
     if (!archive_.has(name)) return QJsonObject();
     SHM_ASSIGN(const auto text, archive_.read(name));
     return QJsonDocument::fromJson(QByteArray::fromStdString(text)).object();
+}
+
+Result<std::string> BundleReader::text(std::string_view name) {
+    if (archive_.has(name)) return archive_.read(std::string(name));
+    const auto why = why_without(name);
+    return fail(ErrorCode::not_supported,
+                fmt::format("the bundle has no {}{}{}", name, why.empty() ? "" : ": ", why),
+                "let it be made again, with: snakepit-shm diagnose -o FILE");
+}
+
+// Releases before this part was one give none.
+std::string BundleReader::why_without(std::string_view name) const {
+    const bool report =
+        std::any_of(bundle_part::reports.begin(), bundle_part::reports.end(),
+                    [&](std::string_view topic) { return name == fmt::format("{}.json", topic); });
+    std::string out;
+    for (const auto& value : manifest_.document[QLatin1String("left_out")].toArray()) {
+        const auto gap = value.toObject();
+        const auto about = gap[QLatin1String("name")].toString().toStdString();
+        if (about == name || (report && out.empty() && about == bundle_part::said))
+            out = gap[QLatin1String("why")].toString().toStdString();
+    }
+    return out;
 }
 
 }  // namespace snakepit::shm

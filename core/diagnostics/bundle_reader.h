@@ -32,6 +32,9 @@ class BundleReader {
     const std::string& metrics() const { return metrics_; }
     // Of "status.json": what it says; empty when the bundle has none, or it is no object.
     Result<QJsonObject> document(const std::string& name);
+    // The text of a part. not_supported when the bundle has none, with its reason where it gives
+    // one.
+    Result<std::string> text(std::string_view name);
 
   private:
     BundleReader(std::string file, ArchiveReader archive)
@@ -39,6 +42,7 @@ class BundleReader {
     Status unpack();
     Status unpack_registry();
     Result<std::string> unpack_database(std::string_view name);
+    std::string why_without(std::string_view name) const;
 
     std::string file_;
     ArchiveReader archive_;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <sstream>
+#include <vector>
 
 #include <QJsonArray>
 
@@ -18,16 +19,28 @@ namespace {
 
 enum class Keep : std::uint8_t { all, first_word, nothing };
 
+// "key", "keys", "signing_key", "api-key"; a "key_file" only says where one is.
+bool is_key(std::string_view name) {
+    if (name.ends_with('s')) name.remove_suffix(1);
+    return name == "key" || name.ends_with("_key") || name.ends_with("-key");
+}
+
+// Of a System V segment it is the number that programs find it by, no secret.
+bool is_segment_key(const QJsonObject& object, const QString& name) {
+    return name == QLatin1String("key") && object[name].isDouble() &&
+           object[QLatin1String("kind")] == QLatin1String("sysv");
+}
+
 Keep keep(std::string_view key, bool metadata) {
     std::string name(key);
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (metadata && name == "metadata") return Keep::nothing;
-    constexpr std::array secret{"token",         "secret", "passw",   "credential",
-                                "authorization", "header", "cookie",  "api_key",
-                                "apikey",        "bearer", "private", "environment"};
+    constexpr std::array secret{"token",         "secret",  "passw",      "credential",
+                                "authorization", "header",  "cookie",     "apikey",
+                                "bearer",        "private", "environment"};
     const auto contains = [&](const char* word) { return name.find(word) != std::string::npos; };
-    if (name == "key" || std::any_of(secret.begin(), secret.end(), contains)) return Keep::nothing;
+    if (is_key(name) || std::any_of(secret.begin(), secret.end(), contains)) return Keep::nothing;
     constexpr std::array command{"command", "cmdline", "argument", "argv", "exec"};
     if (name == "args" || std::any_of(command.begin(), command.end(), contains))
         return Keep::first_word;
@@ -83,16 +96,26 @@ void redact(toml::array& array, Keep how) {
     }
 }
 
+// Whatever its type; of a switch, and of a text that is empty, there is nothing to hide.
+bool goes_whole(const toml::node& node, Keep how) {
+    const auto* text = node.as_string();
+    return how == Keep::nothing && !node.is_boolean() && !(text && text->get().empty());
+}
+
 void redact(toml::table& table) {
+    std::vector<std::string> whole;
     for (auto&& [key, node] : table) {
         const auto how = keep(key.str(), false);
-        if (auto* inner = node.as_table())
+        if (goes_whole(node, how))
+            whole.emplace_back(key.str());
+        else if (auto* inner = node.as_table())
             redact(*inner);
         else if (auto* list = node.as_array())
             redact(*list, how);
         else if (auto* text = node.as_string())
             *text = redacted_text(text->get(), how);
     }
+    for (const auto& key : whole) table.insert_or_assign(key, std::string(kRedacted));
 }
 
 }  // namespace
@@ -114,8 +137,11 @@ std::string redacted_url(std::string_view url) {
 
 QJsonObject redacted(const QJsonObject& document, bool metadata) {
     QJsonObject out;
-    for (auto it = document.begin(); it != document.end(); ++it)
-        out.insert(it.key(), redacted_value(*it, keep(it.key().toStdString(), metadata), metadata));
+    for (auto it = document.begin(); it != document.end(); ++it) {
+        const auto how =
+            is_segment_key(document, it.key()) ? Keep::all : keep(it.key().toStdString(), metadata);
+        out.insert(it.key(), redacted_value(*it, how, metadata));
+    }
     return out;
 }
 

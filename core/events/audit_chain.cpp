@@ -42,11 +42,9 @@ void RowDigest::begin(const Digest& previous) {
 }
 
 void RowDigest::add_number(std::uint64_t value) {
-    char little[8];
-    for (auto& byte : little) {
-        byte = static_cast<char>(value & 0xFF);
-        value >>= 8;
-    }
+    static_assert(std::endian::native == std::endian::little);  // as the digested bytes are
+    char little[sizeof value];
+    std::memcpy(little, &value, sizeof little);
     bytes_.append(little, sizeof little);
 }
 

@@ -50,8 +50,10 @@ void prepare_log(SQLite::Database& database) {
         throw SQLite::Exception("attempt to write a readonly database", SQLITE_READONLY);
     int keep = 1;
     sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    // The log goes back into the database when it has as many pages as the size it is cut to.
     database.exec(
-        "PRAGMA mmap_size=0; PRAGMA journal_size_limit=16777216; PRAGMA synchronous=NORMAL");
+        "PRAGMA mmap_size=0; PRAGMA journal_size_limit=16777216; PRAGMA synchronous=NORMAL;"
+        "PRAGMA wal_autocheckpoint=4000");
     if (database.execAndGet("PRAGMA journal_mode=WAL").getString() != "wal")
         throw SQLite::Exception("it cannot be switched to a write-ahead log", SQLITE_CANTOPEN);
 }

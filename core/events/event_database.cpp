@@ -67,7 +67,9 @@ struct EventDatabase::Private {
         : path(name),
           trail(its_trail ? its_trail : &own_trail),
           epoch(static_cast<std::int64_t>(its_epoch)),
-          database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis) {}
+          // One thread at a time has the connection: it needs no lock of its own.
+          database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
+                   kBusyMillis) {}
 
     void prepare();
     void insert(const EventEntry& entry);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -25,14 +26,14 @@ bool cleanup_helps(ErrorCode code) {
 }
 
 void advise_cleanup(Error& error, const IdleFigures& idle) {
-    auto advice = idle.regions == 0
-                      ? std::string("every region is in use, so a cleanup would free nothing")
-                      : fmt::format(
-                            "{} idle region{} hold{} {}: 'snakepit-shm cleanup "
-                            "--all-eligible --no-quarantine' frees them at once (see "
-                            "--dry-run first)",
-                            idle.regions, idle.regions == 1 ? "" : "s",
-                            idle.regions == 1 ? "s" : "", format_size(idle.bytes));
+    auto advice =
+        idle.regions == 0
+            ? std::string("every region is in use, so a cleanup would free nothing")
+            : fmt::format(
+                  "{} {}: 'snakepit-shm cleanup --all-eligible --no-quarantine' frees them at "
+                  "once (see --dry-run first)",
+                  counted(idle.regions, "idle region holds", "idle regions hold"),
+                  format_size(idle.bytes));
     error.remedy =
         error.remedy.empty() ? std::move(advice) : fmt::format("{}; {}", advice, error.remedy);
 }

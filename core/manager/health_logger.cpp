@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -147,11 +148,13 @@ void HealthLogger::find_recording(Found& found) {
     if (recorder.failing())
         add("recorder", "events are not being recorded",
             fmt::format("events are not being recorded: {}", recorder.problem),
-            fmt::format("mend {}; {} events wait", paths_.events_db(), recorder.lag));
+            fmt::format("mend {}; {}", paths_.events_db(),
+                        counted(recorder.lag, "event waits", "events wait")));
     auto& registry = service_.registry();
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
         add("events lost", "events were lost",
-            fmt::format("{} events were lost while the database could not be written", lost),
+            fmt::format("{} lost while the database could not be written",
+                        counted(lost, "event was", "events were")),
             "they are counted in a 'gap' event");
     if (!registry.note().empty())
         add("registry", registry.note(), registry.note(),

@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/counted.h"
 #include "crypto/keys.h"
 #include "events/event_recorder.h"
 #include "manager/audience.h"
@@ -232,12 +233,12 @@ void Manager::Private::wake_recorder() {
 Status Manager::Private::can_record() const {
     const auto state = recorder->state();
     if (state.problem.empty() && state.lag < layout::kRingEntries / 2) return {};
-    return fail(
-        ErrorCode::audit_unavailable,
-        fmt::format("its accesses are audited and cannot be recorded: {}",
-                    state.problem.empty() ? fmt::format("{} events wait for the disk", state.lag)
-                                          : state.problem),
-        "mend the event database, or use a region without audit");
+    return fail(ErrorCode::audit_unavailable,
+                fmt::format("its accesses are audited and cannot be recorded: {}",
+                            state.problem.empty()
+                                ? counted(state.lag, "event waits", "events wait") + " for the disk"
+                                : state.problem),
+                "mend the event database, or use a region without audit");
 }
 
 void Manager::Private::schedule_tick() {

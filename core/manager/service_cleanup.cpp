@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "manager/service.h"
 #include "manager/turn.h"
@@ -85,8 +86,8 @@ Result<bool> Service::quarantine(const Caller& caller, const RegionId& id) {
                    enter_quarantine(slot, "deallocated", caller.credentials, now().micros));
         if (!entered)
             return fail(ErrorCode::region_in_use,
-                        fmt::format("{} is in use: {} references", id.str(),
-                                    registry_->stats(slot).references),
+                        fmt::format("{} is in use: {}", id.str(),
+                                    counted(registry_->stats(slot).references, "reference")),
                         "wait until it is given back, or deallocate it without quarantine: its "
                         "memory goes with the last reference then");
         ++figures_.counters.deallocations;
@@ -167,7 +168,7 @@ CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const Clean
     }
     if (held(slot)) {
         refresh(slot, 0, at);
-        item.reason = fmt::format("in use: {} references", registry_->stats(slot).references);
+        item.reason = "in use: " + counted(registry_->stats(slot).references, "reference");
         return item;
     }
     const auto verdict = cleaner_.judge(idle_facts(slot), request, at);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -26,9 +27,9 @@ std::string ServicePolicies::note(std::uint32_t slot) const {
     const auto count = std::count_if(holders.begin(), holders.end(),
                                      [](const Holder& h) { return h.references > 0; });
     return fmt::format(
-        "{} process{} it since before the policy was changed, or keep{} it from moving to fresh "
-        "memory: {} ({})",
-        count, count == 1 ? " has" : "es have", count == 1 ? "s" : "", record.process, record.pid);
+        "{} it since before the policy was changed, or {} it from moving to fresh memory: {} ({})",
+        counted(static_cast<std::uint64_t>(count), "process has", "processes have"),
+        count == 1 ? "keeps" : "keep", record.process, record.pid);
 }
 
 PolicyReport ServicePolicies::report(std::uint32_t slot) const {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "memory/guard.h"
+#include "base/counted.h"
 
 #include <unistd.h>
 
@@ -76,9 +77,11 @@ Status check_guard(const Handle& segment, std::uint64_t offset, std::uint64_t si
         first = i;
     }
     if (changed == 0) return {};
-    return fail(ErrorCode::corruption_detected,
-                fmt::format("{} byte{} behind its end {} overwritten, from +{} on", changed,
-                            changed == 1 ? "" : "s", changed == 1 ? "was" : "were", first));
+    return fail(
+        ErrorCode::corruption_detected,
+        fmt::format("{} overwritten, from +{} on",
+                    counted(changed, "byte behind its end was", "bytes behind its end were"),
+                    first));
 }
 
 Status overwrite_with_zeros(const Handle& segment, std::uint64_t offset, std::uint64_t size) {

@@ -101,9 +101,9 @@ struct HostCleanItem {
 };
 
 // Removes those named, or without names those of our own namespaces that were left over for certain
-// (confidence_if_unused of
-// at least kCertain, and the kernel says so). Each is looked at again right before: one that anyone
-// maps or has open is never touched, whatever was asked. With `dry_run` nothing is.
+// (confidence_if_unused of at least kCertain, and the kernel says so). Each is looked at again
+// right before: one that anyone maps or has open is never touched, whatever was asked. With
+// `dry_run` nothing is.
 //
 // How that is known, and what remains:
 // - posix: a write lease, which the kernel grants only while nobody else has the file open or

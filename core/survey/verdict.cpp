@@ -23,11 +23,14 @@ constexpr int kOfYoung = 70;
 constexpr int kOfPartlySeen = 60;
 constexpr int kOfOtherNamespaces = 85;
 
+constexpr std::size_t kSentences = 5;  // usual number
+
 class Judge {
   public:
     Judge(HostSegment& segment, const Setting& setting) : segment_(segment), setting_(setting) {}
 
     void run() {
+        segment_.evidence.reserve(kSentences);
         recognise_program();
         look_for_creator();
         if (ours() || in_use()) return;
@@ -242,17 +245,15 @@ bool Judge::judge_by_habit() {
 // ends with the last process that has it. Before 3.13 always, since then by default.
 void Judge::judge_python() {
     if (segment_.name_space != 0) return;
-    bool tracker = false, older = false;
-    for (const auto& process : setting_.processes.of_user(segment_.uid)) {
-        if (process.started.micros > segment_.created.micros + kClockMargin) continue;
-        tracker = tracker || process.resource_tracker;
-        older = older || process.name.starts_with("python");
-    }
-    if (tracker) {
+    const auto python = setting_.processes.python_of_user(segment_.uid);
+    const auto runs_since = [this](Timestamp oldest) {
+        return has_time(oldest) && oldest.micros <= segment_.created.micros + kClockMargin;
+    };
+    if (runs_since(python.tracker)) {
         say("a resource tracker of Python's, older than the segment, runs for this user: it would "
             "remove the segment when its programs end");
         decide(SegmentVerdict::unknown, 60);
-    } else if (older) {
+    } else if (runs_since(python.program)) {
         say("no resource tracker of Python's runs that is as old as the segment, but some program "
             "of this user in Python does");
         decide(SegmentVerdict::left_over, 80);
@@ -266,13 +267,10 @@ void Judge::judge_python() {
 
 void Judge::judge_by_programs() {
     if (segment_.name_space != 0) return;
-    const auto& processes = setting_.processes.of_user(segment_.uid);
-    const auto running = std::find_if(processes.begin(), processes.end(), [&](const auto& process) {
-        return process.name.starts_with(known_->process);
-    });
-    if (running != processes.end()) {
+    const auto running = setting_.processes.find_of_user(segment_.uid, known_->process);
+    if (running) {
         say(fmt::format("{} runs for this user (process {}) and may come back to it",
-                        known_->program, running->pid));
+                        known_->program, *running));
         decide(SegmentVerdict::kept, 80);
         return;
     }
@@ -328,6 +326,14 @@ void Judge::limit() {
 }
 
 }  // namespace
+
+void PythonFacts::count(const ProcessFacts& process) {
+    const auto older = [&process](Timestamp& oldest) {
+        if (oldest.micros == 0 || process.started < oldest) oldest = process.started;
+    };
+    if (process.resource_tracker) older(tracker);
+    if (process.name.starts_with(kPython)) older(program);
+}
 
 void judge(HostSegment& segment, const Setting& setting) {
     Judge(segment, setting).run();

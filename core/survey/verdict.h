@@ -6,18 +6,27 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "survey/host_survey.h"
 
 namespace snakepit::shm::survey {
 
+inline constexpr std::string_view kPython = "python";  // its programs' names begin so
+
 struct ProcessFacts {
     std::int64_t pid = 0;
-    std::uint32_t uid = 0;
     Timestamp started;
     std::string name;
     bool resource_tracker = false;  // of Python's multiprocessing
+};
+
+// When the oldest of a user's Python programs, and of their resource trackers, started; 0: none
+// runs.
+struct PythonFacts {
+    Timestamp program, tracker;
+    void count(const ProcessFacts& process);
 };
 
 // The processes there are. What is asked for is read then, and once.
@@ -26,8 +35,10 @@ class ProcessView {
     virtual ~ProcessView() = default;
     virtual std::optional<ProcessFacts> find(std::int64_t pid) const = 0;
     virtual bool user_has_any(std::uint32_t uid) const = 0;
-    // Of root everybody's: its processes become other users'.
-    virtual const std::vector<ProcessFacts>& of_user(std::uint32_t uid) const = 0;
+    // Of root everybody's: its processes become other users'. The name is its beginning.
+    virtual std::optional<std::int64_t> find_of_user(std::uint32_t uid,
+                                                     std::string_view name) const = 0;
+    virtual PythonFacts python_of_user(std::uint32_t uid) const = 0;
 };
 
 // An instance of ours, by name; the value: where its registry stands, empty if it stands no more.

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -128,9 +129,9 @@ std::optional<Recommendation> smaller_arenas(std::span<const ArenaUse> arenas,
     return Recommendation{
         "arena_size",
         fmt::format("arena_size = \"{}\" would save {}", format_size(size), format_size(saved)),
-        fmt::format("{} arenas hold {} of regions and keep {} ready for more; none reaches beyond "
-                    "{}",
-                    arenas.size(), format_size(used), format_size(spare), format_size(largest)),
+        fmt::format("in {}, regions take {} and {} is ready for more; none reaches beyond {}",
+                    counted(arenas.size(), "arena"), format_size(used), format_size(spare),
+                    format_size(largest)),
         saved};
 }
 
@@ -162,8 +163,8 @@ std::optional<Recommendation> idle_memory(std::uint64_t regions, std::uint64_t b
         fmt::format("'snakepit-shm cleanup --all-eligible' would give up to {} back; --dry-run "
                     "says of what",
                     format_size(bytes)),
-        fmt::format("{} regions ({}) are held by nobody; all regions take {}", regions,
-                    format_size(bytes), format_size(bytes_used)),
+        fmt::format("{} ({}) {} held by nobody; all regions take {}", counted(regions, "region"),
+                    format_size(bytes), regions == 1 ? "is" : "are", format_size(bytes_used)),
         bytes};
 }
 

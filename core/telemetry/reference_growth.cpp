@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -13,8 +14,8 @@ std::string evidence_of(const GrowingClient& client) {
     constexpr std::int64_t kAboutAMinute = 90'000'000;
     const auto ago = client.within < kAboutAMinute ? std::string("a minute")
                                                    : format_duration(client.within / 1000);
-    return fmt::format("holds {} references, {} more than {} ago", client.references, client.gained,
-                       ago);
+    return fmt::format("holds {}, {} more than {} ago", counted(client.references, "reference"),
+                       client.gained, ago);
 }
 
 // What was taken is known from sweeps a moment before or after what is held was counted; so much

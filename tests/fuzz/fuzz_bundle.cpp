@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "alerts/alert.h"
 #include "diagnostics/bundle_reader.h"
+#include "diagnostics/host_json.h"
 #include "events/event_reader.h"
 #include "layout/registry_reader.h"
 
@@ -32,5 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (auto events = EventReader::open(bundle->events())) static_cast<void>(events->query({}));
     static_cast<void>(bundle->document("status.json"));
+    if (const auto host = bundle->document("host.json")) static_cast<void>(parse_host(*host));
+    if (const auto alerts = bundle->text("alerts.json")) static_cast<void>(parse_alerts(*alerts));
+    if (const auto rules = bundle->text("alert_rules.json")) static_cast<void>(parse_rules(*rules));
+    if (const auto silences = bundle->text("alert_silences.json"))
+        static_cast<void>(parse_silences(*silences));
     return 0;
 }

@@ -104,9 +104,10 @@ void Alerts::a_stuck_lock_is_told_once_across_kills_and_resolved_when_it_is_give
 void Alerts::a_killed_holder_and_its_orphan_are_told_and_over_when_cleaned() {
     QVERIFY(change_rule("orphans", {{"for_ms", 0}}));
     QVERIFY(change_rule("holder-died", {{"window_ms", 3000}}));
-    auto peer = holder("orphan-maker");
-    QVERIFY(peer->line().startsWith("ready"));
+    auto peer = holder("orphan-maker"), another = holder("orphan-maker");
+    QVERIFY(peer->line().startsWith("ready") && another->line().startsWith("ready"));
     peer->end(SIGKILL);
+    another->end(SIGKILL);
     QVERIFY(fires("orphans"));
     QCOMPARE(told("holder-died firing"), 1);
     QCOMPARE(told("orphans firing"), 1);

@@ -220,7 +220,8 @@ void Diagnose::nothing_secret_is_in_a_bundle() {
         QFile file(service_->host().config_file());
         QVERIFY(file.open(QIODevice::Append));
         file.write(QString("[shared_memory.alerts]\nwebhook = \"https://u:%1@example.org/%1\"\n"
-                           "command = [\"/bin/true\", \"%1\"]\n")
+                           "command = [\"/bin/true\", \"%1\"]\n"
+                           "password = \"%1\"\nsigning_key = \"%1\"\ntokens = [\"%1\"]\n")
                        .arg(kHookSecret)
                        .toUtf8());
     }

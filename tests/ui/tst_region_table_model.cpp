@@ -22,7 +22,7 @@ std::vector<RegionKey> expected(const std::map<Slot, RegionRow>& rows, const Reg
     for (const auto& [slot, row] : rows)
         if (filter.matches(row.info, now())) kept.push_back(&row);
     std::sort(kept.begin(), kept.end(), [&](const auto* a, const auto* b) {
-        const auto compared = compare_regions(*a, *b, column);
+        const auto compared = region_sort_key(*a, column) <=> region_sort_key(*b, column);
         if (compared != 0) return order == Qt::AscendingOrder ? compared < 0 : compared > 0;
         return a->info.id < b->info.id;
     });

@@ -15,8 +15,10 @@ class Redaction : public QObject {
     void of_a_url_scheme_and_host_stay_data();
     void of_a_url_scheme_and_host_stay();
     void secrets_go_from_documents_and_the_rest_stays();
+    void the_number_of_a_system_v_segment_is_no_secret();
     void metadata_goes_only_when_asked();
     void a_configuration_stays_readable_without_its_secrets();
+    void keys_and_passwords_go_from_a_configuration_whatever_their_form();
     void what_is_no_toml_is_not_handed_on();
 };
 
@@ -63,6 +65,24 @@ void Redaction::secrets_go_from_documents_and_the_rest_stays() {
     QCOMPARE(out["exec"].toString(), "mail [redacted]");
 }
 
+void Redaction::the_number_of_a_system_v_segment_is_no_secret() {
+    const auto document = QJsonDocument::fromJson(R"({
+        "segments": [{"kind": "sysv", "key": 20565, "name": "sysv:7"},
+                     {"kind": "posix", "key": null},
+                     {"kind": "posix", "key": 4711},
+                     {"kind": "sysv", "key": "s3cret", "token": "s3cret"}],
+        "key": 4711, "signing_key": "s3cret", "Api-Key": "s3cret", "keys": ["s3cret"],
+        "key_file": "/etc/key"})")
+                              .object();
+    const auto out = redacted(document, true);
+    const auto text = QJsonDocument(out).toJson();
+    QVERIFY2(!text.contains("s3cret") && !text.contains("4711"), text.constData());
+    const auto segments = out["segments"].toArray();
+    QCOMPARE(segments[0].toObject(), document["segments"].toArray()[0].toObject());
+    QVERIFY(segments[1].toObject()["key"].isNull());
+    QCOMPARE(out["key_file"].toString(), "/etc/key");
+}
+
 void Redaction::metadata_goes_only_when_asked() {
     const QJsonObject document{{"metadata", QJsonObject{{"patient", "Doe"}}}};
     QVERIFY(!QJsonDocument(redacted(document, true)).toJson().contains("Doe"));
@@ -84,6 +104,29 @@ token = "s3cret"
     QVERIFY2(!text.contains("s3cret"), qPrintable(text));
     QVERIFY2(text.contains("max_regions = 5") && text.contains("/bin/notify") &&
                  text.contains("https://example.org/[redacted]"),
+             qPrintable(text));
+}
+
+void Redaction::keys_and_passwords_go_from_a_configuration_whatever_their_form() {
+    const auto out = redacted_toml(R"(
+key = "s3cret"
+password = 314159
+tokens = ["s3cret", 314159]
+empty_token = ""
+use_token = true
+[hook]
+headers = { Authorization = "Bearer s3cret" }
+signing_key = "s3cret"
+exec = "mail s3cret"
+url = "https://s3cret@example.org"
+[secret_of.somebody]
+number = 314159
+)");
+    QVERIFY(out);
+    const auto text = QString::fromStdString(*out);
+    QVERIFY2(!text.contains("s3cret") && !text.contains("314159"), qPrintable(text));
+    QVERIFY2(text.contains("use_token = true") && text.contains("mail [redacted]") &&
+                 text.contains("https://example.org"),
              qPrintable(text));
 }
 

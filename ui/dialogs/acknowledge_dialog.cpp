@@ -7,6 +7,7 @@
 
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 
@@ -43,7 +44,7 @@ AcknowledgeDialog::AcknowledgeDialog(Workspace& workspace, std::vector<Alert> al
         set_cell(table, row, kAlert, alert_title(alert));
         set_cell(table, row, kSubject, subject_text(alert.subject), Tone::none, false,
                  is_about_region(alert));
-        set_cell(table, row++, kSince, since_text(alert.since, now()));
+        set_cell(table, row++, kSince, since_text(alert.since, shown_now()));
     }
     comment_->setPlaceholderText(tr("What you know or do about it (optional)"));
     comment_->setAccessibleName(tr("Comment"));

@@ -46,8 +46,11 @@ QString lasted_text(const BacktestFiring& firing) {
 
 AlertRuleDialog::AlertRuleDialog(Workspace& workspace, const AlertRule& rule, QWidget* parent)
     : TaskDialog(rule_title(rule),
-                 tr("When this rule raises an alert. What is changed holds from now on, also for "
-                    "alerts that fire already."),
+                 workspace.can_act()
+                     ? tr("When this rule raises an alert. What is changed holds from now on, also "
+                          "for alerts that fire already.")
+                     : tr("When this rule raised an alert, and what another would have done in the "
+                          "history that the bundle has. Nothing can be changed here."),
                  parent),
       workspace_(workspace),
       rule_(rule),
@@ -165,7 +168,7 @@ Result<AlertRule> AlertRuleDialog::edited() const {
 
 void AlertRuleDialog::take_edit() {
     const auto rule = edited();
-    run_->setEnabled(rule && *rule != rule_);
+    run_->setEnabled(rule && *rule != rule_ && workspace_.can_act());
     latest_.next();
     if (!rule) {
         set_message(error_text(rule.error()), Tone::bad);
@@ -182,7 +185,7 @@ void AlertRuleDialog::backtest() {
     rest_.stop();
     const auto rule = edited();
     if (!rule) return;
-    past_->setText(tr("Looking at the last 7 days…"));
+    past_->setText(tr("Looking at 7 days of history…"));
     workspace_.monitor(
         this, [rule = *rule](MonitoringPort& port) { return port.backtest(rule, kWeek); },
         [this, token = latest_.next()](const Result<Backtest>& past) {

@@ -70,11 +70,8 @@ AuditDialog::AuditDialog(Workspace& workspace, QWidget* parent)
 }
 
 QLabel* AuditDialog::add_row(QFormLayout* form, const QString& name, bool mono) {
-    auto* value = new QLabel;
-    value->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    value->setWordWrap(true);
+    auto* value = add_fact(form, name);
     if (mono) value->setFont(Theme::instance().monospace());
-    form->addRow(make_label(name, "muted"), value);
     return value;
 }
 

@@ -6,6 +6,7 @@
 
 #include "ui/graphs/time_plot.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
@@ -76,7 +77,7 @@ void PercentileGraph::take_new() {
                                           : std::numeric_limits<double>::quiet_NaN());
         last_ = it->seq;
     }
-    plot().refresh(seconds(now().micros));
+    plot().refresh(seconds(shown_now().micros));
 }
 
 }  // namespace snakepit::shm::ui

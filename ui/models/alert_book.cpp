@@ -8,6 +8,23 @@
 
 namespace snakepit::shm::ui {
 
+namespace {
+
+constexpr std::int64_t kLately = 60 * 60 * 1'000'000LL;  // microseconds
+
+}  // namespace
+
+std::vector<Alert> with_ended_lately(std::vector<Alert> open, const std::vector<Alert>& past,
+                                     Timestamp at) {
+    std::set<std::uint64_t> ids;
+    for (const auto& alert : open) ids.insert(alert.id);
+    for (const auto& alert : past)
+        if (alert.resolved_at.micros != 0 && alert.resolved_at.micros >= at.micros - kLately &&
+            !ids.contains(alert.id))
+            open.push_back(alert);
+    return open;
+}
+
 AlertBook::AlertBook(Workspace& workspace, QObject* parent)
     : QObject(parent), workspace_(workspace) {
     connect(&workspace, &Workspace::second_passed, this, &AlertBook::second);
@@ -20,16 +37,23 @@ void AlertBook::set_watched(bool watched) {
 }
 
 void AlertBook::second() {
+    if (settled()) return;
     const auto* sample = workspace_.latest();
-    if (!sample) return;
-    const bool differs =
-        sample->alerts_firing != firing_ || sample->alerts_unacknowledged != unacknowledged_;
-    firing_ = sample->alerts_firing;
-    unacknowledged_ = sample->alerts_unacknowledged;
+    if (!sample && !workspace_.bundle()) return;
+    const auto firing = sample ? sample->alerts_firing : 0;
+    const auto unacknowledged = sample ? sample->alerts_unacknowledged : 0;
+    const bool differs = firing != firing_ || unacknowledged != unacknowledged_;
+    firing_ = firing;
+    unacknowledged_ = unacknowledged;
     // Nothing fires: there is nothing that could have fired before.
     started_ |= firing_ == 0;
     if (differs) Q_EMIT counts_changed();
-    if (differs || watched_) ask();
+    if (differs || watched_ || workspace_.bundle()) ask();
+}
+
+// A bundle has answered: it will not say anything else.
+bool AlertBook::settled() const {
+    return workspace_.bundle() && (known_ || !problem_.isEmpty());
 }
 
 // One question at a time; one that comes while it is under way is asked after it.
@@ -53,9 +77,21 @@ void AlertBook::take(Result<std::vector<Alert>> alerts) {
     if (alerts) {
         alerts_ = std::move(*alerts);
         std::sort(alerts_.begin(), alerts_.end(), worse);
-        tell_new();
+        if (workspace_.bundle())
+            count();
+        else
+            tell_new();
     }
     Q_EMIT changed();
+}
+
+void AlertBook::count() {
+    firing_ = unacknowledged_ = 0;
+    for (const auto& alert : firing()) {
+        ++firing_;
+        unacknowledged_ += alert.acknowledged_by.empty() ? 1 : 0;
+    }
+    Q_EMIT counts_changed();
 }
 
 void AlertBook::tell_new() {

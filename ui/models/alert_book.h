@@ -10,8 +10,13 @@
 
 namespace snakepit::shm::ui {
 
+// Those that are open, and of `past` those that were resolved in the hour before `at`.
+std::vector<Alert> with_ended_lately(std::vector<Alert> open, const std::vector<Alert>& past,
+                                     Timestamp at);
+
 // The alerts as of now, for everything that shows some. The samples say how many fire; the manager
-// is asked which ones only when that changes, or once a second while somebody looks. GUI thread.
+// is asked which ones only when that changes, or once a second while somebody looks. A bundle is
+// asked once; the alerts in it count for themselves, and nobody is told of them. GUI thread.
 class AlertBook : public QObject {
     Q_OBJECT
   public:
@@ -41,6 +46,8 @@ class AlertBook : public QObject {
     void second();
     void take(Result<std::vector<Alert>> alerts);
     void tell_new();
+    void count();
+    bool settled() const;
 
     Workspace& workspace_;
     std::vector<Alert> alerts_;

@@ -4,9 +4,9 @@
 #include <array>
 
 #include "ui/models/alert_text.h"
-#include "ui/models/column_traits.h"
 #include "ui/models/compare.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
@@ -31,17 +31,13 @@ constexpr std::array<ColumnTraits, kAlertColumns> kColumns{{
     {"id", "No.", true},
 }};
 
-const ColumnTraits& traits(int column) {
-    return kColumns[static_cast<std::size_t>(column)];
-}
-
 QString moment(Timestamp time) {
     return time.micros == 0 ? QStringLiteral("–") : clock_text(time).left(19).section(u'.', 0, 0);
 }
 
 // From its begin to its end, or to now; milliseconds.
 std::int64_t lasted(const Alert& alert) {
-    const auto end = alert.resolved_at.micros ? alert.resolved_at : now();
+    const auto end = alert.resolved_at.micros ? alert.resolved_at : shown_now();
     return (end.micros - alert.since.micros) / 1000;
 }
 
@@ -60,7 +56,7 @@ QString display(const Alert& alert, int column) {
         case kAlertThreshold:
             return QString::fromStdString(value_text(alert.threshold, alert.unit));
         case kAlertSince:
-            return since_text(alert.since, now());
+            return since_text(alert.since, shown_now());
         case kAlertFired:
             return moment(alert.fired_at);
         case kAlertResolved:
@@ -108,13 +104,6 @@ Tone tone_in(const Alert& alert, int column) {
 }
 
 }  // namespace
-
-void AlertModel::show(const std::vector<Alert>& alerts) {
-    std::vector<Ptr> rows;
-    rows.reserve(alerts.size());
-    for (const auto& alert : alerts) rows.push_back(std::make_shared<const Alert>(alert));
-    set_rows(std::move(rows));
-}
 
 bool AlertModel::is_calm(const Alert& alert) const {
     return alert.state != AlertState::firing;
@@ -168,14 +157,12 @@ int AlertModel::compare(const Alert& a, const Alert& b, int column) const {
     }
 }
 
-int AlertModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kAlertColumns;
+std::span<const ColumnTraits> AlertModel::columns() const {
+    return kColumns;
 }
 
-QVariant AlertModel::data(const QModelIndex& index, int role) const {
-    const auto* alert = index.isValid() ? row(index.row()) : nullptr;
-    if (!alert) return {};
-    const int column = index.column();
+QVariant AlertModel::cell(int number, int column, int role) const {
+    const auto* alert = row(number);
     switch (role) {
         case Qt::DisplayRole:
             return display(*alert, column);
@@ -198,16 +185,9 @@ QVariant AlertModel::data(const QModelIndex& index, int role) const {
         case Qt::ToolTipRole:
             return column == kAlertTitle ? QString::fromStdString(alert->evidence)
                                          : exported(*alert, column);
-        case Qt::TextAlignmentRole:
-            return traits(column).alignment();
         default:
             return {};
     }
-}
-
-QVariant AlertModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kAlertColumns) return {};
-    return traits(section).header(role);
 }
 
 AlertHistoryModel::AlertHistoryModel(Workspace& workspace, QObject* parent)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alerts/alert.h"
+#include "ui/models/column_traits.h"
 #include "ui/models/keyed_table.h"
 
 namespace snakepit::shm::ui {
@@ -26,17 +27,14 @@ enum AlertColumn : int {
 };
 
 // Alerts, worst first until somebody sorts them.
-class AlertModel : public KeyedTable<Alert, std::uint64_t> {
+class AlertModel : public ColumnModel<KeyedTable<Alert, std::uint64_t>> {
   public:
-    using KeyedTable::KeyedTable;
-    void show(const std::vector<Alert>& alerts);
+    using ColumnModel::ColumnModel;
     void set_search(const QString& words);  // in title, subject and rule; all of them
 
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
-
   protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int number, int column, int role) const override;
     std::uint64_t key(const Alert& alert) const override { return alert.id; }
     bool wanted(const Alert& alert) const override;
     int compare(const Alert& a, const Alert& b, int column) const override;

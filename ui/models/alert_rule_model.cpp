@@ -5,9 +5,9 @@
 #include <array>
 
 #include "ui/models/alert_text.h"
-#include "ui/models/column_traits.h"
 #include "ui/models/compare.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 
 namespace snakepit::shm::ui {
 
@@ -31,19 +31,6 @@ constexpr std::array<ColumnTraits, kSilenceColumns> kSilenceTraits{{
     {"made_at", "Since", true},
     {"id", "No.", true},
 }};
-
-template <typename Array>
-const ColumnTraits& traits(const Array& columns, int column) {
-    return columns[static_cast<std::size_t>(column)];
-}
-
-template <typename Row>
-std::vector<std::shared_ptr<const Row>> shared(const std::vector<Row>& rows) {
-    std::vector<std::shared_ptr<const Row>> out;
-    out.reserve(rows.size());
-    for (const auto& row : rows) out.push_back(std::make_shared<const Row>(row));
-    return out;
-}
 
 QString text_of(const AlertRule& rule, int column) {
     switch (column) {
@@ -80,15 +67,18 @@ QString text_of(const AlertSilence& silence, int column) {
                                            : QString::fromStdString(silence.subject);
         case kSilenceUntil:
             if (silence.until.micros == 0) return QObject::tr("it is resolved");
+            // A manager ends them in time; of one that was gone a bundle may have such.
+            if (silence.until <= shown_now())
+                return QObject::tr("%1, over").arg(clock_text(silence.until).section(u'.', 0, 0));
             return QObject::tr("%1, in %2")
                 .arg(clock_text(silence.until).section(u'.', 0, 0),
-                     duration_text((silence.until.micros - now().micros) / 1000));
+                     duration_text((silence.until.micros - shown_now().micros) / 1000));
         case kSilenceBy:
             return QString::fromStdString(silence.by);
         case kSilenceComment:
             return QString::fromStdString(silence.comment);
         case kSilenceMade:
-            return since_text(silence.made_at, now());
+            return since_text(silence.made_at, shown_now());
         default:
             return QString::number(silence.id);
     }
@@ -113,10 +103,6 @@ QVariant exported(const AlertSilence& silence, int column) {
 
 }  // namespace
 
-void AlertRuleModel::show(const std::vector<AlertRule>& rules) {
-    set_rows(shared(rules));
-}
-
 int AlertRuleModel::compare(const AlertRule& a, const AlertRule& b, int column) const {
     if (column == kRuleSeverity) return order_of(a.severity, b.severity);
     if (column >= 0) return QString::localeAwareCompare(text_of(a, column), text_of(b, column));
@@ -126,14 +112,12 @@ int AlertRuleModel::compare(const AlertRule& a, const AlertRule& b, int column) 
     return order != 0 ? order : QString::localeAwareCompare(rule_title(a), rule_title(b));
 }
 
-int AlertRuleModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kRuleColumns;
+std::span<const ColumnTraits> AlertRuleModel::columns() const {
+    return kRuleTraits;
 }
 
-QVariant AlertRuleModel::data(const QModelIndex& index, int role) const {
-    const auto* rule = index.isValid() ? row(index.row()) : nullptr;
-    if (!rule) return {};
-    const int column = index.column();
+QVariant AlertRuleModel::cell(int number, int column, int role) const {
+    const auto* rule = row(number);
     switch (role) {
         case Qt::DisplayRole:
         case kSortRole:
@@ -149,20 +133,9 @@ QVariant AlertRuleModel::data(const QModelIndex& index, int role) const {
         case Qt::ToolTipRole:
             return column == kRuleTitle ? QString::fromStdString(rule->remedy)
                                         : text_of(*rule, column);
-        case Qt::TextAlignmentRole:
-            return traits(kRuleTraits, column).alignment();
         default:
             return {};
     }
-}
-
-QVariant AlertRuleModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kRuleColumns) return {};
-    return traits(kRuleTraits, section).header(role);
-}
-
-void SilenceModel::show(const std::vector<AlertSilence>& silences) {
-    set_rows(shared(silences));
 }
 
 int SilenceModel::compare(const AlertSilence& a, const AlertSilence& b, int column) const {
@@ -179,14 +152,12 @@ int SilenceModel::compare(const AlertSilence& a, const AlertSilence& b, int colu
     }
 }
 
-int SilenceModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kSilenceColumns;
+std::span<const ColumnTraits> SilenceModel::columns() const {
+    return kSilenceTraits;
 }
 
-QVariant SilenceModel::data(const QModelIndex& index, int role) const {
-    const auto* silence = index.isValid() ? row(index.row()) : nullptr;
-    if (!silence) return {};
-    const int column = index.column();
+QVariant SilenceModel::cell(int number, int column, int role) const {
+    const auto* silence = row(number);
     switch (role) {
         case Qt::DisplayRole:
             return text_of(*silence, column);
@@ -198,16 +169,9 @@ QVariant SilenceModel::data(const QModelIndex& index, int role) const {
                    (column == kSilenceSubject && silence->subject.empty());
         case Qt::ToolTipRole:
             return exported(*silence, column);
-        case Qt::TextAlignmentRole:
-            return traits(kSilenceTraits, column).alignment();
         default:
             return {};
     }
-}
-
-QVariant SilenceModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kSilenceColumns) return {};
-    return traits(kSilenceTraits, section).header(role);
 }
 
 }  // namespace snakepit::shm::ui

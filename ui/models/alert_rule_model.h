@@ -3,6 +3,7 @@
 #pragma once
 
 #include "alerts/alert.h"
+#include "ui/models/column_traits.h"
 #include "ui/models/keyed_table.h"
 
 namespace snakepit::shm::ui {
@@ -18,16 +19,13 @@ enum RuleColumn : int {
     kRuleColumns,
 };
 
-class AlertRuleModel : public KeyedTable<AlertRule, std::string> {
+class AlertRuleModel : public ColumnModel<KeyedTable<AlertRule, std::string>> {
   public:
-    using KeyedTable::KeyedTable;
-    void show(const std::vector<AlertRule>& rules);
-
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+    using ColumnModel::ColumnModel;
 
   protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int number, int column, int role) const override;
     std::string key(const AlertRule& rule) const override { return rule.name; }
     int compare(const AlertRule& a, const AlertRule& b, int column) const override;
 };
@@ -43,16 +41,13 @@ enum SilenceColumn : int {
     kSilenceColumns,
 };
 
-class SilenceModel : public KeyedTable<AlertSilence, std::uint64_t> {
+class SilenceModel : public ColumnModel<KeyedTable<AlertSilence, std::uint64_t>> {
   public:
-    using KeyedTable::KeyedTable;
-    void show(const std::vector<AlertSilence>& silences);
-
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+    using ColumnModel::ColumnModel;
 
   protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int number, int column, int role) const override;
     std::uint64_t key(const AlertSilence& silence) const override { return silence.id; }
     int compare(const AlertSilence& a, const AlertSilence& b, int column) const override;
 };

@@ -8,10 +8,22 @@
 #include <fmt/format.h>
 
 #include "base/time.h"
+#include "diagnostics/bundle.h"
+#include "diagnostics/host_json.h"
+#include "ui/models/bundle_monitoring.h"
 #include "ui/models/format.h"
 #include "ui/models/timing_history.h"
 
 namespace snakepit::shm::ui {
+
+namespace {
+
+Result<HostSurvey> read_survey(BundleReader& bundle) {
+    SHM_ASSIGN(const auto text, bundle.text(bundle_part::host));
+    return parse_host(QJsonDocument::fromJson(QByteArray::fromStdString(text)).object());
+}
+
+}  // namespace
 
 tl::unexpected<Error> BundleRefusal::refuse() const {
     return fail(ErrorCode::not_supported,
@@ -98,6 +110,16 @@ Result<PublicKey> BundleAudit::write(const ReportOrder&, ReportProgress&) {
     return refusal_.refuse();
 }
 
+BundleSurvey::BundleSurvey(const BundleLabel& label, BundleReader& bundle)
+    : refusal_(label), survey_(read_survey(bundle)) {}
+
+Result<std::vector<HostCleanItem>> BundleSurvey::rehearse(const std::vector<std::string>&) {
+    return refusal_.refuse();
+}
+Result<std::vector<HostCleanItem>> BundleSurvey::clean(const std::vector<HostSegment>&) {
+    return refusal_.refuse();
+}
+
 BundleLabel label_of(const BundleReader& bundle) {
     const auto& manifest = bundle.manifest();
     const auto name = std::filesystem::path(bundle.file()).filename().string();
@@ -111,6 +133,8 @@ Workspace::Parts bundle_parts(BundleReader& bundle) {
     parts.events = [path = bundle.events()] { return std::make_unique<BundleEvents>(path); };
     parts.manager = std::make_shared<BundleManager>(label, bundle);
     parts.audit = std::make_shared<BundleAudit>(label);
+    parts.monitoring = std::make_shared<BundleMonitoring>(label, bundle);
+    parts.host = std::make_shared<BundleSurvey>(label, bundle);
     parts.bundle = label;
     return parts;
 }

@@ -7,20 +7,11 @@
 #include <string>
 
 #include "diagnostics/bundle_reader.h"
+#include "ui/models/bundle_refusal.h"
 #include "ui/models/host.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
-
-// Refuses what would change something, in a bundle's words.
-class BundleRefusal {
-  public:
-    explicit BundleRefusal(const BundleLabel& label) : label_(label) {}
-    tl::unexpected<Error> refuse() const;
-
-  private:
-    BundleLabel label_;
-};
 
 // The registry once; it does not change any more. Without one: no region.
 class BundleRegions : public RegionSource {
@@ -70,6 +61,19 @@ class BundleAudit : public AuditPort {
 
   private:
     BundleRefusal refusal_;
+};
+
+// The host as it was seen from there; without a survey not_supported.
+class BundleSurvey : public HostPort {
+  public:
+    BundleSurvey(const BundleLabel& label, BundleReader& bundle);
+    Result<HostSurvey> survey() override { return survey_; }
+    Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override;
+    Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override;
+
+  private:
+    BundleRefusal refusal_;
+    Result<HostSurvey> survey_;  // constant
 };
 
 // No manager is started for a bundle.

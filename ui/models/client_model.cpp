@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "ui/models/column_traits.h"
 #include "ui/models/format.h"
 #include "ui/models/moment.h"
 #include "ui/models/tone.h"
@@ -27,10 +26,6 @@ constexpr std::array<ColumnTraits, kClientColumns> kColumns{{
     {"connected_at", "Connected", true},
 }};
 
-const ColumnTraits& traits(int column) {
-    return kColumns[static_cast<std::size_t>(column)];
-}
-
 Tone tone_of(const ClientInfo& client) {
     if (client.hostile) return Tone::bad;
     return client.connected ? Tone::good : Tone::caution;
@@ -44,7 +39,7 @@ QString status_of(const ClientInfo& client) {
 }  // namespace
 
 ClientModel::ClientModel(Workspace& workspace, QObject* parent)
-    : QAbstractTableModel(parent), workspace_(workspace) {
+    : ColumnModel(parent), workspace_(workspace) {
     refresh();
 }
 
@@ -100,8 +95,8 @@ int ClientModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(clients_.size());
 }
 
-int ClientModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kClientColumns;
+std::span<const ColumnTraits> ClientModel::columns() const {
+    return kColumns;
 }
 
 QVariant ClientModel::value(const ClientInfo& client, int column) const {
@@ -148,10 +143,8 @@ QString ClientModel::display(const ClientInfo& client, int column) const {
     }
 }
 
-QVariant ClientModel::data(const QModelIndex& index, int role) const {
-    if (!index.isValid() || index.row() >= rowCount()) return {};
-    const auto& row = client(index.row());
-    const int column = index.column();
+QVariant ClientModel::cell(int number, int column, int role) const {
+    const auto& row = client(number);
     switch (role) {
         case Qt::DisplayRole:
             return display(row, column);
@@ -162,16 +155,9 @@ QVariant ClientModel::data(const QModelIndex& index, int role) const {
             return static_cast<int>(column == kClientStatus ? tone_of(row) : Tone::none);
         case kMutedRole:
             return column == kClientHolds && use_of(row).regions == 0;
-        case Qt::TextAlignmentRole:
-            return traits(column).alignment();
         default:
             return {};
     }
-}
-
-QVariant ClientModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kClientColumns) return {};
-    return traits(section).header(role);
 }
 
 }  // namespace snakepit::shm::ui

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QAbstractTableModel>
 #include <unordered_map>
 #include <vector>
 
+#include "ui/models/column_traits.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
@@ -33,7 +33,7 @@ struct ClientUse {
 };
 
 // Connected programs in the order they came. Rows are inserted and removed by the client's serial.
-class ClientModel : public QAbstractTableModel {
+class ClientModel : public ColumnModel<QAbstractTableModel> {
     Q_OBJECT
   public:
     explicit ClientModel(Workspace& workspace, QObject* parent = nullptr);
@@ -42,9 +42,10 @@ class ClientModel : public QAbstractTableModel {
     const ClientInfo& client(int row) const { return clients_[static_cast<std::size_t>(row)]; }
 
     int rowCount(const QModelIndex& parent = {}) const override;
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int number, int column, int role) const override;
 
   private:
     void count_uses();

@@ -3,7 +3,6 @@
 
 #include <array>
 
-#include "ui/models/column_traits.h"
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
 #include "ui/models/tone.h"
@@ -27,14 +26,10 @@ constexpr std::array<ColumnTraits, kEventColumns> kColumns{{
     {"seq", "No.", true},
 }};
 
-const ColumnTraits& traits(int column) {
-    return kColumns[static_cast<std::size_t>(column)];
-}
-
 }  // namespace
 
 EventModel::EventModel(std::unique_ptr<EventSource> source, QObject* parent)
-    : QAbstractTableModel(parent), feed_(std::move(source)) {}
+    : ColumnModel(parent), feed_(std::move(source)) {}
 
 EventQuery EventModel::base_query() const {
     EventQuery query;
@@ -130,8 +125,8 @@ int EventModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(rows_.size());
 }
 
-int EventModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kEventColumns;
+std::span<const ColumnTraits> EventModel::columns() const {
+    return kColumns;
 }
 
 QVariant EventModel::exported(const EventRow& row, int column) const {
@@ -174,10 +169,8 @@ QVariant EventModel::display(const EventRow& row, int column) const {
     }
 }
 
-QVariant EventModel::data(const QModelIndex& index, int role) const {
-    if (!index.isValid() || index.row() >= rowCount()) return {};
-    const auto& row = event(index.row());
-    const int column = index.column();
+QVariant EventModel::cell(int number, int column, int role) const {
+    const auto& row = event(number);
     switch (role) {
         case Qt::DisplayRole:
             return display(row, column);
@@ -195,16 +188,9 @@ QVariant EventModel::data(const QModelIndex& index, int role) const {
         case Qt::ToolTipRole:
             return column == kEventTime || column == kEventDetail ? exported(row, column)
                                                                   : QVariant();
-        case Qt::TextAlignmentRole:
-            return traits(column).alignment();
         default:
             return {};
     }
-}
-
-QVariant EventModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kEventColumns) return {};
-    return traits(section).header(role);
 }
 
 }  // namespace snakepit::shm::ui

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QAbstractTableModel>
 #include <QString>
 #include <deque>
 #include <vector>
 
+#include "ui/models/column_traits.h"
 #include "ui/models/event_feed.h"
 
 namespace snakepit::shm::ui {
@@ -24,7 +24,7 @@ enum EventColumn : int {
 
 // Events, newest first. Older pages come as they are scrolled to, newer rows when refresh() is
 // called; nothing is ever counted or skipped over. GUI thread.
-class EventModel : public QAbstractTableModel {
+class EventModel : public ColumnModel<QAbstractTableModel> {
     Q_OBJECT
   public:
     explicit EventModel(std::unique_ptr<EventSource> source, QObject* parent = nullptr);
@@ -39,14 +39,15 @@ class EventModel : public QAbstractTableModel {
     const EventRow& event(int row) const { return rows_[static_cast<std::size_t>(row)]; }
 
     int rowCount(const QModelIndex& parent = {}) const override;
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
     bool canFetchMore(const QModelIndex& parent) const override;
     void fetchMore(const QModelIndex& parent) override;
 
   Q_SIGNALS:
     void answered();  // rows or problem() changed, or a question ended without any
+
+  protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int number, int column, int role) const override;
 
   private:
     EventQuery base_query() const;

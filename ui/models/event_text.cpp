@@ -57,16 +57,17 @@ QString policy_sentence(const QString& summary) {
 
 // Of fields that belong into one sentence; empty: each stands for itself.
 QString sentence(EventKind kind, const QJsonObject& detail) {
-    const auto count = [&](const char* key) {
-        return count_text(
-            static_cast<std::uint64_t>(std::max(0.0, detail[QLatin1String(key)].toDouble())));
+    const auto number = [&](const char* key) {
+        return static_cast<std::uint64_t>(std::max(0.0, detail[QLatin1String(key)].toDouble()));
     };
+    const auto count = [&](const char* key) { return count_text(number(key)); };
     switch (kind) {
         case EventKind::rows_missing:
-            return QObject::tr("%1 rows after row %2").arg(count("lost"), count("after"));
+            return QObject::tr("%1 after row %2")
+                .arg(counted(number("lost"), "row", "rows"), count("after"));
         case EventKind::events_removed:
-            return QObject::tr("%1 rows, up to row %2, were older than they are kept")
-                .arg(count("rows"), count("up_to"));
+            return QObject::tr("%1, up to row %2, older than events are kept")
+                .arg(counted(number("rows"), "row", "rows"), count("up_to"));
         case EventKind::key_rotated:
             return QObject::tr("key number %1, by %2")
                 .arg(count("key_version"), detail[QLatin1String("process")].toString());

@@ -3,10 +3,10 @@
 
 #include <array>
 
-#include "ui/models/column_traits.h"
 #include "ui/models/compare.h"
 #include "ui/models/format.h"
 #include "ui/models/host_text.h"
+#include "ui/models/moment.h"
 
 namespace snakepit::shm::ui {
 
@@ -28,10 +28,6 @@ constexpr std::array<ColumnTraits, kHostColumns> kColumns{{
     {"mode", "Mode", true},
     {"place", "Where", false},
 }};
-
-const ColumnTraits& traits(int column) {
-    return kColumns[static_cast<std::size_t>(column)];
-}
 
 QString display(const HostSegment& s, int column) {
     switch (column) {
@@ -56,9 +52,9 @@ QString display(const HostSegment& s, int column) {
         case kHostCreator:
             return creator_text(s);
         case kHostTouched:
-            return since_text(s.touched, now());
+            return since_text(s.touched, shown_now());
         case kHostCreated:
-            return since_text(s.created, now());
+            return since_text(s.created, shown_now());
         case kHostMode:
             return mode_text(s.mode);
         default:
@@ -173,15 +169,12 @@ int HostModel::compare(const HostRow& x, const HostRow& y, int column) const {
     }
 }
 
-int HostModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kHostColumns;
+std::span<const ColumnTraits> HostModel::columns() const {
+    return kColumns;
 }
 
-QVariant HostModel::data(const QModelIndex& index, int role) const {
-    const auto* found = index.isValid() ? row(index.row()) : nullptr;
-    if (!found) return {};
-    const auto& segment = found->segment;
-    const int column = index.column();
+QVariant HostModel::cell(int number, int column, int role) const {
+    const auto& segment = row(number)->segment;
     switch (role) {
         case Qt::DisplayRole:
             return display(segment, column);
@@ -200,16 +193,9 @@ QVariant HostModel::data(const QModelIndex& index, int role) const {
         case Qt::ToolTipRole:
             return column == kHostName ? QString::fromStdString(segment.name)
                                        : display(segment, column);
-        case Qt::TextAlignmentRole:
-            return traits(column).alignment();
         default:
             return {};
     }
-}
-
-QVariant HostModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kHostColumns) return {};
-    return traits(section).header(role);
 }
 
 }  // namespace snakepit::shm::ui

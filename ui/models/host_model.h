@@ -2,6 +2,7 @@
 #pragma once
 
 #include "survey/host_survey.h"
+#include "ui/models/column_traits.h"
 #include "ui/models/host_filter.h"
 #include "ui/models/keyed_table.h"
 
@@ -35,17 +36,15 @@ using HostRows = std::vector<std::shared_ptr<const HostRow>>;
 HostRows host_rows(std::vector<HostSegment> segments);
 
 // Every segment of the host: what was left over first, the largest first.
-class HostModel : public KeyedTable<HostRow, std::string> {
+class HostModel : public ColumnModel<KeyedTable<HostRow, std::string>> {
   public:
-    using KeyedTable::KeyedTable;
+    using ColumnModel::ColumnModel;
     void show(HostRows rows) { set_rows(std::move(rows)); }
     void set_filter(HostFilter filter);
 
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
-
   protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int number, int column, int role) const override;
     std::string key(const HostRow& row) const override;
     bool wanted(const HostRow& row) const override;
     int compare(const HostRow& a, const HostRow& b, int column) const override;

@@ -30,6 +30,13 @@ class KeyedTable : public QAbstractTableModel {
                                         [&](const Ptr& row) { return this->key(*row) == wanted; });
         return found == shown_.end() ? -1 : static_cast<int>(found - shown_.begin());
     }
+    // Copies of these, whatever stood in it before.
+    void show(const std::vector<Row>& rows) {
+        std::vector<Ptr> copies;
+        copies.reserve(rows.size());
+        for (const auto& row : rows) copies.push_back(std::make_shared<const Row>(row));
+        set_rows(std::move(copies));
+    }
     const std::vector<Ptr>& all() const { return all_; }  // filtered away or not
     int rowCount(const QModelIndex& parent = {}) const override {
         return parent.isValid() ? 0 : static_cast<int>(shown_.size());

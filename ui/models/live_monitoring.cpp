@@ -5,14 +5,14 @@
 #include <QJsonObject>
 
 #include "alerts/backtest.h"
+#include "ui/models/alert_book.h"
 #include "ui/models/performance_report.h"
 
 namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kLookedBack = 50;                          // alerts
-constexpr std::int64_t kLately = 60 * 60 * 1'000'000LL;  // resolved ones are shown that long
+constexpr int kLookedBack = 50;  // alerts
 
 std::string json(const QJsonObject& object) {
     return QJsonDocument(object).toJson(QJsonDocument::Compact).toStdString();
@@ -22,15 +22,17 @@ qint64 number(std::uint64_t id) {
     return static_cast<qint64>(id);
 }
 
-QJsonObject object_of(const std::string& answer) {
-    return QJsonDocument::fromJson(QByteArray::fromStdString(answer)).object();
-}
-
 }  // namespace
 
 Result<std::string> LiveMonitoring::ask(const std::string& action, const std::string& arguments) {
     SHM_ASSIGN(const auto manager, manager_->client());
     return manager->alerts(action, arguments);
+}
+
+AlertAsk LiveMonitoring::asker() {
+    return [this](const std::string& action, const std::string& arguments) {
+        return ask(action, arguments);
+    };
 }
 
 // Those that fire, and those that did until lately. The history is asked only when one came or
@@ -39,11 +41,7 @@ Result<std::vector<Alert>> LiveMonitoring::alerts() {
     SHM_ASSIGN(const auto answer, ask("list"));
     SHM_ASSIGN(auto alerts, parse_alerts(answer));
     SHM_TRY(look_back(alerts));
-    const auto lately = now().micros - kLately;
-    for (const auto& alert : resolved_)
-        if (alert.resolved_at.micros >= lately && !open_.contains(alert.id))
-            alerts.push_back(alert);
-    return alerts;
+    return with_ended_lately(std::move(alerts), resolved_, now());
 }
 
 Status LiveMonitoring::look_back(const std::vector<Alert>& open) {
@@ -59,31 +57,14 @@ Status LiveMonitoring::look_back(const std::vector<Alert>& open) {
 }
 
 Result<AlertPage> LiveMonitoring::history(std::uint64_t before, int limit) {
-    QJsonObject arguments{{QStringLiteral("limit"), limit}};
-    if (before != 0) arguments[QStringLiteral("before")] = number(before);
-    SHM_ASSIGN(const auto answer, ask("history", json(arguments)));
-    AlertPage page;
-    SHM_ASSIGN(page.alerts, parse_alerts(answer));
-    const auto object = object_of(answer);
-    page.more = object[QLatin1String("more")].toBool();
-    page.before = static_cast<std::uint64_t>(object[QLatin1String("before")].toInteger());
-    return page;
+    HistoryQuery query;
+    query.before = before;
+    query.limit = static_cast<std::uint64_t>(limit);
+    return ask_history(asker(), query);
 }
 
-// They come in pages, each says where the next begins.
 Result<std::vector<AlertRule>> LiveMonitoring::rules() {
-    std::vector<AlertRule> all;
-    QString from;
-    bool more = true;
-    while (more) {
-        SHM_ASSIGN(const auto answer, ask("rules", json({{QStringLiteral("from"), from}})));
-        SHM_ASSIGN(auto page, parse_rules(answer));
-        all.insert(all.end(), page.begin(), page.end());
-        const auto object = object_of(answer);
-        from = object[QLatin1String("from")].toString();
-        more = object[QLatin1String("more")].toBool() && !page.empty();
-    }
-    return all;
+    return ask_rules(asker());
 }
 
 Result<std::vector<AlertSilence>> LiveMonitoring::silences() {

@@ -26,6 +26,7 @@ class LiveMonitoring : public MonitoringPort {
 
   private:
     Result<std::string> ask(const std::string& action, const std::string& arguments = "{}");
+    AlertAsk asker();
     Status look_back(const std::vector<Alert>& open);
 
     std::shared_ptr<LiveManager> manager_;

@@ -3,7 +3,6 @@
 
 #include <QObject>
 
-#include "ui/models/column_traits.h"
 #include "ui/models/format.h"
 
 namespace snakepit::shm::ui {
@@ -78,8 +77,8 @@ int OperationModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(layout::kTimed);
 }
 
-int OperationModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kOperationColumns;
+std::span<const ColumnTraits> OperationModel::columns() const {
+    return kColumns;
 }
 
 QVariant OperationModel::value(int row, int column) const {
@@ -99,9 +98,7 @@ QString OperationModel::display(int row, int column) const {
                                      : nanos_text(static_cast<double>(number));
 }
 
-QVariant OperationModel::data(const QModelIndex& index, int role) const {
-    if (!index.isValid() || index.row() >= rowCount()) return {};
-    const int row = index.row(), column = index.column();
+QVariant OperationModel::cell(int row, int column, int role) const {
     switch (role) {
         case Qt::DisplayRole:
             return display(row, column);
@@ -112,16 +109,9 @@ QVariant OperationModel::data(const QModelIndex& index, int role) const {
             return column != kOperationName && histogram(row).count == 0;
         case Qt::ToolTipRole:
             return operation_note(timed(row));
-        case Qt::TextAlignmentRole:
-            return kColumns[static_cast<std::size_t>(column)].alignment();
         default:
             return {};
     }
-}
-
-QVariant OperationModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kOperationColumns) return {};
-    return kColumns[static_cast<std::size_t>(section)].header(role);
 }
 
 }  // namespace snakepit::shm::ui

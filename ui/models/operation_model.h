@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QAbstractTableModel>
 #include <array>
 
 #include "layout/histogram.h"
+#include "ui/models/column_traits.h"
 
 namespace snakepit::shm::ui {
 
@@ -22,9 +22,9 @@ QString operation_title(layout::Timed what);
 QString operation_note(layout::Timed what);  // a sentence: what is timed, and where
 
 // One row for each operation that is timed, in layout::Timed's order.
-class OperationModel : public QAbstractTableModel {
+class OperationModel : public ColumnModel<QAbstractTableModel> {
   public:
-    using QAbstractTableModel::QAbstractTableModel;
+    using ColumnModel::ColumnModel;
 
     void show(const std::array<layout::Histogram, layout::kTimed>& timings);
     const layout::Histogram& histogram(int row) const {
@@ -32,9 +32,10 @@ class OperationModel : public QAbstractTableModel {
     }
 
     int rowCount(const QModelIndex& parent = {}) const override;
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int row, int column, int role) const override;
 
   private:
     QVariant value(int row, int column) const;

@@ -9,29 +9,29 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::array<RegionColumnTraits, kRegionColumns> kColumns{{
-    {"id", "Region", "Identifies the region on this host", 260, false, false},
-    {"state", "State", "Live, orphan, closing, quarantined, revoked or damaged", 104, false, false},
-    {"size", "Size", "Bytes asked for", 80, true, false},
-    {"actual_size", "Reserved", "Bytes taken from the system", 92, true, false},
-    {"reference_count", "Refs", "References held now", 54, true, false},
-    {"held_by", "Held by", "Programs that hold it: name, process id, references if several", 210,
-     false, false},
-    {"holders", "Holders", "How many programs hold at least one reference", 74, true, false},
-    {"owner_process", "Owner", "Program that allocated it", 124, false, false},
-    {"owner_pid", "PID", "Process that allocated it", 68, true, false},
-    {"owner_uid", "User", "User id of the owner", 64, true, false},
-    {"worker", "Worker", "Name the owner gave itself", 104, false, false},
-    {"session", "Session", "Session the owner named", 120, false, false},
-    {"cleanup_policy", "Cleanup", "When the region ends", 136, false, false},
-    {"security_level", "Security", "Security level", 92, false, false},
-    {"access_mode", "Access", "The most anyone may map it with", 92, false, false},
-    {"placement", "Placement", "A slice of an arena, or an object of its own", 92, false, false},
-    {"timeout", "Timeout", "Cleaned when unused for so long", 92, true, false},
-    {"created_at", "Age", "Time since it was allocated", 70, true, true},
-    {"last_accessed", "Idle", "Time since it was last used", 70, true, true},
-    {"access_count", "Accesses", "References ever taken", 88, true, false},
-    {"metadata", "Metadata", "What its owner wrote about it", 240, false, false},
+constexpr std::array<ColumnTraits, kRegionColumns> kColumns{{
+    {"id", "Region", false, "Identifies the region on this host", 260},
+    {"state", "State", false, "Live, orphan, closing, quarantined, revoked or damaged", 104},
+    {"size", "Size", true, "Bytes asked for", 80},
+    {"actual_size", "Reserved", true, "Bytes taken from the system", 92},
+    {"reference_count", "Refs", true, "References held now", 54},
+    {"held_by", "Held by", false, "Programs that hold it: name, process id, references if several",
+     210},
+    {"holders", "Holders", true, "How many programs hold at least one reference", 74},
+    {"owner_process", "Owner", false, "Program that allocated it", 124},
+    {"owner_pid", "PID", true, "Process that allocated it", 68},
+    {"owner_uid", "User", true, "User id of the owner", 64},
+    {"worker", "Worker", false, "Name the owner gave itself", 104},
+    {"session", "Session", false, "Session the owner named", 120},
+    {"cleanup_policy", "Cleanup", false, "When the region ends", 136},
+    {"security_level", "Security", false, "Security level", 92},
+    {"access_mode", "Access", false, "The most anyone may map it with", 92},
+    {"placement", "Placement", false, "A slice of an arena, or an object of its own", 92},
+    {"timeout", "Timeout", true, "Cleaned when unused for so long", 92},
+    {"created_at", "Age", true, "Time since it was allocated", 70},
+    {"last_accessed", "Idle", true, "Time since it was last used", 70},
+    {"access_count", "Accesses", true, "References ever taken", 88},
+    {"metadata", "Metadata", false, "What its owner wrote about it", 240},
 }};
 
 template <typename T>
@@ -59,7 +59,11 @@ QString holders_text(const std::vector<RegionReference>& named, std::size_t hold
     return text;
 }
 
-const RegionColumnTraits& region_column(int column) {
+std::span<const ColumnTraits> region_columns() {
+    return kColumns;
+}
+
+const ColumnTraits& region_column(int column) {
     return kColumns[static_cast<std::size_t>(column)];
 }
 
@@ -153,50 +157,53 @@ QVariant region_sort_value(const RegionRow& row, int column) {
     }
 }
 
-std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int column) {
-    const auto &x = a.info, &y = b.info;
+RegionSortKey region_sort_key(const RegionRow& row, int column) {
+    const auto& info = row.info;
+    const auto number = [](auto value) {
+        return RegionSortKey{static_cast<std::int64_t>(value), {}};
+    };
     switch (column) {
         case kColumnState:
-            return x.state <=> y.state;
+            return number(info.state);
         case kColumnSize:
-            return x.size <=> y.size;
+            return number(info.size);
         case kColumnReserved:
-            return x.actual_size <=> y.actual_size;
+            return number(info.actual_size);
         case kColumnReferences:
-            return x.reference_count <=> y.reference_count;
+            return number(info.reference_count);
         case kColumnHeldBy:
         case kColumnHolders:
-            return a.holders <=> b.holders;
+            return number(row.holders);
         case kColumnOwner:
-            return x.owner_process <=> y.owner_process;
+            return {0, info.owner_process};
         case kColumnPid:
-            return x.owner_pid <=> y.owner_pid;
+            return number(info.owner_pid);
         case kColumnUser:
-            return x.owner_uid <=> y.owner_uid;
+            return number(info.owner_uid);
         case kColumnWorker:
-            return x.worker <=> y.worker;
+            return {0, info.worker};
         case kColumnSession:
-            return x.session <=> y.session;
+            return {0, info.session};
         case kColumnPolicy:
-            return x.cleanup_policy <=> y.cleanup_policy;
+            return number(info.cleanup_policy);
         case kColumnSecurity:
-            return x.security_level <=> y.security_level;
+            return number(info.security_level);
         case kColumnAccess:
-            return x.access_mode <=> y.access_mode;
+            return number(info.access_mode);
         case kColumnPlacement:
-            return x.placement <=> y.placement;
+            return number(info.placement);
         case kColumnTimeout:
-            return x.timeout_ms <=> y.timeout_ms;
+            return number(info.timeout_ms);
         case kColumnAge:
-            return y.created_at <=> x.created_at;
+            return number(-info.created_at.micros);
         case kColumnIdle:
-            return y.last_accessed <=> x.last_accessed;
+            return number(-info.last_accessed.micros);
         case kColumnAccesses:
-            return x.access_count <=> y.access_count;
+            return number(info.access_count);
         case kColumnMetadata:
-            return x.metadata <=> y.metadata;
+            return {0, info.metadata};
         default:
-            return x.id <=> y.id;
+            return number(info.id.micros);
     }
 }
 

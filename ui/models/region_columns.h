@@ -5,8 +5,12 @@
 #include <QString>
 #include <QVariant>
 #include <compare>
+#include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "base/region.h"
+#include "ui/models/column_traits.h"
 #include "ui/models/region_store.h"
 #include "ui/models/tone.h"
 
@@ -37,16 +41,8 @@ enum RegionColumn : int {
     kRegionColumns,
 };
 
-struct RegionColumnTraits {
-    const char* key;  // in settings and exports: the specification's field name
-    const char* title;
-    const char* tooltip;
-    int width;    // pixels, before anyone changes it
-    bool number;  // right aligned
-    bool ages;    // changes with the clock alone
-};
-
-const RegionColumnTraits& region_column(int column);
+std::span<const ColumnTraits> region_columns();
+const ColumnTraits& region_column(int column);
 
 // For people.
 QString region_display(const RegionRow& row, int column, Timestamp now);
@@ -57,7 +53,14 @@ QVariant region_export(const RegionRow& row, int column);
 QString holders_text(const std::vector<RegionReference>& named, std::size_t holders = 0);
 // A number or text that sorts as the column does.
 QVariant region_sort_value(const RegionRow& row, int column);
-std::strong_ordering compare_regions(const RegionRow& a, const RegionRow& b, int column);
+// How a row compares with others by a column; of rows that are alike the older comes first. The
+// text is the row's own. An id is as old as its region.
+struct RegionSortKey {
+    std::int64_t number = 0;
+    std::string_view text;
+    friend auto operator<=>(const RegionSortKey&, const RegionSortKey&) = default;
+};
+RegionSortKey region_sort_key(const RegionRow& row, int column);
 
 Tone tone_of(RegionState state);
 QString state_title(RegionState state);

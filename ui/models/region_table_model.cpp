@@ -36,7 +36,7 @@ std::size_t count_runs(const std::vector<int>& sorted) {
 }  // namespace
 
 RegionTableModel::RegionTableModel(RegionStore& store, QObject* parent)
-    : QAbstractTableModel(parent), store_(store) {
+    : ColumnModel(parent), store_(store) {
     connect(&store, &RegionStore::removing, this, &RegionTableModel::on_removing);
     connect(&store, &RegionStore::changed, this, &RegionTableModel::on_changed);
     refilter();
@@ -55,7 +55,7 @@ bool RegionTableModel::matches(Slot slot) const {
 
 bool RegionTableModel::before(Slot a, Slot b) const {
     const auto &x = store_.at(a)->row, &y = store_.at(b)->row;
-    auto order = compare_regions(x, y, sort_column_);
+    const auto order = region_sort_key(x, sort_column_) <=> region_sort_key(y, sort_column_);
     if (order == 0) return x.info.id != y.info.id ? x.info.id < y.info.id : a < b;
     return sort_order_ == Qt::AscendingOrder ? order < 0 : order > 0;
 }
@@ -167,16 +167,19 @@ void RegionTableModel::insert_shown(std::vector<Slot> slots) {
     if (slots.empty()) return;
     row_.resize(std::max<std::size_t>(row_.size(), store_.frontier()), -1);
     const auto less = [this](Slot a, Slot b) { return before(a, b); };
-    std::sort(slots.begin(), slots.end(), less);
+    slots = sorted(slots);
     std::vector<std::size_t> places;  // where each goes in order_ as it is now
-    for (const auto slot : slots)
-        places.push_back(static_cast<std::size_t>(
-            std::upper_bound(order_.begin(), order_.end(), slot, less) - order_.begin()));
-    if (order_stale_) std::sort(places.begin(), places.end());
-    auto distinct = places;
-    distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-    const bool at_end = distinct.size() > kMaxRuns;
+    std::size_t runs = 0;
+    for (const auto slot : slots) {
+        const auto place = static_cast<std::size_t>(
+            std::upper_bound(order_.begin(), order_.end(), slot, less) - order_.begin());
+        if (places.empty() || places.back() != place) ++runs;
+        if (runs > kMaxRuns) break;
+        places.push_back(place);
+    }
+    const bool at_end = runs > kMaxRuns;
     if (at_end) places.assign(slots.size(), order_.size());
+    if (order_stale_) std::sort(places.begin(), places.end());
 
     for (std::size_t end = slots.size(); end > 0;) {
         std::size_t begin = end - 1;
@@ -191,6 +194,7 @@ void RegionTableModel::insert_shown(std::vector<Slot> slots) {
         end = begin;
     }
     if (!at_end) return;
+    if (!order_stale_) return reorder(sorted(order_));
     auto next = order_;
     std::inplace_merge(next.begin(), next.end() - static_cast<std::ptrdiff_t>(slots.size()),
                        next.end(), less);
@@ -229,9 +233,33 @@ void RegionTableModel::sort(int column, Qt::SortOrder order) {
     sort_column_ = column;
     sort_order_ = order;
     order_stale_ = false;
-    auto next = order_;
-    std::sort(next.begin(), next.end(), [this](Slot a, Slot b) { return before(a, b); });
-    reorder(std::move(next));
+    reorder(sorted(order_));
+}
+
+// As before() says, but each row is looked at once: with many of them, most of what a comparison
+// costs is to fetch two rows from memory.
+std::vector<Slot> RegionTableModel::sorted(const std::vector<Slot>& slots) const {
+    struct Place {
+        RegionSortKey key;
+        RegionId id;
+        Slot slot;
+    };
+    std::vector<Place> places;
+    places.reserve(slots.size());
+    for (const auto slot : slots) {
+        const auto& row = store_.at(slot)->row;
+        places.push_back({region_sort_key(row, sort_column_), row.info.id, slot});
+    }
+    const bool ascending = sort_order_ == Qt::AscendingOrder;
+    std::sort(places.begin(), places.end(), [ascending](const Place& a, const Place& b) {
+        const auto order = a.key <=> b.key;
+        if (order != 0) return ascending ? order < 0 : order > 0;
+        return a.id != b.id ? a.id < b.id : a.slot < b.slot;
+    });
+    std::vector<Slot> out;
+    out.reserve(places.size());
+    for (const auto& place : places) out.push_back(place.slot);
+    return out;
 }
 
 // `next` has the same members as order_.
@@ -277,8 +305,8 @@ int RegionTableModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(order_.size());
 }
 
-int RegionTableModel::columnCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : kRegionColumns;
+std::span<const ColumnTraits> RegionTableModel::columns() const {
+    return region_columns();
 }
 
 double RegionTableModel::glow(const RegionEntry& entry) const {
@@ -287,10 +315,9 @@ double RegionTableModel::glow(const RegionEntry& entry) const {
     return age >= kGlowMillis ? 0 : 1 - static_cast<double>(age) / kGlowMillis;
 }
 
-QVariant RegionTableModel::data(const QModelIndex& index, int role) const {
-    const auto* entry = index.isValid() ? this->entry(index.row()) : nullptr;
+QVariant RegionTableModel::cell(int row, int column, int role) const {
+    const auto* entry = this->entry(row);
     if (!entry) return {};
-    const int column = index.column();
     const auto& info = entry->row.info;
     switch (role) {
         case Qt::DisplayRole:
@@ -314,27 +341,6 @@ QVariant RegionTableModel::data(const QModelIndex& index, int role) const {
             return column == kColumnAge || column == kColumnIdle || column == kColumnHeldBy
                        ? region_export(entry->row, column)
                        : QVariant();
-        case Qt::TextAlignmentRole:
-            return static_cast<int>(
-                Qt::AlignVCenter | (region_column(column).number ? Qt::AlignRight : Qt::AlignLeft));
-        default:
-            return {};
-    }
-}
-
-QVariant RegionTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || section < 0 || section >= kRegionColumns) return {};
-    const auto& traits = region_column(section);
-    switch (role) {
-        case Qt::DisplayRole:
-            return QString::fromUtf8(traits.title);
-        case Qt::ToolTipRole:
-            return QString::fromUtf8(traits.tooltip);
-        case kKeyRole:
-            return QString::fromUtf8(traits.key);
-        case Qt::TextAlignmentRole:
-            return static_cast<int>(Qt::AlignVCenter |
-                                    (traits.number ? Qt::AlignRight : Qt::AlignLeft));
         default:
             return {};
     }

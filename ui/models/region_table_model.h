@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QAbstractTableModel>
 #include <functional>
 #include <vector>
 
 #include "base/filter.h"
+#include "ui/models/column_traits.h"
 #include "ui/models/region_store.h"
 
 namespace snakepit::shm::ui {
@@ -13,7 +13,7 @@ namespace snakepit::shm::ui {
 // A sorted and filtered index over a RegionStore. It inserts, removes and moves rows and never
 // resets; one change of the store costs at most a few dozen signals, whatever its size, and one
 // dataChanged. GUI thread; the store must outlive it.
-class RegionTableModel : public QAbstractTableModel {
+class RegionTableModel : public ColumnModel<QAbstractTableModel> {
     Q_OBJECT
   public:
     explicit RegionTableModel(RegionStore& store, QObject* parent = nullptr);
@@ -34,9 +34,6 @@ class RegionTableModel : public QAbstractTableModel {
     Qt::SortOrder sort_order() const { return sort_order_; }
 
     int rowCount(const QModelIndex& parent = {}) const override;
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
     void sort(int column, Qt::SortOrder order) override;
 
   Q_SIGNALS:
@@ -45,10 +42,15 @@ class RegionTableModel : public QAbstractTableModel {
     void hiding(const std::vector<Slot>& slots);
     void restructured();
 
+  protected:
+    std::span<const ColumnTraits> columns() const override;
+    QVariant cell(int row, int column, int role) const override;
+
   private:
     bool in_scope(Slot slot) const;
     bool matches(Slot slot) const;
     bool before(Slot a, Slot b) const;
+    std::vector<Slot> sorted(const std::vector<Slot>& slots) const;
     bool is_shown(Slot slot) const { return slot < row_.size() && row_[slot] >= 0; }
     void on_removing(const std::vector<Slot>& slots);
     void on_changed(const std::vector<Slot>& inserted, const std::vector<Slot>& updated);

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "alerts/alert.h"
+#include "alerts/alert_pages.h"
 #include "audit/report.h"
 #include "base/policy.h"
 #include "base/region.h"
@@ -92,12 +92,6 @@ class AuditPort {
     virtual Result<AuditVerdict> verify() = 0;
     // Writes the whole signed file or leaves nothing; the key it is signed with.
     virtual Result<PublicKey> write(const ReportOrder& order, ReportProgress& progress) = 0;
-};
-
-struct AlertPage {
-    std::vector<Alert> alerts;  // newest first
-    bool more = false;          // there are older ones, before `before`
-    std::uint64_t before = 0;
 };
 
 struct Advice {

@@ -19,6 +19,7 @@ class TimingHistory {
     void take(std::shared_ptr<const Timings> timings, std::int64_t at);
     void clear();  // another registry counts from nothing
 
+    bool known() const { return newest_ != nullptr; }
     layout::Histogram since_start(layout::Timed what) const;
     // Of the last minute, or as long as we have watched.
     layout::Histogram last_minute(layout::Timed what) const;

@@ -103,6 +103,15 @@ void Workspace::select(std::vector<RegionKey> keys) {
     Q_EMIT selection_changed();
 }
 
+QString Workspace::commands_title() const {
+    return parts_.bundle ? tr("On the command line of %1").arg(parts_.bundle->host)
+                         : tr("On the command line");
+}
+
+QString Workspace::unknown_title(const QString& otherwise) const {
+    return parts_.bundle ? tr("Not to be had from this bundle") : otherwise;
+}
+
 QString Workspace::command(const QString& words) const {
     const auto option =
         instance_ == u"default" ? QString() : QStringLiteral(" --instance %1").arg(instance_);

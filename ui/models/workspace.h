@@ -113,6 +113,9 @@ class Workspace : public QObject {
     void select(std::vector<RegionKey> keys);
     // Command lines name the instance unless it is the default.
     QString command(const QString& words) const;
+    QString commands_title() const;  // of a bundle they belong elsewhere
+    // Above why something is not shown: `otherwise` where a manager did not answer.
+    QString unknown_title(const QString& otherwise) const;
 
   Q_SIGNALS:
     void ticked();  // up to 4 times a second

@@ -3,7 +3,6 @@
 
 #include <QFormLayout>
 #include <QHBoxLayout>
-#include <QScrollArea>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -20,17 +19,6 @@ namespace {
 
 constexpr std::int64_t kHour = 3'600'000;
 
-QLabel* words() {
-    auto* label = new QLabel;
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    return label;
-}
-
-void say(QLabel* label, const QString& text) {
-    if (label->text() != text) label->setText(text);
-}
-
 QString at(Timestamp time) {
     return time.micros == 0 ? QString() : clock_text(time).section(u'.', 0, 0);
 }
@@ -46,36 +34,14 @@ AlertSilence silence_of(const Alert& alert) {
 }  // namespace
 
 AlertDetails::AlertDetails(Workspace& workspace, QWidget* parent)
-    : QFrame(parent), workspace_(workspace) {
-    setObjectName(QStringLiteral("card"));
-    setMinimumWidth(300);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(0, 0, 0, 0);
-    hint_ = make_label(tr("Select an alert to see what it is about."), "muted");
-    hint_->setAlignment(Qt::AlignCenter);
-    hint_->setWordWrap(true);
-    hint_->setContentsMargins(24, 0, 24, 0);
-    column->addWidget(hint_, 1);
-    auto* scroll = new QScrollArea;
-    scroll->setWidgetResizable(true);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    scroll->viewport()->setAutoFillBackground(false);
-    auto* inner = new QWidget;
-    inner->setObjectName(QStringLiteral("content"));
-    auto* inner_column = new QVBoxLayout(inner);
-    inner_column->setContentsMargins(16, 16, 16, 14);
-    inner_column->setSpacing(8);
-    build_head(inner_column);
-    build_words(inner_column);
-    build_actions(inner_column);
-    inner_column->addStretch();
-    scroll->setWidget(inner);
-    content_ = scroll;
-    column->addWidget(content_, 1);
-    show_alert(nullptr);
+    : DetailsCard(tr("Select an alert to see what it is about."), 300, parent),
+      workspace_(workspace) {
+    build_head();
+    build_words();
+    build_actions();
 }
 
-void AlertDetails::build_head(QVBoxLayout* column) {
+void AlertDetails::build_head() {
     auto* row = new QHBoxLayout;
     row->setSpacing(6);
     for (int i = 0; i < 5; ++i) {
@@ -83,43 +49,35 @@ void AlertDetails::build_head(QVBoxLayout* column) {
         row->addWidget(chips_.back());
     }
     row->addStretch();
-    column->addLayout(row);
+    column()->addLayout(row);
     title_ = make_label({}, "detail_title");
     title_->setWordWrap(true);
-    subject_ = words();
-    subject_->setObjectName(QStringLiteral("muted"));
-    column->addWidget(title_);
-    column->addWidget(subject_);
-    auto* form = new QFormLayout;
-    form->setHorizontalSpacing(14);
-    form->setVerticalSpacing(5);
-    const auto add = [form](const QString& name) {
-        auto* value = words();
-        form->addRow(make_label(name, "muted"), value);
-        return value;
-    };
-    value_ = add(tr("Latest"));
-    worst_ = add(tr("Worst"));
-    limit_ = add(tr("Limit"));
-    times_ = add(tr("Fired"));
-    column->addLayout(form);
+    subject_ = make_words("muted");
+    column()->addWidget(title_);
+    column()->addWidget(subject_);
+    auto* facts = make_facts();
+    value_ = add_fact(facts, tr("Latest"));
+    worst_ = add_fact(facts, tr("Worst"));
+    limit_ = add_fact(facts, tr("Limit"));
+    times_ = add_fact(facts, tr("Fired"));
+    column()->addLayout(facts);
 }
 
-void AlertDetails::build_words(QVBoxLayout* column) {
-    column->addSpacing(6);
-    column->addWidget(make_label(tr("Evidence"), "section"));
-    column->addWidget(evidence_ = words());
-    column->addSpacing(6);
-    column->addWidget(remedy_title_ = make_label(tr("What to do"), "section"));
-    column->addWidget(remedy_ = words());
-    column->addSpacing(6);
-    column->addWidget(make_label(tr("What became of it"), "section"));
+void AlertDetails::build_words() {
+    column()->addSpacing(6);
+    column()->addWidget(make_label(tr("Evidence"), "section"));
+    column()->addWidget(evidence_ = make_words());
+    column()->addSpacing(6);
+    column()->addWidget(remedy_title_ = make_label(tr("What to do"), "section"));
+    column()->addWidget(remedy_ = make_words());
+    column()->addSpacing(6);
+    column()->addWidget(make_label(tr("What became of it"), "section"));
     timeline_ = new Timeline;
     timeline_->setAccessibleName(tr("What became of it"));
-    column->addWidget(timeline_);
+    column()->addWidget(timeline_);
 }
 
-void AlertDetails::build_actions(QVBoxLayout* column) {
+void AlertDetails::build_actions() {
     acknowledge_ = make_button(QStringLiteral("check"), tr("Acknowledge…"));
     silence_ = make_button(QStringLiteral("silence"), tr("Silence…"));
     silences_ = make_button(QStringLiteral("silence"), tr("Silences"));
@@ -137,28 +95,23 @@ void AlertDetails::build_actions(QVBoxLayout* column) {
     auto* second = new QHBoxLayout;
     second->addWidget(events_);
     second->addStretch();
-    column->addSpacing(8);
-    column->addLayout(row);
-    column->addLayout(second);
-    column->addSpacing(6);
-    column->addWidget(lines_title_ = make_label(tr("On the command line"), "section"));
-    const auto line = [column](QWidget*& box) {
+    column()->addSpacing(8);
+    column()->addLayout(row);
+    column()->addLayout(second);
+    column()->addSpacing(6);
+    column()->addWidget(lines_title_ = make_label(workspace_.commands_title(), "section"));
+    const auto line = [this](QWidget*& box) {
         box = make_command_line({});
-        column->addWidget(box);
+        column()->addWidget(box);
         return box->findChild<QLabel*>(QStringLiteral("command"));
     };
     ack_command_ = line(ack_line_);
     silence_command_ = line(silence_line_);
 }
 
-void AlertDetails::show_hint(const QString& text) {
-    hint_->setText(text);
-}
-
 void AlertDetails::show_alert(const Alert* alert) {
     alert_ = alert ? std::optional(*alert) : std::nullopt;
-    hint_->setVisible(!alert);
-    content_->setVisible(alert != nullptr);
+    show_content(alert != nullptr);
     if (!alert) return;
     show_chips(*alert);
     say(title_, alert_title(*alert));
@@ -225,6 +178,7 @@ void AlertDetails::show_actions(const Alert& alert) {
     const bool can_ack = alert.state == AlertState::firing && alert.acknowledged_by.empty();
     acknowledge_->setVisible(can_ack);
     silence_->setVisible(open && !alert.silenced);
+    for (auto* action : {acknowledge_, silence_}) action->setEnabled(workspace_.can_act());
     silences_->setVisible(open && alert.silenced);
     ack_line_->setVisible(can_ack);
     silence_line_->setVisible(open && !alert.silenced);

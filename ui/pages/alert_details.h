@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QFrame>
 #include <optional>
 
 #include "alerts/alert.h"
+#include "ui/pages/details_card.h"
 
-class QFormLayout;
-class QHBoxLayout;
-class QLabel;
 class QPushButton;
-class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
@@ -19,14 +15,13 @@ class Workspace;
 
 // Everything about one alert: how bad, why, what to do, what became of it so far, and the ways to
 // act on it with their command lines.
-class AlertDetails : public QFrame {
+class AlertDetails : public DetailsCard {
     Q_OBJECT
   public:
     explicit AlertDetails(Workspace& workspace, QWidget* parent = nullptr);
 
     // The same one again: only what changed of it. Null: nothing is selected.
     void show_alert(const Alert* alert);
-    void show_hint(const QString& text);
     // Whose alerts are told apart by what is recorded as events.
     void set_rules(std::vector<AlertRule> rules) { rules_ = std::move(rules); }
     const std::optional<Alert>& alert() const { return alert_; }
@@ -37,9 +32,9 @@ class AlertDetails : public QFrame {
     void silences_wanted();
 
   private:
-    void build_head(QVBoxLayout* column);
-    void build_words(QVBoxLayout* column);
-    void build_actions(QVBoxLayout* column);
+    void build_head();
+    void build_words();
+    void build_actions();
     void show_chips(const Alert& alert);
     void show_actions(const Alert& alert);
     void show_timeline(const Alert& alert);
@@ -49,8 +44,6 @@ class AlertDetails : public QFrame {
     Workspace& workspace_;
     std::optional<Alert> alert_;
     std::vector<AlertRule> rules_;
-    QLabel* hint_;
-    QWidget* content_;
     std::vector<QLabel*> chips_;
     QLabel *title_, *subject_, *value_, *worst_, *limit_, *times_, *evidence_, *remedy_;
     QLabel* remedy_title_;

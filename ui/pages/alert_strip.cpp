@@ -8,6 +8,7 @@
 #include "ui/models/alert_book.h"
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -35,7 +36,7 @@ QString line_html(const Alert& alert) {
                     severity_title(alert.severity), QString::number(alert.id), p.text.name(),
                     cut(alert_title(alert)), p.muted.name(), cut(subject_text(alert.subject)),
                     QString::fromStdString(value_text(alert.value, alert.unit)).toHtmlEscaped(),
-                    since_text(alert.since, now())) +
+                    since_text(alert.since, shown_now())) +
            QStringLiteral("<td style='padding: 2px 0; color:%1'>%2</td></tr>")
                .arg(p.muted.name(), alert_marks(alert).join(QStringLiteral(", ")));
 }
@@ -81,7 +82,7 @@ void AlertStrip::show_firing() {
     if (firing.size() > kLines)
         html += QStringLiteral("<a href='all' style='color:%1; text-decoration: none'>%2</a>")
                     .arg(colours().accent.name(), tr("and %1 more").arg(firing.size() - kLines));
-    if (text_->text() != html) text_->setText(html);
+    say(text_, html);
     sign_->setPixmap(
         icon(QStringLiteral("alerts"), severity_tone(firing.front().severity)).pixmap(20, 20));
 }

@@ -6,7 +6,6 @@
 #include <QLineEdit>
 #include <QMenu>
 #include <QScrollBar>
-#include <QShortcut>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QVBoxLayout>
@@ -19,11 +18,11 @@
 #include "ui/models/alert_model.h"
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
-#include "ui/models/settings.h"
 #include "ui/pages/alert_details.h"
 #include "ui/pages/alert_rules_view.h"
 #include "ui/pages/choice_row.h"
 #include "ui/pages/silences_view.h"
+#include "ui/pages/split.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
 
@@ -77,9 +76,7 @@ AlertsPage::AlertsPage(Workspace& workspace, AlertBook& book, QWidget* parent)
 }
 
 void AlertsPage::build_actions() {
-    pane_ = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
-    pane_->setCheckable(true);
-    pane_->setChecked(true);
+    pane_ = make_details_tool();
     connect(pane_, &QToolButton::toggled, this, &AlertsPage::show_pane);
     acknowledge_ = make_button(QStringLiteral("check"), tr("Acknowledge…"));
     silence_ = make_button(QStringLiteral("silence"), tr("Silence…"));
@@ -94,20 +91,14 @@ void AlertsPage::build_actions() {
 
 QWidget* AlertsPage::build_choice_row() {
     choice_ = new ChoiceRow({tr("Live"), tr("History"), tr("Rules"), tr("Silences")});
-    search_ = new QLineEdit;
-    search_->setPlaceholderText(tr("Words in the title, the subject or the rule"));
-    search_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    search_->setClearButtonEnabled(true);
-    search_->setAccessibleName(tr("Search alerts"));
+    search_ = make_search(tr("Search alerts"), tr("Words in the title, the subject or the rule"));
+    lead_to(search_, this);
     connect(search_, &QLineEdit::textChanged, this, [this](const QString& words) {
         live_->set_search(words);
         history_->set_search(words);
         show_state();
         show_history();
     });
-    auto* find = new QShortcut(QKeySequence::Find, this);
-    connect(find, &QShortcut::activated, search_,
-            [this] { search_->setFocus(), search_->selectAll(); });
     connect(choice_, &ChoiceRow::chosen, this, &AlertsPage::refresh_view);
     auto* box = new QWidget;
     auto* row = new QHBoxLayout(box);
@@ -155,17 +146,7 @@ QWidget* AlertsPage::build_list() {
     history_table_->restore_layout();
     auto* card = new Card;
     card->body()->addWidget(lists_);
-    splitter_ = new QSplitter(Qt::Horizontal);
-    splitter_->addWidget(card);
-    splitter_->addWidget(details_);
-    splitter_->setStretchFactor(0, 1);
-    splitter_->setSizes({860, 350});
-    splitter_->setHandleWidth(12);
-    splitter_->setChildrenCollapsible(false);
-    splitter_->restoreState(remembered_state(QStringLiteral("alerts_splitter")));
-    connect(splitter_, &QSplitter::splitterMoved, this,
-            [this] { remember_state(QStringLiteral("alerts_splitter"), splitter_->saveState()); });
-    return splitter_;
+    return make_split(card, details_, {860, 350}, QStringLiteral("alerts_splitter"));
 }
 
 void AlertsPage::showEvent(QShowEvent* event) {
@@ -236,11 +217,13 @@ void AlertsPage::show_book() {
 }
 
 void AlertsPage::show_counts() {
+    const bool unknown = workspace_.bundle() && !book_.known();
     const auto firing = book_.firing_count(), alone = book_.unacknowledged_count();
     choice_->set_name(kLive, firing > 0 ? tr("Live  %1").arg(count_text(firing)) : tr("Live"));
-    set_subtitle(firing == 0  ? tr("Nothing fires")
-                 : alone == 0 ? tr("%1 firing, all acknowledged").arg(count_text(firing))
-                              : tr("%1 firing, %2 of them not acknowledged")
+    set_subtitle(unknown       ? tr("What was wrong there, and what had been")
+                 : firing == 0 ? tr("Nothing fires")
+                 : alone == 0  ? tr("%1 firing, all acknowledged").arg(count_text(firing))
+                               : tr("%1 firing, %2 of them not acknowledged")
                                     .arg(count_text(firing), count_text(alone)));
 }
 
@@ -251,9 +234,14 @@ void AlertsPage::show_state() {
     else if (!search_->text().trimmed().isEmpty() && !live_->all().empty())
         live_empty_->set_text(tr("No alert matches"), tr("Take some words away."));
     else if (!book_.problem().isEmpty())
-        live_empty_->set_text(tr("The alerts cannot be asked for"), book_.problem());
+        live_empty_->set_text(workspace_.unknown_title(tr("The alerts cannot be asked for")),
+                              book_.problem());
     else if (!book_.known())
         live_empty_->set_text(tr("Asking for the alerts…"), {});
+    else if (workspace_.bundle())
+        live_empty_->set_text(tr("All was well"),
+                              tr("Nothing that the rules watch for was out of its limits when the "
+                                 "bundle was made, or in the hour before."));
     else
         live_empty_->set_text(tr("All is well"),
                               tr("Nothing that the rules watch for is out of its limits. What "
@@ -270,7 +258,8 @@ void AlertsPage::show_pane() {
 
 void AlertsPage::show_history() {
     if (!history_->problem().isEmpty())
-        history_empty_->set_text(tr("The history cannot be asked for"), history_->problem());
+        history_empty_->set_text(workspace_.unknown_title(tr("The history cannot be asked for")),
+                                 history_->problem());
     else if (!history_->all().empty())
         history_empty_->set_text(tr("No alert matches"), tr("Take some words away."));
     history_stack_->setCurrentIndex(history_->rowCount() > 0 ? 0 : 1);
@@ -290,8 +279,9 @@ void AlertsPage::show_selection() {
     const auto can_ack = [](const Alert& alert) {
         return alert.state == AlertState::firing && alert.acknowledged_by.empty();
     };
-    acknowledge_->setEnabled(std::any_of(alerts.begin(), alerts.end(), can_ack));
-    silence_->setEnabled(alerts.size() == 1 && !alerts.front().silenced &&
+    acknowledge_->setEnabled(workspace_.can_act() &&
+                             std::any_of(alerts.begin(), alerts.end(), can_ack));
+    silence_->setEnabled(workspace_.can_act() && alerts.size() == 1 && !alerts.front().silenced &&
                          alerts.front().state != AlertState::resolved);
     details_->show_hint(alerts.size() < 2
                             ? tr("Select an alert to see what it is about.")

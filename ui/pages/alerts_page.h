@@ -6,7 +6,6 @@
 
 class QLineEdit;
 class QPushButton;
-class QSplitter;
 class QStackedWidget;
 class QToolButton;
 
@@ -69,7 +68,6 @@ class AlertsPage : public Page {
     SilencesView* silences_;
     QPushButton *acknowledge_, *silence_;
     QToolButton* pane_;
-    QSplitter* splitter_;
     std::uint64_t wanted_ = 0;  // to be selected when it comes
     int seconds_ = 0;
 };

@@ -206,7 +206,7 @@ void DashboardPage::ask_events() {
         html = html.isEmpty() ? QString()
                               : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
         if (!result) html = error_text(result.error()).toHtmlEscaped();
-        if (events_->text() != html) events_->setText(html);
+        say(events_, html);
     });
 }
 

@@ -5,7 +5,6 @@
 #include <QFormLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
-#include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "ui/models/event_text.h"
@@ -15,6 +14,7 @@
 #include "ui/models/user_names.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/security_section.h"
+#include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
@@ -22,18 +22,6 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr int kEventsShown = 14;
-
-QLabel* value_label() {
-    auto* label = new QLabel;
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    label->setWordWrap(true);
-    return label;
-}
-
-QString muted(const QString& text) {
-    return QStringLiteral("<span style='color:%1'>%2</span>")
-        .arg(colours().muted.name(), text.toHtmlEscaped());
-}
 
 QString holder_html(const RegionReference& holder) {
     const auto held = holder.count == 0 ? QObject::tr("mapped, idle")
@@ -44,43 +32,25 @@ QString holder_html(const RegionReference& holder) {
     return QStringLiteral(
                "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
         .arg(QString::fromStdString(holder.process).toHtmlEscaped(),
-             muted(QString::number(holder.pid)), held + access + lost);
+             muted_html(QString::number(holder.pid)), held + access + lost);
 }
 
 QString event_html(const EventRow& row) {
     const auto tone = colours().tone(event_tone(row)).text.name();
     return QStringLiteral(
                "<tr><td>%1&nbsp;&nbsp;</td><td><span style='color:%2'>%3</span><br>%4</td></tr>")
-        .arg(muted(clock_text(row.time)), tone, event_title(row.kind).toHtmlEscaped(),
-             muted(event_detail(row)));
+        .arg(muted_html(clock_text(row.time)), tone, event_title(row.kind).toHtmlEscaped(),
+             muted_html(event_detail(row)));
 }
 
 }  // namespace
 
 DetailsPane::DetailsPane(Workspace& workspace, QWidget* parent)
-    : QFrame(parent), workspace_(workspace), feed_(workspace.event_source()) {
-    setObjectName(QStringLiteral("card"));
-    setMinimumWidth(270);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(0, 0, 0, 0);
-    hint_ = make_label(tr("Select a region to see everything about it."), "muted");
-    hint_->setAlignment(Qt::AlignCenter);
-    hint_->setWordWrap(true);
-    column->addWidget(hint_, 1);
-    auto* scroll = new QScrollArea;
-    scroll->setWidgetResizable(true);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    scroll->viewport()->setAutoFillBackground(false);
-    auto* inner = new QWidget;
-    inner->setObjectName(QStringLiteral("content"));
-    auto* inner_column = new QVBoxLayout(inner);
-    inner_column->setContentsMargins(16, 14, 16, 14);
-    inner_column->setSpacing(8);
-    build_head(inner_column);
-    build_fields(inner_column);
-    scroll->setWidget(inner);
-    content_ = scroll;
-    column->addWidget(content_, 1);
+    : DetailsCard(tr("Select a region to see everything about it."), 270, parent),
+      workspace_(workspace),
+      feed_(workspace.event_source()) {
+    build_head();
+    build_fields();
     connect(&workspace, &Workspace::selection_changed, this, &DetailsPane::choose);
     connect(&workspace, &Workspace::ticked, this, [this] {
         if (isVisible()) tick();
@@ -91,9 +61,9 @@ DetailsPane::DetailsPane(Workspace& workspace, QWidget* parent)
     choose();
 }
 
-void DetailsPane::build_head(QVBoxLayout* column) {
+void DetailsPane::build_head() {
     state_ = new QLabel;
-    id_ = value_label();
+    id_ = make_words();
     id_->setFont(Theme::instance().monospace());
     id_->setAccessibleName(tr("Region id"));
     auto* copy = make_tool(QStringLiteral("copy"), tr("Copy the id"));
@@ -103,42 +73,33 @@ void DetailsPane::build_head(QVBoxLayout* column) {
     head->addWidget(state_, 0, Qt::AlignVCenter);
     head->addStretch();
     head->addWidget(copy);
-    column->addLayout(head);
-    column->addWidget(id_);
-    column->addSpacing(4);
+    column()->addLayout(head);
+    column()->addWidget(id_);
+    column()->addSpacing(4);
 }
 
-void DetailsPane::build_fields(QVBoxLayout* column) {
-    column->addWidget(make_label(tr("Held by"), "section"));
-    column->addWidget(holders_ = value_label());
-    column->addSpacing(6);
-    column->addWidget(security_ = new SecuritySection(workspace_));
-    column->addSpacing(6);
-    auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
-    form->setHorizontalSpacing(14);
-    form->setVerticalSpacing(5);
-    const auto add = [form](const QString& name) {
-        auto* value = value_label();
-        form->addRow(make_label(name, "muted"), value);
-        return value;
-    };
+void DetailsPane::build_fields() {
+    column()->addWidget(make_label(tr("Held by"), "section"));
+    column()->addWidget(holders_ = make_words());
+    column()->addSpacing(6);
+    column()->addWidget(security_ = new SecuritySection(workspace_));
+    column()->addSpacing(6);
+    auto* facts = make_facts();
     for (int shown : {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses,
                       kColumnOwner, kColumnUser, kColumnWorker, kColumnSession, kColumnAge,
                       kColumnIdle, kColumnPolicy, kColumnTimeout, kColumnAccess, kColumnMetadata})
-        fields_[shown] = add(QString::fromUtf8(region_column(shown).title));
+        fields_[shown] = add_fact(facts, QString::fromUtf8(region_column(shown).title));
     place_ = new ElidedLabel;
-    form->addRow(make_label(tr("Place"), "muted"), place_);
-    column->addWidget(make_label(tr("About"), "section"));
-    column->addLayout(form);
-    column->addSpacing(6);
-    column->addWidget(make_label(tr("Latest events"), "section"));
-    column->addWidget(events_ = value_label());
-    column->addStretch();
+    facts->addRow(make_label(tr("Place"), "muted"), place_);
+    column()->addWidget(make_label(tr("About"), "section"));
+    column()->addLayout(facts);
+    column()->addSpacing(6);
+    column()->addWidget(make_label(tr("Latest events"), "section"));
+    column()->addWidget(events_ = make_words());
 }
 
 void DetailsPane::showEvent(QShowEvent* event) {
-    QFrame::showEvent(event);
+    DetailsCard::showEvent(event);
     choose();
 }
 
@@ -152,13 +113,12 @@ void DetailsPane::choose() {
     std::uint64_t bytes = 0;
     for (const auto& key : selection)
         if (const auto* entry = workspace_.regions().find(key)) bytes += entry->row.info.size;
-    hint_->setText(selection.size() < 2 ? tr("Select a region to see everything about it.")
-                                        : tr("%1 selected, %2 together")
-                                              .arg(counted(selection.size(), "region", "regions"),
-                                                   size_text(bytes)));
+    show_hint(selection.size() < 2
+                  ? tr("Select a region to see everything about it.")
+                  : tr("%1 selected, %2 together")
+                        .arg(counted(selection.size(), "region", "regions"), size_text(bytes)));
     const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
-    hint_->setVisible(!entry);
-    content_->setVisible(entry);
+    show_content(entry != nullptr);
     if (!entry || !isVisible()) return;
     security_->choose(entry->row.info);
     show_holders(entry->row.info, entry->row.holders <= entry->row.info.references.size(), {});
@@ -190,7 +150,7 @@ void DetailsPane::show_fields(const RegionRow& row) {
         if (column == kColumnOwner) text += QStringLiteral("  (pid %1)").arg(info.owner_pid);
         if (column == kColumnUser) text = user_text(info.owner_uid);
         if (text.isEmpty()) text = QStringLiteral("–");
-        if (label->text() != text) label->setText(text);
+        say(label, text);
     }
     place_->set_text(
         info.arena.empty()
@@ -219,10 +179,10 @@ void DetailsPane::ask_holders() {
 void DetailsPane::show_holders(const RegionInfo& info, bool complete, const QString& problem) {
     QString html;
     for (const auto& holder : info.references) html += holder_html(holder);
-    html = html.isEmpty() ? muted(tr("Nobody holds it."))
+    html = html.isEmpty() ? muted_html(tr("Nobody holds it."))
                           : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
-    if (!complete) html += muted(problem.isEmpty() ? tr("There may be more.") : problem);
-    if (holders_->text() != html) holders_->setText(html);
+    if (!complete) html += muted_html(problem.isEmpty() ? tr("There may be more.") : problem);
+    say(holders_, html);
 }
 
 void DetailsPane::ask_events() {
@@ -237,9 +197,9 @@ void DetailsPane::ask_events() {
             for (const auto& row : *result) html += event_html(row);
         if (result) tell_policy(*result);
         if (!result)
-            events_->setText(muted(error_text(result.error())));
+            events_->setText(muted_html(error_text(result.error())));
         else if (html.isEmpty())
-            events_->setText(muted(tr("None recorded yet.")));
+            events_->setText(muted_html(tr("None recorded yet.")));
         else
             events_->setText(
                 QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(html));

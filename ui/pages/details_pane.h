@@ -7,16 +7,17 @@
 #include "ui/models/background.h"
 #include "ui/models/event_feed.h"
 #include "ui/models/region_store.h"
-#include "ui/pages/widgets.h"
+#include "ui/pages/details_card.h"
 
 namespace snakepit::shm::ui {
 
+class ElidedLabel;
 class SecuritySection;
 class Workspace;
 
 // Everything about the selected region: its fields live from the registry, all its holders from the
 // manager (the registry names five), its last events from the database.
-class DetailsPane : public QFrame {
+class DetailsPane : public DetailsCard {
     Q_OBJECT
   public:
     explicit DetailsPane(Workspace& workspace, QWidget* parent = nullptr);
@@ -25,8 +26,8 @@ class DetailsPane : public QFrame {
     void showEvent(QShowEvent* event) override;
 
   private:
-    void build_head(QVBoxLayout* column);
-    void build_fields(QVBoxLayout* column);
+    void build_head();
+    void build_fields();
     void choose();
     void tick();
     void ask_holders();
@@ -43,8 +44,6 @@ class DetailsPane : public QFrame {
     bool asking_ = false;
     QLabel* state_;
     QLabel* id_;
-    QLabel* hint_;
-    QWidget* content_;
     std::map<int, QLabel*> fields_;  // by RegionColumn
     ElidedLabel* place_;
     SecuritySection* security_;

@@ -96,11 +96,7 @@ QWidget* EventsPage::build_filter_row() {
     security_->setText(tr("Security"));
     security_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     security_->setCheckable(true);
-    region_ = new QLineEdit;
-    region_->setPlaceholderText(tr("Region id"));
-    region_->setClearButtonEnabled(true);
-    region_->setAccessibleName(tr("Region id"));
-    region_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    region_ = make_search(tr("Region id"), tr("Region id"));
     follow_ = make_tool(QStringLiteral("follow"), tr("Follow: new events appear at the top"),
                         QStringLiteral("Ctrl+L"));
     follow_->setText(tr("Follow"));

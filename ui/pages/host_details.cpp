@@ -5,11 +5,12 @@
 #include <QFormLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
-#include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "ui/models/format.h"
 #include "ui/models/host_text.h"
+#include "ui/models/moment.h"
+#include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -19,22 +20,6 @@ namespace {
 
 constexpr std::size_t kUsersShown = 50;
 
-QLabel* words() {
-    auto* label = new QLabel;
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    return label;
-}
-
-void say(QLabel* label, const QString& text) {
-    if (label->text() != text) label->setText(text);
-}
-
-QString muted(const QString& text) {
-    return QStringLiteral("<span style='color:%1'>%2</span>")
-        .arg(colours().muted.name(), text.toHtmlEscaped());
-}
-
 QString users_html(const HostSegment& segment) {
     QString rows;
     const auto shown = std::min(segment.users.size(), kUsersShown);
@@ -43,67 +28,47 @@ QString users_html(const HostSegment& segment) {
         rows += QStringLiteral(
                     "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
                     .arg(QString::fromStdString(user.process).toHtmlEscaped(),
-                         muted(QString::number(user.pid)),
+                         muted_html(QString::number(user.pid)),
                          user.maps ? HostDetails::tr("maps it") : HostDetails::tr("has it open"));
     }
-    auto html = rows.isEmpty() ? muted(HostDetails::tr("No process."))
+    auto html = rows.isEmpty() ? muted_html(HostDetails::tr("No process."))
                                : QStringLiteral("<table cellspacing='0'>%1</table>").arg(rows);
     if (shown < segment.users.size())
-        html += muted(HostDetails::tr("and %1 more").arg(segment.users.size() - shown));
+        html += muted_html(HostDetails::tr("and %1 more").arg(segment.users.size() - shown));
     if (!segment.users_complete)
         html += QStringLiteral("<br>") +
-                muted(HostDetails::tr("Some processes could not be looked at; there may be more."));
+                muted_html(
+                    HostDetails::tr("Some processes could not be looked at; there may be more."));
     return html;
 }
 
 QString evidence_html(const HostSegment& segment) {
     QString rows;
     for (const auto& sentence : segment.evidence)
-        rows +=
-            QStringLiteral("<tr><td valign='top'>%1&nbsp;</td><td>%2</td></tr>")
-                .arg(muted(QStringLiteral("•")), QString::fromStdString(sentence).toHtmlEscaped());
+        rows += QStringLiteral("<tr><td valign='top'>%1&nbsp;</td><td>%2</td></tr>")
+                    .arg(muted_html(QStringLiteral("•")),
+                         QString::fromStdString(sentence).toHtmlEscaped());
     return rows.isEmpty()
-               ? muted(HostDetails::tr("None."))
+               ? muted_html(HostDetails::tr("None."))
                : QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(rows);
 }
 
 QString moment(Timestamp time) {
     if (time.micros == 0) return HostDetails::tr("the system does not say");
     return QStringLiteral("%1  (%2)")
-        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, now()));
+        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, shown_now()));
 }
 
 }  // namespace
 
-HostDetails::HostDetails(QWidget* parent) : QFrame(parent) {
-    setObjectName(QStringLiteral("card"));
-    setMinimumWidth(290);
-    auto* column = new QVBoxLayout(this);
-    column->setContentsMargins(0, 0, 0, 0);
-    hint_ = make_label(tr("Select a segment to see everything about it."), "muted");
-    hint_->setAlignment(Qt::AlignCenter);
-    hint_->setWordWrap(true);
-    hint_->setContentsMargins(24, 0, 24, 0);
-    column->addWidget(hint_, 1);
-    auto* scroll = new QScrollArea;
-    scroll->setWidgetResizable(true);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    scroll->viewport()->setAutoFillBackground(false);
-    auto* inner = new QWidget;
-    inner->setObjectName(QStringLiteral("content"));
-    auto* inner_column = new QVBoxLayout(inner);
-    inner_column->setContentsMargins(16, 14, 16, 14);
-    inner_column->setSpacing(8);
-    build_head(inner_column);
-    build_facts(inner_column);
-    inner_column->addStretch();
-    scroll->setWidget(inner);
-    content_ = scroll;
-    column->addWidget(content_, 1);
-    show_segment(nullptr);
+HostDetails::HostDetails(const Workspace& workspace, QWidget* parent)
+    : DetailsCard(tr("Select a segment to see everything about it."), 290, parent),
+      workspace_(workspace) {
+    build_head();
+    build_facts();
 }
 
-void HostDetails::build_head(QVBoxLayout* column) {
+void HostDetails::build_head() {
     verdict_ = new QLabel;
     confidence_ = make_label({}, "muted");
     kind_ = new QLabel;
@@ -115,48 +80,38 @@ void HostDetails::build_head(QVBoxLayout* column) {
     for (auto* label : {verdict_, kind_, confidence_}) row->addWidget(label, 0, Qt::AlignVCenter);
     row->addStretch();
     row->addWidget(copy);
-    column->addLayout(row);
-    name_ = words();
+    column()->addLayout(row);
+    name_ = make_words();
     name_->setFont(Theme::instance().monospace());
     name_->setAccessibleName(tr("Segment"));
-    column->addWidget(name_);
-    column->addWidget(program_ = words());
-    column->addSpacing(4);
-    column->addWidget(make_label(tr("What the verdict rests on"), "section"));
-    column->addWidget(evidence_ = words());
-    column->addSpacing(6);
-    column->addWidget(make_label(tr("Used by"), "section"));
-    column->addWidget(users_ = words());
-    column->addSpacing(6);
+    column()->addWidget(name_);
+    column()->addWidget(program_ = make_words());
+    column()->addSpacing(4);
+    column()->addWidget(make_label(tr("What the verdict rests on"), "section"));
+    column()->addWidget(evidence_ = make_words());
+    column()->addSpacing(6);
+    column()->addWidget(make_label(tr("Used by"), "section"));
+    column()->addWidget(users_ = make_words());
+    column()->addSpacing(6);
 }
 
-void HostDetails::build_facts(QVBoxLayout* column) {
-    column->addWidget(make_label(tr("About"), "section"));
-    auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
-    form->setHorizontalSpacing(14);
-    form->setVerticalSpacing(5);
+void HostDetails::build_facts() {
+    column()->addWidget(make_label(tr("About"), "section"));
+    auto* facts = make_facts();
     for (const auto& name : {tr("Size"), tr("Resident"), tr("Owner"), tr("Mode"), tr("Creator"),
-                             tr("Created"), tr("Last touch"), tr("Where"), tr("Identity")}) {
-        facts_.push_back(words());
-        form->addRow(make_label(name, "muted"), facts_.back());
-    }
-    column->addLayout(form);
-    column->addSpacing(6);
-    command_title_ = make_label(tr("On the command line"), "section");
+                             tr("Created"), tr("Last touch"), tr("Where"), tr("Identity")})
+        facts_.push_back(add_fact(facts, name));
+    column()->addLayout(facts);
+    column()->addSpacing(6);
+    command_title_ = make_label(workspace_.commands_title(), "section");
     command_line_ = make_command_line({});
     command_ = command_line_->findChild<QLabel*>(QStringLiteral("command"));
-    column->addWidget(command_title_);
-    column->addWidget(command_line_);
-}
-
-void HostDetails::show_hint(const QString& text) {
-    hint_->setText(text);
+    column()->addWidget(command_title_);
+    column()->addWidget(command_line_);
 }
 
 void HostDetails::show_segment(const HostSegment* segment) {
-    hint_->setVisible(!segment);
-    content_->setVisible(segment != nullptr);
+    show_content(segment != nullptr);
     if (!segment) return;
     set_chip(verdict_, verdict_title(segment->verdict), verdict_tone(segment->verdict));
     set_chip(kind_, kind_title(segment->kind), Tone::neutral);

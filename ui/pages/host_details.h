@@ -1,35 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QFrame>
 #include <vector>
 
 #include "survey/host_survey.h"
-
-class QFormLayout;
-class QLabel;
-class QVBoxLayout;
+#include "ui/pages/details_card.h"
 
 namespace snakepit::shm::ui {
 
-class ElidedLabel;
+class Workspace;
 
 // Everything about one segment of the host: the verdict and what it rests on, who uses it, and the
 // facts.
-class HostDetails : public QFrame {
+class HostDetails : public DetailsCard {
     Q_OBJECT
   public:
-    explicit HostDetails(QWidget* parent = nullptr);
+    explicit HostDetails(const Workspace& workspace, QWidget* parent = nullptr);
     void show_segment(const HostSegment* segment);  // null: none is selected
-    void show_hint(const QString& text);
 
   private:
-    void build_head(QVBoxLayout* column);
-    void build_facts(QVBoxLayout* column);
+    void build_head();
+    void build_facts();
     void show_facts(const HostSegment& segment);
 
-    QLabel* hint_;
-    QWidget* content_;
+    const Workspace& workspace_;
     QLabel *verdict_, *confidence_, *kind_;
     QLabel *name_, *program_, *evidence_, *users_, *command_;
     QWidget *command_title_, *command_line_;

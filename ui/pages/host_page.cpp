@@ -3,23 +3,22 @@
 
 #include <QHBoxLayout>
 #include <QHeaderView>
-#include <QLineEdit>
 #include <QMenu>
-#include <QShortcut>
 #include <QSplitter>
 #include <QStackedWidget>
-#include <QStyle>
 #include <QVBoxLayout>
 
 #include "ui/dialogs/host_clean_dialog.h"
 #include "ui/icons.h"
 #include "ui/models/format.h"
 #include "ui/models/host_model.h"
-#include "ui/models/settings.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/filter_line.h"
 #include "ui/pages/host_details.h"
+#include "ui/pages/split.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
+#include "ui/theme.h"
 
 namespace snakepit::shm::ui {
 
@@ -68,25 +67,20 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
       workspace_(workspace),
       model_(new HostModel(this)),
       table_(new TableView(QStringLiteral("host"))),
-      details_(new HostDetails),
+      details_(new HostDetails(workspace)),
       stack_(new QStackedWidget),
       empty_(new EmptyState(QStringLiteral("host"), tr("Looking at the host…"), {})) {
     build_actions();
     body()->addWidget(build_figures());
-    body()->addWidget(build_filter_row());
-    splitter_ = new QSplitter(Qt::Horizontal);
-    splitter_->addWidget(build_table());
-    splitter_->addWidget(details_);
-    splitter_->setStretchFactor(0, 1);
-    splitter_->setSizes({880, 340});
-    splitter_->setHandleWidth(12);
-    splitter_->setChildrenCollapsible(false);
-    splitter_->restoreState(remembered_state(QStringLiteral("host_splitter")));
-    connect(splitter_, &QSplitter::splitterMoved, this,
-            [this] { remember_state(QStringLiteral("host_splitter"), splitter_->saveState()); });
-    body()->addWidget(splitter_, 1);
+    body()->addWidget(build_filter());
+    body()->addWidget(
+        make_split(build_table(), details_, {880, 340}, QStringLiteral("host_splitter")), 1);
     connect(&workspace, &Workspace::second_passed, this, [this] {
         if (isVisible()) second();
+    });
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        since_.invalidate();  // figures and chips take their colours with the next look
+        if (isVisible()) survey();
     });
     set_main(table_);
     show_state();
@@ -96,18 +90,14 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
 void HostPage::build_actions() {
     auto* refresh = make_tool(QStringLiteral("refresh"), tr("Look again"), QStringLiteral("F5"));
     connect(refresh, &QToolButton::clicked, this, &HostPage::survey);
-    auto* columns = make_tool(QStringLiteral("columns"), tr("Columns"));
-    connect(columns, &QToolButton::clicked, this, [this, columns] {
-        table_->columns_menu()->popup(columns->mapToGlobal(QPoint(0, columns->height())));
-    });
-    auto* details = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
-    details->setCheckable(true);
-    details->setChecked(true);
+    refresh->setEnabled(workspace_.can_act());  // of a bundle there is one look
+    auto* details = make_details_tool();
     connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
     clean_ = make_button(QStringLiteral("broom"), tr("Clean up…"));
     connect(clean_, &QPushButton::clicked, this, &HostPage::clean);
-    clean_->setEnabled(workspace_.has_host());
-    for (QWidget* action : std::initializer_list<QWidget*>{refresh, columns, details, clean_})
+    clean_->setEnabled(workspace_.has_host() && workspace_.can_act());
+    for (QWidget* action :
+         std::initializer_list<QWidget*>{refresh, table_->make_columns_tool(), details, clean_})
         add_action(action);
 }
 
@@ -125,38 +115,16 @@ QWidget* HostPage::build_figures() {
     return box;
 }
 
-QWidget* HostPage::build_filter_row() {
-    filter_ = new QLineEdit;
-    filter_->setPlaceholderText(
+QWidget* HostPage::build_filter() {
+    filter_ = new FilterLine(
+        tr("Filter segments"),
         tr("Filter:  verdict:left_over  kind:posix  size>1MiB  program:python  users=0  words…"));
-    filter_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    filter_->setClearButtonEnabled(true);
-    filter_->setAccessibleName(tr("Filter segments"));
-    problem_ = make_label({}, "problem");
-    problem_->setWordWrap(true);
-    problem_->hide();
     limits_ = make_label({}, "muted");
     limits_->setWordWrap(true);
     limits_->hide();
-    badge_ = make_label({}, "badge");
-    badge_->hide();
-    auto* line = new QHBoxLayout;
-    line->addWidget(filter_, 1);
-    line->addWidget(badge_);
-    auto* box = new QWidget;
-    auto* column = new QVBoxLayout(box);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(6);
-    column->addLayout(line);
-    column->addWidget(problem_);
-    column->addWidget(limits_);
-    connect(filter_, &QLineEdit::textChanged, this, &HostPage::apply_filter);
-    auto* find = new QShortcut(QKeySequence::Find, this);
-    connect(find, &QShortcut::activated, filter_,
-            [this] { filter_->setFocus(), filter_->selectAll(); });
-    auto* escape = new QShortcut(QKeySequence(Qt::Key_Escape), this);
-    connect(escape, &QShortcut::activated, filter_, &QLineEdit::clear);
-    return box;
+    filter_->add_below(limits_);
+    connect(filter_, &FilterLine::edited, this, &HostPage::apply_filter);
+    return filter_;
 }
 
 QWidget* HostPage::build_table() {
@@ -175,22 +143,20 @@ QWidget* HostPage::build_table() {
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &HostPage::show_selection);
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
-        menu->addAction(icon(QStringLiteral("broom")), tr("Clean up…"), this, &HostPage::clean);
+        menu->addAction(icon(QStringLiteral("broom")), tr("Clean up…"), this, &HostPage::clean)
+            ->setEnabled(clean_->isEnabled());
     });
     return card;
 }
 
 void HostPage::set_filter_text(const QString& text) {
-    filter_->setText(text);
+    filter_->set_text(text);
 }
 
 // A line that cannot be understood leaves the table as it was.
 void HostPage::apply_filter(const QString& text) {
     auto filter = HostFilter::parse(text.toStdString());
-    problem_->setVisible(!filter);
-    problem_->setText(filter ? QString() : error_text(filter.error()));
-    filter_->setProperty("invalid", !filter);
-    filter_->style()->polish(filter_);
+    filter_->show_problem(filter ? nullptr : &filter.error());
     if (filter) model_->set_filter(std::move(*filter));
     show_state();
 }
@@ -205,7 +171,8 @@ void HostPage::second() {
 }
 
 void HostPage::survey() {
-    if (asking_ || !workspace_.has_host()) return;
+    const bool settled = workspace_.bundle() && since_.isValid();
+    if (asking_ || settled || !workspace_.has_host()) return;
     asking_ = true;
     workspace_.survey(
         this,
@@ -244,13 +211,12 @@ void HostPage::show_figures(const Look& look) {
 
 void HostPage::show_state() {
     const auto shown = static_cast<std::size_t>(model_->rowCount()), total = model_->all().size();
-    badge_->setVisible(shown != total);
-    badge_->setText(tr("filtered: %1 of %2").arg(count_text(shown), count_text(total)));
+    filter_->show_counts(shown, total);
     if (!workspace_.has_host())
         empty_->set_text(tr("The host cannot be looked at from here"),
                          tr("What is shown was recorded elsewhere."));
     else if (!failure_.isEmpty() && total == 0)
-        empty_->set_text(tr("The host cannot be looked at"), failure_);
+        empty_->set_text(workspace_.unknown_title(tr("The host cannot be looked at")), failure_);
     else if (total > 0)
         empty_->set_text(tr("No segment matches"),
                          tr("Every segment is hidden by the filter. Esc clears it."));
@@ -258,9 +224,14 @@ void HostPage::show_state() {
         empty_->set_text(tr("No shared memory on this host"),
                          tr("No POSIX, System V or memfd segment could be found."));
     stack_->setCurrentIndex(shown > 0 ? 0 : 1);
-    set_subtitle(total == 0
-                     ? tr("Every segment of shared memory on this host, whoever made it")
-                     : tr("%1, whoever made them").arg(counted(total, "segment", "segments")));
+    const auto segments = counted(total, "segment", "segments");
+    const auto& bundle = workspace_.bundle();
+    if (total == 0)
+        set_subtitle(bundle ? tr("Every segment of shared memory there was on %1").arg(bundle->host)
+                            : tr("Every segment of shared memory on this host, whoever made it"));
+    else
+        set_subtitle(bundle ? tr("%1 on %2, whoever made them").arg(segments, bundle->host)
+                            : tr("%1, whoever made them").arg(segments));
 }
 
 std::vector<std::string> HostPage::selected() const {

@@ -7,15 +7,14 @@
 #include "ui/pages/page.h"
 
 class QLabel;
-class QLineEdit;
 class QPushButton;
-class QSplitter;
 class QStackedWidget;
 
 namespace snakepit::shm::ui {
 
 class EmptyState;
 class FigureCard;
+class FilterLine;
 class HostDetails;
 class HostModel;
 class TableView;
@@ -40,7 +39,7 @@ class HostPage : public Page {
     struct Look;
     void build_actions();
     QWidget* build_figures();
-    QWidget* build_filter_row();
+    QWidget* build_filter();
     QWidget* build_table();
     void apply_filter(const QString& text);
     void second();
@@ -59,10 +58,9 @@ class HostPage : public Page {
     QStackedWidget* stack_;
     EmptyState* empty_;
     FigureCard *all_, *left_over_, *in_use_, *ours_, *room_;
-    QLineEdit* filter_;
-    QLabel *problem_, *badge_, *limits_;
+    FilterLine* filter_;
+    QLabel* limits_;
     QPushButton* clean_;
-    QSplitter* splitter_;
     QString failure_;  // why the last survey could not be made
     QElapsedTimer since_;
     bool asking_ = false;

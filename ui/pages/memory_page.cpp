@@ -11,6 +11,7 @@
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/region_table.h"
+#include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
@@ -47,13 +48,7 @@ MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
     connect(largest_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
         Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
     });
-    auto* splitter = new QSplitter(Qt::Vertical);
-    splitter->setHandleWidth(12);
-    splitter->addWidget(graph_card);
-    splitter->addWidget(table_card);
-    splitter->setSizes({380, 300});
-    splitter->setChildrenCollapsible(false);
-    body()->addWidget(splitter, 1);
+    body()->addWidget(make_split(Qt::Vertical, {graph_card, table_card}, {380, 300}), 1);
     connect(&workspace, &Workspace::ticked, this, [this] {
         if (isVisible()) refresh();
     });

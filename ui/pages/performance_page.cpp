@@ -16,6 +16,7 @@
 #include "ui/models/operation_model.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/choice_row.h"
+#include "ui/pages/split.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
@@ -41,16 +42,6 @@ QString advice_html(const Advice& advice) {
              colours().muted.name());
 }
 
-QSplitter* side_by_side(QWidget* left, QWidget* right, int left_width, int right_width) {
-    auto* splitter = new QSplitter(Qt::Horizontal);
-    splitter->addWidget(left);
-    splitter->addWidget(right);
-    splitter->setSizes({left_width, right_width});
-    splitter->setHandleWidth(12);
-    splitter->setChildrenCollapsible(false);
-    return splitter;
-}
-
 }  // namespace
 
 PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
@@ -58,13 +49,10 @@ PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
       workspace_(workspace),
       model_(new OperationModel(this)),
       table_(new TableView(QStringLiteral("operations"))) {
-    auto* rows = new QSplitter(Qt::Vertical);
-    rows->addWidget(side_by_side(build_operations(), build_distribution(), 560, 640));
-    rows->addWidget(side_by_side(build_over_time(), build_report(), 560, 640));
-    rows->setSizes({340, 380});
-    rows->setHandleWidth(12);
-    rows->setChildrenCollapsible(false);
-    body()->addWidget(rows, 1);
+    const QList<int> widths{560, 640};
+    auto* above = make_split(Qt::Horizontal, {build_operations(), build_distribution()}, widths);
+    auto* below = make_split(Qt::Horizontal, {build_over_time(), build_report()}, widths);
+    body()->addWidget(make_split(Qt::Vertical, {above, below}, {340, 380}), 1);
     connect(&workspace, &Workspace::second_passed, this, [this] {
         if (isVisible()) second();
     });
@@ -78,7 +66,7 @@ QWidget* PerformancePage::build_operations() {
     stretch_ = new ChoiceRow({tr("Last minute"), tr("Since start")});
     if (workspace_.bundle()) {  // nobody watched the minute before it was made
         stretch_->choose(kSinceStart);
-        stretch_->setEnabled(false);
+        stretch_->hide();
     }
     connect(stretch_, &ChoiceRow::chosen, this, &PerformancePage::refresh);
     table_->setModel(model_);
@@ -92,6 +80,7 @@ QWidget* PerformancePage::build_operations() {
             &PerformancePage::show_operation);
     auto* card = new Card(tr("Operations"));
     card->add_action(stretch_);
+    if (workspace_.bundle()) card->set_note(tr("since start"));
     card->body()->addWidget(table_);
     return card;
 }
@@ -123,11 +112,8 @@ QWidget* PerformancePage::build_over_time() {
 QWidget* PerformancePage::build_report() {
     subject_ = new ChoiceRow({tr("Advice"), tr("Users"), tr("Sessions"), tr("Workers")});
     connect(subject_, &ChoiceRow::chosen, this, &PerformancePage::show_report);
-    advice_ = new QLabel;
-    advice_->setObjectName(QStringLiteral("content"));
-    advice_->setWordWrap(true);
+    advice_ = make_words("content");
     advice_->setTextFormat(Qt::RichText);
-    advice_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     advice_->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     advice_->setContentsMargins(16, 8, 16, 8);
     advice_->setAccessibleName(tr("Advice"));
@@ -201,14 +187,19 @@ void PerformancePage::show_operation() {
     graph_->watch(what);
     histogram_->show_histogram(histogram);
     histogram_stack_->setCurrentIndex(histogram.count > 0 ? 0 : 1);
-    histogram_empty_->set_text(stretch_->current() == kLastMinute
-                                   ? tr("Nothing timed in the last minute")
-                                   : tr("Nothing timed yet"),
-                               operation_note(what));
+    if (workspace_.bundle() && !workspace_.timings().known())
+        histogram_empty_->set_text(workspace_.unknown_title({}),
+                                   tr("The bundle has no registry, which counts them."));
+    else
+        histogram_empty_->set_text(stretch_->current() == kLastMinute
+                                       ? tr("Nothing timed in the last minute")
+                                       : tr("Nothing timed yet"),
+                                   operation_note(what));
 }
 
 void PerformancePage::ask_report() {
-    if (asking_ || !workspace_.has_monitoring()) return;
+    const bool settled = workspace_.bundle() && asked_;
+    if (asking_ || settled || !workspace_.has_monitoring()) return;
     asking_ = true;
     workspace_.monitor(
         this, [](MonitoringPort& port) { return port.performance(); },
@@ -234,7 +225,8 @@ void PerformancePage::show_report() {
     const bool empty = subject == kAdvice ? report_.advice.empty() : tenants.empty();
     if (empty) {
         if (!problem_.isEmpty())
-            report_empty_->set_text(tr("The report cannot be asked for"), problem_);
+            report_empty_->set_text(workspace_.unknown_title(tr("The report cannot be asked for")),
+                                    problem_);
         else if (!asked_)
             report_empty_->set_text(tr("Not known yet"), {});
         else if (subject == kAdvice)
@@ -254,7 +246,7 @@ void PerformancePage::show_report() {
     }
     QString html;
     for (const auto& advice : report_.advice) html += advice_html(advice);
-    if (advice_->text() != html) advice_->setText(html);
+    say(advice_, html);
     report_stack_->setCurrentIndex(0);
 }
 

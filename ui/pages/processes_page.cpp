@@ -10,6 +10,7 @@
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
 #include "ui/pages/region_table.h"
+#include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
@@ -54,13 +55,7 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     holdings_->restore_layout();
     holdings_card_->set_note(tr("held or owned; the registry names five holders of a region"));
     holdings_card_->body()->addWidget(holdings_);
-    auto* splitter = new QSplitter(Qt::Vertical);
-    splitter->setHandleWidth(12);
-    splitter->addWidget(card);
-    splitter->addWidget(holdings_card_);
-    splitter->setSizes({380, 280});
-    splitter->setChildrenCollapsible(false);
-    body()->addWidget(splitter, 1);
+    body()->addWidget(make_split(Qt::Vertical, {card, holdings_card_}, {380, 280}), 1);
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &ProcessesPage::choose);
     connect(holdings_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {

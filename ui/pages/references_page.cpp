@@ -11,6 +11,7 @@
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/region_table.h"
+#include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
@@ -35,13 +36,7 @@ ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
     table_->horizontalHeader()->setSortIndicator(kColumnReferences, Qt::DescendingOrder);
     table_->restore_layout();
     table_card->body()->addWidget(table_);
-    auto* splitter = new QSplitter(Qt::Vertical);
-    splitter->setHandleWidth(12);
-    splitter->addWidget(card_);
-    splitter->addWidget(table_card);
-    splitter->setSizes({360, 320});
-    splitter->setChildrenCollapsible(false);
-    body()->addWidget(splitter, 1);
+    body()->addWidget(make_split(Qt::Vertical, {card_, table_card}, {360, 320}), 1);
     connect(table_, &RegionTable::selection_edited, this, [this] {
         if (isVisible()) workspace_.select(table_->selected_keys());
     });

@@ -3,15 +3,11 @@
 
 #include <QAction>
 #include <QFileDialog>
-#include <QHBoxLayout>
-#include <QLineEdit>
 #include <QMenu>
 #include <QMessageBox>
 #include <QSaveFile>
-#include <QShortcut>
 #include <QSplitter>
 #include <QStackedWidget>
-#include <QStyle>
 #include <QVBoxLayout>
 #include <numeric>
 
@@ -23,11 +19,12 @@
 #include "ui/models/export.h"
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
-#include "ui/models/settings.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/details_pane.h"
+#include "ui/pages/filter_line.h"
 #include "ui/pages/getting_started.h"
 #include "ui/pages/region_table.h"
+#include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
@@ -35,34 +32,29 @@ namespace snakepit::shm::ui {
 RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
     : Page(tr("Regions"), tr("Every region of shared memory, live"), parent),
       workspace_(workspace),
+      filter_(new FilterLine(
+          tr("Filter"),
+          tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"))),
       table_(new RegionTable(workspace, QStringLiteral("regions"))),
       details_(new DetailsPane(workspace)),
       stack_(new QStackedWidget),
       nothing_(make_getting_started(workspace)),
       no_match_(new EmptyState(QStringLiteral("filter"), tr("No region matches"),
-                               tr("Every region is hidden by the filter. Esc clears it."))),
-      splitter_(new QSplitter(Qt::Horizontal)) {
+                               tr("Every region is hidden by the filter. Esc clears it."))) {
     table_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
                                  kColumnHeldBy, kColumnAge, kColumnIdle, kColumnOwner,
                                  kColumnWorker, kColumnPolicy});
     table_->restore_layout();
     build_actions();
-    body()->addWidget(build_filter_row());
+    body()->addWidget(filter_);
     auto* card = new Card;
     stack_->addWidget(table_);
     stack_->addWidget(nothing_);
     stack_->addWidget(no_match_);
     card->body()->addWidget(stack_);
-    splitter_->addWidget(card);
-    splitter_->addWidget(details_);
-    splitter_->setStretchFactor(0, 1);
-    splitter_->setSizes({900, 330});
-    splitter_->setHandleWidth(12);
-    splitter_->setChildrenCollapsible(false);
-    splitter_->restoreState(remembered_state(QStringLiteral("regions_splitter")));
-    connect(splitter_, &QSplitter::splitterMoved, this,
-            [this] { remember_state(QStringLiteral("regions_splitter"), splitter_->saveState()); });
-    body()->addWidget(splitter_, 1);
+    body()->addWidget(make_split(card, details_, {900, 330}, QStringLiteral("regions_splitter")),
+                      1);
+    connect(filter_, &FilterLine::edited, this, &RegionsPage::apply_filter);
     connect(&table_->regions(), &RegionTableModel::counts_changed, this, &RegionsPage::show_counts);
     connect(table_, &RegionTable::selection_edited, this, &RegionsPage::show_selection);
     connect(&workspace, &Workspace::show_region, this, &RegionsPage::set_filter_text);
@@ -93,16 +85,10 @@ void RegionsPage::build_actions() {
         workspace_.set_paused(paused);
         pause->setIcon(icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
     });
-    auto* columns = make_tool(QStringLiteral("columns"), tr("Columns"));
-    connect(columns, &QToolButton::clicked, this, [this, columns] {
-        table_->columns_menu()->popup(columns->mapToGlobal(QPoint(0, columns->height())));
-    });
     auto* save =
         make_tool(QStringLiteral("export"), tr("Export what is shown"), QStringLiteral("Ctrl+E"));
     connect(save, &QToolButton::clicked, this, &RegionsPage::export_shown);
-    auto* details = make_tool(QStringLiteral("details"), tr("Details"), QStringLiteral("Ctrl+D"));
-    details->setCheckable(true);
-    details->setChecked(true);
+    auto* details = make_details_tool();
     connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
     auto* cleanup = make_button(QStringLiteral("broom"), tr("Clean up…"));
     connect(cleanup, &QPushButton::clicked, this, [this] {
@@ -121,43 +107,14 @@ void RegionsPage::build_actions() {
     remove->setShortcutContext(Qt::WidgetShortcut);
     connect(remove, &QAction::triggered, this, &RegionsPage::deallocate);
     table_->addAction(remove);
-    for (QWidget* action : std::initializer_list<QWidget*>{pause, columns, save, details, rotate_,
-                                                           policy_, cleanup, deallocate})
+    for (QWidget* action :
+         std::initializer_list<QWidget*>{pause, table_->make_columns_tool(), save, details, rotate_,
+                                         policy_, cleanup, deallocate})
         add_action(action);
 }
 
-QWidget* RegionsPage::build_filter_row() {
-    filter_ = new QLineEdit;
-    filter_->setPlaceholderText(
-        tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"));
-    filter_->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    filter_->setClearButtonEnabled(true);
-    filter_->setAccessibleName(tr("Filter"));
-    problem_ = make_label({}, "problem");
-    problem_->setWordWrap(true);
-    problem_->hide();
-    badge_ = make_label({}, "badge");
-    badge_->hide();
-    auto* line = new QHBoxLayout;
-    line->addWidget(filter_, 1);
-    line->addWidget(badge_);
-    auto* box = new QWidget;
-    auto* column = new QVBoxLayout(box);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(4);
-    column->addLayout(line);
-    column->addWidget(problem_);
-    connect(filter_, &QLineEdit::textChanged, this, &RegionsPage::apply_filter);
-    auto* find = new QShortcut(QKeySequence::Find, this);
-    connect(find, &QShortcut::activated, filter_,
-            [this] { filter_->setFocus(), filter_->selectAll(); });
-    auto* escape = new QShortcut(QKeySequence(Qt::Key_Escape), this);
-    connect(escape, &QShortcut::activated, filter_, &QLineEdit::clear);
-    return box;
-}
-
 void RegionsPage::set_filter_text(const QString& text) {
-    filter_->setText(text);
+    filter_->set_text(text);
 }
 
 void RegionsPage::keep_selected(const QString& which) {
@@ -176,17 +133,13 @@ void RegionsPage::keep_selected(const QString& which) {
 // A line that cannot be understood leaves the table as it was.
 void RegionsPage::apply_filter(const QString& text) {
     auto filter = RegionFilter::parse(text.toStdString());
-    problem_->setVisible(!filter);
-    problem_->setText(filter ? QString() : error_text(filter.error()));
-    filter_->setProperty("invalid", !filter);
-    filter_->style()->polish(filter_);
+    filter_->show_problem(filter ? nullptr : &filter.error());
     if (filter) table_->regions().set_filter(std::move(*filter));
 }
 
 void RegionsPage::show_counts() {
     const auto shown = table_->regions().shown(), total = table_->regions().total();
-    badge_->setVisible(shown != total);
-    badge_->setText(tr("filtered: %1 of %2").arg(count_text(shown), count_text(total)));
+    filter_->show_counts(shown, total);
     set_subtitle(total == 0 ? tr("Every region of shared memory, live")
                             : counted(total, "region", "regions"));
     QWidget* seen = total == 0   ? static_cast<QWidget*>(nothing_)

@@ -4,17 +4,14 @@
 #include "base/region.h"
 #include "ui/pages/page.h"
 
-class QLabel;
-class QLineEdit;
 class QPushButton;
-class QSplitter;
 class QStackedWidget;
-class QToolButton;
 
 namespace snakepit::shm::ui {
 
 class DetailsPane;
 class EmptyState;
+class FilterLine;
 class RegionTable;
 class Workspace;
 
@@ -30,7 +27,6 @@ class RegionsPage : public Page {
 
   private:
     void build_actions();
-    QWidget* build_filter_row();
     void apply_filter(const QString& text);
     void show_counts();
     void show_selection();
@@ -44,9 +40,7 @@ class RegionsPage : public Page {
     void export_shown();
 
     Workspace& workspace_;
-    QLineEdit* filter_;
-    QLabel* problem_;
-    QLabel* badge_;
+    FilterLine* filter_;
     RegionTable* table_;
     DetailsPane* details_;
     QStackedWidget* stack_;
@@ -54,7 +48,6 @@ class RegionsPage : public Page {
     EmptyState* no_match_;
     QWidget* deallocate_;
     QPushButton *policy_, *rotate_;
-    QSplitter* splitter_;
 };
 
 }  // namespace snakepit::shm::ui

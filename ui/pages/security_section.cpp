@@ -57,15 +57,12 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     head->addWidget(make_label(tr("Security"), "section"));
     head->addStretch();
     head->addWidget(level_, 0, Qt::AlignVCenter);
-    auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
-    form->setHorizontalSpacing(14);
-    form->setVerticalSpacing(5);
-    read_ = add_row(form, tr("Read"));
-    write_ = add_row(form, tr("Write"));
-    manage_ = add_row(form, tr("Manage"));
-    effect_ = add_row(form, tr("Policy"));
-    audit_ = add_row(form, tr("Accesses"));
+    auto* facts = make_facts();
+    read_ = add_fact(facts, tr("Read"));
+    write_ = add_fact(facts, tr("Write"));
+    manage_ = add_fact(facts, tr("Manage"));
+    effect_ = add_fact(facts, tr("Policy"));
+    audit_ = add_fact(facts, tr("Accesses"));
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(8);
     buttons->addWidget(policy_);
@@ -75,7 +72,7 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(8);
     column->addLayout(head);
-    column->addLayout(form);
+    column->addLayout(facts);
     column->addLayout(buttons);
     connect(policy_, &QPushButton::clicked, this,
             [this] { (new PolicyDialog(workspace_, region_.id, window()))->open(); });
@@ -84,14 +81,6 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     connect(&workspace, &Workspace::policy_set, this, [this](const QString& id) {
         if (id == QString::fromStdString(region_.id.str())) ask();
     });
-}
-
-QLabel* SecuritySection::add_row(QFormLayout* form, const QString& name) {
-    auto* value = new QLabel;
-    value->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    value->setWordWrap(true);
-    form->addRow(make_label(name, "muted"), value);
-    return value;
 }
 
 void SecuritySection::choose(const RegionInfo& region) {

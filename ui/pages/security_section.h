@@ -33,7 +33,6 @@ class SecuritySection : public QWidget {
         bool own = false, in_effect = true;
         friend bool operator==(const Seen&, const Seen&) = default;
     };
-    QLabel* add_row(QFormLayout* form, const QString& name);
     void ask();
     void show_report(const PolicyReport& report, const PolicyWords& words);
     void show_problem(const QString& why);

@@ -12,6 +12,7 @@
 #include "ui/models/export.h"
 #include "ui/models/settings.h"
 #include "ui/models/tone.h"
+#include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
@@ -148,6 +149,13 @@ QList<int> TableView::shown_columns() const {
         if (const int column = horizontalHeader()->logicalIndex(visual); !isColumnHidden(column))
             columns << column;
     return columns;
+}
+
+QToolButton* TableView::make_columns_tool() {
+    auto* tool = make_tool(QStringLiteral("columns"), tr("Columns"));
+    connect(tool, &QToolButton::clicked, this,
+            [this, tool] { columns_menu()->popup(tool->mapToGlobal(QPoint(0, tool->height()))); });
+    return tool;
 }
 
 QMenu* TableView::columns_menu() {

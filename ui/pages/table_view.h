@@ -4,6 +4,8 @@
 #include <QStyledItemDelegate>
 #include <QTableView>
 
+class QToolButton;
+
 namespace snakepit::shm::ui {
 
 // Draws rows calmly: a hairline between them, states as chips, ids in monospace and elided in the
@@ -37,7 +39,8 @@ class TableView : public QTableView {
     void restore_layout();
     QList<int> selected_rows() const;  // in the order shown
     QList<int> shown_columns() const;  // in the order shown
-    QMenu* columns_menu();
+
+    QToolButton* make_columns_tool();  // which columns are shown
 
   Q_SIGNALS:
     void about_to_show_menu(QMenu* menu);
@@ -50,6 +53,7 @@ class TableView : public QTableView {
     enum class Format { cell, rows, csv, json };
     void copy(Format format);
     void save_layout();
+    QMenu* columns_menu();
 
     QString settings_key_;
     bool remembering_ = false;  // not before what was remembered has been restored

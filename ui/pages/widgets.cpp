@@ -3,10 +3,13 @@
 
 #include <QClipboard>
 #include <QEvent>
+#include <QFormLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
+#include <QLineEdit>
 #include <QPainter>
 #include <QPainterPath>
+#include <QShortcut>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -19,6 +22,36 @@ QLabel* make_label(const QString& text, const char* object_name) {
     auto* label = new QLabel(text);
     if (object_name) label->setObjectName(QString::fromLatin1(object_name));
     return label;
+}
+
+QLabel* make_words(const char* object_name) {
+    auto* label = make_label({}, object_name);
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    return label;
+}
+
+void say(QLabel* label, const QString& text) {
+    if (label->text() != text) label->setText(text);
+}
+
+QString muted_html(const QString& text) {
+    return QStringLiteral("<span style='color:%1'>%2</span>")
+        .arg(colours().muted.name(), text.toHtmlEscaped());
+}
+
+QFormLayout* make_facts() {
+    auto* facts = new QFormLayout;
+    facts->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
+    facts->setHorizontalSpacing(14);
+    facts->setVerticalSpacing(5);
+    return facts;
+}
+
+QLabel* add_fact(QFormLayout* facts, const QString& name) {
+    auto* value = make_words();
+    facts->addRow(make_label(name, "muted"), value);
+    return value;
 }
 
 QToolButton* make_tool(const QString& icon_name, const QString& text, const QString& shortcut) {
@@ -59,14 +92,28 @@ void set_chip(QLabel* label, const QString& text, Tone tone) {
             .arg(colour.fill.name(), colour.text.name()));
 }
 
+QLineEdit* make_search(const QString& name, const QString& example) {
+    auto* line = new QLineEdit;
+    line->setPlaceholderText(example);
+    line->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    line->setClearButtonEnabled(true);
+    line->setAccessibleName(name);
+    return line;
+}
+
+void lead_to(QLineEdit* line, QWidget* page) {
+    auto* find = new QShortcut(QKeySequence::Find, page);
+    QObject::connect(find, &QShortcut::activated, line,
+                     [line] { line->setFocus(), line->selectAll(); });
+}
+
 QWidget* make_command_line(const QString& command) {
     auto* box = new QWidget;
     auto* row = new QHBoxLayout(box);
     row->setContentsMargins(0, 0, 0, 0);
-    auto* text = make_label(command, "command");
+    auto* text = make_words("command");
+    text->setText(command);
     text->setFont(Theme::instance().monospace());
-    text->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    text->setWordWrap(true);
     text->setAccessibleName(QObject::tr("Equivalent command"));
     auto* copy = make_tool(QStringLiteral("copy"), QObject::tr("Copy the command"));
     QObject::connect(copy, &QToolButton::clicked, text,

@@ -11,17 +11,32 @@
 #include "ui/models/tone.h"
 
 class QBoxLayout;
+class QFormLayout;
+class QLineEdit;
 class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
 QLabel* make_label(const QString& text, const char* object_name = nullptr);
+// Text to be read and copied, on as many lines as it takes.
+QLabel* make_words(const char* object_name = nullptr);
+// Does nothing where it says so already: what somebody marked in it stays marked.
+void say(QLabel* label, const QString& text);
+// As HTML, in the colour of what matters less.
+QString muted_html(const QString& text);
+// Names at the left, what they are at the right.
+QFormLayout* make_facts();
+QLabel* add_fact(QFormLayout* facts, const QString& name);
 QToolButton* make_tool(const QString& icon, const QString& text, const QString& shortcut = {});
 QPushButton* make_button(const QString& icon, const QString& text);
 QPushButton* make_primary(const QString& text);
 QPushButton* make_danger(const QString& text);
 // A short word on a rounded ground, in the colours of `tone`.
 void set_chip(QLabel* label, const QString& text, Tone tone);
+// A line to be typed into, with a magnifier; `example` is what stands in it while it is empty.
+QLineEdit* make_search(const QString& name, const QString& example);
+// Ctrl+F, while `page` is seen.
+void lead_to(QLineEdit* line, QWidget* page);
 // A command line in monospace, selectable, with a button that copies it.
 QWidget* make_command_line(const QString& command);
 

@@ -140,8 +140,10 @@ double Pages::verdict_box(double y) {
     const auto& verdict = report_.verdict;
     const auto& tone = paper_.colours().tone(verdict.clean() ? Tone::good : Tone::bad);
     const auto words = capitalised(to_qstring(verdict.summary()));
-    const auto facts = QObject::tr("%1 rows read, %2 signed checkpoints")
-                           .arg(number_text(verdict.rows), number_text(verdict.checkpoints));
+    const auto facts =
+        QObject::tr("%1 read, %2")
+            .arg(counted(verdict.rows, "row", "rows"),
+                 counted(verdict.checkpoints, "signed checkpoint", "signed checkpoints"));
     const double inner = page.width() - 36;
     const auto body = paper_.style(9);
     const double tall = paper_.height(inner, kWrapped, words, body);

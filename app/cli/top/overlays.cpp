@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "text_columns.h"
 #include "top/view.h"
@@ -88,8 +89,8 @@ void say_what_it_is(Page& page, const RegionInfo& info, Timestamp at) {
     page.field("session", info.session);
     page.field("made", fmt::format("{} ({} ago)", to_rfc3339(info.created_at),
                                    span_text(info.created_at, at)));
-    page.field("last used", fmt::format("{} ago, {} times", span_text(info.last_accessed, at),
-                                        info.access_count));
+    page.field("last used", fmt::format("{} ago, {}", span_text(info.last_accessed, at),
+                                        counted(info.access_count, "time")));
     page.field("permissions",
                fmt::format("owner {}, group {}, other {}; at most {}",
                            to_string(info.permissions.owner), to_string(info.permissions.group),
@@ -110,8 +111,7 @@ void say_who_holds_it(Page& page, const RegionInfo& info, const Answers& answers
     const bool asked =
         answers.region == info.id && answers.info.at.micros != 0 && !answers.info.error;
     const auto& references = asked ? answers.info.value.references : info.references;
-    page.title(fmt::format("Holders, {} reference{}", info.reference_count,
-                           info.reference_count == 1 ? "" : "s"));
+    page.title("Holders, " + counted(info.reference_count, "reference"));
     for (const auto& one : references)
         page.line(fmt::format("  {:<28}×{}{}{}", process_label(one.process, one.pid), one.count,
                               !asked                                 ? ""
@@ -176,8 +176,9 @@ Page program_page(Model& model) {
     page.field("user", fmt::format("{}", it->uid));
     page.field("connected",
                it->connected ? span_text(it->since, model.at()) : "not now: it was cut off");
-    page.field("holds", fmt::format("{} in {} regions, {} references", format_size(it->bytes),
-                                    it->regions, it->references));
+    page.field("holds",
+               fmt::format("{} in {}, {}", format_size(it->bytes), counted(it->regions, "region"),
+                           counted(it->references, "reference")));
     page.gap();
     std::vector<std::pair<const RegionRow*, std::uint64_t>> held;
     model.regions().each_matching([&](const RegionRow& row) {
@@ -219,8 +220,8 @@ Page alert_page(Model& model) {
     page.field("since",
                fmt::format("{} ({} ago)", to_rfc3339(alert->since), span_text(alert->since, at)));
     if (alert->fired_at.micros != 0)
-        page.field("fired", fmt::format("{} ago, {} times", span_text(alert->fired_at, at),
-                                        alert->times_fired));
+        page.field("fired", fmt::format("{} ago, {}", span_text(alert->fired_at, at),
+                                        counted(alert->times_fired, "time")));
     if (alert->resolved_at.micros != 0)
         page.field("resolved", span_text(alert->resolved_at, at) + " ago");
     if (!alert->acknowledged_by.empty())

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/paths.h"
+#include "platform/linux/attach_descriptors.h"
 #include "platform/mapped_file.h"
 
 namespace snakepit::shm {
@@ -92,15 +93,7 @@ Result<Io> Channel::send(std::span<const std::byte> bytes, std::span<const int> 
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     alignas(cmsghdr) char control[kControlSpace] = {};
-    if (!handles.empty()) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(handles.size_bytes());
-        auto* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(handles.size_bytes());
-        std::memcpy(CMSG_DATA(header), handles.data(), handles.size_bytes());
-    }
+    if (!handles.empty()) attach_descriptors(message, control, handles);
     while (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == ENOBUFS) return Io::again;

@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "platform/keeper.h"
+#include "platform/linux/attach_descriptors.h"
 #include "platform/service_notifier.h"
 
 namespace snakepit::shm {
@@ -129,16 +130,8 @@ Result<bool> notify_service_manager(std::string_view lines, const Handle& handle
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    if (handle) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        auto* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        const int number = handle.get();
-        std::memcpy(CMSG_DATA(header), &number, sizeof number);
-    }
+    const int number = handle.get();
+    if (handle) attach_descriptors(message, control, {&number, 1});
     while (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0)
         if (errno != EINTR) return fail(system_error(errno, "cannot tell the service manager"));
     return true;

@@ -2,6 +2,7 @@
 // What each process maps and has open. The one part that costs something with many processes: the
 // kernel is asked for no path that is not needed, and mappings and descriptors that are no
 // segment's are left at once. Before Linux 6.11 the mappings are read as text, in large pieces.
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -27,6 +30,10 @@ constexpr std::size_t kPiece = 64 << 10;
 
 bool contains(const std::vector<std::uint64_t>& devices, std::uint64_t device) {
     return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
+
+std::uint64_t device_of(const MapQuery& map) {
+    return makedev(map.device_major, map.device_minor);
 }
 
 // By the path; false: neither System V nor a memfd.
@@ -48,13 +55,46 @@ std::string ask_for_path(const Sighting& seen) {
                  .path_size = static_cast<std::uint32_t>(text.size()),
                  .path_address = reinterpret_cast<std::uintptr_t>(text.data())};
     if (!query_map(seen.maps_file, map) || map.path_size == 0 || map.inode != seen.inode ||
-        makedev(map.device_major, map.device_minor) != seen.device)
+        device_of(map) != seen.device)
         return {};
     std::string path(text.data(), map.path_size - 1);
     for (auto at = path.find('\n'); at != path.npos; at = path.find('\n', at))
         path.replace(at, 1, "\\012");
     return path;
 }
+
+// Programs and libraries are most of what processes map: several mappings in a row, of one file.
+// How long such a row is, is learned where it is met first; elsewhere its last mapping is asked for
+// at once. Unseen stays what a process maps into the middle of its own library.
+class Images {
+  public:
+    void begin() { row_ = {}; }  // of another process
+
+    // Takes note of `map`, or moves it on to the end of its row.
+    void pass(int maps, MapQuery& map) {
+        const File file{device_of(map), map.inode};
+        if (file != row_.file || map.begin != row_.end) {
+            row_ = {file, map.begin, map.end};
+            const auto known = lengths_.find(file);
+            const auto end = known == lengths_.end() ? map.end : map.begin + known->second;
+            if (MapQuery last{.flags = kOfFiles, .address = end - 1};
+                end > map.end && query_map(maps, last) && last.end == end &&
+                File{device_of(last), last.inode} == file)
+                map = last;
+        }
+        row_.end = map.end;
+        lengths_[file] = map.end - row_.begin;
+    }
+
+  private:
+    using File = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
+    struct Row {
+        File file;
+        std::uint64_t begin = 0, end = 0;
+    };
+    Row row_;
+    std::map<File, std::uint64_t> lengths_;  // bytes
+};
 
 class Look {
   public:
@@ -92,9 +132,13 @@ class Look {
     // Nothing where the system cannot be asked like this.
     std::optional<Memory> ask_for_maps(const Process& process, int maps);
     void look_at_map(const Process& process, const MapQuery& map, int maps);
+    bool may_be_segment(std::uint64_t device) const {
+        return contains(memfd_devices_, device) || contains(devices_, device);
+    }
     Memory read_maps(const Process& process, int maps);
     void look_at_line(const Process& process, std::string_view text);
     bool look_at_descriptors(const Process& process, int home);
+    void look_at_descriptor(const Process& process, int directory, const char* name);
 
     int proc_;
     const std::vector<std::uint64_t>& devices_;
@@ -102,6 +146,7 @@ class Look {
     const Tell& tell_;
     bool as_text_;
     std::string buffer_;
+    Images images_;
 };
 
 Look::Memory Look::look_at_maps(const Process& process, int home) {
@@ -113,10 +158,15 @@ Look::Memory Look::look_at_maps(const Process& process, int home) {
 }
 
 std::optional<Look::Memory> Look::ask_for_maps(const Process& process, int maps) {
+    images_.begin();
     for (MapQuery map;; map = {.address = map.end}) {
         map.flags = kCoveringOrNext | kOfFiles;
         if (query_map(maps, map)) {
-            look_at_map(process, map, maps);
+            if (may_be_segment(device_of(map))) {
+                look_at_map(process, map, maps);
+            } else {
+                images_.pass(maps, map);
+            }
         } else if (errno == ESRCH) {
             return map.address == 0 ? Memory::none : Memory::seen;
         } else if (errno == ENOENT) {
@@ -130,7 +180,7 @@ std::optional<Look::Memory> Look::ask_for_maps(const Process& process, int maps)
 
 void Look::look_at_map(const Process& process, const MapQuery& map, int maps) {
     Sighting seen{.maps = true,
-                  .device = makedev(map.device_major, map.device_minor),
+                  .device = device_of(map),
                   .inode = map.inode,
                   .begin = map.begin,
                   .end = map.end,
@@ -141,8 +191,6 @@ void Look::look_at_map(const Process& process, const MapQuery& map, int maps) {
         path = path_of(proc_, process, seen);
         seen.path = path;
         if (!tell_kind(seen)) return;
-    } else if (!contains(devices_, seen.device)) {
-        return;
     }
     tell_(process, seen);
 }
@@ -180,29 +228,37 @@ void Look::look_at_line(const Process& process, std::string_view text) {
 }
 
 bool Look::look_at_descriptors(const Process& process, int home) {
-    const auto directory = open_directory(home, "fd");
+    const Handle directory(::openat(home, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!directory) return errno != EACCES && errno != EPERM;
-    while (const auto* name = ::readdir(directory.get())) {
-        if (name->d_name[0] == '.') continue;
-        struct statx info {};
-        // Without asking a server: a descriptor of a network file system must not hold us up.
-        if (::statx(::dirfd(directory.get()), name->d_name, AT_STATX_DONT_SYNC,
-                    STATX_TYPE | STATX_INO, &info) != 0 ||
-            !S_ISREG(info.stx_mode))
-            continue;
-        Sighting seen{.device = makedev(info.stx_dev_major, info.stx_dev_minor),
-                      .inode = info.stx_ino};
-        if (contains(memfd_devices_, seen.device)) {
-            seen.what = Sighting::What::memfd;
-        } else if (contains(devices_, seen.device)) {
-            seen.what = Sighting::What::file;
-        } else {
-            continue;
+    for (;;) {
+        const auto got = ::getdents64(directory.get(), buffer_.data(), buffer_.size());
+        if (got <= 0) return true;  // it ended meanwhile, or that was all
+        for (ssize_t at = 0; at < got;) {
+            const auto* entry = reinterpret_cast<const dirent64*>(buffer_.data() + at);
+            at += entry->d_reclen;
+            if (entry->d_name[0] != '.')
+                look_at_descriptor(process, directory.get(), entry->d_name);
         }
-        seen.descriptor = name->d_name;
-        tell_(process, seen);
     }
-    return true;
+}
+
+void Look::look_at_descriptor(const Process& process, int directory, const char* name) {
+    struct statx info {};
+    // Without asking a server: a descriptor of a network file system must not hold us up.
+    if (::statx(directory, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &info) != 0 ||
+        !S_ISREG(info.stx_mode))
+        return;
+    Sighting seen{.device = makedev(info.stx_dev_major, info.stx_dev_minor),
+                  .inode = info.stx_ino,
+                  .descriptor = name};
+    if (contains(memfd_devices_, seen.device)) {
+        seen.what = Sighting::What::memfd;
+    } else if (contains(devices_, seen.device)) {
+        seen.what = Sighting::What::file;
+    } else {
+        return;
+    }
+    tell_(process, seen);
 }
 
 }  // namespace

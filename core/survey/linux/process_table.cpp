@@ -61,8 +61,10 @@ Result<ProcessTable> ProcessTable::read(const std::string& proc_path, Timestamp 
     return table;
 }
 
-std::string ProcessTable::name_of(std::int64_t pid) const {
-    auto name = read_file(proc(), fmt::format("{}/comm", pid).c_str()).value_or("");
+const std::string& ProcessTable::name_of(std::int64_t pid) const {
+    auto [known, fresh] = names_.try_emplace(pid);
+    auto& name = known->second;
+    if (fresh) name = read_file(proc(), fmt::format("{}/comm", pid).c_str()).value_or("");
     if (name.ends_with('\n')) name.pop_back();
     return name;
 }
@@ -88,7 +90,7 @@ std::optional<ProcessFacts> ProcessTable::read_facts(std::int64_t pid) const {
     static const auto rate = ::sysconf(_SC_CLK_TCK);
     ProcessFacts facts{.pid = pid, .name = stat->substr(open + 1, close - open - 1)};
     facts.started = {boot_.micros + ticks * kMicros / rate};
-    if (facts.name.starts_with("python")) {
+    if (facts.name.starts_with(kPython)) {
         const auto words = read_file(proc(), fmt::format("{}/cmdline", pid).c_str());
         facts.resource_tracker =
             words && words->find("multiprocessing.resource_tracker") != words->npos;
@@ -114,16 +116,33 @@ bool ProcessTable::user_has_any(std::uint32_t uid) const {
                        [&](const Process& process) { return is_of(process, uid); });
 }
 
-const std::vector<ProcessFacts>& ProcessTable::of_user(std::uint32_t uid) const {
-    auto [known, fresh] = by_user_.try_emplace(uid);
-    if (!fresh) return known->second;
+// A name is cheap to read; what else is to be known of a process takes the kernel long.
+void ProcessTable::each_of_user(std::uint32_t uid, std::string_view name,
+                                const std::function<bool(const ProcessFacts&)>& take) const {
     for (const auto& process : processes_) {
-        if (!is_of(process, uid)) continue;
-        if (auto facts = find(process.pid)) {
-            facts->uid = process.uid;
-            known->second.push_back(*std::move(facts));
-        }
+        if (!is_of(process, uid) || !name_of(process.pid).starts_with(name)) continue;
+        if (const auto facts = find(process.pid); facts && take(*facts)) return;
     }
+}
+
+std::optional<std::int64_t> ProcessTable::find_of_user(std::uint32_t uid,
+                                                       std::string_view name) const {
+    auto [known, fresh] = of_users_.try_emplace({uid, std::string(name)});
+    if (fresh)
+        each_of_user(uid, name, [&](const ProcessFacts& process) {
+            known->second = process.pid;
+            return true;
+        });
+    return known->second;
+}
+
+PythonFacts ProcessTable::python_of_user(std::uint32_t uid) const {
+    auto [known, fresh] = python_.try_emplace(uid);
+    if (fresh)
+        each_of_user(uid, kPython, [&](const ProcessFacts& process) {
+            known->second.count(process);
+            return false;
+        });
     return known->second;
 }
 

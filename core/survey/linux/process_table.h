@@ -61,21 +61,28 @@ class ProcessTable final : public ProcessView {
                        const std::function<void(const Process&, const Sighting&)>& tell,
                        bool as_text = false) const;
 
-    std::string name_of(std::int64_t pid) const;
+    const std::string& name_of(std::int64_t pid) const;
 
     std::optional<ProcessFacts> find(std::int64_t pid) const override;
     bool user_has_any(std::uint32_t uid) const override;
-    const std::vector<ProcessFacts>& of_user(std::uint32_t uid) const override;
+    std::optional<std::int64_t> find_of_user(std::uint32_t uid,
+                                             std::string_view name) const override;
+    PythonFacts python_of_user(std::uint32_t uid) const override;
 
   private:
     std::optional<ProcessFacts> read_facts(std::int64_t pid) const;
     bool is_of(const Process& process, std::uint32_t uid) const;
+    // Until `take` answers that it has enough.
+    void each_of_user(std::uint32_t uid, std::string_view name,
+                      const std::function<bool(const ProcessFacts&)>& take) const;
 
     Handle proc_;
     Timestamp boot_;
     std::vector<Process> processes_;
     mutable std::unordered_map<std::int64_t, std::optional<ProcessFacts>> facts_;
-    mutable std::map<std::uint32_t, std::vector<ProcessFacts>> by_user_;
+    mutable std::unordered_map<std::int64_t, std::string> names_;
+    mutable std::map<std::pair<std::uint32_t, std::string>, std::optional<std::int64_t>> of_users_;
+    mutable std::map<std::uint32_t, PythonFacts> python_;
     mutable std::unordered_map<std::int64_t, std::vector<std::uint32_t>> real_users_;
 };
 

@@ -56,16 +56,22 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     SHM_ASSIGN(auto places, find_places(table, options.shm_path));
     Scan scan(std::move(table), std::move(places), time);
     scan.memfd_devices_ = devices_of_memfds();
+    scan.make_room();
     for (const auto& place : scan.places_.files) scan.list_files(place, place.directory.get(), {});
     for (const auto& place : scan.places_.tables) scan.list_table(place);
     scan.name_qt_segments();
     scan.look_at_processes();
-    struct statvfs space {};
-    if (::fstatvfs(scan.places_.files.front().directory.get(), &space) == 0) {
-        scan.result_.shm_total = space.f_blocks * space.f_frsize;
-        scan.result_.shm_free = space.f_bavail * space.f_frsize;
-    }
     return scan;
+}
+
+void Scan::make_room() {
+    struct statvfs space {};
+    if (::fstatvfs(places_.files.front().directory.get(), &space) != 0) return;
+    result_.shm_total = space.f_blocks * space.f_frsize;
+    result_.shm_free = space.f_bavail * space.f_frsize;
+    const auto files = std::min<std::size_t>(space.f_files - space.f_ffree, kMostSegments);
+    segments_.reserve(files);
+    files_.reserve(files);
 }
 
 void Scan::look_at_processes() {
@@ -81,7 +87,7 @@ void Scan::use(const Process& process, const Sighting& seen) {
     if (!segment) return;
     auto& users = segment->users;
     if (users.empty() || users.back().pid != process.pid)
-        users.push_back({process.pid, process.uid, process_name(process.pid), false});
+        users.push_back({process.pid, process.uid, table_.name_of(process.pid), false});
     users.back().maps = users.back().maps || seen.maps;
 }
 
@@ -160,12 +166,6 @@ const std::string& Scan::user_name(std::uint32_t uid) {
     std::array<char, 16384> buffer;
     (void)::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
     return known->second = found ? found->pw_name : fmt::format("{}", uid);
-}
-
-const std::string& Scan::process_name(std::int64_t pid) {
-    auto [known, fresh] = names_.try_emplace(pid);
-    if (fresh) known->second = table_.name_of(pid);
-    return known->second;
 }
 
 HostSurvey Scan::survey() {

@@ -44,6 +44,7 @@ class Scan {
     Scan(ProcessTable table, Places places, Timestamp now)
         : table_(std::move(table)), places_(std::move(places)), now_(now) {}
 
+    void make_room();  // for what the file system of our own segments says it has
     void list_files(const FilePlace& place, int directory, const std::string& below);
     void add_file(const FilePlace& place, std::string name, const struct statx& info);
     void list_table(const TablePlace& place);
@@ -56,7 +57,6 @@ class Scan {
     HostSegment* nameless(const Process& process, const Sighting& seen);
     void name_qt_segments();
     const std::string& user_name(std::uint32_t uid);
-    const std::string& process_name(std::int64_t pid);
 
     ProcessTable table_;
     Places places_;
@@ -66,7 +66,6 @@ class Scan {
     std::vector<std::uint64_t> memfd_devices_;
     Instances instances_;
     std::map<std::uint32_t, std::string> users_;
-    std::unordered_map<std::int64_t, std::string> names_;
     std::uint64_t unreadable_ = 0, too_deep_ = 0;
     HostSurvey result_;
 };

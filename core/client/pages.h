@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "protocol/messages.h"
+
+namespace snakepit::shm {
+
+// What is listed slot by slot, as much of it as fits a frame at a time. `page_from(slot)` asks for
+// the page that begins there; all of them, by id.
+template <typename Item, typename PageFrom>
+Result<std::vector<Item>> all_pages(PageFrom page_from) {
+    std::vector<Item> out;
+    for (std::uint32_t slot = 0;;) {
+        SHM_ASSIGN(const auto page, page_from(slot));
+        for (const auto& one : page.regions)
+            if (one) out.push_back(from_wire(*one));
+        if (!page.more) break;
+        slot = page.next_slot;
+    }
+    std::sort(out.begin(), out.end(), [](const Item& a, const Item& b) { return a.id < b.id; });
+    return out;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include "diagnostics/host_json.h"
+
+#include <QJsonArray>
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr int kOctal = 8;
+constexpr std::array kKinds{SegmentKind::posix, SegmentKind::system_v, SegmentKind::memfd};
+constexpr std::array kVerdicts{SegmentVerdict::in_use, SegmentVerdict::ours, SegmentVerdict::kept,
+                               SegmentVerdict::left_over, SegmentVerdict::unknown};
+
+QString text(std::string_view value) {
+    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
+}
+QJsonValue json(std::uint64_t number) {
+    return static_cast<qint64>(number);
+}
+QJsonValue json(Timestamp time) {
+    return time.micros == 0 ? QJsonValue() : QJsonValue(text(to_rfc3339(time)));
+}
+QJsonValue or_null(std::string_view value) {
+    return value.empty() ? QJsonValue() : QJsonValue(text(value));
+}
+
+QJsonArray users_json(const std::vector<SegmentUser>& users) {
+    QJsonArray out;
+    for (const auto& user : users)
+        out.append(QJsonObject{{"pid", static_cast<qint64>(user.pid)},
+                               {"uid", static_cast<qint64>(user.uid)},
+                               {"process", text(user.process)},
+                               {"maps", user.maps}});
+    return out;
+}
+
+QJsonArray sentences_json(const std::vector<std::string>& sentences) {
+    QJsonArray out;
+    for (const auto& sentence : sentences) out.append(text(sentence));
+    return out;
+}
+
+// The members of one object, each empty where it is absent or of another type.
+class Fields {
+  public:
+    explicit Fields(const QJsonObject& object) : object_(object) {}
+    std::string text(const char* name) const { return value(name).toString().toStdString(); }
+    bool flag(const char* name) const { return value(name).toBool(); }
+    std::int64_t whole(const char* name) const { return value(name).toInteger(); }
+    // Not negative, and no more than `most`.
+    std::uint64_t count(const char* name,
+                        std::int64_t most = std::numeric_limits<std::int64_t>::max()) const {
+        return static_cast<std::uint64_t>(std::clamp<std::int64_t>(whole(name), 0, most));
+    }
+    std::uint32_t uid(const char* name) const {
+        return static_cast<std::uint32_t>(count(name, std::numeric_limits<std::uint32_t>::max()));
+    }
+    int percent(const char* name) const { return static_cast<int>(count(name, 100)); }
+    Timestamp time(const char* name) const {
+        return from_rfc3339(text(name)).value_or(Timestamp{});
+    }
+    QJsonArray list(const char* name) const { return value(name).toArray(); }
+    std::vector<std::string> sentences(const char* name) const {
+        std::vector<std::string> out;
+        for (const auto& sentence : list(name)) out.push_back(sentence.toString().toStdString());
+        return out;
+    }
+
+  private:
+    QJsonValue value(const char* name) const { return object_[QLatin1String(name)]; }
+    const QJsonObject& object_;
+};
+
+// The one of `all` that is spelt so.
+template <typename T, std::size_t N>
+Status choose(const Fields& fields, const char* name, const std::array<T, N>& all, T& out) {
+    const auto word = fields.text(name);
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](T one) { return to_string(one) == word; });
+    if (found == all.end())
+        return fail(ErrorCode::protocol_error,
+                    fmt::format("a segment's {} is '{}', which is none", name, word.substr(0, 40)));
+    out = *found;
+    return {};
+}
+
+void read_creator(const Fields& fields, HostSegment& segment) {
+    segment.creator = fields.whole("creator_pid");
+    segment.creator_process = fields.text("creator_process");
+    segment.creator_gone = fields.flag("creator_gone");
+    segment.creator_reused = fields.flag("creator_reused");
+}
+
+void read_users(const Fields& fields, HostSegment& segment) {
+    for (const auto& value : fields.list("users")) {
+        const auto object = value.toObject();
+        const Fields user(object);
+        segment.users.push_back(
+            {user.whole("pid"), user.uid("uid"), user.text("process"), user.flag("maps")});
+    }
+    segment.users_complete = fields.flag("users_complete");
+    segment.attached = fields.count("attached");
+    segment.last_user = fields.whole("last_user_pid");
+}
+
+void read_identity(const Fields& fields, HostSegment& segment) {
+    segment.label = fields.text("label");
+    segment.size = fields.count("size");
+    segment.resident = fields.count("resident");
+    segment.uid = fields.uid("uid");
+    segment.user = fields.text("user");
+    segment.mode = QString::fromStdString(fields.text("mode")).toUInt(nullptr, kOctal) & 07777U;
+    segment.device = fields.count("device");
+    segment.inode = fields.count("inode");
+    segment.key = fields.whole("key");
+    segment.unlinked = fields.flag("unlinked");
+    segment.name_space = fields.count("namespace");
+    segment.container = fields.text("container");
+}
+
+Result<HostSegment> segment_from(const QJsonObject& object) {
+    const Fields fields(object);
+    HostSegment segment;
+    segment.name = fields.text("name");
+    if (segment.name.empty()) return fail(ErrorCode::protocol_error, "a segment has no name");
+    SHM_TRY(choose(fields, "kind", kKinds, segment.kind));
+    SHM_TRY(choose(fields, "verdict", kVerdicts, segment.verdict));
+    read_identity(fields, segment);
+    read_creator(fields, segment);
+    read_users(fields, segment);
+    segment.created = fields.time("created_at");
+    segment.touched = fields.time("touched_at");
+    segment.program = fields.text("program");
+    segment.confidence = fields.percent("confidence");
+    segment.confidence_if_unused = fields.percent("confidence_if_unused");
+    segment.evidence = fields.sentences("evidence");
+    return segment;
+}
+
+}  // namespace
+
+QJsonObject host_segment_json(const HostSegment& segment) {
+    const bool system_v = segment.kind == SegmentKind::system_v;
+    const auto pid = [](std::int64_t number) { return QJsonValue(static_cast<qint64>(number)); };
+    return {{"kind", text(to_string(segment.kind))},
+            {"name", text(segment.name)},
+            {"label", text(segment.label)},
+            {"size", json(segment.size)},
+            {"resident", json(segment.resident)},
+            {"uid", static_cast<qint64>(segment.uid)},
+            {"user", text(segment.user)},
+            {"mode", text(fmt::format("{:04o}", segment.mode))},
+            {"device", system_v ? QJsonValue() : json(segment.device)},
+            {"inode", system_v ? QJsonValue() : json(segment.inode)},
+            {"key", system_v ? QJsonValue(static_cast<qint64>(segment.key)) : QJsonValue()},
+            {"attached", system_v ? json(segment.attached) : QJsonValue()},
+            {"last_user_pid", system_v ? pid(segment.last_user) : QJsonValue()},
+            {"unlinked", segment.unlinked},
+            {"namespace", segment.name_space == 0 ? QJsonValue() : json(segment.name_space)},
+            {"container", or_null(segment.container)},
+            {"creator_pid", segment.creator == 0 ? QJsonValue() : pid(segment.creator)},
+            {"creator_process", or_null(segment.creator_process)},
+            {"creator_gone", segment.creator_gone},
+            {"creator_reused", segment.creator_reused},
+            {"created_at", json(segment.created)},
+            {"touched_at", json(segment.touched)},
+            {"users", users_json(segment.users)},
+            {"users_complete", segment.users_complete},
+            {"program", or_null(segment.program)},
+            {"verdict", text(to_string(segment.verdict))},
+            {"confidence", segment.confidence},
+            {"confidence_if_unused", segment.confidence_if_unused},
+            {"evidence", sentences_json(segment.evidence)}};
+}
+
+QJsonObject host_json(const HostSurvey& survey) {
+    QJsonArray segments;
+    for (const auto& segment : survey.segments) segments.append(host_segment_json(segment));
+    return {{"time", json(survey.time)},
+            {"segments", segments},
+            {"processes", json(survey.processes)},
+            {"unreadable_processes", json(survey.unreadable)},
+            {"shm_total", json(survey.shm_total)},
+            {"shm_free", json(survey.shm_free)},
+            {"limits", sentences_json(survey.limits)}};
+}
+
+Result<HostSurvey> parse_host(const QJsonObject& object) {
+    if (!object[QLatin1String("segments")].isArray())
+        return fail(ErrorCode::protocol_error, "the survey of the host has no list of segments");
+    const Fields fields(object);
+    HostSurvey survey;
+    survey.time = fields.time("time");
+    survey.processes = fields.count("processes");
+    survey.unreadable = fields.count("unreadable_processes");
+    survey.shm_total = fields.count("shm_total");
+    survey.shm_free = fields.count("shm_free");
+    survey.limits = fields.sentences("limits");
+    for (const auto& value : fields.list("segments")) {
+        SHM_ASSIGN(auto segment, segment_from(value.toObject()));
+        survey.segments.push_back(std::move(segment));
+    }
+    return survey;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// A survey of the host, there and back, and made up by anybody.
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QtTest>
+
+#include "diagnostics/host_json.h"
+
+using namespace snakepit::shm;
+
+namespace {
+
+HostSegment system_v() {
+    HostSegment segment;
+    segment.kind = SegmentKind::system_v;
+    segment.name = segment.label = "sysv:7";
+    segment.size = 65536;
+    segment.resident = 4096;
+    segment.uid = 4'000'000'000;
+    segment.user = "kim";
+    segment.mode = 0640;
+    segment.key = -1726560638;
+    segment.attached = 2;
+    segment.last_user = 4711;
+    segment.creator = 42;
+    segment.creator_gone = segment.creator_reused = true;
+    segment.created = {1'700'000'000'000'001};
+    segment.touched = {1'700'000'100'000'002};
+    segment.verdict = SegmentVerdict::left_over;
+    segment.confidence = 92;
+    segment.confidence_if_unused = 97;
+    segment.evidence = {"Process 42 ended.", "Nobody has it attached."};
+    return segment;
+}
+
+HostSegment memfd() {
+    HostSegment segment;
+    segment.kind = SegmentKind::memfd;
+    segment.name = "@4026532711:memfd:1:9000";
+    segment.label = "memfd:pipewire";
+    segment.device = 1;
+    segment.inode = 9000;
+    segment.name_space = 4026532711;
+    segment.container = "docker 3f9c1d2a77b0";
+    segment.unlinked = true;
+    segment.users = {{77, 1000, "pipewire", true}, {78, 0, "sshd", false}};
+    segment.users_complete = false;
+    segment.program = "PipeWire";
+    segment.creator_process = "pipewire";
+    segment.verdict = SegmentVerdict::in_use;
+    return segment;
+}
+
+QJsonObject object(const char* json) {
+    return QJsonDocument::fromJson(json).object();
+}
+
+}  // namespace
+
+class HostJson : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void a_survey_comes_back_as_it_was();
+    void what_is_not_said_is_empty_and_numbers_stay_in_their_bounds();
+    void what_is_no_survey_is_refused_data();
+    void what_is_no_survey_is_refused();
+};
+
+void HostJson::a_survey_comes_back_as_it_was() {
+    HostSurvey survey;
+    survey.time = {1'700'000'200'000'003};
+    survey.segments = {system_v(), memfd()};
+    survey.processes = 212;
+    survey.unreadable = 3;
+    survey.shm_total = 16ULL << 30;
+    survey.shm_free = 9'700'000'000;
+    survey.limits = {"3 processes may not be looked at"};
+    const auto json = host_json(survey);
+    const auto back = parse_host(json);
+    QVERIFY2(back, back ? "" : back.error().sentence().c_str());
+    QCOMPARE(host_json(*back), json);
+    QCOMPARE(back->time, survey.time);
+    QCOMPARE(back->shm_free, survey.shm_free);
+    const auto& first = back->segments.front();
+    QCOMPARE(first.key, std::int64_t{-1726560638});
+    QCOMPARE(first.uid, 4'000'000'000U);
+    QCOMPARE(first.mode, 0640U);
+    QCOMPARE(first.touched, Timestamp{1'700'000'100'000'002});
+    QCOMPARE(first.evidence.size(), std::size_t{2});
+    const auto& second = back->segments.back();
+    QCOMPARE(second.users.size(), std::size_t{2});
+    QCOMPARE(second.users.front().process, "pipewire");
+    QVERIFY(second.users.front().maps && !second.users.back().maps && !second.users_complete);
+    QCOMPARE(second.name_space, std::uint64_t{4026532711});
+}
+
+void HostJson::what_is_not_said_is_empty_and_numbers_stay_in_their_bounds() {
+    const auto survey = parse_host(object(R"({"later": [], "shm_free": -5, "segments": [
+        {"name": "a", "kind": "posix", "verdict": "kept"},
+        {"name": "b", "kind": "sysv", "verdict": "unknown", "key": "[redacted]", "size": -1,
+         "uid": 1e300, "confidence": 4000, "mode": "777777", "created_at": "yesterday",
+         "users": [7, {"pid": "x"}], "evidence": {"a": 1}, "attached": 1e18}]})"));
+    QVERIFY2(survey, survey ? "" : survey.error().sentence().c_str());
+    QCOMPARE(survey->shm_free, std::uint64_t{0});
+    QCOMPARE(survey->segments.size(), std::size_t{2});
+    QCOMPARE(survey->segments[0].verdict, SegmentVerdict::kept);
+    const auto& odd = survey->segments[1];
+    QCOMPARE(odd.key, std::int64_t{0});
+    QCOMPARE(odd.size, std::uint64_t{0});
+    QCOMPARE(odd.confidence, 100);
+    QCOMPARE(odd.mode, 07777U);
+    QCOMPARE(odd.created.micros, std::int64_t{0});
+    QCOMPARE(odd.users.size(), std::size_t{2});
+    QVERIFY(odd.evidence.empty());
+}
+
+void HostJson::what_is_no_survey_is_refused_data() {
+    QTest::addColumn<QString>("json");
+    const auto row = [](const char* json) { QTest::newRow(json) << QString(json); };
+    row("{}");
+    row(R"({"segments": {}})");
+    row(R"({"segments": [7]})");
+    row(R"({"segments": [{"name": "a", "kind": "tape", "verdict": "kept"}]})");
+    row(R"({"segments": [{"name": "a", "kind": "posix", "verdict": "guilty"}]})");
+    row(R"({"segments": [{"name": "", "kind": "posix", "verdict": "kept"}]})");
+}
+
+void HostJson::what_is_no_survey_is_refused() {
+    QFETCH(QString, json);
+    const auto survey = parse_host(object(qPrintable(json)));
+    QVERIFY(!survey);
+    QCOMPARE(survey.error().code, ErrorCode::protocol_error);
+}
+
+QTEST_GUILESS_MAIN(HostJson)
+#include "tst_host_json.moc"

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/pages/details_card.h"
+
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+DetailsCard::DetailsCard(const QString& hint, int width, QWidget* parent)
+    : QFrame(parent), hint_(make_label(hint, "muted")), scroll_(new QScrollArea) {
+    setObjectName(QStringLiteral("card"));
+    setMinimumWidth(width);
+    hint_->setAlignment(Qt::AlignCenter);
+    hint_->setWordWrap(true);
+    hint_->setContentsMargins(24, 0, 24, 0);
+    scroll_->setWidgetResizable(true);
+    scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll_->viewport()->setAutoFillBackground(false);
+    auto* inner = new QWidget;
+    inner->setObjectName(QStringLiteral("content"));
+    auto* rows = new QVBoxLayout(inner);
+    rows->setContentsMargins(16, 14, 16, 14);
+    rows->setSpacing(0);
+    column_ = new QVBoxLayout;
+    column_->setSpacing(8);
+    rows->addLayout(column_);
+    rows->addStretch();
+    scroll_->setWidget(inner);
+    auto* both = new QVBoxLayout(this);
+    both->setContentsMargins(0, 0, 0, 0);
+    both->addWidget(hint_, 1);
+    both->addWidget(scroll_, 1);
+    show_content(false);
+}
+
+void DetailsCard::show_hint(const QString& text) {
+    hint_->setText(text);
+}
+
+void DetailsCard::show_content(bool shown) {
+    hint_->setVisible(!shown);
+    scroll_->setVisible(shown);
+}
+
+QToolButton* make_details_tool() {
+    auto* tool =
+        make_tool(QStringLiteral("details"), QObject::tr("Details"), QStringLiteral("Ctrl+D"));
+    tool->setCheckable(true);
+    tool->setChecked(true);
+    return tool;
+}
+
+}  // namespace snakepit::shm::ui

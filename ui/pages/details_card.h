@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QFrame>
+
+class QLabel;
+class QScrollArea;
+class QToolButton;
+class QVBoxLayout;
+
+namespace snakepit::shm::ui {
+
+// What stands beside a table: everything about the one that is selected, as long as it takes; a
+// hint where none is, or several are.
+class DetailsCard : public QFrame {
+    Q_OBJECT
+  public:
+    // In pixels, the least that it is wide.
+    DetailsCard(const QString& hint, int width, QWidget* parent = nullptr);
+    void show_hint(const QString& text);
+
+  protected:
+    QVBoxLayout* column() { return column_; }  // of what is shown of the one
+    void show_content(bool shown);             // or the hint
+
+  private:
+    QLabel* hint_;
+    QScrollArea* scroll_;
+    QVBoxLayout* column_;
+};
+
+// Shows and hides such a card; it is checked while the card is wanted.
+QToolButton* make_details_tool();
+
+}  // namespace snakepit::shm::ui
