@@ -62,7 +62,7 @@ double raw_rate(const std::string& path) {
         sqlite3_exec(raw.get(), sql, nullptr, nullptr, nullptr);
     };
     run("PRAGMA mmap_size=0; PRAGMA journal_size_limit=16777216; PRAGMA synchronous=NORMAL;"
-        "PRAGMA wal_autocheckpoint=4000");
+        "PRAGMA wal_autocheckpoint=3000");
     sqlite3_stmt* insert = nullptr;
     sqlite3_prepare_v2(
         raw.get(),

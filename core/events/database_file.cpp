@@ -50,10 +50,10 @@ void prepare_log(SQLite::Database& database) {
         throw SQLite::Exception("attempt to write a readonly database", SQLITE_READONLY);
     int keep = 1;
     sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-    // The log goes back into the database when it has as many pages as the size it is cut to.
+    // Fewer and larger checkpoints than by default, in one page of the log's index (4,062 frames).
     database.exec(
         "PRAGMA mmap_size=0; PRAGMA journal_size_limit=16777216; PRAGMA synchronous=NORMAL;"
-        "PRAGMA wal_autocheckpoint=4000");
+        "PRAGMA wal_autocheckpoint=3000");
     if (database.execAndGet("PRAGMA journal_mode=WAL").getString() != "wal")
         throw SQLite::Exception("it cannot be switched to a write-ahead log", SQLITE_CANTOPEN);
 }
