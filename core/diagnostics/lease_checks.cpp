@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/counted.h"
 #include "base/time.h"
 #include "diagnostics/host_facts.h"
 #include "diagnostics/registry_file.h"
@@ -83,7 +84,8 @@ void look_at_process(const InstancePaths& paths, const ClientRecord& record, std
     const auto held = witness_held(paths.lease_dir() + "/" + page_name(record));
     if (!held) return;
     if (!*held)
-        out.dead.add(fmt::format("{} is gone and may hold {} regions", who(record), regions));
+        out.dead.add(
+            fmt::format("{} is gone and may hold {}", who(record), counted(regions, "region")));
     else if (!same)
         out.reused.add(
             fmt::format("{} is gone, and something keeps its lease page locked: what "
@@ -152,7 +154,7 @@ std::vector<Check> check_leases(const InstancePaths& paths, bool manager_runs, i
     std::vector<Check> out;
     const auto say = [&](const char* check, const Findings& findings, std::string remedy) {
         if (findings.count() == 0)
-            out.push_back(sound(check, fmt::format("{} programs", found->clients)));
+            out.push_back(sound(check, counted(found->clients, "program")));
         else
             out.push_back({check, verdict, findings.text(), std::move(remedy)});
     };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "base/counted.h"
 #include "base/time.h"
 #include "base/units.h"
 #include "diagnostics/host_facts.h"
@@ -139,7 +140,7 @@ Check check_registry(const RegistryQuestion& question) {
                             state.manager_pid.load(std::memory_order_relaxed),
                             format_duration(silent / 1000)),
                 "look at what that process does; it may be stopped or starved"};
-    return sound(name, fmt::format("readable, {} regions", regions));
+    return sound(name, fmt::format("readable, {}", counted(regions, "region")));
 }
 
 Check check_region_checksums(const RegistryQuestion& question) {
@@ -153,7 +154,7 @@ Check check_region_checksums(const RegistryQuestion& question) {
                          ? fmt::format("the description of {} fails its checksum", slot.id().str())
                          : fmt::format("what slot {} holds cannot be known", index));
     });
-    if (findings.count() == 0) return sound(name, fmt::format("{} regions", regions));
+    if (findings.count() == 0) return sound(name, counted(regions, "region"));
     return {name, Verdict::problem, findings.text(),
             question.manager_runs
                 ? "snakepit-shm list state:damaged, save what you need, then deallocate them"
@@ -182,7 +183,7 @@ Check check_region_segments(const RegistryQuestion& question) {
         if (remedy.empty()) remedy = repair(what, slot.id(), *path);
     });
     if (findings.count() > 0) return {name, Verdict::problem, findings.text(), remedy};
-    auto found = fmt::format("{} regions", regions);
+    auto found = counted(regions, "region");
     if (without_name > 0)
         found += fmt::format(", {} of them without a name: {}", without_name,
                              question.manager_runs ? "the manager looks at those"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/units.h"
 #include "survey/known_programs.h"
 
@@ -169,8 +170,8 @@ bool Judge::in_use() {
     if (open > 0)
         say(open == 1 ? "a process has it open" : fmt::format("{} processes have it open", open));
     if (segment_.users.empty())
-        say(fmt::format("it is attached {} times, by processes that cannot be seen",
-                        segment_.attached));
+        say(fmt::format("it is attached {}, by processes that cannot be seen",
+                        counted(segment_.attached, "time")));
     if (segment_.kind == SegmentKind::memfd)
         say("it has no name and goes with the last process that holds it");
     if (segment_.unlinked) say("its name is gone: it goes with the last process that holds it");

@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -179,8 +180,8 @@ HostSurvey Scan::survey() {
                         "namespaces, is not known",
                         unreadable_, unreadable_ == 1 ? "" : "es"));
     if (too_deep_ > 0)
-        places_.limits.push_back(
-            fmt::format("{} directories stand too deep and were not looked into", too_deep_));
+        places_.limits.push_back(fmt::format("{} deeper than one level: not looked into",
+                                             counted(too_deep_, "directory", "directories")));
     if (segments_.size() >= kMostSegments)
         places_.limits.push_back(
             fmt::format("there are more than {} segments; not all are listed", kMostSegments));
