@@ -210,6 +210,8 @@ void Health::spoilt_database_rows() {
         });
     add("a metrics database that is none", "metrics_database", "problem", "move the file away",
         [](Health& h) {
+            h.service_->kill();  // it would set the file aside
+            for (const auto* end : {"-wal", "-shm"}) QFile::remove(h.state("metrics.db") + end);
             make(h.state("metrics.db"), 0);
             overwrite(h.state("metrics.db"), 0, QByteArray(4096, 'x'));
         });
