@@ -133,11 +133,7 @@ Result<int> run_plan(const Context& context, const std::string& file) {
 }
 
 Result<int> run_restore(const Context& context, const std::vector<std::string>& words) {
-    std::vector<RegionId> ids;
-    for (const auto& word : words) {
-        SHM_ASSIGN(const auto id, RegionId::parse(word));
-        ids.push_back(id);
-    }
+    SHM_ASSIGN(const auto ids, parse_ids(words));
     SHM_ASSIGN(auto client, connect(context));
     QJsonArray done;
     int status = kDone;

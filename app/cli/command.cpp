@@ -25,6 +25,15 @@ Result<std::unique_ptr<ManagerClient>> connect(const Context& context, bool leas
     return ManagerClient::connect(options);
 }
 
+Result<std::vector<RegionId>> parse_ids(const std::vector<std::string>& words) {
+    std::vector<RegionId> out;
+    for (const auto& word : words) {
+        SHM_ASSIGN(const auto id, RegionId::parse(word));
+        out.push_back(id);
+    }
+    return out;
+}
+
 int exit_status_of(const Error& error) {
     switch (error.type()) {
         case ErrorType::no_manager:

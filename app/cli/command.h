@@ -5,11 +5,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "base/ids.h"
 #include "base/result.h"
 #include "client/manager_client.h"
 
@@ -45,6 +47,9 @@ Result<std::unique_ptr<ManagerClient>> connect(const Context& context, bool leas
 // 3 for a missing manager, 4 where permission is denied, 2 for words no manager could accept,
 // else 1.
 int exit_status_of(const Error& error);
+
+// What the words name, in their order; the first that is no id is refused.
+Result<std::vector<RegionId>> parse_ids(const std::vector<std::string>& words);
 
 void add_serve(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);

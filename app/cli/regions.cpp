@@ -73,11 +73,7 @@ std::string_view fate_of(bool gone, bool quarantine) {
 
 Result<int> run_deallocate(const Context& context, const std::vector<std::string>& words,
                            bool force, bool quarantine) {
-    std::vector<RegionId> ids;
-    for (const auto& word : words) {
-        SHM_ASSIGN(const auto id, RegionId::parse(word));
-        ids.push_back(id);
-    }
+    SHM_ASSIGN(const auto ids, parse_ids(words));
     SHM_ASSIGN(auto client, connect(context));
     QJsonArray done;
     int status = kDone;

@@ -77,12 +77,7 @@ void AcknowledgeDialog::run() {
     };
     workspace_.monitor(this, job, [this](const Status& done) {
         Q_EMIT finished_run();
-        if (done) {
-            accept();
-            return;
-        }
-        set_message(error_text(done.error()), Tone::bad);
-        run_->setEnabled(true);
+        close_or_say(done, run_);
     });
 }
 

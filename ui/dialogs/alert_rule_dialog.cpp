@@ -229,12 +229,7 @@ void AlertRuleDialog::run() {
         this, [rule = *rule](MonitoringPort& port) { return port.set_rule(rule); },
         [this](const Status& done) {
             Q_EMIT finished_run();
-            if (done) {
-                accept();
-                return;
-            }
-            set_message(error_text(done.error()), Tone::bad);
-            run_->setEnabled(true);
+            close_or_say(done, run_);
         });
 }
 

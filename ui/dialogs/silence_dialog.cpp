@@ -92,12 +92,7 @@ void SilenceDialog::run() {
         this, [order = silence()](MonitoringPort& port) { return port.silence(order); },
         [this](const Status& done) {
             Q_EMIT finished_run();
-            if (done) {
-                accept();
-                return;
-            }
-            set_message(error_text(done.error()), Tone::bad);
-            run_->setEnabled(true);
+            close_or_say(done, run_);
         });
 }
 

@@ -7,6 +7,7 @@
 #include <QTableWidget>
 #include <QVBoxLayout>
 
+#include "ui/models/format.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -80,6 +81,12 @@ void TaskDialog::set_message(const QString& text, Tone tone) {
     message_->setStyleSheet(
         QStringLiteral("background: %1; color: %2; border-radius: 7px; padding: 8px 11px;")
             .arg(colours().tone(tone).fill.name(), colours().tone(tone).text.name()));
+}
+
+void TaskDialog::close_or_say(const Status& done, QPushButton* again) {
+    if (done) return accept();
+    set_message(error_text(done.error()), Tone::bad);
+    again->setEnabled(true);
 }
 
 QPushButton* TaskDialog::add_action(QPushButton* button) {

@@ -5,6 +5,7 @@
 #include <QList>
 #include <QStringList>
 
+#include "base/result.h"
 #include "ui/dialogs/small_table.h"
 #include "ui/models/tone.h"
 
@@ -32,6 +33,8 @@ class TaskDialog : public QDialog {
     void add_command_line();
     void set_command(const QString& command);
     void set_message(const QString& text, Tone tone);
+    // Accepts what is done; otherwise says what went wrong, and `again` may be pressed once more.
+    void close_or_say(const Status& done, QPushButton* again);
     QPushButton* add_action(QPushButton* button);
     QPushButton* closer() { return close_; }
 
