@@ -82,6 +82,8 @@ struct SurveyOptions {
     std::string shm_path = "/dev/shm";
     // A test's own directories in place of the system's; empty: /proc.
     std::string proc_path;
+    // Slower: also sees what a process maps into the middle of its own program or library.
+    bool every_mapping = false;
 };
 
 // Reads only. What may not be read is told in the survey, and is no error. Any thread; with a

@@ -104,7 +104,9 @@ class Cleaning {
     }
 
     Status look_again(const HostSegment& segment) const {
-        SHM_ASSIGN(const auto now, survey_host(options_));
+        auto thorough = options_;
+        thorough.every_mapping = true;
+        SHM_ASSIGN(const auto now, survey_host(thorough));
         for (const auto& other : now.segments) {
             if (other.kind != SegmentKind::posix || other.device != segment.device ||
                 other.inode != segment.inode)

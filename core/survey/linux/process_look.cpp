@@ -65,7 +65,8 @@ std::string ask_for_path(const Sighting& seen) {
 
 // Programs and libraries are most of what processes map: several mappings in a row, of one file.
 // How long such a row is, is learned where it is met first; elsewhere its last mapping is asked for
-// at once. Unseen stays what a process maps into the middle of its own library.
+// at once. Unseen stays what a process maps into the middle of its own library,
+// unless the mappings are read as text.
 class Images {
   public:
     void begin() { row_ = {}; }  // of another process

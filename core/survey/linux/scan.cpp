@@ -61,7 +61,7 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     for (const auto& place : scan.places_.files) scan.list_files(place, place.directory.get(), {});
     for (const auto& place : scan.places_.tables) scan.list_table(place);
     scan.name_qt_segments();
-    scan.look_at_processes();
+    scan.look_at_processes(options.every_mapping);
     return scan;
 }
 
@@ -75,12 +75,13 @@ void Scan::make_room() {
     files_.reserve(files);
 }
 
-void Scan::look_at_processes() {
+void Scan::look_at_processes(bool every_mapping) {
     std::vector<std::uint64_t> devices;
     for (const auto& place : places_.files) devices.push_back(place.device);
-    unreadable_ =
-        table_.look(devices, memfd_devices_,
-                    [this](const Process& process, const Sighting& seen) { use(process, seen); });
+    unreadable_ = table_.look(
+        devices, memfd_devices_,
+        [this](const Process& process, const Sighting& seen) { use(process, seen); },
+        every_mapping);
 }
 
 void Scan::use(const Process& process, const Sighting& seen) {

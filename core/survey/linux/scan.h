@@ -49,7 +49,7 @@ class Scan {
     void add_file(const FilePlace& place, std::string name, const struct statx& info);
     void list_table(const TablePlace& place);
     void read_instance(int directory, const std::string& name, std::uint32_t uid);
-    void look_at_processes();
+    void look_at_processes(bool every_mapping);
     void use(const Process& process, const Sighting& seen);
     // Nothing for what is no segment after all.
     HostSegment* segment_of(const Process& process, const Sighting& seen);
