@@ -70,7 +70,8 @@ Connection::~Connection() {
         return;
     }
     ForkGuard::instance().leave(this);
-    lease_mapping_.reset();  // the witness, before the socket whose end makes the manager look
+    lease_mapping_
+        .reset();  // the liveness lock, before the socket whose end makes the manager look
 }
 
 void Connection::after_fork_in_child() {

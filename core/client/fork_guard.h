@@ -25,8 +25,8 @@ class ForkGuard {
     void enter(ForkAware* member);
     void leave(ForkAware* member);
 
-    // Held while a descriptor that is a witness, or a mapping not yet marked as not inherited, is
-    // in hand: fork waits for it.
+    // Held while a descriptor that holds a liveness lock, or a mapping not yet marked as not
+    // inherited, is in hand: fork waits for it.
     std::unique_lock<std::mutex> no_fork() { return std::unique_lock(gate_); }
 
     // A number that is different in every process of a family; read from a page that the kernel

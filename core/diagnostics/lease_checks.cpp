@@ -81,7 +81,7 @@ void look_at_process(const InstancePaths& paths, const ClientRecord& record, std
     const auto process = inspect_process(record.pid);
     const bool same = process && process->start_time == record.start_time;
     if (record.pid <= 0 || (same && !process->zombie)) return;
-    const auto held = witness_held(paths.lease_dir() + "/" + page_name(record));
+    const auto held = liveness_lock_held(paths.lease_dir() + "/" + page_name(record));
     if (!held) return;
     if (!*held)
         out.dead.add(

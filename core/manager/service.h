@@ -101,7 +101,9 @@ class Service {
     Status announce(const Caller& caller, std::string_view worker, std::string_view pool,
                     std::string_view session);
     const layout::ClientRecord& client(std::uint32_t index) const { return grants_.record(index); }
-    Result<Handle> witness(std::uint32_t client) const { return counter_.witness(client); }
+    Result<Handle> liveness_lock(std::uint32_t client) const {
+        return counter_.liveness_lock(client);
+    }
     std::vector<std::uint32_t> clients() const { return counter_.clients(); }
 
     // ---- the Manager's operations

@@ -255,7 +255,7 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
     wire::WelcomeT welcome;
     welcome.version = kProtocolVersion;
     welcome.epoch = server_.service().registry().epoch();
-    Handle witness;
+    Handle liveness_lock;
     if (hello.lease) {
         auto client = server_.attach(caller_, hello.token, welcome.resumed);
         if (!client) return refuse_and_close(client.error());
@@ -266,9 +266,9 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
         server_.session_attached(
             shared_from_this());  // so that a failure from here on buries the client
         if (!welcome.resumed) {
-            auto handed = server_.service().witness(*client);
+            auto handed = server_.service().liveness_lock(*client);
             if (!handed) return refuse_and_close(handed.error());
-            witness = std::move(*handed);
+            liveness_lock = std::move(*handed);
         }
         welcome.serial = caller_.serial;
         welcome.token.assign(std::begin(record.token), std::end(record.token));
@@ -276,7 +276,7 @@ void Session::greet(std::uint64_t id, const wire::HelloT& hello) {
     }
     greeted_ = true;
     deadline_.cancel();
-    answer(id, std::move(welcome), std::move(witness));
+    answer(id, std::move(welcome), std::move(liveness_lock));
 }
 
 void Session::allocate(std::uint64_t id, const wire::AllocateT& call) {

@@ -19,7 +19,7 @@ class Mapping {
     Mapping() = default;
     // Maps `size` bytes of `handle` from `offset` on, a whole number of pages. With `inherit` false
     // a forked child does not get the mapping (MADV_DONTFORK); failing that is an error, for
-    // witnesses depend on it.
+    // liveness locks depend on it.
     static Result<Mapping> map(const Handle& handle, std::size_t size, Access access,
                                bool inherit = false, std::uint64_t offset = 0);
 

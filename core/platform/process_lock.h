@@ -16,11 +16,12 @@
 namespace snakepit::shm {
 
 // Manager: a descriptor of `path` of its own that holds a shared lock, close-on-exec, to be handed
-// to the client. Whoever keeps the last copy of it, or a mapping made from it, is the witness.
-Result<Handle> open_witness(const std::string& path);
+// to the client. Whoever keeps the last copy of it, or a mapping made from it, holds the lock.
+Result<Handle> open_liveness_lock(const std::string& path);
 
-// True while some process image holds a witness of `path`; false also when the file is gone.
-Result<bool> witness_held(const std::string& path);
+// True while some process image holds the liveness lock of `path`; false also when the file is
+// gone.
+Result<bool> liveness_lock_held(const std::string& path);
 
 // An exclusive lock for the life of this process image, with the holder's pid written in the file.
 class ExclusiveLock {

@@ -67,10 +67,10 @@ class ReferenceCounter {
     Estate estate(std::uint32_t client);
     // Forgets everything of it.
     void drop_client(std::uint32_t client);
-    // True when no process image keeps the page's witness.
+    // True when no process image keeps the page's liveness lock.
     Result<bool> gone(std::uint32_t client) const;
-    // To be handed to the client, which then is the witness.
-    Result<Handle> witness(std::uint32_t client) const;
+    // To be handed to the client, which then holds the lock.
+    Result<Handle> liveness_lock(std::uint32_t client) const;
     // Its page cannot be read: its grants count as held for as long as it lives, and there are no
     // more.
     bool hostile(std::uint32_t client) const { return grants_.record(client).hostile != 0; }

@@ -135,12 +135,12 @@ void ReferenceCounter::drop_client(std::uint32_t client) {
 }
 
 Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
-    SHM_ASSIGN(const auto held, witness_held(page_path(client)));
+    SHM_ASSIGN(const auto held, liveness_lock_held(page_path(client)));
     return !held;
 }
 
-Result<Handle> ReferenceCounter::witness(std::uint32_t client) const {
-    return open_witness(page_path(client));
+Result<Handle> ReferenceCounter::liveness_lock(std::uint32_t client) const {
+    return open_liveness_lock(page_path(client));
 }
 
 void ReferenceCounter::wake(std::uint32_t client) {

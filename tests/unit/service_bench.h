@@ -28,14 +28,14 @@ class Program {
         const auto client = service.connect_client({who, 1, "program"});
         if (!client) qFatal("%s", client.error().sentence().c_str());
         caller_ = {who, *client, service.client(*client).serial.load(), "program"};
-        witness_ = std::move(*service.witness(*client));
+        liveness_lock_ = std::move(*service.liveness_lock(*client));
         page_ = std::move(
-            *Mapping::map(witness_, layout::LeaseOffsets::end, Mapping::Access::read_write));
+            *Mapping::map(liveness_lock_, layout::LeaseOffsets::end, Mapping::Access::read_write));
     }
     const Caller& caller() const { return caller_; }
     std::uint32_t client() const { return *caller_.client; }
     layout::LeasePage lease() const { return layout::LeasePage(page_.data()); }
-    const Handle& witness() const { return witness_; }
+    const Handle& liveness_lock() const { return liveness_lock_; }
     bool take(const Grant& grant) const {
         return lease().take(grant.slot, grant.generation) == layout::LeasePage::Take::taken;
     }
@@ -65,13 +65,13 @@ class Program {
     }
     void die() {
         page_.reset();
-        witness_.reset();
+        liveness_lock_.reset();
     }
 
   private:
     const std::unique_ptr<Service>& service_;
     Caller caller_;
-    Handle witness_;
+    Handle liveness_lock_;
     Mapping page_;
     std::uint64_t requests_ = 1000;
 };

@@ -322,7 +322,7 @@ void ServiceLocks::locks_are_shown_with_who_waits_for_whom() {
 void ServiceLocks::a_client_without_a_page_is_not_woken_and_harms_nobody() {
     const auto held = lock(*ann_, *region_, kWrite);
     const auto waiting = lock(*bob_, *region_, kWrite);
-    QCOMPARE(::ftruncate(bob_->witness().get(), 0), 0);
+    QCOMPARE(::ftruncate(bob_->liveness_lock().get(), 0), 0);
     QVERIFY(unlock(*ann_, *region_, held));
     QVERIFY(service().client(bob_->client()).hostile != 0);
     QCOMPARE(poll(*bob_, waiting).state, LockState::granted);

@@ -180,7 +180,7 @@ void ServiceRecovery::a_client_that_cuts_its_page_harms_only_itself() {
     Program cheat(bench_->service, {101, 5000, 500});
     const auto shared = user_->allocate(1);
     QVERIFY(cheat.map(shared->id));
-    QCOMPARE(::ftruncate(cheat.witness().get(), 0), 0);
+    QCOMPARE(::ftruncate(cheat.liveness_lock().get(), 0), 0);
     QVERIFY(!cheat.allocate(1));
     QVERIFY(service().client(cheat.client()).hostile);
     QVERIFY(!cheat.map(shared->id));

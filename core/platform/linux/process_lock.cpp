@@ -46,7 +46,7 @@ bool lives(std::int64_t pid) {
 
 }  // namespace
 
-Result<Handle> open_witness(const std::string& path) {
+Result<Handle> open_liveness_lock(const std::string& path) {
     auto file = open_file(path, O_RDWR);
     if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
     if (!lock(file, LOCK_SH | LOCK_NB))
@@ -54,7 +54,7 @@ Result<Handle> open_witness(const std::string& path) {
     return file;
 }
 
-Result<bool> witness_held(const std::string& path) {
+Result<bool> liveness_lock_held(const std::string& path) {
     const auto file = open_file(path, O_RDWR);
     if (!file) {
         if (errno == ENOENT) return false;
