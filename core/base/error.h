@@ -66,6 +66,7 @@ enum class ErrorType : std::uint8_t {
     X(registry_lost, region_not_found, 33)                  \
     X(not_supported, invalid_argument, 34)                  \
     X(user_limit_exceeded, memory_limit_exceeded, 35)       \
+    X(client_closed, invalid_argument, 36)                  \
     X(audit_unavailable, platform_error, 40)                \
     X(policy_invalid, invalid_argument, 45)                 \
     X(encryption_required, permission_denied, 46)           \

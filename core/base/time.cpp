@@ -20,6 +20,12 @@ std::int64_t monotonic_nanos() {
     return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000'000 + ts.tv_nsec;
 }
 
+std::int64_t boot_micros() {
+    timespec ts{};
+    ::clock_gettime(CLOCK_BOOTTIME, &ts);
+    return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000 + ts.tv_nsec / 1000;
+}
+
 std::string to_rfc3339(Timestamp time) {
     if (time.micros == 0) return {};
     std::time_t seconds = time.micros / 1'000'000;

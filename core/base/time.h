@@ -19,6 +19,10 @@ Timestamp now();
 // Nanoseconds on the clock that never steps back; for durations only.
 std::int64_t monotonic_nanos();
 
+// Microseconds since this system was started, suspended time included (CLOCK_BOOTTIME). Nobody can
+// set it, so deadlines are counted on it; readings of different boots cannot be compared.
+std::int64_t boot_micros();
+
 // "2026-11-22T22:17:35.000123Z"; an empty string for "never".
 std::string to_rfc3339(Timestamp time);
 std::optional<Timestamp> from_rfc3339(std::string_view text);

@@ -65,6 +65,7 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_REGISTRY_LOST = 33,
     SNAKEPIT_SHM_NOT_SUPPORTED = 34,
     SNAKEPIT_SHM_USER_LIMIT_EXCEEDED = 35,
+    SNAKEPIT_SHM_CLIENT_CLOSED = 36, /* the client was disconnected, perhaps during the call */
     SNAKEPIT_SHM_AUDIT_UNAVAILABLE = 40,
     SNAKEPIT_SHM_POLICY_INVALID = 45,
     SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46,
