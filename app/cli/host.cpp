@@ -34,13 +34,14 @@ void choose(HostSurvey& survey, const HostWords& words, bool json) {
     auto& segments = survey.segments;
     const auto drop = [&](const HostSegment& segment) {
         if (!words.names.empty())
-            return std::find_if(words.names.begin(), words.names.end(), [&](const auto& name) {
-                       return name == segment.name || name == segment.label;
-                   }) == words.names.end();
+            return std::none_of(words.names.begin(), words.names.end(),
+                                [&](const auto& name) { return is_called(segment, name); });
         return !shown(segment, words) && (!json || !words.verdict.empty());
     };
     segments.erase(std::remove_if(segments.begin(), segments.end(), drop), segments.end());
     sort_by_interest(segments);
+    if (!json) return;
+    std::transform(segments.begin(), segments.end(), segments.begin(), in_unicode);
 }
 
 void print_summary(const HostSurvey& survey, std::size_t listed) {

@@ -38,7 +38,7 @@ Sum sum_of(const std::vector<HostCleanItem>& items, bool dry_run) {
 void print_items(const std::vector<HostCleanItem>& items, bool dry_run) {
     Table table({"NAME", "RESIDENT>", dry_run ? "WOULD GO" : "WENT", "REASON"});
     for (const auto& item : items)
-        table.add({harmless(item.segment.name), format_size(item.segment.resident),
+        table.add({escaped(item.segment.name), format_size(item.segment.resident),
                    (dry_run ? item.removable : item.removed) ? "yes" : "no",
                    harmless(item.reason)});
     if (!items.empty()) print(table.str());
@@ -73,6 +73,22 @@ Result<std::vector<HostCleanItem>> carry_out(std::vector<HostCleanItem> rehearse
     return done;
 }
 
+// Names as 'host' shows them, as they are. Only where there is an escape to be seen.
+Result<std::vector<std::string>> real_names(std::vector<std::string> words,
+                                            const SurveyOptions& options) {
+    const auto escape = [](const std::string& word) { return word.find('\\') != word.npos; };
+    if (std::none_of(words.begin(), words.end(), escape)) return words;
+    SHM_ASSIGN(const auto survey, survey_host(options));
+    for (auto& word : words) {
+        const auto& all = survey.segments;
+        const auto shown = std::find_if(all.begin(), all.end(), [&](const HostSegment& segment) {
+            return escaped(segment.name) == word;
+        });
+        if (shown != all.end()) word = shown->name;
+    }
+    return words;
+}
+
 bool agreed(const Sum& sum) {
     print(fmt::format("remove {}? [y/N] ", sum.str()));
     std::string answer;
@@ -84,15 +100,16 @@ bool agreed(const Sum& sum) {
 
 Result<int> run_host_clean(const Context& context, const CleanWords& words,
                            const SurveyOptions& options) {
+    SHM_ASSIGN(const auto names, real_names(words.names, options));
     if (words.dry_run || words.yes) {
-        SHM_ASSIGN(const auto items, clean_host(words.names, words.dry_run, options));
+        SHM_ASSIGN(const auto items, clean_host(names, words.dry_run, options));
         return finish(context, items, words);
     }
     if (context.json || !interactive())
         return fail(ErrorCode::invalid_argument,
                     "nothing was removed: there is no terminal to ask on",
                     "look with --dry-run, then say --yes");
-    SHM_ASSIGN(auto items, clean_host(words.names, true, options));
+    SHM_ASSIGN(auto items, clean_host(names, true, options));
     print_items(items, true);
     const auto sum = sum_of(items, true);
     if (sum.segments == 0) {

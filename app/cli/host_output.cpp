@@ -14,6 +14,8 @@ namespace snakepit::shm::cli {
 
 namespace {
 
+constexpr std::size_t kNameColumns = 48;  // of a table; all of it is in the details
+
 std::string creator_of(const HostSegment& segment) {
     if (segment.creator == 0) return segment.creator_gone ? "gone" : "-";
     if (segment.creator_reused) return fmt::format("{} (reused)", segment.creator);
@@ -51,14 +53,24 @@ void sort_by_interest(std::vector<HostSegment>& segments) {
     });
 }
 
+bool is_called(const HostSegment& segment, std::string_view word) {
+    return escaped(segment.name) == word || segment.name == word || segment.label == word;
+}
+
+HostSegment in_unicode(HostSegment segment) {
+    for (auto* name : {&segment.name, &segment.label})
+        if (text(*name).toUtf8().toStdString() != *name) *name = escaped(*name);
+    return segment;
+}
+
 QJsonObject clean_item_json(const HostCleanItem& item) {
-    return {{"name", text(item.segment.name)},
+    return {{"name", text(in_unicode(item.segment).name)},
             {"removable", item.removable},
             {"removed", item.removed},
             {"reason", text(item.reason)},
             {"segment", item.segment.size == 0 && item.segment.user.empty()
                             ? QJsonValue()
-                            : QJsonValue(host_segment_json(item.segment))}};
+                            : QJsonValue(host_segment_json(in_unicode(item.segment)))}};
 }
 
 std::string host_table(const std::vector<HostSegment>& segments) {
@@ -66,9 +78,11 @@ std::string host_table(const std::vector<HostSegment>& segments) {
                  "VERDICT", "PROGRAM"});
     for (const auto& segment : segments)
         table.add({std::string(to_string(segment.kind)),
-                   harmless(segment.kind == SegmentKind::posix && !segment.unlinked ? segment.name
-                            : segment.label == segment.name                         ? segment.name
-                                                            : segment.name + " " + segment.label),
+                   shortened((segment.kind == SegmentKind::posix && !segment.unlinked) ||
+                                     segment.label == segment.name
+                                 ? escaped(segment.name)
+                                 : escaped(segment.name) + " " + escaped(segment.label),
+                             kNameColumns),
                    format_size(segment.size), format_size(segment.resident), harmless(segment.user),
                    creator_of(segment), users_of(segment), age(segment.touched),
                    verdict_of(segment), segment.program.empty() ? "-" : segment.program});
@@ -76,15 +90,16 @@ std::string host_table(const std::vector<HostSegment>& segments) {
 }
 
 std::string host_details(const HostSegment& segment) {
-    std::string out = fmt::format("{} {}: {}\n", to_string(segment.kind), harmless(segment.name),
+    std::string out = fmt::format("{} {}: {}\n", to_string(segment.kind), escaped(segment.name),
                                   verdict_of(segment));
     const auto line = [&out](std::string_view key, const std::string& value) {
         out += fmt::format("  {:<11}{}\n", key, value);
     };
-    if (segment.label != segment.name) line("label", harmless(segment.label));
+    if (segment.label != segment.name) line("label", escaped(segment.label));
     if (!segment.program.empty()) line("program", segment.program);
     line("size",
          fmt::format("{}, {} resident", format_size(segment.size), format_size(segment.resident)));
+    if (segment.swapped > 0) line("in swap", format_size(segment.swapped));
     line("owner",
          fmt::format("{} ({}), mode {}", harmless(segment.user), segment.uid, mode_of(segment)));
     if (segment.kind == SegmentKind::system_v)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <QJsonObject>
@@ -13,6 +14,11 @@ namespace snakepit::shm::cli {
 
 // What was left behind first, then what is largest.
 void sort_by_interest(std::vector<HostSegment>& segments);
+
+// Whether a person means it by `word`: its name as the table shows it, or as it is.
+bool is_called(const HostSegment& segment, std::string_view word);
+// For JSON, which has no other texts: names that are no UTF-8 with escapes.
+HostSegment in_unicode(HostSegment segment);
 
 QJsonObject clean_item_json(const HostCleanItem& item);
 

@@ -98,6 +98,51 @@ void append_utf8(std::string& out, char32_t code) {
     byte(0x80 | (code & 0x3F));
 }
 
+std::string escaped(std::string_view name) {
+    std::string out;
+    for (auto step = next_step(name); step.bytes > 0; step = next_step(name)) {
+        const auto text = name.substr(0, step.bytes);
+        if (text == "\\")
+            out += "\\\\";
+        else if (text == "\n")
+            out += "\\n";
+        else if (text == "\t")
+            out += "\\t";
+        else if (step.code != kReplacement || text == "\xEF\xBF\xBD")
+            out += text;
+        else
+            for (const auto byte : text)
+                out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+        name.remove_prefix(step.bytes);
+    }
+    return out;
+}
+
+namespace {
+
+// The first `width` columns of it, in bytes.
+std::size_t bytes_within(std::string_view utf8, std::size_t width) {
+    std::size_t bytes = 0;
+    for (auto step = next_step(utf8); step.bytes > 0; step = next_step(utf8.substr(bytes))) {
+        const auto wide = static_cast<std::size_t>(step.columns);
+        if (wide > width) break;
+        width -= wide;
+        bytes += step.bytes;
+    }
+    return bytes;
+}
+
+}  // namespace
+
+std::string shortened(std::string_view utf8, std::size_t width) {
+    const auto all = columns(utf8);
+    if (all <= width) return std::string(utf8);
+    const auto head = width / 2, tail = width - head - 1;
+    auto skipped = bytes_within(utf8, all - tail);
+    while (columns(utf8.substr(skipped)) > tail) skipped += next_step(utf8.substr(skipped)).bytes;
+    return fmt::format("{}…{}", utf8.substr(0, bytes_within(utf8, head)), utf8.substr(skipped));
+}
+
 std::size_t columns(std::string_view utf8) {
     std::size_t out = 0;
     for (auto step = next_step(utf8); step.bytes > 0; step = next_step(utf8)) {

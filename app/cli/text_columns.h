@@ -27,6 +27,11 @@ std::size_t columns(std::string_view utf8);
 std::string fitted(std::string_view utf8, std::size_t width, bool right = false);
 // `utf8` made harmless, whole; line ends are no exception.
 std::string harmless(std::string_view utf8);
+// `name` so that it can be typed again: what `harmless` would replace as escapes (\n, \t, \xff),
+// and a backslash as two.
+std::string escaped(std::string_view name);
+// Cut in the middle to at most `width` columns.
+std::string shortened(std::string_view utf8, std::size_t width);
 // The same of several lines: their ends, and tabs, stay.
 std::string harmless_lines(std::string_view utf8);
 // The same JSON: what a terminal would obey is escaped, so that it still says the same.

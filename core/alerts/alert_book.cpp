@@ -97,6 +97,12 @@ void AlertBook::look(Timestamp at, const layout::Sample& sample,
     count();
 }
 
+void AlertBook::follow_clock(std::int64_t step) {
+    for (auto& [name, watch] : watches_) watch->follow_clock(step);
+    for (auto& silence : silences_)
+        if (silence.until.micros != 0) silence.until.micros += step;
+}
+
 void AlertBook::number(RuleWatch& watch, std::vector<AlertChange>& changes, std::size_t from) {
     if (from == changes.size()) return;
     watch.evaluator().each([&](Alert& alert) {

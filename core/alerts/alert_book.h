@@ -30,6 +30,10 @@ class AlertBook {
     void look(Timestamp at, const layout::Sample& sample, std::span<const SubjectValue> subjects,
               std::vector<AlertChange>& changes);
 
+    // The clock was set by so many microseconds: no duration is longer or shorter for it, and
+    // silences end as long from now as they would have.
+    void follow_clock(std::int64_t step);
+
     // ---- alerts
     std::vector<Alert> live();  // pending or firing, silenced marked, the worst first
     std::uint64_t firing() const { return firing_; }

@@ -14,7 +14,7 @@ namespace snakepit::shm {
 namespace {
 
 constexpr auto kAgain = std::chrono::seconds(5);
-constexpr std::int64_t kTidying = 3'600'000'000;  // microseconds
+constexpr auto kTidying = std::chrono::hours(1);
 // Of a database that stays away; the oldest rows are given up then, what fires now is still known.
 constexpr std::size_t kMostUnsaved = 2000;
 
@@ -103,9 +103,9 @@ void AlertClerk::run() {
         const bool last = ending_;
         lock.unlock();
         (void)save({}, false);
-        if (const auto at = now(); !last && at.micros - tidied_at_.micros > kTidying) {
-            tidied_at_ = at;
-            note(store_.forget_old(at));
+        if (const auto at = std::chrono::steady_clock::now(); !last && at >= next_tidying_) {
+            next_tidying_ = at + kTidying;
+            note(store_.forget_old(now()));
         }
         if (last) return;
         lock.lock();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -34,7 +35,7 @@ class AlertClerk {
 
     AlertStore store_;
     AlertBatch unsaved_;  // the clerk's
-    Timestamp tidied_at_;
+    std::chrono::steady_clock::time_point next_tidying_;
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::function<void()>> queue_;

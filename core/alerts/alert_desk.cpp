@@ -117,6 +117,8 @@ void AlertManager::silence(const AlertAsker& asker, const std::string& arguments
     auto what = parse_silencing(arguments);
     if (!what) return done(fail(what.error()));
     what->by = user_name(asker.uid);
+    registry_.follow_wall_clock();  // or its end would be moved by a step that it has in it
+    follow_clock();
     const auto made = book_->silence(std::move(*what), now());
     if (!made) return done(fail(made.error()));
     record(EventKind::alert_silenced, asker, made->id, made->rule, made->subject);

@@ -22,6 +22,31 @@ std::string about(std::string_view rule, std::string_view subject) {
     return subject.empty() ? std::string(rule) : fmt::format("{}: {}", rule, subject);
 }
 
+// Tells for each entry from `first` to the newest, in their order, by how much the wall clock was
+// set after it: added to its time, that is by the clock as it is set now.
+class LaterSteps {
+  public:
+    LaterSteps(const EventRing& ring, std::uint64_t first) {
+        for (auto seq = first; seq <= ring.head(); ++seq)
+            if (const auto* entry = ring.entry(seq)) sum_ += step_of(*entry);
+    }
+    std::int64_t after(const layout::EventEntry& entry) { return sum_ -= step_of(entry); }
+
+  private:
+    static std::int64_t step_of(const layout::EventEntry& entry) {
+        if (entry.kind != static_cast<std::uint16_t>(EventKind::clock_stepped)) return 0;
+        const auto size = static_cast<std::int64_t>(entry.value);
+        return std::string_view(entry.text) == "back" ? -size : size;
+    }
+    std::int64_t sum_ = 0;
+};
+
+SeenEvent seen_late(const layout::EventEntry& entry, std::int64_t later_steps) {
+    auto out = seen(entry);
+    out.time.micros += later_steps;
+    return out;
+}
+
 }  // namespace
 
 AlertManager::AlertManager(RegionRegistry& registry, const std::string& state_db, Post post)
@@ -40,7 +65,7 @@ AlertManager::AlertManager(RegionRegistry& registry, const std::string& state_db
 
 AlertManager::~AlertManager() {
     AlertBatch last;
-    last.position = {registry_.epoch(), position_};
+    last.position = {registry_.epoch(), position_, wall_shift_};
     clerk_->write(std::move(last), true, {});
     clerk_->wait();   // for what it has still to give to the teller
     teller_.reset();  // which has marks to be written
@@ -73,14 +98,20 @@ void AlertManager::start(Result<AlertMemory> loaded) {
     // Of a ring that no manager of ours has looked at the past is past.
     position_ = same_ring ? memory.position.seq : registry_.fresh() ? 0 : head;
     position_saved_ = position_;
+    wall_shift_ = same_ring ? memory.position.wall_shift : registry_.wall_shift();
+    follow_clock();
     std::vector<AlertChange> none;
     const auto at = now();
-    for (auto seq = head > layout::kRingEntries ? head - layout::kRingEntries + 1 : 1;
-         seq <= std::min(position_, head); ++seq)
-        if (const auto* entry = registry_.ring().entry(seq);
-            entry && book_->wants(static_cast<EventKind>(entry->kind)) &&
-            at.micros - entry->time < book_->longest_window())
-            book_->see(at, seen(*entry), true, none);
+    const auto first = head > layout::kRingEntries ? head - layout::kRingEntries + 1 : 1;
+    LaterSteps steps(registry_.ring(), first);
+    for (auto seq = first; seq <= std::min(position_, head); ++seq) {
+        const auto* entry = registry_.ring().entry(seq);
+        if (!entry) continue;
+        const auto later = steps.after(*entry);
+        if (book_->wants(static_cast<EventKind>(entry->kind)) &&
+            at.micros - entry->time - later < book_->longest_window())
+            book_->see(at, seen_late(*entry, later), true, none);
+    }
     untold_ends_ = memory.untold_ends;
     close_lost(memory);
 }
@@ -111,7 +142,18 @@ void AlertManager::configure(const AlertOptions& options) {
     publish({}, now());
 }
 
+void AlertManager::follow_clock() {
+    const auto step = registry_.wall_shift() - wall_shift_;
+    if (step == 0) return;
+    wall_shift_ += step;
+    book_->follow_clock(step);
+    AlertBatch batch;
+    batch.silences = book_->silences();
+    write(std::move(batch), {});
+}
+
 void AlertManager::look(const layout::Sample& sample, std::span<const SubjectValue> subjects) {
+    follow_clock();
     if (!options_.enabled) {
         position_ = registry_.ring().head();  // what happens meanwhile is past when it is again
         return;
@@ -137,10 +179,13 @@ void AlertManager::read_events(Timestamp at, std::vector<AlertChange>& changes) 
         missed = head - layout::kRingEntries - position_;
         position_ += missed;
     }
+    LaterSteps steps(ring, position_ + 1);
     while (position_ < head) {
         const auto* entry = ring.entry(++position_);
-        if (entry && book_->wants(static_cast<EventKind>(entry->kind)))
-            book_->see(at, seen(*entry), false, changes);
+        if (!entry) continue;
+        const auto later = steps.after(*entry);
+        if (book_->wants(static_cast<EventKind>(entry->kind)))
+            book_->see(at, seen_late(*entry, later), false, changes);
     }
     if (missed > 0)
         registry_.record(
@@ -152,11 +197,15 @@ void AlertManager::refill(const std::string& rule) {
     const auto* found = book_->find(rule);
     if (!found || !found->event) return;
     const auto head = registry_.ring().head();
-    for (auto seq = head > layout::kRingEntries ? head - layout::kRingEntries + 1 : 1;
-         seq <= position_; ++seq)
-        if (const auto* entry = registry_.ring().entry(seq);
-            entry && entry->kind == static_cast<std::uint16_t>(*found->event))
-            book_->refill(rule, seen(*entry));
+    const auto first = head > layout::kRingEntries ? head - layout::kRingEntries + 1 : 1;
+    LaterSteps steps(registry_.ring(), first);
+    for (auto seq = first; seq <= position_; ++seq) {
+        const auto* entry = registry_.ring().entry(seq);
+        if (!entry) continue;
+        const auto later = steps.after(*entry);
+        if (entry->kind == static_cast<std::uint16_t>(*found->event))
+            book_->refill(rule, seen_late(*entry, later));
+    }
 }
 
 void AlertManager::record(EventKind kind, const AlertAsker& by, std::uint64_t number,
@@ -207,7 +256,7 @@ void AlertManager::publish(const std::vector<AlertChange>& changes, Timestamp at
 }
 
 void AlertManager::write(AlertBatch batch, std::vector<Alert> tell) {
-    batch.position = {registry_.epoch(), position_};
+    batch.position = {registry_.epoch(), position_, wall_shift_};
     position_saved_ = position_;
     position_saved_at_ = now().micros;
     clerk_->write(std::move(batch), false,

@@ -61,6 +61,8 @@ class AlertManager {
     void start(Result<AlertMemory> memory);
     void close_lost(const AlertMemory& memory);
     void mark_told(const AlertMessage& message, std::function<void()> then);
+    // Takes everything along when the wall clock was set.
+    void follow_clock();
     void read_events(Timestamp at, std::vector<AlertChange>& changes);
     void refill(const std::string& rule);
     // Records, writes and tells what changed.
@@ -87,6 +89,7 @@ class AlertManager {
     std::uint64_t position_ = 0;  // the last event that was shown to the rules
     std::int64_t position_saved_at_ = 0;
     std::uint64_t position_saved_ = 0;
+    std::int64_t wall_shift_ = 0;    // the registry's, that silences and windows are of
     std::string note_;               // what could not be read at the start
     std::vector<AlertChange> lost_;  // resolved by nobody but the start; until configure()
     std::vector<Alert> untold_ends_;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "events/guarded.h"
+#include "events/retention_clock.h"
 
 namespace snakepit::shm {
 
@@ -30,7 +31,9 @@ constexpr auto kSchema =
     "INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS alert_position(one INTEGER PRIMARY KEY CHECK(one = 1), epoch "
     "INTEGER "
-    "NOT NULL, seq INTEGER NOT NULL)";
+    "NOT NULL, seq INTEGER NOT NULL, wall_shift INTEGER NOT NULL DEFAULT 0)";
+constexpr auto kAddShift =
+    "ALTER TABLE alert_position ADD COLUMN wall_shift INTEGER NOT NULL DEFAULT 0";
 
 template <typename T>
 std::int64_t whole(T value) {
@@ -98,9 +101,11 @@ void write_rows(SQLite::Database& database, const AlertBatch& batch) {
     }
     if (!batch.position) return;
     SQLite::Statement position(
-        database, "INSERT OR REPLACE INTO alert_position(one, epoch, seq) VALUES(1,?,?)");
+        database,
+        "INSERT OR REPLACE INTO alert_position(one, epoch, seq, wall_shift) VALUES(1,?,?,?)");
     position.bind(1, whole(batch.position->epoch));
     position.bind(2, whole(batch.position->seq));
+    position.bind(3, batch.position->wall_shift);
     position.exec();
 }
 
@@ -164,11 +169,18 @@ struct AlertStore::Private {
 
     const std::string path;
     std::optional<SQLite::Database> database;
+    RetentionClock retention;
 
     void prepare() {
         database.emplace(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis);
+        retention = {};
         database->exec("PRAGMA mmap_size=0; PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL");
         database->exec(kSchema);
+        if (database
+                ->execAndGet("SELECT count(*) FROM pragma_table_info('alert_position') WHERE "
+                             "name='wall_shift'")
+                .getInt() == 0)
+            database->exec(kAddShift);
         ::chmod(path.c_str(), 0600);
     }
 
@@ -210,10 +222,11 @@ Result<AlertMemory> AlertStore::load() {
         SQLite::Statement silences(database,
                                    "SELECT silence FROM alert_silences WHERE ended=0 ORDER BY id");
         read_rows(silences, parse_silence, memory.silences, memory.note);
-        SQLite::Statement position(database, "SELECT epoch, seq FROM alert_position");
+        SQLite::Statement position(database, "SELECT epoch, seq, wall_shift FROM alert_position");
         if (position.executeStep())
             memory.position = {static_cast<std::uint64_t>(position.getColumn(0).getInt64()),
-                               static_cast<std::uint64_t>(position.getColumn(1).getInt64())};
+                               static_cast<std::uint64_t>(position.getColumn(1).getInt64()),
+                               position.getColumn(2).getInt64()};
     }));
     return memory;
 }
@@ -246,6 +259,10 @@ Result<std::vector<Alert>> AlertStore::history(const HistoryQuery& query) {
 
 Status AlertStore::forget_old(Timestamp at) {
     return d_->with([&](SQLite::Database& database) {
+        const auto oldest =
+            database.execAndGet("SELECT min(resolved_at) FROM alerts WHERE resolved_at>0");
+        at = d_->retention.follow(database, at,
+                                  oldest.isNull() ? at : Timestamp{oldest.getInt64() + kKept});
         SQLite::Statement old(database, "DELETE FROM alerts WHERE resolved_at>0 AND resolved_at<?");
         old.bind(1, whole(at.micros - kKept));
         old.exec();

@@ -24,9 +24,11 @@ struct TellingMark {
     bool resolved = false;
 };
 
-// Up to where events have been shown to the rules.
+// Up to where events have been shown to the rules, and how the wall clock was set then
+// (RegistryState::wall_shift): the times of silences are of that setting.
 struct EventPosition {
     std::uint64_t epoch = 0, seq = 0;
+    std::int64_t wall_shift = 0;
 };
 
 struct Firing {

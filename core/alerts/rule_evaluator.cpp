@@ -55,6 +55,16 @@ void RuleEvaluator::forget_gap(Timestamp at) {
     }
 }
 
+void RuleEvaluator::follow_clock(std::int64_t step) {
+    if (last_ != 0) last_ += step;
+    for (auto& [subject, track] : tracks_) {
+        for (auto& fired : track.fired) fired += step;
+        if (track.active && track.alert.state == AlertState::pending)
+            track.alert.since.micros += step;
+        if (track.calm_since != 0) track.calm_since += step;
+    }
+}
+
 void RuleEvaluator::look(Timestamp at, std::span<const Reading> readings, Changes& changes) {
     forget_gap(at);
     last_ = at.micros;

@@ -57,6 +57,9 @@ class RuleEvaluator {
     void fired_before(const std::string& subject, Timestamp at);
     // Appends what changed. A number for an alert that begins is up to the caller: see each().
     void look(Timestamp at, std::span<const Reading> readings, std::vector<AlertChange>& changes);
+    // The clock that looks are timed by was set: what is pending, calm or flapping goes on as it
+    // was.
+    void follow_clock(std::int64_t step);
     // Resolves all that fires and drops the rest: the rule is no more.
     void end(Timestamp at, std::vector<AlertChange>& changes);
     // With every alert that is pending or fires; only what people add to it may be changed.

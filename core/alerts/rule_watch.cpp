@@ -146,15 +146,24 @@ void RuleWatch::see(const SeenEvent& event) {
 // What was seen before a clock was set back would stay in its window until the clock is there
 // again, and all that is seen until then with it. Events come a little out of order; that is no
 // such thing.
-void RuleWatch::follow_clock(Timestamp at) {
+void RuleWatch::notice_set_back(Timestamp at) {
     const auto back = last_look_ - at.micros;
     if (last_look_ == 0 || back <= max_gap_) return;
     for (auto& [subject, window] : windows_) window.set_back(back);
 }
 
+void RuleWatch::follow_clock(std::int64_t step) {
+    for (auto& [subject, window] : windows_) window.set_back(-step);
+    if (last_look_ != 0) {
+        last_look_ += step;
+        watched_since_ += step;
+    }
+    evaluator_.follow_clock(step);
+}
+
 // What the windows hold at this moment.
 void RuleWatch::collect(Timestamp at) {
-    follow_clock(at);
+    notice_set_back(at);
     if (last_look_ == 0 || at.micros < last_look_ || at.micros - last_look_ > max_gap_)
         watched_since_ = at.micros;
     // "Fewer than" is known when a whole window was watched.

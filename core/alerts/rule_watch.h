@@ -48,6 +48,8 @@ class RuleWatch {
     // One that it wants.
     void see(const SeenEvent& event);
     void look(Timestamp at, std::vector<AlertChange>& changes);
+    // The clock was set by `step`: what was seen is as long ago as it was.
+    void follow_clock(std::int64_t step);
 
   private:
     struct Window {  // numbers by the second, the oldest first
@@ -59,7 +61,7 @@ class RuleWatch {
         void set_back(std::int64_t by);   // as the clock was
     };
     void collect(Timestamp at);
-    void follow_clock(Timestamp at);
+    void notice_set_back(Timestamp at);
     std::string subject_of(const SeenEvent& event);
 
     RuleEvaluator evaluator_;

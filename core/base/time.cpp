@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -20,10 +21,33 @@ std::int64_t monotonic_nanos() {
     return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000'000 + ts.tv_nsec;
 }
 
+namespace {
+
+// What this process's time namespace adds to boot time, so that programs in different ones can
+// compare their readings. The file is about children; a program that has made a namespace for
+// those and is not in it itself counts as one of the first namespace.
+std::int64_t boot_offset() {
+    std::error_code unknown;
+    const auto own = std::filesystem::read_symlink("/proc/self/ns/time", unknown);
+    const auto children = std::filesystem::read_symlink("/proc/self/ns/time_for_children", unknown);
+    if (unknown || own != children) return 0;
+    std::FILE* file = std::fopen("/proc/self/timens_offsets", "re");
+    if (!file) return 0;
+    long long seconds = 0, nanos = 0, offset = 0;
+    char clock[16];
+    while (std::fscanf(file, "%15s %lld %lld", clock, &seconds, &nanos) == 3)
+        if (std::string_view(clock) == "boottime") offset = seconds * 1'000'000 + nanos / 1000;
+    (void)std::fclose(file);
+    return offset;
+}
+
+}  // namespace
+
 std::int64_t boot_micros() {
+    static const auto offset = boot_offset();
     timespec ts{};
     ::clock_gettime(CLOCK_BOOTTIME, &ts);
-    return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000 + ts.tv_nsec / 1000;
+    return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000 + ts.tv_nsec / 1000 - offset;
 }
 
 std::string to_rfc3339(Timestamp time) {

@@ -113,6 +113,7 @@ void read_identity(const Fields& fields, HostSegment& segment) {
     segment.label = fields.text("label");
     segment.size = fields.count("size");
     segment.resident = fields.count("resident");
+    segment.swapped = fields.count("swapped");
     segment.uid = fields.uid("uid");
     segment.user = fields.text("user");
     segment.mode = QString::fromStdString(fields.text("mode")).toUInt(nullptr, kOctal) & 07777U;
@@ -153,6 +154,7 @@ QJsonObject host_segment_json(const HostSegment& segment) {
             {"label", text(segment.label)},
             {"size", json(segment.size)},
             {"resident", json(segment.resident)},
+            {"swapped", system_v ? json(segment.swapped) : QJsonValue()},
             {"uid", static_cast<qint64>(segment.uid)},
             {"user", text(segment.user)},
             {"mode", text(fmt::format("{:04o}", segment.mode))},

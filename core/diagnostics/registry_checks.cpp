@@ -133,7 +133,7 @@ Check check_registry(const RegistryQuestion& question) {
                 fmt::format("{} of {} regions are damaged", damaged, regions),
                 "snakepit-shm list state:damaged, then deallocate them"};
     const auto& state = file->view().state();
-    const auto silent = now().micros - state.heartbeat.load(std::memory_order_relaxed);
+    const auto silent = now().micros - heartbeat_of(state, true).micros;
     if (question.manager_runs && silent > kSilentMicros)
         return {name, Verdict::problem,
                 fmt::format("the manager (pid {}) was last heard of {} ago",

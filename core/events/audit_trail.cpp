@@ -18,10 +18,10 @@ namespace {
 constexpr std::int64_t kKeepEveryRows = 1000;
 constexpr std::int64_t kKeepEveryMicros = 3'600'000'000;
 constexpr std::int64_t kHeadEveryMicros = 1'000'000;
+constexpr std::int64_t kNever = -kHeadEveryMicros;
 // A row that somebody put in our way is passed by; one with a far greater number is not in it.
 constexpr std::int64_t kInOurWay = 1 << 20;
 constexpr int kCheckpointsTried = 1000;
-constexpr std::int64_t kRemovedAtOnce = 5000;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ ChainWriter::ChainWriter(SQLite::Database& database, AuditTrail& trail, bool mig
     }
     trail_.attached = true;
     kept_ = tip_ = trail_.known;
-    kept_at_ = now();
+    kept_at_ = boot_micros();
 }
 
 ChainPoint ChainWriter::newest_row() {
@@ -125,7 +125,7 @@ void ChainWriter::synchronous(bool full) {
 }
 
 bool ChainWriter::head_due() const {
-    return trail_.key && now().micros - trail_.head_at.micros >= kHeadEveryMicros;
+    return trail_.key && boot_micros() - trail_.head_at >= kHeadEveryMicros;
 }
 
 // What audit.head will name must be on the disk first, or a power cut would look like a theft.
@@ -171,12 +171,12 @@ void ChainWriter::finish() {
 void ChainWriter::committed() {
     const auto at = now();
     if (!(tip_ == trail_.known)) {
-        const bool keep = tip_.seq - kept_.seq >= kKeepEveryRows ||
-                          at.micros - kept_at_.micros >= kKeepEveryMicros;
+        const bool keep =
+            tip_.seq - kept_.seq >= kKeepEveryRows || boot_micros() - kept_at_ >= kKeepEveryMicros;
         rolling_ = keep ? 0 : tip_.seq;
         if (keep) {
             kept_ = tip_;
-            kept_at_ = at;
+            kept_at_ = boot_micros();
         }
     }
     trail_.known = tip_;
@@ -186,12 +186,12 @@ void ChainWriter::committed() {
     Checkpoint head{tip_, at, std::string(checkpoint_reason::head), {}};
     // Without it the one before stands, and the next second tries again.
     if (!head.sign(*trail_.key) || !write_head(trail_.head_file, head)) return;
-    trail_.head_at = at;
+    trail_.head_at = boot_micros();
     trail_.head_seq = tip_.seq;
 }
 
 void ChainWriter::settle() {
-    trail_.head_at = {};
+    trail_.head_at = kNever;
     prepare(true);
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     begin();

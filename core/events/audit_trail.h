@@ -22,9 +22,9 @@ struct AuditTrail {
     std::shared_ptr<const SigningKey> key;
     std::string head_file;  // audit.head
 
-    ChainPoint known;       // the newest point that is certain
-    bool attached = false;  // `known` counts: a database was open before
-    Timestamp head_at;      // when audit.head was written last
+    ChainPoint known;                   // the newest point that is certain
+    bool attached = false;              // `known` counts: a database was open before
+    std::int64_t head_at = -1'000'000;  // when audit.head was written last; boot time
     std::int64_t head_seq = 0;
 };
 
@@ -68,6 +68,7 @@ class ChainWriter {
         std::int64_t rows = 0;
         std::int64_t up_to = 0;
     };
+    static constexpr std::int64_t kRemovedAtOnce = 5000;
     Removed remove_before(Timestamp cutoff, std::int64_t keep);
 
   private:
@@ -93,7 +94,7 @@ class ChainWriter {
     std::int64_t rolling_ = 0;  // the last batch's checkpoint, dropped by the next; 0: kept
     std::int64_t signed_ = 0;   // the last batch's checkpoint
     ChainPoint kept_;           // the last one that stays
-    Timestamp kept_at_;
+    std::int64_t kept_at_ = 0;  // boot time
     bool full_ = false;
 };
 

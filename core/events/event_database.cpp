@@ -16,6 +16,7 @@
 #include "events/database_file.h"
 #include "events/event_detail.h"
 #include "events/event_schema.h"
+#include "events/retention_clock.h"
 #include "layout/event_kind.h"
 
 namespace snakepit::shm {
@@ -84,6 +85,7 @@ struct EventDatabase::Private {
     std::optional<ChainWriter> chain;
     std::uint64_t last = 0;
     LogFiles log;
+    RetentionClock retention;
     std::string region_id, detail;  // kept to keep their memory
 };
 
@@ -229,6 +231,17 @@ Status EventDatabase::settle(bool at_once) {
     return {};
 }
 
+Result<Timestamp> EventDatabase::retention_time(std::int64_t kept_ms) {
+    return guarded(d_->path, explaining(d_->path), [&] {
+        const auto at = now();
+        SQLite::Statement oldest(d_->database, "SELECT time FROM events ORDER BY seq LIMIT 1");
+        const auto kept =
+            oldest.executeStep() ? Timestamp{oldest.getColumn(0).getInt64() + kept_ms * 1000} : at;
+        oldest.reset();
+        return d_->retention.follow(d_->database, at, kept);
+    });
+}
+
 Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
     return guarded(d_->path, explaining(d_->path), [&] {
         // The newest row of this ring says where to go on.
@@ -239,7 +252,18 @@ Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
         const auto keep = newest.executeStep() ? newest.getColumn(0).getInt64()
                                                : std::numeric_limits<std::int64_t>::max();
         newest.reset();
-        return d_->chain->remove_before(cutoff, keep);
+        // Rows that a wall clock set far back wrote look old; what was written before them is not.
+        SQLite::Statement young(d_->database,
+                                "SELECT min(seq) FROM (SELECT seq, time FROM events ORDER BY seq "
+                                "LIMIT ?1) WHERE time >= ?2 AND time <= ?3");
+        young.bind(1, ChainWriter::kRemovedAtOnce);
+        young.bind(2, cutoff.micros);
+        young.bind(3, d_->retention.latest(now()).micros);
+        const auto stays = young.executeStep() && !young.getColumn(0).isNull()
+                               ? young.getColumn(0).getInt64()
+                               : keep;
+        young.reset();
+        return d_->chain->remove_before(cutoff, std::min(keep, stays));
     });
 }
 

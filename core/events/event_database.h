@@ -37,6 +37,8 @@ class EventDatabase {
     // Brings audit.head up to date, if it is not: for pauses and the end (`at_once`; otherwise it
     // is written once a second at most). Errors as of write().
     Status settle(bool at_once);
+    // As of when rows are old that are kept for so long: see RetentionClock. Errors as of write().
+    Result<Timestamp> retention_time(std::int64_t kept_ms);
     // Removes a bounded number of the oldest rows, all older than `cutoff`; a signed anchor stays
     // in their place. 0 rows: there are no more that can go. Errors as of write().
     Result<ChainWriter::Removed> remove_before(Timestamp cutoff);

@@ -125,6 +125,8 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::telemetry_failed:
         case EventKind::telemetry_works:
             return {{}, {}, "reason"};
+        case EventKind::clock_stepped:
+            return {{}, "micros", "direction"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:

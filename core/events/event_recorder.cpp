@@ -160,7 +160,8 @@ Status EventRecorder::Private::remove_old() {
     const auto millis = retention_ms.load(std::memory_order_relaxed);
     if (millis <= 0 || Clock::now() < next_retention) return {};
     next_retention = Clock::now() + kRetentionEvery;
-    const Timestamp cutoff{now().micros - millis * 1000};
+    SHM_ASSIGN(const auto at, database->retention_time(millis));
+    const Timestamp cutoff{at.micros - millis * 1000};
     for (int i = 0; i < kRetentionSteps; ++i) {
         SHM_ASSIGN(const auto gone, database->remove_before(cutoff));
         if (gone.rows == 0) break;

@@ -71,7 +71,8 @@ namespace snakepit::shm {
     X(health_problem, 90)     /* text: what is wrong since now */                                \
     X(health_mended, 91)      /* text: what was wrong and is not any more */                     \
     X(telemetry_failed, 95)   /* text: what is not told to whom, and why */                      \
-    X(telemetry_works, 96)    /* text: what is told again, and where */
+    X(telemetry_works, 96)    /* text: what is told again, and where */                          \
+    X(clock_stepped, 108)     /* the wall clock was set; value: by microseconds, text: where to */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The registry file: one writer (the manager), any number of readers that map it read-only.
-// Sizes and offsets are frozen with kVersion; every time is microseconds since 1970 UTC.
+// Sizes and offsets are frozen with kVersion; every time is microseconds since 1970 UTC. Times that
+// something is decided by are of the instance's clock (RegistryState), all others of the wall
+// clock.
 #pragma once
 
 #include <array>
@@ -64,6 +66,12 @@ struct alignas(64) RegistryState {
     std::atomic<std::uint64_t> ring_committed;  // a hint; the database knows
     std::atomic<std::uint64_t> sample_head;     // samples written so far
     std::atomic<std::uint64_t> events_lost;     // overwritten before they could be recorded
+    // The instance's clock is boot time (boot_micros) plus `clock_origin`. It begins with what the
+    // wall clock said when the file was made, and nothing steps it: not a change of the wall clock,
+    // not a restart of the manager. It ends with the file, which does not outlive the boot.
+    std::atomic<std::int64_t> clock_origin;  // never 0
+    std::atomic<std::int64_t> wall_shift;    // what a time of it lacks of the wall clock's now
+    std::atomic<std::int64_t> beat;          // the heartbeat, boot time
 };
 
 struct SlotFixed {  // written while the slot is RESERVED, constant until it is FREE again
@@ -88,7 +96,7 @@ struct SlotBody {  // where it lives and what is allowed: the part that can chan
     std::uint64_t offset;
     std::uint64_t device, inode;  // of the segment, checked when it is adopted
     std::int64_t timeout_ms;      // 0: never
-    std::int64_t deadline;        // end of a quarantine, or 0
+    std::int64_t deadline;        // end of a quarantine, or 0; the instance's clock
     std::uint8_t permission_owner, permission_group, permission_other;
     std::uint8_t security_level;
     std::uint8_t access_mode;
@@ -134,8 +142,8 @@ struct SlotStats {
     std::uint32_t references;
     std::uint32_t holders;  // clients that hold at least one
     std::uint64_t access_count;
-    std::int64_t last_accessed;
-    HolderSample top[5];  // the first few, so that a reader can name them
+    std::int64_t last_accessed;  // the instance's clock
+    HolderSample top[5];         // the first few, so that a reader can name them
     std::uint32_t reserved;
 };
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "platform/backend.h"
+#include "platform/process.h"
 
 namespace snakepit::shm {
 
@@ -34,7 +35,22 @@ RegionState state_of(const Control& control) {
     return control.orphan ? RegionState::orphan : RegionState::live;
 }
 
+bool made_since_boot(const RegistryHeader& header) {
+    const auto boot = boot_id();
+    return boot && std::memcmp(header.boot_id, boot->data(), sizeof header.boot_id) == 0;
+}
+
 }  // namespace
+
+Timestamp heartbeat_of(const RegistryState& state, bool this_boot) {
+    const auto beat = state.beat.load(std::memory_order_relaxed);
+    if (!this_boot || beat == 0) return {state.heartbeat.load(std::memory_order_relaxed)};
+    return {now().micros - (boot_micros() - beat)};
+}
+
+Timestamp RegistryReader::heartbeat() const {
+    return heartbeat_of(view_.state(), of_this_boot_);
+}
 
 std::string segment_name(std::string_view instance, const RegionId& id) {
     return fmt::format("/snakepit_{}_{}", instance, id.str());
@@ -72,13 +88,15 @@ std::string segment_name(std::string_view instance, const RegionId& id, const Sl
 }
 
 RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBody& body,
-                    const SlotStats& stats, const char* metadata, std::string_view instance) {
+                    const SlotStats& stats, const char* metadata, std::string_view instance,
+                    std::int64_t wall_shift) {
     RegionInfo info;
     info.id = {fixed.id_micros, fixed.id_random};
     info.size = fixed.size;
     info.actual_size = body.actual_size;
     info.created_at = {fixed.created_at};
-    info.last_accessed = {stats.last_accessed ? stats.last_accessed : fixed.created_at};
+    info.last_accessed = {stats.last_accessed ? stats.last_accessed + wall_shift
+                                              : fixed.created_at};
     info.access_count = stats.access_count;
     info.reference_count = stats.references;
     info.owner_pid = fixed.owner_pid;
@@ -99,7 +117,8 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.durable = (body.flags & kDurable) != 0;
     info.audit_access = (body.flags & kAudited) != 0;
     info.state = state_of(control);
-    if (control.state == SlotState::quarantined) info.quarantined_until = {body.deadline};
+    if (control.state == SlotState::quarantined)
+        info.quarantined_until = {body.deadline + wall_shift};
     info.placement = static_cast<Placement>(body.placement);
     info.offset = body.offset;
     info.sealed = body.sealed != 0;
@@ -125,6 +144,7 @@ Result<RegistryReader> RegistryReader::open(const std::string& path) {
             ErrorCode::version_mismatch,
             fmt::format("{} has version {}, this program reads {}", path, header.version, kVersion),
             "use the manager and the monitor of one release");
+    reader.of_this_boot_ = made_since_boot(header);
     reader.file_ = std::move(file);
     return reader;
 }
@@ -151,7 +171,8 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
         out.generation = control.generation;
         out.holders = stats.holders;
         out.info = describe(control, fixed, body, stats, metadata.text,
-                            bounded(view_.header().instance, sizeof view_.header().instance));
+                            bounded(view_.header().instance, sizeof view_.header().instance),
+                            view_.state().wall_shift.load(std::memory_order_relaxed));
         for (std::size_t i = 0; i < std::min<std::size_t>(stats.holders, std::size(stats.top));
              ++i) {
             ClientRow client;

@@ -73,10 +73,10 @@ class RegistryReader {
     Timestamp started_at() const {
         return {view_.state().started_at.load(std::memory_order_relaxed)};
     }
-    // The manager's last heartbeat; one a second. Much older than now: it hangs or is gone.
-    Timestamp heartbeat() const {
-        return {view_.state().heartbeat.load(std::memory_order_relaxed)};
-    }
+    // The manager's last heartbeat; one a second. Much older than now: it hangs or is gone. Counted
+    // back from now by boot time, so that no step of the wall clock makes it old or new; of a file
+    // of another boot, a bundle's, what was written.
+    Timestamp heartbeat() const;
     std::uint64_t event_head() const {
         return view_.state().ring_head.load(std::memory_order_acquire);
     }
@@ -91,13 +91,19 @@ class RegistryReader {
     std::string path_;
     MappedFile file_;
     layout::RegistryView<const std::byte> view_;
+    bool of_this_boot_ = false;
     std::uint64_t seen_ = 0;
 };
 
-// Turns the three parts of a slot into what people see. `metadata` may be null.
+// When the manager's heart beat last, by the wall clock as it is set now. `this_boot`: the file was
+// made since the system started.
+Timestamp heartbeat_of(const layout::RegistryState& state, bool this_boot);
+
+// Turns the three parts of a slot into what people see. `metadata` may be null; `wall_shift` turns
+// times of the instance's clock into the wall clock's.
 RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fixed,
                     const layout::SlotBody& body, const layout::SlotStats& stats,
-                    const char* metadata, std::string_view instance);
+                    const char* metadata, std::string_view instance, std::int64_t wall_shift);
 
 // Names of segments. Dedicated: "/snakepit_<instance>_<region id>", sealed with "_sealed" behind
 // it; an arena: "/snakepit_<instance>_arena_<16 hexadecimal digits>"; durable: "durable/<region

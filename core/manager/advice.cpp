@@ -20,7 +20,7 @@ void add_takers(std::vector<Recommendation>& out, Service& service, const Monito
         for (const auto index : service.clients()) {
             const auto& record = service.client(index);
             if (record.serial.load(std::memory_order_relaxed) != client.serial) continue;
-            const auto seconds = (now().micros - client.since) / 1'000'000;
+            const auto seconds = (service.registry().time() - client.since) / 1'000'000;
             out.push_back(never_unmaps(
                 {monitoring.name_of(client.serial), record.session, evidence_of(client), seconds}));
         }

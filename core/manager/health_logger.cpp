@@ -196,8 +196,9 @@ void HealthLogger::take(Found found, std::int64_t at) {
     for (const auto& [key, problem] : known_)
         if (!found.contains(key)) record(problem, EventKind::health_mended);
     known_ = std::move(found);
-    history_.push_back({{at}, service_.health().regions, known_.size()});
-    while (history_.size() > kMostResults || history_.front().at.micros < at - kDay)
+    const auto noted_at = boot_micros();
+    history_.push_back({{at}, service_.health().regions, known_.size(), noted_at});
+    while (history_.size() > kMostResults || history_.front().noted_at < noted_at - kDay)
         history_.pop_front();
 }
 

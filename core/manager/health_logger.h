@@ -31,6 +31,7 @@ struct HealthResult {
     Timestamp at;
     std::uint64_t regions = 0;  // looked at
     std::size_t problems = 0;   // there were
+    std::int64_t noted_at = 0;  // boot time
 };
 
 // The specification's HealthLogger: knows what is wrong now, and records what is new and what was

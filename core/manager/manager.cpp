@@ -249,13 +249,16 @@ void Manager::Private::schedule_tick() {
 }
 
 void Manager::Private::tick() {
-    const auto at = now().micros;
+    auto& registry = service->registry();
+    const auto at = registry.time();
     const auto began = monotonic_nanos();
+    registry.follow_wall_clock();
     if (service->tick(at)) proceed();
     monitoring->turn();
     if (comes_due(at, kSecond, next_second)) {
-        service->registry().state().heartbeat.store(at, std::memory_order_relaxed);
-        keeper_watch.look(*loaded.backend, service->registry());
+        registry.state().heartbeat.store(now().micros, std::memory_order_relaxed);
+        registry.state().beat.store(boot_micros(), std::memory_order_relaxed);
+        keeper_watch.look(*loaded.backend, registry);
         if (options.heartbeat) options.heartbeat();
         monitoring->second();
         const auto modified = modified_at(options.paths.config_file);
@@ -272,7 +275,7 @@ void Manager::Private::proceed() {
     soon.async_wait([this](const boost::system::error_code& error) {
         proceeding = false;
         const auto began = monotonic_nanos();
-        if (!error && service->proceed(now().micros)) proceed();
+        if (!error && service->proceed(service->registry().time())) proceed();
         wake_recorder();
         service->figures().turn_began_at(began);
     });

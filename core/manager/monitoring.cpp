@@ -149,17 +149,19 @@ void Monitoring::second() {
     if (enabled_) {
         collect_times();
         sample = performance_.sample(sample);
+        // Trends are of time that passed.
+        sample.time = service_.registry().time();
         history_.add(sample);
         subjects_ = watched_.values();
     }
-    sample.time = now().micros;
+    sample.time = service_.registry().wall(service_.registry().time()).micros;
     alerts_->look(sample, subjects_);
     tell();
 }
 
 void Monitoring::turn() {
     if (!enabled_) return;
-    const auto at = now().micros;
+    const auto at = service_.registry().time();
     if (survey_.go_on(at)) watched_.surveyed(survey_.last(), at);
 }
 

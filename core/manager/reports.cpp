@@ -217,7 +217,8 @@ QJsonObject health(const ReportSources& s) {
                                    {"problems", number(results[i].problems)}});
     QJsonObject last{{"regions", number(checked.regions)}, {"problems", problems.size()}};
     if (checked.completed_at != 0)
-        last.insert("completed_at", text(to_rfc3339({checked.completed_at})));
+        last.insert("completed_at",
+                    text(to_rfc3339(s.service.registry().wall(checked.completed_at))));
     return {{"problems", problems}, {"last_check", last}, {"history", history}};
 }
 

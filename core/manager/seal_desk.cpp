@@ -214,7 +214,7 @@ void SealDesk::report(const Caller& caller, const RegionId& id, std::function<vo
     auto& looking = looking_[id];
     const auto state = state_of(*slot);
     const bool known = state && looking.sound_version == state->version &&
-                       now().micros - looking.sound_at < kSoundFor;
+                       boot_micros() - looking.sound_at < kSoundFor;
     if (looking.waiting.empty() && known) return done({});
     looking.waiting.push_back(std::move(done));
     if (looking.waiting.size() == 1) look(*slot, 0);
@@ -256,7 +256,7 @@ void SealDesk::looked(std::uint32_t slot, const std::shared_ptr<Check>& check) {
         return look(slot, check->attempt + 1);
     if (check->fault && same) service_.damage(slot, *check->fault);
     if (!check->fault) {
-        looking_[id].sound_at = now().micros;
+        looking_[id].sound_at = boot_micros();
         looking_[id].sound_version = check->state.version;
     }
     end_look(id, {});

@@ -74,7 +74,7 @@ class SealDesk {
     };
     struct Looking {
         std::vector<std::function<void(Status)>> waiting;  // empty: it is over
-        std::int64_t sound_at = 0;                         // microseconds; when nothing was found
+        std::int64_t sound_at = 0;                         // boot time; when nothing was found
         std::uint64_t sound_version = 0;
     };
     Result<std::uint32_t> granted(const Caller& caller, const RegionId& id,

@@ -53,7 +53,7 @@ void Service::configure(const Config& config) {
     security_.configure(config.roles);
     next_full_look_ = 0;
     next_health_look_ =
-        std::min(next_health_look_, now().micros + config.health_check_interval_ms * 1000);
+        std::min(next_health_look_, registry_->time() + config.health_check_interval_ms * 1000);
 }
 
 Error Service::refuse(const Caller& caller, Error error, std::string_view operation,
@@ -78,7 +78,7 @@ Error Service::refuse(const Caller& caller, Error error, std::string_view operat
 }
 
 void Service::record_refusal(const Event& event) {
-    if (!refusals_.own_event(event.uid, now().micros)) return;
+    if (!refusals_.own_event(event.uid, registry_->time())) return;
     registry_->record(event);
     if (event.kind == EventKind::refused && alarm)
         alarm(fmt::format("user {} (process {}) was refused: {}{}{} ({})", event.uid, event.pid,
@@ -204,7 +204,7 @@ RegionInfo Service::describe_slot(std::uint32_t slot) {
         word, registry_->fixed(slot), registry_->body(slot), registry_->stats(slot),
         registry_->body(slot).metadata_bytes > 0 && !word.damaged ? registry_->metadata(slot)
                                                                   : nullptr,
-        registry_->instance());
+        registry_->instance(), registry_->wall_shift());
     for (const auto& holder : holders_of(slot)) {
         if (info.references.size() == kNamedHolders) break;
         const auto& record = grants_.record(holder.client);

@@ -160,6 +160,7 @@ class Service {
                                       std::uint64_t token);
 
     // ---- time
+    // `at`: the instance's clock (RegionRegistry::time).
     // A reference went that may have been the last. Whoever says so is not believed: it is counted.
     void released(std::uint32_t slot, std::uint64_t generation);
     // Reads changed lease pages and does what is due. Call about four times a second. True: there
@@ -169,7 +170,7 @@ class Service {
     // For a stop in good order: nothing new is begun beside the operations, and then what nobody
     // needs does not stay behind.
     void stop_background() { stopping_ = true; }
-    void return_memory() { allocator_.pool.return_empty(now().micros, 0); }
+    void return_memory() { allocator_.pool.return_empty(boot_micros(), 0); }
     // Looks at every region again, due or not, in one go.
     void evaluate_all();
     // Looks for damage from the beginning, as much as fits a turn; the rest follows by itself.

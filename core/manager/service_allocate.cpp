@@ -152,7 +152,7 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
         notes(slot).untouched = !a.caller.client;
         const auto nanos = a.watch.nanos();
         registry_->timed(Timed::allocate).add(nanos);
-        evaluate(slot, fixed.created_at + static_cast<std::int64_t>(nanos) / 1000);
+        evaluate(slot, registry_->time());
         a.done(std::move(granted));
         if (!a.making.work.reserve.empty()) {  // the next ones need not wait
             a.making.slice.arena->wants_ahead = true;
@@ -210,7 +210,7 @@ Result<Grant> Service::grant(const Caller& caller, std::uint32_t slot, AccessMod
     notes(slot).untouched = false;
     if (audited) {
         access_audit_.begun(slot, caller.credentials, access);
-        schedule(slot, now().micros + AccessAudit::kIdleMicros);
+        schedule(slot, registry_->time() + AccessAudit::kIdleMicros);
     }
     return grant;
 }

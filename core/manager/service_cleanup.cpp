@@ -83,7 +83,7 @@ Result<bool> Service::quarantine(const Caller& caller, const RegionId& id) {
                         fmt::format("{} has been deallocated", id.str()),
                         "it can be restored only from quarantine");
         SHM_ASSIGN(const bool entered,
-                   enter_quarantine(slot, "deallocated", caller.credentials, now().micros));
+                   enter_quarantine(slot, "deallocated", caller.credentials, registry_->time()));
         if (!entered)
             return fail(ErrorCode::region_in_use,
                         fmt::format("{} is in use: {}", id.str(),
@@ -105,7 +105,7 @@ Result<std::string> Service::restore(const Caller& caller, const RegionId& id) {
             return fail(ErrorCode::invalid_argument,
                         fmt::format("{} is not in quarantine", id.str()),
                         "'snakepit-shm list state:quarantined' shows what can be restored");
-        const auto at = now().micros;
+        const auto at = registry_->time();
         // First, so that a manager killed after the commit does not take it for expired.
         auto stats = registry_->stats(slot);
         stats.last_accessed = at;
@@ -183,7 +183,7 @@ CleanupItem Service::clean(const Caller& caller, std::uint32_t slot, const Clean
 void Service::carry_out(const Caller& caller, std::uint32_t slot, CleanupItem& item) {
     const auto reason = fmt::format("cleanup: {}", item.reason);
     const auto done = item.quarantined
-                          ? enter_quarantine(slot, reason, caller.credentials, now().micros)
+                          ? enter_quarantine(slot, reason, caller.credentials, registry_->time())
                           : retire(slot, reason, caller.credentials);
     item.removed = done && *done;
     item.quarantined = item.quarantined && item.removed;
@@ -197,7 +197,7 @@ Result<CleanupResult> Service::cleanup(const Caller& caller, const CleanupReques
                                        std::uint32_t& slot, std::size_t most) {
     CleanupResult result;
     result.dry_run = request.dry_run;
-    const auto at = now().micros;
+    const auto at = registry_->time();
     const auto consider = [&](std::uint32_t candidate) {
         if (const auto may = policies_.check(caller, Operation::tidy, candidate))
             add_item(result, clean(caller, candidate, request, at));

@@ -150,7 +150,7 @@ bool Service::bury_if_gone(std::uint32_t client) {
     const auto uid = record.uid;
     const std::string process(record.process);
     const auto left = drop(client);
-    const auto at = now().micros;
+    const auto at = registry_->time();
     for (const auto slot : registry_->used()) {
         if (registry_->fixed(slot).owner_serial != serial || !registry_->control(slot).occupied())
             continue;
@@ -207,7 +207,7 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::optional<std
     // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one
     // young.
     const bool accessed = takes > 0 || stats.references != before.references;
-    if (accessed && !at) at = now().micros;
+    if (accessed && !at) at = registry_->time();
     stats.last_accessed = accessed ? *at : before.last_accessed;
     const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
     if (changed) registry_->write_stats(slot, stats);
@@ -282,7 +282,7 @@ void Service::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
 
 // RETIRING, and no grant is left. False: somebody holds it; it is back where it was.
 bool Service::withdraw_grants(std::uint32_t slot) {
-    if (access_audit_.applies(slot)) (void)access_audit_.settle(slot, now().micros, true);
+    if (access_audit_.applies(slot)) (void)access_audit_.settle(slot, registry_->time(), true);
     const auto before = registry_->control(slot);
     auto word = before;
     word.from_quarantine = before.state == SlotState::quarantined;
@@ -315,7 +315,7 @@ Status Service::finish(std::uint32_t slot, const std::string& reason, const Cred
 
 void Service::released(std::uint32_t slot, std::uint64_t generation) {
     if (slot >= registry_->frontier() || registry_->control(slot).generation != generation) return;
-    const auto at = now().micros;
+    const auto at = registry_->time();
     refresh(slot, 0, at);
     evaluate(slot, at);
 }

@@ -222,7 +222,7 @@ void Service::distrust(std::uint32_t slot, const Event& event) {
 }
 
 void Service::settle_locks() {
-    const auto at = now().micros;
+    const auto at = registry_->time();
     for (const auto& settled : synchronizer_.take_settled()) {
         const auto* record = locker(settled.owner);
         figures_.counters.lock_timeouts += settled.state == LockState::timed_out ? 1 : 0;

@@ -97,7 +97,7 @@ void Service::finish_move(const std::shared_ptr<Move>& move) {
 void Service::settle(std::uint32_t slot, bool moved) {
     const auto waiting = moving_.extract(slot);
     notes(slot).next_due = 0;
-    const auto at = now().micros;
+    const auto at = registry_->time();
     refresh(slot, 0, at);
     if (moved)
         evaluate(slot, at);
@@ -152,7 +152,7 @@ void Service::seal(const Caller& caller, const RegionId& id,
                            .count = registry_->stats(*slot).references,
                            .text = caller.process});
     }
-    evaluate(*slot, now().micros);
+    evaluate(*slot, registry_->time());
     const auto answer = [this, id, done] {
         const auto there = registry_->find(id);
         done(there && registry_->body(*there).sealed != 0);
@@ -213,7 +213,7 @@ DefragmentStep Service::defragment() {
     step.more = !plan_.empty();
     if (!step.more) {
         const auto before = allocator_.pool.count();
-        allocator_.pool.return_empty(now().micros, 0);
+        allocator_.pool.return_empty(boot_micros(), 0);
         step.arenas_returned = before - allocator_.pool.count();
     }
     return step;
@@ -239,7 +239,7 @@ void Service::background(std::int64_t at) {
                comes_due(at, config_.cleanup_interval_ms * 1000, next_defragmentation_)) {
         if (worth_defragmenting()) (void)defragment();
     }
-    allocator_.pool.return_empty(at, config_.grace_period_ms);
+    allocator_.pool.return_empty(boot_micros(), config_.grace_period_ms);
     clean_pages();
 }
 

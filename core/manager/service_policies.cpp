@@ -244,7 +244,7 @@ void ServicePolicies::set(const Caller& caller, const RegionId& id, const std::s
     if (!slot) return done(fail(service_.refuse(caller, slot.error(), "policy", id)));
     if ((service_.registry_->body(*slot).flags & kPolicyPending) != 0) {
         restrict(*slot);
-        service_.evaluate(*slot, now().micros);
+        service_.evaluate(*slot, service_.registry_->time());
     }
     // It may have ended while it moved: by somebody else's hand, or because it was due.
     const auto answer = [this, id, done] {

@@ -19,8 +19,9 @@ Status Service::recover() {
     allocator_.recount();
     recover_clients();
     recover_locks();
+    registry_->follow_wall_clock();
     std::uint32_t adopted = 0;
-    const auto at = now().micros;
+    const auto at = registry_->time();
     const auto segments = list_segments();
     // Before anything is judged: what was used while no manager ran is not expired.
     std::vector<std::uint64_t> takes(registry_->frontier());

@@ -33,7 +33,7 @@ void Service::look_at(std::uint32_t slot, std::int64_t at) {
 }
 
 void Service::evaluate_all() {
-    const auto at = now().micros;
+    const auto at = registry_->time();
     for (const auto slot : registry_->used()) look_at(slot, at);
 }
 

@@ -81,7 +81,7 @@ void Subjects::add_lock_waits(std::vector<SubjectValue>& out) const {
 }
 
 const Subjects::User& Subjects::user(std::uint32_t uid) {
-    const auto at = now().micros;
+    const auto at = boot_micros();
     auto& user = users_[uid];
     if (user.known_at != 0 && at - user.known_at < kUserKnown) return user;
     const auto quota = has_quotas_ ? service_.policies().quota_of_user(uid) : Quota{};

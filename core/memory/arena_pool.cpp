@@ -72,7 +72,7 @@ void ArenaPool::give(const Slice& slice, bool touched) {
     auto& arena = *slice.arena;
     if (touched) arena.dirty.insert(slice.range);
     arena.give(slice.range);
-    if (arena.empty()) arena.empty_since = now().micros;
+    if (arena.empty()) arena.empty_since = boot_micros();
 }
 
 // Pages around a range that become huge ones together.
@@ -196,7 +196,7 @@ void ArenaPool::try_huge_pages(Arena& arena) {
 void ArenaPool::remove(const std::shared_ptr<Arena>& arena) {
     const auto removed = backend_.remove_segment(arena->name(), arena->identity());
     if (!removed) {  // asked again after the next grace period
-        arena->empty_since = now().micros;
+        arena->empty_since = boot_micros();
         return;
     }
     registry_.record({.kind = EventKind::arena_returned,
@@ -263,7 +263,8 @@ void ArenaPool::finish_background(const PageWork& work, bool done) {
     performed(work, done);
     if (!work.reserve.empty() && !done) work.arena->wants_ahead = false;
     work.arena->give(work.range);
-    if (work.arena->empty() && work.arena->empty_since == 0) work.arena->empty_since = now().micros;
+    if (work.arena->empty() && work.arena->empty_since == 0)
+        work.arena->empty_since = boot_micros();
     if (!work.discard.empty() && done)
         registry_.record({.kind = EventKind::memory_returned,
                           .uid = work.arena->tenant(),

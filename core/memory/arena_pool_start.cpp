@@ -79,7 +79,7 @@ void ArenaPool::adopted() {
                 arena->reserved.insert(part);
             }
         }
-        if (arena->empty()) arena->empty_since = now().micros;
+        if (arena->empty()) arena->empty_since = boot_micros();
     }
     const auto prefix = fmt::format("/snakepit_{}_", registry_.instance());
     remove_unknown(prefix);

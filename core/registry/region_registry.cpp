@@ -86,7 +86,7 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
     fixed.checksum = checksum_of(fixed);
     store_words(view_.slot(slot).fixed, fixed);
     SlotStats stats{};
-    stats.last_accessed = fixed.created_at;
+    stats.last_accessed = time();
     store_words(view_.stats(slot), stats);
     if (!metadata.empty()) {
         MetadataCell cell{};

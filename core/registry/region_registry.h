@@ -51,6 +51,20 @@ class RegionRegistry {
     const std::string& instance() const { return instance_; }
     layout::RegistryState& state() { return view_.state(); }
 
+    // ---- time
+    // The instance's clock, in microseconds: what durations and deadlines are measured by.
+    std::int64_t time() const {
+        return boot_micros() + view_.state().clock_origin.load(std::memory_order_relaxed);
+    }
+    // What people see in place of a time of that clock.
+    Timestamp wall(std::int64_t time) const { return {time + wall_shift()}; }
+    std::int64_t wall_shift() const {
+        return view_.state().wall_shift.load(std::memory_order_relaxed);
+    }
+    // Finds out whether the wall clock was set since the last call, of this manager's or the one
+    // before it, and records that it was.
+    void follow_wall_clock();
+
     // ---- looking
     std::uint32_t frontier() const {
         return view_.state().frontier.load(std::memory_order_relaxed);
@@ -121,6 +135,7 @@ class RegionRegistry {
     bool header_valid(const layout::RegistryHeader& header) const;
     Status check_header();
     void repair_state();
+    void begin_clock();
     void rebuild_indexes();
     Status grow();
     void set_frontier(std::uint32_t slots);

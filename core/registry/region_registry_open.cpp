@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -39,6 +41,25 @@ std::uint32_t slots_written(const Handle& file) {
     const auto chunks =
         (static_cast<std::uint64_t>(std::max(last, begin) - begin) + chunk - 1) / chunk;
     return std::min(static_cast<std::uint32_t>(chunks * kChunkSlots), kMaxSlots);
+}
+
+// What is less is the time between two readings, which are never of one moment.
+constexpr std::int64_t kLeastStep = 100'000;  // microseconds
+constexpr int kReadings = 5;
+
+// How much the wall clock is ahead of boot time: both run at one speed, so that this changes only
+// when the wall clock is set.
+std::int64_t wall_over_boot() {
+    std::int64_t best = 0, narrowest = std::numeric_limits<std::int64_t>::max();
+    for (int i = 0; i < kReadings && narrowest > 100; ++i) {
+        const auto before = boot_micros();
+        const auto wall = now().micros;
+        const auto after = boot_micros();
+        if (after - before >= narrowest) continue;
+        narrowest = after - before;
+        best = wall - before - narrowest / 2;
+    }
+    return best;
 }
 
 Status set_aside(const std::string& path, std::string& note, std::string_view reason) {
@@ -144,6 +165,7 @@ void RegionRegistry::repair_state() {
         set_frontier(std::max(slots_written(file_.handle()), plausible(frontier) ? frontier : 0));
     }
     if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
+    if (state.clock_origin.load() == 0) begin_clock();
     const auto head = state.ring_head.load();
     if (head == 0 || view_.event(head).seq == head) return;
     std::uint64_t highest = 0;
@@ -153,6 +175,28 @@ void RegionRegistry::repair_state() {
     state.ring_head.store(highest);
     if (state.ring_oldest.load() > highest) state.ring_oldest.store(0);
     if (state.ring_committed.load() > highest) state.ring_committed.store(highest);
+}
+
+// Where the clock begins is of no importance, but that it never shows 0, which is "never" in every
+// time: a machine may start with a wall clock at 1970.
+void RegionRegistry::begin_clock() {
+    const auto wall_less_boot = wall_over_boot();
+    const auto origin = std::max<std::int64_t>(wall_less_boot, 1);
+    view_.state().wall_shift.store(wall_less_boot - origin, std::memory_order_relaxed);
+    view_.state().clock_origin.store(origin, std::memory_order_release);
+}
+
+void RegionRegistry::follow_wall_clock() {
+    auto& state = view_.state();
+    const auto shift = wall_over_boot() - state.clock_origin.load(std::memory_order_relaxed);
+    const auto step = shift - wall_shift();
+    if (std::abs(step) < kLeastStep) return;
+    record({.kind = EventKind::clock_stepped,
+            .pid = ::getpid(),
+            .uid = ::geteuid(),
+            .value = static_cast<std::uint64_t>(std::abs(step)),
+            .text = step > 0 ? "forward" : "back"});
+    state.wall_shift.store(shift, std::memory_order_relaxed);
 }
 
 void RegionRegistry::rebuild_indexes() {

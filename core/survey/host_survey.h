@@ -43,7 +43,8 @@ struct HostSegment {
     std::string name;
     std::string label;       // the name its program gave: of memfd "memfd:<label>", else as `name`
     std::uint64_t size = 0;  // bytes
-    std::uint64_t resident = 0;
+    std::uint64_t resident = 0;  // taken, in memory or in swap
+    std::uint64_t swapped = 0;   // of that in swap, where the system says: System V
     std::uint32_t uid = 0;
     std::string user;
     std::uint32_t mode = 0;               // permission bits

@@ -14,8 +14,6 @@ namespace snakepit::shm::survey {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;  // microseconds
-// System V counts in whole seconds, and processes' starts are known to a hundredth.
-constexpr std::int64_t kClockMargin = 2 * kSecond;
 constexpr std::int64_t kYoung = 60 * kSecond;
 constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
 
@@ -23,6 +21,7 @@ constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
 constexpr int kOfYoung = 70;
 constexpr int kOfPartlySeen = 60;
 constexpr int kOfOtherNamespaces = 85;
+constexpr int kOfTwoClocks = 85;
 
 constexpr std::size_t kSentences = 5;  // usual number
 
@@ -67,6 +66,9 @@ class Judge {
     void judge_by_programs();
     void judge_by_owner();
     bool owner_is_gone();
+    // Whether the process started after that moment. Starts are counted from the system's, segments
+    // have the wall clock's time: it may have been set in between, so this is never proof.
+    bool started_after(Timestamp start, Timestamp moment);
     void tell_times();
     void limit();
 
@@ -74,6 +76,7 @@ class Judge {
     const Setting& setting_;
     const KnownProgram* known_ = nullptr;
     bool pid_from_name_ = false;
+    bool two_clocks_ = false;  // the verdict stands on a comparison of them
 };
 
 void Judge::recognise_program() {
@@ -107,12 +110,11 @@ void Judge::look_for_creator() {
                         setting_.all_listed ? "is gone" : "cannot be seen"));
         return;
     }
-    if (has_time(segment_.created) &&
-        process->started.micros > segment_.created.micros + kClockMargin) {
+    if (started_after(process->started, segment_.created)) {
         segment_.creator_gone = segment_.creator_reused = true;
         say(
-            fmt::format("process {}, which made it as {}, is gone: {} has that number now and "
-                        "started later than the segment was made",
+            fmt::format("process {}, which made it as {}, is gone unless the clock was set: {} has "
+                        "that number now and started later than the segment was made",
                         segment_.creator, source, process->name));
         return;
     }
@@ -185,7 +187,7 @@ void Judge::judge_system_v() {
     if (!segment_.creator_gone) return;
     const auto last = setting_.processes.find(segment_.last_user);
     const bool last_lives = segment_.last_user > 0 && segment_.last_user != segment_.creator &&
-                            last && last->started.micros <= segment_.touched.micros + kClockMargin;
+                            last && !started_after(last->started, segment_.touched);
     if (last_lives) {
         say(
             fmt::format("process {} ({}), the last that had it attached, runs and may attach it "
@@ -206,7 +208,7 @@ void Judge::judge_system_v() {
 
 void Judge::judge_file() {
     decide(SegmentVerdict::unknown, 50);
-    if (has_time(segment_.created) && segment_.created < setting_.boot) {
+    if (!setting_.stepped && has_time(segment_.created) && segment_.created < setting_.boot) {
         say("it is older than the last start of the system");
         decide(SegmentVerdict::left_over, 80);
     }
@@ -248,7 +250,7 @@ void Judge::judge_python() {
     if (segment_.name_space != 0) return;
     const auto python = setting_.processes.python_of_user(segment_.uid);
     const auto runs_since = [this](Timestamp oldest) {
-        return has_time(oldest) && oldest.micros <= segment_.created.micros + kClockMargin;
+        return has_time(oldest) && !started_after(oldest, segment_.created);
     };
     if (runs_since(python.tracker)) {
         say("a resource tracker of Python's, older than the segment, runs for this user: it would "
@@ -300,7 +302,17 @@ bool Judge::owner_is_gone() {
     return true;
 }
 
+bool Judge::started_after(Timestamp start, Timestamp moment) {
+    if (setting_.stepped || !has_time(moment) || start.micros <= moment.micros + kClockMargin)
+        return false;
+    two_clocks_ = true;
+    return true;
+}
+
 void Judge::tell_times() {
+    if (setting_.stepped)
+        say("the clock was set since the system started: when processes started and when the "
+            "segment was made cannot be compared");
     if (has_time(segment_.created)) say(fmt::format("it was made {} ago", since(segment_.created)));
     if (has_time(segment_.touched))
         say(fmt::format("it was last touched {} ago", since(segment_.touched)));
@@ -318,6 +330,11 @@ void Judge::limit() {
     if (!setting_.all_listed || (partly && !setting_.outermost))
         at_most = std::min(at_most, kOfPartlySeen);
     if (segment_.name_space != 0) at_most = std::min(at_most, kOfOtherNamespaces);
+    if (two_clocks_) {
+        say("when processes started and when it was made is known by two clocks, and one of them "
+            "can be set");
+        at_most = std::min(at_most, kOfTwoClocks);
+    }
     if (pid_from_name_ && setting_.foreign_pids) {
         say("containers share these files, and the number in its name may be one of theirs");
         at_most = std::min(at_most, kOfOtherNamespaces);

@@ -13,6 +13,9 @@
 
 namespace snakepit::shm::survey {
 
+// System V counts in whole seconds, and processes' starts are known to a hundredth.
+inline constexpr std::int64_t kClockMargin = 2'000'000;  // microseconds
+
 inline constexpr std::string_view kPython = "python";  // its programs' names begin so
 
 struct ProcessFacts {
@@ -53,6 +56,9 @@ struct Setting {
     bool all_listed = true;  // every process is there to be found by its pid
     // Another pid namespace shares our files: a pid in a name may be one of its own.
     bool foreign_pids = false;
+    // The wall clock was set since the system started, for certain: when processes started is known
+    // by another clock than when segments were made, and nothing follows from the two any more.
+    bool stepped = false;
 };
 
 // Fills in program, creator, verdict, confidence and evidence.

@@ -87,7 +87,8 @@ Status MetricsRecorder::Private::write() {
     SHM_TRY(store->add(samples));
     last = newest;
     written = std::max(written, newest);
-    const auto retained = store->retain(now(), limit);
+    SHM_ASSIGN(const auto at, store->retention_time());
+    const auto retained = store->retain(at, limit);
     const std::lock_guard lock(mutex);
     state.recorded += samples.size();
     state.lost += missed;

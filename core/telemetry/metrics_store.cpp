@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "events/database_file.h"
+#include "events/retention_clock.h"
 #include "layout/metrics.h"
 #include "telemetry/metrics_schema.h"
 
@@ -86,6 +87,7 @@ struct MetricsStore::Private {
     std::optional<SQLite::Statement> insert_statement;
     std::vector<SQLite::Statement> roll_ups;  // to each resolution but the first
     LogFiles log;
+    RetentionClock retention;
 };
 
 void MetricsStore::Private::prepare_table(const Resolution& resolution) {
@@ -223,6 +225,20 @@ Status MetricsStore::add(std::span<const layout::Sample> samples) {
         return true;
     }));
     return {};
+}
+
+Result<Timestamp> MetricsStore::retention_time() {
+    return guarded(d_->path, explaining(d_->path), [&] {
+        const auto at = now();
+        auto kept = at;
+        for (const auto& resolution : kResolutions) {
+            const auto oldest =
+                d_->database.execAndGet(fmt::format("SELECT min(time) FROM {}", resolution.table));
+            if (!oldest.isNull())
+                kept = std::min(kept, Timestamp{oldest.getInt64() + resolution.keep * kMicros});
+        }
+        return d_->retention.follow(d_->database, at, kept);
+    });
 }
 
 Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {

@@ -27,6 +27,8 @@ class MetricsStore {
     Result<Timestamp> newest() const;
     // Adds samples and brings the rows that they belong to up to date: all of it or nothing.
     Status add(std::span<const layout::Sample> samples);
+    // As of when rows are old: see RetentionClock.
+    Result<Timestamp> retention_time();
     // Removes rows older than their resolution is kept, as of `now`, and then, while there is more
     // than `max_bytes`, the oldest of the finest. Always whole rows of the next resolution, so that
     // what is there of those is complete.

@@ -20,6 +20,8 @@ class AlertStates : public QObject {
     void a_counter_counts_by_its_growth_and_not_when_it_starts_anew();
     void a_clock_that_is_set_back_keeps_nothing_in_a_window();
     void a_clock_that_is_set_back_is_no_flapping();
+    void a_step_that_is_known_changes_no_duration_data();
+    void a_step_that_is_known_changes_no_duration();
     void events_are_counted_in_their_window_for_each_user();
     void events_count_by_what_they_carry();
     void too_few_events_are_known_after_a_whole_window();
@@ -111,6 +113,42 @@ void AlertStates::a_clock_that_is_set_back_keeps_nothing_in_a_window() {
     QCOMPARE(run(counting, {0, 1, 2}), std::string("..."));
     counting.second -= 3600;
     QCOMPARE(run(counting, {3, 4, 5, 6, 7, 8, 9}), std::string("......."));  // one a second
+}
+
+void AlertStates::a_step_that_is_known_changes_no_duration_data() {
+    QTest::addColumn<qint64>("by");  // seconds
+    QTest::newRow("ten seconds") << qint64{10};
+    QTest::newRow("a day") << qint64{86'400};
+    QTest::newRow("ten seconds back") << qint64{-10};
+    QTest::newRow("a day back") << qint64{-86'400};
+}
+
+void AlertStates::a_step_that_is_known_changes_no_duration() {
+    QFETCH(qint64, by);
+    const auto step = [by](Bench& bench) {
+        bench.second += by;
+        bench.watch().follow_clock(by * 1'000'000);
+    };
+    auto rule = rule_of("references", 5);
+    rule.for_ms = 5'000;
+    rule.resolve_for_ms = 3'000;
+    Bench pending(rule);
+    QCOMPARE(run(pending, {9, 9}), std::string("b."));
+    step(pending);
+    QCOMPARE(run(pending, {9, 9, 9, 9}), std::string("...F"));
+    QCOMPARE(run(pending, {1, 1}), std::string(".."));
+    step(pending);
+    QCOMPARE(run(pending, {1, 1}), std::string(".R"));
+
+    Bench window(event_rule(EventKind::refused, 2, 60));
+    window.event();
+    QCOMPARE(window.look(), std::string());
+    step(window);
+    window.event();
+    QCOMPARE(window.look(), std::string("bF"));
+    window.second += 61;
+    (void)window.look();
+    QCOMPARE(window.look(), std::string());
 }
 
 void AlertStates::a_clock_that_is_set_back_is_no_flapping() {

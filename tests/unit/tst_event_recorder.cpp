@@ -148,6 +148,7 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::alert_hook_mended, R"({"hook":"t","lost":3})"},
         {EventKind::alerts_skipped, R"({"events":3})"},
         {EventKind::telemetry_failed, R"({"reason":"t"})"},
+        {EventKind::clock_stepped, R"({"direction":"t","micros":9})"},
     };
     for (const auto& [kind, detail] : cases)
         QTest::newRow(to_string(kind).data()) << static_cast<int>(kind) << QByteArray(detail);

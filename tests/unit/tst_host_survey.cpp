@@ -56,11 +56,15 @@ class TestHostSurvey : public QObject {
     void our_own_are_told_by_the_roster();
     void a_number_that_was_given_out_again_is_not_the_creator();
     void hidden_processes_leave_the_verdict_open();
+    void what_is_older_than_the_system_shows_that_the_clock_was_set();
+    void huge_pages_are_counted_once();
+    void what_is_in_swap_is_taken_too();
 
     void a_private_segment_without_creator_and_last_user_is_left_over();
     void one_with_a_key_is_never_certain();
     void one_whose_last_user_lives_is_not_left_over();
     void one_whose_creator_lives_is_not_left_over();
+    void who_seems_to_have_started_later_may_still_be_the_creator();
     void a_young_one_is_never_certain();
     void one_of_another_namespace_is_never_certain();
     void a_pid_in_a_name_decides_only_where_all_was_seen();
@@ -268,6 +272,7 @@ void TestHostSurvey::a_number_that_was_given_out_again_is_not_the_creator() {
     QVERIFY(reused->creator_gone && reused->creator_reused);
     QCOMPARE(reused->verdict, SegmentVerdict::left_over);
     QVERIFY(evidence(*reused).contains("stranger"));
+    QVERIFY(reused->confidence < kCertain);  // the clock may have been set
     QVERIFY(!living->creator_gone);
     QCOMPARE(living->creator_process, std::string("maker"));
     QCOMPARE(living->verdict, SegmentVerdict::unknown);
@@ -282,6 +287,55 @@ void TestHostSurvey::hidden_processes_leave_the_verdict_open() {
     QVERIFY(survey.has_value());
     QVERIFY(!survey->limits.empty());
     QCOMPARE(find(*survey, "sysv:5")->verdict, SegmentVerdict::unknown);
+}
+
+// Nothing in memory was there before the system started. With a clock that was set everybody seems
+// to have started later than he did.
+void TestHostSurvey::what_is_older_than_the_system_shows_that_the_clock_was_set() {
+    MadeHost host;
+    host.system_v({MadeHost::row(0, 5, 300, 300, 0, MadeHost::kUptime + 600),
+                   MadeHost::row(0, 6, 301, 301, 0, 600), MadeHost::row(0, 7, 999, 999, 0, 600)});
+    host.process(300, "maker", 500);
+    host.process(301, "another", 500);
+    const auto survey = survey_host(host.options());
+    QVERIFY(survey.has_value());
+    for (const auto* name : {"sysv:5", "sysv:6"}) {
+        const auto& segment = *find(*survey, name);
+        QVERIFY(!segment.creator_gone);
+        QCOMPARE(segment.verdict, SegmentVerdict::unknown);
+        QVERIFY2(evidence(segment).contains("the clock was set"), qPrintable(evidence(segment)));
+    }
+    QVERIFY(find(*survey, "sysv:7")->creator_gone);  // for that no time is needed
+    QVERIFY(std::any_of(survey->limits.begin(), survey->limits.end(), [](const auto& limit) {
+        return QString::fromStdString(limit).contains("the clock was set");
+    }));
+}
+
+// 32 MiB of huge pages, as Linux 6.18 shows them; and a size that is no whole number of them.
+void TestHostSurvey::huge_pages_are_counted_once() {
+    MadeHost host;
+    const auto row = [](int id, qint64 size, qint64 shown) {
+        return QString("0 %1 600 %2 999 999 0 0 0 0 0 0 0 1700000000 %3 0\n")
+            .arg(id)
+            .arg(size)
+            .arg(shown);
+    };
+    host.system_v({row(5, 32 << 20, qint64{16} << 30), row(6, 32 << 20, qint64{1} << 30),
+                   row(7, (2 << 20) + 1, 4 << 20), row(8, 5000, 8192)});
+    const auto survey = survey_host(host.options());
+    QVERIFY(survey.has_value());
+    QCOMPARE(find(*survey, "sysv:5")->resident, std::uint64_t{32} << 20);
+    QCOMPARE(find(*survey, "sysv:6")->resident, std::uint64_t{2} << 20);
+    QCOMPARE(find(*survey, "sysv:7")->resident, std::uint64_t{4} << 20);
+    QCOMPARE(find(*survey, "sysv:8")->resident, std::uint64_t{8192});
+}
+
+void TestHostSurvey::what_is_in_swap_is_taken_too() {
+    MadeHost host;
+    host.system_v({"0 5 600 104857600 999 999 0 0 0 0 0 0 0 1700000000 61460480 43397120\n"});
+    const auto survey = survey_host(host.options());
+    QVERIFY(survey.has_value());
+    QCOMPARE(find(*survey, "sysv:5")->resident, std::uint64_t{104857600});
 }
 
 void TestHostSurvey::a_private_segment_without_creator_and_last_user_is_left_over() {
@@ -316,6 +370,23 @@ void TestHostSurvey::one_whose_creator_lives_is_not_left_over() {
     segment.creator = segment.last_user = 77;
     processes_.add(77, "maker", 4000);
     QCOMPARE(judged(segment).verdict, SegmentVerdict::unknown);
+}
+
+// The creator of each runs, and the clock was set forward by two minutes after they were made.
+void TestHostSurvey::who_seems_to_have_started_later_may_still_be_the_creator() {
+    auto private_one = idle(SegmentKind::system_v, "sysv:5");
+    private_one.creator = private_one.last_user = 77;
+    processes_.add(77, "maker", 3500);
+    auto last_user = idle(SegmentKind::system_v, "sysv:6");
+    last_user.creator = 70;
+    last_user.last_user = 77;
+    for (const auto& segment : {private_one, last_user, idle(SegmentKind::posix, "torch_77_1_0"),
+                                idle(SegmentKind::posix, "pym-77-0a1b2c3d")}) {
+        const auto out = judged(segment);
+        QVERIFY2(out.confidence_if_unused < kCertain, segment.name.c_str());
+    }
+    processes_ = {};
+    QVERIFY(judged(private_one).confidence >= kCertain);
 }
 
 void TestHostSurvey::a_young_one_is_never_certain() {
@@ -358,10 +429,13 @@ void TestHostSurvey::a_pid_in_a_name_decides_only_where_all_was_seen() {
 
 void TestHostSurvey::python_is_judged_by_its_resource_tracker() {
     const auto segment = idle(SegmentKind::posix, "psm_0a1b2c3d");
-    processes_.add(50, "python3", 1000, true);  // started after it
     auto out = judged(segment);
     QCOMPARE(out.verdict, SegmentVerdict::left_over);
     QVERIFY(out.confidence >= kCertain);
+    processes_.add(50, "python3", 1000, true);  // started after it, unless the clock was set
+    out = judged(segment);
+    QCOMPARE(out.verdict, SegmentVerdict::left_over);
+    QVERIFY(out.confidence < kCertain);
 
     processes_.add(51, "python3", 4000);
     out = judged(segment);

@@ -18,6 +18,8 @@ class TextColumns : public QObject {
     void what_a_terminal_would_obey_is_replaced();
     void json_keeps_its_meaning_without_what_a_terminal_would_obey();
     void long_lines_are_folded();
+    void names_are_escaped_so_that_no_two_look_alike();
+    void what_is_too_long_is_cut_in_the_middle();
     void columns_get_what_they_want_in_their_order();
 };
 
@@ -53,6 +55,23 @@ void TextColumns::json_keeps_its_meaning_without_what_a_terminal_would_obey() {
     QVERIFY(safe.find("数据 🎉") != std::string::npos);
     QCOMPARE(QString::fromStdString(harmless_lines(safe)), QString::fromStdString(safe));
     QCOMPARE(QJsonDocument::fromJson(QByteArray::fromStdString(safe)).object(), object);
+}
+
+void TextColumns::names_are_escaped_so_that_no_two_look_alike() {
+    QCOMPARE(escaped("a\nb"), std::string("a\\nb"));
+    QCOMPARE(escaped("a\tb"), std::string("a\\tb"));
+    QCOMPARE(escaped("a\\nb"), std::string("a\\\\nb"));
+    QCOMPARE(escaped("a\xff\x1b"), std::string("a\\xff\\x1b"));
+    QCOMPARE(escaped("\u202e"), std::string("\\xe2\\x80\\xae"));
+    QCOMPARE(escaped("数据 �"), std::string("数据 �"));
+}
+
+void TextColumns::what_is_too_long_is_cut_in_the_middle() {
+    QCOMPARE(shortened("short", 5), std::string("short"));
+    QCOMPARE(shortened("abcdefghij", 5), std::string("ab…ij"));
+    QCOMPARE(shortened("数据处理数据处理", 7), std::string("数…理"));
+    for (std::size_t width = 3; width < 20; ++width)
+        QVERIFY(columns(shortened("数据abc处理defgh数据ij处理", width)) <= width);
 }
 
 void TextColumns::long_lines_are_folded() {

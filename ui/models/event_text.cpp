@@ -144,6 +144,7 @@ Tone event_tone(const EventRow& row) {
         case EventKind::not_kept:
         case EventKind::alert_rule_changed:
         case EventKind::alerts_skipped:
+        case EventKind::clock_stepped:
             return Tone::caution;
         case EventKind::allocated:
         case EventKind::client_connected:

@@ -184,6 +184,7 @@ Result<Places> find_places(const ProcessTable& table, const std::string& shm_pat
     if (!own.directory || ::fstat(own.directory.get(), &info) != 0)
         return fail(system_error(errno, fmt::format("cannot look into {}", shm_path)));
     own.device = info.st_dev;
+    own.in_memory = in_memory(own.directory);
     places.files.push_back(std::move(own));
     places.tables.push_back({});
     Finder(table, places).look();

@@ -19,6 +19,7 @@ struct FilePlace {
     std::string container;
     Handle directory;
     std::uint64_t device = 0;
+    bool in_memory = true;  // its files do not outlive the system's run
 };
 
 // A table of System V segments.

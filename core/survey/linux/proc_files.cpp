@@ -90,6 +90,16 @@ Timestamp boot_time(int proc, Timestamp now) {
     return {now.micros - std::llround(seconds * 1e6)};
 }
 
+std::int64_t boot_offset(int proc) {
+    constexpr std::string_view kClock = "boottime";
+    const auto file = read_file(proc, "self/timens_offsets");
+    const auto line = file ? file->find(kClock) : std::string::npos;
+    if (line == std::string::npos) return 0;
+    auto* end = file->data() + line + kClock.size();
+    const auto seconds = std::strtoll(end, &end, 10);
+    return seconds * 1'000'000 + std::strtoll(end, nullptr, 10) / 1000;
+}
+
 std::optional<MapLine> parse_map_line(std::string_view line) {
     MapLine out;
     out.begin = take_hex(line);

@@ -33,8 +33,10 @@ std::uint64_t namespace_of(int at, const char* path);
 // A decimal number at the beginning of `text`, taken off it; -1 when there is none.
 std::int64_t take_number(std::string_view& text);
 
-// When the system started: now less /proc/uptime.
+// When the system started: now less /proc/uptime, as our time namespace shows it.
 Timestamp boot_time(int proc, Timestamp now);
+// What that namespace adds to it, in microseconds.
+std::int64_t boot_offset(int proc);
 
 // One line of /proc/<pid>/maps of a file.
 struct MapLine {

@@ -170,6 +170,20 @@ const std::string& Scan::user_name(std::uint32_t uid) {
     return known->second = found ? found->pw_name : fmt::format("{}", uid);
 }
 
+// Memory does not outlive a run of the system: what is older than this run was made before the wall
+// clock was set forward.
+bool Scan::clock_was_stepped() const {
+    const auto start = table_.boot().micros + boot_offset(table_.proc());
+    const auto kept_on_disk = [this](const HostSegment& segment) {
+        return segment.kind == SegmentKind::posix && !places_.files.front().in_memory &&
+               segment.device == places_.files.front().device;
+    };
+    return std::any_of(segments_.begin(), segments_.end(), [&](const HostSegment& segment) {
+        return segment.created.micros > 0 && segment.created.micros + kClockMargin < start &&
+               !kept_on_disk(segment);
+    });
+}
+
 HostSurvey Scan::survey() {
     auto& out = result_;
     out.time = now_;
@@ -186,6 +200,11 @@ HostSurvey Scan::survey() {
     if (segments_.size() >= kMostSegments)
         places_.limits.push_back(
             fmt::format("there are more than {} segments; not all are listed", kMostSegments));
+    const bool stepped = clock_was_stepped();
+    if (stepped)
+        places_.limits.emplace_back(
+            "the clock was set since the system started: when processes started and when segments "
+            "were made cannot be compared");
     const Setting setting{.now = now_,
                           .boot = table_.boot(),
                           .processes = table_,
@@ -193,7 +212,8 @@ HostSurvey Scan::survey() {
                           .complete = unreadable_ == 0,
                           .outermost = places_.outermost,
                           .all_listed = places_.all_listed,
-                          .foreign_pids = places_.foreign_pids || !places_.outermost};
+                          .foreign_pids = places_.foreign_pids || !places_.outermost,
+                          .stepped = stepped};
     for (auto& segment : segments_) judge(segment, setting);
     out.limits = std::move(places_.limits);
     out.segments = std::move(segments_);

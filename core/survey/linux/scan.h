@@ -57,6 +57,7 @@ class Scan {
     HostSegment* nameless(const Process& process, const Sighting& seen);
     void name_qt_segments();
     const std::string& user_name(std::uint32_t uid);
+    bool clock_was_stepped() const;
 
     ProcessTable table_;
     Places places_;
@@ -73,7 +74,7 @@ class Scan {
 // Sizes, owner, mode, identity and times.
 void describe_file(HostSegment& segment, const struct statx& info);
 
-// Rows of /proc/sysvipc/shm.
-std::vector<HostSegment> parse_system_v(std::string_view text);
+// Rows of /proc/sysvipc/shm. `huge_page`: the size of one, in bytes.
+std::vector<HostSegment> parse_system_v(std::string_view text, std::uint64_t huge_page);
 
 }  // namespace snakepit::shm::survey

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "survey/linux/proc_files.h"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 constexpr std::uint32_t kModeBits = 0777;
+constexpr std::uint64_t kPage = 4096;
 
 std::uint32_t take_octal(std::string_view& text) {
     std::uint32_t value = 0;
@@ -23,8 +26,20 @@ std::uint32_t take_octal(std::string_view& text) {
     return value;
 }
 
+std::uint64_t rounded_up(std::uint64_t bytes, std::uint64_t unit) {
+    return (bytes + unit - 1) / unit * unit;
+}
+
+// More than its size is taken only of huge pages. Newer kernels count the small pages in them and
+// take each for a huge one.
+void count_huge_pages(HostSegment& segment, std::uint64_t huge_page) {
+    const auto most = rounded_up(segment.size, huge_page);
+    if (segment.resident > most) segment.resident /= huge_page / kPage;
+    segment.resident = std::min(segment.resident, most);
+}
+
 // key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap
-HostSegment parse_row(std::string_view row) {
+HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     HostSegment out;
     out.kind = SegmentKind::system_v;
     out.key = take_number(row);
@@ -41,20 +56,37 @@ HostSegment parse_row(std::string_view row) {
     out.created = {changed * kSecond};
     out.touched = {std::max({attached, detached, changed}) * kSecond};
     const auto resident = take_number(row);  // since Linux 2.6.34
-    out.resident = resident > 0 ? static_cast<std::uint64_t>(resident) : 0;
+    const auto swapped = take_number(row);
+    out.swapped = swapped > 0 ? static_cast<std::uint64_t>(swapped) : 0;
+    // As files have it: what is taken, wherever it is.
+    out.resident = (resident > 0 ? static_cast<std::uint64_t>(resident) : 0) + out.swapped;
+    if (out.resident > rounded_up(out.size, kPage)) count_huge_pages(out, huge_page);
     out.name = fmt::format("sysv:{}", id);
     return out;
 }
 
+// The usual one.
+std::uint64_t huge_page_size(int proc) {
+    constexpr std::string_view kLine = "Hugepagesize:";
+    constexpr std::uint64_t kUsual = 2 << 20;
+    const auto text = read_file(proc, "meminfo");
+    const auto at = text ? text->find(kLine) : std::string::npos;
+    if (at == std::string::npos) return kUsual;
+    std::string_view rest(*text);
+    rest.remove_prefix(at + kLine.size());
+    const auto kibibytes = take_number(rest);
+    return kibibytes > 4 ? static_cast<std::uint64_t>(kibibytes) << 10 : kUsual;
+}
+
 }  // namespace
 
-std::vector<HostSegment> parse_system_v(std::string_view text) {
+std::vector<HostSegment> parse_system_v(std::string_view text, std::uint64_t huge_page) {
     std::vector<HostSegment> out;
     text.remove_prefix(std::min(text.find('\n'), text.size()));
     while (!text.empty()) {
         text.remove_prefix(1);
         const auto row = text.substr(0, text.find('\n'));
-        if (!row.empty()) out.push_back(parse_row(row));
+        if (!row.empty()) out.push_back(parse_row(row, huge_page));
         text.remove_prefix(row.size());
     }
     return out;
@@ -69,7 +101,7 @@ void Scan::list_table(const TablePlace& place) {
             "there");
         return;
     }
-    for (auto& segment : parse_system_v(*text)) {
+    for (auto& segment : parse_system_v(*text, huge_page_size(table_.proc()))) {
         const auto id = segment.inode;
         segment.inode = 0;
         segment.label = segment.name;

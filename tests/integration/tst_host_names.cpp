@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Names of segments are bytes that anybody chooses: they are shown so that they can be typed again.
+#include <unistd.h>
+
+#include <QDir>
+#include <QFile>
+#include <QtTest>
+
+#include "service_fixture.h"
+
+using namespace snakepit::shm::test;
+
+class HostNames : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void init() {
+        service_ = std::make_unique<Service>();
+        place_ = service_->host().path("segments");
+    }
+    void a_name_of_control_characters_can_be_typed_again_data();
+    void a_name_of_control_characters_can_be_typed_again();
+    void names_that_look_alike_stay_apart();
+    void a_long_name_makes_no_wide_table();
+
+  private:
+    void make(const QByteArray& name) const {
+        FILE* made = std::fopen((QFile::encodeName(place_) + '/' + name).constData(), "w");
+        QVERIFY(made);
+        std::fputs("x", made);
+        std::fclose(made);
+    }
+    bool there(const QByteArray& name) const {
+        return ::access((QFile::encodeName(place_) + '/' + name).constData(), F_OK) == 0;
+    }
+    Finished host(const QStringList& words) const {
+        return service_->cli(QStringList{"host", "--shm-path", place_} + words);
+    }
+    // As `host clean` is told it.
+    Finished clean(const QString& name) const {
+        return service_->cli({"host", "--shm-path", place_, "clean", "--yes", name});
+    }
+    std::unique_ptr<Service> service_;
+    QString place_;
+};
+
+void HostNames::a_name_of_control_characters_can_be_typed_again_data() {
+    QTest::addColumn<QByteArray>("name");
+    QTest::addColumn<QString>("shown");
+    QTest::newRow("a line end") << QByteArray("a\nb") << "a\\nb";
+    QTest::newRow("a tab") << QByteArray("a\tb") << "a\\tb";
+    QTest::newRow("no UTF-8") << QByteArray("a\xff") << "a\\xff";
+    QTest::newRow("an escape") << QByteArray("\x1b[31m") << "\\x1b[31m";
+    QTest::newRow("a backslash") << QByteArray("a\\nb") << "a\\\\nb";
+    QTest::newRow("a turn of the writing") << QByteArray("a\xe2\x80\xae") << "a\\xe2\\x80\\xae";
+}
+
+void HostNames::a_name_of_control_characters_can_be_typed_again() {
+    QFETCH(QByteArray, name);
+    QFETCH(QString, shown);
+    make(name);
+    QVERIFY2(host({}).out.contains(' ' + shown + ' '), qPrintable(host({}).out));
+    const auto details = host({shown});
+    QCOMPARE(details.status, 0);
+    QVERIFY(details.out.contains(shown));
+    const auto json = host({"--json"}).json()["segments"][0]["name"].toString();
+    QCOMPARE(host({json}).status, 0);
+    const auto cleaned = clean(shown);
+    QCOMPARE(cleaned.status, 0);
+    QVERIFY2(cleaned.out.contains(shown), qPrintable(cleaned.out));
+    QVERIFY(!there(name));
+}
+
+void HostNames::names_that_look_alike_stay_apart() {
+    make("a\nb");
+    make("a\tb");
+    make("a\\nb");
+    QCOMPARE(clean("a\\nb").status, 0);
+    QVERIFY(!there("a\nb") && there("a\tb") && there("a\\nb"));
+    QCOMPARE(clean("a\\\\nb").status, 0);
+    QVERIFY(there("a\tb") && !there("a\\nb"));
+}
+
+void HostNames::a_long_name_makes_no_wide_table() {
+    const QByteArray name = "begin_" + QByteArray(230, 'x') + "_end";
+    make(name);
+    for (const auto& line : host({}).out.split('\n')) QVERIFY2(line.size() < 200, qPrintable(line));
+    QVERIFY(host({}).out.contains("begin_"));
+    QVERIFY(host({}).out.contains("_end"));
+    QVERIFY(host({QString(name)}).out.contains(QString(name)));
+    QCOMPARE(host({"--json"}).json()["segments"][0]["name"].toString(), QString(name));
+}
+
+QTEST_GUILESS_MAIN(HostNames)
+#include "tst_host_names.moc"
