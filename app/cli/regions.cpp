@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
+#include "layout/client_words.h"
 #include "output.h"
 
 namespace snakepit::shm::cli {
@@ -59,7 +60,8 @@ Result<int> run_info(const Context& context, const std::string& word) {
     Table holders({"PID>", "PROCESS", "REFERENCES>", "ACCESS", "CONNECTED"});
     for (const auto& holder : region.references) {
         holders.add({fmt::format("{}", holder.pid), holder.process, fmt::format("{}", holder.count),
-                     std::string(to_string(holder.access)), holder.connected ? "yes" : "no"});
+                     std::string(to_string(holder.access)),
+                     holder.connected ? "yes" : std::string(kNotReconnected)});
     }
     print("\n" + holders.str());
     return kDone;

@@ -224,6 +224,7 @@ std::vector<std::string> folded(std::string_view utf8, std::size_t width) {
 }
 
 std::string process_label(std::string_view name, std::int64_t pid) {
+    if (pid == 0 && name.empty()) return "another pid namespace";
     return name.empty() ? fmt::format("{}", pid) : fmt::format("{} ({})", name, pid);
 }
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/ids.h"
+#include "base/make_directory.h"
 
 namespace snakepit::shm {
 
@@ -56,13 +57,9 @@ std::string config_file() {
 }
 
 // `parents`: the mode of those above it that are made.
-Status make_directory(const std::string& path, mode_t parents = 0700) {
-    for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1))
-        if (::mkdir(path.substr(0, at).c_str(), parents) != 0 && errno != EEXIST &&
-            errno != EROFS && errno != EACCES)
-            return fail(system_error(errno, fmt::format("cannot create {}", path.substr(0, at))));
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-        return fail(system_error(errno, fmt::format("cannot create {}", path)));
+Status prepare_directory(const std::string& path, std::uint32_t parents = 0700) {
+    SHM_TRY(make_parents(path, parents));
+    SHM_TRY(make_directory(path));
 
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0)
@@ -131,7 +128,7 @@ Status set_access(const std::string& path, std::uint32_t mode, std::optional<std
 }
 
 Status prepare_directories(const InstancePaths& paths, const Audience& audience) {
-    SHM_TRY(make_directory(paths.runtime_dir, audience.others() ? 0755 : 0700));
+    SHM_TRY(prepare_directory(paths.runtime_dir, audience.others() ? 0755 : 0700));
     if (audience.others()) {
         const bool one_group = (audience.socket_mode & 0006U) == 0 &&
                                (!audience.admin_group || !audience.socket_group ||
@@ -140,8 +137,8 @@ Status prepare_directories(const InstancePaths& paths, const Audience& audience)
         SHM_TRY(set_access(paths.runtime_dir, one_group ? 0750 : 0755,
                            one_group ? group : std::nullopt));
     }
-    SHM_TRY(make_directory(paths.lease_dir()));
-    return make_directory(paths.state_dir);
+    SHM_TRY(prepare_directory(paths.lease_dir()));
+    return prepare_directory(paths.state_dir);
 }
 
 }  // namespace snakepit::shm

@@ -166,8 +166,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
     };
     for (;;) {
         SHM_ASSIGN(const auto sent, channel_.send(bytes));
-        if (sent == Io::done) break;
-        if (sent == Io::closed) return broken();
+        if (sent != Io::again) break;  // of a manager that closed, what it said before may wait
         SHM_ASSIGN(const auto room, channel_.wait(true, left_ms(deadline)));
         if (room == Io::again && monotonic_nanos() >= deadline) return late();
     }

@@ -56,7 +56,9 @@ Result<std::vector<AlertPart>> parts_in(const std::string& state_db) {
     if (!std::filesystem::exists(state_db))
         return fail(ErrorCode::database_unavailable, fmt::format("there is no {}", state_db));
     SHM_ASSIGN(const auto copied, copy_database(state_db, kMostState));
-    const QTemporaryDir scratch;  // its mode is 0700
+    const QTemporaryDir scratch;
+    // Its mode is 0700, unless the umask took from it.
+    QFile::setPermissions(scratch.path(), QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
     QFile copy(scratch.filePath(QStringLiteral("state.db")));
     const auto size = static_cast<qint64>(copied.bytes.size());
     if (!copy.open(QIODevice::WriteOnly) || copy.write(copied.bytes.data(), size) != size ||

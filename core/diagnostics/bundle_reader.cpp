@@ -2,6 +2,7 @@
 #include "diagnostics/bundle_reader.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -88,7 +89,8 @@ BundleReader::~BundleReader() {
 Status BundleReader::unpack() {
     std::error_code unknown;
     auto name = std::filesystem::temp_directory_path(unknown).string() + "/snakepit-bundle-XXXXXX";
-    if (!::mkdtemp(name.data()))  // mode 0700
+    // The umask may have taken from its mode 0700.
+    if (!::mkdtemp(name.data()) || ::chmod(name.c_str(), 0700) != 0)
         return fail(system_error(errno, "cannot make a directory to unpack into"));
     directory_ = std::make_unique<std::string>(std::move(name));
     SHM_TRY(unpack_registry());

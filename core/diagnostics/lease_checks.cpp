@@ -79,8 +79,10 @@ std::string who(const ClientRecord& record) {
 void look_at_process(const InstancePaths& paths, const ClientRecord& record, std::size_t regions,
                      LeaseLook& out) {
     const auto process = inspect_process(record.pid);
-    const bool same = process && process->start_time == record.start_time;
-    if (record.pid <= 0 || (same && !process->zombie)) return;
+    const bool hidden = !process && process.error().code == ErrorCode::permission_denied;
+    const bool same =
+        process && (record.start_time == 0 || process->start_time == record.start_time);
+    if (record.pid <= 0 || hidden || (same && !process->zombie)) return;
     const auto held = liveness_lock_held(paths.lease_dir() + "/" + page_name(record));
     if (!held) return;
     if (!*held)

@@ -153,6 +153,16 @@ void write_refusal(std::string& out, std::string_view text) {
     out += '}';
 }
 
+// "process, ids", where `count` bytes are the ids.
+void write_connected(std::string& out, std::string_view text, std::size_t count) {
+    const auto process = text.substr(0, text.size() - std::min(text.size(), count + 2));
+    out = R"({"process":)";
+    append_json_string(out, process);
+    out += R"(,"real_and_saved":)";
+    append_json_string(out, text.substr(std::min(text.size(), process.size() + 2)));
+    out += '}';
+}
+
 }  // namespace
 
 void write_detail(std::string& out, const layout::EventEntry& entry) {
@@ -162,6 +172,8 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         return;
     }
     if (kind == EventKind::refused) return write_refusal(out, text_of(entry));
+    if (kind == EventKind::client_connected && entry.count > 0)
+        return write_connected(out, text_of(entry), entry.count);
     const auto names = names_of(kind);
     out = "{";
     const auto key = [&](std::string_view name) {

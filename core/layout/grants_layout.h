@@ -20,11 +20,11 @@ struct alignas(64) ClientRecord {
     std::uint8_t token[16];
     std::uint64_t page;  // names the file leases/<16 hexadecimal digits>
     std::uint64_t page_device, page_inode;
-    std::int64_t pid, start_time;
+    std::int64_t pid, start_time;  // 0: not known
     std::int64_t connected_at;
     std::uint32_t uid, gid;
     std::uint32_t hostile;
-    std::uint32_t reserved;
+    std::uint32_t process_number;  // the low half of it; 0: not known
     char process[16];
     char worker[32];
     char pool[16];

@@ -6,10 +6,23 @@
 #include <optional>
 #include <string>
 
+#include <fmt/format.h>
+
+#include "base/result.h"
 #include "platform/channel.h"
 #include "platform/identity.h"
 
 namespace snakepit::shm {
+
+// A process asks under other ids than it connected with. What it made belongs to those.
+inline Error changed_ids(const Credentials& connected, const Credentials& now) {
+    const bool user = connected.uid != now.uid;
+    return make_error(ErrorCode::identity_mismatch,
+                      fmt::format("this process connected as {} {} and is {} {} now",
+                                  user ? "user" : "group", user ? connected.uid : connected.gid,
+                                  user ? "user" : "group", user ? now.uid : now.gid),
+                      "connect again; what it has stays with whom it connected as");
+}
 
 // Who asks. `client` is set when it has a lease page and so can hold references.
 struct Caller {

@@ -18,6 +18,7 @@
 #include "base/handle.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "base/make_directory.h"
 #include "manager/config.h"
 
 namespace snakepit::shm {
@@ -169,7 +170,7 @@ Status set_in_file(const std::string& path, std::string_view key, std::string_vi
     if (real.empty()) real = path;
     SHM_ASSIGN(const auto text, read_file(real));
     SHM_ASSIGN(const auto changed, with_key(text, key, value, path));
-    std::filesystem::create_directories(std::filesystem::path(real).parent_path(), ignored);
+    SHM_TRY(make_parents(real));
     return replace_file(real, changed);
 }
 

@@ -69,6 +69,8 @@ void HealthLogger::look_at_programs() {
         gone_.erase(serial);
         if (record.pid <= 0) continue;  // of a namespace that we do not see into
         const auto process = service_.backend().process(record.pid);
+        const bool hidden = !process && process.error().code == ErrorCode::permission_denied;
+        if (hidden || (process && record.start_time == 0)) continue;
         if (!process || process->start_time != record.start_time)
             gone_.emplace(serial, fmt::format("{} ({})", record.process, record.pid));
     }

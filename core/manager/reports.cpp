@@ -144,6 +144,7 @@ QJsonObject clients(const ReportSources& s) {
                                {"pool", text(record.pool)},
                                {"session", text(record.session)},
                                {"connected_at", text(to_rfc3339({record.connected_at}))},
+                               {"connected", s.service.registry().client_connected(index)},
                                {"hostile", record.hostile != 0}});
     }
     return {{"clients", out}, {"total", number(all.size())}, {"users", users(s)}};

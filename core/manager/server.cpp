@@ -2,6 +2,7 @@
 #include "manager/server.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,25 @@ namespace {
 constexpr std::size_t kMaxSessions = std::size_t{2} * layout::kMaxClients;
 constexpr int kAcceptAtOnce = 32;  // then those who are connected get their turn
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
+constexpr int kPatientPauses = 10;
+
+// For people; empty where they are the same as the effective ones, or not known.
+std::string other_ids_of(const Caller& caller) {
+    const auto& ids = caller.identity->other_ids();
+    const auto [pid, uid, gid] = caller.credentials;
+    if (!ids || (ids->real_uid == uid && ids->saved_uid == uid && ids->real_gid == gid &&
+                 ids->saved_gid == gid))
+        return {};
+    return fmt::format("uid {}/{}, gid {}/{}", ids->real_uid, ids->saved_uid, ids->real_gid,
+                       ids->saved_gid);
+}
+
+Error no_descriptors() {
+    return make_error(ErrorCode::client_limit_exceeded,
+                      "the manager has as many descriptors open as it may have, and none for "
+                      "another connection",
+                      "close connections that are not needed, or raise the limit (LimitNOFILE=)");
+}
 
 }  // namespace
 
@@ -44,38 +64,72 @@ void Server::start() {
 }
 
 void Server::accept() {
-    accepting_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](
-                                                                                const boost::
-                                                                                    system::
-                                                                                        error_code&
-                                                                                            error) {
-        if (error) return;
-        for (int i = 0; i < kAcceptAtOnce; ++i) {
-            auto channel = listener_.accept();
-            if (!channel) {  // no descriptors left: those who wait stay in the socket's queue
-                (void)service_.errors().handle(std::move(channel).error(), {"accept", {}, {}, {}});
-                pause_.expires_after(kPauseWithoutDescriptors);
-                pause_.async_wait([this](const boost::system::error_code& cancelled) {
-                    if (!cancelled) accept();
-                });
-                return;
-            }
-            if (!*channel) break;
-            welcome(std::move(**channel));
-        }
-        accept();
+    accepting_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                          [this](const boost::system::error_code& error) {
+                              if (error) return;
+                              for (int i = 0; i < kAcceptAtOnce; ++i) {
+                                  auto channel = listener_.accept();
+                                  if (!channel)
+                                      return wait_for_descriptors(std::move(channel).error());
+                                  if (!*channel) break;
+                                  pauses_ = 0;
+                                  welcome(std::move(**channel));
+                              }
+                              accept();
+                          });
+}
+
+// Others may be given back soon: until then those who wait stay in the socket's queue. They are
+// told when it takes longer.
+void Server::wait_for_descriptors(Error why) {
+    (void)service_.errors().handle(std::move(why), {"accept", {}, {}, {}});
+    if (++pauses_ > kPatientPauses) refuse_waiting();
+    pause_.expires_after(kPauseWithoutDescriptors);
+    pause_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) accept();
     });
 }
 
+void Server::refuse_waiting() {
+    wire::ReplyT reply;
+    reply.answer.Set(to_wire(no_descriptors()));
+    for (int i = 0; i < kAcceptAtOnce; ++i) {
+        auto channel = listener_.accept_to_refuse();
+        if (!channel) return;
+        channel->stop_receiving();
+        (void)channel->send(encoder_.encode(reply));
+    }
+}
+
 void Server::welcome(Channel channel) {
-    const auto credentials = service_.backend().peer(channel.handle());
+    auto credentials = service_.backend().peer(channel.handle());
     if (!credentials) return;
+    if (group_stands_for_strangers(credentials->gid)) credentials->gid = kNoId;
+    if (credentials->pid == 0) channel.tell_processes();
     auto identity = identify_peer(channel.handle(), *credentials);
     const auto session = std::make_shared<Session>(*this, io_, std::move(channel), *credentials,
-                                                   identity ? std::move(*identity) : nullptr);
+                                                   identity ? *identity : nullptr);
     sessions_.insert(session);
     const bool room = shares_.enter(credentials->uid);
-    if (!identity) return session->refuse_and_close(identity.error());
+    if (!identity) {
+        const auto number = identity.error().system_error;
+        const bool none_left = number == EMFILE || number == ENFILE;
+        return session->refuse_and_close(none_left ? no_descriptors() : identity.error());
+    }
+    if (stands_for_strangers(credentials->uid)) {
+        service_.record_refusal({.kind = EventKind::refused,
+                                 .result = ErrorCode::identity_mismatch,
+                                 .pid = credentials->pid,
+                                 .uid = credentials->uid,
+                                 .text = "connect: a user without a number"});
+        return session->refuse_and_close(
+            make_error(ErrorCode::identity_mismatch,
+                       fmt::format("user {} stands for every user without a number in the "
+                                   "manager's user namespace: nobody can tell them apart",
+                                   credentials->uid),
+                       "connect as a user that its /proc/self/uid_map names, or serve where all "
+                       "users have numbers"));
+    }
     if (!room)
         return session->refuse_and_close(
             make_error(ErrorCode::client_limit_exceeded,
@@ -107,12 +161,12 @@ Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std
                                      bool& resumed) {
     if (!caller.identity->same())
         return fail(ErrorCode::identity_mismatch, "the process that connected is gone");
-    const ClientIdentity identity{caller.credentials, caller.identity->start_time(),
-                                  caller.process};
+    const ClientIdentity identity{caller.credentials, caller.identity->start_time(), caller.process,
+                                  caller.identity->number(), other_ids_of(caller)};
     resumed = !token.empty();
     if (!resumed) {
         SHM_ASSIGN(const auto client, service_.connect_client(identity));
-        watch(client);
+        watch(client, caller.identity->watch());
         return client;
     }
     SessionToken known{};
@@ -144,15 +198,19 @@ void Server::session_ended(const std::shared_ptr<Session>& session) {
     probe(*caller.client, caller.serial, 0);
 }
 
-void Server::watch(std::uint32_t client) {
+void Server::watch(std::uint32_t client, Handle exit) {
     auto& entry = watches_[client];
     entry = {};
     const auto& record = service_.client(client);
     entry.serial = record.serial.load(std::memory_order_relaxed);
     entry.again = std::make_unique<boost::asio::steady_timer>(io_);
-    auto process = service_.backend().watch(record.pid);
-    if (!process) return;  // the closed connection and the probes will tell
-    entry.process = std::move(*process);
+    if (exit) {
+        entry.process = std::move(exit);
+    } else {
+        auto process = service_.backend().watch(record.pid);
+        if (!process) return;  // the closed connection and the probes will tell
+        entry.process = std::move(*process);
+    }
     entry.exit = std::make_unique<boost::asio::posix::stream_descriptor>(io_, entry.process.get());
     entry.exit->async_wait(
         boost::asio::posix::stream_descriptor::wait_read,

@@ -64,7 +64,11 @@ class Server {
     };
     void accept();
     void welcome(Channel channel);
-    void watch(std::uint32_t client);
+    // No descriptor is left for those who wait to be accepted.
+    void wait_for_descriptors(Error why);
+    void refuse_waiting();
+    // `exit`: of its process, if that is known; else it is looked for by its number.
+    void watch(std::uint32_t client, Handle exit = {});
     void unwatch(std::uint32_t client);
     // Asks whether the client is gone, and while it is alive without a connection, again later.
     void probe(std::uint32_t client, std::uint64_t serial, int attempt);
@@ -80,6 +84,7 @@ class Server {
     Worked worked_;
     boost::asio::posix::stream_descriptor accepting_;
     boost::asio::steady_timer pause_;
+    int pauses_ = 0;  // in a row
     std::unordered_set<std::shared_ptr<Session>> sessions_;
     FairShare shares_;
     boost::asio::steady_timer next_share_;

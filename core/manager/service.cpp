@@ -208,10 +208,8 @@ RegionInfo Service::describe_slot(std::uint32_t slot) {
     for (const auto& holder : holders_of(slot)) {
         if (info.references.size() == kNamedHolders) break;
         const auto& record = grants_.record(holder.client);
-        const auto serial = record.serial.load(std::memory_order_relaxed);
-        const auto known = client_of_serial_.find(serial);
         info.references.push_back({record.pid, record.process, holder.references,
-                                   known != client_of_serial_.end(), holder.access});
+                                   registry_->client_connected(holder.client), holder.access});
     }
     return info;
 }

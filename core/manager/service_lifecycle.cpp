@@ -17,6 +17,17 @@ namespace {
 constexpr std::int64_t kRecordEvery =
     1'000'000;  // microseconds between `references` events of one region
 
+// Who knows the token shared the client's memory, so this tells its children from it. What is not
+// known of one of the two says nothing; the numbers of processes are of one pid namespace, and the
+// manager before may have been in another.
+bool same_process(const ClientRecord& record, const ClientIdentity& identity) {
+    const auto number = static_cast<std::uint32_t>(identity.process_number);
+    if (record.process_number != 0 && number != 0) return record.process_number == number;
+    const auto differ = [](std::int64_t a, std::int64_t b) { return a != 0 && b != 0 && a != b; };
+    return !differ(record.pid, identity.credentials.pid) &&
+           !differ(record.start_time, identity.start_time);
+}
+
 std::uint32_t narrow(std::uint64_t value) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, 0xFFFFFFFFU));
 }
@@ -70,11 +81,14 @@ Result<std::uint32_t> Service::connect_client(const ClientIdentity& identity) {
     const auto serial = registry_->next_client_serial();
     SHM_ASSIGN(const auto client, counter_.add_client(identity, serial, random_token()));
     client_of_serial_[serial] = client;
+    auto text = identity.process;
+    if (!identity.other_ids.empty()) text += ", " + identity.other_ids;
     registry_->commit_client(client, row_of(client, true),
                              {.kind = EventKind::client_connected,
                               .pid = identity.credentials.pid,
                               .uid = identity.credentials.uid,
-                              .text = identity.process});
+                              .count = static_cast<std::uint32_t>(identity.other_ids.size()),
+                              .text = text});
     return client;
 }
 
@@ -83,10 +97,11 @@ Result<std::uint32_t> Service::resume_client(const SessionToken& token,
     for (const auto client : counter_.clients()) {
         const auto& record = grants_.record(client);
         if (std::memcmp(record.token, token.data(), token.size()) != 0) continue;
-        if (record.pid != identity.credentials.pid || record.start_time != identity.start_time ||
-            record.uid != identity.credentials.uid)
+        if (!same_process(record, identity))
             return fail(ErrorCode::identity_mismatch, "the session belongs to another process",
                         "connect anew");
+        if (record.uid != identity.credentials.uid || record.gid != identity.credentials.gid)
+            return fail(changed_ids({record.pid, record.uid, record.gid}, identity.credentials));
         publish_client(client, true);
         told_.erase(record.serial.load(std::memory_order_relaxed));
         registry_->record({.kind = EventKind::client_resumed,

@@ -67,6 +67,7 @@ Subject ServicePolicies::holder(std::uint32_t client, const RegionAccess* region
     const auto known = met_.find(record.serial.load(std::memory_order_relaxed));
     if (known != met_.end()) return subject_of(who, known->second.get(), region);
     // An earlier manager's client that did not come back yet.
+    if (record.start_time == 0) return subject_of(who, nullptr, region);  // its number is no proof
     const auto identity = identify_process(record.pid, record.start_time);
     return subject_of(who, identity ? identity->get() : nullptr, region);
 }
@@ -160,6 +161,10 @@ Status ServicePolicies::pin(Policy& policy) const {
         auto& rule = policy.rules[i];
         if (rule.process == 0 || rule.process_start != 0) continue;
         const auto info = inspect_process(rule.process);
+        if (!info && info.error().code == ErrorCode::permission_denied)
+            return fail(ErrorCode::policy_invalid,
+                        fmt::format("rules[{}].process: {}", i, info.error().message),
+                        info.error().remedy);
         if (!info || info->zombie)
             return fail(ErrorCode::policy_invalid,
                         fmt::format("rules[{}].process: there is no process {}", i, rule.process),

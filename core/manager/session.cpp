@@ -48,8 +48,7 @@ Session::Session(Server& server, boost::asio::io_context& io, Channel channel,
       deadline_(io) {
     caller_.credentials = credentials;
     caller_.identity = std::move(identity);
-    if (const auto process = server.service().backend().process(credentials.pid))
-        caller_.process = process->name;
+    if (caller_.identity) caller_.process = caller_.identity->name();
 }
 
 Session::~Session() {
@@ -77,6 +76,7 @@ void Session::close() {
 }
 
 void Session::refuse_and_close(const Error& error) {
+    channel_.stop_receiving();
     answer_error(0, error);
     close();
 }
@@ -104,35 +104,61 @@ void Session::on_readable() {
     if (!got) return refuse_and_close(got.error());
     if (*got == Io::closed) return close();
     if (*got == Io::done) handle(frame);
+    frame.process.reset();
     server_.shares().served(caller_.credentials.uid, began, monotonic_nanos());
     server_.service().figures().turn_began_at(began);
     server_.worked();
     wait_readable();
 }
 
+// The kernel says who sent this very frame: a passed or inherited socket speaks for nobody else.
+bool Session::of_caller(const Frame& frame) const {
+    if (!frame.sender || frame.sender->pid != caller_.credentials.pid) return false;
+    // Of another pid namespace: every process there has this number.
+    return frame.sender->pid != 0 || caller_.identity->number() == 0 ||
+           process_number(frame.process) == caller_.identity->number();
+}
+
 void Session::handle(const Frame& frame) {
-    // The kernel says who sent this very frame: a passed or inherited socket speaks for nobody
-    // else.
-    if (!frame.sender || *frame.sender != caller_.credentials) {
-        const auto sender = frame.sender.value_or(Credentials{});
-        ++server_.service().figures().counters.refusals;
-        server_.service().record_refusal({.kind = EventKind::refused,
-                                          .result = ErrorCode::identity_mismatch,
-                                          .pid = sender.pid,
-                                          .uid = sender.uid,
-                                          .text = "frame"});
-        return refuse_and_close(server_.service().errors().handle(
-            make_error(ErrorCode::identity_mismatch,
-                       "the frame comes from another process than the connection",
-                       "connect from the process that uses the connection"),
-            {"frame", {}, sender, {}}));
-    }
+    auto sender = frame.sender.value_or(Credentials{});
+    if (group_stands_for_strangers(sender.gid)) sender.gid = kNoId;
+    if (!of_caller(frame)) return refuse_stranger(sender);
+    if (!caller_.identity->same()) return close();  // its number may be another's by now
     auto request = decode_request(frame.bytes);
     if (!request) {
         return refuse_and_close(server_.service().errors().handle(
             std::move(request).error(), {"frame", {}, caller_.credentials, caller_.process}));
     }
+    if (sender != caller_.credentials) return refuse_changed(*request, sender);
     dispatch(std::move(*request));
+}
+
+void Session::refuse_stranger(const Credentials& sender) {
+    ++server_.service().figures().counters.refusals;
+    server_.service().record_refusal({.kind = EventKind::refused,
+                                      .result = ErrorCode::identity_mismatch,
+                                      .pid = sender.pid,
+                                      .uid = sender.uid,
+                                      .text = "frame"});
+    refuse_and_close(server_.service().errors().handle(
+        make_error(ErrorCode::identity_mismatch,
+                   "the frame comes from another process than the connection",
+                   "connect from the process that uses the connection"),
+        {"frame", {}, sender, {}}));
+}
+
+// The connection stays: other threads of the process may be whom it connected as.
+void Session::refuse_changed(const wire::RequestT& request, const Credentials& sender) {
+    if (request.call.type == wire::Call::Released) return;  // it only says where to look
+    ++server_.service().figures().counters.refusals;
+    server_.service().record_refusal({.kind = EventKind::refused,
+                                      .result = ErrorCode::identity_mismatch,
+                                      .pid = sender.pid,
+                                      .uid = sender.uid,
+                                      .text = "frame: sent under other ids"});
+    const auto error = server_.service().errors().handle(changed_ids(caller_.credentials, sender),
+                                                         {"frame", {}, sender, caller_.process});
+    return greeted_ ? answer_error(request.id, error) : refuse_and_close(error);
 }
 
 void Session::dispatch(wire::RequestT request) {

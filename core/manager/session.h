@@ -41,6 +41,11 @@ class Session : public std::enable_shared_from_this<Session> {
   private:
     void on_readable();
     void handle(const Frame& frame);
+    // The process that connected sent it.
+    bool of_caller(const Frame& frame) const;
+    void refuse_stranger(const Credentials& sender);
+    // The process that connected sent it, under other ids.
+    void refuse_changed(const wire::RequestT& request, const Credentials& sender);
     void dispatch(wire::RequestT request);
     void greet(std::uint64_t id, const wire::HelloT& hello);
     void allocate(std::uint64_t id, const wire::AllocateT& call);

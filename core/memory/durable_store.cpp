@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/handle.h"
+#include "base/make_directory.h"
 
 namespace snakepit::shm {
 
@@ -52,8 +53,7 @@ Status DurableStore::save(const SlotFixed& fixed, const SlotBody& body,
     record.checksum = checksum_of(record);
     const auto path = path_of({fixed.id_micros, fixed.id_random});
     const auto fresh = path + ".new";  // ends with kUnfinished
-    if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST)
-        return fail(system_error(errno, fmt::format("cannot make {}", directory_)));
+    SHM_TRY(make_directory(directory_));
     {
         const Handle file(
             ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));

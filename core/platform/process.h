@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,17 +15,38 @@ namespace snakepit::shm {
 struct ProcessInfo {
     std::int64_t pid = 0;
     std::int64_t start_time = 0;  // clock ticks since boot
-    std::uint32_t uid = 0;
+    std::uint32_t uid = 0;        // effective ones, of its first thread
     std::uint32_t gid = 0;
-    bool zombie = false;
-    std::string name;  // at most 15 bytes, as the kernel keeps it
+    bool zombie = false;  // all of its threads have ended
+    std::string name;     // at most 15 bytes, as the kernel keeps it
 };
 
-// platform_error when there is no such process.
+// platform_error: there is no such process. permission_denied: there is one, and /proc does not
+// show it to us (hidepid, a /proc of another pid namespace).
 Result<ProcessInfo> inspect_process(std::int64_t pid);
+// The same of one that is held by its descriptor.
+Result<ProcessInfo> inspect_process(const Handle& process, std::int64_t pid);
 
 // A handle that becomes readable when the process has exited (also if nobody reaps it).
 Result<Handle> watch_process(std::int64_t pid);
+bool has_exited(const Handle& process);
+
+// The process of this descriptor among all since boot, the same in every namespace; 0: the kernel
+// does not tell (before Linux 6.13).
+std::uint64_t process_number(const Handle& process);
+
+// Beside its effective ids, of its first thread; nothing where the system does not tell.
+struct OtherIds {
+    std::uint32_t real_uid, saved_uid, real_gid, saved_gid;
+};
+std::optional<OtherIds> other_ids(const Handle& process);
+
+// The directory in /proc that shows what the process has: memory, descriptors, program. Empty: none
+// that we see.
+std::string process_directory(const Handle& process);
+// The same by its directory /proc/<number>, which is its first thread's: that shows nothing once
+// the thread has ended, though others go on.
+std::string directory_of_living_thread(std::string process);
 
 // The calling thread's number, as the system counts threads; of its first thread, the process id.
 std::uint32_t current_thread();
@@ -36,9 +58,10 @@ std::string own_executable();
 // installed tree, else a name for the search path.
 std::string companion_program();
 
-// Starts `program` in a session of its own with /dev/null as its standard files and, if it is
-// valid, `handle` as descriptor kHandedDescriptor; it inherits no other and no blocked signals. Its
-// process id.
+// Starts `program` in a session of its own, in the root directory, with /dev/null as its standard
+// files and, if it is valid, `handle` as descriptor kHandedDescriptor; it inherits no other and no
+// blocked signals. Paths among `words` have to be absolute; those in our environment are made so.
+// Its process id.
 Result<std::int64_t> start_detached(const std::string& program,
                                     const std::vector<std::string>& words, const Handle& handle);
 inline constexpr int kHandedDescriptor = 3;

@@ -22,8 +22,10 @@ namespace snakepit::shm {
 // A client of which references may exist: one lease page, one record in the grants file.
 struct ClientIdentity {
     Credentials credentials;
-    std::int64_t start_time = 0;
+    std::int64_t start_time = 0;  // 0: not known
     std::string process;
+    std::uint64_t process_number = 0;  // see platform/process.h; 0: not known
+    std::string other_ids;  // real and saved ones, in words; empty: the same as the effective
 };
 
 struct Holder {

@@ -73,6 +73,7 @@ Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identit
     std::memcpy(record.token, token.data(), token.size());
     record.pid = identity.credentials.pid;
     record.start_time = identity.start_time;
+    record.process_number = static_cast<std::uint32_t>(identity.process_number);
     record.connected_at = now().micros;
     record.uid = identity.credentials.uid;
     record.gid = identity.credentials.gid;

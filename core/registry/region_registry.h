@@ -124,6 +124,7 @@ class RegionRegistry {
     std::uint64_t client_serial(std::uint32_t index) const {
         return view_.client_serial(index).load(std::memory_order_relaxed);
     }
+    bool client_connected(std::uint32_t index) const { return view_.client(index).connected != 0; }
     void write_sample(layout::Sample sample);
     // Readers see what is added at once.
     layout::HistogramCells& timed(layout::Timed what) { return view_.timed(what); }

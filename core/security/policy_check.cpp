@@ -109,6 +109,7 @@ class Checker {
 
     void process(const PolicyRule& rule, const std::string& where) {
         const auto info = inspect_process(rule.process);
+        if (!info && info.error().code == ErrorCode::permission_denied) return;  // not known
         const bool there = info && !info->zombie &&
                            (rule.process_start == 0 || rule.process_start == info->start_time);
         if (!there)

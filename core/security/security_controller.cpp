@@ -118,6 +118,7 @@ std::string_view to_string(Role role) {
 }
 
 bool Subject::in_group(std::uint32_t group) const {
+    if (group == kNoId) return false;
     return credentials.gid == group ||
            std::find(groups.begin(), groups.end(), group) != groups.end();
 }

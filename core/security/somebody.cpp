@@ -10,8 +10,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::uint32_t kNobody = ~0U;  // no user and no group has this number
-
 Status add_process(std::int64_t pid, Subject& who) {
     SHM_ASSIGN(const auto info, inspect_process(pid));
     SHM_ASSIGN(const auto identity, identify_process(pid, info.start_time));
@@ -31,13 +29,13 @@ tl::unexpected<Error> unknown(const char* what, const std::string& name) {
 
 Result<Subject> subject_of(const Somebody& somebody, Names& names) {
     Subject who;
-    who.credentials = {0, kNobody, kNobody};
+    who.credentials = {0, kNoId, kNoId};
     if (somebody.process != 0) SHM_TRY(add_process(somebody.process, who));
     if (!somebody.user.empty()) {
         const auto uid = names.user(somebody.user);
         if (!uid) return unknown("user", somebody.user);
         who.credentials.uid = *uid;
-        who.credentials.gid = kNobody;  // unless the system knows the user's
+        who.credentials.gid = kNoId;  // unless the system knows the user's
         who.groups = login_groups(*uid, who.credentials.gid);
     }
     if (!somebody.group.empty()) {

@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include "base/make_directory.h"
 #include "base/units.h"
 #include "linux_posix/host_memory.h"
 #include "linux_posix/segment_info.h"
@@ -33,8 +34,8 @@ struct DirectoryCloser {
 };
 using Directory = std::unique_ptr<DIR, DirectoryCloser>;
 
-bool maps(std::int64_t pid, const FileIdentity& segment) {
-    std::ifstream file(fmt::format("/proc/{}/maps", pid));
+bool maps(const std::string& process, const FileIdentity& segment) {
+    std::ifstream file(process + "/maps");
     const auto device = fmt::format("{:02x}:{:02x} {} ", major(segment.device),
                                     minor(segment.device), segment.inode);
     for (std::string line; std::getline(file, line);)
@@ -42,8 +43,8 @@ bool maps(std::int64_t pid, const FileIdentity& segment) {
     return false;
 }
 
-bool has_open(std::int64_t pid, const FileIdentity& segment) {
-    const auto path = fmt::format("/proc/{}/fd", pid);
+bool has_open(const std::string& process, const FileIdentity& segment) {
+    const auto path = process + "/fd";
     const Directory directory(::opendir(path.c_str()));
     if (!directory) return false;
     while (const auto* entry = ::readdir(directory.get())) {
@@ -90,7 +91,7 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     const auto bytes = (size + kPage - 1) / kPage * kPage;
     if (name.starts_with(kAnonymousPrefix)) return memfds_.create(name, bytes, pages, use);
     const auto path = path_of(name);
-    if (name.starts_with(kDurablePrefix)) ::mkdir(options_.durable_path.c_str(), 0700);
+    if (name.starts_with(kDurablePrefix)) SHM_TRY(make_directory(options_.durable_path));
     Segment segment;
     segment.handle =
         Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -237,7 +238,9 @@ Result<std::vector<std::int64_t>> LinuxPosixBackend::users_of(const FileIdentity
     std::vector<std::int64_t> out;
     while (const auto* entry = ::readdir(directory.get())) {
         const auto pid = std::strtoll(entry->d_name, nullptr, 10);
-        if (pid > 0 && (maps(pid, segment) || has_open(pid, segment))) out.push_back(pid);
+        if (pid <= 0) continue;
+        const auto process = directory_of_living_thread(fmt::format("/proc/{}", pid));
+        if (maps(process, segment) || has_open(process, segment)) out.push_back(pid);
     }
     return out;
 }

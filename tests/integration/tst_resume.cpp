@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <QDir>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QtTest>
 
 #include "client/manager_client.h"
@@ -34,6 +37,7 @@ class Resume : public QObject {
 
   private Q_SLOTS:
     void a_client_whose_old_connection_still_seems_open_is_shown_as_connected();
+    void after_a_restart_every_view_says_who_did_not_come_back_yet();
 };
 
 void Resume::a_client_whose_old_connection_still_seems_open_is_shown_as_connected() {
@@ -56,6 +60,39 @@ void Resume::a_client_whose_old_connection_still_seems_open_is_shown_as_connecte
     QVERIFY(clients.front().connected);
     QCOMPARE((*client)->references_held(*id), 1U);
     ::close(copy);
+}
+
+void Resume::after_a_restart_every_view_says_who_did_not_come_back_yet() {
+    test::Service service;
+    QVERIFY(service.start());
+    service.host().use_in_this_process(service.instance());
+    auto client = ManagerClient::connect();
+    QVERIFY(client.has_value());
+    const auto id = (*client)->allocate(1);
+    QVERIFY(id.has_value());
+    const auto region = QString::fromStdString(id->str());
+    QVERIFY(service.restart_after_kill());
+    const auto says_connected = [&](bool wanted) {
+        const auto info = service.cli_json({"info", region});
+        const auto holder = info.value("references").toArray().first().toObject();
+        if (holder.value("connected").toBool() != wanted) return false;
+        if (service.cli({"info", region}).out.contains("not reconnected yet") == wanted)
+            return false;
+        const auto listed =
+            service.cli_json({"list"}).value("regions").toArray().first().toObject();
+        const auto first = listed.value("references").toArray().first().toObject();
+        if (first.value("connected").toBool() != wanted) return false;
+        const auto reader = RegistryReader::open((*client)->paths().registry());
+        for (const auto& one : reader->clients())
+            if (one.pid == ::getpid() && one.connected != wanted) return false;
+        const auto report = QJsonDocument::fromJson(QByteArray::fromStdString(
+            ManagerClient::connect({.lease = false}).value()->report("clients").value_or("{}")));
+        const auto named = report.object().value("clients").toArray().first().toObject();
+        return named.value("connected").toBool() == wanted;
+    };
+    QVERIFY(says_connected(false));
+    QVERIFY((*client)->info(*id).has_value());  // by which it comes back
+    QVERIFY(says_connected(true));
 }
 
 QTEST_GUILESS_MAIN(Resume)

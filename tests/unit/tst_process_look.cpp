@@ -6,7 +6,15 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -44,6 +52,31 @@ Sightings look(const ProcessTable& table, std::uint64_t device, std::uint64_t me
     return out;
 }
 
+// A process that maps the file and goes on in another thread than its first. Its number, once the
+// first one has ended.
+pid_t without_first_thread(const Handle& file) {
+    std::array<int, 2> ended{};
+    if (::pipe(ended.data()) != 0) return -1;
+    const auto child = ::fork();
+    if (child == 0) {
+        ::mmap(nullptr, kSize, PROT_READ, MAP_SHARED, file.get(), 0);
+        std::thread([&ended] {
+            std::string stat;
+            do {
+                std::getline(std::ifstream("/proc/self/stat"), stat);
+            } while (stat.find(") Z ") == std::string::npos);
+            if (::write(ended[1], "Z", 1) != 1) ::_exit(1);
+            for (;;) ::pause();
+        }).detach();
+        ::syscall(SYS_exit, 0);  // the thread, and not the process
+    }
+    char letter = 0;
+    ::close(ended[1]);
+    const bool told = ::read(ended[0], &letter, 1) == 1;
+    ::close(ended[0]);
+    return told ? child : -1;
+}
+
 }  // namespace
 
 class TestProcessLook : public QObject {
@@ -51,6 +84,7 @@ class TestProcessLook : public QObject {
 
   private Q_SLOTS:
     void asking_and_reading_tell_the_same();
+    void who_goes_on_without_a_first_thread_is_looked_at();
 };
 
 void TestProcessLook::asking_and_reading_tell_the_same() {
@@ -96,6 +130,31 @@ void TestProcessLook::asking_and_reading_tell_the_same() {
     for (const char* part : {"a b (deleted)", "c\\012d (deleted)", "gone (deleted)",
                              "/memfd:look\\012here (deleted)", "/SYSV00000000 (deleted)"})
         QVERIFY2(!asked.told.filter("map_files").filter(part).isEmpty(), part);
+}
+
+void TestProcessLook::who_goes_on_without_a_first_thread_is_looked_at() {
+    const auto path = fmt::format("/dev/shm/look_{}_thread", ::getpid());
+    const Handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    ::unlink(path.c_str());
+    QVERIFY(file && ::ftruncate(file.get(), kSize) == 0);
+    const auto child = without_first_thread(file);
+    QVERIFY(child > 0);
+    for (const bool as_text : {false, true}) {
+        const auto table = ProcessTable::read("/proc", now());
+        QVERIFY(table.has_value());
+        int mapped = 0, open = 0;
+        table->look(
+            {device_of(file.get())}, {},
+            [&](const Process& process, const Sighting& seen) {
+                if (process.pid == child) ++(seen.maps ? mapped : open);
+            },
+            as_text);
+        QCOMPARE(mapped, 1);
+        QCOMPARE(open, 1);
+        QVERIFY(table->find(child).has_value());
+    }
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
 }
 
 QTEST_GUILESS_MAIN(TestProcessLook)

@@ -19,13 +19,19 @@ class Told final : public Identity {
     Told(std::int64_t start, std::vector<std::uint32_t> groups, std::optional<Executable> program)
         : start_(start), groups_(std::move(groups)), program_(std::move(program)) {}
     std::int64_t start_time() const override { return start_; }
+    std::uint64_t number() const override { return 0; }
+    const std::string& name() const override { return name_; }
+    const std::optional<OtherIds>& other_ids() const override { return other_ids_; }
     const std::vector<std::uint32_t>& groups() const override { return groups_; }
+    Handle watch() const override { return {}; }
     std::optional<Executable> program() const override { return program_; }
     bool same() const override { return alive; }
     bool alive = true;
 
   private:
     std::int64_t start_;
+    std::string name_;
+    std::optional<OtherIds> other_ids_;
     std::vector<std::uint32_t> groups_;
     std::optional<Executable> program_;
 };

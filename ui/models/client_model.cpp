@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "layout/client_words.h"
 #include "ui/models/format.h"
 #include "ui/models/moment.h"
 #include "ui/models/tone.h"
@@ -33,7 +34,7 @@ Tone tone_of(const ClientInfo& client) {
 
 QString status_of(const ClientInfo& client) {
     if (client.hostile) return QStringLiteral("hostile");
-    return client.connected ? QStringLiteral("connected") : QStringLiteral("disconnected");
+    return client.connected ? QStringLiteral("connected") : to_qstring(kNotReconnected);
 }
 
 }  // namespace
@@ -87,7 +88,7 @@ void ClientModel::refresh() {
 }
 
 ClientUse ClientModel::use_of(const ClientInfo& client) const {
-    const auto found = uses_.find(client.pid);
+    const auto found = client.pid == 0 ? uses_.end() : uses_.find(client.pid);
     return found == uses_.end() ? ClientUse{} : found->second;
 }
 
@@ -102,7 +103,7 @@ std::span<const ColumnTraits> ClientModel::columns() const {
 QVariant ClientModel::value(const ClientInfo& client, int column) const {
     switch (column) {
         case kClientProcess:
-            return QString::fromStdString(client.process);
+            return program_text(client.process, client.pid);
         case kClientPid:
             return QVariant::fromValue<qlonglong>(client.pid);
         case kClientStatus:
@@ -130,6 +131,7 @@ QString ClientModel::display(const ClientInfo& client, int column) const {
     const auto use = use_of(client);
     switch (column) {
         case kClientHolds:
+            if (client.pid == 0) return QStringLiteral("not known");  // told by number
             if (use.regions == 0) return QStringLiteral("nothing");
             return QStringLiteral("%1 of %2")
                 .arg(counted(use.references, "reference", "references"),

@@ -14,6 +14,10 @@ QString to_qstring(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
+QString program_text(std::string_view name, std::int64_t pid) {
+    return name.empty() && pid == 0 ? QStringLiteral("another pid namespace") : to_qstring(name);
+}
+
 QString capitalised(QString text) {
     if (!text.isEmpty()) text[0] = text[0].toUpper();
     return text;

@@ -22,5 +22,7 @@ QString error_text(const Error& error);   // sentence with the remedy
 QString shell_word(const QString& word);  // in single quotes where a shell needs them
 QString capitalised(QString text);        // its first letter
 QString to_qstring(std::string_view text);
+// Its name; one without a name and number is of a pid namespace that the manager does not see into.
+QString program_text(std::string_view name, std::int64_t pid);
 
 }  // namespace snakepit::shm::ui

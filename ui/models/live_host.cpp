@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/live_host.h"
 
-#include <QProcess>
-
-#include "ui/models/format.h"
+#include "platform/process.h"
 
 namespace snakepit::shm::ui {
 
@@ -17,9 +15,8 @@ Status LiveHost::embed() {
 
 Status LiveHost::hand_over() {
     manager_.reset();
-    const QStringList words{QStringLiteral("--instance"), to_qstring(paths_.instance),
-                            QStringLiteral("serve")};
-    if (QProcess::startDetached(to_qstring(service_program_), words)) return {};
+    if (start_detached(service_program_, {"--instance", paths_.instance, "serve"}, Handle()))
+        return {};
     const auto again = embed();
     return fail(ErrorCode::platform_error, service_program_ + " could not be started",
                 again ? "the manager stays in this window; install snakepit-shm beside the monitor"

@@ -47,7 +47,7 @@ QString holders_text(const std::vector<RegionReference>& named, std::size_t hold
     for (const auto& holder : named) {
         if (holder.count == 0) continue;
         auto name =
-            QStringLiteral("%1 %2").arg(QString::fromStdString(holder.process)).arg(holder.pid);
+            QStringLiteral("%1 %2").arg(program_text(holder.process, holder.pid)).arg(holder.pid);
         if (holder.count > 1) name += QStringLiteral(" ×%1").arg(holder.count);
         names << name;
     }
@@ -104,7 +104,7 @@ QVariant region_export(const RegionRow& row, int column) {
         case kColumnHeldBy:
             return holders_text(info.references, row.holders);
         case kColumnOwner:
-            return QString::fromStdString(info.owner_process);
+            return program_text(info.owner_process, info.owner_pid);
         case kColumnWorker:
             return QString::fromStdString(info.worker);
         case kColumnSession:

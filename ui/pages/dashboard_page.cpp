@@ -5,6 +5,7 @@
 #include <QScrollArea>
 #include <QStackedWidget>
 
+#include "layout/client_words.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/graphs/memory_graph.h"
 #include "ui/models/event_text.h"
@@ -165,8 +166,10 @@ void DashboardPage::show_figures() {
     const auto& clients = workspace_.clients();
     std::size_t lost = 0;
     for (const auto& client : clients) lost += client.connected ? 0 : 1;
-    programs_->set_figure(count_text(clients.size()),
-                          lost ? tr("%1 disconnected").arg(count_text(lost)) : tr("all connected"));
+    programs_->set_figure(
+        count_text(clients.size()),
+        lost ? QStringLiteral("%1 %2").arg(count_text(lost), to_qstring(kNotReconnected))
+             : tr("all connected"));
     const auto orphans = orphan_table_->regions().total();
     orphans_->set_figure(count_text(orphans),
                          orphans ? tr("owner gone") : tr("nothing left behind"),

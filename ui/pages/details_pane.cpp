@@ -7,6 +7,7 @@
 #include <QHBoxLayout>
 #include <QVBoxLayout>
 
+#include "layout/client_words.h"
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
 #include "ui/models/moment.h"
@@ -28,10 +29,11 @@ QString holder_html(const RegionReference& holder) {
                                         : counted(holder.count, "reference", "references");
     const auto access =
         holder.access == AccessMode::read_only ? QObject::tr(", read only") : QString();
-    const auto lost = holder.connected ? QString() : QObject::tr(", disconnected");
+    const auto lost =
+        holder.connected ? QString() : QStringLiteral(", ") + to_qstring(kNotReconnected);
     return QStringLiteral(
                "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
-        .arg(QString::fromStdString(holder.process).toHtmlEscaped(),
+        .arg(program_text(holder.process, holder.pid).toHtmlEscaped(),
              muted_html(QString::number(holder.pid)), held + access + lost);
 }
 

@@ -6,6 +6,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "layout/client_words.h"
 #include "ui/models/client_model.h"
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
@@ -79,8 +80,9 @@ void ProcessesPage::refresh() {
     stack_->setCurrentIndex(count > 0 ? 0 : 1);
     holdings_card_->setVisible(count > 0);
     set_subtitle(count > 0
-                     ? tr("%1 connected")
-                           .arg(counted(static_cast<std::uint64_t>(count), "program", "programs"))
+                     ? tr("%1, connected or %2")
+                           .arg(counted(static_cast<std::uint64_t>(count), "program", "programs"),
+                                to_qstring(kNotReconnected))
                      : tr("Connected programs and what they hold"));
     if (count > 0 && !table_->selectionModel()->hasSelection()) table_->selectRow(0);
 }

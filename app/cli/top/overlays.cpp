@@ -6,6 +6,7 @@
 
 #include "base/counted.h"
 #include "base/units.h"
+#include "layout/client_words.h"
 #include "text_columns.h"
 #include "top/view.h"
 
@@ -117,7 +118,7 @@ void say_who_holds_it(Page& page, const RegionInfo& info, const Answers& answers
                               !asked                                 ? ""
                               : one.access == AccessMode::read_write ? "  read and write"
                                                                      : "  read",
-                              one.connected ? "" : "  cut off"),
+                              one.connected ? "" : fmt::format("  {}", kNotReconnected)),
                   one.count == 0 ? Style::dim : Style::normal);
     if (references.empty()) page.line("  nobody", Style::dim);
     if (!asked && answers.region == info.id && answers.info.error)
@@ -174,8 +175,11 @@ Page program_page(Model& model) {
     page.field("pool", it->pool);
     page.field("session", it->session);
     page.field("user", fmt::format("{}", it->uid));
-    page.field("connected",
-               it->connected ? span_text(it->since, model.at()) : "not now: it was cut off");
+    page.field("connected", it->connected
+                                ? span_text(it->since, model.at())
+                                : fmt::format("{}: it does so when it next asks for something, and "
+                                              "keeps what it holds",
+                                              kNotReconnected));
     page.field("holds",
                fmt::format("{} in {}, {}", format_size(it->bytes), counted(it->regions, "region"),
                            counted(it->references, "reference")));

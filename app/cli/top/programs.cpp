@@ -30,7 +30,9 @@ std::vector<ProgramRow> programs(const std::vector<ClientInfo>& clients,
     std::vector<ProgramRow> out;
     std::unordered_map<std::int64_t, std::size_t> place;
     for (const auto& client : clients) {
-        const auto [it, fresh] = place.try_emplace(client.pid, out.size());
+        // Those of other pid namespaces have no number; what they hold is under none of them.
+        const auto key = client.pid != 0 ? client.pid : -static_cast<std::int64_t>(client.serial);
+        const auto [it, fresh] = place.try_emplace(key, out.size());
         if (fresh) {
             out.push_back({client.pid, client.uid, client.process, client.worker, client.pool,
                            client.session, client.connected_at, client.connected, client.hostile, 0,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "layout/client_words.h"
 #include "text_columns.h"
 #include "top/view.h"
 
@@ -103,7 +104,7 @@ void draw_programs(Model& model, Surface& surface, std::size_t line, std::size_t
                                {"REGIONS", 8, 9, true, SortKey::holders},
                                {"HOLDS", 9, 10, true, SortKey::size},
                                {"SINCE", 7, 8, true, SortKey::age},
-                               {"STATE", 9, 12},
+                               {"STATE", 9, 19},
                                {"UID", 5, 7, true},
                                {"SESSION", 8, 24}},
                               surface.columns());
@@ -115,9 +116,10 @@ void draw_programs(Model& model, Surface& surface, std::size_t line, std::size_t
     Rows rows(surface, layout, line);
     for (std::size_t i = 0; i < page.indexes.size(); ++i) {
         const auto& one = all[page.indexes[i]];
-        const CellText state = one.hostile     ? CellText{"hostile", Style::critical}
-                               : one.connected ? CellText{"connected", Style::normal}
-                                               : CellText{"cut off", Style::warning};
+        const CellText state = one.hostile ? CellText{"hostile", Style::critical}
+                               : one.connected
+                                   ? CellText{"connected", Style::normal}
+                                   : CellText{std::string(kNotReconnected), Style::warning};
         rows.add({{one.process.empty() ? "?" : one.process},
                   {fmt::format("{}", one.pid)},
                   {one.worker.empty() ? one.pool : one.worker},

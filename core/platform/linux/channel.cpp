@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -36,8 +37,12 @@ Handle make_socket(int flags) {
     return Handle(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
 }
 
+// Linux 6.5; the C library's headers are older.
+constexpr int kPassPidfd = 76;  // SO_PASSPIDFD
+constexpr int kScmPidfd = 4;    // SCM_PIDFD
+
 constexpr std::size_t kControlSpace =
-    CMSG_SPACE(sizeof(int) * kMaxHandles) + CMSG_SPACE(sizeof(ucred));
+    CMSG_SPACE(sizeof(int) * kMaxHandles) + CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int));
 
 void collect_ancillary(msghdr& message, Frame& frame) {
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
@@ -53,8 +58,28 @@ void collect_ancillary(msghdr& message, Frame& frame) {
             ucred who{};
             std::memcpy(&who, CMSG_DATA(c), sizeof who);
             frame.sender = Credentials{who.pid, who.uid, who.gid};
+        } else if (c->cmsg_type == kScmPidfd) {
+            int process = -1;
+            std::memcpy(&process, CMSG_DATA(c), sizeof process);
+            if (process >= 0) frame.process = Handle(process);  // else why there is none
         }
     }
+}
+
+// The kernel adds the real ids by itself and lets us name any of ours: only where the effective
+// ones differ there is something to say. Asked each time, for each thread has its own.
+void attach_effective_ids(msghdr& message, char* control) {
+    const auto uid = ::geteuid();
+    const auto gid = ::getegid();
+    if (uid == ::getuid() && gid == ::getgid()) return;
+    const ucred who{::getpid(), uid, gid};
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(sizeof who);
+    auto* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_CREDENTIALS;
+    header->cmsg_len = CMSG_LEN(sizeof who);
+    std::memcpy(CMSG_DATA(header), &who, sizeof who);
 }
 
 }  // namespace
@@ -71,6 +96,7 @@ Result<Channel> Channel::connect(const std::string& path) {
         return fail(system_error(errno, fmt::format("cannot connect to {}", path)));
     }
     Channel channel(std::move(socket));
+    channel.names_ids_ = true;
     channel.remember();
     return channel;
 }
@@ -93,7 +119,10 @@ Result<Io> Channel::send(std::span<const std::byte> bytes, std::span<const int> 
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     alignas(cmsghdr) char control[kControlSpace] = {};
-    if (!handles.empty()) attach_descriptors(message, control, handles);
+    if (!handles.empty())
+        attach_descriptors(message, control, handles);
+    else if (names_ids_)
+        attach_effective_ids(message, control);
     while (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == ENOBUFS) return Io::again;
@@ -108,6 +137,7 @@ Result<Io> Channel::receive(Frame& frame) {
     frame.bytes = {};
     frame.handles.clear();
     frame.sender.reset();
+    frame.process.reset();
     iovec part{frame.room_.get(), kMaxFrame};
     alignas(cmsghdr) char control[kControlSpace];
     msghdr message{};
@@ -116,9 +146,12 @@ Result<Io> Channel::receive(Frame& frame) {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     ssize_t got = 0;
+    // The other side ended without reading everything. The kernel says so once, and before it shows
+    // what that side had sent.
+    bool reset = false;
     while ((got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) < 0) {
-        if (errno == EINTR) continue;
-        if (errno == EAGAIN) return Io::again;
+        if (errno == EINTR || (errno == ECONNRESET && !std::exchange(reset, true))) continue;
+        if (errno == EAGAIN) return reset ? Io::closed : Io::again;
         if (errno == ECONNRESET || errno == ENOTCONN) return Io::closed;
         return fail(system_error(errno, "cannot receive from the other side"));
     }
@@ -138,6 +171,19 @@ Result<Io> Channel::receive(Frame& frame) {
 bool Channel::pending() const {
     char byte = 0;
     return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void Channel::stop_receiving() {
+    ::shutdown(socket_.get(), SHUT_RD);
+    char byte = 0;
+    // Of a frame without a byte there is no telling from the end.
+    while (::recv(socket_.get(), &byte, 1, MSG_DONTWAIT) > 0) {
+    }
+}
+
+void Channel::tell_processes() {
+    const int one = 1;
+    (void)::setsockopt(socket_.get(), SOL_SOCKET, kPassPidfd, &one, sizeof one);
 }
 
 Result<Io> Channel::wait(bool writable, int timeout_ms) const {
@@ -166,10 +212,22 @@ Result<Listener> Listener::bind(const std::string& path, std::uint32_t mode,
         ::listen(listener.socket_.get(), SOMAXCONN) != 0 ||
         ::rename(temporary.c_str(), path.c_str()) != 0)
         return fail(system_error(errno, fmt::format("cannot listen on {}", path)));
+    listener.spare_ = listener.socket_.duplicate();
     return listener;
 }
 
+std::optional<Channel> Listener::accept_to_refuse() {
+    spare_.reset();
+    auto channel = take();
+    return channel ? std::move(*channel) : std::nullopt;
+}
+
 Result<std::optional<Channel>> Listener::accept() {
+    if (!spare_) spare_ = socket_.duplicate();
+    return take();
+}
+
+Result<std::optional<Channel>> Listener::take() {
     for (;;) {
         Handle socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (socket) {

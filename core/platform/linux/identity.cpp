@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "platform/identity.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,21 +24,33 @@ constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, Linux 6.5; the C library's head
 
 class KernelIdentity final : public Identity {
   public:
+    // `process` is invalid where there is no way to hold it.
     static Result<std::shared_ptr<KernelIdentity>> of(std::int64_t pid, Handle process) {
-        SHM_ASSIGN(const auto info, inspect_process(pid));
         auto identity = std::make_shared<KernelIdentity>();
-        identity->pid_ = pid;
-        identity->start_ = info.start_time;
         identity->process_ = std::move(process);
-        if (info.zombie || !identity->same())
+        if (!identity->process_) return identity;
+        const auto info = inspect_process(identity->process_, pid);
+        if ((info && info->zombie) || !identity->same())
             return fail(ErrorCode::identity_mismatch, fmt::format("process {} is gone", pid));
+        if (info) {
+            identity->start_ = info->start_time;
+            identity->name_ = info->name;
+        }
+        identity->number_ = process_number(identity->process_);
+        identity->other_ids_ = snakepit::shm::other_ids(identity->process_);
         identity->at_first_ = identity->read_program();
         return identity;
     }
 
     std::int64_t start_time() const override { return start_; }
+    std::uint64_t number() const override { return number_; }
+    const std::string& name() const override { return name_; }
+    const std::optional<OtherIds>& other_ids() const override { return other_ids_; }
     const std::vector<std::uint32_t>& groups() const override { return groups_; }
-    void set_groups(std::vector<std::uint32_t> groups) { groups_ = std::move(groups); }
+    void set_groups(std::vector<std::uint32_t> groups) {
+        std::erase_if(groups, group_stands_for_strangers);
+        groups_ = std::move(groups);
+    }
 
     std::optional<Executable> program() const override {
         if (!at_first_) return std::nullopt;
@@ -47,15 +58,13 @@ class KernelIdentity final : public Identity {
         return now == at_first_ ? now : std::nullopt;
     }
 
-    bool same() const override {
-        pollfd exited{process_.get(), POLLIN, 0};
-        if (::poll(&exited, 1, 0) != 0) return false;
-        const auto info = inspect_process(pid_);
-        return info && info->start_time == start_;
-    }
+    bool same() const override { return !process_ || !has_exited(process_); }
+    Handle watch() const override { return process_ ? process_.duplicate() : Handle(); }
 
     std::optional<Executable> read_program() const {
-        const auto link = fmt::format("/proc/{}/exe", pid_);
+        const auto directory = process_ ? process_directory(process_) : std::string();
+        if (directory.empty()) return std::nullopt;
+        const auto link = directory + "/exe";
         std::array<char, PATH_MAX> path;
         struct stat file {};
         const auto size = ::readlink(link.c_str(), path.data(), path.size());
@@ -66,18 +75,26 @@ class KernelIdentity final : public Identity {
     }
 
   private:
-    std::int64_t pid_ = 0, start_ = 0;
     Handle process_;
+    std::int64_t start_ = 0;
+    std::uint64_t number_ = 0;
+    std::string name_;
+    std::optional<OtherIds> other_ids_;
     std::vector<std::uint32_t> groups_;
     std::optional<Executable> at_first_;
 };
 
-// Nothing on kernels that do not have it.
-Handle peer_process(const Handle& socket) {
+// On kernels that do not have it by the process's number, which may be another's by then (see
+// identify_peer), and invalid where it has none.
+Result<Handle> peer_process(const Handle& socket, std::int64_t pid) {
     int process = -1;
     socklen_t size = sizeof process;
-    if (::getsockopt(socket.get(), SOL_SOCKET, kPeerPidfd, &process, &size) != 0) return {};
-    return Handle(process);
+    if (::getsockopt(socket.get(), SOL_SOCKET, kPeerPidfd, &process, &size) == 0)
+        return Handle(process);
+    if (errno == ENOPROTOOPT) return pid != 0 ? watch_process(pid) : Handle();
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        return fail(system_error(errno, "cannot hold the process that connected"));
+    return fail(ErrorCode::identity_mismatch, "the process that connected is gone");
 }
 
 Result<std::vector<std::uint32_t>> peer_groups(const Handle& socket) {
@@ -94,8 +111,8 @@ Result<std::vector<std::uint32_t>> peer_groups(const Handle& socket) {
     }
 }
 
-std::vector<std::uint32_t> groups_in_proc(std::int64_t pid) {
-    std::ifstream status(fmt::format("/proc/{}/status", pid));
+std::vector<std::uint32_t> groups_in_proc(const std::string& directory) {
+    std::ifstream status(directory + "/status");
     constexpr std::string_view kKey = "Groups:";
     std::vector<std::uint32_t> out;
     for (std::string line; std::getline(status, line);) {
@@ -106,14 +123,25 @@ std::vector<std::uint32_t> groups_in_proc(std::int64_t pid) {
     return out;
 }
 
+// The number that stands for every id without one in our user namespace; nothing if all have one.
+// Even where a real user has that number too it stands for the others as well.
+std::optional<std::uint32_t> ambiguous_id(const char* overflow, const char* map) {
+    constexpr std::uint64_t kAll = 0xFFFFFFFFU;  // the last number is nobody's
+    std::ifstream extents(fmt::format("/proc/self/{}", map));
+    std::uint64_t mapped = 0;
+    for (std::uint64_t inside = 0, outside = 0, count = 0; extents >> inside >> outside >> count;)
+        mapped += count;
+    if (mapped >= kAll) return std::nullopt;
+    std::uint32_t number = 65534;
+    std::ifstream(fmt::format("/proc/sys/kernel/{}", overflow)) >> number;
+    return number;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Identity>> identify_peer(const Handle& socket,
                                                       const Credentials& who) {
-    auto process = peer_process(socket);
-    if (!process) {
-        SHM_ASSIGN(process, watch_process(who.pid));
-    }
+    SHM_ASSIGN(auto process, peer_process(socket, who.pid));
     SHM_ASSIGN(auto groups, peer_groups(socket));
     SHM_ASSIGN(auto identity, KernelIdentity::of(who.pid, std::move(process)));
     identity->set_groups(std::move(groups));
@@ -123,12 +151,23 @@ Result<std::shared_ptr<const Identity>> identify_peer(const Handle& socket,
 Result<std::shared_ptr<const Identity>> identify_process(std::int64_t pid,
                                                          std::int64_t start_time) {
     SHM_ASSIGN(auto process, watch_process(pid));
+    const auto directory = process_directory(process);
     SHM_ASSIGN(auto identity, KernelIdentity::of(pid, std::move(process)));
-    auto groups = groups_in_proc(pid);
+    auto groups = directory.empty() ? std::vector<std::uint32_t>() : groups_in_proc(directory);
     if ((start_time != 0 && identity->start_time() != start_time) || !identity->same())
         return fail(ErrorCode::identity_mismatch, fmt::format("process {} is gone", pid));
     identity->set_groups(std::move(groups));
     return identity;
+}
+
+bool stands_for_strangers(std::uint32_t uid) {
+    static const auto number = ambiguous_id("overflowuid", "uid_map");
+    return uid == number;
+}
+
+bool group_stands_for_strangers(std::uint32_t gid) {
+    static const auto number = ambiguous_id("overflowgid", "gid_map");
+    return gid == number;
 }
 
 std::optional<Executable> executable_at(const std::string& path) {

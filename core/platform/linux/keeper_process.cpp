@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 
@@ -207,7 +208,9 @@ Result<bool> KeeperProcess::ensure() {
 }  // namespace
 
 std::shared_ptr<DescriptorKeeper> keeper_process(std::string socket) {
-    return std::make_shared<KeeperProcess>(std::move(socket));
+    std::error_code unknown;
+    auto absolute = std::filesystem::absolute(socket, unknown);  // it works elsewhere
+    return std::make_shared<KeeperProcess>(unknown ? std::move(socket) : absolute.string());
 }
 
 }  // namespace snakepit::shm

@@ -40,8 +40,8 @@ std::int64_t recorded_pid(const Handle& file) {
 }
 
 bool lives(std::int64_t pid) {
-    const auto info = inspect_process(pid);
-    return info && !info->zombie;
+    const auto process = watch_process(pid);
+    return process && !has_exited(*process);
 }
 
 }  // namespace

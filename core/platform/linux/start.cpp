@@ -7,6 +7,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "platform/process.h"
@@ -19,6 +23,34 @@ namespace {
 
 std::string directory_of(const std::string& path) {
     return path.substr(0, path.rfind('/'));
+}
+
+// One that is looked for on the search path stays as it is.
+std::string absolute(const std::string& program) {
+    std::error_code unknown;
+    if (program.find('/') == std::string::npos) return program;
+    const auto path = std::filesystem::absolute(program, unknown);
+    return unknown ? program : path.string();
+}
+
+// Ours, with the same directories and files in it for a program that begins in another directory.
+std::vector<std::string> environment_anywhere() {
+    constexpr std::array kPaths{"SNAKEPIT_SHM_RUNTIME_DIR", "SNAKEPIT_SHM_STATE_DIR",
+                                "SNAKEPIT_SHM_CONFIG",      "SNAKEPIT_SHM_PLUGIN_DIR",
+                                "XDG_RUNTIME_DIR",          "XDG_STATE_HOME",
+                                "XDG_CONFIG_HOME",          "HOME"};
+    std::vector<std::string> out;
+    for (char** variable = environ; *variable; ++variable) {
+        std::string text(*variable);
+        const auto name = text.substr(0, text.find('='));
+        const auto value = text.size() > name.size() ? text.substr(name.size() + 1) : "";
+        std::error_code unknown;
+        if (!value.empty() && std::find(kPaths.begin(), kPaths.end(), name) != kPaths.end())
+            if (const auto path = std::filesystem::absolute(value, unknown); !unknown)
+                text = name + "=" + path.string();
+        out.push_back(std::move(text));
+    }
+    return out;
 }
 
 class Spawn {  // what posix_spawn is told
@@ -52,7 +84,7 @@ std::string companion_program() {
 
 Result<std::int64_t> start_detached(const std::string& program,
                                     const std::vector<std::string>& words, const Handle& handle) {
-    std::vector<std::string> own{program};
+    std::vector<std::string> own{absolute(program)};
     own.insert(own.end(), words.begin(), words.end());
     std::vector<char*> arguments;
     for (auto& word : own) arguments.push_back(word.data());
@@ -67,13 +99,19 @@ Result<std::int64_t> start_detached(const std::string& program,
     for (int number = 0; number < 3; ++number)
         ::posix_spawn_file_actions_addopen(&spawn.files, number, "/dev/null", O_RDWR, 0);
     ::posix_spawn_file_actions_addclosefrom_np(&spawn.files, first_closed);
+    // Whatever the caller works in can be removed or unmounted while the program goes on.
+    ::posix_spawn_file_actions_addchdir_np(&spawn.files, "/");
+    auto variables = environment_anywhere();
+    std::vector<char*> environment;
+    for (auto& variable : variables) environment.push_back(variable.data());
+    environment.push_back(nullptr);
     sigset_t none;
     sigemptyset(&none);
     ::posix_spawnattr_setsigmask(&spawn.attributes, &none);
     ::posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
     pid_t child = 0;
-    const int failed = ::posix_spawnp(&child, program.c_str(), &spawn.files, &spawn.attributes,
-                                      arguments.data(), environ);
+    const int failed = ::posix_spawnp(&child, own.front().c_str(), &spawn.files, &spawn.attributes,
+                                      arguments.data(), environment.data());
     if (failed != 0) return fail(system_error(failed, fmt::format("cannot start {}", program)));
     return child;
 }

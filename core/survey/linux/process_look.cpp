@@ -119,7 +119,7 @@ class Look {
             case Memory::refused:
                 return errno != EACCES && errno != EPERM;
             case Memory::none:
-                return true;
+                return at_other_threads(process, home.get());
             case Memory::seen:
                 break;
         }
@@ -130,6 +130,8 @@ class Look {
     // none: no memory of its own, so a part of the kernel, or ended; refused: with errno.
     enum class Memory { none, seen, refused };
     Memory look_at_maps(const Process& process, int home);
+    // Its first thread has ended, and shows nothing of what the others still have.
+    bool at_other_threads(const Process& process, int home);
     // Nothing where the system cannot be asked like this.
     std::optional<Memory> ask_for_maps(const Process& process, int maps);
     void look_at_map(const Process& process, const MapQuery& map, int maps);
@@ -149,6 +151,20 @@ class Look {
     std::string buffer_;
     Images images_;
 };
+
+bool Look::at_other_threads(const Process& process, int home) {
+    const auto threads = open_directory(home, "task");
+    if (!threads) return errno != EACCES && errno != EPERM;
+    while (const auto* entry = ::readdir(threads.get())) {
+        std::string_view name(entry->d_name);
+        if (const auto number = take_number(name); number <= 0 || number == process.pid) continue;
+        const Handle thread(::openat(::dirfd(threads.get()), entry->d_name,
+                                     O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+        if (thread && look_at_maps(process, thread.get()) == Memory::seen)
+            return look_at_descriptors(process, thread.get());
+    }
+    return true;
+}
 
 Look::Memory Look::look_at_maps(const Process& process, int home) {
     const Handle maps(::openat(home, "maps", O_RDONLY | O_CLOEXEC));

@@ -82,10 +82,13 @@ std::optional<ProcessFacts> ProcessTable::read_facts(std::int64_t pid) const {
     const auto open = stat->find('('), close = stat->rfind(')');
     if (open == stat->npos || close == stat->npos || close + 2 >= stat->size()) return std::nullopt;
     const char state = (*stat)[close + 2];
-    if (state == 'Z' || state == 'X') return std::nullopt;
     std::string_view rest(*stat);
     rest.remove_prefix(close + 3);
-    for (int field = 4; field < 22; ++field) (void)take_number(rest);
+    for (int field = 4; field < 20; ++field) (void)take_number(rest);
+    // Its first thread may end before the others.
+    if (const auto threads = take_number(rest); (state == 'Z' || state == 'X') && threads <= 1)
+        return std::nullopt;
+    (void)take_number(rest);
     const auto ticks = take_number(rest);
     static const auto rate = ::sysconf(_SC_CLK_TCK);
     ProcessFacts facts{.pid = pid, .name = stat->substr(open + 1, close - open - 1)};
