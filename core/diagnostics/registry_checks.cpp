@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "diagnostics/host_facts.h"
 #include "diagnostics/registry_file.h"
+#include "layout/ownership.h"
 #include "layout/registry_reader.h"
 #include "platform/backend.h"
 
@@ -110,6 +111,36 @@ std::vector<FileFacts> unknown_segments(const RegistryQuestion& question) {
     return out;
 }
 
+std::string total(const std::vector<FileFacts>& files) {
+    std::uint64_t bytes = 0;
+    for (const auto& file : files) bytes += file.bytes;
+    return format_size(bytes);
+}
+
+// Takes those out of `files` that belong to another user, or to another manager of the same name
+// that runs or may be started again, as a manager would judge it. What was taken out, in words.
+std::string of_other_managers(const RegistryQuestion& question, std::vector<FileFacts>& files) {
+    const auto runtime = file_facts(question.paths.registry());
+    const auto uid = runtime ? runtime->uid : ::geteuid();
+    const auto file = RegistryFile::open(question.paths.registry());
+    auto owners = Ownership::read(question.shm_path, question.paths.instance, uid,
+                                  file ? file->view().header().epoch : 0);
+    const auto prefix = fmt::format("snakepit_{}_", question.paths.instance);
+    const auto mine =
+        std::stable_partition(files.begin(), files.end(), [&](const FileFacts& segment) {
+            if (segment.uid != uid) return false;
+            const auto number = number_of(std::string_view(segment.name).substr(prefix.size()));
+            if (!number) return true;
+            const auto owner = owners.owner(tag_of(*number));
+            return owner == Owner::us || owner == Owner::nobody || !owners.marked(tag_of(*number));
+        });
+    const std::vector<FileFacts> others(mine, files.end());
+    files.erase(mine, files.end());
+    if (others.empty()) return {};
+    return fmt::format("{} with {} belong to other managers of this name, or may",
+                       counted(others.size(), "segment"), total(others));
+}
+
 }  // namespace
 
 Check check_registry(const RegistryQuestion& question) {
@@ -203,18 +234,20 @@ Check check_leftovers(const RegistryQuestion& question) {
             });
         });
     }
-    if (files.empty()) return sound(name, "none");
-    std::uint64_t bytes = 0;
-    for (const auto& file : files) bytes += file.bytes;
-    const auto found = fmt::format("{} segments of earlier runs hold {} under {}", files.size(),
-                                   format_size(bytes), question.shm_path);
+    const auto of_others = of_other_managers(question, files);
+    if (files.empty()) return sound(name, of_others.empty() ? "none" : of_others);
+    auto found = fmt::format("{} of earlier runs hold {} under {}",
+                             counted(files.size(), "segment"), total(files), question.shm_path);
+    if (!of_others.empty()) found += "; " + of_others;
+    const auto by_hand = fmt::format("'snakepit-shm host clean {}' removes one that nobody uses",
+                                     files.front().name);
     if (!question.manager_runs)
         return {name, Verdict::problem, found,
-                "snakepit-shm serve removes those that nobody uses when it starts"};
+                "snakepit-shm serve removes those whose manager is proved to be gone for good; " +
+                    by_hand};
     return {name, Verdict::warning, found,
-            fmt::format("fuser {}/{} names who uses it; the next start of the manager removes what "
-                        "nobody does",
-                        question.shm_path, files.front().name)};
+            fmt::format("fuser {}/{} names who uses it; {}", question.shm_path, files.front().name,
+                        by_hand)};
 }
 
 }  // namespace snakepit::shm

@@ -36,8 +36,10 @@ bool too_little(std::uint64_t free, std::uint64_t total, bool known) {
 
 }  // namespace
 
-void HealthLogger::watch(const Keeping& keeping, const InstancePaths& paths) {
+void HealthLogger::watch(const Keeping& keeping, const OwnershipMark& mark,
+                         const InstancePaths& paths) {
     keeping_ = &keeping;
+    mark_ = &mark;
     paths_ = paths;
 }
 
@@ -166,6 +168,11 @@ void HealthLogger::find_recording(Found& found) {
             fmt::format("{} of {} segments without a name end with the manager: {}",
                         keeping_->segments - keeping_->kept, keeping_->segments, keeping_->problem),
             "do not end the manager before they are kept");
+    if (mark_ && !mark_->problem().empty())
+        add("mark", "no mark says that our segments have an owner",
+            fmt::format("other managers of this name are not told whose our segments are: {}",
+                        mark_->problem()),
+            "make room where segments are made; the mark is tried again every second");
 }
 
 void HealthLogger::find_room(Found& found) {

@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "base/time.h"
 #include "events/event_recorder.h"
+#include "layout/ownership.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -42,8 +43,8 @@ class HealthLogger {
     HealthLogger(Service& service, const EventRecorder& recorder)
         : service_(service), recorder_(recorder) {}
 
-    // What the service does not know. `keeping` is borrowed for good.
-    void watch(const Keeping& keeping, const InstancePaths& paths);
+    // What the service does not know. `keeping` and `mark` are borrowed for good.
+    void watch(const Keeping& keeping, const OwnershipMark& mark, const InstancePaths& paths);
     // Once a second: looks at some programs, and at everything else when the service has been
     // through all regions once more.
     void second(std::int64_t at);
@@ -68,6 +69,7 @@ class HealthLogger {
     Service& service_;
     const EventRecorder& recorder_;
     const Keeping* keeping_ = nullptr;
+    const OwnershipMark* mark_ = nullptr;
     InstancePaths paths_;
     std::int64_t seen_pass_ = 0;  // of the service's walks over all regions
     std::uint32_t next_client_ = 0;

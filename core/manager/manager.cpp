@@ -22,10 +22,10 @@
 #include "base/counted.h"
 #include "crypto/keys.h"
 #include "events/event_recorder.h"
+#include "layout/ownership.h"
 #include "manager/audience.h"
 #include "manager/backend_plugin.h"
 #include "manager/comes_due.h"
-#include "manager/instance_roster.h"
 #include "manager/keeper_watch.h"
 #include "manager/monitoring.h"
 #include "manager/reports.h"
@@ -76,6 +76,14 @@ Result<EventRecorder::Audit> prepare_audit(const InstancePaths& paths, const Ins
                                 paths.audit_head()};
 }
 
+// A copied runtime directory: the regions in it are those of the manager that has the original.
+constexpr std::string_view kCopied = "copied from one that runs; kept as registry.copy-<time>";
+Status set_copy_aside(const std::string& path) {
+    if (std::rename(path.c_str(), fmt::format("{}.copy-{}", path, now().micros).c_str()) == 0)
+        return {};
+    return fail(system_error(errno, fmt::format("cannot set {} aside", path)));
+}
+
 Credentials ourselves() {
     return {::getpid(), ::geteuid(), ::getegid()};
 }
@@ -103,6 +111,7 @@ class Manager::Private {
     ManagerOptions options;
     Config config;
     ExclusiveLock lock;
+    OwnershipMark mark;  // says to other managers that our segments have an owner
     std::shared_ptr<const InstanceKey> key;  // for whoever signs or encrypts
     LoadedBackend loaded;
     boost::asio::io_context io;  // for one thread
@@ -133,6 +142,7 @@ Manager::Private::~Private() {
         io.restart();
         io.poll();
         service->return_memory();
+        if (service->owns_nothing()) mark.remove();
         service->registry().record(
             {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
         service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
@@ -155,13 +165,16 @@ Status Manager::Private::start() {
     // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
     ::signal(SIGXFSZ, SIG_IGN);
 
+    const bool copied = Ownership::copied(config.shm_path, options.paths, ::geteuid());
+    if (copied) SHM_TRY(set_copy_aside(options.paths.registry()));
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
+    if (copied) registry->record({.kind = EventKind::registry_reset, .text = kCopied});
+    mark = OwnershipMark(config.shm_path, options.paths, ::geteuid(), registry->epoch());
     SHM_TRY(set_access(options.paths.registry(), audience.admin_group ? 0640 : 0600,
                        audience.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
     SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
-    SHM_TRY(InstanceRoster::enter(config.shm_path, options.paths));
     service = std::make_unique<Service>(
         options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,
         [this](std::function<void()> work, std::function<void()> then) {
@@ -171,6 +184,7 @@ Status Manager::Private::start() {
             });
         });
     service->seals().open(std::move(seals), key);
+    service->own_mark = mark.name();
     // The journal has it with all its fields, where events go there.
     if (options.alarm)
         service->alarm = [this](const std::string& what) {
@@ -183,7 +197,7 @@ Status Manager::Private::start() {
                                         options.paths.events_db(), std::move(audit));
     recorder->set_retention(config.event_retention_ms);
     monitoring = std::make_unique<Monitoring>(*service, *recorder, options.paths);
-    monitoring->health().watch(keeper_watch.state(), options.paths);
+    monitoring->health().watch(keeper_watch.state(), mark, options.paths);
     SHM_TRY(service->recover());
     monitoring->watch(std::make_unique<AlertManager>(
         service->registry(), options.paths.state_db(), [this](std::function<void()> work) {
@@ -259,6 +273,7 @@ void Manager::Private::tick() {
         registry.state().heartbeat.store(now().micros, std::memory_order_relaxed);
         registry.state().beat.store(boot_micros(), std::memory_order_relaxed);
         keeper_watch.look(*loaded.backend, registry);
+        mark.tend();
         if (options.heartbeat) options.heartbeat();
         monitoring->second();
         const auto modified = modified_at(options.paths.config_file);

@@ -171,6 +171,8 @@ class Service {
     // needs does not stay behind.
     void stop_background() { stopping_ = true; }
     void return_memory() { allocator_.pool.return_empty(boot_micros(), 0); }
+    // No region, and no segment of this registry is left.
+    bool owns_nothing();
     // Looks at every region again, due or not, in one go.
     void evaluate_all();
     // Looks for damage from the beginning, as much as fits a turn; the rest follows by itself.
@@ -203,6 +205,7 @@ class Service {
     // Of a flood by one user only some become events of their own; see RefusalLog.
     void record_refusal(const Event& event);
     std::function<void(const std::string&)> alarm;  // as in ManagerOptions; may be empty
+    std::string own_mark;                           // OwnershipMark::name(); before recover()
     // Moments kept at which a region has to be looked at again.
     std::size_t deadlines() const { return due_.size(); }
 

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
-#include "manager/instance_roster.h"
+#include "layout/ownership.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -53,15 +55,77 @@ void Service::adopt_durable() {
                            .text = fmt::format("durable/{}: it cannot be restored", name)});
 }
 
+namespace {
+
+// What was kept, and why: one event a reason, because the text has room for no names.
+class Kept {
+  public:
+    void add(std::string_view reason, std::uint64_t bytes, const RegionId& id) {
+        auto& [count, total, first] = by_reason_[reason];
+        if (count++ == 0) first = id;
+        total += bytes;
+    }
+    // Not again what an earlier start said and what has not changed since.
+    void record(RegionRegistry& registry) const {
+        for (const auto& [reason, what] : by_reason_)
+            if (!said(registry.ring(), reason, what))
+                registry.record({.kind = EventKind::leftover_kept,
+                                 .count = what.count,
+                                 .value = what.bytes,
+                                 .text = reason,
+                                 .id = what.count == 1 ? what.first : RegionId{}});
+    }
+
+  private:
+    struct Sum {
+        std::uint32_t count = 0;
+        std::uint64_t bytes = 0;
+        RegionId first;
+    };
+    static bool said(EventRing& ring, std::string_view reason, const Sum& sum) {
+        for (auto seq = ring.head(); seq > 0; --seq) {
+            const auto* entry = ring.entry(seq);
+            if (!entry) return false;
+            if (entry->kind == static_cast<std::uint16_t>(EventKind::leftover_kept) &&
+                entry->text == reason)
+                return entry->count == sum.count && entry->value == sum.bytes;
+        }
+        return false;
+    }
+    std::map<std::string_view, Sum> by_reason_;
+};
+
+// Why a segment stays that is in no slot; empty: nothing is against removing it.
+std::string_view objection(Ownership& owners, std::uint32_t tag) {
+    switch (owners.owner(tag)) {
+        case Owner::us:
+        case Owner::nobody:
+            return {};
+        case Owner::running:
+            return "another manager of this name owns it, and runs";
+        case Owner::may_return:
+            break;
+    }
+    return owners.marked(tag)
+               ? "another manager of this name may own it, and be started again"
+               : "no mark says whose it is: 'snakepit-shm host clean NAME' removes it";
+}
+
+}  // namespace
+
 // Segments with our instance's name that no slot knows. Those of regions that live elsewhere now
-// are what a move left. Others are of a registry that was lost: they go only when nobody maps or
-// holds them and no other manager of that name claims them.
+// are what a move left. Others are of a registry that was lost, or of another manager of that name:
+// they go when their owner is proved to be gone for good and the kernel says that nobody has them.
 void Service::remove_leftovers(const SegmentsByName& segments) {
     const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
     const auto slots = registry_->used();
     const bool unnamed = std::any_of(slots.begin(), slots.end(),
                                      [&](std::uint32_t slot) { return !registry_->named(slot); });
-    std::optional<InstanceRoster> others;
+    auto owners = Ownership::read(config_.shm_path, registry_->instance(), ::geteuid(),
+                                  registry_->epoch(), own_mark);
+    Kept kept;
+    std::unordered_set<std::uint32_t> tags_left;
+    bool unmarked = false;
     for (const auto& [full_name, segment] : segments) {
         if (segment.uid != ::geteuid()) continue;
         std::string_view name(full_name);
@@ -86,32 +150,46 @@ void Service::remove_leftovers(const SegmentsByName& segments) {
         if (arena && allocator_.pool.ours(*arena)) continue;  // seen to by the pool
         if (durable && allocator_.durable.has(*id)) continue;
         if (!backend_.inspect_segment(segment.name)) continue;  // it went with its slot meanwhile
-        if (!others) others = InstanceRoster::read(config_.shm_path, paths_);
+        const Event removed{.kind = EventKind::leftover_removed,
+                            .value = segment.allocated,
+                            .text = full_name,
+                            .id = id ? *id : RegionId{}};
         if (anonymous && !unnamed) {  // ours alone to keep, and whoever else holds it keeps it
-            if (backend_.forget_segment(segment.name))
-                registry_->record({.kind = EventKind::leftover_removed,
-                                   .value = segment.allocated,
-                                   .id = id ? *id : RegionId{}});
+            if (backend_.forget_segment(segment.name)) registry_->record(removed);
             continue;
         }
-        const auto users = backend_.users_of(segment.identity);
-        std::string keep;
-        if (unnamed)
-            keep = "it may belong to a slot whose description is damaged";
-        else if (id ? others->claims(*id) : others->claims_arena(*arena))
-            keep = "another manager of this name knows it";
-        else if (!users)
-            keep = users.error().message;
-        else if (!users->empty())
-            keep = fmt::format("process {} uses it", users->front());
-        const Event event{
-            .kind = keep.empty() ? EventKind::leftover_removed : EventKind::leftover_kept,
-            .value = segment.allocated,
-            .text = keep,
-            .id = id ? *id : RegionId{}};
-        if (keep.empty() && !backend_.remove_segment(segment.name, segment.identity)) continue;
-        registry_->record(event);
+        const auto tag = tag_of(id ? id->random : *arena);
+        // Nobody but we have anything in our state directory.
+        std::string_view keep = durable ? std::string_view() : objection(owners, tag);
+        if (unnamed) keep = "it may belong to a slot whose description is damaged";
+        if (keep.empty()) {
+            const auto done = backend_.remove_unused_segment(segment.name, segment.identity);
+            if (done) {
+                registry_->record(removed);
+                continue;
+            }
+            keep = done.error().code == ErrorCode::region_in_use
+                       ? "it is open or mapped somewhere"
+                       : "it cannot be removed, or the kernel does not say who uses it";
+        }
+        kept.add(keep, segment.allocated, id ? *id : RegionId{});
+        if (durable || anonymous) continue;
+        tags_left.insert(tag);
+        unmarked = unmarked || (owners.owner(tag) != Owner::us && !owners.marked(tag));
     }
+    kept.record(*registry_);
+    owners.remove_dead(tags_left, unmarked);
+}
+
+bool Service::owns_nothing() {
+    const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
+    const auto segments = backend_.list_segments(prefix);
+    if (!segments || !registry_->used().empty()) return false;
+    const auto ours = tag_of(tagged(registry_->epoch(), 0));
+    return std::none_of(segments->begin(), segments->end(), [&](const SegmentInfo& segment) {
+        const auto number = number_of(std::string_view(segment.name).substr(prefix.size()));
+        return number && tag_of(*number) == ours;
+    });
 }
 
 }  // namespace snakepit::shm

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "layout/ownership.h"
 #include "layout/sealed_layout.h"
 #include "memory/guard.h"
 #include "platform/fault_guard.h"
@@ -147,7 +148,8 @@ Status Allocator::choose_place(Making& making, const RegionOptions& options, std
 Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options,
                                 const RegionOwner& owner, std::uint64_t request_id) {
     SHM_TRY(check(size, owner));
-    const auto id = RegionId::generate();
+    auto id = RegionId::generate();
+    id.random = tagged(registry_.epoch(), id.random);
     SlotFixed fixed{};
     fixed.id_micros = id.micros;
     fixed.id_random = id.random;
@@ -253,7 +255,7 @@ void Allocator::give_back(Making& making, bool made) {
         pool.give(making.slice, made);  // a guard, or a copy, may be there already
         return;
     }
-    if (auto removed = backend_.remove_segment(making.name, {}); !removed)
+    if (auto removed = backend_.remove_segment(making.name, making.segment.identity); !removed)
         registry_.record(making.slot, {.kind = EventKind::leftover_kept,
                                        .result = removed.error().code,
                                        .text = removed.error().message});

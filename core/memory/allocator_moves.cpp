@@ -62,7 +62,9 @@ Making Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
     making.second_name = (as.flags & kSecondName) != 0;
     making.backing = (as.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
     making.name = segment_name(registry_.instance(), registry_.id(slot), as);
-    (void)backend_.remove_segment(making.name, {});  // of an attempt that was cut off
+    // Of an attempt that was cut off: the region's id is ours, so the name is.
+    if (const auto earlier = backend_.inspect_segment(making.name))
+        (void)backend_.remove_segment(making.name, earlier->identity);
     return making;
 }
 

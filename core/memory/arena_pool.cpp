@@ -165,7 +165,7 @@ Result<std::shared_ptr<Arena>> ArenaPool::make_arena(std::uint32_t tenant, std::
     auto size = std::max(std::clamp(total, std::min(first_arena, kLargestArena), kLargestArena),
                          round_up(bytes, kHugePage));
     std::uint64_t id = 0;
-    do id = registry_.epoch() << 32 | (random_u64() >> 32);
+    do id = tagged(registry_.epoch(), random_u64());
     while (arenas_.contains(id) || static_cast<std::uint32_t>(id) == 0);
     auto name = arena_name(registry_.instance(), id);
     if (backing == Backing::memfd) name = anonymous_name(name);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "layout/ownership.h"
 #include "memory/arena.h"
 #include "memory/backing.h"
 #include "platform/backend.h"
@@ -107,8 +108,7 @@ class ArenaPool {
 
     // Made by a manager of this registry.
     bool ours(std::uint64_t arena) const {
-        return static_cast<std::uint32_t>(arena >> 32) ==
-               static_cast<std::uint32_t>(registry_.epoch());
+        return tag_of(arena) == tag_of(tagged(registry_.epoch(), 0));
     }
 
     std::vector<ArenaReport> report() const;

@@ -104,7 +104,13 @@ class PlatformBackend {
     // Gives the memory back at once, also where idle clients still map it, and removes the name.
     // A segment that is gone already is no error; one that is not `expected` is left alone and is
     // security_violation.
+    // Without an `expected` one it is removed as remove_unused_segment() does it.
     virtual Status remove_segment(const std::string& name, const FileIdentity& expected) = 0;
+    // Removes a segment that nobody has open or maps, by the kernel's word; region_in_use
+    // otherwise. For what another manager may have made.
+    virtual Status remove_unused_segment(const std::string& name, const FileIdentity& expected) {
+        return remove_segment(name, expected);
+    }
     // Lets go of a segment without a name that nobody here knows: whoever holds it keeps it.
     virtual Status forget_segment(const std::string& name) = 0;
     // Looks after the keeper of descriptors: one that ended is replaced, and gets them all. Call

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/counted.h"
+#include "base/ids.h"
 #include "base/units.h"
 #include "survey/known_programs.h"
 
@@ -123,21 +124,21 @@ void Judge::look_for_creator() {
                     source));
 }
 
-// Ours are called snakepit_<instance>_…, and the roster .snakepit_<instance>@….
 bool Judge::ours() {
     std::string_view name = segment_.label;
     if (segment_.kind == SegmentKind::system_v) return false;
     if (segment_.kind == SegmentKind::memfd)
         name.remove_prefix(std::min<std::size_t>(6, name.size()));
     if (const auto slash = name.rfind('/'); slash != name.npos) name.remove_prefix(slash + 1);
-    const bool roster = name.starts_with(".snakepit_") && name.find('@') != name.npos;
-    if (!roster && !name.starts_with("snakepit_")) return false;
-    name.remove_prefix(roster ? 10 : 9);
+    const auto own = our_name(name);
+    if (!own) return false;
     segment_.program = "Snakepit SHM";
-    for (const auto& [instance, registry] : setting_.instances) {
-        if (!name.starts_with(instance) || name.size() <= instance.size() ||
-            name[instance.size()] != (roster ? '@' : '_'))
-            continue;
+    // The mark of its own registry says more than another manager of that name.
+    auto known = setting_.instances.find(own->instance + "@" + own->tag);
+    if (known == setting_.instances.end()) known = setting_.instances.find(own->instance);
+    if (known != setting_.instances.end()) {
+        const auto& registry = known->second;
+        const auto& instance = own->instance;
         if (registry.empty()) {
             say(fmt::format("its name is of instance {}, whose registry is gone", instance));
             decide(SegmentVerdict::ours, 80);
@@ -152,9 +153,7 @@ bool Judge::ours() {
                         instance));
         return true;
     }
-    // A directory of that name is nobody's segment.
-    if (name.find("shm_") == name.npos && name.find("arena_") == name.npos) return false;
-    say("its name is one of ours, and its instance is not in the list of instances here");
+    say("its name is one of ours, and no mark here says which manager made it");
     say("snakepit-shm serve of that instance removes what nobody needs");
     decide(SegmentVerdict::ours, 60);
     return true;
@@ -344,6 +343,39 @@ void Judge::limit() {
 }
 
 }  // namespace
+
+// snakepit_<instance>_shm_<number>_<16 digits>, snakepit_<instance>_arena_<16 digits>, or a mark,
+// .snakepit_<instance>@…. An instance's name may contain any of these words, so it is read from the
+// end.
+std::optional<OurName> our_name(std::string_view name) {
+    if (name.starts_with(".snakepit_") && name.find('@') != name.npos) {
+        name.remove_prefix(10);
+        const auto at = name.rfind('@');
+        auto rest = name.substr(at + 1);
+        rest.remove_prefix(std::min(rest.find('-') + 1, rest.size()));
+        const bool tagged = rest.size() > 16 && rest[16] == '-';
+        return OurName{std::string(name.substr(0, at)),
+                       std::string(tagged ? rest.substr(8, 8) : std::string_view())};
+    }
+    if (!name.starts_with("snakepit_")) return std::nullopt;
+    name.remove_prefix(9);
+    for (const std::string_view suffix : {"_sealed", "_second"})
+        if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
+    for (const std::string_view word : {"_shm_", "_arena_"}) {
+        const auto at = name.rfind(word);
+        if (at == name.npos || at == 0) continue;
+        // Behind "_shm_" stands an id, which has that word in itself.
+        const auto rest = name.substr(word == "_shm_" ? at + 1 : at + word.size());
+        const bool known =
+            word == "_shm_"
+                ? RegionId::parse(rest).has_value()
+                : rest.size() == 16 && rest.find_first_not_of("0123456789abcdef") == rest.npos;
+        if (known)
+            return OurName{std::string(name.substr(0, at)),
+                           std::string(name.substr(name.size() - 16, 8))};
+    }
+    return std::nullopt;
+}
 
 void PythonFacts::count(const ProcessFacts& process) {
     const auto older = [&process](Timestamp& oldest) {

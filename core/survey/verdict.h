@@ -44,7 +44,15 @@ class ProcessView {
     virtual PythonFacts python_of_user(std::uint32_t uid) const = 0;
 };
 
-// An instance of ours, by name; the value: where its registry stands, empty if it stands no more.
+// What a segment or a mark of ours is called after.
+struct OurName {
+    std::string instance;
+    std::string tag;  // of its registry, 8 digits; empty: of an earlier release's mark
+};
+std::optional<OurName> our_name(std::string_view name);
+
+// An instance of ours, by name, and by name and tag ("name@12345678"); the value: where its
+// registry stands, empty if it stands no more.
 using Instances = std::map<std::string, std::string, std::less<>>;
 
 struct Setting {

@@ -22,12 +22,33 @@
 #include "base/units.h"
 #include "linux_posix/host_memory.h"
 #include "linux_posix/segment_info.h"
+#include "platform/write_lease.h"
 
 namespace snakepit::shm {
 
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
+
+// What is about to be removed: a file of ours, and the one that was meant.
+Status check_ours(const Handle& file, const std::string& name, const std::string& path,
+                  const FileIdentity& expected) {
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0)
+        return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
+    const FileIdentity identity{info.st_dev, info.st_ino};
+    if (S_ISREG(info.st_mode) && info.st_uid == ::geteuid() &&
+        (expected == FileIdentity{} || identity == expected))
+        return {};
+    return fail(ErrorCode::security_violation,
+                fmt::format("segment {} is not the one that was made", name),
+                fmt::format("look at {} and remove it by hand if nobody needs it", path));
+}
+
+tl::unexpected<Error> removal_failed(const std::string& name) {
+    return fail(system_error(errno, fmt::format("cannot remove segment {}", name),
+                             ErrorCode::cleanup_failed));
+}
 
 struct DirectoryCloser {
     void operator()(DIR* directory) const { ::closedir(directory); }
@@ -177,24 +198,48 @@ Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessM
 
 Status LinuxPosixBackend::remove_segment(const std::string& name, const FileIdentity& expected) {
     if (name.starts_with(kAnonymousPrefix)) return memfds_.remove(name, expected);
+    // Only what we know to be the one we made may be cut under those who map it. A directory of
+    // durable regions is ours alone.
+    if (expected == FileIdentity{} && !name.starts_with(kDurablePrefix))
+        return remove_unused_segment(name, expected);
     const auto path = path_of(name);
-    Handle file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    constexpr int kHow = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    Handle file(::open(path.c_str(), kHow));
     if (!file && errno == EACCES && set_read_only(name, false))  // it is sealed
-        file.reset(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+        file.reset(::open(path.c_str(), kHow));
     if (!file) {
         if (errno == ENOENT) return {};
         return fail(system_error(errno, fmt::format("cannot open segment {}", name),
                                  ErrorCode::cleanup_failed));
     }
-    SHM_ASSIGN(const auto identity, identity_of(file));
-    if (expected != FileIdentity{} && identity != expected)
-        return fail(ErrorCode::security_violation,
-                    fmt::format("segment {} is not the one that was made", name),
-                    fmt::format("look at {} and remove it by hand if nobody needs it", path));
+    SHM_TRY(check_ours(file, name, path, expected));
     // Idle clients may still map it; without this the pages would stay until they look again.
     if (::ftruncate(file.get(), 0) != 0 || (::unlink(path.c_str()) != 0 && errno != ENOENT))
-        return fail(system_error(errno, fmt::format("cannot remove segment {}", name),
-                                 ErrorCode::cleanup_failed));
+        return removal_failed(name);
+    return {};
+}
+
+Status LinuxPosixBackend::remove_unused_segment(const std::string& name,
+                                                const FileIdentity& expected) {
+    if (name.starts_with(kAnonymousPrefix)) return memfds_.remove(name, expected);
+    const auto path = path_of(name);
+    const auto in_use = [&] {
+        return fail(ErrorCode::region_in_use,
+                    fmt::format("segment {} is open or mapped somewhere", name));
+    };
+    const Handle file(
+        ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    if (!file && errno == ENOENT) return {};
+    if (!file && errno == EWOULDBLOCK) return in_use();  // somebody else's lease
+    if (!file) return removal_failed(name);
+    SHM_TRY(check_ours(file, name, path, expected));
+    const auto lease = take_write_lease(file);
+    if (lease == WriteLease::in_use) return in_use();
+    if (lease == WriteLease::not_to_be_had) return removal_failed(name);
+    SHM_ASSIGN(const auto identity, identity_of(file));
+    SHM_ASSIGN(const auto named, inspect_segment(name));
+    if (named.identity != identity || !write_lease_stands(file)) return in_use();
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return removal_failed(name);
     return {};
 }
 

@@ -24,6 +24,7 @@ class LinuxPosixBackend final : public PlatformBackend {
     Status set_read_only(const std::string& name, bool read_only) override;
     Result<Segment> open_segment(const std::string& name, AccessMode access) override;
     Status remove_segment(const std::string& name, const FileIdentity& expected) override;
+    Status remove_unused_segment(const std::string& name, const FileIdentity& expected) override;
     Status forget_segment(const std::string& name) override { return memfds_.forget(name); }
     Keeping tend_keeper() override { return memfds_.tend(); }
     Result<SegmentInfo> inspect_segment(const std::string& name) override;

@@ -53,7 +53,8 @@ class TestHostSurvey : public QObject {
     void memory_without_a_name_is_found_where_it_is_used();
     void a_file_that_lost_its_name_is_still_memory();
     void names_like_those_of_other_kinds_stay_apart();
-    void our_own_are_told_by_the_roster();
+    void our_own_are_told_by_their_marks();
+    void an_instance_is_read_from_the_end_of_a_name();
     void a_number_that_was_given_out_again_is_not_the_creator();
     void hidden_processes_leave_the_verdict_open();
     void what_is_older_than_the_system_shows_that_the_clock_was_set();
@@ -241,7 +242,7 @@ void TestHostSurvey::names_like_those_of_other_kinds_stay_apart() {
     QVERIFY(find(*survey, "below/inner"));
 }
 
-void TestHostSurvey::our_own_are_told_by_the_roster() {
+void TestHostSurvey::our_own_are_told_by_their_marks() {
     MadeHost host;
     host.write("registry", "x");
     host.write("shm/.snakepit_blue_sky@0123", host.path("registry") + "\n");
@@ -259,6 +260,31 @@ void TestHostSurvey::our_own_are_told_by_the_roster() {
     QVERIFY(lost->confidence < known->confidence);
     QCOMPARE(find(*survey, ".snakepit_blue_sky@0123")->verdict, SegmentVerdict::ours);
     QCOMPARE(find(*survey, "snakepit_of_mine")->verdict, SegmentVerdict::unknown);
+}
+
+// "x" is no owner of what "x_1" and "x_shm" made.
+void TestHostSurvey::an_instance_is_read_from_the_end_of_a_name() {
+    MadeHost host;
+    host.write("registry", "x");
+    const QString random(32, 'a');
+    host.write("shm/.snakepit_x@0-00000000aaaaaaaa-" + random, host.path("registry") + "\n");
+    host.write("shm/.snakepit_x@0123456789abcdef", host.path("registry") + "\n");
+    for (const auto* name : {"snakepit_x_1_shm_1700000000000000_aaaaaaaa89abcdef",
+                             "snakepit_x_1_arena_aaaaaaaa89abcdef",
+                             "snakepit_x_shm_1_shm_1700000000000000_aaaaaaaa89abcdef",
+                             "snakepit_x_arena_aaaaaaaa89abcdef_arena_aaaaaaaa89abcdef"}) {
+        (void)host.segment(name);
+        const auto survey = survey_host(host.options());
+        const auto* found = find(*survey, name);
+        QCOMPARE(found->verdict, SegmentVerdict::ours);
+        QVERIFY2(!evidence(*found).contains("instance x"), qPrintable(evidence(*found)));
+    }
+    for (const auto* name : {"snakepit_x_shm_1700000000000000_aaaaaaaa89abcdef_second_sealed",
+                             "snakepit_x_arena_aaaaaaaa89abcdef"}) {
+        (void)host.segment(name);
+        const auto survey = survey_host(host.options());
+        QVERIFY2(evidence(*find(*survey, name)).contains("instance x,"), name);
+    }
 }
 
 void TestHostSurvey::a_number_that_was_given_out_again_is_not_the_creator() {

@@ -9,7 +9,6 @@
 #include <filesystem>
 
 #include "layout/registry_reader.h"
-#include "manager/instance_roster.h"
 #include "service_bench.h"
 
 using namespace snakepit::shm;
@@ -42,7 +41,6 @@ class ServiceRecovery : public QObject {
     void a_client_that_cuts_its_page_harms_only_itself();
     void numbers_in_a_page_count_only_for_what_was_granted();
     void takes_of_an_earlier_region_are_not_counted_for_the_next();
-    void a_roster_entry_is_never_seen_half_written();
 
   private:
     Service& service() { return *bench_->service; }
@@ -228,31 +226,6 @@ void ServiceRecovery::takes_of_an_earlier_region_are_not_counted_for_the_next() 
         QCOMPARE(service().info(user_->caller(), next->id)->access_count, 0U);
         return;
     }
-}
-
-void ServiceRecovery::a_roster_entry_is_never_seen_half_written() {
-    const auto region = user_->allocate(1);
-    const auto& directory = bench_->config.shm_path;
-    const auto entries = [&] {
-        return QDir(QString::fromStdString(directory))
-            .entryList({".snakepit_*"}, QDir::Files | QDir::Hidden);
-    };
-    QVERIFY(InstanceRoster::enter(directory, bench_->paths()));
-    QCOMPARE(entries().size(), 1);
-    const auto path = directory + "/" + entries().front().toStdString();
-    struct stat before {
-    }, after{};
-    QCOMPARE(::stat(path.c_str(), &before), 0);
-    QVERIFY(InstanceRoster::enter(directory, bench_->paths()));  // right already: needs no room
-    QCOMPARE(::stat(path.c_str(), &after), 0);
-    QCOMPARE(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
-    QCOMPARE(::truncate(path.c_str(), 0), 0);
-    QVERIFY(InstanceRoster::enter(directory, bench_->paths()));  // moved into place: another file
-    QCOMPARE(::stat(path.c_str(), &after), 0);
-    QVERIFY(after.st_ino != before.st_ino);
-    const auto roster = InstanceRoster::read(directory, {"test", directory + "/elsewhere", {}, {}});
-    QVERIFY(roster.claims(region->id));
-    QCOMPARE(entries().size(), 1);
 }
 
 QTEST_GUILESS_MAIN(ServiceRecovery)

@@ -42,6 +42,8 @@ std::string objection(const HostSegment& segment) {
                 segment.program.empty() ? "it" : "it is " + segment.program + "'s, and",
                 users_of(segment));
         case SegmentVerdict::ours:
+            // No living manager's, as far as its mark says: who names it may remove it.
+            if (segment.confidence < kCertain) break;
             return "an instance of Snakepit SHM looks after it: use snakepit-shm cleanup, or start "
                    "snakepit-shm serve for that instance";
         case SegmentVerdict::kept:

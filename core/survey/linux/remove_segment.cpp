@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <string>
 
 #include <fmt/format.h>
 
+#include "platform/write_lease.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -48,15 +48,6 @@ Spot spot_of(const HostSegment& segment, const FilePlace& place) {
     spot.directory = spot.below.get();
     spot.name = segment.label.substr(slash + 1);
     return spot;
-}
-
-// The kernel's word that nobody else has a file open or mapped; who opens it meanwhile waits.
-enum class Lease : std::uint8_t { held, in_use, not_to_be_had };
-Lease take_lease(const Handle& file) {
-    // Told of by a signal that does nothing, in place of one that ends the process.
-    ::fcntl(file.get(), F_SETSIG, SIGURG);
-    if (::fcntl(file.get(), F_SETLEASE, F_WRLCK) == 0) return Lease::held;
-    return errno == EAGAIN ? Lease::in_use : Lease::not_to_be_had;
 }
 
 tl::unexpected<Error> in_use() {
@@ -99,17 +90,17 @@ Status remove_file(const HostSegment& segment, const FilePlace& place, Rehearsal
                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!file && errno == EWOULDBLOCK) return in_use();  // somebody else's lease
     if (!file && errno != EACCES) return errno == ENOENT ? gone() : exchanged();
-    auto lease = Lease::not_to_be_had;
+    auto lease = WriteLease::not_to_be_had;
     if (file) {
         struct stat info {};
         if (::fstat(file.get(), &info) != 0 || !is_it(info, segment)) return exchanged();
-        lease = take_lease(file);
+        lease = take_write_lease(file);
     }
-    if (lease == Lease::in_use) return in_use();
-    if (lease == Lease::not_to_be_had) {
+    if (lease == WriteLease::in_use) return in_use();
+    if (lease == WriteLease::not_to_be_had) {
         file.reset();  // not to be seen as a user ourselves
         SHM_TRY(unused());
-    } else if (::fcntl(file.get(), F_GETLEASE) != F_WRLCK) {
+    } else if (!write_lease_stands(file)) {
         return in_use();
     }
     return unlink_it(segment, spot, rehearsal);

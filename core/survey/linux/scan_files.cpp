@@ -95,10 +95,10 @@ void Scan::list_files(const FilePlace& place, int at, const std::string& below) 
     for (const auto& name : directories) list_files(place, at, name);
 }
 
-// Each instance of ours writes down where its registry is: .snakepit_<instance>@<number>.
+// Each manager of ours holds a mark that says where its registry is (core/layout/ownership.h).
 void Scan::read_instance(int directory, const std::string& name, std::uint32_t uid) {
-    constexpr std::size_t kPrefix = 10;
-    const auto instance = name.substr(kPrefix, name.rfind('@') - kPrefix);
+    const auto mark = our_name(name);
+    if (!mark) return;
     const Handle file(
         ::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     std::array<char, 4096> text;
@@ -108,10 +108,15 @@ void Scan::read_instance(int directory, const std::string& name, std::uint32_t u
     struct stat registry {};
     // Whoever wrote the entry says where to look, so it is only asked whether his own file is
     // there.
-    const bool stands = !path.empty() && ::lstat(path.c_str(), &registry) == 0 &&
-                        S_ISREG(registry.st_mode) && registry.st_uid == uid;
-    auto& known = instances_[instance];
-    if (stands) known = path;
+    struct flock range {};
+    range.l_type = F_WRLCK;
+    const bool held =
+        file && ::fcntl(file.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+    const bool stands = held || (!path.empty() && ::lstat(path.c_str(), &registry) == 0 &&
+                                 S_ISREG(registry.st_mode) && registry.st_uid == uid);
+    const auto key = mark->tag.empty() ? mark->instance : mark->instance + "@" + mark->tag;
+    auto& known = instances_[key];
+    if (stands) known = path.empty() ? "elsewhere" : path;
 }
 
 }  // namespace snakepit::shm::survey
