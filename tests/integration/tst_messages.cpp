@@ -234,7 +234,7 @@ void Messages::what_is_not_there_is_a_failure_and_no_usage_error_data() {
                             {"alerts", "backtest", "--file", file},
                             {"cleanup", "--plan", file},
                             {"policy", "check", file},
-                            {"policy", "set", id_, "--file", file},
+                            {"policy", "set", id_, file},
                             {"audit", "verify", file},
                             {"audit", "verify", "--key", file},
                             {"audit", "export", "--user", "nobody-of-us", "-o", file},

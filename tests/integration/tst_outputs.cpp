@@ -404,23 +404,27 @@ void Outputs::a_limit_of_file_sizes_leaves_the_old_file() {
 }
 
 void Outputs::a_killed_command_leaves_the_old_file_and_nothing_else() {
-    put(path("file"));
-    auto peer = service_->cli_peer({"dump", big_, "-o", path("file"), "--force"});
-    // Until it writes: its dump in hexadecimal has hundreds of megabytes.
-    QElapsedTimer patience;
-    patience.start();
-    const auto io = QString("/proc/%1/io").arg(peer->pid());
-    const auto writes = [&] {
+    const auto writes = [](const QString& io) {
         for (const auto& line : contents(io).split('\n'))
             if (line.startsWith("wchar: ")) return line.mid(7).toLongLong();
         return 0LL;
     };
-    while (peer->running() && writes() < 100'000 && !patience.hasExpired(kPatienceMs))
-        std::this_thread::yield();
-    QCOMPARE(peer->end(SIGKILL).status, -SIGKILL);
-    QCOMPARE(contents(path("file")), kOld);
-    QCOMPARE(QDir(place_).entryList(QDir::Files | QDir::Hidden | QDir::System),
-             QStringList{"file"});
+    // Killed while it writes; now and then it is faster.
+    for (int tries = 0, caught = 0; caught < 3; ++tries) {
+        QVERIFY(tries < 100);
+        put(path("file"));
+        auto peer = service_->cli_peer({"dump", big_, "--raw", "-o", path("file"), "--force"});
+        const auto io = QString("/proc/%1/io").arg(peer->pid());
+        QElapsedTimer patience;
+        patience.start();
+        while (QFile::exists(io) && writes(io) < 100'000 && !patience.hasExpired(2000))
+            std::this_thread::yield();
+        if (peer->end(SIGKILL).status != -SIGKILL) continue;
+        ++caught;
+        QCOMPARE(contents(path("file")), kOld);
+        QCOMPARE(QDir(place_).entryList(QDir::Files | QDir::Hidden | QDir::System),
+                 QStringList{"file"});
+    }
 }
 
 void Outputs::a_read_only_directory_leaves_the_old_file() {
