@@ -15,9 +15,7 @@
 
 namespace snakepit::shm::cli {
 
-namespace {
-
-Result<int> run_version(const Context& context) {
+Result<int> print_version(const Context& context) {
     if (context.json) {
         print_json({{"version", text(kVersionText)},
                     {"protocol", static_cast<int>(kProtocolVersion)},
@@ -30,15 +28,15 @@ Result<int> run_version(const Context& context) {
     return kDone;
 }
 
+namespace {
+
 Result<int> run_help(const Context& context, CLI::App& app, const std::vector<std::string>& words) {
     auto* shown = &app;
     auto name = app.get_name();
     for (const auto& word : words) {
         const auto found = shown->get_subcommands(
             [&](const CLI::App* command) { return command->get_name() == word; });
-        if (found.empty())
-            return fail(ErrorCode::invalid_argument, fmt::format("there is no command '{}'", word),
-                        "see snakepit-shm help");
+        if (found.empty()) return fail(unknown_command(*shown, word));
         shown = found.front();
         name += " " + word;
     }
@@ -57,7 +55,8 @@ Result<int> run_help(const Context& context, CLI::App& app, const std::vector<st
 void add_about(CLI::App& app, Context& context) {
     auto* version = add_command(app, context, "version",
                                 "Print versions: of the program and of what it speaks");
-    version->callback([&context] { context.action = [&context] { return run_version(context); }; });
+    version->callback(
+        [&context] { context.action = [&context] { return print_version(context); }; });
 
     auto* help = add_command(app, context, "help", "Explain a command");
     auto words = std::make_shared<std::vector<std::string>>();
@@ -68,7 +67,9 @@ void add_about(CLI::App& app, Context& context) {
     app.footer(
         "Exit status: 0 done, 1 failed, 2 wrong words, 3 no manager is running, 4 permission "
         "denied,\n"
-        "5 checks found problems. Start a manager with: snakepit-shm serve");
+        "5 checks found problems. With --json standard error has one JSON document and nothing "
+        "else.\n"
+        "Start a manager with: snakepit-shm serve");
 }
 
 }  // namespace snakepit::shm::cli

@@ -36,7 +36,7 @@ Result<AlertRule> rule_named(const std::vector<AlertRule>& rules, const std::str
     const auto found = std::find_if(rules.begin(), rules.end(),
                                     [&](const AlertRule& rule) { return rule.name == name; });
     if (found != rules.end()) return *found;
-    return fail(ErrorCode::invalid_argument, fmt::format("there is no rule '{}'", name),
+    return fail(ErrorCode::platform_error, fmt::format("there is no rule '{}'", name),
                 "'snakepit-shm alerts rules' shows them");
 }
 

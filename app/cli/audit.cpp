@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <pwd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -28,6 +27,7 @@ struct VerifyWords {
 
 struct ExportWords {
     std::string format = "html", file, since, until, user, region, kind;
+    bool force = false;
 };
 
 bool is_database(const std::string& path) {
@@ -69,6 +69,15 @@ QJsonObject verdict_json(const AuditVerdict& verdict) {
             {"problems", json(verdict.problems)},
             {"findings", findings},
             {"notes", notes}};
+}
+
+// Before a manager has run for the first time there is no key either.
+Status check_recorded(const std::string& database) {
+    std::error_code unknown;
+    if (std::filesystem::exists(database, unknown) || unknown) return {};
+    return fail(ErrorCode::database_unavailable,
+                fmt::format("nothing was recorded yet: there is no {}", database),
+                "a manager records from its first start on; check the instance's name");
 }
 
 Result<int> verify_database(const Context& context, const VerifyWords& words,
@@ -128,6 +137,7 @@ Result<int> verify_report(const Context& context, const VerifyWords& words) {
 Result<int> run_verify(const Context& context, const VerifyWords& words) {
     if (words.file.empty()) {
         SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
+        SHM_TRY(check_recorded(paths.events_db()));
         return verify_database(context, words, paths.events_db());
     }
     if (is_database(words.file)) return verify_database(context, words, words.file);
@@ -140,7 +150,7 @@ Result<std::uint32_t> user_of(const std::string& word) {
         return static_cast<std::uint32_t>(std::stoul(word));
     // One thread, and nothing else asks.
     if (const auto* user = ::getpwnam(word.c_str())) return user->pw_uid;  // NOLINT
-    return fail(ErrorCode::invalid_argument, fmt::format("there is no user '{}'", word),
+    return fail(ErrorCode::platform_error, fmt::format("there is no user '{}'", word),
                 "give a name or a number");
 }
 
@@ -159,25 +169,19 @@ Result<int> run_export(const Context& context, const ExportWords& words) {
     ReportRequest request;
     SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
     request.database = paths.events_db();
+    SHM_TRY(check_recorded(request.database));
     request.instance = paths.instance;
     SHM_ASSIGN(request.filter, filter_of(words));
     request.format = parse_report_format(words.format).value_or(ReportFormat::html);
     SHM_ASSIGN(const auto key, report_key(paths));
-    // Under its name only when it is whole.
-    const auto fresh = words.file + ".part";
-    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-    if (!out.is_open())
-        return fail(ErrorCode::platform_error, fmt::format("{} cannot be written", words.file),
-                    "choose another place with -o");
-    auto written = write_report(request, key, out);
-    out.close();
-    std::error_code moved;
-    if (written) std::filesystem::rename(fresh, words.file, moved);
-    if (!written || moved) {
-        std::remove(fresh.c_str());
-        if (!written) return fail(std::move(written).error());
-        return fail(system_error(moved.value(), fmt::format("cannot write {}", words.file)));
-    }
+    SHM_ASSIGN(auto file, OutputFile::begin(words.file, {.replace = words.force}));
+    OutputStream bytes(file);
+    std::ostream out(&bytes);
+    const auto written = write_report(request, key, out);
+    SHM_TRY(bytes.finish());  // why, where it could not be written
+    SHM_TRY(written);
+    SHM_TRY(file.commit());
+    if (file.is_standard_output()) return kDone;
     if (context.json)
         print_json({{"file", text(words.file)}, {"key", text(to_hex(key.public_key()))}});
     else
@@ -202,7 +206,8 @@ void add_export(CLI::App& audit, Context& context) {
     auto words = std::make_shared<ExportWords>();
     command->add_option("--format", words->format, "csv, json or html (default)")
         ->check(CLI::IsMember({"csv", "json", "html"}));
-    command->add_option("-o,--output", words->file, "The file to write")->required();
+    command->add_option("-o,--output", words->file, kOutputHelp)->required();
+    command->add_flag("--force", words->force, kForceHelp);
     command->add_option("--since", words->since, "From this time on, or how long ago (10m)");
     command->add_option("--until", words->until, "Before this time, or how long ago");
     command->add_option("--user", words->user, "What this user did only: a name or a number");

@@ -53,10 +53,9 @@ CleanupRequest request_of(const QJsonObject& criteria) {
 }
 
 Result<Plan> read_plan(const std::string& file) {
-    const auto content = read_document(file, kLargestPlan, "the plan");
-    if (!content) return no_plan(file, "it cannot be read");
-    if (content->size() > kLargestPlan) return no_plan(file, "it is too large");
-    const auto document = parse_object(*content);
+    SHM_ASSIGN(const auto content, read_document(file, kLargestPlan, "the plan"));
+    if (content.size() > kLargestPlan) return no_plan(file, "it is too large");
+    const auto document = parse_object(content);
     if (!document) return no_plan(file, document.error().message);
     if (!document->value("dry_run").toBool() || !document->value("criteria").isObject())
         return no_plan(file, "it is not what a dry run prints");
@@ -136,18 +135,18 @@ Result<int> run_restore(const Context& context, const std::vector<std::string>& 
     SHM_ASSIGN(const auto ids, parse_ids(words));
     SHM_ASSIGN(auto client, connect(context));
     QJsonArray done;
-    int status = kDone;
+    std::vector<Error> errors;
     for (const auto& id : ids) {
         const auto next = client->restore(id);
         if (!next) {
-            status = report_error(context, next.error());
+            errors.push_back(next.error());
             continue;
         }
         done.append(QJsonObject{{"id", text(id.str())}, {"next", text(*next)}});
         if (!context.json) print(fmt::format("{} restored; cleaning: {}\n", id.str(), *next));
     }
     if (context.json) print_json({{"restored", done}});
-    return status;
+    return report_errors(context, errors);
 }
 
 }  // namespace

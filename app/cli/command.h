@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/App.hpp>
@@ -42,14 +43,21 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
 // ourselves.
 CLI::App* add_hidden_command(CLI::App& app, Context& context, const std::string& name);
 
+// The commands within `app` that are in its help.
+std::vector<std::string_view> command_names(const CLI::App& app);
+// With the nearest of them, where one is near.
+Error unknown_command(const CLI::App& app, const std::string& word);
+
 Result<std::unique_ptr<ManagerClient>> connect(const Context& context, bool lease = false);
 
-// 3 for a missing manager, 4 where permission is denied, 2 for words no manager could accept,
-// else 1.
+// 3 for a missing manager, 4 where permission is denied, 2 where the words of the command line are
+// wrong, else 1: what is not there, or cannot be read, is a failure.
 int exit_status_of(const Error& error);
 
 // What the words name, in their order; the first that is no id is refused.
 Result<std::vector<RegionId>> parse_ids(const std::vector<std::string>& words);
+
+Result<int> print_version(const Context& context);
 
 void add_serve(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);

@@ -51,12 +51,8 @@ namespace {
 
 Result<int> run_read(const Context& context, const RegionPart& words) {
     SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_only));
-    for (auto left = contents.part(); !left.empty();) {
-        const auto written = ::write(STDOUT_FILENO, left.data(), left.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return fail(system_error(errno, "cannot write to standard output"));
-        left = left.subspan(static_cast<std::size_t>(written));
-    }
+    const auto bytes = contents.part();
+    SHM_TRY(standard_output().write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     return kDone;
 }
 

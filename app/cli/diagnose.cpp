@@ -79,6 +79,7 @@ Result<int> run_diagnose(const Context& context, const Words& words) {
     request.events = words.events;
     request.extras = extras();
     SHM_ASSIGN(const auto summary, write_bundle(request));
+    if (words.file == "-") return kDone;
     if (context.json)
         print_json(document(summary));
     else
@@ -95,13 +96,13 @@ void add_diagnose(CLI::App& app, Context& context) {
         "Write one file with all that helps to find out what is wrong, and nothing secret; the "
         "monitor opens it on any machine. Works without a manager.");
     auto words = std::make_shared<Words>();
-    command->add_option("-o,--output", words->file, "The bundle (mode 0600)")->required();
+    command->add_option("-o,--output", words->file, kOutputHelp)->required();
     command
         ->add_option("--events", words->events, "Newest events to take along; 100,000 by default")
         ->check(CLI::Range(std::int64_t{0}, most));
     command->add_flag("--with-metadata", words->metadata,
                       "Take the regions' metadata along, which programs put there");
-    command->add_flag("--force", words->force, "Replace the file if it is there");
+    command->add_flag("--force", words->force, kForceHelp);
     command->callback([&context, words] {
         context.action = [&context, words] { return run_diagnose(context, *words); };
     });

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 // dump: a region's bytes for people to read.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <optional>
 #include <vector>
 
@@ -28,36 +24,9 @@ constexpr unsigned kWidest = 64;
 
 struct Words {
     RegionPart part;
-    std::string file;  // empty: standard output
-    bool raw = false;
+    std::string file = "-";
+    bool force = false, raw = false;
     unsigned width = 16;
-};
-
-// Where it goes. A file (mode 0600) is made or replaced.
-class Sink {
-  public:
-    static Result<Sink> open(const std::string& file) {
-        Sink out;
-        out.name_ = file.empty() ? "standard output" : file;
-        if (file.empty()) return out;
-        out.file_ = Handle(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-        if (!out.file_) return fail(system_error(errno, "cannot write " + file));
-        return out;
-    }
-    Status write(std::string_view bytes) const {
-        while (!bytes.empty()) {
-            const auto written =
-                ::write(file_ ? file_.get() : STDOUT_FILENO, bytes.data(), bytes.size());
-            if (written < 0 && errno == EINTR) continue;
-            if (written < 0) return fail(system_error(errno, "cannot write " + name_));
-            bytes.remove_prefix(static_cast<std::size_t>(written));
-        }
-        return {};
-    }
-
-  private:
-    Handle file_;
-    std::string name_;
 };
 
 // A copy of some bytes; somebody else may cut the segment short meanwhile.
@@ -85,7 +54,7 @@ std::string hex_line(std::uint64_t offset, std::string_view bytes, unsigned widt
 // Lines of `width` bytes; of equal ones in a row the first is written, and a star.
 class HexDump {
   public:
-    HexDump(const Sink& sink, std::uint64_t offset, unsigned width)
+    HexDump(OutputFile& sink, std::uint64_t offset, unsigned width)
         : sink_(sink), offset_(offset), width_(width) {}
 
     // All pieces but the last are whole lines.
@@ -109,7 +78,7 @@ class HexDump {
     Status end() { return sink_.write(fmt::format("{:08x}\n", offset_)); }
 
   private:
-    const Sink& sink_;
+    OutputFile& sink_;
     std::uint64_t offset_;
     unsigned width_;
     std::string before_;
@@ -126,7 +95,7 @@ std::string head(const RegionInfo& info, const RegionPart& part, std::uint64_t s
         to_rfc3339(now()));
 }
 
-Result<int> print_document(const Contents& contents, const Words& words, const Sink& sink) {
+Status print_document(const Contents& contents, const Words& words, OutputFile& sink) {
     if (contents.part().size() > kMostJson)
         return fail(
             ErrorCode::invalid_argument,
@@ -140,20 +109,11 @@ Result<int> print_document(const Contents& contents, const Words& words, const S
         {"read_at", json(now())},
         {"base64", QString::fromLatin1(QByteArray::fromStdString(bytes).toBase64())}};
     const auto text = QJsonDocument(document).toJson(QJsonDocument::Indented);
-    SHM_TRY(sink.write({text.constData(), static_cast<std::size_t>(text.size())}));
-    return kDone;
+    return sink.write({text.constData(), static_cast<std::size_t>(text.size())});
 }
 
-Result<int> run_dump(const Context& context, const Words& words) {
-    SHM_ASSIGN(const auto contents, Contents::open(context, words.part, AccessMode::read_only));
+Status print_bytes(const Contents& contents, const Words& words, OutputFile& sink) {
     auto rest = contents.part();
-    if (words.part.size > rest.size() || (rest.empty() && words.part.offset > 0))
-        return fail(ErrorCode::invalid_argument,
-                    fmt::format("the region has {} bytes, {} from {} on are none of it",
-                                contents.info().size, words.part.size, words.part.offset),
-                    "choose --offset and --length within the region");
-    SHM_ASSIGN(const auto sink, Sink::open(words.file));
-    if (context.json) return print_document(contents, words, sink);
     if (!words.raw) SHM_TRY(sink.write(head(contents.info(), words.part, rest.size())));
     HexDump dump(sink, words.part.offset, words.width);
     const auto piece = kPiece / words.width * words.width;
@@ -163,6 +123,24 @@ Result<int> run_dump(const Context& context, const Words& words) {
         SHM_TRY(words.raw ? sink.write(bytes) : dump.add(bytes));
     }
     if (!words.raw) SHM_TRY(dump.end());
+    return {};
+}
+
+Result<int> run_dump(const Context& context, const Words& words) {
+    SHM_ASSIGN(const auto contents, Contents::open(context, words.part, AccessMode::read_only));
+    const auto rest = contents.part();
+    if (words.part.size > rest.size() || (rest.empty() && words.part.offset > 0))
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the region has {} bytes, {} from {} on are none of it",
+                                contents.info().size, words.part.size, words.part.offset),
+                    "choose --offset and --length within the region");
+    SHM_ASSIGN(auto sink, OutputFile::begin(words.file, {.replace = words.force, .mode = 0600}));
+    if (context.json) {
+        SHM_TRY(print_document(contents, words, sink));
+    } else {
+        SHM_TRY(print_bytes(contents, words, sink));
+    }
+    SHM_TRY(sink.commit());
     return kDone;
 }
 
@@ -177,7 +155,8 @@ void add_dump(CLI::App& app, Context& context) {
     auto words = std::make_shared<Words>();
     command->add_option("id", words->part.id, "The region")->required();
     command->add_option("-o,--output", words->file,
-                        "A file (mode 0600) in place of standard output");
+                        "The file to write (a new one with mode 0600); standard output by default");
+    command->add_flag("--force", words->force, kForceHelp);
     command->add_option("--offset", words->part.offset, "First byte; 0 by default");
     command->add_option("--length", words->part.size, "So many bytes; to the end by default")
         ->check(CLI::PositiveNumber);

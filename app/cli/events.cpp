@@ -63,7 +63,7 @@ Result<int> follow(const Context& context, EventReader& reader, EventQuery query
     query.newest_first = false;
     query.limit = 1000;
     pollfd output{1, 0, 0};
-    while (::poll(&output, 1, kFollowMillis) == 0) {
+    while (output_written() && ::poll(&output, 1, kFollowMillis) == 0) {
         SHM_ASSIGN(const auto rows, reader.query(query));
         if (rows.empty()) continue;
         query.after_seq = rows.back().seq;

@@ -192,8 +192,8 @@ QJsonObject sample_json(const layout::Sample& sample) {
             {"shm_free", json(sample.shm_free)}};
 }
 
-QJsonObject error_json(const Error& error, const QJsonObject& additional) {
-    auto extra = additional;
+QJsonObject error_json(const Error& error) {
+    QJsonObject extra;
     if (error.system_error != 0) {
         extra.insert("errno", error.system_error);
         extra.insert("errno_message", text(std::strerror(error.system_error)));

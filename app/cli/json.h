@@ -36,7 +36,7 @@ QJsonObject locks_json(const RegionLocks& locks);
 QJsonObject client_json(const ClientInfo& client);
 QJsonObject sample_json(const layout::Sample& sample);
 // {"error": {…}} with the specification's error context.
-QJsonObject error_json(const Error& error, const QJsonObject& additional = {});
+QJsonObject error_json(const Error& error);
 
 // A JSON object from text: what a manager's report or an event's detail holds. protocol_error for
 // anything else.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Parses the words, runs the command they name, and turns how it went into an exit status.
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "command.h"
 #include "host.h"
@@ -44,25 +47,57 @@ void add_commands(CLI::App& app, Context& context) {
     add_about(app, context);
 }
 
-int report_wrong_words(CLI::App& app, Context& context, const CLI::ParseError& problem, int argc,
-                       char** argv) {
-    if (problem.get_exit_code() == 0) return app.exit(problem);  // --help
-    context.json =
-        std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
-    const auto chosen = app.get_subcommands();
-    auto error = make_error(ErrorCode::invalid_argument, problem.what(),
-                            chosen.empty() ? "see snakepit-shm help"
-                                           : "see snakepit-shm help " + chosen.front()->get_name());
-    error.operation = chosen.empty() ? "" : chosen.front()->get_name();
-    report_error(context, error);
-    return kWrongWords;
+Error usage_error(const CLI::App& app, const CLI::ParseError& problem) {
+    // The innermost command that was recognized; the program itself where none was.
+    const auto* innermost = &app;
+    std::string name;
+    for (auto inner = app.get_subcommands(); !inner.empty(); inner = innermost->get_subcommands()) {
+        innermost = inner.front();
+        name += (name.empty() ? "" : " ") + innermost->get_name();
+    }
+    const auto& command = *innermost;
+    const auto help = name.empty() ? "see snakepit-shm help" : "see snakepit-shm help " + name;
+    const auto rest = command.remaining();
+    const auto word = std::find_if(rest.begin(), rest.end(),
+                                   [](const auto& each) { return !each.starts_with('-'); });
+    if (word != rest.end() && !command_names(command).empty())
+        return unknown_command(command, *word);
+    std::string message = problem.what();
+    if (dynamic_cast<const CLI::RequiredError*>(&problem) && !command_names(command).empty())
+        message = !rest.empty()  ? fmt::format("unknown option '{}'", rest.front())
+                  : name.empty() ? "no command was given"
+                                 : fmt::format("'{}' needs one of its commands", name);
+    auto error = make_error(ErrorCode::invalid_argument, std::move(message), help);
+    error.operation = name.substr(0, name.find(' '));
+    return error;
+}
+
+Result<int> run(CLI::App& app, Context& context, int argc, char** argv) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+        context.json =
+            std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
+        if (dynamic_cast<const CLI::CallForVersion*>(&problem)) return print_version(context);
+        if (problem.get_exit_code() != 0) return fail(usage_error(app, problem));
+        print(app.help());
+        return kDone;
+    }
+    return context.action();
+}
+
+// A reader that has enough (`| head`) is no error.
+bool reader_has_gone(const Error& error) {
+    return error.system_error == EPIPE;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    // A reader that goes away (`| head`) is an error of the write, not the end of the process.
+    // A reader that goes away and a limit of file sizes are errors of the write, not our end.
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+    occupy_standard_streams();
 
     Context context;
     CLI::App app(
@@ -73,11 +108,11 @@ int main(int argc, char** argv) {
     app.add_option("--instance", context.instance,
                    "The instance (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
     add_commands(app, context);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& problem) {
-        return report_wrong_words(app, context, problem, argc, argv);
-    }
-    const auto status = context.action();
-    return status ? *status : report_error(context, status.error());
+    app.set_version_flag("-V,--version", "",
+                         "Print versions: of the program and of what it speaks");
+    const auto status = run(app, context, argc, argv);
+    if (!status && !reader_has_gone(status.error())) return report_error(context, status.error());
+    if (const auto written = output_written(); !written && !reader_has_gone(written.error()))
+        return report_error(context, written.error());
+    return status ? *status : kDone;
 }

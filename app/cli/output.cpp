@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <QJsonArray>
 #include <QJsonDocument>
@@ -56,9 +57,16 @@ void flatten(const QString& prefix, const QJsonObject& object,
     }
 }
 
+// The first failure; later ones follow from it.
+Status& output_state() {
+    static Status state;
+    return state;
+}
+
 void write(const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+    if (!output_state()) return;
+    auto written = standard_output().write(text);
+    if (!written) output_state() = std::move(written);
 }
 
 std::string json_text(const QJsonObject& object, Layout layout) {
@@ -77,15 +85,41 @@ void print_json(const QJsonObject& object, Layout layout) {
     write(json_text(object, layout) + (layout == Layout::one_line ? "\n" : ""));
 }
 
+OutputFile standard_output() {
+    return *OutputFile::begin("-");
+}
+
+Status output_written() {
+    return output_state();
+}
+
+void forgive_output() {
+    output_state() = {};
+}
+
 bool interactive() {
     return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
 }
 
-int report_error(const Context& context, const Error& error, const QJsonObject& additional) {
-    fmt::print(stderr, "snakepit-shm: {}\n", harmless_lines(error.sentence()));
-    if (context.json)
-        fmt::print(stderr, "{}\n", json_text(error_json(error, additional), Layout::one_line));
-    return exit_status_of(error);
+int report_error(const Context& context, const Error& error) {
+    return report_errors(context, {&error, 1});
+}
+
+int report_errors(const Context& context, std::span<const Error> errors) {
+    if (errors.empty()) return kDone;
+    if (!context.json) {
+        for (const auto& error : errors)
+            fmt::print(stderr, "snakepit-shm: {}\n", harmless_lines(error.sentence()));
+        return exit_status_of(errors.back());
+    }
+    auto document = error_json(errors.front());
+    if (errors.size() > 1) {
+        QJsonArray all;
+        for (const auto& error : errors) all.append(error_json(error).value("error"));
+        document.insert("errors", all);
+    }
+    fmt::print(stderr, "{}\n", json_text(document, Layout::one_line));
+    return exit_status_of(errors.back());
 }
 
 Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {

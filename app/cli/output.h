@@ -2,6 +2,7 @@
 // What people see: documents, aligned tables and errors.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "command.h"
+#include "platform/replace_file.h"
 #include "text_columns.h"
 
 namespace snakepit::shm::cli {
@@ -21,12 +23,26 @@ void print_json(const QJsonObject& object, Layout layout = Layout::indented);
 // was chosen by others.
 void print(std::string_view text);
 
+// Of -o and --force of every command.
+inline constexpr auto kOutputHelp = "The file to write; - is standard output";
+inline constexpr auto kForceHelp = "Replace the file if it is there";
+
 // Somebody sits at a terminal: standard input and output are one.
 bool interactive();
 
-// The sentence on standard error, with --json followed by {"error": …} in one line; returns the
-// exit status that belongs to the error.
-int report_error(const Context& context, const Error& error, const QJsonObject& additional = {});
+// What was printed up to now is written; EPIPE when the reader has gone.
+Status output_written();
+// Nobody need have read what was printed up to now.
+void forgive_output();
+// For bytes that are not text.
+OutputFile standard_output();
+
+// The sentence on standard error, or with --json {"error": …} in one line and nothing else; returns
+// the exit status that belongs to the error.
+int report_error(const Context& context, const Error& error);
+// A sentence each, or with --json one document that has all of them in "errors" too. The last one
+// gives the exit status, as if each had been reported alone. kDone where there is none.
+int report_errors(const Context& context, std::span<const Error> errors);
 
 // Columns as wide as their widest cell; those whose title ends in '>' are aligned to the right.
 class Table {

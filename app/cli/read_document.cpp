@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -25,8 +27,9 @@ Result<std::string> read_document(const std::string& file, std::size_t most,
         out.append(piece.data(), got);
     }
     if (stream && std::ferror(stream) == 0) return out;
-    return fail(ErrorCode::invalid_argument, fmt::format("{} cannot be read", file),
-                fmt::format("name a file with {} in JSON, or - for standard input", what));
+    auto error = system_error(errno, fmt::format("cannot read {}", file));
+    error.remedy = fmt::format("name a file with {} in JSON, or - for standard input", what);
+    return fail(std::move(error));
 }
 
 }  // namespace snakepit::shm::cli

@@ -78,11 +78,11 @@ Result<int> run_deallocate(const Context& context, const std::vector<std::string
     SHM_ASSIGN(const auto ids, parse_ids(words));
     SHM_ASSIGN(auto client, connect(context));
     QJsonArray done;
-    int status = kDone;
+    std::vector<Error> errors;
     for (const auto& id : ids) {
         const auto gone = quarantine ? client->quarantine(id) : client->deallocate(id, force);
         if (!gone) {
-            status = report_error(context, gone.error());
+            errors.push_back(gone.error());
             continue;
         }
         done.append(QJsonObject{
@@ -90,7 +90,7 @@ Result<int> run_deallocate(const Context& context, const std::vector<std::string
         if (!context.json) print(fmt::format("{} {}\n", id.str(), fate_of(*gone, quarantine)));
     }
     if (context.json) print_json({{"deallocated", done}});
-    return status;
+    return report_errors(context, errors);
 }
 
 }  // namespace

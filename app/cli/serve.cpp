@@ -76,6 +76,7 @@ Result<int> run_serve(const Context& context) {
     options.alarm = warn;
     SHM_ASSIGN(auto manager, Manager::start(std::move(options)));
     announce(context, manager->paths());
+    forgive_output();
     (void)notify_service_manager("READY=1");
     for (int signal = 0; ::sigwait(&signals, &signal) == 0;) {
         if (signal != SIGHUP) break;

@@ -3,6 +3,7 @@
 // how a metric went, from what is kept of it.
 #include <array>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 #include <QJsonArray>
@@ -10,6 +11,7 @@
 #include "base/counted.h"
 #include "base/units.h"
 #include "command.h"
+#include "diagnostics/registry_file.h"
 #include "json.h"
 #include "layout/metrics.h"
 #include "moments.h"
@@ -50,8 +52,8 @@ std::string time_of(const QJsonValue& value, qint64 count) {
     return fmt::format("{:.0f} ns", nanos);
 }
 
-void print_operations(const QJsonArray& operations, const char* key, const char* title) {
-    Table table({title, "COUNT>", "P50>", "P90>", "P99>", "P99.9>"});
+void print_operations(const QJsonArray& operations, const char* key, std::string title) {
+    Table table({std::move(title), "COUNT>", "P50>", "P90>", "P99>", "P99.9>"});
     for (const QJsonValue operation : operations) {
         const auto times = operation[QLatin1String(key)];
         const auto count = times["count"].toInteger();
@@ -100,16 +102,21 @@ void print_advice(const QJsonObject& performance) {
 }
 
 void print_stats(const QJsonObject& stats, const QJsonObject& performance) {
+    const auto since = [&](const char* key) { return str(stats[QLatin1String(key)]); };
     print(fmt::format(
-        "{}, {}, {} with {}, {}, {}\n\n", counted_of(stats["total_allocations"], "allocation"),
+        "since the manager started ({}): {}, {}, {}\nnow: {} with {}, {}\n\n",
+        since("counted_since"), counted_of(stats["total_allocations"], "allocation"),
         counted_of(stats["total_deallocations"], "deallocation"),
-        counted_of(stats["active_regions"], "region"),
+        counted_of(stats["errors"], "error"), counted_of(stats["active_regions"], "region"),
         format_size(static_cast<std::uint64_t>(stats["total_memory_allocated"].toInteger())),
-        counted_of(stats["references"], "reference"), counted_of(stats["errors"], "error")));
+        counted_of(stats["references"], "reference")));
     const auto operations = performance["operations"].toArray();
     print_operations(operations, "recent", "LAST 10 SECONDS");
     print("\n");
-    print_operations(operations, "total", "ALL TIME");
+    // The registry keeps the times when a manager ends.
+    const auto timed = since("timed_since");
+    print_operations(operations, "total",
+                     timed.empty() ? "SINCE THE REGISTRY WAS MADE" : "SINCE " + timed);
     const auto arenas = performance["fragmentation"].toObject();
     print(fmt::format("\nArenas: {}, fragmentation {:.1f} %\n", count_of(arenas["arenas"]),
                       arenas["ratio"].toDouble() * 100));
@@ -120,12 +127,23 @@ void print_stats(const QJsonObject& stats, const QJsonObject& performance) {
     print_advice(performance);
 }
 
+// Null for who may not read the registry.
+QJsonValue made_at(const std::string& registry) {
+    const auto file = RegistryFile::open(registry);
+    if (!file) return {};
+    return text(to_rfc3339({file->view().header().created_at}));
+}
+
 Result<int> run_stats(const Context& context) {
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto stats_text, client->report("stats"));
     SHM_ASSIGN(auto stats, parse_object(stats_text));
     SHM_ASSIGN(const auto performance_text, client->report("performance"));
     SHM_ASSIGN(const auto performance, parse_object(performance_text));
+    SHM_ASSIGN(const auto status_text, client->report("status"));
+    SHM_ASSIGN(const auto status, parse_object(status_text));
+    stats.insert("counted_since", status["started_at"]);
+    stats.insert("timed_since", made_at(client->paths().registry()));
     if (!context.json) {
         print_stats(stats, performance);
         return kDone;

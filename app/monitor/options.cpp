@@ -58,8 +58,10 @@ Options parse_options(int argc, char** argv) {
         ->check(check_page);
     app.add_option("--theme", options.theme, "light, dark or system")
         ->check(CLI::IsMember({"light", "dark", "system"}));
-    auto* screenshot =
-        app.add_option("--screenshot", options.screenshot, "Write a PNG of the window and exit");
+    auto* screenshot = app.add_option("--screenshot", options.screenshot,
+                                      "Write a PNG of the window (- is standard output) and exit");
+    app.add_flag("--force", options.force, "Replace the screenshot's file if it is there")
+        ->needs(screenshot);
     app.add_option("--size", size, "Of the window, as WIDTHxHEIGHT")->check(check_size);
     app.add_option("--after", options.after, "Seconds before the screenshot")
         ->needs(screenshot)

@@ -15,6 +15,7 @@ struct Options {
     std::string page;   // empty: the one of last time
     std::string theme;  // empty: the one of last time
     std::string screenshot;
+    bool force = false;         // the screenshot may replace a file
     int width = 0, height = 0;  // 0: that of last time
     double after = 1.5;         // seconds before the screenshot is taken
     std::string select;         // a region's id, or "first"; empty: none

@@ -2,13 +2,18 @@
 #include "run.h"
 
 #include <QApplication>
+#include <QBuffer>
 #include <QMessageBox>
 #include <QTimer>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
+#include <utility>
 
 #include "base/paths.h"
 #include "client/find_instance.h"
+#include "platform/replace_file.h"
 #include "ui/main_window.h"
 #include "ui/models/bundle_sources.h"
 #include "ui/models/format.h"
@@ -31,6 +36,16 @@ int complain(const Error& error) {
                                                           : 1;
 }
 
+// Qt ends the program where it cannot open a window, and advises to reinstall it.
+void explain_no_display(QtMsgType type, const QMessageLogContext&, const QString&) {
+    if (type != QtFatalMsg) return;
+    std::fputs(
+        "snakepit-shm-monitor: there is no display to open a window on: 'snakepit-shm top' shows "
+        "the same in a terminal\n",
+        stderr);
+    std::_Exit(1);
+}
+
 // Whoever has the instance's lock is its manager: trying to take it is the question without a race.
 Status find_manager(LiveHost& host, Mode mode) {
     if (mode == Mode::attach) return {};
@@ -47,21 +62,31 @@ void wear_theme(const Options& options) {
     Theme::instance().apply(parse_theme(name).value_or(ThemeChoice::system));
 }
 
-void take_screenshot(MainWindow& window, const Options& options) {
+Status write_picture(MainWindow& window, OutputFile& file) {
+    QByteArray png;
+    QBuffer buffer(&png);
+    if (!buffer.open(QIODevice::WriteOnly) || !window.grab().save(&buffer, "PNG"))
+        return fail(ErrorCode::platform_error, "the picture cannot be made");
+    SHM_TRY(file.write({png.constData(), static_cast<std::size_t>(png.size())}));
+    return file.commit();
+}
+
+void take_screenshot(MainWindow& window, const Options& options, OutputFile& file) {
     window.set_quiet_close();
-    const auto file = QString::fromStdString(options.screenshot);
-    QTimer::singleShot(static_cast<int>(options.after * 1000), &window, [&window, file] {
-        const bool saved = window.grab().save(file, "PNG");
-        if (!saved)
-            std::fprintf(stderr,
-                         "snakepit-shm-monitor: %s could not be written: is the directory there?\n",
-                         qPrintable(file));
-        QApplication::exit(saved ? 0 : 1);
+    QTimer::singleShot(static_cast<int>(options.after * 1000), &window, [&window, &file] {
+        const auto written = write_picture(window, file);
+        QApplication::exit(written ? 0 : complain(written.error()));
     });
 }
 
 // Of a window over any world: shown, until it closes or its picture was taken.
 int show(Workspace& workspace, ManagerHost& host, const Options& options) {
+    std::optional<OutputFile> picture;
+    if (!options.screenshot.empty()) {
+        auto file = OutputFile::begin(options.screenshot, {.replace = options.force});
+        if (!file) return complain(file.error());
+        picture.emplace(std::move(*file));
+    }
     wear_theme(options);
     MainWindow window(workspace, host);
     window.restore_place();
@@ -70,7 +95,7 @@ int show(Workspace& workspace, ManagerHost& host, const Options& options) {
     if (!options.select.empty()) window.keep_selected(QString::fromStdString(options.select));
     window.show();
     workspace.start();
-    if (!options.screenshot.empty()) take_screenshot(window, options);
+    if (picture) take_screenshot(window, options, *picture);
     return QApplication::exec();
 }
 
@@ -94,7 +119,11 @@ int run_bundle(const Options& options) {
 }  // namespace
 
 int run(const Options& options, int argc, char** argv) {
+    std::signal(SIGXFSZ, SIG_IGN);  // an error of the write, not our end
+    occupy_standard_streams();
+    const auto before = qInstallMessageHandler(explain_no_display);
     QApplication application(argc, argv);
+    qInstallMessageHandler(before);
     QApplication::setApplicationName(QStringLiteral("snakepit-shm-monitor"));
     QApplication::setApplicationDisplayName(QStringLiteral("Snakepit SHM"));
     // A picture shows what anyone would see, and leaves no trace.

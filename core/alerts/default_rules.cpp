@@ -56,24 +56,30 @@ AlertRule any(AlertRule out, EventKind event, std::int64_t window_ms, AlertGroup
 
 void add_memory(std::vector<AlertRule>& out) {
     out.push_back(above(rule("memory-high", kWarning, "Memory limit nearly reached",
-                             "clean up with 'snakepit-shm cleanup', or raise max_total_memory"),
+                             "'snakepit-shm cleanup --dry-run' lists what is due; or raise "
+                             "max_total_memory"),
                         "memory_ratio", 0.9, 0.85, 10 * kSeconds));
-    out.push_back(above(rule("regions-high", kWarning, "Region limit nearly reached",
-                             "clean up with 'snakepit-shm cleanup', or raise max_regions"),
-                        "regions_ratio", 0.9, 0.85, 10 * kSeconds));
-    out.push_back(above(rule("host-shm-high", kWarning, "The host's shared memory runs out",
-                             "'snakepit-shm host' shows what takes it; clean up or enlarge it"),
-                        "host_shm_ratio", 0.9, 0.85, 10 * kSeconds));
-    out.push_back(above(rule("host-shm-full", kCritical, "The host's shared memory is full",
-                             "'snakepit-shm host' shows what takes it; clean up or enlarge it"),
-                        "host_shm_ratio", 0.97, 0.95));
+    out.push_back(
+        above(rule("regions-high", kWarning, "Region limit nearly reached",
+                   "'snakepit-shm cleanup --dry-run' lists what is due; or raise max_regions"),
+              "regions_ratio", 0.9, 0.85, 10 * kSeconds));
+    out.push_back(
+        above(rule("host-shm-high", kWarning, "The host's shared memory runs out",
+                   "'snakepit-shm host' shows what takes it; end what is not needed, or enlarge "
+                   "it"),
+              "host_shm_ratio", 0.9, 0.85, 10 * kSeconds));
+    out.push_back(
+        above(rule("host-shm-full", kCritical, "The host's shared memory is full",
+                   "'snakepit-shm host' shows what takes it; end what is not needed, or enlarge "
+                   "it"),
+              "host_shm_ratio", 0.97, 0.95));
     out.push_back(
         above(rule("user-memory-high", kWarning, "A user's memory quota is nearly used up",
-                   "clean up what the user left, or raise the quota"),
+                   "'snakepit-shm list' shows what the user has; or raise the quota"),
               "user_memory_ratio", 0.9, 0.85, 10 * kSeconds, AlertGroup::user));
     out.push_back(
         above(rule("user-regions-high", kWarning, "A user's region quota is nearly used up",
-                   "clean up what the user left, or raise the quota"),
+                   "'snakepit-shm list' shows what the user has; or raise the quota"),
               "user_regions_ratio", 0.9, 0.85, 10 * kSeconds, AlertGroup::user));
     out.push_back(above(rule("allocations-fail", kWarning, "Allocations fail",
                              "'snakepit-shm events --kind allocation_failed' says why"),
@@ -85,7 +91,7 @@ void add_memory(std::vector<AlertRule>& out) {
 
 void add_programs(std::vector<AlertRule>& out) {
     out.push_back(above(rule("orphans", kWarning, "Regions whose owner is gone",
-                             "remove them with 'snakepit-shm cleanup --orphans', or keep them"),
+                             "'snakepit-shm cleanup --orphans --dry-run' lists those nobody holds"),
                         "orphan_regions", 0, 0, kMinutes));
     // By user, not by process: a pool whose workers crash one after the other is one alert.
     out.push_back(
@@ -101,9 +107,10 @@ void add_programs(std::vector<AlertRule>& out) {
         above(rule("reference-leak", kWarning, "A program takes references and gives none back",
                    "look for a map without an unmap in it"),
               "client_reference_growth", 0, 0, kMinutes, AlertGroup::process));
-    auto stuck = above(rule("stuck-lock", kWarning, "A lock is held for long while others wait",
-                            "'snakepit-shm locks' shows by whom; 'locks release' takes it away"),
-                       "region_lock_wait_seconds", 30, 5, 0, AlertGroup::region);
+    auto stuck =
+        above(rule("stuck-lock", kWarning, "A lock is held for long while others wait",
+                   "'snakepit-shm locks' shows by whom; end that program, or let it finish"),
+              "region_lock_wait_seconds", 30, 5, 0, AlertGroup::region);
     // Who waits asks a restarted manager again, and is counted from there.
     stuck.resolve_for_ms = 10 * kSeconds;
     out.push_back(std::move(stuck));

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "crypto/keys.h"
@@ -12,8 +13,12 @@ namespace snakepit::shm {
 Result<PublicKey> read_public_key(const std::string& word) {
     PublicKey key{};
     if (from_hex(word, key)) return key;
+    errno = 0;
+    std::ifstream file(word);
+    if (!file.is_open() && (word.find('/') != std::string::npos || errno != ENOENT))
+        return fail(system_error(errno, fmt::format("cannot read the public key {}", word)));
     std::string text;
-    std::ifstream(word) >> text;
+    file >> text;
     if (from_hex(text, key)) return key;
     return fail(ErrorCode::invalid_argument, fmt::format("'{}' is no public key", word),
                 "give 64 hexadecimal digits, or a file with them such as audit.pub");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/paths.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/handle.h"
 #include "base/ids.h"
 #include "base/make_directory.h"
 
@@ -17,6 +19,7 @@ namespace snakepit::shm {
 
 namespace {
 
+constexpr const char* kNameFile = "/instance";
 constexpr std::string_view kHostRuntime = "/run/snakepit-shm";
 constexpr std::string_view kHostState = "/var/lib/snakepit-shm";
 
@@ -56,6 +59,54 @@ std::string config_file() {
     return {};
 }
 
+// The directories that the environment names are those of one instance, which has its name in them.
+std::string name_in(const std::string& directory) {
+    constexpr std::size_t longest = 64;
+    std::string out(longest, '\0');
+    const Handle file(
+        ::open((directory + kNameFile).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const auto got = file ? ::read(file.get(), out.data(), out.size()) : 0;
+    out.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (!out.empty() && out.back() == '\n') out.pop_back();
+    return check_instance_name(out) ? out : std::string();
+}
+
+// What cannot be written is not checked later; nothing else depends on it.
+void leave_name_in(const std::string& directory, const std::string& name) {
+    if (name_in(directory) == name) return;
+    const Handle file(::open((directory + kNameFile).c_str(),
+                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+    const auto line = name + '\n';
+    if (file) (void)!::write(file.get(), line.data(), line.size());
+}
+
+tl::unexpected<Error> other_instance(std::string_view variable, const std::string& there,
+                                     const std::string& wanted, bool for_service) {
+    return fail(for_service ? ErrorCode::instance_in_use : ErrorCode::no_manager,
+                fmt::format("{} is set to a directory of the instance '{}', not of '{}'", variable,
+                            there, wanted),
+                fmt::format("use the instance '{}', or unset {} or set it to another directory",
+                            there, variable));
+}
+
+// The name that holds: what was asked for has to be what the directories are of. Without a wish it
+// is what they say.
+Result<std::string> name_of(std::string_view wanted, bool for_service) {
+    const auto named = environment("SNAKEPIT_SHM_INSTANCE");
+    std::string name(wanted.empty() ? named : wanted);
+    for (const auto* variable : {"SNAKEPIT_SHM_RUNTIME_DIR", "SNAKEPIT_SHM_STATE_DIR"}) {
+        const auto directory = environment(variable);
+        if (directory.empty()) continue;
+        if (!wanted.empty() && !named.empty() && wanted != named)
+            return other_instance(variable, named, name, for_service);
+        const auto there = name_in(directory);
+        if (name.empty()) name = there;
+        if (!there.empty() && there != name)
+            return other_instance(variable, there, name, for_service);
+    }
+    return name.empty() ? "default" : name;
+}
+
 // `parents`: the mode of those above it that are made.
 Status prepare_directory(const std::string& path, std::uint32_t parents = 0700) {
     SHM_TRY(make_parents(path, parents));
@@ -81,9 +132,7 @@ Status prepare_directory(const std::string& path, std::uint32_t parents = 0700) 
 
 Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service) {
     InstancePaths paths;
-    paths.instance =
-        instance.empty() ? environment("SNAKEPIT_SHM_INSTANCE") : std::string(instance);
-    if (paths.instance.empty()) paths.instance = "default";
+    SHM_ASSIGN(paths.instance, name_of(instance, for_service));
     SHM_TRY(check_instance_name(paths.instance));
     paths.runtime_dir = runtime_dir(paths.instance, for_service);
     paths.state_dir = state_dir(paths.instance, for_service);
@@ -138,7 +187,10 @@ Status prepare_directories(const InstancePaths& paths, const Audience& audience)
                            one_group ? group : std::nullopt));
     }
     SHM_TRY(prepare_directory(paths.lease_dir()));
-    return prepare_directory(paths.state_dir);
+    SHM_TRY(prepare_directory(paths.state_dir));
+    for (const auto& directory : {paths.runtime_dir, paths.state_dir})
+        leave_name_in(directory, paths.instance);
+    return {};
 }
 
 }  // namespace snakepit::shm

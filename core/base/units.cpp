@@ -43,20 +43,18 @@ std::optional<double> parse_with_units(std::string_view text, const std::array<U
 }
 
 constexpr double kKi = 1024.0;
-constexpr std::array<Unit, 14> kSizes{{{"", 1},
+constexpr std::array<Unit, 10> kSizes{{{"", 1},
                                        {"b", 1},
                                        {"k", kKi},
-                                       {"kb", kKi},
                                        {"kib", kKi},
                                        {"m", kKi* kKi},
-                                       {"mb", kKi* kKi},
                                        {"mib", kKi* kKi},
                                        {"g", kKi* kKi* kKi},
-                                       {"gb", kKi* kKi* kKi},
                                        {"gib", kKi* kKi* kKi},
                                        {"t", kKi* kKi* kKi* kKi},
-                                       {"tb", kKi* kKi* kKi* kKi},
                                        {"tib", kKi* kKi* kKi* kKi}}};
+// Powers of ten, which some read as powers of two.
+constexpr std::array<Unit, 4> kDecimal{{{"kb", 1}, {"mb", 1}, {"gb", 1}, {"tb", 1}}};
 constexpr std::array<Unit, 7> kDurations{{{"", 1},
                                           {"ms", 1},
                                           {"s", 1000},
@@ -77,6 +75,15 @@ std::string rounded(double value) {
 Result<std::uint64_t> parse_size(std::string_view text) {
     if (const auto bytes = parse_with_units(text, kSizes))
         return static_cast<std::uint64_t>(*bytes);
+    if (parse_with_units(text, kDecimal)) {
+        const auto clean = lower_and_trimmed(text);
+        const auto unit = static_cast<char>(clean[clean.size() - 2] - 'a' + 'A');
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the unit of '{}' is a power of ten or of two", text),
+                    fmt::format("write {}iB for {} bytes, or the number of bytes", unit,
+                                static_cast<std::uint64_t>(
+                                    *parse_with_units(fmt::format("1{}", unit), kSizes))));
+    }
     return fail(ErrorCode::invalid_argument, fmt::format("'{}' is not a size", text),
                 "write bytes or a number with KiB, MiB, GiB or TiB, such as 256MiB");
 }

@@ -10,8 +10,8 @@
 
 namespace snakepit::shm {
 
-// "4096", "64KiB", "1.5 MiB", "2GiB", "1TiB"; case does not matter, "K", "KB" are read as KiB.
-// Bytes.
+// "4096", "64KiB", "1.5 MiB", "2GiB", "1TiB"; case does not matter, "K" is read as KiB. Bytes.
+// "1MB" is refused: it may be 10^6 or 2^20 bytes.
 Result<std::uint64_t> parse_size(std::string_view text);
 // "250ms", "5s", "10m", "2h", "7d", or a plain number of milliseconds. Milliseconds.
 Result<std::int64_t> parse_duration(std::string_view text);

@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "base/handle.h"
 #include "base/time.h"
 #include "base/units.h"
 #include "diagnostics/plain_tables.h"
@@ -93,21 +94,15 @@ std::string uri_of(const std::string& path) {
 }  // namespace
 
 Result<ArchiveWriter> ArchiveWriter::begin(const std::string& path, bool replace) {
-    if (!replace && ::access(path.c_str(), F_OK) == 0)
-        return fail(ErrorCode::platform_error, path + " is there already",
-                    "choose another name, or replace it with --force");
-    ArchiveWriter out;
-    out.path_ = path;
-    out.replace_ = replace;
-    auto fresh = path + ".XXXXXX";
-    const Handle file(::mkostemp(fresh.data(), O_CLOEXEC));
-    if (!file) return fail(system_error(errno, fmt::format("cannot write {}", path)));
-    out.fresh_ = std::make_unique<std::string>(std::move(fresh));
+    SHM_ASSIGN(auto file, OutputFile::begin(path, {.replace = replace, .mode = 0600}));
+    ArchiveWriter out(path, std::move(file));
     try {
-        out.database_ = std::make_unique<SQLite::Database>(*out.fresh_, SQLite::OPEN_READWRITE);
-        // Nobody sees the file before it is whole, so nothing has to be undone in it.
+        out.database_ = std::make_unique<SQLite::Database>(
+            "file:archive?vfs=memdb",
+            SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_URI);
+        auto most = static_cast<sqlite3_int64>(kMostTogether);
+        sqlite3_file_control(out.database_->getHandle(), "main", SQLITE_FCNTL_SIZE_LIMIT, &most);
         out.database_->exec("PRAGMA journal_mode=OFF");
-        out.database_->exec("PRAGMA synchronous=OFF");
         out.database_->exec(kTable);
     } catch (const SQLite::Exception& exception) {
         return out.explain(exception);
@@ -115,20 +110,12 @@ Result<ArchiveWriter> ArchiveWriter::begin(const std::string& path, bool replace
     return out;
 }
 
-ArchiveWriter::~ArchiveWriter() {
-    database_.reset();
-    if (fresh_) ::unlink(fresh_->c_str());
-}
-
 tl::unexpected<Error> ArchiveWriter::explain(const SQLite::Exception& exception) const {
     const int code = exception.getErrorCode() & 0xFF;
-    if (code == SQLITE_FULL || code == SQLITE_IOERR)
-        return fail(
-            ErrorCode::no_space,
-            fmt::format("{} cannot be written: {}; nothing is left of it", path_, exception.what()),
-            "free space there, write it elsewhere, or take fewer --events");
-    return fail(ErrorCode::platform_error,
-                fmt::format("{} cannot be written: {}", path_, exception.what()));
+    return fail(code == SQLITE_FULL || code == SQLITE_NOMEM ? ErrorCode::no_space
+                                                            : ErrorCode::platform_error,
+                fmt::format("{} was not written: {}", path_, exception.what()),
+                "take fewer --events");
 }
 
 Status ArchiveWriter::add(const std::string& name, std::string_view bytes) {
@@ -148,19 +135,14 @@ Status ArchiveWriter::add(const std::string& name, std::string_view bytes) {
 }
 
 Status ArchiveWriter::commit() {
-    database_.reset();
-    const Handle file(::open(fresh_->c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file || ::fsync(file.get()) != 0)
-        return fail(system_error(errno, fmt::format("cannot put {} on the disk", path_)));
-    // A link refuses a name that is taken, where a rename would not.
-    const bool linked = !replace_ && ::link(fresh_->c_str(), path_.c_str()) == 0;
-    if (linked) return {};  // the other name goes with us
-    if (!replace_ && errno == EEXIST)
-        return fail(ErrorCode::platform_error, path_ + " is there already",
-                    "choose another name, or replace it with --force");
-    if (std::rename(fresh_->c_str(), path_.c_str()) != 0)
-        return fail(system_error(errno, fmt::format("cannot write {}", path_)));
-    fresh_.reset();
+    sqlite3_int64 size = 0;
+    const auto* bytes =
+        sqlite3_serialize(database_->getHandle(), "main", &size, SQLITE_SERIALIZE_NOCOPY);
+    if (!bytes)
+        return fail(ErrorCode::no_space, fmt::format("{} was not written: it has no pages", path_));
+    SHM_TRY(file_.write({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)}));
+    SHM_TRY(file_.commit());
+    bytes_ = static_cast<std::uint64_t>(size);
     return {};
 }
 

@@ -11,33 +11,34 @@
 #include <string_view>
 #include <vector>
 
-#include "base/handle.h"
 #include "base/result.h"
+#include "platform/replace_file.h"
 
 namespace snakepit::shm {
 
-// Fills a file beside its place (mode 0600) and puts it there at the end; without commit() nothing
-// is left behind. One thread.
+// Filled in memory and written at the end (OutputFile, mode 0600; "-" is standard output); without
+// commit() nothing is left behind. One thread.
 class ArchiveWriter {
   public:
     // `replace`: a file that is there may go.
     static Result<ArchiveWriter> begin(const std::string& path, bool replace);
-    ArchiveWriter(ArchiveWriter&& other) noexcept = default;
-    ArchiveWriter& operator=(ArchiveWriter&&) = delete;
-    ~ArchiveWriter();
 
-    // no_space where the disk is full.
+    // no_space where it becomes too large.
     Status add(const std::string& name, std::string_view bytes);
+    // no_space where the disk is full.
     Status commit();
+    // What was written.
+    std::uint64_t bytes() const { return bytes_; }
 
   private:
-    ArchiveWriter() = default;
+    ArchiveWriter(std::string path, OutputFile file)
+        : path_(std::move(path)), file_(std::move(file)) {}
     tl::unexpected<Error> explain(const SQLite::Exception& exception) const;
 
     std::string path_;
-    bool replace_ = false;
-    std::unique_ptr<std::string> fresh_;  // the file beside; none: it is in its place, or given up
+    OutputFile file_;
     std::unique_ptr<SQLite::Database> database_;
+    std::uint64_t bytes_ = 0;
 };
 
 struct ArchiveEntry {

@@ -211,8 +211,7 @@ Result<BundleSummary> write_bundle(const BundleRequest& request) {
     SHM_TRY(Bundler(request, archive).run(summary));
     SHM_TRY(archive.commit());
     summary.file = request.file;
-    std::error_code unknown;
-    summary.bytes = std::filesystem::file_size(request.file, unknown);
+    summary.bytes = archive.bytes();
     return summary;
 }
 

@@ -2,10 +2,11 @@
 #include "diagnostics/bundle_reader.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +21,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ids.h"
 #include "diagnostics/bundle.h"
 #include "diagnostics/plain_tables.h"
 #include "diagnostics/registry_file.h"
@@ -50,9 +52,17 @@ Status write_at(const Handle& file, std::uint64_t offset, std::string_view bytes
     return {};
 }
 
-Result<Handle> make_file(const std::string& path) {
-    Handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file) return fail(system_error(errno, fmt::format("cannot unpack {}", path)));
+// Without a name from the beginning: nothing is left of it, however we end.
+Result<Handle> make_file() {
+    std::error_code unknown;
+    const auto directory = std::filesystem::temp_directory_path(unknown).string();
+    Handle file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (!file && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+        auto name = directory + "/snakepit-bundle-XXXXXX";
+        file = Handle(::mkostemp(name.data(), O_CLOEXEC));
+        if (file) ::unlink(name.c_str());
+    }
+    if (!file) return fail(system_error(errno, fmt::format("cannot unpack into {}", directory)));
     return file;
 }
 
@@ -81,18 +91,7 @@ Result<BundleReader> BundleReader::open(const std::string& path) {
     return out;
 }
 
-BundleReader::~BundleReader() {
-    std::error_code ignored;
-    if (directory_) std::filesystem::remove_all(*directory_, ignored);
-}
-
 Status BundleReader::unpack() {
-    std::error_code unknown;
-    auto name = std::filesystem::temp_directory_path(unknown).string() + "/snakepit-bundle-XXXXXX";
-    // The umask may have taken from its mode 0700.
-    if (!::mkdtemp(name.data()) || ::chmod(name.c_str(), 0700) != 0)
-        return fail(system_error(errno, "cannot make a directory to unpack into"));
-    directory_ = std::make_unique<std::string>(std::move(name));
     SHM_TRY(unpack_registry());
     SHM_ASSIGN(events_, unpack_database(bundle_part::events));
     SHM_ASSIGN(metrics_, unpack_database(bundle_part::metrics));
@@ -103,8 +102,7 @@ Status BundleReader::unpack() {
 }
 
 Status BundleReader::unpack_registry() {
-    const auto path = *directory_ + "/registry";
-    Handle file;
+    auto& file = unpacked_;
     for (const auto& entry : archive_.entries()) {
         if (!entry.name.starts_with(bundle_part::registry)) continue;
         const auto place = place_of(entry.name);
@@ -112,14 +110,15 @@ Status BundleReader::unpack_registry() {
             entry.size > layout::RegistryOffsets::end - *place)
             return spoilt(file_, "a piece of its registry has no place");
         if (!file) {
-            SHM_ASSIGN(file, make_file(path));
+            SHM_ASSIGN(file, make_file());
             if (::ftruncate(file.get(), static_cast<off_t>(layout::RegistryOffsets::end)) != 0)
                 return fail(system_error(errno, "cannot unpack the registry"));
         }
         SHM_ASSIGN(const auto bytes, archive_.read(entry.name));
-        SHM_TRY(write_at(file, *place, bytes, path));
+        SHM_TRY(write_at(file, *place, bytes, "the registry"));
     }
     if (!file) return {};
+    const auto path = fmt::format("/proc/self/fd/{}", file.get());
     const auto registry = RegistryFile::open(path);
     if (!registry && registry.error().code == ErrorCode::version_mismatch)
         return fail(registry.error().code,
@@ -141,15 +140,24 @@ Status BundleReader::unpack_registry() {
 Result<std::string> BundleReader::unpack_database(std::string_view name) {
     if (!archive_.has(name)) return std::string();
     SHM_ASSIGN(const auto bytes, archive_.read(std::string(name)));
-    const auto path = fmt::format("{}/{}", *directory_, name);
-    SHM_ASSIGN(const auto file, make_file(path));
-    SHM_TRY(write_at(file, 0, bytes, path));
+    const auto path = fmt::format("file:/snakepit-{:016x}/{}?vfs=memdb", random_u64(), name);
     const auto explain = [&](const SQLite::Exception& exception) {
         return spoilt(file_, fmt::format("{}: {}", name, exception.what())).value();
     };
     SHM_ASSIGN(const bool plain, guarded(path, explain, [&] {
-                   SQLite::Database database(path, SQLite::OPEN_READONLY);
-                   return only_plain_tables(database);
+                   SQLite::Database given(":memory:", SQLite::OPEN_READWRITE);
+                   // Read only, so the bytes stay as they are.
+                   const int code = sqlite3_deserialize(
+                       given.getHandle(), "main",
+                       reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
+                       static_cast<sqlite3_int64>(bytes.size()),
+                       static_cast<sqlite3_int64>(bytes.size()), SQLITE_DESERIALIZE_READONLY);
+                   if (code != SQLITE_OK) throw SQLite::Exception("not a database", code);
+                   if (!only_plain_tables(given)) return false;
+                   databases_.push_back(std::make_unique<SQLite::Database>(
+                       path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_URI));
+                   SQLite::Backup(*databases_.back(), given).executeStep();
+                   return true;
                }));
     if (!plain) return spoilt(file_, fmt::format("{} holds more than tables", name));
     return path;

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <map>
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <QJsonObject>
 
+#include "base/handle.h"
 #include "base/result.h"
 #include "diagnostics/archive.h"
 #include "diagnostics/manifest.h"
 
 namespace snakepit::shm {
 
-// A bundle, unpacked into a directory of its own (mode 0700) for as long as this lives. What the
-// file says is not believed: sizes are bounded, names stay inside. Move-only; one thread.
+// A bundle, unpacked into memory and into a file without a name, so that nothing of it is left
+// however the program ends. What the file says is not believed: sizes are bounded, names stay
+// inside. Move-only; outlives who reads by its paths; one thread.
 class BundleReader {
   public:
     // corruption_detected for what is no bundle of ours, version_mismatch for one of a later
@@ -22,11 +26,10 @@ class BundleReader {
     static Result<BundleReader> open(const std::string& path);
     BundleReader(BundleReader&& other) noexcept = default;
     BundleReader& operator=(BundleReader&&) = delete;
-    ~BundleReader();
 
     const Manifest& manifest() const { return manifest_; }
     const std::string& file() const { return file_; }
-    // Files that RegistryReader and EventReader open; empty: the bundle has none.
+    // What RegistryReader, EventReader and MetricsReader open; empty: the bundle has none.
     const std::string& registry() const { return registry_; }
     const std::string& events() const { return events_; }
     const std::string& metrics() const { return metrics_; }
@@ -47,7 +50,9 @@ class BundleReader {
     std::string file_;
     ArchiveReader archive_;
     Manifest manifest_;
-    std::unique_ptr<std::string> directory_;
+    Handle unpacked_;  // the registry
+    // Each keeps a database in memory, which other connections reach by its path.
+    std::vector<std::unique_ptr<SQLite::Database>> databases_;
     std::string registry_, events_, metrics_;
 };
 

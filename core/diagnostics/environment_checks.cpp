@@ -57,7 +57,7 @@ Check check_shared_memory_space(const Config& config, const std::string& shm_pat
     if (space->free < kLowSpace)
         return {
             name, Verdict::problem, room,
-            "snakepit-shm cleanup --no-quarantine, or a larger tmpfs (mount -o remount,size=…)"};
+            "snakepit-shm host shows what holds it; a larger tmpfs (mount -o remount,size=…)"};
     if (space->total < config.max_total_memory)
         return {
             name, Verdict::warning,

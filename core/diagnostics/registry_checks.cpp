@@ -67,7 +67,10 @@ std::string fault(const SlotCopy& slot, const std::string& path) {
 std::string repair(const std::string& what, const RegionId& id, const std::string& path) {
     return what.find("can be opened by others") != std::string::npos
                ? "chmod 0600 " + path
-               : fmt::format("snakepit-shm deallocate {}", id.str());
+               : fmt::format(
+                     "snakepit-shm info {} shows who holds it; save what you need, then "
+                     "deallocate it",
+                     id.str());
 }
 
 // Names, as in the directory, of every segment that a slot in use has or may be getting.

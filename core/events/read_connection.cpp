@@ -20,8 +20,14 @@ Error unavailable(const std::string& path, std::string_view why) {
         "it appears when a manager of this instance first runs; check the instance's name");
 }
 
+// A database that this process keeps in memory, named by its URI.
+bool in_memory(std::string_view path) {
+    return path.starts_with("file:/") && path.ends_with("?vfs=memdb");
+}
+
 // Quotes what has a meaning in an SQLite URI.
 std::string uri_of(const std::string& path) {
+    if (in_memory(path)) return path;
     std::string out = "file:";
     for (char c : path) {
         if (c == '%' || c == '?' || c == '#')
@@ -62,9 +68,12 @@ ReadConnection::Connection ReadConnection::connect(bool immutable) const {
 // which is right as long as there is no log_: no manager runs.
 Status ReadConnection::open() {
     replace(nullptr);  // first: connections of one process share what they know of the index
-    std::error_code ignored;
-    if (!std::filesystem::exists(path_, ignored))
-        return fail(unavailable(path_, fmt::format("there is no {}", kind_.what)));
+    std::error_code unknown;
+    if (!in_memory(path_) && !std::filesystem::exists(path_, unknown)) {
+        if (unknown) return fail(unavailable(path_, unknown.message()));
+        return fail(unavailable(
+            path_, fmt::format("nothing was recorded yet: there is no {}", kind_.what)));
+    }
     int code = SQLITE_OK;
     const auto attempt = [&](bool as_immutable) {
         const auto explain = [&](const SQLite::Exception& exception) {
@@ -74,8 +83,8 @@ Status ReadConnection::open() {
         return guarded(path_, explain, [&] { return connect(as_immutable); });
     };
     auto fresh = attempt(false);
-    const bool alone =
-        !fresh && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !has_log(path_);
+    const bool alone = !fresh && !in_memory(path_) &&
+                       (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !has_log(path_);
     if (alone) fresh = attempt(true);
     if (!fresh) return fail(std::move(fresh).error());
     replace(std::move(*fresh));

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "manager/config_edit.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -15,11 +10,10 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
-#include "base/handle.h"
-#include "base/ids.h"
 #include "base/json.h"
 #include "base/make_directory.h"
 #include "manager/config.h"
+#include "platform/replace_file.h"
 
 namespace snakepit::shm {
 
@@ -114,32 +108,6 @@ Result<std::string> read_file(const std::string& path) {
     return text.str();
 }
 
-Status write_whole(const Handle& file, std::string_view text) {
-    while (!text.empty()) {
-        const auto done = ::write(file.get(), text.data(), text.size());
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return fail(system_error(errno, "cannot write the configuration"));
-        text.remove_prefix(static_cast<std::size_t>(done));
-    }
-    if (::fsync(file.get()) != 0)
-        return fail(system_error(errno, "cannot write the configuration"));
-    return {};
-}
-
-// Written beside it under another name first, so that nobody ever reads half a file.
-Status replace_file(const std::string& path, std::string_view text) {
-    struct stat info {};
-    const auto mode = ::stat(path.c_str(), &info) == 0 ? info.st_mode & 0777U : 0644U;
-    const auto fresh = fmt::format("{}.{:016x}", path, random_u64());
-    const Handle file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-    if (!file) return fail(system_error(errno, fmt::format("cannot write beside {}", path)));
-    auto written = write_whole(file, text);
-    if (written && (::fchmod(file.get(), mode) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0))
-        written = fail(system_error(errno, fmt::format("cannot replace {}", path)));
-    if (!written) ::unlink(fresh.c_str());
-    return written;
-}
-
 }  // namespace
 
 Result<std::string> with_key(std::string_view text, std::string_view key, std::string_view value,
@@ -165,13 +133,18 @@ Result<std::string> with_key(std::string_view text, std::string_view key, std::s
 }
 
 Status set_in_file(const std::string& path, std::string_view key, std::string_view value) {
-    std::error_code ignored;
-    auto real = std::filesystem::canonical(path, ignored).string();
-    if (real.empty()) real = path;
-    SHM_ASSIGN(const auto text, read_file(real));
-    SHM_ASSIGN(const auto changed, with_key(text, key, value, path));
-    SHM_TRY(make_parents(real));
-    return replace_file(real, changed);
+    SHM_TRY(make_parents(path));
+    // First: what is not a regular file is not read either.
+    SHM_ASSIGN(auto file, OutputFile::begin(path, {.replace = true, .mode = 0644}));
+    SHM_ASSIGN(const auto text, read_file(path));
+    const auto changed = with_key(text, key, value, path);
+    if (!changed) {
+        // What is wrong without the file too is wrong with the words, not with a line of it.
+        const auto alone = with_key({}, key, value, {});
+        return fail(alone ? changed.error() : alone.error());
+    }
+    SHM_TRY(file.write(*changed));
+    return file.commit();
 }
 
 }  // namespace snakepit::shm

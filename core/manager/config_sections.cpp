@@ -8,27 +8,13 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "base/units.h"
 #include "manager/config.h"
 
 namespace snakepit::shm {
 
 namespace {
-
-// Levenshtein's distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        auto diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const auto replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-        }
-    }
-    return row.back();
-}
 
 // A user or a group, by name or number.
 Result<std::string> read_name(const toml::node& node, const ConfigPlace& place) {
@@ -207,17 +193,17 @@ void print_names(const std::vector<std::string>& names, std::string& out) {
 
 tl::unexpected<Error> ConfigPlace::wrong(std::string_view what, std::string remedy) const {
     return fail(ErrorCode::configuration_invalid,
-                fmt::format("{}:{}:{}: {}", source, at.line, at.column, what), std::move(remedy));
+                source.empty() ? std::string(what)
+                               : fmt::format("{}:{}:{}: {}", source, at.line, at.column, what),
+                std::move(remedy));
 }
 
 tl::unexpected<Error> ConfigPlace::unknown(std::string_view kind, std::string_view key,
                                            const std::vector<std::string_view>& known) const {
-    const auto shown = key.substr(0, 80);  // also bounds the work of looking for the nearest
-    const auto nearest = std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
-        return distance(shown, a) < distance(shown, b);
-    });
-    return wrong(fmt::format("unknown {} '{}'", kind, shown),
-                 fmt::format("did you mean '{}'?", *nearest));
+    const auto near = nearest(key, known);
+    return wrong(fmt::format("unknown {} '{}'", kind, key.substr(0, 80)),
+                 near.empty() ? "'snakepit-shm config show' lists the known ones"
+                              : fmt::format("did you mean '{}'?", near));
 }
 
 bool is_section(std::string_view name) {

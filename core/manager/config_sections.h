@@ -23,7 +23,7 @@ struct ConfigPlace {
     toml::source_position at;
 
     tl::unexpected<Error> wrong(std::string_view what, std::string remedy) const;
-    // With the nearest of those that are known.
+    // With the nearest of those that are known, where one is near.
     tl::unexpected<Error> unknown(std::string_view kind, std::string_view key,
                                   const std::vector<std::string_view>& known) const;
     ConfigPlace of(const toml::node& node) const { return {source, node.source().begin}; }

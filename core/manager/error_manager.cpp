@@ -25,14 +25,15 @@ bool cleanup_helps(ErrorCode code) {
     }
 }
 
+// The figures are those of the last walk, so they are no reason to remove anything unseen.
 void advise_cleanup(Error& error, const IdleFigures& idle) {
     auto advice =
         idle.regions == 0
-            ? std::string("every region is in use, so a cleanup would free nothing")
+            ? std::string("at the last count every region was in use")
             : fmt::format(
-                  "{} {}: 'snakepit-shm cleanup --all-eligible --no-quarantine' frees them at "
-                  "once (see --dry-run first)",
-                  counted(idle.regions, "idle region holds", "idle regions hold"),
+                  "at the last count {} {}: 'snakepit-shm cleanup --all-eligible --dry-run' lists "
+                  "what could go now",
+                  counted(idle.regions, "idle region held", "idle regions held"),
                   format_size(idle.bytes));
     error.remedy =
         error.remedy.empty() ? std::move(advice) : fmt::format("{}; {}", advice, error.remedy);

@@ -124,7 +124,7 @@ TelemetryManager::Private::~Private() {
     thread_.join();
     disk_.join();
     send_events();
-    if (!file_.empty()) ::unlink(file_.c_str());
+    if (!file_.empty()) remove_output(file_);
 }
 
 void TelemetryManager::Private::note(std::string_view what, const Status& status,
@@ -213,7 +213,7 @@ void TelemetryManager::Private::configure(const TelemetryOptions& options, bool 
         listen();
     const auto file = enabled ? options.textfile : std::string();
     if (file != file_) {
-        if (!file_.empty()) ::unlink(file_.c_str());
+        if (!file_.empty()) remove_output(file_);
         file_ = file;
         forget(kFile);
         const std::lock_guard lock(mutex_);
@@ -283,7 +283,7 @@ void TelemetryManager::Private::write_file() {
 void TelemetryManager::Private::file_written(const std::string& path, const Status& status) {
     writing_ = false;
     if (path != file_) {  // another was configured meanwhile
-        ::unlink(path.c_str());
+        remove_output(path);
         return write_file();
     }
     {
@@ -293,7 +293,8 @@ void TelemetryManager::Private::file_written(const std::string& path, const Stat
     if (status) return note(kFile, {}, fmt::format("{} is written again", path));
     auto error = status.error();
     error.code = ErrorCode::telemetry_unavailable;
-    error.remedy = "let the manager's user write in its directory, or change telemetry.textfile";
+    error.remedy =
+        "let the manager's user write a regular file there, or change telemetry.textfile";
     note(kFile, fail(std::move(error)), {});
 }
 

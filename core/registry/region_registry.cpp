@@ -51,7 +51,7 @@ Status RegionRegistry::grow() {
     if (first >= kMaxSlots)
         return fail(ErrorCode::region_limit_exceeded,
                     fmt::format("all {} slots of the registry are in use", kMaxSlots),
-                    "deallocate regions, or run 'snakepit-shm cleanup'");
+                    "'snakepit-shm cleanup --dry-run' lists the regions that are due");
     const auto reserve = [&](std::uint64_t offset, std::uint64_t each) {
         return file_.reserve(offset + first * each, kChunkSlots * each);
     };

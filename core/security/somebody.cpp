@@ -21,7 +21,7 @@ Status add_process(std::int64_t pid, Subject& who) {
 }
 
 tl::unexpected<Error> unknown(const char* what, const std::string& name) {
-    return fail(ErrorCode::invalid_argument, fmt::format("there is no {} '{}'", what, name),
+    return fail(ErrorCode::platform_error, fmt::format("there is no {} '{}'", what, name),
                 "correct the name, or give its number");
 }
 

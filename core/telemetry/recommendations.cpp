@@ -160,8 +160,8 @@ std::optional<Recommendation> idle_memory(std::uint64_t regions, std::uint64_t b
         return std::nullopt;
     return Recommendation{
         "idle_memory",
-        fmt::format("'snakepit-shm cleanup --all-eligible' would give up to {} back; --dry-run "
-                    "says of what",
+        fmt::format("'snakepit-shm cleanup --all-eligible --dry-run' lists up to {} that nobody "
+                    "holds",
                     format_size(bytes)),
         fmt::format("{} ({}) {} held by nobody; all regions take {}", counted(regions, "region"),
                     format_size(bytes), regions == 1 ? "is" : "are", format_size(bytes_used)),

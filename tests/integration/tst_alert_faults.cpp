@@ -77,7 +77,8 @@ void AlertFaults::wrong_rules_and_words_are_refused() {
     QCOMPARE(service_->cli({"alerts", "rules", "check", file}).status, 0);
     // No file, a directory, one without an end.
     for (const auto* none : {"/no/such/file", "/tmp", "/dev/zero"}) {
-        QCOMPARE(service_->cli({"alerts", "rules", "check", none}).status, 2);
+        QCOMPARE(service_->cli({"alerts", "rules", "check", none}).status,
+                 none == QByteArray("/dev/zero") ? 2 : 1);
         QVERIFY(service_->cli({"policy", "check", none}).status > 0);  // not ended by a signal
     }
     // What is complained of cannot move the cursor of who reads the complaint.
@@ -86,15 +87,15 @@ void AlertFaults::wrong_rules_and_words_are_refused() {
     QVERIFY(words.status == 2 && words.err.contains("there is no such field"));
     QVERIFY(!words.err.contains(QChar(0x1b)) && !words.err.contains(QChar(0x9b)));
     QVERIFY(words.error()[u"message"].toString().contains(QChar(0x9b)));
-    QCOMPARE(service_->cli({"alerts", "rules", "enable", "nobody"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "rules", "remove", "nobody"}).status, 2);
+    QCOMPARE(service_->cli({"alerts", "rules", "enable", "nobody"}).status, 1);
+    QCOMPARE(service_->cli({"alerts", "rules", "remove", "nobody"}).status, 1);
     QCOMPARE(service_->cli({"alerts", "silence", "--rule", "orphans"}).status, 2);
     const auto nothing =
         service_->cli({"alerts", "silence", "--rule", "deadlock", "--until-resolved"});
-    QCOMPARE(nothing.status, 2);
+    QCOMPARE(nothing.status, 1);
     QVERIFY(nothing.err.contains("no alert now"));
-    QCOMPARE(service_->cli({"alerts", "silence", "--rule", "x", "--for", "1h"}).status, 2);
-    QCOMPARE(service_->cli({"alerts", "unsilence", "77"}).status, 2);
+    QCOMPARE(service_->cli({"alerts", "silence", "--rule", "x", "--for", "1h"}).status, 1);
+    QCOMPARE(service_->cli({"alerts", "unsilence", "77"}).status, 1);
     // One of the default set comes back as it was.
     QVERIFY(change_rule("orphans", {{"threshold", 5}}));
     QCOMPARE(service_->cli({"alerts", "rules", "remove", "orphans"}).status, 0);

@@ -72,7 +72,7 @@ void Cleanup::what_was_cleaned_can_be_restored_while_its_quarantine_lasts() {
     QVERIFY(!restored.at(0)["next"].toString().isEmpty());
     QCOMPARE(state(id), "live");
     const auto again = service_->cli({"restore", id, "--json"});
-    QCOMPARE(again.status, 2);
+    QCOMPARE(again.status, 1);
     QVERIFY(again.error().value("message").toString().contains("not in quarantine"));
 }
 

@@ -22,7 +22,7 @@ class TestHostPage : public QObject {
         QSignalSpy rehearsed(&dialog, &HostCleanDialog::rehearsed);
         QVERIFY(rehearsed.wait(3000));
         keep(dialog, QStringLiteral("host-clean-plan"));
-        QCOMPARE(command_of(dialog), QStringLiteral("snakepit-shm host clean --yes"));
+        QCOMPARE(command_of(dialog), QStringLiteral("snakepit-shm host clean"));
         auto* table = dialog.findChild<QTableWidget*>();
         std::vector<std::string> planned;
         for (int row = 0; row < table->rowCount(); ++row)

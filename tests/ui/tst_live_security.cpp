@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Policies, keys and reports of a real service, through the window.
+#include <sys/stat.h>
+
 #include <QCheckBox>
 #include <QFile>
+#include <QFileInfo>
 #include <QJsonArray>
 #include <QSignalSpy>
 #include <QToolButton>
@@ -59,6 +62,7 @@ class TestLiveSecurity : public QObject {
     void a_policy_the_manager_refuses_says_why();
     void a_key_is_rotated();
     void every_report_is_genuine_until_a_byte_is_changed();
+    void a_report_replaces_a_file_only_when_asked();
     void the_window_verifies_the_history_as_the_command_line_does();
 };
 
@@ -158,6 +162,48 @@ void TestLiveSecurity::every_report_is_genuine_until_a_byte_is_changed() {
         file.close();
         QVERIFY(service.cli({"audit", "verify", name}).status != 0);
     }
+}
+
+void TestLiveSecurity::a_report_replaces_a_file_only_when_asked() {
+    Service service;
+    QVERIFY(service.start());
+    QVERIFY(!new_region(service).isEmpty());
+    LiveStage stage(service);
+    const auto name = service.host().path(QStringLiteral("there.csv"));
+    const auto text = [&] {
+        QFile file(name);
+        return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+    };
+    const auto write = [&](const QString& to, int clicks) {
+        ReportDialog dialog(stage.workspace, {}, &stage.window);
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        dialog.set_format(ReportFormat::csv);
+        dialog.set_file(to);
+        QSignalSpy finished(&dialog, &ReportDialog::finished_run);
+        for (int i = 0; i < clicks; ++i) primary(dialog)->click();
+        const bool began = clicks > 1 || !QFileInfo::exists(to);
+        if (began && finished.isEmpty()) finished.wait(kPatience);
+        return all_words(dialog);
+    };
+    QFile file(name);
+    QVERIFY(file.open(QIODevice::WriteOnly) && file.write("precious") == 8);
+    file.close();
+    QVERIFY(write(name, 1).contains(QStringLiteral("is there already")));
+    QCOMPARE(text(), QByteArray("precious"));
+    QVERIFY(write(name, 2).contains(QStringLiteral("signed by")));
+    QVERIFY(text() != "precious");
+    // What is not a regular file is not even replaced when asked; a link stays.
+    const auto pipe = service.host().path(QStringLiteral("pipe.csv"));
+    QCOMPARE(::mkfifo(pipe.toUtf8().constData(), 0600), 0);
+    QVERIFY(write(pipe, 2).contains(QStringLiteral("not a regular file")));
+    struct stat info {};
+    QVERIFY(::lstat(pipe.toUtf8().constData(), &info) == 0 && S_ISFIFO(info.st_mode));
+    const auto link = service.host().path(QStringLiteral("link.csv"));
+    QVERIFY(QFile::link(QStringLiteral("target.csv"), link));
+    QVERIFY(write(link, 1).contains(QStringLiteral("signed by")));
+    QVERIFY(QFileInfo(link).isSymLink());
+    QVERIFY(QFile::exists(service.host().path(QStringLiteral("target.csv"))));
 }
 
 void TestLiveSecurity::the_window_verifies_the_history_as_the_command_line_does() {

@@ -103,7 +103,6 @@ void TestBase::sizes_are_read_as_people_write_them_data() {
                                                      {"17B", 17},
                                                      {"64KiB", 65536},
                                                      {"64k", 65536},
-                                                     {"64 KB", 65536},
                                                      {"1.5MiB", 1572864},
                                                      {"2gib", 2147483648ULL},
                                                      {"1TiB", 1ULL << 40},
@@ -122,7 +121,7 @@ void TestBase::sizes_are_read_as_people_write_them() {
 void TestBase::text_that_is_no_size_is_refused_data() {
     QTest::addColumn<QByteArray>("text");
     for (const auto* text : {"", "KiB", "-1", "1e6", "1XiB", "1 2", "0x10", "nan", "inf", "1MiBs",
-                             "8388608TiB", "99999999999999999999999"})
+                             "64 KB", "1MB", "8388608TiB", "99999999999999999999999"})
         QTest::newRow(text) << QByteArray(text);
 }
 

@@ -81,7 +81,7 @@ const std::vector<std::string>& HostCleanDialog::chosen() const {
 QString HostCleanDialog::command() const {
     auto words = QStringLiteral("snakepit-shm host clean");
     for (const auto& name : chosen()) words += u' ' + shell_word(QString::fromStdString(name));
-    return words + QStringLiteral(" --yes");
+    return words;  // which looks again, and asks
 }
 
 void HostCleanDialog::rehearse() {

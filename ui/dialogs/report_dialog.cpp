@@ -7,6 +7,7 @@
 #include <QDesktopServices>
 #include <QDir>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QGridLayout>
 #include <QLabel>
 #include <QLineEdit>
@@ -214,7 +215,10 @@ void ReportDialog::add_file() {
     auto* browse = make_button(QStringLiteral("search"), tr("Browse…"));
     browse->setAutoDefault(false);
     connect(browse, &QPushButton::clicked, this, &ReportDialog::choose_file);
-    connect(file_, &QLineEdit::textChanged, this, &ReportDialog::look);
+    connect(file_, &QLineEdit::textChanged, this, [this] {
+        replaced_.clear();
+        look();
+    });
     row->addWidget(file_, 1);
     row->addWidget(browse);
     add_row(tr("File"), box);
@@ -247,7 +251,9 @@ void ReportDialog::choose_file() {
     const auto name = QFileDialog::getSaveFileName(
         this, tr("Export an audit report"), file_->text(),
         QStringLiteral("%1 (*.%2)").arg(QLatin1String(chosen.name), QLatin1String(chosen.suffix)));
-    if (!name.isEmpty()) file_->setText(name);
+    if (name.isEmpty()) return;
+    file_->setText(name);
+    if (QFileInfo::exists(name)) replaced_ = name;  // that dialog has asked
 }
 
 EventQuery ReportDialog::filter() const {
@@ -301,11 +307,20 @@ void ReportDialog::look() {
     region_->style()->polish(region_);
     run_->setEnabled(!progress_ && parsed && !backwards && !file_->text().trimmed().isEmpty());
     open_->hide();
+    run_->setText(tr("Export"));
     set_command(command());
 }
 
 void ReportDialog::start() {
-    const ReportOrder order{format(), filter(), file_->text().trimmed().toStdString()};
+    const auto file = file_->text().trimmed();
+    if (QFileInfo::exists(file) && file != replaced_) {
+        replaced_ = file;
+        set_message(tr("%1 is there already.").arg(file), Tone::caution);
+        run_->setText(tr("Replace it"));
+        return;
+    }
+    const ReportOrder order{format(), filter(), file.toStdString()};
+    replaced_.clear();
     progress_ = std::make_shared<ReportProgress>();
     look();
     busy_->show();

@@ -30,6 +30,7 @@ class ReportDialog : public TaskDialog {
 
     void set_format(ReportFormat format);
     void set_file(const QString& file);
+    // Writes it; where the file is there, the first time asks instead.
     void start();
 
   Q_SIGNALS:
@@ -61,6 +62,7 @@ class ReportDialog : public TaskDialog {
     QProgressBar* busy_;
     QPushButton *run_, *open_;
     QTimer* clock_;
+    QString replaced_;  // the file that may be replaced: the person was asked
     std::shared_ptr<ReportProgress> progress_;  // while one is written
 };
 

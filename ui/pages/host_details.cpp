@@ -130,7 +130,7 @@ void HostDetails::show_segment(const HostSegment* segment) {
                       segment->verdict == SegmentVerdict::unknown;
     command_title_->setVisible(left);
     command_line_->setVisible(left);
-    say(command_, QStringLiteral("snakepit-shm host clean %1 --yes")
+    say(command_, QStringLiteral("snakepit-shm host clean %1")
                       .arg(shell_word(QString::fromStdString(segment->name))));
 }
 

@@ -3,14 +3,15 @@
 
 #include <QAction>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QMenu>
 #include <QMessageBox>
-#include <QSaveFile>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QVBoxLayout>
 #include <numeric>
 
+#include "platform/replace_file.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
 #include "ui/dialogs/policy_dialog.h"
@@ -209,10 +210,10 @@ void RegionsPage::export_shown() {
     const auto columns = table_->shown_columns();
     const auto text =
         json ? to_json(table_->regions(), rows, columns) : to_csv(table_->regions(), rows, columns);
-    QSaveFile file(name);
-    if (file.open(QIODevice::WriteOnly) && file.write(text.toUtf8()) >= 0 && file.commit()) return;
-    QMessageBox::warning(this, tr("Export"),
-                         tr("%1 was not written: %2").arg(name, file.errorString()));
+    // The dialog has asked whether a file that is there may go.
+    const auto written =
+        write_output(name.toStdString(), text.toStdString(), {.replace = QFileInfo::exists(name)});
+    if (!written) QMessageBox::warning(this, tr("Export"), error_text(written.error()));
 }
 
 }  // namespace snakepit::shm::ui

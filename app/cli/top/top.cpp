@@ -68,7 +68,7 @@ Result<int> run_top(const Context& context, const Words& words) {
         return kDone;
     }
     print(plain_frame(model));
-    for (int frame = 1; frame < words.frames; ++frame) {
+    for (int frame = 1; frame < words.frames && output_written(); ++frame) {
         ::poll(nullptr, 0, kFrameMillis);
         look(model, source);
         print("\n" + plain_frame(model));

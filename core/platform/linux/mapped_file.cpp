@@ -124,7 +124,9 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size
 
 Result<MappedFile> MappedFile::open_read_only(const std::string& path, std::size_t size) {
     MappedFile file;
-    file.handle_ = Handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    // A descriptor of our own is a link that nobody can change.
+    const int links = path.starts_with("/proc/self/fd/") ? 0 : O_NOFOLLOW;
+    file.handle_ = Handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC | links));
     if (!file.handle_) {
         if (errno == ENOENT)
             return fail(ErrorCode::no_manager, fmt::format("{} does not exist", path),
