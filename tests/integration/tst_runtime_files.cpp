@@ -6,6 +6,7 @@
 #include <QtTest>
 
 #include "client/manager_client.h"
+#include "keeper.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
@@ -23,6 +24,7 @@ class RuntimeFilesTest : public QObject {
     void a_second_manager_does_not_start_when_the_lock_was_removed();
     void a_lock_that_was_removed_is_taken_again();
     void a_removed_runtime_directory_is_made_again();
+    void a_client_whose_page_lost_its_name_holds_what_it_holds();
     void what_cannot_be_made_again_is_a_health_problem_data();
     void what_cannot_be_made_again_is_a_health_problem();
 
@@ -99,6 +101,28 @@ void RuntimeFilesTest::a_removed_runtime_directory_is_made_again() {
     QTRY_VERIFY_WITH_TIMEOUT(!events("health_problem").isEmpty(), kPatienceMs);
 }
 
+// Its page is what tells that it lives; the name of the page does not.
+void RuntimeFilesTest::a_client_whose_page_lost_its_name_holds_what_it_holds() {
+    const auto id = service_
+                        ->cli_json({"allocate", "4096", "--placement", "dedicated",
+                                    "--cleanup-policy", "reference_counted"})["id"]
+                        .toString();
+    test::Peer holder(QCoreApplication::applicationFilePath(), {"keeper", id},
+                      service_->host().environment(service_->instance()));
+    QCOMPARE(holder.line(), "ok");
+    QDir leases(runtime("leases"));
+    for (const auto& page : leases.entryList(QDir::Files)) QVERIFY(leases.remove(page));
+    QCOMPARE(holder.ask("close"), "ok");  // its connection ends, and it lives on
+    QTRY_VERIFY_WITH_TIMEOUT(
+        !events("client_disconnected").isEmpty() || !events("client_gone").isEmpty(), kPatienceMs);
+    QVERIFY(events("client_gone").isEmpty());
+    QCOMPARE(service_->cli_json({"info", id})["reference_count"].toInt(), 1);
+    QVERIFY(service_->restart_after_kill());
+    QVERIFY(service_->cli_json({"info", id})["reference_count"].toInt() > 0);
+    holder.end(SIGKILL);
+    QTRY_VERIFY_WITH_TIMEOUT(!events("client_gone").isEmpty(), kPatienceMs);
+}
+
 void RuntimeFilesTest::what_cannot_be_made_again_is_a_health_problem_data() {
     QTest::addColumn<QString>("name");
     for (const char* name : {"registry", "grants", "locks", "seals"})
@@ -120,5 +144,10 @@ void RuntimeFilesTest::what_cannot_be_made_again_is_a_health_problem() {
     QTRY_VERIFY_WITH_TIMEOUT(told("health_mended"), kPatienceMs);
 }
 
-QTEST_GUILESS_MAIN(RuntimeFilesTest)
+int main(int argc, char** argv) {
+    if (argc == 3 && QByteArrayView(argv[1]) == "keeper") return run_keeper(argv[2]);
+    QCoreApplication application(argc, argv);
+    RuntimeFilesTest test;
+    return QTest::qExec(&test, argc, argv);
+}
 #include "tst_runtime_files.moc"
