@@ -21,7 +21,8 @@ namespace snakepit::shm {
     X(freed, 10)              /* value: bytes, text: reason */                                   \
     X(quarantined, 11)        /* value: bytes, text: reason */                                   \
     X(restored, 12)           /* text: process */                                                \
-    X(references, 13)         /* coalesced sample; count: references now, value: holders */      \
+    X(references, 13)         /* who holds; count: references, value: holders, text: packed, */  \
+                              /* see events/holder_list.h */                                     \
     X(owner_gone, 14)         /* text: cleanup policy */                                         \
     X(refused, 15)            /* result: why, text: operation and reason, ": " between */        \
     X(allocation_failed, 16)  /* result: why, value: bytes */                                    \
@@ -71,7 +72,9 @@ namespace snakepit::shm {
     X(health_problem, 90)     /* text: what is wrong since now */                                \
     X(health_mended, 91)      /* text: what was wrong and is not any more */                     \
     X(telemetry_failed, 95)   /* text: what is not told to whom, and why */                      \
-    X(telemetry_works, 96)    /* text: what is told again, and where */
+    X(telemetry_works, 96)    /* text: what is told again, and where */                          \
+    X(arena_damaged, 111)     /* count: regions in it, value: bytes lost, text: name and what */ \
+    X(socket_restored, 112)   /* the control socket was bound again; text: why */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

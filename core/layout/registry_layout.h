@@ -135,8 +135,8 @@ struct SlotStats {
     std::uint32_t holders;  // clients that hold at least one
     std::uint64_t access_count;
     std::int64_t last_accessed;
-    HolderSample top[5];  // the first few, so that a reader can name them
-    std::uint32_t reserved;
+    HolderSample top[5];     // the first few, so that a reader can name them
+    std::uint32_t recorded;  // digest of the holders that its last `references` event named
 };
 
 struct alignas(64) ClientRow {  // public description of a client; serial 0: unused
