@@ -49,12 +49,22 @@ Status Contents::copy(std::uint64_t size, AccessMode access) {
 
 namespace {
 
+// EFAULT of a transfer from or to the region's own memory: where we would get SIGBUS.
+Error transfer_error(int number, const char* what, const std::string& id) {
+    if (number != EFAULT) return system_error(number, what);
+    return make_error(ErrorCode::corruption_detected,
+                      fmt::format("the memory of {} was cut by someone else", id),
+                      "'snakepit-shm health' says what is wrong; deallocate the region and "
+                      "allocate a new one");
+}
+
 Result<int> run_read(const Context& context, const RegionPart& words) {
     SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_only));
     for (auto left = contents.part(); !left.empty();) {
         const auto written = ::write(STDOUT_FILENO, left.data(), left.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return fail(system_error(errno, "cannot write to standard output"));
+        if (written < 0)
+            return fail(transfer_error(errno, "cannot write to standard output", words.id));
         left = left.subspan(static_cast<std::size_t>(written));
     }
     return kDone;
@@ -68,7 +78,7 @@ Result<int> run_write(const Context& context, const RegionPart& words) {
         const bool full = left.empty();
         const auto got = ::read(STDIN_FILENO, full ? &more : left.data(), full ? 1 : left.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(system_error(errno, "cannot read standard input"));
+        if (got < 0) return fail(transfer_error(errno, "cannot read standard input", words.id));
         if (got == 0) break;
         if (full) {
             SHM_TRY(contents.written(written));
