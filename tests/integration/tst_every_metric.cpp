@@ -155,8 +155,8 @@ void EveryMetric::a_database_that_is_locked() {
     const auto reader = RegistryReader::open(s_->runtime("registry").toStdString());
     QVERIFY(reader.has_value());
     const auto lost = [&] {
-        const auto all = reader->samples(0);
-        return !all.empty() && all.back().events_lost > 0 && all.back().recorder_writable == 0;
+        const auto newest = reader->newest_sample();
+        return newest && newest->events_lost > 0 && newest->recorder_writable == 0;
     };
     for (int i = 0; !lost(); ++i) {
         const auto id = client_->allocate(1);

@@ -25,6 +25,7 @@ class RuntimeFilesTest : public QObject {
     void a_lock_that_was_removed_is_taken_again();
     void a_removed_runtime_directory_is_made_again();
     void a_client_whose_page_lost_its_name_holds_what_it_holds();
+    void the_description_of_a_durable_region_is_written_again();
     void what_cannot_be_made_again_is_a_health_problem_data();
     void what_cannot_be_made_again_is_a_health_problem();
 
@@ -121,6 +122,15 @@ void RuntimeFilesTest::a_client_whose_page_lost_its_name_holds_what_it_holds() {
     QVERIFY(service_->cli_json({"info", id})["reference_count"].toInt() > 0);
     holder.end(SIGKILL);
     QTRY_VERIFY_WITH_TIMEOUT(!events("client_gone").isEmpty(), kPatienceMs);
+}
+
+void RuntimeFilesTest::the_description_of_a_durable_region_is_written_again() {
+    QVERIFY(!service_->cli_json({"allocate", "4096", "--durable"})["id"].toString().isEmpty());
+    QDir durable(service_->host().state_dir(service_->instance()) + "/durable");
+    const auto descriptions = [&] { return durable.entryList({"*.region"}, QDir::Files); };
+    QCOMPARE(descriptions().size(), 1);
+    QVERIFY(durable.remove(descriptions().first()));
+    QTRY_COMPARE_WITH_TIMEOUT(descriptions().size(), 1, kPatienceMs);
 }
 
 void RuntimeFilesTest::what_cannot_be_made_again_is_a_health_problem_data() {
