@@ -49,10 +49,23 @@ Status Contents::copy(std::uint64_t size, AccessMode access) {
 
 namespace {
 
+// EFAULT of a transfer from or to the region's own memory: where we would get SIGBUS.
+Error transfer_error(int number, const char* what, const std::string& id) {
+    if (number != EFAULT) return system_error(number, what);
+    return make_error(ErrorCode::corruption_detected,
+                      fmt::format("the memory of {} was cut by someone else", id),
+                      "'snakepit-shm health' says what is wrong; deallocate the region and "
+                      "allocate a new one");
+}
+
 Result<int> run_read(const Context& context, const RegionPart& words) {
     SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_only));
     const auto bytes = contents.part();
-    SHM_TRY(standard_output().write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    const auto written =
+        standard_output().write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    if (!written)
+        return fail(written.error().system_error == EFAULT ? transfer_error(EFAULT, "", words.id)
+                                                           : written.error());
     return kDone;
 }
 
@@ -64,7 +77,7 @@ Result<int> run_write(const Context& context, const RegionPart& words) {
         const bool full = left.empty();
         const auto got = ::read(STDIN_FILENO, full ? &more : left.data(), full ? 1 : left.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(system_error(errno, "cannot read standard input"));
+        if (got < 0) return fail(transfer_error(errno, "cannot read standard input", words.id));
         if (got == 0) break;
         if (full) {
             SHM_TRY(contents.written(written));

@@ -146,6 +146,10 @@ void add_manager(std::vector<AlertRule>& out) {
         above(rule("damaged-regions", kCritical, "Regions failed a check",
                    "'snakepit-shm health' names them; look for a program that writes past the end"),
               "damaged_regions", 0, 0));
+    out.push_back(any(rule("arena-damaged", kCritical, "Somebody removed or cut an arena's file",
+                           "'snakepit-shm health' names the regions in it; find out who tidies the "
+                           "shared-memory directory (RemoveIPC= of systemd-logind, a job of cron)"),
+                      EventKind::arena_damaged, 10 * kMinutes, AlertGroup::none));
     out.push_back(above(rule("recorder-lag", kWarning, "Events wait for the database",
                              "look at the disk that the state directory is on"),
                         "recorder_lag_events", 10'000, 1000, 10 * kSeconds));

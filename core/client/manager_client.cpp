@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "client/manager_client_private.h"
+#include "platform/guarded_copy.h"
 
 namespace snakepit::shm {
 
@@ -17,6 +18,13 @@ namespace {
 
 // A grant can be withdrawn again before we take our reference; asked for anew this often.
 constexpr int kGrantAttempts = 8;
+
+Error cut_error(const RegionId& id) {
+    return make_error(ErrorCode::corruption_detected,
+                      fmt::format("the memory of {} was cut by someone else", id.str()),
+                      "'snakepit-shm health' says what is wrong; deallocate the region and "
+                      "allocate a new one");
+}
 
 }  // namespace
 
@@ -203,8 +211,9 @@ Status ManagerClient::read(const RegionId& id, std::uint64_t offset, std::span<s
                          [&](const MappedRegion& segment) -> Status {
                              if (segment.level != SecurityLevel::standard)
                                  return d_->sealed.read(id, segment, offset, out);
-                             std::copy_n(segment.data + offset, out.size(), out.data());
-                             return {};
+                             if (copy_from_shared(out.data(), segment.data + offset, out.size()))
+                                 return {};
+                             return fail(cut_error(id));
                          });
 }
 
@@ -214,8 +223,9 @@ Status ManagerClient::write(const RegionId& id, std::uint64_t offset,
                          [&](const MappedRegion& segment) -> Status {
                              if (segment.level != SecurityLevel::standard)
                                  return d_->sealed.write(id, segment, offset, bytes);
-                             std::copy_n(bytes.data(), bytes.size(), segment.data + offset);
-                             return {};
+                             if (copy_to_shared(segment.data + offset, bytes.data(), bytes.size()))
+                                 return {};
+                             return fail(cut_error(id));
                          });
 }
 

@@ -11,7 +11,9 @@
 
 #include "base/json.h"
 #include "base/time.h"
+#include "events/holder_list.h"
 #include "layout/event_kind.h"
+#include "platform/process_time.h"
 
 namespace snakepit::shm {
 
@@ -42,7 +44,7 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::cleanup_failed:
             return {{}, "size", "reason"};
         case EventKind::references:
-            return {"references", "holders", {}};
+            return {"count", {}, {}};  // and the holders: write_references()
         case EventKind::owner_gone:
             return {{}, {}, "policy"};
         case EventKind::refused:
@@ -127,6 +129,10 @@ constexpr Names names_of(EventKind kind) {
             return {{}, {}, "reason"};
         case EventKind::clock_stepped:
             return {{}, "micros", "direction"};
+        case EventKind::arena_damaged:
+            return {"regions", "lost", "reason"};
+        case EventKind::socket_restored:
+            return {{}, {}, "reason"};
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:
@@ -163,6 +169,24 @@ void write_connected(std::string& out, std::string_view text, std::size_t count)
     out += '}';
 }
 
+// {"count":…,"holders":[{…},…]}; "more": holders that the entry had no room for.
+void write_references(std::string& out, const layout::EventEntry& entry) {
+    const auto holders = unpack_holders(entry.text);
+    out = fmt::format(R"({{"count":{},"holders":[)", entry.count);
+    for (const auto& holder : holders) {
+        if (out.back() != '[') out += ',';
+        out += fmt::format(R"({{"pid":{},"process":)", holder.pid);
+        append_json_string(out, holder.process);
+        out += fmt::format(R"(,"started":"{}","count":{},"read_only":{}}})",
+                           to_rfc3339(moment_of_start(holder.start_time)), holder.count,
+                           holder.read_only);
+    }
+    out += ']';
+    if (entry.value > holders.size())
+        out += fmt::format(R"(,"more":{})", entry.value - holders.size());
+    out += '}';
+}
+
 }  // namespace
 
 void write_detail(std::string& out, const layout::EventEntry& entry) {
@@ -171,6 +195,7 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         out = entry.count == 1 ? R"({"access":"read_write"})" : R"({"access":"read_only"})";
         return;
     }
+    if (kind == EventKind::references) return write_references(out, entry);
     if (kind == EventKind::refused) return write_refusal(out, text_of(entry));
     if (kind == EventKind::client_connected && entry.count > 0)
         return write_connected(out, text_of(entry), entry.count);

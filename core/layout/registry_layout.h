@@ -144,7 +144,7 @@ struct SlotStats {
     std::uint64_t access_count;
     std::int64_t last_accessed;  // the instance's clock
     HolderSample top[5];         // the first few, so that a reader can name them
-    std::uint32_t reserved;
+    std::uint32_t recorded;      // digest of the holders that its last `references` event named
 };
 
 struct alignas(64) ClientRow {  // public description of a client; serial 0: unused

@@ -42,6 +42,7 @@ std::string sentence(const layout::EventEntry& event, const std::string& region)
 
 int journal_priority(EventKind kind) {
     switch (kind) {
+        case EventKind::arena_damaged:
         case EventKind::damaged:
         case EventKind::registry_reset:
         case EventKind::gap:
@@ -60,6 +61,7 @@ int journal_priority(EventKind kind) {
         case EventKind::lock_broken:
         case EventKind::lock_forced:
         case EventKind::not_kept:
+        case EventKind::socket_restored:
         case EventKind::telemetry_failed:
             return kWarning;
         case EventKind::manager_started:

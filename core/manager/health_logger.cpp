@@ -16,6 +16,7 @@ using namespace layout;
 namespace {
 
 constexpr std::size_t kRegionsNamed = 100;  // of those that are damaged; the others are counted
+constexpr std::size_t kArenaRegionsNamed = 8;
 constexpr std::uint32_t kClientsASecond = 64;
 constexpr std::uint64_t kLowStateSpace = 16ULL << 20;  // bytes
 constexpr std::int64_t kDay = 24LL * 3600 * 1'000'000;
@@ -37,9 +38,10 @@ bool too_little(std::uint64_t free, std::uint64_t total, bool known) {
 }  // namespace
 
 void HealthLogger::watch(const Keeping& keeping, const OwnershipMark& mark,
-                         const InstancePaths& paths) {
+                         const RuntimeFiles& files, const InstancePaths& paths) {
     keeping_ = &keeping;
     mark_ = &mark;
+    files_ = &files;
     paths_ = paths;
 }
 
@@ -106,7 +108,42 @@ HealthLogger::Found HealthLogger::find() {
     }
     find_recording(found);
     find_room(found);
+    find_arenas(found);
+    find_files(found);
     return found;
+}
+
+void HealthLogger::find_arenas(Found& found) {
+    for (const auto& arena : service_.allocator().pool.damaged()) {
+        const auto inside = service_.regions_in(arena->id());
+        std::string named;
+        for (const auto slot : inside) {
+            if (named.size() >= kArenaRegionsNamed * RegionId().str().size()) break;
+            named += (named.empty() ? ": " : ", ") + service_.registry().id(slot).str();
+        }
+        found.emplace(
+            "arena " + arena->name(),
+            HealthProblem{
+                {},
+                fmt::format("an arena: {}", arena->fault->what),
+                fmt::format("arena {}: {}; {} in it{}", arena->name(), arena->fault->what,
+                            counted(inside.size(), "region is", "regions are"), named),
+                "regions that nobody holds move out by themselves: let programs give back what "
+                "they hold, deallocate what is damaged, and find out who tidies the shared-memory "
+                "directory"});
+    }
+}
+
+void HealthLogger::find_files(Found& found) {
+    if (!files_) return;
+    for (const auto& fault : files_->faults()) {
+        const auto name = fault.path.substr(fault.path.find_last_of('/') + 1);
+        found.emplace("file " + name, HealthProblem{{},
+                                                    fmt::format("{} {}", name, fault.what),
+                                                    fmt::format("{} {}: {}", fault.path, fault.what,
+                                                                fault.consequence),
+                                                    fault.remedy});
+    }
 }
 
 void HealthLogger::find_regions(Found& found) {

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "events/event_recorder.h"
 #include "layout/ownership.h"
+#include "manager/runtime_files.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -43,8 +44,9 @@ class HealthLogger {
     HealthLogger(Service& service, const EventRecorder& recorder)
         : service_(service), recorder_(recorder) {}
 
-    // What the service does not know. `keeping` and `mark` are borrowed for good.
-    void watch(const Keeping& keeping, const OwnershipMark& mark, const InstancePaths& paths);
+    // What the service does not know. `keeping`, `mark` and `files` are borrowed for good.
+    void watch(const Keeping& keeping, const OwnershipMark& mark, const RuntimeFiles& files,
+               const InstancePaths& paths);
     // Once a second: looks at some programs, and at everything else when the service has been
     // through all regions once more.
     void second(std::int64_t at);
@@ -62,6 +64,8 @@ class HealthLogger {
     void find_regions(Found& found);
     void find_recording(Found& found);
     void find_room(Found& found);
+    void find_arenas(Found& found);
+    void find_files(Found& found);
     void look_at_programs();
     void take(Found found, std::int64_t at);
     void record(const HealthProblem& problem, EventKind kind);
@@ -70,6 +74,7 @@ class HealthLogger {
     const EventRecorder& recorder_;
     const Keeping* keeping_ = nullptr;
     const OwnershipMark* mark_ = nullptr;
+    const RuntimeFiles* files_ = nullptr;
     InstancePaths paths_;
     std::int64_t seen_pass_ = 0;  // of the service's walks over all regions
     std::uint32_t next_client_ = 0;

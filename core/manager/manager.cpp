@@ -29,6 +29,7 @@
 #include "manager/keeper_watch.h"
 #include "manager/monitoring.h"
 #include "manager/reports.h"
+#include "manager/runtime_files.h"
 #include "manager/server.h"
 #include "manager/service.h"
 #include "platform/keeper.h"
@@ -107,6 +108,8 @@ class Manager::Private {
     void proceed();
     void wake_recorder();
     Status can_record() const;
+    // Puts back what others removed from the runtime directory and we can make anew.
+    void mend_runtime_files();
 
     ManagerOptions options;
     Config config;
@@ -123,6 +126,8 @@ class Manager::Private {
     std::unique_ptr<Monitoring> monitoring;
     std::unique_ptr<Server> server;
     KeeperWatch keeper_watch;
+    RuntimeFiles runtime_files;
+    Audience audience;
     Timestamp started_at = now();
     std::int64_t config_modified = 0;
     std::int64_t next_second = 0;
@@ -154,7 +159,7 @@ Manager::Private::~Private() {
 
 Status Manager::Private::start() {
     config = options.config;
-    SHM_ASSIGN(const auto audience, audience_of(config));
+    SHM_ASSIGN(audience, audience_of(config));
     SHM_TRY(prepare_directories(options.paths, audience));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(key, load_key(options.paths));
@@ -197,7 +202,7 @@ Status Manager::Private::start() {
                                         options.paths.events_db(), std::move(audit));
     recorder->set_retention(config.event_retention_ms);
     monitoring = std::make_unique<Monitoring>(*service, *recorder, options.paths);
-    monitoring->health().watch(keeper_watch.state(), mark, options.paths);
+    monitoring->health().watch(keeper_watch.state(), mark, runtime_files, options.paths);
     SHM_TRY(service->recover());
     monitoring->watch(std::make_unique<AlertManager>(
         service->registry(), options.paths.state_db(), [this](std::function<void()> work) {
@@ -218,6 +223,7 @@ Status Manager::Private::start() {
     state.manager_pid.store(::getpid(), std::memory_order_relaxed);
     SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket(), audience.socket_mode,
                                              audience.socket_group));
+    runtime_files.watch(options.paths);
     server = std::make_unique<Server>(
         io, *service, std::move(listener),
         [this](const std::string& topic, const Caller& caller) {
@@ -255,6 +261,33 @@ Status Manager::Private::can_record() const {
                 "mend the event database, or use a region without audit");
 }
 
+void Manager::Private::mend_runtime_files() {
+    runtime_files.check();
+    if (runtime_files.faults().empty()) return;
+    const auto& paths = options.paths;
+    if (runtime_files.fault_of(paths.lease_dir()) == "was removed" &&
+        prepare_directories(paths, audience))
+        runtime_files.renew(paths.lease_dir());
+    // First: whoever has the lock serves the instance, and the socket is theirs.
+    if (!runtime_files.fault_of(paths.service_lock()).empty()) {
+        auto again = ExclusiveLock::acquire(paths.service_lock(), 0);
+        if (!again) return;
+        lock = std::move(*again);
+        runtime_files.renew(paths.service_lock());
+    }
+    const auto gone = runtime_files.fault_of(paths.control_socket());
+    if (gone.empty()) return;
+    auto listener =
+        Listener::bind(paths.control_socket(), audience.socket_mode, audience.socket_group);
+    if (!listener) return;
+    server->listen_on(std::move(*listener));
+    runtime_files.renew(paths.control_socket());
+    service->registry().record({.kind = EventKind::socket_restored,
+                                .pid = ::getpid(),
+                                .uid = ::geteuid(),
+                                .text = "control.sock " + gone});
+}
+
 void Manager::Private::schedule_tick() {
     timer.expires_after(kTick);
     timer.async_wait([this](const boost::system::error_code& error) {
@@ -274,6 +307,7 @@ void Manager::Private::tick() {
         registry.state().beat.store(boot_micros(), std::memory_order_relaxed);
         keeper_watch.look(*loaded.backend, registry);
         mark.tend();
+        mend_runtime_files();
         if (options.heartbeat) options.heartbeat();
         monitoring->second();
         const auto modified = modified_at(options.paths.config_file);

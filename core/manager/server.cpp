@@ -63,6 +63,14 @@ void Server::start() {
     accept();
 }
 
+void Server::listen_on(Listener listener) {
+    accepting_.release();  // cancels the wait
+    pause_.cancel();
+    listener_ = std::move(listener);
+    accepting_.assign(listener_.handle().get());
+    accept();
+}
+
 void Server::accept() {
     accepting_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                           [this](const boost::system::error_code& error) {

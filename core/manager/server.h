@@ -30,6 +30,8 @@ class Server {
     ~Server();
     // Starts accepting, and watching the clients that recovery adopted.
     void start();
+    // Accepts on this one from now on; connections there are stay.
+    void listen_on(Listener listener);
 
     Service& service() { return service_; }
     Result<std::string> report(const std::string& topic, const Caller& caller) {

@@ -146,6 +146,10 @@ Result<Grant> Service::map(const Caller& caller, const RegionId& id, AccessMode 
         if (!caller.client)
             return fail(ErrorCode::invalid_argument, "this connection has no lease page",
                         "connect with one to map regions");
+        if (const auto there = registry_->find(id); there && registry_->body(*there).arena != 0) {
+            allocator_.pool.check(registry_->body(*there).arena);
+            settle_damaged_arenas();
+        }
         SHM_ASSIGN(const auto slot, openable(caller, id, access));
         SHM_TRY(access_audit_.may_begin(slot));
         const auto word = registry_->control(slot);

@@ -178,6 +178,7 @@ class Service {
     // Looks for damage from the beginning, as much as fits a turn; the rest follows by itself.
     const HealthState& check_now();
     const HealthState& health() const { return health_; }
+    std::vector<std::uint32_t> regions_in(std::uint64_t arena) const;
 
     // Asked when an allocation finds no room: gives memory of ours back to the system. True: there
     // is some, and it is worth one more try.
@@ -220,8 +221,7 @@ class Service {
     };
     struct Notes {  // private, about a slot; worthless after a restart
         std::int64_t next_due = 0;
-        std::int64_t recorded_at = 0;  // last `references` event
-        std::uint32_t recorded_count = 0;
+        std::int64_t recorded_at = 0;  // last `references` event, on the boot-time clock
         bool pending_record = false;
         bool untouched = false;  // nobody was ever granted it: still all zero
     };
@@ -256,6 +256,8 @@ class Service {
     void finish_move(const std::shared_ptr<Move>& move);
     void settle(std::uint32_t slot, bool moved);
     bool try_seal(std::uint32_t slot);
+    DefragmentStep defragment_a_step();
+    bool improve(std::uint32_t slot);  // moves it to a better place, if there is one
     void plan_defragmentation();
     bool worth_defragmenting() const;
     void background(std::int64_t at);
@@ -301,6 +303,10 @@ class Service {
     std::optional<std::string> guard_fault(std::uint32_t slot);
     void damage(std::uint32_t slot, std::string_view what);
     void check_guard_of_ending(std::uint32_t slot);
+    void settle_damaged_arenas();
+    void keep_description(std::uint32_t slot);
+    // Moves an idle region out of an arena that somebody tampered with. False: it stays.
+    bool rescue(std::uint32_t slot);
     void begin_health_check();
     bool check_on(std::int64_t at);
 
@@ -311,7 +317,7 @@ class Service {
     // Counts again; a count that changed, or takes, make `at` (or now) the time of the last access.
     void refresh(std::uint32_t slot, std::uint64_t takes = 0,
                  std::optional<std::int64_t> at = std::nullopt);
-    void record_references(std::uint32_t slot, std::int64_t at);
+    void record_references(std::uint32_t slot);
     bool held(std::uint32_t slot);
     void evaluate(std::uint32_t slot, std::int64_t at);
     void evaluate_quarantined(std::uint32_t slot, std::int64_t at);
@@ -386,6 +392,7 @@ class Service {
     // By slot that is being moved: who waits for it.
     std::unordered_map<std::uint32_t, std::vector<std::function<void()>>> moving_;
     std::deque<std::uint32_t> plan_;  // slots a defragmentation has still to look at
+    std::int64_t step_asked_at_ = 0;  // boot time of the last step that somebody asked for
     std::int64_t next_defragmentation_ = 0, next_full_look_ = 0, next_health_look_ = 0;
     bool background_busy_ = false, stopping_ = false;
     std::optional<Error> recovery_problem_;

@@ -28,7 +28,10 @@ bool checked(const Control& word) {
 std::optional<std::string> Service::fault_of(std::uint32_t slot) {
     if (!registry_->intact(slot)) return "the registry's description of it fails its checksum";
     const auto& body = registry_->body(slot);
-    if (body.arena != 0) return guard_fault(slot);
+    if (body.arena != 0) {
+        if (auto lost = allocator_.pool.loss_of(body)) return lost;
+        return guard_fault(slot);
+    }
     const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
     if (!segment) return allocator_.loss_of(slot);
     if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
@@ -41,7 +44,9 @@ std::optional<std::string> Service::fault_of(std::uint32_t slot) {
 std::optional<std::string> Service::guard_fault(std::uint32_t slot) {
     const auto& body = registry_->body(slot);
     if ((body.flags & kGuarded) == 0) return std::nullopt;
-    const auto segment = allocator_.open(slot, AccessMode::read_only);
+    // Of an arena our own descriptor, which leads to it also when its name does not.
+    const auto segment =
+        allocator_.open(slot, body.arena != 0 ? AccessMode::read_write : AccessMode::read_only);
     if (!segment) return segment.error().message;
     const auto guard =
         check_guard(*segment, body.offset, registry_->fixed(slot).size, body.actual_size);
@@ -78,8 +83,59 @@ void Service::check_guard_of_ending(std::uint32_t slot) {
         slot, {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
 }
 
+std::vector<std::uint32_t> Service::regions_in(std::uint64_t arena) const {
+    std::vector<std::uint32_t> out;
+    for (const auto slot : registry_->used())
+        if (registry_->body(slot).arena == arena && registry_->control(slot).occupied())
+            out.push_back(slot);
+    return out;
+}
+
+// Regions whose memory is gone are damaged. The others are whole as long as somebody has the arena
+// mapped, as we have: they move out, now or when nobody holds them (rescue).
+void Service::settle_damaged_arenas() {
+    for (const auto& arena : allocator_.pool.newly_damaged()) {
+        if (!arena->fault) continue;
+        const auto inside = regions_in(arena->id());
+        std::uint64_t lost = 0;
+        for (const auto slot : inside)
+            if (allocator_.pool.loss_of(registry_->body(slot))) lost += registry_->fixed(slot).size;
+        registry_->record({.kind = EventKind::arena_damaged,
+                           .result = ErrorCode::corruption_detected,
+                           .uid = arena->tenant(),
+                           .count = static_cast<std::uint32_t>(inside.size()),
+                           .value = lost,
+                           .text = fmt::format("{}: {}", arena->fault->what, arena->name())});
+        for (const auto slot : inside) {
+            if (moving_.contains(slot)) continue;  // finish_move() sees what became of it
+            if (const auto loss = allocator_.pool.loss_of(registry_->body(slot)))
+                damage(slot, *loss);
+            else
+                plan_.push_front(slot);
+        }
+    }
+}
+
+bool Service::rescue(std::uint32_t slot) {
+    const auto arena = registry_->body(slot).arena;
+    if (arena == 0 || !allocator_.pool.damaged(arena) || !movable(slot)) return false;
+    auto to = allocator_.begin_move(slot);
+    return to && move(slot, std::move(*to), "rescued from a damaged arena");
+}
+
+// What brings a durable region back after a reboot: written again if somebody removed it.
+void Service::keep_description(std::uint32_t slot) {
+    const auto& body = registry_->body(slot);
+    if ((body.flags & kDurable) == 0 || registry_->control(slot).withdrawn ||
+        allocator_.durable.has(registry_->id(slot)))
+        return;
+    (void)allocator_.durable.save(registry_->fixed(slot), body, registry_->metadata(slot));
+}
+
 void Service::begin_health_check() {
     if (health_look_.next) return;
+    allocator_.pool.check_all();
+    settle_damaged_arenas();
     health_look_.begin();
     checking_ = {};
 }
@@ -90,6 +146,7 @@ bool Service::check_on(std::int64_t at) {
         if (!checked(registry_->control(slot))) return;
         ++checking_.regions;
         if (const auto fault = fault_of(slot)) damage(slot, *fault);
+        keep_description(slot);
         if (registry_->control(slot).damaged) checking_.damaged.push_back(slot);
     });
     if (more) return true;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "events/holder_list.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -14,8 +15,11 @@ using namespace layout;
 
 namespace {
 
-constexpr std::int64_t kRecordEvery =
-    1'000'000;  // microseconds between `references` events of one region
+// Microseconds between `references` events of one region, on a clock that nobody can set.
+constexpr std::int64_t kRecordEvery = 1'000'000;
+// Events that wait for the database before samples wait, too: they must not push out of the ring
+// what happens only once.
+constexpr std::uint64_t kSamplesWait = kRingEntries / 4;
 
 // Who knows the token shared the client's memory, so this tells its children from it. What is not
 // known of one of the two says nothing; the numbers of processes are of one pid namespace, and the
@@ -30,6 +34,23 @@ bool same_process(const ClientRecord& record, const ClientIdentity& identity) {
 
 std::uint32_t narrow(std::uint64_t value) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, 0xFFFFFFFFU));
+}
+
+// Changes whenever a holder's count or access does, and not with their order. 0: there is none.
+std::uint32_t digest_of(const std::vector<Holder>& holders, const GrantTable& grants) {
+    std::uint64_t sum = 0;
+    bool any = false;
+    for (const auto& holder : holders) {
+        if (holder.references == 0) continue;
+        any = true;
+        auto x = grants.record(holder.client).serial.load(std::memory_order_relaxed) << 32;
+        x ^= holder.references << 1 | static_cast<std::uint64_t>(holder.access);
+        x *= 0x9E3779B97F4A7C15ULL;
+        x ^= x >> 29;
+        x *= 0xBF58476D1CE4E5B9ULL;
+        sum += x ^ x >> 32;
+    }
+    return any ? std::max(static_cast<std::uint32_t>(sum), 1U) : 0;
 }
 
 }  // namespace
@@ -206,9 +227,10 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::optional<std
     figures_.counters.takes += takes;
     if (!registry_->control(slot).occupied()) return;
     SlotStats stats{};
-    const auto& before = registry_->stats(slot);
+    const auto before = registry_->stats(slot);
+    const auto holders = holders_of(slot);
     std::uint64_t references = 0;
-    for (const auto& holder : holders_of(slot)) {
+    for (const auto& holder : holders) {
         if (holder.references == 0) continue;
         references += holder.references;
         if (stats.holders < std::size(stats.top))
@@ -218,6 +240,7 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::optional<std
         ++stats.holders;
     }
     stats.references = narrow(references);
+    stats.recorded = before.recorded;
     stats.access_count = before.access_count + takes;
     // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one
     // young.
@@ -226,24 +249,44 @@ void Service::refresh(std::uint32_t slot, std::uint64_t takes, std::optional<std
     stats.last_accessed = accessed ? *at : before.last_accessed;
     const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
     if (changed) registry_->write_stats(slot, stats);
-    if (stats.references != before.references) record_references(slot, *at);
+    if (digest_of(holders, grants_) != stats.recorded) record_references(slot);
 }
 
-// One row a region and second at most; what happens in between is seen in the next.
-void Service::record_references(std::uint32_t slot, std::int64_t at) {
+// One row a region and second at most; what happens in between is seen in the next. What was
+// recorded last is in the registry, so that a manager that is killed before it says so leaves the
+// next one to.
+void Service::record_references(std::uint32_t slot) {
     auto& note = notes(slot);
-    if (at - note.recorded_at < kRecordEvery) {
-        if (!note.pending_record) unrecorded_.push_back(slot);
+    if (note.pending_record) return;  // tick() asks again
+    const auto at = boot_micros();
+    const auto& ring = registry_->ring();
+    if (at - note.recorded_at < kRecordEvery || ring.head() - ring.committed() > kSamplesWait) {
         note.pending_record = true;
+        unrecorded_.push_back(slot);
         return;
     }
-    note.pending_record = false;
-    const auto& stats = registry_->stats(slot);
-    if (!registry_->control(slot).occupied() || stats.references == note.recorded_count) return;
+    if (!registry_->control(slot).occupied()) return;
+    const auto holders = holders_of(slot);
+    auto stats = registry_->stats(slot);
+    const auto digest = digest_of(holders, grants_);
+    if (digest == stats.recorded) return;
+    std::vector<HolderEntry> entries;
+    std::uint64_t references = 0;
+    for (const auto& holder : holders) {
+        if (holder.references == 0) continue;
+        references += holder.references;
+        const auto& record = grants_.record(holder.client);
+        entries.push_back({record.pid, record.start_time, record.process, narrow(holder.references),
+                           holder.access == AccessMode::read_only});
+    }
+    const auto count = entries.size();
+    registry_->record(slot, {.kind = EventKind::references,
+                             .count = narrow(references),
+                             .value = count,
+                             .text = pack_holders(std::move(entries))});
     note.recorded_at = at;
-    note.recorded_count = stats.references;
-    registry_->record(
-        slot, {.kind = EventKind::references, .count = stats.references, .value = stats.holders});
+    stats.recorded = digest;
+    registry_->write_stats(slot, stats);
 }
 
 // --------------------------------------------------------------------- ends
@@ -277,7 +320,7 @@ void Service::evaluate(std::uint32_t slot, std::int64_t at) {
             policies_.restrict(slot);
         return;
     }
-    if (try_seal(slot) || policies_.settle(slot)) return;
+    if (try_seal(slot) || policies_.settle(slot) || rescue(slot)) return;
     const auto verdict = cleaner_.judge(idle_facts(slot), at, false);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
     if (!verdict.due) return;

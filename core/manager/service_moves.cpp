@@ -18,6 +18,8 @@ constexpr std::uint64_t kMoveHere = 4ULL << 20;  // bytes; larger regions are co
 // Copied in one step of a defragmentation: a few milliseconds, then the others get their turn.
 constexpr std::uint64_t kStepBytes = 16ULL << 20;
 constexpr std::uint64_t kStepSlots = 2000;
+// Microseconds after which a pass whose next step nobody asks for goes on by itself.
+constexpr std::int64_t kAbandoned = 5'000'000;
 constexpr std::int64_t kMoveAgain = 1'000'000;  // microseconds after an attempt that failed
 // Worth the trouble on our own: a quarter of the span, and this much.
 constexpr std::uint64_t kWorthBytes = 16ULL << 20;
@@ -89,6 +91,8 @@ void Service::finish_move(const std::shared_ptr<Move>& move) {
         registry_->record(slot, {.kind = EventKind::cleanup,
                                  .result = done.error().code,
                                  .text = done.error().message});
+        // Not once more: where the mapping has no memory any more we now have zeros of our own.
+        if (done.error().code == ErrorCode::corruption_detected) damage(slot, done.error().message);
     }
     settle(slot, done.has_value());
 }
@@ -193,7 +197,18 @@ void Service::plan_defragmentation() {
     for (const auto& candidate : candidates) plan_.push_back(candidate.slot);
 }
 
+bool Service::improve(std::uint32_t slot) {
+    auto to = allocator_.begin_move(slot);
+    return to && move(slot, std::move(*to), "defragmented");
+}
+
 DefragmentStep Service::defragment() {
+    auto step = defragment_a_step();
+    step_asked_at_ = step.more ? boot_micros() : 0;
+    return step;
+}
+
+DefragmentStep Service::defragment_a_step() {
     DefragmentStep step;
     if (plan_.empty()) plan_defragmentation();
     for (std::uint64_t looked = 0; !plan_.empty() && step.bytes < kStepBytes && looked < kStepSlots;
@@ -205,8 +220,8 @@ DefragmentStep Service::defragment() {
             ++step.in_use;
             continue;
         }
-        auto to = allocator_.begin_move(slot);
-        if (!to || !move(slot, std::move(*to), "defragmented")) continue;
+        if (!(allocator_.pool.damaged(registry_->body(slot).arena) ? rescue(slot) : improve(slot)))
+            continue;
         ++step.moved;
         step.bytes += registry_->fixed(slot).size;
     }
@@ -234,10 +249,12 @@ bool Service::worth_defragmenting() const {
 void Service::background(std::int64_t at) {
     if (stopping_) return;
     if (!plan_.empty()) {
-        (void)defragment();
+        // Whoever asks step by step is told what was moved: it is not done behind their back,
+        // unless they do not come again.
+        if (boot_micros() - step_asked_at_ > kAbandoned) (void)defragment_a_step();
     } else if (config_.enable_defragmentation &&
                comes_due(at, config_.cleanup_interval_ms * 1000, next_defragmentation_)) {
-        if (worth_defragmenting()) (void)defragment();
+        if (worth_defragmenting()) (void)defragment_a_step();
     }
     allocator_.pool.return_empty(boot_micros(), config_.grace_period_ms);
     clean_pages();

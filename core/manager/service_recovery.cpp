@@ -120,10 +120,7 @@ void Service::recover_slot(std::uint32_t slot, const std::optional<SegmentsByNam
         damage(slot, adopted.error().message);
     else if (!adopted)
         recovery_problem_ = adopted.error();  // of ours: the region is as good as it was
-    const bool durable = (registry_->body(slot).flags & kDurable) != 0;
-    if (durable && !word.withdrawn && !allocator_.durable.has(registry_->id(slot)))
-        (void)allocator_.durable.save(registry_->fixed(slot), registry_->body(slot),
-                                      registry_->metadata(slot));
+    keep_description(slot);
     refresh(slot, takes, at);
 }
 

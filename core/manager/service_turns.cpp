@@ -99,11 +99,12 @@ bool Service::tick(std::int64_t at) {
     unrecorded_.clear();
     for (const auto slot : waiting) {
         notes(slot).pending_record = false;
-        record_references(slot, at);
+        record_references(slot);
     }
     if (comes_due(at, config_.cleanup_interval_ms * 1000, next_full_look_)) full_look_.begin();
     if (comes_due(at, config_.health_check_interval_ms * 1000, next_health_look_))
         begin_health_check();
+    settle_damaged_arenas();
     background(at);
     return proceed(at);
 }

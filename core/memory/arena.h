@@ -57,6 +57,13 @@ class Arena {
     // ---- pages
     PageSet reserved, dirty;
 
+    // What somebody else did to its file. Nothing new is put into it then; see ArenaPool::check().
+    struct Fault {
+        std::string what;
+        std::uint64_t intact = 0;  // bytes from the start on that are still as they were
+    };
+    std::optional<Fault> fault;
+
     bool wants_ahead = false;      // an allocation had to wait for pages: more will be needed
     std::int64_t empty_since = 0;  // boot time; 0: not empty
 

@@ -48,6 +48,7 @@ Result<Slice> ArenaPool::take(std::uint32_t tenant, std::uint64_t size) {
     Slice best;
     std::uint64_t best_run = 0;
     for (const auto& arena : of_tenant_[tenant]) {
+        if (arena->fault) continue;
         const auto offset = arena->find(bytes, strategy);
         if (!offset) continue;
         const auto run = arena->run_at(*offset).size;
@@ -59,6 +60,7 @@ Result<Slice> ArenaPool::take(std::uint32_t tenant, std::uint64_t size) {
         best_run = run;
         if (strategy == AllocationStrategy::first_fit) break;
     }
+    if (best.arena && !check(best.arena)) return take(tenant, size);  // of the others
     if (!best.arena) {
         SHM_ASSIGN(best.arena, make_arena(tenant, bytes));
         best.range = {0, bytes};
@@ -150,6 +152,11 @@ Result<Handle> ArenaPool::handle_for(const Slice& slice, AccessMode access) cons
         if (auto handle = arena.handle().duplicate()) return handle;
         return fail(system_error(errno, "cannot hand out an arena"));
     }
+    if (arena.fault)
+        return fail(ErrorCode::mapping_failed,
+                    fmt::format("arena {} cannot be opened for reading: {}", arena.name(),
+                                arena.fault->what),
+                    "try again: the region moves to another arena when nobody holds it");
     SHM_ASSIGN(auto segment, backend_.open_segment(arena.name(), access));
     if (segment.identity == arena.identity()) return std::move(segment.handle);
     return fail(ErrorCode::corruption_detected, fmt::format("arena {} was exchanged", arena.name()),
@@ -194,8 +201,10 @@ void ArenaPool::try_huge_pages(Arena& arena) {
 }
 
 void ArenaPool::remove(const std::shared_ptr<Arena>& arena) {
+    // Of a damaged one the name may be somebody else's; the memory is given back all the same.
+    if (arena->fault) (void)backend_.discard(arena->handle(), 0, arena->size());
     const auto removed = backend_.remove_segment(arena->name(), arena->identity());
-    if (!removed) {  // asked again after the next grace period
+    if (!removed && !arena->fault) {  // asked again after the next grace period
         arena->empty_since = boot_micros();
         return;
     }
@@ -221,12 +230,14 @@ void ArenaPool::return_empty(std::int64_t at, std::int64_t grace_ms) {
 std::optional<PageWork> ArenaPool::next_background() {
     for (const auto& [id, arena] : arenas_) {
         const auto part = arena->dirty.first(0, kZeroAtOnce);
-        if (part.size == 0) continue;
+        if (part.size == 0 || arena->fault) continue;
         arena->take(part);
         return PageWork{arena, part, {}, {part}, {}};
     }
-    for (const auto& [id, arena] : arenas_)
+    for (const auto& [id, arena] : arenas_) {
+        if (arena->fault || (arena->wants_ahead && !check(arena))) continue;
         if (auto work = arena->wants_ahead ? reserve_ahead(arena) : return_tail(arena)) return work;
+    }
     return std::nullopt;
 }
 
@@ -275,6 +286,7 @@ void ArenaPool::finish_background(const PageWork& work, bool done) {
 std::uint64_t ArenaPool::make_room() {
     std::uint64_t given = 0;
     for (const auto& [id, arena] : arenas_) {
+        if (arena->fault) continue;
         for (const auto& [offset, size] : arena->runs()) {
             PageWork work{
                 arena, {offset, size}, {}, {}, arena->reserved.ranges({offset, size}, true)};
@@ -308,6 +320,10 @@ std::vector<std::shared_ptr<Arena>> ArenaPool::by_use(std::uint32_t tenant) cons
 
 std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
     const auto bytes = slice.range.size;
+    if (slice.arena->fault) {
+        auto elsewhere = take(slice.arena->tenant(), bytes);
+        return elsewhere ? std::optional(std::move(*elsewhere)) : std::nullopt;
+    }
     const auto take_at = [&](const std::shared_ptr<Arena>& arena, std::uint64_t offset) {
         const Slice place{arena, {offset, bytes}};
         arena->take(place.range);
@@ -317,7 +333,8 @@ std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
     auto arenas = by_use(slice.arena->tenant());
     // Into fuller arenas, the fullest first, so that the emptiest become empty.
     for (auto arena = arenas.rbegin(); arena != arenas.rend() && *arena != slice.arena; ++arena)
-        if (const auto offset = (*arena)->find(bytes, AllocationStrategy::best_fit))
+        if (const auto offset = (*arena)->find(bytes, AllocationStrategy::best_fit);
+            offset && !(*arena)->fault)
             if (*offset < (*arena)->high_water()) return take_at(*arena, *offset);
     if (const auto offset = slice.arena->find_below(bytes, slice.range.offset))
         return take_at(slice.arena, *offset);

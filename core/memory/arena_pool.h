@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "layout/ownership.h"
@@ -91,8 +92,24 @@ class ArenaPool {
     // Removes arenas that have been empty for `grace_ms`.
     void return_empty(std::int64_t at, std::int64_t grace_ms);
 
+    // ---- damage (arena_check.cpp)
+    // Whether the arena's file is still the one that was made, under its name and as long as it
+    // was: two system calls. What cannot be found out is no fault; a name that came back mends one.
+    bool check(const std::shared_ptr<Arena>& arena);
+    void check(std::uint64_t arena);  // by id; nothing if there is none
+    void check_all();
+    // Those with a fault, or more of one, since the last call.
+    std::vector<std::shared_ptr<Arena>> newly_damaged() {
+        return std::exchange(newly_damaged_, {});
+    }
+    std::vector<std::shared_ptr<Arena>> damaged() const;
+    bool damaged(std::uint64_t arena) const;
+    // Why the memory of a pooled region is gone; nothing: it is all there.
+    std::optional<std::string> loss_of(const layout::SlotBody& body) const;
+
     // ---- defragmentation (see Defragmenter)
-    // Room in another arena of the tenant than the emptiest, or further down in the same.
+    // Room in another arena of the tenant than the emptiest, or further down in the same. Out of a
+    // damaged one: anywhere else, in a new arena if need be.
     std::optional<Slice> better_place(const Slice& slice);
     // The arenas, the ones to be emptied first.
     std::vector<std::shared_ptr<Arena>> by_use(std::uint32_t tenant) const;
@@ -134,6 +151,7 @@ class ArenaPool {
     std::unordered_map<std::uint64_t, std::shared_ptr<Arena>> arenas_;  // by id
     std::unordered_map<std::uint32_t, std::vector<std::shared_ptr<Arena>>>
         of_tenant_;  // oldest first
+    std::vector<std::shared_ptr<Arena>> newly_damaged_;
     std::string huge_page_problem_ = "whether the system has them shows when an arena is made";
 };
 

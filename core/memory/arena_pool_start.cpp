@@ -46,6 +46,8 @@ Result<std::shared_ptr<Arena>> ArenaPool::open_arena(std::uint32_t tenant, const
     SHM_ASSIGN(auto segment, backend_.open_segment(name, AccessMode::read_write));
     if (segment.identity != FileIdentity{body.device, body.inode})
         return fail(ErrorCode::corruption_detected, "its arena was exchanged by someone else");
+    if (segment.size == 0)
+        return fail(ErrorCode::corruption_detected, "its arena was cut by someone else");
     SHM_ASSIGN(auto mapping,
                Mapping::map(segment.handle, segment.size, Mapping::Access::read_write));
     auto arena =

@@ -22,6 +22,8 @@ Result<Handle> open_liveness_lock(const std::string& path);
 // True while some process image holds the liveness lock of `path`; false also when the file is
 // gone.
 Result<bool> liveness_lock_held(const std::string& path);
+// Of the file that is open here, whatever its name leads to now.
+Result<bool> liveness_lock_held(const Handle& file);
 
 // An exclusive lock for the life of this process image, with the holder's pid written in the file.
 class ExclusiveLock {
@@ -31,9 +33,17 @@ class ExclusiveLock {
     static Result<ExclusiveLock> acquire(const std::string& path, int patience_ms);
 
     ExclusiveLock() = default;
+    // Which file it is on: another one under its path can be locked by somebody else.
+    const FileIdentity& identity() const { return identity_; }
 
   private:
     Mapping mapping_;
+    FileIdentity identity_;
 };
+
+// The same of a file that is open, for as long as that description lives: for files that only one
+// process may write to, whoever removed the lock above. False: somebody else has it, still after
+// `patience_ms`.
+bool lock_for_life(const Handle& file, int patience_ms);
 
 }  // namespace snakepit::shm

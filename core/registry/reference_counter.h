@@ -127,6 +127,7 @@ class ReferenceCounter {
         Page();
         ~Page();
         Mapping mapping;
+        Handle file;  // leads to the page also when its name does not
         layout::LeasePage lease;
         std::uint64_t taken = 0;
         std::unique_ptr<TimesSeen> times;  // once it timed something

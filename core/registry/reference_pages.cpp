@@ -14,6 +14,8 @@
 
 #include "base/ids.h"
 #include "platform/fault_guard.h"
+#include "platform/file_state.h"
+#include "platform/process.h"
 #include "platform/process_lock.h"
 #include "platform/wait_word.h"
 #include "registry/region_registry.h"
@@ -39,6 +41,8 @@ Status ReferenceCounter::attach_page(std::uint32_t client, const Handle& file) {
     auto page = std::make_unique<Page>();
     SHM_ASSIGN(page->mapping, Mapping::map(file, LeaseOffsets::end, Mapping::Access::read_write));
     page->lease = LeasePage(page->mapping.data());
+    page->file = file.duplicate();
+    if (!page->file) return fail(system_error(errno, "cannot keep a lease page open"));
     if (client >= pages_.size()) pages_.resize(client + 1);
     pages_[client] = std::move(page);
     return {};
@@ -136,8 +140,22 @@ void ReferenceCounter::drop_client(std::uint32_t client) {
 }
 
 Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
-    SHM_ASSIGN(const auto held, liveness_lock_held(page_path(client)));
-    return !held;
+    // By our own descriptor: a name that somebody removed, or put on another file, is no proof that
+    // the client ended.
+    if (client < pages_.size() && pages_[client] && pages_[client]->file) {
+        SHM_ASSIGN(const auto held, liveness_lock_held(pages_[client]->file));
+        return !held;
+    }
+    const auto& record = grants_.record(client);
+    const auto named = file_state_at(page_path(client));
+    if (named && named->identity == FileIdentity{record.page_device, record.page_inode}) {
+        SHM_ASSIGN(const auto held, liveness_lock_held(page_path(client)));
+        return !held;
+    }
+    if (!named && !names_nothing(named)) return fail(named.error());
+    // An earlier manager's page, lost by its name. The process tells, as far as it can be seen.
+    const auto process = inspect_process(record.pid);
+    return !process || process->start_time != record.start_time || process->zombie;
 }
 
 Result<Handle> ReferenceCounter::liveness_lock(std::uint32_t client) const {

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "platform/process.h"
+#include "platform/process_lock.h"
 #include "registry/region_registry.h"
 
 namespace snakepit::shm {
@@ -20,6 +21,9 @@ namespace snakepit::shm {
 using namespace layout;
 
 namespace {
+
+// How long a manager that was just killed may keep it while the kernel takes it apart.
+constexpr int kLockPatienceMs = 3000;
 
 bool plausible(std::uint32_t frontier) {
     return frontier <= kMaxSlots && frontier % kChunkSlots == 0;
@@ -83,6 +87,12 @@ Result<std::unique_ptr<RegionRegistry>> RegionRegistry::open(const InstancePaths
             SHM_TRY(set_aside(paths.registry(), note, file.error().message));
             continue;
         }
+        // Two writers would destroy everything. That of service.lock is the first to tell; it can
+        // be removed and made anew, while this one is on what it protects.
+        if (!lock_for_life(file->handle(), kLockPatienceMs))
+            return fail(ErrorCode::instance_in_use,
+                        fmt::format("another manager has {} open", paths.registry()),
+                        "use it, stop it, or choose another --instance");
         std::unique_ptr<RegionRegistry> registry(
             new RegionRegistry(std::move(*file), paths.instance));
         const auto& state = registry->view_.state();

@@ -105,8 +105,11 @@ void Churn::initTestCase() {
     at_start_ = manager();
 }
 
-// Everything the manager keeps once it has it, such as its thread for long work.
+// Everything the manager keeps once it has it, such as its thread for long work, and the files that
+// its recorders open on threads of their own: on a busy machine that is not before it serves.
 void Churn::warm_up() {
+    QTRY_VERIFY_WITH_TIMEOUT(report("status", "metrics")["writable"].toBool(), test::kPatienceMs);
+    QTRY_COMPARE_WITH_TIMEOUT(report("status", "recorder")["lag"].toInt(-1), 0, test::kPatienceMs);
     auto first = settle(2, 8 << 20);
     QVERIFY(!QTest::currentTestFailed());
     let_go(first);

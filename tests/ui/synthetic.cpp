@@ -238,7 +238,9 @@ EventRow SyntheticEvents::row(std::int64_t seq) const {
             row.detail = R"({"size":4194304,"reason":"deallocated"})";
             break;
         case EventKind::references:
-            row.detail = fmt::format(R"({{"references":{},"holders":2}})", random() % 9);
+            row.detail = fmt::format(
+                R"({{"count":{},"holders":[{{"pid":4711,"process":"python3","started":"2026-11-22T22:17:35.000000Z","count":1,"read_only":false}}],"more":1}})",
+                1 + random() % 9);
             break;
         case EventKind::cleanup:
             row.detail = R"({"regions":3,"bytes":12582912,"scope":"due"})";

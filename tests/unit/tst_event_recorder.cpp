@@ -121,7 +121,7 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::quarantined, R"({"reason":"t","size":9})"},
         {EventKind::restored, R"({"process":"t"})"},
         {EventKind::cleanup_failed, R"({"reason":"t","size":9})"},
-        {EventKind::references, R"({"holders":9,"references":3})"},
+        {EventKind::references, R"({"count":3,"holders":[],"more":9})"},
         {EventKind::owner_gone, R"({"policy":"t"})"},
         {EventKind::refused, R"({"operation":"t"})"},
         {EventKind::allocation_failed, R"({"size":9})"},
@@ -149,6 +149,8 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::alerts_skipped, R"({"events":3})"},
         {EventKind::telemetry_failed, R"({"reason":"t"})"},
         {EventKind::clock_stepped, R"({"direction":"t","micros":9})"},
+        {EventKind::arena_damaged, R"({"lost":9,"reason":"t","regions":3})"},
+        {EventKind::socket_restored, R"({"reason":"t"})"},
     };
     for (const auto& [kind, detail] : cases)
         QTest::newRow(to_string(kind).data()) << static_cast<int>(kind) << QByteArray(detail);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/event_text.h"
 
+#include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QObject>
@@ -55,6 +56,28 @@ QString policy_sentence(const QString& summary) {
            (comma < 0 ? QString() : summary.mid(comma));
 }
 
+// "2 references: python3 (4711), top (12) read-only"; of rows of older releases the count alone.
+QString references_sentence(const QJsonObject& detail) {
+    const auto number = [](const QJsonObject& object, const char* key) {
+        return static_cast<std::uint64_t>(std::max(0.0, object[QLatin1String(key)].toDouble()));
+    };
+    if (!detail.contains(QLatin1String("count"))) return {};
+    QStringList holders;
+    for (const auto& value : detail[QLatin1String("holders")].toArray()) {
+        const auto holder = value.toObject();
+        auto text = QStringLiteral("%1 (%2)").arg(holder[QLatin1String("process")].toString(),
+                                                  QString::number(number(holder, "pid")));
+        if (number(holder, "count") > 1)
+            text += QStringLiteral(" ×%1").arg(count_text(number(holder, "count")));
+        if (holder[QLatin1String("read_only")].toBool()) text += QObject::tr(" read-only");
+        holders << text;
+    }
+    if (const auto more = number(detail, "more"); more > 0)
+        holders << QObject::tr("%1 more").arg(count_text(more));
+    const auto count = counted(number(detail, "count"), "reference", "references");
+    return holders.isEmpty() ? count : count + QStringLiteral(": ") + holders.join(u", ");
+}
+
 // Of fields that belong into one sentence; empty: each stands for itself.
 QString sentence(EventKind kind, const QJsonObject& detail) {
     const auto number = [&](const char* key) {
@@ -71,6 +94,8 @@ QString sentence(EventKind kind, const QJsonObject& detail) {
         case EventKind::key_rotated:
             return QObject::tr("key number %1, by %2")
                 .arg(count("key_version"), detail[QLatin1String("process")].toString());
+        case EventKind::references:
+            return references_sentence(detail);
         case EventKind::policy_changed:
             return policy_sentence(detail[QLatin1String("policy")].toString());
         default:
@@ -132,6 +157,7 @@ Tone event_tone(const EventRow& row) {
         case EventKind::telemetry_failed:
         case EventKind::alert_fired:
         case EventKind::alert_hook_failed:
+        case EventKind::arena_damaged:
             return Tone::bad;
         case EventKind::client_gone:
         case EventKind::client_disconnected:
@@ -145,6 +171,7 @@ Tone event_tone(const EventRow& row) {
         case EventKind::alert_rule_changed:
         case EventKind::alerts_skipped:
         case EventKind::clock_stepped:
+        case EventKind::socket_restored:
             return Tone::caution;
         case EventKind::allocated:
         case EventKind::client_connected:

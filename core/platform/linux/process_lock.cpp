@@ -31,6 +31,12 @@ bool lock(const Handle& file, int operation) {
     return true;
 }
 
+Result<bool> held_by_another(const Handle& file) {
+    if (lock(file, LOCK_EX | LOCK_NB)) return false;
+    if (errno == EWOULDBLOCK) return true;
+    return fail(system_error(errno, "cannot test a lock"));
+}
+
 constexpr std::size_t kPidBytes = 32;
 
 std::int64_t recorded_pid(const Handle& file) {
@@ -60,9 +66,15 @@ Result<bool> liveness_lock_held(const std::string& path) {
         if (errno == ENOENT) return false;
         return fail(system_error(errno, fmt::format("cannot open {}", path)));
     }
-    if (lock(file, LOCK_EX | LOCK_NB)) return false;
-    if (errno == EWOULDBLOCK) return true;
-    return fail(system_error(errno, fmt::format("cannot test {}", path)));
+    return held_by_another(file);
+}
+
+Result<bool> liveness_lock_held(const Handle& file) {
+    // A description of its own: locks belong to descriptions.
+    const auto path = fmt::format("/proc/self/fd/{}", file.get());
+    const Handle again(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (!again) return fail(system_error(errno, "cannot open a lease page again"));
+    return held_by_another(again);
 }
 
 Result<ExclusiveLock> ExclusiveLock::acquire(const std::string& path, int patience_ms) {
@@ -83,8 +95,18 @@ Result<ExclusiveLock> ExclusiveLock::acquire(const std::string& path, int patien
     if (::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
         return fail(system_error(errno, fmt::format("cannot write {}", path)));
     ExclusiveLock held;
+    SHM_ASSIGN(held.identity_, identity_of(file));
     SHM_ASSIGN(held.mapping_, Mapping::map(file, text.size(), Mapping::Access::read_only));
     return held;
+}
+
+bool lock_for_life(const Handle& file, int patience_ms) {
+    const auto give_up = monotonic_nanos() + std::int64_t{patience_ms} * 1'000'000;
+    while (!lock(file, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK || monotonic_nanos() > give_up) return errno != EWOULDBLOCK;
+        ::usleep(2000);
+    }
+    return true;
 }
 
 }  // namespace snakepit::shm
