@@ -48,7 +48,8 @@ class Channel {
     Channel() = default;
     explicit Channel(Handle socket) : socket_(std::move(socket)) {}
 
-    // Blocking connect; no_manager when nobody listens.
+    // Does not block. no_manager when nobody listens; with system_error set when somebody does, and
+    // takes in no more connections.
     static Result<Channel> connect(const std::string& path);
 
     // Neither blocks. `again`: the other side does not read / has not written.
