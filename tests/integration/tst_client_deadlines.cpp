@@ -76,6 +76,7 @@ class ClientDeadlines : public QObject {
     void a_lock_that_no_manager_took_back_is_given_back_to_the_next();
     void a_level_that_is_given_back_again_is_given_back_once();
     void signals_during_a_wait_cost_no_requests();
+    void a_ticket_waits_in_slices();
     void a_child_made_past_atfork_connects_though_the_gate_was_held();
     void a_child_with_its_parents_number_is_forked();
 
@@ -196,14 +197,16 @@ void ClientDeadlines::a_wait_ends_in_time_when_the_manager_is_stopped_meanwhile(
 }
 
 void ClientDeadlines::connecting_fails_at_once_without_a_manager() {
-    const auto none = timed([] { return ManagerClient::connect({.instance = "no-such"}); });
+    const auto none = timed(
+        [] { return ManagerClient::connect({.instance = "no-such", .await_restart = true}); });
     QCOMPARE(none.code, code(ErrorCode::no_manager));
     QVERIFY(none.took < kLateMs);
     service_->kill();
     const auto asked_once = timed([] { return ManagerClient::connect(); });
     QCOMPARE(asked_once.code, code(ErrorCode::no_manager));
     QVERIFY(asked_once.took < kLateMs);
-    const auto bounded = timed([] { return ManagerClient::connect({.timeout_ms = 300}); });
+    const auto bounded =
+        timed([] { return ManagerClient::connect({.timeout_ms = 300, .await_restart = true}); });
     QCOMPARE(bounded.code, code(ErrorCode::no_manager));
     QVERIFY(bounded.took < 300 + kLateMs);
 }
@@ -220,8 +223,9 @@ void ClientDeadlines::connecting_waits_for_a_manager_that_is_started_again() {
         service_->kill();
     else
         service_->stop();
-    auto connecting = std::async(std::launch::async,
-                                 [] { return timed([] { return ManagerClient::connect(); }); });
+    auto connecting = std::async(std::launch::async, [] {
+        return timed([] { return ManagerClient::connect({.await_restart = true}); });
+    });
     QTest::qWait(300);
     QVERIFY(service_->start());
     QCOMPARE(connecting.get().code, 0);
@@ -230,7 +234,8 @@ void ClientDeadlines::connecting_waits_for_a_manager_that_is_started_again() {
 void ClientDeadlines::connecting_to_a_stopped_manager_ends_in_time() {
     stop();
     for (const bool restart : {false, true}) {
-        const auto asked = timed([&] { return ManagerClient::connect({.timeout_ms = 500}); });
+        const auto asked = timed(
+            [&] { return ManagerClient::connect({.timeout_ms = 500, .await_restart = restart}); });
         QCOMPARE(asked.code, code(ErrorCode::no_manager));
         QVERIFY(asked.took >= 499 && asked.took < 500 + kLateMs);
     }
@@ -290,6 +295,31 @@ void ClientDeadlines::signals_during_a_wait_cost_no_requests() {
     QVERIFY(asked.took >= 1500);
     QVERIFY2(other->round_trips() - trips < 20,
              qPrintable(QString::number(other->round_trips() - trips)));
+}
+
+void ClientDeadlines::a_ticket_waits_in_slices() {
+    auto client = connect();
+    auto other = connect();
+    const auto id = client->allocate(4096);
+    const auto held = client->lock(*id, AccessMode::read_write, 0);
+    const auto ticket = other->lock_begin(*id, AccessMode::read_write, 0);
+    QVERIFY(ticket.has_value());
+    const auto trips = other->round_trips();
+    for (int i = 0; i < 10; ++i) QVERIFY(!*other->lock_wait(*ticket, 5));
+    QVERIFY(other->round_trips() - trips < 3);
+    QVERIFY(client->unlock(*id, held->token).has_value());
+    std::optional<LockGrant> granted;
+    while (!granted) granted = *other->lock_wait(*ticket, 100);
+    QCOMPARE(timed([&] { return other->lock_wait(*ticket, 0); }).code, code(ErrorCode::not_held));
+    const auto second = client->lock_begin(*id, AccessMode::read_only, 1U << 22);
+    QVERIFY(client->lock_cancel(*second).has_value());
+    QCOMPARE(timed([&] { return client->lock_cancel(*second); }).code, code(ErrorCode::not_held));
+    QVERIFY(other->unlock(*id, granted->token).has_value());
+    const auto third = client->lock_begin(*id, AccessMode::read_write, 1U << 22);
+    QVERIFY(client->lock_cancel(*third).has_value());  // it was granted, and is given back
+    QVERIFY(other->lock(*id, AccessMode::read_write, 10'000).has_value());
+    QCOMPARE(timed([&] { return client->lock_begin(*id, AccessMode::read_only, 77); }).code,
+             code(ErrorCode::invalid_argument));
 }
 
 void ClientDeadlines::a_child_made_past_atfork_connects_though_the_gate_was_held() {

@@ -22,7 +22,7 @@ constexpr qint64 kSoonMs = 2000;
 using Client = snakepit_shm_client;
 using Call = std::function<snakepit_shm_status(Client*, const char* id)>;
 
-Client* connect() {
+Client* new_client() {
     Client* client = nullptr;
     if (snakepit_shm_connect(nullptr, &client) != SNAKEPIT_SHM_OK)
         qWarning("%s", snakepit_shm_last_error());
@@ -127,6 +127,7 @@ class ClientLifetime : public QObject {
     void two_threads_may_disconnect_the_same_client();
     void a_handle_after_its_end_is_an_error();
     void locks_and_mappings_outlive_the_cpp_client();
+    void a_cpp_client_is_closed_under_threads();
 
   private:
     QString allocate(const QStringList& more = {}) const {
@@ -155,7 +156,7 @@ void ClientLifetime::calls_end_when_their_client_is_disconnected() {
     QFETCH(bool, encrypted);
     const auto id = allocate(encrypted ? QStringList{"--security-level", "high"} : QStringList{});
     for (int round = 0; round < 10; ++round) {
-        auto* const client = connect();
+        auto* const client = new_client();
         QVERIFY(client);
         Caller one(client, call, id), two(client, call, id), three(client, call, id);
         QTRY_VERIFY_WITH_TIMEOUT(one.turns() > 0 && two.turns() > 0 && three.turns() > 0,
@@ -183,7 +184,7 @@ void ClientLifetime::calls_that_wait_for_the_manager_end_when_their_client_is_di
     QVERIFY(other.start());
     other.host().use_in_this_process("other");
     const auto id = other.cli_json({"allocate", "64KiB"}).value("id").toString();
-    auto* const client = connect();
+    auto* const client = new_client();
     service_.host().use_in_this_process(service_.instance());
     QVERIFY(client);
     if (gone)
@@ -209,8 +210,8 @@ void ClientLifetime::calls_that_wait_for_the_manager_end_when_their_client_is_di
 
 void ClientLifetime::a_flush_that_waits_for_the_regions_lock_ends_with_its_client() {
     const auto id = allocate({"--security-level", "high"});
-    auto* const holder = connect();
-    auto* const client = connect();
+    auto* const holder = new_client();
+    auto* const client = new_client();
     std::uint64_t token = 0;
     QCOMPARE(snakepit_shm_lock(holder, id.toUtf8(), SNAKEPIT_SHM_READ_WRITE, 0, &token),
              SNAKEPIT_SHM_OK);
@@ -242,8 +243,8 @@ void ClientLifetime::a_flush_that_waits_for_the_regions_lock_ends_with_its_clien
 
 void ClientLifetime::a_waiter_ends_with_its_client_and_leaves_the_queue() {
     const auto id = allocate().toUtf8();
-    auto* const holder = connect();
-    auto* const waiter = connect();
+    auto* const holder = new_client();
+    auto* const waiter = new_client();
     std::uint64_t token = 0, none = 0;
     QCOMPARE(snakepit_shm_lock(holder, id, SNAKEPIT_SHM_READ_WRITE, 0, &token), SNAKEPIT_SHM_OK);
     std::atomic<snakepit_shm_status> told{SNAKEPIT_SHM_OK};
@@ -265,7 +266,7 @@ void ClientLifetime::a_waiter_ends_with_its_client_and_leaves_the_queue() {
 
 void ClientLifetime::a_list_callback_may_disconnect() {
     const auto id = allocate();
-    auto* client = connect();
+    auto* client = new_client();
     const auto end = [](const snakepit_shm_region_info*, void* context) {
         auto** const mine = static_cast<Client**>(context);
         snakepit_shm_disconnect(*mine);
@@ -280,7 +281,7 @@ void ClientLifetime::a_list_callback_may_disconnect() {
 void ClientLifetime::two_threads_may_disconnect_the_same_client() {
     const auto id = allocate();
     for (int round = 0; round < 50; ++round) {
-        auto* const client = connect();
+        auto* const client = new_client();
         const Caller caller(client, map_write_unmap, id);
         QTRY_VERIFY_WITH_TIMEOUT(caller.turns() > 0, kPatienceMs);
         std::thread one([&] { snakepit_shm_disconnect(client); });
@@ -293,11 +294,11 @@ void ClientLifetime::two_threads_may_disconnect_the_same_client() {
 
 void ClientLifetime::a_handle_after_its_end_is_an_error() {
     const auto id = allocate().toUtf8();
-    auto* const client = connect();
+    auto* const client = new_client();
     snakepit_shm_mapping mapping{};
     QCOMPARE(snakepit_shm_map(client, id, SNAKEPIT_SHM_READ_ONLY, &mapping), SNAKEPIT_SHM_OK);
     snakepit_shm_disconnect(client);
-    auto* const next = connect();  // whatever was used before may be used again
+    auto* const next = new_client();  // whatever was used before may be used again
     QVERIFY(next != client);
     QCOMPARE(map_write_unmap(client, id), SNAKEPIT_SHM_CLIENT_CLOSED);
     QCOMPARE(snakepit_shm_unmap(client, &mapping), SNAKEPIT_SHM_CLIENT_CLOSED);
@@ -330,6 +331,33 @@ void ClientLifetime::locks_and_mappings_outlive_the_cpp_client() {
     QVERIFY(taken.unmap().has_value());
     const auto moved_from = std::move(lock);
     QVERIFY(!mapping->flush());
+}
+
+void ClientLifetime::a_cpp_client_is_closed_under_threads() {
+    const auto client = *snakepit::Client::connect();
+    const auto other = *snakepit::Client::connect();
+    const auto region = *other.allocate(4096);
+    auto mapping = client.map_writable(region.id());
+    auto mine = client.lock(region.id(), SNAKEPIT_SHM_READ_ONLY);
+    auto theirs = other.lock(region.id(), SNAKEPIT_SHM_READ_ONLY);
+    QVERIFY(mapping && mine && theirs);
+    std::vector<std::thread> threads;
+    std::atomic<int> closed{0};
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back([copy = client, id = region.id(), &closed] {
+            const auto lock = copy.lock(id);
+            if (!lock && lock.error().status == SNAKEPIT_SHM_CLIENT_CLOSED) ++closed;
+        });
+    QTest::qWait(100);
+    client.close();
+    for (auto& thread : threads) thread.join();
+    QCOMPARE(closed.load(), 4);
+    QCOMPARE(client.list().error().status, SNAKEPIT_SHM_CLIENT_CLOSED);
+    mapping->bytes()[5] = std::byte{5};  // still there
+    QVERIFY(mapping->unmap().has_value());
+    QVERIFY(theirs->unlock().has_value());
+    QVERIFY(mine->unlock().has_value());  // given back though the client is closed
+    QVERIFY(other.lock(region.id(), SNAKEPIT_SHM_READ_WRITE, milliseconds(5000)).has_value());
 }
 
 Q_DECLARE_METATYPE(Call)
