@@ -142,8 +142,8 @@ void ClientTable::remove(const snakepit_shm_client* client) {
 
 Error ClientCall::error() const {
     if (place_) return closed_error();
-    return make_error(ErrorCode::invalid_argument, "this is no client",
-                      "use what connecting returned");
+    return make_error(ErrorCode::invalid_argument, "the handle does not name a client",
+                      "use the handle that connecting returned");
 }
 
 }  // namespace snakepit::shm

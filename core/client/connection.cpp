@@ -148,9 +148,8 @@ Status Connection::greet_restarted() {
 Status Connection::greet_first() {
     auto greeted = greet();
     const auto host = host_paths(paths_);
-    // One that is there and does not answer has a system_error.
     if (greeted || greeted.error().code != ErrorCode::no_manager ||
-        greeted.error().system_error != 0 || !host)
+        is_unresponsive(greeted.error()) || !host)
         return greeted;
     const auto own = std::exchange(paths_, *host);
     auto other = greet();

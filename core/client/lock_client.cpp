@@ -285,8 +285,7 @@ Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
     auto error = about(std::move(answer).error(), id);
     error.operation = "unlock";
     error.remedy =
-        "nothing is to be done: the manager that this client reaches next is told that the lock "
-        "was given back";
+        "no action is needed: the next manager that this client reaches releases the lock";
     return fail(std::move(error));
 }
 

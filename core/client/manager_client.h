@@ -24,6 +24,11 @@ struct ConnectOptions {
     bool await_restart = false;
 };
 
+// Of a no_manager: one is there, but does not answer or accepts no connection.
+inline bool is_unresponsive(const Error& error) {
+    return error.code == ErrorCode::no_manager && error.system_error != 0;
+}
+
 // One reference to a region, mapped. Plain data: giving it back is unmap()'s business.
 struct MappedRegion {
     std::byte* data = nullptr;
