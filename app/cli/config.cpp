@@ -52,7 +52,8 @@ Result<int> run_show(const Context& context, const std::string& given) {
 // What a running manager makes of the changed file.
 Result<QJsonObject> let_manager_reload(const Context& context) {
     auto client = connect(context);
-    if (!client && client.error().type() == ErrorType::no_manager)
+    if (!client && client.error().type() == ErrorType::no_manager &&
+        !is_unresponsive(client.error()))
         return QJsonObject{{"applied", false}};
     if (!client) return fail(std::move(client).error());
     SHM_ASSIGN(const auto answer, (*client)->reload_config());

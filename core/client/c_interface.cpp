@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The C interface: arguments checked, errors kept for the thread, the rest is ManagerClient's.
+#include <algorithm>
+#include <climits>
 #include <cstring>
 #include <memory>
 #include <string>
 
+#include "client/client_table.h"
 #include "client/manager_client.h"
 #include "snakepit/shm/snakepit_shm.h"
 
 using namespace snakepit::shm;
-
-struct snakepit_shm_client {
-    std::unique_ptr<ManagerClient> manager;
-};
 
 namespace {
 
@@ -23,6 +22,7 @@ SNAKEPIT_SHM_ERROR_CODES(X)
 #undef X
 static_assert(SNAKEPIT_SHM_NOT_SUPPORTED == static_cast<int>(ErrorCode::not_supported));
 static_assert(SNAKEPIT_SHM_FORKED == static_cast<int>(ErrorCode::forked));
+static_assert(SNAKEPIT_SHM_CLIENT_CLOSED == static_cast<int>(ErrorCode::client_closed));
 
 thread_local std::string last_error;
 
@@ -47,11 +47,39 @@ snakepit_shm_status guarded(F&& body) {
     }
 }
 
+// The same in a client, which is not freed meanwhile.
+enum class With : std::uint8_t { open_client, closed_client_too };
+template <typename F>
+snakepit_shm_status in_client(const snakepit_shm_client* client, F&& body,
+                              With with = With::open_client) {
+    return guarded([&] {
+        const ClientCall call(client, with == With::closed_client_too);
+        return call ? body(*call) : failed(call.error());
+    });
+}
+
+// The same for one region of it.
+template <typename F>
+snakepit_shm_status on_region(const snakepit_shm_client* client, const char* id, F&& body,
+                              With with = With::open_client) {
+    return in_client(
+        client,
+        [&](ManagerClient& manager) {
+            const auto region = RegionId::parse(id);
+            return region ? body(manager, *region) : failed(region.error());
+        },
+        with);
+}
+
 template <typename T, typename F>
 snakepit_shm_status finish(Result<T> result, F&& use) {
     if (!result) return failed(result.error());
-    use(*result);
-    return SNAKEPIT_SHM_OK;
+    if constexpr (std::is_same_v<decltype(use(*result)), snakepit_shm_status>) {
+        return use(*result);
+    } else {
+        use(*result);
+        return SNAKEPIT_SHM_OK;
+    }
 }
 
 RegionOptions from_c(const snakepit_shm_options& c) {
@@ -128,6 +156,14 @@ MappedRegion from_c(const snakepit_shm_mapping& mapping) {
             (mapping.reserved[3] & kTimed) != 0};
 }
 
+AccessMode mode_of(snakepit_shm_access access) {
+    return access == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
+}
+
+std::uint64_t to_c(const LockGrant& granted) {
+    return granted.token | (granted.suspect ? SNAKEPIT_SHM_TOKEN_SUSPECT : 0);
+}
+
 snakepit_shm_status finish(const Status& status) {
     return status ? SNAKEPIT_SHM_OK : failed(status.error());
 }
@@ -137,27 +173,40 @@ snakepit_shm_status finish(const Status& status) {
 extern "C" {
 
 snakepit_shm_status snakepit_shm_connect(const char* instance, snakepit_shm_client** out) {
+    return snakepit_shm_connect_within(instance, 10'000, out);
+}
+
+snakepit_shm_status snakepit_shm_connect_within(const char* instance, uint32_t wait_ms,
+                                                snakepit_shm_client** out) {
     if (!out) return bad_argument("connect was given no place for the client");
     *out = nullptr;
     return guarded([&] {
         ConnectOptions options;
         if (instance) options.instance = instance;
-        return finish(ManagerClient::connect(options),
-                      [&](auto& manager) { *out = new snakepit_shm_client{std::move(manager)}; });
+        options.timeout_ms = static_cast<int>(std::min<std::uint32_t>(wait_ms, INT_MAX));
+        options.await_restart = true;
+        return finish(ManagerClient::connect(options), [&](auto& manager) {
+            return finish(ClientTable::add(std::move(manager)),
+                          [&](snakepit_shm_client* client) { *out = client; });
+        });
     });
 }
 
+void snakepit_shm_close(snakepit_shm_client* client) {
+    ClientTable::close(client);
+}
+
 void snakepit_shm_disconnect(snakepit_shm_client* client) {
-    delete client;
+    ClientTable::remove(client);
 }
 
 snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t size,
                                           const snakepit_shm_options* options,
                                           char id[SNAKEPIT_SHM_ID_SIZE]) {
     if (!client || !id) return bad_argument("allocate was given no client or no place for the id");
-    return guarded([&] {
+    return in_client(client, [&](ManagerClient& manager) {
         const auto chosen = read_sized(options, snakepit_shm_options SNAKEPIT_SHM_OPTIONS_INIT);
-        return finish(client->manager->allocate(size, from_c(chosen)), [&](const RegionId& made) {
+        return finish(manager.allocate(size, from_c(chosen)), [&](const RegionId& made) {
             const auto text = made.str();
             std::memcpy(id, text.c_str(), text.size() + 1);
         });
@@ -168,44 +217,37 @@ snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id
                                      snakepit_shm_access access, snakepit_shm_mapping* out) {
     if (!client || !id || !out)
         return bad_argument("map was given no client, no id or no place for the mapping");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        const auto mode =
-            access == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
-        return finish(client->manager->map(*region, mode),
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.map(region, mode_of(access)),
                       [&](const MappedRegion& mapped) { *out = to_c(mapped); });
     });
 }
 
 snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client, snakepit_shm_mapping* mapping) {
     if (!client || !mapping) return bad_argument("unmap was given no client or no mapping");
-    return guarded([&] {
-        const auto given = client->manager->unmap(from_c(*mapping));
+    const auto give = [&](ManagerClient& manager) {
+        const auto given = manager.unmap(from_c(*mapping));
         // Given back, but its last changes could not be written: there is no mapping either way.
         if (mapping->reserved[2] >> 8 != 0 && (given || given.error().code != ErrorCode::forked))
             *mapping = {};
         if (!given) return failed(given.error());
         *mapping = {};
         return SNAKEPIT_SHM_OK;
-    });
+    };
+    return in_client(client, give, With::closed_client_too);
 }
 
 snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client, const char* id) {
     if (!client || !id) return bad_argument("deallocate was given no client or no id");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        return finish(client->manager->deallocate(*region), [](bool) {});
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.deallocate(region), [](bool) {});
     });
 }
 
 snakepit_shm_status snakepit_shm_seal(snakepit_shm_client* client, const char* id) {
     if (!client || !id) return bad_argument("seal was given no client or no id");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        return finish(client->manager->seal(*region), [](bool) {});
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.seal(region), [](bool) {});
     });
 }
 
@@ -213,11 +255,8 @@ snakepit_shm_status snakepit_shm_read(snakepit_shm_client* client, const char* i
                                       void* buffer, uint64_t size) {
     if (!client || !id || (!buffer && size > 0))
         return bad_argument("read was given no client, no id or no buffer");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        return finish(
-            client->manager->read(*region, offset, {static_cast<std::byte*>(buffer), size}));
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.read(region, offset, {static_cast<std::byte*>(buffer), size}));
     });
 }
 
@@ -225,32 +264,29 @@ snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* 
                                        const void* buffer, uint64_t size) {
     if (!client || !id || (!buffer && size > 0))
         return bad_argument("write was given no client, no id or no buffer");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        return finish(
-            client->manager->write(*region, offset, {static_cast<const std::byte*>(buffer), size}));
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.write(region, offset, {static_cast<const std::byte*>(buffer), size}));
     });
 }
 
 snakepit_shm_status snakepit_shm_flush(snakepit_shm_client* client,
                                        const snakepit_shm_mapping* mapping) {
     if (!client || !mapping) return bad_argument("flush was given no client or no mapping");
-    return guarded([&] { return finish(client->manager->flush(from_c(*mapping))); });
+    return in_client(
+        client, [&](ManagerClient& manager) { return finish(manager.flush(from_c(*mapping))); });
 }
 
 snakepit_shm_status snakepit_shm_refresh(snakepit_shm_client* client,
                                          const snakepit_shm_mapping* mapping) {
     if (!client || !mapping) return bad_argument("refresh was given no client or no mapping");
-    return guarded([&] { return finish(client->manager->refresh(from_c(*mapping))); });
+    return in_client(
+        client, [&](ManagerClient& manager) { return finish(manager.refresh(from_c(*mapping))); });
 }
 
 snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client, const char* id) {
     if (!client || !id) return bad_argument("rotate_key was given no client or no id");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        return finish(client->manager->rotate_key(*region), [](std::uint32_t) {});
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.rotate_key(region), [](std::uint32_t) {});
     });
 }
 
@@ -258,10 +294,8 @@ snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* i
                                       snakepit_shm_region_info* out) {
     if (!client || !id || !out || out->struct_size < sizeof out->struct_size)
         return bad_argument("info was given no client, no id or no struct_size");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        return finish(client->manager->info(*region),
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.info(region),
                       [&](const RegionInfo& info) { copy_sized(out, to_c(info)); });
     });
 }
@@ -269,22 +303,25 @@ snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* i
 snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client, const char* filter,
                                       snakepit_shm_list_callback callback, void* context) {
     if (!client || !callback) return bad_argument("list was given no client or no callback");
-    return guarded([&] {
-        return finish(client->manager->list(filter ? filter : ""),
-                      [&](const std::vector<RegionInfo>& regions) {
-                          for (const auto& region : regions) {
-                              const auto info = to_c(region);
-                              if (!callback(&info, context)) return;
-                          }
-                      });
+    std::vector<RegionInfo> regions;
+    const auto listed = in_client(client, [&](ManagerClient& manager) {
+        return finish(manager.list(filter ? filter : ""),
+                      [&](std::vector<RegionInfo>& found) { regions = std::move(found); });
     });
+    if (listed != SNAKEPIT_SHM_OK) return listed;
+    // Outside the client: the callback may do with it what it likes, disconnect included.
+    for (const auto& region : regions) {
+        const auto info = to_c(region);
+        if (!callback(&info, context)) break;
+    }
+    return SNAKEPIT_SHM_OK;
 }
 
 snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client,
                                          const snakepit_shm_cleanup_options* options,
                                          snakepit_shm_cleanup_result* out) {
     if (!client) return bad_argument("cleanup was given no client");
-    return guarded([&] {
+    return in_client(client, [&](ManagerClient& manager) {
         const auto chosen = read_sized(
             options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options), false,
                                                   false, false, false, false, nullptr, nullptr});
@@ -296,7 +333,7 @@ snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client,
         request.no_quarantine = chosen.no_quarantine;
         if (chosen.session) request.session = chosen.session;
         if (chosen.worker) request.worker = chosen.worker;
-        return finish(client->manager->cleanup(request), [&](const CleanupResult& result) {
+        return finish(manager.cleanup(request), [&](const CleanupResult& result) {
             if (out) *out = {result.removed, result.bytes_freed};
         });
     });
@@ -307,41 +344,67 @@ snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* i
                                       uint64_t* token) {
     if (!client || !id || !token)
         return bad_argument("lock was given no client, no id or no place for the token");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        const auto alone =
-            mode == SNAKEPIT_SHM_READ_WRITE ? AccessMode::read_write : AccessMode::read_only;
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.lock(region, mode_of(mode), timeout_ms),
+                      [&](const LockGrant& granted) { *token = to_c(granted); });
+    });
+}
+
+snakepit_shm_status snakepit_shm_lock_begin(snakepit_shm_client* client, const char* id,
+                                            snakepit_shm_access mode, uint32_t owner,
+                                            uint64_t* ticket) {
+    if (!client || !id || !ticket)
+        return bad_argument("lock_begin was given no client, no id or no place for the ticket");
+    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.lock_begin(region, mode_of(mode), owner),
+                      [&](std::uint64_t begun) { *ticket = begun; });
+    });
+}
+
+snakepit_shm_status snakepit_shm_lock_wait(snakepit_shm_client* client, uint64_t ticket,
+                                           uint32_t timeout_ms, uint64_t* token) {
+    if (!client || !token)
+        return bad_argument("lock_wait was given no client or no place for the token");
+    return in_client(client, [&](ManagerClient& manager) {
         return finish(
-            client->manager->lock(*region, alone, timeout_ms), [&](const LockGrant& granted) {
-                *token = granted.token | (granted.suspect ? SNAKEPIT_SHM_TOKEN_SUSPECT : 0);
+            manager.lock_wait(ticket, timeout_ms), [&](const std::optional<LockGrant>& granted) {
+                *token = granted ? to_c(*granted) : 0;
+                return granted ? SNAKEPIT_SHM_OK
+                               : failed(make_error(ErrorCode::timeout, "the lock is waited for",
+                                                   "wait on with the same ticket, or cancel it"));
             });
     });
+}
+
+snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client, uint64_t ticket) {
+    if (!client) return bad_argument("cancel was given no client");
+    return in_client(
+        client, [&](ManagerClient& manager) { return finish(manager.lock_cancel(ticket)); },
+        With::closed_client_too);
 }
 
 snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char* id,
                                         uint64_t token) {
     if (!client || !id) return bad_argument("unlock was given no client or no id");
-    return guarded([&] {
-        const auto region = RegionId::parse(id);
-        if (!region) return failed(region.error());
-        const auto given = client->manager->unlock(*region, token & ~SNAKEPIT_SHM_TOKEN_SUSPECT);
-        return given ? SNAKEPIT_SHM_OK : failed(given.error());
-    });
+    const auto give = [&](ManagerClient& manager, const RegionId& region) {
+        return finish(manager.unlock(region, token & ~SNAKEPIT_SHM_TOKEN_SUSPECT));
+    };
+    return on_region(client, id, give, With::closed_client_too);
 }
 
 snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client, const char* worker,
                                           const char* pool, const char* session) {
     if (!client) return bad_argument("announce was given no client");
-    return guarded([&] {
-        const auto named = client->manager->announce(worker ? worker : "", pool ? pool : "",
-                                                     session ? session : "");
-        return named ? SNAKEPIT_SHM_OK : failed(named.error());
+    return in_client(client, [&](ManagerClient& manager) {
+        const auto named =
+            manager.announce(worker ? worker : "", pool ? pool : "", session ? session : "");
+        return finish(named);
     });
 }
 
 uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client) {
-    return client ? client->manager->round_trips() : 0;
+    const ClientCall call(client);
+    return call ? call->round_trips() : 0;
 }
 
 const char* snakepit_shm_last_error(void) {

@@ -2,21 +2,30 @@
 #include "client/connection.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "client/launch.h"
 #include "platform/locked_memory.h"
+#include "platform/wait_word.h"
 
 namespace snakepit::shm {
 
 namespace {
 
 constexpr int kFirstRetryMs = 2;
-constexpr int kLongestRetryMs = 100;
+constexpr int kLongestRetryMs = 50;
+// No wait is longer, so that a closed client is noticed.
+constexpr int kSliceMs = 50;
+// A manager that runs answers by then, however busy the machine; less is not waited for it.
+constexpr int kAnswerMs = 100;
+// For so long a new client waits for a manager in the place of one that ended.
+constexpr int kRestartMs = 5000;
 
 std::int64_t after_ms(int millis) {
     return monotonic_nanos() + std::int64_t{millis} * 1'000'000;
@@ -32,6 +41,19 @@ void wipe_received(const Frame& frame) {
 }
 
 }  // namespace
+
+Deadline Deadline::in(int millis) {
+    return {after_ms(millis), after_ms(std::max(millis, kAnswerMs))};
+}
+
+Deadline Deadline::until(std::int64_t end, int millis) {
+    const auto wait = std::min(end, after_ms(millis));
+    return {wait, std::max(wait, after_ms(kAnswerMs))};
+}
+
+Error closed_error() {
+    return make_error(ErrorCode::client_closed, "this client was closed", "connect again to go on");
+}
 
 Error forked_error() {
     return make_error(ErrorCode::forked,
@@ -51,14 +73,17 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& optio
     auto& guard = ForkGuard::instance();
     guard.settle();
     connection->home_ = guard.here();
-    if (auto greeted = connection->greet_first(); !greeted) {
+    connection->deadline_ = connection->usual();
+    const char* const wish = std::getenv("SNAKEPIT_SHM_AUTOSTART");
+    const bool autostart = wish && std::string_view(wish) == "1";
+    auto greeted = autostart ? connection->greet_first() : connection->greet_restarted();
+    if (!greeted) {
         const auto code = greeted.error().code;
-        const char* autostart = std::getenv("SNAKEPIT_SHM_AUTOSTART");
-        if ((code != ErrorCode::no_manager && code != ErrorCode::permission_denied) || !autostart ||
-            std::string_view(autostart) != "1")
+        if ((code != ErrorCode::no_manager && code != ErrorCode::permission_denied) || !autostart)
             return fail(std::move(greeted).error());
         SHM_TRY(launch_manager(connection->paths_.instance));
-        SHM_TRY(connection->ensure(after_ms(options.timeout_ms)));
+        connection->deadline_ = connection->usual();
+        SHM_TRY(connection->ensure());
     }
     guard.enter(connection.get());
     return connection;
@@ -78,11 +103,54 @@ void Connection::after_fork_in_child() {
     channel_.close();
 }
 
+Result<Connection::Lock> Connection::lock(const Deadline& deadline) {
+    // First: a forked copy's mutex may be held by nobody for ever.
+    if (forked()) return fail(forked_error());
+    switch (mutex_.lock_until(deadline.answer)) {
+        case ClientMutex::Wait::closed:
+            return fail(closed_error());
+        case ClientMutex::Wait::late:
+            return fail(ErrorCode::no_manager,
+                        "the manager has not answered another call of this client in time",
+                        "see 'snakepit-shm status'; it may be stopped or overloaded");
+        case ClientMutex::Wait::locked:
+            break;
+    }
+    deadline_ = deadline;
+    return Lock(mutex_, std::adopt_lock);
+}
+
+void Connection::close() {
+    closed_.store(true);
+    if (forked()) return;
+    mutex_.close();
+    if (!lease_.valid()) return;
+    lease_.wake().fetch_add(1, std::memory_order_release);
+    wake_all(lease_.wake());
+}
+
+// A client is connected anew while a manager is started again: the socket of the one before is
+// there, and nobody serves it.
+Status Connection::greet_restarted() {
+    const auto until = std::min(deadline_.wait, after_ms(kRestartMs));
+    for (int millis = kFirstRetryMs;;) {
+        auto greeted = greet_first();
+        std::error_code unknown;
+        if (greeted || greeted.error().code != ErrorCode::no_manager || !options_.await_restart ||
+            monotonic_nanos() >= until ||
+            !std::filesystem::exists(paths_.control_socket(), unknown))
+            return greeted;
+        SHM_TRY(pause(millis));
+    }
+}
+
 // The user's own manager, else the host's; which it is stays so.
 Status Connection::greet_first() {
     auto greeted = greet();
     const auto host = host_paths(paths_);
-    if (greeted || greeted.error().code != ErrorCode::no_manager || !host) return greeted;
+    if (greeted || greeted.error().code != ErrorCode::no_manager ||
+        is_unresponsive(greeted.error()) || !host)
+        return greeted;
     const auto own = std::exchange(paths_, *host);
     auto other = greet();
     if (other) return other;
@@ -104,7 +172,7 @@ Status Connection::greet() {
     wire::RequestT request;
     request.call.Set(std::move(hello));
     bool lost = false;
-    auto answer = exchange(request, after_ms(options_.timeout_ms), lost);
+    auto answer = exchange(request, lost);
     if (!answer) {
         channel_.close();
         if (answer.error().code == ErrorCode::registry_lost) lost_ = answer.error();
@@ -125,27 +193,53 @@ Status Connection::greet() {
     return {};
 }
 
-// Connected, or reconnected by `deadline`.
-Status Connection::ensure(std::int64_t deadline) {
+// Connected, or reconnected in time.
+Status Connection::ensure() {
     if (lost_) return fail(*lost_);
     if (channel_.valid() && !channel_.intact()) channel_.disown();
-    int pause = kFirstRetryMs;
+    int millis = kFirstRetryMs;
     while (!channel_.valid()) {
         auto greeted = greet();
-        if (greeted) break;
+        if (greeted) {
+            reconnected_();
+            break;
+        }
         const auto code = greeted.error().code;
         const bool may_come = code == ErrorCode::no_manager || code == ErrorCode::timeout ||
                               code == ErrorCode::protocol_error;
-        if (!may_come || monotonic_nanos() >= deadline) return greeted;
-        std::this_thread::sleep_for(std::chrono::milliseconds(pause));
-        pause = std::min(pause * 2, kLongestRetryMs);
+        if (!may_come || monotonic_nanos() >= deadline_.wait) return greeted;
+        SHM_TRY(pause(millis));
     }
     return {};
 }
 
+// Longer each time, and never beyond the deadline.
+Status Connection::pause(int& millis) {
+    if (closed()) return fail(closed_error());
+    std::this_thread::sleep_for(std::chrono::nanoseconds(
+        std::clamp<std::int64_t>(deadline_.wait - monotonic_nanos(), 0, millis * 1'000'000LL)));
+    millis = std::clamp(millis * 2, kFirstRetryMs, kLongestRetryMs);
+    return {};
+}
+
+// Until the socket can be written to or read from. Interrupted by a signal it waits on.
+Status Connection::await(bool writable) {
+    for (;;) {
+        if (closed()) return fail(closed_error());
+        SHM_ASSIGN(const auto ready,
+                   channel_.wait(writable, std::min(left_ms(deadline_.answer), kSliceMs)));
+        if (ready != Io::again) return {};
+        if (monotonic_nanos() < deadline_.answer) continue;
+        auto late = make_error(ErrorCode::no_manager,
+                               "the manager accepts connections and did not answer in time",
+                               "see 'snakepit-shm status'; it may be stopped or overloaded");
+        late.system_error = ETIMEDOUT;
+        return fail(std::move(late));
+    }
+}
+
 // One try. `lost`: the connection broke, and the manager may or may not have done it.
-Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
-                                                std::int64_t deadline, bool& lost) {
+Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, bool& lost) {
     const auto bytes = encoder_.encode(request);
     if (bytes.size() > kMaxFrame)
         return fail(
@@ -159,24 +253,14 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
         return fail(ErrorCode::no_manager, "the manager closed the connection",
                     "see whether it runs with 'snakepit-shm status'");
     };
-    const auto late = [&] {
-        return fail(ErrorCode::timeout,
-                    fmt::format("the manager did not answer within {} ms", options_.timeout_ms),
-                    "see 'snakepit-shm status'; it may be stopped or overloaded");
-    };
     for (;;) {
         SHM_ASSIGN(const auto sent, channel_.send(bytes));
         if (sent != Io::again) break;  // of a manager that closed, what it said before may wait
-        SHM_ASSIGN(const auto room, channel_.wait(true, left_ms(deadline)));
-        if (room == Io::again && monotonic_nanos() >= deadline) return late();
+        SHM_TRY(await(true));
     }
     for (;;) {
         // Waited for without keeping other threads from forking; an answer is never there at once.
-        SHM_ASSIGN(const auto readable, channel_.wait(false, left_ms(deadline)));
-        if (readable == Io::again) {
-            if (monotonic_nanos() >= deadline) return late();
-            continue;
-        }
+        SHM_TRY(await(false));
         auto no_fork = ForkGuard::instance().no_fork();
         auto received = channel_.receive(frame_);
         if (!received) {
@@ -205,21 +289,21 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
 
 Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeated) {
     request.id = next_id_++;
-    const auto deadline = after_ms(options_.timeout_ms);
-    for (int pause = 0;;) {
-        SHM_TRY(ensure(deadline));
+    for (int millis = 0;;) {
+        SHM_TRY(ensure());
         bool lost = false;
-        auto answer = exchange(request, deadline, lost);
-        if (answer || !lost || monotonic_nanos() >= deadline) return answer;
+        auto answer = exchange(request, lost);
+        if (answer || !lost || monotonic_nanos() >= deadline_.wait) return answer;
         if (repeated) *repeated = true;
         // At once the first time; a manager that closes again and again is not hammered.
-        std::this_thread::sleep_for(std::chrono::milliseconds(pause));
-        pause = std::clamp(pause * 2, kFirstRetryMs, kLongestRetryMs);
+        SHM_TRY(pause(millis));
     }
 }
 
-bool Connection::tell(const wire::RequestT& request) {
+// With a number of its own: some are answered, and the answer is nobody else's.
+bool Connection::tell(wire::RequestT request) {
     if (!channel_.valid() || !channel_.intact()) return false;
+    request.id = next_id_++;
     const auto sent = channel_.send(encoder_.encode(request));
     return sent && *sent == Io::done;
 }

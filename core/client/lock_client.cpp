@@ -14,7 +14,11 @@ namespace snakepit::shm {
 namespace {
 
 // Longest sleep: so soon a manager that was killed and started again is asked anew.
-constexpr std::int64_t kSliceMs = 250;
+constexpr int kSliceMs = 250;
+// After a question that was not answered, under a ticket.
+constexpr int kSilenceMs = 1000;
+// Lower numbers may be threads.
+constexpr std::uint32_t kFirstOwner = 1U << 22;
 
 std::unique_ptr<wire::RegionKey> key_of(const RegionId& id) {
     return std::make_unique<wire::RegionKey>(to_wire(id));
@@ -32,19 +36,32 @@ Error about(Error error, const RegionId& id) {
     return error;
 }
 
-Error timed_out(const RegionId& id, std::uint32_t timeout_ms) {
+Error timed_out(const RegionId& id) {
     return about(make_error(ErrorCode::timeout,
-                            timeout_ms == 0 ? fmt::format("{} is locked", id.str())
-                                            : fmt::format("{} could not be locked within {} ms",
-                                                          id.str(), timeout_ms),
+                            fmt::format("{} was not granted in time: it is locked", id.str()),
                             fmt::format("'snakepit-shm locks {}' shows by whom", id.str())),
                  id);
 }
 
-// The manager may have granted what we were never told of.
+// The manager may have done what we were never told of.
 bool unclear(ErrorCode code) {
     return code == ErrorCode::no_manager || code == ErrorCode::timeout ||
-           code == ErrorCode::protocol_error || code == ErrorCode::platform_error;
+           code == ErrorCode::protocol_error || code == ErrorCode::platform_error ||
+           code == ErrorCode::client_closed;
+}
+
+wire::RequestT unlock_request(const RegionId& id, std::uint64_t token, std::uint32_t number) {
+    wire::UnlockT call;
+    call.id = key_of(id);
+    call.token = token;
+    call.request = number;
+    wire::RequestT request;
+    request.call.Set(std::move(call));
+    return request;
+}
+
+std::int64_t in_ms(int millis) {
+    return monotonic_nanos() + std::int64_t{millis} * 1'000'000;
 }
 
 }  // namespace
@@ -56,19 +73,36 @@ std::uint32_t LockClient::next_request() {
 }
 
 template <typename Call>
-Result<wire::ReplyT> LockClient::ask(Call call, bool* repeated) {
-    // First: a forked copy's mutex may be held by nobody for ever.
-    if (connection_.forked()) return fail(forked_error());
+Result<wire::ReplyT> LockClient::ask(Call call, const Deadline& deadline, bool* repeated) {
     wire::RequestT request;
     request.call.Set(std::move(call));
-    const std::lock_guard held(mutex_);
+    SHM_ASSIGN(const auto held, connection_.lock(deadline));
     auto answer = connection_.call(std::move(request), repeated);
     tell_forsaken();
     if (!answer) return fail(std::move(answer).error());
     return std::move(answer->reply);
 }
 
-Result<wire::LockedT> LockClient::step(Attempt& attempt) {
+// ------------------------------------------------------------------- asking
+
+Result<LockClient::Attempt> LockClient::attempt(const RegionId& id, AccessMode mode) {
+    if (connection_.forked()) return fail(forked_error());
+    if (connection_.closed()) return fail(about(closed_error(), id));
+    if (!connection_.lease().valid())
+        return fail(
+            about(make_error(ErrorCode::invalid_argument, "this connection has no lease page",
+                             "connect with one to lock regions"),
+                  id));
+    Attempt made;
+    made.id = id;
+    made.mode = mode;
+    made.thread = current_thread();
+    made.request = next_request();
+    made.answered_at = monotonic_nanos();
+    return made;
+}
+
+Result<wire::LockedT> LockClient::step(Attempt& attempt, const Deadline& deadline) {
     Result<wire::ReplyT> reply = [&] {
         if (attempt.ticket == 0) {
             wire::LockT call;
@@ -80,53 +114,39 @@ Result<wire::LockedT> LockClient::step(Attempt& attempt) {
                                         left_ms(attempt.deadline), kLockForever - 1));
             call.thread = attempt.thread;
             call.request = attempt.request;
-            return ask(std::move(call), &attempt.repeated);
+            return ask(std::move(call), deadline, &attempt.repeated);
         }
         if (left_ms(attempt.deadline) == 0) {
             wire::LockCancelT call;
             call.ticket = attempt.ticket;
-            return ask(std::move(call), &attempt.repeated);
+            return ask(std::move(call), deadline, &attempt.repeated);
         }
         wire::LockWaitT call;
         call.ticket = attempt.ticket;
-        return ask(std::move(call), &attempt.repeated);
+        return ask(std::move(call), deadline, &attempt.repeated);
     }();
     if (!reply) return fail(std::move(reply).error());
     const auto* locked = reply->answer.AsLocked();
     if (!locked) return unexpected_answer();
+    attempt.answered_at = monotonic_nanos();
     return *locked;
 }
 
-Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms) {
-    if (connection_.forked()) return fail(forked_error());
-    if (!connection_.lease().valid())
-        return fail(
-            about(make_error(ErrorCode::invalid_argument, "this connection has no lease page",
-                             "connect with one to lock regions"),
-                  id));
-    Attempt attempt{id, mode, current_thread(), next_request(), INT64_MAX};
-    if (timeout_ms != kLockForever)
-        attempt.deadline = monotonic_nanos() + std::int64_t{timeout_ms} * 1'000'000;
+Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Deadline& deadline) {
     for (;;) {
         // Before we ask: what is decided after the answer changes it.
-        const auto seen = connection_.lease().wake().load(std::memory_order_acquire);
-        const auto locked = step(attempt);
-        if (!locked) {
-            // Also when a clear refusal answers a second asking: the first may have been granted by
-            // a manager that was killed, and the region been deallocated or sealed since.
-            if (unclear(locked.error().code) || attempt.repeated) forsake(attempt);
-            return fail(about(locked.error(), id));
-        }
-        switch (static_cast<LockState>(locked->state)) {
+        attempt.seen = connection_.lease().wake().load(std::memory_order_acquire);
+        attempt.ask_again = in_ms(kSliceMs);
+        SHM_ASSIGN(const auto locked, step(attempt, deadline));
+        switch (static_cast<LockState>(locked.state)) {
             case LockState::granted:
-                return LockGrant{locked->token, locked->suspect};
+                note_granted(locked.token);
+                return LockGrant{locked.token, locked.suspect};
             case LockState::timed_out:
-                return fail(timed_out(id, timeout_ms));
+                return fail(timed_out(attempt.id));
             case LockState::queued:
-                attempt.ticket = locked->ticket;
-                wait_while(connection_.lease().wake(), seen,
-                           static_cast<int>(std::min(left_ms(attempt.deadline), kSliceMs)));
-                break;
+                attempt.ticket = locked.ticket;
+                return std::optional<LockGrant>();
             case LockState::unknown:
                 // Another manager than the one that queued us. It is asked as if anew.
                 attempt.ticket = 0;
@@ -138,18 +158,152 @@ Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uin
     }
 }
 
+void LockClient::rest(const Attempt& attempt, std::int64_t until, bool once) const {
+    const auto& word = connection_.lease().wake();
+    const auto end = std::min(until, attempt.ask_again);
+    while (word.load(std::memory_order_acquire) == attempt.seen && !connection_.closed()) {
+        const auto left = left_ms(end);
+        if (left == 0) return;
+        wait_while(word, attempt.seen, static_cast<int>(left));
+        if (once) return;
+    }
+}
+
+Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms) {
+    SHM_ASSIGN(auto asked, attempt(id, mode));
+    if (timeout_ms != kLockForever)
+        asked.deadline = monotonic_nanos() + std::int64_t{timeout_ms} * 1'000'000;
+    for (;;) {
+        const auto granted =
+            advance(asked, Deadline::until(asked.deadline, connection_.patience_ms()));
+        if (!granted) {
+            forsake_unless_refused(asked, granted.error().code);
+            return fail(about(granted.error(), id));
+        }
+        if (*granted) return **granted;
+        rest(asked, asked.deadline, false);
+    }
+}
+
+// ------------------------------------------------------------------ tickets
+
+Result<LockClient::Attempt> LockClient::take_attempt(std::uint64_t ticket) {
+    const std::lock_guard held(mutex_);
+    const auto found = begun_.find(ticket);
+    if (found == begun_.end())
+        return fail(ErrorCode::not_held, "this ticket was used up, or another thread waits with it",
+                    "begin again, and let one thread at a time wait");
+    auto taken = std::move(found->second);
+    begun_.erase(found);
+    return taken;
+}
+
+// A manager that is not there is waited for under the ticket, and not here.
+Result<std::uint64_t> LockClient::begin(const RegionId& id, AccessMode mode, std::uint32_t owner) {
+    if (owner != 0 && owner < kFirstOwner)
+        return fail(ErrorCode::invalid_argument, fmt::format("{} may be a thread", owner),
+                    fmt::format("give 0 for the calling one, or a number from {} on", kFirstOwner));
+    SHM_ASSIGN(auto asked, attempt(id, mode));
+    if (owner != 0) asked.thread = owner;
+    auto granted = advance(asked, Deadline::until(0, 0));
+    if (!granted && granted.error().code != ErrorCode::no_manager) {
+        forsake_unless_refused(asked, granted.error().code);
+        return fail(about(granted.error(), id));
+    }
+    asked.repeated = !granted;
+    if (granted) asked.granted = *granted;
+    const std::lock_guard held(mutex_);
+    begun_.emplace(asked.request, asked);
+    return asked.request;
+}
+
+Result<std::optional<LockGrant>> LockClient::wait(std::uint64_t ticket, std::uint32_t timeout_ms) {
+    if (connection_.forked()) return fail(forked_error());
+    SHM_ASSIGN(auto asked, take_attempt(ticket));
+    if (asked.granted) return asked.granted;
+    const auto until = timeout_ms == kLockForever
+                           ? INT64_MAX
+                           : monotonic_nanos() + std::int64_t{timeout_ms} * 1'000'000;
+    const auto due = [&] {
+        return monotonic_nanos() >= asked.ask_again || connection_.closed() ||
+               connection_.lease().wake().load(std::memory_order_acquire) != asked.seen;
+    };
+    if (!due()) rest(asked, until, true);
+    if (due()) {
+        const auto granted = advance(asked, Deadline::until(until, kSliceMs));
+        if (granted && *granted) return *granted;
+        const bool silent = !granted && granted.error().code == ErrorCode::no_manager &&
+                            monotonic_nanos() - asked.answered_at <
+                                std::int64_t{connection_.patience_ms()} * 1'000'000;
+        if (!granted && !silent) {
+            forsake_unless_refused(asked, granted.error().code);
+            return fail(about(granted.error(), asked.id));
+        }
+        if (silent) {  // what was asked may have been granted
+            asked.repeated = true;
+            asked.ask_again = in_ms(kSilenceMs);
+        }
+    }
+    const std::lock_guard held(mutex_);
+    begun_.emplace(ticket, asked);
+    return std::optional<LockGrant>();
+}
+
+Status LockClient::cancel(std::uint64_t ticket) {
+    if (connection_.forked()) return fail(forked_error());
+    SHM_ASSIGN(auto asked, take_attempt(ticket));
+    if (asked.granted) return unlock(asked.id, asked.granted->token);
+    asked.deadline = 0;
+    const auto granted = advance(asked, Deadline::until(0, 0));
+    if (granted && *granted) return unlock(asked.id, (*granted)->token);
+    if (granted || granted.error().code == ErrorCode::timeout) return {};
+    forsake_unless_refused(asked, granted.error().code);
+    return fail(about(granted.error(), asked.id));
+}
+
+// ------------------------------------------------------------- giving back
+
+void LockClient::note_granted(std::uint64_t token) {
+    const std::lock_guard held(mutex_);
+    ++levels_[token];
+}
+
 Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
-    wire::UnlockT call;
-    call.id = key_of(id);
-    call.token = token;
-    call.request = next_request();
+    if (connection_.forked()) return fail(forked_error());
     bool repeated = false;
-    auto answer = ask(std::move(call), &repeated);
+    const auto number = begin_unlock(token, repeated);
+    auto asked = unlock_request(id, token, number);
+    auto answer = ask(std::move(*asked.call.AsUnlock()), connection_.usual(), &repeated);
     if (answer) return {};
     const auto code = answer.error().code;
     if (repeated && (code == ErrorCode::not_held || code == ErrorCode::region_not_found))
         return {};  // the first try did it
-    return fail(std::move(answer).error());
+    if (!unclear(code)) return fail(std::move(answer).error());
+    if (tell_later({token, number, unlock_request(id, token, number)}) &&
+        code == ErrorCode::client_closed)
+        return {};
+    auto error = about(std::move(answer).error(), id);
+    error.operation = "unlock";
+    error.remedy =
+        "no action is needed: the next manager that this client reaches releases the lock";
+    return fail(std::move(error));
+}
+
+// The number of the request. `repeated`: it is the last level's again, which was given back when no
+// manager answered.
+std::uint32_t LockClient::begin_unlock(std::uint64_t token, bool& repeated) {
+    const std::lock_guard held(mutex_);
+    if (const auto level = levels_.find(token); level != levels_.end()) {
+        if (--level->second == 0) levels_.erase(level);
+        return next_request();
+    }
+    const auto forsaken = std::find_if(forsaken_.begin(), forsaken_.end(),
+                                       [&](const Forsaken& one) { return one.token == token; });
+    if (forsaken == forsaken_.end()) return next_request();
+    repeated = true;
+    const auto number = forsaken->request;
+    forsaken_.erase(forsaken);
+    return number;
 }
 
 Result<std::vector<RegionLocks>> LockClient::list(const std::string& filter) {
@@ -157,7 +311,7 @@ Result<std::vector<RegionLocks>> LockClient::list(const std::string& filter) {
         wire::LocksT call;
         call.filter = filter;
         call.from_slot = slot;
-        SHM_ASSIGN(auto reply, ask(std::move(call)));
+        SHM_ASSIGN(auto reply, ask(std::move(call), connection_.usual()));
         auto* page = reply.answer.AsLockedRegions();
         if (!page) return unexpected_answer();
         return std::move(*page);
@@ -168,10 +322,14 @@ Result<RegionLocks> LockClient::release(const RegionId& id, std::uint64_t token)
     wire::ReleaseLocksT call;
     call.id = key_of(id);
     call.token = token;
-    SHM_ASSIGN(const auto reply, ask(std::move(call)));
+    SHM_ASSIGN(const auto reply, ask(std::move(call), connection_.usual()));
     const auto* page = reply.answer.AsLockedRegions();
     if (!page || page->regions.size() != 1 || !page->regions.front()) return unexpected_answer();
     return from_wire(*page->regions.front());
+}
+
+void LockClient::forsake_unless_refused(const Attempt& attempt, ErrorCode code) {
+    if (unclear(code) || attempt.repeated) forsake(attempt);
 }
 
 // Sent behind the request itself where the connection stands, so the manager reads it afterwards;
@@ -181,19 +339,28 @@ void LockClient::forsake(const Attempt& attempt) {
     call.id = key_of(attempt.id);
     call.thread = attempt.thread;
     call.request = attempt.request;
-    wire::RequestT request;
-    request.call.Set(std::move(call));
+    Forsaken one;
+    one.request = attempt.request;
+    one.frame.call.Set(std::move(call));
+    tell_later(std::move(one));
+}
+
+// True: it was told at once. Else whoever has the connection does it, or who gets a new one.
+bool LockClient::tell_later(Forsaken one) {
+    const auto number = one.request;
     {
-        const std::lock_guard held(forsaken_mutex_);
-        forsaken_.push_back(std::move(request));
+        const std::lock_guard held(mutex_);
+        forsaken_.push_back(std::move(one));
     }
-    const std::unique_lock held(mutex_, std::try_to_lock);
-    if (held) tell_forsaken();  // else whoever has it does, when it was answered
+    if (const auto held = connection_.try_lock()) tell_forsaken();
+    const std::lock_guard held(mutex_);
+    return std::none_of(forsaken_.begin(), forsaken_.end(),
+                        [&](const Forsaken& other) { return other.request == number; });
 }
 
 void LockClient::tell_forsaken() {
-    const std::lock_guard held(forsaken_mutex_);
-    while (!forsaken_.empty() && connection_.tell(forsaken_.back())) forsaken_.pop_back();
+    const std::lock_guard held(mutex_);
+    std::erase_if(forsaken_, [&](const Forsaken& one) { return connection_.tell(one.frame); });
 }
 
 }  // namespace snakepit::shm

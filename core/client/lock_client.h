@@ -4,7 +4,9 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "client/connection.h"
@@ -17,42 +19,72 @@ namespace snakepit::shm {
 //
 // A lock has a number of its own, chosen here, besides the frame's: a manager that was restarted
 // knows by it what it had granted already, and grants it once.
-// Thread-safe: takes the client's mutex for each single request.
+// Thread-safe: locks the connection for each single request.
 class LockClient {
   public:
-    LockClient(Connection& connection, std::mutex& mutex)
-        : connection_(connection), mutex_(mutex) {}
+    explicit LockClient(Connection& connection) : connection_(connection) {
+        connection_.when_reconnected([this] { tell_forsaken(); });
+    }
 
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
     Status unlock(const RegionId& id, std::uint64_t token);
     Result<std::vector<RegionLocks>> list(const std::string& filter);
     Result<RegionLocks> release(const RegionId& id, std::uint64_t token);
 
-    // With the mutex, whenever there may be a connection again.
+    // A lock that is waited for in slices; see ManagerClient.
+    Result<std::uint64_t> begin(const RegionId& id, AccessMode mode, std::uint32_t owner);
+    Result<std::optional<LockGrant>> wait(std::uint64_t ticket, std::uint32_t timeout_ms);
+    Status cancel(std::uint64_t ticket);
+
+    // With the connection locked, whenever there may be one again.
     void tell_forsaken();
 
   private:
     struct Attempt {
         RegionId id;
-        AccessMode mode;
-        std::uint32_t thread;
-        std::uint32_t request;
-        std::int64_t deadline;     // monotonic nanoseconds
-        std::uint64_t ticket = 0;  // 0: not in a queue, as far as we know
-        bool repeated = false;     // it was asked more than once
+        AccessMode mode = AccessMode::read_only;
+        std::uint32_t thread = 0;
+        std::uint32_t request = 0;
+        std::int64_t deadline = INT64_MAX;  // monotonic nanoseconds, as all times here
+        std::uint64_t ticket = 0;           // 0: not in a queue, as far as we know
+        bool repeated = false;              // it was asked more than once
+        std::uint32_t seen = 0;             // the lease page's word before it was last asked
+        std::int64_t ask_again = 0;         // when it is asked again though the word is the same
+        std::int64_t answered_at = 0;
+        std::optional<LockGrant> granted = {};
+    };
+    // What no manager has heard yet. A lock that is given back has its token, one that is given up
+    // has 0.
+    struct Forsaken {
+        std::uint64_t token = 0;
+        std::uint32_t request = 0;
+        wire::RequestT frame;
     };
     std::uint32_t next_request();
-    // One step: asks, or asks what became of it, or stops waiting.
-    Result<wire::LockedT> step(Attempt& attempt);
+    Result<Attempt> attempt(const RegionId& id, AccessMode mode);
+    // Asks, or asks what became of it, or stops waiting at its deadline. Nothing: it is queued.
+    Result<std::optional<LockGrant>> advance(Attempt& attempt, const Deadline& deadline);
+    Result<wire::LockedT> step(Attempt& attempt, const Deadline& deadline);
+    // Until something was decided, the manager is to be asked again, or `until`. `once`: or a
+    // signal was handled.
+    void rest(const Attempt& attempt, std::int64_t until, bool once) const;
     template <typename Call>
-    Result<wire::ReplyT> ask(Call call, bool* repeated = nullptr);
+    Result<wire::ReplyT> ask(Call call, const Deadline& deadline, bool* repeated = nullptr);
+    // Also when a clear refusal answers a second asking: the first may have been granted by a
+    // manager that was killed, and the region been deallocated or sealed since.
+    void forsake_unless_refused(const Attempt& attempt, ErrorCode code);
     void forsake(const Attempt& attempt);
+    bool tell_later(Forsaken one);
+    std::uint32_t begin_unlock(std::uint64_t token, bool& repeated);
+    Result<Attempt> take_attempt(std::uint64_t ticket);
+    void note_granted(std::uint64_t token);
 
     Connection& connection_;
-    std::mutex& mutex_;
     std::atomic<std::uint32_t> requests_{0};
-    std::mutex forsaken_mutex_;
-    std::vector<wire::RequestT> forsaken_;  // LockForsake that could not be sent yet
+    std::mutex mutex_;  // of what follows; nobody asks the manager with it
+    std::vector<Forsaken> forsaken_;
+    std::unordered_map<std::uint64_t, std::uint32_t> levels_;  // of each token, not given back yet
+    std::unordered_map<std::uint64_t, Attempt> begun_;  // by our ticket; not while waited for
 };
 
 }  // namespace snakepit::shm

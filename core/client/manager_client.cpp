@@ -2,7 +2,6 @@
 #include "client/manager_client.h"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,7 +38,7 @@ Status ManagerClient::Private::give_back(const MappedRegion& mapping) {
         return fail(ErrorCode::not_held, "this reference was given back already",
                     "unmap each mapping once");
     // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
-    const std::unique_lock held(mutex, std::try_to_lock);
+    const auto held = connection->try_lock();
     if (!held) return {};
     wire::ReleasedT released;
     released.slot = mapping.slot;
@@ -58,6 +57,13 @@ Result<std::unique_ptr<ManagerClient>> ManagerClient::connect(const ConnectOptio
 
 ManagerClient::ManagerClient(std::unique_ptr<Private> d) : d_(std::move(d)) {}
 ManagerClient::~ManagerClient() = default;
+
+void ManagerClient::close() {
+    d_->connection->close();
+}
+bool ManagerClient::forked() const {
+    return d_->connection->forked();
+}
 
 Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
     SHM_ASSIGN(const auto held, d_->lock());

@@ -20,7 +20,14 @@ struct ConnectOptions {
     std::string instance;     // empty: SNAKEPIT_SHM_INSTANCE, else "default"
     int timeout_ms = 10'000;  // longest any one call waits for the manager, reconnecting included
     bool lease = true;        // false: only asks and manages (no lease page; cannot map or hold)
+    // Connecting waits some seconds for a manager in the place of one that ended.
+    bool await_restart = false;
 };
+
+// Of a no_manager: one is there, but does not answer or accepts no connection.
+inline bool is_unresponsive(const Error& error) {
+    return error.code == ErrorCode::no_manager && error.system_error != 0;
+}
 
 // One reference to a region, mapped. Plain data: giving it back is unmap()'s business.
 struct MappedRegion {
@@ -51,6 +58,8 @@ struct LockGrant {
 // In a forked child every call fails with `forked`: connect again there.
 // A manager that lost its registry does not know our regions any more: every call then fails with
 // `registry_lost`, what is mapped stays readable, and a new client has to be connected.
+// A call has one deadline from its beginning, which covers other threads' calls, connecting and the
+// answer: no_manager when that does not come in time.
 class ManagerClient {
   public:
     // no_manager when nobody serves the instance.
@@ -58,6 +67,12 @@ class ManagerClient {
     ~ManagerClient();
     ManagerClient(const ManagerClient&) = delete;
     ManagerClient& operator=(const ManagerClient&) = delete;
+
+    // Any thread: ends the calls that wait for something, and every later one that asks the
+    // manager, with client_closed. What is mapped stays so, and can be given back, locks as well.
+    void close();
+    // In a copy that a forked child got.
+    bool forked() const;
 
     // The new region holds one reference of ours until deallocate() or the end of this client.
     Result<RegionId> allocate(std::uint64_t size, const RegionOptions& options = {});
@@ -103,8 +118,17 @@ class ManagerClient {
     // level deeper, and a wait that would close a circle is refused.
     // timeout, deadlock (the message names the circle), or what map() would say.
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
-    // Gives one level back, on any thread; not_held when this client has no such lock.
+    // Gives one level back, on any thread; not_held when this client has no such lock. When no
+    // manager answers the level is given back to the next one that this client reaches.
     Status unlock(const RegionId& id, std::uint64_t token);
+    // A lock that is waited for in slices, under a ticket of this client's. `owner` 0: the calling
+    // thread, which asks and waits itself; else a number from kFirstOwner on.
+    Result<std::uint64_t> lock_begin(const RegionId& id, AccessMode mode, std::uint32_t owner);
+    // Nothing: still waiting, after `timeout_ms` or sooner, such as when a signal was handled.
+    // Otherwise the ticket is used up. One thread at a time.
+    Result<std::optional<LockGrant>> lock_wait(std::uint64_t ticket, std::uint32_t timeout_ms);
+    // Gives up; what was granted meanwhile is given back. not_held: no such ticket.
+    Status lock_cancel(std::uint64_t ticket);
     // Regions that are locked, and by whom; `filter` as in list().
     Result<std::vector<RegionLocks>> locks(const std::string& filter = {});
     // Administrators: takes the lock with this token (0: all) from its holder.

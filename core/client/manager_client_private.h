@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "client/connection.h"
@@ -18,7 +17,7 @@ class ManagerClient::Private {
     explicit Private(std::unique_ptr<Connection> c)
         : connection(std::move(c)),
           mapper(connection->lease()),
-          locks(*connection, mutex),
+          locks(*connection),
           sealed([this](wire::RequestT request) { return ask_reply(std::move(request)); }, locks) {}
     ~Private() {
         if (connection->forked()) {
@@ -29,11 +28,7 @@ class ManagerClient::Private {
         }
     }
 
-    // Locks, unless this process is a forked copy, whose mutex may be held by nobody for ever.
-    Result<std::unique_lock<std::mutex>> lock() {
-        if (connection->forked()) return fail(forked_error());
-        return std::unique_lock(mutex);
-    }
+    Result<Connection::Lock> lock() { return connection->lock(); }
 
     template <typename Call>
     Result<Connection::Answer> ask(Call call, bool* repeated = nullptr) {
@@ -88,7 +83,6 @@ class ManagerClient::Private {
     Result<bool> deallocate(const RegionId& id, wire::DeallocateT call);
 
     std::unique_ptr<Connection> connection;
-    std::mutex mutex;
     Mapper mapper;
     LockClient locks;
     SealedRegions sealed;

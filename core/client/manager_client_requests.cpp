@@ -109,6 +109,20 @@ Status ManagerClient::unlock(const RegionId& id, std::uint64_t token) {
     return d_->locks.unlock(id, token);
 }
 
+Result<std::uint64_t> ManagerClient::lock_begin(const RegionId& id, AccessMode mode,
+                                                std::uint32_t owner) {
+    return d_->locks.begin(id, mode, owner);
+}
+
+Result<std::optional<LockGrant>> ManagerClient::lock_wait(std::uint64_t ticket,
+                                                          std::uint32_t timeout_ms) {
+    return d_->locks.wait(ticket, timeout_ms);
+}
+
+Status ManagerClient::lock_cancel(std::uint64_t ticket) {
+    return d_->locks.cancel(ticket);
+}
+
 Result<std::vector<RegionLocks>> ManagerClient::locks(const std::string& filter) {
     return d_->locks.list(filter);
 }

@@ -32,7 +32,8 @@ class Voice {
         options.instance = paths.instance;
         options.lease = false;
         auto client = ManagerClient::connect(options);
-        if (!client && client.error().type() == ErrorType::no_manager) {
+        if (!client && client.error().type() == ErrorType::no_manager &&
+            !is_unresponsive(client.error())) {
             checks_.push_back(
                 {"manager", Verdict::ok, "none is running", "start one with: snakepit-shm serve"});
             return;

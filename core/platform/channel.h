@@ -50,9 +50,10 @@ class Channel {
     Channel() = default;
     explicit Channel(Handle socket) : socket_(std::move(socket)) {}
 
-    // Blocking connect; no_manager when nobody listens. Each frame sent over it says which
-    // effective user and group its thread has: left alone the kernel tells the real ones, which of
-    // a set-uid program are not those that connected.
+    // Does not block. no_manager when nobody listens; with system_error set when somebody does, and
+    // takes in no more connections. Each frame sent over it says which effective user and group its
+    // thread has: left alone the kernel tells the real ones, which of a set-uid program are not
+    // those that connected.
     static Result<Channel> connect(const std::string& path);
 
     // Neither blocks. `again`: the other side does not read / has not written.

@@ -12,16 +12,20 @@ Over ctypes on libsnakepit_shm.so, which is looked for in $SNAKEPIT_SHM_LIBRARY 
 build tree or the installed tree this file stands in, then where the system keeps libraries. Standard
 library only.
 
-Threads may share a Client. After fork() the child makes a Client of its own: everything else it
-inherited fails with code 'forked'.
+Threads may share a Client, and any of them may close it: calls of others then end with code
+'client_closed'. After fork() the child makes a Client of its own: everything else it inherited fails
+with code 'forked'.
 """
 import ctypes
 import ctypes.util
 import datetime
 import json
 import math
+import operator
 import os
 import pathlib
+import threading
+import time
 import typing
 import weakref
 
@@ -67,11 +71,17 @@ _TYPES = {
     "database_unavailable": "platform_error",
     "registry_lost": "region_not_found",
     "not_supported": "invalid_argument",
+    "client_closed": "invalid_argument",
 }
 _IN_USE = 21  # region_in_use
+_TIMEOUT = 10
 _NOT_HELD = 12
 _INVALID = 14
+_INVALID_ID = 16
+_FORKED = 25
+_CLOSED = 36
 _FOREVER = 2**32 - 1
+_SLICE = 0.1  # seconds a thread waits before it looks for signals again
 _SUSPECT = 1 << 63
 
 
@@ -189,7 +199,7 @@ def _region_info(raw):
 _NAME = "libsnakepit_shm.so"
 _Client = ctypes.c_void_p
 _PROTOTYPES = {
-    "connect": [ctypes.c_char_p, ctypes.POINTER(_Client)],
+    "connect_within": [ctypes.c_char_p, ctypes.c_uint32, ctypes.POINTER(_Client)],
     "allocate": [_Client, ctypes.c_uint64, ctypes.POINTER(_Options), ctypes.c_char_p],
     "map": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(_Mapping)],
     "unmap": [_Client, ctypes.POINTER(_Mapping)],
@@ -198,6 +208,9 @@ _PROTOTYPES = {
     "list": [_Client, ctypes.c_char_p, _ListCallback, ctypes.c_void_p],
     "cleanup": [_Client, ctypes.POINTER(_CleanupOptions), ctypes.POINTER(_CleanupResult)],
     "lock": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "lock_begin": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "lock_wait": [_Client, ctypes.c_uint64, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "cancel": [_Client, ctypes.c_uint64],
     "unlock": [_Client, ctypes.c_char_p, ctypes.c_uint64],
     "announce": [_Client, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p],
     "flush": [_Client, ctypes.POINTER(_Mapping)],
@@ -212,7 +225,7 @@ def _library_path():
     if chosen := os.environ.get("SNAKEPIT_SHM_LIBRARY"):
         return chosen
     here = pathlib.Path(__file__).resolve()
-    above = here.parents[2]  # the source tree, or <prefix>/lib
+    above = here.parents[min(2, len(here.parents) - 1)]  # the source tree, or <prefix>/lib
     for directory in (here.parent, above / "build" / "lib", above, *above.glob("*-linux-gnu")):
         if (directory / _NAME).exists():
             return str(directory / _NAME)
@@ -227,8 +240,9 @@ def _load():
     for name, arguments in _PROTOTYPES.items():
         function = getattr(library, "snakepit_shm_" + name)
         function.argtypes, function.restype = arguments, ctypes.c_int
-    library.snakepit_shm_disconnect.argtypes = [_Client]
-    library.snakepit_shm_disconnect.restype = None
+    for name in ("close", "disconnect"):
+        function = getattr(library, "snakepit_shm_" + name)
+        function.argtypes, function.restype = [_Client], None
     library.snakepit_shm_round_trips.argtypes = [_Client]
     library.snakepit_shm_round_trips.restype = ctypes.c_uint64
     library.snakepit_shm_last_error.restype = ctypes.c_char_p
@@ -244,14 +258,42 @@ def _status_name(status):
     return _lib.snakepit_shm_status_name(status).decode()
 
 
+def _failure(status):
+    return Error(status, _lib.snakepit_shm_last_error().decode())
+
+
 def _call(name, *arguments):
     status = getattr(_lib, "snakepit_shm_" + name)(*arguments)
     if status != 0:
-        raise Error(status, _lib.snakepit_shm_last_error().decode())
+        raise _failure(status)
 
 
-def _bytes(text):
-    return None if text is None else text.encode()
+def _bytes(text, what="the name", status=_INVALID):
+    """As C takes it: UTF-8 without a zero byte; None stays None."""
+    if text is None:
+        return None
+    if isinstance(text, str):
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:
+            encoded = b"\0"
+        if b"\0" not in encoded:
+            return encoded
+    raise Error(status, f"{what} is {text!r}: give text without zero bytes and lone surrogates")
+
+
+def _id(text):
+    if text is None:
+        raise Error(_INVALID_ID, "the region id is None: give the id of a region, as Region.id has it")
+    return _bytes(text, "the region id", _INVALID_ID)
+
+
+def _milliseconds(seconds, what):
+    if seconds is None:
+        return _FOREVER
+    if not seconds >= 0:  # a NaN, too
+        raise Error(_INVALID, f"{what} is {seconds!r}: give seconds, or None to wait for ever")
+    return min(math.ceil(min(seconds, _FOREVER) * 1000), _FOREVER - 1)
 
 
 # --- what programs use ------------------------------------------------------------------------------
@@ -259,16 +301,24 @@ def _bytes(text):
 
 class Client:
     """A connection to the manager of `instance` (None: $SNAKEPIT_SHM_INSTANCE, else 'default').
-    A manager that is killed and started again is reconnected to by itself."""
+    A manager that is killed and started again is reconnected to by itself; it is waited for at most
+    `wait_for_manager` seconds, by this call and by each later one that has no timeout of its own."""
 
-    def __init__(self, instance=None):
+    def __init__(self, instance=None, wait_for_manager=10.0):
         self._handle = None
-        self._pid = os.getpid()
-        self._regions = weakref.WeakSet()  # open ones
-        self._leases = weakref.WeakSet()   # references not given back yet
+        self._closing = False
+        # Of what follows, and of the views of the regions. Reentrant, because the collector may end
+        # a Region in the middle. Nobody asks the manager with it.
+        self._changed = threading.Condition(threading.RLock())
+        self._mapping = 0                 # threads that are about to add to _leases
+        self._leases = weakref.WeakSet()  # references not given back yet
         handle = _Client()
-        _call("connect", _bytes(instance), ctypes.byref(handle))
+        _call("connect_within", _bytes(instance, "the instance"),
+              _milliseconds(wait_for_manager, "wait_for_manager"), ctypes.byref(handle))
         self._handle = handle
+
+    def __reduce__(self):
+        raise TypeError("a Client cannot be pickled: make one in each process")
 
     def allocate(self, size, *, metadata=None, timeout_ms=-1, security_level=None,
                  access_mode="read_write", cleanup_policy="automatic", placement="automatic",
@@ -283,6 +333,10 @@ class Client:
             _number(_PLACEMENTS, placement, "placement"), _number(_PERMISSIONS, owner, "owner"),
             _number(_PERMISSIONS, group, "group"), _number(_PERMISSIONS, other, "other"),
             None if metadata is None else json.dumps(metadata).encode(), owned_by_user)
+        try:
+            size = operator.index(size)
+        except TypeError:
+            pass
         if not isinstance(size, int) or not 0 <= size < 2**64:
             raise Error(15, f"{size!r} is no size: give a whole number of bytes from 1 on")
         region_id = ctypes.create_string_buffer(_ID_SIZE)
@@ -295,7 +349,7 @@ class Client:
 
     def info(self, region_id):
         raw = _Info(struct_size=ctypes.sizeof(_Info))
-        _call("info", self._handle, region_id.encode(), ctypes.byref(raw))
+        _call("info", self._handle, _id(region_id), ctypes.byref(raw))
         return _region_info(raw)
 
     def list(self, filter=None):
@@ -311,22 +365,22 @@ class Client:
 
     def deallocate(self, region_id):
         """Nobody finds or maps the region any more; its memory goes with the last reference."""
-        _call("deallocate", self._handle, region_id.encode())
+        _call("deallocate", self._handle, _id(region_id))
 
     def read(self, region_id, offset, size):
         """`size` bytes from `offset` on, copied; of an encrypted region only those chunks are decrypted."""
-        buffer = ctypes.create_string_buffer(size)
-        _call("read", self._handle, region_id.encode(), offset, buffer, size)
+        buffer = ctypes.create_string_buffer(operator.index(size))
+        _call("read", self._handle, _id(region_id), offset, buffer, size)
         return buffer.raw
 
     def write(self, region_id, offset, data):
         """Copies bytes into the region from `offset` on, all or none."""
         data = bytes(data)
-        _call("write", self._handle, region_id.encode(), offset, data, len(data))
+        _call("write", self._handle, _id(region_id), offset, data, len(data))
 
     def rotate_key(self, region_id):
         """Encrypts the region anew, under a key of its own; who uses it need not stop."""
-        _call("rotate_key", self._handle, region_id.encode())
+        _call("rotate_key", self._handle, _id(region_id))
 
     def cleanup(self, *, dry_run=False, orphans=False, expired=False, all_eligible=False,
                 no_quarantine=False, session=None, worker=None):
@@ -351,29 +405,68 @@ class Client:
         """Requests sent to the manager so far: shows which calls needed none."""
         return _lib.snakepit_shm_round_trips(self._handle)
 
+    @property
+    def closed(self):
+        return self._closing
+
     def close(self):
-        """Gives back every reference and disconnects. BufferInUse, and nothing done, while an array
-        or memoryview still looks at one of this client's regions."""
-        for region in list(self._regions):
-            region.close()
-        for lease in list(self._leases):
-            raise lease.in_use()
-        self._disconnect()
+        """Ends the calls of other threads, gives back every reference and disconnects. BufferInUse, and
+        nothing done, while an array or memoryview looks at one of this client's regions. Changes of
+        encrypted regions that cannot be written are the error raised after all is closed. Again is
+        allowed."""
+        with self._changed:
+            for lease in self._leases:
+                if lease.looked_at():
+                    raise lease.in_use()
+            self._closing = True  # from here on nothing begins to look at a region
+        self._end()
 
-    def _disconnect(self):
-        handle, self._handle = self._handle, None
-        # A forked child leaves its parent's connection alone.
-        if handle is not None and self._pid == os.getpid():
-            _lib.snakepit_shm_disconnect(handle)
+    def _end(self):
+        """Closes what nobody looks at; the last view that ends does the rest."""
+        problem = self._give_back()
+        _lib.snakepit_shm_close(self._handle)
+        with self._changed:
+            while self._mapping:
+                self._changed.wait()
+        problem = problem or self._give_back()
+        self._disconnect_if_unused()
+        if problem:
+            raise problem
 
-    def __del__(self):
-        self._disconnect()
+    def _give_back(self):
+        problem = None
+        with self._changed:
+            leases = list(self._leases)
+        for lease in leases:
+            try:
+                if not lease.looked_at():
+                    lease.give_back()
+            except Error as error:
+                problem = problem or error
+        return problem
+
+    def _disconnect_if_unused(self):
+        with self._changed:
+            unused = self._closing and not self._mapping and not self._leases
+        if unused:
+            _lib.snakepit_shm_disconnect(self._handle)
+
+    def __del__(self, disconnect=_lib.snakepit_shm_disconnect):
+        disconnect(self._handle)  # of a Client that was closed: nothing is done
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        """As close(), but arrays and memoryviews that still look at a region keep it mapped until they
+        end, and an exception that ends the block goes on its way."""
+        with self._changed:
+            self._closing = True
+        try:
+            self._end()
+        except Error:
+            if kind is None:
+                raise
 
 
 class _Lease:
@@ -383,18 +476,49 @@ class _Lease:
     def __init__(self, client, region_id, writable):
         self.client = client
         self.region_id = region_id
+        self.writable = writable
         self.mapping = None
+        self._array = None  # a weak reference, to what every view keeps
         mapping = _Mapping()
-        _call("map", client._handle, region_id.encode(), int(writable), ctypes.byref(mapping))
-        self.mapping = mapping
-        client._leases.add(self)
+        encoded = _id(region_id)
+        with client._changed:
+            client._mapping += 1
+        try:
+            _call("map", client._handle, encoded, int(writable), ctypes.byref(mapping))
+            with client._changed:
+                self.mapping = mapping
+                client._leases.add(self)
+        finally:
+            with client._changed:
+                client._mapping -= 1
+                client._changed.notify_all()
+
+    def looked_at(self):
+        return self._array is not None and self._array() is not None
+
+    def view(self):
+        """A new one each time: whoever has it may release it. With the client's _changed."""
+        array = self._array() if self._array is not None else None
+        if array is None:
+            array = (ctypes.c_ubyte * self.mapping.size).from_address(self.mapping.data)
+            array.lease = self
+            self._array = weakref.ref(array)
+        view = memoryview(array).cast("B")
+        return view if self.writable else view.toreadonly()
 
     def give_back(self):
-        mapping, self.mapping = self.mapping, None
-        # A forked child has neither the mapping nor the reference.
-        if mapping is not None and self.client._handle is not None and self.client._pid == os.getpid():
+        with self.client._changed:
+            mapping, self.mapping = self.mapping, None
+        if mapping is None:
+            return
+        status = _lib.snakepit_shm_unmap(self.client._handle, ctypes.byref(mapping))
+        error = _failure(status) if status not in (0, _FORKED, _CLOSED) else None
+        with self.client._changed:
             self.client._leases.discard(self)
-            _call("unmap", self.client._handle, ctypes.byref(mapping))
+        if self.client._closing:
+            self.client._disconnect_if_unused()
+        if error:
+            raise error
 
     def in_use(self):
         return BufferInUse(_IN_USE, f"region {self.region_id} is still looked at by an array or memoryview: "
@@ -403,7 +527,7 @@ class _Lease:
     def __del__(self):
         try:
             self.give_back()
-        except Error:
+        except Exception:
             pass  # nobody is there to be told; the reference ends with the client at the latest
 
 
@@ -415,85 +539,124 @@ class Lock:
     A lock is between those who ask for it; it keeps nobody from touching the memory."""
 
     def __init__(self, client, region_id, write=True, timeout=None):
-        self._client = None
-        if timeout is not None and timeout < 0:
-            raise Error(_INVALID, f"{timeout!r} is no timeout: give seconds, or None to wait for ever")
-        milliseconds = _FOREVER if timeout is None else min(math.ceil(timeout * 1000), _FOREVER - 1)
-        token = ctypes.c_uint64()
-        _call("lock", client._handle, region_id.encode(), int(write), milliseconds, ctypes.byref(token))
         self.id = region_id
-        self.suspect = bool(token.value & _SUSPECT)
-        self._token = token.value
+        # The library writes it when the lock is granted: so whatever a signal's handler raises
+        # afterwards, the lock is known and given back.
+        self._token = ctypes.c_uint64()
         self._client = client
+        milliseconds = _milliseconds(timeout, "the timeout")
+        if milliseconds <= _SLICE * 1000:
+            _call("lock", client._handle, _id(region_id), int(write), milliseconds, ctypes.byref(self._token))
+        else:
+            self._wait(write, timeout)
+        self.suspect = bool(self._token.value & _SUSPECT)
+
+    def _wait(self, write, timeout):
+        """In slices, because Python runs the handlers of signals only between calls; the ticket keeps the
+        place in the queue."""
+        handle, ticket = self._client._handle, ctypes.c_uint64()
+        end = None if timeout is None else time.monotonic() + timeout
+        try:
+            _call("lock_begin", handle, _id(self.id), int(write), 0, ctypes.byref(ticket))
+            while True:
+                left = _SLICE if end is None else min(_SLICE, max(0, end - time.monotonic()))
+                status = _lib.snakepit_shm_lock_wait(handle, ticket, math.ceil(left * 1000), ctypes.byref(self._token))
+                if status == 0:
+                    return
+                if status != _TIMEOUT:
+                    raise _failure(status)
+                if end is not None and time.monotonic() >= end:
+                    _call("cancel", handle, ticket)  # no_manager, if none answers
+                    raise Error(_TIMEOUT, f"{self.id} was not granted within {timeout} s: it is locked: "
+                                          f"'snakepit-shm locks {self.id}' shows by whom")
+        except BaseException:
+            if ticket.value and not self._token.value:
+                _lib.snakepit_shm_cancel(handle, ticket)  # if it is still to be
+            raise
+
+    def __reduce__(self):
+        raise TypeError("a Lock cannot be pickled: pass the region's id and lock it there")
 
     @property
     def held(self):
         return self._client is not None
 
     def release(self):
-        """Again is allowed."""
+        """Again is allowed. When no manager answers it raises no_manager, and the next manager that the
+        client reaches is told that the lock was given back."""
         client, self._client = self._client, None
-        # A forked child has no locks, and a client that was closed has none any more.
-        if client is not None and client._handle is not None and client._pid == os.getpid():
-            _call("unlock", client._handle, self.id.encode(), self._token)
+        if client is None or not self._token.value:
+            return
+        status = _lib.snakepit_shm_unlock(client._handle, _id(self.id), self._token)
+        # A forked child has no locks, and a client that was disconnected has none any more.
+        if status not in (0, _FORKED, _CLOSED):
+            raise _failure(status)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.release()
+    def __exit__(self, kind, *_):
+        try:
+            self.release()
+        except Error:
+            if kind is None:  # else the exception that ends the block goes on its way
+                raise
 
     def __del__(self):
         try:
             self.release()
-        except Error:
+        except Exception:
             pass  # nobody is there to be told; the lock ends with the client at the latest
 
 
 class Region:
     """One reference to a region, mapped into this process.
 
-    `view` is a memoryview of the memory itself, so numpy.frombuffer(region.view) copies nothing; it
-    is read-only if the region was mapped so. The memory stays mapped, and the reference held, while
-    any view or array made from it lives: close() raises BufferInUse until they are gone, and
-    dropping the Region unmaps nothing under them."""
+    `view` is a memoryview of the memory itself, a new one each time, so numpy.frombuffer(region.view)
+    copies nothing; it is read-only if the region was mapped so. The memory stays mapped, and the
+    reference held, while any view or array made from it lives: close() raises BufferInUse until they
+    are gone, and dropping the Region unmaps nothing under them."""
 
     def __init__(self, client, region_id, writable):
-        lease = _Lease(client, region_id, writable)
-        array = (ctypes.c_ubyte * lease.mapping.size).from_address(lease.mapping.data)
-        array.lease = lease
+        self._lease = _Lease(client, region_id, writable)
         self.id = region_id
-        self.size = lease.mapping.size
+        self.size = self._lease.mapping.size
         self.writable = writable
         self._client = client
-        self._array = weakref.ref(array)  # gone when no view is left
-        self._view = self._look_at(array)
-        client._regions.add(self)
 
-    def _look_at(self, array):
-        view = memoryview(array).cast("B")
-        return view if self.writable else view.toreadonly()
+    def __reduce__(self):
+        raise TypeError("a Region cannot be pickled: pass region.id, and map it there with Client.map(id)")
 
     @property
     def view(self):
-        if self._view is None:
-            raise Error(_NOT_HELD, f"region {self.id} was closed: map it again")
-        return self._view
+        with self._client._changed:
+            if self._client._closing:
+                raise Error(_CLOSED, "this client was closed: connect again to go on")
+            return self._open_lease().view()
+
+    @property
+    def __array_interface__(self):
+        """numpy.asarray(region): its bytes, not copied."""
+        return {"version": 3, "shape": (self.size,), "typestr": "|u1", "data": self.view}
 
     @property
     def closed(self):
-        return self._view is None
+        return self._lease is None or self._lease.mapping is None
+
+    def _open_lease(self):
+        if self.closed:
+            raise Error(_NOT_HELD, f"region {self.id} was closed: map it again")
+        return self._lease
 
     def close(self):
         """Gives the reference back. Again is allowed. BufferInUse while something looks at the memory."""
-        if self._view is None:
-            return
-        lease = self._array().lease
-        self._view = None  # not release(): that would succeed under numpy's feet
-        if (array := self._array()) is not None:
-            self._view = self._look_at(array)
-            raise lease.in_use()
-        self._client._regions.discard(self)
+        with self._client._changed:
+            lease = self._lease
+            if lease is None:
+                return
+            if lease.looked_at():
+                raise lease.in_use()
+            self._lease = None  # from here on nothing begins to look at it
         lease.give_back()
 
     def flush(self):
@@ -506,9 +669,7 @@ class Region:
         self._client_call("refresh")
 
     def _client_call(self, name):
-        if self._view is None:
-            raise Error(_NOT_HELD, f"region {self.id} was closed: map it again")
-        _call(name, self._client._handle, ctypes.byref(self._array().lease.mapping))
+        _call(name, self._client._handle, ctypes.byref(self._open_lease().mapping))
 
     def deallocate(self):
         """close(), and nobody finds the region any more."""
@@ -528,5 +689,14 @@ class Region:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        """As close(), but arrays and memoryviews that still look at the region keep it mapped until they
+        end, and an exception that ends the block goes on its way."""
+        with self._client._changed:
+            lease, self._lease = self._lease, None
+        try:
+            if lease is not None and not lease.looked_at():
+                lease.give_back()
+        except Error:
+            if kind is None:
+                raise

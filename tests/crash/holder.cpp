@@ -192,9 +192,12 @@ bool Holder::lock(const RegionId& id, AccessMode mode, bool& goes_on) {
     const auto granted = client_->lock(id, mode, static_cast<std::uint32_t>(pick(80)));
     if (!granted) {
         goes_on = false;
+        // The time was over before the next manager came: that one has to hear that nobody waits
+        // for what the one before may have granted.
+        if (granted.error().code == ErrorCode::no_manager) (void)client_->info(id);
         return accept("lock", granted.error(),
                       {ErrorCode::region_not_found, ErrorCode::read_only, ErrorCode::timeout,
-                       ErrorCode::deadlock});
+                       ErrorCode::deadlock, ErrorCode::no_manager});
     }
     auto known = std::find_if(locks_.begin(), locks_.end(),
                               [&](const Lock& lock) { return lock.token == granted->token; });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs programs/module_checks.py, one of its functions a test.
+// Runs programs/module_checks.py and lifetime_checks.py, one of their functions a test.
 #include <QtTest>
 
 #include "service_fixture.h"
@@ -19,6 +19,7 @@ class PythonModule : public QObject {
 };
 
 void PythonModule::behaves_data() {
+    QTest::addColumn<QString>("program");
     QTest::addColumn<QString>("check");
     for (const auto* check :
          {"writes_are_seen_by_a_second_mapping", "read_only_views_refuse_writes",
@@ -27,12 +28,23 @@ void PythonModule::behaves_data() {
           "a_second_map_needs_no_round_trip", "locks_exclude_writers_and_share_readers",
           "waiting_for_a_lock_lets_other_threads_run",
           "encrypted_regions_are_copies_until_they_are_flushed"})
-        QTest::newRow(check) << check;
+        QTest::newRow(check) << "module_checks.py" << check;
+    for (const auto* check :
+         {"closing_ends_a_wait_for_a_lock", "closing_ends_maps", "closing_ends_views",
+          "closing_ends_allocations", "closing_ends_lists_and_infos",
+          "closing_ends_reads_and_writes", "closing_ends_locks_and_names",
+          "views_may_be_released_in_any_order", "closing_a_client_does_all_or_nothing",
+          "a_block_keeps_its_own_exception", "ctrl_c_ends_a_wait", "handlers_run_during_a_wait",
+          "a_wait_keeps_its_place_and_its_timeout", "interrupted_waits_leave_nothing_behind",
+          "arguments_are_checked", "imports_from_a_shallow_folder",
+          "the_interpreter_ends_in_any_order"})
+        QTest::newRow(check) << "lifetime_checks.py" << check;
 }
 
 void PythonModule::behaves() {
+    QFETCH(QString, program);
     QFETCH(QString, check);
-    const auto result = service_.python("module_checks.py", {check})->wait();
+    const auto result = service_.python(program, {check})->wait();
     QVERIFY2(result.status == 0, qPrintable(result.err));
 }
 

@@ -3,24 +3,13 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <new>
-#include <vector>
+#include <thread>
 
 namespace snakepit::shm {
 
-namespace {
-
 // Never destroyed: a thread may still be inside while static objects go.
-std::vector<ForkAware*>& members() {
-    static auto* list = new std::vector<ForkAware*>;
-    return *list;
-}
-
-}  // namespace
-
 ForkGuard& ForkGuard::instance() {
     static auto* guard = new ForkGuard;
     return *guard;
@@ -29,29 +18,47 @@ ForkGuard& ForkGuard::instance() {
 ForkGuard::ForkGuard() {
     void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED || ::madvise(page, 4096, MADV_WIPEONFORK) != 0) throw std::bad_alloc();
-    stamp_ = static_cast<volatile std::uint64_t*>(page);
+    page_ = new (page) Page{};
     settle();
-    ::pthread_atfork([] { instance().gate_.lock(); }, [] { instance().gate_.unlock(); },
-                     [] {
-                         for (auto* member : members()) member->after_fork_in_child();
-                         members().clear();
-                         instance().gate_.unlock();
-                     });
+    ::pthread_atfork(
+        [] {
+            instance().settle();
+            instance().gate_.lock();
+        },
+        [] { instance().gate_.unlock(); },
+        [] {
+            instance().gate_.unlock();
+            instance().settle();
+        });
 }
 
 void ForkGuard::settle() {
-    *stamp_ = static_cast<std::uint64_t>(::getpid());
+    if (page_->number.load(std::memory_order_acquire) != 0) return;
+    std::uint32_t nobody = 0;
+    if (!page_->settling.compare_exchange_strong(nobody, 1)) {
+        while (page_->number.load(std::memory_order_acquire) == 0) std::this_thread::yield();
+        return;
+    }
+    // A thread that held the gate at the fork does not exist here and would never give it back.
+    new (&gate_) std::mutex;
+    for (auto* member = members_; member; member = member->next_) member->after_fork_in_child();
+    members_ = nullptr;
+    page_->number.store(++last_, std::memory_order_release);
 }
 
 void ForkGuard::enter(ForkAware* member) {
     const auto held = no_fork();
-    members().push_back(member);
+    member->next_ = members_;
+    members_ = member;
 }
 
 void ForkGuard::leave(ForkAware* member) {
     const auto held = no_fork();
-    auto& list = members();
-    list.erase(std::remove(list.begin(), list.end(), member), list.end());
+    for (auto** link = &members_; *link; link = &(*link)->next_)
+        if (*link == member) {
+            *link = member->next_;
+            return;
+        }
 }
 
 }  // namespace snakepit::shm

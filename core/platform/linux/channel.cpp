@@ -85,11 +85,18 @@ void attach_effective_ids(msghdr& message, char* control) {
 }  // namespace
 
 Result<Channel> Channel::connect(const std::string& path) {
-    auto socket = make_socket(0);
+    auto socket = make_socket(SOCK_NONBLOCK);
     if (!socket) return fail(system_error(errno, "cannot make a socket"));
     const Address address(path);
     while (::connect(socket.get(), address.get(), address.size) != 0) {
         if (errno == EINTR) continue;
+        if (errno == EAGAIN) {
+            auto full = make_error(ErrorCode::no_manager,
+                                   fmt::format("the manager at {} accepts no connection", path),
+                                   "see 'snakepit-shm status'; it may be stopped or overloaded");
+            full.system_error = EAGAIN;
+            return fail(std::move(full));
+        }
         if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
             return fail(ErrorCode::no_manager, fmt::format("no manager is running at {}", path),
                         "start one with 'snakepit-shm serve'");

@@ -7,10 +7,12 @@
 //     auto memory = region->map_writable();      // std::span over the shared memory itself
 //     std::ranges::fill(memory->as<float>(), 1.0F);
 //
-// Thread-safe as the C interface is; one object is used by one thread at a time. A mapping keeps
-// the connection alive, so any order of destruction is right.
+// Thread-safe as the C interface is; one object is used by one thread at a time, so each thread has
+// a copy of the client. A mapping and a lock keep the connection alive, so any order of destruction
+// is right. Client::close() ends what other threads wait for.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -132,13 +134,12 @@ class Lock {
     // The last writer died in its lock: the region may be half written.
     bool suspect() const { return (token_ & SNAKEPIT_SHM_TOKEN_SUSPECT) != 0; }
     std::uint64_t token() const { return token_; }
-    // SNAKEPIT_SHM_NOT_HELD if an administrator took it away meanwhile. Again is allowed, unless
-    // the manager could not be reached: then it is still to be given back.
+    // SNAKEPIT_SHM_NOT_HELD if an administrator took it away meanwhile. SNAKEPIT_SHM_NO_MANAGER
+    // when no manager answers: the next one is told that it was given back. Again is allowed.
     Result<void> unlock() {
         if (!client_) return {};
-        const auto status = snakepit_shm_unlock(client_.get(), id_.c_str(), token_);
-        if (status != SNAKEPIT_SHM_NO_MANAGER && status != SNAKEPIT_SHM_TIMEOUT) client_.reset();
-        return detail::checked(status);
+        const auto client = std::exchange(client_, nullptr);
+        return detail::checked(snakepit_shm_unlock(client.get(), id_.c_str(), token_));
     }
 
   private:
@@ -177,6 +178,10 @@ struct Options {
     snakepit_shm_permission other = SNAKEPIT_SHM_PERMIT_NONE;
     std::string metadata;        // a JSON object, at most 1,000 bytes; empty for none
     bool owned_by_user = false;  // survives this process without being an orphan
+    bool durable = false;        // kept in the state directory, survives a reboot; its user's then
+    // Read-write for the owner and nothing for others is meant as it stands, and does not stand for
+    // what the configuration says.
+    bool exact_permissions = false;
 };
 
 struct CleanupOptions {
@@ -190,14 +195,25 @@ class Region;
 // A connection to the manager. Copies share it; the last copy, region or mapping ends it.
 class Client {
   public:
-    // `instance` empty: $SNAKEPIT_SHM_INSTANCE, else "default".
-    static Result<Client> connect(const std::string& instance = {}) {
+    // `instance` empty: $SNAKEPIT_SHM_INSTANCE, else "default". `wait`: how long this call, and
+    // each later one without a timeout of its own, may wait for the manager.
+    static Result<Client> connect(const std::string& instance = {},
+                                  std::chrono::milliseconds wait = std::chrono::seconds(10)) {
         snakepit_shm_client* raw = nullptr;
-        const auto status =
-            snakepit_shm_connect(instance.empty() ? nullptr : instance.c_str(), &raw);
+        const auto most = std::chrono::milliseconds(SNAKEPIT_SHM_FOREVER);
+        const auto status = snakepit_shm_connect_within(
+            instance.empty() ? nullptr : instance.c_str(),
+            static_cast<std::uint32_t>(
+                std::clamp(wait, std::chrono::milliseconds(0), most).count()),
+            &raw);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return Client(detail::Handle(raw, &snakepit_shm_disconnect));
     }
+
+    // For this client and all its copies: ends calls that other threads are in, and every later
+    // one, with SNAKEPIT_SHM_CLIENT_CLOSED. Mappings stay as they are, and give back what they hold
+    // when they end, as locks do.
+    void close() const { snakepit_shm_close(client_.get()); }
 
     Result<Region> allocate(std::uint64_t size, const Options& options = {}) const;
 
@@ -221,6 +237,11 @@ class Client {
     // Encrypts the region anew, under a key of its own; who uses it need not stop.
     Result<void> rotate_key(const std::string& id) const {
         return detail::checked(snakepit_shm_rotate_key(client_.get(), id.c_str()));
+    }
+    // Makes the region immutable, as soon as its last reference is given back; see
+    // snakepit_shm_seal.
+    Result<void> seal(const std::string& id) const {
+        return detail::checked(snakepit_shm_seal(client_.get(), id.c_str()));
     }
     // Nobody finds or maps the region any more; its memory goes with the last reference.
     Result<void> deallocate(const std::string& id) const {
@@ -328,6 +349,7 @@ class Region {
         return client_.lock(id_, mode, timeout);
     }
     Result<RegionInfo> info() const { return client_.info(id_); }
+    Result<void> seal() const { return client_.seal(id_); }
     Result<void> deallocate() const { return client_.deallocate(id_); }
 
   private:
@@ -346,7 +368,9 @@ inline Result<Region> Client::allocate(std::uint64_t size, const Options& option
                                    options.group,
                                    options.other,
                                    options.metadata.empty() ? nullptr : options.metadata.c_str(),
-                                   options.owned_by_user};
+                                   options.owned_by_user,
+                                   options.durable,
+                                   options.exact_permissions};
     char id[SNAKEPIT_SHM_ID_SIZE];
     const auto status = snakepit_shm_allocate(client_.get(), size, &raw, id);
     if (status != SNAKEPIT_SHM_OK) return detail::failure(status);

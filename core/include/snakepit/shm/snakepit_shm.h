@@ -4,7 +4,19 @@
  * All functions are thread-safe. Those that return a snakepit_shm_status return SNAKEPIT_SHM_OK (0)
  * or say why not; snakepit_shm_last_error() then has the sentence, for the calling thread.
  * A forked child inherits no connection: every call with the parent's client fails with
- * SNAKEPIT_SHM_FORKED there, and the child connects for itself. */
+ * SNAKEPIT_SHM_FORKED there, and the child connects for itself.
+ *
+ * A client may be closed or disconnected at any time, by any thread, whatever the others do. Calls
+ * that are in it then end within 100 milliseconds, most with SNAKEPIT_SHM_CLIENT_CLOSED, and so
+ * does every call that uses the handle afterwards; a handle is never used for another client. Only
+ * in a signal handler nothing of this may be called.
+ *
+ * Each call has one deadline from its beginning. It covers calls of other threads that have to end
+ * first, connecting to a manager that was started again, waiting, and the answer. It is the call's
+ * own timeout, or else what the client was connected with. A manager that is not there, or is there
+ * and does not answer, is SNAKEPIT_SHM_NO_MANAGER; SNAKEPIT_SHM_TIMEOUT means that a manager that
+ * answers has not granted a lock in time. One that is there is given at least 100 milliseconds to
+ * answer. Signals neither end a call nor prolong it. */
 #ifndef SNAKEPIT_SHM_H
 #define SNAKEPIT_SHM_H
 
@@ -109,7 +121,7 @@ typedef struct snakepit_shm_options {
     snakepit_shm_permission owner, group, other;
     const char* metadata; /* a JSON object, at most 1,000 bytes; NULL for none */
     bool owned_by_user;   /* survives this process without being an orphan */
-    bool durable; /* kept in the state directory, survives a reboot; it is its user\'s then */
+    bool durable; /* kept in the state directory, survives a reboot; it is its user's then */
     /* Read-write for the owner and nothing for others stands for what the configuration says,
      * unless this is set: then it is meant as it stands. */
     bool exact_permissions;
@@ -158,11 +170,28 @@ typedef struct snakepit_shm_cleanup_result {
     uint64_t bytes_freed; /* at once; what is in quarantine is freed when that is over */
 } snakepit_shm_cleanup_result;
 
-/* instance NULL: $SNAKEPIT_SHM_INSTANCE, else "default". */
+/* instance NULL: $SNAKEPIT_SHM_INSTANCE, else "default". As snakepit_shm_connect_within with 10
+ * seconds. */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect(const char* instance,
                                                           snakepit_shm_client** out);
-/* Ends the connection and every reference this client holds. Mappings become invalid, and what was
- * changed in those of encrypted regions and not flushed is lost. NULL is allowed. */
+/* wait_ms: how long this call, and each later one of the client that has no timeout of its own, may
+ * wait for the manager; 0: no longer than one that runs needs to answer. Where no manager was
+ * started, SNAKEPIT_SHM_NO_MANAGER comes at once. Where one has ended and its socket is still
+ * there, the next one is waited for, for at most 5 seconds. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect_within(const char* instance,
+                                                                 uint32_t wait_ms,
+                                                                 snakepit_shm_client** out);
+/* Ends every call that is in this client and refuses new ones, all with
+ * SNAKEPIT_SHM_CLIENT_CLOSED. What is mapped stays mapped and held until it is unmapped or the
+ * client disconnected; snakepit_shm_unmap, _unlock and _cancel go on working. For threads that are
+ * to stop before the client is disconnected. Again is allowed. */
+SNAKEPIT_SHM_API void snakepit_shm_close(snakepit_shm_client* client);
+/* Closes the client, waits until no call is in it any more, and ends the connection and every
+ * reference and lock of it. Mappings become invalid: no thread may touch their memory afterwards;
+ * snakepit_shm_read, _write and _flush that have begun still end safely. What was changed in
+ * mappings of encrypted regions and not flushed is lost. NULL, a callback of snakepit_shm_list, and
+ * a client that was disconnected before are allowed; of two threads that disconnect the same one at
+ * the same time only one waits for the end. */
 SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client* client);
 
 /* A new region, all zero, with its pages reserved. It holds one reference of this client until
@@ -220,8 +249,8 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_refresh(snakepit_shm_client* c
 /* Encrypts the region anew, under a key of its own. For its owner; who uses it need not stop. */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client,
                                                              const char* id);
-/* Calls back once a region, on the calling thread, until the callback returns false. filter NULL:
- * all. */
+/* Calls back once a region, on the calling thread, until the callback returns false. The callback
+ * may call anything, with this client too. filter NULL: all. */
 typedef bool (*snakepit_shm_list_callback)(const snakepit_shm_region_info* region, void* context);
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client,
                                                        const char* filter,
@@ -243,15 +272,35 @@ snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_opt
  * timeout_ms 0: do not wait; SNAKEPIT_SHM_FOREVER: for ever. SNAKEPIT_SHM_TIMEOUT: not granted in
  * time. SNAKEPIT_SHM_DEADLOCK: the wait would close a circle of waits and never end; the message
  * names it, and nothing was changed. A manager that is started again meanwhile changes nothing;
- * SNAKEPIT_SHM_NO_MANAGER: none came for 10 seconds. A token with SNAKEPIT_SHM_TOKEN_SUSPECT set
- * tells that the last writer died, or was made to go, in its lock, so that the region may be half
- * written: mend it, and giving a write lock back acknowledges it. */
+ * SNAKEPIT_SHM_NO_MANAGER: none came, or answered, in time. A token with SNAKEPIT_SHM_TOKEN_SUSPECT
+ * set tells that the last writer died, or was made to go, in its lock, so that the region may be
+ * half written: mend it, and giving a write lock back acknowledges it. */
 #define SNAKEPIT_SHM_FOREVER UINT32_MAX
 #define SNAKEPIT_SHM_TOKEN_SUSPECT ((uint64_t)1 << 63)
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* id,
                                                        snakepit_shm_access mode,
                                                        uint32_t timeout_ms, uint64_t* token);
-/* SNAKEPIT_SHM_NOT_HELD when this client has no lock on the region with this token. */
+/* A lock that is waited for in slices, for callers that have something to do between them, and
+ * keeps its place in the queue meanwhile. snakepit_shm_lock_begin asks for it and gives a ticket of
+ * this client's. owner 0: the lock belongs to the calling thread, which also has to wait for it;
+ * else a number from 1 << 22 on, which stands for whoever asks, on whatever thread. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_begin(snakepit_shm_client* client,
+                                                             const char* id,
+                                                             snakepit_shm_access mode,
+                                                             uint32_t owner, uint64_t* ticket);
+/* SNAKEPIT_SHM_OK: granted, with the token. SNAKEPIT_SHM_TIMEOUT: not yet, after timeout_ms, or
+ * sooner when a signal handler has run on this thread; wait on. Anything else ends the wait. The
+ * ticket is used up unless it is SNAKEPIT_SHM_TIMEOUT; SNAKEPIT_SHM_NOT_HELD: it was before. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_wait(snakepit_shm_client* client,
+                                                            uint64_t ticket, uint32_t timeout_ms,
+                                                            uint64_t* token);
+/* Gives the wait up, and the lock if it was granted meanwhile. SNAKEPIT_SHM_NO_MANAGER: no manager
+ * answered; the next one that this client reaches is told. */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client,
+                                                         uint64_t ticket);
+/* SNAKEPIT_SHM_NOT_HELD when this client has no lock on the region with this token.
+ * SNAKEPIT_SHM_NO_MANAGER: no manager answered. The lock counts as given back all the same: the
+ * manager that this client reaches next is told, before anything else is asked of it. */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client,
                                                          const char* id, uint64_t token);
 /* Names this client for people; NULL leaves a name as it is. */

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Compiled with all warnings as errors, as a program of others may be.
+#include "snakepit/shm/client.h"
+
+int main() {
+    auto client = snakepit::Client::connect("instance");
+    if (!client) return 1;
+    snakepit::Options options;
+    options.durable = true;
+    options.exact_permissions = true;
+    const auto region = client->allocate(4096, options);
+    if (!region) return 1;
+    const auto mapping = region->map_writable();
+    const auto lock = region->lock();
+    return mapping && lock && client->cleanup() && client->list() && region->info() &&
+                   region->seal() && client->seal(region->id())
+               ? 0
+               : 1;
+}
