@@ -92,9 +92,7 @@ struct Translation {
 // Only numbers that mean the same thing wherever they come from.
 constexpr Translation kTranslations[] = {
     {ENOSPC, ErrorCode::no_space,
-     "free memory with 'snakepit-shm cleanup --no-quarantine', enlarge the file system that "
-     "shm_path names, or ask "
-     "for less"},
+     "remove what is not needed there, enlarge the file system, or ask for less"},
     {EDQUOT, ErrorCode::no_space,
      "the user's quota on the file system is used up; remove files or raise it"},
     {EACCES, ErrorCode::permission_denied, "run it as the user who owns the instance"},
