@@ -22,6 +22,8 @@ class MemoryGroup {
     }
     ~MemoryGroup() {
         if (!QDir(path_).exists()) return;
+        for (const auto& pid : read("cgroup.procs").split('\n'))
+            if (!pid.isEmpty()) leave(pid);
         // Pages of files that are gone stay charged until they are asked for.
         write("memory.force_empty", "0");
         for (int i = 0; i < 100 && !QDir().rmdir(path_); ++i) QThread::msleep(20);
@@ -41,6 +43,18 @@ class MemoryGroup {
     }
 
   private:
+    // To where this process is.
+    static void leave(const QByteArray& pid) {
+        QFile groups("/proc/self/cgroup");
+        if (!groups.open(QIODevice::ReadOnly)) return;
+        for (const auto& line : groups.readAll().split('\n')) {
+            const auto at = line.indexOf(":memory:");
+            if (at < 0) continue;
+            QFile own("/sys/fs/cgroup/memory" + QString::fromUtf8(line.mid(at + 8)) +
+                      "/cgroup.procs");
+            if (own.open(QIODevice::WriteOnly | QIODevice::Unbuffered)) own.write(pid);
+        }
+    }
     bool write(const char* file, const QByteArray& text) const {
         QFile out(path_ + "/" + file);
         return out.open(QIODevice::WriteOnly | QIODevice::Unbuffered) &&
