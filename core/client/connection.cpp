@@ -76,6 +76,7 @@ Connection::~Connection() {
 
 void Connection::after_fork_in_child() {
     channel_.close();
+    kept_.reset();
 }
 
 // The user's own manager, else the host's; which it is stays so.
@@ -196,6 +197,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
         if (const auto* failure = reply.answer.AsFailure()) {
             auto error = from_wire(*failure);
             if (reply.id == 0 && request.id != 0) channel_.close();
+            refused_ = reply.id == request.id;
             return fail(std::move(error));
         }
         return Answer{std::move(reply),
@@ -205,10 +207,12 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request,
 }
 
 Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeated) {
-    request.id = next_id_++;
+    if (request.id == 0) request.id = next_request();
+    refused_ = false;
     const auto deadline = after_ms(options_.timeout_ms);
     for (int pause = 0;;) {
         SHM_TRY(ensure(deadline));
+        tell_forsaken();
         bool lost = false;
         auto answer = exchange(request, deadline, lost);
         if (answer || !lost || monotonic_nanos() >= deadline) return answer;
@@ -216,6 +220,26 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
         // At once the first time; a manager that closes again and again is not hammered.
         std::this_thread::sleep_for(std::chrono::milliseconds(pause));
         pause = std::clamp(pause * 2, kFirstRetryMs, kLongestRetryMs);
+    }
+}
+
+std::int64_t Connection::deadline() const {
+    return after_ms(options_.timeout_ms);
+}
+
+void Connection::forsake(std::uint64_t request_id) {
+    forsaken_.push_back(request_id);
+    tell_forsaken();
+}
+
+void Connection::tell_forsaken() {
+    while (!forsaken_.empty()) {
+        wire::AllocateForsakeT call;
+        call.allocation = forsaken_.back();
+        wire::RequestT request;
+        request.call.Set(std::move(call));
+        if (!tell(request)) return;
+        forsaken_.pop_back();
     }
 }
 
