@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the manager says about itself.
+#include "base/units.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -8,8 +9,27 @@ namespace snakepit::shm::cli {
 
 namespace {
 
+QString size_text(const QJsonValue& bytes) {
+    return QString::fromStdString(format_size(static_cast<std::uint64_t>(bytes.toDouble())));
+}
+
+// Who pays for regions, in one line.
+QString plain_memory(const QJsonObject& memory) {
+    auto said = QString(
+                    "charged to %1, which leaves %2 of %3; clients reserve large segments of "
+                    "their own themselves")
+                    .arg(memory["charged_to"].toString(), size_text(memory["left"]),
+                         size_text(memory["limit"]));
+    if (const auto why = memory["not_known"].toString(); !why.isEmpty())
+        said += QString("; not known: %1").arg(why);
+    return said;
+}
+
 // One line in place of three.
-QJsonObject with_plain_huge_pages(QJsonObject document) {
+QJsonObject plain(QJsonObject document) {
+    if (document.contains("memory"))
+        document["memory"] = plain_memory(document["memory"].toObject());
+    if (!document.contains("huge_pages")) return document;
     const auto pages = document["huge_pages"].toObject();
     QString said = "used";
     if (!pages["wanted"].toBool())
@@ -27,8 +47,7 @@ Result<int> run_status(const Context& context) {
     if (context.json) {
         print_json(document);
     } else {
-        print(
-            lines_of(document.contains("huge_pages") ? with_plain_huge_pages(document) : document));
+        print(lines_of(plain(document)));
     }
     return kDone;
 }

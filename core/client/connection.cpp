@@ -95,12 +95,12 @@ Connection::~Connection() {
         return;
     }
     ForkGuard::instance().leave(this);
-    lease_mapping_
-        .reset();  // the liveness lock, before the socket whose end makes the manager look
+    lease_mapping_.reset();  // its lock goes before the socket whose end makes the manager look
 }
 
 void Connection::after_fork_in_child() {
     channel_.close();
+    kept_.reset();
 }
 
 Result<Connection::Lock> Connection::lock(const Deadline& deadline) {
@@ -279,6 +279,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, b
         if (const auto* failure = reply.answer.AsFailure()) {
             auto error = from_wire(*failure);
             if (reply.id == 0 && request.id != 0) channel_.close();
+            refused_ = reply.id == request.id;
             return fail(std::move(error));
         }
         return Answer{std::move(reply),
@@ -288,15 +289,33 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, b
 }
 
 Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeated) {
-    request.id = next_id_++;
+    if (request.id == 0) request.id = next_request();
+    refused_ = false;
     for (int millis = 0;;) {
         SHM_TRY(ensure());
+        tell_forsaken();
         bool lost = false;
         auto answer = exchange(request, lost);
         if (answer || !lost || monotonic_nanos() >= deadline_.wait) return answer;
         if (repeated) *repeated = true;
         // At once the first time; a manager that closes again and again is not hammered.
         SHM_TRY(pause(millis));
+    }
+}
+
+void Connection::forsake(std::uint64_t request_id) {
+    forsaken_.push_back(request_id);
+    tell_forsaken();
+}
+
+void Connection::tell_forsaken() {
+    while (!forsaken_.empty()) {
+        wire::AllocateForsakeT call;
+        call.allocation = forsaken_.back();
+        wire::RequestT request;
+        request.call.Set(std::move(call));
+        if (!tell(request)) return;
+        forsaken_.pop_back();
     }
 }
 

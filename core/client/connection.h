@@ -64,6 +64,17 @@ class Connection final : public ForkAware {
     // and asked again with the same id. An answer that is a Failure becomes the error.
     // `repeated` tells that an earlier try may have been carried out.
     Result<Answer> call(wire::RequestT request, bool* repeated = nullptr);
+    // The number that the next request would have; a request that is given one keeps it, so that
+    // it can be asked again.
+    std::uint64_t next_request() { return next_id_++; }
+    std::int64_t deadline() const { return deadline_.wait; }  // of the call that has locked it
+    // The last call ended because the manager said no: nothing was done.
+    bool refused() const { return refused_; }
+    // What an Allocate with this id made is not wanted; said at once, or when there is a
+    // connection.
+    void forsake(std::uint64_t request_id);
+    // Holds a descriptor that a forked child must not have; replaces the last.
+    const Handle& keep(Handle handle) { return kept_ = std::move(handle); }
     // Sends without waiting for an answer, also when closed. False: there is no connection, or no
     // room in it.
     bool tell(wire::RequestT request);
@@ -84,6 +95,7 @@ class Connection final : public ForkAware {
     Status await(bool writable);
     Status pause(int& millis);
     Result<Answer> exchange(const wire::RequestT& request, bool& lost);
+    void tell_forsaken();
 
     ConnectOptions options_;
     ClientMutex mutex_;
@@ -101,6 +113,9 @@ class Connection final : public ForkAware {
     std::uint64_t home_ = 0;     // ForkGuard's number of the process that connected
     std::uint64_t next_id_ = 1;
     std::atomic<std::uint64_t> trips_{0};
+    bool refused_ = false;
+    Handle kept_;
+    std::vector<std::uint64_t> forsaken_;  // allocations the manager still has to be told of
 };
 
 // What a forked child is told.

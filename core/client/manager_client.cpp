@@ -65,23 +65,6 @@ bool ManagerClient::forked() const {
     return d_->connection->forked();
 }
 
-Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
-    SHM_ASSIGN(const auto held, d_->lock());
-    SHM_ASSIGN(auto answer, d_->ask_locked(to_wire(size, options)));
-    const auto* granted = answer.reply.answer.AsGranted();
-    if (!granted || !granted->id) return unexpected_answer();
-    const auto id = from_wire(*granted->id);
-    if (!d_->connection->lease().valid()) return id;  // nothing can be held
-    SHM_ASSIGN(auto* entry, d_->mapper.install(answer, AccessMode::read_write));
-    LeasePage::Take outcome{};
-    answer.no_fork = {};  // it may be needed for the next answer
-    if (entry) SHM_TRY(d_->mapper.take(*entry, id, AccessMode::read_write, outcome));
-    if (outcome != LeasePage::Take::taken)
-        SHM_TRY(d_->map_slowly(id, AccessMode::read_write, !entry));
-    d_->mapper.at(id).holds_allocation = true;
-    return id;
-}
-
 Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, AccessMode access,
                                                         bool handle) {
     for (int attempt = 0; attempt < kGrantAttempts; ++attempt) {

@@ -69,6 +69,11 @@ class ManagerClient::Private {
         (void)give_back(segment);
         return used;
     }
+    // With the mutex, as the following (manager_client_allocate.cpp).
+    Result<RegionId> allocate(const wire::AllocateT& call, bool& unable);
+    Result<Connection::Answer> reserve(Connection::Answer& answer, std::uint64_t request_id,
+                                       std::int64_t deadline, bool& unable);
+    Result<RegionId> hold(Connection::Answer answer);
     // With the mutex. Asks for the region and takes a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
     Status give_back(const MappedRegion& mapping);

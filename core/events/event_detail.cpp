@@ -50,7 +50,7 @@ constexpr Names names_of(EventKind kind) {
         case EventKind::refused:
             return {{}, {}, "operation"};
         case EventKind::allocation_failed:
-            return {{}, "size", {}};
+            return {{}, "size", "reason"};
         case EventKind::cleanup:
             return {"regions", "bytes", "scope"};
         case EventKind::config_loaded:

@@ -249,12 +249,17 @@ class Reader {
             return Place{source_,
                          node.node() ? node.node()->source().begin : toml::source_position{1, 1}};
         };
+        // A default is never in the way of what was given.
+        if (!at_set(root, "max_region_size"))
+            config_.max_region_size = std::min(config_.max_region_size, config_.max_total_memory);
+        if (!at_set(root, "max_regions_per_process"))
+            config_.max_regions_per_process =
+                std::min(config_.max_regions_per_process, config_.max_regions);
         if (config_.max_region_size > config_.max_total_memory)
             return at("max_region_size")
                 .wrong("max_region_size is larger than max_total_memory",
                        "lower it, or raise max_total_memory");
-        if (config_.max_regions_per_process > config_.max_regions &&
-            at_set(root, "max_regions_per_process"))
+        if (config_.max_regions_per_process > config_.max_regions)
             return at("max_regions_per_process")
                 .wrong("max_regions_per_process is larger than max_regions",
                        "lower it, or raise max_regions");

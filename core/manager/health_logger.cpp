@@ -19,6 +19,7 @@ constexpr std::size_t kRegionsNamed = 100;  // of those that are damaged; the ot
 constexpr std::size_t kArenaRegionsNamed = 8;
 constexpr std::uint32_t kClientsASecond = 64;
 constexpr std::uint64_t kLowStateSpace = 16ULL << 20;  // bytes
+constexpr std::uint64_t kFewFiles = 64;
 constexpr std::int64_t kDay = 24LL * 3600 * 1'000'000;
 constexpr std::size_t kMostResults = 1500;  // a day of one a minute
 
@@ -221,6 +222,14 @@ void HealthLogger::find_room(Found& found) {
                                     fmt::format("where segments are made only {} are free",
                                                 format_size(room->free)),
                                     "clean up, or enlarge it"});
+    if (room && room->free_files < kFewFiles)
+        found.emplace("inodes", HealthProblem{{},
+                                              "shared memory has no inodes left",
+                                              fmt::format("where segments are made only {} more "
+                                                          "files can be made",
+                                                          room->free_files),
+                                              "remove files there, or mount it with a larger "
+                                              "nr_inodes"});
     std::error_code unknown;
     const auto state = std::filesystem::space(paths_.state_dir, unknown);
     if (!unknown && state.available < kLowStateSpace)

@@ -14,6 +14,7 @@
 #include "manager/reports_performance.h"
 #include "manager/telemetry_report.h"
 #include "manager/version.h"
+#include "platform/memory_limit.h"
 
 namespace snakepit::shm {
 
@@ -83,6 +84,17 @@ QJsonObject keeper(const ReportSources& s) {
             {"kept", number(s.keeping.kept)}};
 }
 
+// Whose limit the manager's own memory counts against, and with it all regions but those whose
+// client reserved the pages.
+QJsonObject memory() {
+    const auto left = MemoryLimit::own().left();
+    constexpr std::uint64_t kMost = 1ULL << 62;  // where the host does not say
+    return {{"charged_to", text(left.limited_by)},
+            {"limit", number(std::min(left.limit, kMost))},
+            {"left", number(std::min(left.bytes, kMost))},
+            {"not_known", text(left.not_known)}};
+}
+
 QJsonObject status(const ReportSources& s) {
     const auto totals = s.service.totals();
     const auto capabilities = s.service.backend().capabilities();
@@ -105,6 +117,7 @@ QJsonObject status(const ReportSources& s) {
                                      {"process_watch", capabilities.process_watch}}},
         {"shm_path", text(s.config.shm_path)},
         {"shm_space", space},
+        {"memory", memory()},
         {"huge_pages", huge_pages(s)},
         {"keeper", keeper(s)},
         {"regions", number(totals.regions)},

@@ -58,9 +58,11 @@ void Service::configure(const Config& config) {
 
 Error Service::refuse(const Caller& caller, Error error, std::string_view operation,
                       const RegionId& id) {
-    const auto& totals = registry_->totals();
-    if (cleanup_helps(error.code))
+    if (cleanup_helps(error.code)) {
+        sweep(registry_->time());  // what it says is true now, and not when pages were last read
+        const auto& totals = registry_->totals();
         advise_cleanup(error, {totals.cleanable_regions, totals.cleanable_bytes});
+    }
     error = errors_.handle(std::move(error), {operation, id, caller.credentials, caller.process});
     const bool security = error.type() == ErrorType::permission_denied ||
                           error.type() == ErrorType::security_violation;

@@ -49,6 +49,8 @@ struct Grant {
     // Invalid for a caller without a lease page, and for one that was handed the arena before.
     Handle handle;
     SecurityLevel level = SecurityLevel::standard;
+    // Nothing is granted yet: the client reserves the memory of the segment first.
+    bool reserve = false;
 };
 
 // What one step of a defragmentation did.
@@ -107,8 +109,19 @@ class Service {
     std::vector<std::uint32_t> clients() const { return counter_.clients(); }
 
     // ---- the Manager's operations
+    // `can_reserve`: the client reserves the memory of a segment of its own itself, so that its own
+    // control group is charged for it; the answer may tell it to (Grant::reserve).
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                  RegionOptions options, std::function<void(Result<Grant>)> done);
+                  RegionOptions options, std::function<void(Result<Grant>)> done,
+                  bool can_reserve = false);
+    // The client did. region_not_found when the manager knows nothing of it any more.
+    void reserved(const Caller& caller, std::uint64_t request_id,
+                  std::function<void(Result<Grant>)> done);
+    // Whatever this request made or is making is wanted by nobody.
+    void forsake_allocation(const Caller& caller, std::uint64_t request_id);
+    // The connection ended before its client could show that it had the answer: the region goes
+    // unless somebody used it.
+    void drop_unclaimed(std::uint32_t slot, std::uint64_t generation);
     // `handle`: with the segment's handle also if the caller was handed it before.
     Result<Grant> map(const Caller& caller, const RegionId& id, AccessMode access,
                       bool handle = false);
@@ -231,10 +244,12 @@ class Service {
         Making making;
         RegionOptions options;
         std::function<void(Result<Grant>)> done;
-        Status made;
-        bool tried_again;
         Stopwatch watch;
         std::optional<Policy> policy;  // if it is more than permissions
+        Status made = {};
+        bool tried_again = false;
+        std::int64_t lapses = 0;  // the client reserves its pages until then (boot_micros)
+        bool forsaken = false;    // nobody waits for it any more
     };
     struct Move {  // a region on its way to another place
         std::uint32_t slot;
@@ -245,7 +260,15 @@ class Service {
     };
 
     // service_allocate.cpp
+    std::uint64_t serial_of(const Caller& caller) const;
+    bool answer_again(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
+                      std::function<void()> ask_again,
+                      const std::function<void(Result<Grant>)>& done);
     void make(const std::shared_ptr<Allocation>& allocation);
+    void let_client_reserve(const std::shared_ptr<Allocation>& allocation);
+    void give_up(const std::shared_ptr<Allocation>& allocation, Error error);
+    void give_up_of(std::uint64_t serial);
+    void expire_allocations();
     void finish_allocation(const std::shared_ptr<Allocation>& allocation);
     Error refuse_allocation(const Caller& caller, std::uint64_t size, Error error);
     Result<Grant> grant(const Caller& caller, std::uint32_t slot, AccessMode access, bool handle);
@@ -319,6 +342,8 @@ class Service {
                  std::optional<std::int64_t> at = std::nullopt);
     void record_references(std::uint32_t slot);
     bool held(std::uint32_t slot);
+    // Counts what clients took and gave back since the last time, and judges those regions.
+    void sweep(std::int64_t at);
     void evaluate(std::uint32_t slot, std::int64_t at);
     void evaluate_quarantined(std::uint32_t slot, std::int64_t at);
     void look_at(std::uint32_t slot, std::int64_t at);
@@ -355,6 +380,7 @@ class Service {
 
     // service_recovery.cpp
     void recover_clients();
+    void refuse_repetition(std::uint32_t slot);
     std::optional<SegmentsByName> list_segments();
     void recover_slot(std::uint32_t slot, const std::optional<SegmentsByName>& segments,
                       std::uint64_t takes, std::int64_t at);
@@ -384,6 +410,10 @@ class Service {
     std::unordered_set<std::uint32_t> wiping_;  // FREEING slots that are overwritten elsewhere
     // By slot that is being made elsewhere: the same request, asked again over a new connection.
     std::unordered_map<std::uint32_t, std::function<void()>> asked_again_;
+    // By slot: being made elsewhere, or by the client.
+    std::unordered_map<std::uint32_t, std::shared_ptr<Allocation>> pending_;
+    // By slot: a manager ended while it made this one. Until when that is remembered.
+    std::unordered_map<std::uint32_t, std::int64_t> not_repeated_;
     std::vector<Notes> notes_;
     std::vector<std::uint32_t> unrecorded_;  // slots whose count changed less than a second ago
     std::vector<Due> due_;                   // a heap, the earliest first

@@ -3,9 +3,12 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/time.h"
+#include "base/units.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
@@ -62,11 +65,56 @@ Status check_options(const Config& config, bool can_encrypt, RegionOptions& opti
 }
 
 constexpr std::size_t kToldArenas = 4096;
+// A client reserves about 4 GiB a second; one that takes longer than this does not go on.
+constexpr std::int64_t kReserveMicros = 60'000'000;
+
+Error not_repeated_error(std::uint64_t size) {
+    return make_error(ErrorCode::allocation_failed,
+                      fmt::format("the last manager ended while it took {} for this request, which "
+                                  "is not tried again by itself",
+                                  format_size(size)),
+                      "see with 'snakepit-shm status' how much memory is left; ask again if the "
+                      "manager was ended for another reason");
+}
 
 }  // namespace
 
+std::uint64_t Service::serial_of(const Caller& caller) const {
+    return grants_.record(*caller.client).serial.load(std::memory_order_relaxed);
+}
+
+// What an earlier try of the same request came to. False: there was none.
+bool Service::answer_again(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
+                           std::function<void()> ask_again,
+                           const std::function<void(Result<Grant>)>& done) {
+    const auto made = allocator_.find_request(serial_of(caller), request_id);
+    const auto word = made ? registry_->control(*made) : Control{};
+    if (word.state == SlotState::reserved && word.withdrawn) {
+        registry_->release(*made, nullptr);
+        not_repeated_.erase(*made);
+        done(fail(refuse_allocation(caller, size, not_repeated_error(size))));
+        return true;
+    }
+    if (word.state == SlotState::reserved) {
+        const auto found = pending_.find(*made);
+        // Begun over a connection that is gone, and with it what was reserved for it.
+        if (found != pending_.end() && found->second->lapses != 0) {
+            give_up(found->second, make_error(ErrorCode::region_not_found, "it was asked anew"));
+            return false;
+        }
+        if (found != pending_.end()) found->second->forsaken = false;
+        asked_again_.insert_or_assign(*made, std::move(ask_again));
+        return true;
+    }
+    if (word.state != SlotState::live || word.withdrawn || word.damaged) return false;
+    // The answer to an earlier try was lost with its manager: same request, same region.
+    done(grant(caller, *made, AccessMode::read_write, true));
+    return true;
+}
+
 void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                       RegionOptions options, std::function<void(Result<Grant>)> done) {
+                       RegionOptions options, std::function<void(Result<Grant>)> done,
+                       bool can_reserve) {
     const Stopwatch watch;
     const auto give_up = [&](Error error) {
         done(fail(refuse_allocation(caller, size, std::move(error))));
@@ -83,42 +131,150 @@ void Service::allocate(const Caller& caller, std::uint64_t request_id, std::uint
     RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}, policies_.quota(caller)};
     if (caller.client) {
         const auto& record = grants_.record(*caller.client);
-        owner.serial = record.serial.load(std::memory_order_relaxed);
+        owner.serial = serial_of(caller);
         owner.start_time = record.start_time;
         owner.worker = record.worker;
         owner.session = record.session;
-        // The answer to an earlier try was lost with its manager: same request, same region.
-        const auto made = registry_->find_request(owner.serial, request_id);
-        const auto word = made ? registry_->control(*made) : Control{};
-        if (word.state == SlotState::reserved) {
-            asked_again_.insert_or_assign(
-                *made, [=, this] { allocate(caller, request_id, size, asked, done); });
-            return;
-        }
-        if (word.state == SlotState::live && !word.withdrawn && !word.damaged)
-            return done(grant(caller, *made, AccessMode::read_write, true));
+        owner.reserves = can_reserve;
+        const auto again = [=, this] {
+            allocate(caller, request_id, size, asked, done, can_reserve);
+        };
+        if (answer_again(caller, request_id, size, again, done)) return;
     }
     auto begun = tried([&] { return allocator_.begin(size, options, owner, request_id); });
     if (!begun) return give_up(std::move(begun).error());
-    make(std::make_shared<Allocation>(Allocation{caller,
-                                                 std::move(*begun),
-                                                 std::move(options),
-                                                 std::move(done),
-                                                 {},
-                                                 false,
-                                                 watch,
-                                                 std::move(*policy)}));
+    make(std::make_shared<Allocation>(Allocation{.caller = caller,
+                                                 .making = std::move(*begun),
+                                                 .options = std::move(options),
+                                                 .done = std::move(done),
+                                                 .watch = watch,
+                                                 .policy = std::move(*policy)}));
 }
 
-// Here, or on another thread when it takes long.
+// Here, or on another thread when it takes long, or by the client.
 void Service::make(const std::shared_ptr<Allocation>& allocation) {
     auto& a = *allocation;
+    if (a.making.takes_pages()) allocator_.mark_taking(a.making);
     if (!a.making.slow()) {
         a.made = allocator_.make(a.making);
-        return finish_allocation(allocation);
+        return a.making.by_client && a.made ? let_client_reserve(allocation)
+                                            : finish_allocation(allocation);
     }
+    pending_.insert_or_assign(a.making.slot, allocation);
     run_long_([this, allocation] { allocation->made = allocator_.make(allocation->making); },
               [this, allocation] { finish_allocation(allocation); });
+}
+
+// Nobody but the client has the segment, and the slot stays RESERVED: whoever is killed now, the
+// segment goes.
+void Service::let_client_reserve(const std::shared_ptr<Allocation>& allocation) {
+    auto& a = *allocation;
+    const auto slot = a.making.slot;
+    auto handle = allocator_.open_unreserved(a.making);
+    if (!handle) {
+        a.made = fail(std::move(handle).error());
+        a.making.segment.handle.reset();
+        return finish_allocation(allocation);
+    }
+    a.lapses = boot_micros() + kReserveMicros;
+    pending_.insert_or_assign(slot, allocation);
+    Grant grant;
+    grant.slot = slot;
+    grant.generation = registry_->control(slot).generation;
+    grant.id = registry_->id(slot);
+    grant.size = registry_->fixed(slot).size;
+    grant.segment_size = a.making.segment.size;
+    grant.access = AccessMode::read_write;
+    grant.handle = std::move(*handle);
+    grant.reserve = true;
+    std::exchange(a.done, {})(std::move(grant));
+}
+
+void Service::reserved(const Caller& caller, std::uint64_t request_id,
+                       std::function<void(Result<Grant>)> done) {
+    const auto slot = caller.client ? allocator_.find_request(serial_of(caller), request_id)
+                                    : std::optional<std::uint32_t>();
+    const auto found = slot ? pending_.find(*slot) : pending_.end();
+    if (found != pending_.end() && found->second->lapses != 0) {
+        const auto allocation = found->second;
+        allocation->caller = caller;
+        allocation->done = std::move(done);
+        allocation->made = allocator_.check_reserved(allocation->making);
+        allocation->tried_again = true;  // making room would not reserve the client's pages
+        return finish_allocation(allocation);
+    }
+    const auto word = slot ? registry_->control(*slot) : Control{};
+    if (word.state == SlotState::live && !word.withdrawn && !word.damaged)
+        return done(grant(caller, *slot, AccessMode::read_write, true));
+    done(fail(make_error(ErrorCode::region_not_found,
+                         "the manager does not know this allocation any more", "allocate again")));
+}
+
+// Not LIVE yet: what there is of it goes at once.
+void Service::give_up(const std::shared_ptr<Allocation>& allocation, Error error) {
+    allocation->made = fail(std::move(error));
+    allocation->tried_again = true;
+    if (!allocation->done) allocation->done = [](const Result<Grant>&) {};
+    finish_allocation(allocation);
+}
+
+// Of a client whose connection ended, or which is gone: what it reserves itself goes at once, what
+// is being made elsewhere when that is done, unless it asks again until then.
+void Service::give_up_of(std::uint64_t serial) {
+    std::vector<std::shared_ptr<Allocation>> its;
+    for (const auto& [slot, allocation] : pending_)
+        if (allocation->caller.serial == serial) its.push_back(allocation);
+    for (const auto& allocation : its) {
+        allocation->forsaken = true;
+        if (allocation->lapses != 0)
+            give_up(allocation, make_error(ErrorCode::allocation_failed,
+                                           "the connection ended before the memory was reserved"));
+    }
+}
+
+void Service::expire_allocations() {
+    const auto at = boot_micros();
+    std::vector<std::shared_ptr<Allocation>> late;
+    for (const auto& [slot, allocation] : pending_)
+        if (allocation->lapses != 0 && allocation->lapses <= at) late.push_back(allocation);
+    for (const auto& allocation : late)
+        give_up(allocation,
+                make_error(ErrorCode::timeout, "the program did not reserve the memory"));
+    std::erase_if(not_repeated_, [&](const auto& entry) {
+        if (entry.second > at) return false;
+        registry_->release(entry.first, nullptr);
+        return true;
+    });
+}
+
+void Service::forsake_allocation(const Caller& caller, std::uint64_t request_id) {
+    const auto slot = caller.client ? allocator_.find_request(serial_of(caller), request_id)
+                                    : std::optional<std::uint32_t>();
+    if (!slot) return;
+    const auto word = registry_->control(*slot);
+    if (const auto found = pending_.find(*slot); found != pending_.end()) {
+        found->second->forsaken = true;
+        asked_again_.erase(*slot);
+        if (found->second->lapses != 0)
+            give_up(found->second, make_error(ErrorCode::allocation_failed, "it was given up"));
+    } else if (word.state == SlotState::reserved && word.withdrawn) {
+        registry_->release(*slot, nullptr);
+        not_repeated_.erase(*slot);
+    } else if (word.state == SlotState::live && !word.withdrawn) {
+        drop_unclaimed(*slot, word.generation);
+    }
+}
+
+// Takes that no sweep has counted yet are counted first. Whoever takes a reference after that keeps
+// the region: withdrawing an idle grant and taking a reference are swaps of the same word.
+void Service::drop_unclaimed(std::uint32_t slot, std::uint64_t generation) {
+    if (slot >= registry_->frontier()) return;
+    sweep(registry_->time());
+    const auto word = registry_->control(slot);
+    if (word.generation != generation || word.state != SlotState::live ||
+        registry_->stats(slot).access_count > 0)
+        return;
+    (void)retire(slot, "the program that asked for it never used it", {});
 }
 
 void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
@@ -129,13 +285,15 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
         a.tried_again = true;
         if (make_room()) return make(allocation);
     }
+    pending_.erase(slot);
     Result<Grant> granted = [&]() -> Result<Grant> {
         if (!a.made) return fail(a.made.error());
         const bool there =
             !a.caller.client ||
             grants_.record(*a.caller.client).serial.load(std::memory_order_relaxed) ==
                 a.caller.serial;
-        if (!there) return fail(ErrorCode::allocation_failed, "the program that asked is gone");
+        if (!there || a.forsaken)
+            return fail(ErrorCode::allocation_failed, "the program that asked is gone");
         if (a.policy) SHM_TRY(policies_.keep(*a.policy, a.caller, a.making));
         allocator_.place(a.making, a.options);
         if (a.options.security_level != SecurityLevel::standard) SHM_TRY(seals_.begin(slot));
@@ -174,7 +332,7 @@ Error Service::refuse_allocation(const Caller& caller, std::uint64_t size, Error
                     .pid = caller.credentials.pid,
                     .uid = caller.credentials.uid,
                     .value = size,
-                    .text = caller.process});
+                    .text = error.reason});
     return refuse(caller, std::move(error), "allocate", {});
 }
 

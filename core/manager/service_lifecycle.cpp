@@ -138,6 +138,7 @@ Result<std::uint32_t> Service::resume_client(const SessionToken& token,
 void Service::client_disconnected(std::uint32_t client) {
     publish_client(client, false);
     const auto& record = grants_.record(client);
+    give_up_of(record.serial.load(std::memory_order_relaxed));
     registry_->record({.kind = EventKind::client_disconnected,
                        .pid = record.pid,
                        .uid = record.uid,
@@ -186,6 +187,7 @@ bool Service::bury_if_gone(std::uint32_t client) {
     const auto uid = record.uid;
     const std::string process(record.process);
     const auto left = drop(client);
+    give_up_of(serial);
     const auto at = registry_->time();
     for (const auto slot : registry_->used()) {
         if (registry_->fixed(slot).owner_serial != serial || !registry_->control(slot).occupied())

@@ -6,11 +6,19 @@
 
 #include <fmt/format.h>
 
+#include "base/time.h"
 #include "manager/service.h"
 
 namespace snakepit::shm {
 
 using namespace layout;
+
+namespace {
+
+// A client asks again within its deadline, which is seconds.
+constexpr std::int64_t kRememberMicros = 120'000'000;
+
+}  // namespace
 
 Status Service::recover() {
     if (!registry_->note().empty())
@@ -93,6 +101,20 @@ void Service::recover_clients() {
     counter_.remove_stray_pages();
 }
 
+// The kernel may have ended the last manager for the memory that this request asked for: it is not
+// tried again. The slot stays as it is until the client has asked, so that a manager that is killed
+// before that leaves it to the next.
+void Service::refuse_repetition(std::uint32_t slot) {
+    const auto& fixed = registry_->fixed(slot);
+    allocator_.abandon_for_good(slot, {.kind = EventKind::allocation_failed,
+                                       .result = ErrorCode::allocation_failed,
+                                       .pid = fixed.owner_pid,
+                                       .uid = fixed.owner_uid,
+                                       .value = fixed.size,
+                                       .text = "the manager ended while it took the memory"});
+    not_repeated_[slot] = boot_micros() + kRememberMicros;
+}
+
 // `segments`: all of ours there are; nothing when they could not be listed. `takes`: uncounted
 // ones.
 void Service::recover_slot(std::uint32_t slot, const std::optional<SegmentsByName>& segments,
@@ -100,8 +122,8 @@ void Service::recover_slot(std::uint32_t slot, const std::optional<SegmentsByNam
     const auto word = registry_->control(slot);
     if (word.state == SlotState::reserved) {
         counter_.revoke_untold(slot, word.generation);
-        allocator_.abandon(slot);
-        return;
+        if (!word.withdrawn && !allocator_.was_taking(slot)) return allocator_.abandon(slot);
+        return refuse_repetition(slot);
     }
     if (!registry_->intact(slot))
         return damage(slot, "the registry's description of it fails its checksum");

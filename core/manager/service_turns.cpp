@@ -78,12 +78,17 @@ bool Service::proceed(std::int64_t at) {
     return due || look || health;
 }
 
-bool Service::tick(std::int64_t at) {
-    expire_lock_waits();
+void Service::sweep(std::int64_t at) {
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
         refresh(slot, takes, at);
         evaluate(slot, at);
     });
+}
+
+bool Service::tick(std::int64_t at) {
+    expire_lock_waits();
+    expire_allocations();
+    sweep(at);
     for (const auto client : counter_.newly_hostile()) {
         const auto& record = grants_.record(client);
         registry_->record({.kind = EventKind::client_hostile,

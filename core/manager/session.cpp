@@ -72,6 +72,7 @@ void Session::close() {
     deadline_.cancel();
     watch_.release();
     channel_.close();
+    if (unclaimed_) server_.service().drop_unclaimed(unclaimed_->first, unclaimed_->second);
     server_.session_ended(shared_from_this());
 }
 
@@ -173,6 +174,7 @@ void Session::dispatch(wire::RequestT request) {
     const auto region = [](const std::unique_ptr<wire::RegionKey>& key) {
         return key ? from_wire(*key) : RegionId{};
     };
+    unclaimed_.reset();  // whoever sends another request has read the last answer, or gave it up
     if (const auto* about = region_of(request); about && service.moving(from_wire(*about)))
         return wait_until_settled(std::move(request), from_wire(*about));
     switch (request.call.type) {
@@ -220,6 +222,13 @@ void Session::dispatch(wire::RequestT request) {
             const auto announced = service.announce(caller_, call.worker, call.pool, call.session);
             return announced ? answer(id, wire::DoneT{}) : answer_error(id, announced.error());
         }
+        case Call::Reserved:
+            busy_ = true;
+            return service.reserved(caller_, request.call.AsReserved()->allocation,
+                                    answer_allocation(id));
+        case Call::AllocateForsake:
+            return service.forsake_allocation(caller_,
+                                              request.call.AsAllocateForsake()->allocation);
         case Call::Released: {
             const auto& call = *request.call.AsReleased();
             return service.released(call.slot, call.generation);
@@ -313,14 +322,20 @@ void Session::allocate(std::uint64_t id, const wire::AllocateT& call) {
         return answer_error(id, error);
     }
     busy_ = true;
-    server_.service().allocate(caller_, id, call.size, std::move(*options),
-                               [weak = weak_from_this(), id](Result<Grant> granted) {
-                                   const auto self = weak.lock();
-                                   if (!self || !self->channel_.valid()) return;
-                                   self->busy_ = false;
-                                   self->answer_grant(id, std::move(granted));
-                                   self->wait_readable();
-                               });
+    server_.service().allocate(caller_, id, call.size, std::move(*options), answer_allocation(id),
+                               call.can_reserve);
+}
+
+std::function<void(Result<Grant>)> Session::answer_allocation(std::uint64_t id) {
+    return [weak = weak_from_this(), id](Result<Grant> granted) {
+        const auto self = weak.lock();
+        if (!self || !self->channel_.valid()) return;
+        self->busy_ = false;
+        if (granted && !granted->reserve && self->caller_.client)
+            self->unclaimed_.emplace(granted->slot, granted->generation);
+        self->answer_grant(id, std::move(granted));
+        self->wait_readable();
+    };
 }
 
 void Session::list(std::uint64_t id, const wire::ListT& call) {
@@ -381,6 +396,7 @@ void Session::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.tell_release = granted->tell_release;
     out.security_level = static_cast<std::uint8_t>(granted->level);
     out.audited = granted->audited;
+    out.reserve = granted->reserve;
     answer(id, std::move(out), std::move(granted->handle));
 }
 

@@ -49,6 +49,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void dispatch(wire::RequestT request);
     void greet(std::uint64_t id, const wire::HelloT& hello);
     void allocate(std::uint64_t id, const wire::AllocateT& call);
+    std::function<void(Result<Grant>)> answer_allocation(std::uint64_t id);
     void seal(std::uint64_t id, const RegionId& region);
     void wait_until_settled(wire::RequestT request, const RegionId& id);
     void list(std::uint64_t id, const wire::ListT& call);
@@ -91,6 +92,8 @@ class Session : public std::enable_shared_from_this<Session> {
     bool greeted_ = false;
     bool waiting_ = false;  // for the socket to become readable
     bool busy_ = false;     // an answer is being made elsewhere
+    // The region of the last answer, until the client shows that it had it: slot and generation.
+    std::optional<std::pair<std::uint32_t, std::uint64_t>> unclaimed_;
     struct Outgoing {
         Outgoing(std::span<const std::byte> frame, Handle passed)
             : bytes(frame.begin(), frame.end()), handle(std::move(passed)) {}

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -21,6 +22,19 @@ namespace {
 
 // Work of this much is done on another thread: reserving pages costs about 0.2 ms a MiB.
 constexpr std::uint64_t kSlowBytes = 4 << 20;
+// Of a body, beside BodyFlag: the slot is RESERVED and the manager may be taking its pages.
+constexpr std::uint32_t kTakingPages = 1 << 15;
+// Segments from this size on are reserved by the client, if it can: below it the request that tells
+// so would cost more than the pages.
+constexpr std::uint64_t kClientReserves = 1 << 20;
+
+// The request's number for a region that belongs to its user and not to the client that asked.
+std::uint64_t mixed(std::uint64_t serial, std::uint64_t request_id) {
+    auto x = serial * 0x9E37'79B9'7F4A'7C15ULL ^ request_id;
+    x = (x ^ x >> 30) * 0xBF58'476D'1CE4'E5B9ULL;
+    x = (x ^ x >> 27) * 0x94D0'49BB'1331'11EBULL;
+    return (x ^ x >> 31) | 1;
+}
 
 tl::unexpected<Error> over(ErrorCode code, std::string message, std::string_view key) {
     return fail(
@@ -100,7 +114,7 @@ std::uint64_t Allocator::stored_bytes_of(std::uint32_t slot) const {
 }
 
 bool Making::slow() const {
-    return pooled() ? work.bytes() >= kSlowBytes : page_up(size) >= kSlowBytes;
+    return pooled() ? work.bytes() >= kSlowBytes : !by_client && page_up(size) >= kSlowBytes;
 }
 
 // ------------------------------------------------------------- a new region
@@ -156,7 +170,8 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
     fixed.size = size;
     fixed.created_at = static_cast<std::int64_t>(id.micros);
     fixed.owner_serial = options.owned_by_user || options.durable ? 0 : owner.serial;
-    fixed.request_id = request_id;
+    if (owner.serial != 0)
+        fixed.request_id = fixed.owner_serial != 0 ? request_id : mixed(owner.serial, request_id);
     fixed.owner_pid = owner.credentials.pid;
     fixed.owner_start = owner.start_time;
     fixed.owner_uid = owner.credentials.uid;
@@ -174,15 +189,44 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
     // Counted from now on, so that requests in flight together cannot pass a limit.
     count(fixed);
     if (!making.pooled()) bytes_dedicated_ += page_up(making.size);
+    making.by_client =
+        owner.reserves && !making.pooled() && !making.durable && making.size >= kClientReserves;
     return making;
+}
+
+std::optional<std::uint32_t> Allocator::find_request(std::uint64_t serial,
+                                                     std::uint64_t request_id) const {
+    const auto own = registry_.find_request(serial, request_id);
+    return own ? own : registry_.find_request(0, mixed(serial, request_id));
+}
+
+void Allocator::mark_taking(const Making& making) {
+    SlotBody body{};
+    body.flags = kTakingPages;
+    registry_.write_body(making.slot, body);
+}
+
+bool Allocator::was_taking(std::uint32_t slot) const {
+    return registry_.intact(slot) && (registry_.body(slot).flags & kTakingPages) != 0;
 }
 
 Status Allocator::make(Making& making) const {
     if (making.pooled()) return pool.perform(making.work);
     const auto use = making.sealed ? SegmentUse::to_be_sealed : SegmentUse::shared;
-    SHM_ASSIGN(making.segment,
-               backend_.create_segment(making.name, making.size, Pages::reserved, use));
+    const auto pages = making.by_client ? Pages::on_demand : Pages::reserved;
+    SHM_ASSIGN(making.segment, backend_.create_segment(making.name, making.size, pages, use));
     return {};
+}
+
+Result<Handle> Allocator::open_unreserved(const Making& making) const {
+    SHM_ASSIGN(auto segment, backend_.open_segment(making.name, AccessMode::read_write));
+    if (segment.identity == making.segment.identity) return std::move(segment.handle);
+    return fail(ErrorCode::corruption_detected,
+                fmt::format("segment {} was exchanged by someone else", making.name));
+}
+
+Status Allocator::check_reserved(const Making& making) const {
+    return backend_.check_reserved(making.segment.handle, making.segment.size);
 }
 
 void Allocator::place(Making& making, const RegionOptions& options) {
@@ -270,6 +314,20 @@ void Allocator::abandon(Making& making, bool made) {
 }
 
 void Allocator::abandon(std::uint32_t slot) {
+    remove_unfinished(slot);
+    forget(slot);
+    registry_.release(slot, nullptr);
+}
+
+void Allocator::abandon_for_good(std::uint32_t slot, const Event& event) {
+    remove_unfinished(slot);
+    auto word = registry_.control(slot);
+    if (std::exchange(word.withdrawn, true)) return;  // an earlier manager did it
+    forget(slot);
+    registry_.commit(slot, word, event);
+}
+
+void Allocator::remove_unfinished(std::uint32_t slot) {
     // Nothing may exist yet, or its identity not be known: the names alone are ours.
     const auto id = registry_.id(slot);
     (void)durable.forget(id);
@@ -279,8 +337,6 @@ void Allocator::abandon(std::uint32_t slot) {
             registry_.record(slot, {.kind = EventKind::leftover_kept,
                                     .result = removed.error().code,
                                     .text = removed.error().message});
-    forget(slot);
-    registry_.release(slot, nullptr);
 }
 
 // ------------------------------------------------------------- an old region
@@ -386,6 +442,8 @@ void Allocator::recount() {
     regions_of_.clear();
     usage_of_.clear();
     for (const auto slot : registry_.used()) {
+        const auto word = registry_.control(slot);
+        if (word.state == SlotState::reserved && word.withdrawn) continue;  // has no memory
         count(registry_.fixed(slot));
         const auto& body = registry_.body(slot);
         if (registry_.control(slot).state != SlotState::reserved && body.arena == 0)

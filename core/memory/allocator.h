@@ -33,7 +33,8 @@ struct RegionOwner {
     Credentials credentials;
     std::int64_t start_time = 0;
     std::string process, worker, session;
-    Quota quota;  // of its own; where it says nothing the limits do
+    Quota quota;            // of its own; where it says nothing the limits do
+    bool reserves = false;  // it can reserve the memory of a segment itself
 };
 
 // Memory that is being got ready for a region: a slice of an arena, or a segment of its own.
@@ -43,6 +44,7 @@ struct Making {
     bool durable = false;
     bool sealed = false;
     bool second_name = false;  // of the two a segment of its own can have
+    bool by_client = false;    // who asked for it reserves the pages of its segment
     std::uint32_t flags = 0;   // of a new body, beside what place() knows
     // pooled
     Slice slice;
@@ -53,6 +55,8 @@ struct Making {
     Segment segment;
 
     bool pooled() const { return slice.arena != nullptr; }
+    // make() takes memory, so the kernel may end the manager for it.
+    bool takes_pages() const { return pooled() ? !work.reserve.empty() : !by_client && !durable; }
     // Long enough to be done on another thread.
     bool slow() const;
 };
@@ -95,8 +99,17 @@ class Allocator {
     // ---- a new region
     Result<Making> begin(std::uint64_t size, const RegionOptions& options, const RegionOwner& owner,
                          std::uint64_t request_id);
+    // What an earlier try of this client's request made or is making.
+    std::optional<std::uint32_t> find_request(std::uint64_t serial, std::uint64_t request_id) const;
+    // Before make() where it takes pages: the next manager learns of it if this one ends meanwhile.
+    void mark_taking(const Making& making);
+    // Whether a manager ended while it took the pages of a RESERVED slot.
+    bool was_taking(std::uint32_t slot) const;
     // Any thread: may take long. After a failure it may be tried again.
     Status make(Making& making) const;
+    // Of one whose client reserves the pages: what it is handed, and whether it did.
+    Result<Handle> open_unreserved(const Making& making) const;
+    Status check_reserved(const Making& making) const;
     // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout. What make() did, or did
     // not do, is put into the books.
     void place(Making& making, const RegionOptions& options);
@@ -105,6 +118,8 @@ class Allocator {
     void abandon(Making& making, bool made);
     // The same at start, when it is not known what had been made.
     void abandon(std::uint32_t slot);
+    // The same, but the slot stays RESERVED and withdrawn, with the event, until it is released.
+    void abandon_for_good(std::uint32_t slot, const Event& event);
 
     // ---- another place for a region
     // A free place that is better than where it is now: its arena is emptier, or its end is reached
@@ -173,6 +188,7 @@ class Allocator {
     void count(const layout::SlotFixed& fixed);
     std::uint64_t stored_bytes_of(std::uint32_t slot) const;
     void forget(std::uint32_t slot);
+    void remove_unfinished(std::uint32_t slot);
     Status check_user(std::uint64_t size, const RegionOwner& owner) const;
     Making begin_segment(std::uint32_t slot, const layout::SlotBody& as);
 

@@ -47,6 +47,8 @@ struct SegmentInfo {
 struct SegmentSpace {
     std::uint64_t total = 0;  // bytes
     std::uint64_t free = 0;
+    // Files that can still be made; 2^64 - 1 where the file system counts none.
+    std::uint64_t free_files = ~std::uint64_t{0};
 };
 
 inline constexpr std::uint64_t kHugePage = 2 << 20;  // bytes
@@ -85,12 +87,17 @@ class PlatformBackend {
     virtual Capabilities capabilities() const = 0;
 
     // Makes a segment that did not exist, readable and writable by our user alone, all zero.
-    // no_space when there is no room; nothing is left behind then.
+    // no_space when there is no room, in the file system or in a control group of this process;
+    // nothing is left behind then.
     virtual Result<Segment> create_segment(const std::string& name, std::uint64_t size,
                                            Pages pages = Pages::reserved,
                                            SegmentUse use = SegmentUse::shared) = 0;
     // Makes sure that touching these bytes of a segment can never fault; what they hold stays.
     virtual Status reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) = 0;
+    // Makes sure that a segment made on demand, which somebody else reserved, has every page and
+    // the size it was made with. no_space when pages are missing, corruption_detected when it was
+    // cut or has grown.
+    virtual Status check_reserved(const Handle&, std::uint64_t) { return {}; }
     // Gives the memory of these bytes back; they are zero afterwards, and not reserved.
     virtual Status discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) = 0;
     // Asks for huge pages under `size` reserved bytes at `data`, both multiples of kHugePage.

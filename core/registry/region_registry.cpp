@@ -27,8 +27,7 @@ std::optional<std::uint32_t> RegionRegistry::find_request(std::uint64_t owner_se
 void RegionRegistry::index(std::uint32_t slot) {
     const auto& part = fixed(slot);
     by_id_.insert(hash_of(id(slot)), slot);
-    if (part.owner_serial != 0)
-        by_request_.insert(hash_of(part.owner_serial, part.request_id), slot);
+    if (part.request_id != 0) by_request_.insert(hash_of(part.owner_serial, part.request_id), slot);
 }
 
 bool RegionRegistry::intact(std::uint32_t slot) const {

@@ -84,7 +84,8 @@ class RegionRegistry {
     RegionId id(std::uint32_t slot) const { return {fixed(slot).id_micros, fixed(slot).id_random}; }
     const char* metadata(std::uint32_t slot) const { return view_.metadata(slot).text; }
     std::optional<std::uint32_t> find(const RegionId& id) const;
-    // The region an earlier try of the same request made, if it still lives.
+    // The region an earlier try of the same request made, if it still lives. Requests have numbers
+    // of their own where the region belongs to no client (owner_serial 0).
     std::optional<std::uint32_t> find_request(std::uint64_t owner_serial,
                                               std::uint64_t request_id) const;
     // Both parts of the slot have the checksums they were written with.

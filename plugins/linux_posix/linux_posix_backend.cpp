@@ -3,10 +3,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,8 +22,8 @@
 
 #include "base/make_directory.h"
 #include "base/units.h"
-#include "linux_posix/host_memory.h"
 #include "linux_posix/segment_info.h"
+#include "platform/memory_limit.h"
 #include "platform/write_lease.h"
 
 namespace snakepit::shm {
@@ -112,39 +114,79 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     const auto bytes = (size + kPage - 1) / kPage * kPage;
     if (name.starts_with(kAnonymousPrefix)) return memfds_.create(name, bytes, pages, use);
     const auto path = path_of(name);
-    if (name.starts_with(kDurablePrefix)) SHM_TRY(make_directory(options_.durable_path));
+    const bool durable = name.starts_with(kDurablePrefix);
+    if (durable) SHM_TRY(make_directory(options_.durable_path));
     Segment segment;
     segment.handle =
         Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!segment.handle)
-        return fail(system_error(errno, fmt::format("cannot make segment {}", name),
-                                 ErrorCode::allocation_failed));
     const auto made = [&]() -> Status {
+        if (!segment.handle)
+            return fail(system_error(errno, fmt::format("cannot make segment {}", name),
+                                     ErrorCode::allocation_failed));
         // The umask may have taken from the mode, and never adds to it.
         if (::fchmod(segment.handle.get(), 0600) != 0 ||
             ::ftruncate(segment.handle.get(), static_cast<off_t>(bytes)) != 0)
             return fail(system_error(errno, fmt::format("cannot size segment {}", name),
                                      ErrorCode::allocation_failed));
-        return pages == Pages::reserved ? reserve_pages(segment.handle, 0, bytes) : Status();
+        if (pages == Pages::reserved) SHM_TRY(reserve(segment.handle, 0, bytes));
+        SHM_ASSIGN(segment.identity, identity_of(segment.handle));
+        return {};
     }();
     if (!made) {
-        ::unlink(path.c_str());
-        auto error = made.error();
-        if (error.code == ErrorCode::no_space && !name.starts_with(kDurablePrefix))
-            if (const auto room = space())
-                error.message = fmt::format("{} has {} free of {}, {} were asked for",
-                                            options_.shm_path, format_size(room->free),
-                                            format_size(room->total), format_size(bytes));
-        return fail(std::move(error));
+        if (segment.handle) ::unlink(path.c_str());
+        return fail(durable ? made.error() : without_room(made.error(), bytes));
     }
     segment.size = bytes;
-    SHM_ASSIGN(segment.identity, identity_of(segment.handle));
     return segment;
 }
 
+// Says what a full file system has run out of. A control group says so itself.
+Error LinuxPosixBackend::without_room(Error error, std::uint64_t bytes) {
+    if (error.code != ErrorCode::no_space || error.system_error == 0) return error;
+    const auto room = space();
+    if (!room) return error;
+    if (room->free_files == 0) {
+        error.message = fmt::format("{} has no inode left for another file", options_.shm_path);
+        error.remedy = "remove files there, or mount it with a larger nr_inodes";
+        return error;
+    }
+    error.message =
+        fmt::format("{} has {} free of {}, {} were asked for", options_.shm_path,
+                    format_size(room->free), format_size(room->total), format_size(bytes));
+    return error;
+}
+
+// Only memory is limited by control groups: the blocks of a file on a disk are not.
 Status LinuxPosixBackend::reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
-    if (MemfdSegments::is_one(segment)) SHM_TRY(check_memory(size));
-    return reserve_pages(segment, offset, size);
+    struct statfs system {};
+    const bool known = ::fstatfs(segment.get(), &system) == 0;
+    const bool memory = !known || system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC ||
+                        system.f_type == HUGETLBFS_MAGIC;
+    SHM_TRY(memory ? MemoryLimit::own().reserve(segment, offset, size)
+                   : reserve_pages(segment, offset, size));
+    struct stat info {};
+    if (::fstat(segment.get(), &info) == 0 &&
+        static_cast<std::uint64_t>(info.st_size) < offset + size)
+        return fail(ErrorCode::corruption_detected, "the segment was cut short by someone else",
+                    "find out who writes to the shared-memory directory");
+    return {};
+}
+
+// Cutting it to the size it has drops what lies behind the end, so that pages there are not counted
+// for pages that are missing within.
+Status LinuxPosixBackend::check_reserved(const Handle& segment, std::uint64_t size) {
+    struct stat info {};
+    if (::fstat(segment.get(), &info) != 0)
+        return fail(system_error(errno, "cannot look at a segment"));
+    if (static_cast<std::uint64_t>(info.st_size) != size)
+        return fail(ErrorCode::corruption_detected,
+                    "the segment has another size than it was made with");
+    if (::ftruncate(segment.get(), info.st_size) != 0 || ::fstat(segment.get(), &info) != 0)
+        return fail(system_error(errno, "cannot look at a segment"));
+    if (static_cast<std::uint64_t>(info.st_blocks) * 512 < size)
+        return fail(ErrorCode::no_space, "the program did not reserve the memory of its segment",
+                    "use the client library of the manager's release");
+    return {};
 }
 
 Status LinuxPosixBackend::discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
@@ -274,7 +316,9 @@ Result<SegmentSpace> LinuxPosixBackend::space() {
     struct statvfs info {};
     if (::statvfs(options_.shm_path.c_str(), &info) != 0)
         return fail(system_error(errno, fmt::format("cannot look at {}", options_.shm_path)));
-    return SegmentSpace{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
+    SegmentSpace space{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
+    if (info.f_files != 0) space.free_files = info.f_favail;
+    return space;
 }
 
 Result<std::vector<std::int64_t>> LinuxPosixBackend::users_of(const FileIdentity& segment) {

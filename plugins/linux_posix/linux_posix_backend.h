@@ -19,6 +19,7 @@ class LinuxPosixBackend final : public PlatformBackend {
     Result<Segment> create_segment(const std::string& name, std::uint64_t size, Pages pages,
                                    SegmentUse use) override;
     Status reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) override;
+    Status check_reserved(const Handle& segment, std::uint64_t size) override;
     Status discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) override;
     Status use_huge_pages(std::byte* data, std::uint64_t size) override;
     Status set_read_only(const std::string& name, bool read_only) override;
@@ -39,6 +40,7 @@ class LinuxPosixBackend final : public PlatformBackend {
     explicit LinuxPosixBackend(BackendOptions options)
         : options_(std::move(options)), memfds_(options_.keeper) {}
     std::string path_of(std::string_view name) const;
+    Error without_room(Error error, std::uint64_t bytes);
 
     BackendOptions options_;
     MemfdSegments memfds_;

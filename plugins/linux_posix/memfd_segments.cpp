@@ -11,8 +11,8 @@
 
 #include <fmt/format.h>
 
-#include "linux_posix/host_memory.h"
 #include "linux_posix/segment_info.h"
+#include "platform/memory_limit.h"
 
 namespace snakepit::shm {
 
@@ -62,7 +62,6 @@ Status MemfdSegments::adopt() {
 
 Result<Segment> MemfdSegments::create(const std::string& name, std::uint64_t size, Pages pages,
                                       SegmentUse use) {
-    if (pages == Pages::reserved) SHM_TRY(check_memory(size));
     Segment segment;
     segment.size = size;
     segment.handle = make_memfd(bare(name));
@@ -72,7 +71,7 @@ Result<Segment> MemfdSegments::create(const std::string& name, std::uint64_t siz
         ::ftruncate(handle.get(), static_cast<off_t>(size)) != 0)
         return fail(system_error(errno, fmt::format("cannot make segment {}", name),
                                  ErrorCode::allocation_failed));
-    if (pages == Pages::reserved) SHM_TRY(reserve_pages(handle, 0, size));
+    if (pages == Pages::reserved) SHM_TRY(MemoryLimit::own().reserve(handle, 0, size));
     // Whoever may write could seal it against all others otherwise.
     const int seals = kSizeSeals | (use == SegmentUse::shared ? F_SEAL_SEAL : 0);
     if (::fcntl(handle.get(), F_ADD_SEALS, seals) != 0)

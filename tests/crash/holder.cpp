@@ -114,6 +114,8 @@ bool Holder::allocate() {
         return accept("allocate", id.error(),
                       {ErrorCode::region_limit_exceeded, ErrorCode::process_region_limit_exceeded,
                        ErrorCode::memory_limit_exceeded,
+                       // The manager was killed while it took the memory: not tried again.
+                       ErrorCode::allocation_failed,
                        // An administrator had it deallocated before we were told of it.
                        ErrorCode::region_not_found});
     own_.push_back(*id);

@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "linux_posix/host_memory.h"
 #include "linux_posix/linux_posix_backend.h"
 
 namespace snakepit::shm {
@@ -53,13 +52,6 @@ class FakeKeeper final : public DescriptorKeeper {
     bool there = true, fresh = true;
 };
 
-void write_file(const QString& path, const QByteArray& text) {
-    QDir().mkpath(QFileInfo(path).path());
-    QFile file(path);
-    QVERIFY(file.open(QIODevice::WriteOnly));
-    file.write(text);
-}
-
 }  // namespace
 
 class Memfd : public QObject {
@@ -78,7 +70,6 @@ class Memfd : public QObject {
     void a_new_keeper_gets_everything();
     void without_a_keeper_it_works_and_says_so();
     void more_than_the_host_has_is_refused();
-    void the_limit_of_a_control_group_counts();
 
   private:
     std::unique_ptr<PlatformBackend> make() {
@@ -217,26 +208,6 @@ void Memfd::more_than_the_host_has_is_refused() {
     QVERIFY(!refused);
     QCOMPARE(refused.error().code, ErrorCode::no_space);
     QVERIFY(keeper_->kept.empty());
-}
-
-void Memfd::the_limit_of_a_control_group_counts() {
-    const auto root = directory_->filePath("host");
-    write_file(root + "/proc/meminfo", "MemTotal: 4194304 kB\nMemAvailable: 2097152 kB\n");
-    write_file(root + "/proc/self/cgroup", "0::/box/inner\n");
-    constexpr std::uint64_t kMiB = 1 << 20;
-    QCOMPARE(host_memory(root.toStdString()).available, (2048 - 64) * kMiB);
-    const auto box = root + "/sys/fs/cgroup/box/";
-    write_file(box + "memory.max", "335544320\n");  // 320 MiB
-    write_file(box + "memory.current", "209715200\n");
-    write_file(box + "memory.stat", "anon 1\ninactive_file 104857600\n");
-    write_file(box + "inner/memory.max", "max\n");
-    write_file(box + "inner/memory.current", "1\n");
-    const auto memory = host_memory(root.toStdString());
-    QCOMPARE(memory.available, (320 - 100 - 10) * kMiB);
-    QCOMPARE(memory.limited_by, std::string("control group /box"));
-    QVERIFY(check_memory(memory.available, root.toStdString()));
-    QCOMPARE(check_memory(memory.available + 1, root.toStdString()).error().code,
-             ErrorCode::no_space);
 }
 
 }  // namespace snakepit::shm

@@ -18,6 +18,7 @@ class TestConfig : public QObject {
     void no_file_and_an_empty_file_give_the_specifications_defaults();
     void the_specifications_advanced_example_is_understood();
     void sizes_and_durations_are_numbers_or_text();
+    void a_default_gives_way_to_what_was_given();
     void who_may_connect_and_what_memory_is_made_of_is_said_in_words();
     void a_policy_roles_and_quotas_are_read_and_printed();
     void who_is_told_of_alerts_is_read_and_printed();
@@ -55,6 +56,19 @@ void TestConfig::no_file_and_an_empty_file_give_the_specifications_defaults() {
         QCOMPARE(config->max_regions_per_user, 0U);
         QCOMPARE(config->shm_path, std::string("/dev/shm"));
     }
+}
+
+void TestConfig::a_default_gives_way_to_what_was_given() {
+    const auto memory = parsed("[shared_memory]\nmax_total_memory = \"30MiB\"\n");
+    QCOMPARE(memory.max_region_size, std::uint64_t{30} << 20);
+    QVERIFY(
+        !Config::parse("[shared_memory]\nmax_total_memory = \"30MiB\"\n"
+                       "max_region_size = \"31MiB\"\n",
+                       "test.toml"));
+    const auto regions = parsed("[shared_memory]\nmax_regions = 40\n");
+    QCOMPARE(regions.max_regions_per_process, 40U);
+    QVERIFY(!Config::parse("[shared_memory]\nmax_regions = 40\nmax_regions_per_process = 41\n",
+                           "test.toml"));
 }
 
 void TestConfig::the_specifications_advanced_example_is_understood() {

@@ -51,8 +51,8 @@ void TestConfigErrors::what_is_wrong_is_named_with_its_place_data() {
     row("level", "security_level = \"low\"", ":2:18:", "security level");
     row("region above the total", "max_region_size = \"2GiB\"\nmax_total_memory = \"1GiB\"",
         ":2:19:", "larger than max_total_memory");
-    row("total below the default region", "max_total_memory = \"1MiB\"",
-        ":1:1:", "larger than max_total_memory");
+    row("region above the default total", "max_region_size = \"20GiB\"",
+        ":2:19:", "larger than max_total_memory");
     row("process above all", "max_regions = 5\nmax_regions_per_process = 6",
         ":3:27:", "larger than max_regions");
     row("backing", "[shared_memory.platform_options.linux]\nbacking = \"paper\"",

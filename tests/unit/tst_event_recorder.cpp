@@ -124,7 +124,7 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::references, R"({"count":3,"holders":[],"more":9})"},
         {EventKind::owner_gone, R"({"policy":"t"})"},
         {EventKind::refused, R"({"operation":"t"})"},
-        {EventKind::allocation_failed, R"({"size":9})"},
+        {EventKind::allocation_failed, R"({"reason":"t","size":9})"},
         {EventKind::cleanup, R"({"bytes":9,"regions":3,"scope":"t"})"},
         {EventKind::config_loaded, R"({"file":"t"})"},
         {EventKind::config_refused, R"({"reason":"t"})"},

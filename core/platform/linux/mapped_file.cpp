@@ -70,8 +70,9 @@ Result<FileIdentity> identity_of(const Handle& handle) {
 }
 
 Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size) {
-    while (::fallocate(handle.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) !=
-           0) {
+    // The size stays: a file that somebody cut must not look whole again.
+    while (::fallocate(handle.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                       static_cast<off_t>(size)) != 0) {
         if (errno == EINTR) continue;
         return fail(
             system_error(errno, fmt::format("cannot reserve {} bytes", size), ErrorCode::no_space));

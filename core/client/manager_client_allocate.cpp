@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// New regions. Whatever fails after the request left, the manager is told that nobody wants what
+// it made.
+#include <limits>
+
+#include "base/time.h"
+#include "client/manager_client_private.h"
+#include "platform/memory_limit.h"
+
+namespace snakepit::shm {
+
+using layout::LeasePage;
+
+Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
+    SHM_ASSIGN(const auto held, d_->lock());
+    auto call = to_wire(size, options);
+    call.can_reserve = d_->connection->lease().valid();
+    bool unable = false;
+    auto made = d_->allocate(call, unable);
+    if (made || !unable) return made;
+    call.can_reserve = false;  // then the manager has to
+    return d_->allocate(call, unable);
+}
+
+// `unable`: the system does not let this process reserve the memory, or has none; the manager may.
+Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, bool& unable) {
+    const auto request_id = connection->next_request();
+    const auto deadline = connection->deadline();
+    for (;;) {
+        wire::RequestT request;
+        request.id = request_id;
+        request.call.Set(wire::AllocateT(call));
+        auto answer = connection->call(std::move(request));
+        locks.tell_forsaken();
+        if (!answer) {
+            if (!connection->refused()) connection->forsake(request_id);
+            return fail(std::move(answer).error());
+        }
+        const auto* granted = answer->reply.answer.AsGranted();
+        if (granted && granted->reserve) answer = reserve(*answer, request_id, deadline, unable);
+        // The manager was restarted meanwhile, or the connection broke: nothing is left of it.
+        if (!answer && answer.error().code == ErrorCode::region_not_found &&
+            monotonic_nanos() < deadline)
+            continue;
+        auto id =
+            answer ? hold(std::move(*answer)) : Result<RegionId>(fail(std::move(answer).error()));
+        if (!id) connection->forsake(request_id);
+        return id;
+    }
+}
+
+// Takes the pages of the new segment, so that they are charged to this process's control group,
+// and not to the manager's; it grants the region when it has seen that they are there.
+Result<Connection::Answer> ManagerClient::Private::reserve(Connection::Answer& answer,
+                                                           std::uint64_t request_id,
+                                                           std::int64_t deadline, bool& unable) {
+    const auto size = answer.reply.answer.AsGranted()->segment_size;
+    const auto& segment = connection->keep(std::move(answer.handle));
+    answer.no_fork = {};  // a forked child closes what the connection keeps
+    MemoryLimit limit;    // kept for no longer than this: it holds descriptors
+    const auto reserved = limit.reserve(segment, 0, size, deadline);
+    connection->keep({});
+    if (!reserved) {
+        auto error = reserved.error();
+        unable = error.system_error != 0;
+        error.message = "this program cannot have the memory: " + error.message;
+        return fail(std::move(error));
+    }
+    wire::ReservedT call;
+    call.allocation = request_id;
+    return ask_locked(std::move(call));
+}
+
+// The new region holds one reference of ours.
+Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
+    const auto* granted = answer.reply.answer.AsGranted();
+    if (!granted || !granted->id) return unexpected_answer();
+    const auto id = from_wire(*granted->id);
+    if (!connection->lease().valid()) return id;  // nothing can be held
+    SHM_ASSIGN(auto* entry, mapper.install(answer, AccessMode::read_write));
+    LeasePage::Take outcome{};
+    answer.no_fork = {};  // it may be needed for the next answer
+    if (entry) SHM_TRY(mapper.take(*entry, id, AccessMode::read_write, outcome));
+    if (outcome != LeasePage::Take::taken) SHM_TRY(map_slowly(id, AccessMode::read_write, !entry));
+    mapper.at(id).holds_allocation = true;
+    return id;
+}
+
+}  // namespace snakepit::shm

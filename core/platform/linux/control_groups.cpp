@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "platform/linux/control_groups.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include <fmt/format.h>
+
+namespace snakepit::shm {
+
+namespace {
+
+constexpr const char* kUsualPlace = "/sys/fs/cgroup";
+
+// A hierarchy with a memory controller, as this process sees it.
+struct Hierarchy {
+    bool version_2 = false;
+    std::string path;                                         // of this process's group
+    std::vector<std::pair<std::string, std::string>> mounts;  // root, mount point
+};
+
+bool has_word(std::string_view list, std::string_view word) {
+    while (!list.empty()) {
+        const auto end = std::min(list.find(','), list.size());
+        if (list.substr(0, end) == word) return true;
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+    return false;
+}
+
+// Lines "number:controllers:path"; version 2 has number 0 and no controllers.
+std::vector<Hierarchy> hierarchies(std::string_view membership) {
+    std::vector<Hierarchy> out;
+    std::istringstream lines{std::string(membership)};
+    for (std::string line; std::getline(lines, line);) {
+        const auto first = line.find(':');
+        const auto second = first == std::string::npos ? first : line.find(':', first + 1);
+        if (second == std::string::npos) continue;
+        const auto controllers = std::string_view(line).substr(first + 1, second - first - 1);
+        const bool version_2 = line.starts_with("0::");
+        if (version_2 || has_word(controllers, "memory"))
+            out.push_back({version_2, line.substr(second + 1), {}});
+    }
+    return out;
+}
+
+// "id parent device root point options … - type source super-options"; in names a space is \040.
+std::string unescaped(const std::string& name) {
+    std::string out;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        if (name[i] != '\\' || i + 3 >= name.size()) {
+            out += name[i];
+            continue;
+        }
+        out += static_cast<char>((name[i + 1] - '0') * 64 + (name[i + 2] - '0') * 8 +
+                                 (name[i + 3] - '0'));
+        i += 3;
+    }
+    return out;
+}
+
+void find_mounts(const std::string& root, std::vector<Hierarchy>& list) {
+    const auto file = open_to_read(root + "/proc/self/mountinfo");
+    std::istringstream lines(file ? read_again(file).value_or("") : "");
+    for (std::string line; std::getline(lines, line);) {
+        const auto middle = line.find(" - ");
+        if (middle == std::string::npos) continue;
+        std::istringstream before(line.substr(0, middle)), after(line.substr(middle + 3));
+        std::string skipped, top, point, type, source, options;
+        before >> skipped >> skipped >> skipped >> top >> point;
+        after >> type >> source >> options;
+        for (auto& hierarchy : list)
+            if (hierarchy.version_2 ? type == "cgroup2"
+                                    : type == "cgroup" && has_word(options, "memory"))
+                hierarchy.mounts.emplace_back(unescaped(top), unescaped(point));
+    }
+    // Where it is when mountinfo cannot be read, or something lies over the mount.
+    for (auto& hierarchy : list)
+        hierarchy.mounts.emplace_back(
+            "/", hierarchy.version_2 ? kUsualPlace : std::string(kUsualPlace) + "/memory");
+}
+
+// `path` as seen below a mount whose root is `top`; nothing when it is not below it.
+std::optional<std::string> below(const std::string& path, const std::string& top) {
+    if (path.find("/..") != std::string::npos) return std::nullopt;  // outside our namespace
+    if (top == "/") return path == "/" ? "" : path;
+    if (!path.starts_with(top)) return std::nullopt;
+    const auto rest = path.substr(top.size());
+    return rest.empty() || rest.front() == '/' ? std::optional(rest) : std::nullopt;
+}
+
+bool is_directory(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+struct Names {
+    const char *limit, *usage;
+    std::string_view idle;
+};
+constexpr Names kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
+constexpr Names kVersion2{"memory.max", "memory.current", "inactive_file"};
+
+// One level. A file that is not there is no limit: the root of version 2 has none, nor has a group
+// in which the controller is not enabled. Any other error means that the limit is not known.
+void add_group(const std::string& directory, std::string name, const Hierarchy& hierarchy,
+               ControlGroups& out) {
+    const auto& names = hierarchy.version_2 ? kVersion2 : kVersion1;
+    ControlGroup group;
+    group.name = std::move(name);
+    group.idle_key = names.idle;
+    const auto open = [&](const char* file) {
+        auto handle = open_to_read(directory + "/" + file);
+        if (!handle && errno != ENOENT && out.not_known.empty())
+            out.not_known =
+                fmt::format("cannot read {}/{}: {}", directory, file, std::strerror(errno));
+        return handle;
+    };
+    group.limit = open(names.limit);
+    if (hierarchy.version_2) group.high = open("memory.high");
+    if (!group.limit && !group.high) return;
+    group.usage = open(names.usage);
+    group.stat = open("memory.stat");
+    out.groups.push_back(std::move(group));
+}
+
+// From the process's group up to the root of the mount.
+void walk(const std::string& point, std::string rest, const std::string& path,
+          const Hierarchy& hierarchy, ControlGroups& out) {
+    auto name = path;
+    for (;;) {
+        add_group(point + rest, name.empty() ? "/" : name, hierarchy, out);
+        if (rest.empty() || rest == "/") return;
+        rest.erase(rest.rfind('/'));
+        name.erase(std::min(name.rfind('/'), name.size()));
+    }
+}
+
+}  // namespace
+
+Handle open_to_read(const std::string& path) {
+    return Handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+}
+
+std::optional<std::string> read_again(const Handle& file) {
+    std::string out;
+    std::array<char, 8192> part;
+    for (;;) {
+        const auto got =
+            ::pread(file.get(), part.data(), part.size(), static_cast<off_t>(out.size()));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return std::nullopt;
+        if (got == 0) return out;
+        out.append(part.data(), static_cast<std::size_t>(got));
+    }
+}
+
+ControlGroups find_control_groups(const std::string& root, std::string_view membership) {
+    ControlGroups out;
+    auto list = hierarchies(membership);
+    if (list.empty()) out.not_known = "cannot tell the control groups of this process";
+    find_mounts(root, list);
+    for (const auto& hierarchy : list) {
+        const auto before = out.groups.size();
+        bool found = false;
+        for (const auto& [top, point] : hierarchy.mounts) {
+            const auto rest = below(hierarchy.path, top);
+            if (!rest || !is_directory(root + point + *rest)) continue;
+            walk(root + point, *rest, hierarchy.path, hierarchy, out);
+            found = true;
+            if (out.groups.size() > before) break;
+        }
+        if (found) continue;
+        // In a container the path may be the host's, and the mount show the container's group
+        // alone.
+        for (const auto& [top, point] : hierarchy.mounts) {
+            if (out.groups.size() > before || !is_directory(root + point)) continue;
+            walk(root + point, "", hierarchy.path, hierarchy, out);
+        }
+        if (out.not_known.empty() && (out.groups.size() > before || hierarchy.path != "/"))
+            out.not_known =
+                fmt::format("control group {} is not visible from here", hierarchy.path);
+    }
+    return out;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#include "platform/memory_limit.h"
+
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/time.h"
+#include "base/units.h"
+#include "platform/linux/control_groups.h"
+#include "platform/mapped_file.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+// What stays free at each level, so that a manager or a client that took all it could can go on.
+constexpr std::uint64_t kLeastSpared = 4ULL << 20, kMostSpared = 64ULL << 20;  // bytes
+constexpr std::uint64_t kPiece = 4ULL << 20;  // bytes reserved between two looks, about 1 ms
+// Version 1 writes "no limit" as the largest number of whole pages.
+constexpr std::uint64_t kNoLimit = 1ULL << 62;
+
+std::optional<std::uint64_t> number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+    return read.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+// The number behind `key` on a line of its own.
+std::optional<std::uint64_t> field(std::string_view text, std::string_view key) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        auto line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (!line.starts_with(key)) continue;
+        line.remove_prefix(key.size());
+        if (line.empty() || (line.front() != ' ' && line.front() != '\t')) continue;
+        line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+        return number(line);
+    }
+    return std::nullopt;
+}
+
+std::uint64_t less(std::uint64_t from, std::uint64_t what) {
+    return from > what ? from - what : 0;
+}
+
+std::uint64_t spared(std::uint64_t total) {
+    return std::clamp(total / 32, kLeastSpared, kMostSpared);
+}
+
+// The kernel's own records of a file's pages are charged too.
+std::uint64_t with_overhead(std::uint64_t bytes) {
+    return bytes + bytes / 256;
+}
+
+}  // namespace
+
+struct MemoryLimit::Groups {
+    std::mutex mutex;  // guards everything here
+    std::string root;
+    Handle membership, meminfo;
+    std::string known;  // text of /proc/self/cgroup that `found` belongs to
+    ControlGroups found;
+    std::uint64_t promised = 0;
+
+    void find() {
+        if (!membership) membership = open("/proc/self/cgroup");
+        if (!meminfo) meminfo = open("/proc/meminfo");
+        auto text = membership ? read_again(membership).value_or("") : std::string();
+        if (text == known && !known.empty()) return;
+        found = find_control_groups(root, text);
+        known = std::move(text);
+    }
+    Handle open(const char* path) const;
+    void host(MemoryLeft& left) const;
+    void group(const ControlGroup& group, std::uint64_t bytes, MemoryLeft& left) const;
+};
+
+Handle MemoryLimit::Groups::open(const char* path) const {
+    return open_to_read(root + path);
+}
+
+void MemoryLimit::Groups::host(MemoryLeft& left) const {
+    const auto text = meminfo ? read_again(meminfo).value_or("") : std::string();
+    const auto total = field(text, "MemTotal:"), available = field(text, "MemAvailable:");
+    left.limited_by = "the host";
+    left.bytes = left.limit = std::numeric_limits<std::uint64_t>::max();
+    if (!total || !available) {
+        left.not_known = "cannot read how much memory the host has left";
+        return;
+    }
+    left.limit = *total << 10;
+    left.bytes = less(*available << 10, spared(left.limit));
+}
+
+// What it leaves, if that is less than what was found so far. Statistics cost the kernel most, so
+// they are asked for only where `bytes` would not fit without them.
+void MemoryLimit::Groups::group(const ControlGroup& group, std::uint64_t bytes,
+                                MemoryLeft& left) const {
+    const auto read = [&](const Handle& file) -> std::optional<std::uint64_t> {
+        if (!file) return std::nullopt;
+        const auto text = read_again(file);
+        if (!text)
+            left.not_known = fmt::format("cannot read the limit of control group {}", group.name);
+        return text ? number(*text) : std::nullopt;  // "max" is no number
+    };
+    const auto limit =
+        std::min(read(group.limit).value_or(kNoLimit), read(group.high).value_or(kNoLimit));
+    if (limit >= kNoLimit) return;
+    const auto used = read(group.usage);
+    if (!used) {
+        left.not_known = fmt::format("cannot read what control group {} uses", group.name);
+        return;
+    }
+    auto here = less(less(limit, *used), spared(limit));
+    if (here < bytes && group.stat) {
+        const auto idle = field(read_again(group.stat).value_or(""), group.idle_key).value_or(0);
+        here = less(less(limit, less(*used, idle)), spared(limit));
+    }
+    if (here >= left.bytes) return;
+    left.bytes = here;
+    left.limit = limit;
+    left.limited_by = fmt::format("control group {}", group.name);
+}
+
+MemoryLimit::MemoryLimit(std::string root) : groups_(std::make_unique<Groups>()) {
+    groups_->root = std::move(root);
+}
+MemoryLimit::~MemoryLimit() = default;
+
+// Never destroyed: a thread may still reserve while static objects go.
+MemoryLimit& MemoryLimit::own() {
+    static auto* limit = new MemoryLimit;
+    return *limit;
+}
+
+// With the mutex.
+MemoryLeft MemoryLimit::find(std::uint64_t bytes) {
+    auto& g = *groups_;
+    MemoryLeft left;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        g.find();
+        left = {};
+        g.host(left);
+        for (const auto& group : g.found.groups) g.group(group, bytes, left);
+        if (left.not_known.empty()) break;
+        g.known.clear();  // a group that was removed and made again: its files are others now
+    }
+    if (left.not_known.empty()) left.not_known = g.found.not_known;
+    return left;
+}
+
+MemoryLeft MemoryLimit::left() {
+    const std::lock_guard held(groups_->mutex);
+    auto left = find(std::numeric_limits<std::uint64_t>::max());
+    left.bytes = less(left.bytes, groups_->promised);
+    return left;
+}
+
+// With the mutex. `bytes` more, beside what is promised.
+Status MemoryLimit::fits(std::uint64_t bytes) {
+    auto left = find(bytes + groups_->promised);
+    left.bytes = less(left.bytes, groups_->promised);
+    if (bytes <= left.bytes) return {};
+    return fail(ErrorCode::no_space,
+                fmt::format("{} has {} of memory left, {} were asked for", left.limited_by,
+                            format_size(left.bytes), format_size(bytes)),
+                left.limited_by == "the host"
+                    ? "deallocate regions, or end what else uses memory"
+                    : "ask for less, deallocate regions, or raise the group's memory limit");
+}
+
+Status MemoryLimit::check(std::uint64_t bytes) {
+    const std::lock_guard held(groups_->mutex);
+    return fits(bytes);
+}
+
+Result<MemoryLimit::Promise> MemoryLimit::promise(std::uint64_t bytes) {
+    const std::lock_guard held(groups_->mutex);
+    SHM_TRY(fits(bytes));
+    groups_->promised += bytes;
+    return Promise(*this, bytes);
+}
+
+MemoryLimit::Promise::Promise(Promise&& other) noexcept
+    : limit_(other.limit_), bytes_(std::exchange(other.bytes_, 0)) {}
+
+MemoryLimit::Promise::~Promise() {
+    taken(bytes_);
+}
+
+void MemoryLimit::Promise::taken(std::uint64_t bytes) {
+    const std::lock_guard held(limit_->groups_->mutex);
+    bytes = std::min(bytes, bytes_);
+    bytes_ -= bytes;
+    limit_->groups_->promised -= bytes;
+}
+
+// Put back for the look, so that what is compared is this promise beside the others.
+Status MemoryLimit::Promise::check() const {
+    auto& groups = *limit_->groups_;
+    const std::lock_guard held(groups.mutex);
+    groups.promised -= bytes_;
+    auto fits = limit_->fits(bytes_);
+    groups.promised += bytes_;
+    return fits;
+}
+
+Status MemoryLimit::reserve(const Handle& file, std::uint64_t offset, std::uint64_t size,
+                            std::int64_t deadline) {
+    SHM_ASSIGN(auto promised, promise(with_overhead(size)));
+    for (std::uint64_t done = 0; done < size;) {
+        const auto piece = std::min(kPiece, size - done);
+        if (done > 0) SHM_TRY(promised.check());
+        if (monotonic_nanos() >= deadline)
+            return fail(ErrorCode::timeout,
+                        fmt::format("{} of {} could be reserved in time", format_size(done),
+                                    format_size(size)),
+                        "ask for less, or allow more time");
+        SHM_TRY(reserve_pages(file, offset + done, piece));
+        promised.taken(with_overhead(piece));
+        done += piece;
+    }
+    return {};
+}
+
+}  // namespace snakepit::shm
