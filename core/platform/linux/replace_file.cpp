@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -144,6 +145,11 @@ Status write_all(int file, std::string_view bytes, const std::string& path) {
     while (!bytes.empty()) {
         const auto written = ::write(file, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EAGAIN) {  // standard output may be shared with who wants that
+            pollfd room{file, POLLOUT, 0};
+            (void)::poll(&room, 1, -1);
+            continue;
+        }
         if (written < 0) return fail(output_error(errno, path));
         bytes.remove_prefix(static_cast<std::size_t>(written));
     }
@@ -275,6 +281,8 @@ Status OutputFile::commit() {
     SHM_TRY(keep_attributes());
     if (::fsync(file_.get()) != 0) return failed(errno);
     SHM_TRY(publish());
+    // Files of our own are rewritten often; after a power cut the old one will do.
+    if (options_.exact) return {};
     const Handle directory(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory) (void)::fsync(directory.get());
     return {};
