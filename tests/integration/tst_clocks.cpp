@@ -90,7 +90,7 @@ class Clocks : public QObject {
     QString state(const QString& id) { return info(id).value("state").toString(); }
     QStringList freed() {
         QStringList out;
-        for (const auto& event :
+        for (const QJsonValue event :
              service_->cli_json({"events", "--kind", "freed"})["events"].toArray())
             out += event["region_id"].toString();
         return out;
@@ -334,7 +334,7 @@ void Clocks::a_step_makes_no_living_creator_gone() {
     set_clocks(by);
     const auto survey = service_->cli({"host", "clean", "--dry-run", "--json"});
     QVERIFY2(survey.status == 0 || survey.status == 1, qPrintable(survey.err));
-    for (const auto& item : survey.json()["items"].toArray()) {
+    for (const QJsonValue item : survey.json()["items"].toArray()) {
         QVERIFY(item["name"].toString() != QString("sysv:%1").arg(id));
         QVERIFY(item["name"].toString() != QFileInfo(file).fileName());
     }
