@@ -11,6 +11,8 @@
 #include <QJsonObject>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <future>
 #include <thread>
