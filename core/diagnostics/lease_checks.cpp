@@ -13,6 +13,7 @@
 #include "diagnostics/host_facts.h"
 #include "diagnostics/registry_file.h"
 #include "layout/grants_layout.h"
+#include "platform/channel.h"
 #include "platform/process.h"
 #include "platform/process_lock.h"
 
@@ -74,6 +75,16 @@ std::string who(const ClientRecord& record) {
     return fmt::format("{} ({})", std::string_view(record.process), record.pid);
 }
 
+// Numbers of processes mean to us what they mean to the manager. It may be in another pid
+// namespace: then what has no number here may well live.
+bool shares_numbers(const InstancePaths& paths, const RegistryFile& registry) {
+    const auto channel = Channel::connect(paths.control_socket());
+    if (!channel) return false;
+    const auto manager = peer_of(channel->handle());
+    const auto& state = registry.view().state();
+    return manager && manager->pid == state.manager_pid.load(std::memory_order_relaxed);
+}
+
 // Whether its process image lives is what the lock on its page says; the page of one that lives is
 // not touched while a manager runs, which might be locking it.
 void look_at_process(const InstancePaths& paths, const ClientRecord& record, std::size_t regions,
@@ -95,7 +106,9 @@ void look_at_process(const InstancePaths& paths, const ClientRecord& record, std
                         who(record)));
 }
 
-LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const GrantsFile& grants) {
+// `numbers`: those of processes mean something here.
+LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const GrantsFile& grants,
+               bool numbers) {
     LeaseLook out;
     std::unordered_set<std::string> pages;
     std::unordered_map<std::uint64_t, std::int64_t> pids;
@@ -114,7 +127,7 @@ LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const G
             out.stale.add(fmt::format("{} has a grant for slot {}, which holds no such region",
                                       who(record), slot));
         });
-        look_at_process(paths, record, regions, out);
+        if (numbers) look_at_process(paths, record, regions, out);
     }
     for (const auto& row : registry.clients()) {
         const auto known = pids.find(row.serial);
@@ -129,12 +142,13 @@ LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const G
 }
 
 // Until it is clean, or time is up: what a manager is just doing is over then.
-Result<LeaseLook> settled_look(const InstancePaths& paths, int patience_ms) {
+Result<LeaseLook> settled_look(const InstancePaths& paths, bool manager_runs, int patience_ms) {
     const auto give_up = monotonic_nanos() + std::int64_t{patience_ms} * 1'000'000;
     for (;;) {
         SHM_ASSIGN(const auto registry, RegistryFile::open(paths.registry()));
         SHM_ASSIGN(const auto grants, GrantsFile::open(paths, registry));
-        auto found = look(paths, registry, grants);
+        auto found =
+            look(paths, registry, grants, !manager_runs || shares_numbers(paths, registry));
         if (found.clean() || monotonic_nanos() >= give_up) return found;
         ::usleep(kAgainMicros);
     }
@@ -144,7 +158,7 @@ Result<LeaseLook> settled_look(const InstancePaths& paths, int patience_ms) {
 
 std::vector<Check> check_leases(const InstancePaths& paths, bool manager_runs, int patience_ms) {
     constexpr auto name = "leases";
-    const auto found = settled_look(paths, manager_runs ? patience_ms : 0);
+    const auto found = settled_look(paths, manager_runs, manager_runs ? patience_ms : 0);
     if (!found) {
         if (found.error().type() == ErrorType::no_manager)
             return {sound(name, "nothing was granted to anybody")};
