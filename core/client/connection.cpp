@@ -291,12 +291,14 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, b
 Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeated) {
     if (request.id == 0) request.id = next_request();
     refused_ = false;
-    for (int millis = 0;;) {
+    for (int millis = 0, lost_before = 0;; ++lost_before) {
         SHM_TRY(ensure());
         tell_forsaken();
         bool lost = false;
         auto answer = exchange(request, lost);
-        if (answer || !lost || monotonic_nanos() >= deadline_.wait) return answer;
+        // Once even without time to wait: the connection may have been one to an earlier manager.
+        if (answer || !lost || (lost_before > 0 && monotonic_nanos() >= deadline_.wait))
+            return answer;
         if (repeated) *repeated = true;
         // At once the first time; a manager that closes again and again is not hammered.
         SHM_TRY(pause(millis));

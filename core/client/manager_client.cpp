@@ -258,18 +258,16 @@ Result<bool> ManagerClient::quarantine(const RegionId& id) {
 }
 
 Result<bool> ManagerClient::Private::deallocate(const RegionId& id, wire::DeallocateT call) {
-    {
-        SHM_ASSIGN(const auto held, lock());
-        auto* entry = mapper.find(id);
-        if (entry && entry->holds_allocation) {
-            entry->holds_allocation = false;
-            // Not told: the request that follows says it.
-            connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
-        }
+    SHM_ASSIGN(const auto held, lock());
+    auto* entry = mapper.find(id);
+    if (entry && entry->holds_allocation) {
+        entry->holds_allocation = false;
+        // Not told: the request that follows says it.
+        connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
     }
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
     bool repeated = false;
-    auto answer = ask(std::move(call), &repeated);
+    auto answer = ask_locked(std::move(call), &repeated);
     if (!answer && repeated && answer.error().code == ErrorCode::region_not_found)
         return true;  // the first try did it
     if (!answer) return fail(std::move(answer).error());

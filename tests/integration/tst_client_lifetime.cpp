@@ -360,7 +360,5 @@ void ClientLifetime::a_cpp_client_is_closed_under_threads() {
     QVERIFY(other.lock(region.id(), SNAKEPIT_SHM_READ_WRITE, milliseconds(5000)).has_value());
 }
 
-Q_DECLARE_METATYPE(Call)
-
 QTEST_GUILESS_MAIN(ClientLifetime)
 #include "tst_client_lifetime.moc"

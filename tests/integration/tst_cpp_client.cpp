@@ -23,6 +23,7 @@ class CppClient : public QObject {
     void errors_carry_status_code_and_sentence();
     void lists_what_matches();
     void a_lock_ends_with_its_owner();
+    void every_option_and_seal_reach_the_manager();
 
   private:
     Service service_;
@@ -120,6 +121,23 @@ void CppClient::a_lock_ends_with_its_owner() {
     QVERIFY(shared->unlock().has_value());
     QVERIFY(shared->unlock().has_value());
     QVERIFY(region->lock(SNAKEPIT_SHM_READ_WRITE, milliseconds(0)).has_value());
+    QVERIFY(region->deallocate().has_value());
+}
+
+void CppClient::every_option_and_seal_reach_the_manager() {
+    const auto client = snakepit::Client::connect({}, std::chrono::seconds(60));
+    snakepit::Options options;
+    options.durable = true;
+    options.exact_permissions = true;
+    const auto region = client->allocate(4096, options);
+    QVERIFY(region.has_value());
+    const auto id = QString::fromStdString(region->id());
+    QVERIFY(service_.cli_json({"info", id}).value("durable").toBool());
+    QVERIFY(region->seal().has_value());
+    const auto refused = region->map_writable();
+    QVERIFY(!refused);
+    QCOMPARE(refused.error().status, SNAKEPIT_SHM_IS_READ_ONLY);
+    QVERIFY(region->map().has_value());
     QVERIFY(region->deallocate().has_value());
 }
 

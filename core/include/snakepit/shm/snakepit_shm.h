@@ -8,8 +8,8 @@
  *
  * A client may be closed or disconnected at any time, by any thread, whatever the others do. Calls
  * that are in it then end within 100 milliseconds, most with SNAKEPIT_SHM_CLIENT_CLOSED, and so
- * does every call that uses the handle afterwards; a handle is never used for another client. Only
- * in a signal handler nothing of this may be called.
+ * does every call that uses the handle afterwards; a handle is never used for another client. A
+ * large copy that has begun is finished first. Do not call these functions in a signal handler.
  *
  * Each call has one deadline from its beginning. It covers calls of other threads that have to end
  * first, connecting to a manager that was started again, waiting, and the answer. It is the call's
