@@ -6,6 +6,7 @@
 
 #include <QJsonArray>
 
+#include "base/filter.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -17,6 +18,7 @@ namespace snakepit::shm::cli {
 namespace {
 
 Result<int> run_list(const Context& context, const std::string& filter) {
+    SHM_TRY(RegionFilter::parse(filter));  // wrong words are ours
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto regions, client->list(filter));
     if (context.json) {

@@ -79,7 +79,7 @@ Result<std::uint64_t> parse_size(std::string_view text) {
         const auto clean = lower_and_trimmed(text);
         const auto unit = static_cast<char>(clean[clean.size() - 2] - 'a' + 'A');
         return fail(ErrorCode::invalid_argument,
-                    fmt::format("the unit of '{}' is a power of ten or of two", text),
+                    fmt::format("'{}' is ambiguous: {}B is a power of ten or of two", text, unit),
                     fmt::format("write {}iB for {} bytes, or the number of bytes", unit,
                                 static_cast<std::uint64_t>(
                                     *parse_with_units(fmt::format("1{}", unit), kSizes))));

@@ -139,9 +139,10 @@ Status set_in_file(const std::string& path, std::string_view key, std::string_vi
     SHM_ASSIGN(const auto text, read_file(path));
     const auto changed = with_key(text, key, value, path);
     if (!changed) {
-        // What is wrong without the file too is wrong with the words, not with a line of it.
+        // A key that is unknown without the file too is a wrong word, not a line of it.
         const auto alone = with_key({}, key, value, {});
-        return fail(alone ? changed.error() : alone.error());
+        const bool word = !alone && alone.error().message.starts_with("unknown ");
+        return fail(word ? alone.error() : changed.error());
     }
     SHM_TRY(file.write(*changed));
     return file.commit();

@@ -17,7 +17,7 @@ Result<std::string> with_key(std::string_view text, std::string_view key, std::s
                              std::string_view source_name);
 
 // The same for a file, which is replaced in one step (OutputFile). A file that is not there is
-// made, with its directory. Without a place in the file where the words themselves are wrong.
+// made, with its directory. Without a place in the file where the key is unknown.
 Status set_in_file(const std::string& path, std::string_view key, std::string_view value);
 
 }  // namespace snakepit::shm

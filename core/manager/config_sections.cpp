@@ -16,6 +16,8 @@ namespace snakepit::shm {
 
 namespace {
 
+constexpr std::size_t kFew = 8;  // that a sentence has room for
+
 // A user or a group, by name or number.
 Result<std::string> read_name(const toml::node& node, const ConfigPlace& place) {
     if (const auto* number = node.as_integer();
@@ -201,9 +203,11 @@ tl::unexpected<Error> ConfigPlace::wrong(std::string_view what, std::string reme
 tl::unexpected<Error> ConfigPlace::unknown(std::string_view kind, std::string_view key,
                                            const std::vector<std::string_view>& known) const {
     const auto near = nearest(key, known);
-    return wrong(fmt::format("unknown {} '{}'", kind, key.substr(0, 80)),
-                 near.empty() ? "'snakepit-shm config show' lists the known ones"
-                              : fmt::format("did you mean '{}'?", near));
+    auto remedy = fmt::format("did you mean '{}'?", near);
+    if (near.empty())
+        remedy = known.size() <= kFew ? fmt::format("use one of '{}'", fmt::join(known, "', '"))
+                                      : "'snakepit-shm config show' lists the known ones";
+    return wrong(fmt::format("unknown {} '{}'", kind, key.substr(0, 80)), std::move(remedy));
 }
 
 bool is_section(std::string_view name) {

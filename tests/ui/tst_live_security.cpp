@@ -181,8 +181,8 @@ void TestLiveSecurity::a_report_replaces_a_file_only_when_asked() {
         dialog.set_format(ReportFormat::csv);
         dialog.set_file(to);
         QSignalSpy finished(&dialog, &ReportDialog::finished_run);
-        for (int i = 0; i < clicks; ++i) primary(dialog)->click();
         const bool began = clicks > 1 || !QFileInfo::exists(to);
+        for (int i = 0; i < clicks; ++i) primary(dialog)->click();
         if (began && finished.isEmpty()) finished.wait(kPatience);
         return all_words(dialog);
     };
