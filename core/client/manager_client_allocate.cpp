@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // New regions. Whatever fails after the request left, the manager is told that nobody wants what
 // it made.
-#include <limits>
 
 #include "base/time.h"
 #include "client/manager_client_private.h"
@@ -58,10 +57,16 @@ Result<Connection::Answer> ManagerClient::Private::reserve(Connection::Answer& a
     const auto& segment = connection->keep(std::move(answer.handle));
     answer.no_fork = {};  // a forked child closes what the connection keeps
     MemoryLimit limit;    // kept for no longer than this: it holds descriptors
-    const auto reserved = limit.reserve(segment, 0, size, deadline);
+    const auto reserved = limit.reserve(segment, 0, size, [&]() -> Status {
+        if (connection->closed()) return fail(closed_error());
+        if (monotonic_nanos() < deadline) return {};
+        return fail(ErrorCode::timeout, "it was not reserved in time",
+                    "ask for less, or allow more time");
+    });
     connection->keep({});
     if (!reserved) {
         auto error = reserved.error();
+        if (error.code == ErrorCode::client_closed) return fail(std::move(error));
         unable = error.system_error != 0;
         error.message = "this program cannot have the memory: " + error.message;
         return fail(std::move(error));

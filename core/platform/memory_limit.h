@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -61,11 +61,11 @@ class MemoryLimit {
     Result<Promise> promise(std::uint64_t bytes);
 
     // Takes the pages of a file on a tmpfs, or of a memfd, which keeps its size. Piece by piece, so
-    // that others who take memory meanwhile are noticed, and a deadline (monotonic_nanos) too.
-    // no_space before the kernel would have to end a process; what was reserved stays then. An
-    // error of the file system itself has a system_error.
+    // that others who take memory meanwhile are noticed; `go_on` is asked before each, and its
+    // error ends it. no_space before the kernel would have to end a process; what was reserved
+    // stays then. An error of the file system itself has a system_error.
     Status reserve(const Handle& file, std::uint64_t offset, std::uint64_t size,
-                   std::int64_t deadline = std::numeric_limits<std::int64_t>::max());
+                   const std::function<Status()>& go_on = {});
 
   private:
     struct Groups;

@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "base/time.h"
 #include "base/units.h"
 #include "platform/linux/control_groups.h"
 #include "platform/mapped_file.h"
@@ -212,16 +211,12 @@ Status MemoryLimit::Promise::check() const {
 }
 
 Status MemoryLimit::reserve(const Handle& file, std::uint64_t offset, std::uint64_t size,
-                            std::int64_t deadline) {
+                            const std::function<Status()>& go_on) {
     SHM_ASSIGN(auto promised, promise(with_overhead(size)));
     for (std::uint64_t done = 0; done < size;) {
         const auto piece = std::min(kPiece, size - done);
         if (done > 0) SHM_TRY(promised.check());
-        if (monotonic_nanos() >= deadline)
-            return fail(ErrorCode::timeout,
-                        fmt::format("{} of {} could be reserved in time", format_size(done),
-                                    format_size(size)),
-                        "ask for less, or allow more time");
+        if (go_on) SHM_TRY(go_on());
         SHM_TRY(reserve_pages(file, offset + done, piece));
         promised.taken(with_overhead(piece));
         done += piece;
