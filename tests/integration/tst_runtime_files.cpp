@@ -57,7 +57,7 @@ void RuntimeFilesTest::a_socket_that_was_removed_is_bound_again() {
     QVERIFY(QFile::remove(runtime("control.sock")));
     QTRY_VERIFY_WITH_TIMEOUT(serves(), kPatienceMs);
     QTRY_COMPARE_WITH_TIMEOUT(events("socket_restored").size(), 1, kPatienceMs);
-    QVERIFY(events("socket_restored")[0]["detail"]["reason"].toString().contains("removed"));
+    QVERIFY(events("socket_restored")[0][u"detail"][u"reason"].toString().contains("removed"));
     QVERIFY((*connected)->list().has_value());  // the connections there were stay
 }
 
@@ -144,7 +144,7 @@ void RuntimeFilesTest::what_cannot_be_made_again_is_a_health_problem() {
     QVERIFY(QFile::rename(runtime(name), runtime(name + ".away")));
     const auto told = [&](const QString& kind) {
         for (const auto& event : events(kind))
-            if (event.toObject()["detail"]["problem"].toString().startsWith(name + " was removed"))
+            if (event[u"detail"][u"problem"].toString().startsWith(name + " was removed"))
                 return true;
         return false;
     };
