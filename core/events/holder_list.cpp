@@ -70,7 +70,7 @@ class Bytes {
 
 std::string packed(const HolderEntry& holder, const HolderEntry& before) {
     const bool same_name = holder.process == before.process;
-    const bool small = holder.count <= kCount;
+    const bool small = holder.count > 0 && holder.count <= kCount;
     std::string out(1, static_cast<char>(kHolder | (holder.read_only ? kReadOnly : 0) |
                                          (same_name ? kSameName : 0) | (small ? holder.count : 0)));
     add_difference(out, holder.pid, before.pid);

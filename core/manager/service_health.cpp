@@ -117,6 +117,7 @@ void Service::settle_damaged_arenas() {
 }
 
 bool Service::rescue(std::uint32_t slot) {
+    settle_damaged_arenas();  // first it is said what happened, and who is concerned
     const auto arena = registry_->body(slot).arena;
     if (arena == 0 || !allocator_.pool.damaged(arena) || !movable(slot)) return false;
     auto to = allocator_.begin_move(slot);

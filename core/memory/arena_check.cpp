@@ -58,9 +58,16 @@ bool ArenaPool::damaged(std::uint64_t arena) const {
 std::optional<std::string> ArenaPool::loss_of(const layout::SlotBody& body) const {
     const auto found = arenas_.find(body.arena);
     if (found == arenas_.end()) return "its arena is gone";
-    const auto& fault = found->second->fault;
-    if (!fault || body.offset + body.actual_size <= fault->intact) return std::nullopt;
-    return "its memory was cut away by someone else";
+    const auto& arena = *found->second;
+    const auto end = body.offset + body.actual_size;
+    if (!arena.fault || arena.fault->intact == arena.size()) return std::nullopt;
+    // Below the end of the file there may be new pages in place of what was cut, if pages were
+    // reserved at that moment: where a region has no data at all it is not believed.
+    const auto data = data_ranges(arena.handle(), end);
+    const bool whole = end <= arena.fault->intact && !data.empty() &&
+                       data.back().offset + data.back().size > body.offset;
+    return whole ? std::nullopt
+                 : std::optional<std::string>("its memory was cut away by someone else");
 }
 
 }  // namespace snakepit::shm

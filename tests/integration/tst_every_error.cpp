@@ -4,7 +4,7 @@
 // the test. A code that nobody can get has to go.
 #include <sys/mount.h>
 
-#include <map>
+#include <atomic>
 #include <thread>
 
 #include "../security/raw_client.h"
@@ -121,13 +121,15 @@ C deadlock(Situation& s) {
     const auto first = s.region(), second = s.region();
     auto a = s.client(), b = s.client();
     (void)a->lock(first, AccessMode::read_write, 0);
+    std::atomic<bool> has_second{false};
     std::thread waits([&] {
-        (void)b->lock(second, AccessMode::read_write, 0);
+        has_second = b->lock(second, AccessMode::read_write, 0).has_value();
         (void)b->lock(first, AccessMode::read_write, kPatienceMs);
     });
     C got = kNone;
     (void)QTest::qWaitFor(
         [&] {  // `timeout` until the other one waits
+            if (!has_second) return false;
             got = code_of(a->lock(second, AccessMode::read_write, 20));
             return got == C::deadlock;
         },
@@ -221,7 +223,7 @@ C full_memory(Situation& s) {
     return got;
 }
 
-C occupied_port(Situation& s) {
+C nobodys_address(Situation& s) {
     (void)s.waits_for(EventKind::telemetry_failed);
     const auto events = s.service.cli_json({"events", "--kind", "telemetry_failed"})["events"];
     return parsed(events[0]["result"].toString());
@@ -261,7 +263,8 @@ const std::vector<Way>& ways() {
     sealed_durable.durable = true;
     sealed_durable.security_level = SecurityLevel::high;
     const QString telemetry =
-        "telemetry_enabled = true\n[shared_memory.telemetry]\nlisten = \"127.0.0.1:1\"\n";
+        "telemetry_enabled = true\n[shared_memory.telemetry]\nlisten = \"192.0.2.1:9847\"\n"
+        "allow_remote = true\n";
     using S = Situation;
     static const std::vector<Way> all{
         {C::allocation_failed, [](S& s) { return allocation(s); }, "enabled = false"},
@@ -331,7 +334,7 @@ const std::vector<Way>& ways() {
              return code_of(s.client()->set_policy(s.region(), "{\"require_encryption\":true}"));
          }},
         {C::alert_rule_invalid, wrong_rule},
-        {C::telemetry_unavailable, occupied_port, telemetry},
+        {C::telemetry_unavailable, nobodys_address, telemetry},
     };
     return all;
 }

@@ -86,7 +86,7 @@ void moves(Situation& s) {
     (void)client->defragment();  // into the hole
     (void)s.waits_for(K::moved);
     // An arena that is full and then empty, and one with much room behind its only region.
-    const auto full = s.region({"12MiB"}), small = s.region(), large = s.region({"11MiB"});
+    const auto full = s.region({"12MiB"}), small = s.region({"2MiB"}), large = s.region({"11MiB"});
     (void)client->deallocate(full);
     (void)client->deallocate(large);
     Q_UNUSED(kept);
@@ -174,7 +174,7 @@ void alerts_are_raised(Situation& s) {
     (void)s.service.cli({"alerts", "rules", "set", rule.fileName()});
     const auto id = s.allocate();
     (void)s.waits_for(K::alert_hook_failed);
-    const auto alert = s.service.cli_json({"alerts"})["alerts"][0]["id"].toInt();
+    const auto alert = s.service.cli_json({"alerts"})["alerts"][0][u"id"].toInt();
     (void)s.service.cli({"alerts", "ack", QString::number(alert)});
     QFile hook(s.service.host().path("hook"));
     (void)hook.open(QIODevice::WriteOnly);
@@ -202,7 +202,7 @@ void telemetry_fails(Situation& s) {
 void memory_is_not_kept(Situation& s) {
     (void)s.allocate({"4096", "--other", "ro"});  // between users: memory without a name
     (void)s.waits_for(K::keeper_found);
-    const auto name = s.service.cli_json({"status"})["keeper"]["name"].toString();
+    const auto name = s.service.cli_json({"status"})["keeper"][u"name"].toString();
     QFile::remove(s.runtime("keeper.sock"));
     (void)QDir().mkpath(s.runtime("keeper.sock/in the way"));
     if (const auto pid = name.section(' ', 1).toInt(); pid > 1) ::kill(pid, SIGKILL);

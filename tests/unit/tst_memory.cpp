@@ -260,7 +260,7 @@ void Memory::a_region_that_is_held_stays_where_it_is() {
 // asks is slow on a busy machine.
 void Memory::a_pass_that_somebody_asks_for_is_not_done_behind_their_back() {
     std::vector<Grant> regions;
-    for (int i = 0; i < 60; ++i) regions.push_back(std::move(*user_->allocate(1 << 20)));
+    for (int i = 0; i < 60; ++i) regions.push_back(std::move(*user_->allocate(2 << 20)));
     for (int i = 0; i < 60; i += 2) free(regions[i]);
     service().tick(now().micros);
     std::uint64_t told = 0;
@@ -271,7 +271,8 @@ void Memory::a_pass_that_somebody_asks_for_is_not_done_behind_their_back() {
     }
     std::size_t moved = 0;
     for (const auto& region : regions) moved += bench_->count_events(region.id, EventKind::moved);
-    QVERIFY(moved > 20);
+    QVERIFY(moved > 8);  // more than one step
+
     QCOMPARE(told, moved);
 }
 
