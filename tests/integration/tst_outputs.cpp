@@ -198,13 +198,15 @@ void Outputs::what_is_not_a_regular_file_stays() {
 }
 
 void Outputs::a_descriptor_is_no_place_data() {
-    add_commands({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"});
+    add_commands({"stdout", "fd/1", "/proc/self/fd/1"});  // links as /dev has them
 }
 
 // Where standard output is a file, that file would be exchanged under whoever holds it open.
 void Outputs::a_descriptor_is_no_place() {
     QFETCH(QStringList, words);
     QFETCH(QString, kind);
+    QVERIFY(QFile::link("/proc/self/fd/1", path("stdout")));
+    QVERIFY(QFile::link("/proc/self/fd", path("fd")));
     put(path("held"));
     const auto before = facts(path("held"));
     const auto refused =
