@@ -161,11 +161,11 @@ void write_refusal(std::string& out, std::string_view text) {
 
 // "process, ids", where `count` bytes are the ids.
 void write_connected(std::string& out, std::string_view text, std::size_t count) {
-    const auto process = text.substr(0, text.size() - std::min(text.size(), count + 2));
+    const auto process = text.substr(0, text.size() - count - 2);
     out = R"({"process":)";
     append_json_string(out, process);
     out += R"(,"real_and_saved":)";
-    append_json_string(out, text.substr(std::min(text.size(), process.size() + 2)));
+    append_json_string(out, text.substr(process.size() + 2));
     out += '}';
 }
 
@@ -198,7 +198,8 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
     if (kind == EventKind::references) return write_references(out, entry);
     if (kind == EventKind::refused) return write_refusal(out, text_of(entry));
     if (kind == EventKind::client_connected && entry.count > 0)
-        return write_connected(out, text_of(entry), entry.count);
+        if (const auto text = text_of(entry); text.size() >= std::size_t{entry.count} + 2)
+            return write_connected(out, text, entry.count);
     const auto names = names_of(kind);
     out = "{";
     const auto key = [&](std::string_view name) {
