@@ -262,7 +262,7 @@ class Service {
                       const std::function<void(Result<Grant>)>& done);
     void make(const std::shared_ptr<Allocation>& allocation);
     void let_client_reserve(const std::shared_ptr<Allocation>& allocation);
-    void give_up(std::shared_ptr<Allocation> allocation, Error error);
+    void give_up(const std::shared_ptr<Allocation>& allocation, Error error);
     void give_up_of(std::uint64_t serial);
     void expire_allocations();
     void finish_allocation(const std::shared_ptr<Allocation>& allocation);
