@@ -211,7 +211,8 @@ void Service::reserved(const Caller& caller, std::uint64_t request_id,
 }
 
 // Not LIVE yet: what there is of it goes at once.
-void Service::give_up(const std::shared_ptr<Allocation>& allocation, Error error) {
+void Service::give_up(const std::shared_ptr<Allocation>& pending, Error error) {
+    const auto allocation = pending;  // the table's own pointer goes with it
     allocation->made = fail(std::move(error));
     allocation->tried_again = true;
     if (!allocation->done) allocation->done = [](const Result<Grant>&) {};

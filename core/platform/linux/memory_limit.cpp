@@ -187,10 +187,10 @@ Result<MemoryLimit::Promise> MemoryLimit::promise(std::uint64_t bytes) {
 }
 
 MemoryLimit::Promise::Promise(Promise&& other) noexcept
-    : limit_(other.limit_), bytes_(std::exchange(other.bytes_, 0)) {}
+    : limit_(std::exchange(other.limit_, nullptr)), bytes_(other.bytes_) {}
 
 MemoryLimit::Promise::~Promise() {
-    taken(bytes_);
+    if (limit_) taken(bytes_);
 }
 
 void MemoryLimit::Promise::taken(std::uint64_t bytes) {
