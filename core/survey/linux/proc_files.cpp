@@ -92,7 +92,7 @@ Timestamp boot_time(int proc, Timestamp now) {
 
 std::int64_t boot_offset(int proc) {
     constexpr std::string_view kClock = "boottime";
-    const auto file = read_file(proc, "self/timens_offsets");
+    auto file = read_file(proc, "self/timens_offsets");
     const auto line = file ? file->find(kClock) : std::string::npos;
     if (line == std::string::npos) return 0;
     auto* end = file->data() + line + kClock.size();
