@@ -16,8 +16,8 @@ QString size_text(const QJsonValue& bytes) {
 // Who pays for regions, in one line.
 QString plain_memory(const QJsonObject& memory) {
     auto said = QString(
-                    "charged to %1, which leaves %2 of %3; clients reserve large segments of "
-                    "their own themselves")
+                    "charged to %1, which leaves %2 of %3; clients pay "
+                    "for large segments of their own")
                     .arg(memory["charged_to"].toString(), size_text(memory["left"]),
                          size_text(memory["limit"]));
     if (const auto why = memory["not_known"].toString(); !why.isEmpty())

@@ -10,15 +10,40 @@ namespace snakepit::shm {
 
 using layout::LeasePage;
 
+namespace {
+
+// Larger regions have a segment of their own, whose memory this process reserves.
+constexpr std::uint64_t kNeverPooled = 64 << 20;
+
+Error own_limit_error(Error error) {
+    error.message = "this program cannot have the memory: " + error.message;
+    return error;
+}
+
+}  // namespace
+
 Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
     SHM_ASSIGN(const auto held, d_->lock());
+    const bool own = size > kNeverPooled && !options.durable && d_->connection->lease().valid();
+    if (own) SHM_TRY(d_->check_memory(size));
     auto call = to_wire(size, options);
     call.can_reserve = d_->connection->lease().valid();
     bool unable = false;
     auto made = d_->allocate(call, unable);
+    if (own && !made && !unable && made.error().code == ErrorCode::no_space) d_->short_of = size;
     if (made || !unable) return made;
     call.can_reserve = false;  // then the manager has to
     return d_->allocate(call, unable);
+}
+
+// What this process could not have before is not asked of the manager again while it is so: a
+// program that tries without end costs nobody else anything.
+Status ManagerClient::Private::check_memory(std::uint64_t size) {
+    if (short_of == 0 || size < short_of) return {};
+    MemoryLimit limit;
+    if (auto fits = limit.check(size); !fits) return fail(own_limit_error(fits.error()));
+    short_of = 0;
+    return {};
 }
 
 // `unable`: the system does not let this process reserve the memory, or has none; the manager may.
@@ -65,11 +90,9 @@ Result<Connection::Answer> ManagerClient::Private::reserve(Connection::Answer& a
     });
     connection->keep({});
     if (!reserved) {
-        auto error = reserved.error();
-        if (error.code == ErrorCode::client_closed) return fail(std::move(error));
-        unable = error.system_error != 0;
-        error.message = "this program cannot have the memory: " + error.message;
-        return fail(std::move(error));
+        if (reserved.error().code == ErrorCode::client_closed) return fail(reserved.error());
+        unable = reserved.error().system_error != 0;
+        return fail(own_limit_error(reserved.error()));
     }
     wire::ReservedT call;
     call.allocation = request_id;

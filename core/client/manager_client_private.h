@@ -71,6 +71,7 @@ class ManagerClient::Private {
     }
     // With the mutex, as the following (manager_client_allocate.cpp).
     Result<RegionId> allocate(const wire::AllocateT& call, bool& unable);
+    Status check_memory(std::uint64_t size);
     Result<Connection::Answer> reserve(Connection::Answer& answer, std::uint64_t request_id,
                                        std::int64_t deadline, bool& unable);
     Result<RegionId> hold(Connection::Answer answer);
@@ -89,6 +90,7 @@ class ManagerClient::Private {
 
     std::unique_ptr<Connection> connection;
     Mapper mapper;
+    std::uint64_t short_of = 0;  // a size that this process's control group did not have; or 0
     LockClient locks;
     SealedRegions sealed;
 };

@@ -299,6 +299,7 @@ void Allocator::give_back(Making& making, bool made) {
         pool.give(making.slice, made);  // a guard, or a copy, may be there already
         return;
     }
+    making.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
     if (auto removed = backend_.remove_segment(making.name, making.segment.identity); !removed)
         registry_.record(making.slot, {.kind = EventKind::leftover_kept,
                                        .result = removed.error().code,

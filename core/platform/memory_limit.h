@@ -58,7 +58,7 @@ class MemoryLimit {
         MemoryLimit* limit_;
         std::uint64_t bytes_;
     };
-    Result<Promise> promise(std::uint64_t bytes);
+    Result<Promise> promise(std::uint64_t bytes) { return promise(bytes, bytes); }
 
     // Takes the pages of a file on a tmpfs, or of a memfd, which keeps its size. Piece by piece, so
     // that others who take memory meanwhile are noticed; `go_on` is asked before each, and its
@@ -70,7 +70,8 @@ class MemoryLimit {
   private:
     struct Groups;
     MemoryLeft find(std::uint64_t bytes);
-    Status fits(std::uint64_t bytes);
+    Status fits(std::uint64_t bytes, std::uint64_t asked);
+    Result<Promise> promise(std::uint64_t bytes, std::uint64_t asked);
 
     std::unique_ptr<Groups> groups_;
 };

@@ -84,7 +84,7 @@ int starved(ManagerClient& client, bool space) {
         RegionOptions options;
         if (i % 3 == 1) options.permissions.other = Permission::read_only;
         if (i % 3 == 2) options.durable = true;
-        const auto made = client.allocate((i % 3 + 5) << 20, options);
+        const auto made = client.allocate((i % 3 + 20) << 20, options);
         if (made) continue;
         ++failed;
         why = told(made.error());

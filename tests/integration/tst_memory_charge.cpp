@@ -14,6 +14,7 @@
 #include "allocator_program.h"
 #include "client/manager_client.h"
 #include "memory_group.h"
+#include "raw_client.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
@@ -82,23 +83,36 @@ std::unique_ptr<Peer> MemoryCharge::client(const QStringList& words) const {
         "1")
 
 void MemoryCharge::a_manager_outlives_requests_its_group_has_no_memory_for_data() {
-    QTest::addColumn<QStringList>("words");
-    QTest::newRow("posix") << QStringList{"allocate", "400MiB"};
-    QTest::newRow("memfd") << QStringList{"allocate", "--other", "ro", "400MiB"};
-    QTest::newRow("encrypted") << QStringList{"allocate", "--security-level", "high", "400MiB"};
+    QTest::addColumn<int>("other");
+    QTest::addColumn<int>("level");
+    QTest::newRow("posix") << 0 << 0;
+    QTest::newRow("memfd") << 1 << 0;
+    QTest::newRow("encrypted") << 0 << 1;
 }
 
-// The command line has no lease page, so the manager takes the memory.
+// A client of an earlier release does not reserve its memory itself: the manager does.
 void MemoryCharge::a_manager_outlives_requests_its_group_has_no_memory_for() {
-    QFETCH(const QStringList, words);
+    QFETCH(const int, other);
+    QFETCH(const int, level);
     const MemoryGroup group("manager", 200 * kMiB);
     NEED_GROUP(group);
     QVERIFY(group.add(service_->pid()));
+    auto program = RawClient::open(
+        (service_->host().runtime_dir(service_->instance()) + "/control.sock").toStdString(), true);
+    QVERIFY(program.valid());
     for (int i = 0; i < 5; ++i) {
-        const auto refused = service_->cli(QStringList(words) << "--json");
-        QVERIFY(refused.status != 0);
-        QCOMPARE(refused.error()["code"].toString(), "no_space");
-        const auto message = refused.error()["message"].toString();
+        wire::AllocateT call;
+        call.size = 400 * kMiB;
+        call.permission_other = static_cast<std::uint8_t>(other);
+        call.security_level = static_cast<std::uint8_t>(level);
+        call.exact_permissions = true;
+        wire::RequestT request;
+        request.call.Set(std::move(call));
+        const auto reply = program.ask(std::move(request));
+        QVERIFY(reply && reply->answer.AsFailure());
+        const auto error = from_wire(*reply->answer.AsFailure());
+        QCOMPARE(error.code, ErrorCode::no_space);
+        const auto message = QString::fromStdString(error.message);
         QVERIFY2(message.contains("control group " + group.name()), qPrintable(message));
     }
     QVERIFY(service_->running());

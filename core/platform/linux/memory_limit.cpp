@@ -161,14 +161,14 @@ MemoryLeft MemoryLimit::left() {
     return left;
 }
 
-// With the mutex. `bytes` more, beside what is promised.
-Status MemoryLimit::fits(std::uint64_t bytes) {
+// With the mutex. `bytes` more, beside what is promised; people are told of what they asked for.
+Status MemoryLimit::fits(std::uint64_t bytes, std::uint64_t asked) {
     auto left = find(bytes + groups_->promised);
     left.bytes = less(left.bytes, groups_->promised);
     if (bytes <= left.bytes) return {};
     return fail(ErrorCode::no_space,
                 fmt::format("{} has {} of memory left, {} were asked for", left.limited_by,
-                            format_size(left.bytes), format_size(bytes)),
+                            format_size(left.bytes), format_size(asked)),
                 left.limited_by == "the host"
                     ? "deallocate regions, or end what else uses memory"
                     : "ask for less, deallocate regions, or raise the group's memory limit");
@@ -176,12 +176,12 @@ Status MemoryLimit::fits(std::uint64_t bytes) {
 
 Status MemoryLimit::check(std::uint64_t bytes) {
     const std::lock_guard held(groups_->mutex);
-    return fits(bytes);
+    return fits(bytes, bytes);
 }
 
-Result<MemoryLimit::Promise> MemoryLimit::promise(std::uint64_t bytes) {
+Result<MemoryLimit::Promise> MemoryLimit::promise(std::uint64_t bytes, std::uint64_t asked) {
     const std::lock_guard held(groups_->mutex);
-    SHM_TRY(fits(bytes));
+    SHM_TRY(fits(bytes, asked));
     groups_->promised += bytes;
     return Promise(*this, bytes);
 }
@@ -205,14 +205,14 @@ Status MemoryLimit::Promise::check() const {
     auto& groups = *limit_->groups_;
     const std::lock_guard held(groups.mutex);
     groups.promised -= bytes_;
-    auto fits = limit_->fits(bytes_);
+    auto fits = limit_->fits(bytes_, bytes_);
     groups.promised += bytes_;
     return fits;
 }
 
 Status MemoryLimit::reserve(const Handle& file, std::uint64_t offset, std::uint64_t size,
                             const std::function<Status()>& go_on) {
-    SHM_ASSIGN(auto promised, promise(with_overhead(size)));
+    SHM_ASSIGN(auto promised, promise(with_overhead(size), size));
     for (std::uint64_t done = 0; done < size;) {
         const auto piece = std::min(kPiece, size - done);
         if (done > 0) SHM_TRY(promised.check());
