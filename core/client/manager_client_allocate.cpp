@@ -106,7 +106,7 @@ Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
     const auto id = from_wire(*granted->id);
     if (!connection->lease().valid()) return id;  // nothing can be held
     SHM_ASSIGN(auto* entry, mapper.install(answer, AccessMode::read_write));
-    LeasePage::Take outcome{};
+    auto outcome = LeasePage::Take::not_granted;
     answer.no_fork = {};  // it may be needed for the next answer
     if (entry) SHM_TRY(mapper.take(*entry, id, AccessMode::read_write, outcome));
     if (outcome != LeasePage::Take::taken) SHM_TRY(map_slowly(id, AccessMode::read_write, !entry));

@@ -16,6 +16,7 @@ Threads may share a Client, and any of them may close it: calls of others then e
 'client_closed'. After fork() the child makes a Client of its own: everything else it inherited fails
 with code 'forked'.
 """
+import contextlib
 import ctypes
 import ctypes.util
 import datetime
@@ -341,7 +342,13 @@ class Client:
             raise Error(15, f"{size!r} is no size: give a whole number of bytes from 1 on")
         region_id = ctypes.create_string_buffer(_ID_SIZE)
         _call("allocate", self._handle, size, ctypes.byref(options), region_id)
-        return self.map(region_id.value.decode(), writable=_SHORT.get(access_mode, access_mode) == "read_write")
+        made = region_id.value.decode()
+        try:
+            return self.map(made, writable=_SHORT.get(access_mode, access_mode) == "read_write")
+        except BaseException:  # nobody knows its id, so nobody else could give it back
+            with contextlib.suppress(Error):
+                self.deallocate(made)
+            raise
 
     def map(self, region_id, writable=False):
         """A reference to an existing region, mapped; read-only unless `writable`."""
