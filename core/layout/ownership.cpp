@@ -176,6 +176,7 @@ std::string Ownership::format(const Place& place) {
 
 std::optional<Ownership::Place> Ownership::parse(std::string_view text) {
     Place out;
+    if (!text.ends_with('\n')) return std::nullopt;  // its end may be missing
     out.registry = line(text);
     if (!out.registry.starts_with('/') || line(text) != kVersion) return std::nullopt;
     auto view = line(text);
