@@ -55,9 +55,8 @@ Check check_shared_memory_space(const Config& config, const std::string& shm_pat
     const auto room = fmt::format("{} has {} free of {}", shm_path, format_size(space->free),
                                   format_size(space->total));
     if (space->free < kLowSpace)
-        return {
-            name, Verdict::problem, room,
-            "snakepit-shm host shows what holds it; a larger tmpfs (mount -o remount,size=…)"};
+        return {name, Verdict::problem, room,
+                "snakepit-shm host shows what holds it; a larger tmpfs (mount -o remount,size=…)"};
     if (space->total < config.max_total_memory)
         return {
             name, Verdict::warning,

@@ -25,15 +25,14 @@ bool cleanup_helps(ErrorCode code) {
     }
 }
 
-// The figures are those of the last walk, so they are no reason to remove anything unseen.
+// The figures are those of this moment, and may be others by the time a person reads them.
 void advise_cleanup(Error& error, const IdleFigures& idle) {
     auto advice =
         idle.regions == 0
-            ? std::string("at the last count every region was in use")
+            ? std::string("every region is in use")
             : fmt::format(
-                  "at the last count {} {}: 'snakepit-shm cleanup --all-eligible --dry-run' lists "
-                  "what could go now",
-                  counted(idle.regions, "idle region held", "idle regions held"),
+                  "{} {}: 'snakepit-shm cleanup --all-eligible --dry-run' lists what could go now",
+                  counted(idle.regions, "idle region holds", "idle regions hold"),
                   format_size(idle.bytes));
     error.remedy =
         error.remedy.empty() ? std::move(advice) : fmt::format("{}; {}", advice, error.remedy);

@@ -183,7 +183,7 @@ class Service {
     // For a stop in good order: nothing new is begun beside the operations, and then what nobody
     // needs does not stay behind.
     void stop_background() { stopping_ = true; }
-    void return_memory() { allocator_.pool.return_empty(boot_micros(), 0); }
+    void return_memory() { allocator_.pool.return_empty(registry_->time(), 0); }
     // No region, and no segment of this registry is left.
     bool owns_nothing();
     // Looks at every region again, due or not, in one go.

@@ -228,7 +228,7 @@ DefragmentStep Service::defragment_a_step() {
     step.more = !plan_.empty();
     if (!step.more) {
         const auto before = allocator_.pool.count();
-        allocator_.pool.return_empty(boot_micros(), 0);
+        allocator_.pool.return_empty(registry_->time(), 0);
         step.arenas_returned = before - allocator_.pool.count();
     }
     return step;
@@ -256,7 +256,7 @@ void Service::background(std::int64_t at) {
                comes_due(at, config_.cleanup_interval_ms * 1000, next_defragmentation_)) {
         if (worth_defragmenting()) (void)defragment_a_step();
     }
-    allocator_.pool.return_empty(boot_micros(), config_.grace_period_ms);
+    allocator_.pool.return_empty(at, config_.grace_period_ms);
     clean_pages();
 }
 

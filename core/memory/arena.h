@@ -65,7 +65,7 @@ class Arena {
     std::optional<Fault> fault;
 
     bool wants_ahead = false;      // an allocation had to wait for pages: more will be needed
-    std::int64_t empty_since = 0;  // boot time; 0: not empty
+    std::int64_t empty_since = 0;  // by the instance's clock; 0: not empty
 
   private:
     using Runs = std::map<std::uint64_t, std::uint64_t>;  // offset -> size

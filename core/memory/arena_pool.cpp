@@ -74,7 +74,7 @@ void ArenaPool::give(const Slice& slice, bool touched) {
     auto& arena = *slice.arena;
     if (touched) arena.dirty.insert(slice.range);
     arena.give(slice.range);
-    if (arena.empty()) arena.empty_since = boot_micros();
+    if (arena.empty()) arena.empty_since = registry_.time();
 }
 
 // Pages around a range that become huge ones together.
@@ -205,7 +205,7 @@ void ArenaPool::remove(const std::shared_ptr<Arena>& arena) {
     if (arena->fault) (void)backend_.discard(arena->handle(), 0, arena->size());
     const auto removed = backend_.remove_segment(arena->name(), arena->identity());
     if (!removed && !arena->fault) {  // asked again after the next grace period
-        arena->empty_since = boot_micros();
+        arena->empty_since = registry_.time();
         return;
     }
     registry_.record({.kind = EventKind::arena_returned,
@@ -275,7 +275,7 @@ void ArenaPool::finish_background(const PageWork& work, bool done) {
     if (!work.reserve.empty() && !done) work.arena->wants_ahead = false;
     work.arena->give(work.range);
     if (work.arena->empty() && work.arena->empty_since == 0)
-        work.arena->empty_since = boot_micros();
+        work.arena->empty_since = registry_.time();
     if (!work.discard.empty() && done)
         registry_.record({.kind = EventKind::memory_returned,
                           .uid = work.arena->tenant(),

@@ -81,7 +81,7 @@ void ArenaPool::adopted() {
                 arena->reserved.insert(part);
             }
         }
-        if (arena->empty()) arena->empty_since = boot_micros();
+        if (arena->empty()) arena->empty_since = registry_.time();
     }
     const auto prefix = fmt::format("/snakepit_{}_", registry_.instance());
     remove_unknown(prefix);

@@ -152,10 +152,18 @@ Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
         SHM_ASSIGN(const auto held, liveness_lock_held(page_path(client)));
         return !held;
     }
-    if (!named && !names_nothing(named)) return fail(named.error());
-    // An earlier manager's page, lost by its name. The process tells, as far as it can be seen.
+    if (named)
+        return fail(ErrorCode::security_violation,
+                    fmt::format("the lease page of process {} was exchanged", record.pid));
+    if (!names_nothing(named)) return fail(named.error());
+    // An earlier manager's page, lost by its name. The process tells, where it can be seen: one in
+    // another pid namespace, or that /proc hides, may live.
     const auto process = inspect_process(record.pid);
-    return !process || process->start_time != record.start_time || process->zombie;
+    if (record.pid == 0 || (!process && process.error().code == ErrorCode::permission_denied))
+        return fail(ErrorCode::permission_denied, "its process cannot be seen from here");
+    const bool other = process && process->start_time != 0 && record.start_time != 0 &&
+                       process->start_time != record.start_time;
+    return !process || other || process->zombie;
 }
 
 Result<Handle> ReferenceCounter::liveness_lock(std::uint32_t client) const {

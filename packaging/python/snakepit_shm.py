@@ -492,6 +492,7 @@ class _Lease:
             client._mapping += 1
         try:
             _call("map", client._handle, encoded, int(writable), ctypes.byref(mapping))
+            self.size = mapping.size  # also once another thread has closed the client
             with client._changed:
                 self.mapping = mapping
                 client._leases.add(self)
@@ -627,7 +628,7 @@ class Region:
     def __init__(self, client, region_id, writable):
         self._lease = _Lease(client, region_id, writable)
         self.id = region_id
-        self.size = self._lease.mapping.size
+        self.size = self._lease.size
         self.writable = writable
         self._client = client
 

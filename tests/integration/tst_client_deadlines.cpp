@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How long calls take when the manager is stopped, gone, or started again, and what a process that
 // was forked in an unusual way may do.
+#include <QDir>
 #include <QtTest>
 
 #include <sched.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -86,7 +88,16 @@ class ClientDeadlines : public QObject {
         if (!client) qFatal("%s", client.error().sentence().c_str());
         return std::move(*client);
     }
-    void stop() { ::kill(static_cast<pid_t>(service_->pid()), SIGSTOP); }
+    // Until it has stopped: all of its threads are told, one after the other.
+    void stop() {
+        ::kill(static_cast<pid_t>(service_->pid()), SIGSTOP);
+        const auto tasks = QString("/proc/%1/task").arg(service_->pid());
+        QTRY_VERIFY(std::ranges::all_of(
+            QDir(tasks).entryList(QDir::Dirs | QDir::NoDotAndDotDot), [&](const QString& task) {
+                QFile file(tasks + "/" + task + "/stat");
+                return !file.open(QIODevice::ReadOnly) || file.readAll().contains(") T ");
+            }));
+    }
     void resume() {
         if (service_->pid() > 0) ::kill(static_cast<pid_t>(service_->pid()), SIGCONT);
     }

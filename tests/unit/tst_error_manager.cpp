@@ -73,13 +73,12 @@ void ErrorManagerTest::a_limit_says_how_much_a_cleanup_would_free() {
     service().released(idle->slot, idle->generation);
     Error none = make_error(ErrorCode::region_limit_exceeded, "there are 2 regions already");
     advise_cleanup(none, {});
-    QVERIFY(says(none, "every region was in use"));
+    QVERIFY(says(none, "every region is in use"));
     QVERIFY(user_->give(*idle));
     service().released(idle->slot, idle->generation);
     const auto refused = user_->allocate(1);
     QCOMPARE(code(refused), ErrorCode::region_limit_exceeded);
-    QVERIFY2(says(refused.error(), "1 idle region held 8 KiB"),
-             refused.error().sentence().c_str());
+    QVERIFY2(says(refused.error(), "1 idle region holds 8 KiB"), refused.error().sentence().c_str());
     QVERIFY(says(refused.error(), "snakepit-shm cleanup"));
     QVERIFY(says(refused.error(), "max_regions"));
 }
