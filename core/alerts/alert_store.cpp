@@ -174,6 +174,7 @@ struct AlertStore::Private {
     void prepare() {
         database.emplace(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis);
         retention = {};
+        refuse_commits_after_faults(*database);
         database->exec("PRAGMA mmap_size=0; PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL");
         database->exec(kSchema);
         if (database
@@ -204,6 +205,7 @@ struct AlertStore::Private {
             return true;
         });
         if (done) return {};
+        if (database) keep_log_when_closed(*database);
         close();  // opened anew with the next call: the file may be another then
         return fail(done.error());
     }

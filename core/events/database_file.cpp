@@ -45,7 +45,17 @@ LogFiles log_files(const std::string& path) {
     return {inode_of(path + "-wal", 0), inode_of(path + "-shm", kIndexUnit)};
 }
 
+void refuse_commits_after_faults(SQLite::Database& database) {
+    sqlite3_commit_hook(
+        database.getHandle(), [](void*) { return FaultGuard::faulted_here() ? 1 : 0; }, nullptr);
+}
+
+void keep_log_when_closed(SQLite::Database& database) {
+    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 void prepare_log(SQLite::Database& database) {
+    refuse_commits_after_faults(database);
     if (sqlite3_db_readonly(database.getHandle(), "main") == 1)
         throw SQLite::Exception("attempt to write a readonly database", SQLITE_READONLY);
     int keep = 1;

@@ -9,6 +9,10 @@
 #include "base/result.h"
 #include "platform/fault_guard.h"
 
+namespace SQLite {
+class Database;
+}
+
 namespace snakepit::shm {
 
 // Stands around every use of a connection. SQLite maps the log's index (events.db-shm), and whoever
@@ -32,6 +36,13 @@ struct LogFiles {
     friend bool operator==(const LogFiles&, const LogFiles&) = default;
 };
 LogFiles log_files(const std::string& path);
+
+// A transaction that read zeros in the index looked for its pages in the wrong place: it is rolled
+// back in place of being committed. For each connection that writes, once.
+void refuse_commits_after_faults(SQLite::Database& database);
+// Before a connection is closed after an error: closing would write back what the index names, and
+// then cut the log.
+void keep_log_when_closed(SQLite::Database& database);
 
 // Runs `work` on a connection to `path` under the guard. SQLite's exceptions become values by
 // `explain(const SQLite::Exception&) -> Error`.

@@ -17,6 +17,8 @@ class FaultGuard {
     FaultGuard& operator=(const FaultGuard&) = delete;
 
     bool faulted() const { return faulted_; }
+    // Whether one of the guards of this thread has.
+    static bool faulted_here();
 
   private:
     friend struct FaultGuardAccess;

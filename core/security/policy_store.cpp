@@ -41,6 +41,7 @@ struct PolicyStore::Private {
 
     void prepare() {
         database.emplace(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis);
+        refuse_commits_after_faults(*database);
         database->exec("PRAGMA mmap_size=0; PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL");
         database->exec(kSchema);
         ::chmod(path.c_str(), 0600);
@@ -68,6 +69,7 @@ struct PolicyStore::Private {
                 return true;
             });
         if (done) return {};
+        if (database) keep_log_when_closed(*database);
         close();
         return fail(done.error());
     }

@@ -76,4 +76,10 @@ FaultGuard::~FaultGuard() {
     innermost = outer_;
 }
 
+bool FaultGuard::faulted_here() {
+    for (const auto* guard = innermost; guard; guard = guard->outer_)
+        if (guard->faulted_) return true;
+    return false;
+}
+
 }  // namespace snakepit::shm
