@@ -176,6 +176,7 @@ void Service::let_client_reserve(const std::shared_ptr<Allocation>& allocation) 
         a.making.segment.handle.reset();
         return finish_allocation(allocation);
     }
+    allocator_.note_segment(a.making);
     a.lapses = boot_micros() + kReserveMicros;
     pending_.insert_or_assign(slot, allocation);
     Grant grant;

@@ -88,6 +88,7 @@ void Service::sweep(std::int64_t at) {
 bool Service::tick(std::int64_t at) {
     expire_lock_waits();
     expire_allocations();
+    allocator_.retry_removals();
     sweep(at);
     for (const auto client : counter_.newly_hostile()) {
         const auto& record = grants_.record(client);

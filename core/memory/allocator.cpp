@@ -206,6 +206,13 @@ void Allocator::mark_taking(const Making& making) {
     registry_.write_body(making.slot, body);
 }
 
+void Allocator::note_segment(const Making& making) {
+    SlotBody body{};
+    body.device = making.segment.identity.device;
+    body.inode = making.segment.identity.inode;
+    registry_.write_body(making.slot, body);
+}
+
 bool Allocator::was_taking(std::uint32_t slot) const {
     return registry_.intact(slot) && (registry_.body(slot).flags & kTakingPages) != 0;
 }
@@ -291,53 +298,6 @@ void Allocator::forget(std::uint32_t slot) {
     auto& usage = usage_of_[fixed.owner_uid];
     usage.bytes -= fixed.size;
     if (--usage.regions == 0) usage_of_.erase(fixed.owner_uid);
-}
-
-void Allocator::give_back(Making& making, bool made) {
-    if (making.pooled()) {
-        pool.performed(making.work, made);
-        pool.give(making.slice, made);  // a guard, or a copy, may be there already
-        return;
-    }
-    making.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
-    if (auto removed = backend_.remove_segment(making.name, making.segment.identity); !removed)
-        registry_.record(making.slot, {.kind = EventKind::leftover_kept,
-                                       .result = removed.error().code,
-                                       .text = removed.error().message});
-}
-
-void Allocator::abandon(Making& making, bool made) {
-    if (making.durable) (void)durable.forget(registry_.id(making.slot));
-    give_back(making, made);
-    if (!making.pooled()) bytes_dedicated_ -= page_up(making.size);
-    forget(making.slot);
-    registry_.release(making.slot, nullptr);
-}
-
-void Allocator::abandon(std::uint32_t slot) {
-    remove_unfinished(slot);
-    forget(slot);
-    registry_.release(slot, nullptr);
-}
-
-void Allocator::abandon_for_good(std::uint32_t slot, const Event& event) {
-    remove_unfinished(slot);
-    auto word = registry_.control(slot);
-    if (std::exchange(word.withdrawn, true)) return;  // an earlier manager did it
-    forget(slot);
-    registry_.commit(slot, word, event);
-}
-
-void Allocator::remove_unfinished(std::uint32_t slot) {
-    // Nothing may exist yet, or its identity not be known: the names alone are ours.
-    const auto id = registry_.id(slot);
-    (void)durable.forget(id);
-    const auto own = segment_name(registry_.instance(), id);
-    for (const auto& name : {own, anonymous_name(own), durable_name(id)})
-        if (auto removed = backend_.remove_segment(name, {}); !removed)
-            registry_.record(slot, {.kind = EventKind::leftover_kept,
-                                    .result = removed.error().code,
-                                    .text = removed.error().message});
 }
 
 // ------------------------------------------------------------- an old region

@@ -5,6 +5,8 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "base/policy.h"
 #include "base/region.h"
@@ -103,6 +105,9 @@ class Allocator {
     std::optional<std::uint32_t> find_request(std::uint64_t serial, std::uint64_t request_id) const;
     // Before make() where it takes pages: the next manager learns of it if this one ends meanwhile.
     void mark_taking(const Making& making);
+    // Before the segment is handed to the client that reserves its pages: the next manager removes
+    // it though it is open there.
+    void note_segment(const Making& making);
     // Whether a manager ended while it took the pages of a RESERVED slot.
     bool was_taking(std::uint32_t slot) const;
     // Any thread: may take long. After a failure it may be tried again.
@@ -139,6 +144,9 @@ class Allocator {
     void moved(Making& from, const Making& to);
     // Gives back a new place that is not used after all. `made`: make() worked.
     void give_back(Making& making, bool made);
+
+    // Segments that were given back and could not be removed. Call now and then.
+    void retry_removals();
 
     // ---- an old region
     // Frees the memory of a FREEING slot and then the slot. When that fails the slot stays FREEING
@@ -189,6 +197,7 @@ class Allocator {
     std::uint64_t stored_bytes_of(std::uint32_t slot) const;
     void forget(std::uint32_t slot);
     void remove_unfinished(std::uint32_t slot);
+    void remove(std::uint32_t slot, const std::string& name, const FileIdentity& identity);
     Status check_user(std::uint64_t size, const RegionOwner& owner) const;
     Making begin_segment(std::uint32_t slot, const layout::SlotBody& as);
 
@@ -199,6 +208,7 @@ class Allocator {
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
     std::unordered_set<std::uint32_t> not_adopted_;  // slots whose memory was not as it was made
     std::unordered_map<std::uint32_t, Usage> usage_of_;
+    std::vector<std::pair<std::string, FileIdentity>> unremoved_;
 };
 
 }  // namespace snakepit::shm

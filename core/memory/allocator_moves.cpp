@@ -131,10 +131,8 @@ void Allocator::moved(Making& from, const Making& to) {
     if (!to.pooled()) bytes_dedicated_ += to.segment.size;
     if (from.pooled()) return pool.give(from.slice, true);
     bytes_dedicated_ -= from.segment.size;
-    if (auto removed = backend_.remove_segment(from.name, from.segment.identity); !removed)
-        registry_.record(from.slot, {.kind = EventKind::leftover_kept,
-                                     .result = removed.error().code,
-                                     .text = removed.error().message});
+    from.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
+    remove(from.slot, from.name, from.segment.identity);
 }
 
 }  // namespace snakepit::shm
