@@ -48,12 +48,12 @@ void TestRetentionClock::it_follows_a_far_step_no_faster_than_an_hour_a_start() 
     QCOMPARE(follow(later(70 * kYear)), 2 * kHour);
     SQLite::Database database(directory_.filePath("db").toStdString(), SQLite::OPEN_READWRITE);
     RetentionClock clock;
-    const auto first = clock.follow(database, later(70 * kYear), kThen);
     const auto at = boot_micros();
-    while (boot_micros() - at < 1000) continue;
+    const auto first = clock.follow(database, later(70 * kYear), kThen);
+    for (const auto end = boot_micros() + 1000; boot_micros() < end;) continue;
     const auto next = clock.follow(database, later(70 * kYear), kThen);
     QVERIFY(next > first);
-    QVERIFY(next.micros - first.micros <= 2 * (boot_micros() - at) + 2'000'000);
+    QVERIFY(next.micros - first.micros <= 2 * (boot_micros() - at));
 }
 
 void TestRetentionClock::it_follows_at_once_where_nothing_is_old() {
