@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// Memory that was got ready and is not used after all, and segments that could not be removed at
+// once.
+#include <utility>
+
+#include "memory/allocator.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+void Allocator::give_back(Making& making, bool made) {
+    if (making.pooled()) {
+        pool.performed(making.work, made);
+        pool.give(making.slice, made);  // a guard, or a copy, may be there already
+        return;
+    }
+    making.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
+    remove(making.slot, making.name, making.segment.identity);
+}
+
+void Allocator::abandon(Making& making, bool made) {
+    if (making.durable) (void)durable.forget(registry_.id(making.slot));
+    give_back(making, made);
+    if (!making.pooled()) bytes_dedicated_ -= page_up(making.size);
+    forget(making.slot);
+    registry_.release(making.slot, nullptr);
+}
+
+void Allocator::abandon(std::uint32_t slot) {
+    remove_unfinished(slot);
+    forget(slot);
+    registry_.release(slot, nullptr);
+}
+
+void Allocator::abandon_for_good(std::uint32_t slot, const Event& event) {
+    remove_unfinished(slot);
+    auto word = registry_.control(slot);
+    if (std::exchange(word.withdrawn, true)) return;  // an earlier manager did it
+    forget(slot);
+    registry_.commit(slot, word, event);
+}
+
+// Nothing may exist yet, or its identity not be known: the names alone are ours then, and what
+// somebody has open stays. Of a segment that was handed to its client the slot says which it is.
+void Allocator::remove_unfinished(std::uint32_t slot) {
+    const auto id = registry_.id(slot);
+    (void)durable.forget(id);
+    const auto own = segment_name(registry_.instance(), id);
+    const auto& body = registry_.body(slot);
+    const auto known =
+        registry_.intact(slot) ? FileIdentity{body.device, body.inode} : FileIdentity{};
+    for (const auto& name : {own, anonymous_name(own)}) remove(slot, name, known);
+    remove(slot, durable_name(id), {});
+}
+
+void Allocator::remove(std::uint32_t slot, const std::string& name, const FileIdentity& identity) {
+    const auto removed = backend_.remove_segment(name, identity);
+    if (removed) return;
+    registry_.record(slot, {.kind = EventKind::leftover_kept,
+                            .result = removed.error().code,
+                            .text = removed.error().message});
+    if (identity != FileIdentity{}) unremoved_.emplace_back(name, identity);
+}
+
+void Allocator::retry_removals() {
+    std::erase_if(unremoved_, [this](const auto& segment) {
+        const auto removed = backend_.remove_segment(segment.first, segment.second);
+        if (removed) registry_.record({.kind = EventKind::leftover_removed, .text = segment.first});
+        // Another one has its name by now.
+        return removed || removed.error().code == ErrorCode::security_violation;
+    });
+}
+
+}  // namespace snakepit::shm
