@@ -78,7 +78,8 @@ void ErrorManagerTest::a_limit_says_how_much_a_cleanup_would_free() {
     service().released(idle->slot, idle->generation);
     const auto refused = user_->allocate(1);
     QCOMPARE(code(refused), ErrorCode::region_limit_exceeded);
-    QVERIFY2(says(refused.error(), "1 idle region holds 8 KiB"), refused.error().sentence().c_str());
+    QVERIFY2(says(refused.error(), "1 idle region holds 8 KiB"),
+             refused.error().sentence().c_str());
     QVERIFY(says(refused.error(), "snakepit-shm cleanup"));
     QVERIFY(says(refused.error(), "max_regions"));
 }
