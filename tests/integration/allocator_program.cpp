@@ -104,7 +104,9 @@ std::optional<int> play_client(int count, char** words) {
     if (said.size() < 2) return std::nullopt;
     const bool known = said[0] == "allocate" || said[0] == "loop" || said[0] == "starved";
     if (!known) return std::nullopt;
-    const auto client = ManagerClient::connect();
+    // The machine may be busy, and the manager be killed meanwhile.
+    const auto client =
+        ManagerClient::connect({.instance = {}, .timeout_ms = 60'000, .lease = true});
     if (!client) {
         say(told(client.error()));
         return 1;

