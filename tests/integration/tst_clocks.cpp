@@ -208,7 +208,8 @@ void Clocks::a_step_is_an_event_and_events_stay_in_order() {
     QCOMPARE(events[1]["region_id"].toString(), after);
     QVERIFY(events[0]["seq"].toInteger() < events[1]["seq"].toInteger());
     const auto step = service_->cli_json({"events", "--kind", "clock_stepped"})["events"][0];
-    QCOMPARE(step["detail"]["micros"].toInteger() / 1'000'000, kHour / 1'000'000);
+    const auto off = step["detail"]["micros"].toInteger() - kHour;
+    QVERIFY2(std::abs(off) < 100'000, qPrintable(QString::number(off)));
     QCOMPARE(step["detail"]["direction"].toString(), "back");
 }
 
@@ -220,7 +221,7 @@ void Clocks::a_silence_lasts_as_long_as_was_asked_for() {
     QCOMPARE(service_->cli_json({"alerts", "silences"})["silences"].toArray().size(), 1);
     const auto left = [&] {
         const auto until = service_->cli_json({"alerts", "silences"})["silences"][0]["until"];
-        return by / 1'000'000 - age(until);
+        return -by / 1'000'000 - age(until);
     };
     QTRY_VERIFY_WITH_TIMEOUT(left() > 1000 && left() <= 1800, kPatienceMs);
     // Also for the next manager, whether it was told of the step or not.
@@ -230,7 +231,7 @@ void Clocks::a_silence_lasts_as_long_as_was_asked_for() {
     QVERIFY(seen_step(2));
     const auto silences = service_->cli_json({"alerts", "silences"})["silences"].toArray();
     QCOMPARE(silences.size(), 1);
-    const auto rest = 2 * by / 1'000'000 - age(silences[0]["until"]);
+    const auto rest = -2 * by / 1'000'000 - age(silences[0]["until"]);
     QVERIFY2(rest > 1000 && rest <= 1800, qPrintable(QString::number(rest)));
 }
 
