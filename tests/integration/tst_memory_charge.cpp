@@ -257,7 +257,7 @@ void MemoryCharge::a_file_system_without_inodes_says_so() {
         refused = service_->cli({"allocate", "--placement", "dedicated", "8192", "--json"});
     const auto error = refused.error();
     const auto problems = service_->cli({"health"}).out;
-    service_.reset();
+    service_->stop();
     ::umount(place.toUtf8().constData());
     QCOMPARE(error["code"].toString(), "no_space");
     QVERIFY2(error["message"].toString().contains("no inode left"),
