@@ -11,7 +11,7 @@ namespace snakepit::shm {
 #define SNAKEPIT_SHM_EVENT_KINDS(X)                                                                \
     X(manager_started, 1) /* count: clients adopted, value: regions adopted */                     \
     X(manager_stopped, 2)                                                                          \
-    X(client_connected, 3)    /* text: process */                                                  \
+    X(client_connected, 3)    /* text: process; count: bytes of real and saved ids behind it */    \
     X(client_resumed, 4)      /* text: process */                                                  \
     X(client_disconnected, 5) /* text: process; it lives, its connection is gone */                \
     X(client_gone, 6)         /* text: process; count: references that went with it */             \
