@@ -208,7 +208,8 @@ void Clocks::a_step_is_an_event_and_events_stay_in_order() {
     QCOMPARE(events[1]["region_id"].toString(), after);
     QVERIFY(events[0]["seq"].toInteger() < events[1]["seq"].toInteger());
     const auto step = service_->cli_json({"events", "--kind", "clock_stepped"})["events"][0];
-    QCOMPARE(step["detail"]["micros"].toInteger() / 1'000'000, kHour / 1'000'000);
+    const auto off = step["detail"]["micros"].toInteger() - kHour;
+    QVERIFY2(std::abs(off) < 100'000, qPrintable(QString::number(off)));
     QCOMPARE(step["detail"]["direction"].toString(), "back");
 }
 
