@@ -152,9 +152,14 @@ void MemoryCharge::a_client_pays_for_its_own_segments() {
         QVERIFY(own.used() - before > 390 * kMiB);
         QVERIFY(group.used() < 60 * kMiB);
         QCOMPARE(regions(), 1);
-        const auto id = service_->cli_json({"list"})["regions"].toArray()[0].toObject()["id"];
+        const auto id = service_->cli_json({"list"})["regions"]
+                            .toArray()
+                            .at(0)
+                            .toObject()
+                            .value("id")
+                            .toString();
         program->end(SIGKILL);
-        service_->cli({"deallocate", id.toString()});
+        service_->cli({"deallocate", id});
         QTRY_COMPARE(regions(), 0);
     }
     QCOMPARE(group.kills() + own.kills(), 0);
@@ -186,8 +191,13 @@ void MemoryCharge::a_client_killed_while_it_reserves_leaves_nothing() {
         QThread::usleep(static_cast<unsigned long>(i) * 2000);
         program->end(SIGKILL);
         if (regions() == 1) {  // it had the region before: its owner's end ends it
-            const auto id = service_->cli_json({"list"})["regions"].toArray()[0].toObject()["id"];
-            service_->cli({"deallocate", id.toString()});
+            const auto id = service_->cli_json({"list"})["regions"]
+                                .toArray()
+                                .at(0)
+                                .toObject()
+                                .value("id")
+                                .toString();
+            service_->cli({"deallocate", id});
         }
         QTRY_VERIFY(service_->host().segments().isEmpty());
         QCOMPARE(regions(), 0);
@@ -203,9 +213,14 @@ void MemoryCharge::a_manager_killed_while_the_client_reserves_loses_nothing() {
         QVERIFY(service_->restart_after_kill());
         QCOMPARE(program->line(), "ok");
         QCOMPARE(regions(), 1);
-        const auto id = service_->cli_json({"list"})["regions"].toArray()[0].toObject()["id"];
+        const auto id = service_->cli_json({"list"})["regions"]
+                            .toArray()
+                            .at(0)
+                            .toObject()
+                            .value("id")
+                            .toString();
         program->end(SIGKILL);
-        service_->cli({"deallocate", id.toString()});
+        service_->cli({"deallocate", id});
         QTRY_VERIFY(service_->host().segments().isEmpty());
         QTRY_COMPARE(regions(), 0);
     }
