@@ -39,6 +39,7 @@ class Memory : public ServiceFixture {
     void without_huge_pages_it_says_so_and_everything_works();
     void overlapping_slices_are_found_at_start();
     void defragmentation_moves_idle_regions_together();
+    void compact_arenas_that_fit_into_one_become_one();
     void a_region_that_is_held_stays_where_it_is();
     void a_pass_that_somebody_asks_for_is_not_done_behind_their_back();
     void a_move_that_is_cut_off_leaves_the_region_where_it_was();
@@ -241,6 +242,23 @@ void Memory::defragmentation_moves_idle_regions_together() {
     QCOMPARE(stale, moved);
     bench_->restart();
     for (int i = 1; i < 100; i += 2) QVERIFY(holds(*user_->map(regions[i].id), i));
+}
+
+// Neither has a hole: only the room behind the last region of the fuller one is left.
+void Memory::compact_arenas_that_fit_into_one_become_one() {
+    constexpr std::uint64_t kPart = 8 << 20;
+    std::vector<Grant> first;
+    for (int i = 0; i < 7; ++i) first.push_back(std::move(*user_->allocate(kPart)));
+    auto other = *user_->allocate(2 * kPart);  // does not fit into what is left
+    QVERIFY(other.arena != first.front().arena);
+    write(other, 3);
+    for (int i = 4; i < 7; ++i) free(first[static_cast<std::size_t>(i)]);
+    while (service().allocator().pool.dirty_bytes() > 0) service().tick(now().micros);
+    DefragmentStep step;
+    do step = service().defragment();
+    while (step.more);
+    QCOMPARE(service().allocator().pool.count(), std::size_t{1});
+    QVERIFY(holds(*user_->map(other.id), 3));
 }
 
 void Memory::a_region_that_is_held_stays_where_it_is() {
