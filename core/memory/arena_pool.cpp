@@ -331,11 +331,16 @@ std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
         return place;
     };
     auto arenas = by_use(slice.arena->tenant());
-    // Into fuller arenas, the fullest first, so that the emptiest become empty.
+    // Into fuller arenas, the fullest first, so that the emptiest become empty: into holes, and
+    // behind the last region where all of this arena fits, which then goes back.
+    const auto fits_whole = [&](const Arena& arena) {
+        return slice.arena->used() <= arena.size() - arena.used();
+    };
     for (auto arena = arenas.rbegin(); arena != arenas.rend() && *arena != slice.arena; ++arena)
         if (const auto offset = (*arena)->find(bytes, AllocationStrategy::best_fit);
             offset && !(*arena)->fault)
-            if (*offset < (*arena)->high_water()) return take_at(*arena, *offset);
+            if (*offset < (*arena)->high_water() || fits_whole(**arena))
+                return take_at(*arena, *offset);
     if (const auto offset = slice.arena->find_below(bytes, slice.range.offset))
         return take_at(slice.arena, *offset);
     return std::nullopt;

@@ -57,6 +57,14 @@ class MemoryCharge : public QObject {
     Latency measure(double seconds) const;
     Latency among(const QStringList& loop, const MemoryGroup* group, double seconds);
     int regions() const { return service_->cli_json({"list"})["regions"].toArray().size(); }
+    QString first_region() const {
+        return service_->cli_json({"list"})["regions"]
+            .toArray()
+            .at(0)
+            .toObject()
+            .value("id")
+            .toString();
+    }
 
     std::unique_ptr<Service> service_;
 };
@@ -152,12 +160,7 @@ void MemoryCharge::a_client_pays_for_its_own_segments() {
         QVERIFY(own.used() - before > 390 * kMiB);
         QVERIFY(group.used() < 60 * kMiB);
         QCOMPARE(regions(), 1);
-        const auto id = service_->cli_json({"list"})["regions"]
-                            .toArray()
-                            .at(0)
-                            .toObject()
-                            .value("id")
-                            .toString();
+        const auto id = first_region();
         program->end(SIGKILL);
         service_->cli({"deallocate", id});
         QTRY_COMPARE(regions(), 0);
@@ -191,12 +194,7 @@ void MemoryCharge::a_client_killed_while_it_reserves_leaves_nothing() {
         QThread::usleep(static_cast<unsigned long>(i) * 2000);
         program->end(SIGKILL);
         if (regions() == 1) {  // it had the region before: its owner's end ends it
-            const auto id = service_->cli_json({"list"})["regions"]
-                                .toArray()
-                                .at(0)
-                                .toObject()
-                                .value("id")
-                                .toString();
+            const auto id = first_region();
             service_->cli({"deallocate", id});
         }
         QTRY_VERIFY(service_->host().segments().isEmpty());
@@ -213,12 +211,7 @@ void MemoryCharge::a_manager_killed_while_the_client_reserves_loses_nothing() {
         QVERIFY(service_->restart_after_kill());
         QCOMPARE(program->line(), "ok");
         QCOMPARE(regions(), 1);
-        const auto id = service_->cli_json({"list"})["regions"]
-                            .toArray()
-                            .at(0)
-                            .toObject()
-                            .value("id")
-                            .toString();
+        const auto id = first_region();
         program->end(SIGKILL);
         service_->cli({"deallocate", id});
         QTRY_VERIFY(service_->host().segments().isEmpty());
