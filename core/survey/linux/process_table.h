@@ -19,7 +19,9 @@ namespace snakepit::shm::survey {
 struct Process {
     std::int64_t pid = 0;
     std::uint32_t uid = 0;  // as the owner of its directory says; root for one that hides itself
-    std::uint64_t mount_ns = 0, ipc_ns = 0;  // 0: not told to us
+    std::uint64_t mount_ns = 0, ipc_ns = 0, pid_ns = 0;  // 0: not told to us
+    std::uint64_t root_device = 0, root_inode = 0;       // 0: not told to us
+    std::int64_t thread = 0;  // of one that has left its process's namespaces; else 0
 };
 
 // A process's use of a file that may be a segment.
