@@ -35,7 +35,7 @@ void choose(HostSurvey& survey, const HostWords& words, bool json) {
     const auto drop = [&](const HostSegment& segment) {
         if (!words.names.empty())
             return std::none_of(words.names.begin(), words.names.end(),
-                                [&](const auto& name) { return is_called(segment, name); });
+                                [&](const auto& name) { return is_meant(segment, name); });
         return !shown(segment, words) && (!json || !words.verdict.empty());
     };
     segments.erase(std::remove_if(segments.begin(), segments.end(), drop), segments.end());
@@ -65,8 +65,8 @@ void print_summary(const HostSurvey& survey, std::size_t listed) {
 Result<int> run_details(const Context& context, const HostWords& words, HostSurvey survey) {
     choose(survey, words, context.json);
     if (survey.segments.empty())
-        return fail(ErrorCode::region_not_found, "there is no such segment on this host",
-                    "see snakepit-shm host --all");
+        return fail(ErrorCode::region_not_found, "no segment of this host has this name",
+                    "list all with 'snakepit-shm host --all'");
     if (context.json) {
         print_json(host_json(survey));
     } else {
@@ -99,25 +99,29 @@ void add_place(CLI::App* command, SurveyOptions& options) {
 
 void add_host(CLI::App& app, Context& context) {
     auto* command = add_command(app, context, "host",
-                                "Show all shared memory of this host, whoever made it, and what "
-                                "was left behind; needs no manager");
+                                "Show all shared memory of this host, whoever created it, and what "
+                                "was left over; needs no manager");
     auto words = std::make_shared<HostWords>();
-    command->add_option("name", words->names, "Everything about these segments");
-    command->add_flag("--all", words->all, "Those without a name too");
+    command->add_option("name", words->names,
+                        "Show everything about these segments (System V also by key: 0x5157)");
+    command->add_flag("--all", words->all, "Include unnamed (memfd) segments");
     command
         ->add_option("--verdict", words->verdict,
-                     "Only those: in_use, ours, kept, left_over, unknown")
+                     "Show only these: in_use, ours, kept, left_over, unknown")
         ->check(CLI::IsMember({"in_use", "ours", "kept", "left_over", "unknown"}));
     add_place(command, words->options);
 
     auto* clean = add_command(*command, context, "clean",
-                              "Remove what was left behind for certain, or the segments named; "
-                              "never what anyone uses");
+                              "Remove what was left over for certain, or the segments named; "
+                              "never what is in use");
     auto chosen = std::make_shared<CleanWords>();
-    clean->add_option("name", chosen->names, "These, as 'host' shows them");
+    clean->add_option("name", chosen->names, "Remove these segments, named as 'host' shows them");
     auto* dry_run =
-        clean->add_flag("--dry-run", chosen->dry_run, "Only say what would go, and why");
+        clean->add_flag("--dry-run", chosen->dry_run, "Show what would be removed, and why");
     clean->add_flag("--yes", chosen->yes, "Do not ask")->excludes(dry_run);
+    clean->add_flag("--force", chosen->force,
+                    "Remove the segments named even if their creator may be running; never what is "
+                    "in use");
     add_place(clean, words->options);
     // The parser calls the inner command's first, then the outer one's.
     command->callback([&context, words, clean, chosen] {

@@ -16,11 +16,13 @@ namespace snakepit::shm::cli {
 void sort_by_interest(std::vector<HostSegment>& segments);
 
 // Whether a person means it by `word`: its name as the table shows it, or as it is.
-bool is_called(const HostSegment& segment, std::string_view word);
+bool is_meant(const HostSegment& segment, std::string_view word);
 // For JSON, which has no other texts: names that are no UTF-8 with escapes.
 HostSegment in_unicode(HostSegment segment);
 
 QJsonObject clean_item_json(const HostCleanItem& item);
+// Each with what became of it, or would become of it, and why.
+std::string clean_items(const std::vector<HostCleanItem>& items, bool dry_run);
 
 std::string host_table(const std::vector<HostSegment>& segments);
 // Everything of one segment, its evidence a line each.

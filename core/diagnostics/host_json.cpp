@@ -14,6 +14,10 @@ namespace {
 
 constexpr int kOctal = 8;
 constexpr std::array kKinds{SegmentKind::posix, SegmentKind::system_v, SegmentKind::memfd};
+constexpr std::array kUses{SegmentUse::open, SegmentUse::maps, SegmentUse::attached};
+constexpr std::array kKnownBy{SegmentCreator::KnownBy::nothing, SegmentCreator::KnownBy::kernel,
+                              SegmentCreator::KnownBy::name};
+constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};
 constexpr std::array kVerdicts{SegmentVerdict::in_use, SegmentVerdict::ours, SegmentVerdict::kept,
                                SegmentVerdict::left_over, SegmentVerdict::unknown};
 
@@ -35,8 +39,8 @@ QJsonArray users_json(const std::vector<SegmentUser>& users) {
     for (const auto& user : users)
         out.append(QJsonObject{{"pid", static_cast<qint64>(user.pid)},
                                {"uid", static_cast<qint64>(user.uid)},
-                               {"process", text(user.process)},
-                               {"maps", user.maps}});
+                               {"program", text(user.program)},
+                               {"how", text(to_string(user.how))}});
     return out;
 }
 
@@ -90,26 +94,42 @@ Status choose(const Fields& fields, const char* name, const std::array<T, N>& al
     return {};
 }
 
-void read_creator(const Fields& fields, HostSegment& segment) {
-    segment.creator = fields.whole("creator_pid");
-    segment.creator_process = fields.text("creator_process");
-    segment.creator_gone = fields.flag("creator_gone");
-    segment.creator_reused = fields.flag("creator_reused");
+// A bundle's survey may be without one.
+QJsonValue creator_json(const SegmentCreator& creator) {
+    if (creator.pid == 0) return {};
+    return QJsonObject{{"pid", static_cast<qint64>(creator.pid)},
+                       {"program", or_null(creator.program)},
+                       {"cgroup", or_null(creator.cgroup)},
+                       {"known_by", or_null(to_string(creator.known_by))},
+                       {"life", text(to_string(creator.life))}};
 }
 
-void read_users(const Fields& fields, HostSegment& segment) {
+Status read_creator(const QJsonObject& object, SegmentCreator& creator) {
+    if (object.isEmpty()) return {};
+    const Fields fields(object);
+    creator.pid = fields.whole("pid");
+    creator.program = fields.text("program");
+    creator.cgroup = fields.text("cgroup");
+    SHM_TRY(choose(fields, "known_by", kKnownBy, creator.known_by));
+    return choose(fields, "life", kLives, creator.life);
+}
+
+Status read_users(const Fields& fields, HostSegment& segment) {
     for (const auto& value : fields.list("users")) {
         const auto object = value.toObject();
         const Fields user(object);
-        segment.users.push_back(
-            {user.whole("pid"), user.uid("uid"), user.text("process"), user.flag("maps")});
+        SegmentUser one{user.whole("pid"), user.uid("uid"), user.text("program"), {}};
+        SHM_TRY(choose(user, "how", kUses, one.how));
+        segment.users.push_back(std::move(one));
     }
     segment.users_complete = fields.flag("users_complete");
     segment.attached = fields.count("attached");
     segment.last_user = fields.whole("last_user_pid");
+    return {};
 }
 
 void read_identity(const Fields& fields, HostSegment& segment) {
+    segment.names = fields.sentences("names");
     segment.label = fields.text("label");
     segment.size = fields.count("size");
     segment.resident = fields.count("resident");
@@ -121,6 +141,8 @@ void read_identity(const Fields& fields, HostSegment& segment) {
     segment.inode = fields.count("inode");
     segment.key = fields.whole("key");
     segment.unlinked = fields.flag("unlinked");
+    segment.removed = fields.flag("removed");
+    segment.links = fields.count("links");
     segment.name_space = fields.count("namespace");
     segment.container = fields.text("container");
 }
@@ -133,8 +155,9 @@ Result<HostSegment> segment_from(const QJsonObject& object) {
     SHM_TRY(choose(fields, "kind", kKinds, segment.kind));
     SHM_TRY(choose(fields, "verdict", kVerdicts, segment.verdict));
     read_identity(fields, segment);
-    read_creator(fields, segment);
-    read_users(fields, segment);
+    SHM_TRY(read_creator(object["creator"].toObject(), segment.creator));
+    SHM_TRY(read_users(fields, segment));
+    segment.creator_may_live = fields.flag("creator_may_live");
     segment.created = fields.time("created_at");
     segment.touched = fields.time("touched_at");
     segment.program = fields.text("program");
@@ -151,6 +174,7 @@ QJsonObject host_segment_json(const HostSegment& segment) {
     const auto pid = [](std::int64_t number) { return QJsonValue(static_cast<qint64>(number)); };
     return {{"kind", text(to_string(segment.kind))},
             {"name", text(segment.name)},
+            {"names", sentences_json(segment.names)},
             {"label", text(segment.label)},
             {"size", json(segment.size)},
             {"resident", json(segment.resident)},
@@ -166,10 +190,10 @@ QJsonObject host_segment_json(const HostSegment& segment) {
             {"unlinked", segment.unlinked},
             {"namespace", segment.name_space == 0 ? QJsonValue() : json(segment.name_space)},
             {"container", or_null(segment.container)},
-            {"creator_pid", segment.creator == 0 ? QJsonValue() : pid(segment.creator)},
-            {"creator_process", or_null(segment.creator_process)},
-            {"creator_gone", segment.creator_gone},
-            {"creator_reused", segment.creator_reused},
+            {"removed", segment.removed},
+            {"links", system_v ? QJsonValue() : json(segment.links)},
+            {"creator", creator_json(segment.creator)},
+            {"creator_may_live", segment.creator_may_live},
             {"created_at", json(segment.created)},
             {"touched_at", json(segment.touched)},
             {"users", users_json(segment.users)},
@@ -182,10 +206,13 @@ QJsonObject host_segment_json(const HostSegment& segment) {
 }
 
 QJsonObject host_json(const HostSurvey& survey) {
-    QJsonArray segments;
+    QJsonArray segments, others;
     for (const auto& segment : survey.segments) segments.append(host_segment_json(segment));
+    for (const auto& other : survey.others)
+        others.append(QJsonObject{{"name", text(other.name)}, {"kind", text(other.kind)}});
     return {{"time", json(survey.time)},
             {"segments", segments},
+            {"others", others},
             {"processes", json(survey.processes)},
             {"unreadable_processes", json(survey.unreadable)},
             {"shm_total", json(survey.shm_total)},
@@ -204,6 +231,11 @@ Result<HostSurvey> parse_host(const QJsonObject& object) {
     survey.shm_total = fields.count("shm_total");
     survey.shm_free = fields.count("shm_free");
     survey.limits = fields.sentences("limits");
+    for (const auto& value : fields.list("others")) {
+        const auto object = value.toObject();
+        const Fields other(object);
+        survey.others.push_back({other.text("name"), other.text("kind")});
+    }
     for (const auto& value : fields.list("segments")) {
         SHM_ASSIGN(auto segment, segment_from(value.toObject()));
         survey.segments.push_back(std::move(segment));

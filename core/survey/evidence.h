@@ -35,6 +35,12 @@ enum class Use : std::uint8_t {
 
 enum class Ours : std::uint8_t { no, managed, registry_gone, registry_not_seen, no_mark };
 
+// Why nobody is thought to have it: of what could be looked at, and what the kernel says when it is
+// asked for a lease.
+inline constexpr std::string_view kUseNotSeen =
+    "No process that may be looked at has it open or mapped; others cannot be seen from here.";
+inline constexpr std::string_view kNoUseSeen = "No process has it open or mapped.";
+
 // Whether a program that starts anew can come to it.
 enum class Findable : std::uint8_t {
     never,  // made for one run: a private number, a name that is never made again
@@ -51,16 +57,21 @@ struct Evidence {
     Findable findable = Findable::by_name;
     bool creator_known = false;  // by the kernel, or by a known program's name
     Life creator = Life::not_told;
+    // The creator is known by a name, and containers that cannot be seen may share the files.
+    bool number_may_be_foreign = false;
     // A number in an unknown name is that of a process that could have made it.
     bool name_has_living_number = false;
-    Answer program = Answer::not_told;  // whether the program whose name it bears runs
-    bool program_known = false;         // that question means something
+    Habit habit = Habit::unknown;       // of the program whose name it bears
+    Answer program = Answer::not_told;  // whether that runs, of its owner
     bool has_tracker = false;           // Python's, of its owner
     Answer knower = Answer::not_told;   // a process lives that may use it, and so may know of it
     Answer owner = Answer::not_told;    // a process of the owner's lives
     bool passed_on = false;             // System V: somebody else than its creator used it last
-    bool sibling_used = false;          // another segment of its creator is in use
-    Age age = Age::not_told;            // since it was made or touched, whatever was later
+    bool last_user_lives = false;       // System V, or cannot be seen
+    bool system_v = false;
+    bool sibling_used = false;      // another segment of its creator is in use
+    Age age = Age::not_told;        // since it was made or touched, whatever was later
+    bool has_unseen_names = false;  // a file has more names than were found
     bool own_namespace = true;
     bool outermost = true, all_listed = true;
     // Why, in the order in which a reader wants it.

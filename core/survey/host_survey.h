@@ -29,6 +29,7 @@ struct SegmentUser {
 // Whether a process lives. Nothing but its absence from a /proc that hides nobody proves that it is
 // gone: what may not be read is not_told.
 enum class Life : std::uint8_t { lives, gone, not_told };
+std::string_view to_string(Life life);  // "running", "exited", "not_seen"
 
 struct SegmentCreator {
     std::int64_t pid = 0;  // 0: neither the system nor the name says
@@ -80,6 +81,8 @@ struct HostSegment {
     std::vector<SegmentUser> users;
     bool users_complete = true;  // false: some processes could not be looked at
     std::string program;         // "PostgreSQL", "Chromium" …; empty: not known
+    // Its creator, the last process that attached it, or its program is running, or cannot be seen.
+    bool creator_may_live = false;
     SegmentVerdict verdict = SegmentVerdict::unknown;
     int confidence = 0;  // of the verdict, in percent
     // What it would be if the kernel said that nobody has it: the same, unless some processes could
@@ -111,14 +114,18 @@ struct MemoryBalance {
     }
 };
 
+// What stands between the segments and is none.
+struct OtherFile {
+    std::string name, kind;  // "directory", "FIFO", "socket", "symbolic link", "device", "mount"
+};
+
 struct HostSurvey {
     Timestamp time;
     std::vector<HostSegment> segments;
     std::uint64_t processes = 0, unreadable = 0;  // looked at, and not allowed to
     std::uint64_t shm_total = 0, shm_free = 0;    // of the host's shared memory file system
     MemoryBalance balance;
-    // What stands between the segments and is none: "directory images", "FIFO control" …
-    std::vector<std::string> others;
+    std::vector<OtherFile> others;
     std::vector<std::string> limits;  // what could not be seen, and why
 };
 

@@ -13,8 +13,10 @@ namespace snakepit::shm::survey {
 enum class Habit : std::uint8_t {
     its_creator,   // are of no use without the process that made them
     its_programs,  // of no use when no process of the program and user is left
-    python,        // as its_programs; who made one has a resource tracker beside it
-    stays,         // stand between runs on purpose
+    // The same, but the names are made again: a program that starts may expect what is there.
+    its_programs_again,
+    python,  // as its_programs; who made one has a resource tracker beside it
+    stays,   // stand between runs on purpose
     unknown,
 };
 
@@ -60,6 +62,9 @@ struct KnownProgram {
     SoftwareSet software = 0;  // whose processes may come back to it; 0: cannot be told
     std::string_view source;   // where the name is documented, or made
 };
+
+// What our own removal gives a name for a moment; one that stays is of a removal that was killed.
+inline constexpr std::string_view kAside = ".snakepit_removing_";
 
 struct Recognised {
     const KnownProgram* known = nullptr;  // of static duration; null: no known name

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "survey/host_survey.h"
@@ -20,6 +21,7 @@ struct ProcessFacts {
     Life life = Life::not_told;
     std::string name;          // of one that lives and may be looked at
     std::int64_t process = 0;  // the number is a thread's: the process it belongs to
+    bool kernel = false;       // a part of the kernel
 };
 
 // Whom owner, mode and access list let use a segment. What an administrator may is left out, unless
@@ -46,6 +48,8 @@ class ProcessView {
     virtual ~ProcessView() = default;
     // gone only where no process, and no hidden one either, has that number.
     virtual ProcessFacts find(std::int64_t pid) const = 0;
+    // Whether it was there when the processes were listed. Costs nothing.
+    virtual bool is_listed(std::int64_t pid) const = 0;
     // A process whose number in its own pid namespace is `pid`, among those of other namespaces
     // that share the file system `device`.
     virtual Found find_in_containers(std::uint64_t device, std::int64_t pid) const = 0;

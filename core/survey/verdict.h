@@ -16,6 +16,9 @@ struct Judgement {
 // design, nobody has, and of which nobody lives who may know of it.
 Judgement decide(const Evidence& evidence);
 
+// The one objection against a removal by name that its user may override.
+bool creator_may_live(const Evidence& evidence);
+
 // Weighs and decides, and fills in what the segment says of it.
 void judge(HostSegment& segment, const Setting& setting);
 

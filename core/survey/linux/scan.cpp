@@ -21,6 +21,9 @@ namespace snakepit::shm::survey {
 
 namespace {
 
+// System V counts in whole seconds, and the system's start is known to a hundredth.
+constexpr std::int64_t kClockMargin = 2'000'000;  // microseconds
+
 constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::string_view kQtFiles = "qipc_sharedmemory_";
 constexpr int kQtProject = 'Q';
@@ -58,7 +61,8 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     Scan scan(std::move(table), std::move(places), time);
     scan.memfd_devices_ = devices_of_memfds();
     scan.make_room();
-    for (const auto& place : scan.places_.files) scan.list_files(place, place.directory.get(), {});
+    for (const auto& place : scan.places_.files) scan.list_files(place);
+    scan.put_names_in_order();
     for (const auto& place : scan.places_.tables) scan.list_table(place);
     scan.name_qt_segments();
     scan.look_at_processes(options.every_mapping);
@@ -87,10 +91,13 @@ void Scan::look_at_processes(bool every_mapping) {
 void Scan::use(const Process& process, const Sighting& seen) {
     auto* segment = segment_of(process, seen);
     if (!segment) return;
+    const auto how = seen.what == Sighting::What::system_v ? SegmentUse::attached
+                     : seen.maps                           ? SegmentUse::maps
+                                                           : SegmentUse::open;
     auto& users = segment->users;
     if (users.empty() || users.back().pid != process.pid)
-        users.push_back({process.pid, process.uid, table_.name_of(process.pid), false});
-    users.back().maps = users.back().maps || seen.maps;
+        users.push_back({process.pid, process.uid, table_.name_of(process.pid), how});
+    users.back().how = std::max(users.back().how, how);
 }
 
 HostSegment* Scan::segment_of(const Process& process, const Sighting& seen) {
@@ -137,7 +144,9 @@ HostSegment* Scan::nameless(const Process& process, const Sighting& seen) {
     const auto name = without(path, kDeleted);
     segment.label = memfd ? name.substr(1) : name.substr(name.rfind('/') + 1);
     segment.name = fmt::format("{}:{}:{}", memfd ? "memfd" : "unlinked", seen.device, seen.inode);
+    segment.names = {segment.name};
     segment.user = user_name(segment.uid);
+    if (process.mount_ns != 0) note_namespace(segment, process);
     files_.emplace(SegmentKey{seen.device, seen.inode}, segments_.size());
     segments_.push_back(std::move(segment));
     return &segments_.back();
@@ -170,8 +179,43 @@ const std::string& Scan::user_name(std::uint32_t uid) {
     return known->second = found ? found->pw_name : fmt::format("{}", uid);
 }
 
-// Memory does not outlive a run of the system: what is older than this run was made before the wall
-// clock was set forward.
+// Directories are read in no order; of several names the first one stands for the segment.
+void Scan::put_names_in_order() {
+    for (auto& segment : segments_) {
+        std::sort(segment.names.begin(), segment.names.end());
+        segment.name = segment.names.front();
+        if (segment.names.size() > 1)
+            segment.label = path_of_name(*file_place(segment), segment.name);
+    }
+}
+
+// A file without a name is where its users are.
+void Scan::note_namespace(HostSegment& segment, const Process& process) const {
+    const auto own = namespace_of(table_.proc(), "self/ns/mnt");
+    const auto place =
+        std::find_if(places_.files.begin(), places_.files.end(),
+                     [&](const FilePlace& other) { return other.device == segment.device; });
+    if (process.mount_ns == own || (place != places_.files.end() && place->name_space == 0)) return;
+    segment.name_space = process.mount_ns;
+    segment.container = container_of(table_, process.pid);
+}
+
+const FilePlace* Scan::file_place(const HostSegment& segment) const {
+    const auto found =
+        std::find_if(places_.files.begin(), places_.files.end(),
+                     [&](const FilePlace& place) { return place.device == segment.device; });
+    return found == places_.files.end() ? nullptr : &*found;
+}
+
+const TablePlace* Scan::table_place(const HostSegment& segment) const {
+    const auto found = std::find_if(
+        places_.tables.begin(), places_.tables.end(),
+        [&](const TablePlace& place) { return place.name_space == segment.name_space; });
+    return found == places_.tables.end() ? nullptr : &*found;
+}
+
+// Memory does not outlive a run of the system, and nothing was made in the future: what seems so
+// was made before the wall clock was set.
 bool Scan::clock_was_stepped() const {
     const auto start = table_.boot().micros + boot_offset(table_.proc());
     const auto kept_on_disk = [this](const HostSegment& segment) {
@@ -179,43 +223,60 @@ bool Scan::clock_was_stepped() const {
                segment.device == places_.files.front().device;
     };
     return std::any_of(segments_.begin(), segments_.end(), [&](const HostSegment& segment) {
-        return segment.created.micros > 0 && segment.created.micros + kClockMargin < start &&
-               !kept_on_disk(segment);
+        const auto made = segment.created.micros;
+        return made > 0 && !kept_on_disk(segment) &&
+               (made + kClockMargin < start || made > now_.micros + kClockMargin);
     });
+}
+
+void Scan::tell_limits(bool stepped) {
+    auto& limits = places_.limits;
+    if (unreadable_ > 0)
+        limits.push_back(
+            fmt::format("{} could not be looked at: what they use, and their "
+                        "namespaces, are not known.",
+                        counted(unreadable_, "process", "processes")));
+    if (left_out_ > 0)
+        limits.push_back(fmt::format("There are more than {} directories; {} were left out.",
+                                     kMostDirectories, left_out_));
+    if (segments_.size() >= kMostSegments)
+        limits.push_back(
+            fmt::format("There are more than {} segments; not all are listed.", kMostSegments));
+    if (stepped)
+        limits.emplace_back(
+            "The clock was set since the system started: ages of segments made before that are "
+            "wrong.");
+}
+
+Setting Scan::setting(bool stepped) const {
+    Setting out{.now = now_,
+                .processes = table_,
+                .instances = instances_,
+                .complete = unreadable_ == 0,
+                .outermost = places_.outermost,
+                .all_listed = table_.all_listed(),
+                .stepped = stepped};
+    for (const auto& segment : segments_)
+        if (segment.kind == SegmentKind::system_v && segment.creator.pid > 0 &&
+            (segment.attached > 0 || !segment.users.empty()))
+            out.busy_creators.insert(segment.creator.pid);
+    return out;
 }
 
 HostSurvey Scan::survey() {
     auto& out = result_;
     out.time = now_;
-    out.processes = table_.processes().size() - unreadable_;
+    out.processes = table_.listed() - unreadable_;
     out.unreadable = unreadable_;
-    if (unreadable_ > 0)
-        places_.limits.push_back(
-            fmt::format("{} process{} may not be looked at: what is used there, and other "
-                        "namespaces, is not known",
-                        unreadable_, unreadable_ == 1 ? "" : "es"));
-    if (too_deep_ > 0)
-        places_.limits.push_back(fmt::format("{} deeper than one level: not looked into",
-                                             counted(too_deep_, "directory", "directories")));
-    if (segments_.size() >= kMostSegments)
-        places_.limits.push_back(
-            fmt::format("there are more than {} segments; not all are listed", kMostSegments));
     const bool stepped = clock_was_stepped();
-    if (stepped)
-        places_.limits.emplace_back(
-            "the clock was set since the system started: when processes started and when segments "
-            "were made cannot be compared");
-    const Setting setting{.now = now_,
-                          .boot = table_.boot(),
-                          .processes = table_,
-                          .instances = instances_,
-                          .complete = unreadable_ == 0,
-                          .outermost = places_.outermost,
-                          .all_listed = places_.all_listed,
-                          .foreign_pids = places_.foreign_pids || !places_.outermost,
-                          .stepped = stepped};
-    for (auto& segment : segments_) judge(segment, setting);
-    out.limits = std::move(places_.limits);
+    tell_limits(stepped);
+    const auto all = setting(stepped);
+    for (auto& segment : segments_) {
+        judge(segment, all);
+        if (segment.creator.life == Life::lives && segment.creator.pid > 0)
+            segment.creator.cgroup = control_group_of(table_, segment.creator.pid);
+    }
+    out.limits = places_.limits;
     out.segments = std::move(segments_);
     return std::move(out);
 }
