@@ -314,13 +314,15 @@ void Weighing::ask_for_program() {
     if (!known_ || known_->software == 0 || !out_.own_namespace) return;
     const auto found = setting_.processes.find_software(segment_.uid, known_->software);
     out_.program = found.answer;
+    out_.program_partly_seen = found.partly;
     switch (found.answer) {
         case Answer::yes:
             say("{} is running for this user (process {}, {}).", known_->program, found.pid,
                 found.name);
             break;
         case Answer::no:
-            say("No process of {} is running for this user.", known_->program);
+            say("No process {}of {} is running for this user.",
+                found.partly ? "that may be looked at " : "", known_->program);
             break;
         case Answer::not_told:
             say("Whether {} is running for this user cannot be seen from here.", known_->program);
@@ -369,8 +371,9 @@ void Weighing::ask_who_may_know_it() {
     const auto knower = only_owner ? owner : setting_.processes.anyone(access);
     out_.knower = knower.answer;
     if (knower.answer == Answer::yes && out_.findable == Findable::never)
-        say("Process {} ({}) may use it as far as owner and mode say, and may know of it.",
-            knower.pid, knower.name);
+        say("Its owner and mode let other running programs use it, and one of them may know of "
+            "it: process {}{}, for one.",
+            knower.pid, knower.name.empty() ? "" : fmt::format(" ({})", knower.name));
 }
 
 void Weighing::tell_times() {

@@ -63,6 +63,7 @@ struct Evidence {
     bool name_has_living_number = false;
     Habit habit = Habit::unknown;       // of the program whose name it bears
     Answer program = Answer::not_told;  // whether that runs, of its owner
+    bool program_partly_seen = false;   // some processes could only be told by their names
     bool has_tracker = false;           // Python's, of its owner
     Answer knower = Answer::not_told;   // a process lives that may use it, and so may know of it
     Answer owner = Answer::not_told;    // a process of the owner's lives

@@ -40,6 +40,7 @@ struct Found {
     Answer answer = Answer::not_told;
     std::int64_t pid = 0;  // of yes: an example
     std::string name;
+    bool partly = false;  // of no: some could only be told by their names
 };
 
 // The processes there are. What is asked for is read then, and once.

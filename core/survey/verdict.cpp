@@ -5,6 +5,13 @@
 
 namespace snakepit::shm::survey {
 
+bool creator_may_live(const Evidence& evidence) {
+    const bool used_lately = evidence.age == Age::young || evidence.age == Age::recent;
+    return (evidence.creator_known && evidence.creator != Life::gone) ||
+           evidence.name_has_living_number || evidence.last_user_lives || evidence.sibling_used ||
+           (evidence.passed_on && used_lately && evidence.knower != Answer::no);
+}
+
 namespace {
 
 // In percent. What is short of certain is never removed unasked.
@@ -12,7 +19,7 @@ constexpr int kSure = 95;
 constexpr int kLikely = 85;
 constexpr int kProbable = 75;
 constexpr int kTooYoung = 70;
-constexpr int kPartlySeen = 60;
+constexpr int kOneSided = 60;  // much of what counts could not be seen
 constexpr int kOpen = 50;
 
 struct Finding {
@@ -32,7 +39,7 @@ Finding of_ours(Ours ours) {
         case Ours::registry_gone:
             return {SegmentVerdict::ours, 80};
         default:
-            return {SegmentVerdict::ours, kPartlySeen};
+            return {SegmentVerdict::ours, kOneSided};
     }
 }
 
@@ -62,7 +69,7 @@ Finding of_system_v(const Evidence& evidence) {
     if (!evidence.creator_known || evidence.creator != Life::gone) return kNobodyKnows;
     if (evidence.sibling_used || evidence.last_user_lives) return kNobodyKnows;
     if (evidence.passed_on && evidence.age != Age::settled && evidence.age != Age::long_ago)
-        return {SegmentVerdict::unknown, kPartlySeen};
+        return {SegmentVerdict::unknown, kOneSided};
     if (evidence.findable == Findable::never)
         return left_over(evidence.passed_on ? kProbable : kSure);
     return left_over(evidence.owner == Answer::no ? kLikely : kProbable);
@@ -104,10 +111,11 @@ int most(const Evidence& evidence) {
     cap(evidence.has_unseen_names, kLikely);
     cap(evidence.knower != Answer::no, kLikely);
     cap(evidence.sibling_used || evidence.passed_on, kLikely);
-    cap(evidence.creator_known && evidence.creator != Life::gone, kLikely);
+    cap(creator_may_live(evidence), kLikely);
+    cap(evidence.program_partly_seen, kProbable);
     cap(evidence.number_may_be_foreign, kLikely);
     cap(!evidence.own_namespace || !evidence.outermost, kLikely);
-    cap(!evidence.all_listed, kPartlySeen);
+    cap(!evidence.all_listed, kOneSided);
     return most;
 }
 
@@ -120,13 +128,8 @@ Judgement decide(const Evidence& evidence) {
     if (found.verdict != SegmentVerdict::left_over) return out;
     out.confidence_if_unused = std::min(found.confidence, most(evidence));
     out.confidence =
-        std::min(out.confidence_if_unused, evidence.use == Use::partly_unseen ? kPartlySeen : 100);
+        std::min(out.confidence_if_unused, evidence.use == Use::partly_unseen ? kOneSided : 100);
     return out;
-}
-
-bool creator_may_live(const Evidence& evidence) {
-    return (evidence.creator_known && evidence.creator != Life::gone) ||
-           evidence.name_has_living_number || evidence.last_user_lives;
 }
 
 void judge(HostSegment& segment, const Setting& setting) {

@@ -22,8 +22,9 @@ HostSegment system_v() {
     segment.key = -1726560638;
     segment.attached = 2;
     segment.last_user = 4711;
-    segment.creator = 42;
-    segment.creator_gone = segment.creator_reused = true;
+    segment.names = {"sysv:7"};
+    segment.removed = true;
+    segment.creator = {42, SegmentCreator::KnownBy::kernel, Life::gone, {}, {}};
     segment.created = {1'700'000'000'000'001};
     segment.touched = {1'700'000'100'000'002};
     segment.verdict = SegmentVerdict::left_over;
@@ -43,10 +44,11 @@ HostSegment memfd() {
     segment.name_space = 4026532711;
     segment.container = "docker 3f9c1d2a77b0";
     segment.unlinked = true;
-    segment.users = {{77, 1000, "pipewire", true}, {78, 0, "sshd", false}};
+    segment.users = {{77, 1000, "pipewire", SegmentUse::maps}, {78, 0, "sshd", SegmentUse::open}};
     segment.users_complete = false;
     segment.program = "PipeWire";
-    segment.creator_process = "pipewire";
+    segment.creator = {77, SegmentCreator::KnownBy::name, Life::lives, "pipewire", "user.slice"};
+    segment.creator_may_live = true;
     segment.verdict = SegmentVerdict::in_use;
     return segment;
 }
@@ -90,8 +92,8 @@ void HostJson::a_survey_comes_back_as_it_was() {
     QCOMPARE(first.evidence.size(), std::size_t{2});
     const auto& second = back->segments.back();
     QCOMPARE(second.users.size(), std::size_t{2});
-    QCOMPARE(second.users.front().process, "pipewire");
-    QVERIFY(second.users.front().maps && !second.users.back().maps && !second.users_complete);
+    QCOMPARE(second.users.front().program, "pipewire");
+    QVERIFY(second.users.front().how == SegmentUse::maps && !second.users_complete);
     QCOMPARE(second.name_space, std::uint64_t{4026532711});
 }
 

@@ -224,7 +224,7 @@ Found ProcessTable::look_for(const Access& access) const {
         if (answer != Answer::yes) continue;
         const auto facts = find(process.pid);
         if (facts.kernel || facts.life == Life::gone) continue;
-        return {Answer::yes, process.pid, name_of(process.pid)};
+        return {Answer::yes, process.pid, name_of(process.pid), false};
     }
     return out;
 }
@@ -246,9 +246,13 @@ Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) c
         if (of_owner == Answer::no) continue;
         const auto runs = software_of(process.pid);
         if (runs && (*runs & software) != 0 && of_owner == Answer::yes)
-            return {Answer::yes, process.pid, name_of(process.pid)};
-        if ((!runs || (*runs & software) != 0) && find(process.pid).life != Life::gone)
-            out.answer = Answer::not_told;
+            return {Answer::yes, process.pid, name_of(process.pid), false};
+        if (runs && (*runs & software) == 0) continue;
+        if (find(process.pid).life == Life::gone) continue;
+        // A name is no proof of what runs, but that it is another's makes it less likely.
+        const bool may_be = runs || (software_of_executable(name_of(process.pid)) & software) != 0;
+        if (may_be || name_of(process.pid).empty()) out.answer = Answer::not_told;
+        out.partly = true;
     }
     return out;
 }
@@ -273,7 +277,7 @@ Found ProcessTable::find_in_containers(std::uint64_t device, std::int64_t pid) c
     }
     const auto found = numbers.find(pid);
     if (found == numbers.end()) return {.answer = answer};
-    return {Answer::yes, found->second, name_of(found->second)};
+    return {Answer::yes, found->second, name_of(found->second), false};
 }
 
 }  // namespace snakepit::shm::survey
