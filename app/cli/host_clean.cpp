@@ -83,13 +83,10 @@ Result<std::vector<std::string>> real_names(std::vector<std::string> words,
     if (std::none_of(words.begin(), words.end(), escape)) return words;
     SHM_ASSIGN(const auto survey, survey_host(options));
     for (auto& word : words) {
-        const auto& all = survey.segments;
-        const auto shown = std::find_if(all.begin(), all.end(), [&](const HostSegment& segment) {
-            return is_meant(segment, word);
-        });
-        if (shown == all.end()) continue;
-        for (const auto& name : shown->names)
-            if (escaped(name) == word) word = name;
+        const auto typed = word;
+        for (const auto& segment : survey.segments)
+            for (const auto& name : segment.names)
+                if (escaped(name) == typed) word = name;
     }
     return words;
 }

@@ -141,7 +141,7 @@ void SyntheticSurvey::set_survey(HostSurvey survey) {
 void SyntheticSurvey::use(const std::string& name) {
     const std::lock_guard lock(mutex_);
     for (auto& segment : survey_.segments)
-        if (segment.name == name) segment.users.push_back({77, 0, "latecomer", true});
+        if (segment.name == name) segment.users.push_back({77, 0, "latecomer", SegmentUse::maps});
 }
 
 void SyntheticSurvey::exchange(const std::string& name) {
