@@ -127,6 +127,8 @@ void add_host(CLI::App& app, Context& context) {
         ->add_option("--verdict", words->verdict,
                      "Show only these: in_use, ours, kept, left_over, unknown")
         ->check(CLI::IsMember({"in_use", "ours", "kept", "left_over", "unknown"}));
+    command->add_flag("--quick", words->options.quick,
+                      "Skip what takes long: descriptors that wait in sockets");
     add_place(command, words->options);
 
     auto* clean = add_command(*command, context, "clean",
