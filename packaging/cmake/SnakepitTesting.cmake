@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 
 # snakepit_test(NAME SOURCES… [LIBS…] [TIMEOUT seconds] [LABELS…]): a Qt Test program, run by CTest
-# under the same name. A source that declares its test class itself ends with
-# `#include "<source>.moc"`. Qt's keywords are off (write Q_SLOTS): our layouts have slots of their own.
+# under the same name; its folder's name is a label. A source that declares its test class itself
+# ends with `#include "<source>.moc"`. Qt's keywords are off (write Q_SLOTS): our layouts have slots of their own.
 function(snakepit_test NAME)
     cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
     if(NOT TEST_TIMEOUT)
         set(TEST_TIMEOUT 300)  # on a machine that others keep busy
     endif()
+    get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+    list(PREPEND TEST_LABELS "${folder}")
     add_executable(${NAME} ${TEST_SOURCES})
     set_target_properties(${NAME} PROPERTIES AUTOMOC ON)
     target_compile_definitions(${NAME} PRIVATE QT_NO_KEYWORDS)
