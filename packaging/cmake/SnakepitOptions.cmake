@@ -27,10 +27,15 @@ endif()
 # RelWithDebInfo with -O2 and small debug information: optimised, and a backtrace still names lines.
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
 
+# A cache can use precompiled headers only if it may overlook their times and macros.
 find_program(SNAKEPIT_CCACHE ccache)
 if(SNAKEPIT_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${SNAKEPIT_CCACHE}")
-    set(CMAKE_C_COMPILER_LAUNCHER "${SNAKEPIT_CCACHE}")
+    set(launcher "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${SNAKEPIT_CCACHE}")
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
+    set(CMAKE_C_COMPILER_LAUNCHER "${launcher}")
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>")
+    endif()
 endif()
 
 add_library(snakepit_options INTERFACE)
