@@ -62,6 +62,7 @@ struct HostSegment {
     std::uint64_t size = 0;  // bytes
     std::uint64_t resident = 0;  // taken, in memory or in swap
     std::uint64_t swapped = 0;   // of that in swap, where the system says: System V
+    bool huge_pages = false;     // the system does not count it as shared memory
     std::uint32_t uid = 0, gid = 0;
     std::string user;
     std::uint32_t mode = 0;  // permission bits
@@ -114,6 +115,13 @@ struct MemoryBalance {
     }
 };
 
+// Of our own IPC namespace. A limit of 0: not told.
+struct SystemVLimits {
+    std::uint64_t segments = 0, most_segments = 0;  // SHMMNI
+    std::uint64_t bytes = 0, most_bytes = 0;        // SHMALL; what was asked for, not what is taken
+    std::uint64_t largest = 0;                      // SHMMAX, bytes of one segment
+};
+
 // What stands between the segments and is none.
 struct OtherFile {
     std::string name, kind;  // "directory", "FIFO", "socket", "symbolic link", "device", "mount"
@@ -125,6 +133,7 @@ struct HostSurvey {
     std::uint64_t processes = 0, unreadable = 0;  // looked at, and not allowed to
     std::uint64_t shm_total = 0, shm_free = 0;    // of the host's shared memory file system
     MemoryBalance balance;
+    SystemVLimits system_v;
     std::vector<OtherFile> others;
     std::vector<std::string> limits;  // what could not be seen, and why
 };

@@ -148,12 +148,6 @@ const std::string& ProcessTable::name_of(std::int64_t pid) const {
     return name;
 }
 
-std::optional<SoftwareSet> ProcessTable::software_of(std::int64_t pid) const {
-    const auto path = read_link(proc(), fmt::format("{}/exe", pid).c_str());
-    if (path.empty()) return std::nullopt;
-    return software_of_executable(std::string_view(path).substr(path.rfind('/') + 1));
-}
-
 ProcessFacts ProcessTable::find(std::int64_t pid) const {
     auto [known, fresh] = facts_.try_emplace(pid);
     if (fresh) known->second = read_facts(pid);
