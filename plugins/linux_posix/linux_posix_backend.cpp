@@ -141,12 +141,12 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     return segment;
 }
 
-// Says what a full file system has run out of. A control group says so itself.
+// Says how much a full file system has. A control group, a quota and missing inodes say so
+// themselves.
 Error LinuxPosixBackend::without_room(Error error, std::uint64_t bytes) {
-    if (error.code != ErrorCode::no_space || error.system_error == 0) return error;
+    if (error.system_error != ENOSPC) return error;
     const auto room = space();
-    if (!room) return error;
-    if (room->free_files == 0) return error;  // which it says
+    if (!room || room->free_files == 0) return error;
     error.message =
         fmt::format("{} has {} free of {}, {} were asked for", options_.shm_path,
                     format_size(room->free), format_size(room->total), format_size(bytes));
