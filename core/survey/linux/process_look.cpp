@@ -148,7 +148,7 @@ std::optional<SoftwareSet> Look::at_other_threads(const ProcessDirectory& first)
 std::optional<SoftwareSet> Look::at_thread_with_memory(const ProcessDirectory& view,
                                                        bool with_others) {
     if (!descriptors_.at(view)) return std::nullopt;
-    if (with_others) look_at_tables_of_threads(view);
+    if (with_others && view.process.has_threads) look_at_tables_of_threads(view);
     software_ |= software_of_executable(file_name(read_link(view.home.get(), "exe")));
     if ((software_ & set_of(Software::python)) != 0)
         if (const auto words = read_file(view.home.get(), "cmdline");
@@ -160,11 +160,7 @@ std::optional<SoftwareSet> Look::at_thread_with_memory(const ProcessDirectory& v
 // Most have the table of their process. Where the kernel may not be asked for that, each is read.
 void Look::look_at_tables_of_threads(const ProcessDirectory& view) {
     const auto& process = view.process;
-    const auto home = fmt::format("{}/task", process.pid);
-    struct stat info {};
-    constexpr nlink_t kOfOneThread = 3;
-    if (::fstatat(proc_, home.c_str(), &info, 0) != 0 || info.st_nlink <= kOfOneThread) return;
-    const auto threads = open_directory(proc_, home.c_str());
+    const auto threads = open_directory(proc_, fmt::format("{}/task", process.pid).c_str());
     const auto reference = view.thread == 0 ? process.pid : view.thread;
     while (const auto* entry = threads ? ::readdir(threads.get()) : nullptr) {
         std::string_view name(entry->d_name);

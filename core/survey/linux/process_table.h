@@ -23,7 +23,8 @@ struct Process {
     std::uint32_t uid = 0;  // as the owner of its directory says; root for one that hides itself
     std::uint64_t mount_ns = 0, ipc_ns = 0, pid_ns = 0;  // 0: not told to us
     std::uint64_t root_device = 0, root_inode = 0;       // 0: not told to us
-    std::int64_t thread = 0;  // of one that has left its process's namespaces; else 0
+    std::int64_t thread = 0;   // of one that has left its process's namespaces; else 0
+    bool has_threads = false;  // beside its first one
 };
 
 // Its directory under /proc: "7", or of a thread "7/task/8".
@@ -74,6 +75,7 @@ class ProcessTable final : public ProcessView {
     using Inner = std::unordered_map<std::int64_t, std::int64_t>;  // inner pid, pid here
 
     Process read_process(const char* name, std::int64_t pid) const;
+    bool has_threads(const Process& process) const;
     void add_threads(const Process& process);
     ProcessFacts read_facts(std::int64_t pid) const;
     const std::optional<Credentials>& credentials_of(std::int64_t pid) const;
