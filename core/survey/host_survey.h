@@ -103,8 +103,10 @@ struct MemoryPlace {
 
 // What the kernel counts as shared memory against what was found.
 struct MemoryBalance {
-    std::uint64_t shmem = 0;   // bytes, Shmem of /proc/meminfo
-    std::uint64_t listed = 0;  // bytes of segments and anonymous memory found, swap left out
+    std::uint64_t shmem = 0;  // bytes, Shmem of /proc/meminfo
+    // Bytes found: segments and anonymous memory, without what is in swap or in huge pages, and
+    // all that is used of file systems of memory that hold no segments.
+    std::uint64_t listed = 0;
     // Memory that is found, but is no segment: mapped shared without a file, as PostgreSQL's.
     std::uint64_t anonymous = 0;
     std::vector<MemoryPlace> places;  // of our own namespace first
@@ -152,7 +154,7 @@ struct SurveyOptions {
 // namespace of System V segments to look into, a short-lived thread of its own enters it.
 //
 // Not listed, because no process shows it: memory whose only descriptor is on its way through a
-// socket, or in a namespace that only a mount keeps. The balance counts it and says where to look.
+// socket, or in a namespace that only a descriptor keeps. The balance says where to look.
 Result<HostSurvey> survey_host(const SurveyOptions& options = {});
 
 // Whether a segment is called `word`: by a name, its label, or its key in hexadecimal.

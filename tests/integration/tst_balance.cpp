@@ -327,6 +327,30 @@ Plant a_file_system_that_is_mounted_nowhere() {
             .undo = [file] { file->reset(); }};
 }
 
+Plant a_file_system_below_another() {
+    ::mkdir("/tmp/balance_covered", 0700);
+    must(::mount("balance", "/tmp/balance_covered", "tmpfs", 0, "size=1m") == 0, "mount");
+    make_file("/tmp/balance_covered/file", 2);
+    must(::mount("balance", "/tmp/balance_covered", "tmpfs", 0, "size=1m") == 0, "mount");
+    return {.hidden = 2 * kPage,
+            .note = "mounted at /tmp/balance_covered cannot be counted: another mount covers it",
+            .undo = [] {
+                ::umount2("/tmp/balance_covered", MNT_DETACH);
+                ::umount2("/tmp/balance_covered", MNT_DETACH);
+                ::rmdir("/tmp/balance_covered");
+            }};
+}
+
+Plant a_file_system_without_a_size() {
+    ::mkdir("/tmp/balance_sizeless", 0700);
+    must(::mount("balance", "/tmp/balance_sizeless", "tmpfs", 0, "size=0") == 0, "mount");
+    make_file("/tmp/balance_sizeless/file", 5);
+    return {.hidden = 5 * kPage, .note = "/tmp/balance_sizeless has no size", .undo = [] {
+                ::umount2("/tmp/balance_sizeless", MNT_DETACH);
+                ::rmdir("/tmp/balance_sizeless");
+            }};
+}
+
 // A mount of `name` of a namespace whose only process does `work` and ends.
 void keep_by_mount(int kind, const char* name, const std::string& at,
                    const std::function<void()>& work) {
@@ -387,6 +411,22 @@ Plant files_that_a_descriptor_keeps() {
             }};
 }
 
+// What the system counts, in place of the whole host's.
+class MadeCounts {
+  public:
+    explicit MadeCounts(const std::string& lines) {
+        std::ofstream(kFile) << "MemTotal: 1 kB\n" << lines;
+        must(::mount(kFile, "/proc/meminfo", nullptr, MS_BIND, nullptr) == 0, "mount");
+    }
+    ~MadeCounts() {
+        ::umount2("/proc/meminfo", MNT_DETACH);
+        ::unlink(kFile);
+    }
+
+  private:
+    static constexpr const char* kFile = "/var/tmp/balance_meminfo";
+};
+
 struct Row {
     const char* what;
     Planter plant;
@@ -407,6 +447,8 @@ const std::vector<Row>& rows() {
         {"below another root", memory_below_another_root},
         {"another file system of memory", another_file_system},
         {"mounted nowhere", a_file_system_that_is_mounted_nowhere},
+        {"covered by another mount", a_file_system_below_another},
+        {"without a size", a_file_system_without_a_size},
         {"System V that a mount keeps", a_table_that_a_mount_keeps},
         {"files that a mount keeps", files_that_a_mount_keeps},
         {"System V that a descriptor keeps", a_table_that_a_descriptor_keeps},
@@ -429,7 +471,9 @@ class Balance : public QObject {
     void all_of_it_at_once_is_explained_to_the_byte();
     void what_costs_more_is_left_out_when_asked();
     void limits_of_files_and_of_system_v_are_told();
-    void the_negative_is_told_as_it_is();
+    void what_was_given_back_meanwhile_is_told_as_it_is();
+    void swap_is_told();
+    void who_may_not_be_looked_at_is_named();
 };
 
 void Balance::each_place_is_listed_or_told_of_data() {
@@ -467,14 +511,7 @@ void Balance::all_of_it_at_once_is_explained_to_the_byte() {
         expected += plants.back().listed + plants.back().hidden;
         hidden += plants.back().hidden;
     }
-    // In place of the whole host's.
-    const std::string made = "/var/tmp/balance_meminfo";
-    std::ofstream(made) << "MemTotal: 1 kB\nShmem: " << expected / 1024 << " kB\n";
-    must(::mount(made.c_str(), "/proc/meminfo", nullptr, MS_BIND, nullptr) == 0, "mount");
-    const auto back = qScopeGuard([&] {
-        ::umount2("/proc/meminfo", MNT_DETACH);
-        ::unlink(made.c_str());
-    });
+    const MadeCounts counts(fmt::format("Shmem: {} kB\n", expected / 1024));
     const auto found = survey();
     const auto& balance = found.balance;
     QCOMPARE(quint64(balance.shmem), quint64(expected));
@@ -520,11 +557,46 @@ void Balance::limits_of_files_and_of_system_v_are_told() {
     QCOMPARE(quint64(own->total), quint64(space.f_blocks * kPage));
 }
 
-void Balance::the_negative_is_told_as_it_is() {
-    MemoryBalance balance;
-    balance.shmem = 4096;
-    balance.listed = 8192;
-    QCOMPARE(balance.unlisted(), std::int64_t{-4096});
+void Balance::what_was_given_back_meanwhile_is_told_as_it_is() {
+    const auto plant = memory_without_a_name();
+    const MadeCounts counts("Shmem: 4 kB\n");
+    const auto balance = survey().balance;
+    plant.undo();
+    QCOMPARE(quint64(balance.shmem), quint64(4096));
+    QCOMPARE(qint64(balance.unlisted()), 4096 - qint64(balance.listed));
+    QVERIFY(balance.unlisted() < 0);
+    // Nothing is missing, so nothing may hide it.
+    QVERIFY2(!says(balance.notes, "container's view"), all_of(balance));
+}
+
+void Balance::swap_is_told() {
+    const MadeCounts counts("SwapTotal: 100 kB\nSwapFree: 94 kB\nShmem: 4 kB\n");
+    const auto balance = survey().balance;
+    QVERIFY2(says(balance.notes, "6 KiB are in swap"), all_of(balance));
+}
+
+void Balance::who_may_not_be_looked_at_is_named() {
+    std::array<int, 2> ends{};
+    must(::pipe2(ends.data(), O_CLOEXEC) == 0, "pipe");
+    const auto child = child_that([&] {
+        must(::setresgid(4242, 4242, 4242) == 0 && ::setresuid(4242, 4242, 4242) == 0, "setuid");
+        auto* const at = ::mmap(nullptr, 3 * kPage, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        must(at != MAP_FAILED, "mmap");
+        const auto told = survey();
+        std::string text;
+        for (const auto* sentences : {&told.limits, &told.balance.notes})
+            for (const auto& sentence : *sentences) text += sentence + "\n";
+        must(::write(ends[1], text.data(), text.size()) > 0, "write");
+    });
+    const auto ended = qScopeGuard([child] { end(child); });
+    std::array<char, 8192> text{};
+    const auto got = ::read(ends[0], text.data(), text.size());
+    ::close(ends[0]);
+    ::close(ends[1]);
+    const QByteArray said(text.data(), std::max<qsizetype>(got, 0));
+    QVERIFY2(said.contains("1 process could not be looked at: 1 (tst_balance). What they use"),
+             said);
+    QVERIFY2(said.contains("12 KiB of anonymous shared memory are what is mapped"), said);
 }
 
 // What the host has mounted at /dev/shm changes while we look, and would be counted.
