@@ -291,16 +291,24 @@ std::string path_of(int proc, const Process& process, const Sighting& seen) {
     return read_link(proc, entry_of(process, seen).c_str());
 }
 
+std::uint64_t look_at_processes(int proc, const std::vector<Process>& processes,
+                                const std::vector<std::uint64_t>& devices,
+                                const std::vector<std::uint64_t>& memfd_devices,
+                                const std::function<void(const Process&, const Sighting&)>& tell,
+                                bool as_text) {
+    // Where memory without a name lives is what spares asking for every path.
+    Look look(proc, devices, memfd_devices, tell, as_text || memfd_devices.empty());
+    std::uint64_t unreadable = 0;
+    for (const auto& process : processes)
+        if (!look.at(process)) ++unreadable;
+    return unreadable;
+}
+
 std::uint64_t ProcessTable::look(const std::vector<std::uint64_t>& devices,
                                  const std::vector<std::uint64_t>& memfd_devices,
                                  const std::function<void(const Process&, const Sighting&)>& tell,
                                  bool as_text) const {
-    // Where memory without a name lives is what spares asking for every path.
-    Look look(proc(), devices, memfd_devices, tell, as_text || memfd_devices.empty());
-    std::uint64_t unreadable = 0;
-    for (const auto& process : processes_)
-        if (!look.at(process)) ++unreadable;
-    return unreadable;
+    return look_at_processes(proc(), processes_, devices, memfd_devices, tell, as_text);
 }
 
 }  // namespace snakepit::shm::survey

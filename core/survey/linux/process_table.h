@@ -42,6 +42,13 @@ std::string entry_of(const Process& process, const Sighting& seen);
 // Asked for if it is not there yet; only while the sighting is told. Empty: not to be had.
 std::string path_of(int proc, const Process& process, const Sighting& seen);
 
+// What ProcessTable::look() does, of these processes alone. `proc`: an open directory /proc.
+std::uint64_t look_at_processes(int proc, const std::vector<Process>& processes,
+                                const std::vector<std::uint64_t>& devices,
+                                const std::vector<std::uint64_t>& memfd_devices,
+                                const std::function<void(const Process&, const Sighting&)>& tell,
+                                bool as_text = false);
+
 // The processes there are, from /proc. One thread.
 class ProcessTable final : public ProcessView {
   public:
