@@ -28,6 +28,7 @@ std::int64_t now_ms() {
 }
 
 struct StatLine {
+    std::int64_t parent = 0;
     bool runs = false;  // also when only its first thread has ended
     bool first_thread_ended = false;
     std::int64_t started = 0;
@@ -45,7 +46,8 @@ std::optional<StatLine> read_stat(std::int64_t pid) {
     const char state = (*text)[close + 2];
     std::string_view rest(*text);
     rest.remove_prefix(close + 3);
-    for (int field = 4; field < 20; ++field) (void)take_number(rest);
+    line.parent = take_number(rest);
+    for (int field = 5; field < 20; ++field) (void)take_number(rest);
     line.first_thread_ended = state == 'Z' || state == 'X';
     line.runs = !line.first_thread_ended || take_number(rest) > 1;
     rest = std::string_view(*text).substr(close + 3);
@@ -102,6 +104,18 @@ std::uint64_t Members::at(std::int64_t pid) const {
     if (member.ended_at == 0 || now_ms() - member.ended_at < kRecentMs) return found->second;
     const auto line = read_stat(pid);
     return line && line->started == member.started ? found->second : 0;
+}
+
+std::uint64_t Members::find(std::int64_t pid) {
+    if (const auto known = at(pid); known != 0 || pid <= 0) return known;
+    for (auto line = read_stat(pid); line && line->parent > 1; line = read_stat(line->parent)) {
+        const auto above = at(line->parent);
+        if (above == 0 && line->parent != ::getpid()) continue;
+        // Of those between the two nobody else needs to know.
+        add(pid, above).origin_known = above != 0;
+        return last_;
+    }
+    return 0;
 }
 
 std::uint64_t Members::reported_at(std::int64_t pid) {

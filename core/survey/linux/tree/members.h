@@ -41,6 +41,8 @@ class Members {
 
     // The member that has this number now or had it a moment ago; 0: none.
     std::uint64_t at(std::int64_t pid) const;
+    // The same, and a living process becomes one whose parents lead to us.
+    std::uint64_t find(std::int64_t pid);
     // The same, and one that nothing told of yet becomes one: for what only members can do.
     std::uint64_t reported_at(std::int64_t pid);
     Member& member(std::uint64_t number) { return all_.at(number); }

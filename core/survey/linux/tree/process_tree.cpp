@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,6 +27,7 @@ using namespace survey;
 
 constexpr auto kShm = "/dev/shm";
 constexpr std::size_t kMostSightings = 16;  // told of one segment
+constexpr int kStragglersMs = 1'000, kStepMs = 10;
 
 // The number in "sysv:7"; -1: it is no such name.
 std::int64_t table_id(const HostSegment& segment) {
@@ -52,15 +54,14 @@ class Account {
             tell_uses(segment);
             if (appeared(segment)) place(segment);
         }
-        if (survey.unreadable > 0 && !report_.left.empty() && !options_.isolate)
+        if (options_.isolate) leave_to_namespace();
+        if (options_.clean && !options_.isolate) SHM_TRY(clean());
+        const bool stays = std::any_of(report_.left.begin(), report_.left.end(),
+                                       [](const auto& item) { return !item.removed; });
+        if (survey.unreadable > 0 && stays && !options_.isolate)
             report_.notes.push_back(
                 fmt::format("{} of this host may not be looked at, and may use what was left",
                             counted(survey.unreadable, "process", "processes")));
-        if (options_.isolate) {
-            leave_to_namespace();
-        } else if (options_.clean) {
-            return clean();
-        }
         return {};
     }
 
@@ -149,7 +150,8 @@ class Account {
             for (auto& item : report_.left) {
                 if (item.segment.name != cleaned.segment.name) continue;
                 item.removed = cleaned.removed;
-                item.reason = cleaned.removed ? "nobody has it" : cleaned.reason;
+                item.reason =
+                    cleaned.removed ? "the kernel says that nobody has it" : cleaned.reason;
             }
         return {};
     }
@@ -170,6 +172,21 @@ void wait_for_end(Command& command, TreeWatch& watch) {
             watch.on_hang_up();
         command.on_signal([&](std::int64_t pid) { return watch.members().at(pid) != 0; });
         watch.wake();
+    }
+}
+
+// Helpers end a moment after their program, and some tidy up then, as Python's resource tracker
+// does. Who took a session of its own means to stay.
+void wait_for_stragglers(TreeWatch& watch) {
+    const auto own_session = ::getsid(0);
+    for (int waited = 0; waited < kStragglersMs && watch.found_any(); waited += kStepMs) {
+        const auto living = watch.members().living();
+        const auto straggles = [&](std::uint64_t number) {
+            return ::getsid(static_cast<pid_t>(watch.members().member(number).pid)) == own_session;
+        };
+        if (std::none_of(living.begin(), living.end(), straggles)) return;
+        (void)::poll(nullptr, 0, kStepMs);
+        watch.finish();
     }
 }
 
@@ -207,6 +224,7 @@ Result<TreeReport> run_tree(const TreeOptions& options) {
         report.status = report.signal != 0 ? 128 + report.signal : WEXITSTATUS(status);
     }
     watch->finish();
+    if (!report.not_executed) wait_for_stragglers(*watch);
     report.attribution = watch->attribution();
     report.notes = watch->notes();
     if (report.not_executed) return report;

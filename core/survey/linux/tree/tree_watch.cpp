@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -153,16 +154,17 @@ void TreeWatch::read_opens() {
     if (events.empty()) return;
     // Who opened something was started before, so that is reported by now.
     if (records_) records_->drain(*this);
-    if (!records_) (void)members_.walk();
     for (const auto& event : events) {
         if (event.inode == 0 || files_before_.contains(event.inode) || event.pid == ::getpid())
             continue;
-        const auto member = members_.at(event.pid);
-        const bool first = files_.size() < kMostFiles && !files_.contains(event.inode);
+        const bool all_known = records_ && !records_lost_;
+        const auto member = members_.find(event.pid);
+        if (member == 0 && (!all_known || files_.size() >= kMostFiles)) continue;
+        auto& facts = files_[event.inode];
+        const bool first = all_known && !std::exchange(facts.opened, true);
         if (member != 0) {
             see(files_, event.inode, member, first ? TreeUse::created : TreeUse::opened);
-        } else if (first && records_) {
-            auto& facts = files_[event.inode];
+        } else if (first) {
             facts.maker = event.pid;
             facts.maker_program =
                 read_file(AT_FDCWD, fmt::format("/proc/{}/comm", event.pid).c_str()).value_or("");

@@ -25,6 +25,7 @@ namespace snakepit::shm::survey {
 // What is known of one segment that the tree or somebody else used.
 struct SegmentFacts {
     std::map<std::uint64_t, TreeUse> members;  // by their numbers
+    bool opened = false;                       // somebody was reported to open it
     // Opened first by a process that is not of the tree, as the kernel reports; 0: no such report.
     std::int64_t maker = 0;
     std::string maker_program;
@@ -51,6 +52,7 @@ class TreeWatch final : private RecordSink {
     bool was_there(std::uint64_t inode) const { return files_before_.contains(inode); }
     bool table_had(std::int64_t id) const { return table_before_.contains(id); }
     std::uint64_t device() const { return device_; }
+    bool found_any() const { return !files_.empty() || !table_.empty(); }
     // Null: nothing.
     const SegmentFacts* of_file(std::uint64_t inode) const;
     const SegmentFacts* of_table(std::int64_t id) const;
