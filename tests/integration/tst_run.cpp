@@ -97,6 +97,8 @@ class Run : public QObject {
     void without_user_namespaces_isolation_is_refused();
     void signals_reach_the_command_data();
     void signals_reach_the_command();
+    void a_signal_to_the_whole_group_comes_once();
+    void a_stopped_command_stops_the_job();
     void a_command_that_closes_everything_is_followed();
     void a_command_with_a_session_of_its_own_is_followed();
     void a_command_that_changes_its_user_is_followed();
@@ -497,6 +499,53 @@ void Run::signals_reach_the_command() {
         QVERIFY(names_in(report_of(done), "left").contains(name("a")));
         QFile::remove("/dev/shm/" + name("a"));
     }
+}
+
+void Run::a_signal_to_the_whole_group_comes_once() {
+    // The shell leads a group of its own, with us and the command in it.
+    const auto peer = start({"setsid", "-w", kCli, "run", "--json", kLeaker, "pid", "count"});
+    const auto pid = peer->line().toInt();
+    QCOMPARE(peer->line(), QString("counts"));
+    const auto group = ::getpgid(pid);
+    QVERIFY(group > 1 && group != ::getpgrp() && group != pid);
+    constexpr int kTimes = 5;
+    for (int time = 0; time < kTimes; ++time) {
+        QCOMPARE(::kill(-group, SIGUSR1), 0);
+        QCOMPARE(peer->line(), QString("counted"));
+    }
+    // To `run` alone: it comes too.
+    QCOMPARE(::kill(group, SIGUSR1), 0);
+    QCOMPARE(peer->line(), QString("counted"));
+    QCOMPARE(::kill(group, SIGTERM), 0);
+    QCOMPARE(peer->wait().status, kTimes + 1);
+}
+
+// A shell with job control sees its job stop, also when the command stops only itself.
+void Run::a_stopped_command_stops_the_job() {
+    if (!QFile::exists(kPython)) QSKIP("there is no Python");
+    const QString script =
+        "import os, pty, signal, sys\n"
+        "pid, terminal = pty.fork()\n"
+        "if pid == 0:\n"
+        "    job = os.fork()\n"
+        "    if job == 0:\n"
+        "        os.setpgid(0, 0)\n"
+        "        signal.signal(signal.SIGTTOU, signal.SIG_IGN)\n"
+        "        os.tcsetpgrp(0, os.getpid())\n"
+        "        signal.signal(signal.SIGTTOU, signal.SIG_DFL)\n"
+        "        os.execv(sys.argv[1], sys.argv[1:])\n"
+        "    _, status = os.waitpid(job, os.WUNTRACED)\n"
+        "    stopped = os.WIFSTOPPED(status)\n"
+        "    os.kill(job, signal.SIGCONT)\n"
+        "    _, status = os.waitpid(job, 0)\n"
+        "    os._exit(os.WEXITSTATUS(status) if stopped else 99)\n"
+        "while True:\n"
+        "    try: os.read(terminal, 4096)\n"
+        "    except OSError: break\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
+    const auto done =
+        execute({kPython, "-c", script, kCli, "run", "sh", "-c", "kill -TSTP $$; exit 6"});
+    QVERIFY2(done.status == 6, qPrintable(QString::number(done.status) + done.err));
 }
 
 void Run::a_command_that_closes_everything_is_followed() {

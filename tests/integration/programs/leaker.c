@@ -12,6 +12,7 @@
  *   pid          print the process id
  *   wait         until a signal ends the process
  *   stay         until SIGTERM, then end with status 7
+ *   count        print each SIGUSR1, end with the number of them at SIGTERM
  *   refuse       no kernel records and no open events from now on, then `exec`
  *   exec WORDS…  become another program
  *   exit N | abort                                                                            */
@@ -93,6 +94,19 @@ static void end(int signal) {
     _exit(7);
 }
 
+static volatile sig_atomic_t counted;
+
+static void count(int signal) {
+    (void)signal;
+    ++counted;
+    if (write(1, "counted\n", 8) != 8) _exit(1);
+}
+
+static void end_counting(int signal) {
+    (void)signal;
+    _exit(counted);
+}
+
 static int is(const char* word, const char* what) {
     return strcmp(word, what) == 0;
 }
@@ -125,6 +139,13 @@ static int do_one(char** words) {
     if (is(word, "stay")) {
         signal(SIGTERM, end);
         printf("stays\n");
+        fflush(stdout);
+        for (;;) pause();
+    }
+    if (is(word, "count")) {
+        signal(SIGUSR1, count);
+        signal(SIGTERM, end_counting);
+        printf("counts\n");
         fflush(stdout);
         for (;;) pause();
     }

@@ -12,6 +12,7 @@
 
 #include "base/handle.h"
 #include "base/result.h"
+#include "survey/linux/tree/group_witness.h"
 #include "survey/process_tree.h"
 
 namespace snakepit::shm::survey {
@@ -35,6 +36,8 @@ class Command {
     ~Command();  // ends the process if it still waits
 
     std::int64_t pid() const { return pid_; }
+    // A child of ours that is not of the command.
+    std::int64_t witness() const { return witness_->pid(); }
     // Waits until the process is in its own namespaces, where it wants some. `map_users` is called
     // when the user namespace is there and nobody is mapped into it yet.
     Status prepare(const std::function<Status()>& map_users);
@@ -43,7 +46,8 @@ class Command {
 
     // Readable when there is something for on_signal().
     int descriptor() const { return signals_.get(); }
-    // `is_member`: a signal that the tree sent to its whole process group is not passed on.
+    // `is_member`: says whether a process is of the tree. A signal that the command has already, as
+    // part of our process group, is not passed on.
     void on_signal(const std::function<bool(std::int64_t)>& is_member);
     // As waitpid() gives it, once it has ended. Orphans that came to us are reaped too.
     std::optional<int> ended() const { return status_; }
@@ -54,9 +58,10 @@ class Command {
     void reap();
     void stop_with_it() const;
     void pass_on(int signal, std::int64_t sender, bool from_process,
-                 const std::function<bool(std::int64_t)>& is_member) const;
+                 const std::function<bool(std::int64_t)>& is_member);
 
     std::int64_t pid_ = 0;
+    std::optional<GroupWitness> witness_;
     Handle gate_, signals_;
     sigset_t mask_before_{};
     struct sigaction child_before_ {};

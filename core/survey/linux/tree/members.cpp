@@ -56,25 +56,29 @@ std::optional<StatLine> read_stat(std::int64_t pid) {
     return line;
 }
 
+// Not another one with its number. One whose end was not reported yet has it still.
+bool is_it(const StatLine& line, const Member& member) {
+    return member.started == 0 ? member.ended_at == 0 : line.started == member.started;
+}
+
 }  // namespace
 
-Members::Members(std::int64_t pid) {
+Members::Members(std::int64_t pid, std::int64_t other_child) : other_child_(other_child) {
     auto& first = add(pid, 0);
     first.origin_known = first.reported = true;
 }
 
-Member& Members::add(std::int64_t pid, std::uint64_t parent) {
+Member& Members::add(std::int64_t pid, std::uint64_t parent, bool look) {
     auto& member = all_[++last_];
     by_pid_[pid] = last_;
     member.pid = pid;
     member.parent = parent;
     member.found_at = now_ms();
-    if (const auto line = read_stat(pid)) {
-        member.started = line->started;
-        member.program = line->program;
-    } else if (parent != 0) {
-        member.program = all_.at(parent).program;
-    }
+    if (parent != 0) member.program = all_.at(parent).program;
+    const auto line = look ? read_stat(pid) : std::nullopt;
+    if (!line) return member;
+    member.started = line->started;
+    member.program = line->program;
     return member;
 }
 
@@ -83,7 +87,7 @@ void Members::forked(std::int64_t pid, std::int64_t parent) {
     const auto known = by_pid_.find(pid);
     auto& member = known != by_pid_.end() && !all_.at(known->second).reported
                        ? all_.at(known->second)
-                       : add(pid, from);
+                       : add(pid, from, false);
     member.parent = from;
     member.origin_known = member.reported = true;
 }
@@ -103,7 +107,7 @@ std::uint64_t Members::at(std::int64_t pid) const {
     const auto& member = all_.at(found->second);
     if (member.ended_at == 0 || now_ms() - member.ended_at < kRecentMs) return found->second;
     const auto line = read_stat(pid);
-    return line && line->started == member.started ? found->second : 0;
+    return line && is_it(*line, member) ? found->second : 0;
 }
 
 std::uint64_t Members::find(std::int64_t pid) {
@@ -142,6 +146,7 @@ std::vector<std::int64_t> Members::walk() {
     // Their parents; none for our own children, which may have had another one before.
     std::vector<std::uint64_t> parents;
     find_children(::getpid(), found);
+    std::erase(found, other_child_);
     parents.resize(found.size());
     for (std::size_t next = 0; next < found.size(); ++next) {
         const auto pid = found[next];
@@ -164,10 +169,12 @@ void Members::note_ended(const std::vector<std::int64_t>& found) {
         const auto holder = by_pid_.find(member.pid);
         const bool listed =
             there.contains(member.pid) && holder != by_pid_.end() && holder->second == number;
+        if (listed && member.started == 0)
+            if (const auto line = read_stat(member.pid)) member.started = line->started;
         if (member.ended_at == 0 && listed) continue;
         if (member.ended_at != 0 && (!listed || now_ms() - member.ended_at < kSettledMs)) continue;
         const auto line = read_stat(member.pid);
-        const bool runs = line && line->runs && line->started == member.started;
+        const bool runs = line && line->runs && is_it(*line, member);
         if (!runs && member.ended_at == 0) member.ended_at = now_ms();
         if (!runs || member.ended_at == 0) continue;
         member.ended_at = 0;
@@ -203,14 +210,14 @@ bool Members::any_unreported() const {
 void Members::refresh(std::uint64_t number) {
     auto& member = all_.at(number);
     const auto line = member.ended_at == 0 ? read_stat(member.pid) : std::nullopt;
-    if (line && line->started == member.started) member.program = line->program;
+    if (line && is_it(*line, member)) member.program = line->program;
 }
 
 std::vector<std::uint64_t> Members::living() const {
     std::vector<std::uint64_t> out;
     for (const auto& [pid, number] : by_pid_) {
         const auto line = read_stat(pid);
-        if (line && line->runs && line->started == all_.at(number).started) out.push_back(number);
+        if (line && line->runs && is_it(*line, all_.at(number))) out.push_back(number);
     }
     std::sort(out.begin(), out.end());
     return out;

@@ -12,7 +12,7 @@ namespace snakepit::shm::survey {
 
 struct Member {
     std::int64_t pid = 0;
-    std::int64_t started = 0;  // clock ticks since boot; 0: it ended before it was looked at
+    std::int64_t started = 0;  // clock ticks since boot; 0: not looked at yet
     std::string program;
     std::uint64_t parent = 0;    // the member that started it; 0: none, or it is not known
     bool origin_known = false;   // `parent` is right
@@ -26,8 +26,8 @@ struct Member {
 // numbers of their own, from 1.
 class Members {
   public:
-    // The command's first process, a child of ours.
-    explicit Members(std::int64_t pid);
+    // The command's first process, a child of ours, and another child that is no member.
+    Members(std::int64_t pid, std::int64_t other_child);
 
     // What the kernel reports, in any order.
     void forked(std::int64_t pid, std::int64_t parent);
@@ -56,11 +56,12 @@ class Members {
     bool may_descend(std::uint64_t number, std::uint64_t ancestor) const;
 
   private:
-    Member& add(std::int64_t pid, std::uint64_t parent);
+    Member& add(std::int64_t pid, std::uint64_t parent, bool look = true);
     void find_children(std::int64_t pid, std::vector<std::int64_t>& found) const;
     void note_ended(const std::vector<std::int64_t>& found);
     void forget();
 
+    std::int64_t other_child_;
     std::unordered_map<std::uint64_t, Member> all_;
     std::unordered_map<std::int64_t, std::uint64_t> by_pid_;
     std::uint64_t last_ = 0;

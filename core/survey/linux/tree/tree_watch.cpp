@@ -76,8 +76,9 @@ std::uint64_t device_of_memfds() {
 
 }  // namespace
 
-Result<TreeWatch> TreeWatch::begin(std::int64_t pid, const Handle& shm, bool own_table) {
-    TreeWatch watch(pid, own_table);
+Result<TreeWatch> TreeWatch::begin(std::int64_t pid, std::int64_t other_child, const Handle& shm,
+                                   bool own_table) {
+    TreeWatch watch(pid, other_child, own_table);
     struct stat info {};
     if (::fstat(shm.get(), &info) != 0)
         return fail(system_error(errno, "cannot look into /dev/shm"));

@@ -34,9 +34,11 @@ struct SegmentFacts {
 // One thread.
 class TreeWatch final : private RecordSink {
   public:
+    // `pid`: the command's first process, and `other_child` one of ours that is not of the tree.
     // `shm`: the directory of the tree's segments. `own_table`: its System V segments are ours too.
     // Everything that is there now was there before the tree.
-    static Result<TreeWatch> begin(std::int64_t pid, const Handle& shm, bool own_table);
+    static Result<TreeWatch> begin(std::int64_t pid, std::int64_t other_child, const Handle& shm,
+                                   bool own_table);
 
     // What to wait for, and for how long at most, before the next wake().
     std::vector<int> descriptors();
@@ -63,7 +65,8 @@ class TreeWatch final : private RecordSink {
     std::vector<std::string> notes() const;
 
   private:
-    TreeWatch(std::int64_t pid, bool own_table) : members_(pid), own_table_(own_table) {}
+    TreeWatch(std::int64_t pid, std::int64_t other_child, bool own_table)
+        : members_(pid, other_child), own_table_(own_table) {}
     Status look_before(const Handle& shm);
     void watch_directory(const std::string& path, int depth);
 
