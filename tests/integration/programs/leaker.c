@@ -12,7 +12,7 @@
  *   pid          print the process id
  *   wait         until a signal ends the process
  *   stay         until SIGTERM, then end with status 7
- *   count        print each SIGUSR1, end with the number of them at SIGTERM
+ *   count        count SIGUSR1, print the number at SIGUSR2, end with it at SIGTERM
  *   refuse       no kernel records and no open events from now on, then `exec`
  *   exec WORDS…  become another program
  *   exit N | abort                                                                            */
@@ -99,7 +99,12 @@ static volatile sig_atomic_t counted;
 static void count(int signal) {
     (void)signal;
     ++counted;
-    if (write(1, "counted\n", 8) != 8) _exit(1);
+}
+
+static void tell(int signal) {
+    const char text[] = {(char)('0' + counted), '\n'};
+    (void)signal;
+    if (write(1, text, sizeof text) != sizeof text) _exit(1);
 }
 
 static void end_counting(int signal) {
@@ -144,6 +149,7 @@ static int do_one(char** words) {
     }
     if (is(word, "count")) {
         signal(SIGUSR1, count);
+        signal(SIGUSR2, tell);
         signal(SIGTERM, end_counting);
         printf("counts\n");
         fflush(stdout);
