@@ -1,63 +1,15 @@
 // SPDX-License-Identifier: MIT
-// `snakepit-shm run`: real programs that leave segments, or leave none, or go on; and that a
-// command notices nothing of being watched. Only segments of this test's own are made and removed.
-#include <sys/ipc.h>
-#include <sys/shm.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <QDir>
-#include <QFile>
-#include <QJsonArray>
-#include <QJsonDocument>
+// `snakepit-shm run`: which segments are the command's, which only may be, and which go; with real
+// programs that leave segments, or leave none, or go on.
+#include <QFileInfo>
 #include <QtTest>
 
-#include <csignal>
-
 #include "host_view.h"
-#include "service_fixture.h"
+#include "run_fixture.h"
 
 using namespace snakepit::shm::test;
 
 namespace {
-
-const QString kCli = QStringLiteral(SNAKEPIT_BIN_DIR) + "/snakepit-shm";
-const QString kLeaker = QStringLiteral(SNAKEPIT_LEAKER);
-const QString kPython = "/usr/bin/python3";
-constexpr int kUser = 64'321;  // nobody else on the host runs as this one
-
-bool is_root() {
-    return ::geteuid() == 0;
-}
-
-QStringList as_user(const QStringList& words) {
-    if (!is_root()) return words;
-    const auto user = QString::number(kUser);
-    return QStringList{"setpriv", "--reuid", user, "--regid", user, "--clear-groups"} + words;
-}
-
-QStringList run(const QStringList& words) {
-    return QStringList{kCli, "run", "--json"} + words;
-}
-
-// The last line of standard error.
-QJsonObject report_of(const Finished& finished) {
-    const auto lines = finished.err.trimmed().split('\n');
-    return QJsonDocument::fromJson(lines.back().toUtf8()).object();
-}
-
-QStringList names_in(const QJsonObject& report, const QString& list) {
-    QStringList out;
-    for (const auto& item : report[list].toArray()) out += item.toObject()["name"].toString();
-    out.sort();
-    return out;
-}
-
-QJsonObject item_named(const QJsonObject& report, const QString& list, const QString& name) {
-    for (const auto& item : report[list].toArray())
-        if (item.toObject()["name"].toString() == name) return item.toObject();
-    return {};
-}
 
 // How the first process was seen to have it.
 QString how(const QJsonObject& item) {
@@ -66,12 +18,12 @@ QString how(const QJsonObject& item) {
 
 }  // namespace
 
-class Run : public QObject {
+class Run : public QObject, private Leavings {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init() { made_ = QString("snakepit-run-%1-%2-").arg(::getpid()).arg(++tests_); }
-    void cleanup();
+    void init() { begin(); }
+    void cleanup() { remove(); }
 
     void what_a_program_leaves_is_told_data();
     void what_a_program_leaves_is_told();
@@ -86,61 +38,13 @@ class Run : public QObject {
     void what_others_made_and_the_command_opened_is_possible_only();
     void what_was_there_before_is_not_told();
     void a_segment_in_a_directory_is_told();
-    void the_status_is_the_commands_data();
-    void the_status_is_the_commands();
-    void a_leak_fails_a_pipeline();
-    void a_leak_does_not_hide_a_failure();
     void isolated_nothing_is_missed_and_nothing_stays_data();
     void isolated_nothing_is_missed_and_nothing_stays();
     void an_isolated_daemon_keeps_what_it_uses();
     void isolated_the_users_are_who_they_are();
     void without_user_namespaces_isolation_is_refused();
-    void signals_reach_the_command_data();
-    void signals_reach_the_command();
-    void a_signal_to_the_whole_group_comes_once();
-    void a_stopped_command_stops_the_job();
-    void a_command_that_closes_everything_is_followed();
-    void a_command_with_a_session_of_its_own_is_followed();
-    void a_command_that_changes_its_user_is_followed();
     void without_records_what_lives_is_seen();
-    void the_command_inherits_what_it_would_data();
-    void the_command_inherits_what_it_would();
-    void words_behind_the_command_are_its_own();
-    void a_report_is_written_whole_or_the_command_is_not_started();
-    void wrong_words_are_told();
-
-  private:
-    QString name(const QString& end) const { return made_ + end; }
-    static bool there(const QString& name) { return QFile::exists("/dev/shm/" + name); }
-    Finished execute(QStringList words) const { return start(std::move(words))->wait(); }
-    std::unique_ptr<Peer> start(QStringList words) const {
-        const auto program = words.takeFirst();
-        return std::make_unique<Peer>(program, words, host_.environment("test"));
-    }
-    QString table_segment(const QString& id) {
-        tables_ += id.toInt();
-        return "sysv:" + id.trimmed();
-    }
-    void end_later(const QString& pid) { daemons_ += pid.toInt(); }
-
-    TestHost host_;
-    QString made_;
-    int tests_ = 0;
-    QList<int> tables_, daemons_;
 };
-
-void Run::cleanup() {
-    for (const int pid : std::as_const(daemons_))
-        if (pid > 1) ::kill(pid, SIGKILL);
-    for (const int id : std::as_const(tables_)) ::shmctl(id, IPC_RMID, nullptr);
-    tables_.clear();
-    daemons_.clear();
-    QDir shm("/dev/shm");
-    for (const auto& left : shm.entryList({made_ + "*"}, QDir::AllEntries | QDir::System)) {
-        QDir directory("/dev/shm/" + left);
-        if (!QFile::remove("/dev/shm/" + left)) directory.removeRecursively();
-    }
-}
 
 void Run::what_a_program_leaves_is_told_data() {
     QTest::addColumn<bool>("as_root");
@@ -233,8 +137,8 @@ void Run::a_system_v_segment_is_its_creators() {
     QVERIFY2(item_named(report_of(cleaned), "left", second)["removed"].toBool(),
              qPrintable(cleaned.err));
     struct shmid_ds state {};
-    QCOMPARE(::shmctl(tables_.back(), IPC_STAT, &state), -1);
-    QCOMPARE(::shmctl(tables_.front(), IPC_STAT, &state), 0);
+    QCOMPARE(::shmctl(last_table(), IPC_STAT, &state), -1);
+    QCOMPARE(::shmctl(first_table(), IPC_STAT, &state), 0);
 }
 
 void Run::what_a_daemon_uses_is_told_and_kept() {
@@ -244,7 +148,7 @@ void Run::what_a_daemon_uses_is_told_and_kept() {
     const auto report = report_of(done);
     QVERIFY2(done.status == 5, qPrintable(done.err));
     const auto daemon = report["running"].toArray().first().toObject();
-    end_later(QString::number(daemon["pid"].toInteger()));
+    end_later(daemon["pid"].toInteger());
     QCOMPARE(report["running"].toArray().size(), 1);
     QCOMPARE(daemon["uses"].toArray().first().toString(), name("a"));
     const auto left = item_named(report, "left", name("a"));
@@ -263,10 +167,10 @@ void Run::what_a_daemon_may_come_back_to_is_kept() {
     QList<qint64> running;
     for (const auto& process : report["running"].toArray())
         running += process.toObject()["pid"].toInteger();
-    for (const auto pid : running) end_later(QString::number(pid));
+    for (const auto pid : running) end_later(pid);
     QVERIFY2(!running.isEmpty(), qPrintable(done.err));
     struct shmid_ds state {};
-    QVERIFY2(::shmctl(tables_.back(), IPC_STAT, &state) == 0, qPrintable(done.err));
+    QVERIFY2(::shmctl(last_table(), IPC_STAT, &state) == 0, qPrintable(done.err));
     const auto left = item_named(report, "left", segment);
     if (report["attribution"].toString() == "looks") return;
     QVERIFY2(left["reason"].toString().contains("still runs") ||
@@ -292,14 +196,14 @@ void Run::two_runs_at_once_name_their_own_only() {
         return run({"sh", "-c",
                     QString("for i in $(seq %1); do '%2' map %3$i-%4 sysv; done")
                         .arg(kRounds)
-                        .arg(kLeaker, made_, mine)});
+                        .arg(kLeaker, name({}), mine)});
     };
     const auto first = start(words("a")), second = start(words("b"));
     for (const auto& [peer, mine] : {std::pair(first.get(), 'a'), std::pair(second.get(), 'b')}) {
         const auto done = peer->wait();
         QStringList wanted;
         for (int round = 1; round <= kRounds; ++round)
-            wanted += QString("%1%2-%3").arg(made_).arg(round).arg(mine);
+            wanted += QString("%1%2-%3").arg(name({})).arg(round).arg(mine);
         for (const auto& id : done.out.trimmed().split('\n')) wanted += table_segment(id);
         wanted.sort();
         const auto report = report_of(done);
@@ -324,7 +228,7 @@ void Run::what_others_make_meanwhile_is_possible_only() {
     QCOMPARE(item_named(report, "possible", name("a"))["removed"].toBool(true), false);
     QVERIFY(there(name("a")));
     struct shmid_ds state {};
-    QCOMPARE(::shmctl(tables_.back(), IPC_STAT, &state), 0);
+    QCOMPARE(::shmctl(last_table(), IPC_STAT, &state), 0);
 }
 
 void Run::what_others_made_and_the_command_opened_is_possible_only() {
@@ -359,54 +263,6 @@ void Run::a_segment_in_a_directory_is_told() {
     QCOMPARE(names_in(report, "left"), QStringList{name("d") + "/b"});
 }
 
-void Run::the_status_is_the_commands_data() {
-    QTest::addColumn<QStringList>("command");
-    QTest::addColumn<int>("status");
-    QTest::newRow("done") << QStringList{"true"} << 0;
-    QTest::newRow("3") << QStringList{"sh", "-c", "exit 3"} << 3;
-    QTest::newRow("255") << QStringList{"sh", "-c", "exit 255"} << 255;
-    QTest::newRow("its own 5") << QStringList{"sh", "-c", "exit 5"} << 5;
-    QTest::newRow("not executable") << QStringList{"/etc/passwd"} << 126;
-    QTest::newRow("a directory") << QStringList{"/etc"} << 126;
-    QTest::newRow("not found") << QStringList{"snakepit-no-such-program"} << 127;
-    QTest::newRow("no such path") << QStringList{"/no/such/program"} << 127;
-    QTest::newRow("killed") << QStringList{kLeaker, "abort"} << 137;
-    QTest::newRow("terminated") << QStringList{"sh", "-c", "kill $$"} << 143;
-}
-
-void Run::the_status_is_the_commands() {
-    QFETCH(QStringList, command);
-    QFETCH(int, status);
-    for (const auto& option :
-         {QStringList{}, QStringList{"--fail-on-leak", "--clean"}, QStringList{"--isolate"}}) {
-        const auto done = execute(QStringList{kCli, "run"} + option + QStringList{"--"} + command);
-        QVERIFY2(done.status == status, qPrintable(QString::number(done.status) + done.err));
-        QVERIFY(!done.err.isEmpty());
-    }
-}
-
-void Run::a_leak_fails_a_pipeline() {
-    const auto piped = [this](const QString& end, const QString& options) {
-        return execute({"bash", "-c",
-                        QString("set -o pipefail; '%1' run %2 -- '%3' map %4 pid | cat >/dev/null")
-                            .arg(kCli, options, kLeaker, name(end))});
-    };
-    const auto failed = piped("a", "--fail-on-leak");
-    QVERIFY2(failed.status == 5, qPrintable(failed.err));
-    QVERIFY2(piped("b", "").status == 0, "without the option a leak is no failure");
-    const auto stopped = execute({"bash", "-ec",
-                                  QString("'%1' run --fail-on-leak '%2' map %3; echo went on")
-                                      .arg(kCli, kLeaker, name("c"))});
-    QCOMPARE(stopped.status, 5);
-    QVERIFY(!stopped.out.contains("went on"));
-}
-
-void Run::a_leak_does_not_hide_a_failure() {
-    const auto done = execute(run({"--fail-on-leak", kLeaker, "map", name("a"), "exit", "3"}));
-    QCOMPARE(done.status, 3);
-    QVERIFY(there(name("a")));
-}
-
 void Run::isolated_nothing_is_missed_and_nothing_stays_data() {
     QTest::addColumn<bool>("as_root");
     QTest::newRow("user") << false;
@@ -439,7 +295,7 @@ void Run::an_isolated_daemon_keeps_what_it_uses() {
     const auto report = report_of(done);
     const auto daemon = report["running"].toArray().first().toObject();
     const auto pid = daemon["pid"].toInteger();
-    end_later(QString::number(pid));
+    end_later(pid);
     QVERIFY2(pid > 0, qPrintable(done.err));
     QCOMPARE(daemon["uses"].toArray().first().toString(), name("a"));
     QCOMPARE(item_named(report, "left", name("a"))["removed"].toBool(true), false);
@@ -473,101 +329,6 @@ void Run::without_user_namespaces_isolation_is_refused() {
     QCOMPARE(done.out, QString());
 }
 
-void Run::signals_reach_the_command_data() {
-    QTest::addColumn<int>("signal");
-    QTest::addColumn<QString>("until");
-    QTest::addColumn<int>("status");
-    QTest::newRow("TERM, handled") << SIGTERM << "stay" << 7;
-    QTest::newRow("TERM") << SIGTERM << "wait" << 128 + SIGTERM;
-    QTest::newRow("INT") << SIGINT << "wait" << 128 + SIGINT;
-    QTest::newRow("HUP") << SIGHUP << "wait" << 128 + SIGHUP;
-    QTest::newRow("QUIT") << SIGQUIT << "wait" << 128 + SIGQUIT;
-    QTest::newRow("USR1") << SIGUSR1 << "wait" << 128 + SIGUSR1;
-}
-
-void Run::signals_reach_the_command() {
-    QFETCH(int, signal);
-    QFETCH(QString, until);
-    QFETCH(int, status);
-    for (const auto& option : {QStringList{}, QStringList{"--isolate"}}) {
-        const auto peer = start(QStringList{kCli, "run", "--json"} + option +
-                                QStringList{"--", kLeaker, "map", name("a"), "pid", until});
-        QVERIFY(peer->line().toInt() > 0);
-        if (until == "stay") QCOMPARE(peer->line(), QString("stays"));
-        const auto done = peer->end(signal);
-        QVERIFY2(done.status == status, qPrintable(QString::number(done.status) + done.err));
-        QVERIFY(names_in(report_of(done), "left").contains(name("a")));
-        QFile::remove("/dev/shm/" + name("a"));
-    }
-}
-
-void Run::a_signal_to_the_whole_group_comes_once() {
-    // The shell leads a group of its own, with us and the command in it.
-    for (const bool whole_group : {true, false, true, false}) {
-        const auto peer = start({"setsid", "-w", kCli, "run", "--json", kLeaker, "pid", "count"});
-        const auto pid = peer->line().toInt();
-        QCOMPARE(peer->line(), QString("counts"));
-        const auto group = ::getpgid(pid);
-        QVERIFY(group > 1 && group != ::getpgrp() && group != pid);
-        QCOMPARE(::kill(whole_group ? -group : group, SIGUSR1), 0);
-        // The second signal is passed on after the first one, if that is.
-        QCOMPARE(::kill(group, SIGUSR2), 0);
-        QCOMPARE(peer->line(), QString("1"));
-        QCOMPARE(::kill(pid, SIGTERM), 0);
-        QCOMPARE(peer->wait().status, 1);
-    }
-}
-
-// A shell with job control sees its job stop, also when the command stops only itself.
-void Run::a_stopped_command_stops_the_job() {
-    if (!QFile::exists(kPython)) QSKIP("there is no Python");
-    const QString script =
-        "import os, pty, signal, sys\n"
-        "pid, terminal = pty.fork()\n"
-        "if pid == 0:\n"
-        "    job = os.fork()\n"
-        "    if job == 0:\n"
-        "        os.setpgid(0, 0)\n"
-        "        signal.signal(signal.SIGTTOU, signal.SIG_IGN)\n"
-        "        os.tcsetpgrp(0, os.getpid())\n"
-        "        signal.signal(signal.SIGTTOU, signal.SIG_DFL)\n"
-        "        os.execv(sys.argv[1], sys.argv[1:])\n"
-        "    _, status = os.waitpid(job, os.WUNTRACED)\n"
-        "    stopped = os.WIFSTOPPED(status)\n"
-        "    os.kill(job, signal.SIGCONT)\n"
-        "    _, status = os.waitpid(job, 0)\n"
-        "    os._exit(os.WEXITSTATUS(status) if stopped else 99)\n"
-        "while True:\n"
-        "    try: os.read(terminal, 4096)\n"
-        "    except OSError: break\n"
-        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
-    const auto done =
-        execute({kPython, "-c", script, kCli, "run", "sh", "-c", "kill -TSTP $$; exit 6"});
-    QVERIFY2(done.status == 6, qPrintable(QString::number(done.status) + done.err));
-}
-
-void Run::a_command_that_closes_everything_is_followed() {
-    const auto done = execute(run({"--fail-on-leak", kLeaker, "shut", "map", name("a")}));
-    QVERIFY2(done.status == 5, qPrintable(done.err));
-    QCOMPARE(names_in(report_of(done), "left"), QStringList{name("a")});
-}
-
-void Run::a_command_with_a_session_of_its_own_is_followed() {
-    const auto peer =
-        start(run({"--fail-on-leak", kLeaker, "session", "map", name("a"), "pid", "stay"}));
-    QVERIFY(peer->line().toInt() > 0);
-    QCOMPARE(peer->line(), QString("stays"));
-    const auto done = peer->end(SIGTERM);
-    QCOMPARE(done.status, 7);
-    QCOMPARE(names_in(report_of(done), "left"), QStringList{name("a")});
-}
-
-void Run::a_command_that_changes_its_user_is_followed() {
-    if (!is_root()) QSKIP("needs root");
-    const auto done = execute(run(as_user({kLeaker, "map", name("a")})));
-    QCOMPARE(names_in(report_of(done), "left"), QStringList{name("a")});
-}
-
 void Run::without_records_what_lives_is_seen() {
     const auto words = QStringList{kLeaker, "refuse", "exec"} +
                        run({"--clean", kLeaker, "map", name("a"), "sysv", "daemon", "wait"});
@@ -577,95 +338,15 @@ void Run::without_records_what_lives_is_seen() {
         const auto report = report_of(done);
         QCOMPARE(report["attribution"].toString(), QString("looks"));
         const auto daemon = report["running"].toArray().first().toObject();
-        end_later(QString::number(daemon["pid"].toInteger()));
+        end_later(daemon["pid"].toInteger());
         const auto table = table_segment(done.out);
         QVERIFY2(names_in(report, "left").contains(name("a")), qPrintable(done.err));
         QVERIFY(there(name("a")));
         // Its creator ended within a millisecond: it may have been seen or not.
         QVERIFY(names_in(report, "left").contains(table) ||
                 names_in(report, "possible").contains(table));
-        cleanup();
+        remove();
     }
-}
-
-void Run::the_command_inherits_what_it_would_data() {
-    QTest::addColumn<QString>("before");
-    QTest::newRow("plain") << "true";
-    QTest::newRow("signals ignored") << "trap '' PIPE CHLD USR1 XFSZ";
-    QTest::newRow("input closed") << "exec 0<&-";
-    QTest::newRow("a descriptor more") << "exec 7</dev/null";
-    QTest::newRow("umask and limits") << "umask 027; ulimit -n 333; ulimit -c 0";
-    QTest::newRow("variables") << "export A='b c'; unset HOME";
-}
-
-void Run::the_command_inherits_what_it_would() {
-    QFETCH(QString, before);
-    // Process group, session, terminal, niceness, signals, descriptors, limits, variables.
-    const QString look =
-        "cut -d' ' -f5-8,18,19 /proc/self/stat; grep ^Sig[PBIC] /proc/self/status; "
-        "in=$(readlink /proc/self/fd/0); echo ${in%%:*}; ls /proc/self/fd; umask; ulimit -a; "
-        "env | grep -v ^_=; pwd";
-    const auto answer = [&](const QString& prefix) {
-        return execute({"bash", "-c", before + "; exec " + prefix + " bash -c \"$0\"", look}).out;
-    };
-    const auto plain = answer("");
-    QVERIFY(plain.contains("SigIgn"));
-    QCOMPARE(answer("'" + kCli + "' run --"), plain);
-    QCOMPARE(answer("'" + kCli + "' run --clean"), plain);
-}
-
-void Run::words_behind_the_command_are_its_own() {
-    const QStringList words{"--json", "--clean", "--", "--fail-on-leak", "[a,b]", "", "%%", "run",
-                            "list",   "--help",  "-V", "--report",       "x"};
-    const QStringList print{"printf", "<%s>"};
-    const auto wanted = execute(print + words).out;
-    QVERIFY(wanted.contains("<[a,b]><>"));
-    QCOMPARE(execute(QStringList{kCli, "run"} + print + words).out, wanted);
-    QCOMPARE(execute(QStringList{kCli, "run", "--"} + print + words).out, wanted);
-    QCOMPARE(
-        execute(QStringList{kCli, "--instance", "x", "run", "--clean", "--"} + print + words).out,
-        wanted);
-}
-
-void Run::a_report_is_written_whole_or_the_command_is_not_started() {
-    const auto file = host_.path("report.json");
-    const QStringList leak{"--", kLeaker, "map", name("a"), "pid"};
-    const auto first = execute(QStringList{kCli, "run", "--report", file} + leak);
-    QCOMPARE(first.status, 0);
-    QFile report(file);
-    QVERIFY(report.open(QIODevice::ReadOnly));
-    const auto document = QJsonDocument::fromJson(report.readAll()).object();
-    QCOMPARE(names_in(document, "left"), QStringList{name("a")});
-    QCOMPARE(document["command"].toArray().first().toString(), kLeaker);
-    report.close();
-
-    for (const auto& target : {file, QString("/dev/null"), host_.path(""), QString("/no/such/x")}) {
-        const auto refused = execute(QStringList{kCli, "run", "--report", target} + leak);
-        QVERIFY2(refused.status == 125, qPrintable(target + refused.err));
-        QCOMPARE(refused.out, QString());
-    }
-    const auto forced =
-        execute({kCli, "run", "--report", file, "--force", "--isolate", "--", "true"});
-    QCOMPARE(forced.status, 0);
-    QVERIFY(report.open(QIODevice::ReadOnly));
-    QCOMPARE(QJsonDocument::fromJson(report.readAll()).object()["attribution"].toString(),
-             QString("isolated"));
-    const auto printed = execute({kCli, "run", "--report", "-", "true"});
-    QVERIFY(!printed.json().isEmpty());
-}
-
-void Run::wrong_words_are_told() {
-    for (const auto& words : {QStringList{}, QStringList{"--clean"}, QStringList{"--"},
-                              QStringList{"--unknown", "true"}}) {
-        const auto refused = execute(QStringList{kCli, "run"} + words);
-        QVERIFY2(refused.status == 2, qPrintable(words.join(' ') + refused.err));
-        QVERIFY2(refused.err.contains("help run"), qPrintable(refused.err));
-    }
-    const auto help = execute({kCli, "run", "--help"});
-    QCOMPARE(help.status, 0);
-    for (const auto* option :
-         {"--clean", "--fail-on-leak", "--isolate", "--report", "COMMAND", "125"})
-        QVERIFY2(help.out.contains(option), option);
 }
 
 QTEST_GUILESS_MAIN(Run)

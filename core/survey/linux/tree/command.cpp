@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -46,6 +48,20 @@ bool receive(const Handle& gate, GateMessage& message) {
     }
 }
 
+// A directory in PATH that may not be looked into hides that there is no such program.
+int why_not(const std::string& program, int error) {
+    if (error != EACCES || program.find('/') != program.npos) return error;
+    const auto* const path = std::getenv("PATH");
+    std::string_view rest(path ? path : "");
+    while (!rest.empty()) {
+        const auto directory = rest.substr(0, rest.find(':'));
+        rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
+        const auto file = fmt::format("{}/{}", directory.empty() ? "." : directory, program);
+        if (::access(file.c_str(), F_OK) == 0) return error;
+    }
+    return ENOENT;
+}
+
 // In the new process.
 class Beginning {
   public:
@@ -65,7 +81,7 @@ class Beginning {
         for (auto& word : words) arguments.push_back(word.data());
         arguments.push_back(nullptr);
         ::execvp(arguments.front(), arguments.data());
-        const int error = errno;
+        const int error = why_not(options_.command.front(), errno);
         (void)send(gate_, {GateMessage::Step::execute, error});
         ::_exit(error == ENOENT ? kNotFound : kCannotExecute);
     }

@@ -200,6 +200,10 @@ void Members::forget() {
     std::erase_if(all_, [&](const auto& entry) { return forgettable(entry.second); });
 }
 
+bool Members::can_walk() {
+    return ::access("/proc/thread-self/children", R_OK) == 0;
+}
+
 bool Members::any_unreported() const {
     return std::any_of(all_.begin(), all_.end(), [now = now_ms()](const auto& entry) {
         const auto& member = entry.second;

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -94,6 +96,12 @@ Result<OwnNamespaces> OwnNamespaces::of(std::int64_t pid) {
     out.ipc_ = open("ns/ipc", O_RDONLY);
     out.shm_ = open("root/dev/shm", O_RDONLY | O_DIRECTORY);
     if (!out.user_ || !out.mount_ || !out.ipc_ || !out.shm_) return fail(cannot_isolate(errno));
+    // Where it is a link, it may lead out of the namespace again.
+    struct stat inside {
+    }, host{};
+    if (::fstat(out.shm_.get(), &inside) != 0 || ::stat(kShm, &host) != 0 ||
+        inside.st_dev == host.st_dev)
+        return fail(cannot_isolate(EXDEV));
     return out;
 }
 

@@ -291,6 +291,10 @@ std::vector<std::string> TreeWatch::notes() const {
             "the kernel's records of the processes were incomplete (a program with more rights was "
             "executed, or there were too many): processes that lived only milliseconds can be "
             "missed");
+    if (!records_ && !Members::can_walk())
+        out.emplace_back(
+            "this system does not list a process's children: only the command's first process was "
+            "followed");
     if (unreadable_ > 0 && !exact())
         out.push_back(
             fmt::format("{} at the command's processes {} refused: what a process of "
