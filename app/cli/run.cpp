@@ -3,7 +3,6 @@
 #include "run.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <optional>
 
@@ -76,11 +75,6 @@ QJsonObject document(const Words& words, const TreeReport& report) {
             {"possible", segments_json(report.possible)},
             {"running", running},
             {"notes", notes}};
-}
-
-// Standard output is the command's, so all of ours goes to the other stream.
-void say(const std::string& text) {
-    fmt::print(stderr, "{}", harmless_lines(text));
 }
 
 std::string known_by(const TreeSegment& item) {
@@ -161,17 +155,18 @@ std::string attribution_text(const TreeReport& report) {
            "nothing\n";
 }
 
+// Standard output is the command's, so it goes to the other stream.
 void say_report(const Context& context, const Words& words, const TreeReport& report) {
     if (context.json) {
         const auto bytes =
             QJsonDocument(document(words, report)).toJson(QJsonDocument::Compact).toStdString();
-        fmt::print(stderr, "{}\n", harmless_json(bytes));
+        print_error(harmless_json(bytes) + "\n");
         return;
     }
     auto out = left_text(report) + running_text(report) + possible_text(report);
     if (!report.left.empty() || !report.possible.empty()) out += attribution_text(report);
     for (const auto& note : report.notes) out += fmt::format("note: {}\n", note);
-    say(out);
+    print_error(harmless_lines(out));
 }
 
 // Begun before the command, so that a file that cannot be written is known in time.

@@ -48,7 +48,8 @@ struct TreeProcess {
     std::vector<std::string> uses;  // names of segments
 };
 
-// How completely the uses of segments are known.
+// How completely the uses of segments are known. Who runs a program with more rights (setuid)
+// takes it out of the kernel's records; it is looked at from then on.
 enum class Attribution : std::uint8_t {
     isolated,  // nobody else could make one
     exact,     // the kernel reported every process, open and mapping

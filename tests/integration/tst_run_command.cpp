@@ -51,6 +51,10 @@ void RunCommand::the_status_is_the_commands_data() {
 void RunCommand::the_status_is_the_commands() {
     QFETCH(QStringList, command);
     QFETCH(int, status);
+    for (const auto* end : {">&-", ">/dev/full"}) {
+        const auto unread = QString("exec 2%1; \"$0\" run -- \"$@\"").arg(end);
+        QCOMPARE(execute(QStringList{"bash", "-c", unread, kCli} + command).status, status);
+    }
     for (const auto& option :
          {QStringList{}, QStringList{"--fail-on-leak", "--clean"}, QStringList{"--isolate"}}) {
         const auto done = execute(QStringList{kCli, "run"} + option + QStringList{"--"} + command);

@@ -86,7 +86,10 @@ Result<TreeWatch> TreeWatch::begin(std::int64_t pid, std::int64_t other_child, c
     watch.memfd_device_ = device_of_memfds();
     watch.ipc_ns_ = namespace_of(AT_FDCWD, "/proc/self/ns/ipc");
     if (auto records = KernelRecords::open(pid)) watch.records_ = std::move(*records);
-    if (auto opens = OpenEvents::watch(shm)) watch.opens_ = std::move(*opens);
+    // Of a directory that is no file system of its own, everything around it would be reported.
+    struct stat above {};
+    if (::fstatat(shm.get(), "..", &above, 0) == 0 && above.st_dev != info.st_dev)
+        if (auto opens = OpenEvents::watch(shm)) watch.opens_ = std::move(*opens);
     watch.directory_events_ = Handle(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (watch.directory_events_ && !watch.opens_)
         watch.watch_directory(fmt::format("/proc/self/fd/{}", shm.get()), 0);
@@ -248,6 +251,7 @@ void TreeWatch::look_at(const std::vector<std::int64_t>& pids) {
 
 void TreeWatch::see(std::unordered_map<std::uint64_t, SegmentFacts>& where, std::uint64_t segment,
                     std::uint64_t member, TreeUse use) {
+    if (&where == &files_ && was_there(segment)) return;
     auto [known, fresh] = where[segment].members.try_emplace(member, use);
     known->second = std::max(known->second, use);
     if (!fresh) return;
