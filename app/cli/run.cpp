@@ -104,13 +104,14 @@ std::string sum_of(const std::vector<TreeSegment>& segments) {
 }
 
 std::string left_text(const TreeReport& report) {
-    if (report.left.empty()) return "snakepit-shm run: the command left no segments\n";
+    const auto how = fmt::format("(attribution: {})\n", to_string(report.attribution));
+    if (report.left.empty()) return "snakepit-shm run: the command left no segments " + how;
     Table table({"LEFT", "SIZE>", "KNOWN BY", "USED BY", "REMOVED", "WHY"});
     for (const auto& item : report.left)
         table.add({shortened(escaped(item.segment.name), kNameColumns),
                    format_size(item.segment.size), known_by(item), used_by(item.segment),
                    item.removed ? "yes" : "no", item.reason.empty() ? "-" : item.reason});
-    return fmt::format("snakepit-shm run: the command left {}\n{}", sum_of(report.left),
+    return fmt::format("snakepit-shm run: the command left {} {}{}", sum_of(report.left), how,
                        table.str());
 }
 

@@ -38,6 +38,12 @@ std::int64_t table_id(const HostSegment& segment) {
     return take_number(name);
 }
 
+std::string maker_of(const SegmentFacts& facts) {
+    if (facts.maker == 0) return "a process of another pid namespace";
+    if (facts.maker_program.empty()) return fmt::format("process {}", facts.maker);
+    return fmt::format("process {} ({})", facts.maker, facts.maker_program);
+}
+
 // Sorts what a survey found when the command had ended.
 class Account {
   public:
@@ -102,12 +108,8 @@ class Account {
         }
         std::stable_sort(item.seen.begin(), item.seen.end(),
                          [](const auto& left, const auto& right) { return left.how > right.how; });
-        if (facts.maker != 0) {
-            item.reason =
-                fmt::format("made by process {}, which is not the command's",
-                            facts.maker_program.empty()
-                                ? fmt::format("{}", facts.maker)
-                                : fmt::format("{} ({})", facts.maker, facts.maker_program));
+        if (facts.made_by_other) {
+            item.reason = fmt::format("made by {}, which is not the command's", maker_of(facts));
         } else if (facts.members.empty() && !options_.isolate) {
             item.reason = "no process of the command was seen with it";
         }
@@ -168,7 +170,7 @@ void wait_for_end(Command& command, TreeWatch& watch) {
         for (const int descriptor : watch.descriptors()) ready.push_back({descriptor, POLLIN, 0});
         (void)::poll(ready.data(), ready.size(), watch.timeout_ms());
         if (std::any_of(ready.begin(), ready.end(),
-                        [](const pollfd& each) { return (each.revents & POLLHUP) != 0; }))
+                        [](const pollfd& each) { return (each.revents & ~POLLIN) != 0; }))
             watch.on_hang_up();
         command.on_signal([&](std::int64_t pid) { return watch.members().at(pid) != 0; });
         watch.wake();

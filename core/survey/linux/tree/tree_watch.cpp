@@ -169,6 +169,7 @@ void TreeWatch::read_opens() {
         if (member != 0) {
             see(files_, event.inode, member, first ? TreeUse::created : TreeUse::opened);
         } else if (first) {
+            facts.made_by_other = true;
             facts.maker = event.pid;
             facts.maker_program =
                 read_file(AT_FDCWD, fmt::format("/proc/{}/comm", event.pid).c_str()).value_or("");

@@ -26,8 +26,9 @@ namespace snakepit::shm::survey {
 struct SegmentFacts {
     std::map<std::uint64_t, TreeUse> members;  // by their numbers
     bool opened = false;                       // somebody was reported to open it
-    // Opened first by a process that is not of the tree, as the kernel reports; 0: no such report.
-    std::int64_t maker = 0;
+    // Opened first by a process that is not of the tree, as the kernel reports.
+    bool made_by_other = false;
+    std::int64_t maker = 0;  // 0: in a pid namespace that we do not see
     std::string maker_program;
 };
 
