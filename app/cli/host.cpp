@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <fmt/format.h>
-
-#include "base/counted.h"
-#include "base/units.h"
 #include "command.h"
 #include "diagnostics/host_json.h"
 #include "host.h"
@@ -35,7 +31,7 @@ void choose(HostSurvey& survey, const HostWords& words, bool json) {
     const auto drop = [&](const HostSegment& segment) {
         if (!words.names.empty())
             return std::none_of(words.names.begin(), words.names.end(),
-                                [&](const auto& name) { return is_called(segment, name); });
+                                [&](const auto& name) { return is_meant(segment, name); });
         return !shown(segment, words) && (!json || !words.verdict.empty());
     };
     segments.erase(std::remove_if(segments.begin(), segments.end(), drop), segments.end());
@@ -44,29 +40,11 @@ void choose(HostSurvey& survey, const HostWords& words, bool json) {
     std::transform(segments.begin(), segments.end(), segments.begin(), in_unicode);
 }
 
-void print_summary(const HostSurvey& survey, std::size_t listed) {
-    std::uint64_t resident = 0, left_over = 0, bytes_left = 0;
-    for (const auto& segment : survey.segments) {
-        resident += segment.resident;
-        if (segment.verdict != SegmentVerdict::left_over) continue;
-        ++left_over;
-        bytes_left += segment.resident;
-    }
-    print(fmt::format("{}, {}; left over {}, {}; {} free of {}\n",
-                      counted(survey.segments.size(), "segment"), format_size(resident), left_over,
-                      format_size(bytes_left), format_size(survey.shm_free),
-                      format_size(survey.shm_total)));
-    if (listed < survey.segments.size())
-        print(fmt::format("{} not shown: --all shows those without a name too\n",
-                          survey.segments.size() - listed));
-    for (const auto& limit : survey.limits) print(fmt::format("note: {}\n", harmless(limit)));
-}
-
 Result<int> run_details(const Context& context, const HostWords& words, HostSurvey survey) {
     choose(survey, words, context.json);
     if (survey.segments.empty())
-        return fail(ErrorCode::region_not_found, "there is no such segment on this host",
-                    "see snakepit-shm host --all");
+        return fail(ErrorCode::region_not_found, "no segment of this host has this name",
+                    "list all with 'snakepit-shm host --all'");
     if (context.json) {
         print_json(host_json(survey));
     } else {
@@ -86,7 +64,7 @@ Result<int> run_host(const Context& context, const HostWords& words) {
     auto listed = survey;
     choose(listed, words, false);
     if (!listed.segments.empty()) print(host_table(listed.segments));
-    print_summary(survey, listed.segments.size());
+    print(host_summary(survey, listed.segments));
     return kDone;
 }
 
@@ -99,25 +77,32 @@ void add_place(CLI::App* command, SurveyOptions& options) {
 
 void add_host(CLI::App& app, Context& context) {
     auto* command = add_command(app, context, "host",
-                                "Show all shared memory of this host, whoever made it, and what "
-                                "was left behind; needs no manager");
+                                "Show all shared memory of this host, whoever created it, and what "
+                                "was left over; needs no manager. Not covered: semaphores and "
+                                "message queues of System V");
     auto words = std::make_shared<HostWords>();
-    command->add_option("name", words->names, "Everything about these segments");
-    command->add_flag("--all", words->all, "Those without a name too");
+    command->add_option("name", words->names,
+                        "Show everything about these segments (System V also by key: 0x5157)");
+    command->add_flag("--all", words->all, "Include unnamed (memfd) segments");
     command
         ->add_option("--verdict", words->verdict,
-                     "Only those: in_use, ours, kept, left_over, unknown")
+                     "Show only these: in_use, ours, kept, left_over, unknown")
         ->check(CLI::IsMember({"in_use", "ours", "kept", "left_over", "unknown"}));
+    command->add_flag("--quick", words->options.quick,
+                      "Skip what takes long: descriptors that wait in sockets");
     add_place(command, words->options);
 
     auto* clean = add_command(*command, context, "clean",
-                              "Remove what was left behind for certain, or the segments named; "
-                              "never what anyone uses");
+                              "Remove what was left over for certain, or the segments named; "
+                              "never what is in use");
     auto chosen = std::make_shared<CleanWords>();
-    clean->add_option("name", chosen->names, "These, as 'host' shows them");
+    clean->add_option("name", chosen->names, "Remove these segments, named as 'host' shows them");
     auto* dry_run =
-        clean->add_flag("--dry-run", chosen->dry_run, "Only say what would go, and why");
+        clean->add_flag("--dry-run", chosen->dry_run, "Show what would be removed, and why");
     clean->add_flag("--yes", chosen->yes, "Do not ask")->excludes(dry_run);
+    clean->add_flag("--force", chosen->force,
+                    "Remove the segments named even if their creator may be running; never what is "
+                    "in use");
     add_place(clean, words->options);
     // The parser calls the inner command's first, then the outer one's.
     command->callback([&context, words, clean, chosen] {

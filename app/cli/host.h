@@ -11,7 +11,7 @@ namespace snakepit::shm::cli {
 
 struct CleanWords {
     std::vector<std::string> names;
-    bool dry_run = false, yes = false;
+    bool dry_run = false, yes = false, force = false;
 };
 
 void add_host(CLI::App& app, Context& context);

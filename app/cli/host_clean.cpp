@@ -30,18 +30,19 @@ Sum sum_of(const std::vector<HostCleanItem>& items, bool dry_run) {
     for (const auto& item : items) {
         if (!(dry_run ? item.removable : item.removed)) continue;
         ++sum.segments;
-        sum.bytes += item.segment.resident;
+        sum.bytes += item.freed;
     }
     return sum;
 }
 
-void print_items(const std::vector<HostCleanItem>& items, bool dry_run) {
-    Table table({"NAME", "RESIDENT>", dry_run ? "WOULD GO" : "WENT", "REASON"});
+// For programs that name one segment and ask for one answer.
+QJsonValue first_in_use(const std::vector<HostCleanItem>& items) {
     for (const auto& item : items)
-        table.add({escaped(item.segment.name), format_size(item.segment.resident),
-                   (dry_run ? item.removable : item.removed) ? "yes" : "no",
-                   harmless(item.reason)});
-    if (!items.empty()) print(table.str());
+        if (item.refusal == Refusal::in_use)
+            return QJsonObject{{"type", "cleanup_failed"},
+                               {"code", text(to_string(item.refusal))},
+                               {"message", text(item.reason)}};
+    return {};
 }
 
 int finish(const Context& context, const std::vector<HostCleanItem>& items,
@@ -53,9 +54,10 @@ int finish(const Context& context, const std::vector<HostCleanItem>& items,
         print_json({{"dry_run", words.dry_run},
                     {"items", rows},
                     {"removed", json(std::uint64_t{sum.segments})},
-                    {"bytes_freed", json(sum.bytes)}});
+                    {"bytes_freed", json(sum.bytes)},
+                    {"error", first_in_use(items)}});
     } else {
-        print_items(items, words.dry_run);
+        print(clean_items(items, words.dry_run));
         print(fmt::format("{} {}\n", words.dry_run ? "would remove" : "removed", sum.str()));
     }
     return sum.segments == items.size() ? kDone : kFailed;
@@ -63,11 +65,12 @@ int finish(const Context& context, const std::vector<HostCleanItem>& items,
 
 // What was shown and agreed to, and what could not go anyway.
 Result<std::vector<HostCleanItem>> carry_out(std::vector<HostCleanItem> rehearsed,
+                                             const CleanOptions& clean,
                                              const SurveyOptions& options) {
     std::vector<HostSegment> agreed;
     for (const auto& item : rehearsed)
         if (item.removable) agreed.push_back(item.segment);
-    SHM_ASSIGN(auto done, clean_segments(agreed, options));
+    SHM_ASSIGN(auto done, clean_segments(agreed, clean, options));
     for (auto& item : rehearsed)
         if (!item.removable) done.push_back(std::move(item));
     return done;
@@ -80,17 +83,16 @@ Result<std::vector<std::string>> real_names(std::vector<std::string> words,
     if (std::none_of(words.begin(), words.end(), escape)) return words;
     SHM_ASSIGN(const auto survey, survey_host(options));
     for (auto& word : words) {
-        const auto& all = survey.segments;
-        const auto shown = std::find_if(all.begin(), all.end(), [&](const HostSegment& segment) {
-            return escaped(segment.name) == word;
-        });
-        if (shown != all.end()) word = shown->name;
+        const auto typed = word;
+        for (const auto& segment : survey.segments)
+            for (const auto& name : segment.names)
+                if (escaped(name) == typed) word = name;
     }
     return words;
 }
 
 bool agreed(const Sum& sum) {
-    print(fmt::format("remove {}? [y/N] ", sum.str()));
+    print(fmt::format("Remove {}? [y/N] ", sum.str()));
     std::string answer;
     std::getline(std::cin, answer);
     return answer == "y" || answer == "Y" || answer == "yes";
@@ -102,15 +104,15 @@ Result<int> run_host_clean(const Context& context, const CleanWords& words,
                            const SurveyOptions& options) {
     SHM_ASSIGN(const auto names, real_names(words.names, options));
     if (words.dry_run || words.yes) {
-        SHM_ASSIGN(const auto items, clean_host(names, words.dry_run, options));
+        SHM_ASSIGN(const auto items, clean_host(names, {words.dry_run, words.force}, options));
         return finish(context, items, words);
     }
     if (context.json || !interactive())
         return fail(ErrorCode::invalid_argument,
                     "nothing was removed: there is no terminal to ask on",
-                    "look with --dry-run, then say --yes");
-    SHM_ASSIGN(auto items, clean_host(names, true, options));
-    print_items(items, true);
+                    "check with --dry-run, then use --yes");
+    SHM_ASSIGN(auto items, clean_host(names, {true, words.force}, options));
+    print(clean_items(items, true));
     const auto sum = sum_of(items, true);
     if (sum.segments == 0) {
         print("nothing to remove\n");
@@ -120,7 +122,7 @@ Result<int> run_host_clean(const Context& context, const CleanWords& words,
         print("nothing was removed\n");
         return kDone;
     }
-    SHM_ASSIGN(const auto done, carry_out(std::move(items), options));
+    SHM_ASSIGN(const auto done, carry_out(std::move(items), {.force = words.force}, options));
     return finish(context, done, words);
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <QJsonArray>
+
 #include <fmt/format.h>
 
 #include "base/units.h"
@@ -17,21 +19,17 @@ namespace {
 constexpr std::size_t kNameColumns = 48;  // of a table; all of it is in the details
 
 std::string creator_of(const HostSegment& segment) {
-    if (segment.creator == 0) return segment.creator_gone ? "gone" : "-";
-    if (segment.creator_reused) return fmt::format("{} (reused)", segment.creator);
-    if (segment.creator_gone) return fmt::format("{} (gone)", segment.creator);
-    return process_label(harmless(segment.creator_process), segment.creator);
-}
-
-std::string users_of(const HostSegment& segment) {
-    if (segment.users.empty())
-        return segment.attached > 0     ? fmt::format("{} unseen", segment.attached)
-               : segment.users_complete ? "none"
-                                        : "none seen";
-    const auto& first = segment.users.front();
-    const auto label = process_label(harmless(first.process), first.pid);
-    const auto more = segment.users.size() - 1;
-    return more == 0 ? label : fmt::format("{} +{}", label, more);
+    const auto& creator = segment.creator;
+    if (creator.pid == 0) return "-";
+    switch (creator.life) {
+        case Life::lives:
+            return process_label(harmless(creator.program), creator.pid);
+        case Life::gone:
+            return fmt::format("{} (exited)", creator.pid);
+        case Life::not_told:
+            break;
+    }
+    return fmt::format("{} (not seen)", creator.pid);
 }
 
 std::string verdict_of(const HostSegment& segment) {
@@ -40,11 +38,34 @@ std::string verdict_of(const HostSegment& segment) {
     return fmt::format("{} {} %", word, segment.confidence);
 }
 
+std::string_view use_of(SegmentUse how) {
+    switch (how) {
+        case SegmentUse::maps:
+            return "maps it";
+        case SegmentUse::attached:
+            return "has it attached";
+        case SegmentUse::open:
+            break;
+    }
+    return "has it open";
+}
+
 std::string mode_of(const HostSegment& segment) {
     return fmt::format("{:04o}", segment.mode);
 }
 
 }  // namespace
+
+std::string users_of(const HostSegment& segment) {
+    if (segment.users.empty())
+        return segment.attached > 0     ? fmt::format("{} not seen", segment.attached)
+               : segment.users_complete ? "none"
+                                        : "none seen";
+    const auto& first = segment.users.front();
+    const auto label = process_label(harmless(first.program), first.pid);
+    const auto more = segment.users.size() - 1;
+    return more == 0 ? label : fmt::format("{} +{}", label, more);
+}
 
 void sort_by_interest(std::vector<HostSegment>& segments) {
     std::stable_sort(segments.begin(), segments.end(), [](const auto& left, const auto& right) {
@@ -53,31 +74,60 @@ void sort_by_interest(std::vector<HostSegment>& segments) {
     });
 }
 
-bool is_called(const HostSegment& segment, std::string_view word) {
-    return escaped(segment.name) == word || segment.name == word || segment.label == word;
+bool is_meant(const HostSegment& segment, std::string_view word) {
+    const auto shown = [word](const std::string& name) { return escaped(name) == word; };
+    return is_called(segment, word) ||
+           std::any_of(segment.names.begin(), segment.names.end(), shown);
 }
 
 HostSegment in_unicode(HostSegment segment) {
-    for (auto* name : {&segment.name, &segment.label})
-        if (text(*name).toUtf8().toStdString() != *name) *name = escaped(*name);
+    const auto fit = [](std::string& name) {
+        if (text(name).toUtf8().toStdString() != name) name = escaped(name);
+    };
+    fit(segment.name);
+    fit(segment.label);
+    std::for_each(segment.names.begin(), segment.names.end(), fit);
     return segment;
 }
 
 QJsonObject clean_item_json(const HostCleanItem& item) {
-    return {{"name", text(in_unicode(item.segment).name)},
+    const auto segment = in_unicode(item.segment);
+    QJsonArray names;
+    for (const auto& name : segment.names) names.append(text(name));
+    const bool found = item.refusal != Refusal::not_found || !segment.names.empty();
+    return {{"name", text(segment.name)},
+            {"names", names},
             {"removable", item.removable},
             {"removed", item.removed},
+            {"confidence", segment.confidence},
             {"reason", text(item.reason)},
-            {"segment", item.segment.size == 0 && item.segment.user.empty()
-                            ? QJsonValue()
-                            : QJsonValue(host_segment_json(in_unicode(item.segment)))}};
+            {"code", item.refusal == Refusal::none ? QJsonValue()
+                                                   : QJsonValue(text(to_string(item.refusal)))},
+            {"overridden", item.overridden ? QJsonValue("creator_may_live") : QJsonValue()},
+            {"freed", json(item.freed)},
+            {"segment", found ? QJsonValue(host_segment_json(segment)) : QJsonValue()}};
+}
+
+std::string clean_items(const std::vector<HostCleanItem>& items, bool dry_run) {
+    constexpr std::size_t kTextColumns = 96;
+    std::string out;
+    for (const auto& item : items) {
+        const auto* what = dry_run        ? item.removable ? "would be removed" : "would stay"
+                           : item.removed ? "removed"
+                                          : "not removed";
+        out += fmt::format("{} ({}): {}\n", escaped(item.segment.name),
+                           format_size(item.segment.resident), what);
+        for (const auto& line : folded(harmless(item.reason), kTextColumns))
+            out += fmt::format("    {}\n", line);
+    }
+    return out;
 }
 
 std::string host_table(const std::vector<HostSegment>& segments) {
-    Table table({"KIND", "NAME", "SIZE>", "RESIDENT>", "OWNER", "CREATOR", "USERS", "TOUCHED>",
-                 "VERDICT", "PROGRAM"});
+    Table table({"VERDICT", "KIND", "NAME", "SIZE>", "RESIDENT>", "OWNER", "CREATOR", "USERS",
+                 "LAST USED>", "PROGRAM"});
     for (const auto& segment : segments)
-        table.add({std::string(to_string(segment.kind)),
+        table.add({verdict_of(segment), std::string(to_string(segment.kind)),
                    shortened((segment.kind == SegmentKind::posix && !segment.unlinked) ||
                                      segment.label == segment.name
                                  ? escaped(segment.name)
@@ -85,7 +135,7 @@ std::string host_table(const std::vector<HostSegment>& segments) {
                              kNameColumns),
                    format_size(segment.size), format_size(segment.resident), harmless(segment.user),
                    creator_of(segment), users_of(segment), age(segment.touched),
-                   verdict_of(segment), segment.program.empty() ? "-" : segment.program});
+                   segment.program.empty() ? "-" : segment.program});
     return table.str();
 }
 
@@ -95,6 +145,8 @@ std::string host_details(const HostSegment& segment) {
     const auto line = [&out](std::string_view key, const std::string& value) {
         out += fmt::format("  {:<11}{}\n", key, value);
     };
+    for (const auto& name : segment.names)
+        if (name != segment.name) line("also named", escaped(name));
     if (segment.label != segment.name) line("label", escaped(segment.label));
     if (!segment.program.empty()) line("program", segment.program);
     line("size",
@@ -107,11 +159,12 @@ std::string host_details(const HostSegment& segment) {
     if (!segment.container.empty())
         line("namespace", fmt::format("{} ({})", segment.container, segment.name_space));
     line("creator", creator_of(segment));
-    line("made", segment.created.micros == 0 ? "-" : to_rfc3339(segment.created));
-    line("touched", segment.touched.micros == 0 ? "-" : to_rfc3339(segment.touched));
+    line("created", segment.created.micros == 0 ? "-" : to_rfc3339(segment.created));
+    line("last used", segment.touched.micros == 0 ? "-" : to_rfc3339(segment.touched));
     for (const auto& user : segment.users)
-        line("user", fmt::format("{}, {}", process_label(harmless(user.process), user.pid),
-                                 user.maps ? "maps it" : "has it open"));
+        line("user", fmt::format("{}, {}", process_label(harmless(user.program), user.pid),
+                                 use_of(user.how)));
+    if (segment.users.empty()) line("user", users_of(segment));
     for (const auto& sentence : segment.evidence) line("because", harmless(sentence));
     return out;
 }

@@ -86,17 +86,6 @@ std::string known_by(const TreeSegment& item) {
     return more == 0 ? told : fmt::format("{} +{}", told, more);
 }
 
-std::string used_by(const HostSegment& segment) {
-    if (segment.users.empty())
-        return segment.attached > 0     ? fmt::format("{} unseen", segment.attached)
-               : segment.users_complete ? "none"
-                                        : "none seen";
-    const auto& first = segment.users.front();
-    const auto label = process_label(harmless(first.process), first.pid);
-    const auto more = segment.users.size() - 1;
-    return more == 0 ? label : fmt::format("{} +{}", label, more);
-}
-
 std::string sum_of(const std::vector<TreeSegment>& segments) {
     std::uint64_t bytes = 0;
     for (const auto& item : segments) bytes += item.segment.resident;
@@ -109,7 +98,7 @@ std::string left_text(const TreeReport& report) {
     Table table({"LEFT", "SIZE>", "KNOWN BY", "USED BY", "REMOVED", "WHY"});
     for (const auto& item : report.left)
         table.add({shortened(escaped(item.segment.name), kNameColumns),
-                   format_size(item.segment.size), known_by(item), used_by(item.segment),
+                   format_size(item.segment.size), known_by(item), users_of(item.segment),
                    item.removed ? "yes" : "no", item.reason.empty() ? "-" : item.reason});
     return fmt::format("snakepit-shm run: the command left {} {}{}", sum_of(report.left), how,
                        table.str());

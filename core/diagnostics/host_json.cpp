@@ -14,6 +14,10 @@ namespace {
 
 constexpr int kOctal = 8;
 constexpr std::array kKinds{SegmentKind::posix, SegmentKind::system_v, SegmentKind::memfd};
+constexpr std::array kUses{SegmentUse::open, SegmentUse::maps, SegmentUse::attached};
+constexpr std::array kKnownBy{SegmentCreator::KnownBy::nothing, SegmentCreator::KnownBy::kernel,
+                              SegmentCreator::KnownBy::name};
+constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};
 constexpr std::array kVerdicts{SegmentVerdict::in_use, SegmentVerdict::ours, SegmentVerdict::kept,
                                SegmentVerdict::left_over, SegmentVerdict::unknown};
 
@@ -35,8 +39,8 @@ QJsonArray users_json(const std::vector<SegmentUser>& users) {
     for (const auto& user : users)
         out.append(QJsonObject{{"pid", static_cast<qint64>(user.pid)},
                                {"uid", static_cast<qint64>(user.uid)},
-                               {"process", text(user.process)},
-                               {"maps", user.maps}});
+                               {"program", text(user.program)},
+                               {"how", text(to_string(user.how))}});
     return out;
 }
 
@@ -90,19 +94,33 @@ Status choose(const Fields& fields, const char* name, const std::array<T, N>& al
     return {};
 }
 
-void read_creator(const Fields& fields, HostSegment& segment) {
-    segment.creator = fields.whole("creator_pid");
-    segment.creator_process = fields.text("creator_process");
-    segment.creator_gone = fields.flag("creator_gone");
-    segment.creator_reused = fields.flag("creator_reused");
+// A bundle's survey may be without one.
+QJsonValue creator_json(const SegmentCreator& creator) {
+    if (creator.pid == 0) return {};
+    return QJsonObject{{"pid", static_cast<qint64>(creator.pid)},
+                       {"program", or_null(creator.program)},
+                       {"cgroup", or_null(creator.cgroup)},
+                       {"known_by", or_null(to_string(creator.known_by))},
+                       {"life", text(to_string(creator.life))}};
+}
+
+void read_creator(const QJsonObject& object, SegmentCreator& creator) {
+    const Fields fields(object);
+    creator.pid = fields.whole("pid");
+    creator.program = fields.text("program");
+    creator.cgroup = fields.text("cgroup");
+    // Another release may have more words for these.
+    (void)choose(fields, "known_by", kKnownBy, creator.known_by);
+    (void)choose(fields, "life", kLives, creator.life);
 }
 
 void read_users(const Fields& fields, HostSegment& segment) {
     for (const auto& value : fields.list("users")) {
         const auto object = value.toObject();
         const Fields user(object);
-        segment.users.push_back(
-            {user.whole("pid"), user.uid("uid"), user.text("process"), user.flag("maps")});
+        SegmentUser one{user.whole("pid"), user.uid("uid"), user.text("program"), {}};
+        (void)choose(user, "how", kUses, one.how);
+        segment.users.push_back(std::move(one));
     }
     segment.users_complete = fields.flag("users_complete");
     segment.attached = fields.count("attached");
@@ -110,10 +128,12 @@ void read_users(const Fields& fields, HostSegment& segment) {
 }
 
 void read_identity(const Fields& fields, HostSegment& segment) {
+    segment.names = fields.sentences("names");
     segment.label = fields.text("label");
     segment.size = fields.count("size");
     segment.resident = fields.count("resident");
     segment.swapped = fields.count("swapped");
+    segment.huge_pages = fields.flag("huge_pages");
     segment.uid = fields.uid("uid");
     segment.user = fields.text("user");
     segment.mode = QString::fromStdString(fields.text("mode")).toUInt(nullptr, kOctal) & 07777U;
@@ -121,6 +141,8 @@ void read_identity(const Fields& fields, HostSegment& segment) {
     segment.inode = fields.count("inode");
     segment.key = fields.whole("key");
     segment.unlinked = fields.flag("unlinked");
+    segment.removed = fields.flag("removed");
+    segment.links = fields.count("links");
     segment.name_space = fields.count("namespace");
     segment.container = fields.text("container");
 }
@@ -133,8 +155,9 @@ Result<HostSegment> segment_from(const QJsonObject& object) {
     SHM_TRY(choose(fields, "kind", kKinds, segment.kind));
     SHM_TRY(choose(fields, "verdict", kVerdicts, segment.verdict));
     read_identity(fields, segment);
-    read_creator(fields, segment);
+    read_creator(object[QLatin1String("creator")].toObject(), segment.creator);
     read_users(fields, segment);
+    segment.creator_may_live = fields.flag("creator_may_live");
     segment.created = fields.time("created_at");
     segment.touched = fields.time("touched_at");
     segment.program = fields.text("program");
@@ -144,6 +167,63 @@ Result<HostSegment> segment_from(const QJsonObject& object) {
     return segment;
 }
 
+// The largest that JSON has for certain, where the system means "no limit".
+QJsonValue limit_json(std::uint64_t limit) {
+    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    return limit == 0 ? QJsonValue() : json(std::min(limit, kMost));
+}
+
+QJsonObject place_json(const MemoryPlace& place) {
+    return {{"path", text(place.path)},
+            {"namespace", place.name_space == 0 ? QJsonValue() : json(place.name_space)},
+            {"used", json(place.used)},
+            {"listed", json(place.listed)},
+            {"total", json(place.total)},
+            {"free", json(place.free)},
+            {"files_total", place.files_total == 0 ? QJsonValue() : json(place.files_total)},
+            {"files_free", place.files_total == 0 ? QJsonValue() : json(place.files_free)}};
+}
+
+QJsonObject balance_json(const MemoryBalance& balance) {
+    QJsonArray places;
+    for (const auto& place : balance.places) places.append(place_json(place));
+    return {{"shmem", json(balance.shmem)},
+            {"listed", json(balance.listed)},
+            {"unlisted", static_cast<qint64>(balance.unlisted())},
+            {"anonymous", json(balance.anonymous)},
+            {"places", places},
+            {"notes", sentences_json(balance.notes)}};
+}
+
+void read_balance(const QJsonObject& object, MemoryBalance& balance) {
+    const Fields fields(object);
+    balance.shmem = fields.count("shmem");
+    balance.listed = fields.count("listed");
+    balance.anonymous = fields.count("anonymous");
+    balance.notes = fields.sentences("notes");
+    for (const auto& value : fields.list("places")) {
+        const auto place_object = value.toObject();
+        const Fields place(place_object);
+        balance.places.push_back({place.text("path"), place.count("namespace"), place.count("used"),
+                                  place.count("listed"), place.count("total"), place.count("free"),
+                                  place.count("files_total"), place.count("files_free")});
+    }
+}
+
+QJsonObject system_v_json(const SystemVLimits& limits) {
+    return {{"segments", json(limits.segments)},
+            {"segments_limit", limit_json(limits.most_segments)},
+            {"bytes", json(limits.bytes)},
+            {"bytes_limit", limit_json(limits.most_bytes)},
+            {"largest_segment_limit", limit_json(limits.largest)}};
+}
+
+void read_system_v(const QJsonObject& object, SystemVLimits& limits) {
+    const Fields fields(object);
+    limits = {fields.count("segments"), fields.count("segments_limit"), fields.count("bytes"),
+              fields.count("bytes_limit"), fields.count("largest_segment_limit")};
+}
+
 }  // namespace
 
 QJsonObject host_segment_json(const HostSegment& segment) {
@@ -151,10 +231,12 @@ QJsonObject host_segment_json(const HostSegment& segment) {
     const auto pid = [](std::int64_t number) { return QJsonValue(static_cast<qint64>(number)); };
     return {{"kind", text(to_string(segment.kind))},
             {"name", text(segment.name)},
+            {"names", sentences_json(segment.names)},
             {"label", text(segment.label)},
             {"size", json(segment.size)},
             {"resident", json(segment.resident)},
             {"swapped", system_v ? json(segment.swapped) : QJsonValue()},
+            {"huge_pages", segment.huge_pages},
             {"uid", static_cast<qint64>(segment.uid)},
             {"user", text(segment.user)},
             {"mode", text(fmt::format("{:04o}", segment.mode))},
@@ -166,10 +248,10 @@ QJsonObject host_segment_json(const HostSegment& segment) {
             {"unlinked", segment.unlinked},
             {"namespace", segment.name_space == 0 ? QJsonValue() : json(segment.name_space)},
             {"container", or_null(segment.container)},
-            {"creator_pid", segment.creator == 0 ? QJsonValue() : pid(segment.creator)},
-            {"creator_process", or_null(segment.creator_process)},
-            {"creator_gone", segment.creator_gone},
-            {"creator_reused", segment.creator_reused},
+            {"removed", segment.removed},
+            {"links", system_v ? QJsonValue() : json(segment.links)},
+            {"creator", creator_json(segment.creator)},
+            {"creator_may_live", segment.creator_may_live},
             {"created_at", json(segment.created)},
             {"touched_at", json(segment.touched)},
             {"users", users_json(segment.users)},
@@ -182,14 +264,19 @@ QJsonObject host_segment_json(const HostSegment& segment) {
 }
 
 QJsonObject host_json(const HostSurvey& survey) {
-    QJsonArray segments;
+    QJsonArray segments, others;
     for (const auto& segment : survey.segments) segments.append(host_segment_json(segment));
+    for (const auto& other : survey.others)
+        others.append(QJsonObject{{"name", text(other.name)}, {"kind", text(other.kind)}});
     return {{"time", json(survey.time)},
             {"segments", segments},
+            {"others", others},
             {"processes", json(survey.processes)},
             {"unreadable_processes", json(survey.unreadable)},
             {"shm_total", json(survey.shm_total)},
             {"shm_free", json(survey.shm_free)},
+            {"balance", balance_json(survey.balance)},
+            {"system_v", system_v_json(survey.system_v)},
             {"limits", sentences_json(survey.limits)}};
 }
 
@@ -204,6 +291,13 @@ Result<HostSurvey> parse_host(const QJsonObject& object) {
     survey.shm_total = fields.count("shm_total");
     survey.shm_free = fields.count("shm_free");
     survey.limits = fields.sentences("limits");
+    read_balance(object[QLatin1String("balance")].toObject(), survey.balance);
+    read_system_v(object[QLatin1String("system_v")].toObject(), survey.system_v);
+    for (const auto& value : fields.list("others")) {
+        const auto object = value.toObject();
+        const Fields other(object);
+        survey.others.push_back({other.text("name"), other.text("kind")});
+    }
     for (const auto& value : fields.list("segments")) {
         SHM_ASSIGN(auto segment, segment_from(value.toObject()));
         survey.segments.push_back(std::move(segment));

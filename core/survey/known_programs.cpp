@@ -13,95 +13,153 @@ constexpr auto kMemfd = SegmentKind::memfd;
 
 // The first that matches counts.
 constexpr KnownProgram kKnown[] = {
-    {"PostgreSQL", kPosix, "PostgreSQL.#", Habit::its_programs, "postgres",
+    {"PostgreSQL", kPosix, "PostgreSQL.#", Habit::its_programs, set_of(Software::postgresql),
      "postgresql: src/include/storage/dsm_impl.h, PG_DYNSHMEM_MMAP_FILE_PREFIX; "
      "\"/PostgreSQL.%u\""},
-    {"Chromium", kPosix, ".org.chromium.Chromium.*", Habit::its_programs, "chrom",
+    {"Chromium", kPosix, ".org.chromium.Chromium.*", Habit::its_programs,
+     set_of(Software::chromium),
      "chromium: base/files/file_util_posix.cc, temporary file names; unlinked when made"},
-    {"Chrome", kPosix, ".com.google.Chrome.*", Habit::its_programs, "chrome",
+    {"Chrome", kPosix, ".com.google.Chrome.*", Habit::its_programs, set_of(Software::chromium),
      "chromium: base/files/file_util_posix.cc, with Google's branding"},
-    {"Python multiprocessing", kPosix, "psm_&", Habit::python, "python",
+    {"Python multiprocessing", kPosix, "psm_&", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/shared_memory.py, _SHM_NAME_PREFIX"},
-    {"Python multiprocessing", kPosix, "wnsm_&", Habit::python, "python",
+    {"Python multiprocessing", kPosix, "wnsm_&", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/shared_memory.py, _SHM_NAME_PREFIX of Windows"},
-    {"Python multiprocessing", kPosix, "sem.mp-*", Habit::python, "python",
+    {"Python multiprocessing", kPosix, "sem.mp-*", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/synchronize.py, SemLock._make_name"},
-    {"Python multiprocessing", kPosix, "pym-%-*", Habit::its_creator, "python",
+    {"Python multiprocessing", kPosix, "pym-%-*", Habit::its_creator, set_of(Software::python),
      "cpython: Lib/multiprocessing/heap.py, Arena: \"pym-%d-\" % os.getpid()"},
-    {"Python multiprocessing", kPosix, "mp-*", Habit::unknown, "",
+    {"Python multiprocessing", kPosix, "mp-*", Habit::unknown, 0,
      "cpython: Lib/multiprocessing/process.py, semprefix"},
-    {"joblib", kPosix, "joblib_memmapping_folder_%_*", Habit::its_creator, "python",
+    {"joblib", kPosix, "joblib_memmapping_folder_%_*", Habit::its_creator, set_of(Software::python),
      "joblib: _memmapping_reducer.py, get_temp_dir"},
-    {"PyTorch", kPosix, "torch_%_*", Habit::its_creator, "",
+    {"PyTorch", kPosix, "torch_%_*", Habit::its_creator, set_of(Software::pytorch),
      "pytorch: torch/csrc/DynamicTypes/NewProcessWideShmHandle: \"/torch_<pid>_<random>_<n>\""},
-    {"PulseAudio", kPosix, "pulse-shm-#", Habit::its_programs, "pulse",
+    {"PulseAudio", kPosix, "pulse-shm-#", Habit::its_programs, set_of(Software::pulseaudio),
      "pulseaudio: src/pulsecore/shm.c, segment_name: \"/pulse-shm-%u\""},
-    {"NCCL", kPosix, "nccl-*", Habit::unknown, "",
+    {"OpenMP (LLVM)", kPosix, "__KMP_REGISTERED_LIB_%_#", Habit::its_creator,
+     set_of(Software::openmp),
+     "llvm: openmp/runtime/src/kmp_runtime.cpp, __kmp_register_library_startup"},
+    {"Podman", kPosix, "libpod_lock", Habit::stays, set_of(Software::podman),
+     "podman: libpod/runtime.go, DefaultSHMLockPath: containers' locks stand while they exist"},
+    {"Podman", kPosix, "libpod_rootless_lock_#", Habit::stays, set_of(Software::podman),
+     "podman: libpod/runtime.go, DefaultRootlessSHMLockPath"},
+    {"Podman", kPosix, "libpod_lock*", Habit::stays, set_of(Software::podman),
+     "podman: libpod/runtime.go"},
+    {"Podman", kPosix, "libpod_rootless_lock*", Habit::stays, set_of(Software::podman),
+     "podman: libpod/runtime.go"},
+    {"Fast DDS", kPosix, "fastrtps_*", Habit::its_programs_again, set_of(Software::fast_dds),
+     "fast-dds: src/cpp/rtps/transport/shared_mem, domain name \"fastrtps\""},
+    {"Fast DDS", kPosix, "fastdds_*", Habit::its_programs_again, set_of(Software::fast_dds),
+     "fast-dds 3: src/cpp/rtps/transport/shared_mem"},
+    {"Fast DDS", kPosix, "sem.fastrtps_*", Habit::its_programs_again, set_of(Software::fast_dds),
+     "fast-dds: src/cpp/utils/shared_memory, robust interprocess conditions"},
+    {"Fast DDS", kPosix, "sem.fastdds_*", Habit::its_programs_again, set_of(Software::fast_dds),
+     "fast-dds 3: src/cpp/utils/shared_memory"},
+    {"Fast DDS", kPosix, "fast_datasharing_*", Habit::its_programs_again,
+     set_of(Software::fast_dds), "fast-dds: src/cpp/rtps/DataSharing/DataSharingPayloadPool.hpp"},
+    {"Oracle Database", kPosix, "ora_*", Habit::its_programs_again, set_of(Software::oracle),
+     "Oracle Database: MEMORY_TARGET's granules, ora_<sid>_<shmid>_<number>"},
+    {"NCCL", kPosix, "nccl-*", Habit::unknown, 0,
      "nccl: src/misc/shmutils.cc: \"/dev/shm/nccl-XXXXXX\""},
-    {"Open MPI", kPosix, "vader_segment.*", Habit::unknown, "",
+    {"Open MPI", kPosix, "vader_segment.*", Habit::unknown, 0,
      "ompi 4: opal/mca/btl/vader/btl_vader_component.c"},
-    {"Open MPI", kPosix, "sm_segment.*", Habit::unknown, "",
+    {"Open MPI", kPosix, "sm_segment.*", Habit::unknown, 0,
      "ompi 5: opal/mca/btl/sm/btl_sm_component.c"},
-    {"Open MPI", kPosix, "ompi.*", Habit::unknown, "", "ompi: session directories"},
-    {"Open MPI", kPosix, "osc_rdma.*", Habit::unknown, "", "ompi: ompi/mca/osc/rdma"},
-    {"Firefox", kPosix, "org.mozilla.ipc.%.#", Habit::its_creator, "firefox",
+    {"Open MPI", kPosix, "ompi.*", Habit::unknown, 0, "ompi: session directories"},
+    {"Open MPI", kPosix, "osc_rdma.*", Habit::unknown, 0, "ompi: ompi/mca/osc/rdma"},
+    {"Firefox", kPosix, "org.mozilla.ipc.%.#", Habit::its_creator, set_of(Software::firefox),
      "mozilla: ipc/glue/SharedMemoryPlatform_posix.cpp: \"/org.mozilla.ipc.%d.\""},
-    {"Qt", kPosix, "qipc_sharedmemory_*", Habit::unknown, "",
+    {"Qt", kPosix, "qipc_sharedmemory_*", Habit::unknown, 0,
      "qtbase: QSharedMemory with POSIX keys, qtipccommon.cpp"},
-    {"Qt", kPosix, "sem.qipc_systemsem_*", Habit::unknown, "",
+    {"Qt", kPosix, "sem.qipc_systemsem_*", Habit::unknown, 0,
      "qtbase: QSystemSemaphore with POSIX keys, qtipccommon.cpp"},
-    {"Qt", SegmentKind::system_v, "qipc_sharedmemory_*", Habit::unknown, "",
+    {"Qt", SegmentKind::system_v, "qipc_sharedmemory_*", Habit::unknown, 0,
      "qtbase: qsharedmemory_systemv.cpp, ftok() of a file of that name"},
-    {"JACK", kPosix, "jack_default_*", Habit::its_programs, "jack", "jack2: common/shm.c"},
-    {"JACK", kPosix, "jack-shm-registry", Habit::stays, "jack", "jack2: common/shm.c"},
-    {"JACK", kPosix, "jack-*", Habit::its_programs, "jack", "jack2: common/shm.c"},
-    {"JACK", kPosix, "sem.jack_sem.*", Habit::its_programs, "jack",
+    {"JACK", kPosix, "jack_default_*", Habit::its_programs_again, set_of(Software::jack),
+     "jack2: common/shm.c"},
+    {"JACK", kPosix, "jack-shm-registry", Habit::stays, set_of(Software::jack),
+     "jack2: common/shm.c"},
+    {"JACK", kPosix, "jack-*", Habit::its_programs_again, set_of(Software::jack),
+     "jack2: common/shm.c"},
+    {"JACK", kPosix, "sem.jack_sem.*", Habit::its_programs_again, set_of(Software::jack),
      "jack2: posix/JackPosixSemaphore.cpp"},
-    {"iceoryx2", kPosix, "iox2_*", Habit::unknown, "",
+    {"iceoryx2", kPosix, "iox2_*", Habit::unknown, 0,
      "iceoryx2: config/iceoryx2.toml, global.prefix"},
-    {"iceoryx", kPosix, "iox1_*", Habit::its_programs, "iox-roudi",
+    {"iceoryx", kPosix, "iox1_*", Habit::its_programs_again, set_of(Software::iceoryx),
      "iceoryx: iceoryx_posh, resource prefix"},
-    {"iceoryx", kPosix, "iceoryx_mgmt", Habit::its_programs, "iox-roudi",
+    {"iceoryx", kPosix, "iceoryx_mgmt", Habit::its_programs_again, set_of(Software::iceoryx),
      "iceoryx: iceoryx_posh/iceoryx_posh_types.hpp, SHM_NAME"},
-    {"Plasma (Ray, Arrow)", kPosix, "plasma*", Habit::unknown, "",
+    {"Plasma (Ray, Arrow)", kPosix, "plasma*", Habit::unknown, 0,
      "ray: src/ray/object_manager/plasma/plasma_allocator.cc: \"plasmaXXXXXX\""},
-    {"vineyard", kPosix, "vineyard-*", Habit::its_programs, "vineyardd",
+    {"vineyard", kPosix, "vineyard-*", Habit::its_programs, set_of(Software::vineyard),
      "v6d: src/common/memory, \"vineyard-bulk-XXXXXX\""},
-    {"Boost.Interprocess", kPosix, "boost_interprocess*", Habit::unknown, "",
+    {"Boost.Interprocess", kPosix, "boost_interprocess*", Habit::unknown, 0,
      "boost: interprocess/detail/shared_dir_helpers.hpp"},
-    {"wlroots", kPosix, "wlroots-*", Habit::unknown, "", "wlroots: util/shm.c"},
-    {"POSIX semaphore", kPosix, "sem.*", Habit::unknown, "",
+    {"wlroots", kPosix, "wlroots-*", Habit::unknown, 0, "wlroots: util/shm.c"},
+    {"Snakepit SHM", kPosix, ".snakepit_removing_&", Habit::its_programs,
+     set_of(Software::snakepit), "core/survey/known_programs.h, kAside"},
+    {"POSIX semaphore", kPosix, "sem.*", Habit::unknown, 0,
      "sem_overview(7): named semaphores stand in /dev/shm as sem.<name>"},
-    {"PipeWire", kMemfd, "pipewire-memfd*", Habit::unknown, "",
+    {"PipeWire", kMemfd, "pipewire-memfd*", Habit::unknown, 0,
      "pipewire: src/pipewire/mem.c: \"pipewire-memfd:flags=0x%08x,type=%u,size=%zu\""},
-    {"PulseAudio", kMemfd, "pulseaudio*", Habit::unknown, "",
+    {"PulseAudio", kMemfd, "pulseaudio*", Habit::unknown, 0,
      "pulseaudio: src/pulsecore/shm.c: memfd_create(\"pulseaudio\")"},
-    {"Firefox", kMemfd, "mozilla-ipc", Habit::unknown, "",
+    {"Firefox", kMemfd, "mozilla-ipc", Habit::unknown, 0,
      "mozilla: ipc/glue/SharedMemoryPlatform_posix.cpp"},
-    {"X11", kMemfd, "xshmfence", Habit::unknown, "", "libxshmfence: src/xshmfence_alloc.c"},
-    {"X11", kMemfd, "xorg*", Habit::unknown, "", "xserver: os, memfd of the server"},
-    {"Wayland", kMemfd, "*wayland*", Habit::unknown, "",
+    {"X11", kMemfd, "xshmfence", Habit::unknown, 0, "libxshmfence: src/xshmfence_alloc.c"},
+    {"X11", kMemfd, "xorg*", Habit::unknown, 0, "xserver: os, memfd of the server"},
+    {"Wayland", kMemfd, "*wayland*", Habit::unknown, 0,
      "toolkits: gdk-wayland, qt \"wayland-shm\", SDL"},
-    {"Wayland", kMemfd, "weston-*", Habit::unknown, "", "weston: shared/os-compatibility.c"},
-    {"Mesa", kMemfd, "*mesa*", Habit::unknown, "", "mesa: src/util/anon_file.c"},
-    {"Chromium", kMemfd, "*chromium*", Habit::unknown, "", "chromium: memfd names of its parts"},
-    {"vineyard", kMemfd, "vineyard-*", Habit::unknown, "", "v6d: src/common/memory"},
-    {"Snakepit SHM", kMemfd, "snakepit_*", Habit::unknown, "",
+    {"Wayland", kMemfd, "weston-*", Habit::unknown, 0, "weston: shared/os-compatibility.c"},
+    {"Mesa", kMemfd, "*mesa*", Habit::unknown, 0, "mesa: src/util/anon_file.c"},
+    {"Chromium", kMemfd, "*chromium*", Habit::unknown, 0, "chromium: memfd names of its parts"},
+    {"vineyard", kMemfd, "vineyard-*", Habit::unknown, 0, "v6d: src/common/memory"},
+    {"Snakepit SHM", kMemfd, "snakepit_*", Habit::unknown, 0,
      "core/platform/backend.h: segments without a name"},
 };
 
-struct ProcessProgram {
-    std::string_view process, program;  // beginning of a process's name
+// How a process shows what it runs: the beginnings of its executable's name, and of libraries'.
+struct Mark {
+    Software software;
+    std::string_view program, executable, library;  // empty: does not show
 };
-constexpr ProcessProgram kByProcess[] = {
-    {"postgres", "PostgreSQL"},  {"chrom", "Chromium"},
-    {"firefox", "Firefox"},      {"Xorg", "X11"},
-    {"Xwayland", "X11"},         {"pulseaudio", "PulseAudio"},
-    {"pipewire", "PipeWire"},    {"wireplumber", "PipeWire"},
-    {"jackd", "JACK"},           {"iox-roudi", "iceoryx"},
-    {"ora_", "Oracle Database"}, {"db2sysc", "Db2"},
-    {"zabbix", "Zabbix"},        {"snakepit-shm", "Snakepit SHM"},
+constexpr Mark kMarks[] = {
+    {Software::pytorch, "PyTorch", "", "libtorch"},
+    {Software::python, "Python", "python", "libpython"},
+    {Software::python, "Python", "pypy", "libpypy"},
+    {Software::postgresql, "PostgreSQL", "postgres", ""},
+    {Software::postgresql, "PostgreSQL", "postmaster", ""},
+    {Software::postgresql, "PostgreSQL", "edb-postgres", ""},
+    {Software::chromium, "Chromium", "chrom", ""},
+    {Software::firefox, "Firefox", "firefox", "libxul"},
+    {Software::xorg, "X11", "Xorg", ""},
+    {Software::xorg, "X11", "Xwayland", ""},
+    {Software::pulseaudio, "PulseAudio", "pulseaudio", "libpulsecommon"},
+    {Software::pipewire, "PipeWire", "pipewire", "libpipewire"},
+    {Software::pipewire, "PipeWire", "wireplumber", ""},
+    {Software::jack, "JACK", "jack", "libjack"},
+    {Software::iceoryx, "iceoryx", "iox-roudi", "libiceoryx_"},
+    {Software::vineyard, "vineyard", "vineyardd", "libvineyard"},
+    {Software::oracle, "Oracle Database", "oracle", "libclntsh"},
+    {Software::db2, "Db2", "db2sysc", ""},
+    {Software::zabbix, "Zabbix", "zabbix", ""},
+    {Software::openmp, "OpenMP (LLVM)", "", "libomp"},
+    {Software::openmp, "OpenMP (LLVM)", "", "libiomp"},
+    {Software::fast_dds, "Fast DDS", "", "libfastrtps"},
+    {Software::fast_dds, "Fast DDS", "", "libfastdds"},
+    {Software::podman, "Podman", "podman", ""},
+    {Software::podman, "Podman", "conmon", ""},
+    {Software::snakepit, "Snakepit SHM", "snakepit-shm", "libsnakepit_shm"},
 };
+
+SoftwareSet with_beginning(std::string_view name, std::string_view Mark::*beginning) {
+    SoftwareSet out = 0;
+    for (const auto& mark : kMarks)
+        if (!(mark.*beginning).empty() && name.starts_with(mark.*beginning))
+            out |= set_of(mark.software);
+    return out;
+}
 
 bool digit(char c) {
     return c >= '0' && c <= '9';
@@ -149,9 +207,17 @@ Recognised recognise(SegmentKind kind, std::string_view label) {
     return {};
 }
 
-std::string_view program_of_process(std::string_view process) {
-    for (const auto& [name, program] : kByProcess)
-        if (process.starts_with(name)) return program;
+SoftwareSet software_of_executable(std::string_view file_name) {
+    return with_beginning(file_name, &Mark::executable);
+}
+
+SoftwareSet software_of_library(std::string_view file_name) {
+    return with_beginning(file_name, &Mark::library);
+}
+
+std::string_view program_of(SoftwareSet software) {
+    for (const auto& mark : kMarks)
+        if ((software & set_of(mark.software)) != 0) return mark.program;
     return {};
 }
 

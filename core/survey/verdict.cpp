@@ -3,390 +3,145 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
-#include "base/counted.h"
-#include "base/ids.h"
-#include "base/units.h"
-#include "survey/known_programs.h"
-
 namespace snakepit::shm::survey {
+
+bool creator_may_live(const Evidence& evidence) {
+    const bool used_lately = evidence.age == Age::young || evidence.age == Age::recent;
+    return (evidence.creator_known && evidence.creator != Life::gone) ||
+           evidence.name_has_living_number || evidence.last_user_lives || evidence.sibling_used ||
+           (evidence.passed_on && used_lately && evidence.knower != Answer::no);
+}
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;  // microseconds
-constexpr std::int64_t kYoung = 60 * kSecond;
-constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
+// In percent. What is short of certain is never removed unasked.
+constexpr int kSure = 95;
+constexpr int kLikely = 85;
+constexpr int kProbable = 75;
+constexpr int kTooYoung = 70;
+constexpr int kOneSided = 60;  // much of what counts could not be seen
+constexpr int kOpen = 50;
 
-// Of a verdict, at most, in percent.
-constexpr int kOfYoung = 70;
-constexpr int kOfPartlySeen = 60;
-constexpr int kOfOtherNamespaces = 85;
-constexpr int kOfTwoClocks = 85;
-
-constexpr std::size_t kSentences = 5;  // usual number
-
-class Judge {
-  public:
-    Judge(HostSegment& segment, const Setting& setting) : segment_(segment), setting_(setting) {}
-
-    void run() {
-        segment_.evidence.reserve(kSentences);
-        recognise_program();
-        look_for_creator();
-        if (ours() || in_use()) return;
-        say("no process maps it or has it open");
-        if (segment_.kind == SegmentKind::system_v) {
-            judge_system_v();
-        } else {
-            judge_file();
-        }
-        tell_times();
-        limit();
-    }
-
-  private:
-    void say(std::string sentence) { segment_.evidence.push_back(std::move(sentence)); }
-    void decide(SegmentVerdict verdict, int confidence) {
-        segment_.verdict = verdict;
-        segment_.confidence = segment_.confidence_if_unused = confidence;
-    }
-    bool has_time(Timestamp time) const { return time.micros > 0; }
-    std::string since(Timestamp time) const {
-        return format_duration(std::max<std::int64_t>(0, setting_.now.micros - time.micros) / 1000);
-    }
-
-    void recognise_program();
-    void look_for_creator();
-    bool ours();
-    bool in_use();
-    void judge_system_v();
-    void judge_file();
-    bool judge_by_habit();
-    void judge_python();
-    void judge_by_programs();
-    void judge_by_owner();
-    bool owner_is_gone();
-    // Whether the process started after that moment. Starts are counted from the system's, segments
-    // have the wall clock's time: it may have been set in between, so this is never proof.
-    bool started_after(Timestamp start, Timestamp moment);
-    void tell_times();
-    void limit();
-
-    HostSegment& segment_;
-    const Setting& setting_;
-    const KnownProgram* known_ = nullptr;
-    bool pid_from_name_ = false;
-    bool two_clocks_ = false;  // the verdict stands on a comparison of them
+struct Finding {
+    SegmentVerdict verdict;
+    int confidence;
 };
+constexpr Finding kNobodyKnows{SegmentVerdict::unknown, kOpen};
 
-void Judge::recognise_program() {
-    const auto found = recognise(segment_.kind, segment_.label);
-    known_ = found.known;
-    if (known_) {
-        segment_.program = known_->program;
-        say(fmt::format("{} names its segments like this", known_->program));
-        // In another namespace the number is one of that namespace's own.
-        if (found.creator > 0 && segment_.name_space == 0 && segment_.creator == 0) {
-            segment_.creator = found.creator;
-            pid_from_name_ = true;
-        }
-        return;
-    }
-    for (const auto& user : segment_.users) {
-        segment_.program = program_of_process(user.process);
-        if (segment_.program.empty()) continue;
-        say(fmt::format("process {} of {} uses it", user.pid, segment_.program));
-        return;
+Finding left_over(int confidence) {
+    return {SegmentVerdict::left_over, confidence};
+}
+
+Finding of_ours(Ours ours) {
+    switch (ours) {
+        case Ours::managed:
+            return {SegmentVerdict::ours, 99};
+        case Ours::registry_gone:
+            return {SegmentVerdict::ours, 80};
+        default:
+            return {SegmentVerdict::ours, kOneSided};
     }
 }
 
-void Judge::look_for_creator() {
-    if (segment_.creator <= 0) return;
-    const auto* source = pid_from_name_ ? "its name says" : "the kernel says";
-    const auto process = setting_.processes.find(segment_.creator);
-    if (!process) {
-        segment_.creator_gone = setting_.all_listed;
-        say(fmt::format("process {}, which made it as {}, {}", segment_.creator, source,
-                        setting_.all_listed ? "is gone" : "cannot be seen"));
-        return;
+Finding of_program(const Evidence& evidence) {
+    switch (evidence.program) {
+        case Answer::no:
+            return left_over(kSure);
+        case Answer::yes:
+            return {SegmentVerdict::kept, 80};
+        case Answer::not_told:
+            break;
     }
-    if (started_after(process->started, segment_.created)) {
-        segment_.creator_gone = segment_.creator_reused = true;
-        say(
-            fmt::format("process {}, which made it as {}, is gone unless the clock was set: {} has "
-                        "that number now and started later than the segment was made",
-                        segment_.creator, source, process->name));
-        return;
-    }
-    segment_.creator_process = process->name;
-    say(fmt::format("process {} ({}), which made it as {}, runs", segment_.creator, process->name,
-                    source));
+    return kNobodyKnows;
 }
 
-bool Judge::ours() {
-    std::string_view name = segment_.label;
-    if (segment_.kind == SegmentKind::system_v) return false;
-    if (segment_.kind == SegmentKind::memfd)
-        name.remove_prefix(std::min<std::size_t>(6, name.size()));
-    if (const auto slash = name.rfind('/'); slash != name.npos) name.remove_prefix(slash + 1);
-    const auto own = our_name(name);
-    if (!own) return false;
-    segment_.program = "Snakepit SHM";
-    // The mark of its own registry says more than another manager of that name.
-    auto known = setting_.instances.find(own->instance + "@" + own->tag);
-    if (known == setting_.instances.end()) known = setting_.instances.find(own->instance);
-    if (known != setting_.instances.end()) {
-        const auto& registry = known->second;
-        const auto& instance = own->instance;
-        if (registry.empty()) {
-            say(fmt::format("its name is of instance {}, whose registry is gone", instance));
-            decide(SegmentVerdict::ours, 80);
-        } else {
-            say(fmt::format("instance {}, whose registry is {}, looks after it", instance,
-                            registry));
-            decide(SegmentVerdict::ours, 99);
-        }
-        say(
-            fmt::format("snakepit-shm cleanup --instance {0} or snakepit-shm serve --instance {0} "
-                        "removes what nobody needs",
-                        instance));
-        return true;
-    }
-    say("its name is one of ours, and no mark here says which manager made it");
-    say("snakepit-shm serve of that instance removes what nobody needs");
-    decide(SegmentVerdict::ours, 60);
-    return true;
+// Its creator has a resource tracker beside it, which ends with the last process that has it.
+// Before 3.13 always, since then by default.
+Finding of_python(const Evidence& evidence) {
+    if (evidence.program == Answer::no) return left_over(kSure);
+    if (evidence.program == Answer::not_told || evidence.has_tracker) return kNobodyKnows;
+    return left_over(80);
 }
 
-bool Judge::in_use() {
-    if (segment_.users.empty() && segment_.attached == 0 && segment_.kind != SegmentKind::memfd &&
-        !segment_.unlinked)
-        return false;
-    const auto mapping = std::count_if(segment_.users.begin(), segment_.users.end(),
-                                       [](const SegmentUser& user) { return user.maps; });
-    if (mapping > 0)
-        say(mapping == 1 ? "a process maps it" : fmt::format("{} processes map it", mapping));
-    const auto open = static_cast<std::ptrdiff_t>(segment_.users.size()) - mapping;
-    if (open > 0)
-        say(open == 1 ? "a process has it open" : fmt::format("{} processes have it open", open));
-    if (segment_.users.empty())
-        say(fmt::format("it is attached {}, by processes that cannot be seen",
-                        counted(segment_.attached, "time")));
-    if (segment_.kind == SegmentKind::memfd)
-        say("it has no name and goes with the last process that holds it");
-    if (segment_.unlinked) say("its name is gone: it goes with the last process that holds it");
-    decide(SegmentVerdict::in_use, 100);
-    return true;
+// A number is inherited, and passed on in messages and files: that its creator has exited says
+// little once others used it.
+Finding of_system_v(const Evidence& evidence) {
+    if (!evidence.creator_known || evidence.creator != Life::gone) return kNobodyKnows;
+    if (evidence.sibling_used || evidence.last_user_lives) return kNobodyKnows;
+    if (evidence.passed_on && evidence.age != Age::settled && evidence.age != Age::long_ago)
+        return {SegmentVerdict::unknown, kOneSided};
+    if (evidence.findable == Findable::never)
+        return left_over(evidence.passed_on ? kProbable : kSure);
+    return left_over(evidence.owner == Answer::no ? kLikely : kProbable);
 }
 
-// The kernel counts attachments itself: that nobody has it is certain, whatever we may look at.
-void Judge::judge_system_v() {
-    decide(SegmentVerdict::unknown, 50);
-    if (!segment_.creator_gone) return;
-    const auto last = setting_.processes.find(segment_.last_user);
-    const bool last_lives = segment_.last_user > 0 && segment_.last_user != segment_.creator &&
-                            last && !started_after(last->started, segment_.touched);
-    if (last_lives) {
-        say(
-            fmt::format("process {} ({}), the last that had it attached, runs and may attach it "
-                        "again",
-                        segment_.last_user, last->name));
-        return;
-    }
-    if (segment_.last_user > 0) say("the last process that had it attached is gone as well");
-    if (segment_.key == 0) {
-        say("it is private: without its key, only those could find it who were told its number");
-        decide(SegmentVerdict::left_over, 95);
-        return;
-    }
-    const bool owner_gone = owner_is_gone();
-    say("it has a key: a program that is started again may look for it and expect what is in it");
-    decide(SegmentVerdict::left_over, owner_gone ? 85 : 75);
+// Of a file of which nothing is known somebody may have put it there to be kept in memory.
+Finding of_unknown_file(const Evidence& evidence) {
+    if (evidence.name_has_living_number || evidence.owner != Answer::no) return kNobodyKnows;
+    return evidence.age == Age::long_ago ? left_over(kProbable) : kNobodyKnows;
 }
 
-void Judge::judge_file() {
-    decide(SegmentVerdict::unknown, 50);
-    if (!setting_.stepped && has_time(segment_.created) && segment_.created < setting_.boot) {
-        say("it is older than the last start of the system");
-        decide(SegmentVerdict::left_over, 80);
-    }
-    if (!judge_by_habit()) judge_by_owner();
-    if (!setting_.complete || !setting_.outermost || !setting_.all_listed) {
-        segment_.users_complete = false;
-        say("some processes could not be looked at; one of them may use it");
-    }
-}
-
-// False: nothing is known of the program that would decide.
-bool Judge::judge_by_habit() {
-    if (!known_) return false;
-    switch (known_->habit) {
+Finding of_unused(const Evidence& evidence) {
+    if (evidence.system_v) return of_system_v(evidence);
+    if (!evidence.own_namespace && evidence.habit != Habit::stays) return kNobodyKnows;
+    switch (evidence.habit) {
         case Habit::its_creator:
-            if (!segment_.creator_gone) return segment_.creator > 0;
-            say(fmt::format("{} has no use for it without that process", known_->program));
-            decide(SegmentVerdict::left_over, 95);
-            return true;
-        case Habit::python:
-            judge_python();
-            return true;
+            return evidence.creator == Life::gone && !evidence.sibling_used ? left_over(kSure)
+                                                                            : kNobodyKnows;
         case Habit::its_programs:
-            judge_by_programs();
-            return true;
+        case Habit::its_programs_again:
+            return of_program(evidence);
+        case Habit::python:
+            return of_python(evidence);
         case Habit::stays:
-            say(fmt::format("{} keeps it between runs", known_->program));
-            decide(SegmentVerdict::kept, 80);
-            return true;
+            return {SegmentVerdict::kept, 80};
         case Habit::unknown:
-            return false;
+            break;
     }
-    return false;
+    return of_unknown_file(evidence);
 }
 
-// Whoever makes such a segment starts a resource tracker beside it, if none was inherited, which
-// ends with the last process that has it. Before 3.13 always, since then by default.
-void Judge::judge_python() {
-    if (segment_.name_space != 0) return;
-    const auto python = setting_.processes.python_of_user(segment_.uid);
-    const auto runs_since = [this](Timestamp oldest) {
-        return has_time(oldest) && !started_after(oldest, segment_.created);
+int most(const Evidence& evidence) {
+    auto most = 100;
+    const auto cap = [&most](bool applies, int at) {
+        if (applies) most = std::min(most, at);
     };
-    if (runs_since(python.tracker)) {
-        say("a resource tracker of Python's, older than the segment, runs for this user: it would "
-            "remove the segment when its programs end");
-        decide(SegmentVerdict::unknown, 60);
-    } else if (runs_since(python.program)) {
-        say("no resource tracker of Python's runs that is as old as the segment, but some program "
-            "of this user in Python does");
-        decide(SegmentVerdict::left_over, 80);
-    } else {
-        say("no program of this user in Python, and no resource tracker of one, is as old as the "
-            "segment: who made it is gone");
-        segment_.creator_gone = true;
-        decide(SegmentVerdict::left_over, 95);
-    }
-}
-
-void Judge::judge_by_programs() {
-    if (segment_.name_space != 0) return;
-    const auto running = setting_.processes.find_of_user(segment_.uid, known_->process);
-    if (running) {
-        say(fmt::format("{} runs for this user (process {}) and may come back to it",
-                        known_->program, *running));
-        decide(SegmentVerdict::kept, 80);
-        return;
-    }
-    segment_.creator_gone = setting_.all_listed;
-    say(fmt::format("no process of {} runs for this user", known_->program));
-    decide(SegmentVerdict::left_over, 90);
-}
-
-// A file of which nothing is known may be one that somebody put there to be kept in memory.
-void Judge::judge_by_owner() {
-    if (!owner_is_gone() && !segment_.creator_gone) return;
-    const bool long_ago =
-        has_time(segment_.touched) && setting_.now.micros - segment_.touched.micros > kLongAgo;
-    decide(SegmentVerdict::left_over,
-           std::max(segment_.verdict == SegmentVerdict::left_over ? segment_.confidence : 0,
-                    long_ago ? 85 : 75));
-}
-
-// An administrator's processes become other users', so of root nothing follows.
-bool Judge::owner_is_gone() {
-    if (segment_.uid == 0 || !setting_.all_listed || segment_.name_space != 0 ||
-        setting_.processes.user_has_any(segment_.uid))
-        return false;
-    segment_.creator_gone = true;
-    say(fmt::format("its owner {} runs no process any more", segment_.user));
-    return true;
-}
-
-bool Judge::started_after(Timestamp start, Timestamp moment) {
-    if (setting_.stepped || !has_time(moment) || start.micros <= moment.micros + kClockMargin)
-        return false;
-    two_clocks_ = true;
-    return true;
-}
-
-void Judge::tell_times() {
-    if (setting_.stepped)
-        say("the clock was set since the system started: when processes started and when the "
-            "segment was made cannot be compared");
-    if (has_time(segment_.created)) say(fmt::format("it was made {} ago", since(segment_.created)));
-    if (has_time(segment_.touched))
-        say(fmt::format("it was last touched {} ago", since(segment_.touched)));
-}
-
-void Judge::limit() {
-    if (segment_.verdict != SegmentVerdict::left_over) return;
-    auto at_most = 100;
-    const auto born = has_time(segment_.created) ? segment_.created : segment_.touched;
-    if (setting_.now.micros - born.micros < kYoung) {
-        say("it is too young to be sure");
-        at_most = std::min(at_most, kOfYoung);
-    }
-    const bool partly = !segment_.users_complete;
-    if (!setting_.all_listed || (partly && !setting_.outermost))
-        at_most = std::min(at_most, kOfPartlySeen);
-    if (segment_.name_space != 0) at_most = std::min(at_most, kOfOtherNamespaces);
-    if (two_clocks_) {
-        say("when processes started and when it was made is known by two clocks, and one of them "
-            "can be set");
-        at_most = std::min(at_most, kOfTwoClocks);
-    }
-    if (pid_from_name_ && setting_.foreign_pids) {
-        say("containers share these files, and the number in its name may be one of theirs");
-        at_most = std::min(at_most, kOfOtherNamespaces);
-    }
-    segment_.confidence_if_unused = std::min(segment_.confidence, at_most);
-    segment_.confidence = std::min(segment_.confidence_if_unused, partly ? kOfPartlySeen : 100);
+    cap(evidence.age == Age::young, kTooYoung);
+    cap(evidence.age == Age::recent || evidence.age == Age::not_told, kLikely);
+    cap(evidence.findable != Findable::never, kLikely);
+    cap(evidence.has_unseen_names, kLikely);
+    cap(evidence.knower != Answer::no, kLikely);
+    cap(evidence.sibling_used || evidence.passed_on, kLikely);
+    cap(creator_may_live(evidence), kLikely);
+    cap(evidence.program_partly_seen, kProbable);
+    cap(evidence.number_may_be_foreign, kLikely);
+    cap(!evidence.own_namespace || !evidence.outermost, kLikely);
+    cap(!evidence.all_listed, kOneSided);
+    return most;
 }
 
 }  // namespace
 
-// snakepit_<instance>_shm_<number>_<16 digits>, snakepit_<instance>_arena_<16 digits>, or a mark,
-// .snakepit_<instance>@…. An instance's name may contain any of these words, so it is read from the
-// end.
-std::optional<OurName> our_name(std::string_view name) {
-    if (name.starts_with(".snakepit_") && name.find('@') != name.npos) {
-        name.remove_prefix(10);
-        const auto at = name.rfind('@');
-        auto rest = name.substr(at + 1);
-        rest.remove_prefix(std::min(rest.find('-') + 1, rest.size()));
-        const bool tagged = rest.size() > 16 && rest[16] == '-';
-        return OurName{std::string(name.substr(0, at)),
-                       std::string(tagged ? rest.substr(8, 8) : std::string_view())};
-    }
-    if (!name.starts_with("snakepit_")) return std::nullopt;
-    name.remove_prefix(9);
-    for (const std::string_view suffix : {"_sealed", "_second"})
-        if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
-    for (const std::string_view word : {"_shm_", "_arena_"}) {
-        const auto at = name.rfind(word);
-        if (at == name.npos || at == 0) continue;
-        // Behind "_shm_" stands an id, which has that word in itself.
-        const auto rest = name.substr(word == "_shm_" ? at + 1 : at + word.size());
-        const bool known =
-            word == "_shm_"
-                ? RegionId::parse(rest).has_value()
-                : rest.size() == 16 && rest.find_first_not_of("0123456789abcdef") == rest.npos;
-        if (known)
-            return OurName{std::string(name.substr(0, at)),
-                           std::string(name.substr(name.size() - 16, 8))};
-    }
-    return std::nullopt;
-}
-
-void PythonFacts::count(const ProcessFacts& process) {
-    const auto older = [&process](Timestamp& oldest) {
-        if (oldest.micros == 0 || process.started < oldest) oldest = process.started;
-    };
-    if (process.resource_tracker) older(tracker);
-    if (process.name.starts_with(kPython)) older(program);
+Judgement decide(const Evidence& evidence) {
+    if (evidence.use == Use::used) return {SegmentVerdict::in_use, 100, 100};
+    const auto found = evidence.ours == Ours::no ? of_unused(evidence) : of_ours(evidence.ours);
+    Judgement out{found.verdict, found.confidence, found.confidence};
+    if (found.verdict != SegmentVerdict::left_over) return out;
+    out.confidence_if_unused = std::min(found.confidence, most(evidence));
+    out.confidence =
+        std::min(out.confidence_if_unused, evidence.use == Use::partly_unseen ? kOneSided : 100);
+    return out;
 }
 
 void judge(HostSegment& segment, const Setting& setting) {
-    Judge(segment, setting).run();
+    auto evidence = weigh(segment, setting);
+    const auto judgement = decide(evidence);
+    segment.verdict = judgement.verdict;
+    segment.confidence = judgement.confidence;
+    segment.confidence_if_unused = judgement.confidence_if_unused;
+    segment.creator_may_live =
+        judgement.verdict == SegmentVerdict::kept || creator_may_live(evidence);
+    segment.evidence = std::move(evidence.sentences);
 }
 
 }  // namespace snakepit::shm::survey

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <charconv>
+
 #include "survey/host_survey.h"
 #include "survey/process_tree.h"
 
@@ -14,6 +17,83 @@ std::string_view to_string(SegmentKind kind) {
             return "memfd";
     }
     return "unknown";
+}
+
+std::string_view to_string(SegmentUse use) {
+    switch (use) {
+        case SegmentUse::open:
+            return "open";
+        case SegmentUse::maps:
+            return "maps";
+        case SegmentUse::attached:
+            return "attached";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(Life life) {
+    switch (life) {
+        case Life::lives:
+            return "running";
+        case Life::gone:
+            return "exited";
+        case Life::not_told:
+            return "not_seen";
+    }
+    return "not_seen";
+}
+
+std::string_view to_string(SegmentCreator::KnownBy known_by) {
+    switch (known_by) {
+        case SegmentCreator::KnownBy::nothing:
+            return "";
+        case SegmentCreator::KnownBy::kernel:
+            return "kernel";
+        case SegmentCreator::KnownBy::name:
+            return "name";
+    }
+    return "";
+}
+
+std::string_view to_string(Refusal refusal) {
+    switch (refusal) {
+        case Refusal::none:
+            return "";
+        case Refusal::in_use:
+            return "in_use";
+        case Refusal::managed:
+            return "managed";
+        case Refusal::creator_may_live:
+            return "creator_may_live";
+        case Refusal::not_permitted:
+            return "permission_denied";
+        case Refusal::not_known:
+            return "not_known";
+        case Refusal::not_found:
+            return "not_found";
+        case Refusal::exchanged:
+            return "exchanged";
+        case Refusal::failed:
+            return "failed";
+    }
+    return "failed";
+}
+
+bool is_called(const HostSegment& segment, std::string_view word) {
+    const auto& names = segment.names;
+    if (segment.name == word || segment.label == word ||
+        std::find(names.begin(), names.end(), word) != names.end())
+        return true;
+    constexpr int kHexadecimal = 16;
+    if (segment.kind != SegmentKind::system_v || segment.name_space != 0 || segment.key == 0 ||
+        !word.starts_with("0x"))
+        return false;
+    word.remove_prefix(2);
+    std::uint32_t key = 0;
+    const auto end = word.data() + word.size();
+    const auto read = std::from_chars(word.data(), end, key, kHexadecimal);
+    return read.ec == std::errc() && read.ptr == end &&
+           key == static_cast<std::uint32_t>(segment.key);
 }
 
 std::string_view to_string(SegmentVerdict verdict) {

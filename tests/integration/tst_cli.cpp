@@ -289,8 +289,8 @@ void Cli::commands_print_one_json_document() {
     QCOMPARE(result.status, 0);
     QVERIFY(!result.json().isEmpty());
     QCOMPARE(missing(result.json(), fields), QStringList{});
-    QVERIFY(
-        !service_->cli(words.mid(0, words.size() - 1)).out.isEmpty());  // and people something too
+    const auto text = service_->cli(words.mid(0, words.size() - 1));  // and people something too
+    QVERIFY2(!text.out.isEmpty(), qPrintable(QString("%1: %2").arg(text.status).arg(text.err)));
 }
 
 void Cli::a_changed_configuration_is_applied_and_a_broken_one_changes_nothing() {

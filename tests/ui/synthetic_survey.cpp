@@ -41,47 +41,47 @@ constexpr std::array<Maker, 9> kMakers{{
 void explain(HostSegment& segment, const Maker& maker, std::mt19937_64& random) {
     switch (maker.verdict) {
         case SegmentVerdict::left_over:
-            segment.creator_gone = true;
-            segment.creator_reused = random() % 4 == 0;
-            segment.evidence = {
-                fmt::format("Process {} that made it ended; no process has it mapped or open.",
-                            segment.creator),
-                "All processes of the host could be looked at.",
-                "Programs of this kind remove such segments when they end in good order.",
-                "It was last touched 3 hours ago."};
+            segment.creator.life = Life::gone;
+            segment.evidence = {fmt::format("Its creator, process {}, has exited (the number is in "
+                                            "the segment's name).",
+                                            segment.creator.pid),
+                                "No process has it open or mapped.",
+                                fmt::format("{} makes such names for one run.", maker.program),
+                                "It was created 3 h ago and last used 3 h ago."};
             break;
         case SegmentVerdict::unknown:
-            segment.evidence = {"No process has it mapped or open.",
-                                "Who made it cannot be told, nor whether it is still needed."};
+            segment.evidence = {"No process has it open or mapped.",
+                                "It was created 2 h ago and last used 5 min ago."};
             break;
         case SegmentVerdict::kept:
-            segment.evidence = {"No process has it attached.",
-                                "Oracle keeps it for its next start."};
+            segment.evidence = {"No process has it attached (counted by the kernel).",
+                                "Oracle keeps it between runs."};
             break;
         case SegmentVerdict::ours:
-            segment.evidence = {"The instance 'default' looks after it."};
+            segment.evidence = {"A manager of instance default is running and manages it."};
             break;
         case SegmentVerdict::in_use:
-            segment.evidence = {fmt::format("{} maps it.", maker.process)};
+            segment.evidence = {"A process has it mapped."};
             break;
     }
     const auto users = maker.verdict == SegmentVerdict::in_use ? 1 + random() % 6
                        : maker.verdict == SegmentVerdict::ours ? random() % 3
                                                                : 0;
     for (std::uint64_t i = 0; i < users; ++i)
-        segment.users.push_back({segment.creator + static_cast<std::int64_t>(i), maker.uid,
-                                 maker.process, random() % 5 != 0});
+        segment.users.push_back({segment.creator.pid + static_cast<std::int64_t>(i), maker.uid,
+                                 maker.process,
+                                 random() % 5 != 0 ? SegmentUse::maps : SegmentUse::open});
 }
 
 HostCleanItem judged(const HostSegment& segment) {
     HostCleanItem item;
     item.segment = segment;
     item.removable = segment.users.empty() && segment.verdict != SegmentVerdict::ours;
-    item.reason = item.removable ? "nobody maps it, its creator is gone"
+    item.reason = item.removable ? "Left over (95 %). Its creator has exited."
                   : segment.verdict == SegmentVerdict::ours
-                      ? "an instance of Snakepit SHM looks after it"
-                      : fmt::format("{} ({}) maps it", segment.users.front().process,
-                                    segment.users.front().pid);
+                      ? "an instance of Snakepit SHM manages it"
+                      : fmt::format("in use by process {} ({})", segment.users.front().pid,
+                                    segment.users.front().program);
     return item;
 }
 
@@ -113,8 +113,13 @@ HostSurvey make_survey(std::size_t segments) {
         segment.inode = 9'000 + i;
         segment.device = 26;
         segment.key = static_cast<std::int64_t>(0x5000 + i);
-        segment.creator = *maker.process ? 2'000 + static_cast<std::int64_t>(random() % 9'000) : 0;
-        segment.creator_process = maker.process;
+        if (*maker.process)
+            segment.creator = {2'000 + static_cast<std::int64_t>(random() % 9'000),
+                               SegmentCreator::KnownBy::name,
+                               Life::lives,
+                               maker.process,
+                               {}};
+        segment.names = {segment.name};
         segment.created = {survey.time.micros -
                            static_cast<std::int64_t>(random() % 900) * kMinute};
         segment.touched = {segment.created.micros +
@@ -136,7 +141,7 @@ void SyntheticSurvey::set_survey(HostSurvey survey) {
 void SyntheticSurvey::use(const std::string& name) {
     const std::lock_guard lock(mutex_);
     for (auto& segment : survey_.segments)
-        if (segment.name == name) segment.users.push_back({77, 0, "latecomer", true});
+        if (segment.name == name) segment.users.push_back({77, 0, "latecomer", SegmentUse::maps});
 }
 
 void SyntheticSurvey::exchange(const std::string& name) {

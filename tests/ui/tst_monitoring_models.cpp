@@ -180,12 +180,11 @@ class TestMonitoringModels : public QObject {
         auto one = segment("psm_1a2b", 4096, SegmentVerdict::left_over);
         one.program = "Python multiprocessing";
         one.user = "kim";
-        one.creator = 77;
-        one.creator_gone = true;
+        one.creator = {77, SegmentCreator::KnownBy::kernel, Life::gone, {}, {}};
         QVERIFY(found("", one));
         QVERIFY(found("PSM python", one));
         QVERIFY(found("verdict:left_over size=4KiB owner:kim", one));
-        QVERIFY(found("creator:gone users=0 -kind:memfd", one));
+        QVERIFY(found("creator:exited users=0 -kind:memfd", one));
         QVERIFY(!found("size>4KiB", one));
         QVERIFY(!found("-python", one));
         QVERIFY(found("sysv:12", segment("sysv:12", 1)));

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
+#include <string>
 #include <vector>
 
-#include "survey/verdict.h"
+#include "survey/process_view.h"
 
 namespace snakepit::shm::test {
 
@@ -15,30 +15,57 @@ inline constexpr std::int64_t kSecond = 1'000'000;
 inline constexpr std::uint32_t kUser = 1234;
 inline constexpr Timestamp kNow{1'800'000'000 * kSecond};
 
+struct MadeProcess {
+    std::int64_t pid = 0;
+    std::string name;
+    survey::SoftwareSet software = 0;
+    std::uint32_t uid = kUser;
+    std::int64_t inner = 0;  // its number in a container that shares the files; 0: in none
+    bool readable = true;
+};
+
 class MadeProcesses final : public survey::ProcessView {
   public:
-    void add(std::int64_t pid, const char* name, std::int64_t age, bool tracker = false) {
-        all_.push_back({pid, {kNow.micros - age * kSecond}, name, tracker});
-    }
-    std::optional<survey::ProcessFacts> find(std::int64_t pid) const override {
-        const auto found = std::find_if(all_.begin(), all_.end(),
+    std::vector<MadeProcess> all;
+    bool hidden = false;  // others may be there that are not listed
+
+    survey::ProcessFacts find(std::int64_t pid) const override {
+        const auto found = std::find_if(all.begin(), all.end(),
                                         [pid](const auto& process) { return process.pid == pid; });
-        return found == all_.end() ? std::nullopt : std::optional(*found);
+        if (found == all.end()) return {pid, hidden ? Life::not_told : Life::gone, {}, 0, false};
+        if (!found->readable) return {pid, Life::not_told, {}, 0, false};
+        return {pid, Life::lives, found->name, 0, false};
     }
-    bool user_has_any(std::uint32_t uid) const override { return uid == kUser && !all_.empty(); }
-    std::optional<std::int64_t> find_of_user(std::uint32_t, std::string_view name) const override {
-        for (const auto& process : all_)
-            if (process.name.starts_with(name)) return process.pid;
-        return std::nullopt;
+    bool is_listed(std::int64_t pid) const override {
+        return std::any_of(all.begin(), all.end(),
+                           [pid](const auto& process) { return process.pid == pid; });
     }
-    survey::PythonFacts python_of_user(std::uint32_t) const override {
-        survey::PythonFacts out;
-        for (const auto& process : all_) out.count(process);
+    survey::Found find_in_containers(std::uint64_t, std::int64_t pid) const override {
+        for (const auto& process : all)
+            if (process.inner != 0 && process.inner == pid)
+                return {survey::Answer::yes, process.pid, process.name, false};
+        return {survey::Answer::no, 0, {}, false};
+    }
+    survey::Found anyone(const survey::Access& access) const override {
+        for (const auto& process : all)
+            if (access.everybody ||
+                std::count(access.users.begin(), access.users.end(), process.uid) > 0)
+                return {survey::Answer::yes, process.pid, process.name, false};
+        return {none(), 0, {}, false};
+    }
+    survey::Found find_software(std::uint32_t uid, survey::SoftwareSet software) const override {
+        survey::Found out{none(), 0, {}, false};
+        for (const auto& process : all) {
+            if (uid != 0 && process.uid != uid) continue;
+            if (!process.readable) out.answer = survey::Answer::not_told;
+            if (process.readable && (process.software & software) != 0)
+                return {survey::Answer::yes, process.pid, process.name, false};
+        }
         return out;
     }
 
   private:
-    std::vector<survey::ProcessFacts> all_;
+    survey::Answer none() const { return hidden ? survey::Answer::not_told : survey::Answer::no; }
 };
 
 }  // namespace snakepit::shm::test

@@ -18,7 +18,13 @@ enum class Kind { words, size, number };
 std::string user_names_of(const HostSegment& segment) {
     std::string out;
     for (const auto& user : segment.users)
-        out += user.process + ' ' + std::to_string(user.pid) + ' ';
+        out += user.program + ' ' + std::to_string(user.pid) + ' ';
+    return out;
+}
+
+std::string all_names(const HostSegment& segment) {
+    std::string out = segment.name;
+    for (const auto& name : segment.names) out += ' ' + name;
     return out;
 }
 
@@ -32,7 +38,7 @@ struct Field {
 constexpr std::array kFields{
     Field{"kind", Kind::words,
           [](const HostSegment& s) { return kind_title(s.kind).toStdString(); }, nullptr},
-    Field{"name", Kind::words, [](const HostSegment& s) { return s.name + ' ' + s.label; },
+    Field{"name", Kind::words, [](const HostSegment& s) { return s.label + ' ' + all_names(s); },
           nullptr},
     Field{"program", Kind::words, [](const HostSegment& s) { return s.program; }, nullptr},
     Field{"owner", Kind::words, [](const HostSegment& s) { return s.user; }, nullptr},
@@ -47,7 +53,7 @@ constexpr std::array kFields{
     Field{"resident", Kind::size, nullptr,
           [](const HostSegment& s) { return static_cast<double>(s.resident); }},
     Field{"pid", Kind::number, nullptr,
-          [](const HostSegment& s) { return static_cast<double>(s.creator); }},
+          [](const HostSegment& s) { return static_cast<double>(s.creator.pid); }},
     Field{"users", Kind::number, nullptr,
           [](const HostSegment& s) { return static_cast<double>(s.users.size()); }},
     Field{"mode", Kind::number, nullptr,
@@ -163,8 +169,8 @@ bool HostFilter::matches(const HostSegment& segment, std::string_view prepared) 
 std::string HostFilter::search_text(const HostSegment& segment) {
     std::string text;
     for (const auto& part :
-         {segment.name, segment.label, segment.program, segment.user, segment.container,
-          segment.creator_process, kind_title(segment.kind).toStdString(),
+         {all_names(segment), segment.label, segment.program, segment.user, segment.container,
+          segment.creator.program, kind_title(segment.kind).toStdString(),
           verdict_title(segment.verdict).toStdString(), user_names_of(segment)})
         text += part + '\n';
     return lower(std::move(text));

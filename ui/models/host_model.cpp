@@ -96,7 +96,7 @@ bool is_muted(const HostSegment& s, int column) {
         case kHostProgram:
             return s.program.empty();
         case kHostCreator:
-            return s.creator == 0;
+            return s.creator.pid == 0;
         case kHostResident:
             return s.resident == 0;
         case kHostPlace:
@@ -157,7 +157,7 @@ int HostModel::compare(const HostRow& x, const HostRow& y, int column) const {
         case kHostOwner:
             return order_of(a.user, b.user);
         case kHostCreator:
-            return order_of(a.creator, b.creator);
+            return order_of(a.creator.pid, b.creator.pid);
         case kHostTouched:
             return order_of(b.touched, a.touched);  // as an age
         case kHostCreated:

@@ -49,21 +49,29 @@ Tone verdict_tone(SegmentVerdict verdict) {
 }
 
 QString creator_text(const HostSegment& segment) {
-    if (segment.creator == 0) return QStringLiteral("–");
-    const auto pid = QString::number(segment.creator);
-    if (segment.creator_reused) return QObject::tr("%1, another program now").arg(pid);
-    const auto name = QString::fromStdString(segment.creator_process);
+    const auto& creator = segment.creator;
+    if (creator.pid == 0) return QStringLiteral("–");
+    const auto pid = QString::number(creator.pid);
+    const auto name = QString::fromStdString(creator.program);
     const auto who = name.isEmpty() ? pid : name + u' ' + pid;
-    return segment.creator_gone ? QObject::tr("%1, gone").arg(who) : who;
+    switch (creator.life) {
+        case Life::lives:
+            return who;
+        case Life::gone:
+            return QObject::tr("%1, exited").arg(who);
+        case Life::not_told:
+            break;
+    }
+    return QObject::tr("%1, not seen").arg(who);
 }
 
 QString users_text(const HostSegment& segment) {
     if (segment.users.empty() && segment.attached > 0)
         return QObject::tr("%1 attached").arg(segment.attached);
     if (segment.users.empty())
-        return segment.users_complete ? QObject::tr("nobody") : QObject::tr("nobody we may see");
+        return segment.users_complete ? QObject::tr("none") : QObject::tr("none seen");
     const auto& first = segment.users.front();
-    auto text = QStringLiteral("%1 %2").arg(QString::fromStdString(first.process)).arg(first.pid);
+    auto text = QStringLiteral("%1 %2").arg(QString::fromStdString(first.program)).arg(first.pid);
     if (segment.users.size() > 1) text += QObject::tr(", %1 more").arg(segment.users.size() - 1);
     return text;
 }

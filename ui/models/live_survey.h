@@ -10,10 +10,10 @@ class LiveSurvey : public HostPort {
   public:
     Result<HostSurvey> survey() override { return survey_host(); }
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override {
-        return clean_host(names, true);
+        return clean_host(names, {.dry_run = true});
     }
     Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override {
-        return clean_segments(segments);
+        return clean_segments(segments, {});
     }
 };
 

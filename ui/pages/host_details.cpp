@@ -20,6 +20,18 @@ namespace {
 
 constexpr std::size_t kUsersShown = 50;
 
+QString use_text(SegmentUse how) {
+    switch (how) {
+        case SegmentUse::maps:
+            return HostDetails::tr("maps it");
+        case SegmentUse::attached:
+            return HostDetails::tr("has it attached");
+        case SegmentUse::open:
+            break;
+    }
+    return HostDetails::tr("has it open");
+}
+
 QString users_html(const HostSegment& segment) {
     QString rows;
     const auto shown = std::min(segment.users.size(), kUsersShown);
@@ -27,9 +39,8 @@ QString users_html(const HostSegment& segment) {
         const auto& user = segment.users[i];
         rows += QStringLiteral(
                     "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
-                    .arg(QString::fromStdString(user.process).toHtmlEscaped(),
-                         muted_html(QString::number(user.pid)),
-                         user.maps ? HostDetails::tr("maps it") : HostDetails::tr("has it open"));
+                    .arg(QString::fromStdString(user.program).toHtmlEscaped(),
+                         muted_html(QString::number(user.pid)), use_text(user.how));
     }
     auto html = rows.isEmpty() ? muted_html(HostDetails::tr("No process."))
                                : QStringLiteral("<table cellspacing='0'>%1</table>").arg(rows);
@@ -147,7 +158,7 @@ void HostDetails::show_facts(const HostSegment& segment) {
         size_text(segment.resident),
         owner,
         mode_text(segment.mode),
-        segment.creator == 0 ? tr("the system does not say") : creator_text(segment),
+        segment.creator.pid == 0 ? tr("the system does not say") : creator_text(segment),
         moment(segment.created),
         moment(segment.touched),
         place_text(segment),

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -22,46 +23,62 @@ std::string users_of(const HostSegment& segment) {
     std::vector<std::string> some;
     for (const auto& user : segment.users) {
         if (some.size() == kMostNamed) break;
-        some.push_back(fmt::format("{} ({})", user.pid, user.process));
+        some.push_back(fmt::format("{} ({})", user.pid, user.program));
     }
-    if (some.empty()) return "processes that cannot be seen";
+    if (some.empty()) return "processes that cannot be seen from here";
     const auto more = segment.users.size() - some.size();
     return fmt::format("process {}{}", fmt::join(some, ", "),
                        more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
-// Why it stays, whoever asks; empty: nothing is against it so far.
-std::string objection(const HostSegment& segment) {
-    switch (segment.verdict) {
-        case SegmentVerdict::in_use:
-            if (segment.kind == SegmentKind::memfd || segment.unlinked)
-                return fmt::format("it has no name to remove; it goes when {} ends",
-                                   users_of(segment));
-            return fmt::format(
-                "{} is used by {}",
-                segment.program.empty() ? "it" : "it is " + segment.program + "'s, and",
-                users_of(segment));
-        case SegmentVerdict::ours:
-            // No living manager's, as far as its mark says: who names it may remove it.
-            if (segment.confidence < kCertain) break;
-            return "an instance of Snakepit SHM looks after it: use snakepit-shm cleanup, or start "
-                   "snakepit-shm serve for that instance";
-        case SegmentVerdict::kept:
-            return fmt::format("{} keeps it: stop that program first", segment.program);
-        default:
-            break;
-    }
-    if (::geteuid() != 0 && segment.uid != ::geteuid())
-        return fmt::format("it belongs to {}: only that user or an administrator may remove it",
-                           segment.user);
+std::string why_in_use(const HostSegment& segment) {
+    if (segment.removed)
+        return fmt::format("already removed; the kernel frees it when {} detaches it",
+                           users_of(segment));
+    if (segment.kind == SegmentKind::memfd || segment.unlinked)
+        return fmt::format("it has no name to remove; the kernel frees it when {} closes it",
+                           users_of(segment));
+    return fmt::format("in use by {}{}", users_of(segment),
+                       segment.program.empty() ? "" : fmt::format(", {}", segment.program));
+}
+
+struct Objection {
+    Refusal refusal = Refusal::none;
+    std::string reason;
+};
+
+// Why it stays, before anything is tried.
+Objection objection(const HostSegment& segment) {
+    if (segment.verdict == SegmentVerdict::in_use) return {Refusal::in_use, why_in_use(segment)};
+    if (segment.verdict == SegmentVerdict::ours && segment.confidence >= kCertain)
+        return {Refusal::managed,
+                "an instance of Snakepit SHM manages it: use 'snakepit-shm cleanup', or run "
+                "'snakepit-shm serve' for that instance"};
+    if (::geteuid() != 0 && segment.uid != ::geteuid() && segment.creator_uid != ::geteuid())
+        return {
+            Refusal::not_permitted,
+            fmt::format("it belongs to {}: only that user or root can remove it", segment.user)};
+    if (segment.creator_may_live)
+        return {
+            Refusal::creator_may_live,
+            fmt::format("A program that needs it may be running. {} Stop that program first, or "
+                        "use --force.",
+                        fmt::join(segment.evidence, " "))};
     return {};
 }
 
-std::string grounds(const HostSegment& segment) {
+// What was learned on the way takes the place of what could not be seen.
+std::string grounds(const HostSegment& segment, Proof proof) {
+    auto evidence = segment.evidence;
+    for (auto& sentence : evidence)
+        if (sentence == kUseNotSeen || sentence == kNoUseSeen)
+            sentence = proof == Proof::lease
+                           ? "No process has it open or mapped (confirmed by the kernel)."
+                           : kNoUseSeen;
     return fmt::format(
-        "{} ({} %): {}",
-        segment.verdict == SegmentVerdict::left_over ? "left over" : "nobody uses it",
-        segment.confidence, fmt::join(segment.evidence, "; "));
+        "{} ({} %). {}",
+        segment.verdict == SegmentVerdict::left_over ? "Left over" : "Not in use now",
+        segment.confidence, fmt::join(evidence, " "));
 }
 
 // "/name" and "/dev/shm/name" mean what "name" does.
@@ -71,61 +88,140 @@ std::string_view plain(std::string_view word, std::string_view shm_path) {
     return word;
 }
 
+Refusal refusal_of(const Error& error) {
+    switch (error.code) {
+        case ErrorCode::region_in_use:
+            return Refusal::in_use;
+        case ErrorCode::region_not_found:
+            return Refusal::not_found;
+        case ErrorCode::identity_mismatch:
+            return Refusal::exchanged;
+        case ErrorCode::permission_denied:
+            return Refusal::not_permitted;
+        default:
+            return Refusal::failed;
+    }
+}
+
 class Cleaning {
   public:
-    Cleaning(const Scan& scan, const SurveyOptions& options, bool dry_run)
-        : scan_(scan), options_(options), rehearsal_(dry_run ? Rehearsal::yes : Rehearsal::no) {}
+    Cleaning(const Scan& scan, const CleanOptions& clean, const SurveyOptions& options)
+        : scan_(scan),
+          clean_(clean),
+          options_(options),
+          rehearsal_(clean.dry_run ? Rehearsal::yes : Rehearsal::no) {}
 
-    HostCleanItem clean(HostSegment segment) const {
-        HostCleanItem item{.segment = std::move(segment)};
-        item.reason = objection(item.segment);
-        if (!item.reason.empty()) return item;
-        if (const auto done = remove(item.segment); !done) {
-            item.reason = done.error().sentence();
-            return item;
+    void want(HostSegment segment, std::vector<std::string> names) {
+        items_.push_back({.segment = segment});
+        auto& item = items_.back();
+        auto [refusal, reason] = objection(segment);
+        if (refusal == Refusal::creator_may_live && clean_.force) {
+            item.overridden = true;
+            refusal = Refusal::none;
         }
-        item.removable = true;
-        // The kernel said what some processes would not.
-        item.segment.confidence = item.segment.confidence_if_unused;
-        item.removed = rehearsal_ == Rehearsal::no;
-        item.reason = grounds(item.segment);
-        return item;
+        item.refusal = refusal;
+        item.reason = std::move(reason);
+        if (refusal == Refusal::none) try_to_remove(items_.size() - 1, std::move(names));
+    }
+
+    void stays(HostSegment segment, Refusal refusal, std::string reason) {
+        items_.push_back({.segment = std::move(segment), .refusal = refusal});
+        items_.back().reason = std::move(reason);
+    }
+
+    Result<std::vector<HostCleanItem>> finish() {
+        if (!without_lease_.empty()) SHM_TRY(look_again());
+        return std::move(items_);
     }
 
   private:
-    Status remove(const HostSegment& segment) const {
-        const auto here = [&](const auto& place) { return place.name_space == segment.name_space; };
+    void try_to_remove(std::size_t at, std::vector<std::string> names) {
+        const auto& segment = items_[at].segment;
         if (segment.kind == SegmentKind::system_v) {
-            const auto& tables = scan_.places().tables;
-            return remove_system_v(segment, *std::find_if(tables.begin(), tables.end(), here),
-                                   rehearsal_);
+            const auto* place = scan_.table_place(segment);
+            const auto done = place ? remove_system_v(segment, *place, rehearsal_) : Status();
+            settle(items_[at], done, 0, Proof::lease);
+            return;
         }
-        const auto& files = scan_.places().files;
-        return remove_file(segment, *std::find_if(files.begin(), files.end(), here), rehearsal_,
-                           [&] { return look_again(segment); });
+        const auto removed = remove(segment, names, Proof::lease);
+        if (!removed && removed.error().code == ErrorCode::not_supported)
+            without_lease_.push_back({at, std::move(names)});
+        else
+            settle(items_[at], removed, removed.value_or(0), Proof::lease);
     }
 
-    Status look_again(const HostSegment& segment) const {
+    Result<std::uint64_t> remove(const HostSegment& segment, const std::vector<std::string>& names,
+                                 Proof proof) const {
+        const auto& place = *scan_.file_place(segment);
+        std::vector<std::string> paths;
+        for (const auto& name : names) paths.push_back(path_of_name(place, name));
+        return remove_file(segment, place, paths, proof, rehearsal_);
+    }
+
+    template <typename Done>
+    void settle(HostCleanItem& item, const Done& done, std::uint64_t names_left, Proof proof) {
+        if (!done) {
+            item.refusal = refusal_of(done.error());
+            item.reason = done.error().sentence();
+            return;
+        }
+        item.removable = true;
+        item.removed = rehearsal_ == Rehearsal::no;
+        item.segment.confidence = item.segment.confidence_if_unused;
+        item.reason = grounds(item.segment, proof);
+        if (names_left == 0)
+            item.freed = item.segment.resident;
+        else
+            item.reason +=
+                fmt::format(" This frees nothing: the memory has another name{}.",
+                            names_left > 1 ? fmt::format(" ({} of them)", names_left) : "");
+    }
+
+    // Where the kernel is not to be asked, every process is, once for all that would go.
+    Status look_again() {
         auto thorough = options_;
         thorough.every_mapping = true;
+        thorough.quick = true;
         SHM_ASSIGN(const auto now, survey_host(thorough));
-        for (const auto& other : now.segments) {
-            if (other.kind != SegmentKind::posix || other.device != segment.device ||
-                other.inode != segment.inode)
-                continue;
-            if (!other.users.empty())
-                return fail(ErrorCode::region_in_use, users_of(other) + " uses it now");
-            if (now.unreadable == 0 && other.users_complete) return {};
-            return fail(ErrorCode::permission_denied,
-                        "some processes may not be looked at, and one of them may use it",
-                        "ask an administrator to remove it");
+        std::map<std::pair<std::uint64_t, std::uint64_t>, const HostSegment*> found;
+        for (const auto& segment : now.segments)
+            if (segment.kind == SegmentKind::posix)
+                found.emplace(std::pair(segment.device, segment.inode), &segment);
+        for (const auto& [at, names] : without_lease_) {
+            auto& item = items_[at];
+            const auto it = found.find({item.segment.device, item.segment.inode});
+            Status unused = it == found.end()
+                                ? fail(ErrorCode::region_not_found, "it was removed meanwhile")
+                                : unused_now(*it->second);
+            if (unused) {
+                const auto removed = remove(item.segment, names, Proof::look);
+                settle(item, removed, removed.value_or(0), Proof::look);
+            } else {
+                settle(item, unused, 0, Proof::look);
+                if (unused.error().code == ErrorCode::platform_error)
+                    item.refusal = Refusal::not_known;
+            }
         }
-        return fail(ErrorCode::region_not_found, "it went meanwhile");
+        return {};
+    }
+
+    static Status unused_now(const HostSegment& segment) {
+        if (!segment.users.empty())
+            return fail(ErrorCode::region_in_use, "in use by " + users_of(segment));
+        if (segment.users_complete) return {};
+        return fail(ErrorCode::platform_error,
+                    "some processes may not be looked at, and one of them may use it",
+                    ::geteuid() == 0 ? "run it with the capabilities SYS_PTRACE or LEASE, outside "
+                                       "of containers"
+                                     : "ask an administrator to remove it");
     }
 
     const Scan& scan_;
+    const CleanOptions& clean_;
     const SurveyOptions& options_;
     Rehearsal rehearsal_;
+    std::vector<HostCleanItem> items_;
+    std::vector<std::pair<std::size_t, std::vector<std::string>>> without_lease_;
 };
 
 bool goes_by_itself(const HostSegment& segment) {
@@ -138,58 +234,69 @@ bool same(const HostSegment& left, const HostSegment& right) {
            left.key == right.key && left.created == right.created;
 }
 
-HostCleanItem stays(HostSegment segment, std::string reason) {
-    return {.segment = std::move(segment), .reason = std::move(reason)};
+// "a FIFO", "an unknown thing": why a word names no segment.
+std::string no_segment(const HostSurvey& survey, std::string_view word) {
+    for (const auto& other : survey.others)
+        if (other.name == word)
+            return fmt::format("this is a {}, not a shared memory segment", other.kind);
+    return "no segment has this name; 'snakepit-shm host --all' lists all of them";
 }
 
 }  // namespace
 
 Result<std::vector<HostCleanItem>> clean_segments(const std::vector<HostSegment>& segments,
+                                                  const CleanOptions& clean,
                                                   const SurveyOptions& options) {
     SHM_ASSIGN(auto scan, Scan::run(options));
     const auto found = scan.survey().segments;
-    const Cleaning cleaning(scan, options, false);
-    std::vector<HostCleanItem> out;
+    Cleaning cleaning(scan, clean, options);
     for (const auto& wanted : segments) {
         const auto now = std::find_if(found.begin(), found.end(),
                                       [&](const auto& segment) { return same(segment, wanted); });
         if (now == found.end())
-            out.push_back(stays(wanted, "it went meanwhile, or another has its name by now"));
+            cleaning.stays(wanted, Refusal::exchanged,
+                           "it was removed meanwhile, or another segment has its name now");
         else if (wanted.verdict == SegmentVerdict::left_over &&
                  now->verdict == SegmentVerdict::unknown)
-            out.push_back(stays(*now, "it is no longer certain that it was left over"));
+            cleaning.stays(*now, Refusal::not_known, "it may be needed after all: it was used");
         else
-            out.push_back(cleaning.clean(*now));
+            cleaning.want(*now, now->names);
     }
-    return out;
+    return cleaning.finish();
 }
 
-Result<std::vector<HostCleanItem>> clean_host(const std::vector<std::string>& names, bool dry_run,
+Result<std::vector<HostCleanItem>> clean_host(const std::vector<std::string>& words,
+                                              const CleanOptions& clean,
                                               const SurveyOptions& options) {
+    if (clean.force && words.empty())
+        return fail(ErrorCode::invalid_argument, "--force needs the names of segments",
+                    "name them as 'snakepit-shm host' does");
     SHM_ASSIGN(auto scan, Scan::run(options));
     auto found = scan.survey();
-    const Cleaning cleaning(scan, options, dry_run);
-    std::vector<HostCleanItem> out;
-    if (names.empty()) {
+    Cleaning cleaning(scan, clean, options);
+    if (words.empty())
         for (auto& segment : found.segments)
-            if (goes_by_itself(segment)) out.push_back(cleaning.clean(std::move(segment)));
-        return out;
-    }
-    for (const auto& word : names) {
+            if (goes_by_itself(segment)) cleaning.want(segment, segment.names);
+    for (const auto& word : words) {
+        const std::string name(plain(word, options.shm_path));
         const auto named = std::find_if(
             found.segments.begin(), found.segments.end(), [&](const HostSegment& segment) {
-                return segment.name == word || segment.name == plain(word, options.shm_path);
+                const auto& names = segment.names;
+                return std::find(names.begin(), names.end(), word) != names.end() ||
+                       std::find(names.begin(), names.end(), name) != names.end() ||
+                       (word.starts_with("0x") && is_called(segment, word));
             });
-        if (named == found.segments.end()) {
-            HostCleanItem item{.reason =
-                                   "there is no segment of that name (see snakepit-shm host)"};
-            item.segment.name = item.segment.label = word;
-            out.push_back(std::move(item));
-        } else {
-            out.push_back(cleaning.clean(*named));
+        if (named != found.segments.end()) {
+            const auto& names = named->names;
+            const bool as_typed = std::find(names.begin(), names.end(), word) != names.end();
+            cleaning.want(*named, {as_typed ? word : name});
+            continue;
         }
+        HostSegment unknown;
+        unknown.name = unknown.label = word;
+        cleaning.stays(std::move(unknown), Refusal::not_found, no_segment(found, name));
     }
-    return out;
+    return cleaning.finish();
 }
 
 }  // namespace snakepit::shm

@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <compare>
+#include <map>
+#include <set>
 #include <system_error>
 #include <thread>
 
@@ -47,6 +49,15 @@ Handle open_in_root(int root, const char* path) {
     return Handle(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
 }
 
+// Not in a user namespace, where other users have no numbers.
+bool has_the_systems_users(int proc) {
+    const auto map = read_file(proc, "self/uid_map");
+    if (!map) return true;  // a system without user namespaces
+    std::string_view text(*map);
+    const auto inside = take_number(text), outside = take_number(text), count = take_number(text);
+    return inside == 0 && outside == 0 && count == 0xFFFFFFFF;
+}
+
 bool in_memory(const Handle& directory) {
     struct statfs system {};
     return ::fstatfs(directory.get(), &system) == 0 &&
@@ -55,67 +66,95 @@ bool in_memory(const Handle& directory) {
 
 class Finder {
   public:
-    Finder(const ProcessTable& table, Places& places) : table_(table), places_(places) {}
+    Finder(ProcessTable& table, Places& places) : table_(table), places_(places) {}
 
     void look() {
-        const auto own_mount = namespace_of(table_.proc(), "self/ns/mnt");
-        own_pid_ = namespace_of(table_.proc(), "self/ns/pid");
+        own_mount_ = namespace_of(table_.proc(), "self/ns/mnt");
         places_.own_ipc_ns = namespace_of(table_.proc(), "self/ns/ipc");
-        places_.outermost = own_pid_ == 0 || own_pid_ == kFirstPidNamespace;
+        struct stat root {};
+        if (::fstatat(table_.proc(), "self/root", &root, 0) == 0)
+            devices_[{own_mount_, root.st_dev, root.st_ino}] = places_.files.front().device;
         for (const auto& process : table_.processes()) {
-            if (own_mount != 0 && fresh(process.mount_ns, own_mount, seen_mounts_))
-                look_at_files(process);
-            if (places_.own_ipc_ns != 0 && fresh(process.ipc_ns, places_.own_ipc_ns, seen_tables_))
+            look_at_files(process);
+            if (process.ipc_ns != 0 && process.ipc_ns != places_.own_ipc_ns &&
+                seen_tables_.insert(process.ipc_ns).second)
                 look_at_table(process);
         }
     }
 
   private:
-    static bool fresh(std::uint64_t number, std::uint64_t own, std::vector<std::uint64_t>& seen) {
-        if (number == 0 || number == own) return false;
-        if (std::find(seen.begin(), seen.end(), number) != seen.end()) return false;
-        seen.push_back(number);
-        return true;
-    }
+    // Processes of one mount namespace may have different roots, and so different directories.
+    struct View {
+        std::uint64_t mount_ns = 0, root_device = 0, root_inode = 0;
+        auto operator<=>(const View&) const = default;
+    };
+
     std::string under(const Process& process, const char* rest) const {
-        return fmt::format("{}/{}", process.pid, rest);
+        return fmt::format("{}/{}", home_of(process), rest);
     }
     void refuse(const Process& process, const char* what, int error) {
         places_.limits.push_back(fmt::format(
-            "{} of the namespace of process {} ({}) cannot be seen: {}", what, process.pid,
+            "The {} of the namespace of process {} ({}) cannot be seen: {}.", what, process.pid,
             table_.name_of(process.pid), std::generic_category().message(error)));
     }
     void look_at_files(const Process& process);
+    // Its directory's device; 0: it has none of memory.
+    std::uint64_t open_directory_of(const Process& process);
+    void add_place(const Process& process, Handle directory, std::uint64_t device);
     void look_at_table(const Process& process);
 
-    const ProcessTable& table_;
+    ProcessTable& table_;
     Places& places_;
-    std::uint64_t own_pid_ = 0;
-    std::vector<std::uint64_t> seen_mounts_, seen_tables_;
+    std::uint64_t own_mount_ = 0;
+    std::map<View, std::uint64_t> devices_;
+    std::set<std::uint64_t> seen_tables_;
 };
 
+// One process does not stand for its namespace: its root may be another, or it may have ended
+// meanwhile.
 void Finder::look_at_files(const Process& process) {
+    if (process.mount_ns == 0 || process.root_inode == 0) return;
+    const View view{process.mount_ns, process.root_device, process.root_inode};
+    auto known = devices_.find(view);
+    if (known == devices_.end()) {
+        const auto device = open_directory_of(process);
+        // It may have ended since it was listed, and its number be another's.
+        if (namespace_of(table_.proc(), under(process, "ns/mnt").c_str()) != process.mount_ns)
+            return;
+        known = devices_.emplace(view, device).first;
+    }
+    if (known->second != 0) table_.share(known->second, process);
+}
+
+std::uint64_t Finder::open_directory_of(const Process& process) {
     const Handle root(
         ::openat(table_.proc(), under(process, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    FilePlace place{.name_space = process.mount_ns};
-    if (root) place.directory = open_in_root(root.get(), "dev/shm");
+    auto directory = root ? open_in_root(root.get(), "dev/shm") : Handle();
     struct stat info {};
-    if (!place.directory || ::fstat(place.directory.get(), &info) != 0) {
-        if (errno == EACCES || errno == EPERM) refuse(process, "the POSIX segments", errno);
-        return;  // it has none, or ended meanwhile
+    if (!directory || ::fstat(directory.get(), &info) != 0) {
+        if (errno == EACCES || errno == EPERM) refuse(process, "POSIX segments", errno);
+        return 0;  // it has none, or ended meanwhile
     }
-    // The process may have ended since it was listed, and its number be another's.
-    if (namespace_of(table_.proc(), under(process, "ns/mnt").c_str()) != process.mount_ns) return;
-    place.device = info.st_dev;
-    if (place.device == places_.files.front().device)
-        places_.foreign_pids =
-            places_.foreign_pids ||
-            namespace_of(table_.proc(), under(process, "ns/pid").c_str()) != own_pid_;
-    const auto same = [&](const FilePlace& other) { return other.device == place.device; };
-    if (!in_memory(place.directory) ||
-        std::any_of(places_.files.begin(), places_.files.end(), same))
-        return;
+    const auto same = [&](const FilePlace& other) { return other.device == info.st_dev; };
+    if (std::any_of(places_.files.begin(), places_.files.end(), same)) return info.st_dev;
+    if (!in_memory(directory)) return 0;
+    add_place(process, std::move(directory), info.st_dev);
+    return info.st_dev;
+}
+
+void Finder::add_place(const Process& process, Handle directory, std::uint64_t device) {
+    FilePlace place{.name_space = process.mount_ns};
+    place.path = fmt::format("/proc/{}/root/dev/shm", process.pid);
     place.container = container_of(table_, process.pid);
+    place.directory = std::move(directory);
+    place.device = device;
+    const bool other_root =
+        std::any_of(places_.files.begin(), places_.files.end(),
+                    [&](const FilePlace& other) { return other.name_space == place.name_space; });
+    // One more root of a namespace that is named already, or of our own.
+    place.mark = other_root || place.name_space == own_mount_
+                     ? fmt::format("@{}-{}:", place.name_space, device)
+                     : fmt::format("@{}:", place.name_space);
     places_.files.push_back(std::move(place));
 }
 
@@ -126,14 +165,14 @@ void Finder::look_at_table(const Process& process) {
     struct stat info {};
     if (!place.entrance || ::fstat(place.entrance.get(), &info) != 0 ||
         info.st_ino != process.ipc_ns) {
-        if (errno == EACCES || errno == EPERM) refuse(process, "the System V segments", errno);
+        if (errno == EACCES || errno == EPERM) refuse(process, "System V segments", errno);
         return;
     }
     place.container = container_of(table_, process.pid);
     if (inside(place, [] {})) {
         places_.tables.push_back(std::move(place));
     } else {
-        refuse(process, "the System V segments", errno);
+        refuse(process, "System V segments", errno);
     }
 }
 
@@ -160,6 +199,13 @@ bool inside(const TablePlace& place, const std::function<void()>& work) {
     return error == 0;
 }
 
+std::string control_group_of(const ProcessTable& table, std::int64_t pid) {
+    const auto groups = read_file(table.proc(), fmt::format("{}/cgroup", pid).c_str()).value_or("");
+    const auto line = groups.substr(0, groups.find('\n'));
+    const auto slash = line.rfind('/');
+    return slash == std::string::npos ? std::string() : line.substr(slash + 1);
+}
+
 std::string container_of(const ProcessTable& table, std::int64_t pid) {
     const auto groups = read_file(table.proc(), fmt::format("{}/cgroup", pid).c_str()).value_or("");
     std::string_view rest(groups);
@@ -176,30 +222,33 @@ std::string container_of(const ProcessTable& table, std::int64_t pid) {
     return fmt::format("process {} ({})", pid, table.name_of(pid));
 }
 
-Result<Places> find_places(const ProcessTable& table, const std::string& shm_path) {
+Result<Places> find_places(ProcessTable& table, const std::string& shm_path) {
     Places places;
-    FilePlace own;
+    FilePlace own{.path = shm_path};
     own.directory = Handle(::open(shm_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     struct stat info {};
     if (!own.directory || ::fstat(own.directory.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look into {}", shm_path)));
+        return fail(system_error(errno, fmt::format("cannot open the directory {}", shm_path)));
     own.device = info.st_dev;
     own.in_memory = in_memory(own.directory);
     places.files.push_back(std::move(own));
     places.tables.push_back({});
     Finder(table, places).look();
-    // /proc may be mounted so that only our own processes are there; the first one never ends.
-    const auto& processes = table.processes();
-    places.all_listed = std::any_of(processes.begin(), processes.end(),
-                                    [](const Process& process) { return process.pid == 1; });
-    if (!places.all_listed)
+    const auto own_pids = namespace_of(table.proc(), "self/ns/pid");
+    places.outermost =
+        (own_pids == 0 || own_pids == kFirstPidNamespace) && has_the_systems_users(table.proc());
+    if (!table.all_listed())
         places.limits.push_back(
-            "other users' processes are hidden (hidepid): whether a creator "
-            "is gone cannot be told");
+            "Other users' processes are hidden (/proc is mounted with hidepid): whether a creator "
+            "has exited cannot be told.");
     if (!places.outermost)
         places.limits.push_back(
-            "this is a container's view: processes outside of it are not "
-            "seen, and may share its segments");
+            "This is a container's view: processes outside of it are not seen, and may share its "
+            "segments.");
+    if (table.threads_left_out())
+        places.limits.push_back(
+            "There are so many threads that not all of them were looked at for namespaces of "
+            "their own.");
     return places;
 }
 

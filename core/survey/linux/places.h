@@ -15,7 +15,9 @@ namespace snakepit::shm::survey {
 
 // A directory of POSIX segments.
 struct FilePlace {
-    std::uint64_t name_space = 0;  // inode of the mount namespace; 0: ours
+    std::uint64_t name_space = 0;  // inode of the mount namespace; 0: ours, and our root
+    std::string mark;              // in front of its segments' names: "@4026532210:"; empty: ours
+    std::string path;              // as its processes see it
     std::string container;
     Handle directory;
     std::uint64_t device = 0;
@@ -33,18 +35,20 @@ struct Places {
     std::vector<FilePlace> files;    // ours first
     std::vector<TablePlace> tables;  // ours first
     std::uint64_t own_ipc_ns = 0;
-    bool foreign_pids = false;  // another pid namespace has our own directory
-    bool all_listed = true;     // no process is hidden from us
-    bool outermost = true;      // nobody lives outside of our own pid namespace
+    bool outermost = true;  // nobody lives outside of our own pid namespace, or has other numbers
     std::vector<std::string> limits;
 };
 
 // Our own directory must be there.
-Result<Places> find_places(const ProcessTable& table, const std::string& shm_path);
+// The table learns which containers share a directory's files.
+Result<Places> find_places(ProcessTable& table, const std::string& shm_path);
 
 // Runs `work` where `place`'s segments are: on a thread of its own for another namespace. False
 // when it may not be entered.
 bool inside(const TablePlace& place, const std::function<void()>& work);
+
+// The last part of its control group's path: "nginx.service", "session-2.scope"; empty: not told.
+std::string control_group_of(const ProcessTable& table, std::int64_t pid);
 
 // "docker 0123456789ab", "service nginx.service", or what process there is; from its control group.
 std::string container_of(const ProcessTable& table, std::int64_t pid);

@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -11,6 +14,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 namespace snakepit::shm::survey {
 
@@ -29,6 +34,20 @@ std::uint64_t take_hex(std::string_view& text) {
     return value;
 }
 
+Handle open_below(int at, const char* path, int mode) {
+    open_how how{};
+    how.flags = static_cast<unsigned>(mode) | O_DIRECTORY | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+    return Handle(static_cast<int>(::syscall(SYS_openat2, at, path, &how, sizeof how)));
+}
+
+Directory as_directory(Handle handle) {
+    if (!handle) return nullptr;
+    Directory directory(::fdopendir(handle.get()));
+    if (directory) (void)handle.release();
+    return directory;
+}
+
 void take(std::string_view& text, std::size_t count) {
     text.remove_prefix(std::min(count, text.size()));
 }
@@ -36,11 +55,16 @@ void take(std::string_view& text, std::size_t count) {
 }  // namespace
 
 Directory open_directory(int at, const char* path) {
-    Handle handle(::openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (!handle) return nullptr;
-    Directory directory(::fdopendir(handle.get()));
-    if (directory) (void)handle.release();
-    return directory;
+    return as_directory(
+        Handle(::openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)));
+}
+
+Directory open_directory_below(int at, const char* path) {
+    return as_directory(open_below(at, path, O_RDONLY));
+}
+
+Handle open_path_below(int at, const char* path) {
+    return open_below(at, path, O_PATH);
 }
 
 std::optional<std::string> read_file(int at, const char* path) {
@@ -98,6 +122,24 @@ std::int64_t boot_offset(int proc) {
     auto* end = file->data() + line + kClock.size();
     const auto seconds = std::strtoll(end, &end, 10);
     return seconds * 1'000'000 + std::strtoll(end, nullptr, 10) / 1000;
+}
+
+bool hides_processes(int proc) {
+    struct stat info {};
+    const auto mounts = read_file(proc, "self/mountinfo");
+    if (!mounts || ::fstat(proc, &info) != 0) return false;
+    const auto device = fmt::format(" {}:{} / ", major(info.st_dev), minor(info.st_dev));
+    std::string_view rest(*mounts);
+    while (!rest.empty()) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        if (line.find(device) == line.npos) continue;
+        // Older systems show the number, newer ones the word.
+        for (const auto* option :
+             {"hidepid=2", "hidepid=4", "hidepid=invisible", "hidepid=ptraceable", "subset=pid"})
+            if (line.find(option) != line.npos) return namespace_of(proc, "1/ns/mnt") == 0;
+    }
+    return false;
 }
 
 std::optional<MapLine> parse_map_line(std::string_view line) {

@@ -22,6 +22,11 @@ using Directory = std::unique_ptr<DIR, DirectoryCloser>;
 // Null, with errno, when it cannot be opened; no link is followed.
 Directory open_directory(int at, const char* path);
 
+// The same for a path of several parts: of no part a link is followed, and no mount entered.
+Directory open_directory_below(int at, const char* path);
+// The same, not for reading.
+Handle open_path_below(int at, const char* path);
+
 // Everything in a file; nothing, with errno, when it cannot be read.
 std::optional<std::string> read_file(int at, const char* path);
 
@@ -37,6 +42,10 @@ std::int64_t take_number(std::string_view& text);
 Timestamp boot_time(int proc, Timestamp now);
 // What that namespace adds to it, in microseconds.
 std::int64_t boot_offset(int proc);
+
+// Whether /proc is mounted so that it shows a process only to those who may look at it (hidepid=2
+// and more), and we may not look at all.
+bool hides_processes(int proc);
 
 // One line of /proc/<pid>/maps of a file.
 struct MapLine {

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -17,7 +16,8 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
+constexpr std::size_t kMostThreads = 4096;           // looked at for namespaces of their own
+constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
 
 std::int64_t pid_of(const char* name) {
     std::string_view text(name);
@@ -25,19 +25,52 @@ std::int64_t pid_of(const char* name) {
     return text.empty() ? pid : -1;
 }
 
-// Those of "Uid:\t1000\t1000\t1000\t1000" in a status file.
-std::vector<std::uint32_t> users_in(std::string_view status) {
+// The numbers of a line like "\nUid:\t1000\t1000\t1000\t1000" in a status file.
+std::vector<std::uint32_t> numbers_of(std::string_view status, std::string_view key) {
     std::vector<std::uint32_t> out;
-    const auto line = status.find("\nUid:");
+    const auto line = status.find(key);
     if (line == status.npos) return out;
-    status.remove_prefix(line + 5);
+    status.remove_prefix(line + key.size());
     status = status.substr(0, status.find('\n'));
-    for (auto uid = take_number(status); uid >= 0; uid = take_number(status))
-        out.push_back(static_cast<std::uint32_t>(uid));
+    for (auto number = take_number(status); number >= 0; number = take_number(status))
+        out.push_back(static_cast<std::uint32_t>(number));
+    return out;
+}
+
+bool overlap(const std::vector<std::uint32_t>& left, const std::vector<std::uint32_t>& right) {
+    return std::find_first_of(left.begin(), left.end(), right.begin(), right.end()) != left.end();
+}
+
+bool refused() {
+    return errno == EACCES || errno == EPERM;
+}
+
+// Of a stat file: "pid (name) state ppid …"; the name may hold anything.
+struct Stat {
+    std::string name;
+    char state = '?';
+    std::uint64_t flags = 0;
+    std::int64_t threads = 0;
+};
+std::optional<Stat> parse_stat(const std::string& text) {
+    const auto open = text.find('('), close = text.rfind(')');
+    if (open == text.npos || close == text.npos || close + 2 >= text.size()) return std::nullopt;
+    Stat out{.name = text.substr(open + 1, close - open - 1), .state = text[close + 2]};
+    std::string_view rest(text);
+    rest.remove_prefix(close + 3);
+    for (int field = 4; field < 9; ++field) (void)take_number(rest);
+    out.flags = static_cast<std::uint64_t>(std::max<std::int64_t>(0, take_number(rest)));
+    for (int field = 10; field < 20; ++field) (void)take_number(rest);
+    out.threads = take_number(rest);
     return out;
 }
 
 }  // namespace
+
+std::string home_of(const Process& process) {
+    return process.thread == 0 ? fmt::format("{}", process.pid)
+                               : fmt::format("{}/task/{}", process.pid, process.thread);
+}
 
 Result<ProcessTable> ProcessTable::read(const std::string& proc_path, Timestamp now) {
     ProcessTable table;
@@ -46,19 +79,72 @@ Result<ProcessTable> ProcessTable::read(const std::string& proc_path, Timestamp 
     const auto directory = open_directory(table.proc(), ".");
     if (!directory) return fail(system_error(errno, fmt::format("cannot list {}", proc_path)));
     table.boot_ = boot_time(table.proc(), now);
+    table.own_pid_ns_ = namespace_of(table.proc(), "self/ns/pid");
     while (const auto* entry = ::readdir(directory.get())) {
-        Process process{.pid = pid_of(entry->d_name)};
-        if (process.pid <= 0) continue;
-        const Handle at(
-            ::openat(table.proc(), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-        struct stat owner {};
-        if (!at || ::fstat(at.get(), &owner) != 0) continue;  // it ended meanwhile
-        process.uid = owner.st_uid;
-        process.mount_ns = namespace_of(at.get(), "ns/mnt");
-        process.ipc_ns = namespace_of(at.get(), "ns/ipc");
-        table.processes_.push_back(process);
+        const auto pid = pid_of(entry->d_name);
+        if (pid <= 0) continue;
+        if (const auto process = table.read_process(entry->d_name, pid); process.pid > 0) {
+            table.processes_.push_back(process);
+            table.listed_.insert(pid);
+        }
     }
+    for (std::size_t at = 0, count = table.processes_.size(); at < count; ++at) {
+        table.processes_[at].has_threads = table.has_threads(table.processes_[at]);
+        if (table.processes_[at].has_threads) table.add_threads(Process(table.processes_[at]));
+    }
+    // The first process never ends, so one that is not there is hidden, and others with it.
+    table.all_listed_ = table.is_listed(1) && !hides_processes(table.proc());
     return table;
+}
+
+// Its number is 0 when it ended meanwhile.
+Process ProcessTable::read_process(const char* name, std::int64_t pid) const {
+    Process process;
+    const Handle at(::openat(proc(), name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    struct stat info {};
+    if (!at || ::fstat(at.get(), &info) != 0) return process;
+    process.pid = pid;
+    process.uid = info.st_uid;
+    process.mount_ns = namespace_of(at.get(), "ns/mnt");
+    if (process.mount_ns == 0) return process;  // may not be looked at
+    process.ipc_ns = namespace_of(at.get(), "ns/ipc");
+    process.pid_ns = namespace_of(at.get(), "ns/pid");
+    if (::fstatat(at.get(), "root", &info, 0) == 0) {
+        process.root_device = info.st_dev;
+        process.root_inode = info.st_ino;
+    }
+    return process;
+}
+
+// A directory has a link of each of its own, and two more.
+bool ProcessTable::has_threads(const Process& process) const {
+    constexpr nlink_t kOfFirst = 3;
+    struct stat info {};
+    return ::fstatat(proc(), fmt::format("{}/task", process.pid).c_str(), &info, 0) == 0 &&
+           info.st_nlink > kOfFirst;
+}
+
+// A thread may have left the namespaces of its process.
+void ProcessTable::add_threads(const Process& process) {
+    if (process.mount_ns == 0 || threads_looked_at_ >= kMostThreads) return;
+    const auto tasks = fmt::format("{}/task", process.pid);
+    const auto directory = open_directory(proc(), tasks.c_str());
+    if (!directory) return;
+    while (const auto* entry = ::readdir(directory.get())) {
+        const auto number = pid_of(entry->d_name);
+        if (number <= 0 || number == process.pid) continue;
+        if (++threads_looked_at_ > kMostThreads) {
+            threads_left_out_ = true;
+            return;
+        }
+        const auto thread = read_process(fmt::format("{}/{}", tasks, number).c_str(), process.pid);
+        if (thread.mount_ns == 0 ||
+            (thread.mount_ns == process.mount_ns && thread.ipc_ns == process.ipc_ns &&
+             thread.root_device == process.root_device && thread.root_inode == process.root_inode))
+            continue;
+        processes_.push_back(thread);
+        processes_.back().thread = number;
+    }
 }
 
 const std::string& ProcessTable::name_of(std::int64_t pid) const {
@@ -69,84 +155,130 @@ const std::string& ProcessTable::name_of(std::int64_t pid) const {
     return name;
 }
 
-std::optional<ProcessFacts> ProcessTable::find(std::int64_t pid) const {
-    const auto known = facts_.find(pid);
-    if (known != facts_.end()) return known->second;
-    return facts_[pid] = read_facts(pid);
+ProcessFacts ProcessTable::find(std::int64_t pid) const {
+    auto [known, fresh] = facts_.try_emplace(pid);
+    if (fresh) known->second = read_facts(pid);
+    return known->second;
 }
 
-std::optional<ProcessFacts> ProcessTable::read_facts(std::int64_t pid) const {
-    const auto stat = read_file(proc(), fmt::format("{}/stat", pid).c_str());
-    if (!stat) return std::nullopt;
-    // "pid (name) state ppid …": the name may hold anything; the start is the 22nd field.
-    const auto open = stat->find('('), close = stat->rfind(')');
-    if (open == stat->npos || close == stat->npos || close + 2 >= stat->size()) return std::nullopt;
-    const char state = (*stat)[close + 2];
-    std::string_view rest(*stat);
-    rest.remove_prefix(close + 3);
-    for (int field = 4; field < 20; ++field) (void)take_number(rest);
-    // Its first thread may end before the others.
-    if (const auto threads = take_number(rest); (state == 'Z' || state == 'X') && threads <= 1)
-        return std::nullopt;
-    (void)take_number(rest);
-    const auto ticks = take_number(rest);
-    static const auto rate = ::sysconf(_SC_CLK_TCK);
-    ProcessFacts facts{.pid = pid, .name = stat->substr(open + 1, close - open - 1)};
-    facts.started = {boot_.micros + ticks * kMicros / rate};
-    if (facts.name.starts_with(kPython)) {
-        const auto words = read_file(proc(), fmt::format("{}/cmdline", pid).c_str());
-        facts.resource_tracker =
-            words && words->find("multiprocessing.resource_tracker") != words->npos;
+ProcessFacts ProcessTable::read_facts(std::int64_t pid) const {
+    ProcessFacts facts{.pid = pid};
+    const auto text = read_file(proc(), fmt::format("{}/stat", pid).c_str());
+    if (!text) {
+        const bool absent = errno == ESRCH || errno == ENOENT;
+        if (absent && all_listed_) facts.life = Life::gone;
+        return facts;
     }
+    const auto stat = parse_stat(*text);
+    if (!stat) return facts;
+    // Its first thread may end before the others.
+    const bool ended = (stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1;
+    facts.life = ended ? Life::gone : Life::lives;
+    facts.name = stat->name;
+    facts.kernel = (stat->flags & kKernelThread) != 0;
+    if (is_listed(pid)) return facts;
+    // A thread has a directory too, which is not listed.
+    const auto status = read_file(proc(), fmt::format("{}/status", pid).c_str());
+    const auto process = numbers_of(status.value_or(""), "\nTgid:");
+    if (!process.empty() && process.front() != pid) facts.process = process.front();
     return facts;
 }
 
-// A process that hides itself from its user's debuggers has a directory that belongs to root.
-bool ProcessTable::is_of(const Process& process, std::uint32_t uid) const {
-    if (uid == 0 || process.uid == uid) return true;
-    if (process.uid != 0) return false;
-    auto [known, fresh] = real_users_.try_emplace(process.pid);
-    if (fresh)
-        known->second =
-            users_in(read_file(proc(), fmt::format("{}/status", process.pid).c_str()).value_or(""));
-    return std::find(known->second.begin(), known->second.end(), uid) != known->second.end();
-}
-
-bool ProcessTable::user_has_any(std::uint32_t uid) const {
-    const auto owns = [uid](const Process& process) { return process.uid == uid; };
-    return std::any_of(processes_.begin(), processes_.end(), owns) ||
-           std::any_of(processes_.begin(), processes_.end(),
-                       [&](const Process& process) { return is_of(process, uid); });
-}
-
-// A name is cheap to read; what else is to be known of a process takes the kernel long.
-void ProcessTable::each_of_user(std::uint32_t uid, std::string_view name,
-                                const std::function<bool(const ProcessFacts&)>& take) const {
-    for (const auto& process : processes_) {
-        if (!is_of(process, uid) || !name_of(process.pid).starts_with(name)) continue;
-        if (const auto facts = find(process.pid); facts && take(*facts)) return;
+const std::optional<Credentials>& ProcessTable::credentials_of(std::int64_t pid) const {
+    auto [known, fresh] = credentials_.try_emplace(pid);
+    if (!fresh) return known->second;
+    const auto status = read_file(proc(), fmt::format("{}/status", pid).c_str());
+    if (!status) {
+        if (!refused()) known->second.emplace();  // it ended meanwhile
+        return known->second;
     }
-}
-
-std::optional<std::int64_t> ProcessTable::find_of_user(std::uint32_t uid,
-                                                       std::string_view name) const {
-    auto [known, fresh] = of_users_.try_emplace({uid, std::string(name)});
-    if (fresh)
-        each_of_user(uid, name, [&](const ProcessFacts& process) {
-            known->second = process.pid;
-            return true;
-        });
+    auto& out = known->second.emplace();
+    out.users = numbers_of(*status, "\nUid:");
+    out.groups = numbers_of(*status, "\nGid:");
+    const auto more = numbers_of(*status, "\nGroups:");
+    out.groups.insert(out.groups.end(), more.begin(), more.end());
     return known->second;
 }
 
-PythonFacts ProcessTable::python_of_user(std::uint32_t uid) const {
-    auto [known, fresh] = python_.try_emplace(uid);
-    if (fresh)
-        each_of_user(uid, kPython, [&](const ProcessFacts& process) {
-            known->second.count(process);
-            return false;
-        });
+Answer ProcessTable::is_let_in(const Process& process, const Access& access) const {
+    const std::vector<std::uint32_t> shown{process.uid};
+    if (access.everybody || overlap(access.users, shown)) return Answer::yes;
+    const auto& who = credentials_of(process.pid);
+    if (!who) return Answer::not_told;
+    return overlap(access.users, who->users) || overlap(access.groups, who->groups) ? Answer::yes
+                                                                                    : Answer::no;
+}
+
+Found ProcessTable::anyone(const Access& access) const {
+    auto [known, fresh] = let_in_.try_emplace(access);
+    if (fresh) known->second = look_for(access);
     return known->second;
+}
+
+Found ProcessTable::look_for(const Access& access) const {
+    Found out{.answer = all_listed_ ? Answer::no : Answer::not_told};
+    const auto self = ::getpid();
+    for (const auto& process : processes_) {
+        if (process.pid == self) continue;
+        const auto answer = is_let_in(process, access);
+        if (answer == Answer::not_told) out.answer = Answer::not_told;
+        if (answer != Answer::yes) continue;
+        const auto facts = find(process.pid);
+        if (facts.kernel || facts.life == Life::gone) continue;
+        return {Answer::yes, process.pid, name_of(process.pid), false};
+    }
+    return out;
+}
+
+Found ProcessTable::find_software(std::uint32_t uid, SoftwareSet software) const {
+    auto [known, fresh] = software_found_.try_emplace({uid, software});
+    if (fresh) known->second = look_for_software(uid, software);
+    return known->second;
+}
+
+// An administrator's processes become other users', so of root everybody's count.
+Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) const {
+    Found out{.answer = all_listed_ ? Answer::no : Answer::not_told};
+    const Access owner{{uid}, {}, uid == 0};
+    const auto self = ::getpid();
+    for (const auto& process : processes_) {
+        if (process.pid == self) continue;
+        const auto of_owner = is_let_in(process, owner);
+        if (of_owner == Answer::no) continue;
+        const auto runs = software_of(process.pid);
+        if (runs && (*runs & software) != 0 && of_owner == Answer::yes)
+            return {Answer::yes, process.pid, name_of(process.pid), false};
+        if (runs && (*runs & software) == 0) continue;
+        if (find(process.pid).life == Life::gone) continue;
+        // A name is no proof of what runs, but that it is another's makes it less likely.
+        const bool may_be = runs || (software_of_executable(name_of(process.pid)) & software) != 0;
+        if (may_be || name_of(process.pid).empty()) out.answer = Answer::not_told;
+        out.partly = true;
+    }
+    return out;
+}
+
+void ProcessTable::share(std::uint64_t device, const Process& process) {
+    if (process.pid_ns != 0 && process.pid_ns != own_pid_ns_) sharers_[device].push_back(process);
+}
+
+// Its numbers in all the namespaces it is in are the line NSpid of its status.
+Found ProcessTable::find_in_containers(std::uint64_t device, std::int64_t pid) const {
+    const auto sharers = sharers_.find(device);
+    if (sharers == sharers_.end()) return {.answer = Answer::no};
+    auto [known, fresh] = inner_.try_emplace(device, Answer::no, Inner());
+    auto& [answer, numbers] = known->second;
+    for (const auto& process : sharers->second) {
+        if (!fresh) break;
+        const auto status = read_file(proc(), fmt::format("{}/status", process.pid).c_str());
+        if (!status && refused()) answer = Answer::not_told;
+        const auto all = numbers_of(status.value_or(""), "\nNSpid:");
+        for (std::size_t depth = 1; depth < all.size(); ++depth)
+            numbers.emplace(all[depth], process.pid);
+    }
+    const auto found = numbers.find(pid);
+    if (found == numbers.end()) return {.answer = answer};
+    return {Answer::yes, found->second, name_of(found->second), false};
 }
 
 }  // namespace snakepit::shm::survey

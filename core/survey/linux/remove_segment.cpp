@@ -8,11 +8,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string>
+#include <chrono>
+#include <cstdio>
+#include <thread>
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
+#include "base/ids.h"
 #include "platform/write_lease.h"
+#include "survey/known_programs.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -21,48 +26,96 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 
+constexpr int kRounds = 200;  // of putting a name back that is made and removed all the time
+
 tl::unexpected<Error> exchanged() {
-    return fail(ErrorCode::region_not_found, "another segment has its name by now",
-                "look again with snakepit-shm host");
+    return fail(ErrorCode::identity_mismatch, "another segment has this name now",
+                "look again with 'snakepit-shm host'");
 }
 tl::unexpected<Error> gone() {
-    return fail(ErrorCode::region_not_found, "it went meanwhile");
+    return fail(ErrorCode::region_not_found, "it was removed meanwhile");
+}
+tl::unexpected<Error> in_use() {
+    return fail(ErrorCode::region_in_use,
+                "a process has it open or mapped now (confirmed by the kernel)");
 }
 
 bool is_it(const struct stat& info, const HostSegment& segment) {
     return S_ISREG(info.st_mode) && info.st_dev == segment.device && info.st_ino == segment.inode;
 }
 
-// The directory a file stands in, and its name there; at most one directory deep.
+// The directory a name stands in, and the name there.
 struct Spot {
-    Handle below;
-    int directory = -1;
+    Handle directory;
     std::string name;
 };
-Spot spot_of(const HostSegment& segment, const FilePlace& place) {
-    Spot spot{.directory = place.directory.get(), .name = segment.label};
-    const auto slash = segment.label.find('/');
-    if (slash == std::string::npos) return spot;
-    spot.below = Handle(::openat(spot.directory, segment.label.substr(0, slash).c_str(),
-                                 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    spot.directory = spot.below.get();
-    spot.name = segment.label.substr(slash + 1);
-    return spot;
+Spot spot_of(const FilePlace& place, const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos)
+        return {Handle(::openat(place.directory.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)),
+                path};
+    return {open_path_below(place.directory.get(), path.substr(0, slash).c_str()),
+            path.substr(slash + 1)};
 }
 
-tl::unexpected<Error> in_use() {
-    return fail(ErrorCode::region_in_use,
-                "the kernel says that somebody has it open or mapped now");
+bool rename_new(int directory, const std::string& from, const std::string& to) {
+    return ::renameat2(directory, from.c_str(), directory, to.c_str(), RENAME_NOREPLACE) == 0;
 }
 
-Status unlink_it(const HostSegment& segment, const Spot& spot, Rehearsal rehearsal) {
+// Somebody made the name anew between two of our steps: it is put back.
+tl::unexpected<Error> put_back(const Spot& spot, const std::string& aside) {
+    for (int round = 0; round < kRounds; ++round) {
+        if (rename_new(spot.directory.get(), aside, spot.name)) return exchanged();
+        if (errno != EEXIST) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return fail(ErrorCode::cleanup_failed,
+                fmt::format("the name was made anew again and again; one segment of that name now "
+                            "has the name {}",
+                            aside),
+                "rename or remove it");
+}
+
+// Between a look at a name and its removal somebody may remove it and make it anew. So the name is
+// moved aside first, looked at there, where nobody else expects it, and then removed.
+Status remove_name(const HostSegment& segment, const Spot& spot, Handle& lease) {
+    const auto aside = fmt::format("{}{:016x}", kAside, random_u64());
+    if (!rename_new(spot.directory.get(), spot.name, aside)) {
+        if (errno == ENOENT) return gone();
+        return fail(system_error(errno, "it cannot be removed", ErrorCode::cleanup_failed));
+    }
     struct stat info {};
-    if (::fstatat(spot.directory, spot.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-        return gone();
-    if (!is_it(info, segment)) return exchanged();
-    if (rehearsal == Rehearsal::no && ::unlinkat(spot.directory, spot.name.c_str(), 0) != 0)
-        return fail(system_error(errno, "cannot remove it", ErrorCode::cleanup_failed));
+    if (::fstatat(spot.directory.get(), aside.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !is_it(info, segment)) {
+        lease.reset();  // nobody is to wait meanwhile
+        return put_back(spot, aside);
+    }
+    if (::unlinkat(spot.directory.get(), aside.c_str(), 0) != 0)
+        return fail(system_error(errno, fmt::format("{} cannot be removed", aside),
+                                 ErrorCode::cleanup_failed));
     return {};
+}
+
+// The file, when nobody else has it open or mapped; who opens it now waits until it is closed.
+Result<Handle> leased(const HostSegment& segment, const Spot& spot) {
+    Handle file(::openat(spot.directory.get(), spot.name.c_str(),
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!file && errno == EWOULDBLOCK) return in_use();  // somebody else's lease
+    if (!file && errno == EACCES) return fail(ErrorCode::not_supported, "it cannot be opened");
+    if (!file && errno == ENOENT) return gone();
+    if (!file) return exchanged();
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0 || !is_it(info, segment)) return exchanged();
+    switch (take_write_lease(file)) {
+        case WriteLease::held:
+            if (!write_lease_stands(file)) return in_use();
+            return file;
+        case WriteLease::in_use:
+            return in_use();
+        case WriteLease::not_to_be_had:
+            break;
+    }
+    return fail(ErrorCode::not_supported, "the kernel grants no lease on it");
 }
 
 Status remove_unattached(const HostSegment& segment, int id, Rehearsal rehearsal) {
@@ -70,40 +123,40 @@ Status remove_unattached(const HostSegment& segment, int id, Rehearsal rehearsal
     if (::shmctl(id, IPC_STAT, &now) != 0)
         return errno == EINVAL || errno == EIDRM
                    ? gone()
-                   : fail(system_error(errno, "cannot look at it again"));
+                   : fail(system_error(errno, "it cannot be looked at again"));
     if (now.shm_ctime != segment.created.micros / kSecond || now.shm_perm.__key != segment.key)
         return exchanged();
     if (now.shm_nattch != 0)
         return fail(ErrorCode::region_in_use,
-                    fmt::format("it is attached {} times now", std::uint64_t{now.shm_nattch}));
+                    fmt::format("it is attached {} now (counted by the kernel)",
+                                counted(std::uint64_t{now.shm_nattch}, "time")));
     if (rehearsal == Rehearsal::no && ::shmctl(id, IPC_RMID, nullptr) != 0)
-        return fail(system_error(errno, "cannot remove it", ErrorCode::cleanup_failed));
+        return fail(system_error(errno, "it cannot be removed", ErrorCode::cleanup_failed));
     return {};
 }
 
 }  // namespace
 
-Status remove_file(const HostSegment& segment, const FilePlace& place, Rehearsal rehearsal,
-                   const std::function<Status()>& unused) {
-    const auto spot = spot_of(segment, place);
-    Handle file(::openat(spot.directory, spot.name.c_str(),
-                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!file && errno == EWOULDBLOCK) return in_use();  // somebody else's lease
-    if (!file && errno != EACCES) return errno == ENOENT ? gone() : exchanged();
-    auto lease = WriteLease::not_to_be_had;
-    if (file) {
+Result<std::uint64_t> remove_file(const HostSegment& segment, const FilePlace& place,
+                                  const std::vector<std::string>& paths, Proof proof,
+                                  Rehearsal rehearsal) {
+    std::vector<Spot> spots;
+    for (const auto& path : paths) {
+        spots.push_back(spot_of(place, path));
+        if (!spots.back().directory) return gone();
+    }
+    Handle held;
+    if (proof == Proof::lease) {
+        SHM_ASSIGN(held, leased(segment, spots.front()));
+    }
+    for (const auto& spot : spots) {
         struct stat info {};
-        if (::fstat(file.get(), &info) != 0 || !is_it(info, segment)) return exchanged();
-        lease = take_write_lease(file);
+        if (::fstatat(spot.directory.get(), spot.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+            return gone();
+        if (!is_it(info, segment)) return exchanged();
+        if (rehearsal == Rehearsal::no) SHM_TRY(remove_name(segment, spot, held));
     }
-    if (lease == WriteLease::in_use) return in_use();
-    if (lease == WriteLease::not_to_be_had) {
-        file.reset();  // not to be seen as a user ourselves
-        SHM_TRY(unused());
-    } else if (!write_lease_stands(file)) {
-        return in_use();
-    }
-    return unlink_it(segment, spot, rehearsal);
+    return segment.links > paths.size() ? segment.links - paths.size() : 0;
 }
 
 Status remove_system_v(const HostSegment& segment, const TablePlace& place, Rehearsal rehearsal) {

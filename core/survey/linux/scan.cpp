@@ -7,19 +7,26 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include <fmt/format.h>
 
 #include "base/counted.h"
+#include "survey/known_programs.h"
+#include "survey/linux/balance.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
 
 namespace {
+
+// System V counts in whole seconds, and the system's start is known to a hundredth.
+constexpr std::int64_t kClockMargin = 2'000'000;  // microseconds
 
 constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::string_view kQtFiles = "qipc_sharedmemory_";
@@ -55,13 +62,17 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     SHM_ASSIGN(auto table,
                ProcessTable::read(options.proc_path.empty() ? "/proc" : options.proc_path, time));
     SHM_ASSIGN(auto places, find_places(table, options.shm_path));
+    auto mounts = read_mounts(table);
+    add_kept(table, mounts, places);
     Scan scan(std::move(table), std::move(places), time);
+    scan.mounts_ = std::move(mounts);
     scan.memfd_devices_ = devices_of_memfds();
     scan.make_room();
-    for (const auto& place : scan.places_.files) scan.list_files(place, place.directory.get(), {});
+    for (const auto& place : scan.places_.files) scan.list_files(place);
+    scan.put_names_in_order();
     for (const auto& place : scan.places_.tables) scan.list_table(place);
     scan.name_qt_segments();
-    scan.look_at_processes(options.every_mapping);
+    scan.look_at_processes(options);
     return scan;
 }
 
@@ -75,22 +86,27 @@ void Scan::make_room() {
     files_.reserve(files);
 }
 
-void Scan::look_at_processes(bool every_mapping) {
-    std::vector<std::uint64_t> devices;
-    for (const auto& place : places_.files) devices.push_back(place.device);
-    unreadable_ = table_.look(
-        devices, memfd_devices_,
-        [this](const Process& process, const Sighting& seen) { use(process, seen); },
-        every_mapping);
+void Scan::look_at_processes(const SurveyOptions& options) {
+    LookOptions look{
+        .memfd_devices = memfd_devices_, .as_text = options.every_mapping, .quick = options.quick};
+    for (const auto& place : places_.files) look.devices.push_back(place.device);
+    looked_ = table_.look(
+        look, [this](const Process& process, const Sighting& seen) { use(process, seen); });
 }
 
 void Scan::use(const Process& process, const Sighting& seen) {
     auto* segment = segment_of(process, seen);
     if (!segment) return;
+    const auto how = seen.what == Sighting::What::system_v ? SegmentUse::attached
+                     : seen.maps                           ? SegmentUse::maps
+                                                           : SegmentUse::open;
+    if (how == SegmentUse::attached && !memfd_devices_.empty() &&
+        seen.device != memfd_devices_.front())
+        segment->huge_pages = true;
     auto& users = segment->users;
     if (users.empty() || users.back().pid != process.pid)
-        users.push_back({process.pid, process.uid, table_.name_of(process.pid), false});
-    users.back().maps = users.back().maps || seen.maps;
+        users.push_back({process.pid, process.uid, table_.name_of(process.pid), how});
+    users.back().how = std::max(users.back().how, how);
 }
 
 HostSegment* Scan::segment_of(const Process& process, const Sighting& seen) {
@@ -137,7 +153,9 @@ HostSegment* Scan::nameless(const Process& process, const Sighting& seen) {
     const auto name = without(path, kDeleted);
     segment.label = memfd ? name.substr(1) : name.substr(name.rfind('/') + 1);
     segment.name = fmt::format("{}:{}:{}", memfd ? "memfd" : "unlinked", seen.device, seen.inode);
+    segment.names = {segment.name};
     segment.user = user_name(segment.uid);
+    if (process.mount_ns != 0) note_namespace(segment, process);
     files_.emplace(SegmentKey{seen.device, seen.inode}, segments_.size());
     segments_.push_back(std::move(segment));
     return &segments_.back();
@@ -170,8 +188,52 @@ const std::string& Scan::user_name(std::uint32_t uid) {
     return known->second = found ? found->pw_name : fmt::format("{}", uid);
 }
 
-// Memory does not outlive a run of the system: what is older than this run was made before the wall
-// clock was set forward.
+// Directories are read in no order; of several names the first one stands for the segment.
+void Scan::put_names_in_order() {
+    for (auto& segment : segments_) {
+        std::sort(segment.names.begin(), segment.names.end());
+        segment.name = segment.names.front();
+        if (segment.names.size() > 1)
+            segment.label = path_of_name(*file_place(segment), segment.name);
+    }
+}
+
+// A file without a name is where its users are.
+void Scan::note_namespace(HostSegment& segment, const Process& process) const {
+    const auto own = namespace_of(table_.proc(), "self/ns/mnt");
+    const auto place =
+        std::find_if(places_.files.begin(), places_.files.end(),
+                     [&](const FilePlace& other) { return other.device == segment.device; });
+    if (process.mount_ns == own || (place != places_.files.end() && place->name_space == 0)) return;
+    segment.name_space = process.mount_ns;
+    segment.container = container_of(table_, process.pid);
+}
+
+const FilePlace* Scan::file_place(const HostSegment& segment) const {
+    const auto found =
+        std::find_if(places_.files.begin(), places_.files.end(),
+                     [&](const FilePlace& place) { return place.device == segment.device; });
+    return found == places_.files.end() ? nullptr : &*found;
+}
+
+const TablePlace* Scan::table_place(const HostSegment& segment) const {
+    const auto found = std::find_if(
+        places_.tables.begin(), places_.tables.end(),
+        [&](const TablePlace& place) { return place.name_space == segment.name_space; });
+    return found == places_.tables.end() ? nullptr : &*found;
+}
+
+// False only if the system says that it has no access list.
+bool Scan::may_have_acl(const HostSegment& segment) const {
+    const auto& place = *file_place(segment);
+    const auto path = fmt::format("/proc/self/fd/{}/{}", place.directory.get(),
+                                  path_of_name(place, segment.name));
+    return ::lgetxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) >= 0 ||
+           (errno != ENODATA && errno != ENOTSUP);
+}
+
+// Memory does not outlive a run of the system, and nothing was made in the future: what seems so
+// was made before the wall clock was set.
 bool Scan::clock_was_stepped() const {
     const auto start = table_.boot().micros + boot_offset(table_.proc());
     const auto kept_on_disk = [this](const HostSegment& segment) {
@@ -179,43 +241,76 @@ bool Scan::clock_was_stepped() const {
                segment.device == places_.files.front().device;
     };
     return std::any_of(segments_.begin(), segments_.end(), [&](const HostSegment& segment) {
-        return segment.created.micros > 0 && segment.created.micros + kClockMargin < start &&
-               !kept_on_disk(segment);
+        const auto made = segment.created.micros;
+        return made > 0 && !kept_on_disk(segment) &&
+               (made + kClockMargin < start || made > now_.micros + kClockMargin);
     });
+}
+
+void Scan::tell_limits(bool stepped) {
+    auto& limits = places_.limits;
+    if (looked_.unreadable.count > 0)
+        limits.push_back(fmt::format(
+            "{} could not be looked at: {}. What they use, and their namespaces, are not known.",
+            counted(looked_.unreadable.count, "process", "processes"),
+            named(table_, looked_.unreadable)));
+    if (left_out_ > 0)
+        limits.push_back(fmt::format("There are more than {} directories; {} were left out.",
+                                     kMostDirectories, left_out_));
+    if (segments_.size() >= kMostSegments)
+        limits.push_back(
+            fmt::format("There are more than {} segments; not all are listed.", kMostSegments));
+    if (stepped)
+        limits.emplace_back(
+            "The clock was set since the system started: ages of segments made before that are "
+            "wrong.");
+}
+
+Setting Scan::setting(bool stepped) const {
+    Setting out{.now = now_,
+                .processes = table_,
+                .instances = instances_,
+                .complete = looked_.unreadable.count == 0 && looked_.threads_left_out == 0,
+                .outermost = places_.outermost,
+                .all_listed = table_.all_listed(),
+                .stepped = stepped};
+    for (const auto& segment : segments_) {
+        if (segment.attached == 0 && segment.users.empty()) continue;
+        const auto creator = segment.kind == SegmentKind::posix && segment.name_space == 0
+                                 ? recognise(segment.kind, segment.label).creator
+                                 : segment.creator.pid;
+        if (creator > 0) out.busy_creators.insert(creator);
+    }
+    return out;
 }
 
 HostSurvey Scan::survey() {
     auto& out = result_;
     out.time = now_;
-    out.processes = table_.processes().size() - unreadable_;
-    out.unreadable = unreadable_;
-    if (unreadable_ > 0)
-        places_.limits.push_back(
-            fmt::format("{} process{} may not be looked at: what is used there, and other "
-                        "namespaces, is not known",
-                        unreadable_, unreadable_ == 1 ? "" : "es"));
-    if (too_deep_ > 0)
-        places_.limits.push_back(fmt::format("{} deeper than one level: not looked into",
-                                             counted(too_deep_, "directory", "directories")));
-    if (segments_.size() >= kMostSegments)
-        places_.limits.push_back(
-            fmt::format("there are more than {} segments; not all are listed", kMostSegments));
+    out.processes = table_.listed() - looked_.unreadable.count;
+    out.unreadable = looked_.unreadable.count;
     const bool stepped = clock_was_stepped();
-    if (stepped)
-        places_.limits.emplace_back(
-            "the clock was set since the system started: when processes started and when segments "
-            "were made cannot be compared");
-    const Setting setting{.now = now_,
-                          .boot = table_.boot(),
-                          .processes = table_,
-                          .instances = instances_,
-                          .complete = unreadable_ == 0,
-                          .outermost = places_.outermost,
-                          .all_listed = places_.all_listed,
-                          .foreign_pids = places_.foreign_pids || !places_.outermost,
-                          .stepped = stepped};
-    for (auto& segment : segments_) judge(segment, setting);
-    out.limits = std::move(places_.limits);
+    tell_limits(stepped);
+    const auto all = setting(stepped);
+    std::map<std::int64_t, std::string> groups;
+    for (auto& segment : segments_) {
+        judge(segment, all);
+        // Asked for last, because it takes a system call more.
+        if (segment.kind == SegmentKind::posix && segment.verdict == SegmentVerdict::left_over &&
+            segment.confidence_if_unused >= kCertain && may_have_acl(segment)) {
+            segment.has_acl = true;
+            judge(segment, all);
+        }
+        const auto creator = segment.creator.pid;
+        if (segment.creator.life != Life::lives || creator <= 0) continue;
+        auto [known, fresh] = groups.try_emplace(creator);
+        if (fresh) known->second = control_group_of(table_, creator);
+        segment.creator.cgroup = known->second;
+    }
+    out.balance = balance_of({table_, places_, mounts_, looked_, segments_,
+                              memfd_devices_.empty() ? 0 : memfd_devices_.front()});
+    out.system_v = system_v_limits(table_, segments_);
+    out.limits = places_.limits;
     out.segments = std::move(segments_);
     return std::move(out);
 }

@@ -4,14 +4,17 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
 #include "survey/host_survey.h"
+#include "survey/linux/memory_mounts.h"
 #include "survey/linux/places.h"
 #include "survey/linux/process_table.h"
+#include "survey/our_names.h"
 #include "survey/verdict.h"
 
 struct statx;
@@ -20,6 +23,8 @@ namespace snakepit::shm::survey {
 
 // Segments that can be more than this, in one directory, are left out, and the survey says so.
 inline constexpr std::size_t kMostSegments = 250'000;
+inline constexpr std::size_t kMostDirectories = 20'000;
+inline constexpr std::size_t kMostOthers = 1'000;
 
 class Scan {
   public:
@@ -28,7 +33,9 @@ class Scan {
     // Judges all of them and hands them out; once.
     HostSurvey survey();
 
-    const Places& places() const { return places_; }
+    // Where a segment stands; null for one that no place has.
+    const FilePlace* file_place(const HostSegment& segment) const;
+    const TablePlace* table_place(const HostSegment& segment) const;
 
   private:
     struct SegmentKey {
@@ -45,19 +52,29 @@ class Scan {
         : table_(std::move(table)), places_(std::move(places)), now_(now) {}
 
     void make_room();  // for what the file system of our own segments says it has
-    void list_files(const FilePlace& place, int directory, const std::string& below);
-    void add_file(const FilePlace& place, std::string name, const struct statx& info);
+    void list_files(const FilePlace& place);
+    // `below`: a directory in the place's, empty for that itself. Directories in it are added to
+    // `more`.
+    void list_directory(const FilePlace& place, const std::string& below,
+                        std::vector<std::string>& more);
+    void add_file(const FilePlace& place, const std::string& path, const struct statx& info);
+    void add_other(const FilePlace& place, const std::string& path, const char* kind);
     void list_table(const TablePlace& place);
-    void read_instance(int directory, const std::string& name, std::uint32_t uid);
-    void look_at_processes(bool every_mapping);
+    void read_instance(int directory, const std::string& name, const struct statx& mark_info);
+    void look_at_processes(const SurveyOptions& options);
     void use(const Process& process, const Sighting& seen);
     // Nothing for what is no segment after all.
     HostSegment* segment_of(const Process& process, const Sighting& seen);
     bool describe(HostSegment& segment, const Process& process, const Sighting& seen) const;
     HostSegment* nameless(const Process& process, const Sighting& seen);
+    void note_namespace(HostSegment& segment, const Process& process) const;
     void name_qt_segments();
     const std::string& user_name(std::uint32_t uid);
+    bool may_have_acl(const HostSegment& segment) const;
     bool clock_was_stepped() const;
+    Setting setting(bool stepped) const;
+    void put_names_in_order();
+    void tell_limits(bool stepped);
 
     ProcessTable table_;
     Places places_;
@@ -66,10 +83,16 @@ class Scan {
     std::unordered_map<SegmentKey, std::size_t, Hash> files_, tables_;
     std::vector<std::uint64_t> memfd_devices_;
     Instances instances_;
+    std::optional<std::string> locks_;  // of /proc/locks, once needed
     std::map<std::uint32_t, std::string> users_;
-    std::uint64_t unreadable_ = 0, too_deep_ = 0;
+    MemoryMounts mounts_;
+    LookResult looked_;
+    std::uint64_t directories_ = 0, left_out_ = 0;
     HostSurvey result_;
 };
+
+// The path below a place's directory of one of a segment's names.
+std::string path_of_name(const FilePlace& place, std::string_view name);
 
 // Sizes, owner, mode, identity and times.
 void describe_file(HostSegment& segment, const struct statx& info);

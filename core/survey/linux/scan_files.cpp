@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The files in a directory of segments, and one directory below it.
+// The files in a directory of segments, and in directories below it.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -23,6 +25,39 @@ Timestamp time_of(const statx_timestamp& time) {
     return {time.tv_sec * 1'000'000 + time.tv_nsec / 1000};
 }
 
+// What is no file and no directory; null for those, and for what the system does not say.
+const char* kind_of(unsigned char type) {
+    switch (type) {
+        case DT_FIFO:
+            return "FIFO";
+        case DT_SOCK:
+            return "socket";
+        case DT_LNK:
+            return "symbolic link";
+        case DT_CHR:
+        case DT_BLK:
+            return "device";
+        default:
+            return nullptr;
+    }
+}
+
+// Whoever wrote the mark says where to look, so it is only asked whether his own file is there.
+Registry::State state_of(const std::string& path, std::uint32_t uid) {
+    struct stat info {};
+    if (path.empty()) return Registry::State::not_seen;
+    if (::lstat(path.c_str(), &info) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? Registry::State::gone
+                                                   : Registry::State::not_seen;
+    return S_ISREG(info.st_mode) && info.st_uid == uid ? Registry::State::stands
+                                                       : Registry::State::gone;
+}
+
+// As /proc/locks shows a lock on it.
+std::string shown_in_locks(const struct statx& info) {
+    return fmt::format(" {:02x}:{:02x}:{} ", info.stx_dev_major, info.stx_dev_minor, info.stx_ino);
+}
+
 // Names that would read like those of other kinds get "./" in front.
 bool ambiguous(std::string_view name) {
     constexpr std::array<std::string_view, 5> kOthers{"sysv:", "memfd:", "unlinked:", "@", "./"};
@@ -36,6 +71,8 @@ void describe_file(HostSegment& segment, const struct statx& info) {
     segment.size = info.stx_size;
     segment.resident = info.stx_blocks * kBlock;
     segment.uid = info.stx_uid;
+    segment.gid = info.stx_gid;
+    segment.links = info.stx_nlink;
     segment.mode = info.stx_mode & kModeBits;
     segment.device = makedev(info.stx_dev_major, info.stx_dev_minor);
     segment.inode = info.stx_ino;
@@ -45,78 +82,104 @@ void describe_file(HostSegment& segment, const struct statx& info) {
         std::max({time_of(info.stx_atime), time_of(info.stx_mtime), time_of(info.stx_ctime)});
 }
 
-void Scan::add_file(const FilePlace& place, std::string name, const struct statx& info) {
+std::string path_of_name(const FilePlace& place, std::string_view name) {
+    if (name.starts_with(place.mark)) name.remove_prefix(place.mark.size());
+    if (name.starts_with("./")) name.remove_prefix(2);
+    return std::string(name);
+}
+
+void Scan::add_file(const FilePlace& place, const std::string& path, const struct statx& info) {
+    auto name = place.mark + (ambiguous(path) ? "./" + path : path);
+    const SegmentKey key{makedev(info.stx_dev_major, info.stx_dev_minor), info.stx_ino};
+    const auto [known, fresh] = files_.emplace(key, segments_.size());
+    if (!fresh) {
+        segments_[known->second].names.push_back(std::move(name));
+        return;
+    }
     HostSegment segment;
     describe_file(segment, info);
-    segment.label = name;
-    if (ambiguous(name)) name.insert(0, "./");
-    segment.name =
-        place.name_space == 0 ? std::move(name) : fmt::format("@{}:{}", place.name_space, name);
+    segment.label = path;
+    segment.names.push_back(std::move(name));
     segment.name_space = place.name_space;
     segment.container = place.container;
     segment.user = user_name(segment.uid);
-    files_.emplace(SegmentKey{segment.device, segment.inode}, segments_.size());
     segments_.push_back(std::move(segment));
 }
 
-void Scan::list_files(const FilePlace& place, int at, const std::string& below) {
-    const auto directory = open_directory(at, below.empty() ? "." : below.c_str());
+void Scan::add_other(const FilePlace& place, const std::string& path, const char* kind) {
+    if (result_.others.size() < kMostOthers) result_.others.push_back({place.mark + path, kind});
+}
+
+void Scan::list_files(const FilePlace& place) {
+    std::vector<std::string> directories{""};
+    for (std::size_t at = 0; at < directories.size(); ++at) {
+        if (++directories_ > kMostDirectories) {
+            left_out_ += directories.size() - at;
+            return;
+        }
+        // A copy: the list grows meanwhile.
+        list_directory(place, std::string(directories[at]), directories);
+    }
+}
+
+void Scan::list_directory(const FilePlace& place, const std::string& below,
+                          std::vector<std::string>& more) {
+    const auto directory = below.empty()
+                               ? open_directory(place.directory.get(), ".")
+                               : open_directory_below(place.directory.get(), below.c_str());
     if (!directory) {
-        if (errno == EACCES)
-            places_.limits.push_back(fmt::format("the directory {} cannot be looked into", below));
+        if (errno != ENOENT)
+            places_.limits.push_back(fmt::format("The directory {}/{} cannot be opened: {}.",
+                                                 place.path, below,
+                                                 std::generic_category().message(errno)));
         return;
     }
-    std::vector<std::string> directories;
     while (const auto* entry = ::readdir(directory.get())) {
         const std::string_view name(entry->d_name);
-        if (name == "." || name == ".." ||
-            (entry->d_type != DT_REG && entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
-            continue;
+        if (name == "." || name == "..") continue;
+        const auto path = below.empty() ? std::string(name) : fmt::format("{}/{}", below, name);
         struct statx info {};
-        if (::statx(::dirfd(directory.get()), entry->d_name,
-                    AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_BTIME,
-                    &info) != 0)
-            continue;
-        // What is mounted in there is another file system.
-        if (makedev(info.stx_dev_major, info.stx_dev_minor) != place.device) continue;
-        if (S_ISDIR(info.stx_mode)) {
-            if (below.empty()) {
-                directories.emplace_back(name);
-            } else {
-                ++too_deep_;
-            }
+        if (const auto* kind = kind_of(entry->d_type)) {
+            add_other(place, path, kind);
+        } else if (::statx(::dirfd(directory.get()), entry->d_name,
+                           AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
+                           STATX_BASIC_STATS | STATX_BTIME, &info) != 0) {
+            continue;  // it went meanwhile
+        } else if (makedev(info.stx_dev_major, info.stx_dev_minor) != place.device) {
+            add_other(place, path, "mount");
+        } else if (S_ISDIR(info.stx_mode)) {
+            add_other(place, path, "directory");
+            more.push_back(path);
         } else if (S_ISREG(info.stx_mode) && segments_.size() < kMostSegments) {
             if (name.starts_with(".snakepit_") && place.name_space == 0 && below.empty())
-                read_instance(::dirfd(directory.get()), entry->d_name, info.stx_uid);
-            auto shown = below.empty() ? std::string(name) : fmt::format("{}/{}", below, name);
-            add_file(place, std::move(shown), info);
+                read_instance(::dirfd(directory.get()), entry->d_name, info);
+            add_file(place, path, info);
         }
     }
-    for (const auto& name : directories) list_files(place, at, name);
 }
 
 // Each manager of ours holds a mark that says where its registry is (core/layout/ownership.h).
-void Scan::read_instance(int directory, const std::string& name, std::uint32_t uid) {
+void Scan::read_instance(int directory, const std::string& name, const struct statx& mark_info) {
     const auto mark = our_name(name);
     if (!mark) return;
     const Handle file(
         ::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    std::array<char, 4096> text;
-    const auto got = file ? ::read(file.get(), text.data(), text.size()) : -1;
-    std::string path(text.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    path.resize(std::min(path.find('\n'), path.size()));
-    struct stat registry {};
-    // Whoever wrote the entry says where to look, so it is only asked whether his own file is
-    // there.
-    struct flock range {};
-    range.l_type = F_WRLCK;
-    const bool held =
-        file && ::fcntl(file.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
-    const bool stands = held || (!path.empty() && ::lstat(path.c_str(), &registry) == 0 &&
-                                 S_ISREG(registry.st_mode) && registry.st_uid == uid);
+    Registry registry{.state = Registry::State::not_seen};
+    if (file) {
+        std::array<char, 4096> text;
+        const auto got = ::read(file.get(), text.data(), text.size());
+        registry.path.assign(text.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        registry.path.resize(std::min(registry.path.find('\n'), registry.path.size()));
+        registry.state = state_of(registry.path, mark_info.stx_uid);
+    }
+    // The lock says more than any file: it ends with the manager, in whatever namespace, and the
+    // system tells everybody of it.
+    if (!locks_) locks_ = read_file(table_.proc(), "locks").value_or("");
+    if (locks_->find(shown_in_locks(mark_info)) != std::string::npos)
+        registry.state = Registry::State::managed;
     const auto key = mark->tag.empty() ? mark->instance : mark->instance + "@" + mark->tag;
-    auto& known = instances_[key];
-    if (stands) known = path.empty() ? "elsewhere" : path;
+    auto& known = instances_.try_emplace(key).first->second;
+    if (known.path.empty() || known.state < registry.state) known = registry;
 }
 
 }  // namespace snakepit::shm::survey

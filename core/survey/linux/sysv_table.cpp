@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 constexpr std::uint32_t kModeBits = 0777;
+constexpr std::uint32_t kRemoved = 01000;  // SHM_DEST
 constexpr std::uint64_t kPage = 4096;
 
 std::uint32_t take_octal(std::string_view& text) {
@@ -45,13 +46,18 @@ HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     out.key = take_number(row);
     const auto id = take_number(row);
     out.inode = static_cast<std::uint64_t>(id);
-    out.mode = take_octal(row) & kModeBits;
+    const auto mode = take_octal(row);
+    out.mode = mode & kModeBits;
+    out.removed = (mode & kRemoved) != 0;
     out.size = static_cast<std::uint64_t>(take_number(row));
-    out.creator = take_number(row);
+    if (const auto creator = take_number(row); creator > 0)
+        out.creator = {creator, SegmentCreator::KnownBy::kernel, {}, {}, {}};
     out.last_user = take_number(row);
     out.attached = static_cast<std::uint64_t>(take_number(row));
     out.uid = static_cast<std::uint32_t>(take_number(row));
-    for (int skipped = 0; skipped < 3; ++skipped) (void)take_number(row);
+    out.gid = static_cast<std::uint32_t>(take_number(row));
+    out.creator_uid = static_cast<std::uint32_t>(take_number(row));
+    out.creator_gid = static_cast<std::uint32_t>(take_number(row));
     const auto attached = take_number(row), detached = take_number(row), changed = take_number(row);
     out.created = {changed * kSecond};
     out.touched = {std::max({attached, detached, changed}) * kSecond};
@@ -60,7 +66,8 @@ HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     out.swapped = swapped > 0 ? static_cast<std::uint64_t>(swapped) : 0;
     // As files have it: what is taken, wherever it is.
     out.resident = (resident > 0 ? static_cast<std::uint64_t>(resident) : 0) + out.swapped;
-    if (out.resident > rounded_up(out.size, kPage)) count_huge_pages(out, huge_page);
+    out.huge_pages = out.resident > rounded_up(out.size, kPage);
+    if (out.huge_pages) count_huge_pages(out, huge_page);
     out.name = fmt::format("sysv:{}", id);
     return out;
 }
@@ -97,8 +104,7 @@ void Scan::list_table(const TablePlace& place) {
     (void)inside(place, [&] { text = read_file(table_.proc(), "sysvipc/shm"); });
     if (!text) {
         places_.limits.push_back(
-            "the System V segments cannot be read: /proc/sysvipc/shm is not "
-            "there");
+            "The System V segments cannot be read: /proc/sysvipc/shm is missing.");
         return;
     }
     for (auto& segment : parse_system_v(*text, huge_page_size(table_.proc()))) {
@@ -107,6 +113,7 @@ void Scan::list_table(const TablePlace& place) {
         segment.label = segment.name;
         if (place.name_space != 0)
             segment.name = fmt::format("@{}:{}", place.name_space, segment.name);
+        segment.names = {segment.name};
         segment.name_space = place.name_space;
         segment.container = place.container;
         segment.user = user_name(segment.uid);

@@ -2,6 +2,7 @@
 #include "survey/linux/tree/members.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -198,6 +199,13 @@ void Members::forget() {
         }
     std::erase_if(by_pid_, [&](const auto& entry) { return forgettable(all_.at(entry.second)); });
     std::erase_if(all_, [&](const auto& entry) { return forgettable(entry.second); });
+}
+
+bool Members::has_threads(std::int64_t pid) {
+    constexpr nlink_t kOfFirst = 3;
+    struct stat info {};
+    return ::stat(fmt::format("/proc/{}/task", pid).c_str(), &info) == 0 &&
+           info.st_nlink > kOfFirst;
 }
 
 bool Members::can_walk() {

@@ -36,6 +36,8 @@ class Members {
 
     // Finds the living ones in /proc, below this process; those that were not known yet.
     std::vector<std::int64_t> walk();
+    // Beside its first one.
+    static bool has_threads(std::int64_t pid);
     // False: the system does not list them, and only what it reports is known.
     static bool can_walk();
     // One that runs for a while and that no record told of.

@@ -44,6 +44,18 @@ std::string maker_of(const SegmentFacts& facts) {
     return fmt::format("process {} ({})", facts.maker, facts.maker_program);
 }
 
+TreeUse use_of(SegmentUse how) {
+    switch (how) {
+        case SegmentUse::maps:
+            return TreeUse::mapped;
+        case SegmentUse::attached:
+            return TreeUse::attached;
+        case SegmentUse::open:
+            break;
+    }
+    return TreeUse::opened;
+}
+
 // Sorts what a survey found when the command had ended.
 class Account {
   public:
@@ -84,7 +96,7 @@ class Account {
             return !segment.unlinked && segment.device == watch_.device() &&
                    !watch_.was_there(segment.inode);
         const auto id = table_id(segment);
-        return id >= 0 && !watch_.table_had(id);
+        return id >= 0 && !segment.removed && !watch_.table_had(id);
     }
 
     SegmentFacts facts_of(const HostSegment& segment) const {
@@ -94,7 +106,7 @@ class Account {
         auto facts = known ? *known : SegmentFacts{};
         for (const auto& user : segment.users)
             if (const auto member = watch_.members().at(user.pid); member != 0)
-                facts.members.try_emplace(member, user.maps ? TreeUse::mapped : TreeUse::opened);
+                facts.members.try_emplace(member, use_of(user.how));
         return facts;
     }
 
@@ -143,11 +155,19 @@ class Account {
     }
 
     Status clean() {
-        std::vector<HostSegment> unused;
+        // Whose creator is known is not kept because that may live: it has ended.
+        std::vector<HostSegment> of_known, others;
         for (const auto& item : report_.left)
-            if (item.reason.empty()) unused.push_back(item.segment);
-        if (unused.empty()) return {};
-        SHM_ASSIGN(const auto done, clean_segments(unused));
+            if (item.reason.empty())
+                (item.seen.front().how == TreeUse::created ? of_known : others)
+                    .push_back(item.segment);
+        SHM_TRY(clean(of_known, {.force = true}));
+        return clean(others, {});
+    }
+
+    Status clean(const std::vector<HostSegment>& segments, const CleanOptions& how) {
+        if (segments.empty()) return {};
+        SHM_ASSIGN(const auto done, clean_segments(segments, how));
         for (const auto& cleaned : done)
             for (auto& item : report_.left) {
                 if (item.segment.name != cleaned.segment.name) continue;

@@ -235,19 +235,21 @@ void TreeWatch::look_at(const std::vector<std::int64_t>& pids) {
     for (const auto pid : pids)
         processes.push_back(
             {.pid = pid,
-             .ipc_ns = namespace_of(proc.get(), fmt::format("{}/ns/ipc", pid).c_str())});
-    unreadable_ += look_at_processes(proc.get(), processes, {device_}, {memfd_device_},
-                                     [this](const Process& process, const Sighting& seen) {
-                                         const auto member = members_.at(process.pid);
-                                         if (member == 0) return;
-                                         if (seen.what == Sighting::What::system_v) {
-                                             if (own_table_ && process.ipc_ns == ipc_ns_)
-                                                 see(table_, seen.inode, member, TreeUse::attached);
-                                         } else if (seen.device == device_) {
-                                             see(files_, seen.inode, member,
-                                                 seen.maps ? TreeUse::mapped : TreeUse::opened);
-                                         }
-                                     });
+             .ipc_ns = namespace_of(proc.get(), fmt::format("{}/ns/ipc", pid).c_str()),
+             .has_threads = Members::has_threads(pid)});
+    unreadable_ += look_at_processes(
+        proc.get(), processes,
+        {.devices = {device_}, .memfd_devices = {memfd_device_}, .quick = true},
+        [this](const Process& process, const Sighting& seen) {
+            const auto member = members_.at(process.pid);
+            if (member == 0) return;
+            if (seen.what == Sighting::What::system_v) {
+                if (own_table_ && process.ipc_ns == ipc_ns_)
+                    see(table_, seen.inode, member, TreeUse::attached);
+            } else if (seen.device == device_) {
+                see(files_, seen.inode, member, seen.maps ? TreeUse::mapped : TreeUse::opened);
+            }
+        });
 }
 
 void TreeWatch::see(std::unordered_map<std::uint64_t, SegmentFacts>& where, std::uint64_t segment,

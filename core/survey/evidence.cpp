@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+#include "survey/evidence.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/counted.h"
+#include "base/units.h"
+
+namespace snakepit::shm::survey {
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;  // microseconds
+constexpr std::int64_t kYoung = 60 * kSecond;
+constexpr std::int64_t kRecent = 600 * kSecond;
+constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
+
+constexpr std::size_t kSentences = 6;   // usual number
+constexpr std::int64_t kLeastPid = 2;   // of numbers in names that are taken for one
+constexpr std::size_t kLongestPid = 7;  // digits: the kernel gives out at most 2^22
+
+// The numbers in a name that may be a process's.
+std::vector<std::int64_t> numbers_in(std::string_view name) {
+    std::vector<std::int64_t> out;
+    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    while (true) {
+        const auto begin = std::find_if(name.begin(), name.end(), digit);
+        if (begin == name.end()) return out;
+        const auto end = std::find_if_not(begin, name.end(), digit);
+        std::int64_t number = 0;
+        std::from_chars(&*begin, &*begin + (end - begin), number);
+        if (static_cast<std::size_t>(end - begin) <= kLongestPid && number >= kLeastPid)
+            out.push_back(number);
+        name.remove_prefix(static_cast<std::size_t>(end - name.begin()));
+    }
+}
+
+class Weighing {
+  public:
+    Weighing(HostSegment& segment, const Setting& setting) : segment_(segment), setting_(setting) {
+        out_.sentences.reserve(kSentences);
+    }
+
+    Evidence run() {
+        out_.system_v = system_v();
+        out_.own_namespace = segment_.name_space == 0;
+        out_.outermost = setting_.outermost;
+        out_.all_listed = setting_.all_listed;
+        segment_.users_complete = everything_was_seen();
+        recognise_program();
+        ask_for_creator();
+        if (belongs_to_us() || is_used()) return std::move(out_);
+        ask_whether_it_can_be_found();
+        ask_for_program();
+        if (!out_.creator_known) look_for_numbers();
+        ask_who_may_know_it();
+        tell_times();
+        return std::move(out_);
+    }
+
+  private:
+    template <typename... Args>
+    void say(fmt::format_string<Args...> text, Args&&... args) {
+        out_.sentences.push_back(fmt::format(text, std::forward<Args>(args)...));
+    }
+    bool system_v() const { return segment_.kind == SegmentKind::system_v; }
+    bool everything_was_seen() const {
+        return setting_.complete && setting_.outermost && setting_.all_listed;
+    }
+
+    void recognise_program();
+    void ask_for_creator();
+    void tell_creator(const ProcessFacts& process);
+    bool belongs_to_us();
+    void tell_registry(const OurName& own, const Registry& registry);
+    bool is_used();
+    void tell_users();
+    void ask_whether_it_can_be_found();
+    void ask_for_program();
+    std::string living(std::int64_t pid) const;
+    void look_for_numbers();
+    void ask_who_may_know_it();
+    void ask_whether_it_was_passed_on();
+    void tell_times();
+
+    HostSegment& segment_;
+    const Setting& setting_;
+    const KnownProgram* known_ = nullptr;
+    Evidence out_;
+};
+
+void Weighing::recognise_program() {
+    const auto found = recognise(segment_.kind, segment_.label);
+    known_ = found.known;
+    if (known_) {
+        segment_.program = known_->program;
+        out_.habit = known_->habit;
+        // In another namespace the number is one of that namespace's own.
+        if (found.creator > 0 && out_.own_namespace && segment_.creator.pid == 0)
+            segment_.creator = {found.creator, SegmentCreator::KnownBy::name, {}, {}, {}};
+        return;
+    }
+    for (const auto& user : segment_.users) {
+        segment_.program = program_of(software_of_executable(user.program));
+        if (!segment_.program.empty()) return;
+    }
+}
+
+void Weighing::ask_for_creator() {
+    auto& creator = segment_.creator;
+    if (creator.pid <= 0) return;
+    out_.creator_known = true;
+    const auto process = setting_.processes.find(creator.pid);
+    creator.life = process.life;
+    const bool by_name = creator.known_by == SegmentCreator::KnownBy::name;
+    // The kernel counts in processes, a program's name may have a thread's number.
+    if (process.process != 0 && !by_name) creator.life = Life::gone;
+    if (creator.life != Life::lives && by_name) {
+        const auto inside = setting_.processes.find_in_containers(segment_.device, creator.pid);
+        if (inside.answer == Answer::yes) {
+            creator.life = Life::lives;
+            creator.program = inside.name;
+            say("Process {} of a container ({}, {} here) may have made it: the container shares "
+                "these files, and the number is in the segment's name.",
+                creator.pid, inside.name, inside.pid);
+            out_.creator = Life::lives;
+            return;
+        }
+        if (inside.answer == Answer::not_told) creator.life = Life::not_told;
+    }
+    out_.creator = creator.life;
+    out_.sibling_used = creator.life == Life::gone && setting_.busy_creators.contains(creator.pid);
+    out_.number_may_be_foreign = by_name && !everything_was_seen();
+    tell_creator(process);
+}
+
+void Weighing::tell_creator(const ProcessFacts& process) {
+    auto& creator = segment_.creator;
+    const auto* source = creator.known_by == SegmentCreator::KnownBy::name
+                             ? "the number is in the segment's name"
+                             : "recorded by the kernel";
+    switch (creator.life) {
+        case Life::lives:
+            creator.program = process.name;
+            say("Its creator, process {} ({}), is running ({}).", creator.pid, process.name,
+                source);
+            break;
+        case Life::gone:
+            say("Its creator, process {}, has exited ({}).", creator.pid, source);
+            break;
+        case Life::not_told:
+            say("Whether its creator, process {}, is running cannot be seen from here ({}).",
+                creator.pid, source);
+            break;
+    }
+}
+
+bool Weighing::belongs_to_us() {
+    if (system_v()) return false;
+    constexpr std::string_view kMemfd = "memfd:";
+    std::string_view name = segment_.label;
+    if (segment_.kind == SegmentKind::memfd)
+        name.remove_prefix(std::min(kMemfd.size(), name.size()));
+    if (const auto slash = name.rfind('/'); slash != name.npos) name.remove_prefix(slash + 1);
+    const auto own = our_name(name);
+    if (!own) return false;
+    segment_.program = "Snakepit SHM";
+    // The mark of its own registry says more than another manager of that name.
+    auto known = setting_.instances.find(own->instance + "@" + own->tag);
+    if (known == setting_.instances.end()) known = setting_.instances.find(own->instance);
+    if (known == setting_.instances.end()) {
+        out_.ours = Ours::no_mark;
+        say("Its name is one of Snakepit SHM's, instance {}, but no manager of that instance left "
+            "a mark here.",
+            own->instance);
+        say("Run 'snakepit-shm serve --instance {}' with that instance's runtime directory to "
+            "remove what is not needed.",
+            own->instance);
+    } else {
+        tell_registry(*own, known->second);
+    }
+    return true;
+}
+
+void Weighing::tell_registry(const OurName& own, const Registry& registry) {
+    switch (registry.state) {
+        case Registry::State::managed:
+            out_.ours = Ours::managed;
+            say("A manager of instance {} is running and manages it. Use 'snakepit-shm cleanup "
+                "--instance {}' to remove what is not needed.",
+                own.instance, own.instance);
+            return;
+        case Registry::State::stands:
+            out_.ours = Ours::managed;
+            say("Instance {}, whose registry is {}, manages it. Run 'snakepit-shm serve --instance "
+                "{}' to remove what is not needed.",
+                own.instance, registry.path, own.instance);
+            return;
+        case Registry::State::not_seen:
+            out_.ours = Ours::registry_not_seen;
+            segment_.users_complete = false;
+            say("It belongs to instance {}, whose registry cannot be seen from here. Ask {} or an "
+                "administrator.",
+                own.instance, segment_.user);
+            return;
+        case Registry::State::gone:
+            break;
+    }
+    out_.ours = Ours::registry_gone;
+    say("It belongs to instance {}, whose registry {} no longer exists.", own.instance,
+        registry.path);
+    const auto slash = registry.path.rfind('/');
+    say("Run 'SNAKEPIT_SHM_RUNTIME_DIR={} snakepit-shm serve --instance {}' to remove what is not "
+        "needed, or name it in 'snakepit-shm host clean'.",
+        slash == std::string::npos ? std::string(".") : registry.path.substr(0, slash),
+        own.instance);
+}
+
+bool Weighing::is_used() {
+    const bool nameless = segment_.kind == SegmentKind::memfd || segment_.unlinked;
+    if (segment_.users.empty() && segment_.attached == 0 && !nameless && !segment_.removed) {
+        const bool counted = system_v();
+        out_.use = counted || segment_.users_complete ? Use::unused : Use::partly_unseen;
+        if (counted)
+            say("No process has it attached (counted by the kernel).");
+        else
+            out_.sentences.emplace_back(segment_.users_complete ? kNoUseSeen : kUseNotSeen);
+        return false;
+    }
+    out_.use = Use::used;
+    tell_users();
+    return true;
+}
+
+void Weighing::tell_users() {
+    const auto having = [this](SegmentUse how) {
+        return static_cast<std::uint64_t>(
+            std::count_if(segment_.users.begin(), segment_.users.end(),
+                          [how](const SegmentUser& user) { return user.how == how; }));
+    };
+    if (const auto count = having(SegmentUse::maps); count > 0)
+        say("{} it mapped.",
+            count == 1 ? "A process has" : fmt::format("{} processes have", count));
+    if (const auto count = having(SegmentUse::open); count > 0)
+        say("{} it open.", count == 1 ? "A process has" : fmt::format("{} processes have", count));
+    if (segment_.attached > 0)
+        say("It is attached {} (counted by the kernel){}.", counted(segment_.attached, "time"),
+            segment_.users.empty() ? ", by processes that cannot be seen from here" : "");
+    if (segment_.removed)
+        say("It is already removed: the kernel frees it when the last process detaches it.");
+    if (segment_.kind == SegmentKind::memfd)
+        say("It has no name: the kernel frees it when the last process closes it.");
+    if (segment_.unlinked)
+        say("Its name was removed: the kernel frees it when the last process closes it.");
+}
+
+void Weighing::ask_whether_it_can_be_found() {
+    out_.has_unseen_names = segment_.links > segment_.names.size();
+    if (out_.has_unseen_names)
+        say("It has {} that cannot be seen from here.",
+            counted(segment_.links - segment_.names.size(), "more name"));
+    if (system_v()) {
+        out_.findable = segment_.key == 0 ? Findable::never : Findable::by_key;
+        if (segment_.key == 0)
+            say("It is private (no key): only a program that was told its id can find it.");
+        else
+            say("It has a key: a program that starts again may look for it and expect its "
+                "contents.");
+        ask_whether_it_was_passed_on();
+        return;
+    }
+    if (!known_) return;
+    switch (known_->habit) {
+        case Habit::its_creator:
+        case Habit::its_programs:
+        case Habit::python:
+            out_.findable = Findable::never;
+            say("{} makes such names for one run.", known_->program);
+            break;
+        case Habit::its_programs_again:
+            say("{} uses such names again.", known_->program);
+            break;
+        case Habit::stays:
+            out_.findable = Findable::meant_to_stay;
+            say("{} keeps it between runs.", known_->program);
+            break;
+        case Habit::unknown:
+            say("Its name is one of {}'s.", known_->program);
+            break;
+    }
+}
+
+void Weighing::ask_whether_it_was_passed_on() {
+    if (segment_.last_user <= 0 || segment_.last_user == segment_.creator.pid) return;
+    out_.passed_on = true;
+    const auto last = setting_.processes.find(segment_.last_user);
+    const bool lives = last.life == Life::lives && last.process == 0;
+    out_.last_user_lives = lives || last.life == Life::not_told;
+    if (lives) {
+        say("Process {} ({}), the last one that attached it, is running.", segment_.last_user,
+            last.name);
+    } else {
+        say("A process other than its creator attached it last: process {}, which {}.",
+            segment_.last_user,
+            last.life == Life::not_told ? "cannot be seen from here" : "has exited");
+    }
+}
+
+void Weighing::ask_for_program() {
+    if (!known_ || known_->software == 0 || !out_.own_namespace) return;
+    const auto found = setting_.processes.find_software(segment_.uid, known_->software);
+    out_.program = found.answer;
+    out_.program_partly_seen = found.partly;
+    switch (found.answer) {
+        case Answer::yes:
+            say("{} is running for this user (process {}, {}).", known_->program, found.pid,
+                found.name);
+            break;
+        case Answer::no:
+            say("No process {}of {} is running for this user.",
+                found.partly ? "that may be looked at " : "", known_->program);
+            break;
+        case Answer::not_told:
+            say("Whether {} is running for this user cannot be seen from here.", known_->program);
+            break;
+    }
+    if (known_->habit != Habit::python || found.answer == Answer::no) return;
+    const auto tracker =
+        setting_.processes.find_software(segment_.uid, set_of(Software::python_tracker));
+    out_.has_tracker = tracker.answer != Answer::no;
+    if (tracker.answer == Answer::yes)
+        say("A resource tracker of Python (process {}) is running for this user: it removes the "
+            "segment when its programs end.",
+            tracker.pid);
+    else if (tracker.answer == Answer::no)
+        say("No resource tracker of Python is running for this user, which the segment's creator "
+            "would have.");
+}
+
+// The name of a process that could have made something; empty if there is none.
+std::string Weighing::living(std::int64_t pid) const {
+    const auto process = setting_.processes.find(pid);
+    return process.life == Life::lives && !process.kernel ? process.name : std::string();
+}
+
+// A rule for names that no table knows: many have the number of their maker.
+void Weighing::look_for_numbers() {
+    if (system_v() || (known_ && known_->habit != Habit::unknown)) return;
+    for (const auto number : numbers_in(segment_.label)) {
+        auto name = setting_.processes.is_listed(number) ? living(number) : std::string();
+        if (name.empty())
+            name = setting_.processes.find_in_containers(segment_.device, number).name;
+        if (name.empty()) continue;
+        out_.name_has_living_number = true;
+        say("The number {} in its name is that of a running process ({}), which may have made it.",
+            number, name);
+        return;
+    }
+}
+
+void Weighing::ask_who_may_know_it() {
+    const auto owner = setting_.processes.anyone({{segment_.uid}, {}, false});
+    out_.owner = owner.answer;
+    if (owner.answer == Answer::no) say("Its owner {} has no running process.", segment_.user);
+    const auto access = access_of(segment_);
+    const bool only_owner = !access.everybody && access.groups.empty() && access.users.size() == 1;
+    const auto knower = only_owner ? owner : setting_.processes.anyone(access);
+    out_.knower = knower.answer;
+    if (knower.answer == Answer::yes && out_.findable == Findable::never)
+        say("Its owner and mode let other running programs use it, and one of them may know of "
+            "it: process {}{}, for one.",
+            knower.pid, knower.name.empty() ? "" : fmt::format(" ({})", knower.name));
+}
+
+void Weighing::tell_times() {
+    const auto last = std::max(segment_.created, segment_.touched);
+    if (setting_.stepped) {
+        say("The clock was set since the system started, so its age is not known.");
+        return;
+    }
+    if (last.micros == 0) return;
+    const auto since = [this](Timestamp time) {
+        return format_duration(std::max<std::int64_t>(0, setting_.now.micros - time.micros) / 1000);
+    };
+    if (segment_.created.micros > 0)
+        say("It was created {} ago and last used {} ago.", since(segment_.created),
+            since(segment_.touched));
+    else
+        say("It was last used {} ago.", since(segment_.touched));
+    const auto age = setting_.now.micros - last.micros;
+    out_.age = age < kYoung     ? Age::young
+               : age < kRecent  ? Age::recent
+               : age < kLongAgo ? Age::settled
+                                : Age::long_ago;
+    if (out_.age == Age::young) say("That is too recent to be sure.");
+}
+
+}  // namespace
+
+Evidence weigh(HostSegment& segment, const Setting& setting) {
+    return Weighing(segment, setting).run();
+}
+
+}  // namespace snakepit::shm::survey
