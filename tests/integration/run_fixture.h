@@ -63,7 +63,13 @@ class Leavings {
     ~Leavings() { remove(); }
 
     // Another test begins.
-    void begin() { made_ = QString("snakepit-run-%1-%2-").arg(::getpid()).arg(++tests_); }
+    void begin() {
+        // No digits: a number in a name may be taken for that of the process that made it.
+        made_ = "snakepit-run-";
+        for (const auto digit : QString("%1").arg(qint64{::getpid()} * 100 + ++tests_))
+            made_ += QChar('a' + digit.digitValue());
+        made_ += '-';
+    }
     QString name(const QString& end) const { return made_ + end; }
     static bool there(const QString& name) { return QFile::exists("/dev/shm/" + name); }
     Finished execute(const QStringList& words) const { return start(words)->wait(); }
