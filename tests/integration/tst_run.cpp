@@ -37,6 +37,8 @@ class Run : public QObject, private Leavings {
     void what_others_make_meanwhile_is_possible_only();
     void what_others_made_and_the_command_opened_is_possible_only();
     void what_was_there_before_is_not_told();
+    void what_goes_with_its_users_is_not_left();
+    void a_strangers_number_in_a_name_keeps_nothing();
     void a_segment_in_a_directory_is_told();
     void isolated_nothing_is_missed_and_nothing_stays_data();
     void isolated_nothing_is_missed_and_nothing_stays();
@@ -253,6 +255,28 @@ void Run::what_was_there_before_is_not_told() {
     QVERIFY(!names_in(report, "left").contains(name("a")));
     QVERIFY(!names_in(report, "possible").contains(name("a")));
     QVERIFY(there(name("a")));
+}
+
+void Run::what_goes_with_its_users_is_not_left() {
+    const auto done =
+        execute(run({"--fail-on-leak", kLeaker, "sysv", "attach", "drop", "daemon", "wait"}));
+    const auto segment = table_segment(done.out);
+    const auto report = report_of(done);
+    const auto daemon = report["running"].toArray().first().toObject();
+    end_later(daemon["pid"].toInteger());
+    QVERIFY2(done.status == 0, qPrintable(done.err));
+    QVERIFY(report["left"].toArray().isEmpty());
+    QCOMPARE(daemon["uses"].toArray().first().toString(), segment);
+}
+
+// Who made it is known: the number, of this test, is a coincidence.
+void Run::a_strangers_number_in_a_name_keeps_nothing() {
+    const auto numbered = name(QString::number(::getpid()));
+    const auto done = execute(run({"--clean", kLeaker, "map", numbered}));
+    const auto report = report_of(done);
+    if (report["attribution"].toString() != "exact") QSKIP("the kernel does not tell who made it");
+    QVERIFY2(item_named(report, "left", numbered)["removed"].toBool(), qPrintable(done.err));
+    QVERIFY(!there(numbered));
 }
 
 void Run::a_segment_in_a_directory_is_told() {

@@ -6,6 +6,7 @@
  *   shut         close all descriptors, the standard ones too
  *   sysv         create a private System V segment and print its number
  *   attach       attach it
+ *   drop         remove it; it is freed when it is detached
  *   poll         attach and detach it every 20 ms, in processes of their own, until it fails
  *   daemon       go on in a process that nobody waits for, in a session of its own
  *   session      start a session
@@ -136,6 +137,7 @@ static int do_one(char** words) {
         printf("%d\n", table_id);
     }
     if (is(word, "attach")) attach();
+    if (is(word, "drop") && shmctl(table_id, IPC_RMID, NULL) != 0) fail("shmctl");
     if (is(word, "poll")) poll_table();
     if (is(word, "daemon")) become_daemon();
     if (is(word, "session")) setsid();
