@@ -20,6 +20,9 @@ bool is_meant(const HostSegment& segment, std::string_view word);
 // For JSON, which has no other texts: names that are no UTF-8 with escapes.
 HostSegment in_unicode(HostSegment segment);
 
+// "python3 (7) +2", "none", "none seen".
+std::string users_of(const HostSegment& segment);
+
 QJsonObject clean_item_json(const HostCleanItem& item);
 // Each with what became of it, or would become of it, and why.
 std::string clean_items(const std::vector<HostCleanItem>& items, bool dry_run);

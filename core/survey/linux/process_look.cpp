@@ -323,6 +323,15 @@ LookResult ProcessTable::look(const LookOptions& options, const TellSighting& te
     return std::move(look.result);
 }
 
+std::uint64_t look_at_processes(int proc, const std::vector<Process>& processes,
+                                const LookOptions& options, const TellSighting& tell) {
+    Look look(proc, options, tell);
+    std::uint64_t unreadable = 0;
+    for (const auto& process : processes)
+        if (!look.at(process)) ++unreadable;
+    return unreadable;
+}
+
 std::optional<SoftwareSet> ProcessTable::software_of(std::int64_t pid) const {
     const auto known = software_.find(pid);
     if (known == software_.end()) return std::nullopt;

@@ -35,6 +35,10 @@ struct Credentials {
     std::vector<std::uint32_t> users, groups;
 };
 
+// What ProcessTable::look() does, of these processes alone. `proc`: an open directory /proc.
+std::uint64_t look_at_processes(int proc, const std::vector<Process>& processes,
+                                const LookOptions& options, const TellSighting& tell);
+
 // The processes there are, from /proc. One thread.
 class ProcessTable final : public ProcessView {
   public:
