@@ -38,13 +38,13 @@ std::string verdict_of(const HostSegment& segment) {
     return fmt::format("{} {} %", word, segment.confidence);
 }
 
-std::string_view use_of(SegmentUse how) {
+std::string_view use_of(UseKind how) {
     switch (how) {
-        case SegmentUse::maps:
+        case UseKind::maps:
             return "maps it";
-        case SegmentUse::attached:
+        case UseKind::attached:
             return "has it attached";
-        case SegmentUse::open:
+        case UseKind::open:
             break;
     }
     return "has it open";

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kOctal = 8;
 constexpr std::array kKinds{SegmentKind::posix, SegmentKind::system_v, SegmentKind::memfd};
-constexpr std::array kUses{SegmentUse::open, SegmentUse::maps, SegmentUse::attached};
+constexpr std::array kUses{UseKind::open, UseKind::maps, UseKind::attached};
 constexpr std::array kKnownBy{SegmentCreator::KnownBy::nothing, SegmentCreator::KnownBy::kernel,
                               SegmentCreator::KnownBy::name};
 constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};

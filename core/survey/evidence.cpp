@@ -236,15 +236,15 @@ bool Weighing::is_used() {
 }
 
 void Weighing::tell_users() {
-    const auto having = [this](SegmentUse how) {
+    const auto having = [this](UseKind how) {
         return static_cast<std::uint64_t>(
             std::count_if(segment_.users.begin(), segment_.users.end(),
                           [how](const SegmentUser& user) { return user.how == how; }));
     };
-    if (const auto count = having(SegmentUse::maps); count > 0)
+    if (const auto count = having(UseKind::maps); count > 0)
         say("{} it mapped.",
             count == 1 ? "A process has" : fmt::format("{} processes have", count));
-    if (const auto count = having(SegmentUse::open); count > 0)
+    if (const auto count = having(UseKind::open); count > 0)
         say("{} it open.", count == 1 ? "A process has" : fmt::format("{} processes have", count));
     if (segment_.attached > 0)
         say("It is attached {} (counted by the kernel){}.", counted(segment_.attached, "time"),

@@ -16,14 +16,14 @@ namespace snakepit::shm {
 enum class SegmentKind : std::uint8_t { posix, system_v, memfd };
 std::string_view to_string(SegmentKind kind);  // "posix", "sysv", "memfd"
 
-enum class SegmentUse : std::uint8_t { open, maps, attached };
-std::string_view to_string(SegmentUse use);  // "open", "maps", "attached"
+enum class UseKind : std::uint8_t { open, maps, attached };
+std::string_view to_string(UseKind use);  // "open", "maps", "attached"
 
 struct SegmentUser {
     std::int64_t pid = 0;
     std::uint32_t uid = 0;
     std::string program;                // the name of its process
-    SegmentUse how = SegmentUse::open;  // the strongest: mapped or attached before open
+    UseKind how = UseKind::open;  // the strongest: mapped or attached before open
 };
 
 // Whether a process lives. Nothing but its absence from a /proc that hides nobody proves that it is

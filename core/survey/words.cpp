@@ -19,13 +19,13 @@ std::string_view to_string(SegmentKind kind) {
     return "unknown";
 }
 
-std::string_view to_string(SegmentUse use) {
+std::string_view to_string(UseKind use) {
     switch (use) {
-        case SegmentUse::open:
+        case UseKind::open:
             return "open";
-        case SegmentUse::maps:
+        case UseKind::maps:
             return "maps";
-        case SegmentUse::attached:
+        case UseKind::attached:
             return "attached";
     }
     return "unknown";

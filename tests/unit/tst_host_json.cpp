@@ -44,7 +44,7 @@ HostSegment memfd() {
     segment.name_space = 4026532711;
     segment.container = "docker 3f9c1d2a77b0";
     segment.unlinked = true;
-    segment.users = {{77, 1000, "pipewire", SegmentUse::maps}, {78, 0, "sshd", SegmentUse::open}};
+    segment.users = {{77, 1000, "pipewire", UseKind::maps}, {78, 0, "sshd", UseKind::open}};
     segment.users_complete = false;
     segment.program = "PipeWire";
     segment.creator = {77, SegmentCreator::KnownBy::name, Life::lives, "pipewire", "user.slice"};
@@ -112,7 +112,7 @@ void HostJson::a_survey_comes_back_as_it_was() {
     const auto& second = back->segments.back();
     QCOMPARE(second.users.size(), std::size_t{2});
     QCOMPARE(second.users.front().program, "pipewire");
-    QVERIFY(second.users.front().how == SegmentUse::maps && !second.users_complete);
+    QVERIFY(second.users.front().how == UseKind::maps && !second.users_complete);
     QCOMPARE(second.name_space, std::uint64_t{4026532711});
 }
 

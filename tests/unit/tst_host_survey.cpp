@@ -122,7 +122,7 @@ void TestHostSurvey::who_maps_and_who_only_has_it_open_is_told_apart() {
     const auto* shared = find(*survey, "shared");
     QVERIFY(shared);
     QCOMPARE(shared->users.size(), std::size_t{2});
-    for (const auto& user : shared->users) QCOMPARE(user.how == SegmentUse::maps, user.pid == 100);
+    for (const auto& user : shared->users) QCOMPARE(user.how == UseKind::maps, user.pid == 100);
     QCOMPARE(shared->verdict, SegmentVerdict::in_use);
     QCOMPARE(shared->confidence, 100);
     QCOMPARE(shared->size, std::uint64_t{4096});

@@ -97,10 +97,10 @@ void Scan::look_at_processes(const SurveyOptions& options) {
 void Scan::use(const Process& process, const Sighting& seen) {
     auto* segment = segment_of(process, seen);
     if (!segment) return;
-    const auto how = seen.what == Sighting::What::system_v ? SegmentUse::attached
-                     : seen.maps                           ? SegmentUse::maps
-                                                           : SegmentUse::open;
-    if (how == SegmentUse::attached && !memfd_devices_.empty() &&
+    const auto how = seen.what == Sighting::What::system_v ? UseKind::attached
+                     : seen.maps                           ? UseKind::maps
+                                                           : UseKind::open;
+    if (how == UseKind::attached && !memfd_devices_.empty() &&
         seen.device != memfd_devices_.front())
         segment->huge_pages = true;
     auto& users = segment->users;

@@ -44,13 +44,13 @@ std::string maker_of(const SegmentFacts& facts) {
     return fmt::format("process {} ({})", facts.maker, facts.maker_program);
 }
 
-TreeUse use_of(SegmentUse how) {
+TreeUse use_of(UseKind how) {
     switch (how) {
-        case SegmentUse::maps:
+        case UseKind::maps:
             return TreeUse::mapped;
-        case SegmentUse::attached:
+        case UseKind::attached:
             return TreeUse::attached;
-        case SegmentUse::open:
+        case UseKind::open:
             break;
     }
     return TreeUse::opened;
