@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "host_arrangements.h"
+
+namespace snakepit::shm::test {
+
+namespace {
+
+// Nobody finds it again by design. Of root somebody always lives who may know of it.
+constexpr Wanted kCertainly{"left_over", 90, true}, kAlmost{"left_over", 75};
+// As kCertainly, unless a process that hides itself may be the one whose number is in the name.
+constexpr Wanted kByNumber{"left_over", 85};
+// Other programs of root's may still come back to it; others' tests run some.
+constexpr Wanted kOfSomeProgram{"left_over|kept|unknown", 50};
+constexpr Wanted kNotToBeTold{"unknown", 0};
+
+}  // namespace
+
+std::vector<DeadArrangement> dead_arrangements() {
+    return {
+        {"Python: SharedMemory",
+         "become()\n"
+         "from multiprocessing import shared_memory\n"
+         "memory = shared_memory.SharedMemory(create=True, size=8192)\n"
+         "tell(memory.name.lstrip('/'))\n"
+         "ready()\n",
+         kCertainly, kOfSomeProgram},
+        {"Python: a pool's numpy-like array",
+         "become()\n"
+         "import multiprocessing\n"
+         "from multiprocessing import shared_memory\n"
+         "def work(name):\n"
+         "    mine = shared_memory.SharedMemory(name); mine.buf[0] = 1; mine.close()\n"
+         "memory = shared_memory.SharedMemory(create=True, size=1 << 20)\n"
+         "pool = multiprocessing.get_context('fork').Pool(2)\n"
+         "pool.map(work, [memory.name] * 4)\n"
+         "tell(memory.name.lstrip('/'))\n"
+         "ready()\n",
+         kCertainly, kOfSomeProgram},
+        {"Python: a lock of spawned processes",
+         "become()\n"
+         "import multiprocessing\n"
+         "lock = multiprocessing.get_context('spawn').Lock()\n"
+         "tell('sem.' + lock._semlock.name.lstrip('/'))\n"
+         "ready()\n",
+         kCertainly, kOfSomeProgram},
+        {"Python: an arena of multiprocessing",
+         "become(); file('pym-%d-abc' % os.getpid()); ready()", kByNumber, kByNumber},
+        {"joblib: a folder of arrays",
+         "become()\n"
+         "folder = 'joblib_memmapping_folder_%d_%s_1' % (os.getpid(), random_name())\n"
+         "os.mkdir(SHM + folder, 0o700); file(folder + '/array.pkl'); ready()\n",
+         kByNumber, kByNumber},
+        {"joblib: a lock of loky",
+         "become(); file('sem.loky-%d-a1b2c3d4' % os.getpid()); ready()", kByNumber, kByNumber},
+        {"PyTorch: a tensor", "become(); file('torch_%d_1234_0' % os.getpid()); ready()", kByNumber,
+         kByNumber},
+        {"NCCL: a ring", "become(); file('nccl-' + random_name()[:6]); ready()", kCertainly,
+         kOfSomeProgram},
+        {"CUDA: memory for other processes",
+         "become(); file('cuda.shm.%x.%x.1' % (USER, os.getpid())); ready()", kCertainly,
+         kOfSomeProgram},
+        {"System V: private, of one program",
+         "become(); n = system_v(); attach(n); ready()", kCertainly, kAlmost},
+        {"System V: private, of a pool",
+         "become(); n = system_v(); away(use, n); ready()", kAlmost, kAlmost},
+        {"System V: with a key",
+         "become(); n = system_v(0x5e000000 + os.getpid()); attach(n); ready()", kAlmost, kAlmost},
+        {"OpenMP of clang",
+         "compiler = shutil.which('clang')\n"
+         "folder = tempfile.mkdtemp(); os.chmod(folder, 0o755)\n"
+         "open(folder + '/a.c', 'w').write('#include <unistd.h>\\nint main() {\\n#pragma omp "
+         "parallel\\n{}\\n"
+         "write(1, \"go\\\\n\", 3); sleep(600); }')\n"
+         "built = compiler and subprocess.run([compiler, '-w', '-fopenmp', '-o', folder + '/a',"
+         " folder + '/a.c'], stderr=subprocess.DEVNULL).returncode == 0\n"
+         "if not built: say('ready'); hold()\n"
+         "become()\n"
+         "p = subprocess.Popen([folder + '/a'], stdout=subprocess.PIPE)\n"
+         "p.stdout.readline(); tell('__KMP_REGISTERED_LIB_%d_%d' % (p.pid, USER)); ready()\n",
+         kByNumber, kByNumber},
+        {"Firefox: a page", "become(); file('org.mozilla.ipc.%d.4' % os.getpid()); ready()",
+         kByNumber, kByNumber},
+        {"Chromium: a page", "become(); file('.org.chromium.Chromium.a%d' % USER); ready()", kCertainly,
+         kAlmost},
+        {"PulseAudio: a stream", "become(); file('pulse-shm-%d' % (1234500000 + USER)); ready()", kCertainly,
+         kAlmost},
+        {"Open MPI 4: a rank",
+         "become(); file('vader_segment.host.%d.1f2e0001.0' % USER); ready()", kCertainly, kAlmost},
+        {"Open MPI 5: a rank",
+         "become(); file('sm_segment.host.%d.1f2e0001.0' % USER); ready()", kCertainly, kAlmost},
+        {"Intel MPI", "become(); file('Intel_MPI_%06d' % USER); ready()", kCertainly, kAlmost},
+        {"MPICH", "become(); file('mpich_shar_tmp%06d' % USER); ready()", kCertainly, kAlmost},
+        {"UCX", "become(); file('ucx_shm_posix_%x' % (0x7f000000 + USER)); ready()", kCertainly, kAlmost},
+        {"Omni-Path PSM2",
+         "become(); file('psm2_shm.%d00000000000a02020' % USER); ready()", kCertainly, kAlmost},
+        {"Fast DDS: a port", "become(); file('fastrtps_port%d' % (7411 + USER)); ready()", kAlmost, kAlmost},
+        {"iceoryx: its management", "become(); file('iox1_0_i_%d' % USER); ready()", kAlmost, kAlmost},
+        {"JACK: a server", "become(); file('jack-%d-0' % USER); ready()", kAlmost, kAlmost},
+        {"Steam", "become(); file('u%d-Shm_5c31a2f4' % USER); ready()", kAlmost, kAlmost},
+        {"Wine: fsync", "become(); file('wine-%x-fsync' % (0x2a0000 + USER)); ready()", kAlmost, kAlmost},
+        // Names of programs that nobody can know.
+        {"Boost.Interprocess",
+         "become(); name = 'boost_interprocess_%d' % USER; os.mkdir(SHM + name)\n"
+         "file(name + '/queue'); ready()\n",
+         kNotToBeTold, kNotToBeTold},
+        {"a semaphore", "become(); file('sem.application_%d' % USER); ready()", kNotToBeTold,
+         kNotToBeTold},
+        {"a name of nobody knows whom", "become(); file('results_%d' % USER); ready()",
+         kNotToBeTold, kNotToBeTold},
+        {"a file without a name",
+         "become(); file('gone_%d' % USER); f = open_it('gone_%d' % USER)\n"
+         "os.unlink(SHM + 'gone_%d' % USER); ready()\n",
+         {"gone"}, {"gone"}},
+    };
+}
+
+}  // namespace snakepit::shm::test
