@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // host, host clean: the shared memory of everybody on this host. No manager is asked.
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include <fmt/format.h>
@@ -44,6 +45,21 @@ void choose(HostSurvey& survey, const HostWords& words, bool json) {
     std::transform(segments.begin(), segments.end(), segments.begin(), in_unicode);
 }
 
+// "3 directories, 1 FIFO".
+std::string others_of(const HostSurvey& survey) {
+    std::map<std::string, std::uint64_t> counts;
+    for (const auto& other : survey.others) ++counts[other.kind];
+    std::string out;
+    for (const auto& [kind, count] : counts) {
+        const bool y = kind.ends_with('y');
+        out += fmt::format(
+            "{}{}", out.empty() ? "" : ", ",
+            counted(count, kind,
+                    y ? fmt::format("{}ies", kind.substr(0, kind.size() - 1)) : kind + "s"));
+    }
+    return out;
+}
+
 void print_summary(const HostSurvey& survey, std::size_t listed) {
     std::uint64_t resident = 0, left_over = 0, bytes_left = 0;
     for (const auto& segment : survey.segments) {
@@ -59,6 +75,8 @@ void print_summary(const HostSurvey& survey, std::size_t listed) {
     if (listed < survey.segments.size())
         print(fmt::format("{} not shown: --all shows those without a name too\n",
                           survey.segments.size() - listed));
+    if (const auto others = others_of(survey); !others.empty())
+        print(fmt::format("other files there: {}\n", others));
     for (const auto& limit : survey.limits) print(fmt::format("note: {}\n", harmless(limit)));
 }
 
@@ -109,6 +127,8 @@ void add_host(CLI::App& app, Context& context) {
         ->add_option("--verdict", words->verdict,
                      "Show only these: in_use, ours, kept, left_over, unknown")
         ->check(CLI::IsMember({"in_use", "ours", "kept", "left_over", "unknown"}));
+    command->add_flag("--quick", words->options.quick,
+                      "Skip what takes long: descriptors that wait in sockets");
     add_place(command, words->options);
 
     auto* clean = add_command(*command, context, "clean",

@@ -132,6 +132,7 @@ void Weighing::ask_for_creator() {
         if (inside.answer == Answer::not_told) creator.life = Life::not_told;
     }
     out_.creator = creator.life;
+    out_.sibling_used = creator.life == Life::gone && setting_.busy_creators.contains(creator.pid);
     out_.number_may_be_foreign = by_name && !everything_was_seen();
     tell_creator(process);
 }
@@ -293,8 +294,6 @@ void Weighing::ask_whether_it_can_be_found() {
 }
 
 void Weighing::ask_whether_it_was_passed_on() {
-    out_.sibling_used = setting_.busy_creators.contains(segment_.creator.pid);
-    if (out_.sibling_used) say("Another segment of the same creator is in use.");
     if (segment_.last_user <= 0 || segment_.last_user == segment_.creator.pid) return;
     out_.passed_on = true;
     const auto last = setting_.processes.find(segment_.last_user);

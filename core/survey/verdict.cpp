@@ -86,7 +86,8 @@ Finding of_unused(const Evidence& evidence) {
     if (!evidence.own_namespace && evidence.habit != Habit::stays) return kNobodyKnows;
     switch (evidence.habit) {
         case Habit::its_creator:
-            return evidence.creator == Life::gone ? left_over(kSure) : kNobodyKnows;
+            return evidence.creator == Life::gone && !evidence.sibling_used ? left_over(kSure)
+                                                                            : kNobodyKnows;
         case Habit::its_programs:
         case Habit::its_programs_again:
             return of_program(evidence);

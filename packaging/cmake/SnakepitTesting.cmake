@@ -6,7 +6,7 @@
 function(snakepit_test NAME)
     cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
     if(NOT TEST_TIMEOUT)
-        set(TEST_TIMEOUT 120)
+        set(TEST_TIMEOUT 300)  # on a machine that others keep busy
     endif()
     add_executable(${NAME} ${TEST_SOURCES})
     set_target_properties(${NAME} PROPERTIES AUTOMOC ON)

@@ -187,6 +187,7 @@ void TestVerdict::a_sibling_in_use_tells_of_its_program() {
     QCOMPARE(judged(system_v(77, 77)).verdict, SegmentVerdict::unknown);
     QVERIFY(judged(system_v(77, 77)).creator_may_live);
     QVERIFY(is_certain(judged(system_v(76, 76))));
+    QCOMPARE(judged(idle(SegmentKind::posix, "torch_77_1_0")).verdict, SegmentVerdict::unknown);
 }
 
 void TestVerdict::one_with_a_key_is_never_certain() {

@@ -59,9 +59,11 @@ Objection objection(const HostSegment& segment) {
             Refusal::not_permitted,
             fmt::format("it belongs to {}: only that user or root can remove it", segment.user)};
     if (segment.creator_may_live)
-        return {Refusal::creator_may_live,
-                fmt::format("{} Stop that program first, or use --force.",
-                            fmt::join(segment.evidence, " "))};
+        return {
+            Refusal::creator_may_live,
+            fmt::format("A program that needs it may be running. {} Stop that program first, or "
+                        "use --force.",
+                        fmt::join(segment.evidence, " "))};
     return {};
 }
 

@@ -7,14 +7,17 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include <fmt/format.h>
 
 #include "base/counted.h"
+#include "survey/known_programs.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -214,6 +217,15 @@ const TablePlace* Scan::table_place(const HostSegment& segment) const {
     return found == places_.tables.end() ? nullptr : &*found;
 }
 
+// False only if the system says that it has no access list.
+bool Scan::may_have_acl(const HostSegment& segment) const {
+    const auto& place = *file_place(segment);
+    const auto path = fmt::format("/proc/self/fd/{}/{}", place.directory.get(),
+                                  path_of_name(place, segment.name));
+    return ::lgetxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) >= 0 ||
+           (errno != ENODATA && errno != ENOTSUP);
+}
+
 // Memory does not outlive a run of the system, and nothing was made in the future: what seems so
 // was made before the wall clock was set.
 bool Scan::clock_was_stepped() const {
@@ -256,10 +268,13 @@ Setting Scan::setting(bool stepped) const {
                 .outermost = places_.outermost,
                 .all_listed = table_.all_listed(),
                 .stepped = stepped};
-    for (const auto& segment : segments_)
-        if (segment.kind == SegmentKind::system_v && segment.creator.pid > 0 &&
-            (segment.attached > 0 || !segment.users.empty()))
-            out.busy_creators.insert(segment.creator.pid);
+    for (const auto& segment : segments_) {
+        if (segment.attached == 0 && segment.users.empty()) continue;
+        const auto creator = segment.kind == SegmentKind::posix && segment.name_space == 0
+                                 ? recognise(segment.kind, segment.label).creator
+                                 : segment.creator.pid;
+        if (creator > 0) out.busy_creators.insert(creator);
+    }
     return out;
 }
 
@@ -271,10 +286,20 @@ HostSurvey Scan::survey() {
     const bool stepped = clock_was_stepped();
     tell_limits(stepped);
     const auto all = setting(stepped);
+    std::map<std::int64_t, std::string> groups;
     for (auto& segment : segments_) {
         judge(segment, all);
-        if (segment.creator.life == Life::lives && segment.creator.pid > 0)
-            segment.creator.cgroup = control_group_of(table_, segment.creator.pid);
+        // Asked for last, because it takes a system call more.
+        if (segment.kind == SegmentKind::posix && segment.verdict == SegmentVerdict::left_over &&
+            segment.confidence_if_unused >= kCertain && may_have_acl(segment)) {
+            segment.has_acl = true;
+            judge(segment, all);
+        }
+        const auto creator = segment.creator.pid;
+        if (segment.creator.life != Life::lives || creator <= 0) continue;
+        auto [known, fresh] = groups.try_emplace(creator);
+        if (fresh) known->second = control_group_of(table_, creator);
+        segment.creator.cgroup = known->second;
     }
     out.limits = places_.limits;
     out.segments = std::move(segments_);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -68,6 +69,7 @@ class Scan {
     void note_namespace(HostSegment& segment, const Process& process) const;
     void name_qt_segments();
     const std::string& user_name(std::uint32_t uid);
+    bool may_have_acl(const HostSegment& segment) const;
     bool clock_was_stepped() const;
     Setting setting(bool stepped) const;
     void put_names_in_order();
@@ -80,6 +82,7 @@ class Scan {
     std::unordered_map<SegmentKey, std::size_t, Hash> files_, tables_;
     std::vector<std::uint64_t> memfd_devices_;
     Instances instances_;
+    std::optional<std::string> locks_;  // of /proc/locks, once needed
     std::map<std::uint32_t, std::string> users_;
     std::uint64_t unreadable_ = 0, directories_ = 0, left_out_ = 0;
     HostSurvey result_;

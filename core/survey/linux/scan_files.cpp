@@ -53,12 +53,9 @@ Registry::State state_of(const std::string& path, std::uint32_t uid) {
                                                        : Registry::State::gone;
 }
 
-// Whether anybody holds a lock on it, which the system tells everybody.
-bool is_locked(int proc, const struct statx& info) {
-    const auto locks = read_file(proc, "locks");
-    const auto file =
-        fmt::format(" {:02x}:{:02x}:{} ", info.stx_dev_major, info.stx_dev_minor, info.stx_ino);
-    return locks && locks->find(file) != std::string::npos;
+// As /proc/locks shows a lock on it.
+std::string shown_in_locks(const struct statx& info) {
+    return fmt::format(" {:02x}:{:02x}:{} ", info.stx_dev_major, info.stx_dev_minor, info.stx_ino);
 }
 
 // Names that would read like those of other kinds get "./" in front.
@@ -175,8 +172,11 @@ void Scan::read_instance(int directory, const std::string& name, const struct st
         registry.path.resize(std::min(registry.path.find('\n'), registry.path.size()));
         registry.state = state_of(registry.path, mark_info.stx_uid);
     }
-    // The lock says more than any file: it ends with the manager, in whatever namespace.
-    if (is_locked(table_.proc(), mark_info)) registry.state = Registry::State::managed;
+    // The lock says more than any file: it ends with the manager, in whatever namespace, and the
+    // system tells everybody of it.
+    if (!locks_) locks_ = read_file(table_.proc(), "locks").value_or("");
+    if (locks_->find(shown_in_locks(mark_info)) != std::string::npos)
+        registry.state = Registry::State::managed;
     const auto key = mark->tag.empty() ? mark->instance : mark->instance + "@" + mark->tag;
     auto& known = instances_.try_emplace(key).first->second;
     if (known.path.empty() || known.state < registry.state) known = registry;
