@@ -51,7 +51,8 @@ def maker():
     state[1], state[2], state[5] = USER, USER + 2, 0o660; check(c.shmctl(n, SET, state))
 child(other); away(maker)
 ready())"},
-    {"System V: another owner by IPC_SET, its maker lives", "n = system_v(); give(n, USER); ready()"},
+    {"System V: another owner by IPC_SET, its maker lives",
+     "n = system_v(); give(n, USER); ready()"},
     {"System V: another owner by IPC_SET, a child of its maker lives", R"(
 def maker():
     give(system_v(), USER); daemon(hold)
@@ -101,7 +102,8 @@ def main():
         begun.set(); time.sleep(600)
     beside(rest); end_first_thread()
 child(main)
-ready())", true},
+ready())",
+     true},
     {"its first thread ended, and another has it open", R"(
 def main():
     become(); f = open_it(file('nccl-%d' % USER))
@@ -109,7 +111,8 @@ def main():
         begun.set(); time.sleep(600)
     beside(rest); end_first_thread()
 child(main)
-ready())", true},
+ready())",
+     true},
     {"a thread with descriptors of its own has it open", R"(
 def main():
     become(); name = file('nccl-t%d' % USER)
@@ -117,7 +120,8 @@ def main():
         unshare(FILES); f = open_it(name); os.close(pipe_of_parent()); begun.set(); time.sleep(600)
     beside(rest); hold()
 child(main)
-ready())", true},
+ready())",
+     true},
     {"a thread acts for the user, its process does not", R"(
 def server():
     numbers = os.pipe()
@@ -136,7 +140,8 @@ def main():
         unshare(NEWNS); m = map_it(name); begun.set(); time.sleep(600)
     beside(rest); hold()
 child(main)
-ready())", true},
+ready())",
+     true},
     {"its process's title was changed", R"(
 def main():
     become(); c.prctl(15, b'worker', 0, 0, 0); system_v(); file('psm_%s' % random_name()); hold()
@@ -198,7 +203,8 @@ away(maker)
 def outer():
     unshare(NEWNS); m = map_it('psm_' + random); hold()
 child(outer)
-ready())", true},
+ready())",
+     true},
     {"attached from a pid namespace", R"(
 def maker():
     become(); os.write(tells, b'%d' % system_v())
@@ -207,7 +213,8 @@ away(maker); n = int(os.read(seen, 100))
 def inside():
     attach(n); hold()
 in_container(inside, 31700)
-ready())", true},
+ready())",
+     true},
 };
 
 const Living kComesBack{
@@ -253,13 +260,15 @@ const Living kHeld{
 def main():
     become(); n = system_v(0x7f000000 + USER); attach(n); c.shmctl(n, REMOVE, None); hold()
 child(main)
-ready())", true},
+ready())",
+     true},
     {"one of two names is mapped", R"(
 def main():
     become(); name = file('psm_%s' % random_name()); m = map_it(name)
     os.link(SHM + name, SHM + 'second_%d' % USER); tell('second_%d' % USER); hold()
 child(main)
-ready())", true},
+ready())",
+     true},
     {"a descriptor that a child inherited", R"(
 def maker():
     become(); f = open_it(file('psm_%s' % random_name())); os.set_inheritable(f, True)
@@ -267,14 +276,16 @@ def maker():
         settled(); os.execv('/bin/sleep', ['sleep', '600'])
     daemon(heir)
 away(maker)
-ready())", true},
+ready())",
+     true},
     {"a descriptor on its way through a socket", R"(
 def maker():
     become(); file('psm_' + random)
 random = random_name()
 away(maker); f = open_it('psm_' + random); pair = socket.socketpair()
 pair[0].sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [f]))]); os.close(f)
-ready())", true},
+ready())",
+     true},
     {"a loop device on it", R"(
 def maker():
     become(); file('psm_' + random)
@@ -286,13 +297,15 @@ if done.returncode:
 else:
     device = os.open(done.stdout.strip(), os.O_RDONLY)
     subprocess.check_call(['losetup', '-d', done.stdout.strip()])  # when it is closed
-ready())", true},
+ready())",
+     true},
     {"a lease of its owner's on it", R"(
 def maker():
     become(); import fcntl
     name = file('psm_%s' % random_name()); f = open_it(name); fcntl.fcntl(f, 1024, 1); hold()
 child(maker)
-ready())", true},
+ready())",
+     true},
     {"bound to another place", R"(
 def maker():
     become(); file('psm_' + random)

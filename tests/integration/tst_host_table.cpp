@@ -15,9 +15,9 @@ using namespace snakepit::shm::test;
 
 namespace {
 
-constexpr int kLoner = 70'001;         // nothing runs as this user
-constexpr int kFirstTenant = 71'000;   // of living arrangements, each has some numbers
-constexpr int kNumbersEach = 10;       // and a user and a group more
+constexpr int kLoner = 70'001;          // nothing runs as this user
+constexpr int kFirstTenant = 71'000;    // of living arrangements, each has some numbers
+constexpr int kNumbersEach = 10;        // and a user and a group more
 constexpr Later kLater{.passed = 900};  // long enough for nobody to be sure that it is in use
 
 // Surveys take whatever is not told for a reason to be careful, and the kernel knows more.
@@ -45,20 +45,20 @@ class View {
     bool valid() const { return valid_; }
     Seen of(const QString& name) const {
         Seen out;
-        for (const auto& segment : segments_in(
-                 survey_, [&](const QJsonObject& one) { return is_called(one, name); })) {
+        for (const auto& segment :
+             segments_in(survey_, [&](const QJsonObject& one) { return is_called(one, name); })) {
             out.verdict = segment["verdict"].toString();
             out.confidence = segment["confidence"].toInt();
             out.when_asked = segment["confidence_if_unused"].toInt();
         }
         for (const auto& item : offered_)
-            out.offered = out.offered || item["name"].toString() == name ||
-                          is_called(item, name) || is_called(item["segment"].toObject(), name);
+            out.offered = out.offered || item["name"].toString() == name || is_called(item, name) ||
+                          is_called(item["segment"].toObject(), name);
         return out;
     }
     QString evidence(const QString& name) const {
-        for (const auto& segment : segments_in(
-                 survey_, [&](const QJsonObject& one) { return is_called(one, name); }))
+        for (const auto& segment :
+             segments_in(survey_, [&](const QJsonObject& one) { return is_called(one, name); }))
             return evidence_of(segment);
         return "it is not listed";
     }
@@ -71,9 +71,9 @@ class View {
 
 void print(const char* name, const char* fate, const QString& owner, const QString& looker,
            const Seen& seen, bool as_wanted) {
-    std::printf("%-52s %-6s %-6s %-6s %-9s %3d %% %3d %%  %-7s %s\n", name, fate,
-                qPrintable(owner), qPrintable(looker), qPrintable(seen.verdict), seen.confidence,
-                seen.when_asked, seen.offered ? "offered" : "kept", as_wanted ? "ok" : "WRONG");
+    std::printf("%-52s %-6s %-6s %-6s %-9s %3d %% %3d %%  %-7s %s\n", name, fate, qPrintable(owner),
+                qPrintable(looker), qPrintable(seen.verdict), seen.confidence, seen.when_asked,
+                seen.offered ? "offered" : "kept", as_wanted ? "ok" : "WRONG");
     std::fflush(stdout);
 }
 
@@ -129,8 +129,7 @@ void HostTable::initTestCase() {
     }
     int user = kFirstTenant;
     for (const auto& arrangement : living_arrangements()) {
-        living_.push_back(
-            {arrangement, std::make_unique<Actor>(arrangement.script, user), user});
+        living_.push_back({arrangement, std::make_unique<Actor>(arrangement.script, user), user});
         user += kNumbersEach;
     }
     for (auto& living : living_)
@@ -159,9 +158,10 @@ int HostTable::tell(const Dead& dead, const QString& owner, const QString& looke
                                (seen.offered || !wanted.offered);
         print(dead.arrangement.name, "dead", owner, looker, seen, as_wanted);
         if (!as_wanted)
-            QTest::qFail(qPrintable(QString("%1 (%2): %3").arg(dead.arrangement.name, name,
-                                                                view.evidence(name))),
-                         __FILE__, __LINE__);
+            QTest::qFail(
+                qPrintable(
+                    QString("%1 (%2): %3").arg(dead.arrangement.name, name, view.evidence(name))),
+                __FILE__, __LINE__);
         if (seen.offered || (seen.verdict == "left_over" && seen.when_asked >= 75)) ++found;
     }
     return found;
@@ -178,8 +178,8 @@ void HostTable::what_is_dead_is_found() {
         }
         found += tell(dead, "user", "root", root) + tell(dead, "user", "user", user) +
                  tell(dead, "root", "root", root);
-        all += static_cast<int>(2 * dead.of_user->segments().size() +
-                                dead.of_root->segments().size());
+        all +=
+            static_cast<int>(2 * dead.of_user->segments().size() + dead.of_root->segments().size());
     }
     std::printf("of %d dead ones %d are found: %d %%\n", all, found, found * 100 / all);
     QVERIFY(found * 100 >= all * 60);
@@ -197,8 +197,8 @@ QStringList HostTable::offered_by(const View& view) const {
     for (const auto& living : living_)
         for (const auto& name : living.actor->segments())
             if (view.of(name).offered)
-                out += QString("%1 (%2): %3").arg(living.arrangement.name, name,
-                                                  view.evidence(name));
+                out +=
+                    QString("%1 (%2): %3").arg(living.arrangement.name, name, view.evidence(name));
     return out;
 }
 
@@ -260,9 +260,9 @@ void HostTable::nobody_is_offered_what_he_cannot_judge() {
 
 void HostTable::what_is_held_stays_whatever_is_said() {
     const auto names = living_segments(true);
-    const auto done = looker_.run(QStringList{"host", "clean", "--force", "--yes", "--json"} + names,
-                                  kLater)
-                          .json();
+    const auto done =
+        looker_.run(QStringList{"host", "clean", "--force", "--yes", "--json"} + names, kLater)
+            .json();
     QCOMPARE(done["items"].toArray().size(), names.size());
     for (const auto& value : done["items"].toArray()) {
         const auto item = value.toObject();
