@@ -40,6 +40,13 @@ enum class Software : std::uint8_t {
     zabbix,
     openmp,
     fast_dds,
+    mpi,
+    ucx,
+    psm2,
+    nccl,
+    cuda,
+    steam,
+    wine,
     podman,
     snakepit,
 };
@@ -56,7 +63,9 @@ struct KnownProgram {
     std::string_view program;
     SegmentKind kind;
     // '*': anything, '#': one or more digits, '&': hexadecimal ones, '%': digits that are the
-    // maker's pid. All of the label, of a memfd what follows "memfd:".
+    // maker's pid, '?': one hexadecimal digit, '$': one letter, digit or underscore. All of the
+    // label, of a memfd what follows "memfd:". Random parts are given with their length, because
+    // people choose names that begin alike.
     std::string_view pattern;
     Habit habit = Habit::unknown;
     SoftwareSet software = 0;  // whose processes may come back to it; 0: cannot be told
