@@ -267,7 +267,8 @@ Setting Scan::setting(bool stepped) const {
                 .complete = unreadable_ == 0,
                 .outermost = places_.outermost,
                 .all_listed = table_.all_listed(),
-                .stepped = stepped};
+                .stepped = stepped,
+                .mounted = places_.mounted_files};
     for (const auto& segment : segments_) {
         if (segment.attached == 0 && segment.users.empty()) continue;
         const auto creator = segment.kind == SegmentKind::posix && segment.name_space == 0
