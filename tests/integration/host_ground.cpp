@@ -86,8 +86,8 @@ Looker::Looker() {
     ::chmod(qPrintable(directory_.path()), 0711);
 }
 
-Finished Looker::run(const QStringList& words, Later later, int user,
-                     const QString& proc_options) const {
+Finished Looker::run(const QStringList& words, Later later, int user, const QString& proc_options,
+                     const QString& through) const {
     const std::array<qint64, 2> clocks{(later.passed + later.stepped) * 1'000'000, 0};
     const auto uptime = contents("/proc/uptime").split(' ').front().toDouble();
     const auto shim = directory_.filePath("clocks"), fake = directory_.filePath("uptime");
@@ -102,7 +102,8 @@ Finished Looker::run(const QStringList& words, Later later, int user,
     if (user != 0)
         all << "setpriv" << QString("--reuid=%1").arg(user) << QString("--regid=%1").arg(user)
             << "--clear-groups";
-    auto environment = service_.host().environment("test");
+    all << through.split(' ', Qt::SkipEmptyParts);
+    const auto environment = service_.host().environment("test");
     if (later.passed != 0 || later.stepped != 0)
         all << "env" << QStringLiteral("LD_PRELOAD=") + SNAKEPIT_CLOCK_SHIM << "CLOCK_SHIM=" + shim;
     all << QStringLiteral(SNAKEPIT_BIN_DIR) + "/snakepit-shm" << words;

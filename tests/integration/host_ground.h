@@ -46,12 +46,13 @@ struct Later {
     qint64 stepped = 0;  // seconds by which only the wall clock was set
 };
 
-// The program as it would see the same things at another time, as another user, with another /proc.
+// The program as it would see the same things at another time, as another user, with another /proc,
+// started through another program.
 class Looker {
   public:
     Looker();
     Finished run(const QStringList& words, Later later = {}, int user = 0,
-                 const QString& proc_options = {}) const;
+                 const QString& proc_options = {}, const QString& through = {}) const;
 
   private:
     QTemporaryDir directory_;
