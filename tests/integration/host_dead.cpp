@@ -83,6 +83,8 @@ std::vector<DeadArrangement> dead_arrangements() {
          kByNumber, kAlmost},
         {"Chromium: a page", "become(); file('.org.chromium.Chromium.a%d' % USER); ready()",
          kCertainly, kAlmost},
+        {"PostgreSQL: a server", "postgresql(); ready()", kAlmost, kAlmost},
+        {"Chromium: a browser", "chromium(); ready()", kCertainly, kAlmost},
         {"PulseAudio: a stream", "become(); file('pulse-shm-%d' % (1234500000 + USER)); ready()",
          kCertainly, kAlmost},
         {"Open MPI 4: a rank", "become(); file('vader_segment.host.%d.1f2e0001.0' % USER); ready()",

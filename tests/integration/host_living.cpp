@@ -142,6 +142,24 @@ def main():
 child(main)
 ready())",
      true},
+    {"its program has another name", R"(
+def main():
+    become(); folder = tempfile.mkdtemp(); shutil.copy('/usr/bin/python3', folder + '/engine')
+    os.set_inheritable(tells, True); settled()
+    os.execv(folder + '/engine', ['engine', '-c', 'from host_actor import *; system_v();'
+             ' file("psm_%%s" %% random_name()); os.write(%d, b"x"); hold()' % tells])
+seen, tells = os.pipe()
+child(main)
+os.read(seen, 1)
+ready())"},
+    {"a thread's number in the name", R"(
+def main():
+    become()
+    def rest(begun):
+        file('torch_%d_6_6' % threading.get_native_id()); begun.set(); time.sleep(600)
+    beside(rest); hold()
+child(main)
+ready())"},
     {"its process's title was changed", R"(
 def main():
     become(); c.prctl(15, b'worker', 0, 0, 0); system_v(); file('psm_%s' % random_name()); hold()
@@ -248,6 +266,23 @@ def main():
     become(); file('__KMP_REGISTERED_LIB_%d_%d' % (os.getpid(), USER)); hold()
 child(main)
 ready())"},
+    {"started again by a shell that left its session", R"(
+def maker():
+    become(); number = system_v(); path = tempfile.mktemp(); open(path, 'w').write(str(number))
+    def cron():
+        os.setsid(); settled()
+        os.execv('/bin/sh', ['sh', '-c', 'while sleep 30; do ipcs -m -i $(cat %s) > /dev/null; done' % path])
+    daemon(cron)
+away(maker)
+ready())"},
+    {"a child in a user and a pid namespace comes back to it", R"(
+def maker():
+    become(); system_v(); file('psm_%s' % random_name())
+    def inside():
+        c.unshare(NEWUSER | NEWPID); child(hold); hold()
+    daemon(inside)
+away(maker)
+ready())"},
     {"a number in an unknown name", R"(
 def main():
     become(); file('engine.%d.data' % os.getpid()); hold()
@@ -256,6 +291,9 @@ ready())"},
 };
 
 const Living kHeld{
+    {"a server of PostgreSQL", "postgresql(); ready()", true},
+    {"a server of PostgreSQL whose program has another name", "postgresql('database'); ready()",
+     true},
     {"removed already, and attached", R"(
 def main():
     become(); n = system_v(0x7f000000 + USER); attach(n); c.shmctl(n, REMOVE, None); hold()

@@ -191,3 +191,71 @@ def in_container(work, first=31000):
 
 def random_name():
     return os.urandom(4).hex()
+
+
+def known_to_the_system():
+    """USER gets a name, for programs that ask for it, where this process is."""
+    unshare(NEWNS)
+    subprocess.check_call(["mount", "--make-rprivate", "/"])
+    place = tempfile.mktemp()
+    with open(place, "w") as users:
+        users.write(open("/etc/passwd").read() + "tester:x:%d:%d::/:/bin/sh\n" % (USER, USER))
+    subprocess.check_call(["mount", "--bind", place, "/etc/passwd"])
+    os.unlink(place)
+
+
+def postgresql(called="postgres"):
+    """A server of PostgreSQL, of USER, whose program is called like this; tells what it makes."""
+    versions = "/usr/lib/postgresql"
+    found = sorted(os.listdir(versions)) if os.path.isdir(versions) else []
+    if not found or USER == 0:
+        return
+    programs = "%s/%s/bin/" % (versions, found[-1])
+    folder = tempfile.mkdtemp()
+    os.chown(folder, USER, USER)
+    known_to_the_system()
+    become()
+    data = folder + "/data"
+    subprocess.check_call(
+        [programs + "initdb", "-D", data, "-A", "trust", "--no-sync", "--no-locale"], stdout=subprocess.DEVNULL, cwd=folder
+    )
+    server = programs + "postgres"
+    if called != "postgres":
+        shutil.copy(server, folder + "/" + called)
+        server = folder + "/" + called
+    runs = subprocess.Popen(
+        [server, "-D", data, "-k", folder, "-c", "listen_addresses="], stderr=subprocess.PIPE, cwd=folder, text=True
+    )
+    for line in runs.stderr:
+        if "ready to accept connections" in line:
+            break
+    for name in os.listdir(SHM):
+        if name.startswith("PostgreSQL.") and os.stat(SHM + name).st_uid == USER:
+            tell(name)
+    for row in open("/proc/sysvipc/shm").read().splitlines()[1:]:
+        fields = row.split()
+        if int(fields[4]) == runs.pid:
+            tell("sysv:" + fields[1])
+
+
+def chromium():
+    """A browser of USER; tells what has a name."""
+    program = shutil.which("chromium")
+    if not program or USER == 0:
+        return
+    become()
+    folder = tempfile.mkdtemp()
+    words = "--headless --no-sandbox --disable-gpu --no-first-run --remote-debugging-port=0 about:blank"
+    runs = subprocess.Popen(
+        [program, "--user-data-dir=" + folder] + words.split(),
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=dict(os.environ, HOME=folder),
+        text=True,
+    )
+    for line in runs.stderr:
+        if "DevTools listening" in line:
+            break
+    for name in os.listdir(SHM):
+        if "hromium" in name and os.stat(SHM + name).st_uid == USER:
+            tell(name)
