@@ -25,6 +25,9 @@ QJsonObject clean_item_json(const HostCleanItem& item);
 std::string clean_items(const std::vector<HostCleanItem>& items, bool dry_run);
 
 std::string host_table(const std::vector<HostSegment>& segments);
+// What all of them take, limits, and what of the host's shared memory is not among them. `shown`:
+// those that the table has.
+std::string host_summary(const HostSurvey& survey, const std::vector<HostSegment>& shown);
 // Everything of one segment, its evidence a line each.
 std::string host_details(const HostSegment& segment);
 

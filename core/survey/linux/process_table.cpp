@@ -88,8 +88,10 @@ Result<ProcessTable> ProcessTable::read(const std::string& proc_path, Timestamp 
             table.listed_.insert(pid);
         }
     }
-    for (std::size_t at = 0, count = table.processes_.size(); at < count; ++at)
-        table.add_threads(Process(table.processes_[at]));
+    for (std::size_t at = 0, count = table.processes_.size(); at < count; ++at) {
+        table.processes_[at].has_threads = table.has_threads(table.processes_[at]);
+        if (table.processes_[at].has_threads) table.add_threads(Process(table.processes_[at]));
+    }
     // The first process never ends, so one that is not there is hidden, and others with it.
     table.all_listed_ = table.is_listed(1) && !hides_processes(table.proc());
     return table;
@@ -114,13 +116,18 @@ Process ProcessTable::read_process(const char* name, std::int64_t pid) const {
     return process;
 }
 
+// A directory has a link of each of its own, and two more.
+bool ProcessTable::has_threads(const Process& process) const {
+    constexpr nlink_t kOfFirst = 3;
+    struct stat info {};
+    return ::fstatat(proc(), fmt::format("{}/task", process.pid).c_str(), &info, 0) == 0 &&
+           info.st_nlink > kOfFirst;
+}
+
 // A thread may have left the namespaces of its process, and act for another user.
 void ProcessTable::add_threads(const Process& process) {
     if (threads_looked_at_ >= kMostThreads) return;
     const auto tasks = fmt::format("{}/task", process.pid);
-    struct stat info {};
-    // A directory has a link of each of its own, and two more.
-    if (::fstatat(proc(), tasks.c_str(), &info, 0) != 0 || info.st_nlink <= 3) return;
     const auto directory = open_directory(proc(), tasks.c_str());
     if (!directory) return;
     while (const auto* entry = ::readdir(directory.get())) {
@@ -147,12 +154,6 @@ const std::string& ProcessTable::name_of(std::int64_t pid) const {
     if (fresh) name = read_file(proc(), fmt::format("{}/comm", pid).c_str()).value_or("");
     if (name.ends_with('\n')) name.pop_back();
     return name;
-}
-
-std::optional<SoftwareSet> ProcessTable::software_of(std::int64_t pid) const {
-    const auto path = read_link(proc(), fmt::format("{}/exe", pid).c_str());
-    if (path.empty()) return std::nullopt;
-    return software_of_executable(std::string_view(path).substr(path.rfind('/') + 1));
 }
 
 ProcessFacts ProcessTable::find(std::int64_t pid) const {
