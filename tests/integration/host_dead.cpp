@@ -66,19 +66,7 @@ std::vector<DeadArrangement> dead_arrangements() {
          kAlmost},
         {"System V: with a key",
          "become(); n = system_v(0x5e000000 + os.getpid()); attach(n); ready()", kAlmost, kAlmost},
-        {"OpenMP of clang",
-         "compiler = shutil.which('clang')\n"
-         "folder = tempfile.mkdtemp(); os.chmod(folder, 0o755)\n"
-         "open(folder + '/a.c', 'w').write('#include <unistd.h>\\nint main() {\\n#pragma omp "
-         "parallel\\n{}\\n"
-         "write(1, \"go\\\\n\", 3); sleep(600); }')\n"
-         "built = compiler and subprocess.run([compiler, '-w', '-fopenmp', '-o', folder + '/a',"
-         " folder + '/a.c'], stderr=subprocess.DEVNULL).returncode == 0\n"
-         "if not built: say('ready'); hold()\n"
-         "become()\n"
-         "p = subprocess.Popen([folder + '/a'], stdout=subprocess.PIPE)\n"
-         "p.stdout.readline(); tell('__KMP_REGISTERED_LIB_%d_%d' % (p.pid, USER)); ready()\n",
-         kByNumber, kAlmost},
+        {"OpenMP of clang", "openmp(); ready()", kByNumber, kAlmost},
         {"Firefox: a page", "become(); file('org.mozilla.ipc.%d.4' % os.getpid()); ready()",
          kByNumber, kAlmost},
         {"Chromium: a page", "become(); file('.org.chromium.Chromium.a%d' % USER); ready()",
@@ -97,6 +85,16 @@ std::vector<DeadArrangement> dead_arrangements() {
          kAlmost},
         {"Omni-Path PSM2", "become(); file('psm2_shm.%d00000000000a02020' % USER); ready()",
          kCertainly, kAlmost},
+        {"Triton: a model in Python",
+         "become(); file('triton_python_backend_shm_region_635362a4-fff5-4a25-b34e-%012x' % USER)\n"
+         "ready()\n",
+         kCertainly, kAlmost},
+        {"WebKit: a page", "become(); file('WK2SharedMemory.%d' % (3000000000 + USER)); ready()",
+         kCertainly, kAlmost},
+        {"GStreamer: a pipe", "become(); file('shmpipe.%5d.%5d' % (os.getpid(), 0)); ready()",
+         kByNumber, kAlmost},
+        {"Squid: its cache", "become(); file('squid-cache_%d.shm' % USER); ready()", kAlmost,
+         kAlmost},
         {"Fast DDS: a port", "become(); file('fastrtps_port%d' % (7411 + USER)); ready()", kAlmost,
          kAlmost},
         {"iceoryx: its management", "become(); file('iox1_0_i_%d' % USER); ready()", kAlmost,

@@ -261,11 +261,7 @@ def maker():
     become(); attach(system_v(0x52000000 + USER))
 away(maker)
 ready())"},
-    {"an OpenMP program that runs", R"(
-def main():
-    become(); file('__KMP_REGISTERED_LIB_%d_%d' % (os.getpid(), USER)); hold()
-child(main)
-ready())"},
+    {"an OpenMP program that runs", "openmp(); ready()"},
     {"started again by a shell that left its session", R"(
 def maker():
     become(); number = system_v(); path = tempfile.mktemp(); open(path, 'w').write(str(number))

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What is said of segments that programs left, and of those that somebody will come back to: the
 // table is the output of this test.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <QtTest>
 
 #include <cstdio>
@@ -95,6 +98,7 @@ class HostTable : public QObject {
     void nothing_living_is_offered();
     void nobody_is_offered_what_he_cannot_judge_data();
     void nobody_is_offered_what_he_cannot_judge();
+    void what_a_manager_has_is_its_own_for_every_user();
     void what_is_held_stays_whatever_is_said_data();
     void what_is_held_stays_whatever_is_said();
     void cleaning_takes_the_dead_only();
@@ -262,6 +266,33 @@ void HostTable::nobody_is_offered_what_he_cannot_judge() {
         QVERIFY(view.valid());
         const auto offered = offered_by(view);
         QVERIFY2(offered.isEmpty(), qPrintable(offered.join("\n")));
+    }
+}
+
+// Also for one who may not see its registry.
+void HostTable::what_a_manager_has_is_its_own_for_every_user() {
+    Service service;
+    QVERIFY(service.start());
+    QCOMPARE(service.cli({"allocate", "1MiB"}).status, 0);
+    const auto place = service.host().path("segments");
+    QVERIFY(::chmod(qPrintable(service.host().path({})), 0711) == 0);
+    QVERIFY(::chmod(qPrintable(place), 0755) == 0);
+    for (const int user : {0, kLoner}) {
+        const auto survey =
+            looker_.run({"host", "--shm-path", place, "--json"}, kLater, user).json();
+        const auto here = segments_in(survey, [](const QJsonObject& segment) {
+            return segment["namespace"].isNull() && segment["kind"].toString() == "posix";
+        });
+        QVERIFY(!here.isEmpty());
+        for (const auto& segment : here)
+            QVERIFY2(QStringList({"ours", "in_use"}).contains(segment["verdict"].toString()),
+                     qPrintable(evidence_of(segment)));
+        const auto clean =
+            looker_.run({"host", "clean", "--shm-path", place, "--dry-run", "--json"}, kLater, user)
+                .json();
+        for (const auto& item : clean["items"].toArray())
+            QVERIFY(!item.toObject()["segment"].toObject()["namespace"].isNull() ||
+                    item.toObject()["segment"].toObject()["kind"].toString() != "posix");
     }
 }
 

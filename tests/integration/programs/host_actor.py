@@ -193,6 +193,25 @@ def random_name():
     return os.urandom(4).hex()
 
 
+def openmp():
+    """A program of clang's OpenMP, of USER; nothing where there is no compiler for it."""
+    compiler = shutil.which("clang")
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)
+    with open(folder + "/program.c", "w") as source:
+        source.write(
+            "#include <unistd.h>\nint main(void) {\n#pragma omp parallel\n{}\n"
+            "write(1, \"x\", 1); return sleep(3600); }\n"
+        )
+    words = ["-w", "-fopenmp", "-o", folder + "/program", folder + "/program.c"]
+    if not compiler or subprocess.run([compiler] + words, stderr=subprocess.DEVNULL).returncode:
+        return
+    become()
+    runs = subprocess.Popen([folder + "/program"], stdout=subprocess.PIPE)
+    runs.stdout.read(1)
+    tell("__KMP_REGISTERED_LIB_%d_%d" % (runs.pid, USER))
+
+
 def known_to_the_system():
     """USER gets a name, for programs that ask for it, where this process is."""
     unshare(NEWNS)
