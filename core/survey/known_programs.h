@@ -47,10 +47,15 @@ enum class Software : std::uint8_t {
     cuda,
     steam,
     wine,
+    triton,
+    squid,
+    gstreamer,
+    webkit,
+    zoneminder,
     podman,
     snakepit,
 };
-using SoftwareSet = std::uint32_t;
+using SoftwareSet = std::uint64_t;
 constexpr SoftwareSet set_of(Software software) {
     return SoftwareSet{1} << static_cast<unsigned>(software);
 }
