@@ -43,9 +43,9 @@ std::string_view container_id(std::string_view part) {
 }
 
 // In another process's root, and never out of it: that root is somebody else's to arrange.
-Handle open_in_root(int root, const char* path) {
+Handle open_in_root(int root, const char* path, unsigned flags = O_RDONLY | O_DIRECTORY) {
     open_how how{};
-    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     return Handle(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
 }
@@ -162,10 +162,12 @@ void Finder::read_mounts(const Process& process, const View& view) {
 }
 
 void Finder::note_file(const Process& process, std::string_view point) {
-    const auto path = under(process, "root") + std::string(point);
+    const Handle root(
+        ::openat(table_.proc(), under(process, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const auto file =
+        root ? open_in_root(root.get(), std::string(point).c_str(), O_PATH) : Handle();
     struct stat info {};
-    if (::fstatat(table_.proc(), path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(info.st_mode))
+    if (file && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
         places_.mounted_files.try_emplace({info.st_dev, info.st_ino}, process.pid);
 }
 
