@@ -23,6 +23,15 @@ QByteArray contents(const QString& path) {
     return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
 }
 
+// What the process began with; its first thread may have ended and show nothing.
+bool began_with(const QString& pid, const QByteArray& mark) {
+    for (const auto& thread : QDir("/proc/" + pid + "/task").entryList(QDir::Dirs)) {
+        const auto text = contents("/proc/" + pid + "/task/" + thread + "/environ");
+        if (!text.isEmpty()) return ('\0' + text).contains(mark);
+    }
+    return false;
+}
+
 bool write(const QString& path, const QByteArray& text) {
     QFile file(path);
     return file.open(QIODevice::WriteOnly | QIODevice::Truncate) && file.write(text) == text.size();
@@ -67,7 +76,7 @@ bool Actor::any_left(int signal) const {
     const auto mark = '\0' + mark_.toLatin1() + '\0';
     for (const auto& name : QDir("/proc").entryList(QDir::Dirs)) {
         const auto pid = name.toInt();
-        if (pid <= 0 || !('\0' + contents("/proc/" + name + "/environ")).contains(mark)) continue;
+        if (pid <= 0 || !began_with(name, mark)) continue;
         any = true;
         ::kill(pid, signal);
     }
