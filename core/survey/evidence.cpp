@@ -72,6 +72,7 @@ class Weighing {
     }
 
     void recognise_program();
+    void look_at_other_names();
     void ask_for_creator();
     void tell_creator(const ProcessFacts& process);
     bool belongs_to_us();
@@ -97,6 +98,11 @@ void Weighing::recognise_program() {
     known_ = found.known;
     if (known_) {
         segment_.program = known_->program;
+        look_at_other_names();
+        if (out_.has_other_names) {
+            known_ = nullptr;
+            return;
+        }
         out_.habit = known_->habit;
         // In another namespace the number is one of that namespace's own.
         if (found.creator > 0 && out_.own_namespace && segment_.creator.pid == 0)
@@ -106,6 +112,19 @@ void Weighing::recognise_program() {
     for (const auto& user : segment_.users) {
         segment_.program = program_of(software_of_executable(user.program));
         if (!segment_.program.empty()) return;
+    }
+}
+
+// A program that makes names for one run gives one to each file.
+void Weighing::look_at_other_names() {
+    constexpr std::string_view kHere = "./";
+    if (segment_.names.size() < 2 || !out_.own_namespace) return;
+    for (std::string_view name : segment_.names) {
+        if (name.starts_with(kHere)) name.remove_prefix(kHere.size());
+        if (recognise(segment_.kind, name).known == known_) continue;
+        out_.has_other_names = true;
+        say("It has another name as well, {}, which may have been made to keep it.", name);
+        return;
     }
 }
 
@@ -262,6 +281,10 @@ void Weighing::ask_whether_it_can_be_found() {
     if (out_.has_unseen_names)
         say("It has {} that cannot be seen from here.",
             counted(segment_.links - segment_.names.size(), "more name"));
+    const auto mount = setting_.mounted.find({segment_.device, segment_.inode});
+    out_.is_mounted = !system_v() && mount != setting_.mounted.end();
+    if (out_.is_mounted)
+        say("It is mounted as a file of its own where process {} sees it.", mount->second);
     if (system_v()) {
         out_.findable = segment_.key == 0 ? Findable::never : Findable::by_key;
         if (segment_.key == 0)
@@ -322,6 +345,10 @@ void Weighing::ask_for_program() {
         case Answer::no:
             say("No process {}of {} is running for this user.",
                 found.partly ? "that may be looked at " : "", known_->program);
+            out_.root_runs_program = found.pid != 0;
+            if (out_.root_runs_program)
+                say("root runs it (process {}, {}), and may have made the segment for this user.",
+                    found.pid, found.name);
             break;
         case Answer::not_told:
             say("Whether {} is running for this user cannot be seen from here.", known_->program);

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -42,9 +43,9 @@ std::string_view container_id(std::string_view part) {
 }
 
 // In another process's root, and never out of it: that root is somebody else's to arrange.
-Handle open_in_root(int root, const char* path) {
+Handle open_in_root(int root, const char* path, unsigned flags = O_RDONLY | O_DIRECTORY) {
     open_how how{};
-    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     return Handle(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
 }
@@ -101,12 +102,15 @@ class Finder {
     // Its directory's device; 0: it has none of memory.
     std::uint64_t open_directory_of(const Process& process);
     void add_place(const Process& process, Handle directory, std::uint64_t device);
+    void read_mounts(const Process& process, const View& view);
+    void note_file(const Process& process, std::string_view point);
     void look_at_table(const Process& process);
 
     ProcessTable& table_;
     Places& places_;
     std::uint64_t own_mount_ = 0;
     std::map<View, std::uint64_t> devices_;
+    std::map<View, std::vector<std::uint64_t>> mounts_;  // devices, wherever they are mounted
     std::set<std::uint64_t> seen_tables_;
 };
 
@@ -115,6 +119,7 @@ class Finder {
 void Finder::look_at_files(const Process& process) {
     if (process.mount_ns == 0 || process.root_inode == 0) return;
     const View view{process.mount_ns, process.root_device, process.root_inode};
+    read_mounts(process, view);
     auto known = devices_.find(view);
     if (known == devices_.end()) {
         const auto device = open_directory_of(process);
@@ -124,6 +129,46 @@ void Finder::look_at_files(const Process& process) {
         known = devices_.emplace(view, device).first;
     }
     if (known->second != 0) table_.share(known->second, process);
+    // The same files may be at other places as well.
+    for (const auto device : mounts_[view])
+        if (device != known->second) table_.share(device, process);
+}
+
+// "36 35 0:31 /file /place rw,nosuid shared:1 - tmpfs tmpfs rw": only what is in memory.
+void Finder::read_mounts(const Process& process, const View& view) {
+    const auto [known, fresh] = mounts_.try_emplace(view);
+    if (!fresh) return;
+    const auto text = read_file(table_.proc(), under(process, "mountinfo").c_str());
+    std::string_view rest(text ? std::string_view(*text) : std::string_view());
+    auto& devices = known->second;
+    while (!rest.empty()) {
+        auto line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        if (line.find(" - tmpfs ") == line.npos) continue;
+        (void)take_number(line);
+        (void)take_number(line);
+        const auto major_number = take_number(line);
+        line.remove_prefix(std::min<std::size_t>(1, line.size()));
+        const auto minor_number = take_number(line);
+        const auto device =
+            makedev(static_cast<unsigned>(major_number), static_cast<unsigned>(minor_number));
+        if (std::find(devices.begin(), devices.end(), device) == devices.end())
+            devices.push_back(device);
+        line.remove_prefix(std::min<std::size_t>(1, line.size()));
+        const auto root = line.substr(0, line.find(' '));
+        line.remove_prefix(std::min(root.size() + 1, line.size()));
+        if (root != "/") note_file(process, line.substr(0, line.find(' ')));
+    }
+}
+
+void Finder::note_file(const Process& process, std::string_view point) {
+    const Handle root(
+        ::openat(table_.proc(), under(process, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const auto file =
+        root ? open_in_root(root.get(), std::string(point).c_str(), O_PATH) : Handle();
+    struct stat info {};
+    if (file && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
+        places_.mounted_files.try_emplace({info.st_dev, info.st_ino}, process.pid);
 }
 
 std::uint64_t Finder::open_directory_of(const Process& process) {

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/handle.h"
@@ -35,6 +37,8 @@ struct Places {
     std::vector<FilePlace> files;    // ours first
     std::vector<TablePlace> tables;  // ours first
     std::uint64_t own_ipc_ns = 0;
+    // Files that are mounted at places of their own, by device and inode; in whose namespace.
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> mounted_files;
     bool outermost = true;  // nobody lives outside of our own pid namespace, or has other numbers
     std::vector<std::string> limits;
 };

@@ -124,9 +124,9 @@ bool ProcessTable::has_threads(const Process& process) const {
            info.st_nlink > kOfFirst;
 }
 
-// A thread may have left the namespaces of its process.
+// A thread may have left the namespaces of its process, and act for another user.
 void ProcessTable::add_threads(const Process& process) {
-    if (process.mount_ns == 0 || threads_looked_at_ >= kMostThreads) return;
+    if (threads_looked_at_ >= kMostThreads) return;
     const auto tasks = fmt::format("{}/task", process.pid);
     const auto directory = open_directory(proc(), tasks.c_str());
     if (!directory) return;
@@ -138,10 +138,11 @@ void ProcessTable::add_threads(const Process& process) {
             return;
         }
         const auto thread = read_process(fmt::format("{}/{}", tasks, number).c_str(), process.pid);
-        if (thread.mount_ns == 0 ||
+        const bool at_home =
+            thread.mount_ns == 0 ||
             (thread.mount_ns == process.mount_ns && thread.ipc_ns == process.ipc_ns &&
-             thread.root_device == process.root_device && thread.root_inode == process.root_inode))
-            continue;
+             thread.root_device == process.root_device && thread.root_inode == process.root_inode);
+        if (thread.pid == 0 || (at_home && thread.uid == process.uid)) continue;
         processes_.push_back(thread);
         processes_.back().thread = number;
     }
@@ -184,10 +185,12 @@ ProcessFacts ProcessTable::read_facts(std::int64_t pid) const {
     return facts;
 }
 
-const std::optional<Credentials>& ProcessTable::credentials_of(std::int64_t pid) const {
-    auto [known, fresh] = credentials_.try_emplace(pid);
+const std::optional<Credentials>& ProcessTable::credentials_of(const Process& process) const {
+    // Threads have numbers that no process has.
+    auto [known, fresh] =
+        credentials_.try_emplace(process.thread == 0 ? process.pid : process.thread);
     if (!fresh) return known->second;
-    const auto status = read_file(proc(), fmt::format("{}/status", pid).c_str());
+    const auto status = read_file(proc(), (home_of(process) + "/status").c_str());
     if (!status) {
         if (!refused()) known->second.emplace();  // it ended meanwhile
         return known->second;
@@ -203,7 +206,7 @@ const std::optional<Credentials>& ProcessTable::credentials_of(std::int64_t pid)
 Answer ProcessTable::is_let_in(const Process& process, const Access& access) const {
     const std::vector<std::uint32_t> shown{process.uid};
     if (access.everybody || overlap(access.users, shown)) return Answer::yes;
-    const auto& who = credentials_of(process.pid);
+    const auto& who = credentials_of(process);
     if (!who) return Answer::not_told;
     return overlap(access.users, who->users) || overlap(access.groups, who->groups) ? Answer::yes
                                                                                     : Answer::no;
@@ -236,6 +239,15 @@ Found ProcessTable::find_software(std::uint32_t uid, SoftwareSet software) const
     return known->second;
 }
 
+// What root runs makes segments for other users as well. One that may not be read is told by its
+// name.
+void ProcessTable::note_if_runs(std::int64_t pid, SoftwareSet software, Found& out) const {
+    const auto runs = software_of(pid);
+    if (((runs ? *runs : software_of_executable(name_of(pid))) & software) == 0) return;
+    out.pid = pid;
+    out.name = name_of(pid);
+}
+
 // An administrator's processes become other users', so of root everybody's count.
 Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) const {
     Found out{.answer = all_listed_ ? Answer::no : Answer::not_told};
@@ -244,7 +256,10 @@ Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) c
     for (const auto& process : processes_) {
         if (process.pid == self) continue;
         const auto of_owner = is_let_in(process, owner);
-        if (of_owner == Answer::no) continue;
+        if (of_owner == Answer::no) {
+            if (process.uid == 0 && out.pid == 0) note_if_runs(process.pid, software, out);
+            continue;
+        }
         const auto runs = software_of(process.pid);
         if (runs && (*runs & software) != 0 && of_owner == Answer::yes)
             return {Answer::yes, process.pid, name_of(process.pid), false};

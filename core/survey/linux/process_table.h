@@ -23,7 +23,8 @@ struct Process {
     std::uint32_t uid = 0;  // as the owner of its directory says; root for one that hides itself
     std::uint64_t mount_ns = 0, ipc_ns = 0, pid_ns = 0;  // 0: not told to us
     std::uint64_t root_device = 0, root_inode = 0;       // 0: not told to us
-    std::int64_t thread = 0;   // of one that has left its process's namespaces; else 0
+    // Of one that has left its process's namespaces, or acts for another user; else 0.
+    std::int64_t thread = 0;
     bool has_threads = false;  // beside its first one
 };
 
@@ -82,10 +83,11 @@ class ProcessTable final : public ProcessView {
     bool has_threads(const Process& process) const;
     void add_threads(const Process& process);
     ProcessFacts read_facts(std::int64_t pid) const;
-    const std::optional<Credentials>& credentials_of(std::int64_t pid) const;
+    const std::optional<Credentials>& credentials_of(const Process& process) const;
     Answer is_let_in(const Process& process, const Access& access) const;
     Found look_for(const Access& access) const;
     Found look_for_software(std::uint32_t uid, SoftwareSet software) const;
+    void note_if_runs(std::int64_t pid, SoftwareSet software, Found& out) const;
 
     Handle proc_;
     Timestamp boot_;

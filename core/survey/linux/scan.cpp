@@ -273,7 +273,8 @@ Setting Scan::setting(bool stepped) const {
                 .complete = looked_.unreadable.count == 0 && looked_.threads_left_out == 0,
                 .outermost = places_.outermost,
                 .all_listed = table_.all_listed(),
-                .stepped = stepped};
+                .stepped = stepped,
+                .mounted = places_.mounted_files};
     for (const auto& segment : segments_) {
         if (segment.attached == 0 && segment.users.empty()) continue;
         const auto creator = segment.kind == SegmentKind::posix && segment.name_space == 0
