@@ -22,7 +22,7 @@ std::string_view to_string(UseKind use);  // "open", "maps", "attached"
 struct SegmentUser {
     std::int64_t pid = 0;
     std::uint32_t uid = 0;
-    std::string program;                // the name of its process
+    std::string program;          // the name of its process
     UseKind how = UseKind::open;  // the strongest: mapped or attached before open
 };
 

@@ -69,8 +69,7 @@ void explain(HostSegment& segment, const Maker& maker, std::mt19937_64& random) 
                                                                : 0;
     for (std::uint64_t i = 0; i < users; ++i)
         segment.users.push_back({segment.creator.pid + static_cast<std::int64_t>(i), maker.uid,
-                                 maker.process,
-                                 random() % 5 != 0 ? UseKind::maps : UseKind::open});
+                                 maker.process, random() % 5 != 0 ? UseKind::maps : UseKind::open});
 }
 
 HostCleanItem judged(const HostSegment& segment) {

@@ -307,8 +307,7 @@ void occupy_standard_streams() {
     // The lowest free number is given out, so each is taken in its turn.
     for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         if (::fcntl(number, F_GETFD) < 0)
-            (void)!::open("/dev/null",
-                          (number == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+            (void)!::open("/dev/null", (number == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }
 
 void remove_output(const std::string& path) {
