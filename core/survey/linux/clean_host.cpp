@@ -181,8 +181,10 @@ class Cleaning {
     Status look_again() {
         auto thorough = options_;
         thorough.every_mapping = true;
-        thorough.quick = true;
-        SHM_ASSIGN(const auto now, survey_host(thorough));
+        thorough.quick = false;
+        SHM_ASSIGN(auto scan, Scan::run(thorough));
+        const bool waiting = scan.descriptors_wait();
+        const auto now = scan.survey();
         std::map<std::pair<std::uint64_t, std::uint64_t>, const HostSegment*> found;
         for (const auto& segment : now.segments)
             if (segment.kind == SegmentKind::posix)
@@ -192,7 +194,7 @@ class Cleaning {
             const auto it = found.find({item.segment.device, item.segment.inode});
             Status unused = it == found.end()
                                 ? fail(ErrorCode::region_not_found, "it was removed meanwhile")
-                                : unused_now(*it->second);
+                                : unused_now(*it->second, waiting);
             if (unused) {
                 const auto removed = remove(item.segment, names, Proof::look);
                 settle(item, removed, removed.value_or(0), Proof::look);
@@ -205,9 +207,13 @@ class Cleaning {
         return {};
     }
 
-    static Status unused_now(const HostSegment& segment) {
+    static Status unused_now(const HostSegment& segment, bool descriptors_wait) {
         if (!segment.users.empty())
             return fail(ErrorCode::region_in_use, "in use by " + users_of(segment));
+        if (segment.users_complete && descriptors_wait)
+            return fail(ErrorCode::platform_error,
+                        "descriptors wait in sockets or rings, and one of them may be its",
+                        "try again, or run it with the capability LEASE");
         if (segment.users_complete) return {};
         return fail(ErrorCode::platform_error,
                     "some processes may not be looked at, and one of them may use it",

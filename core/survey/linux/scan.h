@@ -33,6 +33,11 @@ class Scan {
     // Judges all of them and hands them out; once.
     HostSurvey survey();
 
+    // Descriptors of any file may wait in a socket or a ring, where no process shows them.
+    bool descriptors_wait() const {
+        return !looked_.waiting.empty() || !looked_.registered.empty();
+    }
+
     // Where a segment stands; null for one that no place has.
     const FilePlace* file_place(const HostSegment& segment) const;
     const TablePlace* table_place(const HostSegment& segment) const;
