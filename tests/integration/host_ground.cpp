@@ -52,6 +52,8 @@ Actor::Actor(const QString& script, int user) {
     auto environment = QProcessEnvironment::systemEnvironment();
     environment.insert("HOST_ACTOR", mark_.section('=', 1));
     environment.insert("HOST_USER", QString::number(user));
+    if (::chmod(qPrintable(directory_.path()), 01777) != 0) qFatal("cannot open a directory");
+    environment.insert("TMPDIR", directory_.path());
     environment.insert("PYTHONPATH", SNAKEPIT_PROGRAMS);
     environment.insert("PYTHONDONTWRITEBYTECODE", "1");
     program_ = std::make_unique<Peer>(

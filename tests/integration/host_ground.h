@@ -34,6 +34,7 @@ class Actor {
   private:
     bool any_left(int signal) const;
 
+    QTemporaryDir directory_;  // for its files
     QString mark_;
     std::unique_ptr<Peer> program_;
     QStringList segments_;
