@@ -95,13 +95,17 @@ std::string sum_of(const std::vector<TreeSegment>& segments) {
 std::string left_text(const TreeReport& report) {
     const auto how = fmt::format("(attribution: {})\n", to_string(report.attribution));
     if (report.left.empty()) return "snakepit-shm run: the command left no segments " + how;
-    Table table({"LEFT", "SIZE>", "KNOWN BY", "USED BY", "REMOVED", "WHY"});
-    for (const auto& item : report.left)
+    Table table({"LEFT", "SIZE>", "KNOWN BY", "USED BY", "REMOVED"});
+    std::string reasons;  // below: one may be some sentences long
+    for (const auto& item : report.left) {
         table.add({shortened(escaped(item.segment.name), kNameColumns),
                    format_size(item.segment.size), known_by(item), users_of(item.segment),
-                   item.removed ? "yes" : "no", item.reason.empty() ? "-" : item.reason});
-    return fmt::format("snakepit-shm run: the command left {} {}{}", sum_of(report.left), how,
-                       table.str());
+                   item.removed ? "yes" : "no"});
+        if (!item.reason.empty())
+            reasons += fmt::format("{}: {}\n", escaped(item.segment.name), item.reason);
+    }
+    return fmt::format("snakepit-shm run: the command left {} {}{}{}", sum_of(report.left), how,
+                       table.str(), reasons);
 }
 
 std::string possible_text(const TreeReport& report) {

@@ -25,8 +25,8 @@ struct Setting {
     bool all_listed = true;  // every process is there to be found by its pid
     // The wall clock was set since the system started, for certain: ages mean nothing.
     bool stepped = false;
-    // Files that are mounted at places of their own, by device and inode; in whose namespace.
-    std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> mounted = {};
+    // Files that are mounted at places of their own, by device and inode: where.
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> mounted = {};
     // Creators some of whose segments are in use.
     std::unordered_set<std::int64_t> busy_creators = {};
 };
@@ -78,8 +78,7 @@ struct Evidence {
     bool sibling_used = false;      // another segment of its creator is in use
     Age age = Age::not_told;        // since it was made or touched, whatever was later
     bool has_unseen_names = false;  // a file has more names than were found
-    bool has_other_names = false;   // beside the program's one, which somebody gave it to keep it
-    bool is_mounted = false;        // a file, at a place of its own
+    bool is_mounted = false;        // a file, at another place as well
     bool own_namespace = true;
     bool outermost = true, all_listed = true;
     // Why, in the order in which a reader wants it.

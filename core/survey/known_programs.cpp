@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "survey/known_programs.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -217,6 +218,9 @@ constexpr Mark kMarks[] = {
     {Software::snakepit, "Snakepit SHM", "snakepit-shm", "libsnakepit_shm"},
 };
 
+constexpr std::int64_t kLeastPid = 2;   // of numbers in names that are taken for one
+constexpr std::size_t kLongestPid = 7;  // digits: the kernel gives out at most 2^22
+
 SoftwareSet with_beginning(std::string_view name, std::string_view Mark::*beginning) {
     SoftwareSet out = 0;
     for (const auto& mark : kMarks)
@@ -276,6 +280,21 @@ Recognised recognise(SegmentKind kind, std::string_view label) {
         if (known.kind == kind && matches(known.pattern, label, creator)) return {&known, creator};
     }
     return {};
+}
+
+std::vector<std::int64_t> numbers_in(std::string_view name) {
+    std::vector<std::int64_t> out;
+    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    while (true) {
+        const auto begin = std::find_if(name.begin(), name.end(), digit);
+        if (begin == name.end()) return out;
+        const auto end = std::find_if_not(begin, name.end(), digit);
+        std::int64_t number = 0;
+        std::from_chars(&*begin, &*begin + (end - begin), number);
+        if (static_cast<std::size_t>(end - begin) <= kLongestPid && number >= kLeastPid)
+            out.push_back(number);
+        name.remove_prefix(static_cast<std::size_t>(end - name.begin()));
+    }
 }
 
 SoftwareSet software_of_executable(std::string_view file_name) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "survey/host_survey.h"
 
@@ -59,6 +60,9 @@ using SoftwareSet = std::uint64_t;
 constexpr SoftwareSet set_of(Software software) {
     return SoftwareSet{1} << static_cast<unsigned>(software);
 }
+
+// The numbers in a name that may be a process's.
+std::vector<std::int64_t> numbers_in(std::string_view name);
 
 // By the name of the file alone ("python3.11", "libtorch_cpu.so"), not its directory.
 SoftwareSet software_of_executable(std::string_view file_name);

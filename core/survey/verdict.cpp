@@ -131,7 +131,7 @@ Judgement decide(const Evidence& evidence) {
     if (found.verdict != SegmentVerdict::left_over) return out;
     out.confidence_if_unused = std::min(found.confidence, most(evidence));
     out.confidence =
-        std::min(out.confidence_if_unused, evidence.use == Use::partly_unseen ? kOneSided : 100);
+        std::min(out.confidence_if_unused, evidence.use == Use::partly_unseen ? kProbable : 100);
     return out;
 }
 

@@ -237,7 +237,7 @@ void Balance::who_may_not_be_looked_at_is_named() {
     const QByteArray said(text.data(), std::max<qsizetype>(got, 0));
     QVERIFY2(said.contains("1 process could not be looked at: 1 (tst_balance). What they use"),
              said);
-    QVERIFY2(said.contains("12 KiB of anonymous shared memory are what is mapped"), said);
+    QVERIFY2(said.contains("12 KiB of anonymous shared memory is the size that is mapped"), said);
 }
 
 // What the host has mounted at /dev/shm changes while we look, and would be counted.

@@ -14,6 +14,7 @@
 #include <random>
 #include <vector>
 
+#include "from_environment.h"
 #include "host_ground.h"
 #include "host_view.h"
 
@@ -25,12 +26,6 @@ constexpr int kTogether = 12;       // arrangements at a time
 constexpr int kUsual = 36;          // arrangements, where nobody says how many
 constexpr int kFirstUser = 72'000;  // each arrangement has some numbers
 constexpr int kNumbersEach = 10;
-
-int from_environment(const char* name, int otherwise) {
-    bool number = false;
-    const auto value = qEnvironmentVariableIntValue(name, &number);
-    return number ? value : otherwise;
-}
 
 struct Drawn {
     QString kind, owner, mode, place, maker, knower, holder, disguise;

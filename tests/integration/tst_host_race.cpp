@@ -24,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "from_environment.h"
 #include "host_ground.h"
 #include "survey/host_survey.h"
 
@@ -39,12 +40,6 @@ constexpr milliseconds kMostForOpen{20};  // 99 of 100
 constexpr int kPutBackMs = 1000;  // a name may be aside for a moment, longer on a busy machine
 constexpr std::size_t kSamples = 1 << 20;
 constexpr key_t kKey = 0x72616365;
-
-int from_environment(const char* name, int otherwise) {
-    bool number = false;
-    const auto value = qEnvironmentVariableIntValue(name, &number);
-    return number ? value : otherwise;
-}
 
 // What a test and its children tell each other.
 struct Board {

@@ -157,8 +157,8 @@ void TestProcessLook::asking_and_reading_tell_the_same() {
     // Mapped by us without a file: one, and it takes nothing yet.
     const auto mine = [](const LookResult& result) {
         int count = 0;
-        for (const auto& [inode, memory] : result.anonymous)
-            if (std::count(memory.pids.begin(), memory.pids.end(), ::getpid()) > 0) ++count;
+        for (const auto& [inode, piece] : result.anonymous)
+            if (std::count(piece.pids.begin(), piece.pids.end(), ::getpid()) > 0) ++count;
         return count;
     };
     QCOMPARE(mine(asked.result), 1);

@@ -71,7 +71,7 @@ class TestVerdict : public QObject {
     MadeProcesses processes_;
     Instances instances_;
     std::unordered_set<std::int64_t> busy_creators_;
-    std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> mounted_;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> mounted_;
     bool complete_ = true, outermost_ = true, stepped_ = false;
 
   private Q_SLOTS:
@@ -341,7 +341,7 @@ void TestVerdict::what_is_mounted_by_itself_is_not_removed_unasked() {
     auto segment = idle(SegmentKind::posix, "psm_0a1b2c3d");
     segment.device = 7;
     segment.inode = 8;
-    mounted_ = {{{7, 8}, 50}};
+    mounted_ = {{{7, 8}, "/mnt"}};
     const auto out = judged(segment);
     QVERIFY(!is_certain(out));
     QVERIFY(out.creator_may_live);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -17,14 +18,17 @@ bool take(int file) {
 }
 
 // A file's owner needs no capability, and administrators of containers often have none for leases:
-// this thread counts as the owner for one call. Where that is not allowed, nothing changes.
+// this thread counts as the owner for one call. Where that is not allowed, nothing changes. The
+// kernel stops dumps of a process whose numbers changed, so that is set back.
 bool take_as_owner(int file) {
     struct stat info {};
     if (::fstat(file, &info) != 0) return false;
+    const int dumps = ::prctl(PR_GET_DUMPABLE);
     const auto before = ::setfsuid(info.st_uid);
     const bool taken = take(file);
     const int error = errno;
     (void)::setfsuid(static_cast<uid_t>(before));
+    if (dumps == 1) (void)::prctl(PR_SET_DUMPABLE, dumps);
     errno = error;
     return taken;
 }

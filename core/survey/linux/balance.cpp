@@ -70,9 +70,8 @@ class Balancer {
         const auto swapped = memory_info(info, "\nSwapTotal:") - memory_info(info, "\nSwapFree:");
         if (swapped > 0)
             note(
-                "{} are in swap: what of it is shared is in the sizes of files, and not in what "
-                "the "
-                "system counts",
+                "{} are in swap: the sizes of files include what of that is shared, the system's "
+                "count does not",
                 format_size(swapped));
         return std::move(out_);
     }
@@ -228,8 +227,8 @@ void Balancer::take_anonymous() {
     out_.listed += out_.anonymous;
     if (guessed > 0)
         note(
-            "{} of anonymous shared memory are what is mapped: how much of it is taken, only an "
-            "administrator is told",
+            "{} of anonymous shared memory is the size that is mapped: only root can see how much "
+            "of it is in use",
             format_size(guessed));
 }
 
@@ -242,12 +241,12 @@ void Balancer::tell_what_was_seen() {
              processes_text(parts_.table, users));
     const auto& waiting = parts_.look.waiting;
     if (!waiting.empty())
-        note("{} in sockets of {} to be received: what only they stand for is not listed",
+        note("{} in sockets of {} to be received: memory that only they refer to is not listed",
              counted(sum_of(waiting), "descriptor waits", "descriptors wait"),
              processes_text(parts_.table, waiting));
     const auto& registered = parts_.look.registered;
     if (!registered.empty())
-        note("{} registered with io_uring by {}: what only they stand for is not listed",
+        note("{} registered with io_uring by {}: memory that only they refer to is not listed",
              counted(sum_of(registered), "file is", "files are"),
              processes_text(parts_.table, registered));
     tell_of_mounts();

@@ -2,15 +2,10 @@
 #include "survey/linux/kept_namespaces.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -30,9 +25,8 @@ void add_directory(const KeptNamespace& kept, Places& places) {
         place.directory = Handle(::open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     });
     struct stat info {};
-    struct statfs system {};
     if (!place.directory || ::fstat(place.directory.get(), &info) != 0 ||
-        ::fstatfs(place.directory.get(), &system) != 0 || system.f_type != TMPFS_MAGIC)
+        !in_memory(place.directory))
         return;
     place.device = info.st_dev;
     if (std::none_of(places.files.begin(), places.files.end(),
@@ -59,21 +53,10 @@ void add_one(const ProcessTable& table, const KeptNamespace& kept, MemoryMounts&
 }  // namespace
 
 bool inside_mounts(const KeptNamespace& kept, const std::function<void()>& work) {
-    int error = 0;
-    try {
-        std::thread([&] {
-            // Its root and directory become the namespace's, and are the whole process's else.
-            if (::unshare(CLONE_FS) == 0 && ::setns(kept.entrance.get(), CLONE_NEWNS) == 0) {
-                work();
-            } else {
-                error = errno;
-            }
-        }).join();
-    } catch (const std::system_error& failure) {  // no more threads
-        error = failure.code().value();
-    }
-    errno = error;
-    return error == 0;
+    // Its root and directory become the namespace's, and are the whole process's else.
+    return inside(
+        [&] { return ::unshare(CLONE_FS) == 0 && ::setns(kept.entrance.get(), CLONE_NEWNS) == 0; },
+        work);
 }
 
 void add_kept(const ProcessTable& table, MemoryMounts& mounts, Places& places) {

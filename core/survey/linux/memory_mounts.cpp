@@ -13,7 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <set>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -23,6 +22,7 @@ namespace snakepit::shm::survey {
 
 namespace {
 
+constexpr const char* kOurs = "self";  // directory under /proc
 constexpr std::size_t kMostViews = 4096;
 constexpr std::uint64_t kCached = 0x20;  // RESOLVE_CACHED, since Linux 5.12
 
@@ -114,8 +114,9 @@ class Reader {
         for (const auto& kept : out.kept) lived_in_.insert(kept.number);
     }
 
-    // `home`: whose view, a directory under /proc.
-    void read(const std::string& home, std::uint64_t name_space) {
+    // `home`: whose view, a directory under /proc. `name_space`: 0 for our own.
+    void read(const std::string& home, const View& view, std::uint64_t name_space) {
+        auto& devices = out_.views[view];
         const auto text = read_file(table_.proc(), (home + "/mountinfo").c_str());
         if (!text) return;
         const Handle root(
@@ -132,6 +133,9 @@ class Reader {
                 take_namespace(mount, root);
             } else if (mount.type == "tmpfs" || mount.type == "devtmpfs") {
                 take_memory(mount, root, name_space);
+                if (std::find(devices.begin(), devices.end(), mount.device) == devices.end())
+                    devices.push_back(mount.device);
+                if (mount.root != "/") take_file(mount, root, home);
             }
         }
     }
@@ -151,6 +155,18 @@ class Reader {
         } else if (found.reached) {
             *known = std::move(found);
         }
+    }
+
+    // Only a part of the file system is mounted there: that may be one file.
+    void take_file(const MountLine& mount, const Handle& root, const std::string& home) {
+        if (!root) return;
+        const auto file =
+            open_mount(root.get(), mount.point, O_PATH, kernels_.contains(mount.parent));
+        struct stat info {};
+        if (file && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
+            out_.files.try_emplace(
+                {info.st_dev, info.st_ino},
+                home == kOurs ? mount.point : fmt::format("/proc/{}/root{}", home, mount.point));
     }
 
     void take_namespace(const MountLine& mount, const Handle& root) {
@@ -195,30 +211,27 @@ void fill_space(MemoryMount& mount, int directory) {
 MemoryMounts read_mounts(const ProcessTable& table) {
     MemoryMounts out;
     Reader reader(table, out);
-    reader.read("self", 0);
-    const auto own = namespace_of(table.proc(), "self/ns/mnt");
-    struct stat root {};
-    std::set<std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>> seen;
-    if (::fstatat(table.proc(), "self/root", &root, 0) == 0)
-        seen.emplace(own, root.st_dev, root.st_ino);
+    reader.read(kOurs, table.own_view(), 0);
     for (const auto& process : table.processes()) {
         // Where neither is told, nothing else is.
         if (process.mount_ns == 0 || process.root_inode == 0) continue;
-        if (!seen.emplace(process.mount_ns, process.root_device, process.root_inode).second)
-            continue;
-        if (seen.size() > kMostViews) {
+        const auto view = view_of(process);
+        if (out.views.contains(view)) continue;
+        if (out.views.size() > kMostViews) {
             ++out.left_out;
             continue;
         }
-        reader.read(home_of(process), process.mount_ns);
+        reader.read(home_of(process), view, process.mount_ns);
     }
     return out;
 }
 
 bool read_mounts_inside(const ProcessTable& table, const KeptNamespace& kept,
                         MemoryMounts& mounts) {
-    return kept.entrance &&
-           inside_mounts(kept, [&] { Reader(table, mounts).read("thread-self", kept.number); });
+    const View view{kept.number, 0, 0};
+    return kept.entrance && inside_mounts(kept, [&] {
+               Reader(table, mounts).read("thread-self", view, kept.number);
+           });
 }
 
 }  // namespace snakepit::shm::survey

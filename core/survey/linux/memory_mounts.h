@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/handle.h"
@@ -26,7 +28,11 @@ struct MemoryMounts {
     std::vector<MemoryMount> memory;  // of our own namespace first
     std::vector<KeptNamespace> kept;
     std::unordered_set<std::uint64_t> numbers;  // of all mounts
-    std::uint64_t left_out = 0;                 // namespaces that were too many
+    std::uint64_t left_out = 0;                 // views that were too many
+    // Devices of memory that a view has, wherever they are mounted.
+    std::map<View, std::vector<std::uint64_t>> views;
+    // Files that are mounted at places of their own, by device and inode: where.
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> files;
 };
 
 // Those that the processes of `table` see. A namespace counts as kept if none of them is part of

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <compare>
 #include <map>
 #include <set>
 #include <system_error>
@@ -21,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "survey/linux/memory_mounts.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -43,9 +43,9 @@ std::string_view container_id(std::string_view part) {
 }
 
 // In another process's root, and never out of it: that root is somebody else's to arrange.
-Handle open_in_root(int root, const char* path, unsigned flags = O_RDONLY | O_DIRECTORY) {
+Handle open_in_root(int root, const char* path) {
     open_how how{};
-    how.flags = flags | O_CLOEXEC;
+    how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     return Handle(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
 }
@@ -59,22 +59,16 @@ bool has_the_systems_users(int proc) {
     return inside == 0 && outside == 0 && count == 0xFFFFFFFF;
 }
 
-bool in_memory(const Handle& directory) {
-    struct statfs system {};
-    return ::fstatfs(directory.get(), &system) == 0 &&
-           (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
-}
-
 class Finder {
   public:
-    Finder(ProcessTable& table, Places& places) : table_(table), places_(places) {}
+    Finder(ProcessTable& table, const MemoryMounts& mounts, Places& places)
+        : table_(table), mounts_(mounts), places_(places) {}
 
     void look() {
-        own_mount_ = namespace_of(table_.proc(), "self/ns/mnt");
+        const auto own = table_.own_view();
+        own_mount_ = own.mount_ns;
         places_.own_ipc_ns = namespace_of(table_.proc(), "self/ns/ipc");
-        struct stat root {};
-        if (::fstatat(table_.proc(), "self/root", &root, 0) == 0)
-            devices_[{own_mount_, root.st_dev, root.st_ino}] = places_.files.front().device;
+        if (own.root_inode != 0) devices_[own] = places_.files.front().device;
         for (const auto& process : table_.processes()) {
             look_at_files(process);
             if (process.ipc_ns != 0 && process.ipc_ns != places_.own_ipc_ns &&
@@ -84,12 +78,6 @@ class Finder {
     }
 
   private:
-    // Processes of one mount namespace may have different roots, and so different directories.
-    struct View {
-        std::uint64_t mount_ns = 0, root_device = 0, root_inode = 0;
-        auto operator<=>(const View&) const = default;
-    };
-
     std::string under(const Process& process, const char* rest) const {
         return fmt::format("{}/{}", home_of(process), rest);
     }
@@ -102,15 +90,13 @@ class Finder {
     // Its directory's device; 0: it has none of memory.
     std::uint64_t open_directory_of(const Process& process);
     void add_place(const Process& process, Handle directory, std::uint64_t device);
-    void read_mounts(const Process& process, const View& view);
-    void note_file(const Process& process, std::string_view point);
     void look_at_table(const Process& process);
 
     ProcessTable& table_;
+    const MemoryMounts& mounts_;
     Places& places_;
     std::uint64_t own_mount_ = 0;
     std::map<View, std::uint64_t> devices_;
-    std::map<View, std::vector<std::uint64_t>> mounts_;  // devices, wherever they are mounted
     std::set<std::uint64_t> seen_tables_;
 };
 
@@ -118,8 +104,7 @@ class Finder {
 // meanwhile.
 void Finder::look_at_files(const Process& process) {
     if (process.mount_ns == 0 || process.root_inode == 0) return;
-    const View view{process.mount_ns, process.root_device, process.root_inode};
-    read_mounts(process, view);
+    const auto view = view_of(process);
     auto known = devices_.find(view);
     if (known == devices_.end()) {
         const auto device = open_directory_of(process);
@@ -130,45 +115,10 @@ void Finder::look_at_files(const Process& process) {
     }
     if (known->second != 0) table_.share(known->second, process);
     // The same files may be at other places as well.
-    for (const auto device : mounts_[view])
+    const auto mounted = mounts_.views.find(view);
+    if (mounted == mounts_.views.end()) return;
+    for (const auto device : mounted->second)
         if (device != known->second) table_.share(device, process);
-}
-
-// "36 35 0:31 /file /place rw,nosuid shared:1 - tmpfs tmpfs rw": only what is in memory.
-void Finder::read_mounts(const Process& process, const View& view) {
-    const auto [known, fresh] = mounts_.try_emplace(view);
-    if (!fresh) return;
-    const auto text = read_file(table_.proc(), under(process, "mountinfo").c_str());
-    std::string_view rest(text ? std::string_view(*text) : std::string_view());
-    auto& devices = known->second;
-    while (!rest.empty()) {
-        auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        if (line.find(" - tmpfs ") == line.npos) continue;
-        (void)take_number(line);
-        (void)take_number(line);
-        const auto major_number = take_number(line);
-        line.remove_prefix(std::min<std::size_t>(1, line.size()));
-        const auto minor_number = take_number(line);
-        const auto device =
-            makedev(static_cast<unsigned>(major_number), static_cast<unsigned>(minor_number));
-        if (std::find(devices.begin(), devices.end(), device) == devices.end())
-            devices.push_back(device);
-        line.remove_prefix(std::min<std::size_t>(1, line.size()));
-        const auto root = line.substr(0, line.find(' '));
-        line.remove_prefix(std::min(root.size() + 1, line.size()));
-        if (root != "/") note_file(process, line.substr(0, line.find(' ')));
-    }
-}
-
-void Finder::note_file(const Process& process, std::string_view point) {
-    const Handle root(
-        ::openat(table_.proc(), under(process, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    const auto file =
-        root ? open_in_root(root.get(), std::string(point).c_str(), O_PATH) : Handle();
-    struct stat info {};
-    if (file && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
-        places_.mounted_files.try_emplace({info.st_dev, info.st_ino}, process.pid);
 }
 
 std::uint64_t Finder::open_directory_of(const Process& process) {
@@ -223,15 +173,17 @@ void Finder::look_at_table(const Process& process) {
 
 }  // namespace
 
-bool inside(const TablePlace& place, const std::function<void()>& work) {
-    if (!place.entrance) {
-        work();
-        return true;
-    }
+bool in_memory(const Handle& directory) {
+    struct statfs system {};
+    return ::fstatfs(directory.get(), &system) == 0 &&
+           (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+}
+
+bool inside(const std::function<bool()>& enter, const std::function<void()>& work) {
     int error = 0;
     try {
         std::thread([&] {
-            if (::setns(place.entrance.get(), CLONE_NEWIPC) == 0) {
+            if (enter()) {
                 work();
             } else {
                 error = errno;
@@ -242,6 +194,14 @@ bool inside(const TablePlace& place, const std::function<void()>& work) {
     }
     errno = error;
     return error == 0;
+}
+
+bool inside(const TablePlace& place, const std::function<void()>& work) {
+    if (!place.entrance) {
+        work();
+        return true;
+    }
+    return inside([&] { return ::setns(place.entrance.get(), CLONE_NEWIPC) == 0; }, work);
 }
 
 std::string control_group_of(const ProcessTable& table, std::int64_t pid) {
@@ -267,7 +227,8 @@ std::string container_of(const ProcessTable& table, std::int64_t pid) {
     return fmt::format("process {} ({})", pid, table.name_of(pid));
 }
 
-Result<Places> find_places(ProcessTable& table, const std::string& shm_path) {
+Result<Places> find_places(ProcessTable& table, const MemoryMounts& mounts,
+                           const std::string& shm_path) {
     Places places;
     FilePlace own{.path = shm_path};
     own.directory = Handle(::open(shm_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -278,7 +239,7 @@ Result<Places> find_places(ProcessTable& table, const std::string& shm_path) {
     own.in_memory = in_memory(own.directory);
     places.files.push_back(std::move(own));
     places.tables.push_back({});
-    Finder(table, places).look();
+    Finder(table, mounts, places).look();
     const auto own_pids = namespace_of(table.proc(), "self/ns/pid");
     places.outermost =
         (own_pids == 0 || own_pids == kFirstPidNamespace) && has_the_systems_users(table.proc());

@@ -4,9 +4,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/handle.h"
@@ -14,6 +12,8 @@
 #include "survey/linux/process_table.h"
 
 namespace snakepit::shm::survey {
+
+struct MemoryMounts;
 
 // A directory of POSIX segments.
 struct FilePlace {
@@ -37,18 +37,22 @@ struct Places {
     std::vector<FilePlace> files;    // ours first
     std::vector<TablePlace> tables;  // ours first
     std::uint64_t own_ipc_ns = 0;
-    // Files that are mounted at places of their own, by device and inode; in whose namespace.
-    std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> mounted_files;
     bool outermost = true;  // nobody lives outside of our own pid namespace, or has other numbers
     std::vector<std::string> limits;
 };
 
-// Our own directory must be there.
-// The table learns which containers share a directory's files.
-Result<Places> find_places(ProcessTable& table, const std::string& shm_path);
+// Our own directory must be there. The table learns which containers share a directory's files.
+Result<Places> find_places(ProcessTable& table, const MemoryMounts& mounts,
+                           const std::string& shm_path);
 
-// Runs `work` where `place`'s segments are: on a thread of its own for another namespace. False
-// when it may not be entered.
+// Whether its file system is.
+bool in_memory(const Handle& directory);
+
+// Runs `work` on a thread of its own that `enter` has put into a namespace. False, with errno, when
+// it may not be entered.
+bool inside(const std::function<bool()>& enter, const std::function<void()>& work);
+
+// The same where `place`'s segments are; at once for our own.
 bool inside(const TablePlace& place, const std::function<void()>& work);
 
 // The last part of its control group's path: "nginx.service", "session-2.scope"; empty: not told.

@@ -288,8 +288,7 @@ void Look::look_at_line(const ProcessDirectory& view, std::string_view text) {
 }  // namespace
 
 void LookResult::Some::add(std::int64_t pid) {
-    if (pid == last_) return;
-    last_ = pid;
+    if (!known_.insert(pid).second) return;
     ++count;
     if (pids.size() < kShownPids) pids.push_back(pid);
 }

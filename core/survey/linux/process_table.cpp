@@ -116,6 +116,12 @@ Process ProcessTable::read_process(const char* name, std::int64_t pid) const {
     return process;
 }
 
+View ProcessTable::own_view() const {
+    struct stat root {};
+    if (::fstatat(proc(), "self/root", &root, 0) != 0) return {};
+    return {namespace_of(proc(), "self/ns/mnt"), root.st_dev, root.st_ino};
+}
+
 // A directory has a link of each of its own, and two more.
 bool ProcessTable::has_threads(const Process& process) const {
     constexpr nlink_t kOfFirst = 3;

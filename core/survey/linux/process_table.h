@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,6 +29,15 @@ struct Process {
     bool has_threads = false;  // beside its first one
 };
 
+// What a process sees of files: those of one mount namespace may have different roots.
+struct View {
+    std::uint64_t mount_ns = 0, root_device = 0, root_inode = 0;
+    auto operator<=>(const View&) const = default;
+};
+inline View view_of(const Process& process) {
+    return {process.mount_ns, process.root_device, process.root_inode};
+}
+
 // Its directory under /proc: "7", or of a thread "7/task/8".
 std::string home_of(const Process& process);
 
@@ -50,6 +60,7 @@ class ProcessTable final : public ProcessView {
     std::uint64_t listed() const { return listed_.size(); }
     int proc() const { return proc_.get(); }
     Timestamp boot() const { return boot_; }
+    View own_view() const;
     // No process is hidden from us.
     bool all_listed() const { return all_listed_; }
     // Threads in namespaces of their own were looked for only in so many.

@@ -61,8 +61,8 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     const auto time = now();
     SHM_ASSIGN(auto table,
                ProcessTable::read(options.proc_path.empty() ? "/proc" : options.proc_path, time));
-    SHM_ASSIGN(auto places, find_places(table, options.shm_path));
     auto mounts = read_mounts(table);
+    SHM_ASSIGN(auto places, find_places(table, mounts, options.shm_path));
     add_kept(table, mounts, places);
     Scan scan(std::move(table), std::move(places), time);
     scan.mounts_ = std::move(mounts);
@@ -274,7 +274,7 @@ Setting Scan::setting(bool stepped) const {
                 .outermost = places_.outermost,
                 .all_listed = table_.all_listed(),
                 .stepped = stepped,
-                .mounted = places_.mounted_files};
+                .mounted = mounts_.files};
     for (const auto& segment : segments_) {
         if (segment.attached == 0 && segment.users.empty()) continue;
         const auto creator = segment.kind == SegmentKind::posix && segment.name_space == 0

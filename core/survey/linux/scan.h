@@ -35,7 +35,8 @@ class Scan {
 
     // Descriptors of any file may wait in a socket or a ring, where no process shows them.
     bool descriptors_wait() const {
-        return !looked_.waiting.empty() || !looked_.registered.empty();
+        return !looked_.waiting.empty() || !looked_.registered.empty() ||
+               looked_.sockets_left_out > 0;
     }
 
     // Where a segment stands; null for one that no place has.

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -50,10 +51,10 @@ struct LookResult {
     struct Some {
         std::uint64_t count = 0;
         std::vector<std::int64_t> pids;
-        void add(std::int64_t pid);  // those of one process in a row
+        void add(std::int64_t pid);
 
       private:
-        std::int64_t last_ = 0;
+        std::unordered_set<std::int64_t> known_;
     };
     using Descriptor = std::pair<std::int64_t, std::string>;  // a process, and "7/fd/3"
     Some unreadable;                                          // not allowed to be looked at
