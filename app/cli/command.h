@@ -33,6 +33,9 @@ struct Context {
     std::string instance;  // empty: SNAKEPIT_SHM_INSTANCE, else "default"
     bool json = false;
     std::function<Result<int>()> action;
+    std::vector<std::string> command;  // of `run`: a program and its arguments
+    // Those that main() ignores although who started us did not.
+    std::vector<int> ignored_signals;
 };
 
 // A command with the options that every command has. `context` outlives the App.

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
 // host, host clean: the shared memory of everybody on this host. No manager is asked.
 #include <algorithm>
-#include <map>
 #include <memory>
 
-#include <fmt/format.h>
-
-#include "base/counted.h"
-#include "base/units.h"
 #include "command.h"
 #include "diagnostics/host_json.h"
 #include "host.h"
@@ -45,41 +40,6 @@ void choose(HostSurvey& survey, const HostWords& words, bool json) {
     std::transform(segments.begin(), segments.end(), segments.begin(), in_unicode);
 }
 
-// "3 directories, 1 FIFO".
-std::string others_of(const HostSurvey& survey) {
-    std::map<std::string, std::uint64_t> counts;
-    for (const auto& other : survey.others) ++counts[other.kind];
-    std::string out;
-    for (const auto& [kind, count] : counts) {
-        const bool y = kind.ends_with('y');
-        out += fmt::format(
-            "{}{}", out.empty() ? "" : ", ",
-            counted(count, kind,
-                    y ? fmt::format("{}ies", kind.substr(0, kind.size() - 1)) : kind + "s"));
-    }
-    return out;
-}
-
-void print_summary(const HostSurvey& survey, std::size_t listed) {
-    std::uint64_t resident = 0, left_over = 0, bytes_left = 0;
-    for (const auto& segment : survey.segments) {
-        resident += segment.resident;
-        if (segment.verdict != SegmentVerdict::left_over) continue;
-        ++left_over;
-        bytes_left += segment.resident;
-    }
-    print(fmt::format("{}, {}; left over {}, {}; {} free of {}\n",
-                      counted(survey.segments.size(), "segment"), format_size(resident), left_over,
-                      format_size(bytes_left), format_size(survey.shm_free),
-                      format_size(survey.shm_total)));
-    if (listed < survey.segments.size())
-        print(fmt::format("{} not shown: --all shows those without a name too\n",
-                          survey.segments.size() - listed));
-    if (const auto others = others_of(survey); !others.empty())
-        print(fmt::format("other files there: {}\n", others));
-    for (const auto& limit : survey.limits) print(fmt::format("note: {}\n", harmless(limit)));
-}
-
 Result<int> run_details(const Context& context, const HostWords& words, HostSurvey survey) {
     choose(survey, words, context.json);
     if (survey.segments.empty())
@@ -104,7 +64,7 @@ Result<int> run_host(const Context& context, const HostWords& words) {
     auto listed = survey;
     choose(listed, words, false);
     if (!listed.segments.empty()) print(host_table(listed.segments));
-    print_summary(survey, listed.segments.size());
+    print(host_summary(survey, listed.segments));
     return kDone;
 }
 
@@ -118,7 +78,8 @@ void add_place(CLI::App* command, SurveyOptions& options) {
 void add_host(CLI::App& app, Context& context) {
     auto* command = add_command(app, context, "host",
                                 "Show all shared memory of this host, whoever created it, and what "
-                                "was left over; needs no manager");
+                                "was left over; needs no manager. Not covered: semaphores and "
+                                "message queues of System V");
     auto words = std::make_shared<HostWords>();
     command->add_option("name", words->names,
                         "Show everything about these segments (System V also by key: 0x5157)");

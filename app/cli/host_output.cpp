@@ -32,30 +32,19 @@ std::string creator_of(const HostSegment& segment) {
     return fmt::format("{} (not seen)", creator.pid);
 }
 
-std::string users_of(const HostSegment& segment) {
-    if (segment.users.empty())
-        return segment.attached > 0     ? fmt::format("{} not seen", segment.attached)
-               : segment.users_complete ? "none"
-                                        : "none seen";
-    const auto& first = segment.users.front();
-    const auto label = process_label(harmless(first.program), first.pid);
-    const auto more = segment.users.size() - 1;
-    return more == 0 ? label : fmt::format("{} +{}", label, more);
-}
-
 std::string verdict_of(const HostSegment& segment) {
     std::string word(to_string(segment.verdict));
     std::replace(word.begin(), word.end(), '_', ' ');
     return fmt::format("{} {} %", word, segment.confidence);
 }
 
-std::string_view use_of(SegmentUse how) {
+std::string_view use_of(UseKind how) {
     switch (how) {
-        case SegmentUse::maps:
+        case UseKind::maps:
             return "maps it";
-        case SegmentUse::attached:
+        case UseKind::attached:
             return "has it attached";
-        case SegmentUse::open:
+        case UseKind::open:
             break;
     }
     return "has it open";
@@ -66,6 +55,17 @@ std::string mode_of(const HostSegment& segment) {
 }
 
 }  // namespace
+
+std::string users_of(const HostSegment& segment) {
+    if (segment.users.empty())
+        return segment.attached > 0     ? fmt::format("{} not seen", segment.attached)
+               : segment.users_complete ? "none"
+                                        : "none seen";
+    const auto& first = segment.users.front();
+    const auto label = process_label(harmless(first.program), first.pid);
+    const auto more = segment.users.size() - 1;
+    return more == 0 ? label : fmt::format("{} +{}", label, more);
+}
 
 void sort_by_interest(std::vector<HostSegment>& segments) {
     std::stable_sort(segments.begin(), segments.end(), [](const auto& left, const auto& right) {

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "platform/keeper.h"
 #include "platform/process.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm::cli {
 
@@ -22,7 +23,7 @@ struct KeeperWords {
 // first.
 Result<int> keep(const KeeperWords& words) {
     const auto child = ::fork();
-    if (child < 0) return fail(system_error(errno, "cannot go on in the background"));
+    if (child < 0) return fail(process_error(errno, "cannot go on in the background"));
     if (child > 0) ::_exit(kDone);
     raise_descriptor_limit();
     SHM_TRY(run_keeper(Handle(kHandedDescriptor), words.socket, words.patience_ms));

@@ -11,6 +11,7 @@
 #include "command.h"
 #include "host.h"
 #include "output.h"
+#include "run.h"
 
 using namespace snakepit::shm;
 using namespace snakepit::shm::cli;
@@ -40,6 +41,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_diagnose(app, context);
     add_dump(app, context);
     add_host(app, context);
+    add_run(app, context);
     add_keeper(app, context);
     add_demo(app, context);
     add_alerts(app, context);
@@ -73,17 +75,27 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& problem) {
 }
 
 Result<int> run(CLI::App& app, Context& context, int argc, char** argv) {
+    std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    context.command = take_command(app, words);
     try {
-        app.parse(argc, argv);
+        app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     } catch (const CLI::ParseError& problem) {
-        context.json =
-            std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
+        context.json = std::any_of(words.begin(), words.end(),
+                                   [](std::string_view word) { return word == "--json"; });
         if (dynamic_cast<const CLI::CallForVersion*>(&problem)) return print_version(context);
         if (problem.get_exit_code() != 0) return fail(usage_error(app, problem));
         print(app.help());
         return kDone;
     }
     return context.action();
+}
+
+// A reader that goes away and a limit of file sizes are errors of the write, not our end.
+std::vector<int> ignore_signals() {
+    std::vector<int> out;
+    for (const int signal : {SIGPIPE, SIGXFSZ})
+        if (std::signal(signal, SIG_IGN) == SIG_DFL) out.push_back(signal);
+    return out;
 }
 
 // A reader that has enough (`| head`) is no error.
@@ -94,12 +106,10 @@ bool reader_has_gone(const Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    // A reader that goes away and a limit of file sizes are errors of the write, not our end.
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN);
+    Context context;
+    context.ignored_signals = ignore_signals();
     occupy_standard_streams();
 
-    Context context;
     CLI::App app(
         "Shared memory between programs, managed: snakepit-shm COMMAND --help explains one.",
         "snakepit-shm");

@@ -85,6 +85,10 @@ void print_json(const QJsonObject& object, Layout layout) {
     write(json_text(object, layout) + (layout == Layout::one_line ? "\n" : ""));
 }
 
+void print_error(std::string_view text) {
+    (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 OutputFile standard_output() {
     return *OutputFile::begin("-");
 }
@@ -109,7 +113,7 @@ int report_errors(const Context& context, std::span<const Error> errors) {
     if (errors.empty()) return kDone;
     if (!context.json) {
         for (const auto& error : errors)
-            fmt::print(stderr, "snakepit-shm: {}\n", harmless_lines(error.sentence()));
+            print_error(fmt::format("snakepit-shm: {}\n", harmless_lines(error.sentence())));
         return exit_status_of(errors.back());
     }
     auto document = error_json(errors.front());
@@ -118,7 +122,7 @@ int report_errors(const Context& context, std::span<const Error> errors) {
         for (const auto& error : errors) all.append(error_json(error).value("error"));
         document.insert("errors", all);
     }
-    fmt::print(stderr, "{}\n", json_text(document, Layout::one_line));
+    print_error(json_text(document, Layout::one_line) + "\n");
     return exit_status_of(errors.back());
 }
 

@@ -23,6 +23,9 @@ void print_json(const QJsonObject& object, Layout layout = Layout::indented);
 // was chosen by others.
 void print(std::string_view text);
 
+// Text on standard error, as it is. Where nobody can read it, nothing happens.
+void print_error(std::string_view text);
+
 // Of -o and --force of every command.
 inline constexpr auto kOutputHelp = "The file to write; - is standard output";
 inline constexpr auto kForceHelp = "Replace the file if it is there";

@@ -96,9 +96,13 @@ constexpr Translation kTranslations[] = {
     {EDQUOT, ErrorCode::no_space,
      "the user's quota on the file system is used up; remove files or raise it"},
     {EACCES, ErrorCode::permission_denied, "run it as the user who owns the instance"},
-    {EPERM, ErrorCode::permission_denied, "run it as the user who owns the instance"},
+    {EPERM, ErrorCode::permission_denied,
+     "run it as the user who owns the instance; a container, or a sealed or protected file, may "
+     "refuse it too"},
     {EMFILE, ErrorCode::platform_error, "raise the limit of open files (ulimit -n)"},
     {ENFILE, ErrorCode::platform_error, "the system has no file handles left; raise fs.file-max"},
+    {EFBIG, ErrorCode::platform_error,
+     "a file may not become so large; raise the limit (ulimit -f)"},
     {ENOMEM, ErrorCode::mapping_failed,
      "address space, mappings (vm.max_map_count) or memory are used up; unmap regions or raise the "
      "limit"},

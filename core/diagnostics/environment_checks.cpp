@@ -13,6 +13,19 @@ constexpr std::uint64_t kLowSpace = 16ULL << 20;  // bytes
 constexpr std::uint64_t kLittleStateSpace = 256ULL << 20;
 constexpr std::uint64_t kFewDescriptors = 4096;
 constexpr std::uint64_t kSpareMappings = 1000;  // for libraries, stacks and heaps
+constexpr std::uint64_t kFewFiles = 64;         // as HealthLogger
+
+std::string room_of(const std::string& path, const SpaceFacts& space) {
+    auto out = fmt::format("{} has {} free of {}", path, format_size(space.free),
+                           format_size(space.total));
+    if (space.files_total > 0)
+        out += fmt::format(" and {} of {} files left", space.files_free, space.files_total);
+    return out;
+}
+
+bool has_few_files(const SpaceFacts& space) {
+    return space.files_total > 0 && space.files_free < kFewFiles;
+}
 
 }  // namespace
 
@@ -52,8 +65,11 @@ Check check_shared_memory_space(const Config& config, const std::string& shm_pat
     if (!space->writable)
         return {name, Verdict::problem, shm_path + " cannot be written",
                 "set shm_path in the configuration to a tmpfs this user may write"};
-    const auto room = fmt::format("{} has {} free of {}", shm_path, format_size(space->free),
-                                  format_size(space->total));
+    const auto room = room_of(shm_path, *space);
+    if (has_few_files(*space))
+        return {name, Verdict::problem, room,
+                "remove files: 'snakepit-shm host' shows them; or a larger number of inodes (mount "
+                "-o remount,nr_inodes=…)"};
     if (space->free < kLowSpace)
         return {name, Verdict::problem, room,
                 "snakepit-shm host shows what holds it; a larger tmpfs (mount -o remount,size=…)"};
@@ -72,8 +88,10 @@ Check check_state_space(const InstancePaths& paths) {
     if (!facts || !facts->exists) return sound(name, paths.state_dir + " is not there yet");
     const auto space = space_facts(paths.state_dir);
     if (!space) return problem(name, space.error());
-    const auto room = fmt::format("{} has {} free of {}", paths.state_dir, format_size(space->free),
-                                  format_size(space->total));
+    const auto room = room_of(paths.state_dir, *space);
+    if (has_few_files(*space))
+        return {name, Verdict::problem, room + ": no more files can be made there",
+                "remove files there, or move SNAKEPIT_SHM_STATE_DIR"};
     if (space->free < kLowSpace)
         return {name, Verdict::problem, room + ": events cannot be recorded for long",
                 "free space there, or set event_retention, or move SNAKEPIT_SHM_STATE_DIR"};

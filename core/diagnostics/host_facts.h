@@ -25,6 +25,7 @@ struct SpaceFacts {
     std::uint64_t total = 0;  // bytes
     std::uint64_t free = 0;
     bool writable = false;
+    std::uint64_t files_total = 0, files_free = 0;  // inodes; 0 and 0: not limited
 };
 Result<SpaceFacts> space_facts(const std::string& path);
 

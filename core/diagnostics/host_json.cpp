@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kOctal = 8;
 constexpr std::array kKinds{SegmentKind::posix, SegmentKind::system_v, SegmentKind::memfd};
-constexpr std::array kUses{SegmentUse::open, SegmentUse::maps, SegmentUse::attached};
+constexpr std::array kUses{UseKind::open, UseKind::maps, UseKind::attached};
 constexpr std::array kKnownBy{SegmentCreator::KnownBy::nothing, SegmentCreator::KnownBy::kernel,
                               SegmentCreator::KnownBy::name};
 constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};
@@ -133,6 +133,7 @@ void read_identity(const Fields& fields, HostSegment& segment) {
     segment.size = fields.count("size");
     segment.resident = fields.count("resident");
     segment.swapped = fields.count("swapped");
+    segment.huge_pages = fields.flag("huge_pages");
     segment.uid = fields.uid("uid");
     segment.user = fields.text("user");
     segment.mode = QString::fromStdString(fields.text("mode")).toUInt(nullptr, kOctal) & 07777U;
@@ -166,6 +167,63 @@ Result<HostSegment> segment_from(const QJsonObject& object) {
     return segment;
 }
 
+// The largest that JSON has for certain, where the system means "no limit".
+QJsonValue limit_json(std::uint64_t limit) {
+    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    return limit == 0 ? QJsonValue() : json(std::min(limit, kMost));
+}
+
+QJsonObject place_json(const MemoryPlace& place) {
+    return {{"path", text(place.path)},
+            {"namespace", place.name_space == 0 ? QJsonValue() : json(place.name_space)},
+            {"used", json(place.used)},
+            {"listed", json(place.listed)},
+            {"total", json(place.total)},
+            {"free", json(place.free)},
+            {"files_total", place.files_total == 0 ? QJsonValue() : json(place.files_total)},
+            {"files_free", place.files_total == 0 ? QJsonValue() : json(place.files_free)}};
+}
+
+QJsonObject balance_json(const MemoryBalance& balance) {
+    QJsonArray places;
+    for (const auto& place : balance.places) places.append(place_json(place));
+    return {{"shmem", json(balance.shmem)},
+            {"listed", json(balance.listed)},
+            {"unlisted", static_cast<qint64>(balance.unlisted())},
+            {"anonymous", json(balance.anonymous)},
+            {"places", places},
+            {"notes", sentences_json(balance.notes)}};
+}
+
+void read_balance(const QJsonObject& object, MemoryBalance& balance) {
+    const Fields fields(object);
+    balance.shmem = fields.count("shmem");
+    balance.listed = fields.count("listed");
+    balance.anonymous = fields.count("anonymous");
+    balance.notes = fields.sentences("notes");
+    for (const auto& value : fields.list("places")) {
+        const auto place_object = value.toObject();
+        const Fields place(place_object);
+        balance.places.push_back({place.text("path"), place.count("namespace"), place.count("used"),
+                                  place.count("listed"), place.count("total"), place.count("free"),
+                                  place.count("files_total"), place.count("files_free")});
+    }
+}
+
+QJsonObject system_v_json(const SystemVLimits& limits) {
+    return {{"segments", json(limits.segments)},
+            {"segments_limit", limit_json(limits.most_segments)},
+            {"bytes", json(limits.bytes)},
+            {"bytes_limit", limit_json(limits.most_bytes)},
+            {"largest_segment_limit", limit_json(limits.largest)}};
+}
+
+void read_system_v(const QJsonObject& object, SystemVLimits& limits) {
+    const Fields fields(object);
+    limits = {fields.count("segments"), fields.count("segments_limit"), fields.count("bytes"),
+              fields.count("bytes_limit"), fields.count("largest_segment_limit")};
+}
+
 }  // namespace
 
 QJsonObject host_segment_json(const HostSegment& segment) {
@@ -178,6 +236,7 @@ QJsonObject host_segment_json(const HostSegment& segment) {
             {"size", json(segment.size)},
             {"resident", json(segment.resident)},
             {"swapped", system_v ? json(segment.swapped) : QJsonValue()},
+            {"huge_pages", segment.huge_pages},
             {"uid", static_cast<qint64>(segment.uid)},
             {"user", text(segment.user)},
             {"mode", text(fmt::format("{:04o}", segment.mode))},
@@ -216,6 +275,8 @@ QJsonObject host_json(const HostSurvey& survey) {
             {"unreadable_processes", json(survey.unreadable)},
             {"shm_total", json(survey.shm_total)},
             {"shm_free", json(survey.shm_free)},
+            {"balance", balance_json(survey.balance)},
+            {"system_v", system_v_json(survey.system_v)},
             {"limits", sentences_json(survey.limits)}};
 }
 
@@ -230,6 +291,8 @@ Result<HostSurvey> parse_host(const QJsonObject& object) {
     survey.shm_total = fields.count("shm_total");
     survey.shm_free = fields.count("shm_free");
     survey.limits = fields.sentences("limits");
+    read_balance(object[QLatin1String("balance")].toObject(), survey.balance);
+    read_system_v(object[QLatin1String("system_v")].toObject(), survey.system_v);
     for (const auto& value : fields.list("others")) {
         const auto object = value.toObject();
         const Fields other(object);

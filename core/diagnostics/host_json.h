@@ -10,6 +10,8 @@
 namespace snakepit::shm {
 
 // Times are RFC 3339 UTC, sizes bytes, permission bits octal in a text. What there is not is null.
+// "balance" is what the kernel counts as shared memory ("shmem"), what was found ("listed") and the
+// difference ("unlisted", which may be negative); "places" are the file systems of memory.
 QJsonObject host_segment_json(const HostSegment& segment);
 QJsonObject host_json(const HostSurvey& survey);
 

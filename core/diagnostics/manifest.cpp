@@ -33,6 +33,10 @@ QJsonObject mount(const std::string& path) {
     if (const auto space = space_facts(path)) {
         out.insert("bytes", number(space->total));
         out.insert("free_bytes", number(space->free));
+        if (space->files_total > 0) {
+            out.insert("files", number(space->files_total));
+            out.insert("free_files", number(space->files_free));
+        }
     }
     return out;
 }

@@ -25,17 +25,35 @@ bool cleanup_helps(ErrorCode code) {
     }
 }
 
+namespace {
+
+// Of a file system, which others use too; a control group's has no number of the system's.
+bool is_full(const Error& error) {
+    return error.code == ErrorCode::no_space && error.system_error != 0;
+}
+
+std::string advice(const Error& error, const IdleFigures& idle) {
+    if (idle.regions > 0)
+        return fmt::format(
+            "{} {}: 'snakepit-shm cleanup --all-eligible --dry-run' lists what could go now",
+            counted(idle.regions, "idle region holds", "idle regions hold"),
+            format_size(idle.bytes));
+    // Without regions a limit is not met by any, and there is nothing to say of them.
+    std::string out;
+    if (!idle.no_regions) out = "every region is in use";
+    if (idle.no_regions && is_full(error)) out = "this instance has no regions";
+    if (is_full(error) && error.remedy.find("snakepit-shm host") == std::string::npos)
+        out += ": 'snakepit-shm host' shows what else is there";
+    return out;
+}
+
+}  // namespace
+
 // The figures are those of this moment, and may be others by the time a person reads them.
 void advise_cleanup(Error& error, const IdleFigures& idle) {
-    auto advice =
-        idle.regions == 0
-            ? std::string("every region is in use")
-            : fmt::format(
-                  "{} {}: 'snakepit-shm cleanup --all-eligible --dry-run' lists what could go now",
-                  counted(idle.regions, "idle region holds", "idle regions hold"),
-                  format_size(idle.bytes));
-    error.remedy =
-        error.remedy.empty() ? std::move(advice) : fmt::format("{}; {}", advice, error.remedy);
+    auto out = advice(error, idle);
+    if (!out.empty() && !error.remedy.empty()) out += "; ";
+    error.remedy.insert(0, out);
 }
 
 Error ErrorManager::handle(Error error, const ErrorContext& context) {

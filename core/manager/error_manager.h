@@ -32,6 +32,7 @@ struct RecentError {
 struct IdleFigures {
     std::uint64_t regions = 0;
     std::uint64_t bytes = 0;
+    bool no_regions = false;  // the instance has none at all
 };
 
 // Whether what failed so may be done once more by itself, after something was done about the cause:
@@ -39,7 +40,8 @@ struct IdleFigures {
 bool retry_is_safe(ErrorCode code);
 // Whether giving memory or regions back would help.
 bool cleanup_helps(ErrorCode code);
-// Says how much a cleanup would give back, and how to do it, in front of the remedy there is.
+// Says how much a cleanup would give back, and how to do it, in front of the remedy there is. Where
+// it would give back nothing and a file system is full, it points to what else is there.
 void advise_cleanup(Error& error, const IdleFigures& idle);
 
 // The specification's Error Manager: puts each error into its context, counts it by type and code,

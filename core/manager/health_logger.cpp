@@ -221,7 +221,8 @@ void HealthLogger::find_room(Found& found) {
                                     "shared memory runs out",
                                     fmt::format("where segments are made only {} are free",
                                                 format_size(room->free)),
-                                    "clean up, or enlarge it"});
+                                    "'snakepit-shm host' shows what holds it; clean up, or "
+                                    "enlarge it"});
     if (room && room->free_files < kFewFiles)
         found.emplace("inodes", HealthProblem{{},
                                               "shared memory has no inodes left",

@@ -99,8 +99,11 @@ QJsonObject status(const ReportSources& s) {
     const auto totals = s.service.totals();
     const auto capabilities = s.service.backend().capabilities();
     QJsonObject space;
-    if (const auto room = s.service.backend().space())
+    if (const auto room = s.service.backend().space()) {
         space = {{"total", number(room->total)}, {"free", number(room->free)}};
+        if (room->free_files != ~std::uint64_t{0})
+            space.insert("free_files", number(room->free_files));
+    }
     return {
         {"instance", text(s.paths.instance)},
         {"pid", static_cast<qint64>(::getpid())},

@@ -27,7 +27,12 @@ std::string other_ids_of(const Caller& caller) {
                        ids->saved_gid);
 }
 
-Error no_descriptors() {
+// `number`: the process's own limit was met, or the system's.
+Error no_descriptors(int number) {
+    if (number == ENFILE)
+        return make_error(ErrorCode::client_limit_exceeded,
+                          "the system has no descriptor left for another connection",
+                          "end programs that have many open, or raise fs.file-max");
     return make_error(ErrorCode::client_limit_exceeded,
                       "the manager has as many descriptors open as it may have, and none for "
                       "another connection",
@@ -90,17 +95,18 @@ void Server::accept() {
 // Others may be given back soon: until then those who wait stay in the socket's queue. They are
 // told when it takes longer.
 void Server::wait_for_descriptors(Error why) {
+    const auto number = why.system_error;
     (void)service_.errors().handle(std::move(why), {"accept", {}, {}, {}});
-    if (++pauses_ > kPatientPauses) refuse_waiting();
+    if (++pauses_ > kPatientPauses) refuse_waiting(number);
     pause_.expires_after(kPauseWithoutDescriptors);
     pause_.async_wait([this](const boost::system::error_code& cancelled) {
         if (!cancelled) accept();
     });
 }
 
-void Server::refuse_waiting() {
+void Server::refuse_waiting(int number) {
     wire::ReplyT reply;
-    reply.answer.Set(to_wire(no_descriptors()));
+    reply.answer.Set(to_wire(no_descriptors(number)));
     for (int i = 0; i < kAcceptAtOnce; ++i) {
         auto channel = listener_.accept_to_refuse();
         if (!channel) return;
@@ -122,7 +128,7 @@ void Server::welcome(Channel channel) {
     if (!identity) {
         const auto number = identity.error().system_error;
         const bool none_left = number == EMFILE || number == ENFILE;
-        return session->refuse_and_close(none_left ? no_descriptors() : identity.error());
+        return session->refuse_and_close(none_left ? no_descriptors(number) : identity.error());
     }
     if (stands_for_strangers(credentials->uid)) {
         service_.record_refusal({.kind = EventKind::refused,

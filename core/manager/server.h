@@ -68,7 +68,7 @@ class Server {
     void welcome(Channel channel);
     // No descriptor is left for those who wait to be accepted.
     void wait_for_descriptors(Error why);
-    void refuse_waiting();
+    void refuse_waiting(int number);
     // `exit`: of its process, if that is known; else it is looked for by its number.
     void watch(std::uint32_t client, Handle exit = {});
     void unwatch(std::uint32_t client);

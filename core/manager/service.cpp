@@ -61,7 +61,8 @@ Error Service::refuse(const Caller& caller, Error error, std::string_view operat
     if (cleanup_helps(error.code)) {
         sweep(registry_->time());  // what it says is true now, and not when pages were last read
         const auto& totals = registry_->totals();
-        advise_cleanup(error, {totals.cleanable_regions, totals.cleanable_bytes});
+        advise_cleanup(error,
+                       {totals.cleanable_regions, totals.cleanable_bytes, totals.regions == 0});
     }
     error = errors_.handle(std::move(error), {operation, id, caller.credentials, caller.process});
     const bool security = error.type() == ErrorType::permission_denied ||

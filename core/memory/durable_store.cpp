@@ -15,6 +15,7 @@
 
 #include "base/handle.h"
 #include "base/make_directory.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
@@ -60,10 +61,10 @@ Status DurableStore::save(const SlotFixed& fixed, const SlotBody& body,
         if (!file ||
             ::write(file.get(), &record, sizeof record) != static_cast<ssize_t>(sizeof record) ||
             ::fsync(file.get()) != 0)
-            return fail(system_error(errno, fmt::format("cannot write {}", fresh)));
+            return fail(file_error(errno, fmt::format("cannot write {}", fresh), fresh));
     }
     if (std::rename(fresh.c_str(), path.c_str()) != 0)
-        return fail(system_error(errno, fmt::format("cannot write {}", path)));
+        return fail(file_error(errno, fmt::format("cannot write {}", path), path));
     return sync_directory(directory_);
 }
 

@@ -17,6 +17,7 @@
 #include "platform/file_state.h"
 #include "platform/process.h"
 #include "platform/process_lock.h"
+#include "platform/resource_error.h"
 #include "platform/wait_word.h"
 #include "registry/region_registry.h"
 
@@ -57,10 +58,10 @@ Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identit
     const auto path = page_path(client);
     const Handle file(
         ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file) return fail(system_error(errno, "cannot make a lease page"));
+    if (!file) return fail(file_error(errno, "cannot make a lease page", path));
     auto made = [&]() -> Status {
         if (::ftruncate(file.get(), static_cast<off_t>(LeaseOffsets::end)) != 0)
-            return fail(system_error(errno, "cannot size a lease page"));
+            return fail(file_error(errno, "cannot size a lease page", path));
         SHM_TRY(reserve_pages(file, 0, LeaseOffsets::groups));
         SHM_ASSIGN(const auto identity_of_page, identity_of(file));
         record.page_device = identity_of_page.device;

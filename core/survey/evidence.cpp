@@ -2,7 +2,6 @@
 #include "survey/evidence.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -18,24 +17,20 @@ constexpr std::int64_t kYoung = 60 * kSecond;
 constexpr std::int64_t kRecent = 600 * kSecond;
 constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
 
-constexpr std::size_t kSentences = 6;   // usual number
-constexpr std::int64_t kLeastPid = 2;   // of numbers in names that are taken for one
-constexpr std::size_t kLongestPid = 7;  // digits: the kernel gives out at most 2^22
+constexpr std::size_t kSentences = 6;  // usual number
 
-// The numbers in a name that may be a process's.
-std::vector<std::int64_t> numbers_in(std::string_view name) {
-    std::vector<std::int64_t> out;
-    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    while (true) {
-        const auto begin = std::find_if(name.begin(), name.end(), digit);
-        if (begin == name.end()) return out;
-        const auto end = std::find_if_not(begin, name.end(), digit);
-        std::int64_t number = 0;
-        std::from_chars(&*begin, &*begin + (end - begin), number);
-        if (static_cast<std::size_t>(end - begin) <= kLongestPid && number >= kLeastPid)
-            out.push_back(number);
-        name.remove_prefix(static_cast<std::size_t>(end - name.begin()));
+Ours ours_by(const Registry* registry) {
+    if (!registry) return Ours::no_mark;
+    switch (registry->state) {
+        case Registry::State::managed:
+        case Registry::State::stands:
+            return Ours::managed;
+        case Registry::State::not_seen:
+            return Ours::registry_not_seen;
+        case Registry::State::gone:
+            break;
     }
+    return Ours::registry_gone;
 }
 
 class Weighing {
@@ -72,10 +67,10 @@ class Weighing {
     }
 
     void recognise_program();
+    bool has_another_name();
     void ask_for_creator();
     void tell_creator(const ProcessFacts& process);
     bool belongs_to_us();
-    void tell_registry(const OurName& own, const Registry& registry);
     bool is_used();
     void tell_users();
     void ask_whether_it_can_be_found();
@@ -97,6 +92,10 @@ void Weighing::recognise_program() {
     known_ = found.known;
     if (known_) {
         segment_.program = known_->program;
+        if (has_another_name()) {
+            known_ = nullptr;
+            return;
+        }
         out_.habit = known_->habit;
         // In another namespace the number is one of that namespace's own.
         if (found.creator > 0 && out_.own_namespace && segment_.creator.pid == 0)
@@ -107,6 +106,19 @@ void Weighing::recognise_program() {
         segment_.program = program_of(software_of_executable(user.program));
         if (!segment_.program.empty()) return;
     }
+}
+
+// A program that makes names for one run gives one to each file.
+bool Weighing::has_another_name() {
+    constexpr std::string_view kHere = "./";
+    if (segment_.names.size() < 2 || !out_.own_namespace) return false;
+    for (std::string_view name : segment_.names) {
+        if (name.starts_with(kHere)) name.remove_prefix(kHere.size());
+        if (recognise(segment_.kind, name).known == known_) continue;
+        say("It has another name as well, {}, which may have been made to keep it.", name);
+        return true;
+    }
+    return false;
 }
 
 void Weighing::ask_for_creator() {
@@ -171,52 +183,12 @@ bool Weighing::belongs_to_us() {
     // The mark of its own registry says more than another manager of that name.
     auto known = setting_.instances.find(own->instance + "@" + own->tag);
     if (known == setting_.instances.end()) known = setting_.instances.find(own->instance);
-    if (known == setting_.instances.end()) {
-        out_.ours = Ours::no_mark;
-        say("Its name is one of Snakepit SHM's, instance {}, but no manager of that instance left "
-            "a mark here.",
-            own->instance);
-        say("Run 'snakepit-shm serve --instance {}' with that instance's runtime directory to "
-            "remove what is not needed.",
-            own->instance);
-    } else {
-        tell_registry(*own, known->second);
-    }
+    const auto* registry = known == setting_.instances.end() ? nullptr : &known->second;
+    out_.ours = ours_by(registry);
+    if (out_.ours == Ours::registry_not_seen) segment_.users_complete = false;
+    for (auto& sentence : told_of(*own, registry, segment_.user))
+        out_.sentences.push_back(std::move(sentence));
     return true;
-}
-
-void Weighing::tell_registry(const OurName& own, const Registry& registry) {
-    switch (registry.state) {
-        case Registry::State::managed:
-            out_.ours = Ours::managed;
-            say("A manager of instance {} is running and manages it. Use 'snakepit-shm cleanup "
-                "--instance {}' to remove what is not needed.",
-                own.instance, own.instance);
-            return;
-        case Registry::State::stands:
-            out_.ours = Ours::managed;
-            say("Instance {}, whose registry is {}, manages it. Run 'snakepit-shm serve --instance "
-                "{}' to remove what is not needed.",
-                own.instance, registry.path, own.instance);
-            return;
-        case Registry::State::not_seen:
-            out_.ours = Ours::registry_not_seen;
-            segment_.users_complete = false;
-            say("It belongs to instance {}, whose registry cannot be seen from here. Ask {} or an "
-                "administrator.",
-                own.instance, segment_.user);
-            return;
-        case Registry::State::gone:
-            break;
-    }
-    out_.ours = Ours::registry_gone;
-    say("It belongs to instance {}, whose registry {} no longer exists.", own.instance,
-        registry.path);
-    const auto slash = registry.path.rfind('/');
-    say("Run 'SNAKEPIT_SHM_RUNTIME_DIR={} snakepit-shm serve --instance {}' to remove what is not "
-        "needed, or name it in 'snakepit-shm host clean'.",
-        slash == std::string::npos ? std::string(".") : registry.path.substr(0, slash),
-        own.instance);
 }
 
 bool Weighing::is_used() {
@@ -236,15 +208,15 @@ bool Weighing::is_used() {
 }
 
 void Weighing::tell_users() {
-    const auto having = [this](SegmentUse how) {
+    const auto having = [this](UseKind how) {
         return static_cast<std::uint64_t>(
             std::count_if(segment_.users.begin(), segment_.users.end(),
                           [how](const SegmentUser& user) { return user.how == how; }));
     };
-    if (const auto count = having(SegmentUse::maps); count > 0)
+    if (const auto count = having(UseKind::maps); count > 0)
         say("{} it mapped.",
             count == 1 ? "A process has" : fmt::format("{} processes have", count));
-    if (const auto count = having(SegmentUse::open); count > 0)
+    if (const auto count = having(UseKind::open); count > 0)
         say("{} it open.", count == 1 ? "A process has" : fmt::format("{} processes have", count));
     if (segment_.attached > 0)
         say("It is attached {} (counted by the kernel){}.", counted(segment_.attached, "time"),
@@ -262,6 +234,9 @@ void Weighing::ask_whether_it_can_be_found() {
     if (out_.has_unseen_names)
         say("It has {} that cannot be seen from here.",
             counted(segment_.links - segment_.names.size(), "more name"));
+    const auto mount = setting_.mounted.find({segment_.device, segment_.inode});
+    out_.is_mounted = !system_v() && mount != setting_.mounted.end();
+    if (out_.is_mounted) say("It is also mounted at {}.", mount->second);
     if (system_v()) {
         out_.findable = segment_.key == 0 ? Findable::never : Findable::by_key;
         if (segment_.key == 0)
@@ -288,7 +263,7 @@ void Weighing::ask_whether_it_can_be_found() {
             say("{} keeps it between runs.", known_->program);
             break;
         case Habit::unknown:
-            say("Its name is one of {}'s.", known_->program);
+            say("{} names its segments like this.", known_->program);
             break;
     }
 }
@@ -322,6 +297,12 @@ void Weighing::ask_for_program() {
         case Answer::no:
             say("No process {}of {} is running for this user.",
                 found.partly ? "that may be looked at " : "", known_->program);
+            out_.root_runs_program = found.pid != 0;
+            if (out_.root_runs_program)
+                say("It is running for root (process {}, {}), which may have made the segment for "
+                    "this "
+                    "user.",
+                    found.pid, found.name);
             break;
         case Answer::not_told:
             say("Whether {} is running for this user cannot be seen from here.", known_->program);

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "survey/our_names.h"
@@ -23,6 +25,8 @@ struct Setting {
     bool all_listed = true;  // every process is there to be found by its pid
     // The wall clock was set since the system started, for certain: ages mean nothing.
     bool stepped = false;
+    // Files that are mounted at places of their own, by device and inode: where.
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> mounted = {};
     // Creators some of whose segments are in use.
     std::unordered_set<std::int64_t> busy_creators = {};
 };
@@ -64,6 +68,7 @@ struct Evidence {
     Habit habit = Habit::unknown;       // of the program whose name it bears
     Answer program = Answer::not_told;  // whether that runs, of its owner
     bool program_partly_seen = false;   // some processes could only be told by their names
+    bool root_runs_program = false;     // and may have made it for its owner
     bool has_tracker = false;           // Python's, of its owner
     Answer knower = Answer::not_told;   // a process lives that may use it, and so may know of it
     Answer owner = Answer::not_told;    // a process of the owner's lives
@@ -73,6 +78,7 @@ struct Evidence {
     bool sibling_used = false;      // another segment of its creator is in use
     Age age = Age::not_told;        // since it was made or touched, whatever was later
     bool has_unseen_names = false;  // a file has more names than were found
+    bool is_mounted = false;        // a file, at another place as well
     bool own_namespace = true;
     bool outermost = true, all_listed = true;
     // Why, in the order in which a reader wants it.

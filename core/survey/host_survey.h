@@ -16,14 +16,14 @@ namespace snakepit::shm {
 enum class SegmentKind : std::uint8_t { posix, system_v, memfd };
 std::string_view to_string(SegmentKind kind);  // "posix", "sysv", "memfd"
 
-enum class SegmentUse : std::uint8_t { open, maps, attached };
-std::string_view to_string(SegmentUse use);  // "open", "maps", "attached"
+enum class UseKind : std::uint8_t { open, maps, attached };
+std::string_view to_string(UseKind use);  // "open", "maps", "attached"
 
 struct SegmentUser {
     std::int64_t pid = 0;
     std::uint32_t uid = 0;
-    std::string program;                // the name of its process
-    SegmentUse how = SegmentUse::open;  // the strongest: mapped or attached before open
+    std::string program;          // the name of its process
+    UseKind how = UseKind::open;  // the strongest: mapped or attached before open
 };
 
 // Whether a process lives. Nothing but its absence from a /proc that hides nobody proves that it is
@@ -62,6 +62,7 @@ struct HostSegment {
     std::uint64_t size = 0;  // bytes
     std::uint64_t resident = 0;  // taken, in memory or in swap
     std::uint64_t swapped = 0;   // of that in swap, where the system says: System V
+    bool huge_pages = false;     // the system does not count it as shared memory
     std::uint32_t uid = 0, gid = 0;
     std::string user;
     std::uint32_t mode = 0;  // permission bits
@@ -102,8 +103,10 @@ struct MemoryPlace {
 
 // What the kernel counts as shared memory against what was found.
 struct MemoryBalance {
-    std::uint64_t shmem = 0;   // bytes, Shmem of /proc/meminfo
-    std::uint64_t listed = 0;  // bytes of segments and anonymous memory found, swap left out
+    std::uint64_t shmem = 0;  // bytes, Shmem of /proc/meminfo
+    // Bytes found: segments and anonymous memory, without what is in swap or in huge pages, and
+    // all that is used of file systems of memory that hold no segments.
+    std::uint64_t listed = 0;
     // Memory that is found, but is no segment: mapped shared without a file, as PostgreSQL's.
     std::uint64_t anonymous = 0;
     std::vector<MemoryPlace> places;  // of our own namespace first
@@ -112,6 +115,13 @@ struct MemoryBalance {
     std::int64_t unlisted() const {
         return static_cast<std::int64_t>(shmem) - static_cast<std::int64_t>(listed);
     }
+};
+
+// Of our own IPC namespace. A limit of 0: not told.
+struct SystemVLimits {
+    std::uint64_t segments = 0, most_segments = 0;  // SHMMNI
+    std::uint64_t bytes = 0, most_bytes = 0;        // SHMALL; what was asked for, not what is taken
+    std::uint64_t largest = 0;                      // SHMMAX, bytes of one segment
 };
 
 // What stands between the segments and is none.
@@ -125,6 +135,7 @@ struct HostSurvey {
     std::uint64_t processes = 0, unreadable = 0;  // looked at, and not allowed to
     std::uint64_t shm_total = 0, shm_free = 0;    // of the host's shared memory file system
     MemoryBalance balance;
+    SystemVLimits system_v;
     std::vector<OtherFile> others;
     std::vector<std::string> limits;  // what could not be seen, and why
 };
@@ -143,7 +154,7 @@ struct SurveyOptions {
 // namespace of System V segments to look into, a short-lived thread of its own enters it.
 //
 // Not listed, because no process shows it: memory whose only descriptor is on its way through a
-// socket, or in a namespace that only a mount keeps. The balance counts it and says where to look.
+// socket, or in a namespace that only a descriptor keeps. The balance says where to look.
 Result<HostSurvey> survey_host(const SurveyOptions& options = {});
 
 // Whether a segment is called `word`: by a name, its label, or its key in hexadecimal.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "survey/known_programs.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -21,11 +22,11 @@ constexpr KnownProgram kKnown[] = {
      "chromium: base/files/file_util_posix.cc, temporary file names; unlinked when made"},
     {"Chrome", kPosix, ".com.google.Chrome.*", Habit::its_programs, set_of(Software::chromium),
      "chromium: base/files/file_util_posix.cc, with Google's branding"},
-    {"Python multiprocessing", kPosix, "psm_&", Habit::python, set_of(Software::python),
+    {"Python multiprocessing", kPosix, "psm_????????", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/shared_memory.py, _SHM_NAME_PREFIX"},
-    {"Python multiprocessing", kPosix, "wnsm_&", Habit::python, set_of(Software::python),
+    {"Python multiprocessing", kPosix, "wnsm_????????", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/shared_memory.py, _SHM_NAME_PREFIX of Windows"},
-    {"Python multiprocessing", kPosix, "sem.mp-*", Habit::python, set_of(Software::python),
+    {"Python multiprocessing", kPosix, "sem.mp-$$$$$$$$", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/synchronize.py, SemLock._make_name"},
     {"Python multiprocessing", kPosix, "pym-%-*", Habit::its_creator, set_of(Software::python),
      "cpython: Lib/multiprocessing/heap.py, Arena: \"pym-%d-\" % os.getpid()"},
@@ -33,6 +34,8 @@ constexpr KnownProgram kKnown[] = {
      "cpython: Lib/multiprocessing/process.py, semprefix"},
     {"joblib", kPosix, "joblib_memmapping_folder_%_*", Habit::its_creator, set_of(Software::python),
      "joblib: _memmapping_reducer.py, get_temp_dir"},
+    {"joblib", kPosix, "sem.loky-%-$$$$$$$$", Habit::its_creator, set_of(Software::python),
+     "loky: loky/backend/synchronize.py, SemLock._make_name: \"/loky-<pid>-<random>\""},
     {"PyTorch", kPosix, "torch_%_*", Habit::its_creator, set_of(Software::pytorch),
      "pytorch: torch/csrc/DynamicTypes/NewProcessWideShmHandle: \"/torch_<pid>_<random>_<n>\""},
     {"PulseAudio", kPosix, "pulse-shm-#", Habit::its_programs, set_of(Software::pulseaudio),
@@ -60,14 +63,56 @@ constexpr KnownProgram kKnown[] = {
      set_of(Software::fast_dds), "fast-dds: src/cpp/rtps/DataSharing/DataSharingPayloadPool.hpp"},
     {"Oracle Database", kPosix, "ora_*", Habit::its_programs_again, set_of(Software::oracle),
      "Oracle Database: MEMORY_TARGET's granules, ora_<sid>_<shmid>_<number>"},
-    {"NCCL", kPosix, "nccl-*", Habit::unknown, 0,
+    {"CUDA", kPosix, "cuda.shm.&.&.&", Habit::its_programs, set_of(Software::cuda),
+     "libcuda: \"cuda.shm.<user>.<pid>.<number>\", in hexadecimal; what PyTorch's CUDA IPC makes"},
+    {"NCCL", kPosix, "nccl-$$$$$$", Habit::its_programs,
+     set_of(Software::nccl) | set_of(Software::pytorch),
      "nccl: src/misc/shmutils.cc: \"/dev/shm/nccl-XXXXXX\""},
-    {"Open MPI", kPosix, "vader_segment.*", Habit::unknown, 0,
-     "ompi 4: opal/mca/btl/vader/btl_vader_component.c"},
-    {"Open MPI", kPosix, "sm_segment.*", Habit::unknown, 0,
-     "ompi 5: opal/mca/btl/sm/btl_sm_component.c"},
+    {"Open MPI", kPosix, "vader_segment.*", Habit::its_programs, set_of(Software::mpi),
+     "ompi 4: opal/mca/btl/vader/btl_vader_component.c, with the job's number"},
+    {"Open MPI", kPosix, "sm_segment.*", Habit::its_programs, set_of(Software::mpi),
+     "ompi 5: opal/mca/btl/sm/btl_sm_component.c, with the job's number"},
     {"Open MPI", kPosix, "ompi.*", Habit::unknown, 0, "ompi: session directories"},
     {"Open MPI", kPosix, "osc_rdma.*", Habit::unknown, 0, "ompi: ompi/mca/osc/rdma"},
+    {"Intel MPI", kPosix, "Intel_MPI_$$$$$$", Habit::its_programs, set_of(Software::mpi),
+     "Intel MPI Library: as MPICH, with a name of its own"},
+    {"MPICH", kPosix, "mpich_shar_tmp$$$$$$", Habit::its_programs, set_of(Software::mpi),
+     "mpich: MPIU_SHMW_Seg_create_attach_templ: \"/dev/shm/mpich_shar_tmpXXXXXX\""},
+    {"UCX", kPosix, "ucx_shm_posix_&", Habit::its_programs, set_of(Software::ucx),
+     "ucx: src/uct/sm/mm/posix/mm_posix.c, UCT_POSIX_FILE_FMT"},
+    {"Omni-Path PSM2", kPosix, "psm2_shm.*", Habit::its_programs, set_of(Software::psm2),
+     "opa-psm2: ptl_am/am_reqrep_shmem.c: \"/psm2_shm.<user><endpoint><number>\""},
+    {"Aeron", kPosix, "aeron-*", Habit::unknown, 0,
+     "aeron: driver Context, AERON_DIR_PROP_DEFAULT: \"/dev/shm/aeron-<user>\""},
+    {"LTTng", kPosix, "lttng-ust-wait-*", Habit::stays, 0,
+     "lttng-ust: LTTNG_UST_WAIT_FILENAME; traced programs wait on it in any run"},
+    {"Steam", kPosix, "u#-Shm_&", Habit::its_programs_again, set_of(Software::steam),
+     "Steam client: names as in apparmor rules of distributions"},
+    {"Steam", kPosix, "u#-ValveIPCSharedObj*", Habit::its_programs_again, set_of(Software::steam),
+     "Steam client: names as in apparmor rules of distributions"},
+    {"Wine", kPosix, "wine-&-fsync", Habit::its_programs_again, set_of(Software::wine),
+     "Proton: server/fsync.c, fsync_init: the directory's inode, so the same in each run"},
+    {"Wine", kPosix, "wine-&-esync", Habit::its_programs_again, set_of(Software::wine),
+     "Wine: server/esync.c, esync_init: the directory's inode, so the same in each run"},
+    {"Triton", kPosix, "triton_python_backend_shm_region_&-&-&-&-&", Habit::its_programs,
+     set_of(Software::triton), "triton python_backend: shared_memory_region_prefix, and a UUID"},
+    {"Triton", kPosix, "triton_python_backend_shm_region_#", Habit::its_programs_again,
+     set_of(Software::triton),
+     "triton python_backend: shared_memory_region_prefix, older releases"},
+    {"Squid", kPosix, "squid-*", Habit::its_programs_again, set_of(Software::squid),
+     "squid: src/ipc/mem/Segment.cc: \"/squid-<name>.shm\", the same in each run"},
+    {"GStreamer", kPosix, "shmpipe.%.*", Habit::its_creator, set_of(Software::gstreamer),
+     "gst-plugins-bad: sys/shm/shmpipe.c: \"/shmpipe.%5d.%5d\""},
+    {"GStreamer", kPosix, "shmpipe. %.*", Habit::its_creator, set_of(Software::gstreamer),
+     "gst-plugins-bad: the same, of a number with four digits"},
+    {"WebKit", kPosix, "WK2SharedMemory.#", Habit::its_programs, set_of(Software::webkit),
+     "WebKit: Platform/unix/SharedMemoryUnix.cpp: \"/WK2SharedMemory.<random>\""},
+    {"ZoneMinder", kPosix, "zm.mmap.#", Habit::its_programs_again, set_of(Software::zoneminder),
+     "zoneminder: src/zm_monitor.cpp: a monitor's number, so the same in each run"},
+    {"Looking Glass", kPosix, "looking-glass*", Habit::stays, 0,
+     "Looking Glass: made by systemd-tmpfiles for virtual machines"},
+    {"389 Directory Server", kPosix, "sem.slapd-*", Habit::its_programs_again, 0,
+     "389-ds-base: statistics of a server, named after it"},
     {"Firefox", kPosix, "org.mozilla.ipc.%.#", Habit::its_creator, set_of(Software::firefox),
      "mozilla: ipc/glue/SharedMemoryPlatform_posix.cpp: \"/org.mozilla.ipc.%d.\""},
     {"Qt", kPosix, "qipc_sharedmemory_*", Habit::unknown, 0,
@@ -92,7 +137,7 @@ constexpr KnownProgram kKnown[] = {
      "iceoryx: iceoryx_posh/iceoryx_posh_types.hpp, SHM_NAME"},
     {"Plasma (Ray, Arrow)", kPosix, "plasma*", Habit::unknown, 0,
      "ray: src/ray/object_manager/plasma/plasma_allocator.cc: \"plasmaXXXXXX\""},
-    {"vineyard", kPosix, "vineyard-*", Habit::its_programs, set_of(Software::vineyard),
+    {"vineyard", kPosix, "vineyard-bulk-$$$$$$", Habit::its_programs, set_of(Software::vineyard),
      "v6d: src/common/memory, \"vineyard-bulk-XXXXXX\""},
     {"Boost.Interprocess", kPosix, "boost_interprocess*", Habit::unknown, 0,
      "boost: interprocess/detail/shared_dir_helpers.hpp"},
@@ -148,10 +193,33 @@ constexpr Mark kMarks[] = {
     {Software::openmp, "OpenMP (LLVM)", "", "libiomp"},
     {Software::fast_dds, "Fast DDS", "", "libfastrtps"},
     {Software::fast_dds, "Fast DDS", "", "libfastdds"},
+    {Software::mpi, "MPI", "", "libmpi"},
+    {Software::mpi, "MPI", "mpirun", "libopen-pal"},
+    {Software::mpi, "MPI", "mpiexec", "libopen-rte"},
+    {Software::mpi, "MPI", "orte", ""},
+    {Software::mpi, "MPI", "prte", ""},
+    {Software::mpi, "MPI", "hydra_", ""},
+    {Software::ucx, "UCX", "", "libuct"},
+    {Software::ucx, "UCX", "", "libucp"},
+    {Software::psm2, "Omni-Path PSM2", "", "libpsm2"},
+    {Software::nccl, "NCCL", "", "libnccl"},
+    {Software::cuda, "CUDA", "nvidia-cuda-mps", "libcuda"},
+    {Software::steam, "Steam", "steam", "libsteam_api"},
+    {Software::steam, "Steam", "vrserver", "steamclient"},
+    {Software::wine, "Wine", "wine", "ntdll.so"},
+    {Software::triton, "Triton", "triton", ""},
+    {Software::squid, "Squid", "squid", ""},
+    {Software::gstreamer, "GStreamer", "", "libgstreamer"},
+    {Software::webkit, "WebKit", "WebKit", "libwebkit"},
+    {Software::webkit, "WebKit", "WPE", "libWPEWebKit"},
+    {Software::zoneminder, "ZoneMinder", "zm", ""},
     {Software::podman, "Podman", "podman", ""},
     {Software::podman, "Podman", "conmon", ""},
     {Software::snakepit, "Snakepit SHM", "snakepit-shm", "libsnakepit_shm"},
 };
+
+constexpr std::int64_t kLeastPid = 2;   // of numbers in names that are taken for one
+constexpr std::size_t kLongestPid = 7;  // digits: the kernel gives out at most 2^22
 
 SoftwareSet with_beginning(std::string_view name, std::string_view Mark::*beginning) {
     SoftwareSet out = 0;
@@ -169,6 +237,13 @@ bool hex_letter(char c) {
     return c >= 'a' && c <= 'f';
 }
 
+// Whether a sign of a pattern that stands for one character stands for this.
+bool stands_for(char sign, char c) {
+    if (sign == '?') return digit(c) || hex_letter(c);
+    if (sign != '$') return sign == c;
+    return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
 }  // namespace
 
 bool matches(std::string_view pattern, std::string_view text, std::int64_t& creator) {
@@ -183,7 +258,7 @@ bool matches(std::string_view pattern, std::string_view text, std::int64_t& crea
             if (pid) std::from_chars(text.data(), text.data() + count, creator);
             text.remove_prefix(count);
         } else {
-            if (text.front() != pattern.front()) return false;
+            if (!stands_for(pattern.front(), text.front())) return false;
             text.remove_prefix(1);
         }
         pattern.remove_prefix(1);
@@ -205,6 +280,21 @@ Recognised recognise(SegmentKind kind, std::string_view label) {
         if (known.kind == kind && matches(known.pattern, label, creator)) return {&known, creator};
     }
     return {};
+}
+
+std::vector<std::int64_t> numbers_in(std::string_view name) {
+    std::vector<std::int64_t> out;
+    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    while (true) {
+        const auto begin = std::find_if(name.begin(), name.end(), digit);
+        if (begin == name.end()) return out;
+        const auto end = std::find_if_not(begin, name.end(), digit);
+        std::int64_t number = 0;
+        std::from_chars(&*begin, &*begin + (end - begin), number);
+        if (static_cast<std::size_t>(end - begin) <= kLongestPid && number >= kLeastPid)
+            out.push_back(number);
+        name.remove_prefix(static_cast<std::size_t>(end - name.begin()));
+    }
 }
 
 SoftwareSet software_of_executable(std::string_view file_name) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "survey/host_survey.h"
 
@@ -40,13 +41,28 @@ enum class Software : std::uint8_t {
     zabbix,
     openmp,
     fast_dds,
+    mpi,
+    ucx,
+    psm2,
+    nccl,
+    cuda,
+    steam,
+    wine,
+    triton,
+    squid,
+    gstreamer,
+    webkit,
+    zoneminder,
     podman,
     snakepit,
 };
-using SoftwareSet = std::uint32_t;
+using SoftwareSet = std::uint64_t;
 constexpr SoftwareSet set_of(Software software) {
     return SoftwareSet{1} << static_cast<unsigned>(software);
 }
+
+// The numbers in a name that may be a process's.
+std::vector<std::int64_t> numbers_in(std::string_view name);
 
 // By the name of the file alone ("python3.11", "libtorch_cpu.so"), not its directory.
 SoftwareSet software_of_executable(std::string_view file_name);
@@ -56,7 +72,9 @@ struct KnownProgram {
     std::string_view program;
     SegmentKind kind;
     // '*': anything, '#': one or more digits, '&': hexadecimal ones, '%': digits that are the
-    // maker's pid. All of the label, of a memfd what follows "memfd:".
+    // maker's pid, '?': one hexadecimal digit, '$': one letter, digit or underscore. All of the
+    // label, of a memfd what follows "memfd:". Random parts are given with their length, because
+    // people choose names that begin alike.
     std::string_view pattern;
     Habit habit = Habit::unknown;
     SoftwareSet software = 0;  // whose processes may come back to it; 0: cannot be told

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/ids.h"
 
 namespace snakepit::shm::survey {
@@ -38,6 +40,45 @@ std::optional<OurName> our_name(std::string_view name) {
                            std::string(name.substr(name.size() - 16, 8))};
     }
     return std::nullopt;
+}
+
+std::vector<std::string> told_of(const OurName& own, const Registry* registry,
+                                 const std::string& owner) {
+    const auto& instance = own.instance;
+    if (!registry)
+        return {
+            fmt::format("Its name is one of Snakepit SHM's, instance {}, but no manager of that "
+                        "instance left a mark here.",
+                        instance),
+            fmt::format("Run 'snakepit-shm serve --instance {}' with that instance's runtime "
+                        "directory to remove what is not needed.",
+                        instance)};
+    switch (registry->state) {
+        case Registry::State::managed:
+            return {
+                fmt::format("A manager of instance {0} is running and manages it. Use "
+                            "'snakepit-shm cleanup --instance {0}' to remove what is not needed.",
+                            instance)};
+        case Registry::State::stands:
+            return {
+                fmt::format("Instance {0}, whose registry is {1}, manages it. Run 'snakepit-shm "
+                            "serve --instance {0}' to remove what is not needed.",
+                            instance, registry->path)};
+        case Registry::State::not_seen:
+            return {
+                fmt::format("It belongs to instance {}, whose registry cannot be seen from "
+                            "here. Ask {} or an administrator.",
+                            instance, owner)};
+        case Registry::State::gone:
+            break;
+    }
+    const auto slash = registry->path.rfind('/');
+    return {
+        fmt::format("It belongs to instance {}, whose registry {} no longer exists.", instance,
+                    registry->path),
+        fmt::format("Run 'SNAKEPIT_SHM_RUNTIME_DIR={} snakepit-shm serve --instance {}' to "
+                    "remove what is not needed, or name it in 'snakepit-shm host clean'.",
+                    slash == std::string::npos ? "." : registry->path.substr(0, slash), instance)};
 }
 
 }  // namespace snakepit::shm::survey

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace snakepit::shm::survey {
 
@@ -21,6 +22,11 @@ struct Registry {
     enum class State : std::uint8_t { gone, stands, managed, not_seen } state = State::gone;
     std::string path;  // empty: not told
 };
+
+// What to say of a segment of such a name that belongs to the user `owner`. `registry`: null where
+// no manager left a mark.
+std::vector<std::string> told_of(const OurName& own, const Registry* registry,
+                                 const std::string& owner);
 
 // Of instances of ours, by name, and by name and tag ("name@12345678").
 using Instances = std::map<std::string, Registry, std::less<>>;

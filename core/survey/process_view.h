@@ -38,7 +38,7 @@ Access access_of(const HostSegment& segment);
 
 struct Found {
     Answer answer = Answer::not_told;
-    std::int64_t pid = 0;  // of yes: an example
+    std::int64_t pid = 0;  // of yes: an example; of no: one of root's, 0 if there is none
     std::string name;
     bool partly = false;  // of no: some could only be told by their names
 };

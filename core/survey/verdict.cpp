@@ -9,6 +9,7 @@ bool creator_may_live(const Evidence& evidence) {
     const bool used_lately = evidence.age == Age::young || evidence.age == Age::recent;
     return (evidence.creator_known && evidence.creator != Life::gone) ||
            evidence.name_has_living_number || evidence.last_user_lives || evidence.sibling_used ||
+           evidence.is_mounted ||
            (evidence.passed_on && used_lately && evidence.knower != Answer::no);
 }
 
@@ -114,6 +115,7 @@ int most(const Evidence& evidence) {
     cap(evidence.sibling_used || evidence.passed_on, kLikely);
     cap(creator_may_live(evidence), kLikely);
     cap(evidence.program_partly_seen, kProbable);
+    cap(evidence.root_runs_program, kLikely);
     cap(evidence.number_may_be_foreign, kLikely);
     cap(!evidence.own_namespace || !evidence.outermost, kLikely);
     cap(!evidence.all_listed, kOneSided);
@@ -129,7 +131,7 @@ Judgement decide(const Evidence& evidence) {
     if (found.verdict != SegmentVerdict::left_over) return out;
     out.confidence_if_unused = std::min(found.confidence, most(evidence));
     out.confidence =
-        std::min(out.confidence_if_unused, evidence.use == Use::partly_unseen ? kOneSided : 100);
+        std::min(out.confidence_if_unused, evidence.use == Use::partly_unseen ? kProbable : 100);
     return out;
 }
 

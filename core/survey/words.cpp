@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "survey/host_survey.h"
+#include "survey/process_tree.h"
 
 namespace snakepit::shm {
 
@@ -18,13 +19,13 @@ std::string_view to_string(SegmentKind kind) {
     return "unknown";
 }
 
-std::string_view to_string(SegmentUse use) {
+std::string_view to_string(UseKind use) {
     switch (use) {
-        case SegmentUse::open:
+        case UseKind::open:
             return "open";
-        case SegmentUse::maps:
+        case UseKind::maps:
             return "maps";
-        case SegmentUse::attached:
+        case UseKind::attached:
             return "attached";
     }
     return "unknown";
@@ -125,6 +126,34 @@ int rank(SegmentVerdict verdict) {
             break;
     }
     return 4;
+}
+
+std::string_view to_string(TreeUse use) {
+    switch (use) {
+        case TreeUse::opened:
+            return "opened";
+        case TreeUse::mapped:
+            return "mapped";
+        case TreeUse::attached:
+            return "attached";
+        case TreeUse::created:
+            return "created";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(Attribution attribution) {
+    switch (attribution) {
+        case Attribution::isolated:
+            return "isolated";
+        case Attribution::exact:
+            return "exact";
+        case Attribution::mappings:
+            return "mappings";
+        case Attribution::looks:
+            return "looks";
+    }
+    return "unknown";
 }
 
 }  // namespace snakepit::shm

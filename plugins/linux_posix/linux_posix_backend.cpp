@@ -24,6 +24,7 @@
 #include "base/units.h"
 #include "linux_posix/segment_info.h"
 #include "platform/memory_limit.h"
+#include "platform/resource_error.h"
 #include "platform/write_lease.h"
 
 namespace snakepit::shm {
@@ -121,13 +122,13 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
         Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     const auto made = [&]() -> Status {
         if (!segment.handle)
-            return fail(system_error(errno, fmt::format("cannot make segment {}", name),
-                                     ErrorCode::allocation_failed));
+            return fail(file_error(errno, fmt::format("cannot make segment {}", name), path,
+                                   ErrorCode::allocation_failed));
         // The umask may have taken from the mode, and never adds to it.
         if (::fchmod(segment.handle.get(), 0600) != 0 ||
             ::ftruncate(segment.handle.get(), static_cast<off_t>(bytes)) != 0)
-            return fail(system_error(errno, fmt::format("cannot size segment {}", name),
-                                     ErrorCode::allocation_failed));
+            return fail(file_error(errno, fmt::format("cannot size segment {}", name), path,
+                                   ErrorCode::allocation_failed));
         if (pages == Pages::reserved) SHM_TRY(reserve(segment.handle, 0, bytes));
         SHM_ASSIGN(segment.identity, identity_of(segment.handle));
         return {};
@@ -140,16 +141,12 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     return segment;
 }
 
-// Says what a full file system has run out of. A control group says so itself.
+// Says how much a full file system has. A control group, a quota and missing inodes say so
+// themselves.
 Error LinuxPosixBackend::without_room(Error error, std::uint64_t bytes) {
-    if (error.code != ErrorCode::no_space || error.system_error == 0) return error;
+    if (error.system_error != ENOSPC) return error;
     const auto room = space();
-    if (!room) return error;
-    if (room->free_files == 0) {
-        error.message = fmt::format("{} has no inode left for another file", options_.shm_path);
-        error.remedy = "remove files there, or mount it with a larger nr_inodes";
-        return error;
-    }
+    if (!room || room->free_files == 0) return error;
     error.message =
         fmt::format("{} has {} free of {}, {} were asked for", options_.shm_path,
                     format_size(room->free), format_size(room->total), format_size(bytes));

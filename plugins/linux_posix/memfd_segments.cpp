@@ -13,6 +13,7 @@
 
 #include "linux_posix/segment_info.h"
 #include "platform/memory_limit.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
@@ -69,8 +70,8 @@ Result<Segment> MemfdSegments::create(const std::string& name, std::uint64_t siz
     // A memfd is born 0777, and could be opened again through /proc by whoever has a descriptor.
     if (!handle || ::fchmod(handle.get(), 0600) != 0 ||
         ::ftruncate(handle.get(), static_cast<off_t>(size)) != 0)
-        return fail(system_error(errno, fmt::format("cannot make segment {}", name),
-                                 ErrorCode::allocation_failed));
+        return fail(file_error(errno, fmt::format("cannot make segment {}", name), handle,
+                               ErrorCode::allocation_failed));
     if (pages == Pages::reserved) SHM_TRY(MemoryLimit::own().reserve(handle, 0, size));
     // Whoever may write could seal it against all others otherwise.
     const int seals = kSizeSeals | (use == SegmentUse::shared ? F_SEAL_SEAL : 0);

@@ -344,7 +344,7 @@ void Clocks::a_step_makes_no_living_creator_gone() {
     }
     if (by < kDay) return;
     const auto shown = service_->cli({"host", QString("sysv:%1").arg(id)});
-    QVERIFY2(shown.out.contains("the clock was set"), qPrintable(shown.out));
+    QVERIFY2(shown.out.contains("The clock was set"), qPrintable(shown.out));
 }
 
 QTEST_GUILESS_MAIN(Clocks)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Names of segments are bytes that anybody chooses: they are shown so that they can be typed again.
+#include <sys/shm.h>
 #include <unistd.h>
 
 #include <QDir>
 #include <QFile>
+#include <QScopeGuard>
+#include <QTemporaryFile>
 #include <QtTest>
 
 #include "host_view.h"
@@ -23,6 +26,9 @@ class HostNames : public QObject {
     void a_name_of_control_characters_can_be_typed_again();
     void names_that_look_alike_stay_apart();
     void a_long_name_makes_no_wide_table();
+    void a_path_beside_the_directory_names_nothing_in_it();
+    void a_segment_of_qt_s_goes_by_its_number();
+    void a_file_that_is_mounted_at_a_place_with_blanks_may_be_needed();
 
   private:
     void make(const QByteArray& name) const {
@@ -95,6 +101,47 @@ void HostNames::a_long_name_makes_no_wide_table() {
     QVERIFY(host({QString(name)}).out.contains(QString(name)));
     const auto all = host({"--json"}).json();
     QVERIFY(!segment_named(all, QString(name)).isEmpty());
+}
+
+void HostNames::a_path_beside_the_directory_names_nothing_in_it() {
+    make("beside");
+    QCOMPARE(clean(place_ + "beside").status, 1);
+    QVERIFY(there("beside"));
+    QCOMPARE(clean(place_ + "/beside").status, 0);
+    QVERIFY(!there("beside"));
+}
+
+// It is labelled with the name of the file that its key is made from.
+void HostNames::a_segment_of_qt_s_goes_by_its_number() {
+    QTemporaryFile file("/tmp/qipc_sharedmemory_XXXXXX");
+    QVERIFY(file.open());
+    const int id = ::shmget(::ftok(qPrintable(file.fileName()), 'Q'), 4096, IPC_CREAT | 0600);
+    QVERIFY(id >= 0);
+    const auto removed = qScopeGuard([id] { ::shmctl(id, IPC_RMID, nullptr); });
+    const auto name = QString("sysv:%1").arg(id);
+    QCOMPARE(segment_named(host({"--json"}).json(), name)["label"].toString(),
+             QFileInfo(file).fileName());
+    const auto cleaned = service_->cli({"host", "clean", name, "--yes", "--force"});
+    QVERIFY2(cleaned.status == 0, qPrintable(cleaned.out + cleaned.err));
+    struct shmid_ds state {};
+    QVERIFY(::shmctl(id, IPC_STAT, &state) != 0);
+}
+
+void HostNames::a_file_that_is_mounted_at_a_place_with_blanks_may_be_needed() {
+    make("bound");
+    const auto place = service_->host().path("a place with blanks");
+    Peer inside("unshare",
+                {"-m", "sh", "-c",
+                 "touch \"$1\" && mount --bind \"$0\" \"$1\" && echo mounted && read line",
+                 place_ + "/bound", place},
+                service_->host().environment("test"));
+    if (inside.line() != "mounted") QSKIP("only an administrator mounts");
+    const auto bound = segment_named(host({"--json"}).json(), "bound");
+    QVERIFY2(evidence_of(bound).contains("a place with blanks"), qPrintable(evidence_of(bound)));
+    QVERIFY(bound["creator_may_live"].toBool());
+    inside.end();
+    const auto after = segment_named(host({"--json"}).json(), "bound");
+    QVERIFY(!after["creator_may_live"].toBool());
 }
 
 QTEST_GUILESS_MAIN(HostNames)

@@ -69,8 +69,7 @@ void explain(HostSegment& segment, const Maker& maker, std::mt19937_64& random) 
                                                                : 0;
     for (std::uint64_t i = 0; i < users; ++i)
         segment.users.push_back({segment.creator.pid + static_cast<std::int64_t>(i), maker.uid,
-                                 maker.process,
-                                 random() % 5 != 0 ? SegmentUse::maps : SegmentUse::open});
+                                 maker.process, random() % 5 != 0 ? UseKind::maps : UseKind::open});
 }
 
 HostCleanItem judged(const HostSegment& segment) {
@@ -141,7 +140,7 @@ void SyntheticSurvey::set_survey(HostSurvey survey) {
 void SyntheticSurvey::use(const std::string& name) {
     const std::lock_guard lock(mutex_);
     for (auto& segment : survey_.segments)
-        if (segment.name == name) segment.users.push_back({77, 0, "latecomer", SegmentUse::maps});
+        if (segment.name == name) segment.users.push_back({77, 0, "latecomer", UseKind::maps});
 }
 
 void SyntheticSurvey::exchange(const std::string& name) {

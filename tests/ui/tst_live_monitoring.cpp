@@ -139,7 +139,10 @@ class TestLiveMonitoring : public QObject {
     }
 
     void another_segment_that_has_taken_the_name_is_left_alone() {
-        const auto name = "monitor_exchanged_" + std::to_string(::getpid());
+        // A number of a running process in the name would be an objection.
+        std::string name = "monitor_exchanged_";
+        for (auto number = ::getpid(); number > 0; number /= 10)
+            name += static_cast<char>('a' + number % 10);
         const auto make = [&] {
             const int fd = ::shm_open(('/' + name).c_str(), O_CREAT | O_EXCL | O_RDWR, 0600);
             return fd >= 0 && ::close(fd) == 0;

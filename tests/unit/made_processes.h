@@ -56,6 +56,8 @@ class MadeProcesses final : public survey::ProcessView {
     survey::Found find_software(std::uint32_t uid, survey::SoftwareSet software) const override {
         survey::Found out{none(), 0, {}, false};
         for (const auto& process : all) {
+            if (uid != 0 && process.uid == 0 && (process.software & software) != 0)
+                out = {out.answer, process.pid, process.name, false};
             if (uid != 0 && process.uid != uid) continue;
             if (!process.readable) out.answer = survey::Answer::not_told;
             if (process.readable && (process.software & software) != 0)

@@ -31,6 +31,7 @@ class ErrorManagerTest : public ServiceFixture {
     void a_region_that_says_no_level_gets_the_configured_one();
     void where_room_can_be_made_it_is_tried_once_more();
     void only_what_changed_nothing_is_tried_again();
+    void where_others_fill_the_file_system_they_are_pointed_to();
 };
 
 void ErrorManagerTest::errors_are_counted_by_type_and_code_and_keep_their_context() {
@@ -151,6 +152,28 @@ void ErrorManagerTest::only_what_changed_nothing_is_tried_again() {
     for (const auto refused : {ErrorCode::permission_denied, ErrorCode::region_limit_exceeded,
                                ErrorCode::corruption_detected, ErrorCode::cleanup_failed})
         QVERIFY(!retry_is_safe(refused));
+}
+
+void ErrorManagerTest::where_others_fill_the_file_system_they_are_pointed_to() {
+    bench_->memory->capacity = 4096;
+    const auto alone = user_->allocate(8192);
+    QCOMPARE(code(alone), ErrorCode::no_space);
+    QVERIFY2(says(alone.error(), "'snakepit-shm host'"), alone.error().sentence().c_str());
+    QVERIFY2(!says(alone.error(), "cleanup"), alone.error().sentence().c_str());
+    QVERIFY2(!says(alone.error(), "every region"), alone.error().sentence().c_str());
+    Error held = alone.error();
+    held.remedy.clear();
+    advise_cleanup(held, {});
+    QVERIFY(says(held, "every region is in use") && says(held, "'snakepit-shm host'"));
+    // A control group's limit is met by this instance, or by nobody that a survey shows.
+    Error group = make_error(ErrorCode::no_space, "control group /x has 1 MiB of memory left");
+    advise_cleanup(group, {.no_regions = true});
+    QVERIFY(group.remedy.empty());
+    // Where the remedy points there already it is not said twice.
+    Error said = held;
+    said.remedy = "'snakepit-shm host' shows what holds it";
+    advise_cleanup(said, {});
+    QCOMPARE(said.remedy.find("snakepit-shm host"), said.remedy.rfind("snakepit-shm host"));
 }
 
 QTEST_GUILESS_MAIN(ErrorManagerTest)

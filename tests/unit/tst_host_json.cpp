@@ -44,7 +44,7 @@ HostSegment memfd() {
     segment.name_space = 4026532711;
     segment.container = "docker 3f9c1d2a77b0";
     segment.unlinked = true;
-    segment.users = {{77, 1000, "pipewire", SegmentUse::maps}, {78, 0, "sshd", SegmentUse::open}};
+    segment.users = {{77, 1000, "pipewire", UseKind::maps}, {78, 0, "sshd", UseKind::open}};
     segment.users_complete = false;
     segment.program = "PipeWire";
     segment.creator = {77, SegmentCreator::KnownBy::name, Life::lives, "pipewire", "user.slice"};
@@ -78,12 +78,31 @@ void HostJson::a_survey_comes_back_as_it_was() {
     survey.shm_total = 16ULL << 30;
     survey.shm_free = 9'700'000'000;
     survey.limits = {"3 processes may not be looked at"};
+    survey.balance.shmem = 8192;
+    survey.balance.listed = 12288;  // some was given back while we looked
+    survey.balance.anonymous = 4096;
+    survey.balance.places = {{"/dev/shm", 0, 8192, 4096, 1 << 20, 4096, 510, 0},
+                             {"/tmp/other", 4026532711, 4096, 0, 0, 0, 0, 0}};
+    survey.balance.notes = {"1 descriptor waits in a socket of process 12 (x)."};
+    survey.system_v = {3, 4096, 12288, ~std::uint64_t{0}, 1 << 30};
     const auto json = host_json(survey);
     const auto back = parse_host(json);
     QVERIFY2(back, back ? "" : back.error().sentence().c_str());
     QCOMPARE(host_json(*back), json);
     QCOMPARE(back->time, survey.time);
     QCOMPARE(back->shm_free, survey.shm_free);
+    const auto balance = json["balance"].toObject();
+    QCOMPARE(balance["shmem"].toInteger(), 8192);
+    QCOMPARE(balance["listed"].toInteger(), 12288);
+    QCOMPARE(balance["unlisted"].toInteger(), -4096);
+    const auto place = balance["places"].toArray().first().toObject();
+    QCOMPARE(place["path"].toString(), "/dev/shm");
+    QCOMPARE(place["used"].toInteger() - place["listed"].toInteger(), 4096);
+    QCOMPARE(place["files_free"].toInteger(-1), 0);
+    QVERIFY(balance["places"].toArray().last().toObject()["files_free"].isNull());
+    QCOMPARE(balance["notes"].toArray().size(), 1);
+    QCOMPARE(json["system_v"].toObject()["segments_limit"].toInteger(), 4096);
+    QVERIFY(json["system_v"].toObject()["bytes_limit"].toInteger() > 0);
     const auto& first = back->segments.front();
     QCOMPARE(first.key, std::int64_t{-1726560638});
     QCOMPARE(first.uid, 4'000'000'000U);
@@ -93,7 +112,7 @@ void HostJson::a_survey_comes_back_as_it_was() {
     const auto& second = back->segments.back();
     QCOMPARE(second.users.size(), std::size_t{2});
     QCOMPARE(second.users.front().program, "pipewire");
-    QVERIFY(second.users.front().how == SegmentUse::maps && !second.users_complete);
+    QVERIFY(second.users.front().how == UseKind::maps && !second.users_complete);
     QCOMPARE(second.name_space, std::uint64_t{4026532711});
 }
 

@@ -83,6 +83,20 @@ void TestHostSurvey::names_tell_programs_and_pids_data() {
                             << "Python multiprocessing" << qint64{0};
     QTest::newRow("not python's") << "psm_of_mine"
                                   << "" << qint64{0};
+    QTest::newRow("short like python's") << "psm_cafe"
+                                         << "" << qint64{0};
+    QTest::newRow("longer than python's") << "psm_0a1b2c3d4e"
+                                          << "" << qint64{0};
+    QTest::newRow("python's lock") << "sem.mp-a_2x9qzk"
+                                   << "Python multiprocessing" << qint64{0};
+    QTest::newRow("not python's lock") << "sem.mp-door"
+                                       << "POSIX semaphore" << qint64{0};
+    QTest::newRow("loky's lock") << "sem.loky-4711-a_2x9qzk"
+                                 << "joblib" << qint64{4711};
+    QTest::newRow("ucx") << "ucx_shm_posix_7f3a19c2"
+                         << "UCX" << qint64{0};
+    QTest::newRow("cuda") << "cuda.shm.3e9.52f2.1"
+                          << "CUDA" << qint64{0};
     QTest::newRow("torch") << "torch_4711_1234_0"
                            << "PyTorch" << qint64{4711};
     QTest::newRow("torch without pid") << "torch_of_mine"
@@ -122,7 +136,7 @@ void TestHostSurvey::who_maps_and_who_only_has_it_open_is_told_apart() {
     const auto* shared = find(*survey, "shared");
     QVERIFY(shared);
     QCOMPARE(shared->users.size(), std::size_t{2});
-    for (const auto& user : shared->users) QCOMPARE(user.how == SegmentUse::maps, user.pid == 100);
+    for (const auto& user : shared->users) QCOMPARE(user.how == UseKind::maps, user.pid == 100);
     QCOMPARE(shared->verdict, SegmentVerdict::in_use);
     QCOMPARE(shared->confidence, 100);
     QCOMPARE(shared->size, std::uint64_t{4096});

@@ -60,6 +60,7 @@ class TestVerdict : public QObject {
                         .all_listed = !processes_.hidden,
                         .stepped = stepped_};
         setting.busy_creators = busy_creators_;
+        setting.mounted = mounted_;
         judge(segment, setting);
         return segment;
     }
@@ -70,6 +71,7 @@ class TestVerdict : public QObject {
     MadeProcesses processes_;
     Instances instances_;
     std::unordered_set<std::int64_t> busy_creators_;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> mounted_;
     bool complete_ = true, outermost_ = true, stepped_ = false;
 
   private Q_SLOTS:
@@ -78,6 +80,7 @@ class TestVerdict : public QObject {
         add(1, "init", 0);
         instances_.clear();
         busy_creators_.clear();
+        mounted_.clear();
         complete_ = outermost_ = true;
         stepped_ = false;
     }
@@ -100,6 +103,9 @@ class TestVerdict : public QObject {
     void an_unknown_file_is_left_alone();
     void a_registry_that_cannot_be_seen_is_not_gone();
     void more_names_than_were_found_leave_no_certainty();
+    void another_name_leaves_no_certainty();
+    void root_may_have_made_it_for_its_owner();
+    void what_is_mounted_by_itself_is_not_removed_unasked();
     void certainty_needs_every_reason();
 };
 
@@ -310,6 +316,37 @@ void TestVerdict::more_names_than_were_found_leave_no_certainty() {
     QVERIFY(!is_certain(judged(segment)));
 }
 
+// Somebody may have given it that to keep it.
+void TestVerdict::another_name_leaves_no_certainty() {
+    auto segment = idle(SegmentKind::posix, "psm_0a1b2c3d");
+    segment.links = 2;
+    segment.names = {"psm_0a1b2c3d", "results"};
+    const auto out = judged(segment);
+    QVERIFY(!is_certain(out));
+    QCOMPARE(out.program, std::string("Python multiprocessing"));
+    segment.names = {"psm_0a1b2c3d", "psm_ffffffff"};
+    QVERIFY(is_certain(judged(segment)));
+}
+
+void TestVerdict::root_may_have_made_it_for_its_owner() {
+    const auto segment = idle(SegmentKind::posix, "psm_0a1b2c3d");
+    add(50, "python3", 0, set_of(Software::python));
+    const auto out = judged(segment);
+    QVERIFY(!is_certain(out));
+    QCOMPARE(out.verdict, SegmentVerdict::left_over);
+    QVERIFY(is_certain(judged(idle(SegmentKind::posix, "PostgreSQL.123456"))));
+}
+
+void TestVerdict::what_is_mounted_by_itself_is_not_removed_unasked() {
+    auto segment = idle(SegmentKind::posix, "psm_0a1b2c3d");
+    segment.device = 7;
+    segment.inode = 8;
+    mounted_ = {{{7, 8}, "/mnt"}};
+    const auto out = judged(segment);
+    QVERIFY(!is_certain(out));
+    QVERIFY(out.creator_may_live);
+}
+
 // Whatever else is so.
 void TestVerdict::certainty_needs_every_reason() {
     std::mt19937 random(1);  // NOLINT(cert-msc*): the same each time
@@ -330,9 +367,10 @@ void TestVerdict::certainty_needs_every_reason() {
         e.knower = static_cast<Answer>(choose(2));
         e.owner = static_cast<Answer>(choose(2));
         e.age = static_cast<Age>(choose(4));
-        for (auto* flag : {&e.name_has_living_number, &e.number_may_be_foreign, &e.has_tracker,
-                           &e.program_partly_seen, &e.passed_on, &e.last_user_lives,
-                           &e.sibling_used, &e.has_unseen_names})
+        for (auto* flag :
+             {&e.name_has_living_number, &e.number_may_be_foreign, &e.has_tracker,
+              &e.program_partly_seen, &e.passed_on, &e.last_user_lives, &e.sibling_used,
+              &e.has_unseen_names, &e.is_mounted, &e.root_runs_program})
             *flag = choose(3) == 0;
         for (auto* flag : {&e.own_namespace, &e.outermost, &e.all_listed}) *flag = choose(3) != 0;
         const auto out = decide(e);
@@ -344,7 +382,7 @@ void TestVerdict::certainty_needs_every_reason() {
         QVERIFY(e.knower == Answer::no && e.own_namespace && e.outermost && e.all_listed);
         QVERIFY(e.age == Age::settled || e.age == Age::long_ago);
         QVERIFY(!e.creator_known || e.creator == Life::gone);
-        QVERIFY(!creator_may_live(e));
+        QVERIFY(!creator_may_live(e) && !e.is_mounted && !e.root_runs_program);
         QVERIFY(out.confidence < kCertain || e.use == Use::unused);
     }
     QVERIFY(certain > 0);

@@ -20,13 +20,13 @@ namespace {
 
 constexpr std::size_t kUsersShown = 50;
 
-QString use_text(SegmentUse how) {
+QString use_text(UseKind how) {
     switch (how) {
-        case SegmentUse::maps:
+        case UseKind::maps:
             return HostDetails::tr("maps it");
-        case SegmentUse::attached:
+        case UseKind::attached:
             return HostDetails::tr("has it attached");
-        case SegmentUse::open:
+        case UseKind::open:
             break;
     }
     return HostDetails::tr("has it open");

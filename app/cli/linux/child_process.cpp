@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "platform/process.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm::cli {
 
@@ -50,7 +51,7 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words) 
     arguments.push_back(nullptr);
     const auto parent = ::getpid();
     const auto pid = ::fork();
-    if (pid < 0) return fail(system_error(errno, "cannot start a process"));
+    if (pid < 0) return fail(process_error(errno, "cannot start a process"));
     if (pid == 0) become(executable.c_str(), arguments.data(), write_end.get(), parent);
     child.pid_ = pid;
     return child;

@@ -46,7 +46,7 @@ Result<SpaceFacts> space_facts(const std::string& path) {
         return fail(system_error(errno, "cannot look at " + path));
     return SpaceFacts{std::uint64_t{space.f_blocks} * space.f_frsize,
                       std::uint64_t{space.f_bavail} * space.f_frsize,
-                      ::access(path.c_str(), W_OK | X_OK) == 0};
+                      ::access(path.c_str(), W_OK | X_OK) == 0, space.f_files, space.f_favail};
 }
 
 std::optional<FileFacts> file_facts(const std::string& path) {

@@ -17,6 +17,7 @@
 #include "base/paths.h"
 #include "platform/linux/attach_descriptors.h"
 #include "platform/mapped_file.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
@@ -212,7 +213,7 @@ Result<Listener> Listener::bind(const std::string& path, std::uint32_t mode,
     ::unlink(temporary.c_str());
     const Address address(temporary);
     if (::bind(listener.socket_.get(), address.get(), address.size) != 0)
-        return fail(system_error(errno, fmt::format("cannot bind {}", path)));
+        return fail(file_error(errno, fmt::format("cannot bind {}", path), path));
     const int one = 1;
     SHM_TRY(set_access(temporary, mode, group));
     if (::setsockopt(listener.socket_.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one) != 0 ||

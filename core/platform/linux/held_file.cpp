@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/resource_error.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -69,7 +71,7 @@ Result<HeldFile> HeldFile::create(const std::string& directory, const std::strin
     const auto path = directory + "/" + name;
     const Handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | kSafely, 0600));
     if (!file || ::fchmod(file.get(), 0600) != 0)
-        return fail(system_error(errno, fmt::format("cannot make {}", path)));
+        return fail(file_error(errno, fmt::format("cannot make {}", path), path));
     if (auto held = lock(file, directory, name)) return std::move(*held);
     ::unlink(path.c_str());
     return fail(ErrorCode::platform_error, fmt::format("cannot lock {}", path));
@@ -98,7 +100,7 @@ Status HeldFile::write(std::string_view text) const {
         return fail(ErrorCode::security_violation, fmt::format("{} was exchanged", path()));
     if (::ftruncate(file.get(), 0) != 0 ||
         ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-        auto error = system_error(errno, fmt::format("cannot write {}", path()));
+        auto error = file_error(errno, fmt::format("cannot write {}", path()), path());
         (void)::ftruncate(file.get(), 0);
         return fail(std::move(error));
     }

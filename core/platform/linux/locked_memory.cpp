@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "platform/resource_error.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -24,8 +26,7 @@ Result<LockedMemory> LockedMemory::make(std::size_t size) {
     const auto length = whole_pages(size);
     void* const data =
         ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED)
-        return fail(system_error(errno, "no memory for secrets", ErrorCode::mapping_failed));
+    if (data == MAP_FAILED) return fail(mapping_error(errno, "no memory for secrets", length));
     LockedMemory memory;
     memory.data_ = static_cast<std::byte*>(data);
     memory.size_ = size;

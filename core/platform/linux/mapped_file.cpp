@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/resource_error.h"
+
 namespace snakepit::shm {
 
 Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access access, bool inherit,
@@ -20,8 +22,7 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
     void* data =
         ::mmap(nullptr, size, protection, MAP_SHARED, handle.get(), static_cast<off_t>(offset));
     if (data == MAP_FAILED)
-        return fail(system_error(errno, fmt::format("cannot map {} bytes", size),
-                                 ErrorCode::mapping_failed));
+        return fail(mapping_error(errno, fmt::format("cannot map {} bytes", size), size));
     Mapping mapping;
     mapping.data_ = static_cast<std::byte*>(data);
     mapping.size_ = size;
@@ -34,8 +35,7 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
 Result<Mapping> Mapping::read_only_twin() const {
     void* data = ::mremap(data_, 0, size_, MREMAP_MAYMOVE);
     if (data == MAP_FAILED)
-        return fail(system_error(errno, fmt::format("cannot map {} bytes again", size_),
-                                 ErrorCode::mapping_failed));
+        return fail(mapping_error(errno, fmt::format("cannot map {} bytes again", size_), size_));
     Mapping twin;
     twin.data_ = static_cast<std::byte*>(data);
     twin.size_ = size_;
@@ -74,8 +74,8 @@ Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t s
     while (::fallocate(handle.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                        static_cast<off_t>(size)) != 0) {
         if (errno == EINTR) continue;
-        return fail(
-            system_error(errno, fmt::format("cannot reserve {} bytes", size), ErrorCode::no_space));
+        return fail(file_error(errno, fmt::format("cannot reserve {} bytes", size), handle,
+                               ErrorCode::no_space));
     }
     return {};
 }
@@ -103,7 +103,7 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size
             Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
         created = true;
     }
-    if (!file.handle_) return fail(system_error(errno, fmt::format("cannot open {}", path)));
+    if (!file.handle_) return fail(file_error(errno, fmt::format("cannot open {}", path), path));
     struct stat info {};
     if (::fstat(file.handle_.get(), &info) != 0)
         return fail(system_error(errno, fmt::format("cannot look at {}", path)));
@@ -111,7 +111,7 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size
     if (info.st_size == 0) {
         created = true;
         if (::ftruncate(file.handle_.get(), static_cast<off_t>(size)) != 0)
-            return fail(system_error(errno, fmt::format("cannot size {}", path)));
+            return fail(file_error(errno, fmt::format("cannot size {}", path), path));
     } else if (static_cast<std::size_t>(info.st_size) != size || info.st_uid != ::geteuid() ||
                !S_ISREG(info.st_mode)) {
         return fail(ErrorCode::corruption_detected,

@@ -15,6 +15,7 @@
 
 #include "base/time.h"
 #include "platform/process.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
@@ -79,7 +80,7 @@ Result<bool> liveness_lock_held(const Handle& file) {
 
 Result<ExclusiveLock> ExclusiveLock::acquire(const std::string& path, int patience_ms) {
     const auto file = open_file(path, O_RDWR | O_CREAT);
-    if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
+    if (!file) return fail(file_error(errno, fmt::format("cannot open {}", path), path));
     const auto give_up = monotonic_nanos() + std::int64_t{patience_ms} * 1'000'000;
     while (!lock(file, LOCK_EX | LOCK_NB)) {
         const auto holder = recorded_pid(file);
@@ -93,7 +94,7 @@ Result<ExclusiveLock> ExclusiveLock::acquire(const std::string& path, int patien
     std::array<char, kPidBytes> text{};
     std::strncpy(text.data(), fmt::format("{}\n", ::getpid()).c_str(), text.size() - 1);
     if (::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-        return fail(system_error(errno, fmt::format("cannot write {}", path)));
+        return fail(file_error(errno, fmt::format("cannot write {}", path), path));
     ExclusiveLock held;
     SHM_ASSIGN(held.identity_, identity_of(file));
     SHM_ASSIGN(held.mapping_, Mapping::map(file, text.size(), Mapping::Access::read_only));

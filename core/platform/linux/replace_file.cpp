@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "base/ids.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
@@ -27,8 +28,12 @@ constexpr std::size_t kPiece = 64 * 1024;
 
 // What system_error() advises is about regions and instances.
 Error output_error(int number, const std::string& path) {
-    auto error = system_error(number, fmt::format("{} was not written", path));
-    if (number == ENOSPC || number == EDQUOT || number == EFBIG)
+    auto error = file_error(number, fmt::format("{} was not written", path), path);
+    if (number == EDQUOT)
+        error.remedy += ", or write it elsewhere";
+    else if (number == EFBIG)
+        error.remedy = "a file may not become so large (ulimit -f); raise the limit";
+    else if (number == ENOSPC)
         error.remedy = "free space on its file system, or write it elsewhere";
     else if (number == EACCES || number == EPERM || number == EROFS)
         error.remedy = "the file is replaced in its directory, which has to be writable";
@@ -167,7 +172,7 @@ Status write_through(const Handle& file, const std::string& path,
     while (!bytes.empty()) {
         const auto written = ::write(file.get(), bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return fail(system_error(errno, fmt::format("cannot write {}", path)));
+        if (written < 0) return fail(file_error(errno, fmt::format("cannot write {}", path), path));
         bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
     if (::fsync(file.get()) != 0)
@@ -302,7 +307,7 @@ void occupy_standard_streams() {
     // The lowest free number is given out, so each is taken in its turn.
     for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         if (::fcntl(number, F_GETFD) < 0)
-            (void)!::open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+            (void)!::open("/dev/null", (number == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }
 
 void remove_output(const std::string& path) {

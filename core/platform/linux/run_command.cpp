@@ -19,6 +19,7 @@
 
 #include "base/handle.h"
 #include "base/time.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
@@ -86,7 +87,7 @@ Result<pid_t> start(const Command& command, int input) {
     const int problem = ::posix_spawn(&pid, words.front().c_str(), &ways.actions, &ways.attributes,
                                       arguments.data(), variables.data());
     if (problem != 0)
-        return fail(system_error(problem, fmt::format("cannot start {}", words.front())));
+        return fail(process_error(problem, fmt::format("cannot start {}", words.front())));
     return pid;
 }
 

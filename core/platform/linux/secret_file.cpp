@@ -11,6 +11,7 @@
 
 #include "base/handle.h"
 #include "platform/replace_file.h"
+#include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
@@ -52,13 +53,13 @@ Result<bool> read_secret_file(const std::string& path, std::span<std::byte> out)
 Result<bool> create_secret_file(const std::string& path, std::span<const std::byte> bytes) {
     auto temporary = path + ".XXXXXX";
     const Handle file(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600
-    if (!file) return fail(system_error(errno, fmt::format("cannot make {}", path)));
+    if (!file) return fail(file_error(errno, fmt::format("cannot make {}", path), path));
     auto status = write_through(file, path, bytes);
     bool made = false;
     if (status) {
         made = ::link(temporary.c_str(), path.c_str()) == 0;  // never over another
         if (!made && errno != EEXIST)
-            status = fail(system_error(errno, fmt::format("cannot make {}", path)));
+            status = fail(file_error(errno, fmt::format("cannot make {}", path), path));
     }
     ::unlink(temporary.c_str());
     if (!status) return fail(std::move(status).error());

@@ -17,6 +17,8 @@
 
 extern char** environ;
 
+#include "platform/resource_error.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -112,7 +114,7 @@ Result<std::int64_t> start_detached(const std::string& program,
     pid_t child = 0;
     const int failed = ::posix_spawnp(&child, own.front().c_str(), &spawn.files, &spawn.attributes,
                                       arguments.data(), environment.data());
-    if (failed != 0) return fail(system_error(failed, fmt::format("cannot start {}", program)));
+    if (failed != 0) return fail(process_error(failed, fmt::format("cannot start {}", program)));
     return child;
 }
 

@@ -59,11 +59,10 @@ Objection objection(const HostSegment& segment) {
             Refusal::not_permitted,
             fmt::format("it belongs to {}: only that user or root can remove it", segment.user)};
     if (segment.creator_may_live)
-        return {
-            Refusal::creator_may_live,
-            fmt::format("A program that needs it may be running. {} Stop that program first, or "
-                        "use --force.",
-                        fmt::join(segment.evidence, " "))};
+        return {Refusal::creator_may_live,
+                fmt::format("A running program may still need it. {} Stop that program first, or "
+                            "use --force.",
+                            fmt::join(segment.evidence, " "))};
     return {};
 }
 
@@ -83,7 +82,9 @@ std::string grounds(const HostSegment& segment, Proof proof) {
 
 // "/name" and "/dev/shm/name" mean what "name" does.
 std::string_view plain(std::string_view word, std::string_view shm_path) {
-    if (word.starts_with(shm_path)) word.remove_prefix(shm_path.size());
+    while (shm_path.ends_with('/')) shm_path.remove_suffix(1);
+    if (word.starts_with(shm_path) && word.substr(shm_path.size()).starts_with('/'))
+        word.remove_prefix(shm_path.size());
     word.remove_prefix(std::min(word.find_first_not_of('/'), word.size()));
     return word;
 }
@@ -139,8 +140,7 @@ class Cleaning {
         const auto& segment = items_[at].segment;
         if (segment.kind == SegmentKind::system_v) {
             const auto* place = scan_.table_place(segment);
-            const auto done = place ? remove_system_v(segment, *place, rehearsal_) : Status();
-            settle(items_[at], done, 0, Proof::lease);
+            settle(items_[at], remove_system_v(segment, *place, rehearsal_), 0, Proof::lease);
             return;
         }
         const auto removed = remove(segment, names, Proof::lease);
@@ -181,8 +181,10 @@ class Cleaning {
     Status look_again() {
         auto thorough = options_;
         thorough.every_mapping = true;
-        thorough.quick = true;
-        SHM_ASSIGN(const auto now, survey_host(thorough));
+        thorough.quick = false;
+        SHM_ASSIGN(auto scan, Scan::run(thorough));
+        const bool waiting = scan.descriptors_wait();
+        const auto now = scan.survey();
         std::map<std::pair<std::uint64_t, std::uint64_t>, const HostSegment*> found;
         for (const auto& segment : now.segments)
             if (segment.kind == SegmentKind::posix)
@@ -192,7 +194,7 @@ class Cleaning {
             const auto it = found.find({item.segment.device, item.segment.inode});
             Status unused = it == found.end()
                                 ? fail(ErrorCode::region_not_found, "it was removed meanwhile")
-                                : unused_now(*it->second);
+                                : unused_now(*it->second, waiting);
             if (unused) {
                 const auto removed = remove(item.segment, names, Proof::look);
                 settle(item, removed, removed.value_or(0), Proof::look);
@@ -205,9 +207,13 @@ class Cleaning {
         return {};
     }
 
-    static Status unused_now(const HostSegment& segment) {
+    static Status unused_now(const HostSegment& segment, bool descriptors_wait) {
         if (!segment.users.empty())
             return fail(ErrorCode::region_in_use, "in use by " + users_of(segment));
+        if (segment.users_complete && descriptors_wait)
+            return fail(ErrorCode::platform_error,
+                        "descriptors wait in sockets or io_uring, and one of them may refer to it",
+                        "try again, or run it with the capability LEASE");
         if (segment.users_complete) return {};
         return fail(ErrorCode::platform_error,
                     "some processes may not be looked at, and one of them may use it",
@@ -234,7 +240,7 @@ bool same(const HostSegment& left, const HostSegment& right) {
            left.key == right.key && left.created == right.created;
 }
 
-// "a FIFO", "an unknown thing": why a word names no segment.
+// Why a word names no segment.
 std::string no_segment(const HostSurvey& survey, std::string_view word) {
     for (const auto& other : survey.others)
         if (other.name == word)

@@ -7,12 +7,12 @@
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <compare>
 #include <map>
 #include <set>
 #include <system_error>
@@ -20,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "survey/linux/memory_mounts.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -58,22 +59,16 @@ bool has_the_systems_users(int proc) {
     return inside == 0 && outside == 0 && count == 0xFFFFFFFF;
 }
 
-bool in_memory(const Handle& directory) {
-    struct statfs system {};
-    return ::fstatfs(directory.get(), &system) == 0 &&
-           (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
-}
-
 class Finder {
   public:
-    Finder(ProcessTable& table, Places& places) : table_(table), places_(places) {}
+    Finder(ProcessTable& table, const MemoryMounts& mounts, Places& places)
+        : table_(table), mounts_(mounts), places_(places) {}
 
     void look() {
-        own_mount_ = namespace_of(table_.proc(), "self/ns/mnt");
+        const auto own = table_.own_view();
+        own_mount_ = own.mount_ns;
         places_.own_ipc_ns = namespace_of(table_.proc(), "self/ns/ipc");
-        struct stat root {};
-        if (::fstatat(table_.proc(), "self/root", &root, 0) == 0)
-            devices_[{own_mount_, root.st_dev, root.st_ino}] = places_.files.front().device;
+        if (own.root_inode != 0) devices_[own] = places_.files.front().device;
         for (const auto& process : table_.processes()) {
             look_at_files(process);
             if (process.ipc_ns != 0 && process.ipc_ns != places_.own_ipc_ns &&
@@ -83,12 +78,6 @@ class Finder {
     }
 
   private:
-    // Processes of one mount namespace may have different roots, and so different directories.
-    struct View {
-        std::uint64_t mount_ns = 0, root_device = 0, root_inode = 0;
-        auto operator<=>(const View&) const = default;
-    };
-
     std::string under(const Process& process, const char* rest) const {
         return fmt::format("{}/{}", home_of(process), rest);
     }
@@ -104,6 +93,7 @@ class Finder {
     void look_at_table(const Process& process);
 
     ProcessTable& table_;
+    const MemoryMounts& mounts_;
     Places& places_;
     std::uint64_t own_mount_ = 0;
     std::map<View, std::uint64_t> devices_;
@@ -114,7 +104,7 @@ class Finder {
 // meanwhile.
 void Finder::look_at_files(const Process& process) {
     if (process.mount_ns == 0 || process.root_inode == 0) return;
-    const View view{process.mount_ns, process.root_device, process.root_inode};
+    const auto view = view_of(process);
     auto known = devices_.find(view);
     if (known == devices_.end()) {
         const auto device = open_directory_of(process);
@@ -124,6 +114,11 @@ void Finder::look_at_files(const Process& process) {
         known = devices_.emplace(view, device).first;
     }
     if (known->second != 0) table_.share(known->second, process);
+    // The same files may be at other places as well.
+    const auto mounted = mounts_.views.find(view);
+    if (mounted == mounts_.views.end()) return;
+    for (const auto device : mounted->second)
+        if (device != known->second) table_.share(device, process);
 }
 
 std::uint64_t Finder::open_directory_of(const Process& process) {
@@ -178,15 +173,17 @@ void Finder::look_at_table(const Process& process) {
 
 }  // namespace
 
-bool inside(const TablePlace& place, const std::function<void()>& work) {
-    if (!place.entrance) {
-        work();
-        return true;
-    }
+bool in_memory(const Handle& directory) {
+    struct statfs system {};
+    return ::fstatfs(directory.get(), &system) == 0 &&
+           (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+}
+
+bool inside(const std::function<bool()>& enter, const std::function<void()>& work) {
     int error = 0;
     try {
         std::thread([&] {
-            if (::setns(place.entrance.get(), CLONE_NEWIPC) == 0) {
+            if (enter()) {
                 work();
             } else {
                 error = errno;
@@ -197,6 +194,14 @@ bool inside(const TablePlace& place, const std::function<void()>& work) {
     }
     errno = error;
     return error == 0;
+}
+
+bool inside(const TablePlace& place, const std::function<void()>& work) {
+    if (!place.entrance) {
+        work();
+        return true;
+    }
+    return inside([&] { return ::setns(place.entrance.get(), CLONE_NEWIPC) == 0; }, work);
 }
 
 std::string control_group_of(const ProcessTable& table, std::int64_t pid) {
@@ -222,7 +227,8 @@ std::string container_of(const ProcessTable& table, std::int64_t pid) {
     return fmt::format("process {} ({})", pid, table.name_of(pid));
 }
 
-Result<Places> find_places(ProcessTable& table, const std::string& shm_path) {
+Result<Places> find_places(ProcessTable& table, const MemoryMounts& mounts,
+                           const std::string& shm_path) {
     Places places;
     FilePlace own{.path = shm_path};
     own.directory = Handle(::open(shm_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -233,7 +239,7 @@ Result<Places> find_places(ProcessTable& table, const std::string& shm_path) {
     own.in_memory = in_memory(own.directory);
     places.files.push_back(std::move(own));
     places.tables.push_back({});
-    Finder(table, places).look();
+    Finder(table, mounts, places).look();
     const auto own_pids = namespace_of(table.proc(), "self/ns/pid");
     places.outermost =
         (own_pids == 0 || own_pids == kFirstPidNamespace) && has_the_systems_users(table.proc());

@@ -13,6 +13,8 @@
 
 namespace snakepit::shm::survey {
 
+struct MemoryMounts;
+
 // A directory of POSIX segments.
 struct FilePlace {
     std::uint64_t name_space = 0;  // inode of the mount namespace; 0: ours, and our root
@@ -39,12 +41,18 @@ struct Places {
     std::vector<std::string> limits;
 };
 
-// Our own directory must be there.
-// The table learns which containers share a directory's files.
-Result<Places> find_places(ProcessTable& table, const std::string& shm_path);
+// Our own directory must be there. The table learns which containers share a directory's files.
+Result<Places> find_places(ProcessTable& table, const MemoryMounts& mounts,
+                           const std::string& shm_path);
 
-// Runs `work` where `place`'s segments are: on a thread of its own for another namespace. False
-// when it may not be entered.
+// Whether its file system is.
+bool in_memory(const Handle& directory);
+
+// Runs `work` on a thread of its own that `enter` has put into a namespace. False, with errno, when
+// it may not be entered.
+bool inside(const std::function<bool()>& enter, const std::function<void()>& work);
+
+// The same where `place`'s segments are; at once for our own.
 bool inside(const TablePlace& place, const std::function<void()>& work);
 
 // The last part of its control group's path: "nginx.service", "session-2.scope"; empty: not told.

@@ -4,20 +4,20 @@
 // segment's are left at once. Before Linux 6.11 the mappings are read as text, in large pieces.
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/kcmp.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "survey/linux/descriptor_look.h"
+#include "survey/linux/images.h"
 #include "survey/linux/map_query.h"
 #include "survey/linux/proc_files.h"
 #include "survey/linux/process_table.h"
@@ -27,13 +27,14 @@ namespace snakepit::shm::survey {
 namespace {
 
 constexpr std::size_t kPiece = 64 << 10;
+constexpr std::size_t kShownPids = 3;
+// In one look: threads that are asked whether they have a table of descriptors of their own, and
+// such tables that are read.
+constexpr std::uint64_t kMostThreads = 65'536;
+constexpr std::uint64_t kMostTables = 4096;
 
 bool contains(const std::vector<std::uint64_t>& devices, std::uint64_t device) {
     return std::find(devices.begin(), devices.end(), device) != devices.end();
-}
-
-std::uint64_t device_of(const MapQuery& map) {
-    return makedev(map.device_major, map.device_minor);
 }
 
 // By the path; false: neither System V nor a memfd.
@@ -48,141 +49,154 @@ bool tell_kind(Sighting& seen) {
     return true;
 }
 
-// As the text of maps shows it; empty when that is no longer mapped there.
-std::string ask_for_path(const Sighting& seen) {
-    std::array<char, PATH_MAX> text;
-    MapQuery map{.address = seen.begin,
-                 .path_size = static_cast<std::uint32_t>(text.size()),
-                 .path_address = reinterpret_cast<std::uintptr_t>(text.data())};
-    if (!query_map(seen.maps_file, map) || map.path_size == 0 || map.inode != seen.inode ||
-        device_of(map) != seen.device)
-        return {};
-    std::string path(text.data(), map.path_size - 1);
-    for (auto at = path.find('\n'); at != path.npos; at = path.find('\n', at))
-        path.replace(at, 1, "\\012");
-    return path;
-}
-
-// Programs and libraries are most of what processes map: several mappings in a row, of one file.
-// How long such a row is, is learned where it is met first; elsewhere its last mapping is asked for
-// at once. Unseen stays what a process maps into the middle of its own library,
-// unless the mappings are read as text.
-class Images {
-  public:
-    void begin() { row_ = {}; }  // of another process
-
-    // Takes note of `map`, or moves it on to the end of its row.
-    void pass(int maps, MapQuery& map) {
-        const File file{device_of(map), map.inode};
-        if (file != row_.file || map.begin != row_.end) {
-            row_ = {file, map.begin, map.end};
-            const auto known = lengths_.find(file);
-            const auto end = known == lengths_.end() ? map.end : map.begin + known->second;
-            if (MapQuery last{.flags = kOfFiles, .address = end - 1};
-                end > map.end && query_map(maps, last) && last.end == end &&
-                File{device_of(last), last.inode} == file)
-                map = last;
-        }
-        row_.end = map.end;
-        lengths_[file] = map.end - row_.begin;
-    }
-
-  private:
-    using File = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
-    struct Row {
-        File file;
-        std::uint64_t begin = 0, end = 0;
-    };
-    Row row_;
-    std::map<File, std::uint64_t> lengths_;  // bytes
-};
-
 class Look {
   public:
-    using Tell = std::function<void(const Process&, const Sighting&)>;
-    Look(int proc, const std::vector<std::uint64_t>& devices,
-         const std::vector<std::uint64_t>& memfd_devices, const Tell& tell, bool as_text)
+    Look(int proc, const LookOptions& options, const TellSighting& tell)
         : proc_(proc),
-          devices_(devices),
-          memfd_devices_(memfd_devices),
+          options_(options),
           tell_(tell),
-          as_text_(as_text) {
+          // Where memory without a name lives is what spares asking for every path.
+          as_text_(options.as_text || options.memfd_devices.empty()),
+          may_compare_(read_link(proc, "self") == fmt::format("{}", ::getpid())),
+          descriptors_(proc, options, tell, result) {
         buffer_.resize(kPiece);
     }
 
-    // False: not allowed to.
-    bool at(const Process& process) {
-        const Handle home(::openat(proc_, fmt::format("{}", process.pid).c_str(),
-                                   O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-        if (!home) return true;  // it ended meanwhile
-        switch (look_at_maps(process, home.get())) {
-            case Memory::refused:
-                return errno != EACCES && errno != EPERM;
-            case Memory::none:
-                return at_other_threads(process, home.get());
-            case Memory::seen:
-                break;
-        }
-        return look_at_descriptors(process, home.get());
-    }
+    // What it runs; nothing when we are not allowed to look at it.
+    std::optional<SoftwareSet> at(const Process& process);
+
+    LookResult result;
 
   private:
     // none: no memory of its own, so a part of the kernel, or ended; refused: with errno.
     enum class Memory { none, seen, refused };
-    Memory look_at_maps(const Process& process, int home);
+    ProcessDirectory open(const Process& process, std::int64_t thread) const;
+    Memory look_at_maps(const ProcessDirectory& view);
     // Its first thread has ended, and shows nothing of what the others still have.
-    bool at_other_threads(const Process& process, int home);
+    std::optional<SoftwareSet> at_other_threads(const ProcessDirectory& first);
+    std::optional<SoftwareSet> at_thread_with_memory(const ProcessDirectory& view,
+                                                     bool with_others);
+    void look_at_tables_of_threads(const ProcessDirectory& view);
     // Nothing where the system cannot be asked like this.
-    std::optional<Memory> ask_for_maps(const Process& process, int maps);
-    void look_at_map(const Process& process, const MapQuery& map, int maps);
+    std::optional<Memory> ask_for_maps(const ProcessDirectory& view, int maps);
+    void look_at_map(const ProcessDirectory& view, const MapQuery& map, int maps);
     bool may_be_segment(std::uint64_t device) const {
-        return contains(memfd_devices_, device) || contains(devices_, device);
+        return contains(options_.memfd_devices, device) || contains(options_.devices, device);
     }
-    Memory read_maps(const Process& process, int maps);
-    void look_at_line(const Process& process, std::string_view text);
-    bool look_at_descriptors(const Process& process, int home);
-    void look_at_descriptor(const Process& process, int directory, const char* name);
+    Memory read_maps(const ProcessDirectory& view, int maps);
+    void look_at_line(const ProcessDirectory& view, std::string_view text);
+    void take_anonymous(const Process& process, const Sighting& seen);
 
     int proc_;
-    const std::vector<std::uint64_t>& devices_;
-    const std::vector<std::uint64_t>& memfd_devices_;
-    const Tell& tell_;
+    const LookOptions& options_;
+    const TellSighting& tell_;
     bool as_text_;
+    bool may_compare_;  // our own numbers of processes are those of this /proc
+    DescriptorLook descriptors_;
     std::string buffer_;
     Images images_;
+    SoftwareSet software_ = 0;  // of the process that is looked at
+    std::uint64_t threads_ = 0, tables_ = 0;
 };
 
-bool Look::at_other_threads(const Process& process, int home) {
-    const auto threads = open_directory(home, "task");
-    if (!threads) return errno != EACCES && errno != EPERM;
+bool refused_to_us() {
+    return errno == EACCES || errno == EPERM;
+}
+
+ProcessDirectory Look::open(const Process& process, std::int64_t thread) const {
+    auto path = home_of(process);
+    if (thread != process.thread) path = fmt::format("{}/task/{}", process.pid, thread);
+    return {process,
+            Handle(::openat(proc_, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)),
+            thread};
+}
+
+std::optional<SoftwareSet> Look::at(const Process& process) {
+    software_ = 0;
+    const auto view = open(process, process.thread);
+    if (!view.home) return SoftwareSet{0};  // it ended meanwhile
+    switch (look_at_maps(view)) {
+        case Memory::refused:
+            if (refused_to_us()) return std::nullopt;
+            return SoftwareSet{0};
+        case Memory::none:
+            if (process.thread != 0) return SoftwareSet{0};
+            return at_other_threads(view);
+        case Memory::seen:
+            break;
+    }
+    return at_thread_with_memory(view, process.thread == 0);
+}
+
+std::optional<SoftwareSet> Look::at_other_threads(const ProcessDirectory& first) {
+    const auto threads = open_directory(first.home.get(), "task");
+    if (!threads) {
+        if (refused_to_us()) return std::nullopt;
+        return SoftwareSet{0};
+    }
     while (const auto* entry = ::readdir(threads.get())) {
         std::string_view name(entry->d_name);
-        if (const auto number = take_number(name); number <= 0 || number == process.pid) continue;
-        const Handle thread(::openat(::dirfd(threads.get()), entry->d_name,
-                                     O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-        if (thread && look_at_maps(process, thread.get()) == Memory::seen)
-            return look_at_descriptors(process, thread.get());
+        const auto number = take_number(name);
+        if (number <= 0 || number == first.process.pid) continue;
+        const auto view = open(first.process, number);
+        if (view.home && look_at_maps(view) == Memory::seen)
+            return at_thread_with_memory(view, true);
     }
-    return true;
+    return SoftwareSet{0};
 }
 
-Look::Memory Look::look_at_maps(const Process& process, int home) {
-    const Handle maps(::openat(home, "maps", O_RDONLY | O_CLOEXEC));
+std::optional<SoftwareSet> Look::at_thread_with_memory(const ProcessDirectory& view,
+                                                       bool with_others) {
+    if (!descriptors_.at(view)) return std::nullopt;
+    if (with_others && view.process.has_threads) look_at_tables_of_threads(view);
+    software_ |= software_of_executable(file_name(read_link(view.home.get(), "exe")));
+    if ((software_ & set_of(Software::python)) != 0)
+        if (const auto words = read_file(view.home.get(), "cmdline");
+            words && words->find("multiprocessing.resource_tracker") != words->npos)
+            software_ |= set_of(Software::python_tracker);
+    return software_;
+}
+
+// Most have the table of their process. Where the kernel may not be asked for that, each is read.
+void Look::look_at_tables_of_threads(const ProcessDirectory& view) {
+    const auto& process = view.process;
+    const auto threads = open_directory(proc_, fmt::format("{}/task", process.pid).c_str());
+    const auto reference = view.thread == 0 ? process.pid : view.thread;
+    while (const auto* entry = threads ? ::readdir(threads.get()) : nullptr) {
+        std::string_view name(entry->d_name);
+        const auto number = take_number(name);
+        if (number <= 0 || number == reference) continue;
+        if (++threads_ > kMostThreads) {
+            ++result.threads_left_out;
+            continue;
+        }
+        if (may_compare_ && ::syscall(SYS_kcmp, reference, number, KCMP_FILES, 0, 0) == 0) continue;
+        if (++tables_ > kMostTables) {
+            ++result.threads_left_out;
+            continue;
+        }
+        const auto thread = open(process, number);
+        if (thread.home) (void)descriptors_.at(thread);
+    }
+}
+
+Look::Memory Look::look_at_maps(const ProcessDirectory& view) {
+    const Handle maps(::openat(view.home.get(), "maps", O_RDONLY | O_CLOEXEC));
     if (!maps) return Memory::refused;
     if (!as_text_)
-        if (const auto memory = ask_for_maps(process, maps.get())) return *memory;
-    return read_maps(process, maps.get());
+        if (const auto memory = ask_for_maps(view, maps.get())) return *memory;
+    return read_maps(view, maps.get());
 }
 
-std::optional<Look::Memory> Look::ask_for_maps(const Process& process, int maps) {
+std::optional<Look::Memory> Look::ask_for_maps(const ProcessDirectory& view, int maps) {
     images_.begin();
     for (MapQuery map;; map = {.address = map.end}) {
         map.flags = kCoveringOrNext | kOfFiles;
         if (query_map(maps, map)) {
             if (may_be_segment(device_of(map))) {
-                look_at_map(process, map, maps);
+                look_at_map(view, map, maps);
             } else {
-                images_.pass(maps, map);
+                software_ |= images_.pass(maps, map);
             }
         } else if (errno == ESRCH) {
             return map.address == 0 ? Memory::none : Memory::seen;
@@ -195,24 +209,43 @@ std::optional<Look::Memory> Look::ask_for_maps(const Process& process, int maps)
     }
 }
 
-void Look::look_at_map(const Process& process, const MapQuery& map, int maps) {
+void Look::look_at_map(const ProcessDirectory& view, const MapQuery& map, int maps) {
     Sighting seen{.maps = true,
                   .device = device_of(map),
                   .inode = map.inode,
                   .begin = map.begin,
                   .end = map.end,
                   .maps_file = maps,
-                  .reaches = map.offset + (map.end - map.begin)};
+                  .reaches = map.offset + (map.end - map.begin),
+                  .thread = view.thread};
     std::string path;
-    if (contains(memfd_devices_, seen.device)) {
-        path = path_of(proc_, process, seen);
+    if (contains(options_.memfd_devices, seen.device)) {
+        const bool small_pages = seen.device == options_.memfd_devices.front();
+        if (small_pages && result.anonymous.contains(seen.inode))
+            return take_anonymous(view.process, seen);
+        path = path_of(proc_, view.process, seen);
         seen.path = path;
-        if (!tell_kind(seen)) return;
+        if (!tell_kind(seen)) {
+            if (small_pages && !path.empty()) take_anonymous(view.process, seen);
+            return;
+        }
     }
-    tell_(process, seen);
+    tell_(view.process, seen);
 }
 
-Look::Memory Look::read_maps(const Process& process, int maps) {
+// By its inode: each of those who map it tells of the same memory.
+void Look::take_anonymous(const Process& process, const Sighting& seen) {
+    auto [known, fresh] = result.anonymous.try_emplace(seen.inode);
+    auto& memory = known->second;
+    if (memory.pids.empty() || memory.pids.back() != process.pid)
+        memory.pids.push_back(process.pid);
+    struct stat info {};
+    if (fresh) memory.exact = ::fstatat(proc_, entry_of(process, seen).c_str(), &info, 0) == 0;
+    if (fresh && memory.exact) memory.resident = static_cast<std::uint64_t>(info.st_blocks) * 512;
+    if (!memory.exact) memory.resident = std::max(memory.resident, seen.reaches);
+}
+
+Look::Memory Look::read_maps(const ProcessDirectory& view, int maps) {
     auto memory = Memory::none;
     std::size_t kept = 0;  // the beginning of a line whose end was not read yet
     for (;;) {
@@ -223,7 +256,7 @@ Look::Memory Look::read_maps(const Process& process, int maps) {
         memory = Memory::seen;
         std::string_view text(buffer_.data(), kept + static_cast<std::size_t>(got));
         for (auto end = text.find('\n'); end != text.npos; end = text.find('\n')) {
-            look_at_line(process, text.substr(0, end));
+            look_at_line(view, text.substr(0, end));
             text.remove_prefix(end + 1);
         }
         kept = text.size() < buffer_.size() ? text.size() : 0;
@@ -231,7 +264,7 @@ Look::Memory Look::read_maps(const Process& process, int maps) {
     }
 }
 
-void Look::look_at_line(const Process& process, std::string_view text) {
+void Look::look_at_line(const ProcessDirectory& view, std::string_view text) {
     const auto line = parse_map_line(text);
     if (!line) return;
     Sighting seen{.maps = true,
@@ -240,67 +273,68 @@ void Look::look_at_line(const Process& process, std::string_view text) {
                   .path = line->path,
                   .begin = line->begin,
                   .end = line->end,
-                  .reaches = line->offset + (line->end - line->begin)};
-    if (tell_kind(seen) || contains(devices_, line->device)) tell_(process, seen);
-}
-
-bool Look::look_at_descriptors(const Process& process, int home) {
-    const Handle directory(::openat(home, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (!directory) return errno != EACCES && errno != EPERM;
-    for (;;) {
-        const auto got = ::getdents64(directory.get(), buffer_.data(), buffer_.size());
-        if (got <= 0) return true;  // it ended meanwhile, or that was all
-        for (ssize_t at = 0; at < got;) {
-            const auto* entry = reinterpret_cast<const dirent64*>(buffer_.data() + at);
-            at += entry->d_reclen;
-            if (entry->d_name[0] != '.')
-                look_at_descriptor(process, directory.get(), entry->d_name);
-        }
-    }
-}
-
-void Look::look_at_descriptor(const Process& process, int directory, const char* name) {
-    struct statx info {};
-    // Without asking a server: a descriptor of a network file system must not hold us up.
-    if (::statx(directory, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &info) != 0 ||
-        !S_ISREG(info.stx_mode))
-        return;
-    Sighting seen{.device = makedev(info.stx_dev_major, info.stx_dev_minor),
-                  .inode = info.stx_ino,
-                  .descriptor = name};
-    if (contains(memfd_devices_, seen.device)) {
-        seen.what = Sighting::What::memfd;
-    } else if (contains(devices_, seen.device)) {
-        seen.what = Sighting::What::file;
+                  .reaches = line->offset + (line->end - line->begin),
+                  .thread = view.thread};
+    if (tell_kind(seen) || contains(options_.devices, line->device)) {
+        tell_(view.process, seen);
+    } else if (options_.memfd_devices.empty() ? line->path == "/dev/zero (deleted)"
+                                              : line->device == options_.memfd_devices.front()) {
+        take_anonymous(view.process, seen);
     } else {
-        return;
+        software_ |= images_.pass(*line);
     }
-    tell_(process, seen);
 }
 
 }  // namespace
 
+void LookResult::Some::add(std::int64_t pid) {
+    if (!known_.insert(pid).second) return;
+    ++count;
+    if (pids.size() < kShownPids) pids.push_back(pid);
+}
+
 std::string entry_of(const Process& process, const Sighting& seen) {
-    return seen.maps ? fmt::format("{}/map_files/{:x}-{:x}", process.pid, seen.begin, seen.end)
-                     : fmt::format("{}/fd/{}", process.pid, seen.descriptor);
+    if (seen.maps)
+        return fmt::format("{}/map_files/{:x}-{:x}", seen.thread == 0 ? process.pid : seen.thread,
+                           seen.begin, seen.end);
+    if (seen.thread != 0)
+        return fmt::format("{}/task/{}/fd/{}", process.pid, seen.thread, seen.descriptor);
+    return fmt::format("{}/fd/{}", process.pid, seen.descriptor);
 }
 
 std::string path_of(int proc, const Process& process, const Sighting& seen) {
     if (!seen.path.empty()) return std::string(seen.path);
-    if (seen.maps_file >= 0) return ask_for_path(seen);
+    if (seen.maps_file >= 0)
+        return path_of_mapping(seen.maps_file, seen.begin, seen.device, seen.inode);
     return read_link(proc, entry_of(process, seen).c_str());
 }
 
-std::uint64_t ProcessTable::look(const std::vector<std::uint64_t>& devices,
-                                 const std::vector<std::uint64_t>& memfd_devices,
-                                 const std::function<void(const Process&, const Sighting&)>& tell,
-                                 bool as_text) const {
-    // Where memory without a name lives is what spares asking for every path.
-    Look look(proc(), devices, memfd_devices, tell, as_text || memfd_devices.empty());
+LookResult ProcessTable::look(const LookOptions& options, const TellSighting& tell) const {
+    software_.clear();
+    Look look(proc(), options, tell);
+    for (const auto& process : processes_) {
+        if (const auto software = look.at(process)) {
+            software_[process.pid] |= *software;
+        } else {
+            look.result.unreadable.add(process.pid);
+        }
+    }
+    return std::move(look.result);
+}
+
+std::uint64_t look_at_processes(int proc, const std::vector<Process>& processes,
+                                const LookOptions& options, const TellSighting& tell) {
+    Look look(proc, options, tell);
     std::uint64_t unreadable = 0;
-    for (const auto& process : processes_)
+    for (const auto& process : processes)
         if (!look.at(process)) ++unreadable;
     return unreadable;
+}
+
+std::optional<SoftwareSet> ProcessTable::software_of(std::int64_t pid) const {
+    const auto known = software_.find(pid);
+    if (known == software_.end()) return std::nullopt;
+    return known->second;
 }
 
 }  // namespace snakepit::shm::survey

@@ -88,8 +88,10 @@ Result<ProcessTable> ProcessTable::read(const std::string& proc_path, Timestamp 
             table.listed_.insert(pid);
         }
     }
-    for (std::size_t at = 0, count = table.processes_.size(); at < count; ++at)
-        table.add_threads(Process(table.processes_[at]));
+    for (std::size_t at = 0, count = table.processes_.size(); at < count; ++at) {
+        table.processes_[at].has_threads = table.has_threads(table.processes_[at]);
+        if (table.processes_[at].has_threads) table.add_threads(Process(table.processes_[at]));
+    }
     // The first process never ends, so one that is not there is hidden, and others with it.
     table.all_listed_ = table.is_listed(1) && !hides_processes(table.proc());
     return table;
@@ -114,13 +116,24 @@ Process ProcessTable::read_process(const char* name, std::int64_t pid) const {
     return process;
 }
 
-// A thread may have left the namespaces of its process.
-void ProcessTable::add_threads(const Process& process) {
-    if (process.mount_ns == 0 || threads_looked_at_ >= kMostThreads) return;
-    const auto tasks = fmt::format("{}/task", process.pid);
+View ProcessTable::own_view() const {
+    struct stat root {};
+    if (::fstatat(proc(), "self/root", &root, 0) != 0) return {};
+    return {namespace_of(proc(), "self/ns/mnt"), root.st_dev, root.st_ino};
+}
+
+// A directory has a link of each of its own, and two more.
+bool ProcessTable::has_threads(const Process& process) const {
+    constexpr nlink_t kOfFirst = 3;
     struct stat info {};
-    // A directory has a link of each of its own, and two more.
-    if (::fstatat(proc(), tasks.c_str(), &info, 0) != 0 || info.st_nlink <= 3) return;
+    return ::fstatat(proc(), fmt::format("{}/task", process.pid).c_str(), &info, 0) == 0 &&
+           info.st_nlink > kOfFirst;
+}
+
+// A thread may have left the namespaces of its process, and act for another user.
+void ProcessTable::add_threads(const Process& process) {
+    if (threads_looked_at_ >= kMostThreads) return;
+    const auto tasks = fmt::format("{}/task", process.pid);
     const auto directory = open_directory(proc(), tasks.c_str());
     if (!directory) return;
     while (const auto* entry = ::readdir(directory.get())) {
@@ -131,10 +144,11 @@ void ProcessTable::add_threads(const Process& process) {
             return;
         }
         const auto thread = read_process(fmt::format("{}/{}", tasks, number).c_str(), process.pid);
-        if (thread.mount_ns == 0 ||
+        const bool at_home =
+            thread.mount_ns == 0 ||
             (thread.mount_ns == process.mount_ns && thread.ipc_ns == process.ipc_ns &&
-             thread.root_device == process.root_device && thread.root_inode == process.root_inode))
-            continue;
+             thread.root_device == process.root_device && thread.root_inode == process.root_inode);
+        if (thread.pid == 0 || (at_home && thread.uid == process.uid)) continue;
         processes_.push_back(thread);
         processes_.back().thread = number;
     }
@@ -146,12 +160,6 @@ const std::string& ProcessTable::name_of(std::int64_t pid) const {
     if (fresh) name = read_file(proc(), fmt::format("{}/comm", pid).c_str()).value_or("");
     if (name.ends_with('\n')) name.pop_back();
     return name;
-}
-
-std::optional<SoftwareSet> ProcessTable::software_of(std::int64_t pid) const {
-    const auto path = read_link(proc(), fmt::format("{}/exe", pid).c_str());
-    if (path.empty()) return std::nullopt;
-    return software_of_executable(std::string_view(path).substr(path.rfind('/') + 1));
 }
 
 ProcessFacts ProcessTable::find(std::int64_t pid) const {
@@ -183,10 +191,12 @@ ProcessFacts ProcessTable::read_facts(std::int64_t pid) const {
     return facts;
 }
 
-const std::optional<Credentials>& ProcessTable::credentials_of(std::int64_t pid) const {
-    auto [known, fresh] = credentials_.try_emplace(pid);
+const std::optional<Credentials>& ProcessTable::credentials_of(const Process& process) const {
+    // Threads have numbers that no process has.
+    auto [known, fresh] =
+        credentials_.try_emplace(process.thread == 0 ? process.pid : process.thread);
     if (!fresh) return known->second;
-    const auto status = read_file(proc(), fmt::format("{}/status", pid).c_str());
+    const auto status = read_file(proc(), (home_of(process) + "/status").c_str());
     if (!status) {
         if (!refused()) known->second.emplace();  // it ended meanwhile
         return known->second;
@@ -202,7 +212,7 @@ const std::optional<Credentials>& ProcessTable::credentials_of(std::int64_t pid)
 Answer ProcessTable::is_let_in(const Process& process, const Access& access) const {
     const std::vector<std::uint32_t> shown{process.uid};
     if (access.everybody || overlap(access.users, shown)) return Answer::yes;
-    const auto& who = credentials_of(process.pid);
+    const auto& who = credentials_of(process);
     if (!who) return Answer::not_told;
     return overlap(access.users, who->users) || overlap(access.groups, who->groups) ? Answer::yes
                                                                                     : Answer::no;
@@ -235,6 +245,15 @@ Found ProcessTable::find_software(std::uint32_t uid, SoftwareSet software) const
     return known->second;
 }
 
+// What root runs makes segments for other users as well. One that may not be read is told by its
+// name.
+void ProcessTable::note_if_runs(std::int64_t pid, SoftwareSet software, Found& out) const {
+    const auto runs = software_of(pid);
+    if (((runs ? *runs : software_of_executable(name_of(pid))) & software) == 0) return;
+    out.pid = pid;
+    out.name = name_of(pid);
+}
+
 // An administrator's processes become other users', so of root everybody's count.
 Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) const {
     Found out{.answer = all_listed_ ? Answer::no : Answer::not_told};
@@ -243,7 +262,10 @@ Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) c
     for (const auto& process : processes_) {
         if (process.pid == self) continue;
         const auto of_owner = is_let_in(process, owner);
-        if (of_owner == Answer::no) continue;
+        if (of_owner == Answer::no) {
+            if (process.uid == 0 && out.pid == 0) note_if_runs(process.pid, software, out);
+            continue;
+        }
         const auto runs = software_of(process.pid);
         if (runs && (*runs & software) != 0 && of_owner == Answer::yes)
             return {Answer::yes, process.pid, name_of(process.pid), false};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 
 #include "base/handle.h"
 #include "base/result.h"
+#include "survey/linux/sighting.h"
 #include "survey/process_view.h"
 
 namespace snakepit::shm::survey {
@@ -22,36 +24,31 @@ struct Process {
     std::uint32_t uid = 0;  // as the owner of its directory says; root for one that hides itself
     std::uint64_t mount_ns = 0, ipc_ns = 0, pid_ns = 0;  // 0: not told to us
     std::uint64_t root_device = 0, root_inode = 0;       // 0: not told to us
-    std::int64_t thread = 0;  // of one that has left its process's namespaces; else 0
+    // Of one that has left its process's namespaces, or acts for another user; else 0.
+    std::int64_t thread = 0;
+    bool has_threads = false;  // beside its first one
 };
+
+// What a process sees of files: those of one mount namespace may have different roots.
+struct View {
+    std::uint64_t mount_ns = 0, root_device = 0, root_inode = 0;
+    auto operator<=>(const View&) const = default;
+};
+inline View view_of(const Process& process) {
+    return {process.mount_ns, process.root_device, process.root_inode};
+}
 
 // Its directory under /proc: "7", or of a thread "7/task/8".
 std::string home_of(const Process& process);
-
-// A process's use of a file that may be a segment.
-struct Sighting {
-    enum class What : std::uint8_t { file, memfd, system_v };
-    What what{};
-    bool maps = false;
-    std::uint64_t device = 0, inode = 0;  // of System V the inode is its number
-    // As the system shows it: "/dev/shm/name (deleted)"; empty when nobody needed it yet, see
-    // path_of().
-    std::string_view path;
-    std::uint64_t begin = 0, end = 0;  // addresses of a mapping
-    int maps_file = -1;                // open, when the kernel tells the path of one mapping
-    std::string_view descriptor;       // its number, of what is no mapping
-    std::uint64_t reaches = 0;  // bytes from the beginning of the file to the end of the mapping
-};
-
-// What stands for it under /proc: "7/map_files/…" or "7/fd/3".
-std::string entry_of(const Process& process, const Sighting& seen);
-// Asked for if it is not there yet; only while the sighting is told. Empty: not to be had.
-std::string path_of(int proc, const Process& process, const Sighting& seen);
 
 // What is in a process's status file about whom it acts for.
 struct Credentials {
     std::vector<std::uint32_t> users, groups;
 };
+
+// What ProcessTable::look() does, of these processes alone. `proc`: an open directory /proc.
+std::uint64_t look_at_processes(int proc, const std::vector<Process>& processes,
+                                const LookOptions& options, const TellSighting& tell);
 
 // The processes there are, from /proc. One thread.
 class ProcessTable final : public ProcessView {
@@ -63,19 +60,16 @@ class ProcessTable final : public ProcessView {
     std::uint64_t listed() const { return listed_.size(); }
     int proc() const { return proc_.get(); }
     Timestamp boot() const { return boot_; }
+    View own_view() const;
     // No process is hidden from us.
     bool all_listed() const { return all_listed_; }
     // Threads in namespaces of their own were looked for only in so many.
     bool threads_left_out() const { return threads_left_out_; }
 
-    // Looks at every process's mappings and descriptors, and tells of those on one of `devices` and
-    // of those that have no file system anybody sees. `memfd_devices`: where memory without a name
-    // lives. `as_text`: reads the mappings as older systems show them. Answers how many processes
-    // it was not allowed to look at.
-    std::uint64_t look(const std::vector<std::uint64_t>& devices,
-                       const std::vector<std::uint64_t>& memfd_devices,
-                       const std::function<void(const Process&, const Sighting&)>& tell,
-                       bool as_text = false) const;
+    // Looks at the mappings and descriptors of every process, those of threads that have a table of
+    // their own too, and tells of those on one of the devices and of those that have no file system
+    // anybody sees.
+    LookResult look(const LookOptions& options, const TellSighting& tell) const;
 
     const std::string& name_of(std::int64_t pid) const;
     // What it runs, by its executable and the libraries it maps; nothing where that may not be
@@ -97,12 +91,14 @@ class ProcessTable final : public ProcessView {
     using Inner = std::unordered_map<std::int64_t, std::int64_t>;  // inner pid, pid here
 
     Process read_process(const char* name, std::int64_t pid) const;
+    bool has_threads(const Process& process) const;
     void add_threads(const Process& process);
     ProcessFacts read_facts(std::int64_t pid) const;
-    const std::optional<Credentials>& credentials_of(std::int64_t pid) const;
+    const std::optional<Credentials>& credentials_of(const Process& process) const;
     Answer is_let_in(const Process& process, const Access& access) const;
     Found look_for(const Access& access) const;
     Found look_for_software(std::uint32_t uid, SoftwareSet software) const;
+    void note_if_runs(std::int64_t pid, SoftwareSet software, Found& out) const;
 
     Handle proc_;
     Timestamp boot_;
@@ -110,6 +106,7 @@ class ProcessTable final : public ProcessView {
     std::uint64_t own_pid_ns_ = 0;
     std::size_t threads_looked_at_ = 0;
     std::vector<Process> processes_;
+    mutable std::unordered_map<std::int64_t, SoftwareSet> software_;  // since look()
     std::unordered_set<std::int64_t> listed_;
     std::map<std::uint64_t, std::vector<Process>> sharers_;  // by device
     mutable std::unordered_map<std::int64_t, ProcessFacts> facts_;

@@ -160,8 +160,8 @@ Result<std::uint64_t> remove_file(const HostSegment& segment, const FilePlace& p
 }
 
 Status remove_system_v(const HostSegment& segment, const TablePlace& place, Rehearsal rehearsal) {
-    std::string_view number(segment.label);
-    number.remove_prefix(number.find(':') + 1);
+    std::string_view number(segment.name);  // "sysv:7", "@4026532210:sysv:7"
+    number.remove_prefix(number.rfind(':') + 1);
     const auto id = static_cast<int>(take_number(number));
     Status done;
     if (!inside(place, [&] { done = remove_unattached(segment, id, rehearsal); }))

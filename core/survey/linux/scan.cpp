@@ -18,6 +18,7 @@
 
 #include "base/counted.h"
 #include "survey/known_programs.h"
+#include "survey/linux/balance.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -60,15 +61,18 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     const auto time = now();
     SHM_ASSIGN(auto table,
                ProcessTable::read(options.proc_path.empty() ? "/proc" : options.proc_path, time));
-    SHM_ASSIGN(auto places, find_places(table, options.shm_path));
+    auto mounts = read_mounts(table);
+    SHM_ASSIGN(auto places, find_places(table, mounts, options.shm_path));
+    add_kept(table, mounts, places);
     Scan scan(std::move(table), std::move(places), time);
+    scan.mounts_ = std::move(mounts);
     scan.memfd_devices_ = devices_of_memfds();
     scan.make_room();
     for (const auto& place : scan.places_.files) scan.list_files(place);
     scan.put_names_in_order();
     for (const auto& place : scan.places_.tables) scan.list_table(place);
     scan.name_qt_segments();
-    scan.look_at_processes(options.every_mapping);
+    scan.look_at_processes(options);
     return scan;
 }
 
@@ -82,21 +86,23 @@ void Scan::make_room() {
     files_.reserve(files);
 }
 
-void Scan::look_at_processes(bool every_mapping) {
-    std::vector<std::uint64_t> devices;
-    for (const auto& place : places_.files) devices.push_back(place.device);
-    unreadable_ = table_.look(
-        devices, memfd_devices_,
-        [this](const Process& process, const Sighting& seen) { use(process, seen); },
-        every_mapping);
+void Scan::look_at_processes(const SurveyOptions& options) {
+    LookOptions look{
+        .memfd_devices = memfd_devices_, .as_text = options.every_mapping, .quick = options.quick};
+    for (const auto& place : places_.files) look.devices.push_back(place.device);
+    looked_ = table_.look(
+        look, [this](const Process& process, const Sighting& seen) { use(process, seen); });
 }
 
 void Scan::use(const Process& process, const Sighting& seen) {
     auto* segment = segment_of(process, seen);
     if (!segment) return;
-    const auto how = seen.what == Sighting::What::system_v ? SegmentUse::attached
-                     : seen.maps                           ? SegmentUse::maps
-                                                           : SegmentUse::open;
+    const auto how = seen.what == Sighting::What::system_v ? UseKind::attached
+                     : seen.maps                           ? UseKind::maps
+                                                           : UseKind::open;
+    if (how == UseKind::attached && !memfd_devices_.empty() &&
+        seen.device != memfd_devices_.front())
+        segment->huge_pages = true;
     auto& users = segment->users;
     if (users.empty() || users.back().pid != process.pid)
         users.push_back({process.pid, process.uid, table_.name_of(process.pid), how});
@@ -243,11 +249,11 @@ bool Scan::clock_was_stepped() const {
 
 void Scan::tell_limits(bool stepped) {
     auto& limits = places_.limits;
-    if (unreadable_ > 0)
-        limits.push_back(
-            fmt::format("{} could not be looked at: what they use, and their "
-                        "namespaces, are not known.",
-                        counted(unreadable_, "process", "processes")));
+    if (looked_.unreadable.count > 0)
+        limits.push_back(fmt::format(
+            "{} could not be looked at: {}. What they use, and their namespaces, are not known.",
+            counted(looked_.unreadable.count, "process", "processes"),
+            named(table_, looked_.unreadable)));
     if (left_out_ > 0)
         limits.push_back(fmt::format("There are more than {} directories; {} were left out.",
                                      kMostDirectories, left_out_));
@@ -264,10 +270,11 @@ Setting Scan::setting(bool stepped) const {
     Setting out{.now = now_,
                 .processes = table_,
                 .instances = instances_,
-                .complete = unreadable_ == 0,
+                .complete = looked_.unreadable.count == 0 && looked_.threads_left_out == 0,
                 .outermost = places_.outermost,
                 .all_listed = table_.all_listed(),
-                .stepped = stepped};
+                .stepped = stepped,
+                .mounted = mounts_.files};
     for (const auto& segment : segments_) {
         if (segment.attached == 0 && segment.users.empty()) continue;
         const auto creator = segment.kind == SegmentKind::posix && segment.name_space == 0
@@ -281,8 +288,8 @@ Setting Scan::setting(bool stepped) const {
 HostSurvey Scan::survey() {
     auto& out = result_;
     out.time = now_;
-    out.processes = table_.listed() - unreadable_;
-    out.unreadable = unreadable_;
+    out.processes = table_.listed() - looked_.unreadable.count;
+    out.unreadable = looked_.unreadable.count;
     const bool stepped = clock_was_stepped();
     tell_limits(stepped);
     const auto all = setting(stepped);
@@ -301,6 +308,9 @@ HostSurvey Scan::survey() {
         if (fresh) known->second = control_group_of(table_, creator);
         segment.creator.cgroup = known->second;
     }
+    out.balance = balance_of({table_, places_, mounts_, looked_, segments_,
+                              memfd_devices_.empty() ? 0 : memfd_devices_.front()});
+    out.system_v = system_v_limits(table_, segments_);
     out.limits = places_.limits;
     out.segments = std::move(segments_);
     return std::move(out);

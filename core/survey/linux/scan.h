@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "survey/host_survey.h"
+#include "survey/linux/memory_mounts.h"
 #include "survey/linux/places.h"
 #include "survey/linux/process_table.h"
 #include "survey/our_names.h"
@@ -31,6 +32,12 @@ class Scan {
 
     // Judges all of them and hands them out; once.
     HostSurvey survey();
+
+    // Descriptors of any file may wait in a socket or a ring, where no process shows them.
+    bool descriptors_wait() const {
+        return !looked_.waiting.empty() || !looked_.registered.empty() ||
+               looked_.sockets_left_out > 0;
+    }
 
     // Where a segment stands; null for one that no place has.
     const FilePlace* file_place(const HostSegment& segment) const;
@@ -60,7 +67,7 @@ class Scan {
     void add_other(const FilePlace& place, const std::string& path, const char* kind);
     void list_table(const TablePlace& place);
     void read_instance(int directory, const std::string& name, const struct statx& mark_info);
-    void look_at_processes(bool every_mapping);
+    void look_at_processes(const SurveyOptions& options);
     void use(const Process& process, const Sighting& seen);
     // Nothing for what is no segment after all.
     HostSegment* segment_of(const Process& process, const Sighting& seen);
@@ -84,7 +91,9 @@ class Scan {
     Instances instances_;
     std::optional<std::string> locks_;  // of /proc/locks, once needed
     std::map<std::uint32_t, std::string> users_;
-    std::uint64_t unreadable_ = 0, directories_ = 0, left_out_ = 0;
+    MemoryMounts mounts_;
+    LookResult looked_;
+    std::uint64_t directories_ = 0, left_out_ = 0;
     HostSurvey result_;
 };
 

@@ -66,7 +66,8 @@ HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     out.swapped = swapped > 0 ? static_cast<std::uint64_t>(swapped) : 0;
     // As files have it: what is taken, wherever it is.
     out.resident = (resident > 0 ? static_cast<std::uint64_t>(resident) : 0) + out.swapped;
-    if (out.resident > rounded_up(out.size, kPage)) count_huge_pages(out, huge_page);
+    out.huge_pages = out.resident > rounded_up(out.size, kPage);
+    if (out.huge_pages) count_huge_pages(out, huge_page);
     out.name = fmt::format("sysv:{}", id);
     return out;
 }

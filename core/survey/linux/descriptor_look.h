@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What a table of descriptors stands for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_set>
+
+#include "survey/linux/process_table.h"
+
+struct statx;
+
+namespace snakepit::shm::survey {
+
+// A process, or one of its threads.
+struct ProcessDirectory {
+    const Process& process;
+    Handle home;              // its directory under /proc
+    std::int64_t thread = 0;  // 0: the process
+};
+
+class DescriptorLook {
+  public:
+    // All of them outlive it.
+    DescriptorLook(int proc, const LookOptions& options, const TellSighting& tell,
+                   LookResult& result);
+
+    // False: not allowed to.
+    bool at(const ProcessDirectory& who);
+
+  private:
+    void look_at(const ProcessDirectory& who, int directory, const char* name);
+    void look_at_file(const ProcessDirectory& who, const char* name, const struct statx& info);
+    void look_into_socket(const ProcessDirectory& who, const char* name, std::uint64_t inode);
+    void look_into_ring(const ProcessDirectory& who, int directory, const char* name);
+
+    int proc_;
+    const LookOptions& options_;
+    const TellSighting& tell_;
+    LookResult& result_;
+    std::uint64_t namespaces_ = 0;  // their device
+    std::uint64_t asked_ = 0;
+    std::unordered_set<std::uint64_t> sockets_;  // inodes of those asked
+    std::string buffer_;
+};
+
+}  // namespace snakepit::shm::survey

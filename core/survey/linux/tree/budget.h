@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <ctime>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace snakepit::shm::survey {
+
+// How much processor time watching may take: a share of the time that passes, saved up to a limit,
+// so that a burst is followed at once and a storm costs no more than the share. Nanoseconds.
+class Budget {
+  public:
+    static constexpr std::int64_t kShare = 50;  // one part in so many
+    static constexpr std::int64_t kMostSaved = 50'000'000;
+
+    Budget() : filled_at_(monotonic_nanos()), used_at_(used()) {}
+
+    // Milliseconds until there is something to spend; 0: now.
+    std::int64_t wait_ms() {
+        settle();
+        return saved_ > 0 ? 0 : -saved_ * kShare / 1'000'000 + 1;
+    }
+
+  private:
+    static std::int64_t used() {
+        timespec time{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+    }
+    void settle() {
+        const auto now = monotonic_nanos(), spent = used();
+        saved_ = std::min(saved_ + (now - filled_at_) / kShare, kMostSaved) - (spent - used_at_);
+        filled_at_ = now;
+        used_at_ = spent;
+    }
+
+    std::int64_t filled_at_, used_at_;
+    std::int64_t saved_ = kMostSaved;
+};
+
+}  // namespace snakepit::shm::survey

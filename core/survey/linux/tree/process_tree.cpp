@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+#include "survey/process_tree.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/counted.h"
+#include "survey/linux/proc_files.h"
+#include "survey/linux/tree/command.h"
+#include "survey/linux/tree/own_namespaces.h"
+#include "survey/linux/tree/tree_watch.h"
+
+namespace snakepit::shm {
+
+namespace {
+
+using namespace survey;
+
+constexpr auto kShm = "/dev/shm";
+constexpr std::size_t kMostSightings = 16;  // told of one segment
+constexpr int kStragglersMs = 1'000, kStepMs = 10;
+
+// The number in "sysv:7"; -1: it is no such name.
+std::int64_t table_id(const HostSegment& segment) {
+    constexpr std::string_view kPrefix = "sysv:";
+    std::string_view name(segment.name);
+    if (segment.kind != SegmentKind::system_v || !name.starts_with(kPrefix)) return -1;
+    name.remove_prefix(kPrefix.size());
+    return take_number(name);
+}
+
+std::string maker_of(const SegmentFacts& facts) {
+    if (facts.maker == 0) return "a process of another pid namespace";
+    if (facts.maker_program.empty()) return fmt::format("process {}", facts.maker);
+    return fmt::format("process {} ({})", facts.maker, facts.maker_program);
+}
+
+TreeUse use_of(UseKind how) {
+    switch (how) {
+        case UseKind::maps:
+            return TreeUse::mapped;
+        case UseKind::attached:
+            return TreeUse::attached;
+        case UseKind::open:
+            break;
+    }
+    return TreeUse::opened;
+}
+
+// Sorts what a survey found when the command had ended.
+class Account {
+  public:
+    Account(const TreeOptions& options, TreeWatch& watch, TreeReport& report)
+        : options_(options), watch_(watch), report_(report), living_(watch.members().living()) {}
+
+    Status settle() {
+        SHM_ASSIGN(const auto survey, survey_host());
+        for (const auto number : living_) {
+            const auto& member = watch_.members().member(number);
+            report_.running.push_back({member.pid, member.program, {}});
+        }
+        for (const auto& segment : survey.segments) {
+            tell_uses(segment);
+            if (appeared(segment)) place(segment);
+        }
+        if (options_.isolate) leave_to_namespace();
+        if (options_.clean && !options_.isolate) SHM_TRY(clean());
+        const bool stays = std::any_of(report_.left.begin(), report_.left.end(),
+                                       [](const auto& item) { return !item.removed; });
+        if (survey.unreadable > 0 && stays && !options_.isolate)
+            report_.notes.push_back(
+                fmt::format("{} of this host may not be looked at, and may use what was left",
+                            counted(survey.unreadable, "process", "processes")));
+        return {};
+    }
+
+  private:
+    void tell_uses(const HostSegment& segment) {
+        for (const auto& user : segment.users)
+            for (auto& process : report_.running)
+                if (process.pid == user.pid) process.uses.push_back(segment.name);
+    }
+
+    // By the tree or by others; what has no name goes with its users.
+    bool appeared(const HostSegment& segment) const {
+        if (segment.kind == SegmentKind::posix)
+            return !segment.unlinked && segment.device == watch_.device() &&
+                   !watch_.was_there(segment.inode);
+        const auto id = table_id(segment);
+        return id >= 0 && !segment.removed && !watch_.table_had(id);
+    }
+
+    SegmentFacts facts_of(const HostSegment& segment) const {
+        const auto* const known = segment.kind == SegmentKind::posix
+                                      ? watch_.of_file(segment.inode)
+                                      : watch_.of_table(table_id(segment));
+        auto facts = known ? *known : SegmentFacts{};
+        for (const auto& user : segment.users)
+            if (const auto member = watch_.members().at(user.pid); member != 0)
+                facts.members.try_emplace(member, use_of(user.how));
+        return facts;
+    }
+
+    void place(const HostSegment& segment) {
+        const auto facts = facts_of(segment);
+        TreeSegment item{.segment = segment};
+        for (const auto& [number, use] : facts.members) {
+            if (item.seen.size() == kMostSightings) break;
+            const auto& member = watch_.members().member(number);
+            item.seen.push_back({member.pid, member.program, use});
+        }
+        std::stable_sort(item.seen.begin(), item.seen.end(),
+                         [](const auto& left, const auto& right) { return left.how > right.how; });
+        if (facts.made_by_other) {
+            item.reason = fmt::format("made by {}, which is not the command's", maker_of(facts));
+        } else if (facts.members.empty() && !options_.isolate) {
+            item.reason = "no process of the command was seen with it";
+        }
+        const bool certain = item.reason.empty();
+        if (certain) item.reason = why_it_stays(segment, facts);
+        (certain ? report_.left : report_.possible).push_back(std::move(item));
+    }
+
+    // Empty: nothing is against removing it.
+    std::string why_it_stays(const HostSegment& segment, const SegmentFacts& facts) const {
+        if (!segment.users.empty() || segment.attached > 0) return "it is in use";
+        const auto& members = watch_.members();
+        for (const auto number : living_) {
+            const auto may_know = [&](const auto& user) {
+                return members.may_descend(number, user.first);
+            };
+            if (std::any_of(facts.members.begin(), facts.members.end(), may_know))
+                return fmt::format(
+                    "process {} ({}) of the command still runs and may come back to it",
+                    members.member(number).pid, members.member(number).program);
+        }
+        return {};
+    }
+
+    void leave_to_namespace() {
+        for (auto& item : report_.left) {
+            item.removed = living_.empty();
+            item.reason = living_.empty() ? "it goes with the command's namespace"
+                                          : "it goes when the processes that still run have ended";
+        }
+    }
+
+    Status clean() {
+        // Whose creator is known is not kept because that may live: it has ended.
+        std::vector<HostSegment> of_known, others;
+        for (const auto& item : report_.left)
+            if (item.reason.empty())
+                (item.seen.front().how == TreeUse::created ? of_known : others)
+                    .push_back(item.segment);
+        SHM_TRY(clean(of_known, {.force = true}));
+        return clean(others, {});
+    }
+
+    Status clean(const std::vector<HostSegment>& segments, const CleanOptions& how) {
+        if (segments.empty()) return {};
+        SHM_ASSIGN(const auto done, clean_segments(segments, how));
+        for (const auto& cleaned : done)
+            for (auto& item : report_.left) {
+                if (item.segment.name != cleaned.segment.name) continue;
+                item.removed = cleaned.removed;
+                item.reason =
+                    cleaned.removed ? "the kernel says that nobody has it" : cleaned.reason;
+            }
+        return {};
+    }
+
+    const TreeOptions& options_;
+    TreeWatch& watch_;
+    TreeReport& report_;
+    std::vector<std::uint64_t> living_;
+};
+
+void wait_for_end(Command& command, TreeWatch& watch) {
+    while (!command.ended()) {
+        std::vector<pollfd> ready{{command.descriptor(), POLLIN, 0}};
+        for (const int descriptor : watch.descriptors()) ready.push_back({descriptor, POLLIN, 0});
+        (void)::poll(ready.data(), ready.size(), watch.timeout_ms());
+        if (std::any_of(ready.begin(), ready.end(),
+                        [](const pollfd& each) { return (each.revents & ~POLLIN) != 0; }))
+            watch.on_hang_up();
+        command.on_signal([&](std::int64_t pid) { return watch.members().at(pid) != 0; });
+        watch.wake();
+    }
+}
+
+// Helpers end a moment after their program, and some tidy up then, as Python's resource tracker
+// does. Who took a session of its own means to stay.
+void wait_for_stragglers(TreeWatch& watch) {
+    const auto own_session = ::getsid(0);
+    for (int waited = 0; waited < kStragglersMs && watch.found_any(); waited += kStepMs) {
+        const auto living = watch.members().living();
+        const auto straggles = [&](std::uint64_t number) {
+            return ::getsid(static_cast<pid_t>(watch.members().member(number).pid)) == own_session;
+        };
+        if (std::none_of(living.begin(), living.end(), straggles)) return;
+        (void)::poll(nullptr, 0, kStepMs);
+        watch.finish();
+    }
+}
+
+Status account(const TreeOptions& options, const OwnNamespaces* namespaces, TreeWatch& watch,
+               TreeReport& report) {
+    if (namespaces) {
+        SHM_TRY(namespaces->enter());
+        watch.read_table();
+    }
+    return Account(options, watch, report).settle();
+}
+
+}  // namespace
+
+Result<TreeReport> run_tree(const TreeOptions& options) {
+    TreeReport report;
+    std::optional<OwnNamespaces> namespaces;
+    std::optional<TreeWatch> watch;
+    {
+        SHM_ASSIGN(auto command, Command::start(options));
+        SHM_TRY(command.prepare([&] { return map_users(command.pid()); }));
+        Handle shm;
+        if (options.isolate) {
+            SHM_ASSIGN(namespaces, OwnNamespaces::of(command.pid()));
+            shm = namespaces->shm().duplicate();
+        } else {
+            shm = Handle(::open(kShm, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        }
+        if (!shm) return fail(system_error(errno, fmt::format("cannot look into {}", kShm)));
+        SHM_ASSIGN(watch,
+                   TreeWatch::begin(command.pid(), command.witness(), shm, !options.isolate));
+        report.not_executed = command.release(options.command.front());
+        wait_for_end(command, *watch);
+        const int status = *command.ended();
+        report.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        report.status = report.signal != 0 ? 128 + report.signal : WEXITSTATUS(status);
+    }
+    watch->finish();
+    if (!report.not_executed) wait_for_stragglers(*watch);
+    report.attribution = watch->attribution();
+    report.notes = watch->notes();
+    if (report.not_executed) return report;
+    if (const auto done = account(options, namespaces ? &*namespaces : nullptr, *watch, report);
+        !done)
+        report.not_surveyed = done.error();
+    return report;
+}
+
+}  // namespace snakepit::shm

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+#include "survey/linux/tree/tree_watch.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/counted.h"
+#include "survey/linux/proc_files.h"
+
+namespace snakepit::shm::survey {
+
+namespace {
+
+// Between two looks: the first while something happens, the second at rest.
+constexpr std::int64_t kShortestMs = 20, kLongestMs = 200;
+constexpr std::int64_t kReportedMs = 250;     // where the kernel reports what would be looked for
+constexpr std::int64_t kEverybodyMs = 1'000;  // until everybody is looked at, whatever happens
+constexpr int kMostDeep = 16;
+constexpr std::size_t kMostDirectories = 1'024;
+constexpr std::size_t kMostFiles = 250'000;  // then it is no longer known who made the next ones
+
+std::int64_t now_ms() {
+    return monotonic_nanos() / 1'000'000;
+}
+
+// The files in a directory and all below it, by inode.
+void list_inodes(int at, const char* path, int depth, std::unordered_set<std::uint64_t>& out) {
+    const auto directory = open_directory(at, path);
+    if (!directory || depth > kMostDeep) return;
+    while (const auto* entry = ::readdir(directory.get())) {
+        const std::string_view name(entry->d_name);
+        if (name == "." || name == "..") continue;
+        out.insert(entry->d_ino);
+        if (entry->d_type == DT_DIR)
+            list_inodes(::dirfd(directory.get()), entry->d_name, depth + 1, out);
+    }
+}
+
+struct TableRow {
+    std::int64_t id = 0, creator = 0, last_user = 0;
+};
+
+// key shmid perms size cpid lpid …
+std::vector<TableRow> read_system_v() {
+    std::vector<TableRow> out;
+    const auto text = read_file(AT_FDCWD, "/proc/sysvipc/shm").value_or("");
+    std::string_view rest(text);
+    while (rest.find('\n') != rest.npos) {
+        rest.remove_prefix(rest.find('\n') + 1);
+        auto line = rest.substr(0, rest.find('\n'));
+        if (line.empty()) continue;
+        std::array<std::int64_t, 6> fields{};
+        for (auto& field : fields) field = take_number(line);
+        out.push_back({fields[1], fields[4], fields[5]});
+    }
+    return out;
+}
+
+std::uint64_t device_of_memfds() {
+    const Handle file(::memfd_create("run", MFD_CLOEXEC));
+    struct stat info {};
+    return file && ::fstat(file.get(), &info) == 0 ? info.st_dev : 0;
+}
+
+}  // namespace
+
+Result<TreeWatch> TreeWatch::begin(std::int64_t pid, std::int64_t other_child, const Handle& shm,
+                                   bool own_table) {
+    TreeWatch watch(pid, other_child, own_table);
+    struct stat info {};
+    if (::fstat(shm.get(), &info) != 0)
+        return fail(system_error(errno, "cannot look into /dev/shm"));
+    watch.device_ = info.st_dev;
+    watch.memfd_device_ = device_of_memfds();
+    watch.ipc_ns_ = namespace_of(AT_FDCWD, "/proc/self/ns/ipc");
+    if (auto records = KernelRecords::open(pid)) watch.records_ = std::move(*records);
+    // Of a directory that is no file system of its own, everything around it would be reported.
+    struct stat above {};
+    if (::fstatat(shm.get(), "..", &above, 0) == 0 && above.st_dev != info.st_dev)
+        if (auto opens = OpenEvents::watch(shm)) watch.opens_ = std::move(*opens);
+    watch.directory_events_ = Handle(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (watch.directory_events_ && !watch.opens_)
+        watch.watch_directory(fmt::format("/proc/self/fd/{}", shm.get()), 0);
+    // Whatever is made from here on is reported; what is listed was there before.
+    SHM_TRY(watch.look_before(shm));
+    return watch;
+}
+
+Status TreeWatch::look_before(const Handle& shm) {
+    list_inodes(shm.get(), ".", 0, files_before_);
+    if (own_table_)
+        for (const auto& row : read_system_v()) table_before_.insert(row.id);
+    return {};
+}
+
+void TreeWatch::watch_directory(const std::string& path, int depth) {
+    if (directories_.size() >= kMostDirectories || depth > kMostDeep) return;
+    const int number = ::inotify_add_watch(directory_events_.get(), path.c_str(),
+                                           IN_OPEN | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+    if (number < 0) return;
+    directories_[number] = path;
+    const Handle directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto entries = directory ? open_directory(directory.get(), ".") : nullptr;
+    if (!entries) return;
+    while (const auto* entry = ::readdir(entries.get()))
+        if (entry->d_type == DT_DIR && std::strcmp(entry->d_name, ".") != 0 &&
+            std::strcmp(entry->d_name, "..") != 0)
+            watch_directory(path + "/" + entry->d_name, depth + 1);
+}
+
+std::vector<int> TreeWatch::descriptors() {
+    auto out = records_ && !records_quiet_ ? records_->descriptors() : std::vector<int>();
+    // A storm of opens is read when there is time for it again.
+    if (budget_.wait_ms() > 0) return out;
+    if (opens_) out.push_back(opens_->descriptor());
+    if (!opens_ && !opened_meanwhile_ && directory_events_) out.push_back(directory_events_.get());
+    return out;
+}
+
+int TreeWatch::timeout_ms() {
+    const auto until = opened_meanwhile_ ? 0 : std::max<std::int64_t>(next_look_ms_ - now_ms(), 0);
+    return static_cast<int>(std::max(until, budget_.wait_ms()));
+}
+
+void TreeWatch::wake() {
+    if (records_) records_->drain(*this);
+    if (budget_.wait_ms() > 0) return;
+    if (opens_) read_opens();
+    if (!opens_ && read_directory_events()) opened_meanwhile_ = true;
+    if (now_ms() >= next_look_ms_ || opened_meanwhile_) look(opened_meanwhile_);
+}
+
+void TreeWatch::finish() {
+    if (opens_) read_opens();
+    (void)read_directory_events();
+    if (records_) records_->drain(*this);
+    look(true);
+}
+
+void TreeWatch::on_mapped(std::int64_t pid, std::uint64_t device, std::uint64_t inode) {
+    if (device == device_) see(files_, inode, members_.reported_at(pid), TreeUse::mapped);
+}
+
+void TreeWatch::read_opens() {
+    const auto events = opens_->drain();
+    if (events.empty()) return;
+    // Who opened something was started before, so that is reported by now.
+    if (records_) records_->drain(*this);
+    for (const auto& event : events) {
+        if (event.inode == 0 || files_before_.contains(event.inode) || event.pid == ::getpid())
+            continue;
+        const bool all_known = records_ && !records_lost_;
+        const auto member = members_.find(event.pid);
+        if (member == 0 && (!all_known || files_.size() >= kMostFiles)) continue;
+        auto& facts = files_[event.inode];
+        const bool first = all_known && !std::exchange(facts.opened, true);
+        if (member != 0) {
+            see(files_, event.inode, member, first ? TreeUse::created : TreeUse::opened);
+        } else if (first) {
+            facts.made_by_other = true;
+            facts.maker = event.pid;
+            facts.maker_program =
+                read_file(AT_FDCWD, fmt::format("/proc/{}/comm", event.pid).c_str()).value_or("");
+            if (facts.maker_program.ends_with('\n')) facts.maker_program.pop_back();
+        }
+    }
+}
+
+// True: somebody opened something.
+bool TreeWatch::read_directory_events() {
+    bool opened = false;
+    alignas(inotify_event) std::array<char, 16 << 10> buffer;
+    for (;;) {
+        const auto got = ::read(directory_events_.get(), buffer.data(), buffer.size());
+        if (got <= 0) return opened;
+        for (ssize_t at = 0; at < got;) {
+            inotify_event event{};
+            std::memcpy(&event, buffer.data() + at, sizeof event);
+            const auto* const name = buffer.data() + at + sizeof event;
+            at += static_cast<ssize_t>(sizeof event + event.len);
+            opened = opened || (event.mask & IN_ISDIR) == 0;
+            const auto directory = directories_.find(event.wd);
+            if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0 &&
+                directory != directories_.end() && event.len > 0) {
+                watch_directory(directory->second + "/" + name, 1);
+                opened = true;
+            }
+        }
+    }
+}
+
+void TreeWatch::look(bool everybody) {
+    const auto fresh = members_.walk();
+    if (records_) records_->drain(*this);
+    if (records_ && (records_lost_ || members_.any_unreported())) records_ended();
+    if (own_table_) read_table();
+    everybody = everybody || (!exact() && now_ms() - all_seen_ms_ >= kEverybodyMs);
+    if (everybody) {
+        std::vector<std::int64_t> all;
+        for (const auto number : members_.living()) all.push_back(members_.member(number).pid);
+        look_at(all);
+        all_seen_ms_ = now_ms();
+    } else if (!exact()) {
+        look_at(fresh);
+    }
+    const bool busy = opened_meanwhile_ || !fresh.empty();
+    opened_meanwhile_ = false;
+    interval_ms_ = exact() ? kReportedMs
+                   : busy  ? kShortestMs
+                           : std::clamp(interval_ms_ + interval_ms_ / 4, kShortestMs, kLongestMs);
+    next_look_ms_ = now_ms() + interval_ms_;
+}
+
+void TreeWatch::records_ended() {
+    records_lost_ = true;
+    records_.reset();
+}
+
+void TreeWatch::look_at(const std::vector<std::int64_t>& pids) {
+    if (pids.empty()) return;
+    const Handle proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    std::vector<Process> processes;
+    for (const auto pid : pids)
+        processes.push_back(
+            {.pid = pid,
+             .ipc_ns = namespace_of(proc.get(), fmt::format("{}/ns/ipc", pid).c_str()),
+             .has_threads = Members::has_threads(pid)});
+    unreadable_ += look_at_processes(
+        proc.get(), processes,
+        {.devices = {device_}, .memfd_devices = {memfd_device_}, .quick = true},
+        [this](const Process& process, const Sighting& seen) {
+            const auto member = members_.at(process.pid);
+            if (member == 0) return;
+            if (seen.what == Sighting::What::system_v) {
+                if (own_table_ && process.ipc_ns == ipc_ns_)
+                    see(table_, seen.inode, member, TreeUse::attached);
+            } else if (seen.device == device_) {
+                see(files_, seen.inode, member, seen.maps ? TreeUse::mapped : TreeUse::opened);
+            }
+        });
+}
+
+void TreeWatch::see(std::unordered_map<std::uint64_t, SegmentFacts>& where, std::uint64_t segment,
+                    std::uint64_t member, TreeUse use) {
+    if (&where == &files_ && was_there(segment)) return;
+    auto [known, fresh] = where[segment].members.try_emplace(member, use);
+    known->second = std::max(known->second, use);
+    if (!fresh) return;
+    members_.member(member).used_segments = true;
+    members_.refresh(member);
+}
+
+// A number in the table that was a member's is another's only after all numbers were given out
+// once; it is read before that can be.
+void TreeWatch::read_table() {
+    for (const auto& row : read_system_v()) {
+        if (table_before_.contains(row.id)) continue;
+        const auto id = static_cast<std::uint64_t>(row.id);
+        if (const auto creator = members_.at(row.creator); creator != 0)
+            see(table_, id, creator, TreeUse::created);
+        if (const auto user = members_.at(row.last_user); user != 0 && row.last_user != 0)
+            see(table_, id, user, TreeUse::attached);
+    }
+}
+
+const SegmentFacts* TreeWatch::of_file(std::uint64_t inode) const {
+    const auto found = files_.find(inode);
+    return found == files_.end() ? nullptr : &found->second;
+}
+
+const SegmentFacts* TreeWatch::of_table(std::int64_t id) const {
+    const auto found = table_.find(static_cast<std::uint64_t>(id));
+    return found == table_.end() ? nullptr : &found->second;
+}
+
+Attribution TreeWatch::attribution() const {
+    if (!own_table_) return Attribution::isolated;
+    if (!records_) return Attribution::looks;
+    return opens_ ? Attribution::exact : Attribution::mappings;
+}
+
+std::vector<std::string> TreeWatch::notes() const {
+    std::vector<std::string> out;
+    if (records_lost_)
+        out.emplace_back(
+            "the kernel's records of the processes were incomplete (a program with more rights was "
+            "executed, or there were too many): processes that lived only milliseconds can be "
+            "missed");
+    if (!records_ && !Members::can_walk())
+        out.emplace_back(
+            "this system does not list a process's children: only the command's first process was "
+            "followed");
+    if (unreadable_ > 0 && !exact())
+        out.push_back(
+            fmt::format("{} at the command's processes {} refused: what a process of "
+                        "another user or with more rights has is not known",
+                        counted(unreadable_, "look"), unreadable_ == 1 ? "was" : "were"));
+    return out;
+}
+
+}  // namespace snakepit::shm::survey

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// Watches which segments the processes of a tree have, while they run.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/handle.h"
+#include "base/result.h"
+#include "survey/linux/process_table.h"
+#include "survey/linux/tree/budget.h"
+#include "survey/linux/tree/kernel_records.h"
+#include "survey/linux/tree/members.h"
+#include "survey/linux/tree/open_events.h"
+#include "survey/process_tree.h"
+
+namespace snakepit::shm::survey {
+
+// What is known of one segment that the tree or somebody else used.
+struct SegmentFacts {
+    std::map<std::uint64_t, TreeUse> members;  // by their numbers
+    bool opened = false;                       // somebody was reported to open it
+    // Opened first by a process that is not of the tree, as the kernel reports.
+    bool made_by_other = false;
+    std::int64_t maker = 0;  // 0: in a pid namespace that we do not see
+    std::string maker_program;
+};
+
+// One thread.
+class TreeWatch final : private RecordSink {
+  public:
+    // `pid`: the command's first process, and `other_child` one of ours that is not of the tree.
+    // `shm`: the directory of the tree's segments. `own_table`: its System V segments are ours too.
+    // Everything that is there now was there before the tree.
+    static Result<TreeWatch> begin(std::int64_t pid, std::int64_t other_child, const Handle& shm,
+                                   bool own_table);
+
+    // What to wait for, and for how long at most, before the next wake().
+    std::vector<int> descriptors();
+    int timeout_ms();
+    void wake();
+    // A descriptor hung up, and would be ready for ever.
+    void on_hang_up() { records_quiet_ = true; }
+    // Everything that is still to be learned, when the command has ended.
+    void finish();
+    // When this process has entered the tree's own IPC namespace.
+    void read_table();
+
+    bool was_there(std::uint64_t inode) const { return files_before_.contains(inode); }
+    bool table_had(std::int64_t id) const { return table_before_.contains(id); }
+    std::uint64_t device() const { return device_; }
+    bool found_any() const { return !files_.empty() || !table_.empty(); }
+    // Null: nothing.
+    const SegmentFacts* of_file(std::uint64_t inode) const;
+    const SegmentFacts* of_table(std::int64_t id) const;
+
+    Members& members() { return members_; }
+    const Members& members() const { return members_; }
+    Attribution attribution() const;
+    std::vector<std::string> notes() const;
+
+  private:
+    TreeWatch(std::int64_t pid, std::int64_t other_child, bool own_table)
+        : members_(pid, other_child), own_table_(own_table) {}
+    Status look_before(const Handle& shm);
+    void watch_directory(const std::string& path, int depth);
+
+    void on_forked(std::int64_t pid, std::int64_t parent) override { members_.forked(pid, parent); }
+    void on_named(std::int64_t pid, std::string name) override {
+        members_.named(pid, std::move(name));
+    }
+    void on_exited(std::int64_t pid) override { members_.exited(pid); }
+    void on_mapped(std::int64_t pid, std::uint64_t device, std::uint64_t inode) override;
+    void on_lost() override { records_lost_ = true; }
+
+    bool exact() const { return records_ && opens_; }
+    void read_opens();
+    bool read_directory_events();
+    // Who there is, and what those have that are new; of all of them when `everybody`.
+    void look(bool everybody);
+    void look_at(const std::vector<std::int64_t>& pids);
+    void see(std::unordered_map<std::uint64_t, SegmentFacts>& where, std::uint64_t segment,
+             std::uint64_t member, TreeUse use);
+    void records_ended();
+
+    Members members_;
+    bool own_table_;
+    std::uint64_t device_ = 0, memfd_device_ = 0, ipc_ns_ = 0;
+    std::unordered_set<std::uint64_t> files_before_;
+    std::unordered_set<std::int64_t> table_before_;
+    std::unordered_map<std::uint64_t, SegmentFacts> files_, table_;  // by inode, by id
+
+    std::optional<KernelRecords> records_;
+    std::optional<OpenEvents> opens_;
+    Handle directory_events_;
+    std::map<int, std::string> directories_;  // by inotify's watch
+    bool records_lost_ = false, records_quiet_ = false;
+    std::uint64_t unreadable_ = 0;  // looks that were refused
+
+    Budget budget_;
+    std::int64_t next_look_ms_ = 0, interval_ms_ = 0, all_seen_ms_ = 0;
+    bool opened_meanwhile_ = false;
+};
+
+}  // namespace snakepit::shm::survey
