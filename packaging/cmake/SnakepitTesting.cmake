@@ -12,6 +12,31 @@ target_precompile_headers(snakepit_test_headers PRIVATE
     <fmt/format.h> <fmt/ranges.h> <tl/expected.hpp>
     <QDir> <QFile> <QJsonArray> <QJsonDocument> <QJsonObject> <QProcess> <QTemporaryDir> <QtTest>)
 
+# Qt's build and source directories of a test are of no use to us, and would make these headers
+# another text in each folder.
+set(SNAKEPIT_TEST_OPTIONS -UQT_TESTCASE_BUILDDIR -UQT_TESTCASE_SOURCEDIR)
+target_compile_options(snakepit_test_headers PRIVATE ${SNAKEPIT_TEST_OPTIONS})
+
+# What `#include "X.moc"` and `#include "moc_X.cpp"` name in a test's sources. Not AUTOMOC: it
+# compiles one more file for each test.
+function(snakepit_moc NAME)
+    set(directory "${CMAKE_CURRENT_BINARY_DIR}/${NAME}.dir")
+    foreach(source ${ARGN})
+        get_filename_component(stem "${source}" NAME_WE)
+        set(output "${stem}.moc")
+        if(source MATCHES "\\.h$")
+            set(output "moc_${stem}.cpp")
+        endif()
+        file(STRINGS "${source}" object REGEX "Q_OBJECT" LIMIT_COUNT 1)
+        if(object)
+            qt6_generate_moc("${source}" "${directory}/${output}" TARGET ${NAME})
+            set_source_files_properties("${directory}/${output}" PROPERTIES HEADER_FILE_ONLY ON)
+            target_sources(${NAME} PRIVATE "${directory}/${output}")
+        endif()
+    endforeach()
+    target_include_directories(${NAME} PRIVATE "${directory}")
+endfunction()
+
 # snakepit_test(NAME SOURCES… [LIBS…] [TIMEOUT seconds] [LABELS…]): a Qt Test program, run by CTest
 # under the same name; its folder's name is a label. A source that declares its test class itself
 # ends with `#include "<source>.moc"`. Qt's keywords are off (write Q_SLOTS): our layouts have slots of their own.
@@ -23,9 +48,10 @@ function(snakepit_test NAME)
     get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
     list(PREPEND TEST_LABELS "${folder}")
     add_executable(${NAME} ${TEST_SOURCES})
-    set_target_properties(${NAME} PROPERTIES AUTOMOC ON)
+    snakepit_moc(${NAME} ${TEST_SOURCES})
     target_precompile_headers(${NAME} REUSE_FROM snakepit_test_headers)
     target_compile_definitions(${NAME} PRIVATE QT_NO_KEYWORDS)
+    target_compile_options(${NAME} PRIVATE ${SNAKEPIT_TEST_OPTIONS})
     target_link_libraries(${NAME} PRIVATE snakepit_options Qt6::Test ${TEST_LIBS})
     add_test(NAME ${NAME} COMMAND ${NAME})
     set_tests_properties(${NAME} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}"

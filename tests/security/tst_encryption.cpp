@@ -280,4 +280,5 @@ void Encryption::a_program_without_the_module_is_told_so() {
 int main(int argc, char** argv) {
     return run_test_or_role<Encryption>(argc, argv);
 }
+#include "moc_encryption_fixture.cpp"
 #include "tst_encryption.moc"

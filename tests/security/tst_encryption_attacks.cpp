@@ -331,4 +331,5 @@ void EncryptionAttacks::nobody_else_finds_the_contents() {
 int main(int argc, char** argv) {
     return run_test_or_role<EncryptionAttacks>(argc, argv);
 }
+#include "moc_encryption_fixture.cpp"
 #include "tst_encryption_attacks.moc"

@@ -283,4 +283,5 @@ void Allocation::a_limit_counts_what_is_held_now() {
 }
 
 QTEST_GUILESS_MAIN(Allocation)
+#include "moc_service_bench.cpp"
 #include "tst_allocation.moc"

@@ -370,4 +370,5 @@ void CleanerTest::many_ends_at_once_take_several_turns() {
 }
 
 QTEST_GUILESS_MAIN(CleanerTest)
+#include "moc_service_bench.cpp"
 #include "tst_cleaner.moc"

@@ -231,4 +231,5 @@ void Corruption::a_manager_killed_while_it_overwrites_does_it_again() {
 }
 
 QTEST_GUILESS_MAIN(Corruption)
+#include "moc_service_bench.cpp"
 #include "tst_corruption.moc"

@@ -177,4 +177,5 @@ void ErrorManagerTest::where_others_fill_the_file_system_they_are_pointed_to() {
 }
 
 QTEST_GUILESS_MAIN(ErrorManagerTest)
+#include "moc_service_bench.cpp"
 #include "tst_error_manager.moc"

@@ -336,4 +336,5 @@ void Memory::requests_wait_while_a_region_moves() {
 }
 
 QTEST_GUILESS_MAIN(Memory)
+#include "moc_service_bench.cpp"
 #include "tst_memory.moc"

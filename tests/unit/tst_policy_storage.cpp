@@ -132,4 +132,6 @@ void PolicyStorageTest::a_policy_of_durable_regions_survives_a_reboot() {
 }
 
 QTEST_GUILESS_MAIN(PolicyStorageTest)
+#include "moc_policy_fixture.cpp"
+#include "moc_service_bench.cpp"
 #include "tst_policy_storage.moc"

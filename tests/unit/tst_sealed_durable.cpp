@@ -129,4 +129,5 @@ void SealedDurable::a_description_that_was_cut_off_leaves_nothing() {
 }
 
 QTEST_GUILESS_MAIN(SealedDurable)
+#include "moc_service_bench.cpp"
 #include "tst_sealed_durable.moc"

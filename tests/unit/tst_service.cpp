@@ -315,4 +315,5 @@ void ServiceTest::deallocated_regions_go_with_their_last_reference() {
 }
 
 QTEST_GUILESS_MAIN(ServiceTest)
+#include "moc_service_bench.cpp"
 #include "tst_service.moc"

@@ -332,4 +332,5 @@ void ServiceLocks::a_client_without_a_page_is_not_woken_and_harms_nobody() {
 }
 
 QTEST_GUILESS_MAIN(ServiceLocks)
+#include "moc_service_bench.cpp"
 #include "tst_service_locks.moc"

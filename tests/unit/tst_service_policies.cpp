@@ -330,4 +330,6 @@ void ServicePoliciesTest::operators_tidy_up_and_change_nothing() {
 }
 
 QTEST_GUILESS_MAIN(ServicePoliciesTest)
+#include "moc_policy_fixture.cpp"
+#include "moc_service_bench.cpp"
 #include "tst_service_policies.moc"

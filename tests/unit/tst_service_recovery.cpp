@@ -229,4 +229,5 @@ void ServiceRecovery::takes_of_an_earlier_region_are_not_counted_for_the_next() 
 }
 
 QTEST_GUILESS_MAIN(ServiceRecovery)
+#include "moc_service_bench.cpp"
 #include "tst_service_recovery.moc"

@@ -206,4 +206,5 @@ void TestTotals::what_a_client_times_arrives_once_and_is_bounded() {
 }
 
 QTEST_GUILESS_MAIN(TestTotals)
+#include "moc_service_bench.cpp"
 #include "tst_totals.moc"
