@@ -300,8 +300,7 @@ void Weighing::ask_for_program() {
             out_.root_runs_program = found.pid != 0;
             if (out_.root_runs_program)
                 say("It is running for root (process {}, {}), which may have made the segment for "
-                    "this "
-                    "user.",
+                    "this user.",
                     found.pid, found.name);
             break;
         case Answer::not_told:
