@@ -12,7 +12,7 @@
 #include "base/handle.h"
 #include "harness.h"
 #include "manager/manager.h"
-#include "manager/service.h"
+#include "regions/region_service.h"
 
 namespace snakepit::shm::bench {
 
@@ -38,7 +38,7 @@ void raw_segment(bool touched) {
 }
 
 // Allocates for `caller`, touches what it got if it is to, and deallocates.
-void region(Service& service, const Caller& caller, std::uint64_t request, bool touched) {
+void region(RegionService& service, const Caller& caller, std::uint64_t request, bool touched) {
     RegionId id;
     std::uint32_t slot = 0;
     service.allocate(caller, request, kBytes, {}, [&](const Result<Grant>& grant) {
@@ -55,7 +55,7 @@ void region(Service& service, const Caller& caller, std::uint64_t request, bool 
 
 void wait_for_recorder(Manager& manager) {
     for (bool behind = true; behind; ::usleep(1000))
-        manager.run([&](Service& service) {
+        manager.run([&](RegionService& service) {
             const auto& ring = service.registry().ring();
             behind = ring.committed() < ring.head();
         });
@@ -70,7 +70,7 @@ void measure(Report& report, Manager& manager, const Caller& caller, bool touche
         [&] {
             double each = 0;
             wait_for_recorder(manager);
-            manager.run([&](Service& service) {
+            manager.run([&](RegionService& service) {
                 each = nanos_each(times, [&] { region(service, caller, ++request, touched); });
             });
             return each;
@@ -96,7 +96,7 @@ void measure_in_process(Report& report) {
     measure(report, **manager, user, false);
     // With a lease page, as every program has one: granted, so it counts as written to.
     Caller client = user;
-    (*manager)->run([&](Service& service) {
+    (*manager)->run([&](RegionService& service) {
         if (const auto index = service.connect_client({user.credentials, 1, "bench"})) {
             client.client = *index;
             client.serial = service.client(*index).serial.load();

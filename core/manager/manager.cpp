@@ -22,21 +22,21 @@
 #include <fmt/ranges.h>
 
 #include "base/counted.h"
+#include "base/interval_elapsed.h"
 #include "crypto/keys.h"
 #include "events/event_recorder.h"
 #include "layout/ownership.h"
-#include "manager/audience.h"
-#include "manager/backend_plugin.h"
-#include "manager/comes_due.h"
-#include "manager/keeper_watch.h"
-#include "manager/monitoring.h"
-#include "manager/reports.h"
-#include "manager/runtime_files.h"
-#include "manager/server.h"
-#include "manager/service.h"
+#include "manager/backend_loader.h"
+#include "monitoring/keeper_watch.h"
+#include "monitoring/monitoring.h"
+#include "monitoring/reports.h"
+#include "monitoring/runtime_files.h"
 #include "platform/keeper.h"
 #include "platform/process_lock.h"
 #include "platform/replace_file.h"
+#include "regions/region_service.h"
+#include "server/access_groups.h"
+#include "server/server.h"
 
 namespace snakepit::shm {
 
@@ -123,13 +123,13 @@ class Manager::Private {
     boost::asio::thread_pool long_work;
     boost::asio::steady_timer timer, soon;
     bool proceeding = false;
-    std::unique_ptr<Service> service;
+    std::unique_ptr<RegionService> service;
     std::unique_ptr<EventRecorder> recorder;
     std::unique_ptr<Monitoring> monitoring;
     std::unique_ptr<Server> server;
     KeeperWatch keeper_watch;
     RuntimeFiles runtime_files;
-    Audience audience;
+    AccessGroups access;
     Timestamp started_at = now();
     std::int64_t config_modified = 0;
     std::int64_t next_second = 0;
@@ -161,8 +161,8 @@ Manager::Private::~Private() {
 
 Status Manager::Private::start() {
     config = options.config;
-    SHM_ASSIGN(audience, audience_of(config));
-    SHM_TRY(prepare_directories(options.paths, audience));
+    SHM_ASSIGN(access, find_access_groups(config));
+    SHM_TRY(prepare_directories(options.paths, access));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(key, load_key(options.paths));
     SHM_ASSIGN(auto audit, prepare_audit(options.paths, *key));
@@ -177,12 +177,12 @@ Status Manager::Private::start() {
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
     if (copied) registry->record({.kind = EventKind::registry_reset, .text = kCopied});
     mark = OwnershipMark(config.shm_path, options.paths, ::geteuid(), registry->epoch());
-    SHM_TRY(set_access(options.paths.registry(), audience.admin_group ? 0640 : 0600,
-                       audience.admin_group));
+    SHM_TRY(
+        set_access(options.paths.registry(), access.admin_group ? 0640 : 0600, access.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
     SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
-    service = std::make_unique<Service>(
+    service = std::make_unique<RegionService>(
         options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,
         [this](std::function<void()> work, std::function<void()> then) {
             boost::asio::post(long_work, [this, work = std::move(work), then = std::move(then)] {
@@ -223,14 +223,15 @@ Status Manager::Private::start() {
     auto& state = service->registry().state();
     state.started_at.store(started_at.micros, std::memory_order_relaxed);
     state.manager_pid.store(::getpid(), std::memory_order_relaxed);
-    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket(), audience.socket_mode,
-                                             audience.socket_group));
+    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket(), access.socket_mode,
+                                             access.socket_group));
     runtime_files.watch(options.paths);
     server = std::make_unique<Server>(
         io, *service, std::move(listener),
         [this](const std::string& topic, const Caller& caller) {
-            return make_report(topic, {options.paths, config, *service, *recorder, *server,
-                                       keeper_watch.state(), *monitoring, started_at, caller});
+            return make_report(topic,
+                               {options.paths, config, *service, *recorder, server->connections(),
+                                keeper_watch.state(), *monitoring, started_at, caller});
         },
         [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
     server->alerts = [this](const Caller& caller, const auto&... request) {
@@ -268,7 +269,7 @@ void Manager::Private::mend_runtime_files() {
     if (runtime_files.faults().empty()) return;
     const auto& paths = options.paths;
     if (runtime_files.fault_of(paths.lease_dir()) == "was removed" &&
-        prepare_directories(paths, audience))
+        prepare_directories(paths, access))
         runtime_files.renew(paths.lease_dir());
     // First: whoever has the lock serves the instance, and the socket is theirs.
     if (!runtime_files.fault_of(paths.service_lock()).empty()) {
@@ -279,8 +280,7 @@ void Manager::Private::mend_runtime_files() {
     }
     const auto gone = runtime_files.fault_of(paths.control_socket());
     if (gone.empty()) return;
-    auto listener =
-        Listener::bind(paths.control_socket(), audience.socket_mode, audience.socket_group);
+    auto listener = Listener::bind(paths.control_socket(), access.socket_mode, access.socket_group);
     if (!listener) return;
     server->listen_on(std::move(*listener));
     runtime_files.renew(paths.control_socket());
@@ -304,7 +304,7 @@ void Manager::Private::tick() {
     registry.follow_wall_clock();
     if (service->tick(at)) proceed();
     monitoring->turn();
-    if (comes_due(at, kSecond, next_second)) {
+    if (interval_elapsed(at, kSecond, next_second)) {
         registry.state().heartbeat.store(now().micros, std::memory_order_relaxed);
         registry.state().beat.store(boot_micros(), std::memory_order_relaxed);
         keeper_watch.look(*loaded.backend, registry);
@@ -317,7 +317,7 @@ void Manager::Private::tick() {
     }
     wake_recorder();
     schedule_tick();
-    service->figures().turn_began_at(began);
+    service->stats().slice_began_at(began);
 }
 
 void Manager::Private::proceed() {
@@ -328,7 +328,7 @@ void Manager::Private::proceed() {
         const auto began = monotonic_nanos();
         if (!error && service->proceed(service->registry().time())) proceed();
         wake_recorder();
-        service->figures().turn_began_at(began);
+        service->stats().slice_began_at(began);
     });
 }
 
@@ -360,11 +360,11 @@ Result<std::string> Manager::Private::reload(const Credentials& by) {
     // What needs a restart stays as it runs, so that what is reported is what holds.
     const auto shm_path = config.shm_path;
     const auto hugepages = config.use_hugepages;
-    const auto audience = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
+    const auto access = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
     const auto before = std::exchange(config, std::move(*fresh));
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
-    std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
+    std::tie(config.socket_group, config.socket_mode, config.admin_group) = access;
     service->configure(config);
     monitoring->configure(config);
     recorder->set_retention(config.event_retention_ms);
@@ -394,7 +394,7 @@ const InstancePaths& Manager::paths() const {
     return d_->options.paths;
 }
 
-void Manager::run(const std::function<void(Service&)>& work) {
+void Manager::run(const std::function<void(RegionService&)>& work) {
     std::promise<void> done;
     boost::asio::post(d_->io, [&] {
         work(*d_->service);

@@ -113,7 +113,7 @@ std::uint64_t Allocator::stored_bytes_of(std::uint32_t slot) const {
                         static_cast<SecurityLevel>(registry_.body(slot).security_level));
 }
 
-bool Making::slow() const {
+bool PendingAllocation::slow() const {
     return pooled() ? work.bytes() >= kSlowBytes : !by_client && page_up(size) >= kSlowBytes;
 }
 
@@ -127,7 +127,7 @@ bool Allocator::poolable(std::uint64_t size, const RegionOptions& options) const
            options.security_level.value_or(SecurityLevel::standard) == SecurityLevel::standard;
 }
 
-void Allocator::choose_segment(Making& making, const RegionOptions& options) const {
+void Allocator::choose_segment(PendingAllocation& making, const RegionOptions& options) const {
     const auto id = registry_.id(making.slot);
     making.durable = options.durable;
     making.backing = backing_for(options, backing);
@@ -135,7 +135,8 @@ void Allocator::choose_segment(Making& making, const RegionOptions& options) con
     if (making.backing == Backing::memfd) making.name = anonymous_name(making.name);
 }
 
-Status Allocator::choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant) {
+Status Allocator::choose_place(PendingAllocation& making, const RegionOptions& options,
+                               std::uint32_t tenant) {
     if (!poolable(making.size, options)) {
         if (options.placement == Placement::pooled)
             return fail(ErrorCode::invalid_argument,
@@ -159,8 +160,8 @@ Status Allocator::choose_place(Making& making, const RegionOptions& options, std
     return {};
 }
 
-Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options,
-                                const RegionOwner& owner, std::uint64_t request_id) {
+Result<PendingAllocation> Allocator::begin(std::uint64_t size, const RegionOptions& options,
+                                           const RegionOwner& owner, std::uint64_t request_id) {
     SHM_TRY(check(size, owner));
     auto id = RegionId::generate();
     id.random = tagged(registry_.epoch(), id.random);
@@ -179,7 +180,7 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
     copy_text(fixed.owner_process, owner.process);
     copy_text(fixed.worker, owner.worker);
     copy_text(fixed.session, owner.session);
-    Making making;
+    PendingAllocation making;
     making.size = stored_bytes(size, options.security_level.value_or(SecurityLevel::standard));
     SHM_ASSIGN(making.slot, registry_.reserve(fixed, options.metadata));
     if (auto chosen = choose_place(making, options, fixed.owner_uid); !chosen) {
@@ -200,13 +201,13 @@ std::optional<std::uint32_t> Allocator::find_request(std::uint64_t serial,
     return own ? own : registry_.find_request(0, mixed(serial, request_id));
 }
 
-void Allocator::mark_taking(const Making& making) {
+void Allocator::mark_taking(const PendingAllocation& making) {
     SlotBody body{};
     body.flags = kTakingPages;
     registry_.write_body(making.slot, body);
 }
 
-void Allocator::note_segment(const Making& making) {
+void Allocator::note_segment(const PendingAllocation& making) {
     SlotBody body{};
     body.device = making.segment.identity.device;
     body.inode = making.segment.identity.inode;
@@ -217,7 +218,7 @@ bool Allocator::was_taking(std::uint32_t slot) const {
     return registry_.intact(slot) && (registry_.body(slot).flags & kTakingPages) != 0;
 }
 
-Status Allocator::make(Making& making) const {
+Status Allocator::make(PendingAllocation& making) const {
     if (making.pooled()) return pool.perform(making.work);
     const auto use = making.sealed ? SegmentUse::to_be_sealed : SegmentUse::shared;
     const auto pages = making.by_client ? Pages::on_demand : Pages::reserved;
@@ -225,18 +226,18 @@ Status Allocator::make(Making& making) const {
     return {};
 }
 
-Result<Handle> Allocator::open_unreserved(const Making& making) const {
+Result<Handle> Allocator::open_unreserved(const PendingAllocation& making) const {
     SHM_ASSIGN(auto segment, backend_.open_segment(making.name, AccessMode::read_write));
     if (segment.identity == making.segment.identity) return std::move(segment.handle);
     return fail(ErrorCode::corruption_detected,
                 fmt::format("segment {} was exchanged by someone else", making.name));
 }
 
-Status Allocator::check_reserved(const Making& making) const {
+Status Allocator::check_reserved(const PendingAllocation& making) const {
     return backend_.check_reserved(making.segment.handle, making.segment.size);
 }
 
-void Allocator::place(Making& making, const RegionOptions& options) {
+void Allocator::place(PendingAllocation& making, const RegionOptions& options) {
     SlotBody body{};
     body.timeout_ms = options.timeout_ms;
     body.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
@@ -257,7 +258,7 @@ void Allocator::place(Making& making, const RegionOptions& options) {
 }
 
 // Fills in where `making` is.
-SlotBody Allocator::located(SlotBody body, const Making& making) {
+SlotBody Allocator::located(SlotBody body, const PendingAllocation& making) {
     body.placement =
         static_cast<std::uint8_t>(making.pooled() ? Placement::pooled : Placement::dedicated);
     body.arena = making.pooled() ? making.slice.arena->id() : 0;

@@ -21,9 +21,9 @@ void set_backing(SlotBody& body, Backing backing) {
 
 }  // namespace
 
-Result<Making> Allocator::current(std::uint32_t slot) const {
+Result<PendingAllocation> Allocator::current(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
-    Making making;
+    PendingAllocation making;
     making.slot = slot;
     making.size = stored_bytes_of(slot);
     making.durable = (body.flags & kDurable) != 0;
@@ -40,11 +40,11 @@ Result<Making> Allocator::current(std::uint32_t slot) const {
     return making;
 }
 
-Result<Making> Allocator::begin_move(std::uint32_t slot) {
+Result<PendingAllocation> Allocator::begin_move(std::uint32_t slot) {
     SHM_ASSIGN(const auto slice, pool.slice_of(registry_.body(slot)));
     auto place = pool.better_place(slice);
     if (!place) return fail(ErrorCode::not_supported, "there is no better place for it");
-    Making making;
+    PendingAllocation making;
     making.slot = slot;
     making.size = registry_.fixed(slot).size;
     making.slice = std::move(*place);
@@ -53,8 +53,8 @@ Result<Making> Allocator::begin_move(std::uint32_t slot) {
 }
 
 // A segment of its own under the name that `as` gives it.
-Making Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
-    Making making;
+PendingAllocation Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
+    PendingAllocation making;
     making.slot = slot;
     making.size = stored_bytes_of(slot);
     making.durable = (as.flags & kDurable) != 0;
@@ -68,7 +68,7 @@ Making Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
     return making;
 }
 
-Making Allocator::begin_seal(std::uint32_t slot) {
+PendingAllocation Allocator::begin_seal(std::uint32_t slot) {
     auto body = registry_.body(slot);
     body.sealed = 1;
     body.arena = 0;
@@ -76,7 +76,7 @@ Making Allocator::begin_seal(std::uint32_t slot) {
     return begin_segment(slot, body);
 }
 
-Making Allocator::begin_dedicate(std::uint32_t slot) {
+PendingAllocation Allocator::begin_dedicate(std::uint32_t slot) {
     auto body = registry_.body(slot);
     if (body.arena == 0) body.flags ^= kSecondName;
     body.arena = 0;
@@ -88,9 +88,9 @@ Making Allocator::begin_dedicate(std::uint32_t slot) {
     return begin_segment(slot, body);
 }
 
-Status Allocator::copy(const Making& from, const Making& to) const {
+Status Allocator::copy(const PendingAllocation& from, const PendingAllocation& to) const {
     const auto bytes = page_up(from.size);
-    const auto mapped = [&](const Making& making, Mapping& own) -> Result<std::byte*> {
+    const auto mapped = [&](const PendingAllocation& making, Mapping& own) -> Result<std::byte*> {
         if (making.pooled())
             return making.slice.arena->mapping().data() + making.slice.range.offset;
         SHM_ASSIGN(own, Mapping::map(making.segment.handle, bytes, Mapping::Access::read_write));
@@ -113,7 +113,7 @@ Status Allocator::copy(const Making& from, const Making& to) const {
     return {};
 }
 
-SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
+SlotBody Allocator::moved_body(std::uint32_t slot, const PendingAllocation& making) const {
     auto body = located(registry_.body(slot), making);
     body.flags &= ~kSecondName;
     if (making.second_name) body.flags |= kSecondName;
@@ -126,7 +126,7 @@ SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
     return body;
 }
 
-void Allocator::moved(Making& from, const Making& to) {
+void Allocator::moved(PendingAllocation& from, const PendingAllocation& to) {
     if (to.pooled()) pool.performed(to.work, true);
     if (!to.pooled()) bytes_dedicated_ += to.segment.size;
     if (from.pooled()) return pool.give(from.slice, true);

@@ -9,7 +9,7 @@ namespace snakepit::shm {
 
 using namespace layout;
 
-void Allocator::give_back(Making& making, bool made) {
+void Allocator::give_back(PendingAllocation& making, bool made) {
     if (making.pooled()) {
         pool.performed(making.work, made);
         pool.give(making.slice, made);  // a guard, or a copy, may be there already
@@ -19,7 +19,7 @@ void Allocator::give_back(Making& making, bool made) {
     remove(making.slot, making.name, making.segment.identity);
 }
 
-void Allocator::abandon(Making& making, bool made) {
+void Allocator::abandon(PendingAllocation& making, bool made) {
     if (making.durable) (void)durable.forget(registry_.id(making.slot));
     give_back(making, made);
     if (!making.pooled()) bytes_dedicated_ -= page_up(making.size);

@@ -12,8 +12,8 @@
 #include <cstring>
 #include <span>
 
-#include "manager/server.h"
 #include "schema_frames.h"
+#include "server/server.h"
 #include "service_bench.h"
 
 using namespace snakepit::shm;

@@ -118,7 +118,7 @@ void TestAuditedAccess::the_end_of_a_program_ends_its_accesses() {
     const auto mapped = program.map(made->id);
     QVERIFY(program.take(*mapped));
     program.die();
-    QVERIFY(bench.service->bury_if_gone(program.client()));
+    QVERIFY(bench.service->reap_if_dead(program.client()));
     QCOMPARE(count_of(bench, EventKind::access_ended), 1);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A Service without sockets or threads, over simulated memory, and the programs that use it.
+// A RegionService without sockets or threads, over simulated memory, and the programs that use it.
 #pragma once
 
 #include <QDir>
@@ -13,7 +13,7 @@
 
 #include "in_memory/in_memory_backend.h"
 #include "layout/lease_page.h"
-#include "manager/service.h"
+#include "regions/region_service.h"
 
 namespace snakepit::shm::test {
 
@@ -23,7 +23,7 @@ inline constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 class Program {
   public:
     // `service` is the owner of whichever service runs: it outlives restarts, the service does not.
-    Program(const std::unique_ptr<Service>& owner, const Credentials& who) : service_(owner) {
+    Program(const std::unique_ptr<RegionService>& owner, const Credentials& who) : service_(owner) {
         auto& service = *owner;
         const auto client = service.connect_client({who, 1, "program"});
         if (!client) qFatal("%s", client.error().sentence().c_str());
@@ -69,7 +69,7 @@ class Program {
     }
 
   private:
-    const std::unique_ptr<Service>& service_;
+    const std::unique_ptr<RegionService>& service_;
     Caller caller_;
     Handle liveness_lock_;
     Mapping page_;
@@ -97,12 +97,12 @@ class ServiceBench {
         if (!grants) qFatal("%s", grants.error().sentence().c_str());
         auto locks = LockTable::open(paths_.locks(), (*registry)->epoch());
         if (!locks) qFatal("%s", locks.error().sentence().c_str());
-        service =
-            std::make_unique<Service>(paths_, std::move(*registry), std::move(*grants),
-                                      std::move(*locks), *memory, [this](auto work, auto then) {
-                                          if (!later) return work(), then();
-                                          long_work.push_back([work, then] { work(), then(); });
-                                      });
+        service = std::make_unique<RegionService>(
+            paths_, std::move(*registry), std::move(*grants), std::move(*locks), *memory,
+            [this](auto work, auto then) {
+                if (!later) return work(), then();
+                long_work.push_back([work, then] { work(), then(); });
+            });
         service->configure(config);
         if (auto recovered = service->recover(); !recovered)
             qFatal("%s", recovered.error().sentence().c_str());
@@ -161,7 +161,7 @@ class ServiceBench {
 
     InMemoryBackend* memory = nullptr;
     Config config;
-    std::unique_ptr<Service> service;
+    std::unique_ptr<RegionService> service;
     bool later = false;  // long work waits in `long_work`
     std::deque<std::function<void()>> long_work;
 
@@ -189,7 +189,7 @@ class ServiceFixture : public QObject {
     }
 
   protected:
-    Service& service() { return *bench_->service; }
+    RegionService& service() { return *bench_->service; }
     template <typename T>
     static ErrorCode code(const Result<T>& result) {
         return result ? ErrorCode{} : result.error().code;

@@ -291,7 +291,7 @@ void CleanerTest::a_dead_workers_region_names_worker_and_session_when_it_goes() 
     worker.announce("resizer-7", "evening");
     const auto region = worker.allocate(1);
     worker.die();
-    QVERIFY(service().bury_if_gone(worker.client()));
+    QVERIFY(service().reap_if_dead(worker.client()));
     service().tick(now().micros + bench_->config.grace_period_ms * 1000);
     QVERIFY(!bench_->has(region->id));
     const QString reason(bench_->last_event(region->id, EventKind::freed).text);
@@ -302,7 +302,7 @@ void CleanerTest::a_plan_is_checked_again_item_by_item() {
     Program owner(bench_->service, kUser);
     const auto goes = owner.allocate(1), taken = owner.allocate(1), gone = owner.allocate(1);
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     CleanupRequest request{.dry_run = true, .orphans = true};
     const auto plan = user_->cleanup(request);
     QCOMPARE(plan.removed, 3U);

@@ -111,7 +111,7 @@ void ServiceTest::an_orphan_ends_after_the_grace_period_once_nobody_holds_it() {
     const auto grant = user_->map(region->id);
     QVERIFY(user_->take(*grant));
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     QCOMPARE(service().info(user_->caller(), region->id)->state, RegionState::orphan);
     const auto grace = bench_->config.grace_period_ms * 1000;
     service().tick(now().micros + 10 * grace);
@@ -198,7 +198,7 @@ void ServiceTest::a_manual_region_outlives_its_owner() {
     Program owner(bench_->service, kUser);
     const auto region = owner.allocate(1, with_policy(CleanupPolicy::manual, 1000));
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     service().tick(now().micros + 100'000 * kSecond);
     QCOMPARE(service().info(user_->caller(), region->id)->state, RegionState::orphan);
 }
@@ -211,7 +211,7 @@ void ServiceTest::a_dry_run_tells_what_the_cleanup_then_does() {
     const auto held = owner.allocate(1);
     QVERIFY(user_->take(*user_->map(held->id)));
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     QVERIFY(user_->allocate(1));
     CleanupRequest request{.dry_run = true, .orphans = true};
     const auto plan = user_->cleanup(request);

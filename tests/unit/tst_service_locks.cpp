@@ -52,7 +52,7 @@ class ServiceLocks : public QObject {
 
   private:
     static constexpr std::uint32_t kUser = 5000;
-    Service& service() { return *bench_->service; }
+    RegionService& service() { return *bench_->service; }
     LockReply lock(const Program& who, const Grant& what, AccessMode mode,
                    std::uint32_t timeout_ms = kLockForever, std::uint32_t request = 0) {
         const auto reply = service().lock(
@@ -144,7 +144,7 @@ void ServiceLocks::a_dead_writer_makes_the_region_suspect_until_a_writer_has_giv
     QVERIFY(!lock(*bob_, *region_, kWrite).suspect);
     const auto waiting = lock(*ann_, *region_, kRead);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     QVERIFY(service().info(ann_->caller(), region_->id)->suspect);
     const auto read = poll(*ann_, waiting);
     QCOMPARE(read.state, LockState::granted);
@@ -167,7 +167,7 @@ void ServiceLocks::a_dead_reader_leaves_no_doubt() {
     lock(*bob_, *region_, kRead);
     const auto waiting = lock(*ann_, *region_, kWrite);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     const auto granted = poll(*ann_, waiting);
     QCOMPARE(granted.state, LockState::granted);
     QVERIFY(!granted.suspect);
@@ -201,7 +201,7 @@ void ServiceLocks::killed_between_the_doubt_and_the_end_of_the_lock_it_says_so_o
 void ServiceLocks::killed_between_the_acknowledgement_and_the_release_the_writer_still_has_it() {
     lock(*bob_, *region_, kWrite);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     const auto held = lock(*ann_, *region_, kWrite);
     bench_->kill();
     bench_->edit([&](auto view) {
@@ -327,7 +327,7 @@ void ServiceLocks::a_client_without_a_page_is_not_woken_and_harms_nobody() {
     QVERIFY(service().client(bob_->client()).hostile != 0);
     QCOMPARE(poll(*bob_, waiting).state, LockState::granted);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     QVERIFY(lock(*ann_, *region_, kWrite, 0).suspect);
 }
 

@@ -43,7 +43,7 @@ class ServiceRecovery : public QObject {
     void takes_of_an_earlier_region_are_not_counted_for_the_next();
 
   private:
-    Service& service() { return *bench_->service; }
+    RegionService& service() { return *bench_->service; }
     std::string page_of(const Program& program) {
         char name[17];
         std::snprintf(name, sizeof name, "%016llx",
@@ -170,7 +170,7 @@ void ServiceRecovery::a_client_that_cannot_be_looked_at_keeps_what_it_holds() {
     std::filesystem::remove(page);
     std::filesystem::rename(page + ".moved", page);
     user_->die();
-    QVERIFY(service().bury_if_gone(user_->client()));
+    QVERIFY(service().reap_if_dead(user_->client()));
     QVERIFY(!bench_->has(region->id));
 }
 
@@ -189,7 +189,7 @@ void ServiceRecovery::a_client_that_cuts_its_page_harms_only_itself() {
     }
     QCOMPARE(service().deallocate(user_->caller(), shared->id, false).value(), false);
     cheat.die();
-    QVERIFY(service().bury_if_gone(cheat.client()));
+    QVERIFY(service().reap_if_dead(cheat.client()));
     QVERIFY(!bench_->has(shared->id));
 }
 
@@ -208,7 +208,7 @@ void ServiceRecovery::numbers_in_a_page_count_only_for_what_was_granted() {
     QCOMPARE(bench_->references(user_->caller(), own->id), LeaseWord::kMaxN - 1);
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
     cheat.die();
-    QVERIFY(service().bury_if_gone(cheat.client()));
+    QVERIFY(service().reap_if_dead(cheat.client()));
     QCOMPARE(bench_->references(user_->caller(), own->id), 0U);
 }
 

@@ -5,9 +5,9 @@
 
 #include <random>
 
-#include "manager/monitoring.h"
-#include "manager/usage_history.h"
-#include "manager/usage_survey.h"
+#include "monitoring/monitoring.h"
+#include "monitoring/usage_history.h"
+#include "monitoring/usage_survey.h"
 #include "service_bench.h"
 
 using namespace snakepit::shm;
@@ -80,7 +80,7 @@ void TestTotals::totals_are_what_a_walk_counts_whatever_happens() {
         }
         if (random() % 200 == 0 && programs.size() > 1) {
             programs.back()->die();
-            service().bury_if_gone(programs.back()->client());
+            service().reap_if_dead(programs.back()->client());
             programs.pop_back();
         }
         if (i % 10 == 0) service().tick(now().micros);
@@ -115,7 +115,7 @@ void TestTotals::a_survey_counts_by_user_session_worker_and_program() {
     QVERIFY(!survey.go_on(2));  // not again at once
     QVERIFY(survey.go_on(20'000'000));
     QVERIFY(survey.go_on(3));  // the clock was set back
-    const auto& allocations = service().figures().allocations;
+    const auto& allocations = service().stats().allocations;
     QCOMPARE(allocations.users.at(6000), std::uint64_t{2});
     QCOMPARE(allocations.sessions.at("s1"), std::uint64_t{2});
     QCOMPARE(allocations.workers.at("w1"), std::uint64_t{2});

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "regions/encryption_check.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "platform/locked_memory.h"
+
+namespace snakepit::shm {
+
+using namespace layout;
+
+namespace {
+
+bool read_all(const Handle& file, std::uint64_t offset, std::span<std::byte> out) {
+    while (!out.empty()) {
+        const auto got = ::pread(file.get(), out.data(), out.size(), static_cast<off_t>(offset));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        out = out.subspan(static_cast<std::size_t>(got));
+        offset += static_cast<std::uint64_t>(got);
+    }
+    return true;
+}
+
+constexpr const char* kCut = "its segment cannot be read to the end";
+
+std::optional<std::string> read_table(const Handle& segment, const SealState& state, bool signs,
+                                      ChunkTable& table) {
+    const SealedLayout layout(state.size);
+    table.resize(layout.chunks);
+    if (!read_all(segment, layout.table(state.table()), std::as_writable_bytes(std::span(table))))
+        return kCut;
+    if (root_of(state, table) != state.root)
+        return fmt::format("the table of its chunks is not that of version {}", state.version);
+    if (signs && !root_signed(state))
+        return fmt::format("version {} is not signed by its writer", state.version);
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> check_table(const Handle& segment, const SealState& state, bool signs) {
+    ChunkTable table;
+    if (state.version == 0) return std::nullopt;
+    return read_table(segment, state, signs, table);
+}
+
+std::optional<std::string> check_contents(const Handle& segment, const SealState& state, bool signs,
+                                          std::span<const std::byte> key) {
+    ChunkTable table;
+    if (state.version == 0) return std::nullopt;
+    if (auto fault = read_table(segment, state, signs, table)) return fault;
+    auto cipher = ChunkCipher::make(key);
+    const auto plain = LockedMemory::make(kChunkBytes);
+    if (!cipher || !plain) return std::nullopt;  // out of memory: that says nothing of the region
+    std::vector<std::byte> sealed(kChunkBytes);
+    const SealedLayout layout(state.size);
+    for (std::uint64_t chunk = 0; chunk < layout.chunks; ++chunk) {
+        const auto& entry = table[chunk];
+        if (entry.cell == 0) continue;
+        const auto cell = std::span(sealed).first(layout.chunk_size(chunk));
+        if (entry.cell > 2 || !read_all(segment, layout.cell(chunk, entry.cell), cell)) return kCut;
+        const auto good = decrypt_chunk(*cipher, state.id, chunk, entry, cell, plain->data());
+        if (good && !*good)
+            return fmt::format("chunk {} (bytes from {} on) is not what was written", chunk,
+                               chunk * kChunkBytes);
+    }
+    return std::nullopt;
+}
+
+}  // namespace snakepit::shm
