@@ -45,8 +45,7 @@ std::optional<std::string_view> text_of(const toml::node& node) {
 template <bool Config::*Member>
 Status read_flag(Config& config, const toml::node& node, const Place& place) {
     const auto* flag = node.as_boolean();
-    if (!flag)
-        return place.wrong("this is not true or false", "write true or false, without quotes");
+    if (!flag) return place.wrong("expected true or false", "write true or false, without quotes");
     config.*Member = flag->get();
     return {};
 }
@@ -56,7 +55,7 @@ Status read_count(Config& config, const toml::node& node, const Place& place) {
     const auto* number = node.as_integer();
     if (!number || number->get() < Least ||
         number->get() > std::numeric_limits<std::uint32_t>::max())
-        return place.wrong("this is not a number of regions",
+        return place.wrong("expected a number of regions",
                            fmt::format("write a whole number of at least {}", Least));
     config.*Member = static_cast<std::uint32_t>(number->get());
     return {};
@@ -70,7 +69,7 @@ Status read_size(Config& config, const toml::node& node, const Place& place) {
     }
     const auto bytes = parse_size(text_of(node).value_or("-"));
     if (!bytes || *bytes == 0)
-        return place.wrong("this is not a size",
+        return place.wrong("expected a size",
                            "write a number of bytes, or \"64KiB\", \"256MiB\", \"4GiB\"");
     config.*Member = *bytes;
     return {};
@@ -83,7 +82,7 @@ Status read_duration(Config& config, const toml::node& node, const Place& place)
     if (const auto text = text_of(node))
         if (const auto parsed = parse_duration(*text)) millis = *parsed;
     if (!millis)
-        return place.wrong("this is not a duration",
+        return place.wrong("expected a duration",
                            "write milliseconds, or \"500ms\", \"30s\", \"5m\", \"12h\", \"90d\"");
     if (*millis < Least || *millis > kLongest)
         return place.wrong("this duration is out of range",
@@ -96,7 +95,7 @@ Status read_strategy(Config& config, const toml::node& node, const Place& place)
     const auto text = text_of(node);
     const auto found = std::find(kStrategies.begin(), kStrategies.end(), text.value_or(""));
     if (found == kStrategies.end())
-        return place.wrong("this is no allocation strategy",
+        return place.wrong("expected an allocation strategy",
                            "write \"best_fit\", \"first_fit\" or \"worst_fit\"");
     config.allocation_strategy = static_cast<AllocationStrategy>(found - kStrategies.begin());
     return {};
@@ -105,7 +104,7 @@ Status read_strategy(Config& config, const toml::node& node, const Place& place)
 Status read_level(Config& config, const toml::node& node, const Place& place) {
     const auto level = parse_security_level(text_of(node).value_or(""));
     if (!level)
-        return place.wrong("this is no security level",
+        return place.wrong("expected a security level",
                            "write \"standard\", \"high\" or \"maximum\"");
     config.security_level = *level;
     return {};
@@ -123,7 +122,7 @@ Status read_path(Config& config, const toml::node& node, const Place& place) {
 template <std::string Config::*Member>
 Status read_text(Config& config, const toml::node& node, const Place& place) {
     const auto text = text_of(node);
-    if (!text) return place.wrong("this is not a string", "write it in quotes");
+    if (!text) return place.wrong("expected a string", "write it in quotes");
     config.*Member = *text;
     return {};
 }
@@ -135,13 +134,13 @@ Status read_mode(Config& config, const toml::node& node, const Place& place) {
         config.socket_mode = mode;
         return {};
     }
-    return place.wrong("this is no mode of a socket", "write \"0600\", \"0660\" or \"0666\"");
+    return place.wrong("expected the mode of a socket", "write \"0600\", \"0660\" or \"0666\"");
 }
 
 Status read_backing(Config& config, const toml::node& node, const Place& place) {
     const auto found = std::find(kBackings.begin(), kBackings.end(), text_of(node).value_or(""));
     if (found == kBackings.end())
-        return place.wrong("this is no backing", "write \"auto\", \"posix\" or \"memfd\"");
+        return place.wrong("expected a kind of backing", "write \"auto\", \"posix\" or \"memfd\"");
     config.backing = static_cast<BackingChoice>(found - kBackings.begin());
     return {};
 }
@@ -149,12 +148,12 @@ Status read_backing(Config& config, const toml::node& node, const Place& place) 
 // What other platforms are told must be well-formed here too, but is kept by nobody.
 Status check_flag(Config&, const toml::node& node, const Place& place) {
     if (!node.is_boolean())
-        return place.wrong("this is not true or false", "write true or false, without quotes");
+        return place.wrong("expected true or false", "write true or false, without quotes");
     return {};
 }
 
 Status check_text(Config&, const toml::node& node, const Place& place) {
-    if (!node.is_string()) return place.wrong("this is not a string", "write it in quotes");
+    if (!node.is_string()) return place.wrong("expected a string", "write it in quotes");
     return {};
 }
 

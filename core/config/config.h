@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The specification's configuration, from TOML.
+// The configuration of a manager, from TOML.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace snakepit::shm {
 
-// Defaults are the specification's basic example, and its advanced one where the basic is silent.
+// The defaults hold without a configuration file.
 struct Config {
     bool enabled = true;
     std::uint32_t max_regions = 1000;
@@ -59,7 +59,7 @@ struct Config {
     static Result<Config> load(const std::string& path);
     static Result<Config> parse(std::string_view text, std::string_view source_name);
 
-    // A JSON object with the specification's keys under "shared_memory".
+    // A JSON object with all keys under "shared_memory".
     std::string to_json() const;
     // Keys whose change between `before` and this one takes effect only with a restart.
     std::vector<std::string> needs_restart(const Config& before) const;

@@ -16,12 +16,12 @@ Status read_command(const toml::node& node, const ConfigPlace& place,
                     std::vector<std::string>& out) {
     const auto remedy = R"(write [ "/usr/local/bin/tell", "--all" ]: its full path, and arguments)";
     const auto* list = node.as_array();
-    if (!list) return place.of(node).wrong("this is no list", remedy);
+    if (!list) return place.of(node).wrong("expected a list", remedy);
     std::vector<std::string> words;
     for (const auto& entry : *list) {
         const auto* word = entry.as_string();
         if (!word || word->get().find('\0') != std::string::npos)
-            return place.of(entry).wrong("this is no text", remedy);
+            return place.of(entry).wrong("expected a string", remedy);
         words.push_back(word->get());
     }
     if (!words.empty() && !words.front().starts_with('/'))
@@ -38,7 +38,7 @@ Status read_webhook(const toml::node& node, const ConfigPlace& place, std::strin
     const bool named = web && url.size() > host && url[host] != '/' && url[host] != ':';
     const bool clean = url.find_first_of(" \t\r\n") == std::string::npos;
     if (!url.empty() && (!named || !clean))
-        return place.of(node).wrong("this is no address of a webhook",
+        return place.of(node).wrong("expected the URL of a webhook",
                                     R"(write one as "http://127.0.0.1:9093/hook", or "" for none)");
     out = url;
     return {};
@@ -51,7 +51,7 @@ Status read_severity(const toml::node& node, const ConfigPlace& place, AlertSeve
         out = static_cast<AlertSeverity>(i);
         return {};
     }
-    return place.of(node).wrong("this is no severity", R"(write "info", "warning" or "critical")");
+    return place.of(node).wrong("expected a severity", R"(write "info", "warning" or "critical")");
 }
 
 }  // namespace

@@ -114,9 +114,9 @@ Result<std::string> with_key(std::string_view text, std::string_view key, std::s
                              std::string_view source_name) {
     if (key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") != std::string_view::npos)
         return fail(ErrorCode::configuration_invalid,
-                    fmt::format("'{}' is no key of the configuration", key.substr(0, 80)),
-                    "'snakepit-shm config show' lists them");
-    SHM_TRY(Config::parse(text, source_name));  // what is broken already is not made better
+                    fmt::format("unknown key '{}'", key.substr(0, 80)),
+                    "'snakepit-shm config show' lists the keys");
+    SHM_TRY(Config::parse(text, source_name));  // a broken file stays as it is
     const auto root = toml::parse(text);
     const auto path = path_of(key);
     const auto literal = toml_value(value);

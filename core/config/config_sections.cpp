@@ -39,7 +39,7 @@ Status read_permissions(const toml::node& node, const ConfigPlace& place, Permis
         SHM_ASSIGN(const auto text, read_text(value, place));
         const auto permission = parse_permission(text);
         if (!permission)
-            return place.of(value).wrong("this is no permission",
+            return place.of(value).wrong("expected a permission",
                                          "write \"rw\", \"ro\" or \"none\"");
         *target = *permission;
     }
@@ -49,11 +49,11 @@ Status read_permissions(const toml::node& node, const ConfigPlace& place, Permis
 Status read_allow(const toml::node& node, const ConfigPlace& place, Rights& out) {
     const auto remedy = "write a list of \"read\", \"write\" and \"manage\"";
     const auto* list = node.as_array();
-    if (!list) return place.of(node).wrong("this is no list", remedy);
+    if (!list) return place.of(node).wrong("expected a list", remedy);
     for (const auto& entry : *list) {
         SHM_ASSIGN(const auto text, read_text(entry, place));
         const auto right = parse_right(text);
-        if (!right) return place.of(entry).wrong("this is no right", remedy);
+        if (!right) return place.of(entry).wrong("expected a right", remedy);
         out.add(*right);
     }
     return {};
@@ -97,7 +97,7 @@ Status read_policy(const toml::table& table, const ConfigPlace& place, Policy& p
             const auto* rules = value.as_array();
             if (!rules || rules->size() > kMaxPolicyRules)
                 return place.of(value).wrong(
-                    "this is no list of rules, or one that is too long",
+                    "expected a list of rules that is not too long",
                     fmt::format("write at most {} of [[shared_memory.policy.rules]]",
                                 kMaxPolicyRules));
             for (const auto& rule : *rules) SHM_TRY(read_rule(rule, place, policy));
@@ -119,7 +119,7 @@ Status read_roles(const toml::table& table, const ConfigPlace& place, Roles& rol
             return place.of(key).unknown("role", key.str(), {"administrators", "operators"});
         const auto* list = value.as_array();
         if (!list)
-            return place.of(value).wrong("this is no list",
+            return place.of(value).wrong("expected a list",
                                          "write [ \"alice\", \"@staff\" ]: users, and groups "
                                          "behind an @");
         for (const auto& entry : *list) {
@@ -136,14 +136,14 @@ Status read_quota(const toml::table& table, const ConfigPlace& place, Quota& quo
         if (key == "max_regions") {
             if (!number || number->get() < 0 ||
                 number->get() > std::numeric_limits<std::uint32_t>::max())
-                return place.of(value).wrong("this is not a number of regions",
+                return place.of(value).wrong("expected a number of regions",
                                              "write a whole number; 0 is no limit");
             quota.max_regions = static_cast<std::uint32_t>(number->get());
         } else if (key == "max_memory") {
             const auto* text = value.as_string();
             const auto size = text ? parse_size(text->get()) : Result<std::uint64_t>(0);
             if (!size || (!text && (!number || number->get() < 0)))
-                return place.of(value).wrong("this is not a size",
+                return place.of(value).wrong("expected a size",
                                              "write bytes, or \"64MiB\"; 0 is no limit");
             quota.max_memory = text ? *size : static_cast<std::uint64_t>(number->get());
         } else {
@@ -166,14 +166,14 @@ Status read_quotas(const toml::table& table, const ConfigPlace& place, Quotas& q
 Result<std::string> read_text(const toml::node& node, const ConfigPlace& place) {
     const auto* text = node.as_string();
     if (!text || text->get().empty())
-        return place.of(node).wrong("this is no text", "write it in quotes");
+        return place.of(node).wrong("expected a string", "write it in quotes");
     return text->get();
 }
 
 Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out) {
     const auto* flag = node.as_boolean();
     if (!flag)
-        return place.of(node).wrong("this is not true or false",
+        return place.of(node).wrong("expected true or false",
                                     "write true or false, without quotes");
     out = flag->get();
     return {};
@@ -181,7 +181,7 @@ Status read_flag(const toml::node& node, const ConfigPlace& place, bool& out) {
 
 Result<const toml::table*> table_of(const toml::node& node, const ConfigPlace& place) {
     if (const auto* table = node.as_table()) return table;
-    return place.of(node).wrong("this is not a table", "write it as [section] or { key = value }");
+    return place.of(node).wrong("expected a table", "write it as [section] or { key = value }");
 }
 
 void print_names(const std::vector<std::string>& names, std::string& out) {

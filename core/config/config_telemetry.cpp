@@ -61,7 +61,7 @@ Status read_listen(const toml::node& node, const ConfigPlace& place, bool allow_
     if (text && text->get().empty()) return {};  // nowhere
     const auto address = text ? parse_address(text->get()) : std::nullopt;
     if (!address)
-        return place.of(node).wrong("this is no address to listen at",
+        return place.of(node).wrong("expected an address to listen at",
                                     "write a numeric address and a port, as \"127.0.0.1:9847\"");
     if (!address->loopback && !allow_remote)
         return place.of(node).wrong(
@@ -77,7 +77,7 @@ Status read_file(const toml::node& node, const ConfigPlace& place, std::string& 
     const auto* text = node.as_string();
     if (!text || text->get().find('\0') != std::string::npos ||
         (!text->get().empty() && text->get().front() != '/'))
-        return place.of(node).wrong("this is no absolute path", "write the file's full path");
+        return place.of(node).wrong("expected an absolute path", "write the file's full path");
     out = text->get();
     return {};
 }
@@ -91,7 +91,7 @@ Status read_textfile(const toml::node& node, const ConfigPlace& place, std::stri
 Status read_journal_socket(const toml::node& node, const ConfigPlace& place, std::string& out) {
     SHM_TRY(read_file(node, place, out));
     if (!out.empty() && out.size() < sizeof(sockaddr_un::sun_path)) return {};
-    return place.of(node).wrong("this is no path of a socket",
+    return place.of(node).wrong("expected the path of a socket",
                                 "write \"/run/systemd/journal/socket\"");
 }
 
@@ -101,7 +101,7 @@ Status read_interval(const toml::node& node, const ConfigPlace& place, std::int6
     if (const auto* text = node.as_string())
         if (const auto parsed = parse_duration(text->get())) millis = *parsed;
     if (!millis || *millis < kShortestInterval || *millis > kLongestInterval)
-        return place.of(node).wrong("this is no duration between a second and an hour",
+        return place.of(node).wrong("expected a duration between a second and an hour",
                                     "write milliseconds, or \"15s\"");
     out = *millis;
     return {};
@@ -111,7 +111,7 @@ Status read_labels(const toml::node& node, const ConfigPlace& place,
                    std::vector<std::string>& out) {
     const auto remedy = "write a list of \"user\", \"session\" and \"worker\"";
     const auto* list = node.as_array();
-    if (!list) return place.of(node).wrong("this is no list", remedy);
+    if (!list) return place.of(node).wrong("expected a list", remedy);
     out.clear();
     for (const auto& entry : *list) {
         SHM_ASSIGN(const auto label, read_text(entry, place));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Another place for a region: found, filled, and what becomes of the old one. Service::move calls
+// Another place for a region: found, filled, and what becomes of the old one. RegionMover::move calls
 // these in the order that survives a kill.
 #include <cstring>
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kRegionsNamed = 100;  // of those that are damaged; the others are counted
 constexpr std::size_t kArenaRegionsNamed = 8;
-constexpr std::uint32_t kClientsASecond = 64;
+constexpr std::uint32_t kClientsPerSecond = 64;
 constexpr std::uint64_t kLowStateSpace = 16ULL << 20;  // bytes
 constexpr std::uint64_t kFewFiles = 64;
 constexpr std::int64_t kDay = 24LL * 3600 * 1'000'000;
@@ -38,23 +38,35 @@ bool too_little(std::uint64_t free, std::uint64_t total, bool known) {
 
 }  // namespace
 
-void HealthLogger::watch(const Keeping& keeping, const OwnershipMark& mark,
-                         const RuntimeFiles& files, const InstancePaths& paths) {
-    keeping_ = &keeping;
+void HealthLogger::watch(const OwnershipMark& mark, const RuntimeFiles& files) {
     mark_ = &mark;
     files_ = &files;
-    paths_ = paths;
 }
 
-void HealthLogger::second(std::int64_t at) {
-    look_at_programs();
-    const auto pass = service_.health().completed_at;
-    if (pass != seen_pass_) (void)look(at);
+void HealthLogger::poll_keeper() {
+    auto& registry = state_.registry;
+    const auto before = std::move(keeping_);
+    keeping_ = state_.backend.tend_keeper();
+    const auto count = static_cast<std::uint32_t>(keeping_.kept);
+    if (!keeping_.keeper.empty() && keeping_.keeper != before.keeper)
+        registry.record({.kind = EventKind::keeper_found, .count = count, .text = keeping_.keeper});
+    if (keeping_.problem != before.problem && !keeping_.problem.empty())
+        registry.record({.kind = EventKind::not_kept,
+                         .result = ErrorCode::platform_error,
+                         .count = static_cast<std::uint32_t>(keeping_.segments - keeping_.kept),
+                         .text = keeping_.problem});
 }
 
-std::vector<HealthProblem> HealthLogger::look(std::int64_t at) {
-    seen_pass_ = service_.health().completed_at;
-    take(find(), at);
+void HealthLogger::on_second(std::int64_t at) {
+    poll_keeper();
+    check_programs();
+    const auto scan = service_.health().completed_at;
+    if (scan != seen_scan_) (void)check(at);
+}
+
+std::vector<HealthProblem> HealthLogger::check(std::int64_t at) {
+    seen_scan_ = service_.health().completed_at;
+    update(find(), at);
     std::vector<HealthProblem> out;
     for (const auto& [key, problem] : known_) out.push_back(problem);
     std::stable_sort(out.begin(), out.end(), [](const HealthProblem& a, const HealthProblem& b) {
@@ -64,16 +76,16 @@ std::vector<HealthProblem> HealthLogger::look(std::int64_t at) {
 }
 
 // Programs whose end nobody told: the server hears of all others at once.
-void HealthLogger::look_at_programs() {
-    const auto clients = service_.clients();
+void HealthLogger::check_programs() {
+    const auto clients = state_.counter.clients();
     if (next_client_ >= clients.size()) next_client_ = 0;
-    const auto end = std::min<std::size_t>(clients.size(), next_client_ + kClientsASecond);
+    const auto end = std::min<std::size_t>(clients.size(), next_client_ + kClientsPerSecond);
     for (; next_client_ < end; ++next_client_) {
-        const auto& record = service_.client(clients[next_client_]);
+        const auto& record = state_.grants.record(clients[next_client_]);
         const auto serial = record.serial.load(std::memory_order_relaxed);
         gone_.erase(serial);
         if (record.pid <= 0) continue;  // of a namespace that we do not see into
-        const auto process = service_.backend().process(record.pid);
+        const auto process = state_.backend.process(record.pid);
         const bool hidden = !process && process.error().code == ErrorCode::permission_denied;
         if (hidden || (process && record.start_time == 0)) continue;
         if (!process || process->start_time != record.start_time)
@@ -84,8 +96,8 @@ void HealthLogger::look_at_programs() {
 HealthLogger::Found HealthLogger::find() {
     Found found;
     find_regions(found);
-    for (const auto index : service_.clients()) {
-        const auto& record = service_.client(index);
+    for (const auto index : state_.counter.clients()) {
+        const auto& record = state_.grants.record(index);
         const auto serial = record.serial.load(std::memory_order_relaxed);
         if (record.hostile != 0)
             found.emplace(
@@ -99,13 +111,14 @@ HealthLogger::Found HealthLogger::find() {
         if (const auto gone = gone_.find(serial); gone != gone_.end())
             found.emplace(
                 fmt::format("gone {}", serial),
-                HealthProblem{{},
-                              fmt::format("{} is gone and still holds", gone->second),
-                              fmt::format("{} is gone, and something keeps its lease page locked: "
-                                          "what it held stays held",
-                                          gone->second),
-                              fmt::format("end what fuser names for {}/{:016x}", paths_.lease_dir(),
-                                          record.page)});
+                HealthProblem{
+                    {},
+                    fmt::format("{} has ended and still holds", gone->second),
+                    fmt::format("{} has ended, and something keeps its lease page locked: "
+                                "what it held stays held",
+                                gone->second),
+                    fmt::format("end what fuser names for {}/{:016x}", state_.paths.lease_dir(),
+                                record.page)});
     }
     find_recording(found);
     find_room(found);
@@ -115,12 +128,12 @@ HealthLogger::Found HealthLogger::find() {
 }
 
 void HealthLogger::find_arenas(Found& found) {
-    for (const auto& arena : service_.allocator().pool.damaged()) {
+    for (const auto& arena : state_.allocator.pool.damaged()) {
         const auto inside = service_.regions_in(arena->id());
         std::string named;
         for (const auto slot : inside) {
             if (named.size() >= kArenaRegionsNamed * RegionId().str().size()) break;
-            named += (named.empty() ? ": " : ", ") + service_.registry().id(slot).str();
+            named += (named.empty() ? ": " : ", ") + state_.registry.id(slot).str();
         }
         found.emplace(
             "arena " + arena->name(),
@@ -129,9 +142,9 @@ void HealthLogger::find_arenas(Found& found) {
                 fmt::format("an arena: {}", arena->fault->what),
                 fmt::format("arena {}: {}; {} in it{}", arena->name(), arena->fault->what,
                             counted(inside.size(), "region is", "regions are"), named),
-                "regions that nobody holds move out by themselves: let programs give back what "
-                "they hold, deallocate what is damaged, and find out who tidies the shared-memory "
-                "directory"});
+                "regions that nobody holds are moved to another arena: let programs release what "
+                "they hold, deallocate what is damaged, and find out which program cleans the "
+                "shared-memory directory"});
     }
 }
 
@@ -155,12 +168,12 @@ void HealthLogger::find_regions(Found& found) {
                                     fmt::format("region {} cannot be freed: {}", error.region_id,
                                                 error.message),
                                     error.remedy,
-                                    service_.registry().id(slot)});
+                                    state_.registry.id(slot)});
     auto damaged = service_.health().damaged;
     for (const auto& [slot, fault] : service_.faults()) damaged.push_back(slot);
     std::sort(damaged.begin(), damaged.end());
     damaged.erase(std::unique(damaged.begin(), damaged.end()), damaged.end());
-    auto& registry = service_.registry();
+    auto& registry = state_.registry;
     std::erase_if(damaged, [&](std::uint32_t slot) { return !registry.control(slot).damaged; });
     for (std::size_t i = 0; i < std::min(damaged.size(), kRegionsNamed); ++i) {
         const auto id = registry.id(damaged[i]);
@@ -190,9 +203,9 @@ void HealthLogger::find_recording(Found& found) {
     if (recorder.failing())
         add("recorder", "events are not being recorded",
             fmt::format("events are not being recorded: {}", recorder.problem),
-            fmt::format("mend {}; {}", paths_.events_db(),
+            fmt::format("mend {}; {}", state_.paths.events_db(),
                         counted(recorder.lag, "event waits", "events wait")));
-    auto& registry = service_.registry();
+    auto& registry = state_.registry;
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
         add("events lost", "events were lost",
             fmt::format("{} lost while the database could not be written",
@@ -200,11 +213,11 @@ void HealthLogger::find_recording(Found& found) {
             "they are counted in a 'gap' event");
     if (!registry.note().empty())
         add("registry", registry.note(), registry.note(),
-            "nothing needs to be done; regions of the old registry appear as leftovers");
-    if (keeping_ && !keeping_->problem.empty())
+            "no action is needed; regions of the old registry appear as stale segments");
+    if (!keeping_.problem.empty())
         add("keeper", "memory without a name is not kept",
             fmt::format("{} of {} segments without a name end with the manager: {}",
-                        keeping_->segments - keeping_->kept, keeping_->segments, keeping_->problem),
+                        keeping_.segments - keeping_.kept, keeping_.segments, keeping_.problem),
             "do not end the manager before they are kept");
     if (mark_ && !mark_->problem().empty())
         add("mark", "no mark says that our segments have an owner",
@@ -214,7 +227,7 @@ void HealthLogger::find_recording(Found& found) {
 }
 
 void HealthLogger::find_room(Found& found) {
-    const auto room = service_.backend().space();
+    const auto room = state_.backend.space();
     if (room && too_little(room->free, room->total, known_.contains("shared memory")))
         found.emplace("shared memory",
                       HealthProblem{{},
@@ -232,17 +245,17 @@ void HealthLogger::find_room(Found& found) {
                                               "remove files there, or mount it with a larger "
                                               "nr_inodes"});
     std::error_code unknown;
-    const auto state = std::filesystem::space(paths_.state_dir, unknown);
+    const auto state = std::filesystem::space(state_.paths.state_dir, unknown);
     if (!unknown && state.available < kLowStateSpace)
         found.emplace("state directory",
                       HealthProblem{{},
                                     "the disk of the history runs out",
-                                    fmt::format("{} has only {} free", paths_.state_dir,
+                                    fmt::format("{} has only {} free", state_.paths.state_dir,
                                                 format_size(state.available)),
                                     "free space there, or set event_retention"});
 }
 
-void HealthLogger::take(Found found, std::int64_t at) {
+void HealthLogger::update(Found found, std::int64_t at) {
     for (auto& [key, problem] : found) {
         problem.key = key;
         const auto before = known_.find(key);
@@ -259,7 +272,7 @@ void HealthLogger::take(Found found, std::int64_t at) {
 }
 
 void HealthLogger::record(const HealthProblem& problem, EventKind kind) {
-    service_.registry().record({.kind = kind, .text = problem.brief, .id = problem.region});
+    state_.registry.record({.kind = kind, .text = problem.brief, .id = problem.region});
 }
 
 }  // namespace snakepit::shm

@@ -9,7 +9,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/paths.h"
 #include "base/time.h"
 #include "events/event_recorder.h"
 #include "layout/ownership.h"
@@ -20,7 +19,7 @@ namespace snakepit::shm {
 
 // One thing that is wrong, for as long as it is.
 struct HealthProblem {
-    std::string key;    // the same thing has the same at every look
+    std::string key;    // the same at every check
     std::string brief;  // what, in a few words: an event has room for 71 bytes
     std::string what;   // what, in a sentence
     std::string remedy;
@@ -28,31 +27,32 @@ struct HealthProblem {
     Timestamp since;  // when it was first seen
 };
 
-// How one look went.
+// How one check went.
 struct HealthResult {
     Timestamp at;
-    std::uint64_t regions = 0;  // looked at
+    std::uint64_t regions = 0;  // checked
     std::size_t problems = 0;   // there were
     std::int64_t noted_at = 0;  // boot time
 };
 
-// The specification's HealthLogger: knows what is wrong now, and records what is new and what was
-// mended. What it asks is known already or costs next to nothing; regions are looked at by the
-// service itself, some in each turn, and programs by this, some each second. RegionService thread.
+// Knows what is wrong now, and records what is new and what was mended. What it asks is known
+// already or costs next to nothing; regions are checked by the service itself, some in each slice,
+// and programs by this, some each second. Service thread.
 class HealthLogger {
   public:
-    HealthLogger(RegionService& service, const EventRecorder& recorder)
-        : service_(service), recorder_(recorder) {}
+    HealthLogger(RegionState& state, const RegionService& service, const EventRecorder& recorder)
+        : state_(state), service_(service), recorder_(recorder) {}
 
-    // What the service does not know. `keeping`, `mark` and `files` are borrowed for good.
-    void watch(const Keeping& keeping, const OwnershipMark& mark, const RuntimeFiles& files,
-               const InstancePaths& paths);
+    // What the service does not know; borrowed for good.
+    void watch(const OwnershipMark& mark, const RuntimeFiles& files);
     // Once a second: looks at some programs, and at everything else when the service has been
     // through all regions once more.
-    void second(std::int64_t at);
+    void on_second(std::int64_t at);
     // Looks at everything now; the worst is not first, the oldest is.
-    std::vector<HealthProblem> look(std::int64_t at);
+    std::vector<HealthProblem> check(std::int64_t at);
 
+    // What keeps memory without a name, as of the last second.
+    const Keeping& keeping() const { return keeping_; }
     std::size_t problems() const { return known_.size(); }
     // Of a day at most, the newest last.
     const std::deque<HealthResult>& history() const { return history_; }
@@ -66,17 +66,18 @@ class HealthLogger {
     void find_room(Found& found);
     void find_arenas(Found& found);
     void find_files(Found& found);
-    void look_at_programs();
-    void take(Found found, std::int64_t at);
+    void poll_keeper();
+    void check_programs();
+    void update(Found found, std::int64_t at);
     void record(const HealthProblem& problem, EventKind kind);
 
-    RegionService& service_;
+    RegionState& state_;
+    const RegionService& service_;
     const EventRecorder& recorder_;
-    const Keeping* keeping_ = nullptr;
+    Keeping keeping_;
     const OwnershipMark* mark_ = nullptr;
     const RuntimeFiles* files_ = nullptr;
-    InstancePaths paths_;
-    std::int64_t seen_pass_ = 0;  // of the service's walks over all regions
+    std::int64_t seen_scan_ = 0;  // of the service's walks over all regions
     std::uint32_t next_client_ = 0;
     std::unordered_map<std::uint64_t, std::string> gone_;  // by serial: who is gone and not buried
     Found known_;

@@ -42,16 +42,16 @@ MetricsRecorder::Source ring_of(const std::string& path) {
 
 Monitoring::Monitoring(RegionService& service, const EventRecorder& recorder,
                        const InstancePaths& paths)
-    : service_(service),
+    : state_(state),
       recorder_(recorder),
-      performance_(service.registry(), service.backend()),
-      survey_(service),
-      watched_(service),
-      telemetry_({paths.registry(), std::string(kVersionText), paths.instance,
-                  std::string(service.backend().name())},
-                 service.registry().ring().head()),
-      health_(std::make_unique<HealthLogger>(service, recorder)),
-      keeper_(paths.metrics_db(), ring_of(paths.registry())) {}
+      performance_(state.registry, state.backend),
+      survey_(state),
+      watched_(state, service),
+      telemetry_({state.paths.registry(), std::string(kVersionText), state.paths.instance,
+                  std::string(state.backend.name())},
+                 state.registry.ring().head()),
+      health_(std::make_unique<HealthLogger>(state, service, recorder)),
+      keeper_(state.paths.metrics_db(), ring_of(state.paths.registry())) {}
 
 void Monitoring::configure(const Config& config) {
     enabled_ = config.performance_monitoring;
@@ -63,7 +63,7 @@ void Monitoring::configure(const Config& config) {
 }
 
 void Monitoring::count_locks(Sample& sample) const {
-    const auto& locks = service_.synchronizer();
+    const auto& locks = state_.synchronizer;
     sample.locks_held = locks.held_count();
     sample.lock_waiters = locks.waiting_count();
     for (const auto& longest : locks.longest_waits(1))
@@ -72,24 +72,24 @@ void Monitoring::count_locks(Sample& sample) const {
 }
 
 void Monitoring::measure_files(Sample& sample) const {
-    const auto arenas = service_.allocator().pool.extent();
-    sample.arenas = service_.allocator().pool.count();
+    const auto arenas = state_.allocator.pool.extent();
+    sample.arenas = state_.allocator.pool.count();
     sample.arena_bytes = arenas.size;
     sample.arena_span = arenas.span;
     sample.arena_holes = arenas.span - arenas.used;
-    const auto database = service_.paths().events_db();
+    const auto database = state_.paths.events_db();
     sample.database_bytes = size_of(database);
     sample.database_log_bytes = size_of(database + "-wal");
     const auto recorder = recorder_.state();
     sample.recorder_lag = recorder.lag;
     sample.recorder_writable = recorder.failing() ? 0 : 1;
-    sample.events_lost = service_.registry().state().events_lost.load(std::memory_order_relaxed);
+    sample.events_lost = state_.registry.state().events_lost.load(std::memory_order_relaxed);
 }
 
 // The longest turn is of those that may be long: a request of a connection, a tick of the clock
 // with what goes on beside, and a part of the work that a tick could not finish.
 void Monitoring::measure_service(Sample& sample) const {
-    auto& longest = service_.stats().longest_slice;
+    auto& longest = state_.stats.longest_slice;
     sample.longest_turn = static_cast<std::uint64_t>(std::exchange(longest, 0)) / 1000;
     // The first second is looked at by whoever starts the manager, before it has its thread.
     if (std::this_thread::get_id() == starter_) return;
@@ -100,7 +100,7 @@ void Monitoring::measure_service(Sample& sample) const {
 }
 
 Sample Monitoring::counts() const {
-    const auto totals = service_.totals();
+    const auto totals = state_.totals();
     Sample sample{};
     sample.regions = totals.regions;
     sample.orphans = totals.orphans;
@@ -110,11 +110,11 @@ Sample Monitoring::counts() const {
     sample.suspect = totals.suspect;
     sample.idle_regions = totals.idle_regions;
     sample.idle_bytes = totals.idle_bytes;
-    sample.bytes_used = service_.allocator().bytes_used();
-    sample.bytes_reserved = service_.allocator().bytes_reserved();
+    sample.bytes_used = state_.allocator.bytes_used();
+    sample.bytes_reserved = state_.allocator.bytes_reserved();
     sample.references = totals.references;
     sample.takes = totals.takes;
-    sample.clients = service_.clients().size();
+    sample.clients = state_.counter.clients().size();
     sample.leak_suspects = watched_.growing().size();
     sample.allocations = totals.allocations;
     sample.deallocations = totals.deallocations;
@@ -124,8 +124,8 @@ Sample Monitoring::counts() const {
     sample.refusals = totals.refusals;
     sample.deadlocks = totals.deadlocks;
     sample.lock_timeouts = totals.lock_timeouts;
-    sample.max_regions = service_.allocator().limits.max_regions;
-    sample.max_total_memory = service_.allocator().limits.max_total_memory;
+    sample.max_regions = state_.allocator.limits.max_regions;
+    sample.max_total_memory = state_.allocator.limits.max_total_memory;
     count_locks(sample);
     measure_files(sample);
     measure_service(sample);
@@ -133,8 +133,8 @@ Sample Monitoring::counts() const {
 }
 
 void Monitoring::collect_times() {
-    auto& registry = service_.registry();
-    service_.counter().sweep_times([&](Timed what, std::uint32_t bucket, std::uint64_t times) {
+    auto& registry = state_.registry;
+    state_.counter.sweep_times([&](Timed what, std::uint32_t bucket, std::uint64_t times) {
         registry.timed(what).add(layout::bucket_middle(bucket), times);
     });
     const auto lags = layout::Histogram::of(recorder_.lags());
@@ -142,8 +142,8 @@ void Monitoring::collect_times() {
     lags_ = lags;
 }
 
-void Monitoring::second() {
-    health_->second(now().micros);
+void Monitoring::on_second() {
+    health_->on_second(now().micros);
     auto sample = counts();
     sample.alerts_firing = alerts_->firing();
     sample.alerts_unacknowledged = alerts_->unacknowledged();
@@ -151,39 +151,37 @@ void Monitoring::second() {
         collect_times();
         sample = performance_.sample(sample);
         // Trends are of time that passed.
-        sample.time = service_.registry().time();
+        sample.time = state_.registry.time();
         history_.add(sample);
         subjects_ = watched_.values();
     }
-    sample.time = service_.registry().wall(service_.registry().time()).micros;
+    sample.time = state_.registry.wall(state_.registry.time()).micros;
     alerts_->look(sample, subjects_);
-    tell();
+    publish();
 }
 
-void Monitoring::turn() {
+void Monitoring::run_slice() {
     if (!enabled_) return;
-    const auto at = service_.registry().time();
-    if (survey_.go_on(at)) watched_.surveyed(survey_.last(), at);
+    const auto at = state_.registry.time();
+    if (survey_.run_slice(at)) watched_.surveyed(survey_.last(), at);
 }
 
-void Monitoring::tell() {
+void Monitoring::publish() {
     ManagerFigures figures;
-    for (const auto& [type, count] : service_.errors().by_type())
+    for (const auto& [type, count] : state_.errors.by_type())
         figures.errors.emplace_back(to_string(type), count);
     for (const auto& alert : alerts_->live())
         figures.alerts.push_back({alert.rule, std::string(to_string(alert.severity)),
                                   std::string(to_string(alert.state))});
     telemetry_.hand_over(std::move(figures));
     for (const auto& news : telemetry_.take_news()) {
-        service_.registry().record(
+        state_.registry.record(
             {.kind = news.works ? EventKind::telemetry_works : EventKind::telemetry_failed,
              .result = news.works ? ErrorCode{} : news.error.code,
              .pid = ::getpid(),
              .uid = ::geteuid(),
              .text = news.text});
-        if (service_.alarm)
-            service_.alarm(news.works ? news.text
-                                      : fmt::format("{}: {}", news.text, news.error.remedy));
+        state_.alarm(news.works ? news.text : fmt::format("{}: {}", news.text, news.error.remedy));
     }
 }
 

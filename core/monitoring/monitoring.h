@@ -22,23 +22,23 @@
 namespace snakepit::shm {
 
 // What watches the manager while it works, put together: looks once a second, and hands what it
-// sees to whoever keeps, judges or publishes it. RegionService thread.
+// sees to whoever keeps, judges or publishes it. Service thread.
 class Monitoring {
   public:
-    Monitoring(RegionService& service, const EventRecorder& recorder, const InstancePaths& paths);
+    Monitoring(RegionState& state, const RegionService& service, const EventRecorder& recorder);
 
     void configure(const Config& config);
     // Before the first second.
     void watch(std::unique_ptr<AlertManager> alerts) { alerts_ = std::move(alerts); }
     AlertManager& alerts() { return *alerts_; }
     const AlertManager& alerts() const { return *alerts_; }
-    void second();
+    void on_second();
     // For what watches it from here; it is the monitoring's own.
     HealthLogger& health() const { return *health_; }
-    // Who is told what about it.
+    // Where metrics and events are published.
     const TelemetryManager& telemetry() const { return telemetry_; }
-    // A part of what is too much for one turn; some times a second.
-    void turn();
+    // The next part of the survey; some times a second.
+    void run_slice();
 
     const PerformanceMonitor& performance() const { return performance_; }
     // As of the last second.
@@ -57,9 +57,9 @@ class Monitoring {
     void measure_service(layout::Sample& sample) const;
     // What others timed comes into the registry.
     void collect_times();
-    void tell();
+    void publish();
 
-    RegionService& service_;
+    RegionState& state_;
     const EventRecorder& recorder_;
     PerformanceMonitor performance_;
     UsageSurvey survey_;

@@ -42,8 +42,8 @@ QJsonObject recorder_json(const RecorderState& state) {
 }
 
 QJsonObject huge_pages(const ReportSources& s) {
-    const bool wanted = s.config.use_hugepages;
-    const auto& problem = s.service.allocator().pool.huge_page_problem();
+    const bool wanted = s.state.config.use_hugepages;
+    const auto& problem = s.state.allocator.pool.huge_page_problem();
     return {{"wanted", wanted},
             {"used", wanted && problem.empty()},
             {"problem", wanted ? text(problem) : QString()}};
@@ -55,33 +55,34 @@ QJsonArray users(const ReportSources& s) {
         std::uint32_t uid;
         Allocator::Usage usage;
     };
-    auto& policies = s.service.policies();
     const auto own = s.caller.credentials.uid;
-    const bool all = policies.may(s.caller, Privilege::see_all);
+    const bool all = s.service.may(s.caller, Privilege::see_all);
     std::vector<Line> lines;
-    for (const auto& [uid, usage] : s.service.allocator().usage())
+    for (const auto& [uid, usage] : s.state.allocator.usage())
         if (all || uid == own) lines.push_back({uid, usage});
     std::sort(lines.begin(), lines.end(),
               [](const Line& a, const Line& b) { return a.usage.bytes > b.usage.bytes; });
     if (lines.size() > kListedUsers) lines.resize(kListedUsers);
     QJsonArray out;
     for (const auto& line : lines) {
-        const auto quota = policies.quota_of_user(line.uid);
+        const auto quota = s.service.quota_of_user(line.uid);
         out.append(QJsonObject{
             {"uid", static_cast<qint64>(line.uid)},
             {"user", text(user_name(line.uid))},
             {"regions", number(line.usage.regions)},
             {"bytes", number(line.usage.bytes)},
-            {"max_regions", number(quota.max_regions.value_or(s.config.max_regions_per_user))},
-            {"max_memory", number(quota.max_memory.value_or(s.config.max_memory_per_user))}});
+            {"max_regions",
+             number(quota.max_regions.value_or(s.state.config.max_regions_per_user))},
+            {"max_memory", number(quota.max_memory.value_or(s.state.config.max_memory_per_user))}});
     }
     return out;
 }
 
 QJsonObject keeper(const ReportSources& s) {
-    return {{"name", text(s.keeping.keeper)},
-            {"segments", number(s.keeping.segments)},
-            {"kept", number(s.keeping.kept)}};
+    const auto& keeping = s.monitoring.health().keeping();
+    return {{"name", text(keeping.keeper)},
+            {"segments", number(keeping.segments)},
+            {"kept", number(keeping.kept)}};
 }
 
 // Whose limit the manager's own memory counts against, and with it all regions but those whose
@@ -96,29 +97,29 @@ QJsonObject memory() {
 }
 
 QJsonObject status(const ReportSources& s) {
-    const auto totals = s.service.totals();
-    const auto capabilities = s.service.backend().capabilities();
+    const auto totals = s.state.totals();
+    const auto capabilities = s.state.backend.capabilities();
     QJsonObject space;
-    if (const auto room = s.service.backend().space()) {
+    if (const auto room = s.state.backend.space()) {
         space = {{"total", number(room->total)}, {"free", number(room->free)}};
         if (room->free_files != ~std::uint64_t{0})
             space.insert("free_files", number(room->free_files));
     }
     return {
-        {"instance", text(s.paths.instance)},
+        {"instance", text(s.state.paths.instance)},
         {"pid", static_cast<qint64>(::getpid())},
         {"version", text(kVersionText)},
         {"started_at", text(to_rfc3339(s.started_at))},
-        {"epoch", QString::number(s.service.registry().epoch(), 16)},
-        {"runtime_dir", text(s.paths.runtime_dir)},
-        {"state_dir", text(s.paths.state_dir)},
-        {"config_file", text(s.paths.config_file)},
-        {"backend", text(s.service.backend().name())},
+        {"epoch", QString::number(s.state.registry.epoch(), 16)},
+        {"runtime_dir", text(s.state.paths.runtime_dir)},
+        {"state_dir", text(s.state.paths.state_dir)},
+        {"config_file", text(s.state.paths.config_file)},
+        {"backend", text(s.state.backend.name())},
         {"capabilities", QJsonObject{{"named_segments", capabilities.named_segments},
                                      {"handle_passing", capabilities.handle_passing},
                                      {"reserves_pages", capabilities.reserves_pages},
                                      {"process_watch", capabilities.process_watch}}},
-        {"shm_path", text(s.config.shm_path)},
+        {"shm_path", text(s.state.config.shm_path)},
         {"shm_space", space},
         {"memory", memory()},
         {"huge_pages", huge_pages(s)},
@@ -126,33 +127,33 @@ QJsonObject status(const ReportSources& s) {
         {"regions", number(totals.regions)},
         {"orphans", number(totals.orphans)},
         {"references", number(totals.references)},
-        {"bytes_used", number(s.service.allocator().bytes_used())},
-        {"bytes_reserved", number(s.service.allocator().bytes_reserved())},
-        {"clients", number(s.service.clients().size())},
+        {"bytes_used", number(s.state.allocator.bytes_used())},
+        {"bytes_reserved", number(s.state.allocator.bytes_reserved())},
+        {"clients", number(s.state.counter.clients().size())},
         {"connections", number(s.connections)},
         {"limits",
-         QJsonObject{{"max_regions", number(s.config.max_regions)},
-                     {"max_region_size", number(s.config.max_region_size)},
-                     {"max_total_memory", number(s.config.max_total_memory)},
-                     {"max_regions_per_process", number(s.config.max_regions_per_process)},
-                     {"max_regions_per_user", number(s.config.max_regions_per_user)},
-                     {"max_memory_per_user", number(s.config.max_memory_per_user)}}},
+         QJsonObject{{"max_regions", number(s.state.config.max_regions)},
+                     {"max_region_size", number(s.state.config.max_region_size)},
+                     {"max_total_memory", number(s.state.config.max_total_memory)},
+                     {"max_regions_per_process", number(s.state.config.max_regions_per_process)},
+                     {"max_regions_per_user", number(s.state.config.max_regions_per_user)},
+                     {"max_memory_per_user", number(s.state.config.max_memory_per_user)}}},
         {"users", users(s)},
         {"recorder", recorder_json(s.recorder.state())},
         {"alerts",
          QJsonDocument::fromJson(QByteArray::fromStdString(s.monitoring.alerts().state_json()))
              .object()},
         {"metrics", metrics_json(s)},
-        {"events", number(s.service.registry().ring().head())},
+        {"events", number(s.state.registry.ring().head())},
         {"telemetry", telemetry_json(s.monitoring.telemetry())},
     };
 }
 
 QJsonObject clients(const ReportSources& s) {
     QJsonArray out;
-    const auto all = s.service.clients();
+    const auto all = s.state.counter.clients();
     for (const auto index : std::span(all).first(std::min(all.size(), kListedClients))) {
-        const auto& record = s.service.client(index);
+        const auto& record = s.state.grants.record(index);
         out.append(QJsonObject{{"pid", static_cast<qint64>(record.pid)},
                                {"uid", static_cast<qint64>(record.uid)},
                                {"process", text(record.process)},
@@ -160,7 +161,7 @@ QJsonObject clients(const ReportSources& s) {
                                {"pool", text(record.pool)},
                                {"session", text(record.session)},
                                {"connected_at", text(to_rfc3339({record.connected_at}))},
-                               {"connected", s.service.registry().client_connected(index)},
+                               {"connected", s.state.registry.client_connected(index)},
                                {"hostile", record.hostile != 0}});
     }
     return {{"clients", out}, {"total", number(all.size())}, {"users", users(s)}};
@@ -169,7 +170,7 @@ QJsonObject clients(const ReportSources& s) {
 // The arenas, and what they are together. `holes`: bytes that are free before the last region of an
 // arena; `fragmentation`: their share of the span in use.
 QJsonObject arenas(const ReportSources& s) {
-    const auto& pool = s.service.allocator().pool;
+    const auto& pool = s.state.allocator.pool;
     QJsonArray out;
     std::uint64_t size = 0, used = 0, span = 0, largest = 0, backed = 0, dirty = 0;
     for (const auto& arena : pool.report()) {
@@ -218,7 +219,7 @@ QJsonObject health(const ReportSources& s) {
     const auto& checked = s.service.check_now();
     auto& logger = s.monitoring.health();
     QJsonArray problems, history;
-    for (const auto& problem : logger.look(now().micros))
+    for (const auto& problem : logger.check(now().micros))
         problems.append(QJsonObject{{"problem", text(problem.what)},
                                     {"remedy", text(problem.remedy)},
                                     {"since", text(to_rfc3339(problem.since))}});
@@ -234,8 +235,7 @@ QJsonObject health(const ReportSources& s) {
                                    {"problems", number(results[i].problems)}});
     QJsonObject last{{"regions", number(checked.regions)}, {"problems", problems.size()}};
     if (checked.completed_at != 0)
-        last.insert("completed_at",
-                    text(to_rfc3339(s.service.registry().wall(checked.completed_at))));
+        last.insert("completed_at", text(to_rfc3339(s.state.registry.wall(checked.completed_at))));
     return {{"problems", problems}, {"last_check", last}, {"history", history}};
 }
 
@@ -260,11 +260,10 @@ Result<std::string> make_report(const std::string& topic, const ReportSources& s
     else if (topic == "performance")
         document = performance_report(sources);
     else if (topic == "config")
-        return sources.config.to_json();
+        return sources.state.config.to_json();
     else
         return fail(
-            ErrorCode::invalid_argument,
-            fmt::format("there is no report '{}'", topic.substr(0, 40)),
+            ErrorCode::invalid_argument, fmt::format("unknown report '{}'", topic.substr(0, 40)),
             "ask for status, config, stats, performance, health, alerts, clients or arenas");
     return QJsonDocument(document).toJson(QJsonDocument::Compact).toStdString();
 }

@@ -4,21 +4,18 @@
 #include <cstddef>
 #include <string>
 
-#include "config/config.h"
 #include "events/event_recorder.h"
 #include "monitoring/monitoring.h"
 #include "regions/region_service.h"
 
 namespace snakepit::shm {
 
-// What a report is made from; borrowed for the call. RegionService thread.
+// What a report is made from; borrowed for the call. Service thread.
 struct ReportSources {
-    const InstancePaths& paths;
-    const Config& config;
+    const RegionState& state;
     RegionService& service;
     const EventRecorder& recorder;
     std::size_t connections;
-    const Keeping& keeping;
     const Monitoring& monitoring;
     Timestamp started_at;
     const Caller& caller;  // who asks

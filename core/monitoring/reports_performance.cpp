@@ -4,15 +4,17 @@
 
 #include <QJsonArray>
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/units.h"
 #include "layout/metrics.h"
-#include "monitoring/advice.h"
 #include "security/names.h"
+#include "telemetry/recommendations.h"
 
 namespace snakepit::shm {
 
@@ -42,7 +44,7 @@ QJsonObject percentiles(const Histogram& times) {
 }
 
 Histogram total_of(const ReportSources& s, Timed what) {
-    return Histogram::of(s.service.registry().timed(what));
+    return Histogram::of(s.state.registry.timed(what));
 }
 
 QJsonArray operations(const ReportSources& s) {
@@ -105,9 +107,57 @@ QJsonArray subjects(const ReportSources& s) {
     return out;
 }
 
+constexpr std::size_t kMostTakers = 5;
+
+void add(std::vector<Recommendation>& out, std::optional<Recommendation> one) {
+    if (one) out.push_back(std::move(*one));
+}
+
+void add_takers(std::vector<Recommendation>& out, const RegionState& state,
+                const Monitoring& monitoring) {
+    for (const auto& client : monitoring.growing()) {
+        if (out.size() >= kMostTakers) return;
+        for (const auto index : state.counter.clients()) {
+            const auto& record = state.grants.record(index);
+            if (record.serial.load(std::memory_order_relaxed) != client.serial) continue;
+            const auto seconds = (state.registry.time() - client.since) / 1'000'000;
+            out.push_back(never_unmaps(
+                {monitoring.name_of(client.serial), record.session, evidence_of(client), seconds}));
+        }
+    }
+}
+
+// What the use of this instance suggests, the most urgent first. Costs as much as there are arenas.
+std::vector<Recommendation> advice_for(const RegionState& state, const Monitoring& monitoring) {
+    std::vector<Recommendation> out;
+    const auto& history = monitoring.history();
+    add_takers(out, state, monitoring);
+    add(out, limit_ahead(
+                 {"regions", static_cast<double>(state.config.max_regions), false, "max_regions"},
+                 history.regions()));
+    add(out, limit_ahead({"memory of regions", static_cast<double>(state.config.max_total_memory),
+                          true, "max_total_memory"},
+                         history.memory()));
+    add(out, limit_ahead({"the host's shared memory",
+                          static_cast<double>(monitoring.performance().last().shm_total), true,
+                          "the size of its file system"},
+                         history.host()));
+    for (auto& met : limits_met(state.errors.by_code())) out.push_back(std::move(met));
+
+    std::vector<ArenaUse> arenas;
+    for (const auto& arena : state.allocator.pool.report())
+        arenas.push_back({arena.used, arena.high_water, arena.reserved});
+    const auto totals = state.totals();
+    add(out, idle_memory(totals.cleanable_regions, totals.cleanable_bytes,
+                         state.allocator.bytes_used()));
+    add(out, smaller_arenas(arenas, state.config.arena_size));
+    add(out, defragmentation(arenas));
+    return out;
+}
+
 QJsonArray recommendations(const ReportSources& s) {
     QJsonArray out;
-    for (const auto& one : advice_for(s.service, s.config, s.monitoring))
+    for (const auto& one : advice_for(s.state, s.monitoring))
         out.append(QJsonObject{{"topic", text(one.topic)},
                                {"advice", text(one.advice)},
                                {"evidence", text(one.evidence)},
@@ -116,7 +166,7 @@ QJsonArray recommendations(const ReportSources& s) {
 }
 
 QJsonObject fragmentation(const ReportSources& s) {
-    const auto& pool = s.service.allocator().pool;
+    const auto& pool = s.state.allocator.pool;
     const auto extent = pool.extent();
     const auto holes = extent.span - extent.used;
     return {
@@ -166,7 +216,7 @@ QJsonArray recent_errors(const ErrorManager& errors) {
     return out;
 }
 
-// The specification's lists of times: what they were for, in microseconds.
+// In microseconds.
 QJsonObject times(const Histogram& histogram) {
     const auto micros = [&](double share) {
         return static_cast<double>(histogram.percentile(share)) / 1000;
@@ -182,16 +232,19 @@ QJsonObject times(const Histogram& histogram) {
 
 QJsonObject metrics_json(const ReportSources& s) {
     const auto state = s.monitoring.metrics();
-    return {{"file", text(s.paths.metrics_db())}, {"writable", state.writable},
-            {"recorded", number(state.recorded)}, {"lost", number(state.lost)},
-            {"bytes", number(state.bytes)},       {"problem", text(state.problem)}};
+    return {{"file", text(s.state.paths.metrics_db())},
+            {"writable", state.writable},
+            {"recorded", number(state.recorded)},
+            {"lost", number(state.lost)},
+            {"bytes", number(state.bytes)},
+            {"problem", text(state.problem)}};
 }
 
 QJsonObject performance_report(const ReportSources& s) {
     const auto& usage = s.monitoring.usage();
-    const auto& allocations = s.service.stats().allocations;
+    const auto& allocations = s.state.stats.allocations;
     const auto same = [](const std::string& name) { return name; };
-    const auto& errors = s.service.errors();
+    const auto& errors = s.state.errors;
     return {
         {"operations", operations(s)},
         {"users",
@@ -199,7 +252,7 @@ QJsonObject performance_report(const ReportSources& s) {
         {"sessions", table(usage.sessions, allocations.sessions, same)},
         {"workers", table(usage.workers, allocations.workers, same)},
         {"surveyed_at",
-         usage.at == 0 ? QJsonValue() : text(to_rfc3339(s.service.registry().wall(usage.at)))},
+         usage.at == 0 ? QJsonValue() : text(to_rfc3339(s.state.registry.wall(usage.at)))},
         {"errors", QJsonObject{{"total", number(errors.total())},
                                {"by_type", errors_by_type(errors)},
                                {"by_code", errors_by_code(errors)}}},
@@ -212,13 +265,13 @@ QJsonObject performance_report(const ReportSources& s) {
 }
 
 QJsonObject stats_report(const ReportSources& s) {
-    const auto totals = s.service.totals();
-    const auto& errors = s.service.errors();
+    const auto totals = s.state.totals();
+    const auto& errors = s.state.errors;
     return {
         {"total_allocations", number(totals.allocations)},
         {"total_deallocations", number(totals.deallocations)},
         {"active_regions", number(totals.regions)},
-        {"total_memory_allocated", number(s.service.allocator().bytes_used())},
+        {"total_memory_allocated", number(s.state.allocator.bytes_used())},
         {"references", number(totals.references)},
         {"allocation_times", times(total_of(s, Timed::allocate))},
         {"mapping_times", times(total_of(s, Timed::first_map))},

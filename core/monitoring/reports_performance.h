@@ -17,7 +17,7 @@ namespace snakepit::shm {
 //   recommendations: [{topic, advice, evidence, bytes}];
 //   metrics: how the recording of samples goes.
 QJsonObject performance_report(const ReportSources& sources);
-// The topic "stats": the specification's Stats with percentiles, in microseconds, for its lists.
+// The topic "stats": counters, and times as percentiles in microseconds.
 QJsonObject stats_report(const ReportSources& sources);
 // For the status report.
 QJsonObject metrics_json(const ReportSources& sources);

@@ -35,19 +35,19 @@ void SubjectMetrics::configure(const Config& config) {
 
 void SubjectMetrics::surveyed(const UsageTables& usage, std::int64_t at) {
     std::vector<ClientReferences> clients;
-    for (const auto index : service_.clients()) {
-        if (service_.client(index).hostile != 0) continue;  // what it holds cannot be read
-        const auto serial = service_.client(index).serial.load(std::memory_order_relaxed);
+    for (const auto index : state_.counter.clients()) {
+        if (state_.grants.record(index).hostile != 0) continue;  // what it holds cannot be read
+        const auto serial = state_.grants.record(index).serial.load(std::memory_order_relaxed);
         const auto held = usage.references.find(serial);
         clients.push_back({serial, held == usage.references.end() ? 0 : held->second,
-                           service_.counter().taken(index)});
+                           state_.counter.taken(index)});
     }
     growth_.look(at, clients);
 }
 
 std::string SubjectMetrics::name_of(std::uint64_t serial) const {
-    for (const auto index : service_.clients()) {
-        const auto& record = service_.client(index);
+    for (const auto index : state_.counter.clients()) {
+        const auto& record = state_.grants.record(index);
         if (record.serial.load(std::memory_order_relaxed) != serial) continue;
         auto name = fmt::format("{} ({})", record.process, record.pid);
         if (record.worker[0] != 0) name += fmt::format(", worker {}", record.worker);
@@ -70,13 +70,13 @@ void SubjectMetrics::add_growth(std::vector<SubjectValue>& out) const {
 void SubjectMetrics::add_lock_waits(std::vector<SubjectValue>& out) const {
     const auto at = monotonic_nanos();
     std::unordered_set<std::uint32_t> seen;
-    for (const auto& wait : service_.synchronizer().longest_waits(kWaitsLookedAt)) {
+    for (const auto& wait : state_.synchronizer.longest_waits(kWaitsLookedAt)) {
         if (seen.size() >= kMostOfAKind) return;
         if (!seen.insert(wait.slot).second) continue;
         const auto seconds = static_cast<double>(at - wait.asked) / 1e9;
-        out.push_back({"region_lock_wait_seconds", service_.registry().id(wait.slot).str(), seconds,
+        out.push_back({"region_lock_wait_seconds", state_.registry.id(wait.slot).str(), seconds,
                        fmt::format("the first of {} who wait has waited for {:.1f} s",
-                                   service_.synchronizer().waiters(wait.slot).size(), seconds)});
+                                   state_.synchronizer.waiters(wait.slot).size(), seconds)});
     }
 }
 
@@ -84,7 +84,7 @@ const SubjectMetrics::User& SubjectMetrics::user(std::uint32_t uid) {
     const auto at = boot_micros();
     auto& user = users_[uid];
     if (user.known_at != 0 && at - user.known_at < kUserKnown) return user;
-    const auto quota = has_quotas_ ? service_.policies().quota_of_user(uid) : Quota{};
+    const auto quota = has_quotas_ ? service_.quota_of_user(uid) : Quota{};
     user = {user_name(uid), quota.max_regions.value_or(max_regions_),
             quota.max_memory.value_or(max_memory_), at};
     return user;
@@ -93,7 +93,7 @@ const SubjectMetrics::User& SubjectMetrics::user(std::uint32_t uid) {
 void SubjectMetrics::add_users(std::vector<SubjectValue>& out) {
     if (!has_quotas_ && max_regions_ == 0 && max_memory_ == 0) return;
     std::vector<SubjectValue> all;
-    for (const auto& [uid, usage] : service_.allocator().usage()) {
+    for (const auto& [uid, usage] : state_.allocator.usage()) {
         const auto& who = user(uid);
         if (who.max_memory != 0)
             all.push_back({"user_memory_ratio", who.name, ratio(usage.bytes, who.max_memory),

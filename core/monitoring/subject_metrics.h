@@ -15,10 +15,11 @@
 namespace snakepit::shm {
 
 // What is sampled of single programs, regions and users: SNAKEPIT_SHM_SUBJECT_METRICS.
-// RegionService thread.
+// Service thread.
 class SubjectMetrics {
   public:
-    explicit SubjectMetrics(RegionService& service) : service_(service) {}
+    SubjectMetrics(RegionState& state, const RegionService& service)
+        : state_(state), service_(service) {}
 
     void configure(const Config& config);
     // A survey was completed at `at` (microseconds).
@@ -26,7 +27,7 @@ class SubjectMetrics {
     // As they are now; bounded, the worst of each first.
     std::vector<SubjectValue> values();
     const std::vector<GrowingClient>& growing() const { return growth_.growing(); }
-    // "python (4711), worker w3"; empty when it is gone.
+    // "python (4711), worker w3"; empty when it has ended.
     std::string name_of(std::uint64_t serial) const;
 
   private:
@@ -40,7 +41,8 @@ class SubjectMetrics {
     void add_users(std::vector<SubjectValue>& out);
     const User& user(std::uint32_t uid);
 
-    RegionService& service_;
+    RegionState& state_;
+    const RegionService& service_;
     ReferenceGrowth growth_;
     std::unordered_map<std::uint32_t, User> users_;
     bool has_quotas_ = false;

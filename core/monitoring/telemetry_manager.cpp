@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "monitoring/telemetry_manager.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <utility>
@@ -10,17 +9,16 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "monitoring/event_journal.h"
+#include "platform/background_thread.h"
 #include "platform/replace_file.h"
 #include "security/names.h"
 #include "telemetry/http_endpoint.h"
@@ -86,7 +84,6 @@ class TelemetryManager::Private {
     ManagerFigures stats_;
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-    boost::asio::thread_pool disk_{1};  // a disk may hang
     boost::asio::steady_timer retry_, next_file_, next_glance_;
     std::optional<MetricsSource> source_;
     HttpEndpoint endpoint_;
@@ -101,7 +98,8 @@ class TelemetryManager::Private {
     std::map<std::string_view, Error> problems_;
     std::vector<TelemetryNews> news_;
 
-    std::thread thread_;
+    BackgroundThread disk_{"shm-textfile"};  // a disk may hang
+    BackgroundThread thread_{"shm-telemetry"};
 };
 
 TelemetryManager::Private::Private(Identity identity, std::uint64_t after)
@@ -112,8 +110,7 @@ TelemetryManager::Private::Private(Identity identity, std::uint64_t after)
       next_glance_(io_),
       endpoint_(io_, [this](const auto& path, const auto& accept) { return answer(path, accept); }),
       after_(after) {
-    thread_ = std::thread([this] { io_.run(); });
-    ::pthread_setname_np(thread_.native_handle(), "shm-telemetry");
+    thread_.post([this] { io_.run(); });
 }
 
 TelemetryManager::Private::~Private() {
@@ -121,8 +118,8 @@ TelemetryManager::Private::~Private() {
         endpoint_.close();
         io_.stop();
     });
-    thread_.join();
-    disk_.join();
+    thread_.finish();
+    disk_.finish();
     send_events();
     if (!file_.empty()) remove_output(file_);
 }
@@ -274,7 +271,7 @@ void TelemetryManager::Private::write_file() {
     auto text = metrics(ExpositionFormat::classic);
     if (!text) return note(kFile, fail(text.error()), {});
     writing_ = true;
-    boost::asio::post(disk_, [this, path = file_, text = std::move(*text)] {
+    disk_.post([this, path = file_, text = std::move(*text)] {
         auto status = replace_file(path, text, 0644);
         post([this, path, status = std::move(status)] { file_written(path, status); });
     });

@@ -12,10 +12,10 @@
 
 namespace snakepit::shm {
 
-// Whom a manager tells what, and what keeps it from it.
+// What a manager publishes where, and its problems with that.
 struct TelemetryState {
     bool enabled = false;  // telemetry_enabled
-    std::string url;       // of the metrics; empty: nobody can ask for them
+    std::string url;       // of the metrics; empty: not served
     std::string textfile;  // empty: none is written
     Timestamp textfile_written;
     JournalChoice journal = JournalChoice::off;  // never automatic
@@ -29,7 +29,7 @@ struct TelemetryNews {
     std::string text;  // a few words for people
 };
 
-// The specification's Telemetry Manager: metrics for Prometheus over HTTP and as a text file for
+// Metrics for Prometheus over HTTP and as a text file for
 // node_exporter, events for the system's journal. Works on threads of its own, which begin when
 // something is configured, and reads the registry file: the service thread hands over what is not
 // in there, and does nothing else for it.
@@ -39,7 +39,7 @@ class TelemetryManager {
         std::string registry;  // its file
         std::string version, instance, backend;
     };
-    // `after`: the last event that is no news to the journal.
+    // `after`: the last event that the journal already has.
     TelemetryManager(Identity identity, std::uint64_t after);
     // Sends the last events, and removes the text file: what it says is true no more.
     ~TelemetryManager();

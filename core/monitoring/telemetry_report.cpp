@@ -56,7 +56,7 @@ Result<MetricsReport> parse_metrics_report(std::string_view json) {
     const auto document =
         QJsonDocument::fromJson(QByteArray(json.data(), static_cast<qsizetype>(json.size())));
     if (!document.isObject())
-        return fail(ErrorCode::protocol_error, "the manager's answer is no JSON object",
+        return fail(ErrorCode::protocol_error, "expected a JSON object as the manager's answer",
                     "use the manager and the command line of one release");
     const auto object = document.object();
     const auto value = [&object](const char* name) {

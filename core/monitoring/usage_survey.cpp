@@ -11,9 +11,9 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::int64_t kEvery = 10'000'000;  // microseconds
-// In a turn, of which there are five a second: some milliseconds. A million regions take 40
+// In a slice, of which there are five a second: some milliseconds. A million regions take 40
 // seconds.
-constexpr std::size_t kLookedATurn = 5'000;
+constexpr std::size_t kCountedPerSlice = 5'000;
 
 void add(UsageLine& line, std::uint64_t bytes, std::uint64_t references) {
     ++line.regions;
@@ -23,8 +23,8 @@ void add(UsageLine& line, std::uint64_t bytes, std::uint64_t references) {
 
 }  // namespace
 
-void UsageSurvey::look(std::uint32_t slot) {
-    auto& registry = service_.registry();
+void UsageSurvey::count(std::uint32_t slot) {
+    auto& registry = state_.registry;
     const auto word = registry.control(slot);
     if (!word.occupied()) return;
     const auto& fixed = registry.fixed(slot);
@@ -40,19 +40,20 @@ void UsageSurvey::look(std::uint32_t slot) {
             add((*names)[*name], fixed.size, references);
     }
     if (references == 0) return;
-    for (const auto& holder : service_.counter().holders(slot, word.generation))
+    for (const auto& holder : state_.counter.holders(slot, word.generation))
         if (holder.references > 0)
-            next_.references[service_.client(holder.client)
+            next_.references[state_.grants.record(holder.client)
                                  .serial.load(std::memory_order_relaxed)] += holder.references;
 }
 
-bool UsageSurvey::go_on(std::int64_t at) {
-    if (!pass_.next) {
-        if (!interval_elapsed(at, kEvery, deadlines_)) return false;
+bool UsageSurvey::run_slice(std::int64_t at) {
+    if (!scan_.next) {
+        if (!interval_elapsed(at, kEvery, next_survey_)) return false;
         next_ = {};
-        pass_.begin();
+        scan_.start();
     }
-    if (pass_.go_on(service_.registry(), kLookedATurn, [this](std::uint32_t slot) { look(slot); }))
+    if (scan_.run_slice(state_.registry, kCountedPerSlice,
+                        [this](std::uint32_t slot) { count(slot); }))
         return false;
     last_ = std::exchange(next_, {});
     last_.at = std::max<std::int64_t>(at, 1);

@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "regions/region_service.h"
+#include "regions/region_state.h"
 #include "regions/slot_scan.h"
 
 namespace snakepit::shm {
@@ -19,28 +19,28 @@ struct UsageTables {
     std::unordered_map<std::uint32_t, UsageLine> users;
     std::unordered_map<std::string, UsageLine> sessions, workers;
     std::unordered_map<std::uint64_t, std::uint64_t> references;  // by client's serial
-    std::int64_t at = 0;  // microseconds, when it was complete; 0: there was none yet
+    std::int64_t at = 0;  // microseconds, when it was complete; 0: none was completed yet
 };
 
-// Walks over all regions every ten seconds, a part of it in each turn. RegionService thread.
+// Walks over all regions every ten seconds, a part of it in each slice. Service thread.
 class UsageSurvey {
   public:
-    explicit UsageSurvey(RegionService& service) : service_(service) {}
+    explicit UsageSurvey(RegionState& state) : state_(state) {}
 
-    // Names come from clients: of so many each is told, the others are not.
+    // Names come from clients: this many of each are reported.
     static constexpr std::size_t kMostNames = 10'000;
 
     // The next part. True: last() is new.
-    bool go_on(std::int64_t at);
+    bool run_slice(std::int64_t at);
     const UsageTables& last() const { return last_; }
 
   private:
-    void look(std::uint32_t slot);
+    void count(std::uint32_t slot);
 
-    RegionService& service_;
-    SlotScan pass_;
+    RegionState& state_;
+    SlotScan scan_;
     UsageTables last_, next_;
-    std::int64_t deadlines_ = 0;
+    std::int64_t next_survey_ = 0;
 };
 
 }  // namespace snakepit::shm

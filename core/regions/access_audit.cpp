@@ -6,7 +6,7 @@
 namespace snakepit::shm {
 
 Status AccessAudit::may_begin(std::uint32_t slot) const {
-    return applies(slot) ? ready() : Status{};
+    return applies(slot) ? state_.can_record() : Status{};
 }
 
 void AccessAudit::begun(std::uint32_t slot, const Credentials& by, AccessMode access) const {

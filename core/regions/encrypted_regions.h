@@ -8,24 +8,19 @@
 #include <string>
 #include <unordered_map>
 
-#include "crypto/keys.h"
-#include "crypto/sealed_chunks.h"
-#include "memory/allocator.h"
-#include "registry/seal_table.h"
+#include "platform/locked_memory.h"
+#include "regions/region_policies.h"
 
 namespace snakepit::shm {
 
-class RegionService;
-struct Caller;
-
 // A version of an encrypted region's contents for one who was granted the region.
-struct SealAnswer {
+struct EncryptedAnswer {
     SealState state;
-    // Empty unless they were asked for. To be wiped by whoever has told them.
+    // Empty unless they were asked for. To be wiped once they were sent.
     std::vector<std::uint8_t> key, next_key;
 };
 
-struct SealCommitCall {
+struct EncryptedCommitCall {
     RegionId id;
     std::uint64_t expected = 0;  // the version it follows
     std::uint32_t key_version = 0;
@@ -34,35 +29,31 @@ struct SealCommitCall {
     Signature signature{};
 };
 
-// The service's part in encrypted regions: who gets a key, which version counts, and looking for
-// damage. It never touches contents to change them. RegionService thread only.
-class EncryptedRegions {
+// Encrypted regions: who gets a key, commits of new contents, and checks for damage. It never
+// changes contents. Service thread only.
+class EncryptedRegions : RegionPart {
   public:
-    explicit EncryptedRegions(RegionService& service) : service_(service) {}
-    // Without these encrypted regions are refused.
-    void open(SealTable table, std::shared_ptr<const InstanceKey> key);
-    bool ready() const { return table_.has_value(); }
+    EncryptedRegions(RegionState& state, EncryptionRecords& encryption, IntegrityCheck& integrity,
+                     RegionPolicies& policies, Refusals& refusals)
+        : RegionPart(state),
+          encryption_(encryption),
+          integrity_(integrity),
+          policies_(policies),
+          refusals_(refusals) {}
 
-    // Before a region of such a level becomes LIVE.
-    Status begin(std::uint32_t slot);
-
-    // For whoever was granted the region. `key_version`: of the key the caller has; `next`: also
-    // the one of a rotation, for who may manage the region.
-    Result<SealAnswer> read(const Caller& caller, const RegionId& id, std::uint32_t key_version,
-                            bool next);
-    // Compare and swap, for who was granted it for writing and holds its lock alone. The same call
-    // again changes nothing.
-    Status commit(const Caller& caller, const SealCommitCall& call);
+    // For a client that was granted the region. `key_version`: of the key the caller has; `next`:
+    // also the one of a rotation, for a client that may manage the region.
+    Result<EncryptedAnswer> read(const Caller& caller, const RegionId& id,
+                                 std::uint32_t key_version, bool next);
+    // Compare and swap, for a client that was granted it for writing and holds its lock alone. The
+    // same call again changes nothing.
+    Status commit(const Caller& caller, const EncryptedCommitCall& call);
     // The region is about to be sealed, and the caller may have written what is not committed yet.
     bool may_finish(const Caller& caller, const RegionId& id) const;
-    // Somebody who was granted the region found it damaged. Whoever says so is not believed: all of
-    // it is checked elsewhere, and `done` is called when that is over. Of one region once at a
-    // time, and not at once again when nothing was found.
+    // A client that was granted the region found it damaged. The report is not trusted: all of the
+    // region is checked in the background, and `done` is called when that is over. Each region is
+    // checked once at a time, and not again at once when nothing was found.
     void report(const Caller& caller, const RegionId& id, std::function<void(Status)> done);
-
-    // What is wrong with the record or the table that counts. Nothing: it is not encrypted, or all
-    // is well.
-    std::optional<std::string> fault_of(std::uint32_t slot) const;
 
   private:
     struct Check {  // of a region's whole contents
@@ -72,26 +63,26 @@ class EncryptedRegions {
         std::optional<std::string> fault;
         int attempt = 0;
     };
-    struct Looking {
+    struct Checks {                                        // of one region
         std::vector<std::function<void(Status)>> waiting;  // empty: it is over
         std::int64_t sound_at = 0;                         // boot time; when nothing was found
         std::uint64_t sound_version = 0;
     };
     Result<std::uint32_t> granted(const Caller& caller, const RegionId& id,
                                   AccessMode access) const;
-    Result<SealState> state_of(std::uint32_t slot) const;
     Result<std::vector<std::uint8_t>> key_of(const RegionId& id, std::uint32_t version) const;
-    Status commit_to(std::uint32_t slot, const Caller& caller, const SealCommitCall& call);
-    Status may_commit(std::uint32_t slot, const Caller& caller, const SealCommitCall& call,
+    Status commit_to(std::uint32_t slot, const Caller& caller, const EncryptedCommitCall& call);
+    Status may_commit(std::uint32_t slot, const Caller& caller, const EncryptedCommitCall& call,
                       const SealState& now) const;
-    void look(std::uint32_t slot, int attempt);
-    void looked(std::uint32_t slot, const std::shared_ptr<Check>& check);
-    void end_look(const RegionId& id, const Status& outcome);
+    void check(std::uint32_t slot, int attempt);
+    void checked(std::uint32_t slot, const std::shared_ptr<Check>& check);
+    void end_check(const RegionId& id, const Status& outcome);
 
-    RegionService& service_;
-    std::optional<SealTable> table_;
-    std::shared_ptr<const InstanceKey> key_;
-    std::unordered_map<RegionId, Looking> looking_;
+    EncryptionRecords& encryption_;
+    IntegrityCheck& integrity_;
+    RegionPolicies& policies_;
+    Refusals& refusals_;
+    std::unordered_map<RegionId, Checks> checks_;
 };
 
 }  // namespace snakepit::shm

@@ -12,8 +12,7 @@
 
 namespace snakepit::shm {
 
-// In what an error happened: the specification's error context, but for what the Error knows
-// itself.
+// In what an error happened, beside what the Error itself says.
 struct ErrorContext {
     std::string_view operation;  // "allocate", "map" …
     RegionId region;             // invalid: none is concerned
@@ -44,8 +43,8 @@ bool cleanup_helps(ErrorCode code);
 // it would give back nothing and a file system is full, it points to what else is there.
 void advise_cleanup(Error& error, const IdleFigures& idle);
 
-// The specification's Error Manager: puts each error into its context, counts it by type and code,
-// and remembers the last ones. RegionService thread only.
+// Puts each error into its context, counts it by type and code,
+// and remembers the last ones. Service thread only.
 class ErrorManager {
   public:
     static constexpr std::size_t kRemembered = 64;

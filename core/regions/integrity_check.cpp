@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Corruption: what can be wrong with a region, how it is found out, and that nobody gets it then.
+#include "regions/integrity_check.h"
+
 #include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "base/units.h"
 #include "memory/guard.h"
-#include "regions/region_service.h"
-#include "regions/time_budget.h"
 
 namespace snakepit::shm {
 
@@ -15,8 +13,8 @@ using namespace layout;
 
 namespace {
 
-// Regions checked in one turn of the service loop: each costs up to four system calls.
-constexpr std::size_t kCheckedATurn = 500;
+// Regions checked in one slice: each costs up to four system calls.
+constexpr std::size_t kCheckedPerSlice = 500;
 
 bool checked(const Control& word) {
     return word.state == SlotState::live || word.state == SlotState::quarantined ||
@@ -25,141 +23,124 @@ bool checked(const Control& word) {
 
 }  // namespace
 
-std::optional<std::string> RegionService::fault_of(std::uint32_t slot) {
-    if (!registry_->intact(slot)) return "the registry's description of it fails its checksum";
-    const auto& body = registry_->body(slot);
+std::optional<std::string> IntegrityCheck::fault_of(std::uint32_t slot) {
+    if (!registry_.intact(slot)) return "the registry's description of it fails its checksum";
+    const auto& body = registry_.body(slot);
     if (body.arena != 0) {
         if (auto lost = allocator_.pool.loss_of(body)) return lost;
-        return guard_fault(slot);
+        return canary_fault(slot);
     }
     const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
     if (!segment) return allocator_.loss_of(slot);
     if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
         return "its segment was exchanged by someone else";
     if (segment->size != body.actual_size) return "its segment was cut by someone else";
-    if (auto fault = seals_.fault_of(slot)) return fault;
-    return guard_fault(slot);
+    if (auto fault = encryption_.fault_of(slot)) return fault;
+    return canary_fault(slot);
 }
 
-std::optional<std::string> RegionService::guard_fault(std::uint32_t slot) {
-    const auto& body = registry_->body(slot);
+std::optional<std::string> IntegrityCheck::canary_fault(std::uint32_t slot) {
+    const auto& body = registry_.body(slot);
     if ((body.flags & kGuarded) == 0) return std::nullopt;
-    // Of an arena our own descriptor, which leads to it also when its name does not.
+    // For an arena our own descriptor, which works also when its name does not.
     const auto segment =
         allocator_.open(slot, body.arena != 0 ? AccessMode::read_write : AccessMode::read_only);
     if (!segment) return segment.error().message;
     const auto guard =
-        check_guard(*segment, body.offset, registry_->fixed(slot).size, body.actual_size);
+        check_guard(*segment, body.offset, registry_.fixed(slot).size, body.actual_size);
     return guard ? std::nullopt : std::optional(guard.error().message);
 }
 
-void RegionService::damage(std::uint32_t slot, std::string_view what) {
+void IntegrityCheck::damage(std::uint32_t slot, std::string_view what) {
     faults_.insert_or_assign(slot, std::string(what));
-    auto word = registry_->control(slot);
+    auto word = registry_.control(slot);
     if (word.damaged) return;
     word.damaged = true;
     if (!word.occupied()) word.state = SlotState::live;
     (void)errors_.handle(
         make_error(ErrorCode::corruption_detected, std::string(what),
                    "save what you need of it, then deallocate it and allocate a new one"),
-        {"health check", registry_->id(slot), {}, {}});
-    registry_->commit(
+        {"health check", registry_.id(slot), {}, {}});
+    registry_.commit(
         slot, word,
         {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
     // Idle grants give no new references either; who holds it keeps what it sees.
     counter_.close(slot, word.generation);
 }
 
-void RegionService::check_guard_of_ending(std::uint32_t slot) {
-    const bool known = registry_->control(slot).damaged || stuck_.contains(slot);
-    if (known) return;
-    const auto fault = guard_fault(slot);
+void IntegrityCheck::check_canary_of_ending(std::uint32_t slot) {
+    if (registry_.control(slot).damaged) return;
+    const auto fault = canary_fault(slot);
     if (!fault) return;
     const auto what = fmt::format("found when it was freed: {}", *fault);
     (void)errors_.handle(make_error(ErrorCode::corruption_detected, what,
                                     "look for a program that writes past the end of its region"),
-                         {"free", registry_->id(slot), {}, {}});
-    registry_->record(
+                         {"free", registry_.id(slot), {}, {}});
+    registry_.record(
         slot, {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
 }
 
-std::vector<std::uint32_t> RegionService::regions_in(std::uint64_t arena) const {
+std::vector<std::uint32_t> IntegrityCheck::regions_in(std::uint64_t arena) const {
     std::vector<std::uint32_t> out;
-    for (const auto slot : registry_->used())
-        if (registry_->body(slot).arena == arena && registry_->control(slot).occupied())
+    for (const auto slot : registry_.used())
+        if (registry_.body(slot).arena == arena && registry_.control(slot).occupied())
             out.push_back(slot);
     return out;
 }
 
-// Regions whose memory is gone are damaged. The others are whole as long as somebody has the arena
-// mapped, as we have: they move out, now or when nobody holds them (rescue).
-void RegionService::settle_damaged_arenas() {
+void IntegrityCheck::check_damaged_arenas() {
     for (const auto& arena : allocator_.pool.newly_damaged()) {
         if (!arena->fault) continue;
         const auto inside = regions_in(arena->id());
         std::uint64_t lost = 0;
         for (const auto slot : inside)
-            if (allocator_.pool.loss_of(registry_->body(slot))) lost += registry_->fixed(slot).size;
-        registry_->record({.kind = EventKind::arena_damaged,
-                           .result = ErrorCode::corruption_detected,
-                           .uid = arena->tenant(),
-                           .count = static_cast<std::uint32_t>(inside.size()),
-                           .value = lost,
-                           .text = fmt::format("{}: {}", arena->fault->what, arena->name())});
+            if (allocator_.pool.loss_of(registry_.body(slot))) lost += registry_.fixed(slot).size;
+        registry_.record({.kind = EventKind::arena_damaged,
+                          .result = ErrorCode::corruption_detected,
+                          .uid = arena->tenant(),
+                          .count = static_cast<std::uint32_t>(inside.size()),
+                          .value = lost,
+                          .text = fmt::format("{}: {}", arena->fault->what, arena->name())});
         for (const auto slot : inside) {
-            if (moving_.contains(slot)) continue;  // finish_move() sees what became of it
-            if (const auto loss = allocator_.pool.loss_of(registry_->body(slot)))
+            // One that is moving is RETIRING: the RegionMover finds out what became of it.
+            if (registry_.control(slot).state == SlotState::retiring) continue;
+            if (const auto loss = allocator_.pool.loss_of(registry_.body(slot)))
                 damage(slot, *loss);
             else
-                plan_.push_front(slot);
+                rescues_.push_back(slot);
         }
     }
 }
 
-bool RegionService::rescue(std::uint32_t slot) {
-    settle_damaged_arenas();  // first it is said what happened, and who is concerned
-    const auto arena = registry_->body(slot).arena;
-    if (arena == 0 || !allocator_.pool.damaged(arena) || !movable(slot)) return false;
-    auto to = allocator_.begin_move(slot);
-    return to && move(slot, std::move(*to), "rescued from a damaged arena");
-}
-
-// What brings a durable region back after a reboot: written again if somebody removed it.
-void RegionService::keep_description(std::uint32_t slot) {
-    const auto& body = registry_->body(slot);
-    if ((body.flags & kDurable) == 0 || registry_->control(slot).withdrawn ||
-        allocator_.durable.has(registry_->id(slot)))
+void IntegrityCheck::keep_description(std::uint32_t slot) {
+    const auto& body = registry_.body(slot);
+    if ((body.flags & kDurable) == 0 || registry_.control(slot).withdrawn ||
+        allocator_.durable.has(registry_.id(slot)))
         return;
-    (void)allocator_.durable.save(registry_->fixed(slot), body, registry_->metadata(slot));
+    (void)allocator_.durable.save(registry_.fixed(slot), body, registry_.metadata(slot));
 }
 
-void RegionService::begin_health_check() {
-    if (health_scan_.next) return;
+void IntegrityCheck::start_scan() {
+    if (scan_.next) return;
     allocator_.pool.check_all();
-    settle_damaged_arenas();
-    health_scan_.begin();
+    check_damaged_arenas();
+    scan_.start();
     checking_ = {};
 }
 
-bool RegionService::check_on(std::int64_t at) {
-    if (!health_scan_.next) return false;
-    const bool more = health_scan_.go_on(*registry_, kCheckedATurn, [&](std::uint32_t slot) {
-        if (!checked(registry_->control(slot))) return;
+bool IntegrityCheck::run_slice(std::int64_t at) {
+    if (!scan_.next) return false;
+    const bool more = scan_.run_slice(registry_, kCheckedPerSlice, [&](std::uint32_t slot) {
+        if (!checked(registry_.control(slot))) return;
         ++checking_.regions;
         if (const auto fault = fault_of(slot)) damage(slot, *fault);
         keep_description(slot);
-        if (registry_->control(slot).damaged) checking_.damaged.push_back(slot);
+        if (registry_.control(slot).damaged) checking_.damaged.push_back(slot);
     });
     if (more) return true;
     health_ = std::move(checking_);
     health_.completed_at = at;
     return false;
-}
-
-const HealthState& RegionService::check_now() {
-    begin_health_check();
-    (void)check_on(registry_->time());
-    return health_;
 }
 
 }  // namespace snakepit::shm

@@ -9,7 +9,7 @@ namespace snakepit::shm {
 
 // So that nobody can fill the disk, or push other events out of the ring, by being refused: a
 // user's first refusals in a second are events of their own, of the rest one event says how many
-// there were. None goes uncounted. RegionService thread only.
+// there were. None goes uncounted. Service thread only.
 class RefusalLog {
   public:
     static constexpr std::uint32_t kOwnEvents = 50;  // of a user, in a second

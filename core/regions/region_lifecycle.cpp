@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Clients that come and go, counts that change, and regions that end. What is done when is in
-// service_turns.cpp.
+#include "regions/region_lifecycle.h"
+
 #include <algorithm>
-#include <cstring>
+#include <functional>
 
 #include <fmt/format.h>
 
-#include "events/holder_list.h"
-#include "regions/region_service.h"
+#include "base/units.h"
+#include "memory/guard.h"
+#include "regions/time_budget.h"
 
 namespace snakepit::shm {
 
@@ -15,295 +16,37 @@ using namespace layout;
 
 namespace {
 
-// Microseconds between `references` events of one region, on a clock that nobody can set.
-constexpr std::int64_t kRecordEvery = 1'000'000;
-// Events that wait for the database before samples wait, too: they must not push out of the ring
-// what happens only once.
-constexpr std::uint64_t kSamplesWait = kRingEntries / 4;
+constexpr std::size_t kDeadlinesPerSlice = 256;
+constexpr std::size_t kDeadlinesKept = 10'000;  // before stale ones are looked for
 
-// Who knows the token shared the client's memory, so this tells its children from it. What is not
-// known of one of the two says nothing; the numbers of processes are of one pid namespace, and the
-// manager before may have been in another.
-bool same_process(const ClientRecord& record, const ClientIdentity& identity) {
-    const auto number = static_cast<std::uint32_t>(identity.process_number);
-    if (record.process_number != 0 && number != 0) return record.process_number == number;
-    const auto differ = [](std::int64_t a, std::int64_t b) { return a != 0 && b != 0 && a != b; };
-    return !differ(record.pid, identity.credentials.pid) &&
-           !differ(record.start_time, identity.start_time);
-}
-
-std::uint32_t narrow(std::uint64_t value) {
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, 0xFFFFFFFFU));
-}
-
-// Changes whenever a holder's count or access does, and not with their order. 0: there is none.
-std::uint32_t digest_of(const std::vector<Holder>& holders, const GrantTable& grants) {
-    std::uint64_t sum = 0;
-    bool any = false;
-    for (const auto& holder : holders) {
-        if (holder.references == 0) continue;
-        any = true;
-        auto x = grants.record(holder.client).serial.load(std::memory_order_relaxed) << 32;
-        x ^= holder.references << 1 | static_cast<std::uint64_t>(holder.access);
-        x *= 0x9E3779B97F4A7C15ULL;
-        x ^= x >> 29;
-        x *= 0xBF58476D1CE4E5B9ULL;
-        sum += x ^ x >> 32;
-    }
-    return any ? std::max(static_cast<std::uint32_t>(sum), 1U) : 0;
-}
+// Larger regions are overwritten in the background: zeros cost about 0.2 ms a MiB.
+constexpr std::uint64_t kWipeHere = 4 << 20;
 
 }  // namespace
 
-RegionService::SlotRuntime& RegionService::runtime(std::uint32_t slot) {
+RegionLifecycle::RegionLifecycle(RegionState& state, ClientRegistry& clients,
+                                 IntegrityCheck& integrity, AccessAudit& audit)
+    : RegionPart(state),
+      clients_(clients),
+      integrity_(integrity),
+      audit_(audit),
+      references_(state, clients) {}
+
+RegionLifecycle::SlotRuntime& RegionLifecycle::runtime(std::uint32_t slot) {
     if (slot >= runtime_.size()) runtime_.resize(slot + 1);
     return runtime_[slot];
 }
 
-bool RegionService::owner_alive(std::uint32_t slot) const {
-    const auto serial = registry_->fixed(slot).owner_serial;
-    return serial == 0 || client_of_serial_.contains(serial);
-}
-
-// ------------------------------------------------------------------ clients
-
-ClientRow RegionService::row_of(std::uint32_t client, bool connected) const {
-    const auto& record = grants_.record(client);
-    ClientRow row{};
-    row.serial = record.serial.load(std::memory_order_relaxed);
-    row.pid = record.pid;
-    row.connected_at = record.connected_at;
-    row.uid = record.uid;
-    row.connected = connected ? 1 : 0;
-    row.hostile = static_cast<std::uint8_t>(record.hostile);
-    copy_text(row.process, record.process);
-    copy_text(row.worker, record.worker);
-    copy_text(row.pool, record.pool);
-    copy_text(row.session, record.session);
-    return row;
-}
-
-void RegionService::publish_client(std::uint32_t client, bool connected) {
-    registry_->write_client(client, row_of(client, connected));
-}
-
-Result<std::uint32_t> RegionService::connect_client(const ClientIdentity& identity) {
-    // One user's lease pages leave room for the others'.
-    const auto uid = identity.credentials.uid;
-    const auto all = counter_.clients();
-    if (uid != security_.service_uid() && uid != 0 &&
-        std::count_if(all.begin(), all.end(), [&](std::uint32_t client) {
-            return grants_.record(client).uid == uid;
-        }) >= kMaxClients / 4)
-        return fail(
-            ErrorCode::client_limit_exceeded,
-            fmt::format("user {} has {} clients that hold lease pages", uid, kMaxClients / 4),
-            "end those that are not needed");
-    const auto serial = registry_->next_client_serial();
-    SHM_ASSIGN(const auto client, counter_.add_client(identity, serial, random_token()));
-    client_of_serial_[serial] = client;
-    auto text = identity.process;
-    if (!identity.other_ids.empty()) text += ", " + identity.other_ids;
-    registry_->commit_client(client, row_of(client, true),
-                             {.kind = EventKind::client_connected,
-                              .pid = identity.credentials.pid,
-                              .uid = identity.credentials.uid,
-                              .count = static_cast<std::uint32_t>(identity.other_ids.size()),
-                              .text = text});
-    return client;
-}
-
-Result<std::uint32_t> RegionService::resume_client(const SessionToken& token,
-                                                   const ClientIdentity& identity) {
-    for (const auto client : counter_.clients()) {
-        const auto& record = grants_.record(client);
-        if (std::memcmp(record.token, token.data(), token.size()) != 0) continue;
-        if (!same_process(record, identity))
-            return fail(ErrorCode::identity_mismatch, "the session belongs to another process",
-                        "connect anew");
-        if (record.uid != identity.credentials.uid || record.gid != identity.credentials.gid)
-            return fail(changed_ids({record.pid, record.uid, record.gid}, identity.credentials));
-        publish_client(client, true);
-        told_.erase(record.serial.load(std::memory_order_relaxed));
-        registry_->record({.kind = EventKind::client_resumed,
-                           .pid = record.pid,
-                           .uid = record.uid,
-                           .text = record.process});
-        return client;
-    }
-    return fail(ErrorCode::registry_lost, "the manager does not know this session any more",
-                "connect anew and allocate again");
-}
-
-void RegionService::client_disconnected(std::uint32_t client) {
-    publish_client(client, false);
-    const auto& record = grants_.record(client);
-    give_up_of(record.serial.load(std::memory_order_relaxed));
-    registry_->record({.kind = EventKind::client_disconnected,
-                       .pid = record.pid,
-                       .uid = record.uid,
-                       .text = record.process});
-}
-
-// The event comes in one step with the end of the client's row; a manager killed after that finds a
-// record without a row and clears it without a word.
-ReferenceCounter::ClientHoldings RegionService::drop(std::uint32_t client) {
-    auto left = counter_.holdings(client);
-    const auto& record = grants_.record(client);
-    drop_locks(record, record.serial.load(std::memory_order_relaxed), left);
-    registry_->commit_client(client, ClientRow{},
-                             {.kind = EventKind::client_gone,
-                              .pid = record.pid,
-                              .uid = record.uid,
-                              .count = narrow(left.references),
-                              .text = record.process});
-    client_of_serial_.erase(record.serial.load(std::memory_order_relaxed));
-    policies_.gone(record.serial.load(std::memory_order_relaxed));
-    told_.erase(record.serial.load(std::memory_order_relaxed));
-    counter_.drop_client(client);
-    return left;
-}
-
-void RegionService::orphan(std::uint32_t slot, std::int64_t at) {
-    owner_gone_.emplace(slot, at);
-    auto word = registry_->control(slot);
-    if (word.orphan) return;
-    word.orphan = true;
-    const auto& fixed = registry_->fixed(slot);
-    registry_->commit(
-        slot, word,
-        {.kind = EventKind::owner_gone,
-         .pid = fixed.owner_pid,
-         .uid = fixed.owner_uid,
-         .text = to_string(static_cast<CleanupPolicy>(registry_->body(slot).cleanup_policy))});
-}
-
-bool RegionService::reap_if_dead(std::uint32_t client) {
-    const auto gone = counter_.gone(client);
-    if (!gone || !*gone) return false;
-    const auto& record = grants_.record(client);
-    const auto serial = record.serial.load(std::memory_order_relaxed);
-    const auto pid = record.pid;
-    const auto uid = record.uid;
-    const std::string process(record.process);
-    const auto left = drop(client);
-    give_up_of(serial);
-    const auto at = registry_->time();
-    for (const auto slot : registry_->used()) {
-        if (registry_->fixed(slot).owner_serial != serial || !registry_->control(slot).occupied())
-            continue;
-        orphan(slot, at);
-        refresh(slot, 0, at);
-        evaluate(slot, at);
-    }
-    for (const auto& entry : left.slots) {
-        if (access_audit_.applies(entry.slot)) access_audit_.ended(entry.slot, pid, uid, process);
-        refresh(entry.slot, entry.takes, at);
-        evaluate(entry.slot, at);
-    }
-    return true;
-}
-
-Status RegionService::announce(const Caller& caller, std::string_view worker, std::string_view pool,
-                               std::string_view session) {
-    if (!caller.client)
-        return fail(ErrorCode::invalid_argument, "this connection has no lease page",
-                    "connect with one to announce a worker");
-    auto& record = grants_.record(*caller.client);
-    if (!worker.empty()) copy_text(record.worker, worker);
-    if (!pool.empty()) copy_text(record.pool, pool);
-    if (!session.empty()) copy_text(record.session, session);
-    publish_client(*caller.client, true);
-    return {};
-}
-
-// ------------------------------------------------------------------- counts
-
-bool RegionService::held(std::uint32_t slot) {
-    const auto holders = holders_of(slot);
-    return std::any_of(holders.begin(), holders.end(),
-                       [](const Holder& h) { return h.references > 0; });
-}
-
-void RegionService::refresh(std::uint32_t slot, std::uint64_t takes,
-                            std::optional<std::int64_t> at) {
-    stats_.counters.takes += takes;
-    if (!registry_->control(slot).occupied()) return;
-    SlotStats stats{};
-    const auto before = registry_->stats(slot);
-    const auto holders = holders_of(slot);
-    std::uint64_t references = 0;
-    for (const auto& holder : holders) {
-        if (holder.references == 0) continue;
-        references += holder.references;
-        if (stats.holders < std::size(stats.top))
-            stats.top[stats.holders] = {
-                static_cast<std::uint16_t>(holder.client),
-                static_cast<std::uint16_t>(std::min<std::uint64_t>(holder.references, 0xFFFF))};
-        ++stats.holders;
-    }
-    stats.references = narrow(references);
-    stats.recorded = before.recorded;
-    stats.access_count = before.access_count + takes;
-    // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one
-    // young.
-    const bool accessed = takes > 0 || stats.references != before.references;
-    if (accessed && !at) at = registry_->time();
-    stats.last_accessed = accessed ? *at : before.last_accessed;
-    const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;
-    if (changed) registry_->write_stats(slot, stats);
-    if (digest_of(holders, grants_) != stats.recorded) record_references(slot);
-}
-
-// One row a region and second at most; what happens in between is seen in the next. What was
-// recorded last is in the registry, so that a manager that is killed before it says so leaves the
-// next one to.
-void RegionService::record_references(std::uint32_t slot) {
-    auto& note = runtime(slot);
-    if (note.pending_record) return;  // tick() asks again
-    const auto at = boot_micros();
-    const auto& ring = registry_->ring();
-    if (at - note.recorded_at < kRecordEvery || ring.head() - ring.committed() > kSamplesWait) {
-        note.pending_record = true;
-        unrecorded_.push_back(slot);
-        return;
-    }
-    if (!registry_->control(slot).occupied()) return;
-    const auto holders = holders_of(slot);
-    auto stats = registry_->stats(slot);
-    const auto digest = digest_of(holders, grants_);
-    if (digest == stats.recorded) return;
-    std::vector<HolderEntry> entries;
-    std::uint64_t references = 0;
-    for (const auto& holder : holders) {
-        if (holder.references == 0) continue;
-        references += holder.references;
-        const auto& record = grants_.record(holder.client);
-        entries.push_back({record.pid, record.start_time, record.process, narrow(holder.references),
-                           holder.access == AccessMode::read_only});
-    }
-    const auto count = entries.size();
-    registry_->record(slot, {.kind = EventKind::references,
-                             .count = narrow(references),
-                             .value = count,
-                             .text = pack_holders(std::move(entries))});
-    note.recorded_at = at;
-    stats.recorded = digest;
-    registry_->write_stats(slot, stats);
-}
-
-// --------------------------------------------------------------------- ends
-
-IdleRegion RegionService::idle_facts(std::uint32_t slot) const {
-    const auto word = registry_->control(slot);
-    const auto& body = registry_->body(slot);
+IdleRegion RegionLifecycle::idle_facts(std::uint32_t slot) const {
+    const auto word = registry_.control(slot);
+    const auto& body = registry_.body(slot);
     IdleRegion facts;
     facts.policy = static_cast<CleanupPolicy>(body.cleanup_policy);
     facts.withdrawn = word.withdrawn || word.state == SlotState::revoked;
     facts.damaged = word.damaged;
-    facts.idle_since = registry_->stats(slot).last_accessed;
+    facts.idle_since = registry_.stats(slot).last_accessed;
     facts.timeout_ms = body.timeout_ms;
-    const auto& fixed = registry_->fixed(slot);
+    const auto& fixed = registry_.fixed(slot);
     facts.worker = fixed.worker;
     facts.session = fixed.session;
     if (const auto gone = owner_gone_.find(slot); gone != owner_gone_.end())
@@ -311,20 +54,28 @@ IdleRegion RegionService::idle_facts(std::uint32_t slot) const {
     return facts;
 }
 
-void RegionService::evaluate(std::uint32_t slot, std::int64_t at) {
-    const auto word = registry_->control(slot);
+void RegionLifecycle::sweep(std::int64_t at) {
+    counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
+        refresh(slot, takes, at);
+        evaluate(slot, at);
+    });
+}
+
+void RegionLifecycle::evaluate(std::uint32_t slot, std::int64_t at) {
+    const auto word = registry_.control(slot);
     if (word.state == SlotState::quarantined) return evaluate_quarantined(slot, at);
     if (word.state != SlotState::live && word.state != SlotState::revoked) return;
-    if (const auto again = access_audit_.settle(slot, at)) schedule(slot, *again);
-    if (held(slot)) {
+    if (const auto again = audit_.settle(slot, at)) schedule(slot, *again);
+    if (clients_.held(slot)) {
         if (word.withdrawn)
             counter_.close(slot, word.generation);
-        else if ((registry_->body(slot).flags & kPolicyPending) != 0)
-            policies_.restrict(slot);
+        else
+            for (auto* handler : handlers_) handler->region_held(slot);
         return;
     }
-    if (try_seal(slot) || policies_.settle(slot) || rescue(slot)) return;
-    const auto verdict = cleaner_.judge(idle_facts(slot), at, false);
+    for (auto* handler : handlers_)
+        if (handler->region_idle(slot)) return;
+    const auto verdict = state_.cleaner.judge(idle_facts(slot), at, false);
     if (verdict.deadline) schedule(slot, *verdict.deadline);
     if (!verdict.due) return;
     const bool keep = config_.quarantine_automatic && config_.quarantine_ms > 0 &&
@@ -335,22 +86,85 @@ void RegionService::evaluate(std::uint32_t slot, std::int64_t at) {
         (void)retire(slot, verdict.reason, {});  // a failure is kept in stuck_
 }
 
-void RegionService::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
-    const auto deadline = registry_->body(slot).deadline;
-    if (!registry_->control(slot).withdrawn && at < deadline) return schedule(slot, deadline);
+void RegionLifecycle::evaluate_quarantined(std::uint32_t slot, std::int64_t at) {
+    const auto deadline = registry_.body(slot).deadline;
+    if (!registry_.control(slot).withdrawn && at < deadline) return schedule(slot, deadline);
     (void)retire(slot, "its quarantine is over", {});  // a failure is kept in stuck_
 }
 
-// RETIRING, and no grant is left. False: somebody holds it; it is back where it was.
-bool RegionService::withdraw_grants(std::uint32_t slot) {
-    if (access_audit_.applies(slot)) (void)access_audit_.settle(slot, registry_->time(), true);
-    const auto before = registry_->control(slot);
+void RegionLifecycle::released(std::uint32_t slot, std::uint64_t generation) {
+    if (slot >= registry_.frontier() || registry_.control(slot).generation != generation) return;
+    const auto at = registry_.time();
+    refresh(slot, 0, at);
+    evaluate(slot, at);
+}
+
+void RegionLifecycle::check_slot(std::uint32_t slot, std::int64_t at) {
+    const auto state = registry_.control(slot).state;
+    if (state == SlotState::freeing)
+        (void)free(slot, "cleanup was tried again", {});  // a failure is kept in stuck_
+    if (state != SlotState::live && state != SlotState::revoked && state != SlotState::quarantined)
+        return;
+    refresh(slot, 0, at);
+    evaluate(slot, at);
+}
+
+void RegionLifecycle::owner_ended(std::uint32_t slot, std::int64_t at) {
+    owner_gone_.emplace(slot, at);
+    auto word = registry_.control(slot);
+    if (word.orphan) return;
+    word.orphan = true;
+    const auto& fixed = registry_.fixed(slot);
+    registry_.commit(
+        slot, word,
+        {.kind = EventKind::owner_gone,
+         .pid = fixed.owner_pid,
+         .uid = fixed.owner_uid,
+         .text = to_string(static_cast<CleanupPolicy>(registry_.body(slot).cleanup_policy))});
+}
+
+void RegionLifecycle::schedule(std::uint32_t slot, std::int64_t at) {
+    auto& own = runtime(slot);
+    if (own.next != 0 && own.next <= at) return;  // evaluated earlier, and scheduled again then
+    own.next = at;
+    deadlines_.push_back({at, slot, registry_.control(slot).generation});
+    std::push_heap(deadlines_.begin(), deadlines_.end(), std::greater<>());
+    if (deadlines_.size() > kDeadlinesKept + 2 * registry_.used_count()) drop_stale_deadlines();
+}
+
+// Deadlines of regions that ended or have an earlier one: with long timeouts there would be as many
+// as allocations in that time.
+void RegionLifecycle::drop_stale_deadlines() {
+    std::erase_if(deadlines_, [this](const Deadline& deadline) {
+        return registry_.control(deadline.slot).generation != deadline.generation ||
+               runtime(deadline.slot).next != deadline.at;
+    });
+    std::make_heap(deadlines_.begin(), deadlines_.end(), std::greater<>());
+}
+
+bool RegionLifecycle::run_deadlines(std::int64_t at) {
+    TimeBudget budget(kDeadlinesPerSlice);
+    while (!deadlines_.empty() && deadlines_.front().at <= at) {
+        if (!budget.spend()) return true;
+        std::pop_heap(deadlines_.begin(), deadlines_.end(), std::greater<>());
+        const auto next = deadlines_.back();
+        deadlines_.pop_back();
+        if (registry_.control(next.slot).generation != next.generation) continue;
+        runtime(next.slot).next = 0;
+        evaluate(next.slot, at);
+    }
+    return false;
+}
+
+bool RegionLifecycle::withdraw_grants(std::uint32_t slot) {
+    if (audit_.applies(slot)) (void)audit_.settle(slot, registry_.time(), true);
+    const auto before = registry_.control(slot);
     auto word = before;
     word.from_quarantine = before.state == SlotState::quarantined;
     word.state = SlotState::retiring;
-    registry_->store(slot, word);
+    registry_.store(slot, word);
     if (synchronizer_.locked(slot) || !counter_.reclaim(slot, word.generation)) {
-        registry_->store(slot, before);
+        registry_.store(slot, before);
         if (before.withdrawn) counter_.close(slot, word.generation);
         refresh(slot);
         return false;
@@ -358,28 +172,123 @@ bool RegionService::withdraw_grants(std::uint32_t slot) {
     return true;
 }
 
-Result<bool> RegionService::retire(std::uint32_t slot, const std::string& reason,
-                                   const Credentials& by) {
+Result<bool> RegionLifecycle::retire(std::uint32_t slot, const std::string& reason,
+                                     const Credentials& by) {
     if (!withdraw_grants(slot)) return false;
-    SHM_TRY(finish(slot, reason, by));
+    SHM_TRY(free(slot, reason, by));
     return true;
 }
 
-Status RegionService::finish(std::uint32_t slot, const std::string& reason, const Credentials& by) {
-    auto word = registry_->control(slot);
-    if (word.state != SlotState::freeing) {
-        check_guard_of_ending(slot);      // while its memory is certain to be there
-        word.state = SlotState::freeing;  // nobody has a word to take: no way back
-        registry_->store(slot, word);
-    }
-    return give_back(slot, reason, by);
+// RETIRING, every idle grant withdrawn, and then body, state and event in one step: a manager that
+// is killed before it leaves a live region, one killed after it a region that can be restored.
+Result<bool> RegionLifecycle::enter_quarantine(std::uint32_t slot, const std::string& reason,
+                                               const Credentials& by, std::int64_t at) {
+    auto word = registry_.control(slot);
+    if (!withdraw_grants(slot)) return false;
+    auto body = registry_.body(slot);
+    body.deadline = at + config_.quarantine_ms * 1000;
+    registry_.write_other_body(slot, body, word.generation);
+    word.state = SlotState::quarantined;
+    word.body ^= 1U;
+    registry_.commit(slot, word,
+                     {.kind = EventKind::quarantined,
+                      .pid = by.pid,
+                      .uid = by.uid,
+                      .value = body.actual_size,
+                      .text = reason});
+    schedule(slot, body.deadline);
+    return true;
 }
 
-void RegionService::released(std::uint32_t slot, std::uint64_t generation) {
-    if (slot >= registry_->frontier() || registry_->control(slot).generation != generation) return;
-    const auto at = registry_->time();
-    refresh(slot, 0, at);
-    evaluate(slot, at);
+Status RegionLifecycle::free(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+    auto word = registry_.control(slot);
+    if (word.state != SlotState::freeing) {
+        if (!stuck_.contains(slot))
+            integrity_.check_canary_of_ending(slot);  // while its memory is certain to be there
+        word.state = SlotState::freeing;              // nobody has a word to take: no way back
+        registry_.store(slot, word);
+    }
+    return wipe(slot, reason, by);
+}
+
+// Nobody can take it any more and it is certain to be freed: the last moment to overwrite it. Also
+// for what a manager that was killed had begun to free.
+Status RegionLifecycle::wipe(std::uint32_t slot, const std::string& reason, const Credentials& by) {
+    if (wiping_.contains(slot)) return {};
+    const Stopwatch watch;
+    const auto& body = registry_.body(slot);
+    // A slice is overwritten before its pages are handed out again anyway.
+    // Memory that the kernel lets nobody write cannot be overwritten, nor mapped by anybody else.
+    const auto level = static_cast<SecurityLevel>(body.security_level);
+    const bool overwritten = config_.secure_cleanup || level != SecurityLevel::standard;
+    if (!overwritten || body.arena != 0 || allocator_.immutable(slot))
+        return free_slot(slot, reason, by, watch);
+    if (body.sealed != 0)
+        (void)state_.backend.set_read_only(allocator_.segment_name_of(slot), false);
+    auto segment = allocator_.open(slot, AccessMode::read_write);
+    if (!segment)
+        return free_slot(slot, reason, by, watch);  // lost or exchanged: free_slot() says so
+    const auto size = stored_bytes(registry_.fixed(slot).size, level);
+    if (size < kWipeHere) {
+        if (auto wiped = overwrite_with_zeros(*segment, body.offset, size); !wiped)
+            return keep_stuck(slot, std::move(wiped).error());
+        return free_slot(slot, reason, by, watch);
+    }
+    wiping_.insert(slot);
+    auto handle = std::make_shared<Handle>(std::move(*segment));
+    auto wiped = std::make_shared<Status>();
+    state_.run_in_background(
+        [=, offset = body.offset] { *wiped = overwrite_with_zeros(*handle, offset, size); },
+        [=, this] {
+            wiping_.erase(slot);
+            if (*wiped)
+                (void)free_slot(slot, reason, by, watch);  // a failure is kept in stuck_
+            else
+                (void)keep_stuck(slot, std::move(*wiped).error());
+        });
+    return {};
+}
+
+Status RegionLifecycle::free_slot(std::uint32_t slot, const std::string& reason,
+                                  const Credentials& by, const Stopwatch& watch) {
+    const auto& body = registry_.body(slot);
+    const bool pooled = body.arena != 0;
+    const auto id = registry_.id(slot);
+    const bool touched = !untouched(slot) || (body.flags & kGuarded) != 0;
+    clients_.remove_region(slot);
+    auto released = allocator_.release(slot,
+                                       {.kind = EventKind::freed,
+                                        .pid = by.pid,
+                                        .uid = by.uid,
+                                        .value = body.actual_size,
+                                        .text = reason},
+                                       touched);
+    if (!released) return keep_stuck(slot, std::move(released).error());
+    stuck_.erase(slot);
+    owner_gone_.erase(slot);
+    runtime(slot) = {};
+    references_.slot_freed(slot);
+    integrity_.slot_freed(slot);
+    watch.stop(registry_.timed(Timed::cleanup));
+    for (auto* handler : handlers_) handler->region_freed(id, pooled);
+    return {};
+}
+
+// One event; `health` and `cleanup` show it for as long as it lasts.
+tl::unexpected<Error> RegionLifecycle::keep_stuck(std::uint32_t slot, Error error) {
+    if (error.remedy.empty())
+        error.remedy = fmt::format(
+            "it is tried again every {}; if it stays so, stop the manager, "
+            "remove segment {} by hand and start it again",
+            format_duration(config_.cleanup_interval_ms), allocator_.segment_name_of(slot));
+    error = state_.errors.handle(std::move(error), {"cleanup", registry_.id(slot), {}, {}});
+    const bool news = stuck_.insert_or_assign(slot, error).second;
+    if (news)
+        registry_.record(slot, {.kind = EventKind::cleanup_failed,
+                                .result = error.code,
+                                .value = registry_.body(slot).actual_size,
+                                .text = error.message});
+    return fail(std::move(error));
 }
 
 }  // namespace snakepit::shm

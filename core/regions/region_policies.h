@@ -9,45 +9,51 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/policy.h"
-#include "regions/caller.h"
-#include "registry/reference_counter.h"
+#include "regions/refusals.h"
+#include "regions/region_mover.h"
 #include "security/policy_store.h"
 #include "security/policy_text.h"
-#include "security/security_controller.h"
 
 namespace snakepit::shm {
 
-struct PendingAllocation;
-class RegionService;
-
-// The part of the RegionService that knows the regions' policies: asks the SecurityController,
-// keeps the rows, and sees that a policy comes into effect.
+// The regions' policies: asks the SecurityController, keeps the rows, and brings policies into
+// effect.
 //
-// Orders that survive a kill. Set: the row (on disk) -> body with flag and revision, in one step
-// with the event. The row decides: after a kill between the two the next manager makes the body say
-// what the row says, with the event. Allocate: the row -> the body -> LIVE; a row of a region that
-// never came to be is removed. Freed: the slot is FREE -> the row is removed, or at the next start.
-// A region whose body has the flag and that has no row is open to its owner and administrators
-// alone, who manage it and nothing else.
+// Orders that survive a kill. Set: the row (on disk, written in the background) -> body with flag
+// and revision, in one step with the event. The row decides: after a kill between the two the next
+// manager makes the body say what the row says, with the event. Allocate: the row -> the body ->
+// LIVE; a row of a region that never came to be is removed. Freed: the slot is FREE -> the row is
+// removed, or at the next start. A region whose body has the flag and that has no row is open to
+// its owner and administrators alone, who manage it and nothing else.
 //
 // When a policy is in effect. Memory that was handed out stays where it is mapped, so a policy that
-// may refuse somebody what the last one allowed takes everybody's idle grants away, lets those it
+// may refuse a client what the last one allowed withdraws all idle grants, lets the clients it
 // refuses take no more references, and is in full effect when the region has moved to fresh memory,
 // which it does as soon as nobody holds it. Until then the body says kPolicyPending. A pooled
 // region whose policy is no longer the plain one moves for the same reason, and nobody but its user
 // gets it before that. A policy that only allows more needs neither.
 //
-// RegionService thread only.
-class RegionPolicies {
+// Service thread only.
+class RegionPolicies final : RegionPart, public IdleHandler {
   public:
-    explicit RegionPolicies(RegionService& service) : service_(service) {}
+    RegionPolicies(RegionState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
+                   RegionMover& mover, Refusals& refusals)
+        : RegionPart(state),
+          clients_(clients),
+          lifecycle_(lifecycle),
+          mover_(mover),
+          refusals_(refusals) {}
 
     // ---- decisions
     Status check(const Caller& caller, Operation operation, std::uint32_t slot) const;
     // The same without saying why.
     bool may(const Caller& caller, Operation operation, std::uint32_t slot) const;
+    // The slot of a region that exists and with which the caller may do this.
+    Result<std::uint32_t> usable(const Caller& caller, const RegionId& id,
+                                 Operation operation) const;
     Status check(const Caller& caller, Privilege privilege) const;
     bool may(const Caller& caller, Privilege privilege) const {
         return check(caller, privilege).has_value();
@@ -57,9 +63,9 @@ class RegionPolicies {
     Quota quota(const Caller& caller) const;
     // With the groups that it gets when it logs in.
     Quota quota_of_user(std::uint32_t uid) const;
-    // A client came, or came back, over a connection.
-    void met(const Caller& caller);
-    void gone(std::uint64_t serial) { met_.erase(serial); }
+    // A client connected, perhaps again.
+    void client_identified(const Caller& caller);
+    void client_ended(std::uint64_t serial) { identities_.erase(serial); }
 
     // What holds for the region; plain if it was lost.
     Policy policy_of(std::uint32_t slot) const;
@@ -67,22 +73,25 @@ class RegionPolicies {
     // ---- operations
     // JSON, see PolicyReport. Without an id: the defaults.
     Result<std::string> show(const Caller& caller, const std::optional<RegionId>& id);
-    void set(const Caller& caller, const RegionId& id, const std::string& json,
-             std::function<void(Result<std::string>)> done);
+    using Done = std::function<void(Result<std::string>)>;
+    // The row is saved in the background; `done` with the report once it is published.
+    void set(const Caller& caller, const RegionId& id, const std::string& json, Done done);
 
     // ---- allocation
     // What a new region is to have: fills in the permissions, and where it has to live. A policy
     // that is more than permissions; nothing otherwise. encryption_required.
     Result<std::optional<Policy>> for_new(RegionOptions& options) const;
-    Status keep(const Policy& policy, const Caller& caller, PendingAllocation& making);
-    // The region is gone, or never was.
-    void forget(const RegionId& id);
+    // The row to be saved before the region is LIVE. database_unavailable.
+    Result<StoredPolicy> adopt(const Policy& policy, const Caller& caller,
+                               PendingAllocation& making);
+    Status save(const StoredPolicy& row, bool lasting);  // in the background
 
     // ---- as time goes on
-    // Of a region nobody holds: moves it if its policy waits for that. True: it is moving, or has.
-    bool settle(std::uint32_t slot);
-    // Of a region somebody holds: nobody takes more references than the policy allows.
-    void restrict(std::uint32_t slot);
+    // Moves a region whose policy waits for that.
+    bool region_idle(std::uint32_t slot) override;
+    // Nobody takes more references than the policy allows.
+    void region_held(std::uint32_t slot) override;
+    void region_freed(const RegionId& id, bool pooled) override;
 
     // ---- start
     void open();
@@ -99,10 +108,17 @@ class RegionPolicies {
     Subject holder(std::uint32_t client, const RegionAccess* region) const;
     bool pending_after(std::uint32_t slot, const Policy& policy) const;
     Status pin(Policy& policy) const;
-    Result<std::uint32_t> change(const Caller& caller, const RegionId& id, const std::string& json);
+    Result<StoredPolicy> prepare(const Caller& caller, const RegionId& id, const std::string& json);
+    void finish(const Caller& caller, const StoredPolicy& row, const Status& saved,
+                const Done& done);
+    void come_into_effect(std::uint32_t slot, const Done& done);
     bool always_audited(const layout::SlotBody& body) const;
     void publish(std::uint32_t slot, const Policy& policy, std::uint32_t revision,
                  const Credentials& by);
+    bool pending(std::uint32_t slot) const {
+        return (registry_.body(slot).flags & layout::kPolicyPending) != 0;
+    }
+    void restrict(std::uint32_t slot);
     void withdraw_idle(std::uint32_t slot);
     void recover_slot(std::uint32_t slot, const std::unordered_map<RegionId, StoredPolicy>& rows);
     PolicyReport report(std::uint32_t slot) const;
@@ -113,11 +129,17 @@ class RegionPolicies {
         return (body.flags & layout::kPolicyRevision) >> 16;
     }
 
-    RegionService& service_;
+    ClientRegistry& clients_;
+    RegionLifecycle& lifecycle_;
+    RegionMover& mover_;
+    Refusals& refusals_;
     std::optional<PolicyStore> store_;
     bool sees_programs_ = false;
     std::unordered_map<RegionId, Entry> policies_;
-    std::unordered_map<std::uint64_t, std::shared_ptr<const Identity>> met_;  // by client's serial
+    // Regions whose new row is being saved, each with the changes that come after it.
+    std::unordered_map<RegionId, std::vector<std::function<void()>>> changing_;
+    // By client's serial.
+    std::unordered_map<std::uint64_t, std::shared_ptr<const Identity>> identities_;
 };
 
 }  // namespace snakepit::shm

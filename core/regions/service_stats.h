@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a service tells of itself as a whole.
+// Figures of a service as a whole.
 #pragma once
 
 #include <algorithm>
@@ -41,13 +41,13 @@ struct AllocationCounts {
     }
 };
 
-// Where a service writes down what it does. RegionService thread.
+// Where a service writes down what it does. Service thread.
 struct ServiceStats {
     ServiceCounters counters;
     AllocationCounts allocations;
-    std::int64_t longest_slice = 0;  // nanoseconds, since it was last set to 0
+    std::int64_t longest_slice = 0;  // of the service loop, nanoseconds; since it was last set to 0
 
-    void slice_began_at(std::int64_t began) {
+    void slice_ended(std::int64_t began) {
         longest_slice = std::max(longest_slice, monotonic_nanos() - began);
     }
 };
@@ -62,10 +62,10 @@ class Stopwatch {
     std::int64_t began_ = monotonic_nanos();
 };
 
-// How the last complete look for damage went.
+// How the last complete scan for damage went.
 struct HealthState {
-    std::int64_t completed_at = 0;       // microseconds; 0: there was none yet
-    std::uint64_t regions = 0;           // looked at
+    std::int64_t completed_at = 0;       // microseconds; 0: none was completed yet
+    std::uint64_t regions = 0;           // checked
     std::vector<std::uint32_t> damaged;  // slots
 };
 

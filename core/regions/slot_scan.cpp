@@ -9,20 +9,20 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::uint32_t kSlotsATurn = 50'000;  // in use or not
+constexpr std::uint32_t kSlotsPerSlice = 50'000;  // in use or not
 
 }  // namespace
 
-bool SlotScan::go_on(const RegionRegistry& registry, std::size_t most,
-                     const std::function<void(std::uint32_t)>& look) {
+bool SlotScan::run_slice(const RegionRegistry& registry, std::size_t most,
+                         const std::function<void(std::uint32_t)>& check) {
     if (!next) return false;
     TimeBudget budget(most);
     const auto end =
-        std::min<std::uint64_t>(registry.frontier(), std::uint64_t{*next} + kSlotsATurn);
+        std::min<std::uint64_t>(registry.frontier(), std::uint64_t{*next} + kSlotsPerSlice);
     for (; *next < end; ++*next) {
         if (registry.control(*next).state == layout::SlotState::free) continue;
         if (!budget.spend()) return true;
-        look(*next);
+        check(*next);
     }
     if (*next < registry.frontier()) return true;
     next.reset();

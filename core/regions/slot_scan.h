@@ -10,16 +10,16 @@
 
 namespace snakepit::shm {
 
-// A walk over all slots, a part of it in each turn of the service.
+// A walk over all slots, a part of it in each slice of the service loop.
 struct SlotScan {
     std::optional<std::uint32_t> next;  // none: it is over
 
-    void begin() {
+    void start() {
         if (!next) next = 0;
     }
-    // Calls `look` for at most `most` slots in use; true: there are more.
-    bool go_on(const RegionRegistry& registry, std::size_t most,
-               const std::function<void(std::uint32_t)>& look);
+    // Calls `check` for at most `most` slots in use; true: there are more.
+    bool run_slice(const RegionRegistry& registry, std::size_t most,
+                   const std::function<void(std::uint32_t)>& check);
 };
 
 }  // namespace snakepit::shm

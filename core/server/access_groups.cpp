@@ -21,7 +21,7 @@ Result<std::optional<std::uint32_t>> group_of(std::string_view key, const std::s
     if (::getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found) == 0 && found)
         return found->gr_gid;
     return fail(ErrorCode::configuration_invalid,
-                fmt::format("{} names the group '{}', which there is not", key, name),
+                fmt::format("{} names the group '{}', which does not exist", key, name),
                 "make it with 'groupadd --system', or name another");
 }
 

@@ -6,8 +6,8 @@
 
 namespace snakepit::shm {
 
-// What the configuration says of who besides our own user may reach the instance, in the numbers of
-// this host. configuration_invalid when there is no such group.
+// Who besides our own user may reach the instance by the configuration, in the numbers of this
+// host. configuration_invalid: a group does not exist.
 Result<AccessGroups> find_access_groups(const Config& config);
 
 }  // namespace snakepit::shm

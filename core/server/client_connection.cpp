@@ -61,8 +61,7 @@ void ClientConnection::start() {
     deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
         const auto self = weak.lock();
         if (!error && self && !self->greeted_)
-            self->refuse_and_close(make_error(ErrorCode::timeout,
-                                              "the connection said nothing for 10 seconds",
+            self->refuse_and_close(make_error(ErrorCode::timeout, "no greeting within 10 seconds",
                                               "send Hello first"));
     });
     wait_readable();
@@ -74,7 +73,7 @@ void ClientConnection::close() {
     watch_.release();
     channel_.close();
     if (unclaimed_) server_.service().drop_unclaimed(unclaimed_->first, unclaimed_->second);
-    server_.session_ended(shared_from_this());
+    server_.connection_ended(shared_from_this());
 }
 
 void ClientConnection::refuse_and_close(const Error& error) {
@@ -102,13 +101,13 @@ void ClientConnection::on_readable() {
     const auto began = monotonic_nanos();
     auto& frame = server_.frame();
     const auto got = channel_.receive(frame);
-    frame.handles.clear();  // nobody may leave descriptors with us
+    frame.handles.clear();  // clients may not pass descriptors
     if (!got) return refuse_and_close(got.error());
     if (*got == Io::closed) return close();
     if (*got == Io::done) handle(frame);
     frame.process.reset();
-    server_.shares().served(caller_.credentials.uid, began, monotonic_nanos());
-    server_.service().stats().slice_began_at(began);
+    server_.limiter().served(caller_.credentials.uid, began, monotonic_nanos());
+    server_.state().stats.slice_ended(began);
     server_.worked();
     wait_readable();
 }
@@ -128,7 +127,7 @@ void ClientConnection::handle(const Frame& frame) {
     if (!caller_.identity->same()) return close();  // its number may be another's by now
     auto request = decode_request(frame.bytes);
     if (!request) {
-        return refuse_and_close(server_.service().errors().handle(
+        return refuse_and_close(server_.state().errors.handle(
             std::move(request).error(), {"frame", {}, caller_.credentials, caller_.process}));
     }
     if (sender != caller_.credentials) return refuse_changed(*request, sender);
@@ -136,13 +135,13 @@ void ClientConnection::handle(const Frame& frame) {
 }
 
 void ClientConnection::refuse_stranger(const Credentials& sender) {
-    ++server_.service().stats().counters.refusals;
+    ++server_.state().stats.counters.refusals;
     server_.service().record_refusal({.kind = EventKind::refused,
                                       .result = ErrorCode::identity_mismatch,
                                       .pid = sender.pid,
                                       .uid = sender.uid,
                                       .text = "frame"});
-    refuse_and_close(server_.service().errors().handle(
+    refuse_and_close(server_.state().errors.handle(
         make_error(ErrorCode::identity_mismatch,
                    "the frame comes from another process than the connection",
                    "connect from the process that uses the connection"),
@@ -152,14 +151,14 @@ void ClientConnection::refuse_stranger(const Credentials& sender) {
 // The connection stays: other threads of the process may be whom it connected as.
 void ClientConnection::refuse_changed(const wire::RequestT& request, const Credentials& sender) {
     if (request.call.type == wire::Call::Released) return;  // it only says where to look
-    ++server_.service().stats().counters.refusals;
+    ++server_.state().stats.counters.refusals;
     server_.service().record_refusal({.kind = EventKind::refused,
                                       .result = ErrorCode::identity_mismatch,
                                       .pid = sender.pid,
                                       .uid = sender.uid,
                                       .text = "frame: sent under other ids"});
-    const auto error = server_.service().errors().handle(changed_ids(caller_.credentials, sender),
-                                                         {"frame", {}, sender, caller_.process});
+    const auto error = server_.state().errors.handle(changed_ids(caller_.credentials, sender),
+                                                     {"frame", {}, sender, caller_.process});
     return greeted_ ? answer_error(request.id, error) : refuse_and_close(error);
 }
 
@@ -170,7 +169,8 @@ void ClientConnection::dispatch(wire::RequestT request) {
     if (request.call.type == Call::Hello) return greet(id, *request.call.AsHello());
     if (!greeted_)
         return refuse_and_close(make_error(ErrorCode::protocol_error,
-                                           "the first frame is no greeting", "send Hello first"));
+                                           "expected a greeting as the first frame",
+                                           "send Hello first"));
 
     const auto region = [](const std::unique_ptr<wire::RegionKey>& key) {
         return key ? from_wire(*key) : RegionId{};
@@ -220,11 +220,9 @@ void ClientConnection::dispatch(wire::RequestT request) {
             return clean(id, *request.call.AsCleanup());
         case Call::Announce: {
             const auto& call = *request.call.AsAnnounce();
-            const auto announced = service.announce(caller_, call.worker, call.pool, call.session);
-            return announced ? answer(id, wire::DoneT{}) : answer_error(id, announced.error());
+            return answer_done(id, service.announce(caller_, call.worker, call.pool, call.session));
         }
         case Call::Reserved:
-            busy_ = true;
             return service.reserved(caller_, request.call.AsReserved()->allocation,
                                     answer_allocation(id));
         case Call::AllocateForsake:
@@ -242,34 +240,21 @@ void ClientConnection::dispatch(wire::RequestT request) {
     }
 }
 
-// The region is being moved: the request is looked at again when it has arrived.
+// The region is being moved: the request is dispatched again when it has arrived.
 void ClientConnection::wait_until_settled(wire::RequestT request, const RegionId& id) {
-    busy_ = true;
     const auto kept = std::make_shared<wire::RequestT>(std::move(request));
-    server_.service().when_settled(id, [weak = weak_from_this(), kept] {
-        const auto self = weak.lock();
-        if (!self || !self->channel_.valid()) return;
-        self->busy_ = false;
-        self->dispatch(std::move(*kept));
-        self->wait_readable();
-    });
+    server_.service().when_settled(
+        id, later([kept](ClientConnection& self) { self.dispatch(std::move(*kept)); }));
 }
 
 void ClientConnection::seal(std::uint64_t id, const RegionId& region) {
-    busy_ = true;
-    server_.service().seal(caller_, region, [weak = weak_from_this(), id](Result<bool> sealed) {
-        const auto self = weak.lock();
-        if (!self || !self->channel_.valid()) return;
-        self->busy_ = false;
-        if (sealed) {
-            wire::DoneT done;
-            done.sealed = *sealed;
-            self->answer(id, std::move(done));
-        } else {
-            self->answer_error(id, sealed.error());
-        }
-        self->wait_readable();
-    });
+    server_.service().seal(caller_, region,
+                           later([id](ClientConnection& self, const Result<bool>& sealed) {
+                               if (!sealed) return self.answer_error(id, sealed.error());
+                               wire::DoneT done;
+                               done.sealed = *sealed;
+                               self.answer(id, std::move(done));
+                           }));
 }
 
 void ClientConnection::greet(std::uint64_t id, const wire::HelloT& hello) {
@@ -289,7 +274,7 @@ void ClientConnection::greet(std::uint64_t id, const wire::HelloT& hello) {
                                            "wait for the answer to Hello"));
     wire::WelcomeT welcome;
     welcome.version = kProtocolVersion;
-    welcome.epoch = server_.service().registry().epoch();
+    welcome.epoch = server_.state().registry.epoch();
     Handle liveness_lock;
     if (hello.lease) {
         auto client = server_.attach(caller_, hello.token, welcome.resumed);
@@ -297,9 +282,9 @@ void ClientConnection::greet(std::uint64_t id, const wire::HelloT& hello) {
         const auto& record = server_.service().client(*client);
         caller_.client = *client;
         caller_.serial = record.serial.load(std::memory_order_relaxed);
-        server_.service().policies().met(caller_);
-        server_.session_attached(
-            shared_from_this());  // so that a failure from here on buries the client
+        server_.service().client_identified(caller_);
+        server_.connection_attached(
+            shared_from_this());  // so that a failure from here on reaps the client
         if (!welcome.resumed) {
             auto handed = server_.service().liveness_lock(*client);
             if (!handed) return refuse_and_close(handed.error());
@@ -321,21 +306,16 @@ void ClientConnection::allocate(std::uint64_t id, const wire::AllocateT& call) {
         error.operation = "allocate";
         return answer_error(id, error);
     }
-    busy_ = true;
     server_.service().allocate(caller_, id, call.size, std::move(*options), answer_allocation(id),
                                call.can_reserve);
 }
 
 std::function<void(Result<Grant>)> ClientConnection::answer_allocation(std::uint64_t id) {
-    return [weak = weak_from_this(), id](Result<Grant> granted) {
-        const auto self = weak.lock();
-        if (!self || !self->channel_.valid()) return;
-        self->busy_ = false;
-        if (granted && !granted->reserve && self->caller_.client)
-            self->unclaimed_.emplace(granted->slot, granted->generation);
-        self->answer_grant(id, std::move(granted));
-        self->wait_readable();
-    };
+    return later([id](ClientConnection& self, Result<Grant> granted) {
+        if (granted && !granted->reserve && self.caller_.client)
+            self.unclaimed_.emplace(granted->slot, granted->generation);
+        self.answer_grant(id, std::move(granted));
+    });
 }
 
 void ClientConnection::list(std::uint64_t id, const wire::ListT& call) {
@@ -346,7 +326,7 @@ void ClientConnection::list(std::uint64_t id, const wire::ListT& call) {
     for (const auto& info : *infos)
         regions.regions.push_back(std::make_unique<wire::RegionT>(to_wire(info)));
     regions.next_slot = slot;
-    regions.more = slot < server_.service().registry().frontier();
+    regions.more = slot < server_.state().registry.frontier();
     answer(id, std::move(regions));
 }
 
@@ -359,11 +339,10 @@ void ClientConnection::clean(std::uint64_t id, const wire::CleanupT& call) {
                            fmt::format("name at most {}", kMaxCleanupItems)));
     auto slot = call.from_slot;
     const auto result = server_.service().cleanup(caller_, request, slot, kMaxCleanupItems);
-    if (!result) return answer_error(id, result.error());
-    auto cleaned = to_wire(*result);
+    auto cleaned = to_wire(result);
     fit_reasons(cleaned);
     cleaned.next_slot = slot;
-    cleaned.more = slot < server_.service().registry().frontier();
+    cleaned.more = slot < server_.state().registry.frontier();
     answer(id, std::move(cleaned));
 }
 
@@ -376,6 +355,10 @@ void ClientConnection::send_reply(const wire::ReplyT& reply, Handle handle) {
                        fmt::format("the answer has {} bytes and fits no frame", bytes.size()),
                        "ask for less at a time"));
     send(bytes, std::move(handle));
+}
+
+void ClientConnection::answer_done(std::uint64_t id, const Status& done) {
+    done ? answer(id, wire::DoneT{}) : answer_error(id, done.error());
 }
 
 void ClientConnection::answer_error(std::uint64_t id, const Error& error) {

@@ -21,7 +21,7 @@ class Server;
 
 // One connection. It answers one request at a time and reads the next only when the answer to the
 // last has left: a client that asks without reading holds up nobody but itself, and no queue grows.
-// RegionService thread only.
+// Service thread only.
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   public:
     ClientConnection(Server& server, boost::asio::io_context& io, Channel channel,
@@ -29,7 +29,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     ~ClientConnection();
 
     void start();
-    // Tells why, if there is room in the socket, and ends the connection.
+    // Sends the error, if there is room in the socket, and ends the connection.
     void refuse_and_close(const Error& error);
     void close();
     // Goes on reading where it was held back.
@@ -41,7 +41,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   private:
     void on_readable();
     void handle(const Frame& frame);
-    // The process that connected sent it.
+    // Whether the process that connected sent it.
     bool of_caller(const Frame& frame) const;
     void refuse_stranger(const Credentials& sender);
     // The process that connected sent it, under other ids.
@@ -54,18 +54,19 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     void wait_until_settled(wire::RequestT request, const RegionId& id);
     void list(std::uint64_t id, const wire::ListT& call);
     void clean(std::uint64_t id, const wire::CleanupT& call);
-    // session_administration.cpp. False: it is none about policies or the manager itself.
+    // connection_administration.cpp. False: the request is not about
+    // policies or the manager itself.
     bool administration_call(std::uint64_t id, const wire::RequestT& request);
     void set_policy(std::uint64_t id, const wire::SetPolicyT& call);
     void answer_document(std::uint64_t id, Result<std::string> json);
-    // session_locks.cpp. False: it is none about locks.
+    // connection_locks.cpp. False: the request is not about locks.
     bool lock_call(std::uint64_t id, const wire::RequestT& request);
     void answer_lock(std::uint64_t id, const Result<LockReply>& reply);
     void locks(std::uint64_t id, const wire::LocksT& call);
     void release_locks(std::uint64_t id, const wire::ReleaseLocksT& call);
-    // session_alerts.cpp. False: it is none about alerts.
+    // False: the request is not about alerts.
     bool alert_call(std::uint64_t id, const wire::RequestT& request);
-    // session_seals.cpp. False: it is none about encrypted regions.
+    // connection_encryption.cpp. False: the request is not about encrypted regions.
     bool seal_call(std::uint64_t id, const wire::RequestT& request);
     void seal_read(std::uint64_t id, const wire::SealReadT& call);
     void seal_report(std::uint64_t id, const RegionId& region);
@@ -77,6 +78,19 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
         reply.answer.Set(std::move(value));
         send_reply(reply, std::move(handle));
     }
+    // The callback of an operation whose result may come later. Until then nothing more is read.
+    template <typename F>
+    auto later(F answer_with) {
+        busy_ = true;
+        return [weak = weak_from_this(), answer_with](auto&&... result) {
+            const auto self = weak.lock();
+            if (!self || !self->channel_.valid()) return;
+            self->busy_ = false;
+            answer_with(*self, std::forward<decltype(result)>(result)...);
+            self->wait_readable();
+        };
+    }
+    void answer_done(std::uint64_t id, const Status& done);
     void send_reply(const wire::ReplyT& reply, Handle handle);
     void answer_error(std::uint64_t id, const Error& error);
     void answer_grant(std::uint64_t id, Result<Grant> granted);
@@ -91,7 +105,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     Caller caller_;
     bool greeted_ = false;
     bool waiting_ = false;  // for the socket to become readable
-    bool busy_ = false;     // an answer is being made elsewhere
+    bool busy_ = false;     // an answer is being made
     // The region of the last answer, until the client shows that it had it: slot and generation.
     std::optional<std::pair<std::uint32_t, std::uint64_t>> unclaimed_;
     struct Outgoing {

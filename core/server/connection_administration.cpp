@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Requests about policies, and about the manager itself.
+// Requests about policies, alerts, and the manager itself.
 #include <fmt/format.h>
 
+#include "alerts/alert_requests.h"
 #include "server/client_connection.h"
 #include "server/server.h"
 
@@ -24,6 +25,18 @@ wire::DefragmentedT to_wire(const DefragmentStep& step) {
     return out;
 }
 
+Privilege privilege_for(const std::string& action) {
+    switch (need_of(action)) {
+        case AlertNeed::look:
+            return Privilege::see_all;
+        case AlertNeed::answer:
+            return Privilege::answer_alerts;
+        case AlertNeed::configure:
+            break;
+    }
+    return Privilege::configure;
+}
+
 }  // namespace
 
 void ClientConnection::answer_document(std::uint64_t id, Result<std::string> json) {
@@ -36,26 +49,26 @@ void ClientConnection::answer_document(std::uint64_t id, Result<std::string> jso
 bool ClientConnection::administration_call(std::uint64_t id, const wire::RequestT& request) {
     using wire::Call;
     auto& service = server_.service();
-    auto& policies = service.policies();
     switch (request.call.type) {
         case Call::Report: {
             const auto& topic = request.call.AsReport()->topic;
             // How the manager is and what one takes of it oneself is for everybody.
             if (topic != "status")
-                if (auto may = policies.require(caller_, Privilege::see_all, "report"); !may)
+                if (auto may = service.require(caller_, Privilege::see_all, "report"); !may)
                     return answer_error(id, may.error()), true;
             return answer_document(id, server_.report(topic, caller_)), true;
         }
         case Call::Defragment:
-            if (auto may = policies.require(caller_, Privilege::defragment, "defragment"); !may)
+            if (auto may = service.require(caller_, Privilege::defragment, "defragment"); !may)
                 return answer_error(id, may.error()), true;
             return answer(id, to_wire(service.defragment())), true;
         case Call::ReloadConfig:
-            if (auto may = policies.require(caller_, Privilege::configure, "reload"); !may)
+            if (auto may = service.require(caller_, Privilege::configure, "reload"); !may)
                 return answer_error(id, may.error()), true;
             return answer_document(id, server_.reload_config(caller_.credentials)), true;
         case Call::ShowPolicy:
-            answer_document(id, policies.show(caller_, id_of(request.call.AsShowPolicy()->id)));
+            answer_document(id,
+                            service.show_policy(caller_, id_of(request.call.AsShowPolicy()->id)));
             return true;
         case Call::SetPolicy:
             return set_policy(id, *request.call.AsSetPolicy()), true;
@@ -65,15 +78,23 @@ bool ClientConnection::administration_call(std::uint64_t id, const wire::Request
 }
 
 void ClientConnection::set_policy(std::uint64_t id, const wire::SetPolicyT& call) {
-    busy_ = true;
-    server_.service().policies().set(caller_, id_of(call.id).value_or(RegionId{}), call.policy,
-                                     [weak = weak_from_this(), id](Result<std::string> json) {
-                                         const auto self = weak.lock();
-                                         if (!self || !self->channel_.valid()) return;
-                                         self->busy_ = false;
-                                         self->answer_document(id, std::move(json));
-                                         self->wait_readable();
-                                     });
+    server_.service().set_policy(caller_, id_of(call.id).value_or(RegionId{}), call.policy,
+                                 later([id](ClientConnection& self, Result<std::string> json) {
+                                     self.answer_document(id, std::move(json));
+                                 }));
+}
+
+// What changes something is answered when it is on the disk.
+bool ClientConnection::alert_call(std::uint64_t id, const wire::RequestT& request) {
+    const auto* call = request.call.AsAlerts();
+    if (!call) return false;
+    if (auto may = server_.service().require(caller_, privilege_for(call->action), "alerts"); !may)
+        return answer_error(id, may.error()), true;
+    server_.alerts(caller_, call->action, call->arguments,
+                   later([id](ClientConnection& self, Result<std::string> json) {
+                       self.answer_document(id, std::move(json));
+                   }));
+    return true;
 }
 
 }  // namespace snakepit::shm

@@ -24,8 +24,8 @@ bool fill(std::array<std::byte, N>& to, const std::vector<std::uint8_t>& from) {
     return true;
 }
 
-Result<SealCommitCall> commit_of(const wire::SealCommitT& call) {
-    SealCommitCall out;
+Result<EncryptedCommitCall> commit_of(const wire::SealCommitT& call) {
+    EncryptedCommitCall out;
     if (call.id) out.id = from_wire(*call.id);
     out.expected = call.expected;
     out.key_version = call.key_version;
@@ -39,13 +39,12 @@ Result<SealCommitCall> commit_of(const wire::SealCommitT& call) {
 }  // namespace
 
 bool ClientConnection::seal_call(std::uint64_t id, const wire::RequestT& request) {
-    auto& desk = server_.service().seals();
+    auto& service = server_.service();
     if (const auto* call = request.call.AsSealRead()) {
         seal_read(id, *call);
     } else if (const auto* commit = request.call.AsSealCommit()) {
         const auto what = commit_of(*commit);
-        const auto done = what ? desk.commit(caller_, *what) : fail(what.error());
-        done ? answer(id, wire::DoneT{}) : answer_error(id, done.error());
+        answer_done(id, what ? service.commit_encrypted(caller_, *what) : fail(what.error()));
     } else if (const auto* report = request.call.AsSealReport()) {
         seal_report(id, report->id ? from_wire(*report->id) : RegionId{});
     } else {
@@ -56,8 +55,8 @@ bool ClientConnection::seal_call(std::uint64_t id, const wire::RequestT& request
 
 // The key is in three places on its way; none of them keeps it.
 void ClientConnection::seal_read(std::uint64_t id, const wire::SealReadT& call) {
-    auto read = server_.service().seals().read(caller_, call.id ? from_wire(*call.id) : RegionId{},
-                                               call.key_version, call.next_key);
+    auto read = server_.service().read_encrypted(
+        caller_, call.id ? from_wire(*call.id) : RegionId{}, call.key_version, call.next_key);
     if (!read) return answer_error(id, read.error());
     wire::SealedT sealed;
     sealed.version = read->state.version;
@@ -75,20 +74,15 @@ void ClientConnection::seal_read(std::uint64_t id, const wire::SealReadT& call) 
     const auto frame = server_.encoder().encode(reply);
     send(frame, {});
     wipe({const_cast<std::byte*>(frame.data()), frame.size()});  // the encoder's own memory
-    auto* told = reply.answer.AsSealed();
-    wipe(std::as_writable_bytes(std::span(told->key)));
-    wipe(std::as_writable_bytes(std::span(told->next_key)));
+    auto* sent = reply.answer.AsSealed();
+    wipe(std::as_writable_bytes(std::span(sent->key)));
+    wipe(std::as_writable_bytes(std::span(sent->next_key)));
 }
 
 void ClientConnection::seal_report(std::uint64_t id, const RegionId& region) {
-    busy_ = true;
-    server_.service().seals().report(caller_, region, [weak = weak_from_this(), id](Status done) {
-        const auto self = weak.lock();
-        if (!self || !self->channel_.valid()) return;
-        self->busy_ = false;
-        done ? self->answer(id, wire::DoneT{}) : self->answer_error(id, done.error());
-        self->wait_readable();
-    });
+    server_.service().report_encrypted(
+        caller_, region,
+        later([id](ClientConnection& self, const Status& done) { self.answer_done(id, done); }));
 }
 
 }  // namespace snakepit::shm

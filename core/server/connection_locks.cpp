@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Requests about locks. Each is answered at once: who has to wait does so in its own process, and
+// Requests about locks. Each is answered at once: a program that has to wait does so itself, and
 // its connection stays free for the thread that gives the lock back.
 #include "server/client_connection.h"
 #include "server/server.h"
@@ -36,8 +36,7 @@ bool ClientConnection::lock_call(std::uint64_t id, const wire::RequestT& request
             return true;
         case Call::Unlock: {
             const auto& call = *request.call.AsUnlock();
-            const auto done = service.unlock(caller_, region(call.id), call.token, call.request);
-            done ? answer(id, wire::DoneT{}) : answer_error(id, done.error());
+            answer_done(id, service.unlock(caller_, region(call.id), call.token, call.request));
             return true;
         }
         case Call::LockForsake: {
@@ -74,7 +73,7 @@ void ClientConnection::locks(std::uint64_t id, const wire::LocksT& call) {
     for (const auto& one : *found)
         page.regions.push_back(std::make_unique<wire::LockedRegionT>(to_wire(one)));
     page.next_slot = slot;
-    page.more = slot < server_.service().registry().frontier();
+    page.more = slot < server_.state().registry.frontier();
     answer(id, std::move(page));
 }
 

@@ -9,7 +9,7 @@ namespace snakepit::shm {
 
 // So that no user takes the manager away from the others: how many connections one may have open,
 // and how much of the manager's time they get while others are connected too. One user's programs
-// share with each other as they come. RegionService thread only.
+// share with each other as they come. Service thread only.
 class RateLimiter {
   public:
     // `most`: connections there may be in all. The user the manager runs as and root are not

@@ -11,7 +11,7 @@ namespace snakepit::shm {
 namespace {
 
 // Clients with lease pages, and as many that only look.
-constexpr std::size_t kMaxSessions = std::size_t{2} * layout::kMaxClients;
+constexpr std::size_t kMaxConnections = std::size_t{2} * layout::kMaxClients;
 constexpr int kAcceptAtOnce = 32;  // then those who are connected get their turn
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 constexpr int kPatientPauses = 10;
@@ -44,6 +44,7 @@ Error no_descriptors(int number) {
 Server::Server(boost::asio::io_context& io, RegionService& service, Listener listener,
                Report report, Reload reload, Worked worked)
     : io_(io),
+      state_(state),
       service_(service),
       listener_(std::move(listener)),
       report_(std::move(report)),
@@ -51,8 +52,8 @@ Server::Server(boost::asio::io_context& io, RegionService& service, Listener lis
       worked_(std::move(worked)),
       accepting_(io, listener_.handle().get()),
       pause_(io),
-      shares_(service.security().service_uid(), kMaxSessions),
-      next_share_(io) {}
+      limiter_(state.security.service_uid(), kMaxConnections),
+      next_window_(io) {}
 
 Server::~Server() {
     accepting_.release();
@@ -96,7 +97,7 @@ void Server::accept() {
 // told when it takes longer.
 void Server::wait_for_descriptors(Error why) {
     const auto number = why.system_error;
-    (void)service_.errors().handle(std::move(why), {"accept", {}, {}, {}});
+    (void)state_.errors.handle(std::move(why), {"accept", {}, {}, {}});
     if (++pauses_ > kPatientPauses) refuse_waiting(number);
     pause_.expires_after(kPauseWithoutDescriptors);
     pause_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -116,19 +117,19 @@ void Server::refuse_waiting(int number) {
 }
 
 void Server::welcome(Channel channel) {
-    auto credentials = service_.backend().peer(channel.handle());
+    auto credentials = state_.backend.peer(channel.handle());
     if (!credentials) return;
     if (group_stands_for_strangers(credentials->gid)) credentials->gid = kNoId;
     if (credentials->pid == 0) channel.tell_processes();
     auto identity = identify_peer(channel.handle(), *credentials);
-    const auto session = std::make_shared<ClientConnection>(
+    const auto connection = std::make_shared<ClientConnection>(
         *this, io_, std::move(channel), *credentials, identity ? *identity : nullptr);
-    sessions_.insert(session);
-    const bool room = shares_.enter(credentials->uid);
+    connections_.insert(connection);
+    const bool room = limiter_.enter(credentials->uid);
     if (!identity) {
         const auto number = identity.error().system_error;
         const bool none_left = number == EMFILE || number == ENFILE;
-        return session->refuse_and_close(none_left ? no_descriptors(number) : identity.error());
+        return connection->refuse_and_close(none_left ? no_descriptors(number) : identity.error());
     }
     if (stands_for_strangers(credentials->uid)) {
         service_.record_refusal({.kind = EventKind::refused,
@@ -136,7 +137,7 @@ void Server::welcome(Channel channel) {
                                  .pid = credentials->pid,
                                  .uid = credentials->uid,
                                  .text = "connect: a user without a number"});
-        return session->refuse_and_close(
+        return connection->refuse_and_close(
             make_error(ErrorCode::identity_mismatch,
                        fmt::format("user {} stands for every user without a number in the "
                                    "manager's user namespace: nobody can tell them apart",
@@ -145,30 +146,30 @@ void Server::welcome(Channel channel) {
                        "users have numbers"));
     }
     if (!room)
-        return session->refuse_and_close(
+        return connection->refuse_and_close(
             make_error(ErrorCode::client_limit_exceeded,
                        fmt::format("user {} has as many connections open as there may be, or all "
                                    "users together have",
                                    credentials->uid),
                        "close connections that are not needed"));
-    session->start();
+    connection->start();
 }
 
-bool Server::must_wait(const std::shared_ptr<ClientConnection>& session) {
-    const auto pause = shares_.pause(session->caller().credentials.uid, monotonic_nanos());
+bool Server::must_wait(const std::shared_ptr<ClientConnection>& connection) {
+    const auto pause = limiter_.pause(connection->caller().credentials.uid, monotonic_nanos());
     if (pause == 0) return false;
-    waiting_.push_back(session);
+    waiting_.push_back(connection);
     if (waiting_.size() > 1) return true;
-    next_share_.expires_after(std::chrono::nanoseconds(pause));
-    next_share_.async_wait([this](const boost::system::error_code& cancelled) {
-        if (!cancelled) go_on();
+    next_window_.expires_after(std::chrono::nanoseconds(pause));
+    next_window_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) resume_waiting();
     });
     return true;
 }
 
-void Server::go_on() {
+void Server::resume_waiting() {
     for (const auto& weak : std::exchange(waiting_, {}))
-        if (const auto session = weak.lock()) session->wait_readable();
+        if (const auto connection = weak.lock()) connection->wait_readable();
 }
 
 Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token,
@@ -190,23 +191,23 @@ Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std
     SHM_ASSIGN(const auto client, service_.resume_client(known, identity));
     // The old connection, if it still seems open, is of the same process and of no more use to it.
     // Detached first: its end is not the client's.
-    if (const auto old = std::exchange(watches_[client].session, {}).lock()) old->close();
+    if (const auto old = std::exchange(watches_[client].connection, {}).lock()) old->close();
     return client;
 }
 
-void Server::session_attached(const std::shared_ptr<ClientConnection>& session) {
-    if (session->caller().client) watches_[*session->caller().client].session = session;
+void Server::connection_attached(const std::shared_ptr<ClientConnection>& connection) {
+    if (connection->caller().client) watches_[*connection->caller().client].connection = connection;
 }
 
-void Server::session_ended(const std::shared_ptr<ClientConnection>& session) {
-    if (sessions_.erase(session) > 0) shares_.leave(session->caller().credentials.uid);
-    const auto& caller = session->caller();
+void Server::connection_ended(const std::shared_ptr<ClientConnection>& connection) {
+    if (connections_.erase(connection) > 0) limiter_.leave(connection->caller().credentials.uid);
+    const auto& caller = connection->caller();
     if (!caller.client) return;
     const auto found = watches_.find(*caller.client);
     if (found == watches_.end() || found->second.serial != caller.serial ||
-        found->second.session.lock() != session)
+        found->second.connection.lock() != connection)
         return;
-    found->second.session.reset();
+    found->second.connection.reset();
     if (service_.reap_if_dead(*caller.client)) return unwatch(*caller.client);
     service_.client_disconnected(*caller.client);
     probe(*caller.client, caller.serial, 0);
@@ -221,7 +222,7 @@ void Server::watch(std::uint32_t client, Handle exit) {
     if (exit) {
         entry.process = std::move(exit);
     } else {
-        auto process = service_.backend().watch(record.pid);
+        auto process = state_.backend.watch(record.pid);
         if (!process) return;  // the closed connection and the probes will tell
         entry.process = std::move(*process);
     }
@@ -237,9 +238,9 @@ void Server::unwatch(std::uint32_t client) {
     const auto found = watches_.find(client);
     if (found == watches_.end()) return;
     if (found->second.exit) found->second.exit->release();
-    const auto session = found->second.session.lock();
+    const auto connection = found->second.connection.lock();
     watches_.erase(found);
-    if (session) session->close();
+    if (connection) connection->close();
 }
 
 void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
@@ -257,7 +258,7 @@ void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
         if (error) return;
         const auto entry = watches_.find(client);
         if (entry == watches_.end() || entry->second.serial != serial) return;
-        if (entry->second.session.lock() && attempt > 3) return;  // it came back
+        if (entry->second.connection.lock() && attempt > 3) return;  // it came back
         probe(client, serial, attempt + 1);
     });
 }

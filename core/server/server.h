@@ -13,7 +13,7 @@
 
 namespace snakepit::shm {
 
-// Accepts connections and keeps watch over the processes behind them. RegionService thread only.
+// Accepts connections and keeps watch over the processes behind them. Service thread only.
 class Server {
   public:
     using Report =
@@ -25,14 +25,15 @@ class Server {
                                       const std::string& arguments,
                                       std::function<void(Result<std::string>)> done)>;
 
-    Server(boost::asio::io_context& io, RegionService& service, Listener listener, Report report,
-           Reload reload, Worked worked);
+    Server(boost::asio::io_context& io, RegionState& state, RegionService& service,
+           Listener listener, Report report, Reload reload, Worked worked);
     ~Server();
     // Starts accepting, and watching the clients that recovery adopted.
     void start();
     // Accepts on this one from now on; connections there are stay.
     void listen_on(Listener listener);
 
+    RegionState& state() { return state_; }
     RegionService& service() { return service_; }
     Result<std::string> report(const std::string& topic, const Caller& caller) {
         return report_(topic, caller);
@@ -41,20 +42,20 @@ class Server {
     Alerts alerts;  // set before start()
     // Something was done for somebody: there may be events to record.
     void worked() { worked_(); }
-    std::size_t connections() const { return sessions_.size(); }
+    std::size_t connections() const { return connections_.size(); }
 
-    // ---- for sessions, one at a time; valid until the next one uses it
+    // ---- for connections, one at a time; valid until the next one uses it
     Frame& frame() { return frame_; }
     Encoder& encoder() { return encoder_; }
     // A lease page for the caller: the one its token names, or a new one.
     Result<std::uint32_t> attach(const Caller& caller, const std::vector<std::uint8_t>& token,
                                  bool& resumed);
-    void session_attached(const std::shared_ptr<ClientConnection>& session);
-    void session_ended(const std::shared_ptr<ClientConnection>& session);
+    void connection_attached(const std::shared_ptr<ClientConnection>& connection);
+    void connection_ended(const std::shared_ptr<ClientConnection>& connection);
     // True: its user's share of this moment is used up; it goes on by itself when it is served
     // again.
-    bool must_wait(const std::shared_ptr<ClientConnection>& session);
-    RateLimiter& shares() { return shares_; }
+    bool must_wait(const std::shared_ptr<ClientConnection>& connection);
+    RateLimiter& limiter() { return limiter_; }
 
   private:
     struct Watch {  // over the process behind a lease page
@@ -62,7 +63,7 @@ class Server {
         Handle process;
         std::unique_ptr<boost::asio::posix::stream_descriptor> exit;
         std::unique_ptr<boost::asio::steady_timer> again;
-        std::weak_ptr<ClientConnection> session;
+        std::weak_ptr<ClientConnection> connection;
     };
     void accept();
     void welcome(Channel channel);
@@ -74,9 +75,10 @@ class Server {
     void unwatch(std::uint32_t client);
     // Asks whether the client is gone, and while it is alive without a connection, again later.
     void probe(std::uint32_t client, std::uint64_t serial, int attempt);
-    void go_on();
+    void resume_waiting();
 
     boost::asio::io_context& io_;
+    RegionState& state_;
     RegionService& service_;
     Listener listener_;
     Frame frame_;
@@ -87,9 +89,9 @@ class Server {
     boost::asio::posix::stream_descriptor accepting_;
     boost::asio::steady_timer pause_;
     int pauses_ = 0;  // in a row
-    std::unordered_set<std::shared_ptr<ClientConnection>> sessions_;
-    RateLimiter shares_;
-    boost::asio::steady_timer next_share_;
+    std::unordered_set<std::shared_ptr<ClientConnection>> connections_;
+    RateLimiter limiter_;
+    boost::asio::steady_timer next_window_;
     std::vector<std::weak_ptr<ClientConnection>> waiting_;  // for their users' next share
     std::unordered_map<std::uint32_t, Watch> watches_;      // by client
 };

@@ -54,7 +54,7 @@ class Program {
     }
     CleanupResult cleanup(const CleanupRequest& request) {
         std::uint32_t slot = 0;
-        return service_->cleanup(caller_, request, slot, 1000).value();
+        return service_->cleanup(caller_, request, slot, 1000);
     }
     CleanupResult cleanup_named(CleanupRequest request, const std::vector<RegionId>& ids) {
         request.only = ids;
@@ -89,7 +89,10 @@ class ServiceBench {
         start();
     }
     // What kill -9 leaves is what this leaves: nothing is written on the way out.
-    void kill() { service.reset(); }
+    void kill() {
+        service.reset();
+        state.reset();
+    }
     void start() {
         auto registry = RegionRegistry::open(paths_);
         if (!registry) qFatal("%s", registry.error().sentence().c_str());
@@ -138,7 +141,7 @@ class ServiceBench {
     // The last event of this kind about the region; kind 0: there was none.
     layout::EventEntry last_event(const RegionId& id, EventKind kind) const {
         std::vector<layout::EventEntry> events(layout::kRingEntries);
-        events.resize(service->registry().ring().read(1, events));
+        events.resize(state->registry.ring().read(1, events));
         for (auto it = events.rbegin(); it != events.rend(); ++it)
             if (it->id_micros == id.micros && it->id_random == id.random &&
                 it->kind == static_cast<int>(kind))
@@ -147,13 +150,13 @@ class ServiceBench {
     }
     std::size_t count_events(const RegionId& id, EventKind kind) const {
         std::vector<layout::EventEntry> events(layout::kRingEntries);
-        events.resize(service->registry().ring().read(1, events));
+        events.resize(state->registry.ring().read(1, events));
         return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [&](auto& e) {
             return e.id_micros == id.micros && e.id_random == id.random &&
                    e.kind == static_cast<int>(kind);
         }));
     }
-    bool has(const RegionId& id) const { return service->registry().find(id).has_value(); }
+    bool has(const RegionId& id) const { return state->registry.find(id).has_value(); }
     std::uint64_t references(const Caller& caller, const RegionId& id) const {
         return service->info(caller, id).value().reference_count;
     }
@@ -161,6 +164,7 @@ class ServiceBench {
 
     InMemoryBackend* memory = nullptr;
     Config config;
+    std::unique_ptr<RegionState> state;
     std::unique_ptr<RegionService> service;
     bool later = false;  // long work waits in `long_work`
     std::deque<std::function<void()>> long_work;
@@ -190,6 +194,7 @@ class ServiceFixture : public QObject {
 
   protected:
     RegionService& service() { return *bench_->service; }
+    RegionState& state() { return *bench_->state; }
     template <typename T>
     static ErrorCode code(const Result<T>& result) {
         return result ? ErrorCode{} : result.error().code;

@@ -66,10 +66,10 @@ class ServiceLocks : public QObject {
     LockReply poll(const Program& who, const LockReply& queued) {
         return service().lock_wait(who.caller(), queued.ticket).value_or(LockReply{});
     }
-    bool suspect(const Grant& what) { return service().registry().control(what.slot).suspect; }
+    bool suspect(const Grant& what) { return state().registry.control(what.slot).suspect; }
     int events(EventKind kind) {
         std::vector<layout::EventEntry> all(1000);
-        all.resize(service().registry().ring().read(1, all));
+        all.resize(state().registry.ring().read(1, all));
         return static_cast<int>(std::count_if(all.begin(), all.end(), [&](const auto& e) {
             return e.kind == static_cast<int>(kind);
         }));
