@@ -272,7 +272,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, b
         if (*received == Io::closed) return broken();
         if (*received == Io::again) continue;
         SHM_ASSIGN(auto reply, decode_reply(frame_.bytes));
-        if (reply.answer.AsSealed()) wipe_received(frame_);  // there may be a key in it
+        if (reply.answer.AsEncryptedVersion()) wipe_received(frame_);  // there may be a key in it
         // Id 0: the manager ends the connection and says why. Another id: an answer nobody waits
         // for any more.
         if (reply.id != request.id && reply.id != 0) continue;

@@ -133,7 +133,7 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
 Result<MappedRegion> ManagerClient::Private::map_asking(const RegionId& id, AccessMode access) {
     SHM_ASSIGN(const auto mapped, take(id, access));
     if (mapped.level == SecurityLevel::standard) return mapped;
-    auto view = sealed.open(id, mapped);
+    auto view = encrypted.open(id, mapped);
     if (!view) (void)give_back(mapped);
     return view;
 }
@@ -190,7 +190,7 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
         return d_->give_back_timed(mapping);
     if (mapping.level == SecurityLevel::standard) return d_->give_back(mapping);
     Status written;
-    SHM_TRY(d_->sealed.close(mapping, written));
+    SHM_TRY(d_->encrypted.close(mapping, written));
     const auto given = d_->give_back(mapping);
     return given ? written : given;
 }
@@ -199,7 +199,7 @@ Status ManagerClient::read(const RegionId& id, std::uint64_t offset, std::span<s
     return d_->with_part(id, AccessMode::read_only, offset, out.size(),
                          [&](const MappedRegion& segment) -> Status {
                              if (segment.level != SecurityLevel::standard)
-                                 return d_->sealed.read(id, segment, offset, out);
+                                 return d_->encrypted.read(id, segment, offset, out);
                              if (copy_from_shared(out.data(), segment.data + offset, out.size()))
                                  return {};
                              return fail(cut_error(id));
@@ -211,7 +211,7 @@ Status ManagerClient::write(const RegionId& id, std::uint64_t offset,
     return d_->with_part(id, AccessMode::read_write, offset, bytes.size(),
                          [&](const MappedRegion& segment) -> Status {
                              if (segment.level != SecurityLevel::standard)
-                                 return d_->sealed.write(id, segment, offset, bytes);
+                                 return d_->encrypted.write(id, segment, offset, bytes);
                              if (copy_to_shared(segment.data + offset, bytes.data(), bytes.size()))
                                  return {};
                              return fail(cut_error(id));
@@ -221,13 +221,13 @@ Status ManagerClient::write(const RegionId& id, std::uint64_t offset,
 Status ManagerClient::flush(const MappedRegion& mapping) {
     if (d_->connection->forked()) return fail(forked_error());
     if (mapping.level == SecurityLevel::standard) return {};
-    return d_->sealed.flush(mapping);
+    return d_->encrypted.flush(mapping);
 }
 
 Status ManagerClient::refresh(const MappedRegion& mapping) {
     if (d_->connection->forked()) return fail(forked_error());
     if (mapping.level == SecurityLevel::standard) return {};
-    return d_->sealed.refresh(mapping);
+    return d_->encrypted.refresh(mapping);
 }
 
 Result<std::uint32_t> ManagerClient::rotate_key(const RegionId& id) {
@@ -238,7 +238,7 @@ Result<std::uint32_t> ManagerClient::rotate_key(const RegionId& id) {
                 return fail(ErrorCode::invalid_argument,
                             fmt::format("{} is not encrypted", id.str()),
                             "allocate it with level 'high' or 'maximum'");
-            key = d_->sealed.rotate(id, segment);
+            key = d_->encrypted.rotate(id, segment);
             return key ? Status() : fail(key.error());
         });
     if (!rotated) return fail(rotated.error());

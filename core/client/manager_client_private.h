@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "client/connection.h"
+#include "client/encrypted_views.h"
 #include "client/lock_client.h"
 #include "client/manager_client.h"
 #include "client/mapper.h"
-#include "client/sealed_regions.h"
 
 namespace snakepit::shm {
 
@@ -18,11 +18,12 @@ class ManagerClient::Private {
         : connection(std::move(c)),
           mapper(connection->lease()),
           locks(*connection),
-          sealed([this](wire::RequestT request) { return ask_reply(std::move(request)); }, locks) {}
+          encrypted([this](wire::RequestT request) { return ask_reply(std::move(request)); },
+                    locks) {}
     ~Private() {
         if (connection->forked()) {
             mapper.abandon();
-            sealed.abandon();
+            encrypted.abandon();
         } else {
             mapper.give_back_all();
         }
@@ -92,7 +93,7 @@ class ManagerClient::Private {
     Mapper mapper;
     std::uint64_t short_of = 0;  // a size that this process's control group did not have; or 0
     LockClient locks;
-    SealedRegions sealed;
+    EncryptedViews encrypted;
 };
 
 }  // namespace snakepit::shm

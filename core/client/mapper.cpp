@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "client/fork_guard.h"
-#include "layout/sealed_layout.h"
+#include "layout/encrypted_layout.h"
 
 namespace snakepit::shm {
 
@@ -81,7 +81,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
     const auto id = from_wire(*granted->id);
     const auto level = static_cast<SecurityLevel>(granted->security_level);
     if (level != SecurityLevel::standard &&
-        layout::SealedLayout(granted->size).segment_bytes() > granted->segment_size)
+        layout::EncryptedLayout(granted->size).segment_bytes() > granted->segment_size)
         return unexpected_answer();
     // Mapped before the entry is made: the grant may be withdrawn at any time, and purging then
     // drops it.

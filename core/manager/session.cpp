@@ -23,8 +23,8 @@ const wire::RegionKey* region_of(const wire::RequestT& request) {
     if (const auto* call = request.call.AsSeal()) return call->id.get();
     if (const auto* call = request.call.AsLock()) return call->id.get();
     if (const auto* call = request.call.AsSetPolicy()) return call->id.get();
-    if (const auto* call = request.call.AsSealRead()) return call->id.get();
-    if (const auto* call = request.call.AsSealCommit()) return call->id.get();
+    if (const auto* call = request.call.AsEncryptedRead()) return call->id.get();
+    if (const auto* call = request.call.AsEncryptedCommit()) return call->id.get();
     return nullptr;
 }
 

@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "layout/encrypted_layout.h"
 #include "layout/ownership.h"
-#include "layout/sealed_layout.h"
 #include "memory/guard.h"
 #include "platform/fault_guard.h"
 
@@ -105,7 +105,7 @@ void Allocator::count(const SlotFixed& fixed) {
 }
 
 std::uint64_t stored_bytes(std::uint64_t size, SecurityLevel level) {
-    return level == SecurityLevel::standard ? size : SealedLayout(size).segment_bytes();
+    return level == SecurityLevel::standard ? size : EncryptedLayout(size).segment_bytes();
 }
 
 std::uint64_t Allocator::stored_bytes_of(std::uint32_t slot) const {
