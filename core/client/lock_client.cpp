@@ -141,7 +141,7 @@ Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Dea
         switch (static_cast<LockState>(locked.state)) {
             case LockState::granted:
                 note_granted(locked.token);
-                return LockGrant{locked.token, locked.suspect};
+                return LockGrant{locked.token, locked.inconsistent};
             case LockState::timed_out:
                 return fail(timed_out(attempt.id));
             case LockState::queued:

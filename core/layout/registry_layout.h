@@ -209,7 +209,7 @@ struct Sample {
     std::uint64_t recorder_lag;                        // published and not yet in the database
     std::uint64_t shm_total, shm_free;            // of the file system the segments live on, bytes
     std::uint64_t max_regions, max_total_memory;  // the configuration's limits
-    std::uint64_t damaged, suspect;
+    std::uint64_t damaged, inconsistent;
     std::uint64_t idle_regions, idle_bytes;  // live, and held by nobody
     std::uint64_t orphan_bytes;
     std::uint64_t refusals, allocation_failures;  // since the manager started

@@ -73,7 +73,7 @@ struct LockReply {
     LockState state = LockState::unknown;  // granted, queued, timed_out or unknown
     std::uint64_t token = 0;
     std::uint64_t ticket = 0;
-    bool suspect = false;  // a writer died in its lock, and no writer has given one back since
+    bool inconsistent = false;  // a writer died in its lock, and no writer has given one back since
 };
 
 // Everything the manager does with regions and clients, without sockets or threads: the server
@@ -168,7 +168,7 @@ class Service {
     Result<std::vector<RegionLocks>> locks(const Caller& caller, std::string_view filter,
                                            std::uint32_t& slot, std::size_t bytes);
     // Administrators: takes one lock (`token` 0: all of the region) from its holder and tells whose
-    // it was. A region taken from a writer is suspect.
+    // it was. A region taken from a writer is inconsistent.
     Result<RegionLocks> release_locks(const Caller& caller, const RegionId& id,
                                       std::uint64_t token);
 
@@ -368,7 +368,7 @@ class Service {
     std::string locker_name(const LockOwner& owner) const;
     LockHolder describe_lock(const Synchronizer::Held& held, bool with_token) const;
     RegionLocks describe_locks(std::uint32_t slot, bool with_tokens) const;
-    // The region's writer is gone or has to go: suspect, in one step with the event.
+    // The region's writer is gone or has to go: inconsistent, in one step with the event.
     void distrust(std::uint32_t slot, const Event& event);
     // Tells everybody whose wait has ended.
     void settle_locks();

@@ -62,7 +62,7 @@ void Session::answer_lock(std::uint64_t id, const Result<LockReply>& reply) {
     locked.state = static_cast<std::uint8_t>(reply->state);
     locked.token = reply->token;
     locked.ticket = reply->ticket;
-    locked.suspect = reply->suspect;
+    locked.inconsistent = reply->inconsistent;
     answer(id, std::move(locked));
 }
 
