@@ -148,7 +148,7 @@ Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const Reg
     const bool holds = entry && std::exchange(entry->holds_allocation, false);
     if (holds) connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
     auto answer = connection->call(std::move(request));
-    locks.tell_forsaken();
+    locks.send_cancelled();
     if (answer) answer->no_fork = {};
     if (holds) {
         if (const auto mapped = map_slowly(id, again, false)) mapper.at(id).holds_allocation = true;

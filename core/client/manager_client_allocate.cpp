@@ -55,9 +55,9 @@ Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, b
         request.id = request_id;
         request.call.Set(wire::AllocateT(call));
         auto answer = connection->call(std::move(request));
-        locks.tell_forsaken();
+        locks.send_cancelled();
         if (!answer) {
-            if (!connection->refused()) connection->forsake(request_id);
+            if (!connection->refused()) connection->cancel_allocation(request_id);
             return fail(std::move(answer).error());
         }
         const auto* granted = answer->reply.answer.AsGranted();
@@ -68,7 +68,7 @@ Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, b
             continue;
         auto id =
             answer ? hold(std::move(*answer)) : Result<RegionId>(fail(std::move(answer).error()));
-        if (!id) connection->forsake(request_id);
+        if (!id) connection->cancel_allocation(request_id);
         return id;
     }
 }

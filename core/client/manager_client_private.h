@@ -41,7 +41,7 @@ class ManagerClient::Private {
         wire::RequestT request;
         request.call.Set(std::move(call));
         auto answer = connection->call(std::move(request), repeated);
-        locks.tell_forsaken();
+        locks.send_cancelled();
         return answer;
     }
 
@@ -50,7 +50,7 @@ class ManagerClient::Private {
     Result<wire::ReplyT> ask_reply(wire::RequestT request) {
         SHM_ASSIGN(const auto held, lock());
         auto answer = connection->call(std::move(request));
-        locks.tell_forsaken();
+        locks.send_cancelled();
         if (!answer) return fail(std::move(answer).error());
         return std::move(answer->reply);
     }

@@ -118,7 +118,7 @@ class Service {
     void reserved(const Caller& caller, std::uint64_t request_id,
                   std::function<void(Result<Grant>)> done);
     // Whatever this request made or is making is wanted by nobody.
-    void forsake_allocation(const Caller& caller, std::uint64_t request_id);
+    void cancel_allocation(const Caller& caller, std::uint64_t request_id);
     // The connection ended before its client could show that it had the answer: the region goes
     // unless somebody used it.
     void drop_unclaimed(std::uint32_t slot, std::uint64_t generation);
@@ -159,8 +159,8 @@ class Service {
     Result<LockReply> lock_wait(const Caller& caller, std::uint64_t ticket);
     // For who has waited long enough: granted after all, or timed_out.
     Result<LockReply> lock_cancel(const Caller& caller, std::uint64_t ticket);
-    void lock_forsake(const Caller& caller, const RegionId& id, std::uint32_t thread,
-                      std::uint32_t request);
+    void lock_request_cancel(const Caller& caller, const RegionId& id, std::uint32_t thread,
+                             std::uint32_t request);
     // One level of the lock; not_held when the token is not one of this client's.
     Status unlock(const Caller& caller, const RegionId& id, std::uint64_t token,
                   std::uint32_t request);
@@ -249,7 +249,7 @@ class Service {
         Status made = {};
         bool tried_again = false;
         std::int64_t lapses = 0;  // the client reserves its pages until then (boot_micros)
-        bool forsaken = false;    // nobody waits for it any more
+        bool cancelled = false;   // nobody waits for it any more
     };
     struct Move {  // a region on its way to another place
         std::uint32_t slot;

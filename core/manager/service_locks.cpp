@@ -178,11 +178,11 @@ Result<LockReply> Service::lock_cancel(const Caller& caller, std::uint64_t ticke
     return lock_reply(caller, answer);
 }
 
-void Service::lock_forsake(const Caller& caller, const RegionId& id, std::uint32_t thread,
-                           std::uint32_t request) {
+void Service::lock_request_cancel(const Caller& caller, const RegionId& id, std::uint32_t thread,
+                                  std::uint32_t request) {
     const auto slot = registry_->find(id);
     if (!slot || !caller.client || request == 0) return;
-    synchronizer_.forsake(*slot, {caller.serial, thread}, request);
+    synchronizer_.cancel_request(*slot, {caller.serial, thread}, request);
     settle_locks();
     released(*slot, registry_->control(*slot).generation);
 }

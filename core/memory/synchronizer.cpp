@@ -332,7 +332,8 @@ void Synchronizer::release(const Held& one) {
     advance(one.lock.slot);
 }
 
-void Synchronizer::forsake(std::uint32_t slot, const LockOwner& owner, std::uint32_t request) {
+void Synchronizer::cancel_request(std::uint32_t slot, const LockOwner& owner,
+                                  std::uint32_t request) {
     const auto ticket = ticket_of_.find(owner);
     if (ticket != ticket_of_.end()) {
         const auto& what = waits_.at(ticket->second).what;
