@@ -110,7 +110,7 @@ struct SlotBody {  // where it lives and what is allowed: the part that can chan
 enum BodyFlag : std::uint32_t {
     kDurable = 1,              // a file in the state directory: survives a reboot
     kSealPending = 2,          // becomes immutable as soon as nobody can write to it
-    kGuarded = 4,              // the bytes behind its end hold a pattern that is checked
+    kHasCanary = 4,            // the bytes behind its end hold a pattern that is checked
     kMemfd = 8,                // its segment, or its arena, is memory without a name
     kAudited = 256,            // each access passes the manager, which records it
     kHasPolicy = 1 << 12,      // it is in the state database; kPolicyRevision says which

@@ -321,11 +321,11 @@ class Service {
     tl::unexpected<Error> stuck(std::uint32_t slot, Error error);
 
     // service_health.cpp
-    // What is wrong with the region, by its description, its segment and its guard.
+    // What is wrong with the region, by its description, its segment and its canary.
     std::optional<std::string> fault_of(std::uint32_t slot);
-    std::optional<std::string> guard_fault(std::uint32_t slot);
+    std::optional<std::string> canary_fault(std::uint32_t slot);
     void damage(std::uint32_t slot, std::string_view what);
-    void check_guard_of_ending(std::uint32_t slot);
+    void check_canary_of_ending(std::uint32_t slot);
     void settle_damaged_arenas();
     void keep_description(std::uint32_t slot);
     // Moves an idle region out of an arena that somebody tampered with. False: it stays.

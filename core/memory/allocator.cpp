@@ -11,7 +11,7 @@
 #include "base/units.h"
 #include "layout/encrypted_layout.h"
 #include "layout/ownership.h"
-#include "memory/guard.h"
+#include "memory/canary.h"
 #include "platform/fault_guard.h"
 
 namespace snakepit::shm {
@@ -252,7 +252,7 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     if (options.audit_access) body.flags |= kAudited;
     body = located(body, making);
     const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
-    if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;
+    if (write_canary(handle, body.offset, making.size, body.actual_size)) body.flags |= kHasCanary;
     registry_.write_body(making.slot, body);
 }
 
@@ -332,8 +332,8 @@ Status Allocator::wipe(std::uint32_t slot) const {
     }
     const FaultGuard guard(data, bytes);
     // What lies behind a guarded region's end stays, for it is still checked.
-    const bool guarded = (registry_.body(slot).flags & kGuarded) != 0;
-    std::memset(data, 0, guarded ? registry_.fixed(slot).size : bytes);
+    const bool has_canary = (registry_.body(slot).flags & kHasCanary) != 0;
+    std::memset(data, 0, has_canary ? registry_.fixed(slot).size : bytes);
     return {};
 }
 

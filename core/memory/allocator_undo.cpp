@@ -12,7 +12,7 @@ using namespace layout;
 void Allocator::give_back(Making& making, bool made) {
     if (making.pooled()) {
         pool.performed(making.work, made);
-        pool.give(making.slice, made);  // a guard, or a copy, may be there already
+        pool.give(making.slice, made);  // a canary, or a copy, may be there already
         return;
     }
     making.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
