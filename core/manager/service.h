@@ -387,7 +387,7 @@ class Service {
 
     // service_leftovers.cpp
     void adopt_durable();
-    void remove_leftovers(const SegmentsByName& segments);
+    void remove_stale_segments(const SegmentsByName& segments);
 
     InstancePaths paths_;
     std::unique_ptr<RegionRegistry> registry_;
