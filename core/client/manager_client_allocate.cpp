@@ -106,10 +106,11 @@ Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
     const auto id = from_wire(*granted->id);
     if (!connection->lease().valid()) return id;  // nothing can be held
     SHM_ASSIGN(auto* entry, mapper.install(answer, AccessMode::read_write));
-    auto outcome = LeasePage::Take::not_granted;
+    auto outcome = LeasePage::Acquire::not_granted;
     answer.no_fork = {};  // it may be needed for the next answer
-    if (entry) SHM_TRY(mapper.take(*entry, id, AccessMode::read_write, outcome));
-    if (outcome != LeasePage::Take::taken) SHM_TRY(map_slowly(id, AccessMode::read_write, !entry));
+    if (entry) SHM_TRY(mapper.acquire(*entry, id, AccessMode::read_write, outcome));
+    if (outcome != LeasePage::Acquire::acquired)
+        SHM_TRY(map_slowly(id, AccessMode::read_write, !entry));
     mapper.at(id).holds_allocation = true;
     return id;
 }

@@ -25,7 +25,7 @@ class ManagerClient::Private {
             mapper.abandon();
             encrypted.abandon();
         } else {
-            mapper.give_back_all();
+            mapper.release_all();
         }
     }
 
@@ -56,18 +56,18 @@ class ManagerClient::Private {
     }
 
     // A reference to the region, and where its segment is mapped.
-    Result<MappedRegion> take(const RegionId& id, AccessMode access);
+    Result<MappedRegion> acquire(const RegionId& id, AccessMode access);
     // Calls `use` with such a reference if the part is inside the region.
     template <typename Use>
     Status with_part(const RegionId& id, AccessMode access, std::uint64_t offset,
                      std::uint64_t size, Use use) {
-        SHM_ASSIGN(const auto segment, take(id, access));
+        SHM_ASSIGN(const auto segment, acquire(id, access));
         auto used = offset <= segment.size && size <= segment.size - offset
                         ? use(segment)
                         : Status(fail(ErrorCode::invalid_argument,
                                       "these bytes are not all inside the region",
                                       "ask for its size first"));
-        (void)give_back(segment);
+        (void)release(segment);
         return used;
     }
     // With the mutex, as the following (manager_client_allocate.cpp).
@@ -78,12 +78,12 @@ class ManagerClient::Private {
     Result<RegionId> hold(Connection::Answer answer);
     // With the mutex. Asks for the region and takes a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
-    Status give_back(const MappedRegion& mapping);
+    Status release(const MappedRegion& mapping);
     // What map() does for what is not granted, audited or encrypted.
     Result<MappedRegion> map_asking(const RegionId& id, AccessMode access);
     // manager_client_timed.cpp: one of every few hundred, for the figures that people see.
     Result<MappedRegion> map_timed(const RegionId& id, AccessMode access);
-    Status give_back_timed(const MappedRegion& mapping);
+    Status release_timed(const MappedRegion& mapping);
     // Without asking, if that may be: nothing was taken when `data` is null.
     Result<MappedRegion> map_quickly(CachedRegion& entry, const RegionId& id, AccessMode access);
     // Gives the allocation's own reference back and sends `call`.

@@ -29,7 +29,7 @@ struct LeaseWord {
     static constexpr std::uint64_t kClosing = std::uint64_t{1} << 63;
     static constexpr std::uint64_t kMaxN = (std::uint64_t{1} << 23) - 1;
     // A take is refused from here on, far below the carry into `closing`.
-    static constexpr std::uint64_t kTakeLimit = kMaxN - 1024;
+    static constexpr std::uint64_t kAcquireLimit = kMaxN - 1024;
 
     static constexpr std::uint64_t make(std::uint64_t generation, std::uint64_t n) {
         return (generation & kGenerationMask) | n << kGenerationBits;

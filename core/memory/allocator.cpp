@@ -146,7 +146,7 @@ Status Allocator::choose_place(Making& making, const RegionOptions& options, std
         choose_segment(making, options);
         return {};
     }
-    auto slice = pool.take(tenant, making.size);
+    auto slice = pool.allocate(tenant, making.size);
     if (slice) {
         making.slice = std::move(*slice);
         making.work = pool.work_for(making.slice);
@@ -309,7 +309,7 @@ Status Allocator::release(std::uint32_t slot, const Event& event, bool touched) 
         SHM_TRY(backend_.remove_segment(segment_name_of(slot), {body.device, body.inode}));
         bytes_dedicated_ -= body.actual_size;
     } else if (const auto slice = pool.slice_of(body); slice && !not_adopted_.contains(slot)) {
-        pool.give(*slice, touched);
+        pool.free(*slice, touched);
     }
     not_adopted_.erase(slot);
     forget(slot);

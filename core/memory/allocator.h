@@ -143,7 +143,7 @@ class Allocator {
     // After the commit of a move: the books, and the old place is given back.
     void moved(Making& from, const Making& to);
     // Gives back a new place that is not used after all. `made`: make() worked.
-    void give_back(Making& making, bool made);
+    void undo(Making& making, bool made);
 
     // Segments that were given back and could not be removed. Call now and then.
     void retry_removals();

@@ -129,7 +129,7 @@ SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
 void Allocator::moved(Making& from, const Making& to) {
     if (to.pooled()) pool.performed(to.work, true);
     if (!to.pooled()) bytes_dedicated_ += to.segment.size;
-    if (from.pooled()) return pool.give(from.slice, true);
+    if (from.pooled()) return pool.free(from.slice, true);
     bytes_dedicated_ -= from.segment.size;
     from.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
     remove(from.slot, from.name, from.segment.identity);

@@ -9,10 +9,10 @@ namespace snakepit::shm {
 
 using namespace layout;
 
-void Allocator::give_back(Making& making, bool made) {
+void Allocator::undo(Making& making, bool made) {
     if (making.pooled()) {
         pool.performed(making.work, made);
-        pool.give(making.slice, made);  // a canary, or a copy, may be there already
+        pool.free(making.slice, made);  // a canary, or a copy, may be there already
         return;
     }
     making.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
@@ -21,7 +21,7 @@ void Allocator::give_back(Making& making, bool made) {
 
 void Allocator::abandon(Making& making, bool made) {
     if (making.durable) (void)durable.forget(registry_.id(making.slot));
-    give_back(making, made);
+    undo(making, made);
     if (!making.pooled()) bytes_dedicated_ -= page_up(making.size);
     forget(making.slot);
     registry_.release(making.slot, nullptr);
