@@ -241,7 +241,7 @@ class Service {
 
     struct Allocation {  // a region on its way from the request to the answer
         Caller caller;
-        Making making;
+        PendingAllocation making;
         RegionOptions options;
         std::function<void(Result<Grant>)> done;
         Stopwatch watch;
@@ -254,7 +254,7 @@ class Service {
     struct Move {  // a region on its way to another place
         std::uint32_t slot;
         layout::Control before;
-        Making from, to;
+        PendingAllocation from, to;
         std::string reason;
         Status made, copied;
     };
@@ -275,7 +275,7 @@ class Service {
 
     // service_moves.cpp
     bool movable(std::uint32_t slot) const;
-    bool move(std::uint32_t slot, Making to, std::string reason);
+    bool move(std::uint32_t slot, PendingAllocation to, std::string reason);
     void finish_move(const std::shared_ptr<Move>& move);
     void settle(std::uint32_t slot, bool moved);
     bool try_seal(std::uint32_t slot);

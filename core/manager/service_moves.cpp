@@ -37,7 +37,7 @@ bool Service::movable(std::uint32_t slot) const {
 
 // As in "retire": RETIRING, every idle grant withdrawn, and back if somebody holds it. Until the
 // commit in finish_move the old place counts; a manager killed before it finds the region there.
-bool Service::move(std::uint32_t slot, Making to, std::string reason) {
+bool Service::move(std::uint32_t slot, PendingAllocation to, std::string reason) {
     const auto before = registry_->control(slot);
     auto from = allocator_.current(slot);
     if (!from || !withdraw_grants(slot)) {
