@@ -122,7 +122,7 @@ class Manager::Private {
     BackgroundThread background{"shm-background"};
     boost::asio::steady_timer timer, soon;
     bool slice_scheduled = false;
-    std::unique_ptr<RegionState> state;
+    std::unique_ptr<ServiceState> state;
     std::unique_ptr<RegionService> service;
     std::unique_ptr<EventRecorder> recorder;
     std::unique_ptr<Monitoring> monitoring;
@@ -179,9 +179,9 @@ Status Manager::Private::start() {
     SHM_TRY(
         set_access(options.paths.registry(), access.admin_group ? 0640 : 0600, access.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
-    SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
+    SHM_ASSIGN(auto encryption, EncryptionTable::open(options.paths.encryption(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
-    state = std::make_unique<RegionState>(
+    state = std::make_unique<ServiceState>(
         options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,
         [this](std::function<void()> work, std::function<void()> then) {
             background.post([this, work = std::move(work), then = std::move(then)] {
@@ -189,7 +189,7 @@ Status Manager::Private::start() {
                 boost::asio::post(io, then);
             });
         });
-    state->encryption = std::move(seals);
+    state->encryption = std::move(encryption);
     state->key = key;
     state->own_mark = mark.name();
     state->can_record = [this] { return can_record(); };
@@ -359,11 +359,11 @@ Result<std::string> Manager::Private::reload(const Credentials& by) {
     // What needs a restart stays as it runs, so that what is reported is what holds.
     const auto shm_path = config.shm_path;
     const auto hugepages = config.use_hugepages;
-    const auto access = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
+    const auto groups = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
     const auto before = std::exchange(config, std::move(*fresh));
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
-    std::tie(config.socket_group, config.socket_mode, config.admin_group) = access;
+    std::tie(config.socket_group, config.socket_mode, config.admin_group) = groups;
     service->configure(config);
     monitoring->configure(config);
     recorder->set_retention(config.event_retention_ms);

@@ -40,7 +40,7 @@ struct HealthResult {
 // and programs by this, some each second. Service thread.
 class HealthLogger {
   public:
-    HealthLogger(RegionState& state, const RegionService& service, const EventRecorder& recorder)
+    HealthLogger(ServiceState& state, const RegionService& service, const EventRecorder& recorder)
         : state_(state), service_(service), recorder_(recorder) {}
 
     // What the service does not know; borrowed for good.
@@ -71,7 +71,7 @@ class HealthLogger {
     void update(Found found, std::int64_t at);
     void record(const HealthProblem& problem, EventKind kind);
 
-    RegionState& state_;
+    ServiceState& state_;
     const RegionService& service_;
     const EventRecorder& recorder_;
     Keeping keeping_;

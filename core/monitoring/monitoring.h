@@ -25,7 +25,7 @@ namespace snakepit::shm {
 // sees to whoever keeps, judges or publishes it. Service thread.
 class Monitoring {
   public:
-    Monitoring(RegionState& state, const RegionService& service, const EventRecorder& recorder);
+    Monitoring(ServiceState& state, const RegionService& service, const EventRecorder& recorder);
 
     void configure(const Config& config);
     // Before the first second.
@@ -59,7 +59,7 @@ class Monitoring {
     void collect_times();
     void publish();
 
-    RegionState& state_;
+    ServiceState& state_;
     const EventRecorder& recorder_;
     PerformanceMonitor performance_;
     UsageSurvey survey_;

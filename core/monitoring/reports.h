@@ -12,7 +12,7 @@ namespace snakepit::shm {
 
 // What a report is made from; borrowed for the call. Service thread.
 struct ReportSources {
-    const RegionState& state;
+    const ServiceState& state;
     RegionService& service;
     const EventRecorder& recorder;
     std::size_t connections;

@@ -13,7 +13,7 @@
 
 #include "base/units.h"
 #include "layout/metrics.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "telemetry/recommendations.h"
 
 namespace snakepit::shm {
@@ -113,7 +113,7 @@ void add(std::vector<Recommendation>& out, std::optional<Recommendation> one) {
     if (one) out.push_back(std::move(*one));
 }
 
-void add_takers(std::vector<Recommendation>& out, const RegionState& state,
+void add_takers(std::vector<Recommendation>& out, const ServiceState& state,
                 const Monitoring& monitoring) {
     for (const auto& client : monitoring.growing()) {
         if (out.size() >= kMostTakers) return;
@@ -128,7 +128,7 @@ void add_takers(std::vector<Recommendation>& out, const RegionState& state,
 }
 
 // What the use of this instance suggests, the most urgent first. Costs as much as there are arenas.
-std::vector<Recommendation> advice_for(const RegionState& state, const Monitoring& monitoring) {
+std::vector<Recommendation> advice_for(const ServiceState& state, const Monitoring& monitoring) {
     std::vector<Recommendation> out;
     const auto& history = monitoring.history();
     add_takers(out, state, monitoring);

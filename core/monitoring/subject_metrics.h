@@ -18,7 +18,7 @@ namespace snakepit::shm {
 // Service thread.
 class SubjectMetrics {
   public:
-    SubjectMetrics(RegionState& state, const RegionService& service)
+    SubjectMetrics(ServiceState& state, const RegionService& service)
         : state_(state), service_(service) {}
 
     void configure(const Config& config);
@@ -41,7 +41,7 @@ class SubjectMetrics {
     void add_users(std::vector<SubjectValue>& out);
     const User& user(std::uint32_t uid);
 
-    RegionState& state_;
+    ServiceState& state_;
     const RegionService& service_;
     ReferenceGrowth growth_;
     std::unordered_map<std::uint32_t, User> users_;

@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "regions/region_state.h"
+#include "regions/service_state.h"
 #include "regions/slot_scan.h"
 
 namespace snakepit::shm {
@@ -25,7 +25,7 @@ struct UsageTables {
 // Walks over all regions every ten seconds, a part of it in each slice. Service thread.
 class UsageSurvey {
   public:
-    explicit UsageSurvey(RegionState& state) : state_(state) {}
+    explicit UsageSurvey(ServiceState& state) : state_(state) {}
 
     // Names come from clients: this many of each are reported.
     static constexpr std::size_t kMostNames = 10'000;
@@ -37,7 +37,7 @@ class UsageSurvey {
   private:
     void count(std::uint32_t slot);
 
-    RegionState& state_;
+    ServiceState& state_;
     SlotScan scan_;
     UsageTables last_, next_;
     std::int64_t next_survey_ = 0;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "regions/region_state.h"
+#include "regions/service_state.h"
 
 namespace snakepit::shm {
 
@@ -14,7 +14,7 @@ namespace snakepit::shm {
 // reference, and none begins while it could not be recorded. Service thread only.
 class AccessAudit : RegionPart {
   public:
-    explicit AccessAudit(RegionState& state) : RegionPart(state) {}
+    explicit AccessAudit(ServiceState& state) : RegionPart(state) {}
 
     bool applies(std::uint32_t slot) const {
         return (registry_.body(slot).flags & layout::kAudited) != 0;

@@ -20,7 +20,7 @@ struct DefragmentStep {
 // background, returns what is empty. Service thread only.
 class ArenaMaintenance final : RegionPart, public IdleHandler {
   public:
-    ArenaMaintenance(RegionState& state, const ClientRegistry& clients, IntegrityCheck& integrity,
+    ArenaMaintenance(ServiceState& state, const ClientRegistry& clients, IntegrityCheck& integrity,
                      RegionMover& mover)
         : RegionPart(state),
           pool_(state.allocator.pool),

@@ -11,6 +11,8 @@
 #include "base/result.h"
 #include "platform/channel.h"
 #include "platform/identity.h"
+#include "registry/grant_table.h"
+#include "registry/region_registry.h"
 
 namespace snakepit::shm {
 
@@ -33,5 +35,19 @@ struct Caller {
     // What else the kernel says of it; null: nothing more is known.
     std::shared_ptr<const Identity> identity;
 };
+
+// The event with who caused it; `text` is its program unless the event has one.
+inline Event event_by(const Caller& caller, Event event) {
+    event.pid = caller.credentials.pid;
+    event.uid = caller.credentials.uid;
+    if (event.text.empty()) event.text = caller.process;
+    return event;
+}
+inline Event event_by(const layout::ClientRecord& client, Event event) {
+    event.pid = client.pid;
+    event.uid = client.uid;
+    if (event.text.empty()) event.text = client.process;
+    return event;
+}
 
 }  // namespace snakepit::shm

@@ -12,7 +12,7 @@ namespace snakepit::shm {
 // It costs what the client held. Service thread only.
 class ClientReaper : RegionPart {
   public:
-    ClientReaper(RegionState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
+    ClientReaper(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                  AccessAudit& audit, RegionPolicies& policies, RegionDirectory& directory,
                  LockManager& locks, RegionAllocation& allocation)
         : RegionPart(state),

@@ -78,10 +78,7 @@ Result<std::uint32_t> ClientRegistry::resume(const SessionToken& token,
         if (record.uid != identity.credentials.uid || record.gid != identity.credentials.gid)
             return fail(changed_ids({record.pid, record.uid, record.gid}, identity.credentials));
         registry_.write_client(client, row_of(client, true));
-        registry_.record({.kind = EventKind::client_resumed,
-                          .pid = record.pid,
-                          .uid = record.uid,
-                          .text = record.process});
+        registry_.record(event_by(record, {.kind = EventKind::client_resumed}));
         return client;
     }
     return fail(ErrorCode::registry_lost, "the manager does not know this session any more",
@@ -127,10 +124,7 @@ bool ClientRegistry::held(std::uint32_t slot) const {
 void ClientRegistry::disconnected(std::uint32_t client) {
     registry_.write_client(client, row_of(client, false));
     const auto& record = grants_.record(client);
-    registry_.record({.kind = EventKind::client_disconnected,
-                      .pid = record.pid,
-                      .uid = record.uid,
-                      .text = record.process});
+    registry_.record(event_by(record, {.kind = EventKind::client_disconnected}));
 }
 
 void ClientRegistry::adopt(std::uint32_t client) {
@@ -141,12 +135,9 @@ void ClientRegistry::adopt(std::uint32_t client) {
 
 void ClientRegistry::forget(std::uint32_t client, std::uint64_t references) {
     const auto& record = grants_.record(client);
-    registry_.commit_client(client, ClientRow{},
-                            {.kind = EventKind::client_gone,
-                             .pid = record.pid,
-                             .uid = record.uid,
-                             .count = narrow(references),
-                             .text = record.process});
+    registry_.commit_client(
+        client, ClientRow{},
+        event_by(record, {.kind = EventKind::client_gone, .count = narrow(references)}));
     clients_.erase(serial(client));
     counter_.drop_client(client);
 }

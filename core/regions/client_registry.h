@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "regions/caller.h"
-#include "regions/region_state.h"
+#include "regions/service_state.h"
 
 namespace snakepit::shm {
 
 // The clients, the regions each owns, and who holds a region. Service thread only.
 class ClientRegistry : RegionPart {
   public:
-    explicit ClientRegistry(RegionState& state)
+    explicit ClientRegistry(ServiceState& state)
         : RegionPart(state), service_uid_(state.security.service_uid()) {}
 
     // ---- clients

@@ -75,7 +75,8 @@ Result<EncryptedAnswer> EncryptedRegions::read(const Caller& caller, const Regio
 // ----------------------------------------------------------------- committing
 
 Status EncryptedRegions::may_commit(std::uint32_t slot, const Caller& caller,
-                                    const EncryptedCommitCall& call, const SealState& now) const {
+                                    const EncryptedCommitCall& call,
+                                    const EncryptionState& now) const {
     const auto holders = synchronizer_.holders(slot);
     const bool locked = std::any_of(holders.begin(), holders.end(), [&](const auto& held) {
         return held.writes() && held.lock.serial == caller.serial;
@@ -94,7 +95,7 @@ Status EncryptedRegions::may_commit(std::uint32_t slot, const Caller& caller,
                     fmt::format("the key of {} has been changed meanwhile", call.id.str()),
                     "read it again");
     if (rotates) SHM_TRY(policies_.usable(caller, call.id, Operation::manage));
-    SealState next = now;
+    EncryptionState next = now;
     next.root = call.root;
     next.public_key = call.public_key;
     next.signature = call.signature;
@@ -113,7 +114,7 @@ Status EncryptedRegions::commit_to(std::uint32_t slot, const Caller& caller,
     // The answer was lost with its manager.
     if (now_there.version == call.expected + 1 && now_there.root == call.root) return {};
     SHM_TRY(may_commit(slot, caller, call, now_there));
-    SealBody body{};
+    EncryptionBody body{};
     body.id_micros = call.id.micros;
     body.id_random = call.id.random;
     body.version = call.expected + 1;
@@ -127,11 +128,8 @@ Status EncryptedRegions::commit_to(std::uint32_t slot, const Caller& caller,
     copy_text(body.writer, caller.process);
     encryption_.commit(slot, body);
     if (call.key_version != now_there.key_version)
-        registry_.record(slot, {.kind = EventKind::key_rotated,
-                                .pid = caller.credentials.pid,
-                                .uid = caller.credentials.uid,
-                                .count = call.key_version,
-                                .text = caller.process});
+        registry_.record(
+            slot, event_by(caller, {.kind = EventKind::key_rotated, .count = call.key_version}));
     return {};
 }
 
@@ -155,16 +153,16 @@ void EncryptedRegions::report(const Caller& caller, const RegionId& id,
     if (!slot) return done(fail(refusals_.refuse(caller, slot.error(), "report", id)));
     if (checks_.size() > kRemembered)
         std::erase_if(checks_, [](const auto& entry) { return entry.second.waiting.empty(); });
-    auto& known_check = checks_[id];
+    auto& checks = checks_[id];
     const auto state = encryption_.read(*slot);
-    const bool known = state && known_check.sound_version == state->version &&
-                       boot_micros() - known_check.sound_at < kSoundFor;
-    if (known_check.waiting.empty() && known) return done({});
-    known_check.waiting.push_back(std::move(done));
-    if (known_check.waiting.size() == 1) check(*slot, 0);
+    const bool sound = state && checks.sound_version == state->version &&
+                       boot_micros() - checks.sound_at < kSoundFor;
+    if (checks.waiting.empty() && sound) return done({});
+    checks.waiting.push_back(std::move(done));
+    if (checks.waiting.size() == 1) start_check(*slot, 0);
 }
 
-void EncryptedRegions::check(std::uint32_t slot, int attempt) {
+void EncryptedRegions::start_check(std::uint32_t slot, int attempt) {
     const auto id = registry_.id(slot);
     const auto check = std::make_shared<Check>();
     check->attempt = attempt;
@@ -186,18 +184,18 @@ void EncryptedRegions::check(std::uint32_t slot, int attempt) {
         },
         [this, check] {
             const auto there = find_region(registry_, check->state.id);
-            if (there) return checked(*there, check);
+            if (there) return finish_check(*there, check);
             end_check(check->state.id, fail(there.error()));
         });
 }
 
 // What was written over while it was checked says nothing.
-void EncryptedRegions::checked(std::uint32_t slot, const std::shared_ptr<Check>& check) {
+void EncryptedRegions::finish_check(std::uint32_t slot, const std::shared_ptr<Check>& check) {
     const auto id = check->state.id;
     const auto state = encryption_.read(slot);
     const bool same = state && state->version == check->state.version;
     if (check->fault && !same && check->attempt < kCheckAttempts)
-        return check(slot, check->attempt + 1);
+        return start_check(slot, check->attempt + 1);
     if (check->fault && same) integrity_.damage(slot, *check->fault);
     if (!check->fault) {
         checks_[id].sound_at = boot_micros();

@@ -17,7 +17,7 @@ namespace snakepit::shm {
 // Finds corruption, and sees that nobody is handed a damaged region. Service thread only.
 class IntegrityCheck : RegionPart {
   public:
-    IntegrityCheck(RegionState& state, const EncryptionRecords& encryption)
+    IntegrityCheck(ServiceState& state, const EncryptionRecords& encryption)
         : RegionPart(state), encryption_(encryption) {}
 
     // The region is damaged: recorded, and granted to nobody from now on.

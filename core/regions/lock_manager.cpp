@@ -56,7 +56,7 @@ LockHolder LockManager::describe(const Synchronizer::Held& held, bool with_token
 RegionLocks LockManager::describe(std::uint32_t slot, bool with_tokens) const {
     RegionLocks out;
     out.id = registry_.id(slot);
-    out.suspect = registry_.control(slot).suspect;
+    out.inconsistent = registry_.control(slot).inconsistent;
     const auto holders = synchronizer_.holders(slot);
     const auto waiters = synchronizer_.waiters(slot);
     out.holder_count = holders.size();
@@ -92,11 +92,9 @@ Error LockManager::deadlock_error(const Caller& caller, const RegionId& id,
         pids += fmt::format("{} > ", pid(edge.from));
     }
     pids += fmt::format("{}", pid(answer.cycle.front().from));
-    registry_.record(answer.slot, {.kind = EventKind::deadlock,
-                                   .result = ErrorCode::deadlock,
-                                   .pid = caller.credentials.pid,
-                                   .uid = caller.credentials.uid,
-                                   .text = pids});
+    registry_.record(answer.slot, event_by(caller, {.kind = EventKind::deadlock,
+                                                    .result = ErrorCode::deadlock,
+                                                    .text = pids}));
     return make_error(ErrorCode::deadlock,
                       fmt::format("waiting for {} would never end: {}", id.str(), sentence),
                       "release what you hold and start again; take locks in one order everywhere");
@@ -113,7 +111,7 @@ Result<LockReply> LockManager::reply_to(const Caller& caller, const LockAnswer& 
                              "lock", {}));
     const bool granted = answer.state == LockState::granted;
     return LockReply{answer.state, answer.token, answer.ticket,
-                     granted && registry_.control(answer.slot).suspect};
+                     granted && registry_.control(answer.slot).inconsistent};
 }
 
 Result<LockReply> LockManager::lock(const Caller& caller, const LockCall& call) {
@@ -153,7 +151,7 @@ void LockManager::cancel_request(const Caller& caller, const RegionId& id, std::
                                  std::uint32_t request) {
     const auto slot = registry_.find(id);
     if (!slot || !caller.client || request == 0) return;
-    synchronizer_.forsake(*slot, {caller.serial, thread}, request);
+    synchronizer_.cancel_request(*slot, {caller.serial, thread}, request);
     notify_settled();
     lifecycle_.released(*slot, registry_.control(*slot).generation);
 }
@@ -165,13 +163,9 @@ Status LockManager::unlock(const Caller& caller, const RegionId& id, std::uint64
         const auto held = synchronizer_.find(caller.serial, slot, token);
         if (!caller.client || !held) return fail(not_held(id));
         auto word = registry_.control(slot);
-        if (word.suspect && held->levels.write == 1 && held->levels.request != request) {
-            word.suspect = false;
-            registry_.commit(slot, word,
-                             {.kind = EventKind::lock_acknowledged,
-                              .pid = caller.credentials.pid,
-                              .uid = caller.credentials.uid,
-                              .text = caller.process});
+        if (word.inconsistent && held->levels.write == 1 && held->levels.request != request) {
+            word.inconsistent = false;
+            registry_.commit(slot, word, event_by(caller, {.kind = EventKind::lock_acknowledged}));
         }
         synchronizer_.unlock(*held, request);
         notify_settled();
@@ -185,8 +179,8 @@ Status LockManager::unlock(const Caller& caller, const RegionId& id, std::uint64
 void LockManager::mark_inconsistent(std::uint32_t slot, const Event& event) {
     if (slot >= registry_.frontier()) return;
     auto word = registry_.control(slot);
-    if (word.suspect || !word.occupied()) return;
-    word.suspect = true;
+    if (word.inconsistent || !word.occupied()) return;
+    word.inconsistent = true;
     registry_.commit(slot, word, event);
 }
 
@@ -200,11 +194,8 @@ void LockManager::notify_settled() {
         if (!record) continue;
         if (settled.state == LockState::granted) lifecycle_.refresh(settled.slot, 0, at);
         if (settled.state == LockState::timed_out)
-            registry_.record(settled.slot, {.kind = EventKind::lock_timed_out,
-                                            .result = ErrorCode::timeout,
-                                            .pid = record->pid,
-                                            .uid = record->uid,
-                                            .text = record->process});
+            registry_.record(settled.slot, event_by(*record, {.kind = EventKind::lock_timed_out,
+                                                              .result = ErrorCode::timeout}));
         counter_.wake(*clients_.find(settled.owner.serial));
     }
 }
@@ -223,10 +214,7 @@ void LockManager::drop(const ClientRecord& record, std::uint64_t serial,
                        ReferenceCounter::ClientHoldings& left) {
     for (const auto& held : synchronizer_.held_by(serial)) {
         if (held.writes())
-            mark_inconsistent(held.lock.slot, {.kind = EventKind::lock_broken,
-                                               .pid = record.pid,
-                                               .uid = record.uid,
-                                               .text = record.process});
+            mark_inconsistent(held.lock.slot, event_by(record, {.kind = EventKind::lock_broken}));
         left.slots.push_back({held.lock.slot, 0});
         ++left.references;
     }
@@ -278,11 +266,8 @@ Result<RegionLocks> LockManager::release(const Caller& caller, const RegionId& i
             if (token != 0 && held.lock.token != token) continue;
             if (out.holder_count++ < kNamedLockers) out.holders.push_back(describe(held, true));
             const auto whose = name_of(held.owner());
-            const Event event{.kind = EventKind::lock_forced,
-                              .pid = caller.credentials.pid,
-                              .uid = caller.credentials.uid,
-                              .text = whose};
-            if (held.writes() && !registry_.control(slot).suspect)
+            const auto event = event_by(caller, {.kind = EventKind::lock_forced, .text = whose});
+            if (held.writes() && !registry_.control(slot).inconsistent)
                 mark_inconsistent(slot, event);
             else
                 registry_.record(slot, event);
@@ -293,7 +278,7 @@ Result<RegionLocks> LockManager::release(const Caller& caller, const RegionId& i
                         fmt::format("see 'snakepit-shm locks {}'", id.str()));
         notify_settled();
         out.id = id;
-        out.suspect = registry_.control(slot).suspect;
+        out.inconsistent = registry_.control(slot).inconsistent;
         lifecycle_.released(slot, registry_.control(slot).generation);
         return out;
     }());

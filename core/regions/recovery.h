@@ -13,7 +13,7 @@ namespace snakepit::shm {
 // again. Service thread only.
 class Recovery : RegionPart {
   public:
-    Recovery(RegionState& state, ClientRegistry& clients, IntegrityCheck& integrity,
+    Recovery(ServiceState& state, ClientRegistry& clients, IntegrityCheck& integrity,
              RegionLifecycle& lifecycle, RegionPolicies& policies, LockManager& locks,
              RegionAllocation& allocation, ClientReaper& reaper)
         : RegionPart(state),

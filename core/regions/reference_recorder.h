@@ -15,7 +15,7 @@ namespace snakepit::shm {
 // Service thread only.
 class ReferenceRecorder : RegionPart {
   public:
-    ReferenceRecorder(RegionState& state, const ClientRegistry& clients)
+    ReferenceRecorder(ServiceState& state, const ClientRegistry& clients)
         : RegionPart(state), clients_(clients) {}
 
     // Counts again; a count that changed, or takes, make `at` (or now) the time of the last access.

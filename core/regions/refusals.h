@@ -14,7 +14,7 @@ namespace snakepit::shm {
 // security are recorded and raise the alarm. Service thread only.
 class Refusals : RegionPart {
   public:
-    Refusals(RegionState& state, RegionLifecycle& lifecycle)
+    Refusals(ServiceState& state, RegionLifecycle& lifecycle)
         : RegionPart(state), lifecycle_(lifecycle) {}
 
     // The error as the caller gets it.

@@ -17,7 +17,7 @@ class RegionAllocation : RegionPart {
   public:
     using Done = std::function<void(Result<Grant>)>;
 
-    RegionAllocation(RegionState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
+    RegionAllocation(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                      EncryptionRecords& encryption, RegionPolicies& policies,
                      RegionDirectory& directory, ArenaMaintenance& maintenance, Refusals& refusals)
         : RegionPart(state),

@@ -69,11 +69,8 @@ Result<bool> RegionCleanup::deallocate(const Caller& caller, const RegionId& id,
                 SHM_TRY(allocator_.durable.forget(id));
             word.withdrawn = true;
             registry_.commit(slot, word,
-                             {.kind = EventKind::withdrawn,
-                              .pid = caller.credentials.pid,
-                              .uid = caller.credentials.uid,
-                              .count = registry_.stats(slot).references,
-                              .text = caller.process});
+                             event_by(caller, {.kind = EventKind::withdrawn,
+                                               .count = registry_.stats(slot).references}));
             ++stats_.counters.deallocations;
             locks_.dismiss_waiters(slot);
         }
@@ -130,11 +127,7 @@ Result<std::string> RegionCleanup::restore(const Caller& caller, const RegionId&
         word.state = SlotState::live;
         word.withdrawn = false;
         word.body ^= 1U;
-        registry_.commit(slot, word,
-                         {.kind = EventKind::restored,
-                          .pid = caller.credentials.pid,
-                          .uid = caller.credentials.uid,
-                          .text = caller.process});
+        registry_.commit(slot, word, event_by(caller, {.kind = EventKind::restored}));
         auto reason = cleaner_.judge(lifecycle_.idle_facts(slot), at).reason;
         lifecycle_.evaluate(slot, at);
         return reason;
@@ -238,12 +231,10 @@ CleanupResult RegionCleanup::cleanup(const Caller& caller, const CleanupRequest&
     }
     if (!request.only.empty()) slot = registry_.frontier();
     if (!request.dry_run && (result.removed > 0 || slot >= registry_.frontier()))
-        registry_.record({.kind = EventKind::cleanup,
-                          .pid = caller.credentials.pid,
-                          .uid = caller.credentials.uid,
-                          .count = static_cast<std::uint32_t>(result.removed),
-                          .value = result.bytes_freed,
-                          .text = scope_of(request)});
+        registry_.record(event_by(caller, {.kind = EventKind::cleanup,
+                                           .count = static_cast<std::uint32_t>(result.removed),
+                                           .value = result.bytes_freed,
+                                           .text = scope_of(request)}));
     return result;
 }
 

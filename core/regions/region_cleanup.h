@@ -11,7 +11,7 @@ namespace snakepit::shm {
 // Ends of regions that a program or a person asks for, and the way back. Service thread only.
 class RegionCleanup : RegionPart {
   public:
-    RegionCleanup(RegionState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
+    RegionCleanup(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                   RegionPolicies& policies, LockManager& locks, Refusals& refusals)
         : RegionPart(state),
           cleaner_(state.cleaner),

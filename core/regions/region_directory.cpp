@@ -61,11 +61,9 @@ Result<Grant> RegionDirectory::map(const Caller& caller, const RegionId& id, Acc
         const bool first = !counter_.granted(*caller.client, slot, word.generation, access);
         SHM_ASSIGN(auto made, issue(caller, slot, access, handle));
         if (first && !made.audited)
-            registry_.record(slot, {.kind = EventKind::mapped,
-                                    .pid = caller.credentials.pid,
-                                    .uid = caller.credentials.uid,
-                                    .count = access == AccessMode::read_write ? 1U : 0U,
-                                    .text = caller.process});
+            registry_.record(
+                slot, event_by(caller, {.kind = EventKind::mapped,
+                                        .count = access == AccessMode::read_write ? 1U : 0U}));
         lifecycle_.refresh(slot);
         return made;
     }();

@@ -34,7 +34,7 @@ struct Grant {
 // Shows regions to those who may know of them, and lets clients map them. Service thread only.
 class RegionDirectory : RegionPart {
   public:
-    RegionDirectory(RegionState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
+    RegionDirectory(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                     IntegrityCheck& integrity, AccessAudit& audit, RegionPolicies& policies,
                     Refusals& refusals)
         : RegionPart(state),

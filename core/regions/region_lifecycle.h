@@ -19,7 +19,7 @@ namespace snakepit::shm {
 // instance's clock (RegionRegistry::time).
 class RegionLifecycle : RegionPart {
   public:
-    RegionLifecycle(RegionState& state, ClientRegistry& clients, IntegrityCheck& integrity,
+    RegionLifecycle(ServiceState& state, ClientRegistry& clients, IntegrityCheck& integrity,
                     AccessAudit& audit);
     // Once, before the first region is evaluated. They are asked in this order.
     void set_idle_handlers(std::vector<IdleHandler*> handlers) { handlers_ = std::move(handlers); }

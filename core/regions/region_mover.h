@@ -17,7 +17,7 @@ namespace snakepit::shm {
 // before it finds the region there. Service thread only.
 class RegionMover final : RegionPart, public IdleHandler {
   public:
-    RegionMover(RegionState& state, RegionLifecycle& lifecycle, IntegrityCheck& integrity)
+    RegionMover(ServiceState& state, RegionLifecycle& lifecycle, IntegrityCheck& integrity)
         : RegionPart(state), lifecycle_(lifecycle), integrity_(integrity) {}
 
     bool movable(std::uint32_t slot) const;

@@ -39,7 +39,7 @@ namespace snakepit::shm {
 // Service thread only.
 class RegionPolicies final : RegionPart, public IdleHandler {
   public:
-    RegionPolicies(RegionState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
+    RegionPolicies(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                    RegionMover& mover, Refusals& refusals)
         : RegionPart(state),
           clients_(clients),

@@ -20,11 +20,8 @@ void RegionSealing::seal(const Caller& caller, const RegionId& id,
         registry_.write_other_body(*slot, body, word.generation);
         word.body ^= 1U;
         registry_.commit(*slot, word,
-                         {.kind = EventKind::seal_pending,
-                          .pid = caller.credentials.pid,
-                          .uid = caller.credentials.uid,
-                          .count = registry_.stats(*slot).references,
-                          .text = caller.process});
+                         event_by(caller, {.kind = EventKind::seal_pending,
+                                           .count = registry_.stats(*slot).references}));
     }
     lifecycle_.evaluate(*slot, registry_.time());
     const auto answer = [this, id, done] {

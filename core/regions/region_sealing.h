@@ -11,7 +11,7 @@ namespace snakepit::shm {
 // nobody can write to. Service thread only.
 class RegionSealing final : RegionPart, public IdleHandler {
   public:
-    RegionSealing(RegionState& state, RegionLifecycle& lifecycle, RegionMover& mover,
+    RegionSealing(ServiceState& state, RegionLifecycle& lifecycle, RegionMover& mover,
                   RegionPolicies& policies, Refusals& refusals)
         : RegionPart(state),
           lifecycle_(lifecycle),

@@ -16,7 +16,7 @@ constexpr std::size_t kCheckedPerSlice = 2'000;  // regions; see TimeBudget for 
 
 }  // namespace
 
-RegionService::RegionService(RegionState& state) : state_(state) {
+RegionService::RegionService(ServiceState& state) : state_(state) {
     // A region that is to be sealed and has a pending policy is sealed first: both move it, and
     // what is sealed then moves no more. Out of a damaged arena it moves in any case.
     lifecycle_.set_idle_handlers({&sealing_, &policies_, &mover_, &maintenance_});
@@ -57,10 +57,8 @@ bool RegionService::tick(std::int64_t at) {
     lifecycle_.sweep(at);
     for (const auto client : state_.counter.newly_hostile()) {
         const auto& record = clients_.record(client);
-        state_.registry.record({.kind = EventKind::client_hostile,
-                                .pid = record.pid,
-                                .uid = record.uid,
-                                .text = "its lease page cannot be read"});
+        state_.registry.record(event_by(
+            record, {.kind = EventKind::client_hostile, .text = "its lease page cannot be read"}));
     }
     refusals_.record_counted(at);
     lifecycle_.record_pending();

@@ -20,7 +20,7 @@ namespace snakepit::shm {
 // thread only; `at` is the instance's clock (RegionRegistry::time).
 class RegionService {
   public:
-    explicit RegionService(RegionState& state);
+    explicit RegionService(ServiceState& state);
 
     void configure(const Config& config);
     // See Recovery. Before everything else, and after configure().
@@ -104,7 +104,7 @@ class RegionService {
     Result<LockReply> lock_cancel(const Caller& caller, std::uint64_t ticket) {
         return locks_.cancel(caller, ticket);
     }
-    void lock_cancel_request(const Caller& caller, const RegionId& id, std::uint32_t thread,
+    void lock_request_cancel(const Caller& caller, const RegionId& id, std::uint32_t thread,
                              std::uint32_t request) {
         locks_.cancel_request(caller, id, thread, request);
     }
@@ -179,7 +179,7 @@ class RegionService {
     std::size_t deadlines() const { return lifecycle_.deadlines(); }
 
   private:
-    RegionState& state_;
+    ServiceState& state_;
     ClientRegistry clients_{state_};
     EncryptionRecords encryption_{state_};
     IntegrityCheck integrity_{state_, encryption_};

@@ -67,9 +67,9 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     // False: the request is not about alerts.
     bool alert_call(std::uint64_t id, const wire::RequestT& request);
     // connection_encryption.cpp. False: the request is not about encrypted regions.
-    bool seal_call(std::uint64_t id, const wire::RequestT& request);
-    void seal_read(std::uint64_t id, const wire::SealReadT& call);
-    void seal_report(std::uint64_t id, const RegionId& region);
+    bool encryption_call(std::uint64_t id, const wire::RequestT& request);
+    void read_encrypted(std::uint64_t id, const wire::EncryptedReadT& call);
+    void report_encrypted(std::uint64_t id, const RegionId& region);
 
     template <typename T>
     void answer(std::uint64_t id, T value, Handle handle = {}) {

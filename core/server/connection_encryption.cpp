@@ -24,7 +24,7 @@ bool fill(std::array<std::byte, N>& to, const std::vector<std::uint8_t>& from) {
     return true;
 }
 
-Result<EncryptedCommitCall> commit_of(const wire::SealCommitT& call) {
+Result<EncryptedCommitCall> commit_of(const wire::EncryptedCommitT& call) {
     EncryptedCommitCall out;
     if (call.id) out.id = from_wire(*call.id);
     out.expected = call.expected;
@@ -38,15 +38,15 @@ Result<EncryptedCommitCall> commit_of(const wire::SealCommitT& call) {
 
 }  // namespace
 
-bool ClientConnection::seal_call(std::uint64_t id, const wire::RequestT& request) {
+bool ClientConnection::encryption_call(std::uint64_t id, const wire::RequestT& request) {
     auto& service = server_.service();
-    if (const auto* call = request.call.AsSealRead()) {
-        seal_read(id, *call);
-    } else if (const auto* commit = request.call.AsSealCommit()) {
+    if (const auto* call = request.call.AsEncryptedRead()) {
+        read_encrypted(id, *call);
+    } else if (const auto* commit = request.call.AsEncryptedCommit()) {
         const auto what = commit_of(*commit);
         answer_done(id, what ? service.commit_encrypted(caller_, *what) : fail(what.error()));
-    } else if (const auto* report = request.call.AsSealReport()) {
-        seal_report(id, report->id ? from_wire(*report->id) : RegionId{});
+    } else if (const auto* report = request.call.AsEncryptedReport()) {
+        report_encrypted(id, report->id ? from_wire(*report->id) : RegionId{});
     } else {
         return false;
     }
@@ -54,32 +54,32 @@ bool ClientConnection::seal_call(std::uint64_t id, const wire::RequestT& request
 }
 
 // The key is in three places on its way; none of them keeps it.
-void ClientConnection::seal_read(std::uint64_t id, const wire::SealReadT& call) {
+void ClientConnection::read_encrypted(std::uint64_t id, const wire::EncryptedReadT& call) {
     auto read = server_.service().read_encrypted(
         caller_, call.id ? from_wire(*call.id) : RegionId{}, call.key_version, call.next_key);
     if (!read) return answer_error(id, read.error());
-    wire::SealedT sealed;
-    sealed.version = read->state.version;
-    sealed.key_version = read->state.key_version;
-    sealed.root = octets(read->state.root);
-    sealed.public_key = octets(read->state.public_key);
-    sealed.signature = octets(read->state.signature);
-    sealed.writer_pid = read->state.writer_pid;
-    sealed.writer_uid = read->state.writer_uid;
-    sealed.key = std::move(read->key);
-    sealed.next_key = std::move(read->next_key);
+    wire::EncryptedVersionT version;
+    version.version = read->state.version;
+    version.key_version = read->state.key_version;
+    version.root = octets(read->state.root);
+    version.public_key = octets(read->state.public_key);
+    version.signature = octets(read->state.signature);
+    version.writer_pid = read->state.writer_pid;
+    version.writer_uid = read->state.writer_uid;
+    version.key = std::move(read->key);
+    version.next_key = std::move(read->next_key);
     wire::ReplyT reply;
     reply.id = id;
-    reply.answer.Set(std::move(sealed));
+    reply.answer.Set(std::move(version));
     const auto frame = server_.encoder().encode(reply);
     send(frame, {});
     wipe({const_cast<std::byte*>(frame.data()), frame.size()});  // the encoder's own memory
-    auto* sent = reply.answer.AsSealed();
+    auto* sent = reply.answer.AsEncryptedVersion();
     wipe(std::as_writable_bytes(std::span(sent->key)));
     wipe(std::as_writable_bytes(std::span(sent->next_key)));
 }
 
-void ClientConnection::seal_report(std::uint64_t id, const RegionId& region) {
+void ClientConnection::report_encrypted(std::uint64_t id, const RegionId& region) {
     server_.service().report_encrypted(
         caller_, region,
         later([id](ClientConnection& self, const Status& done) { self.answer_done(id, done); }));

@@ -41,8 +41,8 @@ Error no_descriptors(int number) {
 
 }  // namespace
 
-Server::Server(boost::asio::io_context& io, RegionService& service, Listener listener,
-               Report report, Reload reload, Worked worked)
+Server::Server(boost::asio::io_context& io, ServiceState& state, RegionService& service,
+               Listener listener, Report report, Reload reload, Worked worked)
     : io_(io),
       state_(state),
       service_(service),

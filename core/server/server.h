@@ -25,22 +25,22 @@ class Server {
                                       const std::string& arguments,
                                       std::function<void(Result<std::string>)> done)>;
 
-    Server(boost::asio::io_context& io, RegionState& state, RegionService& service,
+    Server(boost::asio::io_context& io, ServiceState& state, RegionService& service,
            Listener listener, Report report, Reload reload, Worked worked);
     ~Server();
     // Starts accepting, and watching the clients that recovery adopted.
     void start();
-    // Accepts on this one from now on; connections there are stay.
+    // Accepts on this one from now on; existing connections stay.
     void listen_on(Listener listener);
 
-    RegionState& state() { return state_; }
+    ServiceState& state() { return state_; }
     RegionService& service() { return service_; }
     Result<std::string> report(const std::string& topic, const Caller& caller) {
         return report_(topic, caller);
     }
     Result<std::string> reload_config(const Credentials& by) { return reload_(by); }
     Alerts alerts;  // set before start()
-    // Something was done for somebody: there may be events to record.
+    // A request was served: there may be events to record.
     void worked() { worked_(); }
     std::size_t connections() const { return connections_.size(); }
 
@@ -52,8 +52,8 @@ class Server {
                                  bool& resumed);
     void connection_attached(const std::shared_ptr<ClientConnection>& connection);
     void connection_ended(const std::shared_ptr<ClientConnection>& connection);
-    // True: its user's share of this moment is used up; it goes on by itself when it is served
-    // again.
+    // True: its user's share of this moment is used up; the connection continues when the next
+    // begins.
     bool must_wait(const std::shared_ptr<ClientConnection>& connection);
     RateLimiter& limiter() { return limiter_; }
 
@@ -73,12 +73,12 @@ class Server {
     // `exit`: of its process, if that is known; else it is looked for by its number.
     void watch(std::uint32_t client, Handle exit = {});
     void unwatch(std::uint32_t client);
-    // Asks whether the client is gone, and while it is alive without a connection, again later.
+    // Checks whether the client has ended; while it is alive without a connection, again later.
     void probe(std::uint32_t client, std::uint64_t serial, int attempt);
     void resume_waiting();
 
     boost::asio::io_context& io_;
-    RegionState& state_;
+    ServiceState& state_;
     RegionService& service_;
     Listener listener_;
     Frame frame_;

@@ -17,10 +17,10 @@
 #include "platform/backend.h"
 #include "regions/error_manager.h"
 #include "regions/service_stats.h"
+#include "registry/encryption_table.h"
 #include "registry/grant_table.h"
 #include "registry/reference_counter.h"
 #include "registry/region_registry.h"
-#include "registry/seal_table.h"
 #include "security/security_controller.h"
 
 namespace snakepit::shm {
@@ -31,10 +31,10 @@ using RunInBackground = std::function<void(std::function<void()> work, std::func
 // What the parts of the RegionService work on: the registry and the tables beside it, the system
 // behind them, and the books about both. Whoever hosts a RegionService makes this first and keeps
 // it longer. Service thread only.
-struct RegionState {
-    RegionState(const InstancePaths& paths, std::unique_ptr<RegionRegistry> registry,
-                GrantTable grants, LockTable locks, PlatformBackend& backend,
-                RunInBackground run_in_background);
+struct ServiceState {
+    ServiceState(const InstancePaths& paths, std::unique_ptr<RegionRegistry> registry,
+                 GrantTable grants, LockTable locks, PlatformBackend& backend,
+                 RunInBackground run_in_background);
     void configure(const Config& config);
     ServiceTotals totals() const { return {registry.totals(), stats.counters, errors.total()}; }
 
@@ -54,9 +54,9 @@ struct RegionState {
     ServiceStats stats;
 
     // ---- set before recovery
-    std::optional<SealTable> encryption;     // none: encrypted regions are refused
-    std::shared_ptr<const InstanceKey> key;  // set with it
-    std::string own_mark;                    // OwnershipMark::name()
+    std::optional<EncryptionTable> encryption;  // none: encrypted regions are refused
+    std::shared_ptr<const InstanceKey> key;     // set with it
+    std::string own_mark;                       // OwnershipMark::name()
     // Why an audited access cannot be recorded now.
     std::function<Status()> can_record = [] { return Status{}; };
     // As in ManagerOptions.
@@ -69,9 +69,9 @@ struct RegionState {
 // The base of the parts: short names for what they all work on.
 class RegionPart {
   protected:
-    explicit RegionPart(RegionState& state) : state_(state) {}
+    explicit RegionPart(ServiceState& state) : state_(state) {}
 
-    RegionState& state_;
+    ServiceState& state_;
     RegionRegistry& registry_ = state_.registry;
     GrantTable& grants_ = state_.grants;
     PlatformBackend& backend_ = state_.backend;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "regions/region_state.h"
+#include "regions/service_state.h"
 
 #include <unistd.h>
 
@@ -7,9 +7,9 @@
 
 namespace snakepit::shm {
 
-RegionState::RegionState(const InstancePaths& paths_in, std::unique_ptr<RegionRegistry> registry_in,
-                         GrantTable grants_in, LockTable locks, PlatformBackend& backend_in,
-                         RunInBackground run)
+ServiceState::ServiceState(const InstancePaths& paths_in,
+                           std::unique_ptr<RegionRegistry> registry_in, GrantTable grants_in,
+                           LockTable locks, PlatformBackend& backend_in, RunInBackground run)
     : paths(paths_in),
       opened(std::move(registry_in)),
       registry(*opened),
@@ -21,7 +21,7 @@ RegionState::RegionState(const InstancePaths& paths_in, std::unique_ptr<RegionRe
       synchronizer(std::move(locks)),
       security(::geteuid()) {}
 
-void RegionState::configure(const Config& fresh) {
+void ServiceState::configure(const Config& fresh) {
     config = fresh;
     allocator.limits = {config.max_regions,          config.max_region_size,
                         config.max_total_memory,     config.max_regions_per_process,
