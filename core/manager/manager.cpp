@@ -202,7 +202,7 @@ Status Manager::Private::start() {
     recorder =
         std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(),
                                         options.paths.events_db(), std::move(audit));
-    recorder->set_retention(config.event_retention_ms);
+    recorder->set_retention(config.event_retention_ms, config.event_max_size);
     monitoring = std::make_unique<Monitoring>(*service, *recorder, options.paths);
     monitoring->health().watch(keeper_watch.state(), mark, runtime_files, options.paths);
     SHM_TRY(service->recover());
@@ -367,7 +367,7 @@ Result<std::string> Manager::Private::reload(const Credentials& by) {
     std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
     service->configure(config);
     monitoring->configure(config);
-    recorder->set_retention(config.event_retention_ms);
+    recorder->set_retention(config.event_retention_ms, config.event_max_size);
     registry.record({.kind = EventKind::config_loaded,
                      .pid = by.pid,
                      .uid = by.uid,
