@@ -180,7 +180,7 @@ Status Manager::Private::start() {
     SHM_TRY(set_access(options.paths.registry(), audience.admin_group ? 0640 : 0600,
                        audience.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
-    SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
+    SHM_ASSIGN(auto seals, EncryptionTable::open(options.paths.encryption(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
     service = std::make_unique<Service>(
         options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,

@@ -12,7 +12,7 @@
 #include "base/units.h"
 #include "layout/metrics.h"
 #include "manager/advice.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm {
 

@@ -28,9 +28,9 @@ bool read_all(const Handle& file, std::uint64_t offset, std::span<std::byte> out
 
 constexpr const char* kCut = "its segment cannot be read to the end";
 
-std::optional<std::string> read_table(const Handle& segment, const SealState& state, bool signs,
-                                      ChunkTable& table) {
-    const SealedLayout layout(state.size);
+std::optional<std::string> read_table(const Handle& segment, const EncryptionState& state,
+                                      bool signs, ChunkTable& table) {
+    const EncryptedLayout layout(state.size);
     table.resize(layout.chunks);
     if (!read_all(segment, layout.table(state.table()), std::as_writable_bytes(std::span(table))))
         return kCut;
@@ -43,14 +43,15 @@ std::optional<std::string> read_table(const Handle& segment, const SealState& st
 
 }  // namespace
 
-std::optional<std::string> check_table(const Handle& segment, const SealState& state, bool signs) {
+std::optional<std::string> check_table(const Handle& segment, const EncryptionState& state,
+                                       bool signs) {
     ChunkTable table;
     if (state.version == 0) return std::nullopt;
     return read_table(segment, state, signs, table);
 }
 
-std::optional<std::string> check_contents(const Handle& segment, const SealState& state, bool signs,
-                                          std::span<const std::byte> key) {
+std::optional<std::string> check_contents(const Handle& segment, const EncryptionState& state,
+                                          bool signs, std::span<const std::byte> key) {
     ChunkTable table;
     if (state.version == 0) return std::nullopt;
     if (auto fault = read_table(segment, state, signs, table)) return fault;
@@ -58,7 +59,7 @@ std::optional<std::string> check_contents(const Handle& segment, const SealState
     const auto plain = LockedMemory::make(kChunkBytes);
     if (!cipher || !plain) return std::nullopt;  // out of memory: that says nothing of the region
     std::vector<std::byte> sealed(kChunkBytes);
-    const SealedLayout layout(state.size);
+    const EncryptedLayout layout(state.size);
     for (std::uint64_t chunk = 0; chunk < layout.chunks; ++chunk) {
         const auto& entry = table[chunk];
         if (entry.cell == 0) continue;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/handle.h"
-#include "crypto/sealed_chunks.h"
+#include "crypto/encrypted_chunks.h"
 
 namespace snakepit::shm {
 
@@ -15,9 +15,10 @@ namespace snakepit::shm {
 // short is an answer and never a fault. Any thread.
 
 // The table of its chunks, and for `signs` the writer's signature. About 1 ms for 2 GiB.
-std::optional<std::string> check_table(const Handle& segment, const SealState& state, bool signs);
+std::optional<std::string> check_table(const Handle& segment, const EncryptionState& state,
+                                       bool signs);
 // All of it: as long as decrypting it takes.
-std::optional<std::string> check_contents(const Handle& segment, const SealState& state, bool signs,
-                                          std::span<const std::byte> key);
+std::optional<std::string> check_contents(const Handle& segment, const EncryptionState& state,
+                                          bool signs, std::span<const std::byte> key);
 
 }  // namespace snakepit::shm

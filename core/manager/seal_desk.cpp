@@ -46,7 +46,7 @@ tl::unexpected<Error> no_record(const RegionId& id) {
 
 }  // namespace
 
-void SealDesk::open(SealTable table, std::shared_ptr<const InstanceKey> key) {
+void SealDesk::open(EncryptionTable table, std::shared_ptr<const InstanceKey> key) {
     table_.emplace(std::move(table));
     key_ = std::move(key);
 }
@@ -57,11 +57,11 @@ Status SealDesk::begin(std::uint32_t slot) {
 
 // -------------------------------------------------------------------- asking
 
-Result<SealState> SealDesk::state_of(std::uint32_t slot) const {
+Result<EncryptionState> SealDesk::state_of(std::uint32_t slot) const {
     const auto id = service_.registry_->id(slot);
     const auto body = table_ ? table_->find(slot, id) : std::nullopt;
     if (!body) return no_record(id);
-    SealState state;
+    EncryptionState state;
     state.id = id;
     state.size = service_.registry_->fixed(slot).size;
     state.version = body->version;
@@ -121,7 +121,7 @@ Result<SealAnswer> SealDesk::read(const Caller& caller, const RegionId& id,
 // ----------------------------------------------------------------- committing
 
 Status SealDesk::may_commit(std::uint32_t slot, const Caller& caller, const SealCommitCall& call,
-                            const SealState& now) const {
+                            const EncryptionState& now) const {
     const auto holders = service_.synchronizer_.holders(slot);
     const bool locked = std::any_of(holders.begin(), holders.end(), [&](const auto& held) {
         return held.writes() && held.lock.serial == caller.serial;
@@ -140,7 +140,7 @@ Status SealDesk::may_commit(std::uint32_t slot, const Caller& caller, const Seal
                     fmt::format("the key of {} has been changed meanwhile", call.id.str()),
                     "read it again");
     if (rotates) SHM_TRY(service_.usable(caller, call.id, Operation::manage));
-    SealState next = now;
+    EncryptionState next = now;
     next.root = call.root;
     next.public_key = call.public_key;
     next.signature = call.signature;
@@ -158,7 +158,7 @@ Status SealDesk::commit_to(std::uint32_t slot, const Caller& caller, const SealC
     // The answer was lost with its manager.
     if (now_there.version == call.expected + 1 && now_there.root == call.root) return {};
     SHM_TRY(may_commit(slot, caller, call, now_there));
-    SealBody body{};
+    EncryptionBody body{};
     body.id_micros = call.id.micros;
     body.id_random = call.id.random;
     body.version = call.expected + 1;

@@ -8,10 +8,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "crypto/encrypted_chunks.h"
 #include "crypto/keys.h"
-#include "crypto/sealed_chunks.h"
 #include "memory/allocator.h"
-#include "registry/seal_table.h"
+#include "registry/encryption_table.h"
 
 namespace snakepit::shm {
 
@@ -20,7 +20,7 @@ struct Caller;
 
 // A version of an encrypted region's contents for one who was granted the region.
 struct SealAnswer {
-    SealState state;
+    EncryptionState state;
     // Empty unless they were asked for. To be wiped by whoever has told them.
     std::vector<std::uint8_t> key, next_key;
 };
@@ -40,7 +40,7 @@ class SealDesk {
   public:
     explicit SealDesk(Service& service) : service_(service) {}
     // Without these encrypted regions are refused.
-    void open(SealTable table, std::shared_ptr<const InstanceKey> key);
+    void open(EncryptionTable table, std::shared_ptr<const InstanceKey> key);
     bool ready() const { return table_.has_value(); }
 
     // Before a region of such a level becomes LIVE.
@@ -66,7 +66,7 @@ class SealDesk {
 
   private:
     struct Check {  // of a region's whole contents
-        SealState state;
+        EncryptionState state;
         Handle segment;
         LockedMemory key;
         std::optional<std::string> fault;
@@ -79,17 +79,17 @@ class SealDesk {
     };
     Result<std::uint32_t> granted(const Caller& caller, const RegionId& id,
                                   AccessMode access) const;
-    Result<SealState> state_of(std::uint32_t slot) const;
+    Result<EncryptionState> state_of(std::uint32_t slot) const;
     Result<std::vector<std::uint8_t>> key_of(const RegionId& id, std::uint32_t version) const;
     Status commit_to(std::uint32_t slot, const Caller& caller, const SealCommitCall& call);
     Status may_commit(std::uint32_t slot, const Caller& caller, const SealCommitCall& call,
-                      const SealState& now) const;
+                      const EncryptionState& now) const;
     void look(std::uint32_t slot, int attempt);
     void looked(std::uint32_t slot, const std::shared_ptr<Check>& check);
     void end_look(const RegionId& id, const Status& outcome);
 
     Service& service_;
-    std::optional<SealTable> table_;
+    std::optional<EncryptionTable> table_;
     std::shared_ptr<const InstanceKey> key_;
     std::unordered_map<RegionId, Looking> looking_;
 };

@@ -73,7 +73,7 @@ struct LockReply {
     LockState state = LockState::unknown;  // granted, queued, timed_out or unknown
     std::uint64_t token = 0;
     std::uint64_t ticket = 0;
-    bool suspect = false;  // a writer died in its lock, and no writer has given one back since
+    bool inconsistent = false;  // a writer died in its lock, and no writer has given one back since
 };
 
 // Everything the manager does with regions and clients, without sockets or threads: the server
@@ -118,7 +118,7 @@ class Service {
     void reserved(const Caller& caller, std::uint64_t request_id,
                   std::function<void(Result<Grant>)> done);
     // Whatever this request made or is making is wanted by nobody.
-    void forsake_allocation(const Caller& caller, std::uint64_t request_id);
+    void cancel_allocation(const Caller& caller, std::uint64_t request_id);
     // The connection ended before its client could show that it had the answer: the region goes
     // unless somebody used it.
     void drop_unclaimed(std::uint32_t slot, std::uint64_t generation);
@@ -159,8 +159,8 @@ class Service {
     Result<LockReply> lock_wait(const Caller& caller, std::uint64_t ticket);
     // For who has waited long enough: granted after all, or timed_out.
     Result<LockReply> lock_cancel(const Caller& caller, std::uint64_t ticket);
-    void lock_forsake(const Caller& caller, const RegionId& id, std::uint32_t thread,
-                      std::uint32_t request);
+    void lock_request_cancel(const Caller& caller, const RegionId& id, std::uint32_t thread,
+                             std::uint32_t request);
     // One level of the lock; not_held when the token is not one of this client's.
     Status unlock(const Caller& caller, const RegionId& id, std::uint64_t token,
                   std::uint32_t request);
@@ -168,7 +168,7 @@ class Service {
     Result<std::vector<RegionLocks>> locks(const Caller& caller, std::string_view filter,
                                            std::uint32_t& slot, std::size_t bytes);
     // Administrators: takes one lock (`token` 0: all of the region) from its holder and tells whose
-    // it was. A region taken from a writer is suspect.
+    // it was. A region taken from a writer is inconsistent.
     Result<RegionLocks> release_locks(const Caller& caller, const RegionId& id,
                                       std::uint64_t token);
 
@@ -241,7 +241,7 @@ class Service {
 
     struct Allocation {  // a region on its way from the request to the answer
         Caller caller;
-        Making making;
+        PendingAllocation making;
         RegionOptions options;
         std::function<void(Result<Grant>)> done;
         Stopwatch watch;
@@ -249,12 +249,12 @@ class Service {
         Status made = {};
         bool tried_again = false;
         std::int64_t lapses = 0;  // the client reserves its pages until then (boot_micros)
-        bool forsaken = false;    // nobody waits for it any more
+        bool cancelled = false;   // nobody waits for it any more
     };
     struct Move {  // a region on its way to another place
         std::uint32_t slot;
         layout::Control before;
-        Making from, to;
+        PendingAllocation from, to;
         std::string reason;
         Status made, copied;
     };
@@ -275,7 +275,7 @@ class Service {
 
     // service_moves.cpp
     bool movable(std::uint32_t slot) const;
-    bool move(std::uint32_t slot, Making to, std::string reason);
+    bool move(std::uint32_t slot, PendingAllocation to, std::string reason);
     void finish_move(const std::shared_ptr<Move>& move);
     void settle(std::uint32_t slot, bool moved);
     bool try_seal(std::uint32_t slot);
@@ -321,11 +321,11 @@ class Service {
     tl::unexpected<Error> stuck(std::uint32_t slot, Error error);
 
     // service_health.cpp
-    // What is wrong with the region, by its description, its segment and its guard.
+    // What is wrong with the region, by its description, its segment and its canary.
     std::optional<std::string> fault_of(std::uint32_t slot);
-    std::optional<std::string> guard_fault(std::uint32_t slot);
+    std::optional<std::string> canary_fault(std::uint32_t slot);
     void damage(std::uint32_t slot, std::string_view what);
-    void check_guard_of_ending(std::uint32_t slot);
+    void check_canary_of_ending(std::uint32_t slot);
     void settle_damaged_arenas();
     void keep_description(std::uint32_t slot);
     // Moves an idle region out of an arena that somebody tampered with. False: it stays.
@@ -368,7 +368,7 @@ class Service {
     std::string locker_name(const LockOwner& owner) const;
     LockHolder describe_lock(const Synchronizer::Held& held, bool with_token) const;
     RegionLocks describe_locks(std::uint32_t slot, bool with_tokens) const;
-    // The region's writer is gone or has to go: suspect, in one step with the event.
+    // The region's writer is gone or has to go: inconsistent, in one step with the event.
     void distrust(std::uint32_t slot, const Event& event);
     // Tells everybody whose wait has ended.
     void settle_locks();
@@ -387,7 +387,7 @@ class Service {
 
     // service_leftovers.cpp
     void adopt_durable();
-    void remove_leftovers(const SegmentsByName& segments);
+    void remove_stale_segments(const SegmentsByName& segments);
 
     InstancePaths paths_;
     std::unique_ptr<RegionRegistry> registry_;

@@ -102,7 +102,7 @@ bool Service::answer_again(const Caller& caller, std::uint64_t request_id, std::
             give_up(found->second, make_error(ErrorCode::region_not_found, "it was asked anew"));
             return false;
         }
-        if (found != pending_.end()) found->second->forsaken = false;
+        if (found != pending_.end()) found->second->cancelled = false;
         asked_again_.insert_or_assign(*made, std::move(ask_again));
         return true;
     }
@@ -227,7 +227,7 @@ void Service::give_up_of(std::uint64_t serial) {
     for (const auto& [slot, allocation] : pending_)
         if (allocation->caller.serial == serial) its.push_back(allocation);
     for (const auto& allocation : its) {
-        allocation->forsaken = true;
+        allocation->cancelled = true;
         if (allocation->lapses != 0)
             give_up(allocation, make_error(ErrorCode::allocation_failed,
                                            "the connection ended before the memory was reserved"));
@@ -249,13 +249,13 @@ void Service::expire_allocations() {
     });
 }
 
-void Service::forsake_allocation(const Caller& caller, std::uint64_t request_id) {
+void Service::cancel_allocation(const Caller& caller, std::uint64_t request_id) {
     const auto slot = caller.client ? allocator_.find_request(serial_of(caller), request_id)
                                     : std::optional<std::uint32_t>();
     if (!slot) return;
     const auto word = registry_->control(*slot);
     if (const auto found = pending_.find(*slot); found != pending_.end()) {
-        found->second->forsaken = true;
+        found->second->cancelled = true;
         asked_again_.erase(*slot);
         if (found->second->lapses != 0)
             give_up(found->second, make_error(ErrorCode::allocation_failed, "it was given up"));
@@ -294,7 +294,7 @@ void Service::finish_allocation(const std::shared_ptr<Allocation>& allocation) {
             !a.caller.client ||
             grants_.record(*a.caller.client).serial.load(std::memory_order_relaxed) ==
                 a.caller.serial;
-        if (!there || a.forsaken)
+        if (!there || a.cancelled)
             return fail(ErrorCode::allocation_failed, "the program that asked is gone");
         if (a.policy) SHM_TRY(policies_.keep(*a.policy, a.caller, a.making));
         allocator_.place(a.making, a.options);

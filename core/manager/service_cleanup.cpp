@@ -8,7 +8,7 @@
 #include "base/units.h"
 #include "manager/service.h"
 #include "manager/turn.h"
-#include "memory/guard.h"
+#include "memory/canary.h"
 
 namespace snakepit::shm {
 
@@ -288,7 +288,7 @@ Status Service::release(std::uint32_t slot, const std::string& reason, const Cre
     const auto& body = registry_->body(slot);
     const bool pooled = body.arena != 0;
     const auto id = registry_->id(slot);
-    const bool touched = !notes(slot).untouched || (body.flags & kGuarded) != 0;
+    const bool touched = !notes(slot).untouched || (body.flags & kHasCanary) != 0;
     auto released = allocator_.release(slot,
                                        {.kind = EventKind::freed,
                                         .pid = by.pid,

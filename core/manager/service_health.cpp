@@ -7,7 +7,7 @@
 #include "base/units.h"
 #include "manager/service.h"
 #include "manager/turn.h"
-#include "memory/guard.h"
+#include "memory/canary.h"
 
 namespace snakepit::shm {
 
@@ -30,7 +30,7 @@ std::optional<std::string> Service::fault_of(std::uint32_t slot) {
     const auto& body = registry_->body(slot);
     if (body.arena != 0) {
         if (auto lost = allocator_.pool.loss_of(body)) return lost;
-        return guard_fault(slot);
+        return canary_fault(slot);
     }
     const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
     if (!segment) return allocator_.loss_of(slot);
@@ -38,19 +38,19 @@ std::optional<std::string> Service::fault_of(std::uint32_t slot) {
         return "its segment was exchanged by someone else";
     if (segment->size != body.actual_size) return "its segment was cut by someone else";
     if (auto fault = seals_.fault_of(slot)) return fault;
-    return guard_fault(slot);
+    return canary_fault(slot);
 }
 
-std::optional<std::string> Service::guard_fault(std::uint32_t slot) {
+std::optional<std::string> Service::canary_fault(std::uint32_t slot) {
     const auto& body = registry_->body(slot);
-    if ((body.flags & kGuarded) == 0) return std::nullopt;
+    if ((body.flags & kHasCanary) == 0) return std::nullopt;
     // Of an arena our own descriptor, which leads to it also when its name does not.
     const auto segment =
         allocator_.open(slot, body.arena != 0 ? AccessMode::read_write : AccessMode::read_only);
     if (!segment) return segment.error().message;
-    const auto guard =
-        check_guard(*segment, body.offset, registry_->fixed(slot).size, body.actual_size);
-    return guard ? std::nullopt : std::optional(guard.error().message);
+    const auto canary =
+        check_canary(*segment, body.offset, registry_->fixed(slot).size, body.actual_size);
+    return canary ? std::nullopt : std::optional(canary.error().message);
 }
 
 void Service::damage(std::uint32_t slot, std::string_view what) {
@@ -70,10 +70,10 @@ void Service::damage(std::uint32_t slot, std::string_view what) {
     counter_.close(slot, word.generation);
 }
 
-void Service::check_guard_of_ending(std::uint32_t slot) {
+void Service::check_canary_of_ending(std::uint32_t slot) {
     const bool known = registry_->control(slot).damaged || stuck_.contains(slot);
     if (known) return;
-    const auto fault = guard_fault(slot);
+    const auto fault = canary_fault(slot);
     if (!fault) return;
     const auto what = fmt::format("found when it was freed: {}", *fault);
     (void)errors_.handle(make_error(ErrorCode::corruption_detected, what,

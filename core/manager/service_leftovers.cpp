@@ -116,7 +116,7 @@ std::string_view objection(Ownership& owners, std::uint32_t tag) {
 // Segments with our instance's name that no slot knows. Those of regions that live elsewhere now
 // are what a move left. Others are of a registry that was lost, or of another manager of that name:
 // they go when their owner is proved to be gone for good and the kernel says that nobody has them.
-void Service::remove_leftovers(const SegmentsByName& segments) {
+void Service::remove_stale_segments(const SegmentsByName& segments) {
     const auto prefix = fmt::format("/snakepit_{}_", registry_->instance());
     const auto slots = registry_->used();
     const bool unnamed = std::any_of(slots.begin(), slots.end(),

@@ -366,7 +366,7 @@ Result<bool> Service::retire(std::uint32_t slot, const std::string& reason, cons
 Status Service::finish(std::uint32_t slot, const std::string& reason, const Credentials& by) {
     auto word = registry_->control(slot);
     if (word.state != SlotState::freeing) {
-        check_guard_of_ending(slot);      // while its memory is certain to be there
+        check_canary_of_ending(slot);     // while its memory is certain to be there
         word.state = SlotState::freeing;  // nobody has a word to take: no way back
         registry_->store(slot, word);
     }

@@ -2,10 +2,10 @@
 // Locks on regions: who may, who is told, and what the end of a holder means.
 //
 // What a kill leaves: the Synchronizer's table changes by single stores (registry/lock_table.h). A
-// region becomes suspect before the lock of its dead writer leaves the table, and stops being it
-// before the lock that acknowledges it does, so between the two somebody still has to come: the
+// region becomes inconsistent before the lock of its dead writer leaves the table, and stops being
+// it before the lock that acknowledges it does, so between the two somebody still has to come: the
 // next manager, who finds a lock of nobody and goes through the same again, or the writer, who asks
-// again. An event that was told once is not told again, because the region is suspect already.
+// again. An event that was told once is not told again, because the region is inconsistent already.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -67,7 +67,7 @@ LockHolder Service::describe_lock(const Synchronizer::Held& held, bool with_toke
 RegionLocks Service::describe_locks(std::uint32_t slot, bool with_tokens) const {
     RegionLocks out;
     out.id = registry_->id(slot);
-    out.suspect = registry_->control(slot).suspect;
+    out.inconsistent = registry_->control(slot).inconsistent;
     const auto holders = synchronizer_.holders(slot);
     const auto waiters = synchronizer_.waiters(slot);
     out.holder_count = holders.size();
@@ -140,7 +140,7 @@ Result<LockReply> Service::lock_reply(const Caller& caller, const LockAnswer& an
                            "lock", {}));
     const bool granted = answer.state == LockState::granted;
     return LockReply{answer.state, answer.token, answer.ticket,
-                     granted && registry_->control(answer.slot).suspect};
+                     granted && registry_->control(answer.slot).inconsistent};
 }
 
 Result<LockReply> Service::lock(const Caller& caller, const LockCall& call) {
@@ -178,11 +178,11 @@ Result<LockReply> Service::lock_cancel(const Caller& caller, std::uint64_t ticke
     return lock_reply(caller, answer);
 }
 
-void Service::lock_forsake(const Caller& caller, const RegionId& id, std::uint32_t thread,
-                           std::uint32_t request) {
+void Service::lock_request_cancel(const Caller& caller, const RegionId& id, std::uint32_t thread,
+                                  std::uint32_t request) {
     const auto slot = registry_->find(id);
     if (!slot || !caller.client || request == 0) return;
-    synchronizer_.forsake(*slot, {caller.serial, thread}, request);
+    synchronizer_.cancel_request(*slot, {caller.serial, thread}, request);
     settle_locks();
     released(*slot, registry_->control(*slot).generation);
 }
@@ -194,8 +194,8 @@ Status Service::unlock(const Caller& caller, const RegionId& id, std::uint64_t t
         const auto held = synchronizer_.find(caller.serial, slot, token);
         if (!caller.client || !held) return fail(not_held(id));
         auto word = registry_->control(slot);
-        if (word.suspect && held->levels.write == 1 && held->levels.request != request) {
-            word.suspect = false;
+        if (word.inconsistent && held->levels.write == 1 && held->levels.request != request) {
+            word.inconsistent = false;
             registry_->commit(slot, word,
                               {.kind = EventKind::lock_acknowledged,
                                .pid = caller.credentials.pid,
@@ -216,8 +216,8 @@ Status Service::unlock(const Caller& caller, const RegionId& id, std::uint64_t t
 void Service::distrust(std::uint32_t slot, const Event& event) {
     if (slot >= registry_->frontier()) return;
     auto word = registry_->control(slot);
-    if (word.suspect || !word.occupied()) return;
-    word.suspect = true;
+    if (word.inconsistent || !word.occupied()) return;
+    word.inconsistent = true;
     registry_->commit(slot, word, event);
 }
 
@@ -317,7 +317,7 @@ Result<RegionLocks> Service::release_locks(const Caller& caller, const RegionId&
                               .pid = caller.credentials.pid,
                               .uid = caller.credentials.uid,
                               .text = whose};
-            if (held.writes() && !registry_->control(slot).suspect)
+            if (held.writes() && !registry_->control(slot).inconsistent)
                 distrust(slot, event);
             else
                 registry_->record(slot, event);
@@ -328,7 +328,7 @@ Result<RegionLocks> Service::release_locks(const Caller& caller, const RegionId&
                         fmt::format("see 'snakepit-shm locks {}'", id.str()));
         settle_locks();
         out.id = id;
-        out.suspect = registry_->control(slot).suspect;
+        out.inconsistent = registry_->control(slot).inconsistent;
         released(slot, registry_->control(slot).generation);
         return out;
     }();

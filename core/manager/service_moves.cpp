@@ -37,11 +37,11 @@ bool Service::movable(std::uint32_t slot) const {
 
 // As in "retire": RETIRING, every idle grant withdrawn, and back if somebody holds it. Until the
 // commit in finish_move the old place counts; a manager killed before it finds the region there.
-bool Service::move(std::uint32_t slot, Making to, std::string reason) {
+bool Service::move(std::uint32_t slot, PendingAllocation to, std::string reason) {
     const auto before = registry_->control(slot);
     auto from = allocator_.current(slot);
     if (!from || !withdraw_grants(slot)) {
-        allocator_.give_back(to, false);
+        allocator_.undo(to, false);
         return false;
     }
     moving_[slot];
@@ -86,7 +86,7 @@ void Service::finish_move(const std::shared_ptr<Move>& move) {
         allocator_.moved(move->from, move->to);
     } else {
         (void)errors_.handle(done.error(), {move->reason, registry_->id(slot), {}, {}});
-        allocator_.give_back(move->to, move->made.has_value());
+        allocator_.undo(move->to, move->made.has_value());
         registry_->store(slot, next);
         registry_->record(slot, {.kind = EventKind::cleanup,
                                  .result = done.error().code,

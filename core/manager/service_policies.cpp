@@ -138,7 +138,8 @@ Result<std::optional<Policy>> ServicePolicies::for_new(RegionOptions& options) c
     return std::optional(std::move(policy));
 }
 
-Status ServicePolicies::keep(const Policy& policy, const Caller& caller, Making& making) {
+Status ServicePolicies::keep(const Policy& policy, const Caller& caller,
+                             PendingAllocation& making) {
     const auto id = service_.registry_->id(making.slot);
     if (!store_) return fail(ErrorCode::database_unavailable, "the state database is not open");
     SHM_TRY(store_->save({id, 1, policy, now(), caller.credentials.uid, caller.credentials.pid},

@@ -19,7 +19,7 @@
 
 namespace snakepit::shm {
 
-struct Making;
+struct PendingAllocation;
 class Service;
 
 // The part of the Service that knows the regions' policies: asks the SecurityController, keeps the
@@ -74,7 +74,7 @@ class ServicePolicies {
     // What a new region is to have: fills in the permissions, and where it has to live. A policy
     // that is more than permissions; nothing otherwise. encryption_required.
     Result<std::optional<Policy>> for_new(RegionOptions& options) const;
-    Status keep(const Policy& policy, const Caller& caller, Making& making);
+    Status keep(const Policy& policy, const Caller& caller, PendingAllocation& making);
     // The region is gone, or never was.
     void forget(const RegionId& id);
 

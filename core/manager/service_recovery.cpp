@@ -47,7 +47,7 @@ Status Service::recover() {
     adopt_durable();
     policies_.recover();
     allocator_.recount();
-    if (segments) remove_leftovers(*segments);
+    if (segments) remove_stale_segments(*segments);
     // Just counted: of those that are held, only withdrawn ones and those whose policy is not in
     // effect have something to be told.
     for (const auto slot : registry_->used())

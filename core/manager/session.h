@@ -67,7 +67,7 @@ class Session : public std::enable_shared_from_this<Session> {
     bool alert_call(std::uint64_t id, const wire::RequestT& request);
     // session_seals.cpp. False: it is none about encrypted regions.
     bool seal_call(std::uint64_t id, const wire::RequestT& request);
-    void seal_read(std::uint64_t id, const wire::SealReadT& call);
+    void seal_read(std::uint64_t id, const wire::EncryptedReadT& call);
     void seal_report(std::uint64_t id, const RegionId& region);
 
     template <typename T>

@@ -40,9 +40,9 @@ bool Session::lock_call(std::uint64_t id, const wire::RequestT& request) {
             done ? answer(id, wire::DoneT{}) : answer_error(id, done.error());
             return true;
         }
-        case Call::LockForsake: {
-            const auto& call = *request.call.AsLockForsake();
-            service.lock_forsake(caller_, region(call.id), call.thread, call.request);
+        case Call::LockRequestCancel: {
+            const auto& call = *request.call.AsLockRequestCancel();
+            service.lock_request_cancel(caller_, region(call.id), call.thread, call.request);
             return true;
         }
         case Call::Locks:
@@ -62,7 +62,7 @@ void Session::answer_lock(std::uint64_t id, const Result<LockReply>& reply) {
     locked.state = static_cast<std::uint8_t>(reply->state);
     locked.token = reply->token;
     locked.ticket = reply->ticket;
-    locked.suspect = reply->suspect;
+    locked.inconsistent = reply->inconsistent;
     answer(id, std::move(locked));
 }
 

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm {
 
@@ -40,7 +40,7 @@ void Subjects::surveyed(const UsageTables& usage, std::int64_t at) {
         const auto serial = service_.client(index).serial.load(std::memory_order_relaxed);
         const auto held = usage.references.find(serial);
         clients.push_back({serial, held == usage.references.end() ? 0 : held->second,
-                           service_.counter().taken(index)});
+                           service_.counter().acquired(index)});
     }
     growth_.look(at, clients);
 }

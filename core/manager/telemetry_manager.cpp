@@ -22,7 +22,7 @@
 
 #include "manager/event_journal.h"
 #include "platform/replace_file.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "telemetry/http_endpoint.h"
 #include "telemetry/metrics_source.h"
 

@@ -187,11 +187,11 @@ void Allocation::nobody_sees_a_region_before_its_memory_is_there() {
 
 void Allocation::what_a_client_reserves_goes_when_it_gives_up() {
     QVERIFY(begin(7)->reserve);
-    service().forsake_allocation(user_->caller(), 7);
+    service().cancel_allocation(user_->caller(), 7);
     QVERIFY(nothing());
     QCOMPARE(reserved(*user_, 7).error().code, ErrorCode::region_not_found);
-    service().forsake_allocation(user_->caller(), 7);  // again, or never begun: nothing
-    service().forsake_allocation(user_->caller(), 99);
+    service().cancel_allocation(user_->caller(), 7);  // again, or never begun: nothing
+    service().cancel_allocation(user_->caller(), 99);
 }
 
 void Allocation::what_a_client_reserves_goes_with_its_connection() {
@@ -230,7 +230,7 @@ void Allocation::another_client_cannot_say_that_it_is_reserved() {
     Program other(bench_->service, {100, 5000, 500});
     QVERIFY(begin(7)->reserve);
     QCOMPARE(reserved(other, 7).error().code, ErrorCode::region_not_found);
-    service().forsake_allocation(other.caller(), 7);
+    service().cancel_allocation(other.caller(), 7);
     QVERIFY(reserved(*user_, 7));
 }
 
@@ -263,7 +263,7 @@ void Allocation::an_allocation_that_is_given_up_while_it_is_made_goes() {
     bool made = true;
     service().allocate(user_->caller(), 7, kLarge, dedicated(),
                        [&](const Result<Grant>& granted) { made = granted.has_value(); });
-    service().forsake_allocation(user_->caller(), 7);
+    service().cancel_allocation(user_->caller(), 7);
     bench_->later = false;
     for (const auto& work : std::exchange(bench_->long_work, {})) work();
     QVERIFY(!made && nothing());
