@@ -8,7 +8,7 @@
 #include "json.h"
 #include "monitoring/telemetry_report.h"
 #include "output.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "telemetry/metrics_source.h"
 
 namespace snakepit::shm::cli {

@@ -23,7 +23,7 @@ struct InstancePaths {
     std::string registry() const { return runtime_dir + "/registry"; }
     std::string grants() const { return runtime_dir + "/grants"; }
     std::string locks() const { return runtime_dir + "/locks"; }
-    std::string seals() const { return runtime_dir + "/seals"; }
+    std::string encryption() const { return runtime_dir + "/seals"; }
     std::string lease_dir() const { return runtime_dir + "/leases"; }
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
     std::string keeper_socket() const { return runtime_dir + "/keeper.sock"; }

@@ -90,7 +90,7 @@ void check_registry_parts(RegistryQuestion question, std::vector<Check>& checks)
         return;
     checks.push_back(check_region_checksums(question));
     checks.push_back(check_region_segments(question));
-    checks.push_back(check_leftovers(question));
+    checks.push_back(check_stale_segments(question));
 }
 
 }  // namespace

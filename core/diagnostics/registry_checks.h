@@ -27,6 +27,6 @@ Check check_region_checksums(const RegistryQuestion& question);
 // Each region's segment is there: the one it was made with, ours, nobody else's to open, whole.
 Check check_region_segments(const RegistryQuestion& question);
 // Segments that bear the instance's name and that the registry does not know.
-Check check_leftovers(const RegistryQuestion& question);
+Check check_stale_segments(const RegistryQuestion& question);
 
 }  // namespace snakepit::shm

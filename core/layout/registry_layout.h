@@ -110,7 +110,7 @@ struct SlotBody {  // where it lives and what is allowed: the part that can chan
 enum BodyFlag : std::uint32_t {
     kDurable = 1,              // a file in the state directory: survives a reboot
     kSealPending = 2,          // becomes immutable as soon as nobody can write to it
-    kGuarded = 4,              // the bytes behind its end hold a pattern that is checked
+    kHasCanary = 4,            // the bytes behind its end hold a pattern that is checked
     kMemfd = 8,                // its segment, or its arena, is memory without a name
     kAudited = 256,            // each access passes the manager, which records it
     kHasPolicy = 1 << 12,      // it is in the state database; kPolicyRevision says which
@@ -209,7 +209,7 @@ struct Sample {
     std::uint64_t recorder_lag;                        // published and not yet in the database
     std::uint64_t shm_total, shm_free;            // of the file system the segments live on, bytes
     std::uint64_t max_regions, max_total_memory;  // the configuration's limits
-    std::uint64_t damaged, suspect;
+    std::uint64_t damaged, inconsistent;
     std::uint64_t idle_regions, idle_bytes;  // live, and held by nobody
     std::uint64_t orphan_bytes;
     std::uint64_t refusals, allocation_failures;  // since the manager started

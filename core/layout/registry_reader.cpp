@@ -122,7 +122,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.placement = static_cast<Placement>(body.placement);
     info.offset = body.offset;
     info.sealed = body.sealed != 0;
-    info.suspect = control.suspect;
+    info.inconsistent = control.inconsistent;
     info.has_policy = (body.flags & kHasPolicy) != 0;
     info.policy_in_effect = (body.flags & kPolicyPending) == 0;
     info.session = bounded(fixed.session);

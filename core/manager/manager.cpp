@@ -179,7 +179,7 @@ Status Manager::Private::start() {
     SHM_TRY(
         set_access(options.paths.registry(), access.admin_group ? 0640 : 0600, access.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
-    SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
+    SHM_ASSIGN(auto seals, EncryptionTable::open(options.paths.encryption(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
     state = std::make_unique<RegionState>(
         options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,

@@ -104,24 +104,24 @@ class Allocator {
     // What an earlier try of this client's request made or is making.
     std::optional<std::uint32_t> find_request(std::uint64_t serial, std::uint64_t request_id) const;
     // Before make() where it takes pages: the next manager learns of it if this one ends meanwhile.
-    void mark_taking(const PendingAllocation& making);
+    void mark_taking(const PendingAllocation& pending);
     // Before the segment is handed to the client that reserves its pages: the next manager removes
     // it though it is open there.
-    void note_segment(const PendingAllocation& making);
+    void note_segment(const PendingAllocation& pending);
     // Whether a manager ended while it took the pages of a RESERVED slot.
     bool was_taking(std::uint32_t slot) const;
     // Any thread: may take long. After a failure it may be tried again.
-    Status make(PendingAllocation& making) const;
+    Status make(PendingAllocation& pending) const;
     // Of one whose client reserves the pages: what it is handed, and whether it did.
-    Result<Handle> open_unreserved(const PendingAllocation& making) const;
-    Status check_reserved(const PendingAllocation& making) const;
+    Result<Handle> open_unreserved(const PendingAllocation& pending) const;
+    Status check_reserved(const PendingAllocation& pending) const;
     // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout. What make() did, or did
     // not do, is put into the books.
-    void place(PendingAllocation& making, const RegionOptions& options);
+    void place(PendingAllocation& pending, const RegionOptions& options);
     // LIVE. The description of a durable region has been saved before.
     void commit(std::uint32_t slot);
     // Undoes begin(), whether make() worked or not.
-    void abandon(PendingAllocation& making, bool made);
+    void abandon(PendingAllocation& pending, bool made);
     // The same at start, when it is not known what had been made.
     void abandon(std::uint32_t slot);
     // The same, but the slot stays RESERVED and withdrawn, with the event, until it is released.
@@ -140,11 +140,11 @@ class Allocator {
     // What the region has now; for copy(), and to be given back after the move.
     Result<PendingAllocation> current(std::uint32_t slot) const;
     // The body that names the new place; what else it says stays.
-    layout::SlotBody moved_body(std::uint32_t slot, const PendingAllocation& making) const;
+    layout::SlotBody moved_body(std::uint32_t slot, const PendingAllocation& pending) const;
     // After the commit of a move: the books, and the old place is given back.
     void moved(PendingAllocation& from, const PendingAllocation& to);
     // Gives back a new place that is not used after all. `made`: make() worked.
-    void give_back(PendingAllocation& making, bool made);
+    void give_back(PendingAllocation& pending, bool made);
 
     // Segments that were given back and could not be removed. Call now and then.
     void retry_removals();
@@ -191,10 +191,10 @@ class Allocator {
 
   private:
     bool poolable(std::uint64_t size, const RegionOptions& options) const;
-    void choose_segment(PendingAllocation& making, const RegionOptions& options) const;
-    Status choose_place(PendingAllocation& making, const RegionOptions& options,
+    void choose_segment(PendingAllocation& pending, const RegionOptions& options) const;
+    Status choose_place(PendingAllocation& pending, const RegionOptions& options,
                         std::uint32_t tenant);
-    static layout::SlotBody located(layout::SlotBody body, const PendingAllocation& making);
+    static layout::SlotBody located(layout::SlotBody body, const PendingAllocation& pending);
     void count(const layout::SlotFixed& fixed);
     std::uint64_t stored_bytes_of(std::uint32_t slot) const;
     void forget(std::uint32_t slot);

@@ -107,7 +107,7 @@ Sample Monitoring::counts() const {
     sample.orphan_bytes = totals.orphan_bytes;
     sample.quarantined = totals.quarantined;
     sample.damaged = totals.damaged;
-    sample.suspect = totals.suspect;
+    sample.inconsistent = totals.inconsistent;
     sample.idle_regions = totals.idle_regions;
     sample.idle_bytes = totals.idle_bytes;
     sample.bytes_used = state_.allocator.bytes_used();

@@ -13,7 +13,7 @@
 
 #include "base/units.h"
 #include "layout/metrics.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "telemetry/recommendations.h"
 
 namespace snakepit::shm {

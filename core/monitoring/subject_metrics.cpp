@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm {
 

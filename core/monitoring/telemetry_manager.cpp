@@ -20,7 +20,7 @@
 #include "monitoring/event_journal.h"
 #include "platform/background_thread.h"
 #include "platform/replace_file.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "telemetry/http_endpoint.h"
 #include "telemetry/metrics_source.h"
 

@@ -75,7 +75,8 @@ Result<EncryptedAnswer> EncryptedRegions::read(const Caller& caller, const Regio
 // ----------------------------------------------------------------- committing
 
 Status EncryptedRegions::may_commit(std::uint32_t slot, const Caller& caller,
-                                    const EncryptedCommitCall& call, const SealState& now) const {
+                                    const EncryptedCommitCall& call,
+                                    const EncryptionState& now) const {
     const auto holders = synchronizer_.holders(slot);
     const bool locked = std::any_of(holders.begin(), holders.end(), [&](const auto& held) {
         return held.writes() && held.lock.serial == caller.serial;
@@ -94,7 +95,7 @@ Status EncryptedRegions::may_commit(std::uint32_t slot, const Caller& caller,
                     fmt::format("the key of {} has been changed meanwhile", call.id.str()),
                     "read it again");
     if (rotates) SHM_TRY(policies_.usable(caller, call.id, Operation::manage));
-    SealState next = now;
+    EncryptionState next = now;
     next.root = call.root;
     next.public_key = call.public_key;
     next.signature = call.signature;
@@ -113,7 +114,7 @@ Status EncryptedRegions::commit_to(std::uint32_t slot, const Caller& caller,
     // The answer was lost with its manager.
     if (now_there.version == call.expected + 1 && now_there.root == call.root) return {};
     SHM_TRY(may_commit(slot, caller, call, now_there));
-    SealBody body{};
+    EncryptionBody body{};
     body.id_micros = call.id.micros;
     body.id_random = call.id.random;
     body.version = call.expected + 1;

@@ -15,7 +15,7 @@ namespace snakepit::shm {
 
 // A version of an encrypted region's contents for one who was granted the region.
 struct EncryptedAnswer {
-    SealState state;
+    EncryptionState state;
     // Empty unless they were asked for. To be wiped once they were sent.
     std::vector<std::uint8_t> key, next_key;
 };
@@ -57,7 +57,7 @@ class EncryptedRegions : RegionPart {
 
   private:
     struct Check {  // of a region's whole contents
-        SealState state;
+        EncryptionState state;
         Handle segment;
         LockedMemory key;
         std::optional<std::string> fault;
@@ -73,7 +73,7 @@ class EncryptedRegions : RegionPart {
     Result<std::vector<std::uint8_t>> key_of(const RegionId& id, std::uint32_t version) const;
     Status commit_to(std::uint32_t slot, const Caller& caller, const EncryptedCommitCall& call);
     Status may_commit(std::uint32_t slot, const Caller& caller, const EncryptedCommitCall& call,
-                      const SealState& now) const;
+                      const EncryptionState& now) const;
     void check(std::uint32_t slot, int attempt);
     void checked(std::uint32_t slot, const std::shared_ptr<Check>& check);
     void end_check(const RegionId& id, const Status& outcome);

@@ -41,9 +41,9 @@ bool read_all(const Handle& file, std::uint64_t offset, std::span<std::byte> out
 
 constexpr const char* kCut = "its segment cannot be read to the end";
 
-std::optional<std::string> read_table(const Handle& segment, const SealState& state, bool signs,
-                                      ChunkTable& table) {
-    const SealedLayout layout(state.size);
+std::optional<std::string> read_table(const Handle& segment, const EncryptionState& state,
+                                      bool signs, ChunkTable& table) {
+    const EncryptedLayout layout(state.size);
     table.resize(layout.chunks);
     if (!read_all(segment, layout.table(state.table()), std::as_writable_bytes(std::span(table))))
         return kCut;
@@ -55,7 +55,8 @@ std::optional<std::string> read_table(const Handle& segment, const SealState& st
 }
 
 // About 1 ms for 2 GiB.
-std::optional<std::string> check_table(const Handle& segment, const SealState& state, bool signs) {
+std::optional<std::string> check_table(const Handle& segment, const EncryptionState& state,
+                                       bool signs) {
     ChunkTable table;
     if (state.version == 0) return std::nullopt;
     return read_table(segment, state, signs, table);
@@ -67,11 +68,11 @@ Status EncryptionRecords::begin(std::uint32_t slot) {
     return state_.encryption->begin(slot, registry_.id(slot));
 }
 
-Result<SealState> EncryptionRecords::read(std::uint32_t slot) const {
+Result<EncryptionState> EncryptionRecords::read(std::uint32_t slot) const {
     const auto id = registry_.id(slot);
     const auto body = state_.encryption ? state_.encryption->find(slot, id) : std::nullopt;
     if (!body) return no_record(id);
-    SealState state;
+    EncryptionState state;
     state.id = id;
     state.size = registry_.fixed(slot).size;
     state.version = body->version;
@@ -84,7 +85,7 @@ Result<SealState> EncryptionRecords::read(std::uint32_t slot) const {
     return state;
 }
 
-void EncryptionRecords::commit(std::uint32_t slot, const SealBody& body) {
+void EncryptionRecords::commit(std::uint32_t slot, const EncryptionBody& body) {
     state_.encryption->commit(slot, body);
 }
 
@@ -97,8 +98,8 @@ std::optional<std::string> EncryptionRecords::fault_of(std::uint32_t slot) const
     return check_table(*segment, *state, level(slot) == SecurityLevel::maximum);
 }
 
-std::optional<std::string> check_contents(const Handle& segment, const SealState& state, bool signs,
-                                          std::span<const std::byte> key) {
+std::optional<std::string> check_contents(const Handle& segment, const EncryptionState& state,
+                                          bool signs, std::span<const std::byte> key) {
     ChunkTable table;
     if (state.version == 0) return std::nullopt;
     if (auto fault = read_table(segment, state, signs, table)) return fault;
@@ -106,7 +107,7 @@ std::optional<std::string> check_contents(const Handle& segment, const SealState
     const auto plain = LockedMemory::make(kChunkBytes);
     if (!cipher || !plain) return std::nullopt;  // out of memory: that says nothing of the region
     std::vector<std::byte> sealed(kChunkBytes);
-    const SealedLayout layout(state.size);
+    const EncryptedLayout layout(state.size);
     for (std::uint64_t chunk = 0; chunk < layout.chunks; ++chunk) {
         const auto& entry = table[chunk];
         if (entry.cell == 0) continue;

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "crypto/sealed_chunks.h"
+#include "crypto/encrypted_chunks.h"
 #include "regions/region_state.h"
 
 namespace snakepit::shm {
@@ -20,8 +20,8 @@ class EncryptionRecords : RegionPart {
     bool ready() const { return state_.encryption.has_value(); }
     // Before a region of such a level becomes LIVE.
     Status begin(std::uint32_t slot);
-    Result<SealState> read(std::uint32_t slot) const;
-    void commit(std::uint32_t slot, const layout::SealBody& body);
+    Result<EncryptionState> read(std::uint32_t slot) const;
+    void commit(std::uint32_t slot, const layout::EncryptionBody& body);
     // What is wrong with the record or the chunk table that counts. None: the region is not
     // encrypted, or all is well.
     std::optional<std::string> fault_of(std::uint32_t slot) const;
@@ -33,7 +33,7 @@ class EncryptionRecords : RegionPart {
 // What is wrong with the contents of an encrypted region's segment, compared with the version that
 // counts; none when all is well. Takes as long as decrypting it. The segment is read through the
 // descriptor, so that one that was cut short is an answer and never a fault. Any thread.
-std::optional<std::string> check_contents(const Handle& segment, const SealState& state, bool signs,
-                                          std::span<const std::byte> key);
+std::optional<std::string> check_contents(const Handle& segment, const EncryptionState& state,
+                                          bool signs, std::span<const std::byte> key);
 
 }  // namespace snakepit::shm

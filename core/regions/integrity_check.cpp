@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "memory/guard.h"
+#include "memory/canary.h"
 
 namespace snakepit::shm {
 
@@ -41,14 +41,14 @@ std::optional<std::string> IntegrityCheck::fault_of(std::uint32_t slot) {
 
 std::optional<std::string> IntegrityCheck::canary_fault(std::uint32_t slot) {
     const auto& body = registry_.body(slot);
-    if ((body.flags & kGuarded) == 0) return std::nullopt;
+    if ((body.flags & kHasCanary) == 0) return std::nullopt;
     // For an arena our own descriptor, which works also when its name does not.
     const auto segment =
         allocator_.open(slot, body.arena != 0 ? AccessMode::read_write : AccessMode::read_only);
     if (!segment) return segment.error().message;
-    const auto guard =
-        check_guard(*segment, body.offset, registry_.fixed(slot).size, body.actual_size);
-    return guard ? std::nullopt : std::optional(guard.error().message);
+    const auto canary =
+        check_canary(*segment, body.offset, registry_.fixed(slot).size, body.actual_size);
+    return canary ? std::nullopt : std::optional(canary.error().message);
 }
 
 void IntegrityCheck::damage(std::uint32_t slot, std::string_view what) {

@@ -56,7 +56,7 @@ LockHolder LockManager::describe(const Synchronizer::Held& held, bool with_token
 RegionLocks LockManager::describe(std::uint32_t slot, bool with_tokens) const {
     RegionLocks out;
     out.id = registry_.id(slot);
-    out.suspect = registry_.control(slot).suspect;
+    out.inconsistent = registry_.control(slot).inconsistent;
     const auto holders = synchronizer_.holders(slot);
     const auto waiters = synchronizer_.waiters(slot);
     out.holder_count = holders.size();
@@ -113,7 +113,7 @@ Result<LockReply> LockManager::reply_to(const Caller& caller, const LockAnswer& 
                              "lock", {}));
     const bool granted = answer.state == LockState::granted;
     return LockReply{answer.state, answer.token, answer.ticket,
-                     granted && registry_.control(answer.slot).suspect};
+                     granted && registry_.control(answer.slot).inconsistent};
 }
 
 Result<LockReply> LockManager::lock(const Caller& caller, const LockCall& call) {
@@ -153,7 +153,7 @@ void LockManager::cancel_request(const Caller& caller, const RegionId& id, std::
                                  std::uint32_t request) {
     const auto slot = registry_.find(id);
     if (!slot || !caller.client || request == 0) return;
-    synchronizer_.forsake(*slot, {caller.serial, thread}, request);
+    synchronizer_.cancel_request(*slot, {caller.serial, thread}, request);
     notify_settled();
     lifecycle_.released(*slot, registry_.control(*slot).generation);
 }
@@ -165,8 +165,8 @@ Status LockManager::unlock(const Caller& caller, const RegionId& id, std::uint64
         const auto held = synchronizer_.find(caller.serial, slot, token);
         if (!caller.client || !held) return fail(not_held(id));
         auto word = registry_.control(slot);
-        if (word.suspect && held->levels.write == 1 && held->levels.request != request) {
-            word.suspect = false;
+        if (word.inconsistent && held->levels.write == 1 && held->levels.request != request) {
+            word.inconsistent = false;
             registry_.commit(slot, word,
                              {.kind = EventKind::lock_acknowledged,
                               .pid = caller.credentials.pid,
@@ -185,8 +185,8 @@ Status LockManager::unlock(const Caller& caller, const RegionId& id, std::uint64
 void LockManager::mark_inconsistent(std::uint32_t slot, const Event& event) {
     if (slot >= registry_.frontier()) return;
     auto word = registry_.control(slot);
-    if (word.suspect || !word.occupied()) return;
-    word.suspect = true;
+    if (word.inconsistent || !word.occupied()) return;
+    word.inconsistent = true;
     registry_.commit(slot, word, event);
 }
 
@@ -282,7 +282,7 @@ Result<RegionLocks> LockManager::release(const Caller& caller, const RegionId& i
                               .pid = caller.credentials.pid,
                               .uid = caller.credentials.uid,
                               .text = whose};
-            if (held.writes() && !registry_.control(slot).suspect)
+            if (held.writes() && !registry_.control(slot).inconsistent)
                 mark_inconsistent(slot, event);
             else
                 registry_.record(slot, event);
@@ -293,7 +293,7 @@ Result<RegionLocks> LockManager::release(const Caller& caller, const RegionId& i
                         fmt::format("see 'snakepit-shm locks {}'", id.str()));
         notify_settled();
         out.id = id;
-        out.suspect = registry_.control(slot).suspect;
+        out.inconsistent = registry_.control(slot).inconsistent;
         lifecycle_.released(slot, registry_.control(slot).generation);
         return out;
     }());

@@ -23,7 +23,7 @@ struct LockReply {
     LockState state = LockState::unknown;  // granted, queued, timed_out or unknown
     std::uint64_t token = 0;
     std::uint64_t ticket = 0;
-    bool suspect = false;  // a writer died in its lock, and no writer has given one back since
+    bool inconsistent = false;  // a writer died in its lock, and no writer has given one back since
 };
 
 // Locks on regions: who may take one, who is notified, and what the end of a holder means.

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
-#include "memory/guard.h"
+#include "memory/canary.h"
 #include "regions/time_budget.h"
 
 namespace snakepit::shm {
@@ -254,7 +254,7 @@ Status RegionLifecycle::free_slot(std::uint32_t slot, const std::string& reason,
     const auto& body = registry_.body(slot);
     const bool pooled = body.arena != 0;
     const auto id = registry_.id(slot);
-    const bool touched = !untouched(slot) || (body.flags & kGuarded) != 0;
+    const bool touched = !untouched(slot) || (body.flags & kHasCanary) != 0;
     clients_.remove_region(slot);
     auto released = allocator_.release(slot,
                                        {.kind = EventKind::freed,

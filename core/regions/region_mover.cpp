@@ -24,7 +24,7 @@ bool RegionMover::move(std::uint32_t slot, PendingAllocation to, std::string rea
     const auto before = registry_.control(slot);
     auto from = allocator_.current(slot);
     if (!from || !lifecycle_.withdraw_grants(slot)) {
-        allocator_.give_back(to, false);
+        allocator_.undo(to, false);
         return false;
     }
     moving_[slot];
@@ -68,7 +68,7 @@ void RegionMover::finish(const std::shared_ptr<Move>& move) {
         allocator_.moved(move->from, move->to);
     } else {
         (void)errors_.handle(done.error(), {move->reason, registry_.id(slot), {}, {}});
-        allocator_.give_back(move->to, move->made.has_value());
+        allocator_.undo(move->to, move->made.has_value());
         registry_.store(slot, next);
         registry_.record(slot, {.kind = EventKind::cleanup,
                                 .result = done.error().code,

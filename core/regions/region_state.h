@@ -17,10 +17,10 @@
 #include "platform/backend.h"
 #include "regions/error_manager.h"
 #include "regions/service_stats.h"
+#include "registry/encryption_table.h"
 #include "registry/grant_table.h"
 #include "registry/reference_counter.h"
 #include "registry/region_registry.h"
-#include "registry/seal_table.h"
 #include "security/security_controller.h"
 
 namespace snakepit::shm {
@@ -54,9 +54,9 @@ struct RegionState {
     ServiceStats stats;
 
     // ---- set before recovery
-    std::optional<SealTable> encryption;     // none: encrypted regions are refused
-    std::shared_ptr<const InstanceKey> key;  // set with it
-    std::string own_mark;                    // OwnershipMark::name()
+    std::optional<EncryptionTable> encryption;  // none: encrypted regions are refused
+    std::shared_ptr<const InstanceKey> key;     // set with it
+    std::string own_mark;                       // OwnershipMark::name()
     // Why an audited access cannot be recorded now.
     std::function<Status()> can_record = [] { return Status{}; };
     // As in ManagerOptions.

@@ -21,7 +21,7 @@ Result<LockTable> LockTable::open(const std::string& path, std::uint64_t epoch) 
     return table;
 }
 
-Result<std::uint32_t> LockTable::take() {
+Result<std::uint32_t> LockTable::reserve() {
     if (unused_.empty()) {
         const auto first = frontier().load(std::memory_order_relaxed);
         if (first >= kMaxLocks)

@@ -38,9 +38,9 @@ class LockTable {
 
     // A record for a lock that will be granted: nothing of it can fail any more then.
     // reference_limit when there is none, no_space when the file cannot grow.
-    Result<std::uint32_t> take();
+    Result<std::uint32_t> reserve();
     // It was not needed.
-    void give_back(std::uint32_t index) { unused_.push_back(index); }
+    void free(std::uint32_t index) { unused_.push_back(index); }
     void commit(std::uint32_t index, const Lock& lock, const layout::LockLevels& levels);
     void set_levels(std::uint32_t index, const layout::LockLevels& levels);
     void clear(std::uint32_t index);

@@ -117,7 +117,7 @@ class ReferenceCounter {
         std::function<void(layout::Timed what, std::uint32_t bucket, std::uint64_t times)>;
     void sweep_times(const Timed& timed);
     // References the client took since it was met, as far as its page was swept.
-    std::uint64_t taken(std::uint32_t client) const { return pages_[client]->taken; }
+    std::uint64_t acquired(std::uint32_t client) const { return pages_[client]->acquired; }
     // Calls back once for every slot with a mark, with the takes counted since the last time.
     void sweep(const std::function<void(std::uint32_t slot, std::uint64_t takes)>& changed);
 
@@ -129,7 +129,7 @@ class ReferenceCounter {
         Mapping mapping;
         Handle file;  // leads to the page also when its name does not
         layout::LeasePage lease;
-        std::uint64_t taken = 0;
+        std::uint64_t acquired = 0;
         std::unique_ptr<TimesSeen> times;  // once it timed something
     };
     std::string page_path(std::uint32_t client) const;

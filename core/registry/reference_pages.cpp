@@ -125,7 +125,7 @@ ReferenceCounter::ClientHoldings ReferenceCounter::holdings(std::uint32_t client
     auto& page = *pages_[client];
     const FaultGuard guard(page.mapping.data(), page.mapping.size());
     for (auto& entry : left.slots) {
-        entry.takes = page.lease.takes(entry.slot).load(std::memory_order_relaxed);
+        entry.takes = page.lease.acquisitions(entry.slot).load(std::memory_order_relaxed);
         const auto n = LeaseWord::n(page.lease.word(entry.slot).load(std::memory_order_acquire));
         if (n > 1) left.references += n - 1;
     }
@@ -204,7 +204,7 @@ Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
     SHM_TRY(
         reserve_pages(file, LeaseOffsets::groups + first / kGroupSlots, kChunkSlots / kGroupSlots));
     SHM_TRY(reserve_pages(file, LeaseOffsets::words + first * 8, kChunkSlots * 8));
-    SHM_TRY(reserve_pages(file, LeaseOffsets::takes + first * 4, kChunkSlots * 4));
+    SHM_TRY(reserve_pages(file, LeaseOffsets::acquisitions + first * 4, kChunkSlots * 4));
     SHM_TRY(grants_.reserve_chunk(client, slot));
     grants_.set_chunk(client, slot);
     return {};

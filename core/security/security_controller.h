@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "platform/channel.h"
 #include "platform/identity.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm {
 
@@ -78,10 +78,11 @@ struct Verdict {
 std::string explain(const Verdict& verdict);
 
 // Roots, service's user, and names: all that makes a role.
-Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid, Names& names);
+Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid,
+             NameResolver& names);
 // The whole decision: nothing else counts, and nothing is kept.
 Verdict decide(Operation operation, const Subject& who, Role role, const RegionAccess& region,
-               Names& names);
+               NameResolver& names);
 // Of the permissions' three classes, the one `who` is in.
 std::uint32_t permission_class(const Subject& who, const RegionAccess& region);
 // Some rule depends on what only the process itself can tell.
@@ -90,21 +91,22 @@ bool needs_process(const RegionAccess& region);
 
 // What holds for this user: its own entry, else the most that one of its groups has, else the
 // default one.
-Quota quota_of(const Subject& who, const Quotas& quotas, Names& names);
+Quota quota_of(const Subject& who, const Quotas& quotas, NameResolver& names);
 
 // The specification's Security Controller: the one place that says whether somebody may do
 // something, and why. Service thread only.
 class SecurityController {
   public:
     // `service_uid`: the user the manager runs as; that user and root are administrators.
-    explicit SecurityController(std::uint32_t service_uid,
-                                std::unique_ptr<Names> names = std::make_unique<SystemNames>())
+    explicit SecurityController(
+        std::uint32_t service_uid,
+        std::unique_ptr<NameResolver> names = std::make_unique<SystemNameResolver>())
         : service_uid_(service_uid), names_(std::move(names)) {}
 
     void configure(Roles roles) { roles_ = std::move(roles); }
     const Roles& roles() const { return roles_; }
     std::uint32_t service_uid() const { return service_uid_; }
-    Names& names() const { return *names_; }
+    NameResolver& names() const { return *names_; }
 
     Role role(const Subject& who) const { return role_of(who, roles_, service_uid_, *names_); }
     Verdict decide(Operation operation, const Subject& who, const RegionAccess& region) const {
@@ -118,7 +120,7 @@ class SecurityController {
 
   private:
     std::uint32_t service_uid_;
-    std::unique_ptr<Names> names_;
+    std::unique_ptr<NameResolver> names_;
     Roles roles_;
 };
 

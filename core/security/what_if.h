@@ -16,7 +16,8 @@ struct WhatIf {
 };
 // `policy`: the report's own, or one that might be set instead. One that was not set yet shares no
 // memory: it takes effect when the region has moved.
-WhatIf what_if(const PolicyReport& report, const Policy& policy, const Subject& who, Names& names);
+WhatIf what_if(const PolicyReport& report, const Policy& policy, const Subject& who,
+               NameResolver& names);
 
 // How a process that holds the region, or could open it now, would fare under another policy.
 struct PolicyChange {
@@ -31,6 +32,6 @@ struct PolicyChange {
 };
 // Those for whom something changes.
 std::vector<PolicyChange> what_changes(const PolicyReport& report, const Policy& proposed,
-                                       Names& names);
+                                       NameResolver& names);
 
 }  // namespace snakepit::shm

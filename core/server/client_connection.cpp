@@ -23,8 +23,8 @@ const wire::RegionKey* region_of(const wire::RequestT& request) {
     if (const auto* call = request.call.AsSeal()) return call->id.get();
     if (const auto* call = request.call.AsLock()) return call->id.get();
     if (const auto* call = request.call.AsSetPolicy()) return call->id.get();
-    if (const auto* call = request.call.AsSealRead()) return call->id.get();
-    if (const auto* call = request.call.AsSealCommit()) return call->id.get();
+    if (const auto* call = request.call.AsEncryptedRead()) return call->id.get();
+    if (const auto* call = request.call.AsEncryptedCommit()) return call->id.get();
     return nullptr;
 }
 
@@ -225,8 +225,8 @@ void ClientConnection::dispatch(wire::RequestT request) {
         case Call::Reserved:
             return service.reserved(caller_, request.call.AsReserved()->allocation,
                                     answer_allocation(id));
-        case Call::AllocateForsake:
-            return service.cancel_allocation(caller_, request.call.AsAllocateForsake()->allocation);
+        case Call::AllocateCancel:
+            return service.cancel_allocation(caller_, request.call.AsAllocateCancel()->allocation);
         case Call::Released: {
             const auto& call = *request.call.AsReleased();
             return service.released(call.slot, call.generation);

@@ -68,7 +68,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     bool alert_call(std::uint64_t id, const wire::RequestT& request);
     // connection_encryption.cpp. False: the request is not about encrypted regions.
     bool seal_call(std::uint64_t id, const wire::RequestT& request);
-    void seal_read(std::uint64_t id, const wire::SealReadT& call);
+    void seal_read(std::uint64_t id, const wire::EncryptedReadT& call);
     void seal_report(std::uint64_t id, const RegionId& region);
 
     template <typename T>

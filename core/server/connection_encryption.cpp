@@ -24,7 +24,7 @@ bool fill(std::array<std::byte, N>& to, const std::vector<std::uint8_t>& from) {
     return true;
 }
 
-Result<EncryptedCommitCall> commit_of(const wire::SealCommitT& call) {
+Result<EncryptedCommitCall> commit_of(const wire::EncryptedCommitT& call) {
     EncryptedCommitCall out;
     if (call.id) out.id = from_wire(*call.id);
     out.expected = call.expected;
@@ -40,12 +40,12 @@ Result<EncryptedCommitCall> commit_of(const wire::SealCommitT& call) {
 
 bool ClientConnection::seal_call(std::uint64_t id, const wire::RequestT& request) {
     auto& service = server_.service();
-    if (const auto* call = request.call.AsSealRead()) {
+    if (const auto* call = request.call.AsEncryptedRead()) {
         seal_read(id, *call);
-    } else if (const auto* commit = request.call.AsSealCommit()) {
+    } else if (const auto* commit = request.call.AsEncryptedCommit()) {
         const auto what = commit_of(*commit);
         answer_done(id, what ? service.commit_encrypted(caller_, *what) : fail(what.error()));
-    } else if (const auto* report = request.call.AsSealReport()) {
+    } else if (const auto* report = request.call.AsEncryptedReport()) {
         seal_report(id, report->id ? from_wire(*report->id) : RegionId{});
     } else {
         return false;
@@ -54,11 +54,11 @@ bool ClientConnection::seal_call(std::uint64_t id, const wire::RequestT& request
 }
 
 // The key is in three places on its way; none of them keeps it.
-void ClientConnection::seal_read(std::uint64_t id, const wire::SealReadT& call) {
+void ClientConnection::seal_read(std::uint64_t id, const wire::EncryptedReadT& call) {
     auto read = server_.service().read_encrypted(
         caller_, call.id ? from_wire(*call.id) : RegionId{}, call.key_version, call.next_key);
     if (!read) return answer_error(id, read.error());
-    wire::SealedT sealed;
+    wire::EncryptedVersionT sealed;
     sealed.version = read->state.version;
     sealed.key_version = read->state.key_version;
     sealed.root = octets(read->state.root);
@@ -74,7 +74,7 @@ void ClientConnection::seal_read(std::uint64_t id, const wire::SealReadT& call) 
     const auto frame = server_.encoder().encode(reply);
     send(frame, {});
     wipe({const_cast<std::byte*>(frame.data()), frame.size()});  // the encoder's own memory
-    auto* sent = reply.answer.AsSealed();
+    auto* sent = reply.answer.AsEncryptedVersion();
     wipe(std::as_writable_bytes(std::span(sent->key)));
     wipe(std::as_writable_bytes(std::span(sent->next_key)));
 }

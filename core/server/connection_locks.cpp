@@ -39,8 +39,8 @@ bool ClientConnection::lock_call(std::uint64_t id, const wire::RequestT& request
             answer_done(id, service.unlock(caller_, region(call.id), call.token, call.request));
             return true;
         }
-        case Call::LockForsake: {
-            const auto& call = *request.call.AsLockForsake();
+        case Call::LockRequestCancel: {
+            const auto& call = *request.call.AsLockRequestCancel();
             service.lock_cancel_request(caller_, region(call.id), call.thread, call.request);
             return true;
         }
@@ -61,7 +61,7 @@ void ClientConnection::answer_lock(std::uint64_t id, const Result<LockReply>& re
     locked.state = static_cast<std::uint8_t>(reply->state);
     locked.token = reply->token;
     locked.ticket = reply->ticket;
-    locked.suspect = reply->suspect;
+    locked.inconsistent = reply->inconsistent;
     answer(id, std::move(locked));
 }
 

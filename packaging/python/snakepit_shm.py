@@ -83,7 +83,7 @@ _FORKED = 25
 _CLOSED = 36
 _FOREVER = 2**32 - 1
 _SLICE = 0.1  # seconds a thread waits before it looks for signals again
-_SUSPECT = 1 << 63
+_INCONSISTENT = 1 << 63
 
 
 class _Options(ctypes.Structure):
@@ -541,7 +541,7 @@ class _Lease:
 
 class Lock:
     """One level of a lock, held from when it is made until release(), the end of its `with` block or
-    its own end, on whatever thread. `suspect`: the last writer died in its lock, so the region may be
+    its own end, on whatever thread. `inconsistent`: the last writer died in its lock, so the region may be
     half written; giving a write lock back acknowledges that.
 
     A lock is between those who ask for it; it keeps nobody from touching the memory."""
@@ -557,7 +557,7 @@ class Lock:
             _call("lock", client._handle, _id(region_id), int(write), milliseconds, ctypes.byref(self._token))
         else:
             self._wait(write, timeout)
-        self.suspect = bool(self._token.value & _SUSPECT)
+        self.inconsistent = bool(self._token.value & _INCONSISTENT)
 
     def _wait(self, write, timeout):
         """In slices, because Python runs the handlers of signals only between calls; the ticket keeps the

@@ -121,7 +121,7 @@ class World {
         if (!client.page.valid()) return;
         const layout::LeasePage lease(client.page.data());
         lease.word(slot).store(word);
-        lease.takes(slot).store(static_cast<std::uint32_t>(word));
+        lease.acquisitions(slot).store(static_cast<std::uint32_t>(word));
         lease.mark(slot);
     }
     // The service works, and everything that comes back can be read.

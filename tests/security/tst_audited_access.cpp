@@ -22,8 +22,8 @@ int count_of(ServiceBench& bench, EventKind kind) {
 
 // What the client library does when the last reference goes.
 void give_back(ServiceBench& bench, const Program& program, const Grant& grant) {
-    QVERIFY(program.lease().give_back(grant.slot, grant.generation, !grant.audited) ==
-            layout::LeasePage::Give::last);
+    QVERIFY(program.lease().release(grant.slot, grant.generation, !grant.audited) ==
+            layout::LeasePage::Release::last);
     if (grant.tell_release) bench.service->released(grant.slot, grant.generation);
 }
 
@@ -193,8 +193,8 @@ void TestAuditedAccess::a_restart_forgets_neither_accesses_nor_their_end() {
     const auto made = program.allocate(4096, audited());
     QVERIFY(program.take(*made));
     bench.kill();
-    QVERIFY(program.lease().give_back(made->slot, made->generation, false) ==
-            layout::LeasePage::Give::last);
+    QVERIFY(program.lease().release(made->slot, made->generation, false) ==
+            layout::LeasePage::Release::last);
     bench.start();
     bench.service->evaluate_all();
     QCOMPARE(count_of(bench, EventKind::access_ended), 1);

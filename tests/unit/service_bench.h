@@ -37,10 +37,12 @@ class Program {
     layout::LeasePage lease() const { return layout::LeasePage(page_.data()); }
     const Handle& liveness_lock() const { return liveness_lock_; }
     bool take(const Grant& grant) const {
-        return lease().take(grant.slot, grant.generation) == layout::LeasePage::Take::taken;
+        return lease().acquire(grant.slot, grant.generation) ==
+               layout::LeasePage::Acquire::acquired;
     }
     bool give(const Grant& grant) const {
-        return lease().give_back(grant.slot, grant.generation) != layout::LeasePage::Give::not_held;
+        return lease().release(grant.slot, grant.generation) !=
+               layout::LeasePage::Release::not_held;
     }
     Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {},
                            std::uint64_t request = 0) {

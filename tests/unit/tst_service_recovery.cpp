@@ -199,7 +199,7 @@ void ServiceRecovery::numbers_in_a_page_count_only_for_what_was_granted() {
     const auto own = cheat.allocate(1);
     for (std::uint32_t slot = 0; slot < layout::kChunkSlots; ++slot) {
         cheat.lease().word(slot).store(LeaseWord::make(region->generation, LeaseWord::kMaxN));
-        cheat.lease().takes(slot).store(~0U);
+        cheat.lease().acquisitions(slot).store(~0U);
         cheat.lease().mark(slot);
     }
     service().tick(now().micros);

@@ -226,7 +226,7 @@ void TestTelemetryManager::important_events_go_to_the_journal_with_fields() {
     QVERIFY(!journal.next());
     QTRY_VERIFY_WITH_TIMEOUT(bench.telemetry->journal_works(), kPatienceMs);
     // What is recorded last is sent too.
-    bench.record(EventKind::damaged, "its guard");
+    bench.record(EventKind::damaged, "its canary");
     bench.telemetry.reset();
     got = journal.next();
     QVERIFY(got);

@@ -132,7 +132,7 @@ class Lock {
     ~Lock() { static_cast<void>(unlock()); }
 
     // The last writer died in its lock: the region may be half written.
-    bool suspect() const { return (token_ & SNAKEPIT_SHM_TOKEN_SUSPECT) != 0; }
+    bool inconsistent() const { return (token_ & SNAKEPIT_SHM_TOKEN_INCONSISTENT) != 0; }
     std::uint64_t token() const { return token_; }
     // SNAKEPIT_SHM_NOT_HELD if an administrator took it away meanwhile. SNAKEPIT_SHM_NO_MANAGER
     // when no manager answers: the next one is told that it was given back. Again is allowed.

@@ -272,11 +272,13 @@ snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_opt
  * timeout_ms 0: do not wait; SNAKEPIT_SHM_FOREVER: for ever. SNAKEPIT_SHM_TIMEOUT: not granted in
  * time. SNAKEPIT_SHM_DEADLOCK: the wait would close a circle of waits and never end; the message
  * names it, and nothing was changed. A manager that is started again meanwhile changes nothing;
- * SNAKEPIT_SHM_NO_MANAGER: none came, or answered, in time. A token with SNAKEPIT_SHM_TOKEN_SUSPECT
- * set tells that the last writer died, or was made to go, in its lock, so that the region may be
- * half written: mend it, and giving a write lock back acknowledges it. */
+ * SNAKEPIT_SHM_NO_MANAGER: none came, or answered, in time. A token with
+ * SNAKEPIT_SHM_TOKEN_INCONSISTENT set tells that the last writer died, or was made to go, in its
+ * lock, so that the region may be half written: mend it, and giving a write lock back acknowledges
+ * it. */
 #define SNAKEPIT_SHM_FOREVER UINT32_MAX
-#define SNAKEPIT_SHM_TOKEN_SUSPECT ((uint64_t)1 << 63)
+#define SNAKEPIT_SHM_TOKEN_INCONSISTENT ((uint64_t)1 << 63)
+#define SNAKEPIT_SHM_TOKEN_SUSPECT SNAKEPIT_SHM_TOKEN_INCONSISTENT /* an alias for one release */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* id,
                                                        snakepit_shm_access mode,
                                                        uint32_t timeout_ms, uint64_t* token);

@@ -12,7 +12,7 @@
 #include "base/region.h"
 #include "base/result.h"
 #include "crypto/cipher_engine.h"
-#include "layout/sealed_layout.h"
+#include "layout/encrypted_layout.h"
 #include "platform/locked_memory.h"
 #include "protocol/messages.h"
 
@@ -24,14 +24,14 @@ using AskManager = std::function<Result<wire::ReplyT>(wire::RequestT)>;
 // The chunks of one encrypted region as one version of its contents has them: what the manager
 // says of that version, the table it stands for, and the key. One thread at a time; used while a
 // reference keeps the segment mapped.
-class SealedSession {
+class EncryptedSession {
   public:
     // `segment`: where the region's segment is mapped.
-    SealedSession(CipherEngine& engine, AskManager ask, const RegionId& id, std::uint64_t size,
-                  SecurityLevel level, std::byte* segment);
+    EncryptedSession(CipherEngine& engine, AskManager ask, const RegionId& id, std::uint64_t size,
+                     SecurityLevel level, std::byte* segment);
 
     const RegionId& id() const { return state_.id; }
-    const layout::SealedLayout& layout() const { return layout_; }
+    const layout::EncryptedLayout& layout() const { return layout_; }
     std::uint64_t version() const { return state_.version; }
     std::uint32_t key_version() const { return state_.key_version; }
     const layout::ChunkEntry& entry(std::uint64_t chunk) const { return table_[chunk]; }
@@ -57,24 +57,24 @@ class SealedSession {
     void abandon();
 
   private:
-    Result<wire::SealedT> ask_version(bool next_key);
+    Result<wire::EncryptedVersionT> ask_version(bool next_key);
     static Status take_key(std::vector<std::uint8_t>& bytes, LockedMemory& place);
-    Status check_signature(const SealState& state) const;
-    bool read_table(const SealState& state);
+    Status check_signature(const EncryptionState& state) const;
+    bool read_table(const EncryptionState& state);
     Status draw_nonce(layout::ChunkEntry& entry);
 
     CipherEngine& engine_;
     AskManager ask_;
-    layout::SealedLayout layout_;
+    layout::EncryptedLayout layout_;
     SecurityLevel level_;
     std::byte* segment_;
 
-    SealState state_;
+    EncryptionState state_;
     ChunkTable table_;
     std::uint32_t key_version_ = 0;  // of key_; 0: none
     LockedMemory key_, next_key_;
-    std::unique_ptr<SealCipher> cipher_, next_cipher_;  // next_: while rotating
-    SealState next_;
+    std::unique_ptr<KeyedCipher> cipher_, next_cipher_;  // next_: while rotating
+    EncryptionState next_;
     ChunkTable next_table_;
     std::vector<std::byte> nonces_;  // random bytes not used yet
 };

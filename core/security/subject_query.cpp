@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "security/somebody.h"
+#include "security/subject_query.h"
 
 #include <fmt/format.h>
 
@@ -27,25 +27,25 @@ tl::unexpected<Error> unknown(const char* what, const std::string& name) {
 
 }  // namespace
 
-Result<Subject> subject_of(const Somebody& somebody, Names& names) {
+Result<Subject> subject_of(const SubjectQuery& query, NameResolver& names) {
     Subject who;
     who.credentials = {0, kNoId, kNoId};
-    if (somebody.process != 0) SHM_TRY(add_process(somebody.process, who));
-    if (!somebody.user.empty()) {
-        const auto uid = names.user(somebody.user);
-        if (!uid) return unknown("user", somebody.user);
+    if (query.process != 0) SHM_TRY(add_process(query.process, who));
+    if (!query.user.empty()) {
+        const auto uid = names.user(query.user);
+        if (!uid) return unknown("user", query.user);
         who.credentials.uid = *uid;
         who.credentials.gid = kNoId;  // unless the system knows the user's
         who.groups = login_groups(*uid, who.credentials.gid);
     }
-    if (!somebody.group.empty()) {
-        const auto gid = names.group(somebody.group);
-        if (!gid) return unknown("group", somebody.group);
+    if (!query.group.empty()) {
+        const auto gid = names.group(query.group);
+        if (!gid) return unknown("group", query.group);
         who.groups.push_back(*gid);
     }
-    if (!somebody.program.empty()) {
-        who.program = names.program(somebody.program);
-        if (!who.program) return unknown("program", somebody.program);
+    if (!query.program.empty()) {
+        who.program = names.program(query.program);
+        if (!who.program) return unknown("program", query.program);
     }
     return who;
 }

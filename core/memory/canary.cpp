@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "memory/guard.h"
+#include "memory/canary.h"
 #include "base/counted.h"
 
 #include <unistd.h>
@@ -26,7 +26,7 @@ struct Extent {
 
 Extent extent_of(std::uint64_t offset, std::uint64_t size, std::uint64_t actual_size) {
     const auto spare = actual_size > size ? actual_size - size : 0;
-    return {offset + size, spare < kLeastGuard ? 0 : std::min(spare, kMostGuard)};
+    return {offset + size, spare < kLeastCanary ? 0 : std::min(spare, kMostCanary)};
 }
 
 std::uint8_t expected(std::size_t at) {
@@ -47,23 +47,23 @@ Status write_all(const Handle& segment, std::uint64_t offset, std::span<const st
 
 }  // namespace
 
-bool write_guard(const Handle& segment, std::uint64_t offset, std::uint64_t size,
-                 std::uint64_t actual_size) {
-    const auto guard = extent_of(offset, size, actual_size);
-    std::array<std::uint8_t, kMostGuard> bytes;
-    for (std::size_t i = 0; i < guard.bytes; ++i) bytes[i] = expected(i);
-    return guard.bytes > 0 &&
-           write_all(segment, guard.begin, std::span(bytes).first(guard.bytes)).has_value();
+bool write_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
+                  std::uint64_t actual_size) {
+    const auto canary = extent_of(offset, size, actual_size);
+    std::array<std::uint8_t, kMostCanary> bytes;
+    for (std::size_t i = 0; i < canary.bytes; ++i) bytes[i] = expected(i);
+    return canary.bytes > 0 &&
+           write_all(segment, canary.begin, std::span(bytes).first(canary.bytes)).has_value();
 }
 
-Status check_guard(const Handle& segment, std::uint64_t offset, std::uint64_t size,
-                   std::uint64_t actual_size) {
-    const auto guard = extent_of(offset, size, actual_size);
-    std::array<std::uint8_t, kMostGuard> bytes;
+Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
+                    std::uint64_t actual_size) {
+    const auto canary = extent_of(offset, size, actual_size);
+    std::array<std::uint8_t, kMostCanary> bytes;
     std::size_t have = 0;
-    while (have < guard.bytes) {
-        const auto got = ::pread(segment.get(), bytes.data() + have, guard.bytes - have,
-                                 static_cast<off_t>(guard.begin + have));
+    while (have < canary.bytes) {
+        const auto got = ::pread(segment.get(), bytes.data() + have, canary.bytes - have,
+                                 static_cast<off_t>(canary.begin + have));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0)
             return fail(system_error(errno, "cannot read a segment", ErrorCode::mapping_failed));
@@ -71,7 +71,7 @@ Status check_guard(const Handle& segment, std::uint64_t offset, std::uint64_t si
         have += static_cast<std::size_t>(got);
     }
     std::size_t changed = 0, first = 0;
-    for (std::size_t i = guard.bytes; i-- > 0;) {
+    for (std::size_t i = canary.bytes; i-- > 0;) {
         if (bytes[i] == expected(i)) continue;
         ++changed;
         first = i;

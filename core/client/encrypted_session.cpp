@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "client/sealed_session.h"
+#include "client/encrypted_session.h"
 
 #include <algorithm>
 #include <cstring>
@@ -37,28 +37,28 @@ std::vector<std::uint8_t> octets(const std::array<std::byte, N>& from) {
 
 }  // namespace
 
-SealedSession::SealedSession(CipherEngine& engine, AskManager ask, const RegionId& id,
-                             std::uint64_t size, SecurityLevel level, std::byte* segment)
+EncryptedSession::EncryptedSession(CipherEngine& engine, AskManager ask, const RegionId& id,
+                                   std::uint64_t size, SecurityLevel level, std::byte* segment)
     : engine_(engine), ask_(std::move(ask)), layout_(size), level_(level), segment_(segment) {
     state_.id = id;
     state_.size = size;
     table_.resize(layout_.chunks);
 }
 
-Result<wire::SealedT> SealedSession::ask_version(bool next_key) {
-    wire::SealReadT call;
+Result<wire::EncryptedVersionT> EncryptedSession::ask_version(bool next_key) {
+    wire::EncryptedReadT call;
     call.id = std::make_unique<wire::RegionKey>(to_wire(state_.id));
     call.key_version = key_version_;
     call.next_key = next_key;
     wire::RequestT request;
     request.call.Set(std::move(call));
     SHM_ASSIGN(auto reply, ask_(std::move(request)));
-    auto* sealed = reply.answer.AsSealed();
-    if (!sealed) return unexpected_answer();
-    return std::move(*sealed);
+    auto* answer = reply.answer.AsEncryptedVersion();
+    if (!answer) return unexpected_answer();
+    return std::move(*answer);
 }
 
-Status SealedSession::take_key(std::vector<std::uint8_t>& bytes, LockedMemory& place) {
+Status EncryptedSession::take_key(std::vector<std::uint8_t>& bytes, LockedMemory& place) {
     const auto taken = [&]() -> Status {
         if (bytes.size() != kKeyBytes) return unexpected_answer();
         SHM_ASSIGN(place, LockedMemory::make(kKeyBytes));
@@ -69,12 +69,12 @@ Status SealedSession::take_key(std::vector<std::uint8_t>& bytes, LockedMemory& p
     return taken;
 }
 
-void SealedSession::rest() {
+void EncryptedSession::rest() {
     cipher_.reset();
     next_cipher_.reset();
 }
 
-Status SealedSession::check_signature(const SealState& state) const {
+Status EncryptedSession::check_signature(const EncryptionState& state) const {
     if (level_ != SecurityLevel::maximum || state.version == 0 || engine_.root_signed(state))
         return {};
     auto error = make_error(
@@ -87,7 +87,7 @@ Status SealedSession::check_signature(const SealState& state) const {
 }
 
 // Copied before it is checked: others may write to the segment meanwhile.
-bool SealedSession::read_table(const SealState& state) {
+bool EncryptedSession::read_table(const EncryptionState& state) {
     if (state.version == 0) {
         std::fill(table_.begin(), table_.end(), ChunkEntry{});
         return true;
@@ -98,23 +98,23 @@ bool SealedSession::read_table(const SealState& state) {
 
 // The table of a version is written over by the version after next. So when it is not what it
 // should be, and the version is still the one that counts, nobody may have written to it.
-Status SealedSession::sync() {
+Status EncryptedSession::sync() {
     std::optional<std::uint64_t> wrong;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        SHM_ASSIGN(auto sealed, ask_version(false));
-        if (!sealed.key.empty()) {
+        SHM_ASSIGN(auto answer, ask_version(false));
+        if (!answer.key.empty()) {
             rest();
-            SHM_TRY(take_key(sealed.key, key_));
-            key_version_ = sealed.key_version;
+            SHM_TRY(take_key(answer.key, key_));
+            key_version_ = answer.key_version;
         }
-        if (key_version_ != sealed.key_version) return unexpected_answer();
+        if (key_version_ != answer.key_version) return unexpected_answer();
         auto state = state_;
-        state.version = sealed.version;
-        state.key_version = sealed.key_version;
-        state.writer_pid = sealed.writer_pid;
-        state.writer_uid = sealed.writer_uid;
-        if (!fill(state.root, sealed.root) || !fill(state.public_key, sealed.public_key) ||
-            !fill(state.signature, sealed.signature))
+        state.version = answer.version;
+        state.key_version = answer.key_version;
+        state.writer_pid = answer.writer_pid;
+        state.writer_uid = answer.writer_uid;
+        if (!fill(state.root, answer.root) || !fill(state.public_key, answer.public_key) ||
+            !fill(state.signature, answer.signature))
             return unexpected_answer();
         if (wrong == state.version)
             return fail(damaged("the table of its chunks is not the one that was written"));
@@ -132,7 +132,7 @@ Status SealedSession::sync() {
                 "lock it while you read it");
 }
 
-Result<bool> SealedSession::load(std::uint64_t chunk, std::byte* plain) {
+Result<bool> EncryptedSession::load(std::uint64_t chunk, std::byte* plain) {
     const auto& entry = table_[chunk];
     const auto size = layout_.chunk_size(chunk);
     if (entry.cell == 0) {
@@ -147,8 +147,8 @@ Result<bool> SealedSession::load(std::uint64_t chunk, std::byte* plain) {
                             {segment_ + layout_.cell(chunk, entry.cell), size}, plain);
 }
 
-Error SealedSession::damaged(const std::string& what) {
-    wire::SealReportT report;
+Error EncryptedSession::damaged(const std::string& what) {
+    wire::EncryptedReportT report;
     report.id = std::make_unique<wire::RegionKey>(to_wire(state_.id));
     wire::RequestT request;
     request.call.Set(std::move(report));
@@ -163,23 +163,23 @@ Error SealedSession::damaged(const std::string& what) {
 
 // ------------------------------------------------------------ a new version
 
-Status SealedSession::begin(bool rotate) {
+Status EncryptedSession::begin(bool rotate) {
     next_ = state_;
     ++next_.version;
     next_table_ = table_;
     if (!rotate) return {};
-    SHM_ASSIGN(auto sealed, ask_version(true));
-    wipe(std::as_writable_bytes(std::span(sealed.key)));
-    if (sealed.version != state_.version || sealed.key_version != state_.key_version)
+    SHM_ASSIGN(auto answer, ask_version(true));
+    wipe(std::as_writable_bytes(std::span(answer.key)));
+    if (answer.version != state_.version || answer.key_version != state_.key_version)
         return unexpected_answer();
-    SHM_TRY(take_key(sealed.next_key, next_key_));
+    SHM_TRY(take_key(answer.next_key, next_key_));
     ++next_.key_version;
     return {};
 }
 
 // Random, and not counted: a version that was not committed leaves ciphertext behind, and its
 // number comes again.
-Status SealedSession::draw_nonce(ChunkEntry& entry) {
+Status EncryptedSession::draw_nonce(ChunkEntry& entry) {
     if (nonces_.empty()) {
         nonces_.resize(kNonceBytes * kNoncesAtOnce);
         SHM_TRY(engine_.random(nonces_));
@@ -190,7 +190,7 @@ Status SealedSession::draw_nonce(ChunkEntry& entry) {
     return {};
 }
 
-Status SealedSession::store(std::uint64_t chunk, std::span<const std::byte> plain) {
+Status EncryptedSession::store(std::uint64_t chunk, std::span<const std::byte> plain) {
     const auto& now = table_[chunk];
     ChunkEntry entry{};
     entry.version = next_.version;
@@ -208,7 +208,7 @@ Status SealedSession::store(std::uint64_t chunk, std::span<const std::byte> plai
     return {};
 }
 
-Status SealedSession::commit() {
+Status EncryptedSession::commit() {
     next_.root = engine_.root_of(next_, next_table_);
     if (level_ == SecurityLevel::maximum) {
         SHM_ASSIGN(const auto signed_by_us, engine_.sign(next_.root));
@@ -216,7 +216,7 @@ Status SealedSession::commit() {
         next_.signature = signed_by_us.second;
     }
     std::memcpy(segment_ + layout_.table(next_.table()), next_table_.data(), layout_.table_bytes());
-    wire::SealCommitT call;
+    wire::EncryptedCommitT call;
     call.id = std::make_unique<wire::RegionKey>(to_wire(state_.id));
     call.expected = state_.version;
     call.key_version = next_.key_version;
@@ -236,7 +236,7 @@ Status SealedSession::commit() {
     return {};
 }
 
-void SealedSession::abandon() {
+void EncryptedSession::abandon() {
     key_.abandon();
     next_key_.abandon();
 }

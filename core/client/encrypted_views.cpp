@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "client/sealed_regions.h"
+#include "client/encrypted_views.h"
 
 #include <algorithm>
 #include <cstring>
@@ -48,14 +48,14 @@ Error no_view() {
 
 // However an operation ends.
 struct Rest {
-    SealedSession& session;
+    EncryptedSession& session;
     ~Rest() { session.rest(); }
 };
 
 }  // namespace
 
-struct SealedRegions::View {
-    std::unique_ptr<SealedSession> session;
+struct EncryptedViews::View {
+    std::unique_ptr<EncryptedSession> session;
     AccessMode access = AccessMode::read_only;
     LockedMemory plain;
     LockedMemory kept;  // of a writable view: the chunks as they were when they were last in step
@@ -79,14 +79,14 @@ struct SealedRegions::View {
     }
 };
 
-Result<std::unique_ptr<SealedSession>> SealedRegions::session(const RegionId& id,
-                                                              const MappedRegion& segment) {
+Result<std::unique_ptr<EncryptedSession>> EncryptedViews::session(const RegionId& id,
+                                                                  const MappedRegion& segment) {
     SHM_ASSIGN(auto* const engine, cipher_engine());
-    return std::make_unique<SealedSession>(*engine, ask_, id, segment.size, segment.level,
-                                           segment.data);
+    return std::make_unique<EncryptedSession>(*engine, ask_, id, segment.size, segment.level,
+                                              segment.data);
 }
 
-Result<std::shared_ptr<SealedRegions::View>> SealedRegions::find(const MappedRegion& view) {
+Result<std::shared_ptr<EncryptedViews::View>> EncryptedViews::find(const MappedRegion& view) {
     const std::lock_guard held(mutex_);
     const auto found = views_.find(view.data);
     if (found != views_.end()) return found->second;
@@ -95,7 +95,7 @@ Result<std::shared_ptr<SealedRegions::View>> SealedRegions::find(const MappedReg
 
 // ------------------------------------------------------------------ versions
 
-Status SealedRegions::read_version(SealedSession& session, const Reading& reading) {
+Status EncryptedViews::read_version(EncryptedSession& session, const Reading& reading) {
     const Rest rest{session};
     SHM_TRY(session.sync());
     for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
@@ -116,8 +116,8 @@ Status SealedRegions::read_version(SealedSession& session, const Reading& readin
     return done;
 }
 
-Status SealedRegions::write_version(SealedSession& session, bool rotate,
-                                    const std::function<Status(SealedSession&)>& writing) {
+Status EncryptedViews::write_version(EncryptedSession& session, bool rotate,
+                                     const std::function<Status(EncryptedSession&)>& writing) {
     const Rest rest{session};
     SHM_ASSIGN(const auto lock, locks_.lock(session.id(), AccessMode::read_write, kLockForever));
     auto done = [&]() -> Status {
@@ -133,7 +133,7 @@ Status SealedRegions::write_version(SealedSession& session, bool rotate,
 
 // -------------------------------------------------------------------- views
 
-Result<MappedRegion> SealedRegions::open(const RegionId& id, const MappedRegion& segment) {
+Result<MappedRegion> EncryptedViews::open(const RegionId& id, const MappedRegion& segment) {
     auto view = std::make_shared<View>();
     SHM_ASSIGN(view->session, session(id, segment));
     view->access = segment.access;
@@ -155,9 +155,9 @@ Result<MappedRegion> SealedRegions::open(const RegionId& id, const MappedRegion&
 
 // Brings in what is newer; what was changed here stays. Once somebody uses the view, a chunk is
 // decrypted elsewhere first, so that a failure leaves it as it was.
-Status SealedRegions::load(View& view) {
+Status EncryptedViews::load(View& view) {
     return read_version(
-        *view.session, [&](SealedSession& session) -> Result<std::optional<std::uint64_t>> {
+        *view.session, [&](EncryptedSession& session) -> Result<std::optional<std::uint64_t>> {
             for (std::uint64_t chunk = 0; chunk < session.layout().chunks; ++chunk) {
                 const auto version = session.entry(chunk).version;
                 if (version == view.versions[chunk] || (view.loaded && view.changed(chunk)))
@@ -179,13 +179,13 @@ Status SealedRegions::load(View& view) {
         });
 }
 
-Status SealedRegions::flush(View& view) {
+Status EncryptedViews::flush(View& view) {
     if (view.access == AccessMode::read_only) return {};
     std::vector<std::uint64_t> changed;
     for (std::uint64_t chunk = 0; chunk < view.versions.size(); ++chunk)
         if (view.changed(chunk)) changed.push_back(chunk);
     if (changed.empty()) return {};
-    auto written = write_version(*view.session, false, [&](SealedSession& session) -> Status {
+    auto written = write_version(*view.session, false, [&](EncryptedSession& session) -> Status {
         for (const auto chunk : changed) {
             const auto at = chunk * kChunkBytes;
             const auto size = session.layout().chunk_size(chunk);
@@ -204,19 +204,19 @@ Status SealedRegions::flush(View& view) {
     return {};
 }
 
-Status SealedRegions::flush(const MappedRegion& mapped) {
+Status EncryptedViews::flush(const MappedRegion& mapped) {
     SHM_ASSIGN(const auto view, find(mapped));
     const std::lock_guard held(view->mutex);
     return flush(*view);
 }
 
-Status SealedRegions::refresh(const MappedRegion& mapped) {
+Status EncryptedViews::refresh(const MappedRegion& mapped) {
     SHM_ASSIGN(const auto view, find(mapped));
     const std::lock_guard held(view->mutex);
     return load(*view);
 }
 
-Status SealedRegions::close(const MappedRegion& mapped, Status& written) {
+Status EncryptedViews::close(const MappedRegion& mapped, Status& written) {
     std::shared_ptr<View> view;
     {
         const std::lock_guard held(mutex_);
@@ -234,11 +234,11 @@ Status SealedRegions::close(const MappedRegion& mapped, Status& written) {
 
 // -------------------------------------------------------------------- parts
 
-Status SealedRegions::read(const RegionId& id, const MappedRegion& segment, std::uint64_t offset,
-                           std::span<std::byte> out) {
+Status EncryptedViews::read(const RegionId& id, const MappedRegion& segment, std::uint64_t offset,
+                            std::span<std::byte> out) {
     SHM_ASSIGN(const auto chunks, session(id, segment));
     LockedMemory scratch;
-    return read_version(*chunks, [&](SealedSession& from) {
+    return read_version(*chunks, [&](EncryptedSession& from) {
         return for_pieces(
             offset, out.size(), [&](const Piece& piece) -> Result<std::optional<std::uint64_t>> {
                 const bool whole = piece.size == from.layout().chunk_size(piece.chunk);
@@ -255,12 +255,12 @@ Status SealedRegions::read(const RegionId& id, const MappedRegion& segment, std:
 }
 
 // The rest of a chunk that is written in part is read first; the lock keeps it as it is.
-Status SealedRegions::write(const RegionId& id, const MappedRegion& segment, std::uint64_t offset,
-                            std::span<const std::byte> bytes) {
+Status EncryptedViews::write(const RegionId& id, const MappedRegion& segment, std::uint64_t offset,
+                             std::span<const std::byte> bytes) {
     if (bytes.empty()) return {};
     SHM_ASSIGN(const auto chunks, session(id, segment));
     LockedMemory scratch;
-    return write_version(*chunks, false, [&](SealedSession& to) -> Status {
+    return write_version(*chunks, false, [&](EncryptedSession& to) -> Status {
         const auto unread = for_pieces(
             offset, bytes.size(), [&](const Piece& piece) -> Result<std::optional<std::uint64_t>> {
                 const auto size = to.layout().chunk_size(piece.chunk);
@@ -284,10 +284,10 @@ Status SealedRegions::write(const RegionId& id, const MappedRegion& segment, std
     });
 }
 
-Result<std::uint32_t> SealedRegions::rotate(const RegionId& id, const MappedRegion& segment) {
+Result<std::uint32_t> EncryptedViews::rotate(const RegionId& id, const MappedRegion& segment) {
     SHM_ASSIGN(const auto chunks, session(id, segment));
     SHM_ASSIGN(const auto scratch, LockedMemory::make(kChunkBytes));
-    const auto written = write_version(*chunks, true, [&](SealedSession& all) -> Status {
+    const auto written = write_version(*chunks, true, [&](EncryptedSession& all) -> Status {
         for (std::uint64_t chunk = 0; chunk < all.layout().chunks; ++chunk) {
             if (all.entry(chunk).cell == 0) continue;
             SHM_ASSIGN(const bool loaded, all.load(chunk, scratch.data()));
@@ -300,7 +300,7 @@ Result<std::uint32_t> SealedRegions::rotate(const RegionId& id, const MappedRegi
     return chunks->key_version();
 }
 
-void SealedRegions::abandon() {
+void EncryptedViews::abandon() {
     for (auto& [data, view] : views_) view->abandon();
 }
 

@@ -13,9 +13,9 @@
 namespace snakepit::shm {
 
 // What the names in a policy stand for on this host.
-class Names {
+class NameResolver {
   public:
-    virtual ~Names() = default;
+    virtual ~NameResolver() = default;
     // By name or number; nothing when there is no such user.
     virtual std::optional<std::uint32_t> user(const std::string& name) = 0;
     virtual std::optional<std::uint32_t> group(const std::string& name) = 0;
@@ -25,7 +25,7 @@ class Names {
 // The system's. Names of users and groups are looked up at a decision and kept for a few seconds: a
 // user who was removed loses what a policy says of the name, and one who is made later has it. One
 // thread.
-class SystemNames final : public Names {
+class SystemNameResolver final : public NameResolver {
   public:
     std::optional<std::uint32_t> user(const std::string& name) override;
     std::optional<std::uint32_t> group(const std::string& name) override;

@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "client/encrypted_session.h"
 #include "client/lock_client.h"
 #include "client/manager_client.h"
-#include "client/sealed_session.h"
 
 namespace snakepit::shm {
 
@@ -22,9 +22,9 @@ namespace snakepit::shm {
 //
 // Writers take the region's lock; readers do not, and see one committed version whole: what they
 // find overwritten meanwhile they read again in the version that took its place.
-class SealedRegions {
+class EncryptedViews {
   public:
-    SealedRegions(AskManager ask, LockClient& locks) : ask_(std::move(ask)), locks_(locks) {}
+    EncryptedViews(AskManager ask, LockClient& locks) : ask_(std::move(ask)), locks_(locks) {}
 
     // A view of its own, locked in memory where the limit allows; twice that for one that is
     // written to, because what changed is found by comparing.
@@ -45,13 +45,14 @@ class SealedRegions {
   private:
     struct View;
     // Nothing: all went well. Else the first chunk that could not be read.
-    using Reading = std::function<Result<std::optional<std::uint64_t>>(SealedSession&)>;
+    using Reading = std::function<Result<std::optional<std::uint64_t>>(EncryptedSession&)>;
 
-    Result<std::unique_ptr<SealedSession>> session(const RegionId& id, const MappedRegion& segment);
+    Result<std::unique_ptr<EncryptedSession>> session(const RegionId& id,
+                                                      const MappedRegion& segment);
     Result<std::shared_ptr<View>> find(const MappedRegion& view);
-    Status read_version(SealedSession& session, const Reading& reading);
-    Status write_version(SealedSession& session, bool rotate,
-                         const std::function<Status(SealedSession&)>& writing);
+    Status read_version(EncryptedSession& session, const Reading& reading);
+    Status write_version(EncryptedSession& session, bool rotate,
+                         const std::function<Status(EncryptedSession&)>& writing);
     Status flush(View& view);
     Status load(View& view);
 

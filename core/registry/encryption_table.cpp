@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "registry/seal_table.h"
+#include "registry/encryption_table.h"
 
 #include <unistd.h>
 
@@ -11,16 +11,16 @@ namespace snakepit::shm {
 
 using namespace layout;
 
-Result<SealTable> SealTable::open(const std::string& path, std::uint64_t epoch) {
-    SealTable table;
-    SHM_ASSIGN(table.file_, open_epoch_file(path, {kSealsMagic, kVersion, kMaxSlots, epoch, 0},
-                                            SealsOffsets::records, SealsOffsets::end));
+Result<EncryptionTable> EncryptionTable::open(const std::string& path, std::uint64_t epoch) {
+    EncryptionTable table;
+    SHM_ASSIGN(table.file_, open_epoch_file(path, {kEncryptionMagic, kVersion, kMaxSlots, epoch, 0},
+                                            EncryptionOffsets::records, EncryptionOffsets::end));
     return table;
 }
 
-Status SealTable::begin(std::uint32_t slot, const RegionId& id) {
-    SHM_TRY(file_.reserve(SealsOffsets::record(slot), sizeof(SealRecord)));
-    SealBody body{};
+Status EncryptionTable::begin(std::uint32_t slot, const RegionId& id) {
+    SHM_TRY(file_.reserve(EncryptionOffsets::record(slot), sizeof(EncryptionRecord)));
+    EncryptionBody body{};
     body.id_micros = id.micros;
     body.id_random = id.random;
     body.key_version = 1;
@@ -30,14 +30,14 @@ Status SealTable::begin(std::uint32_t slot, const RegionId& id) {
 
 // Read through the descriptor: what was never begun may lie in a hole of the file, which touching
 // would fill, or fault where the file system is full.
-std::optional<SealBody> SealTable::find(std::uint32_t slot, const RegionId& id) const {
-    const auto at = static_cast<off_t>(SealsOffsets::record(slot));
+std::optional<EncryptionBody> EncryptionTable::find(std::uint32_t slot, const RegionId& id) const {
+    const auto at = static_cast<off_t>(EncryptionOffsets::record(slot));
     std::uint64_t control = 0;
     if (::pread(file_.handle().get(), &control, sizeof control, at) != sizeof control ||
         control == 0)
         return std::nullopt;
-    SealBody body{};
-    const auto where = at + static_cast<off_t>(offsetof(SealRecord, body)) +
+    EncryptionBody body{};
+    const auto where = at + static_cast<off_t>(offsetof(EncryptionRecord, body)) +
                        static_cast<off_t>((control & 1) * sizeof body);
     const bool counts = ::pread(file_.handle().get(), &body, sizeof body, where) == sizeof body &&
                         body.checksum == checksum_of(body) && body.id_micros == id.micros &&
@@ -46,7 +46,7 @@ std::optional<SealBody> SealTable::find(std::uint32_t slot, const RegionId& id) 
 }
 
 // The other body first, then the word that names it.
-void SealTable::commit(std::uint32_t slot, SealBody body) {
+void EncryptionTable::commit(std::uint32_t slot, EncryptionBody body) {
     auto& to = record(slot);
     body.checksum = checksum_of(body);
     const auto next = to.control.load(std::memory_order_relaxed) + 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "sealed_programs.h"
+#include "encrypted_programs.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -98,7 +98,7 @@ QByteArray marker(unsigned seed) {
     return out;
 }
 
-int run_sealed_program(const QStringList& words) {
+int run_encrypted_program(const QStringList& words) {
     auto client = ManagerClient::connect({.timeout_ms = 60'000});
     if (!client) return fail_with(client.error());
     if (words.at(0) == "idler") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "crypto/sealed_chunks.h"
+#include "crypto/encrypted_chunks.h"
 
 #include <algorithm>
 #include <array>
@@ -48,7 +48,7 @@ Status derive_region_key(const InstanceKey& instance, const RegionId& id, std::u
     return instance.derive("region " + id.str() + " key " + std::to_string(key_version), out);
 }
 
-Digest root_of(const SealState& state, std::span<const ChunkEntry> table) {
+Digest root_of(const EncryptionState& state, std::span<const ChunkEntry> table) {
     std::array<std::byte, 36> head;
     auto* to = put(head.data(), state.id.micros);
     to = put(to, state.id.random);
@@ -66,7 +66,7 @@ Result<Signature> sign_root(const SigningKey& key, const Digest& root) {
     return key.sign(signed_text(root));
 }
 
-bool root_signed(const SealState& state) {
+bool root_signed(const EncryptionState& state) {
     return verify(state.public_key, signed_text(state.root), state.signature);
 }
 

@@ -14,16 +14,16 @@ namespace snakepit::shm {
 // is an error and never a fault. Any thread.
 
 // Fewer spare bytes are not guarded; of more than a page the first page is.
-inline constexpr std::uint64_t kLeastGuard = 16;
-inline constexpr std::uint64_t kMostGuard = 4096;
+inline constexpr std::uint64_t kLeastCanary = 16;
+inline constexpr std::uint64_t kMostCanary = 4096;
 
 // True: the pattern stands. False: there are too few bytes for it, or they cannot be written.
-bool write_guard(const Handle& segment, std::uint64_t offset, std::uint64_t size,
-                 std::uint64_t actual_size);
+bool write_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
+                  std::uint64_t actual_size);
 // corruption_detected, with how many bytes were changed and where the first is; mapping_failed when
 // they cannot be read.
-Status check_guard(const Handle& segment, std::uint64_t offset, std::uint64_t size,
-                   std::uint64_t actual_size);
+Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
+                    std::uint64_t actual_size);
 
 // Puts zeros over `size` bytes at `offset`; takes about 0.2 ms a MiB.
 Status overwrite_with_zeros(const Handle& segment, std::uint64_t offset, std::uint64_t size);

@@ -9,7 +9,7 @@
 namespace snakepit::shm {
 
 // Somebody a person asks about; what is left empty is not known.
-struct Somebody {
+struct SubjectQuery {
     std::string user;          // by name or number, with the groups it logs in with
     std::string group;         // another one it is in
     std::string program;       // the one it runs
@@ -20,6 +20,6 @@ struct Somebody {
     }
 };
 // invalid_argument: there is no such user, group or program; platform_error: no such process.
-Result<Subject> subject_of(const Somebody& somebody, Names& names);
+Result<Subject> subject_of(const SubjectQuery& query, NameResolver& names);
 
 }  // namespace snakepit::shm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "survey/linux/tree/group_witness.h"
+#include "survey/linux/tree/group_probe.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -43,24 +43,24 @@ constexpr int kLine = 3;  // the only descriptor of the process
 
 }  // namespace
 
-Result<GroupWitness> GroupWitness::start() {
+Result<GroupProbe> GroupProbe::start() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return fail(system_error(errno, "cannot make a socket pair"));
     const Handle theirs(ends[0]);
-    GroupWitness witness;
-    witness.line_ = Handle(ends[1]);
+    GroupProbe probe;
+    probe.line_ = Handle(ends[1]);
     const auto pid = ::fork();
     if (pid < 0) return fail(system_error(errno, "cannot start a process"));
     if (pid == 0) wait_there(theirs.get());
-    witness.pid_ = pid;
-    return witness;
+    probe.pid_ = pid;
+    return probe;
 }
 
-GroupWitness::GroupWitness(GroupWitness&& other) noexcept
+GroupProbe::GroupProbe(GroupProbe&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)), line_(std::move(other.line_)) {}
 
-GroupWitness::~GroupWitness() {
+GroupProbe::~GroupProbe() {
     if (pid_ == 0) return;
     line_.reset();
     ::kill(static_cast<pid_t>(pid_), SIGKILL);
@@ -68,7 +68,7 @@ GroupWitness::~GroupWitness() {
     }
 }
 
-bool GroupWitness::has(int signal) {
+bool GroupProbe::has(int signal) {
     (void)::poll(nullptr, 0, kSettleMs);
     constexpr std::string_view kPending = "\nShdPnd:";
     const auto status =

@@ -34,8 +34,8 @@ struct ChunkEntry {
 static_assert(sizeof(ChunkEntry) == 48 && alignof(ChunkEntry) == 8);
 
 // Where the parts of a region of `size` bytes lie. Cheap to make.
-struct SealedLayout {
-    explicit constexpr SealedLayout(std::uint64_t region_size)
+struct EncryptedLayout {
+    explicit constexpr EncryptedLayout(std::uint64_t region_size)
         : size(region_size), chunks((region_size + kChunkBytes - 1) / kChunkBytes) {}
 
     std::uint64_t size;    // of the contents, bytes
@@ -57,10 +57,10 @@ struct SealedLayout {
 };
 
 // ------------------------------------------------------------ the file `seals`
-inline constexpr std::uint64_t kSealsMagic = 0x314C5345'4D485353ULL;  // "SSHMESL1"
+inline constexpr std::uint64_t kEncryptionMagic = 0x314C5345'4D485353ULL;  // "SSHMESL1"
 
 // The version of a region's contents that counts.
-struct SealBody {
+struct EncryptionBody {
     std::uint64_t id_micros, id_random;  // of the region: a slot is used again
     std::uint64_t version;               // 0: nothing was written yet, no table counts
     std::uint32_t key_version;           // from 1; new contents are encrypted with it
@@ -75,18 +75,18 @@ struct SealBody {
 };
 
 // Two bodies and one word, like everything of ours that must survive a kill.
-struct alignas(64) SealRecord {
+struct alignas(64) EncryptionRecord {
     std::atomic<std::uint64_t> control;  // the last bit says which body counts; 0: none does
-    SealBody body[2];
+    EncryptionBody body[2];
 };
-static_assert(sizeof(SealBody) == 200 && sizeof(SealRecord) == 448);
+static_assert(sizeof(EncryptionBody) == 200 && sizeof(EncryptionRecord) == 448);
 
-struct SealsOffsets {
+struct EncryptionOffsets {
     static constexpr std::uint64_t records = 4096;
     static constexpr std::uint64_t record(std::uint32_t slot) {
-        return records + std::uint64_t{slot} * sizeof(SealRecord);
+        return records + std::uint64_t{slot} * sizeof(EncryptionRecord);
     }
-    static constexpr std::uint64_t end = page_up(records + kMaxSlots * sizeof(SealRecord));
+    static constexpr std::uint64_t end = page_up(records + kMaxSlots * sizeof(EncryptionRecord));
 };
 
 }  // namespace snakepit::shm::layout

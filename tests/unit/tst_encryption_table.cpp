@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <QtTest>
 
-#include "registry/seal_table.h"
+#include "registry/encryption_table.h"
 
 using namespace snakepit::shm;
-using layout::SealBody;
-using layout::SealRecord;
-using layout::SealsOffsets;
+using layout::EncryptionBody;
+using layout::EncryptionOffsets;
+using layout::EncryptionRecord;
 
 namespace {
 
@@ -16,7 +16,7 @@ const RegionId kRegion{1'700'000'000'000'000, 42};
 
 }  // namespace
 
-class SealTableTest : public QObject {
+class EncryptionTableTest : public QObject {
     Q_OBJECT
 
   private Q_SLOTS:
@@ -37,11 +37,11 @@ class SealTableTest : public QObject {
     std::string path() const { return directory_->filePath("seals").toStdString(); }
     void reopen(std::uint64_t epoch = kEpoch) {
         table_.reset();
-        auto opened = SealTable::open(path(), epoch);
-        if (opened) table_ = std::make_unique<SealTable>(std::move(*opened));
+        auto opened = EncryptionTable::open(path(), epoch);
+        if (opened) table_ = std::make_unique<EncryptionTable>(std::move(*opened));
     }
-    SealBody body(std::uint64_t version) const {
-        SealBody out{};
+    EncryptionBody body(std::uint64_t version) const {
+        EncryptionBody out{};
         out.id_micros = kRegion.micros;
         out.id_random = kRegion.random;
         out.version = version;
@@ -60,10 +60,10 @@ class SealTableTest : public QObject {
     }
 
     std::unique_ptr<QTemporaryDir> directory_;
-    std::unique_ptr<SealTable> table_;
+    std::unique_ptr<EncryptionTable> table_;
 };
 
-void SealTableTest::a_region_begins_without_contents() {
+void EncryptionTableTest::a_region_begins_without_contents() {
     const auto found = table_->find(kSlot, kRegion);
     QVERIFY(found);
     QCOMPARE(found->version, 0U);
@@ -72,7 +72,7 @@ void SealTableTest::a_region_begins_without_contents() {
     QCOMPARE(file.permissions() & (QFile::ReadGroup | QFile::ReadOther), QFile::Permissions());
 }
 
-void SealTableTest::what_was_committed_last_counts_also_after_a_restart() {
+void EncryptionTableTest::what_was_committed_last_counts_also_after_a_restart() {
     for (std::uint64_t v = 1; v < 10; ++v) {
         table_->commit(kSlot, body(v));
         QCOMPARE(version(), v);
@@ -82,17 +82,17 @@ void SealTableTest::what_was_committed_last_counts_also_after_a_restart() {
 }
 
 // What a manager leaves that is killed between the body and the word.
-void SealTableTest::a_body_that_no_word_names_yet_does_not_count() {
+void EncryptionTableTest::a_body_that_no_word_names_yet_does_not_count() {
     table_->commit(kSlot, body(1));
     table_->commit(kSlot, body(2));
     QFile file(QString::fromStdString(path()));
     QVERIFY(file.open(QIODevice::ReadWrite));
-    const auto record = static_cast<qint64>(SealsOffsets::record(kSlot));
+    const auto record = static_cast<qint64>(EncryptionOffsets::record(kSlot));
     std::uint64_t control = 0;
     QVERIFY(file.seek(record) && file.read(reinterpret_cast<char*>(&control), 8) == 8);
-    const auto other = record + static_cast<qint64>(offsetof(SealRecord, body)) +
-                       static_cast<qint64>(((control + 1) & 1) * sizeof(SealBody));
-    for (qint64 at = 0; at < static_cast<qint64>(sizeof(SealBody)); ++at)
+    const auto other = record + static_cast<qint64>(offsetof(EncryptionRecord, body)) +
+                       static_cast<qint64>(((control + 1) & 1) * sizeof(EncryptionBody));
+    for (qint64 at = 0; at < static_cast<qint64>(sizeof(EncryptionBody)); ++at)
         poke(static_cast<std::uint64_t>(other + at), 'x');
     QCOMPARE(version(), 2U);
     reopen();
@@ -101,25 +101,25 @@ void SealTableTest::a_body_that_no_word_names_yet_does_not_count() {
     QCOMPARE(version(), 3U);
 }
 
-void SealTableTest::a_slot_of_another_region_has_no_record() {
+void EncryptionTableTest::a_slot_of_another_region_has_no_record() {
     QVERIFY(!table_->find(kSlot, {kRegion.micros, kRegion.random + 1}));
     QVERIFY(!table_->find(kSlot + 1, kRegion));
     QVERIFY(!table_->find(layout::kMaxSlots - 1, kRegion));
 }
 
-void SealTableTest::a_damaged_record_is_none() {
+void EncryptionTableTest::a_damaged_record_is_none() {
     table_->commit(kSlot, body(1));
-    const auto first = SealsOffsets::record(kSlot) + offsetof(SealRecord, body);
-    poke(first + offsetof(SealBody, root), 'x');
-    poke(first + sizeof(SealBody) + offsetof(SealBody, root), 'x');
+    const auto first = EncryptionOffsets::record(kSlot) + offsetof(EncryptionRecord, body);
+    poke(first + offsetof(EncryptionBody, root), 'x');
+    poke(first + sizeof(EncryptionBody) + offsetof(EncryptionBody, root), 'x');
     QVERIFY(!table_->find(kSlot, kRegion));
 }
 
-void SealTableTest::another_registrys_file_begins_anew() {
+void EncryptionTableTest::another_registrys_file_begins_anew() {
     table_->commit(kSlot, body(5));
     reopen(kEpoch + 1);
     QVERIFY(table_ && !table_->find(kSlot, kRegion));
 }
 
-QTEST_GUILESS_MAIN(SealTableTest)
-#include "tst_seal_table.moc"
+QTEST_GUILESS_MAIN(EncryptionTableTest)
+#include "tst_encryption_table.moc"

@@ -14,14 +14,14 @@
 #include "crypto/digest.h"
 #include "crypto/keys.h"
 #include "crypto/signature.h"
-#include "layout/sealed_layout.h"
+#include "layout/encrypted_layout.h"
 
 namespace snakepit::shm {
 
 using ChunkTable = std::vector<layout::ChunkEntry>;
 
 // The version of a region's contents that counts, as the manager tells it.
-struct SealState {
+struct EncryptionState {
     RegionId id;
     std::uint64_t size = 0;     // of the contents, bytes
     std::uint64_t version = 0;  // 0: nothing was written yet
@@ -42,11 +42,11 @@ Status derive_region_key(const InstanceKey& instance, const RegionId& id, std::u
 
 // SHA-256 over all a version is: region, size, version, key version and table. Who knows it knows
 // every tag, and so every byte.
-Digest root_of(const SealState& state, std::span<const layout::ChunkEntry> table);
+Digest root_of(const EncryptionState& state, std::span<const layout::ChunkEntry> table);
 
 // By the writer of a region of level `maximum`.
 Result<Signature> sign_root(const SigningKey& key, const Digest& root);
-bool root_signed(const SealState& state);
+bool root_signed(const EncryptionState& state);
 
 // One chunk. The region, the chunk's place, its version and the key's are bound to it, so that no
 // other ciphertext of the same key passes for it. `entry` has version, key version and nonce

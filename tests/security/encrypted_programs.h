@@ -15,7 +15,7 @@ namespace snakepit::shm::test {
 // "holder ID SEED [DIRECTORY]": maps the region, writes marker(SEED) to it and flushes; "ready".
 //   Then obeys "abort": dies with a core dump in DIRECTORY.
 // "idler": connects, says "ready" and waits.
-int run_sealed_program(const QStringList& words);
+int run_encrypted_program(const QStringList& words);
 
 // 64 bytes that are found nowhere unless somebody wrote them; the holder never has them outside its
 // mapping.

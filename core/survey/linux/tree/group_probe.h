@@ -12,19 +12,19 @@ namespace snakepit::shm::survey {
 
 // A process of our group that does nothing: signals stay pending there until we have looked. It
 // ends with this object and with this process.
-class GroupWitness {
+class GroupProbe {
   public:
-    static Result<GroupWitness> start();
-    GroupWitness(GroupWitness&& other) noexcept;
-    GroupWitness& operator=(GroupWitness&&) = delete;
-    ~GroupWitness();
+    static Result<GroupProbe> start();
+    GroupProbe(GroupProbe&& other) noexcept;
+    GroupProbe& operator=(GroupProbe&&) = delete;
+    ~GroupProbe();
 
     std::int64_t pid() const { return pid_; }
     // Whether it got that signal too, since the last call.
     bool has(int signal);
 
   private:
-    GroupWitness() = default;
+    GroupProbe() = default;
 
     std::int64_t pid_ = 0;
     Handle line_;

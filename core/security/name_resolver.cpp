@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -43,8 +43,8 @@ std::optional<passwd> entry_of(std::uint32_t uid, std::vector<char>& room) {
 }  // namespace
 
 template <typename LookUp>
-std::optional<std::uint32_t> SystemNames::remembered(Known& known, const std::string& name,
-                                                     LookUp look_up) {
+std::optional<std::uint32_t> SystemNameResolver::remembered(Known& known, const std::string& name,
+                                                            LookUp look_up) {
     if (const auto value = number(name)) return value;
     const auto at = Clock::now();
     if (const auto found = known.find(name);
@@ -56,7 +56,7 @@ std::optional<std::uint32_t> SystemNames::remembered(Known& known, const std::st
     return value;
 }
 
-std::optional<std::uint32_t> SystemNames::user(const std::string& name) {
+std::optional<std::uint32_t> SystemNameResolver::user(const std::string& name) {
     return remembered(users_, name, [&]() -> std::optional<std::uint32_t> {
         std::vector<char> room;
         const auto entry = entry_of(name, room);
@@ -64,7 +64,7 @@ std::optional<std::uint32_t> SystemNames::user(const std::string& name) {
     });
 }
 
-std::optional<std::uint32_t> SystemNames::group(const std::string& name) {
+std::optional<std::uint32_t> SystemNameResolver::group(const std::string& name) {
     return remembered(groups_, name, [&]() -> std::optional<std::uint32_t> {
         std::vector<char> room(kEntryBytes);
         ::group entry{};
@@ -74,7 +74,7 @@ std::optional<std::uint32_t> SystemNames::group(const std::string& name) {
     });
 }
 
-std::optional<Executable> SystemNames::program(const std::string& path) {
+std::optional<Executable> SystemNameResolver::program(const std::string& path) {
     return executable_at(path);
 }
 
