@@ -6,7 +6,7 @@
 
 #include "command.h"
 #include "json.h"
-#include "manager/telemetry_report.h"
+#include "monitoring/telemetry_report.h"
 #include "output.h"
 #include "security/name_resolver.h"
 #include "telemetry/metrics_source.h"

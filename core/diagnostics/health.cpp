@@ -8,11 +8,11 @@
 #include <QJsonDocument>
 
 #include "client/manager_client.h"
+#include "config/config.h"
 #include "diagnostics/database_checks.h"
 #include "diagnostics/environment_checks.h"
 #include "diagnostics/lease_checks.h"
 #include "diagnostics/registry_checks.h"
-#include "manager/config.h"
 
 namespace snakepit::shm {
 

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "base/version.h"
 #include "diagnostics/host_facts.h"
 #include "layout/registry_layout.h"
-#include "manager/version.h"
 
 namespace snakepit::shm {
 

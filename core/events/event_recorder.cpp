@@ -19,7 +19,7 @@
 #include "events/event_database.h"
 #include "events/event_detail.h"
 #include "layout/event_kind.h"
-#include "platform/signals_blocked.h"
+#include "platform/background_thread.h"
 
 namespace snakepit::shm {
 
@@ -115,7 +115,7 @@ struct EventRecorder::Private {
     bool stopping = false;             // guarded by mutex
     RecorderState state;               // guarded by mutex; lag is computed when asked for
 
-    std::thread thread;
+    BackgroundThread thread{"shm-events"};
 };
 
 Status EventRecorder::Private::open() {
@@ -287,8 +287,7 @@ void EventRecorder::Private::run() {
 
 EventRecorder::EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path, Audit audit)
     : d_(std::make_unique<Private>(ring, epoch, std::move(path), std::move(audit))) {
-    const SignalsBlocked blocked;  // inherited by the thread
-    d_->thread = std::thread([d = d_.get()] { d->run(); });
+    d_->thread.post([d = d_.get()] { d->run(); });
 }
 
 EventRecorder::~EventRecorder() {
@@ -297,7 +296,7 @@ EventRecorder::~EventRecorder() {
         d_->stopping = true;
     }
     d_->wakeup.notify_all();
-    d_->thread.join();
+    d_->thread.finish();
 }
 
 void EventRecorder::wake() {

@@ -80,6 +80,9 @@ class RegistryReader {
     std::uint64_t event_head() const {
         return view_.state().ring_head.load(std::memory_order_acquire);
     }
+    std::uint64_t events_recorded() const {  // in the database; may be behind it
+        return view_.state().ring_committed.load(std::memory_order_acquire);
+    }
     std::uint64_t events_lost() const {
         return view_.state().events_lost.load(std::memory_order_relaxed);
     }

@@ -275,10 +275,7 @@ SlotBody Allocator::located(SlotBody body, const PendingAllocation& pending) {
     return body;
 }
 
-Status Allocator::commit(std::uint32_t slot) {
-    const auto& body = registry_.body(slot);
-    if ((body.flags & kDurable) != 0)
-        SHM_TRY(durable.save(registry_.fixed(slot), body, registry_.metadata(slot)));
+void Allocator::commit(std::uint32_t slot) {
     auto word = registry_.control(slot);
     word.state = SlotState::live;
     const auto& fixed = registry_.fixed(slot);
@@ -288,7 +285,6 @@ Status Allocator::commit(std::uint32_t slot) {
                       .uid = fixed.owner_uid,
                       .value = fixed.size,
                       .text = fixed.owner_process});
-    return {};
 }
 
 void Allocator::forget(std::uint32_t slot) {

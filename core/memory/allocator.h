@@ -118,7 +118,8 @@ class Allocator {
     // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout. What make() did, or did
     // not do, is put into the books.
     void place(PendingAllocation& pending, const RegionOptions& options);
-    Status commit(std::uint32_t slot);
+    // LIVE. The description of a durable region has been saved before.
+    void commit(std::uint32_t slot);
     // Undoes begin(), whether make() worked or not.
     void abandon(PendingAllocation& pending, bool made);
     // The same at start, when it is not known what had been made.

@@ -58,7 +58,7 @@ class ReferenceCounter {
     void adopt_client(std::uint32_t client);
     // What a client that is gone leaves: the slots in which it had a grant, with the takes that
     // were not counted yet, and the references it still held.
-    struct Estate {
+    struct ClientHoldings {
         struct Slot {
             std::uint32_t slot;
             std::uint64_t takes;
@@ -66,7 +66,7 @@ class ReferenceCounter {
         std::vector<Slot> slots;
         std::uint64_t references = 0;
     };
-    Estate estate(std::uint32_t client);
+    ClientHoldings holdings(std::uint32_t client);
     // Forgets everything of it.
     void drop_client(std::uint32_t client);
     // True when no process image keeps the page's liveness lock.

@@ -116,8 +116,8 @@ void ReferenceCounter::adopt_client(std::uint32_t client) {
         grantees(slot).push_back(static_cast<std::uint16_t>(client));
 }
 
-ReferenceCounter::Estate ReferenceCounter::estate(std::uint32_t client) {
-    Estate left;
+ReferenceCounter::ClientHoldings ReferenceCounter::holdings(std::uint32_t client) {
+    ClientHoldings left;
     for (const auto slot : grants_.granted_slots(client)) left.slots.push_back({slot, 0});
     if (client >= pages_.size() || !pages_[client])
         (void)open_page(client);  // after a restart; without it nothing is counted

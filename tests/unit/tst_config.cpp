@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "manager/config.h"
+#include "config/config.h"
 
 using namespace snakepit::shm;
 

@@ -51,7 +51,7 @@ class Corruption : public ServiceFixture {
     // A look for damage, due or not.
     void check() {
         (void)service().check_now();
-        while (service().proceed(now().micros)) continue;
+        while (service().run_slice(now().micros)) continue;
     }
 };
 
@@ -116,7 +116,7 @@ void Corruption::a_write_past_the_end_is_told_when_the_region_is_freed() {
     QVERIFY(!bench_->has(region->id));
     const auto told = bench_->last_event(region->id, EventKind::damaged);
     QVERIFY(QString(told.text).contains("2 bytes behind its end"));
-    QCOMPARE(service().errors().by_type().at(ErrorType::corruption_detected), 1U);
+    QCOMPARE(state().errors.by_type().at(ErrorType::corruption_detected), 1U);
 }
 
 void Corruption::a_region_taken_by_force_is_not_called_damaged() {
@@ -134,7 +134,7 @@ void Corruption::a_region_taken_by_force_is_not_called_damaged() {
 void Corruption::a_region_of_whole_pages_has_no_canary() {
     for (const std::uint64_t size : {4096, 4081}) {
         const auto region = dedicated(size);
-        QCOMPARE(service().registry().body(region->slot).flags & layout::kHasCanary, 0U);
+        QCOMPARE(state().registry.body(region->slot).flags & layout::kHasCanary, 0U);
     }
 }
 
@@ -143,7 +143,7 @@ void Corruption::a_segment_that_vanished_or_was_cut_is_found_while_the_manager_r
     check();
     QCOMPARE(::ftruncate(cut->handle.get(), 4096), 0);
     bench_->memory->fail_removal = false;
-    QVERIFY(bench_->memory->remove_segment(service().allocator().segment_name_of(gone->slot), {}));
+    QVERIFY(bench_->memory->remove_segment(state().allocator.segment_name_of(gone->slot), {}));
     check();
     QVERIFY(service().faults().at(gone->slot).find("gone") != std::string::npos);
     QVERIFY(service().faults().at(cut->slot).find("cut") != std::string::npos);
@@ -161,7 +161,7 @@ void Corruption::a_description_that_changed_by_itself_is_found_while_the_manager
 void Corruption::a_quarantine_whose_deadline_is_damaged_ends_only_by_hand() {
     const auto region = dedicated(1);
     user_->cleanup({.all_eligible = true});
-    const auto body = service().registry().control(region->slot).body;
+    const auto body = state().registry.control(region->slot).body;
     bench_->edit([&](auto view) { view.slot(region->slot).body[body].deadline = 1; });
     service().tick(now().micros);
     QVERIFY(bench_->has(region->id));

@@ -52,7 +52,7 @@ class ServiceLocks : public QObject {
 
   private:
     static constexpr std::uint32_t kUser = 5000;
-    Service& service() { return *bench_->service; }
+    RegionService& service() { return *bench_->service; }
     LockReply lock(const Program& who, const Grant& what, AccessMode mode,
                    std::uint32_t timeout_ms = kLockForever, std::uint32_t request = 0) {
         const auto reply = service().lock(
@@ -67,11 +67,11 @@ class ServiceLocks : public QObject {
         return service().lock_wait(who.caller(), queued.ticket).value_or(LockReply{});
     }
     bool inconsistent(const Grant& what) {
-        return service().registry().control(what.slot).inconsistent;
+        return state().registry.control(what.slot).inconsistent;
     }
     int events(EventKind kind) {
         std::vector<layout::EventEntry> all(1000);
-        all.resize(service().registry().ring().read(1, all));
+        all.resize(state().registry.ring().read(1, all));
         return static_cast<int>(std::count_if(all.begin(), all.end(), [&](const auto& e) {
             return e.kind == static_cast<int>(kind);
         }));
@@ -146,7 +146,7 @@ void ServiceLocks::a_dead_writer_makes_the_region_inconsistent_until_a_writer_ha
     QVERIFY(!lock(*bob_, *region_, kWrite).inconsistent);
     const auto waiting = lock(*ann_, *region_, kRead);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     QVERIFY(service().info(ann_->caller(), region_->id)->inconsistent);
     const auto read = poll(*ann_, waiting);
     QCOMPARE(read.state, LockState::granted);
@@ -169,7 +169,7 @@ void ServiceLocks::a_dead_reader_leaves_no_doubt() {
     lock(*bob_, *region_, kRead);
     const auto waiting = lock(*ann_, *region_, kWrite);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     const auto granted = poll(*ann_, waiting);
     QCOMPARE(granted.state, LockState::granted);
     QVERIFY(!granted.inconsistent);
@@ -203,7 +203,7 @@ void ServiceLocks::killed_between_the_doubt_and_the_end_of_the_lock_it_says_so_o
 void ServiceLocks::killed_between_the_acknowledgement_and_the_release_the_writer_still_has_it() {
     lock(*bob_, *region_, kWrite);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     const auto held = lock(*ann_, *region_, kWrite);
     bench_->kill();
     bench_->edit([&](auto view) {
@@ -329,7 +329,7 @@ void ServiceLocks::a_client_without_a_page_is_not_woken_and_harms_nobody() {
     QVERIFY(service().client(bob_->client()).hostile != 0);
     QCOMPARE(poll(*bob_, waiting).state, LockState::granted);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     QVERIFY(lock(*ann_, *region_, kWrite, 0).inconsistent);
 }
 

@@ -15,8 +15,8 @@
 
 #include "base/paths.h"
 #include "journal_socket.h"
-#include "manager/event_journal.h"
-#include "manager/telemetry_manager.h"
+#include "monitoring/event_journal.h"
+#include "monitoring/telemetry_manager.h"
 #include "registry/region_registry.h"
 
 using namespace snakepit::shm;
