@@ -47,19 +47,31 @@ struct alignas(64) LeaseTimes {
     }
 };
 
-// Byte offsets in the page. Words, takes and marks are reserved chunk by chunk (kChunkSlots slots);
-// neither side touches a chunk before something in it was granted.
+// Byte offsets in the page. It grows chunk by chunk (kChunkSlots slots, their words and then their
+// takes); neither side touches a chunk before something in it was granted.
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t wake = 64;
     static constexpr std::uint64_t blocks = 1024;  // kBlocks bytes
     static constexpr std::uint64_t times = 1280;
-    static constexpr std::uint64_t groups = 4096;                                 // kGroups bytes
-    static constexpr std::uint64_t words = groups + kGroups;                      // 8 bytes a slot
-    static constexpr std::uint64_t takes = words + std::uint64_t{kMaxSlots} * 8;  // 4 bytes a slot
-    static constexpr std::uint64_t end = takes + std::uint64_t{kMaxSlots} * 4;
+    static constexpr std::uint64_t groups = 4096;  // kGroups bytes
+    static constexpr std::uint64_t chunks = groups + kGroups;
+    static constexpr std::uint64_t takes_part = std::uint64_t{kChunkSlots} * 8;  // of a chunk
+    static constexpr std::uint64_t chunk_bytes = takes_part + std::uint64_t{kChunkSlots} * 4;
+
+    static constexpr std::uint64_t chunk(std::uint32_t slot) {
+        return chunks + slot / kChunkSlots * chunk_bytes;
+    }
+    static constexpr std::uint64_t word(std::uint32_t slot) {
+        return chunk(slot) + std::uint64_t{slot % kChunkSlots} * 8;
+    }
+    static constexpr std::uint64_t takes(std::uint32_t slot) {
+        return chunk(slot) + takes_part + std::uint64_t{slot % kChunkSlots} * 4;
+    }
+    static constexpr std::uint64_t end = chunk(kMaxSlots);
 };
-static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::words % 4096 == 0);
+static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::chunks % 4096 == 0 &&
+              LeaseOffsets::chunk_bytes % 4096 == 0);
 static_assert(LeaseOffsets::blocks + kBlocks == LeaseOffsets::times &&
               LeaseOffsets::times + sizeof(LeaseTimes) <= LeaseOffsets::groups);
 
@@ -77,10 +89,10 @@ class LeasePage {
     }
     LeaseTimes& times() const { return at<LeaseTimes>(LeaseOffsets::times); }
     std::atomic<std::uint64_t>& word(std::uint32_t slot) const {
-        return (&at<std::atomic<std::uint64_t>>(LeaseOffsets::words))[slot];
+        return at<std::atomic<std::uint64_t>>(LeaseOffsets::word(slot));
     }
     std::atomic<std::uint32_t>& takes(std::uint32_t slot) const {
-        return (&at<std::atomic<std::uint32_t>>(LeaseOffsets::takes))[slot];
+        return at<std::atomic<std::uint32_t>>(LeaseOffsets::takes(slot));
     }
     std::atomic<std::uint8_t>& group(std::uint32_t index) const {
         return (&at<std::atomic<std::uint8_t>>(LeaseOffsets::groups))[index];

@@ -14,12 +14,13 @@ using namespace layout;
 Result<SealTable> SealTable::open(const std::string& path, std::uint64_t epoch) {
     SealTable table;
     SHM_ASSIGN(table.file_, open_epoch_file(path, {kSealsMagic, kVersion, kMaxSlots, epoch, 0},
-                                            SealsOffsets::records, SealsOffsets::end));
+                                            {SealsOffsets::records, SealsOffsets::end}));
     return table;
 }
 
 Status SealTable::begin(std::uint32_t slot, const RegionId& id) {
     SHM_TRY(file_.reserve(SealsOffsets::record(slot), sizeof(SealRecord)));
+    SHM_TRY(file_.extend(SealsOffsets::chunk_end(slot)));
     SealBody body{};
     body.id_micros = id.micros;
     body.id_random = id.random;
