@@ -63,7 +63,7 @@ struct GrantsOffsets {
     static constexpr std::uint64_t block(std::uint32_t index) {
         return blocks + index * sizeof(GrantBlock);
     }
-    static constexpr std::uint64_t end = block(kMaxBlocks);
+    static constexpr std::uint64_t end = blocks + kMaxBlocks * sizeof(GrantBlock);
     // The blocks that a file of `size` bytes has room for.
     static constexpr std::uint32_t blocks_in(std::uint64_t size) {
         return size < blocks ? 0 : static_cast<std::uint32_t>((size - blocks) / sizeof(GrantBlock));

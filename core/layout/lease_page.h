@@ -68,7 +68,7 @@ struct LeaseOffsets {
     static constexpr std::uint64_t takes(std::uint32_t slot) {
         return chunk(slot) + takes_part + std::uint64_t{slot % kChunkSlots} * 4;
     }
-    static constexpr std::uint64_t end = chunk(kMaxSlots);
+    static constexpr std::uint64_t end = chunks + kMaxSlots / kChunkSlots * chunk_bytes;
 };
 static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::chunks % 4096 == 0 &&
               LeaseOffsets::chunk_bytes % 4096 == 0);

@@ -59,7 +59,7 @@ struct LocksOffsets {
     static constexpr std::uint64_t record(std::uint32_t index) {
         return records + index * sizeof(LockRecord);
     }
-    static constexpr std::uint64_t end = record(kMaxLocks);
+    static constexpr std::uint64_t end = records + kMaxLocks * sizeof(LockRecord);
 };
 static_assert(sizeof(EpochHeader) <= LocksOffsets::state);
 

@@ -278,7 +278,7 @@ struct RegistryOffsets {
     static constexpr std::uint64_t metadata(std::uint32_t slot) {
         return chunk(slot) + metadata_part + slot % kChunkSlots * sizeof(MetadataCell);
     }
-    static constexpr std::uint64_t end = chunk(kMaxSlots);
+    static constexpr std::uint64_t end = fixed_end + kMaxSlots / kChunkSlots * chunk_bytes;
 
     // `size`, up to the end of a chunk.
     static constexpr std::uint64_t whole_chunks(std::uint64_t size) {

@@ -90,7 +90,7 @@ struct SealsOffsets {
     static constexpr std::uint64_t chunk_end(std::uint32_t slot) {
         return record((slot / kChunkSlots + 1) * kChunkSlots);
     }
-    static constexpr std::uint64_t end = record(kMaxSlots);
+    static constexpr std::uint64_t end = records + kMaxSlots * sizeof(SealRecord);
 };
 
 }  // namespace snakepit::shm::layout
