@@ -120,8 +120,7 @@ class ServiceBench {
     template <typename F>
     void edit(F change) {
         bool created = false;
-        auto file =
-            MappedFile::open_or_create(paths_.registry(), layout::RegistryOffsets::end, created);
+        auto file = MappedFile::open_or_create(paths_.registry(), kRegistrySizes, created);
         if (!file || created) qFatal("no registry to edit");
         change(layout::RegistryView<std::byte>(file->data()));
     }
