@@ -178,7 +178,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 27> kKeys{{
+constexpr std::array<Key, 28> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -205,6 +205,7 @@ constexpr std::array<Key, 27> kKeys{{
     {"audit_access", read_flag<&C::audit_access>, print<&C::audit_access>, true},
     {"event_retention", read_duration<&C::event_retention_ms, 0>, print<&C::event_retention_ms>,
      true},
+    {"event_max_size", read_size<&C::event_max_size, 0>, print<&C::event_max_size>, true},
     {"secure_cleanup", read_flag<&C::secure_cleanup>, print<&C::secure_cleanup>, true},
     {"telemetry_enabled", read_flag<&C::telemetry_enabled>, print<&C::telemetry_enabled>, true},
     {"performance_monitoring", read_flag<&C::performance_monitoring>,

@@ -34,7 +34,8 @@ struct Config {
     SecurityLevel security_level = SecurityLevel::standard;
     bool encryption_enabled = false;
     bool audit_access = false;
-    std::int64_t event_retention_ms = 0;  // how long events are kept; 0: for ever
+    std::int64_t event_retention_ms = 30LL * 86'400'000;  // how long events are kept; 0: for ever
+    std::uint64_t event_max_size = 1ULL << 30;  // of their rows; the oldest go first; 0: no limit
     bool secure_cleanup = false;
     bool telemetry_enabled = false;
     bool performance_monitoring = true;

@@ -40,8 +40,9 @@ class EventRecorder {
     RecorderState state() const;  // any thread
     // How long each event waited for its row, since this recorder was made. Any thread may read.
     const layout::HistogramCells& lags() const;
-    // Any thread. Rows older than that go; milliseconds, 0: none. Needs a key.
-    void set_retention(std::int64_t millis);
+    // Any thread. Rows older than `millis` go, and the oldest ones while they all take more than
+    // `max_bytes`; 0: no limit. Needs a key.
+    void set_retention(std::int64_t millis, std::uint64_t max_bytes);
     // Waits until everything published before the call is committed, or `timeout_ms` passed.
     bool flush(int timeout_ms);
 

@@ -86,7 +86,11 @@ struct EncryptionOffsets {
     static constexpr std::uint64_t record(std::uint32_t slot) {
         return records + std::uint64_t{slot} * sizeof(EncryptionRecord);
     }
-    static constexpr std::uint64_t end = page_up(records + kMaxSlots * sizeof(EncryptionRecord));
+    // The file grows by the records of a chunk of slots.
+    static constexpr std::uint64_t chunk_end(std::uint32_t slot) {
+        return record((slot / kChunkSlots + 1) * kChunkSlots);
+    }
+    static constexpr std::uint64_t end = records + kMaxSlots * sizeof(EncryptionRecord);
 };
 
 }  // namespace snakepit::shm::layout

@@ -47,20 +47,32 @@ struct alignas(64) LeaseTimes {
     }
 };
 
-// Byte offsets in the page. Words, acquisition counts and marks are reserved chunk by chunk
-// (kChunkSlots slots); neither side touches a chunk before something in it was granted.
+// Byte offsets in the page. It grows chunk by chunk (kChunkSlots slots, their words and then their
+// acquisitions); neither side touches a chunk before something in it was granted.
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t wake = 64;
     static constexpr std::uint64_t blocks = 1024;  // kBlocks bytes
     static constexpr std::uint64_t times = 1280;
-    static constexpr std::uint64_t groups = 4096;             // kGroups bytes
-    static constexpr std::uint64_t words = groups + kGroups;  // 8 bytes a slot
-    static constexpr std::uint64_t acquisitions =
-        words + std::uint64_t{kMaxSlots} * 8;  // 4 bytes a slot
-    static constexpr std::uint64_t end = acquisitions + std::uint64_t{kMaxSlots} * 4;
+    static constexpr std::uint64_t groups = 4096;  // kGroups bytes
+    static constexpr std::uint64_t chunks = groups + kGroups;
+    static constexpr std::uint64_t acquisitions_part =
+        std::uint64_t{kChunkSlots} * 8;  // of a chunk
+    static constexpr std::uint64_t chunk_bytes = acquisitions_part + std::uint64_t{kChunkSlots} * 4;
+
+    static constexpr std::uint64_t chunk(std::uint32_t slot) {
+        return chunks + slot / kChunkSlots * chunk_bytes;
+    }
+    static constexpr std::uint64_t word(std::uint32_t slot) {
+        return chunk(slot) + std::uint64_t{slot % kChunkSlots} * 8;
+    }
+    static constexpr std::uint64_t acquisitions(std::uint32_t slot) {
+        return chunk(slot) + acquisitions_part + std::uint64_t{slot % kChunkSlots} * 4;
+    }
+    static constexpr std::uint64_t end = chunks + kMaxSlots / kChunkSlots * chunk_bytes;
 };
-static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::words % 4096 == 0);
+static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::chunks % 4096 == 0 &&
+              LeaseOffsets::chunk_bytes % 4096 == 0);
 static_assert(LeaseOffsets::blocks + kBlocks == LeaseOffsets::times &&
               LeaseOffsets::times + sizeof(LeaseTimes) <= LeaseOffsets::groups);
 
@@ -78,10 +90,10 @@ class LeasePage {
     }
     LeaseTimes& times() const { return at<LeaseTimes>(LeaseOffsets::times); }
     std::atomic<std::uint64_t>& word(std::uint32_t slot) const {
-        return (&at<std::atomic<std::uint64_t>>(LeaseOffsets::words))[slot];
+        return at<std::atomic<std::uint64_t>>(LeaseOffsets::word(slot));
     }
     std::atomic<std::uint32_t>& acquisitions(std::uint32_t slot) const {
-        return (&at<std::atomic<std::uint32_t>>(LeaseOffsets::acquisitions))[slot];
+        return at<std::atomic<std::uint32_t>>(LeaseOffsets::acquisitions(slot));
     }
     std::atomic<std::uint8_t>& group(std::uint32_t index) const {
         return (&at<std::atomic<std::uint8_t>>(LeaseOffsets::groups))[index];
@@ -114,7 +126,7 @@ class LeasePage {
 
     // Client: release one reference. `not_held` changed nothing; `last` was our last one of the
     // region, `last_of_closing` also of one that is being deallocated. Without `keep_grant` the
-    // last one takes the grant with it: the next acquire has to pass the manager.
+    // last one acquisitions the grant with it: the next acquire has to pass the manager.
     Release release(std::uint32_t slot, std::uint64_t generation, bool keep_grant = true) const {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);

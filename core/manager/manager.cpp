@@ -202,7 +202,7 @@ Status Manager::Private::start() {
     service->configure(config);
     recorder = std::make_unique<EventRecorder>(state->registry.ring(), state->registry.epoch(),
                                                options.paths.events_db(), std::move(audit));
-    recorder->set_retention(config.event_retention_ms);
+    recorder->set_retention(config.event_retention_ms, config.event_max_size);
     monitoring = std::make_unique<Monitoring>(*state, *service, *recorder);
     monitoring->health().watch(mark, runtime_files);
     SHM_TRY(service->recover());
@@ -366,7 +366,7 @@ Result<std::string> Manager::Private::reload(const Credentials& by) {
     std::tie(config.socket_group, config.socket_mode, config.admin_group) = groups;
     service->configure(config);
     monitoring->configure(config);
-    recorder->set_retention(config.event_retention_ms);
+    recorder->set_retention(config.event_retention_ms, config.event_max_size);
     registry.record({.kind = EventKind::config_loaded,
                      .pid = by.pid,
                      .uid = by.uid,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Another place for a region: found, filled, and what becomes of the old one. RegionMover::move calls
-// these in the order that survives a kill.
+// Another place for a region: found, filled, and what becomes of the old one. RegionMover::move
+// calls these in the order that survives a kill.
 #include <cstring>
 
 #include <fmt/format.h>

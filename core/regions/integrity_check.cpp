@@ -46,9 +46,9 @@ std::optional<std::string> IntegrityCheck::canary_fault(std::uint32_t slot) {
     const auto segment =
         allocator_.open(slot, body.arena != 0 ? AccessMode::read_write : AccessMode::read_only);
     if (!segment) return segment.error().message;
-    const auto guard =
+    const auto canary =
         check_canary(*segment, body.offset, registry_.fixed(slot).size, body.actual_size);
-    return guard ? std::nullopt : std::optional(guard.error().message);
+    return canary ? std::nullopt : std::optional(canary.error().message);
 }
 
 void IntegrityCheck::damage(std::uint32_t slot, std::string_view what) {

@@ -14,12 +14,13 @@ using namespace layout;
 Result<EncryptionTable> EncryptionTable::open(const std::string& path, std::uint64_t epoch) {
     EncryptionTable table;
     SHM_ASSIGN(table.file_, open_epoch_file(path, {kEncryptionMagic, kVersion, kMaxSlots, epoch, 0},
-                                            EncryptionOffsets::records, EncryptionOffsets::end));
+                                            {EncryptionOffsets::records, EncryptionOffsets::end}));
     return table;
 }
 
 Status EncryptionTable::begin(std::uint32_t slot, const RegionId& id) {
     SHM_TRY(file_.reserve(EncryptionOffsets::record(slot), sizeof(EncryptionRecord)));
+    SHM_TRY(file_.extend(EncryptionOffsets::chunk_end(slot)));
     EncryptionBody body{};
     body.id_micros = id.micros;
     body.id_random = id.random;

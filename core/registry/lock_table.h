@@ -61,6 +61,9 @@ class LockTable {
         return reinterpret_cast<layout::LocksState*>(file_.data() + layout::LocksOffsets::state)
             ->frontier;
     }
+    // Records below it can be read: a file that was cut may have fewer than its frontier says.
+    std::uint32_t end() const;
+
     MappedFile file_;
     std::deque<std::uint32_t> unused_;  // below the frontier
 };

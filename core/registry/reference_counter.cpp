@@ -47,7 +47,7 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
                     "end this program and start it anew");
     };
     if (hostile(client)) return cut();
-    SHM_TRY(reserve(client, slot));
+    if (auto reserved = reserve(client, slot); !reserved) return hostile(client) ? cut() : reserved;
     const auto before = grants_.grant(client, slot);
     const bool again = GrantWord::matches(before, generation);
     auto mode = static_cast<std::uint8_t>(access);

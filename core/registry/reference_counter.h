@@ -127,7 +127,8 @@ class ReferenceCounter {
         Page();
         ~Page();
         Mapping mapping;
-        Handle file;  // leads to the page also when its name does not
+        Handle file;             // leads to the page also when its name does not
+        std::uint64_t size = 0;  // of the file, at least
         layout::LeasePage lease;
         std::uint64_t acquired = 0;
         std::unique_ptr<TimesSeen> times;  // once it timed something

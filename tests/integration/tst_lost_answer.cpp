@@ -29,8 +29,9 @@ class PlayedManager {
         if (!listener) qFatal("%s", listener.error().sentence().c_str());
         listener_ = std::move(*listener);
         bool created = false;
-        auto page = MappedFile::open_or_create(paths.runtime_dir + "/page",
-                                               layout::LeaseOffsets::end, created);
+        auto page = MappedFile::open_or_create(
+            paths.runtime_dir + "/page", {layout::LeaseOffsets::end, layout::LeaseOffsets::end},
+            created);
         if (!page || !page->reserve(0, 8192)) qFatal("no lease page");
         page_ = std::move(*page);
     }

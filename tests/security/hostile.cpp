@@ -86,7 +86,7 @@ void page(Attack& attack) {
             lease.acquisitions(slot).store(static_cast<std::uint32_t>(attack.random()));
             lease.mark(slot);
             if (i % 100 == 0)
-                for (std::uint64_t at = 0; at < layout::LeaseOffsets::words; at += 8)
+                for (std::uint64_t at = 0; at < layout::LeaseOffsets::chunks; at += 8)
                     std::memset(client.page() + at, static_cast<int>(attack.random()), 8);
             if (i % 50 == 0) {
                 wire::ReleasedT released;

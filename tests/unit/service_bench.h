@@ -102,89 +102,80 @@ class ServiceBench {
         if (!grants) qFatal("%s", grants.error().sentence().c_str());
         auto locks = LockTable::open(paths_.locks(), (*registry)->epoch());
         if (!locks) qFatal("%s", locks.error().sentence().c_str());
-        state =
-            std::make_unique<ServiceState>(paths_, std::move(*registry), std::move(*grants),
-                                          std::move(*locks), *memory, [this](auto work, auto then) {
-                                              if (!later) return work(), then();
-                                              long_work.push_back([work, then] { work(), then(); });
-                                          });
+        state = std::make_unique<ServiceState>(
+            paths_, std::move(*registry), std::move(*grants), std::move(*locks), *memory,
+            [this](auto work, auto then) {
+                if (!later) return work(), then();
+                long_work.push_back([work, then] { work(), then(); });
+            });
         service = std::make_unique<RegionService>(*state);
-    });
-    service->configure(config);
-    if (auto recovered = service->recover(); !recovered)
-        qFatal("%s", recovered.error().sentence().c_str());
-} void restart() {
-    kill();
-    start();
-}
-// The registry as raw memory; only while no service runs.
-template <typename F>
-void edit(F change) {
-    bool created = false;
-    auto file =
-        MappedFile::open_or_create(paths_.registry(), layout::RegistryOffsets::end, created);
-    if (!file || created) qFatal("no registry to edit");
-    change(layout::RegistryView<std::byte>(file->data()));
-}
-// A reboot, as far as we can tell: the runtime directory and all segments but the durable ones
-// are gone. Only while no service runs.
-void reboot() {
-    QDir(QString::fromStdString(paths_.runtime_dir)).removeRecursively();
-    memory->lose_segments(kDurablePrefix);
-    if (!prepare_directories(paths_)) qFatal("no directories");
-}
-void set_state(std::uint32_t slot, layout::SlotState wanted) {
-    edit([&](auto view) {
-        auto word = layout::Control::decode(view.slot(slot).control.load());
-        word.state = wanted;
-        view.slot(slot).control.store(word.encode());
-    });
-}
-void reconfigure() {
-    service->configure(config);
-}
-// The last event of this kind about the region; kind 0: there was none.
-layout::EventEntry last_event(const RegionId& id, EventKind kind) const {
-    std::vector<layout::EventEntry> events(layout::kRingEntries);
-    events.resize(state->registry.ring().read(1, events));
-    for (auto it = events.rbegin(); it != events.rend(); ++it)
-        if (it->id_micros == id.micros && it->id_random == id.random &&
-            it->kind == static_cast<int>(kind))
-            return *it;
-    return {};
-}
-std::size_t count_events(const RegionId& id, EventKind kind) const {
-    std::vector<layout::EventEntry> events(layout::kRingEntries);
-    events.resize(state->registry.ring().read(1, events));
-    return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [&](auto& e) {
-        return e.id_micros == id.micros && e.id_random == id.random &&
-               e.kind == static_cast<int>(kind);
-    }));
-}
-bool has(const RegionId& id) const {
-    return state->registry.find(id).has_value();
-}
-std::uint64_t references(const Caller& caller, const RegionId& id) const {
-    return service->info(caller, id).value().reference_count;
-}
-const InstancePaths& paths() const {
-    return paths_;
-}
+        service->configure(config);
+        if (auto recovered = service->recover(); !recovered)
+            qFatal("%s", recovered.error().sentence().c_str());
+    }
+    void restart() {
+        kill();
+        start();
+    }
+    // The registry as raw memory; only while no service runs.
+    template <typename F>
+    void edit(F change) {
+        bool created = false;
+        auto file = MappedFile::open_or_create(paths_.registry(), kRegistrySizes, created);
+        if (!file || created) qFatal("no registry to edit");
+        change(layout::RegistryView<std::byte>(file->data()));
+    }
+    // A reboot, as far as we can tell: the runtime directory and all segments but the durable ones
+    // are gone. Only while no service runs.
+    void reboot() {
+        QDir(QString::fromStdString(paths_.runtime_dir)).removeRecursively();
+        memory->lose_segments(kDurablePrefix);
+        if (!prepare_directories(paths_)) qFatal("no directories");
+    }
+    void set_state(std::uint32_t slot, layout::SlotState wanted) {
+        edit([&](auto view) {
+            auto word = layout::Control::decode(view.slot(slot).control.load());
+            word.state = wanted;
+            view.slot(slot).control.store(word.encode());
+        });
+    }
+    void reconfigure() { service->configure(config); }
+    // The last event of this kind about the region; kind 0: there was none.
+    layout::EventEntry last_event(const RegionId& id, EventKind kind) const {
+        std::vector<layout::EventEntry> events(layout::kRingEntries);
+        events.resize(state->registry.ring().read(1, events));
+        for (auto it = events.rbegin(); it != events.rend(); ++it)
+            if (it->id_micros == id.micros && it->id_random == id.random &&
+                it->kind == static_cast<int>(kind))
+                return *it;
+        return {};
+    }
+    std::size_t count_events(const RegionId& id, EventKind kind) const {
+        std::vector<layout::EventEntry> events(layout::kRingEntries);
+        events.resize(state->registry.ring().read(1, events));
+        return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [&](auto& e) {
+            return e.id_micros == id.micros && e.id_random == id.random &&
+                   e.kind == static_cast<int>(kind);
+        }));
+    }
+    bool has(const RegionId& id) const { return state->registry.find(id).has_value(); }
+    std::uint64_t references(const Caller& caller, const RegionId& id) const {
+        return service->info(caller, id).value().reference_count;
+    }
+    const InstancePaths& paths() const { return paths_; }
 
-InMemoryBackend* memory = nullptr;
-Config config;
-std::unique_ptr<ServiceState> state;
-std::unique_ptr<RegionService> service;
-bool later = false;  // long work waits in `long_work`
-std::deque<std::function<void()>> long_work;
+    InMemoryBackend* memory = nullptr;
+    Config config;
+    std::unique_ptr<ServiceState> state;
+    std::unique_ptr<RegionService> service;
+    bool later = false;  // long work waits in `long_work`
+    std::deque<std::function<void()>> long_work;
 
-private:
-std::string path(const char* name) const {
-    return directory_.filePath(name).toStdString();
-}
-QTemporaryDir directory_;
-InstancePaths paths_;
-std::unique_ptr<PlatformBackend> backend_;
+  private:
+    std::string path(const char* name) const { return directory_.filePath(name).toStdString(); }
+    QTemporaryDir directory_;
+    InstancePaths paths_;
+    std::unique_ptr<PlatformBackend> backend_;
 };
 
 inline const Credentials kUser{100, 5000, 500};

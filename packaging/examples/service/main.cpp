@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A service that brings its own manager: nobody has to start one first, and it ends with us. It
-// measures something (here: a sine), publishes it in a region, and serves other
-// processes until SIGTERM.
+// A service that hosts its own manager: no other has to be started, and it ends with the service.
+// It measures something (here: a sine), publishes it in a region, and serves other processes until
+// SIGTERM.
 //
-//   example-service [INSTANCE]        prints the region's id; then, elsewhere: reader INSTANCE ID
+//   example-service [INSTANCE]        prints the region's id; then run: reader INSTANCE ID
 #include <sys/resource.h>
 
 #include <cmath>
