@@ -11,7 +11,8 @@ import tempfile
 
 SOURCE, BUILD = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 PAGE = SOURCE / sys.argv[3]
-READY = "until snakepit-shm status > /dev/null 2>&1; do sleep 0.1; done"
+LONGEST = 600  # seconds, on a busy machine
+READY = "until snakepit-shm status > /dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.1; done"
 
 
 def blocks(text):
@@ -76,7 +77,7 @@ def main():
         shell = subprocess.Popen(["bash", "-x", script.name], cwd=work, env=environment, start_new_session=True,
                                  stdin=subprocess.DEVNULL)
         try:
-            return shell.wait()
+            return shell.wait(timeout=LONGEST)
         finally:
             try:
                 os.killpg(shell.pid, signal.SIGTERM)  # managers that the page has started
