@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 SOURCE, BUILD = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 PAGE = SOURCE / sys.argv[3]
@@ -57,11 +58,23 @@ def link_tree(work):
     (work / "build").symlink_to(BUILD)
 
 
+def end_group(group):
+    """Ends the managers that the page has started, and waits until they have ended."""
+    try:
+        os.killpg(group, signal.SIGTERM)
+        for _ in range(300):
+            time.sleep(0.1)
+            os.killpg(group, 0)
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def main():
     if subprocess.run(["/usr/bin/python3", "-c", "import numpy"], capture_output=True).returncode != 0:
         print("no numpy for /usr/bin/python3")
         return 77
-    with tempfile.TemporaryDirectory(prefix="snakepit-documents-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="snakepit-documents-", ignore_cleanup_errors=True) as scratch:
         work = pathlib.Path(scratch)
         link_tree(work)
         runtime = work / "runtime"
@@ -79,10 +92,7 @@ def main():
         try:
             return shell.wait(timeout=LONGEST)
         finally:
-            try:
-                os.killpg(shell.pid, signal.SIGTERM)  # managers that the page has started
-            except ProcessLookupError:
-                pass
+            end_group(shell.pid)
 
 
 sys.exit(main())
