@@ -19,7 +19,7 @@ export SNAKEPIT_SHM_LIBRARY=$build/lib/libsnakepit_shm.so PYTHONPATH=$source/pac
 touch "$work/config.toml"
 "$build/bin/snakepit-shm" serve > "$work/said" &
 service=$!
-until "$build/bin/snakepit-shm" status > /dev/null 2>&1; do sleep 0.1; done
+until "$build/bin/snakepit-shm" status > /dev/null 2>&1; do kill -0 "$service" || exit 1; sleep 0.1; done
 
 cat > "$work/client.py" <<'PYTHON'
 import os, snakepit_shm

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 SOURCE, BUILD = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 PAGE = SOURCE / sys.argv[3]
-READY = "until snakepit-shm status > /dev/null 2>&1; do sleep 0.1; done"
+LONGEST = 600  # seconds, on a busy machine
+READY = "until snakepit-shm status > /dev/null 2>&1; do kill -0 $! || exit 1; sleep 0.1; done"
 
 
 def blocks(text):
@@ -56,11 +58,23 @@ def link_tree(work):
     (work / "build").symlink_to(BUILD)
 
 
+def end_group(group):
+    """Ends the managers that the page has started, and waits until they have ended."""
+    try:
+        os.killpg(group, signal.SIGTERM)
+        for _ in range(300):
+            time.sleep(0.1)
+            os.killpg(group, 0)
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def main():
     if subprocess.run(["/usr/bin/python3", "-c", "import numpy"], capture_output=True).returncode != 0:
         print("no numpy for /usr/bin/python3")
         return 77
-    with tempfile.TemporaryDirectory(prefix="snakepit-documents-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="snakepit-documents-", ignore_cleanup_errors=True) as scratch:
         work = pathlib.Path(scratch)
         link_tree(work)
         runtime = work / "runtime"
@@ -76,12 +90,9 @@ def main():
         shell = subprocess.Popen(["bash", "-x", script.name], cwd=work, env=environment, start_new_session=True,
                                  stdin=subprocess.DEVNULL)
         try:
-            return shell.wait()
+            return shell.wait(timeout=LONGEST)
         finally:
-            try:
-                os.killpg(shell.pid, signal.SIGTERM)  # managers that the page has started
-            except ProcessLookupError:
-                pass
+            end_group(shell.pid)
 
 
 sys.exit(main())

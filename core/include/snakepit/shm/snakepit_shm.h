@@ -154,7 +154,7 @@ typedef struct snakepit_shm_options {
     size_t struct_size; /**< sizeof(snakepit_shm_options) */
     int64_t timeout_ms; /**< unused for this long: freed; -1: the manager's default, 0: never */
     snakepit_shm_security security_level;
-    snakepit_shm_access access_mode; /**< the most that any process may map it with */
+    snakepit_shm_access access_mode; /**< the most that other clients may map it with */
     snakepit_shm_cleanup_policy cleanup_policy;
     snakepit_shm_placement placement;
     snakepit_shm_permission owner, group, other;
@@ -188,7 +188,7 @@ typedef struct snakepit_shm_region_info {
     uint64_t size;            /**< bytes, as requested */
     uint64_t actual_size;     /**< bytes that it takes, whole pages */
     int64_t created_at;       /**< microseconds since 1970 UTC */
-    int64_t last_accessed;    /**< microseconds since 1970 UTC; at most a second old */
+    int64_t last_accessed;    /**< microseconds since 1970 UTC */
     uint64_t access_count;    /**< maps since it was allocated */
     uint64_t reference_count; /**< over all processes; a lock counts as one */
     int64_t owner_pid;        /**< process that allocated it, also after its exit */
@@ -312,7 +312,8 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* 
  * @retval SNAKEPIT_SHM_REGION_NOT_FOUND      It does not exist, was deallocated, or is in
  * quarantine.
  * @retval SNAKEPIT_SHM_PERMISSION_DENIED     The region's policy does not allow it.
- * @retval SNAKEPIT_SHM_IS_READ_ONLY          Its access mode is read-only, or it is sealed.
+ * @retval SNAKEPIT_SHM_IS_READ_ONLY          Its access mode is read-only, or it is sealed. The
+ * client that allocated it may write until then.
  * @retval SNAKEPIT_SHM_MAPPING_FAILED        Address space or mappings are used up.
  * @retval SNAKEPIT_SHM_REFERENCE_LIMIT       This client holds too many references to it.
  * @retval SNAKEPIT_SHM_CORRUPTION_DETECTED   The region is damaged.
@@ -339,7 +340,8 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* cli
  * @brief Withdraws a region: no process can find or map it any more. Its memory is freed with the
  * last reference.
  *
- * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist, or was deallocated before.
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist. A region that is still held may be
+ *                                         deallocated again.
  * @retval SNAKEPIT_SHM_PERMISSION_DENIED  Only its user, and administrators, may do that.
  */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client,
