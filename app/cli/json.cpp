@@ -19,7 +19,8 @@ QJsonArray references_json(const std::vector<RegionReference>& references) {
                                {"process", text(reference.process)},
                                {"count", json(reference.count)},
                                {"connected", reference.connected},
-                               {"access_mode", text(to_string(reference.access))}});
+                               {"access_mode", text(to_string(reference.access))},
+                               {"worker", text(reference.worker)}});
     }
     return out;
 }
@@ -80,7 +81,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"sealed", region.sealed},
         {"durable", region.durable},
         {"audit_access", region.audit_access},
-        {"suspect", region.suspect},
+        {"inconsistent", region.suspect},
         {"has_policy", region.has_policy},
         {"policy_in_effect", region.policy_in_effect},
         {"session", text(region.session)},
@@ -133,6 +134,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
     for (const auto& holder : locks.holders) {
         QJsonObject one{{"pid", json(holder.pid)},
                         {"process", text(holder.process)},
+                        {"worker", text(holder.worker)},
                         {"thread", json(std::int64_t{holder.thread})},
                         {"mode", text(to_string(holder.mode))},
                         {"depth", json(std::int64_t{holder.depth})},
@@ -148,6 +150,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
         for (const auto pid : waiter.waits_for) waits_for.append(json(pid));
         waiters.append(QJsonObject{{"pid", json(waiter.pid)},
                                    {"process", text(waiter.process)},
+                                   {"worker", text(waiter.worker)},
                                    {"thread", json(std::int64_t{waiter.thread})},
                                    {"mode", text(to_string(waiter.mode))},
                                    {"position", json(static_cast<std::uint64_t>(i + 1))},
@@ -155,7 +158,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
                                    {"waits_for", waits_for}});
     }
     return {{"region_id", text(locks.id.str())},
-            {"suspect", locks.suspect},
+            {"inconsistent", locks.suspect},
             {"holder_count", json(locks.holder_count)},
             {"waiter_count", json(locks.waiter_count)},
             {"holders", holders},

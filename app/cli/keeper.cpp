@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The process that holds descriptors of memory without a name while no manager runs. Managers start
-// it; a person has no need to.
+// keeper: holds descriptors of memory without a name while no manager runs. Managers start it.
 #include <unistd.h>
-
-#include <memory>
 
 #include "command.h"
 #include "platform/keeper.h"
@@ -14,30 +11,35 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-struct KeeperWords {
+struct KeeperOptions {
     std::string socket;
     std::int64_t patience_ms = kKeeperPatienceMs;
 };
 
-// Goes on as a child of nobody we know: whoever started it need not wait for its end, and may end
-// first.
-Result<int> keep(const KeeperWords& words) {
+// Continues in a child whose parent ends at once: the process that started it need not wait for
+// its end, and may end first.
+Result<int> keep(const Context&, const KeeperOptions& options) {
     const auto child = ::fork();
-    if (child < 0) return fail(process_error(errno, "cannot go on in the background"));
+    if (child < 0) return fail(process_error(errno, "cannot continue in the background"));
     if (child > 0) ::_exit(kDone);
     raise_descriptor_limit();
-    SHM_TRY(run_keeper(Handle(kHandedDescriptor), words.socket, words.patience_ms));
+    SHM_TRY(run_keeper(Handle(kHandedDescriptor), options.socket, options.patience_ms));
     return kDone;
 }
 
 }  // namespace
 
-void add_keeper(CLI::App& app, Context& context) {
-    auto* command = add_hidden_command(app, context, "keeper");
-    const auto words = std::make_shared<KeeperWords>();
-    command->add_option("--socket", words->socket)->required();
-    command->add_option("--patience-ms", words->patience_ms);
-    command->callback([&context, words] { context.action = [words] { return keep(*words); }; });
+void add_keeper(Command& app) {
+    auto& command =
+        app.add("keeper", "Hold memory without a name while no manager runs; managers start it");
+    auto& options = command.options<KeeperOptions>();
+    command
+        .option("--socket", "PATH", options.socket,
+                "The socket where it hands the descriptors over")
+        .required();
+    command.option("--patience-ms", "MS", options.patience_ms,
+                   "End after this time without a manager");
+    command.run(keep, options);
 }
 
 }  // namespace snakepit::shm::cli

@@ -216,7 +216,8 @@ RegionInfo Service::describe_slot(std::uint32_t slot) {
         if (info.references.size() == kNamedHolders) break;
         const auto& record = grants_.record(holder.client);
         info.references.push_back({record.pid, record.process, holder.references,
-                                   registry_->client_connected(holder.client), holder.access});
+                                   registry_->client_connected(holder.client), holder.access,
+                                   record.worker});
     }
     return info;
 }

@@ -125,10 +125,9 @@ Result<std::uint32_t> Service::resume_client(const SessionToken& token,
             return fail(changed_ids({record.pid, record.uid, record.gid}, identity.credentials));
         publish_client(client, true);
         told_.erase(record.serial.load(std::memory_order_relaxed));
-        registry_->record({.kind = EventKind::client_resumed,
-                           .pid = record.pid,
-                           .uid = record.uid,
-                           .text = record.process});
+        const auto who = client_text(record);
+        registry_->record(
+            {.kind = EventKind::client_resumed, .pid = record.pid, .uid = record.uid, .text = who});
         return client;
     }
     return fail(ErrorCode::registry_lost, "the manager does not know this session any more",
@@ -139,10 +138,11 @@ void Service::client_disconnected(std::uint32_t client) {
     publish_client(client, false);
     const auto& record = grants_.record(client);
     give_up_of(record.serial.load(std::memory_order_relaxed));
+    const auto who = client_text(record);
     registry_->record({.kind = EventKind::client_disconnected,
                        .pid = record.pid,
                        .uid = record.uid,
-                       .text = record.process});
+                       .text = who});
 }
 
 // The event comes in one step with the end of the client's row; a manager killed after that finds a
@@ -151,12 +151,13 @@ ReferenceCounter::Estate Service::drop(std::uint32_t client) {
     auto left = counter_.estate(client);
     const auto& record = grants_.record(client);
     drop_locks(record, record.serial.load(std::memory_order_relaxed), left);
+    const auto who = client_text(record);
     registry_->commit_client(client, ClientRow{},
                              {.kind = EventKind::client_gone,
                               .pid = record.pid,
                               .uid = record.uid,
                               .count = narrow(left.references),
-                              .text = record.process});
+                              .text = who});
     client_of_serial_.erase(record.serial.load(std::memory_order_relaxed));
     policies_.gone(record.serial.load(std::memory_order_relaxed));
     told_.erase(record.serial.load(std::memory_order_relaxed));

@@ -61,7 +61,8 @@ LockHolder Service::describe_lock(const Synchronizer::Held& held, bool with_toke
             held.writes() ? AccessMode::read_write : AccessMode::read_only,
             held.levels.depth(),
             {held.lock.since},
-            with_token ? held.lock.token : 0};
+            with_token ? held.lock.token : 0,
+            record ? record->worker : ""};
 }
 
 RegionLocks Service::describe_locks(std::uint32_t slot, bool with_tokens) const {
@@ -77,9 +78,13 @@ RegionLocks Service::describe_locks(std::uint32_t slot, bool with_tokens) const 
     for (std::size_t i = 0; i < std::min(waiters.size(), kNamedLockers); ++i) {
         const auto& waiter = waiters[i];
         const auto* record = locker(waiter.owner);
-        LockWaiter one{record ? record->pid : 0, record ? record->process : "",
-                       waiter.owner.thread,      waiter.mode,
-                       {waiter.since},           {}};
+        LockWaiter one{record ? record->pid : 0,
+                       record ? record->process : "",
+                       waiter.owner.thread,
+                       waiter.mode,
+                       {waiter.since},
+                       {},
+                       record ? record->worker : ""};
         for (const auto& edge : synchronizer_.waits_for(waiter.owner, kNamedEdges))
             if (const auto* other = locker(edge.to)) one.waits_for.push_back(other->pid);
         out.waiters.push_back(std::move(one));
@@ -230,12 +235,13 @@ void Service::settle_locks() {
             registry_->timed(Timed::lock_wait).add(settled.waited);
         if (!record) continue;
         if (settled.state == LockState::granted) refresh(settled.slot, 0, at);
+        const auto who = client_text(*record);
         if (settled.state == LockState::timed_out)
             registry_->record(settled.slot, {.kind = EventKind::lock_timed_out,
                                              .result = ErrorCode::timeout,
                                              .pid = record->pid,
                                              .uid = record->uid,
-                                             .text = record->process});
+                                             .text = who});
         counter_.wake(client_of_serial_.at(settled.owner.serial));
     }
 }
@@ -253,12 +259,13 @@ void Service::expire_lock_waits() {
 // The slots that are free of it now join the client's estate, to be judged with the others.
 void Service::drop_locks(const ClientRecord& record, std::uint64_t serial,
                          ReferenceCounter::Estate& left) {
+    const auto who = client_text(record);
     for (const auto& held : synchronizer_.held_by(serial)) {
         if (held.writes())
             distrust(held.lock.slot, {.kind = EventKind::lock_broken,
                                       .pid = record.pid,
                                       .uid = record.uid,
-                                      .text = record.process});
+                                      .text = who});
         left.slots.push_back({held.lock.slot, 0});
         ++left.references;
     }

@@ -52,4 +52,11 @@ class GrantTable {
     MappedFile file_;
 };
 
+// The text of an event about this client: its process and, after a NUL, the name of its worker.
+inline std::string client_text(const layout::ClientRecord& record) {
+    std::string out = record.process;
+    if (record.worker[0] != '\0') out.append(1, '\0').append(record.worker);
+    return out;
+}
+
 }  // namespace snakepit::shm

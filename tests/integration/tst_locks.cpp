@@ -102,13 +102,13 @@ void Locks::a_killed_writers_lock_goes_to_the_next_who_is_told() {
     const auto read = reader.line();
     QVERIFY2(read.startsWith("suspect"), qPrintable(read));
     QCOMPARE(waiters(id), 1);
-    QVERIFY(locks(id).value("suspect").toBool());
-    QVERIFY(service_->cli_json({"info", id}).value("suspect").toBool());
+    QVERIFY(locks(id).value("inconsistent").toBool());
+    QVERIFY(service_->cli_json({"info", id}).value("inconsistent").toBool());
     QCOMPARE(reader.ask("unlock " + id + " " + token_of(read)), "ok");
     const auto written = writer.line();
     QVERIFY(written.startsWith("suspect"));
     QCOMPARE(writer.ask("unlock " + id + " " + token_of(written)), "ok");
-    QVERIFY(!service_->cli_json({"info", id}).value("suspect").toBool());
+    QVERIFY(!service_->cli_json({"info", id}).value("inconsistent").toBool());
     QVERIFY(reader.ask("lock " + id + " r 0").startsWith("granted"));
     const auto broken = service_->cli_json({"events", "--kind", "lock_broken"});
     QCOMPARE(broken.value("events").toArray().size(), 1);
@@ -320,7 +320,8 @@ void Locks::random_users_in_one_order_never_hear_of_a_deadlock() {
                              kPatienceMs);
     QVERIFY(
         service_->cli_json({"events", "--kind", "deadlock"}).value("events").toArray().isEmpty());
-    for (const auto& id : ids) QVERIFY(!service_->cli_json({"info", id}).value("suspect").toBool());
+    for (const auto& id : ids)
+        QVERIFY(!service_->cli_json({"info", id}).value("inconsistent").toBool());
 }
 
 int main(int argc, char** argv) {
