@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // alerts rules and alerts backtest.
 #include <algorithm>
-#include <memory>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -26,9 +26,9 @@ constexpr auto kFooter = R"(A rule is a JSON object:
    "resolve_threshold": 5, "for_ms": "1m", "severity": "warning", "remedy": "…"}
   {"name": "evictions", "event": "lock_forced", "comparison": ">=", "threshold": 3,
    "window_ms": "10m", "group": "user"}
-Also: title, resolve_for_ms, enabled, count_at_least (of events). 'rules --json' shows all there are.)";
+Also: title, resolve_for_ms, enabled, count_at_least (of events). 'rules --json' prints all rules.)";
 
-struct BacktestWords {
+struct BacktestOptions {
     std::string name, file, since = "7d";
 };
 
@@ -36,8 +36,8 @@ Result<AlertRule> rule_named(const std::vector<AlertRule>& rules, const std::str
     const auto found = std::find_if(rules.begin(), rules.end(),
                                     [&](const AlertRule& rule) { return rule.name == name; });
     if (found != rules.end()) return *found;
-    return fail(ErrorCode::platform_error, fmt::format("there is no rule '{}'", name),
-                "'snakepit-shm alerts rules' shows them");
+    return fail(ErrorCode::platform_error, fmt::format("unknown rule '{}'", name),
+                "'snakepit-shm alerts rules' lists them");
 }
 
 QJsonObject rule_json(const AlertRule& rule) {
@@ -58,7 +58,7 @@ Result<int> list_rules(const Context& context) {
                    rule.group == AlertGroup::none ? "-" : std::string(to_string(rule.group)),
                    fmt::format("{}{}", rule.enabled ? "on" : "off",
                                rule.built_in ? "" : ", of this instance")});
-    print(table.str());
+    print(table);
     return kDone;
 }
 
@@ -110,23 +110,23 @@ Result<int> remove_rule(const Context& context, const std::string& name) {
         return kDone;
     }
     SHM_ASSIGN(const auto left, ask_rules(asker(*client)));
-    print(rule_named(left, name) ? fmt::format("{} is as it was made again\n", name)
+    print(rule_named(left, name) ? fmt::format("{} has its default again\n", name)
                                  : fmt::format("{} is removed\n", name));
     return kDone;
 }
 
 // Without a manager only the default set is known.
-Result<AlertRule> rule_to_test(const Context& context, const BacktestWords& words) {
-    if (words.name.empty() == words.file.empty())
-        return fail(ErrorCode::invalid_argument, "it is not said which rule to try",
-                    "name one, or write --file RULE.json");
-    if (!words.file.empty()) return read_rule(words.file);
+Result<AlertRule> rule_to_test(const Context& context, const BacktestOptions& options) {
+    if (options.name.empty() == options.file.empty())
+        return fail(ErrorCode::invalid_argument, "the rule to test is missing",
+                    "name one, or give --file RULE.json");
+    if (!options.file.empty()) return read_rule(options.file);
     auto client = connect(context);
     if (!client && client.error().code == ErrorCode::no_manager)
-        return rule_named(default_rules(), words.name);
+        return rule_named(default_rules(), options.name);
     if (!client) return fail(std::move(client).error());
     SHM_ASSIGN(const auto rules, ask_rules(asker(**client)));
-    return rule_named(rules, words.name);
+    return rule_named(rules, options.name);
 }
 
 void print_backtest(const AlertRule& rule, const Backtest& result) {
@@ -146,7 +146,7 @@ void print_backtest(const AlertRule& rule, const Backtest& result) {
              value_text(firing.worst, unit_of(rule)),
              firing.subject.empty() ? "-" : firing.subject});
     }
-    print(table.str());
+    print(table);
 }
 
 QJsonObject backtest_json(const AlertRule& rule, const Backtest& result) {
@@ -163,9 +163,9 @@ QJsonObject backtest_json(const AlertRule& rule, const Backtest& result) {
             {"firings", firings}};
 }
 
-Result<int> run_backtest(const Context& context, const BacktestWords& words) {
-    SHM_ASSIGN(const auto since, moment(words.since));
-    SHM_ASSIGN(const auto rule, rule_to_test(context, words));
+Result<int> run_backtest(const Context& context, const BacktestOptions& options) {
+    SHM_ASSIGN(const auto since, moment(options.since));
+    SHM_ASSIGN(const auto rule, rule_to_test(context, options));
     SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
     SHM_ASSIGN(const auto result, backtest(rule, paths.metrics_db(), paths.events_db(),
                                            since.value_or(Timestamp{}), now()));
@@ -176,16 +176,24 @@ Result<int> run_backtest(const Context& context, const BacktestWords& words) {
     return kDone;
 }
 
-// A command that takes one word.
-void add_with_word(CLI::App& rules, Context& context, const char* name, const char* description,
-                   const char* word, const char* meaning,
-                   std::function<Result<int>(const std::string&)> run) {
-    auto* command = add_command(rules, context, name, description);
-    auto value = std::make_shared<std::string>();
-    command->add_option(word, *value, meaning)->required();
-    command->callback([&context, value, run = std::move(run)] {
-        context.action = [value, run] { return run(*value); };
-    });
+Result<int> enable_rule(const Context& context, const std::string& name) {
+    return switch_rule(context, name, true);
+}
+
+Result<int> disable_rule(const Context& context, const std::string& name) {
+    return switch_rule(context, name, false);
+}
+
+// A command that takes the name of a rule, or a file with one.
+void add_with_word(Command& rules, const char* name, const char* summary, const char* placeholder,
+                   Result<int> (*run)(const Context&, const std::string&)) {
+    auto& command = rules.add(name, summary);
+    auto& word = command.options<std::string>();
+    const bool file = std::string_view(placeholder) == "FILE";
+    command.argument(placeholder, word, file ? "The rule in JSON; - is standard input" : "The rule")
+        .required()
+        .completed_with(file ? Completion::files : Completion::none);
+    command.run(run, word);
 }
 
 }  // namespace
@@ -193,8 +201,8 @@ void add_with_word(CLI::App& rules, Context& context, const char* name, const ch
 Result<AlertRule> read_rule(const std::string& file) {
     SHM_ASSIGN(const auto json, read_document(file, kMostBytes, "the rule"));
     if (json.size() > kMostBytes)
-        return fail(ErrorCode::alert_rule_invalid,
-                    fmt::format("{} is no rule: it is too long", file), "write one rule");
+        return fail(ErrorCode::alert_rule_invalid, fmt::format("{} is too long for a rule", file),
+                    "give a file with one rule");
     auto rule = parse_rule(json);
     if (!rule && file != "-") rule.error().message = file + ": " + rule.error().message;
     return rule;
@@ -206,41 +214,27 @@ AlertAsk asker(ManagerClient& client) {
     };
 }
 
-void add_alert_rules(CLI::App& alerts, Context& context) {
-    auto* rules = add_command(alerts, context, "rules", "Show what alerts are raised for");
-    add_with_word(*rules, context, "set", "Add a rule, or replace one (administrators)", "file",
-                  "The rule in JSON; - for standard input",
-                  [&context](const std::string& file) { return set_rule(context, file); });
-    add_with_word(*rules, context, "check", "Say whether a rule is valid; needs no manager", "file",
-                  "The rule in JSON; - for standard input",
-                  [&context](const std::string& file) { return check_rule_file(context, file); });
-    add_with_word(*rules, context, "enable", "Switch a rule on (administrators)", "name",
-                  "The rule",
-                  [&context](const std::string& name) { return switch_rule(context, name, true); });
-    add_with_word(
-        *rules, context, "disable", "Switch a rule off (administrators)", "name", "The rule",
-        [&context](const std::string& name) { return switch_rule(context, name, false); });
-    add_with_word(*rules, context, "remove",
-                  "Remove a rule; one of the default set is as it was made again", "name",
-                  "The rule",
-                  [&context](const std::string& name) { return remove_rule(context, name); });
-    rules->footer(kFooter);
-    rules->callback([&context, rules] {
-        if (!rules->get_subcommands().empty()) return;
-        context.action = [&context] { return list_rules(context); };
-    });
+void add_alert_rules(Command& alerts) {
+    auto& rules = alerts.add("rules", "List alert rules, or change them");
+    rules.run(list_rules);
+    rules.footer(kFooter);
+    add_with_word(rules, "set", "Add or replace a rule (administrators)", "FILE", set_rule);
+    add_with_word(rules, "check", "Check a rule; needs no manager", "FILE", check_rule_file);
+    add_with_word(rules, "enable", "Switch a rule on (administrators)", "NAME", enable_rule);
+    add_with_word(rules, "disable", "Switch a rule off (administrators)", "NAME", disable_rule);
+    add_with_word(rules, "remove", "Remove a rule; a built-in rule gets its default again", "NAME",
+                  remove_rule);
 }
 
-void add_backtest(CLI::App& alerts, Context& context) {
-    auto* command = add_command(alerts, context, "backtest",
-                                "What a rule would have done with what was recorded");
-    auto words = std::make_shared<BacktestWords>();
-    command->add_option("name", words->name, "A rule there is");
-    command->add_option("--file", words->file, "Or one from a file, in JSON");
-    command->add_option("--since", words->since, "From this time on, or how long ago (default 7d)");
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_backtest(context, *words); };
-    });
+void add_backtest(Command& alerts) {
+    auto& command = alerts.add("backtest", "Show when a rule would have fired on recorded data");
+    auto& options = command.options<BacktestOptions>();
+    command.argument("NAME", options.name, "An existing rule");
+    command.option("--file", "FILE", options.file, "A rule in JSON")
+        .completed_with(Completion::files);
+    command.option("--since", "TIME", options.since,
+                   "From this time on, or from this long ago (default: 7d)");
+    command.run(run_backtest, options);
 }
 
 }  // namespace snakepit::shm::cli

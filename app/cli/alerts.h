@@ -11,12 +11,12 @@
 
 namespace snakepit::shm::cli {
 
-void add_alert_rules(CLI::App& alerts, Context& context);
-void add_backtest(CLI::App& alerts, Context& context);
+void add_alert_rules(Command& alerts);
+void add_backtest(Command& alerts);
 
 // A rule from a file; "-" is standard input.
 Result<AlertRule> read_rule(const std::string& file);
-// How `client` is asked about alerts; it outlives the answer.
+// Requests about alerts go to `client`, which outlives the answer.
 AlertAsk asker(ManagerClient& client);
 
 }  // namespace snakepit::shm::cli

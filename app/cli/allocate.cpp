@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
-#include <memory>
+#include <optional>
 
 #include <QJsonArray>
 
@@ -14,29 +14,17 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-struct Words {
-    std::string size;
-    std::uint32_t count = 1;
-    std::string cleanup_policy = "manual";
-    std::string security_level, timeout, placement, owner, group, other, access_mode;
+struct AllocateOptions {
+    std::string size, timeout, name_prefix;
+    std::optional<std::uint32_t> count;
+    std::optional<CleanupPolicy> cleanup_policy;
+    std::optional<SecurityLevel> security_level;
+    std::optional<Placement> placement;
+    std::optional<Permission> owner, group, other;
+    std::optional<AccessMode> access_mode;
     std::vector<std::string> metadata;
-    std::string name_prefix;
     bool durable = false, audit = false;
 };
-
-// Leaves `out` alone when the word was not given.
-template <typename T, typename Parse>
-Status read_word(const std::string& word, std::string_view option, std::string_view choices,
-                 Parse parse, T& out) {
-    if (word.empty()) return {};
-    const auto value = parse(word);
-    if (!value)
-        return fail(ErrorCode::invalid_argument,
-                    fmt::format("--{} does not know '{}'", option, word),
-                    fmt::format("choose one of {}", choices));
-    out = *value;
-    return {};
-}
 
 Result<std::string> metadata_of(const std::vector<std::string>& pairs) {
     QJsonObject object;
@@ -44,8 +32,7 @@ Result<std::string> metadata_of(const std::vector<std::string>& pairs) {
         const auto equals = pair.find('=');
         if (equals == std::string::npos || equals == 0)
             return fail(ErrorCode::invalid_argument,
-                        fmt::format("--metadata '{}' is no key and value", pair),
-                        "write KEY=VALUE");
+                        fmt::format("--metadata: expected KEY=VALUE, not '{}'", pair));
         const std::string_view view(pair);
         object.insert(text(view.substr(0, equals)), text(view.substr(equals + 1)));
     }
@@ -53,48 +40,38 @@ Result<std::string> metadata_of(const std::vector<std::string>& pairs) {
     return QJsonDocument(object).toJson(QJsonDocument::Compact).toStdString();
 }
 
-Result<RegionOptions> options_of(const Words& words) {
+Result<RegionOptions> region_options(const AllocateOptions& options) {
     RegionOptions out;
     out.owned_by_user = true;
-    out.durable = words.durable;
-    out.audit_access = words.audit;
-    SHM_TRY(read_word(words.cleanup_policy, "cleanup-policy",
-                      "automatic, manual, reference_counted", parse_cleanup_policy,
-                      out.cleanup_policy));
-    if (!words.security_level.empty()) {
-        auto& level = out.security_level.emplace();
-        SHM_TRY(read_word(words.security_level, "security-level", "standard, high, maximum",
-                          parse_security_level, level));
+    out.durable = options.durable;
+    out.audit_access = options.audit;
+    out.cleanup_policy = options.cleanup_policy.value_or(CleanupPolicy::manual);
+    out.security_level = options.security_level;
+    out.placement = options.placement.value_or(out.placement);
+    out.access_mode = options.access_mode.value_or(out.access_mode);
+    out.permissions.owner = options.owner.value_or(out.permissions.owner);
+    out.permissions.group = options.group.value_or(out.permissions.group);
+    out.permissions.other = options.other.value_or(out.permissions.other);
+    // Permissions that were given hold as they are, not as the configuration's default policy.
+    out.exact_permissions = options.owner || options.group || options.other;
+    if (!options.timeout.empty()) {
+        SHM_ASSIGN(out.timeout_ms, parse_duration(options.timeout));
     }
-    SHM_TRY(read_word(words.placement, "placement", "pooled, dedicated", parse_placement,
-                      out.placement));
-    SHM_TRY(read_word(words.owner, "owner", "rw, ro", parse_permission, out.permissions.owner));
-    SHM_TRY(
-        read_word(words.group, "group", "rw, ro, none", parse_permission, out.permissions.group));
-    SHM_TRY(
-        read_word(words.other, "other", "rw, ro, none", parse_permission, out.permissions.other));
-    SHM_TRY(
-        read_word(words.access_mode, "access-mode", "rw, ro", parse_access_mode, out.access_mode));
-    // Written out, the short form means what it says.
-    out.exact_permissions = !words.owner.empty() || !words.group.empty() || !words.other.empty();
-    if (!words.timeout.empty()) {
-        SHM_ASSIGN(out.timeout_ms, parse_duration(words.timeout));
-    }
-    SHM_ASSIGN(out.metadata, metadata_of(words.metadata));
+    SHM_ASSIGN(out.metadata, metadata_of(options.metadata));
     return out;
 }
 
-// All of them or none: what was made before a failure is given back.
+// All of them or none: after a failure those that were allocated are deallocated.
 Result<std::vector<RegionId>> allocate_all(ManagerClient& client, std::uint64_t size,
-                                           const Words& words, RegionOptions options) {
+                                           const AllocateOptions& options, RegionOptions region) {
     std::vector<RegionId> ids;
-    while (ids.size() < words.count) {
-        if (!words.name_prefix.empty()) {
-            auto pairs = words.metadata;
-            pairs.push_back(fmt::format("name={}{}", words.name_prefix, ids.size() + 1));
-            SHM_ASSIGN(options.metadata, metadata_of(pairs));
+    while (ids.size() < options.count.value_or(1)) {
+        if (!options.name_prefix.empty()) {
+            auto pairs = options.metadata;
+            pairs.push_back(fmt::format("name={}{}", options.name_prefix, ids.size() + 1));
+            SHM_ASSIGN(region.metadata, metadata_of(pairs));
         }
-        auto id = client.allocate(size, options);
+        auto id = client.allocate(size, region);
         if (!id) {
             for (const auto& made : ids) client.deallocate(made);
             return fail(std::move(id).error());
@@ -104,16 +81,16 @@ Result<std::vector<RegionId>> allocate_all(ManagerClient& client, std::uint64_t 
     return ids;
 }
 
-Result<int> run_allocate(const Context& context, const Words& words, bool many) {
-    SHM_ASSIGN(const auto size, parse_size(words.size));
-    SHM_ASSIGN(const auto options, options_of(words));
+Result<int> run_allocate(const Context& context, const AllocateOptions& options) {
+    SHM_ASSIGN(const auto size, parse_size(options.size));
+    SHM_ASSIGN(const auto region, region_options(options));
     SHM_ASSIGN(auto client, connect(context, true));
-    SHM_ASSIGN(const auto ids, allocate_all(*client, size, words, options));
+    SHM_ASSIGN(const auto ids, allocate_all(*client, size, options, region));
     if (!context.json) {
         for (const auto& id : ids) print(id.str() + "\n");
         return kDone;
     }
-    if (!many) {
+    if (!options.count) {
         print_json({{"id", text(ids.front().str())}});
         return kDone;
     }
@@ -125,36 +102,42 @@ Result<int> run_allocate(const Context& context, const Words& words, bool many) 
 
 }  // namespace
 
-void add_allocate(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "allocate",
-                                "Make regions that belong to the user, and print their ids");
-    auto words = std::make_shared<Words>();
-    command->add_option("size", words->size, "Bytes, or with KiB, MiB, GiB")->required();
-    auto* count =
-        command->add_option("--count", words->count, "How many")->check(CLI::Range(1, 1'000'000));
-    command->add_option("--cleanup-policy", words->cleanup_policy,
-                        "automatic, manual (default) or reference_counted");
-    command->add_option("--timeout", words->timeout, "Cleaned when unused for this long; 0: never");
-    command->add_option("--security-level", words->security_level,
-                        "standard (default), high or maximum");
-    command->add_option("--access-mode", words->access_mode,
-                        "The most anybody may map it with: rw or ro");
-    command->add_option("--placement", words->placement, "pooled or dedicated");
-    command->add_option("--owner", words->owner, "What its user may do: rw or ro");
-    command->add_option("--group", words->group, "What its group may do: rw, ro or none (default)");
-    command->add_option("--other", words->other, "What others may do: rw, ro or none (default)");
-    command->add_flag(
-        "--durable", words->durable,
-        "Keep contents and description in the state directory: they survive a reboot");
-    command->add_flag("--audit", words->audit,
-                      "Record each access; refuse them while that is impossible");
-    command->add_option("--name-prefix", words->name_prefix,
-                        "Metadata gets name=PREFIX1, PREFIX2 ...");
-    command->add_option("--metadata", words->metadata, "KEY=VALUE, kept with the region as text");
-    command->callback([&context, words, count] {
-        const bool many = count->count() > 0;
-        context.action = [&context, words, many] { return run_allocate(context, *words, many); };
-    });
+void add_allocate(Command& app) {
+    auto& command =
+        app.add("allocate", "Allocate regions that belong to the user, and print their ids");
+    auto& options = command.options<AllocateOptions>();
+    command.argument("SIZE", options.size, "Bytes, or a number with KiB, MiB or GiB").required();
+    command.option("--count", "N", options.count, "Allocate N regions, or none (default: 1)")
+        .range(1, 1'000'000);
+    command.option("--cleanup-policy", "POLICY", options.cleanup_policy, parse_cleanup_policy,
+                   {"automatic", "manual", "reference_counted"},
+                   "When it is freed: automatic, manual (default) or reference_counted");
+    command.option("--timeout", "TIME", options.timeout,
+                   "Free it when unused for this long, such as 10m; 0: never");
+    command.option("--security-level", "LEVEL", options.security_level, parse_security_level,
+                   {"standard", "high", "maximum"},
+                   "standard, high or maximum (default: the configuration's)");
+    command.option("--access-mode", "MODE", options.access_mode, parse_access_mode, {"rw", "ro"},
+                   "The most that any program may map it with: rw (default) or ro");
+    command.option("--placement", "PLACE", options.placement, parse_placement,
+                   {"pooled", "dedicated"},
+                   "In an arena (pooled) or in a segment of its own (dedicated)");
+    command.option("--owner", "ACCESS", options.owner, parse_permission, {"rw", "ro"},
+                   "Access of its user: rw or ro");
+    command.option("--group", "ACCESS", options.group, parse_permission, {"rw", "ro", "none"},
+                   "Access of its group: rw, ro or none");
+    command.option("--other", "ACCESS", options.other, parse_permission, {"rw", "ro", "none"},
+                   "Access of other users: rw, ro or none");
+    command.flag(
+        "--durable", options.durable,
+        "Keep contents and description in the state directory, so that they survive a reboot");
+    command.flag("--audit", options.audit,
+                 "Record each access; refuse access while that is impossible");
+    command.option("--name-prefix", "PREFIX", options.name_prefix,
+                   "Add name=PREFIX1, PREFIX2 ... to the metadata");
+    command.option("--metadata", "KEY=VALUE", options.metadata,
+                   "Keep this text with the region; can be repeated");
+    command.run(run_allocate, options);
 }
 
 }  // namespace snakepit::shm::cli

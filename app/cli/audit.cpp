@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The signed history: checked, and exported as reports. Reads the database itself, so it works
-// without a manager.
+// audit: checks the signed history, and exports it as reports. Reads the database itself, so it
+// works without a manager.
 #include <fmt/format.h>
 #include <pwd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 
 #include <QJsonArray>
 
@@ -21,11 +20,11 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-struct VerifyWords {
+struct VerifyOptions {
     std::string file, key;
 };
 
-struct ExportWords {
+struct ExportOptions {
     std::string format = "html", file, since, until, user, region, kind;
     bool force = false;
 };
@@ -38,9 +37,8 @@ bool is_database(const std::string& path) {
 }
 
 constexpr auto kOwnKey =
-    "the key was found beside what it proves: whoever could replace both would not be noticed; "
-    "give "
-    "--key from a safe place";
+    "the key was read from beside the database: replacing both would not be noticed; give --key "
+    "from a safe place";
 
 QJsonObject finding_json(const AuditFinding& finding) {
     return {{"problem", text(to_string(finding.problem))},
@@ -76,22 +74,27 @@ Status check_recorded(const std::string& database) {
     std::error_code unknown;
     if (std::filesystem::exists(database, unknown) || unknown) return {};
     return fail(ErrorCode::database_unavailable,
-                fmt::format("nothing was recorded yet: there is no {}", database),
-                "a manager records from its first start on; check the instance's name");
+                fmt::format("nothing was recorded yet: {} does not exist", database),
+                "a manager records from its first start on; check the name of the instance");
 }
 
-Result<int> verify_database(const Context& context, const VerifyWords& words,
+void print_verdict(bool genuine, const std::string& reason) {
+    print(std::vector<Toned>{
+        genuine ? Toned("genuine", Tone::good) : Toned("NOT genuine", Tone::bad), ": " + reason});
+}
+
+Result<int> verify_database(const Context& context, const VerifyOptions& options,
                             const std::string& path) {
     const auto beside = std::filesystem::path(path).replace_filename("audit.pub").string();
-    const bool own_key = words.key.empty();
-    SHM_ASSIGN(const auto key, read_public_key(own_key ? beside : words.key));
-    SHM_ASSIGN(auto verdict, verify_history(path, key, words.file.empty()));
+    const bool own_key = options.key.empty();
+    SHM_ASSIGN(const auto key, read_public_key(own_key ? beside : options.key));
+    SHM_ASSIGN(auto verdict, verify_history(path, key, options.file.empty()));
     if (own_key) verdict.notes.emplace_back(kOwnKey);
     if (context.json) {
         print_json(verdict_json(verdict));
         return verdict.clean() ? kDone : kProblemsFound;
     }
-    print(fmt::format("{}: {}\n", verdict.clean() ? "genuine" : "NOT genuine", verdict.summary()));
+    print_verdict(verdict.clean(), verdict.summary());
     if (verdict.problems > 1)
         for (const auto& finding : verdict.findings)
             print(fmt::format("  {}: {}\n", to_string(finding.problem), finding.what));
@@ -102,14 +105,14 @@ Result<int> verify_database(const Context& context, const VerifyWords& words,
     return verdict.clean() ? kDone : kProblemsFound;
 }
 
-Result<int> verify_report(const Context& context, const VerifyWords& words) {
+Result<int> verify_report(const Context& context, const VerifyOptions& options) {
     std::optional<PublicKey> key;
-    if (!words.key.empty()) {
-        SHM_ASSIGN(key, read_public_key(words.key));
+    if (!options.key.empty()) {
+        SHM_ASSIGN(key, read_public_key(options.key));
     }
     std::string problem;
     PublicKey signer{};
-    if (const auto check = check_report(words.file)) {
+    if (const auto check = check_report(options.file)) {
         signer = check->signer;
         if (!check->intact)
             problem = "it was changed after it was signed";
@@ -126,22 +129,22 @@ Result<int> verify_report(const Context& context, const VerifyWords& words) {
                     {"problem", text(problem)},
                     {"key_given", key.has_value()}});
     } else if (problem.empty()) {
-        print(fmt::format("genuine: every byte is as it was signed by {}\n", to_hex(signer)));
+        print_verdict(true, fmt::format("every byte is as it was signed by {}", to_hex(signer)));
         if (!key) print(fmt::format("note: {}\n", kOwnKey));
     } else {
-        print(fmt::format("NOT genuine: {}\n", problem));
+        print_verdict(false, problem);
     }
     return problem.empty() ? kDone : kProblemsFound;
 }
 
-Result<int> run_verify(const Context& context, const VerifyWords& words) {
-    if (words.file.empty()) {
+Result<int> run_verify(const Context& context, const VerifyOptions& options) {
+    if (options.file.empty()) {
         SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
         SHM_TRY(check_recorded(paths.events_db()));
-        return verify_database(context, words, paths.events_db());
+        return verify_database(context, options, paths.events_db());
     }
-    if (is_database(words.file)) return verify_database(context, words, words.file);
-    return verify_report(context, words);
+    if (is_database(options.file)) return verify_database(context, options, options.file);
+    return verify_report(context, options);
 }
 
 Result<std::uint32_t> user_of(const std::string& word) {
@@ -150,31 +153,31 @@ Result<std::uint32_t> user_of(const std::string& word) {
         return static_cast<std::uint32_t>(std::stoul(word));
     // One thread, and nothing else asks.
     if (const auto* user = ::getpwnam(word.c_str())) return user->pw_uid;  // NOLINT
-    return fail(ErrorCode::platform_error, fmt::format("there is no user '{}'", word),
-                "give a name or a number");
+    return fail(ErrorCode::platform_error, fmt::format("unknown user '{}'", word),
+                "give a user's name or number");
 }
 
-Result<EventQuery> filter_of(const ExportWords& words) {
+Result<EventQuery> filter_of(const ExportOptions& options, const InstancePaths& paths) {
     EventQuery query;
-    SHM_TRY(choose(query, words.region, words.kind));
-    if (!words.user.empty()) {
-        SHM_ASSIGN(query.uid, user_of(words.user));
+    SHM_TRY(choose_events(query, paths, options.region, options.kind));
+    if (!options.user.empty()) {
+        SHM_ASSIGN(query.uid, user_of(options.user));
     }
-    SHM_ASSIGN(query.since, moment(words.since));
-    SHM_ASSIGN(query.until, moment(words.until));
+    SHM_ASSIGN(query.since, moment(options.since));
+    SHM_ASSIGN(query.until, moment(options.until));
     return query;
 }
 
-Result<int> run_export(const Context& context, const ExportWords& words) {
+Result<int> run_export(const Context& context, const ExportOptions& options) {
     ReportRequest request;
     SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
     request.database = paths.events_db();
     SHM_TRY(check_recorded(request.database));
     request.instance = paths.instance;
-    SHM_ASSIGN(request.filter, filter_of(words));
-    request.format = parse_report_format(words.format).value_or(ReportFormat::html);
+    SHM_ASSIGN(request.filter, filter_of(options, paths));
+    request.format = parse_report_format(options.format).value_or(ReportFormat::html);
     SHM_ASSIGN(const auto key, report_key(paths));
-    SHM_ASSIGN(auto file, OutputFile::begin(words.file, {.replace = words.force}));
+    SHM_ASSIGN(auto file, OutputFile::begin(options.file, {.replace = options.force}));
     OutputStream bytes(file);
     std::ostream out(&bytes);
     const auto written = write_report(request, key, out);
@@ -183,48 +186,53 @@ Result<int> run_export(const Context& context, const ExportWords& words) {
     SHM_TRY(file.commit());
     if (file.is_standard_output()) return kDone;
     if (context.json)
-        print_json({{"file", text(words.file)}, {"key", text(to_hex(key.public_key()))}});
+        print_json({{"file", text(options.file)}, {"key", text(to_hex(key.public_key()))}});
     else
-        print(fmt::format("{} is signed by {}\n", words.file, to_hex(key.public_key())));
+        print(fmt::format("{} is signed by {}\n", options.file, to_hex(key.public_key())));
     return kDone;
 }
 
-void add_verify(CLI::App& audit, Context& context) {
-    auto* command = add_command(audit, context, "verify",
-                                "Check the history, or an exported report; needs no manager");
-    auto words = std::make_shared<VerifyWords>();
-    command->add_option("file", words->file, "events.db or a report (default: the instance's)");
-    command->add_option("--key", words->key,
-                        "The public key it must be signed by, or a file with it");
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_verify(context, *words); };
-    });
+void add_verify(Command& audit) {
+    auto& command =
+        audit.add("verify", "Check the history, or an exported report; needs no manager");
+    auto& options = command.options<VerifyOptions>();
+    command
+        .argument("FILE", options.file, "events.db or a report (default: the instance's history)")
+        .completed_with(Completion::files);
+    command
+        .option("--key", "KEY", options.key,
+                "The public key that must have signed it, or a file with it")
+        .completed_with(Completion::files);
+    command.run(run_verify, options);
 }
 
-void add_export(CLI::App& audit, Context& context) {
-    auto* command = add_command(audit, context, "export", "Write a signed report of what happened");
-    auto words = std::make_shared<ExportWords>();
-    command->add_option("--format", words->format, "csv, json or html (default)")
-        ->check(CLI::IsMember({"csv", "json", "html"}));
-    command->add_option("-o,--output", words->file, kOutputHelp)->required();
-    command->add_flag("--force", words->force, kForceHelp);
-    command->add_option("--since", words->since, "From this time on, or how long ago (10m)");
-    command->add_option("--until", words->until, "Before this time, or how long ago");
-    command->add_option("--user", words->user, "What this user did only: a name or a number");
-    command->add_option("--region", words->region, "About this region only");
-    command->add_option("--kind", words->kind, "Of this kind only");
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_export(context, *words); };
-    });
+void add_export(Command& audit) {
+    auto& command = audit.add("export", "Write a signed report of recorded events");
+    auto& options = command.options<ExportOptions>();
+    command.option("--format", "FORMAT", options.format, "csv, json or html (default)")
+        .one_of({"csv", "json", "html"});
+    command.option("-o,--output", "FILE", options.file, kOutputHelp)
+        .required()
+        .completed_with(Completion::files);
+    command.flag("--force", options.force, kForceHelp);
+    command.option("--since", "TIME", options.since,
+                   "Only events from this time on, or from this long ago (10m)");
+    command.option("--until", "TIME", options.until,
+                   "Only events before this time, or before this long ago");
+    command.option("--user", "USER", options.user, "Only events of this user: a name or a number");
+    command.option("--region", "ID", options.region, "Only events of this region")
+        .completed_with(Completion::regions);
+    command.option("--kind", "KIND", options.kind, "Only events of this kind")
+        .suggest(event_kinds());
+    command.run(run_export, options);
 }
 
 }  // namespace
 
-void add_audit(CLI::App& app, Context& context) {
-    auto* audit = add_command(app, context, "audit", "The signed history: verify, export");
-    audit->require_subcommand(1);
-    add_verify(*audit, context);
-    add_export(*audit, context);
+void add_audit(Command& app) {
+    auto& audit = app.add("audit", "Verify or export the signed history");
+    add_verify(audit);
+    add_export(audit);
 }
 
 }  // namespace snakepit::shm::cli

@@ -10,11 +10,11 @@
 
 namespace snakepit::shm::cli {
 
-// A process that runs this same program with other words. The destructor ends it and reaps it.
+// A process that runs this same program with other arguments. The destructor ends and reaps it.
 class ChildProcess {
   public:
-    // Its standard output goes to a pipe that we read (`lines`). It is told to end when
-    // we do, whatever ends us.
+    // Its standard output goes to a pipe that we read (`lines`). It is ended when
+    // this process ends, also by a kill.
     static Result<ChildProcess> start(const std::vector<std::string>& words);
 
     ChildProcess(ChildProcess&& other) noexcept;
@@ -22,7 +22,7 @@ class ChildProcess {
     ~ChildProcess() { stop(); }
 
     std::int64_t pid() const { return pid_; }
-    // False once it has ended by itself; it is reaped then.
+    // False once it has ended; it is reaped then.
     bool running();
 
     // What it has written since the last call: whole lines. Never blocks.

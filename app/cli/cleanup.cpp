@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// cleanup and restore: a rehearsal, the plan it makes, running exactly that plan, and undoing it.
+// cleanup and restore: a dry run, the plan it makes, running exactly that plan, and undoing it.
 #include <fmt/format.h>
 
-#include <memory>
+#include <map>
+#include <vector>
 
 #include <QJsonArray>
 
@@ -17,7 +18,7 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-// Larger is no plan of ours: a million regions take some 150 MB.
+// A plan of a million regions takes some 150 MB.
 constexpr std::size_t kLargestPlan = 256U << 20;
 
 struct Plan {
@@ -26,7 +27,7 @@ struct Plan {
 };
 
 tl::unexpected<Error> no_plan(const std::string& file, std::string_view why) {
-    return fail(ErrorCode::invalid_argument, fmt::format("{} holds no plan: {}", file, why),
+    return fail(ErrorCode::invalid_argument, fmt::format("{} is not a cleanup plan: {}", file, why),
                 "make one with: snakepit-shm cleanup --dry-run --json > plan.json");
 }
 
@@ -58,10 +59,10 @@ Result<Plan> read_plan(const std::string& file) {
     const auto document = parse_object(content);
     if (!document) return no_plan(file, document.error().message);
     if (!document->value("dry_run").toBool() || !document->value("criteria").isObject())
-        return no_plan(file, "it is not what a dry run prints");
+        return no_plan(file, "it was not made by a dry run");
     Plan plan{request_of(document->value("criteria").toObject()), {}};
     if (!plan.request.has_criteria() && !plan.request.scoped())
-        return no_plan(file, "it does not say what it was made for");
+        return no_plan(file, "its criteria are missing");
     for (const auto& value : document->value("items").toArray()) {
         const auto item = value.toObject();
         if (!item.value("removed").toBool()) continue;
@@ -73,26 +74,40 @@ Result<Plan> read_plan(const std::string& file) {
 }
 
 std::string_view outcome_of(const CleanupItem& item) {
-    return item.quarantined ? "quarantine" : item.removed ? "yes" : "no";
+    return item.quarantined ? "quarantined" : "freed";
+}
+
+// How many stay, and why; the region where it is one.
+void print_kept(const CleanupResult& result) {
+    std::map<std::string, std::vector<const CleanupItem*>> kept;
+    for (const auto& item : result.items)
+        if (!item.removed) kept[item.reason].push_back(&item);
+    if (kept.empty()) return;
+    Table table({result.dry_run ? "WOULD STAY#" : "STAYED#", "REASON"});
+    for (const auto& [reason, items] : kept)
+        table.add({items.size() == 1 ? items.front()->id.str() : counted(items.size(), "region"),
+                   reason});
+    print(table);
 }
 
 void print_items(const CleanupResult& result) {
-    Table table({"ID", "SIZE>", result.dry_run ? "WOULD GO" : "WENT", "REASON"});
+    Table table({"ID#", "SIZE>", result.dry_run ? "WOULD BE" : "OUTCOME", "REASON"});
     for (const auto& item : result.items)
-        table.add(
-            {item.id.str(), format_size(item.bytes), std::string(outcome_of(item)), item.reason});
-    if (!result.items.empty()) print(table.str());
+        if (item.removed)
+            table.add({item.id.str(), format_size(item.bytes), outcome_of(item), item.reason});
+    if (result.removed > 0) print(table);
+    print_kept(result);
     const auto freed = result.removed - result.quarantined;
-    print(fmt::format("{} {}, {}\n", result.dry_run ? "would remove" : "removed",
-                      counted(freed, "region"), format_size(result.bytes_freed)));
+    if (freed > 0 || result.quarantined == 0)
+        print(fmt::format("{} {}, {}\n", result.dry_run ? "would remove" : "removed",
+                          counted(freed, "region"), format_size(result.bytes_freed)));
     if (result.quarantined == 0) return;
-    print(fmt::format("{} in quarantine {}, {}{}\n", result.dry_run ? "would put" : "put",
+    print(fmt::format("{} {} into quarantine, {}{}\n", result.dry_run ? "would put" : "put",
                       counted(result.quarantined, "region"), format_size(result.bytes_quarantined),
-                      result.dry_run ? "" : ": snakepit-shm restore ID brings one back"));
+                      result.dry_run ? "" : ": snakepit-shm restore ID restores one"));
 }
 
-// What can be restored lasts only for as long as its quarantine; a plan says all that is needed.
-Result<int> run_cleanup(const Context& context, CleanupRequest request) {
+Result<int> run_request(const Context& context, CleanupRequest request) {
     if (!request.has_criteria() && !request.scoped()) request.due = true;
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto result, client->cleanup(request));
@@ -124,71 +139,79 @@ Result<int> run_plan(const Context& context, const std::string& file) {
         return kDone;
     }
     print_items(result);
-    print(changed == 0 ? fmt::format("all of the plan's {} went\n", plan.goes.size())
-                       : fmt::format("{} of the plan's {} did not go: the reasons say what changed "
-                                     "meanwhile\n",
-                                     changed, plan.goes.size()));
+    print(changed == 0 ? fmt::format("all {} of the plan were removed\n",
+                                     counted(plan.goes.size(), "region"))
+                       : fmt::format("{} of the plan's {} stayed: the reasons above show what "
+                                     "changed meanwhile\n",
+                                     changed, counted(plan.goes.size(), "region")));
     return kDone;
 }
 
 Result<int> run_restore(const Context& context, const std::vector<std::string>& words) {
-    SHM_ASSIGN(const auto ids, parse_ids(words));
-    SHM_ASSIGN(auto client, connect(context));
+    SHM_ASSIGN(const auto target, connect_to(context, words));
     QJsonArray done;
     std::vector<Error> errors;
-    for (const auto& id : ids) {
-        const auto next = client->restore(id);
+    for (const auto& id : target.ids) {
+        const auto next = target.client->restore(id);
         if (!next) {
             errors.push_back(next.error());
             continue;
         }
         done.append(QJsonObject{{"id", text(id.str())}, {"next", text(*next)}});
-        if (!context.json) print(fmt::format("{} restored; cleaning: {}\n", id.str(), *next));
+        if (!context.json) print(fmt::format("{} restored; next cleanup: {}\n", id.str(), *next));
     }
     if (context.json) print_json({{"restored", done}});
     return report_errors(context, errors);
 }
 
-}  // namespace
+struct CleanupOptions {
+    CleanupRequest request;
+    std::string plan;
+};
 
-void add_cleanup(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "cleanup",
-                                "Remove what is due, or what you choose; says why for each region");
-    auto request = std::make_shared<CleanupRequest>();
-    auto file = std::make_shared<std::string>();
-    auto* plan = command->add_option("--plan", *file,
-                                     "Run exactly the plan that --dry-run --json printed into this "
-                                     "file; each region is checked again");
-    auto* dry_run = command->add_flag("--dry-run", request->dry_run, "Only print the plan");
-    auto* orphans = command->add_flag("--orphans", request->orphans, "Of programs that are gone");
-    auto* expired =
-        command->add_flag("--expired", request->expired, "Unused for longer than their timeout");
-    auto* session = command->add_option("--session", request->session,
-                                        "Only what was made in this session, due or not");
-    auto* worker =
-        command->add_option("--worker", request->worker, "Only what this worker made, due or not");
-    auto* all = command->add_flag("--all-eligible", request->all_eligible,
-                                  "Everything nobody holds, whatever its policy");
-    auto* at_once = command->add_flag("--no-quarantine", request->no_quarantine,
-                                      "Free it at once, and what is in quarantine too");
-    all->excludes(orphans)->excludes(expired);
-    for (auto* other : {dry_run, orphans, expired, session, worker, all, at_once})
-        plan->excludes(other);
-    command->callback([&context, request, file] {
-        context.action = [&context, request, file] {
-            return file->empty() ? run_cleanup(context, *request) : run_plan(context, *file);
-        };
-    });
+Result<int> run_cleanup(const Context& context, const CleanupOptions& options) {
+    return options.plan.empty() ? run_request(context, options.request)
+                                : run_plan(context, options.plan);
 }
 
-void add_restore(CLI::App& app, Context& context) {
-    auto* command =
-        add_command(app, context, "restore", "Bring regions back that are in quarantine");
-    auto ids = std::make_shared<std::vector<std::string>>();
-    command->add_option("id", *ids, "The regions")->required();
-    command->callback([&context, ids] {
-        context.action = [&context, ids] { return run_restore(context, *ids); };
-    });
+}  // namespace
+
+void add_cleanup(Command& app) {
+    auto& command =
+        app.add("cleanup", "Remove regions that are due or chosen, and show the reason for each");
+    auto& options = command.options<CleanupOptions>();
+    auto& request = options.request;
+    auto& dry_run = command.flag("--dry-run", request.dry_run,
+                                 "Show what would be removed, and change nothing");
+    auto& orphans =
+        command.flag("--orphans", request.orphans, "Remove regions whose owner has exited");
+    auto& expired = command.flag("--expired", request.expired,
+                                 "Remove regions unused for longer than their timeout");
+    auto& session = command.option("--session", "NAME", request.session,
+                                   "Remove only regions allocated in this session, due or not");
+    auto& worker = command.option("--worker", "NAME", request.worker,
+                                  "Remove only regions allocated by this worker, due or not");
+    auto& all = command.flag("--all-eligible", request.all_eligible,
+                             "Remove every region without references, whatever its cleanup policy");
+    auto& at_once = command.flag("--no-quarantine", request.no_quarantine,
+                                 "Free at once, including what is in quarantine");
+    all.excludes(orphans).excludes(expired);
+    auto& plan =
+        command
+            .option(
+                "--plan", "FILE", options.plan,
+                "Run exactly the plan that --dry-run --json wrote; each region is checked again")
+            .completed_with(Completion::files);
+    for (const auto* other : {&dry_run, &orphans, &expired, &session, &worker, &all, &at_once})
+        plan.excludes(*other);
+    command.run(run_cleanup, options);
+}
+
+void add_restore(Command& app) {
+    auto& command = app.add("restore", "Restore regions from quarantine");
+    auto& ids = command.options<std::vector<std::string>>();
+    command.regions(ids);
+    command.run(run_restore, ids);
 }
 
 }  // namespace snakepit::shm::cli

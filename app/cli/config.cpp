@@ -2,8 +2,6 @@
 // check, show and set read the file themselves, so they work without a manager.
 #include <fmt/format.h>
 
-#include <memory>
-
 #include <QJsonArray>
 
 #include "base/paths.h"
@@ -30,7 +28,7 @@ Result<int> run_check(const Context& context, const std::string& given) {
         print_json(
             {{"valid", true}, {"file", file.empty() ? QJsonValue() : QJsonValue(text(file))}});
     } else {
-        print(file.empty() ? "no configuration file: the built-in defaults hold\n"
+        print(file.empty() ? "no configuration file: the built-in defaults apply\n"
                            : file + " is valid\n");
     }
     return kDone;
@@ -44,12 +42,12 @@ Result<int> run_show(const Context& context, const std::string& given) {
     if (context.json) {
         print_json(document);
     } else {
-        print(lines_of(document));
+        print(facts_of(document));
     }
     return kDone;
 }
 
-// What a running manager makes of the changed file.
+// The manager's answer when it has read the changed file.
 Result<QJsonObject> let_manager_reload(const Context& context) {
     auto client = connect(context);
     if (!client && client.error().type() == ErrorType::no_manager &&
@@ -62,14 +60,18 @@ Result<QJsonObject> let_manager_reload(const Context& context) {
     return document;
 }
 
-Result<int> run_set(const Context& context, const std::string& key, const std::string& value,
-                    const std::string& given) {
-    SHM_ASSIGN(auto file, file_of(context, given));
+struct SetOptions {
+    std::string key, value, file;
+};
+
+Result<int> run_set(const Context& context, const SetOptions& options) {
+    const auto& key = options.key;
+    SHM_ASSIGN(auto file, file_of(context, options.file));
     const bool made = file.empty();
     if (made) file = user_config_file();
-    SHM_TRY(set_in_file(file, key, value));
+    SHM_TRY(set_in_file(file, key, options.value));
     QJsonObject document{{"applied", false}};
-    if (given.empty() && !made) {
+    if (options.file.empty() && !made) {
         SHM_ASSIGN(document, let_manager_reload(context));
     }
     document.insert("file", text(file));
@@ -83,7 +85,7 @@ Result<int> run_set(const Context& context, const std::string& key, const std::s
     print(fmt::format("{} is set in {}{}\n", key, file,
                       !document.value("applied").toBool() || later
                           ? "; it takes effect when a manager starts next"
-                          : " and holds now"));
+                          : " and takes effect now"));
     return kDone;
 }
 
@@ -104,41 +106,27 @@ Result<int> run_reload(const Context& context) {
 
 }  // namespace
 
-void add_config(CLI::App& app, Context& context) {
-    auto* config = app.add_subcommand("config", "Look at the configuration, or apply it");
-    config->require_subcommand(1);
-    auto file = std::make_shared<std::string>();
-    auto* check = add_command(*config, context, "check", "Read the file as the manager would");
-    auto* show =
-        add_command(*config, context, "show", "Print every key with the value the file gives it");
-    for (auto* command : {check, show})
-        command->add_option("file", *file, "Another file than the instance's own");
-    struct Words {
-        std::string key, value;
-    };
-    auto words = std::make_shared<Words>();
-    auto* set = add_command(*config, context, "set",
-                            "Change one key in the file, if the file is valid then, and apply it");
-    set->add_option("key", words->key, "As in config show, or with its section before it")
-        ->required();
-    set->add_option("value", words->value, "A number, true, false, a word, \"64MiB\", \"30s\"")
-        ->required();
-    set->add_option("--file", *file, "Another file than the instance's own");
-    set->callback([&context, words, file] {
-        context.action = [&context, words, file] {
-            return run_set(context, words->key, words->value, *file);
-        };
-    });
-    auto* reload =
-        add_command(*config, context, "reload", "Let the running manager read its file again");
-
-    check->callback([&context, file] {
-        context.action = [&context, file] { return run_check(context, *file); };
-    });
-    show->callback([&context, file] {
-        context.action = [&context, file] { return run_show(context, *file); };
-    });
-    reload->callback([&context] { context.action = [&context] { return run_reload(context); }; });
+void add_config(Command& app) {
+    auto& config = app.add("config", "Show, check or change the configuration");
+    constexpr auto kFileHelp = "The file (default: the instance's)";
+    auto& check = config.add("check", "Check a configuration file; needs no manager");
+    auto& checked = check.options<std::string>();
+    check.argument("FILE", checked, kFileHelp).completed_with(Completion::files);
+    check.run(run_check, checked);
+    auto& show = config.add("show", "Show every key with its value in the file; needs no manager");
+    auto& shown = show.options<std::string>();
+    show.argument("FILE", shown, kFileHelp).completed_with(Completion::files);
+    show.run(run_show, shown);
+    auto& set = config.add("set", "Change a key in the file, if the result is valid, and apply it");
+    auto& options = set.options<SetOptions>();
+    set.argument("KEY", options.key, "As 'config show' prints it, with or without its section")
+        .required();
+    set.argument("VALUE", options.value, "A number, true, false, a word, \"64MiB\", \"30s\"")
+        .required();
+    set.option("--file", "FILE", options.file, "Change this file (default: the instance's)")
+        .completed_with(Completion::files);
+    set.run(run_set, options);
+    config.add("reload", "Let the running manager read its file again").run(run_reload);
 }
 
 }  // namespace snakepit::shm::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// read, write, seal: what is in a region.
+// read, write, seal: the contents of a region.
 #include "contents.h"
 
 #include <unistd.h>
@@ -15,8 +15,9 @@ namespace snakepit::shm::cli {
 
 Result<Contents> Contents::open(const Context& context, const RegionPart& part, AccessMode access) {
     Contents contents;
-    SHM_ASSIGN(const auto id, RegionId::parse(part.id));
-    SHM_ASSIGN(contents.client_, connect(context, true));
+    SHM_ASSIGN(auto target, connect_to(context, {part.id}, true));
+    contents.client_ = std::move(target.client);
+    const auto& id = target.ids.front();
     SHM_ASSIGN(contents.info_, contents.client_->info(id));
     const auto size = contents.info_.size;
     if (part.offset > size)
@@ -53,36 +54,36 @@ namespace {
 Error transfer_error(int number, const char* what, const std::string& id) {
     if (number != EFAULT) return system_error(number, what);
     return make_error(ErrorCode::corruption_detected,
-                      fmt::format("the memory of {} was cut by someone else", id),
-                      "'snakepit-shm health' says what is wrong; deallocate the region and "
+                      fmt::format("another process cut the memory of {}", id),
+                      "'snakepit-shm health' shows the problem; deallocate the region and "
                       "allocate a new one");
 }
 
-Result<int> run_read(const Context& context, const RegionPart& words) {
-    SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_only));
+Result<int> run_read(const Context& context, const RegionPart& options) {
+    SHM_ASSIGN(const auto contents, Contents::open(context, options, AccessMode::read_only));
     const auto bytes = contents.part();
     const auto written =
         standard_output().write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     if (!written)
-        return fail(written.error().system_error == EFAULT ? transfer_error(EFAULT, "", words.id)
+        return fail(written.error().system_error == EFAULT ? transfer_error(EFAULT, "", options.id)
                                                            : written.error());
     return kDone;
 }
 
-Result<int> run_write(const Context& context, const RegionPart& words) {
-    SHM_ASSIGN(const auto contents, Contents::open(context, words, AccessMode::read_write));
+Result<int> run_write(const Context& context, const RegionPart& options) {
+    SHM_ASSIGN(const auto contents, Contents::open(context, options, AccessMode::read_write));
     std::uint64_t written = 0;
     for (auto left = contents.part();;) {
         std::byte more{};
         const bool full = left.empty();
         const auto got = ::read(STDIN_FILENO, full ? &more : left.data(), full ? 1 : left.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(transfer_error(errno, "cannot read standard input", words.id));
+        if (got < 0) return fail(transfer_error(errno, "cannot read standard input", options.id));
         if (got == 0) break;
         if (full) {
             SHM_TRY(contents.written(written));
             return fail(ErrorCode::size_exceeds_limit,
-                        fmt::format("standard input has more than the {} bytes there is room for; "
+                        fmt::format("standard input has more than the {} bytes that fit; "
                                     "the first {} were written",
                                     contents.part().size(), written),
                         "write less, or allocate a larger region");
@@ -91,50 +92,45 @@ Result<int> run_write(const Context& context, const RegionPart& words) {
         written += static_cast<std::uint64_t>(got);
     }
     SHM_TRY(contents.written(written));
-    if (context.json) print(fmt::format("{{\"id\":\"{}\",\"written\":{}}}\n", words.id, written));
+    if (context.json)
+        print(fmt::format("{{\"id\":\"{}\",\"written\":{}}}\n", contents.info().id.str(), written));
     return kDone;
 }
 
 Result<int> run_seal(const Context& context, const std::string& word) {
-    SHM_ASSIGN(const auto id, RegionId::parse(word));
-    SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto sealed, client->seal(id));
+    SHM_ASSIGN(const auto target, connect_to(context, {word}));
+    const auto& id = target.ids.front();
+    SHM_ASSIGN(const auto sealed, target.client->seal(id));
     if (context.json)
         print(fmt::format("{{\"id\":\"{}\",\"sealed\":{}}}\n", id.str(), sealed));
     else
         print(fmt::format("{} {}\n", id.str(),
                           sealed ? "sealed"
-                                 : "will be sealed when its last reference is given back; nobody "
-                                   "can map it for writing any more"));
+                                 : "will be sealed when its last reference is released; it can no "
+                                   "longer be mapped for writing"));
     return kDone;
 }
 
-void add_part(CLI::App* command, const std::shared_ptr<RegionPart>& words) {
-    command->add_option("id", words->id, "The region")->required();
-    command->add_option("--offset", words->offset, "First byte; 0 by default");
-    command->add_option("--size", words->size, "At most this many bytes; to the end by default");
+RegionPart& add_part(Command& command) {
+    auto& part = command.options<RegionPart>();
+    command.argument("ID", part.id, "The region: its id, or the beginning or the end of it")
+        .required()
+        .completed_with(Completion::regions);
+    command.option("--offset", "BYTES", part.offset, "Start at this byte (default: 0)");
+    command.option("--size", "BYTES", part.size,
+                   "Stop after this many bytes (default: at the end)");
+    return part;
 }
 
 }  // namespace
 
-void add_contents(CLI::App& app, Context& context) {
-    auto* read = add_command(app, context, "read", "Write a region's bytes to standard output");
-    auto read_words = std::make_shared<RegionPart>();
-    add_part(read, read_words);
-    read->callback([&context, read_words] {
-        context.action = [&context, read_words] { return run_read(context, *read_words); };
-    });
-    auto* write = add_command(app, context, "write", "Fill a region from standard input");
-    auto write_words = std::make_shared<RegionPart>();
-    add_part(write, write_words);
-    write->callback([&context, write_words] {
-        context.action = [&context, write_words] { return run_write(context, *write_words); };
-    });
-    auto* seal = add_command(app, context, "seal", "Make a region immutable");
-    auto id = std::make_shared<std::string>();
-    seal->add_option("id", *id, "The region")->required();
-    seal->callback(
-        [&context, id] { context.action = [&context, id] { return run_seal(context, *id); }; });
+void add_contents(Command& app) {
+    auto& read = app.add("read", "Write a region's bytes to standard output");
+    read.run(run_read, add_part(read));
+    auto& write = app.add("write", "Fill a region from standard input");
+    write.run(run_write, add_part(write));
+    auto& seal = app.add("seal", "Make a region immutable");
+    seal.run(run_seal, seal.region());
 }
 
 }  // namespace snakepit::shm::cli

@@ -11,7 +11,7 @@
 
 namespace snakepit::shm::cli {
 
-// Which bytes of which region, as a person says it.
+// Bytes of a region, as the command line names them.
 struct RegionPart {
     std::string id;
     std::uint64_t offset = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// defragment: moves idle regions together and says what that changed.
+// defragment: moves idle regions together and shows what that changed.
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -54,10 +54,8 @@ Result<int> run(const Context& context) {
 
 }  // namespace
 
-void add_defragment(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "defragment",
-                                "Move idle regions together, and return empty arenas");
-    command->callback([&context] { context.action = [&context] { return run(context); }; });
+void add_defragment(Command& app) {
+    app.add("defragment", "Move idle regions together, and release empty arenas").run(run);
 }
 
 }  // namespace snakepit::shm::cli

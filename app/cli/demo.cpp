@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Real worker processes that share real data, so that a newcomer's first look has something alive
-// in it.
+// demo: worker processes that share data, so that there is something to see.
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -29,7 +28,7 @@ constexpr int kKillEvery = 3;  // ticks
 
 std::atomic<bool> end_asked = false;
 
-struct Words {
+struct DemoOptions {
     int workers = 4;
     int seconds = 30;
 };
@@ -39,19 +38,19 @@ class Demo {
     Demo(const Context& context, ManagerClient& client)
         : context_(context), client_(client), session_(fmt::format("demo-{}", ::getpid())) {}
 
-    Status run(const Words& words) {
-        for (int i = 0; i < words.workers; ++i) {
+    Status run(const DemoOptions& options) {
+        for (int i = 0; i < options.workers; ++i) {
             SHM_ASSIGN(auto worker, start(i));
             workers_.push_back(std::move(worker));
         }
         say(fmt::format(
             "{} data for {} s; Ctrl-C ends it",
-            counted(static_cast<std::uint64_t>(words.workers), "worker shares", "workers share"),
-            words.seconds));
-        for (int tick = 1; tick <= words.seconds && !end_asked; ++tick) {
+            counted(static_cast<std::uint64_t>(options.workers), "worker shares", "workers share"),
+            options.seconds));
+        for (int tick = 1; tick <= options.seconds && !end_asked; ++tick) {
             ::poll(nullptr, 0, kTickMillis);
             SHM_TRY(look(tick));
-            if (tick % kKillEvery == 0 && tick < words.seconds) SHM_TRY(kill_one());
+            if (tick % kKillEvery == 0 && tick < options.seconds) SHM_TRY(kill_one());
         }
         return finish();
     }
@@ -102,7 +101,7 @@ class Demo {
         for (auto& worker : workers_) {
             if (!worker.process.running())
                 return fail(ErrorCode::platform_error, worker.name + " ended early",
-                            "its own message above says why");
+                            "see its message above");
             SHM_TRY(read_tally(worker));
             total += worker.tally;
         }
@@ -139,7 +138,7 @@ class Demo {
         return {};
     }
 
-    // Workers take back what they made; what the killed ones made is orphaned and is removed here.
+    // Workers deallocate their regions; those of killed workers are orphans and are removed here.
     Status finish() {
         for (auto& worker : workers_) {
             worker.process.stop();
@@ -186,31 +185,29 @@ Result<std::optional<ChildProcess>> ensure_manager(const Context& context) {
     return std::optional<ChildProcess>(std::move(service));
 }
 
-Result<int> run_demo(const Context& context, const Words& words) {
+Result<int> run_demo(const Context& context, const DemoOptions& options) {
     for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { end_asked = true; });
     SHM_ASSIGN(const auto service, ensure_manager(context));
     SHM_ASSIGN(auto client, connect(context));
     Demo demo(context, *client);
-    SHM_TRY(demo.run(words));
+    SHM_TRY(demo.run(options));
     if (context.json) print_json(demo.summary());
     return demo.sound() ? kDone : kFailed;
 }
 
 }  // namespace
 
-void add_demo(CLI::App& app, Context& context) {
-    auto* command = add_command(
-        app, context, "demo",
-        "Let worker processes share data, and now and then die; starts a manager if none runs");
-    auto words = std::make_shared<Words>();
-    command->add_option("--workers", words->workers, "How many processes (default 4)")
-        ->check(CLI::Range(2, 64));
-    command->add_option("--seconds", words->seconds, "For how long (default 30)")
-        ->check(CLI::Range(1, 86'400));
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_demo(context, *words); };
-    });
-    add_demo_worker(app, context);
+void add_demo(Command& app) {
+    auto& command = app.add(
+        "demo",
+        "Start workers that share data and are killed now and then; starts a manager if needed");
+    auto& options = command.options<DemoOptions>();
+    command.option("--workers", "N", options.workers, "Start N processes (default: 4)")
+        .range(2, 64);
+    command.option("--seconds", "N", options.seconds, "Run for N seconds (default: 30)")
+        .range(1, 86'400);
+    command.run(run_demo, options);
+    add_demo_worker(app);
 }
 
 }  // namespace snakepit::shm::cli

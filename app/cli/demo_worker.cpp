@@ -51,7 +51,7 @@ class Worker {
           session_(std::move(session)),
           random_(std::random_device{}()) {}
 
-    // One round: make something, read something of another's, sometimes take something back.
+    // One round: allocate, read a region of another worker, sometimes deallocate.
     Status round() {
         if (own_.size() < kOwnRegions) SHM_TRY(produce());
         SHM_TRY(consume());
@@ -141,12 +141,15 @@ class Worker {
     DemoTally tally_;
 };
 
-Result<int> run_worker(const Context& context, const std::string& name,
-                       const std::string& session) {
+struct WorkerOptions {
+    std::string name, session;
+};
+
+Result<int> run_worker(const Context& context, const WorkerOptions& options) {
     for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { end_asked = true; });
     SHM_ASSIGN(auto client, connect(context, true));
-    SHM_TRY(client->announce(name, "demo", session));
-    Worker worker(*client, name, session);
+    SHM_TRY(client->announce(options.name, "demo", options.session));
+    Worker worker(*client, options.name, options.session);
     while (!end_asked) {
         SHM_TRY(worker.round());
         print(worker.tally().line() + "\n");
@@ -168,7 +171,7 @@ Result<DemoTally> DemoTally::parse(const std::string& line) {
     DemoTally tally;
     if (!(words >> tally.allocated >> tally.deallocated >> tally.verified >> tally.corrupt >>
           tally.bytes))
-        return fail(ErrorCode::protocol_error, "a worker said '" + line + "'");
+        return fail(ErrorCode::protocol_error, "unexpected line from a worker: '" + line + "'");
     return tally;
 }
 
@@ -181,19 +184,12 @@ DemoTally& DemoTally::operator+=(const DemoTally& other) {
     return *this;
 }
 
-void add_demo_worker(CLI::App& app, Context& context) {
-    auto* command = add_hidden_command(app, context, std::string(kDemoWorkerCommand));
-    struct Words {
-        std::string name, session;
-    };
-    auto words = std::make_shared<Words>();
-    command->add_option("--name", words->name)->required();
-    command->add_option("--session", words->session)->required();
-    command->callback([&context, words] {
-        context.action = [&context, words] {
-            return run_worker(context, words->name, words->session);
-        };
-    });
+void add_demo_worker(Command& app) {
+    auto& command = app.add_hidden(std::string(kDemoWorkerCommand));
+    auto& options = command.options<WorkerOptions>();
+    command.option("--name", "NAME", options.name, "").required();
+    command.option("--session", "NAME", options.session, "").required();
+    command.run(run_worker, options);
 }
 
 }  // namespace snakepit::shm::cli

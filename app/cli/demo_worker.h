@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A worker of `snakepit-shm demo`: shares real data with the others until it is told to end.
+// A worker of `snakepit-shm demo`: shares data with the others until it is asked to end.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,6 @@ struct DemoTally {
     DemoTally& operator+=(const DemoTally& other);
 };
 
-void add_demo_worker(CLI::App& app, Context& context);
+void add_demo_worker(Command& app);
 
 }  // namespace snakepit::shm::cli

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-// diagnose: one file about an instance, for somebody elsewhere.
+// diagnose: one file about an instance, to be read on another machine.
 #include <fmt/format.h>
-
-#include <memory>
 
 #include <QJsonArray>
 
@@ -18,17 +16,18 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-struct Words {
+struct DiagnoseOptions {
     std::string file;
     bool force = false;
     bool metadata = false;
     std::int64_t events = BundleRequest{}.events;
 };
 
-// Documents that other rooms make; each may fail without the bundle failing.
+// Documents that other modules make; each may fail without the bundle failing.
 std::vector<BundleExtra> extras() {
     return {{std::string(bundle_part::host),
-             "all shared memory of the host, as 'host --json' has it", []() -> Result<QJsonObject> {
+             "all shared memory of the host, as 'host --json' prints it",
+             []() -> Result<QJsonObject> {
                  SHM_ASSIGN(auto survey, survey_host());
                  sort_by_interest(survey.segments);
                  return host_json(survey);
@@ -52,16 +51,17 @@ QJsonObject document(const BundleSummary& summary) {
 
 void print_summary(const BundleSummary& summary) {
     print(fmt::format("{} ({})\n\n", summary.file, format_size(summary.bytes)));
-    Table parts({"IN IT", "SIZE>", "WHAT"});
+    Table parts({"PART", "SIZE>", "WHAT"});
     for (const auto& part : summary.parts)
         parts.add({part.name, format_size(part.bytes), part.what});
-    print(parts.str());
+    print(parts);
     if (!summary.left_out.empty()) {
-        Table gaps({"NOT IN IT", "WHY"});
+        Table gaps({"LEFT OUT", "WHY"});
         for (const auto& gap : summary.left_out) gaps.add({gap.name, gap.why});
-        print("\n" + gaps.str());
+        print("\n");
+        print(gaps);
     }
-    print("\nTaken out:\n");
+    print("\nRedacted:\n");
     for (const auto& what : summary.redacted) print(fmt::format("  {}\n", what));
     print(
         "Never in a bundle: contents of regions, keys, lease pages, grants, tokens, environments\n"
@@ -70,16 +70,16 @@ void print_summary(const BundleSummary& summary) {
                       summary.file));
 }
 
-Result<int> run_diagnose(const Context& context, const Words& words) {
+Result<int> run_diagnose(const Context& context, const DiagnoseOptions& options) {
     BundleRequest request;
     SHM_ASSIGN(request.paths, resolve_paths(context.instance));
-    request.file = words.file;
-    request.force = words.force;
-    request.metadata = words.metadata;
-    request.events = words.events;
+    request.file = options.file;
+    request.force = options.force;
+    request.metadata = options.metadata;
+    request.events = options.events;
     request.extras = extras();
     SHM_ASSIGN(const auto summary, write_bundle(request));
-    if (words.file == "-") return kDone;
+    if (options.file == "-") return kDone;
     if (context.json)
         print_json(document(summary));
     else
@@ -89,23 +89,22 @@ Result<int> run_diagnose(const Context& context, const Words& words) {
 
 }  // namespace
 
-void add_diagnose(CLI::App& app, Context& context) {
-    constexpr std::int64_t most = 5'000'000;
-    auto* command = add_command(
-        app, context, "diagnose",
-        "Write one file with all that helps to find out what is wrong, and nothing secret; the "
-        "monitor opens it on any machine. Works without a manager.");
-    auto words = std::make_shared<Words>();
-    command->add_option("-o,--output", words->file, kOutputHelp)->required();
+void add_diagnose(Command& app) {
+    auto& command =
+        app.add("diagnose", "Write a diagnostic bundle without secrets; needs no manager");
+    auto& options = command.options<DiagnoseOptions>();
+    command.option("-o,--output", "FILE", options.file, kOutputHelp)
+        .required()
+        .completed_with(Completion::files);
     command
-        ->add_option("--events", words->events, "Newest events to take along; 100,000 by default")
-        ->check(CLI::Range(std::int64_t{0}, most));
-    command->add_flag("--with-metadata", words->metadata,
-                      "Take the regions' metadata along, which programs put there");
-    command->add_flag("--force", words->force, kForceHelp);
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_diagnose(context, *words); };
-    });
+        .option("--events", "N", options.events,
+                "Include at most N events, the newest (default: 100,000)")
+        .range(0, 5'000'000);
+    command.flag("--with-metadata", options.metadata,
+                 "Include the metadata that programs gave their regions");
+    command.flag("--force", options.force, kForceHelp);
+    command.footer("Open it on any machine with: snakepit-shm-monitor --bundle FILE");
+    command.run(run_diagnose, options);
 }
 
 }  // namespace snakepit::shm::cli

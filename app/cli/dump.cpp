@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// dump: a region's bytes for people to read.
+// dump: a region's bytes as people read them.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -22,20 +23,20 @@ constexpr std::size_t kPiece = 64 * 1024;          // bytes read at a time
 constexpr std::uint64_t kMostJson = 256ULL << 20;  // bytes
 constexpr unsigned kWidest = 64;
 
-struct Words {
+struct DumpOptions {
     RegionPart part;
     std::string file = "-";
     bool force = false, raw = false;
     unsigned width = 16;
 };
 
-// A copy of some bytes; somebody else may cut the segment short meanwhile.
+// A copy of some bytes; another process may cut the segment short meanwhile.
 Result<std::string> copied(std::span<std::byte> bytes) {
     const FaultGuard guard(bytes.data(), bytes.size());
     std::string out(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (guard.faulted())
         return fail(ErrorCode::corruption_detected, "the region's segment was cut short",
-                    "snakepit-shm health says what is wrong");
+                    "snakepit-shm health shows the problem");
     return out;
 }
 
@@ -95,16 +96,16 @@ std::string head(const RegionInfo& info, const RegionPart& part, std::uint64_t s
         to_rfc3339(now()));
 }
 
-Status print_document(const Contents& contents, const Words& words, OutputFile& sink) {
+Status print_document(const Contents& contents, const DumpOptions& options, OutputFile& sink) {
     if (contents.part().size() > kMostJson)
         return fail(
             ErrorCode::invalid_argument,
             fmt::format("{} are too much for one document", format_size(contents.part().size())),
-            "choose a part with --offset and --length, or take --raw");
+            "choose a part with --offset and --length, or use --raw");
     SHM_ASSIGN(const auto bytes, copied(contents.part()));
     const QJsonObject document{
         {"region", region_json(contents.info())},
-        {"offset", json(words.part.offset)},
+        {"offset", json(options.part.offset)},
         {"length", json(std::uint64_t{bytes.size()})},
         {"read_at", json(now())},
         {"base64", QString::fromLatin1(QByteArray::fromStdString(bytes).toBase64())}};
@@ -112,33 +113,34 @@ Status print_document(const Contents& contents, const Words& words, OutputFile& 
     return sink.write({text.constData(), static_cast<std::size_t>(text.size())});
 }
 
-Status print_bytes(const Contents& contents, const Words& words, OutputFile& sink) {
+Status print_bytes(const Contents& contents, const DumpOptions& options, OutputFile& sink) {
     auto rest = contents.part();
-    if (!words.raw) SHM_TRY(sink.write(head(contents.info(), words.part, rest.size())));
-    HexDump dump(sink, words.part.offset, words.width);
-    const auto piece = kPiece / words.width * words.width;
+    if (!options.raw) SHM_TRY(sink.write(head(contents.info(), options.part, rest.size())));
+    HexDump dump(sink, options.part.offset, options.width);
+    const auto piece = kPiece / options.width * options.width;
     while (!rest.empty()) {
         SHM_ASSIGN(const auto bytes, copied(rest.first(std::min(piece, rest.size()))));
         rest = rest.subspan(bytes.size());
-        SHM_TRY(words.raw ? sink.write(bytes) : dump.add(bytes));
+        SHM_TRY(options.raw ? sink.write(bytes) : dump.add(bytes));
     }
-    if (!words.raw) SHM_TRY(dump.end());
+    if (!options.raw) SHM_TRY(dump.end());
     return {};
 }
 
-Result<int> run_dump(const Context& context, const Words& words) {
-    SHM_ASSIGN(const auto contents, Contents::open(context, words.part, AccessMode::read_only));
+Result<int> run_dump(const Context& context, const DumpOptions& options) {
+    SHM_ASSIGN(const auto contents, Contents::open(context, options.part, AccessMode::read_only));
     const auto rest = contents.part();
-    if (words.part.size > rest.size() || (rest.empty() && words.part.offset > 0))
+    if (options.part.size > rest.size() || (rest.empty() && options.part.offset > 0))
         return fail(ErrorCode::invalid_argument,
-                    fmt::format("the region has {} bytes, {} from {} on are none of it",
-                                contents.info().size, words.part.size, words.part.offset),
+                    fmt::format("the region has {} bytes, not {} from byte {} on",
+                                contents.info().size, options.part.size, options.part.offset),
                     "choose --offset and --length within the region");
-    SHM_ASSIGN(auto sink, OutputFile::begin(words.file, {.replace = words.force, .mode = 0600}));
+    SHM_ASSIGN(auto sink,
+               OutputFile::begin(options.file, {.replace = options.force, .mode = 0600}));
     if (context.json) {
-        SHM_TRY(print_document(contents, words, sink));
+        SHM_TRY(print_document(contents, options, sink));
     } else {
-        SHM_TRY(print_bytes(contents, words, sink));
+        SHM_TRY(print_bytes(contents, options, sink));
     }
     SHM_TRY(sink.commit());
     return kDone;
@@ -146,26 +148,31 @@ Result<int> run_dump(const Context& context, const Words& words) {
 
 }  // namespace
 
-void add_dump(CLI::App& app, Context& context) {
-    auto* command = add_command(
-        app, context, "dump",
-        "Print a region's facts and its bytes, in hexadecimal and as text. It is read like by any "
-        "other program: who may not read it may not dump it, an encrypted one is decrypted, and an "
-        "audited one records it. Programs may change the bytes while they are read.");
-    auto words = std::make_shared<Words>();
-    command->add_option("id", words->part.id, "The region")->required();
-    command->add_option("-o,--output", words->file,
-                        "The file to write (a new one with mode 0600); standard output by default");
-    command->add_flag("--force", words->force, kForceHelp);
-    command->add_option("--offset", words->part.offset, "First byte; 0 by default");
-    command->add_option("--length", words->part.size, "So many bytes; to the end by default")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--width", words->width, "Bytes a line; 16 by default")
-        ->check(CLI::Range(1U, kWidest));
-    command->add_flag("--raw", words->raw, "The bytes as they are, and nothing else");
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_dump(context, *words); };
-    });
+void add_dump(Command& app) {
+    auto& command =
+        app.add("dump", "Print a region's facts and its bytes in hexadecimal and as text");
+    auto& options = command.options<DumpOptions>();
+    command.argument("ID", options.part.id, "The region: its id, or the beginning or the end of it")
+        .required()
+        .completed_with(Completion::regions);
+    command
+        .option("-o,--output", "FILE", options.file,
+                "Write to this file, a new one with mode 0600 (default: standard output)")
+        .completed_with(Completion::files);
+    command.flag("--force", options.force, kForceHelp);
+    command.option("--offset", "BYTES", options.part.offset, "Start at this byte (default: 0)");
+    command
+        .option("--length", "BYTES", options.part.size,
+                "Stop after this many bytes (default: at the end)")
+        .range(1, std::numeric_limits<std::int64_t>::max());
+    command.option("--width", "N", options.width, "Show N bytes a line (default: 16)")
+        .range(1, kWidest);
+    command.flag("--raw", options.raw, "Write only the bytes, as they are");
+    command.footer(
+        "The region is read as any program reads it: permissions hold, an encrypted region is "
+        "decrypted,\n"
+        "and an audited one records the access. Programs may change the bytes meanwhile.");
+    command.run(run_dump, options);
 }
 
 }  // namespace snakepit::shm::cli

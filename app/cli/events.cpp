@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Reads the event database itself, so it works without a manager.
+// events: reads the event database itself, so it works without a manager.
 #include <fmt/format.h>
-#include <poll.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <memory>
 
 #include <QJsonArray>
 
@@ -20,27 +19,45 @@ namespace {
 
 constexpr int kFollowMillis = 250;
 
-struct Words {
+struct EventOptions {
     std::string region, kind, since, until;
     int limit = 100;
     bool follow = false;
 };
 
-Result<EventQuery> query_of(const Words& words) {
+Result<EventQuery> query_of(const EventOptions& options, const InstancePaths& paths) {
     EventQuery query;
-    SHM_TRY(choose(query, words.region, words.kind));
-    SHM_ASSIGN(query.since, moment(words.since));
-    SHM_ASSIGN(query.until, moment(words.until));
-    query.limit = words.limit;
+    SHM_TRY(choose_events(query, paths, options.region, options.kind));
+    SHM_ASSIGN(query.since, moment(options.since));
+    SHM_ASSIGN(query.until, moment(options.until));
+    query.limit = options.limit + 1;  // one more shows that there are more
     query.newest_first = true;
     return query;
+}
+
+// "process=python3 worker=w7 references=2".
+std::string detail_text(const std::string& detail) {
+    const auto object = parse_object(detail);
+    if (!object) return detail;
+    std::string out;
+    for (auto it = object->begin(); it != object->end(); ++it) {
+        auto value =
+            it->isString() ? it->toString().toStdString()
+            : it->isDouble()
+                ? fmt::format("{}", it->toInteger())
+                : QJsonDocument(QJsonArray{*it}).toJson(QJsonDocument::Compact).toStdString();
+        if (value.starts_with('[') && !it->isString()) value = value.substr(1, value.size() - 2);
+        if (it->isString() && value.find(' ') != value.npos) value = '"' + value + '"';
+        out += fmt::format("{}{}={}", out.empty() ? "" : " ", it.key().toStdString(), value);
+    }
+    return out;
 }
 
 std::string line_of(const EventRow& event) {
     auto out = fmt::format("{:>8}  {}  {:<19}  {:<37}  {:>7}", event.seq, to_rfc3339(event.time),
                            to_string(event.kind), event.region_id, event.pid);
     if (event.result != "ok") out += "  " + event.result;
-    if (!event.detail.empty() && event.detail != "{}") out += "  " + event.detail;
+    if (!event.detail.empty() && event.detail != "{}") out += "  " + detail_text(event.detail);
     return out + '\n';
 }
 
@@ -58,12 +75,11 @@ void print_rows(const Context& context, const std::vector<EventRow>& rows, Layou
     print_json({{"events", out}});
 }
 
-// Until the reader of our output is gone; a signal ends us as usual.
+// Until the reader of the output closes it; a signal ends the process as usual.
 Result<int> follow(const Context& context, EventReader& reader, EventQuery query) {
     query.newest_first = false;
     query.limit = 1000;
-    pollfd output{1, 0, 0};
-    while (output_written() && ::poll(&output, 1, kFollowMillis) == 0) {
+    while (output_is_read(kFollowMillis)) {
         SHM_ASSIGN(const auto rows, reader.query(query));
         if (rows.empty()) continue;
         query.after_seq = rows.back().seq;
@@ -72,44 +88,43 @@ Result<int> follow(const Context& context, EventReader& reader, EventQuery query
     return kDone;
 }
 
-Result<int> run_events(const Context& context, const Words& words) {
-    SHM_ASSIGN(auto query, query_of(words));
+Result<int> run_events(const Context& context, const EventOptions& options) {
     SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
+    SHM_ASSIGN(auto query, query_of(options, paths));
     SHM_ASSIGN(auto reader, EventReader::open(paths.events_db()));
     SHM_ASSIGN(auto rows, reader.query(query));
+    const bool more = rows.size() > static_cast<std::size_t>(options.limit);
+    if (more) rows.pop_back();
     std::reverse(rows.begin(), rows.end());
-    print_rows(context, rows, words.follow ? Layout::one_line : Layout::indented);
-    if (!words.follow) return kDone;
+    print_rows(context, rows, options.follow ? Layout::one_line : Layout::indented);
+    if (more && !options.follow)
+        print_note(context, fmt::format("only the newest {} events are shown; --limit N shows more",
+                                        options.limit));
+    if (!options.follow) return kDone;
     query.after_seq = rows.empty() ? 0 : rows.back().seq;
     return follow(context, reader, query);
 }
 
-std::string kinds_footer() {
-    std::string out = "Kinds:";
-#define X(name, number) out += " " #name;
-    SNAKEPIT_SHM_EVENT_KINDS(X)
-#undef X
-    return out;
-}
-
 }  // namespace
 
-void add_events(CLI::App& app, Context& context) {
-    auto* command =
-        add_command(app, context, "events", "Print what happened, oldest first; needs no manager");
-    auto words = std::make_shared<Words>();
-    command->add_option("--region", words->region, "About this region only");
-    command->add_option("--kind", words->kind, "Of this kind only");
-    command->add_option("--since", words->since, "From this time on, or how long ago (10m)");
-    command->add_option("--until", words->until, "Before this time, or how long ago");
-    command->add_option("--limit", words->limit, "The newest so many (default 100)")
-        ->check(CLI::Range(1, 10'000'000));
-    command->add_flag("--follow", words->follow,
-                      "Go on with what happens; with --json one event a line");
-    command->footer(kinds_footer());
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_events(context, *words); };
-    });
+void add_events(Command& app) {
+    auto& command = app.add("events", "Show recorded events, oldest first; needs no manager");
+    auto& options = command.options<EventOptions>();
+    command.option("--region", "ID", options.region, "Only events of this region")
+        .completed_with(Completion::regions);
+    command.option("--kind", "KIND", options.kind, "Only events of this kind")
+        .suggest(event_kinds());
+    command.option("--since", "TIME", options.since,
+                   "Only events from this time on, or from this long ago (10m)");
+    command.option("--until", "TIME", options.until,
+                   "Only events before this time, or before this long ago");
+    command
+        .option("--limit", "N", options.limit, "Show at most N events, the newest (default: 100)")
+        .range(1, 10'000'000);
+    command.flag("--follow", options.follow,
+                 "Show new events as they happen; with --json one a line");
+    command.footer(fmt::format("Kinds: {}", fmt::join(event_kinds(), " ")));
+    command.run(run_events, options);
 }
 
 }  // namespace snakepit::shm::cli

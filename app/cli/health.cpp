@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Prints what core/diagnostics finds.
+// health: the checks of core/diagnostics.
 #include <QJsonObject>
 
 #include "command.h"
@@ -10,13 +10,19 @@ namespace snakepit::shm::cli {
 
 namespace {
 
+Tone tone_of(std::string_view status) {
+    return status == "ok" ? Tone::good : status == "problem" ? Tone::bad : Tone::warning;
+}
+
 void print_checks(const Health& health) {
     Table table({"CHECK", "STATUS", "FOUND"});
     for (const auto& check : health.by_severity()) {
-        table.add({check.name, std::string(to_string(check.verdict)), check.message});
+        table.add({check.name,
+                   {to_string(check.verdict), tone_of(to_string(check.verdict))},
+                   check.message});
         if (!check.remedy.empty()) table.add({"", "", "  → " + check.remedy});
     }
-    print(table.str());
+    print(table);
 }
 
 Result<int> run_health(const Context& context) {
@@ -31,11 +37,9 @@ Result<int> run_health(const Context& context) {
 
 }  // namespace
 
-void add_health(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "health",
-                                "Check an instance from outside, with or without its manager: what "
-                                "is wrong comes first, with what repairs it");
-    command->callback([&context] { context.action = [&context] { return run_health(context); }; });
+void add_health(Command& app) {
+    app.add("health", "Check an instance and show what to repair; needs no manager")
+        .run(run_health);
 }
 
 }  // namespace snakepit::shm::cli

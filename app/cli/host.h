@@ -9,15 +9,14 @@
 
 namespace snakepit::shm::cli {
 
-struct CleanWords {
+struct HostCleanOptions {
     std::vector<std::string> names;
     bool dry_run = false, yes = false, force = false;
+    SurveyOptions survey;
 };
 
-void add_host(CLI::App& app, Context& context);
-
-// `host clean`: shows what would go, asks on a terminal unless told not to, and removes it.
-Result<int> run_host_clean(const Context& context, const CleanWords& words,
-                           const SurveyOptions& options);
+// `host clean`: shows what would be removed, asks on a terminal unless --yes was given, and removes
+// it.
+Result<int> run_host_clean(const Context& context, const HostCleanOptions& options);
 
 }  // namespace snakepit::shm::cli

@@ -11,6 +11,7 @@
 #include "host_output.h"
 #include "json.h"
 #include "output.h"
+#include "terminal.h"
 
 namespace snakepit::shm::cli {
 
@@ -24,7 +25,7 @@ struct Sum {
     }
 };
 
-// Of what went; in a rehearsal of what would.
+// Of what was removed; in a dry run of what would be.
 Sum sum_of(const std::vector<HostCleanItem>& items, bool dry_run) {
     Sum sum;
     for (const auto& item : items) {
@@ -46,24 +47,24 @@ QJsonValue first_in_use(const std::vector<HostCleanItem>& items) {
 }
 
 int finish(const Context& context, const std::vector<HostCleanItem>& items,
-           const CleanWords& words) {
-    const auto sum = sum_of(items, words.dry_run);
+           const HostCleanOptions& options) {
+    const auto sum = sum_of(items, options.dry_run);
     if (context.json) {
         QJsonArray rows;
         for (const auto& item : items) rows.append(clean_item_json(item));
-        print_json({{"dry_run", words.dry_run},
+        print_json({{"dry_run", options.dry_run},
                     {"items", rows},
                     {"removed", json(std::uint64_t{sum.segments})},
                     {"bytes_freed", json(sum.bytes)},
                     {"error", first_in_use(items)}});
     } else {
-        print(clean_items(items, words.dry_run));
-        print(fmt::format("{} {}\n", words.dry_run ? "would remove" : "removed", sum.str()));
+        print(clean_items(items, options.dry_run));
+        print(fmt::format("{} {}\n", options.dry_run ? "would remove" : "removed", sum.str()));
     }
     return sum.segments == items.size() ? kDone : kFailed;
 }
 
-// What was shown and agreed to, and what could not go anyway.
+// What was shown and agreed to, and what cannot be removed anyway.
 Result<std::vector<HostCleanItem>> carry_out(std::vector<HostCleanItem> rehearsed,
                                              const CleanOptions& clean,
                                              const SurveyOptions& options) {
@@ -100,18 +101,18 @@ bool agreed(const Sum& sum) {
 
 }  // namespace
 
-Result<int> run_host_clean(const Context& context, const CleanWords& words,
-                           const SurveyOptions& options) {
-    SHM_ASSIGN(const auto names, real_names(words.names, options));
-    if (words.dry_run || words.yes) {
-        SHM_ASSIGN(const auto items, clean_host(names, {words.dry_run, words.force}, options));
-        return finish(context, items, words);
+Result<int> run_host_clean(const Context& context, const HostCleanOptions& options) {
+    SHM_ASSIGN(const auto names, real_names(options.names, options.survey));
+    if (options.dry_run || options.yes) {
+        SHM_ASSIGN(const auto items,
+                   clean_host(names, {options.dry_run, options.force}, options.survey));
+        return finish(context, items, options);
     }
     if (context.json || !interactive())
         return fail(ErrorCode::invalid_argument,
-                    "nothing was removed: there is no terminal to ask on",
+                    "nothing was removed: no terminal to ask for confirmation",
                     "check with --dry-run, then use --yes");
-    SHM_ASSIGN(auto items, clean_host(names, {true, words.force}, options));
+    SHM_ASSIGN(auto items, clean_host(names, {true, options.force}, options.survey));
     print(clean_items(items, true));
     const auto sum = sum_of(items, true);
     if (sum.segments == 0) {
@@ -122,8 +123,9 @@ Result<int> run_host_clean(const Context& context, const CleanWords& words,
         print("nothing was removed\n");
         return kDone;
     }
-    SHM_ASSIGN(const auto done, carry_out(std::move(items), {.force = words.force}, options));
-    return finish(context, done, words);
+    SHM_ASSIGN(const auto done,
+               carry_out(std::move(items), {.force = options.force}, options.survey));
+    return finish(context, done, options);
 }
 
 }  // namespace snakepit::shm::cli

@@ -16,14 +16,14 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr std::size_t kNameColumns = 48;  // of a table; all of it is in the details
+constexpr std::size_t kNameColumns = 48;  // of a table; the details have all of it
 
 std::string creator_of(const HostSegment& segment) {
     const auto& creator = segment.creator;
     if (creator.pid == 0) return "-";
     switch (creator.life) {
         case Life::lives:
-            return process_label(harmless(creator.program), creator.pid);
+            return process_label(sanitized(creator.program), creator.pid);
         case Life::gone:
             return fmt::format("{} (exited)", creator.pid);
         case Life::not_told:
@@ -36,6 +36,10 @@ std::string verdict_of(const HostSegment& segment) {
     std::string word(to_string(segment.verdict));
     std::replace(word.begin(), word.end(), '_', ' ');
     return fmt::format("{} {} %", word, segment.confidence);
+}
+
+Tone tone_of(SegmentVerdict verdict) {
+    return verdict == SegmentVerdict::left_over ? Tone::warning : Tone::plain;
 }
 
 std::string_view use_of(UseKind how) {
@@ -62,7 +66,7 @@ std::string users_of(const HostSegment& segment) {
                : segment.users_complete ? "none"
                                         : "none seen";
     const auto& first = segment.users.front();
-    const auto label = process_label(harmless(first.program), first.pid);
+    const auto label = process_label(sanitized(first.program), first.pid);
     const auto more = segment.users.size() - 1;
     return more == 0 ? label : fmt::format("{} +{}", label, more);
 }
@@ -117,26 +121,31 @@ std::string clean_items(const std::vector<HostCleanItem>& items, bool dry_run) {
                                           : "not removed";
         out += fmt::format("{} ({}): {}\n", escaped(item.segment.name),
                            format_size(item.segment.resident), what);
-        for (const auto& line : folded(harmless(item.reason), kTextColumns))
+        for (const auto& line : wrapped(sanitized(item.reason), kTextColumns))
             out += fmt::format("    {}\n", line);
     }
     return out;
 }
 
-std::string host_table(const std::vector<HostSegment>& segments) {
+Table host_table(const std::vector<HostSegment>& segments) {
     Table table({"VERDICT", "KIND", "NAME", "SIZE>", "RESIDENT>", "OWNER", "CREATOR", "USERS",
                  "LAST USED>", "PROGRAM"});
     for (const auto& segment : segments)
-        table.add({verdict_of(segment), std::string(to_string(segment.kind)),
+        table.add({{verdict_of(segment), tone_of(segment.verdict)},
+                   to_string(segment.kind),
                    shortened((segment.kind == SegmentKind::posix && !segment.unlinked) ||
                                      segment.label == segment.name
                                  ? escaped(segment.name)
                                  : escaped(segment.name) + " " + escaped(segment.label),
                              kNameColumns),
-                   format_size(segment.size), format_size(segment.resident), harmless(segment.user),
-                   creator_of(segment), users_of(segment), age(segment.touched),
+                   format_size(segment.size),
+                   format_size(segment.resident),
+                   sanitized(segment.user),
+                   creator_of(segment),
+                   users_of(segment),
+                   age(segment.touched),
                    segment.program.empty() ? "-" : segment.program});
-    return table.str();
+    return table;
 }
 
 std::string host_details(const HostSegment& segment) {
@@ -153,7 +162,7 @@ std::string host_details(const HostSegment& segment) {
          fmt::format("{}, {} resident", format_size(segment.size), format_size(segment.resident)));
     if (segment.swapped > 0) line("in swap", format_size(segment.swapped));
     line("owner",
-         fmt::format("{} ({}), mode {}", harmless(segment.user), segment.uid, mode_of(segment)));
+         fmt::format("{} ({}), mode {}", sanitized(segment.user), segment.uid, mode_of(segment)));
     if (segment.kind == SegmentKind::system_v)
         line("key", fmt::format("0x{:08x}", static_cast<std::uint32_t>(segment.key)));
     if (!segment.container.empty())
@@ -162,10 +171,10 @@ std::string host_details(const HostSegment& segment) {
     line("created", segment.created.micros == 0 ? "-" : to_rfc3339(segment.created));
     line("last used", segment.touched.micros == 0 ? "-" : to_rfc3339(segment.touched));
     for (const auto& user : segment.users)
-        line("user", fmt::format("{}, {}", process_label(harmless(user.program), user.pid),
+        line("user", fmt::format("{}, {}", process_label(sanitized(user.program), user.pid),
                                  use_of(user.how)));
     if (segment.users.empty()) line("user", users_of(segment));
-    for (const auto& sentence : segment.evidence) line("because", harmless(sentence));
+    for (const auto& sentence : segment.evidence) line("because", sanitized(sentence));
     return out;
 }
 

@@ -9,27 +9,28 @@
 #include <QJsonObject>
 
 #include "survey/host_survey.h"
+#include "table.h"
 
 namespace snakepit::shm::cli {
 
-// What was left behind first, then what is largest.
+// Left-over segments first, then the largest.
 void sort_by_interest(std::vector<HostSegment>& segments);
 
-// Whether a person means it by `word`: its name as the table shows it, or as it is.
+// `word` names it: as the table shows it, or as it is.
 bool is_meant(const HostSegment& segment, std::string_view word);
-// For JSON, which has no other texts: names that are no UTF-8 with escapes.
+// For JSON, which has no other texts: names that are not UTF-8 with escapes.
 HostSegment in_unicode(HostSegment segment);
 
 // "python3 (7) +2", "none", "none seen".
 std::string users_of(const HostSegment& segment);
 
 QJsonObject clean_item_json(const HostCleanItem& item);
-// Each with what became of it, or would become of it, and why.
+// Each with its outcome and the reason.
 std::string clean_items(const std::vector<HostCleanItem>& items, bool dry_run);
 
-std::string host_table(const std::vector<HostSegment>& segments);
-// What all of them take, limits, and what of the host's shared memory is not among them. `shown`:
-// those that the table has.
+Table host_table(const std::vector<HostSegment>& segments);
+// Their sums, limits, and shared memory of the host that is not among them. `shown`: those that the
+// table has.
 std::string host_summary(const HostSurvey& survey, const std::vector<HostSegment>& shown);
 // Everything of one segment, its evidence a line each.
 std::string host_details(const HostSegment& segment);

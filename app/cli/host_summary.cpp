@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Under the table of segments: what they take, what is left, and what is not among them.
+// Below the table of segments: their sums, the space left, and memory that is not among them.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -17,7 +17,7 @@ namespace snakepit::shm::cli {
 namespace {
 
 constexpr std::size_t kShownPlaces = 3;
-// The kernel counts in batches: what is less need not mean anything.
+// The kernel counts in batches: smaller differences mean nothing.
 constexpr std::uint64_t kNoise = 1 << 20;  // bytes
 
 std::uint64_t resident_of(const std::vector<HostSegment>& segments) {
@@ -70,7 +70,7 @@ std::string system_v_line(const SystemVLimits& limits) {
 }
 
 // Those that hold no segments, the largest first.
-std::string elsewhere(const MemoryBalance& balance) {
+std::string other_places(const MemoryBalance& balance) {
     std::vector<const MemoryPlace*> places;
     for (const auto& place : balance.places)
         if (place.listed == 0 && place.used > 0) places.push_back(&place);
@@ -78,7 +78,7 @@ std::string elsewhere(const MemoryBalance& balance) {
               [](const auto* left, const auto* right) { return left->used > right->used; });
     std::string out;
     for (std::size_t i = 0; i < std::min(places.size(), kShownPlaces); ++i)
-        out += fmt::format("{}{} {}", i == 0 ? " (with " : ", ", harmless(places[i]->path),
+        out += fmt::format("{}{} {}", i == 0 ? " (with " : ", ", sanitized(places[i]->path),
                            format_size(places[i]->used));
     return out.empty() ? out : out + ")";
 }
@@ -89,14 +89,14 @@ std::string balance_lines(const MemoryBalance& balance) {
     const auto size = static_cast<std::uint64_t>(std::abs(unlisted));
     auto out =
         fmt::format("the system counts {} of shared memory; found {}{}; ",
-                    format_size(balance.shmem), format_size(balance.listed), elsewhere(balance));
+                    format_size(balance.shmem), format_size(balance.listed), other_places(balance));
     if (size < kNoise)
         out += "nothing is missing\n";
     else if (unlisted > 0)
         out += fmt::format("{} are not in this list\n", format_size(size));
     else
         out += fmt::format("{} more than the system counts\n", format_size(size));
-    for (const auto& note : balance.notes) out += fmt::format("  {}\n", harmless(note));
+    for (const auto& note : balance.notes) out += fmt::format("  {}\n", sanitized(note));
     return out;
 }
 
@@ -105,13 +105,13 @@ std::string balance_lines(const MemoryBalance& balance) {
 std::string host_summary(const HostSurvey& survey, const std::vector<HostSegment>& shown) {
     auto out = segments_line(survey);
     if (shown.size() < survey.segments.size())
-        out += fmt::format("{}, {}, not shown: --all shows segments without a name too\n",
+        out += fmt::format("{}, {}, not shown: --all includes unnamed segments\n",
                            counted(survey.segments.size() - shown.size(), "segment"),
                            format_size(resident_of(survey.segments) - resident_of(shown)));
     if (const auto others = others_of(survey); !others.empty())
         out += fmt::format("other files there: {}\n", others);
     out += system_v_line(survey.system_v) + balance_lines(survey.balance);
-    for (const auto& limit : survey.limits) out += fmt::format("note: {}\n", harmless(limit));
+    for (const auto& limit : survey.limits) out += fmt::format("note: {}\n", sanitized(limit));
     return out;
 }
 

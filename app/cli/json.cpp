@@ -19,7 +19,8 @@ QJsonArray references_json(const std::vector<RegionReference>& references) {
                                {"process", text(reference.process)},
                                {"count", json(reference.count)},
                                {"connected", reference.connected},
-                               {"access_mode", text(to_string(reference.access))}});
+                               {"access_mode", text(to_string(reference.access))},
+                               {"worker", text(reference.worker)}});
     }
     return out;
 }
@@ -133,6 +134,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
     for (const auto& holder : locks.holders) {
         QJsonObject one{{"pid", json(holder.pid)},
                         {"process", text(holder.process)},
+                        {"worker", text(holder.worker)},
                         {"thread", json(std::int64_t{holder.thread})},
                         {"mode", text(to_string(holder.mode))},
                         {"depth", json(std::int64_t{holder.depth})},
@@ -148,6 +150,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
         for (const auto pid : waiter.waits_for) waits_for.append(json(pid));
         waiters.append(QJsonObject{{"pid", json(waiter.pid)},
                                    {"process", text(waiter.process)},
+                                   {"worker", text(waiter.worker)},
                                    {"thread", json(std::int64_t{waiter.thread})},
                                    {"mode", text(to_string(waiter.mode))},
                                    {"position", json(static_cast<std::uint64_t>(i + 1))},

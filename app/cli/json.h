@@ -27,7 +27,7 @@ QString text(std::string_view utf8);
 // Null for "never".
 QJsonValue json(Timestamp time);
 
-// The specification's Region, and what this system adds to it. `mapped_addresses` is there only for
+// A region. `mapped_addresses` is there only for
 // one region at a time (`info`).
 QJsonObject region_json(const RegionInfo& region, bool with_addresses = false);
 QJsonObject event_json(const EventRow& event);
@@ -35,7 +35,7 @@ QJsonObject cleanup_json(const CleanupResult& result);
 QJsonObject locks_json(const RegionLocks& locks);
 QJsonObject client_json(const ClientInfo& client);
 QJsonObject sample_json(const layout::Sample& sample);
-// {"error": {…}} with the specification's error context.
+// {"error": {…}} with the context of the error.
 QJsonObject error_json(const Error& error);
 
 // A JSON object from text: what a manager's report or an event's detail holds. protocol_error for

@@ -1,95 +1,75 @@
 // SPDX-License-Identifier: MIT
-// Parses the words, runs the command they name, and turns how it went into an exit status.
+// Parses the command line, runs the command it names, and turns the result into an exit status.
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "command.h"
-#include "host.h"
+#include "command_line.h"
+#include "help.h"
 #include "output.h"
-#include "run.h"
 
 using namespace snakepit::shm;
 using namespace snakepit::shm::cli;
 
 namespace {
 
-void add_commands(CLI::App& app, Context& context) {
-    add_serve(app, context);
-    add_status(app, context);
-    add_stats(app, context);
-    add_top(app, context);
-    add_list(app, context);
-    add_info(app, context);
-    add_allocate(app, context);
-    add_contents(app, context);
-    add_deallocate(app, context);
-    add_cleanup(app, context);
-    add_defragment(app, context);
-    add_restore(app, context);
-    add_locks(app, context);
-    add_policy(app, context);
-    add_key(app, context);
-    add_events(app, context);
-    add_audit(app, context);
-    add_config(app, context);
-    add_health(app, context);
-    add_diagnose(app, context);
-    add_dump(app, context);
-    add_host(app, context);
-    add_run(app, context);
-    add_demo(app, context);
-    add_alerts(app, context);
-    add_metrics(app, context);
-    add_about(app, context);
+void add_commands(Command& app) {
+    app.section("Manager");
+    add_serve(app);
+    add_status(app);
+    add_top(app);
+    add_health(app);
+    add_config(app);
+    app.section("Regions");
+    add_list(app);
+    add_info(app);
+    add_wait(app);
+    add_allocate(app);
+    add_contents(app);
+    add_dump(app);
+    add_deallocate(app);
+    add_restore(app);
+    add_cleanup(app);
+    add_defragment(app);
+    app.section("Access");
+    add_locks(app);
+    add_policy(app);
+    add_key(app);
+    app.section("Observation");
+    add_events(app);
+    add_audit(app);
+    add_alerts(app);
+    add_stats(app);
+    add_metrics(app);
+    add_diagnose(app);
+    app.section("Host");
+    add_host(app);
+    add_run(app);
+    add_demo(app);
+    app.section("Program");
+    add_completions(app);
+    add_about(app);
 }
 
-Error usage_error(const CLI::App& app, const CLI::ParseError& problem) {
-    // The innermost command that was recognized; the program itself where none was.
-    const auto* innermost = &app;
-    std::string name;
-    for (auto inner = app.get_subcommands(); !inner.empty(); inner = innermost->get_subcommands()) {
-        innermost = inner.front();
-        name += (name.empty() ? "" : " ") + innermost->get_name();
-    }
-    const auto& command = *innermost;
-    const auto help = name.empty() ? "see snakepit-shm help" : "see snakepit-shm help " + name;
-    const auto rest = command.remaining();
-    const auto word = std::find_if(rest.begin(), rest.end(),
-                                   [](const auto& each) { return !each.starts_with('-'); });
-    if (word != rest.end() && !command_names(command).empty())
-        return unknown_command(command, *word);
-    std::string message = problem.what();
-    if (dynamic_cast<const CLI::RequiredError*>(&problem) && !command_names(command).empty())
-        message = !rest.empty()  ? fmt::format("unknown option '{}'", rest.front())
-                  : name.empty() ? "no command was given"
-                                 : fmt::format("'{}' needs one of its commands", name);
-    auto error = make_error(ErrorCode::invalid_argument, std::move(message), help);
-    error.operation = name.substr(0, name.find(' '));
-    return error;
-}
-
-Result<int> run(CLI::App& app, Context& context, int argc, char** argv) {
-    std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-    context.command = take_command(app, words);
-    try {
-        app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
-    } catch (const CLI::ParseError& problem) {
-        context.json = std::any_of(words.begin(), words.end(),
-                                   [](std::string_view word) { return word == "--json"; });
-        if (dynamic_cast<const CLI::CallForVersion*>(&problem)) return print_version(context);
-        if (problem.get_exit_code() != 0) return fail(usage_error(app, problem));
-        print(app.help());
+Result<int> run(Command& app, Context& context, bool& version, std::vector<std::string> words) {
+    context.raw_words = take_raw_words(app, words);
+    const auto parsed = parse_command_line(app, words);
+    // Also where the words could not be read as far as there.
+    context.json = context.json || std::find(words.begin(), words.end(), "--json") != words.end();
+    adapt_output(context);
+    if (version) return print_version(context);
+    if (!parsed) return fail(parsed.error());
+    if (parsed->help) {
+        print_help(*parsed->command);
         return kDone;
     }
-    return context.action();
+    return parsed->command->action()(context);
 }
 
-// A reader that goes away and a limit of file sizes are errors of the write, not our end.
+// A closed pipe and a limit of file sizes are errors of the write; they must not end the process.
 std::vector<int> ignore_signals() {
     std::vector<int> out;
     for (const int signal : {SIGPIPE, SIGXFSZ})
@@ -97,8 +77,8 @@ std::vector<int> ignore_signals() {
     return out;
 }
 
-// A reader that has enough (`| head`) is no error.
-bool reader_has_gone(const Error& error) {
+// A reader that has enough (`| head`) is not an error.
+bool reader_closed_pipe(const Error& error) {
     return error.system_error == EPIPE;
 }
 
@@ -109,19 +89,15 @@ int main(int argc, char** argv) {
     context.ignored_signals = ignore_signals();
     occupy_standard_streams();
 
-    CLI::App app(
-        "Shared memory between programs, managed: snakepit-shm COMMAND --help explains one.",
-        "snakepit-shm");
-    app.require_subcommand(1);
-    app.add_flag("--json", context.json, "Print one JSON document, and errors as JSON too");
-    app.add_option("--instance", context.instance,
-                   "The instance (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
-    add_commands(app, context);
-    app.set_version_flag("-V,--version", "",
-                         "Print versions: of the program and of what it speaks");
-    const auto status = run(app, context, argc, argv);
-    if (!status && !reader_has_gone(status.error())) return report_error(context, status.error());
-    if (const auto written = output_written(); !written && !reader_has_gone(written.error()))
+    Command app("snakepit-shm", "Manage memory that programs share", context);
+    bool version = false;
+    add_commands(app);
+    app.flag("-V,--version", version, "Print the version of the program and of its protocol");
+    const auto status =
+        run(app, context, version, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
+    if (!status && !reader_closed_pipe(status.error()))
+        return report_error(context, status.error());
+    if (const auto written = output_written(); !written && !reader_closed_pipe(written.error()))
         return report_error(context, written.error());
     return status ? *status : kDone;
 }

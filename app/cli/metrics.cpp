@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What Prometheus would be told, printed: most of it is read from the registry file.
-#include <memory>
-
+// metrics: what Prometheus scrapes, most of it read from the registry file.
 #include <QJsonArray>
 
 #include "command.h"
@@ -44,30 +42,25 @@ QJsonObject document_of(const std::vector<MetricFamily>& families) {
     return {{"metrics", out}};
 }
 
-Result<int> run_metrics(const Context& context, ExpositionFormat format) {
+Result<int> run_metrics(const Context& context, const bool& openmetrics) {
+    const auto format = openmetrics ? ExpositionFormat::openmetrics : ExpositionFormat::classic;
     SHM_ASSIGN(const auto input, gather(context));
     const auto families = metric_families(input);
     if (context.json) {
         print_json(document_of(families));
     } else {
-        print(write_families(families, format));
+        print_raw(sanitized_lines(write_families(families, format)));
     }
     return kDone;
 }
 
 }  // namespace
 
-void add_metrics(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "metrics",
-                                "Print what the manager measures, as Prometheus reads it");
-    auto open = std::make_shared<bool>(false);
-    command->add_flag("--openmetrics", *open, "In the OpenMetrics format");
-    command->callback([&context, open] {
-        context.action = [&context, open] {
-            return run_metrics(context,
-                               *open ? ExpositionFormat::openmetrics : ExpositionFormat::classic);
-        };
-    });
+void add_metrics(Command& app) {
+    auto& command = app.add("metrics", "Print the manager's metrics as Prometheus reads them");
+    auto& openmetrics = command.options<bool>();
+    command.flag("--openmetrics", openmetrics, "Use the OpenMetrics format");
+    command.run(run_metrics, openmetrics);
 }
 
 }  // namespace snakepit::shm::cli

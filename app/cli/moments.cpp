@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "base/ids.h"
 #include "base/units.h"
+#include "command.h"
 
 namespace snakepit::shm::cli {
 
@@ -12,20 +12,29 @@ Result<std::optional<Timestamp>> moment(const std::string& word) {
     if (word.empty()) return std::optional<Timestamp>{};
     if (const auto exact = from_rfc3339(word)) return exact;
     if (const auto ago = parse_duration(word)) return Timestamp{now().micros - *ago * 1000};
-    return fail(ErrorCode::invalid_argument, fmt::format("'{}' is no time", word),
+    return fail(ErrorCode::invalid_argument, fmt::format("expected a time, not '{}'", word),
                 "write 2026-11-22T22:17:35Z, or how long ago, such as 10m");
 }
 
-Status choose(EventQuery& query, const std::string& region, const std::string& kind) {
+std::vector<std::string> event_kinds() {
+    std::vector<std::string> out;
+#define X(name, number) out.emplace_back(#name);
+    SNAKEPIT_SHM_EVENT_KINDS(X)
+#undef X
+    return out;
+}
+
+Status choose_events(EventQuery& query, const InstancePaths& paths, const std::string& region,
+                     const std::string& kind) {
     if (!region.empty()) {
-        SHM_ASSIGN(const auto id, RegionId::parse(region));
+        SHM_ASSIGN(const auto id, find_recorded_region(paths.events_db(), region));
         query.region_id = id.str();
     }
     if (kind.empty()) return {};
     query.kind = parse_event_kind(kind);
     if (query.kind) return {};
-    return fail(ErrorCode::invalid_argument, fmt::format("no event has the kind '{}'", kind),
-                "snakepit-shm help events names them");
+    return fail(ErrorCode::invalid_argument, fmt::format("unknown event kind '{}'", kind),
+                "snakepit-shm help events lists them");
 }
 
 }  // namespace snakepit::shm::cli

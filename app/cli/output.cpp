@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "output.h"
 
-#include <unistd.h>
+#include <poll.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include <QJsonArray>
@@ -14,45 +15,41 @@
 
 #include "base/time.h"
 #include "base/units.h"
+#include "human_values.h"
 #include "json.h"
+#include "terminal.h"
 
 namespace snakepit::shm::cli {
 
 namespace {
 
-bool is_size(const QString& group, const QString& key) {
-    return key.contains("bytes") || key.contains("size") || key.endsWith("memory") ||
-           group.endsWith("space");
+struct Display {
+    std::size_t columns = 0;
+    bool color = false;
+};
+
+Display& display() {
+    static Display display;
+    return display;
 }
 
-std::string value_text(const QString& group, const QString& key, const QJsonValue& value) {
-    if (value.isNull() || value.isUndefined()) return "-";
-    if (value.isBool()) return value.toBool() ? "yes" : "no";
-    if (value.isDouble()) {
-        const auto number = value.toDouble();
-        if (is_size(group, key) && number >= 0)
-            return format_size(static_cast<std::uint64_t>(number));
-        return value.toVariant().toString().toStdString();
-    }
-    if (value.isArray()) {
-        QStringList parts;
-        for (const auto& item : value.toArray())
-            parts += item.isObject()
-                         ? QString(QJsonDocument(item.toObject()).toJson(QJsonDocument::Compact))
-                         : item.toVariant().toString();
-        return parts.isEmpty() ? "none" : parts.join(", ").toStdString();
-    }
-    return value.toString().toStdString();
+bool uses_color(const std::string& when) {
+    if (when != "auto") return when == "always";
+    const auto value = [](const char* name) {
+        const auto* found = std::getenv(name);
+        return std::string_view(found ? found : "");
+    };
+    return terminal_columns() > 0 && value("NO_COLOR").empty() && value("TERM") != "dumb";
 }
 
-void flatten(const QString& prefix, const QJsonObject& object,
-             std::vector<std::pair<std::string, std::string>>& out) {
+// A table without titles: a row for each member.
+void add_facts(const QString& prefix, const QJsonObject& object, Table& out) {
     for (auto it = object.begin(); it != object.end(); ++it) {
         const auto name = prefix.isEmpty() ? it.key() : prefix + "." + it.key();
         if (it->isObject()) {
-            flatten(name, it->toObject(), out);
+            add_facts(name, it->toObject(), out);
         } else {
-            out.emplace_back(name.toStdString(), value_text(prefix, it.key(), *it));
+            out.add({name.toStdString(), human_value(prefix, it.key(), *it)});
         }
     }
 }
@@ -72,13 +69,59 @@ void write(const std::string& text) {
 std::string json_text(const QJsonObject& object, Layout layout) {
     const auto bytes = QJsonDocument(object).toJson(
         layout == Layout::indented ? QJsonDocument::Indented : QJsonDocument::Compact);
-    return harmless_json({bytes.constData(), static_cast<std::size_t>(bytes.size())});
+    return sanitized_json({bytes.constData(), static_cast<std::size_t>(bytes.size())});
+}
+
+// Lines that are longer than the terminal is wide are wrapped between words.
+std::string for_terminal(std::string_view text, std::size_t width) {
+    std::string out;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        const auto line = text.substr(0, end);
+        const auto pieces = columns(line) > width ? wrapped(line, width)
+                                                  : std::vector<std::string>{std::string(line)};
+        for (std::size_t i = 0; i < pieces.size(); ++i) out += (i > 0 ? "\n" : "") + pieces[i];
+        if (end < text.size()) out += '\n';
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
 }
 
 }  // namespace
 
+void adapt_output(const Context& context) {
+    display() = {terminal_columns(), uses_color(context.color)};
+}
+
+std::size_t output_columns() {
+    return display().columns;
+}
+
+bool output_is_terminal() {
+    return display().columns > 0;
+}
+
 void print(std::string_view text) {
-    write(harmless_lines(text));
+    const auto safe = sanitized_lines(text);
+    write(display().columns > 0 ? for_terminal(safe, display().columns) : safe);
+}
+
+void print(std::span<const Toned> pieces) {
+    std::string out;
+    for (const auto& piece : pieces) out += toned(piece.text, piece.tone, display().color);
+    write(out + '\n');
+}
+
+void print(const Table& table) {
+    write(table.str(display().columns, display().color));
+}
+
+void print_raw(std::string_view text) {
+    write(std::string(text));
+}
+
+void clear_screen() {
+    write("\x1b[H\x1b[2J\x1b[3J");
 }
 
 void print_json(const QJsonObject& object, Layout layout) {
@@ -89,6 +132,10 @@ void print_error(std::string_view text) {
     (void)std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
+void print_note(const Context& context, std::string_view text) {
+    if (!context.json) print_error(fmt::format("snakepit-shm: {}\n", sanitized(text)));
+}
+
 OutputFile standard_output() {
     return *OutputFile::begin("-");
 }
@@ -97,12 +144,14 @@ Status output_written() {
     return output_state();
 }
 
-void forgive_output() {
-    output_state() = {};
+bool output_is_read(int timeout_ms) {
+    if (!output_state()) return false;
+    pollfd output{1, 0, 0};
+    return ::poll(&output, 1, timeout_ms) <= 0;
 }
 
-bool interactive() {
-    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+void forgive_output() {
+    output_state() = {};
 }
 
 int report_error(const Context& context, const Error& error) {
@@ -113,7 +162,7 @@ int report_errors(const Context& context, std::span<const Error> errors) {
     if (errors.empty()) return kDone;
     if (!context.json) {
         for (const auto& error : errors)
-            print_error(fmt::format("snakepit-shm: {}\n", harmless_lines(error.sentence())));
+            print_error(fmt::format("snakepit-shm: {}\n", sanitized_lines(error.sentence())));
         return exit_status_of(errors.back());
     }
     auto document = error_json(errors.front());
@@ -126,47 +175,9 @@ int report_errors(const Context& context, std::span<const Error> errors) {
     return exit_status_of(errors.back());
 }
 
-Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {
-    for (auto& title : titles_) {
-        right_.push_back(title.ends_with('>'));
-        if (right_.back()) title.pop_back();
-    }
-}
-
-void Table::add(std::vector<std::string> cells) {
-    rows_.push_back(std::move(cells));
-}
-
-std::string Table::str(std::size_t width) const {
-    std::vector<std::size_t> widths;
-    for (const auto& title : titles_) widths.push_back(columns(title));
-    for (const auto& row : rows_)
-        for (std::size_t i = 0; i < row.size(); ++i)
-            widths[i] = std::max(widths[i], columns(row[i]));
-
-    const auto line = [&](const std::vector<std::string>& cells) {
-        std::string out;
-        for (std::size_t i = 0; i < cells.size(); ++i) {
-            if (i > 0) out += "  ";
-            out += fitted(cells[i], widths[i], right_[i]);
-        }
-        if (width > 0) out = fitted(out, width);
-        out.erase(out.find_last_not_of(' ') + 1);
-        return out + '\n';
-    };
-    auto out = line(titles_);
-    for (const auto& row : rows_) out += line(row);
-    return out;
-}
-
-std::string lines_of(const QJsonObject& object) {
-    std::vector<std::pair<std::string, std::string>> lines;
-    flatten({}, object, lines);
-    std::size_t width = 0;
-    for (const auto& [key, value] : lines) width = std::max(width, columns(key));
-    std::string out;
-    for (const auto& [key, value] : lines)
-        out += fitted(key, width) + "  " + harmless(value) + '\n';
+Table facts_of(const QJsonObject& object) {
+    Table out({"", ""});
+    add_facts({}, object, out);
     return out;
 }
 

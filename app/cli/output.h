@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What people see: documents, aligned tables and errors.
+// What people see: documents, tables and errors.
 #pragma once
 
 #include <span>
@@ -12,30 +12,46 @@
 #include "base/error.h"
 #include "command.h"
 #include "platform/replace_file.h"
+#include "table.h"
 #include "text_columns.h"
 
 namespace snakepit::shm::cli {
 
+// How standard output is written to from now on: colors by --color, NO_COLOR and TERM, lines no
+// longer than the terminal is wide. In a pipe nothing is wrapped or cut.
+void adapt_output(const Context& context);
+// Columns of the terminal, 0 for no limit; what `print` wraps at.
+std::size_t output_columns();
+bool output_is_terminal();
+
 enum class Layout : std::uint8_t { indented, one_line };
 // One document on standard output, and a line end.
 void print_json(const QJsonObject& object, Layout layout = Layout::indented);
-// Text for people on standard output, at once also when that is a pipe; made harmless: much of it
-// was chosen by others.
+// Text for people on standard output, at once also when that is a pipe. It is sanitized: much of
+// it was chosen by others. On a terminal long lines are wrapped between words.
 void print(std::string_view text);
+// The same in pieces of one line each.
+void print(std::span<const Toned> pieces);
+void print(const Table& table);
+// Bytes as they are: completions, man pages.
+void print_raw(std::string_view text);
+// On a terminal: removes what it shows.
+void clear_screen();
 
-// Text on standard error, as it is. Where nobody can read it, nothing happens.
+// Text on standard error, as it is. Where nothing reads it, nothing happens.
 void print_error(std::string_view text);
+// A remark about what was printed, on standard error; not with --json.
+void print_note(const Context& context, std::string_view text);
 
-// Of -o and --force of every command.
-inline constexpr auto kOutputHelp = "The file to write; - is standard output";
-inline constexpr auto kForceHelp = "Replace the file if it is there";
+// Help of -o and --force of every command.
+inline constexpr auto kOutputHelp = "Write to this file; - is standard output";
+inline constexpr auto kForceHelp = "Replace the file if it exists";
 
-// Somebody sits at a terminal: standard input and output are one.
-bool interactive();
-
-// What was printed up to now is written; EPIPE when the reader has gone.
+// What was printed up to now is written; EPIPE when the reader has closed the pipe.
 Status output_written();
-// Nobody need have read what was printed up to now.
+// Waits up to `timeout_ms`; false when the reader of standard output has closed it.
+bool output_is_read(int timeout_ms);
+// Errors of what was printed up to now do not count.
 void forgive_output();
 // For bytes that are not text.
 OutputFile standard_output();
@@ -47,24 +63,8 @@ int report_error(const Context& context, const Error& error);
 // gives the exit status, as if each had been reported alone. kDone where there is none.
 int report_errors(const Context& context, std::span<const Error> errors);
 
-// Columns as wide as their widest cell; those whose title ends in '>' are aligned to the right.
-class Table {
-  public:
-    explicit Table(std::vector<std::string> titles);
-    void add(std::vector<std::string> cells);
-    // Lines that end in a line feed, titles first; cells are cut at `width` columns (0: not at
-    // all).
-    std::string str(std::size_t width = 0) const;
-
-  private:
-    std::vector<std::string> titles_;
-    std::vector<bool> right_;
-    std::vector<std::vector<std::string>> rows_;
-};
-
-// A nested object as aligned "key  value" lines. Members whose name speaks of bytes, sizes or
-// memory are written as sizes.
-std::string lines_of(const QJsonObject& object);
+// A nested object as "key  value" rows, with the values as people read them (human_values.h).
+Table facts_of(const QJsonObject& object);
 
 // "3 min", the time from `then` to now; "-" for never.
 std::string age(Timestamp then);

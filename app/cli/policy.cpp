@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-// policy show, set and check: who may do what with a region.
+// policy show, set and check: access to a region.
 #include <unistd.h>
-
-#include <memory>
 
 #include <fmt/format.h>
 
@@ -42,15 +40,16 @@ std::string conditions(const PolicyRule& rule) {
     add("group", rule.group);
     add("program", rule.program);
     if (rule.process != 0)
-        add("process", fmt::format("{}{}", rule.process,
-                                   rule.process_start < 0 ? " (of an earlier boot: nobody)" : ""));
-    return out.empty() ? "everybody" : out;
+        add("process",
+            fmt::format("{}{}", rule.process,
+                        rule.process_start < 0 ? " (of an earlier boot: matches no process)" : ""));
+    return out.empty() ? "all users" : out;
 }
 
 void print_policy(const PolicyReport& report) {
     const auto& policy = report.policy;
     if (!report.readable)
-        print("its policy cannot be read: only its owner and administrators manage it\n");
+        print("the policy cannot be read: only the owner and administrators manage the region\n");
     print(fmt::format("owner {}, group {}, others {}{}{}\n", to_string(policy.permissions.owner),
                       to_string(policy.permissions.group), to_string(policy.permissions.other),
                       policy.require_encryption ? "; encryption is required" : "",
@@ -59,7 +58,10 @@ void print_policy(const PolicyReport& report) {
     for (std::size_t i = 0; i < policy.rules.size(); ++i)
         rules.add({fmt::format("rules[{}]", i), conditions(policy.rules[i]),
                    allowed(policy.rules[i].allow)});
-    if (!policy.rules.empty()) print("\n" + rules.str());
+    if (!policy.rules.empty()) {
+        print("\n");
+        print(rules);
+    }
     if (!report.in_effect) print(fmt::format("\nnot in full effect yet: {}\n", report.note));
 }
 
@@ -75,24 +77,23 @@ Result<int> shown(const Context& context, const std::string& json) {
 }
 
 Result<int> run_show(const Context& context, const std::string& word) {
-    std::optional<RegionId> id;
-    if (!word.empty()) {
-        SHM_ASSIGN(id, RegionId::parse(word));
-    }
-    SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto json, client->policy(id));
+    const auto words = word.empty() ? std::vector<std::string>{} : std::vector<std::string>{word};
+    SHM_ASSIGN(const auto target, connect_to(context, words));
+    SHM_ASSIGN(
+        const auto json,
+        target.client->policy(word.empty() ? std::nullopt : std::optional(target.ids.front())));
     return shown(context, json);
 }
 
 // ----------------------------------------------------------------------- set
-struct SetWords {
+struct SetOptions {
     std::string id, file, permissions;
     std::vector<std::string> allow;
     bool require_encryption = false, audit = false;
 };
 
-tl::unexpected<Error> wrong_words(std::string_view option, const std::string& word,
-                                  std::string remedy) {
+tl::unexpected<Error> malformed(std::string_view option, const std::string& word,
+                                std::string remedy) {
     return fail(ErrorCode::invalid_argument, fmt::format("{} '{}' is not understood", option, word),
                 std::move(remedy));
 }
@@ -113,12 +114,12 @@ Result<PolicyRule> rule_of(const std::string& word) {
         "write --allow user=bob,group=sim:read,write (user, group, program, process)";
     PolicyRule rule;
     const auto colon = word.rfind(':');
-    if (colon == std::string::npos) return wrong_words("--allow", word, remedy);
+    if (colon == std::string::npos) return malformed("--allow", word, remedy);
     for (const auto& condition : parts_of(word.substr(0, colon), ',')) {
         const auto equals = condition.find('=');
         const auto key = condition.substr(0, equals);
         const auto value = equals == std::string::npos ? "" : condition.substr(equals + 1);
-        if (value.empty()) return wrong_words("--allow", word, remedy);
+        if (value.empty()) return malformed("--allow", word, remedy);
         if (key == "user")
             rule.user = value;
         else if (key == "group")
@@ -128,22 +129,22 @@ Result<PolicyRule> rule_of(const std::string& word) {
         else if (key == "process")
             rule.process = std::strtoll(value.c_str(), nullptr, 10);
         else
-            return wrong_words("--allow", word, remedy);
-        if (key == "process" && rule.process <= 0) return wrong_words("--allow", word, remedy);
+            return malformed("--allow", word, remedy);
+        if (key == "process" && rule.process <= 0) return malformed("--allow", word, remedy);
     }
     for (const auto& name : parts_of(word.substr(colon + 1), ',')) {
         const auto right = parse_right(name);
-        if (!right) return wrong_words("--allow", word, remedy);
+        if (!right) return malformed("--allow", word, remedy);
         rule.allow.add(*right);
     }
     return rule;
 }
 
-Result<Policy> policy_of(const SetWords& words) {
+Result<Policy> policy_of(const SetOptions& options) {
     Policy policy;
     const auto remedy = "write --permissions owner=rw,group=ro,other=none";
-    for (const auto& pair : words.permissions.empty() ? std::vector<std::string>{}
-                                                      : parts_of(words.permissions, ',')) {
+    for (const auto& pair : options.permissions.empty() ? std::vector<std::string>{}
+                                                        : parts_of(options.permissions, ',')) {
         const auto equals = pair.find('=');
         const auto key = pair.substr(0, equals);
         const auto permission =
@@ -152,36 +153,35 @@ Result<Policy> policy_of(const SetWords& words) {
                              : key == "group" ? &policy.permissions.group
                              : key == "other" ? &policy.permissions.other
                                               : nullptr;
-        if (!permission || !target) return wrong_words("--permissions", words.permissions, remedy);
+        if (!permission || !target) return malformed("--permissions", options.permissions, remedy);
         *target = *permission;
     }
-    for (const auto& word : words.allow) {
+    for (const auto& word : options.allow) {
         SHM_ASSIGN(auto rule, rule_of(word));
         policy.rules.push_back(std::move(rule));
     }
-    policy.require_encryption = words.require_encryption;
-    policy.audit = words.audit;
+    policy.require_encryption = options.require_encryption;
+    policy.audit = options.audit;
     return policy;
 }
 
-Result<int> run_set(const Context& context, const SetWords& words) {
-    SHM_ASSIGN(const auto id, RegionId::parse(words.id));
-    const bool in_words = !words.allow.empty() || !words.permissions.empty() ||
-                          words.require_encryption || words.audit;
-    if (in_words == !words.file.empty())
-        return fail(ErrorCode::invalid_argument,
-                    "the policy is given by a file or by options, one of them",
-                    "name a file, or - for standard input, or write --allow and --permissions");
+Result<int> run_set(const Context& context, const SetOptions& options) {
+    const bool by_options = !options.allow.empty() || !options.permissions.empty() ||
+                            options.require_encryption || options.audit;
+    if (by_options == !options.file.empty())
+        return fail(ErrorCode::invalid_argument, "give the policy either by a file or by options",
+                    "name a file, - for standard input, or give --allow and --permissions");
     std::string json;
-    if (words.file.empty()) {
-        SHM_ASSIGN(const auto policy, policy_of(words));
+    if (options.file.empty()) {
+        SHM_ASSIGN(const auto policy, policy_of(options));
         json = to_json(policy);
     } else {
-        SHM_ASSIGN(json, read_policy_text(words.file));
-        SHM_TRY(parse_policy(json, words.file));  // here the file can be named with line and column
+        SHM_ASSIGN(json, read_policy_text(options.file));
+        SHM_TRY(
+            parse_policy(json, options.file));  // here the file can be named with line and column
     }
-    SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto answer, client->set_policy(id, json));
+    SHM_ASSIGN(const auto target, connect_to(context, {options.id}));
+    SHM_ASSIGN(const auto answer, target.client->set_policy(target.ids.front(), json));
     return shown(context, answer);
 }
 
@@ -207,51 +207,47 @@ Result<int> run_check(const Context& context, const std::string& word) {
                                    {"remedy", text(finding.remedy)}});
         print_json({{"findings", out}});
     } else {
-        if (findings.empty()) print("nothing found\n");
+        if (findings.empty()) print("no problems found\n");
         for (const auto& finding : findings)
             print(fmt::format("{}: {}: {}\n", finding.where, finding.problem, finding.remedy));
     }
     return findings.empty() ? kDone : kProblemsFound;
 }
 
-void add_set(CLI::App& policy, Context& context) {
-    auto* set = add_command(policy, context, "set",
-                            "Set a region's policy: its owner, who may manage it, administrators");
-    auto words = std::make_shared<SetWords>();
-    set->add_option("id", words->id, "The region")->required();
-    set->add_option("file", words->file, "The policy in JSON; - for standard input");
-    set->add_option("--allow", words->allow,
-                    "CONDITIONS:RIGHTS, such as user=bob,program=/usr/bin/reader:read,write")
-        ->allow_extra_args(false);
-    set->add_option("--permissions", words->permissions,
-                    "owner=rw,group=ro,other=none (owner=rw when left out)");
-    set->add_flag("--require-encryption", words->require_encryption, "Encrypted regions only");
-    set->add_flag("--audit", words->audit, "Record each access");
-    set->callback([&context, words] {
-        context.action = [&context, words] { return run_set(context, *words); };
-    });
+void add_set(Command& policy) {
+    auto& set =
+        policy.add("set", "Set a region's policy (its owner, managers by policy, administrators)");
+    auto& options = set.options<SetOptions>();
+    set.argument("ID", options.id, "The region").required().completed_with(Completion::regions);
+    set.argument("FILE", options.file, "The policy in JSON; - is standard input")
+        .completed_with(Completion::files);
+    set.option("--allow", "CONDITIONS:RIGHTS", options.allow,
+               "Add a rule, such as user=bob,program=/usr/bin/reader:read,write");
+    set.option("--permissions", "LIST", options.permissions,
+               "Set permissions: owner=rw,group=ro,other=none (owner=rw if left out)");
+    set.flag("--require-encryption", options.require_encryption, "Accept only encrypted regions");
+    set.flag("--audit", options.audit, "Record each access");
+    set.run(run_set, options);
 }
 
 }  // namespace
 
-void add_policy(CLI::App& app, Context& context) {
-    auto* policy = app.add_subcommand("policy", "Who may do what with a region");
-    policy->require_subcommand(1);
-    auto word = std::make_shared<std::string>();
-    auto* show = add_command(*policy, context, "show",
-                             "Show a region's policy, or that of regions allocated without one");
-    show->add_option("id", *word, "The region");
-    show->callback([&context, word] {
-        context.action = [&context, word] { return run_show(context, *word); };
-    });
-    auto* check = add_command(*policy, context, "check",
-                              "Find what is probably not meant in a policy; exit status 5");
-    check->add_option("policy", *word, "A file, - for standard input, or a region")->required();
-    check->callback([&context, word] {
-        context.action = [&context, word] { return run_check(context, *word); };
-    });
-    add_set(*policy, context);
-    add_what_if(*policy, context);
+void add_policy(Command& app) {
+    auto& policy = app.add("policy", "Show, set, check or try out a region's access policy");
+    auto& show = policy.add("show", "Show a region's policy, or the default policy");
+    auto& shown = show.options<std::string>();
+    show.argument("ID", shown, "The region (default: the policy of regions allocated without one)")
+        .completed_with(Completion::regions);
+    show.run(run_show, shown);
+    auto& check =
+        policy.add("check", "Find probable mistakes in a policy; exit status 5 if there are any");
+    auto& checked = check.options<std::string>();
+    check.argument("POLICY", checked, "A file, - for standard input, or a region")
+        .required()
+        .completed_with(Completion::files);
+    check.run(run_check, checked);
+    add_set(policy);
+    add_what_if(policy);
 }
 
 }  // namespace snakepit::shm::cli

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-// policy what-if: what somebody may do and by which rule, and what another policy would change for
-// those who hold the region or could open it now.
-#include <memory>
-
+// policy what-if: what a user or a process may do and by which rule, and what another policy would
+// change for the programs that are connected.
 #include <fmt/format.h>
 
 #include "command.h"
@@ -16,7 +14,7 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-struct Words {
+struct WhatIfOptions {
     std::string id, policy;
     SubjectQuery who;
 };
@@ -59,7 +57,8 @@ void print_what_if(const WhatIf& answer) {
     add("write", answer.write);
     add("manage", answer.manage);
     add("see", answer.look);
-    print(fmt::format("role: {}\n", to_string(answer.role)) + table.str());
+    print(fmt::format("role: {}\n", to_string(answer.role)));
+    print(table);
 }
 
 std::string change_of(const Verdict& before, const Verdict& after) {
@@ -68,7 +67,7 @@ std::string change_of(const Verdict& before, const Verdict& after) {
 }
 
 void print_changes(const std::vector<PolicyChange>& changes) {
-    if (changes.empty()) return print("\nnothing would change for those connected now\n");
+    if (changes.empty()) return print("\nnothing would change for programs connected now\n");
     Table table({"PID>", "PROCESS", "USER", "READ", "WRITE", "MANAGE", "REFERENCES>"});
     for (const auto& change : changes) {
         const auto& client = change.client;
@@ -78,14 +77,15 @@ void print_changes(const std::vector<PolicyChange>& changes) {
                    change_of(change.before.write, change.after.write),
                    change_of(change.before.manage, change.after.manage),
                    fmt::format("{}{}", client.references,
-                               change.holds_more() ? " (kept until given back)" : "")});
+                               change.holds_more() ? " (kept until released)" : "")});
     }
-    print("\nof those connected now:\n" + table.str());
+    print("\nprograms connected now:\n");
+    print(table);
 }
 
-// What is said: of somebody, of a policy that might be set, or of both.
+// About a user or a process, a policy that might be set, or both.
 struct Answer {
-    std::optional<WhatIf> now, then;  // for somebody
+    std::optional<WhatIf> now, then;  // for the user or the process
     std::optional<std::vector<PolicyChange>> changes;
     bool can_be_set = true;
 };
@@ -107,29 +107,29 @@ void print_answer(const Answer& answer) {
         print("\nit cannot be set: it requires encryption, and the region is not encrypted\n");
 }
 
-Result<Answer> answer_of(const Words& words, const PolicyReport& report, bool somebody) {
+Result<Answer> answer_of(const WhatIfOptions& options, const PolicyReport& report, bool named) {
     SystemNameResolver names;
     Answer answer;
-    SHM_ASSIGN(const auto who, subject_of(words.who, names));
-    if (somebody) answer.now = what_if(report, report.policy, who, names);
-    if (words.policy.empty()) return answer;
-    SHM_ASSIGN(const auto text, read_policy_text(words.policy));
-    SHM_ASSIGN(const auto proposed, parse_policy(text, words.policy));
-    if (somebody) answer.then = what_if(report, proposed, who, names);
+    SHM_ASSIGN(const auto who, subject_of(options.who, names));
+    if (named) answer.now = what_if(report, report.policy, who, names);
+    if (options.policy.empty()) return answer;
+    SHM_ASSIGN(const auto text, read_policy_text(options.policy));
+    SHM_ASSIGN(const auto proposed, parse_policy(text, options.policy));
+    if (named) answer.then = what_if(report, proposed, who, names);
     answer.changes = what_changes(report, proposed, names);
     answer.can_be_set = !proposed.require_encryption || report.level != SecurityLevel::standard;
     return answer;
 }
 
-Result<int> run(const Context& context, const Words& words) {
-    SHM_ASSIGN(const auto id, RegionId::parse(words.id));
-    const bool somebody = words.who.named();
-    if (!somebody && words.policy.empty())
-        return fail(ErrorCode::invalid_argument, "what-if needs somebody to ask about",
-                    "name --user or --process, or a --policy whose effect is to be told");
-    SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto report, report_of(*client, id));
-    SHM_ASSIGN(const auto answer, answer_of(words, report, somebody));
+Result<int> run(const Context& context, const WhatIfOptions& options) {
+    const bool named = options.who.named();
+    if (!named && options.policy.empty())
+        return fail(ErrorCode::invalid_argument, "what-if needs a user, a process or a policy",
+                    "give --user or --process, or --policy to show its effect");
+    SHM_ASSIGN(const auto target, connect_to(context, {options.id}));
+    const auto& id = target.ids.front();
+    SHM_ASSIGN(const auto report, report_of(*target.client, id));
+    SHM_ASSIGN(const auto answer, answer_of(options, report, named));
     if (context.json) {
         auto document = answer_json(answer);
         document.insert("region_id", text(id.str()));
@@ -142,21 +142,23 @@ Result<int> run(const Context& context, const Words& words) {
 
 }  // namespace
 
-void add_what_if(CLI::App& policy, Context& context) {
-    auto* command = add_command(policy, context, "what-if",
-                                "What somebody may do with a region, and by which rule");
-    auto words = std::make_shared<Words>();
-    command->add_option("id", words->id, "The region")->required();
-    command->add_option("--user", words->who.user,
-                        "By name or number, with the groups it logs in with");
-    command->add_option("--group", words->who.group, "Another group it is in");
-    command->add_option("--program", words->who.program, "The program it runs");
-    command->add_option("--process", words->who.process,
-                        "A process that runs, for all of the above");
-    command->add_option("--policy", words->policy,
-                        "A policy in JSON (- for standard input) that might be set instead");
-    command->callback(
-        [&context, words] { context.action = [&context, words] { return run(context, *words); }; });
+void add_what_if(Command& policy) {
+    auto& command = policy.add(
+        "what-if", "Show what a user or process may do with a region, and by which rule");
+    auto& options = command.options<WhatIfOptions>();
+    command.argument("ID", options.id, "The region").required().completed_with(Completion::regions);
+    command.option("--user", "USER", options.who.user,
+                   "This user, by name or number, with its login groups");
+    command.option("--group", "GROUP", options.who.group, "With this group too");
+    command.option("--program", "PATH", options.who.program, "Running this program")
+        .completed_with(Completion::files);
+    command.option("--process", "PID", options.who.process,
+                   "This running process, in place of all of the above");
+    command
+        .option("--policy", "FILE", options.policy,
+                "Under this policy in JSON, not set yet; - is standard input")
+        .completed_with(Completion::files);
+    command.run(run, options);
 }
 
 }  // namespace snakepit::shm::cli

@@ -9,7 +9,7 @@
 
 namespace snakepit::shm::cli {
 
-// What is in a file that somebody named, or with "-" on standard input. Of more than `most` bytes
+// The contents of a file, or of standard input for "-". Of more than `most` bytes
 // it is `most` and one: there are files without an end. `what`: "the rule", for the remedy.
 // invalid_argument when it cannot be read.
 Result<std::string> read_document(const std::string& file, std::size_t most, std::string_view what);

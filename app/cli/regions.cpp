@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// list, info, deallocate: what there is, and getting rid of it.
+// list, info, deallocate.
 #include <fmt/format.h>
 
-#include <memory>
+#include <algorithm>
 
 #include <QJsonArray>
 
@@ -17,79 +17,159 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-Result<int> run_list(const Context& context, const std::string& filter) {
-    SHM_TRY(RegionFilter::parse(filter));  // wrong words are ours
-    SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto regions, client->list(filter));
+constexpr int kWatchMillis = 250;
+constexpr auto kFilterHelp =
+    "Only regions that match: size>1MiB owner:python holder:1234 worker:w7 state:orphan "
+    "cleanup:manual refs=0 "
+    "age>10m words ... (-- before a word that begins with -)";
+
+struct ListOptions {
+    std::vector<std::string> filter;
+    bool watch = false;
+};
+
+Tone tone_of(RegionState state) {
+    switch (state) {
+        case RegionState::live:
+            break;
+        case RegionState::orphan:
+            return Tone::warning;
+        case RegionState::closing:
+        case RegionState::quarantined:
+            return Tone::dim;
+        case RegionState::revoked:
+        case RegionState::damaged:
+            return Tone::bad;
+    }
+    return Tone::plain;
+}
+
+void print_regions(const Context& context, const std::string& filter,
+                   const std::vector<RegionInfo>& regions, Layout layout) {
     if (context.json) {
         QJsonArray out;
         for (const auto& region : regions) out.append(region_json(region));
-        print_json({{"regions", out}});
-        return kDone;
+        return print_json({{"regions", out}}, layout);
     }
-    if (regions.empty()) {
-        print(filter.empty() ? "no regions\n" : "no regions match the filter\n");
-        return kDone;
-    }
-    Table table({"ID", "SIZE>", "REFS>", "STATE", "OWNER", "POLICY", "AGE>", "USED>"});
+    if (regions.empty())
+        return print(filter.empty() ? "no regions\n" : "no regions match the filter\n");
+    const bool workers = std::any_of(regions.begin(), regions.end(),
+                                     [](const auto& r) { return !r.worker.empty(); });
+    std::vector<std::string> titles{"ID#",   "SIZE>",   "REFS>", "STATE",
+                                    "OWNER", "CLEANUP", "AGE>",  "USED>"};
+    if (workers) titles.insert(titles.begin() + 5, "WORKER");
+    Table table(titles);
     for (const auto& region : regions) {
-        table.add({region.id.str(), format_size(region.size),
-                   fmt::format("{}", region.reference_count), std::string(to_string(region.state)),
-                   process_label(region.owner_process, region.owner_pid),
-                   std::string(to_string(region.cleanup_policy)), age(region.created_at),
-                   age(region.last_accessed)});
+        std::vector<Toned> cells{region.id.str(),
+                                 format_size(region.size),
+                                 fmt::format("{}", region.reference_count),
+                                 {to_string(region.state), tone_of(region.state)},
+                                 process_label(region.owner_process, region.owner_pid),
+                                 to_string(region.cleanup_policy),
+                                 age(region.created_at),
+                                 age(region.last_accessed)};
+        if (workers) cells.insert(cells.begin() + 5, region.worker.empty() ? "-" : region.worker);
+        table.add(std::move(cells));
     }
-    print(table.str());
+    print(table);
+}
+
+// What a watcher waits for: not that time passes.
+std::string changeable(const std::vector<RegionInfo>& regions) {
+    std::string out;
+    for (const auto& region : regions)
+        out += fmt::format("{} {} {} {} {} {}\n", region.id.str(), region.size,
+                           region.reference_count, to_string(region.state),
+                           to_string(region.cleanup_policy), region.owner_pid);
+    return out;
+}
+
+// Until the reader of the output closes it; a signal ends the process as usual.
+Result<int> watch_list(const Context& context, ManagerClient& client, const std::string& filter) {
+    std::string shown;
+    for (bool first = true; first || output_is_read(kWatchMillis); first = false) {
+        SHM_ASSIGN(const auto regions, client.list(filter));
+        const auto now_there = changeable(regions);
+        const bool redraws = output_is_terminal() && !context.json;
+        if (!first && now_there == shown && !redraws) continue;
+        if (redraws)
+            clear_screen();
+        else if (!first && !context.json)
+            print("\n");
+        print_regions(context, filter, regions, Layout::one_line);
+        shown = now_there;
+    }
     return kDone;
 }
 
-Result<int> run_info(const Context& context, const std::string& word) {
-    SHM_ASSIGN(const auto id, RegionId::parse(word));
+Result<int> run_list(const Context& context, const ListOptions& options) {
+    const auto filter = joined(options.filter);
+    SHM_TRY(RegionFilter::parse(filter));  // a usage error is found here
     SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto region, client->info(id));
+    if (options.watch) return watch_list(context, *client, filter);
+    SHM_ASSIGN(const auto regions, client->list(filter));
+    print_regions(context, filter, regions, Layout::indented);
+    return kDone;
+}
+
+void print_holders(const std::vector<RegionReference>& references) {
+    Table holders({"PID>", "PROCESS", "WORKER", "REFERENCES>", "ACCESS", "CONNECTED"});
+    for (const auto& holder : references) {
+        holders.add({fmt::format("{}", holder.pid), holder.process,
+                     holder.worker.empty() ? "-" : holder.worker, fmt::format("{}", holder.count),
+                     to_string(holder.access),
+                     holder.connected ? Toned("yes") : Toned(kNotReconnected, Tone::warning)});
+    }
+    print("\n");
+    print(holders);
+}
+
+Result<int> run_info(const Context& context, const std::string& word) {
+    SHM_ASSIGN(const auto target, connect_to(context, {word}));
+    const auto& client = target.client;
+    SHM_ASSIGN(const auto region, client->info(target.ids.front()));
     auto document = region_json(region, true);
-    // Told to those who manage it.
+    // The manager explains it to those who manage the region.
     if (!region.policy_in_effect)
-        if (const auto policy = client->policy(id))
+        if (const auto policy = client->policy(region.id))
             document.insert("policy_note", parse_object(*policy).value_or(QJsonObject{})["note"]);
     if (context.json) {
         print_json(document);
         return kDone;
     }
     document.remove("references");
-    print(lines_of(document));
-    if (region.references.empty()) return kDone;
-    Table holders({"PID>", "PROCESS", "REFERENCES>", "ACCESS", "CONNECTED"});
-    for (const auto& holder : region.references) {
-        holders.add({fmt::format("{}", holder.pid), holder.process, fmt::format("{}", holder.count),
-                     std::string(to_string(holder.access)),
-                     holder.connected ? "yes" : std::string(kNotReconnected)});
-    }
-    print("\n" + holders.str());
+    print(facts_of(document));
+    if (!region.references.empty()) print_holders(region.references);
     return kDone;
 }
 
-std::string_view fate_of(bool gone, bool quarantine) {
-    if (gone) return "freed";
-    return quarantine ? "in quarantine; 'snakepit-shm restore' brings it back while that lasts"
-                      : "withdrawn; its memory goes with the last reference";
+struct DeallocateOptions {
+    std::vector<std::string> ids;
+    bool force = false, quarantine = false;
+};
+
+std::string_view outcome(bool freed, bool quarantine) {
+    if (freed) return "freed";
+    return quarantine ? "in quarantine; until that ends 'snakepit-shm restore' restores it"
+                      : "withdrawn; its memory is freed with the last reference";
 }
 
-Result<int> run_deallocate(const Context& context, const std::vector<std::string>& words,
-                           bool force, bool quarantine) {
-    SHM_ASSIGN(const auto ids, parse_ids(words));
-    SHM_ASSIGN(auto client, connect(context));
+Result<int> run_deallocate(const Context& context, const DeallocateOptions& options) {
+    SHM_ASSIGN(const auto target, connect_to(context, options.ids));
     QJsonArray done;
     std::vector<Error> errors;
-    for (const auto& id : ids) {
-        const auto gone = quarantine ? client->quarantine(id) : client->deallocate(id, force);
-        if (!gone) {
-            errors.push_back(gone.error());
+    for (const auto& id : target.ids) {
+        const auto freed = options.quarantine ? target.client->quarantine(id)
+                                              : target.client->deallocate(id, options.force);
+        if (!freed) {
+            errors.push_back(freed.error());
             continue;
         }
-        done.append(QJsonObject{
-            {"id", text(id.str())}, {"freed", *gone}, {"quarantined", quarantine && !*gone}});
-        if (!context.json) print(fmt::format("{} {}\n", id.str(), fate_of(*gone, quarantine)));
+        done.append(QJsonObject{{"id", text(id.str())},
+                                {"freed", *freed},
+                                {"quarantined", options.quarantine && !*freed}});
+        if (!context.json)
+            print(fmt::format("{} {}\n", id.str(), outcome(*freed, options.quarantine)));
     }
     if (context.json) print_json({{"deallocated", done}});
     return report_errors(context, errors);
@@ -97,51 +177,33 @@ Result<int> run_deallocate(const Context& context, const std::vector<std::string
 
 }  // namespace
 
-void add_list(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "list", "List the regions, newest last");
-    auto words = std::make_shared<std::vector<std::string>>();
-    command->add_option(
-        "filter", *words,
-        "size>1MiB owner:python state:orphan refs=0 words ... (-- before a word that "
-        "begins with -)");
-    command->callback([&context, words] {
-        context.action = [&context, words] {
-            std::string filter;
-            for (const auto& word : *words) filter += filter.empty() ? word : " " + word;
-            return run_list(context, filter);
-        };
-    });
+void add_list(Command& app) {
+    auto& command = app.add("list", "List the regions, newest last");
+    auto& options = command.options<ListOptions>();
+    command.argument("FILTER", options.filter, kFilterHelp);
+    command.flag("--watch", options.watch,
+                 "List them again when something changes, until interrupted");
+    command.run(run_list, options);
 }
 
-void add_info(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "info", "Show one region and who holds it");
-    auto id = std::make_shared<std::string>();
-    command->add_option("id", *id, "The region")->required();
-    command->callback(
-        [&context, id] { context.action = [&context, id] { return run_info(context, *id); }; });
+void add_info(Command& app) {
+    auto& command = app.add("info", "Show a region and its holders");
+    command.run(run_info, command.region());
 }
 
-void add_deallocate(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "deallocate",
-                                "Withdraw regions; memory goes when the last reference does");
-    struct Words {
-        std::vector<std::string> ids;
-        bool force = false, quarantine = false;
-    };
-    auto words = std::make_shared<Words>();
-    command->add_option("id", words->ids, "The regions")->required();
-    auto* force = command->add_flag("--force", words->force,
-                                    "Take the memory of held regions away at once (zeroed)");
+void add_deallocate(Command& app) {
+    auto& command =
+        app.add("deallocate", "Withdraw regions; memory is freed with the last reference");
+    auto& options = command.options<DeallocateOptions>();
+    command.regions(options.ids);
+    auto& force =
+        command.flag("--force", options.force, "Zero and revoke memory that is still held");
     command
-        ->add_flag("--quarantine", words->quarantine,
-                   "Keep them for the configured time, so that restore brings them back; "
-                   "refused for held ones")
-        ->excludes(force);
-    command->callback([&context, words] {
-        context.action = [&context, words] {
-            return run_deallocate(context, words->ids, words->force, words->quarantine);
-        };
-    });
+        .flag("--quarantine", options.quarantine,
+              "Keep them for the configured time, so that they can be restored; refused for held "
+              "regions")
+        .excludes(force);
+    command.run(run_deallocate, options);
 }
 
 }  // namespace snakepit::shm::cli

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-// run: executes a command and says which segments its processes left. No manager is asked.
-#include "run.h"
-
+// run: executes a command and lists the segments its processes left. No manager is asked.
 #include <algorithm>
-#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -13,6 +10,7 @@
 
 #include "base/counted.h"
 #include "base/units.h"
+#include "command.h"
 #include "diagnostics/host_json.h"
 #include "host_output.h"
 #include "json.h"
@@ -23,16 +21,15 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr auto kName = "run";
 constexpr int kRunFailed = 125;
-constexpr std::size_t kMostPossible = 10;  // told one by one
+constexpr std::size_t kMostPossible = 10;  // listed one by one
 constexpr std::size_t kNameColumns = 48;
 
-struct Words {
-    TreeOptions options;
+struct RunOptions {
+    TreeOptions tree;
     bool fail_on_leak = false, force = false;
     std::string report;
-    std::vector<std::string> placeholder;  // in the place of the command, see take_command()
+    std::vector<std::string> placeholder;  // in the place of the command, see take_raw_words()
 };
 
 QJsonArray sightings_json(const std::vector<TreeSighting>& sightings) {
@@ -56,9 +53,9 @@ QJsonArray segments_json(const std::vector<TreeSegment>& segments) {
     return out;
 }
 
-QJsonObject document(const Words& words, const TreeReport& report) {
+QJsonObject document(const RunOptions& options, const TreeReport& report) {
     QJsonArray command, running, notes;
-    for (const auto& word : words.options.command) command.append(text(escaped(word)));
+    for (const auto& word : options.tree.command) command.append(text(escaped(word)));
     for (const auto& process : report.running) {
         QJsonArray uses;
         for (const auto& name : process.uses) uses.append(text(escaped(name)));
@@ -81,9 +78,9 @@ std::string known_by(const TreeSegment& item) {
     if (item.seen.empty()) return "made in its namespace";
     const auto& first = item.seen.front();
     const auto more = item.seen.size() - 1;
-    const auto told = fmt::format("{} by {}", to_string(first.how),
-                                  process_label(harmless(first.program), first.pid));
-    return more == 0 ? told : fmt::format("{} +{}", told, more);
+    const auto known = fmt::format("{} by {}", to_string(first.how),
+                                   process_label(sanitized(first.program), first.pid));
+    return more == 0 ? known : fmt::format("{} +{}", known, more);
 }
 
 std::string sum_of(const std::vector<TreeSegment>& segments) {
@@ -128,7 +125,7 @@ std::string running_text(const TreeReport& report) {
         std::vector<std::string> names;
         for (const auto& name : process.uses) names.push_back(escaped(name));
         out += fmt::format("still running: process {}, uses {}\n",
-                           process_label(harmless(process.program), process.pid),
+                           process_label(sanitized(process.program), process.pid),
                            fmt::join(names, ", "));
     }
     return out;
@@ -150,120 +147,96 @@ std::string attribution_text(const TreeReport& report) {
 }
 
 // Standard output is the command's, so it goes to the other stream.
-void say_report(const Context& context, const Words& words, const TreeReport& report) {
+void print_report(const Context& context, const RunOptions& options, const TreeReport& report) {
     if (context.json) {
         const auto bytes =
-            QJsonDocument(document(words, report)).toJson(QJsonDocument::Compact).toStdString();
-        print_error(harmless_json(bytes) + "\n");
+            QJsonDocument(document(options, report)).toJson(QJsonDocument::Compact).toStdString();
+        print_error(sanitized_json(bytes) + "\n");
         return;
     }
     auto out = left_text(report) + running_text(report) + possible_text(report);
     if (!report.left.empty() || !report.possible.empty()) out += attribution_text(report);
     for (const auto& note : report.notes) out += fmt::format("note: {}\n", note);
-    print_error(harmless_lines(out));
+    print_error(sanitized_lines(out));
 }
 
-// Begun before the command, so that a file that cannot be written is known in time.
-Result<std::optional<OutputFile>> begin_report(const Words& words) {
-    if (words.report.empty()) return std::optional<OutputFile>();
-    SHM_ASSIGN(auto file, OutputFile::begin(words.report, {.replace = words.force}));
+// Opened before the command starts, so that a file that cannot be written is an error in time.
+Result<std::optional<OutputFile>> begin_report(const RunOptions& options) {
+    if (options.report.empty()) return std::optional<OutputFile>();
+    SHM_ASSIGN(auto file, OutputFile::begin(options.report, {.replace = options.force}));
     return std::optional<OutputFile>(std::move(file));
 }
 
-Status write_report(std::optional<OutputFile>& file, const Words& words, const TreeReport& report) {
+Status write_report(std::optional<OutputFile>& file, const RunOptions& options,
+                    const TreeReport& report) {
     if (!file) return {};
-    const auto bytes = QJsonDocument(document(words, report)).toJson(QJsonDocument::Indented);
+    const auto bytes = QJsonDocument(document(options, report)).toJson(QJsonDocument::Indented);
     SHM_TRY(
-        file->write(harmless_json({bytes.constData(), static_cast<std::size_t>(bytes.size())})));
+        file->write(sanitized_json({bytes.constData(), static_cast<std::size_t>(bytes.size())})));
     return file->commit();
 }
 
-// The command's own status, unless that is 0 and there is something else to say.
-int exit_status(const Words& words, const TreeReport& report, bool failed) {
+// The command's own status, unless that is 0 and something else is to be reported.
+int exit_status(const RunOptions& options, const TreeReport& report, bool failed) {
     if (report.status != 0) return report.status;
     if (failed) return kRunFailed;
-    return words.fail_on_leak && !report.left.empty() ? kProblemsFound : kDone;
+    return options.fail_on_leak && !report.left.empty() ? kProblemsFound : kDone;
 }
 
-Result<int> run(const Context& context, Words words) {
+Result<int> run(const Context& context, const RunOptions& given) {
+    auto options = given;
     const auto failed = [&](const Error& error) {
         (void)report_error(context, error);
         return kRunFailed;
     };
-    words.options.command = context.command;
-    words.options.restore_signals = context.ignored_signals;
-    auto file = begin_report(words);
+    options.tree.command = context.raw_words;
+    options.tree.restore_signals = context.ignored_signals;
+    auto file = begin_report(options);
     if (!file) return failed(file.error());
-    const auto report = run_tree(words.options);
+    const auto report = run_tree(options.tree);
     if (!report) return failed(report.error());
     if (report->not_executed) {
         (void)report_error(context, *report->not_executed);
         return report->status;
     }
-    const auto written = write_report(*file, words, *report);
+    const auto written = write_report(*file, options, *report);
     if (report->not_surveyed) {
         (void)report_error(context, *report->not_surveyed);
     } else {
-        say_report(context, words, *report);
+        print_report(context, options, *report);
     }
     if (!written) (void)report_error(context, written.error());
-    return exit_status(words, *report, report->not_surveyed || !written);
-}
-
-bool takes_value(const CLI::App& command, const std::string& word) {
-    if (word.find('=') != word.npos) return false;
-    const auto* option = command.get_option_no_throw(word);
-    return option && option->get_expected_min() > 0;
-}
-
-// The first word from `at` on that is neither an option of `command` nor the value of one.
-std::size_t first_plain(const CLI::App& command, const std::vector<std::string>& words,
-                        std::size_t at) {
-    while (at < words.size() && words[at].size() > 1 && words[at].front() == '-' &&
-           words[at] != "--")
-        at += takes_value(command, words[at]) ? 2 : 1;
-    return std::min(at, words.size());
+    return exit_status(options, *report, report->not_surveyed || !written);
 }
 
 }  // namespace
 
-std::vector<std::string> take_command(const CLI::App& app, std::vector<std::string>& words) {
-    const auto at = first_plain(app, words, 0);
-    if (at == words.size() || words[at] != kName) return {};
-    auto first = first_plain(*app.get_subcommand(kName), words, at + 1);
-    auto end = first;
-    if (first < words.size() && words[first] == "--") ++first;
-    std::vector<std::string> out(words.begin() + static_cast<std::ptrdiff_t>(first), words.end());
-    words.resize(end);
-    if (!out.empty()) words.emplace_back("COMMAND");
-    return out;
-}
-
-void add_run(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, kName,
-                                "Run a command and list the segments that its processes leave; "
-                                "needs no manager and no privileges");
-    auto words = std::make_shared<Words>();
-    command->add_flag("--clean", words->options.clean,
-                      "Remove what the command left and nobody has");
-    command->add_flag("--fail-on-leak", words->fail_on_leak,
-                      "Exit with 5 when the command succeeds and leaves something");
-    command->add_flag("--isolate", words->options.isolate,
-                      "Give the command its own user, mount and IPC namespace and an empty "
-                      "/dev/shm: nothing is missed, and what is left goes");
-    command->add_option("--report", words->report, "Write the list as JSON to this file");
-    command->add_flag("--force", words->force, kForceHelp);
+void add_run(Command& app) {
+    auto& command = app.add(
+        "run", "Run a command and list the segments that its processes leave; needs no manager");
+    auto& options = command.options<RunOptions>();
+    command.flag("--clean", options.tree.clean, "Remove what the command left and no process uses");
+    command.flag("--fail-on-leak", options.fail_on_leak,
+                 "Exit with 5 if the command succeeds and leaves something");
+    command.flag("--isolate", options.tree.isolate,
+                 "Give the command its own user, mount and IPC namespace and an empty /dev/shm: "
+                 "nothing is missed, "
+                 "and what is left is removed");
+    command.option("--report", "FILE", options.report, "Write the list as JSON to this file")
+        .completed_with(Completion::files);
+    command.flag("--force", options.force, kForceHelp);
     command
-        ->add_option("COMMAND", words->placeholder,
-                     "The program, looked for in PATH, and its arguments")
-        ->required();
-    command->footer(
+        .argument("COMMAND", options.placeholder,
+                  "The program, searched for in PATH, and its arguments")
+        .required()
+        .completed_with(Completion::files);
+    command.takes_raw_words();
+    command.footer(
         "Exit status: the command's; 125 run failed, 126 COMMAND is not executable, 127 not "
         "found,\n"
         "128 + N ended by signal N, 5 see --fail-on-leak. The list goes to standard error;\n"
         "with --json it is one line of JSON.");
-    command->callback(
-        [&context, words] { context.action = [&context, words] { return run(context, *words); }; });
+    command.run(run, options);
 }
 
 }  // namespace snakepit::shm::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The service: a manager in the foreground until a signal ends it.
+// serve: a manager in the foreground until a signal ends it.
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -53,8 +53,8 @@ void reload(const Context& context, Manager& manager) {
         fmt::print(stderr, "snakepit-shm: {} takes effect when the manager starts next\n", key);
 }
 
-// To where the service's messages go, the journal for one, which knows it as a warning. Nobody need
-// read there: what would have to wait is left out, the events have it.
+// To standard error, which may be the journal: it knows the line as a warning. Where writing would
+// block, the line is left out; the events have it.
 void warn(const std::string& what) {
     pollfd room{STDERR_FILENO, POLLOUT, 0};
     if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return;
@@ -88,11 +88,11 @@ Result<int> run_serve(const Context& context) {
 
 }  // namespace
 
-void add_serve(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "serve",
-                                "Run the manager in the foreground until SIGTERM or Ctrl-C");
-    command->add_flag("--foreground")->description("It always stays there; accepted for clarity");
-    command->callback([&context] { context.action = [&context] { return run_serve(context); }; });
+void add_serve(Command& app) {
+    auto& command = app.add("serve", "Run the manager in the foreground until SIGTERM or Ctrl-C");
+    command.flag("--foreground", command.options<bool>(),
+                 "Accepted for clarity: it always stays there");
+    command.run(run_serve);
 }
 
 }  // namespace snakepit::shm::cli

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What was done since the manager started, how long it took, for whom, and what that suggests; and
-// how a metric went, from what is kept of it.
+// stats: operations since the manager started, their times, users and advice; and a metric's
+// history.
 #include <array>
 #include <memory>
 #include <utility>
@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t kLinesShown = 10;  // of users, sessions and workers
 
-struct Words {
+struct StatsOptions {
     std::string metric, since = "1h", until;
     std::size_t points = 60;
     bool catalogue = false;
@@ -61,7 +61,7 @@ void print_operations(const QJsonArray& operations, const char* key, std::string
                    time_of(times["p50"], count), time_of(times["p90"], count),
                    time_of(times["p99"], count), time_of(times["p999"], count)});
     }
-    print(table.str());
+    print(table);
 }
 
 void print_lines(const QJsonArray& lines, const char* title) {
@@ -74,7 +74,8 @@ void print_lines(const QJsonArray& lines, const char* title) {
                    format_size(static_cast<std::uint64_t>(line["bytes"].toInteger())),
                    count_of(line["references"]), count_of(line["allocations"])});
     }
-    print("\n" + table.str());
+    print("\n");
+    print(table);
     if (const auto all = static_cast<std::size_t>(lines.size()); all > kLinesShown)
         print(fmt::format("and {} more\n", all - kLinesShown));
 }
@@ -85,7 +86,8 @@ void print_errors(const QJsonObject& errors) {
     Table table({"ERROR", "COUNT>"});
     for (auto it = codes.begin(); it != codes.end(); ++it)
         table.add({it.key().toStdString(), count_of(it.value())});
-    print("\n" + table.str());
+    print("\n");
+    print(table);
 }
 
 std::string counted_of(const QJsonValue& value, std::string_view one) {
@@ -94,11 +96,11 @@ std::string counted_of(const QJsonValue& value, std::string_view one) {
 
 void print_advice(const QJsonObject& performance) {
     for (const QJsonValue subject : performance["subjects"].toArray())
-        print(fmt::format("\n{}: {}\n", harmless(str(subject["subject"])),
-                          harmless(str(subject["evidence"]))));
+        print(fmt::format("\n{}: {}\n", sanitized(str(subject["subject"])),
+                          sanitized(str(subject["evidence"]))));
     for (const QJsonValue one : performance["recommendations"].toArray())
-        print(fmt::format("\n* {}\n  because {}\n", harmless(str(one["advice"])),
-                          harmless(str(one["evidence"]))));
+        print(fmt::format("\n* {}\n  because {}\n", sanitized(str(one["advice"])),
+                          sanitized(str(one["evidence"]))));
 }
 
 void print_stats(const QJsonObject& stats, const QJsonObject& performance) {
@@ -127,14 +129,14 @@ void print_stats(const QJsonObject& stats, const QJsonObject& performance) {
     print_advice(performance);
 }
 
-// Null for who may not read the registry.
+// Null for users who may not read the registry.
 QJsonValue made_at(const std::string& registry) {
     const auto file = RegistryFile::open(registry);
     if (!file) return {};
     return text(to_rfc3339({file->view().header().created_at}));
 }
 
-Result<int> run_stats(const Context& context) {
+Result<int> show_stats(const Context& context) {
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto stats_text, client->report("stats"));
     SHM_ASSIGN(auto stats, parse_object(stats_text));
@@ -186,21 +188,21 @@ int print_catalogue(const Context& context) {
         print_json({{"metrics", out}});
         return kDone;
     }
-    Table table({"METRIC", "WHAT"});
+    Table table({"METRIC", "MEANING"});
     for (const auto& metric : metrics())
         table.add({std::string(metric.name), std::string(metric.help)});
-    print(table.str());
+    print(table);
     return kDone;
 }
 
 // Reads the database itself, so it works without a manager.
-Result<int> run_history(const Context& context, const Words& words) {
+Result<int> run_history(const Context& context, const StatsOptions& options) {
     SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
-    SHM_ASSIGN(const auto since, moment(words.since));
-    SHM_ASSIGN(const auto until, moment(words.until));
+    SHM_ASSIGN(const auto since, moment(options.since));
+    SHM_ASSIGN(const auto until, moment(options.until));
     MetricsReader reader(paths.metrics_db());
-    SHM_ASSIGN(const auto points, reader.series(words.metric, since.value_or(Timestamp{}),
-                                                until.value_or(now()), words.points));
+    SHM_ASSIGN(const auto points, reader.series(options.metric, since.value_or(Timestamp{}),
+                                                until.value_or(now()), options.points));
     if (context.json) {
         QJsonArray out;
         for (const auto& point : points)
@@ -209,43 +211,52 @@ Result<int> run_history(const Context& context, const Words& words) {
                                    {"avg", point.avg},
                                    {"max", point.max},
                                    {"seconds", json(point.seconds)}});
-        print_json({{"metric", text(words.metric)}, {"points", out}});
+        print_json({{"metric", text(options.metric)}, {"points", out}});
         return kDone;
     }
-    const auto unit = find_metric(words.metric)->unit;
+    const auto unit = find_metric(options.metric)->unit;
     Table table({"TIME", "SECONDS>", "MIN>", "AVG>", "MAX>"});
     for (const auto& point : points)
         table.add({to_rfc3339(point.time), fmt::format("{}", point.seconds),
                    value_of(point.min, unit), value_of(point.avg, unit),
                    value_of(point.max, unit)});
-    print(table.str());
+    print(table);
     return kDone;
+}
+
+Result<int> run_stats(const Context& context, const StatsOptions& options) {
+    if (options.catalogue) return print_catalogue(context);
+    if (!options.metric.empty()) return run_history(context, options);
+    return show_stats(context);
+}
+
+std::vector<std::string> metric_names() {
+    std::vector<std::string> out;
+    for (const auto& metric : metrics()) out.emplace_back(metric.name);
+    return out;
 }
 
 }  // namespace
 
-void add_stats(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "stats",
-                                "Tell what was done, how long it took, for whom, and what to do "
-                                "about it; or how a metric went");
-    auto words = std::make_shared<Words>();
-    auto* history = command->add_option("--history", words->metric,
-                                        "Print how this metric went; needs no manager");
-    command->add_option("--since", words->since, "From this time on, or how long ago (default 1h)")
-        ->needs(history);
-    command->add_option("--until", words->until, "Before this time, or how long ago")
-        ->needs(history);
-    command->add_option("--points", words->points, "At most so many lines (default 60)")
-        ->needs(history)
-        ->check(CLI::Range(1, 1'000'000));
-    command->add_flag("--metrics", words->catalogue, "Name the metrics there are");
-    command->callback([&context, words] {
-        context.action = [&context, words]() -> Result<int> {
-            if (words->catalogue) return print_catalogue(context);
-            if (!words->metric.empty()) return run_history(context, *words);
-            return run_stats(context);
-        };
-    });
+void add_stats(Command& app) {
+    auto& command = app.add(
+        "stats", "Show operations, their times and users, with advice; or a metric's history");
+    auto& options = command.options<StatsOptions>();
+    auto& history = command
+                        .option("--history", "METRIC", options.metric,
+                                "Show this metric's history; needs no manager")
+                        .suggest(metric_names());
+    command
+        .option("--since", "TIME", options.since,
+                "From this time on, or from this long ago (default: 1h)")
+        .needs(history);
+    command.option("--until", "TIME", options.until, "Before this time, or before this long ago")
+        .needs(history);
+    command.option("--points", "N", options.points, "Show at most N lines (default: 60)")
+        .range(1, 1'000'000)
+        .needs(history);
+    command.flag("--metrics", options.catalogue, "List the metrics");
+    command.run(run_stats, options);
 }
 
 }  // namespace snakepit::shm::cli

@@ -54,7 +54,7 @@ bool is_harmful(char32_t code) {
            (code >= 0xFFF0 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
 }
 
-// The code point at the start and its length; a length of 0: no UTF-8.
+// The code point at the start and its length; a length of 0: not UTF-8.
 std::pair<char32_t, std::size_t> decoded(std::string_view utf8) {
     const auto lead = static_cast<unsigned char>(utf8[0]);
     if (lead < 0x80) return {lead, 1};
@@ -152,7 +152,7 @@ std::size_t columns(std::string_view utf8) {
     return out;
 }
 
-std::string fitted(std::string_view utf8, std::size_t width, bool right) {
+std::string truncated(std::string_view utf8, std::size_t width, bool right) {
     std::string out;
     std::size_t used = 0;
     for (auto step = next_step(utf8); step.bytes > 0; step = next_step(utf8)) {
@@ -165,11 +165,11 @@ std::string fitted(std::string_view utf8, std::size_t width, bool right) {
     return right ? space + out : out + space;
 }
 
-std::string harmless(std::string_view utf8) {
-    return fitted(utf8, columns(utf8));
+std::string sanitized(std::string_view utf8) {
+    return truncated(utf8, columns(utf8));
 }
 
-std::string harmless_lines(std::string_view utf8) {
+std::string sanitized_lines(std::string_view utf8) {
     std::string out;
     for (auto step = next_step(utf8); step.bytes > 0; step = next_step(utf8)) {
         const bool between = utf8[0] == '\n' || utf8[0] == '\t';
@@ -179,7 +179,7 @@ std::string harmless_lines(std::string_view utf8) {
     return out;
 }
 
-std::string harmless_json(std::string_view json) {
+std::string sanitized_json(std::string_view json) {
     std::string out;
     while (!json.empty()) {
         const auto [code, length] = decoded(json);
@@ -199,11 +199,11 @@ std::string harmless_json(std::string_view json) {
     return out;
 }
 
-std::vector<std::string> folded(std::string_view utf8, std::size_t width) {
-    constexpr std::size_t kIndent = 4;
+std::vector<std::string> wrapped(std::string_view utf8, std::size_t width,
+                                 std::size_t indent_size) {
     std::vector<std::string> out;
     std::string indent;
-    while (width > 2 * kIndent && indent.size() + columns(utf8) > width) {
+    while (width > 2 * indent_size && indent.size() + columns(utf8) > width) {
         const auto room = width - indent.size();
         std::size_t bytes = 0, used = 0, space = 0;
         for (;;) {
@@ -217,15 +217,17 @@ std::vector<std::string> folded(std::string_view utf8, std::size_t width) {
         out.push_back(indent + std::string(utf8.substr(0, cut)));
         utf8.remove_prefix(cut);
         utf8.remove_prefix(std::min(utf8.find_first_not_of(' '), utf8.size()));
-        indent.assign(kIndent, ' ');
+        indent.assign(indent_size, ' ');
     }
     if (!utf8.empty() || out.empty()) out.push_back(indent + std::string(utf8));
     return out;
 }
 
-std::string process_label(std::string_view name, std::int64_t pid) {
+std::string process_label(std::string_view name, std::int64_t pid, std::string_view worker) {
     if (pid == 0 && name.empty()) return "another pid namespace";
-    return name.empty() ? fmt::format("{}", pid) : fmt::format("{} ({})", name, pid);
+    auto out = name.empty() ? fmt::format("{}", pid) : fmt::format("{} ({})", name, pid);
+    if (!worker.empty()) out += fmt::format(", worker {}", worker);
+    return out;
 }
 
 }  // namespace snakepit::shm::cli

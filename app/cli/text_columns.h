@@ -10,8 +10,8 @@
 
 namespace snakepit::shm::cli {
 
-// One code point of text, made harmless: control characters, marks that turn the direction of
-// writing and bytes that are no UTF-8 come out as U+FFFD. Names of processes are chosen by anyone.
+// One code point of text, sanitized: control characters, marks that turn the direction of
+// writing and bytes that are not UTF-8 come out as U+FFFD. Names of processes are chosen by anyone.
 struct TextStep {
     char32_t code = 0;
     std::size_t bytes = 0;  // read; 0 at the end
@@ -23,25 +23,25 @@ void append_utf8(std::string& out, char32_t code);
 
 // Terminal columns of UTF-8 text.
 std::size_t columns(std::string_view utf8);
-// `utf8` made harmless and filled up with spaces to `width` columns, or cut to them; never more.
-std::string fitted(std::string_view utf8, std::size_t width, bool right = false);
-// `utf8` made harmless, whole; line ends are no exception.
-std::string harmless(std::string_view utf8);
-// `name` so that it can be typed again: what `harmless` would replace as escapes (\n, \t, \xff),
+// `utf8` sanitized and filled up with spaces to `width` columns, or cut to them; never more.
+std::string truncated(std::string_view utf8, std::size_t width, bool right = false);
+// `utf8` sanitized, whole; line ends are replaced too.
+std::string sanitized(std::string_view utf8);
+// `name` so that it can be typed again: what `sanitized` would replace as escapes (\n, \t, \xff),
 // and a backslash as two.
 std::string escaped(std::string_view name);
 // Cut in the middle to at most `width` columns.
 std::string shortened(std::string_view utf8, std::size_t width);
 // The same of several lines: their ends, and tabs, stay.
-std::string harmless_lines(std::string_view utf8);
+std::string sanitized_lines(std::string_view utf8);
 // The same JSON: what a terminal would obey is escaped, so that it still says the same.
-std::string harmless_json(std::string_view json);
+std::string sanitized_json(std::string_view json);
 
-// In pieces of at most `width` columns, at spaces where that leaves no line half empty; those
-// behind the first are indented.
-std::vector<std::string> folded(std::string_view utf8, std::size_t width);
+// In pieces of at most `width` columns, cut at spaces where that leaves no line half empty; those
+// after the first are indented by `indent` spaces, where the width leaves room for that.
+std::vector<std::string> wrapped(std::string_view utf8, std::size_t width, std::size_t indent = 4);
 
-// "python (1234)", or the pid alone.
-std::string process_label(std::string_view name, std::int64_t pid);
+// "python (1234)", or the pid alone; "python (1234), worker w7" where the worker has a name.
+std::string process_label(std::string_view name, std::int64_t pid, std::string_view worker = {});
 
 }  // namespace snakepit::shm::cli

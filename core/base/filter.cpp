@@ -20,7 +20,7 @@ struct Field {
     Kind kind;
 };
 
-constexpr std::array<Field, 16> kFields{{
+constexpr std::array<Field, 18> kFields{{
     {"id", Kind::text},
     {"size", Kind::size},
     {"actual", Kind::size},
@@ -37,7 +37,10 @@ constexpr std::array<Field, 16> kFields{{
     {"session", Kind::text},
     {"age", Kind::duration},
     {"idle", Kind::duration},
+    {"cleanup", Kind::text},
+    {"holder", Kind::text},
 }};
+constexpr int kHolder = 17;
 constexpr int kMeta = static_cast<int>(kFields.size());  // "meta": text, outside the table's order
 
 std::string lower(std::string_view text) {
@@ -57,6 +60,7 @@ std::string text_of(int field, const RegionInfo& r) {
         case 8:
             return std::string(to_string(r.state));
         case 9:
+        case 16:
             return std::string(to_string(r.cleanup_policy));
         case 10:
             return std::string(to_string(r.security_level));
@@ -69,6 +73,15 @@ std::string text_of(int field, const RegionInfo& r) {
         default:
             return r.metadata;
     }
+}
+
+// By process id, or by the name of the process or its worker, which may be given in part.
+bool is_holder(const RegionReference& holder, const std::string& word, bool in_part) {
+    if (fmt::format("{}", holder.pid) == word) return true;
+    const auto is = [&](const std::string& name) {
+        return in_part ? lower(name).find(word) != std::string::npos : lower(name) == word;
+    };
+    return is(holder.process) || is(holder.worker);
 }
 
 double number_of(int field, const RegionInfo& r, Timestamp at) {
@@ -202,7 +215,8 @@ std::string RegionFilter::search_text(const RegionInfo& r) {
     auto text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", r.id.str(), r.owner_process, r.worker,
                             r.session, to_string(r.state), r.metadata);
     for (const auto& holder : r.references)
-        fmt::format_to(std::back_inserter(text), "\n{} {}", holder.process, holder.pid);
+        fmt::format_to(std::back_inserter(text), "\n{} {} {}", holder.process, holder.pid,
+                       holder.worker);
     return lower(text);
 }
 
@@ -217,6 +231,13 @@ bool RegionFilter::term_matches(const Term& term, const RegionInfo& r, Timestamp
     if (term.field < 0) {
         if (!prepared) return search_text(r).find(term.text) != std::string::npos;
         return prepared->find(term.text) != std::string_view::npos;
+    }
+    if (term.field == kHolder) {
+        const bool held = std::any_of(
+            r.references.begin(), r.references.end(), [&](const RegionReference& holder) {
+                return is_holder(holder, term.text, term.op == Op::contains);
+            });
+        return held == (term.op != Op::not_equal);
     }
     if (kind_of(term.field) == Kind::text) {
         const auto text = lower(text_of(term.field, r));

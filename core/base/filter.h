@@ -16,8 +16,11 @@ namespace snakepit::shm {
 //   is); a bare word, found in the id, owner process, worker, session, state, metadata or the names
 //   and process ids of the holders, whatever its case; either of them after '-' : what must not
 //   match. Quotes keep spaces together.
-// FIELDS: id size actual owner pid uid refs accesses state policy security placement worker session
-//         age idle meta. `age` and `idle` are durations (age>10m).
+// FIELDS: id size actual owner pid uid refs accesses state cleanup security placement worker
+// session
+//         holder age idle meta; policy is another name of cleanup. `age` and `idle` are durations
+//         (age>10m). `holder` is a process id, or part of the name of a process that holds the
+//         region or of its worker.
 // Thread-safe once parsed.
 class RegionFilter {
   public:

@@ -80,6 +80,7 @@ struct RegionReference {
     std::uint64_t count = 0;  // references held; 0: mapped and idle
     bool connected = true;    // false: alive, but its connection is gone
     AccessMode access = AccessMode::read_write;
+    std::string worker = {};  // the name it gave itself, if any
 };
 
 struct RegionInfo {
@@ -138,6 +139,7 @@ struct LockHolder {
     std::uint32_t depth = 0;  // times it was taken and not given back yet
     Timestamp since;
     std::uint64_t token = 0;  // 0: not for the one who asks to know
+    std::string worker = {};
 };
 
 // One thread that waits for a region.
@@ -148,6 +150,7 @@ struct LockWaiter {
     AccessMode mode = AccessMode::read_only;
     Timestamp since;
     std::vector<std::int64_t> waits_for;  // process ids of those it waits for, at most a few
+    std::string worker = {};
 };
 
 // A region that is locked. At most kNamedLockers of each are named; the counts are of all.

@@ -147,6 +147,14 @@ std::string_view text_of(const layout::EventEntry& entry) {
                                      std::begin(entry.text))};
 }
 
+// Behind the name of a process, after a NUL; empty where there is none.
+std::string_view worker_of(const layout::EventEntry& entry) {
+    const auto* end = std::end(entry.text);
+    const auto* begin = std::find(std::begin(entry.text), end, '\0');
+    if (begin != end) ++begin;
+    return {begin, static_cast<std::size_t>(std::find(begin, end, '\0') - begin)};
+}
+
 // "operation: reason", or the operation alone.
 void write_refusal(std::string& out, std::string_view text) {
     const auto colon = text.find(": ");
@@ -216,6 +224,10 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
     if (!names.text.empty()) {
         key(names.text);
         append_json_string(out, text_of(entry));
+        if (const auto worker = worker_of(entry); names.text == "process" && !worker.empty()) {
+            key("worker");
+            append_json_string(out, worker);
+        }
     }
     out += '}';
 }

@@ -7,7 +7,8 @@
 
 namespace snakepit::shm {
 
-// X(name, number). What EventEntry's `count`, `value` and `text` mean stands behind each.
+// X(name, number). What EventEntry's `count`, `value` and `text` mean stands behind each. A text
+// that is a process may have its worker's name behind it, after a NUL.
 #define SNAKEPIT_SHM_EVENT_KINDS(X)                                                                \
     X(manager_started, 1) /* count: clients adopted, value: regions adopted */                     \
     X(manager_stopped, 2)                                                                          \

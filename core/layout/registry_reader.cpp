@@ -178,7 +178,8 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
             ClientRow client;
             load_words(client, view_.client(stats.top[i].client % kMaxClients));
             out.info.references.push_back({client.pid, bounded(client.process), stats.top[i].count,
-                                           client.connected != 0, AccessMode::read_write});
+                                           client.connected != 0, AccessMode::read_write,
+                                           bounded(client.worker)});
         }
         return Read::row;
     }

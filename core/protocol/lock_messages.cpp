@@ -18,6 +18,7 @@ wire::LockedRegionT to_wire(const RegionLocks& locks) {
         entry->depth = holder.depth;
         entry->since = holder.since.micros;
         entry->token = holder.token;
+        entry->worker = holder.worker;
         out.holders.push_back(std::move(entry));
     }
     for (const auto& waiter : locks.waiters) {
@@ -28,6 +29,7 @@ wire::LockedRegionT to_wire(const RegionLocks& locks) {
         entry->mode = static_cast<std::uint8_t>(waiter.mode);
         entry->since = waiter.since.micros;
         entry->waits_for = waiter.waits_for;
+        entry->worker = waiter.worker;
         out.waiters.push_back(std::move(entry));
     }
     return out;
@@ -47,7 +49,8 @@ RegionLocks from_wire(const wire::LockedRegionT& region) {
                                      static_cast<AccessMode>(entry->mode),
                                      entry->depth,
                                      {entry->since},
-                                     entry->token});
+                                     entry->token,
+                                     entry->worker});
     for (const auto& entry : region.waiters)
         if (entry)
             locks.waiters.push_back({entry->pid,
@@ -55,7 +58,8 @@ RegionLocks from_wire(const wire::LockedRegionT& region) {
                                      entry->thread,
                                      static_cast<AccessMode>(entry->mode),
                                      {entry->since},
-                                     entry->waits_for});
+                                     entry->waits_for,
+                                     entry->worker});
     return locks;
 }
 

@@ -150,6 +150,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
         entry->count = reference.count;
         entry->connected = reference.connected;
         entry->access = static_cast<std::uint8_t>(reference.access);
+        entry->worker = reference.worker;
         out.references.push_back(std::move(entry));
     }
     return out;
@@ -192,7 +193,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     for (const auto& entry : region.references)
         if (entry)
             info.references.push_back({entry->pid, entry->process, entry->count, entry->connected,
-                                       static_cast<AccessMode>(entry->access)});
+                                       static_cast<AccessMode>(entry->access), entry->worker});
     return info;
 }
 

@@ -46,7 +46,9 @@ inline Event event_by(const Caller& caller, Event event) {
 inline Event event_by(const layout::ClientRecord& client, Event event) {
     event.pid = client.pid;
     event.uid = client.uid;
-    if (event.text.empty()) event.text = client.process;
+    if (!event.text.empty()) return event;
+    event.text = client.process;
+    event.worker = client.worker;
     return event;
 }
 

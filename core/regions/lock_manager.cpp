@@ -50,7 +50,8 @@ LockHolder LockManager::describe(const Synchronizer::Held& held, bool with_token
             held.writes() ? AccessMode::read_write : AccessMode::read_only,
             held.levels.depth(),
             {held.lock.since},
-            with_token ? held.lock.token : 0};
+            with_token ? held.lock.token : 0,
+            record ? record->worker : ""};
 }
 
 RegionLocks LockManager::describe(std::uint32_t slot, bool with_tokens) const {
@@ -66,9 +67,13 @@ RegionLocks LockManager::describe(std::uint32_t slot, bool with_tokens) const {
     for (std::size_t i = 0; i < std::min(waiters.size(), kNamedLockers); ++i) {
         const auto& waiter = waiters[i];
         const auto* record = clients_.find_record(waiter.owner.serial);
-        LockWaiter one{record ? record->pid : 0, record ? record->process : "",
-                       waiter.owner.thread,      waiter.mode,
-                       {waiter.since},           {}};
+        LockWaiter one{record ? record->pid : 0,
+                       record ? record->process : "",
+                       waiter.owner.thread,
+                       waiter.mode,
+                       {waiter.since},
+                       {},
+                       record ? record->worker : ""};
         for (const auto& edge : synchronizer_.waits_for(waiter.owner, kNamedEdges))
             if (const auto* other = clients_.find_record(edge.to.serial))
                 one.waits_for.push_back(other->pid);

@@ -119,7 +119,8 @@ RegionInfo RegionDirectory::describe(std::uint32_t slot) {
         if (info.references.size() == kNamedHolders) break;
         const auto& record = clients_.record(holder.client);
         info.references.push_back({record.pid, record.process, holder.references,
-                                   registry_.client_connected(holder.client), holder.access});
+                                   registry_.client_connected(holder.client), holder.access,
+                                   record.worker});
     }
     return info;
 }

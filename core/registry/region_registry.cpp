@@ -139,6 +139,8 @@ EventEntry RegionRegistry::entry_for(const Event& event) const {
     entry.count = event.count;
     entry.value = event.value;
     copy_text(entry.text, event.text);
+    if (const auto used = event.text.size() + 1; used < sizeof entry.text)
+        event.worker.copy(entry.text + used, sizeof entry.text - used - 1);
     return entry;
 }
 

@@ -188,7 +188,7 @@ void Cleanup::a_damaged_region_is_named_with_what_failed_and_given_to_nobody() {
 void Cleanup::setting_a_key_changes_file_and_manager() {
     QCOMPARE(service_->cli({"allocate", "65MiB"}).status, 1);
     const auto set = service_->cli({"config", "set", "max_region_size", "66MiB"});
-    QVERIFY2(set.status == 0 && set.out.contains("holds now"), qPrintable(set.err));
+    QVERIFY2(set.status == 0 && set.out.contains("takes effect now"), qPrintable(set.err));
     QVERIFY2(config().contains("max_region_size = \"66MiB\" # enough"), config().constData());
     QCOMPARE(service_->cli({"allocate", "65MiB"}).status, 0);
     QVERIFY(service_->cli({"config", "set", "shm_path", "/tmp"}).out.contains("starts next"));

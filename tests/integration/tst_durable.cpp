@@ -280,7 +280,7 @@ void Durable::huge_pages_are_used_or_it_says_why_not() {
     const auto problem = state.value("problem").toString();
     qInfo("huge pages: %s", problem.isEmpty() ? "used" : qPrintable(problem));
     QCOMPARE(state.value("used").toBool(), problem.isEmpty());
-    const auto said = service_->cli({"status"}).out;
+    const auto said = service_->cli({"status", "--all"}).out;
     QVERIFY2(said.contains(problem.isEmpty() ? "used" : "not used: " + problem), qPrintable(said));
     QCOMPARE(service_->cli({"deallocate", id}).status, 0);
 }

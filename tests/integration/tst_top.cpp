@@ -157,9 +157,9 @@ void Top::details_show_holders_and_events() {
     QVERIFY2(session_->sees("type: snakepit-shm deallocate " + id),
              qPrintable(session_->screen().text()));
     owner->end(SIGKILL);
-    QVERIFY2(session_->sees("nobody"), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("no holders"), qPrintable(session_->screen().text()));
     service_->cli({"deallocate", id});
-    QVERIFY2(session_->sees("It is gone"), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("was freed"), qPrintable(session_->screen().text()));
     session_->type("\033");
     QVERIFY(session_->sees("4 KiB"));
 }
@@ -167,9 +167,9 @@ void Top::details_show_holders_and_events() {
 void Top::locks_and_alerts_are_asked_for() {
     open();
     session_->type("4");
-    QVERIFY2(session_->sees("Nothing is locked."), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees("No region is locked."), qPrintable(session_->screen().text()));
     session_->type("3");
-    QVERIFY2(session_->sees_no("Asking the manager"), qPrintable(session_->screen().text()));
+    QVERIFY2(session_->sees_no("Waiting for the manager"), qPrintable(session_->screen().text()));
     QVERIFY(session_->sees("[3 Alerts"));
     session_->type("\t\t");
     QVERIFY(session_->sees("[1 Regions"));

@@ -57,9 +57,9 @@ inline layout::Sample sample(std::uint64_t seq) {
     return out;
 }
 
-inline cli::Heard heard(std::vector<RegionRow> changed, std::vector<std::uint32_t> vacated = {},
-                        Timestamp at = kNow) {
-    cli::Heard out;
+inline cli::Snapshot snapshot(std::vector<RegionRow> changed,
+                              std::vector<std::uint32_t> vacated = {}, Timestamp at = kNow) {
+    cli::Snapshot out;
     out.at = at;
     out.delta.changed = std::move(changed);
     out.delta.vacated = std::move(vacated);

@@ -199,6 +199,19 @@ void TestBase::a_filter_selects_what_it_says_data() {
         {"-absent", true},
         {"shm_1000_", true},
         {"session=s1 placement=dedicated security=standard", true},
+        {"cleanup:automatic", true},
+        {"cleanup:manual", false},
+        {"policy:automatic", true},
+        {"holder:reader", true},
+        {"holder=reader", false},
+        {"holder=reader7", true},
+        {"holder:rust", true},
+        {"holder:815", true},
+        {"holder=81", false},
+        {"holder:python3", false},
+        {"-holder:reader", false},
+        {"holder!=reader7", false},
+        {"holder!=nobody", true},
     };
     for (const auto& [filter, selected] : cases)
         QTest::newRow(filter) << QByteArray(filter) << selected;
@@ -217,6 +230,8 @@ void TestBase::a_filter_selects_what_it_says() {
     region.worker = "worker-3";
     region.session = "s1";
     region.metadata = R"({"kind":"tensor","note":"two words"})";
+    region.references.push_back(
+        {.pid = 815, .process = "rust-app", .count = 1, .worker = "Reader7"});
     const Timestamp at{1'000'000'000'000};
     region.created_at = {at.micros - 600'000'000};
     region.last_accessed = {at.micros - 30'000'000};

@@ -17,7 +17,7 @@ class TextColumns : public QObject {
     void combining_marks_stay_with_their_letter();
     void what_a_terminal_would_obey_is_replaced();
     void json_keeps_its_meaning_without_what_a_terminal_would_obey();
-    void long_lines_are_folded();
+    void long_lines_are_wrapped();
     void names_are_escaped_so_that_no_two_look_alike();
     void what_is_too_long_is_cut_in_the_middle();
     void columns_get_what_they_want_in_their_order();
@@ -25,7 +25,7 @@ class TextColumns : public QObject {
 
 void TextColumns::wide_letters_take_two_columns_and_are_never_halved() {
     QCOMPARE(columns("数据处理"), std::size_t{8});
-    QCOMPARE(QString::fromStdString(fitted("数据处理", 5)), QString("数据 "));
+    QCOMPARE(QString::fromStdString(truncated("数据处理", 5)), QString("数据 "));
     Surface surface(5, 1);
     surface.put(0, 0, "数据处理");
     QCOMPARE(QString::fromStdString(surface.text(0)), QString("数据"));
@@ -42,18 +42,18 @@ void TextColumns::combining_marks_stay_with_their_letter() {
 
 void TextColumns::what_a_terminal_would_obey_is_replaced() {
     const std::string evil("a\x1b[31m\u009b1m\u202e\x7f\r\xff z\n\tb");
-    QCOMPARE(QString::fromStdString(harmless(evil)), QString("a�[31m�1m���� z��b"));
-    QCOMPARE(QString::fromStdString(harmless_lines(evil)), QString("a�[31m�1m���� z\n\tb"));
+    QCOMPARE(QString::fromStdString(sanitized(evil)), QString("a�[31m�1m���� z��b"));
+    QCOMPARE(QString::fromStdString(sanitized_lines(evil)), QString("a�[31m�1m���� z\n\tb"));
 }
 
 void TextColumns::json_keeps_its_meaning_without_what_a_terminal_would_obey() {
     const QJsonObject object{
         {"name", QString::fromUtf8("\x1b[1m\u009b1m\u202e\x7f\U000e0001 数据 🎉")}};
     const auto text = QJsonDocument(object).toJson().toStdString();
-    const auto safe = harmless_json(text);
+    const auto safe = sanitized_json(text);
     QVERIFY(safe != text);
     QVERIFY(safe.find("数据 🎉") != std::string::npos);
-    QCOMPARE(QString::fromStdString(harmless_lines(safe)), QString::fromStdString(safe));
+    QCOMPARE(QString::fromStdString(sanitized_lines(safe)), QString::fromStdString(safe));
     QCOMPARE(QJsonDocument::fromJson(QByteArray::fromStdString(safe)).object(), object);
 }
 
@@ -74,14 +74,14 @@ void TextColumns::what_is_too_long_is_cut_in_the_middle() {
         QVERIFY(columns(shortened("数据abc处理defgh数据ij处理", width)) <= width);
 }
 
-void TextColumns::long_lines_are_folded() {
-    const auto lines = folded("one two three four five six seven eight nine ten", 20);
+void TextColumns::long_lines_are_wrapped() {
+    const auto lines = wrapped("one two three four five six seven eight nine ten", 20);
     for (const auto& line : lines) QVERIFY(columns(line) <= 20);
     QString joined;
     for (const auto& line : lines) joined += " " + QString::fromStdString(line).trimmed();
     QCOMPARE(joined.trimmed(), QString("one two three four five six seven eight nine ten"));
-    QCOMPARE(folded("", 20).size(), std::size_t{1});
-    QCOMPARE(folded("短短短短短短短短短短短短", 12).size(), std::size_t{3});
+    QCOMPARE(wrapped("", 20).size(), std::size_t{1});
+    QCOMPARE(wrapped("短短短短短短短短短短短短", 12).size(), std::size_t{3});
 }
 
 void TextColumns::columns_get_what_they_want_in_their_order() {

@@ -25,7 +25,7 @@ int slot_chosen(Model& model, std::size_t lines) {
 
 Model three() {
     Model model("test");
-    model.take(heard({region(1, 100), region(2, 300), region(3, 200)}));
+    model.take(snapshot({region(1, 100), region(2, 300), region(3, 200)}));
     return model;
 }
 
@@ -59,10 +59,10 @@ class TopModel : public QObject {
 void TopModel::regions_come_and_go() {
     auto model = three();
     QCOMPARE(slots_shown(model), (QList<int>{2, 3, 1}));
-    model.take(heard({region(4, 250), region(1, 1000)}, {2}));
+    model.take(snapshot({region(4, 250), region(1, 1000)}, {2}));
     QCOMPARE(slots_shown(model), (QList<int>{1, 4, 3}));
     QCOMPARE(model.regions().totals().regions, 3U);
-    model.take(heard({}, {1, 3, 4, 9}));
+    model.take(snapshot({}, {1, 3, 4, 9}));
     QCOMPARE(slots_shown(model), QList<int>{});
 }
 
@@ -74,7 +74,7 @@ void TopModel::each_key_sorts_and_the_same_again_turns_round() {
     hold(one, 8, "ruby");
     three.info.last_accessed = {kNow.micros + 1};
     two.info.last_accessed = {kNow.micros - 1};
-    model.take(heard({one, two, three}));
+    model.take(snapshot({one, two, three}));
     QCOMPARE(slots_shown(model), (QList<int>{2, 3, 1}));  // size
     press(model, U's');
     QCOMPARE(slots_shown(model), (QList<int>{1, 3, 2}));
@@ -96,7 +96,7 @@ void TopModel::a_page_is_the_same_as_that_part_of_all_sorted() {
     Model model("test");
     std::vector<RegionRow> rows;
     for (std::uint32_t i = 0; i < 500; ++i) rows.push_back(region(i, i * 7919 % 97));  // many ties
-    model.take(heard(rows));
+    model.take(snapshot(rows));
     for (const bool reversed : {false, true}) {
         const Sorting sorting{SortKey::size, reversed};
         const auto all = model.regions().all(sorting);
@@ -127,7 +127,7 @@ void TopModel::the_chosen_region_stays_chosen_while_rows_move() {
     auto model = three();
     press(model, Kind::end);
     QCOMPARE(slot_chosen(model, 10), 1);
-    model.take(heard({region(1, 1000), region(5, 2000), region(6, 3000)}));
+    model.take(snapshot({region(1, 1000), region(5, 2000), region(6, 3000)}));
     QCOMPARE(slots_shown(model), (QList<int>{6, 5, 1, 2, 3}));
     QCOMPARE(slot_chosen(model, 10), 1);
     press(model, Kind::up);
@@ -142,11 +142,11 @@ void TopModel::a_chosen_region_that_goes_leaves_its_place_to_the_next() {
     QCOMPARE(slot_chosen(model, 10), 2);
     press(model, Kind::down);
     QCOMPARE(slot_chosen(model, 10), 3);
-    model.take(heard({}, {3}));
+    model.take(snapshot({}, {3}));
     QCOMPARE(slot_chosen(model, 10), 1);
-    model.take(heard({}, {1}));
+    model.take(snapshot({}, {1}));
     QCOMPARE(slot_chosen(model, 10), 2);
-    model.take(heard({}, {2}));
+    model.take(snapshot({}, {2}));
     QCOMPARE(slot_chosen(model, 10), -1);
     press(model, Kind::enter);  // nothing to open
     QVERIFY(model.overlay().kind == Overlay::Kind::none);
@@ -156,7 +156,7 @@ void TopModel::the_chosen_row_is_always_on_the_page() {
     Model model("test");
     std::vector<RegionRow> rows;
     for (std::uint32_t i = 1; i <= 50; ++i) rows.push_back(region(i, i));
-    model.take(heard(rows));
+    model.take(snapshot(rows));
     press(model, Kind::page_down);
     QCOMPARE(slot_chosen(model, 10), 49);  // a page was not known yet
     press(model, Kind::page_down);
@@ -185,7 +185,7 @@ void TopModel::a_filter_narrows_while_it_is_typed() {
     press(model, Kind::enter);
     QVERIFY(!model.typed_filter());
     QCOMPARE(slots_shown(model), (QList<int>{2}));
-    model.take(heard({region(7, 900), region(8, 10)}));
+    model.take(snapshot({region(7, 900), region(8, 10)}));
     QCOMPARE(slots_shown(model), (QList<int>{7, 2}));
     press(model, U's');  // keys are keys again
     QCOMPARE(slots_shown(model), (QList<int>{2, 7}));
@@ -211,7 +211,7 @@ void TopModel::a_filter_on_age_follows_the_clock() {
     press(model, U'/');
     type(model, U"age>10s");
     QCOMPARE(slots_shown(model), QList<int>{});
-    model.take(heard({}, {}, {kNow.micros + 8 * kSecond}));
+    model.take(snapshot({}, {}, {kNow.micros + 8 * kSecond}));
     QCOMPARE(slots_shown(model), (QList<int>{3}));
 }
 
@@ -229,7 +229,7 @@ void TopModel::escape_clears_the_filter_first() {
 
 void TopModel::a_replaced_registry_is_another_start() {
     auto model = three();
-    auto fresh = heard({region(1, 5)});
+    auto fresh = snapshot({region(1, 5)});
     fresh.delta.reset = true;
     model.take(std::move(fresh));
     QCOMPARE(slots_shown(model), (QList<int>{1}));
@@ -241,11 +241,11 @@ void TopModel::programs_are_counted_over_what_the_filter_leaves() {
     hold(one, 7, "python", 2);
     hold(two, 7, "python");
     hold(two, 8, "ruby", 4);
-    auto told = heard({one, two});
+    auto told = snapshot({one, two});
     told.clients = {client(7, "python", "w1"), client(8, "ruby"), client(9, "idle"),
                     client(7, "python")};
     model.take(std::move(told));
-    auto rows = programs(model.heard().clients, model.regions());
+    auto rows = programs(model.snapshot().clients, model.regions());
     QCOMPARE(rows.size(), std::size_t{3});
     QCOMPARE(rows[0].references, 3U);
     QCOMPARE(rows[0].bytes, 400U);
@@ -253,7 +253,7 @@ void TopModel::programs_are_counted_over_what_the_filter_leaves() {
     QCOMPARE(rows[2].bytes, 0U);
     press(model, U'/');
     type(model, U"size<200");
-    rows = programs(model.heard().clients, model.regions());
+    rows = programs(model.snapshot().clients, model.regions());
     QCOMPARE(rows[0].bytes, 100U);
     QCOMPARE(rows[1].bytes, 0U);
 }
@@ -279,39 +279,39 @@ void TopModel::rates_are_of_one_manager_only() {
 void TopModel::a_silent_manager_is_noticed() {
     auto model = three();
     QVERIFY(!model.silent());
-    auto late = heard({}, {}, {kNow.micros + 5 * kSecond});
+    auto late = snapshot({}, {}, {kNow.micros + 5 * kSecond});
     late.heartbeat = kNow;
     model.take(std::move(late));
     QVERIFY(model.silent());
     QCOMPARE(slots_shown(model).size(), 3);  // what it left stays
-    model.take(heard({}, {}, {kNow.micros + 6 * kSecond}));
+    model.take(snapshot({}, {}, {kNow.micros + 6 * kSecond}));
     QVERIFY(!model.silent());
 }
 
 void TopModel::only_what_is_open_is_asked_for() {
     auto model = three();
     slots_shown(model);
-    QVERIFY(model.questions() == Questions{});
+    QVERIFY(model.poll_request() == PollRequest{});
     press(model, Kind::enter);
-    QVERIFY(model.questions().region == model.overlay().region.id);
+    QVERIFY(model.poll_request().region == model.overlay().region.id);
     press(model, Kind::escape);
     press(model, U'4');
-    QVERIFY(model.questions().locks);
+    QVERIFY(model.poll_request().locks);
     press(model, Kind::back_tab);
-    QVERIFY(model.questions().alerts);
-    QVERIFY(!model.questions().locks);
+    QVERIFY(model.poll_request().alerts);
+    QVERIFY(!model.poll_request().locks);
     press(model, U'1');
-    QVERIFY(model.questions() == Questions{});
-    auto firing = heard({});
+    QVERIFY(model.poll_request() == PollRequest{});
+    auto firing = snapshot({});
     firing.samples = {sample(1)};
     firing.samples[0].alerts_firing = 1;
     model.take(std::move(firing));
-    QVERIFY(model.questions().alerts);
+    QVERIFY(model.poll_request().alerts);
 }
 
 void TopModel::acknowledging_is_confirmed_first() {
     auto model = three();
-    Answers told;
+    PollResults told;
     told.alerts.at = kNow;
     told.alerts.value.resize(1);
     told.alerts.value[0].id = 5;
@@ -353,9 +353,9 @@ void TopModel::details_follow_their_region_until_it_is_gone() {
     QCOMPARE(model.overlay().region.size, 300U);
     auto changed = region(2, 300);
     hold(changed, 7, "python");
-    model.take(heard({changed}));
+    model.take(snapshot({changed}));
     QCOMPARE(model.overlay().region.reference_count, 1U);
-    model.take(heard({}, {2}));
+    model.take(snapshot({}, {2}));
     QVERIFY(model.overlay().region_gone);
     QCOMPARE(model.overlay().region.size, 300U);
     press(model, U'q');  // goes back, does not leave

@@ -31,7 +31,7 @@ Model two() {
     hold(big, 7, "python", 3);
     hold(big, 8, "ruby");
     small.info.state = RegionState::orphan;
-    auto told = heard({big, small});
+    auto told = snapshot({big, small});
     told.clients = {client(7, "python", "w1")};
     told.samples = {sample(1), sample(2)};
     told.samples[1].allocations = 12;
@@ -163,7 +163,7 @@ void TopView::wide_letters_are_cut_by_their_width() {
     auto row = region(1, 4096);
     row.info.owner_process = "数据处理数据处理数据处理";
     hold(row, 7, "python");
-    model.take(heard({row}));
+    model.take(snapshot({row}));
     for (std::size_t width = 60; width < 140; ++width) {
         Surface screen(width, 20);
         draw(model, screen);
@@ -197,7 +197,7 @@ void TopView::no_control_character_reaches_a_cell() {
     row.info.metadata = name.toStdString();
     row.info.worker = name.toStdString();
     hold(row, 7, name.toStdString());
-    auto told = heard({row});
+    auto told = snapshot({row});
     told.clients = {client(7, name.toStdString(), name.toStdString())};
     model.take(std::move(told));
     const auto check = [&model] {
@@ -224,7 +224,7 @@ void TopView::memory_that_runs_out_is_in_another_colour() {
     auto model = two();
     QVERIFY(style_of(model, "900 B free") == Style::normal);
     const auto now_free = [&model](std::uint64_t seq, std::uint64_t free) {
-        auto told = heard({});
+        auto told = snapshot({});
         told.samples = {sample(seq)};
         told.samples[0].shm_free = free;
         model.take(std::move(told));
@@ -238,11 +238,11 @@ void TopView::memory_that_runs_out_is_in_another_colour() {
 
 void TopView::an_absent_manager_is_said() {
     auto model = two();
-    auto late = heard({}, {}, {kNow.micros + 75 * kSecond});
+    auto late = snapshot({}, {}, {kNow.micros + 75 * kSecond});
     late.heartbeat = kNow;
     model.take(std::move(late));
     const auto lines = drawn(model, 80, 24);
-    QVERIFY2(lines[0].contains("NO MANAGER, last heard of 1m15s ago"), qPrintable(lines[0]));
+    QVERIFY2(lines[0].contains("NO MANAGER, last heartbeat 1m15s ago"), qPrintable(lines[0]));
     QVERIFY(style_of(model, "NO MANAGER") == Style::critical);
     QVERIFY(!line_with(lines, "3 MiB").isEmpty());
 }
@@ -276,7 +276,7 @@ void TopView::details_name_all_holders() {
     QVERIFY(text.contains(QString::fromStdString(region(1, 1).info.id.str())));
     QVERIFY2(text.contains("python (7)"), qPrintable(text));
     QVERIFY(text.contains("4 references"));
-    Answers told;
+    PollResults told;
     told.region = model.overlay().region.id;
     told.info.at = kNow;
     told.info.value = model.overlay().region;
@@ -312,8 +312,8 @@ void TopView::programs_show_who_holds_most() {
 void TopView::alerts_show_evidence_and_remedy() {
     auto model = two();
     press(model, U'3');
-    QVERIFY(!line_with(drawn(model), "Asking the manager").isEmpty());
-    Answers told;
+    QVERIFY(!line_with(drawn(model), "Waiting for the manager").isEmpty());
+    PollResults told;
     told.alerts.error = make_error(ErrorCode::no_manager, "nobody serves it", "start one");
     model.take(told);
     QVERIFY(!line_with(drawn(model), "nobody serves it: start one").isEmpty());
@@ -361,7 +361,7 @@ void TopView::locks_show_the_longest_wait_first() {
     wait(briefly, 42, 2);
     wait(longest, 43, 70);
     wait(longest, 44, 5);
-    Answers told;
+    PollResults told;
     told.locks.at = kNow;
     told.locks.value = {idle, briefly, longest};
     model.take(told);

@@ -20,7 +20,7 @@ namespace snakepit::shm::cli {
 namespace {
 
 [[noreturn]] void become(const char* program, char* const* words, int output, pid_t parent) {
-    // Not a leftover when we are killed. The parent may be gone before the call took effect.
+    // Ends with its parent, which may have ended before the call took effect.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(1);
     // Ctrl-C is for us, and we end our children in order.
@@ -103,10 +103,10 @@ Result<std::string> ChildProcess::wait_line(int timeout_ms) {
         const auto left = (deadline - monotonic_nanos()) / 1'000'000;
         pollfd readable{output_.get(), POLLIN, 0};
         if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) == 0)
-            return fail(ErrorCode::timeout, "a process we started says nothing");
+            return fail(ErrorCode::timeout, "no output from the started process");
         if (!read_some() && errno != EAGAIN && errno != EINTR)
-            return fail(ErrorCode::platform_error, "a process we started ended early",
-                        "its own message says why");
+            return fail(ErrorCode::platform_error, "the started process ended early",
+                        "see its message above");
     }
 }
 

@@ -34,14 +34,14 @@ class Line {
 void draw_name(const Model& model, Line line) {
     line.add("Snakepit SHM", Style::strong).add("  " + model.instance(), Style::accent);
     if (model.silent()) {
-        line.add("  ").add(fmt::format("NO MANAGER, last heard of {} ago",
-                                       span_text(model.heard().heartbeat, model.at())),
+        line.add("  ").add(fmt::format("NO MANAGER, last heartbeat {} ago",
+                                       span_text(model.snapshot().heartbeat, model.at())),
                            Style::critical);
     } else {
-        const auto& heard = model.heard();
-        line.add(fmt::format("  manager {}  up {}  heard {} ago", heard.manager_pid,
-                             span_text(heard.started_at, heard.at),
-                             span_text(heard.heartbeat, heard.at)));
+        const auto& snapshot = model.snapshot();
+        line.add(fmt::format("  manager {}  up {}  heartbeat {} ago", snapshot.manager_pid,
+                             span_text(snapshot.started_at, snapshot.at),
+                             span_text(snapshot.heartbeat, snapshot.at)));
     }
     if (model.paused()) line.add("  ").add("PAUSED", Style::warning);
     const auto millis = model.interval().count();
@@ -54,7 +54,7 @@ void draw_counts(const Model& model, Line line) {
     if (totals.orphans > 0)
         line.add(fmt::format(" ({})", counted(totals.orphans, "orphan")), Style::warning);
     line.add("  References ", Style::dim).add(fmt::format("{}", totals.references));
-    line.add("  Programs ", Style::dim).add(fmt::format("{}", model.heard().clients.size()));
+    line.add("  Programs ", Style::dim).add(fmt::format("{}", model.snapshot().clients.size()));
     const auto* sample = model.figures().last();
     if (sample == nullptr) return;
     line.add("  Locks ", Style::dim).add(fmt::format("{}", sample->locks_held));
@@ -180,7 +180,7 @@ void draw_alerts(const Model& model, Line line) {
     const auto open = sample->alerts_unacknowledged;
     line.add(fmt::format("{} firing, {} not acknowledged", firing, open),
              open > 0 ? Style::critical : Style::warning);
-    for (const auto& alert : model.answers().alerts.value) {
+    for (const auto& alert : model.results().alerts.value) {
         if (alert.state != AlertState::firing) continue;
         line.add("  ").add(
             alert.title.empty() ? alert.rule : alert.title,

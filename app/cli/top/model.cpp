@@ -19,28 +19,28 @@ constexpr std::array<std::chrono::milliseconds, 6> kIntervals{
 
 }  // namespace
 
-void Model::take(Heard heard) {
-    if (heard.delta.reset) figures_.forget();
-    figures_.take(heard.samples);
-    regions_.take(std::move(heard.delta), heard.at);
-    heard_ = std::move(heard);
+void Model::take(Snapshot snapshot) {
+    if (snapshot.delta.reset) figures_.forget();
+    figures_.take(snapshot.samples);
+    regions_.take(std::move(snapshot.delta), snapshot.at);
+    snapshot_ = std::move(snapshot);
     if (overlay_.kind != Overlay::Kind::region) return;
     const auto* row = regions_.find(overlay_.region.id);
     overlay_.region_gone = row == nullptr;
     if (row != nullptr) overlay_.region = row->info;
 }
 
-void Model::take(Answers answers) {
-    answers_ = std::move(answers);
-    const auto& done = answers_.acknowledged;
+void Model::take(PollResults results) {
+    results_ = std::move(results);
+    const auto& done = results_.acknowledged;
     if (done.at <= acknowledged_at_) return;
     acknowledged_at_ = done.at;
     note_ = done.error ? Note{done.error->sentence(), true}
                        : Note{fmt::format("acknowledged: {}", done.value), false};
 }
 
-Questions Model::questions() const {
-    Questions out;
+PollRequest Model::poll_request() const {
+    PollRequest out;
     const auto* sample = figures_.last();
     out.alerts = view_ == View::alerts || overlay_.kind == Overlay::Kind::alert ||
                  (sample != nullptr && sample->alerts_firing > 0);
@@ -66,11 +66,11 @@ void Model::change_interval(int by) {
 }
 
 bool Model::silent() const {
-    return heard_.at.micros - heard_.heartbeat.micros > kSilentMicros;
+    return snapshot_.at.micros - snapshot_.heartbeat.micros > kSilentMicros;
 }
 
 const Alert* Model::alert(std::uint64_t id) const {
-    const auto& alerts = answers_.alerts.value;
+    const auto& alerts = results_.alerts.value;
     const auto it =
         std::find_if(alerts.begin(), alerts.end(), [id](const Alert& one) { return one.id == id; });
     return it == alerts.end() ? nullptr : &*it;

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "top/figures.h"
-#include "top/heard.h"
 #include "top/programs.h"
 #include "top/region_rows.h"
+#include "top/snapshot.h"
 
 namespace snakepit::shm::cli {
 
@@ -37,11 +37,11 @@ class Model {
   public:
     explicit Model(std::string instance) : instance_(std::move(instance)) {}
 
-    void take(Heard heard);
-    void take(Answers answers);
+    void take(Snapshot snapshot);
+    void take(PollResults results);
     // False: the person wants to leave.
     bool key(const KeyPress& press);
-    Questions questions() const;
+    PollRequest poll_request() const;
     // The number of the alert that is to be acknowledged; once.
     std::optional<std::uint64_t> take_acknowledgement();
     std::chrono::milliseconds interval() const;
@@ -49,13 +49,13 @@ class Model {
 
     // For views.
     const std::string& instance() const { return instance_; }
-    const Heard& heard() const { return heard_; }
-    Timestamp at() const { return heard_.at; }
-    // Nothing was heard of the manager for some seconds.
+    const Snapshot& snapshot() const { return snapshot_; }
+    Timestamp at() const { return snapshot_.at; }
+    // No heartbeat of the manager for some seconds.
     bool silent() const;
     const Figures& figures() const { return figures_; }
     const RegionRows& regions() const { return regions_; }
-    const Answers& answers() const { return answers_; }
+    const PollResults& results() const { return results_; }
     const Alert* alert(std::uint64_t id) const;
 
     View view() const { return view_; }
@@ -80,15 +80,15 @@ class Model {
     void turn_view(int by);
     void show_view(View view);
     void change_interval(int by);
-    void say_command(std::string_view words);
+    void show_command(std::string_view words);
     void ask_acknowledgement();
     std::optional<RegionId> chosen_region() const;
 
     std::string instance_;
-    Heard heard_;
+    Snapshot snapshot_;
     Figures figures_;
     RegionRows regions_;
-    Answers answers_;
+    PollResults results_;
 
     View view_ = View::regions;
     Sorting sorting_;

@@ -136,10 +136,10 @@ bool Model::character_in_table(char32_t code) {
             overlay_.kind = Overlay::Kind::help;
             break;
         case U'd':
-            if (const auto id = chosen_region()) say_command("deallocate " + id->str());
+            if (const auto id = chosen_region()) show_command("deallocate " + id->str());
             break;
         case U'c':
-            say_command("cleanup --dry-run");
+            show_command("cleanup --dry-run");
             break;
         case U'k':
             ask_acknowledgement();
@@ -218,7 +218,7 @@ void Model::key_in_overlay(const KeyPress& press) {
     if (press.kind == Kind::enter || press.kind == Kind::escape || code == U'q' || code == U'?') {
         overlay_ = {};
     } else if (code == U'd' && overlay_.kind == Overlay::Kind::region) {
-        say_command("deallocate " + overlay_.region.id.str());
+        show_command("deallocate " + overlay_.region.id.str());
     } else if (code == U'k') {
         ask_acknowledgement();
     }
@@ -274,7 +274,7 @@ void Model::open_chosen() {
 }
 
 // Whoever changes something does it with a command that can be read again, and found in a history.
-void Model::say_command(std::string_view words) {
+void Model::show_command(std::string_view words) {
     const auto instance = instance_ == "default" ? "" : " --instance " + instance_;
     note_ = {fmt::format("type: snakepit-shm {}{}", words, instance), false};
 }
@@ -297,7 +297,7 @@ void Model::answer_question(const KeyPress& press) {
     question_.reset();
     if (press.kind == Kind::character && (press.code == U'y' || press.code == U'Y')) {
         acknowledge_ = asked_alert_;
-        note_ = {"asking the manager", false};
+        note_ = {"waiting for the manager", false};
     }
 }
 

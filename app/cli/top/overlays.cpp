@@ -19,7 +19,7 @@ struct Text {
     Style style = Style::normal;
 };
 
-// Lines of an overlay; long ones are folded when they are drawn.
+// Lines of an overlay; long ones are wrapped when they are drawn.
 class Page {
   public:
     void title(std::string text) { lines_.push_back({std::move(text), Style::strong}); }
@@ -45,9 +45,9 @@ Enter      details of the row; Esc goes back
 /          filter: size>1MiB owner:python state:orphan refs=0 age>10m words
            -word leaves out; Enter keeps it, Esc clears it
 k          acknowledge the alert
-d, c       the command that deallocates the region, or rehearses a cleanup
+d, c       the command that deallocates the region, or shows what a cleanup would remove
 p          pause, and go on
-+ -        less and more often (0.25 s to 10 s)
++ -        change the interval (0.25 s to 10 s)
 ?          this; q quits
 
 Memory     █ in use by regions  ▓ reserved for them  ░ taken by others on this host
@@ -73,13 +73,13 @@ std::string flags_of(const RegionInfo& info) {
     say(info.sealed, "sealed");
     say(info.durable, "durable");
     say(info.audit_access, "each access is recorded");
-    say(info.inconsistent, "inconsistent: a writer died in its lock");
+    say(info.inconsistent, "inconsistent: a writer died while it held the lock");
     say(info.has_policy, "has a policy of its own");
-    say(!info.policy_in_effect, "its last policy takes effect when nobody holds it");
+    say(!info.policy_in_effect, "its last policy takes effect when it has no references");
     return out;
 }
 
-void say_what_it_is(Page& page, const RegionInfo& info, Timestamp at) {
+void add_facts(Page& page, const RegionInfo& info, Timestamp at) {
     page.field("size", fmt::format("{} ({} bytes), {} reserved", format_size(info.size), info.size,
                                    format_size(info.actual_size)));
     page.field("state", std::string(to_string(info.state)));
@@ -108,28 +108,29 @@ void say_what_it_is(Page& page, const RegionInfo& info, Timestamp at) {
     page.field("metadata", info.metadata);
 }
 
-void say_who_holds_it(Page& page, const RegionInfo& info, const Answers& answers) {
-    const bool asked =
-        answers.region == info.id && answers.info.at.micros != 0 && !answers.info.error;
-    const auto& references = asked ? answers.info.value.references : info.references;
+void add_holders(Page& page, const RegionInfo& info, const PollResults& results) {
+    const bool polled =
+        results.region == info.id && results.info.at.micros != 0 && !results.info.error;
+    const auto& references = polled ? results.info.value.references : info.references;
     page.title("Holders, " + counted(info.reference_count, "reference"));
     for (const auto& one : references)
-        page.line(fmt::format("  {:<28}×{}{}{}", process_label(one.process, one.pid), one.count,
-                              !asked                                 ? ""
+        page.line(fmt::format("  {:<28}×{}{}{}", process_label(one.process, one.pid, one.worker),
+                              one.count,
+                              !polled                                ? ""
                               : one.access == AccessMode::read_write ? "  read and write"
                                                                      : "  read",
                               one.connected ? "" : fmt::format("  {}", kNotReconnected)),
                   one.count == 0 ? Style::dim : Style::normal);
-    if (references.empty()) page.line("  nobody", Style::dim);
-    if (!asked && answers.region == info.id && answers.info.error)
-        page.line("  as the registry names them, at most five: " + answers.info.error->sentence(),
+    if (references.empty()) page.line("  no holders", Style::dim);
+    if (!polled && results.region == info.id && results.info.error)
+        page.line("  as the registry names them, at most five: " + results.info.error->sentence(),
                   Style::dim);
 }
 
-void say_what_happened(Page& page, const RegionInfo& info, const Answers& answers, Timestamp at) {
+void add_last_events(Page& page, const RegionInfo& info, const PollResults& results, Timestamp at) {
     page.title("Last events");
-    const auto& events = answers.events;
-    if (answers.region != info.id || (events.at.micros == 0 && !events.error)) {
+    const auto& events = results.events;
+    if (results.region != info.id || (events.at.micros == 0 && !events.error)) {
         page.line("  reading", Style::dim);
         return;
     }
@@ -147,14 +148,15 @@ Page region_page(Model& model) {
     const auto& overlay = model.overlay();
     const auto& info = overlay.region;
     page.title("Region " + info.id.str());
-    if (overlay.region_gone) page.line("  It is gone; this is what it was.", Style::warning);
-    say_what_it_is(page, info, model.at());
+    if (overlay.region_gone)
+        page.line("  The region was freed; this was its last state.", Style::warning);
+    add_facts(page, info, model.at());
     page.gap();
     if (!overlay.region_gone) {
-        say_who_holds_it(page, info, model.answers());
+        add_holders(page, info, model.results());
         page.gap();
     }
-    say_what_happened(page, info, model.answers(), model.at());
+    add_last_events(page, info, model.results(), model.at());
     return page;
 }
 
@@ -162,12 +164,12 @@ Page program_page(Model& model) {
     constexpr std::size_t kMost = 200;  // regions
     Page page;
     const auto pid = model.overlay().pid;
-    const auto all = programs(model.heard().clients, model.regions());
+    const auto all = programs(model.snapshot().clients, model.regions());
     const auto it = std::find_if(all.begin(), all.end(),
                                  [pid](const ProgramRow& row) { return row.pid == pid; });
     if (it == all.end()) {
         page.title(fmt::format("Program {}", pid));
-        page.line("  It is gone, and its references with it.", Style::warning);
+        page.line("  The process has exited, and its references were released.", Style::warning);
         return page;
     }
     page.title("Program " + process_label(it->process, pid));
@@ -177,8 +179,8 @@ Page program_page(Model& model) {
     page.field("user", fmt::format("{}", it->uid));
     page.field("connected", it->connected
                                 ? span_text(it->since, model.at())
-                                : fmt::format("{}: it does so when it next asks for something, and "
-                                              "keeps what it holds",
+                                : fmt::format("{}: it reconnects with its next request, and keeps "
+                                              "what it holds",
                                               kNotReconnected));
     page.field("holds",
                fmt::format("{} in {}, {}", format_size(it->bytes), counted(it->regions, "region"),
@@ -195,7 +197,7 @@ Page program_page(Model& model) {
     for (std::size_t i = 0; i < std::min(held.size(), kMost); ++i)
         page.line(fmt::format("  {}  {:>10}  ×{}", held[i].first->info.id.str(),
                               format_size(held[i].first->info.size), held[i].second));
-    if (held.empty()) page.line("  none", Style::dim);
+    if (held.empty()) page.line("  no regions", Style::dim);
     if (held.size() > kMost)
         page.line(fmt::format("  and {} more", held.size() - kMost), Style::dim);
     return page;
@@ -206,7 +208,7 @@ Page alert_page(Model& model) {
     const auto* alert = model.alert(model.overlay().alert);
     if (alert == nullptr) {
         page.title("Alert");
-        page.line("  It is not in the manager's list any more.", Style::warning);
+        page.line("  The alert is no longer listed.", Style::warning);
         return page;
     }
     const auto at = model.at();
@@ -236,8 +238,8 @@ Page alert_page(Model& model) {
     page.title("Evidence");
     page.line("  " + alert->evidence);
     page.gap();
-    page.title("What to do");
-    page.line("  " + (alert->remedy.empty() ? std::string("nothing is known") : alert->remedy));
+    page.title("Remedy");
+    page.line("  " + (alert->remedy.empty() ? std::string("no remedy is known") : alert->remedy));
     return page;
 }
 
@@ -263,7 +265,7 @@ void draw_overlay(Model& model, Surface& surface, std::size_t line, std::size_t 
     std::vector<Text> lines;
     const auto page = page_of(model);
     for (const auto& text : page.lines())
-        for (auto& piece : folded(text.text, surface.columns()))
+        for (auto& piece : wrapped(text.text, surface.columns()))
             lines.push_back({std::move(piece), text.style});
     auto& scroll = model.overlay().scroll;
     const auto room = end - line;

@@ -40,12 +40,12 @@ QJsonObject document(const Model& model) {
     for (const auto* row : model.regions().all(model.sorting()))
         regions.append(region_json(row->info));
     QJsonArray clients;
-    for (const auto& client : model.heard().clients) clients.append(client_json(client));
+    for (const auto& client : model.snapshot().clients) clients.append(client_json(client));
     const auto* sample = model.figures().last();
     return {{"instance", text(model.instance())},
-            {"manager_pid", json(model.heard().manager_pid)},
-            {"started_at", json(model.heard().started_at)},
-            {"heartbeat", json(model.heard().heartbeat)},
+            {"manager_pid", json(model.snapshot().manager_pid)},
+            {"started_at", json(model.snapshot().started_at)},
+            {"heartbeat", json(model.snapshot().heartbeat)},
             {"sample", sample == nullptr ? QJsonValue() : QJsonValue(sample_json(*sample))},
             {"regions", regions},
             {"clients", clients}};

@@ -184,10 +184,10 @@ Result<std::unique_ptr<Screen>> Screen::open() {
     d->screen = ::newterm(nullptr, stdout, stdin);
     if (d->screen == nullptr || sequence("cup").empty()) {
         if (d->screen != nullptr) ::endwin();
-        return fail(ErrorCode::not_supported,
-                    std::string("a terminal of the kind '") + (name == nullptr ? "" : name) +
-                        "' cannot be drawn on",
-                    "set TERM to what it is, such as xterm or vt100, or use top --once");
+        return fail(
+            ErrorCode::not_supported,
+            std::string("unsupported terminal type '") + (name == nullptr ? "" : name) + "'",
+            "set TERM to the terminal's type, such as xterm or vt100, or use top --once");
     }
     d->unicode = std::strcmp(::nl_langinfo(CODESET), "UTF-8") == 0;
     d->looks = looks(start_colours());

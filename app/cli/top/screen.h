@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "top/heard.h"
+#include "top/snapshot.h"
 #include "top/surface.h"
 #include "top/view.h"
 

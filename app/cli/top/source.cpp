@@ -8,8 +8,8 @@ Result<Source> Source::open(const InstancePaths& paths) {
     return Source(std::move(reader));
 }
 
-Heard Source::read() {
-    Heard out;
+Snapshot Source::read() {
+    Snapshot out;
     out.delta = reader_.poll();
     if (out.delta.reset) last_sample_ = 0;
     out.clients = reader_.clients();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/paths.h"
-#include "top/heard.h"
+#include "top/snapshot.h"
 
 namespace snakepit::shm::cli {
 
@@ -12,7 +12,7 @@ namespace snakepit::shm::cli {
 class Source {
   public:
     static Result<Source> open(const InstancePaths& paths);
-    Heard read();
+    Snapshot read();
 
   private:
     explicit Source(RegistryReader reader) : reader_(std::move(reader)) {}

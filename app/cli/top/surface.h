@@ -45,7 +45,7 @@ class Surface {
     // The text of a line without the spaces at its end.
     std::string text(std::size_t line) const;
 
-    // Writes what fits, made harmless, at most `width` columns of it; answers the column behind.
+    // Writes what fits, sanitized, at most `width` columns of it; answers the column behind.
     // Places outside are nobody's error: nothing is written.
     std::size_t put(std::size_t line, std::size_t column, std::string_view utf8,
                     Style style = Style::normal, std::size_t width = SIZE_MAX);

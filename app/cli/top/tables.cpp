@@ -37,7 +37,7 @@ std::string short_label(const std::string& name, std::int64_t pid, std::size_t w
     if (name.empty() || columns(label) <= width) return label;
     const auto number = fmt::format("({})", pid);
     if (number.size() + 2 > width) return fmt::format("{}", pid);
-    auto cut = fitted(name, width - number.size() - 1);
+    auto cut = truncated(name, width - number.size() - 1);
     cut.erase(cut.find_last_not_of(' ') + 1);
     return cut + "…" + number;
 }
@@ -109,7 +109,7 @@ void draw_programs(Model& model, Surface& surface, std::size_t line, std::size_t
                                {"SESSION", 8, 24}},
                               surface.columns());
     layout.draw_titles(surface, line++, model.sorting());
-    const auto all = programs(model.heard().clients, model.regions());
+    const auto all = programs(model.snapshot().clients, model.regions());
     auto ranked = ranking(all, model.sorting().key);
     const auto page = ranked.page(model.cursor(), end - line, model.sorting().reversed);
     if (page.indexes.empty()) surface.put(line, 0, "No programs are connected.", Style::dim);
@@ -153,13 +153,14 @@ Style style_of(const Alert& alert) {
 
 // What stands in place of rows that are not there.
 template <typename T>
-void draw_why_empty(Surface& surface, std::size_t line, const Answer<T>& answer,
+void draw_why_empty(Surface& surface, std::size_t line, const Polled<T>& answer,
                     std::string_view none) {
     if (answer.error)
-        for (const auto& piece : folded(answer.error->sentence(), surface.columns()))
+        for (const auto& piece : wrapped(answer.error->sentence(), surface.columns()))
             surface.put(line++, 0, piece, Style::critical);
     else
-        surface.put(line, 0, answer.at.micros == 0 ? "Asking the manager …" : none, Style::dim);
+        surface.put(line, 0, answer.at.micros == 0 ? "Waiting for the manager …" : none,
+                    Style::dim);
 }
 
 void draw_alert_rows(Model& model, Surface& surface, std::size_t line, std::size_t end) {
@@ -172,7 +173,7 @@ void draw_alert_rows(Model& model, Surface& surface, std::size_t line, std::size
                                {"EVIDENCE", 12, 60, false, {}, false, 3}},
                               surface.columns());
     layout.draw_titles(surface, line++, model.sorting());
-    const auto& answer = model.answers().alerts;
+    const auto& answer = model.results().alerts;
     Ranking ranked;
     for (std::uint32_t i = 0; i < answer.value.size(); ++i)
         ranked.add({urgency(answer.value[i]), {0, answer.value[i].id}, i});
@@ -217,16 +218,16 @@ std::vector<CellText> lock_cells(const RegionLocks& locks, Timestamp at,
     const bool held = holder != locks.holders.end(), waits = waiter != locks.waiters.end();
     auto who = held ? process_label(holder->process, holder->pid) : std::string("-");
     if (locks.holder_count > 1) who += fmt::format(" and {} more", locks.holder_count - 1);
-    return {{short_id(locks.id.str(), layout.width(0)),
-             locks.inconsistent ? Style::warning : Style::normal},
-            {who},
-            {held ? std::string(holder->mode == AccessMode::read_write ? "write" : "read") : "-"},
-            {held ? span_text(holder->since, at) : "-"},
-            {fmt::format("{}", locks.waiter_count),
-             locks.waiter_count > 0 ? Style::warning : Style::normal},
-            {waits ? span_text(waiter->since, at) : "-"},
-            {waits ? process_label(waiter->process, waiter->pid) : "-"},
-            {locks.inconsistent ? "inconsistent: a writer died in it" : ""}};
+    return {
+        {short_id(locks.id.str(), layout.width(0)), locks.inconsistent ? Style::warning : Style::normal},
+        {who},
+        {held ? std::string(holder->mode == AccessMode::read_write ? "write" : "read") : "-"},
+        {held ? span_text(holder->since, at) : "-"},
+        {fmt::format("{}", locks.waiter_count),
+         locks.waiter_count > 0 ? Style::warning : Style::normal},
+        {waits ? span_text(waiter->since, at) : "-"},
+        {waits ? process_label(waiter->process, waiter->pid) : "-"},
+        {locks.inconsistent ? "inconsistent: a writer died in it" : ""}};
 }
 
 void draw_locks(Model& model, Surface& surface, std::size_t line, std::size_t end) {
@@ -240,14 +241,14 @@ void draw_locks(Model& model, Surface& surface, std::size_t line, std::size_t en
                                {"NOTE", 8, 28, false, {}, false, 3}},
                               surface.columns());
     layout.draw_titles(surface, line++, model.sorting());
-    const auto& answer = model.answers().locks;
+    const auto& answer = model.results().locks;
     Ranking ranked;
     for (std::uint32_t i = 0; i < answer.value.size(); ++i) {
         const auto& locks = answer.value[i];
         ranked.add({urgency(locks, model.at()), {locks.id.micros, locks.id.random}, i});
     }
     const auto page = ranked.page(model.cursor(), end - line, false);
-    if (page.indexes.empty()) draw_why_empty(surface, line, answer, "Nothing is locked.");
+    if (page.indexes.empty()) draw_why_empty(surface, line, answer, "No region is locked.");
     Rows rows(surface, layout, line);
     for (std::size_t i = 0; i < page.indexes.size(); ++i)
         rows.add(lock_cells(answer.value[page.indexes[i]], model.at(), layout), page.chosen == i);

@@ -11,7 +11,7 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr std::array kHeard{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP, SIGCONT};
+constexpr std::array kHandledSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP, SIGCONT};
 constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 
 volatile std::sig_atomic_t asked_to_leave, window_changed, asked_to_stop, resumed;
@@ -70,20 +70,20 @@ TerminalGuard::TerminalGuard(const termios& before, const std::string& restore) 
     // They arrive only while we wait, so that none is missed between a look and a wait.
     sigset_t blocked;
     sigemptyset(&blocked);
-    for (const int signal : kHeard) sigaddset(&blocked, signal);
+    for (const int signal : kHandledSignals) sigaddset(&blocked, signal);
     ::pthread_sigmask(SIG_BLOCK, &blocked, &outside_);
-    for (const int signal : kHeard) sigdelset(&outside_, signal);
+    for (const int signal : kHandledSignals) sigdelset(&outside_, signal);
     listen();
     for (const int signal : kFatal)
         handle(signal, crash, static_cast<int>(SA_RESETHAND) | SA_NODEFER);
 }
 
 void TerminalGuard::listen() const {
-    for (const int signal : kHeard) handle(signal, note);
+    for (const int signal : kHandledSignals) handle(signal, note);
 }
 
 TerminalGuard::~TerminalGuard() {
-    for (const int signal : kHeard) handle(signal, SIG_DFL);
+    for (const int signal : kHandledSignals) handle(signal, SIG_DFL);
     for (const int signal : kFatal) handle(signal, SIG_DFL);
     ::pthread_sigmask(SIG_SETMASK, &outside_, nullptr);
 }

@@ -2,10 +2,9 @@
 // top: the terminal monitor, or a frame of it where there is no terminal.
 #include <poll.h>
 
-#include <memory>
-
 #include "command.h"
 #include "output.h"
+#include "terminal.h"
 #include "top/plain.h"
 #include "top/screen.h"
 #include "top/watch.h"
@@ -16,33 +15,30 @@ namespace {
 
 constexpr int kFrameMillis = 1000;
 
-constexpr auto kHelp = R"(
-KEYS
+constexpr auto kHelp = R"(Keys:
   1 2 3 4, Tab     regions, programs, alerts, locks
   s r a u h n      sort by size, references, age, last use, holders, name;
-                   the same key again turns the order round
+                   the same key again reverses the order
   arrows, PgUp, PgDn, Home, End
-                   choose a row; it stays chosen while rows move. Esc lets go
+                   choose a row; it stays chosen while rows move. Esc releases it
   Enter            details: all holders, permissions, place, last events;
-                   of an alert its evidence and what to do
-  /                filter while typing, in the words of 'snakepit-shm list':
+                   of an alert its evidence and its remedy
+  /                filter while typing, as in 'snakepit-shm list':
                    size>1MiB owner:python state:orphan refs=0 age>10m words
   k                acknowledge an alert
-  d, c             show the command that deallocates the region, or rehearses
-                   a cleanup
-  p                pause          + -  look less or more often (0.25 s to 10 s)
+  d, c             show the command that deallocates the region, or that
+                   shows what a cleanup would remove
+  p                pause          + -  change the interval (0.25 s to 10 s)
   ?                help           q    quit
 
-OUTPUT
-  Where standard output is no terminal, or with --once, one frame is printed;
-  with --json one document. NO_COLOR=1 takes the colours away.
+Where standard output is not a terminal, or with --once, one frame is printed;
+with --json one document. NO_COLOR=1 switches colors off.
 
-  Watching costs the manager nothing: the registry file is read. Only details,
-  alerts and locks are asked for, every two seconds while they are shown.
-  While it runs the manager may be stopped and started again.
-)";
+Watching costs the manager nothing: the registry file is read. Only details,
+alerts and locks are requested, every two seconds while they are shown.
+The manager may be stopped and started again meanwhile.)";
 
-struct Words {
+struct TopOptions {
     bool once = false;
     int frames = 0;
 };
@@ -51,13 +47,13 @@ void look(Model& model, Source& source) {
     model.take(source.read());
 }
 
-Result<int> run_top(const Context& context, const Words& words) {
+Result<int> run_top(const Context& context, const TopOptions& options) {
     // The registry file outlives a manager; only a connection shows that one is running.
     SHM_ASSIGN(auto client, connect(context));
     const auto paths = client->paths();
     client.reset();
     SHM_ASSIGN(auto source, Source::open(paths));
-    if (!context.json && !words.once && words.frames == 0 && interactive()) {
+    if (!context.json && !options.once && options.frames == 0 && interactive()) {
         SHM_TRY(watch(paths, std::move(source)));
         return kDone;
     }
@@ -68,7 +64,7 @@ Result<int> run_top(const Context& context, const Words& words) {
         return kDone;
     }
     print(plain_frame(model));
-    for (int frame = 1; frame < words.frames && output_written(); ++frame) {
+    for (int frame = 1; frame < options.frames && output_written(); ++frame) {
         ::poll(nullptr, 0, kFrameMillis);
         look(model, source);
         print("\n" + plain_frame(model));
@@ -78,19 +74,17 @@ Result<int> run_top(const Context& context, const Words& words) {
 
 }  // namespace
 
-void add_top(CLI::App& app, Context& context) {
-    auto* command = add_command(app, context, "top",
-                                "Watch regions, holders, rates, alerts and locks in the terminal");
-    auto words = std::make_shared<Words>();
-    auto* once = command->add_flag("--once", words->once,
-                                   "Print one frame (always so where the output is no terminal)");
-    command->add_option("--batch", words->frames, "Print this many frames, one a second")
-        ->check(CLI::Range(1, 1'000'000))
-        ->excludes(once);
-    command->footer(kHelp);
-    command->callback([&context, words] {
-        context.action = [&context, words] { return run_top(context, *words); };
-    });
+void add_top(Command& app) {
+    auto& command =
+        app.add("top", "Watch regions, programs, rates, alerts and locks in the terminal");
+    auto& options = command.options<TopOptions>();
+    auto& once = command.flag("--once", options.once,
+                              "Print one frame, as where the output is not a terminal");
+    command.option("--batch", "N", options.frames, "Print N frames, one a second")
+        .range(1, 1'000'000)
+        .excludes(once);
+    command.footer(kHelp);
+    command.run(run_top, options);
 }
 
 }  // namespace snakepit::shm::cli

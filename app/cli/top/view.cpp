@@ -21,7 +21,7 @@ std::array<std::string, kViews> tab_texts(const Model& model, bool narrow) {
         return narrow ? std::string(name) : fmt::format("{} {}", name, n);
     };
     return {count("1 Regions", model.regions().totals().regions),
-            count("2 Programs", model.heard().clients.size()),
+            count("2 Programs", model.snapshot().clients.size()),
             count("3 Alerts", sample == nullptr ? 0 : sample->alerts_firing),
             count("4 Locks", sample == nullptr ? 0 : sample->locks_held)};
 }
@@ -86,7 +86,7 @@ void draw_hints(Model& model, Surface& surface, std::size_t line) {
 
 // Over as many of the last lines as it takes, upwards from `last`.
 void draw_notice(Surface& surface, std::size_t last, const std::string& text, Style style) {
-    const auto pieces = folded(text, surface.columns());
+    const auto pieces = wrapped(text, surface.columns());
     const auto shown = std::min(pieces.size(), last + 1);
     for (std::size_t i = 0; i < shown; ++i) {
         const auto line = last + 1 - shown + i;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "top/asker.h"
+#include "top/manager_poller.h"
 #include "top/screen.h"
 
 namespace snakepit::shm::cli {
@@ -14,8 +14,11 @@ using Clock = std::chrono::steady_clock;
 
 class Watch {
   public:
-    Watch(std::string instance, Source source, Screen& screen, Asker& asker)
-        : model_(std::move(instance)), source_(std::move(source)), screen_(screen), asker_(asker) {}
+    Watch(std::string instance, Source source, Screen& screen, ManagerPoller& poller)
+        : model_(std::move(instance)),
+          source_(std::move(source)),
+          screen_(screen),
+          poller_(poller) {}
 
     void run() {
         auto due = Clock::now();
@@ -28,11 +31,11 @@ class Watch {
             show();
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now());
             const auto press =
-                screen_.wait(std::max(left, std::chrono::milliseconds(0)), asker_.news());
+                screen_.wait(std::max(left, std::chrono::milliseconds(0)), poller_.news());
             stay = model_.key(press);
             // A shorter interval holds at once.
             due = std::min(due, Clock::now() + model_.interval());
-            consult();
+            poll();
         }
     }
 
@@ -43,26 +46,26 @@ class Watch {
         screen_.show(surface, cursor);
     }
 
-    void consult() {
-        if (const auto alert = model_.take_acknowledgement()) asker_.acknowledge(*alert);
-        asker_.ask(model_.questions());
-        if (auto answers = asker_.answers()) model_.take(std::move(*answers));
+    void poll() {
+        if (const auto alert = model_.take_acknowledgement()) poller_.acknowledge(*alert);
+        poller_.request(model_.poll_request());
+        if (auto results = poller_.results()) model_.take(std::move(*results));
     }
 
     Model model_;
     Source source_;
     Screen& screen_;
-    Asker& asker_;
+    ManagerPoller& poller_;
 };
 
 }  // namespace
 
 Status watch(const InstancePaths& paths, Source source) {
-    // The asker's thread comes after the screen, which takes the signals; and it is waited for when
-    // the terminal has been given back.
+    // The poller's thread comes after the screen, which takes the signals; and it is waited for
+    // when the terminal has been given back.
     SHM_ASSIGN(auto screen, Screen::open());
-    SHM_ASSIGN(auto asker, Asker::start(paths));
-    Watch(paths.instance, std::move(source), *screen, *asker).run();
+    SHM_ASSIGN(auto poller, ManagerPoller::start(paths));
+    Watch(paths.instance, std::move(source), *screen, *poller).run();
     screen.reset();
     return {};
 }

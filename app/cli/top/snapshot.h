@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the terminal monitor is told, what it asks, and the keys that are pressed.
+// What the terminal monitor reads and polls, and the keys that are pressed.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@
 
 namespace snakepit::shm::cli {
 
-// Of one look at the registry file.
-struct Heard {
+// The registry file at one moment.
+struct Snapshot {
     Timestamp at;
     RegistryDelta delta;
     std::vector<ClientInfo> clients;
@@ -25,28 +25,28 @@ struct Heard {
 };
 
 // What only the manager, or the event database, knows, and is open on the screen.
-struct Questions {
+struct PollRequest {
     bool alerts = false;
     bool locks = false;
     std::string filter;              // of the locks
     std::optional<RegionId> region;  // its holders and its last events
-    friend bool operator==(const Questions&, const Questions&) = default;
+    friend bool operator==(const PollRequest&, const PollRequest&) = default;
 };
 
 template <typename T>
-struct Answer {
+struct Polled {
     Timestamp at;  // 0: none yet
-    T value{};     // what was last heard
+    T value{};     // the last that was read
     std::optional<Error> error;
 };
 
-struct Answers {
-    Answer<std::vector<Alert>> alerts;
-    Answer<std::vector<RegionLocks>> locks;
+struct PollResults {
+    Polled<std::vector<Alert>> alerts;
+    Polled<std::vector<RegionLocks>> locks;
     std::optional<RegionId> region;  // whose the details are
-    Answer<RegionInfo> info;
-    Answer<std::vector<EventRow>> events;
-    Answer<std::string> acknowledged;  // the alert's title
+    Polled<RegionInfo> info;
+    Polled<std::vector<EventRow>> events;
+    Polled<std::string> acknowledged;  // the alert's title
 };
 
 struct KeyPress {
@@ -64,7 +64,7 @@ struct KeyPress {
         tab,
         back_tab,
         backspace,
-        redraw,  // the window changed, or something was heard
+        redraw,  // the window changed, or something was polled
         leave,   // a signal asked us to end, or the terminal is gone
     };
     Kind kind = Kind::none;
