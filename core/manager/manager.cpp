@@ -100,7 +100,7 @@ class Manager::Private {
     ~Private();
 
     Status start();
-    // `by`: who asked for it; ourselves where nobody did.
+    // `by`: who asked for it; ourselves for a changed file.
     Result<std::string> reload(const Credentials& by);
     void record_policy_changes(const Config& before, const Credentials& by);
     void schedule_tick();
@@ -168,7 +168,7 @@ Status Manager::Private::start() {
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
                                     {config.shm_path, options.paths.durable_dir(),
                                      choose_keeper(options.paths)}));
-    // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
+    // A file that grows past RLIMIT_FSIZE is an error, not a signal that ends the process.
     ::signal(SIGXFSZ, SIG_IGN);
 
     const bool copied = Ownership::copied(config.shm_path, options.paths, ::geteuid());
@@ -179,7 +179,8 @@ Status Manager::Private::start() {
     SHM_TRY(
         set_access(options.paths.registry(), access.admin_group ? 0640 : 0600, access.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
-    SHM_ASSIGN(auto encryption, EncryptionTable::open(options.paths.encryption(), registry->epoch()));
+    SHM_ASSIGN(auto encryption,
+               EncryptionTable::open(options.paths.encryption(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
     state = std::make_unique<ServiceState>(
         options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,

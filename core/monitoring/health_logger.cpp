@@ -30,8 +30,8 @@ std::string fault_text(const RegionService& service, std::uint32_t slot) {
                : known->second;
 }
 
-// A share of `total` that is too little, and more of it once that was told, so that what goes up
-// and down about one value is told once.
+// Too small a share of `total`; a larger one once that is known, so that a value that goes up and
+// down around the threshold is recorded once.
 bool too_little(std::uint64_t free, std::uint64_t total, bool known) {
     return free < total / (known ? 16 : 20);
 }
@@ -75,7 +75,7 @@ std::vector<HealthProblem> HealthLogger::check(std::int64_t at) {
     return out;
 }
 
-// Programs whose end nobody told: the server hears of all others at once.
+// Programs whose end was not noticed: the server notices all others at once.
 void HealthLogger::check_programs() {
     const auto clients = state_.counter.clients();
     if (next_client_ >= clients.size()) next_client_ = 0;
@@ -142,7 +142,7 @@ void HealthLogger::find_arenas(Found& found) {
                 fmt::format("an arena: {}", arena->fault->what),
                 fmt::format("arena {}: {}; {} in it{}", arena->name(), arena->fault->what,
                             counted(inside.size(), "region is", "regions are"), named),
-                "regions that nobody holds are moved to another arena: let programs release what "
+                "idle regions are moved to another arena: let programs release what "
                 "they hold, deallocate what is damaged, and find out which program cleans the "
                 "shared-memory directory"});
     }
@@ -221,7 +221,7 @@ void HealthLogger::find_recording(Found& found) {
             "do not end the manager before they are kept");
     if (mark_ && !mark_->problem().empty())
         add("mark", "no mark says that our segments have an owner",
-            fmt::format("other managers of this name are not told whose our segments are: {}",
+            fmt::format("other managers of this name cannot see whose our segments are: {}",
                         mark_->problem()),
             "make room where segments are made; the mark is tried again every second");
 }
@@ -249,11 +249,11 @@ void HealthLogger::find_room(Found& found) {
     if (!unknown && state.available < kLowStateSpace)
         found.emplace(
             "state directory",
-            HealthProblem{
-                {},
-                "the disk of the history runs out",
-                fmt::format("{} has only {} free", state_.paths.state_dir, format_size(state.available)),
-                "free space there, or lower event_retention or event_max_size"});
+            HealthProblem{{},
+                          "the disk of the history runs out",
+                          fmt::format("{} has only {} free", state_.paths.state_dir,
+                                      format_size(state.available)),
+                          "free space there, or lower event_retention or event_max_size"});
 }
 
 void HealthLogger::update(Found found, std::int64_t at) {
