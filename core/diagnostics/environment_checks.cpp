@@ -94,9 +94,10 @@ Check check_state_space(const InstancePaths& paths) {
                 "remove files there, or move SNAKEPIT_SHM_STATE_DIR"};
     if (space->free < kLowSpace)
         return {name, Verdict::problem, room + ": events cannot be recorded for long",
-                "free space there, or set event_retention, or move SNAKEPIT_SHM_STATE_DIR"};
+                "free space there, or lower event_max_size, or move SNAKEPIT_SHM_STATE_DIR"};
     if (space->free < kLittleStateSpace)
-        return {name, Verdict::warning, room, "free space there, or set event_retention"};
+        return {name, Verdict::warning, room,
+                "free space there, or lower event_retention or event_max_size"};
     return sound(name, room);
 }
 

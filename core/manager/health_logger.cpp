@@ -234,12 +234,13 @@ void HealthLogger::find_room(Found& found) {
     std::error_code unknown;
     const auto state = std::filesystem::space(paths_.state_dir, unknown);
     if (!unknown && state.available < kLowStateSpace)
-        found.emplace("state directory",
-                      HealthProblem{{},
-                                    "the disk of the history runs out",
-                                    fmt::format("{} has only {} free", paths_.state_dir,
-                                                format_size(state.available)),
-                                    "free space there, or set event_retention"});
+        found.emplace(
+            "state directory",
+            HealthProblem{
+                {},
+                "the disk of the history runs out",
+                fmt::format("{} has only {} free", paths_.state_dir, format_size(state.available)),
+                "free space there, or lower event_retention or event_max_size"});
 }
 
 void HealthLogger::take(Found found, std::int64_t at) {
