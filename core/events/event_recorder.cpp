@@ -75,8 +75,8 @@ struct EventRecorder::Private {
     Status drain();
     void reopen_because(std::string reason);
     Status remove_old();
-    Status remove_surplus(std::uint64_t max_bytes);
-    void count_removed(const ChainWriter::Removed& rows);
+    Status remove_surplus(std::uint64_t limit);
+    Result<bool> remove_some(Timestamp cutoff);
     Step failed(const Error& error);
     void time(std::span<const EventEntry> committed);
     void publish(std::uint64_t rows);  // what the database holds now
@@ -100,9 +100,9 @@ struct EventRecorder::Private {
     std::string reopen_reason;  // to be recorded in the new database
     Clock::duration pause = kFirstPause;
 
+    std::atomic<std::uint64_t> max_bytes{0};
     layout::HistogramCells lags{};  // written by the recorder's thread alone
     std::atomic<std::int64_t> retention_ms{0};
-    std::atomic<std::uint64_t> max_bytes{0};
     std::atomic<std::uint64_t> durable;  // everything up to it is in the database, or given up
     // True while the thread waits without a limit worth naming. Both sides exchange it, so that of
     // "I published" and "I fall asleep" the later one sees the earlier.
@@ -158,39 +158,42 @@ void EventRecorder::Private::time(std::span<const EventEntry> committed) {
         lags.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, at - entry.time)) * 1000);
 }
 
-// It is recorded with the next events.
-void EventRecorder::Private::count_removed(const ChainWriter::Removed& rows) {
-    if (removed.kind == 0) removed = own_event(EventKind::events_removed);
-    removed.count += static_cast<std::uint32_t>(rows.rows);
-    removed.value = static_cast<std::uint64_t>(rows.up_to);
-}
-
+// What is removed is recorded with the next events.
 Status EventRecorder::Private::remove_old() {
     const auto millis = retention_ms.load(std::memory_order_relaxed);
-    const auto bytes = max_bytes.load(std::memory_order_relaxed);
-    if ((millis <= 0 && bytes == 0) || Clock::now() < next_retention) return {};
+    const auto limit = max_bytes.load(std::memory_order_relaxed);
+    if ((millis <= 0 && limit == 0) || Clock::now() < next_retention) return {};
     next_retention = Clock::now() + kRetentionEvery;
     if (millis > 0) {
         SHM_ASSIGN(const auto at, database->retention_time(millis));
         const Timestamp cutoff{at.micros - millis * 1000};
         for (int i = 0; i < kRetentionSteps; ++i) {
-            SHM_ASSIGN(const auto rows, database->remove_before(cutoff));
-            if (rows.rows == 0) break;
-            count_removed(rows);
+            SHM_ASSIGN(const auto any, remove_some(cutoff));
+            if (!any) break;
         }
     }
-    return bytes > 0 ? remove_surplus(bytes) : Status();
+    return limit > 0 ? remove_surplus(limit) : Status();
 }
 
-Status EventRecorder::Private::remove_surplus(std::uint64_t max_bytes) {
+Status EventRecorder::Private::remove_surplus(std::uint64_t limit) {
+    constexpr Timestamp kAnyAge{std::numeric_limits<std::int64_t>::max()};
     for (int i = 0; i < kRetentionSteps; ++i) {
         SHM_ASSIGN(const auto used, database->used_bytes());
-        if (used <= max_bytes) break;
-        SHM_ASSIGN(const auto rows, database->remove_oldest());
-        if (rows.rows == 0) break;
-        count_removed(rows);
+        if (used <= limit) break;
+        SHM_ASSIGN(const auto any, remove_some(kAnyAge));
+        if (!any) break;
     }
     return {};
+}
+
+// False: no row older than `cutoff` can be removed.
+Result<bool> EventRecorder::Private::remove_some(Timestamp cutoff) {
+    SHM_ASSIGN(const auto rows, database->remove_before(cutoff));
+    if (rows.rows == 0) return false;
+    if (removed.kind == 0) removed = own_event(EventKind::events_removed);
+    removed.count += static_cast<std::uint32_t>(rows.rows);
+    removed.value = static_cast<std::uint64_t>(rows.up_to);
+    return true;
 }
 
 void EventRecorder::Private::reopen_because(std::string reason) {
