@@ -38,7 +38,8 @@ constexpr std::array<Field, 16> kFields{{
     {"age", Kind::duration},
     {"idle", Kind::duration},
 }};
-constexpr int kMeta = static_cast<int>(kFields.size());  // "meta": text, outside the table's order
+constexpr int kMeta =
+    static_cast<int>(kFields.size());  // "meta" is text and stands outside the table's order
 
 std::string lower(std::string_view text) {
     std::string out(text);
@@ -180,7 +181,7 @@ Result<RegionFilter::Term> RegionFilter::parse_term(std::string_view token) {
 
     if (kind_of(term.field) == Kind::text) {
         if (term.op != Op::contains && term.op != Op::equal && term.op != Op::not_equal)
-            return refuse(fmt::format("'{}' is text", name), "use : = or != with it");
+            return refuse(fmt::format("'{}' is a text field", name), "use :, = or != with it");
         term.text = lower(rest);
         return term;
     }

@@ -10,14 +10,14 @@
 
 namespace snakepit::shm {
 
-// Where one instance keeps its files. SNAKEPIT_SHM_RUNTIME_DIR and SNAKEPIT_SHM_STATE_DIR, where
-// set, are the directories of that one instance.
+// Where an instance keeps its files. If set, SNAKEPIT_SHM_RUNTIME_DIR and SNAKEPIT_SHM_STATE_DIR
+// are the directories of that one instance.
 struct InstancePaths {
     std::string instance;
     std::string runtime_dir;  // control.sock, registry, grants, locks, seals, service.lock, leases/
     std::string state_dir;    // events.db, its signed head, keys
-    std::string config_file;  // empty: none found, the built-in defaults hold
-    std::string key_file;     // the instance's secret as a credential of systemd; empty: none
+    std::string config_file;  // empty: none found, the built-in defaults apply
+    std::string key_file;     // the instance's secret as a systemd credential; empty: none
 
     std::string control_socket() const { return runtime_dir + "/control.sock"; }
     std::string registry() const { return runtime_dir + "/registry"; }
@@ -38,33 +38,32 @@ struct InstancePaths {
     std::string audit_public_key() const { return state_dir + "/audit.pub"; }
 };
 
-// Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates
-// nothing. `for_service`: also honours RUNTIME_DIRECTORY and STATE_DIRECTORY, which systemd sets.
+// Resolves the environment. An empty `instance` means SNAKEPIT_SHM_INSTANCE, else "default".
+// Creates nothing. `for_service`: also honours systemd's RUNTIME_DIRECTORY and STATE_DIRECTORY.
 Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service = false);
 
-// Where a configuration of the user's own belongs, whether it is there or not.
+// The path of the user's own configuration file, whether it exists or not.
 std::string user_config_file();
 
-// The same instance of the host's manager, at /run/snakepit-shm, for a client that finds no manager
-// of its own user. Nothing when SNAKEPIT_SHM_RUNTIME_DIR says where to look, or when it is the
-// same.
+// The same instance of the host's manager, at /run/snakepit-shm, for a client whose user runs no
+// manager. Empty if SNAKEPIT_SHM_RUNTIME_DIR is set, or if the paths are the same.
 std::optional<InstancePaths> host_paths(const InstancePaths& own);
 
-// Who besides our own user may reach an instance.
+// The users besides our own that may reach an instance.
 struct Audience {
-    std::optional<std::uint32_t> socket_group;  // may connect, as socket_mode says
+    std::optional<std::uint32_t> socket_group;  // may connect, according to socket_mode
     std::uint32_t socket_mode = 0600;
     std::optional<std::uint32_t> admin_group;  // may read the registry itself
 
     bool others() const { return (socket_mode & 0066U) != 0 || admin_group; }
 };
 
-// Makes both directories with mode 0700 and checks that they are ours, are no links, and that
-// nobody else may write them. The runtime directory may be entered by the audience; what is in it
-// has modes of its own.
+// Creates both directories with mode 0700 and checks that they belong to us, are not links, and
+// that no other user can write to them. The audience may enter the runtime directory; the files in
+// it have modes of their own.
 Status prepare_directories(const InstancePaths& paths, const Audience& audience = {});
 
-// permission_denied when we are no member of the group.
+// permission_denied if we are not a member of the group.
 Status set_access(const std::string& path, std::uint32_t mode, std::optional<std::uint32_t> group);
 
 }  // namespace snakepit::shm

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The grants file: what was granted to whom, the manager's own truth (mode 0600, never shared).
-// Recovery believes this and not the lease pages, which their clients can write.
+// The grants file: the manager's record of what was granted to which client (mode 0600, never
+// shared). Recovery trusts it and not the lease pages, which clients can write.
 #pragma once
 
 #include <atomic>
@@ -33,7 +33,7 @@ struct alignas(64) ClientRecord {
 };
 
 // One 32-bit word a slot and client: 0 nothing granted; else mode + 1 in the low 2 bits and the low
-// 30 bits of the generation. Cleared before a slot becomes FREE, so those bits cannot be mistaken.
+// 30 bits of the generation. Cleared before a slot becomes FREE, so those bits are unambiguous.
 struct GrantWord {
     static constexpr std::uint32_t make(std::uint64_t generation, std::uint8_t mode) {
         return static_cast<std::uint32_t>(generation << 2) | static_cast<std::uint32_t>(mode + 1);

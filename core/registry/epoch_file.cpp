@@ -29,7 +29,7 @@ Result<MappedFile> open_epoch_file(const std::string& path, const EpochHeader& h
             return fail(std::move(file).error());
         }
         if (attempt > 0 || ::unlink(path.c_str()) != 0)
-            return fail(system_error(errno, fmt::format("cannot begin {} anew", path)));
+            return fail(system_error(errno, fmt::format("cannot replace {}", path)));
     }
 }
 

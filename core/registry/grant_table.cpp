@@ -20,8 +20,8 @@ Result<std::uint32_t> GrantTable::unused_record() const {
     for (std::uint32_t i = 0; i < kMaxClients; ++i)
         if (record(i).serial.load(std::memory_order_relaxed) == 0) return i;
     return fail(ErrorCode::client_limit_exceeded,
-                fmt::format("{} clients are connected already", kMaxClients),
-                "end programs that no longer need shared memory");
+                fmt::format("{} clients are already connected", kMaxClients),
+                "stop programs that no longer need shared memory");
 }
 
 bool GrantTable::chunk_reserved(std::uint32_t client, std::uint32_t slot) const {
@@ -34,7 +34,7 @@ Status GrantTable::reserve_chunk(std::uint32_t client, std::uint32_t slot) {
     const auto first = slot / kChunkSlots * kChunkSlots;
     SHM_TRY(file_.reserve(GrantsOffsets::row(client) + std::uint64_t{first} * 4,
                           std::uint64_t{kChunkSlots} * 4));
-    // An earlier client of this index may have left words behind when it was cut off mid-clear.
+    // An interrupted clear() may have left words of an earlier client with this index.
     for (std::uint32_t i = 0; i < kChunkSlots; ++i)
         word(client, first + i).store(0, std::memory_order_relaxed);
     return {};

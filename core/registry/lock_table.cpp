@@ -26,8 +26,8 @@ Result<std::uint32_t> LockTable::reserve() {
         const auto first = frontier().load(std::memory_order_relaxed);
         if (first >= kMaxLocks)
             return fail(ErrorCode::reference_limit,
-                        fmt::format("{} locks are held or waited for already", kMaxLocks),
-                        "'snakepit-shm locks' shows by whom; give back what is not needed");
+                        fmt::format("{} locks are already held or queued", kMaxLocks),
+                        "'snakepit-shm locks' lists them; release those that are not needed");
         SHM_TRY(file_.reserve(LocksOffsets::records + std::uint64_t{first} * sizeof(LockRecord),
                               std::uint64_t{kChunkLocks} * sizeof(LockRecord)));
         for (std::uint32_t i = 0; i < kChunkLocks; ++i) unused_.push_back(first + i);

@@ -27,7 +27,7 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
     mapping.data_ = static_cast<std::byte*>(data);
     mapping.size_ = size;
     if (!inherit && ::madvise(data, size, MADV_DONTFORK) != 0)
-        return fail(system_error(errno, "cannot keep a mapping from being inherited"));
+        return fail(system_error(errno, "cannot prevent a mapping from being inherited"));
     return mapping;
 }
 
@@ -65,12 +65,12 @@ void Mapping::reset() {
 Result<FileIdentity> identity_of(const Handle& handle) {
     struct stat info {};
     if (::fstat(handle.get(), &info) != 0)
-        return fail(system_error(errno, "cannot look at an open file"));
+        return fail(system_error(errno, "cannot stat an open file"));
     return FileIdentity{info.st_dev, info.st_ino};
 }
 
 Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size) {
-    // The size stays: a file that somebody cut must not look whole again.
+    // The size stays: a truncated file must not look complete again.
     while (::fallocate(handle.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                        static_cast<off_t>(size)) != 0) {
         if (errno == EINTR) continue;
@@ -106,8 +106,8 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size
     if (!file.handle_) return fail(file_error(errno, fmt::format("cannot open {}", path), path));
     struct stat info {};
     if (::fstat(file.handle_.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
-    // A manager killed between making the file and sizing it leaves an empty one.
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
+    // A manager killed between creating and resizing the file leaves an empty one.
     if (info.st_size == 0) {
         created = true;
         if (::ftruncate(file.handle_.get(), static_cast<off_t>(size)) != 0)
@@ -115,8 +115,8 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size
     } else if (static_cast<std::size_t>(info.st_size) != size || info.st_uid != ::geteuid() ||
                !S_ISREG(info.st_mode)) {
         return fail(ErrorCode::corruption_detected,
-                    fmt::format("{} has {} bytes and user {}; {} bytes and user {} were expected",
-                                path, info.st_size, info.st_uid, size, ::geteuid()));
+                    fmt::format("{} has {} bytes and user {}; expected {} bytes and user {}", path,
+                                info.st_size, info.st_uid, size, ::geteuid()));
     }
     file.identity_ = {info.st_dev, info.st_ino};
     SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, size, Mapping::Access::read_write));
@@ -125,7 +125,7 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size
 
 Result<MappedFile> MappedFile::open_read_only(const std::string& path, std::size_t size) {
     MappedFile file;
-    // A descriptor of our own is a link that nobody can change.
+    // The link of our own descriptor in /proc cannot be changed by others.
     const int links = path.starts_with("/proc/self/fd/") ? 0 : O_NOFOLLOW;
     file.handle_ = Handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC | links));
     if (!file.handle_) {
@@ -136,11 +136,11 @@ Result<MappedFile> MappedFile::open_read_only(const std::string& path, std::size
     }
     struct stat info {};
     if (::fstat(file.handle_.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     if (static_cast<std::size_t>(info.st_size) < size)
         return fail(ErrorCode::corruption_detected,
-                    fmt::format("{} has {} bytes, {} were expected", path, info.st_size, size),
-                    "it may be of another release, or just being made; try again");
+                    fmt::format("{} has {} bytes; expected {}", path, info.st_size, size),
+                    "it may belong to another release, or be under construction; try again");
     file.identity_ = {info.st_dev, info.st_ino};
     SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, size, Mapping::Access::read_only));
     return file;
