@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Many regions and many clients: look-up, list, a manager that was killed, and people who watch.
+// Many regions and many clients: look-up, list, restart after a kill, and monitors.
 #include <signal.h>
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ namespace snakepit::shm::bench {
 
 namespace {
 
-constexpr int kFew = 1'000;    // what a look-up among many is compared with
+constexpr int kFew = 1'000;    // the baseline for a look-up among many
 constexpr int kLookUps = 300;  // a round
 
 // Regions held by programs of their own.
@@ -29,7 +29,8 @@ class Crowd {
         for (int i = 0; i < clients; ++i) holders_.push_back(std::make_unique<Holder>(each));
         for (auto i = before; i < holders_.size(); ++i)
             if (!holders_[i]->ready())
-                return fail(ErrorCode::allocation_failed, "a program could not make its regions");
+                return fail(ErrorCode::allocation_failed,
+                            "a program could not allocate its regions");
         regions_ += std::size_t(clients) * std::size_t(each);
         return {};
     }
@@ -48,17 +49,18 @@ Result<std::vector<RegionId>> ids_of_all(ManagerClient& client) {
     return ids;
 }
 
-// Until the events of those who came are in the database: what is measured next is not that.
+// Waits until the events of the new clients are in the database, so that they do not disturb the
+// next measurement.
 Status settle(ManagerClient& client) {
     for (const auto start = monotonic_nanos(); monotonic_nanos() - start < 60'000'000'000;) {
         SHM_ASSIGN(const auto status, client.report("status"));
         if (status.find("\"lag\":0") != std::string::npos) return {};
         ::usleep(100'000);
     }
-    return fail(ErrorCode::timeout, "the recorder does not catch up");
+    return fail(ErrorCode::timeout, "the recorder did not catch up");
 }
 
-// A manager's regions as a client asks for them.
+// A manager's regions as seen by a client.
 class Asker {
   public:
     static Result<Asker> ready(ManagerClient& client) {
@@ -96,7 +98,7 @@ Status restart(Report& report, ServiceProcess& service, const Crowd& crowd, doub
     report.add({fmt::format("restart after kill -9: {} regions, {} clients", crowd.regions(),
                             crowd.clients()),
                 "budget", "ms", budget_ms, millis, 1});
-    report.add({"regions found again", "regions there were", "count",
+    report.add({"regions found again", "regions before", "count",
                 static_cast<double>(crowd.regions()), static_cast<double>(regions.size()), 1,
                 true});
     return {};
@@ -123,7 +125,7 @@ Status measure(Report& report, int clients, int each, double restart_ms) {
     SHM_ASSIGN(const auto other_client, ServiceProcess::connect());
     Crowd few;
     SHM_TRY(few.add(1, kFew));
-    ServiceProcess service;  // from here on what the environment names
+    ServiceProcess service;  // from here on the instance in the environment
     SHM_ASSIGN(auto client, ServiceProcess::connect());
     Crowd many;
     SHM_TRY(many.add(clients, each));
@@ -145,7 +147,7 @@ struct Watchers {
     std::atomic<std::uint64_t> polls{0};
 };
 
-// A monitor, ten times a second while it is switched on.
+// A monitor that polls ten times a second while it is on.
 [[noreturn]] void watch(Watchers& shared) {
     const auto paths = resolve_paths({});
     auto reader = paths ? RegistryReader::open(paths->registry()) : fail(paths.error());
@@ -209,7 +211,7 @@ void measure_readers(Report& report) {
 }
 
 void measure_million(Report& report) {
-    // Ten times the regions may take ten times as long.
+    // The time may grow in proportion to the number of regions.
     const auto done = report.options().quick ? measure(report, 10, 2'000, 5'000)
                                              : measure(report, 100, 10'000, 5'000);
     if (!done) report.skip("a million regions", done.error());

@@ -87,14 +87,14 @@ double raw_rate(const std::string& path) {
     return rate(start);
 }
 
-// As a manager records: chained and signed.
+// As in the manager: chained and signed.
 EventRecorder::Audit signed_by_a_new_key(const std::string& path) {
     auto key = SigningKey::generate();
     if (!key) return {};
     return {std::make_shared<const SigningKey>(std::move(*key)), path + ".head"};
 }
 
-// Of one that runs: on neither side is the database opened within the time.
+// For a running recorder: opening the database is not measured on either side.
 double recorder_rate(const std::string& path) {
     Ring source;
     EventRecorder recorder(source.ring, 1, path, signed_by_a_new_key(path));
@@ -132,7 +132,7 @@ Status make_history(const std::string& path, int rows) {
     return {};
 }
 
-// The time people wait for the last thousand events of one region, in milliseconds.
+// The time to read the last thousand events of one region, in milliseconds.
 Result<double> query_history(const std::string& path, int rows) {
     SHM_TRY(make_history(path, rows));
     SHM_ASSIGN(auto reader, EventReader::open(path));
@@ -168,7 +168,7 @@ void measure_events(Report& report) {
         const auto path = directory.path("producer.db");
         EventRecorder recorder(source.ring, 1, path, signed_by_a_new_key(path));
         const auto entry = source.next();
-        // Once around: the ring's pages are touched for the first time only once in their life.
+        // Once around the ring first, because the first access to each page is slow.
         for (std::uint32_t i = 0; i < kRingEntries; ++i) source.ring.append(entry);
         const auto append = [&] {
             recorder.flush(kPatienceMs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Maps of what was granted: no manager, no system call.
+// Mapping granted regions: no manager, no system call.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What an allocation costs in the process that owns the manager, on the service's thread, where no
-// socket is between.
+// The cost of an allocation in the process that hosts the manager: on the service thread, without a
+// socket.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -100,7 +100,7 @@ void measure_in_process(Report& report) {
     if (!manager) return report.skip("allocations in the process", manager.error());
     const Caller user{{::getpid(), ::geteuid(), ::getegid()}, {}, 0, "bench"};
     measure(report, **manager, user, false);
-    // With a lease page, as every program has one: granted, so it counts as written to.
+    // With a lease page, like every program: the region is granted, so it counts as written to.
     Caller client = user;
     (*manager)->run([&](RegionService& service) {
         if (const auto index = service.connect_client({user.credentials, 1, "bench"})) {

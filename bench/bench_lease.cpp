@@ -56,7 +56,7 @@ void measure_lease(Report& report) {
     };
     const int rounds = report.options().rounds();
 
-    // While the other process does `what`: a round in which it had no processor does not count.
+    // Measures while the other process does `what`; a round in which it did not run is discarded.
     const auto beside_other = [&](int what, const auto& work) {
         other.turn_to(what);
         double figure = 0;
@@ -69,19 +69,19 @@ void measure_lease(Report& report) {
     };
 
     const auto alone = interleaved(rounds, plain, ours);
-    report.add({"take + give back a reference", "one uncontended compare-exchange", "ns",
+    report.add({"acquire + release a reference", "one uncontended compare-exchange", "ns",
                 alone.floor, alone.ours, 4});
 
     const auto contended = interleaved(
         rounds, [&] { return beside_other(1, plain); }, [&] { return beside_other(2, ours); });
-    report.add({"take + give back while another process does so",
+    report.add({"acquire + release while another process does so",
                 "one compare-exchange both processes do", "ns", contended.floor, contended.ours,
                 1});
 
     const auto beside = interleaved(
         rounds, [&] { return other.turn_to(0), ours(); }, [&] { return beside_other(2, ours); });
-    // A tenth is what two runs of the same differ by on a machine that is shared.
-    report.add({"the same, beside doing it alone", "take + give back alone", "ns", beside.floor,
+    // Two identical runs differ by up to a tenth on a shared machine.
+    report.add({"the same, beside doing it alone", "acquire + release alone", "ns", beside.floor,
                 beside.ours, 1.1});
 }
 

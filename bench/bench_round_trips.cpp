@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What asks the manager, beside the least such a question can cost: one frame each way and a
+// Requests to the manager, compared with the minimum cost of a request: one frame each way and a
 // descriptor, between processes on the same processors.
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint64_t kRegionBytes = 1 << 20;
 constexpr int kBatch = 50;
 
-// The least a service could do: for each frame it answers with a frame and a descriptor.
+// The minimal service: answers each frame with a frame and a descriptor.
 class DescriptorServer {
   public:
     explicit DescriptorServer(int processor)
@@ -113,7 +113,7 @@ Status one_round(Figures& figures, const DescriptorServer& server, ManagerClient
     return {};
 }
 
-// Both sides where they are told to be: floor and ours alike.
+// Both sides pinned in the same way, for the floor and for ours.
 Status measure_at(Report& report, const ServiceProcess& service, int asking, int answering) {
     const Pinned here(asking);
     service.pin(answering);

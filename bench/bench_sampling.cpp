@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the samples of once a second cost, with 10,000 regions that are held: the processor time of
-// the whole service with and without them.
+// The cost of the samples taken every second, with 10,000 held regions: the processor time of the
+// whole service with and without them.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -41,7 +41,7 @@ Status sampling(Report& report, const ServiceProcess& service, ManagerClient& cl
     ServiceProcess::Usage used[2];
     for (const bool with : {false, true, false, true}) {
         SHM_TRY(configure(client, before, with));
-        ::sleep(2);  // what starting it once costs is not its price
+        ::sleep(2);  // excludes the cost of starting it
         const auto start = service.usage();
         ::sleep(seconds);
         const auto end = service.usage();

@@ -20,7 +20,8 @@ namespace {
 
 constexpr int kProcesses = 200;
 constexpr int kSegments = 10'000;
-constexpr int kMappedEach = 20;  // half of them are mapped by nobody, the others by several
+constexpr int kMappedEach =
+    20;  // half of them are unused, the others are mapped by several processes
 constexpr std::size_t kSize = 4096;
 constexpr double kBudget = 50;  // ms
 

@@ -15,12 +15,12 @@ namespace snakepit::shm::bench {
 
 struct Row {
     std::string name;
-    std::string peer;  // what `floor` is
+    std::string peer;  // the meaning of `floor`
     std::string unit;  // of floor and ours
     double floor = 0;
     double ours = 0;
     double target = 0;      // of ours / floor
-    bool at_least = false;  // the ratio must reach the target, and not stay below it
+    bool at_least = false;  // the ratio must be at least the target, not at most
 
     double ratio() const { return floor > 0 ? ours / floor : 0; }
     bool pass() const { return at_least ? ratio() >= target : ratio() <= target; }
@@ -40,7 +40,7 @@ class Report {
     const Options& options() const { return options_; }
 
     void add(Row row);
-    // A group of rows that cannot be measured here.
+    // Reports a group of rows that cannot be measured here.
     void skip(const std::string& what, const Error& error);
     void print_header() const;
     Status write_json() const;
@@ -65,8 +65,8 @@ struct Pair {
     double floor = 0, ours = 0;
 };
 
-// Medians of rounds that take turns, so that a slow moment of the machine meets both sides. Each
-// side is called once per round and answers its figure.
+// Medians of alternating rounds, so that a slow phase of the machine affects both sides. Each side
+// is called once per round and returns its figure.
 template <typename Floor, typename Ours>
 Pair interleaved(int rounds, Floor floor, Ours ours) {
     std::vector<double> floors, figures;
@@ -77,7 +77,7 @@ Pair interleaved(int rounds, Floor floor, Ours ours) {
     return {median(std::move(floors)), median(std::move(figures))};
 }
 
-// Removed with everything in it.
+// Removed with its contents.
 class TemporaryDirectory {
   public:
     explicit TemporaryDirectory(
@@ -91,7 +91,7 @@ class TemporaryDirectory {
     std::filesystem::path path_;
 };
 
-// The rows; each adds its own.
+// The groups of rows.
 void measure_layout(Report& report);
 void measure_lease(Report& report);
 void measure_events(Report& report);

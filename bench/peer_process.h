@@ -23,7 +23,7 @@ class SharedMemory {
     std::size_t size_;
 };
 
-// A child that does `work` and ends; killed with this object, and with this program.
+// A child that runs `work` and exits; killed with this object and with this program.
 class Child {
   public:
     template <typename Work>
@@ -42,7 +42,7 @@ class Child {
     pid_t pid_;
 };
 
-// A child that repeats one of the given works, as told.
+// A child that repeats one of the given works on request.
 class PeerProcess {
   public:
     using Work = void (*)(std::byte* memory);
@@ -50,9 +50,9 @@ class PeerProcess {
     PeerProcess(const PeerProcess&) = delete;
     PeerProcess& operator=(const PeerProcess&) = delete;
 
-    // 0: rest; 1, 2: the works. Returns when the child does so.
+    // 0: idle; 1, 2: the works. Returns when the child has switched.
     void turn_to(int what);
-    // Works done so far.
+    // Number of completed works.
     std::uint64_t progress() const { return order_->progress.load(); }
 
   private:

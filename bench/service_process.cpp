@@ -124,7 +124,7 @@ Holder::Holder(int regions)
           for (int i = 0; i < regions && made != 0; ++i) made = (*client)->allocate(4096) ? 1 : 0;
           if (::write(done_.write.get(), &made, 1) == 1) ::pause();
       }) {
-    done_.write.reset();  // the child's end of it tells of a child that died
+    done_.write.reset();  // its closing reports that the child died
 }
 
 bool Holder::ready() const {

@@ -13,9 +13,9 @@
 
 namespace snakepit::shm::bench {
 
-// `snakepit-shm serve` in a process of its own, as it runs in earnest, with an instance and
-// directories of its own: registry and segments in memory, the database on the disk. What it left
-// goes with it. Sets the environment, so that connect() and children find it.
+// `snakepit-shm serve` in its own process, as in production, with its own instance and directories:
+// registry and segments in memory, the database on disk. Cleans up after itself. Sets the
+// environment, so that connect() and children find it.
 class ServiceProcess {
   public:
     ServiceProcess();
@@ -25,13 +25,13 @@ class ServiceProcess {
 
     void start();
     void stop(int signal);
-    // The thread that answers runs on this processor alone; the others stay where they are.
+    // Pins the service thread to this processor; the other threads are not changed.
     void pin(int processor) const;
-    // As soon as it answers; no_manager once it is clear that it will not.
+    // Connects as soon as the service responds; no_manager if it will not.
     static Result<std::unique_ptr<ManagerClient>> connect();
 
     struct Usage {
-        double service = 0, all = 0;  // of the thread that answers, of all; nanoseconds
+        double service = 0, all = 0;  // of the service thread and of all threads; nanoseconds
     };
     Usage usage() const;  // processor time so far
 
@@ -41,8 +41,8 @@ class ServiceProcess {
     pid_t child_ = -1;
 };
 
-// The calling thread, and children it makes from now on, stay on one processor until the end of
-// this object's life.
+// Pins the calling thread, and children it starts from now on, to one processor for the life of
+// this object.
 class Pinned {
   public:
     explicit Pinned(int processor);
@@ -55,14 +55,14 @@ class Pinned {
     std::unique_ptr<Set> before_;
 };
 void pin_thread(pid_t thread, int processor);
-// Of those this process may use.
+// Among the processors this process may use.
 std::vector<int> processors();
 
-// A program that makes regions and then only holds them.
+// A program that allocates regions and then only holds them.
 class Holder {
   public:
     explicit Holder(int regions);
-    // Waits until all regions are made.
+    // Waits until all regions are allocated.
     bool ready() const;
 
   private:

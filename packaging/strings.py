@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SKIPPED = ("tests/", "bench/", "LICENSES/", "resources/")
+SKIPPED = ("tests/", "LICENSES/", "resources/")
 SQL = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|PRAGMA|ATTACH|DETACH|BEGIN|WITH)\b")
 TOKEN = re.compile(
     r'(?P<comment>//[^\n]*|/\*.*?\*/)'
@@ -135,30 +135,36 @@ def patterns():
     return out
 
 
+def selected(paths, kinds):
+    """(path, line, kind, text) of the tracked and new files below `paths`."""
+    files = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "--"] + paths, cwd=ROOT,
+                           check=True, capture_output=True, text=True).stdout.split()
+    for path in sorted(set(files)):
+        if path.startswith(SKIPPED) or not (ROOT / path).is_file() or path == "packaging/strings.py":
+            continue
+        for line, kind, text in sorted(texts(path)):
+            if kind in kinds:
+                yield path, line, kind, text
+
+
+def hits(kind, text, rules):
+    return [(pattern, instead) for kinds, pattern, instead in rules if kind in kinds and pattern.search(text)]
+
+
 def main():
     parser = argparse.ArgumentParser(prog="packaging/dev strings", description=__doc__.split("\n\n")[0])
     parser.add_argument("--check", action="store_true", help="List only texts that match tests/prose_patterns.txt")
     parser.add_argument("--kind", default="string,doc", help="Any of string,doc,comment (default: string,doc)")
     parser.add_argument("paths", nargs="*", help="Only files below these")
     arguments = parser.parse_args()
-    files = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"] + arguments.paths, cwd=ROOT,
-                           check=True, capture_output=True, text=True).stdout.split()
-    kinds = arguments.kind.split(",")
     found = 0
     rules = patterns() if arguments.check else []
-    for path in sorted(set(files)):
-        if path.startswith(SKIPPED) or not (ROOT / path).is_file() or path == "packaging/strings.py":
-            continue
-        for line, kind, text in sorted(texts(path)):
-            if kind not in kinds:
-                continue
-            if not arguments.check:
-                print(f"{path}:{line}: {kind}: {text}")
-                continue
-            for of_kinds, pattern, instead in rules:
-                if kind in of_kinds and pattern.search(text):
-                    found += 1
-                    print(f"{path}:{line}: {kind}: {text}\n    /{pattern.pattern}/: write {instead}")
+    for path, line, kind, text in selected(arguments.paths, arguments.kind.split(",")):
+        if not arguments.check:
+            print(f"{path}:{line}: {kind}: {text}")
+        for pattern, instead in hits(kind, text, rules):
+            found += 1
+            print(f"{path}:{line}: {kind}: {text}\n    /{pattern.pattern}/: write {instead}")
     if arguments.check:
         print(f"{found} texts to mend", file=sys.stderr)
     return 1 if found else 0

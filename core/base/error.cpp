@@ -89,23 +89,22 @@ struct Translation {
     const char* remedy;
 };
 
-// Only numbers that mean the same thing wherever they come from.
+// Only errno values that mean the same wherever they come from.
 constexpr Translation kTranslations[] = {
-    {ENOSPC, ErrorCode::no_space,
-     "remove what is not needed there, enlarge the file system, or ask for less"},
+    {ENOSPC, ErrorCode::no_space, "free space there, enlarge the file system, or request less"},
     {EDQUOT, ErrorCode::no_space,
-     "the user's quota on the file system is used up; remove files or raise it"},
+     "the user's disk quota is exhausted; remove files or raise the quota"},
     {EACCES, ErrorCode::permission_denied, "run it as the user who owns the instance"},
     {EPERM, ErrorCode::permission_denied,
-     "run it as the user who owns the instance; a container, or a sealed or protected file, may "
-     "refuse it too"},
+     "run it as the user who owns the instance; a container's limits, or an immutable or protected "
+     "file, can also cause this"},
     {EMFILE, ErrorCode::platform_error, "raise the limit of open files (ulimit -n)"},
     {ENFILE, ErrorCode::platform_error, "the system has no file handles left; raise fs.file-max"},
     {EFBIG, ErrorCode::platform_error,
-     "a file may not become so large; raise the limit (ulimit -f)"},
+     "the file would exceed the file size limit; raise the limit (ulimit -f)"},
     {ENOMEM, ErrorCode::mapping_failed,
-     "address space, mappings (vm.max_map_count) or memory are used up; unmap regions or raise the "
-     "limit"},
+     "address space, mappings (vm.max_map_count) or memory are exhausted; unmap regions or raise "
+     "the limit"},
     {EROFS, ErrorCode::platform_error, "the file system is read-only; choose another directory"},
 };
 

@@ -10,7 +10,7 @@
 
 namespace snakepit::shm {
 
-// The nine types of the specification's "Error Classification", and five that it does not name.
+// The classification of errors: what `type` says in JSON.
 enum class ErrorType : std::uint8_t {
     allocation_failed,
     mapping_failed,
@@ -79,33 +79,33 @@ enum class ErrorCode : std::int32_t {
 #undef X
 };
 
-// "allocation_failed" and so on, as in the specification.
+// "allocation_failed", "timeout", …
 std::string_view to_string(ErrorType type);
 std::string_view to_string(ErrorCode code);
-// The type a code belongs to; a number that names no code belongs to platform_error.
+// The type of a code; platform_error for a number that is not a code.
 ErrorType type_of(ErrorCode code);
 
 struct Error {
     ErrorCode code = ErrorCode::platform_error;
     std::string message;    // one clause: what failed and why
-    std::string remedy;     // one clause: what to do; may be empty
-    std::string operation;  // "allocate", "map" … ; may be empty
-    std::string region_id;  // empty when no region is concerned
-    // Of a refusal: what the event says of it, a few words; not sent to the client. May be empty.
+    std::string remedy;     // one clause: what to do, or empty
+    std::string operation;  // "allocate", "map" …, or empty
+    std::string region_id;  // empty if no region is involved
+    // The short text of a refusal's event, or empty. It is not sent to the client.
     std::string reason;
     int system_error = 0;         // errno, or 0
     std::int64_t process_id = 0;  // where it was detected
     Timestamp time{};
 
     ErrorType type() const { return type_of(code); }
-    // "message: remedy", the sentence a person reads.
+    // "message: remedy", the sentence shown to people.
     std::string sentence() const;
 };
 
 // Fills in process id and time.
 Error make_error(ErrorCode code, std::string message, std::string remedy = {});
-// The one place where errno becomes an error: chooses a code and a remedy by the number, unless
-// `fallback` says more than the number does. The message reads "<what>: <strerror>".
+// The only place where errno becomes an error. It chooses a code and a remedy by the number, unless
+// `fallback` is more specific. The message reads "<what>: <strerror>".
 Error system_error(int number, std::string_view what,
                    ErrorCode fallback = ErrorCode::platform_error);
 

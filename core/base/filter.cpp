@@ -193,7 +193,7 @@ Result<RegionFilter::Term> RegionFilter::parse_term(std::string_view token) {
 
     if (kind_of(term.field) == Kind::text) {
         if (term.op != Op::contains && term.op != Op::equal && term.op != Op::not_equal)
-            return refuse(fmt::format("'{}' is text", name), "use : = or != with it");
+            return refuse(fmt::format("'{}' is a text field", name), "use :, = or != with it");
         term.text = lower(rest);
         return term;
     }

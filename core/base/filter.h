@@ -12,29 +12,27 @@
 namespace snakepit::shm {
 
 // A conjunction of terms. A term is
-//   FIELD OP VALUE with OP one of = != > >= < <= (numbers, sizes, durations) or : (contains, or
-//   is); a bare word, found in the id, owner process, worker, session, state, metadata or the names
-//   and process ids of the holders, whatever its case; either of them after '-' : what must not
-//   match. Quotes keep spaces together.
-// FIELDS: id size actual owner pid uid refs accesses state cleanup security placement worker
-// session
-//         holder age idle meta; policy is another name of cleanup. `age` and `idle` are durations
-//         (age>10m). `holder` is a process id, or part of the name of a process that holds the
-//         region or of its worker.
+//   FIELD OP VALUE, with OP one of = != > >= < <= (numbers, sizes, durations) or : (contains, or
+//   equals); or a bare word, searched ignoring case in the id, owner process, worker, session,
+//   state, metadata, and the names and process ids of the holders; or one of these after '-', which
+//   must not match. Quotes keep spaces together.
+// FIELDS: id size actual owner pid uid refs accesses state policy security placement worker session
+//         age idle meta. `age` and `idle` are durations (age>10m).
 // Thread-safe once parsed.
 class RegionFilter {
   public:
-    // An unknown field, an operator the field does not have or a value that is not of its kind is
-    // invalid_argument and says which part, so that it can be shown under the line while typing.
+    // invalid_argument for an unknown field, an operator that the field does not support, or a
+    // value of the wrong kind. The message names that part, so that it can be shown below the input
+    // line.
     static Result<RegionFilter> parse(std::string_view text);
 
     bool matches(const RegionInfo& region, Timestamp at) const;
-    // The same with search_text(region) prepared once, for those who match the same region often.
+    // The same with a prepared search_text(region), for callers that match a region often.
     bool matches(const RegionInfo& region, Timestamp at, std::string_view prepared) const;
-    // What a bare word is looked for in: lower case, its parts on lines of their own.
+    // The text in which bare words are searched: lower case, one part a line.
     static std::string search_text(const RegionInfo& region);
     bool empty() const { return terms_.empty(); }
-    // True if the answer for an unchanged region changes with the clock.
+    // True if the answer for an unchanged region depends on the time.
     bool depends_on_time() const;
 
   private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The part of fmt that is no template, compiled once. In every source it would cost two seconds,
-// and Debian's libfmt.so would be one more library that each program of others needs.
+// The part of fmt that is not a template, compiled once. In every source it would cost two seconds,
+// and linking Debian's libfmt.so would add a dependency to every client program.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

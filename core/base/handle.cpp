@@ -7,7 +7,8 @@
 namespace snakepit::shm {
 
 void Handle::reset(int value) {
-    // EINTR leaves the descriptor closed on Linux: never retried, or another thread's would go.
+    // On Linux the descriptor is closed even after EINTR. Never retry: it could close another
+    // thread's descriptor.
     if (value_ != kNone) ::close(value_);
     value_ = value;
 }

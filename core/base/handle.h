@@ -22,7 +22,7 @@ class Handle {
     int get() const { return value_; }
     bool valid() const { return value_ != kNone; }
     explicit operator bool() const { return valid(); }
-    // A second one for the same object; invalid when the process has no room for it.
+    // A duplicate of the handle; invalid if the process has no descriptor left.
     Handle duplicate() const;
     int release() { return std::exchange(value_, kNone); }
     void reset(int value = kNone);

@@ -33,8 +33,8 @@ tl::unexpected<Error> malformed(std::string_view text) {
         "ids look like shm_1700000000000000_0123456789abcdef; 'snakepit-shm list' shows them");
 }
 
-// Asked for in advance, because a system call each would be much of what an allocation costs. A
-// forked child begins anew: it must not hand out its parent's numbers.
+// Random numbers are fetched in batches, because one system call per id would dominate the cost of
+// an allocation. A forked child discards the batch: it must not use its parent's numbers.
 class Stock {
   public:
     std::uint64_t take() {
@@ -111,7 +111,7 @@ Status check_instance_name(std::string_view name) {
         std::all_of(name.begin(), name.end(), allowed))
         return {};
     return fail(ErrorCode::invalid_argument,
-                fmt::format("'{}' cannot name an instance", name.substr(0, 80)),
+                fmt::format("'{}' is not a valid instance name", name.substr(0, 80)),
                 "use 1 to 32 letters, digits, '.', '_' or '-', not starting with '.'");
 }
 

@@ -11,13 +11,13 @@
 
 namespace snakepit::shm {
 
-// "shm_<microseconds>_<16 hexadecimal digits>", the specification's generate_region_id.
+// "shm_<microseconds>_<16 hexadecimal digits>".
 struct RegionId {
     std::uint64_t micros = 0;
     std::uint64_t random = 0;
 
     static RegionId generate();
-    // Accepts exactly what str() prints; anything else is invalid_region_id.
+    // Accepts exactly the output of str(); anything else is invalid_region_id.
     static Result<RegionId> parse(std::string_view text);
     std::string str() const;
     bool valid() const { return micros != 0; }
@@ -25,7 +25,7 @@ struct RegionId {
     friend auto operator<=>(const RegionId&, const RegionId&) = default;
 };
 
-// What a client proves itself with when it comes back after the connection was lost.
+// The secret by which a client identifies itself when it reconnects.
 using SessionToken = std::array<std::uint8_t, 16>;
 
 // From the kernel's generator; never blocks once the system is up.

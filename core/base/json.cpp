@@ -10,7 +10,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// Bytes of the well-formed UTF-8 sequence `text` begins with (Unicode, table 3-7), or 0.
+// Length of the well-formed UTF-8 sequence at the beginning of `text` (Unicode, table 3-7), or 0.
 std::size_t sequence_length(std::string_view text) {
     const auto byte = [&](std::size_t i) {
         return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};

@@ -8,11 +8,11 @@
 
 namespace snakepit::shm {
 
-// Makes it unless it is there, with just this mode: the umask, which may forbid a directory's own
-// user to look into it, has no part in it. An error has the system's number.
+// Creates the directory with exactly this mode, ignoring the umask, unless it exists. An error has
+// `system_error` set.
 Status make_directory(const std::string& path, std::uint32_t mode = 0700);
 
-// Those above it that are missing. What cannot be made shows with the directory itself.
+// Creates the missing parents. Failures are ignored: creating the directory itself reports them.
 Status make_parents(const std::string& path, std::uint32_t mode = 0700);
 
 }  // namespace snakepit::shm

@@ -17,7 +17,7 @@ char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// Levenshtein's distance, whatever the case.
+// The Levenshtein distance, ignoring case.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
@@ -36,7 +36,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string nearest(std::string_view word, std::span<const std::string_view> known) {
     word = word.substr(0, kLongest);
-    // One slip in about three letters: of "foo" and "roles" nobody sees why.
+    // About one typo in three letters: suggesting "roles" for "foo" would not make sense.
     auto least = std::max<std::size_t>(1, (word.size() + 1) / kLettersForASlip) + 1;
     std::string_view best;
     for (const auto each : known) {

@@ -7,8 +7,8 @@
 
 namespace snakepit::shm {
 
-// The one of `known` that `word` is most likely a slip of: letters missing, added, exchanged, or of
-// the other case. Empty when none is close enough to be worth a guess.
+// The entry of `known` that `word` is most likely a typo of: letters missing, added, swapped, or in
+// the other case. Empty if none is close enough.
 std::string nearest(std::string_view word, std::span<const std::string_view> known);
 
 }  // namespace snakepit::shm

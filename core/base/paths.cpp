@@ -59,7 +59,7 @@ std::string config_file() {
     return {};
 }
 
-// The directories that the environment names are those of one instance, which has its name in them.
+// The directories named by the environment belong to one instance and record its name.
 std::string name_in(const std::string& directory) {
     constexpr std::size_t longest = 64;
     std::string out(longest, '\0');
@@ -71,7 +71,7 @@ std::string name_in(const std::string& directory) {
     return check_instance_name(out) ? out : std::string();
 }
 
-// What cannot be written is not checked later; nothing else depends on it.
+// If the name cannot be recorded, it is not checked later; nothing else depends on it.
 void leave_name_in(const std::string& directory, const std::string& name) {
     if (name_in(directory) == name) return;
     const Handle file(::open((directory + kNameFile).c_str(),
@@ -89,8 +89,8 @@ tl::unexpected<Error> other_instance(std::string_view variable, const std::strin
                             there, variable));
 }
 
-// The name that holds: what was asked for has to be what the directories are of. Without a wish it
-// is what they say.
+// The effective instance name: a requested one must match the directories; otherwise the
+// directories decide.
 Result<std::string> name_of(std::string_view wanted, bool for_service) {
     const auto named = environment("SNAKEPIT_SHM_INSTANCE");
     std::string name(wanted.empty() ? named : wanted);
@@ -107,14 +107,14 @@ Result<std::string> name_of(std::string_view wanted, bool for_service) {
     return name.empty() ? "default" : name;
 }
 
-// `parents`: the mode of those above it that are made.
+// `parents`: the mode of parent directories that are created.
 Status prepare_directory(const std::string& path, std::uint32_t parents = 0700) {
     SHM_TRY(make_parents(path, parents));
     SHM_TRY(make_directory(path));
 
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     if (!S_ISDIR(info.st_mode))
         return fail(ErrorCode::security_violation, fmt::format("{} is not a directory", path),
                     "remove it, or set SNAKEPIT_SHM_RUNTIME_DIR and SNAKEPIT_SHM_STATE_DIR");
@@ -123,7 +123,7 @@ Status prepare_directory(const std::string& path, std::uint32_t parents = 0700) 
                     fmt::format("{} belongs to user {}", path, info.st_uid),
                     "run it as that user, or choose another instance");
     if ((info.st_mode & 022) != 0)
-        return fail(ErrorCode::security_violation, fmt::format("others may write to {}", path),
+        return fail(ErrorCode::security_violation, fmt::format("other users can write to {}", path),
                     fmt::format("chmod 700 {}", path));
     return {};
 }
@@ -165,12 +165,12 @@ std::optional<InstancePaths> host_paths(const InstancePaths& own) {
 Status set_access(const std::string& path, std::uint32_t mode, std::optional<std::uint32_t> group) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     if (group && info.st_gid != *group &&
         ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0)
         return fail(ErrorCode::permission_denied,
-                    fmt::format("cannot give {} to group {}", path, *group),
-                    "make the service's user a member of that group (SupplementaryGroups=)");
+                    fmt::format("cannot change the group of {} to {}", path, *group),
+                    "add the service's user to that group (SupplementaryGroups=)");
     if (::chmod(path.c_str(), mode) != 0)
         return fail(system_error(errno, fmt::format("cannot change the mode of {}", path)));
     return {};

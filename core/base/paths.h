@@ -10,14 +10,14 @@
 
 namespace snakepit::shm {
 
-// Where one instance keeps its files. SNAKEPIT_SHM_RUNTIME_DIR and SNAKEPIT_SHM_STATE_DIR, where
-// set, are the directories of that one instance.
+// Where an instance keeps its files. If set, SNAKEPIT_SHM_RUNTIME_DIR and SNAKEPIT_SHM_STATE_DIR
+// are the directories of that one instance.
 struct InstancePaths {
     std::string instance;
     std::string runtime_dir;  // control.sock, registry, grants, locks, seals, service.lock, leases/
     std::string state_dir;    // events.db, its signed head, keys
-    std::string config_file;  // empty: none found, the built-in defaults hold
-    std::string key_file;     // the instance's secret as a credential of systemd; empty: none
+    std::string config_file;  // empty: none found, the built-in defaults apply
+    std::string key_file;     // the instance's secret as a systemd credential; empty: none
 
     std::string control_socket() const { return runtime_dir + "/control.sock"; }
     std::string registry() const { return runtime_dir + "/registry"; }
@@ -38,16 +38,15 @@ struct InstancePaths {
     std::string audit_public_key() const { return state_dir + "/audit.pub"; }
 };
 
-// Resolves the environment; `instance` empty means SNAKEPIT_SHM_INSTANCE, else "default". Creates
-// nothing. `for_service`: also honours RUNTIME_DIRECTORY and STATE_DIRECTORY, which systemd sets.
+// Resolves the environment. An empty `instance` means SNAKEPIT_SHM_INSTANCE, else "default".
+// Creates nothing. `for_service`: also honours systemd's RUNTIME_DIRECTORY and STATE_DIRECTORY.
 Result<InstancePaths> resolve_paths(std::string_view instance, bool for_service = false);
 
-// Where a configuration of the user's own belongs, whether it is there or not.
+// The path of the user's own configuration file, whether it exists or not.
 std::string user_config_file();
 
-// The same instance of the host's manager, at /run/snakepit-shm, for a client that finds no manager
-// of its own user. Nothing when SNAKEPIT_SHM_RUNTIME_DIR says where to look, or when it is the
-// same.
+// The same instance of the host's manager, at /run/snakepit-shm, for a client whose user runs no
+// manager. Empty if SNAKEPIT_SHM_RUNTIME_DIR is set, or if the paths are the same.
 std::optional<InstancePaths> host_paths(const InstancePaths& own);
 
 // Who besides our own user may reach an instance.
@@ -64,7 +63,7 @@ struct AccessGroups {
 // has modes of its own.
 Status prepare_directories(const InstancePaths& paths, const AccessGroups& access = {});
 
-// permission_denied when we are no member of the group.
+// permission_denied if we are not a member of the group.
 Status set_access(const std::string& path, std::uint32_t mode, std::optional<std::uint32_t> group);
 
 }  // namespace snakepit::shm

@@ -39,7 +39,7 @@ void append_rule(std::string& out, const PolicyRule& rule) {
     out += R"("allow":[)";
     bool first = true;
     for (const auto right : kRights) {
-        // Read comes with write.
+        // Write includes read.
         if (!rule.allow.has(right)) continue;
         if (!first) out += ',';
         append_json_string(out, to_string(right));
@@ -115,9 +115,10 @@ Status check_rule(const PolicyRule& rule, std::string_view where) {
     if (!rule.program.empty() &&
         (rule.program.front() != '/' || rule.program.size() > kLongestPath ||
          rule.program.find('\0') != std::string::npos))
-        return wrong(fmt::format("'{}' is no absolute path", rule.program.substr(0, 80)),
-                     "name the program as in /usr/bin/reader");
-    if (rule.process < 0) return wrong("the process id is negative", "name a process that runs");
+        return wrong(fmt::format("'{}' is not an absolute path", rule.program.substr(0, 80)),
+                     "write the full path, such as /usr/bin/reader");
+    if (rule.process < 0)
+        return wrong("the process id is negative", "give the id of a running process");
     return {};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The specification's data model: what a region is, and what may be asked for when one is made.
+// The data model: what a region is, and the options for allocating one.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,11 @@ enum class Placement : std::uint8_t { automatic, pooled, dedicated };
 enum class AccessMode : std::uint8_t { read_only, read_write };
 // How a region's place in an arena is chosen.
 enum class AllocationStrategy : std::uint8_t { best_fit, first_fit, worst_fit };
-// What new segments are made of: files with names, memory without, or what suits each.
+// What new segments are: named files, memory without a name (memfd), or what suits each region.
 enum class BackingChoice : std::uint8_t { automatic, posix, memfd };
 
-// What people are shown. `orphan` is a live region whose owner is gone; `closing` one that was
-// deallocated and waits for its last reference; `damaged` one that failed its checks.
+// The state shown to people. `orphan`: a live region whose owner has exited. `closing`:
+// deallocated, waiting for its last reference. `damaged`: failed its checks.
 enum class RegionState : std::uint8_t { live, orphan, closing, quarantined, revoked, damaged };
 
 std::string_view to_string(Permission value);  // "none" "read_only" "read_write"
@@ -34,7 +34,7 @@ std::string_view to_string(Placement value);
 std::string_view to_string(AccessMode value);
 std::string_view to_string(RegionState value);
 
-// Accept the names above, and "rw"/"ro" where a permission or an access mode is meant.
+// Parse the names above, and "rw"/"ro" for a permission or an access mode.
 std::optional<Permission> parse_permission(std::string_view text);
 std::optional<SecurityLevel> parse_security_level(std::string_view text);
 std::optional<CleanupPolicy> parse_cleanup_policy(std::string_view text);
@@ -50,27 +50,27 @@ struct PermissionSet {
 
 inline constexpr std::size_t kMaxMetadataBytes = 1000;
 inline constexpr std::size_t kMaxNameBytes = 31;     // of a worker, a pool, a session, a process
-inline constexpr std::int64_t kDefaultTimeout = -1;  // "what the configuration says"
+inline constexpr std::int64_t kDefaultTimeout = -1;  // the configuration's default
 
 struct RegionOptions {
     PermissionSet permissions;
     std::int64_t timeout_ms = kDefaultTimeout;        // 0: never
-    std::optional<SecurityLevel> security_level;      // none: what the configuration says
+    std::optional<SecurityLevel> security_level;      // no value: the configuration's default
     AccessMode access_mode = AccessMode::read_write;  // the most any client may map it with
     CleanupPolicy cleanup_policy = CleanupPolicy::automatic;
     Placement placement = Placement::automatic;
-    // True: the region belongs to the user and not to the process that asks, and so is no orphan
-    // when that process ends.
+    // True: the region belongs to the user and not to the allocating process, so it does not become
+    // an orphan when that process ends.
     bool owned_by_user = false;
-    // True: its contents and description are kept in the state directory and survive a reboot. It
-    // belongs to its user then.
+    // True: contents and description are kept in the state directory and survive a reboot. Such a
+    // region belongs to its user.
     bool durable = false;
-    // True: every access is recorded, and refused while that is impossible. The configuration may
-    // ask for it too.
+    // True: every access is recorded, and refused while recording is impossible. The configuration
+    // can require it too.
     bool audit_access = false;
-    std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty for none
-    // False: `permissions`, as long as they are the plain ones, stand for what the configuration
-    // says (its default policy). True: they are meant as they stand.
+    std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty: none
+    // False: default `permissions` stand for the configuration's default policy. True:
+    // `permissions` apply as they are.
     bool exact_permissions = false;
 };
 
@@ -78,15 +78,15 @@ struct RegionReference {
     std::int64_t pid = 0;
     std::string process;      // its executable's name
     std::uint64_t count = 0;  // references held; 0: mapped and idle
-    bool connected = true;    // false: alive, but its connection is gone
+    bool connected = true;    // false: alive but disconnected
     AccessMode access = AccessMode::read_write;
     std::string worker = {};  // the name it gave itself, if any
 };
 
 struct RegionInfo {
     RegionId id;
-    std::uint64_t size = 0;         // bytes asked for
-    std::uint64_t actual_size = 0;  // bytes reserved
+    std::uint64_t size = 0;         // requested bytes
+    std::uint64_t actual_size = 0;  // reserved bytes
     Timestamp created_at;
     Timestamp last_accessed;
     std::uint64_t access_count = 0;
@@ -108,25 +108,25 @@ struct RegionInfo {
     bool sealed = false;
     bool durable = false;
     bool inconsistent = false;  // a writer died in its lock: what it left may be half written
-    bool has_policy = false;    // one was set; otherwise its permissions are all there is
-    // False: some who were handed the memory under the last policy may still have it. It is in
-    // effect as soon as nobody holds the region.
+    bool has_policy = false;    // a policy was set; otherwise only its permissions apply
+    // False: processes that got the memory under the previous policy may still have it. The policy
+    // takes effect when no process holds the region.
     bool policy_in_effect = true;
     bool audit_access = false;
     std::string session, worker;
-    Timestamp quarantined_until{};                // 0: it is not in quarantine
-    std::vector<RegionReference> references;      // at most 256 holders are named
-    std::vector<std::uint64_t> mapped_addresses;  // in the asking process
+    Timestamp quarantined_until{};                // 0: not in quarantine
+    std::vector<RegionReference> references;      // names at most 256 holders
+    std::vector<std::uint64_t> mapped_addresses;  // in the calling process
 };
 
-// What a request for a lock comes to.
+// The result of a lock request.
 enum class LockState : std::uint8_t {
     granted,
     queued,
     timed_out,
-    withdrawn,  // the region was deallocated while it was waited for
-    unknown,    // there is no such ticket (any more): ask again
-    deadlock,   // waiting would never end; nothing was changed
+    withdrawn,  // the region was deallocated during the wait
+    unknown,    // the ticket is unknown: request the lock again
+    deadlock,   // the wait would never end; nothing was changed
 };
 inline constexpr std::uint32_t kLockForever = 0xFFFF'FFFF;  // milliseconds
 
@@ -134,15 +134,15 @@ inline constexpr std::uint32_t kLockForever = 0xFFFF'FFFF;  // milliseconds
 struct LockHolder {
     std::int64_t pid = 0;
     std::string process;
-    std::uint32_t thread = 0;  // the operating system's number of it, in its own pid namespace
+    std::uint32_t thread = 0;  // its thread id, in its own pid namespace
     AccessMode mode = AccessMode::read_only;
-    std::uint32_t depth = 0;  // times it was taken and not given back yet
+    std::uint32_t depth = 0;  // nesting depth: acquired this often and not released
     Timestamp since;
     std::uint64_t token = 0;  // 0: not for the one who asks to know
     std::string worker = {};
 };
 
-// One thread that waits for a region.
+// One thread that waits for a region's lock.
 struct LockWaiter {
     std::int64_t pid = 0;
     std::string process;
@@ -153,29 +153,30 @@ struct LockWaiter {
     std::string worker = {};
 };
 
-// A region that is locked. At most kNamedLockers of each are named; the counts are of all.
+// A locked region. It names at most kNamedLockers holders and waiters; the counts include all.
 struct RegionLocks {
     RegionId id;
     bool inconsistent = false;
     std::uint64_t holder_count = 0, waiter_count = 0;
     std::vector<LockHolder> holders;
-    std::vector<LockWaiter> waiters;  // the next to be granted first
+    std::vector<LockWaiter> waiters;  // in the order in which they will be granted
 };
 inline constexpr std::size_t kNamedLockers = 128;
 
-// What a cleanup takes. `only` and the names of a session and a worker say what it looks at, the
-// flags which of that it takes. Without a flag: of a session's or a worker's regions those whose
-// policy is not manual, of what is named in `only` everything nobody holds, else what is due.
+// The scope of a cleanup. `only`, the session and the worker select the regions to check; the flags
+// select which of them to remove. Without a flag: a session's or worker's regions whose cleanup
+// policy is not manual, everything in `only` that no process holds, otherwise what is due.
 struct CleanupRequest {
     bool dry_run = false;
     bool orphans = false;
     bool expired = false;
-    bool all_eligible = false;   // every region nobody holds, whatever its policy
-    std::vector<RegionId> only;  // if not empty, nothing else is touched
+    bool all_eligible = false;   // every region without references, whatever its cleanup policy
+    std::vector<RegionId> only;  // if not empty, only these
     bool due = false;            // what is due by the table "When a region ends"
-    bool no_quarantine = false;  // what goes is freed at once, and what is in quarantine goes too
-    std::string session;         // if not empty, only what was made in it
-    std::string worker;          // if not empty, only what it made
+    bool no_quarantine =
+        false;            // free at once, without quarantine, and free quarantined regions too
+    std::string session;  // if not empty, only regions allocated in it
+    std::string worker;   // if not empty, only regions it allocated
 
     bool has_criteria() const { return orphans || expired || all_eligible || due; }
     bool scoped() const { return !session.empty() || !worker.empty(); }
@@ -184,9 +185,9 @@ struct CleanupRequest {
 struct CleanupItem {
     RegionId id;
     std::uint64_t bytes = 0;
-    std::string reason;        // why it may go, or why it stays
-    bool removed = false;      // it went (in a dry run: would go), freed or into quarantine
-    bool quarantined = false;  // into quarantine: it can be restored for a while
+    std::string reason;        // why it may be removed, or why it stays
+    bool removed = false;      // removed (dry run: would be removed): freed or quarantined
+    bool quarantined = false;  // quarantined: it can be restored for a while
 };
 
 struct CleanupResult {
@@ -201,7 +202,7 @@ struct CleanupResult {
 struct DefragmentResult {
     std::uint64_t moved = 0;   // regions
     std::uint64_t bytes = 0;   // of them
-    std::uint64_t in_use = 0;  // regions that stayed where they are, because somebody holds them
+    std::uint64_t in_use = 0;  // regions that were not moved because they are held
     std::uint64_t arenas_returned = 0;
 };
 

@@ -19,7 +19,7 @@ inline tl::unexpected<Error> fail(ErrorCode code, std::string message, std::stri
     return fail(make_error(code, std::move(message), std::move(remedy)));
 }
 
-// Leaves the calling function with the error of `expression`, if there is one.
+// Returns from the calling function with the error of `expression`, if it has one.
 #define SHM_TRY(expression)                                                  \
     do {                                                                     \
         if (auto shm_try_result = (expression); !shm_try_result)             \
@@ -28,7 +28,7 @@ inline tl::unexpected<Error> fail(ErrorCode code, std::string message, std::stri
 
 #define SHM_CONCAT_(a, b) a##b
 #define SHM_CONCAT(a, b) SHM_CONCAT_(a, b)
-// Declares `declaration` with the value of `expression`, or leaves with its error.
+// Declares `declaration` with the value of `expression`, or returns its error.
 #define SHM_ASSIGN(declaration, expression)                                                 \
     auto SHM_CONCAT(shm_result_, __LINE__) = (expression);                                  \
     if (!SHM_CONCAT(shm_result_, __LINE__))                                                 \

@@ -23,9 +23,9 @@ std::int64_t monotonic_nanos() {
 
 namespace {
 
-// What this process's time namespace adds to boot time, so that programs in different ones can
-// compare their readings. The file is about children; a program that has made a namespace for
-// those and is not in it itself counts as one of the first namespace.
+// The boot time offset of this process's time namespace, so that programs in different namespaces
+// can compare their readings. The file describes the namespace of children; a program that created
+// one without entering it counts as being in the initial namespace.
 std::int64_t boot_offset() {
     std::error_code unknown;
     const auto own = std::filesystem::read_symlink("/proc/self/ns/time", unknown);
@@ -74,7 +74,7 @@ std::optional<Timestamp> from_rfc3339(std::string_view text) {
     if (std::sscanf(copy.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
                     &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &length) != 6)
         return std::nullopt;
-    // timegm() would turn the 45th of a 13th month into some other day.
+    // timegm() would accept a 45th day of a 13th month.
     const auto within = [](int value, int low, int high) { return value >= low && value <= high; };
     if (!within(parts.tm_year, 0, 9999) || !within(parts.tm_mon, 1, 12) ||
         !within(parts.tm_mday, 1, 31) || !within(parts.tm_hour, 0, 23) ||

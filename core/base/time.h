@@ -16,11 +16,11 @@ struct Timestamp {
 
 Timestamp now();
 
-// Nanoseconds on the clock that never steps back; for durations only.
+// Nanoseconds of the monotonic clock; for durations only.
 std::int64_t monotonic_nanos();
 
-// Microseconds since this system was started, suspended time included (CLOCK_BOOTTIME). Nobody can
-// set it, so deadlines are counted on it; readings of different boots cannot be compared.
+// Microseconds since this system was started, suspended time included (CLOCK_BOOTTIME). It cannot
+// be set, so deadlines use it. Readings of different boots cannot be compared.
 std::int64_t boot_micros();
 
 // "2026-11-22T22:17:35.000123Z"; an empty string for "never".

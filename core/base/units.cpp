@@ -12,7 +12,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// Spaces may stand around the number and before its unit, not inside the number.
+// Spaces are allowed around the number and before its unit, not inside the number.
 std::string lower_and_trimmed(std::string_view text) {
     while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
     while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
@@ -27,7 +27,7 @@ struct Unit {
     double factor;
 };
 
-// The number and the factor of its unit; nothing if either is unknown, negative or over 2^63.
+// The number and the factor of its unit; empty if either is invalid, negative or over 2^63.
 template <std::size_t N>
 std::optional<double> parse_with_units(std::string_view text, const std::array<Unit, N>& units) {
     const auto clean = lower_and_trimmed(text);
@@ -53,7 +53,7 @@ constexpr std::array<Unit, 10> kSizes{{{"", 1},
                                        {"gib", kKi* kKi* kKi},
                                        {"t", kKi* kKi* kKi* kKi},
                                        {"tib", kKi* kKi* kKi* kKi}}};
-// Powers of ten, which some read as powers of two.
+// Powers of ten, which are often meant as powers of two.
 constexpr std::array<Unit, 4> kDecimal{{{"kb", 1}, {"mb", 1}, {"gb", 1}, {"tb", 1}}};
 constexpr std::array<Unit, 7> kDurations{{{"", 1},
                                           {"ms", 1},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sizes, durations and percentages as people write and read them.
+// Sizes, durations and percentages in the form in which people write them.
 #pragma once
 
 #include <cstdint>

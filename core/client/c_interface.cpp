@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The C interface: arguments checked, errors kept for the thread, the rest is ManagerClient's.
+// The C interface: checks arguments and keeps the error per thread; ManagerClient does the rest.
 #include <algorithm>
 #include <climits>
 #include <cstring>
@@ -14,7 +14,7 @@ using namespace snakepit::shm;
 
 namespace {
 
-// In a mapping's last reserved number.
+// In a mapping's last reserved word.
 constexpr std::uint64_t kTellRelease = 1, kAudited = 2, kTimed = 4;
 
 #define X(name, type, number) static_assert(static_cast<int>(ErrorCode::name) == (number));
@@ -35,7 +35,7 @@ snakepit_shm_status bad_argument(const char* what) {
     return failed(make_error(ErrorCode::invalid_argument, what, "see snakepit/shm/snakepit_shm.h"));
 }
 
-// No exception crosses the C interface; the only ones there are mean that memory ran out.
+// No exception crosses the C interface; the only possible one is std::bad_alloc.
 template <typename F>
 snakepit_shm_status guarded(F&& body) {
     try {
@@ -47,7 +47,7 @@ snakepit_shm_status guarded(F&& body) {
     }
 }
 
-// The same in a client, which is not freed meanwhile.
+// The same for a client, which is not freed meanwhile.
 enum class With : std::uint8_t { open_client, closed_client_too };
 template <typename F>
 snakepit_shm_status in_client(const snakepit_shm_client* client, F&& body,
@@ -133,8 +133,8 @@ T read_sized(const T* from, T defaults) {
     return defaults;
 }
 
-// A mapping as C keeps it. The library's own four words: the slot, its generation, and in the
-// others what the caller asked for and what the region is.
+// A mapping in its C form. The library's four reserved words: the slot, its generation, and the
+// requested access and attributes of the region.
 snakepit_shm_mapping to_c(const MappedRegion& mapped) {
     const auto kind = static_cast<uint64_t>(mapped.access) | static_cast<uint64_t>(mapped.level)
                                                                  << 8;
@@ -178,7 +178,7 @@ snakepit_shm_status snakepit_shm_connect(const char* instance, snakepit_shm_clie
 
 snakepit_shm_status snakepit_shm_connect_within(const char* instance, uint32_t wait_ms,
                                                 snakepit_shm_client** out) {
-    if (!out) return bad_argument("connect was given no place for the client");
+    if (!out) return bad_argument("connect requires a pointer for the client");
     *out = nullptr;
     return guarded([&] {
         ConnectOptions options;
@@ -203,7 +203,7 @@ void snakepit_shm_disconnect(snakepit_shm_client* client) {
 snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t size,
                                           const snakepit_shm_options* options,
                                           char id[SNAKEPIT_SHM_ID_SIZE]) {
-    if (!client || !id) return bad_argument("allocate was given no client or no place for the id");
+    if (!client || !id) return bad_argument("allocate requires a client and a buffer for the id");
     return in_client(client, [&](ManagerClient& manager) {
         const auto chosen = read_sized(options, snakepit_shm_options SNAKEPIT_SHM_OPTIONS_INIT);
         return finish(manager.allocate(size, from_c(chosen)), [&](const RegionId& made) {
@@ -216,7 +216,7 @@ snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t 
 snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id,
                                      snakepit_shm_access access, snakepit_shm_mapping* out) {
     if (!client || !id || !out)
-        return bad_argument("map was given no client, no id or no place for the mapping");
+        return bad_argument("map requires a client, an id and a pointer for the mapping");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.map(region, mode_of(access)),
                       [&](const MappedRegion& mapped) { *out = to_c(mapped); });
@@ -224,10 +224,10 @@ snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id
 }
 
 snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client, snakepit_shm_mapping* mapping) {
-    if (!client || !mapping) return bad_argument("unmap was given no client or no mapping");
+    if (!client || !mapping) return bad_argument("unmap requires a client and a mapping");
     const auto give = [&](ManagerClient& manager) {
         const auto given = manager.unmap(from_c(*mapping));
-        // Given back, but its last changes could not be written: there is no mapping either way.
+        // Released, but its last changes could not be written: the mapping ends in both cases.
         if (mapping->reserved[2] >> 8 != 0 && (given || given.error().code != ErrorCode::forked))
             *mapping = {};
         if (!given) return failed(given.error());
@@ -238,14 +238,14 @@ snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client, snakepit_shm
 }
 
 snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client, const char* id) {
-    if (!client || !id) return bad_argument("deallocate was given no client or no id");
+    if (!client || !id) return bad_argument("deallocate requires a client and an id");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.deallocate(region), [](bool) {});
     });
 }
 
 snakepit_shm_status snakepit_shm_seal(snakepit_shm_client* client, const char* id) {
-    if (!client || !id) return bad_argument("seal was given no client or no id");
+    if (!client || !id) return bad_argument("seal requires a client and an id");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.seal(region), [](bool) {});
     });
@@ -254,7 +254,7 @@ snakepit_shm_status snakepit_shm_seal(snakepit_shm_client* client, const char* i
 snakepit_shm_status snakepit_shm_read(snakepit_shm_client* client, const char* id, uint64_t offset,
                                       void* buffer, uint64_t size) {
     if (!client || !id || (!buffer && size > 0))
-        return bad_argument("read was given no client, no id or no buffer");
+        return bad_argument("read requires a client, an id and a buffer");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.read(region, offset, {static_cast<std::byte*>(buffer), size}));
     });
@@ -263,7 +263,7 @@ snakepit_shm_status snakepit_shm_read(snakepit_shm_client* client, const char* i
 snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* id, uint64_t offset,
                                        const void* buffer, uint64_t size) {
     if (!client || !id || (!buffer && size > 0))
-        return bad_argument("write was given no client, no id or no buffer");
+        return bad_argument("write requires a client, an id and a buffer");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.write(region, offset, {static_cast<const std::byte*>(buffer), size}));
     });
@@ -271,20 +271,20 @@ snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* 
 
 snakepit_shm_status snakepit_shm_flush(snakepit_shm_client* client,
                                        const snakepit_shm_mapping* mapping) {
-    if (!client || !mapping) return bad_argument("flush was given no client or no mapping");
+    if (!client || !mapping) return bad_argument("flush requires a client and a mapping");
     return in_client(
         client, [&](ManagerClient& manager) { return finish(manager.flush(from_c(*mapping))); });
 }
 
 snakepit_shm_status snakepit_shm_refresh(snakepit_shm_client* client,
                                          const snakepit_shm_mapping* mapping) {
-    if (!client || !mapping) return bad_argument("refresh was given no client or no mapping");
+    if (!client || !mapping) return bad_argument("refresh requires a client and a mapping");
     return in_client(
         client, [&](ManagerClient& manager) { return finish(manager.refresh(from_c(*mapping))); });
 }
 
 snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client, const char* id) {
-    if (!client || !id) return bad_argument("rotate_key was given no client or no id");
+    if (!client || !id) return bad_argument("rotate_key requires a client and an id");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.rotate_key(region), [](std::uint32_t) {});
     });
@@ -293,7 +293,7 @@ snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client, const c
 snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id,
                                       snakepit_shm_region_info* out) {
     if (!client || !id || !out || out->struct_size < sizeof out->struct_size)
-        return bad_argument("info was given no client, no id or no struct_size");
+        return bad_argument("info requires a client, an id and a struct_size");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.info(region),
                       [&](const RegionInfo& info) { copy_sized(out, to_c(info)); });
@@ -302,14 +302,14 @@ snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* i
 
 snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client, const char* filter,
                                       snakepit_shm_list_callback callback, void* context) {
-    if (!client || !callback) return bad_argument("list was given no client or no callback");
+    if (!client || !callback) return bad_argument("list requires a client and a callback");
     std::vector<RegionInfo> regions;
     const auto listed = in_client(client, [&](ManagerClient& manager) {
         return finish(manager.list(filter ? filter : ""),
                       [&](std::vector<RegionInfo>& found) { regions = std::move(found); });
     });
     if (listed != SNAKEPIT_SHM_OK) return listed;
-    // Outside the client: the callback may do with it what it likes, disconnect included.
+    // Called outside the client: the callback may use it freely, and even disconnect.
     for (const auto& region : regions) {
         const auto info = to_c(region);
         if (!callback(&info, context)) break;
@@ -320,7 +320,7 @@ snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client, const char* f
 snakepit_shm_status snakepit_shm_cleanup(snakepit_shm_client* client,
                                          const snakepit_shm_cleanup_options* options,
                                          snakepit_shm_cleanup_result* out) {
-    if (!client) return bad_argument("cleanup was given no client");
+    if (!client) return bad_argument("cleanup requires a client");
     return in_client(client, [&](ManagerClient& manager) {
         const auto chosen = read_sized(
             options, snakepit_shm_cleanup_options{sizeof(snakepit_shm_cleanup_options), false,
@@ -343,7 +343,7 @@ snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* i
                                       snakepit_shm_access mode, uint32_t timeout_ms,
                                       uint64_t* token) {
     if (!client || !id || !token)
-        return bad_argument("lock was given no client, no id or no place for the token");
+        return bad_argument("lock requires a client, an id and a pointer for the token");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.lock(region, mode_of(mode), timeout_ms),
                       [&](const LockGrant& granted) { *token = to_c(granted); });
@@ -354,7 +354,7 @@ snakepit_shm_status snakepit_shm_lock_begin(snakepit_shm_client* client, const c
                                             snakepit_shm_access mode, uint32_t owner,
                                             uint64_t* ticket) {
     if (!client || !id || !ticket)
-        return bad_argument("lock_begin was given no client, no id or no place for the ticket");
+        return bad_argument("lock_begin requires a client, an id and a pointer for the ticket");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.lock_begin(region, mode_of(mode), owner),
                       [&](std::uint64_t begun) { *ticket = begun; });
@@ -364,20 +364,21 @@ snakepit_shm_status snakepit_shm_lock_begin(snakepit_shm_client* client, const c
 snakepit_shm_status snakepit_shm_lock_wait(snakepit_shm_client* client, uint64_t ticket,
                                            uint32_t timeout_ms, uint64_t* token) {
     if (!client || !token)
-        return bad_argument("lock_wait was given no client or no place for the token");
+        return bad_argument("lock_wait requires a client and a pointer for the token");
     return in_client(client, [&](ManagerClient& manager) {
         return finish(
             manager.lock_wait(ticket, timeout_ms), [&](const std::optional<LockGrant>& granted) {
                 *token = granted ? to_c(*granted) : 0;
                 return granted ? SNAKEPIT_SHM_OK
-                               : failed(make_error(ErrorCode::timeout, "the lock is waited for",
-                                                   "wait on with the same ticket, or cancel it"));
+                               : failed(make_error(
+                                     ErrorCode::timeout, "the lock request is still queued",
+                                     "wait again with the same ticket, or cancel it"));
             });
     });
 }
 
 snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client, uint64_t ticket) {
-    if (!client) return bad_argument("cancel was given no client");
+    if (!client) return bad_argument("cancel requires a client");
     return in_client(
         client, [&](ManagerClient& manager) { return finish(manager.lock_cancel(ticket)); },
         With::closed_client_too);
@@ -385,7 +386,7 @@ snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client, uint64_t ti
 
 snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char* id,
                                         uint64_t token) {
-    if (!client || !id) return bad_argument("unlock was given no client or no id");
+    if (!client || !id) return bad_argument("unlock requires a client and an id");
     const auto give = [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.unlock(region, token & ~SNAKEPIT_SHM_TOKEN_INCONSISTENT));
     };
@@ -394,7 +395,7 @@ snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char*
 
 snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client, const char* worker,
                                           const char* pool, const char* session) {
-    if (!client) return bad_argument("announce was given no client");
+    if (!client) return bad_argument("announce requires a client");
     return in_client(client, [&](ManagerClient& manager) {
         const auto named =
             manager.announce(worker ? worker : "", pool ? pool : "", session ? session : "");

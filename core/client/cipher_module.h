@@ -6,9 +6,9 @@
 
 namespace snakepit::shm {
 
-// Loads libsnakepit_shm_crypto.so, once a process: from beside the file this code is in, from where
-// it is built or installed relative to a program's, or from where the system keeps libraries. It
-// stays loaded. not_supported, with the reason, when there is none. Any thread.
+// Loads libsnakepit_shm_crypto.so, once per process: from the directory of this library, from the
+// build or install location relative to the program, or from the system's library path. It stays
+// loaded. not_supported, with the reason, if it cannot be loaded. Any thread.
 Result<CipherEngine*> cipher_engine();
 
 }  // namespace snakepit::shm

@@ -8,7 +8,7 @@
 
 namespace snakepit::shm {
 
-// A mutex that is waited for until the caller's deadline, and by nobody once it was closed.
+// A mutex with a deadline for waiting. Closing it ends all waits.
 class ClientMutex {
   public:
     enum class Wait : std::uint8_t { locked, late, closed };
@@ -23,7 +23,7 @@ class ClientMutex {
         locked_ = true;
         return Wait::locked;
     }
-    // Also of a closed one.
+    // Also works on a closed mutex.
     bool try_lock() {
         const std::lock_guard held(mutex_);
         if (locked_) return false;

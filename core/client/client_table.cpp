@@ -19,7 +19,7 @@ constinit std::atomic<bool> ClientTable::asymmetric_{false};
 thread_local constinit CallRecord* ClientTable::record_ = nullptr;
 thread_local constinit bool ClientTable::thread_ends_ = false;
 
-// Gives the record back when its thread ends, for the next that is new.
+// Returns the record when its thread ends, for the next new thread.
 struct RecordOwner {
     ~RecordOwner() {
         if (ClientTable::record_) ClientTable::record_->used.store(false);
@@ -30,8 +30,8 @@ struct RecordOwner {
 
 namespace {
 
-// Places that were used and are free. With ForkGuard's gate, so that no child finds it locked or
-// half changed. Never destroyed: threads may be here while static objects go.
+// Free entries that were used before. Guarded by ForkGuard's gate, so that no child finds it locked
+// or half changed. Never destroyed: threads may use it while static objects are destroyed.
 struct FreePlaces {
     std::vector<std::uintptr_t> places;
     std::uintptr_t next = 0;  // never used from here on
@@ -88,7 +88,7 @@ Result<std::uintptr_t> ClientTable::take_place() {
         return index;
     }
     if (free.next == kPlaces)
-        return fail(ErrorCode::client_limit_exceeded, "this program has too many clients",
+        return fail(ErrorCode::client_limit_exceeded, "this process has too many clients",
                     "disconnect those that are not needed");
     auto& chunk = chunks_[free.next / kChunk];
     if (!chunk.load(std::memory_order_relaxed)) chunk.store(new Chunk, std::memory_order_release);
@@ -101,7 +101,7 @@ void ClientTable::free_place(std::uintptr_t index) {
 }
 
 Result<snakepit_shm_client*> ClientTable::add(std::unique_ptr<ManagerClient> client) {
-    // Before any handle is used; a forked child has to ask for itself.
+    // Called before any handle is used; a forked child must check again.
     asymmetric_.store(prepare_process_barrier(), std::memory_order_seq_cst);
     SHM_ASSIGN(const auto index, take_place());
     const auto handle =
@@ -130,9 +130,9 @@ void ClientTable::remove(const snakepit_shm_client* client) {
         !place->state.compare_exchange_strong(closed, 0))
         return;
     place->client->close();
-    // A child's copy of it: what other threads were doing at the fork nobody finishes.
+    // In a forked child: calls of other threads at the time of the fork never finish.
     if (place->client->forked()) return;
-    // In the middle of a call of this thread, which goes on: it cannot be waited for.
+    // This thread is in the middle of a call, so it cannot wait for it.
     if (record() && record()->inside.load(std::memory_order_relaxed) == handle) return;
     if (barrier_is_made_by_others()) process_barrier();
     wait_until_left(*place, handle);
@@ -142,7 +142,7 @@ void ClientTable::remove(const snakepit_shm_client* client) {
 
 Error ClientCall::error() const {
     if (place_) return closed_error();
-    return make_error(ErrorCode::invalid_argument, "the handle does not name a client",
+    return make_error(ErrorCode::invalid_argument, "the handle is not an open client",
                       "use the handle that connecting returned");
 }
 

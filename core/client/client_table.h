@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The clients of the C interface. A handle is a number and no address: the place of its client in a
-// table that stays, and how often that place was used before. So a handle that is used after its
-// end is an error and nothing that was freed is touched.
+// The clients of the C interface. A handle is a number, not an address: an index into a permanent
+// table plus a use count of that entry. So using a handle after disconnecting is an error and never
+// touches freed memory.
 //
-// A client may be closed and freed under any number of threads. Each thread notes which client it
-// is in with a plain store; who frees one makes a memory barrier for all threads and then waits for
-// those that are in it.
+// A client may be closed and freed while threads use it. Each thread records the client it is using
+// with a plain store. To free a client, a thread executes a process-wide memory barrier and then
+// waits for the threads that use the client.
 #pragma once
 
 #include <array>
@@ -18,16 +18,16 @@
 
 namespace snakepit::shm {
 
-// One thread's. Never freed, because those who wait for calls look at all of them.
+// The record of one thread. Never freed, because waiting threads read all records.
 struct CallRecord {
     std::atomic<std::uintptr_t> inside{0};  // a handle
-    std::atomic<bool> used{true};           // by a thread that lives
+    std::atomic<bool> used{true};           // in use by a live thread
     CallRecord* next = nullptr;
 };
 
 struct ClientPlace {
     std::atomic<std::uintptr_t> state{0};  // the handle; with bit 0 when closed; 0 when freed
-    std::atomic<std::uint32_t> nested{0};  // calls that no record has room for
+    std::atomic<std::uint32_t> nested{0};  // calls that do not fit into a record
     std::unique_ptr<ManagerClient> client;
     std::uintptr_t uses = 0;
 };
@@ -37,22 +37,22 @@ class ClientTable {
     static constexpr std::uintptr_t kClosed = 1;
     static constexpr unsigned kPlaceBits = 16;
 
-    // The new client's handle. client_limit_exceeded.
+    // Returns the new client's handle; client_limit_exceeded if the table is full.
     static Result<snakepit_shm_client*> add(std::unique_ptr<ManagerClient> client);
-    // Ends the calls in flight and refuses new ones, except those that only give something back.
+    // Ends the calls in flight and refuses new ones, except those that only release something.
     static void close(const snakepit_shm_client* handle);
-    // The same, and frees the client when no call is in it any more, in a call of this thread's
-    // own: never. Of several threads that do it at once one waits.
+    // The same, and frees the client once no call uses it; never if this thread itself is in such a
+    // call. If several threads do this at once, one of them waits.
     static void remove(const snakepit_shm_client* handle);
 
-    // Null: no client ever had this handle.
+    // Null: this handle was never issued.
     static ClientPlace* place(std::uintptr_t handle) {
         if ((handle & kClosed) != 0 || handle >> (kPlaceBits + 1) == 0) return nullptr;
         const auto index = (handle >> 1) & (kPlaces - 1);
         auto* const chunk = chunks_[index / kChunk].load(std::memory_order_acquire);
         return chunk ? &(*chunk)[index % kChunk] : nullptr;
     }
-    // The calling thread's; null while its thread-local objects are destroyed.
+    // The calling thread's record; null while its thread-local objects are being destroyed.
     static CallRecord* record() { return record_ ? record_ : make_record(); }
     static bool barrier_is_made_by_others() { return asymmetric_.load(std::memory_order_relaxed); }
 
@@ -74,10 +74,10 @@ class ClientTable {
     static thread_local constinit bool thread_ends_;
 };
 
-// A thread's stay in a client.
+// Marks that a thread uses a client.
 class ClientCall {
   public:
-    // `closed_too`: for what only gives something back.
+    // `closed_too`: also for closed clients, for calls that only release something.
     explicit ClientCall(const snakepit_shm_client* client, bool closed_too = false)
         : handle_(reinterpret_cast<std::uintptr_t>(client)), place_(ClientTable::place(handle_)) {
         if (!place_) return;
@@ -98,7 +98,7 @@ class ClientCall {
     explicit operator bool() const { return inside_; }
     ManagerClient& operator*() const { return *place_->client; }
     ManagerClient* operator->() const { return place_->client.get(); }
-    // Why not.
+    // The reason if there is no client.
     Error error() const;
 
   private:

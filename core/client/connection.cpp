@@ -20,11 +20,11 @@ namespace {
 
 constexpr int kFirstRetryMs = 2;
 constexpr int kLongestRetryMs = 50;
-// No wait is longer, so that a closed client is noticed.
+// The longest single wait, so that closing a client is detected.
 constexpr int kSliceMs = 50;
-// A manager that runs answers by then, however busy the machine; less is not waited for it.
+// A running manager answers within this time even on a busy machine; never wait less.
 constexpr int kAnswerMs = 100;
-// For so long a new client waits for a manager in the place of one that ended.
+// How long a new client waits for the successor of a manager that ended.
 constexpr int kRestartMs = 5000;
 
 std::int64_t after_ms(int millis) {
@@ -35,7 +35,7 @@ int left_ms(std::int64_t deadline) {
         std::clamp<std::int64_t>((deadline - monotonic_nanos()) / 1'000'000, 0, 1'000'000));
 }
 
-// The frame's memory is ours; its bytes are const for everybody who only reads them.
+// We own the frame's memory; its bytes are const only for readers.
 void wipe_received(const Frame& frame) {
     wipe({const_cast<std::byte*>(frame.bytes.data()), frame.bytes.size()});
 }
@@ -52,18 +52,19 @@ Deadline Deadline::until(std::int64_t end, int millis) {
 }
 
 Error closed_error() {
-    return make_error(ErrorCode::client_closed, "this client was closed", "connect again to go on");
+    return make_error(ErrorCode::client_closed, "this client was closed",
+                      "connect again to continue");
 }
 
 Error forked_error() {
     return make_error(ErrorCode::forked,
-                      "this process was forked and inherits no connection to the manager",
+                      "a forked process does not inherit its parent's connection to the manager",
                       "connect again in the child");
 }
 
 tl::unexpected<Error> unexpected_answer() {
-    return fail(ErrorCode::protocol_error, "the manager's answer is not one to this request",
-                "use one release of both");
+    return fail(ErrorCode::protocol_error, "the manager's answer does not match the request",
+                "use the same release of the client library and the manager");
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& options) {
@@ -95,7 +96,8 @@ Connection::~Connection() {
         return;
     }
     ForkGuard::instance().leave(this);
-    lease_mapping_.reset();  // its lock goes before the socket whose end makes the manager look
+    lease_mapping_
+        .reset();  // release its lock before closing the socket, because then the manager checks it
 }
 
 void Connection::after_fork_in_child() {
@@ -104,15 +106,15 @@ void Connection::after_fork_in_child() {
 }
 
 Result<Connection::Lock> Connection::lock(const Deadline& deadline) {
-    // First: a forked copy's mutex may be held by nobody for ever.
+    // First: the mutex of a forked copy may be locked permanently.
     if (forked()) return fail(forked_error());
     switch (mutex_.lock_until(deadline.answer)) {
         case ClientMutex::Wait::closed:
             return fail(closed_error());
         case ClientMutex::Wait::late:
             return fail(ErrorCode::no_manager,
-                        "the manager has not answered another call of this client in time",
-                        "see 'snakepit-shm status'; it may be stopped or overloaded");
+                        "timed out waiting for another call of this client to the manager",
+                        "check 'snakepit-shm status'; the manager may be stopped or overloaded");
         case ClientMutex::Wait::locked:
             break;
     }
@@ -129,8 +131,8 @@ void Connection::close() {
     wake_all(lease_.wake());
 }
 
-// A client is connected anew while a manager is started again: the socket of the one before is
-// there, and nobody serves it.
+// A client reconnects while a manager restarts: the previous manager's socket exists, but no
+// process serves it.
 Status Connection::greet_restarted() {
     const auto until = std::min(deadline_.wait, after_ms(kRestartMs));
     for (int millis = kFirstRetryMs;;) {
@@ -144,7 +146,7 @@ Status Connection::greet_restarted() {
     }
 }
 
-// The user's own manager, else the host's; which it is stays so.
+// The user's own manager, else the host's; the choice is permanent.
 Status Connection::greet_first() {
     auto greeted = greet();
     const auto host = host_paths(paths_);
@@ -157,8 +159,8 @@ Status Connection::greet_first() {
     paths_ = own;
     if (other.error().code != ErrorCode::permission_denied) return greeted;
     other.error().remedy =
-        "ask to become a member of the group that may use the host's manager, or start one of your "
-        "own with 'snakepit-shm serve'";
+        "join the group that may use the host's manager, or start your own with 'snakepit-shm "
+        "serve'";
     return other;
 }
 
@@ -180,8 +182,8 @@ Status Connection::greet() {
     }
     const auto* welcome = answer->reply.answer.AsWelcome();
     if (!welcome)
-        return fail(ErrorCode::protocol_error, "the manager did not answer the greeting",
-                    "use one release of both");
+        return fail(ErrorCode::protocol_error, "the manager did not complete the handshake",
+                    "use the same release of the client library and the manager");
     if (welcome->leased && !welcome->resumed) {
         if (!answer->handle)
             return fail(ErrorCode::protocol_error, "the manager sent no lease page");
@@ -213,7 +215,7 @@ Status Connection::ensure() {
     return {};
 }
 
-// Longer each time, and never beyond the deadline.
+// Increases each time, but not beyond the deadline.
 Status Connection::pause(int& millis) {
     if (closed()) return fail(closed_error());
     std::this_thread::sleep_for(std::chrono::nanoseconds(
@@ -222,7 +224,7 @@ Status Connection::pause(int& millis) {
     return {};
 }
 
-// Until the socket can be written to or read from. Interrupted by a signal it waits on.
+// Waits until the socket is writable or readable. Continues after a signal.
 Status Connection::await(bool writable) {
     for (;;) {
         if (closed()) return fail(closed_error());
@@ -230,42 +232,43 @@ Status Connection::await(bool writable) {
                    channel_.wait(writable, std::min(left_ms(deadline_.answer), kSliceMs)));
         if (ready != Io::again) return {};
         if (monotonic_nanos() < deadline_.answer) continue;
-        auto late = make_error(ErrorCode::no_manager,
-                               "the manager accepts connections and did not answer in time",
-                               "see 'snakepit-shm status'; it may be stopped or overloaded");
+        auto late = make_error(
+            ErrorCode::no_manager, "the manager accepted the connection but did not answer in time",
+            "check 'snakepit-shm status'; the manager may be stopped or overloaded");
         late.system_error = ETIMEDOUT;
         return fail(std::move(late));
     }
 }
 
-// One try. `lost`: the connection broke, and the manager may or may not have done it.
+// One attempt. `lost`: the connection broke, and the manager may or may not have executed the
+// request.
 Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, bool& lost) {
     const auto bytes = encoder_.encode(request);
     if (bytes.size() > kMaxFrame)
         return fail(
             ErrorCode::invalid_argument,
-            fmt::format("the request has {} bytes, at most {} fit", bytes.size(), kMaxFrame),
-            "ask for less at a time");
+            fmt::format("the request has {} bytes; the maximum is {}", bytes.size(), kMaxFrame),
+            "split it into smaller requests");
     trips_.fetch_add(1, std::memory_order_relaxed);
     const auto broken = [&] {
         lost = true;
         channel_.close();
         return fail(ErrorCode::no_manager, "the manager closed the connection",
-                    "see whether it runs with 'snakepit-shm status'");
+                    "check with 'snakepit-shm status' that it is running");
     };
     for (;;) {
         SHM_ASSIGN(const auto sent, channel_.send(bytes));
-        if (sent != Io::again) break;  // of a manager that closed, what it said before may wait
+        if (sent != Io::again) break;  // a manager that closed may have sent an answer before
         SHM_TRY(await(true));
     }
     for (;;) {
-        // Waited for without keeping other threads from forking; an answer is never there at once.
+        // Waits without blocking forks in other threads; an answer is never available at once.
         SHM_TRY(await(false));
         auto no_fork = ForkGuard::instance().no_fork();
         auto received = channel_.receive(frame_);
         if (!received) {
-            // A frame that was cut, or whose handle this process has no room for: asking again
-            // would end the same way.
+            // A truncated frame, or no free descriptor for its handle: repeating the request would
+            // fail in the same way.
             channel_.close();
             return fail(std::move(received).error());
         }
@@ -273,8 +276,8 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, b
         if (*received == Io::again) continue;
         SHM_ASSIGN(auto reply, decode_reply(frame_.bytes));
         if (reply.answer.AsEncryptedVersion()) wipe_received(frame_);  // there may be a key in it
-        // Id 0: the manager ends the connection and says why. Another id: an answer nobody waits
-        // for any more.
+        // Id 0: the manager ends the connection with a reason. Another id: an answer to an
+        // abandoned request.
         if (reply.id != request.id && reply.id != 0) continue;
         if (const auto* failure = reply.answer.AsFailure()) {
             auto error = from_wire(*failure);
@@ -296,11 +299,11 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
         send_cancelled();
         bool lost = false;
         auto answer = exchange(request, lost);
-        // Once even without time to wait: the connection may have been one to an earlier manager.
+        // At least once, even after the deadline: the connection may belong to an earlier manager.
         if (answer || !lost || (lost_before > 0 && monotonic_nanos() >= deadline_.wait))
             return answer;
         if (repeated) *repeated = true;
-        // At once the first time; a manager that closes again and again is not hammered.
+        // At once the first time; then with pauses, in case the manager closes every connection.
         SHM_TRY(pause(millis));
     }
 }
@@ -321,7 +324,7 @@ void Connection::send_cancelled() {
     }
 }
 
-// With a number of its own: some are answered, and the answer is nobody else's.
+// With its own id: some are answered, and the answer must not match another request.
 bool Connection::tell(wire::RequestT request) {
     if (!channel_.valid() || !channel_.intact()) return false;
     request.id = next_id_++;

@@ -19,19 +19,20 @@
 
 namespace snakepit::shm {
 
-// How long a call may take, fixed when it begins; monotonic nanoseconds.
+// The deadlines of a call, fixed when it begins; monotonic nanoseconds.
 struct Deadline {
-    std::int64_t wait = 0;    // for other threads' calls, and for a manager that is not there
-    std::int64_t answer = 0;  // for the answer of one that is: never less than a round trip needs
+    std::int64_t wait = 0;  // for other threads' calls, and for a manager to start
+    std::int64_t answer =
+        0;  // for the answer of a running manager: at least the time of a round trip
 
-    // Both so far from now, in milliseconds.
+    // Both this many milliseconds from now.
     static Deadline in(int millis);
     // No later than `end`, and no later than in(millis).
     static Deadline until(std::int64_t end, int millis);
 };
 
-// The socket to the manager and the lease page, kept across restarts of the manager. One thread at
-// a time, the one that has locked it, except for what is said to be for any.
+// The socket to the manager and the lease page, kept across restarts of the manager. Only the
+// thread that has locked it may use it, except where noted.
 class Connection final : public ForkAware {
   public:
     using Lock = std::unique_lock<ClientMutex>;
@@ -39,44 +40,42 @@ class Connection final : public ForkAware {
     static Result<std::unique_ptr<Connection>> open(const ConnectOptions& options);
     ~Connection() override;
 
-    // Any thread. What is called until it is unlocked has this deadline.
-    // forked, client_closed; no_manager when another call waits for the manager all that time.
+    // Any thread. Calls until it is unlocked have this deadline. Errors: forked, client_closed;
+    // no_manager if another call waits for the manager all that time.
     Result<Lock> lock(const Deadline& deadline);
     Result<Lock> lock() { return lock(usual()); }
-    // Any thread. Holds nothing when another thread has it.
+    // Any thread. The lock is empty if another thread holds it.
     Lock try_lock() { return {mutex_, std::try_to_lock}; }
-    // What a call without a timeout of its own has.
+    // The deadline of a call without its own timeout.
     Deadline usual() const { return Deadline::in(options_.timeout_ms); }
     int patience_ms() const { return options_.timeout_ms; }
 
-    // Any thread. Calls end with client_closed, those that wait for something at once.
+    // Any thread. Calls end with client_closed; waiting calls end at once.
     void close();
     bool closed() const { return closed_.load(std::memory_order_relaxed); }
-    // What is to be sent over each new connection before anything else.
+    // Called to send messages over each new connection before anything else.
     void when_reconnected(std::function<void()> send) { reconnected_ = std::move(send); }
 
     struct Answer {
         wire::ReplyT reply;
         Handle handle;
-        std::unique_lock<std::mutex> no_fork;  // for as long as the handle is in hand
+        std::unique_lock<std::mutex> no_fork;  // while the handle is in use
     };
-    // Sends the request and waits for its answer; a manager that went away meanwhile is waited for
-    // and asked again with the same id. An answer that is a Failure becomes the error.
-    // `repeated` tells that an earlier try may have been carried out.
+    // Sends the request and waits for its answer. If the manager exits meanwhile, waits for its
+    // successor and repeats the request with the same id. A Failure becomes the error. `repeated`:
+    // an earlier attempt may have been executed.
     Result<Answer> call(wire::RequestT request, bool* repeated = nullptr);
-    // The number that the next request would have; a request that is given one keeps it, so that
-    // it can be asked again.
+    // The id of the next request; a request with an id keeps it, so that it can be repeated.
     std::uint64_t next_request() { return next_id_++; }
     std::int64_t deadline() const { return deadline_.wait; }  // of the call that has locked it
-    // The last call ended because the manager said no: nothing was done.
+    // The last call was refused by the manager: nothing was done.
     bool refused() const { return refused_; }
-    // What an Allocate with this id made is not wanted; said at once, or when there is a
-    // connection.
+    // Cancels the Allocate with this id, now or when there is a connection.
     void cancel_allocation(std::uint64_t request_id);
-    // Holds a descriptor that a forked child must not have; replaces the last.
+    // Keeps a descriptor that a forked child must not inherit; replaces the previous one.
     const Handle& keep(Handle handle) { return kept_ = std::move(handle); }
-    // Sends without waiting for an answer, also when closed. False: there is no connection, or no
-    // room in it.
+    // Sends without waiting for an answer, also when closed. False: there is no connection, or its
+    // buffer is full.
     bool tell(wire::RequestT request);
 
     bool forked() const { return ForkGuard::instance().here() != home_; }
@@ -109,16 +108,16 @@ class Connection final : public ForkAware {
     std::vector<std::uint8_t> token_;
     Mapping lease_mapping_;
     layout::LeasePage lease_;
-    std::optional<Error> lost_;  // the registry is another one: nothing of ours counts any more
+    std::optional<Error> lost_;  // the registry was replaced: our regions are not valid any more
     std::uint64_t home_ = 0;     // ForkGuard's number of the process that connected
     std::uint64_t next_id_ = 1;
     std::atomic<std::uint64_t> trips_{0};
     bool refused_ = false;
     Handle kept_;
-    std::vector<std::uint64_t> cancelled_;  // allocations the manager still has to be told of
+    std::vector<std::uint64_t> cancelled_;  // allocations whose cancellation has not been sent yet
 };
 
-// What a forked child is told.
+// The error in a forked child.
 Error forked_error();
 Error closed_error();
 tl::unexpected<Error> unexpected_answer();

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t kNonceBytes = sizeof(ChunkEntry::nonce);
 constexpr std::size_t kNoncesAtOnce =
-    64;  // asking for random bytes costs as much as a KiB of cipher
-// Each means that others committed two versions while we copied a table.
+    64;  // fetching random bytes costs as much as encrypting a KiB
+// Each retry means that two versions were committed while we copied a table.
 constexpr int kAttempts = 1000;
 
 template <typename To>
@@ -81,12 +81,12 @@ Status EncryptedSession::check_signature(const EncryptionState& state) const {
         ErrorCode::corruption_detected,
         fmt::format("version {} of {} is not signed by its writer, process {} of user {}",
                     state.version, state.id.str(), state.writer_pid, state.writer_uid),
-        "deallocate the region and find out who wrote to it");
+        "deallocate the region and check which process wrote to it");
     error.region_id = state.id.str();
     return fail(std::move(error));
 }
 
-// Copied before it is checked: others may write to the segment meanwhile.
+// Copied before checking, because others may write to the segment meanwhile.
 bool EncryptedSession::read_table(const EncryptionState& state) {
     if (state.version == 0) {
         std::fill(table_.begin(), table_.end(), ChunkEntry{});
@@ -96,8 +96,8 @@ bool EncryptedSession::read_table(const EncryptionState& state) {
     return engine_.root_of(state, table_) == state.root;
 }
 
-// The table of a version is written over by the version after next. So when it is not what it
-// should be, and the version is still the one that counts, nobody may have written to it.
+// The table of a version is overwritten only by the second next version. So if it does not match
+// and the version is still current, it was changed illegally.
 Status EncryptedSession::sync() {
     std::optional<std::uint64_t> wrong;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -117,7 +117,7 @@ Status EncryptedSession::sync() {
             !fill(state.signature, answer.signature))
             return unexpected_answer();
         if (wrong == state.version)
-            return fail(damaged("the table of its chunks is not the one that was written"));
+            return fail(damaged("its chunk table is not the committed one"));
         if (state.version == state_.version && state.root == state_.root) return {};
         SHM_TRY(check_signature(state));
         if (read_table(state)) {
@@ -125,11 +125,11 @@ Status EncryptedSession::sync() {
             return {};
         }
         wrong = state.version;
-        state_.version = 0;  // the table in hand is nobody's
+        state_.version = 0;  // the copied table belongs to no version
     }
     return fail(ErrorCode::timeout,
-                fmt::format("{} is written to faster than it can be read", state_.id.str()),
-                "lock it while you read it");
+                fmt::format("{} changes faster than it can be read", state_.id.str()),
+                "lock it while reading");
 }
 
 Result<bool> EncryptedSession::load(std::uint64_t chunk, std::byte* plain) {
@@ -152,11 +152,11 @@ Error EncryptedSession::damaged(const std::string& what) {
     report.id = std::make_unique<wire::RegionKey>(to_wire(state_.id));
     wire::RequestT request;
     request.call.Set(std::move(report));
-    (void)ask_(std::move(request));  // whatever it finds, the contents are not to be had
+    (void)ask_(std::move(request));  // whatever it finds, the contents are not available
     auto error = make_error(ErrorCode::corruption_detected,
                             fmt::format("{} is damaged: {}", state_.id.str(), what),
                             "deallocate it and allocate a new one; its contents were changed, or "
-                            "an older version was put back, by somebody who is not its writer");
+                            "an older version was restored, by a process that is not its writer");
     error.region_id = state_.id.str();
     return error;
 }
@@ -177,8 +177,8 @@ Status EncryptedSession::begin(bool rotate) {
     return {};
 }
 
-// Random, and not counted: a version that was not committed leaves ciphertext behind, and its
-// number comes again.
+// Random, not a counter: an uncommitted version leaves ciphertext behind, and its number is used
+// again.
 Status EncryptedSession::draw_nonce(ChunkEntry& entry) {
     if (nonces_.empty()) {
         nonces_.resize(kNonceBytes * kNoncesAtOnce);
@@ -195,7 +195,7 @@ Status EncryptedSession::store(std::uint64_t chunk, std::span<const std::byte> p
     ChunkEntry entry{};
     entry.version = next_.version;
     entry.key_version = next_.key_version;
-    entry.cell = now.cell == 1 ? 2 : 1;  // the one that does not count
+    entry.cell = now.cell == 1 ? 2 : 1;  // the unused one
     SHM_TRY(draw_nonce(entry));
     const bool rotates = next_.key_version != state_.key_version;
     auto& cipher = rotates ? next_cipher_ : cipher_;

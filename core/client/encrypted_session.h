@@ -21,9 +21,9 @@ namespace snakepit::shm {
 // Sends one request to the manager and waits for its answer.
 using AskManager = std::function<Result<wire::ReplyT>(wire::RequestT)>;
 
-// The chunks of one encrypted region as one version of its contents has them: what the manager
-// says of that version, the table it stands for, and the key. One thread at a time; used while a
-// reference keeps the segment mapped.
+// Access to the chunks of one encrypted region at one version of its contents: the manager's
+// description of that version, its chunk table and the key. One thread at a time; a reference must
+// keep the segment mapped.
 class EncryptedSession {
   public:
     // `segment`: where the region's segment is mapped.
@@ -36,15 +36,15 @@ class EncryptedSession {
     std::uint32_t key_version() const { return state_.key_version; }
     const layout::ChunkEntry& entry(std::uint64_t chunk) const { return table_[chunk]; }
 
-    // Asks which version counts now, and checks its table and signature. corruption_detected when
-    // what is in the segment is not that version.
+    // Asks the manager for the current version and checks its table and signature.
+    // corruption_detected if the segment does not contain that version.
     Status sync();
-    // The chunk in the clear. False: it is not what the table says; either a later version has
-    // taken its place, which sync() tells, or it is damaged.
+    // Decrypts a chunk. False: it does not match the table: either a later version replaced it,
+    // which sync() detects, or it is damaged.
     Result<bool> load(std::uint64_t chunk, std::byte* plain);
-    // Tells the manager, which looks for itself, and makes the error.
+    // Reports damage to the manager, which checks it, and creates the error.
     Error damaged(const std::string& what);
-    // Until the next chunk is wanted: what the cipher keeps of the key is in memory like any other.
+    // Discards the key schedule until the next chunk is used, because it lies in ordinary memory.
     void rest();
 
     // ---- a new version: begin, store each chunk that changes, commit. With the region locked.
@@ -53,7 +53,7 @@ class EncryptedSession {
     Status store(std::uint64_t chunk, std::span<const std::byte> plain);
     Status commit();
 
-    // In a forked child: forgets the memory it never got.
+    // In a forked child: drops mappings that were not inherited.
     void abandon();
 
   private:
@@ -76,7 +76,7 @@ class EncryptedSession {
     std::unique_ptr<KeyedCipher> cipher_, next_cipher_;  // next_: while rotating
     EncryptionState next_;
     ChunkTable next_table_;
-    std::vector<std::byte> nonces_;  // random bytes not used yet
+    std::vector<std::byte> nonces_;  // unused random bytes
 };
 
 }  // namespace snakepit::shm

@@ -15,7 +15,7 @@ using layout::kChunkBytes;
 
 namespace {
 
-// Versions that may take a version's place while it is read, before the writers are locked out.
+// Newer versions accepted during a read, before writers are locked out.
 constexpr int kReadAttempts = 4;
 
 // Part of a region that lies in one chunk.
@@ -42,11 +42,11 @@ std::string chunk_name(std::uint64_t chunk) {
 }
 
 Error no_view() {
-    return make_error(ErrorCode::not_held, "this mapping was given back already",
-                      "use what map() returned, until it is unmapped");
+    return make_error(ErrorCode::not_held, "this mapping was already unmapped",
+                      "use the mapping that map() returned until it is unmapped");
 }
 
-// However an operation ends.
+// For every way an operation can end.
 struct Rest {
     EncryptedSession& session;
     ~Rest() { session.rest(); }
@@ -58,11 +58,11 @@ struct EncryptedViews::View {
     std::unique_ptr<EncryptedSession> session;
     AccessMode access = AccessMode::read_only;
     LockedMemory plain;
-    LockedMemory kept;  // of a writable view: the chunks as they were when they were last in step
-    LockedMemory scratch;                 // one chunk
+    LockedMemory kept;     // of a writable view: the chunks at the last synchronisation
+    LockedMemory scratch;  // one chunk
     std::vector<std::uint64_t> versions;  // of each chunk in `plain`; 0: still untouched zeros
-    std::vector<bool> unsaved;            // a flush that failed has changed `kept` already
-    bool loaded = false;                  // a whole version is in it; somebody may use it
+    std::vector<bool> unsaved;            // a failed flush has already changed `kept`
+    bool loaded = false;                  // it contains a whole version and may be in use
     std::mutex mutex;
 
     bool changed(std::uint64_t chunk) const {
@@ -153,8 +153,8 @@ Result<MappedRegion> EncryptedViews::open(const RegionId& id, const MappedRegion
     return mapped;
 }
 
-// Brings in what is newer; what was changed here stays. Once somebody uses the view, a chunk is
-// decrypted elsewhere first, so that a failure leaves it as it was.
+// Loads newer chunks; local changes stay. If the view is in use, a chunk is first decrypted into a
+// buffer, so that a failure leaves the view unchanged.
 Status EncryptedViews::load(View& view) {
     return read_version(
         *view.session, [&](EncryptedSession& session) -> Result<std::optional<std::uint64_t>> {
@@ -189,7 +189,8 @@ Status EncryptedViews::flush(View& view) {
         for (const auto chunk : changed) {
             const auto at = chunk * kChunkBytes;
             const auto size = session.layout().chunk_size(chunk);
-            // Another thread may go on writing: what is encrypted is what will be compared with.
+            // Another thread may continue writing, so the encrypted copy is the one used for the
+            // next comparison.
             std::memcpy(view.kept.data() + at, view.plain.data() + at, size);
             view.unsaved[chunk] = true;
             SHM_TRY(session.store(chunk, {view.kept.data() + at, size}));
@@ -227,7 +228,7 @@ Status EncryptedViews::close(const MappedRegion& mapped, Status& written) {
     }
     const std::lock_guard held(view->mutex);
     written = flush(*view);
-    // What was deallocated meanwhile nobody reads any more.
+    // Changes to a region that was deallocated meanwhile can be dropped.
     if (!written && written.error().code == ErrorCode::region_not_found) written = {};
     return {};
 }
@@ -254,7 +255,7 @@ Status EncryptedViews::read(const RegionId& id, const MappedRegion& segment, std
     });
 }
 
-// The rest of a chunk that is written in part is read first; the lock keeps it as it is.
+// For a partial write the rest of the chunk is read first; the lock keeps it unchanged.
 Status EncryptedViews::write(const RegionId& id, const MappedRegion& segment, std::uint64_t offset,
                              std::span<const std::byte> bytes) {
     if (bytes.empty()) return {};

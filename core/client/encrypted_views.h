@@ -16,22 +16,23 @@
 
 namespace snakepit::shm {
 
-// The encrypted regions of a client: private views in the clear, and parts read and written without
-// one. Whoever calls holds a reference to the region, whose segment `segment` says where it is
-// mapped. Thread-safe.
+// The encrypted regions of a client: private decrypted views, and reading and writing parts without
+// a view. The caller holds a reference to the region; `segment` says where its segment is mapped.
+// Thread-safe.
 //
-// Writers take the region's lock; readers do not, and see one committed version whole: what they
-// find overwritten meanwhile they read again in the version that took its place.
+// Writers acquire the region's lock. Readers do not; they see one complete committed version:
+// chunks overwritten meanwhile are read again in the newer version.
 class EncryptedViews {
   public:
     EncryptedViews(AskManager ask, LockClient& locks) : ask_(std::move(ask)), locks_(locks) {}
 
-    // A view of its own, locked in memory where the limit allows; twice that for one that is
-    // written to, because what changed is found by comparing.
+    // Creates a view, locked in memory if the limit allows. A writable view needs twice the memory,
+    // because changes are found by comparison.
     Result<MappedRegion> open(const RegionId& id, const MappedRegion& segment);
     Status flush(const MappedRegion& view);
     Status refresh(const MappedRegion& view);
-    // Flushes the view, and ends it even when that fails (`written`). not_held: there is none.
+    // Flushes the view and closes it even if flushing fails (`written`). not_held: there is no
+    // view.
     Status close(const MappedRegion& view, Status& written);
 
     Status read(const RegionId& id, const MappedRegion& segment, std::uint64_t offset,
@@ -44,7 +45,7 @@ class EncryptedViews {
 
   private:
     struct View;
-    // Nothing: all went well. Else the first chunk that could not be read.
+    // Empty: success; otherwise the first chunk that could not be read.
     using Reading = std::function<Result<std::optional<std::uint64_t>>(EncryptedSession&)>;
 
     Result<std::unique_ptr<EncryptedSession>> session(const RegionId& id,
@@ -58,7 +59,7 @@ class EncryptedViews {
 
     AskManager ask_;
     LockClient& locks_;
-    std::mutex mutex_;  // of the table of views; each has a mutex of its own
+    std::mutex mutex_;  // guards the table of views; each view has its own mutex
     std::unordered_map<const std::byte*, std::shared_ptr<View>> views_;
 };
 

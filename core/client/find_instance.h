@@ -7,8 +7,8 @@
 
 namespace snakepit::shm {
 
-// The instance a client of this user would talk to: the user's own if its manager runs, else the
-// host's if that runs, else the user's own.
+// The instance that a client of this user connects to: the user's own if its manager is running,
+// else the host's if it is running, else the user's own.
 Result<InstancePaths> find_instance(std::string_view instance);
 
 }  // namespace snakepit::shm

@@ -9,8 +9,8 @@ namespace snakepit::shm {
 
 class ForkGuard;
 
-// What must happen in a forked child to whatever registered: it is called there once, on the only
-// thread, and may only do what is allowed after fork.
+// An object with cleanup work in a forked child: called there once, on the only thread, and limited
+// to what is allowed after fork().
 class ForkAware {
   public:
     virtual ~ForkAware() = default;
@@ -21,10 +21,10 @@ class ForkAware {
     ForkAware* next_ = nullptr;  // in the guard's list
 };
 
-// Process-wide. A child inherits neither leases nor mappings; it has to notice, and descriptors it
-// did inherit must be closed, or a connection would outlive the process it stands for.
-// A child that was made past pthread_atfork (clone, syscall(SYS_fork)) is noticed as well, when it
-// connects or forks itself; what it inherited may have been in the middle of a change.
+// Process-wide. A child inherits neither leases nor mappings and must detect that. Its inherited
+// descriptors must be closed, or a connection would outlive its process. A child created without
+// pthread_atfork (clone, syscall(SYS_fork)) is detected too, when it connects or forks; the state
+// it inherited may be inconsistent.
 class ForkGuard {
   public:
     static ForkGuard& instance();
@@ -32,15 +32,15 @@ class ForkGuard {
     void enter(ForkAware* member);
     void leave(ForkAware* member);
 
-    // Held while a descriptor that holds a liveness lock, or a mapping not yet marked as not
-    // inherited, is in hand: fork waits for it. In a process that has settled.
+    // Held while a descriptor with a liveness lock, or a mapping not yet excluded from inheritance,
+    // is in use: fork waits for it. Only in a settled process.
     std::unique_lock<std::mutex> no_fork() { return std::unique_lock(gate_); }
 
-    // A number that no ancestor of this process had; 0 in a child that has not settled. Read from a
-    // page that the kernel wipes in a child, so that asking costs one load and no process id, which
-    // another process may get again, is believed.
+    // A number that no ancestor of this process had; 0 in a child that has not settled. It is read
+    // from a page that the kernel wipes in a child, so that the check costs one load and does not
+    // depend on process ids, which are reused.
     std::uint64_t here() const { return page_->number.load(std::memory_order_relaxed); }
-    // Gives a process that was forked a number of its own; called before the gate is used.
+    // Assigns a number to a forked process; call before using the gate.
     void settle();
 
   private:

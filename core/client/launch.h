@@ -7,7 +7,7 @@
 
 namespace snakepit::shm {
 
-// Starts `snakepit-shm serve` for the user, in a session of its own; does not wait until it serves.
+// Starts `snakepit-shm serve` for the user in a new session; does not wait until it is ready.
 Status launch_manager(const std::string& instance);
 
 }  // namespace snakepit::shm

@@ -13,18 +13,18 @@ namespace snakepit::shm {
 
 namespace {
 
-// Longest sleep: so soon a manager that was killed and started again is asked anew.
+// Longest sleep: the delay until a restarted manager is asked again.
 constexpr int kSliceMs = 250;
-// After a question that was not answered, under a ticket.
+// The delay after an unanswered request with a ticket.
 constexpr int kSilenceMs = 1000;
-// Lower numbers may be threads.
+// Lower numbers may be thread ids.
 constexpr std::uint32_t kFirstOwner = 1U << 22;
 
 std::unique_ptr<wire::RegionKey> key_of(const RegionId& id) {
     return std::make_unique<wire::RegionKey>(to_wire(id));
 }
 
-// Rounded up, so that a wait is never cut short.
+// Rounded up, so that a wait is never too short.
 std::int64_t left_ms(std::int64_t deadline) {
     const auto nanos = std::max<std::int64_t>(0, deadline - monotonic_nanos());
     return nanos / 1'000'000 + (nanos % 1'000'000 > 0 ? 1 : 0);
@@ -38,12 +38,12 @@ Error about(Error error, const RegionId& id) {
 
 Error timed_out(const RegionId& id) {
     return about(make_error(ErrorCode::timeout,
-                            fmt::format("{} was not granted in time: it is locked", id.str()),
-                            fmt::format("'snakepit-shm locks {}' shows by whom", id.str())),
+                            fmt::format("timed out waiting for the lock of {}", id.str()),
+                            fmt::format("'snakepit-shm locks {}' shows its holders", id.str())),
                  id);
 }
 
-// The manager may have done what we were never told of.
+// The manager may have executed a request whose answer was lost.
 bool unclear(ErrorCode code) {
     return code == ErrorCode::no_manager || code == ErrorCode::timeout ||
            code == ErrorCode::protocol_error || code == ErrorCode::platform_error ||
@@ -91,7 +91,7 @@ Result<LockClient::Attempt> LockClient::attempt(const RegionId& id, AccessMode m
     if (!connection_.lease().valid())
         return fail(
             about(make_error(ErrorCode::invalid_argument, "this connection has no lease page",
-                             "connect with one to lock regions"),
+                             "use a connection with a lease page to lock regions"),
                   id));
     Attempt made;
     made.id = id;
@@ -134,7 +134,7 @@ Result<wire::LockedT> LockClient::step(Attempt& attempt, const Deadline& deadlin
 
 Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Deadline& deadline) {
     for (;;) {
-        // Before we ask: what is decided after the answer changes it.
+        // Read before the request: a decision after the answer changes it.
         attempt.seen = connection_.lease().wake().load(std::memory_order_acquire);
         attempt.ask_again = in_ms(kSliceMs);
         SHM_ASSIGN(const auto locked, step(attempt, deadline));
@@ -148,7 +148,7 @@ Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Dea
                 attempt.ticket = locked.ticket;
                 return std::optional<LockGrant>();
             case LockState::unknown:
-                // Another manager than the one that queued us. It is asked as if anew.
+                // A different manager than the one that queued us: send the request again.
                 attempt.ticket = 0;
                 attempt.repeated = true;
                 break;
@@ -191,18 +191,20 @@ Result<LockClient::Attempt> LockClient::take_attempt(std::uint64_t ticket) {
     const std::lock_guard held(mutex_);
     const auto found = begun_.find(ticket);
     if (found == begun_.end())
-        return fail(ErrorCode::not_held, "this ticket was used up, or another thread waits with it",
-                    "begin again, and let one thread at a time wait");
+        return fail(ErrorCode::not_held,
+                    "this ticket was already used, or another thread is waiting with it",
+                    "begin a new request, and wait for it in one thread only");
     auto taken = std::move(found->second);
     begun_.erase(found);
     return taken;
 }
 
-// A manager that is not there is waited for under the ticket, and not here.
+// Waiting for an absent manager is done with the ticket, not here.
 Result<std::uint64_t> LockClient::begin(const RegionId& id, AccessMode mode, std::uint32_t owner) {
     if (owner != 0 && owner < kFirstOwner)
-        return fail(ErrorCode::invalid_argument, fmt::format("{} may be a thread", owner),
-                    fmt::format("give 0 for the calling one, or a number from {} on", kFirstOwner));
+        return fail(
+            ErrorCode::invalid_argument, fmt::format("{} may be a thread", owner),
+            fmt::format("use 0 for the calling thread, or a number of at least {}", kFirstOwner));
     SHM_ASSIGN(auto asked, attempt(id, mode));
     if (owner != 0) asked.thread = owner;
     auto granted = advance(asked, Deadline::until(0, 0));
@@ -239,7 +241,7 @@ Result<std::optional<LockGrant>> LockClient::wait(std::uint64_t ticket, std::uin
             cancel_unless_refused(asked, granted.error().code);
             return fail(about(granted.error(), asked.id));
         }
-        if (silent) {  // what was asked may have been granted
+        if (silent) {  // the request may have been granted
             asked.repeated = true;
             asked.ask_again = in_ms(kSilenceMs);
         }
@@ -277,7 +279,7 @@ Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
     if (answer) return {};
     const auto code = answer.error().code;
     if (repeated && (code == ErrorCode::not_held || code == ErrorCode::region_not_found))
-        return {};  // the first try did it
+        return {};  // the first attempt succeeded
     if (!unclear(code)) return fail(std::move(answer).error());
     if (tell_later({token, number, unlock_request(id, token, number)}) &&
         code == ErrorCode::client_closed)
@@ -289,8 +291,8 @@ Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
     return fail(std::move(error));
 }
 
-// The number of the request. `repeated`: it is the last level's again, which was given back when no
-// manager answered.
+// The number of the request. `repeated`: it repeats the release of the last level, which no manager
+// answered.
 std::uint32_t LockClient::begin_unlock(std::uint64_t token, bool& repeated) {
     const std::lock_guard held(mutex_);
     if (const auto level = levels_.find(token); level != levels_.end()) {
@@ -333,8 +335,8 @@ void LockClient::cancel_unless_refused(const Attempt& attempt, ErrorCode code) {
     if (unclear(code) || attempt.repeated) cancel_request(attempt);
 }
 
-// Sent behind the request itself where the connection stands, so the manager reads it afterwards;
-// else as soon as there is one again.
+// Sent after the request itself if the connection still exists, so that the manager reads it
+// afterwards; otherwise as soon as there is a connection.
 void LockClient::cancel_request(const Attempt& attempt) {
     wire::LockRequestCancelT call;
     call.id = key_of(attempt.id);
@@ -346,7 +348,8 @@ void LockClient::cancel_request(const Attempt& attempt) {
     tell_later(std::move(one));
 }
 
-// True: it was told at once. Else whoever has the connection does it, or who gets a new one.
+// True: it was sent at once. Otherwise the thread with the connection sends it, or the next
+// connection does.
 bool LockClient::tell_later(CancelledRequest one) {
     const auto number = one.request;
     {

@@ -15,14 +15,14 @@ using layout::LeasePage;
 
 namespace {
 
-// A grant can be withdrawn again before we take our reference; asked for anew this often.
+// A grant can be withdrawn before we acquire our reference; retry this often.
 constexpr int kGrantAttempts = 8;
 
 Error cut_error(const RegionId& id) {
-    return make_error(ErrorCode::corruption_detected,
-                      fmt::format("the memory of {} was cut by someone else", id.str()),
-                      "'snakepit-shm health' says what is wrong; deallocate the region and "
-                      "allocate a new one");
+    return make_error(
+        ErrorCode::corruption_detected,
+        fmt::format("the memory of {} was truncated by another process", id.str()),
+        "run 'snakepit-shm health' for details; deallocate the region and allocate a new one");
 }
 
 }  // namespace
@@ -35,9 +35,9 @@ Status ManagerClient::Private::release(const MappedRegion& mapping) {
         (given == LeasePage::Release::last && !mapping.tell_release))
         return {};
     if (given == LeasePage::Release::not_held)
-        return fail(ErrorCode::not_held, "this reference was given back already",
+        return fail(ErrorCode::not_held, "this reference was already released",
                     "unmap each mapping once");
-    // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
+    // Only a hint for the manager's next sweep: not worth waiting for another thread's call.
     const auto held = connection->try_lock();
     if (!held) return {};
     wire::ReleasedT released;
@@ -80,9 +80,9 @@ Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, Acce
         SHM_ASSIGN(const auto mapped, mapper.acquire(*entry, id, access, outcome));
         if (outcome == LeasePage::Acquire::acquired) return mapped;
     }
-    auto error = make_error(ErrorCode::mapping_failed,
-                            fmt::format("{} is withdrawn again and again", id.str()),
-                            "it is being cleaned up; allocate a new region");
+    auto error =
+        make_error(ErrorCode::mapping_failed, fmt::format("{} is being withdrawn", id.str()),
+                   "it is being cleaned up; allocate a new region");
     error.region_id = id.str();
     return fail(std::move(error));
 }
@@ -93,7 +93,7 @@ Result<MappedRegion> ManagerClient::Private::map_quickly(CachedRegion& entry, co
     SHM_ASSIGN(const auto mapped, mapper.acquire(entry, id, access, outcome));
     if (outcome != LeasePage::Acquire::acquired) return MappedRegion{};
     if (!mapped.audited) return mapped;
-    // Another thread of ours holds it; that was recorded, this is not yet.
+    // Another thread of ours holds it; its access was recorded, this one is not yet.
     connection->lease().release(mapped.slot, mapped.generation, false);
     return MappedRegion{};
 }
@@ -115,7 +115,7 @@ Result<MappedRegion> ManagerClient::Private::acquire(const RegionId& id, AccessM
 
 Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
     if (d_->connection->forked()) return fail(forked_error());
-    // The fast path: what is usual passes through nothing that only the others need.
+    // The fast path: common cases skip everything that only the others need.
     if (auto* entry = d_->mapper.find(id)) {
         if (Mapper::to_be_timed(*entry)) [[unlikely]]
             return d_->map_timed(id, access);
@@ -138,8 +138,8 @@ Result<MappedRegion> ManagerClient::Private::map_asking(const RegionId& id, Acce
     return view;
 }
 
-// What we hold because we allocated it would keep the region where it is; taken again afterwards,
-// as far as that is allowed then.
+// The reference from allocating it would prevent the region from moving; it is acquired again
+// afterwards, if still permitted.
 Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const RegionId& id,
                                                                        wire::RequestT request,
                                                                        AccessMode again) {
@@ -184,8 +184,8 @@ Result<std::string> ManagerClient::set_policy(const RegionId& id, const std::str
 Status ManagerClient::unmap(const MappedRegion& mapping) {
     if (d_->connection->forked()) return fail(forked_error());
     if (!mapping.data || mapping.slot >= layout::kMaxSlots)
-        return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's",
-                    "unmap what map() returned, once");
+        return fail(ErrorCode::invalid_argument, "this mapping does not belong to this client",
+                    "unmap each mapping that map() returned once");
     if (mapping.timed) [[unlikely]]
         return d_->release_timed(mapping);
     if (mapping.level == SecurityLevel::standard) return d_->release(mapping);
@@ -262,14 +262,14 @@ Result<bool> ManagerClient::Private::deallocate(const RegionId& id, wire::Deallo
     auto* entry = mapper.find(id);
     if (entry && entry->holds_allocation) {
         entry->holds_allocation = false;
-        // Not told: the request that follows says it.
+        // No notification: the following request implies it.
         connection->lease().release(entry->slot, entry->generation, !entry->audited);
     }
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
     bool repeated = false;
     auto answer = ask_locked(std::move(call), &repeated);
     if (!answer && repeated && answer.error().code == ErrorCode::region_not_found)
-        return true;  // the first try did it
+        return true;  // the first attempt succeeded
     if (!answer) return fail(std::move(answer).error());
     const auto* done = answer->reply.answer.AsDone();
     if (!done) return unexpected_answer();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A program's connection to the manager: the client half of everything. The C interface and the
-// command line and the monitor are thin over this.
+// A program's connection to the manager. The C interface, the command line and the monitor are thin
+// layers over it.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,21 @@
 namespace snakepit::shm {
 
 struct ConnectOptions {
-    std::string instance;     // empty: SNAKEPIT_SHM_INSTANCE, else "default"
-    int timeout_ms = 10'000;  // longest any one call waits for the manager, reconnecting included
-    bool lease = true;        // false: only asks and manages (no lease page; cannot map or hold)
-    // Connecting waits some seconds for a manager in the place of one that ended.
+    std::string instance;  // empty: SNAKEPIT_SHM_INSTANCE, else "default"
+    int timeout_ms =
+        10'000;  // the longest time a call waits for the manager, including reconnecting
+    bool lease =
+        true;  // false: only queries and administration (no lease page; cannot map or hold regions)
+    // Connecting waits some seconds for the successor of a manager that ended.
     bool await_restart = false;
 };
 
-// Of a no_manager: one is there, but does not answer or accepts no connection.
+// For no_manager: a manager exists, but does not respond or accept connections.
 inline bool is_unresponsive(const Error& error) {
     return error.code == ErrorCode::no_manager && error.system_error != 0;
 }
 
-// One reference to a region, mapped. Plain data: giving it back is unmap()'s business.
+// One mapped reference to a region. Plain data: call unmap() to release it.
 struct MappedRegion {
     std::byte* data = nullptr;
     std::uint64_t size = 0;
@@ -37,73 +39,72 @@ struct MappedRegion {
     std::uint64_t generation = 0;
     AccessMode access = AccessMode::read_write;
     bool tell_release = false;  // the region may end with our last reference
-    bool audited = false;       // the grant goes back with our last reference
-    // Above standard: `data` is a private copy in the clear, and not the region itself.
+    bool audited = false;       // the grant ends with our last reference
+    // Above standard: `data` is a private decrypted copy, not the region itself.
     SecurityLevel level = SecurityLevel::standard;
-    bool timed = false;  // so is its unmap
+    bool timed = false;  // its unmap is timed too
 
     bool plain() const { return !audited && level == SecurityLevel::standard; }
 };
 
 struct LockGrant {
     std::uint64_t token = 0;  // 63 bits
-    // A writer died in its lock and no writer has given one back since: the region may be half
-    // written. It is acknowledged by giving a write lock back.
+    // A writer died in its lock and no writer has released one since: the region may be half
+    // written. Releasing a write lock acknowledges it.
     bool inconsistent = false;
 };
 
-// Thread-safe. Every call may block on the manager except map() of a region this client has been
-// granted before, and unmap(), which need neither the manager nor a system call.
-// A manager that was killed and restarted is reconnected to within the call that needs it.
-// In a forked child every call fails with `forked`: connect again there.
-// A manager that lost its registry does not know our regions any more: every call then fails with
-// `registry_lost`, what is mapped stays readable, and a new client has to be connected.
-// A call has one deadline from its beginning, which covers other threads' calls, connecting and the
-// answer: no_manager when that does not come in time.
+// Thread-safe. Every call may block on the manager, except map() of a region this client was
+// granted before, and unmap(): these need neither the manager nor a system call. After a restart of
+// the manager the next call reconnects. In a forked child every call fails with `forked`: connect
+// again there. If the manager lost its registry, every call fails with `registry_lost`: mapped
+// memory stays readable, and a new client must be connected. A call has one deadline from its
+// start, which covers other threads' calls, connecting and the answer: no_manager if it passes.
 class ManagerClient {
   public:
-    // no_manager when nobody serves the instance.
+    // no_manager if no manager serves the instance.
     static Result<std::unique_ptr<ManagerClient>> connect(const ConnectOptions& options = {});
     ~ManagerClient();
     ManagerClient(const ManagerClient&) = delete;
     ManagerClient& operator=(const ManagerClient&) = delete;
 
-    // Any thread: ends the calls that wait for something, and every later one that asks the
-    // manager, with client_closed. What is mapped stays so, and can be given back, locks as well.
+    // Any thread: ends waiting calls, and every later call that needs the manager, with
+    // client_closed. Mappings stay valid; mappings and locks can still be released.
     void close();
-    // In a copy that a forked child got.
+    // In a forked child's copy.
     bool forked() const;
 
-    // The new region holds one reference of ours until deallocate() or the end of this client.
+    // This client holds one reference to the new region until deallocate() or its own end.
     Result<RegionId> allocate(std::uint64_t size, const RegionOptions& options = {});
     Result<MappedRegion> map(const RegionId& id, AccessMode access);
-    // not_held when the reference was given back already. An encrypted region that was mapped for
-    // writing is flushed first; when that fails the error says so, and what was not written is
-    // lost: flush() can be tried again, this not.
+    // not_held if the reference was already released. An encrypted region mapped for writing is
+    // flushed first. If flushing fails, the unwritten changes are lost: call flush() first, which
+    // can be repeated.
     Status unmap(const MappedRegion& mapping);
-    // Copies part of a region, all of it or none. Of an encrypted region only the chunks that it
-    // touches are decrypted, or encrypted and committed together.
+    // Copies part of a region, completely or not at all. In an encrypted region only the affected
+    // chunks are decrypted, or encrypted and committed together.
     Status read(const RegionId& id, std::uint64_t offset, std::span<std::byte> out);
     Status write(const RegionId& id, std::uint64_t offset, std::span<const std::byte> bytes);
-    // Of an encrypted region that is mapped: writes back what was changed here (flush), or brings
-    // in what others wrote and is unchanged here (refresh). Nothing is to be done for another.
+    // For a mapped encrypted region: writes local changes back (flush), or loads what other
+    // processes wrote into parts unchanged here (refresh). Without effect on other regions.
     Status flush(const MappedRegion& mapping);
     Status refresh(const MappedRegion& mapping);
-    // Encrypts the region anew under a key of its own; programs that use it need not stop. The
+    // Encrypts the region again under a new key; programs that use it need not stop. Returns the
     // number of the new key.
     Result<std::uint32_t> rotate_key(const RegionId& id);
-    // Withdraws the region; its memory goes when the last reference does. True: it is gone already.
+    // Withdraws the region; its memory is freed with the last reference. True: it was freed
+    // already.
     Result<bool> deallocate(const RegionId& id, bool force = false);
-    // Makes it immutable. True: it is. False: it will be once nobody holds it; from now on nobody
-    // can map it for writing. What this client has mapped keeps it from being sealed: unmap it
-    // first.
+    // Makes it immutable. True: it is sealed. False: it will be sealed when its last reference is
+    // released; from now on it cannot be mapped for writing. This client's own mappings delay it
+    // too: unmap them first.
     Result<bool> seal(const RegionId& id);
-    // Administrators: moves idle regions together, so that memory in one piece becomes free.
+    // Administrators: moves idle regions together to free contiguous memory.
     Result<DefragmentResult> defragment();
-    // Deallocates it so that it can be restored for the configured time; region_in_use when others
-    // hold it. True: the configuration has no quarantine, so it is gone already.
+    // Deallocates it so that it can be restored for the configured time; region_in_use if others
+    // hold it. True: quarantine is not configured, so it was freed.
     Result<bool> quarantine(const RegionId& id);
-    // Takes it out of quarantine. The answer says what becomes of it next.
+    // Takes it out of quarantine. The answer says what happens to it next.
     Result<std::string> restore(const RegionId& id);
     Result<RegionInfo> info(const RegionId& id);
     // `filter` as in base/filter.h. Newest last.
@@ -112,34 +113,34 @@ class ManagerClient {
     // Names this client for people: worker, pool, session; each at most kMaxNameBytes.
     Status announce(const std::string& worker, const std::string& pool, const std::string& session);
 
-    // Locks the region: shared with other readers, or alone (`read_write`). Waits at most
-    // `timeout_ms` (0: not at all; kLockForever), in the order of asking, with this client free for
-    // its other threads. The lock belongs to the calling thread: it is granted again at once, one
-    // level deeper, and a wait that would close a circle is refused.
-    // timeout, deadlock (the message names the circle), or what map() would say.
+    // Locks the region, shared with other readers or exclusively (`read_write`). Waits at most
+    // `timeout_ms` (0: not at all; kLockForever), in request order; other threads can use this
+    // client meanwhile. The lock belongs to the calling thread: a nested request is granted at
+    // once, one level deeper; a wait that would close a cycle is refused. Errors: timeout, deadlock
+    // (the message names the cycle), or those of map().
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
-    // Gives one level back, on any thread; not_held when this client has no such lock. When no
-    // manager answers the level is given back to the next one that this client reaches.
+    // Releases one level, on any thread; not_held if this client does not hold the lock. If no
+    // manager responds, the release is sent to the next one that this client reaches.
     Status unlock(const RegionId& id, std::uint64_t token);
-    // A lock that is waited for in slices, under a ticket of this client's. `owner` 0: the calling
-    // thread, which asks and waits itself; else a number from kFirstOwner on.
+    // A lock that is waited for in slices, with a ticket. `owner` 0: the calling thread, which must
+    // also wait; else a number of at least kFirstOwner.
     Result<std::uint64_t> lock_begin(const RegionId& id, AccessMode mode, std::uint32_t owner);
-    // Nothing: still waiting, after `timeout_ms` or sooner, such as when a signal was handled.
+    // Empty: still waiting, after `timeout_ms` or earlier, for example when a signal was handled.
     // Otherwise the ticket is used up. One thread at a time.
     Result<std::optional<LockGrant>> lock_wait(std::uint64_t ticket, std::uint32_t timeout_ms);
-    // Gives up; what was granted meanwhile is given back. not_held: no such ticket.
+    // Cancels the wait; a lock granted meanwhile is released. not_held: unknown ticket.
     Status lock_cancel(std::uint64_t ticket);
-    // Regions that are locked, and by whom; `filter` as in list().
+    // Locked regions with their holders; `filter` as in list().
     Result<std::vector<RegionLocks>> locks(const std::string& filter = {});
-    // Administrators: takes the lock with this token (0: all) from its holder.
+    // Administrators: revokes the lock with this token (0: all).
     Result<RegionLocks> release_locks(const RegionId& id, std::uint64_t token);
 
-    // What the region's policy is, who may open it and everything else it takes to decide about it
-    // elsewhere: JSON, for parse_policy_report() in security/policy_text.h. Its owner, who may
-    // manage it, operators. Without an id: the policy of regions that are allocated without one.
+    // The region's policy and all facts needed to evaluate it in another process, as JSON for
+    // parse_policy_report() in security/policy_text.h. For its owner, those who may manage it, and
+    // operators. Without an id: the policy of regions that are allocated without one.
     Result<std::string> policy(const std::optional<RegionId>& id = {});
-    // `json`: the new policy, whole. Answers what policy() does. policy_invalid with what is wrong
-    // and where; encryption_required.
+    // `json`: the complete new policy. Returns the same as policy(). Errors: policy_invalid, with
+    // what is wrong and where; encryption_required.
     Result<std::string> set_policy(const RegionId& id, const std::string& json);
 
     // A JSON document about the manager: "status", "config", "stats", "health", "clients".
@@ -147,13 +148,14 @@ class ManagerClient {
     // JSON: {"needs_restart": [...]}.
     Result<std::string> reload_config();
 
-    // What fires, what fired, and the rules; JSON both ways, see alerts/alert_requests.h for the
-    // actions and what they take. Looking and answering is for operators, rules for administrators.
+    // Active and past alerts, and the rules; JSON in both directions. alerts/alert_requests.h lists
+    // the actions and their arguments. Operators can query and acknowledge; only administrators can
+    // change rules.
     Result<std::string> alerts(const std::string& action, const std::string& arguments = "{}");
 
-    // References this client holds to the region now; 0 when it holds none or does not know it.
+    // This client's current references to the region; 0 also for an unknown region.
     std::uint64_t references_held(const RegionId& id) const;
-    // Requests sent to the manager so far: shows what needed no round trip.
+    // Number of requests sent to the manager so far.
     std::uint64_t round_trips() const;
     const InstancePaths& paths() const;
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// New regions. Whatever fails after the request left, the manager is told that nobody wants what
-// it made.
+// Allocating regions. If anything fails after the request was sent, the allocation is cancelled.
 
 #include "base/time.h"
 #include "client/manager_client_private.h"
@@ -12,11 +11,11 @@ using layout::LeasePage;
 
 namespace {
 
-// Larger regions have a segment of their own, whose memory this process reserves.
+// Larger regions have a dedicated segment, whose memory this process reserves.
 constexpr std::uint64_t kNeverPooled = 64 << 20;
 
 Error own_limit_error(Error error) {
-    error.message = "this program cannot have the memory: " + error.message;
+    error.message = "the memory cannot be reserved for this process: " + error.message;
     return error;
 }
 
@@ -32,12 +31,12 @@ Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions
     auto made = d_->allocate(call, unable);
     if (own && !made && !unable && made.error().code == ErrorCode::no_space) d_->short_of = size;
     if (made || !unable) return made;
-    call.can_reserve = false;  // then the manager has to
+    call.can_reserve = false;  // then the manager reserves it
     return d_->allocate(call, unable);
 }
 
-// What this process could not have before is not asked of the manager again while it is so: a
-// program that tries without end costs nobody else anything.
+// A size that this process could not reserve is not requested again while that is so: a program
+// that retries endlessly then causes no load elsewhere.
 Status ManagerClient::Private::check_memory(std::uint64_t size) {
     if (short_of == 0 || size < short_of) return {};
     MemoryLimit limit;
@@ -46,7 +45,7 @@ Status ManagerClient::Private::check_memory(std::uint64_t size) {
     return {};
 }
 
-// `unable`: the system does not let this process reserve the memory, or has none; the manager may.
+// `unable`: this process cannot reserve the memory, but the manager may be able to.
 Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, bool& unable) {
     const auto request_id = connection->next_request();
     const auto deadline = connection->deadline();
@@ -62,7 +61,7 @@ Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, b
         }
         const auto* granted = answer->reply.answer.AsGranted();
         if (granted && granted->reserve) answer = reserve(*answer, request_id, deadline, unable);
-        // The manager was restarted meanwhile, or the connection broke: nothing is left of it.
+        // The manager restarted or the connection broke: the allocation was undone.
         if (!answer && answer.error().code == ErrorCode::region_not_found &&
             monotonic_nanos() < deadline)
             continue;
@@ -73,20 +72,20 @@ Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, b
     }
 }
 
-// Takes the pages of the new segment, so that they are charged to this process's control group,
-// and not to the manager's; it grants the region when it has seen that they are there.
+// Reserves the pages of the new segment, so that they are charged to this process's control group
+// and not to the manager's. The manager grants the region after verifying them.
 Result<Connection::Answer> ManagerClient::Private::reserve(Connection::Answer& answer,
                                                            std::uint64_t request_id,
                                                            std::int64_t deadline, bool& unable) {
     const auto size = answer.reply.answer.AsGranted()->segment_size;
     const auto& segment = connection->keep(std::move(answer.handle));
-    answer.no_fork = {};  // a forked child closes what the connection keeps
+    answer.no_fork = {};  // a forked child closes descriptors kept by the connection
     MemoryLimit limit;    // kept for no longer than this: it holds descriptors
     const auto reserved = limit.reserve(segment, 0, size, [&]() -> Status {
         if (connection->closed()) return fail(closed_error());
         if (monotonic_nanos() < deadline) return {};
-        return fail(ErrorCode::timeout, "it was not reserved in time",
-                    "ask for less, or allow more time");
+        return fail(ErrorCode::timeout, "the memory was not reserved in time",
+                    "request less, or allow more time");
     });
     connection->keep({});
     if (!reserved) {
@@ -99,12 +98,12 @@ Result<Connection::Answer> ManagerClient::Private::reserve(Connection::Answer& a
     return ask_locked(std::move(call));
 }
 
-// The new region holds one reference of ours.
+// This client holds one reference to the new region.
 Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
     const auto* granted = answer.reply.answer.AsGranted();
     if (!granted || !granted->id) return unexpected_answer();
     const auto id = from_wire(*granted->id);
-    if (!connection->lease().valid()) return id;  // nothing can be held
+    if (!connection->lease().valid()) return id;  // this client cannot hold references
     SHM_ASSIGN(auto* entry, mapper.install(answer, AccessMode::read_write));
     auto outcome = LeasePage::Acquire::not_granted;
     answer.no_fork = {};  // it may be needed for the next answer

@@ -57,16 +57,15 @@ class ManagerClient::Private {
 
     // A reference to the region, and where its segment is mapped.
     Result<MappedRegion> acquire(const RegionId& id, AccessMode access);
-    // Calls `use` with such a reference if the part is inside the region.
+    // Calls `use` with such a reference if the range lies inside the region.
     template <typename Use>
     Status with_part(const RegionId& id, AccessMode access, std::uint64_t offset,
                      std::uint64_t size, Use use) {
         SHM_ASSIGN(const auto segment, acquire(id, access));
         auto used = offset <= segment.size && size <= segment.size - offset
                         ? use(segment)
-                        : Status(fail(ErrorCode::invalid_argument,
-                                      "these bytes are not all inside the region",
-                                      "ask for its size first"));
+                        : Status(fail(ErrorCode::invalid_argument, "the range exceeds the region",
+                                      "check the region's size first"));
         (void)release(segment);
         return used;
     }
@@ -76,22 +75,22 @@ class ManagerClient::Private {
     Result<Connection::Answer> reserve(Connection::Answer& answer, std::uint64_t request_id,
                                        std::int64_t deadline, bool& unable);
     Result<RegionId> hold(Connection::Answer answer);
-    // With the mutex. Asks for the region and takes a reference.
+    // With the mutex. Requests the region and acquires a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
     Status release(const MappedRegion& mapping);
-    // What map() does for what is not granted, audited or encrypted.
+    // map() for regions that are not granted, audited or encrypted.
     Result<MappedRegion> map_asking(const RegionId& id, AccessMode access);
-    // manager_client_timed.cpp: one of every few hundred, for the figures that people see.
+    // manager_client_timed.cpp: one of every few hundred, for the statistics.
     Result<MappedRegion> map_timed(const RegionId& id, AccessMode access);
     Status release_timed(const MappedRegion& mapping);
-    // Without asking, if that may be: nothing was taken when `data` is null.
+    // Without asking the manager, if possible; if `data` is null nothing was acquired.
     Result<MappedRegion> map_quickly(CachedRegion& entry, const RegionId& id, AccessMode access);
-    // Gives the allocation's own reference back and sends `call`.
+    // Releases the allocation's own reference and sends `call`.
     Result<bool> deallocate(const RegionId& id, wire::DeallocateT call);
 
     std::unique_ptr<Connection> connection;
     Mapper mapper;
-    std::uint64_t short_of = 0;  // a size that this process's control group did not have; or 0
+    std::uint64_t short_of = 0;  // a size that did not fit into this process's control group, or 0
     LockClient locks;
     EncryptedViews encrypted;
 };

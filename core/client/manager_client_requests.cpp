@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a client asks and manages: each a request or a few, nothing is held or mapped.
+// Queries and administration: one or a few requests each, without holding or mapping anything.
 #include "client/manager_client_private.h"
 #include "client/pages.h"
 
@@ -69,7 +69,7 @@ Result<std::string> ManagerClient::restore(const RegionId& id) {
     bool repeated = false;
     auto answer = d_->ask(std::move(call), &repeated);
     if (!answer && repeated && answer.error().code == ErrorCode::invalid_argument)
-        return std::string("restored before the manager was started again");
+        return std::string("it was restored before the manager restarted");
     if (!answer) return fail(std::move(answer).error());
     const auto* done = answer->reply.answer.AsDone();
     if (!done) return unexpected_answer();

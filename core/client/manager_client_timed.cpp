@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Maps and unmaps that are timed: the same work as the others', between two looks at the clock.
+// Timed maps and unmaps: the same work as the others, between two clock readings.
 #include <algorithm>
 
 #include "base/time.h"
@@ -11,7 +11,7 @@ using layout::LeasePage;
 
 namespace {
 
-// What looking at the clock twice adds, nanoseconds: as much as a map itself.
+// The cost of two clock readings in nanoseconds: as much as a map itself.
 std::int64_t clock_cost() {
     constexpr int kLooks = 32;
     std::int64_t least = INT64_MAX;

@@ -14,7 +14,7 @@ using layout::LeasePage;
 
 namespace {
 
-// Entries looked at for each new one: keeps mappings of regions that ended from piling up.
+// Entries checked for each new one, so that mappings of ended regions do not accumulate.
 constexpr std::size_t kPurgeStep = 8;
 
 Error full_error(const RegionId& id) {
@@ -49,7 +49,7 @@ Result<Mapper::Place> Mapper::place_of(const wire::GrantedT& granted, const Hand
         if (!handle) return Place{};
         if (auto whole = map_segment(handle, 0, granted.segment_size, access)) {
             mapping = std::move(*whole);
-        } else {  // no address space for an arena: for the region alone there may be some
+        } else {  // no address space for the arena, but perhaps for the region alone
             SHM_ASSIGN(auto slice,
                        map_segment(handle, granted.offset, layout::page_up(granted.size), access));
             auto* const data = slice.data();
@@ -65,7 +65,7 @@ Result<Mapping> Mapper::map_segment(const Handle& handle, std::uint64_t offset, 
     const auto protection =
         access == AccessMode::read_write ? Mapping::Access::read_write : Mapping::Access::read_only;
     auto mapping = Mapping::map(handle, size, protection, false, offset);
-    if (!mapping) {  // out of mappings, perhaps: those of ended regions are in the way
+    if (!mapping) {  // perhaps out of mappings: drop those of ended regions
         cache_.purge(lease_, cache_.size());
         mapping = Mapping::map(handle, size, protection, false, offset);
     }
@@ -103,8 +103,8 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
     return &entry;
 }
 
-// The region has moved: what was mapped is not where it is. Nobody of ours holds it, or it could
-// not.
+// The region has moved, so the old mapping is wrong. No thread of ours holds it; otherwise it could
+// not have moved.
 void Mapper::forget_place(CachedRegion& entry) {
     entry.generation.store(0, std::memory_order_release);
     for (int mode = 0; mode < 2; ++mode) {
@@ -130,9 +130,9 @@ Status Mapper::add_read_only(CachedRegion& entry) {
     return {};
 }
 
-// Lock-free. The entry may have become another region's while we looked: the reference pins it,
-// so its id is compared again once the reference is held; its slot too, for slot and generation may
-// have been read one before and one after.
+// Lock-free. The entry may be reassigned to another region at any time. The reference pins it, so
+// its id is compared again once the reference is held; its slot too, because slot and generation
+// may have been read before and after a change.
 Result<MappedRegion> Mapper::acquire(CachedRegion& entry, const RegionId& id, AccessMode access,
                                      LeasePage::Acquire& outcome) const {
     const auto slot = entry.slot.load(std::memory_order_relaxed);

@@ -9,41 +9,41 @@
 
 namespace snakepit::shm {
 
-// The specification's Memory Mapper: where the regions that were granted lie in this process. An
-// arena is mapped once, whatever number of regions lie in it. find() and acquire() need no lock;
-// the rest is called with the client's mutex.
+// Memory Mapper: where granted regions are mapped in this process. An arena is mapped once, however
+// many regions lie in it. find() and acquire() need no lock; the rest is called with the client's
+// mutex.
 class Mapper {
   public:
     // `lease`: the client's page; it is mapped by the time anything is granted.
     explicit Mapper(const layout::LeasePage& lease) : lease_(lease) {}
 
     CachedRegion* find(const RegionId& id) const { return cache_.find(id); }
-    // Takes a reference and says where the region is. `outcome` other than `acquired`: nothing was
-    // taken, and the manager has to be asked.
+    // Acquires a reference and returns the region's mapping. If `outcome` is not `acquired`,
+    // nothing was acquired and the manager must be asked.
     Result<MappedRegion> acquire(CachedRegion& entry, const RegionId& id, AccessMode access,
                                  layout::LeasePage::Acquire& outcome) const;
 
-    // The next map of it is one of those that are timed (LeaseTimes): the first after the manager
-    // took the count of takes, and every 256th from there.
+    // Whether the next map is timed (LeaseTimes): the first after the manager reset the count of
+    // acquisitions, and every 256th from there.
     static bool to_be_timed(const CachedRegion& entry) {
         const auto* acquisitions = entry.acquisitions.load(std::memory_order_relaxed);
         return acquisitions->load(std::memory_order_relaxed) % layout::LeaseTimes::kEvery == 0;
     }
 
     CachedRegion& at(const RegionId& id) { return cache_.at(id); }
-    // Maps what was granted, if it is not mapped so already. Null: the answer brought no handle,
-    // and one is needed.
+    // Maps what was granted, unless it is mapped already. Null: a handle is needed, but the answer
+    // has none.
     Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
-    // A region that is mapped for writing can be mapped for reading without asking.
+    // A region that is mapped for writing can be mapped for reading without asking the manager.
     Status add_read_only(CachedRegion& entry);
-    // Every reference there still is: a client that leaves in good order, and did not die.
+    // Releases all remaining references, for an orderly disconnect.
     void release_all() const;
-    // In a forked child: forgets the mappings, which it never got.
+    // In a forked child: drops mappings that were not inherited.
     void abandon() { cache_.abandon(); }
 
   private:
     struct Place {
-        Mapping fresh;                 // made for this region alone, just now
+        Mapping fresh;                 // a new mapping for this region alone
         CachedArena* arena = nullptr;  // or the arena it lies in
         std::byte* data = nullptr;
     };

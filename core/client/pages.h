@@ -10,8 +10,8 @@
 
 namespace snakepit::shm {
 
-// What is listed slot by slot, as much of it as fits a frame at a time. `page_from(slot)` asks for
-// the page that begins there; all of them, by id.
+// Collects a list that is sent in pages, slot by slot. `page_from(slot)` requests the page that
+// begins there. Returns all entries, sorted by id.
 template <typename Item, typename PageFrom>
 Result<std::vector<Item>> all_pages(PageFrom page_from) {
     std::vector<Item> out;

@@ -9,7 +9,7 @@ using layout::LeaseWord;
 
 namespace {
 
-// Arenas kept mapped in which this client has no region any more: the next one may be there.
+// Arenas kept mapped although this client has no region in them: the next region may be there.
 constexpr std::size_t kIdleArenas = 8;
 
 }  // namespace
@@ -19,9 +19,8 @@ RegionCache::RegionCache() {
     table_.store(tables_.back().get(), std::memory_order_release);
 }
 
-// A cell of an entry that was dropped, or is another region's by now and found elsewhere, is taken
-// again, or the table would grow with every region there ever was; one never used ends a reader's
-// search.
+// Cells of dropped or reassigned entries are reused, so that the table does not grow with every
+// region ever used. A cell never used ends a reader's search.
 bool RegionCache::insert(Table& table, CachedRegion* entry) {
     const RegionId id{entry->id_micros.load(std::memory_order_relaxed),
                       entry->id_random.load(std::memory_order_relaxed)};
@@ -91,7 +90,8 @@ void RegionCache::locate(CachedRegion& entry, CachedArena* arena) {
 
 void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
     for (std::size_t i = 0; i < std::min(count, pool_.size()); ++i) {
-        // Goes round, or in a pool that grows it would see the same few again and again.
+        // Continues where the last one stopped; otherwise it would check the same few entries each
+        // time.
         if (hand_ >= pool_.size()) hand_ = 0;
         auto& entry = pool_[hand_++];
         if (!entry.in_use) continue;
@@ -101,7 +101,7 @@ void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
             LeaseWord::generation(word) == entry.generation.load(std::memory_order_relaxed) &&
             LeaseWord::n(word) > 0;
         if (granted) continue;
-        // Nobody can take a reference now, and only a grant, which needs our mutex, changes that.
+        // No reference can be acquired now; only a new grant, which needs our mutex, changes that.
         entry.id_micros.store(0, std::memory_order_release);
         entry.generation.store(0, std::memory_order_relaxed);
         for (int mode = 0; mode < 2; ++mode) {

@@ -16,21 +16,21 @@
 
 namespace snakepit::shm {
 
-// An arena this client was handed: mapped once, whatever number of regions lie in it. Under the
-// client's mutex.
+// An arena this client received: mapped once, however many regions lie in it. Under the client's
+// mutex.
 struct CachedArena {
     std::uint64_t id = 0;
     std::uint64_t regions = 0;  // entries that lie in it
-    std::uint64_t used_at = 0;  // for dropping the one that was idle for longest
+    std::uint64_t used_at = 0;  // to drop the arena that was idle longest
     Mapping mapping[2];         // by AccessMode
 };
 
-// A count that no map has to be timed at.
+// A count at which no map is timed.
 inline constinit std::atomic<std::uint32_t> never_timed{1};
 
 // A region this client was granted: where its lease word and its memory are. Read without a lock.
-// The object may be used again for another region at any time until a reference is held, so what
-// was read counts only if `id_*` still matches after the reference was taken.
+// Until a reference is held the object may be reused for another region, so the values are valid
+// only if `id_*` still matches after the reference was acquired.
 struct CachedRegion {
     std::atomic<std::uint64_t> id_micros{0}, id_random{0};
     std::atomic<std::uint64_t> generation{0};
@@ -42,12 +42,12 @@ struct CachedRegion {
     std::atomic<bool> audited{false};
     std::atomic<SecurityLevel> level{SecurityLevel::standard};
 
-    // The rest only under the client's mutex.
+    // The rest: only under the client's mutex.
     bool holds_allocation = false;
     bool in_use = false;
     const void* cell = nullptr;    // of the newest table, in which it is found
-    Mapping mapping[2];            // of a segment of its own
-    CachedArena* arena = nullptr;  // or the one it lies in
+    Mapping mapping[2];            // of a dedicated segment
+    CachedArena* arena = nullptr;  // or the arena it lies in
 
     bool is(const RegionId& id) const {
         return id_micros.load(std::memory_order_acquire) == id.micros &&
@@ -55,7 +55,7 @@ struct CachedRegion {
     }
 };
 
-// From region id to CachedRegion. find() takes no lock and may run beside one changer.
+// Maps region ids to CachedRegion. find() takes no lock and may run concurrently with one writer.
 class RegionCache {
   public:
     RegionCache();
@@ -72,14 +72,14 @@ class RegionCache {
     }
 
     // ---- under the client's mutex
-    // The entry of `id`, made if need be.
+    // The entry of `id`, created if necessary.
     CachedRegion& at(const RegionId& id);
-    // Drops up to `count` entries whose region is not granted any more, with their mappings.
+    // Drops up to `count` entries whose regions are not granted any more, with their mappings.
     void purge(const layout::LeasePage& lease, std::size_t count);
-    // The arena, made if need be; an unmapped one when it is new. Drops those that have been idle
-    // for longest, when many are.
+    // The arena, created if necessary (then unmapped). Drops the arenas that were idle longest if
+    // there are many.
     CachedArena& arena(std::uint64_t id);
-    // Puts the entry where it lies; an entry in no arena has its own mappings.
+    // Assigns the entry to its arena; an entry without an arena has its own mappings.
     static void locate(CachedRegion& entry, CachedArena* arena);
     template <typename Look>
     void each(Look look) const {
@@ -103,8 +103,8 @@ class RegionCache {
 
     std::atomic<const Table*> table_;
     std::vector<std::unique_ptr<Table>>
-        tables_;                     // the last one counts; readers may be in the others
-    std::deque<CachedRegion> pool_;  // addresses stay
+        tables_;                     // the last one is current; readers may still use the others
+    std::deque<CachedRegion> pool_;  // addresses are stable
     std::vector<CachedRegion*> unused_;
     std::unordered_map<std::uint64_t, CachedArena> arenas_;
     std::uint64_t clock_ = 0;

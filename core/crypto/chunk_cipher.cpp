@@ -52,7 +52,7 @@ ChunkCipher::~ChunkCipher() = default;
 
 Result<ChunkCipher> ChunkCipher::make(std::span<const std::byte> key) {
     if (key.size() != 32)
-        return fail(ErrorCode::invalid_argument, "a key of a region has 32 bytes");
+        return fail(ErrorCode::invalid_argument, "a region's key must have 32 bytes");
     const std::unique_ptr<EVP_CIPHER, FreeCipher> cipher(
         EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));
     auto d = std::make_unique<Private>();
@@ -62,7 +62,7 @@ Result<ChunkCipher> ChunkCipher::make(std::span<const std::byte> key) {
         if (!cipher || !context ||
             EVP_CipherInit_ex2(context.get(), cipher.get(), bytes_of(key.data()), nullptr, encrypts,
                                nullptr) != 1)
-            return fail(crypto_error("AES-256-GCM cannot be used"));
+            return fail(crypto_error("AES-256-GCM is not available"));
     }
     return ChunkCipher(std::move(d));
 }
@@ -77,7 +77,7 @@ Status ChunkCipher::encrypt(const Nonce& nonce, std::span<const std::byte> assoc
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tag.size()),
                             tag.data()) == 1)
         return {};
-    return fail(crypto_error("a chunk could not be encrypted"));
+    return fail(crypto_error("cannot encrypt a chunk"));
 }
 
 Result<bool> ChunkCipher::decrypt(const Nonce& nonce, std::span<const std::byte> associated,
@@ -92,7 +92,7 @@ Result<bool> ChunkCipher::decrypt(const Nonce& nonce, std::span<const std::byte>
                                          static_cast<int>(expected.size()), expected.data()) == 1;
     if (ran && EVP_CipherFinal_ex(context, none, &length) == 1) return true;
     wipe({out, ciphertext.size()});
-    if (!ran) return fail(crypto_error("a chunk could not be decrypted"));
+    if (!ran) return fail(crypto_error("cannot decrypt a chunk"));
     return false;
 }
 

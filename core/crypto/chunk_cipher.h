@@ -14,8 +14,8 @@ namespace snakepit::shm {
 using Nonce = std::array<std::uint8_t, 12>;
 using Tag = std::array<std::uint8_t, 16>;
 
-// AES-256-GCM (NIST SP 800-38D) under one key, again and again: the key schedule is made once. A
-// nonce must never be used twice to encrypt under one key. Move-only; one thread at a time.
+// AES-256-GCM (NIST SP 800-38D) for many chunks under one key: the key schedule is computed once.
+// Never encrypt twice with the same key and nonce. Move-only; one thread at a time.
 class ChunkCipher {
   public:
     static Result<ChunkCipher> make(std::span<const std::byte> key);  // 32 bytes
@@ -26,8 +26,8 @@ class ChunkCipher {
     // `out` is as long as `plain`.
     Status encrypt(const Nonce& nonce, std::span<const std::byte> associated,
                    std::span<const std::byte> plain, std::byte* out, Tag& tag);
-    // False: the tag does not belong to these bytes; `out` is overwritten with zeros then.
-    // Who can write to `ciphertext` meanwhile can change what comes out; see core/crypto/README.md.
+    // False: the tag does not match; `out` is then overwritten with zeros. A process that writes to
+    // `ciphertext` meanwhile can change the result; see core/crypto/README.md.
     Result<bool> decrypt(const Nonce& nonce, std::span<const std::byte> associated,
                          std::span<const std::byte> ciphertext, std::byte* out, const Tag& tag);
 

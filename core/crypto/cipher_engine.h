@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a client needs of the cryptographic library. It is in a module of its own that is loaded
-// when a program first touches an encrypted region, so that no other program needs libcrypto.
+// What a client needs from the cryptographic library. It is a separate shared object, loaded when a
+// program first uses an encrypted region, so that other programs do not need libcrypto.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ class KeyedCipher {
                                  std::byte* plain) = 0;
 };
 
-// One of a process, for ever. Any thread.
+// One per process; it is never unloaded. Any thread.
 class CipherEngine {
   public:
     virtual ~CipherEngine() = default;
@@ -34,13 +34,13 @@ class CipherEngine {
     virtual Status random(std::span<std::byte> out) const = 0;
     virtual Digest root_of(const EncryptionState& state,
                            std::span<const layout::ChunkEntry> table) const = 0;
-    // With a key pair of this process, made when it is first asked for and never stored.
+    // Signs with this process's key pair, which is created on first use and never stored.
     virtual Result<std::pair<PublicKey, Signature>> sign(const Digest& root) = 0;
     virtual bool root_signed(const EncryptionState& state) const = 0;
 };
 
-// The module's only visible symbol. Null: it was built with other structures than those of the
-// caller's kCipherAbi, whose number goes up when the classes above change.
+// The module's only exported symbol. Returns null if it was built with structures other than the
+// caller's kCipherAbi; increase its number when the classes above change.
 inline constexpr const char* kCipherEntry = "snakepit_shm_cipher_engine";
 inline constexpr std::uint64_t kCipherAbi =
     std::uint64_t{sizeof(Error)} << 32 | std::uint64_t{sizeof(EncryptionState)} << 16 | 1;

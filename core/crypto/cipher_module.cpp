@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The module that clients load. Built with everything hidden but its entry.
+// The module that clients load. Exports only its entry point.
 #include <mutex>
 #include <optional>
 
@@ -60,7 +60,7 @@ class Engine final : public CipherEngine {
 extern "C" __attribute__((visibility("default"))) snakepit::shm::CipherEngine*
 snakepit_shm_cipher_engine(std::uint64_t abi) {
     if (abi != snakepit::shm::kCipherAbi) return nullptr;
-    // Never destroyed: threads may use it until the process is gone.
+    // Never destroyed: threads may use it until the process ends.
     static auto* const engine = new snakepit::shm::Engine;
     return engine;
 }

@@ -12,7 +12,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// The algorithm is built in; without memory there is nothing to go on with.
+// The algorithm is built in, so this fails only without memory.
 void must(int done) {
     if (done != 1) throw std::bad_alloc();
 }
@@ -58,7 +58,7 @@ Error crypto_error(std::string_view what) {
         ERR_error_string_n(code, reason, sizeof(reason));
     ERR_clear_error();
     return make_error(ErrorCode::platform_error, fmt::format("{}: {}", what, reason),
-                      "look at the OpenSSL installation");
+                      "check the OpenSSL installation");
 }
 
 }  // namespace snakepit::shm

@@ -13,7 +13,7 @@ namespace snakepit::shm {
 
 using Digest = std::array<std::byte, 32>;
 
-// SHA-256 over parts. Used again after finish(). Move-only; one thread at a time.
+// SHA-256 over several parts. Reusable after finish(). Move-only; one thread at a time.
 class Sha256 {
   public:
     Sha256();
@@ -32,7 +32,7 @@ class Sha256 {
 
 Digest sha256(std::span<const std::byte> bytes);
 
-// Why the last call of the library failed, as an error.
+// An error with OpenSSL's reason for the last failure.
 Error crypto_error(std::string_view what);
 
 }  // namespace snakepit::shm

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kRootPurpose = "snakepit-shm sealed region 1";
 constexpr std::string_view kSignPurpose = "snakepit-shm sealed by 1";
 
-// Least significant byte first, whatever the machine.
+// Little-endian on every machine.
 template <typename T>
 std::byte* put(std::byte* to, T value) {
     for (std::size_t i = 0; i < sizeof value; ++i)

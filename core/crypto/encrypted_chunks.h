@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is encrypted, bound and signed of a region of level `high` or `maximum`: the one place that
-// says so, for the manager, which verifies, and for the clients, which read and write.
+// What is encrypted, authenticated and signed in a region of level `high` or `maximum`. Shared by
+// the manager, which verifies, and the clients, which read and write.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace snakepit::shm {
 
 using ChunkTable = std::vector<layout::ChunkEntry>;
 
-// The version of a region's contents that counts, as the manager tells it.
+// The current version of a region's contents, as reported by the manager.
 struct EncryptionState {
     RegionId id;
     std::uint64_t size = 0;     // of the contents, bytes
@@ -32,28 +32,28 @@ struct EncryptionState {
     std::int64_t writer_pid = 0;
     std::uint32_t writer_uid = 0;
 
-    // Which of the segment's tables counts.
+    // The segment's current table.
     std::uint64_t table() const { return version & 1; }
 };
 
-// Belongs to this region and key version alone; `out` has kKeyBytes.
+// The key of this region and key version; `out` has kKeyBytes.
 Status derive_region_key(const InstanceKey& instance, const RegionId& id, std::uint32_t key_version,
                          std::span<std::byte> out);
 
-// SHA-256 over all a version is: region, size, version, key version and table. Who knows it knows
-// every tag, and so every byte.
+// SHA-256 over everything that defines a version: region, size, version, key version and table. It
+// covers every tag, and so every byte.
 Digest root_of(const EncryptionState& state, std::span<const layout::ChunkEntry> table);
 
-// By the writer of a region of level `maximum`.
+// Signed by the writer of a region of level `maximum`.
 Result<Signature> sign_root(const SigningKey& key, const Digest& root);
 bool root_signed(const EncryptionState& state);
 
-// One chunk. The region, the chunk's place, its version and the key's are bound to it, so that no
-// other ciphertext of the same key passes for it. `entry` has version, key version and nonce
-// already; its tag is filled in.
+// One chunk. Region, position, version and key version are authenticated with it, so that no other
+// ciphertext of the same key can replace it. `entry` has version, key version and nonce; its tag is
+// filled in.
 Status encrypt_chunk(ChunkCipher& cipher, const RegionId& id, std::uint64_t chunk,
                      std::span<const std::byte> plain, std::byte* cell, layout::ChunkEntry& entry);
-// False: it is not what was written.
+// False: the ciphertext is not what was written.
 Result<bool> decrypt_chunk(ChunkCipher& cipher, const RegionId& id, std::uint64_t chunk,
                            const layout::ChunkEntry& entry, std::span<const std::byte> cell,
                            std::byte* plain);

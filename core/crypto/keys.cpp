@@ -37,7 +37,7 @@ OSSL_PARAM octets(const char* name, std::span<const std::byte> bytes) {
 Status fill_random(std::span<std::byte> bytes) {
     if (RAND_priv_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
                         static_cast<int>(bytes.size())) != 1)
-        return fail(crypto_error("no random bytes"));
+        return fail(crypto_error("cannot get random bytes"));
     return {};
 }
 
@@ -46,7 +46,7 @@ Result<InstanceKey> InstanceKey::load_or_create(const std::string& path) {
     SHM_ASSIGN(const bool there, read_secret_file(path, secret.bytes()));
     if (!there) {
         SHM_TRY(fill_random(secret.bytes()));
-        // Another manager of this state directory may have been quicker: then its key holds.
+        // Another manager of this state directory may have created the key meanwhile: use that one.
         SHM_ASSIGN(const bool made, create_secret_file(path, secret.bytes()));
         if (!made) return load(path);
     }
@@ -57,7 +57,7 @@ Result<InstanceKey> InstanceKey::load(const std::string& path) {
     SHM_ASSIGN(auto secret, LockedMemory::make(kKeyBytes));
     SHM_ASSIGN(const bool there, read_secret_file(path, secret.bytes()));
     if (!there)
-        return fail(ErrorCode::security_violation, fmt::format("there is no key at {}", path),
+        return fail(ErrorCode::security_violation, fmt::format("no key file at {}", path),
                     "give the service its key file or credential");
     return InstanceKey(std::move(secret));
 }
@@ -76,7 +76,7 @@ Status InstanceKey::derive(std::string_view purpose, std::span<std::byte> out) c
     };
     if (!context || EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(out.data()),
                                    out.size(), parameters) != 1)
-        return fail(crypto_error("a key could not be derived"));
+        return fail(crypto_error("cannot derive a key"));
     return {};
 }
 

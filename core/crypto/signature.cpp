@@ -48,7 +48,7 @@ Result<SigningKey> SigningKey::generate() {
     if (!d->key ||
         EVP_PKEY_get_raw_public_key(
             d->key.get(), reinterpret_cast<unsigned char*>(d->public_key.data()), &size) != 1)
-        return fail(crypto_error("no signing key could be made"));
+        return fail(crypto_error("cannot create a signing key"));
     return SigningKey(std::move(d));
 }
 

@@ -20,7 +20,7 @@ using PublicKey = std::array<std::byte, 32>;  // Ed25519, raw
 class SigningKey {
   public:
     static Result<SigningKey> generate();
-    // The key pair that belongs to 32 secret bytes: always the same one.
+    // The key pair derived from 32 secret bytes: always the same one.
     static Result<SigningKey> from_seed(std::span<const std::byte> seed);
     SigningKey(SigningKey&&) noexcept;
     SigningKey& operator=(SigningKey&&) noexcept;

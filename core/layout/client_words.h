@@ -5,9 +5,8 @@
 
 namespace snakepit::shm {
 
-// What every view says of a program that lives without a connection: the manager was restarted, or
-// the connection was lost. It connects again when it next asks for something, and keeps what it
-// has.
+// Shown for a program that runs without a connection, because the manager restarted or the
+// connection was lost. It reconnects with its next request and keeps what it holds.
 inline constexpr std::string_view kNotReconnected = "not reconnected yet";
 
 }  // namespace snakepit::shm

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// How a region of level `high` or `maximum` lies in its segment, and the manager's record of it.
+// The layout of a region of level `high` or `maximum` in its segment, and the manager's record of
+// it.
 //
 //     table 0 | table 1 | cell 0A | cell 0B | cell 1A | …
 //
-// The contents are cut into chunks. Each chunk has two cells for its ciphertext, and there are two
-// tables that say which cell counts: what is written next never touches what counts now, so that a
-// writer that is killed leaves one whole version. Which table counts, and what it must hash to, is
-// in the manager's file `seals` (mode 0600, never shared): nobody can put an older version back.
+// The contents are divided into chunks. Each chunk has two cells for its ciphertext, and two tables
+// name the current cell of each chunk. A write never touches current cells or the current table, so
+// a killed writer leaves one whole version. The manager's file `seals` (mode 0600, never shared)
+// records the current table and its hash, so that no client can restore an older version.
 #pragma once
 
 #include <algorithm>
@@ -18,11 +19,11 @@
 
 namespace snakepit::shm::layout {
 
-// Measured: from 64 KiB on, a chunk costs no more than the cipher itself; less is read to get at
-// one byte than with more.
+// Measured: from 64 KiB on, the overhead of a chunk is negligible. Larger chunks would only make
+// access to single bytes slower.
 inline constexpr std::uint64_t kChunkBytes = std::uint64_t{64} * 1024;
 
-// What is known of one chunk. All zero: it was never written, and reads as zeros.
+// The description of one chunk. All zero: never written, reads as zeros.
 struct ChunkEntry {
     std::uint64_t version;      // content version it was written in
     std::uint32_t key_version;  // of the key it is encrypted with
@@ -33,7 +34,7 @@ struct ChunkEntry {
 };
 static_assert(sizeof(ChunkEntry) == 48 && alignof(ChunkEntry) == 8);
 
-// Where the parts of a region of `size` bytes lie. Cheap to make.
+// The offsets of the parts of a region of `size` bytes. Cheap to construct.
 struct EncryptedLayout {
     explicit constexpr EncryptedLayout(std::uint64_t region_size)
         : size(region_size), chunks((region_size + kChunkBytes - 1) / kChunkBytes) {}
@@ -59,24 +60,24 @@ struct EncryptedLayout {
 // ------------------------------------------------------------ the file `seals`
 inline constexpr std::uint64_t kEncryptionMagic = 0x314C5345'4D485353ULL;  // "SSHMESL1"
 
-// The version of a region's contents that counts.
+// The current version of a region's contents.
 struct EncryptionBody {
-    std::uint64_t id_micros, id_random;  // of the region: a slot is used again
-    std::uint64_t version;               // 0: nothing was written yet, no table counts
+    std::uint64_t id_micros, id_random;  // of the region, because slots are reused
+    std::uint64_t version;               // 0: nothing was written yet, no table is current
     std::uint32_t key_version;           // from 1; new contents are encrypted with it
     std::uint32_t writer_uid;
     std::int64_t writer_pid;
     std::int64_t written_at;  // microseconds since 1970 UTC
-    std::uint8_t root[32];    // of the table that counts: the version's last bit
+    std::uint8_t root[32];    // of the current table: the version's last bit
     std::uint8_t public_key[32];
-    std::uint8_t signature[64];  // by it, over the root; zeros where the level asks for none
+    std::uint8_t signature[64];  // by it, over the root; zeros if the level requires none
     char writer[16];             // its executable's name
     std::uint64_t checksum;
 };
 
-// Two bodies and one word, like everything of ours that must survive a kill.
+// Two bodies and one word, like every structure that must survive a kill.
 struct alignas(64) EncryptionRecord {
-    std::atomic<std::uint64_t> control;  // the last bit says which body counts; 0: none does
+    std::atomic<std::uint64_t> control;  // the last bit selects the current body; 0: none
     EncryptionBody body[2];
 };
 static_assert(sizeof(EncryptionBody) == 200 && sizeof(EncryptionRecord) == 448);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The grants file: what was granted to whom, the manager's own truth (mode 0600, never shared).
-// Recovery believes this and not the lease pages, which their clients can write.
+// The grants file: the manager's record of what was granted to which client (mode 0600, never
+// shared). Recovery trusts it and not the lease pages, which clients can write.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How long operations took: counts in buckets that are finer where values are smaller, so that a
-// percentile is never off by more than 1/16. One writer, any number of readers.
+// Histograms of operation times. Buckets are finer for smaller values, so that a percentile is off
+// by at most 1/16. One writer, any number of readers.
 #pragma once
 
 #include <array>
@@ -12,13 +12,13 @@
 
 namespace snakepit::shm::layout {
 
-// What is timed. As the caller feels it unless it says otherwise.
+// The operations that are timed, as seen by the caller unless noted otherwise.
 enum class Timed : std::uint8_t {
     allocate,      // in the manager, from the request to the answer
     first_map,     // a map that asked the manager, in the manager
     map,           // in the client, one of every few hundred (region_cache.h)
     unmap,         // in the client, of the same ones
-    cleanup,       // giving back one region, in the manager
+    cleanup,       // returning one region's memory, in the manager
     lock_wait,     // from asking for a lock to getting it, waits only
     recorder_lag,  // from an event's commit to its row's
 };
@@ -41,7 +41,7 @@ constexpr std::uint32_t bucket_of(std::uint64_t nanos) {
     return static_cast<std::uint32_t>(
         static_cast<std::uint32_t>(octave - kOctaveBits + 1) * kOctaveBuckets + within);
 }
-// The lowest value of a bucket, in nanoseconds; of the one behind the last, where it ends.
+// The lowest value of a bucket, in nanoseconds; for the index past the last, the upper end.
 constexpr std::uint64_t bucket_floor(std::uint32_t bucket) {
     if (bucket < kOctaveBuckets) return bucket;
     const auto octave = bucket / kOctaveBuckets - 1;
@@ -54,19 +54,19 @@ constexpr std::uint64_t bucket_middle(std::uint32_t bucket) {
     return (bucket_floor(bucket) + bucket_floor(bucket + 1)) / 2;
 }
 
-// Counts since the registry was made; no restart of the manager takes any back.
+// Counts since the registry was created; a restart of the manager does not reset them.
 struct HistogramCells {
     std::atomic<std::uint64_t> count;
     std::atomic<std::uint64_t> sum;  // nanoseconds
     std::array<std::atomic<std::uint64_t>, kHistogramBuckets> buckets;
 
-    // The one writer: of what another one counted.
+    // The writer only: adds what another histogram counted.
     template <typename Other>
     void add_counts(const Other& more) {
         for (std::uint32_t i = 0; i < kHistogramBuckets; ++i)
             if (more.buckets[i] != 0) add(bucket_middle(i), more.buckets[i]);
     }
-    // The one writer. Each store stands alone: a reader may see a count that its bucket lacks.
+    // The writer only. The stores are independent: a reader may see a count before its bucket.
     void add(std::uint64_t nanos, std::uint64_t times = 1) {
         const auto more = [](std::atomic<std::uint64_t>& cell, std::uint64_t by) {
             cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
@@ -77,7 +77,7 @@ struct HistogramCells {
     }
 };
 
-// A reader's copy, and what two copies differ by.
+// A reader's copy, and the difference of two copies.
 struct Histogram {
     std::uint64_t count = 0;
     std::uint64_t sum = 0;  // nanoseconds
@@ -92,7 +92,7 @@ struct Histogram {
         out.sum = cells.sum.load(std::memory_order_relaxed);
         return out;
     }
-    // What was added since `before`, an earlier copy of the same one.
+    // What was added since `before`, an earlier copy of the same histogram.
     Histogram since(const Histogram& before) const {
         Histogram out;
         for (std::size_t i = 0; i < kHistogramBuckets; ++i) {
@@ -102,8 +102,7 @@ struct Histogram {
         out.sum = sum - before.sum;
         return out;
     }
-    // The value that `share` (0 … 1) of all are not above: the middle of its bucket, nanoseconds.
-    // 0 when there are none.
+    // The percentile for `share` (0 … 1): the middle of its bucket, in nanoseconds. 0 if empty.
     std::uint64_t percentile(double share) const {
         if (count == 0) return 0;
         auto left = static_cast<std::uint64_t>(share * static_cast<double>(count - 1));

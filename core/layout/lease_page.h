@@ -27,13 +27,13 @@ struct alignas(64) LeaseHeader {
     std::uint64_t epoch;  // of the registry the slots belong to
 };
 
-// How long a client's own map and unmap took, of those it timed: counts that only grow, modulo
-// 2^32. Buckets as in histogram.h up to 4 ms; what took longer is in the last one.
+// Times of a client's own map and unmap calls: counters that only grow, modulo 2^32. Buckets as in
+// histogram.h up to 4 ms; longer times are in the last one.
 struct alignas(64) LeaseTimes {
     static constexpr int kBits = 22;
     static constexpr std::uint32_t kBuckets =
         kOctaveBuckets + (kBits - kOctaveBits) * kOctaveBuckets;
-    // One of so many maps is timed, and the unmap that belongs to it.
+    // One map in this many is timed, with its unmap.
     static constexpr std::uint32_t kEvery = 256;
 
     std::atomic<std::uint32_t> samples;  // of all of them
@@ -83,7 +83,7 @@ class LeasePage {
 
     bool valid() const { return base_ != nullptr; }
     LeaseHeader& header() const { return at<LeaseHeader>(LeaseOffsets::header); }
-    // Counts what the manager has decided for this client's waiting threads, which sleep on it
+    // Counts the manager's decisions for this client's waiting threads, which sleep on this word
     // (platform/wait_word.h).
     std::atomic<std::uint32_t>& wake() const {
         return at<std::atomic<std::uint32_t>>(LeaseOffsets::wake);
@@ -124,9 +124,9 @@ class LeasePage {
 
     enum class Release : std::uint8_t { not_held, released, last, last_of_closing };
 
-    // Client: release one reference. `not_held` changed nothing; `last` was our last one of the
-    // region, `last_of_closing` also of one that is being deallocated. Without `keep_grant` the
-    // last one acquisitions the grant with it: the next acquire has to pass the manager.
+    // Client: release one reference. `not_held` changed nothing; `last`: it was our last reference
+    // to the region; `last_of_closing`: also, and the region is being deallocated. Without
+    // `keep_grant` releasing the last one drops the grant: the next acquire must ask the manager.
     Release release(std::uint32_t slot, std::uint64_t generation, bool keep_grant = true) const {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);
@@ -145,9 +145,9 @@ class LeasePage {
     }
 
     // Dirty marks: unconditional release stores, lowest level first. The manager exchanges them
-    // from the top down *before* it reads words (ReferenceCounter::sweep); so a change whose marks
-    // it cleared is one it reads, and a change it did not read leaves a mark standing.
-    // A byte a group, and not a bit, because a plain store then needs no read-modify-write.
+    // from the top down *before* it reads words (ReferenceCounter::sweep); so it reads every change
+    // whose marks it cleared, and a change that it did not read keeps its mark. A group has a byte,
+    // not a bit, because a plain store then needs no read-modify-write.
     void mark(std::uint32_t slot) const {
         const auto index = slot / kGroupSlots;
         group(index).store(1, std::memory_order_release);

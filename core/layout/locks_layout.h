@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The locks file: who has which region locked, the manager's own truth (mode 0600, never shared).
-// Waiters are not in it: they ask again.
+// The locks file: the manager's record of granted locks (mode 0600, never shared). Waiters are not
+// recorded: they ask again.
 #pragma once
 
 #include <atomic>
@@ -15,8 +15,8 @@ inline constexpr std::uint32_t kMaxLocks = 1U << 16;
 // The file grows by this many records (one page).
 inline constexpr std::uint32_t kChunkLocks = 64;
 
-// How deep an owner is in, and the last request that changed it: one word, so that a manager that
-// is killed has either done a request and remembers that, or has not.
+// The nesting depth of an owner, and the last request that changed it, in one word. So a killed
+// manager has either completed a request and recorded it, or neither.
 struct LockLevels {
     static constexpr std::uint16_t kDeepest = 0xFFFF;
 
@@ -43,12 +43,12 @@ struct alignas(64) LockRecord {
     std::uint64_t token;                // 63 random bits
     std::int64_t since;                 // microseconds since 1970 UTC
     std::uint32_t slot;
-    std::uint32_t thread;  // of that client: the one that asked
+    std::uint32_t thread;  // of that client: the requesting thread
     std::uint64_t reserved[2];
 };
 static_assert(sizeof(LockRecord) == 64 && kMaxLocks % kChunkLocks == 0);
 
-// Behind the file's EpochHeader.
+// After the file's EpochHeader.
 struct alignas(64) LocksState {
     std::atomic<std::uint32_t> frontier;  // records below it are reserved and may have been used
 };

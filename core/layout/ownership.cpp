@@ -16,7 +16,7 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::string_view kVersion = "snakepit-shm mark 1";
-constexpr int kAttempts = 3;  // somebody may remove a mark in the moment it is made
+constexpr int kAttempts = 3;  // another process may remove a mark while it is being created
 
 std::string prefix_of(const std::string& instance) {
     return fmt::format(".snakepit_{}@", instance);
@@ -37,7 +37,7 @@ bool take(std::string_view& text, Number& out, int base, char end) {
     return true;
 }
 
-// The epoch in "<16 digits>-<32 digits>", which is what follows the user's number.
+// The epoch in "<16 digits>-<32 digits>", the part after the user id.
 std::optional<std::uint64_t> epoch_in(std::string_view rest) {
     constexpr std::size_t kEpoch = 16, kRandom = 32;
     const auto digits = [](std::string_view text) {
@@ -68,7 +68,7 @@ std::string parent_of(const std::string& path) {
     return slash == 0 || slash == path.npos ? "/" : path.substr(0, slash);
 }
 
-// The epoch of the registry in that directory; 0 where there is none now. Nothing: not known.
+// The epoch of the registry in that directory; 0: no registry; empty: unknown.
 std::optional<std::uint64_t> epoch_of_registry(const OpenDirectory& directory,
                                                const std::string& path) {
     const auto head =
@@ -79,13 +79,13 @@ std::optional<std::uint64_t> epoch_of_registry(const OpenDirectory& directory,
     layout::RegistryHeader header{};
     if (head->size() < sizeof header) return std::nullopt;
     std::memcpy(&header, head->data(), sizeof header);
-    // A damaged header may have been this one's: its manager repairs it.
+    // A damaged header may belong to this registry: its manager repairs it.
     if (header.magic != layout::kRegistryMagic || header.checksum != layout::checksum_of(header))
         return std::nullopt;
     return header.epoch;
 }
 
-// In a place where the recorded path means the same: whether the directory is no more.
+// Where the recorded path has the same meaning: whether the directory does not exist any more.
 bool directory_lost(const DirectoryId& recorded, std::string path) {
     auto found = open_directory(path);
     while (!found && found.error().code == ErrorCode::region_not_found && path != "/") {
@@ -93,7 +93,7 @@ bool directory_lost(const DirectoryId& recorded, std::string path) {
         found = open_directory(path);
     }
     if (!found) return false;
-    // Removed, or another made in its place, where it was; not hidden by something mounted there.
+    // Removed or replaced at its place, and not hidden by a mount.
     if (found->id.system == recorded.system) return !(found->id == recorded);
     return recorded.system.in_memory && mounted_here(recorded.system.device) == false;
 }
@@ -120,7 +120,7 @@ OwnershipMark::OwnershipMark(std::string directory, const InstancePaths& paths, 
     tend();
 }
 
-// One goes on being used; others of this registry are of managers that are dead.
+// One of them is reused; the others belong to dead managers of this registry.
 void OwnershipMark::adopt(std::uint32_t uid) {
     for (const auto& found : list_small_files(directory_, prefix_, uid).files) {
         if (found.held || !found.readable) continue;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Who owns a segment, where several managers of one instance name share a directory of segments:
-// containers, users, other runtime directories.
+// Determines the owner of a segment when several managers of one instance name share a directory of
+// segments: in containers, for other users, with other runtime directories.
 //
 // Each registry has a tag, 32 bits of its random epoch, and each segment's name ends in a number
 // whose upper half is the tag of its registry. Each manager holds a mark: a file in the directory
-// of segments whose name has the registry's epoch, locked for as long as the manager lives. A mark
-// that is held means: keep. One that is not held says that a manager is dead, and not that it will
-// not be started again; its segments are nobody's only when its registry is proved lost. Everything
-// in the directory is a hint that somebody else may have written, and only ever adds a reason to
-// keep.
+// of segments whose name has the registry's epoch, locked for as long as the manager lives. A held
+// mark means: keep. A mark that is not held means that its manager is dead, but it may be started
+// again: its segments are stale only if its registry is proved lost. Everything in the directory is
+// a hint that another process may have written, so it can only add a reason to keep.
 #pragma once
 
 #include <cstdint>
@@ -34,24 +33,24 @@ constexpr std::uint32_t tag_of(std::uint64_t number) {
     return static_cast<std::uint32_t>(number >> 32);
 }
 
-// The number in what follows "snakepit_<instance>_" in a segment's name; nothing in other names.
+// The number in the part of a segment's name after "snakepit_<instance>_"; empty for other names.
 std::optional<std::uint64_t> number_of(std::string_view name_end);
 
 // Our own mark: .snakepit_<instance>@<user>-<epoch>-<random>. One thread.
 class OwnershipMark {
   public:
     OwnershipMark() = default;
-    // Takes the mark of an earlier manager of this registry, or makes one. Never fails: what is
-    // wrong is in problem(), and tend() tries again.
+    // Takes over the mark of an earlier manager of this registry, or creates one. Never fails:
+    // problem() describes a failure, and tend() retries.
     OwnershipMark(std::string directory, const InstancePaths& paths, std::uint32_t uid,
                   std::uint64_t epoch);
 
-    // Once a second: makes what could not be made, and again what somebody removed.
+    // Once a second: creates what could not be created before, or was removed.
     void tend();
-    // Empty while the mark stands and says everything.
+    // Empty while the mark exists and is complete.
     const std::string& problem() const { return problem_; }
     const std::string& name() const { return file_.name(); }
-    // Orderly end with nothing left.
+    // For an orderly exit that leaves no segments.
     void remove() { file_.remove(); }
 
   private:
@@ -65,16 +64,16 @@ class OwnershipMark {
 };
 
 enum class Owner : std::uint8_t {
-    us,         // our registry's, whatever it knows of it
-    nobody,     // of a dead manager whose registry is proved lost
-    running,    // of another manager, which lives
-    may_return  // of a dead manager that may be started again, or nothing is known of its owner
+    us,         // belongs to our registry, whether it is recorded there or not
+    nobody,     // belongs to a dead manager whose registry is proved lost
+    running,    // belongs to another, live manager
+    may_return  // belongs to a dead manager that may restart, or its owner is unknown
 };
 
-// The marks of one instance name and user, as they were at one moment.
+// A snapshot of the marks of one instance name and user.
 class Ownership {
   public:
-    // `own_mark`: the name of ours; empty, for who holds none: every mark of `own_epoch`.
+    // `own_mark`: the name of our mark; empty if we hold none: every mark of `own_epoch`.
     static Ownership read(const std::string& directory, const std::string& instance,
                           std::uint32_t uid, std::uint64_t own_epoch,
                           const std::string& own_mark = {});
@@ -83,23 +82,23 @@ class Ownership {
     Owner owner(std::uint32_t tag);
     bool marked(std::uint32_t tag) const { return marks_.contains(tag); }
 
-    // True when a living manager has a registry with the epoch of the one in `paths`, in another
-    // directory: ours is a copy of it, and its regions are that manager's.
+    // True if a live manager uses a registry with the same epoch as the one in `paths`, in another
+    // directory: ours is a copy, and its regions belong to that manager.
     static bool copied(const std::string& directory, const InstancePaths& paths, std::uint32_t uid);
 
-    // Removes the marks of dead managers of which nothing is left: no segment has their tag. Marks
-    // of earlier releases, which say nothing of life, stay while `unmarked` segments are left, or
-    // the registry they name is there.
+    // Removes the marks of dead managers that left no segment with their tag. Marks of earlier
+    // releases, which are not locked, stay while `unmarked` segments are left or their registry
+    // exists.
     void remove_dead(const std::unordered_set<std::uint32_t>& tags_left, bool unmarked) const;
 
-    // What a mark's text says.
+    // The contents of a mark.
     struct Place {
         std::string view;
         DirectoryId directory;
         std::string registry;  // path
     };
     static std::string format(const Place& place);
-    // Nothing where any of it is missing or not as format() writes it.
+    // Empty if a part is missing or not in the form that format() writes.
     static std::optional<Place> parse(std::string_view text);
 
   private:
@@ -108,13 +107,13 @@ class Ownership {
         std::uint64_t epoch = 0;
         bool held = false;
         std::optional<Place> place;
-        std::optional<bool> lost;  // once it was asked
+        std::optional<bool> lost;  // cached after the first query
     };
     bool lost(Mark& mark) const;
 
     std::string directory_, view_;
     std::uint64_t own_epoch_ = 0;
-    std::multimap<std::uint32_t, Mark> marks_;  // others', by tag
+    std::multimap<std::uint32_t, Mark> marks_;  // of other managers, by tag
     std::map<std::string, std::string> old_;    // of earlier releases; the value: a registry's path
     bool complete_ = true;
 };

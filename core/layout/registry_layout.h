@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The registry file: one writer (the manager), any number of readers that map it read-only.
-// Sizes and offsets are frozen with kVersion; every time is microseconds since 1970 UTC. Times that
-// something is decided by are of the instance's clock (RegistryState), all others of the wall
-// clock.
+// The registry file: one writer (the manager), any number of readers that map it read-only. Sizes
+// and offsets are frozen with kVersion; every time is microseconds since 1970 UTC. Times used for
+// decisions are of the instance's clock (RegistryState), all others of the wall clock.
 #pragma once
 
 #include <array>
@@ -23,10 +22,10 @@ inline constexpr std::uint32_t kMaxSlots = 1U << 20;
 inline constexpr std::uint32_t kMaxClients = 4096;
 inline constexpr std::uint32_t kRingEntries = 1U << 15;
 inline constexpr std::uint32_t kSampleCount = 900;  // 15 minutes at one a second
-// The file grows by chunks of this many slots, before the first of them is used.
+// File system space for slots is reserved in chunks of this many before the first is used.
 inline constexpr std::uint32_t kChunkSlots = 1024;
 
-// Written once when the file is made; a copy stands on the second page for recovery.
+// Written once when the file is created; a copy on the second page allows recovery.
 struct RegistryHeader {
     std::uint64_t magic;
     std::uint32_t version;
@@ -41,7 +40,7 @@ struct RegistryHeader {
     std::uint64_t checksum;
 };
 
-// Begins the manager's own files beside the registry (grants, locks).
+// The header of the manager's own files beside the registry (grants, locks).
 struct alignas(64) EpochHeader {
     std::uint64_t magic;
     std::uint32_t version;
@@ -50,9 +49,9 @@ struct alignas(64) EpochHeader {
     std::uint64_t reserved;
 };
 
-// Changes all the time; each field stands alone.
+// Changes constantly; each field is independent of the others.
 struct alignas(64) RegistryState {
-    std::atomic<std::uint64_t> change;       // the highest change number given out
+    std::atomic<std::uint64_t> change;       // the highest change number assigned
     std::atomic<std::uint64_t> next_serial;  // of clients
     std::atomic<std::uint32_t> frontier;     // slots below it are reserved and may have been used
     std::atomic<std::uint32_t> frontier_check;  // its complement, stored first
@@ -63,20 +62,20 @@ struct alignas(64) RegistryState {
     std::atomic<std::int64_t> heartbeat;        // the service loop's last second
     std::atomic<std::uint64_t> ring_head;       // the highest published event, from 1
     std::atomic<std::uint64_t> ring_oldest;     // the lowest that has not been overwritten
-    std::atomic<std::uint64_t> ring_committed;  // a hint; the database knows
+    std::atomic<std::uint64_t> ring_committed;  // a hint; the database is authoritative
     std::atomic<std::uint64_t> sample_head;     // samples written so far
     std::atomic<std::uint64_t> events_lost;     // overwritten before they could be recorded
-    // The instance's clock is boot time (boot_micros) plus `clock_origin`. It begins with what the
-    // wall clock said when the file was made, and nothing steps it: not a change of the wall clock,
-    // not a restart of the manager. It ends with the file, which does not outlive the boot.
+    // The instance's clock is boot time (boot_micros) plus `clock_origin`. It starts at the wall
+    // clock's time when the file was created. Neither a change of the wall clock nor a restart of
+    // the manager affects it. It ends with the file, which does not outlive the boot.
     std::atomic<std::int64_t> clock_origin;  // never 0
-    std::atomic<std::int64_t> wall_shift;    // what a time of it lacks of the wall clock's now
+    std::atomic<std::int64_t> wall_shift;    // add this to get the current wall clock time
     std::atomic<std::int64_t> beat;          // the heartbeat, boot time
 };
 
 struct SlotFixed {  // written while the slot is RESERVED, constant until it is FREE again
     std::uint64_t id_micros, id_random;
-    std::uint64_t size;  // bytes asked for
+    std::uint64_t size;  // requested bytes
     std::int64_t created_at;
     std::uint64_t owner_serial;  // the client that allocated; 0: the region belongs to its user
     std::uint64_t request_id;    // of the allocation, unique for that client
@@ -89,12 +88,12 @@ struct SlotFixed {  // written while the slot is RESERVED, constant until it is 
     std::uint64_t checksum;
 };
 
-struct SlotBody {  // where it lives and what is allowed: the part that can change while it lives
+struct SlotBody {  // location and access: the part that can change during a region's life
     std::uint64_t generation;
     std::uint64_t actual_size;  // bytes reserved
     std::uint64_t arena;        // 0: dedicated
     std::uint64_t offset;
-    std::uint64_t device, inode;  // of the segment, checked when it is adopted
+    std::uint64_t device, inode;  // of the segment, checked on adoption
     std::int64_t timeout_ms;      // 0: never
     std::int64_t deadline;        // end of a quarantine, or 0; the instance's clock
     std::uint8_t permission_owner, permission_group, permission_other;
@@ -109,16 +108,16 @@ struct SlotBody {  // where it lives and what is allowed: the part that can chan
 };
 enum BodyFlag : std::uint32_t {
     kDurable = 1,              // a file in the state directory: survives a reboot
-    kSealPending = 2,          // becomes immutable as soon as nobody can write to it
-    kHasCanary = 4,            // the bytes behind its end hold a pattern that is checked
+    kSealPending = 2,          // becomes immutable as soon as no process can write to it
+    kHasCanary = 4,            // the bytes after its end hold a pattern that is checked
     kMemfd = 8,                // its segment, or its arena, is memory without a name
-    kAudited = 256,            // each access passes the manager, which records it
-    kHasPolicy = 1 << 12,      // it is in the state database; kPolicyRevision says which
-    kPolicyPending = 1 << 13,  // in effect only when the region has moved to fresh memory
-    kSecondName = 1 << 14,     // of the two names of a segment of its own
+    kAudited = 256,            // each access asks the manager, which records it
+    kHasPolicy = 1 << 12,      // a policy in the state database; kPolicyRevision identifies it
+    kPolicyPending = 1 << 13,  // takes effect when the region has moved to fresh memory
+    kSecondName = 1 << 14,     // of the two names of a dedicated segment
 };
 
-// Upper half of SlotBody::flags: counts the policies the region was given.
+// Upper half of SlotBody::flags: counts the policies set on the region.
 inline constexpr std::uint32_t kPolicyRevision = 0xFFFF'0000U;
 
 struct alignas(64) Slot {
@@ -128,7 +127,7 @@ struct alignas(64) Slot {
 };
 
 struct alignas(64)
-    MetadataCell {  // JSON text, SlotBody::metadata_bytes of it; touched only when used
+    MetadataCell {  // JSON text, SlotBody::metadata_bytes of it; allocated only when used
     char text[1024];
 };
 
@@ -137,23 +136,23 @@ struct HolderSample {
     std::uint16_t count;   // references, saturating
 };
 
-// What the manager last counted; refreshed whenever it sweeps a lease page that changed.
+// The manager's last counts; refreshed when it sweeps a changed lease page.
 struct SlotStats {
     std::uint32_t references;
     std::uint32_t holders;  // clients that hold at least one
     std::uint64_t access_count;
     std::int64_t last_accessed;  // the instance's clock
-    HolderSample top[5];         // the first few, so that a reader can name them
-    std::uint32_t recorded;      // digest of the holders that its last `references` event named
+    HolderSample top[5];         // the first few, for display
+    std::uint32_t recorded;      // digest of the holders in its last `references` event
 };
 
 struct alignas(64) ClientRow {  // public description of a client; serial 0: unused
-    std::uint64_t serial;       // storing it is the commit of a client's coming and going
+    std::uint64_t serial;       // storing it commits a client's connect or disconnect
     std::int64_t pid;
     std::int64_t connected_at;
     std::uint32_t uid;
     std::uint8_t connected;  // 0: alive, connection lost
-    std::uint8_t hostile;    // damaged its own lease page
+    std::uint8_t hostile;    // it damaged its own lease page
     std::uint8_t reserved[2];
     char process[16];
     char worker[32];
@@ -165,23 +164,23 @@ struct EventEntry {
     std::uint64_t seq;  // its place in the ring, from 1
     std::int64_t time;
     std::uint64_t control;  // the slot's control word after it, or 0
-    std::uint32_t slot;     // kNoSlot: about no region
+    std::uint32_t slot;     // kNoSlot: not about a region
     std::uint16_t kind;     // EventKind
     std::uint16_t result;   // ErrorCode, or 0
     std::uint64_t id_micros, id_random;
-    std::int64_t pid;  // who caused it
+    std::int64_t pid;  // the process that caused it
     std::uint32_t uid;
-    std::uint32_t count;  // references, clients …: what the kind says
-    std::uint64_t value;  // bytes …: what the kind says
+    std::uint32_t count;  // references, clients …, depending on the kind
+    std::uint64_t value;  // bytes …, depending on the kind
     char text[72];
 };
 inline constexpr std::uint32_t kNoSlot = ~0U;
-// EventEntry::slot of an event that came in one step with a change of a client's row: this plus its
+// EventEntry::slot of an event committed together with a client's row: this plus the client's
 // index.
 inline constexpr std::uint32_t kClientSlots = 1U << 31;
 
-// A reader's copy of a published entry. False: the cell holds another one, or was overwritten
-// meanwhile, as entries are that are known to be in the database.
+// A reader's copy of a published entry. False: the cell holds another entry or was overwritten
+// meanwhile, which happens to entries that are in the database.
 inline bool copy_event(EventEntry& out, const EventEntry& cell, std::uint64_t seq) {
     if (__atomic_load_n(&cell.seq, __ATOMIC_ACQUIRE) != seq) return false;
     load_words(out, cell);
@@ -189,19 +188,19 @@ inline bool copy_event(EventEntry& out, const EventEntry& cell, std::uint64_t se
     return __atomic_load_n(&cell.seq, __ATOMIC_RELAXED) == seq;
 }
 
-// How operations of one kind went in the ten seconds before the sample; nanoseconds.
+// Times of one kind of operation in the ten seconds before the sample; nanoseconds.
 struct TimedSample {
     std::uint64_t count;
-    std::uint64_t p50, p90, p99, p999;  // 0 when there was none
+    std::uint64_t p50, p90, p99, p999;  // 0: none
 };
 
-// One a second. What each field says people is in layout/metrics.h.
+// One per second. layout/metrics.h describes the fields.
 struct Sample {
     std::int64_t time;
-    // regions: how many, and in which state
+    // numbers of regions by state
     std::uint64_t regions, orphans, quarantined;
-    std::uint64_t bytes_used;      // asked for by live regions
-    std::uint64_t bytes_reserved;  // taken from the system for them
+    std::uint64_t bytes_used;      // requested by live regions
+    std::uint64_t bytes_reserved;  // allocated from the system for them
     std::uint64_t references;
     std::uint64_t clients;
     std::uint64_t allocations, deallocations, errors;  // since the manager started
@@ -210,14 +209,14 @@ struct Sample {
     std::uint64_t shm_total, shm_free;            // of the file system the segments live on, bytes
     std::uint64_t max_regions, max_total_memory;  // the configuration's limits
     std::uint64_t damaged, inconsistent;
-    std::uint64_t idle_regions, idle_bytes;  // live, and held by nobody
+    std::uint64_t idle_regions, idle_bytes;  // live, without references
     std::uint64_t orphan_bytes;
     std::uint64_t refusals, allocation_failures;  // since the manager started
     std::uint64_t events_lost;
     std::uint64_t recorder_writable;  // 0 or 1
     std::uint64_t database_bytes, database_log_bytes;
     std::uint64_t locks_held, lock_waiters;
-    std::uint64_t longest_lock_wait;                             // of who waits now, microseconds
+    std::uint64_t longest_lock_wait;                             // of current waiters, microseconds
     std::uint64_t deadlocks, lock_timeouts;                      // since the manager started
     std::uint64_t arenas, arena_bytes, arena_span, arena_holes;  // holes: free bytes in the span
     std::uint64_t leak_suspects;  // programs whose references only grow
@@ -241,9 +240,7 @@ constexpr std::uint64_t page_up(std::uint64_t n) {
     return (n + 4095) & ~std::uint64_t{4095};
 }
 
-// Byte offsets in the file; each part starts on a page of its own. Behind what every registry has
-// come the slots, chunk by chunk: all parts of kChunkSlots slots stand together, so that the file
-// ends behind the last chunk in use.
+// Byte offsets in the file; each part starts on a new page.
 struct RegistryOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t header_copy = 4096;

@@ -137,13 +137,13 @@ Result<RegistryReader> RegistryReader::open(const std::string& path) {
     reader.view_ = RegistryView<const std::byte>(file.data());
     const auto& header = reader.view_.header();
     if (header.magic != kRegistryMagic)
-        return fail(ErrorCode::corruption_detected, fmt::format("{} is no registry", path),
-                    "start the manager: it sets the file aside and begins a new one");
+        return fail(ErrorCode::corruption_detected, fmt::format("{} is not a registry", path),
+                    "start the manager: it moves the file aside and creates a new one");
     if (header.version != kVersion || header.largest_size != RegistryOffsets::end)
         return fail(
             ErrorCode::version_mismatch,
             fmt::format("{} has version {}, this program reads {}", path, header.version, kVersion),
-            "use the manager and the monitor of one release");
+            "use the same release of the manager and the monitor");
     reader.of_this_boot_ = made_since_boot(header);
     reader.file_ = std::move(file);
     return reader;
@@ -201,8 +201,8 @@ RegistryDelta RegistryReader::poll() {
             delta.reset = true;
         }
     }
-    // Everything numbered up to `newest` is visible before we look: changes are numbered after
-    // they are made, with release.
+    // Every change numbered up to `newest` is visible here: changes are numbered after they are
+    // made, with release.
     const auto newest = view_.state().change.load(std::memory_order_acquire);
     if (newest == seen_) return delta;
     const auto used = frontier();
@@ -253,7 +253,7 @@ std::vector<ClientInfo> RegistryReader::clients() const {
 std::vector<Sample> RegistryReader::samples(std::uint64_t after) const {
     std::vector<Sample> out;
     const auto head = view_.state().sample_head.load(std::memory_order_acquire);
-    // One less than the ring holds: the writer may be filling the oldest.
+    // One less than the ring's capacity: the writer may be filling the oldest.
     const auto oldest = head >= kSampleCount ? head - kSampleCount + 2 : 1;
     for (auto seq = std::max(after + 1, oldest); seq <= head; ++seq) {
         Sample sample;
@@ -265,7 +265,7 @@ std::vector<Sample> RegistryReader::samples(std::uint64_t after) const {
 
 std::optional<Sample> RegistryReader::newest_sample() const {
     const auto head = view_.state().sample_head.load(std::memory_order_acquire);
-    const auto last = samples(head > 2 ? head - 2 : 0);  // the newest may be in the making
+    const auto last = samples(head > 2 ? head - 2 : 0);  // the newest may be incomplete
     return last.empty() ? std::nullopt : std::optional(last.back());
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads a manager's registry file from outside: never writes, never locks, costs the manager
-// nothing.
+// Reads a manager's registry file from another process: never writes or locks it, at no cost to the
+// manager.
 #pragma once
 
 #include <cstdint>
@@ -42,29 +42,29 @@ inline constexpr FileSizes kRegistrySizes{layout::RegistryOffsets::fixed_end,
 struct RegistryDelta {
     std::vector<RegionRow> changed;      // new or changed since the last poll
     std::vector<std::uint32_t> vacated;  // slots that hold no region now
-    bool reset = false;                  // the file was replaced: forget everything from before
+    bool reset = false;                  // the file was replaced: discard everything known before
 };
 
 // One thread at a time.
 class RegistryReader {
   public:
-    // no_manager when the file does not exist, version_mismatch or corruption_detected when it is
-    // not ours.
+    // no_manager if the file does not exist; version_mismatch or corruption_detected if it cannot
+    // be used.
     static Result<RegistryReader> open(const std::string& path);
 
-    // What changed since the last call. Costs 8 bytes of reading a slot ever used, and the changed
-    // ones. A manager that started anew with a new file is followed by itself.
+    // The changes since the last call. Reads 8 bytes for each slot ever used, and the changed
+    // slots. Follows a new manager to a new file automatically.
     RegistryDelta poll();
 
     std::vector<ClientInfo> clients() const;
     // The samples with a number above `after`, oldest first; at most kSampleCount.
     std::vector<layout::Sample> samples(std::uint64_t after) const;
-    // The last of them, if there was one yet.
+    // The newest sample, if there is one yet.
     std::optional<layout::Sample> newest_sample() const;
-    // Published events numbered above `after`, oldest first, at most `most`. The first may be later
-    // than that: what lies between was overwritten.
+    // Published events numbered above `after`, oldest first, at most `most`. The first may be
+    // later: the entries between were overwritten.
     std::vector<layout::EventEntry> events(std::uint64_t after, std::size_t most) const;
-    // Everything timed since the registry was made.
+    // All operation times since the registry was created.
     layout::Histogram timed(layout::Timed what) const {
         return layout::Histogram::of(view_.timed(what));
     }
@@ -77,9 +77,9 @@ class RegistryReader {
     Timestamp started_at() const {
         return {view_.state().started_at.load(std::memory_order_relaxed)};
     }
-    // The manager's last heartbeat; one a second. Much older than now: it hangs or is gone. Counted
-    // back from now by boot time, so that no step of the wall clock makes it old or new; of a file
-    // of another boot, a bundle's, what was written.
+    // The manager's last heartbeat; one per second. If it is much older than now, the manager hangs
+    // or has exited. Computed from boot time, so that changes of the wall clock do not affect it;
+    // for a file of another boot (in a bundle), as it was written.
     Timestamp heartbeat() const;
     std::uint64_t event_head() const {
         return view_.state().ring_head.load(std::memory_order_acquire);
@@ -106,30 +106,30 @@ class RegistryReader {
     std::uint32_t readable_ = 0;  // slots the file is known to have
 };
 
-// When the manager's heart beat last, by the wall clock as it is set now. `this_boot`: the file was
-// made since the system started.
+// The time of the manager's last heartbeat by the current wall clock. `this_boot`: the file was
+// created since the system started.
 Timestamp heartbeat_of(const layout::RegistryState& state, bool this_boot);
 
-// Turns the three parts of a slot into what people see. `metadata` may be null; `wall_shift` turns
-// times of the instance's clock into the wall clock's.
+// Converts the three parts of a slot for display. `metadata` may be null; `wall_shift` converts the
+// instance's clock to wall clock time.
 RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fixed,
                     const layout::SlotBody& body, const layout::SlotStats& stats,
                     const char* metadata, std::string_view instance, std::int64_t wall_shift);
 
-// Names of segments. Dedicated: "/snakepit_<instance>_<region id>", sealed with "_sealed" behind
-// it; an arena: "/snakepit_<instance>_arena_<16 hexadecimal digits>"; durable: "durable/<region
-// id>".
+// Names of segments. Dedicated: "/snakepit_<instance>_<region id>", sealed: with the suffix
+// "_sealed"; an arena: "/snakepit_<instance>_arena_<16 hexadecimal digits>"; durable:
+// "durable/<region id>".
 std::string segment_name(std::string_view instance, const RegionId& id);
 std::string durable_name(const RegionId& id);
 std::string arena_name(std::string_view instance, std::uint64_t arena);
-// Of memory without a name: "memfd:snakepit_…" in place of "/snakepit_…".
+// Memory without a name: "memfd:snakepit_…" in place of "/snakepit_…".
 std::string anonymous_name(std::string_view name);
 inline constexpr std::string_view kSealedSuffix = "_sealed";
-// Of a region that moved from one segment of its own to another; every second time.
+// The suffix of every second dedicated segment of a region that moved.
 inline constexpr std::string_view kSecondSuffix = "_second";
-// The arena whose name ends so, behind "/snakepit_<instance>_"; nothing for other segments.
+// The arena number in the rest of a name after "/snakepit_<instance>_"; empty for other segments.
 std::optional<std::uint64_t> arena_of(std::string_view name_end);
-// The one the region lives in.
+// The name of the region's segment.
 std::string segment_name(std::string_view instance, const RegionId& id,
                          const layout::SlotBody& body);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The two 64-bit words everything turns on, and the word-wise copy that lets one writer and many
-// readers share plain structures without a data race.
+// The two 64-bit words at the core of the protocol, and word-wise copies, by which one writer and
+// many readers share plain structures without a data race.
 //
 // Atomics here are std::atomic inside structures that live in mapped files: lock-free, hence
 // address-free ([atomics.lockfree]), hence valid between processes.
@@ -22,13 +22,13 @@ inline constexpr int kGenerationBits = 40;
 inline constexpr std::uint64_t kGenerationMask = (std::uint64_t{1} << kGenerationBits) - 1;
 
 // ---------------------------------------------------------------- lease word
-// generation : 40 | n : 23 | closing : 1.   n = 0 not granted, 1 granted and idle, 1 + r: r
-// references. Closing is set by the manager alone; while it stands no reference can be taken.
+// generation : 40 | n : 23 | closing : 1. n = 0 not granted, 1 granted and idle, 1 + r: r
+// references. Only the manager sets `closing`; while it is set no reference can be acquired.
 struct LeaseWord {
     static constexpr std::uint64_t kOne = std::uint64_t{1} << kGenerationBits;
     static constexpr std::uint64_t kClosing = std::uint64_t{1} << 63;
     static constexpr std::uint64_t kMaxN = (std::uint64_t{1} << 23) - 1;
-    // A take is refused from here on, far below the carry into `closing`.
+    // No reference is acquired above this count, far below the carry into `closing`.
     static constexpr std::uint64_t kAcquireLimit = kMaxN - 1024;
 
     static constexpr std::uint64_t make(std::uint64_t generation, std::uint64_t n) {
@@ -46,23 +46,23 @@ struct LeaseWord {
 // orphan : 1. Storing it is the commit.
 enum class SlotState : std::uint8_t {
     free = 0,
-    reserved = 1,  // being made: recovery undoes it
+    reserved = 1,  // being allocated: recovery undoes it
     live = 2,
-    quarantined = 3,  // kept for a while, mapped by nobody new
-    retiring = 4,     // leases are being withdrawn: goes back to live or quarantined, or on
+    quarantined = 3,  // kept for a while; no new mappings
+    retiring = 4,     // leases are being withdrawn: returns to live or quarantined, or proceeds
     freeing = 5,      // point of no return: recovery completes it
-    revoked = 6,      // taken by force and still held
+    revoked = 6,      // revoked while held
 };
 
 struct Control {
     std::uint64_t generation = 0;
     SlotState state = SlotState::free;
-    std::uint8_t body = 0;         // which of the two bodies counts
-    bool withdrawn = false;        // deallocated: nobody new finds or maps it
+    std::uint8_t body = 0;         // which of the two bodies is current
+    bool withdrawn = false;        // deallocated: it cannot be found or mapped any more
     bool damaged = false;          // failed its checks: never handed out
     bool from_quarantine = false;  // what `retiring` returns to
-    bool orphan = false;           // its owner is gone
-    bool inconsistent = false;     // a writer died in its lock: what it left may be half written
+    bool orphan = false;           // its owner has exited
+    bool inconsistent = false;     // a writer died in its lock: the contents may be half written
 
     static constexpr Control decode(std::uint64_t word) {
         return {word & kGenerationMask,
@@ -83,7 +83,7 @@ struct Control {
                static_cast<std::uint64_t>(orphan) << 48 |
                static_cast<std::uint64_t>(inconsistent) << 49;
     }
-    // Holding memory that people may see: listed, counted, adopted.
+    // Holds a region's memory: listed, counted, adopted.
     constexpr bool occupied() const {
         return state == SlotState::live || state == SlotState::quarantined ||
                state == SlotState::retiring || state == SlotState::revoked;
@@ -116,7 +116,7 @@ void load_words(T& value, const T& shared) {
     }
 }
 
-// FNV-1a over 64-bit words: finds accidents, not adversaries (nobody but the manager writes these).
+// FNV-1a over 64-bit words: detects accidents, not attacks (only the manager writes these).
 template <typename T>
 std::uint64_t checksum_of(const T& value) {
     static_assert(offsetof(T, checksum) == sizeof(T) - 8, "the checksum comes last");

@@ -20,15 +20,16 @@ using namespace layout;
 
 namespace {
 
-// Work of this much is done on another thread: reserving pages costs about 0.2 ms a MiB.
+// Work of at least this size is done on another thread: reserving pages takes about 0.2 ms per MiB.
 constexpr std::uint64_t kSlowBytes = 4 << 20;
-// Of a body, beside BodyFlag: the slot is RESERVED and the manager may be taking its pages.
+// A flag of a body, besides BodyFlag: the slot is RESERVED and the manager may be allocating its
+// pages.
 constexpr std::uint32_t kTakingPages = 1 << 15;
-// Segments from this size on are reserved by the client, if it can: below it the request that tells
-// so would cost more than the pages.
+// Segments of at least this size are reserved by the client, if it can; below it the extra request
+// would cost more than the pages.
 constexpr std::uint64_t kClientReserves = 1 << 20;
 
-// The request's number for a region that belongs to its user and not to the client that asked.
+// The request number for a region that belongs to its user and not to the requesting client.
 std::uint64_t mixed(std::uint64_t serial, std::uint64_t request_id) {
     auto x = serial * 0x9E37'79B9'7F4A'7C15ULL ^ request_id;
     x = (x ^ x >> 30) * 0xBF58'476D'1CE4'E5B9ULL;
@@ -46,27 +47,26 @@ tl::unexpected<Error> over(ErrorCode code, std::string message, std::string_view
 
 Status Allocator::check(std::uint64_t size, const RegionOwner& owner) const {
     if (size == 0)
-        return fail(ErrorCode::invalid_size, "a region of 0 bytes was asked for",
-                    "ask for at least 1 byte");
+        return fail(ErrorCode::invalid_size, "a region cannot have 0 bytes",
+                    "request at least 1 byte");
     if (limits.max_region_size != 0 && size > limits.max_region_size)
         return fail(ErrorCode::size_exceeds_limit,
-                    fmt::format("{} were asked for; one region may have {}", format_size(size),
+                    fmt::format("{} requested; a region may have at most {}", format_size(size),
                                 format_size(limits.max_region_size)),
-                    "ask for less, or raise max_region_size in the configuration");
+                    "request less, or raise max_region_size in the configuration");
     // Both sides are far below 2^64: a size is at most max_region_size or fits a file.
     if (size > std::uint64_t{1} << 46)
-        return fail(ErrorCode::size_exceeds_limit, fmt::format("{} bytes were asked for", size),
-                    "ask for at most 64 TiB");
+        return fail(ErrorCode::size_exceeds_limit, fmt::format("{} bytes requested", size),
+                    "request at most 64 TiB");
     if (limits.max_total_memory != 0 && bytes_used_ + size > limits.max_total_memory)
         return over(ErrorCode::memory_limit_exceeded,
-                    fmt::format("{} are in use and {} more were asked for; the limit is {}",
+                    fmt::format("{} in use and {} more requested; the limit is {}",
                                 format_size(bytes_used_), format_size(size),
                                 format_size(limits.max_total_memory)),
                     "max_total_memory");
     if (limits.max_regions != 0 && registry_.used_count() >= limits.max_regions)
         return over(ErrorCode::region_limit_exceeded,
-                    fmt::format("there are {} regions already", registry_.used_count()),
-                    "max_regions");
+                    fmt::format("{} regions exist already", registry_.used_count()), "max_regions");
     const auto mine = regions_of_.find(owner.serial);
     if (owner.serial != 0 && limits.max_regions_per_process != 0 && mine != regions_of_.end() &&
         mine->second >= limits.max_regions_per_process)
@@ -140,10 +140,10 @@ Status Allocator::choose_place(PendingAllocation& pending, const RegionOptions& 
     if (!poolable(pending.size, options)) {
         if (options.placement == Placement::pooled)
             return fail(ErrorCode::invalid_argument,
-                        fmt::format("only regions of at most {} that their user alone may read and "
-                                    "write are pooled",
+                        fmt::format("only regions of at most {} that only their user may read and "
+                                    "write can be pooled",
                                     format_size(ArenaPool::kLargestSlice)),
-                        "leave the placement out, or leave out what asks for a segment of its own");
+                        "omit the placement, or the options that need a dedicated segment");
         choose_segment(pending, options);
         return {};
     }
@@ -154,8 +154,8 @@ Status Allocator::choose_place(PendingAllocation& pending, const RegionOptions& 
         return {};
     }
     if (options.placement == Placement::pooled) return fail(std::move(slice).error());
-    // No arena can be made or mapped: a segment of its own needs neither room for one nor our
-    // mapping.
+    // No arena can be created or mapped: a dedicated segment needs neither space for an arena nor
+    // our mapping.
     choose_segment(pending, options);
     return {};
 }
@@ -230,7 +230,7 @@ Result<Handle> Allocator::open_unreserved(const PendingAllocation& pending) cons
     SHM_ASSIGN(auto segment, backend_.open_segment(pending.name, AccessMode::read_write));
     if (segment.identity == pending.segment.identity) return std::move(segment.handle);
     return fail(ErrorCode::corruption_detected,
-                fmt::format("segment {} was exchanged by someone else", pending.name));
+                fmt::format("segment {} was replaced by another process", pending.name));
 }
 
 Status Allocator::check_reserved(const PendingAllocation& pending) const {
@@ -257,7 +257,7 @@ void Allocator::place(PendingAllocation& pending, const RegionOptions& options) 
     registry_.write_body(pending.slot, body);
 }
 
-// Fills in where `making` is.
+// Fills in the location of `pending`.
 SlotBody Allocator::located(SlotBody body, const PendingAllocation& pending) {
     body.placement =
         static_cast<std::uint8_t>(pending.pooled() ? Placement::pooled : Placement::dedicated);
@@ -329,7 +329,7 @@ Status Allocator::wipe(std::uint32_t slot) const {
         data = own.data();
     }
     const FaultGuard guard(data, bytes);
-    // What lies behind a guarded region's end stays, for it is still checked.
+    // A canary after the region's end stays, because it is still checked.
     const bool has_canary = (registry_.body(slot).flags & kHasCanary) != 0;
     std::memset(data, 0, has_canary ? registry_.fixed(slot).size : bytes);
     return {};
@@ -351,9 +351,10 @@ Result<Handle> Allocator::open(std::uint32_t slot, AccessMode access) const {
     SHM_ASSIGN(auto segment, backend_.open_segment(segment_name_of(slot), access));
     if (segment.identity != FileIdentity{body.device, body.inode} ||
         segment.size != body.actual_size)
-        return fail(ErrorCode::corruption_detected,
-                    fmt::format("the segment of {} was exchanged or cut", registry_.id(slot).str()),
-                    "deallocate the region and find out who writes to the shared-memory directory");
+        return fail(
+            ErrorCode::corruption_detected,
+            fmt::format("the segment of {} was replaced or truncated", registry_.id(slot).str()),
+            "deallocate the region and check which process writes to the shared-memory directory");
     return std::move(segment.handle);
 }
 
@@ -376,20 +377,21 @@ Status Allocator::adopt(std::uint32_t slot, const SegmentsByName* segments) {
         if (segment->identity != FileIdentity{body.device, body.inode} ||
             segment->uid != ::geteuid())
             return fail(ErrorCode::corruption_detected,
-                        "its segment was exchanged by someone else");
+                        "its segment was replaced by another process");
         if (segment->size != body.actual_size)
-            return fail(ErrorCode::corruption_detected, "its segment was cut by someone else");
+            return fail(ErrorCode::corruption_detected,
+                        "its segment was truncated by another process");
         return {};
     }();
     if (!adopted) not_adopted_.insert(slot);
     return adopted;
 }
 
-// Asked for only where somebody held it: every process is looked at.
+// Only if a process may hold it, because this scans every process.
 std::string Allocator::loss_of(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
-    if ((body.flags & kMemfd) == 0) return "its segment is gone: removed by someone else";
-    std::string text = "its memory is lost: nobody kept it when the manager ended";
+    if ((body.flags & kMemfd) == 0) return "its segment was removed by another process";
+    std::string text = "its memory is lost: no keeper held it when the manager ended";
     if (registry_.stats(slot).references == 0) return text;
     const auto users = backend_.users_of({body.device, body.inode});
     if (users && !users->empty()) text += fmt::format("; process {} still has it", users->front());

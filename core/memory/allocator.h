@@ -29,25 +29,25 @@ struct AllocationLimits {
     std::uint64_t max_memory_per_user = 0;
 };
 
-// On whose behalf a region is made.
+// The owner of a new region.
 struct RegionOwner {
     std::uint64_t serial = 0;  // client; 0: the region belongs to its user
     Credentials credentials;
     std::int64_t start_time = 0;
     std::string process, worker, session;
-    Quota quota;            // of its own; where it says nothing the limits do
+    Quota quota;            // its own quota; otherwise the limits apply
     bool reserves = false;  // it can reserve the memory of a segment itself
 };
 
-// Memory that is being got ready for a region: a slice of an arena, or a segment of its own.
+// Memory being prepared for a region: a slice of an arena, or a dedicated segment.
 struct PendingAllocation {
     std::uint32_t slot = 0;
-    std::uint64_t size = 0;  // bytes asked for; more for an encrypted region (stored_bytes)
+    std::uint64_t size = 0;  // requested bytes; more for an encrypted region (stored_bytes)
     bool durable = false;
     bool sealed = false;
-    bool second_name = false;  // of the two a segment of its own can have
-    bool by_client = false;    // who asked for it reserves the pages of its segment
-    std::uint32_t flags = 0;   // of a new body, beside what place() knows
+    bool second_name = false;  // of the two names of a dedicated segment
+    bool by_client = false;    // the client reserves the pages of its segment
+    std::uint32_t flags = 0;   // of a new body, in addition to those that place() sets
     // pooled
     Slice slice;
     PageWork work;
@@ -57,28 +57,29 @@ struct PendingAllocation {
     Segment segment;
 
     bool pooled() const { return slice.arena != nullptr; }
-    // make() takes memory, so the kernel may end the manager for it.
+    // make() allocates memory, so the kernel may kill the manager for it.
     bool takes_pages() const { return pooled() ? !work.reserve.empty() : !by_client && !durable; }
-    // Long enough to be done on another thread.
+    // Slow enough to be done on another thread.
     bool slow() const;
 };
 
-// What a region of `size` bytes takes in its segment: more than that when it is encrypted.
+// The bytes that a region of `size` bytes needs in its segment: more than `size` if it is
+// encrypted.
 std::uint64_t stored_bytes(std::uint64_t size, SecurityLevel level);
 
 using SegmentsByName = std::unordered_map<std::string, SegmentInfo>;
 
-// Where a region is, for whoever maps it.
+// The location of a region, for mapping it.
 struct Location {
-    std::uint64_t arena = 0;         // 0: a segment of its own
+    std::uint64_t arena = 0;         // 0: a dedicated segment
     std::uint64_t offset = 0;        // of the region in the segment, bytes
     std::uint64_t segment_size = 0;  // bytes
 };
 
-// The specification's Allocator: finds memory for regions and gives it back. A region is pooled (a
-// slice of one of its tenant's arenas) when only its user may use it, and has a segment of its own
-// otherwise, or when it is large, durable or sealed, or on request.
-// The order that survives a kill (a RESERVED slot is undone at start, a LIVE one stands):
+// Allocator: allocates and frees the memory of regions. A region is pooled (a slice of one of its
+// tenant's arenas) if only its user may use it. Otherwise, or if it is large, durable or sealed, or
+// on request, it has a dedicated segment. The order that survives a kill (a RESERVED slot is undone
+// at start, a LIVE one stands):
 //   begin: RESERVED, described, its place chosen  ->  make: the pages  ->  place: the body
 //   ->  (the caller grants)  ->  commit.
 // Service thread only, except make() and copy().
@@ -95,94 +96,95 @@ class Allocator {
     ArenaPool pool;
     DurableStore durable;
 
-    // invalid_size, or the limit that `size` more bytes for this owner would break.
+    // invalid_size, or the limit that `size` more bytes for this owner would exceed.
     Status check(std::uint64_t size, const RegionOwner& owner) const;
 
     // ---- a new region
     Result<PendingAllocation> begin(std::uint64_t size, const RegionOptions& options,
                                     const RegionOwner& owner, std::uint64_t request_id);
-    // What an earlier try of this client's request made or is making.
+    // The region that an earlier attempt of this client's request allocated or is allocating.
     std::optional<std::uint32_t> find_request(std::uint64_t serial, std::uint64_t request_id) const;
-    // Before make() where it takes pages: the next manager learns of it if this one ends meanwhile.
+    // Call before make() if it allocates pages: the next manager detects it if this one is killed
+    // meanwhile.
     void mark_taking(const PendingAllocation& pending);
-    // Before the segment is handed to the client that reserves its pages: the next manager removes
-    // it though it is open there.
+    // Call before the segment is sent to a client that reserves its pages: the next manager then
+    // removes it although the client has it open.
     void note_segment(const PendingAllocation& pending);
-    // Whether a manager ended while it took the pages of a RESERVED slot.
+    // Whether a manager was killed while it allocated the pages of a RESERVED slot.
     bool was_taking(std::uint32_t slot) const;
-    // Any thread: may take long. After a failure it may be tried again.
+    // Any thread; may be slow. Can be repeated after a failure.
     Status make(PendingAllocation& pending) const;
-    // Of one whose client reserves the pages: what it is handed, and whether it did.
+    // For a segment whose client reserves the pages: its descriptor, and whether the client
+    // reserved them.
     Result<Handle> open_unreserved(const PendingAllocation& pending) const;
     Status check_reserved(const PendingAllocation& pending) const;
-    // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout. What make() did, or did
-    // not do, is put into the books.
+    // `options.timeout_ms` must be resolved, not kDefaultTimeout. Records the result of make().
     void place(PendingAllocation& pending, const RegionOptions& options);
     // LIVE. The description of a durable region has been saved before.
     void commit(std::uint32_t slot);
     // Undoes begin(), whether make() worked or not.
     void abandon(PendingAllocation& pending, bool made);
-    // The same at start, when it is not known what had been made.
+    // The same at start, when it is not known what had been allocated.
     void abandon(std::uint32_t slot);
     // The same, but the slot stays RESERVED and withdrawn, with the event, until it is released.
     void abandon_for_good(std::uint32_t slot, const Event& event);
 
     // ---- another place for a region
-    // A free place that is better than where it is now: its arena is emptier, or its end is reached
-    // sooner. not_supported when there is none.
+    // Reserves a better place than the current one: in a fuller arena, or at a lower offset.
+    // not_supported if there is none.
     Result<PendingAllocation> begin_move(std::uint32_t slot);
-    // A segment of its own that becomes read-only.
+    // A dedicated segment that becomes read-only.
     PendingAllocation begin_seal(std::uint32_t slot);
-    // A fresh segment of its own, otherwise as it is.
+    // A new dedicated segment, otherwise unchanged.
     PendingAllocation begin_dedicate(std::uint32_t slot);
-    // Any thread: copies the region's contents to where make() made room.
+    // Any thread: copies the region's contents to the memory that make() prepared.
     Status copy(const PendingAllocation& from, const PendingAllocation& to) const;
-    // What the region has now; for copy(), and to be given back after the move.
+    // The region's current memory; for copy(), and to be freed after the move.
     Result<PendingAllocation> current(std::uint32_t slot) const;
-    // The body that names the new place; what else it says stays.
+    // The body with the new place; everything else is unchanged.
     layout::SlotBody moved_body(std::uint32_t slot, const PendingAllocation& pending) const;
-    // After the commit of a move: the books, and the old place is given back.
+    // After the commit of a move: updates the bookkeeping and frees the old place.
     void moved(PendingAllocation& from, const PendingAllocation& to);
-    // Gives back a new place that is not used after all. `made`: make() worked.
+    // Frees a new place that is not used. `made`: make() succeeded.
     void undo(PendingAllocation& pending, bool made);
 
-    // Segments that were given back and could not be removed. Call now and then.
+    // Retries removing freed segments that could not be removed. Call periodically.
     void retry_removals();
 
     // ---- an old region
-    // Frees the memory of a FREEING slot and then the slot. When that fails the slot stays FREEING
-    // and the error says what a person must do; asking again is safe.
-    // `touched`: somebody may have written to it.
+    // Frees the memory of a FREEING slot and then the slot. If that fails, the slot stays FREEING
+    // and the error has a remedy; the call can be repeated. `touched`: a process may have written
+    // to the memory.
     Status release(std::uint32_t slot, const Event& event, bool touched);
-    // Zeros, and pages that stay reserved: for a region that is taken away from its holders. Not of
-    // a sealed one that the kernel lets nobody write: whoever holds it can read on.
+    // Overwrites a revoked region with zeros; its pages stay reserved. Not possible for a sealed
+    // region, which the kernel makes read-only for all: its holders can continue to read it.
     Status wipe(std::uint32_t slot) const;
-    // The kernel lets nobody write to it any more.
+    // The kernel does not allow any process to write to it.
     bool immutable(std::uint32_t slot) const {
         const auto& body = registry_.body(slot);
         return body.sealed != 0 && (body.flags & layout::kMemfd) != 0;
     }
 
     Location locate(std::uint32_t slot) const;
-    // Why a segment that is not there is not, for people.
+    // Explains why a segment is missing.
     std::string loss_of(std::uint32_t slot) const;
-    // Of what locate() says.
+    // The same for a result of locate().
     Result<Handle> open(std::uint32_t slot, AccessMode access) const;
     std::string segment_name_of(std::uint32_t slot) const {
         return segment_name(registry_.instance(), registry_.id(slot), registry_.body(slot));
     }
 
     // ---- start
-    // Puts a region's memory into the books. corruption_detected when it is not as it was made; any
-    // other error says what keeps us from it.
-    // `segments`: those there are, if they are known; otherwise the system is asked.
+    // Adopts a region's memory. corruption_detected if it was changed since it was allocated; other
+    // errors say why it cannot be checked. `segments`: all existing segments, if known; otherwise
+    // the system is queried.
     Status adopt(std::uint32_t slot, const SegmentsByName* segments);
-    // Counts what the registry holds.
+    // Counts the regions of the registry.
     void recount();
 
     struct Usage {
         std::uint32_t regions = 0;
-        std::uint64_t bytes = 0;  // asked for
+        std::uint64_t bytes = 0;  // requested
     };
     // By owner's uid.
     const std::unordered_map<std::uint32_t, Usage>& usage() const { return usage_of_; }
@@ -208,7 +210,8 @@ class Allocator {
     std::uint64_t bytes_used_ = 0;
     std::uint64_t bytes_dedicated_ = 0;
     std::unordered_map<std::uint64_t, std::uint32_t> regions_of_;  // by owner serial
-    std::unordered_set<std::uint32_t> not_adopted_;  // slots whose memory was not as it was made
+    std::unordered_set<std::uint32_t>
+        not_adopted_;  // slots whose memory was changed since it was allocated
     std::unordered_map<std::uint32_t, Usage> usage_of_;
     std::vector<std::pair<std::string, FileIdentity>> unremoved_;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Another place for a region: found, filled, and what becomes of the old one. RegionMover::move
-// calls these in the order that survives a kill.
+// Moving a region: finding and filling the new place, and freeing the old one. The manager calls
+// these in the order that survives a kill.
 #include <cstring>
 
 #include <fmt/format.h>
@@ -43,7 +43,7 @@ Result<PendingAllocation> Allocator::current(std::uint32_t slot) const {
 Result<PendingAllocation> Allocator::begin_move(std::uint32_t slot) {
     SHM_ASSIGN(const auto slice, pool.slice_of(registry_.body(slot)));
     auto place = pool.better_place(slice);
-    if (!place) return fail(ErrorCode::not_supported, "there is no better place for it");
+    if (!place) return fail(ErrorCode::not_supported, "no better place is available");
     PendingAllocation pending;
     pending.slot = slot;
     pending.size = registry_.fixed(slot).size;
@@ -52,7 +52,7 @@ Result<PendingAllocation> Allocator::begin_move(std::uint32_t slot) {
     return pending;
 }
 
-// A segment of its own under the name that `as` gives it.
+// A dedicated segment with the name given by `as`.
 PendingAllocation Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
     PendingAllocation pending;
     pending.slot = slot;
@@ -62,7 +62,7 @@ PendingAllocation Allocator::begin_segment(std::uint32_t slot, const SlotBody& a
     pending.second_name = (as.flags & kSecondName) != 0;
     pending.backing = (as.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
     pending.name = segment_name(registry_.instance(), registry_.id(slot), as);
-    // Of an attempt that was cut off: the region's id is ours, so the name is.
+    // A remainder of an interrupted attempt: the region's id is ours, so the name is too.
     if (const auto earlier = backend_.inspect_segment(pending.name))
         (void)backend_.remove_segment(pending.name, earlier->identity);
     return pending;
@@ -83,7 +83,8 @@ PendingAllocation Allocator::begin_dedicate(std::uint32_t slot) {
     RegionOptions as;
     as.durable = (body.flags & kDurable) != 0;
     as.security_level = static_cast<SecurityLevel>(body.security_level);
-    as.permissions.other = Permission::read_only;  // a policy says who, and may say others
+    as.permissions.other =
+        Permission::read_only;  // a policy decides who may, and may include other users
     set_backing(body, body.sealed != 0 ? backing_of_sealed(as.durable) : backing_for(as, backing));
     return begin_segment(slot, body);
 }
@@ -105,10 +106,10 @@ Status Allocator::copy(const PendingAllocation& from, const PendingAllocation& t
         std::memcpy(write, read, bytes);
         if (source_guard.faulted() || target_guard.faulted())
             return fail(ErrorCode::corruption_detected,
-                        fmt::format("the memory of {} was cut short by someone else",
+                        fmt::format("the memory of {} was truncated by another process",
                                     registry_.id(from.slot).str()));
     }
-    target.reset();  // or the kernel would not take the right to write away
+    target.reset();  // otherwise the kernel would not make it read-only
     if (to.sealed) SHM_TRY(backend_.set_read_only(to.name, true));
     return {};
 }
@@ -117,7 +118,7 @@ SlotBody Allocator::moved_body(std::uint32_t slot, const PendingAllocation& pend
     auto body = located(registry_.body(slot), pending);
     body.flags &= ~kSecondName;
     if (pending.second_name) body.flags |= kSecondName;
-    // Memory nobody was handed yet: now the policy alone says who is.
+    // Memory that no client has received yet: from now on only the policy decides who gets it.
     if (!pending.pooled()) body.flags &= ~kPolicyPending;
     if (pending.sealed) {
         body.flags &= ~kSealPending;
@@ -131,7 +132,7 @@ void Allocator::moved(PendingAllocation& from, const PendingAllocation& to) {
     if (!to.pooled()) bytes_dedicated_ += to.segment.size;
     if (from.pooled()) return pool.free(from.slice, true);
     bytes_dedicated_ -= from.segment.size;
-    from.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
+    from.segment.handle.reset();  // removing it may need a descriptor, and none may be free
     remove(from.slot, from.name, from.segment.identity);
 }
 

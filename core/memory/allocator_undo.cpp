@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Memory that was got ready and is not used after all, and segments that could not be removed at
-// once.
+// Memory that was prepared but is not used, and segments that could not be removed at once.
 #include <utility>
 
 #include "memory/allocator.h"
@@ -15,7 +14,7 @@ void Allocator::undo(PendingAllocation& pending, bool made) {
         pool.free(pending.slice, made);  // a canary, or a copy, may be there already
         return;
     }
-    pending.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
+    pending.segment.handle.reset();  // removing it may need a descriptor, and none may be free
     remove(pending.slot, pending.name, pending.segment.identity);
 }
 
@@ -41,8 +40,8 @@ void Allocator::abandon_for_good(std::uint32_t slot, const Event& event) {
     registry_.commit(slot, word, event);
 }
 
-// Nothing may exist yet, or its identity not be known: the names alone are ours then, and what
-// somebody has open stays. Of a segment that was handed to its client the slot says which it is.
+// The segment may not exist yet, or its identity may be unknown: then it is removed by name only if
+// no process has it open. For a segment that was sent to its client, the slot has the identity.
 void Allocator::remove_unfinished(std::uint32_t slot) {
     const auto id = registry_.id(slot);
     (void)durable.forget(id);
@@ -67,7 +66,7 @@ void Allocator::retry_removals() {
     std::erase_if(unremoved_, [this](const auto& segment) {
         const auto removed = backend_.remove_segment(segment.first, segment.second);
         if (removed) registry_.record({.kind = EventKind::leftover_removed, .text = segment.first});
-        // Another one has its name by now.
+        // Another segment has its name now.
         return removed || removed.error().code == ErrorCode::security_violation;
     });
 }

@@ -7,7 +7,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// Runs looked at for one that is clean, when the tightest is not.
+// How many runs are checked for a clean one, if the smallest is not.
 constexpr int kCleanCandidates = 4;
 
 }  // namespace

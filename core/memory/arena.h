@@ -15,12 +15,11 @@
 
 namespace snakepit::shm {
 
-// One segment that regions of one tenant share, and which parts of it are free. Free runs are
-// always coalesced with their neighbours. Two sets of pages say what has to be done before a run
-// can be handed out: pages that are not `reserved` have no memory behind them yet, pages that are
-// `dirty` hold what an earlier region left.
-// Bookkeeping on the service thread only; handle() and mapping() are constant and may be used by
-// whoever fills or empties a range that is out of the free runs.
+// One segment shared by regions of one tenant, and its free runs, which are always coalesced. Two
+// sets of pages say what must be done before a run can be allocated: pages that are not `reserved`
+// have no memory yet, `dirty` pages hold data of an earlier region. Bookkeeping on the service
+// thread only; handle() and mapping() are constant and may be used on other threads for ranges that
+// are not free.
 class Arena {
   public:
     Arena(std::uint64_t id, std::uint32_t tenant, std::string name, Segment segment,
@@ -36,8 +35,8 @@ class Arena {
     const Mapping& mapping() const { return mapping_; }
 
     // ---- free runs
-    // Where `bytes` fit, or none; best_fit: the tightest run, worst_fit: the roomiest, first_fit:
-    // the lowest. Among tight runs one that need not be zeroed first is preferred.
+    // An offset with `bytes` free, or none. best_fit: the smallest run, worst_fit: the largest,
+    // first_fit: the lowest. Among small runs, one that need not be zeroed is preferred.
     std::optional<std::uint64_t> find(std::uint64_t bytes, AllocationStrategy strategy) const;
     // The lowest run that ends at or before `limit`.
     std::optional<std::uint64_t> find_below(std::uint64_t bytes, std::uint64_t limit) const;
@@ -48,7 +47,7 @@ class Arena {
     bool empty() const { return used_ == 0; }
     std::uint64_t used() const { return used_; }
     std::uint64_t largest_free() const { return by_size_.empty() ? 0 : by_size_.rbegin()->first; }
-    // Bytes of the free run that ends the arena lie behind it.
+    // The end of the last used range; everything after it is free.
     std::uint64_t high_water() const;
     // The free run that begins at or holds `offset`; empty when none does.
     Range run_at(std::uint64_t offset) const;
@@ -57,14 +56,15 @@ class Arena {
     // ---- pages
     PageSet reserved, dirty;
 
-    // What somebody else did to its file. Nothing new is put into it then; see ArenaPool::check().
+    // Damage by another process to its file. A damaged arena gets no new regions; see
+    // ArenaPool::check().
     struct Fault {
         std::string what;
-        std::uint64_t intact = 0;  // bytes from the start on that are still as they were
+        std::uint64_t intact = 0;  // bytes from the start that are unchanged
     };
     std::optional<Fault> fault;
 
-    bool wants_ahead = false;      // an allocation had to wait for pages: more will be needed
+    bool wants_ahead = false;      // an allocation had to wait for pages: reserve more
     std::int64_t empty_since = 0;  // by the instance's clock; 0: not empty
 
   private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What other people do to the files of arenas: names removed (RemoveIPC=, a tidy-up), files cut
-// (`> file`), names that lead elsewhere. Our descriptor and our mapping lead to what was made, so
-// contents that are still there can be moved out.
+// Damage to the files of arenas by other processes: removed names (RemoveIPC=, cleanup scripts),
+// truncated files (`> file`), replaced names. Our descriptor and mapping still refer to the
+// original, so remaining contents can be moved out.
 #include <algorithm>
 #include <cerrno>
 
@@ -16,15 +16,15 @@ bool ArenaPool::check(const std::shared_ptr<Arena>& arena) {
     auto& fault = arena->fault;
     Arena::Fault found{{}, std::min(state->size, fault ? fault->intact : arena->size())};
     if (state->size < arena->size()) {
-        found.what = "its file was cut by someone else";
+        found.what = "its file was truncated by another process";
     } else if (state->size > arena->size()) {
-        found.what = "its file was lengthened by someone else";
+        found.what = "its file was extended by another process";
     } else if (!arena->anonymous()) {
         const auto named = backend_.inspect_segment(arena->name());
         if (!named && named.error().system_error == ENOENT)
-            found.what = "its name was removed by someone else";
+            found.what = "its name was removed by another process";
         else if (named && named->identity != arena->identity())
-            found.what = "its name leads to another file";
+            found.what = "its name refers to another file";
     }
     if (found.what.empty()) {
         if (fault && fault->intact == arena->size()) fault.reset();
@@ -57,17 +57,17 @@ bool ArenaPool::damaged(std::uint64_t arena) const {
 
 std::optional<std::string> ArenaPool::loss_of(const layout::SlotBody& body) const {
     const auto found = arenas_.find(body.arena);
-    if (found == arenas_.end()) return "its arena is gone";
+    if (found == arenas_.end()) return "its arena no longer exists";
     const auto& arena = *found->second;
     const auto end = body.offset + body.actual_size;
     if (!arena.fault || arena.fault->intact == arena.size()) return std::nullopt;
-    // Below the end of the file there may be new pages in place of what was cut, if pages were
-    // reserved at that moment: where a region has no data at all it is not believed.
+    // There may be new pages below the end of the file instead of the truncated ones, if pages were
+    // being reserved at that moment. So a region without any data is treated as lost.
     const auto data = data_ranges(arena.handle(), end);
     const bool whole = end <= arena.fault->intact && !data.empty() &&
                        data.back().offset + data.back().size > body.offset;
     return whole ? std::nullopt
-                 : std::optional<std::string>("its memory was cut away by someone else");
+                 : std::optional<std::string>("its memory was truncated by another process");
 }
 
 }  // namespace snakepit::shm

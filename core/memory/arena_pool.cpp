@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::uint64_t kLargestArena = 1ULL << 30;   // bytes; each is as large as all before
 constexpr std::uint64_t kZeroAtOnce = 8ULL << 20;     // bytes of one piece of background work
-constexpr std::uint64_t kAhead = 32ULL << 20;         // at most so much is kept ready
+constexpr std::uint64_t kAhead = 32ULL << 20;         // at most this much is kept reserved
 constexpr std::uint64_t kReturnAtOnce = 32ULL << 20;  // bytes
 
 std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
@@ -77,7 +77,7 @@ void ArenaPool::free(const Slice& slice, bool touched) {
     if (arena.empty()) arena.empty_since = registry_.time();
 }
 
-// Pages around a range that become huge ones together.
+// The surrounding range of pages that can become one huge page.
 Range ArenaPool::widened(const Arena& arena, Range range) const {
     if (!huge_pages) return range;
     const auto from = range.offset / kHugePage * kHugePage;
@@ -91,8 +91,8 @@ PageWork ArenaPool::work_for(const Slice& slice) const {
     if (!arena.reserved.all(slice.range))
         work.reserve = arena.reserved.ranges(widened(arena, slice.range), false);
     if (arena.dirty.bytes() > 0) work.zero = arena.dirty.ranges(slice.range, true);
-    // They are this work's business now. The background looks for dirty pages among the free ones
-    // and would take these a second time, while they are zeroed or when they are a region's.
+    // They belong to this work now. Otherwise the background work, which looks for dirty pages
+    // among free ones, would process them again while they are zeroed or used by a region.
     for (const auto& part : work.zero) arena.dirty.erase(part);
     return work;
 }
@@ -103,24 +103,25 @@ Status ArenaPool::perform(const PageWork& work) const {
         SHM_TRY(backend_.discard(arena.handle(), part.offset, part.size));
     for (const auto& part : work.reserve) {
         if (auto reserved = backend_.reserve(arena.handle(), part.offset, part.size); !reserved) {
-            // Only our own pages: those around them may be somebody's by now.
+            // Only our own pages: the surrounding ones may be in use now.
             for (const auto& undone : work.reserve)
                 if (const auto own = common(undone, work.range); own.size > 0)
                     (void)backend_.discard(arena.handle(), own.offset, own.size);
             return reserved;
         }
-        // Only a wish: without them everything works as well, and slower.
+        // Optional: without huge pages everything works, only slower.
         if (huge_pages && part.size % kHugePage == 0)
             (void)backend_.use_huge_pages(arena.mapping().data() + part.offset, part.size);
     }
-    // Whoever has the arena mapped could cut it short.
+    // Any process that has the arena mapped could truncate it.
     const FaultGuard guard(arena.mapping().data(), arena.mapping().size());
     for (const auto& part : work.zero)
         std::memset(arena.mapping().data() + part.offset, 0, part.size);
     if (!guard.faulted()) return {};
-    return fail(ErrorCode::corruption_detected,
-                fmt::format("arena {} was cut short by someone else", arena.name()),
-                "find out who writes to the shared-memory directory; regions in it are damaged");
+    return fail(
+        ErrorCode::corruption_detected,
+        fmt::format("arena {} was cut short by someone else", arena.name()),
+        "check which process writes to the shared-memory directory; regions in it are damaged");
 }
 
 void ArenaPool::performed(const PageWork& work, bool done) {
@@ -150,17 +151,17 @@ Result<Handle> ArenaPool::handle_for(const Slice& slice, AccessMode access) cons
     const auto& arena = *slice.arena;
     if (access == AccessMode::read_write) {
         if (auto handle = arena.handle().duplicate()) return handle;
-        return fail(system_error(errno, "cannot hand out an arena"));
+        return fail(system_error(errno, "cannot duplicate an arena's descriptor"));
     }
     if (arena.fault)
         return fail(ErrorCode::mapping_failed,
                     fmt::format("arena {} cannot be opened for reading: {}", arena.name(),
                                 arena.fault->what),
-                    "try again: the region moves to another arena when nobody holds it");
+                    "try again: the region moves to another arena when no process holds it");
     SHM_ASSIGN(auto segment, backend_.open_segment(arena.name(), access));
     if (segment.identity == arena.identity()) return std::move(segment.handle);
-    return fail(ErrorCode::corruption_detected, fmt::format("arena {} was exchanged", arena.name()),
-                "find out who writes to the shared-memory directory");
+    return fail(ErrorCode::corruption_detected, fmt::format("arena {} was replaced", arena.name()),
+                "check which process writes to the shared-memory directory");
 }
 
 // ------------------------------------------------------------------- arenas
@@ -201,7 +202,7 @@ void ArenaPool::try_huge_pages(Arena& arena) {
 }
 
 void ArenaPool::remove(const std::shared_ptr<Arena>& arena) {
-    // Of a damaged one the name may be somebody else's; the memory is given back all the same.
+    // The name of a damaged arena may refer to another file; its memory is released all the same.
     if (arena->fault) (void)backend_.discard(arena->handle(), 0, arena->size());
     const auto removed = backend_.remove_segment(arena->name(), arena->identity());
     if (!removed && !arena->fault) {  // asked again after the next grace period
@@ -241,8 +242,8 @@ std::optional<PageWork> ArenaPool::next_background() {
     return std::nullopt;
 }
 
-// Pages behind the last region, so that the next ones need not wait for the system to make them;
-// not where memory is short.
+// Reserves pages after the last region, so that the next allocations need not wait for them; not if
+// memory is low.
 std::optional<PageWork> ArenaPool::reserve_ahead(const std::shared_ptr<Arena>& arena) {
     const auto from = arena->high_water();
     const auto ahead = std::min(kAhead, first_arena / 2);
@@ -258,7 +259,7 @@ std::optional<PageWork> ArenaPool::reserve_ahead(const std::shared_ptr<Arena>& a
     return PageWork{arena, part, {part}, {}, {}};
 }
 
-// What lies behind the last region is returned once it is worth the trouble.
+// Memory after the last region is returned once there is enough of it.
 std::optional<PageWork> ArenaPool::return_tail(const std::shared_ptr<Arena>& arena) {
     const auto from = arena->high_water();
     const Range tail{from, arena->size() - from};
@@ -331,8 +332,8 @@ std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
         return place;
     };
     auto arenas = by_use(slice.arena->tenant());
-    // Into fuller arenas, the fullest first, so that the emptiest become empty: into holes, and
-    // behind the last region where all of this arena fits, which then goes back.
+    // Into fuller arenas, the fullest first, so that the emptiest become empty: into holes, or
+    // after the last region if all of this arena fits there.
     const auto fits_whole = [&](const Arena& arena) {
         return slice.arena->used() <= arena.size() - arena.used();
     };

@@ -17,14 +17,14 @@
 
 namespace snakepit::shm {
 
-// A part of an arena that is nobody else's.
+// A part of an arena that belongs to one region.
 struct Slice {
     std::shared_ptr<Arena> arena;
     Range range;
 };
 
-// What has to be done to the pages of a range before it is handed out, or while it is free. The
-// range is out of its arena's free runs meanwhile, so that nobody else touches it.
+// Work on the pages of a range before it is allocated, or while it is free. The range is not in its
+// arena's free runs meanwhile, so nothing else uses it.
 struct PageWork {
     std::shared_ptr<Arena> arena;
     Range range;
@@ -39,15 +39,14 @@ struct ArenaReport {
     std::uint32_t tenant = 0;
     std::uint64_t size = 0;  // bytes, as the following
     std::uint64_t used = 0;
-    std::uint64_t high_water = 0;    // everything behind it is free
-    std::uint64_t largest_free = 0;  // in one piece
-    std::uint64_t reserved = 0;      // with memory behind it
+    std::uint64_t high_water = 0;    // everything after it is free
+    std::uint64_t largest_free = 0;  // contiguous
+    std::uint64_t reserved = 0;      // backed by memory
     std::uint64_t dirty = 0;         // to be zeroed before it is used again
 };
 
-// The arenas of all tenants. A tenant is a user: arenas never hold regions of two, so that mapping
-// one reveals nothing that a policy would refuse.
-// Service thread only, except perform().
+// The arenas of all tenants. A tenant is a user: an arena never holds regions of two users, so that
+// mapping it reveals nothing that a policy would refuse. Service thread only, except perform().
 class ArenaPool {
   public:
     struct Extent {                                  // of all arenas together, bytes
@@ -58,72 +57,73 @@ class ArenaPool {
 
     AllocationStrategy strategy = AllocationStrategy::best_fit;
     bool huge_pages = false;
-    // Of a tenant's first arena, bytes; half of it is kept ready behind the last region.
+    // Size of a tenant's first arena in bytes; half of it is kept reserved after the last region.
     std::uint64_t first_arena = 64ULL << 20;
-    Backing backing = Backing::posix;  // of arenas made from now on
+    Backing backing = Backing::posix;  // of new arenas
 
     static constexpr std::uint64_t kLargestSlice = 64ULL << 20;  // larger regions are dedicated
 
     // ---- slices
-    // `size` bytes, rounded up to pages, in one of the tenant's arenas or a new one. The pages may
-    // still need work. Fails when no arena can be made or mapped.
+    // Allocates `size` bytes, rounded up to pages, in one of the tenant's arenas or a new one. The
+    // pages may still need work. Fails if no arena can be created or mapped.
     Result<Slice> allocate(std::uint32_t tenant, std::uint64_t size);
-    // `touched`: somebody may have written to it.
+    // `touched`: a process may have written to it.
     void free(const Slice& slice, bool touched);
-    // Each work is performed() once, done or not: dirty pages are its alone until then.
+    // Call performed() once for each work, whether it succeeded or not: its dirty pages belong to
+    // it until then.
     PageWork work_for(const Slice& slice) const;
-    // Any thread. Reserves, zeroes, gives back; on failure what it reserved is given back.
+    // Any thread. Reserves, zeroes or discards pages; on failure it releases what it reserved.
     Status perform(const PageWork& work) const;
-    // Afterwards: keeps the books.
+    // Updates the bookkeeping after perform().
     void performed(const PageWork& work, bool done);
     // The slice a region lives in.
     Result<Slice> slice_of(const layout::SlotBody& body) const;
-    // To be handed to a client: a descriptor of the arena.
+    // A descriptor of the arena for a client.
     Result<Handle> handle_for(const Slice& slice, AccessMode access) const;
 
     // ---- what goes on beside
-    // The next piece of background work: dirty pages to be zeroed, then pages to be reserved ahead
-    // of the allocations that will want them, then memory nobody uses to be returned. perform() it
-    // anywhere and finish_background() it here; one at a time.
+    // The next piece of background work: dirty pages to zero, then pages to reserve ahead of
+    // allocations, then unused memory to return. Call perform() on any thread and
+    // finish_background() on this one; one piece at a time.
     std::optional<PageWork> next_background();
     void finish_background(const PageWork& work, bool done);
-    // Gives the memory of everything that is free back to the system. Bytes given back.
+    // Returns all free memory to the system. Returns the number of bytes.
     std::uint64_t make_room();
     // Removes arenas that have been empty for `grace_ms`.
     void return_empty(std::int64_t at, std::int64_t grace_ms);
 
     // ---- damage (arena_check.cpp)
-    // Whether the arena's file is still the one that was made, under its name and as long as it
-    // was: two system calls. What cannot be found out is no fault; a name that came back mends one.
+    // Checks that the arena's file still has its name, identity and size: two system calls. If that
+    // cannot be determined it does not count as a fault; a restored name clears one.
     bool check(const std::shared_ptr<Arena>& arena);
-    void check(std::uint64_t arena);  // by id; nothing if there is none
+    void check(std::uint64_t arena);  // by id; null if there is none
     void check_all();
-    // Those with a fault, or more of one, since the last call.
+    // Arenas that got a fault, or a worse one, since the last call.
     std::vector<std::shared_ptr<Arena>> newly_damaged() {
         return std::exchange(newly_damaged_, {});
     }
     std::vector<std::shared_ptr<Arena>> damaged() const;
     bool damaged(std::uint64_t arena) const;
-    // Why the memory of a pooled region is gone; nothing: it is all there.
+    // Why the memory of a pooled region is lost; empty: it is intact.
     std::optional<std::string> loss_of(const layout::SlotBody& body) const;
 
     // ---- defragmentation (see Defragmenter)
-    // Room in another arena of the tenant than the emptiest, or further down in the same. Out of a
-    // damaged one: anywhere else, in a new arena if need be.
+    // A slice in a fuller arena of the tenant, or at a lower offset in the same arena. For a region
+    // in a damaged arena: any other arena, a new one if necessary.
     std::optional<Slice> better_place(const Slice& slice);
-    // The arenas, the ones to be emptied first.
+    // The arenas, in the order in which they should be emptied.
     std::vector<std::shared_ptr<Arena>> by_use(std::uint32_t tenant) const;
     std::vector<std::uint32_t> tenants() const;
 
     // ---- start
-    // Puts the slice of a region that an earlier manager made back where it was.
-    // corruption_detected when its arena is not the one that was made, or another region is there.
+    // Adopts the slice of a region that an earlier manager allocated. corruption_detected if its
+    // arena was replaced, or if another region overlaps it.
     Status adopt(std::uint32_t tenant, const layout::SlotBody& body);
-    // After all are adopted: finds out which free pages are dirty, and removes arenas of ours in
-    // which no region was left.
+    // After all regions are adopted: determines the dirty free pages, and removes our arenas that
+    // hold no region.
     void adopted();
 
-    // Made by a manager of this registry.
+    // Created by a manager of this registry.
     bool ours(std::uint64_t arena) const {
         return tag_of(arena) == tag_of(tagged(registry_.epoch(), 0));
     }
@@ -133,7 +133,7 @@ class ArenaPool {
     std::uint64_t reserved_bytes() const;
     std::uint64_t dirty_bytes() const;
     std::size_t count() const { return arenas_.size(); }
-    // Why huge pages are not used when they are wanted; empty when they are.
+    // Why huge pages are configured but not used; empty if they are used.
     const std::string& huge_page_problem() const { return huge_page_problem_; }
 
   private:
@@ -152,7 +152,7 @@ class ArenaPool {
     std::unordered_map<std::uint32_t, std::vector<std::shared_ptr<Arena>>>
         of_tenant_;  // oldest first
     std::vector<std::shared_ptr<Arena>> newly_damaged_;
-    std::string huge_page_problem_ = "whether the system has them shows when an arena is made";
+    std::string huge_page_problem_ = "not known before an arena is created";
 };
 
 }  // namespace snakepit::shm

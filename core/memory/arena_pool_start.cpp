@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an earlier manager left in arenas: slices go back where they were, the rest is free and
-// dirty.
+// Adopts the arenas of an earlier manager: used slices are restored, the rest is free and dirty.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -41,13 +40,13 @@ Result<std::shared_ptr<Arena>> ArenaPool::open_arena(std::uint32_t tenant, const
     if (!backend_.inspect_segment(name))
         return fail(ErrorCode::corruption_detected,
                     (body.flags & kMemfd) != 0
-                        ? "its arena is lost: nobody kept it when the manager ended"
-                        : "its arena is gone: removed by someone else");
+                        ? "its arena is lost: no keeper held it when the manager ended"
+                        : "its arena was removed by another process");
     SHM_ASSIGN(auto segment, backend_.open_segment(name, AccessMode::read_write));
     if (segment.identity != FileIdentity{body.device, body.inode})
-        return fail(ErrorCode::corruption_detected, "its arena was exchanged by someone else");
+        return fail(ErrorCode::corruption_detected, "its arena was replaced by another process");
     if (segment.size == 0)
-        return fail(ErrorCode::corruption_detected, "its arena was cut by someone else");
+        return fail(ErrorCode::corruption_detected, "its arena was truncated by another process");
     SHM_ASSIGN(auto mapping,
                Mapping::map(segment.handle, segment.size, Mapping::Access::read_write));
     auto arena =
@@ -63,7 +62,8 @@ Status ArenaPool::adopt(std::uint32_t tenant, const SlotBody& body) {
     const bool inside = range.size > 0 && range.offset % PageSet::kPage == 0 &&
                         range.size % PageSet::kPage == 0 && range.offset < arena->size() &&
                         range.size <= arena->size() - range.offset;
-    if (!inside) return fail(ErrorCode::corruption_detected, "its arena was cut by someone else");
+    if (!inside)
+        return fail(ErrorCode::corruption_detected, "its arena was truncated by another process");
     if (arena->tenant() != tenant)
         return fail(ErrorCode::corruption_detected, "its arena belongs to another user");
     if (!arena->is_free(range))

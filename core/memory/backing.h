@@ -7,18 +7,17 @@
 
 namespace snakepit::shm {
 
-// What a segment is: a file on a tmpfs that has a name, or memory without one (memfd), which the
-// kernel lets nobody resize and nobody open who was not handed a descriptor.
+// The kind of a segment: a named file on a tmpfs, or memory without a name (memfd), which cannot be
+// resized, and can be opened only through a received descriptor.
 enum class Backing : std::uint8_t { posix, memfd };
 
-// The one place where it is decided what a region of its own segment lives in. memfd, whatever the
-// configuration says, for security level maximum; posix (a file in the state directory) for what is
-// durable. Else `automatic` gives memfd to regions that others than their user may open: between
-// users a name can be tried, and a file that may be written can be cut short.
+// Chooses the kind of a dedicated segment. Security level maximum always uses memfd; durable
+// regions use posix (a file in the state directory). Otherwise `automatic` uses memfd for regions
+// that other users may open, because they could guess a name or truncate a writable file.
 Backing backing_for(const RegionOptions& options, BackingChoice configured);
 
-// Of the immutable copy that a region becomes when it is sealed: only memory without a name can be
-// made so that nobody, not even its maker, can write to it.
+// For the immutable copy of a sealed region: only a memfd can be made read-only for all, including
+// its creator.
 Backing backing_of_sealed(bool durable);
 
 }  // namespace snakepit::shm

@@ -16,7 +16,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// No byte of it is zero or repeated, so that neither zeros nor a shifted copy pass for it.
+// No byte of it is zero or repeated, so that neither zeros nor a shifted copy match it.
 constexpr std::array<std::uint8_t, 16> kPattern{0xA5, 0x1C, 0xE3, 0x5B, 0x97, 0x2E, 0xD1, 0x68,
                                                 0xBC, 0x43, 0xF6, 0x0D, 0x7A, 0x89, 0x34, 0xCF};
 
@@ -67,7 +67,7 @@ Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t s
         if (got < 0 && errno == EINTR) continue;
         if (got < 0)
             return fail(system_error(errno, "cannot read a segment", ErrorCode::mapping_failed));
-        if (got == 0) return fail(ErrorCode::corruption_detected, "its segment was cut short");
+        if (got == 0) return fail(ErrorCode::corruption_detected, "its segment was truncated");
         have += static_cast<std::size_t>(got);
     }
     std::size_t changed = 0, first = 0;
@@ -80,8 +80,7 @@ Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t s
     return fail(
         ErrorCode::corruption_detected,
         fmt::format("{} overwritten, from +{} on",
-                    counted(changed, "byte behind its end was", "bytes behind its end were"),
-                    first));
+                    counted(changed, "byte past its end was", "bytes past its end were"), first));
 }
 
 Status overwrite_with_zeros(const Handle& segment, std::uint64_t offset, std::uint64_t size) {

@@ -8,24 +8,24 @@
 
 namespace snakepit::shm {
 
-// A region has `size` bytes at `offset` of its segment and `actual_size` are reserved for it. The
-// bytes between are nobody's: they hold a pattern, and a program that wrote there wrote past the
-// end of its region. Read and written through the descriptor, so that a segment that was cut short
-// is an error and never a fault. Any thread.
+// A region has `size` bytes at `offset` of its segment, and `actual_size` bytes are reserved for
+// it. The spare bytes hold a pattern, the canary: if it changed, a program wrote past the end of
+// the region. Uses the descriptor, so that a truncated segment is an error and not a fault. Any
+// thread.
 
-// Fewer spare bytes are not guarded; of more than a page the first page is.
+// With fewer spare bytes there is no canary; with more than a page it covers the first page.
 inline constexpr std::uint64_t kLeastCanary = 16;
 inline constexpr std::uint64_t kMostCanary = 4096;
 
-// True: the pattern stands. False: there are too few bytes for it, or they cannot be written.
+// True: the pattern was written. False: there are too few bytes, or they cannot be written.
 bool write_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
                   std::uint64_t actual_size);
-// corruption_detected, with how many bytes were changed and where the first is; mapping_failed when
-// they cannot be read.
+// corruption_detected, with the number of changed bytes and the position of the first;
+// mapping_failed if they cannot be read.
 Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
                     std::uint64_t actual_size);
 
-// Puts zeros over `size` bytes at `offset`; takes about 0.2 ms a MiB.
+// Overwrites `size` bytes at `offset` with zeros; takes about 0.2 ms per MiB.
 Status overwrite_with_zeros(const Handle& segment, std::uint64_t offset, std::uint64_t size);
 
 }  // namespace snakepit::shm

@@ -22,7 +22,7 @@ std::int64_t later(std::int64_t time, std::int64_t ms) {
 // Short: an event has room for 71 bytes of it.
 std::string orphan_reason(const IdleRegion& region) {
     if (region.worker.empty() && region.session.empty())
-        return "orphan: its owner is gone and nobody holds it";
+        return "orphan: its owner has exited and no process holds it";
     std::string who;
     if (!region.worker.empty()) who = fmt::format("worker {}", region.worker);
     if (!region.session.empty())
@@ -38,8 +38,8 @@ std::string expired_reason(const IdleRegion& region) {
 
 Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at, bool explain) const {
     if (region.withdrawn) return {true, "deallocated", {}};
-    if (region.damaged) return {false, "damaged; look at it, then deallocate it", {}};
-    if (region.policy == CleanupPolicy::manual) return {false, "its policy is manual", {}};
+    if (region.damaged) return {false, "damaged; inspect it, then deallocate it", {}};
+    if (region.policy == CleanupPolicy::manual) return {false, "its cleanup policy is manual", {}};
     constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
     const bool counted = region.policy == CleanupPolicy::reference_counted;
     auto abandoned = kNever, expired = kNever;
@@ -50,29 +50,29 @@ Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at, bool 
     if (!counted && region.timeout_ms > 0) expired = later(region.idle_since, region.timeout_ms);
     const auto first = std::min(abandoned, expired);
     if (first == kNever)
-        return {false, "nothing ends it: its owner lives and it has no timeout", {}};
+        return {false, "not eligible: its owner is running and it has no timeout", {}};
     if (first > at) {
         if (!explain) return {false, {}, first};
         return {false, fmt::format("due in {}", format_duration((first - at) / 1000)), first};
     }
     if (expired < abandoned) return {true, expired_reason(region), {}};
-    return {true, counted ? "the last reference was given back" : orphan_reason(region), {}};
+    return {true, counted ? "the last reference was released" : orphan_reason(region), {}};
 }
 
 Cleaner::Verdict Cleaner::judge(const IdleRegion& region, const CleanupRequest& request,
                                 std::int64_t at) const {
     if (region.damaged && !region.withdrawn) return judge(region, at);
-    if (request.all_eligible) return {true, "nobody holds it", {}};
+    if (request.all_eligible) return {true, "no process holds it", {}};
     if (request.orphans && region.owner_gone_since) return {true, orphan_reason(region), {}};
     if (request.expired && region.timeout_ms > 0 &&
         later(region.idle_since, region.timeout_ms) <= at)
         return {true, expired_reason(region), {}};
     if (request.orphans || request.expired)
-        return {false, region.owner_gone_since ? "not expired" : "its owner lives", {}};
+        return {false, region.owner_gone_since ? "not expired" : "its owner is running", {}};
     if (request.due) return judge(region, at);
     if (request.scoped() && region.policy == CleanupPolicy::manual)
-        return {false, "its policy is manual; --all-eligible takes it too", {}};
-    if (request.scoped() || !request.only.empty()) return {true, "nobody holds it", {}};
+        return {false, "its cleanup policy is manual; --all-eligible includes it", {}};
+    if (request.scoped() || !request.only.empty()) return {true, "no process holds it", {}};
     return judge(region, at);
 }
 

@@ -10,9 +10,8 @@
 
 namespace snakepit::shm {
 
-// What is kept of a durable region beside its contents: a copy of its slot. It stands in a file of
-// its own and not in the contents' header, because whoever may write the contents could write
-// there.
+// The description of a durable region: a copy of its slot. It is a separate file and not a header
+// of the contents, because everyone who may write the contents could change it.
 struct DurableRecord {
     std::uint64_t magic;
     std::uint32_t version;
@@ -39,10 +38,10 @@ class DurableStore {
         return save(describe(fixed, body, metadata));
     }
     bool has(const RegionId& id) const;
-    // Before the contents go, so that they never come back half.
+    // Call before the contents are removed, so that they are never restored partially.
     Status forget(const RegionId& id) const;
-    // At start: every description that can be read. `damaged` gets the names of those that cannot;
-    // what a save that was cut off left is removed.
+    // At start: every readable description. `damaged` gets the names of the others. Remains of an
+    // interrupted save are removed.
     std::vector<DurableRecord> all(std::vector<std::string>& damaged) const;
 
   private:

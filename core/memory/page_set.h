@@ -16,8 +16,8 @@ struct Range {
     friend bool operator==(const Range&, const Range&) = default;
 };
 
-// A set of 4 KiB pages, one bit each; ranges are whole pages. Looked at a word at a time, because
-// the allocator asks about every slice it hands out.
+// A set of 4 KiB pages, one bit each; ranges are whole pages. Processed a word at a time, because
+// the allocator checks every slice it allocates.
 class PageSet {
   public:
     static constexpr std::uint64_t kPage = 4096;
@@ -49,7 +49,7 @@ class PageSet {
         }
         return out;
     }
-    // The first range at or behind `from` whose pages are all in the set; empty when there is none.
+    // The first range at or after `from` whose pages are all in the set; empty if there is none.
     Range first(std::uint64_t from, std::uint64_t most) const {
         const auto begin = next(from / kPage, pages_, true);
         if (begin == pages_) return {};
@@ -67,7 +67,7 @@ class PageSet {
     bool all(Range range) const { return bytes_in(range) == range.size; }
 
   private:
-    // The first page in [page, end) that is in the set (or is not); `end` when there is none.
+    // The first page in [page, end) that is in the set (or is not); `end` if there is none.
     std::uint64_t next(std::uint64_t page, std::uint64_t end, bool present) const {
         while (page < end) {
             auto word = present ? words_[page / 64] : ~words_[page / 64];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Granting and giving back. Who waits for whom is in synchronizer_graph.cpp.
+// Granting and releasing. synchronizer_graph.cpp has the wait graph.
 #include "memory/synchronizer.h"
 
 #include <algorithm>
@@ -14,10 +14,10 @@ using layout::LockLevels;
 
 namespace {
 
-// Of one client, held and waited for: what one program can take of the table.
+// The maximum of held and queued locks per client, so that one program cannot fill the table.
 constexpr std::size_t kLocksOfOneClient = 8192;
 
-// Random, so that neither is guessed, nor one of an earlier manager taken for one of ours.
+// Random, so that tokens cannot be guessed or confused with those of an earlier manager.
 std::uint64_t random_number() {
     for (;;)
         if (const auto number = random_u64() >> 1; number != 0) return number;
@@ -27,7 +27,7 @@ tl::unexpected<Error> too_many() {
     return fail(ErrorCode::reference_limit,
                 fmt::format("this program holds or waits for {} locks, or one {} levels deep",
                             kLocksOfOneClient, LockLevels::kDeepest),
-                "give locks back before taking more");
+                "release locks before requesting more");
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ bool Synchronizer::writer_in(const Queue& queue) const {
     return queue.holders.size() == 1 && table_.levels(queue.holders.front()).write > 0;
 }
 
-// With those who hold it, the owner itself left out.
+// Compatible with all other holders.
 bool Synchronizer::compatible(const Queue& queue, const LockRequest& request) const {
     if (request.mode == AccessMode::read_only) return !writer_in(queue);
     const bool own = holds_.contains({request.owner, request.slot});
@@ -129,7 +129,7 @@ void Synchronizer::remember(std::uint32_t index) {
     clients_[one.lock.serial].holds.emplace(one.lock.slot, one.lock.thread);
 }
 
-// The table's record first: whoever is granted it next must not be in the table beside it.
+// Clear the table's record first: the next holder must not be in the table at the same time.
 void Synchronizer::forget(const Held& one) {
     table_.clear(one.index);
     std::erase(queues_[one.lock.slot].holders, one.index);
@@ -137,7 +137,7 @@ void Synchronizer::forget(const Held& one) {
     clients_[one.lock.serial].holds.erase({one.lock.slot, one.lock.thread});
 }
 
-// Nothing can fail here: `record` was taken before.
+// Cannot fail: `record` was reserved before.
 std::uint64_t Synchronizer::grant(const LockRequest& request, std::uint32_t record) {
     const bool writes = request.mode == AccessMode::read_write;
     if (const auto own = find(request.owner, request.slot)) {  // an upgrade
@@ -158,9 +158,9 @@ std::uint64_t Synchronizer::grant(const LockRequest& request, std::uint32_t reco
     return lock.token;
 }
 
-// An answer that needs neither queue nor record: the request was granted before, or its owner holds
-// as much already. While it writes, reading is one more level of writing, so that giving back
-// in turn never leaves it reading where it still believes itself alone.
+// An answer that needs neither queue nor record: the request was granted before, or its owner
+// already holds enough. While an owner writes, a read request is another write level, so that
+// releasing in reverse order never leaves it with shared access while it expects exclusive access.
 std::optional<LockAnswer> Synchronizer::deepen(const LockRequest& request) {
     const auto own = find(request.owner, request.slot);
     if (!own) return std::nullopt;
@@ -174,8 +174,8 @@ std::optional<LockAnswer> Synchronizer::deepen(const LockRequest& request) {
     return granted;
 }
 
-// The same request, asked again while it waits; another one of the same thread ends the wait, for
-// a thread waits for one thing.
+// The same request, repeated while it waits. Another request of the same thread ends the wait,
+// because a thread waits for one lock only.
 std::optional<LockAnswer> Synchronizer::again(const LockRequest& request) {
     const auto ticket = ticket_of_.find(request.owner);
     if (ticket == ticket_of_.end()) return std::nullopt;
@@ -231,7 +231,7 @@ Result<LockAnswer> Synchronizer::enqueue(const LockRequest& request, bool upgrad
     return LockAnswer{LockState::deadlock, request.slot, 0, 0, std::move(cycle)};
 }
 
-// From the head on, until somebody there has to wait.
+// Grants from the head on, until a request has to wait.
 void Synchronizer::advance(std::uint32_t slot) {
     const auto found = queues_.find(slot);
     if (found == queues_.end()) return;
@@ -343,7 +343,7 @@ void Synchronizer::cancel_request(std::uint32_t slot, const LockOwner& owner,
         }
     }
     const auto own = find(owner, slot);
-    // Its own number stands for having undone it: no request has number 0.
+    // Recorded under its own number: no request has number 0.
     if (own && own->levels.request == request) unlock(*own, 0);
 }
 

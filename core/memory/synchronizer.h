@@ -16,8 +16,8 @@
 
 namespace snakepit::shm {
 
-// Who holds or waits: one thread of one client. The thread only tells waits apart: a lock may be
-// given back by any thread of the client that knows its token.
+// The owner of a lock or wait: one thread of one client. The thread only distinguishes waits: any
+// thread of the client that knows the token may release the lock.
 struct LockOwner {
     std::uint64_t serial = 0;  // of the client
     std::uint32_t thread = 0;
@@ -28,13 +28,13 @@ struct LockRequest {
     std::uint32_t slot = 0;
     std::uint64_t generation = 0;
     LockOwner owner;
-    AccessMode mode = AccessMode::read_only;  // read_write: alone
-    std::uint32_t request = 0;  // the client's own number for it, so that it can ask again
-    std::int64_t deadline = 0;  // monotonic nanoseconds; in the past: try, do not wait
+    AccessMode mode = AccessMode::read_only;  // read_write: exclusive
+    std::uint32_t request = 0;  // the client's number for it, so that it can be repeated
+    std::int64_t deadline = 0;  // monotonic nanoseconds; in the past: do not wait
     static constexpr std::int64_t kForever = INT64_MAX;
 };
 
-// `from` waits for the region in `slot`, which `to` holds, or else asked for before.
+// `from` waits for the region in `slot`, which `to` holds or requested earlier.
 struct LockWaitEdge {
     LockOwner from;
     std::uint32_t slot = 0;
@@ -47,33 +47,33 @@ struct LockAnswer {
     std::uint32_t slot = 0;
     std::uint64_t token = 0;          // granted
     std::uint64_t ticket = 0;         // queued
-    std::vector<LockWaitEdge> cycle;  // deadlock: starts and ends with who asked
+    std::vector<LockWaitEdge> cycle;  // deadlock: starts and ends with the requester
 };
 
-// The specification's Synchronizer: reader-writer locks on regions.
+// Synchronizer: reader-writer locks on regions.
 //
-// Fair: who comes later never overtakes a waiting writer; when a lock is given back the head of the
-// queue gets it, readers at the head together. An owner that holds it is granted the same or a
-// weaker mode at once, one level deeper, under the same token; one that reads and asks to write
-// goes ahead of the queue and waits for the other readers only.
+// Fair: a later request never overtakes a waiting writer. When a lock is released the head of the
+// queue gets it; adjacent readers at the head get it together. An owner that already holds the lock
+// is granted the same or a weaker mode at once, one level deeper, under the same token. A reader
+// that requests to write goes to the front of the queue and waits only for the other readers.
 //
-// A waiter waits for every holder and every earlier waiter that its mode does not go with. A
-// request that would close a circle of such waits is refused at once; nothing else is. New edges
-// all begin or end at the one who asks, so a search from there finds every circle there can be.
+// A waiter waits for every holder and every earlier waiter with an incompatible mode. Only a
+// request that would close a cycle of such waits is refused. All new edges begin or end at the
+// requester, so a search from there finds every possible cycle.
 //
-// Granted locks are in the LockTable before any answer says so; waits are in memory alone.
-// Service thread only; knows of slots and clients, but of no names, pages or sockets.
+// Granted locks are in the LockTable before they are answered; waits exist in memory only. Service
+// thread only. It knows slots and clients, but no names, pages or sockets.
 class Synchronizer {
   public:
     explicit Synchronizer(LockTable table);
 
     // ---- for clients
     Result<LockAnswer> ask(const LockRequest& request);
-    // What became of a wait. Any answer but `queued` ends the ticket.
+    // The state of a wait. Any answer except `queued` ends the ticket.
     LockAnswer poll(std::uint64_t serial, std::uint64_t ticket);
-    // The same for one who waits no longer: what is still queued has timed out.
+    // The same for a client that stops waiting: a queued request has timed out.
     LockAnswer cancel(std::uint64_t serial, std::uint64_t ticket);
-    // Undoes a request whose answer never came, if it is the last thing its owner did there.
+    // Undoes a request whose answer was lost, if it is the last one of its owner on that slot.
     void cancel_request(std::uint32_t slot, const LockOwner& owner, std::uint32_t request);
 
     struct Held {
@@ -83,25 +83,25 @@ class Synchronizer {
         bool writes() const { return levels.write > 0; }
         LockOwner owner() const { return {lock.serial, lock.thread}; }
     };
-    // The lock that this client knows by this token.
+    // The client's lock with this token.
     std::optional<Held> find(std::uint64_t serial, std::uint32_t slot, std::uint64_t token) const;
-    // Undoes its last level, those of writing first. The same request again changes nothing.
+    // Releases its last level, write levels first. Repeating the same request changes nothing.
     void unlock(const Held& held, std::uint32_t request);
 
     // ---- for the manager
-    // Everything a client holds, so that what its end means can be recorded before drop().
+    // All locks of a client, so that the effects of its end can be recorded before drop().
     std::vector<Held> held_by(std::uint64_t serial) const;
     void drop(std::uint64_t serial);
-    // All levels of one lock, without its holder being asked.
+    // Releases all levels of one lock, without its holder.
     void release(const Held& held);
-    // Those who wait for the region wait for nothing: it is being withdrawn.
+    // Ends all waits for a region that is being withdrawn.
     void dismiss(std::uint32_t slot);
     // Ends waits whose deadline has passed.
     void expire(std::int64_t now);
-    // Serials of clients that hold locks: after a restart some may be gone.
+    // Serials of clients that hold locks; after a restart some may have exited.
     std::vector<std::uint64_t> serials() const;
 
-    // Waits that were decided by something else than their own client's question, since last asked.
+    // Waits decided since the last call by something other than a request of their own client.
     struct Settled {
         LockOwner owner;
         std::uint32_t slot = 0;
@@ -121,13 +121,13 @@ class Synchronizer {
     std::vector<Waiter> waiters(std::uint32_t slot) const;  // in the order of the queue
     std::size_t held_count() const { return holds_.size(); }
     std::size_t waiting_count() const { return deadlines_.size(); }
-    // Those who wait for longest, at most `most`, the longest first.
+    // At most `most` waiters, the longest wait first.
     struct Oldest {
         std::uint32_t slot = 0;
         std::int64_t asked = 0;  // monotonic nanoseconds
     };
     std::vector<Oldest> longest_waits(std::size_t most) const;
-    // What the waiter waits for, at most `most` of it.
+    // At most `most` owners that the waiter waits for.
     std::vector<LockWaitEdge> waits_for(const LockOwner& owner, std::size_t most) const;
     // Slots from `slot` on with holders or waiters, in order.
     std::vector<std::uint32_t> slots(std::uint32_t slot) const;
@@ -136,8 +136,8 @@ class Synchronizer {
     struct Wait {
         LockRequest what;
         std::uint64_t ticket = 0;
-        std::int64_t order = 0;    // place in the queue: less is earlier
-        std::uint32_t record = 0;  // in the table, kept for the grant
+        std::int64_t order = 0;    // position in the queue: lower is earlier
+        std::uint32_t record = 0;  // in the table, reserved for the grant
         std::int64_t since = 0;
         std::int64_t asked = 0;  // monotonic nanoseconds
         std::uint64_t token = 0;
@@ -192,7 +192,8 @@ class Synchronizer {
     LockTable table_;
     std::map<std::uint32_t, Queue> queues_;  // by slot; those with a holder or a waiter
     std::unordered_map<HoldKey, std::uint32_t, HoldHash> holds_;
-    std::unordered_map<std::uint64_t, Wait> waits_;  // by ticket; decided ones until they are told
+    std::unordered_map<std::uint64_t, Wait>
+        waits_;  // by ticket; decided ones until they are reported
     std::unordered_map<LockOwner, std::uint64_t, OwnerHash> ticket_of_;  // at most one each
     std::unordered_map<std::uint64_t, Client> clients_;                  // by serial
     std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;         // and ticket

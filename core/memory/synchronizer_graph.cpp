@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who waits for whom, and whether it goes round in a circle.
+// The wait graph, and the search for cycles.
 #include <algorithm>
 #include <deque>
 
@@ -7,8 +7,8 @@
 
 namespace snakepit::shm {
 
-// Each queue is walked once a search, however many of its waiters are reached: up to `all` every
-// earlier waiter has been looked at, up to `writers` those that write.
+// Each queue is walked once per search, however many of its waiters are reached: up to `all` every
+// earlier waiter was visited, up to `writers` only the writers.
 struct Synchronizer::Search {
     struct Walked {
         bool holders = false;
@@ -27,8 +27,8 @@ const Synchronizer::Wait* Synchronizer::queued(const LockOwner& owner) const {
     return wait.state == LockState::queued ? &wait : nullptr;
 }
 
-// Whether `wait` waits for the one who asks: asked of each waiter anew, since the walks leave out
-// whoever they start from.
+// Whether `wait` waits for the requester. Searched separately for each waiter, because a search
+// excludes its starting point.
 std::optional<LockWaitEdge> Synchronizer::edge_to(const Wait& wait, const Wait& start) const {
     if (&wait == &start) return std::nullopt;
     const auto slot = wait.what.slot;
@@ -42,7 +42,7 @@ std::optional<LockWaitEdge> Synchronizer::edge_to(const Wait& wait, const Wait& 
     return std::nullopt;
 }
 
-// Everybody `wait` waits for who has not been reached yet.
+// Every owner that `wait` waits for and that was not reached yet.
 void Synchronizer::expand(Search& search, const Wait& wait) const {
     const auto slot = wait.what.slot;
     const auto& queue = queues_.at(slot);
@@ -65,7 +65,7 @@ void Synchronizer::expand(Search& search, const Wait& wait) const {
     mark = std::max(mark, wait.order);
 }
 
-// Breadth first, so that what is named is the shortest way round. Empty: there is none.
+// Breadth first, so that the reported cycle is the shortest. Empty: no cycle.
 std::vector<LockWaitEdge> Synchronizer::find_cycle(const Wait& start) const {
     Search search;
     search.open.push_back(&start);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Frames between a client and the manager: a local socket that keeps message boundaries
-// (SOCK_SEQPACKET), carries handles, and tells who sent each frame.
+// Frames between a client and the manager over a local socket (SOCK_SEQPACKET), which keeps message
+// boundaries, carries handles and identifies the sender of each frame.
 #pragma once
 
 #include <cstddef>
@@ -20,21 +20,21 @@ inline constexpr std::size_t kMaxFrame =
     std::size_t{64} * 1024;                    // both ways; longer answers are paged
 inline constexpr std::size_t kMaxHandles = 2;  // in one frame
 
-// As the kernel vouches for it, in our own pid and user namespaces.
+// As reported by the kernel, in our own pid and user namespaces.
 struct Credentials {
-    std::int64_t pid = 0;  // 0: of a process that our pid namespace has no number for
+    std::int64_t pid = 0;  // 0: a process outside our pid namespace
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
-// What was received last. Used again for the next frame: room for the longest is made once, and not
-// cleared each time.
+// The last received frame. Reuse it for the next one: its buffer is allocated once, for the longest
+// frame, and not cleared each time.
 class Frame {
   public:
-    std::span<const std::byte> bytes;  // until the next frame is received into this
+    std::span<const std::byte> bytes;  // valid until the next frame is received into this object
     std::vector<Handle> handles;
-    // The ids are effective ones, see Channel::connect(); what the sender's own kernel calls say.
+    // Effective ids, see Channel::connect(); as in the sender's own system calls.
     std::optional<Credentials> sender;
     Handle process;  // of the sender, see Channel::tell_processes()
 
@@ -50,37 +50,36 @@ class Channel {
     Channel() = default;
     explicit Channel(Handle socket) : socket_(std::move(socket)) {}
 
-    // Does not block. no_manager when nobody listens; with system_error set when somebody does, and
-    // takes in no more connections. Each frame sent over it says which effective user and group its
-    // thread has: left alone the kernel tells the real ones, which of a set-uid program are not
-    // those that connected.
+    // Does not block. no_manager if no process listens; with system_error set if one does but
+    // accepts no more connections. Each frame carries the effective user and group of the sending
+    // thread. By default the kernel would send the real ids, which for a set-uid program differ
+    // from those of the connection.
     static Result<Channel> connect(const std::string& path);
 
-    // Neither blocks. `again`: the other side does not read / has not written.
-    // A frame cut short, or handles the kernel dropped for lack of descriptors, is protocol_error.
+    // Do not block. `again`: the peer does not read / has not written. protocol_error: a truncated
+    // frame, or handles that the kernel dropped for lack of descriptors.
     Result<Io> send(std::span<const std::byte> bytes, std::span<const int> handles = {});
     Result<Io> receive(Frame& frame);
 
-    // Something was sent to us that was not received yet.
+    // True if there is an unreceived frame.
     bool pending() const;
-    // Nothing more is received: what waits is dropped, and what is sent to us from now on fails at
-    // the sender. Without it the end of a connection with frames that nobody read makes the kernel
-    // tell the other side of a reset before it shows what we had answered.
+    // Stops receiving: waiting frames are dropped, and sending to us fails from now on. Otherwise
+    // closing a connection with unread frames makes the kernel report a reset to the peer before
+    // our last answers.
     void stop_receiving();
-    // Frames bring a descriptor of their sender's process from now on, for one whose number says
-    // nothing. Linux 6.5; nothing happens on older ones.
+    // From now on frames carry a process descriptor of their sender, for senders without a pid in
+    // our namespace. Linux 6.5; no effect on older kernels.
     void tell_processes();
 
-    // Waits until the socket is readable (or writable), or `timeout_ms` has passed: then `again`.
+    // Waits until the socket is readable (or writable); `again` after `timeout_ms`.
     Result<Io> wait(bool writable, int timeout_ms) const;
 
     const Handle& handle() const { return socket_; }
     bool valid() const { return socket_.valid(); }
     void close() { socket_.reset(); }
-    // False when the program closed our descriptor behind our back (and may have reused its
-    // number).
+    // False if the program closed our descriptor (and may have reused its number).
     bool intact() const;
-    // Lets go of the number without closing it: it is not ours any more.
+    // Drops the descriptor number without closing it: it is not ours any more.
     void disown() { socket_.release(); }
 
   private:
@@ -94,14 +93,15 @@ class Channel {
 class Listener {
   public:
     Listener() = default;
-    explicit Listener(Handle socket) : socket_(std::move(socket)) {}  // that listens already
-    // Binds with this mode and group, replacing a socket file that a dead manager left (the caller
-    // holds the instance's lock, so it is dead).
+    explicit Listener(Handle socket)
+        : socket_(std::move(socket)) {}  // a socket that already listens
+    // Binds with this mode and group, replacing the socket file of a dead manager. (The caller
+    // holds the instance's lock, so that manager is dead.)
     static Result<Listener> bind(const std::string& path, std::uint32_t mode = 0600,
                                  std::optional<std::uint32_t> group = {});
-    Result<std::optional<Channel>> accept();  // nothing: nobody waits
-    // After accept() failed for lack of descriptors: the same with the one that was kept for this,
-    // so that who waits can be told. Nothing as well when not even that can be done.
+    Result<std::optional<Channel>> accept();  // empty: no connection is waiting
+    // After accept() failed for lack of descriptors: the same with a descriptor reserved for this,
+    // so that the client gets an error. Empty if that fails too.
     std::optional<Channel> accept_to_refuse();
     const Handle& handle() const { return socket_; }
 
@@ -112,7 +112,7 @@ class Listener {
     Handle spare_;
 };
 
-// Who made the connection: the process, and the effective ids its thread had.
+// The process that connected, and the effective ids of the connecting thread.
 Result<Credentials> peer_of(const Handle& socket);
 
 }  // namespace snakepit::shm

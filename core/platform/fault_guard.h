@@ -5,10 +5,10 @@
 
 namespace snakepit::shm {
 
-// While one of these lives, a SIGBUS that this thread gets inside [base, base + size) does not end
-// the process: the page is replaced by a private page of zeros and `faulted` tells. For memory
-// whose other user may cut it short (lease pages). Guards on one thread nest.
-// Faults elsewhere go to the handler that was there before, or end the process as ever.
+// While this object exists, a SIGBUS of this thread inside [base, base + size) does not end the
+// process: the page is replaced by a private zero page, and faulted() becomes true. For memory that
+// another process may truncate (lease pages). Guards on one thread nest. Other faults go to the
+// previous handler, or end the process as usual.
 class FaultGuard {
   public:
     FaultGuard(void* base, std::size_t size);
@@ -17,7 +17,7 @@ class FaultGuard {
     FaultGuard& operator=(const FaultGuard&) = delete;
 
     bool faulted() const { return faulted_; }
-    // Whether one of the guards of this thread has.
+    // Whether any guard of this thread has faulted.
     static bool faulted_here();
 
   private:

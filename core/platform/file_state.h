@@ -9,19 +9,20 @@
 
 namespace snakepit::shm {
 
-// What the file system says of a file now.
+// The current attributes of a file.
 struct FileState {
     FileIdentity identity;
     std::uint64_t size = 0;       // bytes
-    std::uint64_t allocated = 0;  // bytes of memory or disk it takes
-    std::uint64_t links = 0;      // names; 0: removed, and kept by those who have it open
+    std::uint64_t allocated = 0;  // bytes of memory or disk in use
+    std::uint64_t links = 0;      // number of names; 0: removed, but still open in a process
 };
 
 Result<FileState> file_state(const Handle& handle);
-// Of what the path names, a link itself included. `Error::system_error` is ENOENT if nothing.
+// Attributes of `path`; does not follow a link. `Error::system_error` is ENOENT if nothing has this
+// name.
 Result<FileState> file_state_at(const std::string& path);
 
-// True only if the system says that nothing has this name.
+// True only if the error means that nothing has this name.
 bool names_nothing(const Result<FileState>& state);
 
 }  // namespace snakepit::shm

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Small files in a directory that everybody may write to, held by a lock while a process lives.
+// Small files in a world-writable directory, held by a lock for the life of a process.
 //
 // The lock is an open-file-description lock. The descriptor is closed, and a mapping that children
-// do not inherit keeps the description: the lock ends with this process image, whatever ends it,
-// and no fork, keeper or command that is run gets it.
+// do not inherit keeps the description: the lock ends with this process image, however it ends, and
+// is not inherited by forks, the keeper or commands.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +21,18 @@ class HeldFile {
   public:
     HeldFile() = default;
 
-    // Makes an empty file of mode 0600 and locks it. Needs an inode, but no page of memory.
+    // Creates an empty file of mode 0600 and locks it. Needs an inode, but no page of memory.
     static Result<HeldFile> create(const std::string& directory, const std::string& name);
-    // Locks a file that is there. Nothing: somebody else holds it, or it went meanwhile.
+    // Locks an existing file. Empty: another process holds it, or it was removed meanwhile.
     static std::optional<HeldFile> take(const std::string& directory, const std::string& name);
 
     bool valid() const { return mapping_.valid(); }
     const std::string& name() const { return name_; }
-    // Whether the name still leads to this file.
+    // Whether the name still refers to this file.
     bool named() const;
     // Replaces the contents. no_space leaves an empty file.
     Status write(std::string_view text) const;
-    // Removes the name, if it is still this file's, and lets go.
+    // Removes the name, if it still refers to this file, and releases the lock.
     void remove();
 
   private:
@@ -48,20 +48,20 @@ class HeldFile {
 struct SmallFile {
     std::string name;
     bool readable = false;  // false: neither `held` nor `text` is known
-    bool held = false;      // somebody holds it, in whatever namespace; perhaps this process
+    bool held = false;      // a process in any namespace holds it, perhaps this one
     std::string text;       // at most kMostText bytes
 };
 
 struct SmallFiles {
     std::vector<SmallFile> files;
-    bool complete = true;  // false: the directory could not be read to its end
+    bool complete = true;  // false: the directory could not be read completely
 };
 
 inline constexpr std::size_t kMostText = 8192;
 
-// The regular files of `uid` whose names begin with `prefix`. Everything else of such a name
-// (links, pipes, directories, other users' files) is passed by. Takes no lock, follows nothing,
-// never waits.
+// The regular files of `uid` whose names begin with `prefix`. Other files with such names (links,
+// pipes, directories, other users' files) are ignored. Takes no lock, follows no link, never
+// blocks.
 SmallFiles list_small_files(const std::string& directory, const std::string& prefix,
                             std::uint32_t uid);
 

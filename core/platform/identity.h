@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which process asks, from the kernel alone, and what it runs.
+// Identifies the process behind a request and its program, using only information from the kernel.
 #pragma once
 
 #include <cstdint>
@@ -15,67 +15,65 @@
 
 namespace snakepit::shm {
 
-// A program as the file it is: its path alone may mean another file in another mount namespace, or
-// a file that was exchanged since.
+// A program identified by its file: its path alone may mean another file in another mount
+// namespace, or a file that was replaced since.
 struct Executable {
     std::string path;
     FileIdentity file;
     friend bool operator==(const Executable&, const Executable&) = default;
 };
 
-// One process, from the moment it was identified to its end. What is told of it is of that process
-// and of no later one with its number. What /proc does not show us of it (hidepid, another pid
-// namespace) is not known, and is no reason not to serve it. One thread.
+// One process, from the moment it was identified to its end. All information is about that process
+// and never about a later one with the same pid. What /proc hides (hidepid, another pid namespace)
+// is unknown, which does not prevent serving the process. One thread.
 class Identity {
   public:
     virtual ~Identity() = default;
 
     virtual std::int64_t start_time() const = 0;  // clock ticks since boot; 0: not known
-    virtual std::uint64_t number() const = 0;     // process_number(); 0: not known
-    // Its first thread's name; empty: not known.
+    virtual std::uint64_t number() const = 0;     // process_number(); 0: unknown
+    // Its first thread's name; empty: unknown.
     virtual const std::string& name() const = 0;
-    // Beside the effective ids; nothing: not known.
+    // Real and saved ids; empty: unknown.
     virtual const std::optional<OtherIds>& other_ids() const = 0;
-    // Supplementary ones; of a connection, those the process had when it connected.
+    // Supplementary groups; for a connection, those at the time of connecting.
     virtual const std::vector<std::uint32_t>& groups() const = 0;
-    // What it runs; nothing when the kernel does not tell us (another user's process, and we have
-    // no CAP_SYS_PTRACE), or when it is another program than at the beginning: one that asks and
-    // then becomes another program does not get what that one may have.
+    // Its program. Empty if unknown (another user's process, without CAP_SYS_PTRACE), or if the
+    // process executed another program since it was identified: it does not get that program's
+    // permissions.
     virtual std::optional<Executable> program() const = 0;
-    // It lives, as far as can be told.
+    // Whether it is alive, as far as known.
     virtual bool same() const = 0;
-    // See watch_process(); invalid where there is nothing to watch.
+    // See watch_process(); invalid if there is nothing to watch.
     virtual Handle watch() const = 0;
 };
 
-// The process at the other end of a connection. `who`: what peer_of() said.
+// The process at the other end of a connection. `who`: the result of peer_of().
 //
-// Why a process id that is given out again cannot be mistaken: a descriptor of the process is taken
-// when the connection is accepted (from the socket itself where the kernel has SO_PEERPIDFD). While
-// that process lives nobody else has its number. A frame names its sender's number, given by the
-// kernel; one that was sent after the descriptor was taken, by a process of that number, while the
-// descriptor's process still lives, was sent by that very process. Frames from before are not
-// believed: Session refuses what was sent ahead of its answer to the greeting. And what is read
-// in /proc is read under the number that this descriptor has there, and counts only if the process
-// is still the same afterwards.
+// Why a reused pid cannot be mistaken: a process descriptor is opened when the connection is
+// accepted (from the socket itself if the kernel has SO_PEERPIDFD). While that process is alive no
+// other process has its pid. The kernel adds the sender's pid to each frame. A frame with that pid,
+// sent after the descriptor was opened and while its process is alive, was sent by that process.
+// Earlier frames are not trusted: frames sent before the handshake was answered are refused. Data
+// from /proc is read under the pid of this descriptor, and is used only if the process is still the
+// same afterwards.
 //
-// A process outside of our pid namespace has the number 0. Which one sends a frame is told by the
-// frame's own descriptor (Frame::process); on kernels without those it is anybody of that user whom
-// the socket was given to.
+// A process outside our pid namespace has pid 0. The frame's own descriptor (Frame::process)
+// identifies its sender; on kernels without it, the sender can be any process of that user that has
+// the socket.
 Result<std::shared_ptr<const Identity>> identify_peer(const Handle& socket, const Credentials& who);
 
-// A process that was known before, by its number and start time (0: by its number alone).
-// identity_mismatch: it is gone.
+// A process known by pid and start time (0: by pid only). identity_mismatch if it has exited.
 Result<std::shared_ptr<const Identity>> identify_process(std::int64_t pid, std::int64_t start_time);
 
-// The kernel shows every user and group that our user namespace has no number for as one and the
-// same number (65534). Whether this is that number, and may so stand for anybody.
+// Whether this is the kernel's overflow id (65534), which stands for every user or group without a
+// mapping in our user namespace.
 bool stands_for_strangers(std::uint32_t uid);
 bool group_stands_for_strangers(std::uint32_t gid);
-// No user and no group has this number, and nobody is in it.
+// Not a valid user or group id.
 inline constexpr std::uint32_t kNoId = ~0U;
 
-// The file a program's path leads to now, links followed. Nothing when there is none.
+// The file that a program's path refers to now, following links. Empty if there is none.
 std::optional<Executable> executable_at(const std::string& path);
 
 }  // namespace snakepit::shm

@@ -10,11 +10,10 @@
 
 namespace snakepit::shm {
 
-// One structured message to the system's journal, in its native protocol: a datagram, which is
-// never waited for. Names of fields are upper case letters, digits and underscores, MESSAGE and
-// PRIORITY among them; values are UTF-8 and may have several lines. Any thread.
-// not_supported when there is no journal on this host; no_space when its queue is full;
-// platform_error otherwise.
+// Sends one structured message to the system's journal in its native protocol, as a datagram
+// without waiting. Field names consist of upper case letters, digits and underscores, and include
+// MESSAGE and PRIORITY; values are UTF-8 and may have several lines. Any thread. not_supported if
+// the host has no journal; no_space if its queue is full; otherwise platform_error.
 Status send_to_journal(std::span<const std::pair<std::string_view, std::string>> fields,
                        const std::string& path = "/run/systemd/journal/socket");
 

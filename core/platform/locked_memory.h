@@ -8,9 +8,9 @@
 
 namespace snakepit::shm {
 
-// Private pages for what must not leave the process: kept out of core dumps and away from forked
-// children, out of swap where the limit of locked memory allows, overwritten before they are given
-// back. Whole pages, all zero at first. Move-only.
+// Private pages for secrets: excluded from core dumps and forked children, locked in memory if the
+// limit allows, and overwritten before they are released. Whole pages, all zero at first.
+// Move-only.
 class LockedMemory {
   public:
     LockedMemory() = default;
@@ -20,13 +20,13 @@ class LockedMemory {
     ~LockedMemory() { reset(); }
 
     std::byte* data() const { return data_; }
-    std::size_t size() const { return size_; }  // as asked for, bytes
+    std::size_t size() const { return size_; }  // as requested, bytes
     std::span<std::byte> bytes() const { return {data_, size_}; }
     bool valid() const { return data_ != nullptr; }
     // False: the system may write it to swap, because RLIMIT_MEMLOCK is reached.
     bool locked() const { return locked_; }
     void reset();
-    // Lets go without touching it: for what a forked child never got.
+    // Drops the pages without accessing them, for a forked child, which did not inherit them.
     void abandon();
 
   private:

@@ -11,14 +11,14 @@
 
 namespace snakepit::shm {
 
-// Owns one shared mapping, and nothing else; the descriptor may be closed. Move-only.
+// Owns one shared mapping; the descriptor may be closed. Move-only.
 class Mapping {
   public:
     enum class Access : std::uint8_t { read_only, read_write };
 
     Mapping() = default;
     // Maps `size` bytes of `handle` from `offset` on, a whole number of pages. With `inherit` false
-    // a forked child does not get the mapping (MADV_DONTFORK); failing that is an error, for
+    // a forked child does not get the mapping (MADV_DONTFORK); failing that is an error, because
     // liveness locks depend on it.
     static Result<Mapping> map(const Handle& handle, std::size_t size, Access access,
                                bool inherit = false, std::uint64_t offset = 0);
@@ -34,7 +34,7 @@ class Mapping {
     std::size_t size() const { return size_; }
     bool valid() const { return data_ != nullptr; }
     void reset();
-    // Gives the mapping up without unmapping it: for what a forked child never got.
+    // Drops the mapping without unmapping it, for a forked child, which did not inherit it.
     void abandon() {
         data_ = nullptr;
         size_ = 0;
@@ -45,7 +45,7 @@ class Mapping {
     std::size_t size_ = 0;
 };
 
-// Which file a descriptor stands for.
+// The identity of an open file.
 struct FileIdentity {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
@@ -75,16 +75,15 @@ class MappedFile {
   public:
     MappedFile() = default;
 
-    // Opens `path` (mode 0600, no link followed) or makes it with the least size, sparse; mapped
-    // read-write. `created` says which. A file of another size, owner or kind is
+    // Opens or creates `path` (mode 0600, links not followed) with exactly `size` bytes, sparse,
+    // mapped read-write. `created`: it was created. A file of another size, owner or kind is
     // corruption_detected.
     static Result<MappedFile> open_or_create(const std::string& path, FileSizes sizes,
                                              bool& created);
     // Maps an existing file of at least the least size; no_manager when there is none.
     static Result<MappedFile> open_read_only(const std::string& path, FileSizes sizes);
 
-    // Makes sure that touching the bytes can never fault: no_space where the file system is full.
-    // The file's size stays.
+    // Reserves the bytes, so that accessing them never faults; no_space if the file system is full.
     Status reserve(std::uint64_t offset, std::uint64_t size);
     // Makes the file `end` bytes long if it is shorter; see extend_file.
     Status extend(std::uint64_t end) { return extend_file(handle_, size_, end); }
@@ -95,7 +94,7 @@ class MappedFile {
     bool valid() const { return mapping_.valid(); }
     const FileIdentity& identity() const { return identity_; }
     const Handle& handle() const { return handle_; }
-    // True when `path` now names another file. A path that names none is not "replaced".
+    // True if `path` now refers to another file. A path that does not exist is not "replaced".
     bool replaced(const std::string& path) const;
 
   private:
@@ -105,12 +104,12 @@ class MappedFile {
     std::uint64_t size_ = 0;
 };
 
-// A part of a file that may hold something else than zeros.
+// A part of a file that may contain data.
 struct DataRange {
     std::uint64_t offset = 0, size = 0;  // bytes
 };
-// Those of a file of `size` bytes, in order, in whole pages. On a tmpfs pages that were reserved
-// and never touched are none.
+// The data ranges of a file of `size` bytes, in order, in whole pages. On a tmpfs, reserved pages
+// that were never accessed are not included.
 std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size);
 
 }  // namespace snakepit::shm

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How much memory this process can take before the kernel ends some process to find it: what the
-// host has left, and what each control group this process is in leaves.
+// How much memory this process can allocate before the kernel has to kill a process: the free
+// memory of the host and the remaining limit of each control group of this process.
 #pragma once
 
 #include <cstdint>
@@ -14,42 +14,42 @@
 namespace snakepit::shm {
 
 struct MemoryLeft {
-    std::uint64_t bytes = 0;  // can be taken; a reserve for everything else is taken off already
-    std::uint64_t limit = 0;  // of the host or the group that leaves the least
+    std::uint64_t bytes =
+        0;  // can be allocated; a reserve for everything else is already subtracted
+    std::uint64_t limit = 0;  // of the host or group with the least remaining memory
     std::string limited_by;   // "the host", or "control group /a/b"
-    std::string not_known;    // why a limit that may exist could not be read; empty: all were read
+    std::string not_known;    // why a possible limit could not be read; empty: all were read
 };
 
-// Knows control groups of version 1, of version 2, and both at once (hybrid). A group's pages of
-// files that nobody used lately count as free; its shared memory does not, for the kernel could
-// only move it to swap. A limit that cannot be read is reported as not known and limits nothing.
-// The files stay open and are read anew each time; a process that was moved to another group is
-// noticed. Thread-safe.
+// Supports control groups of version 1, version 2, and both (hybrid). A group's inactive file pages
+// count as free; its shared memory does not, because the kernel could only move it to swap. A limit
+// that cannot be read is reported as unknown and ignored. The files stay open and are read again
+// each time; a move to another group is detected. Thread-safe.
 class MemoryLimit {
   public:
-    // `root`: where /proc and /sys are, for tests.
+    // `root`: prefix of /proc and /sys, for tests.
     explicit MemoryLimit(std::string root = {});
     ~MemoryLimit();
     MemoryLimit(const MemoryLimit&) = delete;
     MemoryLimit& operator=(const MemoryLimit&) = delete;
 
-    // Of this process, made when it is first asked for.
+    // The limits of this process, created on first use.
     static MemoryLimit& own();
 
     MemoryLeft left();
-    // no_space when so many bytes more cannot be had beside those that are promised.
+    // no_space if `bytes` more are not available in addition to those already promised.
     Status check(std::uint64_t bytes);
 
-    // Bytes that one request was told it can have and did not take yet: nobody else is told so of
-    // the same ones.
+    // Bytes promised to one request and not allocated yet: they are not promised to another
+    // request.
     class Promise {
       public:
         Promise(Promise&& other) noexcept;
         Promise& operator=(Promise&&) = delete;
         ~Promise();
-        // So many of them are taken: they show in what the groups use.
+        // Reports that `bytes` of them are allocated and now count in the groups' usage.
         void taken(std::uint64_t bytes);
-        // no_space when others took so much meanwhile that the rest cannot be had any more.
+        // no_space if other processes allocated so much meanwhile that the rest is not available.
         Status check() const;
 
       private:
@@ -60,10 +60,10 @@ class MemoryLimit {
     };
     Result<Promise> promise(std::uint64_t bytes) { return promise(bytes, bytes); }
 
-    // Takes the pages of a file on a tmpfs, or of a memfd, which keeps its size. Piece by piece, so
-    // that others who take memory meanwhile are noticed; `go_on` is asked before each, and its
-    // error ends it. no_space before the kernel would have to end a process; what was reserved
-    // stays then. An error of the file system itself has a system_error.
+    // Reserves the pages of a file on a tmpfs or of a memfd, which keeps its size. Works in pieces,
+    // so that concurrent allocations are detected; `go_on` is called before each piece, and its
+    // error ends the call. no_space before the kernel would have to kill a process; reserved pages
+    // stay. An error of the file system has a system_error.
     Status reserve(const Handle& file, std::uint64_t offset, std::uint64_t size,
                    const std::function<Status()>& go_on = {});
 

@@ -11,7 +11,7 @@
 
 namespace snakepit::shm {
 
-// A pid alone is reused; with its start time it names one process for as long as the host is up.
+// Pids are reused; together with the start time a pid identifies one process until the next boot.
 struct ProcessInfo {
     std::int64_t pid = 0;
     std::int64_t start_time = 0;  // clock ticks since boot
@@ -21,52 +21,51 @@ struct ProcessInfo {
     std::string name;     // at most 15 bytes, as the kernel keeps it
 };
 
-// platform_error: there is no such process. permission_denied: there is one, and /proc does not
-// show it to us (hidepid, a /proc of another pid namespace).
+// platform_error: the process does not exist. permission_denied: it exists, but /proc hides it
+// (hidepid, a /proc of another pid namespace).
 Result<ProcessInfo> inspect_process(std::int64_t pid);
-// The same of one that is held by its descriptor.
+// The same for a process descriptor.
 Result<ProcessInfo> inspect_process(const Handle& process, std::int64_t pid);
 
-// A handle that becomes readable when the process has exited (also if nobody reaps it).
+// A handle that becomes readable when the process has exited (even if it is not reaped).
 Result<Handle> watch_process(std::int64_t pid);
 bool has_exited(const Handle& process);
 
-// The process of this descriptor among all since boot, the same in every namespace; 0: the kernel
-// does not tell (before Linux 6.13).
+// A number that identifies the descriptor's process among all since boot, in every namespace; 0:
+// unknown (before Linux 6.13).
 std::uint64_t process_number(const Handle& process);
 
-// Beside its effective ids, of its first thread; nothing where the system does not tell.
+// Real and saved ids of its first thread; empty if unknown.
 struct OtherIds {
     std::uint32_t real_uid, saved_uid, real_gid, saved_gid;
 };
 std::optional<OtherIds> other_ids(const Handle& process);
 
-// The directory in /proc that shows what the process has: memory, descriptors, program. Empty: none
-// that we see.
+// The directory in /proc with the process's memory, descriptors and program. Empty: not visible.
 std::string process_directory(const Handle& process);
-// The same by its directory /proc/<number>, which is its first thread's: that shows nothing once
-// the thread has ended, though others go on.
+// The same for /proc/<pid>. That is the directory of its first thread, and it is empty once that
+// thread has ended, even if other threads continue.
 std::string directory_of_living_thread(std::string process);
 
-// The calling thread's number, as the system counts threads; of its first thread, the process id.
+// The calling thread's id; for the first thread, the process id.
 std::uint32_t current_thread();
 
-// The file this process runs, however it was started; empty if the system does not tell.
+// The path of this process's executable; empty if unknown.
 std::string own_executable();
 
 // The program `name` that belongs to this library or program: its path in a build or installed
 // tree, else the name alone, for the search path.
 std::string companion_program(std::string_view name);
 
-// Starts `program` in a session of its own, in the root directory, with /dev/null as its standard
-// files and, if it is valid, `handle` as descriptor kHandedDescriptor; it inherits no other and no
-// blocked signals. Paths among `words` have to be absolute; those in our environment are made so.
-// Its process id.
+// Starts `program` in a new session and the root directory, with /dev/null as its standard files
+// and, if valid, `handle` as descriptor kHandedDescriptor. It inherits no other descriptors and no
+// blocked signals. Paths in `words` must be absolute; those in our environment are made absolute.
+// Returns its process id.
 Result<std::int64_t> start_detached(const std::string& program,
                                     const std::vector<std::string>& words, const Handle& handle);
 inline constexpr int kHandedDescriptor = 3;
 
-// Raises the limit of open files as far as we may: the soft one is made for programs that use
+// Raises the soft limit of open files to the hard limit; the default is for programs that use
 // select().
 void raise_descriptor_limit();
 

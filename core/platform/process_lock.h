@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Locks that the kernel gives back when a process image ends, whatever ends it.
+// Locks that the kernel releases when a process image ends, however it ends.
 //
 // flock belongs to an open file description, and a mapping keeps its description alive. A
 // description whose descriptor is closed and whose only mapping is not inherited by children
@@ -15,14 +15,14 @@
 
 namespace snakepit::shm {
 
-// Manager: a descriptor of `path` of its own that holds a shared lock, close-on-exec, to be handed
-// to the client. Whoever keeps the last copy of it, or a mapping made from it, holds the lock.
+// Manager: opens a new descriptor of `path` with a shared lock, close-on-exec, for the client. The
+// process with the last copy of it, or with a mapping created from it, holds the lock.
 Result<Handle> open_liveness_lock(const std::string& path);
 
-// True while some process image holds the liveness lock of `path`; false also when the file is
-// gone.
+// True while a process image holds the liveness lock of `path`; false also if the file does not
+// exist.
 Result<bool> liveness_lock_held(const std::string& path);
-// Of the file that is open here, whatever its name leads to now.
+// The same for an open file, whatever its name refers to now.
 Result<bool> liveness_lock_held(const Handle& file);
 
 // An exclusive lock for the life of this process image, with the holder's pid written in the file.
@@ -33,7 +33,7 @@ class ExclusiveLock {
     static Result<ExclusiveLock> acquire(const std::string& path, int patience_ms);
 
     ExclusiveLock() = default;
-    // Which file it is on: another one under its path can be locked by somebody else.
+    // The identity of the locked file: another process can lock a different file at the same path.
     const FileIdentity& identity() const { return identity_; }
 
   private:
@@ -41,9 +41,8 @@ class ExclusiveLock {
     FileIdentity identity_;
 };
 
-// The same of a file that is open, for as long as that description lives: for files that only one
-// process may write to, whoever removed the lock above. False: somebody else has it, still after
-// `patience_ms`.
+// The same for an open file, for the life of its description: for files with a single writer, even
+// if the lock file above was removed. False: another process still has it after `patience_ms`.
 bool lock_for_life(const Handle& file, int patience_ms);
 
 }  // namespace snakepit::shm

@@ -7,9 +7,8 @@
 
 namespace snakepit::shm {
 
-// When a process was started, by people's clock, from its start time (ProcessInfo::start_time).
-// "Never" for 0. Any thread. The same start time gives the same moment until somebody sets the
-// clock.
+// Converts a start time (ProcessInfo::start_time) to wall clock time; 0 becomes "never". Any
+// thread. The result for a start time changes only if the clock is set.
 Timestamp moment_of_start(std::int64_t start_time);
 
 }  // namespace snakepit::shm

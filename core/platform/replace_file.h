@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The one way to write a file that somebody named.
+// The only way to write a file that a user named.
 #pragma once
 
 #include <cstddef>
@@ -14,24 +14,23 @@
 
 namespace snakepit::shm {
 
-// Writes all of it and waits until it is on the disk. `path` is for the error.
+// Writes everything and syncs it to disk. `path` is for the error.
 Status write_through(const Handle& file, const std::string& path, std::span<const std::byte> bytes);
 
 struct OutputOptions {
-    bool replace = false;  // a file that is there may be replaced
+    bool replace = false;  // an existing file may be replaced
     unsigned mode = 0666;  // of a new file, less the umask; one that is replaced keeps its own
     bool exact = false;    // the file has exactly `mode` afterwards, new or replaced
 };
 
-// A file that appears under its name whole, or not at all; "-" is standard output.
+// A file that appears under its name complete or not at all; "-" is standard output.
 //
-// Only a regular file, a link to one, or a name that is free is written: never a device, a pipe, a
-// socket, a directory or a descriptor (/dev/stdout). A link stays, and what it leads to is written.
-// The bytes go to a file beside the target, without a name where the file system allows that, which
-// takes the target's place in commit(); so the old file is there, whole, whatever happens before,
-// and another hard link of it keeps the old contents. A replaced file's mode and owner stay.
-// In a directory with the sticky bit that everybody may write to, links and files of strangers are
-// refused. Move-only; one thread.
+// The target must be a regular file, a link to one, or a new name; never a device, pipe, socket,
+// directory or descriptor (/dev/stdout). A link stays, and its target is written. The data goes to
+// a temporary file beside the target (without a name if the file system supports that), which
+// replaces the target in commit(). Until then the old file is unchanged, and other hard links keep
+// the old contents. A replaced file keeps its mode and owner. In a world-writable directory with
+// the sticky bit, links and files of other users are refused. Move-only; one thread.
 class OutputFile {
   public:
     static Result<OutputFile> begin(const std::string& path, OutputOptions options = {});
@@ -39,7 +38,7 @@ class OutputFile {
     OutputFile& operator=(OutputFile&&) = delete;
     ~OutputFile();
 
-    // On standard output at once; EPIPE when its reader has gone.
+    // Standard output is written at once; EPIPE if its reader has exited.
     Status write(std::string_view bytes);
     Status commit();
     bool is_standard_output() const { return !directory_; }
@@ -61,26 +60,26 @@ class OutputFile {
     bool there_ = false;  // the target exists
 };
 
-// The whole of it in one call.
+// Writes a whole file in one call.
 Status write_output(const std::string& path, std::string_view bytes, OutputOptions options = {});
 
-// Puts `text` in the place of the file, or makes it, with exactly this mode.
+// Replaces or creates the file with `text` and exactly this mode.
 Status replace_file(const std::string& path, std::string_view text, unsigned mode);
 
-// A standard stream that was closed would be the number of the next file that is opened, and get
-// what is printed. Such a stream is opened so that reading and writing it fail. At the start of a
+// The next opened file would get the number of a closed standard stream, and receive what is
+// printed. This opens such streams so that reading and writing them fails. Call at the start of a
 // program, before it opens anything.
 void occupy_standard_streams();
 
-// Removes the regular file that `path` is or leads to; a link stays. Nothing where it is none.
+// Removes the regular file that `path` is or links to; a link stays. Does nothing for other files.
 void remove_output(const std::string& path);
 
-// For who writes to a stream. The first error ends the writing and is kept.
+// An output stream on an OutputFile. The first error ends the output and is kept.
 class OutputStream : public std::streambuf {
   public:
-    // `go_on` is asked before each write with the number of bytes; false ends the writing.
+    // `go_on` is called before each write with the number of bytes; false ends the output.
     explicit OutputStream(OutputFile& file, std::function<bool(std::size_t)> go_on = {});
-    // Writes what is left.
+    // Flushes the rest.
     Status finish();
 
   protected:

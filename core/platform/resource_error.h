@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Errors of the system that stand for several limits: which one was met, and what helps there.
+// For system errors with several possible causes: determines which limit was reached, and the
+// remedy.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,16 @@
 
 namespace snakepit::shm {
 
-// As system_error(), for a file that could not be made, sized or written. Of ENOSPC it says whether
-// the file system has no bytes or no inodes left, of ENOMEM that its pages could not be had.
-// `path`: the file, which need not be there; its directory is looked at then.
+// Like system_error(), for a file that could not be created, resized or written. For ENOSPC it
+// reports whether bytes or inodes are exhausted; for ENOMEM that pages are not available. `path`:
+// the file; if it does not exist, its directory is checked.
 Error file_error(int number, std::string_view what, const std::string& path,
                  ErrorCode fallback = ErrorCode::platform_error);
 Error file_error(int number, std::string_view what, const Handle& file,
                  ErrorCode fallback = ErrorCode::platform_error);
 
-// For memory that could not be mapped: of ENOMEM it says whether this process has too many
-// mappings or too little address space, of EAGAIN that no more memory may be locked.
+// For memory that could not be mapped. For ENOMEM it reports whether this process has too many
+// mappings or too little address space; for EAGAIN that the limit on locked memory is reached.
 Error mapping_error(int number, std::string_view what, std::uint64_t size);
 
 // For a program or thread that could not be started.

@@ -13,14 +13,14 @@ namespace snakepit::shm {
 struct Command {
     std::vector<std::string> words;  // the program's full path, and its arguments
     std::vector<std::string>
-        environment;    // "NAME=value"; with it only PATH, HOME, LANG, TZ … of ours
-    std::string input;  // on its standard input; its output goes nowhere, nothing else is open
-    int timeout_ms = 10'000;  // then it is killed with all that it started
+        environment;    // "NAME=value"; otherwise only PATH, HOME, LANG, TZ … of our environment
+    std::string input;  // its standard input; its output is discarded, no other descriptor is open
+    int timeout_ms = 10'000;  // after this it is killed with all its children
 };
 
-// Runs it to its end, or until `cancelled` becomes true: it is killed then too. SIGPIPE has to be
-// blocked or ignored. Any thread.
-// timeout; platform_error when it cannot be started or ends with anything but 0.
+// Runs the command until it ends, or kills it when `cancelled` becomes true. SIGPIPE must be
+// blocked or ignored. Any thread. Errors: timeout; platform_error if it cannot be started or its
+// status is not 0.
 Status run_command(const Command& command, const std::atomic<bool>& cancelled);
 
 }  // namespace snakepit::shm

@@ -9,12 +9,12 @@
 
 namespace snakepit::shm {
 
-// Reads exactly `out`. False: there is no such file. security_violation when it is a link, when it
-// is neither ours nor root's, when others may read or write it, or when its size is another.
+// Reads exactly `out`. False: the file does not exist. security_violation if it is a link, belongs
+// to a user other than us or root, can be read or written by others, or has another size.
 Result<bool> read_secret_file(const std::string& path, std::span<std::byte> out);
 
-// Makes the file with mode 0600 and puts it on the disk; it is there whole or not at all. False:
-// there is one already, which stays.
+// Creates the file with mode 0600 and syncs it to disk; it appears complete or not at all. False: a
+// file exists already and is kept.
 Result<bool> create_secret_file(const std::string& path, std::span<const std::byte> bytes);
 
 }  // namespace snakepit::shm

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What whoever started us as a service (systemd) wants to be told. Without one nothing happens.
+// Notifications to the service manager (systemd) that started this process. Without one they do
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +12,14 @@
 
 namespace snakepit::shm {
 
-// Lines as in sd_notify(3): "READY=1", "STOPPING=1", "WATCHDOG=1". False: nobody wants to know.
-// `handle`, if valid, goes along.
+// Lines as in sd_notify(3): "READY=1", "STOPPING=1", "WATCHDOG=1". False: there is no service
+// manager. `handle`, if valid, is sent along.
 Result<bool> notify_service_manager(std::string_view lines, const Handle& handle = {});
 
-// Waits until everything it was told before has been taken in.
+// Waits until all previous notifications have been processed.
 Status await_service_manager(int timeout_ms);
 
-// Half of the time after which it takes us for dead without a "WATCHDOG=1"; milliseconds.
+// Half of the watchdog timeout for "WATCHDOG=1"; milliseconds.
 std::optional<std::int64_t> watchdog_interval_ms();
 
 }  // namespace snakepit::shm

@@ -7,9 +7,9 @@
 
 namespace snakepit::shm {
 
-// Signals belong to the program the manager lives in, never to a thread of ours; except the ones
-// that tell of its own faults, which would end the process if they were blocked. Threads that are
-// started while it stands inherit it.
+// Blocks signals in this thread and in threads started while this object exists: signals are for
+// the program that hosts the manager. Synchronous faults (such as SIGSEGV) are not blocked, because
+// blocking them would end the process.
 class SignalsBlocked {
   public:
     SignalsBlocked() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sleeping on a word of memory that processes share.
+// Sleeping on a word of shared memory.
 #pragma once
 
 #include <atomic>
@@ -7,12 +7,12 @@
 
 namespace snakepit::shm {
 
-// Returns when `word` is not `seen`, when somebody wakes its sleepers, after `timeout_ms`, or now
-// and then for no reason: look again. The word may be mapped by other processes, at any address.
+// Returns when `word` is not `seen`, after a wake-up, after `timeout_ms`, or spuriously: check
+// again. Other processes may map the word at any address.
 void wait_while(const std::atomic<std::uint32_t>& word, std::uint32_t seen, int timeout_ms);
 
-// Wakes everybody who sleeps on the word, in whatever process; change it first. Harmless on memory
-// that another process has cut short.
+// Wakes all sleepers on the word, in all processes; change it first. Safe on memory that another
+// process has truncated.
 void wake_all(const std::atomic<std::uint32_t>& word);
 
 }  // namespace snakepit::shm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Asks the kernel whether anybody else has a file open or mapped, in any namespace.
+// Asks the kernel whether another process, in any namespace, has a file open or mapped.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,16 @@
 namespace snakepit::shm {
 
 enum class WriteLease : std::uint8_t {
-    held,           // nobody else has the file; who opens it now waits until the lease ends
-    in_use,         // somebody has it open or maps it
-    not_to_be_had,  // another user's file, or a file system without leases: not known
+    held,           // no other process has the file; opening it blocks until the lease ends
+    in_use,         // a process has it open or mapped
+    not_to_be_had,  // another user's file, or a file system without leases: unknown
 };
 
-// Takes the lease on a regular file that was opened with O_NONBLOCK. It ends when `file` is closed;
-// hold it for a few milliseconds only, because others wait meanwhile.
+// Takes a lease on a regular file opened with O_NONBLOCK. It ends when `file` is closed; hold it
+// for a few milliseconds only, because other processes wait meanwhile.
 WriteLease take_write_lease(const Handle& file);
 
-// False when somebody has asked for the file since the lease was taken.
+// False if a process has tried to open the file since the lease was taken.
 bool write_lease_stands(const Handle& file);
 
 }  // namespace snakepit::shm

@@ -15,7 +15,7 @@ std::span<const std::byte> pack(flatbuffers::FlatBufferBuilder& builder,
     return {reinterpret_cast<const std::byte*>(builder.GetBufferPointer()), builder.GetSize()};
 }
 
-// The verifier looks at the alignment of a vector's length, and not of what it holds.
+// The verifier checks the alignment of a vector's length, but not of its elements.
 template <typename T>
 bool aligned(const flatbuffers::Vector<T>* vector) {
     return !vector ||
@@ -44,7 +44,7 @@ Result<typename Table::NativeTableType> unpack(std::span<const std::byte> frame)
         !aligned(*flatbuffers::GetRoot<Table>(bytes)))
         return fail(ErrorCode::protocol_error,
                     fmt::format("a frame of {} bytes is malformed", frame.size()),
-                    "use the client library of the manager's release");
+                    "use the same release of the client library and the manager");
     typename Table::NativeTableType value;
     flatbuffers::GetRoot<Table>(bytes)->UnPackTo(&value);
     return value;
@@ -58,8 +58,8 @@ bool convert(std::uint8_t number, E highest, E& out) {
 }
 
 tl::unexpected<Error> unknown_kind(const char* what) {
-    return fail(ErrorCode::protocol_error, fmt::format("the frame holds no known {}", what),
-                "use the client library of the manager's release");
+    return fail(ErrorCode::protocol_error, fmt::format("the frame contains an unknown {}", what),
+                "use the same release of the client library and the manager");
 }
 
 }  // namespace
@@ -231,13 +231,13 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
         convert(call.placement, Placement::dedicated, options.placement);
     if (!known || call.timeout_ms < kDefaultTimeout ||
         options.permissions.owner == Permission::none)
-        return fail(ErrorCode::invalid_argument, "an option of the allocation has no known value",
+        return fail(ErrorCode::invalid_argument, "an option of the allocation has an unknown value",
                     "see snakepit_shm_options in snakepit/shm/snakepit_shm.h");
     if (call.metadata.size() > kMaxMetadataBytes)
         return fail(ErrorCode::invalid_argument,
-                    fmt::format("the metadata has {} bytes, at most {} fit", call.metadata.size(),
-                                kMaxMetadataBytes),
-                    "keep large descriptions in the region itself");
+                    fmt::format("the metadata has {} bytes; the maximum is {}",
+                                call.metadata.size(), kMaxMetadataBytes),
+                    "store large descriptions in the region itself");
     if (!call.default_security_level) options.security_level = level;
     options.timeout_ms = call.timeout_ms;
     options.owned_by_user = call.owned_by_user;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Frames to and from the plain structures that flatc makes of control.fbs.
+// Converts frames to and from the plain structures that flatc generates from control.fbs.
 #pragma once
 
 #include <span>
@@ -11,16 +11,15 @@
 namespace snakepit::shm {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
-// Regions named in one Cleanup, so that the answer fits a frame.
+// The maximum of regions in one Cleanup, so that the answer fits into a frame.
 inline constexpr std::size_t kMaxCleanupItems = 200;
 
-// A frame that is not a well-formed Request (or Reply) of known kinds is protocol_error; whatever
-// its bytes are, decoding reads none outside it.
+// protocol_error if the frame is not a well-formed Request (or Reply) of a known kind. Decoding
+// never reads outside the frame, whatever its bytes are.
 Result<wire::RequestT> decode_request(std::span<const std::byte> frame);
 Result<wire::ReplyT> decode_reply(std::span<const std::byte> frame);
 
-// Makes frames, one at a time: the bytes are valid until the next one. Keeps its memory. One
-// thread.
+// Encodes one frame at a time; its bytes are valid until the next. Reuses its memory. One thread.
 class Encoder {
   public:
     std::span<const std::byte> encode(const wire::RequestT& request);
@@ -44,12 +43,12 @@ RegionInfo from_wire(const wire::RegionT& region);
 wire::LockedRegionT to_wire(const RegionLocks& locks);
 RegionLocks from_wire(const wire::LockedRegionT& region);
 wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options);
-// invalid_argument when a number names no value of its kind, or the metadata is too long.
+// invalid_argument if a number is not a value of its enumeration, or if the metadata is too long.
 Result<RegionOptions> from_wire(const wire::AllocateT& call);
 wire::CleanupT to_wire(const CleanupRequest& request);
 CleanupRequest from_wire(const wire::CleanupT& call);
 wire::CleanedT to_wire(const CleanupResult& result);
-// A cleanup's answer comes in pages.
+// The result of a cleanup is sent in pages.
 void add_from_wire(CleanupResult& result, const wire::CleanedT& page);
 
 }  // namespace snakepit::shm

@@ -29,8 +29,8 @@ Status EncryptionTable::begin(std::uint32_t slot, const RegionId& id) {
     return {};
 }
 
-// Read through the descriptor: what was never begun may lie in a hole of the file, which touching
-// would fill, or fault where the file system is full.
+// Read through the descriptor: an unused record may be in a hole of the file. Accessing the mapping
+// would allocate it, or fault if the file system is full.
 std::optional<EncryptionBody> EncryptionTable::find(std::uint32_t slot, const RegionId& id) const {
     const auto at = static_cast<off_t>(EncryptionOffsets::record(slot));
     std::uint64_t control = 0;

@@ -12,19 +12,19 @@
 
 namespace snakepit::shm {
 
-// The manager's own record of which version of an encrypted region's contents counts; what makes
-// an older one worthless. One store of one word is the commit, so a kill leaves the version before
-// or the one after. Service thread only.
+// The manager's record of the current version of each encrypted region's contents; it makes older
+// versions unusable. One store of one word is the commit, so a kill leaves the old version or the
+// new one. Service thread only.
 class EncryptionTable {
   public:
-    // Opens `path`, or begins it anew when it is missing, damaged or of another registry (`epoch`).
+    // Opens `path`, or recreates it if it is missing, damaged or of another registry (`epoch`).
     static Result<EncryptionTable> open(const std::string& path, std::uint64_t epoch);
 
-    // A region of its own from now on, with no contents yet. no_space when the file cannot grow.
+    // Assigns the slot to a new region without contents. no_space if the file cannot grow.
     Status begin(std::uint32_t slot, const RegionId& id);
-    // The version that counts; nothing when the slot's record is damaged or another region's.
+    // The current version; empty if the slot's record is damaged or belongs to another region.
     std::optional<layout::EncryptionBody> find(std::uint32_t slot, const RegionId& id) const;
-    // Only for a slot whose record was begun.
+    // Only after begin() for this slot.
     void commit(std::uint32_t slot, layout::EncryptionBody body);
 
   private:

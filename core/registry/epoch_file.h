@@ -10,9 +10,9 @@
 
 namespace snakepit::shm {
 
-// A file of the manager's own that belongs to one registry: opened if it begins with `header`, else
-// begun again, for what another registry's said means nothing. The bytes of the least size can be
-// touched, and of a new file are zero but for the header.
+// Opens a file of the manager that belongs to one registry. If it does not begin with `header` it
+// is recreated, because the data of another registry is meaningless. The first `reserved` bytes are
+// backed by memory; in a new file they are zero except for the header.
 Result<MappedFile> open_epoch_file(const std::string& path, const layout::EpochHeader& header,
                                    FileSizes sizes);
 

@@ -12,7 +12,7 @@ using namespace layout;
 namespace {
 
 // The payload first, its number last: a kill between leaves a cell whose number is not head + 1.
-// The fence keeps the payload behind the number's erasure, for copy_event().
+// The fence orders the payload after the erased number, for copy_event().
 void write_entry(EventEntry& cell, EventEntry entry) {
     const auto seq = entry.seq;
     entry.seq = 0;
@@ -31,7 +31,7 @@ void EventRing::append(EventEntry entry, std::atomic<std::uint64_t>* word, std::
     if (entry.time == 0) entry.time = now().micros;
     entry.control = control;
     if (seq > state.ring_committed.load(std::memory_order_acquire) + kRingEntries) {
-        // The database has been unwritable for a whole ring: the oldest event is given up.
+        // The database was not writable for a whole ring of events: drop the oldest.
         const std::lock_guard lock(overwrite_);
         state.ring_oldest.store(seq - kRingEntries + 1, std::memory_order_release);
         state.events_lost.fetch_add(1, std::memory_order_relaxed);
@@ -77,7 +77,7 @@ std::size_t EventRing::read(std::uint64_t from, std::span<EventEntry> out) {
         if (copy_event(out[count], view_.event(seq), seq))
             ++count;
         else if (count > 0)
-            break;  // overtaken: what was copied is older still, and good
+            break;  // overtaken; the entries copied so far are older and valid
     }
     return count;
 }

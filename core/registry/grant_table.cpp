@@ -24,8 +24,8 @@ Result<std::uint32_t> GrantTable::unused_record() const {
     for (std::uint32_t i = 0; i < kMaxClients; ++i)
         if (record(i).serial.load(std::memory_order_relaxed) == 0) return i;
     return fail(ErrorCode::client_limit_exceeded,
-                fmt::format("{} clients are connected already", kMaxClients),
-                "end programs that no longer need shared memory");
+                fmt::format("{} clients are already connected", kMaxClients),
+                "stop programs that no longer need shared memory");
 }
 
 void GrantTable::assign(std::uint32_t client, std::uint32_t chunk, std::uint32_t block) {

@@ -11,18 +11,18 @@
 
 namespace snakepit::shm {
 
-// The manager's own record of clients and of what each was granted; the one thing recovery
-// believes. Service thread only.
+// The manager's record of clients and their grants; the only record that recovery trusts. Service
+// thread only.
 class GrantTable {
   public:
-    // Opens `path`, or begins it anew when it is missing, damaged or of another registry (`epoch`).
+    // Opens `path`, or recreates it if it is missing, damaged or of another registry (`epoch`).
     static Result<GrantTable> open(const std::string& path, std::uint64_t epoch);
 
     layout::ClientRecord& record(std::uint32_t client) const {
         return reinterpret_cast<layout::ClientRecord*>(file_.data() +
                                                        layout::GrantsOffsets::records)[client];
     }
-    // An unused record, lowest index first; client_limit_exceeded when there is none.
+    // The unused record with the lowest index; client_limit_exceeded if there is none.
     Result<std::uint32_t> unused_record() const;
 
     // True once `client` has a block of grants for the chunk that `slot` is in; before that nothing
@@ -35,7 +35,7 @@ class GrantTable {
     // Slots below it are in chunks that may be reserved.
     std::uint32_t reserved_end(std::uint32_t client) const;
 
-    // 0 where nothing was granted.
+    // 0: nothing granted.
     std::uint32_t grant(std::uint32_t client, std::uint32_t slot) const {
         const auto* block = block_of(client, slot);
         return block ? block->words[slot % layout::kChunkSlots].load(std::memory_order_relaxed) : 0;
@@ -45,7 +45,7 @@ class GrantTable {
         if (auto* block = block_of(client, slot))
             block->words[slot % layout::kChunkSlots].store(value, std::memory_order_release);
     }
-    // Forgets a client: its grants, then its record.
+    // Clears a client: its grants, then its record.
     void clear(std::uint32_t client);
     // Slots in which `client` has a grant.
     std::vector<std::uint32_t> granted_slots(std::uint32_t client) const;

@@ -25,8 +25,8 @@ Result<std::uint32_t> LockTable::reserve() {
         const auto first = frontier().load(std::memory_order_relaxed);
         if (first >= kMaxLocks)
             return fail(ErrorCode::reference_limit,
-                        fmt::format("{} locks are held or waited for already", kMaxLocks),
-                        "'snakepit-shm locks' shows by whom; give back what is not needed");
+                        fmt::format("{} locks are already held or queued", kMaxLocks),
+                        "'snakepit-shm locks' lists them; release those that are not needed");
         const auto from = LocksOffsets::record(first),
                    to = LocksOffsets::record(first + kChunkLocks);
         SHM_TRY(file_.reserve(from, to - from));

@@ -12,21 +12,21 @@
 
 namespace snakepit::shm {
 
-// The manager's own record of locks that were granted; what a new manager finds and believes.
+// The manager's record of granted locks, which a new manager adopts.
 //
 // Each change is one store, so a kill leaves it done or not done:
-//   granted:            the fields, then the serial; without it the record is an unused one.
-//   deeper, less deep:  the levels, together with the request that made them so; whoever asks again
-//                       because the answer was lost is recognised by that request.
-//   given back:         the serial, to 0. Asked again, it is "not held", which the client that asks
-//                       a second time knows how to read.
+//   granted:        the fields, then the serial; without it the record is unused.
+//   level changed:  the levels, together with the request that changed them. A client that repeats
+//                   a request after a lost answer is recognised by it.
+//   released:       the serial, to 0. A repeated request then gets "not held", which the client
+//                   expects in that case.
 // Service thread only.
 class LockTable {
   public:
-    // Opens `path`, or begins it anew when it is missing, damaged or of another registry (`epoch`).
+    // Opens `path`, or recreates it if it is missing, damaged or of another registry (`epoch`).
     static Result<LockTable> open(const std::string& path, std::uint64_t epoch);
 
-    // What a lock is, but for its levels.
+    // A lock without its levels.
     struct Lock {
         std::uint64_t serial = 0;
         std::uint64_t generation = 0;
@@ -36,10 +36,10 @@ class LockTable {
         std::uint32_t thread = 0;
     };
 
-    // A record for a lock that will be granted: nothing of it can fail any more then.
-    // reference_limit when there is none, no_space when the file cannot grow.
+    // Reserves a record for a lock that will be granted, so that granting cannot fail.
+    // reference_limit if there is none left, no_space if the file cannot grow.
     Result<std::uint32_t> reserve();
-    // It was not needed.
+    // Frees a record that was not needed.
     void free(std::uint32_t index) { unused_.push_back(index); }
     void commit(std::uint32_t index, const Lock& lock, const layout::LockLevels& levels);
     void set_levels(std::uint32_t index, const layout::LockLevels& levels);

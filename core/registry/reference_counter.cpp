@@ -11,7 +11,8 @@ using namespace layout;
 
 namespace {
 
-// A CAS by the manager loses only to the client itself; one that keeps winning is holding.
+// The manager's compare-and-swap fails only because of the client itself; if it keeps failing, the
+// client counts as a holder.
 constexpr int kCasAttempts = 64;
 
 }  // namespace
@@ -43,8 +44,8 @@ void ReferenceCounter::mark_hostile(std::uint32_t client) {
 Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,
                                AccessMode access) {
     const auto cut = [] {
-        return fail(ErrorCode::security_violation, "the lease page was cut short",
-                    "end this program and start it anew");
+        return fail(ErrorCode::security_violation, "the lease page was truncated",
+                    "restart this program");
     };
     if (hostile(client)) return cut();
     if (auto reserved = reserve(client, slot); !reserved) return hostile(client) ? cut() : reserved;
@@ -60,14 +61,14 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
 
     auto& page = *pages_[client];
     const FaultGuard guard(page.mapping.data(), page.mapping.size());
-    // What an earlier region of the slot was used is not this one's.
+    // The count of the slot's earlier region does not belong to this one.
     if (!again) page.lease.acquisitions(slot).store(0, std::memory_order_relaxed);
     auto& word = page.lease.word(slot);
     auto seen = word.load(std::memory_order_relaxed);
     for (int i = 0; i < kCasAttempts; ++i) {
-        // A client that asks again, because its answer was lost, may hold references already.
+        // A client that repeats a request after a lost answer may already hold references.
         if (again && LeaseWord::generation(seen) == generation && LeaseWord::n(seen) >= 1) break;
-        // Release: the region's zeroed pages and its slot come before the right to use them.
+        // Release: the region's zeroed pages and its slot are visible before the grant.
         if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 1),
                                        std::memory_order_release, std::memory_order_relaxed))
             break;
@@ -86,8 +87,8 @@ bool ReferenceCounter::granted(std::uint32_t client, std::uint32_t slot, std::ui
            GrantWord::mode(grant) >= static_cast<std::uint8_t>(access);
 }
 
-// Takes an idle grant back. False: the client holds references; its page says nothing any more and
-// its grants end with the process; or it kept changing the word.
+// Withdraws an idle grant. False: the client holds references, or is hostile (its grants end with
+// the process), or kept changing the word.
 bool ReferenceCounter::withdraw(std::uint32_t client, std::uint32_t slot,
                                 std::uint64_t generation) {
     if (hostile(client)) return false;
@@ -99,7 +100,7 @@ bool ReferenceCounter::withdraw(std::uint32_t client, std::uint32_t slot,
     for (int i = 0; i < kCasAttempts; ++i) {
         held = LeaseWord::generation(seen) == generation && LeaseWord::n(seen) >= 2;
         const bool idle = LeaseWord::generation(seen) == generation && LeaseWord::n(seen) == 1;
-        if (!idle) break;  // held, or nothing that its page could take
+        if (!idle) break;  // held, or a value that the page cannot have
         held = true;       // until the exchange succeeds
         // Acquire: what the client did to the region came before its release of the reference.
         if (word.compare_exchange_weak(seen, LeaseWord::make(generation, 0),
@@ -152,7 +153,7 @@ ReferenceCounter::Ended ReferenceCounter::end_grants(std::uint32_t slot, std::ui
         const bool idle = ours && LeaseWord::n(*seen) == 1;
         ended.idle = ended.idle || (idle && !take_idle);
         if (ours && LeaseWord::n(*seen) >= 1 && !(idle && take_idle)) continue;
-        // Once the word is (gen, 0) only a grant of ours changes it.
+        // Once the word is (gen, 0), only a grant by the manager changes it.
         if (idle && !withdraw(client, slot, generation)) continue;
         grants_.set_grant(client, slot, 0);
         forget(client, slot);

@@ -19,13 +19,13 @@
 
 namespace snakepit::shm {
 
-// A client of which references may exist: one lease page, one record in the grants file.
+// A client that may hold references: it has one lease page and one record in the grants file.
 struct ClientIdentity {
     Credentials credentials;
     std::int64_t start_time = 0;  // 0: not known
     std::string process;
     std::uint64_t process_number = 0;  // see platform/process.h; 0: not known
-    std::string other_ids;  // real and saved ones, in words; empty: the same as the effective
+    std::string other_ids;  // real and saved ids as text; empty: equal to the effective ones
 };
 
 struct Holder {
@@ -34,27 +34,27 @@ struct Holder {
     AccessMode access = AccessMode::read_only;
 };
 
-// The specification's Reference Counter, the manager's half of the lease protocol. There is no
-// shared count: a region's count is the sum over the pages of the clients it was granted to, so a
-// client that crashes takes exactly its own references with it, and a manager that crashes none.
+// Reference Counter: the manager's half of the lease protocol. There is no shared count. A region's
+// count is the sum over the pages of the clients it was granted to, so a crashed client loses
+// exactly its own references, and a crash of the manager loses none.
 //
 // Orders that matter (checked in tests/model/lease.pml):
 //   grant:   record in `grants`, then the word (gen, 1). Only the client raises n.
 //   reclaim: word (gen, 1) -> (gen, 0), then the record; the slot is RETIRING all the while.
 //   sweep:   a dirty mark is cleared before the words behind it are read.
-// Everything in a page may be a lie of its client; it can only ever spoil that client's own count.
-// Service thread only.
+// A client can write anything into its page; it can only falsify its own count. Service thread
+// only.
 class ReferenceCounter {
   public:
     ReferenceCounter(GrantTable& grants, std::string lease_dir, std::uint64_t epoch)
         : grants_(grants), lease_dir_(std::move(lease_dir)), epoch_(epoch) {}
 
     // ---- clients
-    // Makes the page and the record; the serial is what commits it.
+    // Creates the page and the record; storing the serial commits them.
     Result<std::uint32_t> add_client(const ClientIdentity& identity, std::uint64_t serial,
                                      const SessionToken& token);
-    // At start: maps the page of a client that is alive, and learns its grants. A page that cannot
-    // be had makes the client a hostile one: it may use what it was granted until it is gone.
+    // At start: maps the page of a live client and reads its grants. If the page cannot be mapped,
+    // the client is treated as hostile: it may use what it was granted until it exits.
     void adopt_client(std::uint32_t client);
     // What a client that is gone leaves: the slots in which it had a grant, with the takes that
     // were not counted yet, and the references it still held.
@@ -69,22 +69,21 @@ class ReferenceCounter {
     ClientHoldings holdings(std::uint32_t client);
     // Forgets everything of it.
     void drop_client(std::uint32_t client);
-    // True when no process image keeps the page's liveness lock.
+    // True if no process image holds the page's liveness lock.
     Result<bool> gone(std::uint32_t client) const;
-    // To be handed to the client, which then holds the lock.
+    // The descriptor for the client, which then holds the lock.
     Result<Handle> liveness_lock(std::uint32_t client) const;
-    // Its page cannot be read: its grants count as held for as long as it lives, and there are no
-    // more.
+    // Its page cannot be read: its grants count as held until it exits, and it gets no new ones.
     bool hostile(std::uint32_t client) const { return grants_.record(client).hostile != 0; }
-    // Those that became so since the last call.
+    // The clients that became hostile since the last call.
     std::vector<std::uint32_t> newly_hostile() { return std::exchange(newly_hostile_, {}); }
-    // Removes pages that no record names: of a client that was never committed.
+    // Removes pages without a record, of clients that were never committed.
     void remove_stray_pages() const;
-    // The page as we map it.
+    // The manager's mapping of the page.
     layout::LeasePage page(std::uint32_t client) const { return pages_[client]->lease; }
-    // Wakes the threads of the client that wait for a word of ours.
+    // Wakes the client's threads that wait for a decision.
     void wake(std::uint32_t client);
-    // Indices of the clients there are.
+    // Indices of all clients.
     std::vector<std::uint32_t> clients() const;
 
     // ---- grants
@@ -92,33 +91,33 @@ class ReferenceCounter {
                  AccessMode access);
     bool granted(std::uint32_t client, std::uint32_t slot, std::uint64_t generation,
                  AccessMode access) const;
-    // Withdraws every idle grant. True: nobody holds the region and nobody can take it any more.
-    // The slot must be RETIRING.
+    // Withdraws every idle grant. True: no client holds the region or can acquire it any more. The
+    // slot must be RETIRING.
     bool reclaim(std::uint32_t slot, std::uint64_t generation);
-    // Of a region whose grants end with the last reference: the clients whose grant did, which are
-    // forgotten by that. With `take_idle` also of those that never used it or kept it; otherwise
-    // `idle` says that there are some.
+    // For a region whose grants end with the last reference: the clients whose grants ended; this
+    // call clears them. With `take_idle` it also includes idle grants; otherwise `idle` reports
+    // whether there are any.
     struct Ended {
         std::vector<std::uint32_t> clients;
         bool idle = false;
     };
     Ended end_grants(std::uint32_t slot, std::uint64_t generation, bool take_idle);
-    // Forgets grants that were written and never told to anybody.
+    // Clears grants that were recorded but never sent to a client.
     void revoke_untold(std::uint32_t slot, std::uint64_t generation);
-    // No new references; those that are held stay until they are given back.
+    // Blocks new references; held ones stay until they are released.
     void close(std::uint32_t slot, std::uint64_t generation);
-    // The same for one client, or the end of it.
+    // The same for one client, or undoes it.
     void close(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, bool closed);
     std::vector<Holder> holders(std::uint32_t slot, std::uint64_t generation);
 
     // ---- sweep
-    // What clients timed since they were last asked, those that timed anything (LeaseTimes).
+    // The operation times that clients recorded since the last call (LeaseTimes).
     using Timed =
         std::function<void(layout::Timed what, std::uint32_t bucket, std::uint64_t times)>;
     void sweep_times(const Timed& timed);
-    // References the client took since it was met, as far as its page was swept.
+    // References that the client acquired since it connected, as of the last sweep of its page.
     std::uint64_t acquired(std::uint32_t client) const { return pages_[client]->acquired; }
-    // Calls back once for every slot with a mark, with the takes counted since the last time.
+    // Calls back once for every marked slot, with the acquisitions since the last time.
     void sweep(const std::function<void(std::uint32_t slot, std::uint64_t takes)>& changed);
 
   private:

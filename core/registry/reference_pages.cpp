@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The pages themselves: made, opened, adopted, dropped, and what wakes who sleeps on one.
+// The lease pages: creating, opening, adopting and dropping them, and waking their clients.
 #include "registry/reference_counter.h"
 
 #include <dirent.h>
@@ -27,7 +27,7 @@ using namespace layout;
 
 namespace {
 
-// Pages are named by number so that nothing a client says becomes part of a path.
+// Pages are named by number, so that no data from a client becomes part of a path.
 std::string page_name(std::uint64_t number) {
     return fmt::format("{:016x}", number);
 }
@@ -59,7 +59,7 @@ Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identit
     const auto path = page_path(client);
     const Handle file(
         ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file) return fail(file_error(errno, "cannot make a lease page", path));
+    if (!file) return fail(file_error(errno, "cannot create a lease page", path));
     auto made = [&]() -> Status {
         if (::ftruncate(file.get(), static_cast<off_t>(LeaseOffsets::chunks)) != 0)
             return fail(file_error(errno, "cannot size a lease page", path));
@@ -99,7 +99,7 @@ Status ReferenceCounter::open_page(std::uint32_t client) {
     SHM_ASSIGN(const auto identity, identity_of(file));
     if (identity != FileIdentity{record.page_device, record.page_inode})
         return fail(ErrorCode::security_violation,
-                    fmt::format("the lease page of process {} was exchanged", record.pid));
+                    fmt::format("the lease page of process {} was replaced", record.pid));
     return attach_page(client, file);
 }
 
@@ -140,8 +140,7 @@ void ReferenceCounter::drop_client(std::uint32_t client) {
 }
 
 Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
-    // By our own descriptor: a name that somebody removed, or put on another file, is no proof that
-    // the client ended.
+    // By our own descriptor: a removed or replaced name does not prove that the client ended.
     if (client < pages_.size() && pages_[client] && pages_[client]->file) {
         SHM_ASSIGN(const auto held, liveness_lock_held(pages_[client]->file));
         return !held;
@@ -154,13 +153,13 @@ Result<bool> ReferenceCounter::gone(std::uint32_t client) const {
     }
     if (named)
         return fail(ErrorCode::security_violation,
-                    fmt::format("the lease page of process {} was exchanged", record.pid));
+                    fmt::format("the lease page of process {} was replaced", record.pid));
     if (!names_nothing(named)) return fail(named.error());
-    // An earlier manager's page, lost by its name. The process tells, where it can be seen: one in
-    // another pid namespace, or that /proc hides, may live.
+    // A page of an earlier manager whose name is lost. The process decides, if it is visible: one
+    // in another pid namespace, or hidden by /proc, may be running.
     const auto process = inspect_process(record.pid);
     if (record.pid == 0 || (!process && process.error().code == ErrorCode::permission_denied))
-        return fail(ErrorCode::permission_denied, "its process cannot be seen from here");
+        return fail(ErrorCode::permission_denied, "its process is not visible to the manager");
     const bool other = process && process->start_time != 0 && record.start_time != 0 &&
                        process->start_time != record.start_time;
     return !process || other || process->zombie;
@@ -174,7 +173,7 @@ void ReferenceCounter::wake(std::uint32_t client) {
     if (hostile(client)) return;
     auto& page = *pages_[client];
     const FaultGuard guard(page.mapping.data(), page.mapping.size());
-    // Release: what was decided comes before the number that says so.
+    // Release: the decision is visible before the number that announces it.
     page.lease.wake().fetch_add(1, std::memory_order_release);
     if (guard.faulted()) return mark_hostile(client);
     wake_all(page.lease.wake());
@@ -194,7 +193,7 @@ void ReferenceCounter::remove_stray_pages() const {
     ::closedir(directory);
 }
 
-// The page first, the block of grants last: whoever sees the block may touch either.
+// Both files first, then the bit: a thread that sees the bit may access both.
 Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
     if (grants_.chunk_reserved(client, slot)) return {};
     auto& page = *pages_[client];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What clients say about how long their own work took.
+// The times that clients measured for their own work.
 #include <algorithm>
 #include <array>
 
@@ -12,8 +12,7 @@ using namespace layout;
 
 namespace {
 
-// Of one client, between two looks. An honest one times far fewer; what another makes up beyond it
-// does not count.
+// The maximum per client between two checks. A correct client records far fewer; more are ignored.
 constexpr std::uint32_t kMostTimes = 1U << 20;
 
 }  // namespace

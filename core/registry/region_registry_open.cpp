@@ -22,7 +22,7 @@ using namespace layout;
 
 namespace {
 
-// How long a manager that was just killed may keep it while the kernel takes it apart.
+// How long a killed manager may still hold the lock while the kernel tears it down.
 constexpr int kLockPatienceMs = 3000;
 
 bool plausible(std::uint32_t frontier) {
@@ -33,8 +33,8 @@ bool plausible(std::uint32_t frontier) {
 constexpr std::int64_t kLeastStep = 100'000;  // microseconds
 constexpr int kReadings = 5;
 
-// How much the wall clock is ahead of boot time: both run at one speed, so that this changes only
-// when the wall clock is set.
+// Wall clock minus boot time. Both run at the same speed, so this changes only if the wall clock is
+// set.
 std::int64_t wall_over_boot() {
     std::int64_t best = 0, narrowest = std::numeric_limits<std::int64_t>::max();
     for (int i = 0; i < kReadings && narrowest > 100; ++i) {
@@ -51,7 +51,7 @@ std::int64_t wall_over_boot() {
 Status set_aside(const std::string& path, std::string& note, std::string_view reason) {
     const auto aside = fmt::format("{}.damaged-{}", path, now().micros);
     if (std::rename(path.c_str(), aside.c_str()) != 0)
-        return fail(system_error(errno, fmt::format("cannot set {} aside", path)));
+        return fail(system_error(errno, fmt::format("cannot move {} aside", path)));
     note = fmt::format("{}; kept as {}", reason, aside.substr(aside.rfind('/') + 1));
     return {};
 }
@@ -69,8 +69,8 @@ Result<std::unique_ptr<RegionRegistry>> RegionRegistry::open(const InstancePaths
             SHM_TRY(set_aside(paths.registry(), note, file.error().message));
             continue;
         }
-        // Two writers would destroy everything. That of service.lock is the first to tell; it can
-        // be removed and made anew, while this one is on what it protects.
+        // Two writers would destroy the file. service.lock is checked first, but it can be removed
+        // and recreated; this lock is on the protected file itself.
         if (!lock_for_life(file->handle(), kLockPatienceMs))
             return fail(ErrorCode::instance_in_use,
                         fmt::format("another manager has {} open", paths.registry()),
@@ -132,10 +132,10 @@ Status RegionRegistry::check_header() {
     const auto& header = view_.header();
     if (header.version != kVersion || header.max_slots != kMaxSlots ||
         header.largest_size != RegistryOffsets::end)
-        return fail(ErrorCode::version_mismatch, "the registry is of another release");
+        return fail(ErrorCode::version_mismatch, "the registry belongs to another release");
     SHM_ASSIGN(const auto boot, boot_id());
     if (std::memcmp(header.boot_id, boot.data(), sizeof header.boot_id) != 0)
-        return fail(ErrorCode::version_mismatch, "the registry is from before the last boot");
+        return fail(ErrorCode::version_mismatch, "the registry was created before the last boot");
     if (header.owner_uid != ::geteuid())
         return fail(ErrorCode::security_violation,
                     fmt::format("the registry belongs to user {}", header.owner_uid));
@@ -148,8 +148,7 @@ Status RegionRegistry::check_header() {
     return {};
 }
 
-// The counters stand outside the header and may be damaged alone; what they count can be counted
-// again.
+// The counters are outside the header and can be damaged separately; they can be recomputed.
 void RegionRegistry::repair_state() {
     auto& state = view_.state();
     const auto in_file = RegistryOffsets::slots_in(file_.size());
@@ -158,7 +157,7 @@ void RegionRegistry::repair_state() {
         // Killed between the two: the file has grown already.
         if (frontier != check) set_frontier(std::max(frontier, check));
     } else {
-        note_ = "the registry's slot counter was damaged and has been counted again";
+        note_ = "the registry's slot counter was damaged and has been recomputed";
         set_frontier(in_file);
     }
     if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
@@ -168,14 +167,14 @@ void RegionRegistry::repair_state() {
     std::uint64_t highest = 0;
     for (std::uint64_t i = 0; i < kRingEntries; ++i)
         if (view_.event(i).seq % kRingEntries == i) highest = std::max(highest, view_.event(i).seq);
-    note_ = "the registry's event counter was damaged and has been counted again";
+    note_ = "the registry's event counter was damaged and has been recomputed";
     state.ring_head.store(highest);
     if (state.ring_oldest.load() > highest) state.ring_oldest.store(0);
     if (state.ring_committed.load() > highest) state.ring_committed.store(highest);
 }
 
-// Where the clock begins is of no importance, but that it never shows 0, which is "never" in every
-// time: a machine may start with a wall clock at 1970.
+// The start of the clock is arbitrary, but it must not be 0, which means "never": a machine may
+// boot with a wall clock at 1970.
 void RegionRegistry::begin_clock() {
     const auto wall_less_boot = wall_over_boot();
     const auto origin = std::max<std::int64_t>(wall_less_boot, 1);
@@ -209,11 +208,12 @@ void RegionRegistry::rebuild_indexes() {
         }
         ++used_count_;
         count(i, 1);
-        if (named(i)) index(i);  // else recovery isolates it
+        if (named(i)) index(i);  // otherwise recovery isolates it
     }
     auto& counter = view_.state().change;
     if (counter.load() < highest_change) counter.store(highest_change);
-    // The last manager may have been killed between a change and its number: readers look again.
+    // The last manager may have been killed between a change and its number: make readers read
+    // again.
     for (std::uint32_t i = 0; i < frontier(); ++i) publish_change(i);
 }
 

@@ -7,15 +7,16 @@
 
 namespace snakepit::shm {
 
-// What all regions are together. Kept as slots change, so that asking costs nothing however many
-// there are.
+// Totals over all regions. Updated as slots change, so that reading them is cheap whatever the
+// number of regions.
 struct RegionTotals {
     std::uint64_t regions = 0, quarantined = 0, damaged = 0, inconsistent = 0, references = 0;
-    std::uint64_t orphans = 0, orphan_bytes = 0;               // bytes as reserved, as all here
-    std::uint64_t idle_regions = 0, idle_bytes = 0;            // live, and held by nobody
-    std::uint64_t cleanable_regions = 0, cleanable_bytes = 0;  // idle or in quarantine, and whole
+    std::uint64_t orphans = 0, orphan_bytes = 0;     // reserved bytes, like all sizes here
+    std::uint64_t idle_regions = 0, idle_bytes = 0;  // live, without references
+    std::uint64_t cleanable_regions = 0,
+                  cleanable_bytes = 0;  // idle or in quarantine, and not damaged
 
-    // A slot as it is, counted in or, with `times` -1, out again.
+    // Adds a slot, or subtracts it with `times` -1.
     void count(const layout::Control& word, std::uint64_t held, std::uint64_t bytes, int times) {
         if (!word.occupied()) return;
         const auto by = static_cast<std::uint64_t>(static_cast<std::int64_t>(times));

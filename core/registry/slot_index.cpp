@@ -27,7 +27,7 @@ void SlotIndex::insert(std::uint64_t hash, std::uint32_t slot) {
     ++count_;
 }
 
-// What follows without a gap moves up where its search would otherwise end at the new gap.
+// Following entries move up if their search would otherwise end at the new gap.
 void SlotIndex::erase(std::uint64_t hash, std::uint32_t slot) {
     auto gap = tag_of(hash) & mask_;
     while (cells_[gap].slot != slot) {

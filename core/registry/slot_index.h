@@ -8,19 +8,19 @@
 
 namespace snakepit::shm {
 
-// From the hash of something to the slots that have it. It knows no keys: who asks compares with
-// what the slot says. One array of 8 bytes an entry, so that opening a registry with a million
-// regions allocates once. Service thread only.
+// Maps a hash to the slots that have it. It stores no keys: the caller compares with the slot's
+// data. One array of 8 bytes an entry, so that opening a registry with a million regions allocates
+// once. Service thread only.
 class SlotIndex {
   public:
     SlotIndex() { reserve(1024); }
     // Room for `entries`; never shrinks.
     void reserve(std::size_t entries);
     void insert(std::uint64_t hash, std::uint32_t slot);
-    // Nothing happens when it is not there.
+    // Does nothing if the entry does not exist.
     void erase(std::uint64_t hash, std::uint32_t slot);
 
-    // The slot with this hash for which `is(slot)` says true.
+    // The slot with this hash for which `is(slot)` is true.
     template <typename Is>
     std::optional<std::uint32_t> find(std::uint64_t hash, Is is) const {
         const auto tag = tag_of(hash);
@@ -30,7 +30,7 @@ class SlotIndex {
     }
 
   private:
-    static constexpr std::uint32_t kEmpty = 0xFFFFFFFF;  // no slot has that number
+    static constexpr std::uint32_t kEmpty = 0xFFFFFFFF;  // not a valid slot number
     struct Cell {
         std::uint32_t tag = 0;
         std::uint32_t slot = kEmpty;

@@ -97,7 +97,7 @@ void Weighing::recognise_program() {
             return;
         }
         out_.habit = known_->habit;
-        // In another namespace the number is one of that namespace's own.
+        // In another namespace it is a pid of that namespace.
         if (found.creator > 0 && out_.own_namespace && segment_.creator.pid == 0)
             segment_.creator = {found.creator, SegmentCreator::KnownBy::name, {}, {}, {}};
         return;
@@ -108,7 +108,7 @@ void Weighing::recognise_program() {
     }
 }
 
-// A program that makes names for one run gives one to each file.
+// A program with names for a single run gives each file one name.
 bool Weighing::has_another_name() {
     constexpr std::string_view kHere = "./";
     if (segment_.names.size() < 2 || !out_.own_namespace) return false;
@@ -128,7 +128,7 @@ void Weighing::ask_for_creator() {
     const auto process = setting_.processes.find(creator.pid);
     creator.life = process.life;
     const bool by_name = creator.known_by == SegmentCreator::KnownBy::name;
-    // The kernel counts in processes, a program's name may have a thread's number.
+    // The kernel reports pids, but a program's name may contain a thread id.
     if (process.process != 0 && !by_name) creator.life = Life::gone;
     if (creator.life != Life::lives && by_name) {
         const auto inside = setting_.processes.find_in_containers(segment_.device, creator.pid);
@@ -164,8 +164,8 @@ void Weighing::tell_creator(const ProcessFacts& process) {
             say("Its creator, process {}, has exited ({}).", creator.pid, source);
             break;
         case Life::not_told:
-            say("Whether its creator, process {}, is running cannot be seen from here ({}).",
-                creator.pid, source);
+            say("It is not known whether its creator, process {}, is running ({}).", creator.pid,
+                source);
             break;
     }
 }
@@ -180,7 +180,7 @@ bool Weighing::belongs_to_us() {
     const auto own = our_name(name);
     if (!own) return false;
     segment_.program = "Snakepit SHM";
-    // The mark of its own registry says more than another manager of that name.
+    // The mark of its own registry is more significant than another manager with that name.
     auto known = setting_.instances.find(own->instance + "@" + own->tag);
     if (known == setting_.instances.end()) known = setting_.instances.find(own->instance);
     const auto* registry = known == setting_.instances.end() ? nullptr : &known->second;
@@ -220,7 +220,7 @@ void Weighing::tell_users() {
         say("{} it open.", count == 1 ? "A process has" : fmt::format("{} processes have", count));
     if (segment_.attached > 0)
         say("It is attached {} (counted by the kernel){}.", counted(segment_.attached, "time"),
-            segment_.users.empty() ? ", by processes that cannot be seen from here" : "");
+            segment_.users.empty() ? ", by processes that are not visible here" : "");
     if (segment_.removed)
         say("It is already removed: the kernel frees it when the last process detaches it.");
     if (segment_.kind == SegmentKind::memfd)
@@ -232,7 +232,7 @@ void Weighing::tell_users() {
 void Weighing::ask_whether_it_can_be_found() {
     out_.has_unseen_names = segment_.links > segment_.names.size();
     if (out_.has_unseen_names)
-        say("It has {} that cannot be seen from here.",
+        say("It has {} not visible here.",
             counted(segment_.links - segment_.names.size(), "more name"));
     const auto mount = setting_.mounted.find({segment_.device, segment_.inode});
     out_.is_mounted = !system_v() && mount != setting_.mounted.end();
@@ -240,7 +240,7 @@ void Weighing::ask_whether_it_can_be_found() {
     if (system_v()) {
         out_.findable = segment_.key == 0 ? Findable::never : Findable::by_key;
         if (segment_.key == 0)
-            say("It is private (no key): only a program that was told its id can find it.");
+            say("It is private (no key): only a program that knows its id can find it.");
         else
             say("It has a key: a program that starts again may look for it and expect its "
                 "contents.");
@@ -253,10 +253,10 @@ void Weighing::ask_whether_it_can_be_found() {
         case Habit::its_programs:
         case Habit::python:
             out_.findable = Findable::never;
-            say("{} makes such names for one run.", known_->program);
+            say("{} uses such a name for one run only.", known_->program);
             break;
         case Habit::its_programs_again:
-            say("{} uses such names again.", known_->program);
+            say("{} reuses such names.", known_->program);
             break;
         case Habit::stays:
             out_.findable = Findable::meant_to_stay;
@@ -279,8 +279,7 @@ void Weighing::ask_whether_it_was_passed_on() {
             last.name);
     } else {
         say("A process other than its creator attached it last: process {}, which {}.",
-            segment_.last_user,
-            last.life == Life::not_told ? "cannot be seen from here" : "has exited");
+            segment_.last_user, last.life == Life::not_told ? "is not visible here" : "has exited");
     }
 }
 
@@ -295,8 +294,8 @@ void Weighing::ask_for_program() {
                 found.name);
             break;
         case Answer::no:
-            say("No process {}of {} is running for this user.",
-                found.partly ? "that may be looked at " : "", known_->program);
+            say("No {}process of {} is running for this user.", found.partly ? "visible " : "",
+                known_->program);
             out_.root_runs_program = found.pid != 0;
             if (out_.root_runs_program)
                 say("It is running for root (process {}, {}), which may have made the segment for "
@@ -312,21 +311,21 @@ void Weighing::ask_for_program() {
         setting_.processes.find_software(segment_.uid, set_of(Software::python_tracker));
     out_.has_tracker = tracker.answer != Answer::no;
     if (tracker.answer == Answer::yes)
-        say("A resource tracker of Python (process {}) is running for this user: it removes the "
+        say("A Python resource tracker (process {}) is running for this user: it removes the "
             "segment when its programs end.",
             tracker.pid);
     else if (tracker.answer == Answer::no)
-        say("No resource tracker of Python is running for this user, which the segment's creator "
-            "would have.");
+        say("No Python resource tracker is running for this user; the segment's creator would have "
+            "one.");
 }
 
-// The name of a process that could have made something; empty if there is none.
+// The name of a process that could have created it; empty if there is none.
 std::string Weighing::living(std::int64_t pid) const {
     const auto process = setting_.processes.find(pid);
     return process.life == Life::lives && !process.kernel ? process.name : std::string();
 }
 
-// A rule for names that no table knows: many have the number of their maker.
+// A rule for unknown names: many contain the pid of their creator.
 void Weighing::look_for_numbers() {
     if (system_v() || (known_ && known_->habit != Habit::unknown)) return;
     for (const auto number : numbers_in(segment_.label)) {

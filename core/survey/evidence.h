@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What follows from the facts about one segment, question by question. No system call but through
+// Evaluates the facts about one segment, question by question. Makes system calls only through
 // ProcessView.
 #pragma once
 
@@ -15,39 +15,39 @@
 
 namespace snakepit::shm::survey {
 
-// What is the same for every segment of one survey.
+// The facts common to all segments of one survey.
 struct Setting {
     Timestamp now;
     const ProcessView& processes;
     const Instances& instances;
-    bool complete = true;    // every process that is listed could be looked at
-    bool outermost = true;   // none lives outside of what we see, and user numbers are the system's
-    bool all_listed = true;  // every process is there to be found by its pid
-    // The wall clock was set since the system started, for certain: ages mean nothing.
+    bool complete = true;    // every listed process could be inspected
+    bool outermost = true;   // no process is outside our view, and user ids are the system's
+    bool all_listed = true;  // every process can be found by its pid
+    // The wall clock was certainly set since the system started, so ages are meaningless.
     bool stepped = false;
-    // Files that are mounted at places of their own, by device and inode: where.
+    // Mount points of individually mounted files, by device and inode.
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> mounted = {};
-    // Creators some of whose segments are in use.
+    // Creators with at least one segment in use.
     std::unordered_set<std::int64_t> busy_creators = {};
 };
 
 enum class Use : std::uint8_t {
     used,
     unused,         // every process was read, or the kernel counts
-    partly_unseen,  // not by the processes that could be read
+    partly_unseen,  // not by the readable processes
 };
 
 enum class Ours : std::uint8_t { no, managed, registry_gone, registry_not_seen, no_mark };
 
-// Why nobody is thought to have it: of what could be looked at, and what the kernel says when it is
-// asked for a lease.
+// Evidence that no process has it: from the inspected processes, and from the kernel's answer to a
+// lease request.
 inline constexpr std::string_view kUseNotSeen =
-    "No process that may be looked at has it open or mapped; others cannot be seen from here.";
+    "No visible process has it open or mapped; some processes are not visible here.";
 inline constexpr std::string_view kNoUseSeen = "No process has it open or mapped.";
 
-// Whether a program that starts anew can come to it.
+// Whether a program that starts again can find the segment.
 enum class Findable : std::uint8_t {
-    never,  // made for one run: a private number, a name that is never made again
+    never,  // made for one run: a private id, a name that is never reused
     by_key,
     by_name,
     meant_to_stay,
@@ -61,27 +61,27 @@ struct Evidence {
     Findable findable = Findable::by_name;
     bool creator_known = false;  // by the kernel, or by a known program's name
     Life creator = Life::not_told;
-    // The creator is known by a name, and containers that cannot be seen may share the files.
+    // The creator is known only by name, and containers that are not visible may share the files.
     bool number_may_be_foreign = false;
-    // A number in an unknown name is that of a process that could have made it.
+    // A number in an unknown name is the pid of a process that could have made it.
     bool name_has_living_number = false;
-    Habit habit = Habit::unknown;       // of the program whose name it bears
-    Answer program = Answer::not_told;  // whether that runs, of its owner
-    bool program_partly_seen = false;   // some processes could only be told by their names
-    bool root_runs_program = false;     // and may have made it for its owner
+    Habit habit = Habit::unknown;       // whether the program of its name is running, for any user
+    Answer program = Answer::not_told;  // whether that program is running for its owner
+    bool program_partly_seen = false;   // some processes are known only by their names
+    bool root_runs_program = false;     // and may have created it for its owner
     bool has_tracker = false;           // Python's, of its owner
-    Answer knower = Answer::not_told;   // a process lives that may use it, and so may know of it
-    Answer owner = Answer::not_told;    // a process of the owner's lives
-    bool passed_on = false;             // System V: somebody else than its creator used it last
-    bool last_user_lives = false;       // System V, or cannot be seen
+    Answer knower = Answer::not_told;  // a running process is allowed to use it, and so may know it
+    Answer owner = Answer::not_told;   // a process of the owner is running
+    bool passed_on = false;            // System V: a process other than its creator used it last
+    bool last_user_lives = false;      // System V, or not visible
     bool system_v = false;
     bool sibling_used = false;      // another segment of its creator is in use
-    Age age = Age::not_told;        // since it was made or touched, whatever was later
-    bool has_unseen_names = false;  // a file has more names than were found
-    bool is_mounted = false;        // a file, at another place as well
+    Age age = Age::not_told;        // since it was created or used, whichever is later
+    bool has_unseen_names = false;  // the file has more names than were found
+    bool is_mounted = false;        // the file is also mounted at another place
     bool own_namespace = true;
     bool outermost = true, all_listed = true;
-    // Why, in the order in which a reader wants it.
+    // The reasons, the most important first.
     std::vector<std::string> sentences;
 };
 

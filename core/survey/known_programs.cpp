@@ -12,7 +12,7 @@ namespace {
 constexpr auto kPosix = SegmentKind::posix;
 constexpr auto kMemfd = SegmentKind::memfd;
 
-// The first that matches counts.
+// The first match applies.
 constexpr KnownProgram kKnown[] = {
     {"PostgreSQL", kPosix, "PostgreSQL.#", Habit::its_programs, set_of(Software::postgresql),
      "postgresql: src/include/storage/dsm_impl.h, PG_DYNSHMEM_MMAP_FILE_PREFIX; "
@@ -164,10 +164,10 @@ constexpr KnownProgram kKnown[] = {
      "core/platform/backend.h: segments without a name"},
 };
 
-// How a process shows what it runs: the beginnings of its executable's name, and of libraries'.
+// How software is recognised: prefixes of the executable's name and of libraries.
 struct Mark {
     Software software;
-    std::string_view program, executable, library;  // empty: does not show
+    std::string_view program, executable, library;  // empty: not recognisable
 };
 constexpr Mark kMarks[] = {
     {Software::pytorch, "PyTorch", "", "libtorch"},
@@ -218,8 +218,8 @@ constexpr Mark kMarks[] = {
     {Software::snakepit, "Snakepit SHM", "snakepit-shm", "libsnakepit_shm"},
 };
 
-constexpr std::int64_t kLeastPid = 2;   // of numbers in names that are taken for one
-constexpr std::size_t kLongestPid = 7;  // digits: the kernel gives out at most 2^22
+constexpr std::int64_t kLeastPid = 2;   // of numbers in names that are taken for a pid
+constexpr std::size_t kLongestPid = 7;  // digits: pids are at most 2^22
 
 SoftwareSet with_beginning(std::string_view name, std::string_view Mark::*beginning) {
     SoftwareSet out = 0;
@@ -237,7 +237,7 @@ bool hex_letter(char c) {
     return c >= 'a' && c <= 'f';
 }
 
-// Whether a sign of a pattern that stands for one character stands for this.
+// Whether a pattern's single-character placeholder matches this character.
 bool stands_for(char sign, char c) {
     if (sign == '?') return digit(c) || hex_letter(c);
     if (sign != '$') return sign == c;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which program a segment's name, or the processes that use it, tell of.
+// Identifies programs by the names of segments and by what processes run.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,19 @@
 
 namespace snakepit::shm::survey {
 
-// What becomes of a program's segments.
+// The lifetime of a program's segments.
 enum class Habit : std::uint8_t {
-    its_creator,   // are of no use without the process that made them
-    its_programs,  // of no use when no process of the program and user is left
-    // The same, but the names are made again: a program that starts may expect what is there.
+    its_creator,   // useless without the process that created them
+    its_programs,  // useless when no process of the program and user is running
+    // The same, but names are reused: a starting program may expect the contents.
     its_programs_again,
-    python,  // as its_programs; who made one has a resource tracker beside it
-    stays,   // stand between runs on purpose
+    python,  // as its_programs; the creator has a resource tracker
+    stays,   // kept between runs on purpose
     unknown,
 };
 
-// Programs that can be told by what a process runs: its executable, or a library it maps. One bit
-// each, so that a process may be several.
+// Programs that are recognised by a process's executable or a library it maps. One bit each,
+// because a process can match several.
 enum class Software : std::uint8_t {
     python,
     python_tracker,  // a resource tracker of Python's multiprocessing
@@ -61,7 +61,7 @@ constexpr SoftwareSet set_of(Software software) {
     return SoftwareSet{1} << static_cast<unsigned>(software);
 }
 
-// The numbers in a name that may be a process's.
+// The numbers in a name that may be pids.
 std::vector<std::int64_t> numbers_in(std::string_view name);
 
 // By the name of the file alone ("python3.11", "libtorch_cpu.so"), not its directory.
@@ -71,30 +71,30 @@ SoftwareSet software_of_library(std::string_view file_name);
 struct KnownProgram {
     std::string_view program;
     SegmentKind kind;
-    // '*': anything, '#': one or more digits, '&': hexadecimal ones, '%': digits that are the
-    // maker's pid, '?': one hexadecimal digit, '$': one letter, digit or underscore. All of the
-    // label, of a memfd what follows "memfd:". Random parts are given with their length, because
-    // people choose names that begin alike.
+    // '*': anything, '#': one or more digits, '&': hexadecimal ones, '%': the creator's pid, '?':
+    // one hexadecimal digit, '$': one letter, digit or underscore. All of the label, of a memfd
+    // what follows "memfd:". Random parts have a fixed length, because people choose names with the
+    // same beginnings.
     std::string_view pattern;
     Habit habit = Habit::unknown;
-    SoftwareSet software = 0;  // whose processes may come back to it; 0: cannot be told
-    std::string_view source;   // where the name is documented, or made
+    SoftwareSet software = 0;  // whose processes may use it again; 0: unknown
+    std::string_view source;   // where the name is documented or generated
 };
 
-// What our own removal gives a name for a moment; one that stays is of a removal that was killed.
+// The temporary name during our own removal; a remaining one is from a removal that was killed.
 inline constexpr std::string_view kAside = ".snakepit_removing_";
 
 struct Recognised {
-    const KnownProgram* known = nullptr;  // of static duration; null: no known name
+    const KnownProgram* known = nullptr;  // static; null: unknown name
     std::int64_t creator = 0;             // pid in the name, 0 if none
 };
 
 Recognised recognise(SegmentKind kind, std::string_view label);
 
-// What a process that runs any of these is called in a sentence; empty for none.
+// The display name of a process that runs any of these; empty for none.
 std::string_view program_of(SoftwareSet software);
 
-// Whether the whole of `text` is as `pattern` says; `creator` gets what '%' stood for.
+// Whether all of `text` matches `pattern`; `creator` gets the value of '%'.
 bool matches(std::string_view pattern, std::string_view text, std::int64_t& creator);
 
 }  // namespace snakepit::shm::survey

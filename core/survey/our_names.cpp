@@ -10,8 +10,8 @@
 namespace snakepit::shm::survey {
 
 // snakepit_<instance>_shm_<number>_<16 digits>, snakepit_<instance>_arena_<16 digits>, or a mark,
-// .snakepit_<instance>@…. An instance's name may contain any of these words, so it is read from the
-// end.
+// .snakepit_<instance>@…. An instance name may contain any of these words, so the name is parsed
+// from the end.
 std::optional<OurName> our_name(std::string_view name) {
     if (name.starts_with(".snakepit_") && name.find('@') != name.npos) {
         name.remove_prefix(10);
@@ -29,7 +29,7 @@ std::optional<OurName> our_name(std::string_view name) {
     for (const std::string_view word : {"_shm_", "_arena_"}) {
         const auto at = name.rfind(word);
         if (at == name.npos || at == 0) continue;
-        // Behind "_shm_" stands an id, which has that word in itself.
+        // After "_shm_" there is an id, which contains that word too.
         const auto rest = name.substr(word == "_shm_" ? at + 1 : at + word.size());
         const bool known =
             word == "_shm_"
@@ -66,8 +66,8 @@ std::vector<std::string> told_of(const OurName& own, const Registry* registry,
                             instance, registry->path)};
         case Registry::State::not_seen:
             return {
-                fmt::format("It belongs to instance {}, whose registry cannot be seen from "
-                            "here. Ask {} or an administrator.",
+                fmt::format("It belongs to instance {}, whose registry is not accessible here. Ask "
+                            "{} or an administrator.",
                             instance, owner)};
         case Registry::State::gone:
             break;

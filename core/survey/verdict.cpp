@@ -15,12 +15,12 @@ bool creator_may_live(const Evidence& evidence) {
 
 namespace {
 
-// In percent. What is short of certain is never removed unasked.
+// In percent. Below kCertain nothing is removed by default.
 constexpr int kSure = 95;
 constexpr int kLikely = 85;
 constexpr int kProbable = 75;
 constexpr int kTooYoung = 70;
-constexpr int kOneSided = 60;  // much of what counts could not be seen
+constexpr int kOneSided = 60;  // much of the evidence was not visible
 constexpr int kOpen = 50;
 
 struct Finding {
@@ -56,16 +56,16 @@ Finding of_program(const Evidence& evidence) {
     return kNobodyKnows;
 }
 
-// Its creator has a resource tracker beside it, which ends with the last process that has it.
-// Before 3.13 always, since then by default.
+// Its creator has a resource tracker, which ends with the last process that uses it: always before
+// Python 3.13, by default since then.
 Finding of_python(const Evidence& evidence) {
     if (evidence.program == Answer::no) return left_over(kSure);
     if (evidence.program == Answer::not_told || evidence.has_tracker) return kNobodyKnows;
     return left_over(80);
 }
 
-// A number is inherited, and passed on in messages and files: that its creator has exited says
-// little once others used it.
+// Ids are inherited, and passed on in messages and files: once others used it, the exit of its
+// creator means little.
 Finding of_system_v(const Evidence& evidence) {
     if (!evidence.creator_known || evidence.creator != Life::gone) return kNobodyKnows;
     if (evidence.sibling_used || evidence.last_user_lives) return kNobodyKnows;
@@ -76,7 +76,7 @@ Finding of_system_v(const Evidence& evidence) {
     return left_over(evidence.owner == Answer::no ? kLikely : kProbable);
 }
 
-// Of a file of which nothing is known somebody may have put it there to be kept in memory.
+// An unknown file may have been placed there on purpose to be kept in memory.
 Finding of_unknown_file(const Evidence& evidence) {
     if (evidence.name_has_living_number || evidence.owner != Answer::no) return kNobodyKnows;
     return evidence.age == Age::long_ago ? left_over(kProbable) : kNobodyKnows;

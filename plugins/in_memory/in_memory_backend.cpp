@@ -30,7 +30,7 @@ std::uint64_t InMemoryBackend::used() const {
     return sum;
 }
 
-// A full system is simulated by undoing what went beyond `capacity`.
+// Simulates a full system by undoing reservations beyond `capacity`.
 Status InMemoryBackend::reserve(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
     SHM_TRY(reserve_pages(segment, offset, size));
     SHM_TRY(count_pages(segment));
@@ -42,13 +42,13 @@ Status InMemoryBackend::reserve(const Handle& segment, std::uint64_t offset, std
 Status InMemoryBackend::discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
     if (::fallocate(segment.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                     static_cast<off_t>(offset), static_cast<off_t>(size)) != 0)
-        return fail(system_error(errno, "cannot give memory back"));
+        return fail(system_error(errno, "cannot release memory"));
     return count_pages(segment);
 }
 
 Status InMemoryBackend::count_pages(const Handle& segment) {
     struct stat info {};
-    if (::fstat(segment.get(), &info) != 0) return fail(system_error(errno, "cannot look at it"));
+    if (::fstat(segment.get(), &info) != 0) return fail(system_error(errno, "cannot stat it"));
     for (auto& [name, stored] : segments_)
         if (stored.info.identity == FileIdentity{info.st_dev, info.st_ino})
             stored.info.allocated = static_cast<std::uint64_t>(info.st_blocks) * 512;
@@ -74,12 +74,12 @@ Result<Segment> InMemoryBackend::create_segment(const std::string& name, std::ui
                     "choose another name");
     const auto taken = pages == Pages::reserved ? bytes : 0;
     if (used() + taken > capacity)
-        return fail(system_error(ENOSPC, fmt::format("cannot make segment {}", name)));
+        return fail(system_error(ENOSPC, fmt::format("cannot create segment {}", name)));
     Stored stored;
     stored.file = Handle(::memfd_create(name.c_str() + 1, MFD_CLOEXEC));
     if (!stored.file || ::ftruncate(stored.file.get(), static_cast<off_t>(bytes)) != 0)
         return fail(
-            system_error(errno, "cannot make an anonymous file", ErrorCode::allocation_failed));
+            system_error(errno, "cannot create an anonymous file", ErrorCode::allocation_failed));
     SHM_ASSIGN(const auto identity, identity_of(stored.file));
     stored.info = {name, bytes, taken, identity, ::geteuid(), 0600, now()};
     segments_.emplace(name, std::move(stored));
@@ -124,7 +124,7 @@ Status InMemoryBackend::forget_segment(const std::string& name) {
 Result<SegmentInfo> InMemoryBackend::inspect_segment(const std::string& name) {
     const auto found = segments_.find(name);
     if (found == segments_.end())
-        return fail(system_error(ENOENT, fmt::format("cannot look at segment {}", name)));
+        return fail(system_error(ENOENT, fmt::format("cannot stat segment {}", name)));
     return found->second.info;
 }
 
@@ -147,7 +147,7 @@ Result<std::vector<std::int64_t>> InMemoryBackend::users_of(const FileIdentity& 
 
 Result<ProcessInfo> InMemoryBackend::process(std::int64_t pid) {
     if (const auto found = processes.find(pid); found != processes.end()) return found->second;
-    return fail(ErrorCode::platform_error, fmt::format("there is no process {}", pid));
+    return fail(ErrorCode::platform_error, fmt::format("process {} does not exist", pid));
 }
 
 Result<Handle> InMemoryBackend::watch(std::int64_t) {

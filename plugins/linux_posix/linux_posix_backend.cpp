@@ -33,19 +33,19 @@ namespace {
 
 constexpr std::uint64_t kPage = 4096;
 
-// What is about to be removed: a file of ours, and the one that was meant.
+// Checks before removing: a file of our user, and the expected one.
 Status check_ours(const Handle& file, const std::string& name, const std::string& path,
                   const FileIdentity& expected) {
     struct stat info {};
     if (::fstat(file.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
+        return fail(system_error(errno, fmt::format("cannot stat segment {}", name)));
     const FileIdentity identity{info.st_dev, info.st_ino};
     if (S_ISREG(info.st_mode) && info.st_uid == ::geteuid() &&
         (expected == FileIdentity{} || identity == expected))
         return {};
     return fail(ErrorCode::security_violation,
                 fmt::format("segment {} is not the one that was made", name),
-                fmt::format("look at {} and remove it by hand if nobody needs it", path));
+                fmt::format("check {} and remove it by hand if it is not needed", path));
 }
 
 tl::unexpected<Error> removal_failed(const std::string& name) {
@@ -87,9 +87,10 @@ Result<std::unique_ptr<PlatformBackend>> LinuxPosixBackend::create(const Backend
     struct stat info {};
     if (::stat(options.shm_path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
         ::access(options.shm_path.c_str(), W_OK | X_OK) != 0)
-        return fail(ErrorCode::platform_error,
-                    fmt::format("{} is no directory that we may write to", options.shm_path),
-                    "mount a tmpfs there, or set shm_path in the configuration");
+        return fail(
+            ErrorCode::platform_error,
+            fmt::format("{} is not a directory that this process can write to", options.shm_path),
+            "mount a tmpfs there, or set shm_path in the configuration");
     std::unique_ptr<LinuxPosixBackend> backend(new LinuxPosixBackend(options));
     SHM_TRY(backend->memfds_.adopt());
     return backend;
@@ -103,7 +104,8 @@ Capabilities LinuxPosixBackend::capabilities() const {
             .process_watch = true};
 }
 
-// Segment names begin with '/' as shm_open's do and hold no other; or with kDurablePrefix.
+// Segment names begin with '/', as for shm_open(), and contain no other; or they begin with
+// kDurablePrefix.
 std::string LinuxPosixBackend::path_of(std::string_view name) const {
     if (name.starts_with(kDurablePrefix))
         return fmt::format("{}/{}", options_.durable_path, name.substr(kDurablePrefix.size()));
@@ -122,9 +124,9 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
         Handle(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     const auto made = [&]() -> Status {
         if (!segment.handle)
-            return fail(file_error(errno, fmt::format("cannot make segment {}", name), path,
+            return fail(file_error(errno, fmt::format("cannot create segment {}", name), path,
                                    ErrorCode::allocation_failed));
-        // The umask may have taken from the mode, and never adds to it.
+        // The umask may have removed bits of the mode.
         if (::fchmod(segment.handle.get(), 0600) != 0 ||
             ::ftruncate(segment.handle.get(), static_cast<off_t>(bytes)) != 0)
             return fail(file_error(errno, fmt::format("cannot size segment {}", name), path,
@@ -141,14 +143,14 @@ Result<Segment> LinuxPosixBackend::create_segment(const std::string& name, std::
     return segment;
 }
 
-// Says how much a full file system has. A control group, a quota and missing inodes say so
-// themselves.
+// Reports the free space of a full file system. Errors of control groups, quotas and inodes are
+// specific already.
 Error LinuxPosixBackend::without_room(Error error, std::uint64_t bytes) {
     if (error.system_error != ENOSPC) return error;
     const auto room = space();
     if (!room || room->free_files == 0) return error;
     error.message =
-        fmt::format("{} has {} free of {}, {} were asked for", options_.shm_path,
+        fmt::format("{} has {} free of {}; {} requested", options_.shm_path,
                     format_size(room->free), format_size(room->total), format_size(bytes));
     return error;
 }
@@ -164,37 +166,37 @@ Status LinuxPosixBackend::reserve(const Handle& segment, std::uint64_t offset, s
     struct stat info {};
     if (::fstat(segment.get(), &info) == 0 &&
         static_cast<std::uint64_t>(info.st_size) < offset + size)
-        return fail(ErrorCode::corruption_detected, "the segment was cut short by someone else",
-                    "find out who writes to the shared-memory directory");
+        return fail(ErrorCode::corruption_detected, "the segment was truncated by another process",
+                    "check which process writes to the shared-memory directory");
     return {};
 }
 
-// Cutting it to the size it has drops what lies behind the end, so that pages there are not counted
-// for pages that are missing within.
+// Truncating it to its size frees pages after the end, so that they are not counted for missing
+// pages.
 Status LinuxPosixBackend::check_reserved(const Handle& segment, std::uint64_t size) {
     struct stat info {};
     if (::fstat(segment.get(), &info) != 0)
-        return fail(system_error(errno, "cannot look at a segment"));
+        return fail(system_error(errno, "cannot stat a segment"));
     if (static_cast<std::uint64_t>(info.st_size) != size)
         return fail(ErrorCode::corruption_detected,
-                    "the segment has another size than it was made with");
+                    "the segment's size has changed since it was created");
     if (::ftruncate(segment.get(), info.st_size) != 0 || ::fstat(segment.get(), &info) != 0)
-        return fail(system_error(errno, "cannot look at a segment"));
+        return fail(system_error(errno, "cannot stat a segment"));
     if (static_cast<std::uint64_t>(info.st_blocks) * 512 < size)
         return fail(ErrorCode::no_space, "the program did not reserve the memory of its segment",
-                    "use the client library of the manager's release");
+                    "use the same release of the client library and the manager");
     return {};
 }
 
 Status LinuxPosixBackend::discard(const Handle& segment, std::uint64_t offset, std::uint64_t size) {
     if (::fallocate(segment.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                     static_cast<off_t>(offset), static_cast<off_t>(size)) != 0)
-        return fail(system_error(errno, "cannot give memory back"));
+        return fail(system_error(errno, "cannot release memory"));
     return {};
 }
 
 Status LinuxPosixBackend::use_huge_pages(std::byte* data, std::uint64_t size) {
-    // Since Linux 6.1 works without any setting of the system; older headers do not know it.
+    // Since Linux 6.1 this works without any system setting; older headers do not define it.
     constexpr int kCollapse = 25;
     if (::madvise(data, size, kCollapse) == 0) return {};
     const auto reason = errno;
@@ -203,15 +205,15 @@ Status LinuxPosixBackend::use_huge_pages(std::byte* data, std::uint64_t size) {
     std::getline(file, setting);
     return fail(
         ErrorCode::not_supported,
-        fmt::format("this system gives no huge pages to shared memory: {} (shmem_enabled: {})",
-                    std::strerror(reason), setting.empty() ? "not there" : setting),
+        fmt::format("huge pages are not available for shared memory: {} (shmem_enabled: {})",
+                    std::strerror(reason), setting.empty() ? "file not found" : setting),
         "use Linux 6.1 or later, or set use_hugepages = false");
 }
 
 Status LinuxPosixBackend::set_read_only(const std::string& name, bool read_only) {
     if (name.starts_with(kAnonymousPrefix)) {
         if (read_only) return memfds_.seal(name);
-        return fail(ErrorCode::not_supported, fmt::format("{} is sealed for ever", name));
+        return fail(ErrorCode::not_supported, fmt::format("{} is sealed permanently", name));
     }
     const Handle file(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file || ::fchmod(file.get(), read_only ? 0400 : 0600) != 0)
@@ -229,7 +231,7 @@ Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessM
                                  ErrorCode::mapping_failed));
     struct stat info {};
     if (::fstat(segment.handle.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
+        return fail(system_error(errno, fmt::format("cannot stat segment {}", name)));
     segment.size = static_cast<std::uint64_t>(info.st_size);
     segment.identity = {info.st_dev, info.st_ino};
     return segment;
@@ -237,8 +239,8 @@ Result<Segment> LinuxPosixBackend::open_segment(const std::string& name, AccessM
 
 Status LinuxPosixBackend::remove_segment(const std::string& name, const FileIdentity& expected) {
     if (name.starts_with(kAnonymousPrefix)) return memfds_.remove(name, expected);
-    // Only what we know to be the one we made may be cut under those who map it. A directory of
-    // durable regions is ours alone.
+    // Only a segment known to be ours may be truncated while it is mapped. A directory of durable
+    // regions belongs to us alone.
     if (expected == FileIdentity{} && !name.starts_with(kDurablePrefix))
         return remove_unused_segment(name, expected);
     const auto path = path_of(name);
@@ -252,7 +254,8 @@ Status LinuxPosixBackend::remove_segment(const std::string& name, const FileIden
                                  ErrorCode::cleanup_failed));
     }
     SHM_TRY(check_ours(file, name, path, expected));
-    // Idle clients may still map it; without this the pages would stay until they look again.
+    // Idle clients may still map it; without this the pages would stay allocated until their next
+    // call.
     if (::ftruncate(file.get(), 0) != 0 || (::unlink(path.c_str()) != 0 && errno != ENOENT))
         return removal_failed(name);
     return {};
@@ -269,7 +272,7 @@ Status LinuxPosixBackend::remove_unused_segment(const std::string& name,
     const Handle file(
         ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
     if (!file && errno == ENOENT) return {};
-    if (!file && errno == EWOULDBLOCK) return in_use();  // somebody else's lease
+    if (!file && errno == EWOULDBLOCK) return in_use();  // another process holds a lease
     if (!file) return removal_failed(name);
     SHM_TRY(check_ours(file, name, path, expected));
     const auto lease = take_write_lease(file);
@@ -286,7 +289,7 @@ Result<SegmentInfo> LinuxPosixBackend::inspect_segment(const std::string& name) 
     if (name.starts_with(kAnonymousPrefix)) return memfds_.inspect(name);
     struct stat info {};
     if (::lstat(path_of(name).c_str(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
+        return fail(system_error(errno, fmt::format("cannot stat segment {}", name)));
     return describe(name, info);
 }
 
@@ -312,7 +315,7 @@ Result<std::vector<SegmentInfo>> LinuxPosixBackend::list_segments(std::string_vi
 Result<SegmentSpace> LinuxPosixBackend::space() {
     struct statvfs info {};
     if (::statvfs(options_.shm_path.c_str(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", options_.shm_path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", options_.shm_path)));
     SegmentSpace space{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
     if (info.f_files != 0) space.free_files = info.f_favail;
     return space;

@@ -21,12 +21,12 @@ namespace {
 
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 
-// What the system calls it, and the keeper: a ':' is not allowed there.
+// Its name for the system and the keeper, which does not allow a ':'.
 std::string bare(const std::string& name) {
     return name.substr(kAnonymousPrefix.size());
 }
 
-// Not executable, and never to become so, where the kernel knows how (6.3).
+// Permanently not executable, if the kernel supports it (6.3).
 Handle make_memfd(const std::string& name) {
     constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL; older headers do not know it
     Handle handle(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | kNoExecSeal));
@@ -52,7 +52,7 @@ Status MemfdSegments::adopt() {
     SHM_ASSIGN(auto kept, keeper_->take_all());
     const std::lock_guard lock(mutex_);
     for (auto& [name, handle] : kept) {
-        // Whatever it is: one whose size could be changed was not made here.
+        // A memfd with a variable size was not created here.
         const auto identity = identity_of(handle);
         if (!identity || !is_one(handle)) continue;
         known_.insert_or_assign(std::string(kAnonymousPrefix) + name,
@@ -67,19 +67,20 @@ Result<Segment> MemfdSegments::create(const std::string& name, std::uint64_t siz
     segment.size = size;
     segment.handle = make_memfd(bare(name));
     const auto& handle = segment.handle;
-    // A memfd is born 0777, and could be opened again through /proc by whoever has a descriptor.
+    // A memfd is created with mode 0777, and could be reopened through /proc by any process with a
+    // descriptor.
     if (!handle || ::fchmod(handle.get(), 0600) != 0 ||
         ::ftruncate(handle.get(), static_cast<off_t>(size)) != 0)
-        return fail(file_error(errno, fmt::format("cannot make segment {}", name), handle,
+        return fail(file_error(errno, fmt::format("cannot create segment {}", name), handle,
                                ErrorCode::allocation_failed));
     if (pages == Pages::reserved) SHM_TRY(MemoryLimit::own().reserve(handle, 0, size));
-    // Whoever may write could seal it against all others otherwise.
+    // Otherwise any writer could seal it against all others.
     const int seals = kSizeSeals | (use == SegmentUse::shared ? F_SEAL_SEAL : 0);
     if (::fcntl(handle.get(), F_ADD_SEALS, seals) != 0)
         return fail(system_error(errno, fmt::format("cannot fix the size of segment {}", name)));
     SHM_ASSIGN(segment.identity, identity_of(handle));
     Known known{handle.duplicate(), segment.identity};
-    if (!known.handle) return fail(system_error(errno, "cannot hold a segment"));
+    if (!known.handle) return fail(system_error(errno, "cannot duplicate a segment's descriptor"));
     const std::lock_guard lock(mutex_);
     if (known_.contains(name))
         return fail(ErrorCode::allocation_failed, fmt::format("segment {} exists", name));
@@ -96,7 +97,7 @@ Status MemfdSegments::seal(const std::string& name) {
     return {};
 }
 
-// Opened again and not duplicated: what is handed out shares neither flags nor rights with ours.
+// Reopened, not duplicated, so that the descriptor has its own flags and access mode.
 Result<Segment> MemfdSegments::open(const std::string& name, AccessMode access) {
     const std::lock_guard lock(mutex_);
     const auto* known = find(name);
@@ -123,7 +124,8 @@ Status MemfdSegments::remove(const std::string& name, const FileIdentity& expect
                     fmt::format("segment {} is not the one that was made", name));
     struct stat info {};
     const bool immutable = (::fcntl(known->handle.get(), F_GET_SEALS) & F_SEAL_WRITE) != 0;
-    // Idle clients may still map it; without this the pages would stay until they look again.
+    // Idle clients may still map it; without this the pages would stay allocated until their next
+    // call.
     if (!immutable && (::fstat(known->handle.get(), &info) != 0 ||
                        ::fallocate(known->handle.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                    0, std::max<off_t>(info.st_size, 1)) != 0))
@@ -137,7 +139,7 @@ Status MemfdSegments::forget(const std::string& name) {
     return find(name) ? drop(name) : Status();
 }
 
-// The keeper first: a descriptor that it alone has would be nobody's.
+// The keeper first, because a descriptor left only there would be lost.
 Status MemfdSegments::drop(const std::string& name) {
     if (keeper_ && keeper_->alive())
         if (auto dropped = keeper_->drop(bare(name)); !dropped && keeper_->alive()) return dropped;
@@ -151,7 +153,7 @@ Result<SegmentInfo> MemfdSegments::inspect(const std::string& name) {
     struct stat info {};
     if (!known) return no_such(name);
     if (::fstat(known->handle.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at segment {}", name)));
+        return fail(system_error(errno, fmt::format("cannot stat segment {}", name)));
     return describe(name, info);
 }
 
@@ -173,10 +175,10 @@ MemfdSegments::Known* MemfdSegments::find(const std::string& name) {
 
 // -------------------------------------------------------------------- keeper
 
-// A segment that nobody keeps is better than none; who looks is told.
+// A segment without a keeper is better than none; the status reports it.
 void MemfdSegments::keep(const std::string& name, Known& segment) {
     if (!keeper_) {
-        problem_ = "nobody was named to keep them";
+        problem_ = "no keeper is configured";
         return;
     }
     const auto fresh = keeper_->ensure();
@@ -190,7 +192,7 @@ void MemfdSegments::keep(const std::string& name, Known& segment) {
     if (!put) problem_ = put.error().sentence();
 }
 
-// All over again: with a keeper that holds nothing.
+// Starts over with an empty keeper.
 void MemfdSegments::keep_all() {
     for (auto& [name, segment] : known_) segment.kept = false;
     keep_rest();
@@ -203,7 +205,7 @@ void MemfdSegments::keep_rest() {
         segment.kept = put.has_value();
         if (put) continue;
         problem_ = put.error().sentence();
-        return;  // the others would fare no better
+        return;  // the others would fail too
     }
 }
 

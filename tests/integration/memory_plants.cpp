@@ -120,7 +120,7 @@ Plant unlinked_file() {
 Plant long_link() {
     must(::symlink(std::string(200, 'x').c_str(), "/dev/shm/link") == 0, "symlink");
     return {.hidden = kPage,
-            .note = "/dev/shm holds 4 KiB more than what is listed of it",
+            .note = "/dev/shm holds 4 KiB more than its listed segments",
             .undo = [] { ::unlink("/dev/shm/link"); }};
 }
 
@@ -213,7 +213,7 @@ Plant a_file_system_that_is_mounted_nowhere() {
     ::umount2("/tmp/balance_nowhere", MNT_DETACH);
     ::rmdir("/tmp/balance_nowhere");
     return {.hidden = 3 * kPage,
-            .note = "iles are open in a file system that is mounted nowhere",
+            .note = "iles are open in a file system without a visible mount",
             .undo = [file] { file->reset(); }};
 }
 
@@ -296,7 +296,7 @@ Plant files_that_a_descriptor_keeps() {
     const auto file =
         keep(Handle(::open(fmt::format("/proc/{}/ns/mnt", child).c_str(), O_RDONLY | O_CLOEXEC)));
     end(child);
-    return {.listed = 3 * kPage, .note = "its files are counted, and not listed", .undo = [file] {
+    return {.listed = 3 * kPage, .note = "its files are counted but not listed", .undo = [file] {
                 file->reset();
             }};
 }

@@ -235,7 +235,7 @@ void Balance::who_may_not_be_looked_at_is_named() {
     ::close(ends[0]);
     ::close(ends[1]);
     const QByteArray said(text.data(), std::max<qsizetype>(got, 0));
-    QVERIFY2(said.contains("1 process could not be looked at: 1 (tst_balance). What they use"),
+    QVERIFY2(said.contains("1 process could not be inspected: 1 (tst_balance). Their segments"),
              said);
     QVERIFY2(said.contains("12 KiB of anonymous shared memory is the size that is mapped"), said);
 }

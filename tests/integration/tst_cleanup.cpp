@@ -175,7 +175,7 @@ void Cleanup::a_damaged_region_is_named_with_what_failed_and_given_to_nobody() {
     const auto health = service_->cli({"health"});
     QCOMPARE(health.status, 5);
     QVERIFY2(health.out.contains(QString::fromStdString(id->str())) &&
-                 health.out.contains("behind its end") && health.out.contains("deallocate"),
+                 health.out.contains("past its end") && health.out.contains("deallocate"),
              qPrintable(health.out));
     auto other = ManagerClient::connect();
     const auto refused = (*other)->map(*id, AccessMode::read_only);

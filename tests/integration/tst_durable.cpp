@@ -254,7 +254,7 @@ void Durable::what_others_may_see_is_not_pooled() {
         service_->cli({"allocate", "4KiB", "--placement", "pooled", "--other", "ro", "--json"});
     QCOMPARE(refused.status, 2);
     QCOMPARE(refused.error().value("code").toString(), "invalid_argument");
-    QVERIFY(refused.error().value("message").toString().contains("their user alone"));
+    QVERIFY(refused.error().value("message").toString().contains("only their user"));
     QVERIFY(refused.error().value("remedy").toString().contains("placement"));
     QCOMPARE(regions(), 0);
     QCOMPARE(info(allocate({"4KiB", "--other", "ro"})).value("placement").toString(), "dedicated");

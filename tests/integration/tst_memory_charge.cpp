@@ -236,7 +236,7 @@ void MemoryCharge::laid_over_files_of_version_2_are_believed() {
     QVERIFY(shell.waitForFinished(kPatienceMs));
     if (shell.exitCode() == 77 || ::geteuid() != 0) QSKIP("needs a mount namespace of its own");
     const auto said = QString::fromUtf8(shell.readAllStandardOutput());
-    QCOMPARE(said.count("control group / has 94 MiB of memory left, 400 MiB were asked for"), 2);
+    QCOMPARE(said.count("control group / has 94 MiB of memory left; 400 MiB requested"), 2);
 }
 
 void MemoryCharge::status_says_whose_limit_counts() {

@@ -120,7 +120,8 @@ void TestAuditService::a_key_that_others_can_read_is_refused_and_nothing_is_lost
     const auto before = contents(key);
     const auto refused = service.cli({"serve"});
     QCOMPARE(refused.status, 1);
-    QVERIFY2(refused.err.contains("instance.key can be read by others"), qPrintable(refused.err));
+    QVERIFY2(refused.err.contains("instance.key can be read by other users"),
+             qPrintable(refused.err));
     QCOMPARE(contents(key), before);
     QFile::setPermissions(key, QFile::ReadOwner | QFile::WriteOwner);
     QVERIFY(service.start());

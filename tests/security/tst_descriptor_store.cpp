@@ -238,7 +238,7 @@ void DescriptorStore::a_full_store_is_told() {
     QVERIFY(!make("kept").isEmpty());
     QVERIFY(!make("not kept").isEmpty());
     QTRY_COMPARE_WITH_TIMEOUT(cli({"health"}).status, 5, kPatienceMs);
-    QVERIFY(cli({"health"}).out.contains("systemd keeps no more than 1 descriptors"));
+    QVERIFY(cli({"health"}).out.contains("systemd stores at most 1 descriptors"));
     QVERIFY(cli({"events", "--kind", "not_kept"}).out.contains("not_kept"));
 }
 

@@ -187,7 +187,7 @@ void Isolation::a_stranger_is_told_that_the_group_is_needed() {
     const auto refused = cli(kStranger, {"list", "--json"});
     QCOMPARE(refused.status, 4);
     QCOMPARE(refused.error().value("type").toString(), "permission_denied");
-    QVERIFY(refused.error().value("remedy").toString().contains("member of the group"));
+    QVERIFY(refused.error().value("remedy").toString().contains("join the group"));
 }
 
 void Isolation::members_share_what_they_are_granted_and_see_nothing_else() {

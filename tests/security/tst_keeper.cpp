@@ -159,7 +159,7 @@ void Keeper::what_nobody_kept_is_told_as_lost() {
     QVERIFY(has_events("damaged"));
     const auto health = service_->cli({"health"});
     QCOMPARE(health.status, 5);
-    QVERIFY(health.out.contains("its memory is lost: nobody kept it"));
+    QVERIFY(health.out.contains("its memory is lost: no keeper held it"));
     QCOMPARE(service_->cli({"deallocate", id}).status, 0);
     QCOMPARE(service_->cli({"health"}).status, 0);
 }

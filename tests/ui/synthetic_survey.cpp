@@ -46,7 +46,7 @@ void explain(HostSegment& segment, const Maker& maker, std::mt19937_64& random) 
                                             "the segment's name).",
                                             segment.creator.pid),
                                 "No process has it open or mapped.",
-                                fmt::format("{} makes such names for one run.", maker.program),
+                                fmt::format("{} uses such a name for one run only.", maker.program),
                                 "It was created 3 h ago and last used 3 h ago."};
             break;
         case SegmentVerdict::unknown:

@@ -82,7 +82,7 @@ void CleanerTest::what_a_person_cleans_is_kept_for_a_while_and_then_freed() {
     QCOMPARE(bench_->memory->segment_count(), 0U);
     QVERIFY(QString(bench_->last_event(region->id, EventKind::freed).text).contains("quarantine"));
     QVERIFY(QString(bench_->last_event(region->id, EventKind::quarantined).text)
-                .contains("nobody holds it"));
+                .contains("no process holds it"));
 }
 
 void CleanerTest::a_restored_region_holds_what_it_held_and_starts_anew() {
@@ -315,7 +315,7 @@ void CleanerTest::a_plan_is_checked_again_item_by_item() {
     QVERIFY(done.items.at(0).removed);
     QVERIFY(done.items.at(1).reason.find("in use") != std::string::npos);
     QVERIFY(done.items.at(2).reason.find("gone") != std::string::npos);
-    QVERIFY(done.items.at(3).reason.find("owner lives") != std::string::npos);
+    QVERIFY(done.items.at(3).reason.find("owner is running") != std::string::npos);
     // Named and nothing else said: whatever its policy.
     QCOMPARE(user_->cleanup_named({}, {mine->id}).removed, 1U);
 }

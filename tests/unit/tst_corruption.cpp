@@ -79,7 +79,7 @@ void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybod
     QCOMPARE(code(refused), ErrorCode::corruption_detected);
     QVERIFY(!refused.error().remedy.empty());
     QVERIFY(!other.take(*granted));  // nor over a grant it had
-    QVERIFY(service().faults().at(region->slot).find("behind its end") != std::string::npos);
+    QVERIFY(service().faults().at(region->slot).find("past its end") != std::string::npos);
     QCOMPARE(bench_->count_events(region->id, EventKind::damaged), 1U);
     check();
     QCOMPARE(bench_->count_events(region->id, EventKind::damaged), 1U);
@@ -115,7 +115,7 @@ void Corruption::a_write_past_the_end_is_told_when_the_region_is_freed() {
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
     QVERIFY(!bench_->has(region->id));
     const auto told = bench_->last_event(region->id, EventKind::damaged);
-    QVERIFY(QString(told.text).contains("2 bytes behind its end"));
+    QVERIFY(QString(told.text).contains("2 bytes past its end"));
     QCOMPARE(state().errors.by_type().at(ErrorType::corruption_detected), 1U);
 }
 
@@ -145,7 +145,7 @@ void Corruption::a_segment_that_vanished_or_was_cut_is_found_while_the_manager_r
     bench_->memory->fail_removal = false;
     QVERIFY(bench_->memory->remove_segment(state().allocator.segment_name_of(gone->slot), {}));
     check();
-    QVERIFY(service().faults().at(gone->slot).find("gone") != std::string::npos);
+    QVERIFY(service().faults().at(gone->slot).find("removed") != std::string::npos);
     QVERIFY(service().faults().at(cut->slot).find("cut") != std::string::npos);
     QCOMPARE(code(user_->map(gone->id)), ErrorCode::corruption_detected);
 }

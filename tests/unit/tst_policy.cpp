@@ -112,7 +112,7 @@ void PolicyTest::a_mistake_is_named_with_its_place_data() {
     row("empty user", rule(R"("user":"")", R"("read")"), "rules[0].user: this is neither");
     row("fraction", rule(R"("user":1.5)", R"("read")"), "rules[0].user: this is neither");
     row("nobody's number", rule(R"("user":4294967295)", R"("read")"), "rules[0].user");
-    row("relative program", rule(R"("program":"reader")", R"("read")"), "is no absolute path");
+    row("relative program", rule(R"("program":"reader")", R"("read")"), "is not an absolute path");
     row("process zero", rule(R"("process":0)", R"("read")"), "rules[0].process");
     row("process as text", rule(R"("process":"1")", R"("read")"), "rules[0].process");
     row("unknown right", rule(R"("user":"alice")", R"("execute")"),

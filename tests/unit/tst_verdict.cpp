@@ -301,7 +301,7 @@ void TestVerdict::a_registry_that_cannot_be_seen_is_not_gone() {
     auto out = judged(segment);
     QCOMPARE(out.verdict, SegmentVerdict::ours);
     QVERIFY(!out.users_complete);
-    QVERIFY2(told(out).contains("cannot be seen"), qPrintable(told(out)));
+    QVERIFY2(told(out).contains("not accessible here"), qPrintable(told(out)));
     instances_["blue"] = {Registry::State::gone, "/run/blue/registry"};
     out = judged(segment);
     QVERIFY2(told(out).contains("no longer exists"), qPrintable(told(out)));

@@ -16,11 +16,11 @@ namespace {
 
 constexpr const char* kFile = "libsnakepit_shm_crypto.so";
 
-// Any address of ours: tells which file this code was loaded from.
+// Any address in this library, to find the file it was loaded from.
 void here() {}
 
-// Nothing but our own directories and the system's: a module that anybody could put somewhere is
-// not to be trusted with keys.
+// Only our own directories and the system's: modules from other places must not be trusted with
+// keys.
 std::vector<std::string> candidates() {
     std::vector<std::string> out;
     Dl_info info{};
@@ -41,18 +41,17 @@ std::vector<std::string> candidates() {
 Result<CipherEngine*> load() {
     std::string reasons;
     for (const auto& file : candidates()) {
-        // NODELETE: threads may be in it until the process is gone.
+        // NODELETE: threads may use it until the process ends.
         void* const module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         void* const entry = module ? ::dlsym(module, kCipherEntry) : nullptr;
         auto* const engine = entry ? reinterpret_cast<CipherEntry>(entry)(kCipherAbi) : nullptr;
         if (engine) return engine;
         const char* failure = entry ? nullptr : ::dlerror();
-        const auto why = failure ? std::string(failure) : file + " is of another release";
+        const auto why = failure ? std::string(failure) : file + " belongs to another release";
         reasons += fmt::format("{}{}", reasons.empty() ? "" : "; ", why);
     }
     return fail(
-        ErrorCode::not_supported,
-        fmt::format("the module for encrypted regions cannot be loaded: {}", reasons),
+        ErrorCode::not_supported, fmt::format("cannot load the encryption module: {}", reasons),
         fmt::format("install {} of the library's own release beside it, and libcrypto 3", kFile));
 }
 

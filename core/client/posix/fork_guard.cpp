@@ -9,7 +9,7 @@
 
 namespace snakepit::shm {
 
-// Never destroyed: a thread may still be inside while static objects go.
+// Never destroyed: a thread may use it while static objects are destroyed.
 ForkGuard& ForkGuard::instance() {
     static auto* guard = new ForkGuard;
     return *guard;
@@ -39,7 +39,7 @@ void ForkGuard::settle() {
         while (page_->number.load(std::memory_order_acquire) == 0) std::this_thread::yield();
         return;
     }
-    // A thread that held the gate at the fork does not exist here and would never give it back.
+    // A thread that held the gate at the fork does not exist here and would never release it.
     new (&gate_) std::mutex;
     for (auto* member = members_; member; member = member->next_) member->after_fork_in_child();
     members_ = nullptr;

@@ -8,8 +8,8 @@
 
 namespace snakepit::shm {
 
-// Sends them along with `message`. `control` is as large as CMSG_SPACE of them, zeroed, aligned as
-// a cmsghdr, and stays until the message is sent.
+// Attaches the descriptors to `message`. `control` is as large as CMSG_SPACE of them, zeroed,
+// aligned as a cmsghdr, and stays until the message is sent.
 inline void attach_descriptors(msghdr& message, char* control, std::span<const int> descriptors) {
     message.msg_control = control;
     message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());

@@ -62,13 +62,14 @@ void collect_ancillary(msghdr& message, Frame& frame) {
         } else if (c->cmsg_type == kScmPidfd) {
             int process = -1;
             std::memcpy(&process, CMSG_DATA(c), sizeof process);
-            if (process >= 0) frame.process = Handle(process);  // else why there is none
+            if (process >= 0)
+                frame.process = Handle(process);  // otherwise the reason why there is none
         }
     }
 }
 
-// The kernel adds the real ids by itself and lets us name any of ours: only where the effective
-// ones differ there is something to say. Asked each time, for each thread has its own.
+// The kernel adds the real ids by default and accepts any of our ids: explicit ids are needed only
+// if the effective ones differ. Checked each time, because ids are per thread.
 void attach_effective_ids(msghdr& message, char* control) {
     const auto uid = ::geteuid();
     const auto gid = ::getegid();
@@ -87,14 +88,15 @@ void attach_effective_ids(msghdr& message, char* control) {
 
 Result<Channel> Channel::connect(const std::string& path) {
     auto socket = make_socket(SOCK_NONBLOCK);
-    if (!socket) return fail(system_error(errno, "cannot make a socket"));
+    if (!socket) return fail(system_error(errno, "cannot create a socket"));
     const Address address(path);
     while (::connect(socket.get(), address.get(), address.size) != 0) {
         if (errno == EINTR) continue;
         if (errno == EAGAIN) {
-            auto full = make_error(ErrorCode::no_manager,
-                                   fmt::format("the manager at {} accepts no connection", path),
-                                   "see 'snakepit-shm status'; it may be stopped or overloaded");
+            auto full =
+                make_error(ErrorCode::no_manager,
+                           fmt::format("the manager at {} does not accept connections", path),
+                           "check 'snakepit-shm status'; the manager may be stopped or overloaded");
             full.system_error = EAGAIN;
             return fail(std::move(full));
         }
@@ -135,7 +137,7 @@ Result<Io> Channel::send(std::span<const std::byte> bytes, std::span<const int> 
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == ENOBUFS) return Io::again;
         if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return Io::closed;
-        return fail(system_error(errno, "cannot send to the other side"));
+        return fail(system_error(errno, "cannot send to the peer"));
     }
     return Io::done;
 }
@@ -154,14 +156,14 @@ Result<Io> Channel::receive(Frame& frame) {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     ssize_t got = 0;
-    // The other side ended without reading everything. The kernel says so once, and before it shows
-    // what that side had sent.
+    // The peer closed without reading everything. The kernel reports that once, before the data
+    // that the peer sent.
     bool reset = false;
     while ((got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) < 0) {
         if (errno == EINTR || (errno == ECONNRESET && !std::exchange(reset, true))) continue;
         if (errno == EAGAIN) return reset ? Io::closed : Io::again;
         if (errno == ECONNRESET || errno == ENOTCONN) return Io::closed;
-        return fail(system_error(errno, "cannot receive from the other side"));
+        return fail(system_error(errno, "cannot receive from the peer"));
     }
     collect_ancillary(message, frame);  // first, so that handles are owned whatever follows
     if (got == 0)
@@ -170,7 +172,7 @@ Result<Io> Channel::receive(Frame& frame) {
         return fail(ErrorCode::protocol_error,
                     fmt::format("a frame is longer than {} bytes", kMaxFrame));
     if (message.msg_flags & MSG_CTRUNC)
-        return fail(ErrorCode::protocol_error, "a handle was lost on the way",
+        return fail(ErrorCode::protocol_error, "a descriptor was lost in transit",
                     "raise the limit of open files (ulimit -n)");
     frame.bytes = {frame.room_.get(), static_cast<std::size_t>(got)};
     return Io::done;
@@ -184,7 +186,7 @@ bool Channel::pending() const {
 void Channel::stop_receiving() {
     ::shutdown(socket_.get(), SHUT_RD);
     char byte = 0;
-    // Of a frame without a byte there is no telling from the end.
+    // An empty frame could not be distinguished from the end of the stream.
     while (::recv(socket_.get(), &byte, 1, MSG_DONTWAIT) > 0) {
     }
 }
@@ -206,9 +208,9 @@ Result<Listener> Listener::bind(const std::string& path, std::uint32_t mode,
                                 std::optional<std::uint32_t> group) {
     Listener listener;
     listener.socket_ = make_socket(SOCK_NONBLOCK);
-    if (!listener.socket_) return fail(system_error(errno, "cannot make a socket"));
-    // Bound under another name, given its mode, then moved into place: never more open than it
-    // shall be, and never absent for a client that looks in between.
+    if (!listener.socket_) return fail(system_error(errno, "cannot create a socket"));
+    // Bound under a temporary name, given its mode, then renamed: it is never too permissive and
+    // never missing for clients.
     const auto temporary = path + ".new";
     ::unlink(temporary.c_str());
     const Address address(temporary);
@@ -240,7 +242,7 @@ Result<std::optional<Channel>> Listener::take() {
         Handle socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (socket) {
             const int one =
-                1;  // inherited from the listener on Linux; said again because it matters
+                1;  // inherited from the listener on Linux; repeated because it is essential
             ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
             return std::optional<Channel>(Channel(std::move(socket)));
         }
@@ -254,7 +256,7 @@ Result<Credentials> peer_of(const Handle& socket) {
     ucred who{};
     socklen_t size = sizeof who;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
-        return fail(system_error(errno, "cannot tell who connected"));
+        return fail(system_error(errno, "cannot identify the connected process"));
     return Credentials{who.pid, who.uid, who.gid};
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kUsualPlace = "/sys/fs/cgroup";
 
-// A hierarchy with a memory controller, as this process sees it.
+// A hierarchy with a memory controller, as seen by this process.
 struct Hierarchy {
     bool version_2 = false;
     std::string path;                                         // of this process's group
@@ -80,13 +80,13 @@ void find_mounts(const std::string& root, std::vector<Hierarchy>& list) {
                                     : type == "cgroup" && has_word(options, "memory"))
                 hierarchy.mounts.emplace_back(unescaped(top), unescaped(point));
     }
-    // Where it is when mountinfo cannot be read, or something lies over the mount.
+    // The default path if mountinfo cannot be read, or the mount is covered.
     for (auto& hierarchy : list)
         hierarchy.mounts.emplace_back(
             "/", hierarchy.version_2 ? kUsualPlace : std::string(kUsualPlace) + "/memory");
 }
 
-// `path` as seen below a mount whose root is `top`; nothing when it is not below it.
+// `path` relative to a mount whose root is `top`; empty if it is not below it.
 std::optional<std::string> below(const std::string& path, const std::string& top) {
     if (path.find("/..") != std::string::npos) return std::nullopt;  // outside our namespace
     if (top == "/") return path == "/" ? "" : path;
@@ -107,8 +107,8 @@ struct Names {
 constexpr Names kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
 constexpr Names kVersion2{"memory.max", "memory.current", "inactive_file"};
 
-// One level. A file that is not there is no limit: the root of version 2 has none, nor has a group
-// in which the controller is not enabled. Any other error means that the limit is not known.
+// One level. A missing file means no limit: the root of version 2 has none, and neither has a group
+// without the controller. Any other error means that the limit is unknown.
 void add_group(const std::string& directory, std::string name, const Hierarchy& hierarchy,
                ControlGroups& out) {
     const auto& names = hierarchy.version_2 ? kVersion2 : kVersion1;
@@ -164,7 +164,7 @@ std::optional<std::string> read_again(const Handle& file) {
 ControlGroups find_control_groups(const std::string& root, std::string_view membership) {
     ControlGroups out;
     auto list = hierarchies(membership);
-    if (list.empty()) out.not_known = "cannot tell the control groups of this process";
+    if (list.empty()) out.not_known = "cannot determine the control groups of this process";
     find_mounts(root, list);
     for (const auto& hierarchy : list) {
         const auto before = out.groups.size();
@@ -177,8 +177,8 @@ ControlGroups find_control_groups(const std::string& root, std::string_view memb
             if (out.groups.size() > before) break;
         }
         if (found) continue;
-        // In a container the path may be the host's, and the mount show the container's group
-        // alone.
+        // In a container the path may be the host's, while the mount shows only the container's
+        // group.
         for (const auto& [top, point] : hierarchy.mounts) {
             if (out.groups.size() > before || !is_directory(root + point)) continue;
             walk(root + point, "", hierarchy.path, hierarchy, out);

@@ -17,19 +17,19 @@ struct ControlGroup {
     Handle limit;      // memory.max, or memory.limit_in_bytes
     Handle high;       // memory.high; not in version 1
     Handle usage, stat;
-    std::string_view idle_key;  // of pages of files nobody used lately, in `stat`
+    std::string_view idle_key;  // key in `stat` for the pages of files not used lately
 };
 
-// The groups that count for this process, its own first.
+// The groups that limit this process, its own first.
 struct ControlGroups {
     std::vector<ControlGroup> groups;
-    std::string not_known;  // why some cannot be read; empty: all can
+    std::string not_known;  // why some cannot be read; empty: all can be read
 };
 
 // `membership`: the text of /proc/self/cgroup.
 ControlGroups find_control_groups(const std::string& root, std::string_view membership);
 
-// Invalid when it cannot be opened; errno says why.
+// Invalid if it cannot be opened; sets errno.
 Handle open_to_read(const std::string& path);
 
 // A whole small file, read from its beginning.

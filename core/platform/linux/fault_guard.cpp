@@ -48,7 +48,7 @@ void on_sigbus(int number, siginfo_t* info, void* context) {
     } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
         previous_action.sa_handler(number);
     } else {
-        // As if we were not there: the instruction runs again under the default action.
+        // The default action applies: the instruction runs again and ends the process.
         ::sigaction(SIGBUS, &previous_action, nullptr);
     }
 }

@@ -23,13 +23,13 @@ FileState state_of(const struct stat& info) {
 Result<FileState> file_state(const Handle& handle) {
     struct stat info {};
     if (::fstat(handle.get(), &info) == 0) return state_of(info);
-    return fail(system_error(errno, "cannot look at an open file"));
+    return fail(system_error(errno, "cannot stat an open file"));
 }
 
 Result<FileState> file_state_at(const std::string& path) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) == 0) return state_of(info);
-    return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    return fail(system_error(errno, fmt::format("cannot stat {}", path)));
 }
 
 bool names_nothing(const Result<FileState>& state) {

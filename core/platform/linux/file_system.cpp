@@ -30,7 +30,7 @@ namespace {
 constexpr unsigned long kNamespaceId = _IOR(0xb7, 0x5, std::uint64_t);
 // The first mount namespace, which never ends: its inode before and since Linux 6.18.
 constexpr ino_t kFirstNamespace = 0xF0000000, kFirstNamespaceNow = 0xEFFFFFF8;
-// As many file systems are made at most to be given a certain device number.
+// The maximum of file systems created to obtain a certain device number.
 constexpr std::size_t kMostProbes = 256;
 
 std::optional<FileSystemId> file_system_of(const Handle& file, std::uint64_t device) {
@@ -65,7 +65,7 @@ std::string unescaped(std::string_view text) {
 struct MountPoint {
     std::string path, type;
 };
-// Nothing when the table cannot be read.
+// Empty if the table cannot be read.
 std::optional<std::vector<MountPoint>> mounts_of(std::uint64_t device) {
     std::ifstream table("/proc/self/mountinfo");
     if (!table) return std::nullopt;
@@ -84,12 +84,12 @@ std::optional<std::vector<MountPoint>> mounts_of(std::uint64_t device) {
     return table.eof() ? std::optional(std::move(out)) : std::nullopt;
 }
 
-// What has the device's number in our namespace is another file system.
+// The file system with this device number in our namespace is a different one.
 bool number_seen_elsewhere(const FileSystemId& system) {
     const auto mounts = mounts_of(system.device);
     if (!mounts) return false;
     for (const auto& mount : *mounts) {
-        // Asked of no other kind, because a network's may not answer.
+        // Not for other kinds, because a network file system may block.
         if (mount.type.find("tmpfs") == std::string::npos && mount.type != "ramfs") return true;
         const auto there = open_directory(mount.path);
         if (there && there->id.system.device == system.device && system.number != 0)
@@ -98,7 +98,7 @@ bool number_seen_elsewhere(const FileSystemId& system) {
     return false;
 }
 
-// A filter of system calls may kill who asks for what it has no right to.
+// A seccomp filter may kill a process for a forbidden call.
 bool may_mount() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
@@ -106,8 +106,8 @@ bool may_mount() {
            (data[0].effective & (1U << CAP_SYS_ADMIN)) != 0;
 }
 
-// The kernel gives the lowest free number to a new file system without a device. Whoever may make
-// some that nobody sees is told in this way whether a number is free.
+// The kernel gives the lowest free number to a new file system without a device. A process that may
+// create unseen file systems can determine in this way whether a number is free.
 bool number_is_free(std::uint64_t device) {
     std::vector<Handle> made;
     if (!may_mount()) return false;
@@ -132,14 +132,14 @@ Result<OpenDirectory> open_directory(const std::string& path) {
     out.handle = Handle(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!out.handle) {
         if (errno == ENOENT) return fail(ErrorCode::region_not_found, path + " does not exist");
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     }
     struct statx info {};
     if (::statx(out.handle.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_BTIME,
                 &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     const auto system = file_system_of(out.handle, device_of(info));
-    if (!system) return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    if (!system) return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     out.id = {*system, info.stx_ino, 0};
     if ((info.stx_mask & STATX_BTIME) != 0)
         out.id.born = info.stx_btime.tv_sec * 1'000'000'000 + info.stx_btime.tv_nsec;
@@ -151,7 +151,7 @@ Result<std::string> read_head(const OpenDirectory& directory, const std::string&
     struct stat info {};
     if (::fstatat(directory.handle.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT) return fail(ErrorCode::region_not_found, name + " does not exist");
-        return fail(system_error(errno, fmt::format("cannot look at {}", name)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", name)));
     }
     if (!S_ISREG(info.st_mode))
         return fail(ErrorCode::platform_error, fmt::format("{} is not a regular file", name));

@@ -11,8 +11,8 @@ namespace snakepit::shm {
 
 namespace {
 
-// The kernel copies, and answers EFAULT where we would get SIGBUS. It may be forbidden to ask
-// (seccomp): then this is a plain copy.
+// The kernel copies, and returns EFAULT instead of raising SIGBUS. If seccomp forbids the call,
+// this is a plain copy.
 template <typename Copy>
 bool copied(void* to, const void* from, std::size_t size, Copy copy) {
     auto* target = static_cast<std::byte*>(to);

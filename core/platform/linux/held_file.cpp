@@ -18,7 +18,7 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kMostFiles = 4096;  // of one user and prefix; more are not looked at
+constexpr std::size_t kMostFiles = 4096;  // of one user and prefix; more are ignored
 constexpr int kSafely = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 struct flock whole_file(short type) {
@@ -62,7 +62,7 @@ std::optional<HeldFile> HeldFile::lock(const Handle& file, const std::string& di
     out.name_ = name;
     out.identity_ = *identity;
     out.mapping_ = std::move(*mapping);
-    // Whoever removes a file that nobody holds locks it first: named now, it stays so.
+    // Processes lock a file before removing it, so a name that exists now stays.
     if (!out.named()) return std::nullopt;
     return out;
 }
@@ -71,7 +71,7 @@ Result<HeldFile> HeldFile::create(const std::string& directory, const std::strin
     const auto path = directory + "/" + name;
     const Handle file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | kSafely, 0600));
     if (!file || ::fchmod(file.get(), 0600) != 0)
-        return fail(file_error(errno, fmt::format("cannot make {}", path), path));
+        return fail(file_error(errno, fmt::format("cannot create {}", path), path));
     if (auto held = lock(file, directory, name)) return std::move(*held);
     ::unlink(path.c_str());
     return fail(ErrorCode::platform_error, fmt::format("cannot lock {}", path));
@@ -97,7 +97,7 @@ Status HeldFile::write(std::string_view text) const {
     if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path())));
     SHM_ASSIGN(const auto identity, identity_of(file));
     if (identity != identity_)
-        return fail(ErrorCode::security_violation, fmt::format("{} was exchanged", path()));
+        return fail(ErrorCode::security_violation, fmt::format("{} was replaced", path()));
     if (::ftruncate(file.get(), 0) != 0 ||
         ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
         auto error = file_error(errno, fmt::format("cannot write {}", path()), path());

@@ -24,7 +24,7 @@ constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, Linux 6.5; the C library's head
 
 class KernelIdentity final : public Identity {
   public:
-    // `process` is invalid where there is no way to hold it.
+    // `process` is invalid if the process cannot be held.
     static Result<std::shared_ptr<KernelIdentity>> of(std::int64_t pid, Handle process) {
         auto identity = std::make_shared<KernelIdentity>();
         identity->process_ = std::move(process);
@@ -68,7 +68,7 @@ class KernelIdentity final : public Identity {
         std::array<char, PATH_MAX> path;
         struct stat file {};
         const auto size = ::readlink(link.c_str(), path.data(), path.size());
-        // Follows to the file that runs, whatever stands under its path by now.
+        // Refers to the running file, whatever its path refers to now.
         if (size <= 0 || ::stat(link.c_str(), &file) != 0 || !same()) return std::nullopt;
         return Executable{{path.data(), static_cast<std::size_t>(size)},
                           {file.st_dev, file.st_ino}};
@@ -84,8 +84,7 @@ class KernelIdentity final : public Identity {
     std::optional<Executable> at_first_;
 };
 
-// On kernels that do not have it by the process's number, which may be another's by then (see
-// identify_peer), and invalid where it has none.
+// On older kernels, by pid, which may have been reused (see identify_peer); invalid without a pid.
 Result<Handle> peer_process(const Handle& socket, std::int64_t pid) {
     int process = -1;
     socklen_t size = sizeof process;
@@ -93,8 +92,8 @@ Result<Handle> peer_process(const Handle& socket, std::int64_t pid) {
         return Handle(process);
     if (errno == ENOPROTOOPT) return pid != 0 ? watch_process(pid) : Handle();
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-        return fail(system_error(errno, "cannot hold the process that connected"));
-    return fail(ErrorCode::identity_mismatch, "the process that connected is gone");
+        return fail(system_error(errno, "cannot open a descriptor of the connected process"));
+    return fail(ErrorCode::identity_mismatch, "the connected process has exited");
 }
 
 Result<std::vector<std::uint32_t>> peer_groups(const Handle& socket) {
@@ -106,7 +105,8 @@ Result<std::vector<std::uint32_t>> peer_groups(const Handle& socket) {
             return std::vector<std::uint32_t>(groups.begin(), groups.end());
         }
         if (errno != ERANGE)
-            return fail(system_error(errno, "cannot tell the groups of who connected"));
+            return fail(
+                system_error(errno, "cannot determine the groups of the connected process"));
         groups.resize(size / sizeof(gid_t));
     }
 }
@@ -123,10 +123,10 @@ std::vector<std::uint32_t> groups_in_proc(const std::string& directory) {
     return out;
 }
 
-// The number that stands for every id without one in our user namespace; nothing if all have one.
-// Even where a real user has that number too it stands for the others as well.
+// The overflow id for ids without a mapping in our user namespace; empty if all have one. It stands
+// for these ids even if a real user has the same number.
 std::optional<std::uint32_t> ambiguous_id(const char* overflow, const char* map) {
-    constexpr std::uint64_t kAll = 0xFFFFFFFFU;  // the last number is nobody's
+    constexpr std::uint64_t kAll = 0xFFFFFFFFU;  // the last number is not a valid id
     std::ifstream extents(fmt::format("/proc/self/{}", map));
     std::uint64_t mapped = 0;
     for (std::uint64_t inside = 0, outside = 0, count = 0; extents >> inside >> outside >> count;)

@@ -47,14 +47,14 @@ Status send_to_journal(std::span<const std::pair<std::string_view, std::string>>
                        const std::string& path) {
     sockaddr_un address{};
     if (path.size() >= sizeof address.sun_path)
-        return fail(ErrorCode::invalid_argument, fmt::format("{} is too long a path", path));
+        return fail(ErrorCode::invalid_argument, fmt::format("path {} is too long", path));
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
     std::string message;
     for (const auto& [name, value] : fields) append_field(message, name, value);
 
     const Handle socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket) return fail(system_error(errno, "cannot make a socket"));
+    if (!socket) return fail(system_error(errno, "cannot create a socket"));
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
     for (;;) {
         const auto sent = ::sendto(socket.get(), message.data(), message.size(), MSG_NOSIGNAL,

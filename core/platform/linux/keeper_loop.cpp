@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the keeper process does: holds descriptors, and waits for a manager that wants them.
+// The keeper process: holds descriptors, and waits for a manager that requests them.
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,7 +23,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr int kLookMs = 1000;              // how often it looks whether it is still wanted
+constexpr int kLookMs = 1000;              // how often it checks that it is still needed
 constexpr int kPatientMs = 5000;           // with a manager that does not read
 constexpr std::int64_t kFirstMs = 30'000;  // for its first manager to come
 
@@ -42,7 +42,7 @@ class Keeper {
 
     bool wanted();
     void accept();
-    // False: it is over with this one.
+    // False: the connection ended.
     bool serve(Channel& peer);
     bool answer(Channel& peer, std::string_view text, const Handle* handle = nullptr);
     bool hand_over(Channel& peer);
@@ -65,11 +65,11 @@ std::optional<FileIdentity> identity_at(const std::string& path) {
 }
 
 Status Keeper::run() {
-    // Descriptors of ours cannot be taken through /proc, and do not end up in a core dump.
+    // Prevents access to our descriptors through /proc, and core dumps.
     ::prctl(PR_SET_DUMPABLE, 0);
     ::prctl(PR_SET_NAME, "shm-keeper");
     const auto place = identity_at(socket_);
-    if (!place) return fail(system_error(errno, fmt::format("cannot look at {}", socket_)));
+    if (!place) return fail(system_error(errno, fmt::format("cannot stat {}", socket_)));
     place_ = *place;
     while (wanted()) {
         std::vector<pollfd> waits{{listener_.handle().get(), POLLIN, 0}};
@@ -80,7 +80,7 @@ Status Keeper::run() {
         std::erase_if(peers_, [](const Peer& peer) { return !peer->valid(); });
         if (waits.front().revents != 0) accept();
     }
-    return {};  // the socket's file stays: by now it may be another keeper's
+    return {};  // the socket's file stays: it may belong to another keeper now
 }
 
 bool Keeper::wanted() {
@@ -125,7 +125,7 @@ bool Keeper::hand_over(Channel& peer) {
 bool Keeper::serve(Channel& peer) {
     for (;;) {
         auto received = peer.receive(frame_);
-        // No descriptor left for what was sent: the others stay.
+        // No descriptor left for the received one: the others stay.
         if (!received) return answer(peer, "no " + received.error().message);
         if (*received == Io::closed) return false;
         if (*received == Io::again) return true;
@@ -143,7 +143,7 @@ bool Keeper::serve(Channel& peer) {
             held_.erase(text.substr(5));
             there = answer(peer, "ok");
         } else {
-            there = answer(peer, "no such word");
+            there = answer(peer, "unknown command");
         }
         if (!there) return false;
     }

@@ -74,11 +74,11 @@ class KeeperProcess final : public DescriptorKeeper {
 
 tl::unexpected<Error> KeeperProcess::silent() {
     channel_.close();
-    return fail(ErrorCode::platform_error,
-                fmt::format("the keeper of descriptors (process {}) does not answer", pid_),
-                fmt::format("look at what it does; ending it loses the regions that only it keeps "
-                            "({})",
-                            socket_));
+    return fail(
+        ErrorCode::platform_error,
+        fmt::format("the descriptor keeper (process {}) does not respond", pid_),
+        fmt::format("check what it is doing; ending it loses the regions that only it holds ({})",
+                    socket_));
 }
 
 bool KeeperProcess::connected() const {
@@ -119,13 +119,13 @@ Result<std::string> KeeperProcess::receive(std::int64_t deadline) {
 
 Status KeeperProcess::ask(const std::string& text, const Handle* handle) {
     if (!channel_.valid())
-        return fail(ErrorCode::platform_error, "the keeper of descriptors is gone");
+        return fail(ErrorCode::platform_error, "the descriptor keeper has exited");
     const auto deadline = after_ms(kAnswerMs);
     SHM_TRY(send(text, handle, deadline));
     SHM_ASSIGN(const auto answer, receive(deadline));
     if (answer == "ok") return {};
     return fail(ErrorCode::platform_error,
-                fmt::format("the keeper of descriptors refused: {}", answer));
+                fmt::format("the descriptor keeper refused: {}", answer));
 }
 
 Status KeeperProcess::put(const std::string& name, const Handle& descriptor) {
@@ -138,7 +138,7 @@ Status KeeperProcess::drop(const std::string& name) {
     return ask("drop " + name, nullptr);
 }
 
-// Connected: finds out who it is.
+// Connected: reads its identity.
 Status KeeperProcess::greet() {
     const auto deadline = after_ms(kBeginMs);
     SHM_TRY(send("hello", nullptr, deadline));
@@ -152,8 +152,8 @@ Status KeeperProcess::greet() {
 Result<std::vector<KeptDescriptor>> KeeperProcess::take_all() {
     const std::lock_guard lock(mutex_);
     std::vector<KeptDescriptor> out;
-    // One that is just ending closes at once, and then is gone; one that lives and is silent has
-    // the only descriptors there are.
+    // A keeper that is exiting closes the connection at once. One that is running but silent has
+    // the only descriptors.
     for (const auto deadline = after_ms(kBeginMs);;) {
         auto connected = Channel::connect(socket_);
         if (!connected && connected.error().code == ErrorCode::no_manager) return out;
@@ -170,13 +170,13 @@ Result<std::vector<KeptDescriptor>> KeeperProcess::take_all() {
         if (answer == "ok") return out;
         if (!answer.starts_with("has ") || frame_.handles.size() != 1)
             return fail(ErrorCode::protocol_error,
-                        fmt::format("the keeper's answer is not understood: {}", answer));
+                        fmt::format("unexpected answer from the descriptor keeper: {}", answer));
         out.push_back({answer.substr(4), std::move(frame_.handles.front())});
     }
 }
 
-// It inherits a socket that listens already: nobody has to wait for it, and no second one can
-// listen there.
+// It inherits a listening socket: no process has to wait for it, and no second keeper can listen
+// there.
 Status KeeperProcess::start() {
     channel_.close();
     SHM_ASSIGN(const auto listener, Listener::bind(socket_));
@@ -186,7 +186,7 @@ Status KeeperProcess::start() {
         SHM_ASSIGN(channel_, Channel::connect(socket_));
         return greet();
     }();
-    // What we started goes on as another process and has ended by now, or will never begin.
+    // The started process has daemonised and exited by now, or will never start.
     if (!begun) ::kill(static_cast<pid_t>(child), SIGKILL);
     ::waitpid(static_cast<pid_t>(child), nullptr, 0);
     return begun;
@@ -197,8 +197,8 @@ Result<bool> KeeperProcess::ensure() {
     if (connected()) return false;
     if (monotonic_nanos() < try_again_)
         return fail(
-            ErrorCode::platform_error, "the keeper of descriptors could not be started",
-            "see 'snakepit-shm events'; check that the program snakepit-shm-keeper is installed");
+            ErrorCode::platform_error, "cannot start the descriptor keeper",
+            "check 'snakepit-shm events', and that the program snakepit-shm-keeper is installed");
     try_again_ = after_ms(kTryAgainMs);
     SHM_TRY(start());
     try_again_ = 0;
@@ -209,7 +209,8 @@ Result<bool> KeeperProcess::ensure() {
 
 std::shared_ptr<DescriptorKeeper> keeper_process(std::string socket) {
     std::error_code unknown;
-    auto absolute = std::filesystem::absolute(socket, unknown);  // it works elsewhere
+    auto absolute =
+        std::filesystem::absolute(socket, unknown);  // the keeper has another working directory
     return std::make_shared<KeeperProcess>(unknown ? std::move(socket) : absolute.string());
 }
 

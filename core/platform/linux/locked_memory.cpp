@@ -22,16 +22,17 @@ std::size_t whole_pages(std::size_t size) {
 }  // namespace
 
 Result<LockedMemory> LockedMemory::make(std::size_t size) {
-    if (size == 0) return fail(ErrorCode::invalid_size, "no bytes of locked memory were asked for");
+    if (size == 0) return fail(ErrorCode::invalid_size, "locked memory of 0 bytes was requested");
     const auto length = whole_pages(size);
     void* const data =
         ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED) return fail(mapping_error(errno, "no memory for secrets", length));
+    if (data == MAP_FAILED)
+        return fail(mapping_error(errno, "cannot allocate memory for secrets", length));
     LockedMemory memory;
     memory.data_ = static_cast<std::byte*>(data);
     memory.size_ = size;
     if (::madvise(data, length, MADV_DONTDUMP) != 0 || ::madvise(data, length, MADV_DONTFORK) != 0)
-        return fail(system_error(errno, "memory for secrets cannot be kept private"));
+        return fail(system_error(errno, "cannot protect memory for secrets"));
     memory.locked_ = ::mlock(data, length) == 0;
     return memory;
 }

@@ -27,7 +27,7 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
     mapping.data_ = static_cast<std::byte*>(data);
     mapping.size_ = size;
     if (!inherit && ::madvise(data, size, MADV_DONTFORK) != 0)
-        return fail(system_error(errno, "cannot keep a mapping from being inherited"));
+        return fail(system_error(errno, "cannot prevent a mapping from being inherited"));
     return mapping;
 }
 
@@ -65,11 +65,12 @@ void Mapping::reset() {
 Result<FileIdentity> identity_of(const Handle& handle) {
     struct stat info {};
     if (::fstat(handle.get(), &info) != 0)
-        return fail(system_error(errno, "cannot look at an open file"));
+        return fail(system_error(errno, "cannot stat an open file"));
     return FileIdentity{info.st_dev, info.st_ino};
 }
 
 Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size) {
+    // The size stays: a truncated file must not look complete again.
     while (::fallocate(handle.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                        static_cast<off_t>(size)) != 0) {
         if (errno == EINTR) continue;
@@ -124,9 +125,9 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, FileSizes
     if (!file.handle_) return fail(file_error(errno, fmt::format("cannot open {}", path), path));
     struct stat info {};
     if (::fstat(file.handle_.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     file.size_ = static_cast<std::uint64_t>(info.st_size);
-    // A manager killed between making the file and sizing it leaves an empty one.
+    // A manager killed between creating and resizing the file leaves an empty one.
     if (file.size_ == 0) {
         created = true;
         if (::ftruncate(file.handle_.get(), static_cast<off_t>(sizes.least)) != 0)
@@ -136,8 +137,8 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, FileSizes
                !S_ISREG(info.st_mode)) {
         return fail(
             ErrorCode::corruption_detected,
-            fmt::format("{} has {} bytes and user {}; {} to {} bytes and user {} were "
-                        "expected",
+            fmt::format("{} has {} bytes and user {}; expected {} to {} bytes and "
+                        "user {}",
                         path, info.st_size, info.st_uid, sizes.least, sizes.most, ::geteuid()));
     }
     file.identity_ = {info.st_dev, info.st_ino};
@@ -147,7 +148,7 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, FileSizes
 
 Result<MappedFile> MappedFile::open_read_only(const std::string& path, FileSizes sizes) {
     MappedFile file;
-    // A descriptor of our own is a link that nobody can change.
+    // The link of our own descriptor in /proc cannot be changed by others.
     const int links = path.starts_with("/proc/self/fd/") ? 0 : O_NOFOLLOW;
     file.handle_ = Handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC | links));
     if (!file.handle_) {
@@ -158,13 +159,13 @@ Result<MappedFile> MappedFile::open_read_only(const std::string& path, FileSizes
     }
     struct stat info {};
     if (::fstat(file.handle_.get(), &info) != 0)
-        return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+        return fail(system_error(errno, fmt::format("cannot stat {}", path)));
     file.size_ = static_cast<std::uint64_t>(info.st_size);
     if (file.size_ < sizes.least)
-        return fail(ErrorCode::corruption_detected,
-                    fmt::format("{} has {} bytes; at least {} were expected", path, file.size_,
-                                sizes.least),
-                    "it may be of another release, or just being made; try again");
+        return fail(
+            ErrorCode::corruption_detected,
+            fmt::format("{} has {} bytes; expected at least {}", path, file.size_, sizes.least),
+            "it may belong to another release, or be under construction; try again");
     file.identity_ = {info.st_dev, info.st_ino};
     SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, sizes.most, Mapping::Access::read_only));
     return file;

@@ -17,7 +17,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// What stays free at each level, so that a manager or a client that took all it could can go on.
+// The reserve at each level, so that a manager or client that allocated the maximum can continue.
 constexpr std::uint64_t kLeastSpared = 4ULL << 20, kMostSpared = 64ULL << 20;  // bytes
 constexpr std::uint64_t kPiece = 4ULL << 20;  // bytes reserved between two looks, about 1 ms
 // Version 1 writes "no limit" as the largest number of whole pages.
@@ -29,7 +29,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
     return read.ec == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-// The number behind `key` on a line of its own.
+// The number after `key` on its line.
 std::optional<std::uint64_t> field(std::string_view text, std::string_view key) {
     while (!text.empty()) {
         const auto end = std::min(text.find('\n'), text.size());
@@ -97,8 +97,8 @@ void MemoryLimit::Groups::host(MemoryLeft& left) const {
     left.bytes = less(*available << 10, spared(left.limit));
 }
 
-// What it leaves, if that is less than what was found so far. Statistics cost the kernel most, so
-// they are asked for only where `bytes` would not fit without them.
+// Its remaining memory, if less than found so far. Statistics are expensive for the kernel, so they
+// are read only if `bytes` would not fit without them.
 void MemoryLimit::Groups::group(const ControlGroup& group, std::uint64_t bytes,
                                 MemoryLeft& left) const {
     const auto read = [&](const Handle& file) -> std::optional<std::uint64_t> {
@@ -106,7 +106,7 @@ void MemoryLimit::Groups::group(const ControlGroup& group, std::uint64_t bytes,
         const auto text = read_again(file);
         if (!text)
             left.not_known = fmt::format("cannot read the limit of control group {}", group.name);
-        return text ? number(*text) : std::nullopt;  // "max" is no number
+        return text ? number(*text) : std::nullopt;  // "max" is not a number
     };
     const auto limit =
         std::min(read(group.limit).value_or(kNoLimit), read(group.high).value_or(kNoLimit));
@@ -132,7 +132,7 @@ MemoryLimit::MemoryLimit(std::string root) : groups_(std::make_unique<Groups>())
 }
 MemoryLimit::~MemoryLimit() = default;
 
-// Never destroyed: a thread may still reserve while static objects go.
+// Never destroyed: a thread may still reserve while static objects are destroyed.
 MemoryLimit& MemoryLimit::own() {
     static auto* limit = new MemoryLimit;
     return *limit;
@@ -148,7 +148,7 @@ MemoryLeft MemoryLimit::find(std::uint64_t bytes) {
         g.host(left);
         for (const auto& group : g.found.groups) g.group(group, bytes, left);
         if (left.not_known.empty()) break;
-        g.known.clear();  // a group that was removed and made again: its files are others now
+        g.known.clear();  // the group was removed and created again: its files have changed
     }
     if (left.not_known.empty()) left.not_known = g.found.not_known;
     return left;
@@ -161,17 +161,18 @@ MemoryLeft MemoryLimit::left() {
     return left;
 }
 
-// With the mutex. `bytes` more, beside what is promised; people are told of what they asked for.
+// With the mutex. `bytes` more, in addition to promised memory; the error message has the requested
+// size.
 Status MemoryLimit::fits(std::uint64_t bytes, std::uint64_t asked) {
     auto left = find(bytes + groups_->promised);
     left.bytes = less(left.bytes, groups_->promised);
     if (bytes <= left.bytes) return {};
     return fail(ErrorCode::no_space,
-                fmt::format("{} has {} of memory left, {} were asked for", left.limited_by,
+                fmt::format("{} has {} of memory left; {} requested", left.limited_by,
                             format_size(left.bytes), format_size(asked)),
                 left.limited_by == "the host"
-                    ? "deallocate regions, or end what else uses memory"
-                    : "ask for less, deallocate regions, or raise the group's memory limit");
+                    ? "deallocate regions, or stop other programs that use memory"
+                    : "request less, deallocate regions, or raise the group's memory limit");
 }
 
 Status MemoryLimit::check(std::uint64_t bytes) {
@@ -200,7 +201,7 @@ void MemoryLimit::Promise::taken(std::uint64_t bytes) {
     limit_->groups_->promised -= bytes;
 }
 
-// Put back for the look, so that what is compared is this promise beside the others.
+// Subtracted for the check, so that this promise is compared with the others.
 Status MemoryLimit::Promise::check() const {
     auto& groups = *limit_->groups_;
     const std::lock_guard held(groups.mutex);

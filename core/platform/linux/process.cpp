@@ -33,7 +33,7 @@ Result<std::string> read_small(const std::string& path) {
     return std::string(buffer.data(), static_cast<std::size_t>(got));
 }
 
-// As much of it as <linux/pidfd.h> had when it first had it; Debian's is older.
+// The first version of this structure in <linux/pidfd.h>; Debian's header is older.
 struct PidfdInfo {
     std::uint64_t mask, cgroup;
     std::uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid, spare;
@@ -78,8 +78,7 @@ std::optional<std::vector<std::uint32_t>> numbers_of(const std::string& text,
     return out;
 }
 
-// Its number as /proc has it, which may be mounted from another pid namespace than ours. 0: /proc
-// has none for it.
+// Its pid in /proc, which may be mounted from another pid namespace than ours. 0: not in /proc.
 std::int64_t number_in_proc(const Handle& process) {
     const auto text = read_small(fmt::format("/proc/self/fdinfo/{}", process.get()));
     const auto at = text ? text->find("\nPid:") : std::string::npos;
@@ -103,13 +102,13 @@ Result<ProcessInfo> inspect_process(const Handle& process, std::int64_t pid) {
     const auto directory = first_thread(process);
     const auto line = directory.empty() ? std::nullopt : read_stat(directory);
     const auto status = read_small(directory + "/status");
-    // While it is held and has not been reaped nobody else has its number.
+    // While it is held and not reaped, no other process has its pid.
     if (!line || !status || first_thread(process) != directory) {
         if (has_exited(process) && number_in_proc(process) <= 0)
-            return fail(ErrorCode::platform_error, fmt::format("there is no process {}", pid));
+            return fail(ErrorCode::platform_error, fmt::format("process {} does not exist", pid));
         return fail(ErrorCode::permission_denied,
                     fmt::format("process {} is not shown in /proc", pid),
-                    "mount /proc with hidepid=0, or with gid= of a group of ours");
+                    "mount /proc with hidepid=0, or with gid= set to a group of the service");
     }
     ProcessInfo info;
     info.pid = pid;
@@ -128,7 +127,7 @@ Result<Handle> watch_process(std::int64_t pid) {
     Handle handle(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
     if (handle) return handle;
     if (errno == ESRCH || pid <= 0)
-        return fail(ErrorCode::platform_error, fmt::format("there is no process {}", pid));
+        return fail(ErrorCode::platform_error, fmt::format("process {} does not exist", pid));
     return fail(system_error(errno, fmt::format("cannot watch process {}", pid)));
 }
 
@@ -140,8 +139,8 @@ bool has_exited(const Handle& process) {
 std::uint64_t process_number(const Handle& process) {
     PidfdInfo info{};
     info.mask = kInfoPid;
-    // ESRCH: one that our pid namespace has no number for. Where the call is unknown all
-    // descriptors of processes may share one inode.
+    // ESRCH: a process outside our pid namespace. If the call is unknown, all process descriptors
+    // may share one inode.
     if (::ioctl(process.get(), kPidfdGetInfo, &info) != 0 && errno != ESRCH) return 0;
     struct stat file {};
     return ::fstat(process.get(), &file) == 0 ? file.st_ino : 0;
@@ -201,7 +200,7 @@ Result<std::string> boot_id() {
         }
     }
     if (bytes.size() != 16)
-        return fail(ErrorCode::platform_error, "the kernel's boot id is not readable");
+        return fail(ErrorCode::platform_error, "cannot read the kernel's boot id");
     return bytes;
 }
 

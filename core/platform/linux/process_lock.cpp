@@ -71,10 +71,10 @@ Result<bool> liveness_lock_held(const std::string& path) {
 }
 
 Result<bool> liveness_lock_held(const Handle& file) {
-    // A description of its own: locks belong to descriptions.
+    // A separate description, because locks belong to descriptions.
     const auto path = fmt::format("/proc/self/fd/{}", file.get());
     const Handle again(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (!again) return fail(system_error(errno, "cannot open a lease page again"));
+    if (!again) return fail(system_error(errno, "cannot reopen a lease page"));
     return held_by_another(again);
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
 
-// People's time of the boot. Two readings of two clocks never differ by quite the same: a new one
-// counts only if the clock was set meanwhile.
+// The wall clock time of the boot. Each reading of two clocks differs slightly, so a new value is
+// used only if the clock was set meanwhile.
 std::int64_t boot_moment() {
     static std::atomic<std::int64_t> known{0};
     const auto fresh = now().micros - boot_micros();

@@ -26,30 +26,30 @@ namespace {
 constexpr int kMostLinks = 40;  // as the kernel
 constexpr std::size_t kPiece = 64 * 1024;
 
-// What system_error() advises is about regions and instances.
+// The remedies of system_error() are about regions and instances.
 Error output_error(int number, const std::string& path) {
     auto error = file_error(number, fmt::format("{} was not written", path), path);
     if (number == EDQUOT)
-        error.remedy += ", or write it elsewhere";
+        error.remedy += ", or write to another path";
     else if (number == EFBIG)
         error.remedy = "a file may not become so large (ulimit -f); raise the limit";
     else if (number == ENOSPC)
-        error.remedy = "free space on its file system, or write it elsewhere";
+        error.remedy = "free space on its file system, or write to another path";
     else if (number == EACCES || number == EPERM || number == EROFS)
-        error.remedy = "the file is replaced in its directory, which has to be writable";
+        error.remedy = "make its directory writable: the file is replaced there";
     else
-        error.remedy = "write it elsewhere";
+        error.remedy = "write to another path";
     return error;
 }
 
 tl::unexpected<Error> refused(const std::string& path, std::string_view what) {
     return fail(ErrorCode::platform_error, fmt::format("{} is {}, not a regular file", path, what),
-                "choose another place; a command writes to standard output with '-o -'");
+                "choose another path; '-o -' writes to standard output");
 }
 
 tl::unexpected<Error> stranger(const std::string& path, std::string_view what) {
     return fail(ErrorCode::security_violation,
-                fmt::format("{} is {} of another user in a directory that everybody may write to",
+                fmt::format("{} is {} of another user in a directory that all users can write to",
                             path, what),
                 "choose a directory of your own");
 }
@@ -61,7 +61,7 @@ std::string_view kind_of(mode_t mode) {
     return "a device";
 }
 
-// As fs.protected_symlinks and fs.protected_regular mean it.
+// Like fs.protected_symlinks and fs.protected_regular.
 bool strangers(const struct stat& entry, const struct stat& directory) {
     const bool shared = (directory.st_mode & S_ISVTX) != 0 && (directory.st_mode & S_IWOTH) != 0;
     return shared && entry.st_uid != ::geteuid() && entry.st_uid != directory.st_uid;
@@ -98,8 +98,8 @@ struct Target {
     bool there = false;
 };
 
-// Walks the path by hand: each link is seen before it is followed, and what was seen is what is
-// used, since directories are held open.
+// Walks the path manually: each link is checked before it is followed, and open directories ensure
+// that the checked ones are used.
 Result<Target> find_target(const std::string& path) {
     const auto start = [&](std::string_view of) {
         return open_directory(AT_FDCWD, of.starts_with('/') ? "/" : ".", path);
@@ -150,7 +150,7 @@ Status write_all(int file, std::string_view bytes, const std::string& path) {
     while (!bytes.empty()) {
         const auto written = ::write(file, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0 && errno == EAGAIN) {  // standard output may be shared with who wants that
+        if (written < 0 && errno == EAGAIN) {  // standard output may be shared with other processes
             pollfd room{file, POLLOUT, 0};
             (void)::poll(&room, 1, -1);
             continue;
@@ -176,7 +176,7 @@ Status write_through(const Handle& file, const std::string& path,
         bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
     if (::fsync(file.get()) != 0)
-        return fail(system_error(errno, fmt::format("cannot put {} on the disk", path)));
+        return fail(system_error(errno, fmt::format("cannot sync {} to disk", path)));
     return {};
 }
 
@@ -191,13 +191,13 @@ Result<OutputFile> OutputFile::begin(const std::string& path, OutputOptions opti
     if (path == "-") return out;
     if (path.empty())
         return fail(ErrorCode::invalid_argument, "the name of the file to write is empty",
-                    "name a file");
+                    "give a file name");
     SHM_ASSIGN(auto target, find_target(path));
     out.directory_ = std::move(target.directory);
     out.name_ = std::move(target.name);
     out.there_ = target.there;
     SHM_TRY(out.check_target());
-    // Nobody reads what replaces a secret before it has the secret's mode.
+    // The new file cannot be read before it has the mode of the one it replaces.
     SHM_TRY(out.open_beside(out.there_ ? 0600 : options.mode));
     return out;
 }
@@ -232,15 +232,15 @@ Status OutputFile::write(std::string_view bytes) {
     return write_all(is_standard_output() ? STDOUT_FILENO : file_.get(), bytes, path_);
 }
 
-// Asked again before the end: somebody may have put something there meanwhile.
+// Checked again before the commit: another process may have created the target meanwhile.
 Status OutputFile::check_target() {
     struct stat info {};
     there_ = ::fstatat(directory_.get(), name_.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
     if (!there_ && errno != ENOENT) return failed(errno);
-    if (there_ && S_ISLNK(info.st_mode)) return refused(path_, "a link to elsewhere by now");
+    if (there_ && S_ISLNK(info.st_mode)) return refused(path_, "a symbolic link now");
     if (there_ && !S_ISREG(info.st_mode)) return refused(path_, kind_of(info.st_mode));
     if (there_ && !options_.replace)
-        return fail(ErrorCode::platform_error, path_ + " is there already",
+        return fail(ErrorCode::platform_error, path_ + " exists already",
                     "choose another name, or replace it with --force");
     return {};
 }
@@ -259,7 +259,7 @@ Status OutputFile::keep_attributes() {
     return ::fchmod(file_.get(), mode) == 0 ? Status() : failed(errno);
 }
 
-// Gives the file the target's name, which is never taken from somebody who was faster.
+// Gives the file the target's name, but never replaces a file created meanwhile.
 Status OutputFile::publish() {
     const int directory = directory_.get();
     if (beside_.empty()) {
@@ -270,7 +270,7 @@ Status OutputFile::publish() {
         if (!there_) return {};
         beside_ = std::move(name);
     } else if (!there_ && ::linkat(directory, beside_.c_str(), directory, name_.c_str(), 0) == 0) {
-        return {};  // the name beside goes with us
+        return {};  // the temporary name is removed with this object
     }
     // Also for a new name where the file system has no hard links.
     const unsigned flags = there_ ? 0 : RENAME_NOREPLACE;
@@ -286,7 +286,7 @@ Status OutputFile::commit() {
     SHM_TRY(keep_attributes());
     if (::fsync(file_.get()) != 0) return failed(errno);
     SHM_TRY(publish());
-    // Files of our own are rewritten often; after a power cut the old one will do.
+    // Our own files are rewritten often; after a power failure the old version is sufficient.
     if (options_.exact) return {};
     const Handle directory(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory) (void)::fsync(directory.get());
@@ -304,7 +304,7 @@ Status replace_file(const std::string& path, std::string_view text, unsigned mod
 }
 
 void occupy_standard_streams() {
-    // The lowest free number is given out, so each is taken in its turn.
+    // open() returns the lowest free number, so they are filled in order.
     for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         if (::fcntl(number, F_GETFD) < 0)
             (void)!::open("/dev/null", (number == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
@@ -324,7 +324,7 @@ bool OutputStream::flush() {
     const auto size = static_cast<std::size_t>(pptr() - pbase());
     if (!status_ || size == 0) return status_.has_value();
     if (go_on_ && !go_on_(size))
-        status_ = fail(ErrorCode::timeout, "the writing was cancelled");
+        status_ = fail(ErrorCode::timeout, "writing was cancelled");
     else
         status_ = file_.write({pbase(), size});
     setp(buffer_.data(), buffer_.data() + buffer_.size());

@@ -22,7 +22,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::uint64_t kSpare = 2;  // mappings that a new one may need beside itself
+constexpr std::uint64_t kSpare = 2;  // additional mappings that a new one may need
 
 std::string directory_of(const std::string& path) {
     const auto slash = path.rfind('/');
@@ -45,8 +45,8 @@ void say_what_is_missing(Error& error, const struct statfs& space, const std::st
                     format_size(space.f_blocks * unit));
     if (memory)
         error.remedy =
-            "'snakepit-shm host' shows what holds it; remove what is not needed, enlarge "
-            "the file system, or ask for less";
+            "'snakepit-shm host' shows what uses it; free space, enlarge the file system, or "
+            "request less";
 }
 
 template <typename Look>
@@ -58,8 +58,8 @@ Error with_space(int number, std::string_view what, ErrorCode fallback, const st
     if (number == ENOMEM) {
         error.code = fallback == ErrorCode::platform_error ? ErrorCode::no_space : fallback;
         error.remedy =
-            "the host, or the control group of this process, has no memory left for it; "
-            "end what uses memory, or raise the limit";
+            "the host, or the control group of this process, is out of memory; stop programs that "
+            "use memory, or raise the limit";
     }
     return error;
 }
@@ -77,7 +77,7 @@ std::optional<std::uint64_t> number_in(const char* path) {
     return value;
 }
 
-// What this process has mapped, in bytes.
+// Bytes mapped by this process.
 std::uint64_t address_space() {
     return number_in("/proc/self/statm").value_or(0) *
            static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -88,7 +88,7 @@ std::string remedy_for_mapping(std::uint64_t size) {
     const auto mappings = lines_of("/proc/self/maps");
     if (most && mappings + kSpare >= *most)
         return fmt::format(
-            "this process has {} mappings and may have {}; unmap regions, or raise "
+            "this process has {} mappings, the limit is {}; unmap regions, or raise "
             "vm.max_map_count",
             mappings, *most);
     rlimit limit{};
@@ -98,7 +98,7 @@ std::string remedy_for_mapping(std::uint64_t size) {
             "the address space of this process is limited to {}; unmap regions, or "
             "raise the limit (ulimit -v)",
             format_size(limit.rlim_cur));
-    return "the system has no memory for it; end what uses memory, or ask for less";
+    return "the system is out of memory; stop programs that use memory, or request less";
 }
 
 }  // namespace
@@ -119,7 +119,7 @@ Error mapping_error(int number, std::string_view what, std::uint64_t size) {
     auto error = system_error(number, what, ErrorCode::mapping_failed);
     if (number == ENOMEM) error.remedy = remedy_for_mapping(size);
     if (number == EAGAIN)
-        error.remedy = "no more memory may be locked; raise the limit (ulimit -l)";
+        error.remedy = "the limit on locked memory is reached; raise it (ulimit -l)";
     if (number == EPERM)
         error.remedy = "the memory is sealed, or this process may not map it like this";
     return error;
@@ -129,10 +129,11 @@ Error process_error(int number, std::string_view what) {
     auto error = system_error(number, what);
     if (number == EAGAIN)
         error.remedy =
-            "there are as many processes as the user (ulimit -u), the control group "
-            "(pids.max) or the system (kernel.threads-max) may have";
+            "the process limit of the user (ulimit -u), the control group (pids.max) or the system "
+            "(kernel.threads-max) is reached";
     if (number == ENOMEM)
-        error.remedy = "the system has no memory for another process; end what uses memory";
+        error.remedy =
+            "the system has no memory for another process; stop programs that use memory";
     return error;
 }
 

@@ -25,11 +25,11 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr int kSliceMs = 100;  // between two looks whether it was cancelled
+constexpr int kSliceMs = 100;  // interval of checking for cancellation
 constexpr std::array kInherited{"PATH", "HOME",   "USER", "LOGNAME", "SHELL",
                                 "LANG", "LC_ALL", "TZ",   "TMPDIR"};
 
-// Nothing of what makes us a service: its sockets and credentials are for us alone.
+// No variables of the service manager: its sockets and credentials are for us only.
 std::vector<std::string> environment_of(const Command& command) {
     std::vector<std::string> out;
     for (const auto* name : kInherited)
@@ -45,8 +45,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return out;
 }
 
-// How to start it: a process group of its own, no signals blocked or ignored, no output, and
-// nothing open of ours.
+// Start attributes: a new process group, no signals blocked or ignored, no output, and no
+// descriptors of ours.
 class SpawnWays {
   public:
     explicit SpawnWays(int input) {
@@ -54,7 +54,7 @@ class SpawnWays {
         ::posix_spawn_file_actions_adddup2(&actions, input, 0);
         ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
         ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-        // Not everything that others in this process opened closes by itself.
+        // Other code in this process may have opened descriptors without close-on-exec.
         ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
         ::posix_spawnattr_init(&attributes);
         sigset_t none, all;
@@ -91,7 +91,7 @@ Result<pid_t> start(const Command& command, int input) {
     return pid;
 }
 
-// Feeds it its input and waits for its end. False: it must be killed.
+// Writes its input and waits for its end. False: it must be killed.
 bool attend(const Handle& process, Handle pipe, std::string_view input, std::int64_t until,
             const std::atomic<bool>& cancelled) {
     while (!cancelled.load(std::memory_order_relaxed)) {
@@ -104,7 +104,7 @@ bool attend(const Handle& process, Handle pipe, std::string_view input, std::int
         if (watched[0].revents != 0) return true;
         const auto written = ::write(pipe.get(), input.data(), input.size());
         if (written > 0) input.remove_prefix(static_cast<std::size_t>(written));
-        // It need not read what it is given.
+        // It may ignore its input.
         if (input.empty() || (written < 0 && errno != EAGAIN && errno != EINTR)) pipe = {};
     }
     return false;
@@ -116,14 +116,14 @@ Status judge(const std::string& program, int status) {
                 WIFEXITED(status)
                     ? fmt::format("{} ended with status {}", program, WEXITSTATUS(status))
                     : fmt::format("{} was ended by signal {}", program, WTERMSIG(status)),
-                "run it by hand, with the same input");
+                "run it by hand with the same input");
 }
 
 }  // namespace
 
 Status run_command(const Command& command, const std::atomic<bool>& cancelled) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return fail(system_error(errno, "cannot make a pipe"));
+    if (::pipe2(ends, O_CLOEXEC) != 0) return fail(system_error(errno, "cannot create a pipe"));
     Handle theirs(ends[0]), ours(ends[1]);
     ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
     SHM_ASSIGN(const pid_t pid, start(command, theirs.get()));
@@ -140,9 +140,9 @@ Status run_command(const Command& command, const std::atomic<bool>& cancelled) {
     }
     if (ended) return judge(command.words.front(), status);
     return fail(ErrorCode::timeout,
-                fmt::format("{} was not done after {} ms and was killed", command.words.front(),
+                fmt::format("{} timed out after {} ms and was killed", command.words.front(),
                             command.timeout_ms),
-                "make it quicker, or let it go on in the background");
+                "make it faster, or let it continue in the background");
 }
 
 }  // namespace snakepit::shm

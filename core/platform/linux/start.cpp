@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Programs of ours that are started from inside a library or a program.
+// Starting our own programs from a library or a program.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,7 +27,7 @@ std::string directory_of(const std::string& path) {
     return path.substr(0, path.rfind('/'));
 }
 
-// One that is looked for on the search path stays as it is.
+// A name for the search path stays unchanged.
 std::string absolute(const std::string& program) {
     std::error_code unknown;
     if (program.find('/') == std::string::npos) return program;
@@ -35,7 +35,7 @@ std::string absolute(const std::string& program) {
     return unknown ? program : path.string();
 }
 
-// Ours, with the same directories and files in it for a program that begins in another directory.
+// Our environment, with absolute paths, for a program that starts in another directory.
 std::vector<std::string> environment_anywhere() {
     constexpr std::array kPaths{"SNAKEPIT_SHM_RUNTIME_DIR", "SNAKEPIT_SHM_STATE_DIR",
                                 "SNAKEPIT_SHM_CONFIG",      "SNAKEPIT_SHM_PLUGIN_DIR",
@@ -55,7 +55,7 @@ std::vector<std::string> environment_anywhere() {
     return out;
 }
 
-class Spawn {  // what posix_spawn is told
+class Spawn {  // the arguments of posix_spawn
   public:
     Spawn() {
         ::posix_spawn_file_actions_init(&files);
@@ -93,7 +93,7 @@ Result<std::int64_t> start_detached(const std::string& program,
     for (auto& word : own) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     Spawn spawn;
-    // Before the standard files, which could have its number.
+    // Before the standard files, which could have the same number.
     int first_closed = kHandedDescriptor;
     if (handle) {
         ::posix_spawn_file_actions_adddup2(&spawn.files, handle.get(), kHandedDescriptor);
@@ -102,7 +102,7 @@ Result<std::int64_t> start_detached(const std::string& program,
     for (int number = 0; number < 3; ++number)
         ::posix_spawn_file_actions_addopen(&spawn.files, number, "/dev/null", O_RDWR, 0);
     ::posix_spawn_file_actions_addclosefrom_np(&spawn.files, first_closed);
-    // Whatever the caller works in can be removed or unmounted while the program goes on.
+    // So the caller's working directory can be removed or unmounted while the program runs.
     ::posix_spawn_file_actions_addchdir_np(&spawn.files, "/");
     auto variables = environment_anywhere();
     std::vector<char*> environment;

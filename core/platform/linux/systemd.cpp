@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The protocol of sd_notify(3) and sd_listen_fds(3), spoken directly: a datagram socket, and
-// descriptors that we are started with.
+// The protocol of sd_notify(3) and sd_listen_fds(3): a datagram socket, and inherited descriptors.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -38,7 +37,7 @@ std::int64_t number(const char* name) {
     return std::strtoll(environment(name).c_str(), nullptr, 10);
 }
 
-// Of NOTIFY_SOCKET: a path, or with '@' in front a name that is no file.
+// The address in NOTIFY_SOCKET: a path, or an abstract name after '@'.
 struct NotifyAddress {
     sockaddr_un value{};
     socklen_t size = 0;
@@ -52,7 +51,7 @@ struct NotifyAddress {
     }
 };
 
-// The descriptors we were started with, each once in the life of the process.
+// The inherited descriptors; each is returned once per process.
 std::vector<KeptDescriptor> take_descriptors() {
     static std::mutex mutex;
     static bool taken = false;
@@ -64,7 +63,7 @@ std::vector<KeptDescriptor> take_descriptors() {
     for (int descriptor = kFirstDescriptor; descriptor < end; ++descriptor) {
         std::string name;
         std::getline(names, name, ':');
-        // Others are for whoever hosts us.
+        // Others belong to the host program.
         if (!name.starts_with("snakepit_")) continue;
         ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
         out.push_back({name, Handle(descriptor)});
@@ -80,13 +79,14 @@ class SystemdStore final : public DescriptorKeeper {
     bool alive() override { return true; }
     std::string name() const override { return "systemd"; }
 
-    // It tells nobody when it is full.
+    // systemd does not report when the store is full.
     Status put(const std::string& name, const Handle& descriptor) override {
         const std::lock_guard lock(mutex_);
         if (!held_.contains(name) && held_.size() >= room_)
-            return fail(ErrorCode::platform_error,
-                        fmt::format("systemd keeps no more than {} descriptors for us", room_),
-                        "raise FileDescriptorStoreMax, and FDSTORE with it, in the unit");
+            return fail(
+                ErrorCode::platform_error,
+                fmt::format("systemd stores at most {} descriptors for this service", room_),
+                "raise FileDescriptorStoreMax, and FDSTORE with it, in the unit");
         SHM_TRY(notify_service_manager(fmt::format("FDSTORE=1\nFDNAME={}\nFDPOLL=0", name),
                                        descriptor));
         SHM_TRY(await_service_manager(kBarrierMs));
@@ -122,7 +122,7 @@ Result<bool> notify_service_manager(std::string_view lines, const Handle& handle
     const timeval patience{kPatienceSeconds, 0};
     if (!socket ||
         ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0)
-        return fail(system_error(errno, "cannot make a socket"));
+        return fail(system_error(errno, "cannot create a socket"));
     iovec part{const_cast<char*>(lines.data()), lines.size()};
     msghdr message{};
     message.msg_name = const_cast<sockaddr_un*>(&address.value);
@@ -133,14 +133,14 @@ Result<bool> notify_service_manager(std::string_view lines, const Handle& handle
     const int number = handle.get();
     if (handle) attach_descriptors(message, control, {&number, 1});
     while (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR) return fail(system_error(errno, "cannot tell the service manager"));
+        if (errno != EINTR) return fail(system_error(errno, "cannot notify the service manager"));
     return true;
 }
 
-// It closes what comes with BARRIER=1 when it has come to it.
+// systemd closes the descriptor of BARRIER=1 when it has processed it.
 Status await_service_manager(int timeout_ms) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return fail(system_error(errno, "cannot make a pipe"));
+    if (::pipe2(ends, O_CLOEXEC) != 0) return fail(system_error(errno, "cannot create a pipe"));
     const Handle mine(ends[0]);
     {
         const Handle theirs(ends[1]);
@@ -152,8 +152,8 @@ Status await_service_manager(int timeout_ms) {
     while ((ready = ::poll(&wait, 1, timeout_ms)) < 0 && errno == EINTR) {
     }
     if (ready > 0) return {};
-    return fail(ErrorCode::timeout, "the service manager takes nothing in",
-                "see 'systemctl status'");
+    return fail(ErrorCode::timeout, "the service manager does not accept messages",
+                "check 'systemctl status'");
 }
 
 std::optional<std::int64_t> watchdog_interval_ms() {

@@ -19,7 +19,7 @@ bool take(int file) {
 
 // A file's owner needs no capability, and administrators of containers often have none for leases:
 // this thread counts as the owner for one call. Where that is not allowed, nothing changes. The
-// kernel stops dumps of a process whose numbers changed, so that is set back.
+// kernel disables core dumps of a process whose ids changed, so that setting is restored.
 bool take_as_owner(int file) {
     struct stat info {};
     if (::fstat(file, &info) != 0) return false;
@@ -36,8 +36,8 @@ bool take_as_owner(int file) {
 }  // namespace
 
 WriteLease take_write_lease(const Handle& file) {
-    // The kernel reports the break of a lease by a signal; the default one ends the process, this
-    // one is ignored unless somebody handles it.
+    // The kernel reports a lease break by a signal. The default signal would end the process; this
+    // one is ignored unless it is handled.
     ::fcntl(file.get(), F_SETSIG, SIGURG);
     if (take(file.get()) || (errno == EACCES && take_as_owner(file.get()))) return WriteLease::held;
     return errno == EAGAIN ? WriteLease::in_use : WriteLease::not_to_be_had;

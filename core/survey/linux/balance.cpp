@@ -70,8 +70,8 @@ class Balancer {
         const auto swapped = memory_info(info, "\nSwapTotal:") - memory_info(info, "\nSwapFree:");
         if (swapped > 0)
             note(
-                "{} are in swap: the sizes of files include what of that is shared, the system's "
-                "count does not",
+                "{} are in swap: file sizes include the shared part of it, the system's count does "
+                "not",
                 format_size(swapped));
         return std::move(out_);
     }
@@ -133,8 +133,8 @@ void Balancer::look_into_kept_by_descriptor() {
             count_table(kept);
         } else if (read_mounts_inside(parts_.table, kept, parts_.mounts)) {
             note(
-                "the mnt namespace {} is kept by {}, and no process seen is in it: its files are "
-                "counted, and not listed",
+                "the mount namespace {} is kept alive by {} and has no visible process: its files "
+                "are counted but not listed",
                 number, kept.kept_by);
         }
     }
@@ -151,8 +151,8 @@ void Balancer::count_table(const KeptNamespace& kept) {
     for (const auto& segment : segments) resident += segment.resident - segment.swapped;
     if (!segments.empty())
         note(
-            "the ipc namespace {} is kept by {}, and no process seen is in it: its {} with {} {} "
-            "not listed",
+            "the IPC namespace {} is kept alive by {} and has no visible process: its {} with {} "
+            "{} not listed",
             kept.number, kept.kept_by, counted(segments.size(), "segment"), format_size(resident),
             segments.size() == 1 ? "is" : "are");
 }
@@ -172,7 +172,7 @@ void Balancer::take_segments() {
     }
 }
 
-// Of a place that no list of mounts has: by its directory.
+// For a place that is in no list of mounts: by its directory.
 MemoryMount Balancer::mount_of(const FilePlace& place) const {
     const auto& memory = parts_.mounts.memory;
     const auto known = std::find_if(memory.begin(), memory.end(), [&](const auto& mount) {
@@ -198,7 +198,7 @@ void Balancer::take_places() {
         if (std::count(taken.begin(), taken.end(), mount.device) == 0) take_place(mount, false);
 }
 
-// What holds no segments is found with all that is used of it.
+// File systems without segments count with their used space.
 void Balancer::take_place(const MemoryMount& mount, bool has_segments) {
     auto place = mount.place;
     place.listed = listed_[mount.device];
@@ -206,13 +206,13 @@ void Balancer::take_place(const MemoryMount& mount, bool has_segments) {
     out_.listed += has_segments ? place.listed : place.used;
     if (!mount.reached)
         note(
-            "the memory mounted at {} cannot be counted: another mount covers it, or it may not "
-            "be looked at",
+            "the memory mounted at {} cannot be counted: another mount covers it, or access is "
+            "denied",
             place.path);
     else if (!mount.counted)
         note("{} has no size: the system does not count what is in it", place.path);
     if (has_segments && place.used > place.listed)
-        note("{} holds {} more than what is listed of it", place.path,
+        note("{} holds {} more than its listed segments", place.path,
              format_size(place.used - place.listed));
     if (has_segments || place.used > 0 || (mount.reached && place.name_space == 0))
         out_.places.push_back(std::move(place));
@@ -251,7 +251,7 @@ void Balancer::tell_what_was_seen() {
              processes_text(parts_.table, registered));
     tell_of_mounts();
     if (huge_ > 0)
-        note("{} of the segments are of huge pages, which the system counts elsewhere (Hugetlb)",
+        note("{} of the segments use huge pages, which the system counts separately (Hugetlb)",
              format_size(huge_));
 }
 
@@ -262,20 +262,21 @@ void Balancer::tell_of_mounts() {
     for (const auto& [number, descriptor] : parts_.look.mounts) {
         if (parts_.mounts.numbers.contains(number)) continue;
         const auto path = read_link(parts_.table.proc(), descriptor.second.c_str());
-        // The kernel's own kinds of files have other names.
+        // Paths of the kernel's internal files look different.
         if (path.starts_with('/') && !path.starts_with("/secretmem")) ++users[descriptor.first];
     }
     if (!users.empty())
         note(
-            "files are open in a file system that is mounted nowhere, as far as can be seen, by "
-            "{}: if it is in memory, what is in it is not listed",
+            "files are open in a file system without a visible mount, by {}: if it is in memory, "
+            "its "
+            "contents are not listed",
             processes_text(parts_.table, users));
 }
 
 void Balancer::tell_what_is_possible() {
     const auto& look = parts_.look;
     if (look.unreadable.count > 0)
-        note("{} could not be looked at: {}",
+        note("{} could not be inspected: {}",
              counted(look.unreadable.count, "process", "processes"),
              named(parts_.table, look.unreadable));
     if (look.graphics.count > 0)
@@ -283,16 +284,16 @@ void Balancer::tell_what_is_possible() {
              counted(look.graphics.count, "process uses", "processes use"),
              named(parts_.table, look.graphics));
     if (look.sockets_left_out > 0)
-        note("{} not asked for descriptors that wait in them: there are too many",
+        note("{} not checked for waiting descriptors: there are too many",
              counted(look.sockets_left_out, "socket was", "sockets were"));
     if (look.threads_left_out > 0)
-        note("{} not looked at for a table of descriptors of its own: there are too many",
+        note("{} not checked for a descriptor table of its own: there are too many",
              counted(look.threads_left_out, "thread was", "threads were"));
     if (parts_.mounts.left_out > 0)
         note("the mounts of {} were not read: there are too many",
              counted(parts_.mounts.left_out, "namespace"));
     if (!parts_.places.outermost)
-        note("the system counts all of the host, and this is a container's view");
+        note("the system's count covers the whole host, and this is a container's view");
 }
 
 std::uint64_t number_in(const ProcessTable& table, const char* path) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the kernel counts as shared memory against what a survey found.
+// Compares the kernel's count of shared memory with what a survey found.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct BalanceParts {
     MemoryMounts& mounts;
     const LookResult& look;
     const std::vector<HostSegment>& segments;
-    std::uint64_t memfd_device = 0;  // of small pages; 0: not known
+    std::uint64_t memfd_device = 0;  // of small pages; 0: unknown
 };
 MemoryBalance balance_of(const BalanceParts& parts);
 

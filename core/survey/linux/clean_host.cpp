@@ -25,7 +25,7 @@ std::string users_of(const HostSegment& segment) {
         if (some.size() == kMostNamed) break;
         some.push_back(fmt::format("{} ({})", user.pid, user.program));
     }
-    if (some.empty()) return "processes that cannot be seen from here";
+    if (some.empty()) return "processes that are not visible here";
     const auto more = segment.users.size() - some.size();
     return fmt::format("process {}{}", fmt::join(some, ", "),
                        more > 0 ? fmt::format(" and {} more", more) : "");
@@ -47,7 +47,7 @@ struct Objection {
     std::string reason;
 };
 
-// Why it stays, before anything is tried.
+// Why it stays, before any attempt to remove it.
 Objection objection(const HostSegment& segment) {
     if (segment.verdict == SegmentVerdict::in_use) return {Refusal::in_use, why_in_use(segment)};
     if (segment.verdict == SegmentVerdict::ours && segment.confidence >= kCertain)
@@ -66,7 +66,7 @@ Objection objection(const HostSegment& segment) {
     return {};
 }
 
-// What was learned on the way takes the place of what could not be seen.
+// Replaces "not visible" by what was learned during the removal.
 std::string grounds(const HostSegment& segment, Proof proof) {
     auto evidence = segment.evidence;
     for (auto& sentence : evidence)
@@ -80,7 +80,7 @@ std::string grounds(const HostSegment& segment, Proof proof) {
         segment.confidence, fmt::join(evidence, " "));
 }
 
-// "/name" and "/dev/shm/name" mean what "name" does.
+// "/name" and "/dev/shm/name" mean the same as "name".
 std::string_view plain(std::string_view word, std::string_view shm_path) {
     while (shm_path.ends_with('/')) shm_path.remove_suffix(1);
     if (word.starts_with(shm_path) && word.substr(shm_path.size()).starts_with('/'))
@@ -177,7 +177,7 @@ class Cleaning {
                             names_left > 1 ? fmt::format(" ({} of them)", names_left) : "");
     }
 
-    // Where the kernel is not to be asked, every process is, once for all that would go.
+    // If the kernel cannot be asked, all processes are checked once for all segments to remove.
     Status look_again() {
         auto thorough = options_;
         thorough.every_mapping = true;
@@ -213,13 +213,13 @@ class Cleaning {
         if (segment.users_complete && descriptors_wait)
             return fail(ErrorCode::platform_error,
                         "descriptors wait in sockets or io_uring, and one of them may refer to it",
-                        "try again, or run it with the capability LEASE");
+                        "try again, or run it with CAP_LEASE");
         if (segment.users_complete) return {};
         return fail(ErrorCode::platform_error,
-                    "some processes may not be looked at, and one of them may use it",
-                    ::geteuid() == 0 ? "run it with the capabilities SYS_PTRACE or LEASE, outside "
-                                       "of containers"
-                                     : "ask an administrator to remove it");
+                    "some processes cannot be inspected, and one of them may use it",
+                    ::geteuid() == 0
+                        ? "run it with CAP_SYS_PTRACE or CAP_LEASE, outside of containers"
+                        : "ask an administrator to remove it");
     }
 
     const Scan& scan_;
@@ -240,7 +240,7 @@ bool same(const HostSegment& left, const HostSegment& right) {
            left.key == right.key && left.created == right.created;
 }
 
-// Why a word names no segment.
+// Why a word does not name a segment.
 std::string no_segment(const HostSurvey& survey, std::string_view word) {
     for (const auto& other : survey.others)
         if (other.name == word)
@@ -264,7 +264,8 @@ Result<std::vector<HostCleanItem>> clean_segments(const std::vector<HostSegment>
                            "it was removed meanwhile, or another segment has its name now");
         else if (wanted.verdict == SegmentVerdict::left_over &&
                  now->verdict == SegmentVerdict::unknown)
-            cleaning.stays(*now, Refusal::not_known, "it may be needed after all: it was used");
+            cleaning.stays(*now, Refusal::not_known,
+                           "it was used meanwhile and may still be needed");
         else
             cleaning.want(*now, now->names);
     }
@@ -276,7 +277,7 @@ Result<std::vector<HostCleanItem>> clean_host(const std::vector<std::string>& wo
                                               const SurveyOptions& options) {
     if (clean.force && words.empty())
         return fail(ErrorCode::invalid_argument, "--force needs the names of segments",
-                    "name them as 'snakepit-shm host' does");
+                    "use the names that 'snakepit-shm host' shows");
     SHM_ASSIGN(auto scan, Scan::run(options));
     auto found = scan.survey();
     Cleaning cleaning(scan, clean, options);

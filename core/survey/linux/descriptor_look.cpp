@@ -19,7 +19,7 @@ namespace snakepit::shm::survey {
 namespace {
 
 constexpr std::size_t kPiece = 64 << 10;
-constexpr std::uint64_t kMostAsked = 8192;      // sockets and rings, in one look
+constexpr std::uint64_t kMostAsked = 8192;      // sockets and rings, per scan
 constexpr unsigned kGraphicsMajor = 226;        // /dev/dri/…
 constexpr std::uint32_t kMountNumber = 0x1000;  // STATX_MNT_ID, since Linux 5.8
 constexpr std::string_view kRing = "anon_inode:[io_uring]";
@@ -53,7 +53,7 @@ bool DescriptorLook::at(const ProcessDirectory& who) {
     if (!directory) return errno != EACCES && errno != EPERM;
     for (;;) {
         const auto got = ::getdents64(directory.get(), buffer_.data(), buffer_.size());
-        if (got <= 0) return true;  // it ended meanwhile, or that was all
+        if (got <= 0) return true;  // it ended meanwhile, or the list ends
         for (ssize_t at = 0; at < got;) {
             const auto* entry = reinterpret_cast<const dirent64*>(buffer_.data() + at);
             at += entry->d_reclen;
@@ -64,7 +64,7 @@ bool DescriptorLook::at(const ProcessDirectory& who) {
 
 void DescriptorLook::look_at(const ProcessDirectory& who, int directory, const char* name) {
     struct statx info {};
-    // Without asking a server: a descriptor of a network file system must not hold us up.
+    // Without contacting a server: a descriptor of a network file system must not block.
     if (::statx(directory, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | kMountNumber,
                 &info) != 0)
         return;
@@ -109,7 +109,7 @@ void DescriptorLook::look_at_file(const ProcessDirectory& who, const char* name,
     tell_(who.process, seen);
 }
 
-// Whoever has a socket tells the same of it.
+// Every process with the socket shows the same value.
 void DescriptorLook::look_into_socket(const ProcessDirectory& who, const char* name,
                                       std::uint64_t inode) {
     if (!sockets_.insert(inode).second) return;

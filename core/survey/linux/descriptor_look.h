@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a table of descriptors stands for.
+// The contents of a descriptor table.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Programs and libraries, by what processes map of them.
+// Recognises programs and libraries by their mappings.
 #pragma once
 
 #include <cstdint>
@@ -16,23 +16,22 @@ namespace snakepit::shm::survey {
 
 std::uint64_t device_of(const MapQuery& map);
 
-// What is mapped at `address`, as the text of maps shows it; empty when that is another file by
-// now.
+// The path mapped at `address`, as in /proc/<pid>/maps; empty if another file is mapped there now.
 std::string path_of_mapping(int maps, std::uint64_t address, std::uint64_t device,
                             std::uint64_t inode);
 
 // "libtorch_cpu.so" of "/usr/lib/libtorch_cpu.so (deleted)".
 std::string_view file_name(std::string_view path);
 
-// Images are most of what processes map: several mappings in a row, of one file. How long such a
-// row is, and what software it is, is learned where it is met first; elsewhere its last mapping is
-// asked for at once. Unseen stays what a process maps into the middle of its own library, unless
-// the mappings are read as text.
+// Images are most of a process's mappings: several consecutive mappings of one file. The length of
+// such a row and its software are determined on the first encounter; later its last mapping is
+// queried directly. Mappings in the middle of a process's own library are missed, unless the
+// mappings are read as text.
 class Images {
   public:
     void begin() { row_ = {}; }  // of another process
 
-    // Takes note of `map`, or moves it on to the end of its row.
+    // Records `map`, or advances it to the end of its row.
     SoftwareSet pass(int maps, MapQuery& map);
     SoftwareSet pass(const MapLine& line);
 

@@ -53,7 +53,7 @@ void add_one(const ProcessTable& table, const KeptNamespace& kept, MemoryMounts&
 }  // namespace
 
 bool inside_mounts(const KeptNamespace& kept, const std::function<void()>& work) {
-    // Its root and directory become the namespace's, and are the whole process's else.
+    // unshare() first, because root and working directory are otherwise shared by the process.
     return inside(
         [&] { return ::unshare(CLONE_FS) == 0 && ::setns(kept.entrance.get(), CLONE_NEWNS) == 0; },
         work);

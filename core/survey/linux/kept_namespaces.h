@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Namespaces that no process is part of: a mount or a descriptor keeps them.
+// Namespaces without processes, kept alive by a mount or a descriptor.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ class ProcessTable;
 struct MemoryMounts;
 struct Places;
 
-// A namespace of which no process is part.
+// A namespace without processes.
 struct KeptNamespace {
     std::uint64_t number = 0;
     std::string kind;     // "ipc", "mnt"
@@ -22,11 +22,11 @@ struct KeptNamespace {
     Handle entrance;      // what setns() takes; none: it cannot be entered
 };
 
-// Runs `work` on a thread of its own inside of the mount namespace; false, with errno, when it may
-// not be entered.
+// Runs `work` on a new thread inside the mount namespace; false, with errno, if it cannot be
+// entered.
 bool inside_mounts(const KeptNamespace& kept, const std::function<void()>& work);
 
-// Lets a survey list what is in those that a mount keeps.
+// Adds the contents of namespaces kept by a mount to a survey.
 void add_kept(const ProcessTable& table, MemoryMounts& mounts, Places& places);
 
 }  // namespace snakepit::shm::survey

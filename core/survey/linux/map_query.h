@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One mapping of a process by an ioctl on its /proc/<pid>/maps: many times cheaper than the text,
-// because the kernel makes no paths that nobody reads.
+// Queries one mapping of a process by an ioctl on /proc/<pid>/maps: much cheaper than the text,
+// because the kernel does not format unused paths.
 #pragma once
 
 #include <sys/ioctl.h>
@@ -9,8 +9,8 @@
 
 namespace snakepit::shm::survey {
 
-// struct procmap_query of the kernel's include/uapi/linux/fs.h, since Linux 6.11; headers of
-// distributions are older than the kernels they run on.
+// struct procmap_query of the kernel's include/uapi/linux/fs.h, since Linux 6.11; distribution
+// headers are often older than the running kernel.
 struct MapQuery {
     std::uint64_t size = sizeof(MapQuery);
     std::uint64_t flags = 0;
@@ -31,8 +31,8 @@ static_assert(sizeof(MapQuery) == 104);
 inline constexpr std::uint64_t kCoveringOrNext = 0x10;  // PROCMAP_QUERY_COVERING_OR_NEXT_VMA
 inline constexpr std::uint64_t kOfFiles = 0x20;         // PROCMAP_QUERY_FILE_BACKED_VMA
 
-// False with errno: ENOENT when there is none, ESRCH when the process ended or has no memory of its
-// own, ENOTTY where this cannot be asked.
+// False with errno: ENOENT if there is none, ESRCH if the process ended or has no memory, ENOTTY if
+// the ioctl is not supported.
 inline bool query_map(int maps, MapQuery& query) {
     return ::ioctl(maps, _IOWR('f', 17, MapQuery), &query) == 0;  // PROCMAP_QUERY
 }

@@ -36,7 +36,7 @@ struct MountLine {
     std::string_view type;
 };
 
-// A blank and the like is written as \040.
+// White space is written as \040.
 std::string unescaped(std::string_view text) {
     std::string out;
     for (std::size_t at = 0; at < text.size(); ++at) {
@@ -82,9 +82,9 @@ MountLine parse_mount(std::string_view line) {
     return out;
 }
 
-// Where a mount lies everything on the way is in memory: what is not would have to be asked of a
-// server, which must not hold us up. The kernel's own file systems ask none, and want to be asked
-// each time.
+// The path to a mount point must be in the kernel's cache: otherwise a server might have to be
+// contacted, which must not block us. The kernel's own file systems contact no server, and are not
+// cached.
 Handle open_mount(int root, const std::string& point, unsigned flags, bool asks_nobody) {
     open_how how{};
     how.flags = flags | O_CLOEXEC;
@@ -114,7 +114,7 @@ class Reader {
         for (const auto& kept : out.kept) lived_in_.insert(kept.number);
     }
 
-    // `home`: whose view, a directory under /proc. `name_space`: 0 for our own.
+    // `home`: the process with this view, a directory under /proc. `name_space`: 0 for our own.
     void read(const std::string& home, const View& view, std::uint64_t name_space) {
         auto& devices = out_.views[view];
         const auto text = read_file(table_.proc(), (home + "/mountinfo").c_str());
@@ -157,7 +157,7 @@ class Reader {
         }
     }
 
-    // Only a part of the file system is mounted there: that may be one file.
+    // Only a part of the file system is mounted there, perhaps a single file.
     void take_file(const MountLine& mount, const Handle& root, const std::string& home) {
         if (!root) return;
         const auto file =
@@ -213,7 +213,7 @@ MemoryMounts read_mounts(const ProcessTable& table) {
     Reader reader(table, out);
     reader.read(kOurs, table.own_view(), 0);
     for (const auto& process : table.processes()) {
-        // Where neither is told, nothing else is.
+        // If neither is available, nothing else is either.
         if (process.mount_ns == 0 || process.root_inode == 0) continue;
         const auto view = view_of(process);
         if (out.views.contains(view)) continue;

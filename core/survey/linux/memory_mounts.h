@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// File systems of memory, wherever they are mounted, and namespaces that only a mount keeps.
+// Memory file systems, wherever they are mounted, and namespaces kept alive only by a mount.
 #pragma once
 
 #include <cstdint>
@@ -16,32 +16,31 @@
 
 namespace snakepit::shm::survey {
 
-// One file system, where it was seen first.
+// One file system, at its first mount point found.
 struct MemoryMount {
     std::uint64_t device = 0;
     MemoryPlace place;
-    bool reached = false;  // false: another mount lies over it, or we may not
-    bool counted = true;   // false: it has no size, and the kernel does not count what is in it
+    bool reached = false;  // false: covered by another mount, or access denied
+    bool counted = true;   // false: it has no size, and the kernel does not count its contents
 };
 
 struct MemoryMounts {
     std::vector<MemoryMount> memory;  // of our own namespace first
     std::vector<KeptNamespace> kept;
     std::unordered_set<std::uint64_t> numbers;  // of all mounts
-    std::uint64_t left_out = 0;                 // views that were too many
-    // Devices of memory that a view has, wherever they are mounted.
+    std::uint64_t left_out = 0;                 // skipped views above the limit
+    // Devices of memory file systems in a view, wherever they are mounted.
     std::map<View, std::vector<std::uint64_t>> views;
-    // Files that are mounted at places of their own, by device and inode: where.
+    // Mount points of individually mounted files, by device and inode.
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> files;
 };
 
-// Those that the processes of `table` see. A namespace counts as kept if none of them is part of
-// it.
+// The mounts visible to the processes of `table`. A namespace without any of them counts as kept.
 MemoryMounts read_mounts(const ProcessTable& table);
-// Adds those of the mount namespace that `entrance` leads to; false when it may not be entered.
+// Adds the mounts of the mount namespace `entrance`; false if it cannot be entered.
 bool read_mounts_inside(const ProcessTable& table, const KeptNamespace& kept, MemoryMounts& mounts);
 
-// By a directory in it.
+// Identified by a directory in it.
 void fill_space(MemoryMount& mount, int directory);
 
 }  // namespace snakepit::shm::survey

@@ -42,7 +42,7 @@ std::string_view container_id(std::string_view part) {
     return part.size() == kContainerId && hexadecimal(part) ? part : std::string_view();
 }
 
-// In another process's root, and never out of it: that root is somebody else's to arrange.
+// Inside another process's root, and never outside it: that process controls its root.
 Handle open_in_root(int root, const char* path) {
     open_how how{};
     how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -50,7 +50,7 @@ Handle open_in_root(int root, const char* path) {
     return Handle(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
 }
 
-// Not in a user namespace, where other users have no numbers.
+// Not in a user namespace, where other users have no ids.
 bool has_the_systems_users(int proc) {
     const auto map = read_file(proc, "self/uid_map");
     if (!map) return true;  // a system without user namespaces
@@ -100,7 +100,7 @@ class Finder {
     std::set<std::uint64_t> seen_tables_;
 };
 
-// One process does not stand for its namespace: its root may be another, or it may have ended
+// One process does not represent its namespace: its root may differ, or it may have ended
 // meanwhile.
 void Finder::look_at_files(const Process& process) {
     if (process.mount_ns == 0 || process.root_inode == 0) return;
@@ -108,7 +108,7 @@ void Finder::look_at_files(const Process& process) {
     auto known = devices_.find(view);
     if (known == devices_.end()) {
         const auto device = open_directory_of(process);
-        // It may have ended since it was listed, and its number be another's.
+        // It may have ended since it was listed, and its pid may have been reused.
         if (namespace_of(table_.proc(), under(process, "ns/mnt").c_str()) != process.mount_ns)
             return;
         known = devices_.emplace(view, device).first;
@@ -146,7 +146,7 @@ void Finder::add_place(const Process& process, Handle directory, std::uint64_t d
     const bool other_root =
         std::any_of(places_.files.begin(), places_.files.end(),
                     [&](const FilePlace& other) { return other.name_space == place.name_space; });
-    // One more root of a namespace that is named already, or of our own.
+    // Another root of a known namespace, or of our own.
     place.mark = other_root || place.name_space == own_mount_
                      ? fmt::format("@{}-{}:", place.name_space, device)
                      : fmt::format("@{}:", place.name_space);
@@ -245,16 +245,15 @@ Result<Places> find_places(ProcessTable& table, const MemoryMounts& mounts,
         (own_pids == 0 || own_pids == kFirstPidNamespace) && has_the_systems_users(table.proc());
     if (!table.all_listed())
         places.limits.push_back(
-            "Other users' processes are hidden (/proc is mounted with hidepid): whether a creator "
-            "has exited cannot be told.");
+            "Other users' processes are hidden (/proc is mounted with hidepid): it is not known "
+            "which creators have exited.");
     if (!places.outermost)
         places.limits.push_back(
-            "This is a container's view: processes outside of it are not seen, and may share its "
+            "This is a container's view: processes outside it are not visible and may share its "
             "segments.");
     if (table.threads_left_out())
         places.limits.push_back(
-            "There are so many threads that not all of them were looked at for namespaces of "
-            "their own.");
+            "There are too many threads: not all were checked for namespaces of their own.");
     return places;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What each process maps and has open. The one part that costs something with many processes: the
-// kernel is asked for no path that is not needed, and mappings and descriptors that are no
-// segment's are left at once. Before Linux 6.11 the mappings are read as text, in large pieces.
+// What each process maps and has open. This part dominates the cost with many processes: paths are
+// queried only if needed, and mappings and descriptors without a segment are skipped at once.
+// Before Linux 6.11 the mappings are read as text, in large pieces.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -28,8 +28,7 @@ namespace {
 
 constexpr std::size_t kPiece = 64 << 10;
 constexpr std::size_t kShownPids = 3;
-// In one look: threads that are asked whether they have a table of descriptors of their own, and
-// such tables that are read.
+// Limits per scan: threads checked for a separate descriptor table, and such tables that are read.
 constexpr std::uint64_t kMostThreads = 65'536;
 constexpr std::uint64_t kMostTables = 4096;
 
@@ -55,14 +54,14 @@ class Look {
         : proc_(proc),
           options_(options),
           tell_(tell),
-          // Where memory without a name lives is what spares asking for every path.
+          // Knowing the devices of unnamed memory avoids querying every path.
           as_text_(options.as_text || options.memfd_devices.empty()),
           may_compare_(read_link(proc, "self") == fmt::format("{}", ::getpid())),
           descriptors_(proc, options, tell, result) {
         buffer_.resize(kPiece);
     }
 
-    // What it runs; nothing when we are not allowed to look at it.
+    // Its software; empty without permission.
     std::optional<SoftwareSet> at(const Process& process);
 
     LookResult result;
@@ -72,12 +71,12 @@ class Look {
     enum class Memory { none, seen, refused };
     ProcessDirectory open(const Process& process, std::int64_t thread) const;
     Memory look_at_maps(const ProcessDirectory& view);
-    // Its first thread has ended, and shows nothing of what the others still have.
+    // Its first thread has ended, and its directory does not show what other threads still have.
     std::optional<SoftwareSet> at_other_threads(const ProcessDirectory& first);
     std::optional<SoftwareSet> at_thread_with_memory(const ProcessDirectory& view,
                                                      bool with_others);
     void look_at_tables_of_threads(const ProcessDirectory& view);
-    // Nothing where the system cannot be asked like this.
+    // Empty if the system does not support this.
     std::optional<Memory> ask_for_maps(const ProcessDirectory& view, int maps);
     void look_at_map(const ProcessDirectory& view, const MapQuery& map, int maps);
     bool may_be_segment(std::uint64_t device) const {
@@ -91,7 +90,7 @@ class Look {
     const LookOptions& options_;
     const TellSighting& tell_;
     bool as_text_;
-    bool may_compare_;  // our own numbers of processes are those of this /proc
+    bool may_compare_;  // our pids are those of this /proc
     DescriptorLook descriptors_;
     std::string buffer_;
     Images images_;
@@ -157,7 +156,7 @@ std::optional<SoftwareSet> Look::at_thread_with_memory(const ProcessDirectory& v
     return software_;
 }
 
-// Most have the table of their process. Where the kernel may not be asked for that, each is read.
+// Most share the table of their process. If that cannot be checked, each is read.
 void Look::look_at_tables_of_threads(const ProcessDirectory& view) {
     const auto& process = view.process;
     const auto threads = open_directory(proc_, fmt::format("{}/task", process.pid).c_str());
@@ -204,7 +203,7 @@ std::optional<Look::Memory> Look::ask_for_maps(const ProcessDirectory& view, int
             return Memory::seen;
         } else {
             as_text_ = as_text_ || errno == ENOTTY;
-            return std::nullopt;  // told twice is no harm, not at all would be
+            return std::nullopt;  // reporting it twice is harmless, missing it is not
         }
     }
 }
@@ -233,7 +232,7 @@ void Look::look_at_map(const ProcessDirectory& view, const MapQuery& map, int ma
     tell_(view.process, seen);
 }
 
-// By its inode: each of those who map it tells of the same memory.
+// By its inode: all processes that map it report the same memory.
 void Look::take_anonymous(const Process& process, const Sighting& seen) {
     auto [known, fresh] = result.anonymous.try_emplace(seen.inode);
     auto& memory = known->second;
@@ -247,7 +246,7 @@ void Look::take_anonymous(const Process& process, const Sighting& seen) {
 
 Look::Memory Look::read_maps(const ProcessDirectory& view, int maps) {
     auto memory = Memory::none;
-    std::size_t kept = 0;  // the beginning of a line whose end was not read yet
+    std::size_t kept = 0;  // the beginning of an incomplete line
     for (;;) {
         const auto got = ::read(maps, buffer_.data() + kept, buffer_.size() - kept);
         if (got < 0 && errno == EINTR) continue;

@@ -16,7 +16,7 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::size_t kMostThreads = 4096;           // looked at for namespaces of their own
+constexpr std::size_t kMostThreads = 4096;           // checked for namespaces of their own
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
 
 std::int64_t pid_of(const char* name) {
@@ -92,7 +92,7 @@ Result<ProcessTable> ProcessTable::read(const std::string& proc_path, Timestamp 
         table.processes_[at].has_threads = table.has_threads(table.processes_[at]);
         if (table.processes_[at].has_threads) table.add_threads(Process(table.processes_[at]));
     }
-    // The first process never ends, so one that is not there is hidden, and others with it.
+    // The first process never ends, so if it is missing it is hidden, and others are too.
     table.all_listed_ = table.is_listed(1) && !hides_processes(table.proc());
     return table;
 }
@@ -106,7 +106,7 @@ Process ProcessTable::read_process(const char* name, std::int64_t pid) const {
     process.pid = pid;
     process.uid = info.st_uid;
     process.mount_ns = namespace_of(at.get(), "ns/mnt");
-    if (process.mount_ns == 0) return process;  // may not be looked at
+    if (process.mount_ns == 0) return process;  // not accessible
     process.ipc_ns = namespace_of(at.get(), "ns/ipc");
     process.pid_ns = namespace_of(at.get(), "ns/pid");
     if (::fstatat(at.get(), "root", &info, 0) == 0) {
@@ -122,7 +122,7 @@ View ProcessTable::own_view() const {
     return {namespace_of(proc(), "self/ns/mnt"), root.st_dev, root.st_ino};
 }
 
-// A directory has a link of each of its own, and two more.
+// The link count of a directory is the number of its subdirectories plus two.
 bool ProcessTable::has_threads(const Process& process) const {
     constexpr nlink_t kOfFirst = 3;
     struct stat info {};
@@ -245,7 +245,7 @@ Found ProcessTable::find_software(std::uint32_t uid, SoftwareSet software) const
     return known->second;
 }
 
-// What root runs makes segments for other users as well. One that may not be read is told by its
+// Software run by root creates segments for other users too. Unreadable processes are recognised by
 // name.
 void ProcessTable::note_if_runs(std::int64_t pid, SoftwareSet software, Found& out) const {
     const auto runs = software_of(pid);
@@ -254,7 +254,7 @@ void ProcessTable::note_if_runs(std::int64_t pid, SoftwareSet software, Found& o
     out.name = name_of(pid);
 }
 
-// An administrator's processes become other users', so of root everybody's count.
+// Processes of an administrator can switch users, so for root all users count.
 Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) const {
     Found out{.answer = all_listed_ ? Answer::no : Answer::not_told};
     const Access owner{{uid}, {}, uid == 0};
@@ -271,7 +271,7 @@ Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) c
             return {Answer::yes, process.pid, name_of(process.pid), false};
         if (runs && (*runs & software) == 0) continue;
         if (find(process.pid).life == Life::gone) continue;
-        // A name is no proof of what runs, but that it is another's makes it less likely.
+        // A process name does not prove the software, but a different name makes it less likely.
         const bool may_be = runs || (software_of_executable(name_of(process.pid)) & software) != 0;
         if (may_be || name_of(process.pid).empty()) out.answer = Answer::not_told;
         out.partly = true;
@@ -283,7 +283,7 @@ void ProcessTable::share(std::uint64_t device, const Process& process) {
     if (process.pid_ns != 0 && process.pid_ns != own_pid_ns_) sharers_[device].push_back(process);
 }
 
-// Its numbers in all the namespaces it is in are the line NSpid of its status.
+// The line NSpid of its status has its pids in all its namespaces.
 Found ProcessTable::find_in_containers(std::uint64_t device, std::int64_t pid) const {
     const auto sharers = sharers_.find(device);
     if (sharers == sharers_.end()) return {.answer = Answer::no};

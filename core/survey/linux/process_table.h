@@ -21,15 +21,15 @@ namespace snakepit::shm::survey {
 
 struct Process {
     std::int64_t pid = 0;
-    std::uint32_t uid = 0;  // as the owner of its directory says; root for one that hides itself
-    std::uint64_t mount_ns = 0, ipc_ns = 0, pid_ns = 0;  // 0: not told to us
-    std::uint64_t root_device = 0, root_inode = 0;       // 0: not told to us
-    // Of one that has left its process's namespaces, or acts for another user; else 0.
+    std::uint32_t uid = 0;  // the owner of its directory; root for a non-dumpable process
+    std::uint64_t mount_ns = 0, ipc_ns = 0, pid_ns = 0;  // 0: unknown
+    std::uint64_t root_device = 0, root_inode = 0;       // 0: unknown
+    // Of a thread in other namespaces than its process, or acting for another user; else 0.
     std::int64_t thread = 0;
-    bool has_threads = false;  // beside its first one
+    bool has_threads = false;  // in addition to the first thread
 };
 
-// What a process sees of files: those of one mount namespace may have different roots.
+// A process's view of files: processes of one mount namespace may have different roots.
 struct View {
     std::uint64_t mount_ns = 0, root_device = 0, root_inode = 0;
     auto operator<=>(const View&) const = default;
@@ -41,16 +41,16 @@ inline View view_of(const Process& process) {
 // Its directory under /proc: "7", or of a thread "7/task/8".
 std::string home_of(const Process& process);
 
-// What is in a process's status file about whom it acts for.
+// The user ids in a process's status file.
 struct Credentials {
     std::vector<std::uint32_t> users, groups;
 };
 
-// What ProcessTable::look() does, of these processes alone. `proc`: an open directory /proc.
+// ProcessTable::look() for these processes only. `proc`: an open directory /proc.
 std::uint64_t look_at_processes(int proc, const std::vector<Process>& processes,
                                 const LookOptions& options, const TellSighting& tell);
 
-// The processes there are, from /proc. One thread.
+// All processes in /proc. One thread.
 class ProcessTable final : public ProcessView {
   public:
     // `proc`: the directory /proc, or a test's own.
@@ -61,23 +61,22 @@ class ProcessTable final : public ProcessView {
     int proc() const { return proc_.get(); }
     Timestamp boot() const { return boot_; }
     View own_view() const;
-    // No process is hidden from us.
+    // True if no process is hidden from us.
     bool all_listed() const { return all_listed_; }
-    // Threads in namespaces of their own were looked for only in so many.
+    // The number of threads that were not checked for namespaces of their own.
     bool threads_left_out() const { return threads_left_out_; }
 
-    // Looks at the mappings and descriptors of every process, those of threads that have a table of
-    // their own too, and tells of those on one of the devices and of those that have no file system
-    // anybody sees.
+    // Scans the mappings and descriptors of every process, including threads with their own
+    // descriptor table. Reports those on one of the devices and those without a visible file
+    // system.
     LookResult look(const LookOptions& options, const TellSighting& tell) const;
 
     const std::string& name_of(std::int64_t pid) const;
-    // What it runs, by its executable and the libraries it maps; nothing where that may not be
-    // read. Known after look().
+    // Its software, by its executable and libraries; empty if they cannot be read. Available after
+    // look().
     std::optional<SoftwareSet> software_of(std::int64_t pid) const;
 
-    // The numbers of pid namespaces of processes that share the file system `device`, other than
-    // our own.
+    // The other pid namespaces with processes that share the file system `device`.
     void share(std::uint64_t device, const Process& process);
     bool is_shared(std::uint64_t device) const { return sharers_.contains(device); }
 

@@ -26,11 +26,11 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 
-constexpr int kRounds = 200;  // of putting a name back that is made and removed all the time
+constexpr int kRounds = 200;  // attempts to restore a name that is constantly recreated
 
 tl::unexpected<Error> exchanged() {
     return fail(ErrorCode::identity_mismatch, "another segment has this name now",
-                "look again with 'snakepit-shm host'");
+                "run 'snakepit-shm host' again");
 }
 tl::unexpected<Error> gone() {
     return fail(ErrorCode::region_not_found, "it was removed meanwhile");
@@ -44,7 +44,7 @@ bool is_it(const struct stat& info, const HostSegment& segment) {
     return S_ISREG(info.st_mode) && info.st_dev == segment.device && info.st_ino == segment.inode;
 }
 
-// The directory a name stands in, and the name there.
+// A name's directory, and the name in it.
 struct Spot {
     Handle directory;
     std::string name;
@@ -62,22 +62,23 @@ bool rename_new(int directory, const std::string& from, const std::string& to) {
     return ::renameat2(directory, from.c_str(), directory, to.c_str(), RENAME_NOREPLACE) == 0;
 }
 
-// Somebody made the name anew between two of our steps: it is put back.
+// Another process recreated the name between two of our steps: put the file back.
 tl::unexpected<Error> put_back(const Spot& spot, const std::string& aside) {
     for (int round = 0; round < kRounds; ++round) {
         if (rename_new(spot.directory.get(), aside, spot.name)) return exchanged();
         if (errno != EEXIST) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    return fail(ErrorCode::cleanup_failed,
-                fmt::format("the name was made anew again and again; one segment of that name now "
-                            "has the name {}",
-                            aside),
-                "rename or remove it");
+    return fail(
+        ErrorCode::cleanup_failed,
+        fmt::format(
+            "the name was created again repeatedly; one segment of that name is now called {}",
+            aside),
+        "rename or remove it");
 }
 
-// Between a look at a name and its removal somebody may remove it and make it anew. So the name is
-// moved aside first, looked at there, where nobody else expects it, and then removed.
+// Between checking a name and removing it, another process may replace the file. So the file is
+// first renamed, checked under the new name, which no other process uses, and then removed.
 Status remove_name(const HostSegment& segment, const Spot& spot, Handle& lease) {
     const auto aside = fmt::format("{}{:016x}", kAside, random_u64());
     if (!rename_new(spot.directory.get(), spot.name, aside)) {
@@ -87,7 +88,7 @@ Status remove_name(const HostSegment& segment, const Spot& spot, Handle& lease) 
     struct stat info {};
     if (::fstatat(spot.directory.get(), aside.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         !is_it(info, segment)) {
-        lease.reset();  // nobody is to wait meanwhile
+        lease.reset();  // no process should block meanwhile
         return put_back(spot, aside);
     }
     if (::unlinkat(spot.directory.get(), aside.c_str(), 0) != 0)
@@ -96,11 +97,11 @@ Status remove_name(const HostSegment& segment, const Spot& spot, Handle& lease) 
     return {};
 }
 
-// The file, when nobody else has it open or mapped; who opens it now waits until it is closed.
+// The file, if no other process has it open or mapped; opening it blocks until it is closed.
 Result<Handle> leased(const HostSegment& segment, const Spot& spot) {
     Handle file(::openat(spot.directory.get(), spot.name.c_str(),
                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!file && errno == EWOULDBLOCK) return in_use();  // somebody else's lease
+    if (!file && errno == EWOULDBLOCK) return in_use();  // another process holds a lease
     if (!file && errno == EACCES) return fail(ErrorCode::not_supported, "it cannot be opened");
     if (!file && errno == ENOENT) return gone();
     if (!file) return exchanged();
@@ -123,7 +124,7 @@ Status remove_unattached(const HostSegment& segment, int id, Rehearsal rehearsal
     if (::shmctl(id, IPC_STAT, &now) != 0)
         return errno == EINVAL || errno == EIDRM
                    ? gone()
-                   : fail(system_error(errno, "it cannot be looked at again"));
+                   : fail(system_error(errno, "it cannot be checked again"));
     if (now.shm_ctime != segment.created.micros / kSecond || now.shm_perm.__key != segment.key)
         return exchanged();
     if (now.shm_nattch != 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Takes one segment away, after a last look at it.
+// Removes one segment, after a last check.
 #pragma once
 
 #include <string>
@@ -13,21 +13,21 @@ namespace snakepit::shm::survey {
 
 enum class Rehearsal : std::uint8_t { no, yes };
 
-// How it is known that nobody has the file.
+// How it is verified that no process has the file.
 enum class Proof : std::uint8_t {
     lease,  // the kernel is asked
-    look,   // every process was looked at, right before
+    look,   // every process was checked right before
 };
 
-// Removes these of its names, paths below the place's directory, from a file that nobody maps or
-// has open and that is still the one `segment` describes. The answer: how many names are left.
-// region_in_use; region_not_found when another stands there or none; not_supported where the kernel
-// grants no lease on it.
+// Removes these names (paths below the place's directory) of a file, if no process has it mapped or
+// open and it is still the file of `segment`. Returns the number of remaining names. Errors:
+// region_in_use; region_not_found if the file is missing or was replaced; not_supported if the
+// kernel grants no lease.
 Result<std::uint64_t> remove_file(const HostSegment& segment, const FilePlace& place,
                                   const std::vector<std::string>& paths, Proof proof,
                                   Rehearsal rehearsal);
 
-// A System V segment, likewise.
+// The same for a System V segment.
 Status remove_system_v(const HostSegment& segment, const TablePlace& place, Rehearsal rehearsal);
 
 }  // namespace snakepit::shm::survey

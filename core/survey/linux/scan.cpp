@@ -25,15 +25,15 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-// System V counts in whole seconds, and the system's start is known to a hundredth.
+// System V times are whole seconds; the system's start is known to a hundredth.
 constexpr std::int64_t kClockMargin = 2'000'000;  // microseconds
 
 constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::string_view kQtFiles = "qipc_sharedmemory_";
 constexpr int kQtProject = 'Q';
 
-// Memory without a name lives on file systems of the kernel's own; each size of huge pages has
-// another. Empty where none may be made.
+// Memory without a name is on internal file systems of the kernel, one per size of huge pages.
+// Empty if none can be created.
 std::vector<std::uint64_t> devices_of_memfds() {
     std::vector<std::uint64_t> out;
     const auto add = [&out](unsigned flags) {
@@ -125,7 +125,8 @@ HostSegment* Scan::segment_of(const Process& process, const Sighting& seen) {
     return nameless(process, seen);
 }
 
-// What only those tell who have it: through a descriptor, or as an administrator through a mapping.
+// Attributes available only from a process that has it: through a descriptor, or for an
+// administrator through a mapping.
 bool Scan::describe(HostSegment& segment, const Process& process, const Sighting& seen) const {
     struct statx info {};
     if (::statx(table_.proc(), entry_of(process, seen).c_str(), AT_STATX_DONT_SYNC,
@@ -135,7 +136,7 @@ bool Scan::describe(HostSegment& segment, const Process& process, const Sighting
     return true;
 }
 
-// A memfd, or a file that has lost its name; both exist only through those who use them.
+// A memfd or an unlinked file; both exist only as long as they are used.
 HostSegment* Scan::nameless(const Process& process, const Sighting& seen) {
     const bool memfd = seen.what == Sighting::What::memfd;
     HostSegment segment;
@@ -145,7 +146,7 @@ HostSegment* Scan::nameless(const Process& process, const Sighting& seen) {
     if (memfd ? !path.starts_with("/memfd:") : !path.ends_with(kDeleted)) return nullptr;
     segment.uid = process.uid;
     segment.size = seen.reaches;
-    // One that is called like this stands where we do not look.
+    // A segment with this name is in a place that was not scanned.
     if (describe(segment, process, seen) && !memfd && !segment.unlinked) return nullptr;
     segment.device = seen.device;
     segment.inode = seen.inode;
@@ -188,7 +189,7 @@ const std::string& Scan::user_name(std::uint32_t uid) {
     return known->second = found ? found->pw_name : fmt::format("{}", uid);
 }
 
-// Directories are read in no order; of several names the first one stands for the segment.
+// Directories are unordered; the first of several names represents the segment.
 void Scan::put_names_in_order() {
     for (auto& segment : segments_) {
         std::sort(segment.names.begin(), segment.names.end());
@@ -198,7 +199,7 @@ void Scan::put_names_in_order() {
     }
 }
 
-// A file without a name is where its users are.
+// A file without a name belongs to the place of its users.
 void Scan::note_namespace(HostSegment& segment, const Process& process) const {
     const auto own = namespace_of(table_.proc(), "self/ns/mnt");
     const auto place =
@@ -223,7 +224,7 @@ const TablePlace* Scan::table_place(const HostSegment& segment) const {
     return found == places_.tables.end() ? nullptr : &*found;
 }
 
-// False only if the system says that it has no access list.
+// False only if it certainly has no access control list.
 bool Scan::may_have_acl(const HostSegment& segment) const {
     const auto& place = *file_place(segment);
     const auto path = fmt::format("/proc/self/fd/{}/{}", place.directory.get(),
@@ -232,8 +233,8 @@ bool Scan::may_have_acl(const HostSegment& segment) const {
            (errno != ENODATA && errno != ENOTSUP);
 }
 
-// Memory does not outlive a run of the system, and nothing was made in the future: what seems so
-// was made before the wall clock was set.
+// Memory does not survive a reboot, and nothing was created in the future: such times mean that the
+// wall clock was set.
 bool Scan::clock_was_stepped() const {
     const auto start = table_.boot().micros + boot_offset(table_.proc());
     const auto kept_on_disk = [this](const HostSegment& segment) {
@@ -251,7 +252,7 @@ void Scan::tell_limits(bool stepped) {
     auto& limits = places_.limits;
     if (looked_.unreadable.count > 0)
         limits.push_back(fmt::format(
-            "{} could not be looked at: {}. What they use, and their namespaces, are not known.",
+            "{} could not be inspected: {}. Their segments and namespaces are not known.",
             counted(looked_.unreadable.count, "process", "processes"),
             named(table_, looked_.unreadable)));
     if (left_out_ > 0)
@@ -262,7 +263,7 @@ void Scan::tell_limits(bool stepped) {
             fmt::format("There are more than {} segments; not all are listed.", kMostSegments));
     if (stepped)
         limits.emplace_back(
-            "The clock was set since the system started: ages of segments made before that are "
+            "The clock was set since the system started: ages of segments created before that are "
             "wrong.");
 }
 
@@ -296,7 +297,7 @@ HostSurvey Scan::survey() {
     std::map<std::int64_t, std::string> groups;
     for (auto& segment : segments_) {
         judge(segment, all);
-        // Asked for last, because it takes a system call more.
+        // Checked last, because it needs another system call.
         if (segment.kind == SegmentKind::posix && segment.verdict == SegmentVerdict::left_over &&
             segment.confidence_if_unused >= kCertain && may_have_acl(segment)) {
             segment.has_acl = true;

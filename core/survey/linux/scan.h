@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One look at the host: what there is and who uses it, not yet judged.
+// One scan of the host: all segments and their users, without verdicts.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct statx;
 
 namespace snakepit::shm::survey {
 
-// Segments that can be more than this, in one directory, are left out, and the survey says so.
+// At most this many segments per directory are listed; the survey reports the omission.
 inline constexpr std::size_t kMostSegments = 250'000;
 inline constexpr std::size_t kMostDirectories = 20'000;
 inline constexpr std::size_t kMostOthers = 1'000;
@@ -30,16 +30,16 @@ class Scan {
   public:
     static Result<Scan> run(const SurveyOptions& options);
 
-    // Judges all of them and hands them out; once.
+    // Adds the verdicts and returns the segments; call once.
     HostSurvey survey();
 
-    // Descriptors of any file may wait in a socket or a ring, where no process shows them.
+    // Descriptors of any file may be in a socket or a ring, where no process shows them.
     bool descriptors_wait() const {
         return !looked_.waiting.empty() || !looked_.registered.empty() ||
                looked_.sockets_left_out > 0;
     }
 
-    // Where a segment stands; null for one that no place has.
+    // The place of a segment; null if it has none.
     const FilePlace* file_place(const HostSegment& segment) const;
     const TablePlace* table_place(const HostSegment& segment) const;
 
@@ -57,9 +57,9 @@ class Scan {
     Scan(ProcessTable table, Places places, Timestamp now)
         : table_(std::move(table)), places_(std::move(places)), now_(now) {}
 
-    void make_room();  // for what the file system of our own segments says it has
+    void make_room();  // for the usage of the file system of our own segments
     void list_files(const FilePlace& place);
-    // `below`: a directory in the place's, empty for that itself. Directories in it are added to
+    // `below`: a subdirectory of the place, empty for its root. Directories in it are added to
     // `more`.
     void list_directory(const FilePlace& place, const std::string& below,
                         std::vector<std::string>& more);
@@ -69,7 +69,7 @@ class Scan {
     void read_instance(int directory, const std::string& name, const struct statx& mark_info);
     void look_at_processes(const SurveyOptions& options);
     void use(const Process& process, const Sighting& seen);
-    // Nothing for what is no segment after all.
+    // Empty if it is not a segment.
     HostSegment* segment_of(const Process& process, const Sighting& seen);
     bool describe(HostSegment& segment, const Process& process, const Sighting& seen) const;
     HostSegment* nameless(const Process& process, const Sighting& seen);
@@ -89,7 +89,7 @@ class Scan {
     std::unordered_map<SegmentKey, std::size_t, Hash> files_, tables_;
     std::vector<std::uint64_t> memfd_devices_;
     Instances instances_;
-    std::optional<std::string> locks_;  // of /proc/locks, once needed
+    std::optional<std::string> locks_;  // from /proc/locks, read on first use
     std::map<std::uint32_t, std::string> users_;
     MemoryMounts mounts_;
     LookResult looked_;
@@ -97,7 +97,7 @@ class Scan {
     HostSurvey result_;
 };
 
-// The path below a place's directory of one of a segment's names.
+// The path of a segment's name below its place's directory.
 std::string path_of_name(const FilePlace& place, std::string_view name);
 
 // Sizes, owner, mode, identity and times.

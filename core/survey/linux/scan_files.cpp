@@ -25,7 +25,7 @@ Timestamp time_of(const statx_timestamp& time) {
     return {time.tv_sec * 1'000'000 + time.tv_nsec / 1000};
 }
 
-// What is no file and no directory; null for those, and for what the system does not say.
+// The kind of an entry that is not a file or directory; null for those and for unknown ones.
 const char* kind_of(unsigned char type) {
     switch (type) {
         case DT_FIFO:
@@ -42,7 +42,8 @@ const char* kind_of(unsigned char type) {
     }
 }
 
-// Whoever wrote the mark says where to look, so it is only asked whether his own file is there.
+// The path comes from the writer of the mark, so only the existence of a file of that user is
+// checked.
 Registry::State state_of(const std::string& path, std::uint32_t uid) {
     struct stat info {};
     if (path.empty()) return Registry::State::not_seen;
@@ -53,7 +54,7 @@ Registry::State state_of(const std::string& path, std::uint32_t uid) {
                                                        : Registry::State::gone;
 }
 
-// As /proc/locks shows a lock on it.
+// Its lock in the form of /proc/locks.
 std::string shown_in_locks(const struct statx& info) {
     return fmt::format(" {:02x}:{:02x}:{} ", info.stx_dev_major, info.stx_dev_minor, info.stx_ino);
 }
@@ -172,8 +173,8 @@ void Scan::read_instance(int directory, const std::string& name, const struct st
         registry.path.resize(std::min(registry.path.find('\n'), registry.path.size()));
         registry.state = state_of(registry.path, mark_info.stx_uid);
     }
-    // The lock says more than any file: it ends with the manager, in whatever namespace, and the
-    // system tells everybody of it.
+    // The lock is more reliable than any file: it ends with the manager, and it is visible in every
+    // namespace.
     if (!locks_) locks_ = read_file(table_.proc(), "locks").value_or("");
     if (locks_->find(shown_in_locks(mark_info)) != std::string::npos)
         registry.state = Registry::State::managed;

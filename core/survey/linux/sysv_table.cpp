@@ -31,8 +31,8 @@ std::uint64_t rounded_up(std::uint64_t bytes, std::uint64_t unit) {
     return (bytes + unit - 1) / unit * unit;
 }
 
-// More than its size is taken only of huge pages. Newer kernels count the small pages in them and
-// take each for a huge one.
+// Only huge pages use more than the segment's size. Newer kernels count small pages and treat each
+// as a huge one.
 void count_huge_pages(HostSegment& segment, std::uint64_t huge_page) {
     const auto most = rounded_up(segment.size, huge_page);
     if (segment.resident > most) segment.resident /= huge_page / kPage;
@@ -64,7 +64,7 @@ HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     const auto resident = take_number(row);  // since Linux 2.6.34
     const auto swapped = take_number(row);
     out.swapped = swapped > 0 ? static_cast<std::uint64_t>(swapped) : 0;
-    // As files have it: what is taken, wherever it is.
+    // As for files: memory in use, including swap.
     out.resident = (resident > 0 ? static_cast<std::uint64_t>(resident) : 0) + out.swapped;
     out.huge_pages = out.resident > rounded_up(out.size, kPage);
     if (out.huge_pages) count_huge_pages(out, huge_page);

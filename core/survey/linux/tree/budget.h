@@ -10,16 +10,16 @@
 
 namespace snakepit::shm::survey {
 
-// How much processor time watching may take: a share of the time that passes, saved up to a limit,
-// so that a burst is followed at once and a storm costs no more than the share. Nanoseconds.
+// A budget of processor time for watching: a share of the elapsed time, accumulated up to a limit.
+// Bursts are handled at once, and sustained load costs no more than the share. Nanoseconds.
 class Budget {
   public:
-    static constexpr std::int64_t kShare = 50;  // one part in so many
+    static constexpr std::int64_t kShare = 50;  // one part in this many
     static constexpr std::int64_t kMostSaved = 50'000'000;
 
     Budget() : filled_at_(monotonic_nanos()), used_at_(used()) {}
 
-    // Milliseconds until there is something to spend; 0: now.
+    // Milliseconds until the budget is positive; 0: now.
     std::int64_t wait_ms() {
         settle();
         return saved_ > 0 ? 0 : -saved_ * kShare / 1'000'000 + 1;

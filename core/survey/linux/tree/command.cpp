@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kCannotExecute = 126, kNotFound = 127;
 
-// Faults are ours when we make them; stopping and going on is done with the whole process group.
+// Our own faults are ours; stop and continue signals go to the whole process group.
 sigset_t passed_signals() {
     sigset_t out;
     ::sigfillset(&out);
@@ -39,7 +39,7 @@ bool send(const Handle& gate, const GateMessage& message) {
     return ::send(gate.get(), &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
 }
 
-// False: the other side has gone.
+// False: the peer has exited.
 bool receive(const Handle& gate, GateMessage& message) {
     for (;;) {
         const auto got = ::recv(gate.get(), &message, sizeof message, 0);
@@ -48,7 +48,7 @@ bool receive(const Handle& gate, GateMessage& message) {
     }
 }
 
-// A directory in PATH that may not be looked into hides that there is no such program.
+// A directory in PATH without search permission hides whether the program exists.
 int why_not(const std::string& program, int error) {
     if (error != EACCES || program.find('/') != program.npos) return error;
     const auto* const path = std::getenv("PATH");
@@ -104,11 +104,11 @@ class Beginning {
 Result<Command> Command::start(const TreeOptions& options) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return fail(system_error(errno, "cannot make a socket pair"));
+        return fail(system_error(errno, "cannot create a socket pair"));
     Handle theirs(ends[0]);
     Command command;
     command.gate_ = Handle(ends[1]);
-    // Whoever loses its parent is still found below us.
+    // Orphans become our children, so we still find them.
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return fail(system_error(errno, "cannot become the parent of orphans"));
     SHM_ASSIGN(auto probe, GroupProbe::start());
@@ -116,7 +116,7 @@ Result<Command> Command::start(const TreeOptions& options) {
     const auto passed = passed_signals();
     ::sigprocmask(SIG_BLOCK, &passed, &command.mask_before_);
     command.signals_ = Handle(::signalfd(-1, &passed, SFD_CLOEXEC | SFD_NONBLOCK));
-    // Ignored, it would keep ends of children from us.
+    // If it is ignored, exits of children are not reported to us.
     struct sigaction usual {};
     usual.sa_handler = SIG_DFL;
     ::sigaction(SIGCHLD, &usual, &command.child_before_);
@@ -147,7 +147,7 @@ Command::~Command() {
         while (::waitpid(static_cast<pid_t>(pid_), nullptr, 0) < 0 && errno == EINTR) {
         }
     }
-    // What came for a command that has ended shall not end us.
+    // Signals for a command that has ended must not end us.
     signalfd_siginfo late{};
     while (::read(signals_.get(), &late, sizeof late) > 0) {
     }
@@ -158,7 +158,8 @@ Command::~Command() {
 Result<GateMessage> Command::next_message() {
     GateMessage message;
     if (!receive(gate_, message))
-        return fail(ErrorCode::platform_error, "the command's process ended before it began");
+        return fail(ErrorCode::platform_error,
+                    "the command's process ended before the command started");
     return message;
 }
 
@@ -203,8 +204,8 @@ void Command::pass_on(int signal, std::int64_t sender, bool from_process,
                       const std::function<bool(std::int64_t)>& is_member) {
     if (status_ || pid_ <= 0) return;
     const auto pid = static_cast<pid_t>(pid_);
-    // The terminal signals the whole process group, one of the tree that signals its group means
-    // the tree, and others may signal the group: the command has it then, unless it left.
+    // The terminal signals the whole process group, members of the tree may signal their group, and
+    // so may others. The command has received such signals, unless it left the group.
     const bool has_it = !from_process || is_member(sender) || probe_->has(signal);
     if (has_it && ::getpgid(pid) == ::getpgrp()) return;
     ::kill(pid, signal);
@@ -225,7 +226,7 @@ void Command::reap() {
     }
 }
 
-// A shell with job control waits for us: it has to see that its job has stopped.
+// A shell with job control waits for us, and must see that its job has stopped.
 void Command::stop_with_it() const {
     const Handle terminal(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC));
     if (!terminal || ::tcgetpgrp(terminal.get()) != ::getpgrp()) return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The command that a tree begins with: starts it, passes signals on to it, and says how it ended.
+// The root command of a tree: starts it, forwards signals and reports how it ended.
 #pragma once
 
 #include <signal.h>
@@ -17,8 +17,8 @@
 
 namespace snakepit::shm::survey {
 
-// How the first process and we agree; the command's descriptors and environment have no trace of
-// it.
+// The synchronisation with the first process; it leaves no trace in the command's descriptors and
+// environment.
 struct GateMessage {
     enum class Step : std::uint8_t { ready, unshare, mount, execute };
     Step step{};
@@ -27,29 +27,29 @@ struct GateMessage {
 
 class Command {
   public:
-    // Starts a process that inherits everything from this one and waits. Everything that it starts
-    // and that loses its parent becomes our child. From now on the signals that end or concern a
-    // program are for the command, until this object ends.
+    // Starts a process that inherits everything from this one, and waits. Its orphaned descendants
+    // become our children. From now on, until this object ends, termination signals and other
+    // program signals are forwarded to the command.
     static Result<Command> start(const TreeOptions& options);
     Command(Command&& other) noexcept;
     Command& operator=(Command&&) = delete;
-    ~Command();  // ends the process if it still waits
+    ~Command();  // ends the process if it is still waiting
 
     std::int64_t pid() const { return pid_; }
-    // A child of ours that is not of the command.
+    // A child of ours that does not belong to the command.
     std::int64_t probe() const { return probe_->pid(); }
-    // Waits until the process is in its own namespaces, where it wants some. `map_users` is called
-    // when the user namespace is there and nobody is mapped into it yet.
+    // Waits until the process is in its own namespaces, if requested. `map_users` is called when
+    // the user namespace exists and has no mapping yet.
     Status prepare(const std::function<Status()>& map_users);
-    // Lets it execute the command. An error: why `program` cannot be executed.
+    // Executes the command. An error says why `program` cannot be executed.
     std::optional<Error> release(const std::string& program);
 
-    // Readable when there is something for on_signal().
+    // Readable when on_signal() should be called.
     int descriptor() const { return signals_.get(); }
-    // `is_member`: says whether a process is of the tree. A signal that the command has already, as
-    // part of our process group, is not passed on.
+    // `is_member`: whether a process belongs to the tree. A signal that the command already
+    // received, as part of our process group, is not forwarded.
     void on_signal(const std::function<bool(std::int64_t)>& is_member);
-    // As waitpid() gives it, once it has ended. Orphans that came to us are reaped too.
+    // The status from waitpid(), once it has ended. Also reaps orphans.
     std::optional<int> ended() const { return status_; }
 
   private:

@@ -46,7 +46,7 @@ constexpr int kLine = 3;  // the only descriptor of the process
 Result<GroupProbe> GroupProbe::start() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return fail(system_error(errno, "cannot make a socket pair"));
+        return fail(system_error(errno, "cannot create a socket pair"));
     const Handle theirs(ends[0]);
     GroupProbe probe;
     probe.line_ = Handle(ends[1]);

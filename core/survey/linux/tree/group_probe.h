@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tells whether a signal that we got was sent to our whole process group: the command, which is in
-// it, has it then already, and must not get it twice.
+// Detects whether a received signal was sent to our whole process group. The command, which is in
+// the group, then has it already and must not get it twice.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace snakepit::shm::survey {
 
-// A process of our group that does nothing: signals stay pending there until we have looked. It
-// ends with this object and with this process.
+// An idle process in our group, in which signals stay pending until they are checked. It ends with
+// this object or with this process.
 class GroupProbe {
   public:
     static Result<GroupProbe> start();
@@ -20,7 +20,7 @@ class GroupProbe {
     ~GroupProbe();
 
     std::int64_t pid() const { return pid_; }
-    // Whether it got that signal too, since the last call.
+    // Whether the probe received that signal too since the last call.
     bool has(int signal);
 
   private:

@@ -30,7 +30,7 @@ perf_event_attr attributes(std::size_t ring) {
     perf_event_attr out{};
     out.size = sizeof out;
     out.type = PERF_TYPE_SOFTWARE;
-    out.config = PERF_COUNT_SW_DUMMY;  // counts nothing, only reports
+    out.config = PERF_COUNT_SW_DUMMY;  // no counter, only records
     out.inherit = 1;
     out.exclude_kernel = 1;
     out.exclude_hv = 1;
@@ -104,10 +104,11 @@ Result<KernelRecords::Ring> KernelRecords::Ring::open(std::int64_t pid, int proc
     ring.event_ =
         Handle(static_cast<int>(::syscall(SYS_perf_event_open, &wanted, static_cast<pid_t>(pid),
                                           processor, -1, PERF_FLAG_FD_CLOEXEC)));
-    if (!ring.event_) return fail(system_error(errno, "cannot ask the kernel for its records"));
+    if (!ring.event_) return fail(system_error(errno, "cannot get the kernel's process records"));
     auto* const memory = ::mmap(nullptr, page_size() + bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
                                 ring.event_.get(), 0);
-    if (memory == MAP_FAILED) return fail(system_error(errno, "cannot map the kernel's records"));
+    if (memory == MAP_FAILED)
+        return fail(system_error(errno, "cannot map the kernel's process records"));
     ring.memory_ = static_cast<std::byte*>(memory);
     ring.bytes_ = bytes;
     return ring;
@@ -141,7 +142,7 @@ void KernelRecords::Ring::copy(std::uint64_t at, std::vector<std::byte>& record,
 
 void KernelRecords::Ring::drain(RecordSink& sink) {
     auto* const page = reinterpret_cast<perf_event_mmap_page*>(memory_);
-    // What is before the head was written before it.
+    // Records before the head are complete.
     const auto head = std::atomic_ref(page->data_head).load(std::memory_order_acquire);
     auto tail = std::uint64_t{page->data_tail};
     std::vector<std::byte> record;
@@ -154,7 +155,7 @@ void KernelRecords::Ring::drain(RecordSink& sink) {
         tell(record, header.type, sink);
         tail += header.size;
     }
-    // The kernel may write over what was read.
+    // The kernel may overwrite what was read.
     std::atomic_ref(page->data_tail).store(head, std::memory_order_release);
 }
 
@@ -170,7 +171,8 @@ Result<KernelRecords> KernelRecords::open(std::int64_t pid) {
         if (!ring) return fail(ring.error());
         records.rings_.push_back(std::move(*ring));
     }
-    if (records.rings_.empty()) return fail(system_error(ENODEV, "the kernel has no records"));
+    if (records.rings_.empty())
+        return fail(system_error(ENODEV, "the kernel has no process records"));
     return records;
 }
 

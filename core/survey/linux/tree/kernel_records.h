@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the kernel reports of a process and of all that descend from it: who is started, which
-// program each runs, what it maps, and who ends. Nobody is stopped or slowed down for it.
+// The kernel's reports about a process and its descendants: started processes, executed programs,
+// mappings and exits. It does not stop or slow down any process.
 #pragma once
 
 #include <cstddef>
@@ -20,14 +20,14 @@ class RecordSink {
     virtual void on_named(std::int64_t pid, std::string name) = 0;
     virtual void on_exited(std::int64_t pid) = 0;  // its first thread
     virtual void on_mapped(std::int64_t pid, std::uint64_t device, std::uint64_t inode) = 0;
-    virtual void on_lost() = 0;  // there was more than could be kept
+    virtual void on_lost() = 0;  // records were lost
 };
 
-// Software events of perf_event_open(2), in one ring of records for each processor. Whether an
-// ordinary user may have them is set by kernel.perf_event_paranoid (at most 2). One thread.
+// Software events of perf_event_open(2), in one ring per processor. Ordinary users need
+// kernel.perf_event_paranoid of at most 2. One thread.
 class KernelRecords {
   public:
-    // From now on; `pid` must not have started anything yet.
+    // Starts recording; `pid` must not have started any process yet.
     static Result<KernelRecords> open(std::int64_t pid);
     KernelRecords(KernelRecords&&) noexcept = default;
     KernelRecords& operator=(KernelRecords&&) noexcept = default;
@@ -38,7 +38,7 @@ class KernelRecords {
     void drain(RecordSink& sink);
 
   private:
-    // One processor's ring: a page that says how far each side is, and the records behind it.
+    // One processor's ring: a page with both positions, followed by the records.
     class Ring {
       public:
         static Result<Ring> open(std::int64_t pid, int processor, std::size_t bytes);

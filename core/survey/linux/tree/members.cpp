@@ -19,7 +19,7 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-// A number is given out again only after all the others, so within this time it is nobody else's.
+// Pids are reused only after all others, so within this time a pid still identifies its process.
 constexpr std::int64_t kRecentMs = 2'000;
 // After this time the kernel's record of a process has been read, and an ending one has ended.
 constexpr std::int64_t kSettledMs = 1'000;
@@ -57,7 +57,7 @@ std::optional<StatLine> read_stat(std::int64_t pid) {
     return line;
 }
 
-// Not another one with its number. One whose end was not reported yet has it still.
+// Not another process with its pid. A process whose end was not reported still has it.
 bool is_it(const StatLine& line, const Member& member) {
     return member.started == 0 ? member.ended_at == 0 : line.started == member.started;
 }
@@ -116,7 +116,7 @@ std::uint64_t Members::find(std::int64_t pid) {
     for (auto line = read_stat(pid); line && line->parent > 1; line = read_stat(line->parent)) {
         const auto above = at(line->parent);
         if (above == 0 && line->parent != ::getpid()) continue;
-        // Of those between the two nobody else needs to know.
+        // The processes in between need not be recorded.
         add(pid, above).origin_known = above != 0;
         return last_;
     }
@@ -144,7 +144,7 @@ void Members::find_children(std::int64_t pid, std::vector<std::int64_t>& found) 
 
 std::vector<std::int64_t> Members::walk() {
     std::vector<std::int64_t> found, fresh;
-    // Their parents; none for our own children, which may have had another one before.
+    // Their parents; none for our own children, whose original parent is unknown.
     std::vector<std::uint64_t> parents;
     find_children(::getpid(), found);
     std::erase(found, other_child_);
@@ -163,7 +163,7 @@ std::vector<std::int64_t> Members::walk() {
     return fresh;
 }
 
-// The kernel may leave one out while its siblings end, so that is looked up.
+// The kernel's list may omit a child while its siblings exit, so check again.
 void Members::note_ended(const std::vector<std::int64_t>& found) {
     const std::unordered_set<std::int64_t> there(found.begin(), found.end());
     for (auto& [number, member] : all_) {
@@ -179,7 +179,7 @@ void Members::note_ended(const std::vector<std::int64_t>& found) {
         if (!runs && member.ended_at == 0) member.ended_at = now_ms();
         if (!runs || member.ended_at == 0) continue;
         member.ended_at = 0;
-        // It ran a program with more rights than it had, and the kernel's records end there.
+        // It executed a program with more privileges, which ends the kernel's records.
         member.reported = member.reported && line->first_thread_ended;
     }
 }

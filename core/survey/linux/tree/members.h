@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The processes of a command: all that descend from it, also those that have ended.
+// The processes of a command: all its descendants, including those that have ended.
 #pragma once
 
 #include <cstdint>
@@ -12,51 +12,50 @@ namespace snakepit::shm::survey {
 
 struct Member {
     std::int64_t pid = 0;
-    std::int64_t started = 0;  // clock ticks since boot; 0: not looked at yet
+    std::int64_t started = 0;  // clock ticks since boot; 0: not read yet
     std::string program;
-    std::uint64_t parent = 0;    // the member that started it; 0: none, or it is not known
+    std::uint64_t parent = 0;    // the member that started it; 0: none, or unknown
     bool origin_known = false;   // `parent` is right
     bool reported = false;       // by the kernel's records
-    bool used_segments = false;  // is not forgotten when it has ended
+    bool used_segments = false;  // kept after it has ended
     std::int64_t found_at = 0;   // milliseconds of the monotonic clock
-    std::int64_t ended_at = 0;   // when that was noticed; 0: it runs
+    std::int64_t ended_at = 0;   // when its end was noticed; 0: running
 };
 
-// A process is a member once and for all. Its number alone may be another's later, so members have
-// numbers of their own, from 1.
+// A process stays a member permanently. Pids are reused, so members have their own numbers, from 1.
 class Members {
   public:
-    // The command's first process, a child of ours, and another child that is no member.
+    // The command's first process, a child of ours, and another child that is not a member.
     Members(std::int64_t pid, std::int64_t other_child);
 
-    // What the kernel reports, in any order.
+    // Reports of the kernel, in any order.
     void forked(std::int64_t pid, std::int64_t parent);
     void named(std::int64_t pid, std::string name);
     void exited(std::int64_t pid);
 
-    // Finds the living ones in /proc, below this process; those that were not known yet.
+    // Finds running members in /proc, below this process; returns the new ones.
     std::vector<std::int64_t> walk();
     // Beside its first one.
     static bool has_threads(std::int64_t pid);
-    // False: the system does not list them, and only what it reports is known.
+    // False: the system does not list children, so only reported processes are known.
     static bool can_walk();
-    // One that runs for a while and that no record told of.
+    // Adds a running process that no record reported.
     bool any_unreported() const;
 
-    // The member that has this number now or had it a moment ago; 0: none.
+    // The member that has this pid now or had it recently; 0: none.
     std::uint64_t at(std::int64_t pid) const;
-    // The same, and a living process becomes one whose parents lead to us.
+    // The same; a running process whose ancestors lead to us becomes a member.
     std::uint64_t find(std::int64_t pid);
-    // The same, and one that nothing told of yet becomes one: for what only members can do.
+    // The same; an unreported process becomes a member: for actions that only members can do.
     std::uint64_t reported_at(std::int64_t pid);
     Member& member(std::uint64_t number) { return all_.at(number); }
     const Member& member(std::uint64_t number) const { return all_.at(number); }
 
-    // Reads again what it is called: programs change when they execute another one.
+    // Reads its name again: it changes when the process executes another program.
     void refresh(std::uint64_t number);
-    // Those that run at this moment.
+    // The members running now.
     std::vector<std::uint64_t> living() const;
-    // Whether `number` is `ancestor` or descends from it, or may: where its origin is not known.
+    // Whether `number` is `ancestor` or its descendant, or may be, because its origin is unknown.
     bool may_descend(std::uint64_t number, std::uint64_t ancestor) const;
 
   private:

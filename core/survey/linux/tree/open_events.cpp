@@ -45,7 +45,7 @@ Result<OpenEvents> OpenEvents::watch(const Handle& directory) {
     if (!out.directory_ || !out.events_ ||
         ::fanotify_mark(out.events_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN,
                         directory.get(), ".") != 0)
-        return fail(system_error(errno, "cannot be told who opens segments"));
+        return fail(system_error(errno, "cannot watch which processes open segments"));
     return out;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who opens files of one file system, as the kernel reports it to an administrator.
+// Reports which processes open files of one file system; needs administrator privileges.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +13,19 @@
 namespace snakepit::shm::survey {
 
 struct OpenEvent {
-    std::int64_t pid = 0;     // 0: in a pid namespace that we do not see
-    std::uint64_t inode = 0;  // 0: the file is gone
+    std::int64_t pid = 0;     // 0: in a pid namespace that is not visible
+    std::uint64_t inode = 0;  // 0: the file was removed
 };
 
-// Events of fanotify(7) that name the file and open nothing: no lease is broken by them. One
+// fanotify(7) events that identify the file without opening it, so that they break no lease. One
 // thread.
 class OpenEvents {
   public:
-    // From now on, on the file system of `directory`. permission_denied without CAP_SYS_ADMIN.
+    // Starts watching the file system of `directory`. permission_denied without CAP_SYS_ADMIN.
     static Result<OpenEvents> watch(const Handle& directory);
 
     int descriptor() const { return events_.get(); }
-    // Those since the last call, in their order.
+    // The events since the last call, in order.
     std::vector<OpenEvent> drain();
 
   private:
@@ -33,7 +33,7 @@ class OpenEvents {
     std::uint64_t inode_of(std::string handle);
 
     Handle directory_, events_;
-    std::unordered_map<std::string, std::uint64_t> inodes_;  // by the kernel's handle of a file
+    std::unordered_map<std::string, std::uint64_t> inodes_;  // by the kernel's file handle
 };
 
 }  // namespace snakepit::shm::survey

@@ -32,7 +32,7 @@ int write_text(const std::string& path, std::string_view text) {
                : errno;
 }
 
-// Of "inside outside count" lines: everybody we know, under the same number.
+// Lines "inside outside count": all known ids, mapped to themselves.
 std::string everybody(const char* own_map) {
     const auto text = read_file(AT_FDCWD, own_map).value_or("");
     std::string out;
@@ -65,7 +65,7 @@ int mount_own_shm() {
 }
 
 Error cannot_isolate(int error) {
-    auto out = system_error(error, "cannot give the command namespaces of its own");
+    auto out = system_error(error, "cannot create namespaces for the command");
     out.remedy =
         "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, "
         "kernel.apparmor_restrict_unprivileged_userns; in a container its seccomp profile), or run "
@@ -78,7 +78,7 @@ Status map_users(std::int64_t pid) {
     if (write_text(file("uid_map"), everybody("/proc/self/uid_map")) == 0 &&
         write_text(file("gid_map"), everybody("/proc/self/gid_map")) == 0)
         return {};
-    // Who may not map others maps himself, and his groups stay as they are.
+    // Without privileges only our own user is mapped, and groups stay unchanged.
     (void)write_text(file("uid_map"), fmt::format("{0} {0} 1\n", ::geteuid()));
     (void)write_text(file("setgroups"), "deny");
     if (const int error = write_text(file("gid_map"), fmt::format("{0} {0} 1\n", ::getegid())))
@@ -96,7 +96,7 @@ Result<OwnNamespaces> OwnNamespaces::of(std::int64_t pid) {
     out.ipc_ = open("ns/ipc", O_RDONLY);
     out.shm_ = open("root/dev/shm", O_RDONLY | O_DIRECTORY);
     if (!out.user_ || !out.mount_ || !out.ipc_ || !out.shm_) return fail(cannot_isolate(errno));
-    // Where it is a link, it may lead out of the namespace again.
+    // A link could lead out of the namespace.
     struct stat inside {
     }, host{};
     if (::fstat(out.shm_.get(), &inside) != 0 || ::stat(kShm, &host) != 0 ||
@@ -108,7 +108,7 @@ Result<OwnNamespaces> OwnNamespaces::of(std::int64_t pid) {
 Status OwnNamespaces::enter() const {
     if (::setns(user_.get(), CLONE_NEWUSER) != 0 || ::setns(ipc_.get(), CLONE_NEWIPC) != 0 ||
         ::setns(mount_.get(), CLONE_NEWNS) != 0)
-        return fail(system_error(errno, "cannot look into the command's namespaces"));
+        return fail(system_error(errno, "cannot access the command's namespaces"));
     return {};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A user, mount and IPC namespace for one command, with a /dev/shm that is empty at the start.
+// A user, mount and IPC namespace for one command, with an initially empty /dev/shm.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +11,21 @@ namespace snakepit::shm::survey {
 
 // In the process that becomes the command; 0 or errno.
 int leave_namespaces();
-// When its users are mapped: a tmpfs as large as the host's on /dev/shm.
+// After its users are mapped: mounts a tmpfs of the host's size on /dev/shm.
 int mount_own_shm();
-// What failed, as a sentence that says what an administrator can do.
+// An error with a remedy for administrators.
 Error cannot_isolate(int error);
 
-// The same users and groups inside as outside: all of them where we may, else our own.
+// Maps the same users and groups inside as outside: all of them if permitted, else our own.
 Status map_users(std::int64_t pid);
 
-// Keeps the namespaces of a process when it has ended.
+// Keeps the namespaces of a process after it has ended.
 class OwnNamespaces {
   public:
     static Result<OwnNamespaces> of(std::int64_t pid);
     // The directory of its segments.
     const Handle& shm() const { return shm_; }
-    // This process is in them from now on. It must have one thread.
+    // Moves this process into them. It must have one thread.
     Status enter() const;
 
   private:

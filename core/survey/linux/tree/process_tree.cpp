@@ -26,10 +26,10 @@ namespace {
 using namespace survey;
 
 constexpr auto kShm = "/dev/shm";
-constexpr std::size_t kMostSightings = 16;  // told of one segment
+constexpr std::size_t kMostSightings = 16;  // named for one segment
 constexpr int kStragglersMs = 1'000, kStepMs = 10;
 
-// The number in "sysv:7"; -1: it is no such name.
+// The number in "sysv:7"; -1 for other names.
 std::int64_t table_id(const HostSegment& segment) {
     constexpr std::string_view kPrefix = "sysv:";
     std::string_view name(segment.name);
@@ -56,7 +56,7 @@ TreeUse use_of(UseKind how) {
     return TreeUse::opened;
 }
 
-// Sorts what a survey found when the command had ended.
+// Classifies the segments that a survey found after the command ended.
 class Account {
   public:
     Account(const TreeOptions& options, TreeWatch& watch, TreeReport& report)
@@ -78,7 +78,7 @@ class Account {
                                        [](const auto& item) { return !item.removed; });
         if (survey.unreadable > 0 && stays && !options_.isolate)
             report_.notes.push_back(
-                fmt::format("{} of this host may not be looked at, and may use what was left",
+                fmt::format("{} of this host cannot be inspected and may use what was left behind",
                             counted(survey.unreadable, "process", "processes")));
         return {};
     }
@@ -90,7 +90,7 @@ class Account {
                 if (process.pid == user.pid) process.uses.push_back(segment.name);
     }
 
-    // By the tree or by others; what has no name goes with its users.
+    // Used by the tree or others; unnamed memory ends with its users.
     bool appeared(const HostSegment& segment) const {
         if (segment.kind == SegmentKind::posix)
             return !segment.unlinked && segment.device == watch_.device() &&
@@ -121,16 +121,17 @@ class Account {
         std::stable_sort(item.seen.begin(), item.seen.end(),
                          [](const auto& left, const auto& right) { return left.how > right.how; });
         if (facts.made_by_other) {
-            item.reason = fmt::format("made by {}, which is not the command's", maker_of(facts));
+            item.reason =
+                fmt::format("created by {}, which does not belong to the command", maker_of(facts));
         } else if (facts.members.empty() && !options_.isolate) {
-            item.reason = "no process of the command was seen with it";
+            item.reason = "no process of the command was seen using it";
         }
         const bool certain = item.reason.empty();
         if (certain) item.reason = why_it_stays(segment, facts);
         (certain ? report_.left : report_.possible).push_back(std::move(item));
     }
 
-    // Empty: nothing is against removing it.
+    // Empty: it can be removed.
     std::string why_it_stays(const HostSegment& segment, const SegmentFacts& facts) const {
         if (!segment.users.empty() || segment.attached > 0) return "it is in use";
         const auto& members = watch_.members();
@@ -149,13 +150,13 @@ class Account {
     void leave_to_namespace() {
         for (auto& item : report_.left) {
             item.removed = living_.empty();
-            item.reason = living_.empty() ? "it goes with the command's namespace"
-                                          : "it goes when the processes that still run have ended";
+            item.reason = living_.empty() ? "it is freed with the command's namespace"
+                                          : "it is freed when the remaining processes have exited";
         }
     }
 
     Status clean() {
-        // Whose creator is known is not kept because that may live: it has ended.
+        // For a known creator `force` is safe: it has ended.
         std::vector<HostSegment> of_known, others;
         for (const auto& item : report_.left)
             if (item.reason.empty())
@@ -173,7 +174,7 @@ class Account {
                 if (item.segment.name != cleaned.segment.name) continue;
                 item.removed = cleaned.removed;
                 item.reason =
-                    cleaned.removed ? "the kernel says that nobody has it" : cleaned.reason;
+                    cleaned.removed ? "the kernel confirms that no process has it" : cleaned.reason;
             }
         return {};
     }
@@ -197,8 +198,8 @@ void wait_for_end(Command& command, TreeWatch& watch) {
     }
 }
 
-// Helpers end a moment after their program, and some tidy up then, as Python's resource tracker
-// does. Who took a session of its own means to stay.
+// Helpers end shortly after their program, and some then clean up, such as Python's resource
+// tracker. A process in its own session is meant to stay.
 void wait_for_stragglers(TreeWatch& watch) {
     const auto own_session = ::getsid(0);
     for (int waited = 0; waited < kStragglersMs && watch.found_any(); waited += kStepMs) {
@@ -237,7 +238,7 @@ Result<TreeReport> run_tree(const TreeOptions& options) {
         } else {
             shm = Handle(::open(kShm, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         }
-        if (!shm) return fail(system_error(errno, fmt::format("cannot look into {}", kShm)));
+        if (!shm) return fail(system_error(errno, fmt::format("cannot access {}", kShm)));
         SHM_ASSIGN(watch, TreeWatch::begin(command.pid(), command.probe(), shm, !options.isolate));
         report.not_executed = command.release(options.command.front());
         wait_for_end(command, *watch);

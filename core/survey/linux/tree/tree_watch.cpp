@@ -23,13 +23,13 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-// Between two looks: the first while something happens, the second at rest.
+// Polling intervals: the first with activity, the second when idle.
 constexpr std::int64_t kShortestMs = 20, kLongestMs = 200;
-constexpr std::int64_t kReportedMs = 250;     // where the kernel reports what would be looked for
-constexpr std::int64_t kEverybodyMs = 1'000;  // until everybody is looked at, whatever happens
+constexpr std::int64_t kReportedMs = 250;     // if the kernel reports the facts
+constexpr std::int64_t kEverybodyMs = 1'000;  // until all are polled in any case
 constexpr int kMostDeep = 16;
 constexpr std::size_t kMostDirectories = 1'024;
-constexpr std::size_t kMostFiles = 250'000;  // then it is no longer known who made the next ones
+constexpr std::size_t kMostFiles = 250'000;  // then the creators of further ones are unknown
 
 std::int64_t now_ms() {
     return monotonic_nanos() / 1'000'000;
@@ -80,20 +80,20 @@ Result<TreeWatch> TreeWatch::begin(std::int64_t pid, std::int64_t other_child, c
                                    bool own_table) {
     TreeWatch watch(pid, other_child, own_table);
     struct stat info {};
-    if (::fstat(shm.get(), &info) != 0)
-        return fail(system_error(errno, "cannot look into /dev/shm"));
+    if (::fstat(shm.get(), &info) != 0) return fail(system_error(errno, "cannot access /dev/shm"));
     watch.device_ = info.st_dev;
     watch.memfd_device_ = device_of_memfds();
     watch.ipc_ns_ = namespace_of(AT_FDCWD, "/proc/self/ns/ipc");
     if (auto records = KernelRecords::open(pid)) watch.records_ = std::move(*records);
-    // Of a directory that is no file system of its own, everything around it would be reported.
+    // For a directory that is not a mount point, the whole surrounding file system would be
+    // reported.
     struct stat above {};
     if (::fstatat(shm.get(), "..", &above, 0) == 0 && above.st_dev != info.st_dev)
         if (auto opens = OpenEvents::watch(shm)) watch.opens_ = std::move(*opens);
     watch.directory_events_ = Handle(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (watch.directory_events_ && !watch.opens_)
         watch.watch_directory(fmt::format("/proc/self/fd/{}", shm.get()), 0);
-    // Whatever is made from here on is reported; what is listed was there before.
+    // From here on new files are reported; listed files existed before.
     SHM_TRY(watch.look_before(shm));
     return watch;
 }
@@ -122,7 +122,7 @@ void TreeWatch::watch_directory(const std::string& path, int depth) {
 
 std::vector<int> TreeWatch::descriptors() {
     auto out = records_ && !records_quiet_ ? records_->descriptors() : std::vector<int>();
-    // A storm of opens is read when there is time for it again.
+    // A burst of opens is read when the budget permits it.
     if (budget_.wait_ms() > 0) return out;
     if (opens_) out.push_back(opens_->descriptor());
     if (!opens_ && !opened_meanwhile_ && directory_events_) out.push_back(directory_events_.get());
@@ -156,7 +156,7 @@ void TreeWatch::on_mapped(std::int64_t pid, std::uint64_t device, std::uint64_t 
 void TreeWatch::read_opens() {
     const auto events = opens_->drain();
     if (events.empty()) return;
-    // Who opened something was started before, so that is reported by now.
+    // A process was started before it opened something, so its start is already reported.
     if (records_) records_->drain(*this);
     for (const auto& event : events) {
         if (event.inode == 0 || files_before_.contains(event.inode) || event.pid == ::getpid())
@@ -178,7 +178,7 @@ void TreeWatch::read_opens() {
     }
 }
 
-// True: somebody opened something.
+// True: an open was reported.
 bool TreeWatch::read_directory_events() {
     bool opened = false;
     alignas(inotify_event) std::array<char, 16 << 10> buffer;
@@ -262,8 +262,8 @@ void TreeWatch::see(std::unordered_map<std::uint64_t, SegmentFacts>& where, std:
     members_.refresh(member);
 }
 
-// A number in the table that was a member's is another's only after all numbers were given out
-// once; it is read before that can be.
+// A member's pid in the table can belong to another process only after all pids were used once; the
+// table is read before that.
 void TreeWatch::read_table() {
     for (const auto& row : read_system_v()) {
         if (table_before_.contains(row.id)) continue;
@@ -296,17 +296,17 @@ std::vector<std::string> TreeWatch::notes() const {
     if (records_lost_)
         out.emplace_back(
             "the kernel's records of the processes were incomplete (a program with more rights was "
-            "executed, or there were too many): processes that lived only milliseconds can be "
-            "missed");
+            "executed, or there were too many): processes that lived only milliseconds may be "
+            "missing");
     if (!records_ && !Members::can_walk())
         out.emplace_back(
             "this system does not list a process's children: only the command's first process was "
             "followed");
     if (unreadable_ > 0 && !exact())
-        out.push_back(
-            fmt::format("{} at the command's processes {} refused: what a process of "
-                        "another user or with more rights has is not known",
-                        counted(unreadable_, "look"), unreadable_ == 1 ? "was" : "were"));
+        out.push_back(fmt::format(
+            "{} of the command's processes {} denied: the segments of a process of "
+            "another user or with more rights are not known",
+            counted(unreadable_, "access", "accesses"), unreadable_ == 1 ? "was" : "were"));
     return out;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Watches which segments the processes of a tree have, while they run.
+// Watches which segments the processes of a tree use while they run.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,11 @@
 
 namespace snakepit::shm::survey {
 
-// What is known of one segment that the tree or somebody else used.
+// The facts about one segment that the tree or another process used.
 struct SegmentFacts {
     std::map<std::uint64_t, TreeUse> members;  // by their numbers
-    bool opened = false;                       // somebody was reported to open it
-    // Opened first by a process that is not of the tree, as the kernel reports.
+    bool opened = false;                       // an open was reported
+    // The kernel reported that a process outside the tree opened it first.
     bool made_by_other = false;
     std::int64_t maker = 0;  // 0: in a pid namespace that we do not see
     std::string maker_program;
@@ -35,28 +35,28 @@ struct SegmentFacts {
 // One thread.
 class TreeWatch final : private RecordSink {
   public:
-    // `pid`: the command's first process, and `other_child` one of ours that is not of the tree.
-    // `shm`: the directory of the tree's segments. `own_table`: its System V segments are ours too.
-    // Everything that is there now was there before the tree.
+    // `pid`: the command's first process; `other_child`: a child of ours outside the tree. `shm`:
+    // the directory of the tree's segments. `own_table`: the tree shares our System V table.
+    // Existing segments count as older than the tree.
     static Result<TreeWatch> begin(std::int64_t pid, std::int64_t other_child, const Handle& shm,
                                    bool own_table);
 
-    // What to wait for, and for how long at most, before the next wake().
+    // The descriptors to wait for, and the longest wait, before the next wake().
     std::vector<int> descriptors();
     int timeout_ms();
     void wake();
-    // A descriptor hung up, and would be ready for ever.
+    // Removes a descriptor that hung up and would stay ready.
     void on_hang_up() { records_quiet_ = true; }
-    // Everything that is still to be learned, when the command has ended.
+    // Collects the remaining facts after the command has ended.
     void finish();
-    // When this process has entered the tree's own IPC namespace.
+    // Call when this process has entered the tree's own IPC namespace.
     void read_table();
 
     bool was_there(std::uint64_t inode) const { return files_before_.contains(inode); }
     bool table_had(std::int64_t id) const { return table_before_.contains(id); }
     std::uint64_t device() const { return device_; }
     bool found_any() const { return !files_.empty() || !table_.empty(); }
-    // Null: nothing.
+    // Null: unknown.
     const SegmentFacts* of_file(std::uint64_t inode) const;
     const SegmentFacts* of_table(std::int64_t id) const;
 
@@ -82,7 +82,7 @@ class TreeWatch final : private RecordSink {
     bool exact() const { return records_ && opens_; }
     void read_opens();
     bool read_directory_events();
-    // Who there is, and what those have that are new; of all of them when `everybody`.
+    // Updates the members and reads the segments of new ones; of all if `everybody`.
     void look(bool everybody);
     void look_at(const std::vector<std::int64_t>& pids);
     void see(std::unordered_map<std::uint64_t, SegmentFacts>& where, std::uint64_t segment,
@@ -101,7 +101,7 @@ class TreeWatch final : private RecordSink {
     Handle directory_events_;
     std::map<int, std::string> directories_;  // by inotify's watch
     bool records_lost_ = false, records_quiet_ = false;
-    std::uint64_t unreadable_ = 0;  // looks that were refused
+    std::uint64_t unreadable_ = 0;  // denied accesses
 
     Budget budget_;
     std::int64_t next_look_ms_ = 0, interval_ms_ = 0, all_seen_ms_ = 0;
