@@ -91,9 +91,9 @@ std::string head(const RegionInfo& info, const RegionPart& part, std::uint64_t s
         "region   {}\nsize     {} bytes ({})\nstate    {}\nlevel    {}\nowner    {}, user {}\n"
         "held     {}\nread     {} bytes from {} on, {}\n\n",
         info.id.str(), info.size, format_size(info.size), to_string(info.state),
-        to_string(info.security_level), process_label(info.owner_process, info.owner_pid),
-        info.owner_uid, counted(info.reference_count, "reference"), size, part.offset,
-        to_rfc3339(now()));
+        to_string(info.security_level),
+        process_label(info.owner_process, info.owner_pid, info.worker), info.owner_uid,
+        counted(info.reference_count, "reference"), size, part.offset, to_rfc3339(now()));
 }
 
 Status print_document(const Contents& contents, const DumpOptions& options, OutputFile& sink) {
