@@ -5,6 +5,7 @@
 #include "ui/models/format.h"
 #include "ui/models/moment.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
 
@@ -28,9 +29,7 @@ MemoryGraph::MemoryGraph(Workspace& workspace, QWidget* parent)
                     TimePlot::Side::right);
     plot().setAccessibleName(tr("Memory over time"));
     rebuild_legend();
-    connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible()) take_new();
-    });
+    while_visible(this, &workspace, &Workspace::ticked, [this] { take_new(); });
 }
 
 void MemoryGraph::showEvent(QShowEvent* event) {

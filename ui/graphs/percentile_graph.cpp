@@ -8,6 +8,7 @@
 #include "ui/models/format.h"
 #include "ui/models/moment.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
 
@@ -33,16 +34,13 @@ PercentileGraph::PercentileGraph(Workspace& workspace, QWidget* parent)
     : GraphPanel(parent), workspace_(workspace) {
     plot().set_logarithmic();
     plot().set_ticker(QSharedPointer<NanosTicker>::create());
-    plot().set_format(
-        [](double value) { return std::isnan(value) ? QStringLiteral("–") : nanos_text(value); });
+    plot().set_format([](double value) { return std::isnan(value) ? u"–"_s : nanos_text(value); });
     for (const auto* name : {"p50", "p90", "p99", "p99.9"})
         plot().add_line(QString::fromLatin1(name), TimePlot::Shape::line);
     plot().setAccessibleName(tr("Percentiles over time"));
     rebuild_legend();
     choose_span(kSpan);
-    connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible()) take_new();
-    });
+    while_visible(this, &workspace, &Workspace::ticked, [this] { take_new(); });
 }
 
 void PercentileGraph::watch(layout::Timed what) {

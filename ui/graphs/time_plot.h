@@ -44,7 +44,7 @@ class TimePlot : public QCustomPlot {
     void set_format(Format format) { format_ = std::move(format); }
     void set_ticker(const QSharedPointer<QCPAxisTicker>& ticker);
     void set_side_title(Side side, const QString& title);
-    void set_logarithmic();  // values; those that are no number leave a gap
+    void set_logarithmic();  // values; NaN leaves a gap
 
     void set_span(double seconds);  // how much is seen while following
     bool following() const { return following_; }

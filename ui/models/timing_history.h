@@ -16,7 +16,7 @@ std::shared_ptr<const Timings> timings_of(const RegistryReader& reader);
 class TimingHistory {
   public:
     // `at`: monotonic milliseconds, never less than before.
-    void take(std::shared_ptr<const Timings> timings, std::int64_t at);
+    void add(std::shared_ptr<const Timings> timings, std::int64_t at);
     void clear();  // another registry counts from nothing
 
     bool known() const { return newest_ != nullptr; }

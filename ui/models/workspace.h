@@ -129,7 +129,7 @@ class Workspace : public QObject {
 
   private:
     void poll();
-    void take(Result<SourceTick> result);
+    void receive(Result<SourceTick> result);
     void set_link(Link link, const QString& problem);
 
     QString instance_;

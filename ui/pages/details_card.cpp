@@ -10,7 +10,7 @@ namespace snakepit::shm::ui {
 
 DetailsCard::DetailsCard(const QString& hint, int width, QWidget* parent)
     : QFrame(parent), hint_(make_label(hint, "muted")), scroll_(new QScrollArea) {
-    setObjectName(QStringLiteral("card"));
+    setObjectName(u"card"_s);
     setMinimumWidth(width);
     hint_->setAlignment(Qt::AlignCenter);
     hint_->setWordWrap(true);
@@ -19,7 +19,7 @@ DetailsCard::DetailsCard(const QString& hint, int width, QWidget* parent)
     scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll_->viewport()->setAutoFillBackground(false);
     auto* inner = new QWidget;
-    inner->setObjectName(QStringLiteral("content"));
+    inner->setObjectName(u"content"_s);
     auto* rows = new QVBoxLayout(inner);
     rows->setContentsMargins(16, 14, 16, 14);
     rows->setSpacing(0);
@@ -45,8 +45,7 @@ void DetailsCard::show_content(bool shown) {
 }
 
 QToolButton* make_details_tool() {
-    auto* tool =
-        make_tool(QStringLiteral("details"), QObject::tr("Details"), QStringLiteral("Ctrl+D"));
+    auto* tool = make_tool(u"details"_s, QObject::tr("Details"), u"Ctrl+D"_s);
     tool->setCheckable(true);
     tool->setChecked(true);
     return tool;
