@@ -15,15 +15,9 @@ namespace {
 constexpr int kShownMillis = 10'000;
 
 QSystemTrayIcon::MessageIcon sign_of(AlertSeverity severity) {
-    switch (severity) {
-        case AlertSeverity::critical:
-            return QSystemTrayIcon::Critical;
-        case AlertSeverity::warning:
-            return QSystemTrayIcon::Warning;
-        case AlertSeverity::info:
-            break;
-    }
-    return QSystemTrayIcon::Information;
+    return severity == AlertSeverity::critical  ? QSystemTrayIcon::Critical
+           : severity == AlertSeverity::warning ? QSystemTrayIcon::Warning
+                                                : QSystemTrayIcon::Information;
 }
 
 }  // namespace

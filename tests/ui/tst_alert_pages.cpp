@@ -150,7 +150,7 @@ class TestAlertPages : public QObject {
         keep(dialog, QStringLiteral("rule"));
         auto* limit = named<QLineEdit>(dialog, QStringLiteral("Limit"));
         limit->setText(QStringLiteral("9o %"));
-        QVERIFY(says(dialog, QStringLiteral("is not a share")));
+        QVERIFY(says(dialog, QStringLiteral("expected a percentage")));
         QVERIFY(!primary(dialog)->isEnabled());
         limit->setText(QStringLiteral("95 %"));
         QVERIFY(tried.wait(3000));

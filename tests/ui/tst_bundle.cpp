@@ -73,7 +73,7 @@ void TestBundle::a_bundle_shows_what_was_there() {
     QTRY_COMPARE(fixture.workspace.link(), Link::bundle);
     const auto words = fixture.words();
     const auto host = QString::fromStdString(bundle_file->manifest().host);
-    QVERIFY2(words.contains("bundle – Snakepit SHM") && words.contains("Nothing can be changed") &&
+    QVERIFY2(words.contains("bundle – Snakepit SHM") && words.contains("It is read-only") &&
                  words.contains(host),
              qPrintable(words));
     QVERIFY2(!words.contains("reconnecting") && !words.contains("attached"), qPrintable(words));

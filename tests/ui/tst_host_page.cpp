@@ -43,7 +43,7 @@ class TestHostPage : public QObject {
         QVERIFY(table->item(0, 5)->text().contains(QStringLiteral("latecomer")));
         QCOMPARE(table->item(1, 3)->text(), QStringLiteral("kept"));
         QVERIFY(table->item(1, 5)->text().contains(QStringLiteral("another has its name")));
-        QVERIFY(says(dialog, QStringLiteral("2 stayed")));
+        QVERIFY(says(dialog, QStringLiteral("2 kept")));
         keep(dialog, QStringLiteral("host-clean-done"));
     }
 

@@ -203,7 +203,7 @@ class TestSecurityDialogs : public QObject {
         auto* program = named<QLineEdit>(dialog, QStringLiteral("Program"));
         program->setText(QStringLiteral("reader"));
         QVERIFY(!primary(dialog)->isEnabled());
-        QVERIFY(says(dialog, QStringLiteral("whole path")));
+        QVERIFY(says(dialog, QStringLiteral("absolute path")));
         program->setText(QStringLiteral("/no/such/program"));
         QVERIFY(primary(dialog)->isEnabled());
         QTRY_VERIFY(says(dialog, QStringLiteral("no program /no/such/program")));

@@ -8,6 +8,8 @@
 #include <QVBoxLayout>
 
 #include "ui/graphs/time_plot.h"
+#include "ui/models/moment.h"
+#include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -104,6 +106,34 @@ void GraphPanel::rebuild_legend() {
         });
         legend_->addWidget(entry);
     }
+}
+
+SampleGraph::SampleGraph(Workspace& workspace, QWidget* parent)
+    : GraphPanel(parent), workspace_(workspace) {
+    while_visible(this, &workspace, &Workspace::ticked, [this] { draw_new(); });
+}
+
+void SampleGraph::showEvent(QShowEvent* event) {
+    GraphPanel::showEvent(event);
+    draw_new();
+}
+
+void SampleGraph::begin_again() {
+    for (int line = 0; line < plot().lines(); ++line) plot().set_points(line, {}, {});
+    last_ = 0;
+}
+
+void SampleGraph::draw_new() {
+    const auto& samples = workspace_.samples();
+    // A new registry numbers its samples from 1 again.
+    if (!samples.empty() && samples.back().seq < last_) begin_again();
+    auto first = samples.end();
+    while (first != samples.begin() && std::prev(first)->seq > last_) --first;
+    for (auto it = first; it != samples.end(); ++it) {
+        draw(*it);
+        last_ = it->seq;
+    }
+    plot().refresh(seconds(shown_now().micros));
 }
 
 }  // namespace snakepit::shm::ui

@@ -83,22 +83,6 @@ int TimePlot::add_line(const QString& name, Shape shape, Side side) {
     return graphCount() - 1;
 }
 
-void TimePlot::remove_lines() {
-    clearGraphs();
-}
-
-void TimePlot::set_points(int line, const QVector<double>& times, const QVector<double>& values) {
-    graph(line)->setData(times, values, true);
-}
-
-void TimePlot::append(int line, double time, double value) {
-    graph(line)->addData(time, value);
-}
-
-void TimePlot::set_line_shown(int line, bool shown) {
-    graph(line)->setVisible(shown);
-}
-
 QColor TimePlot::line_colour(int line) const {
     const auto& series = colours().series;
     return series[static_cast<std::size_t>(line) % series.size()];
@@ -107,10 +91,6 @@ QColor TimePlot::line_colour(int line) const {
 void TimePlot::set_ticker(const QSharedPointer<QCPAxisTicker>& ticker) {
     yAxis->setTicker(ticker);
     yAxis2->setTicker(ticker);
-}
-
-void TimePlot::set_side_title(Side side, const QString& title) {
-    (side == Side::right ? yAxis2 : yAxis)->setLabel(title);
 }
 
 void TimePlot::wear_theme() {

@@ -65,10 +65,6 @@ static_assert(kColumns.size() == kAlertColumns);
 
 }  // namespace
 
-bool AlertModel::is_inactive(const Alert& alert) const {
-    return alert.state != AlertState::firing;
-}
-
 void AlertModel::set_search(const QString& words) {
     words_ = words.toLower().split(u' ', Qt::SkipEmptyParts);
     refilter();
@@ -106,22 +102,6 @@ QVariant AlertModel::cell(int number, int column, int role) const {
 
 AlertHistoryModel::AlertHistoryModel(Workspace& workspace, QObject* parent)
     : AlertModel(parent), workspace_(workspace) {}
-
-int AlertHistoryModel::compare_rows(const Alert& a, const Alert& b) const {
-    return a.id > b.id ? -1 : 1;
-}
-
-void AlertHistoryModel::refresh() {
-    ask(0);
-}
-
-bool AlertHistoryModel::canFetchMore(const QModelIndex& parent) const {
-    return !parent.isValid() && !complete_ && !asking_ && !alerts_.empty();
-}
-
-void AlertHistoryModel::fetchMore(const QModelIndex& parent) {
-    if (canFetchMore(parent)) ask(before_);
-}
 
 void AlertHistoryModel::ask(std::uint64_t before) {
     if (asking_ || !workspace_.has_monitoring()) return;

@@ -38,7 +38,7 @@ class AlertModel : public KeyedTable<Alert, std::uint64_t> {
     bool wanted(const Alert& alert) const override;
     int compare_rows(const Alert& a, const Alert& b) const override;
     // To be drawn with less colour than what fires.
-    virtual bool is_inactive(const Alert& alert) const;
+    virtual bool is_inactive(const Alert& alert) const { return alert.state != AlertState::firing; }
 
   private:
     QStringList words_;
@@ -50,17 +50,21 @@ class AlertHistoryModel : public AlertModel {
   public:
     explicit AlertHistoryModel(Workspace& workspace, QObject* parent = nullptr);
 
-    void refresh();  // begins again at the newest
+    void refresh() { ask(0); }  // begins again at the newest
     bool complete() const { return complete_; }
     const QString& problem() const { return problem_; }
-    bool canFetchMore(const QModelIndex& parent) const override;
-    void fetchMore(const QModelIndex& parent) override;
+    bool canFetchMore(const QModelIndex& parent) const override {
+        return !parent.isValid() && !complete_ && !asking_ && !alerts_.empty();
+    }
+    void fetchMore(const QModelIndex& parent) override {
+        if (canFetchMore(parent)) ask(before_);
+    }
 
   Q_SIGNALS:
     void answered();
 
   protected:
-    int compare_rows(const Alert& a, const Alert& b) const override;
+    int compare_rows(const Alert& a, const Alert& b) const override { return a.id > b.id ? -1 : 1; }
     bool is_inactive(const Alert&) const override { return false; }
 
   private:

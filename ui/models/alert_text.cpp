@@ -45,8 +45,9 @@ auto rank(const Alert& alert) {
     return std::tuple(place, severity, taken_on, -latest, alert.id);
 }
 
-Result<double> not_a(const char* what, const QString& text, const char* example) {
-    return fail(ErrorCode::invalid_argument, "'" + text.toStdString() + "' is not " + what,
+Result<double> expected(const char* what, const QString& text, const char* example) {
+    return fail(ErrorCode::invalid_argument,
+                std::string("expected ") + what + " instead of '" + text.toStdString() + "'",
                 std::string("write it as ") + example);
 }
 
@@ -57,15 +58,9 @@ QString severity_title(AlertSeverity severity) {
 }
 
 Severity severity_of(AlertSeverity severity) {
-    switch (severity) {
-        case AlertSeverity::critical:
-            return Severity::bad;
-        case AlertSeverity::warning:
-            return Severity::caution;
-        case AlertSeverity::info:
-            break;
-    }
-    return Severity::info;
+    return severity == AlertSeverity::critical  ? Severity::bad
+           : severity == AlertSeverity::warning ? Severity::caution
+                                                : Severity::info;
 }
 
 QString alert_state_title(AlertState state) {
@@ -163,9 +158,9 @@ Result<double> parse_threshold(const QString& text, std::string_view unit) {
     bool read = false;
     const double number = words.trimmed().toDouble(&read);
     if (read) return number * times / part;
-    if (unit == "ratio") return not_a("a percentage", text, "90 %");
-    if (unit == "seconds") return not_a("a time", text, "250 ms or 5 s");
-    return not_a("a number", text, "3");
+    if (unit == "ratio") return expected("a percentage", text, "90 %");
+    if (unit == "seconds") return expected("a time", text, "250 ms or 5 s");
+    return expected("a number", text, "3");
 }
 
 QString period_text(std::int64_t millis) {

@@ -59,10 +59,6 @@ Result<std::vector<EventRow>> BundleEvents::query(const EventQuery& query) {
     return reader_->query(query);
 }
 
-void BundleEvents::interrupt() {
-    if (reader_) reader_->interrupt();
-}
-
 BundleManager::BundleManager(const BundleLabel& label, BundleReader& bundle) : refusal_(label) {
     if (auto reader = RegistryReader::open(bundle.registry()))
         for (auto& row : reader->poll().changed)

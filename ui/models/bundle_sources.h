@@ -29,7 +29,9 @@ class BundleEvents : public EventSource {
   public:
     explicit BundleEvents(const std::string& path);
     Result<std::vector<EventRow>> query(const EventQuery& query) override;
-    void interrupt() override;
+    void interrupt() override {
+        if (reader_) reader_->interrupt();
+    }
 
   private:
     Result<EventReader> reader_;

@@ -78,41 +78,28 @@ struct Column {
     QVariant (*tip)(const Row&) = nullptr;  // tooltip of a cell
 
     // The same column, but …
+    template <typename T>
+    constexpr Column with(T Column::*member, T what) const {
+        auto out = *this;
+        out.*member = what;
+        return out;
+    }
     constexpr Column with_about(const char* words, int pixels) const {
-        auto out = *this;
-        return out.about = words, out.width = pixels, out;
+        return with(&Column::about, words).with(&Column::width, pixels);
     }
-    constexpr Column in_monospace() const {
-        auto out = *this;
-        return out.monospace = true, out;
-    }
-    constexpr Column to_the_left() const {
-        auto out = *this;
-        return out.right = false, out;
-    }
-    constexpr Column to_the_right() const {
-        auto out = *this;
-        return out.right = true, out;
-    }
+    constexpr Column in_monospace() const { return with(&Column::monospace, true); }
+    constexpr Column to_the_left() const { return with(&Column::right, false); }
+    constexpr Column to_the_right() const { return with(&Column::right, true); }
     constexpr Column shown_as(QString (*words)(const Row&)) const {
-        auto out = *this;
-        return out.text = words, out;
+        return with(&Column::text, words);
     }
-    constexpr Column sorted_by(SortKey (*by)(const Row&)) const {
-        auto out = *this;
-        return out.order = by, out;
-    }
+    constexpr Column sorted_by(SortKey (*by)(const Row&)) const { return with(&Column::order, by); }
     constexpr Column as_chip(Severity (*how)(const Row&)) const {
-        auto out = *this;
-        return out.severity = how, out;
+        return with(&Column::severity, how);
     }
-    constexpr Column muted_if(bool (*when)(const Row&)) const {
-        auto out = *this;
-        return out.muted = when, out;
-    }
+    constexpr Column muted_if(bool (*when)(const Row&)) const { return with(&Column::muted, when); }
     constexpr Column with_tip(QVariant (*words)(const Row&)) const {
-        auto out = *this;
-        return out.tip = words, out;
+        return with(&Column::tip, words);
     }
     constexpr Column with_value_as_tip() const { return with_tip(value); }
 

@@ -51,11 +51,6 @@ void CurrentAlerts::on_second() {
     if (differs || watched_ || workspace_.bundle()) ask();
 }
 
-// A bundle has answered: it will not say anything else.
-bool CurrentAlerts::settled() const {
-    return workspace_.bundle() && (known_ || !problem_.isEmpty());
-}
-
 // One question at a time; one that comes while it is under way is asked after it.
 void CurrentAlerts::ask() {
     if (!workspace_.has_monitoring()) return;

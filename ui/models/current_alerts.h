@@ -47,7 +47,8 @@ class CurrentAlerts : public QObject {
     void receive(Result<std::vector<Alert>> alerts);
     void notify_new();
     void count();
-    bool settled() const;
+    // A bundle has answered, and does not change.
+    bool settled() const { return workspace_.bundle() && (known_ || !problem_.isEmpty()); }
 
     Workspace& workspace_;
     std::vector<Alert> alerts_;

@@ -131,14 +131,6 @@ void EventModel::set_problem(const Error* error) {
     problem_ = error ? error_text(*error) : QString();
 }
 
-bool EventModel::canFetchMore(const QModelIndex& parent) const {
-    return !parent.isValid() && !complete_ && !inserting_ && !feed_.busy() && !rows_.empty();
-}
-
-void EventModel::fetchMore(const QModelIndex& parent) {
-    if (canFetchMore(parent)) load_page();
-}
-
 int EventModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(rows_.size());
 }

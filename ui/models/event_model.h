@@ -41,8 +41,12 @@ class EventModel : public ColumnModel<QAbstractTableModel, EventRow> {
     }
 
     int rowCount(const QModelIndex& parent = {}) const override;
-    bool canFetchMore(const QModelIndex& parent) const override;
-    void fetchMore(const QModelIndex& parent) override;
+    bool canFetchMore(const QModelIndex& parent) const override {
+        return !parent.isValid() && !complete_ && !inserting_ && !feed_.busy() && !rows_.empty();
+    }
+    void fetchMore(const QModelIndex& parent) override {
+        if (canFetchMore(parent)) load_page();
+    }
 
   Q_SIGNALS:
     void answered();  // rows or problem() changed, or a question ended without any

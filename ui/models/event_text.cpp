@@ -21,7 +21,11 @@ QString spoken(std::string_view name) {
 }
 
 // Kinds whose names alone do not say what happened.
-constexpr std::array<std::pair<EventKind, const char*>, 10> kSpecialTitles{{
+constexpr std::array<std::pair<EventKind, const char*>, 14> kSpecialTitles{{
+    {EventKind::client_gone, "Client exited"},
+    {EventKind::owner_gone, "Owner exited"},
+    {EventKind::health_mended, "Health restored"},
+    {EventKind::alert_hook_mended, "Alert hook restored"},
     {EventKind::client_hostile, "Hostile client"},
     {EventKind::config_loaded, "Configuration loaded"},
     {EventKind::config_refused, "Configuration refused"},

@@ -9,7 +9,7 @@
 
 namespace snakepit::shm::ui {
 
-QString event_title(EventKind kind);  // "Client gone"
+QString event_title(EventKind kind);  // "Client exited"
 const std::vector<EventKind>& all_event_kinds();
 // Who was refused, who got at what is audited, and what changed about that.
 const std::vector<EventKind>& security_kinds();

@@ -85,10 +85,6 @@ void HostModel::set_filter(HostFilter filter) {
     refilter();
 }
 
-bool HostModel::wanted(const HostRow& row) const {
-    return filter_.matches(row.segment, shown_now(), row.search);
-}
-
 int HostModel::compare_rows(const HostRow& a, const HostRow& b) const {
     const auto by = [](Row row) {
         return std::pair(rank(row.segment.verdict), -static_cast<double>(row.segment.size));

@@ -45,7 +45,9 @@ class HostModel : public KeyedTable<HostRow, std::string> {
     std::span<const Column<HostRow>> columns() const override;
     QVariant cell(int number, int column, int role) const override;
     std::string key(const HostRow& row) const override { return row.segment.name; }
-    bool wanted(const HostRow& row) const override;
+    bool wanted(const HostRow& row) const override {
+        return filter_.matches(row.segment, shown_now(), row.search);
+    }
     int compare_rows(const HostRow& a, const HostRow& b) const override;
 
   private:

@@ -9,15 +9,9 @@
 namespace snakepit::shm::ui {
 
 QString kind_title(SegmentKind kind) {
-    switch (kind) {
-        case SegmentKind::posix:
-            return u"POSIX"_s;
-        case SegmentKind::system_v:
-            return u"System V"_s;
-        case SegmentKind::memfd:
-            break;
-    }
-    return u"memfd"_s;
+    return kind == SegmentKind::posix      ? u"POSIX"_s
+           : kind == SegmentKind::system_v ? u"System V"_s
+                                           : u"memfd"_s;
 }
 
 QString verdict_title(SegmentVerdict verdict) {
@@ -25,18 +19,10 @@ QString verdict_title(SegmentVerdict verdict) {
 }
 
 Severity severity_of(SegmentVerdict verdict) {
-    switch (verdict) {
-        case SegmentVerdict::in_use:
-            return Severity::good;
-        case SegmentVerdict::ours:
-            return Severity::info;
-        case SegmentVerdict::left_over:
-            return Severity::caution;
-        case SegmentVerdict::kept:
-        case SegmentVerdict::unknown:
-            break;
-    }
-    return Severity::neutral;
+    return verdict == SegmentVerdict::in_use      ? Severity::good
+           : verdict == SegmentVerdict::ours      ? Severity::info
+           : verdict == SegmentVerdict::left_over ? Severity::caution
+                                                  : Severity::neutral;
 }
 
 QString creator_text(const HostSegment& segment) {
@@ -45,15 +31,9 @@ QString creator_text(const HostSegment& segment) {
     const auto pid = QString::number(creator.pid);
     const auto name = QString::fromStdString(creator.program);
     const auto who = name.isEmpty() ? pid : name + u' ' + pid;
-    switch (creator.life) {
-        case Life::lives:
-            return who;
-        case Life::gone:
-            return QObject::tr("%1, exited").arg(who);
-        case Life::not_told:
-            break;
-    }
-    return QObject::tr("%1, not visible").arg(who);
+    return creator.life == Life::lives  ? who
+           : creator.life == Life::gone ? QObject::tr("%1, exited").arg(who)
+                                        : QObject::tr("%1, not visible").arg(who);
 }
 
 QString users_text(const HostSegment& segment) {

@@ -64,10 +64,6 @@ Result<AlertPage> LiveMonitoring::history(std::uint64_t before, int limit) {
     return ask_history(asker(), query);
 }
 
-Result<std::vector<AlertRule>> LiveMonitoring::rules() {
-    return ask_rules(asker());
-}
-
 Result<std::vector<AlertSilence>> LiveMonitoring::silences() {
     SHM_ASSIGN(const auto answer, ask("silences"));
     return parse_silences(answer);

@@ -47,7 +47,7 @@ constexpr std::array kColumns{
         .muted_if([](Row r) { return r.info.reference_count == 0; }),
     make(
         "held_by", "Held by", [](Row r) { return holders(r); },
-        "Programs that hold it: name, process id, worker, references if several", 210)
+        "Programs that hold it: name, process id, worker, references if several", 250)
         .shown_as([](Row r) { return r.holders ? holders(r) : QObject::tr("none"); })
         .sorted_by(holder_count)
         .muted_if([](Row r) { return r.holders == 0; })
@@ -128,20 +128,11 @@ const Column<RegionRow>& region_column(int column) {
 }
 
 Severity severity_of(RegionState state) {
-    switch (state) {
-        case RegionState::live:
-            return Severity::good;
-        case RegionState::orphan:
-            return Severity::caution;
-        case RegionState::closing:
-            return Severity::neutral;
-        case RegionState::quarantined:
-            return Severity::info;
-        case RegionState::revoked:
-        case RegionState::damaged:
-            break;
-    }
-    return Severity::bad;
+    return state == RegionState::live          ? Severity::good
+           : state == RegionState::orphan      ? Severity::caution
+           : state == RegionState::closing     ? Severity::neutral
+           : state == RegionState::quarantined ? Severity::info
+                                               : Severity::bad;
 }
 
 }  // namespace snakepit::shm::ui

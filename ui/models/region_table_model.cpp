@@ -72,17 +72,9 @@ void RegionTableModel::clock_tick() {
                            {Qt::DisplayRole});
 }
 
-const RegionEntry* RegionTableModel::entry(int row) const {
-    return row >= 0 && row < rowCount() ? store_.at(slot_of(row)) : nullptr;
-}
-
 const RegionRow* RegionTableModel::row(int number) const {
     const auto* found = entry(number);
     return found ? &found->row : nullptr;
-}
-
-int RegionTableModel::row_of(const RegionKey& key) const {
-    return store_.find(key) ? row_of_slot(key.slot) : -1;
 }
 
 std::span<const Column<RegionRow>> RegionTableModel::columns() const {

@@ -21,9 +21,13 @@ class RegionTableModel : public ColumnModel<SortedIndex, RegionRow> {
     void set_scope(Scope scope);
     // Once a second: repaints what ages and applies filters that depend on time.
     void clock_tick();
-    const RegionEntry* entry(int row) const;
+    const RegionEntry* entry(int row) const {
+        return row >= 0 && row < rowCount() ? store_.at(slot_of(row)) : nullptr;
+    }
     const RegionRow* row(int number) const override;
-    int row_of(const RegionKey& key) const;       // -1: not shown
+    int row_of(const RegionKey& key) const {  // -1: not shown
+        return store_.find(key) ? row_of_slot(key.slot) : -1;
+    }
     std::size_t total() const { return total_; }  // in scope, filtered away or not
 
   protected:

@@ -28,10 +28,6 @@ void TimingHistory::clear() {
     newest_.reset();
 }
 
-layout::Histogram TimingHistory::since_start(layout::Timed what) const {
-    return newest_ ? (*newest_)[static_cast<std::size_t>(what)] : layout::Histogram{};
-}
-
 layout::Histogram TimingHistory::last_minute(layout::Timed what) const {
     if (!newest_) return {};
     const auto i = static_cast<std::size_t>(what);

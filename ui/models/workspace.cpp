@@ -38,16 +38,8 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
     connect(&timer_, &QTimer::timeout, this, &Workspace::poll);
 }
 
-void Workspace::start() {
-    poll();
-}
-
 void Workspace::set_watched(bool watched) {
     timer_.setInterval(watched ? kWatchedMillis : kUnwatchedMillis);
-}
-
-void Workspace::set_paused(bool paused) {
-    paused_ = paused;
 }
 
 void Workspace::poll() {
@@ -108,10 +100,6 @@ void Workspace::select(std::vector<RegionKey> keys) {
 QString Workspace::commands_title() const {
     return parts_.bundle ? tr("On the command line of %1").arg(parts_.bundle->host)
                          : tr("On the command line");
-}
-
-QString Workspace::unknown_title(const QString& otherwise) const {
-    return parts_.bundle ? tr("Not included in this bundle") : otherwise;
 }
 
 QString Workspace::command(const QString& words) const {

@@ -64,9 +64,7 @@ void AlertDetails::build_head() {
 
 void AlertDetails::build_words() {
     column()->addSpacing(6);
-    column()->addWidget(make_label(tr("Evidence"), "section"));
-    column()->addWidget(evidence_ = make_words());
-    column()->addSpacing(6);
+    evidence_ = add_section(tr("Evidence"));
     column()->addWidget(remedy_title_ = make_label(tr("Remedy"), "section"));
     column()->addWidget(remedy_ = make_words());
     column()->addSpacing(6);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/details_card.h"
 
+#include <QClipboard>
+#include <QGuiApplication>
+#include <QHBoxLayout>
 #include <QScrollArea>
 #include <QVBoxLayout>
 
@@ -42,6 +45,21 @@ void DetailsCard::show_hint(const QString& text) {
 void DetailsCard::show_content(bool shown) {
     hint_->setVisible(!shown);
     scroll_->setVisible(shown);
+}
+
+QLabel* DetailsCard::add_section(const QString& title) {
+    auto* text = make_words();
+    column_->addWidget(make_label(title, "section"));
+    column_->addWidget(text);
+    column_->addSpacing(6);
+    return text;
+}
+
+void DetailsCard::add_copy(QHBoxLayout* row, const QString& text, QLabel* copied) {
+    auto* copy = make_tool(u"copy"_s, text);
+    connect(copy, &QToolButton::clicked, copied,
+            [copied] { QGuiApplication::clipboard()->setText(copied->text()); });
+    row->addWidget(copy);
 }
 
 QToolButton* make_details_tool() {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/details_pane.h"
 
-#include <QClipboard>
 #include <QFormLayout>
-#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QVBoxLayout>
 
@@ -60,22 +58,17 @@ void DetailsPane::build_head() {
     id_ = make_words();
     id_->setFont(Theme::instance().monospace());
     id_->setAccessibleName(tr("Region id"));
-    auto* copy = make_tool(u"copy"_s, tr("Copy id"));
-    connect(copy, &QToolButton::clicked, this,
-            [this] { QGuiApplication::clipboard()->setText(id_->text()); });
     auto* head = new QHBoxLayout;
     head->addWidget(state_, 0, Qt::AlignVCenter);
     head->addStretch();
-    head->addWidget(copy);
+    add_copy(head, tr("Copy id"), id_);
     column()->addLayout(head);
     column()->addWidget(id_);
     column()->addSpacing(4);
 }
 
 void DetailsPane::build_fields() {
-    column()->addWidget(make_label(tr("Held by"), "section"));
-    column()->addWidget(holders_ = make_words());
-    column()->addSpacing(6);
+    holders_ = add_section(tr("Held by"));
     column()->addWidget(security_ = new SecuritySection(workspace_));
     column()->addSpacing(6);
     auto* facts = make_facts();
@@ -88,8 +81,7 @@ void DetailsPane::build_fields() {
     column()->addWidget(make_label(tr("About"), "section"));
     column()->addLayout(facts);
     column()->addSpacing(6);
-    column()->addWidget(make_label(tr("Latest events"), "section"));
-    column()->addWidget(events_ = make_words());
+    events_ = add_section(tr("Latest events"));
 }
 
 void DetailsPane::showEvent(QShowEvent* event) {

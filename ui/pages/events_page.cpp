@@ -36,7 +36,7 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     table_->set_up(
         model_, tr("Events"),
         {kEventTime, kEventKind, kEventRegion, kEventUser, kEventPid, kEventResult, kEventDetail},
-        {150, 150, 262, 84, 62, 132, 200});
+        {140, 170, 262, 84, 62, 132, 200});
     build_actions();
     body()->addWidget(build_filter_row());
     body()->addWidget(new Card(stack_), 1);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/host_details.h"
 
-#include <QClipboard>
 #include <QFormLayout>
-#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QVBoxLayout>
 
@@ -21,15 +19,9 @@ namespace {
 constexpr std::size_t kUsersShown = 50;
 
 QString use_text(UseKind how) {
-    switch (how) {
-        case UseKind::maps:
-            return HostDetails::tr("maps it");
-        case UseKind::attached:
-            return HostDetails::tr("has it attached");
-        case UseKind::open:
-            break;
-    }
-    return HostDetails::tr("has it open");
+    return how == UseKind::maps       ? HostDetails::tr("maps it")
+           : how == UseKind::attached ? HostDetails::tr("has it attached")
+                                      : HostDetails::tr("has it open");
 }
 
 QString users_html(const HostSegment& segment) {
@@ -77,27 +69,20 @@ void HostDetails::build_head() {
     verdict_ = new QLabel;
     confidence_ = make_label({}, "muted");
     kind_ = new QLabel;
-    auto* copy = make_tool(u"copy"_s, tr("Copy name"));
-    connect(copy, &QToolButton::clicked, this,
-            [this] { QGuiApplication::clipboard()->setText(name_->text()); });
     auto* row = new QHBoxLayout;
     row->setSpacing(8);
     for (auto* label : {verdict_, kind_, confidence_}) row->addWidget(label, 0, Qt::AlignVCenter);
     row->addStretch();
-    row->addWidget(copy);
     column()->addLayout(row);
     name_ = make_words();
+    add_copy(row, tr("Copy name"), name_);
     name_->setFont(Theme::instance().monospace());
     name_->setAccessibleName(tr("Segment"));
     column()->addWidget(name_);
     column()->addWidget(program_ = make_words());
     column()->addSpacing(4);
-    column()->addWidget(make_label(tr("Evidence"), "section"));
-    column()->addWidget(evidence_ = make_words());
-    column()->addSpacing(6);
-    column()->addWidget(make_label(tr("Used by"), "section"));
-    column()->addWidget(users_ = make_words());
-    column()->addSpacing(6);
+    evidence_ = add_section(tr("Evidence"));
+    users_ = add_section(tr("Used by"));
 }
 
 void HostDetails::build_facts() {

@@ -42,7 +42,7 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     table_->set_up(model_, tr("Programs"),
                    {kClientProcess, kClientPid, kClientStatus, kClientHolds, kClientBytes,
                     kClientOwns, kClientConnected, kClientWorker, kClientPool},
-                   {150, 80, 120, 200, 110, 70, 100, 130, 110}, TableView::Sorting::by_columns);
+                   {150, 80, 162, 200, 110, 70, 100, 130, 80}, TableView::Sorting::by_columns);
     holdings_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
                                     kColumnIdle, kColumnOwner, kColumnCleanup, kColumnHeldBy});
     holdings_->setAccessibleName(tr("Regions of the selected program"));
