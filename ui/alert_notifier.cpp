@@ -4,8 +4,8 @@
 #include <QIcon>
 #include <QSystemTrayIcon>
 
-#include "ui/models/alert_book.h"
 #include "ui/models/alert_text.h"
+#include "ui/models/current_alerts.h"
 #include "ui/models/settings.h"
 
 namespace snakepit::shm::ui {
@@ -15,44 +15,36 @@ namespace {
 constexpr int kShownMillis = 10'000;
 
 QSystemTrayIcon::MessageIcon sign_of(AlertSeverity severity) {
-    switch (severity) {
-        case AlertSeverity::critical:
-            return QSystemTrayIcon::Critical;
-        case AlertSeverity::warning:
-            return QSystemTrayIcon::Warning;
-        case AlertSeverity::info:
-            break;
-    }
-    return QSystemTrayIcon::Information;
+    return severity == AlertSeverity::critical  ? QSystemTrayIcon::Critical
+           : severity == AlertSeverity::warning ? QSystemTrayIcon::Warning
+                                                : QSystemTrayIcon::Information;
 }
 
 }  // namespace
 
-AlertNotifier::AlertNotifier(AlertBook& book, Teller teller, QObject* parent)
-    : QObject(parent), teller_(std::move(teller)) {
-    enabled_ = remembered(QStringLiteral("notifications"), QStringLiteral("on")) == u"on" &&
-               (teller_ || remembering());
-    connect(&book, &AlertBook::fires, this, &AlertNotifier::tell);
+AlertNotifier::AlertNotifier(CurrentAlerts& current, Sender teller, QObject* parent)
+    : QObject(parent), send_(std::move(teller)) {
+    enabled_ = remembered(u"notifications"_s, u"on"_s) == u"on" && (send_ || remembering());
+    connect(&current, &CurrentAlerts::fires, this, &AlertNotifier::notify);
     show_tray();
 }
 
 bool AlertNotifier::possible() const {
-    return teller_ ||
+    return send_ ||
            (QSystemTrayIcon::isSystemTrayAvailable() && QSystemTrayIcon::supportsMessages());
 }
 
 void AlertNotifier::set_enabled(bool enabled) {
     enabled_ = enabled;
-    remember(QStringLiteral("notifications"),
-             enabled ? QStringLiteral("on") : QStringLiteral("off"));
+    remember(u"notifications"_s, enabled ? u"on"_s : u"off"_s);
     show_tray();
 }
 
 // The icon is there for as long as it may have something to say.
 void AlertNotifier::show_tray() {
-    const bool wanted = enabled_ && !teller_ && possible();
+    const bool wanted = enabled_ && !send_ && possible();
     if (wanted && !tray_) {
-        tray_ = new QSystemTrayIcon(QIcon(QStringLiteral(":/icons/snakepit.svg")), this);
+        tray_ = new QSystemTrayIcon(QIcon(u":/icons/snakepit.svg"_s), this);
         tray_->setToolTip(tr("Snakepit SHM"));
         connect(tray_, &QSystemTrayIcon::messageClicked, this,
                 [this] { Q_EMIT alert_wanted(latest_); });
@@ -61,14 +53,13 @@ void AlertNotifier::show_tray() {
     if (tray_) tray_->setVisible(wanted);
 }
 
-void AlertNotifier::tell(const Alert& alert) {
+void AlertNotifier::notify(const Alert& alert) {
     if (!enabled_ || !possible()) return;
-    const auto title =
-        QStringLiteral("%1: %2").arg(severity_title(alert.severity), alert_title(alert));
+    const auto title = u"%1: %2"_s.arg(severity_title(alert.severity), alert_title(alert));
     const auto text = QString::fromStdString(alert.evidence);
     latest_ = alert.id;
-    if (teller_)
-        teller_(title, text, alert.severity);
+    if (send_)
+        send_(title, text, alert.severity);
     else
         tray_->showMessage(title, text, sign_of(alert.severity), kShownMillis);
 }

@@ -11,16 +11,16 @@ class QSystemTrayIcon;
 
 namespace snakepit::shm::ui {
 
-class AlertBook;
+class CurrentAlerts;
 
-// Tells the desktop of each alert that begins to fire, where it has a tray to tell it in.
+// Shows a desktop notification for each alert that begins to fire, if there is a tray.
 // Remembered as "notifications". GUI thread.
 class AlertNotifier : public QObject {
     Q_OBJECT
   public:
     // Shows it to a person: in place of the tray, for tests.
-    using Teller = std::function<void(const QString& title, const QString& text, AlertSeverity)>;
-    explicit AlertNotifier(AlertBook& book, Teller teller = {}, QObject* parent = nullptr);
+    using Sender = std::function<void(const QString& title, const QString& text, AlertSeverity)>;
+    explicit AlertNotifier(CurrentAlerts& current, Sender teller = {}, QObject* parent = nullptr);
 
     bool possible() const;  // this desktop can be told anything
     bool enabled() const { return enabled_; }
@@ -30,10 +30,10 @@ class AlertNotifier : public QObject {
     void alert_wanted(std::uint64_t id);  // it was clicked on
 
   private:
-    void tell(const Alert& alert);
+    void notify(const Alert& alert);
     void show_tray();
 
-    Teller teller_;
+    Sender send_;
     QSystemTrayIcon* tray_ = nullptr;
     std::uint64_t latest_ = 0;
     bool enabled_ = true;

@@ -12,17 +12,17 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum class Use { tone, navigation, filled };
+enum class Use { severity, navigation, filled };
 
 QByteArray drawing(const QString& name) {
-    QFile file(QStringLiteral(":/icons/%1.svg").arg(name));
+    QFile file(u":/icons/%1.svg"_s.arg(name));
     return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
 }
 
 class LineIconEngine : public QIconEngine {
   public:
-    LineIconEngine(QByteArray svg, Use use, Tone tone)
-        : svg_(std::move(svg)), use_(use), tone_(tone) {}
+    LineIconEngine(QByteArray svg, Use use, Severity severity)
+        : svg_(std::move(svg)), use_(use), severity_(severity) {}
 
     void paint(QPainter* painter, const QRect& rect, QIcon::Mode mode,
                QIcon::State state) override {
@@ -50,32 +50,32 @@ class LineIconEngine : public QIconEngine {
                 return state == QIcon::On ? p.accent : p.muted;
             case Use::filled:
                 return p.accent_text;
-            case Use::tone:
+            case Use::severity:
                 break;
         }
-        if (tone_ == Tone::none) return state == QIcon::On ? p.accent : p.muted;
-        return p.tone(tone_).text;
+        if (severity_ == Severity::none) return state == QIcon::On ? p.accent : p.muted;
+        return p.severity(severity_).text;
     }
 
     QByteArray svg_;
     Use use_;
-    Tone tone_;
+    Severity severity_;
 };
 
-QIcon make(const QString& name, Use use, Tone tone) {
-    return QIcon(new LineIconEngine(drawing(name), use, tone));
+QIcon make(const QString& name, Use use, Severity severity) {
+    return QIcon(new LineIconEngine(drawing(name), use, severity));
 }
 
 }  // namespace
 
-QIcon icon(const QString& name, Tone tone) {
-    return make(name, Use::tone, tone);
+QIcon icon(const QString& name, Severity severity) {
+    return make(name, Use::severity, severity);
 }
 QIcon navigation_icon(const QString& name) {
-    return make(name, Use::navigation, Tone::none);
+    return make(name, Use::navigation, Severity::none);
 }
 QIcon filled_icon(const QString& name) {
-    return make(name, Use::filled, Tone::none);
+    return make(name, Use::filled, Severity::none);
 }
 
 }  // namespace snakepit::shm::ui

@@ -16,7 +16,7 @@
 #include "ui/alert_notifier.h"
 #include "ui/dialogs/handover_dialog.h"
 #include "ui/icons.h"
-#include "ui/models/alert_book.h"
+#include "ui/models/current_alerts.h"
 #include "ui/models/format.h"
 #include "ui/models/host.h"
 #include "ui/models/settings.h"
@@ -39,34 +39,32 @@ namespace snakepit::shm::ui {
 namespace {
 
 QString moment_text(Timestamp at) {
-    return QDateTime::fromMSecsSinceEpoch(at.micros / 1000)
-        .toString(QStringLiteral("yyyy-MM-dd hh:mm:ss"));
+    return QDateTime::fromMSecsSinceEpoch(at.micros / 1000).toString(u"yyyy-MM-dd hh:mm:ss"_s);
 }
 
 }  // namespace
 
 QStringList MainWindow::page_names() {
-    return {QStringLiteral("dashboard"),  QStringLiteral("regions"),     QStringLiteral("memory"),
-            QStringLiteral("references"), QStringLiteral("alerts"),      QStringLiteral("events"),
-            QStringLiteral("processes"),  QStringLiteral("performance"), QStringLiteral("host")};
+    return {u"dashboard"_s, u"regions"_s,   u"memory"_s,      u"references"_s, u"alerts"_s,
+            u"events"_s,    u"processes"_s, u"performance"_s, u"host"_s};
 }
 
 MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     : QMainWindow(parent),
       workspace_(workspace),
       host_(host),
-      book_(new AlertBook(workspace, this)),
-      notifier_(new AlertNotifier(*book_, {}, this)),
+      current_(new CurrentAlerts(workspace, this)),
+      notifier_(new AlertNotifier(*current_, {}, this)),
       navigation_(new QButtonGroup(this)),
       stack_(new QStackedWidget) {
     setWindowTitle(
         workspace.bundle() ? tr("%1 – bundle – Snakepit SHM").arg(workspace.bundle()->file)
         : workspace.instance() == u"default" ? tr("Snakepit SHM")
                                              : tr("%1 – Snakepit SHM").arg(workspace.instance()));
-    setWindowIcon(QIcon(QStringLiteral(":/icons/snakepit.svg")));
+    setWindowIcon(QIcon(u":/icons/snakepit.svg"_s));
     resize(1320, 840);
     auto* right = new QWidget;
-    right->setObjectName(QStringLiteral("pages"));
+    right->setObjectName(u"pages"_s);
     auto* column = new QVBoxLayout(right);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
@@ -91,36 +89,35 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
 }
 
 void MainWindow::add_pages() {
-    auto* dashboard = new DashboardPage(workspace_, *book_);
+    auto* dashboard = new DashboardPage(workspace_, *current_);
     auto* events = new EventsPage(workspace_);
-    auto* alerts = new AlertsPage(workspace_, *book_);
-    add_page(QStringLiteral("dashboard"), tr("Dashboard"), dashboard);
-    add_page(QStringLiteral("regions"), tr("Regions"), new RegionsPage(workspace_));
-    add_page(QStringLiteral("memory"), tr("Memory"), new MemoryPage(workspace_));
-    add_page(QStringLiteral("references"), tr("References"), new ReferencesPage(workspace_));
-    alerts_button_ = add_page(QStringLiteral("alerts"), tr("Alerts"), alerts);
-    add_page(QStringLiteral("events"), tr("Events"), events);
-    add_page(QStringLiteral("processes"), tr("Processes"), new ProcessesPage(workspace_));
-    add_page(QStringLiteral("performance"), tr("Performance"), new PerformancePage(workspace_));
-    add_page(QStringLiteral("host"), tr("Host"), new HostPage(workspace_));
+    auto* alerts = new AlertsPage(workspace_, *current_);
+    add_page(u"dashboard"_s, tr("Dashboard"), dashboard);
+    add_page(u"regions"_s, tr("Regions"), new RegionsPage(workspace_));
+    add_page(u"memory"_s, tr("Memory"), new MemoryPage(workspace_));
+    add_page(u"references"_s, tr("References"), new ReferencesPage(workspace_));
+    alerts_button_ = add_page(u"alerts"_s, tr("Alerts"), alerts);
+    add_page(u"events"_s, tr("Events"), events);
+    add_page(u"processes"_s, tr("Processes"), new ProcessesPage(workspace_));
+    add_page(u"performance"_s, tr("Performance"), new PerformancePage(workspace_));
+    add_page(u"host"_s, tr("Host"), new HostPage(workspace_));
     connect(navigation_, &QButtonGroup::idClicked, this,
             [this](int index) { show_page(page_names()[index]); });
     connect(dashboard, &DashboardPage::page_wanted, this, &MainWindow::show_page);
     connect(dashboard, &DashboardPage::alert_wanted, this, &MainWindow::show_alert);
-    connect(&workspace_, &Workspace::show_region, this,
-            [this] { show_page(QStringLiteral("regions")); });
+    connect(&workspace_, &Workspace::show_region, this, [this] { show_page(u"regions"_s); });
     connect(&workspace_, &Workspace::show_events_of, this, [this, events](const QString& id) {
         events->show_region(id);
-        show_page(QStringLiteral("events"));
+        show_page(u"events"_s);
     });
     connect(&workspace_, &Workspace::show_events_of_kind, this, [this, events](EventKind kind) {
         events->show_kind(kind);
-        show_page(QStringLiteral("events"));
+        show_page(u"events"_s);
     });
-    connect(book_, &AlertBook::counts_changed, this, [this] {
-        const auto count = book_->unacknowledged_count();
+    connect(current_, &CurrentAlerts::counts_changed, this, [this] {
+        const auto count = current_->unacknowledged_count();
         alerts_button_->set_badge(
-            count, tr("%1 that nobody has acknowledged").arg(counted(count, "alert", "alerts")));
+            count, tr("%1 not acknowledged").arg(pluralize(count, "alert", "alerts")));
     });
 }
 
@@ -128,16 +125,16 @@ void MainWindow::show_alert(std::uint64_t id) {
     if (isMinimized()) showNormal();
     raise();
     activateWindow();
-    show_page(QStringLiteral("alerts"));
+    show_page(u"alerts"_s);
     findChild<AlertsPage*>()->show_alert(id);
 }
 
 QWidget* MainWindow::build_sidebar() {
     auto* sidebar = new QFrame;
-    sidebar->setObjectName(QStringLiteral("sidebar"));
+    sidebar->setObjectName(u"sidebar"_s);
     sidebar->setFixedWidth(196);
     auto* logo = new QLabel;
-    logo->setPixmap(QIcon(QStringLiteral(":/icons/snakepit.svg")).pixmap(34, 34));
+    logo->setPixmap(QIcon(u":/icons/snakepit.svg"_s).pixmap(34, 34));
     auto* words = new QVBoxLayout;
     words->setSpacing(0);
     words->addWidget(make_label(tr("Snakepit SHM"), "brand"));
@@ -156,8 +153,7 @@ QWidget* MainWindow::build_sidebar() {
     navigation_column_->setSpacing(3);
     column->addLayout(navigation_column_);
     column->addStretch();
-    auto* theme = make_tool(QStringLiteral("theme"), tr("Theme: system, light, dark"),
-                            QStringLiteral("Ctrl+T"));
+    auto* theme = make_tool(u"theme"_s, tr("Theme: system, light, dark"), u"Ctrl+T"_s);
     connect(theme, &QToolButton::clicked, this, &MainWindow::next_theme);
     auto* tools = new QHBoxLayout;
     tools->addWidget(theme);
@@ -178,13 +174,11 @@ NavigationButton* MainWindow::add_page(const QString& name, const QString& title
 }
 
 QWidget* MainWindow::build_notifications() {
-    auto* told = make_tool(QStringLiteral("alerts"), tr("Tell the desktop of new alerts"));
+    auto* told = make_tool(u"alerts"_s, tr("Show desktop notifications for new alerts"));
     told->setCheckable(true);
     told->setChecked(notifier_->enabled());
     if (!notifier_->possible()) told->hide();
-    const auto wear = [told](bool on) {
-        told->setIcon(icon(on ? QStringLiteral("alerts") : QStringLiteral("silence")));
-    };
+    const auto wear = [told](bool on) { told->setIcon(icon(on ? u"alerts"_s : u"silence"_s)); };
     wear(told->isChecked());
     connect(told, &QToolButton::toggled, notifier_, &AlertNotifier::set_enabled);
     connect(told, &QToolButton::toggled, told, wear);
@@ -193,12 +187,12 @@ QWidget* MainWindow::build_notifications() {
 
 QWidget* MainWindow::build_banner() {
     banner_ = new QFrame;
-    banner_->setObjectName(QStringLiteral("banner"));
+    banner_->setObjectName(u"banner"_s);
     banner_text_ = new QLabel;
     banner_text_->setWordWrap(true);
     auto* sign = new QLabel;
-    sign->setPixmap(icon(QStringLiteral("warning"), Tone::caution).pixmap(18, 18));
-    embed_ = new QPushButton(tr("Start a manager here"));
+    sign->setPixmap(icon(u"warning"_s, Severity::caution).pixmap(18, 18));
+    embed_ = new QPushButton(tr("Start a manager in this window"));
     connect(embed_, &QPushButton::clicked, this, &MainWindow::embed);
     auto* row = new QHBoxLayout(banner_);
     row->setContentsMargins(22, 8, 22, 8);
@@ -231,50 +225,50 @@ void MainWindow::show_link() {
     const auto link = workspace_.link();
     if (const auto& bundle = workspace_.bundle()) {
         embed_->hide();
-        banner_text_->setText(
-            tr("%1 is a bundle from %2 of %3: what was there then. Nothing can be changed.")
-                .arg(bundle->file, bundle->host, moment_text(bundle->at)));
+        banner_text_->setText(tr("%1 is a diagnostic bundle of %2, taken on %3. It is read-only.")
+                                  .arg(bundle->file, bundle->host, moment_text(bundle->at)));
         return;
     }
     banner_->setVisible(link == Link::silent || link == Link::absent);
     embed_->setVisible(!host_.embedded());
     banner_text_->setText(link == Link::silent
-                              ? tr("The manager is not reachable, reconnecting… What you see is "
-                                   "the registry as it left it.")
-                              : tr("No manager to be found: %1").arg(workspace_.problem()));
+                              ? tr("The manager does not respond; reconnecting… The registry is "
+                                   "shown in its last state.")
+                              : tr("No manager found: %1").arg(workspace_.problem()));
 }
 
 void MainWindow::show_status() {
     const auto link = workspace_.link();
-    const auto tone = link == Link::connected    ? Tone::good
-                      : link == Link::connecting ? Tone::neutral
-                      : link == Link::bundle     ? Tone::info
-                                                 : Tone::caution;
+    const auto severity = link == Link::connected    ? Severity::good
+                          : link == Link::connecting ? Severity::neutral
+                          : link == Link::bundle     ? Severity::info
+                                                     : Severity::caution;
     const auto word = link == Link::connected    ? tr("connected")
                       : link == Link::connecting ? tr("connecting…")
                       : link == Link::bundle     ? tr("bundle")
                       : link == Link::silent     ? tr("reconnecting…")
                                                  : tr("no manager");
-    link_state_->setText(QStringLiteral("<span style='color:%1'>●</span>&nbsp; %2")
-                             .arg(colours().tone(tone).text.name(), word));
+    link_state_->setText(u"<span style='color:%1'>●</span>&nbsp; %2"_s.arg(
+        colours().severity(severity).text.name(), word));
     mode_->setText(
         workspace_.bundle()
             ? tr("from %1, %2").arg(workspace_.bundle()->host, moment_text(workspace_.bundle()->at))
-        : host_.embedded() ? tr("manager embedded in this window")
+        : host_.embedded() ? tr("manager runs in this window")
                            : tr("attached"));
     pid_->setText(workspace_.manager_pid() ? tr("pid %1").arg(workspace_.manager_pid())
                                            : QString());
-    regions_->setText(counted(workspace_.regions().size(), "region", "regions"));
-    programs_->setText(counted(workspace_.clients().size(), "program", "programs"));
+    regions_->setText(pluralize(workspace_.regions().size(), "region", "regions"));
+    programs_->setText(pluralize(workspace_.clients().size(), "program", "programs"));
     const auto* sample = workspace_.latest();
     memory_->setText(sample ? size_text(sample->bytes_used) : QString());
     QString events =
         tr("%1 recorded")
-            .arg(counted(workspace_.event_head() -
-                             (sample ? std::min(sample->recorder_lag, workspace_.event_head()) : 0),
-                         "event", "events"));
+            .arg(pluralize(
+                workspace_.event_head() -
+                    (sample ? std::min(sample->recorder_lag, workspace_.event_head()) : 0),
+                "event", "events"));
     if (sample && sample->recorder_lag > 0)
-        events += tr(", %1 waiting").arg(count_text(sample->recorder_lag));
+        events += tr(", %1 pending").arg(count_text(sample->recorder_lag));
     if (workspace_.events_lost() > 0)
         events += tr(", %1 lost").arg(count_text(workspace_.events_lost()));
     lag_->setText(events);
@@ -286,18 +280,19 @@ void MainWindow::next_theme() {
                       : theme.choice() == ThemeChoice::light ? ThemeChoice::dark
                                                              : ThemeChoice::system;
     theme.apply(next);
-    remember(QStringLiteral("theme"), theme_name(next));
+    remember(u"theme"_s, theme_name(next));
     statusBar()->showMessage(tr("Theme: %1").arg(theme_name(next)), 2000);
 }
 
 void MainWindow::embed() {
     if (const auto started = host_.embed(); !started)
-        QMessageBox::warning(this, tr("Start a manager here"), error_text(started.error()));
+        QMessageBox::warning(this, tr("Start a manager in this window"),
+                             error_text(started.error()));
     show_link();
 }
 
 void MainWindow::restore_place() {
-    restoreGeometry(remembered_state(QStringLiteral("window")));
+    restoreGeometry(remembered_state(u"window"_s));
 }
 
 void MainWindow::keep_selected(const QString& which) {
@@ -309,7 +304,7 @@ bool MainWindow::may_close() {
     std::uint64_t programs = 0;
     for (const auto& client : workspace_.clients()) programs += client.pid != own ? 1 : 0;
     if (quiet_close_ || !host_.embedded() || programs == 0) return true;
-    switch (ask_handover(this, counted(programs, "program is", "programs are"))) {
+    switch (ask_handover(this, pluralize(programs, "program is", "programs are"))) {
         case Handover::stop:
             return true;
         case Handover::cancel:
@@ -327,7 +322,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
         event->ignore();
         return;
     }
-    remember_state(QStringLiteral("window"), saveGeometry());
+    remember_state(u"window"_s, saveGeometry());
     event->accept();
 }
 

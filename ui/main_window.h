@@ -14,7 +14,7 @@ class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
-class AlertBook;
+class CurrentAlerts;
 class AlertNotifier;
 class ManagerHost;
 class NavigationButton;
@@ -28,7 +28,7 @@ class MainWindow : public QMainWindow {
     MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent = nullptr);
 
     static QStringList page_names();
-    bool show_page(const QString& name);  // false: there is no such page
+    bool show_page(const QString& name);  // false: unknown page
     void restore_place();
     void keep_selected(const QString& which);  // a region's id, or "first"
     // No question about connected programs when it closes.
@@ -56,7 +56,7 @@ class MainWindow : public QMainWindow {
 
     Workspace& workspace_;
     ManagerHost& host_;
-    AlertBook* book_;
+    CurrentAlerts* current_;
     AlertNotifier* notifier_;
     QButtonGroup* navigation_;
     NavigationButton* alerts_button_;

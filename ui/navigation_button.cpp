@@ -18,8 +18,8 @@ constexpr std::uint64_t kMost = 99;
 NavigationButton::NavigationButton(const QString& title, const QString& icon_name, int place,
                                    QWidget* parent)
     : QToolButton(parent), title_(title), hint_(title) {
-    setObjectName(QStringLiteral("navigation"));
-    setText(QStringLiteral("  ") + title);
+    setObjectName(u"navigation"_s);
+    setText(u"  "_s + title);
     setAccessibleName(title);
     setIcon(navigation_icon(icon_name));
     setIconSize({20, 20});
@@ -27,8 +27,8 @@ NavigationButton::NavigationButton(const QString& title, const QString& icon_nam
     setCheckable(true);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     if (place <= 9) {
-        setShortcut(QKeySequence(QStringLiteral("Alt+%1").arg(place)));
-        hint_ = QStringLiteral("%1  (Alt+%2)").arg(title).arg(place);
+        setShortcut(QKeySequence(u"Alt+%1"_s.arg(place)));
+        hint_ = u"%1  (Alt+%2)"_s.arg(title).arg(place);
     }
     setToolTip(hint_);
 }
@@ -36,15 +36,15 @@ NavigationButton::NavigationButton(const QString& title, const QString& icon_nam
 void NavigationButton::set_badge(std::uint64_t count, const QString& meaning) {
     if (count == badge_) return;
     badge_ = count;
-    setAccessibleName(count == 0 ? title_ : QStringLiteral("%1, %2").arg(title_, meaning));
-    setToolTip(count == 0 ? hint_ : QStringLiteral("%1\n%2").arg(hint_, meaning));
+    setAccessibleName(count == 0 ? title_ : u"%1, %2"_s.arg(title_, meaning));
+    setToolTip(count == 0 ? hint_ : u"%1\n%2"_s.arg(hint_, meaning));
     update();
 }
 
 void NavigationButton::paintEvent(QPaintEvent* event) {
     QToolButton::paintEvent(event);
     if (badge_ == 0) return;
-    const auto text = badge_ > kMost ? QStringLiteral("%1+").arg(kMost) : QString::number(badge_);
+    const auto text = badge_ > kMost ? u"%1+"_s.arg(kMost) : QString::number(badge_);
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
     auto small = font();
@@ -55,7 +55,7 @@ void NavigationButton::paintEvent(QPaintEvent* event) {
     const QRectF pill(width() - kEdge - wide, (height() - kHeight) / 2.0, wide, kHeight);
     const auto& p = colours();
     painter.setPen(Qt::NoPen);
-    painter.setBrush(p.tone(Tone::bad).text);
+    painter.setBrush(p.severity(Severity::bad).text);
     painter.drawRoundedRect(pill, kHeight / 2.0, kHeight / 2.0);
     painter.setPen(p.dark ? p.window : p.surface);
     painter.drawText(pill, Qt::AlignCenter, text);

@@ -6,14 +6,14 @@
 
 namespace snakepit::shm::ui {
 
-// Leads to a page; a number at its right says how much waits there for somebody.
+// Opens a page; a number at its right counts what needs attention there.
 class NavigationButton : public QToolButton {
     Q_OBJECT
   public:
     // `place`: from 1; the first nine can be reached with Alt and their number.
     NavigationButton(const QString& title, const QString& icon_name, int place,
                      QWidget* parent = nullptr);
-    // 0: none. `meaning` is spoken and shown as a tooltip: "3 alerts that nobody has acknowledged".
+    // 0: none. `meaning` is spoken and shown as a tooltip: "3 alerts not acknowledged".
     void set_badge(std::uint64_t count, const QString& meaning);
     std::uint64_t badge() const { return badge_; }
 

@@ -17,12 +17,12 @@ Palette light_palette() {
     p.text = "#1b2430", p.muted = "#647184", p.faint = "#98a3b1";
     p.accent = "#12766a", p.accent_text = "#ffffff", p.accent_fill = "#d9ece9";
     p.selection = "#dceeeb", p.hover = "#f1f5f6", p.glow = "#e0f3e8";
-    p.tones = {{{"#1b2430", "#ffffff"},
-                {"#566375", "#e9edf1"},
-                {"#176b43", "#dff2e7"},
-                {"#2459b8", "#e3ecfb"},
-                {"#8a5600", "#fbeed3"},
-                {"#b42a24", "#fbe3e1"}}};
+    p.severities = {{{"#1b2430", "#ffffff"},
+                     {"#566375", "#e9edf1"},
+                     {"#176b43", "#dff2e7"},
+                     {"#2459b8", "#e3ecfb"},
+                     {"#8a5600", "#fbeed3"},
+                     {"#b42a24", "#fbe3e1"}}};
     p.series = {"#12766a", "#2f6fdb", "#c2740c", "#9a4fc4",
                 "#c23a5e", "#4a8c1c", "#0e87a8", "#6b7280"};
     return p;
@@ -38,12 +38,12 @@ Palette dark_palette() {
     p.text = "#e3e8ee", p.muted = "#93a0b0", p.faint = "#667283";
     p.accent = "#45bfa9", p.accent_text = "#08201c", p.accent_fill = "#17352f";
     p.selection = "#1c3d37", p.hover = "#212831", p.glow = "#1d3529";
-    p.tones = {{{"#e3e8ee", "#1b2027"},
-                {"#aab5c3", "#2a323c"},
-                {"#6dd09b", "#17352a"},
-                {"#86b0ff", "#1b2d4b"},
-                {"#e6b45f", "#3a2d15"},
-                {"#ff958c", "#452220"}}};
+    p.severities = {{{"#e3e8ee", "#1b2027"},
+                     {"#aab5c3", "#2a323c"},
+                     {"#6dd09b", "#17352a"},
+                     {"#86b0ff", "#1b2d4b"},
+                     {"#e6b45f", "#3a2d15"},
+                     {"#ff958c", "#452220"}}};
     p.series = {"#45bfa9", "#78a6ff", "#e6a44a", "#c792ea",
                 "#f07a98", "#9ccc65", "#4fc3dc", "#9aa5b3"};
     return p;
@@ -74,7 +74,7 @@ QPalette to_qt(const Palette& p) {
 
 // The style sheet names colours as @name@.
 QString style_sheet(const Palette& p) {
-    QFile file(QStringLiteral(":/style.qss"));
+    QFile file(u":/style.qss"_s);
     if (!file.open(QIODevice::ReadOnly)) return {};
     auto text = QString::fromUtf8(file.readAll());
     const std::pair<const char*, QColor> names[] = {
@@ -91,17 +91,17 @@ QString style_sheet(const Palette& p) {
         {"accent_fill", p.accent_fill},
         {"hover", p.hover},
         {"selection", p.selection},
-        {"bad", p.tone(Tone::bad).text},
-        {"bad_fill", p.tone(Tone::bad).fill},
-        {"caution", p.tone(Tone::caution).text},
-        {"caution_fill", p.tone(Tone::caution).fill},
-        {"info", p.tone(Tone::info).text},
-        {"info_fill", p.tone(Tone::info).fill},
-        {"good", p.tone(Tone::good).text},
-        {"good_fill", p.tone(Tone::good).fill},
+        {"bad", p.severity(Severity::bad).text},
+        {"bad_fill", p.severity(Severity::bad).fill},
+        {"caution", p.severity(Severity::caution).text},
+        {"caution_fill", p.severity(Severity::caution).fill},
+        {"info", p.severity(Severity::info).text},
+        {"info_fill", p.severity(Severity::info).fill},
+        {"good", p.severity(Severity::good).text},
+        {"good_fill", p.severity(Severity::good).fill},
     };
     for (const auto& [name, colour] : names)
-        text.replace(QStringLiteral("@%1@").arg(QLatin1String(name)), colour.name());
+        text.replace(u"@%1@"_s.arg(QLatin1String(name)), colour.name());
     return text;
 }
 
@@ -116,13 +116,13 @@ std::optional<ThemeChoice> parse_theme(const QString& name) {
 QString theme_name(ThemeChoice choice) {
     switch (choice) {
         case ThemeChoice::light:
-            return QStringLiteral("light");
+            return u"light"_s;
         case ThemeChoice::dark:
-            return QStringLiteral("dark");
+            return u"dark"_s;
         case ThemeChoice::system:
             break;
     }
-    return QStringLiteral("system");
+    return u"system"_s;
 }
 
 Theme& Theme::instance() {
@@ -137,7 +137,7 @@ Theme::Theme() : palette_(light_palette()) {
 void Theme::apply(ThemeChoice choice) {
     applying_ = true;
     choice_ = choice;
-    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    QApplication::setStyle(QStyleFactory::create(u"Fusion"_s));
     // An empty palette is the system's own: its window colour says whether it is dark.
     QApplication::setPalette(QPalette());
     const bool system_dark = QGuiApplication::palette().color(QPalette::Window).lightness() < 128;

@@ -8,7 +8,7 @@
 #include <array>
 #include <optional>
 
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 class QFont;
 
@@ -18,7 +18,7 @@ enum class ThemeChoice { system, light, dark };
 std::optional<ThemeChoice> parse_theme(const QString& name);
 QString theme_name(ThemeChoice choice);
 
-struct ToneColours {
+struct SeverityColours {
     QColor text, fill;
 };
 
@@ -28,9 +28,11 @@ struct Palette {
     QColor text, muted, faint;
     QColor accent, accent_text, accent_fill;
     QColor selection, hover, glow;
-    std::array<ToneColours, 6> tones;  // by Tone
-    std::array<QColor, 8> series;      // lines of graphs, in the order they are given out
-    const ToneColours& tone(Tone tone) const { return tones[static_cast<std::size_t>(tone)]; }
+    std::array<SeverityColours, 6> severities;  // by Severity
+    std::array<QColor, 8> series;               // lines of graphs, in the order they are given out
+    const SeverityColours& severity(Severity severity) const {
+        return severities[static_cast<std::size_t>(severity)];
+    }
 };
 
 Palette light_palette();  // also what is printed on paper; any thread

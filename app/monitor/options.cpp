@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "ui/literals.h"
 #include "ui/main_window.h"
 
 namespace snakepit::shm::ui {
@@ -13,7 +14,7 @@ namespace {
 constexpr const char* kPromisedPages[] = {"arenas", "settings"};
 
 std::string one_of(const QStringList& names) {
-    return names.join(QStringLiteral(", ")).toStdString();
+    return names.join(u", "_s).toStdString();
 }
 
 std::string check_page(const std::string& page) {
@@ -39,38 +40,38 @@ Options parse_options(int argc, char** argv) {
     Options options;
     bool attach = false, embed = false;
     std::string size;
-    CLI::App app("Watches and manages the shared memory of one Snakepit SHM instance.",
+    CLI::App app("Monitor and manage the shared memory of a Snakepit SHM instance",
                  "snakepit-shm-monitor");
     auto* instance =
         app.add_option("--instance", options.instance,
-                       "The instance to watch (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
-    auto* attach_flag = app.add_flag(
-        "--attach", attach, "Watch a manager that runs elsewhere; never start one in this window");
+                       "Instance to show (default: $SNAKEPIT_SHM_INSTANCE, else 'default')");
+    auto* attach_flag = app.add_flag("--attach", attach,
+                                     "Attach to a running manager; never start one in this window");
     auto* embed_flag =
-        app.add_flag("--embed", embed, "Run the manager in this window; fail if another runs")
+        app.add_flag("--embed", embed, "Run the manager in this window; fail if another is running")
             ->excludes(attach_flag);
     app.add_option("--bundle", options.bundle,
                    "Show a diagnostic bundle (snakepit-shm diagnose) of any machine, read-only")
         ->excludes(attach_flag)
         ->excludes(embed_flag)
         ->excludes(instance);
-    app.add_option("--page", options.page, "Open on: " + one_of(MainWindow::page_names()))
+    app.add_option("--page", options.page, "Page to open: " + one_of(MainWindow::page_names()))
         ->check(check_page);
-    app.add_option("--theme", options.theme, "light, dark or system")
+    app.add_option("--theme", options.theme, "Theme: light, dark or system")
         ->check(CLI::IsMember({"light", "dark", "system"}));
     auto* screenshot = app.add_option("--screenshot", options.screenshot,
                                       "Write a PNG of the window (- is standard output) and exit");
-    app.add_flag("--force", options.force, "Replace the screenshot's file if it is there")
+    app.add_flag("--force", options.force, "Replace an existing screenshot file")
         ->needs(screenshot);
-    app.add_option("--size", size, "Of the window, as WIDTHxHEIGHT")->check(check_size);
-    app.add_option("--after", options.after, "Seconds before the screenshot")
+    app.add_option("--size", size, "Size of the window, as WIDTHxHEIGHT")->check(check_size);
+    app.add_option("--after", options.after, "Seconds to wait before the screenshot")
         ->needs(screenshot)
         ->check(CLI::Range(0.0, 3600.0));
     app.add_option("--select", options.select,
                    "Region to select for the screenshot: its id, or 'first'")
         ->needs(screenshot);
     app.add_flag("--reset-layout", options.reset_layout,
-                 "Forget columns, sizes and the window's place");
+                 "Reset columns, sizes and the window's position");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -9,7 +9,7 @@ enum class Mode { either, attach, embed };
 
 struct Options {
     bool go_on = true;  // false: leave with `status`, everything has been said
-    int status = 0;     // 0, or 2 where the words are wrong
+    int status = 0;     // 0, or 2 for a usage error
     std::string instance;
     Mode mode = Mode::either;
     std::string page;   // empty: the one of last time

@@ -40,13 +40,14 @@ int complain(const Error& error) {
 void explain_no_display(QtMsgType type, const QMessageLogContext&, const QString&) {
     if (type != QtFatalMsg) return;
     std::fputs(
-        "snakepit-shm-monitor: there is no display to open a window on: 'snakepit-shm top' shows "
-        "the same in a terminal\n",
+        "snakepit-shm-monitor: cannot open a window without a display; use 'snakepit-shm top' in a "
+        "terminal\n",
         stderr);
     std::_Exit(1);
 }
 
-// Whoever has the instance's lock is its manager: trying to take it is the question without a race.
+// The process with the instance's lock is its manager: taking the lock is the only check without a
+// race.
 Status find_manager(LiveHost& host, Mode mode) {
     if (mode == Mode::attach) return {};
     auto started = host.embed();
@@ -56,9 +57,8 @@ Status find_manager(LiveHost& host, Mode mode) {
 }
 
 void wear_theme(const Options& options) {
-    const auto name = options.theme.empty()
-                          ? remembered(QStringLiteral("theme"), QStringLiteral("system"))
-                          : QString::fromStdString(options.theme);
+    const auto name = options.theme.empty() ? remembered(u"theme"_s, u"system"_s)
+                                            : QString::fromStdString(options.theme);
     Theme::instance().apply(parse_theme(name).value_or(ThemeChoice::system));
 }
 
@@ -66,7 +66,7 @@ Status write_picture(MainWindow& window, OutputFile& file) {
     QByteArray png;
     QBuffer buffer(&png);
     if (!buffer.open(QIODevice::WriteOnly) || !window.grab().save(&buffer, "PNG"))
-        return fail(ErrorCode::platform_error, "the picture cannot be made");
+        return fail(ErrorCode::platform_error, "the screenshot could not be rendered");
     SHM_TRY(file.write({png.constData(), static_cast<std::size_t>(png.size())}));
     return file.commit();
 }
@@ -101,7 +101,7 @@ int show(Workspace& workspace, ManagerHost& host, const Options& options) {
 
 int refuse(const Error& error, const Options& options) {
     if (options.screenshot.empty())
-        QMessageBox::critical(nullptr, QStringLiteral("Snakepit SHM"), error_text(error));
+        QMessageBox::critical(nullptr, u"Snakepit SHM"_s, error_text(error));
     return complain(error);
 }
 
@@ -124,8 +124,8 @@ int run(const Options& options, int argc, char** argv) {
     const auto before = qInstallMessageHandler(explain_no_display);
     QApplication application(argc, argv);
     qInstallMessageHandler(before);
-    QApplication::setApplicationName(QStringLiteral("snakepit-shm-monitor"));
-    QApplication::setApplicationDisplayName(QStringLiteral("Snakepit SHM"));
+    QApplication::setApplicationName(u"snakepit-shm-monitor"_s);
+    QApplication::setApplicationDisplayName(u"Snakepit SHM"_s);
     // A picture shows what anyone would see, and leaves no trace.
     set_remembering(options.screenshot.empty());
     if (options.reset_layout) forget_layout();
@@ -134,9 +134,7 @@ int run(const Options& options, int argc, char** argv) {
                                                     : resolve_paths(options.instance);
     if (!paths) return complain(paths.error());
 
-    LiveHost host(
-        *paths,
-        (QApplication::applicationDirPath() + QStringLiteral("/snakepit-shm")).toStdString());
+    LiveHost host(*paths, (QApplication::applicationDirPath() + u"/snakepit-shm"_s).toStdString());
     if (const auto found = find_manager(host, options.mode); !found)
         return refuse(found.error(), options);
     Workspace workspace(to_qstring(paths->instance), live_parts(*paths));

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base/filter.h"
 
-#include <algorithm>
-#include <array>
 #include <charconv>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -12,102 +11,6 @@
 namespace snakepit::shm {
 
 namespace {
-
-enum class Kind : std::uint8_t { text, number, size, duration };
-
-struct Field {
-    std::string_view name;
-    Kind kind;
-};
-
-constexpr std::array<Field, 18> kFields{{
-    {"id", Kind::text},
-    {"size", Kind::size},
-    {"actual", Kind::size},
-    {"owner", Kind::text},
-    {"pid", Kind::number},
-    {"uid", Kind::number},
-    {"refs", Kind::number},
-    {"accesses", Kind::number},
-    {"state", Kind::text},
-    {"policy", Kind::text},
-    {"security", Kind::text},
-    {"placement", Kind::text},
-    {"worker", Kind::text},
-    {"session", Kind::text},
-    {"age", Kind::duration},
-    {"idle", Kind::duration},
-    {"cleanup", Kind::text},
-    {"holder", Kind::text},
-}};
-constexpr int kHolder = 17;
-constexpr int kMeta = static_cast<int>(kFields.size());  // "meta": text, outside the table's order
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return out;
-}
-
-std::string text_of(int field, const RegionInfo& r) {
-    switch (field) {
-        case 0:
-            return r.id.str();
-        case 3:
-            return r.owner_process;
-        case 8:
-            return std::string(to_string(r.state));
-        case 9:
-        case 16:
-            return std::string(to_string(r.cleanup_policy));
-        case 10:
-            return std::string(to_string(r.security_level));
-        case 11:
-            return std::string(to_string(r.placement));
-        case 12:
-            return r.worker;
-        case 13:
-            return r.session;
-        default:
-            return r.metadata;
-    }
-}
-
-// By process id, or by the name of the process or its worker, which may be given in part.
-bool is_holder(const RegionReference& holder, const std::string& word, bool in_part) {
-    if (fmt::format("{}", holder.pid) == word) return true;
-    const auto is = [&](const std::string& name) {
-        return in_part ? lower(name).find(word) != std::string::npos : lower(name) == word;
-    };
-    return is(holder.process) || is(holder.worker);
-}
-
-double number_of(int field, const RegionInfo& r, Timestamp at) {
-    switch (field) {
-        case 1:
-            return static_cast<double>(r.size);
-        case 2:
-            return static_cast<double>(r.actual_size);
-        case 4:
-            return static_cast<double>(r.owner_pid);
-        case 5:
-            return static_cast<double>(r.owner_uid);
-        case 6:
-            return static_cast<double>(r.reference_count);
-        case 7:
-            return static_cast<double>(r.access_count);
-        case 14:
-            return static_cast<double>(at.micros - r.created_at.micros) / 1000.0;
-        default:
-            return static_cast<double>(at.micros - r.last_accessed.micros) / 1000.0;
-    }
-}
-
-Kind kind_of(int field) {
-    return field == kMeta ? Kind::text : kFields[static_cast<std::size_t>(field)].kind;
-}
 
 std::vector<std::string> split(std::string_view text) {
     std::vector<std::string> tokens;
@@ -134,144 +37,189 @@ tl::unexpected<Error> refuse(std::string message, std::string remedy) {
     return fail(ErrorCode::invalid_argument, std::move(message), std::move(remedy));
 }
 
-std::string field_names() {
+std::string joined(std::span<const FilterName> fields) {
     std::string names;
-    for (const auto& field : kFields) names += fmt::format("{} ", field.name);
-    return names + "meta";
+    for (const auto& field : fields) names += (names.empty() ? "" : " ") + std::string(field.name);
+    return names;
 }
 
-Result<double> parse_number(Kind kind, std::string_view text) {
-    if (kind == Kind::size) {
+Result<double> parse_number(FilterKind kind, std::string_view text) {
+    if (kind == FilterKind::size) {
         SHM_ASSIGN(const auto bytes, parse_size(text));
         return static_cast<double>(bytes);
     }
-    if (kind == Kind::duration) {
+    if (kind == FilterKind::duration) {
         SHM_ASSIGN(const auto millis, parse_duration(text));
         return static_cast<double>(millis);
     }
     double number = 0;
     const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc{} || rest != text.data() + text.size())
-        return refuse(fmt::format("'{}' is not a number", text), "write digits, such as refs=0");
+        return refuse(fmt::format("expected a number instead of '{}'", text),
+                      "write digits, such as pid=4711");
     return number;
 }
 
-}  // namespace
+// Takes an operator off the front.
+std::optional<FilterOp> take_operator(std::string_view& text) {
+    static constexpr std::array<std::pair<std::string_view, FilterOp>, 7> kOperators{
+        {{">=", FilterOp::greater_equal},
+         {"<=", FilterOp::less_equal},
+         {"!=", FilterOp::not_equal},
+         {"=", FilterOp::equal},
+         {">", FilterOp::greater},
+         {"<", FilterOp::less},
+         {":", FilterOp::contains}}};
+    for (const auto& [sign, op] : kOperators) {
+        if (!text.starts_with(sign)) continue;
+        text.remove_prefix(sign.size());
+        return op;
+    }
+    return std::nullopt;
+}
 
-Result<RegionFilter::Term> RegionFilter::parse_term(std::string_view token) {
-    Term term;
+Result<FilterTerm> parse_term(std::string_view token, std::span<const FilterName> fields,
+                              bool unknown_is_word) {
+    FilterTerm term;
     if (token.size() > 1 && token.front() == '-') {
         term.negated = true;
         token.remove_prefix(1);
     }
-    const auto at = token.find_first_of(":=!<>");
-    if (at == std::string_view::npos || at == 0) {
-        term.text = lower(token);
+    const auto at = std::min(token.find_first_of(":=!<>"), token.size());
+    const auto name = lower_case(token.substr(0, at));
+    const auto found = std::find_if(fields.begin(), fields.end(),
+                                    [&](const auto& field) { return field.name == name; });
+    const bool known = found != fields.end();
+    if (at == 0 || at == token.size() || (!known && unknown_is_word && token[at] == ':')) {
+        term.text = lower_case(token);
         return term;
     }
-    const auto name = lower(token.substr(0, at));
-    const auto found = std::find_if(kFields.begin(), kFields.end(),
-                                    [&](const Field& field) { return field.name == name; });
-    if (found == kFields.end() && name != "meta")
-        return refuse(fmt::format("'{}' is not a field", name), "fields are " + field_names());
-    term.field = static_cast<int>(found - kFields.begin());
-
-    auto rest = token.substr(at);
-    const auto take = [&](std::string_view sign, Op op) {
-        if (!rest.starts_with(sign)) return false;
-        term.op = op;
-        rest.remove_prefix(sign.size());
-        return true;
-    };
-    const bool known = take(">=", Op::greater_equal) || take("<=", Op::less_equal) ||
-                       take("!=", Op::not_equal) || take("=", Op::equal) ||
-                       take(">", Op::greater) || take("<", Op::less) || take(":", Op::contains);
-    if (!known)
-        return refuse(fmt::format("'{}' has no operator", token), "use = != > >= < <= or :");
-    if (rest.empty())
+    if (!known) return refuse(fmt::format("unknown field '{}'", name), "use " + joined(fields));
+    term.field = static_cast<int>(found - fields.begin());
+    auto value = token.substr(at);
+    const auto op = take_operator(value);
+    if (!op) return refuse(fmt::format("'{}' has no operator", token), "use = != > >= < <= or :");
+    if (value.empty())
         return refuse(fmt::format("'{}' has no value", token), "write one after the operator");
-
-    if (kind_of(term.field) == Kind::text) {
-        if (term.op != Op::contains && term.op != Op::equal && term.op != Op::not_equal)
+    term.op = *op;
+    if (found->kind == FilterKind::text) {
+        if (*op != FilterOp::contains && *op != FilterOp::equal && *op != FilterOp::not_equal)
             return refuse(fmt::format("'{}' is a text field", name), "use :, = or != with it");
-        term.text = lower(rest);
+        term.text = lower_case(value);
         return term;
     }
-    SHM_ASSIGN(term.number, parse_number(kind_of(term.field), rest));
-    if (term.op == Op::contains) term.op = Op::equal;
+    SHM_ASSIGN(term.number, parse_number(found->kind, value));
+    if (term.op == FilterOp::contains) term.op = FilterOp::equal;
     return term;
 }
 
-Result<RegionFilter> RegionFilter::parse(std::string_view text) {
-    RegionFilter filter;
-    for (const auto& token : split(text)) {
-        SHM_ASSIGN(auto term, parse_term(token));
-        filter.terms_.push_back(std::move(term));
-    }
-    return filter;
+double bytes(std::uint64_t count) {
+    return static_cast<double>(count);
 }
 
-std::string RegionFilter::search_text(const RegionInfo& r) {
+double millis_since(Timestamp then, Timestamp at) {
+    return static_cast<double>(at.micros - then.micros) / 1000.0;
+}
+
+template <typename T>
+std::string name_of(T value) {
+    return std::string(to_string(value));
+}
+
+// Whether one of the holders matches; with != whether none does.
+bool any_holder(const RegionInfo& region, const FilterTerm& term) {
+    auto wanted = term;
+    if (term.op == FilterOp::not_equal) wanted.op = FilterOp::equal;
+    const bool found = std::any_of(
+        region.references.begin(), region.references.end(), [&](const RegionReference& holder) {
+            return fmt::format("{}", holder.pid) == term.text || wanted.holds(holder.process) ||
+                   wanted.holds(holder.worker);
+        });
+    return found == (term.op != FilterOp::not_equal);
+}
+
+using Region = const RegionInfo&;
+using Field = FilterField<RegionInfo>;
+
+constexpr std::array kRegionFields{
+    Field{"id", [](Region r) { return r.id.str(); }},
+    Field{"size", FilterKind::size, [](Region r) { return bytes(r.size); }},
+    Field{"actual", FilterKind::size, [](Region r) { return bytes(r.actual_size); }},
+    Field{"owner", [](Region r) { return r.owner_process; }},
+    Field{"pid", FilterKind::number, [](Region r) { return static_cast<double>(r.owner_pid); }},
+    Field{"uid", FilterKind::number, [](Region r) { return static_cast<double>(r.owner_uid); }},
+    Field{"refs", FilterKind::number,
+          [](Region r) { return static_cast<double>(r.reference_count); }},
+    Field{"accesses", FilterKind::number,
+          [](Region r) { return static_cast<double>(r.access_count); }},
+    Field{"state", [](Region r) { return name_of(r.state); }},
+    Field{"cleanup", [](Region r) { return name_of(r.cleanup_policy); }},
+    Field{"policy", [](Region r) { return name_of(r.cleanup_policy); }},
+    Field{"security", [](Region r) { return name_of(r.security_level); }},
+    Field{"placement", [](Region r) { return name_of(r.placement); }},
+    Field{"worker", [](Region r) { return r.worker; }},
+    Field{"holder", any_holder},
+    Field{"session", [](Region r) { return r.session; }},
+    Field{"age", [](Region r, Timestamp at) { return millis_since(r.created_at, at); }},
+    Field{"idle", [](Region r, Timestamp at) { return millis_since(r.last_accessed, at); }},
+    Field{"meta", [](Region r) { return r.metadata; }},
+};
+
+}  // namespace
+
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return out;
+}
+
+Result<std::vector<FilterTerm>> parse_filter(std::string_view line,
+                                             std::span<const FilterName> fields,
+                                             bool unknown_is_word) {
+    std::vector<FilterTerm> terms;
+    for (const auto& token : split(line)) {
+        SHM_ASSIGN(auto term, parse_term(token, fields, unknown_is_word));
+        terms.push_back(std::move(term));
+    }
+    return terms;
+}
+
+bool FilterTerm::holds(std::string_view value) const {
+    const auto lower = lower_case(value);
+    if (op == FilterOp::contains) return lower.find(text) != std::string::npos;
+    return (lower == text) == (op == FilterOp::equal);
+}
+
+bool FilterTerm::holds(double value) const {
+    switch (op) {
+        case FilterOp::not_equal:
+            return value != number;
+        case FilterOp::less:
+            return value < number;
+        case FilterOp::less_equal:
+            return value <= number;
+        case FilterOp::greater:
+            return value > number;
+        case FilterOp::greater_equal:
+            return value >= number;
+        default:
+            return value == number;
+    }
+}
+
+std::span<const FilterField<RegionInfo>> FilterTraits<RegionInfo>::fields() {
+    return kRegionFields;
+}
+
+std::string FilterTraits<RegionInfo>::search_text(const RegionInfo& r) {
     auto text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", r.id.str(), r.owner_process, r.worker,
                             r.session, to_string(r.state), r.metadata);
     for (const auto& holder : r.references)
         fmt::format_to(std::back_inserter(text), "\n{} {} {}", holder.process, holder.pid,
                        holder.worker);
-    return lower(text);
-}
-
-bool RegionFilter::depends_on_time() const {
-    return std::any_of(terms_.begin(), terms_.end(), [](const Term& term) {
-        return term.field >= 0 && kind_of(term.field) == Kind::duration;
-    });
-}
-
-bool RegionFilter::term_matches(const Term& term, const RegionInfo& r, Timestamp at,
-                                const std::string_view* prepared) {
-    if (term.field < 0) {
-        if (!prepared) return search_text(r).find(term.text) != std::string::npos;
-        return prepared->find(term.text) != std::string_view::npos;
-    }
-    if (term.field == kHolder) {
-        const bool held = std::any_of(
-            r.references.begin(), r.references.end(), [&](const RegionReference& holder) {
-                return is_holder(holder, term.text, term.op == Op::contains);
-            });
-        return held == (term.op != Op::not_equal);
-    }
-    if (kind_of(term.field) == Kind::text) {
-        const auto text = lower(text_of(term.field, r));
-        if (term.op == Op::contains) return text.find(term.text) != std::string::npos;
-        return (text == term.text) == (term.op == Op::equal);
-    }
-    const auto number = number_of(term.field, r, at);
-    switch (term.op) {
-        case Op::not_equal:
-            return number != term.number;
-        case Op::less:
-            return number < term.number;
-        case Op::less_equal:
-            return number <= term.number;
-        case Op::greater:
-            return number > term.number;
-        case Op::greater_equal:
-            return number >= term.number;
-        default:
-            return number == term.number;
-    }
-}
-
-bool RegionFilter::matches(const RegionInfo& region, Timestamp at) const {
-    return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) {
-        return term_matches(term, region, at, nullptr) != term.negated;
-    });
-}
-
-bool RegionFilter::matches(const RegionInfo& region, Timestamp at,
-                           std::string_view prepared) const {
-    return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) {
-        return term_matches(term, region, at, &prepared) != term.negated;
-    });
+    return lower_case(text);
 }
 
 }  // namespace snakepit::shm

@@ -3,19 +3,27 @@
 # What every test includes, compiled once: reading it is more than half of a test's compile time.
 # An executable, so that its compiler options are those of the tests.
 file(WRITE "${CMAKE_BINARY_DIR}/test_headers.cpp" "int main() { return 0; }\n")
-add_executable(snakepit_test_headers "${CMAKE_BINARY_DIR}/test_headers.cpp")
-target_compile_definitions(snakepit_test_headers PRIVATE QT_NO_KEYWORDS)
-target_link_libraries(snakepit_test_headers PRIVATE snakepit_options Qt6::Test)
-target_precompile_headers(snakepit_test_headers PRIVATE
-    <algorithm> <array> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <string>
-    <string_view> <thread> <unordered_map> <utility> <vector>
-    <fmt/format.h> <fmt/ranges.h> <tl/expected.hpp>
-    <QDir> <QFile> <QJsonArray> <QJsonDocument> <QJsonObject> <QProcess> <QTemporaryDir> <QtTest>)
-
 # Qt's build and source directories of a test are of no use to us, and would make these headers
 # another text in each folder.
 set(SNAKEPIT_TEST_OPTIONS -UQT_TESTCASE_BUILDDIR -UQT_TESTCASE_SOURCEDIR)
-target_compile_options(snakepit_test_headers PRIVATE ${SNAKEPIT_TEST_OPTIONS})
+
+# snakepit_test_headers(NAME [HEADERS…] [LIBS…]): the headers of tests that are linked with these
+# libraries; HEADERS come on top of what all tests include. Libraries of Qt define macros that its
+# headers read, so tests with others need headers of their own.
+function(snakepit_test_headers NAME)
+    cmake_parse_arguments(TEST "" "" "HEADERS;LIBS" ${ARGN})
+    add_executable(${NAME} "${CMAKE_BINARY_DIR}/test_headers.cpp")
+    target_compile_definitions(${NAME} PRIVATE QT_NO_KEYWORDS)
+    target_compile_options(${NAME} PRIVATE ${SNAKEPIT_TEST_OPTIONS})
+    target_link_libraries(${NAME} PRIVATE snakepit_options Qt6::Test ${TEST_LIBS})
+    target_precompile_headers(${NAME} PRIVATE
+        <algorithm> <array> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <string>
+        <string_view> <thread> <unordered_map> <utility> <vector>
+        <fmt/format.h> <fmt/ranges.h> <tl/expected.hpp>
+        <QDir> <QFile> <QJsonArray> <QJsonDocument> <QJsonObject> <QProcess> <QTemporaryDir> <QtTest>
+        ${TEST_HEADERS})
+endfunction()
+snakepit_test_headers(snakepit_test_headers)
 
 # What `#include "X.moc"` and `#include "moc_X.cpp"` name in a test's sources. Not AUTOMOC: it
 # compiles one more file for each test.
@@ -37,11 +45,14 @@ function(snakepit_moc NAME)
     target_include_directories(${NAME} PRIVATE "${directory}")
 endfunction()
 
-# snakepit_test(NAME SOURCES… [LIBS…] [TIMEOUT seconds] [LABELS…]): a Qt Test program, run by CTest
-# under the same name; its folder's name is a label. A source that declares its test class itself
+# snakepit_test(NAME SOURCES… [LIBS…] [HEADERS target] [TIMEOUT seconds] [LABELS…]): a Qt Test program,
+# run by CTest under the same name; its folder's name is a label. A source that declares its test class itself
 # ends with `#include "<source>.moc"`. Qt's keywords are off (write Q_SLOTS): our layouts have slots of their own.
 function(snakepit_test NAME)
-    cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+    cmake_parse_arguments(TEST "" "TIMEOUT;HEADERS" "SOURCES;LIBS;LABELS" ${ARGN})
+    if(NOT TEST_HEADERS)
+        set(TEST_HEADERS snakepit_test_headers)
+    endif()
     if(NOT TEST_TIMEOUT)
         set(TEST_TIMEOUT 300)  # on a machine that others keep busy
     endif()
@@ -49,7 +60,7 @@ function(snakepit_test NAME)
     list(PREPEND TEST_LABELS "${folder}")
     add_executable(${NAME} ${TEST_SOURCES})
     snakepit_moc(${NAME} ${TEST_SOURCES})
-    target_precompile_headers(${NAME} REUSE_FROM snakepit_test_headers)
+    target_precompile_headers(${NAME} REUSE_FROM ${TEST_HEADERS})
     target_compile_definitions(${NAME} PRIVATE QT_NO_KEYWORDS)
     target_compile_options(${NAME} PRIVATE ${SNAKEPIT_TEST_OPTIONS})
     target_link_libraries(${NAME} PRIVATE snakepit_options Qt6::Test ${TEST_LIBS})

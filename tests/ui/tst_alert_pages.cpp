@@ -3,7 +3,7 @@
 #include <QComboBox>
 #include <QLineEdit>
 
-#include "rich_stage.h"
+#include "rich_fixture.h"
 #include "ui/alert_notifier.h"
 #include "ui/dialogs/acknowledge_dialog.h"
 #include "ui/dialogs/alert_rule_dialog.h"
@@ -26,63 +26,63 @@ class TestAlertPages : public QObject {
     void initTestCase() { set_remembering(false); }
 
     void the_badge_counts_what_nobody_has_acknowledged() {
-        RichStage stage;
+        RichFixture fixture;
         NavigationButton* badge = nullptr;
-        for (auto* one : stage.window.findChildren<NavigationButton*>())
+        for (auto* one : fixture.window.findChildren<NavigationButton*>())
             if (one->badge() > 0) badge = one;
         QVERIFY(badge);
         QCOMPARE(badge->badge(), std::uint64_t{4});
         QVERIFY(badge->accessibleName().startsWith(QStringLiteral("Alerts")));
         for (const auto id : {33, 35, 40, 41})
-            QVERIFY(stage.monitoring->acknowledge(static_cast<std::uint64_t>(id), ""));
+            QVERIFY(fixture.monitoring->acknowledge(static_cast<std::uint64_t>(id), ""));
         QTRY_COMPARE(badge->badge(), std::uint64_t{0});
     }
 
     void the_manager_is_asked_only_while_somebody_looks_or_a_count_changes() {
-        RichStage stage;
-        stage.window.show_page(QStringLiteral("memory"));
+        RichFixture fixture;
+        fixture.window.show_page(QStringLiteral("memory"));
         QTest::qWait(1500);
-        const int asked = stage.monitoring->lists();
-        QSignalSpy seconds(&stage.workspace, &Workspace::second_passed);
+        const int asked = fixture.monitoring->lists();
+        QSignalSpy seconds(&fixture.workspace, &Workspace::second_passed);
         while (seconds.count() < 3) QVERIFY(seconds.wait(3000));
-        QCOMPARE(stage.monitoring->lists(), asked);
-        stage.monitoring->resolve(40);
-        QTRY_COMPARE(stage.monitoring->lists(), asked + 1);
-        stage.window.show_page(QStringLiteral("alerts"));
-        QTRY_VERIFY(stage.monitoring->lists() >= asked + 3);
+        QCOMPARE(fixture.monitoring->lists(), asked);
+        fixture.monitoring->resolve(40);
+        QTRY_COMPARE(fixture.monitoring->lists(), asked + 1);
+        fixture.window.show_page(QStringLiteral("alerts"));
+        QTRY_VERIFY(fixture.monitoring->lists() >= asked + 3);
     }
 
     void each_new_alert_is_told_once_and_silenced_ones_never() {
-        Stage stage(20);
-        auto& book = *stage.window.findChild<AlertBook*>();
+        Fixture fixture(20);
+        auto& current = *fixture.window.findChild<CurrentAlerts*>();
         QStringList told;
-        AlertNotifier notifier(
-            book, [&told](const QString& title, const QString&, AlertSeverity) { told << title; });
-        QSignalSpy seconds(&stage.workspace, &Workspace::second_passed);
+        AlertNotifier notifier(current, [&told](const QString& title, const QString&,
+                                                AlertSeverity) { told << title; });
+        QSignalSpy seconds(&fixture.workspace, &Workspace::second_passed);
         QVERIFY(seconds.wait(3000));  // it has seen that nothing fires
-        stage.monitoring->set_alerts(make_alerts(now()));
+        fixture.monitoring->set_alerts(make_alerts(now()));
         QTRY_COMPARE(told.size(), 3);  // of five one is silenced and one acknowledged
         QVERIFY(told.filter(QStringLiteral("left behind")).isEmpty());
-        stage.window.show_page(QStringLiteral("alerts"));
-        const int lists = stage.monitoring->lists();
-        QTRY_VERIFY(stage.monitoring->lists() >= lists + 2);
+        fixture.window.show_page(QStringLiteral("alerts"));
+        const int lists = fixture.monitoring->lists();
+        QTRY_VERIFY(fixture.monitoring->lists() >= lists + 2);
         QCOMPARE(told.size(), 3);
         notifier.set_enabled(false);
         auto more = make_alerts(now());
         more.front().id = 99;
-        stage.monitoring->set_alerts(more);
-        QTRY_VERIFY(book.find(99));
+        fixture.monitoring->set_alerts(more);
+        QTRY_VERIFY(current.find(99));
         QCOMPARE(told.size(), 3);
     }
 
     void acknowledging_says_it_once_with_the_comment() {
-        RichStage stage;
-        auto& table = stage.alert_table();
+        RichFixture fixture;
+        auto& table = fixture.alert_table();
         QTRY_VERIFY(table.model()->rowCount() > 0);
         table.selectRow(0);
         const auto id = table.model()->index(0, 0).data(kIdRole).toULongLong();
-        button(stage.alerts(), QStringLiteral("Acknowledge…"))->click();
-        auto* dialog = stage.window.findChild<AcknowledgeDialog*>();
+        button(fixture.alerts(), QStringLiteral("Acknowledge…"))->click();
+        auto* dialog = fixture.window.findChild<AcknowledgeDialog*>();
         QVERIFY(dialog);
         QTest::keyClicks(named<QLineEdit>(*dialog, QStringLiteral("Comment")),
                          QStringLiteral("on it"));
@@ -94,17 +94,17 @@ class TestAlertPages : public QObject {
         run->click();
         run->click();
         QVERIFY(finished.wait(3000));
-        const auto said = stage.monitoring->acknowledged();
+        const auto said = fixture.monitoring->acknowledged();
         QCOMPARE(said.size(), std::size_t{1});
         QCOMPARE(said.front(), (std::pair<std::uint64_t, std::string>{id, "on it"}));
-        QTRY_VERIFY(!stage.book().find(id)->acknowledged_by.empty());
+        QTRY_VERIFY(!fixture.current().find(id)->acknowledged_by.empty());
     }
 
     void a_refusal_leaves_the_dialog_open_and_says_why() {
-        RichStage stage;
-        stage.monitoring->refuse_next(
+        RichFixture fixture;
+        fixture.monitoring->refuse_next(
             {ErrorCode::permission_denied, "only operators may", "ask one"});
-        AcknowledgeDialog dialog(stage.workspace, {make_alerts(now()).front()}, &stage.window);
+        AcknowledgeDialog dialog(fixture.workspace, {make_alerts(now()).front()}, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy finished(&dialog, &AcknowledgeDialog::finished_run);
@@ -115,21 +115,21 @@ class TestAlertPages : public QObject {
     }
 
     void silencing_can_last_until_it_is_resolved_and_can_be_ended() {
-        RichStage stage;
+        RichFixture fixture;
         const auto alert = make_alerts(now()).front();
-        SilenceDialog dialog(stage.workspace, alert, &stage.window);
+        SilenceDialog dialog(fixture.workspace, alert, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QVERIFY(command_of(dialog).contains(QStringLiteral("alerts silence --rule host-memory")));
         QVERIFY(command_of(dialog).contains(QStringLiteral("--for 1h")));
         keep(dialog, QStringLiteral("silence"));
-        auto* time = named<QComboBox>(dialog, QStringLiteral("For how long"));
+        auto* time = named<QComboBox>(dialog, QStringLiteral("Duration"));
         time->setCurrentIndex(time->count() - 1);
         QVERIFY(command_of(dialog).contains(QStringLiteral("--until-resolved")));
         QSignalSpy finished(&dialog, &SilenceDialog::finished_run);
         primary(dialog)->click();
         QVERIFY(finished.wait(3000));
-        auto& alerts = stage.alerts();
+        auto& alerts = fixture.alerts();
         alerts.show_view(AlertsPage::kSilences);
         auto* view = alerts.findChild<SilencesView*>();
         QTRY_COMPARE(view->table()->model()->rowCount(), 2);
@@ -139,8 +139,8 @@ class TestAlertPages : public QObject {
     }
 
     void a_rule_is_tried_on_the_past_before_it_is_saved() {
-        RichStage stage;
-        AlertRuleDialog dialog(stage.workspace, make_rules().front(), &stage.window);
+        RichFixture fixture;
+        AlertRuleDialog dialog(fixture.workspace, make_rules().front(), &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy tried(&dialog, &AlertRuleDialog::backtested);
@@ -150,7 +150,7 @@ class TestAlertPages : public QObject {
         keep(dialog, QStringLiteral("rule"));
         auto* limit = named<QLineEdit>(dialog, QStringLiteral("Limit"));
         limit->setText(QStringLiteral("9o %"));
-        QVERIFY(says(dialog, QStringLiteral("is not a share")));
+        QVERIFY(says(dialog, QStringLiteral("expected a percentage")));
         QVERIFY(!primary(dialog)->isEnabled());
         limit->setText(QStringLiteral("95 %"));
         QVERIFY(tried.wait(3000));
@@ -158,31 +158,31 @@ class TestAlertPages : public QObject {
         QSignalSpy finished(&dialog, &AlertRuleDialog::finished_run);
         primary(dialog)->click();
         QVERIFY(finished.wait(3000));
-        const auto set = stage.monitoring->rules_set();
+        const auto set = fixture.monitoring->rules_set();
         QCOMPARE(set.size(), std::size_t{1});
         QCOMPARE(set.front().threshold, 0.95);
         QCOMPARE(set.front().name, std::string("host-memory"));
     }
 
     void a_rule_is_switched_off_where_it_stands() {
-        RichStage stage;
-        auto& alerts = stage.alerts();
+        RichFixture fixture;
+        auto& alerts = fixture.alerts();
         alerts.show_view(AlertsPage::kRules);
         auto* view = alerts.findChild<AlertRulesView*>();
         QTRY_VERIFY(view->table()->model()->rowCount() > 0);
         view->table()->selectRow(0);
         const auto words = command_of(*view);
         QVERIFY(words.startsWith(QStringLiteral("snakepit-shm alerts rules disable ")));
-        button(*view, QStringLiteral("Switch off"))->click();
-        QTRY_COMPARE(stage.monitoring->rules_set().size(), std::size_t{1});
-        QVERIFY(!stage.monitoring->rules_set().front().enabled);
-        QTRY_VERIFY(button(*view, QStringLiteral("Switch on")));
+        button(*view, QStringLiteral("Disable"))->click();
+        QTRY_COMPARE(fixture.monitoring->rules_set().size(), std::size_t{1});
+        QVERIFY(!fixture.monitoring->rules_set().front().enabled);
+        QTRY_VERIFY(button(*view, QStringLiteral("Enable")));
     }
 
     void an_alert_leads_to_its_events() {
-        RichStage stage;
-        auto& table = stage.alert_table();
-        auto* details = stage.alerts().findChild<AlertDetails*>();
+        RichFixture fixture;
+        auto& table = fixture.alert_table();
+        auto* details = fixture.alerts().findChild<AlertDetails*>();
         const auto select = [&](std::uint64_t id) {
             for (int row = 0; row < table.model()->rowCount(); ++row)
                 if (table.model()->index(row, 0).data(kIdRole).toULongLong() == id)
@@ -191,27 +191,27 @@ class TestAlertPages : public QObject {
         select(42);
         QTRY_VERIFY(button(*details, QStringLiteral("Show events: Refused")));
         button(*details, QStringLiteral("Show events: Refused"))->click();
-        auto* kind = named<QComboBox>(stage.window, QStringLiteral("Kind of event"));
+        auto* kind = named<QComboBox>(fixture.window, QStringLiteral("Event kind"));
         QVERIFY(kind->isVisible());
         QCOMPARE(kind->currentData().toInt(), static_cast<int>(EventKind::refused));
-        stage.window.show_page(QStringLiteral("alerts"));
+        fixture.window.show_page(QStringLiteral("alerts"));
         select(40);
         button(*details, QStringLiteral("Show the region's events"))->click();
-        QCOMPARE(named<QLineEdit>(stage.window, QStringLiteral("Region id"))->text(),
-                 QString::fromStdString(stage.book().find(40)->subject));
+        QCOMPARE(named<QLineEdit>(fixture.window, QStringLiteral("Region id"))->text(),
+                 QString::fromStdString(fixture.current().find(40)->subject));
     }
 
     void a_click_on_the_dashboard_leads_to_the_alert() {
-        RichStage stage;
-        stage.window.show_page(QStringLiteral("dashboard"));
-        auto* strip = stage.window.findChild<AlertStrip*>();
+        RichFixture fixture;
+        fixture.window.show_page(QStringLiteral("dashboard"));
+        auto* strip = fixture.window.findChild<AlertStrip*>();
         QVERIFY(strip->isVisible());
         Q_EMIT strip->alert_wanted(33);
-        auto& table = stage.alert_table();
+        auto& table = fixture.alert_table();
         QTRY_VERIFY(table.selectionModel()->hasSelection());
         QCOMPARE(table.currentIndex().data(kIdRole).toULongLong(), 33ULL);
-        stage.monitoring->set_alerts({});
-        stage.window.show_page(QStringLiteral("dashboard"));
+        fixture.monitoring->set_alerts({});
+        fixture.window.show_page(QStringLiteral("dashboard"));
         QTRY_VERIFY(!strip->isVisible());
     }
 };

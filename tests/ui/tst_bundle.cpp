@@ -8,7 +8,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "bundle_stage.h"
+#include "bundle_fixture.h"
 #include "service_fixture.h"
 #include "ui/graphs/histogram_view.h"
 #include "ui/models/event_feed.h"
@@ -28,8 +28,8 @@ constexpr int kPatience = 15'000;  // ms
 // All changes are refused in the same words.
 template <typename Answer>
 bool refused(const Answer& answer) {
-    return !answer && QString::fromStdString(answer.error().message)
-                          .contains(QStringLiteral("nothing can be changed"));
+    return !answer &&
+           QString::fromStdString(answer.error().message).contains(QStringLiteral("read-only"));
 }
 
 }  // namespace
@@ -66,14 +66,14 @@ void TestBundle::a_bundle_shows_what_was_there() {
     auto bundle_file = BundleReader::open(bundle().toStdString());
     QVERIFY(bundle_file);
     show_moment(bundle_file->manifest().created_at);
-    BundleStage stage(*bundle_file);
-    auto& model = stage.page().table().regions();
+    BundleFixture fixture(*bundle_file);
+    auto& model = fixture.page().table().regions();
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{1}, kPatience);
     QCOMPARE(model.index(0, kColumnId).data().toString(), id_);
-    QTRY_COMPARE(stage.workspace.link(), Link::bundle);
-    const auto words = stage.words();
+    QTRY_COMPARE(fixture.workspace.link(), Link::bundle);
+    const auto words = fixture.words();
     const auto host = QString::fromStdString(bundle_file->manifest().host);
-    QVERIFY2(words.contains("bundle – Snakepit SHM") && words.contains("Nothing can be changed") &&
+    QVERIFY2(words.contains("bundle – Snakepit SHM") && words.contains("It is read-only") &&
                  words.contains(host),
              qPrintable(words));
     QVERIFY2(!words.contains("reconnecting") && !words.contains("attached"), qPrintable(words));
@@ -81,7 +81,7 @@ void TestBundle::a_bundle_shows_what_was_there() {
     show_moment(Timestamp{bundle_file->manifest().created_at.micros + 7'200'000'000});
     QVERIFY(model.index(0, kColumnAge).data().toString().endsWith(u'h'));
 
-    EventFeed feed(stage.workspace.event_source());
+    EventFeed feed(fixture.workspace.event_source());
     std::size_t events = 0;
     feed.ask({}, [&](Result<std::vector<EventRow>> rows) { events = rows ? rows->size() : 0; });
     QTRY_VERIFY_WITH_TIMEOUT(events > 1, kPatience);
@@ -91,18 +91,19 @@ void TestBundle::a_bundle_shows_what_was_there() {
 void TestBundle::a_bundle_shows_how_long_operations_took() {
     auto bundle_file = BundleReader::open(bundle().toStdString());
     QVERIFY(bundle_file);
-    BundleStage stage(*bundle_file);
-    stage.window.show_page(QStringLiteral("performance"));
-    auto* page = stage.window.findChild<PerformancePage*>();
+    BundleFixture fixture(*bundle_file);
+    fixture.window.show_page(QStringLiteral("performance"));
+    auto* page = fixture.window.findChild<PerformancePage*>();
     const auto* operations = page->findChild<OperationModel*>();
     const auto& histogram = *page->findChild<HistogramView*>();
     const auto allocate = static_cast<int>(layout::Timed::allocate);
-    QTRY_COMPARE_WITH_TIMEOUT(operations->histogram(allocate).count, std::uint64_t{1}, kPatience);
+    QTRY_COMPARE_WITH_TIMEOUT(operations->row(allocate)->histogram.count, std::uint64_t{1},
+                              kPatience);
     QTRY_VERIFY(histogram.isVisible());
     // It does not fade: the next look finds the same.
-    QSignalSpy seconds(&stage.workspace, &Workspace::second_passed);
+    QSignalSpy seconds(&fixture.workspace, &Workspace::second_passed);
     while (seconds.count() < 2) QVERIFY(seconds.wait(kPatience));
-    QCOMPARE(operations->histogram(allocate).count, std::uint64_t{1});
+    QCOMPARE(operations->row(allocate)->histogram.count, std::uint64_t{1});
     QVERIFY(histogram.isVisible());
 }
 
@@ -127,12 +128,12 @@ void TestBundle::what_would_change_something_is_refused_with_the_reason() {
     QVERIFY(refused(parts.host->rehearse({})));
     QVERIFY(refused(parts.host->clean({})));
 
-    BundleStage stage(*bundle_file);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.page().table().regions().shown(), std::size_t{1}, kPatience);
-    QVERIFY(refused(stage.host.embed()));
-    stage.page().table().selectRow(0);
+    BundleFixture fixture(*bundle_file);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.page().table().regions().shown(), std::size_t{1}, kPatience);
+    QVERIFY(refused(fixture.host.embed()));
+    fixture.page().table().selectRow(0);
     int acting = 0;
-    for (const auto* button : stage.page().findChildren<QPushButton*>()) {
+    for (const auto* button : fixture.page().findChildren<QPushButton*>()) {
         if (!button->text().startsWith("Deallocate") && !button->text().startsWith("Clean up"))
             continue;
         ++acting;

@@ -12,12 +12,12 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "bundle_stage.h"
+#include "bundle_fixture.h"
 #include "service_fixture.h"
 #include "ui/dialogs/alert_rule_dialog.h"
-#include "ui/models/alert_book.h"
 #include "ui/models/alert_model.h"
 #include "ui/models/alert_rule_model.h"
+#include "ui/models/current_alerts.h"
 #include "ui/models/moment.h"
 #include "ui/models/settings.h"
 #include "ui/pages/alert_rules_view.h"
@@ -107,36 +107,36 @@ void TestBundleMonitoring::a_bundle_shows_what_fired_and_what_was_watched_for() 
     auto bundle_file = BundleReader::open(bundle().toStdString());
     QVERIFY(bundle_file);
     show_moment(bundle_file->manifest().created_at);
-    BundleStage stage(*bundle_file);
-    auto& page = stage.alerts();
-    auto& live = stage.table("Alerts");
+    BundleFixture fixture(*bundle_file);
+    auto& page = fixture.alerts();
+    auto& live = fixture.table("Alerts");
     QTRY_COMPARE_WITH_TIMEOUT(live.rowCount(), 2, kPatience);
     QCOMPARE(live.index(0, kAlertRule).data().toString(), "one-region");
     QCOMPARE(live.index(0, kAlertState).data().toString(), "firing");
     QCOMPARE(live.index(1, kAlertState).data().toString(), "resolved");
-    const auto* book = stage.window.findChild<AlertBook*>();
-    QCOMPARE(book->firing_count(), std::uint64_t{1});
-    QCOMPARE(book->unacknowledged_count(), std::uint64_t{0});
-    QCOMPARE(book->alerts().front().acknowledgement, "a comment");
+    const auto* current = fixture.window.findChild<CurrentAlerts*>();
+    QCOMPARE(current->firing_count(), std::uint64_t{1});
+    QCOMPARE(current->unacknowledged_count(), std::uint64_t{0});
+    QCOMPARE(current->alerts().front().acknowledgement, "a comment");
     // Ages count from the bundle's moment, however long ago that is.
     show_moment(Timestamp{bundle_file->manifest().created_at.micros + 7'200'000'000});
     QVERIFY(live.index(0, kAlertSince).data().toString().endsWith(u'h'));
-    QCOMPARE(stage.enabled({"Acknowledge…", "Silence…"}), 0);
+    QCOMPARE(fixture.enabled({"Acknowledge…", "Silence…"}), 0);
 
     page.show_view(AlertsPage::kHistory);
-    auto& history = stage.table("History of alerts");
+    auto& history = fixture.table("Alert history");
     QTRY_COMPARE_WITH_TIMEOUT(history.rowCount(), 2, kPatience);
     page.show_view(AlertsPage::kRules);
-    auto& rules = stage.table("Rules");
+    auto& rules = fixture.table("Rules");
     QTRY_VERIFY_WITH_TIMEOUT(rules.rowCount() > 2, kPatience);
     page.findChild<AlertRulesView*>()->table()->selectRow(0);
     page.show_view(AlertsPage::kSilences);
-    auto& silences = stage.table("Silences");
+    auto& silences = fixture.table("Silences");
     QTRY_COMPARE_WITH_TIMEOUT(silences.rowCount(), 1, kPatience);
     QCOMPARE(silences.index(0, kSilenceRule).data().toString(), "two-regions");
     page.findChild<SilencesView*>()->table()->selectRow(0);
-    QCOMPARE(stage.enabled({"Switch off", "Switch on", "Change…", "End silence"}), 0);
-    QCOMPARE(stage.enabled({"Try…"}), 1);
+    QCOMPARE(fixture.enabled({"Disable", "Enable", "Change…", "End silence"}), 0);
+    QCOMPARE(fixture.enabled({"Test…"}), 1);
     show_moment({});
 }
 
@@ -153,8 +153,8 @@ void TestBundleMonitoring::a_rule_can_be_tried_on_what_a_bundle_has_recorded() {
     QCOMPARE(past->firings.size(), std::size_t{1});
     QVERIFY(past->to <= bundle_file->manifest().created_at);
 
-    BundleStage stage(*bundle_file);
-    AlertRuleDialog dialog(stage.workspace, rule, &stage.window);
+    BundleFixture fixture(*bundle_file);
+    AlertRuleDialog dialog(fixture.workspace, rule, &fixture.window);
     dialog.setAttribute(Qt::WA_DeleteOnClose, false);
     QSignalSpy tried(&dialog, &AlertRuleDialog::backtested);
     QVERIFY(tried.wait(kPatience));
@@ -167,23 +167,23 @@ void TestBundleMonitoring::a_rule_can_be_tried_on_what_a_bundle_has_recorded() {
 void TestBundleMonitoring::a_bundle_shows_the_host_it_is_from() {
     auto bundle_file = BundleReader::open(bundle().toStdString());
     QVERIFY(bundle_file);
-    BundleStage stage(*bundle_file);
-    stage.window.show_page(QStringLiteral("host"));
-    auto& page = *stage.window.findChild<HostPage*>();
+    BundleFixture fixture(*bundle_file);
+    fixture.window.show_page(QStringLiteral("host"));
+    auto& page = *fixture.window.findChild<HostPage*>();
     page.set_filter_text(segment_);
     auto& table = *named<TableView>(page, QStringLiteral("Segments of the host"));
     QTRY_COMPARE_WITH_TIMEOUT(table.model()->rowCount(), 1, kPatience);
     table.selectRow(0);
-    const auto words = stage.words();
+    const auto words = fixture.words();
     const auto key = QStringLiteral("key 0x%1").arg(Segment::key(), 8, 16, QLatin1Char('0'));
-    QVERIFY2(words.contains(key) && words.contains("% sure") &&
+    QVERIFY2(words.contains(key) && words.contains("% confidence") &&
                  words.contains(QString::fromStdString(bundle_file->manifest().host)),
              qPrintable(words));
     // The segment is gone since; the bundle does not look again.
-    QSignalSpy seconds(&stage.workspace, &Workspace::second_passed);
+    QSignalSpy seconds(&fixture.workspace, &Workspace::second_passed);
     while (seconds.count() < 2) QVERIFY(seconds.wait(kPatience));
     QCOMPARE(table.model()->rowCount(), 1);
-    QCOMPARE(stage.enabled({"Clean up…"}), 0);
+    QCOMPARE(fixture.enabled({"Clean up…"}), 0);
 }
 
 // As of an earlier release, or of an instance that nobody served.
@@ -198,13 +198,13 @@ void TestBundleMonitoring::what_a_bundle_lacks_is_said_where_it_would_be() {
     }
     auto bundle_file = BundleReader::open(old.toStdString());
     QVERIFY2(bundle_file, bundle_file ? "" : bundle_file.error().sentence().c_str());
-    BundleStage stage(*bundle_file);
-    const auto says = [&stage](const char* part) {
-        const auto words = stage.words();
-        return words.contains("Not to be had from this bundle") &&
+    BundleFixture fixture(*bundle_file);
+    const auto says = [&fixture](const char* part) {
+        const auto words = fixture.words();
+        return words.contains("Not included in this bundle") &&
                words.contains(QStringLiteral("the bundle has no %1").arg(QLatin1String(part)));
     };
-    auto& alerts = stage.alerts();
+    auto& alerts = fixture.alerts();
     QTRY_VERIFY_WITH_TIMEOUT(says("alerts.json"), kPatience);
     alerts.show_view(AlertsPage::kHistory);
     QTRY_VERIFY_WITH_TIMEOUT(says("alert_history.json"), kPatience);
@@ -212,9 +212,9 @@ void TestBundleMonitoring::what_a_bundle_lacks_is_said_where_it_would_be() {
     QTRY_VERIFY_WITH_TIMEOUT(says("alert_rules.json"), kPatience);
     alerts.show_view(AlertsPage::kSilences);
     QTRY_VERIFY_WITH_TIMEOUT(says("alert_silences.json"), kPatience);
-    stage.window.show_page(QStringLiteral("host"));
+    fixture.window.show_page(QStringLiteral("host"));
     QTRY_VERIFY_WITH_TIMEOUT(says("host.json"), kPatience);
-    stage.window.show_page(QStringLiteral("performance"));
+    fixture.window.show_page(QStringLiteral("performance"));
     QTRY_VERIFY_WITH_TIMEOUT(says("performance.json"), kPatience);
 }
 

@@ -26,7 +26,7 @@ class HeldEvents : public SyntheticEvents {
 
 std::vector<std::int64_t> numbers(const EventModel& model) {
     std::vector<std::int64_t> out;
-    for (int row = 0; row < model.rowCount(); ++row) out.push_back(model.event(row).seq);
+    for (int row = 0; row < model.rowCount(); ++row) out.push_back(model.row(row)->seq);
     return out;
 }
 
@@ -99,7 +99,7 @@ class TestEventModel : public QObject {
         QVERIFY(answers.wait());
         QVERIFY(model.rowCount() > 0);
         for (int row = 0; row < model.rowCount(); ++row)
-            QCOMPARE(model.event(row).kind, EventKind::refused);
+            QCOMPARE(model.row(row)->kind, EventKind::refused);
     }
 
     void a_new_question_interrupts_the_old_one_whose_answer_is_dropped() {
@@ -117,7 +117,7 @@ class TestEventModel : public QObject {
         QCOMPARE(answers.count(), 1);
         QVERIFY(model.rowCount() > 0);
         for (int row = 0; row < model.rowCount(); ++row)
-            QCOMPARE(model.event(row).kind, EventKind::freed);
+            QCOMPARE(model.row(row)->kind, EventKind::freed);
     }
 
     void a_database_that_cannot_be_read_is_explained() {

@@ -2,7 +2,7 @@
 // The host as people see it and clean it up.
 #include <QTableWidget>
 
-#include "rich_stage.h"
+#include "rich_fixture.h"
 #include "ui/dialogs/host_clean_dialog.h"
 #include "ui/models/settings.h"
 
@@ -15,8 +15,8 @@ class TestHostPage : public QObject {
     void initTestCase() { set_remembering(false); }
 
     void cleaning_the_host_runs_exactly_the_plan_it_showed() {
-        RichStage stage;
-        HostCleanDialog dialog(stage.workspace, {}, &stage.window);
+        RichFixture fixture;
+        HostCleanDialog dialog(fixture.workspace, {}, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy rehearsed(&dialog, &HostCleanDialog::rehearsed);
@@ -26,51 +26,51 @@ class TestHostPage : public QObject {
         auto* table = dialog.findChild<QTableWidget*>();
         std::vector<std::string> planned;
         for (int row = 0; row < table->rowCount(); ++row)
-            if (table->item(row, 3)->text() == QStringLiteral("goes"))
+            if (table->item(row, 3)->text() == QStringLiteral("remove"))
                 planned.push_back(table->item(row, 0)->text().toStdString());
         QVERIFY(planned.size() > 2);
         // Between the rehearsal and the run somebody comes, and one goes and another takes its
         // name.
-        stage.survey->use(planned[0]);
-        stage.survey->exchange(planned[1]);
+        fixture.survey->use(planned[0]);
+        fixture.survey->exchange(planned[1]);
         QSignalSpy finished(&dialog, &HostCleanDialog::finished_run);
         for (auto* one : dialog.findChildren<QPushButton*>())
             if (one->property("danger").toBool()) one->click(), one->click();
         QVERIFY(finished.wait(3000));
-        QCOMPARE(stage.survey->rehearsals(), std::vector<std::vector<std::string>>{{}});
-        QCOMPARE(stage.survey->runs(), std::vector<std::vector<std::string>>{planned});
-        QCOMPARE(table->item(0, 3)->text(), QStringLiteral("stays"));
+        QCOMPARE(fixture.survey->rehearsals(), std::vector<std::vector<std::string>>{{}});
+        QCOMPARE(fixture.survey->runs(), std::vector<std::vector<std::string>>{planned});
+        QCOMPARE(table->item(0, 3)->text(), QStringLiteral("kept"));
         QVERIFY(table->item(0, 5)->text().contains(QStringLiteral("latecomer")));
-        QCOMPARE(table->item(1, 3)->text(), QStringLiteral("stays"));
+        QCOMPARE(table->item(1, 3)->text(), QStringLiteral("kept"));
         QVERIFY(table->item(1, 5)->text().contains(QStringLiteral("another has its name")));
-        QVERIFY(says(dialog, QStringLiteral("2 stayed")));
+        QVERIFY(says(dialog, QStringLiteral("2 kept")));
         keep(dialog, QStringLiteral("host-clean-done"));
     }
 
     void what_is_selected_is_offered_first_and_what_is_in_use_is_refused() {
-        RichStage stage;
-        const auto survey = stage.survey->survey();
+        RichFixture fixture;
+        const auto survey = fixture.survey->survey();
         std::vector<std::string> names;
         for (const auto& segment : survey->segments)
             if (segment.program == "PostgreSQL") names.push_back(segment.name);
-        HostCleanDialog dialog(stage.workspace, names, &stage.window);
+        HostCleanDialog dialog(fixture.workspace, names, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy rehearsed(&dialog, &HostCleanDialog::rehearsed);
         QVERIFY(rehearsed.wait(3000));
-        QVERIFY(says(dialog, QStringLiteral("Nothing of this can be removed")));
+        QVERIFY(says(dialog, QStringLiteral("None of these segments can be removed")));
         for (auto* one : dialog.findChildren<QPushButton*>())
             if (one->property("danger").toBool()) QVERIFY(!one->isEnabled());
     }
 
     void the_host_is_looked_at_again_and_again_only_while_it_is_seen() {
-        RichStage stage;
-        stage.host();
-        QCOMPARE(stage.survey->surveys(), 1);
-        QTRY_COMPARE_WITH_TIMEOUT(stage.survey->surveys(), 2, 9000);
-        stage.window.show_page(QStringLiteral("memory"));
+        RichFixture fixture;
+        fixture.host();
+        QCOMPARE(fixture.survey->surveys(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(fixture.survey->surveys(), 2, 9000);
+        fixture.window.show_page(QStringLiteral("memory"));
         QTest::qWait(6500);
-        QVERIFY(stage.survey->surveys() <= 2);
+        QVERIFY(fixture.survey->surveys() <= 2);
     }
 };
 

@@ -9,10 +9,10 @@
 #include <QSignalSpy>
 
 #include "find_widget.h"
-#include "live_stage.h"
+#include "live_fixture.h"
 #include "ui/dialogs/acknowledge_dialog.h"
-#include "ui/models/alert_book.h"
 #include "ui/models/alert_rule_model.h"
+#include "ui/models/current_alerts.h"
 #include "ui/models/live_survey.h"
 #include "ui/models/settings.h"
 #include "ui/pages/alert_rules_view.h"
@@ -54,40 +54,40 @@ class TestLiveMonitoring : public QObject {
   private Q_SLOTS:
     void initTestCase() { set_remembering(false); }
 
-    void a_rule_switched_off_in_the_window_is_off_for_everybody() {
+    void a_rule_switched_off_in_the_window_is_off_for_all_users() {
         Service service;
         QVERIFY(service.start());
-        LiveStage stage(service);
-        stage.window.show_page(QStringLiteral("alerts"));
-        auto* page = stage.window.findChild<AlertsPage*>();
+        LiveFixture fixture(service);
+        fixture.window.show_page(QStringLiteral("alerts"));
+        auto* page = fixture.window.findChild<AlertsPage*>();
         page->show_view(AlertsPage::kRules);
         auto* view = page->findChild<AlertRulesView*>();
         QTRY_VERIFY_WITH_TIMEOUT(view->rules().size() > 5, kPatience);
         view->table()->selectRow(0);
         const auto name = view->table()->model()->index(0, kRuleName).data().toString();
         QVERIFY(rule_of(service, name)["enabled"].toBool());
-        stage.press(QStringLiteral("Switch off"));
+        fixture.press(QStringLiteral("Disable"));
         QTRY_VERIFY_WITH_TIMEOUT(!rule_of(service, name)["enabled"].toBool(true), kPatience);
     }
 
     void an_alert_is_announced_shown_and_acknowledged() {
         Service service;
         QVERIFY(service.start());
-        LiveStage stage(service);
+        LiveFixture fixture(service);
         QVERIFY(add_rule(service) && allocate(service));
-        auto* book = stage.window.findChild<AlertBook*>();
-        QTRY_COMPARE_WITH_TIMEOUT(book->unacknowledged_count(), std::uint64_t{1}, kPatience);
-        stage.window.show_page(QStringLiteral("alerts"));
-        auto* table = named<TableView>(stage.window, QStringLiteral("Alerts"));
+        auto* current = fixture.window.findChild<CurrentAlerts*>();
+        QTRY_COMPARE_WITH_TIMEOUT(current->unacknowledged_count(), std::uint64_t{1}, kPatience);
+        fixture.window.show_page(QStringLiteral("alerts"));
+        auto* table = named<TableView>(fixture.window, QStringLiteral("Alerts"));
         QTRY_COMPARE_WITH_TIMEOUT(table->model()->rowCount(), 1, kPatience);
-        stage.press(QStringLiteral("Acknowledge…"));
-        auto* dialog = stage.window.findChild<AcknowledgeDialog*>();
+        fixture.press(QStringLiteral("Acknowledge…"));
+        auto* dialog = fixture.window.findChild<AcknowledgeDialog*>();
         QVERIFY(dialog);
         QSignalSpy finished(dialog, &AcknowledgeDialog::finished_run);
         primary(*dialog)->click();
         QVERIFY(finished.wait(kPatience));
-        QTRY_COMPARE_WITH_TIMEOUT(book->unacknowledged_count(), std::uint64_t{0}, kPatience);
-        QCOMPARE(book->firing_count(), std::uint64_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(current->unacknowledged_count(), std::uint64_t{0}, kPatience);
+        QCOMPARE(current->firing_count(), std::uint64_t{1});
         const auto listed = service.cli_json({"alerts"})["alerts"].toArray();
         QCOMPARE(listed.size(), 1);
         QVERIFY(!listed.first().toObject()["acknowledged_by"].toString().isEmpty());
@@ -96,23 +96,24 @@ class TestLiveMonitoring : public QObject {
     void what_was_resolved_lately_stays_in_sight() {
         Service service;
         QVERIFY(service.start());
-        LiveStage stage(service);
+        LiveFixture fixture(service);
         QVERIFY(add_rule(service) && allocate(service));
-        stage.window.show_page(QStringLiteral("alerts"));
-        auto* book = stage.window.findChild<AlertBook*>();
-        QTRY_COMPARE_WITH_TIMEOUT(book->firing().size(), std::size_t{1}, kPatience);
+        fixture.window.show_page(QStringLiteral("alerts"));
+        auto* current = fixture.window.findChild<CurrentAlerts*>();
+        QTRY_COMPARE_WITH_TIMEOUT(current->firing().size(), std::size_t{1}, kPatience);
         QCOMPARE(service.cli({"cleanup", "--all-eligible", "--no-quarantine"}).status, 0);
-        QTRY_VERIFY_WITH_TIMEOUT(book->firing().empty() && book->alerts().size() == 1, kPatience);
-        QCOMPARE(book->alerts().front().state, AlertState::resolved);
+        QTRY_VERIFY_WITH_TIMEOUT(current->firing().empty() && current->alerts().size() == 1,
+                                 kPatience);
+        QCOMPARE(current->alerts().front().state, AlertState::resolved);
     }
 
     void operations_are_timed_without_asking_the_manager() {
         Service service;
         QVERIFY(service.start());
         QVERIFY(allocate(service));
-        LiveStage stage(service);
+        LiveFixture fixture(service);
         QTRY_VERIFY_WITH_TIMEOUT(
-            stage.workspace.timings().since_start(layout::Timed::allocate).count > 0, kPatience);
+            fixture.workspace.timings().since_start(layout::Timed::allocate).count > 0, kPatience);
     }
 
     void a_segment_of_another_program_is_found_on_the_host() {
@@ -122,10 +123,10 @@ class TestLiveMonitoring : public QObject {
         QVERIFY(fd >= 0);
         Service service;
         QVERIFY(service.start());
-        LiveStage stage(service);
-        auto* page = stage.window.findChild<HostPage*>();
+        LiveFixture fixture(service);
+        auto* page = fixture.window.findChild<HostPage*>();
         QSignalSpy surveyed(page, &HostPage::surveyed);
-        stage.window.show_page(QStringLiteral("host"));
+        fixture.window.show_page(QStringLiteral("host"));
         const bool looked = surveyed.wait(kPatience);
         page->set_filter_text(name);
         const int found = page->table().model()->rowCount();

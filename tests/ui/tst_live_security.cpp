@@ -10,7 +10,7 @@
 #include <QToolButton>
 
 #include "find_widget.h"
-#include "live_stage.h"
+#include "live_fixture.h"
 #include "ui/dialogs/audit_dialog.h"
 #include "ui/dialogs/policy_dialog.h"
 #include "ui/dialogs/report_dialog.h"
@@ -70,12 +70,12 @@ void TestLiveSecurity::a_policy_saved_in_the_window_is_the_managers() {
     Service service;
     QVERIFY(service.start());
     const auto id = new_region(service);
-    LiveStage stage(service);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnId), id, kPatience);
-    stage.click_row(0);
-    QTRY_VERIFY_WITH_TIMEOUT(stage.details().contains(QStringLiteral("in effect")), kPatience);
-    QVERIFY(!stage.details().contains(QStringLiteral("user daemon")));
-    PolicyDialog dialog(stage.workspace, *RegionId::parse(id.toStdString()), &stage.window);
+    LiveFixture fixture(service);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnId), id, kPatience);
+    fixture.click_row(0);
+    QTRY_VERIFY_WITH_TIMEOUT(fixture.details().contains(QStringLiteral("in effect")), kPatience);
+    QVERIFY(!fixture.details().contains(QStringLiteral("user daemon")));
+    PolicyDialog dialog(fixture.workspace, *RegionId::parse(id.toStdString()), &fixture.window);
     dialog.setAttribute(Qt::WA_DeleteOnClose, false);
     QSignalSpy loaded(&dialog, &PolicyDialog::loaded);
     dialog.show();
@@ -86,15 +86,15 @@ void TestLiveSecurity::a_policy_saved_in_the_window_is_the_managers() {
     const auto rules = policy.value("rules").toArray();
     QCOMPARE(rules.size(), 1);
     QCOMPARE(rules[0].toObject().value("user").toString(), QStringLiteral("daemon"));
-    QTRY_VERIFY_WITH_TIMEOUT(stage.details().contains(QStringLiteral("user daemon")), kPatience);
+    QTRY_VERIFY_WITH_TIMEOUT(fixture.details().contains(QStringLiteral("user daemon")), kPatience);
 }
 
 void TestLiveSecurity::a_policy_the_manager_refuses_says_why() {
     Service service;
     QVERIFY(service.start());
     const auto id = new_region(service);
-    LiveStage stage(service);
-    PolicyDialog dialog(stage.workspace, *RegionId::parse(id.toStdString()), &stage.window);
+    LiveFixture fixture(service);
+    PolicyDialog dialog(fixture.workspace, *RegionId::parse(id.toStdString()), &fixture.window);
     dialog.setAttribute(Qt::WA_DeleteOnClose, false);
     QSignalSpy loaded(&dialog, &PolicyDialog::loaded);
     dialog.show();
@@ -113,11 +113,11 @@ void TestLiveSecurity::a_key_is_rotated() {
     QVERIFY(service.start());
     const auto id = new_region(service, {"--security-level", "high"});
     QVERIFY(!id.isEmpty());
-    LiveStage stage(service);
+    LiveFixture fixture(service);
     RegionInfo info;
     info.id = *RegionId::parse(id.toStdString());
     info.security_level = SecurityLevel::high;
-    RotateDialog dialog(stage.workspace, info, &stage.window);
+    RotateDialog dialog(fixture.workspace, info, &fixture.window);
     dialog.setAttribute(Qt::WA_DeleteOnClose, false);
     dialog.show();
     QSignalSpy finished(&dialog, &RotateDialog::finished_run);
@@ -134,7 +134,7 @@ void TestLiveSecurity::every_report_is_genuine_until_a_byte_is_changed() {
     Service service;
     QVERIFY(service.start());
     const auto id = new_region(service);
-    LiveStage stage(service);
+    LiveFixture fixture(service);
     QTRY_VERIFY_WITH_TIMEOUT(service.cli({"events"}).out.contains(id), kPatience);
     const std::pair<ReportFormat, const char*> formats[] = {{ReportFormat::csv, "csv"},
                                                             {ReportFormat::json, "json"},
@@ -142,7 +142,7 @@ void TestLiveSecurity::every_report_is_genuine_until_a_byte_is_changed() {
                                                             {ReportFormat::pdf, "pdf"}};
     for (const auto& [format, suffix] : formats) {
         const auto name = service.host().path(QStringLiteral("report.") + QLatin1String(suffix));
-        ReportDialog dialog(stage.workspace, {}, &stage.window);
+        ReportDialog dialog(fixture.workspace, {}, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         dialog.set_format(format);
@@ -168,14 +168,14 @@ void TestLiveSecurity::a_report_replaces_a_file_only_when_asked() {
     Service service;
     QVERIFY(service.start());
     QVERIFY(!new_region(service).isEmpty());
-    LiveStage stage(service);
+    LiveFixture fixture(service);
     const auto name = service.host().path(QStringLiteral("there.csv"));
     const auto text = [&] {
         QFile file(name);
         return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
     };
     const auto write = [&](const QString& to, int clicks) {
-        ReportDialog dialog(stage.workspace, {}, &stage.window);
+        ReportDialog dialog(fixture.workspace, {}, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         dialog.set_format(ReportFormat::csv);
@@ -189,7 +189,7 @@ void TestLiveSecurity::a_report_replaces_a_file_only_when_asked() {
     QFile file(name);
     QVERIFY(file.open(QIODevice::WriteOnly) && file.write("precious") == 8);
     file.close();
-    QVERIFY(write(name, 1).contains(QStringLiteral("is there already")));
+    QVERIFY(write(name, 1).contains(QStringLiteral("already exists")));
     QCOMPARE(text(), QByteArray("precious"));
     QVERIFY(write(name, 2).contains(QStringLiteral("signed by")));
     QVERIFY(text() != "precious");
@@ -210,9 +210,9 @@ void TestLiveSecurity::the_window_verifies_the_history_as_the_command_line_does(
     Service service;
     QVERIFY(service.start());
     const auto id = new_region(service);
-    LiveStage stage(service);
+    LiveFixture fixture(service);
     QTRY_VERIFY_WITH_TIMEOUT(service.cli({"events"}).out.contains(id), kPatience);
-    AuditDialog dialog(stage.workspace, &stage.window);
+    AuditDialog dialog(fixture.workspace, &fixture.window);
     dialog.setAttribute(Qt::WA_DeleteOnClose, false);
     QSignalSpy verified(&dialog, &AuditDialog::verified);
     dialog.show();

@@ -7,7 +7,7 @@
 #include <QTableWidget>
 #include <QTimer>
 
-#include "live_stage.h"
+#include "live_fixture.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
 #include "ui/models/settings.h"
@@ -65,30 +65,31 @@ void TestLiveWindow::a_region_names_the_programs_that_hold_it_until_they_are_kil
     const auto other = service.python("owner.py");
     QVERIFY(!other->line().isEmpty());
 
-    LiveStage stage(service);
-    auto& model = stage.page().table().regions();
+    LiveFixture fixture(service);
+    auto& model = fixture.page().table().regions();
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{2}, kPatience);
-    QTest::keyClicks(&stage.filter(), QString::number(consumer->pid()));
+    QTest::keyClicks(&fixture.filter(), QString::number(consumer->pid()));
     QTRY_COMPARE(model.shown(), std::size_t{1});
-    QCOMPARE(stage.cell(0, kColumnId), id);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together),
+    QCOMPARE(fixture.cell(0, kColumnId), id);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnReferences), QString::number(together),
                               kPatience);
-    const auto held_by = stage.cell(0, kColumnHeldBy);
+    const auto held_by = fixture.cell(0, kColumnHeldBy);
     QVERIFY2(held_by.contains(pid_text(*owner)) && held_by.contains(pid_text(*consumer)),
              qPrintable(held_by));
 
-    stage.click_row(0);
+    fixture.click_row(0);
     const auto consumer_pid = QString::number(consumer->pid());
-    QTRY_VERIFY(stage.details().contains(id));
-    QTRY_VERIFY(stage.details().contains(consumer_pid));
-    QVERIFY(stage.details().contains(QString::number(owner->pid())));
+    QTRY_VERIFY(fixture.details().contains(id));
+    QTRY_VERIFY(fixture.details().contains(consumer_pid));
+    QVERIFY(fixture.details().contains(QString::number(owner->pid())));
 
     consumer->end(SIGKILL);
-    QTest::keySequence(&stage.filter(), QKeySequence::SelectAll);
-    QTest::keyClicks(&stage.filter(), id);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(alone), kPatience);
-    QVERIFY(stage.held_by_only(*owner));
-    QTRY_VERIFY_WITH_TIMEOUT(!stage.details().contains(QStringLiteral(">%1<").arg(consumer_pid)),
+    QTest::keySequence(&fixture.filter(), QKeySequence::SelectAll);
+    QTest::keyClicks(&fixture.filter(), id);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnReferences), QString::number(alone),
+                              kPatience);
+    QVERIFY(fixture.held_by_only(*owner));
+    QTRY_VERIFY_WITH_TIMEOUT(!fixture.details().contains(QStringLiteral(">%1<").arg(consumer_pid)),
                              kPatience);
 }
 
@@ -102,31 +103,32 @@ void TestLiveWindow::a_manager_killed_and_started_again_loses_nothing_that_was_s
     QVERIFY(!consumer->line().isEmpty());
     const auto together = references(service, id);
     QVERIFY(together > alone);
-    LiveStage stage(service);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together),
+    LiveFixture fixture(service);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnReferences), QString::number(together),
                               kPatience);
-    QVERIFY(!stage.banner().isVisible());
-    stage.click_row(0);
-    const auto selected = stage.workspace.selection();
+    QVERIFY(!fixture.banner().isVisible());
+    fixture.click_row(0);
+    const auto selected = fixture.workspace.selection();
     QCOMPARE(selected.size(), std::size_t{1});
 
     service.kill();
-    QTRY_VERIFY_WITH_TIMEOUT(stage.banner().isVisible(), kPatience);
-    QCOMPARE(stage.cell(0, kColumnId), id);
-    QCOMPARE(stage.cell(0, kColumnReferences), QString::number(together));
+    QTRY_VERIFY_WITH_TIMEOUT(fixture.banner().isVisible(), kPatience);
+    QCOMPARE(fixture.cell(0, kColumnId), id);
+    QCOMPARE(fixture.cell(0, kColumnReferences), QString::number(together));
 
     QVERIFY(service.start());
-    QTRY_VERIFY_WITH_TIMEOUT(!stage.banner().isVisible(), kPatience);
-    QCOMPARE(stage.workspace.manager_pid(), service.pid());
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnReferences), QString::number(together),
+    QTRY_VERIFY_WITH_TIMEOUT(!fixture.banner().isVisible(), kPatience);
+    QCOMPARE(fixture.workspace.manager_pid(), service.pid());
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnReferences), QString::number(together),
                               kPatience);
-    QCOMPARE(stage.workspace.selection(), selected);
-    QTRY_VERIFY_WITH_TIMEOUT(stage.details().contains(QString::number(consumer->pid())), kPatience);
+    QCOMPARE(fixture.workspace.selection(), selected);
+    QTRY_VERIFY_WITH_TIMEOUT(fixture.details().contains(QString::number(consumer->pid())),
+                             kPatience);
 
     consumer->end(SIGKILL);
-    const bool fell = QTest::qWaitFor([&] { return stage.held_by_only(*owner); }, kPatience);
-    QVERIFY2(fell, qPrintable(stage.cell(0, kColumnHeldBy)));
-    QCOMPARE(stage.cell(0, kColumnReferences), QString::number(alone));
+    const bool fell = QTest::qWaitFor([&] { return fixture.held_by_only(*owner); }, kPatience);
+    QVERIFY2(fell, qPrintable(fixture.cell(0, kColumnHeldBy)));
+    QCOMPARE(fixture.cell(0, kColumnReferences), QString::number(alone));
 }
 
 void TestLiveWindow::what_a_cleanup_promises_is_what_it_removes() {
@@ -138,36 +140,37 @@ void TestLiveWindow::what_a_cleanup_promises_is_what_it_removes() {
     const auto idle = manual.value("id").toString();
     QVERIFY2(!idle.isEmpty(), "the command line allocated nothing");
 
-    LiveStage stage(service);
-    auto& model = stage.page().table().regions();
+    LiveFixture fixture(service);
+    auto& model = fixture.page().table().regions();
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{2}, kPatience);
     auto* dialog =
-        new CleanupDialog(stage.workspace, CleanupDialog::Scope::all_eligible, &stage.window);
+        new CleanupDialog(fixture.workspace, CleanupDialog::Scope::all_eligible, &fixture.window);
     dialog->open();
     auto* plan = dialog->findChild<QTableWidget*>();
     QTRY_COMPARE_WITH_TIMEOUT(plan->rowCount(), 2, kPatience);
     QCOMPARE(model.shown(), std::size_t{2});
-    stage.press(QStringLiteral("Remove 1 region"));
-    const auto row = [&] { return stage.cell(0, kColumnId) == held ? 1 : 0; };
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(row(), kColumnState), QStringLiteral("quarantined"),
+    fixture.press(QStringLiteral("Remove 1 region"));
+    const auto row = [&] { return fixture.cell(0, kColumnId) == held ? 1 : 0; };
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(row(), kColumnState), QStringLiteral("quarantined"),
                               kPatience);
     QCOMPARE(model.shown(), std::size_t{2});
     dialog->close();
-    stage.click_row(row());
+    fixture.click_row(row());
     QMenu menu;
-    Q_EMIT stage.page().table().about_to_show_menu(&menu);
+    Q_EMIT fixture.page().table().about_to_show_menu(&menu);
     for (auto* action : menu.actions())
         if (action->text() == QStringLiteral("Restore from quarantine")) action->trigger();
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(row(), kColumnState), QStringLiteral("live"), kPatience);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(row(), kColumnState), QStringLiteral("live"), kPatience);
 
     service.host().configure("quarantine = 0");
     QCOMPARE(service.cli({"config", "reload"}).status, 0);
-    dialog = new CleanupDialog(stage.workspace, CleanupDialog::Scope::all_eligible, &stage.window);
+    dialog =
+        new CleanupDialog(fixture.workspace, CleanupDialog::Scope::all_eligible, &fixture.window);
     dialog->open();
     QTRY_COMPARE_WITH_TIMEOUT(dialog->findChild<QTableWidget*>()->rowCount(), 2, kPatience);
-    stage.press(QStringLiteral("Remove 1 region"));
+    fixture.press(QStringLiteral("Remove 1 region"));
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{1}, kPatience);
-    QCOMPARE(stage.cell(0, kColumnId), held);
+    QCOMPARE(fixture.cell(0, kColumnId), held);
 }
 
 void TestLiveWindow::a_region_that_is_held_is_withdrawn_when_deallocated() {
@@ -175,38 +178,38 @@ void TestLiveWindow::a_region_that_is_held_is_withdrawn_when_deallocated() {
     QVERIFY(service.start());
     const auto owner = service.python("owner.py");
     QVERIFY(!owner->line().isEmpty());
-    LiveStage stage(service);
-    QTRY_VERIFY_WITH_TIMEOUT(stage.held_by_only(*owner), kPatience);
-    stage.click_row(0);
-    stage.press(QStringLiteral("Deallocate…"));
-    auto* dialog = stage.window.findChild<DeallocateDialog*>();
+    LiveFixture fixture(service);
+    QTRY_VERIFY_WITH_TIMEOUT(fixture.held_by_only(*owner), kPatience);
+    fixture.click_row(0);
+    fixture.press(QStringLiteral("Deallocate…"));
+    auto* dialog = fixture.window.findChild<DeallocateDialog*>();
     QVERIFY(dialog);
     QVERIFY(dialog->findChild<QTableWidget*>()->item(0, 3)->text().startsWith(pid_text(*owner)));
-    stage.press(QStringLiteral("Deallocate 1 region"));
-    QTRY_COMPARE_WITH_TIMEOUT(stage.cell(0, kColumnState), QStringLiteral("closing"), kPatience);
+    fixture.press(QStringLiteral("Deallocate 1 region"));
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnState), QStringLiteral("closing"), kPatience);
     owner->end(SIGKILL);
-    QTRY_COMPARE_WITH_TIMEOUT(stage.workspace.regions().size(), std::size_t{0}, kPatience);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.workspace.regions().size(), std::size_t{0}, kPatience);
 }
 
 void TestLiveWindow::a_manager_started_in_the_window_is_handed_over_when_it_closes() {
     Service service;
     std::unique_ptr<Peer> owner;
     {
-        LiveStage stage(service);
-        QTRY_VERIFY_WITH_TIMEOUT(stage.banner().isVisible(), kPatience);
-        stage.press(QStringLiteral("Start a manager here"));
-        QTRY_VERIFY_WITH_TIMEOUT(!stage.banner().isVisible(), kPatience);
-        QVERIFY(stage.host.embedded());
+        LiveFixture fixture(service);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.banner().isVisible(), kPatience);
+        fixture.press(QStringLiteral("Start a manager in this window"));
+        QTRY_VERIFY_WITH_TIMEOUT(!fixture.banner().isVisible(), kPatience);
+        QVERIFY(fixture.host.embedded());
         owner = service.python("owner.py");
         QVERIFY(!owner->line().isEmpty());
-        QTRY_VERIFY_WITH_TIMEOUT(stage.held_by_only(*owner), kPatience);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.held_by_only(*owner), kPatience);
         answer_with(QStringLiteral("Cancel"));
-        QVERIFY(!stage.window.close());
+        QVERIFY(!fixture.window.close());
         answer_with(QStringLiteral("Hand over"));
-        QVERIFY(stage.window.close());
-        QVERIFY(!stage.host.embedded());
+        QVERIFY(fixture.window.close());
+        QVERIFY(!fixture.host.embedded());
     }
-    LiveStage later(service);
+    LiveFixture later(service);
     QTRY_VERIFY_WITH_TIMEOUT(
         // None for a moment between the two: that number would mean us and our test runner.
         later.workspace.link() == Link::connected && later.workspace.manager_pid() > 0 &&

@@ -2,7 +2,7 @@
 // Alerts, performance and the host, as the window shows them: full, empty, and of any size.
 #include <QToolButton>
 
-#include "rich_stage.h"
+#include "rich_fixture.h"
 #include "ui/models/alert_model.h"
 #include "ui/models/settings.h"
 #include "ui/pages/alert_rules_view.h"
@@ -29,19 +29,19 @@ class TestMonitoringPages : public QObject {
     void the_pages_paint_in_both_themes() {
         QFETCH(QString, theme);
         Theme::instance().apply(*parse_theme(theme));
-        RichStage stage;
+        RichFixture fixture;
         const auto keep_page = [&](const QString& name) {
-            keep(stage.window, QStringLiteral("%1-%2").arg(name, theme));
+            keep(fixture.window, QStringLiteral("%1-%2").arg(name, theme));
         };
-        stage.window.show_page(QStringLiteral("dashboard"));
-        QVERIFY(stage.window.findChild<AlertStrip*>()->isVisible());
+        fixture.window.show_page(QStringLiteral("dashboard"));
+        QVERIFY(fixture.window.findChild<AlertStrip*>()->isVisible());
         keep_page(QStringLiteral("dashboard"));
-        auto& alerts = stage.alerts();
+        auto& alerts = fixture.alerts();
         auto* rules = alerts.findChild<AlertRulesView*>();
         QSignalSpy answered(rules, &AlertRulesView::answered);
         QVERIFY(answered.wait(3000));
         keep_page(QStringLiteral("alerts"));
-        stage.alert_table().selectRow(2);
+        fixture.alert_table().selectRow(2);
         keep_page(QStringLiteral("alerts-acknowledged"));
         alerts.show_view(AlertsPage::kHistory);
         auto* history = alerts.findChild<AlertHistoryModel*>();
@@ -55,16 +55,16 @@ class TestMonitoringPages : public QObject {
         QTRY_COMPARE(silences->table()->model()->rowCount(), 1);
         silences->table()->selectRow(0);
         keep_page(QStringLiteral("alerts-silences"));
-        auto* performance = stage.window.findChild<PerformancePage*>();
+        auto* performance = fixture.window.findChild<PerformancePage*>();
         QSignalSpy reported(performance, &PerformancePage::reported);
-        stage.window.show_page(QStringLiteral("performance"));
+        fixture.window.show_page(QStringLiteral("performance"));
         QVERIFY(reported.wait(3000));
         QTest::qWait(300);
         keep_page(QStringLiteral("performance"));
         performance->choose(layout::Timed::lock_wait);
         named<QToolButton>(*performance, QStringLiteral("Users"))->click();
         keep_page(QStringLiteral("performance-lock-wait"));
-        auto& host = stage.host();
+        auto& host = fixture.host();
         host.table().selectRow(0);
         keep_page(QStringLiteral("host"));
         host.set_filter_text(QStringLiteral("program:postgres size>"));
@@ -76,20 +76,20 @@ class TestMonitoringPages : public QObject {
 
     void pages_without_anything_say_why() {
         Theme::instance().apply(ThemeChoice::light);
-        Stage stage(3);
-        stage.window.resize(1440, 900);
-        stage.window.show_page(QStringLiteral("alerts"));
-        auto* alerts = stage.window.findChild<AlertsPage*>();
-        QTRY_VERIFY(says(*alerts, QStringLiteral("All is well")));
-        keep(stage.window, QStringLiteral("alerts-empty"));
-        stage.window.show_page(QStringLiteral("host"));
-        auto* host = stage.window.findChild<HostPage*>();
+        Fixture fixture(3);
+        fixture.window.resize(1440, 900);
+        fixture.window.show_page(QStringLiteral("alerts"));
+        auto* alerts = fixture.window.findChild<AlertsPage*>();
+        QTRY_VERIFY(says(*alerts, QStringLiteral("No alerts")));
+        keep(fixture.window, QStringLiteral("alerts-empty"));
+        fixture.window.show_page(QStringLiteral("host"));
+        auto* host = fixture.window.findChild<HostPage*>();
         QTRY_VERIFY(says(*host, QStringLiteral("No shared memory on this host")));
-        keep(stage.window, QStringLiteral("host-empty"));
-        stage.window.show_page(QStringLiteral("performance"));
-        auto* performance = stage.window.findChild<PerformancePage*>();
-        QTRY_VERIFY(says(*performance, QStringLiteral("Nothing to recommend")));
-        keep(stage.window, QStringLiteral("performance-empty"));
+        keep(fixture.window, QStringLiteral("host-empty"));
+        fixture.window.show_page(QStringLiteral("performance"));
+        auto* performance = fixture.window.findChild<PerformancePage*>();
+        QTRY_VERIFY(says(*performance, QStringLiteral("No recommendations")));
+        keep(fixture.window, QStringLiteral("performance-empty"));
     }
 
     void ten_thousand_segments_and_a_thousand_alerts_never_stall_the_window() {
@@ -98,13 +98,13 @@ class TestMonitoringPages : public QObject {
             many.push_back(make_alerts(now())[i % 6]);
             many.back().id = i + 1;
         }
-        RichStage stage(10'000, many);
-        auto& page = stage.host();
+        RichFixture fixture(10'000, many);
+        auto& page = fixture.host();
         QCOMPARE(page.table().model()->rowCount(), 10'000);
         Watchdog watchdog;
         const auto step = [&](auto action) {
             action();
-            stage.window.grab();
+            fixture.window.grab();
             QTest::qWait(30);
         };
         step([&] { page.set_filter_text(QStringLiteral("python")); });
@@ -114,10 +114,10 @@ class TestMonitoringPages : public QObject {
         QSignalSpy surveyed(&page, &HostPage::surveyed);
         auto survey = make_survey(10'000);
         for (std::size_t i = 0; i < survey.segments.size(); i += 4) survey.segments[i].name += "x";
-        stage.survey->set_survey(std::move(survey));
+        fixture.survey->set_survey(std::move(survey));
         step([&] { QVERIFY(surveyed.wait(9000)); });
-        step([&] { stage.alerts(); });
-        QSignalSpy listed(&stage.book(), &AlertBook::changed);
+        step([&] { fixture.alerts(); });
+        QSignalSpy listed(&fixture.current(), &CurrentAlerts::changed);
         step([&] { QVERIFY(listed.wait(3000)); });
         qInfo("10,000 segments, 1,000 alerts: at most %.1f ms at once", watchdog.worst_millis());
         QVERIFY(watchdog.worst_millis() < 100.0 * SNAKEPIT_TIME_FACTOR);

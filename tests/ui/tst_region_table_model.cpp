@@ -10,6 +10,7 @@
 #include "ui/models/export.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/region_table_model.h"
+#include "ui/models/worker_names.h"
 
 namespace snakepit::shm::ui {
 
@@ -22,7 +23,8 @@ std::vector<RegionKey> expected(const std::map<Slot, RegionRow>& rows, const Reg
     for (const auto& [slot, row] : rows)
         if (filter.matches(row.info, now())) kept.push_back(&row);
     std::sort(kept.begin(), kept.end(), [&](const auto* a, const auto* b) {
-        const auto compared = region_sort_key(*a, column) <=> region_sort_key(*b, column);
+        const auto compared =
+            region_column(column).order(*a).compare(region_column(column).order(*b));
         if (compared != 0) return order == Qt::AscendingOrder ? compared < 0 : compared > 0;
         return a->info.id < b->info.id;
     });
@@ -218,6 +220,20 @@ class TestRegionTableModel : public QObject {
                  QStringLiteral("size,metadata\r\n1536,\"{\"\"a\"\":\"\"x, y\"\"}\"\r\n"));
         const auto json = to_json(model, {0}, {kColumnSize});
         QVERIFY2(json.contains(QStringLiteral("\"size\": 1536")), qPrintable(json));
+    }
+
+    void holders_are_named_with_their_worker() {
+        ClientInfo encoder;
+        encoder.pid = 4711;
+        encoder.worker = "encoder";
+        set_worker_names({encoder});
+        RegionReference first, second;
+        first.pid = 4711, first.process = "python3", first.count = 2;
+        second.pid = 12, second.process = "top", second.count = 1;
+        QCOMPARE(holders_text({first, second}, 3),
+                 QStringLiteral("python3 4711 (encoder) ×2, top 12 and 1 more"));
+        set_worker_names({});
+        QCOMPARE(holders_text({first}, 1), QStringLiteral("python3 4711 ×2"));
     }
 
     // Figures, not judgements: what a tick and a keystroke cost at 100,000 regions.

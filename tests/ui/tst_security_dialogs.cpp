@@ -10,7 +10,7 @@
 #include <QToolButton>
 
 #include "find_widget.h"
-#include "stage.h"
+#include "fixture.h"
 #include "ui/dialogs/audit_dialog.h"
 #include "ui/dialogs/policy_dialog.h"
 #include "ui/dialogs/policy_editor.h"
@@ -49,29 +49,30 @@ PolicyRule rule_for(const char* user, Right right) {
 bool all_concern_security(const EventModel& model) {
     const auto& kinds = security_kinds();
     for (int row = 0; row < model.rowCount(); ++row)
-        if (std::find(kinds.begin(), kinds.end(), model.event(row).kind) == kinds.end())
+        if (std::find(kinds.begin(), kinds.end(), model.row(row)->kind) == kinds.end())
             return false;
     return model.rowCount() > 0;
 }
 
 // A dialog on the policy of a region, shown and loaded.
-struct PolicyStage {
-    explicit PolicyStage(std::optional<Policy> before = {}, bool encrypted = false) : stage(60) {
-        for (const auto& row : stage.world.rows())
+struct PolicyFixture {
+    explicit PolicyFixture(std::optional<Policy> before = {}, bool encrypted = false)
+        : fixture(60) {
+        for (const auto& row : fixture.world.rows())
             if ((row.info.security_level != SecurityLevel::standard) == encrypted) id = row.info.id;
-        if (before) stage.manager->policies[id] = *before;
-        dialog = std::make_unique<PolicyDialog>(stage.workspace, id, &stage.window);
+        if (before) fixture.manager->policies[id] = *before;
+        dialog = std::make_unique<PolicyDialog>(fixture.workspace, id, &fixture.window);
         dialog->setAttribute(Qt::WA_DeleteOnClose, false);
-        QSignalSpy studied(dialog.get(), &PolicyDialog::studied);
+        QSignalSpy previewed(dialog.get(), &PolicyDialog::previewed);
         dialog->show();
-        studied.wait(3000);
+        previewed.wait(3000);
     }
-    void study() const {
-        QSignalSpy studied(dialog.get(), &PolicyDialog::studied);
-        QVERIFY(studied.wait(3000));
+    void preview() const {
+        QSignalSpy previewed(dialog.get(), &PolicyDialog::previewed);
+        QVERIFY(previewed.wait(3000));
     }
     QComboBox* permission(const char* of) const {
-        return named<QComboBox>(*dialog, QStringLiteral("What %1 may").arg(QLatin1String(of)));
+        return named<QComboBox>(*dialog, QStringLiteral("Permission of %1").arg(QLatin1String(of)));
     }
     QString chip(const char* which) const {
         return named<QLabel>(*dialog, QLatin1String(which))->text();
@@ -86,7 +87,7 @@ struct PolicyStage {
         primary(*rule)->click();
     }
 
-    Stage stage;
+    Fixture fixture;
     RegionId id;
     std::unique_ptr<PolicyDialog> dialog;
 };
@@ -103,32 +104,32 @@ class TestSecurityDialogs : public QObject {
     }
 
     void a_rule_says_what_it_changes_before_it_is_saved() {
-        PolicyStage policy;
+        PolicyFixture policy;
         QVERIFY(!primary(*policy.dialog)->isEnabled());
         named<QLineEdit>(policy.dialog->what_if(), QStringLiteral("User"))
             ->setText(QStringLiteral("daemon"));
-        policy.study();
+        policy.preview();
         QCOMPARE(policy.chip("Read, now"), QStringLiteral("no"));
         QCOMPARE(policy.chip("Read, with this policy"), QStringLiteral("no"));
         policy.add_rule(QStringLiteral("daemon"), false);
-        policy.study();
+        policy.preview();
         QCOMPARE(policy.chip("Read, now"), QStringLiteral("no"));
         QCOMPARE(policy.chip("Read, with this policy"), QStringLiteral("yes"));
         QCOMPARE(policy.chip("Write, with this policy"), QStringLiteral("no"));
         QVERIFY(says(*policy.dialog, QStringLiteral("rule 1: user daemon")));
         QVERIFY(says(*policy.dialog, QStringLiteral("--allow user=daemon:read")));
-        QVERIFY(policy.stage.manager->policies.empty());
+        QVERIFY(policy.fixture.manager->policies.empty());
         QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
         primary(*policy.dialog)->click();
         QVERIFY(saved.wait(3000));
-        const auto& now = policy.stage.manager->policies.at(policy.id);
+        const auto& now = policy.fixture.manager->policies.at(policy.id);
         QCOMPARE(now.rules, std::vector<PolicyRule>{rule_for("daemon", Right::read)});
         QVERIFY(says(*policy.dialog, QStringLiteral("in effect")));
         QVERIFY(!primary(*policy.dialog)->isEnabled());
     }
 
     void saving_is_offered_only_for_a_change_that_can_be_saved() {
-        PolicyStage policy;
+        PolicyFixture policy;
         choose(policy.permission("group"), Permission::read_only);
         QVERIFY(primary(*policy.dialog)->isEnabled());
         choose(policy.permission("group"), Permission::none);
@@ -139,7 +140,7 @@ class TestSecurityDialogs : public QObject {
     }
 
     void encryption_can_be_required_of_what_is_encrypted() {
-        PolicyStage policy({}, true);
+        PolicyFixture policy({}, true);
         for (auto* box : policy.dialog->findChildren<QCheckBox*>()) box->setChecked(true);
         QVERIFY(primary(*policy.dialog)->isEnabled());
         QVERIFY(says(*policy.dialog, QStringLiteral("--require-encryption --audit")));
@@ -148,25 +149,25 @@ class TestSecurityDialogs : public QObject {
     void a_program_that_would_lose_what_it_holds_is_named() {
         Policy open;
         open.permissions.other = Permission::read_write;
-        PolicyStage policy(open);
-        auto* changes = named<QTableWidget>(*policy.dialog, QStringLiteral("Who would notice"));
+        PolicyFixture policy(open);
+        auto* changes = named<QTableWidget>(*policy.dialog, QStringLiteral("Affected programs"));
         QCOMPARE(changes->rowCount(), 0);
         QVERIFY(says(*policy.dialog, QStringLiteral("name a group instead")));
         choose(policy.permission("others"), Permission::read_only);
-        policy.study();
+        policy.preview();
         QCOMPARE(changes->rowCount(), 1);
         QCOMPARE(changes->item(0, 2)->text(), QStringLiteral("yes"));
         QCOMPARE(changes->item(0, 3)->text(), QStringLiteral("loses"));
         choose(policy.permission("others"), Permission::none);
-        policy.study();
+        policy.preview();
         QCOMPARE(changes->item(0, 2)->text(), QStringLiteral("loses"));
-        QVERIFY(changes->item(0, 5)->text().contains(QStringLiteral("until given back")));
+        QVERIFY(changes->item(0, 5)->text().contains(QStringLiteral("until released")));
     }
 
     void a_refused_policy_changes_nothing_and_says_why() {
-        PolicyStage policy;
+        PolicyFixture policy;
         policy.add_rule(QStringLiteral("daemon"), true);
-        policy.stage.manager->refusal =
+        policy.fixture.manager->refusal =
             make_error(ErrorCode::policy_invalid, "rules[0].process: there is no process 4",
                        "name one that runs");
         QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
@@ -174,35 +175,35 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(saved.wait(3000));
         QCOMPARE(saved.front().front().toBool(), false);
         QVERIFY(says(*policy.dialog, QStringLiteral("there is no process 4")));
-        QVERIFY(policy.stage.manager->policies.empty());
+        QVERIFY(policy.fixture.manager->policies.empty());
         QVERIFY(primary(*policy.dialog)->isEnabled());
     }
 
     void a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten_unasked() {
-        PolicyStage policy;
+        PolicyFixture policy;
         policy.add_rule(QStringLiteral("daemon"), false);
         Policy other;
         other.audit = true;
-        policy.stage.manager->policies[policy.id] = other;
+        policy.fixture.manager->policies[policy.id] = other;
         QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
         primary(*policy.dialog)->click();
         QVERIFY(saved.wait(3000));
-        QCOMPARE(policy.stage.manager->policies.at(policy.id), other);
+        QCOMPARE(policy.fixture.manager->policies.at(policy.id), other);
         QVERIFY(says(*policy.dialog, QStringLiteral("since it was opened")));
         primary(*policy.dialog)->click();
         QVERIFY(saved.wait(3000));
-        QCOMPARE(policy.stage.manager->policies.at(policy.id).rules.size(), std::size_t{1});
+        QCOMPARE(policy.fixture.manager->policies.at(policy.id).rules.size(), std::size_t{1});
     }
 
     void what_is_wrong_with_a_rule_is_said_at_its_field() {
-        Stage stage(3);
-        RuleDialog dialog(stage.workspace, {}, {}, {}, &stage.window);
+        Fixture fixture(3);
+        RuleDialog dialog(fixture.workspace, {}, {}, {}, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         auto* program = named<QLineEdit>(dialog, QStringLiteral("Program"));
         program->setText(QStringLiteral("reader"));
         QVERIFY(!primary(dialog)->isEnabled());
-        QVERIFY(says(dialog, QStringLiteral("whole path")));
+        QVERIFY(says(dialog, QStringLiteral("absolute path")));
         program->setText(QStringLiteral("/no/such/program"));
         QVERIFY(primary(dialog)->isEnabled());
         QTRY_VERIFY(says(dialog, QStringLiteral("no program /no/such/program")));
@@ -216,21 +217,21 @@ class TestSecurityDialogs : public QObject {
     }
 
     void a_key_is_rotated_once_however_often_the_button_is_pressed() {
-        Stage stage(60);
+        Fixture fixture(60);
         RegionInfo region;
-        for (const auto& row : stage.world.rows())
+        for (const auto& row : fixture.world.rows())
             if (RotateDialog::applies_to(row.info)) region = row.info;
-        RotateDialog dialog(stage.workspace, region, &stage.window);
+        RotateDialog dialog(fixture.workspace, region, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
-        QVERIFY(stage.manager->rotations.empty());
+        QVERIFY(fixture.manager->rotations.empty());
         QSignalSpy finished(&dialog, &RotateDialog::finished_run);
         for (int i = 0; i < 3; ++i) primary(dialog)->click();
         QVERIFY(finished.wait(3000));
         QVERIFY(says(dialog, QStringLiteral("number 2")));
         primary(dialog)->click();
         QTest::qWait(0);
-        QCOMPARE(stage.manager->rotations, std::vector<RegionId>{region.id});
+        QCOMPARE(fixture.manager->rotations, std::vector<RegionId>{region.id});
     }
 
     void only_what_is_encrypted_has_a_key() {
@@ -243,10 +244,10 @@ class TestSecurityDialogs : public QObject {
     }
 
     void a_history_that_was_changed_is_told_from_a_genuine_one() {
-        Stage stage(10);
+        Fixture fixture(10);
         for (const bool genuine : {true, false}) {
-            stage.audit->genuine = genuine;
-            AuditDialog dialog(stage.workspace, &stage.window);
+            fixture.audit->genuine = genuine;
+            AuditDialog dialog(fixture.workspace, &fixture.window);
             dialog.setAttribute(Qt::WA_DeleteOnClose, false);
             dialog.show();
             QSignalSpy verified(&dialog, &AuditDialog::verified);
@@ -260,9 +261,9 @@ class TestSecurityDialogs : public QObject {
     }
 
     void the_security_filter_leaves_what_concerns_it() {
-        Stage stage(30);
-        stage.window.show_page(QStringLiteral("events"));
-        auto* page = stage.window.findChild<EventsPage*>();
+        Fixture fixture(30);
+        fixture.window.show_page(QStringLiteral("events"));
+        auto* page = fixture.window.findChild<EventsPage*>();
         auto* model = page->findChild<EventModel*>();
         QTRY_VERIFY(model->rowCount() > 100);
         for (auto* tool : page->findChildren<QToolButton*>())
@@ -272,10 +273,10 @@ class TestSecurityDialogs : public QObject {
     }
 
     void a_report_takes_the_filters_that_were_chosen() {
-        Stage stage(10);
+        Fixture fixture(10);
         EventQuery shown;
         shown.kind = EventKind::refused;
-        ReportDialog dialog(stage.workspace, shown, &stage.window);
+        ReportDialog dialog(fixture.workspace, shown, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         auto* region = named<QLineEdit>(dialog, QStringLiteral("Region"));
@@ -285,7 +286,7 @@ class TestSecurityDialogs : public QObject {
         period->setCurrentIndex(period->count() - 1);
         keep(dialog, QStringLiteral("export-between"));
         period->setCurrentIndex(0);
-        const auto id = stage.world.rows().front().info.id.str();
+        const auto id = fixture.world.rows().front().info.id.str();
         region->setText(QString::fromStdString(id));
         named<QLineEdit>(dialog, QStringLiteral("User"))->setText(QStringLiteral("root"));
         dialog.set_format(ReportFormat::csv);
@@ -294,8 +295,8 @@ class TestSecurityDialogs : public QObject {
         QSignalSpy finished(&dialog, &ReportDialog::finished_run);
         primary(dialog)->click();
         QVERIFY(finished.wait(3000));
-        QCOMPARE(stage.audit->orders.size(), std::size_t{1});
-        const auto& order = stage.audit->orders.front();
+        QCOMPARE(fixture.audit->orders.size(), std::size_t{1});
+        const auto& order = fixture.audit->orders.front();
         QVERIFY(order.format == ReportFormat::csv && order.file == "/tmp/a b.csv");
         QVERIFY(order.filter.kind == EventKind::refused && order.filter.region_id == id);
         QCOMPARE(order.filter.uid, std::optional<std::uint32_t>(0));
@@ -337,35 +338,35 @@ class TestSecurityDialogs : public QObject {
         before.permissions.other = Permission::read_only;
         before.rules = {rule_for("daemon", Right::read), rule_for("nobody-here", Right::manage)};
         before.rules.push_back({{}, "adm", "/usr/bin/python3", 0, 0, before.rules[0].allow});
-        PolicyStage policy(before);
+        PolicyFixture policy(before);
         named<QLineEdit>(policy.dialog->what_if(), QStringLiteral("User"))
             ->setText(QStringLiteral("daemon"));
         choose(policy.permission("others"), Permission::none);
-        policy.study();
+        policy.preview();
         keep(*policy.dialog, QStringLiteral("policy-") + theme);
-        RuleDialog rule(policy.stage.workspace, before.rules[1], {}, {}, policy.dialog.get());
+        RuleDialog rule(policy.fixture.workspace, before.rules[1], {}, {}, policy.dialog.get());
         rule.setAttribute(Qt::WA_DeleteOnClose, false);
         rule.show();
         QTRY_VERIFY(says(rule, QStringLiteral("nobody-here'")));
         keep(rule, QStringLiteral("rule-") + theme);
-        auto& stage = policy.stage;
+        auto& fixture = policy.fixture;
         RegionInfo region;
-        for (const auto& row : stage.world.rows())
+        for (const auto& row : fixture.world.rows())
             if (RotateDialog::applies_to(row.info)) region = row.info;
-        RotateDialog rotate(stage.workspace, region, &stage.window);
+        RotateDialog rotate(fixture.workspace, region, &fixture.window);
         rotate.setAttribute(Qt::WA_DeleteOnClose, false);
         rotate.show();
         keep(rotate, QStringLiteral("rotate-") + theme);
         for (const bool genuine : {true, false}) {
-            stage.audit->genuine = genuine;
-            AuditDialog audit(stage.workspace, &stage.window);
+            fixture.audit->genuine = genuine;
+            AuditDialog audit(fixture.workspace, &fixture.window);
             audit.setAttribute(Qt::WA_DeleteOnClose, false);
             QSignalSpy verified(&audit, &AuditDialog::verified);
             audit.show();
             QVERIFY(verified.wait(3000));
             keep(audit, QStringLiteral("audit-%1-%2").arg(genuine ? "good" : "bad", theme));
         }
-        ReportDialog report(stage.workspace, {}, &stage.window);
+        ReportDialog report(fixture.workspace, {}, &fixture.window);
         report.setAttribute(Qt::WA_DeleteOnClose, false);
         report.show();
         keep(report, QStringLiteral("export-") + theme);

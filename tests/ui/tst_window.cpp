@@ -10,7 +10,7 @@
 #include <QTest>
 #include <QTimer>
 
-#include "stage.h"
+#include "fixture.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
 #include "ui/graphs/time_plot.h"
@@ -53,51 +53,51 @@ class TestWindow : public QObject {
         QFETCH(QString, theme);
         QFETCH(int, regions);
         Theme::instance().apply(*parse_theme(theme));
-        Stage stage(static_cast<std::size_t>(regions));
-        QCOMPARE(stage.workspace.regions().size() > 0, regions > 0);
-        shown_table(stage.window)->selectRow(2);
+        Fixture fixture(static_cast<std::size_t>(regions));
+        QCOMPARE(fixture.workspace.regions().size() > 0, regions > 0);
+        shown_table(fixture.window)->selectRow(2);
         for (const auto& page : MainWindow::page_names()) {
-            QVERIFY(stage.window.show_page(page));
-            QSignalSpy ticks(&stage.workspace, &Workspace::ticked);
+            QVERIFY(fixture.window.show_page(page));
+            QSignalSpy ticks(&fixture.workspace, &Workspace::ticked);
             while (ticks.count() < 2) QVERIFY(ticks.wait(3000));
-            const auto picture = stage.window.grab().toImage();
-            QCOMPARE(picture.size(), stage.window.size() * stage.window.devicePixelRatio());
+            const auto picture = fixture.window.grab().toImage();
+            QCOMPARE(picture.size(), fixture.window.size() * fixture.window.devicePixelRatio());
             const auto background = picture.pixelColor(picture.width() - 8, picture.height() / 2);
             QCOMPARE(background.lightness() < 128, theme == QStringLiteral("dark"));
-            keep(stage.window,
+            keep(fixture.window,
                  QStringLiteral("%1-%2").arg(
                      page, QString::fromLatin1(QTest::currentDataTag()).replace(u' ', u'-')));
         }
     }
 
     void a_page_that_does_not_exist_is_refused() {
-        Stage stage(3);
-        QVERIFY(!stage.window.show_page(QStringLiteral("arenas")));
+        Fixture fixture(3);
+        QVERIFY(!fixture.window.show_page(QStringLiteral("arenas")));
     }
 
     void a_filter_that_cannot_be_understood_is_explained_and_changes_nothing() {
-        Stage stage(200);
-        stage.window.show_page(QStringLiteral("regions"));
-        auto* page = stage.window.findChild<RegionsPage*>();
+        Fixture fixture(200);
+        fixture.window.show_page(QStringLiteral("regions"));
+        auto* page = fixture.window.findChild<RegionsPage*>();
         const auto before = page->table().regions().shown();
         page->set_filter_text(QStringLiteral("size>"));
         auto* problem = page->findChild<QLabel*>(QStringLiteral("problem"));
         QVERIFY(problem->isVisible());
         QVERIFY(problem->text().contains(QStringLiteral("size")));
         QCOMPARE(page->table().regions().shown(), before);
-        keep(stage.window, QStringLiteral("filter-problem"));
+        keep(fixture.window, QStringLiteral("filter-problem"));
         page->set_filter_text(QStringLiteral("state:orphan"));
         QVERIFY(!problem->isVisible());
         auto* badge = page->findChild<QLabel*>(QStringLiteral("badge"));
         QVERIFY(badge->isVisible());
         QVERIFY(badge->text().contains(QStringLiteral("of 200")));
-        keep(stage.window, QStringLiteral("filter-orphans"));
+        keep(fixture.window, QStringLiteral("filter-orphans"));
     }
 
     void what_is_selected_stays_selected_while_a_filter_hides_it() {
-        Stage stage(100);
-        stage.window.show_page(QStringLiteral("regions"));
-        auto* page = stage.window.findChild<RegionsPage*>();
+        Fixture fixture(100);
+        fixture.window.show_page(QStringLiteral("regions"));
+        auto* page = fixture.window.findChild<RegionsPage*>();
         auto& table = page->table();
         table.selectRow(4);
         const auto keys = table.selected_keys();
@@ -105,21 +105,21 @@ class TestWindow : public QObject {
         page->set_filter_text(QStringLiteral("nothing-is-called-so"));
         QCOMPARE(table.regions().shown(), std::size_t{0});
         QCOMPARE(table.selected_keys(), keys);
-        QCOMPARE(stage.workspace.selection(), keys);
+        QCOMPARE(fixture.workspace.selection(), keys);
         page->set_filter_text({});
         QCOMPARE(table.selected_keys(), keys);
         QVERIFY(table.selectionModel()->hasSelection());
     }
 
     void a_manager_that_falls_silent_raises_the_banner_and_its_return_lowers_it() {
-        Stage stage(20);
-        auto* banner = stage.window.findChild<QFrame*>(QStringLiteral("banner"));
+        Fixture fixture(20);
+        auto* banner = fixture.window.findChild<QFrame*>(QStringLiteral("banner"));
         QVERIFY(!banner->isVisible());
-        stage.world.silence();
+        fixture.world.silence();
         QTRY_VERIFY(banner->isVisible());
-        QVERIFY(stage.workspace.regions().size() > 0);
-        keep(stage.window, QStringLiteral("banner"));
-        stage.world.revive();
+        QVERIFY(fixture.workspace.regions().size() > 0);
+        keep(fixture.window, QStringLiteral("banner"));
+        fixture.world.revive();
         QTRY_VERIFY(!banner->isVisible());
     }
 
@@ -133,14 +133,14 @@ class TestWindow : public QObject {
     void the_window_never_stalls_while_its_regions_change() {
         QFETCH(int, regions);
         QFETCH(double, limit);
-        Stage stage(static_cast<std::size_t>(regions), 0.2);
+        Fixture fixture(static_cast<std::size_t>(regions), 0.2);
         for (const auto* page : {"regions", "dashboard"}) {
-            stage.window.show_page(QString::fromLatin1(page));
+            fixture.window.show_page(QString::fromLatin1(page));
             QTest::qWait(50);
             Watchdog watchdog;
-            QSignalSpy ticks(&stage.workspace, &Workspace::ticked);
-            connect(&stage.workspace, &Workspace::ticked, &stage.window,
-                    [&stage] { stage.window.grab(); });
+            QSignalSpy ticks(&fixture.workspace, &Workspace::ticked);
+            connect(&fixture.workspace, &Workspace::ticked, &fixture.window,
+                    [&fixture] { fixture.window.grab(); });
             while (ticks.count() < 8) QVERIFY(ticks.wait(5000));
             qInfo("%d regions, 20 %% change at a time, %s: at most %.1f ms at once", regions, page,
                   watchdog.worst_millis());
@@ -149,8 +149,8 @@ class TestWindow : public QObject {
     }
 
     void a_cleanup_runs_exactly_the_plan_it_showed() {
-        Stage stage(200);
-        CleanupDialog dialog(stage.workspace, CleanupDialog::Scope::orphans, &stage.window);
+        Fixture fixture(200);
+        CleanupDialog dialog(fixture.workspace, CleanupDialog::Scope::orphans, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy rehearsed(&dialog, &CleanupDialog::rehearsed);
@@ -159,14 +159,14 @@ class TestWindow : public QObject {
         auto* table = dialog.findChild<QTableWidget*>();
         QStringList planned;
         for (int row = 0; row < table->rowCount(); ++row)
-            if (table->item(row, 2)->text() == QStringLiteral("goes"))
+            if (table->item(row, 2)->text() == QStringLiteral("remove"))
                 planned << table->item(row, 0)->text();
         QVERIFY(!planned.isEmpty());
         QSignalSpy finished(&dialog, &CleanupDialog::finished_run);
         for (auto* button : dialog.findChildren<QPushButton*>())
             if (button->property("primary").toBool()) button->click();
         QVERIFY(finished.wait(3000));
-        const auto& requests = stage.manager->cleanups;
+        const auto& requests = fixture.manager->cleanups;
         QCOMPARE(requests.size(), std::size_t{2});
         QVERIFY(requests[0].dry_run && requests[0].orphans);
         QVERIFY(!requests[1].dry_run && requests[1].orphans);
@@ -177,27 +177,27 @@ class TestWindow : public QObject {
     }
 
     void deallocating_lists_every_target_with_its_holders_first() {
-        Stage stage(60);
+        Fixture fixture(60);
         std::vector<RegionInfo> targets;
-        for (const auto& row : stage.world.rows())
+        for (const auto& row : fixture.world.rows())
             if (targets.size() < 5) targets.push_back(row.info);
-        DeallocateDialog dialog(stage.workspace, targets, &stage.window);
+        DeallocateDialog dialog(fixture.workspace, targets, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QTest::qWait(0);
         auto* table = dialog.findChild<QTableWidget*>();
         QCOMPARE(table->rowCount(), 5);
         for (int row = 0; row < 5; ++row)
-            QCOMPARE(table->item(row, 3)->text() == QStringLiteral("nobody"),
+            QCOMPARE(table->item(row, 3)->text() == QStringLiteral("none"),
                      targets[static_cast<std::size_t>(row)].reference_count == 0);
-        QVERIFY(stage.manager->deallocations.empty());
+        QVERIFY(fixture.manager->deallocations.empty());
         keep(dialog, QStringLiteral("deallocate"));
         QSignalSpy finished(&dialog, &DeallocateDialog::finished_run);
         for (auto* button : dialog.findChildren<QPushButton*>())
             if (button->property("danger").toBool()) button->click();
         QVERIFY(finished.wait(3000));
-        QCOMPARE(stage.manager->deallocations.size(), std::size_t{5});
-        QVERIFY(!stage.manager->deallocations.front().second);
+        QCOMPARE(fixture.manager->deallocations.size(), std::size_t{5});
+        QVERIFY(!fixture.manager->deallocations.front().second);
     }
 };
 

@@ -15,70 +15,62 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum Column { kSeverity, kAlert, kSubject, kSince };
 constexpr int kTallest = 8;  // rows; more of them are scrolled
 
 }  // namespace
 
 AcknowledgeDialog::AcknowledgeDialog(Workspace& workspace, std::vector<Alert> alerts,
                                      QWidget* parent)
-    : TaskDialog(tr("Acknowledge"),
-                 tr("Tells everybody that you look after it. It stays in the list until its "
-                    "condition is mended, and is announced no more."),
+    : TaskDialog(workspace, tr("Acknowledge"),
+                 tr("Acknowledging shows other users that the alert is being handled and stops its "
+                    "notifications. The alert stays in the list until it is resolved."),
                  parent),
-      workspace_(workspace),
       alerts_(std::move(alerts)),
       comment_(new QLineEdit),
       run_(make_primary(tr("Acknowledge"))) {
     const int rows = static_cast<int>(alerts_.size());
     resize(760, 350 + 32 * std::min(rows, kTallest));
-    auto* table = add_table({tr("Severity"), tr("Alert"), tr("About"), tr("Since")});
-    table->setColumnWidth(kSeverity, 96);
-    table->setColumnWidth(kAlert, 250);
-    table->setColumnWidth(kSubject, 210);
+    auto* table =
+        add_table({{tr("Severity"), 96}, {tr("Alert"), 250}, {tr("About"), 210}, {tr("Since")}});
     table->setRowCount(rows);
     int row = 0;
     for (const auto& alert : alerts_) {
-        set_cell(table, row, kSeverity, severity_title(alert.severity),
-                 severity_tone(alert.severity));
-        set_cell(table, row, kAlert, alert_title(alert));
-        set_cell(table, row, kSubject, subject_text(alert.subject), Tone::none, false,
-                 is_about_region(alert));
-        set_cell(table, row++, kSince, since_text(alert.since, shown_now()));
+        set_row(table, row++,
+                {{severity_title(alert.severity), severity_of(alert.severity)},
+                 {alert_title(alert)},
+                 {subject_text(alert.subject), Severity::none, false, is_about_region(alert)},
+                 {since_text(alert.since, shown_now())}});
     }
-    comment_->setPlaceholderText(tr("What you know or do about it (optional)"));
+    comment_->setPlaceholderText(tr("Comment (optional)"));
     comment_->setAccessibleName(tr("Comment"));
     comment_->setMaxLength(400);
     body()->addWidget(comment_);
     add_command_line();
-    add_action(run_)->setDefault(true);
+    add_action(run_, this, &AcknowledgeDialog::run)->setDefault(true);
     connect(comment_, &QLineEdit::textChanged, this, &AcknowledgeDialog::show_command);
-    connect(run_, &QPushButton::clicked, this, &AcknowledgeDialog::run);
     show_command();
     comment_->setFocus();
 }
 
-void AcknowledgeDialog::show_command() {
+std::vector<std::uint64_t> AcknowledgeDialog::ids() const {
     std::vector<std::uint64_t> ids;
     for (const auto& alert : alerts_) ids.push_back(alert.id);
-    set_command(workspace_.command(acknowledge_words(ids, comment_->text().trimmed())));
+    return ids;
+}
+
+void AcknowledgeDialog::show_command() {
+    set_command(workspace_.command(acknowledge_words(ids(), comment_->text().trimmed())));
 }
 
 void AcknowledgeDialog::run() {
-    run_->setEnabled(false);
-    std::vector<std::uint64_t> ids;
-    for (const auto& alert : alerts_) ids.push_back(alert.id);
-    const auto job =
-        [ids, comment = comment_->text().trimmed().toStdString()](MonitoringPort& port) -> Status {
-        for (const auto id : ids) {
-            SHM_TRY(port.acknowledge(id, comment));
-        }
-        return {};
-    };
-    workspace_.monitor(this, job, [this](const Status& done) {
-        Q_EMIT finished_run();
-        close_or_say(done, run_);
-    });
+    run_and_close(run_,
+                  [ids = ids(), comment = comment_->text().trimmed().toStdString()](
+                      MonitoringPort& port) -> Status {
+                      for (const auto id : ids) {
+                          SHM_TRY(port.acknowledge(id, comment));
+                      }
+                      return {};
+                  });
 }
 
 }  // namespace snakepit::shm::ui

@@ -8,22 +8,17 @@ class QLineEdit;
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
-// Says that somebody looks after alerts, and what that one knows of them.
+// Marks alerts as being handled, with a comment.
 class AcknowledgeDialog : public TaskDialog {
     Q_OBJECT
   public:
     AcknowledgeDialog(Workspace& workspace, std::vector<Alert> alerts, QWidget* parent);
 
-  Q_SIGNALS:
-    void finished_run();
-
   private:
+    std::vector<std::uint64_t> ids() const;
     void show_command();
     void run();
 
-    Workspace& workspace_;
     std::vector<Alert> alerts_;
     QLineEdit* comment_;
     QPushButton* run_;

@@ -21,13 +21,12 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum Column { kFired, kLasted, kSubject, kWorst };
 constexpr std::int64_t kWeek = 7 * 86'400'000LL;
 constexpr std::size_t kListed = 200;
 constexpr int kRestMillis = 350;  // typing asks once it rests
 
 QString threshold_hint(std::string_view unit) {
-    if (unit == "ratio") return AlertRuleDialog::tr("a share: 90 %");
+    if (unit == "ratio") return AlertRuleDialog::tr("a percentage: 90 %");
     if (unit == "bytes") return AlertRuleDialog::tr("a size: 1.5 GiB");
     if (unit == "seconds") return AlertRuleDialog::tr("a time: 250 ms");
     return AlertRuleDialog::tr("a number");
@@ -38,33 +37,31 @@ Result<std::int64_t> period(const QLineEdit* line) {
 }
 
 QString lasted_text(const BacktestFiring& firing) {
-    if (firing.resolved_at.micros == 0) return AlertRuleDialog::tr("to the end");
+    if (firing.resolved_at.micros == 0) return AlertRuleDialog::tr("not resolved");
     return duration_text((firing.resolved_at.micros - firing.fired_at.micros) / 1000);
 }
 
 }  // namespace
 
 AlertRuleDialog::AlertRuleDialog(Workspace& workspace, const AlertRule& rule, QWidget* parent)
-    : TaskDialog(rule_title(rule),
+    : TaskDialog(workspace, rule_title(rule),
                  workspace.can_act()
-                     ? tr("When this rule raises an alert. What is changed holds from now on, also "
-                          "for alerts that fire already.")
-                     : tr("When this rule raised an alert, and what another would have done in the "
-                          "history that the bundle has. Nothing can be changed here."),
+                     ? tr("When this rule raises an alert. Changes apply immediately, including to "
+                          "alerts that are already firing.")
+                     : tr("When this rule raised an alert, and what a different rule would have "
+                          "done with the recorded history. A bundle is read-only."),
                  parent),
-      workspace_(workspace),
       rule_(rule),
       run_(make_primary(tr("Save"))) {
     resize(860, 640);
     add_form();
     add_backtest();
     add_command_line();
-    add_action(run_)->setDefault(true);
+    add_action(run_, this, &AlertRuleDialog::run)->setDefault(true);
     rest_.setSingleShot(true);
     rest_.setInterval(kRestMillis);
     connect(&rest_, &QTimer::timeout, this, &AlertRuleDialog::backtest);
-    connect(run_, &QPushButton::clicked, this, &AlertRuleDialog::run);
-    take_edit();
+    apply_edit();
     backtest();
 }
 
@@ -74,13 +71,13 @@ QLineEdit* AlertRuleDialog::add_line(QFormLayout* form, const QString& name, con
     line->setPlaceholderText(hint);
     line->setToolTip(hint);
     line->setAccessibleName(name);
-    connect(line, &QLineEdit::textChanged, this, &AlertRuleDialog::take_edit);
+    connect(line, &QLineEdit::textChanged, this, &AlertRuleDialog::apply_edit);
     form->addRow(make_label(name, "muted"), line);
     return line;
 }
 
 void AlertRuleDialog::add_form() {
-    enabled_ = new QCheckBox(tr("Watched"));
+    enabled_ = new QCheckBox(tr("Enabled"));
     enabled_->setChecked(rule_.enabled);
     severity_ = new QComboBox;
     severity_->setAccessibleName(tr("Severity"));
@@ -94,21 +91,15 @@ void AlertRuleDialog::add_form() {
                            AlertComparison::below, AlertComparison::at_most})
         comparison_->addItem(to_qstring(symbol(way)), static_cast<int>(way));
     comparison_->setCurrentIndex(comparison_->findData(static_cast<int>(rule_.comparison)));
-    connect(enabled_, &QCheckBox::toggled, this, &AlertRuleDialog::take_edit);
-    connect(severity_, &QComboBox::currentIndexChanged, this, &AlertRuleDialog::take_edit);
-    connect(comparison_, &QComboBox::currentIndexChanged, this, &AlertRuleDialog::take_edit);
+    connect(enabled_, &QCheckBox::toggled, this, &AlertRuleDialog::apply_edit);
+    connect(severity_, &QComboBox::currentIndexChanged, this, &AlertRuleDialog::apply_edit);
+    connect(comparison_, &QComboBox::currentIndexChanged, this, &AlertRuleDialog::apply_edit);
 
     const auto unit = unit_of(rule_);
-    auto* left = new QFormLayout;
-    auto* right = new QFormLayout;
-    for (auto* form : {left, right}) {
-        form->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-        form->setHorizontalSpacing(14);
-        form->setVerticalSpacing(8);
-        form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    }
+    auto* left = make_form();
+    auto* right = make_form();
     left->addRow(make_label(tr("Severity"), "muted"), severity_);
-    left->addRow(make_label(tr("Fires when it is"), "muted"), comparison_);
+    left->addRow(make_label(tr("Fires if"), "muted"), comparison_);
     threshold_ =
         add_line(left, tr("Limit"), threshold_text(rule_.threshold, unit), threshold_hint(unit));
     resolve_ = add_line(
@@ -117,12 +108,13 @@ void AlertRuleDialog::add_form() {
         tr("the same limit"));
     enabled_->setMinimumHeight(severity_->sizeHint().height());
     right->addRow(QString(), enabled_);
-    for_ = add_line(right, tr("Holds for"), period_text(rule_.for_ms),
-                    tr("how long it must hold: 5m"));
-    resolve_for_ = add_line(right, tr("Calm for"), period_text(rule_.resolve_for_ms),
-                            tr("how long it must not hold before it is resolved: 1m"));
-    window_ = add_line(right, tr("Counted in"), period_text(rule_.window_ms),
-                       tr("the stretch that is counted: 1m"));
+    for_ = add_line(right, tr("For"), period_text(rule_.for_ms),
+                    tr("how long the condition must hold: 5m"));
+    resolve_for_ =
+        add_line(right, tr("Resolved after"), period_text(rule_.resolve_for_ms),
+                 tr("how long the condition must not hold before the alert is resolved: 1m"));
+    window_ = add_line(right, tr("Counted over"), period_text(rule_.window_ms),
+                       tr("the period that is counted: 1m"));
     const auto* metric = find_metric(rule_.metric);
     right->setRowVisible(window_, rule_.event || (metric && metric->kind == MetricKind::counter));
     auto* forms = new QHBoxLayout;
@@ -142,10 +134,8 @@ void AlertRuleDialog::add_backtest() {
     past_->setAccessibleName(tr("Backtest"));
     past_->setWordWrap(true);
     body()->addWidget(past_);
-    firings_ = add_table({tr("Would have fired"), tr("Lasted"), tr("About"), tr("Worst")});
-    firings_->setColumnWidth(kFired, 190);
-    firings_->setColumnWidth(kLasted, 110);
-    firings_->setColumnWidth(kSubject, 300);
+    firings_ = add_table(
+        {{tr("Would have fired"), 190}, {tr("Lasted"), 110}, {tr("About"), 300}, {tr("Worst")}});
 }
 
 Result<AlertRule> AlertRuleDialog::edited() const {
@@ -166,16 +156,16 @@ Result<AlertRule> AlertRuleDialog::edited() const {
     return rule;
 }
 
-void AlertRuleDialog::take_edit() {
+void AlertRuleDialog::apply_edit() {
     const auto rule = edited();
     run_->setEnabled(rule && *rule != rule_ && workspace_.can_act());
     latest_.next();
     if (!rule) {
-        set_message(error_text(rule.error()), Tone::bad);
+        set_message(error_text(rule.error()), Severity::bad);
         rest_.stop();
         return;
     }
-    set_message({}, Tone::neutral);
+    set_message({}, Severity::neutral);
     condition_->setText(QString::fromStdString(condition_text(*rule)));
     set_command(workspace_.command(set_rule_words(*rule)));
     rest_.start();
@@ -185,7 +175,7 @@ void AlertRuleDialog::backtest() {
     rest_.stop();
     const auto rule = edited();
     if (!rule) return;
-    past_->setText(tr("Looking at 7 days of history…"));
+    past_->setText(tr("Testing the rule on 7 days of history…"));
     workspace_.monitor(
         this, [rule = *rule](MonitoringPort& port) { return port.backtest(rule, kWeek); },
         [this, token = latest_.next()](const Result<Backtest>& past) {
@@ -193,8 +183,7 @@ void AlertRuleDialog::backtest() {
             if (past)
                 show_backtest(*past);
             else
-                past_->setText(
-                    tr("What it would have done cannot be told: %1").arg(error_text(past.error())));
+                past_->setText(tr("The backtest failed: %1").arg(error_text(past.error())));
             Q_EMIT backtested();
         });
 }
@@ -203,34 +192,27 @@ void AlertRuleDialog::show_backtest(const Backtest& past) {
     const auto length = (past.to.micros - past.from.micros) / 1000;
     const auto stretch = length >= kWeek - 3'600'000
                              ? tr("the last 7 days")
-                             : tr("the last %1, all there is recorded").arg(duration_text(length));
+                             : tr("the last %1 (all that is recorded)").arg(duration_text(length));
     past_->setText(past.points == 0
-                       ? tr("Nothing is recorded yet that it could be tried on.")
+                       ? tr("No history is recorded yet to test the rule on.")
                        : tr("Would have fired %1 in %2.")
-                             .arg(counted(past.firings.size(), "time", "times"), stretch));
+                             .arg(pluralize(past.firings.size(), "time", "times"), stretch));
     const auto rows = std::min(past.firings.size(), kListed);
     firings_->setRowCount(static_cast<int>(rows));
     const auto unit = unit_of(rule_);
     for (std::size_t i = 0; i < rows; ++i) {
         const auto& firing = past.firings[past.firings.size() - 1 - i];  // newest first
-        const int row = static_cast<int>(i);
-        set_cell(firings_, row, kFired, clock_text(firing.fired_at).section(u'.', 0, 0));
-        set_cell(firings_, row, kLasted, lasted_text(firing));
-        set_cell(firings_, row, kSubject, subject_text(firing.subject));
-        set_cell(firings_, row, kWorst, QString::fromStdString(value_text(firing.worst, unit)));
+        set_row(firings_, static_cast<int>(i),
+                {{clock_text(firing.fired_at).section(u'.', 0, 0)},
+                 {lasted_text(firing)},
+                 {subject_text(firing.subject)},
+                 {QString::fromStdString(value_text(firing.worst, unit))}});
     }
 }
 
 void AlertRuleDialog::run() {
-    const auto rule = edited();
-    if (!rule) return;
-    run_->setEnabled(false);
-    workspace_.monitor(
-        this, [rule = *rule](MonitoringPort& port) { return port.set_rule(rule); },
-        [this](const Status& done) {
-            Q_EMIT finished_run();
-            close_or_say(done, run_);
-        });
+    if (const auto rule = edited())
+        run_and_close(run_, [rule = *rule](MonitoringPort& port) { return port.set_rule(rule); });
 }
 
 }  // namespace snakepit::shm::ui

@@ -15,8 +15,6 @@ class QLineEdit;
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
 // Changes when a rule fires, and says what it would have done in the last week if it had been so.
 class AlertRuleDialog : public TaskDialog {
     Q_OBJECT
@@ -25,7 +23,6 @@ class AlertRuleDialog : public TaskDialog {
 
   Q_SIGNALS:
     void backtested();
-    void finished_run();
 
   private:
     void add_form();
@@ -34,12 +31,11 @@ class AlertRuleDialog : public TaskDialog {
                         const QString& hint);
     // What the form says; the message names what cannot be understood.
     Result<AlertRule> edited() const;
-    void take_edit();
+    void apply_edit();
     void backtest();
     void show_backtest(const Backtest& past);
     void run();
 
-    Workspace& workspace_;
     AlertRule rule_;
     QCheckBox* enabled_;
     QComboBox *severity_, *comparison_;

@@ -19,8 +19,6 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum Column { kProblem, kRows, kTime, kEvent, kWhat };
-
 QString row_count(std::int64_t rows) {
     return count_text(static_cast<std::uint64_t>(std::max<std::int64_t>(rows, 0)));
 }
@@ -39,30 +37,27 @@ QString event_name(const std::string& kind) {
 }  // namespace
 
 AuditDialog::AuditDialog(Workspace& workspace, QWidget* parent)
-    : TaskDialog(tr("Verify the history"),
-                 tr("Every event is a link of a chain that this instance signs as it goes. "
-                    "Verifying reads all of it: a row that was changed, removed, added or moved is "
-                    "named."),
+    : TaskDialog(workspace, tr("Verify the history"),
+                 tr("Events form a hash chain that this instance signs. Verification reads all of "
+                    "it and lists every row that was changed, removed, added or moved."),
                  parent),
-      workspace_(workspace),
-      again_(make_button(QStringLiteral("refresh"), tr("Verify again"))),
-      export_(make_button(QStringLiteral("export"), tr("Export audit report…"))) {
+      again_(make_button(u"refresh"_s, tr("Verify again"))),
+      export_(make_button(u"export"_s, tr("Export audit report…"))) {
     fit(820);
     body()->addWidget(build_verdict());
-    findings_ = add_table({tr("Problem"), tr("Rows"), tr("Time"), tr("Event"), tr("What")});
-    findings_->setColumnWidth(kProblem, 110);
-    findings_->setColumnWidth(kRows, 120);
-    findings_->setColumnWidth(kTime, 170);
-    findings_->setColumnWidth(kEvent, 130);
+    findings_ = add_table({{tr("Problem"), 110},
+                           {tr("Rows"), 120},
+                           {tr("Time"), 170},
+                           {tr("Event"), 130},
+                           {tr("Finding")}});
     findings_->setMinimumHeight(150);
     findings_card_ = findings_->parentWidget();
     findings_card_->hide();
     add_command_line();
-    set_command(workspace_.command(QStringLiteral("audit verify")));
+    set_command(workspace_.command(u"audit verify"_s));
     add_action(export_);
-    add_action(again_);
+    add_action(again_, this, &AuditDialog::verify);
     closer()->setText(tr("Close"));
-    connect(again_, &QPushButton::clicked, this, &AuditDialog::verify);
     connect(export_, &QPushButton::clicked, this,
             [this] { (new ReportDialog(workspace_, {}, this))->open(); });
     export_->setFocus();
@@ -88,9 +83,7 @@ QWidget* AuditDialog::build_verdict() {
     summary_->setWordWrap(true);
     summary_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     column->addWidget(summary_);
-    busy_ = new QProgressBar;
-    busy_->setRange(0, 0);
-    busy_->setTextVisible(false);
+    busy_ = make_busy();
     column->addWidget(busy_);
     facts_ = new QWidget;
     auto* form = new QFormLayout(facts_);
@@ -98,11 +91,11 @@ QWidget* AuditDialog::build_verdict() {
     form->setHorizontalSpacing(18);
     form->setVerticalSpacing(6);
     proven_ = add_row(form, tr("Proven rows"));
-    rows_ = add_row(form, tr("Rows there are"));
+    rows_ = add_row(form, tr("Rows in the database"));
     checkpoints_ = add_row(form, tr("Signed checkpoints"));
-    removed_ = add_row(form, tr("Removed by age"));
+    removed_ = add_row(form, tr("Removed by retention"));
     key_ = add_row(form, tr("Signed by"), true);
-    notes_ = add_row(form, tr("To be known"));
+    notes_ = add_row(form, tr("Notes"));
     column->addWidget(facts_);
     column->addStretch();
     card->body()->addLayout(column);
@@ -114,9 +107,9 @@ void AuditDialog::verify() {
     busy_->show();
     facts_->hide();
     findings_card_->hide();
-    set_message({}, Tone::none);
-    set_chip(state_, tr("verifying"), Tone::neutral);
-    summary_->setText(tr("Reading the history from its first row…"));
+    set_message({}, Severity::none);
+    set_chip(state_, tr("verifying"), Severity::neutral);
+    summary_->setText(tr("Reading the history from the first row…"));
     workspace_.audit(
         this, [](AuditPort& port) { return port.verify(); },
         [this](const Result<AuditVerdict>& verdict) {
@@ -125,9 +118,9 @@ void AuditDialog::verify() {
             if (verdict) {
                 show_verdict(*verdict);
             } else {
-                set_chip(state_, tr("not verified"), Tone::caution);
-                summary_->setText(tr("The history could not be read to its end."));
-                set_message(error_text(verdict.error()), Tone::bad);
+                set_chip(state_, tr("not verified"), Severity::caution);
+                summary_->setText(tr("The history could not be read completely."));
+                set_message(error_text(verdict.error()), Severity::bad);
             }
             Q_EMIT verified();
         });
@@ -135,26 +128,25 @@ void AuditDialog::verify() {
 
 void AuditDialog::show_verdict(const AuditVerdict& verdict) {
     const bool clean = verdict.clean();
-    set_chip(state_, clean ? tr("genuine") : tr("not genuine"), clean ? Tone::good : Tone::bad);
+    set_chip(state_, clean ? tr("genuine") : tr("not genuine"),
+             clean ? Severity::good : Severity::bad);
     summary_->setText(capitalised(to_qstring(verdict.summary())));
     proven_->setText(range_text(verdict.proven_first, verdict.proven_last));
     auto rows = range_text(verdict.first, verdict.last);
     if (verdict.unchained > 0)
-        rows +=
-            tr("; %1 of them are from before there was a chain").arg(row_count(verdict.unchained));
+        rows += tr("; %1 of them are older than the chain").arg(row_count(verdict.unchained));
     rows_->setText(rows);
     checkpoints_->setText(row_count(verdict.checkpoints));
     removed_->setText(verdict.removed_up_to == 0 ? tr("none")
-                                                 : tr("up to row %1, the last time %2")
+                                                 : tr("up to row %1, last on %2")
                                                        .arg(row_count(verdict.removed_up_to),
                                                             clock_text(verdict.removed_at)));
     key_->setText(QString::fromStdString(to_hex(verdict.key)));
     QStringList notes;
     for (const auto& note : verdict.notes) notes << to_qstring(note);
-    notes_->setText(notes.isEmpty()
-                        ? tr("The key lies beside what it proves: compare it with the one you "
-                             "keep in a safe place.")
-                        : notes.join(u'\n'));
+    notes_->setText(notes.isEmpty() ? tr("The key is stored beside the history that it proves: "
+                                         "compare it with a copy kept in a safe place.")
+                                    : notes.join(u'\n'));
     facts_->show();
     show_findings(verdict);
 }
@@ -165,18 +157,18 @@ void AuditDialog::show_findings(const AuditVerdict& verdict) {
     findings_->setRowCount(static_cast<int>(verdict.findings.size()));
     int row = 0;
     for (const auto& finding : verdict.findings) {
-        set_cell(findings_, row, kProblem,
-                 to_qstring(to_string(finding.problem)).replace(u'_', u' '), Tone::bad);
-        set_cell(findings_, row, kRows, range_text(finding.first, finding.last));
-        set_cell(findings_, row, kTime, finding.time.micros ? clock_text(finding.time) : QString(),
-                 Tone::none, false, true);
-        set_cell(findings_, row, kEvent, event_name(finding.kind));
-        set_cell(findings_, row++, kWhat, to_qstring(finding.what));
+        set_row(findings_, row++,
+                {{to_qstring(to_string(finding.problem)).replace(u'_', u' '), Severity::bad},
+                 {range_text(finding.first, finding.last)},
+                 {finding.time.micros ? clock_text(finding.time) : QString(), Severity::none, false,
+                  true},
+                 {event_name(finding.kind)},
+                 {to_qstring(finding.what)}});
     }
     if (verdict.problems > verdict.findings.size())
-        set_message(tr("There are %1 problems; the first %2 are listed.")
+        set_message(tr("%1 problems were found; the first %2 are listed.")
                         .arg(count_text(verdict.problems), count_text(verdict.findings.size())),
-                    Tone::bad);
+                    Severity::bad);
 }
 
 }  // namespace snakepit::shm::ui

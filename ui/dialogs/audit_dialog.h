@@ -13,7 +13,6 @@ class QProgressBar;
 namespace snakepit::shm::ui {
 
 class Card;
-class Workspace;
 
 // Whether the history is the one that was recorded, as `snakepit-shm audit verify` says it.
 class AuditDialog : public TaskDialog {
@@ -31,7 +30,6 @@ class AuditDialog : public TaskDialog {
     void show_verdict(const AuditVerdict& verdict);
     void show_findings(const AuditVerdict& verdict);
 
-    Workspace& workspace_;
     QLabel *state_, *summary_, *proven_, *rows_, *key_, *checkpoints_, *removed_, *notes_;
     QProgressBar* busy_;
     QWidget* facts_;

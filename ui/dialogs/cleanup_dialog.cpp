@@ -10,7 +10,6 @@
 #include <algorithm>
 
 #include "ui/models/format.h"
-#include "ui/models/moment.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
@@ -19,62 +18,56 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum Column { kRegion, kBytes, kVerdict, kHolders, kReason };
-
 QString holders_of(const RegionEntry* entry) {
-    return entry ? region_display(entry->row, kColumnHeldBy, shown_now()) : QStringLiteral("–");
+    return entry ? region_column(kColumnHeldBy).text(entry->row) : u"–"_s;
 }
 
 QString verdict_of(const CleanupItem& item, bool done) {
-    if (!item.removed) return CleanupDialog::tr("stays");
+    if (!item.removed) return done ? CleanupDialog::tr("kept") : CleanupDialog::tr("keep");
     if (item.quarantined)
         return done ? CleanupDialog::tr("quarantined") : CleanupDialog::tr("quarantine");
-    return done ? CleanupDialog::tr("removed") : CleanupDialog::tr("goes");
+    return done ? CleanupDialog::tr("removed") : CleanupDialog::tr("remove");
 }
 
 QString done_text(const CleanupResult& result) {
     if (result.quarantined == 0)
         return CleanupDialog::tr("Removed %1, %2 freed.")
-            .arg(counted(result.removed, "region", "regions"), size_text(result.bytes_freed));
+            .arg(pluralize(result.removed, "region", "regions"), size_text(result.bytes_freed));
     return CleanupDialog::tr(
-               "Removed %1. %2 of them can still be restored from the list of regions; their %3 "
-               "are freed when the quarantine is over.")
-        .arg(counted(result.removed, "region", "regions"), count_text(result.quarantined),
+               "Removed %1. %2 of them can still be restored on the Regions page; their %3 are "
+               "freed when the quarantine ends.")
+        .arg(pluralize(result.removed, "region", "regions"), count_text(result.quarantined),
              size_text(result.bytes_quarantined));
 }
 
 }  // namespace
 
 CleanupDialog::CleanupDialog(Workspace& workspace, Scope scope, QWidget* parent)
-    : TaskDialog(tr("Clean up"),
-                 tr("A rehearsal first: nothing is removed until you have seen the plan. What runs "
-                    "then is exactly "
-                    "this plan, and each region is checked again at that moment."),
+    : TaskDialog(workspace, tr("Clean up"),
+                 tr("Nothing is removed before the plan below is confirmed. Exactly this plan is "
+                    "then run, and each region is checked again."),
                  parent),
-      workspace_(workspace),
       scope_(new QComboBox),
       run_(make_primary(tr("Remove"))) {
-    scope_->addItem(tr("What is due by its cleanup policy"), int(Scope::due));
-    scope_->addItem(tr("Orphans: the owner is gone and nobody holds them"), int(Scope::orphans));
-    scope_->addItem(tr("Expired: unused for longer than their timeout"), int(Scope::expired));
-    scope_->addItem(tr("Every region nobody holds, whatever its policy"), int(Scope::all_eligible));
+    scope_->addItem(tr("Regions due by their cleanup policy"), int(Scope::due));
+    scope_->addItem(tr("Orphans: regions whose owner has exited and that no process holds"),
+                    int(Scope::orphans));
+    scope_->addItem(tr("Expired: regions unused for longer than their timeout"),
+                    int(Scope::expired));
+    scope_->addItem(tr("All regions that no process holds, whatever their cleanup policy"),
+                    int(Scope::all_eligible));
     scope_->setCurrentIndex(static_cast<int>(scope));
-    scope_->setAccessibleName(tr("What to clean up"));
-    auto* again = make_button(QStringLiteral("refresh"), tr("Rehearse again"));
-    auto* row = new QHBoxLayout;
-    row->addWidget(scope_, 1);
-    row->addWidget(again);
-    body()->addLayout(row);
-    table_ = add_table({tr("Region"), tr("Frees"), tr("Plan"), tr("Held by"), tr("Reason")});
-    table_->setColumnWidth(kRegion, 264);
-    table_->setColumnWidth(kBytes, 90);
-    table_->setColumnWidth(kVerdict, 110);
-    table_->setColumnWidth(kHolders, 220);
+    scope_->setAccessibleName(tr("Regions to clean up"));
+    auto* again = make_button(u"refresh"_s, tr("Refresh plan"), this, &CleanupDialog::rehearse);
+    body()->addLayout(make_row({scope_, again}, scope_));
+    table_ = add_table({{tr("Region"), 264},
+                        {tr("Frees"), 90},
+                        {tr("Plan"), 110},
+                        {tr("Held by"), 220},
+                        {tr("Reason")}});
     add_command_line();
-    add_action(run_)->setEnabled(false);
+    add_action(run_, this, &CleanupDialog::run_plan)->setEnabled(false);
     connect(scope_, &QComboBox::currentIndexChanged, this, &CleanupDialog::rehearse);
-    connect(again, &QPushButton::clicked, this, &CleanupDialog::rehearse);
-    connect(run_, &QPushButton::clicked, this, &CleanupDialog::run_plan);
     rehearse();
 }
 
@@ -89,16 +82,16 @@ CleanupRequest CleanupDialog::request() const {
 }
 
 QString CleanupDialog::command(bool dry_run) const {
-    QString words = QStringLiteral("cleanup");
-    if (request().orphans) words += QStringLiteral(" --orphans");
-    if (request().expired) words += QStringLiteral(" --expired");
-    if (request().all_eligible) words += QStringLiteral(" --all-eligible");
-    return workspace_.command(words + (dry_run ? QStringLiteral(" --dry-run") : QString()));
+    QString words = u"cleanup"_s;
+    if (request().orphans) words += u" --orphans"_s;
+    if (request().expired) words += u" --expired"_s;
+    if (request().all_eligible) words += u" --all-eligible"_s;
+    return workspace_.command(words + (dry_run ? u" --dry-run"_s : QString()));
 }
 
 void CleanupDialog::rehearse() {
     set_command(command(true));
-    set_message(tr("Rehearsing…"), Tone::neutral);
+    set_message(tr("Planning…"), Severity::neutral);
     run_->setEnabled(false);
     auto rehearsal = request();
     rehearsal.dry_run = true;
@@ -112,7 +105,7 @@ void CleanupDialog::rehearse() {
             } else {
                 plan_ = {};
                 table_->setRowCount(0);
-                set_message(error_text(plan.error()), Tone::bad);
+                set_message(error_text(plan.error()), Severity::bad);
             }
             Q_EMIT rehearsed();
         });
@@ -122,17 +115,18 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
     table_->setRowCount(static_cast<int>(plan.items.size()));
     int row = 0;
     for (const auto& item : plan.items) {
-        set_cell(table_, row, kRegion, QString::fromStdString(item.id.str()), Tone::none, false,
-                 true);
-        set_cell(table_, row, kBytes, size_text(item.bytes), Tone::none, true);
-        set_cell(table_, row, kVerdict, verdict_of(item, done),
-                 item.removed ? (done ? Tone::good : Tone::caution) : Tone::neutral);
-        set_cell(table_, row, kHolders, holders_of(workspace_.regions().find(item.id)));
-        set_cell(table_, row++, kReason, QString::fromStdString(item.reason));
+        set_row(table_, row++,
+                {id_cell(item.id.str()),
+                 number_cell(size_text(item.bytes)),
+                 {verdict_of(item, done), !item.removed ? Severity::neutral
+                                          : done        ? Severity::good
+                                                        : Severity::caution},
+                 {holders_of(workspace_.regions().find(item.id))},
+                 {QString::fromStdString(item.reason)}});
     }
-    const auto goes = counted(plan.removed, "region", "regions");
+    const auto goes = pluralize(plan.removed, "region", "regions");
     if (done) {
-        set_message(done_text(plan), Tone::good);
+        set_message(done_text(plan), Severity::good);
         run_->setEnabled(false);
         closer()->setText(tr("Close"));
         return;
@@ -141,11 +135,11 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
     run_->setText(plan.removed ? tr("Remove %1").arg(goes) : tr("Remove"));
     set_message(
         plan.removed
-            ? tr("%1 would go and free %2. %3 would stay.")
+            ? tr("%1 will be removed, freeing %2. %3 will be kept.")
                   .arg(goes, size_text(plan.bytes_freed + plan.bytes_quarantined),
                        count_text(plan.items.size() - static_cast<std::size_t>(plan.removed)))
-            : tr("There is nothing to clean up here."),
-        plan.removed ? Tone::info : Tone::neutral);
+            : tr("Nothing to clean up."),
+        plan.removed ? Severity::info : Severity::neutral);
 }
 
 void CleanupDialog::run_plan() {
@@ -154,7 +148,7 @@ void CleanupDialog::run_plan() {
         if (item.removed) order.only.push_back(item.id);
     run_->setEnabled(false);
     set_command(command(false));
-    set_message(tr("Running the plan…"), Tone::neutral);
+    set_message(tr("Running the plan…"), Severity::neutral);
     workspace_.act(
         this, [order](ManagerPort& port) { return port.cleanup(order); },
         [this, token = latest_.next()](Result<CleanupResult> result) {
@@ -162,7 +156,7 @@ void CleanupDialog::run_plan() {
             if (result)
                 show_plan(*result, true);
             else
-                set_message(error_text(result.error()), Tone::bad);
+                set_message(error_text(result.error()), Severity::bad);
             Q_EMIT finished_run();
         });
 }

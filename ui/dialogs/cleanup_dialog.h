@@ -10,8 +10,6 @@ class QComboBox;
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
 // Rehearses a cleanup, shows the plan with reasons and bytes, then runs exactly that plan. The
 // manager checks each item again when it runs.
 class CleanupDialog : public TaskDialog {
@@ -22,7 +20,6 @@ class CleanupDialog : public TaskDialog {
 
   Q_SIGNALS:
     void rehearsed();
-    void finished_run();
 
   private:
     CleanupRequest request() const;
@@ -31,7 +28,6 @@ class CleanupDialog : public TaskDialog {
     void run_plan();
     QString command(bool dry_run) const;
 
-    Workspace& workspace_;
     QComboBox* scope_;
     QTableWidget* table_;
     QPushButton* run_;

@@ -16,7 +16,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum Column { kRegion, kSize, kState, kHolders, kOutcome };
+enum Column { kHolders = 3, kOutcome };
 
 bool held(const RegionInfo& info) {
     return info.reference_count > 0;
@@ -26,27 +26,24 @@ bool held(const RegionInfo& info) {
 
 DeallocateDialog::DeallocateDialog(Workspace& workspace, std::vector<RegionInfo> targets,
                                    QWidget* parent)
-    : TaskDialog(tr("Deallocate"),
-                 tr("A region nobody holds is gone at once. A region that is held is withdrawn: "
-                    "nobody new can map "
-                    "it, and its memory goes with the last reference."),
+    : TaskDialog(workspace, tr("Deallocate"),
+                 tr("A region that no process holds is freed immediately. A region that is held is "
+                    "withdrawn: no other process can map it, and its memory is freed with the last "
+                    "reference."),
                  parent),
-      workspace_(workspace),
       targets_(std::move(targets)),
-      force_(new QCheckBox(tr("By force: take the memory away from those who hold it, now"))),
+      force_(new QCheckBox(tr("Force: revoke the memory from its holders now"))),
       run_(make_danger({})) {
-    table_ =
-        add_table({tr("Region"), tr("Size"), tr("State"), tr("Held by"), tr("What will happen")});
-    table_->setColumnWidth(kRegion, 264);
-    table_->setColumnWidth(kSize, 90);
-    table_->setColumnWidth(kState, 100);
-    table_->setColumnWidth(kHolders, 220);
+    table_ = add_table({{tr("Region"), 264},
+                        {tr("Size"), 90},
+                        {tr("State"), 100},
+                        {tr("Held by"), 220},
+                        {tr("Result")}});
     force_->setVisible(std::any_of(targets_.begin(), targets_.end(), held));
     body()->addWidget(force_);
     add_command_line();
-    add_action(run_);
+    add_action(run_, this, &DeallocateDialog::run);
     connect(force_, &QCheckBox::toggled, this, &DeallocateDialog::explain);
-    connect(run_, &QPushButton::clicked, this, &DeallocateDialog::run);
     show_targets();
     explain();
     ask_holders();
@@ -56,10 +53,10 @@ void DeallocateDialog::show_targets() {
     table_->setRowCount(static_cast<int>(targets_.size()));
     int row = 0;
     for (const auto& info : targets_) {
-        set_cell(table_, row, kRegion, QString::fromStdString(info.id.str()), Tone::none, false,
-                 true);
-        set_cell(table_, row, kSize, size_text(info.size), Tone::none, true);
-        set_cell(table_, row, kState, state_title(info.state), tone_of(info.state));
+        set_row(table_, row,
+                {id_cell(info.id.str()),
+                 number_cell(size_text(info.size)),
+                 {plain_text(info.state), severity_of(info.state)}});
         show_holders(row++, info);
     }
 }
@@ -68,8 +65,8 @@ void DeallocateDialog::show_holders(int row, const RegionInfo& info) {
     auto names = holders_text(info.references);
     if (names.isEmpty())
         names =
-            held(info) ? counted(info.reference_count, "reference", "references") : tr("nobody");
-    set_cell(table_, row, kHolders, names);
+            held(info) ? pluralize(info.reference_count, "reference", "references") : tr("none");
+    set_cell(table_, row, kHolders, {names});
 }
 
 // The registry names five holders; the manager knows them all.
@@ -93,25 +90,25 @@ void DeallocateDialog::ask_holders() {
 }
 
 void DeallocateDialog::explain() {
-    QString words = QStringLiteral("deallocate");
+    QString words = u"deallocate"_s;
     std::uint64_t bytes = 0;
     int row = 0;
     for (const auto& info : targets_) {
         words += u' ' + QString::fromStdString(info.id.str());
         bytes += info.size;
-        const auto fate = !held(info)           ? tr("gone at once")
-                          : force_->isChecked() ? tr("taken away, overwritten with zeros")
-                                                : tr("withdrawn, gone with the last reference");
-        set_cell(table_, row++, kOutcome, fate);
+        const auto fate = !held(info)           ? tr("freed immediately")
+                          : force_->isChecked() ? tr("revoked and overwritten with zeros")
+                                                : tr("withdrawn, freed with the last reference");
+        set_cell(table_, row++, kOutcome, {fate});
     }
-    if (force_->isChecked()) words += QStringLiteral(" --force");
+    if (force_->isChecked()) words += u" --force"_s;
     set_command(workspace_.command(words));
     run_->setText(tr("Deallocate %1 (%2)")
-                      .arg(counted(targets_.size(), "region", "regions"), size_text(bytes)));
+                      .arg(pluralize(targets_.size(), "region", "regions"), size_text(bytes)));
     set_message(force_->isChecked()
-                    ? tr("Programs that use these regions will read zeros from now on.")
+                    ? tr("Programs that use these regions will read zeros from then on.")
                     : QString(),
-                Tone::bad);
+                Severity::bad);
 }
 
 void DeallocateDialog::run() {
@@ -120,7 +117,7 @@ void DeallocateDialog::run() {
     pending_ = static_cast<int>(targets_.size());
     int row = 0;
     for (const auto& info : targets_) {
-        set_cell(table_, row, kOutcome, tr("…"));
+        set_cell(table_, row, kOutcome, {u"…"_s});
         workspace_.act(
             this,
             [id = info.id, force = force_->isChecked()](ManagerPort& port) {
@@ -133,17 +130,19 @@ void DeallocateDialog::run() {
 
 void DeallocateDialog::show_outcome(int row, const Result<bool>& outcome) {
     if (outcome)
-        set_cell(table_, row, kOutcome, *outcome ? tr("gone") : tr("withdrawn"),
-                 *outcome ? Tone::good : Tone::info);
+        set_cell(
+            table_, row, kOutcome,
+            {*outcome ? tr("freed") : tr("withdrawn"), *outcome ? Severity::good : Severity::info});
     else
-        set_cell(table_, row, kOutcome, error_text(outcome.error()));
+        set_cell(table_, row, kOutcome, {error_text(outcome.error())});
     if (!outcome) ++failed_;
     if (--pending_ > 0) return;
     closer()->setText(tr("Close"));
     const auto all = static_cast<int>(targets_.size());
-    set_message(
-        failed_ ? tr("%1 of %2 failed; the table says why.").arg(failed_).arg(all) : tr("Done."),
-        failed_ ? Tone::bad : Tone::good);
+    set_message(failed_
+                    ? tr("%1 of %2 failed; see the table for the reasons.").arg(failed_).arg(all)
+                    : tr("Done."),
+                failed_ ? Severity::bad : Severity::good);
     Q_EMIT finished_run();
 }
 

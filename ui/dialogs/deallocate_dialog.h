@@ -10,17 +10,12 @@ class QCheckBox;
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
-// Lists every target with who holds it, asks, deallocates one after the other and shows what became
+// Lists every target with its holders, deallocates one after the other and shows what became
 // of each.
 class DeallocateDialog : public TaskDialog {
     Q_OBJECT
   public:
     DeallocateDialog(Workspace& workspace, std::vector<RegionInfo> targets, QWidget* parent);
-
-  Q_SIGNALS:
-    void finished_run();
 
   private:
     void show_targets();
@@ -30,7 +25,6 @@ class DeallocateDialog : public TaskDialog {
     void run();
     void show_outcome(int row, const Result<bool>& outcome);
 
-    Workspace& workspace_;
     std::vector<RegionInfo> targets_;
     QTableWidget* table_;
     QCheckBox* force_;

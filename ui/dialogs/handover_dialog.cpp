@@ -10,11 +10,9 @@ Handover ask_handover(QWidget* parent, const QString& programs) {
     QMessageBox box(QMessageBox::Question, QObject::tr("The manager runs in this window"),
                     QObject::tr("%1 connected to it.").arg(programs), QMessageBox::NoButton,
                     parent);
-    box.setInformativeText(
-        QObject::tr("A background service can take over: nobody notices. If the manager stops, "
-                    "regions stay where "
-                    "they are and running programs keep what they hold, but nobody can allocate "
-                    "until a manager runs again."));
+    box.setInformativeText(QObject::tr(
+        "A background service can take over without interruption. If the manager stops, regions "
+        "and references are kept, but programs cannot allocate until a manager runs again."));
     auto* hand_over = box.addButton(QObject::tr("Hand over to a service"), QMessageBox::AcceptRole);
     auto* stop = box.addButton(QObject::tr("Stop the manager"), QMessageBox::DestructiveRole);
     box.addButton(QMessageBox::Cancel);

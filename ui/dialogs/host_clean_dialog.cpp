@@ -15,61 +15,53 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum Column { kName, kKind, kBytes, kPlan, kOwner, kReason };
 enum Scope { kSelected, kLeftOver };
 
 QString plan_text(const HostCleanItem& item, bool done) {
     if (done)
         return item.removed     ? HostCleanDialog::tr("removed")
                : item.removable ? HostCleanDialog::tr("failed")
-                                : HostCleanDialog::tr("stays");
-    return item.removable ? HostCleanDialog::tr("goes") : HostCleanDialog::tr("stays");
+                                : HostCleanDialog::tr("kept");
+    return item.removable ? HostCleanDialog::tr("remove") : HostCleanDialog::tr("keep");
 }
 
-Tone plan_tone(const HostCleanItem& item, bool done) {
-    if (done && item.removed) return Tone::good;
-    if (!item.removable) return Tone::neutral;
-    return done ? Tone::bad : Tone::caution;
+Severity plan_severity(const HostCleanItem& item, bool done) {
+    if (done && item.removed) return Severity::good;
+    if (!item.removable) return Severity::neutral;
+    return done ? Severity::bad : Severity::caution;
 }
 
 }  // namespace
 
 HostCleanDialog::HostCleanDialog(Workspace& workspace, std::vector<std::string> selected,
                                  QWidget* parent)
-    : TaskDialog(tr("Clean up the host"),
-                 tr("A rehearsal first: nothing is removed until you have seen the plan. What runs "
-                    "then is exactly this plan. Each segment is looked at again at that moment: "
-                    "one that any process maps or has open stays, and so does another that has "
-                    "taken its name. What is removed cannot be brought back."),
+    : TaskDialog(workspace, tr("Clean up the host"),
+                 tr("Nothing is removed before the plan below is confirmed. Exactly this plan is "
+                    "then run, and each segment is checked again: one that a process maps or has "
+                    "open by then is kept, and so is a new segment of the same name. Removed "
+                    "segments cannot be restored."),
                  parent),
-      workspace_(workspace),
       selected_(std::move(selected)),
       scope_(new QComboBox),
-      again_(make_button(QStringLiteral("refresh"), tr("Rehearse again"))),
+      again_(make_button(u"refresh"_s, tr("Refresh plan"))),
       run_(make_danger(tr("Remove"))) {
     resize(1080, 580);
     if (!selected_.empty())
-        scope_->addItem(
-            tr("What is selected: %1").arg(counted(selected_.size(), "segment", "segments")),
-            kSelected);
-    scope_->addItem(tr("What was left over for certain"), kLeftOver);
-    scope_->setAccessibleName(tr("What to clean up"));
-    auto* row = new QHBoxLayout;
-    row->addWidget(scope_, 1);
-    row->addWidget(again_);
-    body()->addLayout(row);
-    table_ =
-        add_table({tr("Segment"), tr("Kind"), tr("Frees"), tr("Plan"), tr("Owner"), tr("Why")});
-    table_->setColumnWidth(kName, 250);
-    table_->setColumnWidth(kKind, 90);
-    table_->setColumnWidth(kBytes, 90);
-    table_->setColumnWidth(kPlan, 100);
-    table_->setColumnWidth(kOwner, 90);
+        scope_->addItem(tr("Selection: %1").arg(pluralize(selected_.size(), "segment", "segments")),
+                        kSelected);
+    scope_->addItem(tr("Segments that are certainly left over"), kLeftOver);
+    scope_->setAccessibleName(tr("Segments to clean up"));
+    body()->addLayout(make_row({scope_, again_}, scope_));
+    table_ = add_table({{tr("Segment"), 250},
+                        {tr("Kind"), 90},
+                        {tr("Frees"), 90},
+                        {tr("Plan"), 100},
+                        {tr("Owner"), 90},
+                        {tr("Reason")}});
     add_command_line();
-    add_action(run_);
+    add_action(run_, this, &HostCleanDialog::run_plan);
     connect(scope_, &QComboBox::currentIndexChanged, this, &HostCleanDialog::rehearse);
     connect(again_, &QPushButton::clicked, this, &HostCleanDialog::rehearse);
-    connect(run_, &QPushButton::clicked, this, &HostCleanDialog::run_plan);
     rehearse();
 }
 
@@ -79,14 +71,14 @@ const std::vector<std::string>& HostCleanDialog::chosen() const {
 }
 
 QString HostCleanDialog::command() const {
-    auto words = QStringLiteral("snakepit-shm host clean");
+    auto words = u"snakepit-shm host clean"_s;
     for (const auto& name : chosen()) words += u' ' + shell_word(QString::fromStdString(name));
     return words;  // which looks again, and asks
 }
 
 void HostCleanDialog::rehearse() {
     set_command(command());
-    set_message(tr("Rehearsing…"), Tone::neutral);
+    set_message(tr("Planning…"), Severity::neutral);
     run_->setEnabled(false);
     workspace_.survey(
         this, [names = chosen()](HostPort& port) { return port.rehearse(names); },
@@ -94,7 +86,7 @@ void HostCleanDialog::rehearse() {
             if (!latest_.is(token)) return;
             plan_ = plan ? std::move(*plan) : std::vector<HostCleanItem>();
             show_plan(false);
-            if (!plan) set_message(error_text(plan.error()), Tone::bad);
+            if (!plan) set_message(error_text(plan.error()), Severity::bad);
             Q_EMIT rehearsed();
         });
 }
@@ -108,18 +100,19 @@ void HostCleanDialog::show_plan(bool done) {
         const bool counts = done ? item.removed : item.removable;
         goes += counts ? 1 : 0;
         bytes += counts ? segment.resident : 0;
-        set_cell(table_, row, kName, QString::fromStdString(segment.name), Tone::none, false, true);
-        set_cell(table_, row, kKind, kind_title(segment.kind));
-        set_cell(table_, row, kBytes, size_text(segment.resident), Tone::none, true);
-        set_cell(table_, row, kPlan, plan_text(item, done), plan_tone(item, done));
-        set_cell(table_, row, kOwner, QString::fromStdString(segment.user));
-        set_cell(table_, row++, kReason, QString::fromStdString(item.reason));
+        set_row(table_, row++,
+                {id_cell(segment.name),
+                 {kind_title(segment.kind)},
+                 number_cell(size_text(segment.resident)),
+                 {plan_text(item, done), plan_severity(item, done)},
+                 {QString::fromStdString(segment.user)},
+                 {QString::fromStdString(item.reason)}});
     }
     show_summary(done, goes, bytes);
 }
 
 void HostCleanDialog::show_summary(bool done, std::uint64_t goes, std::uint64_t bytes) {
-    const auto segments = counted(goes, "segment", "segments");
+    const auto segments = pluralize(goes, "segment", "segments");
     const auto rest = plan_.size() - goes;
     run_->setEnabled(!done && goes > 0);
     run_->setText(goes > 0 && !done ? tr("Remove %1").arg(segments) : tr("Remove"));
@@ -128,21 +121,25 @@ void HostCleanDialog::show_summary(bool done, std::uint64_t goes, std::uint64_t 
         again_->setEnabled(false);
         scope_->setEnabled(false);
         const auto text = tr("Removed %1, %2 freed.").arg(segments, size_text(bytes));
-        set_message(rest > 0
-                        ? text + u' ' + tr("%1 stayed; the table says why.").arg(count_text(rest))
-                        : text,
-                    rest > 0 ? Tone::caution : Tone::good);
+        set_message(
+            rest > 0
+                ? text + u' ' + tr("%1 kept; see the table for the reasons.").arg(count_text(rest))
+                : text,
+            rest > 0 ? Severity::caution : Severity::good);
         return;
     }
     if (goes == 0)
-        set_message(plan_.empty() ? tr("Nothing was left over that is safe to remove.")
-                                  : tr("Nothing of this can be removed; the table says why."),
-                    Tone::neutral);
+        set_message(
+            plan_.empty()
+                ? tr("No segment is certainly left over.")
+                : tr("None of these segments can be removed; see the table for the reasons."),
+            Severity::neutral);
     else
-        set_message(rest > 0 ? tr("%1 would go and free %2. %3 would stay.")
-                                   .arg(segments, size_text(bytes), count_text(rest))
-                             : tr("%1 would go and free %2.").arg(segments, size_text(bytes)),
-                    Tone::info);
+        set_message(rest > 0
+                        ? tr("%1 will be removed, freeing %2. %3 will be kept.")
+                              .arg(segments, size_text(bytes), count_text(rest))
+                        : tr("%1 will be removed, freeing %2.").arg(segments, size_text(bytes)),
+                    Severity::info);
 }
 
 void HostCleanDialog::run_plan() {
@@ -151,7 +148,7 @@ void HostCleanDialog::run_plan() {
         if (item.removable) segments.push_back(item.segment);
     run_->setEnabled(false);
     latest_.next();
-    set_message(tr("Running the plan…"), Tone::neutral);
+    set_message(tr("Running the plan…"), Severity::neutral);
     workspace_.survey(
         this, [segments](HostPort& port) { return port.clean(segments); },
         [this](Result<std::vector<HostCleanItem>> done) {
@@ -159,7 +156,7 @@ void HostCleanDialog::run_plan() {
                 plan_ = std::move(*done);
                 show_plan(true);
             } else {
-                set_message(error_text(done.error()), Tone::bad);
+                set_message(error_text(done.error()), Severity::bad);
             }
             Q_EMIT finished_run();
         });

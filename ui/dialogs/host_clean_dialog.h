@@ -9,10 +9,8 @@ class QComboBox;
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
 // Rehearses what would be removed from the host, with the reason for each segment, then removes
-// exactly that. Each is looked at again at that moment: one that somebody maps by then stays, and
+// exactly that. Each is looked at again at that moment: one that is mapped by then is kept, and
 // so does another one of its name.
 class HostCleanDialog : public TaskDialog {
     Q_OBJECT
@@ -22,7 +20,6 @@ class HostCleanDialog : public TaskDialog {
 
   Q_SIGNALS:
     void rehearsed();
-    void finished_run();
 
   private:
     const std::vector<std::string>& chosen() const;
@@ -32,7 +29,6 @@ class HostCleanDialog : public TaskDialog {
     void run_plan();
     QString command() const;  // of the plan
 
-    Workspace& workspace_;
     std::vector<std::string> selected_;
     QComboBox* scope_;
     QPushButton *again_, *run_;

@@ -11,7 +11,7 @@
 #include "ui/dialogs/policy_editor.h"
 #include "ui/dialogs/what_if_panel.h"
 #include "ui/models/format.h"
-#include "ui/models/policy_words.h"
+#include "ui/models/policy_text.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 
@@ -23,7 +23,7 @@ constexpr int kRestMillis = 150;
 
 struct Loaded {
     Result<PolicyReport> report;
-    PolicyWords words;
+    PolicyText words;
     KnownNames names;
 };
 
@@ -42,28 +42,26 @@ Replaced replace(ManagerPort& port, const RegionId& id, const Policy& policy,
 }
 
 QString effect_text(const PolicyReport& report) {
-    return report.in_effect
-               ? QObject::tr("Saved. It is in effect.")
-               : QObject::tr(
-                     "Saved. Nobody new gets in by the old policy; it is in full effect as "
-                     "soon as what was given out is given back: %1.")
-                     .arg(to_qstring(report.note));
+    return report.in_effect ? QObject::tr("Saved and in effect.")
+                            : QObject::tr(
+                                  "Saved. New accesses follow this policy; it is in full effect "
+                                  "once the existing references are released: %1.")
+                                  .arg(to_qstring(report.note));
 }
 
 }  // namespace
 
 PolicyDialog::PolicyDialog(Workspace& workspace, const RegionId& id, QWidget* parent)
-    : TaskDialog(tr("Policy"),
-                 tr("Who may do what with %1. Whoever is not named by a permission or a rule is "
-                    "refused, and each refusal is recorded.")
+    : TaskDialog(workspace, tr("Policy"),
+                 tr("Access to %1. A process that matches no permission and no rule is refused, "
+                    "and each refusal is recorded.")
                      .arg(QString::fromStdString(id.str())),
                  parent),
-      workspace_(workspace),
       id_(id),
       editor_(new PolicyEditor(workspace)),
       what_if_(new WhatIfPanel),
       stack_(new QStackedWidget),
-      waiting_(make_label(tr("Asking the manager…"), "muted")),
+      waiting_(make_label(tr("Loading the policy…"), "muted")),
       save_(make_primary(tr("Save policy"))),
       rest_(new QTimer(this)) {
     resize(1120, 720);
@@ -79,13 +77,12 @@ PolicyDialog::PolicyDialog(Workspace& workspace, const RegionId& id, QWidget* pa
     stack_->addWidget(both);
     body()->addWidget(stack_, 1);
     add_command_line();
-    add_action(save_)->setEnabled(false);
+    add_action(save_, this, &PolicyDialog::save)->setEnabled(false);
     rest_->setSingleShot(true);
     rest_->setInterval(kRestMillis);
-    connect(rest_, &QTimer::timeout, this, &PolicyDialog::study);
-    connect(editor_, &PolicyEditor::edited, this, &PolicyDialog::look);
-    connect(what_if_, &WhatIfPanel::asked, this, &PolicyDialog::look);
-    connect(save_, &QPushButton::clicked, this, &PolicyDialog::save);
+    connect(rest_, &QTimer::timeout, this, &PolicyDialog::preview);
+    connect(editor_, &PolicyEditor::edited, this, &PolicyDialog::check);
+    connect(what_if_, &WhatIfPanel::asked, this, &PolicyDialog::check);
     load();
 }
 
@@ -93,99 +90,99 @@ void PolicyDialog::load() {
     const auto job = [id = id_](ManagerPort& port) {
         Loaded out{port.policy(id), {}, {}};
         if (!out.report) return out;
-        out.words = policy_words(*out.report);
+        out.words = policy_text(*out.report);
         out.names = known_names();
         return out;
     };
     workspace_.ask(this, job, [this](const Loaded& answer) {
         if (answer.report) {
-            take(*answer.report, answer.words, answer.names);
+            receive(*answer.report, answer.words, answer.names);
         } else {
-            waiting_->setText(tr("The policy cannot be shown."));
-            set_message(error_text(answer.report.error()), Tone::bad);
+            waiting_->setText(tr("The policy could not be loaded."));
+            set_message(error_text(answer.report.error()), Severity::bad);
             closer()->setText(tr("Close"));
         }
         Q_EMIT loaded();
     });
 }
 
-void PolicyDialog::take(const PolicyReport& report, const PolicyWords& words,
-                        const KnownNames& names) {
+void PolicyDialog::receive(const PolicyReport& report, const PolicyText& words,
+                           const KnownNames& names) {
     report_ = report;
     what_if_->load(report, names);
     editor_->load(report, words, names);
     stack_->setCurrentIndex(1);
     if (!report.readable)
-        set_message(tr("A policy was set for this region and is lost. Until another is saved only "
-                       "its owner and administrators get at it."),
-                    Tone::caution);
+        set_message(tr("The policy of this region is lost. Until another is saved, only its owner "
+                       "and administrators have access."),
+                    Severity::caution);
     else if (!report.in_effect)
         set_message(tr("The policy is not in full effect yet: %1.").arg(to_qstring(report.note)),
-                    Tone::info);
+                    Severity::info);
 }
 
 bool PolicyDialog::changed() const {
     return report_ && (!report_->readable || editor_->policy() != report_->policy);
 }
 
-void PolicyDialog::look() {
+void PolicyDialog::check() {
     if (!report_) return;
     save_->setEnabled(!saving_ && changed() && editor_->problem().isEmpty());
     set_command(workspace_.command(policy_command(id_, editor_->policy())));
     rest_->start();
 }
 
-void PolicyDialog::study() {
+void PolicyDialog::preview() {
     const auto job = [report = *report_, policy = editor_->policy(), who = what_if_->who()](
-                         ManagerPort&) { return study_policy(report, policy, who); };
-    workspace_.ask(this, job, [this, token = latest_.next()](const PolicyStudy& study) {
+                         ManagerPort&) { return preview_policy(report, policy, who); };
+    workspace_.ask(this, job, [this, token = latest_.next()](const PolicyPreview& preview) {
         if (!latest_.is(token) || rest_->isActive()) return;
-        editor_->show_findings(study.findings);
-        what_if_->show_study(study, report_->policy, editor_->policy());
-        Q_EMIT studied();
+        editor_->show_findings(preview.findings);
+        what_if_->show_preview(preview, report_->policy, editor_->policy());
+        Q_EMIT previewed();
     });
 }
 
 void PolicyDialog::save() {
     saving_ = true;
     editor_->setEnabled(false);
-    look();
-    set_message(tr("Saving…"), Tone::neutral);
+    check();
+    set_message(tr("Saving…"), Severity::neutral);
     workspace_.act(
         this,
         [id = id_, policy = editor_->policy(), before = report_->policy](ManagerPort& port) {
             return replace(port, id, policy, before);
         },
         [this](const Replaced& outcome) {
-            outcome.done ? take_saved(outcome.report) : take_overtaken(*outcome.report);
+            outcome.done ? receive_saved(outcome.report) : receive_overtaken(*outcome.report);
         });
 }
 
-void PolicyDialog::take_overtaken(const PolicyReport& report) {
+void PolicyDialog::receive_overtaken(const PolicyReport& report) {
     saving_ = false;
     editor_->setEnabled(true);
     report_ = report;
-    set_message(tr("Nothing was changed: somebody has changed the policy since it was opened here. "
-                   "“Now” shows what holds; saving again replaces it."),
-                Tone::caution);
-    look();
+    set_message(tr("Not saved: another user has changed the policy since it was opened here. “Now” "
+                   "shows the current policy; save again to replace it."),
+                Severity::caution);
+    check();
     Q_EMIT saved(false);
 }
 
-void PolicyDialog::take_saved(const Result<PolicyReport>& result) {
+void PolicyDialog::receive_saved(const Result<PolicyReport>& result) {
     saving_ = false;
     editor_->setEnabled(true);
     if (result) {
         report_ = *result;
-        set_message(effect_text(*result), result->in_effect ? Tone::good : Tone::info);
+        set_message(effect_text(*result), result->in_effect ? Severity::good : Severity::info);
         closer()->setText(tr("Close"));
         Q_EMIT workspace_.policy_set(QString::fromStdString(id_.str()));
     } else {
         const auto why = error_text(result.error());
-        set_message(tr("Nothing was changed. %1").arg(why), Tone::bad);
+        set_message(tr("Not saved. %1").arg(why), Severity::bad);
         editor_->mark(why);
     }
-    look();
+    check();
     Q_EMIT saved(result.has_value());
 }
 

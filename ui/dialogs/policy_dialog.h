@@ -6,7 +6,7 @@
 #include "base/ids.h"
 #include "ui/dialogs/task_dialog.h"
 #include "ui/models/background.h"
-#include "ui/models/policy_study.h"
+#include "ui/models/policy_preview.h"
 
 class QLabel;
 class QStackedWidget;
@@ -16,7 +16,6 @@ namespace snakepit::shm::ui {
 
 class PolicyEditor;
 class WhatIfPanel;
-class Workspace;
 
 // Who may do what with one region: shown, edited and tried out before it is saved.
 class PolicyDialog : public TaskDialog {
@@ -29,20 +28,19 @@ class PolicyDialog : public TaskDialog {
 
   Q_SIGNALS:
     void loaded();
-    void studied();  // the answers are those to what is shown now
+    void previewed();  // the answers are those to what is shown now
     void saved(bool done);
 
   private:
     void load();
-    void take(const PolicyReport& report, const PolicyWords& words, const KnownNames& names);
-    void look();
-    void study();
+    void receive(const PolicyReport& report, const PolicyText& words, const KnownNames& names);
+    void check();
+    void preview();
     void save();
-    void take_overtaken(const PolicyReport& report);
-    void take_saved(const Result<PolicyReport>& result);
+    void receive_overtaken(const PolicyReport& report);
+    void receive_saved(const Result<PolicyReport>& result);
     bool changed() const;
 
-    Workspace& workspace_;
     RegionId id_;
     std::optional<PolicyReport> report_;
     PolicyEditor* editor_;

@@ -15,7 +15,7 @@
 #include "ui/dialogs/rule_dialog.h"
 #include "ui/dialogs/small_table.h"
 #include "ui/models/format.h"
-#include "ui/models/policy_words.h"
+#include "ui/models/policy_text.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -26,10 +26,10 @@ namespace {
 enum Column { kNumber, kWho, kMay };
 constexpr int kFindingsShown = 5;
 
-QLabel* note_label(Tone tone) {
+QLabel* note_label(Severity severity) {
     auto* label = new QLabel;
     label->setWordWrap(true);
-    label->setStyleSheet(QStringLiteral("color: %1").arg(colours().tone(tone).text.name()));
+    label->setStyleSheet(u"color: %1"_s.arg(colours().severity(severity).text.name()));
     label->hide();
     return label;
 }
@@ -44,14 +44,14 @@ PolicyEditor::PolicyEditor(Workspace& workspace, QWidget* parent)
     column->addWidget(build_permissions());
     column->addWidget(build_rules(), 1);
     column->addWidget(build_flags());
-    findings_ = note_label(Tone::caution);
-    findings_->setAccessibleName(tr("What is probably not meant"));
+    findings_ = note_label(Severity::caution);
+    findings_->setAccessibleName(tr("Warnings"));
     column->addWidget(findings_);
 }
 
 QWidget* PolicyEditor::build_permissions() {
     auto* card = new Card(tr("Permissions"));
-    card->set_note(tr("as of a file"));
+    card->set_note(tr("as for a file"));
     auto* grid = new QGridLayout;
     grid->setContentsMargins(16, 2, 16, 14);
     grid->setHorizontalSpacing(12);
@@ -62,11 +62,11 @@ QWidget* PolicyEditor::build_permissions() {
         auto* box = permissions_[i] = new QComboBox;
         for (const auto may : {Permission::none, Permission::read_only, Permission::read_write})
             box->addItem(permission_title(may), static_cast<int>(may));
-        box->setAccessibleName(tr("What %1 may").arg(names[i]));
+        box->setAccessibleName(tr("Permission of %1").arg(names[i]));
         grid->addWidget(classes_[i], 0, place);
         grid->addWidget(box, 1, place);
         grid->setColumnStretch(place, 1);
-        connect(box, &QComboBox::currentIndexChanged, this, &PolicyEditor::take_permissions);
+        connect(box, &QComboBox::currentIndexChanged, this, &PolicyEditor::apply_permissions);
     }
     card->body()->addLayout(grid);
     return card;
@@ -74,21 +74,19 @@ QWidget* PolicyEditor::build_permissions() {
 
 QWidget* PolicyEditor::build_rules() {
     rules_card_ = new Card(tr("Rules"));
-    rules_card_->set_note(tr("add to the permissions"));
-    rules_ = make_table({tr("No."), tr("Who"), tr("May")}, tr("Rules"));
-    rules_->setColumnWidth(kNumber, 58);
+    rules_card_->set_note(tr("in addition to the permissions"));
+    rules_ = make_table({{tr("No."), 58}, {tr("Applies to")}, {tr("Allow"), 170}}, tr("Rules"));
     rules_->horizontalHeader()->setStretchLastSection(false);
     rules_->horizontalHeader()->setSectionResizeMode(kWho, QHeaderView::Stretch);
-    rules_->setColumnWidth(kMay, 170);
-    auto* none = make_label(tr("No rules: the permissions are all there is."), "muted");
+    auto* none = make_label(tr("No rules; only the permissions apply."), "muted");
     none->setAlignment(Qt::AlignCenter);
     stack_ = new QStackedWidget;
     stack_->addWidget(none);
     stack_->addWidget(rules_);
     rules_card_->body()->addWidget(stack_);
-    add_ = make_tool(QStringLiteral("plus"), tr("Add a rule"), QStringLiteral("Ctrl+N"));
-    edit_ = make_tool(QStringLiteral("edit"), tr("Edit the rule"));
-    remove_ = make_tool(QStringLiteral("trash"), tr("Remove the rules chosen"));
+    add_ = make_tool(u"plus"_s, tr("Add a rule"), u"Ctrl+N"_s);
+    edit_ = make_tool(u"edit"_s, tr("Edit the rule"));
+    remove_ = make_tool(u"trash"_s, tr("Remove the selected rules"));
     add_->setText(tr("Add rule…"));
     add_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     for (auto* tool : {add_, edit_, remove_}) rules_card_->add_action(tool);
@@ -96,7 +94,7 @@ QWidget* PolicyEditor::build_rules() {
     connect(edit_, &QToolButton::clicked, this, [this] { edit_rule(rules_->currentRow()); });
     connect(remove_, &QToolButton::clicked, this, &PolicyEditor::remove_rules);
     connect(rules_, &QTableWidget::cellDoubleClicked, this, [this](int row) { edit_rule(row); });
-    connect(rules_, &QTableWidget::itemSelectionChanged, this, &PolicyEditor::look);
+    connect(rules_, &QTableWidget::itemSelectionChanged, this, &PolicyEditor::check);
     auto* remove = new QAction(rules_);
     remove->setShortcut(QKeySequence::Delete);
     remove->setShortcutContext(Qt::WidgetShortcut);
@@ -111,7 +109,7 @@ QWidget* PolicyEditor::build_flags() {
     column->setContentsMargins(16, 10, 16, 10);
     column->setSpacing(4);
     encryption_ = new QCheckBox(tr("Require encryption"));
-    encryption_note_ = note_label(Tone::bad);
+    encryption_note_ = note_label(Severity::bad);
     encryption_note_->setContentsMargins(23, 0, 0, 4);
     audit_ = new QCheckBox(tr("Record every access in the audit trail"));
     column->addWidget(encryption_);
@@ -119,11 +117,11 @@ QWidget* PolicyEditor::build_flags() {
     column->addWidget(audit_);
     card->body()->addLayout(column);
     for (auto* box : {encryption_, audit_})
-        connect(box, &QCheckBox::toggled, this, &PolicyEditor::take_permissions);
+        connect(box, &QCheckBox::toggled, this, &PolicyEditor::apply_permissions);
     return card;
 }
 
-void PolicyEditor::load(const PolicyReport& report, const PolicyWords& words,
+void PolicyEditor::load(const PolicyReport& report, const PolicyText& words,
                         const KnownNames& names) {
     report_ = report;
     names_ = names;
@@ -142,7 +140,7 @@ void PolicyEditor::load(const PolicyReport& report, const PolicyWords& words,
     show_rules();
 }
 
-void PolicyEditor::take_permissions() {
+void PolicyEditor::apply_permissions() {
     if (loading_) return;
     const auto given = [this](std::size_t i) {
         return static_cast<Permission>(permissions_[i]->currentData().toInt());
@@ -150,7 +148,7 @@ void PolicyEditor::take_permissions() {
     policy_.permissions = {given(0), given(1), given(2)};
     policy_.require_encryption = encryption_->isChecked();
     policy_.audit = audit_->isChecked();
-    look();
+    check();
     Q_EMIT edited();
 }
 
@@ -158,32 +156,32 @@ void PolicyEditor::show_rules() {
     rules_->setRowCount(static_cast<int>(policy_.rules.size()));
     int row = 0;
     for (const auto& rule : policy_.rules) {
-        set_cell(rules_, row, kNumber, QString::number(row + 1));
-        set_cell(rules_, row, kWho, conditions_text(rule));
-        set_cell(rules_, row++, kMay, rights_text(rule.allow));
+        set_row(rules_, row,
+                {{QString::number(row + 1)}, {conditions_text(rule)}, {rights_text(rule.allow)}});
+        ++row;
     }
     stack_->setCurrentIndex(policy_.rules.empty() ? 0 : 1);
-    look();
+    check();
     Q_EMIT edited();
 }
 
-void PolicyEditor::look() {
+void PolicyEditor::check() {
     const bool chosen = rules_->selectionModel()->hasSelection();
     edit_->setEnabled(chosen);
     remove_->setEnabled(chosen);
     const bool full = policy_.rules.size() >= kMaxPolicyRules;
     add_->setEnabled(!full);
-    rules_card_->set_note(full ? tr("%1 is the most there can be").arg(kMaxPolicyRules)
-                               : tr("add to the permissions"));
+    rules_card_->set_note(full ? tr("limit of %1 reached").arg(kMaxPolicyRules)
+                               : tr("in addition to the permissions"));
     problem_.clear();
     if (policy_.require_encryption && report_.level == SecurityLevel::standard)
         problem_ =
-            tr("This region is not encrypted, so the manager would refuse it. Allocate a "
-               "new one with the security level high or maximum.");
+            tr("This region is not encrypted, so the manager would refuse this policy. Allocate a "
+               "region with security level high or maximum instead.");
     encryption_note_->setText(problem_);
     encryption_note_->setVisible(!problem_.isEmpty());
     if (problem_.isEmpty() && to_json(policy_).size() > kMaxPolicyBytes)
-        problem_ = tr("The policy is longer than %1: groups say more in one rule.")
+        problem_ = tr("The policy is longer than %1: use groups to combine rules.")
                        .arg(size_text(kMaxPolicyBytes));
 }
 
@@ -212,38 +210,38 @@ void PolicyEditor::remove_rules() {
     show_rules();
 }
 
-void PolicyEditor::mark_row(int row, Tone tone, const QString& why) {
+void PolicyEditor::mark_row(int row, Severity severity, const QString& why) {
     auto* item = row >= 0 && row < rules_->rowCount() ? rules_->item(row, kNumber) : nullptr;
     if (!item) return;
-    item->setData(kToneRole, static_cast<int>(tone));
+    item->setData(kSeverityRole, static_cast<int>(severity));
     for (int column : {kNumber, kWho, kMay}) rules_->item(row, column)->setToolTip(why);
 }
 
 void PolicyEditor::show_findings(const std::vector<PolicyFinding>& findings) {
-    for (int row = 0; row < rules_->rowCount(); ++row) mark_row(row, Tone::none, {});
-    static const QRegularExpression number(QStringLiteral("^rules\\[(\\d+)\\]"));
+    for (int row = 0; row < rules_->rowCount(); ++row) mark_row(row, Severity::none, {});
+    static const QRegularExpression number(u"^rules\\[(\\d+)\\]"_s);
     QStringList lines;
     for (const auto& finding : findings) {
         // An error says so already, at its field.
         if (finding.where == "require_encryption") continue;
         const auto text = finding_text(finding);
         if (const auto rule = number.match(to_qstring(finding.where)); rule.hasMatch())
-            mark_row(rule.captured(1).toInt(), Tone::caution, text);
-        lines << QStringLiteral("%1: %2").arg(place_text(finding.where), text);
+            mark_row(rule.captured(1).toInt(), Severity::caution, text);
+        lines << u"%1: %2"_s.arg(place_text(finding.where), text);
     }
     const auto more = lines.size() - kFindingsShown;
     if (more > 0) {
         lines = lines.mid(0, kFindingsShown);
-        lines << tr("… and %1 more; each rule says its own").arg(more);
+        lines << tr("… and %1 more; see the tooltips of the rules").arg(more);
     }
     findings_->setText(lines.join(u'\n'));
     findings_->setVisible(!lines.isEmpty());
 }
 
 void PolicyEditor::mark(const QString& refusal) {
-    static const QRegularExpression number(QStringLiteral("rules\\[(\\d+)\\]"));
+    static const QRegularExpression number(u"rules\\[(\\d+)\\]"_s);
     if (const auto rule = number.match(refusal); rule.hasMatch()) {
-        mark_row(rule.captured(1).toInt(), Tone::bad, refusal);
+        mark_row(rule.captured(1).toInt(), Severity::bad, refusal);
         rules_->selectRow(rule.captured(1).toInt());
     }
 }

@@ -5,8 +5,8 @@
 #include <array>
 #include <vector>
 
-#include "ui/models/policy_study.h"
-#include "ui/models/tone.h"
+#include "ui/models/policy_preview.h"
+#include "ui/models/severity.h"
 
 class QCheckBox;
 class QComboBox;
@@ -21,14 +21,14 @@ namespace snakepit::shm::ui {
 class Card;
 class Workspace;
 
-// A policy as fields: permissions, rules, and what is required of whoever uses the region.
+// A policy as fields: permissions, rules, and what is required of users of the region.
 class PolicyEditor : public QWidget {
     Q_OBJECT
   public:
     explicit PolicyEditor(Workspace& workspace, QWidget* parent = nullptr);
 
     // Shows the report's policy, and remembers what it takes to edit it.
-    void load(const PolicyReport& report, const PolicyWords& words, const KnownNames& names);
+    void load(const PolicyReport& report, const PolicyText& words, const KnownNames& names);
     const Policy& policy() const { return policy_; }
     // What the manager would refuse; empty: nothing.
     const QString& problem() const { return problem_; }
@@ -43,12 +43,12 @@ class PolicyEditor : public QWidget {
     QWidget* build_permissions();
     QWidget* build_rules();
     QWidget* build_flags();
-    void take_permissions();
+    void apply_permissions();
     void show_rules();
-    void look();
+    void check();
     void edit_rule(int row);
     void remove_rules();
-    void mark_row(int row, Tone tone, const QString& why);
+    void mark_row(int row, Severity severity, const QString& why);
 
     Workspace& workspace_;
     PolicyReport report_;

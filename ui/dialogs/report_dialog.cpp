@@ -41,11 +41,11 @@ struct FormatTraits {
 };
 constexpr std::array<FormatTraits, 4> kFormats{{
     {ReportFormat::pdf, "PDF", "pdf",
-     "Pages to read, print and file, with graphs; lists up to %1 rows. On the command line there "
-     "is HTML instead."},
-    {ReportFormat::html, "HTML", "html", "One page for a browser, with graphs and every row."},
-    {ReportFormat::csv, "CSV", "csv", "Every row, for a spreadsheet."},
-    {ReportFormat::json, "JSON", "json", "Every row, the summary and the graphs, for programs."},
+     "Pages to read and print, with graphs and up to %1 rows. The command line offers HTML "
+     "instead."},
+    {ReportFormat::html, "HTML", "html", "One page for a browser, with graphs and all rows."},
+    {ReportFormat::csv, "CSV", "csv", "All rows, for a spreadsheet."},
+    {ReportFormat::json, "JSON", "json", "All rows, the summary and the graphs, for programs."},
 }};
 
 const FormatTraits& traits(ReportFormat format) {
@@ -58,13 +58,6 @@ Timestamp stamp(const QDateTime& time) {
     return {time.toMSecsSinceEpoch() * 1000};
 }
 
-QLabel* problem_label() {
-    auto* label = make_label({}, "problem");
-    label->setWordWrap(true);
-    label->hide();
-    return label;
-}
-
 // Names are looked up where it may take its time.
 Result<PublicKey> write_for(AuditPort& port, ReportOrder order, const std::string& user,
                             ReportProgress& progress) {
@@ -72,7 +65,7 @@ Result<PublicKey> write_for(AuditPort& port, ReportOrder order, const std::strin
         SystemNameResolver names;
         order.filter.uid = names.user(user);
         if (!order.filter.uid)
-            return fail(ErrorCode::invalid_argument, "there is no user '" + user + "'",
+            return fail(ErrorCode::invalid_argument, "unknown user '" + user + "'",
                         "give a name or a number");
     }
     return port.write(order, progress);
@@ -81,15 +74,13 @@ Result<PublicKey> write_for(AuditPort& port, ReportOrder order, const std::strin
 }  // namespace
 
 ReportDialog::ReportDialog(Workspace& workspace, const EventQuery& shown, QWidget* parent)
-    : TaskDialog(
-          tr("Export an audit report"),
-          tr("What happened, a summary, and whether the history is genuine, in one file that "
-             "is signed: anybody can check it elsewhere with the public key alone."),
-          parent),
-      workspace_(workspace),
+    : TaskDialog(workspace, tr("Export an audit report"),
+                 tr("Events, a summary and the proof of the history in one signed file. Anyone can "
+                    "verify it on any machine with the public key."),
+                 parent),
       grid_(new QGridLayout),
       run_(make_primary(tr("Export"))),
-      open_(make_button(QStringLiteral("details"), tr("Open"))),
+      open_(make_button(u"details"_s, tr("Open"))),
       clock_(new QTimer(this)) {
     fit(700);
     grid_->setHorizontalSpacing(16);
@@ -100,19 +91,16 @@ ReportDialog::ReportDialog(Workspace& workspace, const EventQuery& shown, QWidge
     add_period();
     add_filters(shown);
     add_file();
-    busy_ = new QProgressBar;
-    busy_->setRange(0, 0);
-    busy_->setTextVisible(false);
+    busy_ = make_busy();
     busy_->hide();
     body()->addWidget(busy_);
     body()->addStretch();
     add_command_line();
     open_->hide();
     add_action(open_);
-    add_action(run_)->setFocus();
+    add_action(run_, this, &ReportDialog::start)->setFocus();
     clock_->setInterval(200);
-    connect(clock_, &QTimer::timeout, this, &ReportDialog::tell_progress);
-    connect(run_, &QPushButton::clicked, this, &ReportDialog::start);
+    connect(clock_, &QTimer::timeout, this, &ReportDialog::show_progress);
     connect(open_, &QPushButton::clicked, this,
             [this] { QDesktopServices::openUrl(QUrl::fromLocalFile(file_->text())); });
     set_format(ReportFormat::pdf);
@@ -130,19 +118,17 @@ void ReportDialog::add_row(const QString& name, QWidget* field) {
 
 void ReportDialog::add_formats() {
     formats_ = new QButtonGroup(this);
-    auto* box = new QWidget;
-    auto* row = new QHBoxLayout(box);
-    row->setContentsMargins(0, 0, 0, 0);
-    row->setSpacing(8);
+    auto* row = make_row({});
     for (const auto& each : kFormats) {
         auto* choice = new QToolButton;
-        choice->setObjectName(QStringLiteral("choice"));
+        choice->setObjectName(u"choice"_s);
         choice->setText(QLatin1String(each.name));
         choice->setCheckable(true);
         formats_->addButton(choice, static_cast<int>(each.format));
-        row->addWidget(choice);
+        row->insertWidget(row->count() - 1, choice);
     }
-    row->addStretch();
+    auto* box = new QWidget;
+    box->setLayout(row);
     add_row(tr("Format"), box);
     format_note_ = make_label({}, "muted");
     format_note_->setWordWrap(true);
@@ -160,68 +146,56 @@ void ReportDialog::add_period() {
     period_->addItem(tr("The last 30 days"), static_cast<int>(30 * kDay));
     period_->addItem(tr("Between…"), kBetween);
     add_row(tr("Period"), period_);
-    between_ = new QWidget;
-    auto* row = new QHBoxLayout(between_);
-    row->setContentsMargins(0, 0, 0, 0);
     auto now = QDateTime::currentDateTime();
     now.setTime(QTime(now.time().hour(), now.time().minute()));  // as precise as it is shown
     since_ = new QDateTimeEdit(now.addDays(-7));
     until_ = new QDateTimeEdit(now);
     for (auto* edit : {since_, until_}) {
-        edit->setDisplayFormat(QStringLiteral("yyyy-MM-dd  HH:mm"));
+        edit->setDisplayFormat(u"yyyy-MM-dd  HH:mm"_s);
         edit->setCalendarPopup(true);
-        connect(edit, &QDateTimeEdit::dateTimeChanged, this, &ReportDialog::look);
+        connect(edit, &QDateTimeEdit::dateTimeChanged, this, &ReportDialog::check);
     }
-    row->addWidget(since_, 1);
-    row->addWidget(make_label(tr("and"), "muted"));
-    row->addWidget(until_, 1);
+    between_ = make_row_box({since_, make_label(tr("and"), "muted"), until_}, until_);
     add_row({}, between_);
-    add_row({}, period_problem_ = problem_label());
+    add_row({}, period_problem_ = make_problem());
     period_->setAccessibleName(tr("Period"));
-    connect(period_, &QComboBox::currentIndexChanged, this, &ReportDialog::look);
+    connect(period_, &QComboBox::currentIndexChanged, this, &ReportDialog::check);
 }
 
 void ReportDialog::add_filters(const EventQuery& shown) {
     user_ = new QLineEdit;
-    user_->setPlaceholderText(tr("every user; or a name or number"));
+    user_->setPlaceholderText(tr("all users, or a name or number"));
     add_row(tr("User"), user_);
     region_ = new QLineEdit(shown.region_id ? QString::fromStdString(*shown.region_id) : QString());
-    region_->setPlaceholderText(tr("every region; or an id"));
+    region_->setPlaceholderText(tr("all regions, or an id"));
     add_row(tr("Region"), region_);
-    add_row({}, region_problem_ = problem_label());
+    add_row({}, region_problem_ = make_problem());
     kind_ = new QComboBox;
     kind_->addItem(tr("All events"), 0);
     for (const auto kind : all_event_kinds())
         kind_->addItem(event_title(kind), static_cast<int>(kind));
     if (shown.kind) kind_->setCurrentIndex(kind_->findData(static_cast<int>(*shown.kind)));
     add_row(tr("Kind"), kind_);
-    connect(kind_, &QComboBox::currentIndexChanged, this, &ReportDialog::look);
+    connect(kind_, &QComboBox::currentIndexChanged, this, &ReportDialog::check);
     for (auto* field : {user_, region_})
-        connect(field, &QLineEdit::textChanged, this, &ReportDialog::look);
+        connect(field, &QLineEdit::textChanged, this, &ReportDialog::check);
     user_->setAccessibleName(tr("User"));
     region_->setAccessibleName(tr("Region"));
     kind_->setAccessibleName(tr("Kind"));
 }
 
 void ReportDialog::add_file() {
-    auto* box = new QWidget;
-    auto* row = new QHBoxLayout(box);
-    row->setContentsMargins(0, 0, 0, 0);
     const QDir home(QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation));
-    file_ = new QLineEdit(
-        home.filePath(QStringLiteral("audit-%1-%2.pdf")
-                          .arg(workspace_.instance(), QDate::currentDate().toString(Qt::ISODate))));
+    file_ = new QLineEdit(home.filePath(u"audit-%1-%2.pdf"_s.arg(
+        workspace_.instance(), QDate::currentDate().toString(Qt::ISODate))));
     file_->setAccessibleName(tr("File"));
-    auto* browse = make_button(QStringLiteral("search"), tr("Browse…"));
+    auto* browse = make_button(u"search"_s, tr("Browse…"), this, &ReportDialog::choose_file);
     browse->setAutoDefault(false);
-    connect(browse, &QPushButton::clicked, this, &ReportDialog::choose_file);
     connect(file_, &QLineEdit::textChanged, this, [this] {
         replaced_.clear();
-        look();
+        check();
     });
-    row->addWidget(file_, 1);
-    row->addWidget(browse);
-    add_row(tr("File"), box);
+    add_row(tr("File"), make_row_box({file_, browse}, file_));
 }
 
 ReportFormat ReportDialog::format() const {
@@ -239,7 +213,7 @@ void ReportDialog::set_format(ReportFormat format) {
         if (now.suffix() == QLatin1String(each.suffix))
             file_->setText(
                 now.dir().filePath(now.completeBaseName() + u'.' + QLatin1String(chosen.suffix)));
-    look();
+    check();
 }
 
 void ReportDialog::set_file(const QString& file) {
@@ -250,7 +224,7 @@ void ReportDialog::choose_file() {
     const auto& chosen = traits(format());
     const auto name = QFileDialog::getSaveFileName(
         this, tr("Export an audit report"), file_->text(),
-        QStringLiteral("%1 (*.%2)").arg(QLatin1String(chosen.name), QLatin1String(chosen.suffix)));
+        u"%1 (*.%2)"_s.arg(QLatin1String(chosen.name), QLatin1String(chosen.suffix)));
     if (name.isEmpty()) return;
     file_->setText(name);
     if (QFileInfo::exists(name)) replaced_ = name;  // that dialog has asked
@@ -275,13 +249,12 @@ EventQuery ReportDialog::filter() const {
 QString ReportDialog::command() const {
     const auto shown = format() == ReportFormat::pdf ? ReportFormat::html : format();
     auto file = file_->text();
-    if (shown != format() && file.endsWith(QStringLiteral(".pdf")))
-        file.replace(file.size() - 3, 3, QStringLiteral("html"));
-    auto words = QStringLiteral("audit export --format %1 -o %2")
-                     .arg(QLatin1String(traits(shown).suffix), shell_word(file));
+    if (shown != format() && file.endsWith(u".pdf"_s)) file.replace(file.size() - 3, 3, u"html"_s);
+    auto words = u"audit export --format %1 -o %2"_s.arg(QLatin1String(traits(shown).suffix),
+                                                         shell_word(file));
     const auto query = filter();
     const auto add = [&](const char* option, const QString& value) {
-        words += QStringLiteral(" --%1 %2").arg(QLatin1String(option), shell_word(value));
+        words += u" --%1 %2"_s.arg(QLatin1String(option), shell_word(value));
     };
     if (query.since) add("since", QString::fromStdString(to_rfc3339(*query.since)));
     if (query.until) add("until", QString::fromStdString(to_rfc3339(*query.until)));
@@ -291,18 +264,16 @@ QString ReportDialog::command() const {
     return workspace_.command(words);
 }
 
-void ReportDialog::look() {
+void ReportDialog::check() {
     const bool between = period_->currentData().toInt() == kBetween;
     between_->setVisible(between);
     const bool backwards = between && since_->dateTime() >= until_->dateTime();
-    period_problem_->setText(backwards ? tr("The first time has to be before the second.")
-                                       : QString());
+    period_problem_->setText(backwards ? tr("The start must be before the end.") : QString());
     period_problem_->setVisible(backwards);
     const auto id = region_->text().trimmed();
     const auto parsed =
         id.isEmpty() ? Result<RegionId>(RegionId{}) : RegionId::parse(id.toStdString());
-    region_problem_->setText(parsed ? QString() : error_text(parsed.error()));
-    region_problem_->setVisible(!parsed);
+    show_problem(region_problem_, parsed ? QString() : error_text(parsed.error()));
     region_->setProperty("invalid", !parsed);
     region_->style()->polish(region_);
     run_->setEnabled(!progress_ && parsed && !backwards && !file_->text().trimmed().isEmpty());
@@ -315,17 +286,17 @@ void ReportDialog::start() {
     const auto file = file_->text().trimmed();
     if (QFileInfo::exists(file) && file != replaced_) {
         replaced_ = file;
-        set_message(tr("%1 is there already.").arg(file), Tone::caution);
-        run_->setText(tr("Replace it"));
+        set_message(tr("%1 already exists.").arg(file), Severity::caution);
+        run_->setText(tr("Replace"));
         return;
     }
     const ReportOrder order{format(), filter(), file.toStdString()};
     replaced_.clear();
     progress_ = std::make_shared<ReportProgress>();
-    look();
+    check();
     busy_->show();
     closer()->setText(tr("Cancel"));
-    tell_progress();
+    show_progress();
     clock_->start();
     workspace_.audit(
         this,
@@ -334,27 +305,28 @@ void ReportDialog::start() {
         [this](const Result<PublicKey>& signer) { finish(signer); });
 }
 
-void ReportDialog::tell_progress() {
+void ReportDialog::show_progress() {
     const auto bytes = progress_->bytes.load();
-    set_message(bytes == 0 ? tr("Verifying the history and summing it up…")
+    set_message(bytes == 0 ? tr("Verifying and summarizing the history…")
                            : tr("Writing: %1 so far…").arg(size_text(bytes)),
-                Tone::neutral);
+                Severity::neutral);
 }
 
 void ReportDialog::finish(const Result<PublicKey>& signer) {
     clock_->stop();
     progress_.reset();
     busy_->hide();
-    look();
+    check();
     closer()->setText(tr("Close"));
     if (signer) {
         const auto key = QString::fromStdString(to_hex(*signer));
-        set_message(tr("Written to %1, signed by %2.").arg(file_->text(), key), Tone::good);
-        set_command(workspace_.command(
-            QStringLiteral("audit verify %1 --key %2").arg(shell_word(file_->text()), key)));
+        set_message(tr("Written to %1, signed by %2.").arg(file_->text(), key), Severity::good);
+        set_command(
+            workspace_.command(u"audit verify %1 --key %2"_s.arg(shell_word(file_->text()), key)));
         open_->show();
     } else {
-        set_message(tr("Nothing was written. %1").arg(error_text(signer.error())), Tone::bad);
+        set_message(tr("The report was not written. %1").arg(error_text(signer.error())),
+                    Severity::bad);
     }
     Q_EMIT finished_run(signer.has_value());
 }

@@ -18,8 +18,6 @@ class QTimer;
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
 // Writes what happened, or a part of it, as a signed file.
 class ReportDialog : public TaskDialog {
     Q_OBJECT
@@ -30,7 +28,7 @@ class ReportDialog : public TaskDialog {
 
     void set_format(ReportFormat format);
     void set_file(const QString& file);
-    // Writes it; where the file is there, the first time asks instead.
+    // Writes it; if the file exists, the first call asks instead.
     void start();
 
   Q_SIGNALS:
@@ -44,13 +42,12 @@ class ReportDialog : public TaskDialog {
     void add_row(const QString& name, QWidget* field);
     ReportFormat format() const;
     void choose_file();
-    void look();
+    void check();
     EventQuery filter() const;
     QString command() const;
-    void tell_progress();
+    void show_progress();
     void finish(const Result<PublicKey>& signer);
 
-    Workspace& workspace_;
     QGridLayout* grid_;
     QButtonGroup* formats_;
     QLabel* format_note_;

@@ -10,23 +10,21 @@
 namespace snakepit::shm::ui {
 
 RotateDialog::RotateDialog(Workspace& workspace, const RegionInfo& region, QWidget* parent)
-    : TaskDialog(tr("Rotate the key"),
-                 tr("%1 (%2) is encrypted anew under a key of its own. Programs that use it need "
-                    "not stop: who writes waits for a moment, and each gets the new key with its "
-                    "next access. The old key is of no use to anybody afterwards.")
+    : TaskDialog(workspace, tr("Rotate key"),
+                 tr("%1 (%2) is encrypted again with a new key. Programs can keep using it: "
+                    "writers wait for a moment, and each program gets the new key with its next "
+                    "access. The old key no longer decrypts it.")
                      .arg(QString::fromStdString(region.id.str()), size_text(region.size)),
                  parent),
-      workspace_(workspace),
       region_(region),
       run_(make_primary(tr("Rotate key"))) {
     fit(620);
     add_command_line();
-    set_command(workspace_.command(
-        QStringLiteral("key rotate %1").arg(QString::fromStdString(region.id.str()))));
+    set_command(
+        workspace_.command(u"key rotate %1"_s.arg(QString::fromStdString(region.id.str()))));
     body()->addStretch();
-    add_action(run_)->setDefault(true);
+    add_action(run_, this, &RotateDialog::run)->setDefault(true);
     run_->setFocus();
-    connect(run_, &QPushButton::clicked, this, &RotateDialog::run);
 }
 
 bool RotateDialog::applies_to(const RegionInfo& region) {
@@ -37,19 +35,19 @@ bool RotateDialog::applies_to(const RegionInfo& region) {
 void RotateDialog::run() {
     run_->setEnabled(false);
     closer()->setText(tr("Close"));
-    set_message(tr("Encrypting %1 anew… This goes on if the dialog is closed.")
+    set_message(tr("Encrypting %1 again… This continues if the dialog is closed.")
                     .arg(size_text(region_.size)),
-                Tone::neutral);
+                Severity::neutral);
     workspace_.act(
         this, [id = region_.id](ManagerPort& port) { return port.rotate_key(id); },
         [this](const Result<std::uint32_t>& version) {
             if (version)
                 set_message(
-                    tr("Done: the region is encrypted with its key number %1 now.").arg(*version),
-                    Tone::good);
+                    tr("Done: the region is now encrypted with key number %1.").arg(*version),
+                    Severity::good);
             else
                 set_message(tr("The key was not changed. %1").arg(error_text(version.error())),
-                            Tone::bad);
+                            Severity::bad);
             run_->setEnabled(!version);
             Q_EMIT finished_run();
         });

@@ -6,8 +6,6 @@
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
 // Encrypts one region anew under another key, once, after it was asked.
 class RotateDialog : public TaskDialog {
     Q_OBJECT
@@ -17,13 +15,9 @@ class RotateDialog : public TaskDialog {
     // Only what is encrypted has a key, and only while it is used normally.
     static bool applies_to(const RegionInfo& region);
 
-  Q_SIGNALS:
-    void finished_run();
-
   private:
     void run();
 
-    Workspace& workspace_;
     RegionInfo region_;
     QPushButton* run_;
 };

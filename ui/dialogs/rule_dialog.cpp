@@ -13,7 +13,7 @@
 #include <QToolButton>
 
 #include "ui/models/format.h"
-#include "ui/models/policy_words.h"
+#include "ui/models/policy_text.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
@@ -50,18 +50,17 @@ QStringList processes_of(const PolicyReport& report) {
 
 RuleDialog::RuleDialog(Workspace& workspace, const PolicyRule& rule, const KnownNames& names,
                        const PolicyReport& report, QWidget* parent)
-    : TaskDialog(rule.allow.empty() ? tr("Add a rule") : tr("Edit the rule"),
-                 tr("It holds for a process that meets every condition filled in, and adds to what "
-                    "the permissions and the other rules allow."),
+    : TaskDialog(workspace, rule.allow.empty() ? tr("Add a rule") : tr("Edit the rule"),
+                 tr("The rule applies to processes that meet all conditions given here, in "
+                    "addition to the permissions and the other rules."),
                  parent),
-      workspace_(workspace),
       before_(rule),
       report_(report),
       rest_(new QTimer(this)) {
     fit(560);
     user_ = add_field("user", tr("User"), tr("any user"), to_qstring(rule.user));
     group_ = add_field("group", tr("Group"), tr("any group"), to_qstring(rule.group));
-    program_ = add_field("program", tr("Program"), tr("any program: the executable's path"),
+    program_ = add_field("program", tr("Program"), tr("any program, or the path of an executable"),
                          to_qstring(rule.program));
     process_ = add_field("process", tr("Process id"), tr("any process"),
                          rule.process ? QString::number(rule.process) : QString());
@@ -69,7 +68,7 @@ RuleDialog::RuleDialog(Workspace& workspace, const PolicyRule& rule, const Known
     complete(group_, names.groups);
     complete(program_, programs_of(report));
     complete(process_, processes_of(report));
-    auto* browse = make_tool(QStringLiteral("search"), tr("Choose a program"));
+    auto* browse = make_tool(u"search"_s, tr("Choose a program"));
     static_cast<QHBoxLayout*>(program_->parentWidget()->layout())->addWidget(browse);
     connect(browse, &QToolButton::clicked, this, &RuleDialog::choose_program);
     add_rights();
@@ -82,7 +81,7 @@ RuleDialog::RuleDialog(Workspace& workspace, const PolicyRule& rule, const Known
     rest_->setSingleShot(true);
     rest_->setInterval(kRestMillis);
     connect(rest_, &QTimer::timeout, this, &RuleDialog::ask);
-    look();
+    check();
     user_->setFocus();
 }
 
@@ -105,13 +104,13 @@ QLineEdit* RuleDialog::add_field(const char* key, const QString& title, const QS
     notes_[key] = note;
     body()->addWidget(line);
     body()->addWidget(note);
-    connect(field, &QLineEdit::textChanged, this, &RuleDialog::look);
+    connect(field, &QLineEdit::textChanged, this, &RuleDialog::check);
     return field;
 }
 
 void RuleDialog::add_rights() {
     auto* line = new QHBoxLayout;
-    auto* name = make_label(tr("May"), "section");
+    auto* name = make_label(tr("Allow"), "section");
     name->setFixedWidth(92);
     line->addWidget(name);
     read_ = new QCheckBox(tr("read"));
@@ -123,7 +122,7 @@ void RuleDialog::add_rights() {
     manage_->setChecked(before_.allow.has(Right::manage));
     for (auto* box : {read_, write_, manage_}) {
         line->addWidget(box);
-        connect(box, &QCheckBox::toggled, this, &RuleDialog::look);
+        connect(box, &QCheckBox::toggled, this, &RuleDialog::check);
     }
     line->addStretch();
     body()->addLayout(line);
@@ -136,8 +135,7 @@ void RuleDialog::add_rights() {
 }
 
 void RuleDialog::choose_program() {
-    const auto file =
-        QFileDialog::getOpenFileName(this, tr("Choose a program"), QStringLiteral("/usr/bin"));
+    const auto file = QFileDialog::getOpenFileName(this, tr("Choose a program"), u"/usr/bin"_s);
     if (!file.isEmpty()) program_->setText(file);
 }
 
@@ -155,16 +153,16 @@ PolicyRule RuleDialog::rule() const {
     return rule;
 }
 
-void RuleDialog::show_note(const std::string& key, const QString& text, Tone tone) {
+void RuleDialog::show_note(const std::string& key, const QString& text, Severity severity) {
     const auto found = notes_.find(key);
     if (found == notes_.end()) return;
     found->second->setVisible(!text.isEmpty());
     found->second->setText(text);
-    found->second->setStyleSheet(QStringLiteral("color: %1").arg(colours().tone(tone).text.name()));
+    found->second->setStyleSheet(u"color: %1"_s.arg(colours().severity(severity).text.name()));
 }
 
-// What the manager would refuse: nothing is asked of anybody.
-void RuleDialog::look() {
+// What the manager would refuse, checked without asking it.
+void RuleDialog::check() {
     for (const auto& [key, note] : notes_) note->hide();
     read_->setEnabled(!write_->isChecked());
     if (write_->isChecked()) read_->setChecked(true);  // writing comes with reading
@@ -174,16 +172,18 @@ void RuleDialog::look() {
     if (!process.isEmpty()) {
         process.toLongLong(&number);
         number = number && wanted.process > 0;
-        if (!number) show_note("process", tr("A process id is a whole number above 0."), Tone::bad);
+        if (!number)
+            show_note("process", tr("Expected a process id: a whole number above 0."),
+                      Severity::bad);
     }
     const bool absolute = wanted.program.empty() || wanted.program.front() == '/';
     if (!absolute)
-        show_note("program", tr("Write its whole path, such as /usr/bin/reader."), Tone::bad);
-    if (wanted.allow.empty())
-        show_note("allow", tr("Choose what it allows, at least one of the three."), Tone::bad);
+        show_note("program", tr("Enter the absolute path, such as /usr/bin/reader."),
+                  Severity::bad);
+    if (wanted.allow.empty()) show_note("allow", tr("Select at least one right."), Severity::bad);
     const auto checked = check_rule(wanted, "rule");
     const bool said = !number || !absolute || wanted.allow.empty();
-    if (!checked && !said) show_note("user", error_text(checked.error()), Tone::bad);
+    if (!checked && !said) show_note("user", error_text(checked.error()), Severity::bad);
     for (auto* field : {process_, program_}) {
         field->setProperty("invalid", field == process_ ? !number : !absolute);
         field->style()->polish(field);
@@ -206,7 +206,7 @@ void RuleDialog::ask() {
             for (const auto& finding : findings) {
                 const auto dot = finding.where.find('.');
                 show_note(dot == std::string::npos ? "allow" : finding.where.substr(dot + 1),
-                          finding_text(finding), Tone::caution);
+                          finding_text(finding), Severity::caution);
             }
         });
 }

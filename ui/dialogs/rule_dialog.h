@@ -7,14 +7,12 @@
 #include "base/policy.h"
 #include "ui/dialogs/task_dialog.h"
 #include "ui/models/background.h"
-#include "ui/models/policy_study.h"
+#include "ui/models/policy_preview.h"
 
 class QCheckBox;
 class QTimer;
 
 namespace snakepit::shm::ui {
-
-class Workspace;
 
 // One rule of a policy: whom it is for and what it allows. Says at each field what is wrong with
 // it, and what is probably not meant.
@@ -33,11 +31,10 @@ class RuleDialog : public TaskDialog {
     void add_rights();
     void choose_program();
     PolicyRule rule() const;
-    void look();  // at once: what is wrong
-    void ask();   // a little later: what the system knows of it
-    void show_note(const std::string& key, const QString& text, Tone tone);
+    void check();  // at once: what is wrong
+    void ask();    // a little later: what the system knows of it
+    void show_note(const std::string& key, const QString& text, Severity severity);
 
-    Workspace& workspace_;
     PolicyRule before_;
     PolicyReport report_;
     QLineEdit *user_, *group_, *program_, *process_;

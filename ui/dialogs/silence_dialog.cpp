@@ -20,11 +20,10 @@ constexpr qint64 kMinute = 60'000, kHour = 60 * kMinute;
 }  // namespace
 
 SilenceDialog::SilenceDialog(Workspace& workspace, const Alert& alert, QWidget* parent)
-    : TaskDialog(tr("Silence"),
-                 tr("Nobody is told of what a silence matches: no notification, no hook. It is "
-                    "watched, shown and recorded all the same."),
+    : TaskDialog(workspace, tr("Silence"),
+                 tr("Alerts that match a silence send no notifications and run no hooks. They are "
+                    "still evaluated, shown and recorded."),
                  parent),
-      workspace_(workspace),
       alert_(alert),
       what_(new QComboBox),
       time_(new QComboBox),
@@ -33,11 +32,10 @@ SilenceDialog::SilenceDialog(Workspace& workspace, const Alert& alert, QWidget* 
     fit(640);
     add_form();
     add_command_line();
-    add_action(run_)->setDefault(true);
+    add_action(run_, this, &SilenceDialog::run)->setDefault(true);
     connect(what_, &QComboBox::currentIndexChanged, this, &SilenceDialog::show_command);
     connect(time_, &QComboBox::currentIndexChanged, this, &SilenceDialog::show_command);
     connect(comment_, &QLineEdit::textChanged, this, &SilenceDialog::show_command);
-    connect(run_, &QPushButton::clicked, this, &SilenceDialog::run);
     show_command();
 }
 
@@ -45,29 +43,25 @@ void SilenceDialog::add_form() {
     const auto title = alert_title(alert_);
     const auto subject = subject_text(alert_.subject);
     what_->addItem(tr("%1, about %2").arg(title, subject), kThis);
-    what_->addItem(tr("%1, whatever it is about").arg(title), kRule);
-    if (!alert_.subject.empty()) what_->addItem(tr("Everything about %1").arg(subject), kSubject);
+    what_->addItem(tr("%1, all subjects").arg(title), kRule);
+    if (!alert_.subject.empty()) what_->addItem(tr("All alerts about %1").arg(subject), kSubject);
     const std::pair<QString, qint64> times[] = {
         {tr("For 15 minutes"), 15 * kMinute}, {tr("For an hour"), kHour},
         {tr("For 4 hours"), 4 * kHour},       {tr("For a day"), 24 * kHour},
-        {tr("For a week"), 7 * 24 * kHour},   {tr("Until what it matches now is resolved"), 0}};
+        {tr("For a week"), 7 * 24 * kHour},   {tr("Until the matching alerts are resolved"), 0}};
     for (const auto& [name, millis] : times) time_->addItem(name, millis);
     time_->setCurrentIndex(1);
-    comment_->setPlaceholderText(tr("Why (optional)"));
+    comment_->setPlaceholderText(tr("Reason (optional)"));
     comment_->setMaxLength(400);
-    what_->setAccessibleName(tr("What is silenced"));
-    time_->setAccessibleName(tr("For how long"));
+    what_->setAccessibleName(tr("Alerts to silence"));
+    time_->setAccessibleName(tr("Duration"));
     comment_->setAccessibleName(tr("Comment"));
     // A long name must not make the dialog wide.
     what_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    form->setHorizontalSpacing(16);
-    form->setVerticalSpacing(10);
-    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    form->addRow(make_label(tr("What"), "muted"), what_);
-    form->addRow(make_label(tr("How long"), "muted"), time_);
-    form->addRow(make_label(tr("Why"), "muted"), comment_);
+    auto* form = make_form();
+    form->addRow(make_label(tr("Alerts"), "muted"), what_);
+    form->addRow(make_label(tr("Duration"), "muted"), time_);
+    form->addRow(make_label(tr("Comment"), "muted"), comment_);
     body()->addLayout(form);
 }
 
@@ -87,13 +81,7 @@ void SilenceDialog::show_command() {
 }
 
 void SilenceDialog::run() {
-    run_->setEnabled(false);
-    workspace_.monitor(
-        this, [order = silence()](MonitoringPort& port) { return port.silence(order); },
-        [this](const Status& done) {
-            Q_EMIT finished_run();
-            close_or_say(done, run_);
-        });
+    run_and_close(run_, [order = silence()](MonitoringPort& port) { return port.silence(order); });
 }
 
 }  // namespace snakepit::shm::ui

@@ -9,16 +9,11 @@ class QLineEdit;
 
 namespace snakepit::shm::ui {
 
-class Workspace;
-
-// Tells nobody of some alerts for a time, or until they are resolved.
+// Suppresses the notifications of some alerts for a time, or until they are resolved.
 class SilenceDialog : public TaskDialog {
     Q_OBJECT
   public:
     SilenceDialog(Workspace& workspace, const Alert& alert, QWidget* parent);
-
-  Q_SIGNALS:
-    void finished_run();
 
   private:
     void add_form();
@@ -26,7 +21,6 @@ class SilenceDialog : public TaskDialog {
     void show_command();
     void run();
 
-    Workspace& workspace_;
     Alert alert_;
     QComboBox *what_, *time_;
     QLineEdit* comment_;

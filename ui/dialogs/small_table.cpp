@@ -8,9 +8,14 @@
 
 namespace snakepit::shm::ui {
 
-QTableWidget* make_table(const QStringList& headers, const QString& accessible_name) {
-    auto* table = new QTableWidget(0, static_cast<int>(headers.size()));
-    table->setHorizontalHeaderLabels(headers);
+QTableWidget* make_table(Headings headings, const QString& accessible_name) {
+    auto* table = new QTableWidget(0, static_cast<int>(headings.size()));
+    int column = 0;
+    for (const auto& [title, width] : headings) {
+        table->setHorizontalHeaderItem(column, new QTableWidgetItem(title));
+        if (width > 0) table->setColumnWidth(column, width);
+        ++column;
+    }
     table->setItemDelegate(new RowDelegate(table));
     table->setSelectionBehavior(QAbstractItemView::SelectRows);
     table->setEditTriggers(QAbstractItemView::NoEditTriggers);
@@ -26,16 +31,20 @@ QTableWidget* make_table(const QStringList& headers, const QString& accessible_n
     return table;
 }
 
-void set_cell(QTableWidget* table, int row, int column, const QString& text, Tone tone, bool number,
-              bool mono) {
-    auto* item = new QTableWidgetItem(text);
-    item->setData(kToneRole, static_cast<int>(tone));
-    item->setData(kMonospaceRole, mono);
-    item->setToolTip(text);
-    const auto alignment = Qt::AlignVCenter | (number ? Qt::AlignRight : Qt::AlignLeft);
+void set_cell(QTableWidget* table, int row, int column, const Cell& cell) {
+    auto* item = new QTableWidgetItem(cell.text);
+    item->setData(kSeverityRole, static_cast<int>(cell.severity));
+    item->setData(kMonospaceRole, cell.monospace);
+    item->setToolTip(cell.text);
+    const auto alignment = Qt::AlignVCenter | (cell.number ? Qt::AlignRight : Qt::AlignLeft);
     item->setTextAlignment(alignment);
     table->horizontalHeaderItem(column)->setTextAlignment(alignment);
     table->setItem(row, column, item);
+}
+
+void set_row(QTableWidget* table, int row, std::initializer_list<Cell> cells) {
+    int column = 0;
+    for (const auto& cell : cells) set_cell(table, row, column++, cell);
 }
 
 }  // namespace snakepit::shm::ui

@@ -13,8 +13,10 @@
 
 namespace snakepit::shm::ui {
 
-TaskDialog::TaskDialog(const QString& title, const QString& text, QWidget* parent)
+TaskDialog::TaskDialog(Workspace& workspace, const QString& title, const QString& text,
+                       QWidget* parent)
     : QDialog(parent),
+      workspace_(workspace),
       body_(new QVBoxLayout),
       buttons_(new QHBoxLayout),
       message_(new QLabel),
@@ -57,17 +59,15 @@ bool TaskDialog::event(QEvent* event) {
     return handled;
 }
 
-QTableWidget* TaskDialog::add_table(const QStringList& headers) {
-    auto* table = make_table(headers, windowTitle());
-    auto* card = new Card;
-    card->body()->addWidget(table);
-    body_->addWidget(card, 1);
+QTableWidget* TaskDialog::add_table(Headings headings) {
+    auto* table = make_table(headings, windowTitle());
+    body_->addWidget(new Card(table), 1);
     return table;
 }
 
 void TaskDialog::add_command_line() {
     auto* line = make_command_line({});
-    command_ = line->findChild<QLabel*>(QStringLiteral("command"));
+    command_ = line->findChild<QLabel*>(u"command"_s);
     body_->addWidget(line);
 }
 
@@ -75,17 +75,17 @@ void TaskDialog::set_command(const QString& command) {
     command_->setText(command);
 }
 
-void TaskDialog::set_message(const QString& text, Tone tone) {
+void TaskDialog::set_message(const QString& text, Severity severity) {
     message_->setVisible(!text.isEmpty());
     message_->setText(text);
     message_->setStyleSheet(
-        QStringLiteral("background: %1; color: %2; border-radius: 7px; padding: 8px 11px;")
-            .arg(colours().tone(tone).fill.name(), colours().tone(tone).text.name()));
+        u"background: %1; color: %2; border-radius: 7px; padding: 8px 11px;"_s.arg(
+            colours().severity(severity).fill.name(), colours().severity(severity).text.name()));
 }
 
 void TaskDialog::close_or_say(const Status& done, QPushButton* again) {
     if (done) return accept();
-    set_message(error_text(done.error()), Tone::bad);
+    set_message(error_text(done.error()), Severity::bad);
     again->setEnabled(true);
 }
 

@@ -12,21 +12,20 @@
 
 #include "ui/dialogs/small_table.h"
 #include "ui/models/format.h"
-#include "ui/models/policy_words.h"
+#include "ui/models/policy_text.h"
 #include "ui/models/user_names.h"
+#include "ui/models/worker_names.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kSomebody = -1;
-enum Column { kProgram, kUser, kRead, kWrite, kManage, kHolds };
+constexpr int kDescribed = -1;
+enum Column { kRead = 2, kWrite, kManage, kHolds };
 
 QString client_title(const PolicyClient& client) {
-    return QObject::tr("%1 %2")
-        .arg(QString::fromStdString(client.process))
-        .arg(client.subject.credentials.pid);
+    return process_text(client.process, client.subject.credentials.pid);
 }
 
 QLineEdit* word_field(const QString& title, const QString& hint) {
@@ -37,10 +36,10 @@ QLineEdit* word_field(const QString& title, const QString& hint) {
 }
 
 // What becomes of one right: "gains", "loses", or what it stays.
-std::pair<QString, Tone> change_of(const Verdict& before, const Verdict& after) {
-    if (after.allowed && !before.allowed) return {QObject::tr("gains"), Tone::good};
-    if (!after.allowed && before.allowed) return {QObject::tr("loses"), Tone::bad};
-    return {after.allowed ? QObject::tr("yes") : QObject::tr("no"), Tone::none};
+std::pair<QString, Severity> change_of(const Verdict& before, const Verdict& after) {
+    if (after.allowed && !before.allowed) return {QObject::tr("gains"), Severity::good};
+    if (!after.allowed && before.allowed) return {QObject::tr("loses"), Severity::bad};
+    return {after.allowed ? QObject::tr("yes") : QObject::tr("no"), Severity::none};
 }
 
 }  // namespace
@@ -49,8 +48,8 @@ WhatIfPanel::WhatIfPanel(QWidget* parent) : QWidget(parent) {
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(10);
-    auto* card = new Card(tr("What if"));
-    card->set_note(tr("what somebody may, before it is saved"));
+    auto* card = new Card(tr("Preview"));
+    card->set_note(tr("the effect of this policy before it is saved"));
     auto* inner = new QVBoxLayout;
     inner->setContentsMargins(16, 2, 16, 14);
     inner->setSpacing(10);
@@ -67,25 +66,23 @@ QWidget* WhatIfPanel::build_question() {
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(8);
     who_ = new QComboBox;
-    who_->setAccessibleName(tr("Who is asked about"));
-    who_->addItem(tr("Somebody…"), kSomebody);
+    who_->setAccessibleName(tr("User or process to check"));
+    who_->addItem(tr("Any user or process…"), kDescribed);
     fields_ = new QWidget;
     auto* grid = new QGridLayout(fields_);
     grid->setContentsMargins(0, 0, 0, 0);
     grid->setSpacing(8);
     user_ = word_field(tr("User"), tr("user"));
     group_ = word_field(tr("Group"), tr("also in group"));
-    program_ = word_field(tr("Program"), tr("running program /…"));
-    process_ = word_field(tr("Process id"), tr("or a process id, for all of it"));
+    program_ = word_field(tr("Program"), tr("program: /…"));
+    process_ = word_field(tr("Process id"), tr("or a process id"));
     grid->addWidget(user_, 0, 0);
     grid->addWidget(group_, 0, 1);
     grid->addWidget(program_, 1, 0);
     grid->addWidget(process_, 1, 1);
     for (auto* field : {user_, group_, program_, process_})
         connect(field, &QLineEdit::textChanged, this, &WhatIfPanel::asked);
-    problem_ = make_label({}, "problem");
-    problem_->setWordWrap(true);
-    problem_->hide();
+    problem_ = make_problem();
     column->addWidget(who_);
     column->addWidget(fields_);
     column->addWidget(problem_);
@@ -113,7 +110,7 @@ QWidget* WhatIfPanel::build_answer() {
             cell.chip->setAlignment(Qt::AlignCenter);
             cell.chip->setFixedSize(46, 22);
             cell.chip->setAccessibleName(
-                QStringLiteral("%1, %2").arg(names[at], side ? tr("with this policy") : tr("now")));
+                u"%1, %2"_s.arg(names[at], side ? tr("with this policy") : tr("now")));
             grid->addWidget(cell.chip, row + 1, side * 2 + 1, Qt::AlignVCenter);
             grid->addWidget(cell.reason, row + 1, side * 2 + 2);
         }
@@ -126,23 +123,21 @@ QWidget* WhatIfPanel::build_answer() {
 }
 
 QWidget* WhatIfPanel::build_changes() {
-    changes_card_ = new Card(tr("Who would notice"));
-    changes_card_->set_note(tr("of those connected now"));
-    changes_ = make_table(
-        {tr("Program"), tr("User"), tr("Read"), tr("Write"), tr("Manage"), tr("References")},
-        tr("Who would notice"));
-    const std::array widths{128, 64, 66, 66, 72, 100};
-    for (std::size_t i = 0; i < widths.size(); ++i)
-        changes_->setColumnWidth(static_cast<int>(i), widths[i]);
+    changes_ = make_table({{tr("Program"), 150},
+                           {tr("User"), 64},
+                           {tr("Read"), 66},
+                           {tr("Write"), 66},
+                           {tr("Manage"), 72},
+                           {tr("References"), 100}},
+                          tr("Affected programs"));
     changes_->setSelectionMode(QAbstractItemView::NoSelection);
-    auto* nobody = make_label(tr("Nobody who is connected gains or loses anything."), "muted");
-    nobody->setAlignment(Qt::AlignCenter);
-    stack_ = new QStackedWidget;
-    stack_->addWidget(nobody);
-    stack_->addWidget(changes_);
+    auto* none = make_label(tr("No connected program gains or loses access."), "muted");
+    none->setAlignment(Qt::AlignCenter);
+    stack_ = make_stack({none, changes_});
     stack_->setMinimumHeight(96);
-    changes_card_->body()->addWidget(stack_);
-    return changes_card_;
+    auto* card = new Card(tr("Affected programs"), stack_);
+    card->set_note(tr("among those connected now"));
+    return card;
 }
 
 void WhatIfPanel::load(const PolicyReport& report, const KnownNames& names) {
@@ -159,13 +154,13 @@ void WhatIfPanel::load(const PolicyReport& report, const KnownNames& names) {
 }
 
 void WhatIfPanel::choose() {
-    fields_->setVisible(who_->currentData().toInt() == kSomebody);
+    fields_->setVisible(who_->currentData().toInt() == kDescribed);
     Q_EMIT asked();
 }
 
-std::optional<WhoAsked> WhatIfPanel::who() const {
-    WhoAsked who;
-    if (const int client = who_->currentData().toInt(); client != kSomebody) {
+std::optional<PreviewSubject> WhatIfPanel::who() const {
+    PreviewSubject who;
+    if (const int client = who_->currentData().toInt(); client != kDescribed) {
         who.client = static_cast<std::size_t>(client);
         return who;
     }
@@ -179,20 +174,20 @@ std::optional<WhoAsked> WhatIfPanel::who() const {
 
 void WhatIfPanel::show_cell(const Cell& cell, const Verdict& verdict, const Policy& policy,
                             bool changed) const {
-    const auto tone = !changed          ? (verdict.allowed ? Tone::info : Tone::neutral)
-                      : verdict.allowed ? Tone::good
-                                        : Tone::bad;
-    set_chip(cell.chip, verdict.allowed ? tr("yes") : tr("no"), tone);
+    const auto severity = !changed          ? (verdict.allowed ? Severity::info : Severity::neutral)
+                          : verdict.allowed ? Severity::good
+                                            : Severity::bad;
+    set_chip(cell.chip, verdict.allowed ? tr("yes") : tr("no"), severity);
     cell.reason->set_text(reason_text(verdict, policy));
 }
 
-void WhatIfPanel::show_study(const PolicyStudy& study, const Policy& now, const Policy& then) {
-    problem_->setText(study.nobody);
-    problem_->setVisible(!study.nobody.isEmpty());
-    answer_->setVisible(study.before && study.after);
-    if (study.before && study.after) {
-        const auto& before = *study.before;
-        const auto& after = *study.after;
+void WhatIfPanel::show_preview(const PolicyPreview& preview, const Policy& now,
+                               const Policy& then) {
+    show_problem(problem_, preview.problem);
+    answer_->setVisible(preview.before && preview.after);
+    if (preview.before && preview.after) {
+        const auto& before = *preview.before;
+        const auto& after = *preview.after;
         role_->setText(before.role == Role::client ? QString() : role_title(before.role));
         const std::array pairs{std::pair(&before.read, &after.read),
                                std::pair(&before.write, &after.write),
@@ -203,7 +198,7 @@ void WhatIfPanel::show_study(const PolicyStudy& study, const Policy& now, const 
             show_cell(cells_[i][1], *is, then, was->allowed != is->allowed);
         }
     }
-    show_changes(study.changes, then);
+    show_changes(preview.changes, then);
 }
 
 void WhatIfPanel::show_changes(const std::vector<PolicyChange>& changes, const Policy& then) {
@@ -211,19 +206,19 @@ void WhatIfPanel::show_changes(const std::vector<PolicyChange>& changes, const P
     int row = 0;
     for (const auto& change : changes) {
         const auto& client = change.client;
-        set_cell(changes_, row, kProgram, client_title(client));
-        set_cell(changes_, row, kUser, user_text(client.subject.credentials.uid));
+        set_row(changes_, row,
+                {{client_title(client)}, {user_text(client.subject.credentials.uid)}});
         const auto right = [&](int column, const Verdict& before, const Verdict& after) {
-            const auto [text, tone] = change_of(before, after);
-            set_cell(changes_, row, column, text, tone);
+            const auto [text, severity] = change_of(before, after);
+            set_cell(changes_, row, column, {text, severity});
             changes_->item(row, column)->setToolTip(reason_text(after, then));
         };
         right(kRead, change.before.read, change.after.read);
         right(kWrite, change.before.write, change.after.write);
         right(kManage, change.before.manage, change.after.manage);
+        const auto holds = count_text(client.references);
         set_cell(changes_, row++, kHolds,
-                 change.holds_more() ? tr("%1 until given back").arg(count_text(client.references))
-                                     : count_text(client.references));
+                 {change.holds_more() ? tr("%1 until released").arg(holds) : holds});
     }
     stack_->setCurrentIndex(changes.empty() ? 0 : 1);
 }

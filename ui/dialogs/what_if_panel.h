@@ -5,7 +5,7 @@
 #include <array>
 #include <optional>
 
-#include "ui/models/policy_study.h"
+#include "ui/models/policy_preview.h"
 #include "ui/pages/widgets.h"
 
 class QComboBox;
@@ -23,8 +23,8 @@ class WhatIfPanel : public QWidget {
     explicit WhatIfPanel(QWidget* parent = nullptr);
 
     void load(const PolicyReport& report, const KnownNames& names);
-    std::optional<WhoAsked> who() const;  // nothing: nobody is named
-    void show_study(const PolicyStudy& study, const Policy& now, const Policy& then);
+    std::optional<PreviewSubject> who() const;  // nothing: nobody is named
+    void show_preview(const PolicyPreview& preview, const Policy& now, const Policy& then);
 
   Q_SIGNALS:
     void asked();
@@ -49,7 +49,6 @@ class WhatIfPanel : public QWidget {
     QWidget* answer_;
     QLabel* role_;
     std::array<std::array<Cell, 2>, 3> cells_{};  // read, write, manage; now, then
-    Card* changes_card_;
     QTableWidget* changes_;
     QStackedWidget* stack_;
 };

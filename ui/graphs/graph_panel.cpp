@@ -8,6 +8,8 @@
 #include <QVBoxLayout>
 
 #include "ui/graphs/time_plot.h"
+#include "ui/models/moment.h"
+#include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -49,7 +51,7 @@ GraphPanel::GraphPanel(QWidget* parent)
       legend_(new QHBoxLayout),
       span_(span_choice(plot_)),
       controls_(new QWidget) {
-    auto* now = make_tool(QStringLiteral("follow"), tr("Follow the present (double click)"));
+    auto* now = make_tool(u"follow"_s, tr("Jump to live (double click)"));
     now->setEnabled(false);
     connect(now, &QToolButton::clicked, plot_, &TimePlot::follow);
     connect(plot_, &TimePlot::following_changed, now,
@@ -89,14 +91,14 @@ void GraphPanel::rebuild_legend() {
     for (int line = 0; line < plot_->lines(); ++line) {
         auto* entry = new QToolButton;
         const auto name = plot_->graph(line)->name();
-        // Of a region id the end tells most.
-        entry->setText(name.startsWith(u"shm_") ? QStringLiteral("…") + name.right(8) : name);
+        // The end of a region id distinguishes best.
+        entry->setText(name.startsWith(u"shm_") ? u"…"_s + name.right(8) : name);
         entry->setToolTip(tr("Show or hide %1").arg(name));
         entry->setIcon(dot(plot_->line_colour(line)));
         entry->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
         entry->setCheckable(true);
         entry->setChecked(plot_->graph(line)->visible());
-        entry->setObjectName(QStringLiteral("legend"));
+        entry->setObjectName(u"legend"_s);
         connect(entry, &QToolButton::toggled, this, [this, line, entry](bool shown) {
             entry->setIcon(dot(shown ? plot_->line_colour(line) : colours().faint));
             plot_->set_line_shown(line, shown);
@@ -104,6 +106,34 @@ void GraphPanel::rebuild_legend() {
         });
         legend_->addWidget(entry);
     }
+}
+
+SampleGraph::SampleGraph(Workspace& workspace, QWidget* parent)
+    : GraphPanel(parent), workspace_(workspace) {
+    while_visible(this, &workspace, &Workspace::ticked, [this] { draw_new(); });
+}
+
+void SampleGraph::showEvent(QShowEvent* event) {
+    GraphPanel::showEvent(event);
+    draw_new();
+}
+
+void SampleGraph::begin_again() {
+    for (int line = 0; line < plot().lines(); ++line) plot().set_points(line, {}, {});
+    last_ = 0;
+}
+
+void SampleGraph::draw_new() {
+    const auto& samples = workspace_.samples();
+    // A new registry numbers its samples from 1 again.
+    if (!samples.empty() && samples.back().seq < last_) begin_again();
+    auto first = samples.end();
+    while (first != samples.begin() && std::prev(first)->seq > last_) --first;
+    for (auto it = first; it != samples.end(); ++it) {
+        draw(*it);
+        last_ = it->seq;
+    }
+    plot().refresh(seconds(shown_now().micros));
 }
 
 }  // namespace snakepit::shm::ui

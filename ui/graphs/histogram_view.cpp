@@ -57,7 +57,7 @@ void HistogramView::show_histogram(const layout::Histogram& histogram) {
     set_range();
     setAccessibleDescription(
         bars_.empty() ? tr("empty")
-                      : tr("%1 timed; half within %2, 99 of 100 within %3")
+                      : tr("%1 timed; 50 % within %2, 99 % within %3")
                             .arg(count_text(histogram.count),
                                  nanos_text(static_cast<double>(histogram.percentile(0.5))),
                                  nanos_text(static_cast<double>(histogram.percentile(0.99)))));
@@ -135,7 +135,7 @@ void HistogramView::paint_mark(QPainter& painter, const QString& name, double na
     const double x = x_of(nanos);
     painter.setPen(QPen(p.text, 1, Qt::DashLine));
     painter.drawLine(QPointF(x, box.top() - 6), QPointF(x, box.bottom()));
-    const auto text = QStringLiteral("%1  %2").arg(name, nanos_text(nanos));
+    const auto text = u"%1  %2"_s.arg(name, nanos_text(nanos));
     const double width = painter.fontMetrics().horizontalAdvance(text);
     double start = left ? x - width - 5 : x + 5;
     start = std::clamp(start, 2.0, std::max(2.0, this->width() - width - 2));

@@ -3,8 +3,6 @@
 
 #include "ui/graphs/time_plot.h"
 #include "ui/models/format.h"
-#include "ui/models/moment.h"
-#include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
 
@@ -12,14 +10,9 @@ namespace {
 
 enum Line { kUsed, kReserved, kFree };
 
-double seconds(std::int64_t micros) {
-    return static_cast<double>(micros) / 1e6;
-}
-
 }  // namespace
 
-MemoryGraph::MemoryGraph(Workspace& workspace, QWidget* parent)
-    : GraphPanel(parent), workspace_(workspace) {
+MemoryGraph::MemoryGraph(Workspace& workspace, QWidget* parent) : SampleGraph(workspace, parent) {
     plot().set_ticker(QSharedPointer<ByteTicker>::create());
     plot().set_format([](double value) { return size_text(static_cast<std::uint64_t>(value)); });
     plot().add_line(tr("Used"), TimePlot::Shape::line);
@@ -28,32 +21,13 @@ MemoryGraph::MemoryGraph(Workspace& workspace, QWidget* parent)
                     TimePlot::Side::right);
     plot().setAccessibleName(tr("Memory over time"));
     rebuild_legend();
-    connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible()) take_new();
-    });
 }
 
-void MemoryGraph::showEvent(QShowEvent* event) {
-    GraphPanel::showEvent(event);
-    take_new();
-}
-
-void MemoryGraph::take_new() {
-    const auto& samples = workspace_.samples();
-    // A new registry numbers its samples from 1 again.
-    if (!samples.empty() && samples.back().seq < last_) {
-        for (int line = 0; line < plot().lines(); ++line) plot().set_points(line, {}, {});
-        last_ = 0;
-    }
-    auto first = samples.end();
-    while (first != samples.begin() && std::prev(first)->seq > last_) --first;
-    for (auto it = first; it != samples.end(); ++it) {
-        plot().append(kUsed, seconds(it->time), static_cast<double>(it->bytes_used));
-        plot().append(kReserved, seconds(it->time), static_cast<double>(it->bytes_reserved));
-        plot().append(kFree, seconds(it->time), static_cast<double>(it->shm_free));
-        last_ = it->seq;
-    }
-    plot().refresh(seconds(shown_now().micros));
+void MemoryGraph::draw(const layout::Sample& sample) {
+    const auto time = seconds(sample.time);
+    plot().append(kUsed, time, static_cast<double>(sample.bytes_used));
+    plot().append(kReserved, time, static_cast<double>(sample.bytes_reserved));
+    plot().append(kFree, time, static_cast<double>(sample.shm_free));
 }
 
 }  // namespace snakepit::shm::ui

@@ -7,6 +7,7 @@
 #include "ui/graphs/time_plot.h"
 #include "ui/models/moment.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
 
@@ -20,8 +21,7 @@ double seconds(Timestamp time) {
 
 double count_in(const EventRow& row) {
     const auto detail = QJsonDocument::fromJson(QByteArray::fromStdString(row.detail)).object();
-    return detail.value(QStringLiteral("references"))
-        .toDouble(detail.value(QStringLiteral("count")).toDouble());
+    return detail.value(u"references"_s).toDouble(detail.value(u"count"_s).toDouble());
 }
 
 }  // namespace
@@ -31,9 +31,7 @@ ReferenceGraph::ReferenceGraph(Workspace& workspace, QWidget* parent)
     plot().set_ticker(QSharedPointer<CountTicker>::create());
     plot().set_format([](double value) { return QString::number(value, 'f', 0); });
     plot().setAccessibleName(tr("Reference counts over time"));
-    connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible()) tick();
-    });
+    while_visible(this, &workspace, &Workspace::ticked, [this] { tick(); });
 }
 
 void ReferenceGraph::showEvent(QShowEvent* event) {
@@ -49,7 +47,7 @@ void ReferenceGraph::watch(std::vector<RegionKey> keys) {
     live_from_.assign(watched_.size(), seconds(shown_now()));
     for (const auto& key : watched_) {
         const auto* entry = workspace_.regions().find(key);
-        plot().add_line(entry ? QString::fromStdString(entry->row.info.id.str()) : tr("gone"),
+        plot().add_line(entry ? QString::fromStdString(entry->row.info.id.str()) : tr("freed"),
                         TimePlot::Shape::step);
     }
     rebuild_legend();

@@ -22,7 +22,7 @@ double ByteTicker::getTickStep(const QCPRange& range) {
 }
 
 QString ByteTicker::getTickLabel(double tick, const QLocale&, QChar, int) {
-    return tick <= 0 ? QStringLiteral("0") : size_text(static_cast<std::uint64_t>(tick));
+    return tick <= 0 ? u"0"_s : size_text(static_cast<std::uint64_t>(tick));
 }
 
 double CountTicker::getTickStep(const QCPRange& range) {
@@ -46,7 +46,7 @@ TimePlot::TimePlot(QWidget* parent)
     setFocusPolicy(Qt::StrongFocus);
     setMinimumHeight(140);
     auto ticker = QSharedPointer<QCPAxisTickerDateTime>::create();
-    ticker->setDateTimeFormat(QStringLiteral("HH:mm:ss"));
+    ticker->setDateTimeFormat(u"HH:mm:ss"_s);
     ticker->setTickCount(6);
     xAxis->setTicker(ticker);
     xAxis->setTickLength(0);
@@ -54,12 +54,12 @@ TimePlot::TimePlot(QWidget* parent)
     for (auto* axis : {yAxis, yAxis2}) {
         axis->setTickLength(0);
         axis->setSubTicks(false);
-        axis->setNumberFormat(QStringLiteral("gb"));
+        axis->setNumberFormat(u"gb"_s);
     }
     yAxis2->setVisible(false);
     cursor_->setVisible(false);
-    cursor_->setLayer(QStringLiteral("overlay"));
-    readout_->setObjectName(QStringLiteral("readout"));
+    cursor_->setLayer(u"overlay"_s);
+    readout_->setObjectName(u"readout"_s);
     readout_->setAttribute(Qt::WA_TransparentForMouseEvents);
     readout_->setTextFormat(Qt::RichText);
     readout_->hide();
@@ -83,22 +83,6 @@ int TimePlot::add_line(const QString& name, Shape shape, Side side) {
     return graphCount() - 1;
 }
 
-void TimePlot::remove_lines() {
-    clearGraphs();
-}
-
-void TimePlot::set_points(int line, const QVector<double>& times, const QVector<double>& values) {
-    graph(line)->setData(times, values, true);
-}
-
-void TimePlot::append(int line, double time, double value) {
-    graph(line)->addData(time, value);
-}
-
-void TimePlot::set_line_shown(int line, bool shown) {
-    graph(line)->setVisible(shown);
-}
-
 QColor TimePlot::line_colour(int line) const {
     const auto& series = colours().series;
     return series[static_cast<std::size_t>(line) % series.size()];
@@ -107,10 +91,6 @@ QColor TimePlot::line_colour(int line) const {
 void TimePlot::set_ticker(const QSharedPointer<QCPAxisTicker>& ticker) {
     yAxis->setTicker(ticker);
     yAxis2->setTicker(ticker);
-}
-
-void TimePlot::set_side_title(Side side, const QString& title) {
-    (side == Side::right ? yAxis2 : yAxis)->setLabel(title);
 }
 
 void TimePlot::wear_theme() {
@@ -132,9 +112,9 @@ void TimePlot::wear_theme() {
         graph(i)->setPen(pen);
     }
     cursor_->setPen(QPen(p.faint, 1, Qt::DotLine));
-    readout_->setStyleSheet(QStringLiteral("QLabel#readout { background: %1; border: 1px solid %2;"
-                                           " border-radius: 6px; padding: 6px 9px; }")
-                                .arg(p.surface.name(), p.border.name()));
+    readout_->setStyleSheet(
+        u"QLabel#readout { background: %1; border: 1px solid %2;"
+        u" border-radius: 6px; padding: 6px 9px; }"_s.arg(p.surface.name(), p.border.name()));
     replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -215,16 +195,15 @@ QString TimePlot::readout_html(double time) const {
         auto point = graph(i)->data()->findEnd(time, false);  // the last at or before it
         if (point == graph(i)->data()->constBegin()) continue;
         --point;
-        rows += QStringLiteral(
-                    "<tr><td><span style='color:%1'>●</span>&nbsp;%2&nbsp;&nbsp;</td>"
-                    "<td align='right'><b>%3</b></td></tr>")
-                    .arg(line_colour(i).name(), graph(i)->name().toHtmlEscaped(),
-                         format_(point->value));
+        rows +=
+            u"<tr><td><span style='color:%1'>●</span>&nbsp;%2&nbsp;&nbsp;</td>"
+            u"<td align='right'><b>%3</b></td></tr>"_s.arg(
+                line_colour(i).name(), graph(i)->name().toHtmlEscaped(), format_(point->value));
     }
     if (rows.isEmpty()) return {};
     const auto clock = QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(time * 1000));
-    return QStringLiteral("<span style='color:%1'>%2</span><table cellspacing='0'>%3</table>")
-        .arg(colours().muted.name(), clock.toString(QStringLiteral("HH:mm:ss")), rows);
+    return u"<span style='color:%1'>%2</span><table cellspacing='0'>%3</table>"_s.arg(
+        colours().muted.name(), clock.toString(u"HH:mm:ss"_s), rows);
 }
 
 void TimePlot::show_readout(const QPoint& at) {
@@ -244,7 +223,7 @@ void TimePlot::show_readout(const QPoint& at) {
                    std::clamp(at.y() - readout_->height() / 2, 2,
                               std::max(2, height() - readout_->height() - 2)));
     readout_->show();
-    layer(QStringLiteral("overlay"))->replot();
+    layer(u"overlay"_s)->replot();
 }
 
 void TimePlot::hide_readout() {

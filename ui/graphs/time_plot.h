@@ -35,16 +35,20 @@ class TimePlot : public QCustomPlot {
     enum class Shape { line, step };
     enum class Side { left, right };
     int add_line(const QString& name, Shape shape, Side side = Side::left);
-    void remove_lines();
-    void set_points(int line, const QVector<double>& times, const QVector<double>& values);
-    void append(int line, double time, double value);
-    void set_line_shown(int line, bool shown);
+    void remove_lines() { clearGraphs(); }
+    void set_points(int line, const QVector<double>& times, const QVector<double>& values) {
+        graph(line)->setData(times, values, true);
+    }
+    void append(int line, double time, double value) { graph(line)->addData(time, value); }
+    void set_line_shown(int line, bool shown) { graph(line)->setVisible(shown); }
     QColor line_colour(int line) const;
     int lines() const { return graphCount(); }
     void set_format(Format format) { format_ = std::move(format); }
     void set_ticker(const QSharedPointer<QCPAxisTicker>& ticker);
-    void set_side_title(Side side, const QString& title);
-    void set_logarithmic();  // values; those that are no number leave a gap
+    void set_side_title(Side side, const QString& title) {
+        (side == Side::right ? yAxis2 : yAxis)->setLabel(title);
+    }
+    void set_logarithmic();  // values; NaN leaves a gap
 
     void set_span(double seconds);  // how much is seen while following
     bool following() const { return following_; }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "alerts/alert.h"
-#include "ui/models/column_traits.h"
 #include "ui/models/keyed_table.h"
 
 namespace snakepit::shm::ui {
@@ -26,43 +25,47 @@ enum AlertColumn : int {
     kAlertColumns,
 };
 
-// Alerts, worst first until somebody sorts them.
-class AlertModel : public ColumnModel<KeyedTable<Alert, std::uint64_t>> {
+// Alerts, worst first before a column is chosen.
+class AlertModel : public KeyedTable<Alert, std::uint64_t> {
   public:
-    using ColumnModel::ColumnModel;
+    using KeyedTable::KeyedTable;
     void set_search(const QString& words);  // in title, subject and rule; all of them
 
   protected:
-    std::span<const ColumnTraits> columns() const override;
+    std::span<const Column<Alert>> columns() const override;
     QVariant cell(int number, int column, int role) const override;
     std::uint64_t key(const Alert& alert) const override { return alert.id; }
     bool wanted(const Alert& alert) const override;
-    int compare(const Alert& a, const Alert& b, int column) const override;
+    int compare_rows(const Alert& a, const Alert& b) const override;
     // To be drawn with less colour than what fires.
-    virtual bool is_calm(const Alert& alert) const;
+    virtual bool is_inactive(const Alert& alert) const { return alert.state != AlertState::firing; }
 
   private:
     QStringList words_;
 };
 
-// Those of the past, newest first; older ones are asked for as one scrolls.
+// Those of the past, newest first; older ones are loaded on scrolling.
 class AlertHistoryModel : public AlertModel {
     Q_OBJECT
   public:
     explicit AlertHistoryModel(Workspace& workspace, QObject* parent = nullptr);
 
-    void refresh();  // begins again at the newest
+    void refresh() { ask(0); }  // begins again at the newest
     bool complete() const { return complete_; }
     const QString& problem() const { return problem_; }
-    bool canFetchMore(const QModelIndex& parent) const override;
-    void fetchMore(const QModelIndex& parent) override;
+    bool canFetchMore(const QModelIndex& parent) const override {
+        return !parent.isValid() && !complete_ && !asking_ && !alerts_.empty();
+    }
+    void fetchMore(const QModelIndex& parent) override {
+        if (canFetchMore(parent)) ask(before_);
+    }
 
   Q_SIGNALS:
     void answered();
 
   protected:
-    int compare(const Alert& a, const Alert& b, int column) const override;
-    bool is_calm(const Alert&) const override { return false; }
+    int compare_rows(const Alert& a, const Alert& b) const override { return a.id > b.id ? -1 : 1; }
+    bool is_inactive(const Alert&) const override { return false; }
 
   private:
     void ask(std::uint64_t before);

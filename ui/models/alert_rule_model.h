@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What alerts are raised for, and what nobody is told of.
+// The rules that raise alerts, and the silences.
 #pragma once
 
 #include "alerts/alert.h"
-#include "ui/models/column_traits.h"
 #include "ui/models/keyed_table.h"
 
 namespace snakepit::shm::ui {
@@ -19,15 +18,15 @@ enum RuleColumn : int {
     kRuleColumns,
 };
 
-class AlertRuleModel : public ColumnModel<KeyedTable<AlertRule, std::string>> {
+class AlertRuleModel : public KeyedTable<AlertRule, std::string> {
   public:
-    using ColumnModel::ColumnModel;
+    using KeyedTable::KeyedTable;
 
   protected:
-    std::span<const ColumnTraits> columns() const override;
+    std::span<const Column<AlertRule>> columns() const override;
     QVariant cell(int number, int column, int role) const override;
     std::string key(const AlertRule& rule) const override { return rule.name; }
-    int compare(const AlertRule& a, const AlertRule& b, int column) const override;
+    int compare_rows(const AlertRule& a, const AlertRule& b) const override;
 };
 
 enum SilenceColumn : int {
@@ -41,15 +40,13 @@ enum SilenceColumn : int {
     kSilenceColumns,
 };
 
-class SilenceModel : public ColumnModel<KeyedTable<AlertSilence, std::uint64_t>> {
+class SilenceModel : public KeyedTable<AlertSilence, std::uint64_t> {
   public:
-    using ColumnModel::ColumnModel;
+    using KeyedTable::KeyedTable;
 
   protected:
-    std::span<const ColumnTraits> columns() const override;
-    QVariant cell(int number, int column, int role) const override;
+    std::span<const Column<AlertSilence>> columns() const override;
     std::uint64_t key(const AlertSilence& silence) const override { return silence.id; }
-    int compare(const AlertSilence& a, const AlertSilence& b, int column) const override;
 };
 
 }  // namespace snakepit::shm::ui

@@ -45,63 +45,31 @@ auto rank(const Alert& alert) {
     return std::tuple(place, severity, taken_on, -latest, alert.id);
 }
 
-Result<double> not_a(const char* what, const QString& text, const char* example) {
-    return fail(ErrorCode::invalid_argument, "'" + text.toStdString() + "' is not " + what,
+Result<double> expected(const char* what, const QString& text, const char* example) {
+    return fail(ErrorCode::invalid_argument,
+                std::string("expected ") + what + " instead of '" + text.toStdString() + "'",
                 std::string("write it as ") + example);
 }
 
 }  // namespace
 
 QString severity_title(AlertSeverity severity) {
-    switch (severity) {
-        case AlertSeverity::critical:
-            return QObject::tr("critical");
-        case AlertSeverity::warning:
-            return QObject::tr("warning");
-        case AlertSeverity::info:
-            break;
-    }
-    return QObject::tr("info");
+    return to_qstring(to_string(severity));
 }
 
-Tone severity_tone(AlertSeverity severity) {
-    switch (severity) {
-        case AlertSeverity::critical:
-            return Tone::bad;
-        case AlertSeverity::warning:
-            return Tone::caution;
-        case AlertSeverity::info:
-            break;
-    }
-    return Tone::info;
+Severity severity_of(AlertSeverity severity) {
+    return severity == AlertSeverity::critical  ? Severity::bad
+           : severity == AlertSeverity::warning ? Severity::caution
+                                                : Severity::info;
 }
 
 QString alert_state_title(AlertState state) {
-    switch (state) {
-        case AlertState::firing:
-            return QObject::tr("firing");
-        case AlertState::pending:
-            return QObject::tr("pending");
-        case AlertState::resolved:
-            break;
-    }
-    return QObject::tr("resolved");
+    return to_qstring(to_string(state));
 }
 
 QString group_title(AlertGroup group) {
-    switch (group) {
-        case AlertGroup::subject:
-            return QObject::tr("each subject");
-        case AlertGroup::region:
-            return QObject::tr("each region");
-        case AlertGroup::user:
-            return QObject::tr("each user");
-        case AlertGroup::process:
-            return QObject::tr("each process");
-        case AlertGroup::none:
-            break;
-    }
-    return QObject::tr("all together");
+    return group == AlertGroup::none ? QObject::tr("one for all")
+                                     : QObject::tr("each %1").arg(to_qstring(to_string(group)));
 }
 
 QString alert_title(const Alert& alert) {
@@ -116,10 +84,10 @@ QString subject_text(const std::string& subject) {
     return subject.empty() ? QObject::tr("this instance") : QString::fromStdString(subject);
 }
 
-Tone alert_tone(const Alert& alert) {
-    if (alert.state == AlertState::resolved) return Tone::good;
-    if (alert.state == AlertState::pending) return Tone::neutral;
-    return severity_tone(alert.severity);
+Severity severity_of(const Alert& alert) {
+    if (alert.state == AlertState::resolved) return Severity::good;
+    if (alert.state == AlertState::pending) return Severity::neutral;
+    return severity_of(alert.severity);
 }
 
 QStringList alert_marks(const Alert& alert) {
@@ -150,10 +118,9 @@ bool is_about_region(const Alert& alert) {
 }
 
 QString threshold_text(double threshold, std::string_view unit) {
-    if (unit == "ratio") return plain(threshold * 100) + QStringLiteral(" %");
+    if (unit == "ratio") return plain(threshold * 100) + u" %"_s;
     if (unit == "seconds")
-        return threshold < 1 ? plain(threshold * 1000) + QStringLiteral(" ms")
-                             : plain(threshold) + QStringLiteral(" s");
+        return threshold < 1 ? plain(threshold * 1000) + u" ms"_s : plain(threshold) + u" s"_s;
     if (unit != "bytes") return plain(threshold);
     const auto bytes = static_cast<std::uint64_t>(std::max(0.0, threshold));
     const auto text = format_size(bytes);
@@ -191,55 +158,52 @@ Result<double> parse_threshold(const QString& text, std::string_view unit) {
     bool read = false;
     const double number = words.trimmed().toDouble(&read);
     if (read) return number * times / part;
-    if (unit == "ratio") return not_a("a share", text, "90 %");
-    if (unit == "seconds") return not_a("a time", text, "250 ms or 5 s");
-    return not_a("a number", text, "3");
+    if (unit == "ratio") return expected("a percentage", text, "90 %");
+    if (unit == "seconds") return expected("a time", text, "250 ms or 5 s");
+    return expected("a number", text, "3");
 }
 
 QString period_text(std::int64_t millis) {
     static constexpr std::array<std::pair<const char*, std::int64_t>, 4> kUnits{
         {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}}};
-    if (millis == 0) return QStringLiteral("0s");
+    if (millis == 0) return u"0s"_s;
     for (const auto& [name, worth] : kUnits)
         if (millis % worth == 0) return QString::number(millis / worth) + QLatin1String(name);
-    return QStringLiteral("%1ms").arg(millis);
+    return u"%1ms"_s.arg(millis);
 }
 
 QString acknowledge_words(const std::vector<std::uint64_t>& ids, const QString& comment) {
-    auto words = QStringLiteral("alerts ack");
-    for (const auto id : ids) words += QStringLiteral(" %1").arg(id);
-    if (!comment.isEmpty()) words += QStringLiteral(" --comment ") + shell_word(comment);
+    auto words = u"alerts ack"_s;
+    for (const auto id : ids) words += u" %1"_s.arg(id);
+    if (!comment.isEmpty()) words += u" --comment "_s + shell_word(comment);
     return words;
 }
 
 QString silence_words(const AlertSilence& silence, std::int64_t for_ms) {
-    auto words = QStringLiteral("alerts silence");
+    auto words = u"alerts silence"_s;
     const auto add = [&words](const char* option, const std::string& value) {
         if (!value.empty())
-            words += QStringLiteral(" %1 %2").arg(QLatin1String(option),
-                                                  shell_word(QString::fromStdString(value)));
+            words +=
+                u" %1 %2"_s.arg(QLatin1String(option), shell_word(QString::fromStdString(value)));
     };
     add("--rule", silence.rule);
     add("--subject", silence.subject);
-    words += for_ms > 0 ? QStringLiteral(" --for ") + period_text(for_ms)
-                        : QStringLiteral(" --until-resolved");
+    words += for_ms > 0 ? u" --for "_s + period_text(for_ms) : u" --until-resolved"_s;
     add("--comment", silence.comment);
     return words;
 }
 
 QString unsilence_words(std::uint64_t id) {
-    return QStringLiteral("alerts unsilence %1").arg(id);
+    return u"alerts unsilence %1"_s.arg(id);
 }
 
 QString set_rule_words(const AlertRule& rule) {
-    return QStringLiteral("alerts rules set - <<< ") +
-           shell_word(QString::fromStdString(to_json(rule)));
+    return u"alerts rules set - <<< "_s + shell_word(QString::fromStdString(to_json(rule)));
 }
 
 QString switch_rule_words(const AlertRule& rule) {
-    return QStringLiteral("alerts rules %1 %2")
-        .arg(rule.enabled ? QStringLiteral("enable") : QStringLiteral("disable"),
-             shell_word(QString::fromStdString(rule.name)));
+    return u"alerts rules %1 %2"_s.arg(rule.enabled ? u"enable"_s : u"disable"_s,
+                                       shell_word(QString::fromStdString(rule.name)));
 }
 
 }  // namespace snakepit::shm::ui

@@ -7,18 +7,18 @@
 #include <optional>
 
 #include "alerts/alert.h"
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
 QString severity_title(AlertSeverity severity);
-Tone severity_tone(AlertSeverity severity);
+Severity severity_of(AlertSeverity severity);
 QString alert_state_title(AlertState state);
 QString group_title(AlertGroup group);
 QString alert_title(const Alert& alert);
 QString rule_title(const AlertRule& rule);
 QString subject_text(const std::string& subject);  // "this instance" where there is none
-Tone alert_tone(const Alert& alert);               // of its state; resolved ones are calm
+Severity severity_of(const Alert& alert);          // of its state; resolved ones are calm
 QStringList alert_marks(const Alert& alert);       // acknowledged, silenced, flapping
 bool needs_someone(const Alert& alert);            // it fires, and nobody has taken it on
 // Firing first, the worst of them first, then pending, then resolved ones, the latest first.

@@ -7,7 +7,7 @@
 
 #include "alerts/backtest.h"
 #include "diagnostics/bundle.h"
-#include "ui/models/alert_book.h"
+#include "ui/models/current_alerts.h"
 #include "ui/models/performance_report.h"
 
 namespace snakepit::shm::ui {
@@ -60,22 +60,9 @@ Result<Backtest> BundleMonitoring::backtest(const AlertRule& rule, std::int64_t 
     const auto& needed = rule.event ? events_ : metrics_;
     if (needed.empty())
         return fail(ErrorCode::not_supported,
-                    fmt::format("the bundle has no {}",
+                    fmt::format("the bundle does not contain {}",
                                 rule.event ? bundle_part::events : bundle_part::metrics));
     return shm::backtest(rule, metrics_, events_, {at_.micros - span_ms * 1000}, at_);
-}
-
-Status BundleMonitoring::acknowledge(std::uint64_t, const std::string&) {
-    return refusal_.refuse();
-}
-Status BundleMonitoring::silence(const AlertSilence&) {
-    return refusal_.refuse();
-}
-Status BundleMonitoring::unsilence(std::uint64_t) {
-    return refusal_.refuse();
-}
-Status BundleMonitoring::set_rule(const AlertRule&) {
-    return refusal_.refuse();
 }
 
 }  // namespace snakepit::shm::ui

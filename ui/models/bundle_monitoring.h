@@ -20,10 +20,10 @@ class BundleMonitoring : public MonitoringPort {
     Result<AlertPage> history(std::uint64_t before, int limit) override;
     Result<std::vector<AlertRule>> rules() override { return rules_; }
     Result<std::vector<AlertSilence>> silences() override { return silences_; }
-    Status acknowledge(std::uint64_t id, const std::string& comment) override;
-    Status silence(const AlertSilence& silence) override;
-    Status unsilence(std::uint64_t id) override;
-    Status set_rule(const AlertRule& rule) override;
+    Status acknowledge(std::uint64_t, const std::string&) override { return refusal_.refuse(); }
+    Status silence(const AlertSilence&) override { return refusal_.refuse(); }
+    Status unsilence(std::uint64_t) override { return refusal_.refuse(); }
+    Status set_rule(const AlertRule&) override { return refusal_.refuse(); }
     Result<Backtest> backtest(const AlertRule& rule, std::int64_t span_ms) override;
     Result<PerformanceReport> performance() override { return performance_; }
 

@@ -27,9 +27,9 @@ Result<HostSurvey> read_survey(BundleReader& bundle) {
 
 tl::unexpected<Error> BundleRefusal::refuse() const {
     return fail(ErrorCode::not_supported,
-                fmt::format("this is a bundle from {} of {}: nothing can be changed",
-                            label_.host.toStdString(), to_rfc3339(label_.at)),
-                "act where it was made");
+                fmt::format("the bundle of {} from {} is read-only", label_.host.toStdString(),
+                            to_rfc3339(label_.at)),
+                "run the command on that host");
 }
 
 Result<SourceTick> BundleRegions::poll() {
@@ -59,10 +59,6 @@ Result<std::vector<EventRow>> BundleEvents::query(const EventQuery& query) {
     return reader_->query(query);
 }
 
-void BundleEvents::interrupt() {
-    if (reader_) reader_->interrupt();
-}
-
 BundleManager::BundleManager(const BundleLabel& label, BundleReader& bundle) : refusal_(label) {
     if (auto reader = RegistryReader::open(bundle.registry()))
         for (auto& row : reader->poll().changed)
@@ -78,47 +74,18 @@ BundleManager::BundleManager(const BundleLabel& label, BundleReader& bundle) : r
 Result<RegionInfo> BundleManager::info(const RegionId& id) {
     const auto found = regions_.find(id.str());
     if (found != regions_.end()) return found->second;
-    return fail(ErrorCode::region_not_found, "the bundle has no region " + id.str());
+    return fail(ErrorCode::region_not_found, "the bundle does not contain region " + id.str());
 }
 
 Result<PolicyReport> BundleManager::policy(const RegionId& id) {
     const auto found = policies_.find(id.str());
     if (found != policies_.end()) return parse_policy_report(found->second);
-    return fail(ErrorCode::region_not_found, "the bundle has no policy of its own for this region",
-                "its permissions are what holds");
-}
-
-Result<CleanupResult> BundleManager::cleanup(const CleanupRequest&) {
-    return refusal_.refuse();
-}
-Result<bool> BundleManager::deallocate(const RegionId&, bool) {
-    return refusal_.refuse();
-}
-Result<std::string> BundleManager::restore(const RegionId&) {
-    return refusal_.refuse();
-}
-Result<PolicyReport> BundleManager::set_policy(const RegionId&, const Policy&) {
-    return refusal_.refuse();
-}
-Result<std::uint32_t> BundleManager::rotate_key(const RegionId&) {
-    return refusal_.refuse();
-}
-Result<AuditVerdict> BundleAudit::verify() {
-    return refusal_.refuse();
-}
-Result<PublicKey> BundleAudit::write(const ReportOrder&, ReportProgress&) {
-    return refusal_.refuse();
+    return fail(ErrorCode::region_not_found, "the bundle does not contain a policy for this region",
+                "its permissions apply");
 }
 
 BundleSurvey::BundleSurvey(const BundleLabel& label, BundleReader& bundle)
     : refusal_(label), survey_(read_survey(bundle)) {}
-
-Result<std::vector<HostCleanItem>> BundleSurvey::rehearse(const std::vector<std::string>&) {
-    return refusal_.refuse();
-}
-Result<std::vector<HostCleanItem>> BundleSurvey::clean(const std::vector<HostSegment>&) {
-    return refusal_.refuse();
-}
 
 BundleLabel label_of(const BundleReader& bundle) {
     const auto& manifest = bundle.manifest();

@@ -29,7 +29,9 @@ class BundleEvents : public EventSource {
   public:
     explicit BundleEvents(const std::string& path);
     Result<std::vector<EventRow>> query(const EventQuery& query) override;
-    void interrupt() override;
+    void interrupt() override {
+        if (reader_) reader_->interrupt();
+    }
 
   private:
     Result<EventReader> reader_;
@@ -40,12 +42,14 @@ class BundleManager : public ManagerPort {
   public:
     BundleManager(const BundleLabel& label, BundleReader& bundle);
     Result<RegionInfo> info(const RegionId& id) override;
-    Result<CleanupResult> cleanup(const CleanupRequest& request) override;
-    Result<bool> deallocate(const RegionId& id, bool force) override;
-    Result<std::string> restore(const RegionId& id) override;
+    Result<CleanupResult> cleanup(const CleanupRequest&) override { return refusal_.refuse(); }
+    Result<bool> deallocate(const RegionId&, bool) override { return refusal_.refuse(); }
+    Result<std::string> restore(const RegionId&) override { return refusal_.refuse(); }
     Result<PolicyReport> policy(const RegionId& id) override;
-    Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
-    Result<std::uint32_t> rotate_key(const RegionId& id) override;
+    Result<PolicyReport> set_policy(const RegionId&, const Policy&) override {
+        return refusal_.refuse();
+    }
+    Result<std::uint32_t> rotate_key(const RegionId&) override { return refusal_.refuse(); }
 
   private:
     BundleRefusal refusal_;
@@ -56,8 +60,10 @@ class BundleManager : public ManagerPort {
 class BundleAudit : public AuditPort {
   public:
     explicit BundleAudit(const BundleLabel& label) : refusal_(label) {}
-    Result<AuditVerdict> verify() override;
-    Result<PublicKey> write(const ReportOrder& order, ReportProgress& progress) override;
+    Result<AuditVerdict> verify() override { return refusal_.refuse(); }
+    Result<PublicKey> write(const ReportOrder&, ReportProgress&) override {
+        return refusal_.refuse();
+    }
 
   private:
     BundleRefusal refusal_;
@@ -68,8 +74,12 @@ class BundleSurvey : public HostPort {
   public:
     BundleSurvey(const BundleLabel& label, BundleReader& bundle);
     Result<HostSurvey> survey() override { return survey_; }
-    Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override;
-    Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override;
+    Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>&) override {
+        return refusal_.refuse();
+    }
+    Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>&) override {
+        return refusal_.refuse();
+    }
 
   private:
     BundleRefusal refusal_;

@@ -1,165 +1,96 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/client_model.h"
 
-#include <algorithm>
-#include <array>
-
 #include "layout/client_words.h"
-#include "ui/models/format.h"
-#include "ui/models/moment.h"
-#include "ui/models/tone.h"
 
 namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::array<ColumnTraits, kClientColumns> kColumns{{
-    {"process", "Program", false},
-    {"pid", "PID", true},
-    {"status", "Status", false},
-    {"holds", "Holds", false},
-    {"bytes", "Memory held", true},
-    {"owned", "Owns", true},
-    {"worker", "Worker", false},
-    {"pool", "Pool", false},
-    {"session", "Session", false},
-    {"uid", "User", true},
-    {"connected_at", "Connected", true},
-}};
+using Row = const ClientRow&;
 
-Tone tone_of(const ClientInfo& client) {
-    if (client.hostile) return Tone::bad;
-    return client.connected ? Tone::good : Tone::caution;
+template <auto Show = Plain{}, typename Get>
+constexpr auto make(const char* key, const char* title, Get get) {
+    return column<ClientRow, Show>(key, title, get);
 }
 
-QString status_of(const ClientInfo& client) {
-    if (client.hostile) return QStringLiteral("hostile");
-    return client.connected ? QStringLiteral("connected") : to_qstring(kNotReconnected);
+QString status_text(Row row) {
+    if (row.info.hostile) return u"hostile"_s;
+    return row.info.connected ? u"connected"_s : to_qstring(kNotReconnected);
 }
 
-}  // namespace
-
-ClientModel::ClientModel(Workspace& workspace, QObject* parent)
-    : ColumnModel(parent), workspace_(workspace) {
-    refresh();
+Severity status_severity(Row row) {
+    if (row.info.hostile) return Severity::bad;
+    return row.info.connected ? Severity::good : Severity::caution;
 }
 
-void ClientModel::count_uses() {
-    uses_.clear();
-    auto& regions = workspace_.regions();
+QString holds_text(Row row) {
+    if (row.info.pid == 0) return QObject::tr("unknown");  // holders are named by process id
+    if (row.use.regions == 0) return QObject::tr("nothing");
+    return QObject::tr("%1 to %2")
+        .arg(pluralize(row.use.references, "reference", "references"),
+             pluralize(row.use.regions, "region", "regions"));
+}
+
+QString size_or_dash(std::uint64_t bytes) {
+    return bytes ? size_text(bytes) : u"–"_s;
+}
+
+constexpr std::array kColumns{
+    make("process", "Program", [](Row r) { return program_text(r.info.process, r.info.pid); })
+        .sorted_by([](Row r) { return SortKey::of(r.info.process); }),
+    make("pid", "PID", [](Row r) { return r.info.pid; }),
+    make("status", "Status", [](Row r) { return status_text(r); })
+        .sorted_by([](Row r) { return SortKey::of(status_severity(r)); })
+        .as_chip(status_severity),
+    make("holds", "Holds", [](Row r) { return r.use.references; })
+        .to_the_left()
+        .shown_as(holds_text)
+        .muted_if([](Row r) { return r.use.regions == 0; }),
+    make<size_or_dash>("bytes", "Memory held", [](Row r) { return r.use.bytes; }),
+    make("owned", "Owns", [](Row r) { return r.use.owned; }),
+    make(
+        "worker", "Worker", [](Row r) -> auto& { return r.info.worker; }),
+    make(
+        "pool", "Pool", [](Row r) -> auto& { return r.info.pool; }),
+    make(
+        "session", "Session", [](Row r) -> auto& { return r.info.session; }),
+    make("uid", "User", [](Row r) { return r.info.uid; }),
+    age_column<ClientRow>("connected_at", "Connected", [](Row r) { return r.info.connected_at; }),
+};
+static_assert(kColumns.size() == kClientColumns);
+
+std::unordered_map<std::int64_t, ClientUse> uses_by_pid(const RegionStore& regions) {
+    std::unordered_map<std::int64_t, ClientUse> uses;
     for (Slot slot = 0; slot < regions.frontier(); ++slot) {
         const auto* entry = regions.at(slot);
         if (!entry) continue;
         const auto& info = entry->row.info;
-        if (info.owner_pid != 0) ++uses_[info.owner_pid].owned;
+        if (info.owner_pid != 0) ++uses[info.owner_pid].owned;
         for (const auto& holder : info.references) {
-            auto& use = uses_[holder.pid];
+            auto& use = uses[holder.pid];
             use.references += holder.count;
             use.regions += 1;
             use.bytes += info.size;
         }
     }
+    return uses;
 }
 
-void ClientModel::refresh() {
-    auto next = workspace_.clients();
-    const auto by_serial = [](const ClientInfo& a, const ClientInfo& b) {
-        return a.serial < b.serial;
-    };
-    std::sort(next.begin(), next.end(), by_serial);
-    count_uses();
-    for (int row = rowCount() - 1; row >= 0; --row) {
-        if (std::binary_search(next.begin(), next.end(), client(row), by_serial)) continue;
-        beginRemoveRows({}, row, row);
-        clients_.erase(clients_.begin() + row);
-        endRemoveRows();
+}  // namespace
+
+void ClientModel::refresh(Workspace& workspace) {
+    const auto uses = uses_by_pid(workspace.regions());
+    std::vector<ClientRow> rows;
+    for (const auto& client : workspace.clients()) {
+        const auto use = client.pid == 0 ? uses.end() : uses.find(client.pid);
+        rows.push_back({client, use == uses.end() ? ClientUse{} : use->second});
     }
-    for (std::size_t i = 0; i < next.size(); ++i) {
-        if (i < clients_.size() && clients_[i].serial == next[i].serial) {
-            clients_[i] = std::move(next[i]);
-            continue;
-        }
-        beginInsertRows({}, static_cast<int>(i), static_cast<int>(i));
-        clients_.insert(clients_.begin() + static_cast<std::ptrdiff_t>(i), std::move(next[i]));
-        endInsertRows();
-    }
-    if (!clients_.empty())
-        Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
+    show(rows);
 }
 
-ClientUse ClientModel::use_of(const ClientInfo& client) const {
-    const auto found = client.pid == 0 ? uses_.end() : uses_.find(client.pid);
-    return found == uses_.end() ? ClientUse{} : found->second;
-}
-
-int ClientModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(clients_.size());
-}
-
-std::span<const ColumnTraits> ClientModel::columns() const {
+std::span<const Column<ClientRow>> ClientModel::columns() const {
     return kColumns;
-}
-
-QVariant ClientModel::value(const ClientInfo& client, int column) const {
-    switch (column) {
-        case kClientProcess:
-            return program_text(client.process, client.pid);
-        case kClientPid:
-            return QVariant::fromValue<qlonglong>(client.pid);
-        case kClientStatus:
-            return status_of(client);
-        case kClientHolds:
-            return QVariant::fromValue<qulonglong>(use_of(client).references);
-        case kClientBytes:
-            return QVariant::fromValue<qulonglong>(use_of(client).bytes);
-        case kClientOwns:
-            return QVariant::fromValue<qulonglong>(use_of(client).owned);
-        case kClientWorker:
-            return QString::fromStdString(client.worker);
-        case kClientPool:
-            return QString::fromStdString(client.pool);
-        case kClientSession:
-            return QString::fromStdString(client.session);
-        case kClientUser:
-            return client.uid;
-        default:
-            return QString::fromStdString(to_rfc3339(client.connected_at));
-    }
-}
-
-QString ClientModel::display(const ClientInfo& client, int column) const {
-    const auto use = use_of(client);
-    switch (column) {
-        case kClientHolds:
-            if (client.pid == 0) return QStringLiteral("not known");  // told by number
-            if (use.regions == 0) return QStringLiteral("nothing");
-            return QStringLiteral("%1 of %2")
-                .arg(counted(use.references, "reference", "references"),
-                     counted(use.regions, "region", "regions"));
-        case kClientBytes:
-            return use.bytes ? size_text(use.bytes) : QStringLiteral("–");
-        case kClientConnected:
-            return since_text(client.connected_at, shown_now());
-        default:
-            return value(client, column).toString();
-    }
-}
-
-QVariant ClientModel::cell(int number, int column, int role) const {
-    const auto& row = client(number);
-    switch (role) {
-        case Qt::DisplayRole:
-            return display(row, column);
-        case kSortRole:
-        case kExportRole:
-            return value(row, column);
-        case kToneRole:
-            return static_cast<int>(column == kClientStatus ? tone_of(row) : Tone::none);
-        case kMutedRole:
-            return column == kClientHolds && use_of(row).regions == 0;
-        default:
-            return {};
-    }
 }
 
 }  // namespace snakepit::shm::ui

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <unordered_map>
-#include <vector>
-
-#include "ui/models/column_traits.h"
+#include "ui/models/keyed_table.h"
 #include "ui/models/workspace.h"
 
 namespace snakepit::shm::ui {
@@ -32,30 +29,21 @@ struct ClientUse {
     std::uint64_t owned = 0;
 };
 
-// Connected programs in the order they came. Rows are inserted and removed by the client's serial.
-class ClientModel : public ColumnModel<QAbstractTableModel> {
-    Q_OBJECT
+struct ClientRow {
+    ClientInfo info;
+    ClientUse use;
+};
+
+// Connected programs, in the order they came before a column is chosen.
+class ClientModel : public KeyedTable<ClientRow, std::uint64_t> {
   public:
-    explicit ClientModel(Workspace& workspace, QObject* parent = nullptr);
-
-    void refresh();  // takes in the workspace's clients; the page calls it while it is seen
-    const ClientInfo& client(int row) const { return clients_[static_cast<std::size_t>(row)]; }
-
-    int rowCount(const QModelIndex& parent = {}) const override;
+    using KeyedTable::KeyedTable;
+    // The workspace's clients as of now.
+    void refresh(Workspace& workspace);
 
   protected:
-    std::span<const ColumnTraits> columns() const override;
-    QVariant cell(int number, int column, int role) const override;
-
-  private:
-    void count_uses();
-    ClientUse use_of(const ClientInfo& client) const;
-    QVariant value(const ClientInfo& client, int column) const;
-    QString display(const ClientInfo& client, int column) const;
-
-    Workspace& workspace_;
-    std::vector<ClientInfo> clients_;                   // by serial
-    std::unordered_map<std::int64_t, ClientUse> uses_;  // by pid
+    std::span<const Column<ClientRow>> columns() const override;
+    std::uint64_t key(const ClientRow& row) const override { return row.info.serial; }
 };
 
 }  // namespace snakepit::shm::ui

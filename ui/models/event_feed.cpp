@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/event_feed.h"
 
+#include "ui/literals.h"
 #include "ui/models/user_names.h"
 
 namespace snakepit::shm::ui {
@@ -8,7 +9,7 @@ namespace snakepit::shm::ui {
 EventFeed::EventFeed(std::unique_ptr<EventSource> source)
     : source_(std::move(source)),
       current_(std::make_shared<std::atomic<std::uint64_t>>(0)),
-      background_(QStringLiteral("events")) {}
+      background_(u"events"_s) {}
 
 EventFeed::~EventFeed() {
     cancel();

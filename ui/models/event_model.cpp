@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/event_model.h"
 
-#include <array>
-
 #include "ui/models/event_text.h"
-#include "ui/models/format.h"
-#include "ui/models/tone.h"
 #include "ui/models/user_names.h"
 
 namespace snakepit::shm::ui {
@@ -15,16 +11,38 @@ namespace {
 // What a list that follows keeps; older rows are asked for again when they are scrolled to.
 constexpr std::size_t kMaxFollowedRows = 20'000;
 
-constexpr std::array<ColumnTraits, kEventColumns> kColumns{{
-    {"time", "Time", false},
-    {"kind", "Event", false},
-    {"region_id", "Region", false},
-    {"pid", "PID", true},
-    {"uid", "User", false},
-    {"result", "Result", false},
-    {"detail", "Details", false},
-    {"seq", "No.", true},
-}};
+using Row = const EventRow&;
+
+template <auto Show = Plain{}, typename Get>
+constexpr auto make(const char* key, const char* title, Get get) {
+    return column<EventRow, Show>(key, title, get);
+}
+
+QString pid_text(std::int64_t pid) {
+    return pid ? QString::number(pid) : QString();
+}
+
+constexpr std::array kColumns{
+    make<clock_text>("time", "Time", [](Row r) { return r.time; })
+        .in_monospace()
+        .with_value_as_tip(),
+    make<event_title>("kind", "Event", [](Row r) { return r.kind; }).as_chip(severity_of),
+    make(
+        "region_id", "Region", [](Row r) -> auto& { return r.region_id; })
+        .in_monospace(),
+    make<pid_text>("pid", "PID", [](Row r) { return r.pid; }),
+    make<user_text>("uid", "User", [](Row r) { return r.uid; }).to_the_left(),
+    make(
+        "result", "Result", [](Row r) -> auto& { return r.result; })
+        .shown_as(event_result)
+        .muted_if([](Row r) { return r.result.empty() || r.result == "ok"; }),
+    make(
+        "detail", "Details", [](Row r) -> auto& { return r.detail; })
+        .shown_as(event_detail)
+        .with_value_as_tip(),
+    make("seq", "No.", [](Row r) { return r.seq; }).muted_if([](Row) { return true; }),
+};
+static_assert(kColumns.size() == kEventColumns);
 
 }  // namespace
 
@@ -60,7 +78,7 @@ void EventModel::load_page() {
     query.newest_first = true;
     query.before_seq = rows_.empty() ? 0 : rows_.back().seq;
     feed_.ask(query, [this](auto result) {
-        take_problem(result ? nullptr : &result.error());
+        set_problem(result ? nullptr : &result.error());
         if (result) add_older(std::move(*result));
         Q_EMIT answered();
     });
@@ -75,7 +93,7 @@ void EventModel::refresh() {
     auto query = base_query();
     query.after_seq = rows_.front().seq;
     feed_.ask(query, [this](auto result) {
-        take_problem(result ? nullptr : &result.error());
+        set_problem(result ? nullptr : &result.error());
         if (result && static_cast<int>(result->size()) >= page_size_) {
             // More than a page behind: start again at the newest instead of running after it.
             clear();
@@ -109,88 +127,21 @@ void EventModel::add_newer(std::vector<EventRow> rows) {
     endRemoveRows();
 }
 
-void EventModel::take_problem(const Error* error) {
+void EventModel::set_problem(const Error* error) {
     problem_ = error ? error_text(*error) : QString();
-}
-
-bool EventModel::canFetchMore(const QModelIndex& parent) const {
-    return !parent.isValid() && !complete_ && !inserting_ && !feed_.busy() && !rows_.empty();
-}
-
-void EventModel::fetchMore(const QModelIndex& parent) {
-    if (canFetchMore(parent)) load_page();
 }
 
 int EventModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(rows_.size());
 }
 
-std::span<const ColumnTraits> EventModel::columns() const {
+std::span<const Column<EventRow>> EventModel::columns() const {
     return kColumns;
 }
 
-QVariant EventModel::exported(const EventRow& row, int column) const {
-    switch (column) {
-        case kEventTime:
-            return QString::fromStdString(to_rfc3339(row.time));
-        case kEventKind:
-            return to_qstring(to_string(row.kind));
-        case kEventRegion:
-            return QString::fromStdString(row.region_id);
-        case kEventPid:
-            return QVariant::fromValue<qlonglong>(row.pid);
-        case kEventUser:
-            return row.uid;
-        case kEventResult:
-            return QString::fromStdString(row.result);
-        case kEventDetail:
-            return QString::fromStdString(row.detail);
-        default:
-            return QVariant::fromValue<qlonglong>(row.seq);
-    }
-}
-
-QVariant EventModel::display(const EventRow& row, int column) const {
-    switch (column) {
-        case kEventTime:
-            return clock_text(row.time);
-        case kEventKind:
-            return event_title(row.kind);
-        case kEventPid:
-            return row.pid ? QString::number(row.pid) : QString();
-        case kEventUser:
-            return user_text(row.uid);
-        case kEventResult:
-            return event_result(row);
-        case kEventDetail:
-            return event_detail(row);
-        default:
-            return exported(row, column);
-    }
-}
-
 QVariant EventModel::cell(int number, int column, int role) const {
-    const auto& row = event(number);
-    switch (role) {
-        case Qt::DisplayRole:
-            return display(row, column);
-        case kExportRole:
-        case kSortRole:
-            return exported(row, column);
-        case kIdRole:
-            return QString::fromStdString(row.region_id);
-        case kToneRole:
-            return static_cast<int>(column == kEventKind ? event_tone(row) : Tone::none);
-        case kMonospaceRole:
-            return column == kEventRegion || column == kEventTime;
-        case kMutedRole:
-            return column == kEventSeq || (column == kEventResult && event_result(row) == u"ok");
-        case Qt::ToolTipRole:
-            return column == kEventTime || column == kEventDetail ? exported(row, column)
-                                                                  : QVariant();
-        default:
-            return {};
-    }
+    return role == kIdRole ? QString::fromStdString(row(number)->region_id)
+                           : ColumnModel::cell(number, column, role);
 }
 
 }  // namespace snakepit::shm::ui

@@ -5,7 +5,7 @@
 #include <deque>
 #include <vector>
 
-#include "ui/models/column_traits.h"
+#include "ui/models/column.h"
 #include "ui/models/event_feed.h"
 
 namespace snakepit::shm::ui {
@@ -24,7 +24,7 @@ enum EventColumn : int {
 
 // Events, newest first. Older pages come as they are scrolled to, newer rows when refresh() is
 // called; nothing is ever counted or skipped over. GUI thread.
-class EventModel : public ColumnModel<QAbstractTableModel> {
+class EventModel : public ColumnModel<QAbstractTableModel, EventRow> {
     Q_OBJECT
   public:
     explicit EventModel(std::unique_ptr<EventSource> source, QObject* parent = nullptr);
@@ -36,17 +36,23 @@ class EventModel : public ColumnModel<QAbstractTableModel> {
     bool busy() const { return feed_.busy(); }
     bool complete() const { return complete_; }  // the oldest row has been reached
     const QString& problem() const { return problem_; }
-    const EventRow& event(int row) const { return rows_[static_cast<std::size_t>(row)]; }
+    const EventRow* row(int number) const override {
+        return &rows_[static_cast<std::size_t>(number)];
+    }
 
     int rowCount(const QModelIndex& parent = {}) const override;
-    bool canFetchMore(const QModelIndex& parent) const override;
-    void fetchMore(const QModelIndex& parent) override;
+    bool canFetchMore(const QModelIndex& parent) const override {
+        return !parent.isValid() && !complete_ && !inserting_ && !feed_.busy() && !rows_.empty();
+    }
+    void fetchMore(const QModelIndex& parent) override {
+        if (canFetchMore(parent)) load_page();
+    }
 
   Q_SIGNALS:
     void answered();  // rows or problem() changed, or a question ended without any
 
   protected:
-    std::span<const ColumnTraits> columns() const override;
+    std::span<const Column<EventRow>> columns() const override;
     QVariant cell(int number, int column, int role) const override;
 
   private:
@@ -55,9 +61,7 @@ class EventModel : public ColumnModel<QAbstractTableModel> {
     void load_page();
     void add_newer(std::vector<EventRow> rows);
     void add_older(std::vector<EventRow> rows);
-    void take_problem(const Error* error);
-    QVariant display(const EventRow& row, int column) const;
-    QVariant exported(const EventRow& row, int column) const;
+    void set_problem(const Error* error);
 
     EventFeed feed_;
     std::deque<EventRow> rows_;  // newest first
@@ -66,8 +70,7 @@ class EventModel : public ColumnModel<QAbstractTableModel> {
     QString problem_;
     int page_size_ = 500;
     bool complete_ = false;
-    bool inserting_ =
-        false;  // somebody asks for more while told about more: the end is not there yet
+    bool inserting_ = false;  // views ask for more while rows are inserted
 };
 
 }  // namespace snakepit::shm::ui

@@ -7,6 +7,8 @@
 #include <QObject>
 #include <QStringList>
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "ui/models/format.h"
 
@@ -19,31 +21,57 @@ QString spoken(std::string_view name) {
 }
 
 // Kinds whose names alone do not say what happened.
-QString special_title(EventKind kind) {
-    switch (kind) {
-        case EventKind::client_hostile:
-            return QObject::tr("Hostile client");
-        case EventKind::config_loaded:
-            return QObject::tr("Configuration read");
-        case EventKind::config_refused:
-            return QObject::tr("Configuration refused");
-        case EventKind::more_refused:
-            return QObject::tr("More refusals");
-        case EventKind::rows_missing:
-            return QObject::tr("History cut");
-        case EventKind::audit_broken:
-            return QObject::tr("History changed");
-        case EventKind::events_removed:
-            return QObject::tr("Old events removed");
-        case EventKind::policy_unreadable:
-            return QObject::tr("Policy lost");
-        case EventKind::keeper_found:
-            return QObject::tr("Keeper found");
-        case EventKind::not_kept:
-            return QObject::tr("Memory not kept");
-        default:
-            return {};
-    }
+constexpr std::array<std::pair<EventKind, const char*>, 14> kSpecialTitles{{
+    {EventKind::client_gone, "Client exited"},
+    {EventKind::owner_gone, "Owner exited"},
+    {EventKind::health_mended, "Health restored"},
+    {EventKind::alert_hook_mended, "Alert hook restored"},
+    {EventKind::client_hostile, "Hostile client"},
+    {EventKind::config_loaded, "Configuration loaded"},
+    {EventKind::config_refused, "Configuration refused"},
+    {EventKind::more_refused, "More refusals"},
+    {EventKind::rows_missing, "Events missing"},
+    {EventKind::audit_broken, "History changed"},
+    {EventKind::events_removed, "Old events removed"},
+    {EventKind::policy_unreadable, "Policy lost"},
+    {EventKind::keeper_found, "Keeper found"},
+    {EventKind::not_kept, "Memory not kept"},
+}};
+
+constexpr std::array kBad{EventKind::refused,
+                          EventKind::more_refused,
+                          EventKind::allocation_failed,
+                          EventKind::config_refused,
+                          EventKind::damaged,
+                          EventKind::client_hostile,
+                          EventKind::gap,
+                          EventKind::rows_missing,
+                          EventKind::audit_broken,
+                          EventKind::policy_unreadable,
+                          EventKind::health_problem,
+                          EventKind::telemetry_failed,
+                          EventKind::alert_fired,
+                          EventKind::alert_hook_failed,
+                          EventKind::arena_damaged};
+constexpr std::array kCaution{
+    EventKind::client_gone,        EventKind::client_disconnected, EventKind::owner_gone,
+    EventKind::quarantined,        EventKind::registry_reset,      EventKind::database_reopened,
+    EventKind::leftover_kept,      EventKind::policy_changed,      EventKind::not_kept,
+    EventKind::alert_rule_changed, EventKind::alerts_skipped,      EventKind::clock_stepped,
+    EventKind::socket_restored};
+constexpr std::array kGood{
+    EventKind::allocated,     EventKind::client_connected, EventKind::client_resumed,
+    EventKind::restored,      EventKind::manager_started,  EventKind::keeper_found,
+    EventKind::health_mended, EventKind::alert_resolved,   EventKind::alert_hook_mended};
+constexpr std::array kInfo{EventKind::freed,          EventKind::withdrawn,
+                           EventKind::cleanup,        EventKind::leftover_removed,
+                           EventKind::accessed,       EventKind::key_rotated,
+                           EventKind::events_removed, EventKind::alert_acknowledged,
+                           EventKind::alert_silenced};
+
+template <typename Kinds>
+bool is_one_of(EventKind kind, const Kinds& kinds) {
+    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
 }
 
 // "read_write/none/none, 2 rules, audited"
@@ -65,17 +93,16 @@ QString references_sentence(const QJsonObject& detail) {
     QStringList holders;
     for (const auto& value : detail[QLatin1String("holders")].toArray()) {
         const auto holder = value.toObject();
-        auto text = QStringLiteral("%1 (%2)").arg(holder[QLatin1String("process")].toString(),
-                                                  QString::number(number(holder, "pid")));
-        if (number(holder, "count") > 1)
-            text += QStringLiteral(" ×%1").arg(count_text(number(holder, "count")));
+        auto text = u"%1 (%2)"_s.arg(holder[QLatin1String("process")].toString(),
+                                     QString::number(number(holder, "pid")));
+        if (number(holder, "count") > 1) text += u" ×%1"_s.arg(count_text(number(holder, "count")));
         if (holder[QLatin1String("read_only")].toBool()) text += QObject::tr(" read-only");
         holders << text;
     }
     if (const auto more = number(detail, "more"); more > 0)
         holders << QObject::tr("%1 more").arg(count_text(more));
-    const auto count = counted(number(detail, "count"), "reference", "references");
-    return holders.isEmpty() ? count : count + QStringLiteral(": ") + holders.join(u", ");
+    const auto count = pluralize(number(detail, "count"), "reference", "references");
+    return holders.isEmpty() ? count : count + u": "_s + holders.join(u", ");
 }
 
 // Of fields that belong into one sentence; empty: each stands for itself.
@@ -87,10 +114,10 @@ QString sentence(EventKind kind, const QJsonObject& detail) {
     switch (kind) {
         case EventKind::rows_missing:
             return QObject::tr("%1 after row %2")
-                .arg(counted(number("lost"), "row", "rows"), count("after"));
+                .arg(pluralize(number("lost"), "row", "rows"), count("after"));
         case EventKind::events_removed:
-            return QObject::tr("%1, up to row %2, older than events are kept")
-                .arg(counted(number("rows"), "row", "rows"), count("up_to"));
+            return QObject::tr("%1 removed by retention, up to row %2")
+                .arg(pluralize(number("rows"), "row", "rows"), count("up_to"));
         case EventKind::key_rotated:
             return QObject::tr("key number %1, by %2")
                 .arg(count("key_version"), detail[QLatin1String("process")].toString());
@@ -105,19 +132,20 @@ QString sentence(EventKind kind, const QJsonObject& detail) {
 
 QString field_text(const QString& key, const QJsonValue& value) {
     if (value.isString()) return value.toString().replace(u'_', u' ');
-    if (value.isBool()) return value.toBool() ? key : QStringLiteral("not ") + key;
+    if (value.isBool()) return value.toBool() ? key : u"not "_s + key;
     const auto number = static_cast<std::uint64_t>(std::max(0.0, value.toDouble()));
     if (key == u"bytes" || key == u"size") return size_text(number);
     auto name = QString(key).replace(u'_', u' ');
     if (number == 1 && name.endsWith(u's')) name.chop(1);
-    return QStringLiteral("%1 %2").arg(count_text(number), name);
+    return u"%1 %2"_s.arg(count_text(number), name);
 }
 
 }  // namespace
 
 QString event_title(EventKind kind) {
-    const auto special = special_title(kind);
-    return special.isEmpty() ? spoken(to_string(kind)) : special;
+    for (const auto& [special, title] : kSpecialTitles)
+        if (special == kind) return QObject::tr(title);
+    return spoken(to_string(kind));
 }
 
 const std::vector<EventKind>& all_event_kinds() {
@@ -141,61 +169,12 @@ const std::vector<EventKind>& security_kinds() {
     return kinds;
 }
 
-Tone event_tone(const EventRow& row) {
-    switch (row.kind) {
-        case EventKind::refused:
-        case EventKind::more_refused:
-        case EventKind::allocation_failed:
-        case EventKind::config_refused:
-        case EventKind::damaged:
-        case EventKind::client_hostile:
-        case EventKind::gap:
-        case EventKind::rows_missing:
-        case EventKind::audit_broken:
-        case EventKind::policy_unreadable:
-        case EventKind::health_problem:
-        case EventKind::telemetry_failed:
-        case EventKind::alert_fired:
-        case EventKind::alert_hook_failed:
-        case EventKind::arena_damaged:
-            return Tone::bad;
-        case EventKind::client_gone:
-        case EventKind::client_disconnected:
-        case EventKind::owner_gone:
-        case EventKind::quarantined:
-        case EventKind::registry_reset:
-        case EventKind::database_reopened:
-        case EventKind::leftover_kept:
-        case EventKind::policy_changed:
-        case EventKind::not_kept:
-        case EventKind::alert_rule_changed:
-        case EventKind::alerts_skipped:
-        case EventKind::clock_stepped:
-        case EventKind::socket_restored:
-            return Tone::caution;
-        case EventKind::allocated:
-        case EventKind::client_connected:
-        case EventKind::client_resumed:
-        case EventKind::restored:
-        case EventKind::manager_started:
-        case EventKind::keeper_found:
-        case EventKind::health_mended:
-        case EventKind::alert_resolved:
-        case EventKind::alert_hook_mended:
-            return Tone::good;
-        case EventKind::freed:
-        case EventKind::withdrawn:
-        case EventKind::cleanup:
-        case EventKind::leftover_removed:
-        case EventKind::accessed:
-        case EventKind::key_rotated:
-        case EventKind::events_removed:
-        case EventKind::alert_acknowledged:
-        case EventKind::alert_silenced:
-            return Tone::info;
-        default:
-            return row.result.empty() || row.result == "ok" ? Tone::neutral : Tone::bad;
-    }
+Severity severity_of(const EventRow& row) {
+    if (is_one_of(row.kind, kBad)) return Severity::bad;
+    if (is_one_of(row.kind, kCaution)) return Severity::caution;
+    if (is_one_of(row.kind, kGood)) return Severity::good;
+    if (is_one_of(row.kind, kInfo)) return Severity::info;
+    return row.result.empty() || row.result == "ok" ? Severity::neutral : Severity::bad;
 }
 
 QString event_detail(const EventRow& row) {
@@ -205,11 +184,11 @@ QString event_detail(const EventRow& row) {
     QStringList parts;
     for (auto it = object.begin(); it != object.end(); ++it)
         if (auto text = field_text(it.key(), it.value()); !text.isEmpty()) parts << text;
-    return parts.join(QStringLiteral("  ·  "));
+    return parts.join(u"  ·  "_s);
 }
 
 QString event_result(const EventRow& row) {
-    return row.result.empty() ? QStringLiteral("ok") : to_qstring(row.result).replace(u'_', u' ');
+    return row.result.empty() ? u"ok"_s : to_qstring(row.result).replace(u'_', u' ');
 }
 
 }  // namespace snakepit::shm::ui

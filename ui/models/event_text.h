@@ -5,15 +5,15 @@
 #include <vector>
 
 #include "events/event_reader.h"
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
-QString event_title(EventKind kind);  // "Client gone"
+QString event_title(EventKind kind);  // "Client exited"
 const std::vector<EventKind>& all_event_kinds();
 // Who was refused, who got at what is audited, and what changed about that.
 const std::vector<EventKind>& security_kinds();
-Tone event_tone(const EventRow& row);       // refusals and losses stand out
+Severity severity_of(const EventRow& row);  // refusals and losses stand out
 QString event_detail(const EventRow& row);  // "64 MiB · python3"
 QString event_result(const EventRow& row);  // "ok", or the error's name in words
 

@@ -6,7 +6,7 @@
 #include <QJsonObject>
 #include <QStringList>
 
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
@@ -16,7 +16,7 @@ QString quoted(QString text) {
     if (!text.contains(u',') && !text.contains(u'"') && !text.contains(u'\n') &&
         !text.contains(u'\r'))
         return text;
-    return u'"' + text.replace(u'"', QStringLiteral("\"\"")) + u'"';
+    return u'"' + text.replace(u'"', u"\"\""_s) + u'"';
 }
 
 QString key_of(const QAbstractItemModel& model, int column) {
@@ -35,7 +35,7 @@ QString to_csv(const QAbstractItemModel& model, const QList<int>& rows, const QL
             cells << quoted(model.index(row, column).data(kExportRole).toString());
         lines << cells.join(u',');
     }
-    return lines.join(QStringLiteral("\r\n")) + QStringLiteral("\r\n");
+    return lines.join(u"\r\n"_s) + u"\r\n"_s;
 }
 
 QString to_json(const QAbstractItemModel& model, const QList<int>& rows,

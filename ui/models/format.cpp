@@ -15,7 +15,7 @@ QString to_qstring(std::string_view text) {
 }
 
 QString program_text(std::string_view name, std::int64_t pid) {
-    return name.empty() && pid == 0 ? QStringLiteral("another pid namespace") : to_qstring(name);
+    return name.empty() && pid == 0 ? u"another pid namespace"_s : to_qstring(name);
 }
 
 QString capitalised(QString text) {
@@ -44,25 +44,24 @@ QString nanos_text(double nanos) {
 }
 
 QString since_text(Timestamp then, Timestamp now) {
-    if (then.micros == 0) return QStringLiteral("–");
+    if (then.micros == 0) return u"–"_s;
     const auto millis = (now.micros - then.micros) / 1000;
-    if (millis < 1000) return QStringLiteral("now");
-    if (millis < 60'000) return QStringLiteral("%1 s").arg(millis / 1000);
+    if (millis < 1000) return u"now"_s;
+    if (millis < 60'000) return u"%1 s"_s.arg(millis / 1000);
     return duration_text(millis);
 }
 
 QString clock_text(Timestamp time) {
     const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
-    return when.date() == QDate::currentDate()
-               ? when.toString(QStringLiteral("HH:mm:ss.zzz"))
-               : when.toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
+    return when.date() == QDate::currentDate() ? when.toString(u"HH:mm:ss.zzz"_s)
+                                               : when.toString(u"yyyy-MM-dd HH:mm:ss"_s);
 }
 
 QString count_text(std::uint64_t count) {
     return QLocale(QLocale::English).toString(static_cast<qulonglong>(count));
 }
 
-QString counted(std::uint64_t count, const char* one, const char* many) {
+QString pluralize(std::uint64_t count, const char* one, const char* many) {
     return count_text(count) + u' ' + QString::fromUtf8(count == 1 ? one : many);
 }
 
@@ -71,9 +70,9 @@ QString error_text(const Error& error) {
 }
 
 QString shell_word(const QString& word) {
-    static const QRegularExpression plain(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));
+    static const QRegularExpression plain(u"^[A-Za-z0-9_@%+=:,./-]+$"_s);
     if (plain.match(word).hasMatch()) return word;
-    return u'\'' + QString(word).replace(u'\'', QStringLiteral("'\\''")) + u'\'';
+    return u'\'' + QString(word).replace(u'\'', u"'\\''"_s) + u'\'';
 }
 
 }  // namespace snakepit::shm::ui

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "ui/literals.h"
 
 namespace snakepit::shm::ui {
 
@@ -17,7 +18,7 @@ QString nanos_text(double nanos);                   // "830 ns", "12.3 µs", "4.
 QString since_text(Timestamp then, Timestamp now);  // "12 min", "now", "–" for never
 QString clock_text(Timestamp time);       // local "14:03:21.250", with the date if not today
 QString count_text(std::uint64_t count);  // "12,345"
-QString counted(std::uint64_t count, const char* one, const char* many);  // "3 regions"
+QString pluralize(std::uint64_t count, const char* one, const char* many);  // "3 regions"
 QString error_text(const Error& error);   // sentence with the remedy
 QString shell_word(const QString& word);  // in single quotes where a shell needs them
 QString capitalised(QString text);        // its first letter

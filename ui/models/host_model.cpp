@@ -1,110 +1,72 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/host_model.h"
 
-#include <array>
-
-#include "ui/models/compare.h"
-#include "ui/models/format.h"
 #include "ui/models/host_text.h"
-#include "ui/models/moment.h"
 
 namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::array<ColumnTraits, kHostColumns> kColumns{{
-    {"name", "Segment", false},
-    {"kind", "Kind", false},
-    {"verdict", "Verdict", false},
-    {"confidence", "Sure", true},
-    {"size", "Size", true},
-    {"resident", "Resident", true},
-    {"program", "Program", false},
-    {"users", "Used by", false},
-    {"owner", "Owner", false},
-    {"creator", "Creator", false},
-    {"touched", "Last touch", true},
-    {"created", "Age", true},
-    {"mode", "Mode", true},
-    {"place", "Where", false},
-}};
+using Row = const HostRow&;
 
-QString display(const HostSegment& s, int column) {
-    switch (column) {
-        case kHostName:
-            return QString::fromStdString(s.label.empty() ? s.name : s.label);
-        case kHostKind:
-            return kind_title(s.kind);
-        case kHostVerdict:
-            return verdict_title(s.verdict);
-        case kHostConfidence:
-            return QObject::tr("%1 %").arg(s.confidence);
-        case kHostSize:
-            return size_text(s.size);
-        case kHostResident:
-            return s.resident ? size_text(s.resident) : QStringLiteral("0");
-        case kHostProgram:
-            return s.program.empty() ? QStringLiteral("–") : QString::fromStdString(s.program);
-        case kHostUsers:
-            return users_text(s);
-        case kHostOwner:
-            return s.user.empty() ? QString::number(s.uid) : QString::fromStdString(s.user);
-        case kHostCreator:
-            return creator_text(s);
-        case kHostTouched:
-            return since_text(s.touched, shown_now());
-        case kHostCreated:
-            return since_text(s.created, shown_now());
-        case kHostMode:
-            return mode_text(s.mode);
-        default:
-            return place_text(s);
-    }
+template <auto Show = Plain{}, typename Get>
+constexpr auto make(const char* key, const char* title, Get get) {
+    return column<HostRow, Show>(key, title, get).with_tip([](Row r) -> QVariant {
+        return Show(Get{}(r));
+    });
 }
 
-QVariant exported(const HostSegment& s, int column) {
-    switch (column) {
-        case kHostName:
-            return QString::fromStdString(s.name);
-        case kHostKind:
-            return to_qstring(to_string(s.kind));
-        case kHostVerdict:
-            return to_qstring(to_string(s.verdict));
-        case kHostConfidence:
-            return s.confidence;
-        case kHostSize:
-            return QVariant::fromValue<qulonglong>(s.size);
-        case kHostResident:
-            return QVariant::fromValue<qulonglong>(s.resident);
-        case kHostProgram:
-            return QString::fromStdString(s.program);
-        case kHostUsers:
-            return QVariant::fromValue<qulonglong>(s.users.size());
-        case kHostTouched:
-            return QString::fromStdString(to_rfc3339(s.touched));
-        case kHostCreated:
-            return QString::fromStdString(to_rfc3339(s.created));
-        default:
-            return display(s, column);
-    }
+QString percent(int share) {
+    return QObject::tr("%1 %").arg(share);
 }
 
-bool is_muted(const HostSegment& s, int column) {
-    switch (column) {
-        case kHostUsers:
-            return s.users.empty();
-        case kHostProgram:
-            return s.program.empty();
-        case kHostCreator:
-            return s.creator.pid == 0;
-        case kHostResident:
-            return s.resident == 0;
-        case kHostPlace:
-            return s.name_space == 0;
-        default:
-            return column == kHostConfidence;
-    }
+QString name_or_dash(const std::string& name) {
+    return name.empty() ? u"–"_s : QString::fromStdString(name);
 }
+
+constexpr std::array kColumns{
+    make(
+        "name", "Segment", [](Row r) -> auto& { return r.segment.name; })
+        .in_monospace()
+        .shown_as([](Row r) {
+            return QString::fromStdString(r.segment.label.empty() ? r.segment.name
+                                                                  : r.segment.label);
+        })
+        .sorted_by([](Row r) { return SortKey::of(r.segment.label); }),
+    make<kind_title>("kind", "Kind", [](Row r) { return r.segment.kind; }),
+    make<verdict_title>("verdict", "Verdict", [](Row r) { return r.segment.verdict; })
+        .sorted_by([](Row r) { return SortKey::of(rank(r.segment.verdict)); })
+        .as_chip([](Row r) { return severity_of(r.segment.verdict); }),
+    make<percent>("confidence", "Confidence", [](Row r) { return r.segment.confidence; })
+        .muted_if([](Row) { return true; }),
+    make<size_text>("size", "Size", [](Row r) { return r.segment.size; }),
+    make<size_text>("resident", "Resident", [](Row r) { return r.segment.resident; })
+        .muted_if([](Row r) { return r.segment.resident == 0; }),
+    make<name_or_dash>(
+        "program", "Program", [](Row r) -> auto& { return r.segment.program; })
+        .muted_if([](Row r) { return r.segment.program.empty(); }),
+    make("users", "Used by", [](Row r) { return r.segment.users.size(); })
+        .to_the_left()
+        .shown_as([](Row r) { return users_text(r.segment); })
+        .with_tip([](Row r) -> QVariant { return users_text(r.segment); })
+        .muted_if([](Row r) { return r.segment.users.empty(); }),
+    make("owner", "Owner", [](Row r) { return owner_text(r.segment); }).sorted_by([](Row r) {
+        return SortKey::of(r.segment.user);
+    }),
+    make("creator", "Creator", [](Row r) { return creator_text(r.segment); })
+        .sorted_by([](Row r) { return SortKey::of(r.segment.creator.pid); })
+        .muted_if([](Row r) { return r.segment.creator.pid == 0; }),
+    age_column<HostRow>("touched", "Last use", [](Row r) { return r.segment.touched; }),
+    age_column<HostRow>("created", "Age", [](Row r) { return r.segment.created; }),
+    make("mode", "Mode", [](Row r) { return mode_text(r.segment.mode); })
+        .in_monospace()
+        .to_the_right()
+        .sorted_by([](Row r) { return SortKey::of(r.segment.mode); }),
+    make("place", "Where", [](Row r) { return place_text(r.segment); })
+        .sorted_by([](Row r) { return SortKey::of(r.segment.name_space); })
+        .muted_if([](Row r) { return r.segment.name_space == 0; }),
+};
+static_assert(kColumns.size() == kHostColumns);
 
 }  // namespace
 
@@ -120,82 +82,23 @@ HostRows host_rows(std::vector<HostSegment> segments) {
 
 void HostModel::set_filter(HostFilter filter) {
     filter_ = std::move(filter);
-    arrange();
+    refilter();
 }
 
-std::string HostModel::key(const HostRow& row) const {
-    return row.segment.name;
+int HostModel::compare_rows(const HostRow& a, const HostRow& b) const {
+    const auto by = [](Row row) {
+        return std::pair(rank(row.segment.verdict), -static_cast<double>(row.segment.size));
+    };
+    return by(a) < by(b) ? -1 : by(b) < by(a) ? 1 : 0;
 }
 
-bool HostModel::wanted(const HostRow& row) const {
-    return filter_.matches(row.segment, row.search);
-}
-
-int HostModel::compare(const HostRow& x, const HostRow& y, int column) const {
-    const auto &a = x.segment, &b = y.segment;
-    switch (column) {
-        case kHostName:
-            return order_of(a.label, b.label);
-        case kHostKind:
-            return order_of(a.kind, b.kind);
-        case kHostVerdict:
-        case -1:
-            if (const int order = order_of(rank(a.verdict), rank(b.verdict));
-                order != 0 || column >= 0)
-                return order;
-            return order_of(b.size, a.size);
-        case kHostConfidence:
-            return order_of(a.confidence, b.confidence);
-        case kHostSize:
-            return order_of(a.size, b.size);
-        case kHostResident:
-            return order_of(a.resident, b.resident);
-        case kHostProgram:
-            return order_of(a.program, b.program);
-        case kHostUsers:
-            return order_of(a.users.size(), b.users.size());
-        case kHostOwner:
-            return order_of(a.user, b.user);
-        case kHostCreator:
-            return order_of(a.creator.pid, b.creator.pid);
-        case kHostTouched:
-            return order_of(b.touched, a.touched);  // as an age
-        case kHostCreated:
-            return order_of(b.created, a.created);
-        case kHostMode:
-            return order_of(a.mode, b.mode);
-        default:
-            return order_of(a.name_space, b.name_space);
-    }
-}
-
-std::span<const ColumnTraits> HostModel::columns() const {
+std::span<const Column<HostRow>> HostModel::columns() const {
     return kColumns;
 }
 
 QVariant HostModel::cell(int number, int column, int role) const {
-    const auto& segment = row(number)->segment;
-    switch (role) {
-        case Qt::DisplayRole:
-            return display(segment, column);
-        case kSortRole:
-        case kExportRole:
-            return exported(segment, column);
-        case kIdRole:
-            return QString::fromStdString(segment.name);
-        case kToneRole:
-            return static_cast<int>(column == kHostVerdict ? verdict_tone(segment.verdict)
-                                                           : Tone::none);
-        case kMonospaceRole:
-            return column == kHostName || column == kHostMode;
-        case kMutedRole:
-            return is_muted(segment, column);
-        case Qt::ToolTipRole:
-            return column == kHostName ? QString::fromStdString(segment.name)
-                                       : display(segment, column);
-        default:
-            return {};
-    }
+    return role == kIdRole ? QString::fromStdString(row(number)->segment.name)
+                           : KeyedTable::cell(number, column, role);
 }
 
 }  // namespace snakepit::shm::ui

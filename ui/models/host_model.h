@@ -2,7 +2,6 @@
 #pragma once
 
 #include "survey/host_survey.h"
-#include "ui/models/column_traits.h"
 #include "ui/models/host_filter.h"
 #include "ui/models/keyed_table.h"
 
@@ -36,18 +35,20 @@ using HostRows = std::vector<std::shared_ptr<const HostRow>>;
 HostRows host_rows(std::vector<HostSegment> segments);
 
 // Every segment of the host: what was left over first, the largest first.
-class HostModel : public ColumnModel<KeyedTable<HostRow, std::string>> {
+class HostModel : public KeyedTable<HostRow, std::string> {
   public:
-    using ColumnModel::ColumnModel;
+    using KeyedTable::KeyedTable;
     void show(HostRows rows) { set_rows(std::move(rows)); }
     void set_filter(HostFilter filter);
 
   protected:
-    std::span<const ColumnTraits> columns() const override;
+    std::span<const Column<HostRow>> columns() const override;
     QVariant cell(int number, int column, int role) const override;
-    std::string key(const HostRow& row) const override;
-    bool wanted(const HostRow& row) const override;
-    int compare(const HostRow& a, const HostRow& b, int column) const override;
+    std::string key(const HostRow& row) const override { return row.segment.name; }
+    bool wanted(const HostRow& row) const override {
+        return filter_.matches(row.segment, shown_now(), row.search);
+    }
+    int compare_rows(const HostRow& a, const HostRow& b) const override;
 
   private:
     HostFilter filter_;

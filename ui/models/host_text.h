@@ -5,15 +5,16 @@
 #include <QString>
 
 #include "survey/host_survey.h"
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
 QString kind_title(SegmentKind kind);
 QString verdict_title(SegmentVerdict verdict);
-Tone verdict_tone(SegmentVerdict verdict);
-QString creator_text(const HostSegment& segment);  // "python3 4711", "4711, gone", "–"
-QString users_text(const HostSegment& segment);    // "nobody", "postgres 812, 3 more"
+Severity severity_of(SegmentVerdict verdict);
+QString creator_text(const HostSegment& segment);  // "python3 4711", "4711, exited", "–"
+QString users_text(const HostSegment& segment);    // "none", "postgres 812, 3 more"
+QString owner_text(const HostSegment& segment);    // the user's name or number
 QString mode_text(std::uint32_t mode);             // "0600"
 QString place_text(const HostSegment& segment);    // where its namespace is, or "this host"
 

@@ -18,9 +18,10 @@ Status LiveHost::hand_over() {
     if (start_detached(service_program_, {"--instance", paths_.instance, "serve"}, Handle()))
         return {};
     const auto again = embed();
-    return fail(ErrorCode::platform_error, service_program_ + " could not be started",
-                again ? "the manager stays in this window; install snakepit-shm beside the monitor"
-                      : again.error().sentence());
+    return fail(
+        ErrorCode::platform_error, service_program_ + " could not be started",
+        again ? "the manager keeps running in this window; install snakepit-shm beside the monitor"
+              : again.error().sentence());
 }
 
 }  // namespace snakepit::shm::ui

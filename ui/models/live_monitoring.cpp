@@ -5,7 +5,8 @@
 #include <QJsonObject>
 
 #include "alerts/backtest.h"
-#include "ui/models/alert_book.h"
+#include "ui/literals.h"
+#include "ui/models/current_alerts.h"
 #include "ui/models/performance_report.h"
 
 namespace snakepit::shm::ui {
@@ -63,18 +64,14 @@ Result<AlertPage> LiveMonitoring::history(std::uint64_t before, int limit) {
     return ask_history(asker(), query);
 }
 
-Result<std::vector<AlertRule>> LiveMonitoring::rules() {
-    return ask_rules(asker());
-}
-
 Result<std::vector<AlertSilence>> LiveMonitoring::silences() {
     SHM_ASSIGN(const auto answer, ask("silences"));
     return parse_silences(answer);
 }
 
 Status LiveMonitoring::acknowledge(std::uint64_t id, const std::string& comment) {
-    SHM_TRY(ask("ack", json({{QStringLiteral("id"), number(id)},
-                             {QStringLiteral("comment"), QString::fromStdString(comment)}})));
+    SHM_TRY(
+        ask("ack", json({{u"id"_s, number(id)}, {u"comment"_s, QString::fromStdString(comment)}})));
     return {};
 }
 
@@ -82,16 +79,15 @@ Status LiveMonitoring::silence(const AlertSilence& silence) {
     const auto until = silence.until.micros == 0
                            ? QJsonValue()
                            : QJsonValue(QString::fromStdString(to_rfc3339(silence.until)));
-    SHM_TRY(ask("silence",
-                json({{QStringLiteral("rule"), QString::fromStdString(silence.rule)},
-                      {QStringLiteral("subject"), QString::fromStdString(silence.subject)},
-                      {QStringLiteral("until"), until},
-                      {QStringLiteral("comment"), QString::fromStdString(silence.comment)}})));
+    SHM_TRY(ask("silence", json({{u"rule"_s, QString::fromStdString(silence.rule)},
+                                 {u"subject"_s, QString::fromStdString(silence.subject)},
+                                 {u"until"_s, until},
+                                 {u"comment"_s, QString::fromStdString(silence.comment)}})));
     return {};
 }
 
 Status LiveMonitoring::unsilence(std::uint64_t id) {
-    SHM_TRY(ask("unsilence", json({{QStringLiteral("id"), number(id)}})));
+    SHM_TRY(ask("unsilence", json({{u"id"_s, number(id)}})));
     return {};
 }
 

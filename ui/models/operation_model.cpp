@@ -1,117 +1,84 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/operation_model.h"
 
-#include <QObject>
-
-#include "ui/models/format.h"
-
 namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::array<ColumnTraits, kOperationColumns> kColumns{{
-    {"operation", "Operation", false},
-    {"count", "Count", true},
-    {"p50", "p50", true},
-    {"p90", "p90", true},
-    {"p99", "p99", true},
-    {"p999", "p99.9", true},
+using Row = const OperationRow&;
+
+struct Words {
+    const char *title, *note;
+};
+constexpr std::array<Words, layout::kTimed> kWords{{
+    {"Allocate", "In the manager, from request to response."},
+    {"First map", "In the manager: a map that needed a request."},
+    {"Map", "In the client, without the manager; a sample of one in a few hundred."},
+    {"Unmap", "In the client; for the same sample as maps."},
+    {"Cleanup", "In the manager: freeing one region."},
+    {"Lock wait", "From the request of a lock to its grant; only locks that had to wait."},
+    {"Recorder lag", "From an event to its row in the database."},
 }};
+
+const Words& words_of(layout::Timed what) {
+    return kWords[static_cast<std::size_t>(what)];
+}
+
 constexpr std::array kShares{0.5, 0.9, 0.99, 0.999};
 
-layout::Timed timed(int row) {
-    return static_cast<layout::Timed>(row);
+template <std::size_t Place>
+constexpr Column<OperationRow> percentile(const char* key, const char* title) {
+    return column<OperationRow>(key, title, [](Row r) { return r.percentiles[Place]; })
+        .shown_as([](Row r) {
+            return r.histogram.count == 0 ? u"–"_s
+                                          : nanos_text(static_cast<double>(r.percentiles[Place]));
+        })
+        .muted_if([](Row r) { return r.histogram.count == 0; });
 }
+
+constexpr std::array kColumns{
+    column<OperationRow>(
+        "operation", "Operation",
+        [](Row r) { return to_qstring(layout::kTimedNames[static_cast<std::size_t>(r.what)]); })
+        .shown_as([](Row r) { return operation_title(r.what); })
+        .sorted_by([](Row r) { return SortKey::of(r.what); })
+        .with_tip([](Row r) { return QVariant(operation_note(r.what)); }),
+    column<OperationRow, count_text>("count", "Count", [](Row r) { return r.histogram.count; })
+        .muted_if([](Row r) { return r.histogram.count == 0; }),
+    percentile<0>("p50", "p50"),
+    percentile<1>("p90", "p90"),
+    percentile<2>("p99", "p99"),
+    percentile<3>("p999", "p99.9"),
+};
+static_assert(kColumns.size() == kOperationColumns);
 
 }  // namespace
 
 QString operation_title(layout::Timed what) {
-    switch (what) {
-        case layout::Timed::allocate:
-            return QObject::tr("Allocate");
-        case layout::Timed::first_map:
-            return QObject::tr("First map");
-        case layout::Timed::map:
-            return QObject::tr("Map");
-        case layout::Timed::unmap:
-            return QObject::tr("Unmap");
-        case layout::Timed::cleanup:
-            return QObject::tr("Cleanup");
-        case layout::Timed::lock_wait:
-            return QObject::tr("Lock wait");
-        case layout::Timed::recorder_lag:
-            break;
-    }
-    return QObject::tr("Recorder lag");
+    return QObject::tr(words_of(what).title);
 }
 
 QString operation_note(layout::Timed what) {
-    switch (what) {
-        case layout::Timed::allocate:
-            return QObject::tr("In the manager, from the request to the answer.");
-        case layout::Timed::first_map:
-            return QObject::tr("A map that asked the manager, in the manager.");
-        case layout::Timed::map:
-            return QObject::tr("In the client, without the manager; one of every few hundred.");
-        case layout::Timed::unmap:
-            return QObject::tr("In the client; of the same ones as maps.");
-        case layout::Timed::cleanup:
-            return QObject::tr("Giving back one region, in the manager.");
-        case layout::Timed::lock_wait:
-            return QObject::tr("From asking for a lock to getting it; waits only.");
-        case layout::Timed::recorder_lag:
-            break;
-    }
-    return QObject::tr("From an event to its row in the database.");
+    return QObject::tr(words_of(what).note);
+}
+
+OperationModel::OperationModel(QObject* parent) : KeyedTable(parent) {
+    show({});
 }
 
 void OperationModel::show(const std::array<layout::Histogram, layout::kTimed>& timings) {
-    timings_ = timings;
-    for (std::size_t i = 0; i < layout::kTimed; ++i)
+    std::vector<OperationRow> rows(layout::kTimed);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        rows[i].what = static_cast<layout::Timed>(i);
+        rows[i].histogram = timings[i];
         for (std::size_t j = 0; j < kShares.size(); ++j)
-            percentiles_[i][j] = timings_[i].percentile(kShares[j]);
-    Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
-}
-
-int OperationModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(layout::kTimed);
-}
-
-std::span<const ColumnTraits> OperationModel::columns() const {
-    return kColumns;
-}
-
-QVariant OperationModel::value(int row, int column) const {
-    const auto& histogram = this->histogram(row);
-    if (column == kOperationName)
-        return to_qstring(layout::kTimedNames[static_cast<std::size_t>(row)]);
-    if (column == kOperationCount) return QVariant::fromValue<qulonglong>(histogram.count);
-    return QVariant::fromValue<qulonglong>(percentiles_[static_cast<std::size_t>(
-        row)][static_cast<std::size_t>(column - kOperationP50)]);
-}
-
-QString OperationModel::display(int row, int column) const {
-    if (column == kOperationName) return operation_title(timed(row));
-    const auto number = value(row, column).toULongLong();
-    if (column == kOperationCount) return count_text(number);
-    return histogram(row).count == 0 ? QStringLiteral("–")
-                                     : nanos_text(static_cast<double>(number));
-}
-
-QVariant OperationModel::cell(int row, int column, int role) const {
-    switch (role) {
-        case Qt::DisplayRole:
-            return display(row, column);
-        case kSortRole:
-        case kExportRole:
-            return value(row, column);
-        case kMutedRole:
-            return column != kOperationName && histogram(row).count == 0;
-        case Qt::ToolTipRole:
-            return operation_note(timed(row));
-        default:
-            return {};
+            rows[i].percentiles[j] = timings[i].percentile(kShares[j]);
     }
+    KeyedTable::show(rows);
+}
+
+std::span<const Column<OperationRow>> OperationModel::columns() const {
+    return kColumns;
 }
 
 }  // namespace snakepit::shm::ui

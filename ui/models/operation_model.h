@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <array>
-
 #include "layout/histogram.h"
-#include "ui/models/column_traits.h"
+#include "ui/models/keyed_table.h"
 
 namespace snakepit::shm::ui {
 
@@ -21,29 +19,22 @@ enum OperationColumn : int {
 QString operation_title(layout::Timed what);
 QString operation_note(layout::Timed what);  // a sentence: what is timed, and where
 
+struct OperationRow {
+    layout::Timed what{};
+    layout::Histogram histogram;
+    // Shown again and again, computed once.
+    std::array<std::uint64_t, 4> percentiles{};
+};
+
 // One row for each operation that is timed, in layout::Timed's order.
-class OperationModel : public ColumnModel<QAbstractTableModel> {
+class OperationModel : public KeyedTable<OperationRow, int> {
   public:
-    using ColumnModel::ColumnModel;
-
+    explicit OperationModel(QObject* parent = nullptr);
     void show(const std::array<layout::Histogram, layout::kTimed>& timings);
-    const layout::Histogram& histogram(int row) const {
-        return timings_[static_cast<std::size_t>(row)];
-    }
-
-    int rowCount(const QModelIndex& parent = {}) const override;
 
   protected:
-    std::span<const ColumnTraits> columns() const override;
-    QVariant cell(int row, int column, int role) const override;
-
-  private:
-    QVariant value(int row, int column) const;
-    QString display(int row, int column) const;
-
-    std::array<layout::Histogram, layout::kTimed> timings_{};
-    // What a table asks for again and again, counted once.
-    std::array<std::array<std::uint64_t, 4>, layout::kTimed> percentiles_{};
+    std::span<const Column<OperationRow>> columns() const override;
+    int key(const OperationRow& row) const override { return static_cast<int>(row.what); }
 };
 
 }  // namespace snakepit::shm::ui

@@ -34,7 +34,7 @@ Result<PerformanceReport> parse_performance(std::string_view json) {
     const auto document =
         QJsonDocument::fromJson(QByteArray(json.data(), static_cast<qsizetype>(json.size())));
     if (!document.isObject())
-        return fail(ErrorCode::protocol_error, "the performance report cannot be read",
+        return fail(ErrorCode::protocol_error, "the performance report could not be read",
                     "use a monitor and a manager of the same release");
     const auto object = document.object();
     PerformanceReport report;

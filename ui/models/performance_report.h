@@ -7,8 +7,8 @@
 
 namespace snakepit::shm::ui {
 
-// The manager's report "performance". What it does not say is empty; protocol_error when it
-// is no JSON object.
+// The manager's report "performance". Missing parts are empty; protocol_error when it is not a
+// JSON object.
 Result<PerformanceReport> parse_performance(std::string_view json);
 
 }  // namespace snakepit::shm::ui

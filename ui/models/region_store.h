@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "layout/registry_reader.h"
+#include "ui/models/sorted_index.h"
 
 namespace snakepit::shm::ui {
-
-using Slot = std::uint32_t;
 
 // Names a region for as long as it lives; a slot that is used again has another generation.
 struct RegionKey {

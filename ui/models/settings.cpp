@@ -7,7 +7,7 @@
 #include <QJsonObject>
 #include <QSettings>
 
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
@@ -17,10 +17,10 @@ constexpr int kVersion = 1;
 bool remembering_now = true;
 
 QSettings& settings() {
-    static QSettings store(QStringLiteral("snakepit-shm"), QStringLiteral("monitor"));
+    static QSettings store(u"snakepit-shm"_s, u"monitor"_s);
     static const bool checked = [] {
-        if (store.value(QStringLiteral("version")).toInt() != kVersion) store.clear();
-        store.setValue(QStringLiteral("version"), kVersion);
+        if (store.value(u"version"_s).toInt() != kVersion) store.clear();
+        store.setValue(u"version"_s, kVersion);
         return true;
     }();
     static_cast<void>(checked);
@@ -28,7 +28,7 @@ QSettings& settings() {
 }
 
 QString layout_key(const QString& key) {
-    return QStringLiteral("layout/") + key;
+    return u"layout/"_s + key;
 }
 
 QString name_of(const QHeaderView& header, int column) {
@@ -52,7 +52,7 @@ bool remembering() {
 }
 
 void forget_layout() {
-    if (remembering_now) settings().remove(QStringLiteral("layout"));
+    if (remembering_now) settings().remove(u"layout"_s);
 }
 
 QString remembered(const QString& key, const QString& otherwise) {
@@ -75,36 +75,32 @@ void save_header(const QString& key, const QHeaderView& header) {
     QJsonArray columns;
     for (int visual = 0; visual < header.count(); ++visual) {
         const int column = header.logicalIndex(visual);
-        columns.append(QJsonObject{{QStringLiteral("name"), name_of(header, column)},
-                                   {QStringLiteral("width"), header.sectionSize(column)},
-                                   {QStringLiteral("hidden"), header.isSectionHidden(column)}});
+        columns.append(QJsonObject{{u"name"_s, name_of(header, column)},
+                                   {u"width"_s, header.sectionSize(column)},
+                                   {u"hidden"_s, header.isSectionHidden(column)}});
     }
-    const QJsonObject all{
-        {QStringLiteral("columns"), columns},
-        {QStringLiteral("sort"), name_of(header, header.sortIndicatorSection())},
-        {QStringLiteral("descending"), header.sortIndicatorOrder() == Qt::DescendingOrder}};
+    const QJsonObject all{{u"columns"_s, columns},
+                          {u"sort"_s, name_of(header, header.sortIndicatorSection())},
+                          {u"descending"_s, header.sortIndicatorOrder() == Qt::DescendingOrder}};
     remember_state(key, QJsonDocument(all).toJson(QJsonDocument::Compact));
 }
 
 void restore_header(const QString& key, QHeaderView& header) {
     const auto all = QJsonDocument::fromJson(remembered_state(key)).object();
     int visual = 0;
-    for (const auto value : all.value(QStringLiteral("columns")).toArray()) {
+    for (const auto value : all.value(u"columns"_s).toArray()) {
         const auto object = value.toObject();
-        const int column = column_of(header, object.value(QStringLiteral("name")).toString());
+        const int column = column_of(header, object.value(u"name"_s).toString());
         if (column < 0) continue;
         header.moveSection(header.visualIndex(column), visual++);
-        const bool hidden = object.value(QStringLiteral("hidden")).toBool();
+        const bool hidden = object.value(u"hidden"_s).toBool();
         header.setSectionHidden(column, hidden);
-        if (!hidden)
-            header.resizeSection(column,
-                                 std::max(24, object.value(QStringLiteral("width")).toInt()));
+        if (!hidden) header.resizeSection(column, std::max(24, object.value(u"width"_s).toInt()));
     }
-    const int sort = column_of(header, all.value(QStringLiteral("sort")).toString());
+    const int sort = column_of(header, all.value(u"sort"_s).toString());
     if (sort < 0) return;
-    header.setSortIndicator(sort, all.value(QStringLiteral("descending")).toBool()
-                                      ? Qt::DescendingOrder
-                                      : Qt::AscendingOrder);
+    header.setSortIndicator(
+        sort, all.value(u"descending"_s).toBool() ? Qt::DescendingOrder : Qt::AscendingOrder);
 }
 
 }  // namespace snakepit::shm::ui

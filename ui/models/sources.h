@@ -60,7 +60,7 @@ class ManagerPort {
     virtual ~ManagerPort() = default;
     virtual Result<RegionInfo> info(const RegionId& id) = 0;
     virtual Result<CleanupResult> cleanup(const CleanupRequest& request) = 0;
-    // True: the memory is gone already; false: it goes with the last reference.
+    // True: the memory is freed; false: it is freed with the last reference.
     virtual Result<bool> deallocate(const RegionId& id, bool force) = 0;
     // Takes a region out of quarantine; the answer says what becomes of it next.
     virtual Result<std::string> restore(const RegionId& id) = 0;

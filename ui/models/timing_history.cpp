@@ -17,7 +17,7 @@ std::shared_ptr<const Timings> timings_of(const RegistryReader& reader) {
     return timings;
 }
 
-void TimingHistory::take(std::shared_ptr<const Timings> timings, std::int64_t at) {
+void TimingHistory::add(std::shared_ptr<const Timings> timings, std::int64_t at) {
     newest_ = std::move(timings);
     if (copies_.empty() || at - copies_.back().at >= kApart) copies_.push_back({at, newest_});
     while (copies_.size() > 1 && copies_[1].at <= at - kMinute) copies_.pop_front();
@@ -26,10 +26,6 @@ void TimingHistory::take(std::shared_ptr<const Timings> timings, std::int64_t at
 void TimingHistory::clear() {
     copies_.clear();
     newest_.reset();
-}
-
-layout::Histogram TimingHistory::since_start(layout::Timed what) const {
-    return newest_ ? (*newest_)[static_cast<std::size_t>(what)] : layout::Histogram{};
 }
 
 layout::Histogram TimingHistory::last_minute(layout::Timed what) const {

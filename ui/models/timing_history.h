@@ -16,11 +16,13 @@ std::shared_ptr<const Timings> timings_of(const RegistryReader& reader);
 class TimingHistory {
   public:
     // `at`: monotonic milliseconds, never less than before.
-    void take(std::shared_ptr<const Timings> timings, std::int64_t at);
+    void add(std::shared_ptr<const Timings> timings, std::int64_t at);
     void clear();  // another registry counts from nothing
 
     bool known() const { return newest_ != nullptr; }
-    layout::Histogram since_start(layout::Timed what) const;
+    layout::Histogram since_start(layout::Timed what) const {
+        return newest_ ? (*newest_)[static_cast<std::size_t>(what)] : layout::Histogram{};
+    }
     // Of the last minute, or as long as we have watched.
     layout::Histogram last_minute(layout::Timed what) const;
 

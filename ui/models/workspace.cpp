@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "ui/models/format.h"
+#include "ui/models/worker_names.h"
 
 namespace snakepit::shm::ui {
 
@@ -25,28 +26,20 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
       instance_(std::move(instance)),
       parts_(std::move(parts)),
       source_(std::move(parts_.regions)),
-      asking_(QStringLiteral("asking")),
-      acting_(QStringLiteral("acting")),
-      auditing_(QStringLiteral("auditing")),
-      monitoring_(QStringLiteral("monitoring")),
-      surveying_(QStringLiteral("surveying")),
-      polling_(QStringLiteral("polling")) {
+      asking_(u"asking"_s),
+      acting_(u"acting"_s),
+      auditing_(u"auditing"_s),
+      monitoring_(u"monitoring"_s),
+      surveying_(u"surveying"_s),
+      polling_(u"polling"_s) {
     // One shot, started again when the answer has been taken in: ticks never pile up.
     timer_.setSingleShot(true);
     timer_.setInterval(kWatchedMillis);
     connect(&timer_, &QTimer::timeout, this, &Workspace::poll);
 }
 
-void Workspace::start() {
-    poll();
-}
-
 void Workspace::set_watched(bool watched) {
     timer_.setInterval(watched ? kWatchedMillis : kUnwatchedMillis);
-}
-
-void Workspace::set_paused(bool paused) {
-    paused_ = paused;
 }
 
 void Workspace::poll() {
@@ -57,21 +50,22 @@ void Workspace::poll() {
     polling_.run(
         this, [source = source_] { return source->poll(); },
         [this](Result<SourceTick> result) {
-            take(std::move(result));
+            receive(std::move(result));
             timer_.start();
         });
 }
 
-void Workspace::take(Result<SourceTick> result) {
+void Workspace::receive(Result<SourceTick> result) {
     const auto at = monotonic_millis();
     if (result) {
         if (result->delta.reset) {
             samples_.clear();
             timings_.clear();
         }
-        if (result->timings) timings_.take(std::move(result->timings), at);
+        if (result->timings) timings_.add(std::move(result->timings), at);
         regions_.apply(std::move(result->delta), at);
         clients_ = std::move(result->clients);
+        set_worker_names(clients_);
         samples_.insert(samples_.end(), result->samples.begin(), result->samples.end());
         while (samples_.size() > kMaxSamples) samples_.pop_front();
         manager_pid_ = result->manager_pid;
@@ -108,14 +102,9 @@ QString Workspace::commands_title() const {
                          : tr("On the command line");
 }
 
-QString Workspace::unknown_title(const QString& otherwise) const {
-    return parts_.bundle ? tr("Not to be had from this bundle") : otherwise;
-}
-
 QString Workspace::command(const QString& words) const {
-    const auto option =
-        instance_ == u"default" ? QString() : QStringLiteral(" --instance %1").arg(instance_);
-    return QStringLiteral("snakepit-shm%1 %2").arg(option, words);
+    const auto option = instance_ == u"default" ? QString() : u" --instance %1"_s.arg(instance_);
+    return u"snakepit-shm%1 %2"_s.arg(option, words);
 }
 
 }  // namespace snakepit::shm::ui

@@ -49,9 +49,9 @@ class Workspace : public QObject {
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);
 
-    void start();
+    void start() { poll(); }
     void set_watched(bool watched);  // false: nobody looks; once a second is enough
-    void set_paused(bool paused);
+    void set_paused(bool paused) { paused_ = paused; }
     bool paused() const { return paused_; }
 
     const QString& instance() const { return instance_; }
@@ -115,7 +115,9 @@ class Workspace : public QObject {
     QString command(const QString& words) const;
     QString commands_title() const;  // of a bundle they belong elsewhere
     // Above why something is not shown: `otherwise` where a manager did not answer.
-    QString unknown_title(const QString& otherwise) const;
+    QString unknown_title(const QString& otherwise) const {
+        return parts_.bundle ? tr("Not included in this bundle") : otherwise;
+    }
 
   Q_SIGNALS:
     void ticked();  // up to 4 times a second
@@ -129,7 +131,7 @@ class Workspace : public QObject {
 
   private:
     void poll();
-    void take(Result<SourceTick> result);
+    void receive(Result<SourceTick> result);
     void set_link(Link link, const QString& problem);
 
     QString instance_;

@@ -34,8 +34,7 @@ AlertSilence silence_of(const Alert& alert) {
 }  // namespace
 
 AlertDetails::AlertDetails(Workspace& workspace, QWidget* parent)
-    : DetailsCard(tr("Select an alert to see what it is about."), 300, parent),
-      workspace_(workspace) {
+    : DetailsCard(tr("Select an alert to see its details."), 300, parent), workspace_(workspace) {
     build_head();
     build_words();
     build_actions();
@@ -65,45 +64,32 @@ void AlertDetails::build_head() {
 
 void AlertDetails::build_words() {
     column()->addSpacing(6);
-    column()->addWidget(make_label(tr("Evidence"), "section"));
-    column()->addWidget(evidence_ = make_words());
-    column()->addSpacing(6);
-    column()->addWidget(remedy_title_ = make_label(tr("What to do"), "section"));
+    evidence_ = add_section(tr("Evidence"));
+    column()->addWidget(remedy_title_ = make_label(tr("Remedy"), "section"));
     column()->addWidget(remedy_ = make_words());
     column()->addSpacing(6);
-    column()->addWidget(make_label(tr("What became of it"), "section"));
+    column()->addWidget(make_label(tr("Timeline"), "section"));
     timeline_ = new Timeline;
-    timeline_->setAccessibleName(tr("What became of it"));
+    timeline_->setAccessibleName(tr("Timeline"));
     column()->addWidget(timeline_);
 }
 
 void AlertDetails::build_actions() {
-    acknowledge_ = make_button(QStringLiteral("check"), tr("Acknowledge…"));
-    silence_ = make_button(QStringLiteral("silence"), tr("Silence…"));
-    silences_ = make_button(QStringLiteral("silence"), tr("Silences"));
-    events_ = make_button(QStringLiteral("events"), tr("Show its events"));
-    connect(acknowledge_, &QPushButton::clicked, this, &AlertDetails::acknowledge_wanted);
-    connect(silence_, &QPushButton::clicked, this, &AlertDetails::silence_wanted);
-    connect(silences_, &QPushButton::clicked, this, &AlertDetails::silences_wanted);
-    connect(events_, &QPushButton::clicked, this, &AlertDetails::show_related);
-    auto* row = new QHBoxLayout;
-    row->setSpacing(8);
-    row->addWidget(acknowledge_);
-    row->addWidget(silence_);
-    row->addWidget(silences_);
-    row->addStretch();
-    auto* second = new QHBoxLayout;
-    second->addWidget(events_);
-    second->addStretch();
+    acknowledge_ =
+        make_button(u"check"_s, tr("Acknowledge…"), this, &AlertDetails::acknowledge_wanted);
+    silence_ = make_button(u"silence"_s, tr("Silence…"), this, &AlertDetails::silence_wanted);
+    silences_ =
+        make_button(u"silence"_s, tr("Show silences"), this, &AlertDetails::silences_wanted);
+    events_ = make_button(u"events"_s, tr("Show events"), this, &AlertDetails::show_related);
     column()->addSpacing(8);
-    column()->addLayout(row);
-    column()->addLayout(second);
+    column()->addLayout(make_row({acknowledge_, silence_, silences_}));
+    column()->addLayout(make_row({events_}));
     column()->addSpacing(6);
     column()->addWidget(lines_title_ = make_label(workspace_.commands_title(), "section"));
     const auto line = [this](QWidget*& box) {
         box = make_command_line({});
         column()->addWidget(box);
-        return box->findChild<QLabel*>(QStringLiteral("command"));
+        return box->findChild<QLabel*>(u"command"_s);
     };
     ack_command_ = line(ack_line_);
     silence_command_ = line(silence_line_);
@@ -119,10 +105,11 @@ void AlertDetails::show_alert(const Alert* alert) {
     say(value_, QString::fromStdString(value_text(alert->value, alert->unit)));
     say(worst_, QString::fromStdString(value_text(alert->worst, alert->unit)));
     say(limit_, QString::fromStdString(value_text(alert->threshold, alert->unit)));
-    say(times_, alert->state == AlertState::pending ? tr("not yet")
-                                                    : counted(alert->times_fired, "time", "times"));
+    say(times_, alert->state == AlertState::pending
+                    ? tr("not yet")
+                    : pluralize(alert->times_fired, "time", "times"));
     say(evidence_,
-        alert->evidence.empty() ? tr("None was given.") : QString::fromStdString(alert->evidence));
+        alert->evidence.empty() ? tr("None recorded.") : QString::fromStdString(alert->evidence));
     say(remedy_, QString::fromStdString(alert->remedy));
     remedy_->setVisible(!alert->remedy.empty());
     remedy_title_->setVisible(!alert->remedy.empty());
@@ -133,43 +120,43 @@ void AlertDetails::show_alert(const Alert* alert) {
 void AlertDetails::show_chips(const Alert& alert) {
     const auto calm = alert.state == AlertState::resolved;
     QStringList texts{severity_title(alert.severity), alert_state_title(alert.state)};
-    std::vector<Tone> tones{calm ? Tone::neutral : severity_tone(alert.severity),
-                            alert_tone(alert)};
+    std::vector<Severity> severities{calm ? Severity::neutral : severity_of(alert.severity),
+                                     severity_of(alert)};
     for (const auto& mark : alert_marks(alert)) {
         texts << mark;
-        tones.push_back(Tone::neutral);
+        severities.push_back(Severity::neutral);
     }
     for (std::size_t i = 0; i < chips_.size(); ++i) {
-        const auto shown = i < tones.size();
+        const auto shown = i < severities.size();
         chips_[i]->setVisible(shown);
-        if (shown) set_chip(chips_[i], texts[static_cast<qsizetype>(i)], tones[i]);
+        if (shown) set_chip(chips_[i], texts[static_cast<qsizetype>(i)], severities[i]);
     }
 }
 
 void AlertDetails::show_timeline(const Alert& alert) {
     std::vector<Timeline::Step> steps;
     const bool fired = alert.fired_at.micros != 0;
-    steps.push_back({tr("The condition held"), at(alert.since), {}, Tone::caution, true});
+    steps.push_back({tr("Condition met"), at(alert.since), {}, Severity::caution, true});
     if (fired || alert.state == AlertState::pending)
-        steps.push_back({fired ? tr("Fired") : tr("Fires if it lasts"),
+        steps.push_back({fired ? tr("Fired") : tr("Fires if the condition persists"),
                          at(alert.fired_at),
                          {},
-                         severity_tone(alert.severity),
+                         severity_of(alert.severity),
                          fired});
     if (!alert.acknowledged_by.empty())
         steps.push_back(
             {tr("Acknowledged by %1").arg(QString::fromStdString(alert.acknowledged_by)),
-             at(alert.acknowledged_at), QString::fromStdString(alert.acknowledgement), Tone::info,
-             true});
+             at(alert.acknowledged_at), QString::fromStdString(alert.acknowledgement),
+             Severity::info, true});
     else if (alert.state == AlertState::firing)
-        steps.push_back({tr("Not acknowledged yet"), {}, {}, Tone::neutral, false});
+        steps.push_back({tr("Not acknowledged yet"), {}, {}, Severity::neutral, false});
     const bool resolved = alert.resolved_at.micros != 0;
     steps.push_back(
         {resolved ? tr("Resolved") : tr("Not resolved yet"), at(alert.resolved_at),
          resolved ? tr("after %1")
                         .arg(duration_text((alert.resolved_at.micros - alert.since.micros) / 1000))
                   : QString(),
-         Tone::good, resolved});
+         Severity::good, resolved});
     timeline_->set_steps(std::move(steps));
 }
 

@@ -14,9 +14,8 @@
 namespace snakepit::shm::ui {
 
 AlertRulesView::AlertRulesView(Workspace& workspace, QWidget* parent)
-    : AskedTable(workspace, QStringLiteral("alert_rules"),
-                 new EmptyState(QStringLiteral("alerts"), tr("Rules are not known yet"), {}),
-                 parent),
+    : AskedTable(workspace, u"alert_rules"_s,
+                 new EmptyState(u"alerts"_s, tr("Loading the rules…"), {}), parent),
       model_(new AlertRuleModel(this)) {
     show_model(model_);
     table()->set_default_columns(
@@ -31,7 +30,7 @@ AlertRulesView::AlertRulesView(Workspace& workspace, QWidget* parent)
     connect(model_, &QAbstractItemModel::dataChanged, this, &AlertRulesView::show_selection);
     connect(table(), &QTableView::activated, this, &AlertRulesView::edit);
     connect(table(), &TableView::about_to_show_menu, this, [this](QMenu* menu) {
-        menu->addAction(icon(QStringLiteral("edit")), edit_->text(), this, &AlertRulesView::edit);
+        menu->addAction(icon(u"edit"_s), edit_->text(), this, &AlertRulesView::edit);
         menu->addAction(switch_->text(), this, &AlertRulesView::switch_over)
             ->setEnabled(switch_->isEnabled());
     });
@@ -39,10 +38,9 @@ AlertRulesView::AlertRulesView(Workspace& workspace, QWidget* parent)
 }
 
 void AlertRulesView::build_actions() {
-    edit_ = make_button(QStringLiteral("edit"), workspace_.can_act() ? tr("Change…") : tr("Try…"));
-    switch_ = make_button(QStringLiteral("silence"), tr("Switch off"));
-    connect(edit_, &QPushButton::clicked, this, &AlertRulesView::edit);
-    connect(switch_, &QPushButton::clicked, this, &AlertRulesView::switch_over);
+    edit_ = make_button(u"edit"_s, workspace_.can_act() ? tr("Change…") : tr("Test…"), this,
+                        &AlertRulesView::edit);
+    switch_ = make_button(u"silence"_s, tr("Disable"), this, &AlertRulesView::switch_over);
     add_action(edit_);
     add_action(switch_);
 }
@@ -57,9 +55,8 @@ void AlertRulesView::show_selection() {
     auto rule = selected();
     edit_->setEnabled(rule.has_value());
     switch_->setEnabled(rule.has_value() && workspace_.can_act());
-    switch_->setText(rule && !rule->enabled ? tr("Switch on") : tr("Switch off"));
-    switch_->setIcon(
-        icon(rule && !rule->enabled ? QStringLiteral("alerts") : QStringLiteral("silence")));
+    switch_->setText(rule && !rule->enabled ? tr("Enable") : tr("Disable"));
+    switch_->setIcon(icon(rule && !rule->enabled ? u"alerts"_s : u"silence"_s));
     if (rule) rule->enabled = !rule->enabled;
     show_command(rule ? workspace_.command(switch_rule_words(*rule)) : QString());
 }
@@ -87,15 +84,15 @@ void AlertRulesView::switch_over() {
 
 void AlertRulesView::refresh() {
     ask([](MonitoringPort& port) { return port.rules(); },
-        [this](Result<std::vector<AlertRule>> rules) { take(std::move(rules)); });
+        [this](Result<std::vector<AlertRule>> rules) { receive(std::move(rules)); });
 }
 
-void AlertRulesView::take(Result<std::vector<AlertRule>> rules) {
+void AlertRulesView::receive(Result<std::vector<AlertRule>> rules) {
     if (rules) {
         rules_ = std::move(*rules);
         model_->show(rules_);
     } else if (model_->rowCount() == 0) {
-        empty()->set_text(workspace_.unknown_title(tr("The rules cannot be asked for")),
+        empty()->set_text(workspace_.unknown_title(tr("The rules could not be loaded")),
                           error_text(rules.error()));
     }
     show_rows();

@@ -27,7 +27,7 @@ class AlertRulesView : public AskedTable {
     void show_selection() override;
     void edit();
     void switch_over();  // on or off
-    void take(Result<std::vector<AlertRule>> rules);
+    void receive(Result<std::vector<AlertRule>> rules);
 
     AlertRuleModel* model_;
     QPushButton *edit_, *switch_;

@@ -5,8 +5,8 @@
 #include <QLabel>
 
 #include "ui/icons.h"
-#include "ui/models/alert_book.h"
 #include "ui/models/alert_text.h"
+#include "ui/models/current_alerts.h"
 #include "ui/models/format.h"
 #include "ui/models/moment.h"
 #include "ui/pages/widgets.h"
@@ -25,32 +25,31 @@ QString cut(const QString& text) {
 
 QString line_html(const Alert& alert) {
     const auto& p = colours();
-    return QStringLiteral(
-               "<tr><td style='padding: 2px 14px 2px 0; color:%1'><b>%2</b></td>"
-               "<td style='padding: 2px 14px 2px 0'><a href='%3' style='color:%4; "
-               "text-decoration: none'><b>%5</b></a></td>"
-               "<td style='padding: 2px 14px 2px 0; color:%6'>%7</td>"
-               "<td style='padding: 2px 14px 2px 0' align='right'>%8</td>"
-               "<td style='padding: 2px 14px 2px 0; color:%6' align='right'>%9</td>")
-               .arg(p.tone(severity_tone(alert.severity)).text.name(),
-                    severity_title(alert.severity), QString::number(alert.id), p.text.name(),
-                    cut(alert_title(alert)), p.muted.name(), cut(subject_text(alert.subject)),
-                    QString::fromStdString(value_text(alert.value, alert.unit)).toHtmlEscaped(),
-                    since_text(alert.since, shown_now())) +
-           QStringLiteral("<td style='padding: 2px 0; color:%1'>%2</td></tr>")
-               .arg(p.muted.name(), alert_marks(alert).join(QStringLiteral(", ")));
+    return u"<tr><td style='padding: 2px 14px 2px 0; color:%1'><b>%2</b></td>"
+           u"<td style='padding: 2px 14px 2px 0'><a href='%3' style='color:%4; "
+           u"text-decoration: none'><b>%5</b></a></td>"
+           u"<td style='padding: 2px 14px 2px 0; color:%6'>%7</td>"
+           u"<td style='padding: 2px 14px 2px 0' align='right'>%8</td>"
+           u"<td style='padding: 2px 14px 2px 0; color:%6' align='right'>%9</td>"_s.arg(
+               p.severity(severity_of(alert.severity)).text.name(), severity_title(alert.severity),
+               QString::number(alert.id), p.text.name(), cut(alert_title(alert)), p.muted.name(),
+               cut(subject_text(alert.subject)),
+               QString::fromStdString(value_text(alert.value, alert.unit)).toHtmlEscaped(),
+               since_text(alert.since, shown_now())) +
+           u"<td style='padding: 2px 0; color:%1'>%2</td></tr>"_s.arg(
+               p.muted.name(), alert_marks(alert).join(u", "_s));
 }
 
 }  // namespace
 
-AlertStrip::AlertStrip(AlertBook& book, QWidget* parent)
-    : QFrame(parent), book_(book), sign_(new QLabel), text_(new QLabel) {
-    setObjectName(QStringLiteral("card"));
+AlertStrip::AlertStrip(CurrentAlerts& current, QWidget* parent)
+    : QFrame(parent), current_(current), sign_(new QLabel), text_(new QLabel) {
+    setObjectName(u"card"_s);
     text_->setTextFormat(Qt::RichText);
     text_->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
-    text_->setAccessibleName(tr("Alerts that fire"));
+    text_->setAccessibleName(tr("Firing alerts"));
     text_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    auto* all = make_tool(QStringLiteral("chevron"), tr("All alerts"));
+    auto* all = make_tool(u"chevron"_s, tr("All alerts"));
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(16, 10, 10, 10);
     row->setSpacing(14);
@@ -64,8 +63,8 @@ AlertStrip::AlertStrip(AlertBook& book, QWidget* parent)
         else
             Q_EMIT all_wanted();
     });
-    connect(&book, &AlertBook::changed, this, &AlertStrip::show_firing);
-    connect(&book.workspace(), &Workspace::second_passed, this, [this] {
+    connect(&current, &CurrentAlerts::changed, this, &AlertStrip::show_firing);
+    connect(&current.workspace(), &Workspace::second_passed, this, [this] {
         if (isVisible()) show_firing();
     });
     connect(&Theme::instance(), &Theme::changed, this, &AlertStrip::show_firing);
@@ -73,18 +72,17 @@ AlertStrip::AlertStrip(AlertBook& book, QWidget* parent)
 }
 
 void AlertStrip::show_firing() {
-    const auto firing = book_.firing();
+    const auto firing = current_.firing();
     setVisible(!firing.empty());
     if (firing.empty()) return;
     QString html;
     for (std::size_t i = 0; i < std::min(firing.size(), kLines); ++i) html += line_html(firing[i]);
-    html = QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
+    html = u"<table cellspacing='0'>%1</table>"_s.arg(html);
     if (firing.size() > kLines)
-        html += QStringLiteral("<a href='all' style='color:%1; text-decoration: none'>%2</a>")
-                    .arg(colours().accent.name(), tr("and %1 more").arg(firing.size() - kLines));
+        html += u"<a href='all' style='color:%1; text-decoration: none'>%2</a>"_s.arg(
+            colours().accent.name(), tr("and %1 more").arg(firing.size() - kLines));
     say(text_, html);
-    sign_->setPixmap(
-        icon(QStringLiteral("alerts"), severity_tone(firing.front().severity)).pixmap(20, 20));
+    sign_->setPixmap(icon(u"alerts"_s, severity_of(firing.front().severity)).pixmap(20, 20));
 }
 
 }  // namespace snakepit::shm::ui

@@ -8,13 +8,13 @@ class QLabel;
 
 namespace snakepit::shm::ui {
 
-class AlertBook;
+class CurrentAlerts;
 
 // What fires now, the worst first, in a few lines; not to be seen while nothing does.
 class AlertStrip : public QFrame {
     Q_OBJECT
   public:
-    explicit AlertStrip(AlertBook& book, QWidget* parent = nullptr);
+    explicit AlertStrip(CurrentAlerts& current, QWidget* parent = nullptr);
 
   Q_SIGNALS:
     void alert_wanted(std::uint64_t id);
@@ -23,7 +23,7 @@ class AlertStrip : public QFrame {
   private:
     void show_firing();
 
-    AlertBook& book_;
+    CurrentAlerts& current_;
     QLabel *sign_, *text_;
 };
 

@@ -11,7 +11,7 @@ class QToolButton;
 
 namespace snakepit::shm::ui {
 
-class AlertBook;
+class CurrentAlerts;
 class AlertDetails;
 class AlertHistoryModel;
 class AlertModel;
@@ -20,41 +20,39 @@ class ChoiceRow;
 class EmptyState;
 class SilencesView;
 class TableView;
-class Workspace;
 
-// What is wrong now and what was, what is watched for, and what nobody is told of.
+// Current and past alerts, rules and silences.
 class AlertsPage : public Page {
     Q_OBJECT
   public:
     enum View { kLive, kHistory, kRules, kSilences };
-    AlertsPage(Workspace& workspace, AlertBook& book, QWidget* parent = nullptr);
+    AlertsPage(Workspace& workspace, CurrentAlerts& current, QWidget* parent = nullptr);
     void show_view(View view);
     void show_alert(std::uint64_t id);  // in the live list, once it is there
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override;
     void hideEvent(QHideEvent* event) override;
 
   private:
     void build_actions();
     QWidget* build_choice_row();
     QWidget* build_list();
-    QWidget* build_table(TableView* table, EmptyState* empty, QStackedWidget*& stack);
-    void show_book();
+    QStackedWidget* build_table(TableView* table, EmptyState* empty);
+    void show_current();
     void show_state();
     void show_pane();
     void show_history();
     void show_counts();
     void show_selection();
     void refresh_view();
-    void second();
+    void on_second();
     std::vector<Alert> selected() const;
     void acknowledge();
     void silence();
     TableView* table() const;
 
-    Workspace& workspace_;
-    AlertBook& book_;
+    CurrentAlerts& current_;
     AlertModel* live_;
     AlertHistoryModel* history_;
     TableView *live_table_, *history_table_;

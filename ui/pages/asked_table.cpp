@@ -17,26 +17,20 @@ AskedTable::AskedTable(Workspace& workspace, const QString& settings_key, EmptyS
       workspace_(workspace),
       table_(new TableView(settings_key)),
       empty_(empty),
-      stack_(new QStackedWidget),
-      problem_(make_label({}, "problem")),
+      stack_(make_stack({table_, empty})),
+      problem_(make_problem()),
       actions_(new QWidget),
       command_line_(make_command_line({})),
       row_(new QHBoxLayout(actions_)),
-      command_(command_line_->findChild<QLabel*>(QStringLiteral("command"))) {
-    auto* card = new Card;
-    stack_->addWidget(table_);
-    stack_->addWidget(empty);
+      command_(command_line_->findChild<QLabel*>(u"command"_s)) {
     stack_->setCurrentWidget(empty);
-    card->body()->addWidget(stack_);
-    problem_->setWordWrap(true);
-    problem_->hide();
     row_->setContentsMargins(0, 0, 0, 0);
     row_->setSpacing(8);
     row_->addWidget(command_line_, 1);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(10);
-    column->addWidget(card, 1);
+    column->addWidget(new Card(stack_), 1);
     column->addWidget(problem_);
     column->addWidget(actions_);
 }
@@ -56,8 +50,7 @@ void AskedTable::show_rows() {
 }
 
 void AskedTable::show_problem(const Error* problem) {
-    problem_->setVisible(problem != nullptr);
-    problem_->setText(problem ? error_text(*problem) : QString());
+    ui::show_problem(problem_, problem ? error_text(*problem) : QString());
 }
 
 void AskedTable::show_command(const QString& command) {

@@ -5,6 +5,8 @@
 #include <QHBoxLayout>
 #include <QToolButton>
 
+#include "ui/literals.h"
+
 namespace snakepit::shm::ui {
 
 ChoiceRow::ChoiceRow(const QStringList& names, QWidget* parent)
@@ -15,7 +17,7 @@ ChoiceRow::ChoiceRow(const QStringList& names, QWidget* parent)
     row->setSpacing(6);
     for (const auto& name : names) {
         auto* button = new QToolButton;
-        button->setObjectName(QStringLiteral("choice"));
+        button->setObjectName(u"choice"_s);
         button->setCheckable(true);
         button->setText(name);
         button->setAccessibleName(name);

@@ -6,7 +6,6 @@
 #include <QStackedWidget>
 
 #include "layout/client_words.h"
-#include "ui/dialogs/cleanup_dialog.h"
 #include "ui/graphs/memory_graph.h"
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
@@ -28,69 +27,60 @@ constexpr std::size_t kTrendSamples = 120;
 
 QString event_row(const EventRow& row) {
     const auto& p = colours();
-    const auto what =
-        row.region_id.empty()
-            ? event_detail(row)
-            : QStringLiteral("…%1  %2").arg(to_qstring(row.region_id).right(8), event_detail(row));
-    return QStringLiteral(
-               "<tr><td style='padding: 4px 10px 4px 0; color:%1'>%2</td>"
-               "<td style='padding: 4px 10px 4px 0; color:%3; white-space: nowrap'><b>%4</b></td>"
-               "<td style='padding: 4px 0; color:%1'>%5</td></tr>")
-        .arg(p.muted.name(), clock_text(row.time).left(8), p.tone(event_tone(row)).text.name(),
-             event_title(row.kind).toHtmlEscaped(), what.toHtmlEscaped());
+    const auto what = row.region_id.empty()
+                          ? event_detail(row)
+                          : u"…%1  %2"_s.arg(to_qstring(row.region_id).right(8), event_detail(row));
+    return u"<tr><td style='padding: 4px 10px 4px 0; color:%1'>%2</td>"
+           u"<td style='padding: 4px 10px 4px 0; color:%3; white-space: nowrap'><b>%4</b></td>"
+           u"<td style='padding: 4px 0; color:%1'>%5</td></tr>"_s.arg(
+               p.muted.name(), clock_text(row.time).left(8),
+               p.severity(severity_of(row)).text.name(), event_title(row.kind).toHtmlEscaped(),
+               what.toHtmlEscaped());
 }
 
 }  // namespace
 
-DashboardPage::DashboardPage(Workspace& workspace, AlertBook& book, QWidget* parent)
-    : Page(tr("Dashboard"), tr("Shared memory on this host at a glance"), parent),
-      workspace_(workspace),
+DashboardPage::DashboardPage(Workspace& workspace, CurrentAlerts& current, QWidget* parent)
+    : Page(workspace, tr("Dashboard"), tr("Shared memory on this host at a glance"), parent),
       feed_(workspace.event_source()),
       stack_(new QStackedWidget),
       nothing_(make_getting_started(workspace)) {
-    auto* cleanup = make_button(QStringLiteral("broom"), tr("Clean up…"));
-    cleanup->setEnabled(workspace_.can_act());
-    connect(cleanup, &QPushButton::clicked, this, [this] {
-        (new CleanupDialog(workspace_, CleanupDialog::Scope::due, window()))->open();
-    });
-    add_action(cleanup);
-    auto* empty = new Card;
-    empty->body()->addWidget(nothing_);
+    add_actions({make_cleanup_button(tr("Clean up…"), CleanupDialog::Scope::due)});
     stack_->addWidget(build_content());
-    stack_->addWidget(empty);
-    auto* alerts = new AlertStrip(book);
+    stack_->addWidget(new Card(nothing_));
+    auto* alerts = new AlertStrip(current);
     connect(alerts, &AlertStrip::alert_wanted, this, &DashboardPage::alert_wanted);
-    connect(alerts, &AlertStrip::all_wanted, this,
-            [this] { Q_EMIT page_wanted(QStringLiteral("alerts")); });
+    connect(alerts, &AlertStrip::all_wanted, this, [this] { Q_EMIT page_wanted(u"alerts"_s); });
     body()->addWidget(alerts);
     body()->addWidget(stack_, 1);
-    connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible()) refresh();
-    });
-    connect(&workspace, &Workspace::second_passed, this, [this] {
-        if (isVisible()) show_trends();
-    });
+    while_visible(this, &workspace, &Workspace::ticked, [this] { refresh(); });
+    while_visible(this, &workspace, &Workspace::second_passed, [this] { show_trends(); });
     refresh();
 }
 
+QPushButton* DashboardPage::make_cleanup_button(const QString& text, CleanupDialog::Scope scope) {
+    auto* button = make_button(u"broom"_s, text, this, [this, scope] {
+        (new CleanupDialog(workspace_, scope, window()))->open();
+    });
+    button->setEnabled(workspace_.can_act());
+    return button;
+}
+
 QWidget* DashboardPage::build_content() {
-    regions_ = new FigureCard(QStringLiteral("regions"), tr("Regions"));
-    memory_ = new FigureCard(QStringLiteral("memory"), tr("Memory used"));
-    references_ = new FigureCard(QStringLiteral("references"), tr("References"));
-    programs_ = new FigureCard(QStringLiteral("processes"), tr("Programs"));
-    orphans_ = new FigureCard(QStringLiteral("orphan"), tr("Orphans"));
-    auto* graph_card = new Card(tr("Memory"));
-    graph_card->body()->addWidget(new MemoryGraph(workspace_));
-    auto* events_card = new Card(tr("Latest events"));
-    auto* all = make_tool(QStringLiteral("chevron"), tr("All events"));
-    connect(all, &QToolButton::clicked, this,
-            [this] { Q_EMIT page_wanted(QStringLiteral("events")); });
-    events_card->add_action(all);
+    regions_ = new FigureCard(u"regions"_s, tr("Regions"));
+    memory_ = new FigureCard(u"memory"_s, tr("Memory used"));
+    references_ = new FigureCard(u"references"_s, tr("References"));
+    programs_ = new FigureCard(u"processes"_s, tr("Programs"));
+    orphans_ = new FigureCard(u"orphan"_s, tr("Orphans"));
+    auto* graph_card = new Card(tr("Memory"), new MemoryGraph(workspace_));
     events_ = make_label({});
+    auto* events_card = new Card(tr("Latest events"), events_);
+    auto* all = make_tool(u"chevron"_s, tr("All events"));
+    connect(all, &QToolButton::clicked, this, [this] { Q_EMIT page_wanted(u"events"_s); });
+    events_card->add_action(all);
     events_->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     events_->setContentsMargins(16, 2, 14, 8);
     events_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Expanding);
-    events_card->body()->addWidget(events_, 1);
 
     auto* content = new QWidget;
     auto* grid = new QGridLayout(content);
@@ -109,27 +99,20 @@ QWidget* DashboardPage::build_content() {
 }
 
 Card* DashboardPage::build_orphans() {
-    auto* card = new Card(tr("Left behind"));
-    card->set_note(tr("regions whose owner is gone"));
-    auto* cleanup = make_button(QStringLiteral("broom"), tr("Rehearse a cleanup…"));
-    cleanup->setEnabled(workspace_.can_act());
-    connect(cleanup, &QPushButton::clicked, this, [this] {
-        (new CleanupDialog(workspace_, CleanupDialog::Scope::orphans, window()))->open();
-    });
-    card->add_action(cleanup);
-    orphan_table_ = new RegionTable(workspace_, QStringLiteral("orphans"));
+    auto* card = new Card(tr("Orphans"));
+    card->set_note(tr("regions whose owner has exited"));
+    card->add_action(make_cleanup_button(tr("Clean up orphans…"), CleanupDialog::Scope::orphans));
+    orphan_table_ = new RegionTable(workspace_, u"orphans"_s);
     orphan_table_->regions().set_scope(
         [](const RegionRow& row) { return row.info.state == RegionState::orphan; });
     orphan_table_->set_default_columns({kColumnId, kColumnSize, kColumnAge, kColumnIdle,
                                         kColumnReferences, kColumnHeldBy, kColumnOwner,
-                                        kColumnPolicy});
+                                        kColumnCleanup});
     orphan_table_->setAccessibleName(tr("Orphans"));
     orphan_table_->restore_layout();
-    orphan_stack_ = new QStackedWidget;
-    auto* none = make_label(tr("Nothing was left behind."), "muted");
+    auto* none = make_label(tr("No orphans."), "muted");
     none->setAlignment(Qt::AlignCenter);
-    orphan_stack_->addWidget(orphan_table_);
-    orphan_stack_->addWidget(none);
+    orphan_stack_ = make_stack({orphan_table_, none});
     card->body()->addWidget(orphan_stack_);
     connect(orphan_table_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
         Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
@@ -137,8 +120,7 @@ Card* DashboardPage::build_orphans() {
     return card;
 }
 
-void DashboardPage::showEvent(QShowEvent* event) {
-    Page::showEvent(event);
+void DashboardPage::on_shown() {
     refresh();
     show_trends();
 }
@@ -161,24 +143,22 @@ void DashboardPage::show_figures() {
     const auto* sample = workspace_.latest();
     regions_->set_figure(
         count_text(workspace_.regions().size()),
-        sample ? tr("%1 allocated since the start").arg(count_text(sample->allocations))
-               : QString());
+        sample ? tr("%1 allocated since start").arg(count_text(sample->allocations)) : QString());
     const auto& clients = workspace_.clients();
     std::size_t lost = 0;
     for (const auto& client : clients) lost += client.connected ? 0 : 1;
     programs_->set_figure(
         count_text(clients.size()),
-        lost ? QStringLiteral("%1 %2").arg(count_text(lost), to_qstring(kNotReconnected))
-             : tr("all connected"));
+        lost ? u"%1 %2"_s.arg(count_text(lost), to_qstring(kNotReconnected)) : tr("all connected"));
     const auto orphans = orphan_table_->regions().total();
     orphans_->set_figure(count_text(orphans),
-                         orphans ? tr("owner gone") : tr("nothing left behind"),
-                         orphans ? Tone::caution : Tone::none);
+                         orphans ? tr("owner has exited") : tr("all owners are running"),
+                         orphans ? Severity::caution : Severity::none);
     if (!sample) return;
     memory_->set_figure(
         size_text(sample->bytes_used),
         tr("%1 of %2 free").arg(size_text(sample->shm_free), size_text(sample->shm_total)));
-    references_->set_figure(count_text(sample->references), tr("held by programs now"));
+    references_->set_figure(count_text(sample->references), tr("held now"));
 }
 
 void DashboardPage::show_trends() {
@@ -206,8 +186,7 @@ void DashboardPage::ask_events() {
         QString html;
         if (result)
             for (const auto& row : *result) html += event_row(row);
-        html = html.isEmpty() ? QString()
-                              : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
+        html = html.isEmpty() ? QString() : u"<table cellspacing='0'>%1</table>"_s.arg(html);
         if (!result) html = error_text(result.error()).toHtmlEscaped();
         say(events_, html);
     });

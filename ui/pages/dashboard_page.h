@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "ui/dialogs/cleanup_dialog.h"
 #include "ui/models/event_feed.h"
 #include "ui/pages/page.h"
 
@@ -11,28 +12,28 @@ class QStackedWidget;
 
 namespace snakepit::shm::ui {
 
-class AlertBook;
+class CurrentAlerts;
 class Card;
 class EmptyState;
 class FigureCard;
 class MemoryGraph;
 class RegionTable;
-class Workspace;
 
-// The key figures, memory over time, what happened last, and what was left behind.
+// The key figures, memory over time, the latest events, and orphans.
 class DashboardPage : public Page {
     Q_OBJECT
   public:
-    DashboardPage(Workspace& workspace, AlertBook& book, QWidget* parent = nullptr);
+    DashboardPage(Workspace& workspace, CurrentAlerts& current, QWidget* parent = nullptr);
 
   Q_SIGNALS:
     void page_wanted(const QString& name);
     void alert_wanted(std::uint64_t id);
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override;
 
   private:
+    QPushButton* make_cleanup_button(const QString& text, CleanupDialog::Scope scope);
     QWidget* build_content();
     Card* build_orphans();
     void refresh();
@@ -40,7 +41,6 @@ class DashboardPage : public Page {
     void show_trends();
     void ask_events();
 
-    Workspace& workspace_;
     EventFeed feed_;
     std::uint64_t events_seen_ = 0;
     int asks_left_ = 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/details_card.h"
 
+#include <QClipboard>
+#include <QGuiApplication>
+#include <QHBoxLayout>
 #include <QScrollArea>
 #include <QVBoxLayout>
 
@@ -10,7 +13,7 @@ namespace snakepit::shm::ui {
 
 DetailsCard::DetailsCard(const QString& hint, int width, QWidget* parent)
     : QFrame(parent), hint_(make_label(hint, "muted")), scroll_(new QScrollArea) {
-    setObjectName(QStringLiteral("card"));
+    setObjectName(u"card"_s);
     setMinimumWidth(width);
     hint_->setAlignment(Qt::AlignCenter);
     hint_->setWordWrap(true);
@@ -19,7 +22,7 @@ DetailsCard::DetailsCard(const QString& hint, int width, QWidget* parent)
     scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll_->viewport()->setAutoFillBackground(false);
     auto* inner = new QWidget;
-    inner->setObjectName(QStringLiteral("content"));
+    inner->setObjectName(u"content"_s);
     auto* rows = new QVBoxLayout(inner);
     rows->setContentsMargins(16, 14, 16, 14);
     rows->setSpacing(0);
@@ -44,9 +47,23 @@ void DetailsCard::show_content(bool shown) {
     scroll_->setVisible(shown);
 }
 
+QLabel* DetailsCard::add_section(const QString& title) {
+    auto* text = make_words();
+    column_->addWidget(make_label(title, "section"));
+    column_->addWidget(text);
+    column_->addSpacing(6);
+    return text;
+}
+
+void DetailsCard::add_copy(QHBoxLayout* row, const QString& text, QLabel* copied) {
+    auto* copy = make_tool(u"copy"_s, text);
+    connect(copy, &QToolButton::clicked, copied,
+            [copied] { QGuiApplication::clipboard()->setText(copied->text()); });
+    row->addWidget(copy);
+}
+
 QToolButton* make_details_tool() {
-    auto* tool =
-        make_tool(QStringLiteral("details"), QObject::tr("Details"), QStringLiteral("Ctrl+D"));
+    auto* tool = make_tool(u"details"_s, QObject::tr("Details"), u"Ctrl+D"_s);
     tool->setCheckable(true);
     tool->setChecked(true);
     return tool;

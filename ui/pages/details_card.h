@@ -3,6 +3,7 @@
 
 #include <QFrame>
 
+class QHBoxLayout;
 class QLabel;
 class QScrollArea;
 class QToolButton;
@@ -20,8 +21,10 @@ class DetailsCard : public QFrame {
     void show_hint(const QString& text);
 
   protected:
-    QVBoxLayout* column() { return column_; }  // of what is shown of the one
-    void show_content(bool shown);             // or the hint
+    QVBoxLayout* column() { return column_; }   // of what is shown of the one
+    void show_content(bool shown);              // or the hint
+    QLabel* add_section(const QString& title);  // of text, below what there is
+    void add_copy(QHBoxLayout* row, const QString& text, QLabel* copied);  // a button
 
   private:
     QLabel* hint_;

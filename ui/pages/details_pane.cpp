@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/details_pane.h"
 
-#include <QClipboard>
 #include <QFormLayout>
-#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QVBoxLayout>
 
 #include "layout/client_words.h"
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
-#include "ui/models/moment.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/user_names.h"
 #include "ui/models/workspace.h"
@@ -26,40 +23,33 @@ constexpr int kEventsShown = 14;
 
 QString holder_html(const RegionReference& holder) {
     const auto held = holder.count == 0 ? QObject::tr("mapped, idle")
-                                        : counted(holder.count, "reference", "references");
+                                        : pluralize(holder.count, "reference", "references");
     const auto access =
-        holder.access == AccessMode::read_only ? QObject::tr(", read only") : QString();
-    const auto lost =
-        holder.connected ? QString() : QStringLiteral(", ") + to_qstring(kNotReconnected);
-    return QStringLiteral(
-               "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
-        .arg(program_text(holder.process, holder.pid).toHtmlEscaped(),
-             muted_html(QString::number(holder.pid)), held + access + lost);
+        holder.access == AccessMode::read_only ? QObject::tr(", read-only") : QString();
+    const auto lost = holder.connected ? QString() : u", "_s + to_qstring(kNotReconnected);
+    return u"<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>"_s.arg(
+        program_text(holder.process, holder.pid).toHtmlEscaped(), pid_html(holder.pid),
+        held + access + lost);
 }
 
 QString event_html(const EventRow& row) {
-    const auto tone = colours().tone(event_tone(row)).text.name();
-    return QStringLiteral(
-               "<tr><td>%1&nbsp;&nbsp;</td><td><span style='color:%2'>%3</span><br>%4</td></tr>")
-        .arg(muted_html(clock_text(row.time)), tone, event_title(row.kind).toHtmlEscaped(),
-             muted_html(event_detail(row)));
+    const auto severity = colours().severity(severity_of(row)).text.name();
+    return u"<tr><td>%1&nbsp;&nbsp;</td><td><span style='color:%2'>%3</span><br>%4</td></tr>"_s.arg(
+        muted_html(clock_text(row.time)), severity, event_title(row.kind).toHtmlEscaped(),
+        muted_html(event_detail(row)));
 }
 
 }  // namespace
 
 DetailsPane::DetailsPane(Workspace& workspace, QWidget* parent)
-    : DetailsCard(tr("Select a region to see everything about it."), 270, parent),
+    : DetailsCard(tr("Select a region to see its details."), 270, parent),
       workspace_(workspace),
       feed_(workspace.event_source()) {
     build_head();
     build_fields();
     connect(&workspace, &Workspace::selection_changed, this, &DetailsPane::choose);
-    connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible()) tick();
-    });
-    connect(&workspace, &Workspace::second_passed, this, [this] {
-        if (isVisible()) ask_holders();
-    });
+    while_visible(this, &workspace, &Workspace::ticked, [this] { tick(); });
+    while_visible(this, &workspace, &Workspace::second_passed, [this] { ask_holders(); });
     choose();
 }
 
@@ -68,36 +58,30 @@ void DetailsPane::build_head() {
     id_ = make_words();
     id_->setFont(Theme::instance().monospace());
     id_->setAccessibleName(tr("Region id"));
-    auto* copy = make_tool(QStringLiteral("copy"), tr("Copy the id"));
-    connect(copy, &QToolButton::clicked, this,
-            [this] { QGuiApplication::clipboard()->setText(id_->text()); });
     auto* head = new QHBoxLayout;
     head->addWidget(state_, 0, Qt::AlignVCenter);
     head->addStretch();
-    head->addWidget(copy);
+    add_copy(head, tr("Copy id"), id_);
     column()->addLayout(head);
     column()->addWidget(id_);
     column()->addSpacing(4);
 }
 
 void DetailsPane::build_fields() {
-    column()->addWidget(make_label(tr("Held by"), "section"));
-    column()->addWidget(holders_ = make_words());
-    column()->addSpacing(6);
+    holders_ = add_section(tr("Held by"));
     column()->addWidget(security_ = new SecuritySection(workspace_));
     column()->addSpacing(6);
     auto* facts = make_facts();
     for (int shown : {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses,
                       kColumnOwner, kColumnUser, kColumnWorker, kColumnSession, kColumnAge,
-                      kColumnIdle, kColumnPolicy, kColumnTimeout, kColumnAccess, kColumnMetadata})
+                      kColumnIdle, kColumnCleanup, kColumnTimeout, kColumnAccess, kColumnMetadata})
         fields_[shown] = add_fact(facts, QString::fromUtf8(region_column(shown).title));
     place_ = new ElidedLabel;
     facts->addRow(make_label(tr("Place"), "muted"), place_);
     column()->addWidget(make_label(tr("About"), "section"));
     column()->addLayout(facts);
     column()->addSpacing(6);
-    column()->addWidget(make_label(tr("Latest events"), "section"));
-    column()->addWidget(events_ = make_words());
+    events_ = add_section(tr("Latest events"));
 }
 
 void DetailsPane::showEvent(QShowEvent* event) {
@@ -116,9 +100,9 @@ void DetailsPane::choose() {
     for (const auto& key : selection)
         if (const auto* entry = workspace_.regions().find(key)) bytes += entry->row.info.size;
     show_hint(selection.size() < 2
-                  ? tr("Select a region to see everything about it.")
-                  : tr("%1 selected, %2 together")
-                        .arg(counted(selection.size(), "region", "regions"), size_text(bytes)));
+                  ? tr("Select a region to see its details.")
+                  : tr("%1 selected, %2 in total")
+                        .arg(pluralize(selection.size(), "region", "regions"), size_text(bytes)));
     const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
     show_content(entry != nullptr);
     if (!entry || !isVisible()) return;
@@ -141,17 +125,16 @@ void DetailsPane::tick() {
 void DetailsPane::show_fields(const RegionRow& row) {
     const auto& info = row.info;
     security_->show_region(info);
-    set_chip(state_, state_title(info.state), tone_of(info.state));
+    set_chip(state_, plain_text(info.state), severity_of(info.state));
     id_->setText(QString::fromStdString(info.id.str()));
-    const auto at = shown_now();
     for (const auto& [column, label] : fields_) {
-        auto text = region_display(row, column, at);
+        auto text = region_column(column).text(row);
         if (column == kColumnAge || column == kColumnIdle)
-            text += QStringLiteral("  (%1)").arg(
+            text += u"  (%1)"_s.arg(
                 clock_text(column == kColumnAge ? info.created_at : info.last_accessed));
-        if (column == kColumnOwner) text += QStringLiteral("  (pid %1)").arg(info.owner_pid);
+        if (column == kColumnOwner) text += u"  (pid %1)"_s.arg(info.owner_pid);
         if (column == kColumnUser) text = user_text(info.owner_uid);
-        if (text.isEmpty()) text = QStringLiteral("–");
+        if (text.isEmpty()) text = u"–"_s;
         say(label, text);
     }
     place_->set_text(
@@ -181,8 +164,8 @@ void DetailsPane::ask_holders() {
 void DetailsPane::show_holders(const RegionInfo& info, bool complete, const QString& problem) {
     QString html;
     for (const auto& holder : info.references) html += holder_html(holder);
-    html = html.isEmpty() ? muted_html(tr("Nobody holds it."))
-                          : QStringLiteral("<table cellspacing='0'>%1</table>").arg(html);
+    html = html.isEmpty() ? muted_html(tr("No process holds it."))
+                          : u"<table cellspacing='0'>%1</table>"_s.arg(html);
     if (!complete) html += muted_html(problem.isEmpty() ? tr("There may be more.") : problem);
     say(holders_, html);
 }
@@ -197,19 +180,18 @@ void DetailsPane::ask_events() {
         QString html;
         if (result)
             for (const auto& row : *result) html += event_html(row);
-        if (result) tell_policy(*result);
+        if (result) show_policy_event(*result);
         if (!result)
             events_->setText(muted_html(error_text(result.error())));
         else if (html.isEmpty())
             events_->setText(muted_html(tr("None recorded yet.")));
         else
-            events_->setText(
-                QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(html));
+            events_->setText(u"<table cellspacing='0' cellpadding='1'>%1</table>"_s.arg(html));
     });
 }
 
 // Newest first: the first one about the policy counts.
-void DetailsPane::tell_policy(const std::vector<EventRow>& rows) {
+void DetailsPane::show_policy_event(const std::vector<EventRow>& rows) {
     for (const auto& row : rows)
         if (row.kind == EventKind::policy_changed || row.kind == EventKind::policy_unreadable)
             return security_->policy_event(row.seq);

@@ -32,7 +32,7 @@ class DetailsPane : public DetailsCard {
     void tick();
     void ask_holders();
     void ask_events();
-    void tell_policy(const std::vector<EventRow>& rows);
+    void show_policy_event(const std::vector<EventRow>& rows);
     void show_holders(const RegionInfo& info, bool complete, const QString& problem);
     void show_fields(const RegionRow& row);
 

@@ -28,25 +28,18 @@ constexpr int kSettlingAsks = 8;  // two seconds of ticks
 }  // namespace
 
 EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Events"), tr("What happened, newest first"), parent),
-      workspace_(workspace),
+    : Page(workspace, tr("Events"), tr("Recorded events, newest first"), parent),
       model_(new EventModel(workspace.event_source(), this)),
-      table_(new TableView(QStringLiteral("events"))),
-      stack_(new QStackedWidget),
-      empty_(new EmptyState(QStringLiteral("events"), {}, {})) {
-    table_->setModel(model_);
-    table_->set_default_columns(
+      table_(new TableView(u"events"_s)),
+      empty_(new EmptyState(u"events"_s, {}, {})),
+      stack_(make_stack({table_, empty_})) {
+    table_->set_up(
+        model_, tr("Events"),
         {kEventTime, kEventKind, kEventRegion, kEventUser, kEventPid, kEventResult, kEventDetail},
-        {150, 150, 262, 84, 62, 132, 200});
-    table_->setAccessibleName(tr("Events"));
-    table_->restore_layout();
+        {140, 170, 262, 84, 62, 132, 200});
     build_actions();
     body()->addWidget(build_filter_row());
-    auto* card = new Card;
-    stack_->addWidget(table_);
-    stack_->addWidget(empty_);
-    card->body()->addWidget(stack_);
-    body()->addWidget(card, 1);
+    body()->addWidget(new Card(stack_), 1);
     connect(model_, &EventModel::answered, this, &EventsPage::show_state);
     connect(&workspace, &Workspace::ticked, this, [this] {
         if (isVisible() && follow_->isChecked()) catch_up();
@@ -54,9 +47,9 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         const auto id = table_->currentIndex().data(kIdRole).toString();
         if (id.isEmpty()) return;
-        menu->addAction(icon(QStringLiteral("filter")), tr("Only this region"), this,
+        menu->addAction(icon(u"filter"_s), tr("Show only this region"), this,
                         [this, id] { show_region(id); });
-        menu->addAction(icon(QStringLiteral("regions")), tr("Show the region"), this,
+        menu->addAction(icon(u"regions"_s), tr("Show region"), this,
                         [this, id] { Q_EMIT workspace_.show_region(id); });
     });
     set_main(table_);
@@ -64,14 +57,12 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
 }
 
 void EventsPage::build_actions() {
-    auto* audit = make_button(QStringLiteral("shield"), tr("Verify history…"));
-    connect(audit, &QPushButton::clicked, this,
-            [this] { (new AuditDialog(workspace_, window()))->open(); });
-    auto* report = make_button(QStringLiteral("export"), tr("Export audit report…"));
-    connect(report, &QPushButton::clicked, this, &EventsPage::export_report);
+    auto* audit = make_button(u"shield"_s, tr("Verify history…"), this,
+                              [this] { (new AuditDialog(workspace_, window()))->open(); });
+    auto* report =
+        make_button(u"export"_s, tr("Export audit report…"), this, &EventsPage::export_report);
     for (auto* button : {audit, report}) button->setEnabled(workspace_.can_act());
-    add_action(audit);
-    add_action(report);
+    add_actions({audit, report});
 }
 
 // What is shown is what is offered first.
@@ -86,19 +77,19 @@ void EventsPage::export_report() {
 
 QWidget* EventsPage::build_filter_row() {
     kind_ = new QComboBox;
-    kind_->setAccessibleName(tr("Kind of event"));
+    kind_->setAccessibleName(tr("Event kind"));
     kind_->addItem(tr("All events"), 0);
     for (const auto kind : all_event_kinds())
         kind_->addItem(event_title(kind), static_cast<int>(kind));
-    security_ = make_tool(QStringLiteral("shield"),
-                          tr("Refusals, accesses that are audited, and what changed about them"),
-                          QStringLiteral("Ctrl+U"));
+    security_ =
+        make_tool(u"shield"_s,
+                  tr("Refusals, audited accesses and changes of policies, keys and configuration"),
+                  u"Ctrl+U"_s);
     security_->setText(tr("Security"));
     security_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     security_->setCheckable(true);
     region_ = make_search(tr("Region id"), tr("Region id"));
-    follow_ = make_tool(QStringLiteral("follow"), tr("Follow: new events appear at the top"),
-                        QStringLiteral("Ctrl+L"));
+    follow_ = make_tool(u"follow"_s, tr("Follow: show new events at the top"), u"Ctrl+L"_s);
     follow_->setText(tr("Follow"));
     follow_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     follow_->setCheckable(true);
@@ -122,19 +113,10 @@ QWidget* EventsPage::build_filter_row() {
         if (security) kind_->setCurrentIndex(0);
         ask_anew();
     });
-    auto* box = new QWidget;
-    auto* row = new QHBoxLayout(box);
-    row->setContentsMargins(0, 0, 0, 0);
-    row->addWidget(security_);
-    row->addWidget(kind_);
-    row->addWidget(region_, 1);
-    row->addWidget(badge_);
-    row->addWidget(follow_);
-    return box;
+    return make_row_box({security_, kind_, region_, badge_, follow_}, region_);
 }
 
-void EventsPage::showEvent(QShowEvent* event) {
-    Page::showEvent(event);
+void EventsPage::on_shown() {
     if (asked_)
         catch_up();
     else
@@ -180,17 +162,17 @@ void EventsPage::show_state() {
     badge_->setVisible(filtered);
     badge_->setText(tr("filtered"));
     if (!model_->problem().isEmpty())
-        empty_->set_text(tr("The event database cannot be read"), model_->problem());
+        empty_->set_text(tr("The event database could not be read"), model_->problem());
     else if (filtered)
-        empty_->set_text(tr("No event matches"), tr("Choose another kind, or clear the region."));
+        empty_->set_text(tr("No event matches"), tr("Choose another kind or clear the region."));
     else
-        empty_->set_text(tr("Nothing has happened yet"),
-                         tr("Every allocation, mapping, release and refusal will be listed here."));
-    stack_->setCurrentWidget(empty ? static_cast<QWidget*>(empty_) : table_);
-    set_subtitle(empty ? tr("What happened, newest first")
+        empty_->set_text(tr("No events yet"),
+                         tr("Allocations, mappings, releases and refusals are listed here."));
+    stack_->setCurrentIndex(empty ? 1 : 0);
+    set_subtitle(empty ? tr("Recorded events, newest first")
                  : model_->complete()
-                     ? counted(static_cast<std::uint64_t>(model_->rowCount()), "event", "events")
-                     : tr("The newest %1; older ones come as you scroll")
+                     ? pluralize(static_cast<std::uint64_t>(model_->rowCount()), "event", "events")
+                     : tr("Newest %1; scroll for older events")
                            .arg(count_text(static_cast<std::uint64_t>(model_->rowCount()))));
 }
 

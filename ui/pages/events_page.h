@@ -18,7 +18,6 @@ namespace snakepit::shm::ui {
 class EmptyState;
 class EventModel;
 class TableView;
-class Workspace;
 
 // What happened, newest first, from the event database.
 class EventsPage : public Page {
@@ -29,7 +28,7 @@ class EventsPage : public Page {
     void show_kind(EventKind kind);
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override;
 
   private:
     void build_actions();
@@ -39,15 +38,14 @@ class EventsPage : public Page {
     void catch_up();
     void show_state();
 
-    Workspace& workspace_;
     EventModel* model_;
     TableView* table_;
     QComboBox* kind_;
     QLineEdit* region_;
     QToolButton *security_, *follow_;
     QLabel* badge_;
-    QStackedWidget* stack_;
     EmptyState* empty_;
+    QStackedWidget* stack_;
     std::uint64_t head_ = 0;  // newest event asked for
     int asks_left_ = 0;
     bool asked_ = false;

@@ -16,17 +16,12 @@ FilterLine::FilterLine(const QString& name, const QString& example, QWidget* par
     : QWidget(parent),
       line_(make_search(name, example)),
       badge_(make_label({}, "badge")),
-      problem_(make_label({}, "problem")),
+      problem_(make_problem()),
       column_(new QVBoxLayout(this)) {
     badge_->hide();
-    problem_->setWordWrap(true);
-    problem_->hide();
-    auto* row = new QHBoxLayout;
-    row->addWidget(line_, 1);
-    row->addWidget(badge_);
     column_->setContentsMargins(0, 0, 0, 0);
     column_->setSpacing(6);
-    column_->addLayout(row);
+    column_->addLayout(make_row({line_, badge_}, line_));
     column_->addWidget(problem_);
     lead_to(line_, this);
     auto* escape = new QShortcut(QKeySequence(Qt::Key_Escape), this);
@@ -39,8 +34,7 @@ void FilterLine::set_text(const QString& text) {
 }
 
 void FilterLine::show_problem(const Error* problem) {
-    problem_->setVisible(problem != nullptr);
-    problem_->setText(problem ? error_text(*problem) : QString());
+    ui::show_problem(problem_, problem ? error_text(*problem) : QString());
     line_->setProperty("invalid", problem != nullptr);
     line_->style()->polish(line_);
 }

@@ -14,32 +14,28 @@ namespace snakepit::shm::ui {
 namespace {
 
 QString snippet(const Workspace& workspace) {
-    const auto instance = workspace.instance() == u"default"
-                              ? QString()
-                              : QStringLiteral("\"%1\"").arg(workspace.instance());
-    return QStringLiteral(
-               "from snakepit_shm import Client\n"
-               "\n"
-               "client = Client(%1)\n"
-               "region = client.allocate(64 * 1024 * 1024)\n"
-               "region.view[:5] = b\"hello\"\n"
-               "print(region.id)")
-        .arg(instance);
+    const auto instance =
+        workspace.instance() == u"default" ? QString() : u"\"%1\""_s.arg(workspace.instance());
+    return u"from snakepit_shm import Client\n"
+           u"\n"
+           u"client = Client(%1)\n"
+           u"region = client.allocate(64 * 1024 * 1024)\n"
+           u"region.view[:5] = b\"hello\"\n"
+           u"print(region.id)"_s.arg(instance);
 }
 
 }  // namespace
 
 EmptyState* make_getting_started(Workspace& workspace) {
     auto* state = new EmptyState(
-        QStringLiteral("regions"), QObject::tr("Nothing is shared yet"),
-        QObject::tr(
-            "Let some workers share real data and watch them, or share something yourself."));
+        u"regions"_s, QObject::tr("Nothing is shared yet"),
+        QObject::tr("Start a demo with workers that share data, or share data from a program."));
     auto* box = new QWidget;
     box->setMaximumWidth(470);
     auto* column = new QVBoxLayout(box);
     column->setSpacing(8);
     column->addWidget(make_label(QObject::tr("In a terminal"), "section"));
-    column->addWidget(make_command_line(workspace.command(QStringLiteral("demo"))));
+    column->addWidget(make_command_line(workspace.command(u"demo"_s)));
     column->addSpacing(6);
     column->addWidget(make_label(QObject::tr("In Python"), "section"));
     auto* code = make_label(snippet(workspace), "snippet");

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/host_details.h"
 
-#include <QClipboard>
 #include <QFormLayout>
-#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QVBoxLayout>
 
@@ -21,15 +19,9 @@ namespace {
 constexpr std::size_t kUsersShown = 50;
 
 QString use_text(UseKind how) {
-    switch (how) {
-        case UseKind::maps:
-            return HostDetails::tr("maps it");
-        case UseKind::attached:
-            return HostDetails::tr("has it attached");
-        case UseKind::open:
-            break;
-    }
-    return HostDetails::tr("has it open");
+    return how == UseKind::maps       ? HostDetails::tr("maps it")
+           : how == UseKind::attached ? HostDetails::tr("has it attached")
+                                      : HostDetails::tr("has it open");
 }
 
 QString users_html(const HostSegment& segment) {
@@ -37,44 +29,38 @@ QString users_html(const HostSegment& segment) {
     const auto shown = std::min(segment.users.size(), kUsersShown);
     for (std::size_t i = 0; i < shown; ++i) {
         const auto& user = segment.users[i];
-        rows += QStringLiteral(
-                    "<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
-                    .arg(QString::fromStdString(user.program).toHtmlEscaped(),
-                         muted_html(QString::number(user.pid)), use_text(user.how));
+        rows += u"<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>"_s.arg(
+            QString::fromStdString(user.program).toHtmlEscaped(), pid_html(user.pid),
+            use_text(user.how));
     }
     auto html = rows.isEmpty() ? muted_html(HostDetails::tr("No process."))
-                               : QStringLiteral("<table cellspacing='0'>%1</table>").arg(rows);
+                               : u"<table cellspacing='0'>%1</table>"_s.arg(rows);
     if (shown < segment.users.size())
         html += muted_html(HostDetails::tr("and %1 more").arg(segment.users.size() - shown));
     if (!segment.users_complete)
-        html += QStringLiteral("<br>") +
-                muted_html(
-                    HostDetails::tr("Some processes could not be looked at; there may be more."));
+        html += u"<br>"_s +
+                muted_html(HostDetails::tr("Some processes could not be read; there may be more."));
     return html;
 }
 
 QString evidence_html(const HostSegment& segment) {
     QString rows;
     for (const auto& sentence : segment.evidence)
-        rows += QStringLiteral("<tr><td valign='top'>%1&nbsp;</td><td>%2</td></tr>")
-                    .arg(muted_html(QStringLiteral("•")),
-                         QString::fromStdString(sentence).toHtmlEscaped());
-    return rows.isEmpty()
-               ? muted_html(HostDetails::tr("None."))
-               : QStringLiteral("<table cellspacing='0' cellpadding='1'>%1</table>").arg(rows);
+        rows += u"<tr><td valign='top'>%1&nbsp;</td><td>%2</td></tr>"_s.arg(
+            muted_html(u"•"_s), QString::fromStdString(sentence).toHtmlEscaped());
+    return rows.isEmpty() ? muted_html(HostDetails::tr("None."))
+                          : u"<table cellspacing='0' cellpadding='1'>%1</table>"_s.arg(rows);
 }
 
 QString moment(Timestamp time) {
-    if (time.micros == 0) return HostDetails::tr("the system does not say");
-    return QStringLiteral("%1  (%2)")
-        .arg(clock_text(time).section(u'.', 0, 0), since_text(time, shown_now()));
+    if (time.micros == 0) return HostDetails::tr("unknown");
+    return u"%1  (%2)"_s.arg(clock_text(time).section(u'.', 0, 0), since_text(time, shown_now()));
 }
 
 }  // namespace
 
 HostDetails::HostDetails(const Workspace& workspace, QWidget* parent)
-    : DetailsCard(tr("Select a segment to see everything about it."), 290, parent),
-      workspace_(workspace) {
+    : DetailsCard(tr("Select a segment to see its details."), 290, parent), workspace_(workspace) {
     build_head();
     build_facts();
 }
@@ -83,40 +69,33 @@ void HostDetails::build_head() {
     verdict_ = new QLabel;
     confidence_ = make_label({}, "muted");
     kind_ = new QLabel;
-    auto* copy = make_tool(QStringLiteral("copy"), tr("Copy the name"));
-    connect(copy, &QToolButton::clicked, this,
-            [this] { QGuiApplication::clipboard()->setText(name_->text()); });
     auto* row = new QHBoxLayout;
     row->setSpacing(8);
     for (auto* label : {verdict_, kind_, confidence_}) row->addWidget(label, 0, Qt::AlignVCenter);
     row->addStretch();
-    row->addWidget(copy);
     column()->addLayout(row);
     name_ = make_words();
+    add_copy(row, tr("Copy name"), name_);
     name_->setFont(Theme::instance().monospace());
     name_->setAccessibleName(tr("Segment"));
     column()->addWidget(name_);
     column()->addWidget(program_ = make_words());
     column()->addSpacing(4);
-    column()->addWidget(make_label(tr("What the verdict rests on"), "section"));
-    column()->addWidget(evidence_ = make_words());
-    column()->addSpacing(6);
-    column()->addWidget(make_label(tr("Used by"), "section"));
-    column()->addWidget(users_ = make_words());
-    column()->addSpacing(6);
+    evidence_ = add_section(tr("Evidence"));
+    users_ = add_section(tr("Used by"));
 }
 
 void HostDetails::build_facts() {
     column()->addWidget(make_label(tr("About"), "section"));
     auto* facts = make_facts();
     for (const auto& name : {tr("Size"), tr("Resident"), tr("Owner"), tr("Mode"), tr("Creator"),
-                             tr("Created"), tr("Last touch"), tr("Where"), tr("Identity")})
+                             tr("Created"), tr("Last use"), tr("Where"), tr("Identity")})
         facts_.push_back(add_fact(facts, name));
     column()->addLayout(facts);
     column()->addSpacing(6);
     command_title_ = make_label(workspace_.commands_title(), "section");
     command_line_ = make_command_line({});
-    command_ = command_line_->findChild<QLabel*>(QStringLiteral("command"));
+    command_ = command_line_->findChild<QLabel*>(u"command"_s);
     column()->addWidget(command_title_);
     column()->addWidget(command_line_);
 }
@@ -124,16 +103,16 @@ void HostDetails::build_facts() {
 void HostDetails::show_segment(const HostSegment* segment) {
     show_content(segment != nullptr);
     if (!segment) return;
-    set_chip(verdict_, verdict_title(segment->verdict), verdict_tone(segment->verdict));
-    set_chip(kind_, kind_title(segment->kind), Tone::neutral);
-    say(confidence_, tr("%1 % sure").arg(segment->confidence));
+    set_chip(verdict_, verdict_title(segment->verdict), severity_of(segment->verdict));
+    set_chip(kind_, kind_title(segment->kind), Severity::neutral);
+    say(confidence_, tr("%1 % confidence").arg(segment->confidence));
     say(name_, QString::fromStdString(segment->name));
     const bool other = !segment->label.empty() && segment->label != segment->name;
     const auto program = segment->program.empty()
-                             ? tr("Of a program that is not known")
-                             : tr("Of %1").arg(QString::fromStdString(segment->program));
+                             ? tr("Unknown program")
+                             : tr("Created by %1").arg(QString::fromStdString(segment->program));
     say(program_,
-        other ? tr("%1, called %2").arg(program, QString::fromStdString(segment->label)) : program);
+        other ? tr("%1, named %2").arg(program, QString::fromStdString(segment->label)) : program);
     say(evidence_, evidence_html(*segment));
     say(users_, users_html(*segment));
     show_facts(*segment);
@@ -141,24 +120,24 @@ void HostDetails::show_segment(const HostSegment* segment) {
                       segment->verdict == SegmentVerdict::unknown;
     command_title_->setVisible(left);
     command_line_->setVisible(left);
-    say(command_, QStringLiteral("snakepit-shm host clean %1")
-                      .arg(shell_word(QString::fromStdString(segment->name))));
+    say(command_,
+        u"snakepit-shm host clean %1"_s.arg(shell_word(QString::fromStdString(segment->name))));
 }
 
 void HostDetails::show_facts(const HostSegment& segment) {
     const auto owner =
         segment.user.empty()
             ? QString::number(segment.uid)
-            : QStringLiteral("%1  (%2)").arg(QString::fromStdString(segment.user)).arg(segment.uid);
+            : u"%1  (%2)"_s.arg(QString::fromStdString(segment.user)).arg(segment.uid);
     const auto identity = segment.kind == SegmentKind::system_v
                               ? tr("key 0x%1").arg(segment.key, 8, 16, QLatin1Char('0'))
                               : tr("inode %1, device %2").arg(segment.inode).arg(segment.device);
     const QString texts[] = {
-        QStringLiteral("%1  (%2 bytes)").arg(size_text(segment.size), count_text(segment.size)),
+        u"%1  (%2 bytes)"_s.arg(size_text(segment.size), count_text(segment.size)),
         size_text(segment.resident),
         owner,
         mode_text(segment.mode),
-        segment.creator.pid == 0 ? tr("the system does not say") : creator_text(segment),
+        segment.creator.pid == 0 ? tr("unknown") : creator_text(segment),
         moment(segment.created),
         moment(segment.touched),
         place_text(segment),

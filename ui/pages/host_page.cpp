@@ -2,7 +2,6 @@
 #include "ui/pages/host_page.h"
 
 #include <QHBoxLayout>
-#include <QHeaderView>
 #include <QMenu>
 #include <QSplitter>
 #include <QStackedWidget>
@@ -56,28 +55,24 @@ struct HostPage::Look {
         look.free = survey.shm_free;
         QStringList limits;
         for (const auto& limit : survey.limits) limits << QString::fromStdString(limit);
-        look.limits = limits.join(QStringLiteral("; "));
+        look.limits = limits.join(u"; "_s);
         look.rows = host_rows(std::move(survey.segments));
         return look;
     }
 };
 
 HostPage::HostPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Host"), tr("Every segment of shared memory on this host, whoever made it"), parent),
-      workspace_(workspace),
+    : Page(workspace, tr("Host"), tr("All shared memory segments on this host"), parent),
       model_(new HostModel(this)),
-      table_(new TableView(QStringLiteral("host"))),
+      table_(new TableView(u"host"_s)),
       details_(new HostDetails(workspace)),
-      stack_(new QStackedWidget),
-      empty_(new EmptyState(QStringLiteral("host"), tr("Looking at the host…"), {})) {
+      empty_(new EmptyState(u"host"_s, tr("Reading the host's segments…"), {})),
+      stack_(make_stack({table_, empty_})) {
     build_actions();
     body()->addWidget(build_figures());
     body()->addWidget(build_filter());
-    body()->addWidget(
-        make_split(build_table(), details_, {880, 340}, QStringLiteral("host_splitter")), 1);
-    connect(&workspace, &Workspace::second_passed, this, [this] {
-        if (isVisible()) second();
-    });
+    body()->addWidget(make_split(build_table(), details_, {880, 340}, u"host_splitter"_s), 1);
+    while_visible(this, &workspace, &Workspace::second_passed, [this] { on_second(); });
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         since_.invalidate();  // figures and chips take their colours with the next look
         if (isVisible()) survey();
@@ -88,25 +83,22 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
 }
 
 void HostPage::build_actions() {
-    auto* refresh = make_tool(QStringLiteral("refresh"), tr("Look again"), QStringLiteral("F5"));
+    auto* refresh = make_tool(u"refresh"_s, tr("Refresh"), u"F5"_s);
     connect(refresh, &QToolButton::clicked, this, &HostPage::survey);
     refresh->setEnabled(workspace_.can_act());  // of a bundle there is one look
     auto* details = make_details_tool();
     connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
-    clean_ = make_button(QStringLiteral("broom"), tr("Clean up…"));
-    connect(clean_, &QPushButton::clicked, this, &HostPage::clean);
+    clean_ = make_button(u"broom"_s, tr("Clean up…"), this, &HostPage::clean);
     clean_->setEnabled(workspace_.has_host() && workspace_.can_act());
-    for (QWidget* action :
-         std::initializer_list<QWidget*>{refresh, table_->make_columns_tool(), details, clean_})
-        add_action(action);
+    add_actions({refresh, table_->make_columns_tool(), details, clean_});
 }
 
 QWidget* HostPage::build_figures() {
-    all_ = new FigureCard(QStringLiteral("host"), tr("Segments"));
-    left_over_ = new FigureCard(QStringLiteral("orphan"), tr("Left over"));
-    in_use_ = new FigureCard(QStringLiteral("processes"), tr("In use by others"));
-    ours_ = new FigureCard(QStringLiteral("regions"), tr("Ours"));
-    room_ = new FigureCard(QStringLiteral("memory"), tr("Free in /dev/shm"));
+    all_ = new FigureCard(u"host"_s, tr("Segments"));
+    left_over_ = new FigureCard(u"orphan"_s, tr("Left over"));
+    in_use_ = new FigureCard(u"processes"_s, tr("In use by others"));
+    ours_ = new FigureCard(u"regions"_s, tr("Snakepit SHM"));
+    room_ = new FigureCard(u"memory"_s, tr("Free in /dev/shm"));
     auto* box = new QWidget;
     auto* row = new QHBoxLayout(box);
     row->setContentsMargins(0, 0, 0, 0);
@@ -128,25 +120,17 @@ QWidget* HostPage::build_filter() {
 }
 
 QWidget* HostPage::build_table() {
-    table_->setModel(model_);
-    table_->set_default_columns({kHostName, kHostKind, kHostVerdict, kHostSize, kHostProgram,
-                                 kHostUsers, kHostOwner, kHostTouched, kHostCreator, kHostResident},
-                                {180, 76, 88, 74, 140, 124, 74, 80, 124, 82});
-    table_->setAccessibleName(tr("Segments of the host"));
-    table_->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
-    table_->setSortingEnabled(true);
-    table_->restore_layout();
-    stack_->addWidget(table_);
-    stack_->addWidget(empty_);
-    auto* card = new Card;
-    card->body()->addWidget(stack_);
+    table_->set_up(model_, tr("Segments of the host"),
+                   {kHostName, kHostKind, kHostVerdict, kHostSize, kHostProgram, kHostUsers,
+                    kHostOwner, kHostTouched, kHostCreator, kHostResident},
+                   {180, 76, 88, 74, 140, 124, 74, 80, 124, 82}, TableView::Sorting::by_columns);
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &HostPage::show_selection);
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
-        menu->addAction(icon(QStringLiteral("broom")), tr("Clean up…"), this, &HostPage::clean)
+        menu->addAction(icon(u"broom"_s), tr("Clean up…"), this, &HostPage::clean)
             ->setEnabled(clean_->isEnabled());
     });
-    return card;
+    return new Card(stack_);
 }
 
 void HostPage::set_filter_text(const QString& text) {
@@ -161,12 +145,7 @@ void HostPage::apply_filter(const QString& text) {
     show_state();
 }
 
-void HostPage::showEvent(QShowEvent* event) {
-    Page::showEvent(event);
-    survey();
-}
-
-void HostPage::second() {
+void HostPage::on_second() {
     if (!since_.isValid() || since_.elapsed() >= kSurveyMillis) survey();
 }
 
@@ -183,11 +162,11 @@ void HostPage::survey() {
         [this](Result<Look> look) {
             asking_ = false;
             since_.start();
-            take(std::move(look));
+            receive(std::move(look));
         });
 }
 
-void HostPage::take(Result<Look> look) {
+void HostPage::receive(Result<Look> look) {
     failure_ = look ? QString() : error_text(look.error());
     if (look) {
         show_figures(*look);
@@ -201,7 +180,7 @@ void HostPage::take(Result<Look> look) {
 void HostPage::show_figures(const Look& look) {
     all_->set_figure(count_text(look.all.count), size_text(look.all.bytes));
     left_over_->set_figure(count_text(look.left_over.count), of(look.left_over),
-                           look.left_over.count ? Tone::caution : Tone::none);
+                           look.left_over.count ? Severity::caution : Severity::none);
     in_use_->set_figure(count_text(look.in_use.count), of(look.in_use));
     ours_->set_figure(count_text(look.ours.count), of(look.ours));
     room_->set_figure(size_text(look.free), tr("of %1").arg(size_text(look.total)));
@@ -210,28 +189,29 @@ void HostPage::show_figures(const Look& look) {
 }
 
 void HostPage::show_state() {
-    const auto shown = static_cast<std::size_t>(model_->rowCount()), total = model_->all().size();
+    const auto shown = static_cast<std::size_t>(model_->rowCount()), total = model_->total();
     filter_->show_counts(shown, total);
     if (!workspace_.has_host())
-        empty_->set_text(tr("The host cannot be looked at from here"),
-                         tr("What is shown was recorded elsewhere."));
+        empty_->set_text(tr("The host's segments are not available"),
+                         tr("The data was recorded on another host."));
     else if (!failure_.isEmpty() && total == 0)
-        empty_->set_text(workspace_.unknown_title(tr("The host cannot be looked at")), failure_);
+        empty_->set_text(workspace_.unknown_title(tr("The host's segments could not be read")),
+                         failure_);
     else if (total > 0)
         empty_->set_text(tr("No segment matches"),
-                         tr("Every segment is hidden by the filter. Esc clears it."));
+                         tr("The filter hides all segments. Press Esc to clear it."));
     else if (since_.isValid())
         empty_->set_text(tr("No shared memory on this host"),
-                         tr("No POSIX, System V or memfd segment could be found."));
+                         tr("No POSIX, System V or memfd segment was found."));
     stack_->setCurrentIndex(shown > 0 ? 0 : 1);
-    const auto segments = counted(total, "segment", "segments");
+    const auto segments = pluralize(total, "segment", "segments");
     const auto& bundle = workspace_.bundle();
     if (total == 0)
-        set_subtitle(bundle ? tr("Every segment of shared memory there was on %1").arg(bundle->host)
-                            : tr("Every segment of shared memory on this host, whoever made it"));
+        set_subtitle(bundle ? tr("All shared memory segments on %1 at that time").arg(bundle->host)
+                            : tr("All shared memory segments on this host"));
     else
-        set_subtitle(bundle ? tr("%1 on %2, whoever made them").arg(segments, bundle->host)
-                            : tr("%1, whoever made them").arg(segments));
+        set_subtitle(bundle ? tr("%1 on %2, by any program").arg(segments, bundle->host)
+                            : tr("%1, by any program").arg(segments));
 }
 
 std::vector<std::string> HostPage::selected() const {
@@ -242,10 +222,11 @@ std::vector<std::string> HostPage::selected() const {
 
 void HostPage::show_selection() {
     const auto rows = table_->selected_rows();
-    details_->show_hint(rows.size() < 2 ? tr("Select a segment to see everything about it.")
-                                        : tr("%1 selected")
-                                              .arg(counted(static_cast<std::uint64_t>(rows.size()),
-                                                           "segment", "segments")));
+    details_->show_hint(
+        rows.size() < 2
+            ? tr("Select a segment to see its details.")
+            : tr("%1 selected")
+                  .arg(pluralize(static_cast<std::uint64_t>(rows.size()), "segment", "segments")));
     details_->show_segment(rows.size() == 1 ? &model_->row(rows.front())->segment : nullptr);
 }
 

@@ -18,9 +18,8 @@ class FilterLine;
 class HostDetails;
 class HostModel;
 class TableView;
-class Workspace;
 
-// Every segment of shared memory on the host, whoever made it: ours, POSIX, System V and memfd side
+// Every segment of shared memory on the host, by any program: ours, POSIX, System V and memfd side
 // by side, and what was left behind.
 class HostPage : public Page {
     Q_OBJECT
@@ -33,7 +32,7 @@ class HostPage : public Page {
     void surveyed();
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override { survey(); }
 
   private:
     struct Look;
@@ -42,21 +41,20 @@ class HostPage : public Page {
     QWidget* build_filter();
     QWidget* build_table();
     void apply_filter(const QString& text);
-    void second();
+    void on_second();
     void survey();
-    void take(Result<Look> look);
+    void receive(Result<Look> look);
     void show_figures(const Look& look);
     void show_state();
     void show_selection();
     void clean();
     std::vector<std::string> selected() const;
 
-    Workspace& workspace_;
     HostModel* model_;
     TableView* table_;
     HostDetails* details_;
-    QStackedWidget* stack_;
     EmptyState* empty_;
+    QStackedWidget* stack_;
     FigureCard *all_, *left_over_, *in_use_, *ours_, *room_;
     FilterLine* filter_;
     QLabel* limits_;

@@ -23,56 +23,46 @@ constexpr double kLowShare = 0.1;  // of the file system: below it, the free fig
 }  // namespace
 
 MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Memory"), tr("Used, reserved and free, over time and by region"), parent),
-      workspace_(workspace),
-      used_(new FigureCard(QStringLiteral("memory"), tr("Used"))),
-      reserved_(new FigureCard(QStringLiteral("regions"), tr("Reserved"))),
-      free_(new FigureCard(QStringLiteral("dashboard"), tr("Free in /dev/shm"))),
-      peak_(new FigureCard(QStringLiteral("export"), tr("Peak"))),
-      largest_(new RegionTable(workspace, QStringLiteral("largest"))) {
+    : Page(workspace, tr("Memory"), tr("Used, reserved and free, over time and by region"), parent),
+      used_(new FigureCard(u"memory"_s, tr("Used"))),
+      reserved_(new FigureCard(u"regions"_s, tr("Reserved"))),
+      free_(new FigureCard(u"dashboard"_s, tr("Free in /dev/shm"))),
+      peak_(new FigureCard(u"export"_s, tr("Peak"))),
+      largest_(new RegionTable(workspace, u"largest"_s)) {
     auto* figures = new QHBoxLayout;
     figures->setSpacing(12);
     for (auto* figure : {used_, reserved_, free_, peak_}) figures->addWidget(figure, 1);
     body()->addLayout(figures);
-    auto* graph_card = new Card(tr("Over time"));
-    graph_card->set_note(tr("wheel zooms, drag pans, double click follows"));
-    graph_card->body()->addWidget(new MemoryGraph(workspace));
-    auto* table_card = new Card(tr("Largest regions"));
+    auto* graph_card = new Card(tr("Over time"), new MemoryGraph(workspace));
+    graph_card->set_note(tr("wheel zooms, drag pans, double click jumps to live"));
+    auto* table_card = new Card(tr("Largest regions"), largest_);
     largest_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReserved,
                                    kColumnReferences, kColumnIdle, kColumnPlacement, kColumnOwner,
                                    kColumnHeldBy});
     largest_->setAccessibleName(tr("Largest regions"));
     largest_->horizontalHeader()->setSortIndicator(kColumnSize, Qt::DescendingOrder);
     largest_->restore_layout();
-    table_card->body()->addWidget(largest_);
     connect(largest_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
         Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
     });
     body()->addWidget(make_split(Qt::Vertical, {graph_card, table_card}, {380, 300}), 1);
-    connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible()) refresh();
-    });
-}
-
-void MemoryPage::showEvent(QShowEvent* event) {
-    Page::showEvent(event);
-    refresh();
+    while_visible(this, &workspace, &Workspace::ticked, [this] { refresh(); });
 }
 
 void MemoryPage::refresh() {
     const auto* sample = workspace_.latest();
     if (!sample) return;
-    const auto regions = counted(sample->regions, "region", "regions");
-    used_->set_figure(size_text(sample->bytes_used), tr("asked for by %1").arg(regions));
+    const auto regions = pluralize(sample->regions, "region", "regions");
+    used_->set_figure(size_text(sample->bytes_used), tr("requested by %1").arg(regions));
     const auto over = sample->bytes_reserved > sample->bytes_used
                           ? sample->bytes_reserved - sample->bytes_used
                           : 0;
     reserved_->set_figure(size_text(sample->bytes_reserved),
-                          tr("%1 more than asked for").arg(size_text(over)));
+                          tr("%1 more than requested").arg(size_text(over)));
     const bool low =
         static_cast<double>(sample->shm_free) < kLowShare * static_cast<double>(sample->shm_total);
     free_->set_figure(size_text(sample->shm_free), tr("of %1").arg(size_text(sample->shm_total)),
-                      low && sample->shm_total > 0 ? Tone::caution : Tone::none);
+                      low && sample->shm_total > 0 ? Severity::caution : Severity::none);
     const auto& samples = workspace_.samples();
     const auto peak =
         std::max_element(samples.begin(), samples.end(),

@@ -7,7 +7,6 @@ namespace snakepit::shm::ui {
 
 class FigureCard;
 class RegionTable;
-class Workspace;
 
 // Where the memory is: used, reserved and free, over time and by region.
 class MemoryPage : public Page {
@@ -16,12 +15,11 @@ class MemoryPage : public Page {
     explicit MemoryPage(Workspace& workspace, QWidget* parent = nullptr);
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override { refresh(); }
 
   private:
     void refresh();
 
-    Workspace& workspace_;
     FigureCard *used_, *reserved_, *free_, *peak_;
     RegionTable* largest_;
 };

@@ -9,8 +9,9 @@
 
 namespace snakepit::shm::ui {
 
-Page::Page(const QString& title, const QString& subtitle, QWidget* parent)
+Page::Page(Workspace& workspace, const QString& title, const QString& subtitle, QWidget* parent)
     : QWidget(parent),
+      workspace_(workspace),
       actions_(new QHBoxLayout),
       body_(new QVBoxLayout),
       subtitle_(make_label(subtitle, "page_subtitle")) {
@@ -38,9 +39,10 @@ void Page::take_focus() {
         setFocus();
 }
 
-void Page::add_action(QWidget* action) {
-    actions_->addWidget(action);
+void Page::add_actions(std::initializer_list<QWidget*> actions) {
+    for (auto* action : actions) actions_->addWidget(action);
 }
+
 void Page::set_subtitle(const QString& text) {
     subtitle_->setText(text);
 }

@@ -9,21 +9,30 @@ class QLabel;
 
 namespace snakepit::shm::ui {
 
+class Workspace;
+
 // A page of the window: a title line with actions at the right, and a body. Pages that are not seen
 // do nothing; they catch up when they are shown.
 class Page : public QWidget {
     Q_OBJECT
   public:
-    Page(const QString& title, const QString& subtitle, QWidget* parent = nullptr);
+    Page(Workspace& workspace, const QString& title, const QString& subtitle, QWidget* parent);
 
     // To its main widget, or to the page itself while that is hidden.
     void take_focus();
 
   protected:
+    virtual void on_shown() {}
+    void showEvent(QShowEvent* event) override {
+        QWidget::showEvent(event);
+        on_shown();
+    }
     void set_main(QWidget* main) { main_ = main; }
     QVBoxLayout* body() { return body_; }
-    void add_action(QWidget* action);
+    void add_actions(std::initializer_list<QWidget*> actions);
     void set_subtitle(const QString& text);
+
+    Workspace& workspace_;
 
   private:
     QHBoxLayout* actions_;

@@ -28,34 +28,29 @@ namespace {
 constexpr int kReportSeconds = 5;
 enum Stretch { kLastMinute, kSinceStart };
 enum Subject { kAdvice, kUsers, kSessions, kWorkers };
-enum TenantColumn { kName, kRegions, kBytes, kReferences, kAllocations };
 
 QString advice_html(const Advice& advice) {
     auto evidence = QString::fromStdString(advice.evidence).toHtmlEscaped();
     if (advice.bytes > 0)
-        evidence += QStringLiteral(" <b>%1</b>")
-                        .arg(PerformancePage::tr("Gives back %1.").arg(size_text(advice.bytes)));
-    return QStringLiteral(
-               "<p style='margin: 0 0 3px 0'><b>%1</b></p>"
-               "<p style='margin: 0 0 16px 0; color: %3'>%2</p>")
-        .arg(QString::fromStdString(advice.advice).toHtmlEscaped(), evidence,
-             colours().muted.name());
+        evidence +=
+            u" <b>%1</b>"_s.arg(PerformancePage::tr("Frees %1.").arg(size_text(advice.bytes)));
+    return u"<p style='margin: 0 0 3px 0'><b>%1</b></p>"
+           u"<p style='margin: 0 0 16px 0; color: %3'>%2</p>"_s.arg(
+               QString::fromStdString(advice.advice).toHtmlEscaped(), evidence,
+               colours().muted.name());
 }
 
 }  // namespace
 
 PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Performance"), tr("How long operations take, and what could be better"), parent),
-      workspace_(workspace),
+    : Page(workspace, tr("Performance"), tr("Latency of operations and recommendations"), parent),
       model_(new OperationModel(this)),
-      table_(new TableView(QStringLiteral("operations"))) {
+      table_(new TableView(u"operations"_s)) {
     const QList<int> widths{560, 640};
     auto* above = make_split(Qt::Horizontal, {build_operations(), build_distribution()}, widths);
     auto* below = make_split(Qt::Horizontal, {build_over_time(), build_report()}, widths);
     body()->addWidget(make_split(Qt::Vertical, {above, below}, {340, 380}), 1);
-    connect(&workspace, &Workspace::second_passed, this, [this] {
-        if (isVisible()) second();
-    });
+    while_visible(this, &workspace, &Workspace::second_passed, [this] { on_second(); });
     connect(&Theme::instance(), &Theme::changed, this, &PerformancePage::show_report);
     set_main(table_);
     table_->selectRow(0);
@@ -69,84 +64,72 @@ QWidget* PerformancePage::build_operations() {
         stretch_->hide();
     }
     connect(stretch_, &ChoiceRow::chosen, this, &PerformancePage::refresh);
-    table_->setModel(model_);
-    table_->set_default_columns({kOperationName, kOperationCount, kOperationP50, kOperationP90,
-                                 kOperationP99, kOperationP999},
-                                {124, 92, 78, 78, 78, 78});
     table_->setSelectionMode(QAbstractItemView::SingleSelection);
-    table_->setAccessibleName(tr("Operations"));
-    table_->restore_layout();
+    table_->set_up(model_, tr("Operations"),
+                   {kOperationName, kOperationCount, kOperationP50, kOperationP90, kOperationP99,
+                    kOperationP999},
+                   {124, 92, 78, 78, 78, 78});
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &PerformancePage::show_operation);
-    auto* card = new Card(tr("Operations"));
+    auto* card = new Card(tr("Operations"), table_);
     card->add_action(stretch_);
     if (workspace_.bundle()) card->set_note(tr("since start"));
-    card->body()->addWidget(table_);
     return card;
 }
 
 QWidget* PerformancePage::build_distribution() {
-    distribution_card_ = new Card(tr("Distribution"));
     histogram_ = new HistogramView;
     histogram_->setAccessibleName(tr("Distribution"));
-    histogram_empty_ = new EmptyState(QStringLiteral("performance"), {}, {});
+    histogram_empty_ = new EmptyState(u"performance"_s, {}, {});
     auto* framed = new QWidget;
     auto* frame = new QVBoxLayout(framed);
     frame->setContentsMargins(8, 4, 8, 8);
     frame->addWidget(histogram_);
-    histogram_stack_ = new QStackedWidget;
-    histogram_stack_->addWidget(framed);
-    histogram_stack_->addWidget(histogram_empty_);
-    distribution_card_->body()->addWidget(histogram_stack_);
-    return distribution_card_;
+    histogram_stack_ = make_stack({framed, histogram_empty_});
+    return distribution_card_ = new Card(tr("Distribution"), histogram_stack_);
 }
 
 QWidget* PerformancePage::build_over_time() {
-    time_card_ = new Card(tr("Over time"));
-    time_card_->set_note(tr("each point: the ten seconds before it"));
     graph_ = new PercentileGraph(workspace_);
-    time_card_->body()->addWidget(graph_);
+    time_card_ = new Card(tr("Over time"), graph_);
+    time_card_->set_note(tr("each point covers the ten seconds before it"));
     return time_card_;
 }
 
 QWidget* PerformancePage::build_report() {
-    subject_ = new ChoiceRow({tr("Advice"), tr("Users"), tr("Sessions"), tr("Workers")});
+    subject_ = new ChoiceRow({tr("Recommendations"), tr("Users"), tr("Sessions"), tr("Workers")});
     connect(subject_, &ChoiceRow::chosen, this, &PerformancePage::show_report);
     advice_ = make_words("content");
     advice_->setTextFormat(Qt::RichText);
     advice_->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     advice_->setContentsMargins(16, 8, 16, 8);
-    advice_->setAccessibleName(tr("Advice"));
+    advice_->setAccessibleName(tr("Recommendations"));
     auto* scroll = new QScrollArea;
     scroll->setWidgetResizable(true);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->viewport()->setAutoFillBackground(false);
     scroll->setWidget(advice_);
-    tenants_ =
-        make_table({tr("Name"), tr("Regions"), tr("Memory"), tr("References"), tr("Allocated")},
-                   tr("Who takes what"));
-    for (const int column : {kRegions, kBytes, kReferences, kAllocations})
-        tenants_->setColumnWidth(column, 92);
+    tenants_ = make_table({{tr("Name")},
+                           {tr("Regions"), 92},
+                           {tr("Memory"), 92},
+                           {tr("References"), 92},
+                           {tr("Allocated"), 92}},
+                          tr("Memory by tenant"));
     tenants_->horizontalHeader()->setStretchLastSection(false);
-    tenants_->horizontalHeader()->setSectionResizeMode(kName, QHeaderView::Stretch);
-    report_empty_ = new EmptyState(QStringLiteral("performance"), {}, {});
-    report_stack_ = new QStackedWidget;
-    report_stack_->addWidget(scroll);
-    report_stack_->addWidget(tenants_);
-    report_stack_->addWidget(report_empty_);
-    report_card_ = new Card(tr("Insight"));
-    report_card_->add_action(subject_);
-    report_card_->body()->addWidget(report_stack_);
-    return report_card_;
+    tenants_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
+    report_empty_ = new EmptyState(u"performance"_s, {}, {});
+    report_stack_ = make_stack({scroll, tenants_, report_empty_});
+    auto* card = new Card(tr("Insight"), report_stack_);
+    card->add_action(subject_);
+    return card;
 }
 
-void PerformancePage::showEvent(QShowEvent* event) {
-    Page::showEvent(event);
+void PerformancePage::on_shown() {
     refresh();
     ask_report();
 }
 
-void PerformancePage::second() {
+void PerformancePage::on_second() {
     refresh();
     if (++seconds_ % kReportSeconds == 0) ask_report();
 }
@@ -175,7 +158,7 @@ void PerformancePage::refresh() {
 void PerformancePage::show_operation() {
     const auto what = operation();
     const auto title = operation_title(what);
-    const auto& histogram = model_->histogram(static_cast<int>(what));
+    const auto& histogram = model_->row(static_cast<int>(what))->histogram;
     distribution_card_->set_title(tr("Distribution of %1").arg(title.toLower()));
     distribution_card_->set_note(histogram.count == 0
                                      ? QString()
@@ -188,12 +171,13 @@ void PerformancePage::show_operation() {
     histogram_->show_histogram(histogram);
     histogram_stack_->setCurrentIndex(histogram.count > 0 ? 0 : 1);
     if (workspace_.bundle() && !workspace_.timings().known())
-        histogram_empty_->set_text(workspace_.unknown_title({}),
-                                   tr("The bundle has no registry, which counts them."));
+        histogram_empty_->set_text(
+            workspace_.unknown_title({}),
+            tr("The bundle does not contain the registry, which holds the timings."));
     else
         histogram_empty_->set_text(stretch_->current() == kLastMinute
-                                       ? tr("Nothing timed in the last minute")
-                                       : tr("Nothing timed yet"),
+                                       ? tr("No operations timed in the last minute")
+                                       : tr("No operations timed yet"),
                                    operation_note(what));
 }
 
@@ -205,11 +189,11 @@ void PerformancePage::ask_report() {
         this, [](MonitoringPort& port) { return port.performance(); },
         [this](Result<PerformanceReport> report) {
             asking_ = false;
-            take_report(std::move(report));
+            receive_report(std::move(report));
         });
 }
 
-void PerformancePage::take_report(Result<PerformanceReport> report) {
+void PerformancePage::receive_report(Result<PerformanceReport> report) {
     asked_ = true;
     problem_ = report ? QString() : error_text(report.error());
     if (report) report_ = std::move(*report);
@@ -225,17 +209,18 @@ void PerformancePage::show_report() {
     const bool empty = subject == kAdvice ? report_.advice.empty() : tenants.empty();
     if (empty) {
         if (!problem_.isEmpty())
-            report_empty_->set_text(workspace_.unknown_title(tr("The report cannot be asked for")),
+            report_empty_->set_text(workspace_.unknown_title(tr("The report could not be loaded")),
                                     problem_);
         else if (!asked_)
-            report_empty_->set_text(tr("Not known yet"), {});
+            report_empty_->set_text(tr("Loading the report…"), {});
         else if (subject == kAdvice)
-            report_empty_->set_text(tr("Nothing to recommend"),
-                                    tr("Advice follows from use, with the figures it rests on. "
-                                       "What has been seen so far is as it should be."));
+            report_empty_->set_text(tr("No recommendations"),
+                                    tr("Recommendations are derived from measured use. Nothing in "
+                                       "it calls for a change so far."));
         else
-            report_empty_->set_text(tr("Nobody shares anything"),
-                                    tr("What users, sessions and workers take is listed here."));
+            report_empty_->set_text(
+                tr("No shared memory in use"),
+                tr("Memory in use by users, sessions and workers is listed here."));
         report_stack_->setCurrentWidget(report_empty_);
         return;
     }
@@ -254,12 +239,12 @@ void PerformancePage::show_tenants(const std::vector<Tenant>& tenants) {
     tenants_->setRowCount(static_cast<int>(tenants.size()));
     int row = 0;
     for (const auto& tenant : tenants) {
-        set_cell(tenants_, row, kName,
-                 tenant.name.empty() ? tr("unnamed") : QString::fromStdString(tenant.name));
-        set_cell(tenants_, row, kRegions, count_text(tenant.regions), Tone::none, true);
-        set_cell(tenants_, row, kBytes, size_text(tenant.bytes), Tone::none, true);
-        set_cell(tenants_, row, kReferences, count_text(tenant.references), Tone::none, true);
-        set_cell(tenants_, row++, kAllocations, count_text(tenant.allocations), Tone::none, true);
+        set_row(tenants_, row++,
+                {{tenant.name.empty() ? tr("unnamed") : QString::fromStdString(tenant.name)},
+                 number_cell(count_text(tenant.regions)),
+                 number_cell(size_text(tenant.bytes)),
+                 number_cell(count_text(tenant.references)),
+                 number_cell(count_text(tenant.allocations))});
     }
 }
 

@@ -17,7 +17,6 @@ class HistogramView;
 class OperationModel;
 class PercentileGraph;
 class TableView;
-class Workspace;
 
 // How long operations take, and how that is distributed; what could be better; who takes what.
 class PerformancePage : public Page {
@@ -30,27 +29,26 @@ class PerformancePage : public Page {
     void reported();
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override;
 
   private:
     QWidget* build_operations();
     QWidget* build_distribution();
     QWidget* build_over_time();
     QWidget* build_report();
-    void second();
+    void on_second();
     void refresh();
     void show_operation();
     void ask_report();
-    void take_report(Result<PerformanceReport> report);
+    void receive_report(Result<PerformanceReport> report);
     void show_report();
     void show_tenants(const std::vector<Tenant>& tenants);
     layout::Timed operation() const;
 
-    Workspace& workspace_;
     OperationModel* model_;
     TableView* table_;
     ChoiceRow *stretch_, *subject_;
-    Card *distribution_card_, *time_card_, *report_card_;
+    Card *distribution_card_, *time_card_;
     HistogramView* histogram_;
     QStackedWidget *histogram_stack_, *report_stack_;
     EmptyState *histogram_empty_, *report_empty_;

@@ -13,7 +13,6 @@ class Card;
 class ClientModel;
 class RegionTable;
 class TableView;
-class Workspace;
 
 // Programs that are connected, and what the selected one holds and owns.
 class ProcessesPage : public Page {
@@ -22,18 +21,17 @@ class ProcessesPage : public Page {
     explicit ProcessesPage(Workspace& workspace, QWidget* parent = nullptr);
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override { refresh(); }
 
   private:
     void refresh();
     void choose();
 
-    Workspace& workspace_;
     ClientModel* model_;
     TableView* table_;
     QStackedWidget* stack_;
-    Card* holdings_card_;
     RegionTable* holdings_;
+    Card* holdings_card_;
     std::int64_t pid_ = 0;
 };
 

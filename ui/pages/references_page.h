@@ -8,7 +8,6 @@ namespace snakepit::shm::ui {
 class Card;
 class ReferenceGraph;
 class RegionTable;
-class Workspace;
 
 // Reference counts over time of the selected regions, or of the most referenced ones.
 class ReferencesPage : public Page {
@@ -17,15 +16,14 @@ class ReferencesPage : public Page {
     explicit ReferencesPage(Workspace& workspace, QWidget* parent = nullptr);
 
   protected:
-    void showEvent(QShowEvent* event) override;
+    void on_shown() override;
 
   private:
     void choose();
     bool faded() const;
 
-    Workspace& workspace_;
-    Card* card_;
     ReferenceGraph* graph_;
+    Card* card_;
     RegionTable* table_;
 };
 

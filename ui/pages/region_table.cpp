@@ -7,6 +7,7 @@
 #include "ui/icons.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
 
@@ -27,12 +28,10 @@ RegionTable::RegionTable(Workspace& workspace, const QString& settings_key, QWid
         hidden_.clear();
         Q_EMIT selection_edited();
     });
-    connect(&workspace, &Workspace::second_passed, this, [this] {
-        if (isVisible()) regions_->clock_tick();
-    });
+    while_visible(this, &workspace, &Workspace::second_passed, [this] { regions_->clock_tick(); });
     connect(this, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         const auto id = currentIndex().data(kIdRole).toString();
-        menu->addAction(icon(QStringLiteral("events")), tr("Show its events"), this,
+        menu->addAction(icon(u"events"_s), tr("Show events"), this,
                         [this, id] { Q_EMIT workspace_.show_events_of(id); });
     });
 }

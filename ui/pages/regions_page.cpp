@@ -31,47 +31,37 @@
 namespace snakepit::shm::ui {
 
 RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
-    : Page(tr("Regions"), tr("Every region of shared memory, live"), parent),
-      workspace_(workspace),
+    : Page(workspace, tr("Regions"), tr("All shared memory regions, live"), parent),
       filter_(new FilterLine(
           tr("Filter"),
           tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"))),
-      table_(new RegionTable(workspace, QStringLiteral("regions"))),
+      table_(new RegionTable(workspace, u"regions"_s)),
       details_(new DetailsPane(workspace)),
-      stack_(new QStackedWidget),
       nothing_(make_getting_started(workspace)),
-      no_match_(new EmptyState(QStringLiteral("filter"), tr("No region matches"),
-                               tr("Every region is hidden by the filter. Esc clears it."))) {
+      no_match_(new EmptyState(u"filter"_s, tr("No region matches"),
+                               tr("The filter hides all regions. Press Esc to clear it."))),
+      stack_(make_stack({table_, nothing_, no_match_})) {
     table_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
                                  kColumnHeldBy, kColumnAge, kColumnIdle, kColumnOwner,
-                                 kColumnWorker, kColumnPolicy});
+                                 kColumnWorker, kColumnCleanup});
     table_->restore_layout();
     build_actions();
     body()->addWidget(filter_);
-    auto* card = new Card;
-    stack_->addWidget(table_);
-    stack_->addWidget(nothing_);
-    stack_->addWidget(no_match_);
-    card->body()->addWidget(stack_);
-    body()->addWidget(make_split(card, details_, {900, 330}, QStringLiteral("regions_splitter")),
-                      1);
+    body()->addWidget(make_split(new Card(stack_), details_, {900, 330}, u"regions_splitter"_s), 1);
     connect(filter_, &FilterLine::edited, this, &RegionsPage::apply_filter);
     connect(&table_->regions(), &RegionTableModel::counts_changed, this, &RegionsPage::show_counts);
     connect(table_, &RegionTable::selection_edited, this, &RegionsPage::show_selection);
     connect(&workspace, &Workspace::show_region, this, &RegionsPage::set_filter_text);
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
-        menu->addAction(icon(QStringLiteral("trash")), tr("Deallocate…"), this,
-                        &RegionsPage::deallocate)
+        menu->addAction(icon(u"trash"_s), tr("Deallocate…"), this, &RegionsPage::deallocate)
             ->setEnabled(workspace_.can_act());
-        auto* restore = menu->addAction(icon(QStringLiteral("refresh")),
-                                        tr("Restore from quarantine"), this, &RegionsPage::restore);
+        auto* restore = menu->addAction(icon(u"refresh"_s), tr("Restore from quarantine"), this,
+                                        &RegionsPage::restore);
         restore->setEnabled(!quarantined().empty() && workspace_.can_act());
         menu->addSeparator();
-        menu->addAction(icon(QStringLiteral("shield")), tr("Policy…"), this,
-                        &RegionsPage::show_policy)
+        menu->addAction(icon(u"shield"_s), tr("Policy…"), this, &RegionsPage::show_policy)
             ->setEnabled(the_one() != nullptr);
-        menu->addAction(icon(QStringLiteral("key")), tr("Rotate key…"), this,
-                        &RegionsPage::rotate_key)
+        menu->addAction(icon(u"key"_s), tr("Rotate key…"), this, &RegionsPage::rotate_key)
             ->setEnabled(the_one() && workspace_.can_act() && RotateDialog::applies_to(*the_one()));
     });
     set_main(table_);
@@ -80,38 +70,30 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
 }
 
 void RegionsPage::build_actions() {
-    auto* pause = make_tool(QStringLiteral("pause"), tr("Pause"), QStringLiteral("Ctrl+P"));
+    auto* pause = make_tool(u"pause"_s, tr("Pause"), u"Ctrl+P"_s);
     pause->setCheckable(true);
     connect(pause, &QToolButton::toggled, this, [this, pause](bool paused) {
         workspace_.set_paused(paused);
-        pause->setIcon(icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
+        pause->setIcon(icon(paused ? u"play"_s : u"pause"_s));
     });
-    auto* save =
-        make_tool(QStringLiteral("export"), tr("Export what is shown"), QStringLiteral("Ctrl+E"));
+    auto* save = make_tool(u"export"_s, tr("Export shown regions"), u"Ctrl+E"_s);
     connect(save, &QToolButton::clicked, this, &RegionsPage::export_shown);
     auto* details = make_details_tool();
     connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
-    auto* cleanup = make_button(QStringLiteral("broom"), tr("Clean up…"));
-    connect(cleanup, &QPushButton::clicked, this, [this] {
+    auto* cleanup = make_button(u"broom"_s, tr("Clean up…"), this, [this] {
         (new CleanupDialog(workspace_, CleanupDialog::Scope::due, window()))->open();
     });
     cleanup->setEnabled(workspace_.can_act());
-    auto* deallocate = make_button(QStringLiteral("trash"), tr("Deallocate…"));
-    connect(deallocate, &QPushButton::clicked, this, &RegionsPage::deallocate);
-    deallocate_ = deallocate;
-    policy_ = make_button(QStringLiteral("shield"), tr("Policy…"));
-    connect(policy_, &QPushButton::clicked, this, &RegionsPage::show_policy);
-    rotate_ = make_button(QStringLiteral("key"), tr("Rotate key…"));
-    connect(rotate_, &QPushButton::clicked, this, &RegionsPage::rotate_key);
+    deallocate_ = make_button(u"trash"_s, tr("Deallocate…"), this, &RegionsPage::deallocate);
+    policy_ = make_button(u"shield"_s, tr("Policy…"), this, &RegionsPage::show_policy);
+    rotate_ = make_button(u"key"_s, tr("Rotate key…"), this, &RegionsPage::rotate_key);
     auto* remove = new QAction(this);
     remove->setShortcut(QKeySequence::Delete);
     remove->setShortcutContext(Qt::WidgetShortcut);
     connect(remove, &QAction::triggered, this, &RegionsPage::deallocate);
     table_->addAction(remove);
-    for (QWidget* action :
-         std::initializer_list<QWidget*>{pause, table_->make_columns_tool(), save, details, rotate_,
-                                         policy_, cleanup, deallocate})
-        add_action(action);
+    add_actions({pause, table_->make_columns_tool(), save, details, rotate_, policy_, cleanup,
+                 deallocate_});
 }
 
 void RegionsPage::set_filter_text(const QString& text) {
@@ -141,12 +123,9 @@ void RegionsPage::apply_filter(const QString& text) {
 void RegionsPage::show_counts() {
     const auto shown = table_->regions().shown(), total = table_->regions().total();
     filter_->show_counts(shown, total);
-    set_subtitle(total == 0 ? tr("Every region of shared memory, live")
-                            : counted(total, "region", "regions"));
-    QWidget* seen = total == 0   ? static_cast<QWidget*>(nothing_)
-                    : shown == 0 ? no_match_
-                                 : static_cast<QWidget*>(table_);
-    if (stack_->currentWidget() != seen) stack_->setCurrentWidget(seen);
+    set_subtitle(total == 0 ? tr("All shared memory regions, live")
+                            : pluralize(total, "region", "regions"));
+    stack_->setCurrentIndex(shown > 0 ? 0 : total == 0 ? 1 : 2);
 }
 
 void RegionsPage::show_selection() {
@@ -200,13 +179,12 @@ void RegionsPage::restore() {
 }
 
 void RegionsPage::export_shown() {
-    const auto name = QFileDialog::getSaveFileName(this, tr("Export what is shown"),
-                                                   QStringLiteral("regions.csv"),
-                                                   tr("CSV (*.csv);;JSON (*.json)"));
+    const auto name = QFileDialog::getSaveFileName(
+        this, tr("Export shown regions"), u"regions.csv"_s, tr("CSV (*.csv);;JSON (*.json)"));
     if (name.isEmpty()) return;
     QList<int> rows(table_->regions().rowCount());
     std::iota(rows.begin(), rows.end(), 0);
-    const bool json = name.endsWith(QStringLiteral(".json"), Qt::CaseInsensitive);
+    const bool json = name.endsWith(u".json"_s, Qt::CaseInsensitive);
     const auto columns = table_->shown_columns();
     const auto text =
         json ? to_json(table_->regions(), rows, columns) : to_csv(table_->regions(), rows, columns);

@@ -13,7 +13,6 @@ class DetailsPane;
 class EmptyState;
 class FilterLine;
 class RegionTable;
-class Workspace;
 
 // The live table of regions with its filter line, the details of the selected one, and the actions.
 class RegionsPage : public Page {
@@ -39,15 +38,12 @@ class RegionsPage : public Page {
     void restore();
     void export_shown();
 
-    Workspace& workspace_;
     FilterLine* filter_;
     RegionTable* table_;
     DetailsPane* details_;
+    EmptyState *nothing_, *no_match_;
     QStackedWidget* stack_;
-    EmptyState* nothing_;
-    EmptyState* no_match_;
-    QWidget* deallocate_;
-    QPushButton *policy_, *rotate_;
+    QPushButton *deallocate_, *policy_, *rotate_;
 };
 
 }  // namespace snakepit::shm::ui

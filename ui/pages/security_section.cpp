@@ -8,7 +8,7 @@
 #include "ui/dialogs/policy_dialog.h"
 #include "ui/dialogs/rotate_dialog.h"
 #include "ui/models/format.h"
-#include "ui/models/policy_words.h"
+#include "ui/models/policy_text.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
@@ -17,10 +17,10 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-Tone tone_of(SecurityLevel level) {
-    return level == SecurityLevel::standard ? Tone::neutral
-           : level == SecurityLevel::high   ? Tone::info
-                                            : Tone::good;
+Severity severity_of(SecurityLevel level) {
+    return level == SecurityLevel::standard ? Severity::neutral
+           : level == SecurityLevel::high   ? Severity::info
+                                            : Severity::good;
 }
 
 QString level_title(SecurityLevel level) {
@@ -30,19 +30,19 @@ QString level_title(SecurityLevel level) {
 }
 
 QString list_text(const QStringList& words) {
-    return words.isEmpty() ? QObject::tr("nobody") : words.join(QStringLiteral(";  "));
+    return words.isEmpty() ? QObject::tr("none") : words.join(u";  "_s);
 }
 
-void set_words(QLabel* label, const QString& text, Tone tone = Tone::none) {
+void set_words(QLabel* label, const QString& text, Severity severity = Severity::none) {
     label->setText(text);
-    label->setStyleSheet(tone == Tone::none
+    label->setStyleSheet(severity == Severity::none
                              ? QString()
-                             : QStringLiteral("color: %1").arg(colours().tone(tone).text.name()));
+                             : u"color: %1"_s.arg(colours().severity(severity).text.name()));
 }
 
 struct Answer {
     Result<PolicyReport> report;
-    PolicyWords words;
+    PolicyText words;
 };
 
 }  // namespace
@@ -51,8 +51,8 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     : QWidget(parent),
       workspace_(workspace),
       level_(new QLabel),
-      policy_(make_button(QStringLiteral("shield"), tr("Policy…"))),
-      rotate_(make_button(QStringLiteral("key"), tr("Rotate key…"))) {
+      policy_(make_button(u"shield"_s, tr("Policy…"))),
+      rotate_(make_button(u"key"_s, tr("Rotate key…"))) {
     auto* head = new QHBoxLayout;
     head->addWidget(make_label(tr("Security"), "section"));
     head->addStretch();
@@ -63,17 +63,12 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     manage_ = add_fact(facts, tr("Manage"));
     effect_ = add_fact(facts, tr("Policy"));
     audit_ = add_fact(facts, tr("Accesses"));
-    auto* buttons = new QHBoxLayout;
-    buttons->setSpacing(8);
-    buttons->addWidget(policy_);
-    buttons->addWidget(rotate_);
-    buttons->addStretch();
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(8);
     column->addLayout(head);
     column->addLayout(facts);
-    column->addLayout(buttons);
+    column->addLayout(make_row({policy_, rotate_}));
     connect(policy_, &QPushButton::clicked, this,
             [this] { (new PolicyDialog(workspace_, region_.id, window()))->open(); });
     connect(rotate_, &QPushButton::clicked, this,
@@ -87,14 +82,13 @@ void SecuritySection::choose(const RegionInfo& region) {
     if (seen_ && region.id == region_.id) return show_region(region);
     seen_.reset();
     event_.reset();
-    for (auto* label : {read_, write_, manage_, effect_, audit_})
-        set_words(label, QStringLiteral("…"));
+    for (auto* label : {read_, write_, manage_, effect_, audit_}) set_words(label, u"…"_s);
     show_region(region);
 }
 
 void SecuritySection::show_region(const RegionInfo& region) {
     region_ = region;
-    set_chip(level_, level_title(region.security_level), tone_of(region.security_level));
+    set_chip(level_, level_title(region.security_level), severity_of(region.security_level));
     rotate_->setVisible(RotateDialog::applies_to(region));
     const Seen now{region.permissions, region.has_policy, region.policy_in_effect};
     if (seen_ == now) return;
@@ -112,7 +106,7 @@ void SecuritySection::policy_event(std::int64_t seq) {
 void SecuritySection::ask() {
     const auto job = [id = region_.id](ManagerPort& port) {
         Answer out{port.policy(id), {}};
-        if (out.report) out.words = policy_words(*out.report);
+        if (out.report) out.words = policy_text(*out.report);
         return out;
     };
     workspace_.ask(this, job, [this, token = latest_.next()](const Answer& answer) {
@@ -124,24 +118,24 @@ void SecuritySection::ask() {
     });
 }
 
-void SecuritySection::show_report(const PolicyReport& report, const PolicyWords& words) {
+void SecuritySection::show_report(const PolicyReport& report, const PolicyText& words) {
     set_words(read_, list_text(words.read));
     set_words(write_, list_text(words.write));
     set_words(manage_, list_text(words.manage));
-    const auto name = report.own ? tr("its own") : tr("as it was allocated");
+    const auto name = report.own ? tr("own policy") : tr("as allocated");
     if (!report.readable)
-        set_words(effect_, tr("lost: nobody but its owner and administrators may manage it"),
-                  Tone::bad);
+        set_words(effect_, tr("lost: only the owner and administrators may manage the region"),
+                  Severity::bad);
     else if (report.in_effect)
         set_words(effect_, tr("%1, in effect").arg(name));
     else
         set_words(effect_, tr("not in full effect yet: %1").arg(to_qstring(report.note)),
-                  Tone::caution);
-    auto accesses = report.policy.audit ? tr("each is recorded") : tr("not recorded");
-    if (report.policy.require_encryption) accesses += tr("; encryption is required");
+                  Severity::caution);
+    auto accesses = report.policy.audit ? tr("recorded") : tr("not recorded");
+    if (report.policy.require_encryption) accesses += tr("; encryption required");
     set_words(audit_, accesses);
     policy_->setEnabled(true);
-    policy_->setToolTip(tr("Who may do what, shown, tried out and changed"));
+    policy_->setToolTip(tr("Show, preview and change the policy"));
 }
 
 // Without a manager, or for one who may not see it, there are the permissions.
@@ -151,10 +145,10 @@ void SecuritySection::show_problem(const QString& why) {
                           .arg(permission_title(may.owner), permission_title(may.group),
                                permission_title(may.other));
     set_words(read_, text);
-    set_words(write_, QStringLiteral("–"));
-    set_words(manage_, QStringLiteral("–"));
-    set_words(audit_, QStringLiteral("–"));
-    set_words(effect_, why, Tone::caution);
+    set_words(write_, u"–"_s);
+    set_words(manage_, u"–"_s);
+    set_words(audit_, u"–"_s);
+    set_words(effect_, why, Severity::caution);
     policy_->setEnabled(false);
     policy_->setToolTip(why);
 }

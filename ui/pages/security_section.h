@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "ui/models/background.h"
-#include "ui/models/policy_study.h"
+#include "ui/models/policy_preview.h"
 
 class QFormLayout;
 class QLabel;
@@ -34,7 +34,7 @@ class SecuritySection : public QWidget {
         friend bool operator==(const Seen&, const Seen&) = default;
     };
     void ask();
-    void show_report(const PolicyReport& report, const PolicyWords& words);
+    void show_report(const PolicyReport& report, const PolicyText& words);
     void show_problem(const QString& why);
 
     Workspace& workspace_;

@@ -10,13 +10,13 @@
 namespace snakepit::shm::ui {
 
 SilencesView::SilencesView(Workspace& workspace, QWidget* parent)
-    : AskedTable(workspace, QStringLiteral("silences"),
-                 new EmptyState(QStringLiteral("silence"), tr("Nothing is silenced"),
-                                tr("Who works on something can silence its alerts for a while: "
-                                   "select an alert, then Silence…")),
-                 parent),
+    : AskedTable(
+          workspace, u"silences"_s,
+          new EmptyState(u"silence"_s, tr("No silences"),
+                         tr("To silence alerts for a while, select an alert and choose Silence…")),
+          parent),
       model_(new SilenceModel(this)),
-      end_(make_button(QStringLiteral("alerts"), tr("End silence"))) {
+      end_(make_button(u"alerts"_s, tr("End silence"))) {
     show_model(model_);
     table()->set_default_columns(
         {kSilenceRule, kSilenceSubject, kSilenceUntil, kSilenceBy, kSilenceMade, kSilenceComment},
@@ -58,10 +58,10 @@ void SilencesView::end_selected() {
 
 void SilencesView::refresh() {
     ask([](MonitoringPort& port) { return port.silences(); },
-        [this](Result<std::vector<AlertSilence>> silences) { take(std::move(silences)); });
+        [this](Result<std::vector<AlertSilence>> silences) { receive(std::move(silences)); });
 }
 
-void SilencesView::take(Result<std::vector<AlertSilence>> silences) {
+void SilencesView::receive(Result<std::vector<AlertSilence>> silences) {
     const bool lacks = !silences && workspace_.bundle();
     show_problem(silences || lacks ? nullptr : &silences.error());
     if (silences) model_->show(*silences);

@@ -8,7 +8,7 @@ namespace snakepit::shm::ui {
 
 class SilenceModel;
 
-// What nobody is told of, for how long and why; a silence can be ended.
+// Silences: what, for how long and why; they can be ended.
 class SilencesView : public AskedTable {
     Q_OBJECT
   public:
@@ -21,7 +21,7 @@ class SilencesView : public AskedTable {
   private:
     void show_selection() override;
     void end_selected();
-    void take(Result<std::vector<AlertSilence>> silences);
+    void receive(Result<std::vector<AlertSilence>> silences);
     std::vector<std::uint64_t> selected() const;
 
     SilenceModel* model_;

@@ -11,7 +11,7 @@ class QWidget;
 
 namespace snakepit::shm::ui {
 
-// Sizes in pixels, until somebody moves the handle.
+// Sizes in pixels, until the handle is moved.
 QSplitter* make_split(Qt::Orientation orientation, const QList<QWidget*>& parts,
                       const QList<int>& sizes);
 // A table, which gets what room is left, and what is said of its selected row. Where the handle was

@@ -11,7 +11,7 @@
 #include "ui/icons.h"
 #include "ui/models/export.h"
 #include "ui/models/settings.h"
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -43,13 +43,14 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
 
     const auto text = index.data(Qt::DisplayRole).toString();
     if (text.isEmpty()) return;
-    if (const int tone = index.data(kToneRole).toInt(); tone != static_cast<int>(Tone::none)) {
+    if (const int severity = index.data(kSeverityRole).toInt();
+        severity != static_cast<int>(Severity::none)) {
         auto rest = option.rect;
-        rest.setLeft(paint_chip(painter, option, rest, text, tone));
+        rest.setLeft(paint_chip(painter, option, rest, text, severity));
         for (const auto& mark : index.data(kMarksRole).toStringList())
             if (rest.width() > kLeastChip)
                 rest.setLeft(
-                    paint_chip(painter, option, rest, mark, static_cast<int>(Tone::neutral)));
+                    paint_chip(painter, option, rest, mark, static_cast<int>(Severity::neutral)));
         return;
     }
     const bool mono = index.data(kMonospaceRole).toBool();
@@ -65,8 +66,8 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
 }
 
 int RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& option,
-                            const QRect& rect, const QString& text, int tone) const {
-    const auto& colour = colours().tone(static_cast<Tone>(tone));
+                            const QRect& rect, const QString& text, int severity) const {
+    const auto& colour = colours().severity(static_cast<Severity>(severity));
     auto font = option.font;
     font.setPointSizeF(font.pointSizeF() * 0.92);
     font.setWeight(QFont::DemiBold);
@@ -87,7 +88,7 @@ int RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& optio
 
 QSize RowDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
     auto size = QStyledItemDelegate::sizeHint(option, index);
-    const bool chip = index.data(kToneRole).toInt() != static_cast<int>(Tone::none);
+    const bool chip = index.data(kSeverityRole).toInt() != static_cast<int>(Severity::none);
     return {size.width() + (chip ? 24 : 2 * kPadding), kRowHeight};
 }
 
@@ -127,6 +128,18 @@ void TableView::set_default_columns(const QList<int>& columns, const QList<int>&
     for (qsizetype i = 0; i < widths.size(); ++i) setColumnWidth(columns[i], widths[i]);
 }
 
+void TableView::set_up(QAbstractItemModel* model, const QString& accessible_name,
+                       const QList<int>& columns, const QList<int>& widths, Sorting sorting) {
+    setModel(model);
+    set_default_columns(columns, widths);
+    setAccessibleName(accessible_name);
+    if (sorting == Sorting::by_columns) {
+        horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
+        setSortingEnabled(true);
+    }
+    restore_layout();
+}
+
 void TableView::restore_layout() {
     restore_header(settings_key_, *horizontalHeader());
     remembering_ = true;
@@ -152,7 +165,7 @@ QList<int> TableView::shown_columns() const {
 }
 
 QToolButton* TableView::make_columns_tool() {
-    auto* tool = make_tool(QStringLiteral("columns"), tr("Columns"));
+    auto* tool = make_tool(u"columns"_s, tr("Columns"));
     connect(tool, &QToolButton::clicked, this,
             [this, tool] { columns_menu()->popup(tool->mapToGlobal(QPoint(0, tool->height()))); });
     return tool;
@@ -174,32 +187,17 @@ QMenu* TableView::columns_menu() {
     return menu;
 }
 
-void TableView::copy(Format format) {
-    const auto rows = selected_rows();
-    const auto columns = shown_columns();
-    QString text;
-    switch (format) {
-        case Format::cell:
-            text = currentIndex().data(kExportRole).toString();
-            break;
-        case Format::rows:
-            text = to_text(*model(), rows, columns);
-            break;
-        case Format::csv:
-            text = to_csv(*model(), rows, columns);
-            break;
-        case Format::json:
-            text = to_json(*model(), rows, columns);
-            break;
-    }
-    QGuiApplication::clipboard()->setText(text);
+void TableView::copy_cell() {
+    QGuiApplication::clipboard()->setText(currentIndex().data(kExportRole).toString());
+}
+
+void TableView::copy_rows(Format format) {
+    QGuiApplication::clipboard()->setText(format(*model(), selected_rows(), shown_columns()));
 }
 
 void TableView::keyPressEvent(QKeyEvent* event) {
-    if (event->matches(QKeySequence::Copy))
-        copy(selected_rows().size() > 1 ? Format::rows : Format::cell);
-    else
-        QTableView::keyPressEvent(event);
+    if (!event->matches(QKeySequence::Copy)) return QTableView::keyPressEvent(event);
+    selected_rows().size() > 1 ? copy_rows(to_text) : copy_cell();
 }
 
 void TableView::contextMenuEvent(QContextMenuEvent* event) {
@@ -207,11 +205,10 @@ void TableView::contextMenuEvent(QContextMenuEvent* event) {
     QMenu menu(this);
     Q_EMIT about_to_show_menu(&menu);
     if (!menu.isEmpty()) menu.addSeparator();
-    menu.addAction(icon(QStringLiteral("copy")), tr("Copy cell"), this,
-                   [this] { copy(Format::cell); });
-    menu.addAction(tr("Copy rows"), this, [this] { copy(Format::rows); });
-    menu.addAction(tr("Copy as CSV"), this, [this] { copy(Format::csv); });
-    menu.addAction(tr("Copy as JSON"), this, [this] { copy(Format::json); });
+    menu.addAction(icon(u"copy"_s), tr("Copy cell"), this, &TableView::copy_cell);
+    menu.addAction(tr("Copy rows"), this, [this] { copy_rows(to_text); });
+    menu.addAction(tr("Copy as CSV"), this, [this] { copy_rows(to_csv); });
+    menu.addAction(tr("Copy as JSON"), this, [this] { copy_rows(to_json); });
     menu.exec(event->globalPos());
 }
 

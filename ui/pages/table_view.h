@@ -21,7 +21,7 @@ class RowDelegate : public QStyledItemDelegate {
   private:
     // At the left of `rect`; where it ends.
     int paint_chip(QPainter* painter, const QStyleOptionViewItem& option, const QRect& rect,
-                   const QString& text, int tone) const;
+                   const QString& text, int severity) const;
 };
 
 // The one table of the program: whole rows are selected, headers can be moved, hidden and sized and
@@ -35,6 +35,11 @@ class TableView : public QTableView {
     // Shows these columns, in this order, unless something was remembered. The last one gets what
     // room is left: a column of text looks best there.
     void set_default_columns(const QList<int>& columns, const QList<int>& widths = {});
+    // All of it for a table of its own: a sortable one begins in the model's own order.
+    enum class Sorting { none, by_columns };
+    void set_up(QAbstractItemModel* model, const QString& accessible_name,
+                const QList<int>& columns, const QList<int>& widths,
+                Sorting sorting = Sorting::none);
     // Last in setting up: what changes from then on is remembered.
     void restore_layout();
     QList<int> selected_rows() const;  // in the order shown
@@ -50,8 +55,9 @@ class TableView : public QTableView {
     void contextMenuEvent(QContextMenuEvent* event) override;
 
   private:
-    enum class Format { cell, rows, csv, json };
-    void copy(Format format);
+    using Format = QString (*)(const QAbstractItemModel&, const QList<int>&, const QList<int>&);
+    void copy_cell();
+    void copy_rows(Format format);
     void save_layout();
     QMenu* columns_menu();
 

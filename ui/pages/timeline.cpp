@@ -22,8 +22,8 @@ void Timeline::set_steps(std::vector<Step> steps) {
     steps_ = std::move(steps);
     QStringList spoken;
     for (const auto& step : steps_)
-        spoken << QStringLiteral("%1 %2 %3").arg(step.title, step.when, step.note).simplified();
-    setAccessibleDescription(spoken.join(QStringLiteral("; ")));
+        spoken << u"%1 %2 %3"_s.arg(step.title, step.when, step.note).simplified();
+    setAccessibleDescription(spoken.join(u"; "_s));
     updateGeometry();
     update();
 }
@@ -52,7 +52,7 @@ void Timeline::paintEvent(QPaintEvent*) {
                 centre + QPointF(0, kDot / 2.0 + 3),
                 QPointF(centre.x(), top + height_of(step) + kLine / 2.0 - kDot / 2.0 - 3));
         }
-        const auto colour = step.reached ? p.tone(step.tone).text : p.faint;
+        const auto colour = step.reached ? p.severity(step.severity).text : p.faint;
         painter.setPen(QPen(colour, 1.6));
         painter.setBrush(step.reached ? QBrush(colour) : QBrush(Qt::NoBrush));
         painter.drawEllipse(centre, kDot / 2.0 - 1, kDot / 2.0 - 1);

@@ -5,7 +5,7 @@
 #include <QWidget>
 #include <vector>
 
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
@@ -15,7 +15,7 @@ class Timeline : public QWidget {
   public:
     struct Step {
         QString title, when, note;
-        Tone tone = Tone::neutral;
+        Severity severity = Severity::neutral;
         bool reached = false;
         friend bool operator==(const Step&, const Step&) = default;
     };

@@ -9,11 +9,14 @@
 #include <QLineEdit>
 #include <QPainter>
 #include <QPainterPath>
+#include <QProgressBar>
 #include <QShortcut>
+#include <QStackedWidget>
 #include <QVBoxLayout>
 #include <algorithm>
 
 #include "ui/icons.h"
+#include "ui/models/worker_names.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
@@ -36,8 +39,13 @@ void say(QLabel* label, const QString& text) {
 }
 
 QString muted_html(const QString& text) {
-    return QStringLiteral("<span style='color:%1'>%2</span>")
-        .arg(colours().muted.name(), text.toHtmlEscaped());
+    return u"<span style='color:%1'>%2</span>"_s.arg(colours().muted.name(), text.toHtmlEscaped());
+}
+
+QString pid_html(std::int64_t pid) {
+    const auto worker = worker_name(pid);
+    const auto text = QString::number(pid);
+    return muted_html(worker.isEmpty() ? text : u"%1 (%2)"_s.arg(text, worker));
 }
 
 QFormLayout* make_facts() {
@@ -54,12 +62,28 @@ QLabel* add_fact(QFormLayout* facts, const QString& name) {
     return value;
 }
 
+QFormLayout* make_form() {
+    auto* form = new QFormLayout;
+    form->setLabelAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    form->setHorizontalSpacing(16);
+    form->setVerticalSpacing(9);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    return form;
+}
+
+QProgressBar* make_busy() {
+    auto* busy = new QProgressBar;
+    busy->setRange(0, 0);
+    busy->setTextVisible(false);
+    return busy;
+}
+
 QToolButton* make_tool(const QString& icon_name, const QString& text, const QString& shortcut) {
     auto* button = new QToolButton;
     button->setIcon(icon(icon_name));
     button->setIconSize({18, 18});
     button->setAccessibleName(text);
-    button->setToolTip(shortcut.isEmpty() ? text : QStringLiteral("%1  (%2)").arg(text, shortcut));
+    button->setToolTip(shortcut.isEmpty() ? text : u"%1  (%2)"_s.arg(text, shortcut));
     if (!shortcut.isEmpty()) button->setShortcut(QKeySequence(shortcut));
     return button;
 }
@@ -83,19 +107,51 @@ QPushButton* make_danger(const QString& text) {
     return button;
 }
 
-void set_chip(QLabel* label, const QString& text, Tone tone) {
-    const auto& colour = colours().tone(tone);
+void set_chip(QLabel* label, const QString& text, Severity severity) {
+    const auto& colour = colours().severity(severity);
     label->setText(text);
     label->setStyleSheet(
-        QStringLiteral("background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
-                       " font-weight: 600;")
-            .arg(colour.fill.name(), colour.text.name()));
+        u"background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
+        u" font-weight: 600;"_s.arg(colour.fill.name(), colour.text.name()));
+}
+
+QHBoxLayout* make_row(std::initializer_list<QWidget*> widgets, QWidget* wide, int spacing) {
+    auto* row = new QHBoxLayout;
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(spacing);
+    for (auto* widget : widgets) row->addWidget(widget, widget == wide ? 1 : 0);
+    if (!wide) row->addStretch();
+    return row;
+}
+
+QWidget* make_row_box(std::initializer_list<QWidget*> widgets, QWidget* wide, int spacing) {
+    auto* box = new QWidget;
+    box->setLayout(make_row(widgets, wide, spacing));
+    return box;
+}
+
+QStackedWidget* make_stack(std::initializer_list<QWidget*> widgets) {
+    auto* stack = new QStackedWidget;
+    for (auto* widget : widgets) stack->addWidget(widget);
+    return stack;
+}
+
+QLabel* make_problem() {
+    auto* label = make_label({}, "problem");
+    label->setWordWrap(true);
+    label->hide();
+    return label;
+}
+
+void show_problem(QLabel* label, const QString& problem) {
+    label->setVisible(!problem.isEmpty());
+    label->setText(problem);
 }
 
 QLineEdit* make_search(const QString& name, const QString& example) {
     auto* line = new QLineEdit;
     line->setPlaceholderText(example);
-    line->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    line->addAction(icon(u"search"_s), QLineEdit::LeadingPosition);
     line->setClearButtonEnabled(true);
     line->setAccessibleName(name);
     return line;
@@ -115,7 +171,7 @@ QWidget* make_command_line(const QString& command) {
     text->setText(command);
     text->setFont(Theme::instance().monospace());
     text->setAccessibleName(QObject::tr("Equivalent command"));
-    auto* copy = make_tool(QStringLiteral("copy"), QObject::tr("Copy the command"));
+    auto* copy = make_tool(u"copy"_s, QObject::tr("Copy command"));
     QObject::connect(copy, &QToolButton::clicked, text,
                      [text] { QGuiApplication::clipboard()->setText(text->text()); });
     row->addWidget(text, 1);
@@ -135,8 +191,8 @@ void ElidedLabel::paintEvent(QPaintEvent*) {
                      fontMetrics().elidedText(text(), Qt::ElideMiddle, width()));
 }
 
-Card::Card(const QString& title, QWidget* parent) : QFrame(parent), body_(new QVBoxLayout) {
-    setObjectName(QStringLiteral("card"));
+Card::Card(const QString& title, QWidget* content) : body_(new QVBoxLayout) {
+    setObjectName(u"card"_s);
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
@@ -152,16 +208,11 @@ Card::Card(const QString& title, QWidget* parent) : QFrame(parent), body_(new QV
     }
     body_->setContentsMargins(1, 0, 1, 1);
     column->addLayout(body_, 1);
+    if (content) body_->addWidget(content);
 }
 
 void Card::add_action(QWidget* action) {
     head_->addWidget(action);
-}
-void Card::set_title(const QString& title) {
-    title_->setText(title);
-}
-void Card::set_note(const QString& note) {
-    note_->setText(note);
 }
 
 Sparkline::Sparkline(QWidget* parent) : QWidget(parent) {
@@ -195,9 +246,9 @@ void Sparkline::paintEvent(QPaintEvent*) {
 
 FigureCard::FigureCard(const QString& icon_name, const QString& title, QWidget* parent)
     : QFrame(parent), icon_name_(icon_name), icon_(new QLabel), trend_(new Sparkline) {
-    setObjectName(QStringLiteral("card"));
+    setObjectName(u"card"_s);
     title_ = make_label(title, "figure_title");
-    figure_ = make_label(QStringLiteral("–"), "figure");
+    figure_ = make_label(u"–"_s, "figure");
     caption_ = make_label({}, "figure_caption");
     figure_->setAccessibleName(title);
     icon_->setPixmap(icon(icon_name_).pixmap(18, 18));
@@ -217,20 +268,20 @@ FigureCard::FigureCard(const QString& icon_name, const QString& title, QWidget* 
     setMinimumWidth(150);
 }
 
-void FigureCard::set_figure(const QString& figure, const QString& caption, Tone tone) {
+void FigureCard::set_figure(const QString& figure, const QString& caption, Severity severity) {
     figure_->setText(figure);
     caption_->setText(caption);
-    if (tone == tone_) return;
-    tone_ = tone;
-    figure_->setStyleSheet(tone == Tone::none
+    if (severity == severity_) return;
+    severity_ = severity;
+    figure_->setStyleSheet(severity == Severity::none
                                ? QString()
-                               : QStringLiteral("color: %1").arg(colours().tone(tone).text.name()));
-    icon_->setPixmap(icon(icon_name_, tone_).pixmap(18, 18));
+                               : u"color: %1"_s.arg(colours().severity(severity).text.name()));
+    icon_->setPixmap(icon(icon_name_, severity_).pixmap(18, 18));
 }
 
 void FigureCard::changeEvent(QEvent* event) {
     if (event->type() == QEvent::PaletteChange)
-        icon_->setPixmap(icon(icon_name_, tone_).pixmap(18, 18));
+        icon_->setPixmap(icon(icon_name_, severity_).pixmap(18, 18));
     QFrame::changeEvent(event);
 }
 

@@ -8,11 +8,14 @@
 #include <QToolButton>
 #include <vector>
 
-#include "ui/models/tone.h"
+#include "ui/models/severity.h"
 
 class QBoxLayout;
 class QFormLayout;
+class QHBoxLayout;
 class QLineEdit;
+class QProgressBar;
+class QStackedWidget;
 class QVBoxLayout;
 
 namespace snakepit::shm::ui {
@@ -20,19 +23,47 @@ namespace snakepit::shm::ui {
 QLabel* make_label(const QString& text, const char* object_name = nullptr);
 // Text to be read and copied, on as many lines as it takes.
 QLabel* make_words(const char* object_name = nullptr);
-// Does nothing where it says so already: what somebody marked in it stays marked.
+// Does nothing if the text is the same: a selection in it stays.
 void say(QLabel* label, const QString& text);
 // As HTML, in the colour of what matters less.
 QString muted_html(const QString& text);
-// Names at the left, what they are at the right.
+// Muted HTML: a process id and the name of its worker, if it has one.
+QString pid_html(std::int64_t pid);
+// Names at the left, values at the right.
 QFormLayout* make_facts();
 QLabel* add_fact(QFormLayout* facts, const QString& name);
+QFormLayout* make_form();  // of fields to fill in
+QProgressBar* make_busy();
 QToolButton* make_tool(const QString& icon, const QString& text, const QString& shortcut = {});
 QPushButton* make_button(const QString& icon, const QString& text);
+template <typename Receiver, typename Slot>
+QPushButton* make_button(const QString& icon, const QString& text, Receiver* receiver, Slot slot) {
+    auto* button = make_button(icon, text);
+    QObject::connect(button, &QPushButton::clicked, receiver, slot);
+    return button;
+}
 QPushButton* make_primary(const QString& text);
 QPushButton* make_danger(const QString& text);
-// A short word on a rounded ground, in the colours of `tone`.
-void set_chip(QLabel* label, const QString& text, Tone tone);
+// A short word on a rounded ground, in the colours of `severity`.
+void set_chip(QLabel* label, const QString& text, Severity severity);
+// Beside each other, without margins; `wide` takes what room is left.
+QHBoxLayout* make_row(std::initializer_list<QWidget*> widgets, QWidget* wide = nullptr,
+                      int spacing = 8);
+// The same in a widget of its own.
+QWidget* make_row_box(std::initializer_list<QWidget*> widgets, QWidget* wide = nullptr,
+                      int spacing = 8);
+// One of these is seen at a time, first the first.
+QStackedWidget* make_stack(std::initializer_list<QWidget*> widgets);
+// Hidden until there is a problem to show.
+QLabel* make_problem();
+void show_problem(QLabel* label, const QString& problem);
+// Calls `slot` on `signal` while `widget` is visible.
+template <typename Sender, typename Signal, typename Slot>
+void while_visible(QWidget* widget, Sender* sender, Signal signal, Slot slot) {
+    QObject::connect(sender, signal, widget, [widget, slot] {
+        if (widget->isVisible()) slot();
+    });
+}
 // A line to be typed into, with a magnifier; `example` is what stands in it while it is empty.
 QLineEdit* make_search(const QString& name, const QString& example);
 // Ctrl+F, while `page` is seen.
@@ -56,11 +87,12 @@ class ElidedLabel : public QLabel {
 class Card : public QFrame {
     Q_OBJECT
   public:
-    explicit Card(const QString& title = {}, QWidget* parent = nullptr);
+    explicit Card(const QString& title = {}, QWidget* content = nullptr);
+    explicit Card(QWidget* content) : Card(QString(), content) {}
     QVBoxLayout* body() { return body_; }
     void add_action(QWidget* action);
-    void set_title(const QString& title);
-    void set_note(const QString& note);  // muted, behind the title
+    void set_title(const QString& title) { title_->setText(title); }
+    void set_note(const QString& note) { note_->setText(note); }  // muted, behind the title
 
   private:
     QLabel* title_ = nullptr;
@@ -89,7 +121,8 @@ class FigureCard : public QFrame {
     Q_OBJECT
   public:
     FigureCard(const QString& icon, const QString& title, QWidget* parent = nullptr);
-    void set_figure(const QString& figure, const QString& caption, Tone tone = Tone::none);
+    void set_figure(const QString& figure, const QString& caption,
+                    Severity severity = Severity::none);
     void set_trend(std::vector<double> values) { trend_->set_values(std::move(values)); }
 
   protected:
@@ -97,7 +130,7 @@ class FigureCard : public QFrame {
 
   private:
     QString icon_name_;
-    Tone tone_ = Tone::none;
+    Severity severity_ = Severity::none;
     QLabel* icon_;
     QLabel* title_;
     QLabel* figure_;

@@ -21,7 +21,7 @@ Paper::Paper(QIODevice& out, const QString& title) : writer_(&out), unit_(kResol
     writer_.setPageSize(QPageSize(QPageSize::A4));
     writer_.setPageMargins(QMarginsF(0, 0, 0, 0));
     writer_.setTitle(title);
-    writer_.setCreator(QStringLiteral("Snakepit SHM"));
+    writer_.setCreator(u"Snakepit SHM"_s);
     painter_.begin(&writer_);
 }
 

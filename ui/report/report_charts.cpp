@@ -35,10 +35,10 @@ QString time_label(const ReportGraphs& graphs, double part) {
         graphs.from.micros + static_cast<std::int64_t>(static_cast<double>(span) * part);
     const auto time = QDateTime::fromMSecsSinceEpoch(at / 1000, QTimeZone::utc());
     constexpr std::int64_t kMinute = 60'000'000;
-    return time.toString(span < 5 * kMinute           ? QStringLiteral("HH:mm:ss")
-                         : span < 36 * 60 * kMinute   ? QStringLiteral("HH:mm")
-                         : span < 21 * 1440 * kMinute ? QStringLiteral("MM-dd HH:mm")
-                                                      : QStringLiteral("yyyy-MM-dd"));
+    return time.toString(span < 5 * kMinute           ? u"HH:mm:ss"_s
+                         : span < 36 * 60 * kMinute   ? u"HH:mm"_s
+                         : span < 21 * 1440 * kMinute ? u"MM-dd HH:mm"_s
+                                                      : u"yyyy-MM-dd"_s);
 }
 
 // The lines and numbers of both axes; where values are drawn is left.

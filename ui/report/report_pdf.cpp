@@ -98,7 +98,7 @@ void Pages::footer() {
     const auto style = paper_.muted(7.5);
     paper_.line({page.left(), line.top() - 4}, {page.right(), line.top() - 4},
                 paper_.colours().border);
-    paper_.text(line, kLeft, QObject::tr("%1, made %2 UTC").arg(title_, utc_text(report_.made)),
+    paper_.text(line, kLeft, QObject::tr("%1, created %2 UTC").arg(title_, utc_text(report_.made)),
                 style);
     paper_.text(line, kRight, QObject::tr("Page %1 of %2").arg(page_).arg(listed_.count() + 2),
                 style);
@@ -112,11 +112,11 @@ double Pages::heading(double y, const QString& title) {
 
 void Pages::front_page() {
     const auto page = paper_.page();
-    paper_.picture({page.left(), page.top(), 34, 34}, QStringLiteral(":/icons/snakepit.svg"));
+    paper_.picture({page.left(), page.top(), 34, 34}, u":/icons/snakepit.svg"_s);
     paper_.text({page.left() + 46, page.top() - 4, page.width(), 26}, kLeft,
                 QObject::tr("Audit report"), paper_.style(20, true));
     paper_.text({page.left() + 46, page.top() + 21, page.width(), 14}, kLeft,
-                QObject::tr("Snakepit SHM, instance %1, made %2 UTC")
+                QObject::tr("Snakepit SHM, instance %1, created %2 UTC")
                     .arg(to_qstring(report_.instance), utc_text(report_.made)),
                 paper_.muted(9));
     double y = verdict_box(page.top() + 52);
@@ -127,7 +127,7 @@ void Pages::front_page() {
     const double tall = left * 0.46, low = left * 0.27;
     y = heading(y + 16, QObject::tr("Events over time"));
     draw_events(paper_, {page.left(), y, page.width(), tall}, graphs);
-    y = heading(y + tall + 6, QObject::tr("Memory of regions"));
+    y = heading(y + tall + 6, QObject::tr("Memory used by regions"));
     draw_steps(paper_, {page.left(), y, page.width(), low}, graphs,
                {&graphs.bytes, c.series[1], true});
     y = heading(y + low + 6, QObject::tr("Regions"));
@@ -138,22 +138,23 @@ void Pages::front_page() {
 double Pages::verdict_box(double y) {
     const auto page = paper_.page();
     const auto& verdict = report_.verdict;
-    const auto& tone = paper_.colours().tone(verdict.clean() ? Tone::good : Tone::bad);
+    const auto& severity =
+        paper_.colours().severity(verdict.clean() ? Severity::good : Severity::bad);
     const auto words = capitalised(to_qstring(verdict.summary()));
     const auto facts =
         QObject::tr("%1 read, %2")
-            .arg(counted(verdict.rows, "row", "rows"),
-                 counted(verdict.checkpoints, "signed checkpoint", "signed checkpoints"));
+            .arg(pluralize(verdict.rows, "row", "rows"),
+                 pluralize(verdict.checkpoints, "signed checkpoint", "signed checkpoints"));
     const double inner = page.width() - 36;
     const auto body = paper_.style(9);
     const double tall = paper_.height(inner, kWrapped, words, body);
     const QRectF box(page.left(), y, page.width(), tall + 54);
-    paper_.fill(box, tone.fill, 6);
-    paper_.fill({box.left(), box.top(), 5, box.height()}, tone.text, 2.5);
+    paper_.fill(box, severity.fill, 6);
+    paper_.fill({box.left(), box.top(), 5, box.height()}, severity.text, 2.5);
     paper_.text({box.left() + 18, y + 8, inner, 18}, kLeft,
                 verdict.clean() ? QObject::tr("The history is genuine")
-                                : QObject::tr("The history is not as it was recorded"),
-                {12.5, tone.text, true});
+                                : QObject::tr("The history was altered"),
+                {12.5, severity.text, true});
     paper_.text({box.left() + 18, y + 28, inner, tall + 2}, kWrapped, words, body);
     paper_.text({box.left() + 18, y + 32 + tall, inner, 14}, kLeft, facts, paper_.muted(8));
     return box.bottom();
@@ -183,13 +184,12 @@ double Pages::tiles(double y) {
     const auto period = s.rows == 0
                             ? QObject::tr("no rows")
                             : QObject::tr("%1\nto %2").arg(utc_text(s.first), utc_text(s.last));
-    const auto filter =
-        report_.filter.empty() ? QObject::tr("everything") : to_qstring(report_.filter);
+    const auto filter = report_.filter.empty() ? QObject::tr("none") : to_qstring(report_.filter);
     const std::array<Tile, 5> all{{{QObject::tr("Events"), number_text(s.rows), false},
                                    {QObject::tr("Refused or failed"), number_text(refused), false},
                                    {QObject::tr("Users"), count_text(s.users.size()), false},
                                    {QObject::tr("Period (UTC)"), period, true},
-                                   {QObject::tr("Shown"), filter, true}}};
+                                   {QObject::tr("Filter"), filter, true}}};
     const std::array widths{0.15, 0.18, 0.12, 0.27, 0.28};
     constexpr double kGap = 8, kTall = 56;
     double x = page.left();
@@ -262,36 +262,35 @@ void Pages::proof(double y) {
         y += tall + 6;
     };
     if (!verdict.clean()) {
-        y = heading(y, QObject::tr("What is wrong with the history"));
+        y = heading(y, QObject::tr("Problems found in the history"));
         auto bad = paper_.style(8.5);
-        bad.colour = paper_.colours().tone(Tone::bad).text;
+        bad.colour = paper_.colours().severity(Severity::bad).text;
         const auto listed = std::min<std::size_t>(verdict.findings.size(), kFindings);
         for (std::size_t i = 0; i < listed; ++i)
             paragraph(to_qstring(verdict.findings[i].what), bad, kWrapped);
         if (verdict.problems > listed)
-            paragraph(QObject::tr("… and %1 more problems; the other formats list them.")
+            paragraph(QObject::tr("… and %1 more problems; the other formats list all of them.")
                           .arg(count_text(verdict.problems - listed)),
                       bad, kWrapped);
         y += 10;
     }
     if (!verdict.notes.empty()) {
-        y = heading(y, QObject::tr("To be known"));
+        y = heading(y, QObject::tr("Notes"));
         for (const auto& note : verdict.notes)
             paragraph(to_qstring(note), paper_.style(8.5), kWrapped);
         y += 10;
     }
-    y = heading(y, QObject::tr("Checking this file"));
-    paragraph(QObject::tr("Behind its last page this file ends with a signature of every byte "
-                          "before it, made with the instance's key. Anybody who has the public key "
-                          "finds any change, on any machine:"),
-              paper_.style(8.5), kWrapped);
+    y = heading(y, QObject::tr("Verifying this file"));
+    paragraph(
+        QObject::tr("This file ends with a signature, made with the instance's key, of every byte "
+                    "before it. With the public key, any change can be detected on any machine:"),
+        paper_.style(8.5), kWrapped);
     auto mono = paper_.style(7.5);
     mono.mono = true;
-    paragraph(QStringLiteral("snakepit-shm audit verify FILE --key %1")
-                  .arg(QString::fromStdString(to_hex(report_.key))),
+    paragraph(u"snakepit-shm audit verify FILE --key %1"_s.arg(
+                  QString::fromStdString(to_hex(report_.key))),
               mono, kBroken);
-    paragraph(QObject::tr("The key is worth as much as the way it came to you: compare it with one "
-                          "you have from another place than this file."),
+    paragraph(QObject::tr("Compare the key with a copy obtained independently of this file."),
               paper_.muted(8), kWrapped);
 }
 
@@ -300,7 +299,7 @@ QString Pages::rows_title() const {
     const auto all = report_.summary.rows;
     const auto title = QObject::tr("Events, newest first");
     if (all <= static_cast<std::int64_t>(rows_.size())) return title;
-    return title + QObject::tr("; the newest %1 of %2, all of them are in the other formats")
+    return title + QObject::tr("; the newest %1 of %2 (the other formats contain all)")
                        .arg(count_text(rows_.size()), number_text(all));
 }
 

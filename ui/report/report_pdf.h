@@ -8,7 +8,7 @@
 
 namespace snakepit::shm::ui {
 
-// As many rows a PDF lists; whoever wants more reads another format.
+// Rows that a PDF lists at most; the other formats have all.
 inline constexpr int kReportRows = 5000;
 
 // An audit report as pages: what the history proves, key figures and graphs, what happened by kind,

@@ -48,9 +48,9 @@ std::array<QString, kColumns> texts_of(const EventRow& row) {
 }  // namespace
 
 QString utc_text(Timestamp time) {
-    if (time.micros == 0) return QStringLiteral("–");
+    if (time.micros == 0) return u"–"_s;
     return QDateTime::fromMSecsSinceEpoch(time.micros / 1000, QTimeZone::utc())
-        .toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
+        .toString(u"yyyy-MM-dd HH:mm:ss"_s);
 }
 
 QString number_text(std::int64_t number) {
@@ -78,11 +78,11 @@ TextStyle RowPages::style(std::size_t column, const EventRow& row) const {
     auto style = paper_.style(column == kRegion ? kText - 1 : kText);
     style.mono = column == kRegion;
     const bool fine = event_result(row) == u"ok";
-    const auto tone = event_tone(row);
+    const auto severity = severity_of(row);
     if (column == kSeq || (column == kResult && fine)) style.colour = colours.muted;
-    if (column == kResult && !fine) style.colour = colours.tone(Tone::bad).text;
-    if (column == kKind && tone != Tone::none && tone != Tone::neutral)
-        style.colour = colours.tone(tone).text;
+    if (column == kResult && !fine) style.colour = colours.severity(Severity::bad).text;
+    if (column == kKind && severity != Severity::none && severity != Severity::neutral)
+        style.colour = colours.severity(severity).text;
     return style;
 }
 

@@ -3,22 +3,24 @@
 
 #include <QtCore/qnamespace.h>
 
+#include "ui/literals.h"
+
 namespace snakepit::shm::ui {
 
 // How something is meant; the theme turns it into colours.
-enum class Tone { none, neutral, good, info, caution, bad };
+enum class Severity { none, neutral, good, info, caution, bad };
 
 // Roles beyond Qt's own that our models answer and our delegate draws.
 enum ModelRole : int {
     kSortRole = Qt::UserRole + 1,  // raw value that sorts as the column does
     kExportRole,                   // raw value for CSV and JSON
     kKeyRole,                      // stable name of a column (in header data)
-    kToneRole,                     // int(Tone): draw the text as a chip
+    kSeverityRole,                 // int(Severity): draw the text as a chip
     kMonospaceRole,                // bool
     kGlowRole,                     // 0…1: how new the row is
     kMutedRole,                    // bool: less important
     kIdRole,                       // the region's id as text
-    kMarksRole,                    // QStringList: chips behind the one with a tone
+    kMarksRole,                    // QStringList: chips behind the one with a severity
 };
 
 }  // namespace snakepit::shm::ui

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/models/policy_words.h"
+#include "ui/models/policy_text.h"
 
 #include <QObject>
 #include <QRegularExpression>
@@ -19,7 +19,7 @@ const char* short_name(Permission permission) {
                                                  : "none";
 }
 
-// An option separates conditions with commas, and has none that holds for everybody.
+// An option separates conditions with commas, and has no form for all users.
 bool fits_option(const PolicyRule& rule) {
     const auto plain = [](const std::string& value) {
         return value.find_first_of(",:=") == std::string::npos;
@@ -30,17 +30,15 @@ bool fits_option(const PolicyRule& rule) {
 QString allow_option(const PolicyRule& rule) {
     QStringList conditions, rights;
     const auto add = [&](const char* key, const std::string& value) {
-        if (!value.empty())
-            conditions << QStringLiteral("%1=%2").arg(QLatin1String(key), to_qstring(value));
+        if (!value.empty()) conditions << u"%1=%2"_s.arg(QLatin1String(key), to_qstring(value));
     };
     add("user", rule.user);
     add("group", rule.group);
     add("program", rule.program);
-    if (rule.process != 0) conditions << QStringLiteral("process=%1").arg(rule.process);
+    if (rule.process != 0) conditions << u"process=%1"_s.arg(rule.process);
     for (const auto right : {Right::read, Right::write, Right::manage})
         if (rule.allow.has(right)) rights << to_qstring(to_string(right));
-    return QStringLiteral(" --allow ") +
-           shell_word(conditions.join(u',') + u':' + rights.join(u','));
+    return u" --allow "_s + shell_word(conditions.join(u',') + u':' + rights.join(u','));
 }
 
 bool gives(Permission permission, Right right) {
@@ -63,7 +61,7 @@ QString rights_text(Rights rights) {
     else if (rights.has(Right::read))
         words << QObject::tr("read");
     if (rights.has(Right::manage)) words << QObject::tr("manage");
-    return words.join(QStringLiteral(", "));
+    return words.join(u", "_s);
 }
 
 QString conditions_text(const PolicyRule& rule) {
@@ -73,9 +71,9 @@ QString conditions_text(const PolicyRule& rule) {
     if (!rule.program.empty()) words << QObject::tr("program %1").arg(to_qstring(rule.program));
     if (rule.process != 0)
         words << (rule.process_start < 0
-                      ? QObject::tr("process %1 of an earlier boot").arg(rule.process)
+                      ? QObject::tr("process %1 from an earlier boot").arg(rule.process)
                       : QObject::tr("process %1").arg(rule.process));
-    return words.isEmpty() ? QObject::tr("everybody") : words.join(QStringLiteral(", "));
+    return words.isEmpty() ? QObject::tr("all users") : words.join(u", "_s);
 }
 
 QString owner_title(const PolicyReport& report) {
@@ -91,7 +89,7 @@ QStringList who_may(Right right, const PolicyReport& report, const Policy& polic
     if (right == Right::manage || gives(policy.permissions.owner, right))
         out << owner_title(report);
     if (gives(policy.permissions.group, right)) out << group_title(report);
-    if (gives(policy.permissions.other, right)) out << QObject::tr("everybody");
+    if (gives(policy.permissions.other, right)) out << QObject::tr("all users");
     for (const auto& rule : policy.rules)
         if (rule.allow.has(right)) out << conditions_text(rule);
     return out;
@@ -112,9 +110,9 @@ QString reason_text(const Verdict& verdict, const Policy& policy) {
         case Source::owner:
             return QObject::tr("owns the region");
         case Source::role:
-            return QObject::tr("by its role");
+            return QObject::tr("by role");
         case Source::nothing:
-            return QObject::tr("nothing allows it");
+            return QObject::tr("not allowed");
         default:
             break;
     }
@@ -126,13 +124,12 @@ QString role_title(Role role) {
 }
 
 QString place_text(const std::string& where) {
-    static const QRegularExpression rule(QStringLiteral("^rules\\[(\\d+)\\](?:\\.(\\w+))?$"));
+    static const QRegularExpression rule(u"^rules\\[(\\d+)\\](?:\\.(\\w+))?$"_s);
     const auto text = QString::fromStdString(where);
     const auto match = rule.match(text);
     if (match.hasMatch()) {
         const auto place = QObject::tr("Rule %1").arg(match.captured(1).toInt() + 1);
-        return match.captured(2).isEmpty() ? place
-                                           : QStringLiteral("%1, %2").arg(place, match.captured(2));
+        return match.captured(2).isEmpty() ? place : u"%1, %2"_s.arg(place, match.captured(2));
     }
     if (text == u"permissions.other") return QObject::tr("Permission of others");
     if (text == u"require_encryption") return QObject::tr("Encryption");
@@ -140,23 +137,21 @@ QString place_text(const std::string& where) {
 }
 
 QString finding_text(const PolicyFinding& finding) {
-    return QStringLiteral("%1: %2.").arg(capitalised(to_qstring(finding.problem)),
-                                         to_qstring(finding.remedy));
+    return u"%1: %2."_s.arg(capitalised(to_qstring(finding.problem)), to_qstring(finding.remedy));
 }
 
 QString policy_command(const RegionId& id, const Policy& policy) {
-    const auto words = QStringLiteral("policy set %1").arg(QString::fromStdString(id.str()));
+    const auto words = u"policy set %1"_s.arg(QString::fromStdString(id.str()));
     if (!std::all_of(policy.rules.begin(), policy.rules.end(), fits_option))
-        return words + QStringLiteral(" - <<< ") +
-               shell_word(QString::fromStdString(to_json(policy)));
+        return words + u" - <<< "_s + shell_word(QString::fromStdString(to_json(policy)));
     const auto& may = policy.permissions;
     auto out =
-        words + QStringLiteral(" --permissions owner=%1,group=%2,other=%3")
-                    .arg(QLatin1String(short_name(may.owner)), QLatin1String(short_name(may.group)),
-                         QLatin1String(short_name(may.other)));
+        words + u" --permissions owner=%1,group=%2,other=%3"_s.arg(
+                    QLatin1String(short_name(may.owner)), QLatin1String(short_name(may.group)),
+                    QLatin1String(short_name(may.other)));
     for (const auto& rule : policy.rules) out += allow_option(rule);
-    if (policy.require_encryption) out += QStringLiteral(" --require-encryption");
-    if (policy.audit) out += QStringLiteral(" --audit");
+    if (policy.require_encryption) out += u" --require-encryption"_s;
+    if (policy.audit) out += u" --audit"_s;
     return out;
 }
 

@@ -15,8 +15,8 @@
 
 namespace snakepit::shm::ui {
 
-struct BundleStage {
-    explicit BundleStage(BundleReader& bundle)
+struct BundleFixture {
+    explicit BundleFixture(BundleReader& bundle)
         : host(label_of(bundle)),
           workspace(QStringLiteral("test"), bundle_parts(bundle)),
           window(workspace, host) {

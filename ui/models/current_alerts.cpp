@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/models/alert_book.h"
+#include "ui/models/current_alerts.h"
 
 #include <algorithm>
 
@@ -25,18 +25,18 @@ std::vector<Alert> with_ended_lately(std::vector<Alert> open, const std::vector<
     return open;
 }
 
-AlertBook::AlertBook(Workspace& workspace, QObject* parent)
+CurrentAlerts::CurrentAlerts(Workspace& workspace, QObject* parent)
     : QObject(parent), workspace_(workspace) {
-    connect(&workspace, &Workspace::second_passed, this, &AlertBook::second);
+    connect(&workspace, &Workspace::second_passed, this, &CurrentAlerts::on_second);
 }
 
-void AlertBook::set_watched(bool watched) {
+void CurrentAlerts::set_watched(bool watched) {
     const bool now = watched && !watched_;
     watched_ = watched;
     if (now) ask();
 }
 
-void AlertBook::second() {
+void CurrentAlerts::on_second() {
     if (settled()) return;
     const auto* sample = workspace_.latest();
     if (!sample && !workspace_.bundle()) return;
@@ -51,13 +51,8 @@ void AlertBook::second() {
     if (differs || watched_ || workspace_.bundle()) ask();
 }
 
-// A bundle has answered: it will not say anything else.
-bool AlertBook::settled() const {
-    return workspace_.bundle() && (known_ || !problem_.isEmpty());
-}
-
 // One question at a time; one that comes while it is under way is asked after it.
-void AlertBook::ask() {
+void CurrentAlerts::ask() {
     if (!workspace_.has_monitoring()) return;
     again_ = asking_;
     if (asking_) return;
@@ -66,12 +61,12 @@ void AlertBook::ask() {
         this, [](MonitoringPort& port) { return port.alerts(); },
         [this](Result<std::vector<Alert>> alerts) {
             asking_ = false;
-            take(std::move(alerts));
+            receive(std::move(alerts));
             if (again_) ask();
         });
 }
 
-void AlertBook::take(Result<std::vector<Alert>> alerts) {
+void CurrentAlerts::receive(Result<std::vector<Alert>> alerts) {
     problem_ = alerts ? QString() : error_text(alerts.error());
     known_ |= alerts.has_value();
     if (alerts) {
@@ -80,12 +75,12 @@ void AlertBook::take(Result<std::vector<Alert>> alerts) {
         if (workspace_.bundle())
             count();
         else
-            tell_new();
+            notify_new();
     }
     Q_EMIT changed();
 }
 
-void AlertBook::count() {
+void CurrentAlerts::count() {
     firing_ = unacknowledged_ = 0;
     for (const auto& alert : firing()) {
         ++firing_;
@@ -94,27 +89,28 @@ void AlertBook::count() {
     Q_EMIT counts_changed();
 }
 
-void AlertBook::tell_new() {
+void CurrentAlerts::notify_new() {
     std::set<std::uint64_t> told;
     std::vector<Alert> tell;
     for (const auto& alert : alerts_) {
         if (alert.state != AlertState::firing) continue;
-        if (started_ && !told_.contains(alert.id) && needs_someone(alert)) tell.push_back(alert);
+        if (started_ && !notified_.contains(alert.id) && needs_someone(alert))
+            tell.push_back(alert);
         told.insert(alert.id);
     }
-    told_ = std::move(told);
+    notified_ = std::move(told);
     started_ = true;
     for (const auto& alert : tell) Q_EMIT fires(alert);
 }
 
-std::vector<Alert> AlertBook::firing() const {
+std::vector<Alert> CurrentAlerts::firing() const {
     std::vector<Alert> out;
     std::copy_if(alerts_.begin(), alerts_.end(), std::back_inserter(out),
                  [](const Alert& alert) { return alert.state == AlertState::firing; });
     return out;
 }
 
-const Alert* AlertBook::find(std::uint64_t id) const {
+const Alert* CurrentAlerts::find(std::uint64_t id) const {
     const auto found = std::find_if(alerts_.begin(), alerts_.end(),
                                     [id](const Alert& alert) { return alert.id == id; });
     return found == alerts_.end() ? nullptr : &*found;

@@ -5,8 +5,8 @@
 #include <QLabel>
 
 #include "find_widget.h"
-#include "stage.h"
-#include "ui/models/alert_book.h"
+#include "fixture.h"
+#include "ui/models/current_alerts.h"
 #include "ui/pages/alerts_page.h"
 #include "ui/pages/host_page.h"
 #include "ui/pages/table_view.h"
@@ -51,10 +51,10 @@ inline PerformanceReport advice() {
     return report;
 }
 
-// A stage with something to see on every page.
-struct RichStage : Stage {
-    explicit RichStage(std::size_t segments = 180, std::vector<Alert> alerts = make_alerts(now()))
-        : Stage(200) {
+// A fixture with something to see on every page.
+struct RichFixture : Fixture {
+    explicit RichFixture(std::size_t segments = 180, std::vector<Alert> alerts = make_alerts(now()))
+        : Fixture(200) {
         window.resize(1440, 900);
         survey->set_survey(make_survey(segments));
         monitoring->report = advice();
@@ -64,10 +64,10 @@ struct RichStage : Stage {
         known.until = {now().micros + 3'000'000'000LL};
         known.comment = "until tonight's release";
         Q_UNUSED(monitoring->silence(known));
-        QSignalSpy counted(&book(), &AlertBook::changed);
-        counted.wait(5000);
+        QSignalSpy changed(&current(), &CurrentAlerts::changed);
+        changed.wait(5000);
     }
-    AlertBook& book() { return *window.findChild<AlertBook*>(); }
+    CurrentAlerts& current() { return *window.findChild<CurrentAlerts*>(); }
     AlertsPage& alerts() {
         window.show_page(QStringLiteral("alerts"));
         return *window.findChild<AlertsPage*>();

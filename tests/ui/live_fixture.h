@@ -31,8 +31,8 @@ inline QString pid_text(const test::Peer& peer) {
     return QStringLiteral("python3 %1").arg(peer.pid());
 }
 
-struct LiveStage {
-    explicit LiveStage(const test::Service& service)
+struct LiveFixture {
+    explicit LiveFixture(const test::Service& service)
         : paths(paths_of(service)),
           host(paths, (QCoreApplication::applicationDirPath() + "/snakepit-shm").toStdString()),
           workspace(service.instance(), live_parts(paths)),

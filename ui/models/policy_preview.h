@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a policy would come to, and what is doubtful in it. It asks the system for users, groups and
+// The effect of a policy, and what is doubtful in it. It asks the system for users, groups and
 // files, which may wait: worker threads only.
 #pragma once
 
@@ -14,20 +14,20 @@
 
 namespace snakepit::shm::ui {
 
-// Who is asked about: one of the report's clients, or somebody described.
-struct WhoAsked {
+// The subject of a preview: one of the report's clients, or one that is described.
+struct PreviewSubject {
     std::optional<std::size_t> client;
     SubjectQuery somebody;
 };
 
-struct PolicyStudy {
+struct PolicyPreview {
     std::vector<PolicyFinding> findings;
     std::vector<PolicyChange> changes;    // for those who are connected
     std::optional<WhatIf> before, after;  // for who is asked about
-    QString nobody;                       // why there is no answer for them
+    QString problem;                      // why there is no answer for them
 };
-PolicyStudy study_policy(const PolicyReport& report, const Policy& proposed,
-                         const std::optional<WhoAsked>& who);
+PolicyPreview preview_policy(const PolicyReport& report, const Policy& proposed,
+                             const std::optional<PreviewSubject>& who);
 
 // Names a person may pick from; at most a few hundred of each.
 struct KnownNames {
@@ -36,10 +36,10 @@ struct KnownNames {
 KnownNames known_names();
 
 // How the region's owner and group are called, and who may read, write and manage it.
-struct PolicyWords {
+struct PolicyText {
     QString owner, group;
     QStringList read, write, manage;
 };
-PolicyWords policy_words(const PolicyReport& report);
+PolicyText policy_text(const PolicyReport& report);
 
 }  // namespace snakepit::shm::ui

@@ -15,12 +15,12 @@ std::vector<Alert> with_ended_lately(std::vector<Alert> open, const std::vector<
                                      Timestamp at);
 
 // The alerts as of now, for everything that shows some. The samples say how many fire; the manager
-// is asked which ones only when that changes, or once a second while somebody looks. A bundle is
-// asked once; the alerts in it count for themselves, and nobody is told of them. GUI thread.
-class AlertBook : public QObject {
+// is asked which ones only when that changes, or once a second while a page shows them. A bundle is
+// asked once; the alerts in it count for themselves, and none is notified. GUI thread.
+class CurrentAlerts : public QObject {
     Q_OBJECT
   public:
-    explicit AlertBook(Workspace& workspace, QObject* parent = nullptr);
+    explicit CurrentAlerts(Workspace& workspace, QObject* parent = nullptr);
 
     // Worst first, see worse().
     const std::vector<Alert>& alerts() const { return alerts_; }
@@ -43,15 +43,16 @@ class AlertBook : public QObject {
     void fires(const Alert& alert);
 
   private:
-    void second();
-    void take(Result<std::vector<Alert>> alerts);
-    void tell_new();
+    void on_second();
+    void receive(Result<std::vector<Alert>> alerts);
+    void notify_new();
     void count();
-    bool settled() const;
+    // A bundle has answered, and does not change.
+    bool settled() const { return workspace_.bundle() && (known_ || !problem_.isEmpty()); }
 
     Workspace& workspace_;
     std::vector<Alert> alerts_;
-    std::set<std::uint64_t> told_;  // firing ones that need not be told of any more
+    std::set<std::uint64_t> notified_;  // firing ones that need not be told of any more
     std::uint64_t firing_ = 0, unacknowledged_ = 0;
     QString problem_;
     bool asking_ = false, again_ = false, watched_ = false, known_ = false;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/models/policy_study.h"
+#include "ui/models/policy_preview.h"
 
 #include <grp.h>
 #include <pwd.h>
 
 #include "ui/models/format.h"
-#include "ui/models/policy_words.h"
+#include "ui/models/policy_text.h"
 #include "ui/models/user_names.h"
 
 namespace snakepit::shm::ui {
@@ -16,10 +16,10 @@ constexpr qsizetype kMostNames = 500;
 
 }  // namespace
 
-PolicyStudy study_policy(const PolicyReport& report, const Policy& proposed,
-                         const std::optional<WhoAsked>& who) {
+PolicyPreview preview_policy(const PolicyReport& report, const Policy& proposed,
+                             const std::optional<PreviewSubject>& who) {
     SystemNameResolver names;
-    PolicyStudy out;
+    PolicyPreview out;
     out.findings = check_policy(proposed, names, &report);
     out.changes = what_changes(report, proposed, names);
     for (const auto& change : out.changes) learn_user(change.client.subject.credentials.uid);
@@ -28,7 +28,7 @@ PolicyStudy study_policy(const PolicyReport& report, const Policy& proposed,
                              ? Result<Subject>(report.clients[*who->client].subject)
                              : subject_of(who->somebody, names);
     if (!subject) {
-        out.nobody = error_text(subject.error());
+        out.problem = error_text(subject.error());
         return out;
     }
     out.before = what_if(report, report.policy, *subject, names);
@@ -36,7 +36,7 @@ PolicyStudy study_policy(const PolicyReport& report, const Policy& proposed,
     return out;
 }
 
-// The lists have one place in the process: nobody else walks them.
+// The lists have one position per process: nothing else may walk them.
 KnownNames known_names() {
     KnownNames out;
     ::setpwent();
@@ -56,7 +56,7 @@ KnownNames known_names() {
     return out;
 }
 
-PolicyWords policy_words(const PolicyReport& report) {
+PolicyText policy_text(const PolicyReport& report) {
     const auto& policy = report.policy;
     learn_user(report.owner_uid);
     return {owner_title(report), group_title(report), who_may(Right::read, report, policy),

@@ -13,10 +13,10 @@
 
 namespace snakepit::shm::ui {
 
-inline constexpr std::int64_t kStageEvents = 3000;
+inline constexpr std::int64_t kFixtureEvents = 3000;
 
-struct Stage {
-    explicit Stage(std::size_t regions, double changing = 0.05)
+struct Fixture {
+    explicit Fixture(std::size_t regions, double changing = 0.05)
         : world(regions),
           manager(std::make_shared<SyntheticManager>(world)),
           audit(std::make_shared<SyntheticAudit>()),
@@ -26,7 +26,7 @@ struct Stage {
                                                 [this] {
                                                     return std::make_unique<SyntheticEvents>(
                                                         world,
-                                                        world.rows().empty() ? 0 : kStageEvents);
+                                                        world.rows().empty() ? 0 : kFixtureEvents);
                                                 },
                                                 manager, audit, monitoring, survey}),
           window(workspace, host) {
