@@ -13,7 +13,7 @@ namespace {
 void print_checks(const Health& health) {
     Table table({"CHECK", "STATUS", "FOUND"});
     for (const auto& check : health.by_severity()) {
-        table.add({check.name, std::string(to_string(check.verdict)), check.message});
+        table.add({check.name, std::string(to_string(check.result)), check.message});
         if (!check.remedy.empty()) table.add({"", "", "  → " + check.remedy});
     }
     print(table.str());

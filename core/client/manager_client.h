@@ -147,7 +147,7 @@ class ManagerClient {
     // JSON: {"needs_restart": [...]}.
     Result<std::string> reload_config();
 
-    // What fires, what fired, and the rules; JSON both ways, see alerts/alert_requests.h for the
+    // What fires, what fired, and the rules; JSON both ways, see alerts/alert_api.h for the
     // actions and what they take. Looking and answering is for operators, rules for administrators.
     Result<std::string> alerts(const std::string& action, const std::string& arguments = "{}");
 

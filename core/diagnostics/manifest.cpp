@@ -94,8 +94,8 @@ Result<Manifest> read_manifest(const std::string& said) {
     const auto created = from_rfc3339(document.value("created_at").toString().toStdString());
     const auto instance = document.value("instance").toString().toStdString();
     if (document.value("what").toString() != text(kWhat) || !created || instance.empty())
-        return fail(ErrorCode::corruption_detected, "its manifest is none of ours",
-                    "make one with: snakepit-shm diagnose -o FILE");
+        return fail(ErrorCode::corruption_detected, "its manifest is not that of a bundle",
+                    "create one with: snakepit-shm diagnose -o FILE");
     const auto format = document.value("format").toInt();
     if (format < 1 || format > kBundleFormat)
         return fail(ErrorCode::version_mismatch,

@@ -13,11 +13,11 @@
 #include <fmt/format.h>
 
 #include "base/ids.h"
-#include "events/database_file.h"
 #include "events/event_detail.h"
 #include "events/event_schema.h"
 #include "events/retention_clock.h"
 #include "layout/event_kind.h"
+#include "sqlite/database_file.h"
 
 namespace snakepit::shm {
 
@@ -32,11 +32,11 @@ constexpr const char* kInsert =
     "INSERT INTO events(seq, epoch, ring_seq, time, kind, region_id, pid, uid, result, detail, "
     "chain) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
     "ON CONFLICT(epoch, ring_seq) DO NOTHING";
-// A row of somebody else's that took an event's place in the ring gives it back.
+// Another program's row that took an event's place in the ring loses it.
 constexpr const char* kMakeWay =
     "UPDATE events SET ring_seq = NULL WHERE epoch = ?1 AND ring_seq = ?2 AND seq > ?3";
 
-// On the disk before anything else happens, and not only at the next checkpoint of the log.
+// On the disk at the commit, and not only at the next checkpoint of the log.
 bool is_important(const EventEntry& entry) {
     constexpr std::uint16_t kFirstOfSecurity = 40;  // audit, policies, isolation, keys
     if (entry.kind >= kFirstOfSecurity) return true;
@@ -92,11 +92,11 @@ struct EventDatabase::Private {
 void EventDatabase::Private::prepare() {
     const int version = database.execAndGet("PRAGMA user_version").getInt();
     if (version > kEventSchemaVersion)
-        throw SQLite::Exception(fmt::format("made by a newer release (schema {})", version),
+        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
                                 SQLITE_ERROR);
     prepare_log(database);
     if (version < kEventSchemaVersion) {
-        // With the checkpoint that says which rows have no chain, or it could be forged later.
+        // With the checkpoint that names the rows without a chain, or it could be forged later.
         SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
         const bool migrated = prepare_schema(database, version);
         chain.emplace(database, *trail, migrated);
@@ -187,7 +187,7 @@ Result<EventDatabase> EventDatabase::open(const std::string& path, std::uint64_t
     const bool is_new = !fs::exists(path, ignored);
     return guarded(path, explaining(path), [&] {
         auto d = std::make_unique<Private>(path, epoch, trail);
-        // By name and not through a descriptor of our own: closing one would drop SQLite's locks.
+        // By name and not through another descriptor: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
         d->prepare();
         return EventDatabase(std::move(d));
@@ -252,7 +252,8 @@ Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
         const auto keep = newest.executeStep() ? newest.getColumn(0).getInt64()
                                                : std::numeric_limits<std::int64_t>::max();
         newest.reset();
-        // Rows that a wall clock set far back wrote look old; what was written before them is not.
+        // Rows that were written while the wall clock was set far back look old; those before them
+        // are not.
         SQLite::Statement young(d_->database,
                                 "SELECT min(seq) FROM (SELECT seq, time FROM events ORDER BY seq "
                                 "LIMIT ?1) WHERE time >= ?2 AND time <= ?3");

@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "base/time.h"
-#include "events/database_file.h"
 #include "events/event_database.h"
 #include "events/event_detail.h"
 #include "layout/event_kind.h"
 #include "platform/signals_blocked.h"
+#include "sqlite/database_file.h"
 
 namespace snakepit::shm {
 
@@ -30,9 +30,9 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t kBatch = 1000;
-constexpr std::size_t kOwnEvents = 8;  // at most so many rows of its own in front
+constexpr std::size_t kOwnEvents = 8;  // with at most this many rows of its own before them
 constexpr auto kRetentionEvery = 1s;   // how often a recorder with nothing to do looks for old rows
-constexpr int kRetentionSteps = 20;    // transactions of one look; the rest follows
+constexpr int kRetentionSteps = 20;    // transactions at a time; the rest follows
 // After work the thread naps instead of sleeping: wake() stays cheap and batches become larger.
 constexpr auto kNap = 5ms;
 constexpr auto kLookAround = 1s;  // how often an idle recorder checks that its file is still there
@@ -100,9 +100,9 @@ struct EventRecorder::Private {
 
     layout::HistogramCells lags{};  // written by the recorder's thread alone
     std::atomic<std::int64_t> retention_ms{0};
-    std::atomic<std::uint64_t> durable;  // everything up to it is in the database, or given up
-    // True while the thread waits without a limit worth naming. Both sides exchange it, so that of
-    // "I published" and "I fall asleep" the later one sees the earlier.
+    std::atomic<std::uint64_t> durable;  // everything up to it is in the database, or lost
+    // True while the thread waits for long. Both sides exchange it, so that of "published" and
+    // "asleep" the later one sees the earlier.
     std::atomic<bool> asleep{false};
 
     mutable std::mutex mutex;
@@ -119,7 +119,7 @@ Status EventRecorder::Private::open() {
     remove_orphaned_log(path);
     SHM_ASSIGN(auto fresh, EventDatabase::open(path, epoch, &trail));
     database.emplace(std::move(fresh));
-    // Lower than before when the file is new: what the ring still holds is written again.
+    // Lower than before if the file is new: everything in the ring is written again.
     publish(0);
     return {};
 }
@@ -137,7 +137,7 @@ Status EventRecorder::Private::drain() {
     const auto rows = count + kOwnEvents - first;
     if (rows == 0) return {};
     SHM_TRY(database->write(std::span(batch).subspan(first, rows)));
-    // Only now: a database that left its path while we wrote has swallowed the rows.
+    // Only now: rows written to a database that has left its path are lost.
     if (database->moved()) {
         reopen_because(kMoved);
         return {};
@@ -155,7 +155,7 @@ void EventRecorder::Private::time(std::span<const EventEntry> committed) {
         lags.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, at - entry.time)) * 1000);
 }
 
-// What is removed is recorded with the next events.
+// The removal is recorded with the next events.
 Status EventRecorder::Private::remove_old() {
     const auto millis = retention_ms.load(std::memory_order_relaxed);
     if (millis <= 0 || Clock::now() < next_retention) return {};
@@ -189,7 +189,7 @@ void EventRecorder::Private::publish(std::uint64_t rows) {
 }
 
 EventRecorder::Private::Step EventRecorder::Private::failed(const Error& error) {
-    // What SQLite says about files that were exchanged under it says nothing about the new ones.
+    // SQLite's error about files that were exchanged does not apply to the new ones.
     const bool moved = database && database->moved();
     if (moved) reopen_reason = kMoved;
     database.reset();

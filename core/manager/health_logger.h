@@ -11,6 +11,7 @@
 
 #include "base/paths.h"
 #include "base/time.h"
+#include "conditions/condition.h"
 #include "events/event_recorder.h"
 #include "layout/ownership.h"
 #include "manager/runtime_files.h"
@@ -24,8 +25,9 @@ struct HealthProblem {
     std::string brief;  // what, in a few words: an event has room for 71 bytes
     std::string what;   // what, in a sentence
     std::string remedy;
-    RegionId region;  // zero: about none
-    Timestamp since;  // when it was first seen
+    RegionId region;                       // zero: about none
+    Timestamp since;                       // when it was first seen
+    const Condition* condition = nullptr;  // of the table, if it is there
 };
 
 // How one look went.
@@ -53,7 +55,8 @@ class HealthLogger {
     // Looks at everything now; the worst is not first, the oldest is.
     std::vector<HealthProblem> look(std::int64_t at);
 
-    std::size_t problems() const { return known_.size(); }
+    // Without those that an alert rule of their own watches: they would raise two alerts.
+    std::size_t problems() const;
     // Of a day at most, the newest last.
     const std::deque<HealthResult>& history() const { return history_; }
 

@@ -206,13 +206,14 @@ Status Manager::Private::start() {
     monitoring = std::make_unique<Monitoring>(*service, *recorder, options.paths);
     monitoring->health().watch(keeper_watch.state(), mark, runtime_files, options.paths);
     SHM_TRY(service->recover());
-    monitoring->watch(std::make_unique<AlertManager>(
-        service->registry(), options.paths.state_db(), [this](std::function<void()> work) {
-            boost::asio::post(io, [this, work = std::move(work)] {
-                work();
-                wake_recorder();
-            });
-        }));
+    monitoring->watch(
+        std::make_unique<AlertManager>(service->registry(), service->policies().state_database(),
+                                       [this](std::function<void()> work) {
+                                           boost::asio::post(io, [this, work = std::move(work)] {
+                                               work();
+                                               wake_recorder();
+                                           });
+                                       }));
     monitoring->configure(config);
     config_modified = modified_at(options.paths.config_file);
     if (!options.paths.config_file.empty())

@@ -155,7 +155,7 @@ void Monitoring::second() {
         subjects_ = watched_.values();
     }
     sample.time = service_.registry().wall(service_.registry().time()).micros;
-    alerts_->look(sample, subjects_);
+    alerts_->evaluate(sample, subjects_);
     tell();
 }
 
@@ -166,7 +166,7 @@ void Monitoring::turn() {
 }
 
 void Monitoring::tell() {
-    ManagerFigures figures;
+    ManagerStats figures;
     for (const auto& [type, count] : service_.errors().by_type())
         figures.errors.emplace_back(to_string(type), count);
     for (const auto& alert : alerts_->live())

@@ -61,6 +61,8 @@ class ServicePolicies {
     void met(const Caller& caller);
     void gone(std::uint64_t serial) { met_.erase(serial); }
 
+    // Shared with the alerts; null before open().
+    const std::shared_ptr<StateDatabase>& state_database() const { return state_database_; }
     // What holds for the region; plain if it was lost.
     Policy policy_of(std::uint32_t slot) const;
 
@@ -114,6 +116,7 @@ class ServicePolicies {
     }
 
     Service& service_;
+    std::shared_ptr<StateDatabase> state_database_;
     std::optional<PolicyStore> store_;
     bool sees_programs_ = false;
     std::unordered_map<RegionId, Entry> policies_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Requests about alerts. What changes something is answered when it is on the disk.
-#include "alerts/alert_requests.h"
+#include "alerts/alert_api.h"
 #include "manager/server.h"
 #include "manager/session.h"
 
@@ -9,12 +9,12 @@ namespace snakepit::shm {
 namespace {
 
 Privilege privilege_for(const std::string& action) {
-    switch (need_of(action)) {
-        case AlertNeed::look:
+    switch (access_needed(action)) {
+        case AlertAccess::view:
             return Privilege::see_all;
-        case AlertNeed::answer:
+        case AlertAccess::respond:
             return Privilege::answer_alerts;
-        case AlertNeed::configure:
+        case AlertAccess::configure:
             break;
     }
     return Privilege::configure;

@@ -60,7 +60,7 @@ class TelemetryManager::Private {
     ~Private();
     void post(std::function<void()> work) { boost::asio::post(io_, std::move(work)); }
     void configure(const TelemetryOptions& options, bool enabled);
-    void set_figures(ManagerFigures figures) { figures_ = std::move(figures); }
+    void set_figures(ManagerStats figures) { figures_ = std::move(figures); }
 
     // Any thread.
     TelemetryState state() const;
@@ -83,7 +83,7 @@ class TelemetryManager::Private {
     const Identity identity_;
     TelemetryOptions options_;
     bool enabled_ = false;
-    ManagerFigures figures_;
+    ManagerStats figures_;
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::thread_pool disk_{1};  // a disk may hang
@@ -337,7 +337,7 @@ void TelemetryManager::configure(const TelemetryOptions& options, bool enabled) 
     d_->post([d = d_.get(), options, enabled] { d->configure(options, enabled); });
 }
 
-void TelemetryManager::hand_over(ManagerFigures figures) {
+void TelemetryManager::hand_over(ManagerStats figures) {
     figures_ = std::move(figures);
     if (d_) d_->post([d = d_.get(), figures = figures_] { d->set_figures(figures); });
 }

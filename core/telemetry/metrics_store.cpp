@@ -13,9 +13,9 @@
 
 #include <fmt/format.h>
 
-#include "events/database_file.h"
 #include "events/retention_clock.h"
 #include "layout/metrics.h"
+#include "sqlite/database_file.h"
 #include "telemetry/metrics_schema.h"
 
 namespace snakepit::shm {
@@ -26,8 +26,8 @@ namespace {
 
 constexpr int kBusyMillis = 200;
 constexpr std::int64_t kMicros = 1'000'000;
-// Of the rows of a table, what goes at once when there is too much: a part, so that not every batch
-// has to remove some.
+// The part of a table that is removed at once when the database is too large, so that not every
+// batch removes rows.
 constexpr std::int64_t kPartRemoved = 8;
 
 auto explaining(const std::string& path) {
@@ -46,8 +46,8 @@ std::string insert_text() {
                        values);
 }
 
-// One row of `to` from those of the finer `from` between ?1 and ?2. A metric that is younger than
-// some of the rows is the average of the others.
+// One row of `to` from those of the finer `from` between ?1 and ?2. A metric that some rows do not
+// have is the average of the others.
 std::string roll_up_text(const Resolution& from, const Resolution& to) {
     const bool finest = &from == &kResolutions[0];
     std::string columns = "time, n";
@@ -110,9 +110,9 @@ void MetricsStore::Private::prepare_table(const Resolution& resolution) {
 void MetricsStore::Private::prepare() {
     const int version = database.execAndGet("PRAGMA user_version").getInt();
     if (version > kMetricsSchemaVersion)
-        throw SQLite::Exception(fmt::format("made by a newer release (schema {})", version),
+        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
                                 SQLITE_ERROR);
-    // Before there is a table: pages of rows that were removed go back to the file system.
+    // Before the first table: pages of removed rows are returned to the file system.
     if (version == 0) database.exec("PRAGMA auto_vacuum=INCREMENTAL");
     prepare_log(database);
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
@@ -165,7 +165,7 @@ bool MetricsStore::Private::remove_before(std::size_t resolution, std::int64_t t
     return statement.exec() > 0;
 }
 
-// A part of the finest table that has more than the row of the next one that is not complete yet.
+// A part of the finest table with more rows than the incomplete row of the next one.
 bool MetricsStore::Private::remove_oldest() {
     for (std::size_t i = 0; i < kResolutions.size(); ++i) {
         SQLite::Statement extent(
@@ -197,7 +197,7 @@ Result<MetricsStore> MetricsStore::open(const std::string& path) {
     const bool is_new = !fs::exists(path, ignored);
     return guarded(path, explaining(path), [&] {
         auto d = std::make_unique<Private>(path);
-        // By name and not through a descriptor of our own: closing one would drop SQLite's locks.
+        // By name and not through another descriptor: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
         d->prepare();
         return MetricsStore(std::move(d));

@@ -103,7 +103,7 @@ class TestLiveMonitoring : public QObject {
         QTRY_COMPARE_WITH_TIMEOUT(book->firing().size(), std::size_t{1}, kPatience);
         QCOMPARE(service.cli({"cleanup", "--all-eligible", "--no-quarantine"}).status, 0);
         QTRY_VERIFY_WITH_TIMEOUT(book->firing().empty() && book->alerts().size() == 1, kPatience);
-        QCOMPARE(book->alerts().front().state, AlertState::resolved);
+        QCOMPARE(book->alerts().front().state, Alert::State::resolved);
     }
 
     void operations_are_timed_without_asking_the_manager() {

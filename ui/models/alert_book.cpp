@@ -98,7 +98,7 @@ void AlertBook::tell_new() {
     std::set<std::uint64_t> told;
     std::vector<Alert> tell;
     for (const auto& alert : alerts_) {
-        if (alert.state != AlertState::firing) continue;
+        if (alert.state != Alert::State::firing) continue;
         if (started_ && !told_.contains(alert.id) && needs_someone(alert)) tell.push_back(alert);
         told.insert(alert.id);
     }
@@ -110,7 +110,7 @@ void AlertBook::tell_new() {
 std::vector<Alert> AlertBook::firing() const {
     std::vector<Alert> out;
     std::copy_if(alerts_.begin(), alerts_.end(), std::back_inserter(out),
-                 [](const Alert& alert) { return alert.state == AlertState::firing; });
+                 [](const Alert& alert) { return alert.state == Alert::State::firing; });
     return out;
 }
 

@@ -106,7 +106,7 @@ Tone tone_in(const Alert& alert, int column) {
 }  // namespace
 
 bool AlertModel::is_calm(const Alert& alert) const {
-    return alert.state != AlertState::firing;
+    return alert.state != Alert::State::firing;
 }
 
 void AlertModel::set_search(const QString& words) {
@@ -180,7 +180,7 @@ QVariant AlertModel::cell(int number, int column, int role) const {
         case kMarksRole:
             return column == kAlertState ? alert_marks(*alert) : QStringList();
         case kMutedRole:
-            return (is_calm(*alert) && alert->state == AlertState::resolved) ||
+            return (is_calm(*alert) && alert->state == Alert::State::resolved) ||
                    (column == kAlertSubject && alert->subject.empty());
         case Qt::ToolTipRole:
             return column == kAlertTitle ? QString::fromStdString(alert->evidence)

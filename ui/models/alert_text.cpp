@@ -36,9 +36,9 @@ QString plain(double number) {
 }
 
 auto rank(const Alert& alert) {
-    const auto place = alert.state == AlertState::firing    ? 0
-                       : alert.state == AlertState::pending ? 1
-                                                            : 2;
+    const auto place = alert.state == Alert::State::firing    ? 0
+                       : alert.state == Alert::State::pending ? 1
+                                                              : 2;
     const auto severity = place == 2 ? 0 : -static_cast<int>(alert.severity);
     const auto taken_on = place == 0 && !needs_someone(alert) ? 1 : 0;
     const auto latest = place == 2 ? alert.resolved_at.micros : alert.since.micros;
@@ -76,13 +76,13 @@ Tone severity_tone(AlertSeverity severity) {
     return Tone::info;
 }
 
-QString alert_state_title(AlertState state) {
+QString alert_state_title(Alert::State state) {
     switch (state) {
-        case AlertState::firing:
+        case Alert::State::firing:
             return QObject::tr("firing");
-        case AlertState::pending:
+        case Alert::State::pending:
             return QObject::tr("pending");
-        case AlertState::resolved:
+        case Alert::State::resolved:
             break;
     }
     return QObject::tr("resolved");
@@ -117,8 +117,8 @@ QString subject_text(const std::string& subject) {
 }
 
 Tone alert_tone(const Alert& alert) {
-    if (alert.state == AlertState::resolved) return Tone::good;
-    if (alert.state == AlertState::pending) return Tone::neutral;
+    if (alert.state == Alert::State::resolved) return Tone::good;
+    if (alert.state == Alert::State::pending) return Tone::neutral;
     return severity_tone(alert.severity);
 }
 
@@ -131,7 +131,7 @@ QStringList alert_marks(const Alert& alert) {
 }
 
 bool needs_someone(const Alert& alert) {
-    return alert.state == AlertState::firing && alert.acknowledged_by.empty() && !alert.silenced;
+    return alert.state == Alert::State::firing && alert.acknowledged_by.empty() && !alert.silenced;
 }
 
 bool worse(const Alert& a, const Alert& b) {

@@ -119,8 +119,9 @@ void AlertDetails::show_alert(const Alert* alert) {
     say(value_, QString::fromStdString(value_text(alert->value, alert->unit)));
     say(worst_, QString::fromStdString(value_text(alert->worst, alert->unit)));
     say(limit_, QString::fromStdString(value_text(alert->threshold, alert->unit)));
-    say(times_, alert->state == AlertState::pending ? tr("not yet")
-                                                    : counted(alert->times_fired, "time", "times"));
+    say(times_, alert->state == Alert::State::pending
+                    ? tr("not yet")
+                    : counted(alert->times_fired, "time", "times"));
     say(evidence_,
         alert->evidence.empty() ? tr("None was given.") : QString::fromStdString(alert->evidence));
     say(remedy_, QString::fromStdString(alert->remedy));
@@ -131,7 +132,7 @@ void AlertDetails::show_alert(const Alert* alert) {
 }
 
 void AlertDetails::show_chips(const Alert& alert) {
-    const auto calm = alert.state == AlertState::resolved;
+    const auto calm = alert.state == Alert::State::resolved;
     QStringList texts{severity_title(alert.severity), alert_state_title(alert.state)};
     std::vector<Tone> tones{calm ? Tone::neutral : severity_tone(alert.severity),
                             alert_tone(alert)};
@@ -150,7 +151,7 @@ void AlertDetails::show_timeline(const Alert& alert) {
     std::vector<Timeline::Step> steps;
     const bool fired = alert.fired_at.micros != 0;
     steps.push_back({tr("The condition held"), at(alert.since), {}, Tone::caution, true});
-    if (fired || alert.state == AlertState::pending)
+    if (fired || alert.state == Alert::State::pending)
         steps.push_back({fired ? tr("Fired") : tr("Fires if it lasts"),
                          at(alert.fired_at),
                          {},
@@ -161,7 +162,7 @@ void AlertDetails::show_timeline(const Alert& alert) {
             {tr("Acknowledged by %1").arg(QString::fromStdString(alert.acknowledged_by)),
              at(alert.acknowledged_at), QString::fromStdString(alert.acknowledgement), Tone::info,
              true});
-    else if (alert.state == AlertState::firing)
+    else if (alert.state == Alert::State::firing)
         steps.push_back({tr("Not acknowledged yet"), {}, {}, Tone::neutral, false});
     const bool resolved = alert.resolved_at.micros != 0;
     steps.push_back(
@@ -174,8 +175,8 @@ void AlertDetails::show_timeline(const Alert& alert) {
 }
 
 void AlertDetails::show_actions(const Alert& alert) {
-    const bool open = alert.state != AlertState::resolved;
-    const bool can_ack = alert.state == AlertState::firing && alert.acknowledged_by.empty();
+    const bool open = alert.state != Alert::State::resolved;
+    const bool can_ack = alert.state == Alert::State::firing && alert.acknowledged_by.empty();
     acknowledge_->setVisible(can_ack);
     silence_->setVisible(open && !alert.silenced);
     for (auto* action : {acknowledge_, silence_}) action->setEnabled(workspace_.can_act());
