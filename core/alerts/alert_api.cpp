@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "alerts/alert_api.h"
 
-#include <QJsonDocument>
 #include <algorithm>
 #include <initializer_list>
 
 #include <fmt/format.h>
 
 #include "json/json_reader.h"
+#include "json/json_values.h"
 
 namespace snakepit::shm {
 
@@ -24,21 +24,16 @@ Result<JsonReader> arguments_of(std::string_view json, std::initializer_list<con
     return reader;
 }
 
-std::string compact(const QJsonObject& object) {
-    return QJsonDocument(object).toJson(QJsonDocument::Compact).toStdString();
-}
-
 Result<JsonReader> answer_of(const std::string& json) {
     return JsonReader::parse(json, "the answer", ErrorCode::protocol_error);
 }
 
 QJsonObject json_of(const HistoryQuery& query, std::uint64_t before, std::uint64_t limit) {
-    QJsonObject out{{QStringLiteral("limit"), static_cast<qint64>(limit)},
-                    {QStringLiteral("rule"), QString::fromStdString(query.rule)},
-                    {QStringLiteral("subject"), QString::fromStdString(query.subject)}};
-    if (before != 0) out[QStringLiteral("before")] = static_cast<qint64>(before);
-    if (query.since.micros != 0)
-        out[QStringLiteral("since")] = QString::fromStdString(to_rfc3339(query.since));
+    QJsonObject out{{QStringLiteral("limit"), number(limit)},
+                    {QStringLiteral("rule"), text(query.rule)},
+                    {QStringLiteral("subject"), text(query.subject)}};
+    if (before != 0) out[QStringLiteral("before")] = number(before);
+    if (query.since.micros != 0) out[QStringLiteral("since")] = text(to_rfc3339(query.since));
     return out;
 }
 
@@ -127,7 +122,7 @@ Result<std::vector<AlertRule>> ask_rules(const AlertAsk& ask) {
     std::string from;
     for (;;) {
         SHM_ASSIGN(const auto answer,
-                   ask("rules", compact({{QStringLiteral("from"), QString::fromStdString(from)}})));
+                   ask("rules", compact({{QStringLiteral("from"), text(from)}})));
         SHM_ASSIGN(const auto json, answer_of(answer));
         SHM_ASSIGN(const auto page, parse_rules(answer));
         all.insert(all.end(), page.begin(), page.end());

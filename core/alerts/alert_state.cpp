@@ -189,7 +189,7 @@ Result<AlertSilence> AlertState::silence(AlertSilence what, Timestamp at) {
     bool any = false;
     each([&](const Alert& alert) { any = any || matches(what, alert); });
     if (what.until.micros == 0 && !any)
-        return fail(ErrorCode::invalid_argument, "a silence without an end matches no alert",
+        return fail(ErrorCode::invalid_argument, "no current alert matches the silence",
                     "set an end");
     what.id = ++last_silence_;
     what.made_at = at;

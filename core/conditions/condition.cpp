@@ -206,6 +206,10 @@ bool Condition::met(double value, bool before) const {
     return holds(comparison, value, before ? resolve_threshold.value_or(threshold) : threshold);
 }
 
+double used_ratio(std::uint64_t free, std::uint64_t total) {
+    return total == 0 ? 0 : 1 - static_cast<double>(free) / static_cast<double>(total);
+}
+
 std::span<const Condition> conditions() {
     return kConditions;
 }

@@ -46,7 +46,13 @@ struct Condition {
     bool has_rule() const { return !metric.empty() || event; }
     // Whether `value` meets the condition; one that was met before ends at the resolve threshold.
     bool met(double value, bool before = false) const;
+    bool met(std::uint64_t value, bool before = false) const {
+        return met(static_cast<double>(value), before);
+    }
 };
+
+// What the conditions on a file system compare: the share of `total` that is used.
+double used_ratio(std::uint64_t free, std::uint64_t total);
 
 std::span<const Condition> conditions();
 const Condition* find_condition(std::string_view name);  // null: unknown

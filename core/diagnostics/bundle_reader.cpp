@@ -36,7 +36,7 @@ constexpr std::uint64_t kMostCounted = 1ULL << 62;
 
 tl::unexpected<Error> spoilt(const std::string& file, std::string_view why) {
     return fail(ErrorCode::corruption_detected, fmt::format("{} is damaged: {}", file, why),
-                "let it be made again, with: snakepit-shm diagnose -o FILE");
+                "create it again with: snakepit-shm diagnose -o FILE");
 }
 
 Status write_at(const Handle& file, std::uint64_t offset, std::string_view bytes,
@@ -174,7 +174,7 @@ Result<std::string> BundleReader::text(std::string_view name) {
     const auto why = why_without(name);
     return fail(ErrorCode::not_supported,
                 fmt::format("the bundle has no {}{}{}", name, why.empty() ? "" : ": ", why),
-                "let it be made again, with: snakepit-shm diagnose -o FILE");
+                "create it again with: snakepit-shm diagnose -o FILE");
 }
 
 // Earlier releases do not give a reason.

@@ -95,7 +95,7 @@ Check check_database_log(const std::string& path) {
     const std::string name = "event_database_log";
     const auto facts = file_facts(path + "-wal");
     const auto& known = condition("log-growing");
-    if (!facts || !known.met(static_cast<double>(facts->bytes)))
+    if (!facts || !known.met(facts->bytes))
         return sound(name, facts ? format_size(facts->bytes) : "none");
     return {name, CheckResult::warning,
             fmt::format("{}: {}-wal has {}", known.title, path, format_size(facts->bytes)),

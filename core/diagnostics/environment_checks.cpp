@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "diagnostics/environment_checks.h"
 
-#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 
@@ -42,12 +41,8 @@ Check compare(const std::string& name, const std::string& room,
     return sound(name, room);
 }
 
-double as_number(std::uint64_t value) {
-    return static_cast<double>(value);
-}
-
 double files_left(const SpaceFacts& space) {
-    return space.files_total > 0 ? as_number(space.files_free) : HUGE_VAL;
+    return space.files_total > 0 ? static_cast<double>(space.files_free) : HUGE_VAL;
 }
 
 }  // namespace
@@ -89,8 +84,7 @@ Check check_shared_memory_space(const Config& config, const std::string& shm_pat
         return {name, CheckResult::problem, shm_path + " cannot be written",
                 "set shm_path in the configuration to a tmpfs that this user may write"};
     const auto room = room_of(shm_path, *space);
-    const auto used =
-        1 - as_number(space->free) / as_number(std::max<std::uint64_t>(space->total, 1));
+    const auto used = used_ratio(space->free, space->total);
     auto check = compare(
         name, room,
         {{"host-shm-files", files_left(*space)}, {"host-shm-full", used}, {"host-shm-high", used}});
@@ -111,10 +105,11 @@ Check check_state_space(const InstancePaths& paths) {
     const auto space = space_facts(paths.state_dir);
     if (!space) return problem(name, space.error());
     const auto room = room_of(paths.state_dir, *space);
+    const auto free = static_cast<double>(space->free);
     return compare(name, room,
                    {{"state-files", files_left(*space)},
-                    {"state-space-full", as_number(space->free)},
-                    {"state-space-low", as_number(space->free)}});
+                    {"state-space-full", free},
+                    {"state-space-low", free}});
 }
 
 Check check_configured_limits(const Config& config, const std::string& shm_path) {

@@ -12,6 +12,7 @@
 #include "diagnostics/environment_checks.h"
 #include "diagnostics/lease_checks.h"
 #include "diagnostics/registry_checks.h"
+#include "json/json_values.h"
 #include "manager/config.h"
 
 namespace snakepit::shm {
@@ -19,10 +20,6 @@ namespace snakepit::shm {
 namespace {
 
 constexpr int kLeasePatienceMs = 1500;
-
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
 
 // The reports of the manager, if one runs and responds.
 class ManagerReports {

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "json/json_values.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -21,9 +23,6 @@ constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};
 constexpr std::array kVerdicts{SegmentVerdict::in_use, SegmentVerdict::ours, SegmentVerdict::kept,
                                SegmentVerdict::left_over, SegmentVerdict::unknown};
 
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
 QJsonValue json(std::uint64_t number) {
     return static_cast<qint64>(number);
 }

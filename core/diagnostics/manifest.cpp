@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "diagnostics/host_facts.h"
+#include "json/json_values.h"
 #include "layout/registry_layout.h"
 #include "manager/version.h"
 
@@ -15,13 +16,6 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::string_view kWhat = "snakepit-shm diagnostic bundle";
-
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
-qint64 number(std::uint64_t value) {
-    return static_cast<qint64>(value);
-}
 
 QJsonObject mount(const std::string& path) {
     QJsonObject out{{"path", text(path)}};

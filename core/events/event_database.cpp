@@ -56,11 +56,6 @@ bool is_important(const EventEntry& entry) {
     }
 }
 
-auto explaining(const std::string& path) {
-    return
-        [&path](const SQLite::Exception& exception) { return explain_database(path, exception); };
-}
-
 }  // namespace
 
 struct EventDatabase::Private {
@@ -185,7 +180,7 @@ Result<EventDatabase> EventDatabase::open(const std::string& path, std::uint64_t
                                           AuditTrail* trail) {
     std::error_code ignored;
     const bool is_new = !fs::exists(path, ignored);
-    return guarded(path, explaining(path), [&] {
+    return guarded(path, [&] {
         auto d = std::make_unique<Private>(path, epoch, trail);
         // By name and not through another descriptor: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
@@ -203,7 +198,7 @@ const std::vector<EventEntry>& EventDatabase::findings() const {
 }
 
 Status EventDatabase::write(std::span<const EventEntry> entries) {
-    auto highest = guarded(d_->path, explaining(d_->path), [&] {
+    auto highest = guarded(d_->path, [&] {
         d_->chain->prepare(std::any_of(entries.begin(), entries.end(), is_important));
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
         d_->chain->begin();
@@ -224,15 +219,11 @@ Status EventDatabase::write(std::span<const EventEntry> entries) {
 
 Status EventDatabase::settle(bool at_once) {
     if (!d_->chain->head_is_behind() || !(at_once || d_->chain->head_due())) return {};
-    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
-        d_->chain->settle();
-        return true;
-    }));
-    return {};
+    return guarded(d_->path, [&] { d_->chain->settle(); });
 }
 
 Result<Timestamp> EventDatabase::retention_time(std::int64_t kept_ms) {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         const auto at = now();
         SQLite::Statement oldest(d_->database, "SELECT time FROM events ORDER BY seq LIMIT 1");
         const auto kept =
@@ -243,7 +234,7 @@ Result<Timestamp> EventDatabase::retention_time(std::int64_t kept_ms) {
 }
 
 Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         // The newest row of this ring says where to go on.
         SQLite::Statement newest(d_->database,
                                  "SELECT seq FROM events WHERE epoch = ?1 AND ring_seq = ?2");

@@ -123,7 +123,7 @@ constexpr std::array kMetrics{
     Metric{"database_log_bytes", kGauge, kBytes, "Its write-ahead log",
            plain<&Sample::database_log_bytes>},
     Metric{"health_problems", kGauge, kNone,
-           "Problems of the last health check that no alert rule of their own watches",
+           "Problems of the last health check without an alert rule of their own",
            plain<&Sample::health_problems>},
     Metric{"alerts_firing", kGauge, kNone, "Alerts that fire", plain<&Sample::alerts_firing>},
     Metric{"alerts_unacknowledged", kGauge, kNone, "Of those, seen by nobody",

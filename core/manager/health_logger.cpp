@@ -28,10 +28,6 @@ std::string fault_text(const Service& service, std::uint32_t slot) {
                : known->second;
 }
 
-double as_number(std::uint64_t value) {
-    return static_cast<double>(value);
-}
-
 // A condition of the table that is met.
 HealthProblem problem_of(std::string_view name, const std::string& reading) {
     const auto& known = condition(name);
@@ -224,21 +220,21 @@ void HealthLogger::find_recording(Found& found) {
 }
 
 void HealthLogger::find_room(Found& found) {
-    const auto check = [&](const char* key, std::string_view name, double value,
+    const auto check = [&](const char* key, std::string_view name, auto value,
                            std::string reading) {
         if (condition(name).met(value, known_.contains(key)))
             found.emplace(key, problem_of(name, reading));
     };
-    if (const auto room = service_.backend().space(); room && room->total > 0) {
-        check("shared memory", "host-shm-full", 1 - as_number(room->free) / as_number(room->total),
+    if (const auto room = service_.backend().space()) {
+        check("shared memory", "host-shm-full", used_ratio(room->free, room->total),
               fmt::format("{} of {} free", format_size(room->free), format_size(room->total)));
-        check("inodes", "host-shm-files", as_number(room->free_files),
+        check("inodes", "host-shm-files", room->free_files,
               fmt::format("{} left", room->free_files));
     }
     std::error_code unknown;
     const auto state = std::filesystem::space(paths_.state_dir, unknown);
     if (!unknown)
-        check("state directory", "state-space-full", as_number(state.available),
+        check("state directory", "state-space-full", std::uint64_t{state.available},
               fmt::format("{} has {} free", paths_.state_dir, format_size(state.available)));
 }
 

@@ -9,14 +9,11 @@
 #include <fmt/format.h>
 
 #include "json/json_reader.h"
+#include "json/json_values.h"
 
 namespace snakepit::shm {
 
 namespace {
-
-QString text(std::string_view utf8) {
-    return QString::fromUtf8(utf8.data(), static_cast<qsizetype>(utf8.size()));
-}
 
 Status read_permissions(const JsonReader& policy, PermissionSet& out) {
     SHM_ASSIGN(const auto json, policy.child("permissions"));
@@ -110,7 +107,7 @@ QJsonObject subject_json(const PolicyClient& client) {
                     {"start_time", static_cast<qint64>(who.start_time)},
                     {"process", text(client.process)},
                     {"holds", client.holds},
-                    {"references", static_cast<qint64>(client.references)},
+                    {"references", number(client.references)},
                     {"access", text(to_string(client.access))}};
     if (who.program)
         out.insert("program", QJsonObject{{"path", text(who.program->path)},

@@ -14,6 +14,12 @@ namespace snakepit::shm {
 // corruption_detected: the file is not a database, or is damaged; database_unavailable: anything
 // else that prevents writing.
 Error explain_database(const std::string& path, const SQLite::Exception& exception);
+template <typename Work>
+auto guarded(const std::string& path, Work work) {
+    return guarded(
+        path, [&](const SQLite::Exception& exception) { return explain_database(path, exception); },
+        work);
+}
 
 // Sets up a write-ahead log that stays when the database is closed, so that readers without write
 // permission can open it. Throws if the file cannot be written.

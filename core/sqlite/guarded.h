@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "base/result.h"
 #include "platform/fault_guard.h"
@@ -54,9 +55,14 @@ auto guarded(const std::string& path, Explain explain, Work work) -> Result<decl
                     "the database is opened again");
     };
     try {
-        auto result = work();
-        if (guard.faulted()) return cut_short();
-        return result;
+        if constexpr (std::is_void_v<decltype(work())>) {
+            work();
+            return guard.faulted() ? Status(cut_short()) : Status();
+        } else {
+            auto result = work();
+            if (guard.faulted()) return cut_short();
+            return result;
+        }
     } catch (const SQLite::Exception& exception) {
         if (guard.faulted()) return cut_short();
         return fail(explain(exception));

@@ -83,18 +83,17 @@ Status StateDatabase::open(std::string& note) {
 
 Status StateDatabase::run(const std::function<void(SQLite::Database&)>& work, bool lasting) {
     const std::lock_guard lock(mutex_);
-    const auto done = guarded(
+    auto done = guarded(
         path_, [this](const SQLite::Exception& exception) { return explain(path_, exception); },
         [&] {
             if (!database_) prepare();
             database_->exec(lasting ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
             work(*database_);
-            return true;
         });
-    if (done) return {};
+    if (done) return done;
     if (database_) keep_log_when_closed(*database_);
     close();  // opened anew with the next call: the file may be another then
-    return fail(done.error());
+    return done;
 }
 
 }  // namespace snakepit::shm

@@ -30,11 +30,6 @@ constexpr std::int64_t kMicros = 1'000'000;
 // batch removes rows.
 constexpr std::int64_t kPartRemoved = 8;
 
-auto explaining(const std::string& path) {
-    return
-        [&path](const SQLite::Exception& exception) { return explain_database(path, exception); };
-}
-
 std::string insert_text() {
     std::string columns = "time", values = "?1";
     int index = 1;
@@ -195,7 +190,7 @@ MetricsStore::~MetricsStore() {
 Result<MetricsStore> MetricsStore::open(const std::string& path) {
     std::error_code ignored;
     const bool is_new = !fs::exists(path, ignored);
-    return guarded(path, explaining(path), [&] {
+    return guarded(path, [&] {
         auto d = std::make_unique<Private>(path);
         // By name and not through another descriptor: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
@@ -205,7 +200,7 @@ Result<MetricsStore> MetricsStore::open(const std::string& path) {
 }
 
 Result<Timestamp> MetricsStore::newest() const {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         return Timestamp{
             d_->database.execAndGet(fmt::format("SELECT max(time) FROM {}", kResolutions[0].table))
                 .getInt64()};
@@ -213,7 +208,7 @@ Result<Timestamp> MetricsStore::newest() const {
 }
 
 Status MetricsStore::add(std::span<const layout::Sample> samples) {
-    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
         std::set<std::int64_t> times;
         for (const auto& sample : samples) {
@@ -222,13 +217,11 @@ Status MetricsStore::add(std::span<const layout::Sample> samples) {
         }
         d_->roll_up(std::move(times));
         transaction.commit();
-        return true;
-    }));
-    return {};
+    });
 }
 
 Result<Timestamp> MetricsStore::retention_time() {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         const auto at = now();
         auto kept = at;
         for (const auto& resolution : kResolutions) {
@@ -242,7 +235,7 @@ Result<Timestamp> MetricsStore::retention_time() {
 }
 
 Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {
-    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
         bool removed = false;
         for (std::size_t i = 0; i < kResolutions.size(); ++i) {
@@ -253,13 +246,11 @@ Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {
         while (d_->bytes() > max_bytes && d_->remove_oldest()) removed = true;
         transaction.commit();
         if (removed) d_->database.exec("PRAGMA incremental_vacuum");
-        return true;
-    }));
-    return {};
+    });
 }
 
 std::uint64_t MetricsStore::bytes() const {
-    return guarded(d_->path, explaining(d_->path), [&] { return d_->bytes(); }).value_or(0);
+    return guarded(d_->path, [&] { return d_->bytes(); }).value_or(0);
 }
 
 bool MetricsStore::moved() const {

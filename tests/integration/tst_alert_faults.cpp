@@ -93,7 +93,7 @@ void AlertFaults::wrong_rules_and_words_are_refused() {
     const auto nothing =
         service_->cli({"alerts", "silence", "--rule", "deadlock", "--until-resolved"});
     QCOMPARE(nothing.status, 1);
-    QVERIFY(nothing.err.contains("no alert now"));
+    QVERIFY(nothing.err.contains("no current alert"));
     QCOMPARE(service_->cli({"alerts", "silence", "--rule", "x", "--for", "1h"}).status, 1);
     QCOMPARE(service_->cli({"alerts", "unsilence", "77"}).status, 1);
     // One of the default set comes back as it was.
