@@ -30,14 +30,14 @@ class OneShot {
                            ? Mapping::map(file, kBytes, Mapping::Access::read_write)
                            : fail(ErrorCode::no_space, "no memory to encrypt to");
         if (!mapping) std::abort();
-        sealed_ = std::move(*mapping);
+        encrypted_ = std::move(*mapping);
     }
 
     double encrypt(const std::vector<std::byte>& plain) {
-        return figure([&] { run(1, plain.data(), sealed_.data()); });
+        return figure([&] { run(1, plain.data(), encrypted_.data()); });
     }
     double decrypt(std::vector<std::byte>& plain) {
-        return figure([&] { run(0, sealed_.data(), plain.data()); });
+        return figure([&] { run(0, encrypted_.data(), plain.data()); });
     }
     template <typename Work>
     static double figure(Work work) {
@@ -54,7 +54,7 @@ class OneShot {
                              reinterpret_cast<const unsigned char*>(in), kBytes) != 1)
             std::abort();
     }
-    Mapping sealed_;
+    Mapping encrypted_;
     std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context_;
 };
 

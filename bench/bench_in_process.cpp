@@ -7,12 +7,16 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "base/handle.h"
 #include "harness.h"
+#include "layout/registry_reader.h"
 #include "manager/manager.h"
-#include "manager/service.h"
+#include "platform/mapped_file.h"
+#include "regions/region_service.h"
 
 namespace snakepit::shm::bench {
 
@@ -37,41 +41,43 @@ void raw_segment(bool touched) {
     ::shm_unlink(name);
 }
 
-// Allocates for `caller`, touches what it got if it is to, and deallocates.
-void region(Service& service, const Caller& caller, std::uint64_t request, bool touched) {
+// Allocates for `caller`, touches what it got if it is to, and deallocates. A client is handed each
+// arena once, and keeps it in `arenas`.
+using Arenas = std::map<std::uint64_t, Mapping>;
+void region(RegionService& service, const Caller& caller, std::uint64_t request, bool touched,
+            Arenas& arenas) {
     RegionId id;
-    std::uint32_t slot = 0;
     service.allocate(caller, request, kBytes, {}, [&](const Result<Grant>& grant) {
         if (!grant) std::abort();
         id = grant->id;
-        slot = grant->slot;
+        if (!touched) return;
+        if (grant->handle)
+            arenas[grant->arena] = std::move(
+                *Mapping::map(grant->handle, grant->segment_size, Mapping::Access::read_write));
+        touch(arenas.at(grant->arena).data() + grant->offset);
     });
-    if (touched) {
-        const auto slice = service.allocator().pool.slice_of(service.registry().body(slot));
-        touch(slice->arena->mapping().data() + slice->range.offset);
-    }
     if (!service.deallocate(caller, id, false).value_or(false)) std::abort();
 }
 
-void wait_for_recorder(Manager& manager) {
-    for (bool behind = true; behind; ::usleep(1000))
-        manager.run([&](Service& service) {
-            const auto& ring = service.registry().ring();
-            behind = ring.committed() < ring.head();
-        });
+void wait_for_recorder(const std::string& registry) {
+    const auto reader = RegistryReader::open(registry);
+    if (!reader) std::abort();
+    while (reader->events_recorded() < reader->event_head()) ::usleep(1000);
 }
 
 void measure(Report& report, Manager& manager, const Caller& caller, bool touched) {
     const int times = report.options().scaled(touched ? 500 : 20'000),
               rounds = report.options().rounds();
     std::uint64_t request = 1;
+    Arenas arenas;
     const auto figures = interleaved(
         rounds, [&] { return nanos_each(std::max(10, times / 20), [&] { raw_segment(touched); }); },
         [&] {
             double each = 0;
-            wait_for_recorder(manager);
-            manager.run([&](Service& service) {
-                each = nanos_each(times, [&] { region(service, caller, ++request, touched); });
+            wait_for_recorder(manager.paths().registry());
+            manager.run([&](RegionService& service) {
+                each =
+                    nanos_each(times, [&] { region(service, caller, ++request, touched, arenas); });
             });
             return each;
         });
@@ -96,7 +102,7 @@ void measure_in_process(Report& report) {
     measure(report, **manager, user, false);
     // With a lease page, as every program has one: granted, so it counts as written to.
     Caller client = user;
-    (*manager)->run([&](Service& service) {
+    (*manager)->run([&](RegionService& service) {
         if (const auto index = service.connect_client({user.credentials, 1, "bench"})) {
             client.client = *index;
             client.serial = service.client(*index).serial.load();

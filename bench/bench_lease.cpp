@@ -35,7 +35,8 @@ void exchange(std::byte* memory) {
 }
 
 void take_and_give_back(const LeasePage& page) {
-    if (page.take(kSlot, kGeneration) == LeasePage::Take::taken) page.give_back(kSlot, kGeneration);
+    if (page.acquire(kSlot, kGeneration) == LeasePage::Acquire::acquired)
+        page.release(kSlot, kGeneration);
 }
 void theirs(std::byte* memory) {
     take_and_give_back(their_page(memory));

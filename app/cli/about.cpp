@@ -6,10 +6,10 @@
 
 #include <QtGlobal>
 
+#include "base/version.h"
 #include "command.h"
 #include "json.h"
 #include "layout/registry_layout.h"
-#include "manager/version.h"
 #include "output.h"
 #include "protocol/messages.h"
 

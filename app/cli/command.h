@@ -83,7 +83,6 @@ void add_config(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
 void add_diagnose(CLI::App& app, Context& context);
 void add_dump(CLI::App& app, Context& context);
-void add_keeper(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 void add_alerts(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);

@@ -8,9 +8,9 @@
 
 #include "base/paths.h"
 #include "command.h"
+#include "config/config.h"
+#include "config/config_edit.h"
 #include "json.h"
-#include "manager/config.h"
-#include "manager/config_edit.h"
 #include "output.h"
 
 namespace snakepit::shm::cli {

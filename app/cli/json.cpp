@@ -80,7 +80,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"sealed", region.sealed},
         {"durable", region.durable},
         {"audit_access", region.audit_access},
-        {"suspect", region.suspect},
+        {"inconsistent", region.inconsistent},
         {"has_policy", region.has_policy},
         {"policy_in_effect", region.policy_in_effect},
         {"session", text(region.session)},
@@ -155,7 +155,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
                                    {"waits_for", waits_for}});
     }
     return {{"region_id", text(locks.id.str())},
-            {"suspect", locks.suspect},
+            {"inconsistent", locks.inconsistent},
             {"holder_count", json(locks.holder_count)},
             {"waiter_count", json(locks.waiter_count)},
             {"holders", holders},

@@ -28,7 +28,7 @@ std::string left_out(std::size_t named, std::uint64_t all, std::string_view what
 
 void print_locks(const RegionLocks& locks) {
     print(fmt::format("{}{}\n", locks.id.str(),
-                      locks.suspect ? "  suspect: a writer died in its lock" : ""));
+                      locks.inconsistent ? "  inconsistent: a writer died in its lock" : ""));
     Table table({"  ", "PROCESS", "THREAD>", "MODE", "DEPTH>", "SINCE>", "TOKEN OR WAIT"});
     for (const auto& holder : locks.holders)
         table.add({"  has", process_label(holder.process, holder.pid),
@@ -84,8 +84,8 @@ Result<int> run_release(const Context& context, const std::string& word,
         print(fmt::format("taken from {}, who had it as {}\n",
                           process_label(holder.process, holder.pid), to_string(holder.mode)));
     print(left_out(released.holders.size(), released.holder_count, "locks"));
-    if (released.suspect)
-        print(fmt::format("{} is suspect until a writer has had its lock\n", id.str()));
+    if (released.inconsistent)
+        print(fmt::format("{} is inconsistent until a writer has had its lock\n", id.str()));
     return kDone;
 }
 

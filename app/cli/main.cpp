@@ -42,7 +42,6 @@ void add_commands(CLI::App& app, Context& context) {
     add_dump(app, context);
     add_host(app, context);
     add_run(app, context);
-    add_keeper(app, context);
     add_demo(app, context);
     add_alerts(app, context);
     add_metrics(app, context);

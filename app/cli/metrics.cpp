@@ -6,9 +6,9 @@
 
 #include "command.h"
 #include "json.h"
-#include "manager/telemetry_report.h"
+#include "monitoring/telemetry_report.h"
 #include "output.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "telemetry/metrics_source.h"
 
 namespace snakepit::shm::cli {

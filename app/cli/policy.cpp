@@ -187,7 +187,7 @@ Result<int> run_set(const Context& context, const SetWords& words) {
 
 // --------------------------------------------------------------------- check
 Result<int> run_check(const Context& context, const std::string& word) {
-    SystemNames names;
+    SystemNameResolver names;
     std::optional<PolicyReport> report;
     Policy policy;
     if (const auto id = RegionId::parse(word)) {

@@ -9,7 +9,7 @@
 #include "json.h"
 #include "output.h"
 #include "policy.h"
-#include "security/somebody.h"
+#include "security/subject_query.h"
 #include "security/what_if.h"
 
 namespace snakepit::shm::cli {
@@ -18,7 +18,7 @@ namespace {
 
 struct Words {
     std::string id, policy;
-    Somebody who;
+    SubjectQuery who;
 };
 
 QJsonObject verdict_json(const Verdict& verdict) {
@@ -108,7 +108,7 @@ void print_answer(const Answer& answer) {
 }
 
 Result<Answer> answer_of(const Words& words, const PolicyReport& report, bool somebody) {
-    SystemNames names;
+    SystemNameResolver names;
     Answer answer;
     SHM_ASSIGN(const auto who, subject_of(words.who, names));
     if (somebody) answer.now = what_if(report, report.policy, who, names);

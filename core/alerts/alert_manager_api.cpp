@@ -6,7 +6,7 @@
 
 #include "alerts/alert_manager.h"
 #include "base/json.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm {
 

@@ -14,7 +14,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "events/event_detail.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm {
 

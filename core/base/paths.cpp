@@ -176,13 +176,13 @@ Status set_access(const std::string& path, std::uint32_t mode, std::optional<std
     return {};
 }
 
-Status prepare_directories(const InstancePaths& paths, const Audience& audience) {
-    SHM_TRY(prepare_directory(paths.runtime_dir, audience.others() ? 0755 : 0700));
-    if (audience.others()) {
-        const bool one_group = (audience.socket_mode & 0006U) == 0 &&
-                               (!audience.admin_group || !audience.socket_group ||
-                                audience.admin_group == audience.socket_group);
-        const auto group = audience.socket_group ? audience.socket_group : audience.admin_group;
+Status prepare_directories(const InstancePaths& paths, const AccessGroups& access) {
+    SHM_TRY(prepare_directory(paths.runtime_dir, access.others() ? 0755 : 0700));
+    if (access.others()) {
+        const bool one_group =
+            (access.socket_mode & 0006U) == 0 && (!access.admin_group || !access.socket_group ||
+                                                  access.admin_group == access.socket_group);
+        const auto group = access.socket_group ? access.socket_group : access.admin_group;
         SHM_TRY(set_access(paths.runtime_dir, one_group ? 0750 : 0755,
                            one_group ? group : std::nullopt));
     }

@@ -23,7 +23,7 @@ struct InstancePaths {
     std::string registry() const { return runtime_dir + "/registry"; }
     std::string grants() const { return runtime_dir + "/grants"; }
     std::string locks() const { return runtime_dir + "/locks"; }
-    std::string seals() const { return runtime_dir + "/seals"; }
+    std::string encryption() const { return runtime_dir + "/seals"; }
     std::string lease_dir() const { return runtime_dir + "/leases"; }
     std::string service_lock() const { return runtime_dir + "/service.lock"; }
     std::string keeper_socket() const { return runtime_dir + "/keeper.sock"; }
@@ -51,7 +51,7 @@ std::string user_config_file();
 std::optional<InstancePaths> host_paths(const InstancePaths& own);
 
 // Who besides our own user may reach an instance.
-struct Audience {
+struct AccessGroups {
     std::optional<std::uint32_t> socket_group;  // may connect, as socket_mode says
     std::uint32_t socket_mode = 0600;
     std::optional<std::uint32_t> admin_group;  // may read the registry itself
@@ -60,9 +60,9 @@ struct Audience {
 };
 
 // Makes both directories with mode 0700 and checks that they are ours, are no links, and that
-// nobody else may write them. The runtime directory may be entered by the audience; what is in it
+// nobody else may write them. The runtime directory may be entered by those groups; what is in it
 // has modes of its own.
-Status prepare_directories(const InstancePaths& paths, const Audience& audience = {});
+Status prepare_directories(const InstancePaths& paths, const AccessGroups& access = {});
 
 // permission_denied when we are no member of the group.
 Status set_access(const std::string& path, std::uint32_t mode, std::optional<std::uint32_t> group);

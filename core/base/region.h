@@ -106,8 +106,8 @@ struct RegionInfo {
     std::uint64_t offset = 0;
     bool sealed = false;
     bool durable = false;
-    bool suspect = false;     // a writer died in its lock: what it left may be half written
-    bool has_policy = false;  // one was set; otherwise its permissions are all there is
+    bool inconsistent = false;  // a writer died in its lock: what it left may be half written
+    bool has_policy = false;    // one was set; otherwise its permissions are all there is
     // False: some who were handed the memory under the last policy may still have it. It is in
     // effect as soon as nobody holds the region.
     bool policy_in_effect = true;
@@ -153,7 +153,7 @@ struct LockWaiter {
 // A region that is locked. At most kNamedLockers of each are named; the counts are of all.
 struct RegionLocks {
     RegionId id;
-    bool suspect = false;
+    bool inconsistent = false;
     std::uint64_t holder_count = 0, waiter_count = 0;
     std::vector<LockHolder> holders;
     std::vector<LockWaiter> waiters;  // the next to be granted first

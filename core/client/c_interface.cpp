@@ -161,7 +161,7 @@ AccessMode mode_of(snakepit_shm_access access) {
 }
 
 std::uint64_t to_c(const LockGrant& granted) {
-    return granted.token | (granted.suspect ? SNAKEPIT_SHM_TOKEN_SUSPECT : 0);
+    return granted.token | (granted.inconsistent ? SNAKEPIT_SHM_TOKEN_INCONSISTENT : 0);
 }
 
 snakepit_shm_status finish(const Status& status) {
@@ -387,7 +387,7 @@ snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char*
                                         uint64_t token) {
     if (!client || !id) return bad_argument("unlock was given no client or no id");
     const auto give = [&](ManagerClient& manager, const RegionId& region) {
-        return finish(manager.unlock(region, token & ~SNAKEPIT_SHM_TOKEN_SUSPECT));
+        return finish(manager.unlock(region, token & ~SNAKEPIT_SHM_TOKEN_INCONSISTENT));
     };
     return on_region(client, id, give, With::closed_client_too);
 }

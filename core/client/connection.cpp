@@ -272,7 +272,7 @@ Result<Connection::Answer> Connection::exchange(const wire::RequestT& request, b
         if (*received == Io::closed) return broken();
         if (*received == Io::again) continue;
         SHM_ASSIGN(auto reply, decode_reply(frame_.bytes));
-        if (reply.answer.AsSealed()) wipe_received(frame_);  // there may be a key in it
+        if (reply.answer.AsEncryptedVersion()) wipe_received(frame_);  // there may be a key in it
         // Id 0: the manager ends the connection and says why. Another id: an answer nobody waits
         // for any more.
         if (reply.id != request.id && reply.id != 0) continue;
@@ -293,7 +293,7 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
     refused_ = false;
     for (int millis = 0, lost_before = 0;; ++lost_before) {
         SHM_TRY(ensure());
-        tell_forsaken();
+        send_cancelled();
         bool lost = false;
         auto answer = exchange(request, lost);
         // Once even without time to wait: the connection may have been one to an earlier manager.
@@ -305,19 +305,19 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
     }
 }
 
-void Connection::forsake(std::uint64_t request_id) {
-    forsaken_.push_back(request_id);
-    tell_forsaken();
+void Connection::cancel_allocation(std::uint64_t request_id) {
+    cancelled_.push_back(request_id);
+    send_cancelled();
 }
 
-void Connection::tell_forsaken() {
-    while (!forsaken_.empty()) {
-        wire::AllocateForsakeT call;
-        call.allocation = forsaken_.back();
+void Connection::send_cancelled() {
+    while (!cancelled_.empty()) {
+        wire::AllocateCancelT call;
+        call.allocation = cancelled_.back();
         wire::RequestT request;
         request.call.Set(std::move(call));
         if (!tell(request)) return;
-        forsaken_.pop_back();
+        cancelled_.pop_back();
     }
 }
 

@@ -72,7 +72,7 @@ class Connection final : public ForkAware {
     bool refused() const { return refused_; }
     // What an Allocate with this id made is not wanted; said at once, or when there is a
     // connection.
-    void forsake(std::uint64_t request_id);
+    void cancel_allocation(std::uint64_t request_id);
     // Holds a descriptor that a forked child must not have; replaces the last.
     const Handle& keep(Handle handle) { return kept_ = std::move(handle); }
     // Sends without waiting for an answer, also when closed. False: there is no connection, or no
@@ -95,7 +95,7 @@ class Connection final : public ForkAware {
     Status await(bool writable);
     Status pause(int& millis);
     Result<Answer> exchange(const wire::RequestT& request, bool& lost);
-    void tell_forsaken();
+    void send_cancelled();
 
     ConnectOptions options_;
     ClientMutex mutex_;
@@ -115,7 +115,7 @@ class Connection final : public ForkAware {
     std::atomic<std::uint64_t> trips_{0};
     bool refused_ = false;
     Handle kept_;
-    std::vector<std::uint64_t> forsaken_;  // allocations the manager still has to be told of
+    std::vector<std::uint64_t> cancelled_;  // allocations the manager still has to be told of
 };
 
 // What a forked child is told.

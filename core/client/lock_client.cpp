@@ -78,7 +78,7 @@ Result<wire::ReplyT> LockClient::ask(Call call, const Deadline& deadline, bool* 
     request.call.Set(std::move(call));
     SHM_ASSIGN(const auto held, connection_.lock(deadline));
     auto answer = connection_.call(std::move(request), repeated);
-    tell_forsaken();
+    send_cancelled();
     if (!answer) return fail(std::move(answer).error());
     return std::move(answer->reply);
 }
@@ -141,7 +141,7 @@ Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Dea
         switch (static_cast<LockState>(locked.state)) {
             case LockState::granted:
                 note_granted(locked.token);
-                return LockGrant{locked.token, locked.suspect};
+                return LockGrant{locked.token, locked.inconsistent};
             case LockState::timed_out:
                 return fail(timed_out(attempt.id));
             case LockState::queued:
@@ -177,7 +177,7 @@ Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uin
         const auto granted =
             advance(asked, Deadline::until(asked.deadline, connection_.patience_ms()));
         if (!granted) {
-            forsake_unless_refused(asked, granted.error().code);
+            cancel_unless_refused(asked, granted.error().code);
             return fail(about(granted.error(), id));
         }
         if (*granted) return **granted;
@@ -207,7 +207,7 @@ Result<std::uint64_t> LockClient::begin(const RegionId& id, AccessMode mode, std
     if (owner != 0) asked.thread = owner;
     auto granted = advance(asked, Deadline::until(0, 0));
     if (!granted && granted.error().code != ErrorCode::no_manager) {
-        forsake_unless_refused(asked, granted.error().code);
+        cancel_unless_refused(asked, granted.error().code);
         return fail(about(granted.error(), id));
     }
     asked.repeated = !granted;
@@ -236,7 +236,7 @@ Result<std::optional<LockGrant>> LockClient::wait(std::uint64_t ticket, std::uin
                             monotonic_nanos() - asked.answered_at <
                                 std::int64_t{connection_.patience_ms()} * 1'000'000;
         if (!granted && !silent) {
-            forsake_unless_refused(asked, granted.error().code);
+            cancel_unless_refused(asked, granted.error().code);
             return fail(about(granted.error(), asked.id));
         }
         if (silent) {  // what was asked may have been granted
@@ -257,7 +257,7 @@ Status LockClient::cancel(std::uint64_t ticket) {
     const auto granted = advance(asked, Deadline::until(0, 0));
     if (granted && *granted) return unlock(asked.id, (*granted)->token);
     if (granted || granted.error().code == ErrorCode::timeout) return {};
-    forsake_unless_refused(asked, granted.error().code);
+    cancel_unless_refused(asked, granted.error().code);
     return fail(about(granted.error(), asked.id));
 }
 
@@ -297,12 +297,13 @@ std::uint32_t LockClient::begin_unlock(std::uint64_t token, bool& repeated) {
         if (--level->second == 0) levels_.erase(level);
         return next_request();
     }
-    const auto forsaken = std::find_if(forsaken_.begin(), forsaken_.end(),
-                                       [&](const Forsaken& one) { return one.token == token; });
-    if (forsaken == forsaken_.end()) return next_request();
+    const auto cancelled =
+        std::find_if(cancelled_.begin(), cancelled_.end(),
+                     [&](const CancelledRequest& one) { return one.token == token; });
+    if (cancelled == cancelled_.end()) return next_request();
     repeated = true;
-    const auto number = forsaken->request;
-    forsaken_.erase(forsaken);
+    const auto number = cancelled->request;
+    cancelled_.erase(cancelled);
     return number;
 }
 
@@ -328,39 +329,40 @@ Result<RegionLocks> LockClient::release(const RegionId& id, std::uint64_t token)
     return from_wire(*page->regions.front());
 }
 
-void LockClient::forsake_unless_refused(const Attempt& attempt, ErrorCode code) {
-    if (unclear(code) || attempt.repeated) forsake(attempt);
+void LockClient::cancel_unless_refused(const Attempt& attempt, ErrorCode code) {
+    if (unclear(code) || attempt.repeated) cancel_request(attempt);
 }
 
 // Sent behind the request itself where the connection stands, so the manager reads it afterwards;
 // else as soon as there is one again.
-void LockClient::forsake(const Attempt& attempt) {
-    wire::LockForsakeT call;
+void LockClient::cancel_request(const Attempt& attempt) {
+    wire::LockRequestCancelT call;
     call.id = key_of(attempt.id);
     call.thread = attempt.thread;
     call.request = attempt.request;
-    Forsaken one;
+    CancelledRequest one;
     one.request = attempt.request;
     one.frame.call.Set(std::move(call));
     tell_later(std::move(one));
 }
 
 // True: it was told at once. Else whoever has the connection does it, or who gets a new one.
-bool LockClient::tell_later(Forsaken one) {
+bool LockClient::tell_later(CancelledRequest one) {
     const auto number = one.request;
     {
         const std::lock_guard held(mutex_);
-        forsaken_.push_back(std::move(one));
+        cancelled_.push_back(std::move(one));
     }
-    if (const auto held = connection_.try_lock()) tell_forsaken();
+    if (const auto held = connection_.try_lock()) send_cancelled();
     const std::lock_guard held(mutex_);
-    return std::none_of(forsaken_.begin(), forsaken_.end(),
-                        [&](const Forsaken& other) { return other.request == number; });
+    return std::none_of(cancelled_.begin(), cancelled_.end(),
+                        [&](const CancelledRequest& other) { return other.request == number; });
 }
 
-void LockClient::tell_forsaken() {
+void LockClient::send_cancelled() {
     const std::lock_guard held(mutex_);
-    std::erase_if(forsaken_, [&](const Forsaken& one) { return connection_.tell(one.frame); });
+    std::erase_if(cancelled_,
+                  [&](const CancelledRequest& one) { return connection_.tell(one.frame); });
 }
 
 }  // namespace snakepit::shm

@@ -23,7 +23,7 @@ namespace snakepit::shm {
 class LockClient {
   public:
     explicit LockClient(Connection& connection) : connection_(connection) {
-        connection_.when_reconnected([this] { tell_forsaken(); });
+        connection_.when_reconnected([this] { send_cancelled(); });
     }
 
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
@@ -37,7 +37,7 @@ class LockClient {
     Status cancel(std::uint64_t ticket);
 
     // With the connection locked, whenever there may be one again.
-    void tell_forsaken();
+    void send_cancelled();
 
   private:
     struct Attempt {
@@ -55,7 +55,7 @@ class LockClient {
     };
     // What no manager has heard yet. A lock that is given back has its token, one that is given up
     // has 0.
-    struct Forsaken {
+    struct CancelledRequest {
         std::uint64_t token = 0;
         std::uint32_t request = 0;
         wire::RequestT frame;
@@ -72,9 +72,9 @@ class LockClient {
     Result<wire::ReplyT> ask(Call call, const Deadline& deadline, bool* repeated = nullptr);
     // Also when a clear refusal answers a second asking: the first may have been granted by a
     // manager that was killed, and the region been deallocated or sealed since.
-    void forsake_unless_refused(const Attempt& attempt, ErrorCode code);
-    void forsake(const Attempt& attempt);
-    bool tell_later(Forsaken one);
+    void cancel_unless_refused(const Attempt& attempt, ErrorCode code);
+    void cancel_request(const Attempt& attempt);
+    bool tell_later(CancelledRequest one);
     std::uint32_t begin_unlock(std::uint64_t token, bool& repeated);
     Result<Attempt> take_attempt(std::uint64_t ticket);
     void note_granted(std::uint64_t token);
@@ -82,7 +82,7 @@ class LockClient {
     Connection& connection_;
     std::atomic<std::uint32_t> requests_{0};
     std::mutex mutex_;  // of what follows; nobody asks the manager with it
-    std::vector<Forsaken> forsaken_;
+    std::vector<CancelledRequest> cancelled_;
     std::unordered_map<std::uint64_t, std::uint32_t> levels_;  // of each token, not given back yet
     std::unordered_map<std::uint64_t, Attempt> begun_;  // by our ticket; not while waited for
 };

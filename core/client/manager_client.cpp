@@ -27,14 +27,14 @@ Error cut_error(const RegionId& id) {
 
 }  // namespace
 
-Status ManagerClient::Private::give_back(const MappedRegion& mapping) {
+Status ManagerClient::Private::release(const MappedRegion& mapping) {
     const auto& lease = connection->lease();
-    const auto given = mapping.audited ? lease.give_back(mapping.slot, mapping.generation, false)
-                                       : lease.give_back(mapping.slot, mapping.generation);
-    if (given == LeasePage::Give::given ||
-        (given == LeasePage::Give::last && !mapping.tell_release))
+    const auto given = mapping.audited ? lease.release(mapping.slot, mapping.generation, false)
+                                       : lease.release(mapping.slot, mapping.generation);
+    if (given == LeasePage::Release::released ||
+        (given == LeasePage::Release::last && !mapping.tell_release))
         return {};
-    if (given == LeasePage::Give::not_held)
+    if (given == LeasePage::Release::not_held)
         return fail(ErrorCode::not_held, "this reference was given back already",
                     "unmap each mapping once");
     // Only a hint that saves the manager's next sweep: not worth waiting for another thread's call.
@@ -76,9 +76,9 @@ Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, Acce
         SHM_ASSIGN(auto* entry, mapper.install(answer, access));
         handle = !entry;
         if (!entry) continue;
-        LeasePage::Take outcome{};
-        SHM_ASSIGN(const auto mapped, mapper.take(*entry, id, access, outcome));
-        if (outcome == LeasePage::Take::taken) return mapped;
+        LeasePage::Acquire outcome{};
+        SHM_ASSIGN(const auto mapped, mapper.acquire(*entry, id, access, outcome));
+        if (outcome == LeasePage::Acquire::acquired) return mapped;
     }
     auto error = make_error(ErrorCode::mapping_failed,
                             fmt::format("{} is withdrawn again and again", id.str()),
@@ -89,16 +89,16 @@ Result<MappedRegion> ManagerClient::Private::map_slowly(const RegionId& id, Acce
 
 Result<MappedRegion> ManagerClient::Private::map_quickly(CachedRegion& entry, const RegionId& id,
                                                          AccessMode access) {
-    LeasePage::Take outcome{};
-    SHM_ASSIGN(const auto mapped, mapper.take(entry, id, access, outcome));
-    if (outcome != LeasePage::Take::taken) return MappedRegion{};
+    LeasePage::Acquire outcome{};
+    SHM_ASSIGN(const auto mapped, mapper.acquire(entry, id, access, outcome));
+    if (outcome != LeasePage::Acquire::acquired) return MappedRegion{};
     if (!mapped.audited) return mapped;
     // Another thread of ours holds it; that was recorded, this is not yet.
-    connection->lease().give_back(mapped.slot, mapped.generation, false);
+    connection->lease().release(mapped.slot, mapped.generation, false);
     return MappedRegion{};
 }
 
-Result<MappedRegion> ManagerClient::Private::take(const RegionId& id, AccessMode access) {
+Result<MappedRegion> ManagerClient::Private::acquire(const RegionId& id, AccessMode access) {
     if (connection->forked()) return fail(forked_error());
     if (auto* entry = mapper.find(id)) {
         SHM_ASSIGN(const auto mapped, map_quickly(*entry, id, access));
@@ -119,22 +119,22 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
     if (auto* entry = d_->mapper.find(id)) {
         if (Mapper::to_be_timed(*entry)) [[unlikely]]
             return d_->map_timed(id, access);
-        LeasePage::Take outcome{};
-        auto mapped = d_->mapper.take(*entry, id, access, outcome);
+        LeasePage::Acquire outcome{};
+        auto mapped = d_->mapper.acquire(*entry, id, access, outcome);
         if (!mapped) return mapped;
-        if (outcome == LeasePage::Take::taken) {
+        if (outcome == LeasePage::Acquire::acquired) {
             if (mapped->plain()) return mapped;
-            (void)d_->give_back(*mapped);
+            (void)d_->release(*mapped);
         }
     }
     return d_->map_asking(id, access);
 }
 
 Result<MappedRegion> ManagerClient::Private::map_asking(const RegionId& id, AccessMode access) {
-    SHM_ASSIGN(const auto mapped, take(id, access));
+    SHM_ASSIGN(const auto mapped, acquire(id, access));
     if (mapped.level == SecurityLevel::standard) return mapped;
-    auto view = sealed.open(id, mapped);
-    if (!view) (void)give_back(mapped);
+    auto view = encrypted.open(id, mapped);
+    if (!view) (void)release(mapped);
     return view;
 }
 
@@ -146,9 +146,9 @@ Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const Reg
     SHM_ASSIGN(const auto held, lock());
     auto* entry = mapper.find(id);
     const bool holds = entry && std::exchange(entry->holds_allocation, false);
-    if (holds) connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
+    if (holds) connection->lease().release(entry->slot, entry->generation, !entry->audited);
     auto answer = connection->call(std::move(request));
-    locks.tell_forsaken();
+    locks.send_cancelled();
     if (answer) answer->no_fork = {};
     if (holds) {
         if (const auto mapped = map_slowly(id, again, false)) mapper.at(id).holds_allocation = true;
@@ -187,11 +187,11 @@ Status ManagerClient::unmap(const MappedRegion& mapping) {
         return fail(ErrorCode::invalid_argument, "this mapping is not one of this client's",
                     "unmap what map() returned, once");
     if (mapping.timed) [[unlikely]]
-        return d_->give_back_timed(mapping);
-    if (mapping.level == SecurityLevel::standard) return d_->give_back(mapping);
+        return d_->release_timed(mapping);
+    if (mapping.level == SecurityLevel::standard) return d_->release(mapping);
     Status written;
-    SHM_TRY(d_->sealed.close(mapping, written));
-    const auto given = d_->give_back(mapping);
+    SHM_TRY(d_->encrypted.close(mapping, written));
+    const auto given = d_->release(mapping);
     return given ? written : given;
 }
 
@@ -199,7 +199,7 @@ Status ManagerClient::read(const RegionId& id, std::uint64_t offset, std::span<s
     return d_->with_part(id, AccessMode::read_only, offset, out.size(),
                          [&](const MappedRegion& segment) -> Status {
                              if (segment.level != SecurityLevel::standard)
-                                 return d_->sealed.read(id, segment, offset, out);
+                                 return d_->encrypted.read(id, segment, offset, out);
                              if (copy_from_shared(out.data(), segment.data + offset, out.size()))
                                  return {};
                              return fail(cut_error(id));
@@ -211,7 +211,7 @@ Status ManagerClient::write(const RegionId& id, std::uint64_t offset,
     return d_->with_part(id, AccessMode::read_write, offset, bytes.size(),
                          [&](const MappedRegion& segment) -> Status {
                              if (segment.level != SecurityLevel::standard)
-                                 return d_->sealed.write(id, segment, offset, bytes);
+                                 return d_->encrypted.write(id, segment, offset, bytes);
                              if (copy_to_shared(segment.data + offset, bytes.data(), bytes.size()))
                                  return {};
                              return fail(cut_error(id));
@@ -221,13 +221,13 @@ Status ManagerClient::write(const RegionId& id, std::uint64_t offset,
 Status ManagerClient::flush(const MappedRegion& mapping) {
     if (d_->connection->forked()) return fail(forked_error());
     if (mapping.level == SecurityLevel::standard) return {};
-    return d_->sealed.flush(mapping);
+    return d_->encrypted.flush(mapping);
 }
 
 Status ManagerClient::refresh(const MappedRegion& mapping) {
     if (d_->connection->forked()) return fail(forked_error());
     if (mapping.level == SecurityLevel::standard) return {};
-    return d_->sealed.refresh(mapping);
+    return d_->encrypted.refresh(mapping);
 }
 
 Result<std::uint32_t> ManagerClient::rotate_key(const RegionId& id) {
@@ -238,7 +238,7 @@ Result<std::uint32_t> ManagerClient::rotate_key(const RegionId& id) {
                 return fail(ErrorCode::invalid_argument,
                             fmt::format("{} is not encrypted", id.str()),
                             "allocate it with level 'high' or 'maximum'");
-            key = d_->sealed.rotate(id, segment);
+            key = d_->encrypted.rotate(id, segment);
             return key ? Status() : fail(key.error());
         });
     if (!rotated) return fail(rotated.error());
@@ -263,7 +263,7 @@ Result<bool> ManagerClient::Private::deallocate(const RegionId& id, wire::Deallo
     if (entry && entry->holds_allocation) {
         entry->holds_allocation = false;
         // Not told: the request that follows says it.
-        connection->lease().give_back(entry->slot, entry->generation, !entry->audited);
+        connection->lease().release(entry->slot, entry->generation, !entry->audited);
     }
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
     bool repeated = false;

@@ -49,7 +49,7 @@ struct LockGrant {
     std::uint64_t token = 0;  // 63 bits
     // A writer died in its lock and no writer has given one back since: the region may be half
     // written. It is acknowledged by giving a write lock back.
-    bool suspect = false;
+    bool inconsistent = false;
 };
 
 // Thread-safe. Every call may block on the manager except map() of a region this client has been

@@ -55,9 +55,9 @@ Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, b
         request.id = request_id;
         request.call.Set(wire::AllocateT(call));
         auto answer = connection->call(std::move(request));
-        locks.tell_forsaken();
+        locks.send_cancelled();
         if (!answer) {
-            if (!connection->refused()) connection->forsake(request_id);
+            if (!connection->refused()) connection->cancel_allocation(request_id);
             return fail(std::move(answer).error());
         }
         const auto* granted = answer->reply.answer.AsGranted();
@@ -68,7 +68,7 @@ Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, b
             continue;
         auto id =
             answer ? hold(std::move(*answer)) : Result<RegionId>(fail(std::move(answer).error()));
-        if (!id) connection->forsake(request_id);
+        if (!id) connection->cancel_allocation(request_id);
         return id;
     }
 }
@@ -106,10 +106,11 @@ Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
     const auto id = from_wire(*granted->id);
     if (!connection->lease().valid()) return id;  // nothing can be held
     SHM_ASSIGN(auto* entry, mapper.install(answer, AccessMode::read_write));
-    auto outcome = LeasePage::Take::not_granted;
+    auto outcome = LeasePage::Acquire::not_granted;
     answer.no_fork = {};  // it may be needed for the next answer
-    if (entry) SHM_TRY(mapper.take(*entry, id, AccessMode::read_write, outcome));
-    if (outcome != LeasePage::Take::taken) SHM_TRY(map_slowly(id, AccessMode::read_write, !entry));
+    if (entry) SHM_TRY(mapper.acquire(*entry, id, AccessMode::read_write, outcome));
+    if (outcome != LeasePage::Acquire::acquired)
+        SHM_TRY(map_slowly(id, AccessMode::read_write, !entry));
     mapper.at(id).holds_allocation = true;
     return id;
 }

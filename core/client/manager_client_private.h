@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "client/connection.h"
+#include "client/encrypted_views.h"
 #include "client/lock_client.h"
 #include "client/manager_client.h"
 #include "client/mapper.h"
-#include "client/sealed_regions.h"
 
 namespace snakepit::shm {
 
@@ -18,13 +18,14 @@ class ManagerClient::Private {
         : connection(std::move(c)),
           mapper(connection->lease()),
           locks(*connection),
-          sealed([this](wire::RequestT request) { return ask_reply(std::move(request)); }, locks) {}
+          encrypted([this](wire::RequestT request) { return ask_reply(std::move(request)); },
+                    locks) {}
     ~Private() {
         if (connection->forked()) {
             mapper.abandon();
-            sealed.abandon();
+            encrypted.abandon();
         } else {
-            mapper.give_back_all();
+            mapper.release_all();
         }
     }
 
@@ -40,7 +41,7 @@ class ManagerClient::Private {
         wire::RequestT request;
         request.call.Set(std::move(call));
         auto answer = connection->call(std::move(request), repeated);
-        locks.tell_forsaken();
+        locks.send_cancelled();
         return answer;
     }
 
@@ -49,24 +50,24 @@ class ManagerClient::Private {
     Result<wire::ReplyT> ask_reply(wire::RequestT request) {
         SHM_ASSIGN(const auto held, lock());
         auto answer = connection->call(std::move(request));
-        locks.tell_forsaken();
+        locks.send_cancelled();
         if (!answer) return fail(std::move(answer).error());
         return std::move(answer->reply);
     }
 
     // A reference to the region, and where its segment is mapped.
-    Result<MappedRegion> take(const RegionId& id, AccessMode access);
+    Result<MappedRegion> acquire(const RegionId& id, AccessMode access);
     // Calls `use` with such a reference if the part is inside the region.
     template <typename Use>
     Status with_part(const RegionId& id, AccessMode access, std::uint64_t offset,
                      std::uint64_t size, Use use) {
-        SHM_ASSIGN(const auto segment, take(id, access));
+        SHM_ASSIGN(const auto segment, acquire(id, access));
         auto used = offset <= segment.size && size <= segment.size - offset
                         ? use(segment)
                         : Status(fail(ErrorCode::invalid_argument,
                                       "these bytes are not all inside the region",
                                       "ask for its size first"));
-        (void)give_back(segment);
+        (void)release(segment);
         return used;
     }
     // With the mutex, as the following (manager_client_allocate.cpp).
@@ -77,12 +78,12 @@ class ManagerClient::Private {
     Result<RegionId> hold(Connection::Answer answer);
     // With the mutex. Asks for the region and takes a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
-    Status give_back(const MappedRegion& mapping);
+    Status release(const MappedRegion& mapping);
     // What map() does for what is not granted, audited or encrypted.
     Result<MappedRegion> map_asking(const RegionId& id, AccessMode access);
     // manager_client_timed.cpp: one of every few hundred, for the figures that people see.
     Result<MappedRegion> map_timed(const RegionId& id, AccessMode access);
-    Status give_back_timed(const MappedRegion& mapping);
+    Status release_timed(const MappedRegion& mapping);
     // Without asking, if that may be: nothing was taken when `data` is null.
     Result<MappedRegion> map_quickly(CachedRegion& entry, const RegionId& id, AccessMode access);
     // Gives the allocation's own reference back and sends `call`.
@@ -92,7 +93,7 @@ class ManagerClient::Private {
     Mapper mapper;
     std::uint64_t short_of = 0;  // a size that this process's control group did not have; or 0
     LockClient locks;
-    SealedRegions sealed;
+    EncryptedViews encrypted;
 };
 
 }  // namespace snakepit::shm

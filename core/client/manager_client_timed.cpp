@@ -30,16 +30,16 @@ std::uint64_t since(std::int64_t began) {
 }  // namespace
 
 Result<MappedRegion> ManagerClient::Private::map_timed(const RegionId& id, AccessMode access) {
-    LeasePage::Take outcome{};
+    LeasePage::Acquire outcome{};
     const auto began = monotonic_nanos();
     auto* entry = mapper.find(id);
     if (!entry) return map_asking(id, access);
-    auto mapped = mapper.take(*entry, id, access, outcome);
+    auto mapped = mapper.acquire(*entry, id, access, outcome);
     const auto nanos = since(began);
     if (!mapped) return mapped;
-    if (outcome != LeasePage::Take::taken) return map_asking(id, access);
+    if (outcome != LeasePage::Acquire::acquired) return map_asking(id, access);
     if (!mapped->plain()) {
-        (void)give_back(*mapped);
+        (void)release(*mapped);
         return map_asking(id, access);
     }
     auto& times = connection->lease().times();
@@ -48,9 +48,9 @@ Result<MappedRegion> ManagerClient::Private::map_timed(const RegionId& id, Acces
     return mapped;
 }
 
-Status ManagerClient::Private::give_back_timed(const MappedRegion& mapping) {
+Status ManagerClient::Private::release_timed(const MappedRegion& mapping) {
     const auto began = monotonic_nanos();
-    auto given = give_back(mapping);
+    auto given = release(mapping);
     const auto nanos = since(began);
     auto& times = connection->lease().times();
     if (given) times.add(times.unmap, nanos);

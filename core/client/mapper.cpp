@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "client/fork_guard.h"
-#include "layout/sealed_layout.h"
+#include "layout/encrypted_layout.h"
 
 namespace snakepit::shm {
 
@@ -81,7 +81,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
     const auto id = from_wire(*granted->id);
     const auto level = static_cast<SecurityLevel>(granted->security_level);
     if (level != SecurityLevel::standard &&
-        layout::SealedLayout(granted->size).segment_bytes() > granted->segment_size)
+        layout::EncryptedLayout(granted->size).segment_bytes() > granted->segment_size)
         return unexpected_answer();
     // Mapped before the entry is made: the grant may be withdrawn at any time, and purging then
     // drops it.
@@ -92,7 +92,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
         forget_place(entry);
     cache_.locate(entry, place.arena);
     entry.slot.store(granted->slot, std::memory_order_relaxed);
-    entry.takes.store(&lease_.takes(granted->slot), std::memory_order_relaxed);
+    entry.acquisitions.store(&lease_.acquisitions(granted->slot), std::memory_order_relaxed);
     entry.size.store(granted->size, std::memory_order_relaxed);
     entry.tell_release.store(granted->tell_release, std::memory_order_relaxed);
     entry.level.store(level, std::memory_order_relaxed);
@@ -133,22 +133,22 @@ Status Mapper::add_read_only(CachedRegion& entry) {
 // Lock-free. The entry may have become another region's while we looked: the reference pins it,
 // so its id is compared again once the reference is held; its slot too, for slot and generation may
 // have been read one before and one after.
-Result<MappedRegion> Mapper::take(CachedRegion& entry, const RegionId& id, AccessMode access,
-                                  LeasePage::Take& outcome) const {
+Result<MappedRegion> Mapper::acquire(CachedRegion& entry, const RegionId& id, AccessMode access,
+                                     LeasePage::Acquire& outcome) const {
     const auto slot = entry.slot.load(std::memory_order_relaxed);
     const auto generation = entry.generation.load(std::memory_order_acquire);
-    outcome = LeasePage::Take::not_granted;
+    outcome = LeasePage::Acquire::not_granted;
     if (generation == 0) return MappedRegion{};
-    outcome = lease_.take(slot, generation);
-    if (outcome == LeasePage::Take::full) return fail(full_error(id));
-    if (outcome != LeasePage::Take::taken) return MappedRegion{};
+    outcome = lease_.acquire(slot, generation);
+    if (outcome == LeasePage::Acquire::full) return fail(full_error(id));
+    if (outcome != LeasePage::Acquire::acquired) return MappedRegion{};
     auto* const data = entry.data[static_cast<std::size_t>(access)].load(std::memory_order_acquire);
     const bool same = entry.is(id) &&
                       entry.generation.load(std::memory_order_relaxed) == generation &&
                       entry.slot.load(std::memory_order_relaxed) == slot;
     if (!same || !data) {
-        lease_.give_back(slot, generation);
-        outcome = LeasePage::Take::not_granted;
+        lease_.release(slot, generation);
+        outcome = LeasePage::Acquire::not_granted;
         return MappedRegion{};
     }
     return MappedRegion{data,
@@ -161,13 +161,13 @@ Result<MappedRegion> Mapper::take(CachedRegion& entry, const RegionId& id, Acces
                         entry.level.load(std::memory_order_relaxed)};
 }
 
-void Mapper::give_back_all() const {
-    using Give = layout::LeasePage::Give;
+void Mapper::release_all() const {
+    using Release = layout::LeasePage::Release;
     cache_.each([this](const CachedRegion& entry) {
         const bool keep_grant = !entry.audited.load(std::memory_order_relaxed);
-        while (lease_.give_back(entry.slot.load(std::memory_order_relaxed),
-                                entry.generation.load(std::memory_order_relaxed),
-                                keep_grant) != Give::not_held) {
+        while (lease_.release(entry.slot.load(std::memory_order_relaxed),
+                              entry.generation.load(std::memory_order_relaxed),
+                              keep_grant) != Release::not_held) {
         }
     });
 }

@@ -10,24 +10,24 @@
 namespace snakepit::shm {
 
 // The specification's Memory Mapper: where the regions that were granted lie in this process. An
-// arena is mapped once, whatever number of regions lie in it. find() and take() need no lock; the
-// rest is called with the client's mutex.
+// arena is mapped once, whatever number of regions lie in it. find() and acquire() need no lock;
+// the rest is called with the client's mutex.
 class Mapper {
   public:
     // `lease`: the client's page; it is mapped by the time anything is granted.
     explicit Mapper(const layout::LeasePage& lease) : lease_(lease) {}
 
     CachedRegion* find(const RegionId& id) const { return cache_.find(id); }
-    // Takes a reference and says where the region is. `outcome` other than `taken`: nothing was
+    // Takes a reference and says where the region is. `outcome` other than `acquired`: nothing was
     // taken, and the manager has to be asked.
-    Result<MappedRegion> take(CachedRegion& entry, const RegionId& id, AccessMode access,
-                              layout::LeasePage::Take& outcome) const;
+    Result<MappedRegion> acquire(CachedRegion& entry, const RegionId& id, AccessMode access,
+                                 layout::LeasePage::Acquire& outcome) const;
 
     // The next map of it is one of those that are timed (LeaseTimes): the first after the manager
     // took the count of takes, and every 256th from there.
     static bool to_be_timed(const CachedRegion& entry) {
-        const auto* takes = entry.takes.load(std::memory_order_relaxed);
-        return takes->load(std::memory_order_relaxed) % layout::LeaseTimes::kEvery == 0;
+        const auto* acquisitions = entry.acquisitions.load(std::memory_order_relaxed);
+        return acquisitions->load(std::memory_order_relaxed) % layout::LeaseTimes::kEvery == 0;
     }
 
     CachedRegion& at(const RegionId& id) { return cache_.at(id); }
@@ -37,7 +37,7 @@ class Mapper {
     // A region that is mapped for writing can be mapped for reading without asking.
     Status add_read_only(CachedRegion& entry);
     // Every reference there still is: a client that leaves in good order, and did not die.
-    void give_back_all() const;
+    void release_all() const;
     // In a forked child: forgets the mappings, which it never got.
     void abandon() { cache_.abandon(); }
 

@@ -37,7 +37,7 @@ struct CachedRegion {
     std::atomic<std::uint64_t> size{0};
     std::atomic<std::byte*> data[2] = {nullptr, nullptr};  // by AccessMode
     std::atomic<std::uint32_t> slot{0};
-    std::atomic<const std::atomic<std::uint32_t>*> takes{&never_timed};  // of the slot
+    std::atomic<const std::atomic<std::uint32_t>*> acquisitions{&never_timed};  // of the slot
     std::atomic<bool> tell_release{false};
     std::atomic<bool> audited{false};
     std::atomic<SecurityLevel> level{SecurityLevel::standard};

@@ -53,7 +53,7 @@ constexpr std::string_view kFreeSharedMemory =
     "'snakepit-shm host' lists what uses it; end what is not needed, or enlarge the file system "
     "(mount -o remount,size=…)";
 constexpr std::string_view kFreeStateSpace =
-    "free space there, set event_retention, or move SNAKEPIT_SHM_STATE_DIR";
+    "free space there, lower event_retention or event_max_size, or move SNAKEPIT_SHM_STATE_DIR";
 
 constexpr std::array kMemory{
     above({"memory-high", kWarning, "Memory limit nearly reached",

@@ -81,17 +81,17 @@ Status ChunkCipher::encrypt(const Nonce& nonce, std::span<const std::byte> assoc
 }
 
 Result<bool> ChunkCipher::decrypt(const Nonce& nonce, std::span<const std::byte> associated,
-                                  std::span<const std::byte> sealed, std::byte* out,
+                                  std::span<const std::byte> ciphertext, std::byte* out,
                                   const Tag& tag) {
     auto* const context = d_->decrypting.get();
     int length = 0;
     unsigned char none[16];
     Tag expected = tag;  // the library's parameter is not const
-    const bool ran = run(context, 0, nonce, associated, sealed, out) &&
+    const bool ran = run(context, 0, nonce, associated, ciphertext, out) &&
                      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG,
                                          static_cast<int>(expected.size()), expected.data()) == 1;
     if (ran && EVP_CipherFinal_ex(context, none, &length) == 1) return true;
-    wipe({out, sealed.size()});
+    wipe({out, ciphertext.size()});
     if (!ran) return fail(crypto_error("a chunk could not be decrypted"));
     return false;
 }

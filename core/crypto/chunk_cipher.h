@@ -27,9 +27,9 @@ class ChunkCipher {
     Status encrypt(const Nonce& nonce, std::span<const std::byte> associated,
                    std::span<const std::byte> plain, std::byte* out, Tag& tag);
     // False: the tag does not belong to these bytes; `out` is overwritten with zeros then.
-    // Who can write to `sealed` meanwhile can change what comes out; see core/crypto/README.md.
+    // Who can write to `ciphertext` meanwhile can change what comes out; see core/crypto/README.md.
     Result<bool> decrypt(const Nonce& nonce, std::span<const std::byte> associated,
-                         std::span<const std::byte> sealed, std::byte* out, const Tag& tag);
+                         std::span<const std::byte> ciphertext, std::byte* out, const Tag& tag);
 
   private:
     struct Private;

@@ -9,7 +9,7 @@ namespace snakepit::shm {
 
 namespace {
 
-class OneKey final : public SealCipher {
+class OneKey final : public KeyedCipher {
   public:
     explicit OneKey(ChunkCipher cipher) : cipher_(std::move(cipher)) {}
     Status encrypt(const RegionId& id, std::uint64_t chunk, std::span<const std::byte> plain,
@@ -27,12 +27,12 @@ class OneKey final : public SealCipher {
 
 class Engine final : public CipherEngine {
   public:
-    Result<std::unique_ptr<SealCipher>> cipher(std::span<const std::byte> key) const override {
+    Result<std::unique_ptr<KeyedCipher>> cipher(std::span<const std::byte> key) const override {
         SHM_ASSIGN(auto made, ChunkCipher::make(key));
         return std::make_unique<OneKey>(std::move(made));
     }
     Status random(std::span<std::byte> out) const override { return fill_random(out); }
-    Digest root_of(const SealState& state,
+    Digest root_of(const EncryptionState& state,
                    std::span<const layout::ChunkEntry> table) const override {
         return shm::root_of(state, table);
     }
@@ -44,7 +44,9 @@ class Engine final : public CipherEngine {
         SHM_ASSIGN(const auto signature, sign_root(*key_, root));
         return std::pair(key_->public_key(), signature);
     }
-    bool root_signed(const SealState& state) const override { return shm::root_signed(state); }
+    bool root_signed(const EncryptionState& state) const override {
+        return shm::root_signed(state);
+    }
 
   private:
     std::mutex mutex_;

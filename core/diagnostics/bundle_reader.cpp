@@ -111,13 +111,14 @@ Status BundleReader::unpack_registry() {
             return spoilt(file_, "a piece of its registry has an invalid offset");
         if (!file) {
             SHM_ASSIGN(file, make_file());
-            if (::ftruncate(file.get(), static_cast<off_t>(layout::RegistryOffsets::end)) != 0)
-                return fail(system_error(errno, "cannot unpack the registry"));
         }
         SHM_ASSIGN(const auto bytes, archive_.read(entry.name));
         SHM_TRY(write_at(file, *place, bytes, "the registry"));
     }
     if (!file) return {};
+    // The last chunk of slots ends with metadata, which may be left out.
+    SHM_ASSIGN(auto size, size_of(file));
+    SHM_TRY(extend_file(file, size, layout::RegistryOffsets::whole_chunks(size)));
     const auto path = fmt::format("/proc/self/fd/{}", file.get());
     const auto registry = RegistryFile::open(path);
     if (!registry && registry.error().code == ErrorCode::version_mismatch)

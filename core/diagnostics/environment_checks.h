@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/paths.h"
+#include "config/config.h"
 #include "diagnostics/check.h"
 #include "diagnostics/host_facts.h"
-#include "manager/config.h"
 
 namespace snakepit::shm {
 

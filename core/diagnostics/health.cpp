@@ -8,12 +8,12 @@
 #include <QJsonDocument>
 
 #include "client/manager_client.h"
+#include "config/config.h"
 #include "diagnostics/database_checks.h"
 #include "diagnostics/environment_checks.h"
 #include "diagnostics/lease_checks.h"
 #include "diagnostics/registry_checks.h"
 #include "json/json_values.h"
-#include "manager/config.h"
 
 namespace snakepit::shm {
 
@@ -87,7 +87,7 @@ void check_registry_parts(RegistryQuestion question, std::vector<Check>& checks)
         return;
     checks.push_back(check_region_checksums(question));
     checks.push_back(check_region_segments(question));
-    checks.push_back(check_leftovers(question));
+    checks.push_back(check_stale_segments(question));
 }
 
 }  // namespace

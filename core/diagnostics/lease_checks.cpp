@@ -30,9 +30,11 @@ class GrantsFile {
   public:
     static Result<GrantsFile> open(const InstancePaths& paths, const RegistryFile& registry) {
         GrantsFile out;
-        SHM_ASSIGN(out.file_, MappedFile::open_read_only(paths.grants(), GrantsOffsets::end));
+        SHM_ASSIGN(out.file_, MappedFile::open_read_only(
+                                  paths.grants(), {GrantsOffsets::blocks, GrantsOffsets::end}));
         const auto& header = *reinterpret_cast<const EpochHeader*>(out.file_.data());
-        if (header.magic != kGrantsMagic || header.epoch != registry.view().header().epoch)
+        if (header.magic != kGrantsMagic || header.version != kVersion ||
+            header.epoch != registry.view().header().epoch)
             return fail(ErrorCode::corruption_detected,
                         paths.grants() + " does not belong to the registry",
                         "the next manager creates a new one; programs then reconnect");
@@ -41,17 +43,16 @@ class GrantsFile {
     const ClientRecord& record(std::uint32_t client) const {
         return reinterpret_cast<const ClientRecord*>(file_.data() + GrantsOffsets::records)[client];
     }
-    // Calls visit(slot, grant) for every grant. Reads only reserved pages.
+    // Calls look(slot, grant) for every grant of the client with this number.
     template <typename Look>
-    void for_each_grant(std::uint32_t client, Look look) const {
-        const auto* words = reinterpret_cast<const std::atomic<std::uint32_t>*>(
-            file_.data() + GrantsOffsets::row(client));
-        for (std::uint32_t chunk = 0; chunk < kMaxSlots / kChunkSlots; ++chunk) {
-            const auto bits = record(client).chunks[chunk / 64].load(std::memory_order_acquire);
-            if ((bits >> (chunk % 64) & 1) == 0) continue;
-            for (auto slot = chunk * kChunkSlots; slot < (chunk + 1) * kChunkSlots; ++slot)
-                if (const auto grant = words[slot].load(std::memory_order_acquire))
-                    look(slot, grant);
+    void for_each_grant(std::uint64_t serial, Look look) const {
+        for (std::uint32_t i = 0; i < GrantsOffsets::blocks_in(file_.size()); ++i) {
+            const auto& block =
+                *reinterpret_cast<const GrantBlock*>(file_.data() + GrantsOffsets::block(i));
+            if (block.serial.load(std::memory_order_acquire) != serial) continue;
+            for (std::uint32_t slot = 0; slot < kChunkSlots; ++slot)
+                if (const auto grant = block.words[slot].load(std::memory_order_acquire))
+                    look(block.chunk * kChunkSlots + slot, grant);
         }
     }
 
@@ -119,7 +120,7 @@ LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const G
         pids.emplace(serial, record.pid);
         pages.insert(page_name(record));
         std::size_t regions = 0;
-        grants.for_each_grant(client, [&](std::uint32_t slot, std::uint32_t grant) {
+        grants.for_each_grant(serial, [&](std::uint32_t slot, std::uint32_t grant) {
             ++regions;
             const auto word = Control::decode(registry.word(slot));
             if (word.state != SlotState::free && GrantWord::matches(grant, word.generation)) return;

@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "base/version.h"
 #include "diagnostics/host_facts.h"
 #include "json/json_values.h"
 #include "layout/registry_layout.h"
-#include "manager/version.h"
 
 namespace snakepit::shm {
 

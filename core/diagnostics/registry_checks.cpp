@@ -226,7 +226,7 @@ Check check_region_segments(const RegistryQuestion& question) {
     return sound(name, found);
 }
 
-Check check_leftovers(const RegistryQuestion& question) {
+Check check_stale_segments(const RegistryQuestion& question) {
     const std::string name = "leftover_segments";
     auto files = unknown_segments(question);
     if (question.manager_runs && !files.empty()) {

@@ -28,6 +28,6 @@ Check check_region_checksums(const RegistryQuestion& question);
 // to others.
 Check check_region_segments(const RegistryQuestion& question);
 // Segments with the instance's name that are not in the registry.
-Check check_leftovers(const RegistryQuestion& question);
+Check check_stale_segments(const RegistryQuestion& question);
 
 }  // namespace snakepit::shm

@@ -73,11 +73,10 @@ class Copier {
             append(stats, each);
             append(changes, view_.change(i).load(std::memory_order_acquire));
         }
-        SHM_TRY(sink_(RegistryOffsets::slots + first * sizeof(Slot), slots));
-        SHM_TRY(sink_(RegistryOffsets::stats + first * sizeof(SlotStats), stats));
-        if (!cells.empty())
-            SHM_TRY(sink_(RegistryOffsets::metadata + first * sizeof(MetadataCell), cells));
-        return sink_(RegistryOffsets::changes + first * 8, changes);
+        SHM_TRY(sink_(RegistryOffsets::slot(first), slots));
+        SHM_TRY(sink_(RegistryOffsets::stats(first), stats));
+        if (!cells.empty()) SHM_TRY(sink_(RegistryOffsets::metadata(first), cells));
+        return sink_(RegistryOffsets::change(first), changes);
     }
 
     // A free slot keeps its control word only: its former contents are private.

@@ -28,7 +28,7 @@ bool SlotCopy::intact() const {
 Result<RegistryFile> RegistryFile::open(const std::string& path) {
     SHM_TRY(RegistryReader::open(path));
     RegistryFile out;
-    SHM_ASSIGN(out.file_, MappedFile::open_read_only(path, RegistryOffsets::end));
+    SHM_ASSIGN(out.file_, MappedFile::open_read_only(path, kRegistrySizes));
     out.view_ = RegistryView<const std::byte>(out.file_.data());
     return out;
 }
@@ -44,7 +44,9 @@ bool RegistryFile::of_this_boot() const {
 }
 
 std::uint32_t RegistryFile::frontier() const {
-    return std::min(view_.state().frontier.load(std::memory_order_acquire), kMaxSlots);
+    const auto size = size_of(file_.handle()).value_or(file_.size());
+    return std::min(view_.state().frontier.load(std::memory_order_acquire),
+                    RegistryOffsets::slots_in(size));
 }
 
 // As RegistryReader::read: the control word before and after must agree.

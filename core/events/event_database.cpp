@@ -71,6 +71,7 @@ struct EventDatabase::Private {
     void insert(const EventEntry& entry);
     bool step();
     bool make_way(std::uint64_t ring_seq);
+    std::int64_t newest_row();
 
     std::string path;
     AuditTrail own_trail, *trail;
@@ -168,6 +169,15 @@ bool EventDatabase::Private::step() {
     return inserted;
 }
 
+// The newest row of this ring, which says where to go on.
+std::int64_t EventDatabase::Private::newest_row() {
+    SQLite::Statement newest(database, "SELECT seq FROM events WHERE epoch = ?1 AND ring_seq = ?2");
+    newest.bind(1, epoch);
+    newest.bind(2, static_cast<std::int64_t>(last));
+    return newest.executeStep() ? newest.getColumn(0).getInt64()
+                                : std::numeric_limits<std::int64_t>::max();
+}
+
 EventDatabase::EventDatabase(std::unique_ptr<Private> d) : d_(std::move(d)) {}
 EventDatabase::EventDatabase(EventDatabase&&) noexcept = default;
 EventDatabase& EventDatabase::operator=(EventDatabase&&) noexcept = default;
@@ -235,14 +245,7 @@ Result<Timestamp> EventDatabase::retention_time(std::int64_t kept_ms) {
 
 Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
     return guarded(d_->path, [&] {
-        // The newest row of this ring says where to go on.
-        SQLite::Statement newest(d_->database,
-                                 "SELECT seq FROM events WHERE epoch = ?1 AND ring_seq = ?2");
-        newest.bind(1, d_->epoch);
-        newest.bind(2, static_cast<std::int64_t>(d_->last));
-        const auto keep = newest.executeStep() ? newest.getColumn(0).getInt64()
-                                               : std::numeric_limits<std::int64_t>::max();
-        newest.reset();
+        const auto keep = d_->newest_row();
         // Rows that were written while the wall clock was set far back look old; those before them
         // are not.
         SQLite::Statement young(d_->database,
@@ -256,6 +259,21 @@ Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
                                : keep;
         young.reset();
         return d_->chain->remove_before(cutoff, std::min(keep, stays));
+    });
+}
+
+Result<ChainWriter::Removed> EventDatabase::remove_oldest() {
+    constexpr Timestamp kAnyAge{std::numeric_limits<std::int64_t>::max()};
+    return guarded(d_->path, [&] { return d_->chain->remove_before(kAnyAge, d_->newest_row()); });
+}
+
+Result<std::uint64_t> EventDatabase::used_bytes() {
+    return guarded(d_->path, [&] {
+        const auto pragma = [&](const char* sql) {
+            return static_cast<std::uint64_t>(d_->database.execAndGet(sql).getInt64());
+        };
+        return (pragma("PRAGMA page_count") - pragma("PRAGMA freelist_count")) *
+               pragma("PRAGMA page_size");
     });
 }
 

@@ -43,6 +43,11 @@ class EventDatabase {
     // Removes a bounded number of the oldest rows, all older than `cutoff`; a signed anchor stays
     // in their place. 0 rows: no more can be removed. Errors as of write().
     Result<ChainWriter::Removed> remove_before(Timestamp cutoff);
+    // The same, whatever their age. The newest row of this ring and what is not signed yet stay.
+    Result<ChainWriter::Removed> remove_oldest();
+    // Bytes that rows and indexes take in the file; pages that removed rows left are used again and
+    // do not count, nor does the write-ahead log. Errors as of write().
+    Result<std::uint64_t> used_bytes();
 
     // The path leads to another file, or to none: readers may not see what was written last. Costs
     // a few stat() calls.

@@ -18,7 +18,7 @@
 #include "events/event_database.h"
 #include "events/event_detail.h"
 #include "layout/event_kind.h"
-#include "platform/signals_blocked.h"
+#include "platform/background_thread.h"
 #include "sqlite/database_file.h"
 
 namespace snakepit::shm {
@@ -75,6 +75,8 @@ struct EventRecorder::Private {
     Status drain();
     void reopen_because(std::string reason);
     Status remove_old();
+    Status remove_surplus(std::uint64_t max_bytes);
+    void count_removed(const ChainWriter::Removed& rows);
     Step failed(const Error& error);
     void time(std::span<const EventEntry> committed);
     void publish(std::uint64_t rows);  // what the database holds now
@@ -100,6 +102,7 @@ struct EventRecorder::Private {
 
     layout::HistogramCells lags{};  // written by the recorder's thread alone
     std::atomic<std::int64_t> retention_ms{0};
+    std::atomic<std::uint64_t> max_bytes{0};
     std::atomic<std::uint64_t> durable;  // everything up to it is in the database, or lost
     // True while the thread waits for long. Both sides exchange it, so that of "published" and
     // "asleep" the later one sees the earlier.
@@ -112,7 +115,7 @@ struct EventRecorder::Private {
     bool stopping = false;             // guarded by mutex
     RecorderState state;               // guarded by mutex; lag is computed when asked for
 
-    std::thread thread;
+    BackgroundThread thread{"shm-events"};
 };
 
 Status EventRecorder::Private::open() {
@@ -156,18 +159,36 @@ void EventRecorder::Private::time(std::span<const EventEntry> committed) {
 }
 
 // The removal is recorded with the next events.
+void EventRecorder::Private::count_removed(const ChainWriter::Removed& rows) {
+    if (removed.kind == 0) removed = own_event(EventKind::events_removed);
+    removed.count += static_cast<std::uint32_t>(rows.rows);
+    removed.value = static_cast<std::uint64_t>(rows.up_to);
+}
+
 Status EventRecorder::Private::remove_old() {
     const auto millis = retention_ms.load(std::memory_order_relaxed);
-    if (millis <= 0 || Clock::now() < next_retention) return {};
+    const auto bytes = max_bytes.load(std::memory_order_relaxed);
+    if ((millis <= 0 && bytes == 0) || Clock::now() < next_retention) return {};
     next_retention = Clock::now() + kRetentionEvery;
-    SHM_ASSIGN(const auto at, database->retention_time(millis));
-    const Timestamp cutoff{at.micros - millis * 1000};
+    if (millis > 0) {
+        SHM_ASSIGN(const auto at, database->retention_time(millis));
+        const Timestamp cutoff{at.micros - millis * 1000};
+        for (int i = 0; i < kRetentionSteps; ++i) {
+            SHM_ASSIGN(const auto rows, database->remove_before(cutoff));
+            if (rows.rows == 0) break;
+            count_removed(rows);
+        }
+    }
+    return bytes > 0 ? remove_surplus(bytes) : Status();
+}
+
+Status EventRecorder::Private::remove_surplus(std::uint64_t max_bytes) {
     for (int i = 0; i < kRetentionSteps; ++i) {
-        SHM_ASSIGN(const auto gone, database->remove_before(cutoff));
-        if (gone.rows == 0) break;
-        if (removed.kind == 0) removed = own_event(EventKind::events_removed);
-        removed.count += static_cast<std::uint32_t>(gone.rows);
-        removed.value = static_cast<std::uint64_t>(gone.up_to);
+        SHM_ASSIGN(const auto used, database->used_bytes());
+        if (used <= max_bytes) break;
+        SHM_ASSIGN(const auto rows, database->remove_oldest());
+        if (rows.rows == 0) break;
+        count_removed(rows);
     }
     return {};
 }
@@ -266,8 +287,7 @@ void EventRecorder::Private::run() {
 
 EventRecorder::EventRecorder(EventRing& ring, std::uint64_t epoch, std::string path, Audit audit)
     : d_(std::make_unique<Private>(ring, epoch, std::move(path), std::move(audit))) {
-    const SignalsBlocked blocked;  // inherited by the thread
-    d_->thread = std::thread([d = d_.get()] { d->run(); });
+    d_->thread.post([d = d_.get()] { d->run(); });
 }
 
 EventRecorder::~EventRecorder() {
@@ -276,7 +296,7 @@ EventRecorder::~EventRecorder() {
         d_->stopping = true;
     }
     d_->wakeup.notify_all();
-    d_->thread.join();
+    d_->thread.finish();
 }
 
 void EventRecorder::wake() {
@@ -299,8 +319,9 @@ const layout::HistogramCells& EventRecorder::lags() const {
     return d_->lags;
 }
 
-void EventRecorder::set_retention(std::int64_t millis) {
+void EventRecorder::set_retention(std::int64_t millis, std::uint64_t max_bytes) {
     d_->retention_ms.store(millis, std::memory_order_relaxed);
+    d_->max_bytes.store(max_bytes, std::memory_order_relaxed);
 }
 
 bool EventRecorder::flush(int timeout_ms) {

@@ -40,8 +40,9 @@ class EventRecorder {
     RecorderState state() const;  // any thread
     // How long each event waited for its row, since this recorder started. Any thread may read.
     const layout::HistogramCells& lags() const;
-    // Any thread. Older rows are removed; milliseconds, 0: never. Needs a key.
-    void set_retention(std::int64_t millis);
+    // Any thread. Rows older than `millis` are removed, and the oldest ones while all take more
+    // than `max_bytes`; 0: no limit. Needs a key.
+    void set_retention(std::int64_t millis, std::uint64_t max_bytes);
     // Waits until everything published before the call is committed, or `timeout_ms` passed.
     bool flush(int timeout_ms);
 

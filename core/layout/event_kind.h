@@ -37,8 +37,8 @@ namespace snakepit::shm {
     X(client_hostile, 25)     /* text: what it did */                                              \
     X(leftover_kept, 26)      /* value: bytes, text: name and why */                               \
     X(deadlock, 27)           /* a lock was refused; text: the cycle */                            \
-    X(lock_broken, 28)        /* a writer died in its lock: suspect now; text: process */          \
-    X(lock_acknowledged, 29)  /* a writer had it since: suspect no more; text: process */          \
+    X(lock_broken, 28)        /* a writer died in its lock: inconsistent now; text: process */     \
+    X(lock_acknowledged, 29)  /* a writer had it since: inconsistent no more; text: process */     \
     X(lock_timed_out, 30)     /* text: process that waited */                                      \
     X(lock_forced, 31)        /* taken from its holder by an administrator; text: holder */        \
     X(moved, 32)              /* value: bytes, text: why */                                        \

@@ -12,9 +12,7 @@ namespace snakepit::shm::layout {
 
 inline constexpr std::uint64_t kGrantsMagic = 0x3154524E'4D485353ULL;  // "SSHMNRT1"
 
-// A client, in the order of its life: the fields, then `serial` (which commits it); cleared the
-// other way round. `chunks` has a bit for every kChunkSlots slots whose grants, words and takes
-// have been reserved.
+// A client, in the order of its life: the fields, then `serial` (which commits it).
 struct alignas(64) ClientRecord {
     std::atomic<std::uint64_t> serial;  // 0: unused
     std::uint8_t token[16];
@@ -29,10 +27,23 @@ struct alignas(64) ClientRecord {
     char worker[32];
     char pool[16];
     char session[32];
-    std::atomic<std::uint64_t> chunks[kMaxSlots / kChunkSlots / 64];
 };
 
-// One 32-bit word a slot and client: 0 nothing granted; else mode + 1 in the low 2 bits and the low
+// What one client was granted in one chunk of slots. It is committed by its serial, stored when the
+// words are zero and the client's lease page has the chunk as well, and given up by clearing it;
+// one whose serial is not its client's belongs to an earlier client and is unused.
+struct alignas(64) GrantBlock {
+    std::atomic<std::uint64_t> serial;  // of the client; 0: unused
+    std::uint32_t client;               // index of its record
+    std::uint32_t chunk;                // of slots
+    std::uint64_t reserved[6];
+    std::atomic<std::uint32_t> words[kChunkSlots];  // GrantWord
+};
+inline constexpr std::uint32_t kMaxBlocks = kMaxClients * (kMaxSlots / kChunkSlots);
+// The file grows by this many blocks, a whole number of pages.
+inline constexpr std::uint32_t kBlockStep = 64;
+
+// One 32-bit word a slot: 0 nothing granted; else mode + 1 in the low 2 bits and the low
 // 30 bits of the generation. Cleared before a slot becomes FREE, so those bits cannot be mistaken.
 struct GrantWord {
     static constexpr std::uint32_t make(std::uint64_t generation, std::uint8_t mode) {
@@ -48,11 +59,17 @@ struct GrantWord {
 
 struct GrantsOffsets {
     static constexpr std::uint64_t records = 4096;
-    static constexpr std::uint64_t rows = page_up(records + kMaxClients * sizeof(ClientRecord));
-    static constexpr std::uint64_t row_bytes = std::uint64_t{kMaxSlots} * 4;
-    static constexpr std::uint64_t row(std::uint32_t client) { return rows + client * row_bytes; }
-    static constexpr std::uint64_t end = rows + kMaxClients * row_bytes;
+    static constexpr std::uint64_t blocks = page_up(records + kMaxClients * sizeof(ClientRecord));
+    static constexpr std::uint64_t block(std::uint32_t index) {
+        return blocks + index * sizeof(GrantBlock);
+    }
+    static constexpr std::uint64_t end = blocks + kMaxBlocks * sizeof(GrantBlock);
+    // The blocks that a file of `size` bytes has room for.
+    static constexpr std::uint32_t blocks_in(std::uint64_t size) {
+        return size < blocks ? 0 : static_cast<std::uint32_t>((size - blocks) / sizeof(GrantBlock));
+    }
 };
-static_assert(sizeof(ClientRecord) % 64 == 0 && alignof(ClientRecord) == 64);
+static_assert(sizeof(ClientRecord) == 192 && sizeof(GrantBlock) == 64 + kChunkSlots * 4);
+static_assert(kBlockStep * sizeof(GrantBlock) % 4096 == 0);
 
 }  // namespace snakepit::shm::layout

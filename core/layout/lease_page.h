@@ -47,19 +47,32 @@ struct alignas(64) LeaseTimes {
     }
 };
 
-// Byte offsets in the page. Words, takes and marks are reserved chunk by chunk (kChunkSlots slots);
-// neither side touches a chunk before something in it was granted.
+// Byte offsets in the page. It grows chunk by chunk (kChunkSlots slots, their words and then their
+// acquisitions); neither side touches a chunk before something in it was granted.
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t wake = 64;
     static constexpr std::uint64_t blocks = 1024;  // kBlocks bytes
     static constexpr std::uint64_t times = 1280;
-    static constexpr std::uint64_t groups = 4096;                                 // kGroups bytes
-    static constexpr std::uint64_t words = groups + kGroups;                      // 8 bytes a slot
-    static constexpr std::uint64_t takes = words + std::uint64_t{kMaxSlots} * 8;  // 4 bytes a slot
-    static constexpr std::uint64_t end = takes + std::uint64_t{kMaxSlots} * 4;
+    static constexpr std::uint64_t groups = 4096;  // kGroups bytes
+    static constexpr std::uint64_t chunks = groups + kGroups;
+    static constexpr std::uint64_t acquisitions_part =
+        std::uint64_t{kChunkSlots} * 8;  // of a chunk
+    static constexpr std::uint64_t chunk_bytes = acquisitions_part + std::uint64_t{kChunkSlots} * 4;
+
+    static constexpr std::uint64_t chunk(std::uint32_t slot) {
+        return chunks + slot / kChunkSlots * chunk_bytes;
+    }
+    static constexpr std::uint64_t word(std::uint32_t slot) {
+        return chunk(slot) + std::uint64_t{slot % kChunkSlots} * 8;
+    }
+    static constexpr std::uint64_t acquisitions(std::uint32_t slot) {
+        return chunk(slot) + acquisitions_part + std::uint64_t{slot % kChunkSlots} * 4;
+    }
+    static constexpr std::uint64_t end = chunks + kMaxSlots / kChunkSlots * chunk_bytes;
 };
-static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::words % 4096 == 0);
+static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::chunks % 4096 == 0 &&
+              LeaseOffsets::chunk_bytes % 4096 == 0);
 static_assert(LeaseOffsets::blocks + kBlocks == LeaseOffsets::times &&
               LeaseOffsets::times + sizeof(LeaseTimes) <= LeaseOffsets::groups);
 
@@ -77,10 +90,10 @@ class LeasePage {
     }
     LeaseTimes& times() const { return at<LeaseTimes>(LeaseOffsets::times); }
     std::atomic<std::uint64_t>& word(std::uint32_t slot) const {
-        return (&at<std::atomic<std::uint64_t>>(LeaseOffsets::words))[slot];
+        return at<std::atomic<std::uint64_t>>(LeaseOffsets::word(slot));
     }
-    std::atomic<std::uint32_t>& takes(std::uint32_t slot) const {
-        return (&at<std::atomic<std::uint32_t>>(LeaseOffsets::takes))[slot];
+    std::atomic<std::uint32_t>& acquisitions(std::uint32_t slot) const {
+        return at<std::atomic<std::uint32_t>>(LeaseOffsets::acquisitions(slot));
     }
     std::atomic<std::uint8_t>& group(std::uint32_t index) const {
         return (&at<std::atomic<std::uint8_t>>(LeaseOffsets::groups))[index];
@@ -89,46 +102,46 @@ class LeasePage {
         return (&at<std::atomic<std::uint8_t>>(LeaseOffsets::blocks))[index];
     }
 
-    enum class Take : std::uint8_t { taken, not_granted, closing, full };
+    enum class Acquire : std::uint8_t { acquired, not_granted, closing, full };
 
-    // Client: take one reference to (slot, generation). Anything but `taken` changed nothing.
-    Take take(std::uint32_t slot, std::uint64_t generation) const {
+    // Client: acquire one reference to (slot, generation). Anything but `acquired` changed nothing.
+    Acquire acquire(std::uint32_t slot, std::uint64_t generation) const {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);
         do {
             if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) == 0)
-                return Take::not_granted;
-            if (LeaseWord::closing(seen)) return Take::closing;
-            if (LeaseWord::n(seen) >= LeaseWord::kTakeLimit) return Take::full;
+                return Acquire::not_granted;
+            if (LeaseWord::closing(seen)) return Acquire::closing;
+            if (LeaseWord::n(seen) >= LeaseWord::kAcquireLimit) return Acquire::full;
             // Acquire: what follows may read the region, and must see everything written to it
             // before the manager granted it.
         } while (!shared.compare_exchange_weak(
             seen, seen + LeaseWord::kOne, std::memory_order_acquire, std::memory_order_relaxed));
-        takes(slot).fetch_add(1, std::memory_order_relaxed);
+        acquisitions(slot).fetch_add(1, std::memory_order_relaxed);
         mark(slot);
-        return Take::taken;
+        return Acquire::acquired;
     }
 
-    enum class Give : std::uint8_t { not_held, given, last, last_of_closing };
+    enum class Release : std::uint8_t { not_held, released, last, last_of_closing };
 
-    // Client: give one reference back. `not_held` changed nothing; `last` was our last one of the
+    // Client: release one reference. `not_held` changed nothing; `last` was our last one of the
     // region, `last_of_closing` also of one that is being deallocated. Without `keep_grant` the
-    // last one takes the grant with it: the next take has to pass the manager.
-    Give give_back(std::uint32_t slot, std::uint64_t generation, bool keep_grant = true) const {
+    // last one acquisitions the grant with it: the next acquire has to pass the manager.
+    Release release(std::uint32_t slot, std::uint64_t generation, bool keep_grant = true) const {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);
         std::uint64_t next = 0;
         do {
             if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2)
-                return Give::not_held;
+                return Release::not_held;
             const bool ends = !keep_grant && LeaseWord::n(seen) == 2;
             next = ends ? LeaseWord::make(generation, 0) : seen - LeaseWord::kOne;
             // Release: our accesses to the region come before the manager can see it unheld.
         } while (!shared.compare_exchange_weak(seen, next, std::memory_order_release,
                                                std::memory_order_relaxed));
         mark(slot);
-        if (LeaseWord::n(seen) > 2) return Give::given;
-        return LeaseWord::closing(seen) ? Give::last_of_closing : Give::last;
+        if (LeaseWord::n(seen) > 2) return Release::released;
+        return LeaseWord::closing(seen) ? Release::last_of_closing : Release::last;
     }
 
     // Dirty marks: unconditional release stores, lowest level first. The manager exchanges them

@@ -12,7 +12,7 @@ namespace snakepit::shm::layout {
 
 inline constexpr std::uint64_t kLocksMagic = 0x314B434C'4D485353ULL;  // "SSHMLCK1"
 inline constexpr std::uint32_t kMaxLocks = 1U << 16;
-// Records are reserved on the file system in chunks of this many (one page).
+// The file grows by this many records (one page).
 inline constexpr std::uint32_t kChunkLocks = 64;
 
 // How deep an owner is in, and the last request that changed it: one word, so that a manager that
@@ -56,7 +56,10 @@ struct alignas(64) LocksState {
 struct LocksOffsets {
     static constexpr std::uint64_t state = 64;
     static constexpr std::uint64_t records = 4096;
-    static constexpr std::uint64_t end = records + std::uint64_t{kMaxLocks} * sizeof(LockRecord);
+    static constexpr std::uint64_t record(std::uint32_t index) {
+        return records + index * sizeof(LockRecord);
+    }
+    static constexpr std::uint64_t end = records + kMaxLocks * sizeof(LockRecord);
 };
 static_assert(sizeof(EpochHeader) <= LocksOffsets::state);
 

@@ -66,7 +66,7 @@ constexpr std::array kMetrics{
     Metric{"damaged_regions", kGauge, kNone, "Regions that failed a check",
            plain<&Sample::damaged>},
     Metric{"suspect_regions", kGauge, kNone, "Regions whose writer died in its lock",
-           plain<&Sample::suspect>},
+           plain<&Sample::inconsistent>},
     Metric{"used_bytes", kGauge, kBytes, "Asked for by live regions", plain<&Sample::bytes_used>},
     Metric{"reserved_bytes", kGauge, kBytes, "Taken from the system for regions",
            plain<&Sample::bytes_reserved>},

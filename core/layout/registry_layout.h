@@ -17,13 +17,13 @@
 namespace snakepit::shm::layout {
 
 inline constexpr std::uint64_t kRegistryMagic = 0x31474552'4D485353ULL;  // "SSHMREG1"
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 
 inline constexpr std::uint32_t kMaxSlots = 1U << 20;
 inline constexpr std::uint32_t kMaxClients = 4096;
 inline constexpr std::uint32_t kRingEntries = 1U << 15;
 inline constexpr std::uint32_t kSampleCount = 900;  // 15 minutes at one a second
-// Slots are reserved on the file system in chunks of this many before the first of them is used.
+// The file grows by chunks of this many slots, before the first of them is used.
 inline constexpr std::uint32_t kChunkSlots = 1024;
 
 // Written once when the file is made; a copy stands on the second page for recovery.
@@ -31,8 +31,8 @@ struct RegistryHeader {
     std::uint64_t magic;
     std::uint32_t version;
     std::uint32_t max_slots;
-    std::uint64_t epoch;  // random: names this file in the event database
-    std::uint64_t file_size;
+    std::uint64_t epoch;         // random: names this file in the event database
+    std::uint64_t largest_size;  // the file's with all slots, bytes
     std::int64_t created_at;
     std::uint8_t boot_id[16];
     char instance[40];
@@ -110,7 +110,7 @@ struct SlotBody {  // where it lives and what is allowed: the part that can chan
 enum BodyFlag : std::uint32_t {
     kDurable = 1,              // a file in the state directory: survives a reboot
     kSealPending = 2,          // becomes immutable as soon as nobody can write to it
-    kGuarded = 4,              // the bytes behind its end hold a pattern that is checked
+    kHasCanary = 4,            // the bytes behind its end hold a pattern that is checked
     kMemfd = 8,                // its segment, or its arena, is memory without a name
     kAudited = 256,            // each access passes the manager, which records it
     kHasPolicy = 1 << 12,      // it is in the state database; kPolicyRevision says which
@@ -209,7 +209,7 @@ struct Sample {
     std::uint64_t recorder_lag;                        // published and not yet in the database
     std::uint64_t shm_total, shm_free;            // of the file system the segments live on, bytes
     std::uint64_t max_regions, max_total_memory;  // the configuration's limits
-    std::uint64_t damaged, suspect;
+    std::uint64_t damaged, inconsistent;
     std::uint64_t idle_regions, idle_bytes;  // live, and held by nobody
     std::uint64_t orphan_bytes;
     std::uint64_t refusals, allocation_failures;  // since the manager started
@@ -241,7 +241,9 @@ constexpr std::uint64_t page_up(std::uint64_t n) {
     return (n + 4095) & ~std::uint64_t{4095};
 }
 
-// Byte offsets in the file; each part starts on a page of its own.
+// Byte offsets in the file; each part starts on a page of its own. Behind what every registry has
+// come the slots, chunk by chunk: all parts of kChunkSlots slots stand together, so that the file
+// ends behind the last chunk in use.
 struct RegistryOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t header_copy = 4096;
@@ -251,14 +253,46 @@ struct RegistryOffsets {
     static constexpr std::uint64_t clients = page_up(timed + kTimed * sizeof(HistogramCells));
     static constexpr std::uint64_t ring = page_up(clients + kMaxClients * sizeof(ClientRow));
     static constexpr std::uint64_t fixed_end = page_up(ring + kRingEntries * sizeof(EventEntry));
-    static constexpr std::uint64_t changes = fixed_end;
-    static constexpr std::uint64_t stats = page_up(changes + std::uint64_t{kMaxSlots} * 8);
-    static constexpr std::uint64_t slots =
-        page_up(stats + std::uint64_t{kMaxSlots} * sizeof(SlotStats));
-    static constexpr std::uint64_t metadata =
-        page_up(slots + std::uint64_t{kMaxSlots} * sizeof(Slot));
-    static constexpr std::uint64_t end = metadata + std::uint64_t{kMaxSlots} * sizeof(MetadataCell);
+
+    // Within a chunk. What is before `metadata_part` is reserved as a whole.
+    static constexpr std::uint64_t stats_part = page_up(std::uint64_t{kChunkSlots} * 8);
+    static constexpr std::uint64_t slots_part =
+        page_up(stats_part + std::uint64_t{kChunkSlots} * sizeof(SlotStats));
+    static constexpr std::uint64_t metadata_part =
+        page_up(slots_part + std::uint64_t{kChunkSlots} * sizeof(Slot));
+    static constexpr std::uint64_t chunk_bytes =
+        metadata_part + std::uint64_t{kChunkSlots} * sizeof(MetadataCell);
+
+    static constexpr std::uint64_t chunk(std::uint32_t slot) {
+        return fixed_end + slot / kChunkSlots * chunk_bytes;
+    }
+    static constexpr std::uint64_t change(std::uint32_t slot) {
+        return chunk(slot) + std::uint64_t{slot % kChunkSlots} * 8;
+    }
+    static constexpr std::uint64_t stats(std::uint32_t slot) {
+        return chunk(slot) + stats_part + slot % kChunkSlots * sizeof(SlotStats);
+    }
+    static constexpr std::uint64_t slot(std::uint32_t slot) {
+        return chunk(slot) + slots_part + slot % kChunkSlots * sizeof(Slot);
+    }
+    static constexpr std::uint64_t metadata(std::uint32_t slot) {
+        return chunk(slot) + metadata_part + slot % kChunkSlots * sizeof(MetadataCell);
+    }
+    static constexpr std::uint64_t end = fixed_end + kMaxSlots / kChunkSlots * chunk_bytes;
+
+    // `size`, up to the end of a chunk.
+    static constexpr std::uint64_t whole_chunks(std::uint64_t size) {
+        const auto slots = size < fixed_end ? 0 : size - fixed_end;
+        return fixed_end + (slots + chunk_bytes - 1) / chunk_bytes * chunk_bytes;
+    }
+    // The slots that a file of `size` bytes has room for: whole chunks.
+    static constexpr std::uint32_t slots_in(std::uint64_t size) {
+        const auto chunks = size < fixed_end ? 0 : (size - fixed_end) / chunk_bytes;
+        return chunks < kMaxSlots / kChunkSlots ? static_cast<std::uint32_t>(chunks) * kChunkSlots
+                                                : kMaxSlots;
+    }
 };
+static_assert(RegistryOffsets::chunk_bytes % 4096 == 0);
 
 // Typed views of a mapped registry file. `Byte` is std::byte or const std::byte.
 template <typename Byte>
@@ -291,14 +325,12 @@ class RegistryView {
         return (&at<EventEntry>(RegistryOffsets::ring))[seq % kRingEntries];
     }
     Q<std::atomic<std::uint64_t>>& change(std::uint32_t i) const {
-        return (&at<std::atomic<std::uint64_t>>(RegistryOffsets::changes))[i];
+        return at<std::atomic<std::uint64_t>>(RegistryOffsets::change(i));
     }
-    Q<SlotStats>& stats(std::uint32_t i) const {
-        return (&at<SlotStats>(RegistryOffsets::stats))[i];
-    }
-    Q<Slot>& slot(std::uint32_t i) const { return (&at<Slot>(RegistryOffsets::slots))[i]; }
+    Q<SlotStats>& stats(std::uint32_t i) const { return at<SlotStats>(RegistryOffsets::stats(i)); }
+    Q<Slot>& slot(std::uint32_t i) const { return at<Slot>(RegistryOffsets::slot(i)); }
     Q<MetadataCell>& metadata(std::uint32_t i) const {
-        return (&at<MetadataCell>(RegistryOffsets::metadata))[i];
+        return at<MetadataCell>(RegistryOffsets::metadata(i));
     }
 
   private:

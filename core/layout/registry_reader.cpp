@@ -122,7 +122,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
     info.placement = static_cast<Placement>(body.placement);
     info.offset = body.offset;
     info.sealed = body.sealed != 0;
-    info.suspect = control.suspect;
+    info.inconsistent = control.inconsistent;
     info.has_policy = (body.flags & kHasPolicy) != 0;
     info.policy_in_effect = (body.flags & kPolicyPending) == 0;
     info.session = bounded(fixed.session);
@@ -131,7 +131,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
 }
 
 Result<RegistryReader> RegistryReader::open(const std::string& path) {
-    SHM_ASSIGN(auto file, MappedFile::open_read_only(path, RegistryOffsets::end));
+    SHM_ASSIGN(auto file, MappedFile::open_read_only(path, kRegistrySizes));
     RegistryReader reader;
     reader.path_ = path;
     reader.view_ = RegistryView<const std::byte>(file.data());
@@ -139,7 +139,7 @@ Result<RegistryReader> RegistryReader::open(const std::string& path) {
     if (header.magic != kRegistryMagic)
         return fail(ErrorCode::corruption_detected, fmt::format("{} is no registry", path),
                     "start the manager: it sets the file aside and begins a new one");
-    if (header.version != kVersion || header.file_size != RegistryOffsets::end)
+    if (header.version != kVersion || header.largest_size != RegistryOffsets::end)
         return fail(
             ErrorCode::version_mismatch,
             fmt::format("{} has version {}, this program reads {}", path, header.version, kVersion),
@@ -185,6 +185,13 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
     return Read::busy;
 }
 
+std::uint32_t RegistryReader::frontier() {
+    const auto used = std::min(view_.state().frontier.load(std::memory_order_acquire), kMaxSlots);
+    if (used > readable_)
+        readable_ = RegistryOffsets::slots_in(size_of(file_.handle()).value_or(file_.size()));
+    return std::min(used, readable_);
+}
+
 RegistryDelta RegistryReader::poll() {
     RegistryDelta delta;
     if (file_.replaced(path_)) {
@@ -197,10 +204,9 @@ RegistryDelta RegistryReader::poll() {
     // they are made, with release.
     const auto newest = view_.state().change.load(std::memory_order_acquire);
     if (newest == seen_) return delta;
-    const auto frontier =
-        std::min(view_.state().frontier.load(std::memory_order_acquire), kMaxSlots);
+    const auto used = frontier();
     auto complete_up_to = newest;
-    for (std::uint32_t i = 0; i < frontier; ++i) {
+    for (std::uint32_t i = 0; i < used; ++i) {
         const auto change = view_.change(i).load(std::memory_order_acquire);
         if (change <= seen_) continue;
         RegionRow row;

@@ -35,6 +35,10 @@ struct ClientInfo {
     std::string process, worker, pool, session;
 };
 
+// Of a registry file, bytes.
+inline constexpr FileSizes kRegistrySizes{layout::RegistryOffsets::fixed_end,
+                                          layout::RegistryOffsets::end};
+
 struct RegistryDelta {
     std::vector<RegionRow> changed;      // new or changed since the last poll
     std::vector<std::uint32_t> vacated;  // slots that hold no region now
@@ -80,11 +84,17 @@ class RegistryReader {
     std::uint64_t event_head() const {
         return view_.state().ring_head.load(std::memory_order_acquire);
     }
+    std::uint64_t events_recorded() const {  // in the database; may be behind it
+        return view_.state().ring_committed.load(std::memory_order_acquire);
+    }
     std::uint64_t events_lost() const {
         return view_.state().events_lost.load(std::memory_order_relaxed);
     }
 
   private:
+    // Slots that have been used, as far as the file has them: what is behind its end cannot be
+    // read.
+    std::uint32_t frontier();
     enum class Read : std::uint8_t { row, vacant, busy };
     Read read(std::uint32_t slot, RegionRow& out) const;
 
@@ -93,6 +103,7 @@ class RegistryReader {
     layout::RegistryView<const std::byte> view_;
     bool of_this_boot_ = false;
     std::uint64_t seen_ = 0;
+    std::uint32_t readable_ = 0;  // slots the file is known to have
 };
 
 // When the manager's heart beat last, by the wall clock as it is set now. `this_boot`: the file was

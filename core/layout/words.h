@@ -29,7 +29,7 @@ struct LeaseWord {
     static constexpr std::uint64_t kClosing = std::uint64_t{1} << 63;
     static constexpr std::uint64_t kMaxN = (std::uint64_t{1} << 23) - 1;
     // A take is refused from here on, far below the carry into `closing`.
-    static constexpr std::uint64_t kTakeLimit = kMaxN - 1024;
+    static constexpr std::uint64_t kAcquireLimit = kMaxN - 1024;
 
     static constexpr std::uint64_t make(std::uint64_t generation, std::uint64_t n) {
         return (generation & kGenerationMask) | n << kGenerationBits;
@@ -62,7 +62,7 @@ struct Control {
     bool damaged = false;          // failed its checks: never handed out
     bool from_quarantine = false;  // what `retiring` returns to
     bool orphan = false;           // its owner is gone
-    bool suspect = false;          // a writer died in its lock: what it left may be half written
+    bool inconsistent = false;     // a writer died in its lock: what it left may be half written
 
     static constexpr Control decode(std::uint64_t word) {
         return {word & kGenerationMask,
@@ -80,7 +80,8 @@ struct Control {
                static_cast<std::uint64_t>(withdrawn) << 45 |
                static_cast<std::uint64_t>(damaged) << 46 |
                static_cast<std::uint64_t>(from_quarantine) << 47 |
-               static_cast<std::uint64_t>(orphan) << 48 | static_cast<std::uint64_t>(suspect) << 49;
+               static_cast<std::uint64_t>(orphan) << 48 |
+               static_cast<std::uint64_t>(inconsistent) << 49;
     }
     // Holding memory that people may see: listed, counted, adopted.
     constexpr bool occupied() const {

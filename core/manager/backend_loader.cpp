@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "manager/backend_loader.h"
+
 #include <dlfcn.h>
 
 #include <QDir>
@@ -8,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "manager/backend_plugin.h"
+#include "plugins/backend_plugin.h"
 
 namespace snakepit::shm {
 
@@ -42,7 +44,7 @@ QStringList directories(const std::string& directory) {
     return out;
 }
 
-// Looked at before loading: a wrong interface would only say "Unknown error".
+// Checked before loading: for a wrong interface Qt only says "Unknown error".
 std::string objection(const QPluginLoader& loader, const std::string& wanted, std::string& name) {
     const auto data = loader.metaData();
     if (data.isEmpty()) return "is no Qt plugin of a compatible Qt";

@@ -10,7 +10,6 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -22,21 +21,21 @@
 #include <fmt/ranges.h>
 
 #include "base/counted.h"
+#include "base/interval_elapsed.h"
 #include "crypto/keys.h"
 #include "events/event_recorder.h"
 #include "layout/ownership.h"
-#include "manager/audience.h"
-#include "manager/backend_plugin.h"
-#include "manager/comes_due.h"
-#include "manager/keeper_watch.h"
-#include "manager/monitoring.h"
-#include "manager/reports.h"
-#include "manager/runtime_files.h"
-#include "manager/server.h"
-#include "manager/service.h"
+#include "manager/backend_loader.h"
+#include "monitoring/monitoring.h"
+#include "monitoring/reports.h"
+#include "monitoring/runtime_files.h"
+#include "platform/background_thread.h"
 #include "platform/keeper.h"
 #include "platform/process_lock.h"
 #include "platform/replace_file.h"
+#include "regions/region_service.h"
+#include "server/access_groups.h"
+#include "server/server.h"
 
 namespace snakepit::shm {
 
@@ -97,7 +96,7 @@ Credentials ourselves() {
 class Manager::Private {
   public:
     explicit Private(ManagerOptions options_in)
-        : options(std::move(options_in)), io(1), long_work(1), timer(io), soon(io) {}
+        : options(std::move(options_in)), io(1), timer(io), soon(io) {}
     ~Private();
 
     Status start();
@@ -107,7 +106,7 @@ class Manager::Private {
     void schedule_tick();
     void tick();
     // Goes on with what is more than one turn's work.
-    void proceed();
+    void run_slice();
     void wake_recorder();
     Status can_record() const;
     // Puts back what others removed from the runtime directory and we can make anew.
@@ -120,16 +119,16 @@ class Manager::Private {
     std::shared_ptr<const InstanceKey> key;  // for whoever signs or encrypts
     LoadedBackend loaded;
     boost::asio::io_context io;  // for one thread
-    boost::asio::thread_pool long_work;
+    BackgroundThread background{"shm-background"};
     boost::asio::steady_timer timer, soon;
-    bool proceeding = false;
-    std::unique_ptr<Service> service;
+    bool slice_scheduled = false;
+    std::unique_ptr<ServiceState> state;
+    std::unique_ptr<RegionService> service;
     std::unique_ptr<EventRecorder> recorder;
     std::unique_ptr<Monitoring> monitoring;
     std::unique_ptr<Server> server;
-    KeeperWatch keeper_watch;
     RuntimeFiles runtime_files;
-    Audience audience;
+    AccessGroups access;
     Timestamp started_at = now();
     std::int64_t config_modified = 0;
     std::int64_t next_second = 0;
@@ -145,24 +144,24 @@ Manager::Private::~Private() {
         });
         thread.join();
         // What the other thread was still doing is finished here.
-        long_work.join();
+        background.finish();
         io.restart();
         io.poll();
-        service->return_memory();
+        state->allocator.pool.return_empty(state->registry.time(), 0);
         if (service->owns_nothing()) mark.remove();
-        service->registry().record(
+        state->registry.record(
             {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});
-        service->registry().state().manager_pid.store(0, std::memory_order_relaxed);
+        state->registry.state().manager_pid.store(0, std::memory_order_relaxed);
     }
-    long_work.join();
+    background.finish();
     server.reset();
     recorder.reset();  // after the last event
 }
 
 Status Manager::Private::start() {
     config = options.config;
-    SHM_ASSIGN(audience, audience_of(config));
-    SHM_TRY(prepare_directories(options.paths, audience));
+    SHM_ASSIGN(access, find_access_groups(config));
+    SHM_TRY(prepare_directories(options.paths, access));
     SHM_ASSIGN(lock, ExclusiveLock::acquire(options.paths.service_lock(), kLockPatienceMs));
     SHM_ASSIGN(key, load_key(options.paths));
     SHM_ASSIGN(auto audit, prepare_audit(options.paths, *key));
@@ -177,61 +176,62 @@ Status Manager::Private::start() {
     SHM_ASSIGN(auto registry, RegionRegistry::open(options.paths));
     if (copied) registry->record({.kind = EventKind::registry_reset, .text = kCopied});
     mark = OwnershipMark(config.shm_path, options.paths, ::geteuid(), registry->epoch());
-    SHM_TRY(set_access(options.paths.registry(), audience.admin_group ? 0640 : 0600,
-                       audience.admin_group));
+    SHM_TRY(
+        set_access(options.paths.registry(), access.admin_group ? 0640 : 0600, access.admin_group));
     SHM_ASSIGN(auto grants, GrantTable::open(options.paths.grants(), registry->epoch()));
-    SHM_ASSIGN(auto seals, SealTable::open(options.paths.seals(), registry->epoch()));
+    SHM_ASSIGN(auto encryption,
+               EncryptionTable::open(options.paths.encryption(), registry->epoch()));
     SHM_ASSIGN(auto locks, LockTable::open(options.paths.locks(), registry->epoch()));
-    service = std::make_unique<Service>(
+    state = std::make_unique<ServiceState>(
         options.paths, std::move(registry), std::move(grants), std::move(locks), *loaded.backend,
         [this](std::function<void()> work, std::function<void()> then) {
-            boost::asio::post(long_work, [this, work = std::move(work), then = std::move(then)] {
+            background.post([this, work = std::move(work), then = std::move(then)] {
                 work();
                 boost::asio::post(io, then);
             });
         });
-    service->seals().open(std::move(seals), key);
-    service->own_mark = mark.name();
+    state->encryption = std::move(encryption);
+    state->key = key;
+    state->own_mark = mark.name();
+    state->can_record = [this] { return can_record(); };
     // The journal has it with all its fields, where events go there.
     if (options.alarm)
-        service->alarm = [this](const std::string& what) {
+        state->alarm = [this](const std::string& what) {
             if (!monitoring->telemetry().journal_works()) options.alarm(what);
         };
+    service = std::make_unique<RegionService>(*state);
     service->configure(config);
-    service->access_audit().ready = [this] { return can_record(); };
-    recorder =
-        std::make_unique<EventRecorder>(service->registry().ring(), service->registry().epoch(),
-                                        options.paths.events_db(), std::move(audit));
-    recorder->set_retention(config.event_retention_ms);
-    monitoring = std::make_unique<Monitoring>(*service, *recorder, options.paths);
-    monitoring->health().watch(keeper_watch.state(), mark, runtime_files, options.paths);
+    recorder = std::make_unique<EventRecorder>(state->registry.ring(), state->registry.epoch(),
+                                               options.paths.events_db(), std::move(audit));
+    recorder->set_retention(config.event_retention_ms, config.event_max_size);
+    monitoring = std::make_unique<Monitoring>(*state, *service, *recorder);
+    monitoring->health().watch(mark, runtime_files);
     SHM_TRY(service->recover());
-    monitoring->watch(
-        std::make_unique<AlertManager>(service->registry(), service->policies().state_database(),
-                                       [this](std::function<void()> work) {
-                                           boost::asio::post(io, [this, work = std::move(work)] {
-                                               work();
-                                               wake_recorder();
-                                           });
-                                       }));
+    monitoring->watch(std::make_unique<AlertManager>(
+        state->registry, service->policies().state_database(), [this](std::function<void()> work) {
+            boost::asio::post(io, [this, work = std::move(work)] {
+                work();
+                wake_recorder();
+            });
+        }));
     monitoring->configure(config);
     config_modified = modified_at(options.paths.config_file);
     if (!options.paths.config_file.empty())
-        service->registry().record({.kind = EventKind::config_loaded,
-                                    .pid = ::getpid(),
-                                    .text = options.paths.config_file});
+        state->registry.record({.kind = EventKind::config_loaded,
+                                .pid = ::getpid(),
+                                .text = options.paths.config_file});
 
-    auto& state = service->registry().state();
-    state.started_at.store(started_at.micros, std::memory_order_relaxed);
-    state.manager_pid.store(::getpid(), std::memory_order_relaxed);
-    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket(), audience.socket_mode,
-                                             audience.socket_group));
+    auto& shared = state->registry.state();
+    shared.started_at.store(started_at.micros, std::memory_order_relaxed);
+    shared.manager_pid.store(::getpid(), std::memory_order_relaxed);
+    SHM_ASSIGN(auto listener, Listener::bind(options.paths.control_socket(), access.socket_mode,
+                                             access.socket_group));
     runtime_files.watch(options.paths);
     server = std::make_unique<Server>(
-        io, *service, std::move(listener),
+        io, *state, *service, std::move(listener),
         [this](const std::string& topic, const Caller& caller) {
-            return make_report(topic, {options.paths, config, *service, *recorder, *server,
-                                       keeper_watch.state(), *monitoring, started_at, caller});
+            return make_report(topic, {*state, *service, *recorder, server->connections(),
+                                       *monitoring, started_at, caller});
         },
         [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
     server->alerts = [this](const Caller& caller, const auto&... request) {
@@ -245,7 +245,7 @@ Status Manager::Private::start() {
 }
 
 void Manager::Private::wake_recorder() {
-    const auto head = service->registry().ring().head();
+    const auto head = state->registry.ring().head();
     if (head == recorded_head) return;
     recorded_head = head;
     recorder->wake();
@@ -254,14 +254,15 @@ void Manager::Private::wake_recorder() {
 // What must be recorded must not happen when it cannot be, or behind so much else that it may
 // never.
 Status Manager::Private::can_record() const {
-    const auto state = recorder->state();
-    if (state.problem.empty() && state.lag < layout::kRingEntries / 2) return {};
-    return fail(ErrorCode::audit_unavailable,
-                fmt::format("its accesses are audited and cannot be recorded: {}",
-                            state.problem.empty()
-                                ? counted(state.lag, "event waits", "events wait") + " for the disk"
-                                : state.problem),
-                "mend the event database, or use a region without audit");
+    const auto recording = recorder->state();
+    if (recording.problem.empty() && recording.lag < layout::kRingEntries / 2) return {};
+    return fail(
+        ErrorCode::audit_unavailable,
+        fmt::format("its accesses are audited and cannot be recorded: {}",
+                    recording.problem.empty()
+                        ? counted(recording.lag, "event waits", "events wait") + " for the disk"
+                        : recording.problem),
+        "mend the event database, or use a region without audit");
 }
 
 void Manager::Private::mend_runtime_files() {
@@ -269,7 +270,7 @@ void Manager::Private::mend_runtime_files() {
     if (runtime_files.faults().empty()) return;
     const auto& paths = options.paths;
     if (runtime_files.fault_of(paths.lease_dir()) == "was removed" &&
-        prepare_directories(paths, audience))
+        prepare_directories(paths, access))
         runtime_files.renew(paths.lease_dir());
     // First: whoever has the lock serves the instance, and the socket is theirs.
     if (!runtime_files.fault_of(paths.service_lock()).empty()) {
@@ -280,15 +281,14 @@ void Manager::Private::mend_runtime_files() {
     }
     const auto gone = runtime_files.fault_of(paths.control_socket());
     if (gone.empty()) return;
-    auto listener =
-        Listener::bind(paths.control_socket(), audience.socket_mode, audience.socket_group);
+    auto listener = Listener::bind(paths.control_socket(), access.socket_mode, access.socket_group);
     if (!listener) return;
     server->listen_on(std::move(*listener));
     runtime_files.renew(paths.control_socket());
-    service->registry().record({.kind = EventKind::socket_restored,
-                                .pid = ::getpid(),
-                                .uid = ::geteuid(),
-                                .text = "control.sock " + gone});
+    state->registry.record({.kind = EventKind::socket_restored,
+                            .pid = ::getpid(),
+                            .uid = ::geteuid(),
+                            .text = "control.sock " + gone});
 }
 
 void Manager::Private::schedule_tick() {
@@ -299,44 +299,43 @@ void Manager::Private::schedule_tick() {
 }
 
 void Manager::Private::tick() {
-    auto& registry = service->registry();
+    auto& registry = state->registry;
     const auto at = registry.time();
     const auto began = monotonic_nanos();
     registry.follow_wall_clock();
-    if (service->tick(at)) proceed();
-    monitoring->turn();
-    if (comes_due(at, kSecond, next_second)) {
+    if (service->tick(at)) run_slice();
+    monitoring->run_slice();
+    if (interval_elapsed(at, kSecond, next_second)) {
         registry.state().heartbeat.store(now().micros, std::memory_order_relaxed);
         registry.state().beat.store(boot_micros(), std::memory_order_relaxed);
-        keeper_watch.look(*loaded.backend, registry);
         mark.tend();
         mend_runtime_files();
         if (options.heartbeat) options.heartbeat();
-        monitoring->second();
+        monitoring->on_second();
         const auto modified = modified_at(options.paths.config_file);
         if (modified != config_modified) (void)reload(ourselves());  // recorded either way
     }
     wake_recorder();
     schedule_tick();
-    service->figures().turn_began_at(began);
+    state->stats.slice_ended(began);
 }
 
-void Manager::Private::proceed() {
-    if (std::exchange(proceeding, true)) return;
+void Manager::Private::run_slice() {
+    if (std::exchange(slice_scheduled, true)) return;
     soon.expires_after(kSoon);
     soon.async_wait([this](const boost::system::error_code& error) {
-        proceeding = false;
+        slice_scheduled = false;
         const auto began = monotonic_nanos();
-        if (!error && service->proceed(service->registry().time())) proceed();
+        if (!error && service->run_slice(state->registry.time())) run_slice();
         wake_recorder();
-        service->figures().turn_began_at(began);
+        state->stats.slice_ended(began);
     });
 }
 
 // What new regions get and who has which role: as much a policy as a region's own.
 void Manager::Private::record_policy_changes(const Config& before, const Credentials& by) {
     const auto record = [&](const std::string& text) {
-        service->registry().record(
+        state->registry.record(
             {.kind = EventKind::policy_changed, .pid = by.pid, .uid = by.uid, .text = text});
     };
     if (config.policy != before.policy) record("new regions: " + summary(config.policy));
@@ -348,7 +347,7 @@ void Manager::Private::record_policy_changes(const Config& before, const Credent
 }
 
 Result<std::string> Manager::Private::reload(const Credentials& by) {
-    auto& registry = service->registry();
+    auto& registry = state->registry;
     config_modified = modified_at(options.paths.config_file);
     auto fresh = Config::load(options.paths.config_file);
     if (!fresh) {
@@ -361,14 +360,14 @@ Result<std::string> Manager::Private::reload(const Credentials& by) {
     // What needs a restart stays as it runs, so that what is reported is what holds.
     const auto shm_path = config.shm_path;
     const auto hugepages = config.use_hugepages;
-    const auto audience = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
+    const auto groups = std::tuple(config.socket_group, config.socket_mode, config.admin_group);
     const auto before = std::exchange(config, std::move(*fresh));
     config.shm_path = shm_path;
     config.use_hugepages = hugepages;
-    std::tie(config.socket_group, config.socket_mode, config.admin_group) = audience;
+    std::tie(config.socket_group, config.socket_mode, config.admin_group) = groups;
     service->configure(config);
     monitoring->configure(config);
-    recorder->set_retention(config.event_retention_ms);
+    recorder->set_retention(config.event_retention_ms, config.event_max_size);
     registry.record({.kind = EventKind::config_loaded,
                      .pid = by.pid,
                      .uid = by.uid,
@@ -395,7 +394,7 @@ const InstancePaths& Manager::paths() const {
     return d_->options.paths;
 }
 
-void Manager::run(const std::function<void(Service&)>& work) {
+void Manager::run(const std::function<void(RegionService&)>& work) {
     std::promise<void> done;
     boost::asio::post(d_->io, [&] {
         work(*d_->service);

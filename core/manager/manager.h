@@ -7,11 +7,11 @@
 
 #include "base/paths.h"
 #include "base/result.h"
-#include "manager/config.h"
+#include "config/config.h"
 
 namespace snakepit::shm {
 
-class Service;
+class RegionService;
 
 struct ManagerOptions {
     InstancePaths paths;
@@ -42,7 +42,7 @@ class Manager {
 
     // Any thread but the service's own: runs `work` on that and waits for it. For programs that
     // host the manager and want an operation without a connection.
-    void run(const std::function<void(Service&)>& work);
+    void run(const std::function<void(RegionService&)>& work);
 
   private:
     class Private;

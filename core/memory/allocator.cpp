@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "layout/encrypted_layout.h"
 #include "layout/ownership.h"
-#include "layout/sealed_layout.h"
-#include "memory/guard.h"
+#include "memory/canary.h"
 #include "platform/fault_guard.h"
 
 namespace snakepit::shm {
@@ -105,7 +105,7 @@ void Allocator::count(const SlotFixed& fixed) {
 }
 
 std::uint64_t stored_bytes(std::uint64_t size, SecurityLevel level) {
-    return level == SecurityLevel::standard ? size : SealedLayout(size).segment_bytes();
+    return level == SecurityLevel::standard ? size : EncryptedLayout(size).segment_bytes();
 }
 
 std::uint64_t Allocator::stored_bytes_of(std::uint32_t slot) const {
@@ -113,7 +113,7 @@ std::uint64_t Allocator::stored_bytes_of(std::uint32_t slot) const {
                         static_cast<SecurityLevel>(registry_.body(slot).security_level));
 }
 
-bool Making::slow() const {
+bool PendingAllocation::slow() const {
     return pooled() ? work.bytes() >= kSlowBytes : !by_client && page_up(size) >= kSlowBytes;
 }
 
@@ -127,40 +127,41 @@ bool Allocator::poolable(std::uint64_t size, const RegionOptions& options) const
            options.security_level.value_or(SecurityLevel::standard) == SecurityLevel::standard;
 }
 
-void Allocator::choose_segment(Making& making, const RegionOptions& options) const {
-    const auto id = registry_.id(making.slot);
-    making.durable = options.durable;
-    making.backing = backing_for(options, backing);
-    making.name = making.durable ? durable_name(id) : segment_name(registry_.instance(), id);
-    if (making.backing == Backing::memfd) making.name = anonymous_name(making.name);
+void Allocator::choose_segment(PendingAllocation& pending, const RegionOptions& options) const {
+    const auto id = registry_.id(pending.slot);
+    pending.durable = options.durable;
+    pending.backing = backing_for(options, backing);
+    pending.name = pending.durable ? durable_name(id) : segment_name(registry_.instance(), id);
+    if (pending.backing == Backing::memfd) pending.name = anonymous_name(pending.name);
 }
 
-Status Allocator::choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant) {
-    if (!poolable(making.size, options)) {
+Status Allocator::choose_place(PendingAllocation& pending, const RegionOptions& options,
+                               std::uint32_t tenant) {
+    if (!poolable(pending.size, options)) {
         if (options.placement == Placement::pooled)
             return fail(ErrorCode::invalid_argument,
                         fmt::format("only regions of at most {} that their user alone may read and "
                                     "write are pooled",
                                     format_size(ArenaPool::kLargestSlice)),
                         "leave the placement out, or leave out what asks for a segment of its own");
-        choose_segment(making, options);
+        choose_segment(pending, options);
         return {};
     }
-    auto slice = pool.take(tenant, making.size);
+    auto slice = pool.allocate(tenant, pending.size);
     if (slice) {
-        making.slice = std::move(*slice);
-        making.work = pool.work_for(making.slice);
+        pending.slice = std::move(*slice);
+        pending.work = pool.work_for(pending.slice);
         return {};
     }
     if (options.placement == Placement::pooled) return fail(std::move(slice).error());
     // No arena can be made or mapped: a segment of its own needs neither room for one nor our
     // mapping.
-    choose_segment(making, options);
+    choose_segment(pending, options);
     return {};
 }
 
-Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options,
-                                const RegionOwner& owner, std::uint64_t request_id) {
+Result<PendingAllocation> Allocator::begin(std::uint64_t size, const RegionOptions& options,
+                                           const RegionOwner& owner, std::uint64_t request_id) {
     SHM_TRY(check(size, owner));
     auto id = RegionId::generate();
     id.random = tagged(registry_.epoch(), id.random);
@@ -179,19 +180,19 @@ Result<Making> Allocator::begin(std::uint64_t size, const RegionOptions& options
     copy_text(fixed.owner_process, owner.process);
     copy_text(fixed.worker, owner.worker);
     copy_text(fixed.session, owner.session);
-    Making making;
-    making.size = stored_bytes(size, options.security_level.value_or(SecurityLevel::standard));
-    SHM_ASSIGN(making.slot, registry_.reserve(fixed, options.metadata));
-    if (auto chosen = choose_place(making, options, fixed.owner_uid); !chosen) {
-        registry_.release(making.slot, nullptr);
+    PendingAllocation pending;
+    pending.size = stored_bytes(size, options.security_level.value_or(SecurityLevel::standard));
+    SHM_ASSIGN(pending.slot, registry_.reserve(fixed, options.metadata));
+    if (auto chosen = choose_place(pending, options, fixed.owner_uid); !chosen) {
+        registry_.release(pending.slot, nullptr);
         return fail(std::move(chosen).error());
     }
     // Counted from now on, so that requests in flight together cannot pass a limit.
     count(fixed);
-    if (!making.pooled()) bytes_dedicated_ += page_up(making.size);
-    making.by_client =
-        owner.reserves && !making.pooled() && !making.durable && making.size >= kClientReserves;
-    return making;
+    if (!pending.pooled()) bytes_dedicated_ += page_up(pending.size);
+    pending.by_client =
+        owner.reserves && !pending.pooled() && !pending.durable && pending.size >= kClientReserves;
+    return pending;
 }
 
 std::optional<std::uint32_t> Allocator::find_request(std::uint64_t serial,
@@ -200,43 +201,43 @@ std::optional<std::uint32_t> Allocator::find_request(std::uint64_t serial,
     return own ? own : registry_.find_request(0, mixed(serial, request_id));
 }
 
-void Allocator::mark_taking(const Making& making) {
+void Allocator::mark_taking(const PendingAllocation& pending) {
     SlotBody body{};
     body.flags = kTakingPages;
-    registry_.write_body(making.slot, body);
+    registry_.write_body(pending.slot, body);
 }
 
-void Allocator::note_segment(const Making& making) {
+void Allocator::note_segment(const PendingAllocation& pending) {
     SlotBody body{};
-    body.device = making.segment.identity.device;
-    body.inode = making.segment.identity.inode;
-    registry_.write_body(making.slot, body);
+    body.device = pending.segment.identity.device;
+    body.inode = pending.segment.identity.inode;
+    registry_.write_body(pending.slot, body);
 }
 
 bool Allocator::was_taking(std::uint32_t slot) const {
     return registry_.intact(slot) && (registry_.body(slot).flags & kTakingPages) != 0;
 }
 
-Status Allocator::make(Making& making) const {
-    if (making.pooled()) return pool.perform(making.work);
-    const auto use = making.sealed ? SegmentUse::to_be_sealed : SegmentUse::shared;
-    const auto pages = making.by_client ? Pages::on_demand : Pages::reserved;
-    SHM_ASSIGN(making.segment, backend_.create_segment(making.name, making.size, pages, use));
+Status Allocator::make(PendingAllocation& pending) const {
+    if (pending.pooled()) return pool.perform(pending.work);
+    const auto use = pending.sealed ? SegmentUse::to_be_sealed : SegmentUse::shared;
+    const auto pages = pending.by_client ? Pages::on_demand : Pages::reserved;
+    SHM_ASSIGN(pending.segment, backend_.create_segment(pending.name, pending.size, pages, use));
     return {};
 }
 
-Result<Handle> Allocator::open_unreserved(const Making& making) const {
-    SHM_ASSIGN(auto segment, backend_.open_segment(making.name, AccessMode::read_write));
-    if (segment.identity == making.segment.identity) return std::move(segment.handle);
+Result<Handle> Allocator::open_unreserved(const PendingAllocation& pending) const {
+    SHM_ASSIGN(auto segment, backend_.open_segment(pending.name, AccessMode::read_write));
+    if (segment.identity == pending.segment.identity) return std::move(segment.handle);
     return fail(ErrorCode::corruption_detected,
-                fmt::format("segment {} was exchanged by someone else", making.name));
+                fmt::format("segment {} was exchanged by someone else", pending.name));
 }
 
-Status Allocator::check_reserved(const Making& making) const {
-    return backend_.check_reserved(making.segment.handle, making.segment.size);
+Status Allocator::check_reserved(const PendingAllocation& pending) const {
+    return backend_.check_reserved(pending.segment.handle, pending.segment.size);
 }
 
-void Allocator::place(Making& making, const RegionOptions& options) {
+void Allocator::place(PendingAllocation& pending, const RegionOptions& options) {
     SlotBody body{};
     body.timeout_ms = options.timeout_ms;
     body.permission_owner = static_cast<std::uint8_t>(options.permissions.owner);
@@ -247,37 +248,34 @@ void Allocator::place(Making& making, const RegionOptions& options) {
     body.access_mode = static_cast<std::uint8_t>(options.access_mode);
     body.cleanup_policy = static_cast<std::uint8_t>(options.cleanup_policy);
     body.metadata_bytes = static_cast<std::uint32_t>(options.metadata.size());
-    if (making.pooled()) pool.performed(making.work, true);
-    body.flags = making.flags | (making.durable ? std::uint32_t{kDurable} : 0);
+    if (pending.pooled()) pool.performed(pending.work, true);
+    body.flags = pending.flags | (pending.durable ? std::uint32_t{kDurable} : 0);
     if (options.audit_access) body.flags |= kAudited;
-    body = located(body, making);
-    const auto& handle = making.pooled() ? making.slice.arena->handle() : making.segment.handle;
-    if (write_guard(handle, body.offset, making.size, body.actual_size)) body.flags |= kGuarded;
-    registry_.write_body(making.slot, body);
+    body = located(body, pending);
+    const auto& handle = pending.pooled() ? pending.slice.arena->handle() : pending.segment.handle;
+    if (write_canary(handle, body.offset, pending.size, body.actual_size)) body.flags |= kHasCanary;
+    registry_.write_body(pending.slot, body);
 }
 
 // Fills in where `making` is.
-SlotBody Allocator::located(SlotBody body, const Making& making) {
+SlotBody Allocator::located(SlotBody body, const PendingAllocation& pending) {
     body.placement =
-        static_cast<std::uint8_t>(making.pooled() ? Placement::pooled : Placement::dedicated);
-    body.arena = making.pooled() ? making.slice.arena->id() : 0;
-    body.offset = making.pooled() ? making.slice.range.offset : 0;
-    body.actual_size = making.pooled() ? making.slice.range.size : making.segment.size;
+        static_cast<std::uint8_t>(pending.pooled() ? Placement::pooled : Placement::dedicated);
+    body.arena = pending.pooled() ? pending.slice.arena->id() : 0;
+    body.offset = pending.pooled() ? pending.slice.range.offset : 0;
+    body.actual_size = pending.pooled() ? pending.slice.range.size : pending.segment.size;
     const auto& identity =
-        making.pooled() ? making.slice.arena->identity() : making.segment.identity;
+        pending.pooled() ? pending.slice.arena->identity() : pending.segment.identity;
     body.device = identity.device;
     body.inode = identity.inode;
-    body.sealed = making.sealed ? 1 : 0;
+    body.sealed = pending.sealed ? 1 : 0;
     const bool memfd =
-        making.pooled() ? making.slice.arena->anonymous() : making.backing == Backing::memfd;
+        pending.pooled() ? pending.slice.arena->anonymous() : pending.backing == Backing::memfd;
     body.flags = memfd ? body.flags | kMemfd : body.flags & ~std::uint32_t{kMemfd};
     return body;
 }
 
-Status Allocator::commit(std::uint32_t slot) {
-    const auto& body = registry_.body(slot);
-    if ((body.flags & kDurable) != 0)
-        SHM_TRY(durable.save(registry_.fixed(slot), body, registry_.metadata(slot)));
+void Allocator::commit(std::uint32_t slot) {
     auto word = registry_.control(slot);
     word.state = SlotState::live;
     const auto& fixed = registry_.fixed(slot);
@@ -287,7 +285,6 @@ Status Allocator::commit(std::uint32_t slot) {
                       .uid = fixed.owner_uid,
                       .value = fixed.size,
                       .text = fixed.owner_process});
-    return {};
 }
 
 void Allocator::forget(std::uint32_t slot) {
@@ -309,7 +306,7 @@ Status Allocator::release(std::uint32_t slot, const Event& event, bool touched) 
         SHM_TRY(backend_.remove_segment(segment_name_of(slot), {body.device, body.inode}));
         bytes_dedicated_ -= body.actual_size;
     } else if (const auto slice = pool.slice_of(body); slice && !not_adopted_.contains(slot)) {
-        pool.give(*slice, touched);
+        pool.free(*slice, touched);
     }
     not_adopted_.erase(slot);
     forget(slot);
@@ -321,19 +318,20 @@ Status Allocator::wipe(std::uint32_t slot) const {
     if (immutable(slot)) return {};
     if (registry_.body(slot).sealed != 0)
         SHM_TRY(backend_.set_read_only(segment_name_of(slot), false));
-    SHM_ASSIGN(const auto making, current(slot));
+    SHM_ASSIGN(const auto pending, current(slot));
     Mapping own;
-    auto* data = making.pooled() ? making.slice.arena->mapping().data() + making.slice.range.offset
-                                 : nullptr;
+    auto* data = pending.pooled()
+                     ? pending.slice.arena->mapping().data() + pending.slice.range.offset
+                     : nullptr;
     const auto bytes = registry_.body(slot).actual_size;
     if (!data) {
-        SHM_ASSIGN(own, Mapping::map(making.segment.handle, bytes, Mapping::Access::read_write));
+        SHM_ASSIGN(own, Mapping::map(pending.segment.handle, bytes, Mapping::Access::read_write));
         data = own.data();
     }
     const FaultGuard guard(data, bytes);
     // What lies behind a guarded region's end stays, for it is still checked.
-    const bool guarded = (registry_.body(slot).flags & kGuarded) != 0;
-    std::memset(data, 0, guarded ? registry_.fixed(slot).size : bytes);
+    const bool has_canary = (registry_.body(slot).flags & kHasCanary) != 0;
+    std::memset(data, 0, has_canary ? registry_.fixed(slot).size : bytes);
     return {};
 }
 

@@ -40,7 +40,7 @@ struct RegionOwner {
 };
 
 // Memory that is being got ready for a region: a slice of an arena, or a segment of its own.
-struct Making {
+struct PendingAllocation {
     std::uint32_t slot = 0;
     std::uint64_t size = 0;  // bytes asked for; more for an encrypted region (stored_bytes)
     bool durable = false;
@@ -99,28 +99,29 @@ class Allocator {
     Status check(std::uint64_t size, const RegionOwner& owner) const;
 
     // ---- a new region
-    Result<Making> begin(std::uint64_t size, const RegionOptions& options, const RegionOwner& owner,
-                         std::uint64_t request_id);
+    Result<PendingAllocation> begin(std::uint64_t size, const RegionOptions& options,
+                                    const RegionOwner& owner, std::uint64_t request_id);
     // What an earlier try of this client's request made or is making.
     std::optional<std::uint32_t> find_request(std::uint64_t serial, std::uint64_t request_id) const;
     // Before make() where it takes pages: the next manager learns of it if this one ends meanwhile.
-    void mark_taking(const Making& making);
+    void mark_taking(const PendingAllocation& pending);
     // Before the segment is handed to the client that reserves its pages: the next manager removes
     // it though it is open there.
-    void note_segment(const Making& making);
+    void note_segment(const PendingAllocation& pending);
     // Whether a manager ended while it took the pages of a RESERVED slot.
     bool was_taking(std::uint32_t slot) const;
     // Any thread: may take long. After a failure it may be tried again.
-    Status make(Making& making) const;
+    Status make(PendingAllocation& pending) const;
     // Of one whose client reserves the pages: what it is handed, and whether it did.
-    Result<Handle> open_unreserved(const Making& making) const;
-    Status check_reserved(const Making& making) const;
+    Result<Handle> open_unreserved(const PendingAllocation& pending) const;
+    Status check_reserved(const PendingAllocation& pending) const;
     // `options.timeout_ms` is a real timeout by now, not kDefaultTimeout. What make() did, or did
     // not do, is put into the books.
-    void place(Making& making, const RegionOptions& options);
-    Status commit(std::uint32_t slot);
+    void place(PendingAllocation& pending, const RegionOptions& options);
+    // LIVE. The description of a durable region has been saved before.
+    void commit(std::uint32_t slot);
     // Undoes begin(), whether make() worked or not.
-    void abandon(Making& making, bool made);
+    void abandon(PendingAllocation& pending, bool made);
     // The same at start, when it is not known what had been made.
     void abandon(std::uint32_t slot);
     // The same, but the slot stays RESERVED and withdrawn, with the event, until it is released.
@@ -129,21 +130,21 @@ class Allocator {
     // ---- another place for a region
     // A free place that is better than where it is now: its arena is emptier, or its end is reached
     // sooner. not_supported when there is none.
-    Result<Making> begin_move(std::uint32_t slot);
+    Result<PendingAllocation> begin_move(std::uint32_t slot);
     // A segment of its own that becomes read-only.
-    Making begin_seal(std::uint32_t slot);
+    PendingAllocation begin_seal(std::uint32_t slot);
     // A fresh segment of its own, otherwise as it is.
-    Making begin_dedicate(std::uint32_t slot);
+    PendingAllocation begin_dedicate(std::uint32_t slot);
     // Any thread: copies the region's contents to where make() made room.
-    Status copy(const Making& from, const Making& to) const;
+    Status copy(const PendingAllocation& from, const PendingAllocation& to) const;
     // What the region has now; for copy(), and to be given back after the move.
-    Result<Making> current(std::uint32_t slot) const;
+    Result<PendingAllocation> current(std::uint32_t slot) const;
     // The body that names the new place; what else it says stays.
-    layout::SlotBody moved_body(std::uint32_t slot, const Making& making) const;
+    layout::SlotBody moved_body(std::uint32_t slot, const PendingAllocation& pending) const;
     // After the commit of a move: the books, and the old place is given back.
-    void moved(Making& from, const Making& to);
+    void moved(PendingAllocation& from, const PendingAllocation& to);
     // Gives back a new place that is not used after all. `made`: make() worked.
-    void give_back(Making& making, bool made);
+    void undo(PendingAllocation& pending, bool made);
 
     // Segments that were given back and could not be removed. Call now and then.
     void retry_removals();
@@ -190,16 +191,17 @@ class Allocator {
 
   private:
     bool poolable(std::uint64_t size, const RegionOptions& options) const;
-    void choose_segment(Making& making, const RegionOptions& options) const;
-    Status choose_place(Making& making, const RegionOptions& options, std::uint32_t tenant);
-    static layout::SlotBody located(layout::SlotBody body, const Making& making);
+    void choose_segment(PendingAllocation& pending, const RegionOptions& options) const;
+    Status choose_place(PendingAllocation& pending, const RegionOptions& options,
+                        std::uint32_t tenant);
+    static layout::SlotBody located(layout::SlotBody body, const PendingAllocation& pending);
     void count(const layout::SlotFixed& fixed);
     std::uint64_t stored_bytes_of(std::uint32_t slot) const;
     void forget(std::uint32_t slot);
     void remove_unfinished(std::uint32_t slot);
     void remove(std::uint32_t slot, const std::string& name, const FileIdentity& identity);
     Status check_user(std::uint64_t size, const RegionOwner& owner) const;
-    Making begin_segment(std::uint32_t slot, const layout::SlotBody& as);
+    PendingAllocation begin_segment(std::uint32_t slot, const layout::SlotBody& as);
 
     RegionRegistry& registry_;
     PlatformBackend& backend_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Another place for a region: found, filled, and what becomes of the old one. Service::move calls
-// these in the order that survives a kill.
+// Another place for a region: found, filled, and what becomes of the old one. RegionMover::move
+// calls these in the order that survives a kill.
 #include <cstring>
 
 #include <fmt/format.h>
@@ -21,54 +21,54 @@ void set_backing(SlotBody& body, Backing backing) {
 
 }  // namespace
 
-Result<Making> Allocator::current(std::uint32_t slot) const {
+Result<PendingAllocation> Allocator::current(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
-    Making making;
-    making.slot = slot;
-    making.size = stored_bytes_of(slot);
-    making.durable = (body.flags & kDurable) != 0;
-    making.sealed = body.sealed != 0;
+    PendingAllocation pending;
+    pending.slot = slot;
+    pending.size = stored_bytes_of(slot);
+    pending.durable = (body.flags & kDurable) != 0;
+    pending.sealed = body.sealed != 0;
     if (body.arena != 0) {
-        SHM_ASSIGN(making.slice, pool.slice_of(body));
-        return making;
+        SHM_ASSIGN(pending.slice, pool.slice_of(body));
+        return pending;
     }
-    making.name = segment_name_of(slot);
-    making.backing = (body.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
-    SHM_ASSIGN(making.segment.handle, open(slot, AccessMode::read_write));
-    making.segment.size = body.actual_size;
-    making.segment.identity = {body.device, body.inode};
-    return making;
+    pending.name = segment_name_of(slot);
+    pending.backing = (body.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
+    SHM_ASSIGN(pending.segment.handle, open(slot, AccessMode::read_write));
+    pending.segment.size = body.actual_size;
+    pending.segment.identity = {body.device, body.inode};
+    return pending;
 }
 
-Result<Making> Allocator::begin_move(std::uint32_t slot) {
+Result<PendingAllocation> Allocator::begin_move(std::uint32_t slot) {
     SHM_ASSIGN(const auto slice, pool.slice_of(registry_.body(slot)));
     auto place = pool.better_place(slice);
     if (!place) return fail(ErrorCode::not_supported, "there is no better place for it");
-    Making making;
-    making.slot = slot;
-    making.size = registry_.fixed(slot).size;
-    making.slice = std::move(*place);
-    making.work = pool.work_for(making.slice);
-    return making;
+    PendingAllocation pending;
+    pending.slot = slot;
+    pending.size = registry_.fixed(slot).size;
+    pending.slice = std::move(*place);
+    pending.work = pool.work_for(pending.slice);
+    return pending;
 }
 
 // A segment of its own under the name that `as` gives it.
-Making Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
-    Making making;
-    making.slot = slot;
-    making.size = stored_bytes_of(slot);
-    making.durable = (as.flags & kDurable) != 0;
-    making.sealed = as.sealed != 0;
-    making.second_name = (as.flags & kSecondName) != 0;
-    making.backing = (as.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
-    making.name = segment_name(registry_.instance(), registry_.id(slot), as);
+PendingAllocation Allocator::begin_segment(std::uint32_t slot, const SlotBody& as) {
+    PendingAllocation pending;
+    pending.slot = slot;
+    pending.size = stored_bytes_of(slot);
+    pending.durable = (as.flags & kDurable) != 0;
+    pending.sealed = as.sealed != 0;
+    pending.second_name = (as.flags & kSecondName) != 0;
+    pending.backing = (as.flags & kMemfd) != 0 ? Backing::memfd : Backing::posix;
+    pending.name = segment_name(registry_.instance(), registry_.id(slot), as);
     // Of an attempt that was cut off: the region's id is ours, so the name is.
-    if (const auto earlier = backend_.inspect_segment(making.name))
-        (void)backend_.remove_segment(making.name, earlier->identity);
-    return making;
+    if (const auto earlier = backend_.inspect_segment(pending.name))
+        (void)backend_.remove_segment(pending.name, earlier->identity);
+    return pending;
 }
 
-Making Allocator::begin_seal(std::uint32_t slot) {
+PendingAllocation Allocator::begin_seal(std::uint32_t slot) {
     auto body = registry_.body(slot);
     body.sealed = 1;
     body.arena = 0;
@@ -76,7 +76,7 @@ Making Allocator::begin_seal(std::uint32_t slot) {
     return begin_segment(slot, body);
 }
 
-Making Allocator::begin_dedicate(std::uint32_t slot) {
+PendingAllocation Allocator::begin_dedicate(std::uint32_t slot) {
     auto body = registry_.body(slot);
     if (body.arena == 0) body.flags ^= kSecondName;
     body.arena = 0;
@@ -88,12 +88,12 @@ Making Allocator::begin_dedicate(std::uint32_t slot) {
     return begin_segment(slot, body);
 }
 
-Status Allocator::copy(const Making& from, const Making& to) const {
+Status Allocator::copy(const PendingAllocation& from, const PendingAllocation& to) const {
     const auto bytes = page_up(from.size);
-    const auto mapped = [&](const Making& making, Mapping& own) -> Result<std::byte*> {
-        if (making.pooled())
-            return making.slice.arena->mapping().data() + making.slice.range.offset;
-        SHM_ASSIGN(own, Mapping::map(making.segment.handle, bytes, Mapping::Access::read_write));
+    const auto mapped = [&](const PendingAllocation& pending, Mapping& own) -> Result<std::byte*> {
+        if (pending.pooled())
+            return pending.slice.arena->mapping().data() + pending.slice.range.offset;
+        SHM_ASSIGN(own, Mapping::map(pending.segment.handle, bytes, Mapping::Access::read_write));
         return own.data();
     };
     Mapping source, target;
@@ -113,23 +113,23 @@ Status Allocator::copy(const Making& from, const Making& to) const {
     return {};
 }
 
-SlotBody Allocator::moved_body(std::uint32_t slot, const Making& making) const {
-    auto body = located(registry_.body(slot), making);
+SlotBody Allocator::moved_body(std::uint32_t slot, const PendingAllocation& pending) const {
+    auto body = located(registry_.body(slot), pending);
     body.flags &= ~kSecondName;
-    if (making.second_name) body.flags |= kSecondName;
+    if (pending.second_name) body.flags |= kSecondName;
     // Memory nobody was handed yet: now the policy alone says who is.
-    if (!making.pooled()) body.flags &= ~kPolicyPending;
-    if (making.sealed) {
+    if (!pending.pooled()) body.flags &= ~kPolicyPending;
+    if (pending.sealed) {
         body.flags &= ~kSealPending;
         body.access_mode = static_cast<std::uint8_t>(AccessMode::read_only);
     }
     return body;
 }
 
-void Allocator::moved(Making& from, const Making& to) {
+void Allocator::moved(PendingAllocation& from, const PendingAllocation& to) {
     if (to.pooled()) pool.performed(to.work, true);
     if (!to.pooled()) bytes_dedicated_ += to.segment.size;
-    if (from.pooled()) return pool.give(from.slice, true);
+    if (from.pooled()) return pool.free(from.slice, true);
     bytes_dedicated_ -= from.segment.size;
     from.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
     remove(from.slot, from.name, from.segment.identity);

@@ -9,22 +9,22 @@ namespace snakepit::shm {
 
 using namespace layout;
 
-void Allocator::give_back(Making& making, bool made) {
-    if (making.pooled()) {
-        pool.performed(making.work, made);
-        pool.give(making.slice, made);  // a guard, or a copy, may be there already
+void Allocator::undo(PendingAllocation& pending, bool made) {
+    if (pending.pooled()) {
+        pool.performed(pending.work, made);
+        pool.free(pending.slice, made);  // a canary, or a copy, may be there already
         return;
     }
-    making.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
-    remove(making.slot, making.name, making.segment.identity);
+    pending.segment.handle.reset();  // removing it may need a descriptor, and there may be no other
+    remove(pending.slot, pending.name, pending.segment.identity);
 }
 
-void Allocator::abandon(Making& making, bool made) {
-    if (making.durable) (void)durable.forget(registry_.id(making.slot));
-    give_back(making, made);
-    if (!making.pooled()) bytes_dedicated_ -= page_up(making.size);
-    forget(making.slot);
-    registry_.release(making.slot, nullptr);
+void Allocator::abandon(PendingAllocation& pending, bool made) {
+    if (pending.durable) (void)durable.forget(registry_.id(pending.slot));
+    undo(pending, made);
+    if (!pending.pooled()) bytes_dedicated_ -= page_up(pending.size);
+    forget(pending.slot);
+    registry_.release(pending.slot, nullptr);
 }
 
 void Allocator::abandon(std::uint32_t slot) {

@@ -70,7 +70,7 @@ bool Arena::is_free(Range range) const {
     return run.size > 0 && run.end() >= range.end();
 }
 
-void Arena::take(Range range) {
+void Arena::mark_used(Range range) {
     auto run = std::prev(runs_.upper_bound(range.offset));
     const Range whole{run->first, run->second};
     used_ += range.size;
@@ -90,7 +90,7 @@ void Arena::take(Range range) {
     if (range.end() < whole.end()) insert_run(range.end(), whole.end() - range.end());
 }
 
-void Arena::give(Range range) {
+void Arena::mark_free(Range range) {
     used_ -= range.size;
     auto after = runs_.lower_bound(range.offset);
     if (after != runs_.begin()) {

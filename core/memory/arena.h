@@ -43,8 +43,8 @@ class Arena {
     std::optional<std::uint64_t> find_below(std::uint64_t bytes, std::uint64_t limit) const;
     // True when the whole range is free.
     bool is_free(Range range) const;
-    void take(Range range);  // is_free(range)
-    void give(Range range);  // out of the free runs
+    void mark_used(Range range);  // is_free(range)
+    void mark_free(Range range);  // out of the free runs
     bool empty() const { return used_ == 0; }
     std::uint64_t used() const { return used_; }
     std::uint64_t largest_free() const { return by_size_.empty() ? 0 : by_size_.rbegin()->first; }

@@ -43,7 +43,7 @@ std::uint64_t PageWork::bytes() const {
 
 // ------------------------------------------------------------------- slices
 
-Result<Slice> ArenaPool::take(std::uint32_t tenant, std::uint64_t size) {
+Result<Slice> ArenaPool::allocate(std::uint32_t tenant, std::uint64_t size) {
     const auto bytes = page_up(size);
     Slice best;
     std::uint64_t best_run = 0;
@@ -65,15 +65,15 @@ Result<Slice> ArenaPool::take(std::uint32_t tenant, std::uint64_t size) {
         SHM_ASSIGN(best.arena, make_arena(tenant, bytes));
         best.range = {0, bytes};
     }
-    best.arena->take(best.range);
+    best.arena->mark_used(best.range);
     best.arena->empty_since = 0;
     return best;
 }
 
-void ArenaPool::give(const Slice& slice, bool touched) {
+void ArenaPool::free(const Slice& slice, bool touched) {
     auto& arena = *slice.arena;
     if (touched) arena.dirty.insert(slice.range);
-    arena.give(slice.range);
+    arena.mark_free(slice.range);
     if (arena.empty()) arena.empty_since = registry_.time();
 }
 
@@ -231,7 +231,7 @@ std::optional<PageWork> ArenaPool::next_background() {
     for (const auto& [id, arena] : arenas_) {
         const auto part = arena->dirty.first(0, kZeroAtOnce);
         if (part.size == 0 || arena->fault) continue;
-        arena->take(part);
+        arena->mark_used(part);
         return PageWork{arena, part, {}, {part}, {}};
     }
     for (const auto& [id, arena] : arenas_) {
@@ -254,7 +254,7 @@ std::optional<PageWork> ArenaPool::reserve_ahead(const std::shared_ptr<Arena>& a
         return std::nullopt;
     }
     const Range part{missing.front().offset, std::min(missing.front().size, kZeroAtOnce)};
-    arena->take(part);
+    arena->mark_used(part);
     return PageWork{arena, part, {part}, {}, {}};
 }
 
@@ -266,14 +266,14 @@ std::optional<PageWork> ArenaPool::return_tail(const std::shared_ptr<Arena>& are
     if (arena->empty() || idle < std::max(first_arena, arena->used() / 4)) return std::nullopt;
     auto part = arena->reserved.ranges(tail, true).front();
     part.size = std::min(part.size, kReturnAtOnce);
-    arena->take(part);
+    arena->mark_used(part);
     return PageWork{arena, part, {}, {}, {part}};
 }
 
 void ArenaPool::finish_background(const PageWork& work, bool done) {
     performed(work, done);
     if (!work.reserve.empty() && !done) work.arena->wants_ahead = false;
-    work.arena->give(work.range);
+    work.arena->mark_free(work.range);
     if (work.arena->empty() && work.arena->empty_since == 0)
         work.arena->empty_since = registry_.time();
     if (!work.discard.empty() && done)
@@ -326,7 +326,7 @@ std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
     }
     const auto take_at = [&](const std::shared_ptr<Arena>& arena, std::uint64_t offset) {
         const Slice place{arena, {offset, bytes}};
-        arena->take(place.range);
+        arena->mark_used(place.range);
         arena->empty_since = 0;
         return place;
     };

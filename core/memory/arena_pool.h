@@ -67,9 +67,9 @@ class ArenaPool {
     // ---- slices
     // `size` bytes, rounded up to pages, in one of the tenant's arenas or a new one. The pages may
     // still need work. Fails when no arena can be made or mapped.
-    Result<Slice> take(std::uint32_t tenant, std::uint64_t size);
+    Result<Slice> allocate(std::uint32_t tenant, std::uint64_t size);
     // `touched`: somebody may have written to it.
-    void give(const Slice& slice, bool touched);
+    void free(const Slice& slice, bool touched);
     // Each work is performed() once, done or not: dirty pages are its alone until then.
     PageWork work_for(const Slice& slice) const;
     // Any thread. Reserves, zeroes, gives back; on failure what it reserved is given back.

@@ -68,7 +68,7 @@ Status ArenaPool::adopt(std::uint32_t tenant, const SlotBody& body) {
         return fail(ErrorCode::corruption_detected, "its arena belongs to another user");
     if (!arena->is_free(range))
         return fail(ErrorCode::corruption_detected, "another region claims the same place");
-    arena->take(range);
+    arena->mark_used(range);
     arena->reserved.insert(range);
     return {};
 }

@@ -42,8 +42,8 @@ bool valid(const DurableRecord& record) {
 
 }  // namespace
 
-Status DurableStore::save(const SlotFixed& fixed, const SlotBody& body,
-                          const char* metadata) const {
+DurableRecord DurableStore::describe(const SlotFixed& fixed, const SlotBody& body,
+                                     const char* metadata) {
     DurableRecord record{};
     record.magic = kMagic;
     record.version = kVersion;
@@ -52,7 +52,11 @@ Status DurableStore::save(const SlotFixed& fixed, const SlotBody& body,
     if (metadata && body.metadata_bytes > 0)
         std::memcpy(record.metadata.text, metadata, body.metadata_bytes);
     record.checksum = checksum_of(record);
-    const auto path = path_of({fixed.id_micros, fixed.id_random});
+    return record;
+}
+
+Status DurableStore::save(const DurableRecord& record) const {
+    const auto path = path_of({record.fixed.id_micros, record.fixed.id_random});
     const auto fresh = path + ".new";  // ends with kUnfinished
     SHM_TRY(make_directory(directory_));
     {

@@ -29,9 +29,15 @@ class DurableStore {
   public:
     explicit DurableStore(std::string directory) : directory_(std::move(directory)) {}
 
-    // Replaces the description as one step that a power cut does not undo once this returned.
+    static DurableRecord describe(const layout::SlotFixed& fixed, const layout::SlotBody& body,
+                                  const char* metadata);
+    // Replaces the description as one step that a power cut does not undo once this returned. Any
+    // thread, one at a time for one region.
+    Status save(const DurableRecord& record) const;
     Status save(const layout::SlotFixed& fixed, const layout::SlotBody& body,
-                const char* metadata) const;
+                const char* metadata) const {
+        return save(describe(fixed, body, metadata));
+    }
     bool has(const RegionId& id) const;
     // Before the contents go, so that they never come back half.
     Status forget(const RegionId& id) const;

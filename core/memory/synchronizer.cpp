@@ -145,7 +145,7 @@ std::uint64_t Synchronizer::grant(const LockRequest& request, std::uint32_t reco
         levels.request = request.request;
         ++(writes ? levels.write : levels.read);
         table_.set_levels(own->index, levels);
-        table_.give_back(record);
+        table_.free(record);
         return own->lock.token;
     }
     const LockTable::Lock lock{request.owner.serial, request.generation, random_number(),
@@ -204,7 +204,7 @@ Result<LockAnswer> Synchronizer::ask(const LockRequest& request) {
     const bool free = queue == queues_.end() || ((own || queue->second.waiting.empty()) &&
                                                  compatible(queue->second, request));
     if (free) {
-        SHM_ASSIGN(const auto record, table_.take());
+        SHM_ASSIGN(const auto record, table_.reserve());
         return LockAnswer{LockState::granted, request.slot, grant(request, record), 0, {}};
     }
     if (request.deadline <= monotonic_nanos())
@@ -213,7 +213,7 @@ Result<LockAnswer> Synchronizer::ask(const LockRequest& request) {
 }
 
 Result<LockAnswer> Synchronizer::enqueue(const LockRequest& request, bool upgrade) {
-    SHM_ASSIGN(const auto record, table_.take());
+    SHM_ASSIGN(const auto record, table_.reserve());
     auto& queue = queues_[request.slot].waiting;
     Wait fresh{request,      random_number(),   0, record,
                now().micros, monotonic_nanos(), 0, LockState::queued};
@@ -255,7 +255,7 @@ void Synchronizer::leave_queue(Wait& wait) {
 
 void Synchronizer::settle(Wait& wait, LockState state) {
     leave_queue(wait);
-    if (state != LockState::granted) table_.give_back(wait.record);
+    if (state != LockState::granted) table_.free(wait.record);
     wait.state = state;
     settled_.push_back({wait.what.owner, wait.what.slot, state,
                         static_cast<std::uint64_t>(monotonic_nanos() - wait.asked)});
@@ -265,7 +265,7 @@ void Synchronizer::erase(std::uint64_t ticket) {
     auto& wait = waits_.at(ticket);
     if (wait.state == LockState::queued) {
         leave_queue(wait);
-        table_.give_back(wait.record);
+        table_.free(wait.record);
     }
     ticket_of_.erase(wait.what.owner);
     clients_[wait.what.owner.serial].tickets.erase(ticket);
@@ -332,7 +332,8 @@ void Synchronizer::release(const Held& one) {
     advance(one.lock.slot);
 }
 
-void Synchronizer::forsake(std::uint32_t slot, const LockOwner& owner, std::uint32_t request) {
+void Synchronizer::cancel_request(std::uint32_t slot, const LockOwner& owner,
+                                  std::uint32_t request) {
     const auto ticket = ticket_of_.find(owner);
     if (ticket != ticket_of_.end()) {
         const auto& what = waits_.at(ticket->second).what;

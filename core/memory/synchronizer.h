@@ -74,7 +74,7 @@ class Synchronizer {
     // The same for one who waits no longer: what is still queued has timed out.
     LockAnswer cancel(std::uint64_t serial, std::uint64_t ticket);
     // Undoes a request whose answer never came, if it is the last thing its owner did there.
-    void forsake(std::uint32_t slot, const LockOwner& owner, std::uint32_t request);
+    void cancel_request(std::uint32_t slot, const LockOwner& owner, std::uint32_t request);
 
     struct Held {
         std::uint32_t index = 0;  // in the table

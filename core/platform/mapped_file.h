@@ -53,21 +53,43 @@ struct FileIdentity {
 };
 Result<FileIdentity> identity_of(const Handle& handle);
 
-// A file and its mapping.
+// Size in bytes, as it is now.
+Result<std::uint64_t> size_of(const Handle& handle);
+
+// Reserves pages of any file, whose size stays; retried when a signal interrupts.
+Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size);
+
+// Makes a file `end` bytes long if it is shorter. `size`: what it was known to have, and has
+// afterwards. A file that has less was cut by somebody and must not look whole again:
+// corruption_detected.
+Status extend_file(const Handle& handle, std::uint64_t& size, std::uint64_t end);
+
+// How many bytes a file may have.
+struct FileSizes {
+    std::uint64_t least = 0, most = 0;
+};
+
+// A file and its mapping. The mapping has room for the largest size, so that it stays where it is
+// when the file grows; what lies behind the file's end must not be touched.
 class MappedFile {
   public:
     MappedFile() = default;
 
-    // Opens or makes `path` (mode 0600, no link followed) with exactly `size` bytes, sparse, mapped
-    // read-write. `created` tells which. A file of another size, owner or kind is
+    // Opens `path` (mode 0600, no link followed) or makes it with the least size, sparse; mapped
+    // read-write. `created` says which. A file of another size, owner or kind is
     // corruption_detected.
-    static Result<MappedFile> open_or_create(const std::string& path, std::size_t size,
+    static Result<MappedFile> open_or_create(const std::string& path, FileSizes sizes,
                                              bool& created);
-    // Maps an existing file of at least `size` bytes; no_manager when there is none.
-    static Result<MappedFile> open_read_only(const std::string& path, std::size_t size);
+    // Maps an existing file of at least the least size; no_manager when there is none.
+    static Result<MappedFile> open_read_only(const std::string& path, FileSizes sizes);
 
     // Makes sure that touching the bytes can never fault: no_space where the file system is full.
+    // The file's size stays.
     Status reserve(std::uint64_t offset, std::uint64_t size);
+    // Makes the file `end` bytes long if it is shorter; see extend_file.
+    Status extend(std::uint64_t end) { return extend_file(handle_, size_, end); }
+    // Its size when it was opened or last extended.
+    std::uint64_t size() const { return size_; }
 
     std::byte* data() const { return mapping_.data(); }
     bool valid() const { return mapping_.valid(); }
@@ -80,6 +102,7 @@ class MappedFile {
     Handle handle_;
     Mapping mapping_;
     FileIdentity identity_;
+    std::uint64_t size_ = 0;
 };
 
 // A part of a file that may hold something else than zeros.
@@ -89,8 +112,5 @@ struct DataRange {
 // Those of a file of `size` bytes, in order, in whole pages. On a tmpfs pages that were reserved
 // and never touched are none.
 std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size);
-
-// Reserves pages of any file; retried when a signal interrupts.
-Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size);
 
 }  // namespace snakepit::shm

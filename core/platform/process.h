@@ -54,9 +54,9 @@ std::uint32_t current_thread();
 // The file this process runs, however it was started; empty if the system does not tell.
 std::string own_executable();
 
-// The command line program that belongs to this library or program: beside it in a build or an
-// installed tree, else a name for the search path.
-std::string companion_program();
+// The program `name` that belongs to this library or program: its path in a build or installed
+// tree, else the name alone, for the search path.
+std::string companion_program(std::string_view name);
 
 // Starts `program` in a session of its own, in the root directory, with /dev/null as its standard
 // files and, if it is valid, `handle` as descriptor kHandedDescriptor; it inherits no other and no

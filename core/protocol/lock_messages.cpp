@@ -6,7 +6,7 @@ namespace snakepit::shm {
 wire::LockedRegionT to_wire(const RegionLocks& locks) {
     wire::LockedRegionT out;
     out.id = std::make_unique<wire::RegionKey>(to_wire(locks.id));
-    out.suspect = locks.suspect;
+    out.inconsistent = locks.inconsistent;
     out.holder_count = locks.holder_count;
     out.waiter_count = locks.waiter_count;
     for (const auto& holder : locks.holders) {
@@ -36,7 +36,7 @@ wire::LockedRegionT to_wire(const RegionLocks& locks) {
 RegionLocks from_wire(const wire::LockedRegionT& region) {
     RegionLocks locks;
     if (region.id) locks.id = from_wire(*region.id);
-    locks.suspect = region.suspect;
+    locks.inconsistent = region.inconsistent;
     locks.holder_count = region.holder_count;
     locks.waiter_count = region.waiter_count;
     for (const auto& entry : region.holders)

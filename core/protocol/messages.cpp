@@ -137,7 +137,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
     out.arena = info.arena;
     out.offset = info.offset;
     out.sealed = info.sealed;
-    out.suspect = info.suspect;
+    out.inconsistent = info.inconsistent;
     out.has_policy = info.has_policy;
     out.policy_in_effect = info.policy_in_effect;
     out.session = info.session;
@@ -183,7 +183,7 @@ RegionInfo from_wire(const wire::RegionT& region) {
     info.arena = region.arena;
     info.offset = region.offset;
     info.sealed = region.sealed;
-    info.suspect = region.suspect;
+    info.inconsistent = region.inconsistent;
     info.has_policy = region.has_policy;
     info.policy_in_effect = region.policy_in_effect;
     info.session = region.session;

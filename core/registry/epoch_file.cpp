@@ -12,14 +12,14 @@ namespace snakepit::shm {
 using layout::EpochHeader;
 
 Result<MappedFile> open_epoch_file(const std::string& path, const EpochHeader& header,
-                                   std::uint64_t reserved, std::uint64_t size) {
+                                   FileSizes sizes) {
     for (int attempt = 0;; ++attempt) {
         bool created = false;
-        auto file = MappedFile::open_or_create(path, size, created);
+        auto file = MappedFile::open_or_create(path, sizes, created);
         if (file) {
             auto& begins = *reinterpret_cast<EpochHeader*>(file->data());
             if (created) {
-                SHM_TRY(file->reserve(0, reserved));
+                SHM_TRY(file->reserve(0, sizes.least));
                 begins = header;
             }
             if (begins.magic == header.magic && begins.version == header.version &&
@@ -29,7 +29,7 @@ Result<MappedFile> open_epoch_file(const std::string& path, const EpochHeader& h
             return fail(std::move(file).error());
         }
         if (attempt > 0 || ::unlink(path.c_str()) != 0)
-            return fail(system_error(errno, fmt::format("cannot begin {} anew", path)));
+            return fail(system_error(errno, fmt::format("cannot replace {}", path)));
     }
 }
 

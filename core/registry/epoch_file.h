@@ -11,9 +11,9 @@
 namespace snakepit::shm {
 
 // A file of the manager's own that belongs to one registry: opened if it begins with `header`, else
-// begun anew, for what another registry's said means nothing. The first `reserved` bytes can be
+// begun again, for what another registry's said means nothing. The bytes of the least size can be
 // touched, and of a new file are zero but for the header.
 Result<MappedFile> open_epoch_file(const std::string& path, const layout::EpochHeader& header,
-                                   std::uint64_t reserved, std::uint64_t size);
+                                   FileSizes sizes);
 
 }  // namespace snakepit::shm

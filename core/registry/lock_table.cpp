@@ -14,28 +14,35 @@ using namespace layout;
 Result<LockTable> LockTable::open(const std::string& path, std::uint64_t epoch) {
     LockTable table;
     SHM_ASSIGN(table.file_, open_epoch_file(path, {kLocksMagic, kVersion, kMaxLocks, epoch, 0},
-                                            LocksOffsets::records, LocksOffsets::end));
-    const auto end = std::min(table.frontier().load(std::memory_order_relaxed), kMaxLocks);
-    for (std::uint32_t i = 0; i < end; ++i)
+                                            {LocksOffsets::records, LocksOffsets::end}));
+    for (std::uint32_t i = 0; i < table.end(); ++i)
         if (table.record(i).serial.load(std::memory_order_relaxed) == 0) table.unused_.push_back(i);
     return table;
 }
 
-Result<std::uint32_t> LockTable::take() {
+Result<std::uint32_t> LockTable::reserve() {
     if (unused_.empty()) {
         const auto first = frontier().load(std::memory_order_relaxed);
         if (first >= kMaxLocks)
             return fail(ErrorCode::reference_limit,
                         fmt::format("{} locks are held or waited for already", kMaxLocks),
                         "'snakepit-shm locks' shows by whom; give back what is not needed");
-        SHM_TRY(file_.reserve(LocksOffsets::records + std::uint64_t{first} * sizeof(LockRecord),
-                              std::uint64_t{kChunkLocks} * sizeof(LockRecord)));
+        const auto from = LocksOffsets::record(first),
+                   to = LocksOffsets::record(first + kChunkLocks);
+        SHM_TRY(file_.reserve(from, to - from));
+        SHM_TRY(file_.extend(to));
         for (std::uint32_t i = 0; i < kChunkLocks; ++i) unused_.push_back(first + i);
         frontier().store(first + kChunkLocks, std::memory_order_release);
     }
     const auto index = unused_.front();
     unused_.pop_front();
     return index;
+}
+
+std::uint32_t LockTable::end() const {
+    const auto in_file = (file_.size() - LocksOffsets::records) / sizeof(LockRecord);
+    return std::min(frontier().load(std::memory_order_relaxed),
+                    static_cast<std::uint32_t>(std::min<std::uint64_t>(in_file, kMaxLocks)));
 }
 
 void LockTable::commit(std::uint32_t index, const Lock& lock, const LockLevels& levels) {
@@ -70,8 +77,7 @@ LockTable::Lock LockTable::lock(std::uint32_t index) const {
 
 std::vector<std::uint32_t> LockTable::used() const {
     std::vector<std::uint32_t> out;
-    const auto end = std::min(frontier().load(std::memory_order_relaxed), kMaxLocks);
-    for (std::uint32_t i = 0; i < end; ++i)
+    for (std::uint32_t i = 0; i < end(); ++i)
         if (record(i).serial.load(std::memory_order_relaxed) != 0) out.push_back(i);
     return out;
 }

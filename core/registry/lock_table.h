@@ -38,9 +38,9 @@ class LockTable {
 
     // A record for a lock that will be granted: nothing of it can fail any more then.
     // reference_limit when there is none, no_space when the file cannot grow.
-    Result<std::uint32_t> take();
+    Result<std::uint32_t> reserve();
     // It was not needed.
-    void give_back(std::uint32_t index) { unused_.push_back(index); }
+    void free(std::uint32_t index) { unused_.push_back(index); }
     void commit(std::uint32_t index, const Lock& lock, const layout::LockLevels& levels);
     void set_levels(std::uint32_t index, const layout::LockLevels& levels);
     void clear(std::uint32_t index);
@@ -61,6 +61,9 @@ class LockTable {
         return reinterpret_cast<layout::LocksState*>(file_.data() + layout::LocksOffsets::state)
             ->frontier;
     }
+    // Records below it can be read: a file that was cut may have fewer than its frontier says.
+    std::uint32_t end() const;
+
     MappedFile file_;
     std::deque<std::uint32_t> unused_;  // below the frontier
 };

@@ -47,7 +47,7 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
                     "end this program and start it anew");
     };
     if (hostile(client)) return cut();
-    SHM_TRY(reserve(client, slot));
+    if (auto reserved = reserve(client, slot); !reserved) return hostile(client) ? cut() : reserved;
     const auto before = grants_.grant(client, slot);
     const bool again = GrantWord::matches(before, generation);
     auto mode = static_cast<std::uint8_t>(access);
@@ -61,7 +61,7 @@ Status ReferenceCounter::grant(std::uint32_t client, std::uint32_t slot, std::ui
     auto& page = *pages_[client];
     const FaultGuard guard(page.mapping.data(), page.mapping.size());
     // What an earlier region of the slot was used is not this one's.
-    if (!again) page.lease.takes(slot).store(0, std::memory_order_relaxed);
+    if (!again) page.lease.acquisitions(slot).store(0, std::memory_order_relaxed);
     auto& word = page.lease.word(slot);
     auto seen = word.load(std::memory_order_relaxed);
     for (int i = 0; i < kCasAttempts; ++i) {
@@ -217,12 +217,12 @@ void ReferenceCounter::sweep(const std::function<void(std::uint32_t, std::uint64
                 page.lease.group(group).exchange(0, std::memory_order_acq_rel);
                 for (auto slot = group * kGroupSlots; slot < (group + 1) * kGroupSlots; ++slot) {
                     if (grants_.grant(client, slot) == 0) continue;
-                    auto& takes = page.lease.takes(slot);
-                    const auto taken = takes.load(std::memory_order_relaxed)
-                                           ? takes.exchange(0, std::memory_order_relaxed)
-                                           : 0;
-                    found.emplace_back(slot, taken);
-                    page.taken += taken;
+                    auto& count = page.lease.acquisitions(slot);
+                    const auto acquired = count.load(std::memory_order_relaxed)
+                                              ? count.exchange(0, std::memory_order_relaxed)
+                                              : 0;
+                    found.emplace_back(slot, acquired);
+                    page.acquired += acquired;
                 }
             }
         }

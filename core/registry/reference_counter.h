@@ -58,7 +58,7 @@ class ReferenceCounter {
     void adopt_client(std::uint32_t client);
     // What a client that is gone leaves: the slots in which it had a grant, with the takes that
     // were not counted yet, and the references it still held.
-    struct Estate {
+    struct ClientHoldings {
         struct Slot {
             std::uint32_t slot;
             std::uint64_t takes;
@@ -66,7 +66,7 @@ class ReferenceCounter {
         std::vector<Slot> slots;
         std::uint64_t references = 0;
     };
-    Estate estate(std::uint32_t client);
+    ClientHoldings holdings(std::uint32_t client);
     // Forgets everything of it.
     void drop_client(std::uint32_t client);
     // True when no process image keeps the page's liveness lock.
@@ -117,7 +117,7 @@ class ReferenceCounter {
         std::function<void(layout::Timed what, std::uint32_t bucket, std::uint64_t times)>;
     void sweep_times(const Timed& timed);
     // References the client took since it was met, as far as its page was swept.
-    std::uint64_t taken(std::uint32_t client) const { return pages_[client]->taken; }
+    std::uint64_t acquired(std::uint32_t client) const { return pages_[client]->acquired; }
     // Calls back once for every slot with a mark, with the takes counted since the last time.
     void sweep(const std::function<void(std::uint32_t slot, std::uint64_t takes)>& changed);
 
@@ -127,9 +127,10 @@ class ReferenceCounter {
         Page();
         ~Page();
         Mapping mapping;
-        Handle file;  // leads to the page also when its name does not
+        Handle file;             // leads to the page also when its name does not
+        std::uint64_t size = 0;  // of the file, at least
         layout::LeasePage lease;
-        std::uint64_t taken = 0;
+        std::uint64_t acquired = 0;
         std::unique_ptr<TimesSeen> times;  // once it timed something
     };
     std::string page_path(std::uint32_t client) const;

@@ -44,6 +44,7 @@ Status ReferenceCounter::attach_page(std::uint32_t client, const Handle& file) {
     page->lease = LeasePage(page->mapping.data());
     page->file = file.duplicate();
     if (!page->file) return fail(system_error(errno, "cannot keep a lease page open"));
+    page->size = LeaseOffsets::chunk(grants_.reserved_end(client));
     if (client >= pages_.size()) pages_.resize(client + 1);
     pages_[client] = std::move(page);
     return {};
@@ -60,7 +61,7 @@ Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identit
         ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return fail(file_error(errno, "cannot make a lease page", path));
     auto made = [&]() -> Status {
-        if (::ftruncate(file.get(), static_cast<off_t>(LeaseOffsets::end)) != 0)
+        if (::ftruncate(file.get(), static_cast<off_t>(LeaseOffsets::chunks)) != 0)
             return fail(file_error(errno, "cannot size a lease page", path));
         SHM_TRY(reserve_pages(file, 0, LeaseOffsets::groups));
         SHM_ASSIGN(const auto identity_of_page, identity_of(file));
@@ -83,8 +84,6 @@ Result<std::uint32_t> ReferenceCounter::add_client(const ClientIdentity& identit
     record.uid = identity.credentials.uid;
     record.gid = identity.credentials.gid;
     record.hostile = 0;
-    // An earlier client's, if a kill came between its serial and them (GrantTable::clear).
-    for (auto& bits : record.chunks) bits.store(0, std::memory_order_relaxed);
     copy_text(record.process, identity.process);
     copy_text(record.worker, {});
     copy_text(record.pool, {});
@@ -116,8 +115,8 @@ void ReferenceCounter::adopt_client(std::uint32_t client) {
         grantees(slot).push_back(static_cast<std::uint16_t>(client));
 }
 
-ReferenceCounter::Estate ReferenceCounter::estate(std::uint32_t client) {
-    Estate left;
+ReferenceCounter::ClientHoldings ReferenceCounter::holdings(std::uint32_t client) {
+    ClientHoldings left;
     for (const auto slot : grants_.granted_slots(client)) left.slots.push_back({slot, 0});
     if (client >= pages_.size() || !pages_[client])
         (void)open_page(client);  // after a restart; without it nothing is counted
@@ -125,7 +124,7 @@ ReferenceCounter::Estate ReferenceCounter::estate(std::uint32_t client) {
     auto& page = *pages_[client];
     const FaultGuard guard(page.mapping.data(), page.mapping.size());
     for (auto& entry : left.slots) {
-        entry.takes = page.lease.takes(entry.slot).load(std::memory_order_relaxed);
+        entry.takes = page.lease.acquisitions(entry.slot).load(std::memory_order_relaxed);
         const auto n = LeaseWord::n(page.lease.word(entry.slot).load(std::memory_order_acquire));
         if (n > 1) left.references += n - 1;
     }
@@ -195,19 +194,21 @@ void ReferenceCounter::remove_stray_pages() const {
     ::closedir(directory);
 }
 
-// Both files first, the bit that says so last: whoever sees the bit may touch either.
+// The page first, the block of grants last: whoever sees the block may touch either.
 Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
     if (grants_.chunk_reserved(client, slot)) return {};
-    const Handle file(::open(page_path(client).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) return fail(system_error(errno, "cannot open a lease page"));
-    const std::uint64_t first = slot / kChunkSlots * kChunkSlots;
-    SHM_TRY(
-        reserve_pages(file, LeaseOffsets::groups + first / kGroupSlots, kChunkSlots / kGroupSlots));
-    SHM_TRY(reserve_pages(file, LeaseOffsets::words + first * 8, kChunkSlots * 8));
-    SHM_TRY(reserve_pages(file, LeaseOffsets::takes + first * 4, kChunkSlots * 4));
-    SHM_TRY(grants_.reserve_chunk(client, slot));
-    grants_.set_chunk(client, slot);
-    return {};
+    auto& page = *pages_[client];
+    const auto first = slot / kChunkSlots * kChunkSlots;
+    const auto from = LeaseOffsets::chunk(first);
+    SHM_TRY(reserve_pages(page.file, LeaseOffsets::groups + first / kGroupSlots,
+                          kChunkSlots / kGroupSlots));
+    SHM_TRY(reserve_pages(page.file, from, LeaseOffsets::chunk_bytes));
+    if (auto longer = extend_file(page.file, page.size, from + LeaseOffsets::chunk_bytes);
+        !longer) {
+        if (longer.error().code == ErrorCode::corruption_detected) mark_hostile(client);
+        return longer;
+    }
+    return grants_.reserve_chunk(client, slot);
 }
 
 }  // namespace snakepit::shm

@@ -51,12 +51,9 @@ Status RegionRegistry::grow() {
         return fail(ErrorCode::region_limit_exceeded,
                     fmt::format("all {} slots of the registry are in use", kMaxSlots),
                     "'snakepit-shm cleanup --dry-run' lists the regions that are due");
-    const auto reserve = [&](std::uint64_t offset, std::uint64_t each) {
-        return file_.reserve(offset + first * each, kChunkSlots * each);
-    };
-    SHM_TRY(reserve(RegistryOffsets::changes, 8));
-    SHM_TRY(reserve(RegistryOffsets::stats, sizeof(SlotStats)));
-    SHM_TRY(reserve(RegistryOffsets::slots, sizeof(Slot)));
+    const auto chunk = RegistryOffsets::chunk(first);
+    SHM_TRY(file_.reserve(chunk, RegistryOffsets::metadata_part));
+    SHM_TRY(file_.extend(chunk + RegistryOffsets::chunk_bytes));
     for (std::uint32_t i = 0; i < kChunkSlots; ++i) free_.push_back(first + i);
     set_frontier(first + kChunkSlots);
     return {};
@@ -71,8 +68,7 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
     if (free_.empty()) SHM_TRY(grow());
     const auto slot = free_.front();
     if (!metadata.empty()) {
-        const auto offset = RegistryOffsets::metadata + slot * sizeof(MetadataCell);
-        SHM_TRY(file_.reserve(offset / 4096 * 4096, 4096));
+        SHM_TRY(file_.reserve(RegistryOffsets::metadata(slot) / 4096 * 4096, 4096));
     }
     free_.pop_front();
     ++used_count_;

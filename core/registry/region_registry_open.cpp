@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Opening a registry: making a new file, believing an old one, mending what can be mended.
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "layout/registry_reader.h"
 #include "platform/process.h"
 #include "platform/process_lock.h"
 #include "registry/region_registry.h"
@@ -27,24 +27,6 @@ constexpr int kLockPatienceMs = 3000;
 
 bool plausible(std::uint32_t frontier) {
     return frontier <= kMaxSlots && frontier % kChunkSlots == 0;
-}
-
-// The end of the last chunk in which a slot was ever written. A reserved page that nobody touched
-// yet counts as a hole, so holes between slots in use mean nothing.
-std::uint32_t slots_written(const Handle& file) {
-    constexpr auto begin = static_cast<off_t>(RegistryOffsets::slots);
-    constexpr auto end = static_cast<off_t>(RegistryOffsets::metadata);
-    auto last = begin;
-    while (last < end) {
-        const auto data = ::lseek(file.get(), last, SEEK_DATA);
-        if (data < 0 || data >= end) break;
-        last = std::min(::lseek(file.get(), data, SEEK_HOLE), end);
-        if (last <= data) break;
-    }
-    constexpr auto chunk = kChunkSlots * sizeof(Slot);
-    const auto chunks =
-        (static_cast<std::uint64_t>(std::max(last, begin) - begin) + chunk - 1) / chunk;
-    return std::min(static_cast<std::uint32_t>(chunks * kChunkSlots), kMaxSlots);
 }
 
 // What is less is the time between two readings, which are never of one moment.
@@ -80,7 +62,7 @@ Result<std::unique_ptr<RegionRegistry>> RegionRegistry::open(const InstancePaths
     std::string note;
     for (int attempt = 0;; ++attempt) {
         bool created = false;
-        auto file = MappedFile::open_or_create(paths.registry(), RegistryOffsets::end, created);
+        auto file = MappedFile::open_or_create(paths.registry(), kRegistrySizes, created);
         if (!file) {
             if (file.error().code != ErrorCode::corruption_detected || attempt > 0)
                 return fail(std::move(file).error());
@@ -121,7 +103,7 @@ Status RegionRegistry::initialise() {
     header.version = kVersion;
     header.max_slots = kMaxSlots;
     header.epoch = random_u64() >> 1;  // SQLite's integers are signed
-    header.file_size = RegistryOffsets::end;
+    header.largest_size = RegistryOffsets::end;
     header.created_at = now().micros;
     SHM_ASSIGN(const auto boot, boot_id());
     std::memcpy(header.boot_id, boot.data(), sizeof header.boot_id);
@@ -149,7 +131,7 @@ Status RegionRegistry::check_header() {
     }
     const auto& header = view_.header();
     if (header.version != kVersion || header.max_slots != kMaxSlots ||
-        header.file_size != RegistryOffsets::end)
+        header.largest_size != RegistryOffsets::end)
         return fail(ErrorCode::version_mismatch, "the registry is of another release");
     SHM_ASSIGN(const auto boot, boot_id());
     if (std::memcmp(header.boot_id, boot.data(), sizeof header.boot_id) != 0)
@@ -157,8 +139,12 @@ Status RegionRegistry::check_header() {
     if (header.owner_uid != ::geteuid())
         return fail(ErrorCode::security_violation,
                     fmt::format("the registry belongs to user {}", header.owner_uid));
-    if (header_valid(view_.header_copy())) return {};
-    store_words(view_.header_copy(), header);
+    const auto& state = view_.state();
+    if (const auto used = state.frontier.load(); plausible(used) && used == ~state.frontier_check &&
+                                                 used > RegistryOffsets::slots_in(file_.size()))
+        return fail(ErrorCode::corruption_detected,
+                    fmt::format("the registry was cut to {} bytes", file_.size()));
+    if (!header_valid(view_.header_copy())) store_words(view_.header_copy(), header);
     return {};
 }
 
@@ -166,13 +152,14 @@ Status RegionRegistry::check_header() {
 // again.
 void RegionRegistry::repair_state() {
     auto& state = view_.state();
+    const auto in_file = RegistryOffsets::slots_in(file_.size());
     const auto frontier = state.frontier.load(), check = ~state.frontier_check.load();
-    if (plausible(frontier) && plausible(check)) {
-        // Killed between the two: the chunk is reserved.
+    if (plausible(frontier) && plausible(check) && std::max(frontier, check) <= in_file) {
+        // Killed between the two: the file has grown already.
         if (frontier != check) set_frontier(std::max(frontier, check));
     } else {
         note_ = "the registry's slot counter was damaged and has been counted again";
-        set_frontier(std::max(slots_written(file_.handle()), plausible(frontier) ? frontier : 0));
+        set_frontier(in_file);
     }
     if (state.client_frontier.load() > kMaxClients) state.client_frontier.store(kMaxClients);
     if (state.clock_origin.load() == 0) begin_clock();

@@ -10,7 +10,7 @@ namespace snakepit::shm {
 // What all regions are together. Kept as slots change, so that asking costs nothing however many
 // there are.
 struct RegionTotals {
-    std::uint64_t regions = 0, quarantined = 0, damaged = 0, suspect = 0, references = 0;
+    std::uint64_t regions = 0, quarantined = 0, damaged = 0, inconsistent = 0, references = 0;
     std::uint64_t orphans = 0, orphan_bytes = 0;               // bytes as reserved, as all here
     std::uint64_t idle_regions = 0, idle_bytes = 0;            // live, and held by nobody
     std::uint64_t cleanable_regions = 0, cleanable_bytes = 0;  // idle or in quarantine, and whole
@@ -28,7 +28,7 @@ struct RegionTotals {
         references += by * held;
         add(quarantine, quarantined, 1);
         add(word.damaged, damaged, 1);
-        add(word.suspect, suspect, 1);
+        add(word.inconsistent, inconsistent, 1);
         add(word.orphan, orphans, 1);
         add(word.orphan, orphan_bytes, bytes);
         add(live && held == 0, idle_regions, 1);

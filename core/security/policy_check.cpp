@@ -46,7 +46,7 @@ std::string exchangeable(const std::string& path) {
 
 class Checker {
   public:
-    Checker(const Policy& policy, Names& names, const PolicyReport* report)
+    Checker(const Policy& policy, NameResolver& names, const PolicyReport* report)
         : policy_(policy), names_(names), report_(report) {}
 
     std::vector<PolicyFinding> run() {
@@ -117,14 +117,14 @@ class Checker {
     }
 
     const Policy& policy_;
-    Names& names_;
+    NameResolver& names_;
     const PolicyReport* report_;
     std::vector<PolicyFinding> findings_;
 };
 
 }  // namespace
 
-std::vector<PolicyFinding> check_policy(const Policy& policy, Names& names,
+std::vector<PolicyFinding> check_policy(const Policy& policy, NameResolver& names,
                                         const PolicyReport* report) {
     return Checker(policy, names, report).run();
 }

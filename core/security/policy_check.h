@@ -17,7 +17,7 @@ struct PolicyFinding {
 // Finds parts of a policy that are legal but probably mistakes: names that do not exist, programs
 // that are missing or that others can replace, rights for all users. Checks this host; `report`: of
 // the region it is for, if any.
-std::vector<PolicyFinding> check_policy(const Policy& policy, Names& names,
+std::vector<PolicyFinding> check_policy(const Policy& policy, NameResolver& names,
                                         const PolicyReport* report = nullptr);
 
 }  // namespace snakepit::shm

@@ -44,7 +44,7 @@ std::string_view deed(Privilege privilege) {
     return "reload the configuration";
 }
 
-bool meets(const Subject& who, const PolicyRule& rule, Names& names) {
+bool meets(const Subject& who, const PolicyRule& rule, NameResolver& names) {
     if (!rule.user.empty() && names.user(rule.user) != who.credentials.uid) return false;
     if (!rule.group.empty()) {
         const auto group = names.group(rule.group);
@@ -57,7 +57,8 @@ bool meets(const Subject& who, const PolicyRule& rule, Names& names) {
     return rule.program.empty() || (who.program && names.program(rule.program) == who.program);
 }
 
-Verdict by_policy(Right right, const Subject& who, const RegionAccess& region, Names& names) {
+Verdict by_policy(Right right, const Subject& who, const RegionAccess& region,
+                  NameResolver& names) {
     if (right != Right::manage) {
         const auto needed = right == Right::write ? Permission::read_write : Permission::read_only;
         const auto of = permission_class(who, region);
@@ -74,21 +75,21 @@ Verdict by_policy(Right right, const Subject& who, const RegionAccess& region, N
 }
 
 // Reading and writing the contents does not depend on roles.
-Verdict contents(Right right, const Subject& who, const RegionAccess& region, Names& names) {
+Verdict contents(Right right, const Subject& who, const RegionAccess& region, NameResolver& names) {
     if (!region.readable) return {false, Source::policy_unreadable, 0};
     if (region.shares_memory && who.credentials.uid != region.owner_uid)
         return {false, Source::shares_memory, 0};
     return by_policy(right, who, region, names);
 }
 
-Verdict management(const Subject& who, Role role, const RegionAccess& region, Names& names) {
+Verdict management(const Subject& who, Role role, const RegionAccess& region, NameResolver& names) {
     if (who.credentials.uid == region.owner_uid) return {true, Source::owner, 0};
     if (role == Role::administrator) return {true, Source::role, 0};
     if (!region.readable) return {false, Source::policy_unreadable, 0};
     return by_policy(Right::manage, who, region, names);
 }
 
-bool listed(const std::vector<std::string>& entries, const Subject& who, Names& names) {
+bool listed(const std::vector<std::string>& entries, const Subject& who, NameResolver& names) {
     return std::any_of(entries.begin(), entries.end(), [&](const std::string& entry) {
         if (!entry.starts_with('@')) return names.user(entry) == who.credentials.uid;
         const auto group = names.group(entry.substr(1));
@@ -143,7 +144,8 @@ std::string explain(const Verdict& verdict) {
     return "no permission and no rule allows it";
 }
 
-Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid, Names& names) {
+Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid,
+             NameResolver& names) {
     const auto uid = who.credentials.uid;
     if (uid == 0 || uid == service_uid || listed(roles.administrators, who, names))
         return Role::administrator;
@@ -166,7 +168,7 @@ bool needs_process(const RegionAccess& region) {
 }
 
 Verdict decide(Operation operation, const Subject& who, Role role, const RegionAccess& region,
-               Names& names) {
+               NameResolver& names) {
     switch (operation) {
         case Operation::read:
             return contents(Right::read, who, region, names);
@@ -184,7 +186,7 @@ Verdict decide(Operation operation, const Subject& who, Role role, const RegionA
     return contents(Right::read, who, region, names);
 }
 
-Quota quota_of(const Subject& who, const Quotas& quotas, Names& names) {
+Quota quota_of(const Subject& who, const Quotas& quotas, NameResolver& names) {
     Quota groups;
     bool in_one = false;
     const Quota* fallback = nullptr;

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "platform/channel.h"
 #include "platform/identity.h"
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm {
 
@@ -79,10 +79,11 @@ struct Verdict {
 std::string explain(const Verdict& verdict);
 
 // Root, the service's user and the names: all that gives a role.
-Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid, Names& names);
+Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid,
+             NameResolver& names);
 // The whole decision: a pure function.
 Verdict decide(Operation operation, const Subject& who, Role role, const RegionAccess& region,
-               Names& names);
+               NameResolver& names);
 // Of the permissions' three classes, the one `who` is in.
 std::uint32_t permission_class(const Subject& who, const RegionAccess& region);
 // A rule depends on the program or the process.
@@ -90,21 +91,22 @@ bool needs_program(const RegionAccess& region);
 bool needs_process(const RegionAccess& region);
 
 // The quota of this user: its own entry, else the largest of its groups', else the default.
-Quota quota_of(const Subject& who, const Quotas& quotas, Names& names);
+Quota quota_of(const Subject& who, const Quotas& quotas, NameResolver& names);
 
 // The Security Controller: the one place that decides whether an operation is allowed, and why.
 // Service thread only.
 class SecurityController {
   public:
     // `service_uid`: the user the manager runs as; that user and root are administrators.
-    explicit SecurityController(std::uint32_t service_uid,
-                                std::unique_ptr<Names> names = std::make_unique<SystemNames>())
+    explicit SecurityController(
+        std::uint32_t service_uid,
+        std::unique_ptr<NameResolver> names = std::make_unique<SystemNameResolver>())
         : service_uid_(service_uid), names_(std::move(names)) {}
 
     void configure(Roles roles) { roles_ = std::move(roles); }
     const Roles& roles() const { return roles_; }
     std::uint32_t service_uid() const { return service_uid_; }
-    Names& names() const { return *names_; }
+    NameResolver& names() const { return *names_; }
 
     Role role(const Subject& who) const { return role_of(who, roles_, service_uid_, *names_); }
     Verdict decide(Operation operation, const Subject& who, const RegionAccess& region) const {
@@ -118,7 +120,7 @@ class SecurityController {
 
   private:
     std::uint32_t service_uid_;
-    std::unique_ptr<Names> names_;
+    std::unique_ptr<NameResolver> names_;
     Roles roles_;
 };
 

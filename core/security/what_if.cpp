@@ -18,7 +18,8 @@ bool any(const WhatIf& a, const WhatIf& b, Compare compare) {
 
 }  // namespace
 
-WhatIf what_if(const PolicyReport& report, const Policy& policy, const Subject& who, Names& names) {
+WhatIf what_if(const PolicyReport& report, const Policy& policy, const Subject& who,
+               NameResolver& names) {
     auto region = report.access();
     region.permissions = policy.permissions;
     region.rules = &policy.rules;
@@ -46,7 +47,7 @@ bool PolicyChange::holds_more() const {
 }
 
 std::vector<PolicyChange> what_changes(const PolicyReport& report, const Policy& proposed,
-                                       Names& names) {
+                                       NameResolver& names) {
     std::vector<PolicyChange> out;
     for (const auto& client : report.clients) {
         PolicyChange change{client, what_if(report, report.policy, client.subject, names),

@@ -16,7 +16,8 @@ struct WhatIf {
 };
 // `policy`: the report's own, or a proposed one. With a proposed one the region shares no memory:
 // it takes effect when the region has moved.
-WhatIf what_if(const PolicyReport& report, const Policy& policy, const Subject& who, Names& names);
+WhatIf what_if(const PolicyReport& report, const Policy& policy, const Subject& who,
+               NameResolver& names);
 
 // The effect of another policy on a process that holds the region or could open it now.
 struct PolicyChange {
@@ -31,6 +32,6 @@ struct PolicyChange {
 };
 // Processes that are affected.
 std::vector<PolicyChange> what_changes(const PolicyReport& report, const Policy& proposed,
-                                       Names& names);
+                                       NameResolver& names);
 
 }  // namespace snakepit::shm

@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "base/time.h"
-#include "platform/signals_blocked.h"
+#include "platform/background_thread.h"
 #include "sqlite/database_file.h"
 #include "telemetry/metrics_store.h"
 
@@ -30,7 +28,6 @@ struct MetricsRecorder::Private {
     Private(std::string its_path, Source its_source)
         : path(std::move(its_path)), source(std::move(its_source)) {}
 
-    void run();
     void step();
     Status write();
     Status open();
@@ -48,12 +45,9 @@ struct MetricsRecorder::Private {
 
     std::atomic<std::uint64_t> max_bytes{kDefaultBytes};
     mutable std::mutex mutex;
-    std::condition_variable wakeup, progress;
-    std::uint64_t asked = 0, answered = 0;  // flushes; guarded by mutex
-    bool stopping = false;                  // guarded by mutex
-    MetricsState state;                     // guarded by mutex
+    MetricsState state;  // guarded by mutex
 
-    std::thread thread;
+    BackgroundThread thread{"shm-metrics", kEvery, [this] { step(); }};
 };
 
 Status MetricsRecorder::Private::open() {
@@ -114,36 +108,11 @@ void MetricsRecorder::Private::step() {
     state.problem.clear();
 }
 
-void MetricsRecorder::Private::run() {
-    for (bool leaving = false;;) {
-        std::uint64_t asked_before = 0;
-        {
-            const std::lock_guard lock(mutex);
-            asked_before = asked;
-        }
-        step();
-        std::unique_lock lock(mutex);
-        answered = asked_before;
-        progress.notify_all();
-        if (leaving) return;
-        wakeup.wait_for(lock, kEvery, [&] { return stopping || asked != answered; });
-        leaving = stopping;
-    }
-}
-
 MetricsRecorder::MetricsRecorder(std::string path, Source source)
-    : d_(std::make_unique<Private>(std::move(path), std::move(source))) {
-    const SignalsBlocked blocked;  // inherited by the thread
-    d_->thread = std::thread([d = d_.get()] { d->run(); });
-}
+    : d_(std::make_unique<Private>(std::move(path), std::move(source))) {}
 
 MetricsRecorder::~MetricsRecorder() {
-    {
-        const std::lock_guard lock(d_->mutex);
-        d_->stopping = true;
-    }
-    d_->wakeup.notify_all();
-    d_->thread.join();
+    d_->thread.post([d = d_.get()] { d->step(); });
 }
 
 void MetricsRecorder::set_max_bytes(std::uint64_t bytes) {
@@ -156,12 +125,8 @@ MetricsState MetricsRecorder::state() const {
 }
 
 bool MetricsRecorder::flush(int timeout_ms) {
-    std::unique_lock lock(d_->mutex);
-    const auto mine = ++d_->asked;
-    d_->wakeup.notify_all();
-    return d_->progress.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] {
-        return d_->answered >= mine;
-    }) && d_->state.problem.empty();
+    d_->thread.post([d = d_.get()] { d->step(); });
+    return d_->thread.drain(std::chrono::milliseconds(timeout_ms)) && state().problem.empty();
 }
 
 }  // namespace snakepit::shm

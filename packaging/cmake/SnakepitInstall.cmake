@@ -5,15 +5,15 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/SnakepitShm")
 
-# Every room but the client's, whose interface is the C library, and what looks from outside.
-get_property(rooms GLOBAL PROPERTY SNAKEPIT_ROOMS)
-list(REMOVE_ITEM rooms snakepit_client snakepit_diagnostics)
+# Every module but the client's, whose interface is the C library, and what looks from outside.
+get_property(modules GLOBAL PROPERTY SNAKEPIT_MODULES)
+list(REMOVE_ITEM modules snakepit_client snakepit_diagnostics)
 add_library(snakepit_core INTERFACE)
 target_link_libraries(snakepit_core INTERFACE snakepit_manager)
 # Qt's macros 'slots' and 'signals' would rewrite names in our headers.
 target_compile_definitions(snakepit_core INTERFACE QT_NO_KEYWORDS)
 set_target_properties(snakepit_core PROPERTIES EXPORT_NAME core)
-install(TARGETS snakepit_core ${rooms} EXPORT SnakepitShmCore
+install(TARGETS snakepit_core ${modules} EXPORT SnakepitShmCore
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}/snakepit-shm")
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/core/" DESTINATION "${SNAKEPIT_INSTALL_COREDIR}"
     FILES_MATCHING PATTERN "*.h"
@@ -40,3 +40,8 @@ install(DIRECTORY "${CMAKE_SOURCE_DIR}/packaging/prometheus" "${CMAKE_SOURCE_DIR
 
 set(SNAKEPIT_PYTHON_DIR "lib/python3/dist-packages" CACHE STRING "Where the Python module is installed")
 install(FILES "${CMAKE_SOURCE_DIR}/packaging/python/snakepit_shm.py" DESTINATION "${SNAKEPIT_PYTHON_DIR}")
+
+foreach(section 1 3 5)
+    install(DIRECTORY "${CMAKE_SOURCE_DIR}/packaging/doc/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}"
+        FILES_MATCHING PATTERN "*.${section}")
+endforeach()

@@ -58,15 +58,15 @@ if(SNAKEPIT_FUZZ)
     target_link_options(snakepit_options INTERFACE ${fuzz_flags})
 endif()
 
-# snakepit_room(NAME SOURCES… DEPENDS…): one static library a room, named snakepit_<room>. Packages get
-# it as SnakepitShm::<room>, without our warnings.
-function(snakepit_room NAME)
-    cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS" ${ARGN})
-    add_library(snakepit_${NAME} STATIC ${ROOM_SOURCES})
-    target_link_libraries(snakepit_${NAME} PUBLIC "$<BUILD_INTERFACE:snakepit_options>" ${ROOM_DEPENDS})
+# snakepit_module(NAME SOURCES… DEPENDS…): one static library a module, named snakepit_<module>. Packages get
+# it as SnakepitShm::<module>, without our warnings.
+function(snakepit_module NAME)
+    cmake_parse_arguments(MODULE "" "" "SOURCES;DEPENDS" ${ARGN})
+    add_library(snakepit_${NAME} STATIC ${MODULE_SOURCES})
+    target_link_libraries(snakepit_${NAME} PUBLIC "$<BUILD_INTERFACE:snakepit_options>" ${MODULE_DEPENDS})
     target_compile_features(snakepit_${NAME} PUBLIC cxx_std_20)
     target_include_directories(snakepit_${NAME} PUBLIC "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/core>"
         "$<INSTALL_INTERFACE:${SNAKEPIT_INSTALL_COREDIR}>")
     set_target_properties(snakepit_${NAME} PROPERTIES EXPORT_NAME ${NAME})
-    set_property(GLOBAL APPEND PROPERTY SNAKEPIT_ROOMS snakepit_${NAME})
+    set_property(GLOBAL APPEND PROPERTY SNAKEPIT_MODULES snakepit_${NAME})
 endfunction()

@@ -8,13 +8,13 @@
             numpy.frombuffer(region.view, numpy.float64)[:] = 1.0
             print(region.id)          # another process: client.map(id)
 
-Over ctypes on libsnakepit_shm.so, which is looked for in $SNAKEPIT_SHM_LIBRARY (a file), then in the
-build tree or the installed tree this file stands in, then where the system keeps libraries. Standard
-library only.
+Uses libsnakepit_shm.so through ctypes. The library is searched in $SNAKEPIT_SHM_LIBRARY (a file), in
+the build tree or the installed tree that contains this module, then in the system's library
+directories. Needs the standard library only.
 
-Threads may share a Client, and any of them may close it: calls of others then end with code
-'client_closed'. After fork() the child makes a Client of its own: everything else it inherited fails
-with code 'forked'.
+Threads may share a Client, and any of them may close it: running calls then end with code
+'client_closed'. After fork() the child makes its own Client: everything that it inherited fails with
+code 'forked'.
 """
 import contextlib
 import ctypes
@@ -36,8 +36,9 @@ _ID_SIZE = 64
 
 
 class Error(Exception):
-    """What the library refused, and why: `code` is fine ('size_exceeds_limit'), `type` coarse
-    ('allocation_failed'), `status` the number of the C interface; str() is a sentence with a remedy."""
+    """A failed call. `code` is precise ('size_exceeds_limit'), `type` is its class
+    ('allocation_failed'), `status` is the number in the C interface; str() is a sentence with the
+    cause and a remedy."""
 
     def __init__(self, status, message):
         super().__init__(message or _status_name(status))
@@ -47,10 +48,10 @@ class Error(Exception):
 
 
 class BufferInUse(Error, BufferError):
-    """close() while a memoryview or an array still looks at the region."""
+    """close() while a memoryview or an array still uses the region's memory."""
 
 
-# Codes finer than their type; every other code is its own type.
+# Codes that differ from their type; every other code is its own type.
 _TYPES = {
     "invalid_size": "invalid_argument",
     "invalid_region_id": "invalid_argument",
@@ -72,7 +73,13 @@ _TYPES = {
     "database_unavailable": "platform_error",
     "registry_lost": "region_not_found",
     "not_supported": "invalid_argument",
+    "user_limit_exceeded": "memory_limit_exceeded",
     "client_closed": "invalid_argument",
+    "audit_unavailable": "platform_error",
+    "policy_invalid": "invalid_argument",
+    "encryption_required": "permission_denied",
+    "alert_rule_invalid": "invalid_argument",
+    "telemetry_unavailable": "platform_error",
 }
 _IN_USE = 21  # region_in_use
 _TIMEOUT = 10
@@ -82,8 +89,8 @@ _INVALID_ID = 16
 _FORKED = 25
 _CLOSED = 36
 _FOREVER = 2**32 - 1
-_SLICE = 0.1  # seconds a thread waits before it looks for signals again
-_SUSPECT = 1 << 63
+_SLICE = 0.1  # seconds that a thread waits before it checks for signals
+_INCONSISTENT = 1 << 63
 
 
 class _Options(ctypes.Structure):
@@ -161,7 +168,7 @@ def _number(names, value, what):
 
 
 class RegionInfo(typing.NamedTuple):
-    """What the manager knows of a region; times are aware datetimes in UTC."""
+    """A region as the manager describes it. Sizes are bytes, times are aware datetimes in UTC."""
 
     id: str
     size: int
@@ -280,12 +287,12 @@ def _bytes(text, what="the name", status=_INVALID):
             encoded = b"\0"
         if b"\0" not in encoded:
             return encoded
-    raise Error(status, f"{what} is {text!r}: give text without zero bytes and lone surrogates")
+    raise Error(status, f"{what} is {text!r}: expected text without zero bytes and lone surrogates")
 
 
 def _id(text):
     if text is None:
-        raise Error(_INVALID_ID, "the region id is None: give the id of a region, as Region.id has it")
+        raise Error(_INVALID_ID, "the region id is None: expected the id of a region, as in Region.id")
     return _bytes(text, "the region id", _INVALID_ID)
 
 
@@ -293,7 +300,7 @@ def _milliseconds(seconds, what):
     if seconds is None:
         return _FOREVER
     if not seconds >= 0:  # a NaN, too
-        raise Error(_INVALID, f"{what} is {seconds!r}: give seconds, or None to wait for ever")
+        raise Error(_INVALID, f"{what} is {seconds!r}: expected seconds, or None to wait without a limit")
     return min(math.ceil(min(seconds, _FOREVER) * 1000), _FOREVER - 1)
 
 
@@ -302,31 +309,33 @@ def _milliseconds(seconds, what):
 
 class Client:
     """A connection to the manager of `instance` (None: $SNAKEPIT_SHM_INSTANCE, else 'default').
-    A manager that is killed and started again is reconnected to by itself; it is waited for at most
-    `wait_for_manager` seconds, by this call and by each later one that has no timeout of its own."""
+    It reconnects automatically to a manager that was restarted. This call, and each later one without
+    a timeout of its own, waits for the manager for at most `wait_for_manager` seconds."""
 
     def __init__(self, instance=None, wait_for_manager=10.0):
         self._handle = None
         self._closing = False
-        # Of what follows, and of the views of the regions. Reentrant, because the collector may end
-        # a Region in the middle. Nobody asks the manager with it.
+        # Guards what follows and the views of the regions. Reentrant, because the garbage collector
+        # may end a Region at any point. Never held during a request to the manager.
         self._changed = threading.Condition(threading.RLock())
         self._mapping = 0                 # threads that are about to add to _leases
-        self._leases = weakref.WeakSet()  # references not given back yet
+        self._leases = weakref.WeakSet()  # references not released yet
         handle = _Client()
         _call("connect_within", _bytes(instance, "the instance"),
               _milliseconds(wait_for_manager, "wait_for_manager"), ctypes.byref(handle))
         self._handle = handle
 
     def __reduce__(self):
-        raise TypeError("a Client cannot be pickled: make one in each process")
+        raise TypeError("a Client cannot be pickled: create one in each process")
 
     def allocate(self, size, *, metadata=None, timeout_ms=-1, security_level=None,
                  access_mode="read_write", cleanup_policy="automatic", placement="automatic",
                  owner="read_write", group="none", other="none", owned_by_user=False):
-        """A new region of `size` bytes, all zero, mapped writable (or as `access_mode` says).
-        `metadata` is a dict; `timeout_ms` -1 means the manager's default and 0 never;
-        `security_level` None what the configuration says."""
+        """Allocates a region of `size` bytes, all zero, and maps it writable (or as `access_mode` says).
+        `metadata` is a dict of at most 1,000 bytes as JSON. `timeout_ms`: unused for that many
+        milliseconds, it is freed; -1 is the manager's default, 0 never. `cleanup_policy`: 'automatic',
+        'reference_counted' or 'manual'. `owned_by_user`: the region outlives this process.
+        `security_level`: 'standard', 'high', 'maximum'; None is the configured default."""
         options = _Options(
             ctypes.sizeof(_Options), timeout_ms,
             -1 if security_level is None else _number(_SECURITY, security_level, "security_level"),
@@ -339,22 +348,23 @@ class Client:
         except TypeError:
             pass
         if not isinstance(size, int) or not 0 <= size < 2**64:
-            raise Error(15, f"{size!r} is no size: give a whole number of bytes from 1 on")
+            raise Error(15, f"the size is {size!r}: expected a whole number of bytes, at least 1")
         region_id = ctypes.create_string_buffer(_ID_SIZE)
         _call("allocate", self._handle, size, ctypes.byref(options), region_id)
         made = region_id.value.decode()
         try:
             return self.map(made, writable=_SHORT.get(access_mode, access_mode) == "read_write")
-        except BaseException:  # nobody knows its id, so nobody else could give it back
+        except BaseException:  # no other process knows its id, so none could free it
             with contextlib.suppress(Error):
                 self.deallocate(made)
             raise
 
     def map(self, region_id, writable=False):
-        """A reference to an existing region, mapped; read-only unless `writable`."""
+        """Maps an existing region and acquires a reference; read-only unless `writable`."""
         return Region(self, region_id, writable)
 
     def info(self, region_id):
+        """The RegionInfo of a region."""
         raw = _Info(struct_size=ctypes.sizeof(_Info))
         _call("info", self._handle, _id(region_id), ctypes.byref(raw))
         return _region_info(raw)
@@ -371,27 +381,27 @@ class Client:
         return found
 
     def deallocate(self, region_id):
-        """Nobody finds or maps the region any more; its memory goes with the last reference."""
+        """Withdraws the region: no process can find or map it; its memory is freed with the last reference."""
         _call("deallocate", self._handle, _id(region_id))
 
     def read(self, region_id, offset, size):
-        """`size` bytes from `offset` on, copied; of an encrypted region only those chunks are decrypted."""
+        """Copies `size` bytes from `offset` (bytes). Decrypts only the touched chunks of an encrypted region."""
         buffer = ctypes.create_string_buffer(operator.index(size))
         _call("read", self._handle, _id(region_id), offset, buffer, size)
         return buffer.raw
 
     def write(self, region_id, offset, data):
-        """Copies bytes into the region from `offset` on, all or none."""
+        """Copies `data` into the region at `offset` (bytes), all of it or nothing."""
         data = bytes(data)
         _call("write", self._handle, _id(region_id), offset, data, len(data))
 
     def rotate_key(self, region_id):
-        """Encrypts the region anew, under a key of its own; who uses it need not stop."""
+        """Encrypts the region again with a new key, while programs use it."""
         _call("rotate_key", self._handle, _id(region_id))
 
     def cleanup(self, *, dry_run=False, orphans=False, expired=False, all_eligible=False,
                 no_quarantine=False, session=None, worker=None):
-        """Removes what is due, or what the flags choose, of all regions or of a session's or a worker's."""
+        """Removes regions that no process holds: those that are due, or those that the flags select."""
         options = _CleanupOptions(ctypes.sizeof(_CleanupOptions), dry_run, orphans, expired, all_eligible,
                                   no_quarantine, _bytes(session), _bytes(worker))
         result = _CleanupResult()
@@ -399,17 +409,17 @@ class Client:
         return CleanupResult(result.removed, result.bytes_freed)
 
     def lock(self, region_id, write=True, timeout=None):
-        """A Lock on the region: alone, or shared with other readers unless `write`. Waits at most
-        `timeout` seconds (None: for ever, 0: not at all); errors have the code 'timeout' or 'deadlock'."""
+        """Locks the region, exclusively or (write=False) shared with other readers. Waits at most
+        `timeout` seconds (None: no limit, 0: not at all). Errors: 'timeout', 'deadlock', 'no_manager'."""
         return Lock(self, region_id, write, timeout)
 
     def announce(self, worker=None, pool=None, session=None):
-        """Names this process for people who look at the manager."""
+        """Names this process in lists, events and the monitor."""
         _call("announce", self._handle, _bytes(worker), _bytes(pool), _bytes(session))
 
     @property
     def round_trips(self):
-        """Requests sent to the manager so far: shows which calls needed none."""
+        """Requests sent to the manager so far; shows which calls needed none."""
         return _lib.snakepit_shm_round_trips(self._handle)
 
     @property
@@ -417,19 +427,19 @@ class Client:
         return self._closing
 
     def close(self):
-        """Ends the calls of other threads, gives back every reference and disconnects. BufferInUse, and
-        nothing done, while an array or memoryview looks at one of this client's regions. Changes of
-        encrypted regions that cannot be written are the error raised after all is closed. Again is
-        allowed."""
+        """Ends the calls of other threads, releases every reference and disconnects. Raises BufferInUse,
+        and does nothing, while an array or memoryview uses one of this client's regions. If changes of
+        an encrypted region cannot be written, that error is raised after everything is closed. May be
+        called more than once."""
         with self._changed:
             for lease in self._leases:
                 if lease.looked_at():
                     raise lease.in_use()
-            self._closing = True  # from here on nothing begins to look at a region
+            self._closing = True  # from here on no new view is made
         self._end()
 
     def _end(self):
-        """Closes what nobody looks at; the last view that ends does the rest."""
+        """Closes what no view uses; the end of the last view does the rest."""
         problem = self._give_back()
         _lib.snakepit_shm_close(self._handle)
         with self._changed:
@@ -459,14 +469,14 @@ class Client:
             _lib.snakepit_shm_disconnect(self._handle)
 
     def __del__(self, disconnect=_lib.snakepit_shm_disconnect):
-        disconnect(self._handle)  # of a Client that was closed: nothing is done
+        disconnect(self._handle)  # does nothing if the Client was closed
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
-        """As close(), but arrays and memoryviews that still look at a region keep it mapped until they
-        end, and an exception that ends the block goes on its way."""
+        """As close(), but arrays and memoryviews keep their region mapped until they end, and the
+        block's own exception is never replaced."""
         with self._changed:
             self._closing = True
         try:
@@ -477,8 +487,8 @@ class Client:
 
 
 class _Lease:
-    """One reference. Kept by the ctypes array that every view of the memory ends at, and keeps the
-    client: so memory stays mapped as long as anything looks at it, and not longer."""
+    """One reference. The ctypes array behind every view of the memory keeps it, and it keeps the client:
+    so memory stays mapped exactly as long as something uses it."""
 
     def __init__(self, client, region_id, writable):
         self.client = client
@@ -505,7 +515,7 @@ class _Lease:
         return self._array is not None and self._array() is not None
 
     def view(self):
-        """A new one each time: whoever has it may release it. With the client's _changed."""
+        """A new one each time; the caller may release it. Call with the client's _changed held."""
         array = self._array() if self._array is not None else None
         if array is None:
             array = (ctypes.c_ubyte * self.mapping.size).from_address(self.mapping.data)
@@ -529,27 +539,27 @@ class _Lease:
             raise error
 
     def in_use(self):
-        return BufferInUse(_IN_USE, f"region {self.region_id} is still looked at by an array or memoryview: "
+        return BufferInUse(_IN_USE, f"region {self.region_id} is still used by an array or memoryview: "
                                     "delete those first")
 
     def __del__(self):
         try:
             self.give_back()
         except Exception:
-            pass  # nobody is there to be told; the reference ends with the client at the latest
+            pass  # no caller can handle it; the reference ends with the client at the latest
 
 
 class Lock:
-    """One level of a lock, held from when it is made until release(), the end of its `with` block or
-    its own end, on whatever thread. `suspect`: the last writer died in its lock, so the region may be
-    half written; giving a write lock back acknowledges that.
+    """One level of a lock, held from its creation until release(), the end of its `with` block or its
+    deletion, on any thread. `inconsistent`: the last writer died while it held the lock, so the region
+    may be half written; releasing a write lock clears that.
 
-    A lock is between those who ask for it; it keeps nobody from touching the memory."""
+    Locks are advisory: they bind the programs that use them and protect no memory."""
 
     def __init__(self, client, region_id, write=True, timeout=None):
         self.id = region_id
-        # The library writes it when the lock is granted: so whatever a signal's handler raises
-        # afterwards, the lock is known and given back.
+        # The library writes it when the lock is granted: so whatever a signal handler raises
+        # afterwards, the lock is known and released.
         self._token = ctypes.c_uint64()
         self._client = client
         milliseconds = _milliseconds(timeout, "the timeout")
@@ -557,11 +567,11 @@ class Lock:
             _call("lock", client._handle, _id(region_id), int(write), milliseconds, ctypes.byref(self._token))
         else:
             self._wait(write, timeout)
-        self.suspect = bool(self._token.value & _SUSPECT)
+        self.inconsistent = bool(self._token.value & _INCONSISTENT)
 
     def _wait(self, write, timeout):
-        """In slices, because Python runs the handlers of signals only between calls; the ticket keeps the
-        place in the queue."""
+        """In slices, because Python runs signal handlers only between calls; the ticket keeps the place in
+        the queue."""
         handle, ticket = self._client._handle, ctypes.c_uint64()
         end = None if timeout is None else time.monotonic() + timeout
         try:
@@ -575,8 +585,8 @@ class Lock:
                     raise _failure(status)
                 if end is not None and time.monotonic() >= end:
                     _call("cancel", handle, ticket)  # no_manager, if none answers
-                    raise Error(_TIMEOUT, f"{self.id} was not granted within {timeout} s: it is locked: "
-                                          f"'snakepit-shm locks {self.id}' shows by whom")
+                    raise Error(_TIMEOUT, f"the lock on {self.id} was not granted within {timeout} s: "
+                                          f"'snakepit-shm locks {self.id}' shows its holders")
         except BaseException:
             if ticket.value and not self._token.value:
                 _lib.snakepit_shm_cancel(handle, ticket)  # if it is still to be
@@ -586,12 +596,18 @@ class Lock:
         raise TypeError("a Lock cannot be pickled: pass the region's id and lock it there")
 
     @property
+    def suspect(self):
+        """Former name of `inconsistent`, for one release."""
+        return self.inconsistent
+
+    @property
     def held(self):
+        """False after release()."""
         return self._client is not None
 
     def release(self):
-        """Again is allowed. When no manager answers it raises no_manager, and the next manager that the
-        client reaches is told that the lock was given back."""
+        """Releases the lock. If no manager responds it raises no_manager, and the next manager that the
+        client reaches is notified of the release. May be called more than once."""
         client, self._client = self._client, None
         if client is None or not self._token.value:
             return
@@ -614,16 +630,16 @@ class Lock:
         try:
             self.release()
         except Exception:
-            pass  # nobody is there to be told; the lock ends with the client at the latest
+            pass  # no caller can handle it; the lock ends with the client at the latest
 
 
 class Region:
     """One reference to a region, mapped into this process.
 
-    `view` is a memoryview of the memory itself, a new one each time, so numpy.frombuffer(region.view)
-    copies nothing; it is read-only if the region was mapped so. The memory stays mapped, and the
-    reference held, while any view or array made from it lives: close() raises BufferInUse until they
-    are gone, and dropping the Region unmaps nothing under them."""
+    `view` is a memoryview of the memory itself, a new one each time: numpy.frombuffer(region.view) copies
+    nothing. It is read-only if the region was mapped read-only. The memory stays mapped, and the
+    reference held, while a view or an array of it exists: until then close() raises BufferInUse, and
+    deleting the Region unmaps nothing."""
 
     def __init__(self, client, region_id, writable):
         self._lease = _Lease(client, region_id, writable)
@@ -633,7 +649,7 @@ class Region:
         self._client = client
 
     def __reduce__(self):
-        raise TypeError("a Region cannot be pickled: pass region.id, and map it there with Client.map(id)")
+        raise TypeError("a Region cannot be pickled: pass region.id and map it there with Client.map(id)")
 
     @property
     def view(self):
@@ -644,7 +660,7 @@ class Region:
 
     @property
     def __array_interface__(self):
-        """numpy.asarray(region): its bytes, not copied."""
+        """For numpy.asarray(region): the bytes themselves, not a copy."""
         return {"version": 3, "shape": (self.size,), "typestr": "|u1", "data": self.view}
 
     @property
@@ -657,38 +673,38 @@ class Region:
         return self._lease
 
     def close(self):
-        """Gives the reference back. Again is allowed. BufferInUse while something looks at the memory."""
+        """Releases the reference. Raises BufferInUse while a view is in use. May be called more than once."""
         with self._client._changed:
             lease = self._lease
             if lease is None:
                 return
             if lease.looked_at():
                 raise lease.in_use()
-            self._lease = None  # from here on nothing begins to look at it
+            self._lease = None  # from here on no new view is made
         lease.give_back()
 
     def flush(self):
-        """Of an encrypted region, whose view is a private copy: writes back what was changed in it.
-        close() does so too."""
+        """Writes the changes of an encrypted region, whose view is a private copy. close() does it too."""
         self._client_call("flush")
 
     def refresh(self):
-        """Of an encrypted region: brings in what others wrote back; what was changed here stays."""
+        """Updates the view of an encrypted region with what others have written; changes made here stay."""
         self._client_call("refresh")
 
     def _client_call(self, name):
         _call(name, self._client._handle, ctypes.byref(self._open_lease().mapping))
 
     def deallocate(self):
-        """close(), and nobody finds the region any more."""
+        """close(), and withdraws the region: no process can find it any more."""
         self.close()
         self._client.deallocate(self.id)
 
     def lock(self, write=True, timeout=None):
-        """`with region.lock():` see Client.lock."""
+        """As Client.lock: `with region.lock(): …`."""
         return self._client.lock(self.id, write, timeout)
 
     def info(self):
+        """The RegionInfo of this region."""
         return self._client.info(self.id)
 
     def __len__(self):
@@ -698,8 +714,8 @@ class Region:
         return self
 
     def __exit__(self, kind, *_):
-        """As close(), but arrays and memoryviews that still look at the region keep it mapped until they
-        end, and an exception that ends the block goes on its way."""
+        """As close(), but arrays and memoryviews keep the region mapped until they end, and the block's
+        own exception is never replaced."""
         with self._client._changed:
             lease, self._lease = self._lease, None
         try:

@@ -2,7 +2,7 @@
 #include <QObject>
 
 #include "in_memory/in_memory_backend.h"
-#include "manager/backend_plugin.h"
+#include "plugins/backend_plugin.h"
 
 namespace snakepit::shm {
 

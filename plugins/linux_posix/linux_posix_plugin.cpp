@@ -2,7 +2,7 @@
 #include <QObject>
 
 #include "linux_posix/linux_posix_backend.h"
-#include "manager/backend_plugin.h"
+#include "plugins/backend_plugin.h"
 
 namespace snakepit::shm {
 

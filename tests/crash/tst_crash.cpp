@@ -242,7 +242,8 @@ void Crash::kill_holder() {
     holders_.erase(holders_.begin() + static_cast<std::ptrdiff_t>(victim));
 }
 
-// One whose locks are known, so that what must become of them is: a region it wrote in is suspect.
+// One whose locks are known, so that what must become of them is: a region it wrote in is
+// inconsistent.
 void Crash::kill_holder_that_waits() {
     const auto all = pause_all();
     check_agreement(all);
@@ -268,7 +269,7 @@ void Crash::kill_holder_that_waits() {
     };
     QTRY_VERIFY_WITH_TIMEOUT(released(), 1000);
     for (const auto& region : regions())
-        if (wrote.contains(region.id.str())) QVERIFY2(region.suspect, region.id.str().c_str());
+        if (wrote.contains(region.id.str())) QVERIFY2(region.inconsistent, region.id.str().c_str());
     resume_all();
 }
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "manager/config.h"
+#include "config/config.h"
 
 using namespace snakepit::shm;
 

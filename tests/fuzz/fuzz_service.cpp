@@ -12,8 +12,8 @@
 #include <cstring>
 #include <span>
 
-#include "manager/server.h"
 #include "schema_frames.h"
+#include "server/server.h"
 #include "service_bench.h"
 
 using namespace snakepit::shm;
@@ -58,7 +58,7 @@ class World {
         auto listener = Listener::bind(socket_);
         if (!listener) std::abort();
         server_ = std::make_unique<Server>(
-            io_, *bench_.service, std::move(*listener),
+            io_, *bench_.state, *bench_.service, std::move(*listener),
             [](const std::string&, const Caller&) { return Result<std::string>("{}"); },
             [](const Credentials&) { return Result<std::string>("{}"); }, [] {});
         server_->start();
@@ -121,7 +121,7 @@ class World {
         if (!client.page.valid()) return;
         const layout::LeasePage lease(client.page.data());
         lease.word(slot).store(word);
-        lease.takes(slot).store(static_cast<std::uint32_t>(word));
+        lease.acquisitions(slot).store(static_cast<std::uint32_t>(word));
         lease.mark(slot);
     }
     // The service works, and everything that comes back can be read.
@@ -143,7 +143,7 @@ class World {
     }
     std::vector<RegionId> regions() {
         std::vector<RegionId> out;
-        const auto& registry = bench_.service->registry();
+        const auto& registry = bench_.state->registry;
         for (const auto slot : registry.used()) {
             out.push_back(registry.id(slot));
             if (out.size() == 8) break;

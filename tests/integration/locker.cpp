@@ -52,7 +52,7 @@ std::string obey(ManagerClient& client, const std::string& line) {
     const auto access = mode == "w" ? AccessMode::read_write : AccessMode::read_only;
     const auto locked = client.lock(*id, access, timeout_ms);
     if (!locked) return code_of(locked.error());
-    return (locked->suspect ? "suspect " : "granted ") + std::to_string(locked->token);
+    return (locked->inconsistent ? "inconsistent " : "granted ") + std::to_string(locked->token);
 }
 
 constexpr int kFewest = 300;  // steps of a thread, however soon it is told to stop

@@ -26,7 +26,7 @@ printf '[shared_memory.platform_options.linux]\nshm_path = "%s/segments"\n' "$wo
 
 # The program finds its plugins though it was moved.
 "$prefix/bin/snakepit-shm" version
-cp -r "$source/packaging/example-service" "$work/example"
+cp -r "$source/packaging/examples/service" "$work/example"
 cmake -S "$work/example" -B "$work/example/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Debug \
     >"$work/configure.log" 2>&1 || fail "$(cat "$work/configure.log")"
 cmake --build "$work/example/build" >"$work/build.log" 2>&1 || fail "$(cat "$work/build.log")"

@@ -108,7 +108,8 @@ void CppClient::a_lock_ends_with_its_owner() {
     {
         auto lock = region->lock();
         QVERIFY(lock.has_value());
-        QVERIFY(!lock->suspect());
+        QVERIFY(!lock->inconsistent());
+        QCOMPARE(lock->suspect(), lock->inconsistent());
         const auto moved = std::move(*lock);
         const auto refused = other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, milliseconds(0));
         QCOMPARE(refused.error().status, SNAKEPIT_SHM_TIMEOUT);

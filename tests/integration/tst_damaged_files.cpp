@@ -117,7 +117,7 @@ void DamagedFiles::damaged_counters_are_counted_again() {
 void DamagedFiles::a_damaged_slot_is_isolated_and_the_others_stand() {
     const auto first = allocate(), second = allocate();
     service_->kill();
-    spoil(registry(), layout::RegistryOffsets::slots + offsetof(layout::Slot, body),
+    spoil(registry(), layout::RegistryOffsets::slot(0) + offsetof(layout::Slot, body),
           2 * sizeof(layout::SlotBody));
     QVERIFY(service_->start());
     QCOMPARE(info(first).value("state").toString(), "damaged");

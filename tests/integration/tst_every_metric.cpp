@@ -132,9 +132,9 @@ void EveryMetric::locks() {
             .cli_json({"locks", QString::fromStdString(third.str())})["locks"][0]["waiter_count"]
             .toInt(),
         1, kPatienceMs);
-    dying.reset();  // the region is suspect, and the wait has been one
+    dying.reset();  // the region is inconsistent, and the wait has been one
     gets.join();
-    // `next` only read: suspect it stays.
+    // `next` only read: inconsistent it stays.
 }
 
 void EveryMetric::what_is_refused() {

@@ -151,7 +151,7 @@ void Health::spoilt_registry_rows() {
     add("a description that was changed", "region_checksums", "problem", "serve", [](Health& h) {
         h.service_->kill();
         overwrite(h.runtime("registry"),
-                  layout::RegistryOffsets::slots + offsetof(layout::Slot, body),
+                  layout::RegistryOffsets::slot(0) + offsetof(layout::Slot, body),
                   QByteArray(176, 'x'));
     });
     add("a registry that is none", "registry", "problem", "manager", [](Health& h) {
@@ -170,7 +170,9 @@ void Health::spoilt_lease_rows() {
     });
     add("a grant for no region", "grants", "warning", "serve", [](Health& h) {
         h.service_->kill();
-        overwrite(h.runtime("grants"), layout::GrantsOffsets::row(0) + 4 * 77, QByteArray(4, '\1'));
+        overwrite(h.runtime("grants"),
+                  layout::GrantsOffsets::block(0) + offsetof(layout::GrantBlock, words) + 4 * 77,
+                  QByteArray(4, '\1'));
     });
     add("a program without grants", "client_rows", "warning", "serve", [](Health& h) {
         h.service_->kill();

@@ -100,15 +100,15 @@ void Locks::a_killed_writers_lock_goes_to_the_next_who_is_told() {
     QVERIFY(queue(writer, id, "w"));
     holder.end(SIGKILL);
     const auto read = reader.line();
-    QVERIFY2(read.startsWith("suspect"), qPrintable(read));
+    QVERIFY2(read.startsWith("inconsistent"), qPrintable(read));
     QCOMPARE(waiters(id), 1);
-    QVERIFY(locks(id).value("suspect").toBool());
-    QVERIFY(service_->cli_json({"info", id}).value("suspect").toBool());
+    QVERIFY(locks(id).value("inconsistent").toBool());
+    QVERIFY(service_->cli_json({"info", id}).value("inconsistent").toBool());
     QCOMPARE(reader.ask("unlock " + id + " " + token_of(read)), "ok");
     const auto written = writer.line();
-    QVERIFY(written.startsWith("suspect"));
+    QVERIFY(written.startsWith("inconsistent"));
     QCOMPARE(writer.ask("unlock " + id + " " + token_of(written)), "ok");
-    QVERIFY(!service_->cli_json({"info", id}).value("suspect").toBool());
+    QVERIFY(!service_->cli_json({"info", id}).value("inconsistent").toBool());
     QVERIFY(reader.ask("lock " + id + " r 0").startsWith("granted"));
     const auto broken = service_->cli_json({"events", "--kind", "lock_broken"});
     QCOMPARE(broken.value("events").toArray().size(), 1);
@@ -289,7 +289,7 @@ void Locks::locks_are_shown_and_taken_away_from_the_command_line() {
     const auto taken =
         service_->cli({"locks", "release", id, "--token", has.value("token").toString()});
     QCOMPARE(taken.status, 0);
-    QVERIFY(waiter.line().startsWith("suspect"));
+    QVERIFY(waiter.line().startsWith("inconsistent"));
     QVERIFY(holder.ask("unlock " + id + " " + token_of(held)).startsWith("not_held"));
 }
 
@@ -320,7 +320,8 @@ void Locks::random_users_in_one_order_never_hear_of_a_deadlock() {
                              kPatienceMs);
     QVERIFY(
         service_->cli_json({"events", "--kind", "deadlock"}).value("events").toArray().isEmpty());
-    for (const auto& id : ids) QVERIFY(!service_->cli_json({"info", id}).value("suspect").toBool());
+    for (const auto& id : ids)
+        QVERIFY(!service_->cli_json({"info", id}).value("inconsistent").toBool());
 }
 
 int main(int argc, char** argv) {

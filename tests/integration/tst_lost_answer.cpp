@@ -29,8 +29,9 @@ class PlayedManager {
         if (!listener) qFatal("%s", listener.error().sentence().c_str());
         listener_ = std::move(*listener);
         bool created = false;
-        auto page = MappedFile::open_or_create(paths.runtime_dir + "/page",
-                                               layout::LeaseOffsets::end, created);
+        auto page = MappedFile::open_or_create(
+            paths.runtime_dir + "/page", {layout::LeaseOffsets::end, layout::LeaseOffsets::end},
+            created);
         if (!page || !page->reserve(0, 8192)) qFatal("no lease page");
         page_ = std::move(*page);
     }
@@ -128,10 +129,10 @@ void LostAnswer::a_lock_that_may_have_been_granted_is_given_up_when_asking_again
     QCOMPARE(int(grant.error().code), code);
     QVERIFY(asked.call.AsLock() && again.call.AsLock());
     QCOMPARE(again.call.AsLock()->request, asked.call.AsLock()->request);
-    QVERIFY(after.call.AsLockForsake());
-    QCOMPARE(after.call.AsLockForsake()->request, asked.call.AsLock()->request);
-    QCOMPARE(after.call.AsLockForsake()->thread, asked.call.AsLock()->thread);
-    QVERIFY(from_wire(*after.call.AsLockForsake()->id) == id);
+    QVERIFY(after.call.AsLockRequestCancel());
+    QCOMPARE(after.call.AsLockRequestCancel()->request, asked.call.AsLock()->request);
+    QCOMPARE(after.call.AsLockRequestCancel()->thread, asked.call.AsLock()->thread);
+    QVERIFY(from_wire(*after.call.AsLockRequestCancel()->id) == id);
 }
 
 void LostAnswer::a_lock_that_was_refused_at_once_is_not_given_up() {

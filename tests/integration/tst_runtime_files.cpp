@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Files that a manager has open and never looks at again, removed or replaced while it runs.
 #include <QDir>
+#include <QDirIterator>
 #include <QFile>
 #include <QJsonArray>
 #include <QtTest>
@@ -26,6 +27,7 @@ class RuntimeFilesTest : public QObject {
     void a_removed_runtime_directory_is_made_again();
     void a_client_whose_page_lost_its_name_holds_what_it_holds();
     void the_description_of_a_durable_region_is_written_again();
+    void files_are_as_large_as_what_is_in_use();
     void what_cannot_be_made_again_is_a_health_problem_data();
     void what_cannot_be_made_again_is_a_health_problem();
 
@@ -135,6 +137,29 @@ void RuntimeFilesTest::the_description_of_a_durable_region_is_written_again() {
     QCOMPARE(descriptions().size(), 1);
     QVERIFY(durable.remove(descriptions().first()));
     QTRY_COMPARE_WITH_TIMEOUT(descriptions().size(), 1, kPatienceMs);
+}
+
+// Who copies or searches the directory reads every byte, holes as well.
+void RuntimeFilesTest::files_are_as_large_as_what_is_in_use() {
+    auto connected = ManagerClient::connect({.timeout_ms = kPatienceMs});
+    QVERIFY(connected);
+    for (int i = 0; i < 100; ++i) QVERIFY((*connected)->allocate(4096).has_value());
+    QVERIFY(!service_->cli_json({"allocate", "4096", "--security-level", "high"})["id"]
+                 .toString()
+                 .isEmpty());
+    const auto largest = [](const QString& name) -> qint64 {
+        if (name == "registry") return qint64{8} << 20;
+        return name == "grants" ? qint64{2} << 20 : qint64{1} << 19;
+    };
+    int seen = 0;
+    QDirIterator files(runtime(""), QDir::Files | QDir::Hidden, QDirIterator::Subdirectories);
+    while (files.hasNext()) {
+        const QFileInfo file(files.next());
+        ++seen;
+        QVERIFY2(file.size() <= largest(file.fileName()),
+                 qPrintable(file.fileName() + ": " + QString::number(file.size())));
+    }
+    QVERIFY(seen >= 5);  // registry, grants, locks, seals, a lease page
 }
 
 void RuntimeFilesTest::what_cannot_be_made_again_is_a_health_problem_data() {

@@ -326,7 +326,7 @@ deallocate:
         withdrawn = 1;
         goto retire;
 
-        /* Service::evaluate: what ends a region is seen here. Reads the words one by one. */
+        /* RegionLifecycle::evaluate: what ends a region is seen here. Reads the words one by one. */
 evaluate:
         if :: slot != LIVE -> goto idle :: else fi;
 #ifdef AUDITED
@@ -362,7 +362,7 @@ evaluate:
         :: else -> goto idle
         fi;
 
-        /* Service::retire */
+        /* RegionLifecycle::retire */
 retire:
         slot = RETIRING;
         all = 1;
@@ -399,7 +399,7 @@ retire:
             goto idle
         fi;
 
-        /* Service::finish */
+        /* RegionLifecycle::free */
 finish:
 #ifndef ONE_PHASE
         slot = FREEING;

@@ -5,12 +5,12 @@
  * levels deep, so that a request done twice shows.
  *
  * Checked: no two programs are inside; whoever enters after one died inside is told that the region
- * is suspect; when all is quiet nobody's lock is left; and nobody sleeps for ever. A sleeper wakes
+ * is inconsistent; when all is quiet nobody's lock is left; and nobody sleeps for ever. A sleeper wakes
  * when its word changed, or when the manager it asked is another one (its slices of sleep).
  *
  * -D switches make mistakes that must be found:
  *   GRANT_BEFORE_CLEAR   the next one's record is written before the last one's is cleared
- *   CLEAR_BEFORE_SUSPECT a dead writer's record is cleared before the region becomes suspect
+ *   CLEAR_BEFORE_INCONSISTENT a dead writer's record is cleared before the region becomes inconsistent
  *   SEEN_AFTER           a client looks at its word after it was told to wait, and not before it asks
  *   NO_NUMBER            requests that are made again are not recognised
  *   TWO_STORES           depth and number are stored one after the other
@@ -35,7 +35,7 @@ mtype = { nothing, lock, look, unlock, granted, queued, unknown, done };
 /* The locks file and the control word: survive a kill. `depth` and `number` are one word. */
 bit used[CLIENTS];
 byte depth[CLIENTS], number[CLIENTS];
-bit suspect = 0;
+bit inconsistent = 0;
 
 /* The lease pages. */
 byte wake[CLIENTS];
@@ -44,7 +44,7 @@ bit dead[CLIENTS];
 /* One request and one answer each; a kill closes the connections. */
 mtype request[CLIENTS], answer[CLIENTS];
 byte request_number[CLIENTS];
-bit answer_suspect[CLIENTS];
+bit answer_inconsistent[CLIENTS];
 byte era = 0; /* which manager it is */
 
 /* The manager's memory. */
@@ -146,7 +146,7 @@ inline in_queue(who, is)
 
 inline reply(who, what)
 {
-    d_step { answer_suspect[who] = suspect; answer[who] = what; request[who] = nothing }
+    d_step { answer_inconsistent[who] = inconsistent; answer[who] = what; request[who] = nothing }
 }
 
 inline clear_record(who)
@@ -169,11 +169,11 @@ inline bury(who)
     decided[who] = 0;
     if
     :: used[who] ->
-#ifdef CLEAR_BEFORE_SUSPECT
+#ifdef CLEAR_BEFORE_INCONSISTENT
         clear_record(who);
-        suspect = 1;
+        inconsistent = 1;
 #else
-        suspect = 1;
+        inconsistent = 1;
         STEP;
         clear_record(who);
 #endif
@@ -225,7 +225,7 @@ inline serve_unlock(c)
     :: !used[c] || KNOWN(c) -> skip /* done before; the answer was lost */
     :: used[c] && !KNOWN(c) && depth[c] > 1 -> set_levels(c, depth[c] - 1, request_number[c])
     :: else ->
-        suspect = 0;
+        inconsistent = 0;
         STEP;
         clear_record(c);
         advance()
@@ -277,7 +277,7 @@ killed:
     od;
     find_holder(holder);
     assert(holder == NOBODY);
-    assert(!half_written || suspect)
+    assert(!half_written || inconsistent)
 }
 
 /* Whatever it is doing, it may die. */
@@ -330,7 +330,7 @@ proctype client(byte me)
         MORTAL;
         atomic {
             assert(inside == 0);
-            assert(!half_written || answer_suspect[me]);
+            assert(!half_written || answer_inconsistent[me]);
             inside++; is_inside = 1
         }
         MORTAL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Service::move and ArenaPool: a region moves to another slice while a client with two threads takes
+ * RegionMover::move and ArenaPool: a region moves to another slice while a client with two threads takes
  * and gives back references to it without asking, the manager is killed between any two steps, and
  * other regions come and go in the slices that are free.
  *

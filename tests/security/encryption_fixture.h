@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "client/manager_client.h"
-#include "layout/sealed_layout.h"
-#include "sealed_programs.h"
+#include "encrypted_programs.h"
+#include "layout/encrypted_layout.h"
 #include "service_fixture.h"
 
 namespace snakepit::shm::test {
@@ -92,7 +92,7 @@ int run_test_or_role(int argc, char** argv) {
     const QCoreApplication app(argc, argv);
     const auto words = QCoreApplication::arguments().mid(1);
     const QStringList roles{"writer", "worker", "holder", "idler"};
-    if (!words.isEmpty() && roles.contains(words.first())) return run_sealed_program(words);
+    if (!words.isEmpty() && roles.contains(words.first())) return run_encrypted_program(words);
     Test test;
     return QTest::qExec(&test, argc, argv);
 }

@@ -83,10 +83,10 @@ void page(Attack& attack) {
             lease.word(slot).store(
                 attack.random() % 8 == 0 ? attack.random() : layout::LeaseWord::make(generation, n),
                 std::memory_order_release);
-            lease.takes(slot).store(static_cast<std::uint32_t>(attack.random()));
+            lease.acquisitions(slot).store(static_cast<std::uint32_t>(attack.random()));
             lease.mark(slot);
             if (i % 100 == 0)
-                for (std::uint64_t at = 0; at < layout::LeaseOffsets::words; at += 8)
+                for (std::uint64_t at = 0; at < layout::LeaseOffsets::chunks; at += 8)
                     std::memset(client.page() + at, static_cast<int>(attack.random()), 8);
             if (i % 50 == 0) {
                 wire::ReleasedT released;

@@ -5,6 +5,7 @@
 
 #include "audit/history_page.h"
 #include "audit_fixture.h"
+#include "events/event_database.h"
 #include "events/event_schema.h"
 
 using namespace snakepit::shm;
@@ -73,6 +74,7 @@ class TestAuditChain : public QObject {
     void a_history_can_be_verified_while_it_is_written();
     void a_history_of_the_first_release_goes_on_with_a_chain();
     void retention_keeps_the_chain_verifiable();
+    void a_history_larger_than_its_limit_loses_its_oldest_rows();
 };
 
 void TestAuditChain::a_recorded_history_is_proven_from_its_first_row_to_its_last() {
@@ -373,12 +375,12 @@ void TestAuditChain::retention_keeps_the_chain_verifiable() {
     AuditFixture f;
     f.record(12'500);
     EventRecorder recorder(f.ring, f.epoch, f.path(), f.audit());
-    recorder.set_retention(1);
+    recorder.set_retention(1, 0);
     f.append(1);  // and what is left is more than one row of this ring
     recorder.wake();
     QTRY_COMPARE_WITH_TIMEOUT(count_of(all_rows(f.path()), EventKind::events_removed),
                               std::size_t{1}, 20'000);
-    recorder.set_retention(0);
+    recorder.set_retention(0, 0);
     QVERIFY(recorder.flush(10'000));
     const auto rows = all_rows(f.path());
     QVERIFY(rows.front().seq > 10'000);
@@ -388,6 +390,38 @@ void TestAuditChain::retention_keeps_the_chain_verifiable() {
     QCOMPARE(verdict.proven_first, rows.front().seq);
     QVERIFY(edit(f.path(), "DELETE FROM events WHERE seq = " + std::to_string(rows.front().seq)));
     FIRST_PROBLEM(f.verdict(false), missing, verdict.removed_up_to + 1);
+}
+
+void TestAuditChain::a_history_larger_than_its_limit_loses_its_oldest_rows() {
+    constexpr std::uint64_t kLimit = 1 << 20;
+    constexpr std::uint64_t kFewPages = 1 << 16;  // what is recorded about the removal
+    AuditFixture f;
+    f.record(12'500);
+    {
+        EventRecorder recorder(f.ring, f.epoch, f.path(), f.audit());
+        recorder.set_retention(0, kLimit);
+        f.append(1);
+        recorder.wake();
+        QTRY_VERIFY_WITH_TIMEOUT(count_of(all_rows(f.path()), EventKind::events_removed) > 0,
+                                 20'000);
+        // Room that was freed is used again: a history that goes on stays within its limit.
+        for (int i = 0; i < 3; ++i) {
+            f.append(5000);
+            QVERIFY(recorder.flush(10'000));
+        }
+        QTRY_VERIFY_WITH_TIMEOUT(all_rows(f.path()).size() < 10'000, 60'000);
+    }
+    const auto rows = all_rows(f.path());
+    QVERIFY(rows.size() > 1000);
+    QVERIFY(std::any_of(rows.begin(), rows.end(),
+                        [&](const auto& row) { return row.ring_seq == f.ring.head(); }));
+    auto database = EventDatabase::open(f.path(), f.epoch);
+    QVERIFY(database);
+    const auto used = database->used_bytes();
+    QVERIFY(used && *used <= kLimit + kFewPages);
+    const auto verdict = f.verdict(false);
+    QVERIFY2(verdict.clean(), verdict.summary().c_str());
+    QCOMPARE(verdict.removed_up_to, rows.front().seq - 1);
 }
 
 QTEST_APPLESS_MAIN(TestAuditChain)

@@ -13,7 +13,7 @@ namespace {
 
 int count_of(ServiceBench& bench, EventKind kind) {
     std::vector<layout::EventEntry> entries(1000);
-    const auto read = bench.service->registry().ring().read(1, entries);
+    const auto read = bench.state->registry.ring().read(1, entries);
     int count = 0;
     for (std::size_t i = 0; i < read; ++i)
         count += entries[i].kind == static_cast<std::uint16_t>(kind) ? 1 : 0;
@@ -22,8 +22,8 @@ int count_of(ServiceBench& bench, EventKind kind) {
 
 // What the client library does when the last reference goes.
 void give_back(ServiceBench& bench, const Program& program, const Grant& grant) {
-    QVERIFY(program.lease().give_back(grant.slot, grant.generation, !grant.audited) ==
-            layout::LeasePage::Give::last);
+    QVERIFY(program.lease().release(grant.slot, grant.generation, !grant.audited) ==
+            layout::LeasePage::Release::last);
     if (grant.tell_release) bench.service->released(grant.slot, grant.generation);
 }
 
@@ -118,7 +118,7 @@ void TestAuditedAccess::the_end_of_a_program_ends_its_accesses() {
     const auto mapped = program.map(made->id);
     QVERIFY(program.take(*mapped));
     program.die();
-    QVERIFY(bench.service->bury_if_gone(program.client()));
+    QVERIFY(bench.service->reap_if_dead(program.client()));
     QCOMPARE(count_of(bench, EventKind::access_ended), 1);
 }
 
@@ -127,7 +127,7 @@ void TestAuditedAccess::nothing_is_accessed_that_cannot_be_recorded() {
     Program program(bench.service, kUser);
     const auto made = program.allocate(4096, audited());
     const auto open = program.allocate(4096);
-    bench.service->access_audit().ready = [] {
+    bench.state->can_record = [] {
         return fail(ErrorCode::audit_unavailable, "the disk is full", "free space");
     };
     const auto refused = program.map(made->id);
@@ -157,7 +157,7 @@ void TestAuditedAccess::a_policy_can_ask_for_it_and_cease_to() {
     give_back(bench, program, *made);
     const auto set = [&](const char* policy) {
         bool done = false;
-        bench.service->policies().set(
+        bench.service->set_policy(
             program.caller(), made->id, policy,
             [&](const Result<std::string>& answer) { done = answer.has_value(); });
         return done;
@@ -193,8 +193,8 @@ void TestAuditedAccess::a_restart_forgets_neither_accesses_nor_their_end() {
     const auto made = program.allocate(4096, audited());
     QVERIFY(program.take(*made));
     bench.kill();
-    QVERIFY(program.lease().give_back(made->slot, made->generation, false) ==
-            layout::LeasePage::Give::last);
+    QVERIFY(program.lease().release(made->slot, made->generation, false) ==
+            layout::LeasePage::Release::last);
     bench.start();
     bench.service->evaluate_all();
     QCOMPARE(count_of(bench, EventKind::access_ended), 1);

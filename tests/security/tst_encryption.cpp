@@ -73,7 +73,7 @@ void Encryption::a_part_is_read_and_written_alone() {
     // Of a chunk nobody touched, nothing is written: its cells stay as they are.
     const auto before = segment(id);
     QVERIFY(client_->write(id, 10, pattern(10, 1)));
-    const layout::SealedLayout layout(size);
+    const layout::EncryptedLayout layout(size);
     const auto cells = static_cast<qsizetype>(layout.cell(1, 1));
     QVERIFY(before.mid(cells) == segment(id).mid(cells));
     QVERIFY(before != segment(id));

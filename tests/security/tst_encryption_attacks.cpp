@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "client/connection.h"
-#include "crypto/sealed_chunks.h"
+#include "crypto/encrypted_chunks.h"
 #include "encryption_fixture.h"
 #include "platform/mapped_file.h"
 
@@ -33,12 +33,13 @@ class EncryptionAttacks : public EncryptionTest {
 
 struct Tampering {
     // What the segment held before the last two writes, and now; what it is made to hold.
-    std::function<QByteArray(QByteArray older, QByteArray now, const layout::SealedLayout&)> change;
+    std::function<QByteArray(QByteArray older, QByteArray now, const layout::EncryptedLayout&)>
+        change;
 };
 Q_DECLARE_METATYPE(Tampering)
 
 void EncryptionAttacks::damage_is_found_and_the_region_isolated_data() {
-    using layout::SealedLayout;
+    using layout::EncryptedLayout;
     QTest::addColumn<Tampering>("tampering");
     QTest::addColumn<QString>("named");
     QTest::addColumn<bool>("by_health");
@@ -53,37 +54,37 @@ void EncryptionAttacks::damage_is_found_and_the_region_isolated_data() {
     };
     // Three writes: the first and the third are in the first cells, and in table 1.
     row("one bit of a chunk", "chunk 1 ", false,
-        [](const QByteArray&, QByteArray now, const SealedLayout& layout) {
+        [](const QByteArray&, QByteArray now, const EncryptedLayout& layout) {
             const auto at = static_cast<qsizetype>(layout.cell(1, 1) + 1000);
             now[at] = static_cast<char>(now[at] ^ 4);
             return now;
         });
     row("two chunks swapped", "chunk 0 ", false,
-        [=](const QByteArray&, const QByteArray& now, const SealedLayout& layout) {
+        [=](const QByteArray&, const QByteArray& now, const EncryptedLayout& layout) {
             const auto a = part(now, layout.cell(0, 1), kChunk);
             const auto b = part(now, layout.cell(1, 1), kChunk);
             return replaced(replaced(now, layout.cell(0, 1), b), layout.cell(1, 1), a);
         });
     row("an older chunk", "chunk 2 ", false,
-        [=](const QByteArray& older, const QByteArray& now, const SealedLayout& layout) {
+        [=](const QByteArray& older, const QByteArray& now, const EncryptedLayout& layout) {
             return replaced(now, layout.cell(2, 1), part(older, layout.cell(2, 1), 100));
         });
     row("an older chunk and its entry", "table", true,
-        [=](const QByteArray& older, const QByteArray& now, const SealedLayout& layout) {
+        [=](const QByteArray& older, const QByteArray& now, const EncryptedLayout& layout) {
             const auto entry = layout.table(1) + 2 * sizeof(layout::ChunkEntry);
             return replaced(replaced(now, layout.cell(2, 1), part(older, layout.cell(2, 1), 100)),
                             entry, part(older, entry, sizeof(layout::ChunkEntry)));
         });
     row("one bit of the table", "table", true,
-        [](const QByteArray&, QByteArray now, const SealedLayout& layout) {
+        [](const QByteArray&, QByteArray now, const EncryptedLayout& layout) {
             const auto at = static_cast<qsizetype>(layout.table(1) + 20);
             now[at] = static_cast<char>(now[at] ^ 1);
             return now;
         });
     row("the whole of an older version", "table", true,
-        [](const QByteArray& older, const QByteArray&, const SealedLayout&) { return older; });
+        [](const QByteArray& older, const QByteArray&, const EncryptedLayout&) { return older; });
     row("nothing but zeros", "table", true,
-        [](const QByteArray&, const QByteArray& now, const SealedLayout&) {
+        [](const QByteArray&, const QByteArray& now, const EncryptedLayout&) {
             return QByteArray(now.size(), '\0');
         });
 }
@@ -102,7 +103,7 @@ void EncryptionAttacks::damage_is_found_and_the_region_isolated() {
         QVERIFY(client_->write(id, 0, pattern(size, 3)));
         const auto mapped = client_->map(id, AccessMode::read_only);
         QVERIFY(mapped);
-        put(id, 0, tampering.change(older, segment(id), layout::SealedLayout(size)));
+        put(id, 0, tampering.change(older, segment(id), layout::EncryptedLayout(size)));
         if (told_by_reader) {
             std::vector<std::byte> out(size);
             const auto refused = client_->read(id, 0, out);
@@ -142,11 +143,11 @@ wire::RequestT EncryptionAttacks::about(const RegionId& id, const QString& what)
         call.access = 1;
         request.call.Set(std::move(call));
     } else if (what == "read") {
-        wire::SealReadT call;
+        wire::EncryptedReadT call;
         call.id = std::move(key);
         request.call.Set(std::move(call));
     } else if (what == "report") {
-        wire::SealReportT call;
+        wire::EncryptedReportT call;
         call.id = std::move(key);
         request.call.Set(std::move(call));
     } else if (what == "lock") {
@@ -157,7 +158,7 @@ wire::RequestT EncryptionAttacks::about(const RegionId& id, const QString& what)
         call.request = 1;
         request.call.Set(std::move(call));
     } else {
-        wire::SealCommitT call;
+        wire::EncryptedCommitT call;
         call.id = std::move(key);
         call.expected = what.section(' ', 1, 1).toULongLong();
         call.key_version = what.section(' ', 2, 2).toUInt();
@@ -189,8 +190,8 @@ void EncryptionAttacks::who_was_not_granted_a_region_gets_no_key() {
     QVERIFY((*stranger)->call(about(id, "map")));
     {
         const auto told = (*stranger)->call(about(id, "read"));
-        QVERIFY(told && told->reply.answer.AsSealed());
-        QCOMPARE(told->reply.answer.AsSealed()->key.size(), kKeyBytes);
+        QVERIFY(told && told->reply.answer.AsEncryptedVersion());
+        QCOMPARE(told->reply.answer.AsEncryptedVersion()->key.size(), kKeyBytes);
     }
     auto watcher = Connection::open({.lease = false});
     QCOMPARE(code((*watcher)->call(about(id, "read"))), ErrorCode::permission_denied);

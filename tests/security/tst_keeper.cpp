@@ -219,8 +219,7 @@ struct Alone {  // a keeper that the test started
 
     explicit Alone(const std::string& patience_ms) {
         const auto listener = Listener::bind(socket);
-        (void)start_detached(companion_program(),
-                             {"keeper", "--socket", socket, "--patience-ms", patience_ms},
+        (void)start_detached(companion_program("snakepit-shm-keeper"), {socket, patience_ms},
                              listener->handle());
         manager = keeper_process(socket);
         (void)manager->take_all();

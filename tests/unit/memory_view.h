@@ -13,7 +13,7 @@ namespace snakepit::shm::test {
 class View {
   public:
     View(ServiceBench& bench, const Grant& grant) {
-        auto handle = bench.service->allocator().open(grant.slot, AccessMode::read_write);
+        auto handle = bench.state->allocator.open(grant.slot, AccessMode::read_write);
         if (!handle) qFatal("%s", handle.error().sentence().c_str());
         mapping_ =
             std::move(*Mapping::map(*handle, grant.segment_size, Mapping::Access::read_write));

@@ -21,8 +21,8 @@ class PolicyFixture : public ServiceFixture {
   protected:
     Result<PolicyReport> set(const Caller& caller, const RegionId& id, const std::string& policy) {
         Result<std::string> answer = fail(ErrorCode::timeout, "no answer");
-        service().policies().set(caller, id, policy,
-                                 [&](Result<std::string> json) { answer = std::move(json); });
+        service().set_policy(caller, id, policy,
+                             [&](Result<std::string> json) { answer = std::move(json); });
         if (!answer) return fail(answer.error());
         return parse_policy_report(*answer);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A Service without sockets or threads, over simulated memory, and the programs that use it.
+// A RegionService without sockets or threads, over simulated memory, and the programs that use it.
 #pragma once
 
 #include <QDir>
@@ -13,7 +13,7 @@
 
 #include "in_memory/in_memory_backend.h"
 #include "layout/lease_page.h"
-#include "manager/service.h"
+#include "regions/region_service.h"
 
 namespace snakepit::shm::test {
 
@@ -23,7 +23,7 @@ inline constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 class Program {
   public:
     // `service` is the owner of whichever service runs: it outlives restarts, the service does not.
-    Program(const std::unique_ptr<Service>& owner, const Credentials& who) : service_(owner) {
+    Program(const std::unique_ptr<RegionService>& owner, const Credentials& who) : service_(owner) {
         auto& service = *owner;
         const auto client = service.connect_client({who, 1, "program"});
         if (!client) qFatal("%s", client.error().sentence().c_str());
@@ -37,10 +37,12 @@ class Program {
     layout::LeasePage lease() const { return layout::LeasePage(page_.data()); }
     const Handle& liveness_lock() const { return liveness_lock_; }
     bool take(const Grant& grant) const {
-        return lease().take(grant.slot, grant.generation) == layout::LeasePage::Take::taken;
+        return lease().acquire(grant.slot, grant.generation) ==
+               layout::LeasePage::Acquire::acquired;
     }
     bool give(const Grant& grant) const {
-        return lease().give_back(grant.slot, grant.generation) != layout::LeasePage::Give::not_held;
+        return lease().release(grant.slot, grant.generation) !=
+               layout::LeasePage::Release::not_held;
     }
     Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {},
                            std::uint64_t request = 0) {
@@ -54,7 +56,7 @@ class Program {
     }
     CleanupResult cleanup(const CleanupRequest& request) {
         std::uint32_t slot = 0;
-        return service_->cleanup(caller_, request, slot, 1000).value();
+        return service_->cleanup(caller_, request, slot, 1000);
     }
     CleanupResult cleanup_named(CleanupRequest request, const std::vector<RegionId>& ids) {
         request.only = ids;
@@ -69,7 +71,7 @@ class Program {
     }
 
   private:
-    const std::unique_ptr<Service>& service_;
+    const std::unique_ptr<RegionService>& service_;
     Caller caller_;
     Handle liveness_lock_;
     Mapping page_;
@@ -89,7 +91,10 @@ class ServiceBench {
         start();
     }
     // What kill -9 leaves is what this leaves: nothing is written on the way out.
-    void kill() { service.reset(); }
+    void kill() {
+        service.reset();
+        state.reset();
+    }
     void start() {
         auto registry = RegionRegistry::open(paths_);
         if (!registry) qFatal("%s", registry.error().sentence().c_str());
@@ -97,12 +102,13 @@ class ServiceBench {
         if (!grants) qFatal("%s", grants.error().sentence().c_str());
         auto locks = LockTable::open(paths_.locks(), (*registry)->epoch());
         if (!locks) qFatal("%s", locks.error().sentence().c_str());
-        service =
-            std::make_unique<Service>(paths_, std::move(*registry), std::move(*grants),
-                                      std::move(*locks), *memory, [this](auto work, auto then) {
-                                          if (!later) return work(), then();
-                                          long_work.push_back([work, then] { work(), then(); });
-                                      });
+        state = std::make_unique<ServiceState>(
+            paths_, std::move(*registry), std::move(*grants), std::move(*locks), *memory,
+            [this](auto work, auto then) {
+                if (!later) return work(), then();
+                long_work.push_back([work, then] { work(), then(); });
+            });
+        service = std::make_unique<RegionService>(*state);
         service->configure(config);
         if (auto recovered = service->recover(); !recovered)
             qFatal("%s", recovered.error().sentence().c_str());
@@ -115,8 +121,7 @@ class ServiceBench {
     template <typename F>
     void edit(F change) {
         bool created = false;
-        auto file =
-            MappedFile::open_or_create(paths_.registry(), layout::RegistryOffsets::end, created);
+        auto file = MappedFile::open_or_create(paths_.registry(), kRegistrySizes, created);
         if (!file || created) qFatal("no registry to edit");
         change(layout::RegistryView<std::byte>(file->data()));
     }
@@ -127,10 +132,10 @@ class ServiceBench {
         memory->lose_segments(kDurablePrefix);
         if (!prepare_directories(paths_)) qFatal("no directories");
     }
-    void set_state(std::uint32_t slot, layout::SlotState state) {
+    void set_state(std::uint32_t slot, layout::SlotState wanted) {
         edit([&](auto view) {
             auto word = layout::Control::decode(view.slot(slot).control.load());
-            word.state = state;
+            word.state = wanted;
             view.slot(slot).control.store(word.encode());
         });
     }
@@ -138,7 +143,7 @@ class ServiceBench {
     // The last event of this kind about the region; kind 0: there was none.
     layout::EventEntry last_event(const RegionId& id, EventKind kind) const {
         std::vector<layout::EventEntry> events(layout::kRingEntries);
-        events.resize(service->registry().ring().read(1, events));
+        events.resize(state->registry.ring().read(1, events));
         for (auto it = events.rbegin(); it != events.rend(); ++it)
             if (it->id_micros == id.micros && it->id_random == id.random &&
                 it->kind == static_cast<int>(kind))
@@ -147,13 +152,13 @@ class ServiceBench {
     }
     std::size_t count_events(const RegionId& id, EventKind kind) const {
         std::vector<layout::EventEntry> events(layout::kRingEntries);
-        events.resize(service->registry().ring().read(1, events));
+        events.resize(state->registry.ring().read(1, events));
         return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [&](auto& e) {
             return e.id_micros == id.micros && e.id_random == id.random &&
                    e.kind == static_cast<int>(kind);
         }));
     }
-    bool has(const RegionId& id) const { return service->registry().find(id).has_value(); }
+    bool has(const RegionId& id) const { return state->registry.find(id).has_value(); }
     std::uint64_t references(const Caller& caller, const RegionId& id) const {
         return service->info(caller, id).value().reference_count;
     }
@@ -161,7 +166,8 @@ class ServiceBench {
 
     InMemoryBackend* memory = nullptr;
     Config config;
-    std::unique_ptr<Service> service;
+    std::unique_ptr<ServiceState> state;
+    std::unique_ptr<RegionService> service;
     bool later = false;  // long work waits in `long_work`
     std::deque<std::function<void()>> long_work;
 
@@ -189,7 +195,8 @@ class ServiceFixture : public QObject {
     }
 
   protected:
-    Service& service() { return *bench_->service; }
+    RegionService& service() { return *bench_->service; }
+    ServiceState& state() { return *bench_->state; }
     template <typename T>
     static ErrorCode code(const Result<T>& result) {
         return result ? ErrorCode{} : result.error().code;

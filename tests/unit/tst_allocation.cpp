@@ -52,7 +52,7 @@ class Allocation : public QObject {
     void a_limit_counts_what_is_held_now();
 
   private:
-    Service& service() const { return *bench_->service; }
+    RegionService& service() const { return *bench_->service; }
     Result<Grant> begin(std::uint64_t request, std::uint64_t size = kLarge,
                         const RegionOptions& options = dedicated()) const {
         Result<Grant> out = fail(ErrorCode::timeout, "no answer");
@@ -72,9 +72,9 @@ class Allocation : public QObject {
         return service().list(user_->caller(), {}, slot, 1 << 20)->size();
     }
     bool nothing() const {
-        return listed() == 0 && service().registry().used_count() == 0 &&
-               bench_->memory->segment_count() == 0 && service().allocator().bytes_used() == 0 &&
-               service().allocator().bytes_reserved() == 0;
+        return listed() == 0 && state().registry.used_count() == 0 &&
+               bench_->memory->segment_count() == 0 && state().allocator.bytes_used() == 0 &&
+               state().allocator.bytes_reserved() == 0;
     }
     void cut_off(std::uint64_t request) const {
         bench_->later = true;
@@ -98,7 +98,7 @@ void Allocation::a_request_that_a_manager_ended_in_is_not_repeated() {
     QVERIFY(anew);
     QVERIFY(user_->allocate(kLarge, dedicated(), 7));  // it was told; asking once more is its own
     std::vector<layout::EventEntry> events(layout::kRingEntries);
-    events.resize(service().registry().ring().read(1, events));
+    events.resize(state().registry.ring().read(1, events));
     QCOMPARE(std::count_if(events.begin(), events.end(),
                            [](const auto& entry) {
                                return entry.text[0] != 0 &&
@@ -111,7 +111,7 @@ void Allocation::it_is_not_repeated_by_a_third_manager_either() {
     cut_off(7);
     bench_->restart();
     bench_->restart();
-    QCOMPARE(service().allocator().bytes_used(), 0U);
+    QCOMPARE(state().allocator.bytes_used(), 0U);
     QCOMPARE(user_->allocate(kLarge, dedicated(), 7).error().code, ErrorCode::allocation_failed);
     QVERIFY(nothing());
 }
@@ -187,11 +187,11 @@ void Allocation::nobody_sees_a_region_before_its_memory_is_there() {
 
 void Allocation::what_a_client_reserves_goes_when_it_gives_up() {
     QVERIFY(begin(7)->reserve);
-    service().forsake_allocation(user_->caller(), 7);
+    service().cancel_allocation(user_->caller(), 7);
     QVERIFY(nothing());
     QCOMPARE(reserved(*user_, 7).error().code, ErrorCode::region_not_found);
-    service().forsake_allocation(user_->caller(), 7);  // again, or never begun: nothing
-    service().forsake_allocation(user_->caller(), 99);
+    service().cancel_allocation(user_->caller(), 7);  // again, or never begun: nothing
+    service().cancel_allocation(user_->caller(), 99);
 }
 
 void Allocation::what_a_client_reserves_goes_with_its_connection() {
@@ -204,8 +204,8 @@ void Allocation::what_a_client_reserves_goes_with_the_client() {
     Program other(bench_->service, {100, 5000, 500});
     QVERIFY(begin(7)->reserve);
     user_->die();
-    QVERIFY(service().bury_if_gone(user_->client()));
-    QCOMPARE(service().registry().used_count(), std::size_t{0});
+    QVERIFY(service().reap_if_dead(user_->client()));
+    QCOMPARE(state().registry.used_count(), std::size_t{0});
     QCOMPARE(bench_->memory->segment_count(), std::size_t{0});
 }
 
@@ -230,7 +230,7 @@ void Allocation::another_client_cannot_say_that_it_is_reserved() {
     Program other(bench_->service, {100, 5000, 500});
     QVERIFY(begin(7)->reserve);
     QCOMPARE(reserved(other, 7).error().code, ErrorCode::region_not_found);
-    service().forsake_allocation(other.caller(), 7);
+    service().cancel_allocation(other.caller(), 7);
     QVERIFY(reserved(*user_, 7));
 }
 
@@ -241,7 +241,7 @@ void Allocation::what_nobody_heard_of_goes() {
         const auto made = user_->allocate(8192, options);
         service().drop_unclaimed(made->slot, made->generation);
         QCOMPARE(listed(), std::size_t{0});
-        QVERIFY(!service().allocator().durable.has(made->id));
+        QVERIFY(!state().allocator.durable.has(made->id));
     }
 }
 
@@ -263,7 +263,7 @@ void Allocation::an_allocation_that_is_given_up_while_it_is_made_goes() {
     bool made = true;
     service().allocate(user_->caller(), 7, kLarge, dedicated(),
                        [&](const Result<Grant>& granted) { made = granted.has_value(); });
-    service().forsake_allocation(user_->caller(), 7);
+    service().cancel_allocation(user_->caller(), 7);
     bench_->later = false;
     for (const auto& work : std::exchange(bench_->long_work, {})) work();
     QVERIFY(!made && nothing());

@@ -27,7 +27,7 @@ Range pages(std::uint64_t first, std::uint64_t count) {
 std::unique_ptr<Arena> arena_with_holes() {
     auto arena = arena_of_pages(16);
     for (const auto& used : {pages(0, 1), pages(4, 1), pages(6, 1), pages(13, 1)})
-        arena->take(used);
+        arena->mark_used(used);
     return arena;
 }
 
@@ -78,12 +78,12 @@ void ArenaTest::a_clean_run_is_preferred_among_tight_ones() {
 void ArenaTest::neighbours_coalesce() {
     const auto arena = arena_with_holes();
     QCOMPARE(arena->high_water(), 14 * kPage);
-    arena->give(pages(4, 1));
-    arena->give(pages(6, 1));
+    arena->mark_free(pages(4, 1));
+    arena->mark_free(pages(6, 1));
     QCOMPARE(arena->runs().size(), 2U);
     QCOMPARE(arena->run_at(5 * kPage), pages(1, 12));
-    arena->give(pages(13, 1));
-    arena->give(pages(0, 1));
+    arena->mark_free(pages(13, 1));
+    arena->mark_free(pages(0, 1));
     QCOMPARE(arena->runs().size(), 1U);
     QVERIFY(arena->empty());
     QCOMPARE(arena->largest_free(), 16 * kPage);
@@ -124,7 +124,7 @@ void ArenaTest::a_random_history_agrees_with_a_plain_one() {
             if (const auto offset = arena->find(count * kPage, strategy)) {
                 const Range range{*offset, count * kPage};
                 QVERIFY(arena->is_free(range));
-                arena->take(range);
+                arena->mark_used(range);
                 for (auto page = range.offset / kPage; page < range.end() / kPage; ++page) {
                     QVERIFY(!used[page]);
                     used[page] = true;
@@ -135,7 +135,7 @@ void ArenaTest::a_random_history_agrees_with_a_plain_one() {
             }
         } else {
             std::swap(held[random() % held.size()], held.back());
-            arena->give(held.back());
+            arena->mark_free(held.back());
             for (auto page = held.back().offset / kPage; page < held.back().end() / kPage; ++page)
                 used[page] = false;
             held.pop_back();

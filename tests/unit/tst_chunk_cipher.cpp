@@ -3,11 +3,11 @@
 #include <cstring>
 #include <functional>
 
-#include "crypto/sealed_chunks.h"
+#include "crypto/encrypted_chunks.h"
 
 using namespace snakepit::shm;
 using layout::ChunkEntry;
-using layout::SealedLayout;
+using layout::EncryptedLayout;
 
 namespace {
 
@@ -73,14 +73,14 @@ void ChunkCipherTest::the_cipher_is_aes_256_gcm_data() {
     QTest::addColumn<QByteArray>("nonce");
     QTest::addColumn<QByteArray>("associated");
     QTest::addColumn<QByteArray>("plain");
-    QTest::addColumn<QByteArray>("sealed");
+    QTest::addColumn<QByteArray>("ciphertext");
     QTest::addColumn<QByteArray>("tag");
     const QByteArray zero_key(64, '0'), zero_nonce(24, '0');
     const QByteArray key("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
     const QByteArray plain(
         "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
         "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255");
-    const QByteArray sealed(
+    const QByteArray ciphertext(
         "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
         "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662898015ad");
     QTest::newRow("13: nothing") << zero_key << zero_nonce << QByteArray() << QByteArray()
@@ -90,12 +90,12 @@ void ChunkCipherTest::the_cipher_is_aes_256_gcm_data() {
         << QByteArray("cea7403d4d606b6e074ec5d3baf39d18")
         << QByteArray("d0d1c8a799996bf0265b98b5d48ab919");
     QTest::newRow("15: four blocks")
-        << key << QByteArray("cafebabefacedbaddecaf888") << QByteArray() << plain << sealed
+        << key << QByteArray("cafebabefacedbaddecaf888") << QByteArray() << plain << ciphertext
         << QByteArray("b094dac5d93471bdec1a502270e3cc6c");
     QTest::newRow("16: with associated data, and not whole blocks")
         << key << QByteArray("cafebabefacedbaddecaf888")
         << QByteArray("feedfacedeadbeeffeedfacedeadbeefabaddad2") << plain.left(120)
-        << sealed.left(120) << QByteArray("76fc6ece0f4e1768cddf8853bb2d551b");
+        << ciphertext.left(120) << QByteArray("76fc6ece0f4e1768cddf8853bb2d551b");
 }
 
 void ChunkCipherTest::the_cipher_is_aes_256_gcm() {
@@ -103,7 +103,7 @@ void ChunkCipherTest::the_cipher_is_aes_256_gcm() {
     QFETCH(QByteArray, nonce);
     QFETCH(QByteArray, associated);
     QFETCH(QByteArray, plain);
-    QFETCH(QByteArray, sealed);
+    QFETCH(QByteArray, ciphertext);
     QFETCH(QByteArray, tag);
     auto cipher = ChunkCipher::make(hex(key.constData()));
     QVERIFY(cipher);
@@ -114,7 +114,7 @@ void ChunkCipherTest::the_cipher_is_aes_256_gcm() {
     // Twice: a cipher is used again.
     for (int round = 0; round < 2; ++round) {
         QVERIFY(cipher->encrypt(with, hex(associated.constData()), in, out.data(), made));
-        QCOMPARE(to_hex(std::span(out).first(in.size())), sealed.toStdString());
+        QCOMPARE(to_hex(std::span(out).first(in.size())), ciphertext.toStdString());
         QCOMPARE(to_hex(std::as_bytes(std::span(made))), tag.toStdString());
         const auto good = cipher->decrypt(with, hex(associated.constData()),
                                           std::span(out).first(in.size()), back.data(), made);
@@ -176,33 +176,33 @@ void ChunkCipherTest::whatever_is_changed_a_chunk_is_refused() {
 }
 
 void ChunkCipherTest::a_root_changes_with_everything_it_stands_for() {
-    SealState state;
+    EncryptionState state;
     state.id = kRegion;
     state.size = 200'000;
     state.version = 5;
     const ChunkTable table(4, entry_);
     const auto root = root_of(state, table);
     QVERIFY(root == root_of(state, table));
-    const auto differs = [&](const std::function<void(SealState&, ChunkTable&)>& change) {
+    const auto differs = [&](const std::function<void(EncryptionState&, ChunkTable&)>& change) {
         auto other = state;
         auto entries = table;
         change(other, entries);
         return root_of(other, entries) != root;
     };
-    QVERIFY(differs([](SealState& s, ChunkTable&) { ++s.id.random; }));
-    QVERIFY(differs([](SealState& s, ChunkTable&) { ++s.size; }));
-    QVERIFY(differs([](SealState& s, ChunkTable&) { --s.version; }));
-    QVERIFY(differs([](SealState& s, ChunkTable&) { ++s.key_version; }));
-    QVERIFY(differs([](SealState&, ChunkTable& t) { t[3].tag[0] ^= 1; }));
-    QVERIFY(differs([](SealState&, ChunkTable& t) { t[0].cell = 2; }));
-    QVERIFY(differs([](SealState&, ChunkTable& t) { t.pop_back(); }));
+    QVERIFY(differs([](EncryptionState& s, ChunkTable&) { ++s.id.random; }));
+    QVERIFY(differs([](EncryptionState& s, ChunkTable&) { ++s.size; }));
+    QVERIFY(differs([](EncryptionState& s, ChunkTable&) { --s.version; }));
+    QVERIFY(differs([](EncryptionState& s, ChunkTable&) { ++s.key_version; }));
+    QVERIFY(differs([](EncryptionState&, ChunkTable& t) { t[3].tag[0] ^= 1; }));
+    QVERIFY(differs([](EncryptionState&, ChunkTable& t) { t[0].cell = 2; }));
+    QVERIFY(differs([](EncryptionState&, ChunkTable& t) { t.pop_back(); }));
 }
 
 void ChunkCipherTest::a_signature_belongs_to_one_root_and_one_writer() {
     auto writer = SigningKey::generate();
     auto stranger = SigningKey::generate();
     QVERIFY(writer && stranger);
-    SealState state;
+    EncryptionState state;
     state.root[0] = std::byte{1};
     state.public_key = writer->public_key();
     state.signature = *sign_root(*writer, state.root);
@@ -241,7 +241,7 @@ void ChunkCipherTest::the_parts_of_a_segment_do_not_overlap_data() {
 
 void ChunkCipherTest::the_parts_of_a_segment_do_not_overlap() {
     QFETCH(quint64, size);
-    const SealedLayout layout(size);
+    const EncryptedLayout layout(size);
     std::uint64_t end = 0, bytes = 0;
     const auto take = [&](std::uint64_t from, std::uint64_t length) {
         const bool behind = from >= end && from % 4096 == 0;

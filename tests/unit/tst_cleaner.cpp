@@ -56,7 +56,7 @@ class CleanerTest : public ServiceFixture {
     void many_ends_at_once_take_several_turns();
 
   private:
-    SlotState state(const Grant& region) { return service().registry().control(region.slot).state; }
+    SlotState state_of(const Grant& region) { return state().registry.control(region.slot).state; }
 };
 
 void CleanerTest::what_a_person_cleans_is_kept_for_a_while_and_then_freed() {
@@ -95,7 +95,7 @@ void CleanerTest::a_restored_region_holds_what_it_held_and_starts_anew() {
     QCOMPARE(user_->cleanup(kAll).quarantined, 1U);
     const auto next = service().restore(user_->caller(), region->id);
     QVERIFY(next && next->find("due in") != std::string::npos);
-    QCOMPARE(state(*region), SlotState::live);
+    QCOMPARE(state_of(*region), SlotState::live);
     QCOMPARE(service().info(user_->caller(), region->id)->quarantined_until.micros, 0);
     QCOMPARE(bench_->count_events(region->id, EventKind::restored), 1U);
     const auto at = now().micros;
@@ -119,7 +119,7 @@ void CleanerTest::only_what_is_in_quarantine_can_be_restored_and_only_by_those_w
     QCOMPARE(code(service().restore(stranger.caller(), region->id)), ErrorCode::permission_denied);
     const Program administrator(bench_->service, {103, ::geteuid(), ::getegid()});
     QVERIFY(service().restore(administrator.caller(), region->id));
-    QCOMPARE(state(*region), SlotState::live);
+    QCOMPARE(state_of(*region), SlotState::live);
 }
 
 void CleanerTest::a_region_in_quarantine_outlives_the_manager_with_its_deadline() {
@@ -127,7 +127,7 @@ void CleanerTest::a_region_in_quarantine_outlives_the_manager_with_its_deadline(
     user_->cleanup(kAll);
     const auto until = service().info(user_->caller(), region->id)->quarantined_until;
     bench_->restart();
-    QCOMPARE(state(*region), SlotState::quarantined);
+    QCOMPARE(state_of(*region), SlotState::quarantined);
     QCOMPARE(service().info(user_->caller(), region->id)->quarantined_until.micros, until.micros);
     service().tick(until.micros - 1);
     QVERIFY(bench_->has(region->id));
@@ -156,7 +156,7 @@ void CleanerTest::a_kill_on_the_way_into_quarantine_leaves_a_live_region() {
         slot.body[word.body ^ 1].checksum = layout::checksum_of(slot.body[word.body ^ 1]);
     });
     bench_->start();
-    QCOMPARE(state(*region), SlotState::live);
+    QCOMPARE(state_of(*region), SlotState::live);
     QVERIFY(user_->take(*region));
     QCOMPARE(bench_->count_events(region->id, EventKind::quarantined), 0U);
 }
@@ -169,7 +169,7 @@ void CleanerTest::a_kill_right_after_the_commit_loses_no_event() {
     // missing.
     bench_->edit([&](auto view) { view.state().ring_head.fetch_sub(1); });
     bench_->start();
-    QCOMPARE(state(*region), SlotState::quarantined);
+    QCOMPARE(state_of(*region), SlotState::quarantined);
     QCOMPARE(bench_->count_events(region->id, EventKind::quarantined), 1U);
 }
 
@@ -231,10 +231,10 @@ void CleanerTest::deallocating_into_quarantine_is_refused_while_it_is_held() {
     const auto refused = service().quarantine(user_->caller(), region->id);
     QCOMPARE(code(refused), ErrorCode::region_in_use);
     QVERIFY(!refused.error().remedy.empty());
-    QCOMPARE(state(*region), SlotState::live);
+    QCOMPARE(state_of(*region), SlotState::live);
     QVERIFY(user_->give(*region) && user_->take(*region) && user_->give(*region));
     QVERIFY(!service().quarantine(user_->caller(), region->id).value());
-    QCOMPARE(state(*region), SlotState::quarantined);
+    QCOMPARE(state_of(*region), SlotState::quarantined);
 }
 
 void CleanerTest::what_is_cleaned_by_itself_is_quarantined_only_when_asked_for() {
@@ -245,7 +245,7 @@ void CleanerTest::what_is_cleaned_by_itself_is_quarantined_only_when_asked_for()
     bench_->reconfigure();
     const auto kept = user_->allocate(1, with_policy(CleanupPolicy::automatic, 60'000));
     service().tick(now().micros + 61 * kSecond);
-    QCOMPARE(state(*kept), SlotState::quarantined);
+    QCOMPARE(state_of(*kept), SlotState::quarantined);
     QVERIFY(service().deallocate(user_->caller(), kept->id, false).value());
 }
 
@@ -275,15 +275,15 @@ void CleanerTest::a_session_or_a_worker_is_cleaned_without_its_manual_regions() 
     auto done = user_->cleanup(request);
     QCOMPARE(done.items.size(), 3U);
     QCOMPARE(done.removed, 1U);
-    QCOMPARE(state(*mine), SlotState::quarantined);
+    QCOMPARE(state_of(*mine), SlotState::quarantined);
     for (const auto& item : done.items)
         if (item.id == manual->id) QVERIFY(item.reason.find("manual") != std::string::npos);
     request.all_eligible = true;
     done = user_->cleanup(request);
     QCOMPARE(done.removed, 1U);
-    QCOMPARE(state(*manual), SlotState::quarantined);
+    QCOMPARE(state_of(*manual), SlotState::quarantined);
     for (const auto* region : {&*held, &*foreign, &*before})
-        QCOMPARE(state(*region), SlotState::live);
+        QCOMPARE(state_of(*region), SlotState::live);
 }
 
 void CleanerTest::a_dead_workers_region_names_worker_and_session_when_it_goes() {
@@ -291,7 +291,7 @@ void CleanerTest::a_dead_workers_region_names_worker_and_session_when_it_goes() 
     worker.announce("resizer-7", "evening");
     const auto region = worker.allocate(1);
     worker.die();
-    QVERIFY(service().bury_if_gone(worker.client()));
+    QVERIFY(service().reap_if_dead(worker.client()));
     service().tick(now().micros + bench_->config.grace_period_ms * 1000);
     QVERIFY(!bench_->has(region->id));
     const QString reason(bench_->last_event(region->id, EventKind::freed).text);
@@ -302,7 +302,7 @@ void CleanerTest::a_plan_is_checked_again_item_by_item() {
     Program owner(bench_->service, kUser);
     const auto goes = owner.allocate(1), taken = owner.allocate(1), gone = owner.allocate(1);
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     CleanupRequest request{.dry_run = true, .orphans = true};
     const auto plan = user_->cleanup(request);
     QCOMPARE(plan.removed, 3U);
@@ -362,11 +362,11 @@ void CleanerTest::many_ends_at_once_take_several_turns() {
     bench_->reconfigure();
     service().tick(now().micros);  // the look that follows a changed configuration
     QVERIFY(service().tick(at));
-    QVERIFY(service().totals().regions > 0);
+    QVERIFY(state().totals().regions > 0);
     int turns = 1;
-    while (service().proceed(at)) ++turns;
+    while (service().run_slice(at)) ++turns;
     QVERIFY(turns >= 2);
-    QCOMPARE(service().totals().regions, 0U);
+    QCOMPARE(state().totals().regions, 0U);
 }
 
 QTEST_GUILESS_MAIN(CleanerTest)

@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "manager/config.h"
+#include "config/config.h"
 
 using namespace snakepit::shm;
 
@@ -52,6 +52,8 @@ void TestConfig::no_file_and_an_empty_file_give_the_specifications_defaults() {
         QCOMPARE(config->default_timeout_ms, std::int64_t{300'000});
         QCOMPARE(config->security_level, SecurityLevel::standard);
         QCOMPARE(config->quarantine_ms, std::int64_t{30'000});
+        QCOMPARE(config->event_retention_ms, std::int64_t{30} * 86'400'000);
+        QCOMPARE(config->event_max_size, std::uint64_t{1} << 30);
         QVERIFY(!config->quarantine_automatic);
         QCOMPARE(config->max_regions_per_user, 0U);
         QCOMPARE(config->shm_path, std::string("/dev/shm"));
@@ -226,7 +228,7 @@ void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     QCOMPARE(values["cleanup_interval"].toInteger(), 60'000);
     QCOMPARE(values["platform_options"].toObject()["linux"].toObject()["shm_path"].toString(),
              QString("/a \"b\""));
-    QCOMPARE(values.size(), 33);
+    QCOMPARE(values.size(), 34);
 }
 
 void TestConfig::only_keys_that_cannot_change_while_running_need_a_restart() {

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "manager/config.h"
-#include "manager/config_edit.h"
+#include "config/config.h"
+#include "config/config_edit.h"
 
 using namespace snakepit::shm;
 

@@ -3,7 +3,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
-#include "manager/config.h"
+#include "config/config.h"
 
 using namespace snakepit::shm;
 

@@ -4,7 +4,7 @@
 
 #include <QtTest>
 
-#include "memory/guard.h"
+#include "memory/canary.h"
 #include "service_bench.h"
 
 using namespace snakepit::shm;
@@ -32,11 +32,11 @@ class Corruption : public ServiceFixture {
     void writing_up_to_the_end_is_no_damage();
     void a_write_past_the_end_is_told_when_the_region_is_freed();
     void a_region_taken_by_force_is_not_called_damaged();
-    void a_region_of_whole_pages_has_no_guard();
+    void a_region_of_whole_pages_has_no_canary();
     void a_segment_that_vanished_or_was_cut_is_found_while_the_manager_runs();
     void a_description_that_changed_by_itself_is_found_while_the_manager_runs();
     void a_quarantine_whose_deadline_is_damaged_ends_only_by_hand();
-    void a_guard_notices_zeros_and_a_cut();
+    void a_canary_notices_zeros_and_a_cut();
     void secure_cleanup_leaves_zeros_data();
     void secure_cleanup_leaves_zeros();
     void a_manager_killed_while_it_overwrites_does_it_again();
@@ -51,7 +51,7 @@ class Corruption : public ServiceFixture {
     // A look for damage, due or not.
     void check() {
         (void)service().check_now();
-        while (service().proceed(now().micros)) continue;
+        while (service().run_slice(now().micros)) continue;
     }
 };
 
@@ -61,7 +61,7 @@ void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybod
     QTest::newRow("the first byte behind") << 1000 << 0;
     QTest::newRow("further behind") << 1000 << 2000;
     QTest::newRow("the last byte of the page") << 1000 << 3095;
-    QTest::newRow("in the least guard there is") << 4080 << 15;
+    QTest::newRow("in the smallest canary") << 4080 << 15;
 }
 
 void Corruption::a_write_past_the_end_is_found_and_the_region_kept_from_everybody() {
@@ -116,7 +116,7 @@ void Corruption::a_write_past_the_end_is_told_when_the_region_is_freed() {
     QVERIFY(!bench_->has(region->id));
     const auto told = bench_->last_event(region->id, EventKind::damaged);
     QVERIFY(QString(told.text).contains("2 bytes behind its end"));
-    QCOMPARE(service().errors().by_type().at(ErrorType::corruption_detected), 1U);
+    QCOMPARE(state().errors.by_type().at(ErrorType::corruption_detected), 1U);
 }
 
 void Corruption::a_region_taken_by_force_is_not_called_damaged() {
@@ -131,10 +131,10 @@ void Corruption::a_region_taken_by_force_is_not_called_damaged() {
     QCOMPARE(bench_->count_events(region->id, EventKind::damaged), 0U);
 }
 
-void Corruption::a_region_of_whole_pages_has_no_guard() {
+void Corruption::a_region_of_whole_pages_has_no_canary() {
     for (const std::uint64_t size : {4096, 4081}) {
         const auto region = dedicated(size);
-        QCOMPARE(service().registry().body(region->slot).flags & layout::kGuarded, 0U);
+        QCOMPARE(state().registry.body(region->slot).flags & layout::kHasCanary, 0U);
     }
 }
 
@@ -143,7 +143,7 @@ void Corruption::a_segment_that_vanished_or_was_cut_is_found_while_the_manager_r
     check();
     QCOMPARE(::ftruncate(cut->handle.get(), 4096), 0);
     bench_->memory->fail_removal = false;
-    QVERIFY(bench_->memory->remove_segment(service().allocator().segment_name_of(gone->slot), {}));
+    QVERIFY(bench_->memory->remove_segment(state().allocator.segment_name_of(gone->slot), {}));
     check();
     QVERIFY(service().faults().at(gone->slot).find("gone") != std::string::npos);
     QVERIFY(service().faults().at(cut->slot).find("cut") != std::string::npos);
@@ -161,7 +161,7 @@ void Corruption::a_description_that_changed_by_itself_is_found_while_the_manager
 void Corruption::a_quarantine_whose_deadline_is_damaged_ends_only_by_hand() {
     const auto region = dedicated(1);
     user_->cleanup({.all_eligible = true});
-    const auto body = service().registry().control(region->slot).body;
+    const auto body = state().registry.control(region->slot).body;
     bench_->edit([&](auto view) { view.slot(region->slot).body[body].deadline = 1; });
     service().tick(now().micros);
     QVERIFY(bench_->has(region->id));
@@ -170,20 +170,20 @@ void Corruption::a_quarantine_whose_deadline_is_damaged_ends_only_by_hand() {
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
 }
 
-void Corruption::a_guard_notices_zeros_and_a_cut() {
+void Corruption::a_canary_notices_zeros_and_a_cut() {
     const auto segment =
-        bench_->memory->create_segment("/guarded", 8192, Pages::reserved, SegmentUse::shared);
-    QVERIFY(!write_guard(segment->handle, 0, 8192, 8192));
-    QVERIFY(!write_guard(segment->handle, 0, 8192 - 15, 8192));
-    QVERIFY(write_guard(segment->handle, 4096, 100, 4096));
-    QVERIFY(check_guard(segment->handle, 4096, 100, 4096).has_value());
+        bench_->memory->create_segment("/with_canary", 8192, Pages::reserved, SegmentUse::shared);
+    QVERIFY(!write_canary(segment->handle, 0, 8192, 8192));
+    QVERIFY(!write_canary(segment->handle, 0, 8192 - 15, 8192));
+    QVERIFY(write_canary(segment->handle, 4096, 100, 4096));
+    QVERIFY(check_canary(segment->handle, 4096, 100, 4096).has_value());
     QVERIFY(overwrite_with_zeros(segment->handle, 0, 4096 + 100).has_value());
-    QVERIFY(check_guard(segment->handle, 4096, 100, 4096).has_value());
+    QVERIFY(check_canary(segment->handle, 4096, 100, 4096).has_value());
     QVERIFY(overwrite_with_zeros(segment->handle, 4096 + 99, 10).has_value());
-    const auto zeroed = check_guard(segment->handle, 4096, 100, 4096);
+    const auto zeroed = check_canary(segment->handle, 4096, 100, 4096);
     QVERIFY(zeroed.error().message.find("9 bytes") != std::string::npos);
     QCOMPARE(::ftruncate(segment->handle.get(), 4096 + 1000), 0);
-    QCOMPARE(code(check_guard(segment->handle, 4096, 100, 4096)), ErrorCode::corruption_detected);
+    QCOMPARE(code(check_canary(segment->handle, 4096, 100, 4096)), ErrorCode::corruption_detected);
 }
 
 void Corruption::secure_cleanup_leaves_zeros_data() {

@@ -39,12 +39,12 @@ void ErrorManagerTest::errors_are_counted_by_type_and_code_and_keep_their_contex
     QVERIFY(!user_->map(unknown));
     QVERIFY(!user_->allocate(0));
     QVERIFY(!user_->allocate(1ULL << 40));
-    auto& errors = service().errors();
+    auto& errors = state().errors;
     QCOMPARE(errors.total(), 3U);
     QCOMPARE(errors.by_type().at(ErrorType::region_not_found), 1U);
     QCOMPARE(errors.by_type().at(ErrorType::invalid_argument), 1U);
     QCOMPARE(errors.by_code().at(ErrorCode::size_exceeds_limit), 1U);
-    QCOMPARE(service().totals().errors, 3U);
+    QCOMPARE(state().totals().errors, 3U);
     const auto& first = errors.recent().front();
     QCOMPARE(first.error.operation, std::string("map"));
     QCOMPARE(first.error.region_id, unknown.str());
@@ -116,10 +116,10 @@ void ErrorManagerTest::a_lowered_limit_refuses_only_what_is_new() {
     bench_->reconfigure();
     QVERIFY(user_->map(region->id) && user_->take(*region) && user_->give(*region));
     service().tick(now().micros);
-    QCOMPARE(service().totals().regions, 2U);
+    QCOMPARE(state().totals().regions, 2U);
     QVERIFY(!user_->allocate(1));
     bench_->restart();
-    QCOMPARE(service().totals().regions, 2U);
+    QCOMPARE(state().totals().regions, 2U);
 }
 
 void ErrorManagerTest::a_region_that_says_no_level_gets_the_configured_one() {
@@ -136,7 +136,7 @@ void ErrorManagerTest::a_region_that_says_no_level_gets_the_configured_one() {
 void ErrorManagerTest::where_room_can_be_made_it_is_tried_once_more() {
     bench_->memory->capacity = 4096;
     int asked = 0;
-    service().make_room = [&] {
+    state().make_room = [&] {
         bench_->memory->capacity = 8192;
         return ++asked > 0;
     };
@@ -144,7 +144,7 @@ void ErrorManagerTest::where_room_can_be_made_it_is_tried_once_more() {
     QCOMPARE(asked, 1);
     QCOMPARE(code(user_->allocate(1)), ErrorCode::no_space);
     QCOMPARE(asked, 2);
-    QCOMPARE(service().errors().total(), 1U);  // the first was mended
+    QCOMPARE(state().errors.total(), 1U);  // the first was mended
 }
 
 void ErrorManagerTest::only_what_changed_nothing_is_tried_again() {

@@ -83,13 +83,14 @@ void LeaseProtocol::hold_and_write(std::uint32_t client, std::uint32_t thread) {
         const auto slot = static_cast<std::uint32_t>(random() % kSlots);
         auto& cell = cells_[slot];
         const auto generation = cell.generation.load(std::memory_order_relaxed);
-        if (generation == 0 || page.take(slot, generation) != LeasePage::Take::taken) continue;
+        if (generation == 0 || page.acquire(slot, generation) != LeasePage::Acquire::acquired)
+            continue;
         taken_.fetch_add(1, std::memory_order_relaxed);
         auto& word = cell.written[client * kThreads + thread];
         word = generation;
         if (random() % 8 == 0) std::this_thread::yield();
         if (word != generation) qFatal("slot %u was reclaimed while it was held", slot);
-        page.give_back(slot, generation);
+        page.release(slot, generation);
     }
 }
 

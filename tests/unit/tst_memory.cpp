@@ -118,9 +118,9 @@ void Memory::a_slice_used_before_is_all_zero() {
         }
         for (const auto& region : regions) free(region);
     }
-    QVERIFY(service().allocator().pool.dirty_bytes() > 0);
+    QVERIFY(state().allocator.pool.dirty_bytes() > 0);
     service().tick(now().micros);
-    QCOMPARE(service().allocator().pool.dirty_bytes(), 0U);
+    QCOMPARE(state().allocator.pool.dirty_bytes(), 0U);
     QVERIFY(holds(*user_->allocate(40 * kPage), 0));
 }
 
@@ -153,7 +153,7 @@ void Memory::after_a_restart_what_was_freed_is_zero() {
     free(*gone);
     bench_->restart();
     QVERIFY(holds(*kept, 1));
-    QCOMPARE(service().allocator().pool.dirty_bytes(), 4 * kPage);
+    QCOMPARE(state().allocator.pool.dirty_bytes(), 4 * kPage);
     QVERIFY(holds(*user_->allocate(8 * kPage), 0));
     QVERIFY(holds(*kept, 1));
 }
@@ -166,7 +166,7 @@ void Memory::an_empty_arena_is_returned_after_the_grace_period() {
     QCOMPARE(bench_->memory->segment_count(), 1U);
     service().tick(now().micros + bench_->config.grace_period_ms * 1000 + kSecond);
     QCOMPARE(bench_->memory->segment_count(), 0U);
-    QCOMPARE(service().allocator().bytes_reserved(), 0U);
+    QCOMPARE(state().allocator.bytes_reserved(), 0U);
     QVERIFY(user_->allocate(1));
 }
 
@@ -184,11 +184,11 @@ void Memory::when_memory_is_full_what_is_free_is_given_back_first() {
 void Memory::without_huge_pages_it_says_so_and_everything_works() {
     bench_->config.use_hugepages = true;
     bench_->restart();
-    QVERIFY(!service().allocator().pool.huge_page_problem().empty());  // it cannot know yet
+    QVERIFY(!state().allocator.pool.huge_page_problem().empty());  // it cannot know yet
     const auto grant = user_->allocate(3 << 20);
     write(*grant, 7);
     QVERIFY(holds(*grant, 7));
-    QVERIFY(service().allocator().pool.huge_page_problem().find("has no huge pages") !=
+    QVERIFY(state().allocator.pool.huge_page_problem().find("has no huge pages") !=
             std::string::npos);
 }
 
@@ -203,8 +203,8 @@ void Memory::overlapping_slices_are_found_at_start() {
         body.checksum = layout::checksum_of(body);
     });
     bench_->start();
-    QVERIFY(!service().registry().control(first->slot).damaged);
-    QVERIFY(service().registry().control(second->slot).damaged);
+    QVERIFY(!state().registry.control(first->slot).damaged);
+    QVERIFY(state().registry.control(second->slot).damaged);
     QCOMPARE(user_->map(second->id).error().code, ErrorCode::corruption_detected);
     free(*second);
     QVERIFY(user_->map(first->id));
@@ -218,7 +218,7 @@ void Memory::defragmentation_moves_idle_regions_together() {
         write(regions.back(), i);
     }
     for (int i = 0; i < 100; i += 2) free(regions[i]);
-    const auto before = service().allocator().pool.report().front();
+    const auto before = state().allocator.pool.report().front();
     QVERIFY(before.high_water > before.used);
     DefragmentStep step;
     std::uint64_t moved = 0;
@@ -227,7 +227,7 @@ void Memory::defragmentation_moves_idle_regions_together() {
         moved += step.moved;
     } while (step.more);
     QVERIFY(moved > 0);
-    const auto after = service().allocator().pool.report().front();
+    const auto after = state().allocator.pool.report().front();
     QVERIFY((after.high_water - after.used) * 5 < before.high_water - before.used);
     std::set<std::uint64_t> offsets;
     std::uint64_t stale = 0;
@@ -253,11 +253,11 @@ void Memory::compact_arenas_that_fit_into_one_become_one() {
     QVERIFY(other.arena != first.front().arena);
     write(other, 3);
     for (int i = 4; i < 7; ++i) free(first[static_cast<std::size_t>(i)]);
-    while (service().allocator().pool.dirty_bytes() > 0) service().tick(now().micros);
+    while (state().allocator.pool.dirty_bytes() > 0) service().tick(now().micros);
     DefragmentStep step;
     do step = service().defragment();
     while (step.more);
-    QCOMPARE(service().allocator().pool.count(), std::size_t{1});
+    QCOMPARE(state().allocator.pool.count(), std::size_t{1});
     QVERIFY(holds(*user_->map(other.id), 3));
 }
 
@@ -307,7 +307,7 @@ void Memory::a_move_that_is_cut_off_leaves_the_region_where_it_was() {
     bench_->long_work.clear();
     bench_->later = false;
     bench_->restart();
-    QCOMPARE(service().registry().control(second->slot).state, SlotState::live);
+    QCOMPARE(state().registry.control(second->slot).state, SlotState::live);
     QCOMPARE(user_->map(second->id)->offset, second->offset);
     QVERIFY(holds(*second, 9));
     QVERIFY(holds(*user_->allocate(8 << 20), 0));

@@ -10,7 +10,7 @@
 
 #include "security/policy_check.h"
 #include "security/policy_text.h"
-#include "security/somebody.h"
+#include "security/subject_query.h"
 #include "security/what_if.h"
 
 using namespace snakepit::shm;
@@ -22,7 +22,7 @@ constexpr std::uint32_t kOwnGroup = 2000, kSim = 2001, kStaff = 2002;
 const Executable kReader{"/usr/bin/reader", {1, 10}};
 const Executable kOther{"/usr/bin/other", {1, 11}};
 
-class KnownNames final : public Names {
+class KnownNames final : public NameResolver {
   public:
     std::optional<std::uint32_t> user(const std::string& name) override {
         return of({{"owner", kOwner}, {"alice", kAlice}, {"bob", kBob}, {"1001", kAlice}}, name);
@@ -328,7 +328,7 @@ void PolicyTest::what_another_policy_would_change_is_told() {
 }
 
 void PolicyTest::what_is_probably_not_meant_is_found() {
-    SystemNames names;
+    SystemNameResolver names;
     const auto found = [&](const std::string& text, const char* where) {
         const auto policy = parse_policy(text);
         if (!policy) qFatal("%s", policy.error().sentence().c_str());
@@ -360,8 +360,8 @@ void PolicyTest::what_is_probably_not_meant_is_found() {
 
 void PolicyTest::somebody_described_is_no_more_than_was_said() {
     KnownNames names;
-    const auto is = [&](const Somebody& somebody) { return *subject_of(somebody, names); };
-    QVERIFY(!Somebody{}.named());
+    const auto is = [&](const SubjectQuery& somebody) { return *subject_of(somebody, names); };
+    QVERIFY(!SubjectQuery{}.named());
     const auto member = is({.group = "sim"});
     QVERIFY(member.in_group(kSim) && !member.in_group(kStaff));
     QCOMPARE(role_of(member, {}, kService, names), Role::client);  // and not root's
@@ -371,8 +371,9 @@ void PolicyTest::somebody_described_is_no_more_than_was_said() {
     const auto self = is({.process = ::getpid()});
     QCOMPARE(self.credentials.uid, static_cast<std::uint32_t>(::geteuid()));
     QVERIFY(self.start_time > 0 && self.program);
-    for (const auto& nobody : {Somebody{.user = "carol"}, Somebody{.group = "none"},
-                               Somebody{.program = "/no/such/program"}, Somebody{.process = -5}})
+    for (const auto& nobody :
+         {SubjectQuery{.user = "carol"}, SubjectQuery{.group = "none"},
+          SubjectQuery{.program = "/no/such/program"}, SubjectQuery{.process = -5}})
         QVERIFY(!subject_of(nobody, names));
 }
 

@@ -77,8 +77,7 @@ void PolicyStorageTest::a_lost_policy_leaves_the_region_to_who_manages_it() {
     QCOMPARE(bench_->count_events(region->id, EventKind::policy_unreadable), 1U);
     QCOMPARE(code(alice.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
     QCOMPARE(code(user_->map(region->id)), ErrorCode::permission_denied);
-    QVERIFY(
-        !parse_policy_report(*service().policies().show(user_->caller(), region->id))->readable);
+    QVERIFY(!parse_policy_report(*service().show_policy(user_->caller(), region->id))->readable);
     QVERIFY(set(user_->caller(), region->id, kAliceReads)->readable);
     QVERIFY(alice.map(region->id, AccessMode::read_only));
 }

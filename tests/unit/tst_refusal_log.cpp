@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <QtTest>
 
-#include "manager/refusal_log.h"
+#include "regions/refusal_log.h"
 
 using snakepit::shm::RefusalLog;
 

@@ -166,7 +166,7 @@ void ResourceError::no_inodes_and_no_bytes() {
             return "cannot mount";
         for (int i = 0; i < 9; ++i) {
             bool created = false;
-            auto file = MappedFile::open_or_create(at + "/" + std::to_string(i), kPage, created);
+            auto file = MappedFile::open_or_create(at + "/" + std::to_string(i), {kPage, kPage}, created);
             const auto reserved = file ? file->reserve(0, kPage) : Status(fail(file.error()));
             if (!reserved) return reserved.error().sentence();
         }

@@ -52,7 +52,7 @@ void SealedDurable::a_sealed_region_cannot_be_written() {
     QVERIFY(info->sealed);
     stale.fill(6);  // what was mapped before is not there any more
     const auto check = [&] {
-        const auto handle = service().allocator().open(region->slot, AccessMode::read_only);
+        const auto handle = state().allocator.open(region->slot, AccessMode::read_only);
         const auto mapping = Mapping::map(*handle, kPage, Mapping::Access::read_only);
         return mapping->data()[0] == std::byte(5) && mapping->data()[kPage - 1] == std::byte(5);
     };

@@ -70,7 +70,7 @@ void ServiceTest::each_limit_is_told_by_name() {
     Program other(bench_->service, kUser);
     QVERIFY(other.allocate(1));
     QCOMPARE(code(other.allocate(1)), ErrorCode::region_limit_exceeded);
-    QCOMPARE(service().totals().regions, 5U);
+    QCOMPARE(state().totals().regions, 5U);
 }
 
 void ServiceTest::no_room_is_an_error_and_leaves_nothing_behind() {
@@ -80,9 +80,9 @@ void ServiceTest::no_room_is_an_error_and_leaves_nothing_behind() {
         QCOMPARE(code(refused), ErrorCode::no_space);
         QVERIFY(!refused.error().remedy.empty());
     }
-    QCOMPARE(service().registry().used_count(), 0U);
-    QCOMPARE(service().allocator().bytes_used(), 0U);
-    QCOMPARE(service().allocator().bytes_reserved(), 0U);
+    QCOMPARE(state().registry.used_count(), 0U);
+    QCOMPARE(state().allocator.bytes_used(), 0U);
+    QCOMPARE(state().allocator.bytes_reserved(), 0U);
     QVERIFY(user_->allocate(8192));
 }
 
@@ -93,7 +93,7 @@ void ServiceTest::a_removal_that_fails_is_told_with_a_remedy_and_done_later() {
     QVERIFY(!failed);
     QVERIFY(!failed.error().remedy.empty());
     QCOMPARE(failed.error().region_id, region->id.str());
-    QCOMPARE(service().registry().control(region->slot).state, SlotState::freeing);
+    QCOMPARE(state().registry.control(region->slot).state, SlotState::freeing);
     QCOMPARE(service().stuck().size(), 1U);
     QVERIFY(!user_->take(*region));
     service().evaluate_all();
@@ -102,7 +102,7 @@ void ServiceTest::a_removal_that_fails_is_told_with_a_remedy_and_done_later() {
     service().evaluate_all();
     QVERIFY(!bench_->has(region->id));
     QVERIFY(service().stuck().empty());
-    QCOMPARE(service().allocator().bytes_reserved(), 0U);
+    QCOMPARE(state().allocator.bytes_reserved(), 0U);
 }
 
 void ServiceTest::an_orphan_ends_after_the_grace_period_once_nobody_holds_it() {
@@ -111,7 +111,7 @@ void ServiceTest::an_orphan_ends_after_the_grace_period_once_nobody_holds_it() {
     const auto grant = user_->map(region->id);
     QVERIFY(user_->take(*grant));
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     QCOMPARE(service().info(user_->caller(), region->id)->state, RegionState::orphan);
     const auto grace = bench_->config.grace_period_ms * 1000;
     service().tick(now().micros + 10 * grace);
@@ -172,7 +172,7 @@ void ServiceTest::deadlines_of_regions_that_are_gone_do_not_pile_up() {
     }
     QVERIFY(service().deadlines() < 11'000);
     const auto later = now().micros + 3601 * kSecond;
-    while (service().proceed(later)) continue;
+    while (service().run_slice(later)) continue;
     QVERIFY(!bench_->has(kept->id));
     QCOMPARE(service().deadlines(), 0U);
 }
@@ -198,7 +198,7 @@ void ServiceTest::a_manual_region_outlives_its_owner() {
     Program owner(bench_->service, kUser);
     const auto region = owner.allocate(1, with_policy(CleanupPolicy::manual, 1000));
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     service().tick(now().micros + 100'000 * kSecond);
     QCOMPARE(service().info(user_->caller(), region->id)->state, RegionState::orphan);
 }
@@ -211,7 +211,7 @@ void ServiceTest::a_dry_run_tells_what_the_cleanup_then_does() {
     const auto held = owner.allocate(1);
     QVERIFY(user_->take(*user_->map(held->id)));
     owner.die();
-    QVERIFY(service().bury_if_gone(owner.client()));
+    QVERIFY(service().reap_if_dead(owner.client()));
     QVERIFY(user_->allocate(1));
     CleanupRequest request{.dry_run = true, .orphans = true};
     const auto plan = user_->cleanup(request);
@@ -237,7 +237,7 @@ void ServiceTest::the_same_request_gets_the_same_region() {
     const auto second = user_->allocate(1, {}, 7);
     QCOMPARE(second->id, first->id);
     QVERIFY(second->handle.valid());
-    QCOMPARE(service().totals().regions, 1U);
+    QCOMPARE(state().totals().regions, 1U);
     QVERIFY(user_->take(*first));
     QVERIFY(service().deallocate(user_->caller(), first->id, false).has_value());
     const auto third = user_->allocate(1, {}, 7);
@@ -258,7 +258,7 @@ void ServiceTest::a_request_asked_again_while_it_is_carried_out_makes_one_region
     bench_->long_work.front()();
     QCOMPARE(got.size(), 2U);
     QCOMPARE(got[0], got[1]);
-    QCOMPARE(service().totals().regions, 1U);
+    QCOMPARE(state().totals().regions, 1U);
 }
 
 void ServiceTest::metadata_has_to_be_a_json_object() {
@@ -267,7 +267,7 @@ void ServiceTest::metadata_has_to_be_a_json_object() {
         options.metadata = bad;
         QCOMPARE(code(user_->allocate(1, options)), ErrorCode::invalid_argument);
     }
-    QCOMPARE(service().registry().used_count(), 0U);
+    QCOMPARE(state().registry.used_count(), 0U);
     options.metadata = R"({"model":"x"})";
     const auto region = user_->allocate(1, options);
     QCOMPARE(service().info(user_->caller(), region->id)->metadata, options.metadata);

@@ -36,9 +36,9 @@ class ServiceLocks : public QObject {
     void a_locked_region_is_sealed_when_it_is_given_back();
     void whoever_may_not_map_a_region_may_not_lock_it();
     void who_waits_is_woken_through_its_page();
-    void a_dead_writer_makes_the_region_suspect_until_a_writer_has_given_it_back();
+    void a_dead_writer_makes_the_region_inconsistent_until_a_writer_has_given_it_back();
     void a_dead_reader_leaves_no_doubt();
-    void a_writer_that_dies_while_no_manager_runs_makes_it_suspect_too();
+    void a_writer_that_dies_while_no_manager_runs_makes_it_inconsistent_too();
     void killed_between_the_doubt_and_the_end_of_the_lock_it_says_so_once();
     void killed_between_the_acknowledgement_and_the_release_the_writer_still_has_it();
     void a_holder_keeps_its_lock_over_a_restart_and_a_waiter_asks_again();
@@ -52,7 +52,7 @@ class ServiceLocks : public QObject {
 
   private:
     static constexpr std::uint32_t kUser = 5000;
-    Service& service() { return *bench_->service; }
+    RegionService& service() { return *bench_->service; }
     LockReply lock(const Program& who, const Grant& what, AccessMode mode,
                    std::uint32_t timeout_ms = kLockForever, std::uint32_t request = 0) {
         const auto reply = service().lock(
@@ -66,10 +66,12 @@ class ServiceLocks : public QObject {
     LockReply poll(const Program& who, const LockReply& queued) {
         return service().lock_wait(who.caller(), queued.ticket).value_or(LockReply{});
     }
-    bool suspect(const Grant& what) { return service().registry().control(what.slot).suspect; }
+    bool inconsistent(const Grant& what) {
+        return state().registry.control(what.slot).inconsistent;
+    }
     int events(EventKind kind) {
         std::vector<layout::EventEntry> all(1000);
-        all.resize(service().registry().ring().read(1, all));
+        all.resize(state().registry.ring().read(1, all));
         return static_cast<int>(std::count_if(all.begin(), all.end(), [&](const auto& e) {
             return e.kind == static_cast<int>(kind);
         }));
@@ -140,25 +142,25 @@ void ServiceLocks::who_waits_is_woken_through_its_page() {
     QCOMPARE(poll(*bob_, waiting).state, LockState::granted);
 }
 
-void ServiceLocks::a_dead_writer_makes_the_region_suspect_until_a_writer_has_given_it_back() {
-    QVERIFY(!lock(*bob_, *region_, kWrite).suspect);
+void ServiceLocks::a_dead_writer_makes_the_region_inconsistent_until_a_writer_has_given_it_back() {
+    QVERIFY(!lock(*bob_, *region_, kWrite).inconsistent);
     const auto waiting = lock(*ann_, *region_, kRead);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
-    QVERIFY(service().info(ann_->caller(), region_->id)->suspect);
+    QVERIFY(service().reap_if_dead(bob_->client()));
+    QVERIFY(service().info(ann_->caller(), region_->id)->inconsistent);
     const auto read = poll(*ann_, waiting);
     QCOMPARE(read.state, LockState::granted);
-    QVERIFY(read.suspect);
+    QVERIFY(read.inconsistent);
     QVERIFY(unlock(*ann_, *region_, read));
-    QVERIFY(suspect(*region_));  // reading it mends nothing
+    QVERIFY(inconsistent(*region_));  // reading it mends nothing
     const auto write = lock(*ann_, *region_, kWrite);
-    QVERIFY(write.suspect);
+    QVERIFY(write.inconsistent);
     lock(*ann_, *region_, kWrite);
     QVERIFY(unlock(*ann_, *region_, write));
-    QVERIFY(suspect(*region_));  // still writing
+    QVERIFY(inconsistent(*region_));  // still writing
     QVERIFY(unlock(*ann_, *region_, write));
-    QVERIFY(!suspect(*region_));
-    QVERIFY(!lock(*ann_, *region_, kRead).suspect);
+    QVERIFY(!inconsistent(*region_));
+    QVERIFY(!lock(*ann_, *region_, kRead).inconsistent);
     QCOMPARE(events(EventKind::lock_broken), 1);
     QCOMPARE(events(EventKind::lock_acknowledged), 1);
 }
@@ -167,20 +169,20 @@ void ServiceLocks::a_dead_reader_leaves_no_doubt() {
     lock(*bob_, *region_, kRead);
     const auto waiting = lock(*ann_, *region_, kWrite);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     const auto granted = poll(*ann_, waiting);
     QCOMPARE(granted.state, LockState::granted);
-    QVERIFY(!granted.suspect);
+    QVERIFY(!granted.inconsistent);
 }
 
-void ServiceLocks::a_writer_that_dies_while_no_manager_runs_makes_it_suspect_too() {
+void ServiceLocks::a_writer_that_dies_while_no_manager_runs_makes_it_inconsistent_too() {
     lock(*bob_, *region_, kWrite);
     bench_->kill();
     bob_->die();
     bench_->start();
-    QVERIFY(suspect(*region_));
+    QVERIFY(inconsistent(*region_));
     QCOMPARE(events(EventKind::lock_broken), 1);
-    QVERIFY(lock(*ann_, *region_, kWrite, 0).suspect);
+    QVERIFY(lock(*ann_, *region_, kWrite, 0).inconsistent);
 }
 
 void ServiceLocks::killed_between_the_doubt_and_the_end_of_the_lock_it_says_so_once() {
@@ -189,11 +191,11 @@ void ServiceLocks::killed_between_the_doubt_and_the_end_of_the_lock_it_says_so_o
     bob_->die();
     bench_->edit([&](auto view) {
         auto word = layout::Control::decode(view.slot(region_->slot).control.load());
-        word.suspect = true;
+        word.inconsistent = true;
         view.slot(region_->slot).control.store(word.encode());
     });
     bench_->start();
-    QVERIFY(suspect(*region_));
+    QVERIFY(inconsistent(*region_));
     QCOMPARE(events(EventKind::lock_broken), 0);  // it was told by the manager that was killed
     QCOMPARE(lock(*ann_, *region_, kWrite, 0).state, LockState::granted);
 }
@@ -201,26 +203,26 @@ void ServiceLocks::killed_between_the_doubt_and_the_end_of_the_lock_it_says_so_o
 void ServiceLocks::killed_between_the_acknowledgement_and_the_release_the_writer_still_has_it() {
     lock(*bob_, *region_, kWrite);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
+    QVERIFY(service().reap_if_dead(bob_->client()));
     const auto held = lock(*ann_, *region_, kWrite);
     bench_->kill();
     bench_->edit([&](auto view) {
         auto word = layout::Control::decode(view.slot(region_->slot).control.load());
-        word.suspect = false;
+        word.inconsistent = false;
         view.slot(region_->slot).control.store(word.encode());
     });
     bench_->start();
     std::uint32_t slot = 0;
     QCOMPARE(service().locks(ann_->caller(), "", slot, 1000)->size(), 1U);
     QVERIFY(unlock(*ann_, *region_, held));
-    QVERIFY(!suspect(*region_));
+    QVERIFY(!inconsistent(*region_));
 }
 
 void ServiceLocks::a_holder_keeps_its_lock_over_a_restart_and_a_waiter_asks_again() {
     const auto held = lock(*ann_, *region_, kWrite);
     const auto waiting = lock(*bob_, *region_, kWrite, kLockForever, 70);
     bench_->restart();
-    QVERIFY(!suspect(*region_));
+    QVERIFY(!inconsistent(*region_));
     QCOMPARE(bench_->references(ann_->caller(), region_->id), 1U);
     QCOMPARE(poll(*bob_, waiting).state, LockState::unknown);
     const auto again = lock(*bob_, *region_, kWrite, kLockForever, 70);
@@ -289,12 +291,12 @@ void ServiceLocks::an_administrator_takes_a_lock_away() {
     const auto released = service().release_locks(administrator, region_->id, held.token);
     QCOMPARE(released->holders.size(), 1U);
     QCOMPARE(released->holders.front().pid, 200);
-    QVERIFY(released->suspect);
+    QVERIFY(released->inconsistent);
     QVERIFY(!unlock(*bob_, *region_, held));
-    QVERIFY(poll(*ann_, waiting).suspect);
+    QVERIFY(poll(*ann_, waiting).inconsistent);
     QCOMPARE(events(EventKind::lock_forced), 1);
     lock(*bob_, *other_, kRead);
-    QVERIFY(!service().release_locks(administrator, other_->id, 0)->suspect);
+    QVERIFY(!service().release_locks(administrator, other_->id, 0)->inconsistent);
 }
 
 void ServiceLocks::locks_are_shown_with_who_waits_for_whom() {
@@ -327,8 +329,8 @@ void ServiceLocks::a_client_without_a_page_is_not_woken_and_harms_nobody() {
     QVERIFY(service().client(bob_->client()).hostile != 0);
     QCOMPARE(poll(*bob_, waiting).state, LockState::granted);
     bob_->die();
-    QVERIFY(service().bury_if_gone(bob_->client()));
-    QVERIFY(lock(*ann_, *region_, kWrite, 0).suspect);
+    QVERIFY(service().reap_if_dead(bob_->client()));
+    QVERIFY(lock(*ann_, *region_, kWrite, 0).inconsistent);
 }
 
 QTEST_GUILESS_MAIN(ServiceLocks)

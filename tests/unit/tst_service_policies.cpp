@@ -212,22 +212,21 @@ void ServicePoliciesTest::only_owner_manager_and_administrator_change_a_policy()
     const auto region = user_->allocate(100);
     Program alice(bench_->service, kAlice);
     QCOMPARE(code(set(alice.caller(), region->id, "{}")), ErrorCode::permission_denied);
-    QCOMPARE(code(service().policies().show(alice.caller(), region->id)),
-             ErrorCode::permission_denied);
+    QCOMPARE(code(service().show_policy(alice.caller(), region->id)), ErrorCode::permission_denied);
     QVERIFY(set(user_->caller(), region->id, R"({"rules":[{"user":5001,"allow":["manage"]}]})"));
     QVERIFY(set(alice.caller(), region->id, kAliceReads));  // and gives herself what she likes
     QVERIFY(alice.map(region->id, AccessMode::read_only));
     QCOMPARE(code(set(alice.caller(), region->id, "{}")), ErrorCode::permission_denied);
     QVERIFY(set(root(), region->id, "{}"));
     QCOMPARE(bench_->last_event(region->id, EventKind::policy_changed).uid, 0U);
-    QVERIFY(service().policies().show(user_->caller(), region->id));
+    QVERIFY(service().show_policy(user_->caller(), region->id));
 }
 
 void ServicePoliciesTest::each_refusal_is_recorded_with_its_reason() {
     const auto region = user_->allocate(100);
     Program alice(bench_->service, kAlice);
     std::vector<std::string> alarms;
-    service().alarm = [&](const std::string& what) { alarms.push_back(what); };
+    state().alarm = [&](const std::string& what) { alarms.push_back(what); };
     QVERIFY(!alice.map(region->id, AccessMode::read_only));
     QCOMPARE(alarms.size(), 1U);
     QCOMPARE(alarms[0],
@@ -240,7 +239,7 @@ void ServicePoliciesTest::each_refusal_is_recorded_with_its_reason() {
     QCOMPARE(static_cast<ErrorCode>(event.result), ErrorCode::permission_denied);
     QCOMPARE(QString(event.text), QString("map: no permission and no rule allows it"));
     QCOMPARE(bench_->references(root(), region->id), 0U);
-    QVERIFY(!service().policies().require(alice.caller(), Privilege::configure, "reload"));
+    QVERIFY(!service().require(alice.caller(), Privilege::configure, "reload"));
     QCOMPARE(QString(bench_->last_event({}, EventKind::refused).text),
              QString("reload: its role is client"));
     CleanupRequest request{.all_eligible = true};
@@ -288,7 +287,7 @@ void ServicePoliciesTest::encryption_that_is_required_refuses_what_is_not_encryp
     const auto refused = user_->allocate(100);
     QCOMPARE(code(refused), ErrorCode::encryption_required);
     QVERIFY(refused.error().remedy.find("high") != std::string::npos);
-    QCOMPARE(service().totals().regions, 1U);
+    QCOMPARE(state().totals().regions, 1U);
 }
 
 void ServicePoliciesTest::quotas_hold_for_users_and_change_while_it_runs() {
@@ -306,7 +305,7 @@ void ServicePoliciesTest::quotas_hold_for_users_and_change_while_it_runs() {
     bench_->config.quotas.clear();
     bench_->reconfigure();
     QVERIFY(alice.allocate(1) && user_->allocate(5000));
-    QCOMPARE(service().allocator().usage().at(kAlice.uid).regions, 2U);
+    QCOMPARE(state().allocator.usage().at(kAlice.uid).regions, 2U);
 }
 
 void ServicePoliciesTest::operators_tidy_up_and_change_nothing() {
@@ -315,9 +314,9 @@ void ServicePoliciesTest::operators_tidy_up_and_change_nothing() {
     const auto region = user_->allocate(100);
     Program alice(bench_->service, kAlice);
     QVERIFY(service().info(alice.caller(), region->id));
-    QVERIFY(service().policies().show(alice.caller(), region->id));
-    QVERIFY(service().policies().may(alice.caller(), Privilege::release_locks));
-    QVERIFY(!service().policies().may(alice.caller(), Privilege::configure));
+    QVERIFY(service().show_policy(alice.caller(), region->id));
+    QVERIFY(service().may(alice.caller(), Privilege::release_locks));
+    QVERIFY(!service().may(alice.caller(), Privilege::configure));
     QCOMPARE(code(set(alice.caller(), region->id, kAliceReads)), ErrorCode::permission_denied);
     QCOMPARE(code(alice.map(region->id, AccessMode::read_only)), ErrorCode::permission_denied);
     QCOMPARE(code(service().deallocate(alice.caller(), region->id, false)),

@@ -43,7 +43,7 @@ class ServiceRecovery : public QObject {
     void takes_of_an_earlier_region_are_not_counted_for_the_next();
 
   private:
-    Service& service() { return *bench_->service; }
+    RegionService& service() { return *bench_->service; }
     std::string page_of(const Program& program) {
         char name[17];
         std::snprintf(name, sizeof name, "%016llx",
@@ -66,7 +66,7 @@ void ServiceRecovery::references_outlive_the_manager() {
 void ServiceRecovery::a_registry_that_was_just_begun_keeps_its_regions() {
     const auto region = user_->allocate(1);
     bench_->restart();
-    QVERIFY(service().registry().note().empty());
+    QVERIFY(state().registry.note().empty());
     QVERIFY(bench_->has(region->id));
     QCOMPARE(bench_->memory->segment_count(), 1U);
 }
@@ -78,7 +78,7 @@ void ServiceRecovery::what_was_being_made_is_undone() {
     bench_->start();
     QVERIFY(!bench_->has(region->id));
     QCOMPARE(bench_->memory->segment_count(), 0U);
-    QCOMPARE(service().allocator().bytes_used(), 0U);
+    QCOMPARE(state().allocator.bytes_used(), 0U);
     QVERIFY(!user_->take(*region));
 }
 
@@ -90,22 +90,22 @@ void ServiceRecovery::what_was_being_withdrawn_is_as_before() {
     bench_->set_state(idle->slot, SlotState::retiring);
     bench_->set_state(held->slot, SlotState::retiring);
     bench_->start();
-    QCOMPARE(service().registry().control(idle->slot).state, SlotState::live);
-    QCOMPARE(service().registry().control(held->slot).state, SlotState::live);
+    QCOMPARE(state().registry.control(idle->slot).state, SlotState::live);
+    QCOMPARE(state().registry.control(held->slot).state, SlotState::live);
     QCOMPARE(bench_->references(user_->caller(), held->id), 1U);
     QVERIFY(user_->take(*idle));
 }
 
 void ServiceRecovery::what_was_being_freed_is_freed() {
     const auto region = user_->allocate(1, {.placement = Placement::dedicated});
-    const auto before = service().registry().ring().head();
+    const auto before = state().registry.ring().head();
     bench_->kill();
     bench_->set_state(region->slot, SlotState::freeing);
     bench_->start();
     QVERIFY(!bench_->has(region->id));
     QCOMPARE(bench_->memory->segment_count(), 0U);
     std::vector<layout::EventEntry> events(100);
-    events.resize(service().registry().ring().read(before + 1, events));
+    events.resize(state().registry.ring().read(before + 1, events));
     QCOMPARE(
         std::count_if(events.begin(), events.end(),
                       [](const auto& e) { return e.kind == static_cast<int>(EventKind::freed); }),
@@ -114,7 +114,7 @@ void ServiceRecovery::what_was_being_freed_is_freed() {
 
 void ServiceRecovery::what_was_given_back_already_is_not_taken_for_damaged() {
     const auto region = user_->allocate(1, {.placement = Placement::dedicated});
-    const auto name = service().allocator().segment_name_of(region->slot);
+    const auto name = state().allocator.segment_name_of(region->slot);
     bench_->kill();
     bench_->set_state(region->slot, SlotState::freeing);
     QVERIFY(bench_->memory->remove_segment(name, {}));
@@ -170,7 +170,7 @@ void ServiceRecovery::a_client_that_cannot_be_looked_at_keeps_what_it_holds() {
     std::filesystem::remove(page);
     std::filesystem::rename(page + ".moved", page);
     user_->die();
-    QVERIFY(service().bury_if_gone(user_->client()));
+    QVERIFY(service().reap_if_dead(user_->client()));
     QVERIFY(!bench_->has(region->id));
 }
 
@@ -189,7 +189,7 @@ void ServiceRecovery::a_client_that_cuts_its_page_harms_only_itself() {
     }
     QCOMPARE(service().deallocate(user_->caller(), shared->id, false).value(), false);
     cheat.die();
-    QVERIFY(service().bury_if_gone(cheat.client()));
+    QVERIFY(service().reap_if_dead(cheat.client()));
     QVERIFY(!bench_->has(shared->id));
 }
 
@@ -199,7 +199,7 @@ void ServiceRecovery::numbers_in_a_page_count_only_for_what_was_granted() {
     const auto own = cheat.allocate(1);
     for (std::uint32_t slot = 0; slot < layout::kChunkSlots; ++slot) {
         cheat.lease().word(slot).store(LeaseWord::make(region->generation, LeaseWord::kMaxN));
-        cheat.lease().takes(slot).store(~0U);
+        cheat.lease().acquisitions(slot).store(~0U);
         cheat.lease().mark(slot);
     }
     service().tick(now().micros);
@@ -208,7 +208,7 @@ void ServiceRecovery::numbers_in_a_page_count_only_for_what_was_granted() {
     QCOMPARE(bench_->references(user_->caller(), own->id), LeaseWord::kMaxN - 1);
     QVERIFY(service().deallocate(user_->caller(), region->id, false).value());
     cheat.die();
-    QVERIFY(service().bury_if_gone(cheat.client()));
+    QVERIFY(service().reap_if_dead(cheat.client()));
     QCOMPARE(bench_->references(user_->caller(), own->id), 0U);
 }
 

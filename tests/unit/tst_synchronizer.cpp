@@ -34,7 +34,7 @@ class SynchronizerTest : public QObject {
     void a_cancelled_wait_that_was_granted_meanwhile_is_granted();
     void a_request_made_again_is_granted_once();
     void a_release_made_again_undoes_one_level();
-    void a_forsaken_request_leaves_nothing_behind();
+    void a_cancelled_request_leaves_nothing_behind();
     void another_thread_of_the_client_may_give_a_lock_back_and_another_client_not();
     void what_is_gone_is_granted_on();
     void withdrawing_a_region_ends_the_waits_and_not_the_locks();
@@ -192,15 +192,15 @@ void SynchronizerTest::a_release_made_again_undoes_one_level() {
     QCOMPARE(bench().levels(kAnn, kX), std::pair(0, 1));
 }
 
-void SynchronizerTest::a_forsaken_request_leaves_nothing_behind() {
+void SynchronizerTest::a_cancelled_request_leaves_nothing_behind() {
     bench().ask(kAnn, kX, kWrite, 0, 50);
     const auto bob = bench().ask(kBob, kX, kWrite, LockRequest::kForever, 60);
     const auto cid = bench().ask(kCid, kX, kWrite);
-    sync().forsake(kX, kBob, 60);
+    sync().cancel_request(kX, kBob, 60);
     QCOMPARE(bench().poll(kBob, bob), LockState::unknown);
-    sync().forsake(kX, kAnn, 49);  // an earlier one: it is not that which holds it
+    sync().cancel_request(kX, kAnn, 49);  // an earlier one: it is not that which holds it
     QCOMPARE(bench().levels(kAnn, kX), std::pair(0, 1));
-    sync().forsake(kX, kAnn, 50);
+    sync().cancel_request(kX, kAnn, 50);
     QCOMPARE(bench().levels(kAnn, kX), std::pair(0, 0));
     QCOMPARE(bench().poll(kCid, cid), LockState::granted);
 }

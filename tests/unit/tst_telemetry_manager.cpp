@@ -15,8 +15,8 @@
 
 #include "base/paths.h"
 #include "journal_socket.h"
-#include "manager/event_journal.h"
-#include "manager/telemetry_manager.h"
+#include "monitoring/event_journal.h"
+#include "monitoring/telemetry_manager.h"
 #include "registry/region_registry.h"
 
 using namespace snakepit::shm;
@@ -226,7 +226,7 @@ void TestTelemetryManager::important_events_go_to_the_journal_with_fields() {
     QVERIFY(!journal.next());
     QTRY_VERIFY_WITH_TIMEOUT(bench.telemetry->journal_works(), kPatienceMs);
     // What is recorded last is sent too.
-    bench.record(EventKind::damaged, "its guard");
+    bench.record(EventKind::damaged, "its canary");
     bench.telemetry.reset();
     got = journal.next();
     QVERIFY(got);

@@ -5,9 +5,9 @@
 
 #include <random>
 
-#include "manager/monitoring.h"
-#include "manager/usage_history.h"
-#include "manager/usage_survey.h"
+#include "monitoring/monitoring.h"
+#include "monitoring/usage_history.h"
+#include "monitoring/usage_survey.h"
 #include "service_bench.h"
 
 using namespace snakepit::shm;
@@ -29,15 +29,13 @@ class TestTotals : public ServiceFixture {
   private:
     RegionTotals counted_anew() {
         RegionTotals totals;
-        auto& registry = service().registry();
+        auto& registry = state().registry;
         for (const auto slot : registry.used())
             totals.count(registry.control(slot), registry.stats(slot).references,
                          registry.body(slot).actual_size, 1);
         return totals;
     }
-    std::uint64_t times(Timed what) {
-        return Histogram::of(service().registry().timed(what)).count;
-    }
+    std::uint64_t times(Timed what) { return Histogram::of(state().registry.timed(what)).count; }
 };
 
 void TestTotals::totals_are_what_a_walk_counts_whatever_happens() {
@@ -80,16 +78,16 @@ void TestTotals::totals_are_what_a_walk_counts_whatever_happens() {
         }
         if (random() % 200 == 0 && programs.size() > 1) {
             programs.back()->die();
-            service().bury_if_gone(programs.back()->client());
+            service().reap_if_dead(programs.back()->client());
             programs.pop_back();
         }
         if (i % 10 == 0) service().tick(now().micros);
         if (i % 500 == 499) bench_->restart();
-        if (i % 25 == 0) QVERIFY(service().registry().totals() == counted_anew());
+        if (i % 25 == 0) QVERIFY(state().registry.totals() == counted_anew());
     }
-    QVERIFY(service().registry().totals() == counted_anew());
-    QVERIFY(service().totals().regions > 0);
-    QVERIFY(service().totals().references > 0);
+    QVERIFY(state().registry.totals() == counted_anew());
+    QVERIFY(state().totals().regions > 0);
+    QVERIFY(state().totals().references > 0);
 }
 
 void TestTotals::a_survey_counts_by_user_session_worker_and_program() {
@@ -101,8 +99,8 @@ void TestTotals::a_survey_counts_by_user_session_worker_and_program() {
     QVERIFY(user_->allocate(7));
     service().tick(now().micros);
 
-    UsageSurvey survey(service());
-    QVERIFY(survey.go_on(1));
+    UsageSurvey survey(state());
+    QVERIFY(survey.run_slice(1));
     const auto& found = survey.last();
     QCOMPARE(found.users.at(6000).regions, std::uint64_t{2});
     QCOMPARE(found.users.at(6000).bytes, std::uint64_t{1024});
@@ -112,10 +110,10 @@ void TestTotals::a_survey_counts_by_user_session_worker_and_program() {
     QCOMPARE(found.workers.at("w1").references, std::uint64_t{2});
     QCOMPARE(found.sessions.size(), std::size_t{1});
     QCOMPARE(found.references.at(other.caller().serial), std::uint64_t{2});
-    QVERIFY(!survey.go_on(2));  // not again at once
-    QVERIFY(survey.go_on(20'000'000));
-    QVERIFY(survey.go_on(3));  // the clock was set back
-    const auto& allocations = service().figures().allocations;
+    QVERIFY(!survey.run_slice(2));  // not again at once
+    QVERIFY(survey.run_slice(20'000'000));
+    QVERIFY(survey.run_slice(3));  // the clock was set back
+    const auto& allocations = state().stats.allocations;
     QCOMPARE(allocations.users.at(6000), std::uint64_t{2});
     QCOMPARE(allocations.sessions.at("s1"), std::uint64_t{2});
     QCOMPARE(allocations.workers.at("w1"), std::uint64_t{2});
@@ -143,7 +141,7 @@ void TestTotals::operations_are_counted_in_their_histograms() {
     QCOMPARE(times(Timed::allocate), std::uint64_t{1});
     QCOMPARE(times(Timed::first_map), std::uint64_t{1});
     QCOMPARE(times(Timed::cleanup), std::uint64_t{1});
-    QCOMPARE(service().totals().allocation_failures, std::uint64_t{1});
+    QCOMPARE(state().totals().allocation_failures, std::uint64_t{1});
     bench_->restart();  // the registry keeps them
     QCOMPARE(times(Timed::allocate), std::uint64_t{1});
 }
@@ -158,16 +156,16 @@ void TestTotals::a_lock_wait_is_timed_when_it_is_granted_and_counted_when_it_is_
     const auto held = lock(*user_, 1, 0);
     QCOMPARE(times(Timed::lock_wait), std::uint64_t{0});  // it was free
     QCOMPARE(lock(other, 1, 60'000).state, LockState::queued);
-    QCOMPARE(service().synchronizer().waiting_count(), std::size_t{1});
-    QCOMPARE(service().synchronizer().longest_waits(5).size(), std::size_t{1});
+    QCOMPARE(state().synchronizer.waiting_count(), std::size_t{1});
+    QCOMPARE(state().synchronizer.longest_waits(5).size(), std::size_t{1});
     QVERIFY(service().unlock(user_->caller(), granted->id, held.token, 2));
     QCOMPARE(times(Timed::lock_wait), std::uint64_t{1});
-    QCOMPARE(service().synchronizer().waiting_count(), std::size_t{0});
-    QCOMPARE(service().synchronizer().held_count(), std::size_t{1});
+    QCOMPARE(state().synchronizer.waiting_count(), std::size_t{0});
+    QCOMPARE(state().synchronizer.held_count(), std::size_t{1});
     const auto waits = lock(*user_, 3, 60'000);
     QCOMPARE(service().lock_cancel(user_->caller(), waits.ticket)->state, LockState::timed_out);
-    QCOMPARE(service().totals().lock_timeouts, std::uint64_t{1});
-    QVERIFY(service().synchronizer().longest_waits(5).empty());
+    QCOMPARE(state().totals().lock_timeouts, std::uint64_t{1});
+    QVERIFY(state().synchronizer.longest_waits(5).empty());
     QCOMPARE(times(Timed::lock_wait), std::uint64_t{1});
 }
 
@@ -175,7 +173,7 @@ void TestTotals::what_a_client_times_arrives_once_and_is_bounded() {
     std::uint64_t maps = 0, unmaps = 0;
     const auto sweep = [&] {
         maps = unmaps = 0;
-        service().counter().sweep_times([&](Timed what, std::uint32_t, std::uint64_t count) {
+        state().counter.sweep_times([&](Timed what, std::uint32_t, std::uint64_t count) {
             (what == Timed::map ? maps : unmaps) += count;
         });
     };

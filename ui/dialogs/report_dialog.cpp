@@ -19,7 +19,7 @@
 #include <QVBoxLayout>
 #include <array>
 
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
 #include "ui/models/workspace.h"
@@ -69,7 +69,7 @@ QLabel* problem_label() {
 Result<PublicKey> write_for(AuditPort& port, ReportOrder order, const std::string& user,
                             ReportProgress& progress) {
     if (!user.empty()) {
-        SystemNames names;
+        SystemNameResolver names;
         order.filter.uid = names.user(user);
         if (!order.filter.uid)
             return fail(ErrorCode::invalid_argument, "there is no user '" + user + "'",

@@ -197,7 +197,7 @@ void RuleDialog::ask() {
     Policy policy;
     policy.rules.push_back(rule());
     const auto job = [policy, report = report_](ManagerPort&) {
-        SystemNames names;
+        SystemNameResolver names;
         return check_policy(policy, names, &report);
     };
     workspace_.ask(

@@ -18,7 +18,7 @@ constexpr qsizetype kMostNames = 500;
 
 PolicyStudy study_policy(const PolicyReport& report, const Policy& proposed,
                          const std::optional<WhoAsked>& who) {
-    SystemNames names;
+    SystemNameResolver names;
     PolicyStudy out;
     out.findings = check_policy(proposed, names, &report);
     out.changes = what_changes(report, proposed, names);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "security/policy_check.h"
-#include "security/somebody.h"
+#include "security/subject_query.h"
 #include "security/what_if.h"
 
 namespace snakepit::shm::ui {
@@ -17,7 +17,7 @@ namespace snakepit::shm::ui {
 // Who is asked about: one of the report's clients, or somebody described.
 struct WhoAsked {
     std::optional<std::size_t> client;
-    Somebody somebody;
+    SubjectQuery somebody;
 };
 
 struct PolicyStudy {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "security/names.h"
+#include "security/name_resolver.h"
 #include "ui/models/format.h"
 
 namespace snakepit::shm::ui {

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "security/names.h"
+#include "security/name_resolver.h"
 
 namespace snakepit::shm::ui {
 

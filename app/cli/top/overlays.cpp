@@ -73,7 +73,7 @@ std::string flags_of(const RegionInfo& info) {
     say(info.sealed, "sealed");
     say(info.durable, "durable");
     say(info.audit_access, "each access is recorded");
-    say(info.suspect, "suspect: a writer died in its lock");
+    say(info.inconsistent, "inconsistent: a writer died in its lock");
     say(info.has_policy, "has a policy of its own");
     say(!info.policy_in_effect, "its last policy takes effect when nobody holds it");
     return out;
@@ -104,7 +104,7 @@ void say_what_it_is(Page& page, const RegionInfo& info, Timestamp at) {
     page.field("placement", std::string(to_string(info.placement)));
     page.field("segment", info.platform_handle);
     if (!info.arena.empty()) page.field("offset", fmt::format("{}", info.offset));
-    page.field("also", flags_of(info), info.suspect ? Style::warning : Style::normal);
+    page.field("also", flags_of(info), info.inconsistent ? Style::warning : Style::normal);
     page.field("metadata", info.metadata);
 }
 

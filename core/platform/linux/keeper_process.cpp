@@ -180,9 +180,8 @@ Result<std::vector<KeptDescriptor>> KeeperProcess::take_all() {
 Status KeeperProcess::start() {
     channel_.close();
     SHM_ASSIGN(const auto listener, Listener::bind(socket_));
-    SHM_ASSIGN(
-        const auto child,
-        start_detached(companion_program(), {"keeper", "--socket", socket_}, listener.handle()));
+    SHM_ASSIGN(const auto child, start_detached(companion_program("snakepit-shm-keeper"), {socket_},
+                                                listener.handle()));
     const auto begun = [&]() -> Status {
         SHM_ASSIGN(channel_, Channel::connect(socket_));
         return greet();
@@ -197,8 +196,9 @@ Result<bool> KeeperProcess::ensure() {
     const std::lock_guard lock(mutex_);
     if (connected()) return false;
     if (monotonic_nanos() < try_again_)
-        return fail(ErrorCode::platform_error, "the keeper of descriptors could not be started",
-                    "see 'snakepit-shm events'; is the program snakepit-shm installed?");
+        return fail(
+            ErrorCode::platform_error, "the keeper of descriptors could not be started",
+            "see 'snakepit-shm events'; check that the program snakepit-shm-keeper is installed");
     try_again_ = after_ms(kTryAgainMs);
     SHM_TRY(start());
     try_again_ = 0;

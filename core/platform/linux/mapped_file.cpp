@@ -70,13 +70,31 @@ Result<FileIdentity> identity_of(const Handle& handle) {
 }
 
 Status reserve_pages(const Handle& handle, std::uint64_t offset, std::uint64_t size) {
-    // The size stays: a file that somebody cut must not look whole again.
     while (::fallocate(handle.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                        static_cast<off_t>(size)) != 0) {
         if (errno == EINTR) continue;
         return fail(file_error(errno, fmt::format("cannot reserve {} bytes", size), handle,
                                ErrorCode::no_space));
     }
+    return {};
+}
+
+Result<std::uint64_t> size_of(const Handle& handle) {
+    struct stat info {};
+    if (::fstat(handle.get(), &info) != 0)
+        return fail(system_error(errno, "cannot read the size of an open file"));
+    return static_cast<std::uint64_t>(info.st_size);
+}
+
+Status extend_file(const Handle& handle, std::uint64_t& size, std::uint64_t end) {
+    SHM_ASSIGN(const auto now, size_of(handle));
+    if (now < size)
+        return fail(ErrorCode::corruption_detected,
+                    fmt::format("a file of {} bytes was cut to {} bytes", size, now));
+    if (now < end && ::ftruncate(handle.get(), static_cast<off_t>(end)) != 0)
+        return fail(file_error(errno, fmt::format("cannot extend a file to {} bytes", end), handle,
+                               ErrorCode::no_space));
+    size = std::max(now, end);
     return {};
 }
 
@@ -93,7 +111,7 @@ std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size) {
     return out;
 }
 
-Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size_t size,
+Result<MappedFile> MappedFile::open_or_create(const std::string& path, FileSizes sizes,
                                               bool& created) {
     created = false;
     MappedFile file;
@@ -107,23 +125,27 @@ Result<MappedFile> MappedFile::open_or_create(const std::string& path, std::size
     struct stat info {};
     if (::fstat(file.handle_.get(), &info) != 0)
         return fail(system_error(errno, fmt::format("cannot look at {}", path)));
+    file.size_ = static_cast<std::uint64_t>(info.st_size);
     // A manager killed between making the file and sizing it leaves an empty one.
-    if (info.st_size == 0) {
+    if (file.size_ == 0) {
         created = true;
-        if (::ftruncate(file.handle_.get(), static_cast<off_t>(size)) != 0)
+        if (::ftruncate(file.handle_.get(), static_cast<off_t>(sizes.least)) != 0)
             return fail(file_error(errno, fmt::format("cannot size {}", path), path));
-    } else if (static_cast<std::size_t>(info.st_size) != size || info.st_uid != ::geteuid() ||
+        file.size_ = sizes.least;
+    } else if (file.size_ < sizes.least || file.size_ > sizes.most || info.st_uid != ::geteuid() ||
                !S_ISREG(info.st_mode)) {
-        return fail(ErrorCode::corruption_detected,
-                    fmt::format("{} has {} bytes and user {}; {} bytes and user {} were expected",
-                                path, info.st_size, info.st_uid, size, ::geteuid()));
+        return fail(
+            ErrorCode::corruption_detected,
+            fmt::format("{} has {} bytes and user {}; {} to {} bytes and user {} were "
+                        "expected",
+                        path, info.st_size, info.st_uid, sizes.least, sizes.most, ::geteuid()));
     }
     file.identity_ = {info.st_dev, info.st_ino};
-    SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, size, Mapping::Access::read_write));
+    SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, sizes.most, Mapping::Access::read_write));
     return file;
 }
 
-Result<MappedFile> MappedFile::open_read_only(const std::string& path, std::size_t size) {
+Result<MappedFile> MappedFile::open_read_only(const std::string& path, FileSizes sizes) {
     MappedFile file;
     // A descriptor of our own is a link that nobody can change.
     const int links = path.starts_with("/proc/self/fd/") ? 0 : O_NOFOLLOW;
@@ -137,12 +159,14 @@ Result<MappedFile> MappedFile::open_read_only(const std::string& path, std::size
     struct stat info {};
     if (::fstat(file.handle_.get(), &info) != 0)
         return fail(system_error(errno, fmt::format("cannot look at {}", path)));
-    if (static_cast<std::size_t>(info.st_size) < size)
+    file.size_ = static_cast<std::uint64_t>(info.st_size);
+    if (file.size_ < sizes.least)
         return fail(ErrorCode::corruption_detected,
-                    fmt::format("{} has {} bytes, {} were expected", path, info.st_size, size),
+                    fmt::format("{} has {} bytes; at least {} were expected", path, file.size_,
+                                sizes.least),
                     "it may be of another release, or just being made; try again");
     file.identity_ = {info.st_dev, info.st_ino};
-    SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, size, Mapping::Access::read_only));
+    SHM_ASSIGN(file.mapping_, Mapping::map(file.handle_, sizes.most, Mapping::Access::read_only));
     return file;
 }
 

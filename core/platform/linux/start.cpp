@@ -74,14 +74,15 @@ class Spawn {  // what posix_spawn is told
 
 }  // namespace
 
-std::string companion_program() {
+std::string companion_program(std::string_view name) {
     Dl_info info{};
-    std::vector<std::string> places{directory_of(own_executable()) + "/snakepit-shm"};
+    std::vector<std::string> places{fmt::format("{}/{}", directory_of(own_executable()), name)};
     if (::dladdr(reinterpret_cast<void*>(&companion_program), &info) != 0 && info.dli_fname)
-        places.insert(places.begin(), directory_of(info.dli_fname) + "/../bin/snakepit-shm");
+        places.insert(places.begin(),
+                      fmt::format("{}/../bin/{}", directory_of(info.dli_fname), name));
     for (const auto& place : places)
         if (::access(place.c_str(), X_OK) == 0) return place;
-    return "snakepit-shm";
+    return std::string(name);
 }
 
 Result<std::int64_t> start_detached(const std::string& program,

@@ -7,9 +7,10 @@
 //     auto memory = region->map_writable();      // std::span over the shared memory itself
 //     std::ranges::fill(memory->as<float>(), 1.0F);
 //
-// Thread-safe as the C interface is; one object is used by one thread at a time, so each thread has
-// a copy of the client. A mapping and a lock keep the connection alive, so any order of destruction
-// is right. Client::close() ends what other threads wait for.
+// Threads: as in the C interface; one object is used by one thread at a time, so give each thread a
+// copy of the client. Lifetimes: a mapping and a lock keep the connection alive, so any order of
+// destruction is right. Client::close() ends what other threads wait for. Errors: those of the C
+// function that a member calls, listed in snakepit_shm.h.
 #pragma once
 
 #include <algorithm>
@@ -44,7 +45,7 @@ namespace detail {
 
 using Handle = std::shared_ptr<snakepit_shm_client>;
 
-// Of the calling thread's last call.
+// The error of the calling thread's last call.
 inline tl::unexpected<Error> failure(snakepit_shm_status status) {
     return tl::unexpected<Error>({status, snakepit_shm_last_error()});
 }
@@ -56,8 +57,8 @@ inline Result<void> checked(snakepit_shm_status status) {
 
 }  // namespace detail
 
-// One reference to a region and the memory behind it; gives the reference back when destroyed.
-// Move-only. Do not keep spans of it for longer.
+// One reference to a region and its memory; releases the reference when destroyed.
+// Move-only. Spans of it are valid as long as it lives.
 template <typename Byte>
 class BasicMapping {
   public:
@@ -83,16 +84,17 @@ class BasicMapping {
         return std::span<Element>(static_cast<Element*>(mapping_.data), mapping_.size / sizeof(T));
     }
 
-    // Of an encrypted region, whose mapping is a private copy: writes back what was changed, or
-    // brings in what others wrote back. See snakepit_shm_flush. Of another: nothing.
+    // For an encrypted region, whose mapping is a private copy: writes the changes to the region,
+    // or updates the copy with what others wrote. See snakepit_shm_flush. Nothing for other
+    // regions.
     Result<void> flush() const {
         return detail::checked(snakepit_shm_flush(client_.get(), &mapping_));
     }
     Result<void> refresh() const {
         return detail::checked(snakepit_shm_refresh(client_.get(), &mapping_));
     }
-    // For those who want to know, such as whether an encrypted region's changes were written;
-    // SNAKEPIT_SHM_NOT_HELD cannot happen through this class.
+    // Releases the reference before the destructor does, and reports whether the changes of an
+    // encrypted region were written. SNAKEPIT_SHM_NOT_HELD cannot happen through this class.
     Result<void> unmap() {
         if (!client_) return {};
         const auto client = std::exchange(client_, nullptr);
@@ -115,7 +117,7 @@ using ConstMapping = BasicMapping<const std::byte>;
 
 inline constexpr std::chrono::milliseconds kForever{-1};
 
-// One level of a lock on a region; gives it back when destroyed, on whatever thread. Move-only.
+// One level of a lock on a region; releases it when destroyed, on any thread. Move-only.
 class Lock {
   public:
     Lock(Lock&& other) noexcept
@@ -131,11 +133,14 @@ class Lock {
     }
     ~Lock() { static_cast<void>(unlock()); }
 
-    // The last writer died in its lock: the region may be half written.
-    bool suspect() const { return (token_ & SNAKEPIT_SHM_TOKEN_SUSPECT) != 0; }
+    // The last writer died while it held the lock: the region may be half written. Releasing a
+    // write lock clears it.
+    bool inconsistent() const { return (token_ & SNAKEPIT_SHM_TOKEN_INCONSISTENT) != 0; }
+    // Former name of inconsistent(), for one release.
+    bool suspect() const { return inconsistent(); }
     std::uint64_t token() const { return token_; }
-    // SNAKEPIT_SHM_NOT_HELD if an administrator took it away meanwhile. SNAKEPIT_SHM_NO_MANAGER
-    // when no manager answers: the next one is told that it was given back. Again is allowed.
+    // SNAKEPIT_SHM_NOT_HELD if an operator released it meanwhile. SNAKEPIT_SHM_NO_MANAGER if no
+    // manager responds: the next one is notified. May be called more than once.
     Result<void> unlock() {
         if (!client_) return {};
         const auto client = std::exchange(client_, nullptr);
@@ -147,7 +152,7 @@ class Lock {
     Lock(detail::Handle client, std::string id, std::uint64_t token)
         : client_(std::move(client)), id_(std::move(id)), token_(token) {}
 
-    detail::Handle client_;  // null: given back
+    detail::Handle client_;  // null: released
     std::string id_;
     std::uint64_t token_ = 0;
 };
@@ -167,8 +172,8 @@ struct RegionInfo {
 };
 
 struct Options {
-    std::chrono::milliseconds timeout{
-        -1};  // unused for this long: cleaned; -1 the default, 0 never
+    // Unused for this long: freed; -1 the manager's default, 0 never.
+    std::chrono::milliseconds timeout{-1};
     snakepit_shm_security security_level = SNAKEPIT_SHM_SECURITY_DEFAULT;
     snakepit_shm_access access_mode = SNAKEPIT_SHM_READ_WRITE;
     snakepit_shm_cleanup_policy cleanup_policy = SNAKEPIT_SHM_AUTOMATIC;
@@ -177,17 +182,16 @@ struct Options {
     snakepit_shm_permission group = SNAKEPIT_SHM_PERMIT_NONE;
     snakepit_shm_permission other = SNAKEPIT_SHM_PERMIT_NONE;
     std::string metadata;        // a JSON object, at most 1,000 bytes; empty for none
-    bool owned_by_user = false;  // survives this process without being an orphan
-    bool durable = false;        // kept in the state directory, survives a reboot; its user's then
-    // Read-write for the owner and nothing for others is meant as it stands, and does not stand for
-    // what the configuration says.
+    bool owned_by_user = false;  // the user owns it, not this process: its exit makes no orphan
+    bool durable = false;        // kept in the state directory; survives a reboot
+    // False: read-write for the owner and nothing for others stands for the configured default.
     bool exact_permissions = false;
 };
 
 struct CleanupOptions {
     bool dry_run = false, orphans = false, expired = false, all_eligible = false;
-    bool no_quarantine = false;   // what goes is freed at once and cannot be restored
-    std::string session, worker;  // if not empty, only what was made in it, or by it
+    bool no_quarantine = false;   // free at once; it cannot be restored
+    std::string session, worker;  // if not empty: only regions made in it, or by it
 };
 
 class Region;
@@ -196,7 +200,8 @@ class Region;
 class Client {
   public:
     // `instance` empty: $SNAKEPIT_SHM_INSTANCE, else "default". `wait`: how long this call, and
-    // each later one without a timeout of its own, may wait for the manager.
+    // each later one without a timeout of its own, may wait for the manager; see
+    // snakepit_shm_connect_within.
     static Result<Client> connect(const std::string& instance = {},
                                   std::chrono::milliseconds wait = std::chrono::seconds(10)) {
         snakepit_shm_client* raw = nullptr;
@@ -210,9 +215,9 @@ class Client {
         return Client(detail::Handle(raw, &snakepit_shm_disconnect));
     }
 
-    // For this client and all its copies: ends calls that other threads are in, and every later
-    // one, with SNAKEPIT_SHM_CLIENT_CLOSED. Mappings stay as they are, and give back what they hold
-    // when they end, as locks do.
+    // For this client and all its copies: ends running and later calls with
+    // SNAKEPIT_SHM_CLIENT_CLOSED. Mappings and locks stay valid and release what they hold when
+    // they are destroyed.
     void close() const { snakepit_shm_close(client_.get()); }
 
     Result<Region> allocate(std::uint64_t size, const Options& options = {}) const;
@@ -224,7 +229,8 @@ class Client {
         return map_as<std::byte>(id, SNAKEPIT_SHM_READ_WRITE);
     }
 
-    // Copies part of a region, all of it or none; of an encrypted one only the chunks it touches.
+    // Copies `out.size()` bytes from `offset` (bytes), all of them or none; `write` likewise. Only
+    // the touched chunks of an encrypted region are decrypted.
     Result<void> read(const std::string& id, std::uint64_t offset, std::span<std::byte> out) const {
         return detail::checked(
             snakepit_shm_read(client_.get(), id.c_str(), offset, out.data(), out.size()));
@@ -234,16 +240,15 @@ class Client {
         return detail::checked(
             snakepit_shm_write(client_.get(), id.c_str(), offset, bytes.data(), bytes.size()));
     }
-    // Encrypts the region anew, under a key of its own; who uses it need not stop.
+    // Encrypts the region again with a new key while programs use it.
     Result<void> rotate_key(const std::string& id) const {
         return detail::checked(snakepit_shm_rotate_key(client_.get(), id.c_str()));
     }
-    // Makes the region immutable, as soon as its last reference is given back; see
-    // snakepit_shm_seal.
+    // Makes the region immutable as soon as its last reference is released; see snakepit_shm_seal.
     Result<void> seal(const std::string& id) const {
         return detail::checked(snakepit_shm_seal(client_.get(), id.c_str()));
     }
-    // Nobody finds or maps the region any more; its memory goes with the last reference.
+    // No process can find or map the region any more; its memory is freed with the last reference.
     Result<void> deallocate(const std::string& id) const {
         return detail::checked(snakepit_shm_deallocate(client_.get(), id.c_str()));
     }
@@ -281,8 +286,8 @@ class Client {
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return result;
     }
-    // Shared with other readers, or alone (SNAKEPIT_SHM_READ_WRITE); see snakepit_shm_lock. Waits
-    // at most `timeout` (zero: not at all). SNAKEPIT_SHM_TIMEOUT, SNAKEPIT_SHM_DEADLOCK.
+    // Shared with other readers, or exclusive (SNAKEPIT_SHM_READ_WRITE); see snakepit_shm_lock.
+    // Waits at most `timeout` (zero: not at all). SNAKEPIT_SHM_TIMEOUT, SNAKEPIT_SHM_DEADLOCK.
     Result<Lock> lock(const std::string& id, snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
                       std::chrono::milliseconds timeout = kForever) const {
         const bool forever = timeout.count() < 0 || timeout.count() >= SNAKEPIT_SHM_FOREVER;
@@ -293,7 +298,7 @@ class Client {
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return Lock(client_, id, token);
     }
-    // Names this process for people; an empty name stays as it is.
+    // Names this process in lists, events and the monitor; an empty name changes nothing.
     Result<void> announce(const std::string& worker, const std::string& pool = {},
                           const std::string& session = {}) const {
         const auto or_null = [](const std::string& name) {
@@ -302,7 +307,7 @@ class Client {
         return detail::checked(
             snakepit_shm_announce(client_.get(), or_null(worker), or_null(pool), or_null(session)));
     }
-    // Requests sent to the manager so far: shows which calls needed none.
+    // Requests sent to the manager so far; shows which calls needed none.
     std::uint64_t round_trips() const { return snakepit_shm_round_trips(client_.get()); }
 
   private:

@@ -1,22 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* Snakepit SHM, C interface. Share memory between processes through the manager of this host.
+/**
+ * @file
+ * @brief Snakepit SHM, C interface: share memory between processes through the manager of this
+ * host.
  *
- * All functions are thread-safe. Those that return a snakepit_shm_status return SNAKEPIT_SHM_OK (0)
- * or say why not; snakepit_shm_last_error() then has the sentence, for the calling thread.
- * A forked child inherits no connection: every call with the parent's client fails with
- * SNAKEPIT_SHM_FORKED there, and the child connects for itself.
+ * Link libsnakepit_shm (pkg-config: snakepit-shm). The header needs C99 or C++; no other header of
+ * the project.
  *
- * A client may be closed or disconnected at any time, by any thread, whatever the others do. Calls
- * that are in it then end within 100 milliseconds, most with SNAKEPIT_SHM_CLIENT_CLOSED, and so
- * does every call that uses the handle afterwards; a handle is never used for another client. A
- * large copy that has begun is finished first. Do not call these functions in a signal handler.
+ * **Errors.** A function that returns a snakepit_shm_status returns #SNAKEPIT_SHM_OK (0) or the
+ * reason of its failure. snakepit_shm_last_error() then has a sentence with the cause and a remedy,
+ * for the calling thread. Every function that takes a client may also return:
+ *   - #SNAKEPIT_SHM_INVALID_ARGUMENT: a required argument is NULL, or the handle is not a client;
+ *   - #SNAKEPIT_SHM_INVALID_REGION_ID: the id has the wrong form;
+ *   - #SNAKEPIT_SHM_CLIENT_CLOSED: the client was closed, perhaps during the call;
+ *   - #SNAKEPIT_SHM_FORKED: the client was connected before fork() (see below);
+ *   - #SNAKEPIT_SHM_NO_MANAGER: no manager runs, or it did not respond before the deadline;
+ *   - #SNAKEPIT_SHM_REGISTRY_LOST: the manager that answers has another registry, for example after
+ *     a reboot; connect again;
+ *   - #SNAKEPIT_SHM_PROTOCOL_ERROR or #SNAKEPIT_SHM_PLATFORM_ERROR: an unexpected answer, or the
+ *     system refused something; the sentence has the details.
  *
- * Each call has one deadline from its beginning. It covers calls of other threads that have to end
- * first, connecting to a manager that was started again, waiting, and the answer. It is the call's
- * own timeout, or else what the client was connected with. A manager that is not there, or is there
- * and does not answer, is SNAKEPIT_SHM_NO_MANAGER; SNAKEPIT_SHM_TIMEOUT means that a manager that
- * answers has not granted a lock in time. One that is there is given at least 100 milliseconds to
- * answer. Signals neither end a call nor prolong it. */
+ * The functions below list only the errors that are specific to them.
+ *
+ * **Threads.** Every function may be called from any thread, on the same client too. Do not call
+ * them from a signal handler.
+ *
+ * **Lifetimes.** A client lives until snakepit_shm_disconnect(). Any thread may close or disconnect
+ * it at any time, whatever other threads do. Calls that run in it then end within 100 milliseconds,
+ * most of them with #SNAKEPIT_SHM_CLIENT_CLOSED; every later call with the handle fails in the same
+ * way. A handle is never used again for another client. A large copy that has begun is finished
+ * first.
+ *
+ * **fork().** A child inherits no connection, no mapping and no lock. Every call with the parent's
+ * client fails there with #SNAKEPIT_SHM_FORKED, and memory that the parent has mapped is not mapped
+ * in the child: touching it ends the child with SIGSEGV. The child connects for itself.
+ *
+ * **Deadlines.** Each call has one deadline, measured from its beginning. It covers calls of other
+ * threads that have to end first, connecting to a manager that was restarted, waiting, and the
+ * answer. It is the call's own timeout if it has one, else what the client was connected with. A
+ * manager that runs gets at least 100 milliseconds to answer. Signals neither end a call nor
+ * prolong it.
+ *
+ * **Structures.** A structure whose first member is `struct_size` may grow in later versions. Set
+ * `struct_size` to `sizeof` of the structure; the library reads and writes no more than that.
+ */
 #ifndef SNAKEPIT_SHM_H
 #define SNAKEPIT_SHM_H
 
@@ -34,12 +61,14 @@
 extern "C" {
 #endif
 
-#define SNAKEPIT_SHM_ID_SIZE 64 /* bytes for an id and its terminating zero */
+/** Bytes for a region's id and its terminating zero. */
+#define SNAKEPIT_SHM_ID_SIZE 64
 
+/** A connection to a manager. Opaque; see snakepit_shm_connect(). */
 typedef struct snakepit_shm_client snakepit_shm_client;
 
-/* The same numbers as in the manager's answers and the same names as "code" in the command line's
- * JSON. */
+/** Result of a call. The numbers never change; snakepit_shm_status_name() gives the names that the
+ * command line prints as "code". The manual's page "errors" lists causes and remedies. */
 typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_OK = 0,
     SNAKEPIT_SHM_ALLOCATION_FAILED = 1,
@@ -77,55 +106,66 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_REGISTRY_LOST = 33,
     SNAKEPIT_SHM_NOT_SUPPORTED = 34,
     SNAKEPIT_SHM_USER_LIMIT_EXCEEDED = 35,
-    SNAKEPIT_SHM_CLIENT_CLOSED = 36, /* the client was disconnected, perhaps during the call */
+    SNAKEPIT_SHM_CLIENT_CLOSED = 36,
     SNAKEPIT_SHM_AUDIT_UNAVAILABLE = 40,
     SNAKEPIT_SHM_POLICY_INVALID = 45,
     SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46,
     SNAKEPIT_SHM_TELEMETRY_UNAVAILABLE = 65
 } snakepit_shm_status;
 
+/** How a region is mapped, and how it is locked: shared with other readers, or exclusively. */
 typedef enum snakepit_shm_access {
     SNAKEPIT_SHM_READ_ONLY = 0,
     SNAKEPIT_SHM_READ_WRITE = 1
 } snakepit_shm_access;
+/** What the owner, the owner's group or all other users may do with a region. */
 typedef enum snakepit_shm_permission {
     SNAKEPIT_SHM_PERMIT_NONE = 0,
     SNAKEPIT_SHM_PERMIT_READ_ONLY = 1,
     SNAKEPIT_SHM_PERMIT_READ_WRITE = 2
 } snakepit_shm_permission;
+/** Whether a region is encrypted in shared memory; see snakepit_shm_flush(). */
 typedef enum snakepit_shm_security {
-    SNAKEPIT_SHM_SECURITY_DEFAULT = -1, /* what the configuration says */
-    SNAKEPIT_SHM_STANDARD = 0,
-    SNAKEPIT_SHM_HIGH = 1,
-    SNAKEPIT_SHM_MAXIMUM = 2
+    SNAKEPIT_SHM_SECURITY_DEFAULT = -1, /**< what the configuration says */
+    SNAKEPIT_SHM_STANDARD = 0,          /**< not encrypted */
+    SNAKEPIT_SHM_HIGH = 1,              /**< encrypted (AES-256-GCM) */
+    SNAKEPIT_SHM_MAXIMUM = 2            /**< encrypted, and each version signed by its writer */
 } snakepit_shm_security;
+/** When a region is freed without snakepit_shm_deallocate(). A region that a process holds is never
+ * freed. `grace_period` is 5 seconds unless configured otherwise. */
 typedef enum snakepit_shm_cleanup_policy {
+    /** grace_period after both its owner has exited and the last reference was released; also when
+     * it was unused for its timeout. */
     SNAKEPIT_SHM_AUTOMATIC = 0,
+    /** Never: it stays until it is deallocated or cleaned up by request. */
     SNAKEPIT_SHM_MANUAL = 1,
+    /** grace_period after the last reference was released, whether its owner runs or not. */
     SNAKEPIT_SHM_REFERENCE_COUNTED = 2
 } snakepit_shm_cleanup_policy;
+/** Where a region's memory lies. */
 typedef enum snakepit_shm_placement {
-    SNAKEPIT_SHM_PLACE_AUTOMATIC = 0,
-    SNAKEPIT_SHM_PLACE_POOLED = 1,
-    SNAKEPIT_SHM_PLACE_DEDICATED = 2
+    SNAKEPIT_SHM_PLACE_AUTOMATIC = 0, /**< the manager chooses by size and permissions */
+    SNAKEPIT_SHM_PLACE_POOLED = 1,    /**< in an arena, with other regions of the same user */
+    SNAKEPIT_SHM_PLACE_DEDICATED = 2  /**< in a segment of its own */
 } snakepit_shm_placement;
 
-/* Set struct_size to sizeof the struct; start from SNAKEPIT_SHM_OPTIONS_INIT. */
+/** Options of snakepit_shm_allocate(). Start from #SNAKEPIT_SHM_OPTIONS_INIT. */
 typedef struct snakepit_shm_options {
-    size_t struct_size;
-    int64_t timeout_ms; /* unused for this long: cleaned; -1 the manager's default, 0 never */
+    size_t struct_size; /**< sizeof(snakepit_shm_options) */
+    int64_t timeout_ms; /**< unused for this long: freed; -1: the manager's default, 0: never */
     snakepit_shm_security security_level;
-    snakepit_shm_access access_mode; /* the most anybody may map it with */
+    snakepit_shm_access access_mode; /**< the most that any process may map it with */
     snakepit_shm_cleanup_policy cleanup_policy;
     snakepit_shm_placement placement;
     snakepit_shm_permission owner, group, other;
-    const char* metadata; /* a JSON object, at most 1,000 bytes; NULL for none */
-    bool owned_by_user;   /* survives this process without being an orphan */
-    bool durable; /* kept in the state directory, survives a reboot; it is its user's then */
-    /* Read-write for the owner and nothing for others stands for what the configuration says,
-     * unless this is set: then it is meant as it stands. */
+    const char* metadata; /**< a JSON object, at most 1,000 bytes of UTF-8; NULL: none */
+    bool owned_by_user;   /**< the user owns it, not this process: its exit makes no orphan */
+    bool durable;         /**< kept in the state directory; survives a reboot; owned by the user */
+    /** False: read-write for the owner and nothing for others stands for the configured default.
+     * True: the permissions are used as they are. */
     bool exact_permissions;
 } snakepit_shm_options;
+/** The defaults: automatic cleanup, read-write for the owner only. */
 #define SNAKEPIT_SHM_OPTIONS_INIT                                                                 \
     {                                                                                             \
         sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_SECURITY_DEFAULT, SNAKEPIT_SHM_READ_WRITE, \
@@ -133,187 +173,397 @@ typedef struct snakepit_shm_options {
             SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false, false         \
     }
 
+/** One reference to a region, and the memory. Valid until snakepit_shm_unmap() or the end of the
+ * client. May be copied; unmap one of the copies. */
 typedef struct snakepit_shm_mapping {
-    void* data;
-    uint64_t size;        /* bytes, as asked for at allocation */
-    uint64_t reserved[4]; /* the library's own */
+    void* data;           /**< page-aligned */
+    uint64_t size;        /**< bytes, as requested at allocation */
+    uint64_t reserved[4]; /**< for the library */
 } snakepit_shm_mapping;
 
+/** What the manager knows about a region. Set `struct_size` before snakepit_shm_info(). */
 typedef struct snakepit_shm_region_info {
-    size_t struct_size; /* set by the caller before snakepit_shm_info */
+    size_t struct_size; /**< sizeof(snakepit_shm_region_info) */
     char id[SNAKEPIT_SHM_ID_SIZE];
-    uint64_t size, actual_size;        /* bytes */
-    int64_t created_at, last_accessed; /* microseconds since 1970 UTC */
-    uint64_t access_count, reference_count;
-    int64_t owner_pid;
+    uint64_t size;            /**< bytes, as requested */
+    uint64_t actual_size;     /**< bytes that it takes, whole pages */
+    int64_t created_at;       /**< microseconds since 1970 UTC */
+    int64_t last_accessed;    /**< microseconds since 1970 UTC; at most a second old */
+    uint64_t access_count;    /**< maps since it was allocated */
+    uint64_t reference_count; /**< over all processes; a lock counts as one */
+    int64_t owner_pid;        /**< process that allocated it, also after its exit */
     uint32_t owner_uid;
     snakepit_shm_security security_level;
     snakepit_shm_cleanup_policy cleanup_policy;
     snakepit_shm_access access_mode;
-    int64_t timeout_ms; /* 0: never */
-    char state[16];     /* "live", "orphan", "closing" … */
+    int64_t timeout_ms; /**< 0: never */
+    char state[16];     /**< "live", "orphan", "closing", "quarantined", ... */
 } snakepit_shm_region_info;
 
+/** Options of snakepit_shm_cleanup(). Regions that a process holds are never removed. */
 typedef struct snakepit_shm_cleanup_options {
-    size_t struct_size;
-    bool dry_run;        /* say what would be done */
-    bool orphans;        /* of programs that are gone */
-    bool expired;        /* unused for longer than their timeout */
-    bool all_eligible;   /* everything nobody holds */
-    bool no_quarantine;  /* what goes is freed at once and cannot be restored */
-    const char* session; /* only what was made in it; NULL or empty: any */
-    const char* worker;  /* only what it made; NULL or empty: any */
+    size_t struct_size;  /**< sizeof(snakepit_shm_cleanup_options) */
+    bool dry_run;        /**< count only, remove nothing */
+    bool orphans;        /**< regions whose owner has exited */
+    bool expired;        /**< regions unused for longer than their timeout */
+    bool all_eligible;   /**< every region that no process holds, manual ones too */
+    bool no_quarantine;  /**< free at once; it cannot be restored */
+    const char* session; /**< only regions made in this session; NULL or empty: any */
+    const char* worker;  /**< only regions made by this worker; NULL or empty: any */
 } snakepit_shm_cleanup_options;
 
+/** Result of snakepit_shm_cleanup(). */
 typedef struct snakepit_shm_cleanup_result {
-    uint64_t removed;     /* freed or put in quarantine; in a dry run: would be */
-    uint64_t bytes_freed; /* at once; what is in quarantine is freed when that is over */
+    uint64_t removed;     /**< regions freed or put in quarantine; in a dry run: that would be */
+    uint64_t bytes_freed; /**< at once; quarantined regions are freed when quarantine ends */
 } snakepit_shm_cleanup_result;
 
-/* instance NULL: $SNAKEPIT_SHM_INSTANCE, else "default". As snakepit_shm_connect_within with 10
- * seconds. */
+/**
+ * @brief Connects to the manager of an instance and waits for it for at most 10 seconds.
+ *
+ * The same as snakepit_shm_connect_within() with 10,000 milliseconds.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect(const char* instance,
                                                           snakepit_shm_client** out);
-/* wait_ms: how long this call, and each later one of the client that has no timeout of its own, may
- * wait for the manager; 0: no longer than one that runs needs to answer. Where no manager was
- * started, SNAKEPIT_SHM_NO_MANAGER comes at once. Where one has ended and its socket is still
- * there, the next one is waited for, for at most 5 seconds. */
+/**
+ * @brief Connects to the manager of an instance.
+ *
+ * The user's own manager is tried first, then the system's. With SNAKEPIT_SHM_AUTOSTART=1 in the
+ * environment, a client that finds no manager starts `snakepit-shm serve`.
+ *
+ * @param instance  Name of the instance; NULL: $SNAKEPIT_SHM_INSTANCE, else "default".
+ * @param wait_ms   Milliseconds that this call, and each later one of the client without a timeout
+ *                  of its own, may wait for the manager. 0: only as long as a running manager needs
+ *                  to answer. Where no manager was started, the call fails at once. Where one has
+ *                  ended and its socket is still there, the next one is awaited for at most 5
+ *                  seconds.
+ * @param out       Receives the client; NULL after an error.
+ * @retval SNAKEPIT_SHM_NO_MANAGER           No manager runs, or it did not respond in time.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED    The manager's socket does not admit this user.
+ * @retval SNAKEPIT_SHM_VERSION_MISMATCH     Manager and library speak different protocols.
+ * @retval SNAKEPIT_SHM_CLIENT_LIMIT_EXCEEDED  Too many clients of this user or in this process.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect_within(const char* instance,
                                                                  uint32_t wait_ms,
                                                                  snakepit_shm_client** out);
-/* Ends every call that is in this client and refuses new ones, all with
- * SNAKEPIT_SHM_CLIENT_CLOSED. What is mapped stays mapped and held until it is unmapped or the
- * client disconnected; snakepit_shm_unmap, _unlock and _cancel go on working. For threads that are
- * to stop before the client is disconnected. Again is allowed. */
+/**
+ * @brief Ends every call that runs in this client and refuses new ones, with
+ * #SNAKEPIT_SHM_CLIENT_CLOSED.
+ *
+ * For threads that have to stop before the client is disconnected. Mappings stay valid and keep
+ * their references until they are unmapped or the client is disconnected; snakepit_shm_unmap(),
+ * snakepit_shm_unlock() and snakepit_shm_cancel() still work. May be called more than once.
+ */
 SNAKEPIT_SHM_API void snakepit_shm_close(snakepit_shm_client* client);
-/* Closes the client, waits until no call is in it any more, and ends the connection and every
- * reference and lock of it. Mappings become invalid: no thread may touch their memory afterwards;
- * snakepit_shm_read, _write and _flush that have begun still end safely. What was changed in
- * mappings of encrypted regions and not flushed is lost. NULL, a callback of snakepit_shm_list, and
- * a client that was disconnected before are allowed; of two threads that disconnect the same one at
- * the same time only one waits for the end. */
+/**
+ * @brief Closes the client, waits until no call runs in it, and releases its references and locks.
+ *
+ * Mappings become invalid: no thread may touch their memory afterwards. snakepit_shm_read(),
+ * snakepit_shm_write() and snakepit_shm_flush() that have begun end safely. Changes in mappings of
+ * encrypted regions that were not flushed are lost.
+ *
+ * @param client  NULL and a client that was disconnected before are allowed. If two threads
+ *                disconnect the same client at once, only one of them waits. May be called in the
+ *                callback of snakepit_shm_list().
+ */
 SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client* client);
 
-/* A new region, all zero, with its pages reserved. It holds one reference of this client until
- * snakepit_shm_deallocate or the end of the client. options NULL: the defaults. */
+/**
+ * @brief Allocates a region. Its memory is zero and its pages are reserved, so that writing to it
+ * cannot fail later.
+ *
+ * The region holds one reference of this client until snakepit_shm_deallocate() or the end of the
+ * client. To use the memory, map it.
+ *
+ * @param client   The client.
+ * @param size     Bytes, at least 1.
+ * @param options  NULL: the defaults (#SNAKEPIT_SHM_OPTIONS_INIT). Not used after the call.
+ * @param id       Receives the region's id, zero-terminated; valid in every process.
+ * @retval SNAKEPIT_SHM_INVALID_SIZE                   `size` is 0.
+ * @retval SNAKEPIT_SHM_SIZE_EXCEEDS_LIMIT             Larger than max_region_size.
+ * @retval SNAKEPIT_SHM_REGION_LIMIT_EXCEEDED          max_regions regions exist.
+ * @retval SNAKEPIT_SHM_PROCESS_REGION_LIMIT_EXCEEDED  This process has max_regions_per_process.
+ * @retval SNAKEPIT_SHM_USER_LIMIT_EXCEEDED            The user's quota is used up.
+ * @retval SNAKEPIT_SHM_MEMORY_LIMIT_EXCEEDED          max_total_memory would be exceeded.
+ * @retval SNAKEPIT_SHM_NO_SPACE                       /dev/shm or a control group is full.
+ * @retval SNAKEPIT_SHM_ALLOCATION_FAILED              Shared memory is disabled or was given up.
+ * @retval SNAKEPIT_SHM_NOT_SUPPORTED                  These options exclude each other.
+ * @retval SNAKEPIT_SHM_INVALID_ARGUMENT               The metadata is not a JSON object, or longer
+ *                                                     than 1,000 bytes.
+ * @retval SNAKEPIT_SHM_ENCRYPTION_REQUIRED            The default policy demands encryption.
+ * @retval SNAKEPIT_SHM_AUDIT_UNAVAILABLE              The region is audited, and events cannot be
+ *                                                     recorded.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client,
                                                            uint64_t size,
                                                            const snakepit_shm_options* options,
                                                            char id[SNAKEPIT_SHM_ID_SIZE]);
-/* Takes a reference and fills out->data and out->size. The second and later maps of a region by a
- * client need no system call. */
+/**
+ * @brief Maps a region and acquires a reference.
+ *
+ * The first map of a region by a client asks the manager; later ones need no system call, except
+ * for encrypted regions. The memory is the shared memory itself, or a private copy if the region is
+ * encrypted (see snakepit_shm_flush()).
+ *
+ * @param client  The client.
+ * @param id      The region's id.
+ * @param access  #SNAKEPIT_SHM_READ_ONLY: writing to the memory ends the process with SIGSEGV.
+ * @param out     Receives `data` and `size`.
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND      It does not exist, was deallocated, or is in
+ * quarantine.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED     The region's policy does not allow it.
+ * @retval SNAKEPIT_SHM_IS_READ_ONLY          Its access mode is read-only, or it is sealed.
+ * @retval SNAKEPIT_SHM_MAPPING_FAILED        Address space or mappings are used up.
+ * @retval SNAKEPIT_SHM_REFERENCE_LIMIT       This client holds too many references to it.
+ * @retval SNAKEPIT_SHM_CORRUPTION_DETECTED   The region is damaged.
+ * @retval SNAKEPIT_SHM_NOT_SUPPORTED         Encrypted, and libsnakepit_shm_crypto.so is missing.
+ * @retval SNAKEPIT_SHM_AUDIT_UNAVAILABLE     As for snakepit_shm_allocate().
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_map(snakepit_shm_client* client, const char* id,
                                                       snakepit_shm_access access,
                                                       snakepit_shm_mapping* out);
-/* Gives the reference back; do not touch the memory afterwards. An encrypted region that was mapped
- * for writing is flushed first: when that fails, the error says why, the mapping is gone and with
- * it what was not written. snakepit_shm_flush before it can be tried again. */
+/**
+ * @brief Releases the reference. Do not touch the memory afterwards.
+ *
+ * An encrypted region that was mapped for writing is flushed first. If that fails, the mapping is
+ * released all the same and its changes are lost; call snakepit_shm_flush() before to be able to
+ * try again. Works on a closed client too.
+ *
+ * @param client   The client that mapped it.
+ * @param mapping  As filled in by snakepit_shm_map(); set to zero.
+ * @retval SNAKEPIT_SHM_NOT_HELD  It was released before.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* client,
                                                         snakepit_shm_mapping* mapping);
-/* Nobody finds or maps the region any more; its memory goes with the last reference. */
+/**
+ * @brief Withdraws a region: no process can find or map it any more. Its memory is freed with the
+ * last reference.
+ *
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist, or was deallocated before.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED  Only its user, and administrators, may do that.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client,
                                                              const char* id);
+/**
+ * @brief Describes a region.
+ *
+ * @param client  The client.
+ * @param id      The region's id.
+ * @param out     Set `out->struct_size` before the call.
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED  This user may not see it.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id,
                                                        snakepit_shm_region_info* out);
-/* Makes the region immutable: at once, or as soon as the last reference to it is given back. From
- * now on nobody can map it for writing. Unmap it first: what this client has mapped is a reference,
- * too. */
+/**
+ * @brief Makes a region immutable: at once, or as soon as its last reference is released.
+ *
+ * From the call on, no process is granted write access; one that has it keeps it until then. Unmap
+ * it first: a mapping of this client is a reference, too.
+ *
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED  Only its user, and administrators, may do that.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_seal(snakepit_shm_client* client, const char* id);
-/* Copies size bytes from, or to, the region's offset (bytes), all of them or none. */
+/**
+ * @brief Copies bytes out of a region, all of them or none.
+ *
+ * @param client  The client.
+ * @param id      The region's id.
+ * @param offset  Bytes from the region's beginning.
+ * @param buffer  Receives the bytes. An encrypted region may leave it changed after an error.
+ * @param size    Bytes to copy; offset + size must not exceed the region.
+ * @retval SNAKEPIT_SHM_INVALID_ARGUMENT  Not inside the region. Others as for snakepit_shm_map().
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_read(snakepit_shm_client* client, const char* id,
                                                        uint64_t offset, void* buffer,
                                                        uint64_t size);
+/**
+ * @brief Copies bytes into a region, all of them or none. Arguments and errors as for
+ * snakepit_shm_read().
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_write(snakepit_shm_client* client, const char* id,
                                                         uint64_t offset, const void* buffer,
                                                         uint64_t size);
 
-/* Regions of level SNAKEPIT_SHM_HIGH and above are encrypted in shared memory, in chunks of 64 KiB,
- * and are not shared without copying: a mapping is a private copy in the clear, in memory that is
- * kept out of core dumps, forked children and (as far as RLIMIT_MEMLOCK allows) swap. A mapping for
- * writing takes that memory twice. What is written to it becomes the region's contents when it is
- * flushed or unmapped, all of it at once: whoever maps, reads or refreshes then sees all of it or
- * nothing. A program that dies, or disconnects, before that loses what it changed since and damages
- * nothing. Two that change the same chunk between their flushes: the later flush has it.
- * A flush takes the region's lock, so it waits for those who hold one. snakepit_shm_read and
- * snakepit_shm_write decrypt, or encrypt and commit, only the chunks they touch; a read that fails
- * may have overwritten the buffer. libsnakepit_shm_crypto.so is loaded when a program first touches
- * such a region; SNAKEPIT_SHM_NOT_SUPPORTED: it is not there.
- * SNAKEPIT_SHM_CORRUPTION_DETECTED: what is in shared memory is not what was written last. */
-
-/* Writes back what was changed in the mapping. Of another region: nothing is to be done. */
+/**
+ * @brief Writes the changes of an encrypted mapping to the region. Does nothing for other regions.
+ *
+ * Regions of level #SNAKEPIT_SHM_HIGH and above are encrypted in shared memory, in chunks of 64
+ * KiB. A mapping is a private decrypted copy, excluded from core dumps and from forked children,
+ * and locked in RAM up to RLIMIT_MEMLOCK. A writable mapping takes twice the region's size.
+ *
+ * Changes become the region's contents when they are flushed or unmapped, all of them at once:
+ * whoever maps, reads or refreshes afterwards sees all of them. A program that ends before loses
+ * its changes and damages nothing. If two programs change the same chunk between their flushes, the
+ * later flush wins. A flush takes the region's lock, so it waits for the holders of one.
+ * snakepit_shm_read() and snakepit_shm_write() decrypt, or encrypt, only the chunks they touch.
+ * libsnakepit_shm_crypto.so is loaded when a program first uses such a region.
+ *
+ * @retval SNAKEPIT_SHM_NOT_HELD              The mapping was released.
+ * @retval SNAKEPIT_SHM_TIMEOUT               The region's lock was not granted in time.
+ * @retval SNAKEPIT_SHM_CORRUPTION_DETECTED   The shared memory does not hold what was written last.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_flush(snakepit_shm_client* client,
                                                         const snakepit_shm_mapping* mapping);
-/* Brings in what others flushed since; chunks that were changed here and not flushed stay. */
+/**
+ * @brief Updates an encrypted mapping with what other programs have flushed. Chunks that were
+ * changed here and not flushed stay. Errors as for snakepit_shm_flush().
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_refresh(snakepit_shm_client* client,
                                                           const snakepit_shm_mapping* mapping);
-/* Encrypts the region anew, under a key of its own. For its owner; who uses it need not stop. */
+/**
+ * @brief Encrypts the region again with a new key while programs use it. For its owner.
+ *
+ * @retval SNAKEPIT_SHM_INVALID_ARGUMENT   The region is not encrypted.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED  Another user's region.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client,
                                                              const char* id);
-/* Calls back once a region, on the calling thread, until the callback returns false. The callback
- * may call anything, with this client too. filter NULL: all. */
+/** Called once for each region, on the thread that called snakepit_shm_list(). `region` is valid
+ * during the call. May use any function, with the same client too. Return false to stop. */
 typedef bool (*snakepit_shm_list_callback)(const snakepit_shm_region_info* region, void* context);
+/**
+ * @brief Lists the regions that this user may see, newest last.
+ *
+ * @param client    The client.
+ * @param filter    As in `snakepit-shm list`, for example "size>1MiB state:orphan"; NULL: all.
+ * @param callback  Called for each region.
+ * @param context   Passed to the callback.
+ * @retval SNAKEPIT_SHM_INVALID_ARGUMENT  The filter cannot be parsed.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client,
                                                        const char* filter,
                                                        snakepit_shm_list_callback callback,
                                                        void* context);
-/* options NULL: what is due. out may be NULL. */
+/**
+ * @brief Removes regions that no process holds.
+ *
+ * @param client   The client.
+ * @param options  NULL: what is due by policy.
+ * @param out      May be NULL.
+ * @retval SNAKEPIT_SHM_CLEANUP_FAILED  Memory could not be removed; it is tried again.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status
 snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_options* options,
                      snakepit_shm_cleanup_result* out);
-/* Locks the region: shared with other readers (SNAKEPIT_SHM_READ_ONLY) or alone
- * (SNAKEPIT_SHM_READ_WRITE). A lock is between those who ask for it: it keeps nobody from touching
- * the memory. It needs no mapping, and counts as a reference.
- *
- * Locks are fair: nobody overtakes a waiting writer. The lock belongs to the calling thread, which
- * is granted it again at once, one level deeper, under the same token; a thread that reads may ask
- * to write and then waits for the other readers only. Each level is given back once, by any thread
- * of this client; all of them end with the client. While a thread waits, the client serves others.
- *
- * timeout_ms 0: do not wait; SNAKEPIT_SHM_FOREVER: for ever. SNAKEPIT_SHM_TIMEOUT: not granted in
- * time. SNAKEPIT_SHM_DEADLOCK: the wait would close a circle of waits and never end; the message
- * names it, and nothing was changed. A manager that is started again meanwhile changes nothing;
- * SNAKEPIT_SHM_NO_MANAGER: none came, or answered, in time. A token with SNAKEPIT_SHM_TOKEN_SUSPECT
- * set tells that the last writer died, or was made to go, in its lock, so that the region may be
- * half written: mend it, and giving a write lock back acknowledges it. */
+
+/** Wait without a limit. */
 #define SNAKEPIT_SHM_FOREVER UINT32_MAX
-#define SNAKEPIT_SHM_TOKEN_SUSPECT ((uint64_t)1 << 63)
+/** Set in a token when the last writer died, or its lock was taken from it, so that the region may
+ * be half written (as EOWNERDEAD of a robust mutex). Repair the contents; releasing a write lock
+ * then clears it. */
+#define SNAKEPIT_SHM_TOKEN_INCONSISTENT ((uint64_t)1 << 63)
+/** Former name, for one release. */
+#define SNAKEPIT_SHM_TOKEN_SUSPECT SNAKEPIT_SHM_TOKEN_INCONSISTENT
+/**
+ * @brief Locks a region: shared with other readers, or exclusively.
+ *
+ * Locks are advisory: they bind the processes that use them and protect no memory. A lock needs no
+ * mapping and counts as a reference. It is granted and released by the manager, one request each.
+ *
+ * Locks are fair: a reader does not overtake a waiting writer. The lock belongs to the calling
+ * thread. The same thread may lock again, one level deeper, with the same token; a thread that
+ * reads may request to write and then waits for the other readers only. Each level is released
+ * once, by any thread of this client. All locks of a client end with it. While one thread waits,
+ * other threads can use the client. A manager that is restarted meanwhile keeps locks and queues.
+ *
+ * @param client      The client.
+ * @param id          The region's id.
+ * @param mode        #SNAKEPIT_SHM_READ_ONLY: shared. #SNAKEPIT_SHM_READ_WRITE: exclusive.
+ * @param timeout_ms  Milliseconds; 0: do not wait; #SNAKEPIT_SHM_FOREVER.
+ * @param token       Receives the token for snakepit_shm_unlock(). May contain
+ *                    #SNAKEPIT_SHM_TOKEN_INCONSISTENT.
+ * @retval SNAKEPIT_SHM_TIMEOUT            The manager responds, but did not grant the lock in time.
+ * @retval SNAKEPIT_SHM_DEADLOCK           The wait would complete a cycle; the sentence lists it.
+ *                                         Nothing was changed.
+ * @retval SNAKEPIT_SHM_NO_MANAGER         No manager responded in time.
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist, or was deallocated meanwhile.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED  The region's policy does not allow this mode.
+ * @retval SNAKEPIT_SHM_REFERENCE_LIMIT    Too many levels or waiters.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* id,
                                                        snakepit_shm_access mode,
                                                        uint32_t timeout_ms, uint64_t* token);
-/* A lock that is waited for in slices, for callers that have something to do between them, and
- * keeps its place in the queue meanwhile. snakepit_shm_lock_begin asks for it and gives a ticket of
- * this client's. owner 0: the lock belongs to the calling thread, which also has to wait for it;
- * else a number from 1 << 22 on, which stands for whoever asks, on whatever thread. */
+/**
+ * @brief Requests a lock that is awaited in slices; the request keeps its place in the queue.
+ *
+ * For callers that have other work between slices, such as an interpreter that handles signals.
+ *
+ * @param client  The client.
+ * @param id      The region's id.
+ * @param mode    As for snakepit_shm_lock().
+ * @param owner   0: the lock belongs to the calling thread, which also has to wait for it. Else a
+ *                number of at least 1 << 22 that identifies the owner, on any thread.
+ * @param ticket  Receives a ticket, valid in this client until the wait ends.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_begin(snakepit_shm_client* client,
                                                              const char* id,
                                                              snakepit_shm_access mode,
                                                              uint32_t owner, uint64_t* ticket);
-/* SNAKEPIT_SHM_OK: granted, with the token. SNAKEPIT_SHM_TIMEOUT: not yet, after timeout_ms, or
- * sooner when a signal handler has run on this thread; wait on. Anything else ends the wait. The
- * ticket is used up unless it is SNAKEPIT_SHM_TIMEOUT; SNAKEPIT_SHM_NOT_HELD: it was before. */
+/**
+ * @brief Waits for a requested lock.
+ *
+ * @param client      The client.
+ * @param ticket      From snakepit_shm_lock_begin(). Used up by every result but
+ *                    #SNAKEPIT_SHM_TIMEOUT.
+ * @param timeout_ms  Milliseconds.
+ * @param token       As for snakepit_shm_lock().
+ * @retval SNAKEPIT_SHM_TIMEOUT   Not granted yet, or a signal handler has run on this thread; call
+ *                                again.
+ * @retval SNAKEPIT_SHM_NOT_HELD  The ticket was used up. Others as for snakepit_shm_lock().
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_wait(snakepit_shm_client* client,
                                                             uint64_t ticket, uint32_t timeout_ms,
                                                             uint64_t* token);
-/* Gives the wait up, and the lock if it was granted meanwhile. SNAKEPIT_SHM_NO_MANAGER: no manager
- * answered; the next one that this client reaches is told. */
+/**
+ * @brief Cancels a requested lock, and releases it if it was granted meanwhile. Works on a closed
+ * client too.
+ *
+ * @retval SNAKEPIT_SHM_NO_MANAGER  No manager responded; the next one that this client reaches is
+ *                                  notified.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client,
                                                          uint64_t ticket);
-/* SNAKEPIT_SHM_NOT_HELD when this client has no lock on the region with this token.
- * SNAKEPIT_SHM_NO_MANAGER: no manager answered. The lock counts as given back all the same: the
- * manager that this client reaches next is told, before anything else is asked of it. */
+/**
+ * @brief Releases one level of a lock, from any thread of the client. Works on a closed client too.
+ *
+ * @param client  The client that has the lock.
+ * @param id      The region's id.
+ * @param token   From snakepit_shm_lock() or snakepit_shm_lock_wait().
+ * @retval SNAKEPIT_SHM_NOT_HELD    This client has no such lock; an operator may have released it.
+ * @retval SNAKEPIT_SHM_NO_MANAGER  No manager responded. The lock counts as released: the manager
+ *                                  that this client reaches next is notified before any other
+ *                                  request.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client,
                                                          const char* id, uint64_t token);
-/* Names this client for people; NULL leaves a name as it is. */
+/**
+ * @brief Names this process in lists, events and the monitor. NULL leaves a name as it is.
+ *
+ * @param client   The client.
+ * @param worker   For example "loader-3".
+ * @param pool     For example "loaders".
+ * @param session  A label that regions allocated from now on carry.
+ */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client,
                                                            const char* worker, const char* pool,
                                                            const char* session);
-/* Requests this client has sent to the manager: shows which calls needed none. */
+/**
+ * @brief Requests that this client has sent to the manager. Shows which calls needed none.
+ * @return The count; 0 if the client was closed.
+ */
 SNAKEPIT_SHM_API uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client);
 
-/* The calling thread's last error as a sentence with a remedy; "" if there was none. Valid until
- * the thread's next call. */
+/**
+ * @brief The calling thread's last error: cause and remedy.
+ * @return UTF-8; "" if the last call succeeded. Valid until the thread's next call; never NULL.
+ */
 SNAKEPIT_SHM_API const char* snakepit_shm_last_error(void);
-/* "region_not_found" and so on; never NULL. */
+/**
+ * @brief The name of a status.
+ * @return "ok", "region_not_found", ...; static; never NULL.
+ */
 SNAKEPIT_SHM_API const char* snakepit_shm_status_name(snakepit_shm_status status);
 
 #ifdef __cplusplus

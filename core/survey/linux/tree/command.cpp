@@ -111,8 +111,8 @@ Result<Command> Command::start(const TreeOptions& options) {
     // Whoever loses its parent is still found below us.
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return fail(system_error(errno, "cannot become the parent of orphans"));
-    SHM_ASSIGN(auto witness, GroupWitness::start());
-    command.witness_.emplace(std::move(witness));
+    SHM_ASSIGN(auto probe, GroupProbe::start());
+    command.probe_.emplace(std::move(probe));
     const auto passed = passed_signals();
     ::sigprocmask(SIG_BLOCK, &passed, &command.mask_before_);
     command.signals_ = Handle(::signalfd(-1, &passed, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -133,7 +133,7 @@ Result<Command> Command::start(const TreeOptions& options) {
 
 Command::Command(Command&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
-      witness_(std::move(other.witness_)),
+      probe_(std::move(other.probe_)),
       gate_(std::move(other.gate_)),
       signals_(std::move(other.signals_)),
       mask_before_(other.mask_before_),
@@ -205,7 +205,7 @@ void Command::pass_on(int signal, std::int64_t sender, bool from_process,
     const auto pid = static_cast<pid_t>(pid_);
     // The terminal signals the whole process group, one of the tree that signals its group means
     // the tree, and others may signal the group: the command has it then, unless it left.
-    const bool has_it = !from_process || is_member(sender) || witness_->has(signal);
+    const bool has_it = !from_process || is_member(sender) || probe_->has(signal);
     if (has_it && ::getpgid(pid) == ::getpgrp()) return;
     ::kill(pid, signal);
 }

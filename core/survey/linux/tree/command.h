@@ -12,7 +12,7 @@
 
 #include "base/handle.h"
 #include "base/result.h"
-#include "survey/linux/tree/group_witness.h"
+#include "survey/linux/tree/group_probe.h"
 #include "survey/process_tree.h"
 
 namespace snakepit::shm::survey {
@@ -37,7 +37,7 @@ class Command {
 
     std::int64_t pid() const { return pid_; }
     // A child of ours that is not of the command.
-    std::int64_t witness() const { return witness_->pid(); }
+    std::int64_t probe() const { return probe_->pid(); }
     // Waits until the process is in its own namespaces, where it wants some. `map_users` is called
     // when the user namespace is there and nobody is mapped into it yet.
     Status prepare(const std::function<Status()>& map_users);
@@ -61,7 +61,7 @@ class Command {
                  const std::function<bool(std::int64_t)>& is_member);
 
     std::int64_t pid_ = 0;
-    std::optional<GroupWitness> witness_;
+    std::optional<GroupProbe> probe_;
     Handle gate_, signals_;
     sigset_t mask_before_{};
     struct sigaction child_before_ {};

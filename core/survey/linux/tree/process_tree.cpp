@@ -238,8 +238,7 @@ Result<TreeReport> run_tree(const TreeOptions& options) {
             shm = Handle(::open(kShm, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         }
         if (!shm) return fail(system_error(errno, fmt::format("cannot look into {}", kShm)));
-        SHM_ASSIGN(watch,
-                   TreeWatch::begin(command.pid(), command.witness(), shm, !options.isolate));
+        SHM_ASSIGN(watch, TreeWatch::begin(command.pid(), command.probe(), shm, !options.isolate));
         report.not_executed = command.release(options.command.front());
         wait_for_end(command, *watch);
         const int status = *command.ended();

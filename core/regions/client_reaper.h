@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "regions/lock_manager.h"
+#include "regions/region_allocation.h"
+
+namespace snakepit::shm {
+
+// What the end of a client means: its locks, its references, its requests and the regions it owned.
+// It costs what the client held. Service thread only.
+class ClientReaper : RegionPart {
+  public:
+    ClientReaper(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
+                 AccessAudit& audit, RegionPolicies& policies, RegionDirectory& directory,
+                 LockManager& locks, RegionAllocation& allocation)
+        : RegionPart(state),
+          clients_(clients),
+          lifecycle_(lifecycle),
+          audit_(audit),
+          policies_(policies),
+          directory_(directory),
+          locks_(locks),
+          allocation_(allocation) {}
+
+    // Checks with the kernel; true when the client had ended and all of it has been dropped.
+    bool reap_if_dead(std::uint32_t client);
+    // All but the regions.
+    ReferenceCounter::ClientHoldings drop(std::uint32_t client);
+
+  private:
+    ClientRegistry& clients_;
+    RegionLifecycle& lifecycle_;
+    AccessAudit& audit_;
+    RegionPolicies& policies_;
+    RegionDirectory& directory_;
+    LockManager& locks_;
+    RegionAllocation& allocation_;
+};
+
+}  // namespace snakepit::shm
