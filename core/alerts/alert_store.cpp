@@ -2,12 +2,8 @@
 #include "alerts/alert_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <pthread.h>
 
-#include <future>
 #include <utility>
-
-#include "platform/signals_blocked.h"
 
 namespace snakepit::shm {
 
@@ -20,19 +16,15 @@ constexpr std::size_t kMostUnsaved = 2000;
 
 }  // namespace
 
-AlertStore::AlertStore(std::shared_ptr<StateDatabase> database) : database_(std::move(database)) {
-    const SignalsBlocked blocked;  // inherited by the thread
-    thread_ = std::thread([this] { run(); });
-    ::pthread_setname_np(thread_.native_handle(), "shm-alerts");
-}
+AlertStore::AlertStore(std::shared_ptr<StateDatabase> database)
+    : database_(std::move(database)), thread_("shm-alerts", kAgain, [this] {
+          (void)save({}, false);
+          tidy();
+      }) {}
 
 AlertStore::~AlertStore() {
-    {
-        const std::lock_guard lock(mutex_);
-        ending_ = true;
-    }
-    wake_.notify_one();
-    thread_.join();
+    post([this] { (void)save({}, false); });
+    thread_.finish();
 }
 
 void AlertStore::write(AlertBatch batch, bool once, std::function<void(const Status&)> then) {
@@ -42,18 +34,9 @@ void AlertStore::write(AlertBatch batch, bool once, std::function<void(const Sta
     });
 }
 
-void AlertStore::post(std::function<void()> work) {
-    {
-        const std::lock_guard lock(mutex_);
-        queue_.push_back(std::move(work));
-    }
-    wake_.notify_one();
-}
-
 void AlertStore::wait() {
-    std::promise<void> done;
-    post([&] { done.set_value(); });
-    done.get_future().wait();
+    while (!thread_.drain(std::chrono::hours(1))) {
+    }
 }
 
 std::string AlertStore::problem() const {
@@ -113,26 +96,6 @@ void AlertStore::tidy() {
             retention_ = {};
         remove_old(database, retention_, now());
     }));
-}
-
-void AlertStore::run() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-        wake_.wait_for(lock, kAgain, [this] { return ending_ || !queue_.empty(); });
-        while (!queue_.empty()) {
-            const auto work = std::move(queue_.front());
-            queue_.pop_front();
-            lock.unlock();
-            work();
-            lock.lock();
-        }
-        const bool last = ending_;
-        lock.unlock();
-        (void)save({}, false);
-        if (last) return;
-        tidy();
-        lock.lock();
-    }
 }
 
 }  // namespace snakepit::shm

@@ -2,17 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "alerts/alert_rows.h"
 #include "base/result.h"
+#include "platform/background_thread.h"
 #include "sqlite/state_database.h"
 
 namespace snakepit::shm {
@@ -31,7 +29,7 @@ class AlertStore {
     // the disk. `once`: it is not tried again.
     void write(AlertBatch batch, bool once, std::function<void(const Status&)> then = {});
     // Runs `work` on the store's thread.
-    void post(std::function<void()> work);
+    void post(std::function<void()> work) { thread_.post(std::move(work)); }
     void wait();  // until everything posted before is done
     // Why the last write failed; or empty.
     std::string problem() const;
@@ -42,7 +40,6 @@ class AlertStore {
     Result<std::vector<Alert>> history(const HistoryQuery& query);
 
   private:
-    void run();
     Status save(AlertBatch batch, bool once);
     Status write_now(const AlertBatch& batch);
     void tidy();
@@ -54,11 +51,8 @@ class AlertStore {
     std::uint64_t retention_of_ = 0;  // the opening of the database that it follows
     std::chrono::steady_clock::time_point next_tidying_;
     mutable std::mutex mutex_;
-    std::condition_variable wake_;
-    std::deque<std::function<void()>> queue_;
-    std::string problem_;
-    bool ending_ = false;
-    std::thread thread_;
+    std::string problem_;  // guarded by mutex_
+    BackgroundThread thread_;
 };
 
 }  // namespace snakepit::shm

@@ -15,7 +15,7 @@ namespace snakepit::shm {
 // The users, groups and programs that names in a policy stand for on this host.
 class NameResolver {
   public:
-    virtual ~Names() = default;
+    virtual ~NameResolver() = default;
     // By name or number; nothing if the user does not exist.
     virtual std::optional<std::uint32_t> user(const std::string& name) = 0;
     virtual std::optional<std::uint32_t> group(const std::string& name) = 0;
