@@ -145,7 +145,7 @@ Status read_backing(Config& config, const toml::node& node, const Place& place) 
     return {};
 }
 
-// What other platforms are told must be well-formed here too, but is kept by nobody.
+// Options of other platforms must be well-formed, but are not kept.
 Status check_flag(Config&, const toml::node& node, const Place& place) {
     if (!node.is_boolean())
         return place.wrong("expected true or false", "write true or false, without quotes");

@@ -26,7 +26,7 @@ struct Config {
     std::uint64_t max_memory_per_user = 0;   // 0: no limit
     std::int64_t cleanup_interval_ms = 60'000;
     std::int64_t default_timeout_ms = 300'000;
-    std::int64_t grace_period_ms = 5'000;  // between "nobody needs it" and cleaning it
+    std::int64_t grace_period_ms = 5'000;  // between the end of its use and its cleanup
     std::int64_t quarantine_ms = 30'000;   // of what a person cleans; 0: none
     bool quarantine_automatic = false;     // also of what is cleaned by itself
     AllocationStrategy allocation_strategy = AllocationStrategy::best_fit;

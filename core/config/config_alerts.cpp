@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// [shared_memory.alerts]: whether rules are looked at, and who is told.
+// [shared_memory.alerts]: whether rules are evaluated, and who is notified.
 #include <fmt/format.h>
 
 #include "base/json.h"
@@ -25,7 +25,7 @@ Status read_command(const toml::node& node, const ConfigPlace& place,
         words.push_back(word->get());
     }
     if (!words.empty() && !words.front().starts_with('/'))
-        return place.of(node).wrong("the command is no full path", remedy);
+        return place.of(node).wrong("expected the command's full path", remedy);
     out = std::move(words);
     return {};
 }

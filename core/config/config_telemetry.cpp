@@ -30,7 +30,7 @@ struct Address {
     bool loopback = false;
 };
 
-// "127.0.0.1:9847", "[::1]:9847" or "localhost:9847": no names that somebody else resolves.
+// "127.0.0.1:9847", "[::1]:9847" or "localhost:9847": no names that another host resolves.
 std::optional<Address> parse_address(std::string_view text) {
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return std::nullopt;
@@ -85,7 +85,8 @@ Status read_file(const toml::node& node, const ConfigPlace& place, std::string& 
 Status read_textfile(const toml::node& node, const ConfigPlace& place, std::string& out) {
     SHM_TRY(read_file(node, place, out));
     if (out.empty() || out.ends_with(".prom")) return {};
-    return place.of(node).wrong("node_exporter reads no such file", "let its name end in .prom");
+    return place.of(node).wrong("node_exporter reads only files named *.prom",
+                                "let its name end in .prom");
 }
 
 Status read_journal_socket(const toml::node& node, const ConfigPlace& place, std::string& out) {

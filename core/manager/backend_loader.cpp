@@ -20,7 +20,7 @@ QString directory_of(const char* file) {
     return QFileInfo(QString::fromLocal8Bit(file)).absolutePath();
 }
 
-// The directory of the file that holds `symbol`; nothing when it cannot be told.
+// The directory of the file that holds `symbol`; nothing when it is not known.
 QStringList plugins_beside(const void* symbol) {
     Dl_info info{};
     if (!symbol || ::dladdr(symbol, &info) == 0 || !info.dli_fname) return {};

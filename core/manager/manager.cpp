@@ -100,7 +100,7 @@ class Manager::Private {
     ~Private();
 
     Status start();
-    // `by`: who asked for it; ourselves where nobody did.
+    // `by`: who asked for it; ourselves for a changed file.
     Result<std::string> reload(const Credentials& by);
     void record_policy_changes(const Config& before, const Credentials& by);
     void schedule_tick();
@@ -168,7 +168,7 @@ Status Manager::Private::start() {
     SHM_ASSIGN(loaded, load_backend(options.backend, options.plugin_dir,
                                     {config.shm_path, options.paths.durable_dir(),
                                      choose_keeper(options.paths)}));
-    // A file that grows past RLIMIT_FSIZE is an error to be told, not a signal to die of.
+    // A file that grows past RLIMIT_FSIZE is an error, not a signal that ends the process.
     ::signal(SIGXFSZ, SIG_IGN);
 
     const bool copied = Ownership::copied(config.shm_path, options.paths, ::geteuid());

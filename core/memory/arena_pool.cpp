@@ -60,7 +60,7 @@ Result<Slice> ArenaPool::allocate(std::uint32_t tenant, std::uint64_t size) {
         best_run = run;
         if (strategy == AllocationStrategy::first_fit) break;
     }
-    if (best.arena && !check(best.arena)) return take(tenant, size);  // of the others
+    if (best.arena && !check(best.arena)) return allocate(tenant, size);  // of the others
     if (!best.arena) {
         SHM_ASSIGN(best.arena, make_arena(tenant, bytes));
         best.range = {0, bytes};
@@ -321,7 +321,7 @@ std::vector<std::shared_ptr<Arena>> ArenaPool::by_use(std::uint32_t tenant) cons
 std::optional<Slice> ArenaPool::better_place(const Slice& slice) {
     const auto bytes = slice.range.size;
     if (slice.arena->fault) {
-        auto elsewhere = take(slice.arena->tenant(), bytes);
+        auto elsewhere = allocate(slice.arena->tenant(), bytes);
         return elsewhere ? std::optional(std::move(*elsewhere)) : std::nullopt;
     }
     const auto take_at = [&](const std::shared_ptr<Arena>& arena, std::uint64_t offset) {

@@ -79,7 +79,7 @@ std::vector<HealthProblem> HealthLogger::check(std::int64_t at) {
     return out;
 }
 
-// Programs whose end nobody told: the server hears of all others at once.
+// Programs whose end was not noticed: the server notices all others at once.
 void HealthLogger::check_programs() {
     const auto clients = state_.counter.clients();
     if (next_client_ >= clients.size()) next_client_ = 0;
@@ -146,7 +146,7 @@ void HealthLogger::find_arenas(Found& found) {
                 fmt::format("an arena: {}", arena->fault->what),
                 fmt::format("arena {}: {}; {} in it{}", arena->name(), arena->fault->what,
                             counted(inside.size(), "region is", "regions are"), named),
-                "regions that nobody holds are moved to another arena: let programs release what "
+                "idle regions are moved to another arena: let programs release what "
                 "they hold, deallocate what is damaged, and find out which program cleans the "
                 "shared-memory directory"});
     }
@@ -227,7 +227,7 @@ void HealthLogger::find_recording(Found& found) {
             "do not end the manager before they are kept");
     if (mark_ && !mark_->problem().empty())
         add("mark", "no mark says that our segments have an owner",
-            fmt::format("other managers of this name are not told whose our segments are: {}",
+            fmt::format("other managers of this name cannot see whose our segments are: {}",
                         mark_->problem()),
             "make room where segments are made; the mark is tried again every second");
 }

@@ -82,7 +82,7 @@ class HealthLogger {
     const RuntimeFiles* files_ = nullptr;
     std::int64_t seen_scan_ = 0;  // of the service's walks over all regions
     std::uint32_t next_client_ = 0;
-    std::unordered_map<std::uint64_t, std::string> gone_;  // by serial: who is gone and not buried
+    std::unordered_map<std::uint64_t, std::string> gone_;  // by serial: ended and not reaped
     Found known_;
     std::deque<HealthResult> history_;
 };

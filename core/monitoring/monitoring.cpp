@@ -91,7 +91,7 @@ void Monitoring::measure_files(Sample& sample) const {
 void Monitoring::measure_service(Sample& sample) const {
     auto& longest = state_.stats.longest_slice;
     sample.longest_turn = static_cast<std::uint64_t>(std::exchange(longest, 0)) / 1000;
-    // The first second is looked at by whoever starts the manager, before it has its thread.
+    // The first sample is taken by the thread that starts the manager.
     if (std::this_thread::get_id() == starter_) return;
     timespec used{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);

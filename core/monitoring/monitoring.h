@@ -72,7 +72,7 @@ class Monitoring {
     bool enabled_ = true;
     std::unique_ptr<HealthLogger> health_;
     UsageHistory history_;
-    MetricsRecorder keeper_;  // of samples; a thread of its own, which is gone before the rest
+    MetricsRecorder keeper_;  // of samples; its thread ends before the rest
 };
 
 }  // namespace snakepit::shm

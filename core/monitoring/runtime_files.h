@@ -11,7 +11,7 @@ namespace snakepit::shm {
 
 // The files in the runtime directory that a running manager and its clients find each other by, and
 // those it goes on from after a restart. It has them open, so it does not notice by itself that one
-// was removed, replaced or cut (by somebody who tidies up /run or /tmp). Service thread only.
+// was removed, replaced or cut (by a program that cleans /run or /tmp). Service thread only.
 class RuntimeFiles {
   public:
     struct Fault {

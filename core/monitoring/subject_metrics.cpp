@@ -14,7 +14,7 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::size_t kMostOfAKind = 50;
-// Of the longest waits so many are looked at: several may be for one region.
+// Longest waits that are checked: several may be for one region.
 constexpr std::size_t kWaitsLookedAt = 500;
 // Names and quotas of users are asked for anew as often: it may mean a look into a directory on the
 // network.

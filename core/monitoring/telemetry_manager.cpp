@@ -194,7 +194,7 @@ HttpAnswer TelemetryManager::Private::answer(const std::string& path, const std:
         if (source_->fresh()) return {.body = "healthy\n"};
         return {.status = 503, .body = "the manager has done nothing for some seconds\n"};
     }
-    return {.status = 404, .body = "there is nothing here; see /\n"};
+    return {.status = 404, .body = "not found; see /\n"};
 }
 
 void TelemetryManager::Private::configure(const TelemetryOptions& options, bool enabled) {
@@ -247,7 +247,7 @@ void TelemetryManager::Private::listen() {
         state_.url = url;
     }
     if (!wanted) return forget(kListen);
-    note(kListen, status, fmt::format("metrics can be had again at {}", url));
+    note(kListen, status, fmt::format("metrics are served again at {}", url));
     if (status) return;
     retry_.expires_after(kRetry);
     retry_.async_wait([this](const boost::system::error_code& error) {
@@ -266,7 +266,7 @@ void TelemetryManager::Private::write_file() {
     if (writing_)
         return note(kFile,
                     fail(ErrorCode::telemetry_unavailable,
-                         fmt::format("{} is still being written", file_), "look at its disk"),
+                         fmt::format("{} is still being written", file_), "check its disk"),
                     {});
     auto text = metrics(ExpositionFormat::classic);
     if (!text) return note(kFile, fail(text.error()), {});

@@ -14,7 +14,7 @@ namespace {
 // Copied in one step of a defragmentation: a few milliseconds.
 constexpr std::uint64_t kStepBytes = 16ULL << 20;
 constexpr std::uint64_t kStepSlots = 2000;
-// Microseconds after which a pass whose next step nobody asks for goes on by itself.
+// Microseconds after which a pass continues by itself when no client asks for its next step.
 constexpr std::int64_t kAbandoned = 5'000'000;
 // Worthwhile without being asked: a quarter of the span, and this much.
 constexpr std::uint64_t kWorthBytes = 16ULL << 20;

@@ -35,7 +35,7 @@ class ArenaMaintenance final : RegionPart, public IdleHandler {
     // The next piece of background work on pages, one at a time.
     void clean_pages();
     void region_freed(const RegionId& id, bool pooled) override;
-    // For a stop in good order: nothing new is begun.
+    // For an orderly stop: nothing new is begun.
     void stop() { stopping_ = true; }
 
   private:

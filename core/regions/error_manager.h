@@ -16,7 +16,7 @@ namespace snakepit::shm {
 struct ErrorContext {
     std::string_view operation;  // "allocate", "map" …
     RegionId region;             // invalid: none is concerned
-    Credentials credentials;     // who asked; pid 0: nobody, the manager itself
+    Credentials credentials;     // who asked; pid 0: the manager itself
     std::string_view process;
 };
 
@@ -27,7 +27,7 @@ struct RecentError {
     std::string process;
 };
 
-// What nobody holds, in quarantine or not: what a cleanup could give back.
+// Idle regions, in quarantine or not: what a cleanup could free.
 struct IdleFigures {
     std::uint64_t regions = 0;
     std::uint64_t bytes = 0;

@@ -14,13 +14,13 @@
 
 namespace snakepit::shm {
 
-// Finds corruption, and sees that nobody is handed a damaged region. Service thread only.
+// Finds corruption, and keeps damaged regions from being granted. Service thread only.
 class IntegrityCheck : RegionPart {
   public:
     IntegrityCheck(ServiceState& state, const EncryptionRecords& encryption)
         : RegionPart(state), encryption_(encryption) {}
 
-    // The region is damaged: recorded, and granted to nobody from now on.
+    // The region is damaged: recorded, and not granted from now on.
     void damage(std::uint32_t slot, std::string_view what);
     // Before the memory of a region is freed.
     void check_canary_of_ending(std::uint32_t slot);

@@ -66,7 +66,7 @@ class LockManager : RegionPart {
     // whose it was. A region taken from a writer is inconsistent.
     Result<RegionLocks> release(const Caller& caller, const RegionId& id, std::uint64_t token);
 
-    // The region was withdrawn: nobody waits for it any more.
+    // The region was withdrawn: ends all waits for it.
     void dismiss_waiters(std::uint32_t slot);
     void expire_waits();
     // A client ended: the slots that are free of it now join its holdings, to be evaluated with

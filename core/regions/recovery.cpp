@@ -182,7 +182,7 @@ void Recovery::recover_slot(std::uint32_t slot, const std::optional<SegmentsByNa
     lifecycle_.refresh(slot, takes, at);
 }
 
-// Durable regions of a registry that is no more: as they were, and nobody's but their user's.
+// Durable regions of a registry that was lost: as they were, owned by their user.
 void Recovery::adopt_durable() {
     std::vector<std::string> damaged;
     for (const auto& record : allocator_.durable.all(damaged)) {
@@ -222,7 +222,7 @@ void Recovery::adopt_durable() {
 
 // Segments with our instance's name that no slot knows. Those of regions that live elsewhere now
 // are what a move left. Others are of a registry that was lost, or of another manager of that name:
-// they go when their owner is proved to be gone for good and the kernel says that nobody has them.
+// they are removed when their owner has certainly ended for good and the kernel reports no user.
 void Recovery::remove_stale_segments(const SegmentsByName& segments) {
     const auto prefix = fmt::format("/snakepit_{}_", registry_.instance());
     const auto slots = registry_.used();

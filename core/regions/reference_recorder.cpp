@@ -13,7 +13,7 @@ using namespace layout;
 
 namespace {
 
-// Microseconds between `references` events of one region, on a clock that nobody can set.
+// Microseconds between `references` events of one region, on a clock that cannot be set.
 constexpr std::int64_t kRecordEvery = 1'000'000;
 // With more events than this waiting for the database samples wait too, so that they do not push
 // out of the ring what happens only once.

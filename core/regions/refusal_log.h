@@ -7,9 +7,9 @@
 
 namespace snakepit::shm {
 
-// So that nobody can fill the disk, or push other events out of the ring, by being refused: a
-// user's first refusals in a second are events of their own, of the rest one event says how many
-// there were. None goes uncounted. Service thread only.
+// Keeps refused requests from filling the disk or pushing other events out of the ring: a user's
+// first refusals in a second are events of their own, and one event counts the rest. Service thread
+// only.
 class RefusalLog {
   public:
     static constexpr std::uint32_t kOwnEvents = 50;  // of a user, in a second

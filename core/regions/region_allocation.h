@@ -64,7 +64,7 @@ class RegionAllocation : RegionPart {
         Status written = {};
         bool tried_again = false;
         std::int64_t lapses = 0;  // the client reserves its pages until then (boot_micros)
-        bool cancelled = false;   // nobody waits for it any more
+        bool cancelled = false;   // the program does not wait any more
     };
     std::optional<std::uint32_t> find_request(const Caller& caller, std::uint64_t request_id) const;
     bool answer_again(const Caller& caller, std::uint64_t request_id, std::uint64_t size,

@@ -35,7 +35,7 @@ std::string scope_of(const CleanupRequest& request) {
     return scope;
 }
 
-// Why the request does not look at this region; empty: it does.
+// Why the request does not concern this region; empty: it does.
 std::string_view out_of_scope(const CleanupRequest& request, const SlotFixed& fixed) {
     if (!request.session.empty() && request.session != fixed.session)
         return "it was not made in that session";

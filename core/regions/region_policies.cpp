@@ -181,7 +181,7 @@ Status RegionPolicies::pin(Policy& policy) const {
     return {};
 }
 
-// Whether somebody may have the memory whom the new policy would not give it.
+// Whether a program may have the memory to which the new policy would not give it.
 bool RegionPolicies::pending_after(std::uint32_t slot, const Policy& policy) const {
     const auto& body = registry_.body(slot);
     if (body.arena != 0) return !policy.plain();

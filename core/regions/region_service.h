@@ -157,8 +157,7 @@ class RegionService {
     // is more to do than fits a slice; call run_slice() soon.
     bool tick(std::int64_t at);
     bool run_slice(std::int64_t at);  // true: there is still more
-    // For a stop in good order: nothing new is begun beside the operations, and what nobody needs
-    // is returned afterwards.
+    // For an orderly stop: no background work is begun any more.
     void stop_background() { maintenance_.stop(); }
     // No region, and no segment of this registry is left.
     bool owns_nothing() const;

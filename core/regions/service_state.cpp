@@ -7,6 +7,8 @@
 
 namespace snakepit::shm {
 
+using namespace layout;
+
 ServiceState::ServiceState(const InstancePaths& paths_in,
                            std::unique_ptr<RegionRegistry> registry_in, GrantTable grants_in,
                            LockTable locks, PlatformBackend& backend_in, RunInBackground run)

@@ -52,7 +52,7 @@ struct ServiceStats {
     }
 };
 
-// Adds the time since it was made, if it is told that there was something to time.
+// Measures the time since it was made; stop() adds it to a histogram.
 class Stopwatch {
   public:
     void stop(layout::HistogramCells& cells) const { cells.add(nanos()); }

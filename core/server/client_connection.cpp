@@ -112,7 +112,7 @@ void ClientConnection::on_readable() {
     wait_readable();
 }
 
-// The kernel says who sent this very frame: a passed or inherited socket speaks for nobody else.
+// The kernel says who sent this very frame: a passed or inherited socket proves nothing.
 bool ClientConnection::of_caller(const Frame& frame) const {
     if (!frame.sender || frame.sender->pid != caller_.credentials.pid) return false;
     // Of another pid namespace: every process there has this number.
@@ -150,7 +150,7 @@ void ClientConnection::refuse_stranger(const Credentials& sender) {
 
 // The connection stays: other threads of the process may be whom it connected as.
 void ClientConnection::refuse_changed(const wire::RequestT& request, const Credentials& sender) {
-    if (request.call.type == wire::Call::Released) return;  // it only says where to look
+    if (request.call.type == wire::Call::Released) return;  // it is only a hint
     ++server_.state().stats.counters.refusals;
     server_.service().record_refusal({.kind = EventKind::refused,
                                       .result = ErrorCode::identity_mismatch,

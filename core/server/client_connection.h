@@ -20,7 +20,7 @@ namespace snakepit::shm {
 class Server;
 
 // One connection. It answers one request at a time and reads the next only when the answer to the
-// last has left: a client that asks without reading holds up nobody but itself, and no queue grows.
+// last has left: a client that sends without reading delays only itself, and no queue grows.
 // Service thread only.
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   public:

@@ -10,7 +10,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// Clients with lease pages, and as many that only look.
+// Clients with lease pages, and as many that only read.
 constexpr std::size_t kMaxConnections = std::size_t{2} * layout::kMaxClients;
 constexpr int kAcceptAtOnce = 32;  // then those who are connected get their turn
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
@@ -175,7 +175,7 @@ void Server::resume_waiting() {
 Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std::uint8_t>& token,
                                      bool& resumed) {
     if (!caller.identity->same())
-        return fail(ErrorCode::identity_mismatch, "the process that connected is gone");
+        return fail(ErrorCode::identity_mismatch, "the process that connected has ended");
     const ClientIdentity identity{caller.credentials, caller.identity->start_time(), caller.process,
                                   caller.identity->number(), other_ids_of(caller)};
     resumed = !token.empty();

@@ -54,7 +54,7 @@ void AlertFaults::commands_that_fail_or_are_not_there_stop_nothing() {
     QCOMPARE(service_->stop(), 0);  // nor does the end
     configure({}, "\"sleep\"");
     const auto wrong = service_->cli({"config", "check"});
-    QVERIFY(wrong.status != 0 && wrong.err.contains("no full path"));
+    QVERIFY(wrong.status != 0 && wrong.err.contains("full path"));
     QVERIFY(wrong.err.contains("config.toml:5:"));
 }
 

@@ -249,7 +249,7 @@ void WhoAsks::a_process_whose_first_thread_has_ended_is_served_and_seen() {
     service_->end(SIGKILL);
     QVERIFY(serve({"env"}));
     QCOMPARE(client->ask("map " + id), "ok");
-    QVERIFY2(!cli({"health"}).out.contains("is gone"), qPrintable(cli({"health"}).out));
+    QVERIFY2(!cli({"health"}).out.contains("has ended"), qPrintable(cli({"health"}).out));
     QCOMPARE(info(id).value("state").toString(), "live");
     // What the host shows of its segment.
     const auto segments = cli({"host", "--json"}).json().value("segments").toArray();
@@ -379,7 +379,7 @@ void WhoAsks::what_proc_says_of_a_number_of_another_namespace_is_not_believed() 
     const auto holder = info(id).value("references").toArray().first().toObject();
     QVERIFY(holder.value("pid").toInteger() > 0 && holder.value("pid").toInteger() < 100);
     QCOMPARE(holder.value("process").toString(), "plain");
-    QVERIFY2(!cli({"health"}).out.contains("is gone"), qPrintable(cli({"health"}).out));
+    QVERIFY2(!cli({"health"}).out.contains("has ended"), qPrintable(cli({"health"}).out));
 }
 
 void WhoAsks::a_service_that_may_not_look_at_its_clients_serves_them() {
