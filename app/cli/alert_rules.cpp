@@ -7,7 +7,6 @@
 
 #include "alerts.h"
 #include "alerts/backtest.h"
-#include "alerts/default_rules.h"
 #include "base/counted.h"
 #include "base/units.h"
 #include "json.h"

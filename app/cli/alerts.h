@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "alerts/alert.h"
-#include "alerts/alert_pages.h"
+#include "alerts/alert_api.h"
 #include "command.h"
 
 namespace snakepit::shm::cli {

@@ -18,7 +18,7 @@ void print_checks(const Health& health) {
     Table table({"CHECK", "STATUS", "FOUND"});
     for (const auto& check : health.by_severity()) {
         table.add({check.name,
-                   {to_string(check.verdict), tone_of(to_string(check.verdict))},
+                   {to_string(check.result), tone_of(to_string(check.result))},
                    check.message});
         if (!check.remedy.empty()) table.add({"", "", "  → " + check.remedy});
     }

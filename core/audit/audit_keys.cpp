@@ -20,8 +20,8 @@ Result<PublicKey> read_public_key(const std::string& word) {
     std::string text;
     file >> text;
     if (from_hex(text, key)) return key;
-    return fail(ErrorCode::invalid_argument, fmt::format("'{}' is no public key", word),
-                "give 64 hexadecimal digits, or a file with them such as audit.pub");
+    return fail(ErrorCode::invalid_argument, fmt::format("'{}' is not a public key", word),
+                "use 64 hexadecimal digits, or a file with them such as audit.pub");
 }
 
 Result<SigningKey> report_key(const InstancePaths& paths) {

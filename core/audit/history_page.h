@@ -8,11 +8,11 @@
 
 #include "base/result.h"
 #include "events/audit_chain.h"
-#include "events/read_connection.h"
+#include "sqlite/read_connection.h"
 
 namespace snakepit::shm {
 
-// A row as the chain sees it: whatever types its columns have.
+// A row as it is chained, whatever the types of its columns.
 struct ChainedRow {
     std::int64_t seq = 0;
     std::string values;           // RowDigest::values of the columns after seq
@@ -22,7 +22,7 @@ struct ChainedRow {
     std::string kind, detail;
 };
 
-// Some rows and the checkpoints among them, as they stood at one moment.
+// Some rows and the checkpoints among them, as of one moment.
 struct HistoryPage {
     std::vector<ChainedRow> rows;
     std::vector<Checkpoint> checkpoints;
@@ -34,7 +34,7 @@ struct HistoryPage {
 // The first `limit` rows after `after`. A short transaction, so that the writer's log stays small.
 Result<HistoryPage> read_history(ReadConnection& connection, std::int64_t after, int limit);
 
-// False: it was made before there was a chain.
+// False: an earlier release without a chain created it.
 Result<bool> has_history(ReadConnection& connection);
 
 }  // namespace snakepit::shm

@@ -62,7 +62,7 @@ Result<ReportContents> read_report(EventReader& reader, const ReportRequest& req
     report.key = key;
     report.query = request.filter;
     report.filter = describe(request.filter);
-    // Rows that come while it is made are not in it, wherever they would stand.
+    // Rows that are recorded meanwhile are not included.
     EventQuery newest;
     newest.limit = 1;
     newest.newest_first = true;
@@ -77,7 +77,7 @@ Result<ReportContents> read_report(EventReader& reader, const ReportRequest& req
 
 Status write_report(const ReportRequest& request, const SigningKey& key, std::ostream& out) {
     if (request.format == ReportFormat::pdf)
-        return fail(ErrorCode::invalid_argument, "a PDF is drawn by a program with a window",
+        return fail(ErrorCode::invalid_argument, "a PDF can only be created by the monitor",
                     "export it from the monitor, or choose html");
     SHM_ASSIGN(auto reader, EventReader::open(request.database));
     SHM_ASSIGN(const auto report, read_report(reader, request, key.public_key()));

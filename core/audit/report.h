@@ -18,20 +18,20 @@
 namespace snakepit::shm {
 
 enum class ReportFormat : std::uint8_t { csv, json, html, pdf };
-// pdf is nothing: those are drawn by a program with a window.
+// Writing pdf is not supported here: the monitor draws those.
 std::optional<ReportFormat> parse_report_format(std::string_view text);
 
 struct ReportRequest {
     std::string database;  // events.db; audit.head stands beside it
     std::string instance;
-    EventQuery filter;  // its limit and order do not count
+    EventQuery filter;  // its limit and order are ignored
     ReportFormat format = ReportFormat::html;
 };
 
-// What a report says apart from its rows; for who draws one in another way.
+// A report without its rows, for a program that draws one itself.
 struct ReportContents {
     std::string instance;
-    std::string filter;  // as a person reads it; empty: everything
+    std::string filter;  // as text; empty: everything
     Timestamp made;
     PublicKey key{};  // of the instance that signs it
     ReportSummary summary;
@@ -47,14 +47,14 @@ Result<ReportContents> read_report(EventReader& reader, const ReportRequest& req
 // of rows. invalid_argument for pdf.
 Status write_report(const ReportRequest& request, const SigningKey& key, std::ostream& out);
 
-// Writes a report that was drawn elsewhere, and behind its end its signature as a comment of PDF.
+// Writes a report that another program drew, followed by its signature as a PDF comment.
 Status write_drawn_report(std::string_view pdf, const SigningKey& key, std::ostream& out);
 
 struct ReportCheck {
     PublicKey signer{};
     bool intact = false;  // every byte is as `signer` signed it
 };
-// corruption_detected: it is no report, or its end is not as we write it.
+// corruption_detected: the file is not a report, or its last line is not a signature.
 Result<ReportCheck> check_report(const std::string& path);
 
 }  // namespace snakepit::shm

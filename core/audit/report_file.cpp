@@ -37,7 +37,7 @@ struct Tail {
     Signature signature{};
 };
 
-// The line at the end of `text`, if it is exactly one of ours.
+// The line at the end of `text`, if it is exactly a signature line.
 std::optional<Tail> tail_of(std::string_view text) {
     for (const auto& wrap : kWraps) {
         const auto size =
@@ -82,8 +82,8 @@ Result<ReportCheck> check_report(const std::string& path) {
     const auto tail = tail_of(end);
     if (!file || !tail)
         return fail(ErrorCode::corruption_detected,
-                    fmt::format("{} does not end with a signature of ours", path),
-                    "it is no exported report, or it was cut off or changed at its end");
+                    fmt::format("{} does not end with a report's signature", path),
+                    "it is not an exported report, or its end was truncated or changed");
     Sha256 digest;
     std::string part(1 << 16, '\0');
     file.seekg(0);

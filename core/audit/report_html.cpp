@@ -61,7 +61,7 @@ void add_verdict(std::string& out, const AuditVerdict& verdict) {
     }
     for (const auto& note : verdict.notes)
         out += fmt::format("<p class=\"soft\">{}</p>", html_escaped(note));
-    out += fmt::format("<p class=\"soft\">{} looked at, {}.</p></section>\n",
+    out += fmt::format("<p class=\"soft\">{} checked, {}.</p></section>\n",
                        counted(verdict.rows, "row"),
                        counted(verdict.checkpoints, "signed checkpoint"));
 }
@@ -86,8 +86,8 @@ void add_graphs(std::string& out, const ReportGraphs& graphs) {
     out += "<section class=\"card\"><h2>Events over time</h2>" + bar_chart(graphs) + "</section>\n";
     out += "<section class=\"card\"><h2>Memory over time</h2>" +
            step_chart(graphs, graphs.bytes, "var(--c0)", Unit::bytes) +
-           "<p class=\"soft\">Bytes of regions allocated and not freed yet, as the rows of the "
-           "whole instance tell.</p></section>\n";
+           "<p class=\"soft\">Bytes of regions allocated and not freed yet, by the rows of the "
+           "whole instance.</p></section>\n";
     out += "<section class=\"card\"><h2>Regions over time</h2>" +
            step_chart(graphs, graphs.regions, "var(--c2)", Unit::count) + "</section>\n";
 }

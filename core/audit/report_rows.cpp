@@ -9,7 +9,8 @@ namespace snakepit::shm {
 
 namespace {
 
-// A spreadsheet takes a cell that begins like this for a formula, and names come from others.
+// A spreadsheet reads a cell that begins like this as a formula, and names come from other
+// processes.
 bool looks_like_a_formula(std::string_view text) {
     return !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != text.npos;
 }
@@ -118,7 +119,7 @@ void add_json_row(std::string& out, const EventRow& row, bool first) {
     out += fmt::format(R"(,"pid":{},"uid":{},"result":)", row.pid, row.uid);
     append_json_string(out, row.result);
     out += ",\"detail\":";
-    append_json_string(out, row.detail);  // as text: somebody may have made it anything
+    append_json_string(out, row.detail);  // as text: an edited row may contain anything
     out += '}';
 }
 

@@ -28,11 +28,11 @@ std::uint64_t size_of(const EventRow& row) {
     return size.isDouble() ? static_cast<std::uint64_t>(size.toDouble()) : 0;
 }
 
-// The regions there are, as the rows tell.
+// The live regions, by the rows.
 class LiveRegions {
   public:
     void take(const EventRow& row) {
-        // Another registry file: the machine was started anew, and nothing but files is left.
+        // Another registry file: after a reboot only durable regions are left.
         if (row.epoch != epoch_) {
             epoch_ = row.epoch;
             sizes_.clear();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an audit report says about its rows before it lists them.
+// The summary of an audit report.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct ReportGraphs {
     Timestamp from, to;
     // Events in each part, by kind: the most frequent kinds first, the others together last.
     std::vector<std::pair<std::string, std::vector<std::uint64_t>>> events;
-    // At the end of each part, as far as the rows tell: of regions allocated and not freed yet.
+    // At the end of each part, by the rows: regions allocated and not freed yet.
     std::vector<std::uint64_t> regions, bytes;
 };
 

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "audit/history_page.h"
+#include "events/event_schema.h"
 
 namespace snakepit::shm {
 
@@ -21,14 +22,14 @@ constexpr int kPageRows = 1000;
 constexpr std::size_t kFindings = 100;
 constexpr std::size_t kNotes = 20;
 
-// In the order of the rows; what concerns no row comes last.
+// In the order of the rows; findings without a row come last.
 std::int64_t place(const AuditFinding& finding) {
     return finding.first > 0 ? finding.first : std::numeric_limits<std::int64_t>::max();
 }
 
 class Verifier {
   public:
-    Verifier(const std::string& path, const PublicKey& key) : connection_(path) {
+    Verifier(const std::string& path, const PublicKey& key) : connection_(path, kEventDatabase) {
         verdict_.key = key;
     }
     Result<AuditVerdict> run(bool head_expected);
@@ -80,8 +81,8 @@ void Verifier::take_head(bool expected) {
     auto head = read_head(path);
     if (head && !*head) {
         constexpr auto kAbsent =
-            "audit.head is not beside the database: an end that was cut off together with its "
-            "checkpoints would not be missed";
+            "audit.head is missing beside the database: an end that was truncated together with "
+            "its checkpoints would not be detected";
         if (expected)
             finding(AuditProblem::unprotected, 0, 0, kAbsent);
         else
@@ -129,7 +130,7 @@ void Verifier::pass_retention(const ChainedRow& row) {
     }
 }
 
-// Rows before this one are not there. False: the chain goes on at this row, whatever it says.
+// Rows before this one are missing. False: the chain continues at this row as it is.
 bool Verifier::pass_gap(const ChainedRow& row) {
     pass_retention(row);
     const auto first = seq_ + 1, last = row.seq - 1;
@@ -140,7 +141,7 @@ bool Verifier::pass_gap(const ChainedRow& row) {
     if (anchor != checkpoints_.end() && anchor->second.reason == checkpoint_reason::missing) {
         previous_ = anchor->second.at.chain;
         finding(AuditProblem::missing, first, last,
-                fmt::format("{} missing; the manager noticed that at {}", rows,
+                fmt::format("{} missing; the manager detected that at {}", rows,
                             to_rfc3339(anchor->second.time)));
         return true;
     }
@@ -150,15 +151,17 @@ bool Verifier::pass_gap(const ChainedRow& row) {
         return false;
     }
     if (seq_ > 0 && links(row)) {
-        finding(AuditProblem::inserted, first, last,
-                fmt::format("{} not the manager's: somebody inserted and removed them", rows));
+        finding(
+            AuditProblem::inserted, first, last,
+            fmt::format("{} not written by the manager: another program inserted and removed them",
+                        rows));
         return true;
     }
     finding(AuditProblem::missing, first, last, rows + " missing");
     return false;
 }
 
-// The row is there in its turn and does not follow what is before it.
+// The row is in its place, but does not continue the chain.
 Status Verifier::classify(const ChainedRow& row) {
     if (verdict_.findings.size() >= kFindings) {
         finding(AuditProblem::changed, row.seq, row.seq, {});
@@ -194,11 +197,12 @@ void Verifier::check_signed(const ChainedRow& row) {
     if (const auto found = checkpoints_.find(row.seq); found != checkpoints_.end()) {
         const auto& checkpoint = found->second;
         if (row.chain.value_or(Digest{}) != checkpoint.at.chain && broken_ <= signed_)
-            finding(AuditProblem::rewritten, signed_ + 1, row.seq,
-                    fmt::format("of rows {} to {} at least one was changed, and the chain after it "
-                                "computed anew",
-                                signed_ + 1, row.seq),
-                    &row);
+            finding(
+                AuditProblem::rewritten, signed_ + 1, row.seq,
+                fmt::format(
+                    "at least one of rows {} to {} was changed, and the chain after it recomputed",
+                    signed_ + 1, row.seq),
+                &row);
         ++verdict_.checkpoints;
         signed_ = row.seq;
         previous_ = checkpoint.at.chain;
@@ -250,7 +254,7 @@ void Verifier::finish() {
     if (end > v.last)
         finding(AuditProblem::tail_cut, v.last + 1, end,
                 fmt::format("rows {} to {} were cut off the end: {}", v.last + 1, end,
-                            signed_end ? "they were signed" : "their numbers were given out"));
+                            signed_end ? "they were signed" : "their numbers were used"));
     if (v.last > std::max(signed_, unchained_to_) && broken_ < v.last) {
         if (signed_ == 0)
             finding(AuditProblem::unprotected, v.proven_first, v.last,
@@ -263,10 +267,9 @@ void Verifier::finish() {
     if (forged_ > 1)
         v.notes.push_back(fmt::format("{} checkpoints are not signed by this key", forged_));
     if (v.unchained > 0)
-        v.notes.push_back(
-            fmt::format("{} rows up to {} were made before there was a chain: nothing "
-                        "protects them",
-                        v.unchained, unchained_to_));
+        v.notes.push_back(fmt::format(
+            "{} rows up to {} are from a release without a chain: they are not protected",
+            v.unchained, unchained_to_));
     if (v.removed_up_to > 0)
         v.notes.push_back(fmt::format("rows up to {} were removed by retention, the last at {}",
                                       v.removed_up_to, to_rfc3339(v.removed_at)));
@@ -280,10 +283,10 @@ Result<AuditVerdict> Verifier::run(bool head_expected) {
     SHM_ASSIGN(const bool chained, has_history(connection_));
     if (!chained) {
         finding(AuditProblem::unprotected, 0, 0,
-                "this database was made before there was a chain: nothing is proven");
+                "this database is from a release without a chain: nothing is proven");
         return std::move(verdict_);
     }
-    // First: what it names is in the database already when that is read.
+    // First: the row that it names is then already in the database.
     take_head(head_expected);
     do {
         SHM_ASSIGN(page_, read_history(connection_, seq_, kPageRows));
@@ -312,7 +315,7 @@ std::string AuditVerdict::summary() const {
         if (problems > 1) out += fmt::format("; {} more problems follow", problems - 1);
         return out;
     }
-    if (proven_last == 0) return "there are no rows to prove anything about";
+    if (proven_last == 0) return "there are no rows to verify";
     return fmt::format("rows {} to {} are as they were recorded, signed by {}", proven_first,
                        proven_last, to_hex(key));
 }

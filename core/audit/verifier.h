@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whether the history in events.db is the one that was recorded. Any process; needs no manager, and
-// reads a database that one is writing.
+// Verifies that the history in events.db is the one that was recorded. Any process; needs no
+// manager, and may read a database that one is writing.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ enum class AuditProblem : std::uint8_t {
     tail_cut,
     rewritten,   // rows were changed, and the chain after them computed anew
     forged,      // a checkpoint or audit.head that the key did not sign
-    unprotected  // there is no chain, or nothing that signs it
+    unprotected  // there is no chain, or no signature
 };
 std::string_view to_string(AuditProblem problem);
 
@@ -47,12 +47,12 @@ struct AuditVerdict {
     std::vector<std::string> notes;
 
     bool clean() const { return problems == 0; }
-    // One sentence that says what is proven, or what is wrong first.
+    // One sentence: what is proven, or the first problem.
     std::string summary() const;
 };
 
-// `head_expected`: without audit.head beside the database something is wrong; otherwise it is only
-// said. database_unavailable when there is nothing to read.
+// `head_expected`: a missing audit.head beside the database is a problem; otherwise it is a note.
+// database_unavailable if there is no database.
 Result<AuditVerdict> verify_history(const std::string& database, const PublicKey& key,
                                     bool head_expected);
 

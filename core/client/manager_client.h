@@ -148,9 +148,8 @@ class ManagerClient {
     // JSON: {"needs_restart": [...]}.
     Result<std::string> reload_config();
 
-    // Active and past alerts, and the rules; JSON in both directions. alerts/alert_requests.h lists
-    // the actions and their arguments. Operators can query and acknowledge; only administrators can
-    // change rules.
+    // What fires, what fired, and the rules; JSON both ways, see alerts/alert_api.h for the
+    // actions and what they take. Looking and answering is for operators, rules for administrators.
     Result<std::string> alerts(const std::string& action, const std::string& arguments = "{}");
 
     // This client's current references to the region; 0 also for an unknown region.

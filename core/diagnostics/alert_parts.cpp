@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "alerts/alert_book.h"
-#include "alerts/alert_pages.h"
+#include "alerts/alert_api.h"
+#include "alerts/alert_state.h"
 #include "diagnostics/bundle.h"
 #include "diagnostics/database_copy.h"
 
@@ -17,21 +17,22 @@ namespace snakepit::shm {
 
 namespace {
 
-// Alerts: what a month had in bad times; and bytes of what they are kept in.
+// Alerts of a month with many problems; and the bytes of a state database.
 constexpr std::uint64_t kMostHistory = 2000;
 constexpr std::uint64_t kMostState = 256ULL << 20;
 
-// Their names and what they are, in one order.
+// The parts with their names and descriptions.
 std::vector<AlertPart> parts_of(Result<std::string> history, Result<std::string> rules,
                                 Result<std::string> silences) {
-    return {{std::string(bundle_part::alert_history),
-             fmt::format("the newest {} alerts that fired, as 'alerts --history --json' has them",
-                         kMostHistory),
-             std::move(history)},
-            {std::string(bundle_part::alert_rules),
-             "the rules of alerts, as 'alerts rules --json' has them", std::move(rules)},
-            {std::string(bundle_part::alert_silences),
-             "silences of alerts, as 'alerts silences --json' has them", std::move(silences)}};
+    return {
+        {std::string(bundle_part::alert_history),
+         fmt::format("the newest {} alerts that fired, as 'alerts --history --json' prints them",
+                     kMostHistory),
+         std::move(history)},
+        {std::string(bundle_part::alert_rules), "alert rules, as 'alerts rules --json' prints them",
+         std::move(rules)},
+        {std::string(bundle_part::alert_silences),
+         "silences, as 'alerts silences --json' prints them", std::move(silences)}};
 }
 
 template <typename T>
@@ -54,7 +55,7 @@ Result<AlertPage> newest(AlertStore& store) {
 
 Result<std::vector<AlertPart>> parts_in(const std::string& state_db) {
     if (!std::filesystem::exists(state_db))
-        return fail(ErrorCode::database_unavailable, fmt::format("there is no {}", state_db));
+        return fail(ErrorCode::database_unavailable, fmt::format("{} does not exist", state_db));
     SHM_ASSIGN(const auto copied, copy_database(state_db, kMostState));
     const QTemporaryDir scratch;
     // Its mode is 0700, unless the umask took from it.
@@ -64,15 +65,15 @@ Result<std::vector<AlertPart>> parts_in(const std::string& state_db) {
     if (!copy.open(QIODevice::WriteOnly) || copy.write(copied.bytes.data(), size) != size ||
         !copy.flush())
         return fail(ErrorCode::platform_error,
-                    fmt::format("a copy of {} cannot be written: {}", state_db,
+                    fmt::format("cannot write a copy of {}: {}", state_db,
                                 copy.errorString().toStdString()));
-    AlertStore store(copy.fileName().toStdString());
-    SHM_ASSIGN(const auto memory, store.load());
-    AlertBook book(memory);
+    AlertStore store(std::make_shared<StateDatabase>(copy.fileName().toStdString()));
+    SHM_ASSIGN(const auto stored, store.load());
+    AlertState state(stored);
     std::vector<AlertPart> out{{std::string(bundle_part::alerts),
-                                "what fired when the manager ended", to_json(book.live())}};
+                                "alerts that fired when the manager ended", to_json(state.live())}};
     for (auto& part :
-         parts_of(as_json(newest(store)), to_json(book.rules()), to_json(book.silences())))
+         parts_of(as_json(newest(store)), to_json(state.rules()), to_json(state.silences())))
         out.push_back(std::move(part));
     return out;
 }

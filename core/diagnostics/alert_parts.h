@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a bundle has of alerts: documents as the command line prints them.
+// The alerts in a bundle: documents as the command line prints them.
 #pragma once
 
 #include <string>
@@ -16,10 +16,10 @@ struct AlertPart {
     Result<std::string> json;
 };
 
-// Beside the manager's report "alerts": what fired, the rules, and the silences.
+// Beside the manager's report "alerts": history, rules and silences.
 std::vector<AlertPart> alerts_of(ManagerClient& manager);
-// What a manager that does not answer left in its state.db, with what fired when it ended in place
-// of the report. The file is read as a copy, and stays as it is.
+// The same from the state.db of a manager that does not respond, with the alerts that fired when it
+// ended in place of the report. The file is copied before it is read, and not changed.
 std::vector<AlertPart> alerts_left(const std::string& state_db);
 
 }  // namespace snakepit::shm

@@ -30,7 +30,7 @@ constexpr const char* kTable =
     "CREATE TABLE sqlar(name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB)";
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kHeaderBytes = 100;
-// More than a bundle of a full registry has.
+// More than a bundle of a full registry needs.
 constexpr std::size_t kMostEntries = 10'000;
 constexpr std::uint64_t kMostBytes = 1ULL << 30;     // of one entry
 constexpr std::uint64_t kMostTogether = 4ULL << 30;  // of all
@@ -67,11 +67,12 @@ bool safe_name(std::string_view name) {
 }
 
 tl::unexpected<Error> refused(const std::string& path, std::string_view why) {
-    return fail(ErrorCode::corruption_detected, fmt::format("{} is no bundle: {}", path, why),
-                "make one with: snakepit-shm diagnose -o FILE");
+    return fail(ErrorCode::corruption_detected,
+                fmt::format("{} is not a diagnostic bundle: {}", path, why),
+                "create one with: snakepit-shm diagnose -o FILE");
 }
 
-// What the header of a database says of the file's size: pages of 512 bytes to 64 KiB.
+// The size of the file by its header: pages of 512 bytes to 64 KiB.
 std::uint64_t size_in(const std::array<unsigned char, kHeaderBytes>& header) {
     const std::uint64_t page = header[16] * 256U + header[17];
     std::uint64_t pages = 0;
@@ -115,7 +116,7 @@ tl::unexpected<Error> ArchiveWriter::explain(const SQLite::Exception& exception)
     return fail(code == SQLITE_FULL || code == SQLITE_NOMEM ? ErrorCode::no_space
                                                             : ErrorCode::platform_error,
                 fmt::format("{} was not written: {}", path_, exception.what()),
-                "take fewer --events");
+                "use fewer --events");
 }
 
 Status ArchiveWriter::add(const std::string& name, std::string_view bytes) {
@@ -148,23 +149,23 @@ Status ArchiveWriter::commit() {
 
 Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
     {
-        // Of a pipe nobody would ever write to.
+        // Opening a FIFO would wait for its writer.
         const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
         if (!file) return fail(system_error(errno, fmt::format("cannot open {}", path)));
         std::array<unsigned char, kHeaderBytes> begin{};
         struct stat facts {};
         if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode))
-            return refused(path, "it is no file");
+            return refused(path, "it is not a regular file");
         if (::read(file.get(), begin.data(), begin.size()) != static_cast<ssize_t>(begin.size()) ||
             std::memcmp(begin.data(), kMagic.data(), kMagic.size()) != 0)
-            return refused(path, "it does not begin as one");
+            return refused(path, "it does not start like one");
         if (static_cast<std::uint64_t>(facts.st_size) != size_in(begin))
-            return refused(path, "it was cut, or something was added to it");
+            return refused(path, "its size is wrong: it was truncated or extended");
     }
     ArchiveReader out;
     out.path_ = path;
     try {
-        // Nothing is written beside it, whatever it says of itself.
+        // No file is written beside it, whatever its header says.
         out.database_ = std::make_unique<SQLite::Database>(
             uri_of(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI);
         out.database_->exec("PRAGMA cell_size_check=ON");
@@ -176,8 +177,8 @@ Result<ArchiveReader> ArchiveReader::open(const std::string& path) {
 }
 
 Status ArchiveReader::list() {
-    if (!only_plain_tables(*database_)) return refused(path_, "it holds more than tables");
-    if (!database_->tableExists("sqlar")) return refused(path_, "it holds no archive");
+    if (!only_plain_tables(*database_)) return refused(path_, "it contains more than tables");
+    if (!database_->tableExists("sqlar")) return refused(path_, "it does not contain an archive");
     SQLite::Statement rows(
         *database_,
         "SELECT name, sz, length(data) FROM sqlar WHERE typeof(name) = 'text' AND "
@@ -187,13 +188,13 @@ Status ArchiveReader::list() {
         const auto name = rows.getColumn(0).getString();
         const auto size = static_cast<std::uint64_t>(rows.getColumn(1).getInt64());
         const auto length = static_cast<std::uint64_t>(rows.getColumn(2).getInt64());
-        if (!safe_name(name)) return refused(path_, "it names a file outside of it");
+        if (!safe_name(name)) return refused(path_, "it names a file outside the archive");
         if (size > kMostBytes || size / kMostInflation > length)
             return refused(path_, fmt::format("{} would have {}", name, format_size(size)));
         together += size;
         entries_.push_back({name, size});
         if (together > kMostTogether || entries_.size() > kMostEntries)
-            return refused(path_, "it is larger than any of ours");
+            return refused(path_, "it is larger than any bundle");
     }
     return {};
 }

@@ -20,7 +20,7 @@ namespace snakepit::shm {
 // commit() nothing is left behind. One thread.
 class ArchiveWriter {
   public:
-    // `replace`: a file that is there may go.
+    // `replace`: an existing file may be replaced.
     static Result<ArchiveWriter> begin(const std::string& path, bool replace);
 
     // no_space where it becomes too large.
@@ -46,11 +46,11 @@ struct ArchiveEntry {
     std::uint64_t size = 0;  // bytes, unpacked
 };
 
-// Reads what anybody may have made: nothing is believed. One thread.
+// Reads a file from an untrusted source: everything is checked. One thread.
 class ArchiveReader {
   public:
-    // corruption_detected when it is no archive, names a file outside its place or is larger than
-    // any of ours.
+    // corruption_detected when the file is not an archive, names a file outside it, or is larger
+    // than any bundle.
     static Result<ArchiveReader> open(const std::string& path);
 
     const std::vector<ArchiveEntry>& entries() const { return entries_; }

@@ -39,7 +39,8 @@ QJsonObject object_of(const std::string& json) {
     return QJsonDocument::fromJson(QByteArray::fromStdString(json)).object();
 }
 
-// A part that cannot be had is left out and said so; only the bundle's own file can fail.
+// A part that is not available is left out, and the manifest names it; only the bundle's own file
+// can fail.
 class Bundler {
   public:
     Bundler(const BundleRequest& request, ArchiveWriter& archive)
@@ -105,7 +106,7 @@ Status Bundler::add_registry() {
     if (!request_.metadata && copied->with_metadata > 0)
         summary_.redacted.push_back(fmt::format("metadata of {} (--with-metadata keeps it)",
                                                 counted(copied->with_metadata, "region")));
-    leave_out("ring of events", make_error({}, "events.db has what was in it"));
+    leave_out("ring of events", make_error({}, "events.db contains its events"));
     return {};
 }
 
@@ -124,14 +125,14 @@ Result<QJsonObject> Bundler::report(ManagerClient& manager, const char* topic) c
     return object_of(json);
 }
 
-// Of regions that were given one; that of the others is in the configuration.
+// Policies of regions that have their own; the default is in the configuration.
 Result<QJsonObject> Bundler::policies(ManagerClient& manager) const {
     SHM_ASSIGN(const auto regions, manager.list());
     QJsonObject out;
     for (const auto& region : regions) {
         if (!region.has_policy || static_cast<std::size_t>(out.size()) >= kMostPolicies) continue;
         const auto policy = manager.policy(region.id);
-        if (!policy) continue;  // it ended meanwhile, or is not for us
+        if (!policy) continue;  // the region ended meanwhile, or is another user's
         out.insert(QString::fromStdString(region.id.str()), object_of(*policy));
     }
     return out;
@@ -150,7 +151,7 @@ Status Bundler::add_reports() {
         SHM_TRY(add(fmt::format("{}.json", topic), fmt::format("the manager's {} report", topic),
                     report(**manager, topic)));
     SHM_TRY(add_alerts(alerts_of(**manager)));
-    return add("policies.json", "policies of regions that were given one", policies(**manager));
+    return add("policies.json", "policies of regions that have their own", policies(**manager));
 }
 
 Status Bundler::add_alerts(std::vector<AlertPart> parts) {
@@ -164,7 +165,7 @@ Status Bundler::add_configuration() {
     const auto& path = request_.paths.config_file;
     if (path.empty()) {
         leave_out(std::string(bundle_part::configuration),
-                  make_error({}, "there is no file: the built-in defaults hold"));
+                  make_error({}, "there is no file: the built-in defaults apply"));
         return {};
     }
     std::error_code unknown;
@@ -185,18 +186,18 @@ Status Bundler::run(BundleSummary& summary) {
     SHM_TRY(add_events());
     const auto metrics = paths.state_dir + "/" + std::string(bundle_part::metrics);
     if (std::filesystem::exists(metrics))
-        SHM_TRY(add(std::string(bundle_part::metrics), "recorded figures",
+        SHM_TRY(add(std::string(bundle_part::metrics), "recorded metrics",
                     copy_database(metrics, kMostMetrics).map([](DatabaseCopied&& copied) {
                         return std::move(copied.bytes);
                     })));
-    SHM_TRY(add("health.json", "every check, as 'health --json' has it",
+    SHM_TRY(add("health.json", "every check, as 'health --json' prints it",
                 Result<QJsonObject>(check_health(paths).json())));
     SHM_TRY(add_reports());
     SHM_TRY(add_configuration());
     for (const auto& extra : request_.extras) SHM_TRY(add(extra.name, extra.what, extra.make()));
     summary_.redacted.emplace_back(
-        "passwords, tokens and keys in the configuration and in reports, what stands behind the "
-        "host in URLs, and the arguments of commands");
+        "passwords, tokens and keys in the configuration and in reports, URLs behind their host, "
+        "and arguments of commands");
     SHM_TRY(archive_.add(std::string(bundle_part::manifest),
                          text_of(manifest_of(paths, summary_, now()))));
     summary = std::move(summary_);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One file about an instance, for somebody who looks at it elsewhere.
+// One file about an instance, to be read on another machine.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@
 
 namespace snakepit::shm {
 
-// What is in a bundle, by its name in the archive.
+// The parts of a bundle, by their names in the archive.
 namespace bundle_part {
 inline constexpr std::string_view manifest = "manifest.json";
 inline constexpr std::string_view registry = "registry/";  // pieces, each named by its place
@@ -31,13 +31,13 @@ inline constexpr std::string_view alert_history = "alert_history.json";
 inline constexpr std::string_view alert_rules = "alert_rules.json";
 inline constexpr std::string_view alert_silences = "alert_silences.json";
 inline constexpr std::string_view host = "host.json";
-// Stands for all reports where no manager answered.
+// Stands for all reports when no manager responded. Written to bundles: the name stays.
 inline constexpr std::string_view said = "what the manager says";
 }  // namespace bundle_part
 
 inline constexpr int kBundleFormat = 1;
 
-// One more document, such as a survey of the host. What it says is redacted like everything else.
+// A further document, such as a survey of the host. It is redacted like all others.
 struct BundleExtra {
     std::string name;  // "host.json"
     std::string what;  // what it is, for people
@@ -47,8 +47,8 @@ struct BundleExtra {
 struct BundleRequest {
     InstancePaths paths;
     std::string file;
-    bool force = false;     // replaces a file that is there
-    bool metadata = false;  // takes along the regions' metadata, which are their users' own
+    bool force = false;     // replaces an existing file
+    bool metadata = false;  // includes the regions' metadata, which belong to their users
     std::int64_t events = 100'000;
     std::vector<BundleExtra> extras;
 };
@@ -65,13 +65,13 @@ struct BundleSummary {
     std::string file;
     std::uint64_t bytes = 0;
     std::vector<BundlePart> parts;
-    std::vector<BundleGap> left_out;    // what could not be had
-    std::vector<std::string> redacted;  // what was taken out on purpose
+    std::vector<BundleGap> left_out;    // parts that were not available
+    std::vector<std::string> redacted;  // values that were redacted
 };
 
-// Needs no manager; takes what it says where one answers. Never has contents of regions, keys,
-// lease pages, grants, tokens, or environments and command lines of other processes. The file
-// appears whole (mode 0600) or not at all.
+// Needs no manager; includes its reports when one responds. Never includes contents of regions,
+// keys, lease pages, grants, tokens, or environments and command lines of other processes. The file
+// appears complete (mode 0600) or not at all.
 Result<BundleSummary> write_bundle(const BundleRequest& request);
 
 }  // namespace snakepit::shm

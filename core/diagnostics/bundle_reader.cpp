@@ -26,7 +26,7 @@
 #include "diagnostics/plain_tables.h"
 #include "diagnostics/registry_file.h"
 #include "events/event_reader.h"
-#include "events/guarded.h"
+#include "sqlite/guarded.h"
 
 namespace snakepit::shm {
 
@@ -36,7 +36,7 @@ constexpr std::uint64_t kMostCounted = 1ULL << 62;
 
 tl::unexpected<Error> spoilt(const std::string& file, std::string_view why) {
     return fail(ErrorCode::corruption_detected, fmt::format("{} is damaged: {}", file, why),
-                "let it be made again, with: snakepit-shm diagnose -o FILE");
+                "create it again with: snakepit-shm diagnose -o FILE");
 }
 
 Status write_at(const Handle& file, std::uint64_t offset, std::string_view bytes,
@@ -52,7 +52,7 @@ Status write_at(const Handle& file, std::uint64_t offset, std::string_view bytes
     return {};
 }
 
-// Without a name from the beginning: nothing is left of it, however we end.
+// Without a name from the start: it disappears however this program ends.
 Result<Handle> make_file() {
     std::error_code unknown;
     const auto directory = std::filesystem::temp_directory_path(unknown).string();
@@ -108,7 +108,7 @@ Status BundleReader::unpack_registry() {
         const auto place = place_of(entry.name);
         if (!place || *place > layout::RegistryOffsets::end ||
             entry.size > layout::RegistryOffsets::end - *place)
-            return spoilt(file_, "a piece of its registry has no place");
+            return spoilt(file_, "a piece of its registry has an invalid offset");
         if (!file) {
             SHM_ASSIGN(file, make_file());
         }
@@ -123,7 +123,7 @@ Status BundleReader::unpack_registry() {
     const auto registry = RegistryFile::open(path);
     if (!registry && registry.error().code == ErrorCode::version_mismatch)
         return fail(registry.error().code,
-                    fmt::format("the registry in {} is of another release", file_),
+                    fmt::format("the registry in {} was written by another release", file_),
                     "open it with the release that made it");
     if (!registry) return spoilt(file_, registry.error().message);
     layout::RegistryHeader header;
@@ -133,7 +133,7 @@ Status BundleReader::unpack_registry() {
     // Readers count up to these.
     const auto& state = registry->view().state();
     if (state.sample_head.load() > kMostCounted || state.ring_head.load() > kMostCounted)
-        return spoilt(file_, "the counters of its registry are none");
+        return spoilt(file_, "the counters of its registry are invalid");
     registry_ = path;
     return {};
 }
@@ -147,7 +147,7 @@ Result<std::string> BundleReader::unpack_database(std::string_view name) {
     };
     SHM_ASSIGN(const bool plain, guarded(path, explain, [&] {
                    SQLite::Database given(":memory:", SQLite::OPEN_READWRITE);
-                   // Read only, so the bytes stay as they are.
+                   // Opened read-only, so that the bytes stay unchanged.
                    const int code = sqlite3_deserialize(
                        given.getHandle(), "main",
                        reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
@@ -160,7 +160,7 @@ Result<std::string> BundleReader::unpack_database(std::string_view name) {
                    SQLite::Backup(*databases_.back(), given).executeStep();
                    return true;
                }));
-    if (!plain) return spoilt(file_, fmt::format("{} holds more than tables", name));
+    if (!plain) return spoilt(file_, fmt::format("{} contains more than tables", name));
     return path;
 }
 
@@ -175,10 +175,10 @@ Result<std::string> BundleReader::text(std::string_view name) {
     const auto why = why_without(name);
     return fail(ErrorCode::not_supported,
                 fmt::format("the bundle has no {}{}{}", name, why.empty() ? "" : ": ", why),
-                "let it be made again, with: snakepit-shm diagnose -o FILE");
+                "create it again with: snakepit-shm diagnose -o FILE");
 }
 
-// Releases before this part was one give none.
+// Earlier releases do not give a reason.
 std::string BundleReader::why_without(std::string_view name) const {
     const bool report =
         std::any_of(bundle_part::reports.begin(), bundle_part::reports.end(),

@@ -16,26 +16,27 @@
 
 namespace snakepit::shm {
 
-// A bundle, unpacked into memory and into a file without a name, so that nothing of it is left
-// however the program ends. What the file says is not believed: sizes are bounded, names stay
-// inside. Move-only; outlives who reads by its paths; one thread.
+// A bundle, unpacked into memory and into a file without a name, which disappears however the
+// program ends. The file is not trusted: sizes are bounded, names stay inside. Move-only; outlives
+// the readers of its paths; one thread.
 class BundleReader {
   public:
-    // corruption_detected for what is no bundle of ours, version_mismatch for one of a later
-    // release, no_space where there is none for what is in it.
+    // corruption_detected if the file is not a bundle, version_mismatch for a bundle of a later
+    // release, no_space if its contents do not fit.
     static Result<BundleReader> open(const std::string& path);
     BundleReader(BundleReader&& other) noexcept = default;
     BundleReader& operator=(BundleReader&&) = delete;
 
     const Manifest& manifest() const { return manifest_; }
     const std::string& file() const { return file_; }
-    // What RegistryReader, EventReader and MetricsReader open; empty: the bundle has none.
+    // Paths for RegistryReader, EventReader and MetricsReader; empty: not in the bundle.
     const std::string& registry() const { return registry_; }
     const std::string& events() const { return events_; }
     const std::string& metrics() const { return metrics_; }
-    // Of "status.json": what it says; empty when the bundle has none, or it is no object.
+    // The document of a part such as "status.json"; empty if the bundle has none, or it is not an
+    // object.
     Result<QJsonObject> document(const std::string& name);
-    // The text of a part. not_supported when the bundle has none, with its reason where it gives
+    // The text of a part. not_supported if the bundle has none, with the reason if the manifest has
     // one.
     Result<std::string> text(std::string_view name);
 

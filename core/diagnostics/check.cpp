@@ -12,28 +12,28 @@ constexpr std::size_t kNamed = 3;
 
 }  // namespace
 
-std::string_view to_string(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::ok:
+std::string_view to_string(CheckResult result) {
+    switch (result) {
+        case CheckResult::ok:
             return "ok";
-        case Verdict::warning:
+        case CheckResult::warning:
             return "warning";
-        case Verdict::problem:
+        case CheckResult::problem:
             break;
     }
     return "problem";
 }
 
 Check sound(std::string name, std::string message) {
-    return {std::move(name), Verdict::ok, std::move(message), {}};
+    return {std::move(name), CheckResult::ok, std::move(message), {}};
 }
 
 Check problem(std::string name, const Error& error) {
-    return {std::move(name), Verdict::problem, error.message, error.remedy};
+    return {std::move(name), CheckResult::problem, error.message, error.remedy};
 }
 
 Check warning(std::string name, const Error& error) {
-    return {std::move(name), Verdict::warning, error.message, error.remedy};
+    return {std::move(name), CheckResult::warning, error.message, error.remedy};
 }
 
 void Findings::add(std::string what) {

@@ -10,22 +10,22 @@
 
 namespace snakepit::shm {
 
-enum class Verdict : std::uint8_t { ok, warning, problem };
-std::string_view to_string(Verdict verdict);
+enum class CheckResult : std::uint8_t { ok, warning, problem };
+std::string_view to_string(CheckResult result);
 
-// What one look came to.
+// The outcome of one check.
 struct Check {
-    std::string name;  // which check; scripts know it
-    Verdict verdict = Verdict::ok;
-    std::string message;  // what was found
-    std::string remedy;   // what repairs it, a command where there is one; empty: nothing to do
+    std::string name;  // stable: scripts use it
+    CheckResult result = CheckResult::ok;
+    std::string message;  // the finding
+    std::string remedy;   // what to do, a command if there is one; empty: nothing
 };
 
 Check sound(std::string name, std::string message);
 Check problem(std::string name, const Error& error);
 Check warning(std::string name, const Error& error);
 
-// Counts what is wrong, and keeps the first few words of it for the message.
+// Counts findings, and keeps the first few for the message.
 class Findings {
   public:
     void add(std::string what);

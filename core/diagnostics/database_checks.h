@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an instance keeps on the disk. Readers only; a manager may be writing.
+// The databases of an instance. Only reads; a manager may be writing.
 #pragma once
 
 #include <string>
@@ -10,14 +10,15 @@
 
 namespace snakepit::shm {
 
-// `name`: of the check. Its pages hang together, as far as can be read in `patience_ms`.
+// Checks the structure of the database, as far as it can be read in `patience_ms`. `name`: of the
+// check.
 Check check_database(const std::string& name, const std::string& path, int patience_ms);
-// What waits beside the database to be brought into it.
+// The size of the database's write-ahead log.
 Check check_database_log(const std::string& path);
-// The newest checkpoint of the history is signed by the instance, and the rows before it are what
-// was signed. 'audit verify' reads all of them.
+// The newest checkpoint of the history is signed by the instance, and the rows before it are those
+// that were signed. 'audit verify' reads all rows.
 Check check_history(const InstancePaths& paths);
-// Of events.db, and of state.db and metrics.db where they are there.
+// Checks events.db, and state.db and metrics.db if they exist.
 std::vector<Check> check_databases(const InstancePaths& paths);
 
 }  // namespace snakepit::shm

@@ -10,14 +10,14 @@
 
 #include "base/units.h"
 #include "events/event_schema.h"
-#include "events/read_connection.h"
+#include "sqlite/read_connection.h"
 
 namespace snakepit::shm {
 
 namespace {
 
 constexpr int kBusyMillis = 2000;
-// In the header of a database file: how it is written and read, 2 with a log beside it.
+// In the header of a database file: the journal mode, 2 with a write-ahead log.
 constexpr std::size_t kWriteVersion = 18, kReadVersion = 19;
 
 std::unique_ptr<SQLite::Database> in_memory() {
@@ -25,18 +25,18 @@ std::unique_ptr<SQLite::Database> in_memory() {
                                               SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
 }
 
-// Its bytes as a file of its own, without a log.
+// The bytes of a database file without a log.
 std::string bytes_of(SQLite::Database& database) {
     sqlite3_int64 size = 0;
     const std::unique_ptr<unsigned char, void (*)(void*)> bytes(
         sqlite3_serialize(database.getHandle(), "main", &size, 0), sqlite3_free);
-    if (!bytes) throw SQLite::Exception("there is no memory for a copy", SQLITE_NOMEM);
+    if (!bytes) throw SQLite::Exception("not enough memory for a copy", SQLITE_NOMEM);
     std::string out(reinterpret_cast<const char*>(bytes.get()), static_cast<std::size_t>(size));
     if (out.size() > kReadVersion) out[kWriteVersion] = out[kReadVersion] = 1;
     return out;
 }
 
-// Every row of `from` into the table, column by column and as they are.
+// Copies every row of `from` into the table, unchanged.
 std::int64_t pour(SQLite::Statement& from, SQLite::Database& into, const std::string& table) {
     std::string places = "?1";
     for (int i = 2; i <= from.getColumnCount(); ++i) places += fmt::format(",?{}", i);
@@ -89,7 +89,7 @@ DatabaseCopied newest(SQLite::Database& from, std::int64_t events) {
 }  // namespace
 
 Result<DatabaseCopied> copy_events(const std::string& path, std::int64_t events) {
-    ReadConnection connection(path);
+    ReadConnection connection(path, kEventDatabase);
     return connection.run([&](SQLite::Database& from) { return newest(from, events); });
 }
 

@@ -13,6 +13,7 @@
 #include "diagnostics/environment_checks.h"
 #include "diagnostics/lease_checks.h"
 #include "diagnostics/registry_checks.h"
+#include "json/json_values.h"
 
 namespace snakepit::shm {
 
@@ -20,22 +21,18 @@ namespace {
 
 constexpr int kLeasePatienceMs = 1500;
 
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
-
-// What the manager says of itself, as far as one runs and answers.
-class Voice {
+// The reports of the manager, if one runs and responds.
+class ManagerReports {
   public:
-    Voice(const InstancePaths& paths, std::vector<Check>& checks) : checks_(checks) {
+    ManagerReports(const InstancePaths& paths, std::vector<Check>& checks) : checks_(checks) {
         ConnectOptions options;
         options.instance = paths.instance;
         options.lease = false;
         auto client = ManagerClient::connect(options);
         if (!client && client.error().type() == ErrorType::no_manager &&
             !is_unresponsive(client.error())) {
-            checks_.push_back(
-                {"manager", Verdict::ok, "none is running", "start one with: snakepit-shm serve"});
+            checks_.push_back({"manager", CheckResult::ok, "no manager is running",
+                               "start one with: snakepit-shm serve"});
             return;
         }
         runs_ = true;
@@ -57,10 +54,10 @@ class Voice {
     void problems() const {
         const auto report_json = report("health");
         if (report_json.isEmpty()) return;
-        checks_.push_back(sound("manager", "runs and answers"));
+        checks_.push_back(sound("manager", "running and responding"));
         for (const auto& value : report_json.value("problems").toArray()) {
             const auto found = value.toObject();
-            checks_.push_back({"manager", Verdict::problem,
+            checks_.push_back({"manager", CheckResult::problem,
                                found.value("problem").toString().toStdString(),
                                found.value("remedy").toString().toStdString()});
         }
@@ -72,7 +69,7 @@ class Voice {
     bool runs_ = false;
 };
 
-void ask_for_arenas(const Voice& manager, RegistryQuestion& question) {
+void ask_for_arenas(const ManagerReports& manager, RegistryQuestion& question) {
     const auto report = manager.report("arenas");
     const auto arenas = report.value("arenas").toArray();
     for (const auto& arena : arenas)
@@ -84,7 +81,7 @@ void ask_for_arenas(const Voice& manager, RegistryQuestion& question) {
 
 void check_registry_parts(RegistryQuestion question, std::vector<Check>& checks) {
     checks.push_back(check_registry(question));
-    if (checks.back().verdict == Verdict::problem &&
+    if (checks.back().result == CheckResult::problem &&
         checks.back().message.find("regions are damaged") == std::string::npos &&
         !question.manager_runs)
         return;
@@ -97,13 +94,13 @@ void check_registry_parts(RegistryQuestion question, std::vector<Check>& checks)
 
 bool Health::healthy() const {
     return std::none_of(checks.begin(), checks.end(),
-                        [](const Check& check) { return check.verdict == Verdict::problem; });
+                        [](const Check& check) { return check.result == CheckResult::problem; });
 }
 
 std::vector<Check> Health::by_severity() const {
     auto out = checks;
     std::stable_sort(out.begin(), out.end(),
-                     [](const Check& a, const Check& b) { return a.verdict > b.verdict; });
+                     [](const Check& a, const Check& b) { return a.result > b.result; });
     return out;
 }
 
@@ -111,7 +108,7 @@ QJsonObject Health::json() const {
     QJsonArray out;
     for (const auto& check : checks)
         out.append(QJsonObject{{"name", text(check.name)},
-                               {"status", text(to_string(check.verdict))},
+                               {"status", text(to_string(check.result))},
                                {"message", text(check.message)},
                                {"remedy", text(check.remedy)}});
     return {{"healthy", healthy()}, {"instance", text(instance)}, {"checks", out}};
@@ -120,7 +117,7 @@ QJsonObject Health::json() const {
 Health check_health(const InstancePaths& paths) {
     Health health{paths.instance, {}};
     auto& checks = health.checks;
-    const Voice manager(paths, checks);
+    const ManagerReports manager(paths, checks);
     manager.problems();
     const auto loaded = Config::load(paths.config_file);
     checks.push_back(loaded ? sound("configuration", paths.config_file.empty() ? "built-in defaults"
@@ -129,7 +126,7 @@ Health check_health(const InstancePaths& paths) {
     const auto config = loaded.value_or(Config{});
     RegistryQuestion question{paths, config.shm_path, manager.runs(), {}, true};
     if (manager.runs()) {
-        // What needs a restart to change is as the manager runs with, not as the file says.
+        // A value that needs a restart is the one the manager runs with, not the one in the file.
         if (const auto used = manager.report("status").value("shm_path").toString();
             !used.isEmpty())
             question.shm_path = used.toStdString();

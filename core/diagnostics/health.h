@@ -14,14 +14,15 @@ namespace snakepit::shm {
 
 struct Health {
     std::string instance;
-    std::vector<Check> checks;  // in the order they were made
+    std::vector<Check> checks;  // in the order in which they ran
 
     bool healthy() const;                    // no problem; warnings may be
     std::vector<Check> by_severity() const;  // the worst first
     QJsonObject json() const;
 };
 
-// Looks from outside, and asks the manager if one runs. Changes nothing; may take some seconds.
+// Checks from outside, and includes the manager's own findings if one runs. Changes nothing; may
+// take some seconds.
 Health check_health(const InstancePaths& paths);
 
 }  // namespace snakepit::shm

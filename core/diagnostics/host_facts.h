@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the checks and a bundle ask of the operating system. One source a system, chosen by CMake.
+// Facts about the operating system, for the checks and the bundle. One source a system, chosen by
+// CMake.
 #pragma once
 
 #include <cstdint>
@@ -37,24 +38,24 @@ struct FileFacts {
     bool regular = false;    // a file, and no link
     FileIdentity identity;
 };
-// Nothing when there is no such file.
+// Empty if the file does not exist.
 std::optional<FileFacts> file_facts(const std::string& path);
-// Those in `directory` whose names begin with `prefix`.
+// The files in `directory` whose names begin with `prefix`.
 std::vector<FileFacts> files_with_prefix(const std::string& directory, const std::string& prefix);
 
-// Whether the system removes a user's segments when that user logs out, and we are such a user.
+// Whether the system removes this user's segments at logout.
 bool logout_removes_segments(const std::string& shm_path);
-// What the system's login manager is told to do about them. `root`: of a test's own files.
+// The setting of the system's login manager for that. `root`: prefix of the paths, for tests.
 bool logind_removes_ipc(const std::string& root = {});
 
 struct Limits {
-    std::uint64_t descriptors = 0;          // what a service can raise its limit to
-    std::optional<std::uint64_t> mappings;  // a process may have; nothing: no such limit here
+    std::uint64_t descriptors = 0;          // a service can raise its limit to this
+    std::optional<std::uint64_t> mappings;  // of a process; empty: not limited
     std::uint64_t locked_memory = 0;        // bytes; all ones: no limit
 };
 Limits process_limits();
 
-// Where it runs, for who reads about it elsewhere.
+// The host that a bundle was made on.
 struct HostFacts {
     std::string name, kernel, architecture, distribution;
     std::uint32_t processors = 0;

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "json/json_values.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -21,9 +23,6 @@ constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};
 constexpr std::array kVerdicts{SegmentVerdict::in_use, SegmentVerdict::ours, SegmentVerdict::kept,
                                SegmentVerdict::left_over, SegmentVerdict::unknown};
 
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
 QJsonValue json(std::uint64_t number) {
     return static_cast<qint64>(number);
 }
@@ -81,7 +80,7 @@ class Fields {
     const QJsonObject& object_;
 };
 
-// The one of `all` that is spelt so.
+// The value with this spelling.
 template <typename T, std::size_t N>
 Status choose(const Fields& fields, const char* name, const std::array<T, N>& all, T& out) {
     const auto word = fields.text(name);
@@ -89,12 +88,12 @@ Status choose(const Fields& fields, const char* name, const std::array<T, N>& al
         std::find_if(all.begin(), all.end(), [&](T one) { return to_string(one) == word; });
     if (found == all.end())
         return fail(ErrorCode::protocol_error,
-                    fmt::format("a segment's {} is '{}', which is none", name, word.substr(0, 40)));
+                    fmt::format("a segment has an unknown {} '{}'", name, word.substr(0, 40)));
     out = *found;
     return {};
 }
 
-// A bundle's survey may be without one.
+// A bundle's survey may have none.
 QJsonValue creator_json(const SegmentCreator& creator) {
     if (creator.pid == 0) return {};
     return QJsonObject{{"pid", static_cast<qint64>(creator.pid)},
@@ -109,7 +108,7 @@ void read_creator(const QJsonObject& object, SegmentCreator& creator) {
     creator.pid = fields.whole("pid");
     creator.program = fields.text("program");
     creator.cgroup = fields.text("cgroup");
-    // Another release may have more words for these.
+    // Another release may have further values.
     (void)choose(fields, "known_by", kKnownBy, creator.known_by);
     (void)choose(fields, "life", kLives, creator.life);
 }
@@ -167,7 +166,7 @@ Result<HostSegment> segment_from(const QJsonObject& object) {
     return segment;
 }
 
-// The largest that JSON has for certain, where the system means "no limit".
+// The largest number that JSON represents exactly stands for "no limit".
 QJsonValue limit_json(std::uint64_t limit) {
     constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     return limit == 0 ? QJsonValue() : json(std::min(limit, kMost));
@@ -282,7 +281,7 @@ QJsonObject host_json(const HostSurvey& survey) {
 
 Result<HostSurvey> parse_host(const QJsonObject& object) {
     if (!object[QLatin1String("segments")].isArray())
-        return fail(ErrorCode::protocol_error, "the survey of the host has no list of segments");
+        return fail(ErrorCode::protocol_error, "the host survey has no list of segments");
     const Fields fields(object);
     HostSurvey survey;
     survey.time = fields.time("time");

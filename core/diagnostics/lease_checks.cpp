@@ -37,13 +37,13 @@ class GrantsFile {
             header.epoch != registry.view().header().epoch)
             return fail(ErrorCode::corruption_detected,
                         paths.grants() + " does not belong to the registry",
-                        "the next manager begins a new one; programs then connect anew");
+                        "the next manager creates a new one; programs then reconnect");
         return out;
     }
     const ClientRecord& record(std::uint32_t client) const {
         return reinterpret_cast<const ClientRecord*>(file_.data() + GrantsOffsets::records)[client];
     }
-    // Calls look(slot, grant) for what is granted to the client with this number.
+    // Calls look(slot, grant) for every grant of the client with this number.
     template <typename Look>
     void for_each_grant(std::uint64_t serial, Look look) const {
         for (std::uint32_t i = 0; i < GrantsOffsets::blocks_in(file_.size()); ++i) {
@@ -76,8 +76,8 @@ std::string who(const ClientRecord& record) {
     return fmt::format("{} ({})", std::string_view(record.process), record.pid);
 }
 
-// Numbers of processes mean to us what they mean to the manager. It may be in another pid
-// namespace: then what has no number here may well live.
+// Whether this process and the manager are in one pid namespace. Otherwise a process without an id
+// here may be alive.
 bool shares_numbers(const InstancePaths& paths, const RegistryFile& registry) {
     const auto channel = Channel::connect(paths.control_socket());
     if (!channel) return false;
@@ -86,8 +86,8 @@ bool shares_numbers(const InstancePaths& paths, const RegistryFile& registry) {
     return manager && manager->pid == state.manager_pid.load(std::memory_order_relaxed);
 }
 
-// Whether its process image lives is what the lock on its page says; the page of one that lives is
-// not touched while a manager runs, which might be locking it.
+// The lock on its page shows whether a process image is alive. The page of a live one is not
+// touched while a manager runs, which may be locking it.
 void look_at_process(const InstancePaths& paths, const ClientRecord& record, std::size_t regions,
                      LeaseLook& out) {
     const auto process = inspect_process(record.pid);
@@ -99,15 +99,14 @@ void look_at_process(const InstancePaths& paths, const ClientRecord& record, std
     if (!held) return;
     if (!*held)
         out.dead.add(
-            fmt::format("{} is gone and may hold {}", who(record), counted(regions, "region")));
+            fmt::format("{} has exited and may hold {}", who(record), counted(regions, "region")));
     else if (!same)
-        out.reused.add(
-            fmt::format("{} is gone, and something keeps its lease page locked: what "
-                        "it held stays held",
-                        who(record)));
+        out.reused.add(fmt::format(
+            "{} has exited, but another process keeps its lease page locked: its references stay",
+            who(record)));
 }
 
-// `numbers`: those of processes mean something here.
+// `numbers`: process ids are valid here.
 LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const GrantsFile& grants,
                bool numbers) {
     LeaseLook out;
@@ -125,7 +124,7 @@ LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const G
             ++regions;
             const auto word = Control::decode(registry.word(slot));
             if (word.state != SlotState::free && GrantWord::matches(grant, word.generation)) return;
-            out.stale.add(fmt::format("{} has a grant for slot {}, which holds no such region",
+            out.stale.add(fmt::format("{} has a grant for slot {}, which has no matching region",
                                       who(record), slot));
         });
         if (numbers) look_at_process(paths, record, regions, out);
@@ -142,7 +141,8 @@ LeaseLook look(const InstancePaths& paths, const RegistryFile& registry, const G
     return out;
 }
 
-// Until it is clean, or time is up: what a manager is just doing is over then.
+// Repeats until no fault is left or the time is up: a running manager may be in the middle of a
+// change.
 Result<LeaseLook> settled_look(const InstancePaths& paths, bool manager_runs, int patience_ms) {
     const auto give_up = monotonic_nanos() + std::int64_t{patience_ms} * 1'000'000;
     for (;;) {
@@ -162,22 +162,23 @@ std::vector<Check> check_leases(const InstancePaths& paths, bool manager_runs, i
     const auto found = settled_look(paths, manager_runs, manager_runs ? patience_ms : 0);
     if (!found) {
         if (found.error().type() == ErrorType::no_manager)
-            return {sound(name, "nothing was granted to anybody")};
+            return {sound(name, "no program has a grant")};
         return {warning(name, found.error())};
     }
-    const auto verdict = manager_runs ? Verdict::problem : Verdict::warning;
-    const std::string restart = manager_runs ? "restart the manager: regions and programs stay"
-                                             : "snakepit-shm serve puts it right when it starts";
+    const auto result = manager_runs ? CheckResult::problem : CheckResult::warning;
+    const std::string restart = manager_runs
+                                    ? "restart the manager: regions and programs are not affected"
+                                    : "'snakepit-shm serve' repairs it when it starts";
     std::vector<Check> out;
     const auto say = [&](const char* check, const Findings& findings, std::string remedy) {
         if (findings.count() == 0)
             out.push_back(sound(check, counted(found->clients, "program")));
         else
-            out.push_back({check, verdict, findings.text(), std::move(remedy)});
+            out.push_back({check, result, findings.text(), std::move(remedy)});
     };
     say(name, found->dead, restart);
     say("leases_of_others", found->reused,
-        fmt::format("end what fuser names for the pages under {}", paths.lease_dir()));
+        fmt::format("end the process that fuser names for the pages under {}", paths.lease_dir()));
     say("grants", found->stale, restart);
     say("client_rows", found->rows, restart);
     say("lease_pages", found->pages, restart);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who may hold what, against the processes there are. What a killed manager left undone is a
-// warning while none runs, for the next one does it; while one runs it is a problem.
+// Compares grants and leases with the running processes. Work that a killed manager left unfinished
+// is a warning while none runs, since the next one finishes it; while one runs it is a problem.
 #pragma once
 
 #include <vector>
@@ -10,9 +10,9 @@
 
 namespace snakepit::shm {
 
-// Programs that are gone and still have grants; those whose number another process has by now; rows
-// of programs that nothing was granted to. Without a manager or one's rights: says so.
-// `patience_ms`: how long what a running manager may just be doing is looked at again; 0: not.
+// Checks for programs that have exited and still have grants, process ids that were reused, and
+// rows of programs without grants. `patience_ms`: how long findings are checked again while a
+// running manager may be changing them; 0: not at all.
 std::vector<Check> check_leases(const InstancePaths& paths, bool manager_runs, int patience_ms);
 
 }  // namespace snakepit::shm

@@ -8,6 +8,7 @@
 
 #include "base/version.h"
 #include "diagnostics/host_facts.h"
+#include "json/json_values.h"
 #include "layout/registry_layout.h"
 
 namespace snakepit::shm {
@@ -15,13 +16,6 @@ namespace snakepit::shm {
 namespace {
 
 constexpr std::string_view kWhat = "snakepit-shm diagnostic bundle";
-
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
-qint64 number(std::uint64_t value) {
-    return static_cast<qint64>(value);
-}
 
 QJsonObject mount(const std::string& path) {
     QJsonObject out{{"path", text(path)}};
@@ -94,8 +88,8 @@ Result<Manifest> read_manifest(const std::string& said) {
     const auto created = from_rfc3339(document.value("created_at").toString().toStdString());
     const auto instance = document.value("instance").toString().toStdString();
     if (document.value("what").toString() != text(kWhat) || !created || instance.empty())
-        return fail(ErrorCode::corruption_detected, "its manifest is none of ours",
-                    "make one with: snakepit-shm diagnose -o FILE");
+        return fail(ErrorCode::corruption_detected, "its manifest is not that of a bundle",
+                    "create one with: snakepit-shm diagnose -o FILE");
     const auto format = document.value("format").toInt();
     if (format < 1 || format > kBundleFormat)
         return fail(ErrorCode::version_mismatch,

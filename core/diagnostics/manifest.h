@@ -10,8 +10,7 @@
 
 namespace snakepit::shm {
 
-// What a bundle says of itself: of what it is, when and where it was made, what is in it and what
-// is not.
+// A bundle's description of itself: instance, time, host, its parts, and what was left out.
 QJsonObject manifest_of(const InstancePaths& paths, const BundleSummary& summary, Timestamp at);
 
 struct Manifest {
@@ -21,7 +20,7 @@ struct Manifest {
     Timestamp created_at;
     QJsonObject document;  // all of it
 };
-// corruption_detected when it is none, version_mismatch when it is of a later release.
+// corruption_detected if it is not a manifest, version_mismatch if it is of a later release.
 Result<Manifest> read_manifest(const std::string& text);
 
 }  // namespace snakepit::shm

@@ -5,9 +5,9 @@
 
 namespace snakepit::shm {
 
-// Whether a database of somebody else's holds tables and indexes and nothing else: a view, a
-// virtual table or a column that is computed runs what its maker wrote when it is read, and may
-// never end. Throws SQLite's exceptions.
+// Whether an untrusted database contains only tables and indexes. Reading a view, a virtual table
+// or a computed column would run its author's code, which may never end. Throws SQLite's
+// exceptions.
 bool only_plain_tables(SQLite::Database& database);
 
 }  // namespace snakepit::shm

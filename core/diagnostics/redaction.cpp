@@ -25,7 +25,7 @@ bool is_key(std::string_view name) {
     return name == "key" || name.ends_with("_key") || name.ends_with("-key");
 }
 
-// Of a System V segment it is the number that programs find it by, no secret.
+// The key of a System V segment identifies it; it is not secret.
 bool is_segment_key(const QJsonObject& object, const QString& name) {
     return name == QLatin1String("key") && object[name].isDouble() &&
            object[QLatin1String("kind")] == QLatin1String("sysv");
@@ -96,7 +96,7 @@ void redact(toml::array& array, Keep how) {
     }
 }
 
-// Whatever its type; of a switch, and of a text that is empty, there is nothing to hide.
+// Whatever its type. Flags and empty strings stay.
 bool goes_whole(const toml::node& node, Keep how) {
     const auto* text = node.as_string();
     return how == Keep::nothing && !node.is_boolean() && !(text && text->get().empty());
@@ -154,7 +154,7 @@ Result<std::string> redacted_toml(const std::string& text) {
         return out.str();
     } catch (const toml::parse_error& error) {
         return fail(ErrorCode::configuration_invalid,
-                    fmt::format("it is no TOML: line {}, {}", error.source().begin.line,
+                    fmt::format("invalid TOML: line {}, {}", error.source().begin.line,
                                 error.description()));
     }
 }

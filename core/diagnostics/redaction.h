@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is taken out of a document before it leaves the machine. By the names of its fields and the
-// shape of its values: rather too much than too little.
+// Removes secrets from a document before it leaves the machine, by the names of fields and the form
+// of values: rather too much than too little.
 #pragma once
 
 #include <string>
@@ -14,14 +14,14 @@ namespace snakepit::shm {
 
 inline constexpr std::string_view kRedacted = "[redacted]";
 
-// Of a URL scheme and host stay; everything behind, and who is named before, may be a token.
+// Keeps the scheme and host of a URL; the user and the path may contain a token.
 std::string redacted_url(std::string_view url);
 
-// Passwords, tokens, keys and the like go whole, but not the numbers of System V segments; of
-// commands their first word stays; of URLs the host. `metadata`: that of regions goes too.
+// Removes passwords, tokens, keys and the like, but not the keys of System V segments; keeps the
+// first word of commands and the host of URLs. `metadata`: also removes that of regions.
 QJsonObject redacted(const QJsonObject& document, bool metadata);
 
-// The same of a configuration file. configuration_invalid when it cannot be read as TOML.
+// The same for a configuration file. configuration_invalid if it is not valid TOML.
 Result<std::string> redacted_toml(const std::string& text);
 
 }  // namespace snakepit::shm

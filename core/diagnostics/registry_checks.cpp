@@ -39,27 +39,27 @@ std::size_t for_each_region(const RegistryFile& file, Look look) {
     return regions;
 }
 
-// Where a segment lies in the file system; nothing for memory without a name.
+// The path of a segment; empty for unnamed memory.
 std::optional<std::string> path_of(const RegistryQuestion& question, const std::string& name) {
     if (name.starts_with(kAnonymousPrefix)) return std::nullopt;
     return name.starts_with(kDurablePrefix) ? question.paths.state_dir + "/" + name
                                             : question.shm_path + name;
 }
 
-// What is wrong with a region's segment; empty: nothing.
+// The fault of a region's segment; empty: none.
 std::string fault(const SlotCopy& slot, const std::string& path) {
     const auto facts = file_facts(path);
-    if (!facts) return path + " is gone";
+    if (!facts) return path + " is missing";
     const auto& body = slot.current();
-    if (!facts->regular) return path + " is no file";
+    if (!facts->regular) return path + " is not a regular file";
     if (facts->uid != ::geteuid()) return fmt::format("{} belongs to user {}", path, facts->uid);
     if ((facts->mode & 0077U) != 0)
         return fmt::format("{} can be opened by others (mode {:04o})", path, facts->mode);
     if (facts->identity != FileIdentity{body.device, body.inode})
-        return path + " is not the segment that was made";
+        return path + " was replaced by another segment";
     const auto expected = body.arena == 0 ? body.actual_size : body.offset + body.actual_size;
     if (facts->bytes < expected || (body.arena == 0 && facts->bytes != expected))
-        return fmt::format("{} has {} in place of {}", path, format_size(facts->bytes),
+        return fmt::format("{} has {} instead of {}", path, format_size(facts->bytes),
                            format_size(expected));
     return {};
 }
@@ -68,7 +68,7 @@ std::string repair(const std::string& what, const RegionId& id, const std::strin
     return what.find("can be opened by others") != std::string::npos
                ? "chmod 0600 " + path
                : fmt::format(
-                     "snakepit-shm info {} shows who holds it; save what you need, then "
+                     "'snakepit-shm info {}' shows its holders; save what you need, then "
                      "deallocate it",
                      id.str());
 }
@@ -106,7 +106,7 @@ std::vector<FileFacts> own_segments(const RegistryQuestion& question) {
 }
 
 std::vector<FileFacts> unknown_segments(const RegistryQuestion& question) {
-    auto out = own_segments(question);  // first: what is made after this look is not in it
+    auto out = own_segments(question);  // first: later segments are not in the list
     std::unordered_set<std::string> known;
     if (const auto file = RegistryFile::open(question.paths.registry()))
         known = known_segments(*file, question);
@@ -120,8 +120,8 @@ std::string total(const std::vector<FileFacts>& files) {
     return format_size(bytes);
 }
 
-// Takes those out of `files` that belong to another user, or to another manager of the same name
-// that runs or may be started again, as a manager would judge it. What was taken out, in words.
+// Removes segments from `files` that belong to another user, or to another manager of the same name
+// that runs or may be started again, by the manager's own rule. Returns a description of them.
 std::string of_other_managers(const RegistryQuestion& question, std::vector<FileFacts>& files) {
     const auto runtime = file_facts(question.paths.registry());
     const auto uid = runtime ? runtime->uid : ::geteuid();
@@ -140,7 +140,7 @@ std::string of_other_managers(const RegistryQuestion& question, std::vector<File
     const std::vector<FileFacts> others(mine, files.end());
     files.erase(mine, files.end());
     if (others.empty()) return {};
-    return fmt::format("{} with {} belong to other managers of this name, or may",
+    return fmt::format("{} with {} belong, or may belong, to other managers of this name",
                        counted(others.size(), "segment"), total(others));
 }
 
@@ -155,25 +155,25 @@ Check check_registry(const RegistryQuestion& question) {
         return problem(name, file.error());
     }
     if (!file->of_this_boot())
-        return {name, Verdict::warning, "it is from before the last start of the system",
-                "snakepit-shm serve sets it aside when it starts"};
+        return {name, CheckResult::warning, "it was written before the last start of the system",
+                "'snakepit-shm serve' sets it aside when it starts"};
     std::size_t damaged = 0;
     const auto regions = for_each_region(*file, [&](std::uint32_t, const SlotCopy& slot) {
         damaged += slot.control().damaged ? 1 : 0;
     });
-    // A running manager names each of them itself.
+    // A running manager reports each of them.
     if (damaged > 0 && !question.manager_runs)
-        return {name, Verdict::problem,
+        return {name, CheckResult::problem,
                 fmt::format("{} of {} regions are damaged", damaged, regions),
-                "snakepit-shm list state:damaged, then deallocate them"};
+                "list them with 'snakepit-shm list state:damaged', then deallocate them"};
     const auto& state = file->view().state();
     const auto silent = now().micros - heartbeat_of(state, true).micros;
     if (question.manager_runs && silent > kSilentMicros)
-        return {name, Verdict::problem,
-                fmt::format("the manager (pid {}) was last heard of {} ago",
+        return {name, CheckResult::problem,
+                fmt::format("the last heartbeat of the manager (pid {}) was {} ago",
                             state.manager_pid.load(std::memory_order_relaxed),
                             format_duration(silent / 1000)),
-                "look at what that process does; it may be stopped or starved"};
+                "check that process; it may be stopped or starved"};
     return sound(name, fmt::format("readable, {}", counted(regions, "region")));
 }
 
@@ -183,16 +183,17 @@ Check check_region_checksums(const RegistryQuestion& question) {
     if (!file) return sound(name, "there is no registry to look at");
     Findings findings;
     const auto regions = for_each_region(*file, [&](std::uint32_t index, const SlotCopy& slot) {
-        if (slot.control().damaged || slot.intact()) return;  // damaged: known and told already
+        if (slot.control().damaged || slot.intact()) return;  // damaged: already reported
         findings.add(slot.named()
                          ? fmt::format("the description of {} fails its checksum", slot.id().str())
-                         : fmt::format("what slot {} holds cannot be known", index));
+                         : fmt::format("the contents of slot {} are unknown", index));
     });
     if (findings.count() == 0) return sound(name, counted(regions, "region"));
-    return {name, Verdict::problem, findings.text(),
+    return {name, CheckResult::problem, findings.text(),
             question.manager_runs
-                ? "snakepit-shm list state:damaged, save what you need, then deallocate them"
-                : "snakepit-shm serve isolates them when it starts; then deallocate them"};
+                ? "list them with 'snakepit-shm list state:damaged', save what you need, then "
+                  "deallocate them"
+                : "'snakepit-shm serve' isolates them when it starts; then deallocate them"};
 }
 
 Check check_region_segments(const RegistryQuestion& question) {
@@ -211,17 +212,17 @@ Check check_region_segments(const RegistryQuestion& question) {
             return;
         }
         const auto what = fault(slot, *path);
-        // The same word before and after: the segment was meant to be there all the time.
+        // The same word before and after: the segment had to exist all the time.
         if (what.empty() || file->word(index) != slot.word) return;
         findings.add(fmt::format("region {}: {}", slot.id().str(), what));
         if (remedy.empty()) remedy = repair(what, slot.id(), *path);
     });
-    if (findings.count() > 0) return {name, Verdict::problem, findings.text(), remedy};
+    if (findings.count() > 0) return {name, CheckResult::problem, findings.text(), remedy};
     auto found = counted(regions, "region");
     if (without_name > 0)
-        found += fmt::format(", {} of them without a name: {}", without_name,
-                             question.manager_runs ? "the manager looks at those"
-                                                   : "only a manager can look at those");
+        found += fmt::format(
+            ", {} of them unnamed: {}", without_name,
+            question.manager_runs ? "the manager checks those" : "only a manager can check those");
     return sound(name, found);
 }
 
@@ -229,7 +230,7 @@ Check check_stale_segments(const RegistryQuestion& question) {
     const std::string name = "leftover_segments";
     auto files = unknown_segments(question);
     if (question.manager_runs && !files.empty()) {
-        // What was being removed at the first look is not there at the second.
+        // A segment that was being removed at the first check is gone at the second.
         const auto again = unknown_segments(question);
         std::erase_if(files, [&](const FileFacts& file) {
             return std::none_of(again.begin(), again.end(), [&](const FileFacts& other) {
@@ -242,13 +243,12 @@ Check check_stale_segments(const RegistryQuestion& question) {
     auto found = fmt::format("{} of earlier runs hold {} under {}",
                              counted(files.size(), "segment"), total(files), question.shm_path);
     if (!of_others.empty()) found += "; " + of_others;
-    const auto by_hand = fmt::format("'snakepit-shm host clean {}' removes one that nobody uses",
-                                     files.front().name);
+    const auto by_hand =
+        fmt::format("'snakepit-shm host clean {}' removes one that is unused", files.front().name);
     if (!question.manager_runs)
-        return {name, Verdict::problem, found,
-                "snakepit-shm serve removes those whose manager is proved to be gone for good; " +
-                    by_hand};
-    return {name, Verdict::warning, found,
+        return {name, CheckResult::problem, found,
+                "'snakepit-shm serve' removes those whose manager has ended for good;  " + by_hand};
+    return {name, CheckResult::warning, found,
             fmt::format("fuser {}/{} names who uses it; {}", question.shm_path, files.front().name,
                         by_hand)};
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the registry says against what the operating system has.
+// Compares the registry with the operating system.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace snakepit::shm {
 
-// What is looked at, and what is known of the manager that may be changing it meanwhile.
+// The registry to check, and what is known of a manager that may be changing it.
 struct RegistryQuestion {
     const InstancePaths& paths;
     std::string shm_path;
@@ -20,13 +20,14 @@ struct RegistryQuestion {
     bool arenas_complete = true;  // those are all
 };
 
-// Readable, of this boot, and its manager's heart beats.
+// The registry is readable, of this boot, and its manager's heartbeat is recent.
 Check check_registry(const RegistryQuestion& question);
 // Each region's description has the checksums it was written with.
 Check check_region_checksums(const RegistryQuestion& question);
-// Each region's segment is there: the one it was made with, ours, nobody else's to open, whole.
+// Each region's segment exists: the one that was created, complete, owned by this user, and closed
+// to others.
 Check check_region_segments(const RegistryQuestion& question);
-// Segments that bear the instance's name and that the registry does not know.
+// Segments with the instance's name that are not in the registry.
 Check check_stale_segments(const RegistryQuestion& question);
 
 }  // namespace snakepit::shm

@@ -26,7 +26,7 @@ std::string words(const void* from, std::size_t size) {
     return out;
 }
 
-// A body that says there is no metadata, as sound or as damaged as it was.
+// The body without metadata; its checksum stays right, or wrong.
 void forget_metadata(SlotBody& body) {
     const bool sound = body.checksum == checksum_of(body);
     body.metadata_bytes = 0;
@@ -48,7 +48,7 @@ class Copier {
         const auto frontier = file_.frontier();
         for (std::uint32_t first = 0; first < frontier; first += kChunkSlots)
             SHM_TRY(chunk(first, std::min(kChunkSlots, frontier - first)));
-        // Later than the slots, so that no change in them has a number that was not given out.
+        // Read after the slots, so that no slot has a number above it.
         SHM_TRY(sink_(RegistryOffsets::state, words(&view_.state(), sizeof(RegistryState))));
         SHM_TRY(sink_(RegistryOffsets::samples,
                       words(&view_.sample(0), kSampleCount * sizeof(Sample))));
@@ -79,7 +79,7 @@ class Copier {
         return sink_(RegistryOffsets::change(first), changes);
     }
 
-    // A slot that holds nothing keeps its control word: what it held is nobody's business.
+    // A free slot keeps its control word only: its former contents are private.
     void slot(std::uint32_t index, std::string& out) {
         auto copy = file_.slot(index);
         const auto begin = out.size();
@@ -106,7 +106,7 @@ class Copier {
         if (!copy || metadata_of(*copy) == 0) return;
         MetadataCell cell;
         load_words(cell, view_.metadata(index));
-        // Behind its end an earlier region's may still stand.
+        // Behind its end an earlier region's metadata may remain.
         const auto end = std::min<std::size_t>(metadata_of(*copy), sizeof cell.text);
         std::memset(cell.text + end, 0, sizeof cell.text - end);
         cells.resize(place * sizeof(MetadataCell), '\0');

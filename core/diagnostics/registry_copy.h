@@ -15,12 +15,12 @@ using RegistrySink = std::function<Status(std::uint64_t offset, const std::strin
 
 struct RegistryCopied {
     std::uint32_t regions = 0;
-    std::uint32_t with_metadata = 0;  // of those: whose metadata was there, taken along or not
+    std::uint32_t with_metadata = 0;  // of those: with metadata, included or not
 };
 
-// What a reader of a registry looks at, in pieces: each slot as of one moment, nothing of regions
-// that are gone, no ring of events and no metadata unless it is asked for. With zeros in between
-// it is a registry that RegistryReader opens.
+// The parts of a registry that readers use, in pieces: each slot as of one moment, nothing of freed
+// regions, no ring of events, and metadata only on request. With zeros in between it is a registry
+// that RegistryReader opens.
 Result<RegistryCopied> copy_registry(const RegistryFile& file, bool metadata,
                                      const RegistrySink& sink);
 

@@ -27,8 +27,8 @@ struct SlotCopy {
     bool intact() const;
 };
 
-// A registry's parts as they stand, for who looks closer than RegistryReader does. Read only; a
-// manager may be writing it. One thread.
+// The raw parts of a registry, for checks that RegistryReader does not make. Only reads; a manager
+// may be writing it. One thread.
 class RegistryFile {
   public:
     // As RegistryReader::open.
@@ -38,7 +38,7 @@ class RegistryFile {
     std::string instance() const;
     bool of_this_boot() const;
     std::uint32_t frontier() const;
-    // Nothing while it changes too fast.
+    // Empty while it changes too fast.
     std::optional<SlotCopy> slot(std::uint32_t index) const;
     std::uint64_t word(std::uint32_t index) const {
         return view_.slot(index).control.load(std::memory_order_acquire);

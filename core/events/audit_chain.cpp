@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kHeadTitle = "snakepit-shm audit head 1";
 constexpr std::string_view kCheckpointTitle = "snakepit-shm checkpoint 1";
 
-// The value of the line "name value\n", which `text` must begin with and then loses.
+// Removes the line "name value\n" from the start of `text`, and returns its value.
 std::optional<std::string> take_line(std::string_view& text, std::string_view name) {
     const auto end = text.find('\n');
     if (end == std::string_view::npos || !text.starts_with(name) || text.size() <= name.size() ||
@@ -113,8 +113,8 @@ Result<std::optional<Checkpoint>> read_head(const std::string& path) {
     const auto signature = take_line(text, "signature");
     if (!titled || !seq || !time || !chain || !from_hex(*chain, head.at.chain) || !signature ||
         !from_hex(*signature, head.signature) || !text.empty())
-        return fail(ErrorCode::corruption_detected, fmt::format("{} is no audit head", path),
-                    "somebody wrote to it: see where the signed history ends");
+        return fail(ErrorCode::corruption_detected, fmt::format("{} is not an audit head", path),
+                    "another program changed it; check where the signed history ends");
     head.at.seq = *seq;
     head.time.micros = *time;
     return head;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What makes the rows of events.db a chain, and what signs it. Frozen with kEventSchemaVersion.
+// The chain over the rows of events.db, and its signatures. Frozen with kEventSchemaVersion.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace snakepit::shm {
 
-// Where the chain stands after row `seq`: SHA-256 over the value before it and the row's values.
-// Before the first row: 0, all zeros.
+// The chain after row `seq`: SHA-256 over the value before it and the row's values. Before the
+// first row: 0, all zeros.
 struct ChainPoint {
     std::int64_t seq = 0;
     Digest chain{};
@@ -31,13 +31,13 @@ class RowDigest {
     void add(std::int64_t value);
     void add(std::string_view text) { add('t', text); }
     void add_null() { bytes_ += 'n'; }
-    // No row of ours has these two; one that somebody edited may.
+    // Only an edited row may have these two.
     void add_blob(std::string_view bytes) { add('b', bytes); }
     void add_real(double value);
     Digest finish();
 
-    // The same in two steps, for who tries a row at several places: the values after `seq`, and the
-    // digest of a row that has them.
+    // The same in two steps, to try a row at several places: the values after `seq`, and the digest
+    // of a row that has them.
     void begin_values() { bytes_.clear(); }
     const std::string& values() const { return bytes_; }
     Digest of(const Digest& previous, std::int64_t seq, std::string_view values);
@@ -53,8 +53,8 @@ class RowDigest {
 inline constexpr std::string_view kChainedColumns =
     "seq, epoch, ring_seq, time, kind, region_id, pid, uid, result, detail";
 
-// Why a point of the chain was signed. At an anchor the chain may begin, or go on after rows that
-// are not there.
+// The reason for which a point of the chain was signed. At an anchor the chain may begin, or
+// continue after missing rows.
 namespace checkpoint_reason {
 inline constexpr std::string_view batch = "batch";
 inline constexpr std::string_view stop = "stop";
@@ -79,8 +79,8 @@ struct Checkpoint {
     std::string signed_bytes() const;
 };
 
-// The newest checkpoint as it is kept beside the database, so that an end that was cut off is
-// missed. Nothing: there is no such file. corruption_detected: it is not one of ours.
+// The newest checkpoint, kept beside the database, so that a truncated end is detected. Empty: the
+// file does not exist. corruption_detected: it is not an audit head.
 Result<std::optional<Checkpoint>> read_head(const std::string& path);
 Status write_head(const std::string& path, const Checkpoint& head);
 

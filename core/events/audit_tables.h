@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The columns of the chain and its checkpoints as they stand in the database.
+// The database columns of the chain and its checkpoints.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -13,7 +13,7 @@ namespace snakepit::shm {
 
 inline constexpr std::string_view kCheckpointColumns = "seq, chain, time, reason, signature";
 
-// Exactly so many bytes, or nothing.
+// A value of exactly this size, or nothing.
 template <std::size_t N>
 bool bytes_of(const SQLite::Column& column, std::array<std::byte, N>& out) {
     if (!column.isBlob() || column.getBytes() != static_cast<int>(N)) return false;
@@ -27,7 +27,7 @@ inline std::optional<Digest> digest_of(const SQLite::Column& column) {
     return out;
 }
 
-// Of a row with kCheckpointColumns; nothing when it cannot be one of ours.
+// The checkpoint in a row with kCheckpointColumns; nothing if it is malformed.
 inline std::optional<Checkpoint> checkpoint_of(SQLite::Statement& row) {
     Checkpoint out;
     if (!bytes_of(row.getColumn(1), out.at.chain) || !bytes_of(row.getColumn(4), out.signature))

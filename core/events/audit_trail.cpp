@@ -19,7 +19,7 @@ constexpr std::int64_t kKeepEveryRows = 1000;
 constexpr std::int64_t kKeepEveryMicros = 3'600'000'000;
 constexpr std::int64_t kHeadEveryMicros = 1'000'000;
 constexpr std::int64_t kNever = -kHeadEveryMicros;
-// A row that somebody put in our way is passed by; one with a far greater number is not in it.
+// An inserted row is skipped; one with a far greater number is ignored.
 constexpr std::int64_t kInOurWay = 1 << 20;
 constexpr int kCheckpointsTried = 1000;
 
@@ -76,7 +76,7 @@ ChainPoint ChainWriter::newest_signed(const ChainPoint& last) {
         if (!head)
             found_broken("audit.head is damaged");
         else if (!*head && last.seq > 0)
-            found_broken("audit.head is not there");
+            found_broken("audit.head is missing");
         else if (*head && !(*head)->genuine(trail_.key->public_key()))
             found_broken("audit.head is not signed by this instance");
         else if (*head)
@@ -89,7 +89,7 @@ ChainPoint ChainWriter::newest_signed(const ChainPoint& last) {
     return last;
 }
 
-// Whether what was signed last is there.
+// Whether the last signed row is in the database.
 void ChainWriter::compare() {
     const auto& known = trail_.known;
     if (known.seq == 0) return;
@@ -128,7 +128,8 @@ bool ChainWriter::head_due() const {
     return trail_.key && boot_micros() - trail_.head_at >= kHeadEveryMicros;
 }
 
-// What audit.head will name must be on the disk first, or a power cut would look like a theft.
+// The row that audit.head will name must be on the disk first, or a power failure would look like a
+// removal.
 void ChainWriter::prepare(bool important) {
     synchronous(important || head_due());
 }
@@ -184,7 +185,7 @@ void ChainWriter::committed() {
     findings_.clear();
     if (!full_ || !head_due()) return;
     Checkpoint head{tip_, at, std::string(checkpoint_reason::head), {}};
-    // Without it the one before stands, and the next second tries again.
+    // On failure the previous one stays, and the next second retries.
     if (!head.sign(*trail_.key) || !write_head(trail_.head_file, head)) return;
     trail_.head_at = boot_micros();
     trail_.head_seq = tip_.seq;
@@ -201,7 +202,7 @@ void ChainWriter::settle() {
     committed();
 }
 
-// Rows up to this one were made before there was a chain.
+// Rows up to this one are from a release without a chain.
 std::int64_t ChainWriter::unchained() {
     SQLite::Statement migration(
         database_, fmt::format("SELECT {} FROM checkpoints WHERE reason = '{}'", kCheckpointColumns,
@@ -212,8 +213,8 @@ std::int64_t ChainWriter::unchained() {
     return ours ? checkpoint->at.seq : 0;
 }
 
-// The rows that may go end at a point that is signed, so that nothing somebody changed is signed
-// anew; among rows from before the chain at any row.
+// The rows to remove end at a signed point, so that no changed row is signed again; rows from
+// before the chain end anywhere.
 std::optional<ChainPoint> ChainWriter::removable(Timestamp cutoff, std::int64_t keep) {
     SQLite::Statement first(database_, "SELECT seq, chain FROM events ORDER BY seq LIMIT 1");
     if (!first.executeStep()) return std::nullopt;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The recorder's half of the chain: goes on with it, signs it, and notices when the database is not
-// what was signed. The recorder's thread only.
+// The recorder's half of the chain: continues it, signs it, and detects a database that is not the
+// one that was signed. The recorder's thread only.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -16,8 +16,8 @@
 
 namespace snakepit::shm {
 
-// What is known of the chain whatever becomes of the database. Without a key nothing is signed, and
-// whatever the database holds is believed.
+// What the process knows of the chain, independent of the database. Without a key nothing is
+// signed, and the database is trusted.
 struct AuditTrail {
     std::shared_ptr<const SigningKey> key;
     std::string head_file;  // audit.head
@@ -31,13 +31,12 @@ struct AuditTrail {
 // The chain in one open database. Everything throws SQLite::Exception.
 class ChainWriter {
   public:
-    // Finds where the chain goes on: after the newest point that is signed, be it in the database,
-    // in audit.head or in what this process remembers. What lies behind it was written by somebody
-    // else; what lies before it and is missing becomes a finding. `migrated`: the rows there were
-    // made before there was a chain.
+    // Finds where the chain continues: after the newest signed point in the database, in audit.head
+    // or in this process's memory. Another program wrote any rows behind it; missing rows before it
+    // become a finding. `migrated`: the existing rows are from a release without a chain.
     ChainWriter(SQLite::Database& database, AuditTrail& trail, bool migrated);
 
-    // Events that are due because the history is not as it was signed; until the next commit.
+    // Events about a history that is not as it was signed; until the next commit.
     const std::vector<layout::EventEntry>& findings() const { return findings_; }
     // Rows with a greater number are not the recorder's.
     std::int64_t trusted() const { return trail_.known.seq; }
@@ -47,7 +46,7 @@ class ChainWriter {
     void prepare(bool important);
     void begin();
     std::int64_t next() const { return next_; }
-    // To be filled with the row's values, `next()` first.
+    // For the row's values, `next()` first.
     RowDigest& row() {
         digest_.begin(tip_.chain);
         return digest_;

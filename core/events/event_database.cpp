@@ -13,11 +13,11 @@
 #include <fmt/format.h>
 
 #include "base/ids.h"
-#include "events/database_file.h"
 #include "events/event_detail.h"
 #include "events/event_schema.h"
 #include "events/retention_clock.h"
 #include "layout/event_kind.h"
+#include "sqlite/database_file.h"
 
 namespace snakepit::shm {
 
@@ -32,11 +32,11 @@ constexpr const char* kInsert =
     "INSERT INTO events(seq, epoch, ring_seq, time, kind, region_id, pid, uid, result, detail, "
     "chain) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
     "ON CONFLICT(epoch, ring_seq) DO NOTHING";
-// A row of somebody else's that took an event's place in the ring gives it back.
+// Another program's row that took an event's place in the ring loses it.
 constexpr const char* kMakeWay =
     "UPDATE events SET ring_seq = NULL WHERE epoch = ?1 AND ring_seq = ?2 AND seq > ?3";
 
-// On the disk before anything else happens, and not only at the next checkpoint of the log.
+// On the disk at the commit, and not only at the next checkpoint of the log.
 bool is_important(const EventEntry& entry) {
     constexpr std::uint16_t kFirstOfSecurity = 40;  // audit, policies, isolation, keys
     if (entry.kind >= kFirstOfSecurity) return true;
@@ -54,11 +54,6 @@ bool is_important(const EventEntry& entry) {
         default:
             return false;
     }
-}
-
-auto explaining(const std::string& path) {
-    return
-        [&path](const SQLite::Exception& exception) { return explain_database(path, exception); };
 }
 
 }  // namespace
@@ -92,11 +87,11 @@ struct EventDatabase::Private {
 void EventDatabase::Private::prepare() {
     const int version = database.execAndGet("PRAGMA user_version").getInt();
     if (version > kEventSchemaVersion)
-        throw SQLite::Exception(fmt::format("made by a newer release (schema {})", version),
+        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
                                 SQLITE_ERROR);
     prepare_log(database);
     if (version < kEventSchemaVersion) {
-        // With the checkpoint that says which rows have no chain, or it could be forged later.
+        // With the checkpoint that names the rows without a chain, or it could be forged later.
         SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
         const bool migrated = prepare_schema(database, version);
         chain.emplace(database, *trail, migrated);
@@ -185,9 +180,9 @@ Result<EventDatabase> EventDatabase::open(const std::string& path, std::uint64_t
                                           AuditTrail* trail) {
     std::error_code ignored;
     const bool is_new = !fs::exists(path, ignored);
-    return guarded(path, explaining(path), [&] {
+    return guarded(path, [&] {
         auto d = std::make_unique<Private>(path, epoch, trail);
-        // By name and not through a descriptor of our own: closing one would drop SQLite's locks.
+        // By name and not through another descriptor: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
         d->prepare();
         return EventDatabase(std::move(d));
@@ -203,7 +198,7 @@ const std::vector<EventEntry>& EventDatabase::findings() const {
 }
 
 Status EventDatabase::write(std::span<const EventEntry> entries) {
-    auto highest = guarded(d_->path, explaining(d_->path), [&] {
+    auto highest = guarded(d_->path, [&] {
         d_->chain->prepare(std::any_of(entries.begin(), entries.end(), is_important));
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
         d_->chain->begin();
@@ -224,15 +219,11 @@ Status EventDatabase::write(std::span<const EventEntry> entries) {
 
 Status EventDatabase::settle(bool at_once) {
     if (!d_->chain->head_is_behind() || !(at_once || d_->chain->head_due())) return {};
-    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
-        d_->chain->settle();
-        return true;
-    }));
-    return {};
+    return guarded(d_->path, [&] { d_->chain->settle(); });
 }
 
 Result<Timestamp> EventDatabase::retention_time(std::int64_t kept_ms) {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         const auto at = now();
         SQLite::Statement oldest(d_->database, "SELECT time FROM events ORDER BY seq LIMIT 1");
         const auto kept =
@@ -243,7 +234,7 @@ Result<Timestamp> EventDatabase::retention_time(std::int64_t kept_ms) {
 }
 
 Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         // The newest row of this ring says where to go on.
         SQLite::Statement newest(d_->database,
                                  "SELECT seq FROM events WHERE epoch = ?1 AND ring_seq = ?2");
@@ -268,7 +259,7 @@ Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
 }
 
 Result<std::uint64_t> EventDatabase::used_bytes() {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         const auto pragma = [&](const char* sql) {
             return static_cast<std::uint64_t>(d_->database.execAndGet(sql).getInt64());
         };

@@ -16,9 +16,9 @@ namespace snakepit::shm {
 
 class EventDatabase {
   public:
-    // Makes the file and its table when there is none. corruption_detected: it is no database, or a
-    // damaged one; database_unavailable: anything else that prevents writing.
-    // `trail` outlives it; null: the rows are chained, and signed by nobody.
+    // Creates the file and its table if they are missing. corruption_detected: the file is not a
+    // database, or is damaged; database_unavailable: anything else that prevents writing. `trail`
+    // outlives it; null: the rows are chained, but not signed.
     static Result<EventDatabase> open(const std::string& path, std::uint64_t epoch,
                                       AuditTrail* trail = nullptr);
     EventDatabase(EventDatabase&&) noexcept;
@@ -32,22 +32,23 @@ class EventDatabase {
     // and gets no place in the ring. Errors as of open(); after one, close and open again.
     Status write(std::span<const layout::EventEntry> entries);
 
-    // Rows that are due because the history is not as it was signed; until the next write().
+    // Rows about a history that is not as it was signed; until the next write().
     const std::vector<layout::EventEntry>& findings() const;
-    // Brings audit.head up to date, if it is not: for pauses and the end (`at_once`; otherwise it
-    // is written once a second at most). Errors as of write().
+    // Updates audit.head if necessary: for pauses and the end (`at_once`; otherwise it is written
+    // once a second at most). Errors as of write().
     Status settle(bool at_once);
-    // As of when rows are old that are kept for so long: see RetentionClock. Errors as of write().
+    // The time before which rows are old, for this retention: see RetentionClock. Errors as of
+    // write().
     Result<Timestamp> retention_time(std::int64_t kept_ms);
     // Removes a bounded number of the oldest rows, all older than `cutoff`; a signed anchor stays
-    // in their place. 0 rows: there are no more that can go. Errors as of write().
+    // in their place. 0 rows: no more can be removed. Errors as of write().
     Result<ChainWriter::Removed> remove_before(Timestamp cutoff);
     // Bytes that rows and indexes take in the file; pages that removed rows left are used again and
     // do not count, nor does the write-ahead log. Errors as of write().
     Result<std::uint64_t> used_bytes();
 
-    // The path leads to another file, or to none: what was written last is perhaps not in the
-    // database that readers see. Costs a few stat() calls.
+    // The path leads to another file, or to none: readers may not see what was written last. Costs
+    // a few stat() calls.
     bool moved() const;
 
   private:

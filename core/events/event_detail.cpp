@@ -19,7 +19,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// What a kind calls its numbers and its text; empty: it has none.
+// The names of a kind's numbers and text; empty: none.
 struct Names {
     std::string_view count, value, text;
 };

@@ -8,10 +8,10 @@
 
 namespace snakepit::shm {
 
-// Replaces `out` by a JSON object of what `entry`'s count, value and text mean for its kind.
+// Replaces `out` by a JSON object with the count, value and text of `entry`, named by its kind.
 void write_detail(std::string& out, const layout::EventEntry& entry);
 
-// What the detail calls `count` for this kind; empty: it has none.
+// The name of `count` in the detail of this kind; empty: none.
 std::string_view count_name(EventKind kind);
 
 // An event of the recorder's own.

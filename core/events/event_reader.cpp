@@ -6,7 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "events/read_connection.h"
+#include "events/event_schema.h"
+#include "sqlite/read_connection.h"
 
 namespace snakepit::shm {
 
@@ -60,7 +61,7 @@ EventRow row_of(SQLite::Statement& statement) {
 }  // namespace
 
 struct EventReader::Private {
-    explicit Private(const std::string& path) : connection(path) {}
+    explicit Private(const std::string& path) : connection(path, kEventDatabase) {}
     ReadConnection connection;
 };
 

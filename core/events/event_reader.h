@@ -15,7 +15,7 @@
 namespace snakepit::shm {
 
 struct EventRow {
-    std::int64_t seq = 0;        // what people see: grows by one a row in the database
+    std::int64_t seq = 0;        // shown to people: grows by one with each row in the database
     std::uint64_t epoch = 0;     // the registry file it came from
     std::uint64_t ring_seq = 0;  // its place in that file's ring
     Timestamp time;
@@ -42,7 +42,7 @@ struct EventQuery {
 // One thread at a time, except interrupt().
 class EventReader {
   public:
-    // database_unavailable when there is none, or it is no database of ours.
+    // database_unavailable if the file is missing or is not an event database.
     static Result<EventReader> open(const std::string& path);
     EventReader(EventReader&&) noexcept;
     EventReader& operator=(EventReader&&) noexcept;

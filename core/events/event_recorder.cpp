@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "base/time.h"
-#include "events/database_file.h"
 #include "events/event_database.h"
 #include "events/event_detail.h"
 #include "layout/event_kind.h"
 #include "platform/background_thread.h"
+#include "sqlite/database_file.h"
 
 namespace snakepit::shm {
 
@@ -30,9 +30,9 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t kBatch = 1000;
-constexpr std::size_t kOwnEvents = 8;  // at most so many rows of its own in front
+constexpr std::size_t kOwnEvents = 8;  // with at most this many rows of its own before them
 constexpr auto kRetentionEvery = 1s;   // how often a recorder with nothing to do looks for old rows
-constexpr int kRetentionSteps = 20;    // transactions of one look; the rest follows
+constexpr int kRetentionSteps = 20;    // transactions at a time; the rest follows
 // After work the thread naps instead of sleeping: wake() stays cheap and batches become larger.
 constexpr auto kNap = 5ms;
 constexpr auto kLookAround = 1s;  // how often an idle recorder checks that its file is still there
@@ -122,7 +122,7 @@ Status EventRecorder::Private::open() {
     remove_orphaned_log(path);
     SHM_ASSIGN(auto fresh, EventDatabase::open(path, epoch, &trail));
     database.emplace(std::move(fresh));
-    // Lower than before when the file is new: what the ring still holds is written again.
+    // Lower than before if the file is new: everything in the ring is written again.
     publish(0);
     return {};
 }
@@ -140,7 +140,7 @@ Status EventRecorder::Private::drain() {
     const auto rows = count + kOwnEvents - first;
     if (rows == 0) return {};
     SHM_TRY(database->write(std::span(batch).subspan(first, rows)));
-    // Only now: a database that left its path while we wrote has swallowed the rows.
+    // Only now: rows written to a database that has left its path are lost.
     if (database->moved()) {
         reopen_because(kMoved);
         return {};
@@ -213,7 +213,7 @@ void EventRecorder::Private::publish(std::uint64_t rows) {
 }
 
 EventRecorder::Private::Step EventRecorder::Private::failed(const Error& error) {
-    // What SQLite says about files that were exchanged under it says nothing about the new ones.
+    // SQLite's error about files that were exchanged does not apply to the new ones.
     const bool moved = database && database->moved();
     if (moved) reopen_reason = kMoved;
     database.reset();

@@ -25,7 +25,7 @@ CREATE TABLE events(
 CREATE INDEX events_region ON events(region_id) WHERE region_id IS NOT NULL;
 )";
 
-// What the chain of the rows was at a row, signed (audit_chain.h).
+// The chain at a row, signed (audit_chain.h).
 constexpr const char* kCheckpoints = R"(
 CREATE TABLE IF NOT EXISTS checkpoints(
     seq INTEGER PRIMARY KEY,

@@ -3,13 +3,16 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "sqlite/read_connection.h"
+
 namespace snakepit::shm {
 
 inline constexpr int kEventSchemaVersion = 2;  // PRAGMA user_version
+inline constexpr DatabaseKind kEventDatabase{"event database", "events", kEventSchemaVersion};
 
-// Makes the tables, or brings those of an earlier release up to date, in the caller's transaction.
-// True: the rows that are there were made before there was a chain. `version`: the database's now.
-// Throws SQLite::Exception.
+// Creates the tables, or updates those of an earlier release, in the caller's transaction. True:
+// the existing rows are from a release without a chain. `version`: the database's. Throws
+// SQLite::Exception.
 bool prepare_schema(SQLite::Database& database, int version);
 
 }  // namespace snakepit::shm

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// How the ring entry of a `references` event carries who held the region at that moment.
+// How the ring entry of a `references` event carries the region's holders at that moment.
 //
-// The service thread packs the list into the entry's text: what an entry says is complete when it
-// is published, so the recorder asks nobody later, when a holder may be gone and its place in the
-// client table be another's. One entry stays one row, and a kill loses neither more nor less than
-// of any other event. The text has room for three holders that have nothing in common, and for
-// about twelve workers of one pool: each is written as its difference from the one before. Those
-// that do not fit are counted ("more" in the row's detail).
+// The service thread packs the list into the entry's text: an entry is complete when it is
+// published, so the recorder needs no look-up later, when a holder may have exited and its place in
+// the client table may be another's. One entry stays one row, and a kill loses neither more nor
+// less than of any other event. The text has room for three holders that have nothing in common,
+// and for about twelve workers of one pool: each is written as its difference from the one before.
+// Those that do not fit are counted ("more" in the row's detail).
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,9 @@ struct HolderEntry {
     friend bool operator==(const HolderEntry&, const HolderEntry&) = default;
 };
 
-// As many as fit, by process id. Begins with a zero: whoever takes it for text reads none.
+// As many as fit, by process id. Begins with a zero: read as text it is empty.
 std::string pack_holders(std::vector<HolderEntry> holders);
-// Stops at whatever is not such a list.
+// Stops at the first byte that is not part of such a list.
 std::vector<HolderEntry> unpack_holders(std::span<const char> text);
 
 }  // namespace snakepit::shm

@@ -18,8 +18,6 @@ namespace {
 constexpr std::size_t kRegionsNamed = 100;  // of those that are damaged; the others are counted
 constexpr std::size_t kArenaRegionsNamed = 8;
 constexpr std::uint32_t kClientsPerSecond = 64;
-constexpr std::uint64_t kLowStateSpace = 16ULL << 20;  // bytes
-constexpr std::uint64_t kFewFiles = 64;
 constexpr std::int64_t kDay = 24LL * 3600 * 1'000'000;
 constexpr std::size_t kMostResults = 1500;  // a day of one a minute
 
@@ -30,10 +28,16 @@ std::string fault_text(const RegionService& service, std::uint32_t slot) {
                : known->second;
 }
 
-// Too small a share of `total`; a larger one once that is known, so that a value that goes up and
-// down around the threshold is recorded once.
-bool too_little(std::uint64_t free, std::uint64_t total, bool known) {
-    return free < total / (known ? 16 : 20);
+// A condition of the table that is met.
+HealthProblem problem_of(std::string_view name, const std::string& reading) {
+    const auto& known = condition(name);
+    return {{},
+            std::string(known.title),
+            fmt::format("{}: {}", known.title, reading),
+            std::string(known.remedy),
+            {},
+            {},
+            &known};
 }
 
 }  // namespace
@@ -185,14 +189,19 @@ void HealthLogger::find_regions(Found& found) {
                 "damaged: " + fault,
                 fmt::format("region {} is damaged: {}", id.str(), fault),
                 fmt::format("save what you need, then 'snakepit-shm deallocate {}'", id.str()),
-                id});
+                id,
+                {},
+                &condition("damaged-regions")});
     }
     if (damaged.size() > kRegionsNamed)
         found.emplace("damaged more", HealthProblem{{},
                                                     "many more regions are damaged",
                                                     fmt::format("{} more regions are damaged",
                                                                 damaged.size() - kRegionsNamed),
-                                                    "snakepit-shm list state:damaged names them"});
+                                                    "snakepit-shm list state:damaged names them",
+                                                    {},
+                                                    {},
+                                                    &condition("damaged-regions")});
 }
 
 void HealthLogger::find_recording(Found& found) {
@@ -201,16 +210,13 @@ void HealthLogger::find_recording(Found& found) {
     };
     const auto recorder = recorder_.state();
     if (recorder.failing())
-        add("recorder", "events are not being recorded",
-            fmt::format("events are not being recorded: {}", recorder.problem),
-            fmt::format("mend {}; {}", state_.paths.events_db(),
-                        counted(recorder.lag, "event waits", "events wait")));
+        found.emplace("recorder",
+                      problem_of("recorder-down",
+                                 fmt::format("{}; {}", recorder.problem,
+                                             counted(recorder.lag, "event waits", "events wait"))));
     auto& registry = state_.registry;
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
-        add("events lost", "events were lost",
-            fmt::format("{} lost while the database could not be written",
-                        counted(lost, "event was", "events were")),
-            "they are counted in a 'gap' event");
+        found.emplace("events lost", problem_of("events-lost", counted(lost, "event")));
     if (!registry.note().empty())
         add("registry", registry.note(), registry.note(),
             "no action is needed; regions of the old registry appear as stale segments");
@@ -227,33 +233,30 @@ void HealthLogger::find_recording(Found& found) {
 }
 
 void HealthLogger::find_room(Found& found) {
-    const auto room = state_.backend.space();
-    if (room && too_little(room->free, room->total, known_.contains("shared memory")))
-        found.emplace("shared memory",
-                      HealthProblem{{},
-                                    "shared memory runs out",
-                                    fmt::format("where segments are made only {} are free",
-                                                format_size(room->free)),
-                                    "'snakepit-shm host' shows what holds it; clean up, or "
-                                    "enlarge it"});
-    if (room && room->free_files < kFewFiles)
-        found.emplace("inodes", HealthProblem{{},
-                                              "shared memory has no inodes left",
-                                              fmt::format("where segments are made only {} more "
-                                                          "files can be made",
-                                                          room->free_files),
-                                              "remove files there, or mount it with a larger "
-                                              "nr_inodes"});
+    const auto check = [&](const char* key, std::string_view name, auto value,
+                           std::string reading) {
+        if (condition(name).met(value, known_.contains(key)))
+            found.emplace(key, problem_of(name, reading));
+    };
+    if (const auto room = state_.backend.space()) {
+        check("shared memory", "host-shm-full", used_ratio(room->free, room->total),
+              fmt::format("{} of {} free", format_size(room->free), format_size(room->total)));
+        check("inodes", "host-shm-files", room->free_files,
+              fmt::format("{} left", room->free_files));
+    }
     std::error_code unknown;
-    const auto state = std::filesystem::space(state_.paths.state_dir, unknown);
-    if (!unknown && state.available < kLowStateSpace)
-        found.emplace(
-            "state directory",
-            HealthProblem{{},
-                          "the disk of the history runs out",
-                          fmt::format("{} has only {} free", state_.paths.state_dir,
-                                      format_size(state.available)),
-                          "free space there, or lower event_retention or event_max_size"});
+    const auto disk = std::filesystem::space(state_.paths.state_dir, unknown);
+    if (!unknown)
+        check("state directory", "state-space-full", std::uint64_t{disk.available},
+              fmt::format("{} has {} free", state_.paths.state_dir, format_size(disk.available)));
+}
+
+std::size_t HealthLogger::problems() const {
+    return static_cast<std::size_t>(
+        std::count_if(known_.begin(), known_.end(), [](const auto& entry) {
+            const auto* known = entry.second.condition;
+            return !known || known->metric.empty();
+        }));
 }
 
 void HealthLogger::update(Found found, std::int64_t at) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "conditions/condition.h"
 #include "events/event_recorder.h"
 #include "layout/ownership.h"
 #include "monitoring/runtime_files.h"
@@ -23,8 +24,9 @@ struct HealthProblem {
     std::string brief;  // what, in a few words: an event has room for 71 bytes
     std::string what;   // what, in a sentence
     std::string remedy;
-    RegionId region;  // zero: about none
-    Timestamp since;  // when it was first seen
+    RegionId region;                       // zero: about none
+    Timestamp since;                       // when it was first seen
+    const Condition* condition = nullptr;  // of the table, if it is there
 };
 
 // How one check went.
@@ -53,7 +55,8 @@ class HealthLogger {
 
     // What keeps memory without a name, as of the last second.
     const Keeping& keeping() const { return keeping_; }
-    std::size_t problems() const { return known_.size(); }
+    // Without those that an alert rule of their own watches: they would raise two alerts.
+    std::size_t problems() const;
     // Of a day at most, the newest last.
     const std::deque<HealthResult>& history() const { return history_; }
 

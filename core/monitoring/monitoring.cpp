@@ -156,7 +156,7 @@ void Monitoring::on_second() {
         subjects_ = watched_.values();
     }
     sample.time = state_.registry.wall(state_.registry.time()).micros;
-    alerts_->look(sample, subjects_);
+    alerts_->evaluate(sample, subjects_);
     publish();
 }
 
@@ -167,7 +167,7 @@ void Monitoring::run_slice() {
 }
 
 void Monitoring::publish() {
-    ManagerFigures figures;
+    ManagerStats figures;
     for (const auto& [type, count] : state_.errors.by_type())
         figures.errors.emplace_back(to_string(type), count);
     for (const auto& alert : alerts_->live())

@@ -205,7 +205,7 @@ QJsonObject arenas(const ReportSources& s) {
             {"huge_pages", huge_pages(s)}};
 }
 
-// Pending and firing. Who wants more asks with the call of their own (alerts/alert_requests.h).
+// Pending and firing. Who wants more asks with the call of their own (alerts/alert_api.h).
 QJsonObject alerts(const ReportSources& s) {
     QJsonArray out;
     const auto live = s.monitoring.alerts().live();

@@ -58,7 +58,7 @@ class TelemetryManager::Private {
     ~Private();
     void post(std::function<void()> work) { boost::asio::post(io_, std::move(work)); }
     void configure(const TelemetryOptions& options, bool enabled);
-    void set_figures(ManagerFigures figures) { stats_ = std::move(figures); }
+    void set_figures(ManagerStats figures) { stats_ = std::move(figures); }
 
     // Any thread.
     TelemetryState state() const;
@@ -81,7 +81,7 @@ class TelemetryManager::Private {
     const Identity identity_;
     TelemetryOptions options_;
     bool enabled_ = false;
-    ManagerFigures stats_;
+    ManagerStats stats_;
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::steady_timer retry_, next_file_, next_glance_;
@@ -334,7 +334,7 @@ void TelemetryManager::configure(const TelemetryOptions& options, bool enabled) 
     d_->post([d = d_.get(), options, enabled] { d->configure(options, enabled); });
 }
 
-void TelemetryManager::hand_over(ManagerFigures figures) {
+void TelemetryManager::hand_over(ManagerStats figures) {
     stats_ = std::move(figures);
     if (d_) d_->post([d = d_.get(), figures = stats_] { d->set_figures(figures); });
 }

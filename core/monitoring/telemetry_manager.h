@@ -46,10 +46,10 @@ class TelemetryManager {
 
     // The others: service thread. They never wait.
     void configure(const TelemetryOptions& options, bool enabled);
-    void hand_over(ManagerFigures figures);
+    void hand_over(ManagerStats figures);
     std::vector<TelemetryNews> take_news();
     TelemetryState state() const;
-    const ManagerFigures& figures() const { return stats_; }
+    const ManagerStats& figures() const { return stats_; }
     const TelemetryOptions& options() const { return options_; }
     const Identity& identity() const { return identity_; }
     // Events are said in the journal, with all their fields.
@@ -61,7 +61,7 @@ class TelemetryManager {
     Identity identity_;
     std::uint64_t after_;
     TelemetryOptions options_;
-    ManagerFigures stats_;
+    ManagerStats stats_;
     std::unique_ptr<Private> d_;  // null: there was nothing to do yet
     bool enabled_ = false;
 };

@@ -20,7 +20,7 @@ QJsonObject metrics_json(const TelemetryManager& telemetry);
 struct MetricsReport {
     std::string version, instance, backend;
     std::vector<std::string> labels;
-    ManagerFigures figures;
+    ManagerStats figures;
 };
 Result<MetricsReport> parse_metrics_report(std::string_view json);
 

@@ -12,11 +12,11 @@
 
 namespace snakepit::shm {
 
-// What the names in a policy stand for on this host.
+// The users, groups and programs that names in a policy stand for on this host.
 class NameResolver {
   public:
     virtual ~NameResolver() = default;
-    // By name or number; nothing when there is no such user.
+    // By name or number; nothing if the user does not exist.
     virtual std::optional<std::uint32_t> user(const std::string& name) = 0;
     virtual std::optional<std::uint32_t> group(const std::string& name) = 0;
     virtual std::optional<Executable> program(const std::string& path) = 0;
@@ -40,10 +40,10 @@ class SystemNameResolver final : public NameResolver {
     Known users_, groups_;
 };
 
-// For people: the name, or the number where there is none.
+// The name, or the number if there is none.
 std::string user_name(std::uint32_t uid);
 std::string group_name(std::uint32_t gid);
-// The groups a user gets when logging in.
+// The groups a user gets at login.
 std::vector<std::uint32_t> login_groups(std::uint32_t uid, std::uint32_t& primary);
 
 }  // namespace snakepit::shm

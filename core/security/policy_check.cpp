@@ -15,7 +15,7 @@ namespace snakepit::shm {
 
 namespace {
 
-// Run what they are given: as `program` they stand for everybody who may start them.
+// Interpreters: as `program` they stand for all users who may start them.
 constexpr std::array<std::string_view, 17> kInterpreters{
     "python", "perl", "ruby", "bash", "dash", "sh",  "zsh",  "ksh",     "fish",
     "node",   "java", "lua",  "php",  "beam", "awk", "gawk", "ld-linux"};
@@ -30,13 +30,13 @@ bool interpreter(std::string_view path) {
     });
 }
 
-// The file itself, or a directory on the way to it, that somebody else than root and its owner may
-// change. Empty: there is none.
+// The file itself, or a directory on its path, that a user other than root and its owner may
+// change. Empty: none.
 std::string exchangeable(const std::string& path) {
     for (auto part = path; !part.empty(); part.resize(part.rfind('/'))) {
         struct stat info {};
         if (::stat(part.c_str(), &info) != 0) return {};
-        // Sticky: others may add to such a directory and not exchange what is there.
+        // Sticky: other users may add files to such a directory, but not replace them.
         const bool open =
             (info.st_mode & 022) != 0 && !(S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0);
         if (open) return part;
@@ -53,7 +53,7 @@ class Checker {
         if (policy_.permissions.other != Permission::none)
             found("permissions.other",
                   fmt::format(
-                      "everybody on the host may {} it",
+                      "all users of the host may {} it",
                       policy_.permissions.other == Permission::read_write ? "change" : "read"),
                   "name a group instead");
         for (std::size_t i = 0; i < policy_.rules.size(); ++i)
@@ -72,14 +72,14 @@ class Checker {
 
     void rule(const PolicyRule& rule, const std::string& where) {
         if (rule.for_everybody())
-            found(where, "it names no condition, so it holds for everybody on the host",
+            found(where, "it has no condition, so it applies to all users of the host",
                   "name a user, a group or a program");
         if (!rule.user.empty() && !names_.user(rule.user))
-            found(where + ".user", fmt::format("there is no user '{}'", rule.user),
-                  "correct it, or make that user");
+            found(where + ".user", fmt::format("unknown user '{}'", rule.user),
+                  "correct it, or create that user");
         if (!rule.group.empty() && !names_.group(rule.group))
-            found(where + ".group", fmt::format("there is no group '{}'", rule.group),
-                  "correct it, or make that group");
+            found(where + ".group", fmt::format("unknown group '{}'", rule.group),
+                  "correct it, or create that group");
         if (!rule.program.empty()) program(rule, where + ".program");
         if (rule.process != 0) process(rule, where + ".process");
     }
@@ -87,23 +87,22 @@ class Checker {
     void program(const PolicyRule& rule, const std::string& where) {
         const auto there = names_.program(rule.program);
         if (!there)
-            return found(where, fmt::format("there is no program {}", rule.program),
+            return found(where, fmt::format("the program {} does not exist", rule.program),
                          "correct the path");
         if (const auto open = exchangeable(there->path); !open.empty())
-            found(where, fmt::format("others may write to {}, and so exchange the program", open),
+            found(where, fmt::format("other users can write {}, and so replace the program", open),
                   fmt::format("chmod go-w {}", open));
         if (interpreter(there->path))
             found(where,
-                  fmt::format("{} runs whatever it is given: the rule holds for everybody who may "
-                              "start it",
+                  fmt::format("{} runs any script: the rule applies to all users who may start it",
                               there->path),
                   rule.user.empty() && rule.group.empty()
                       ? "name a user or a group too"
-                      : "build the program as a file of its own");
+                      : "build the program as an executable of its own");
         if (report_ && !report_->sees_programs)
             found(where,
-                  "the manager is not told which programs other users run, so the rule holds for "
-                  "its own user alone",
+                  "the manager cannot see which programs other users run, so the rule applies to "
+                  "its own user only",
                   "give the manager CAP_SYS_PTRACE");
     }
 

@@ -14,9 +14,9 @@ struct PolicyFinding {
     std::string remedy;
 };
 
-// What in a policy is legal and probably not meant: names nobody has, programs that are not there
-// or that others can exchange, rights for everybody. Looks at this host; `report` says which region
-// it is for, if it is for one.
+// Finds parts of a policy that are legal but probably mistakes: names that do not exist, programs
+// that are missing or that others can replace, rights for all users. Checks this host; `report`: of
+// the region it is for, if any.
 std::vector<PolicyFinding> check_policy(const Policy& policy, NameResolver& names,
                                         const PolicyReport* report = nullptr);
 

@@ -10,6 +10,7 @@
 #include "base/policy.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "sqlite/state_database.h"
 
 namespace snakepit::shm {
 
@@ -23,18 +24,14 @@ struct StoredPolicy {
     std::int64_t changed_by_pid = 0;
 };
 
-// The policies of regions, in the instance's state.db. The row is the truth: it is on disk before
-// anything else is changed. One thread.
+// The policies of regions, in the instance's state.db. The row decides: it is on the disk before
+// anything else is changed. All calls fail with database_unavailable. One thread.
 class PolicyStore {
   public:
-    // `boot`: of the running system; rules that name a process of another boot hold for nobody.
-    PolicyStore(std::string path, std::string boot);
-    PolicyStore(PolicyStore&&) noexcept;
-    ~PolicyStore();
+    // `boot`: of the running system; rules that name a process of another boot match no process.
+    PolicyStore(std::shared_ptr<StateDatabase> database, std::string boot)
+        : database_(std::move(database)), boot_(std::move(boot)) {}
 
-    // Opens the database, and makes it when there is none. A file that is no database is put aside,
-    // and `note` says so. database_unavailable otherwise; asking again is safe.
-    Status open(std::string& note);
     // Rows that cannot be read are left out and named in `note`.
     Result<std::vector<StoredPolicy>> load(std::string& note);
     // `lasting`: on the disk when it returns. A region that lives in memory ends with the power, so
@@ -43,8 +40,8 @@ class PolicyStore {
     Status remove(const RegionId& id);
 
   private:
-    struct Private;
-    std::unique_ptr<Private> d_;
+    std::shared_ptr<StateDatabase> database_;
+    std::string boot_;
 };
 
 }  // namespace snakepit::shm

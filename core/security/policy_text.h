@@ -10,14 +10,11 @@
 #include "base/policy.h"
 #include "security/security_controller.h"
 
-class QJsonObject;
-
 namespace snakepit::shm {
 
-// policy_invalid, with what is wrong and where: "source:line:column" where it is no JSON, the path
-// of the member ("rules[1].user") otherwise.
+// policy_invalid names the place: "source:line:column" of a syntax error, the path of the member
+// ("rules[1].user") otherwise.
 Result<Policy> parse_policy(std::string_view text, std::string_view source = "the policy");
-Result<Policy> policy_from(const QJsonObject& object, std::string_view source);
 
 // A process that has the region open or is connected and might open it.
 struct PolicyClient {
@@ -28,9 +25,9 @@ struct PolicyClient {
     AccessMode access = AccessMode::read_only;
 };
 
-// What `policy show` says: everything it takes to decide about a region elsewhere.
+// The answer of `policy show`: all that is needed to compute decisions in another process.
 struct PolicyReport {
-    RegionId id;  // of none: the defaults
+    RegionId id;  // zero: the defaults
     Policy policy;
     bool own = false;      // it was set for this region
     bool readable = true;  // false: it was set, and is lost
@@ -41,7 +38,7 @@ struct PolicyReport {
     bool shares_memory = false;
     Roles roles;
     std::uint32_t service_uid = 0;
-    // Whether the manager is told which programs other users run (CAP_SYS_PTRACE).
+    // Whether the manager can see which programs other users run (CAP_SYS_PTRACE).
     bool sees_programs = true;
     std::vector<PolicyClient> clients;
 

@@ -31,17 +31,17 @@ std::string_view verb(Operation operation) {
 std::string_view deed(Privilege privilege) {
     switch (privilege) {
         case Privilege::see_all:
-            return "see what is other people's";
+            return "see other users' clients";
         case Privilege::defragment:
             return "defragment";
         case Privilege::release_locks:
-            return "take locks from their holders";
+            return "release other processes' locks";
         case Privilege::answer_alerts:
             return "answer alerts";
         case Privilege::configure:
             break;
     }
-    return "have the configuration read again";
+    return "reload the configuration";
 }
 
 bool meets(const Subject& who, const PolicyRule& rule, NameResolver& names) {
@@ -53,7 +53,7 @@ bool meets(const Subject& who, const PolicyRule& rule, NameResolver& names) {
     if (rule.process != 0 && (rule.process != who.credentials.pid || who.start_time <= 0 ||
                               rule.process_start != who.start_time))
         return false;
-    // Last, for it asks the file system.
+    // Last, since it reads the file system.
     return rule.program.empty() || (who.program && names.program(rule.program) == who.program);
 }
 
@@ -74,7 +74,7 @@ Verdict by_policy(Right right, const Subject& who, const RegionAccess& region,
     return {};
 }
 
-// Read or write: the contents. No role has a part in it.
+// Reading and writing the contents does not depend on roles.
 Verdict contents(Right right, const Subject& who, const RegionAccess& region, NameResolver& names) {
     if (!region.readable) return {false, Source::policy_unreadable, 0};
     if (region.shares_memory && who.credentials.uid != region.owner_uid)
@@ -141,7 +141,7 @@ std::string explain(const Verdict& verdict) {
         case Source::nothing:
             break;
     }
-    return "no permission and no rule says so";
+    return "no permission and no rule allows it";
 }
 
 Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid,
@@ -213,8 +213,8 @@ Status SecurityController::check(Operation operation, const Subject& who,
         fmt::format("user {} may not {} {}, which belongs to user {}: {}", who.credentials.uid,
                     verb(operation), id.str(), region.owner_uid, explain(verdict)),
         verdict.source == Source::policy_unreadable
-            ? "its owner or an administrator sets it anew with 'snakepit-shm policy set'"
-            : "ask its owner for a wider permission");
+            ? "its owner or an administrator can set it with 'snakepit-shm policy set'"
+            : "request permission from its owner");
     error.region_id = id.str();
     error.reason = explain(verdict);
     return fail(std::move(error));
@@ -233,8 +233,9 @@ Status SecurityController::check(Privilege privilege, const Subject& who) const 
         ErrorCode::permission_denied,
         fmt::format("user {} may not {}: only {} do", who.credentials.uid, deed(privilege),
                     configure ? "administrators" : "operators and administrators"),
-        configure ? "ask one, or be named in [shared_memory.roles]"
-                  : "ask one, or be named in [shared_memory.roles] of the configuration");
+        configure
+            ? "ask one, or be named in [shared_memory.roles]"
+            : "ask one of them, or add the user to [shared_memory.roles] of the configuration");
     error.reason = fmt::format("its role is {}", to_string(role(who)));
     return fail(std::move(error));
 }

@@ -16,7 +16,7 @@
 
 namespace snakepit::shm {
 
-// What is asked of a region.
+// Operations on a region.
 enum class Operation : std::uint8_t {
     read,
     write,
@@ -25,42 +25,43 @@ enum class Operation : std::uint8_t {
     tidy,    // clean it up, restore it, see its policy
 };
 
-// What is asked of the manager as a whole.
+// Operations on the manager as a whole.
 enum class Privilege : std::uint8_t {
-    see_all,        // other people's clients and figures
+    see_all,        // other users' clients and statistics
     defragment,     //
     release_locks,  // from their holders
-    configure,      // have the configuration read again
+    configure,      // reload the configuration
     answer_alerts,  // acknowledge and silence them
 };
 
 enum class Role : std::uint8_t { client, operator_role, administrator };
 std::string_view to_string(Role role);
 
-// Who asks, as the kernel tells it. What is missing meets no condition that names it.
+// The process that makes a request, as the kernel identifies it. A missing member matches no
+// condition.
 struct Subject {
     Credentials credentials;
     std::vector<std::uint32_t> groups;  // supplementary
-    std::int64_t start_time = 0;        // of the process; 0: not known, or it is gone
+    std::int64_t start_time = 0;        // of the process; 0: unknown, or it has exited
     std::optional<Executable> program;
 
     bool in_group(std::uint32_t group) const;
 };
 
-// What there is to be decided about a region.
+// The properties of a region that decisions depend on.
 struct RegionAccess {
     std::uint32_t owner_uid = 0, owner_gid = 0;
     PermissionSet permissions;
     const std::vector<PolicyRule>* rules = nullptr;
-    // False: it has a policy and that cannot be read. Then it is open to nobody.
+    // False: its policy cannot be read. Then no user has access.
     bool readable = true;
-    // It lies in memory that its owner's other regions share: nobody else gets it, whatever its
-    // policy says.
+    // It is in memory that its owner's other regions share: no other user gets it, whatever its
+    // policy.
     bool shares_memory = false;
 };
 
 enum class Source : std::uint8_t {
-    nothing,     // no rule or permission says so
+    nothing,     // no rule and no permission allows it
     permission,  // of the class `index`: 0 owner, 1 group, 2 other
     rule,        // number `index`
     owner,       // of the region
@@ -74,27 +75,26 @@ struct Verdict {
     Source source = Source::nothing;
     std::uint32_t index = 0;
 };
-// "rules[2]", "permissions.group", "no rule or permission says so" …
+// "rules[2]", "permissions.group", "no permission and no rule allows it" …
 std::string explain(const Verdict& verdict);
 
-// Roots, service's user, and names: all that makes a role.
+// Root, the service's user and the names: all that gives a role.
 Role role_of(const Subject& who, const Roles& roles, std::uint32_t service_uid,
              NameResolver& names);
-// The whole decision: nothing else counts, and nothing is kept.
+// The whole decision: a pure function.
 Verdict decide(Operation operation, const Subject& who, Role role, const RegionAccess& region,
                NameResolver& names);
 // Of the permissions' three classes, the one `who` is in.
 std::uint32_t permission_class(const Subject& who, const RegionAccess& region);
-// Some rule depends on what only the process itself can tell.
+// A rule depends on the program or the process.
 bool needs_program(const RegionAccess& region);
 bool needs_process(const RegionAccess& region);
 
-// What holds for this user: its own entry, else the most that one of its groups has, else the
-// default one.
+// The quota of this user: its own entry, else the largest of its groups', else the default.
 Quota quota_of(const Subject& who, const Quotas& quotas, NameResolver& names);
 
-// The specification's Security Controller: the one place that says whether somebody may do
-// something, and why. Service thread only.
+// The Security Controller: the one place that decides whether an operation is allowed, and why.
+// Service thread only.
 class SecurityController {
   public:
     // `service_uid`: the user the manager runs as; that user and root are administrators.

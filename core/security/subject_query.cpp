@@ -21,8 +21,8 @@ Status add_process(std::int64_t pid, Subject& who) {
 }
 
 tl::unexpected<Error> unknown(const char* what, const std::string& name) {
-    return fail(ErrorCode::platform_error, fmt::format("there is no {} '{}'", what, name),
-                "correct the name, or give its number");
+    return fail(ErrorCode::platform_error, fmt::format("unknown {} '{}'", what, name),
+                "correct the name, or use the number");
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace snakepit::shm {
 
-// Somebody a person asks about; what is left empty is not known.
+// The subject of a query; empty members are unknown.
 struct SubjectQuery {
     std::string user;          // by name or number, with the groups it logs in with
     std::string group;         // another one it is in
@@ -19,7 +19,7 @@ struct SubjectQuery {
         return !user.empty() || !group.empty() || !program.empty() || process != 0;
     }
 };
-// invalid_argument: there is no such user, group or program; platform_error: no such process.
+// invalid_argument: unknown user, group or program; platform_error: unknown process.
 Result<Subject> subject_of(const SubjectQuery& query, NameResolver& names);
 
 }  // namespace snakepit::shm

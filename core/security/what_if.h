@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a policy comes to for somebody, computed by whoever asks: the same decision as the
-// manager's, on what `policy show` says.
+// The decision of a policy about a subject, computed in the calling process from the answer of
+// `policy show`: the same as the manager's.
 #pragma once
 
 #include <string>
@@ -14,23 +14,23 @@ struct WhatIf {
     Role role = Role::client;
     Verdict read, write, manage, look;
 };
-// `policy`: the report's own, or one that might be set instead. One that was not set yet shares no
-// memory: it takes effect when the region has moved.
+// `policy`: the report's own, or a proposed one. With a proposed one the region shares no memory:
+// it takes effect when the region has moved.
 WhatIf what_if(const PolicyReport& report, const Policy& policy, const Subject& who,
                NameResolver& names);
 
-// How a process that holds the region, or could open it now, would fare under another policy.
+// The effect of another policy on a process that holds the region or could open it now.
 struct PolicyChange {
     PolicyClient client;
     WhatIf before, after;
 
     bool gains() const;
     bool loses() const;
-    // It would lose what it has open: the new policy is in full effect only when it has given that
-    // back.
+    // It would lose access that it has: the new policy is in full effect only when the process has
+    // released the region.
     bool holds_more() const;
 };
-// Those for whom something changes.
+// Processes that are affected.
 std::vector<PolicyChange> what_changes(const PolicyReport& report, const Policy& proposed,
                                        NameResolver& names);
 

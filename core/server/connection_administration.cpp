@@ -2,7 +2,7 @@
 // Requests about policies, alerts, and the manager itself.
 #include <fmt/format.h>
 
-#include "alerts/alert_requests.h"
+#include "alerts/alert_api.h"
 #include "server/client_connection.h"
 #include "server/server.h"
 
@@ -26,12 +26,12 @@ wire::DefragmentedT to_wire(const DefragmentStep& step) {
 }
 
 Privilege privilege_for(const std::string& action) {
-    switch (need_of(action)) {
-        case AlertNeed::look:
+    switch (access_needed(action)) {
+        case AlertAccess::view:
             return Privilege::see_all;
-        case AlertNeed::answer:
+        case AlertAccess::respond:
             return Privilege::answer_alerts;
-        case AlertNeed::configure:
+        case AlertAccess::configure:
             break;
     }
     return Privilege::configure;

@@ -20,7 +20,7 @@ class Server {
         std::function<Result<std::string>(const std::string& topic, const Caller& caller)>;
     using Reload = std::function<Result<std::string>(const Credentials& by)>;
     using Worked = std::function<void()>;
-    // Answers what is asked about alerts, now or later; see alerts/alert_requests.h.
+    // Answers what is asked about alerts, now or later; see alerts/alert_api.h.
     using Alerts = std::function<void(const Caller& caller, const std::string& action,
                                       const std::string& arguments,
                                       std::function<void(Result<std::string>)> done)>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The families. How they are written is in exposition_text.cpp.
+// The metric families. exposition_text.cpp writes them.
 #include "telemetry/exposition.h"
 
 #include <algorithm>
@@ -18,12 +18,12 @@ using layout::Histogram;
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view kPrefix = "snakepit_shm_";
-// A sample this old says nothing about now.
+// An older sample is not current.
 constexpr std::int64_t kStaleMicros = 60'000'000;
 constexpr std::string_view kTotal = "_total";
 
-// Bounds of the buckets Prometheus is given, as powers of two of nanoseconds: there the fine
-// buckets end, so that no count is guessed. 256 ns to 69 s; finer where operations usually are.
+// Bounds of the exported buckets, as powers of two of nanoseconds: the fine buckets end there, so
+// that counts are exact. 256 ns to 69 s; finer where operations usually are.
 constexpr std::array kBoundBits{8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18,
                                 19, 20, 22, 24, 26, 28, 30, 32, 34, 36};
 
@@ -51,11 +51,11 @@ void add_manager(const ExpositionInput& in, std::vector<MetricFamily>& out) {
                            1});
     out.push_back(std::move(info));
     const bool up = in.at.micros - in.heartbeat.micros < kFreshMicros;
-    out.push_back(gauge("up", "1 while the manager does its work", up ? 1 : 0));
+    out.push_back(gauge("up", "1 while the manager is healthy", up ? 1 : 0));
     out.push_back(gauge("start_time_seconds", "When the manager started, since 1970",
                         seconds(in.started_at)));
-    out.push_back(gauge("heartbeat_timestamp_seconds",
-                        "When the manager last did its work, since 1970", seconds(in.heartbeat)));
+    out.push_back(gauge("heartbeat_timestamp_seconds", "Last heartbeat of the manager, since 1970",
+                        seconds(in.heartbeat)));
 }
 
 void add_sampled(const ExpositionInput& in, std::vector<MetricFamily>& out) {
@@ -92,14 +92,14 @@ void add_histogram(std::string_view operation, const Histogram& timed, MetricFam
 
 void add_timed(const ExpositionInput& in, std::vector<MetricFamily>& out) {
     auto added = family("operation_duration_seconds", FamilyKind::histogram,
-                        "How long operations took; map and unmap are a share of all");
+                        "Duration of operations; map and unmap are sampled");
     added.created = in.counting_since;
     for (std::size_t i = 0; i < layout::kTimed; ++i)
         add_histogram(layout::kTimedNames[i], in.timed[i], added);
     out.push_back(std::move(added));
 }
 
-// The largest by name, and the rest as one. Names that cannot be told apart are one.
+// The largest by name, and the rest as one. Names that are equal after escaping are one.
 std::vector<LabelledUse::Value> bounded(const std::vector<LabelledUse::Value>& values) {
     std::map<std::string, LabelledUse::Value> by_name;
     const auto add = [&by_name](std::string name, const LabelledUse::Value& value) {
@@ -125,9 +125,9 @@ std::vector<LabelledUse::Value> bounded(const std::vector<LabelledUse::Value>& v
 void add_use(const ExpositionInput& in, std::vector<MetricFamily>& out) {
     for (const auto& use : in.use) {
         auto regions = family(use.label + "_regions", FamilyKind::gauge,
-                              fmt::format("Regions there are, by {}", use.label));
+                              fmt::format("Regions by {}", use.label));
         auto bytes = family(use.label + "_bytes", FamilyKind::gauge,
-                            fmt::format("Asked for by regions, by {}", use.label));
+                            fmt::format("Bytes requested by regions, by {}", use.label));
         for (const auto& value : bounded(use.values)) {
             const Labels labels{{use.label, value.name}};
             regions.points.push_back({{}, labels, static_cast<double>(value.regions)});
@@ -139,7 +139,7 @@ void add_use(const ExpositionInput& in, std::vector<MetricFamily>& out) {
 }
 
 void add_figures(const ExpositionInput& in, std::vector<MetricFamily>& out) {
-    auto errors = family("errors_by_type", FamilyKind::counter, "Operations that failed, by type");
+    auto errors = family("errors_by_type", FamilyKind::counter, "Failed operations by type");
     errors.created = in.started_at;
     for (const auto& [type, count] : in.figures.errors)
         errors.points.push_back({{}, {{"type", valid_utf8(type)}}, static_cast<double>(count)});
@@ -150,7 +150,7 @@ void add_figures(const ExpositionInput& in, std::vector<MetricFamily>& out) {
         counts[{{"rule", valid_utf8(alert.rule)},
                 {"severity", valid_utf8(alert.severity)},
                 {"state", valid_utf8(alert.state)}}] += alert.alerts;
-    auto alerts = family("alerts", FamilyKind::gauge, "Alerts there are, by rule and state");
+    auto alerts = family("alerts", FamilyKind::gauge, "Alerts by rule and state");
     for (const auto& [labels, count] : counts)
         alerts.points.push_back({{}, labels, static_cast<double>(count)});
     out.push_back(std::move(alerts));

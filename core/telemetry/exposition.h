@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What Prometheus is told, and how it is written down: names, units and types by its conventions.
-// Nothing here asks anybody for anything.
+// The metrics exported to Prometheus, with names, units and types by its conventions, and their
+// text formats. Pure functions.
 #pragma once
 
 #include <array>
@@ -19,10 +19,10 @@ namespace snakepit::shm {
 // The text format of Prometheus 0.0.4, and OpenMetrics 1.0.0.
 enum class ExpositionFormat : std::uint8_t { classic, openmetrics };
 std::string_view content_type(ExpositionFormat format);
-// What a client that sends this Accept header wants most; the classic format if it does not care.
+// The format that a client with this Accept header prefers; the classic format by default.
 ExpositionFormat negotiate(std::string_view accept);
 
-// What regions take by one of their properties.
+// Regions and their memory by one of their properties.
 struct LabelledUse {
     struct Value {
         std::string name;
@@ -38,21 +38,21 @@ struct AlertCount {
     std::uint64_t alerts = 1;
 };
 
-// What only the running manager knows; it hands this over once a second.
-struct ManagerFigures {
+// Known only to the running manager, which hands it over once a second.
+struct ManagerStats {
     std::vector<std::pair<std::string, std::uint64_t>> errors;  // by type
     std::vector<AlertCount> alerts;
 };
 
 struct ExpositionInput {
     std::string version, instance, backend;
-    Timestamp at;  // when all this was so
+    Timestamp at;  // the time of these values
     Timestamp started_at, heartbeat;
     Timestamp counting_since;              // when the histograms were empty
     std::optional<layout::Sample> sample;  // none: nothing is sampled
     std::array<layout::Histogram, layout::kTimed> timed;
     std::vector<LabelledUse> use;
-    ManagerFigures figures;
+    ManagerStats figures;
 };
 
 enum class FamilyKind : std::uint8_t { gauge, counter, histogram, info };
@@ -74,9 +74,9 @@ struct MetricFamily {
     std::string name_of(const FamilyPoint& point) const;
 };
 
-// Label values of one label; what is beyond the largest of them is summed up as "(other)".
+// Values of one label; all but the largest are summed as "(other)".
 inline constexpr std::size_t kMostLabelValues = 100;
-// A heartbeat that is older than this is one of a manager that hangs or is gone.
+// An older heartbeat means that the manager hangs or has ended.
 inline constexpr std::int64_t kFreshMicros = 10'000'000;
 
 std::vector<MetricFamily> metric_families(const ExpositionInput& input);

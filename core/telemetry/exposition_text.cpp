@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The two text formats, and which of them a client wants.
+// The two text formats, and the choice between them.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -66,7 +66,7 @@ std::string_view type_name(FamilyKind kind, ExpositionFormat format) {
     return "gauge";
 }
 
-// What HELP and TYPE speak of: in the classic format the name with its suffix.
+// The name in HELP and TYPE: in the classic format with its suffix.
 std::string described_name(const MetricFamily& family, ExpositionFormat format) {
     const bool bare =
         format == ExpositionFormat::openmetrics || family.kind == FamilyKind::histogram;
@@ -86,7 +86,7 @@ void append_description(std::string& out, const MetricFamily& family, Exposition
             fmt::format_to(std::back_inserter(out), "# UNIT {} {}\n", name, unit);
 }
 
-// When the counting of a point began: one line for each set of labels, behind its last point.
+// The start of a point's counting: one line for each set of labels, after its last point.
 void append_created(std::string& out, const MetricFamily& family, const FamilyPoint& point) {
     const bool last = family.kind == FamilyKind::counter || point.suffix == "_count";
     if (family.created.micros == 0 || !last) return;
@@ -100,7 +100,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// Cuts `text` at the next `separator` and takes that part away from it.
+// Returns the part of `text` before the next `separator`, and removes both.
 std::string_view take_part(std::string_view& text, char separator) {
     const auto end = std::min(text.find(separator), text.size());
     const auto part = trimmed(text.substr(0, end));
@@ -119,7 +119,7 @@ Wish parse_wish(std::string_view range) {
         const auto parameter = take_part(range, ';');
         if (!parameter.starts_with("q=")) continue;
         const auto digits = parameter.substr(2);
-        // Not a number: not wanted.
+        // Not a number: not acceptable.
         if (std::from_chars(digits.data(), digits.data() + digits.size(), wish.quality).ec !=
             std::errc())
             wish.quality = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sockets are Asio's, so that one thread has all of them; what a request says and how an answer
-// looks is cpp-httplib's, which only ever sees complete ones.
+// Asio owns the sockets, so that one thread serves all of them; cpp-httplib parses requests and
+// formats answers, and only gets complete requests.
 #include "telemetry/http_endpoint.h"
 
 #include <fcntl.h>
@@ -29,10 +29,10 @@ constexpr std::string_view kEndOfHead = "\r\n\r\n";
 constexpr std::string_view kTooLong =
     "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
     "Content-Length: 0\r\n\r\n";
-// After an accept that failed, for want of descriptors perhaps.
+// After an accept that failed, perhaps without descriptors left.
 constexpr auto kPause = std::chrono::seconds(1);
 
-// A request that is there as a whole, and room for the answer.
+// A complete request, and room for the answer.
 class Exchange final : public httplib::Stream {
   public:
     explicit Exchange(std::string_view request) : request_(request) {}
@@ -70,8 +70,8 @@ class Router : public httplib::Server {
     std::string respond(std::string_view request) {
         Exchange exchange(request);
         bool closed = true;
-        // Ranges could be asked for that make an answer of any size, and compressing costs more
-        // than it spares on one host.
+        // Range requests could make answers of any size, and compression costs more than it saves
+        // on one host.
         process_request(exchange, true, closed, [](httplib::Request& parsed) {
             parsed.ranges.clear();
             parsed.headers.erase("Accept-Encoding");
@@ -95,7 +95,7 @@ class Router : public httplib::Server {
     }
 };
 
-// The library ignores SIGPIPE for the whole process; that is for whoever hosts us to decide.
+// The library ignores SIGPIPE for the whole process; that is the program's decision.
 std::unique_ptr<Router> make_router(HttpEndpoint::Handler handler) {
     struct sigaction before {};
     ::sigaction(SIGPIPE, nullptr, &before);
@@ -104,8 +104,7 @@ std::unique_ptr<Router> make_router(HttpEndpoint::Handler handler) {
     return router;
 }
 
-// Asio leaves its sockets to whatever this process starts, and who has a listening one keeps the
-// port.
+// Child processes inherit Asio's sockets, and a listening one keeps the port in use.
 void keep_for_ourselves(int socket) {
     (void)::fcntl(socket, F_SETFD, FD_CLOEXEC);
 }
@@ -183,19 +182,20 @@ Status HttpEndpoint::Private::open(const std::string& host, std::uint16_t port) 
     const tcp::endpoint where(address, port);
     if (!error) acceptor.open(where.protocol(), error);
     if (!error) keep_for_ourselves(acceptor.native_handle());
-    // An address in TIME_WAIT may be had, one that somebody listens at may not.
+    // An address in TIME_WAIT may be reused, one that another process listens at may not.
     if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor.bind(where, error);
     if (!error) acceptor.listen(boost::asio::socket_base::max_listen_connections, error);
     if (!error) return {};
     close();
-    return fail(ErrorCode::telemetry_unavailable,
-                fmt::format("cannot listen at {}:{}: {}", host, port, error.message()),
-                error == boost::asio::error::address_in_use
-                    ? "end what listens there, or choose another port for telemetry.listen"
-                : error == boost::asio::error::address_family_not_supported
-                    ? "the service may not use the network: see RestrictAddressFamilies in its unit"
-                    : "correct telemetry.listen");
+    return fail(
+        ErrorCode::telemetry_unavailable,
+        fmt::format("cannot listen at {}:{}: {}", host, port, error.message()),
+        error == boost::asio::error::address_in_use
+            ? "end the process that listens there, or use another port in telemetry.listen"
+        : error == boost::asio::error::address_family_not_supported
+            ? "the service may not use the network: check RestrictAddressFamilies in its unit"
+            : "correct telemetry.listen");
 }
 
 void HttpEndpoint::Private::accept() {

@@ -18,9 +18,9 @@ struct HttpAnswer {
     std::string body;
 };
 
-// Answers GET and HEAD, one request a connection, on the thread that runs the io_context. Nobody
-// can hold it up: what is incomplete waits, for a few seconds and among a few others, and costs no
-// thread; the connection that has waited longest makes room for a new one.
+// Answers GET and HEAD, one request a connection, on the thread that runs the io_context. No client
+// can block it: an incomplete request waits a few seconds, as one of a few, and uses no thread; a
+// new connection replaces the one that has waited longest.
 class HttpEndpoint {
   public:
     // `accept`: the request's Accept header.
@@ -35,7 +35,7 @@ class HttpEndpoint {
     HttpEndpoint(const HttpEndpoint&) = delete;
     HttpEndpoint& operator=(const HttpEndpoint&) = delete;
 
-    // Port 0: one that is free; port() tells which. telemetry_unavailable when it cannot be had.
+    // Port 0: any free port; see port(). telemetry_unavailable if it cannot listen there.
     Status listen(const std::string& host, std::uint16_t port);
     void close();                // and every connection
     std::uint16_t port() const;  // 0: it does not listen

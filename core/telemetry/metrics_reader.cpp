@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "events/read_connection.h"
 #include "layout/metrics.h"
+#include "sqlite/read_connection.h"
 #include "telemetry/metrics_schema.h"
 
 namespace snakepit::shm {
@@ -47,8 +47,8 @@ std::vector<MetricPoint> read(SQLite::Database& database, std::size_t index,
     return out;
 }
 
-// From the finest table on that is asked for, and for what is older than its first row, from the
-// next. Rows of finer tables are only ever removed in whole rows of the next one.
+// Reads the finest requested table, and for times before its first row the next one. Finer tables
+// lose only whole rows of the next one.
 std::vector<MetricPoint> read_all(SQLite::Database& database, std::size_t finest,
                                   std::string_view metric, std::int64_t from, std::int64_t to) {
     std::vector<MetricPoint> out;
@@ -77,7 +77,7 @@ MetricPoint merged(const MetricPoint* first, const MetricPoint* last) {
     return out;
 }
 
-// Into equal parts of the time, each with what lies in it.
+// Into equal parts of the time, each with its points.
 std::vector<MetricPoint> reduced(const std::vector<MetricPoint>& points, std::int64_t from,
                                  std::int64_t to, std::size_t most) {
     if (points.size() <= most) return points;
@@ -99,8 +99,8 @@ std::vector<MetricPoint> reduced(const std::vector<MetricPoint>& points, std::in
 Status check(std::string_view metric) {
     if (find_metric(metric)) return {};
     return fail(ErrorCode::invalid_argument,
-                fmt::format("there is no metric '{}'", metric.substr(0, 80)),
-                "'snakepit-shm stats --metrics' names them");
+                fmt::format("unknown metric '{}'", metric.substr(0, 80)),
+                "'snakepit-shm stats --metrics' lists them");
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/time.h"
-#include "events/database_file.h"
 #include "platform/background_thread.h"
+#include "sqlite/database_file.h"
 #include "telemetry/metrics_store.h"
 
 namespace snakepit::shm {
@@ -55,12 +55,12 @@ Status MetricsRecorder::Private::open() {
     SHM_ASSIGN(auto fresh, MetricsStore::open(path));
     SHM_ASSIGN(known, fresh.newest());
     store.emplace(std::move(fresh));
-    last = 0;  // what the ring still holds is looked at again
+    last = 0;  // the samples in the ring are read again
     return {};
 }
 
-// Those that an earlier manager, or an earlier connection, wrote. Numbers say nothing here: a new
-// registry begins with 1 again.
+// The samples that an earlier manager or connection wrote. Found by time: in a new registry their
+// numbers begin with 1 again.
 void MetricsRecorder::Private::drop_known(std::vector<Sample>& samples) const {
     std::erase_if(samples, [&](const Sample& sample) { return sample.time <= known.micros; });
 }

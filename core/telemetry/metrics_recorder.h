@@ -21,10 +21,10 @@ struct MetricsState {
 };
 
 // Keeps samples for longer than the ring does: every ten seconds a thread of its own reads what is
-// new in the ring and writes it to metrics.db. The ring is the hand-over: it holds fifteen minutes,
-// nobody waits for anybody, and what a manager that was killed left there is written by the next.
-// A database that cannot be written, or is locked, unlinked or corrupt, stops nothing but this; it
-// is tried again, and a corrupt one is set aside under another name.
+// new in the ring and writes it to metrics.db. The ring holds fifteen minutes: the service thread
+// never waits, and samples of a killed manager are written by the next. A database that cannot be
+// written, or is locked, unlinked or corrupt, stops only this; it is retried, and a corrupt one is
+// set aside under another name.
 class MetricsRecorder {
   public:
     // The samples of the ring with a number above `after`, oldest first. Called on the thread.
@@ -32,7 +32,7 @@ class MetricsRecorder {
 
     static constexpr std::uint64_t kDefaultBytes = 256ULL << 20;
 
-    // Starts the thread. Never fails for the database's sake: state() tells.
+    // Starts the thread. A database error is reported by state().
     MetricsRecorder(std::string path, Source source);
     ~MetricsRecorder();  // writes what there is, if that can be done at once
 

@@ -13,7 +13,7 @@
 
 namespace snakepit::shm {
 
-// Reads what is exported from the registry file, so that the manager does nothing for it. One
+// Reads the exported values from the registry file, so that a scrape costs the manager nothing. One
 // thread at a time.
 class MetricsSource {
   public:
@@ -22,10 +22,10 @@ class MetricsSource {
     // The errors are RegistryReader's.
     static Result<MetricsSource> open(const std::string& registry, UserName user_name);
 
-    // Fills in all but version, instance, backend and figures. `labels`: "user", "session",
-    // "worker".
+    // Fills in everything except version, instance, backend and the manager's statistics. `labels`:
+    // "user", "session", "worker".
     void read(ExpositionInput& out, const std::vector<std::string>& labels);
-    // The manager does its work.
+    // The manager's heartbeat is recent.
     bool fresh() const { return now().micros - reader_.heartbeat().micros < kFreshMicros; }
     RegistryReader& reader() { return reader_; }
 

@@ -13,9 +13,9 @@
 
 #include <fmt/format.h>
 
-#include "events/database_file.h"
 #include "events/retention_clock.h"
 #include "layout/metrics.h"
+#include "sqlite/database_file.h"
 #include "telemetry/metrics_schema.h"
 
 namespace snakepit::shm {
@@ -26,14 +26,9 @@ namespace {
 
 constexpr int kBusyMillis = 200;
 constexpr std::int64_t kMicros = 1'000'000;
-// Of the rows of a table, what goes at once when there is too much: a part, so that not every batch
-// has to remove some.
+// The part of a table that is removed at once when the database is too large, so that not every
+// batch removes rows.
 constexpr std::int64_t kPartRemoved = 8;
-
-auto explaining(const std::string& path) {
-    return
-        [&path](const SQLite::Exception& exception) { return explain_database(path, exception); };
-}
 
 std::string insert_text() {
     std::string columns = "time", values = "?1";
@@ -46,8 +41,8 @@ std::string insert_text() {
                        values);
 }
 
-// One row of `to` from those of the finer `from` between ?1 and ?2. A metric that is younger than
-// some of the rows is the average of the others.
+// One row of `to` from those of the finer `from` between ?1 and ?2. A metric that some rows do not
+// have is the average of the others.
 std::string roll_up_text(const Resolution& from, const Resolution& to) {
     const bool finest = &from == &kResolutions[0];
     std::string columns = "time, n";
@@ -110,9 +105,9 @@ void MetricsStore::Private::prepare_table(const Resolution& resolution) {
 void MetricsStore::Private::prepare() {
     const int version = database.execAndGet("PRAGMA user_version").getInt();
     if (version > kMetricsSchemaVersion)
-        throw SQLite::Exception(fmt::format("made by a newer release (schema {})", version),
+        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
                                 SQLITE_ERROR);
-    // Before there is a table: pages of rows that were removed go back to the file system.
+    // Before the first table: pages of removed rows are returned to the file system.
     if (version == 0) database.exec("PRAGMA auto_vacuum=INCREMENTAL");
     prepare_log(database);
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
@@ -165,7 +160,7 @@ bool MetricsStore::Private::remove_before(std::size_t resolution, std::int64_t t
     return statement.exec() > 0;
 }
 
-// A part of the finest table that has more than the row of the next one that is not complete yet.
+// A part of the finest table with more rows than the incomplete row of the next one.
 bool MetricsStore::Private::remove_oldest() {
     for (std::size_t i = 0; i < kResolutions.size(); ++i) {
         SQLite::Statement extent(
@@ -195,9 +190,9 @@ MetricsStore::~MetricsStore() {
 Result<MetricsStore> MetricsStore::open(const std::string& path) {
     std::error_code ignored;
     const bool is_new = !fs::exists(path, ignored);
-    return guarded(path, explaining(path), [&] {
+    return guarded(path, [&] {
         auto d = std::make_unique<Private>(path);
-        // By name and not through a descriptor of our own: closing one would drop SQLite's locks.
+        // By name and not through another descriptor: closing one would drop SQLite's locks.
         if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
         d->prepare();
         return MetricsStore(std::move(d));
@@ -205,7 +200,7 @@ Result<MetricsStore> MetricsStore::open(const std::string& path) {
 }
 
 Result<Timestamp> MetricsStore::newest() const {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         return Timestamp{
             d_->database.execAndGet(fmt::format("SELECT max(time) FROM {}", kResolutions[0].table))
                 .getInt64()};
@@ -213,7 +208,7 @@ Result<Timestamp> MetricsStore::newest() const {
 }
 
 Status MetricsStore::add(std::span<const layout::Sample> samples) {
-    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
         std::set<std::int64_t> times;
         for (const auto& sample : samples) {
@@ -222,13 +217,11 @@ Status MetricsStore::add(std::span<const layout::Sample> samples) {
         }
         d_->roll_up(std::move(times));
         transaction.commit();
-        return true;
-    }));
-    return {};
+    });
 }
 
 Result<Timestamp> MetricsStore::retention_time() {
-    return guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         const auto at = now();
         auto kept = at;
         for (const auto& resolution : kResolutions) {
@@ -242,7 +235,7 @@ Result<Timestamp> MetricsStore::retention_time() {
 }
 
 Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {
-    SHM_TRY(guarded(d_->path, explaining(d_->path), [&] {
+    return guarded(d_->path, [&] {
         SQLite::Transaction transaction(d_->database, SQLite::TransactionBehavior::IMMEDIATE);
         bool removed = false;
         for (std::size_t i = 0; i < kResolutions.size(); ++i) {
@@ -253,13 +246,11 @@ Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {
         while (d_->bytes() > max_bytes && d_->remove_oldest()) removed = true;
         transaction.commit();
         if (removed) d_->database.exec("PRAGMA incremental_vacuum");
-        return true;
-    }));
-    return {};
+    });
 }
 
 std::uint64_t MetricsStore::bytes() const {
-    return guarded(d_->path, explaining(d_->path), [&] { return d_->bytes(); }).value_or(0);
+    return guarded(d_->path, [&] { return d_->bytes(); }).value_or(0);
 }
 
 bool MetricsStore::moved() const {

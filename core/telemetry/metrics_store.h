@@ -15,19 +15,19 @@ namespace snakepit::shm {
 
 class MetricsStore {
   public:
-    // Makes the file and its tables where there are none, and a column for each metric that has
-    // none. corruption_detected: it is no database, or a damaged one; database_unavailable:
+    // Creates the file, its tables and a column for each metric if they are missing.
+    // corruption_detected: the file is not a database, or is damaged; database_unavailable:
     // anything else that prevents writing.
     static Result<MetricsStore> open(const std::string& path);
     MetricsStore(MetricsStore&&) noexcept;
     MetricsStore& operator=(MetricsStore&&) noexcept;
     ~MetricsStore();
 
-    // The time of the newest sample there is; 0: none.
+    // The time of the newest sample; 0: none.
     Result<Timestamp> newest() const;
-    // Adds samples and brings the rows that they belong to up to date: all of it or nothing.
+    // Adds samples and updates the rows that they belong to, in one transaction.
     Status add(std::span<const layout::Sample> samples);
-    // As of when rows are old: see RetentionClock.
+    // The time before which rows are old: see RetentionClock.
     Result<Timestamp> retention_time();
     // Removes rows older than their resolution is kept, as of `now`, and then, while there is more
     // than `max_bytes`, the oldest of the finest. Always whole rows of the next resolution, so that

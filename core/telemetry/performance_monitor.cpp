@@ -18,7 +18,7 @@ void PerformanceMonitor::take_snapshot() {
     Snapshot now;
     for (std::size_t i = 0; i < kTimed; ++i)
         now[i] = Histogram::of(registry_.timed(static_cast<Timed>(i)));
-    // What an earlier manager's clients took is not of these ten seconds.
+    // Operations under an earlier manager are not part of these ten seconds.
     if (taken_ == 0) snapshots_.fill(now);
     snapshots_[taken_++ % snapshots_.size()] = now;
 }

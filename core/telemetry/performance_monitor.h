@@ -10,8 +10,8 @@
 
 namespace snakepit::shm {
 
-// The specification's Performance Monitor: one sample a second of everything worth drawing, in a
-// ring that any reader of the registry can map. Service thread.
+// The Performance Monitor: one sample of all metrics a second, in a ring that any reader of the
+// registry can map. Service thread.
 class PerformanceMonitor {
   public:
     PerformanceMonitor(RegionRegistry& registry, PlatformBackend& backend)
@@ -22,7 +22,7 @@ class PerformanceMonitor {
     // Adds time, events, the file system's room and the last ten seconds' percentiles to `counts`
     // and publishes it. Once a second.
     const layout::Sample& sample(layout::Sample counts);
-    const layout::Sample& last() const { return last_; }  // all zero: there was none yet
+    const layout::Sample& last() const { return last_; }  // all zero: none yet
     // How operations went in the ten seconds before the last sample.
     layout::Histogram recent(layout::Timed what) const;
 

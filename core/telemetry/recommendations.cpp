@@ -20,7 +20,7 @@ constexpr std::int64_t kShortestTrend = 5 * 60;  // seconds
 constexpr std::size_t kFewestPoints = 20;
 constexpr double kGoodFit = 0.9;
 constexpr double kFurthest = 7 * 86'400.0;       // seconds
-constexpr double kLeastGain = 0.001;             // of the limit, in the time looked at
+constexpr double kLeastGain = 0.001;             // of the limit, in the time of the points
 constexpr std::uint64_t kWorthIt = 16ULL << 20;  // bytes saved, or it is not worth a change
 constexpr std::uint64_t kSmallestArena = 2ULL << 20;
 constexpr double kWorthDefragmenting = 0.25;  // share of the span that is holes
@@ -33,7 +33,7 @@ std::string amount(double value, bool bytes) {
     return fmt::format("{:.0f}", value);
 }
 
-// In the unit that a person would say: "about 40 minutes".
+// In a rounded unit: "about 40 minutes".
 std::string about(double seconds) {
     struct Unit {
         double seconds;
@@ -98,18 +98,18 @@ std::optional<Recommendation> limit_ahead(const Limit& limit, std::span<const Tr
     if (seconds > kFurthest) return std::nullopt;
     return Recommendation{
         "limit",
-        fmt::format("the limit of {} ({}) is reached in {} at this rate: find out what grows, or "
-                    "raise {}",
+        fmt::format("the limit of {} ({}) will be reached in {} at this rate: find the growing "
+                    "program, or raise {}",
                     limit.what, amount(limit.value, limit.bytes), about(seconds), limit.key),
-        fmt::format("{} more in {}, {} now; a straight line explains {} % of it",
+        fmt::format("{} more in {}, {} now; a linear trend explains {} % of it",
                     amount(gained, limit.bytes),
                     format_duration(static_cast<std::int64_t>(span) * 1000),
                     amount(points.back().value, limit.bytes), percent(trend->fit)),
         0};
 }
 
-// Half of arena_size is kept ready behind the last region, 32 MiB at most; no more is needed than
-// what comes at once, for which the regions there are stand.
+// Half of arena_size is reserved behind the last region, 32 MiB at most. Reserving as much as the
+// existing regions use is enough.
 std::optional<Recommendation> smaller_arenas(std::span<const ArenaUse> arenas,
                                              std::uint64_t arena_size) {
     std::uint64_t used = 0, spare = 0, largest = 0;
@@ -146,8 +146,7 @@ std::optional<Recommendation> defragmentation(std::span<const ArenaUse> arenas) 
     if (holes < kWorthIt || share < kWorthDefragmenting) return std::nullopt;
     return Recommendation{
         "defragment",
-        fmt::format("'snakepit-shm defragment' would bring {} of free memory together",
-                    format_size(holes)),
+        fmt::format("'snakepit-shm defragment' would join {} of free memory", format_size(holes)),
         fmt::format("{} % of the {} that arenas span is holes between regions", percent(share),
                     format_size(span)),
         holes};
@@ -160,10 +159,9 @@ std::optional<Recommendation> idle_memory(std::uint64_t regions, std::uint64_t b
         return std::nullopt;
     return Recommendation{
         "idle_memory",
-        fmt::format("'snakepit-shm cleanup --all-eligible --dry-run' lists up to {} that nobody "
-                    "holds",
+        fmt::format("'snakepit-shm cleanup --all-eligible --dry-run' lists up to {} that is unused",
                     format_size(bytes)),
-        fmt::format("{} ({}) {} held by nobody; all regions take {}", counted(regions, "region"),
+        fmt::format("{} ({}) {} unused; all regions take {}", counted(regions, "region"),
                     format_size(bytes), regions == 1 ? "is" : "are", format_size(bytes_used)),
         bytes};
 }
@@ -172,8 +170,8 @@ Recommendation never_unmaps(const Taker& taker) {
     const auto who = taker.session.empty()
                          ? taker.name
                          : fmt::format("session {} ({})", taker.session, taker.name);
-    return {"never_unmaps", fmt::format("{} never unmaps: look for a missing unmap there", who),
-            fmt::format("{}; has given none back for {}", taker.holds,
+    return {"never_unmaps", fmt::format("{} never unmaps: check it for a missing unmap", who),
+            fmt::format("{}; has released none for {}", taker.holds,
                         format_duration(taker.seconds * 1000)),
             0};
 }
@@ -186,9 +184,9 @@ std::vector<Recommendation> limits_met(const std::map<ErrorCode, std::uint64_t>&
     constexpr std::array kKnown{
         Known{ErrorCode::region_limit_exceeded, "raise max_regions, or shorten default_timeout"},
         Known{ErrorCode::process_region_limit_exceeded,
-              "raise max_regions_per_process, or have programs deallocate what they are done with"},
+              "raise max_regions_per_process, or deallocate regions when they are no longer used"},
         Known{ErrorCode::memory_limit_exceeded, "raise max_total_memory"},
-        Known{ErrorCode::user_limit_exceeded, "raise the quota of the user who meets it"},
+        Known{ErrorCode::user_limit_exceeded, "raise the quota of that user"},
         Known{ErrorCode::size_exceeds_limit, "raise max_region_size"},
         Known{ErrorCode::no_space, "enlarge the shared memory file system, or use another"},
     };

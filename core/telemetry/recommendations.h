@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Advice that follows from how an instance is used. Pure functions: facts in, advice with its
-// evidence out, or nothing when there is nothing worth saying.
+// evidence out, if any.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Recommendation {
     std::string topic;        // one word for programs: "arena_size", "limit" …
     std::string advice;       // what to do, one sentence
     std::string evidence;     // what was counted
-    std::uint64_t bytes = 0;  // what it would give back, where that is known
+    std::uint64_t bytes = 0;  // memory that it would free, if known
     friend bool operator==(const Recommendation&, const Recommendation&) = default;
 };
 
@@ -28,7 +28,7 @@ struct TrendPoint {
     Timestamp time;
     double value = 0;
 };
-// A straight line through points, the best there is.
+// A straight line fitted to points.
 struct Trend {
     double per_second = 0;
     double now = 0;  // on the line, at the last point
@@ -36,8 +36,8 @@ struct Trend {
 };
 std::optional<Trend> trend_of(std::span<const TrendPoint> points);
 
-// "reached in about 5 hours at this rate": what grows steadily towards its limit and meets it
-// within a week. `key`: how the limit is raised.
+// "reached in about 5 hours at this rate": a value that grows steadily and reaches its limit within
+// a week. `key`: the configuration key of the limit.
 struct Limit {
     std::string_view what;  // "regions", "memory of regions"
     double value = 0;
@@ -54,7 +54,7 @@ std::optional<Recommendation> smaller_arenas(std::span<const ArenaUse> arenas,
                                              std::uint64_t arena_size);
 std::optional<Recommendation> defragmentation(std::span<const ArenaUse> arenas);
 
-// Memory that nobody holds, next to all that regions take.
+// Memory that no process holds, compared with that of all regions.
 std::optional<Recommendation> idle_memory(std::uint64_t regions, std::uint64_t bytes,
                                           std::uint64_t bytes_used);
 
@@ -66,7 +66,7 @@ struct Taker {                 // a program whose references only grow
 };
 Recommendation never_unmaps(const Taker& taker);
 
-// Limits that allocations ran into again and again.
+// Limits that allocations reached repeatedly.
 std::vector<Recommendation> limits_met(const std::map<ErrorCode, std::uint64_t>& errors);
 
 }  // namespace snakepit::shm

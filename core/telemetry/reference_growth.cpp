@@ -18,8 +18,8 @@ std::string evidence_of(const GrowingClient& client) {
                        client.gained, ago);
 }
 
-// What was taken is known from sweeps a moment before or after what is held was counted; so much
-// between the two is no giving back.
+// Acquired references are counted by sweeps a moment before or after held ones; a difference of
+// this size is not a release.
 bool ReferenceGrowth::only_takes(const Point& from, const Point& to) {
     if (to.references <= from.references) return false;
     const auto gained = to.references - from.references;

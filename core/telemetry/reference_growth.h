@@ -10,15 +10,15 @@
 
 namespace snakepit::shm {
 
-// What a program holds at one moment.
+// The references of a program at one moment.
 struct ClientReferences {
     std::uint64_t serial = 0;      // of the client
     std::uint64_t references = 0;  // held now
     std::uint64_t taken = 0;       // ever
 };
 
-// A program that took references every ten seconds for a minute and gave none back. One that holds
-// what it holds, or gives some back, is none, however much it takes.
+// A program that took references every ten seconds for a minute and released none. A program that
+// releases some is not one, however many it takes.
 struct GrowingClient {
     std::uint64_t serial = 0;
     std::uint64_t references = 0;
@@ -35,9 +35,9 @@ class ReferenceGrowth {
   public:
     static constexpr std::int64_t kEvery = 10'000'000;  // microseconds between looks, about
     static constexpr std::size_t kLooks = 7;            // over a minute
-    static constexpr std::uint64_t kLeast = 10;         // gained in it, or nobody is suspect
+    static constexpr std::uint64_t kLeast = 10;         // gained in it at least
 
-    // All clients there are, at `at` (microseconds).
+    // All clients, at `at` (microseconds).
     void look(std::int64_t at, std::span<const ClientReferences> clients);
     // As of the last look.
     const std::vector<GrowingClient>& growing() const { return growing_; }

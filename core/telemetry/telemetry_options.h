@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// [shared_memory.telemetry]: what the manager tells programs that watch many hosts.
+// [shared_memory.telemetry]: metrics and events for programs that monitor many hosts.
 #pragma once
 
 #include <cstdint>

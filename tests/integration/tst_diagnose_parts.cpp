@@ -70,7 +70,7 @@ void DiagnoseParts::a_bundle_has_what_fired_and_what_is_watched_for() {
             const auto alerts = parse_alerts(*text);
             QVERIFY2(alerts && alerts->size() == 1, text->c_str());
             QCOMPARE(alerts->front().rule, "a-region");
-            QCOMPARE(alerts->front().state, AlertState::firing);
+            QCOMPARE(alerts->front().state, Alert::State::firing);
             QCOMPARE(alerts->front().acknowledgement, "known");
         }
         // What is missing says why: nobody was there to be asked.

@@ -309,7 +309,7 @@ void Health::a_disk_that_runs_out_is_told_from_outside_and_by_the_manager() {
     const auto environment = service_->host().environment(service_->instance());
     const auto spaces = root ? QStringList{"-m"} : QStringList{"-U", "-r", "-m"};
     if (Peer("unshare", spaces + QStringList{"true"}, environment).wait().status != 0)
-        QSKIP("this machine lets nobody have mounts of their own: no small file system to try");
+        QSKIP("mounts in a namespace are not permitted here: no small file system to fill");
     const auto program = QCoreApplication::applicationDirPath() + "/snakepit-shm";
     const auto script = QString("mount -t tmpfs -o size=40m,mode=700 none %1 && exec %2 serve")
                             .arg(state({}), program);
@@ -334,10 +334,13 @@ void Health::a_disk_that_runs_out_is_told_from_outside_and_by_the_manager() {
     QFile filler(QString("/proc/%1/root%2filler").arg(serve.pid()).arg(state({})));
     QVERIFY2(filler.open(QIODevice::WriteOnly), qPrintable(filler.errorString()));
     QVERIFY(filler.write(QByteArray(30 << 20, 'x')) > 0 && filler.flush());
-    QCOMPARE(said("problem", "cannot be recorded for long"), QStringList{"state_space"});
-    QTRY_COMPARE_WITH_TIMEOUT(said("problem", "has only"), QStringList{"manager"}, kPatienceMs);
+    QCOMPARE(said("problem", "free of"), QStringList{"state_space"});
+    // In the same words.
+    const QString sentence("events cannot be recorded for long");
+    QTRY_COMPARE_WITH_TIMEOUT(said("problem", sentence), QStringList({"manager", "state_space"}),
+                              kPatienceMs);
     QVERIFY(filler.remove());
-    QTRY_COMPARE_WITH_TIMEOUT(said("problem", "has only"), QStringList{}, kPatienceMs);
+    QTRY_COMPARE_WITH_TIMEOUT(said("problem", sentence), QStringList{}, kPatienceMs);
     serve.end(SIGTERM);
 }
 

@@ -6,6 +6,7 @@
 #include "audit/history_page.h"
 #include "audit_fixture.h"
 #include "events/event_database.h"
+#include "events/event_schema.h"
 
 using namespace snakepit::shm;
 using namespace snakepit::shm::testing;
@@ -19,7 +20,7 @@ constexpr int kRows = 50;
 // What somebody does who knows how the chain is made, but has no key: row `from` and those after it
 // get a chain that fits them.
 void chain_anew(const std::string& path, std::int64_t from) {
-    ReadConnection connection(path);
+    ReadConnection connection(path, kEventDatabase);
     const auto page = read_history(connection, 0, 10'000);
     QVERIFY(page.has_value());
     RowDigest digest;

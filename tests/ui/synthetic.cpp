@@ -246,7 +246,7 @@ EventRow SyntheticEvents::row(std::int64_t seq) const {
             row.detail = R"({"regions":3,"bytes":12582912,"scope":"due"})";
             break;
         case EventKind::refused:
-            row.detail = R"({"operation":"map","reason":"no permission and no rule says so"})";
+            row.detail = R"({"operation":"map","reason":"no permission and no rule allows it"})";
             break;
         case EventKind::policy_changed:
             row.detail = R"({"policy":"read_write/read_only/none, 2 rules, audited"})";

@@ -49,7 +49,7 @@ Alert alert(std::uint64_t id, const char* rule, const char* title, AlertSeverity
     out.rule = rule;
     out.title = title;
     out.severity = severity;
-    out.state = AlertState::firing;
+    out.state = Alert::State::firing;
     out.subject = subject;
     out.value = value;
     out.worst = value * 1.04;
@@ -141,7 +141,7 @@ std::vector<Alert> make_alerts(Timestamp now) {
     out.back().times_fired = 7;
     out.push_back(alert(42, "refusals", "Operations are refused for security", S::warning,
                         "www-data", 2, 3, "events"));
-    out.back().state = AlertState::pending;
+    out.back().state = Alert::State::pending;
     out.back().since = {now.micros - 9 * kSecond};
     out.back().evidence = "2 operations of www-data were refused in the last minute.";
     for (std::uint64_t i = 0; i < 4; ++i) {
@@ -149,7 +149,7 @@ std::vector<Alert> make_alerts(Timestamp now) {
                             0.4, 1, "seconds"));
         const auto ago = static_cast<std::int64_t>(i + 1) * 17 * kMinute;
         began(out.back(), now, ago, 30 * kSecond);
-        out.back().state = AlertState::resolved;
+        out.back().state = Alert::State::resolved;
         out.back().resolved_at = {now.micros - ago + 3 * kMinute};
         out.back().worst = 3.8;
         out.back().evidence = "Half of the events of ten seconds were recorded after 0.4 s.";
@@ -198,8 +198,8 @@ std::vector<AlertRule> make_rules() {
 void SyntheticMonitoring::count() {
     std::uint64_t firing = 0, alone = 0;
     for (const auto& alert : alerts_) {
-        firing += alert.state == AlertState::firing;
-        alone += alert.state == AlertState::firing && alert.acknowledged_by.empty();
+        firing += alert.state == Alert::State::firing;
+        alone += alert.state == Alert::State::firing && alert.acknowledged_by.empty();
     }
     world_.set_alerts(firing, alone);
 }
@@ -220,7 +220,7 @@ void SyntheticMonitoring::set_alerts(std::vector<Alert> alerts) {
 void SyntheticMonitoring::resolve(std::uint64_t id) {
     const std::lock_guard lock(mutex_);
     for (auto& alert : alerts_)
-        if (alert.id == id) alert.state = AlertState::resolved, alert.resolved_at = now();
+        if (alert.id == id) alert.state = Alert::State::resolved, alert.resolved_at = now();
     count();
 }
 
@@ -252,7 +252,7 @@ Result<AlertPage> SyntheticMonitoring::history(std::uint64_t before, int limit) 
     for (auto id = newest; id > 0 && static_cast<int>(page.alerts.size()) < limit; --id) {
         auto past = make_alerts(at)[id % 6];
         past.id = id;
-        past.state = AlertState::resolved;
+        past.state = Alert::State::resolved;
         past.silenced = past.flapping = false;
         const auto ago = static_cast<std::int64_t>(251 - id) * 37 * kMinute;
         began(past, at, ago, kMinute);

@@ -104,7 +104,7 @@ class TestLiveMonitoring : public QObject {
         QCOMPARE(service.cli({"cleanup", "--all-eligible", "--no-quarantine"}).status, 0);
         QTRY_VERIFY_WITH_TIMEOUT(current->firing().empty() && current->alerts().size() == 1,
                                  kPatience);
-        QCOMPARE(current->alerts().front().state, AlertState::resolved);
+        QCOMPARE(current->alerts().front().state, Alert::State::resolved);
     }
 
     void operations_are_timed_without_asking_the_manager() {

@@ -22,7 +22,7 @@ namespace {
 using Tester = QAbstractItemModelTester;
 constexpr auto kFail = Tester::FailureReportingMode::QtTest;
 
-Alert numbered(std::uint64_t id, AlertState state, AlertSeverity severity = {}) {
+Alert numbered(std::uint64_t id, Alert::State state, AlertSeverity severity = {}) {
     Alert alert;
     alert.id = id;
     alert.title = "alert " + std::to_string(id);
@@ -61,25 +61,25 @@ class TestMonitoringModels : public QObject {
     void alerts_stand_worst_first_then_pending_ones_then_the_latest_resolved() {
         AlertModel model;
         Tester tester(&model, kFail);
-        auto resolved_early = numbered(1, AlertState::resolved, AlertSeverity::critical);
+        auto resolved_early = numbered(1, Alert::State::resolved, AlertSeverity::critical);
         resolved_early.resolved_at = {10};
-        auto resolved_late = numbered(2, AlertState::resolved);
+        auto resolved_late = numbered(2, Alert::State::resolved);
         resolved_late.resolved_at = {20};
-        auto taken_on = numbered(6, AlertState::firing, AlertSeverity::critical);
+        auto taken_on = numbered(6, Alert::State::firing, AlertSeverity::critical);
         taken_on.acknowledged_by = "maria";
-        model.show({resolved_early, numbered(3, AlertState::pending), resolved_late,
-                    numbered(4, AlertState::firing, AlertSeverity::warning), taken_on,
-                    numbered(5, AlertState::firing, AlertSeverity::critical)});
+        model.show({resolved_early, numbered(3, Alert::State::pending), resolved_late,
+                    numbered(4, Alert::State::firing, AlertSeverity::warning), taken_on,
+                    numbered(5, Alert::State::firing, AlertSeverity::critical)});
         QCOMPARE(ids(model), (std::vector<std::uint64_t>{5, 6, 4, 3, 2, 1}));
     }
 
     void an_alert_keeps_its_row_selected_while_others_come_and_go() {
         AlertModel model;
         Tester tester(&model, kFail);
-        model.show({numbered(1, AlertState::firing), numbered(2, AlertState::firing)});
+        model.show({numbered(1, Alert::State::firing), numbered(2, Alert::State::firing)});
         const QPersistentModelIndex kept = model.index(model.row_of(1), kAlertTitle);
-        model.show({numbered(1, AlertState::firing),
-                    numbered(3, AlertState::firing, AlertSeverity::critical)});
+        model.show({numbered(1, Alert::State::firing),
+                    numbered(3, Alert::State::firing, AlertSeverity::critical)});
         QVERIFY(kept.isValid());
         QCOMPARE(kept.data(kIdRole).toULongLong(), 1ULL);
         QCOMPARE(model.row_of(2), -1);
@@ -88,7 +88,7 @@ class TestMonitoringModels : public QObject {
 
     void a_state_says_that_it_is_acknowledged_silenced_and_flapping() {
         AlertModel model;
-        auto alert = numbered(1, AlertState::firing);
+        auto alert = numbered(1, Alert::State::firing);
         alert.acknowledged_by = "maria";
         alert.silenced = alert.flapping = true;
         model.show({alert});

@@ -4,8 +4,8 @@
 #include <map>
 #include <random>
 
-#include "alert_bench.h"
-#include "alerts/replay.h"
+#include "alert_harness.h"
+#include "alerts/backtest.h"
 
 using namespace snakepit::shm;
 using namespace snakepit::shm::test;
@@ -26,7 +26,7 @@ namespace {
 std::vector<std::pair<int, int>> reference(const AlertRule& rule,
                                            const std::vector<double>& values) {
     const auto held = [&](int i) { return values[static_cast<std::size_t>(i)] > rule.threshold; };
-    const auto calm = [&](int i) {
+    const auto inactive = [&](int i) {
         return values[static_cast<std::size_t>(i)] <=
                rule.resolve_threshold.value_or(rule.threshold);
     };
@@ -39,7 +39,7 @@ std::vector<std::pair<int, int>> reference(const AlertRule& rule,
         const int need = firing ? rest : hold;
         if (i - need < begin) continue;
         bool all = true;
-        for (int j = i - need; j <= i; ++j) all = all && (firing ? calm(j) : held(j));
+        for (int j = i - need; j <= i; ++j) all = all && (firing ? inactive(j) : held(j));
         if (!all) continue;
         if (firing)
             out.back().second = i;
@@ -60,7 +60,7 @@ AlertRule random_rule(std::mt19937& random) {
     return rule;
 }
 
-constexpr FlapLimits kNoDamping{.firings = 1'000'000, .within_ms = 1000, .calm_ms = 0};
+constexpr FlapLimits kNoDamping{.firings = 1'000'000, .within_ms = 1000, .inactive_ms = 0};
 
 }  // namespace
 
@@ -74,10 +74,10 @@ void AlertHistories::random_histories_end_as_a_plain_reference_says() {
             value = std::clamp(value + static_cast<double>(random() % 5) - 2, 0.0, 12.0);
             values.push_back(value);
         }
-        Bench bench(rule, kNoDamping);
+        Harness harness(rule, kNoDamping);
         std::vector<std::pair<int, int>> found;
         for (int i = 0; i < 200; ++i)
-            for (const auto turn : bench.look(values[static_cast<std::size_t>(i)])) {
+            for (const auto turn : harness.evaluate(values[static_cast<std::size_t>(i)])) {
                 if (turn == 'F') found.emplace_back(i, -1);
                 if (turn == 'R') found.back().second = i;
             }
@@ -91,21 +91,22 @@ void AlertHistories::a_backtest_finds_what_was_found_live() {
         std::mt19937 random(seed);
         const auto rule = random_rule(random);
         std::vector<MetricPoint> points;
-        Bench bench(rule);
+        Harness harness(rule);
         std::vector<BacktestFiring> live;
         double value = 5;
         for (int i = 0; i < 300; ++i) {
             value = std::clamp(value + static_cast<double>(random() % 7) - 3, 0.0, 12.0);
-            points.push_back({{(bench.second - 1) * 1'000'000}, value, value, value, 1});
-            (void)bench.look(value);
-            for (const auto& [turn, alert] : bench.changes) {
-                if (turn == AlertTurn::fired) live.push_back({alert.fired_at, {}, {}, 0});
-                if (turn != AlertTurn::resolved) continue;
+            points.push_back({{(harness.second - 1) * 1'000'000}, value, value, value, 1});
+            (void)harness.evaluate(value);
+            for (const auto& [transition, alert] : harness.changes) {
+                if (transition == AlertTransition::fired)
+                    live.push_back({alert.fired_at, {}, {}, 0});
+                if (transition != AlertTransition::resolved) continue;
                 live.back().resolved_at = alert.resolved_at;
                 live.back().worst = alert.worst;
             }
         }
-        const auto past = replay(rule, points);
+        const auto past = backtest(rule, points);
         QCOMPARE(past.firings.size(), live.size());
         for (std::size_t i = 0; i < live.size(); ++i) {
             QCOMPARE(past.firings[i].fired_at.micros, live[i].fired_at.micros);
@@ -122,7 +123,7 @@ void AlertHistories::a_backtest_of_events_finds_what_was_found_live() {
         auto rule = event_rule(EventKind::refused, 1 + static_cast<double>(random() % 3),
                                2 + static_cast<std::int64_t>(random() % 20));
         rule.group = AlertGroup::process;
-        Bench bench(rule);
+        Harness harness(rule);
         std::vector<EventRow> rows;
         std::map<std::string, std::vector<std::int64_t>> live, past;
         for (int i = 0; i < 600; ++i) {
@@ -130,20 +131,21 @@ void AlertHistories::a_backtest_of_events_finds_what_was_found_live() {
             for (auto n = busy ? random() % 3 : 0; n > 0; --n) {
                 EventRow row;
                 row.kind = EventKind::refused;
-                row.time = {bench.at().micros - 1000};
+                row.time = {harness.at().micros - 1000};
                 row.pid = 1 + static_cast<std::int64_t>(random() % 3);
                 row.detail = "{}";
                 rows.push_back(row);
-                bench.watch().see(seen(row));
+                harness.rule().observe(observed(row));
             }
-            (void)bench.look();
-            for (const auto& [turn, alert] : bench.changes)
-                if (turn == AlertTurn::fired || turn == AlertTurn::resolved)
-                    live[alert.subject].push_back(turn == AlertTurn::fired
+            (void)harness.evaluate();
+            for (const auto& [transition, alert] : harness.changes)
+                if (transition == AlertTransition::fired || transition == AlertTransition::resolved)
+                    live[alert.subject].push_back(transition == AlertTransition::fired
                                                       ? alert.fired_at.micros
                                                       : alert.resolved_at.micros);
         }
-        const auto test = replay(rule, rows, {kStart * 1'000'000}, {bench.at().micros - 1'000'000});
+        const auto test =
+            backtest(rule, rows, {kStart * 1'000'000}, {harness.at().micros - 1'000'000});
         for (const auto& firing : test.firings) {
             past[firing.subject].push_back(firing.fired_at.micros);
             if (firing.resolved_at.micros != 0)

@@ -40,7 +40,8 @@ class Stage {
     // written is not.
     void start() {
         manager.reset();
-        manager = std::make_unique<AlertManager>(*registry, paths.state_db(),
+        manager = std::make_unique<AlertManager>(*registry,
+                                                 std::make_shared<StateDatabase>(paths.state_db()),
                                                  [this](std::function<void()> work) {
                                                      const std::lock_guard lock(mutex_);
                                                      posted_.push_back(std::move(work));
@@ -56,7 +57,7 @@ class Stage {
         sample.time = now().micros;
         sample.regions = regions;
         sample.recorder_writable = 1;
-        manager->look(sample, {});
+        manager->evaluate(sample, {});
     }
     Result<std::string> ask(const std::string& action, const std::string& arguments = "{}") {
         std::optional<Result<std::string>> answer;
@@ -188,7 +189,7 @@ void AlertManagerTest::a_database_that_cannot_be_opened_stops_nothing() {
     sample.time = now().micros;
     sample.health_problems = 3;
     sample.recorder_writable = 1;
-    stage.manager->look(sample, {});
+    stage.manager->evaluate(sample, {});
     const auto live = stage.alerts("list");
     QCOMPARE(live.size(), 1);
     QCOMPARE(live[0][u"rule"].toString(), "health");
@@ -222,11 +223,13 @@ void AlertManagerTest::rows_that_cannot_be_read_are_named_and_left_out() {
     stage.start();
     QVERIFY(stage.set_rule(kMany));
     stage.manager.reset();
-    AlertStore store(stage.paths.state_db());
+    AlertStore store(std::make_shared<StateDatabase>(stage.paths.state_db()));
     AlertBatch batch;
     batch.rules.emplace_back();
     batch.rules.back().name = "broken";  // watches nothing
-    QVERIFY(store.write(batch));
+    store.write(batch, true);
+    store.wait();
+    QCOMPARE(store.problem(), std::string());
     stage.start();
     QVERIFY(object(stage.manager->state_json())[u"problem"].toString().contains("'metric'"));
     QByteArray names;
@@ -331,10 +334,12 @@ void AlertManagerTest::a_rule_that_is_gone_behind_our_back_leaves_nothing_firing
     stage.second(11);
     QCOMPARE(stage.alerts("history").size(), 1);
     stage.manager.reset();
-    AlertStore store(stage.paths.state_db());
+    AlertStore store(std::make_shared<StateDatabase>(stage.paths.state_db()));
     AlertBatch batch;
     batch.removed_rules = {"many"};
-    QVERIFY(store.write(batch));
+    store.write(batch, true);
+    store.wait();
+    QCOMPARE(store.problem(), std::string());
     stage.start();
     QCOMPARE(stage.alerts("list").size(), 0);
     QCOMPARE(stage.alerts("history")[0][u"state"].toString(), "resolved");

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "alerts/alert_pages.h"
+#include "alerts/alert_api.h"
 
 using namespace snakepit::shm;
 
@@ -22,7 +22,7 @@ Alert alert(std::uint64_t id) {
     Alert out;
     out.id = id;
     out.rule = "many";
-    out.state = AlertState::firing;
+    out.state = Alert::State::firing;
     return out;
 }
 

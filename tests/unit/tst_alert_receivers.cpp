@@ -13,7 +13,7 @@
 
 #include <fmt/format.h>
 
-#include "alerts/alert_hook.h"
+#include "alerts/receiver.h"
 #include "platform/run_command.h"
 
 using namespace snakepit::shm;
@@ -23,10 +23,10 @@ namespace {
 constexpr int kPatienceMs = 30'000;
 const std::atomic<bool> kNotCancelled{false};
 
-AlertMessage message() {
+Notification notification() {
     Alert alert;
     alert.rule = "a";
-    alert.state = AlertState::firing;
+    alert.state = Alert::State::firing;
     return {"test", {alert}};
 }
 
@@ -96,7 +96,7 @@ class AlertReceivers : public QObject {
 void AlertReceivers::a_webhook_that_leads_elsewhere_is_not_followed() {
     Talker elsewhere(
         "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:1/\r\n\r\n", "");
-    const auto status = webhook_hook(elsewhere.url())->tell(message(), kNotCancelled);
+    const auto status = webhook_receiver(elsewhere.url())->notify(notification(), kNotCancelled);
     QVERIFY(!status && status.error().code == ErrorCode::invalid_argument);
     QVERIFY(status.error().message.find("302") != std::string::npos);
 }
@@ -106,11 +106,11 @@ void AlertReceivers::of_a_webhook_only_the_status_is_read() {
                              "HTTP/1.1 200 OK\r\nContent-Length: "
                              "9223372036854775807\r\n\r\n"}) {
         Talker endless(head, std::string(65536, 'x'));
-        const auto status = webhook_hook(endless.url())->tell(message(), kNotCancelled);
+        const auto status = webhook_receiver(endless.url())->notify(notification(), kNotCancelled);
         QVERIFY2(status, status ? "" : status.error().message.c_str());
     }
     Talker refusing("HTTP/1.1 500 No\r\n\r\n", std::string(65536, 'x'));
-    const auto status = webhook_hook(refusing.url())->tell(message(), kNotCancelled);
+    const auto status = webhook_receiver(refusing.url())->notify(notification(), kNotCancelled);
     QVERIFY(!status && status.error().message.find("500") != std::string::npos);
 }
 
@@ -120,14 +120,14 @@ void AlertReceivers::a_webhook_that_dribbles_its_answer_is_given_up_when_the_man
     std::atomic<bool> cancelled{false};
     std::atomic<bool> ended{false};
     Status status;
-    std::thread teller([&] {
-        status = webhook_hook(dribbling.url())->tell(message(), cancelled);
+    std::thread notifier([&] {
+        status = webhook_receiver(dribbling.url())->notify(notification(), cancelled);
         ended = true;
     });
     const bool talks = QTest::qWaitFor([&] { return dribbling.said() > 3; }, kPatienceMs);
     const bool waits = !ended;
     cancelled = true;
-    teller.join();
+    notifier.join();
     QVERIFY(talks && waits);
     QVERIFY(!status && status.error().code == ErrorCode::platform_error);
 }

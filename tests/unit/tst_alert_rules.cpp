@@ -3,8 +3,7 @@
 #include <QtTest>
 
 #include "alerts/alert.h"
-#include "alerts/alert_requests.h"
-#include "alerts/default_rules.h"
+#include "alerts/alert_api.h"
 
 using namespace snakepit::shm;
 
@@ -79,8 +78,8 @@ void AlertRules::wrong_rules_are_refused_with_the_field_named_data() {
     const auto metric = [&](const char* name, const char* fields, const char* complaint) {
         row(name, fields, complaint, R"("name":"a","comparison":">")");
     };
-    QTest::newRow("no json") << QByteArray("{\n  \"name\" }") << QByteArray("line 2");
-    QTest::newRow("a list") << QByteArray("[]") << QByteArray("no JSON object");
+    QTest::newRow("no json") << QByteArray("{\n  \"name\" }") << QByteArray("the rule:2:");
+    QTest::newRow("a list") << QByteArray("[]") << QByteArray("expected a JSON object");
     row("unknown field", R"(,"treshold":4)", "'treshold'");
     row("wrong type", R"(,"for_ms":true)", "'for_ms'");
     row("no duration", R"(,"for_ms":"soon")", "'for_ms'");
@@ -141,7 +140,7 @@ void AlertRules::alerts_and_silences_read_back_as_they_were_written() {
     alert.rule = "a";
     alert.title = "T";
     alert.severity = AlertSeverity::critical;
-    alert.state = AlertState::firing;
+    alert.state = Alert::State::firing;
     alert.subject = "py\x01thon \"x\"";
     alert.value = 0.125;
     alert.worst = 1e18;
@@ -195,8 +194,10 @@ void AlertRules::requests_name_what_is_wrong_with_them() {
     QVERIFY(parse_silencing(R"({"until":null})"));
     QVERIFY(!parse_silencing(R"({"until":"later"})"));
     QVERIFY(!parse_nothing("nonsense"));
-    QVERIFY(need_of("list") == AlertNeed::look && need_of("ack") == AlertNeed::answer);
-    QVERIFY(need_of("set_rule") == AlertNeed::configure && need_of("?") == AlertNeed::configure);
+    QVERIFY(access_needed("list") == AlertAccess::view);
+    QVERIFY(access_needed("ack") == AlertAccess::respond);
+    QVERIFY(access_needed("set_rule") == AlertAccess::configure);
+    QVERIFY(access_needed("?") == AlertAccess::configure);
 }
 
 QTEST_GUILESS_MAIN(AlertRules)

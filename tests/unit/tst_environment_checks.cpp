@@ -31,11 +31,11 @@ class EnvironmentChecks : public QObject {
 
 void EnvironmentChecks::few_descriptors_are_warned_of() {
     Limits limits{.descriptors = 4096, .mappings = 65'530};
-    QVERIFY(named(check_limits({}, limits), "descriptor_limit").verdict == Verdict::ok);
+    QVERIFY(named(check_limits({}, limits), "descriptor_limit").result == CheckResult::ok);
     limits.descriptors = 1024;
     const auto checks = check_limits({}, limits);
     const auto& found = named(checks, "descriptor_limit");
-    QVERIFY(found.verdict == Verdict::warning);
+    QVERIFY(found.result == CheckResult::warning);
     QVERIFY(found.message.find("1024") != std::string::npos);
     QVERIFY(found.remedy.find("LimitNOFILE") != std::string::npos);
 }
@@ -44,10 +44,10 @@ void EnvironmentChecks::few_mappings_are_warned_of_by_what_a_process_may_want() 
     Config config;
     config.max_regions_per_process = 64'530;
     Limits limits{.descriptors = 4096, .mappings = 65'530};
-    QVERIFY(named(check_limits(config, limits), "mapping_limit").verdict == Verdict::ok);
+    QVERIFY(named(check_limits(config, limits), "mapping_limit").result == CheckResult::ok);
     ++config.max_regions_per_process;
     const auto checks = check_limits(config, limits);
-    QVERIFY(named(checks, "mapping_limit").verdict == Verdict::warning);
+    QVERIFY(named(checks, "mapping_limit").result == CheckResult::warning);
     QVERIFY(named(checks, "mapping_limit").remedy.find("vm.max_map_count") != std::string::npos);
     limits.mappings.reset();  // a system without such a limit
     QCOMPARE(check_limits(config, limits).size(), std::size_t{1});

@@ -174,8 +174,9 @@ void TestPerformance::a_steady_growth_meets_its_limit() {
     const auto advice = limit_ahead({"regions", 1000, false, "max_regions"}, line(500, 0.05, 60));
     QVERIFY(advice.has_value());
     QCOMPARE(advice->topic, std::string("limit"));
-    QVERIFY2(advice->advice.find("regions (1000) is reached in about 3 hours") != std::string::npos,
-             advice->advice.c_str());
+    QVERIFY2(
+        advice->advice.find("regions (1000) will be reached in about 3 hours") != std::string::npos,
+        advice->advice.c_str());
     QVERIFY2(advice->advice.find("max_regions") != std::string::npos, advice->advice.c_str());
     QVERIFY2(advice->evidence.find("100 %") != std::string::npos, advice->evidence.c_str());
     const auto noisy =

@@ -102,23 +102,24 @@ void PolicyTest::a_mistake_is_named_with_its_place_data() {
         QTest::newRow(name) << QString::fromStdString(text) << message;
     };
     row("no JSON", "{\n  \"audit\": yes\n}", "p:2:");
-    row("no object", "[]", "p: this is no JSON object");
-    row("unknown member", R"({"permission":{}})", "here: it has no member 'permission'");
-    row("unknown class", R"({"permissions":{"users":"rw"}})", "permissions: it has no member");
-    row("no permission", R"({"permissions":{"group":"rx"}})", "permissions.group: this is no");
-    row("rules no list", R"({"rules":{}})", "rules: this is no list");
+    row("no object", "[]", "p: expected a JSON object");
+    row("unknown member", R"({"permission":{}})", "'permission': unknown field");
+    row("unknown class", R"({"permissions":{"users":"rw"}})", "'permissions.users': unknown field");
+    row("no permission", R"({"permissions":{"group":"rx"}})",
+        "'permissions.group': expected a permission");
+    row("rules no list", R"({"rules":{}})", "'rules': expected a list");
     row("mistyped condition", rule(R"("usr":"alice")", R"("read")"),
-        "rules[0]: it has no member 'usr'");
-    row("empty user", rule(R"("user":"")", R"("read")"), "rules[0].user: this is neither");
-    row("fraction", rule(R"("user":1.5)", R"("read")"), "rules[0].user: this is neither");
+        "'rules[0].usr': unknown field");
+    row("empty user", rule(R"("user":"")", R"("read")"), "'rules[0].user': expected a name");
+    row("fraction", rule(R"("user":1.5)", R"("read")"), "'rules[0].user': expected a name");
     row("nobody's number", rule(R"("user":4294967295)", R"("read")"), "rules[0].user");
     row("relative program", rule(R"("program":"reader")", R"("read")"), "is not an absolute path");
     row("process zero", rule(R"("process":0)", R"("read")"), "rules[0].process");
     row("process as text", rule(R"("process":"1")", R"("read")"), "rules[0].process");
     row("unknown right", rule(R"("user":"alice")", R"("execute")"),
-        "rules[0].allow: there is no right 'execute'");
+        "'rules[0].allow': unknown right 'execute'");
     row("no right", rule(R"("user":"alice")", ""), "rules[0]: the rule allows nothing");
-    row("flag as text", R"({"audit":"true"})", "audit: this is not true or false");
+    row("flag as text", R"({"audit":"true"})", "'audit': expected true or false");
     row("too long", R"({"rules":")" + std::string(kMaxPolicyBytes, 'x') + "\"}", "bytes");
 }
 
@@ -172,7 +173,7 @@ void PolicyTest::a_rule_holds_when_all_its_conditions_do() {
                                     alice(), Role::client, region, names);
         QCOMPARE(explain(verdict), verdict.allowed
                                        ? std::string("rules[0]")
-                                       : std::string("no permission and no rule says so"));
+                                       : std::string("no permission and no rule allows it"));
     }
     // What is not known meets no condition.
     const std::vector<PolicyRule> rules{made};

@@ -32,9 +32,8 @@ void PolicyStorageTest::policies_survive_a_restart_and_go_with_their_regions() {
     Program alice(bench_->service, kAlice);
     QVERIFY(alice.map(region->id, AccessMode::read_only));
     QCOMPARE(code(alice.map(region->id)), ErrorCode::permission_denied);
-    PolicyStore store(bench_->paths().state_db(), "");
+    PolicyStore store(std::make_shared<StateDatabase>(bench_->paths().state_db()), "");
     std::string note;
-    QVERIFY(store.open(note));
     const auto rows = store.load(note);
     QCOMPARE(rows->size(), std::size_t{1});
     QVERIFY(rows->front().id == region->id && rows->front().changed_by_uid == kUser.uid);
@@ -47,9 +46,7 @@ void PolicyStorageTest::a_row_decides_when_the_manager_was_killed_behind_it() {
     QVERIFY(set(user_->caller(), changed->id, kAliceReads));
     bench_->kill();
     {
-        PolicyStore store(bench_->paths().state_db(), "");
-        std::string note;
-        QVERIFY(store.open(note));
+        PolicyStore store(std::make_shared<StateDatabase>(bench_->paths().state_db()), "");
         const auto bobs = *parse_policy(kBobReads);
         QVERIFY(store.save({first->id, 1, bobs, now(), 4711, 12}, true));
         QVERIFY(store.save({changed->id, 2, bobs, now(), 4711, 12}, true));
@@ -64,9 +61,8 @@ void PolicyStorageTest::a_row_decides_when_the_manager_was_killed_behind_it() {
         QVERIFY(!alice.map(id, AccessMode::read_only));
     }
     bench_->kill();
-    PolicyStore store(bench_->paths().state_db(), "");
+    PolicyStore store(std::make_shared<StateDatabase>(bench_->paths().state_db()), "");
     std::string note;
-    QVERIFY(store.open(note));
     QCOMPARE(store.load(note)->size(), std::size_t{2});  // nothing of a region that never was
 }
 

@@ -230,14 +230,14 @@ void ServicePoliciesTest::each_refusal_is_recorded_with_its_reason() {
     QVERIFY(!alice.map(region->id, AccessMode::read_only));
     QCOMPARE(alarms.size(), 1U);
     QCOMPARE(alarms[0],
-             "user 5001 (process 200) was refused: map: no permission and no rule says "
-             "so, " +
+             "user 5001 (process 200) was refused: map: no permission and no rule "
+             "allows it, " +
                  region->id.str() + " (permission_denied)");
     const auto event = bench_->last_event(region->id, EventKind::refused);
     QCOMPARE(event.uid, kAlice.uid);
     QCOMPARE(event.pid, kAlice.pid);
     QCOMPARE(static_cast<ErrorCode>(event.result), ErrorCode::permission_denied);
-    QCOMPARE(QString(event.text), QString("map: no permission and no rule says so"));
+    QCOMPARE(QString(event.text), QString("map: no permission and no rule allows it"));
     QCOMPARE(bench_->references(root(), region->id), 0U);
     QVERIFY(!service().require(alice.caller(), Privilege::configure, "reload"));
     QCOMPARE(QString(bench_->last_event({}, EventKind::refused).text),

@@ -316,7 +316,7 @@ void TopModel::acknowledging_is_confirmed_first() {
     told.alerts.value.resize(1);
     told.alerts.value[0].id = 5;
     told.alerts.value[0].title = "Memory is nearly full";
-    told.alerts.value[0].state = AlertState::firing;
+    told.alerts.value[0].state = Alert::State::firing;
     model.take(told);
     press(model, U'3');
     Surface surface(80, 24);

@@ -324,11 +324,11 @@ void TopView::alerts_show_evidence_and_remedy() {
     Alert old, firing;
     old.id = 9;
     old.title = "Was slow";
-    old.state = AlertState::pending;
+    old.state = Alert::State::pending;
     firing.id = 3;
     firing.title = "A lock is stuck";
     firing.severity = AlertSeverity::critical;
-    firing.state = AlertState::firing;
+    firing.state = Alert::State::firing;
     firing.evidence = "the first in the queue has waited for 70 s";
     firing.remedy = "look at who holds it";
     told.alerts.value = {old, firing};

@@ -89,7 +89,7 @@ void AlertRuleDialog::add_form() {
     comparison_->setAccessibleName(tr("Comparison"));
     for (const auto way : {AlertComparison::above, AlertComparison::at_least,
                            AlertComparison::below, AlertComparison::at_most})
-        comparison_->addItem(to_qstring(symbol(way)), static_cast<int>(way));
+        comparison_->addItem(to_qstring(to_string(way)), static_cast<int>(way));
     comparison_->setCurrentIndex(comparison_->findData(static_cast<int>(rule_.comparison)));
     connect(enabled_, &QCheckBox::toggled, this, &AlertRuleDialog::apply_edit);
     connect(severity_, &QComboBox::currentIndexChanged, this, &AlertRuleDialog::apply_edit);

@@ -95,7 +95,7 @@ QVariant AlertModel::cell(int number, int column, int role) const {
     if (role == kSeverityRole && column == kAlertSeverity && is_inactive(alert))
         return static_cast<int>(Severity::neutral);
     if (role == kMonospaceRole) return column == kAlertSubject && is_about_region(alert);
-    if (role == kMutedRole && is_inactive(alert) && alert.state == AlertState::resolved)
+    if (role == kMutedRole && is_inactive(alert) && alert.state == Alert::State::resolved)
         return true;
     return KeyedTable::cell(number, column, role);
 }

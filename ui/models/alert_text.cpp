@@ -36,9 +36,9 @@ QString plain(double number) {
 }
 
 auto rank(const Alert& alert) {
-    const auto place = alert.state == AlertState::firing    ? 0
-                       : alert.state == AlertState::pending ? 1
-                                                            : 2;
+    const auto place = alert.state == Alert::State::firing    ? 0
+                       : alert.state == Alert::State::pending ? 1
+                                                              : 2;
     const auto severity = place == 2 ? 0 : -static_cast<int>(alert.severity);
     const auto taken_on = place == 0 && !needs_someone(alert) ? 1 : 0;
     const auto latest = place == 2 ? alert.resolved_at.micros : alert.since.micros;
@@ -63,7 +63,7 @@ Severity severity_of(AlertSeverity severity) {
                                                 : Severity::info;
 }
 
-QString alert_state_title(AlertState state) {
+QString alert_state_title(Alert::State state) {
     return to_qstring(to_string(state));
 }
 
@@ -85,8 +85,8 @@ QString subject_text(const std::string& subject) {
 }
 
 Severity severity_of(const Alert& alert) {
-    if (alert.state == AlertState::resolved) return Severity::good;
-    if (alert.state == AlertState::pending) return Severity::neutral;
+    if (alert.state == Alert::State::resolved) return Severity::good;
+    if (alert.state == Alert::State::pending) return Severity::neutral;
     return severity_of(alert.severity);
 }
 
@@ -99,7 +99,7 @@ QStringList alert_marks(const Alert& alert) {
 }
 
 bool needs_someone(const Alert& alert) {
-    return alert.state == AlertState::firing && alert.acknowledged_by.empty() && !alert.silenced;
+    return alert.state == Alert::State::firing && alert.acknowledged_by.empty() && !alert.silenced;
 }
 
 bool worse(const Alert& a, const Alert& b) {

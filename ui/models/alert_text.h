@@ -13,7 +13,7 @@ namespace snakepit::shm::ui {
 
 QString severity_title(AlertSeverity severity);
 Severity severity_of(AlertSeverity severity);
-QString alert_state_title(AlertState state);
+QString alert_state_title(Alert::State state);
 QString group_title(AlertGroup group);
 QString alert_title(const Alert& alert);
 QString rule_title(const AlertRule& rule);

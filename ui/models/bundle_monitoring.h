@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "alerts/alert_pages.h"
+#include "alerts/alert_api.h"
 #include "diagnostics/bundle_reader.h"
 #include "ui/models/bundle_refusal.h"
 #include "ui/models/sources.h"

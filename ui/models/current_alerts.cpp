@@ -93,7 +93,7 @@ void CurrentAlerts::notify_new() {
     std::set<std::uint64_t> told;
     std::vector<Alert> tell;
     for (const auto& alert : alerts_) {
-        if (alert.state != AlertState::firing) continue;
+        if (alert.state != Alert::State::firing) continue;
         if (started_ && !notified_.contains(alert.id) && needs_someone(alert))
             tell.push_back(alert);
         told.insert(alert.id);
@@ -106,7 +106,7 @@ void CurrentAlerts::notify_new() {
 std::vector<Alert> CurrentAlerts::firing() const {
     std::vector<Alert> out;
     std::copy_if(alerts_.begin(), alerts_.end(), std::back_inserter(out),
-                 [](const Alert& alert) { return alert.state == AlertState::firing; });
+                 [](const Alert& alert) { return alert.state == Alert::State::firing; });
     return out;
 }
 

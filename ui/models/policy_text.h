@@ -19,7 +19,7 @@ QString group_title(const PolicyReport& report);  // "group users"
 // Who has a right by this policy, one entry each: "owner alice", "rule 2: user bob". Roles are left
 // out: they hold for every region.
 QStringList who_may(Right right, const PolicyReport& report, const Policy& policy);
-// The reason of a decision: "rule 2: user bob", "not allowed".
+// Why somebody may, or may not: "rule 2: user bob", "no permission and no rule allows it".
 QString reason_text(const Verdict& verdict, const Policy& policy);
 QString role_title(Role role);
 QString place_text(const std::string& where);        // "rules[1].program" as "Rule 2, program"

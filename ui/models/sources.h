@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "alerts/alert_pages.h"
+#include "alerts/alert_api.h"
 #include "audit/report.h"
 #include "base/policy.h"
 #include "base/region.h"

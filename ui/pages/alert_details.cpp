@@ -105,7 +105,7 @@ void AlertDetails::show_alert(const Alert* alert) {
     say(value_, QString::fromStdString(value_text(alert->value, alert->unit)));
     say(worst_, QString::fromStdString(value_text(alert->worst, alert->unit)));
     say(limit_, QString::fromStdString(value_text(alert->threshold, alert->unit)));
-    say(times_, alert->state == AlertState::pending
+    say(times_, alert->state == Alert::State::pending
                     ? tr("not yet")
                     : pluralize(alert->times_fired, "time", "times"));
     say(evidence_,
@@ -118,7 +118,7 @@ void AlertDetails::show_alert(const Alert* alert) {
 }
 
 void AlertDetails::show_chips(const Alert& alert) {
-    const auto calm = alert.state == AlertState::resolved;
+    const auto calm = alert.state == Alert::State::resolved;
     QStringList texts{severity_title(alert.severity), alert_state_title(alert.state)};
     std::vector<Severity> severities{calm ? Severity::neutral : severity_of(alert.severity),
                                      severity_of(alert)};
@@ -137,7 +137,7 @@ void AlertDetails::show_timeline(const Alert& alert) {
     std::vector<Timeline::Step> steps;
     const bool fired = alert.fired_at.micros != 0;
     steps.push_back({tr("Condition met"), at(alert.since), {}, Severity::caution, true});
-    if (fired || alert.state == AlertState::pending)
+    if (fired || alert.state == Alert::State::pending)
         steps.push_back({fired ? tr("Fired") : tr("Fires if the condition persists"),
                          at(alert.fired_at),
                          {},
@@ -148,7 +148,7 @@ void AlertDetails::show_timeline(const Alert& alert) {
             {tr("Acknowledged by %1").arg(QString::fromStdString(alert.acknowledged_by)),
              at(alert.acknowledged_at), QString::fromStdString(alert.acknowledgement),
              Severity::info, true});
-    else if (alert.state == AlertState::firing)
+    else if (alert.state == Alert::State::firing)
         steps.push_back({tr("Not acknowledged yet"), {}, {}, Severity::neutral, false});
     const bool resolved = alert.resolved_at.micros != 0;
     steps.push_back(
@@ -161,8 +161,8 @@ void AlertDetails::show_timeline(const Alert& alert) {
 }
 
 void AlertDetails::show_actions(const Alert& alert) {
-    const bool open = alert.state != AlertState::resolved;
-    const bool can_ack = alert.state == AlertState::firing && alert.acknowledged_by.empty();
+    const bool open = alert.state != Alert::State::resolved;
+    const bool can_ack = alert.state == Alert::State::firing && alert.acknowledged_by.empty();
     acknowledge_->setVisible(can_ack);
     silence_->setVisible(open && !alert.silenced);
     for (auto* action : {acknowledge_, silence_}) action->setEnabled(workspace_.can_act());

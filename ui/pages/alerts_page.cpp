@@ -244,12 +244,12 @@ std::vector<Alert> AlertsPage::selected() const {
 void AlertsPage::show_selection() {
     const auto alerts = selected();
     const auto can_ack = [](const Alert& alert) {
-        return alert.state == AlertState::firing && alert.acknowledged_by.empty();
+        return alert.state == Alert::State::firing && alert.acknowledged_by.empty();
     };
     acknowledge_->setEnabled(workspace_.can_act() &&
                              std::any_of(alerts.begin(), alerts.end(), can_ack));
     silence_->setEnabled(workspace_.can_act() && alerts.size() == 1 && !alerts.front().silenced &&
-                         alerts.front().state != AlertState::resolved);
+                         alerts.front().state != Alert::State::resolved);
     details_->show_hint(alerts.size() < 2
                             ? tr("Select an alert to see its details.")
                             : tr("%1 selected").arg(pluralize(alerts.size(), "alert", "alerts")));
@@ -259,7 +259,7 @@ void AlertsPage::show_selection() {
 void AlertsPage::acknowledge() {
     auto alerts = selected();
     std::erase_if(alerts, [](const Alert& alert) {
-        return alert.state != AlertState::firing || !alert.acknowledged_by.empty();
+        return alert.state != Alert::State::firing || !alert.acknowledged_by.empty();
     });
     if (alerts.empty()) return;
     auto* dialog = new AcknowledgeDialog(workspace_, std::move(alerts), window());

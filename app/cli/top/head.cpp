@@ -181,7 +181,7 @@ void draw_alerts(const Model& model, Line line) {
     line.add(fmt::format("{} firing, {} not acknowledged", firing, open),
              open > 0 ? Style::critical : Style::warning);
     for (const auto& alert : model.results().alerts.value) {
-        if (alert.state != AlertState::firing) continue;
+        if (alert.state != Alert::State::firing) continue;
         line.add("  ").add(
             alert.title.empty() ? alert.rule : alert.title,
             alert.severity == AlertSeverity::critical ? Style::critical : Style::warning);

@@ -136,9 +136,9 @@ void draw_programs(Model& model, Surface& surface, std::size_t line, std::size_t
 
 // Firing before pending before resolved, and the worse and newer first.
 std::int64_t urgency(const Alert& alert) {
-    const auto state = alert.state == AlertState::firing    ? 2
-                       : alert.state == AlertState::pending ? 1
-                                                            : 0;
+    const auto state = alert.state == Alert::State::firing    ? 2
+                       : alert.state == Alert::State::pending ? 1
+                                                              : 0;
     const auto open = alert.acknowledged_by.empty() ? 1 : 0;
     constexpr std::int64_t kIds = std::int64_t{1} << 40;  // more than there will be
     return ((state * 2 + open) * 4 + static_cast<int>(alert.severity)) * kIds +
@@ -146,7 +146,7 @@ std::int64_t urgency(const Alert& alert) {
 }
 
 Style style_of(const Alert& alert) {
-    if (alert.state != AlertState::firing) return Style::dim;
+    if (alert.state != Alert::State::firing) return Style::dim;
     if (alert.severity == AlertSeverity::critical) return Style::critical;
     return alert.severity == AlertSeverity::warning ? Style::warning : Style::normal;
 }
@@ -183,7 +183,7 @@ void draw_alert_rows(Model& model, Surface& surface, std::size_t line, std::size
     for (std::size_t i = 0; i < page.indexes.size(); ++i) {
         const auto& one = answer.value[page.indexes[i]];
         const auto state =
-            one.state == AlertState::firing && !one.acknowledged_by.empty()
+            one.state == Alert::State::firing && !one.acknowledged_by.empty()
                 ? std::string("acknowledged")
                 : std::string(to_string(one.state)) + (one.silenced ? ", silenced" : "");
         rows.add({{std::string(to_string(one.severity)), style_of(one)},

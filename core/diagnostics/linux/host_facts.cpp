@@ -78,7 +78,7 @@ constexpr uid_t kFirstPerson = 1000;  // systemd-logind leaves the system's own 
 constexpr std::array kSettings{"/usr/lib/systemd/", "/usr/local/lib/systemd/", "/run/systemd/",
                                "/etc/systemd/"};
 
-// What systemd takes for a truth value; anything else is no setting.
+// The words that systemd reads as a truth value; others are ignored.
 std::optional<bool> truth(std::string text) {
     constexpr std::array yes{"1", "yes", "y", "true", "t", "on"};
     constexpr std::array no{"0", "no", "n", "false", "f", "off"};
@@ -95,14 +95,14 @@ std::string trimmed(const std::string& text) {
     return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-// The last one said, if it says so at all.
+// The last setting, if there is one.
 void read_remove_ipc(const std::string& path, bool& removes) {
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
         const auto equals = line.find('=');
         if (equals == std::string::npos || trimmed(line.substr(0, equals)) != "RemoveIPC") continue;
         const auto value = trimmed(line.substr(equals + 1));
-        removes = truth(value).value_or(value.empty() || removes);  // empty: as if never said
+        removes = truth(value).value_or(value.empty() || removes);  // empty: reset to the default
     }
 }
 
@@ -151,7 +151,7 @@ Limits process_limits() {
 
 namespace {
 
-// The value behind `key` in a file of lines; quotes are no part of it. Empty: there is none.
+// The value of `key` in a file of lines, without quotes. Empty: not set.
 std::string value_in(const char* path, const std::string& key) {
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
@@ -199,7 +199,7 @@ std::optional<MountFacts> mount_of(const std::string& path) {
         MountFacts mount;
         std::string device;
         std::istringstream(line) >> device >> mount.point >> mount.type >> mount.options;
-        // The last of several on one point is the one that is seen.
+        // Of several mounts on one point the last one is visible.
         if (above(mount.point, path) && (!out || mount.point.size() >= out->point.size()))
             out = mount;
     }
