@@ -9,10 +9,10 @@
 
 #include <QtGlobal>
 
+#include "base/version.h"
 #include "command.h"
 #include "json.h"
 #include "layout/registry_layout.h"
-#include "base/version.h"
 #include "output.h"
 #include "protocol/messages.h"
 

@@ -4,8 +4,8 @@
 
 #include <QString>
 
-#include "help.h"
 #include "base/version.h"
+#include "help.h"
 
 namespace snakepit::shm::cli {
 
