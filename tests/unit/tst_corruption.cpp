@@ -146,7 +146,7 @@ void Corruption::a_segment_that_vanished_or_was_cut_is_found_while_the_manager_r
     QVERIFY(bench_->memory->remove_segment(state().allocator.segment_name_of(gone->slot), {}));
     check();
     QVERIFY(service().faults().at(gone->slot).find("removed") != std::string::npos);
-    QVERIFY(service().faults().at(cut->slot).find("cut") != std::string::npos);
+    QVERIFY(service().faults().at(cut->slot).find("truncated") != std::string::npos);
     QCOMPARE(code(user_->map(gone->id)), ErrorCode::corruption_detected);
 }
 
