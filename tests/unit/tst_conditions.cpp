@@ -76,7 +76,7 @@ void Conditions::one_that_is_met_ends_at_its_resolve_threshold() {
     QVERIFY(full.met(0.96, true));
     QVERIFY(!full.met(0.95, true));
     const auto& disk = condition("state-space-full");
-    QVERIFY(disk.met(1 << 20) && !disk.met(1 << 24) && !disk.met(1 << 24, true));
+    QVERIFY(disk.met(1e6) && !disk.met(1e8) && !disk.met(1e8, true));
 }
 
 void Conditions::a_file_system_that_fills_at_once_raises_one_alert() {
