@@ -235,13 +235,14 @@ void Service::settle_locks() {
             registry_->timed(Timed::lock_wait).add(settled.waited);
         if (!record) continue;
         if (settled.state == LockState::granted) refresh(settled.slot, 0, at);
-        const auto who = client_text(*record);
-        if (settled.state == LockState::timed_out)
+        if (settled.state == LockState::timed_out) {
+            const auto who = client_text(*record);
             registry_->record(settled.slot, {.kind = EventKind::lock_timed_out,
                                              .result = ErrorCode::timeout,
                                              .pid = record->pid,
                                              .uid = record->uid,
                                              .text = who});
+        }
         counter_.wake(client_of_serial_.at(settled.owner.serial));
     }
 }
