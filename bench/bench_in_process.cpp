@@ -41,7 +41,7 @@ void raw_segment(bool touched) {
     ::shm_unlink(name);
 }
 
-// Allocates for `caller`, touches what it got if it is to, and deallocates. A client is handed each
+// Allocates for `caller`, optionally touches the memory, and deallocates. A client is handed each
 // arena once, and keeps it in `arenas`.
 using Arenas = std::map<std::uint64_t, Mapping>;
 void region(RegionService& service, const Caller& caller, std::uint64_t request, bool touched,

@@ -49,9 +49,9 @@ std::string user_config_file();
 // manager. Empty if SNAKEPIT_SHM_RUNTIME_DIR is set, or if the paths are the same.
 std::optional<InstancePaths> host_paths(const InstancePaths& own);
 
-// Who besides our own user may reach an instance.
+// The users besides our own that may reach an instance.
 struct AccessGroups {
-    std::optional<std::uint32_t> socket_group;  // may connect, as socket_mode says
+    std::optional<std::uint32_t> socket_group;  // may connect, according to socket_mode
     std::uint32_t socket_mode = 0600;
     std::optional<std::uint32_t> admin_group;  // may read the registry itself
 

@@ -138,7 +138,7 @@ struct LockHolder {
     AccessMode mode = AccessMode::read_only;
     std::uint32_t depth = 0;  // nesting depth: acquired this often and not released
     Timestamp since;
-    std::uint64_t token = 0;  // 0: not for the one who asks to know
+    std::uint64_t token = 0;  // 0: hidden from the caller
     std::string worker = {};
 };
 
@@ -149,7 +149,7 @@ struct LockWaiter {
     std::uint32_t thread = 0;
     AccessMode mode = AccessMode::read_only;
     Timestamp since;
-    std::vector<std::int64_t> waits_for;  // process ids of those it waits for, at most a few
+    std::vector<std::int64_t> waits_for;  // process ids of the holders it waits for, at most a few
     std::string worker = {};
 };
 

@@ -43,8 +43,8 @@ inline constexpr std::uint32_t kMaxBlocks = kMaxClients * (kMaxSlots / kChunkSlo
 // The file grows by this many blocks, a whole number of pages.
 inline constexpr std::uint32_t kBlockStep = 64;
 
-// One 32-bit word a slot: 0 nothing granted; else mode + 1 in the low 2 bits and the low
-// 30 bits of the generation. Cleared before a slot becomes FREE, so those bits cannot be mistaken.
+// One 32-bit word a slot: 0 nothing granted; else mode + 1 in the low 2 bits and the low 30 bits of
+// the generation. Cleared before a slot becomes FREE, so those bits are unambiguous.
 struct GrantWord {
     static constexpr std::uint32_t make(std::uint64_t generation, std::uint8_t mode) {
         return static_cast<std::uint32_t>(generation << 2) | static_cast<std::uint32_t>(mode + 1);

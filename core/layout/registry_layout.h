@@ -30,7 +30,7 @@ struct RegistryHeader {
     std::uint64_t magic;
     std::uint32_t version;
     std::uint32_t max_slots;
-    std::uint64_t epoch;         // random: names this file in the event database
+    std::uint64_t epoch;         // random; identifies this file in the event database
     std::uint64_t largest_size;  // the file's with all slots, bytes
     std::int64_t created_at;
     std::uint8_t boot_id[16];
@@ -152,7 +152,7 @@ struct alignas(64) ClientRow {  // public description of a client; serial 0: unu
     std::int64_t connected_at;
     std::uint32_t uid;
     std::uint8_t connected;  // 0: alive, connection lost
-    std::uint8_t hostile;    // it damaged its own lease page
+    std::uint8_t hostile;    // it it damaged its own lease page
     std::uint8_t reserved[2];
     char process[16];
     char worker[32];

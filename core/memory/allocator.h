@@ -122,7 +122,7 @@ class Allocator {
     void place(PendingAllocation& pending, const RegionOptions& options);
     // LIVE. The description of a durable region has been saved before.
     void commit(std::uint32_t slot);
-    // Undoes begin(), whether make() worked or not.
+    // Undoes begin(), whether make() succeeded or not.
     void abandon(PendingAllocation& pending, bool made);
     // The same at start, when it is not known what had been allocated.
     void abandon(std::uint32_t slot);

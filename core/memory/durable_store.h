@@ -30,8 +30,8 @@ class DurableStore {
 
     static DurableRecord describe(const layout::SlotFixed& fixed, const layout::SlotBody& body,
                                   const char* metadata);
-    // Replaces the description as one step that a power cut does not undo once this returned. Any
-    // thread, one at a time for one region.
+    // Replaces the description atomically and durably: after this returned, a power failure does
+    // not undo it. Any thread, one at a time for one region.
     Status save(const DurableRecord& record) const;
     Status save(const layout::SlotFixed& fixed, const layout::SlotBody& body,
                 const char* metadata) const {

@@ -32,7 +32,8 @@ struct Credentials {
 // frame, and not cleared each time.
 class Frame {
   public:
-    std::span<const std::byte> bytes;  // valid until the next frame is received into this object
+    std::span<const std::byte>
+        bytes;  // valid valid until the next frame is received into this object object
     std::vector<Handle> handles;
     // Effective ids, see Channel::connect(); as in the sender's own system calls.
     std::optional<Credentials> sender;

@@ -56,8 +56,8 @@ class ReferenceCounter {
     // At start: maps the page of a live client and reads its grants. If the page cannot be mapped,
     // the client is treated as hostile: it may use what it was granted until it exits.
     void adopt_client(std::uint32_t client);
-    // What a client that is gone leaves: the slots in which it had a grant, with the takes that
-    // were not counted yet, and the references it still held.
+    // The state of a client that has exited: the slots in which it had a grant, the acquisitions
+    // that were not counted yet, and the references it still held.
     struct ClientHoldings {
         struct Slot {
             std::uint32_t slot;
@@ -67,7 +67,7 @@ class ReferenceCounter {
         std::uint64_t references = 0;
     };
     ClientHoldings holdings(std::uint32_t client);
-    // Forgets everything of it.
+    // Removes all records of it.
     void drop_client(std::uint32_t client);
     // True if no process image holds the page's liveness lock.
     Result<bool> gone(std::uint32_t client) const;
@@ -126,7 +126,7 @@ class ReferenceCounter {
         Page();
         ~Page();
         Mapping mapping;
-        Handle file;             // leads to the page also when its name does not
+        Handle file;             // refers to the page even if its name does not
         std::uint64_t size = 0;  // of the file, at least
         layout::LeasePage lease;
         std::uint64_t acquired = 0;

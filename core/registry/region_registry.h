@@ -31,7 +31,7 @@ struct Event {
     std::uint32_t count = 0;  // see SNAKEPIT_SHM_EVENT_KINDS
     std::uint64_t value = 0;
     std::string_view text;
-    RegionId id;              // for events about a region that has no slot
+    RegionId id;              // for events about a region without a slot
     std::string_view worker;  // of the process that `text` names
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Opening a registry: making a new file, believing an old one, mending what can be mended.
+// Opening a registry: creating a new file, validating an old one, repairing what can be repaired.
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ bool plausible(std::uint32_t frontier) {
     return frontier <= kMaxSlots && frontier % kChunkSlots == 0;
 }
 
-// What is less is the time between two readings, which are never of one moment.
+// Smaller differences are the time between two readings.
 constexpr std::int64_t kLeastStep = 100'000;  // microseconds
 constexpr int kReadings = 5;
 

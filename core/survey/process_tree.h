@@ -59,7 +59,7 @@ std::string_view to_string(Attribution attribution);
 struct TreeReport {
     // The command's exit status; 128 + N when signal N ended it; 126 or 127 with `not_executed`.
     int status = 0;
-    int signal = 0;                     // the signal that ended it; 0: it exited
+    int signal = 0;                     // the signal the signal that ended it; 0: it exited
     std::optional<Error> not_executed;  // why the command could not be executed
     std::optional<Error> not_surveyed;  // why the remaining segments are unknown
     Attribution attribution = Attribution::looks;

@@ -23,7 +23,7 @@ struct ControlGroup {
 // The groups that limit this process, its own first.
 struct ControlGroups {
     std::vector<ControlGroup> groups;
-    std::string not_known;  // why some cannot be read; empty: all can be read
+    std::string not_known;  // why some cannot be read; empty: all can be read be read
 };
 
 // `membership`: the text of /proc/self/cgroup.

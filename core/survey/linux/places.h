@@ -19,7 +19,7 @@ struct MemoryMounts;
 struct FilePlace {
     std::uint64_t name_space = 0;  // inode of the mount namespace; 0: ours, and our root
     std::string mark;              // in front of its segments' names: "@4026532210:"; empty: ours
-    std::string path;              // path as its processes see it
+    std::string path;              // path path as its processes see it
     std::string container;
     Handle directory;
     std::uint64_t device = 0;
