@@ -7,7 +7,7 @@
 
 #include "alerts.h"
 #include "alerts/backtest.h"
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "json.h"
 #include "moments.h"
@@ -130,10 +130,11 @@ Result<AlertRule> rule_to_test(const Context& context, const BacktestOptions& op
 
 void print_backtest(const AlertRule& rule, const Backtest& result) {
     if (result.from.micros == 0) return print("nothing was recorded in that time\n");
-    print(fmt::format("{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name,
-                      condition_text(rule), to_rfc3339(result.from), to_rfc3339(result.to),
-                      result.firings.size() == 1 ? "once" : counted(result.firings.size(), "time"),
-                      result.firings.empty() ? "" : ":"));
+    print(
+        fmt::format("{}: {}\nfrom {} to {}: would have fired {}{}\n", rule.name,
+                    condition_text(rule), to_rfc3339(result.from), to_rfc3339(result.to),
+                    result.firings.size() == 1 ? "once" : pluralize(result.firings.size(), "time"),
+                    result.firings.empty() ? "" : ":"));
     if (result.firings.empty()) return;
     Table table({"FIRED", "RESOLVED", "AFTER>", "WORST>", "SUBJECT"});
     for (const auto& firing : result.firings) {

@@ -6,7 +6,7 @@
 
 #include "alerts.h"
 #include "alerts/alert.h"
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -33,7 +33,7 @@ std::string compact(const QJsonObject& object) {
 
 std::string marks(const Alert& alert) {
     std::string out(to_string(alert.state));
-    if (alert.flapping) out += fmt::format(", flapping ({})", counted(alert.times_fired, "time"));
+    if (alert.flapping) out += fmt::format(", flapping ({})", pluralize(alert.times_fired, "time"));
     if (alert.silenced) out += ", silenced";
     if (alert.acknowledged_at.micros != 0) out += ", acknowledged by " + alert.acknowledged_by;
     return out;

@@ -7,7 +7,7 @@
 
 #include <QJsonArray>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -85,7 +85,7 @@ void print_kept(const CleanupResult& result) {
     if (kept.empty()) return;
     Table table({result.dry_run ? "WOULD STAY#" : "STAYED#", "REASON"});
     for (const auto& [reason, items] : kept)
-        table.add({items.size() == 1 ? items.front()->id.str() : counted(items.size(), "region"),
+        table.add({items.size() == 1 ? items.front()->id.str() : pluralize(items.size(), "region"),
                    reason});
     print(table);
 }
@@ -100,10 +100,11 @@ void print_items(const CleanupResult& result) {
     const auto freed = result.removed - result.quarantined;
     if (freed > 0 || result.quarantined == 0)
         print(fmt::format("{} {}, {}\n", result.dry_run ? "would remove" : "removed",
-                          counted(freed, "region"), format_size(result.bytes_freed)));
+                          pluralize(freed, "region"), format_size(result.bytes_freed)));
     if (result.quarantined == 0) return;
     print(fmt::format("{} {} into quarantine, {}{}\n", result.dry_run ? "would put" : "put",
-                      counted(result.quarantined, "region"), format_size(result.bytes_quarantined),
+                      pluralize(result.quarantined, "region"),
+                      format_size(result.bytes_quarantined),
                       result.dry_run ? "" : ": snakepit-shm restore ID restores one"));
 }
 
@@ -140,10 +141,10 @@ Result<int> run_plan(const Context& context, const std::string& file) {
     }
     print_items(result);
     print(changed == 0 ? fmt::format("all {} of the plan were removed\n",
-                                     counted(plan.goes.size(), "region"))
+                                     pluralize(plan.goes.size(), "region"))
                        : fmt::format("{} of the plan's {} stayed: the reasons above show what "
                                      "changed meanwhile\n",
-                                     changed, counted(plan.goes.size(), "region")));
+                                     changed, pluralize(plan.goes.size(), "region")));
     return kDone;
 }
 

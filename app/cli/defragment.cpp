@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -26,7 +26,7 @@ std::string line(const char* when, const QJsonObject& pool) {
         return format_size(static_cast<std::uint64_t>(pool[key].toDouble()));
     };
     return fmt::format("{}: {}, {} used, {} of holes between, {:.1f} % fragmented\n", when,
-                       counted(static_cast<std::uint64_t>(pool["arenas"].toInteger()), "arena"),
+                       pluralize(static_cast<std::uint64_t>(pool["arenas"].toInteger()), "arena"),
                        bytes("used"), bytes("holes"), pool["fragmentation"].toDouble() * 100);
 }
 
@@ -46,9 +46,9 @@ Result<int> run(const Context& context) {
     }
     print(line("before", before) + line("after ", after));
     print(fmt::format("moved {} of {}; {} in use and stayed; {} returned\n",
-                      counted(result.moved, "region"), format_size(result.bytes),
+                      pluralize(result.moved, "region"), format_size(result.bytes),
                       result.in_use == 1 ? "1 is" : fmt::format("{} are", result.in_use),
-                      counted(result.arenas_returned, "arena")));
+                      pluralize(result.arenas_returned, "arena")));
     return kDone;
 }
 

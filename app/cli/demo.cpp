@@ -10,7 +10,7 @@
 #include <optional>
 #include <random>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "child_process.h"
 #include "command.h"
@@ -43,10 +43,10 @@ class Demo {
             SHM_ASSIGN(auto worker, start(i));
             workers_.push_back(std::move(worker));
         }
-        say(fmt::format(
-            "{} data for {} s; Ctrl-C ends it",
-            counted(static_cast<std::uint64_t>(options.workers), "worker shares", "workers share"),
-            options.seconds));
+        say(fmt::format("{} data for {} s; Ctrl-C ends it",
+                        pluralize(static_cast<std::uint64_t>(options.workers), "worker shares",
+                                  "workers share"),
+                        options.seconds));
         for (int tick = 1; tick <= options.seconds && !end_asked; ++tick) {
             ::poll(nullptr, 0, kTickMillis);
             SHM_TRY(look(tick));
@@ -112,8 +112,8 @@ class Demo {
             bytes += region.size;
         }
         say(fmt::format("{:>4} s  {}, {}, {}; {} of {} verified, {} wrong", tick,
-                        counted(regions.size(), "region"), format_size(bytes),
-                        counted(references, "reference"), counted(total.verified, "read"),
+                        pluralize(regions.size(), "region"), format_size(bytes),
+                        pluralize(references, "reference"), pluralize(total.verified, "read"),
                         format_size(total.bytes), total.corrupt));
         return {};
     }
@@ -134,7 +134,7 @@ class Demo {
         SHM_ASSIGN(auto successor, start(static_cast<int>(index)));
         worker = std::move(successor);
         say(fmt::format("        {} (pid {}) was killed with {}; its successor has pid {}",
-                        worker.name, pid, counted(held, "reference"), worker.process.pid()));
+                        worker.name, pid, pluralize(held, "reference"), worker.process.pid()));
         return {};
     }
 
@@ -157,9 +157,9 @@ class Demo {
         SHM_ASSIGN(const auto rest, client_.list("session:" + session_));
         left_ = rest.size();
         say(fmt::format("done: {} made, {} verified, {} wrong, {} killed; {} removed, {} left",
-                        counted(tally_.allocated, "region"), counted(tally_.verified, "read"),
-                        tally_.corrupt, counted(killed_, "worker"), counted(removed_, "orphan"),
-                        counted(left_, "region")));
+                        pluralize(tally_.allocated, "region"), pluralize(tally_.verified, "read"),
+                        tally_.corrupt, pluralize(killed_, "worker"), pluralize(removed_, "orphan"),
+                        pluralize(left_, "region")));
         return {};
     }
 

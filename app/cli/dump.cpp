@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "contents.h"
 #include "json.h"
@@ -93,7 +93,7 @@ std::string head(const RegionInfo& info, const RegionPart& part, std::uint64_t s
         info.id.str(), info.size, format_size(info.size), to_string(info.state),
         to_string(info.security_level),
         process_label(info.owner_process, info.owner_pid, info.worker), info.owner_uid,
-        counted(info.reference_count, "reference"), size, part.offset, to_rfc3339(now()));
+        pluralize(info.reference_count, "reference"), size, part.offset, to_rfc3339(now()));
 }
 
 Status print_document(const Contents& contents, const DumpOptions& options, OutputFile& sink) {

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "host_output.h"
 #include "json.h"
@@ -21,7 +21,7 @@ struct Sum {
     std::size_t segments = 0;
     std::uint64_t bytes = 0;
     std::string str() const {
-        return fmt::format("{}, {}", counted(segments, "segment"), format_size(bytes));
+        return fmt::format("{}, {}", pluralize(segments, "segment"), format_size(bytes));
     }
 };
 

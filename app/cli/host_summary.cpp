@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "host_output.h"
 #include "output.h"
@@ -34,7 +34,7 @@ std::string segments_line(const HostSurvey& survey) {
         bytes_left += segment.resident;
     }
     auto out = fmt::format(
-        "{}, {}; left over {}, {}; {} free of {}", counted(survey.segments.size(), "segment"),
+        "{}, {}; left over {}, {}; {} free of {}", pluralize(survey.segments.size(), "segment"),
         format_size(resident_of(survey.segments)), left_over, format_size(bytes_left),
         format_size(survey.shm_free), format_size(survey.shm_total));
     const auto& places = survey.balance.places;
@@ -53,8 +53,8 @@ std::string others_of(const HostSurvey& survey) {
         const bool y = kind.ends_with('y');
         out += fmt::format(
             "{}{}", out.empty() ? "" : ", ",
-            counted(count, kind,
-                    y ? fmt::format("{}ies", kind.substr(0, kind.size() - 1)) : kind + "s"));
+            pluralize(count, kind,
+                      y ? fmt::format("{}ies", kind.substr(0, kind.size() - 1)) : kind + "s"));
     }
     return out;
 }
@@ -106,7 +106,7 @@ std::string host_summary(const HostSurvey& survey, const std::vector<HostSegment
     auto out = segments_line(survey);
     if (shown.size() < survey.segments.size())
         out += fmt::format("{}, {}, not shown: --all includes unnamed segments\n",
-                           counted(survey.segments.size() - shown.size(), "segment"),
+                           pluralize(survey.segments.size() - shown.size(), "segment"),
                            format_size(resident_of(survey.segments) - resident_of(shown)));
     if (const auto others = others_of(survey); !others.empty())
         out += fmt::format("other files there: {}\n", others);

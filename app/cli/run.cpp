@@ -8,7 +8,7 @@
 
 #include <QJsonArray>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "command.h"
 #include "diagnostics/host_json.h"
@@ -86,7 +86,7 @@ std::string known_by(const TreeSegment& item) {
 std::string sum_of(const std::vector<TreeSegment>& segments) {
     std::uint64_t bytes = 0;
     for (const auto& item : segments) bytes += item.segment.resident;
-    return fmt::format("{}, {}", counted(segments.size(), "segment"), format_size(bytes));
+    return fmt::format("{}, {}", pluralize(segments.size(), "segment"), format_size(bytes));
 }
 
 std::string left_text(const TreeReport& report) {

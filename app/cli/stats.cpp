@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <QJsonArray>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "command.h"
 #include "diagnostics/registry_file.h"
@@ -91,7 +91,7 @@ void print_errors(const QJsonObject& errors) {
 }
 
 std::string counted_of(const QJsonValue& value, std::string_view one) {
-    return counted(static_cast<std::uint64_t>(value.toInteger()), one);
+    return pluralize(static_cast<std::uint64_t>(value.toInteger()), one);
 }
 
 void print_advice(const QJsonObject& performance) {

@@ -4,7 +4,7 @@
 
 #include <QJsonArray>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -124,7 +124,7 @@ void print_summary(const QJsonObject& status, ManagerClient& client) {
                          str(status["shm_path"])),
              fullness(number(space["total"]) - number(space["free"]), number(space["total"]))});
     add("  Programs", fmt::format("{} connected, {}", number(status["clients"]),
-                                  counted(number(status["references"]), "reference")));
+                                  pluralize(number(status["references"]), "reference")));
     add("  Orphans",
         orphans == 0
             ? Toned("none")

@@ -4,7 +4,7 @@
 
 #include "audit/report_chart.h"
 #include "audit/report_file.h"
-#include "base/counted.h"
+#include "base/pluralize.h"
 
 namespace snakepit::shm {
 
@@ -62,8 +62,8 @@ void add_verdict(std::string& out, const AuditVerdict& verdict) {
     for (const auto& note : verdict.notes)
         out += fmt::format("<p class=\"soft\">{}</p>", html_escaped(note));
     out += fmt::format("<p class=\"soft\">{} checked, {}.</p></section>\n",
-                       counted(verdict.rows, "row"),
-                       counted(verdict.checkpoints, "signed checkpoint"));
+                       pluralize(verdict.rows, "row"),
+                       pluralize(verdict.checkpoints, "signed checkpoint"));
 }
 
 void add_summary(std::string& out, const ReportContents& report) {

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
 #include "base/json.h"
+#include "base/pluralize.h"
 
 namespace snakepit::shm {
 
@@ -96,7 +96,7 @@ std::string summary(const Policy& policy) {
     auto out =
         fmt::format("{}/{}/{}", to_string(policy.permissions.owner),
                     to_string(policy.permissions.group), to_string(policy.permissions.other));
-    if (!policy.rules.empty()) out += ", " + counted(policy.rules.size(), "rule");
+    if (!policy.rules.empty()) out += ", " + pluralize(policy.rules.size(), "rule");
     if (policy.require_encryption) out += ", encrypted";
     if (policy.audit) out += ", audited";
     return out;

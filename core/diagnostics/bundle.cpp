@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/time.h"
 #include "client/manager_client.h"
 #include "diagnostics/alert_parts.h"
@@ -101,11 +101,12 @@ Status Bundler::add_registry() {
             return archive_.add(fmt::format("{}{:012x}", bundle_part::registry, offset), bytes);
         });
     if (!copied) return fail(copied.error());
-    part.what = fmt::format("the registry with {}, in pieces", counted(copied->regions, "region"));
+    part.what =
+        fmt::format("the registry with {}, in pieces", pluralize(copied->regions, "region"));
     summary_.parts.push_back(std::move(part));
     if (!request_.metadata && copied->with_metadata > 0)
         summary_.redacted.push_back(fmt::format("metadata of {} (--with-metadata keeps it)",
-                                                counted(copied->with_metadata, "region")));
+                                                pluralize(copied->with_metadata, "region")));
     leave_out("ring of events", make_error({}, "events.db contains its events"));
     return {};
 }

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/time.h"
 #include "diagnostics/host_facts.h"
 #include "diagnostics/registry_file.h"
@@ -98,8 +98,8 @@ void look_at_process(const InstancePaths& paths, const ClientRecord& record, std
     const auto held = liveness_lock_held(paths.lease_dir() + "/" + page_name(record));
     if (!held) return;
     if (!*held)
-        out.dead.add(
-            fmt::format("{} has exited and may hold {}", who(record), counted(regions, "region")));
+        out.dead.add(fmt::format("{} has exited and may hold {}", who(record),
+                                 pluralize(regions, "region")));
     else if (!same)
         out.reused.add(fmt::format(
             "{} has exited, but another process keeps its lease page locked: its references stay",
@@ -172,7 +172,7 @@ std::vector<Check> check_leases(const InstancePaths& paths, bool manager_runs, i
     std::vector<Check> out;
     const auto say = [&](const char* check, const Findings& findings, std::string remedy) {
         if (findings.count() == 0)
-            out.push_back(sound(check, counted(found->clients, "program")));
+            out.push_back(sound(check, pluralize(found->clients, "program")));
         else
             out.push_back({check, result, findings.text(), std::move(remedy)});
     };

@@ -8,7 +8,7 @@
 #include <optional>
 #include <unordered_set>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/time.h"
 #include "base/units.h"
 #include "diagnostics/host_facts.h"
@@ -141,7 +141,7 @@ std::string of_other_managers(const RegistryQuestion& question, std::vector<File
     files.erase(mine, files.end());
     if (others.empty()) return {};
     return fmt::format("{} with {} belong, or may belong, to other managers of this name",
-                       counted(others.size(), "segment"), total(others));
+                       pluralize(others.size(), "segment"), total(others));
 }
 
 }  // namespace
@@ -174,7 +174,7 @@ Check check_registry(const RegistryQuestion& question) {
                             state.manager_pid.load(std::memory_order_relaxed),
                             format_duration(silent / 1000)),
                 "check that process; it may be stopped or starved"};
-    return sound(name, fmt::format("readable, {}", counted(regions, "region")));
+    return sound(name, fmt::format("readable, {}", pluralize(regions, "region")));
 }
 
 Check check_region_checksums(const RegistryQuestion& question) {
@@ -188,7 +188,7 @@ Check check_region_checksums(const RegistryQuestion& question) {
                          ? fmt::format("the description of {} fails its checksum", slot.id().str())
                          : fmt::format("the contents of slot {} are unknown", index));
     });
-    if (findings.count() == 0) return sound(name, counted(regions, "region"));
+    if (findings.count() == 0) return sound(name, pluralize(regions, "region"));
     return {name, CheckResult::problem, findings.text(),
             question.manager_runs
                 ? "list them with 'snakepit-shm list state:damaged', save what you need, then "
@@ -218,7 +218,7 @@ Check check_region_segments(const RegistryQuestion& question) {
         if (remedy.empty()) remedy = repair(what, slot.id(), *path);
     });
     if (findings.count() > 0) return {name, CheckResult::problem, findings.text(), remedy};
-    auto found = counted(regions, "region");
+    auto found = pluralize(regions, "region");
     if (without_name > 0)
         found += fmt::format(
             ", {} of them unnamed: {}", without_name,
@@ -241,7 +241,7 @@ Check check_stale_segments(const RegistryQuestion& question) {
     const auto of_others = of_other_managers(question, files);
     if (files.empty()) return sound(name, of_others.empty() ? "none" : of_others);
     auto found = fmt::format("{} of earlier runs hold {} under {}",
-                             counted(files.size(), "segment"), total(files), question.shm_path);
+                             pluralize(files.size(), "segment"), total(files), question.shm_path);
     if (!of_others.empty()) found += "; " + of_others;
     const auto by_hand =
         fmt::format("'snakepit-shm host clean {}' removes one that is unused", files.front().name);

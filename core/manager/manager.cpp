@@ -20,8 +20,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/counted.h"
 #include "base/interval_elapsed.h"
+#include "base/pluralize.h"
 #include "crypto/keys.h"
 #include "events/event_recorder.h"
 #include "layout/ownership.h"
@@ -260,7 +260,7 @@ Status Manager::Private::can_record() const {
         ErrorCode::audit_unavailable,
         fmt::format("its accesses are audited and cannot be recorded: {}",
                     recording.problem.empty()
-                        ? counted(recording.lag, "event waits", "events wait") + " for the disk"
+                        ? pluralize(recording.lag, "event waits", "events wait") + " for the disk"
                         : recording.problem),
         "mend the event database, or use a region without audit");
 }

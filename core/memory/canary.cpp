@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "memory/canary.h"
-#include "base/counted.h"
+#include "base/pluralize.h"
 
 #include <unistd.h>
 
@@ -80,7 +80,7 @@ Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t s
     return fail(
         ErrorCode::corruption_detected,
         fmt::format("{} overwritten, from +{} on",
-                    counted(changed, "byte past its end was", "bytes past its end were"), first));
+                    pluralize(changed, "byte past its end was", "bytes past its end were"), first));
 }
 
 Status overwrite_with_zeros(const Handle& segment, std::uint64_t offset, std::uint64_t size) {

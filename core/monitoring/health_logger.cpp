@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -145,7 +145,7 @@ void HealthLogger::find_arenas(Found& found) {
                 {},
                 fmt::format("an arena: {}", arena->fault->what),
                 fmt::format("arena {}: {}; {} in it{}", arena->name(), arena->fault->what,
-                            counted(inside.size(), "region is", "regions are"), named),
+                            pluralize(inside.size(), "region is", "regions are"), named),
                 "idle regions are moved to another arena: let programs release what "
                 "they hold, deallocate what is damaged, and find out which program cleans the "
                 "shared-memory directory"});
@@ -211,12 +211,12 @@ void HealthLogger::find_recording(Found& found) {
     const auto recorder = recorder_.state();
     if (recorder.failing())
         found.emplace("recorder",
-                      problem_of("recorder-down",
-                                 fmt::format("{}; {}", recorder.problem,
-                                             counted(recorder.lag, "event waits", "events wait"))));
+                      problem_of("recorder-down", fmt::format("{}; {}", recorder.problem,
+                                                              pluralize(recorder.lag, "event waits",
+                                                                        "events wait"))));
     auto& registry = state_.registry;
     if (const auto lost = registry.state().events_lost.load(std::memory_order_relaxed); lost > 0)
-        found.emplace("events lost", problem_of("events-lost", counted(lost, "event")));
+        found.emplace("events lost", problem_of("events-lost", pluralize(lost, "event")));
     if (!registry.note().empty())
         add("registry", registry.note(), registry.note(),
             "no action is needed; regions of the old registry appear as stale segments");

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -36,7 +36,7 @@ std::string advice(const Error& error, const IdleFigures& idle) {
     if (idle.regions > 0)
         return fmt::format(
             "{} {}: 'snakepit-shm cleanup --all-eligible --dry-run' lists what could go now",
-            counted(idle.regions, "idle region holds", "idle regions hold"),
+            pluralize(idle.regions, "idle region holds", "idle regions hold"),
             format_size(idle.bytes));
     // Without regions a limit is not met by any, and there is nothing to say of them.
     std::string out;

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "regions/time_budget.h"
 
@@ -100,7 +100,7 @@ Result<bool> RegionCleanup::quarantine(const Caller& caller, const RegionId& id)
         if (!entered)
             return fail(ErrorCode::region_in_use,
                         fmt::format("{} is in use: {}", id.str(),
-                                    counted(registry_.stats(slot).references, "reference")),
+                                    pluralize(registry_.stats(slot).references, "reference")),
                         "wait until it is released, or deallocate it without quarantine: its "
                         "memory is freed with the last reference then");
         ++stats_.counters.deallocations;
@@ -172,7 +172,7 @@ CleanupItem RegionCleanup::clean(const Caller& caller, std::uint32_t slot,
     }
     if (clients_.held(slot)) {
         lifecycle_.refresh(slot, 0, at);
-        item.reason = "in use: " + counted(registry_.stats(slot).references, "reference");
+        item.reason = "in use: " + pluralize(registry_.stats(slot).references, "reference");
         return item;
     }
     const auto verdict = cleaner_.judge(lifecycle_.idle_facts(slot), request, at);

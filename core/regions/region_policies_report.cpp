@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "regions/region_policies.h"
 
 namespace snakepit::shm {
@@ -28,7 +28,7 @@ std::string RegionPolicies::note(std::uint32_t slot) const {
                                      [](const Holder& h) { return h.references > 0; });
     return fmt::format(
         "{} it since before the policy was changed, or {} it from moving to fresh memory: {} ({})",
-        counted(static_cast<std::uint64_t>(count), "process has", "processes have"),
+        pluralize(static_cast<std::uint64_t>(count), "process has", "processes have"),
         count == 1 ? "keeps" : "keep", record.process, record.pid);
 }
 

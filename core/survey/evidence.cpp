@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 
 namespace snakepit::shm::survey {
@@ -219,7 +219,7 @@ void Weighing::tell_users() {
     if (const auto count = having(UseKind::open); count > 0)
         say("{} it open.", count == 1 ? "A process has" : fmt::format("{} processes have", count));
     if (segment_.attached > 0)
-        say("It is attached {} (counted by the kernel){}.", counted(segment_.attached, "time"),
+        say("It is attached {} (counted by the kernel){}.", pluralize(segment_.attached, "time"),
             segment_.users.empty() ? ", by processes that are not visible here" : "");
     if (segment_.removed)
         say("It is already removed: the kernel frees it when the last process detaches it.");
@@ -233,7 +233,7 @@ void Weighing::ask_whether_it_can_be_found() {
     out_.has_unseen_names = segment_.links > segment_.names.size();
     if (out_.has_unseen_names)
         say("It has {} not visible here.",
-            counted(segment_.links - segment_.names.size(), "more name"));
+            pluralize(segment_.links - segment_.names.size(), "more name"));
     const auto mount = setting_.mounted.find({segment_.device, segment_.inode});
     out_.is_mounted = !system_v() && mount != setting_.mounted.end();
     if (out_.is_mounted) say("It is also mounted at {}.", mount->second);

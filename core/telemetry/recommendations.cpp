@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -130,7 +130,7 @@ std::optional<Recommendation> smaller_arenas(std::span<const ArenaUse> arenas,
         "arena_size",
         fmt::format("arena_size = \"{}\" would save {}", format_size(size), format_size(saved)),
         fmt::format("in {}, regions take {} and {} is ready for more; none reaches beyond {}",
-                    counted(arenas.size(), "arena"), format_size(used), format_size(spare),
+                    pluralize(arenas.size(), "arena"), format_size(used), format_size(spare),
                     format_size(largest)),
         saved};
 }
@@ -161,7 +161,7 @@ std::optional<Recommendation> idle_memory(std::uint64_t regions, std::uint64_t b
         "idle_memory",
         fmt::format("'snakepit-shm cleanup --all-eligible --dry-run' lists up to {} that is unused",
                     format_size(bytes)),
-        fmt::format("{} ({}) {} unused; all regions take {}", counted(regions, "region"),
+        fmt::format("{} ({}) {} unused; all regions take {}", pluralize(regions, "region"),
                     format_size(bytes), regions == 1 ? "is" : "are", format_size(bytes_used)),
         bytes};
 }

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 
 namespace snakepit::shm {
@@ -14,7 +14,7 @@ std::string evidence_of(const GrowingClient& client) {
     constexpr std::int64_t kAboutAMinute = 90'000'000;
     const auto ago = client.within < kAboutAMinute ? std::string("a minute")
                                                    : format_duration(client.within / 1000);
-    return fmt::format("holds {}, {} more than {} ago", counted(client.references, "reference"),
+    return fmt::format("holds {}, {} more than {} ago", pluralize(client.references, "reference"),
                        client.gained, ago);
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "top/view.h"
 
@@ -52,7 +52,7 @@ void draw_counts(const Model& model, Line line) {
     const auto& totals = model.regions().totals();
     line.add("Regions ", Style::dim).add(fmt::format("{}", totals.regions));
     if (totals.orphans > 0)
-        line.add(fmt::format(" ({})", counted(totals.orphans, "orphan")), Style::warning);
+        line.add(fmt::format(" ({})", pluralize(totals.orphans, "orphan")), Style::warning);
     line.add("  References ", Style::dim).add(fmt::format("{}", totals.references));
     line.add("  Programs ", Style::dim).add(fmt::format("{}", model.snapshot().clients.size()));
     const auto* sample = model.figures().last();
@@ -148,7 +148,8 @@ void draw_latency(const Model& model, Line line) {
     if (sample->recorder_lag > 0) line.add(fmt::format(", {} behind", sample->recorder_lag));
     if (sample->recorder_writable == 0) line.add("  events cannot be written", Style::critical);
     if (sample->events_lost > 0)
-        line.add(fmt::format("  {} lost", counted(sample->events_lost, "event")), Style::critical);
+        line.add(fmt::format("  {} lost", pluralize(sample->events_lost, "event")),
+                 Style::critical);
 }
 
 void draw_minute(const Model& model, Line line) {

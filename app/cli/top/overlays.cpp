@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "layout/client_words.h"
 #include "text_columns.h"
@@ -91,7 +91,7 @@ void add_facts(Page& page, const RegionInfo& info, Timestamp at) {
     page.field("made", fmt::format("{} ({} ago)", to_rfc3339(info.created_at),
                                    span_text(info.created_at, at)));
     page.field("last used", fmt::format("{} ago, {}", span_text(info.last_accessed, at),
-                                        counted(info.access_count, "time")));
+                                        pluralize(info.access_count, "time")));
     page.field("permissions",
                fmt::format("owner {}, group {}, other {}; at most {}",
                            to_string(info.permissions.owner), to_string(info.permissions.group),
@@ -112,7 +112,7 @@ void add_holders(Page& page, const RegionInfo& info, const PollResults& results)
     const bool polled =
         results.region == info.id && results.info.at.micros != 0 && !results.info.error;
     const auto& references = polled ? results.info.value.references : info.references;
-    page.title("Holders, " + counted(info.reference_count, "reference"));
+    page.title("Holders, " + pluralize(info.reference_count, "reference"));
     for (const auto& one : references)
         page.line(fmt::format("  {:<28}×{}{}{}", process_label(one.process, one.pid, one.worker),
                               one.count,
@@ -183,8 +183,8 @@ Page program_page(Model& model) {
                                               "what it holds",
                                               kNotReconnected));
     page.field("holds",
-               fmt::format("{} in {}, {}", format_size(it->bytes), counted(it->regions, "region"),
-                           counted(it->references, "reference")));
+               fmt::format("{} in {}, {}", format_size(it->bytes), pluralize(it->regions, "region"),
+                           pluralize(it->references, "reference")));
     page.gap();
     std::vector<std::pair<const RegionRow*, std::uint64_t>> held;
     model.regions().each_matching([&](const RegionRow& row) {
@@ -227,7 +227,7 @@ Page alert_page(Model& model) {
                fmt::format("{} ({} ago)", to_rfc3339(alert->since), span_text(alert->since, at)));
     if (alert->fired_at.micros != 0)
         page.field("fired", fmt::format("{} ago, {}", span_text(alert->fired_at, at),
-                                        counted(alert->times_fired, "time")));
+                                        pluralize(alert->times_fired, "time")));
     if (alert->resolved_at.micros != 0)
         page.field("resolved", span_text(alert->resolved_at, at) + " ago");
     if (!alert->acknowledged_by.empty())

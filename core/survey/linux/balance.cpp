@@ -15,7 +15,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "survey/linux/proc_files.h"
 #include "survey/linux/scan.h"
@@ -153,7 +153,7 @@ void Balancer::count_table(const KeptNamespace& kept) {
         note(
             "the IPC namespace {} is kept alive by {} and has no visible process: its {} with {} "
             "{} not listed",
-            kept.number, kept.kept_by, counted(segments.size(), "segment"), format_size(resident),
+            kept.number, kept.kept_by, pluralize(segments.size(), "segment"), format_size(resident),
             segments.size() == 1 ? "is" : "are");
 }
 
@@ -242,12 +242,12 @@ void Balancer::tell_what_was_seen() {
     const auto& waiting = parts_.look.waiting;
     if (!waiting.empty())
         note("{} in sockets of {} to be received: memory that only they refer to is not listed",
-             counted(sum_of(waiting), "descriptor waits", "descriptors wait"),
+             pluralize(sum_of(waiting), "descriptor waits", "descriptors wait"),
              processes_text(parts_.table, waiting));
     const auto& registered = parts_.look.registered;
     if (!registered.empty())
         note("{} registered with io_uring by {}: memory that only they refer to is not listed",
-             counted(sum_of(registered), "file is", "files are"),
+             pluralize(sum_of(registered), "file is", "files are"),
              processes_text(parts_.table, registered));
     tell_of_mounts();
     if (huge_ > 0)
@@ -277,21 +277,21 @@ void Balancer::tell_what_is_possible() {
     const auto& look = parts_.look;
     if (look.unreadable.count > 0)
         note("{} could not be inspected: {}",
-             counted(look.unreadable.count, "process", "processes"),
+             pluralize(look.unreadable.count, "process", "processes"),
              named(parts_.table, look.unreadable));
     if (look.graphics.count > 0)
         note("{} graphics memory, which may count as shared: {}",
-             counted(look.graphics.count, "process uses", "processes use"),
+             pluralize(look.graphics.count, "process uses", "processes use"),
              named(parts_.table, look.graphics));
     if (look.sockets_left_out > 0)
         note("{} not checked for waiting descriptors: there are too many",
-             counted(look.sockets_left_out, "socket was", "sockets were"));
+             pluralize(look.sockets_left_out, "socket was", "sockets were"));
     if (look.threads_left_out > 0)
         note("{} not checked for a descriptor table of its own: there are too many",
-             counted(look.threads_left_out, "thread was", "threads were"));
+             pluralize(look.threads_left_out, "thread was", "threads were"));
     if (parts_.mounts.left_out > 0)
         note("the mounts of {} were not read: there are too many",
-             counted(parts_.mounts.left_out, "namespace"));
+             pluralize(parts_.mounts.left_out, "namespace"));
     if (!parts_.places.outermost)
         note("the system's count covers the whole host, and this is a container's view");
 }

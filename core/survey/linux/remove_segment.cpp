@@ -14,8 +14,8 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
 #include "base/ids.h"
+#include "base/pluralize.h"
 #include "platform/write_lease.h"
 #include "survey/known_programs.h"
 #include "survey/linux/proc_files.h"
@@ -130,7 +130,7 @@ Status remove_unattached(const HostSegment& segment, int id, Rehearsal rehearsal
     if (now.shm_nattch != 0)
         return fail(ErrorCode::region_in_use,
                     fmt::format("it is attached {} now (counted by the kernel)",
-                                counted(std::uint64_t{now.shm_nattch}, "time")));
+                                pluralize(std::uint64_t{now.shm_nattch}, "time")));
     if (rehearsal == Rehearsal::no && ::shmctl(id, IPC_RMID, nullptr) != 0)
         return fail(system_error(errno, "it cannot be removed", ErrorCode::cleanup_failed));
     return {};

@@ -16,7 +16,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "survey/known_programs.h"
 #include "survey/linux/balance.h"
 #include "survey/linux/proc_files.h"
@@ -253,7 +253,7 @@ void Scan::tell_limits(bool stepped) {
     if (looked_.unreadable.count > 0)
         limits.push_back(fmt::format(
             "{} could not be inspected: {}. Their segments and namespaces are not known.",
-            counted(looked_.unreadable.count, "process", "processes"),
+            pluralize(looked_.unreadable.count, "process", "processes"),
             named(table_, looked_.unreadable)));
     if (left_out_ > 0)
         limits.push_back(fmt::format("There are more than {} directories; {} were left out.",

@@ -13,7 +13,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "survey/linux/proc_files.h"
 #include "survey/linux/tree/command.h"
 #include "survey/linux/tree/own_namespaces.h"
@@ -79,7 +79,7 @@ class Account {
         if (survey.unreadable > 0 && stays && !options_.isolate)
             report_.notes.push_back(
                 fmt::format("{} of this host cannot be inspected and may use what was left behind",
-                            counted(survey.unreadable, "process", "processes")));
+                            pluralize(survey.unreadable, "process", "processes")));
         return {};
     }
 

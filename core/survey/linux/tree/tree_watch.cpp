@@ -16,7 +16,7 @@
 
 #include <fmt/format.h>
 
-#include "base/counted.h"
+#include "base/pluralize.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {
@@ -306,7 +306,7 @@ std::vector<std::string> TreeWatch::notes() const {
         out.push_back(fmt::format(
             "{} of the command's processes {} denied: the segments of a process of "
             "another user or with more rights are not known",
-            counted(unreadable_, "access", "accesses"), unreadable_ == 1 ? "was" : "were"));
+            pluralize(unreadable_, "access", "accesses"), unreadable_ == 1 ? "was" : "were"));
     return out;
 }
 

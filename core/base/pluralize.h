@@ -10,7 +10,8 @@
 namespace snakepit::shm {
 
 // "1 region", "3 regions". Pass `many` where the plural is not `one` plus "s".
-inline std::string counted(std::uint64_t count, std::string_view one, std::string_view many = {}) {
+inline std::string pluralize(std::uint64_t count, std::string_view one,
+                             std::string_view many = {}) {
     return count == 1     ? fmt::format("1 {}", one)
            : many.empty() ? fmt::format("{} {}s", count, one)
                           : fmt::format("{} {}", count, many);
