@@ -31,7 +31,7 @@ def import_snakepit():
 
 
 class Candidates:
-    """What is compared: each method does one operation of one candidate."""
+    """The candidates of the comparison: each method does one operation of one of them."""
 
     def __init__(self):
         self.client = import_snakepit().Client()

@@ -19,7 +19,7 @@ enum class AuditProblem : std::uint8_t {
     inserted,
     reordered,
     tail_cut,
-    rewritten,   // rows were changed, and the chain after them computed anew
+    rewritten,   // rows were changed, and the chain after them computed again
     forged,      // a checkpoint or audit.head that the key did not sign
     unprotected  // there is no chain, or no signature
 };

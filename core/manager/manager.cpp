@@ -109,7 +109,7 @@ class Manager::Private {
     void run_slice();
     void wake_recorder();
     Status can_record() const;
-    // Puts back what others removed from the runtime directory and we can make anew.
+    // Restores what others removed from the runtime directory, where that is possible.
     void mend_runtime_files();
 
     ManagerOptions options;

@@ -147,7 +147,7 @@ void HealthLogger::find_arenas(Found& found) {
                 fmt::format("arena {}: {}; {} in it{}", arena->name(), arena->fault->what,
                             pluralize(inside.size(), "region is", "regions are"), named),
                 "idle regions are moved to another arena: let programs release what "
-                "they hold, deallocate what is damaged, and find out which program cleans the "
+                "they hold, deallocate what is damaged, and check which program cleans the "
                 "shared-memory directory"});
     }
 }

@@ -37,7 +37,7 @@ void RuntimeFiles::watch(const InstancePaths& paths) {
     add(paths.grants(), "a restart of the manager forgets who holds what", kEndPrograms);
     add(paths.locks(), "a restart of the manager forgets the locks that are held", kEndPrograms);
     add(paths.encryption(), "a restart of the manager loses encrypted regions", kEndPrograms);
-    add(paths.lease_dir(), "programs cannot connect anew",
+    add(paths.lease_dir(), "programs cannot reconnect",
         "the manager makes it again; if that fails, restart it");
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMostOfAKind = 50;
 // Longest waits that are checked: several may be for one region.
 constexpr std::size_t kWaitsLookedAt = 500;
-// Names and quotas of users are asked for anew as often: it may mean a look into a directory on the
+// Interval at which names and quotas of users are read again: it may need a directory on the
 // network.
 constexpr std::int64_t kUserKnown = 60'000'000;
 

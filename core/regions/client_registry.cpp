@@ -74,7 +74,7 @@ Result<std::uint32_t> ClientRegistry::resume(const SessionToken& token,
         if (std::memcmp(record.token, token.data(), token.size()) != 0) continue;
         if (!same_process(record, identity))
             return fail(ErrorCode::identity_mismatch, "the session belongs to another process",
-                        "connect anew");
+                        "connect again");
         if (record.uid != identity.credentials.uid || record.gid != identity.credentials.gid)
             return fail(changed_ids({record.pid, record.uid, record.gid}, identity.credentials));
         registry_.write_client(client, row_of(client, true));
@@ -82,7 +82,7 @@ Result<std::uint32_t> ClientRegistry::resume(const SessionToken& token,
         return client;
     }
     return fail(ErrorCode::registry_lost, "the manager does not know this session any more",
-                "connect anew and allocate again");
+                "connect and allocate again");
 }
 
 Status ClientRegistry::announce(const Caller& caller, std::string_view worker,

@@ -33,8 +33,8 @@ std::optional<std::string> IntegrityCheck::fault_of(std::uint32_t slot) {
     const auto segment = backend_.inspect_segment(allocator_.segment_name_of(slot));
     if (!segment) return allocator_.loss_of(slot);
     if (segment->identity != FileIdentity{body.device, body.inode} || segment->uid != ::geteuid())
-        return "its segment was exchanged by someone else";
-    if (segment->size != body.actual_size) return "its segment was cut by someone else";
+        return "its segment was replaced by another process";
+    if (segment->size != body.actual_size) return "its segment was truncated by another process";
     if (auto fault = encryption_.fault_of(slot)) return fault;
     return canary_fault(slot);
 }

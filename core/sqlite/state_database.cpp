@@ -92,7 +92,7 @@ Status StateDatabase::run(const std::function<void(SQLite::Database&)>& work, bo
         });
     if (done) return done;
     if (database_) keep_log_when_closed(*database_);
-    close();  // opened anew with the next call: the file may be another then
+    close();  // opened again by the next call, because the file may be another then
     return done;
 }
 

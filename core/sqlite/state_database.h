@@ -26,7 +26,7 @@ class StateDatabase {
     // names it. database_unavailable otherwise; calling it again is safe.
     Status open(std::string& note);
     // Runs `work` on the open database; it may throw SQLite::Exception. After a failure
-    // (database_unavailable) the next call opens the file anew.
+    // (database_unavailable) the next call opens the file again.
     // `lasting`: what it commits is on the disk when run() returns; otherwise it outlives the
     // process, but perhaps not a power failure.
     Status run(const std::function<void(SQLite::Database&)>& work, bool lasting = true);

@@ -6,7 +6,7 @@
 
 namespace snakepit::shm::ui {
 
-// Encrypts one region anew under another key, once, after it was asked.
+// Encrypts one region again, under another key, once, after it was asked.
 class RotateDialog : public TaskDialog {
     Q_OBJECT
   public:

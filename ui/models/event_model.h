@@ -29,7 +29,7 @@ class EventModel : public ColumnModel<QAbstractTableModel, EventRow> {
   public:
     explicit EventModel(std::unique_ptr<EventSource> source, QObject* parent = nullptr);
 
-    // Asks anew from the newest row back. Empty means "all".
+    // Reads again, from the newest row back. Empty means "all".
     void set_query(std::vector<EventKind> kinds, const QString& region_id);
     void set_page_size(int rows) { page_size_ = rows; }
     void refresh();  // appends what happened since the newest row; does nothing while busy

@@ -9,7 +9,7 @@
 
 namespace snakepit::shm::ui {
 
-// A sorted, filtered table that is given all its rows anew: a row with the same key stays the same
+// A sorted, filtered table that gets all its rows each time: a row with the same key stays the same
 // row. GUI thread.
 template <typename Row, typename Key>
 class KeyedTable : public ColumnModel<SortedIndex, Row> {

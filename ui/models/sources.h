@@ -68,7 +68,7 @@ class ManagerPort {
     virtual Result<PolicyReport> policy(const RegionId& id) = 0;
     // The answer says what holds now, and whether it is in effect.
     virtual Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) = 0;
-    // Encrypts the region anew; the number of the new key.
+    // Encrypts the region under a new key; returns its number.
     virtual Result<std::uint32_t> rotate_key(const RegionId& id) = 0;
 };
 

@@ -44,7 +44,7 @@ class Workspace : public QObject {
         std::shared_ptr<ManagerPort> manager;
         std::shared_ptr<AuditPort> audit;
         std::shared_ptr<MonitoringPort> monitoring;  // null: nothing is known of alerts
-        std::shared_ptr<HostPort> host;              // null: the host cannot be looked at
+        std::shared_ptr<HostPort> host;              // null: the host cannot be surveyed
         std::optional<BundleLabel> bundle;           // the world is one, as it was, and stays so
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);

@@ -28,7 +28,7 @@ Result<DirectoryFacts> directory_facts(const std::string& path) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) {
         if (errno == ENOENT) return facts;
-        return fail(system_error(errno, "cannot look at " + path));
+        return fail(system_error(errno, "cannot stat " + path));
     }
     facts.exists = true;
     facts.is_directory = S_ISDIR(status.st_mode);
@@ -43,7 +43,7 @@ Result<DirectoryFacts> directory_facts(const std::string& path) {
 Result<SpaceFacts> space_facts(const std::string& path) {
     struct statvfs space {};
     if (::statvfs(path.c_str(), &space) != 0)
-        return fail(system_error(errno, "cannot look at " + path));
+        return fail(system_error(errno, "cannot read the free space of " + path));
     return SpaceFacts{std::uint64_t{space.f_blocks} * space.f_frsize,
                       std::uint64_t{space.f_bavail} * space.f_frsize,
                       ::access(path.c_str(), W_OK | X_OK) == 0, space.f_files, space.f_favail};
