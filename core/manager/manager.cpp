@@ -208,7 +208,7 @@ Status Manager::Private::start() {
     monitoring->health().watch(mark, runtime_files);
     SHM_TRY(service->recover());
     monitoring->watch(std::make_unique<AlertManager>(
-        state->registry, service->policies().state_database(), [this](std::function<void()> work) {
+        state->registry, state->database, [this](std::function<void()> work) {
             boost::asio::post(io, [this, work = std::move(work)] {
                 work();
                 wake_recorder();

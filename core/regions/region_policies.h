@@ -68,7 +68,6 @@ class RegionPolicies final : RegionPart, public IdleHandler {
     void client_ended(std::uint64_t serial) { identities_.erase(serial); }
 
     // Shared with the alerts; null before open().
-    const std::shared_ptr<StateDatabase>& state_database() const { return state_database_; }
     // What holds for the region; plain if it was lost.
     Policy policy_of(std::uint32_t slot) const;
 
@@ -135,7 +134,6 @@ class RegionPolicies final : RegionPart, public IdleHandler {
     RegionLifecycle& lifecycle_;
     RegionMover& mover_;
     Refusals& refusals_;
-    std::shared_ptr<StateDatabase> state_database_;
     std::optional<PolicyStore> store_;
     bool sees_programs_ = false;
     std::unordered_map<RegionId, Entry> policies_;

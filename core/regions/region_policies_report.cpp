@@ -99,13 +99,12 @@ void RegionPolicies::open() {
     const auto boot = boot_id().value_or(std::string());
     std::string hexadecimal;
     for (const char c : boot) hexadecimal += fmt::format("{:02x}", static_cast<unsigned char>(c));
-    state_database_ = std::make_shared<StateDatabase>(state_.paths.state_db());
-    store_.emplace(state_database_, hexadecimal);
+    store_.emplace(state_.database, hexadecimal);
     // Any process of another user would do; the first one always is there.
     const auto first = identify_process(1, 0);
     sees_programs_ = first && (*first)->program().has_value();
     std::string note;
-    auto opened = state_database_->open(note);
+    auto opened = state_.database->open(note);
     if (!note.empty())
         registry_.record({.kind = EventKind::policy_unreadable,
                           .result = ErrorCode::corruption_detected,

@@ -22,6 +22,7 @@
 #include "registry/reference_counter.h"
 #include "registry/region_registry.h"
 #include "security/security_controller.h"
+#include "sqlite/state_database.h"
 
 namespace snakepit::shm {
 
@@ -39,6 +40,8 @@ struct ServiceState {
     ServiceTotals totals() const { return {registry.totals(), stats.counters, errors.total()}; }
 
     InstancePaths paths;
+    const std::shared_ptr<StateDatabase> database =
+        std::make_shared<StateDatabase>(paths.state_db());  // shared with alerts
     std::unique_ptr<RegionRegistry> opened;
     RegionRegistry& registry;
     GrantTable grants;
