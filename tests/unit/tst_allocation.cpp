@@ -53,6 +53,7 @@ class Allocation : public QObject {
 
   private:
     RegionService& service() const { return *bench_->service; }
+    ServiceState& state() const { return *bench_->state; }
     Result<Grant> begin(std::uint64_t request, std::uint64_t size = kLarge,
                         const RegionOptions& options = dedicated()) const {
         Result<Grant> out = fail(ErrorCode::timeout, "no answer");

@@ -53,6 +53,7 @@ class ServiceLocks : public QObject {
   private:
     static constexpr std::uint32_t kUser = 5000;
     RegionService& service() { return *bench_->service; }
+    ServiceState& state() { return *bench_->state; }
     LockReply lock(const Program& who, const Grant& what, AccessMode mode,
                    std::uint32_t timeout_ms = kLockForever, std::uint32_t request = 0) {
         const auto reply = service().lock(

@@ -44,6 +44,7 @@ class ServiceRecovery : public QObject {
 
   private:
     RegionService& service() { return *bench_->service; }
+    ServiceState& state() { return *bench_->state; }
     std::string page_of(const Program& program) {
         char name[17];
         std::snprintf(name, sizeof name, "%016llx",
