@@ -67,7 +67,6 @@ class RegionPolicies final : RegionPart, public IdleHandler {
     void client_identified(const Caller& caller);
     void client_ended(std::uint64_t serial) { identities_.erase(serial); }
 
-    // Shared with the alerts; null before open().
     // What holds for the region; plain if it was lost.
     Policy policy_of(std::uint32_t slot) const;
 

@@ -36,7 +36,6 @@ class ServiceRecovery : public QObject {
     void what_was_given_back_already_is_not_taken_for_damaged();
     void readers_see_a_change_whose_number_was_never_written();
     void use_while_no_manager_ran_counts();
-    void a_client_cut_off_while_it_was_forgotten_leaves_no_reserved_chunks();
     void a_client_that_cannot_be_looked_at_keeps_what_it_holds();
     void a_client_that_cuts_its_page_harms_only_itself();
     void numbers_in_a_page_count_only_for_what_was_granted();
@@ -146,16 +145,6 @@ void ServiceRecovery::use_while_no_manager_ran_counts() {
     QVERIFY(user_->take(*region) && user_->give(*region));
     bench_->start();
     QVERIFY(bench_->has(region->id));
-}
-
-void ServiceRecovery::a_client_cut_off_while_it_was_forgotten_leaves_no_reserved_chunks() {
-    auto grants = GrantTable::open(bench_->paths().state_dir + "/grants", 7);
-    QVERIFY(grants.has_value());
-    grants->set_chunk(0, 0);  // bits are cleared after the serial
-    ReferenceCounter counter(*grants, bench_->paths().lease_dir(), 7);
-    const auto client = counter.add_client({{1, 2, 3}, 4, "new"}, 5, {});
-    QCOMPARE(client.value(), 0U);
-    QVERIFY(!grants->chunk_reserved(0, 0));
 }
 
 void ServiceRecovery::a_client_that_cannot_be_looked_at_keeps_what_it_holds() {
