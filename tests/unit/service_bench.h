@@ -2,6 +2,8 @@
 // A RegionService without sockets or threads, over simulated memory, and the programs that use it.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <QDir>
 #include <QObject>
 #include <QTemporaryDir>
@@ -37,12 +39,12 @@ class Program {
     layout::LeasePage lease() const { return layout::LeasePage(page_.data()); }
     const Handle& liveness_lock() const { return liveness_lock_; }
     bool take(const Grant& grant) const {
-        return lease().acquire(grant.slot, grant.generation) ==
-               layout::LeasePage::Acquire::acquired;
+        return has_chunk(grant.slot) && lease().acquire(grant.slot, grant.generation) ==
+                                            layout::LeasePage::Acquire::acquired;
     }
     bool give(const Grant& grant) const {
-        return lease().release(grant.slot, grant.generation) !=
-               layout::LeasePage::Release::not_held;
+        return has_chunk(grant.slot) && lease().release(grant.slot, grant.generation) !=
+                                            layout::LeasePage::Release::not_held;
     }
     Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {},
                            std::uint64_t request = 0) {
@@ -71,6 +73,13 @@ class Program {
     }
 
   private:
+    // The page grows with what is granted; what is not there may not be touched.
+    bool has_chunk(std::uint32_t slot) const {
+        struct stat info {};
+        return ::fstat(liveness_lock_.get(), &info) == 0 &&
+               static_cast<std::uint64_t>(info.st_size) >=
+                   layout::LeaseOffsets::chunk(slot) + layout::LeaseOffsets::chunk_bytes;
+    }
     const std::unique_ptr<RegionService>& service_;
     Caller caller_;
     Handle liveness_lock_;
