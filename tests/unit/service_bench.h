@@ -21,6 +21,14 @@ namespace snakepit::shm::test {
 
 inline constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 
+// A lease page grows with what is granted; what is beyond its end may not be touched.
+inline bool page_has(const Handle& file, std::uint32_t slot) {
+    struct stat info {};
+    return ::fstat(file.get(), &info) == 0 &&
+           static_cast<std::uint64_t>(info.st_size) >=
+               layout::LeaseOffsets::chunk(slot) + layout::LeaseOffsets::chunk_bytes;
+}
+
 // A program with a lease page: it lives for as long as this object.
 class Program {
   public:
@@ -39,12 +47,14 @@ class Program {
     layout::LeasePage lease() const { return layout::LeasePage(page_.data()); }
     const Handle& liveness_lock() const { return liveness_lock_; }
     bool take(const Grant& grant) const {
-        return has_chunk(grant.slot) && lease().acquire(grant.slot, grant.generation) ==
-                                            layout::LeasePage::Acquire::acquired;
+        return page_has(liveness_lock_, grant.slot) &&
+               lease().acquire(grant.slot, grant.generation) ==
+                   layout::LeasePage::Acquire::acquired;
     }
     bool give(const Grant& grant) const {
-        return has_chunk(grant.slot) && lease().release(grant.slot, grant.generation) !=
-                                            layout::LeasePage::Release::not_held;
+        return page_has(liveness_lock_, grant.slot) &&
+               lease().release(grant.slot, grant.generation) !=
+                   layout::LeasePage::Release::not_held;
     }
     Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {},
                            std::uint64_t request = 0) {
@@ -73,13 +83,6 @@ class Program {
     }
 
   private:
-    // The page grows with what is granted; what is not there may not be touched.
-    bool has_chunk(std::uint32_t slot) const {
-        struct stat info {};
-        return ::fstat(liveness_lock_.get(), &info) == 0 &&
-               static_cast<std::uint64_t>(info.st_size) >=
-                   layout::LeaseOffsets::chunk(slot) + layout::LeaseOffsets::chunk_bytes;
-    }
     const std::unique_ptr<RegionService>& service_;
     Caller caller_;
     Handle liveness_lock_;
