@@ -48,6 +48,7 @@ class Input {
 struct Client {
     Channel channel;
     Frame frame;
+    Handle page_file;
     Mapping page;
 };
 
@@ -118,7 +119,7 @@ class World {
     void lie(Client& client, Input& input) const {
         const auto slot = input.number<std::uint8_t>();
         const auto word = input.number<std::uint64_t>();
-        if (!client.page.valid()) return;
+        if (!client.page.valid() || !test::page_has(client.page_file, slot)) return;
         const layout::LeasePage lease(client.page.data());
         lease.word(slot).store(word);
         lease.acquisitions(slot).store(static_cast<std::uint32_t>(word));
@@ -137,7 +138,9 @@ class World {
             if (reply->answer.AsWelcome() && !client.frame.handles.empty()) {
                 auto page = Mapping::map(client.frame.handles.front(), layout::LeaseOffsets::end,
                                          Mapping::Access::read_write);
-                if (page) client.page = std::move(*page);
+                if (!page) continue;
+                client.page = std::move(*page);
+                client.page_file = std::move(client.frame.handles.front());
             }
         }
     }

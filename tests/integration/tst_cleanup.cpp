@@ -121,7 +121,7 @@ void Cleanup::a_plan_is_run_as_it_is_and_says_what_changed_meanwhile() {
         reasons[item.toObject().value("id").toString()] =
             item.toObject().value("reason").toString();
     QCOMPARE(reasons.size(), 3);
-    QVERIFY(reasons[gone].contains("gone") && reasons[held].contains("in use"));
+    QVERIFY(reasons[gone].contains("ended") && reasons[held].contains("in use"));
     QCOMPARE(state(goes), "quarantined");
     QCOMPARE(state(later), "live");
 }

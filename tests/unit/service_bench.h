@@ -2,6 +2,8 @@
 // A RegionService without sockets or threads, over simulated memory, and the programs that use it.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <QDir>
 #include <QObject>
 #include <QTemporaryDir>
@@ -18,6 +20,14 @@
 namespace snakepit::shm::test {
 
 inline constexpr std::int64_t kSecond = 1'000'000;  // microseconds
+
+// A lease page grows with what is granted; what is beyond its end may not be touched.
+inline bool page_has(const Handle& file, std::uint32_t slot) {
+    struct stat info {};
+    return ::fstat(file.get(), &info) == 0 &&
+           static_cast<std::uint64_t>(info.st_size) >=
+               layout::LeaseOffsets::chunk(slot) + layout::LeaseOffsets::chunk_bytes;
+}
 
 // A program with a lease page: it lives for as long as this object.
 class Program {
@@ -37,12 +47,14 @@ class Program {
     layout::LeasePage lease() const { return layout::LeasePage(page_.data()); }
     const Handle& liveness_lock() const { return liveness_lock_; }
     bool take(const Grant& grant) const {
-        return lease().acquire(grant.slot, grant.generation) ==
-               layout::LeasePage::Acquire::acquired;
+        return page_has(liveness_lock_, grant.slot) &&
+               lease().acquire(grant.slot, grant.generation) ==
+                   layout::LeasePage::Acquire::acquired;
     }
     bool give(const Grant& grant) const {
-        return lease().release(grant.slot, grant.generation) !=
-               layout::LeasePage::Release::not_held;
+        return page_has(liveness_lock_, grant.slot) &&
+               lease().release(grant.slot, grant.generation) !=
+                   layout::LeasePage::Release::not_held;
     }
     Result<Grant> allocate(std::uint64_t size, const RegionOptions& options = {},
                            std::uint64_t request = 0) {

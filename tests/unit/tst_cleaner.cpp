@@ -314,7 +314,7 @@ void CleanerTest::a_plan_is_checked_again_item_by_item() {
     QCOMPARE(done.removed, 1U);
     QVERIFY(done.items.at(0).removed);
     QVERIFY(done.items.at(1).reason.find("in use") != std::string::npos);
-    QVERIFY(done.items.at(2).reason.find("gone") != std::string::npos);
+    QVERIFY(done.items.at(2).reason.find("ended") != std::string::npos);
     QVERIFY(done.items.at(3).reason.find("owner is running") != std::string::npos);
     // Named and nothing else said: whatever its policy.
     QCOMPARE(user_->cleanup_named({}, {mine->id}).removed, 1U);

@@ -97,7 +97,7 @@ void ConfigEdit::nonsense_is_refused_with_its_place_data() {
     row("max_regions", "0", "f.toml:3:15:");
     row("platform_options.linux.shm_path", "shm", "f.toml:5:12:");
     row("max_region_size", "900GiB", "f.toml:3:19:");
-    row("evil = 1\nenabled", "true", "'evil = 1");
+    row("evil = 1\nenabled", "true", "unknown key 'evil = 1");
     row("grace_period", "1\nevil = 2", "f.toml:3:");
 }
 

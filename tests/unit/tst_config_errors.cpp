@@ -91,7 +91,7 @@ void TestConfigErrors::what_is_wrong_is_named_with_its_place_data() {
         ":3:1:", "process");
     row("role is a name", "[shared_memory.roles]\noperators = \"a\"", ":3:13:", "list");
     row("quota", "[shared_memory.quotas.a]\nmax_memory = \"much\"", ":3:14:", "size");
-    row("quota is a number", "[shared_memory.quotas]\na = 3", ":3:5:", "not a table");
+    row("quota is a number", "[shared_memory.quotas]\na = 3", ":3:5:", "expected a table");
     row("alerts", "[shared_memory.alerts]\nenabled = 1", ":3:11:", "true or false");
     row("unknown key of alerts", "[shared_memory.alerts]\nweb_hook = \"\"", ":3:1:", "web_hook");
     row("command is a word", "[shared_memory.alerts]\ncommand = \"/bin/true\"", ":3:11:", "list");

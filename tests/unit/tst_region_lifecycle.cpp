@@ -108,4 +108,6 @@ void TestRegionLifecycle::the_regions_of_a_dead_owner_are_orphans_whatever_was_f
 }
 
 QTEST_GUILESS_MAIN(TestRegionLifecycle)
+#include "moc_policy_fixture.cpp"
+#include "moc_service_bench.cpp"
 #include "tst_region_lifecycle.moc"
