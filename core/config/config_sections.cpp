@@ -137,14 +137,14 @@ Status read_quota(const toml::table& table, const ConfigPlace& place, Quota& quo
             if (!number || number->get() < 0 ||
                 number->get() > std::numeric_limits<std::uint32_t>::max())
                 return place.of(value).wrong("expected a number of regions",
-                                             "write a whole number; 0 is no limit");
+                                             "write a whole number; 0 means unlimited");
             quota.max_regions = static_cast<std::uint32_t>(number->get());
         } else if (key == "max_memory") {
             const auto* text = value.as_string();
             const auto size = text ? parse_size(text->get()) : Result<std::uint64_t>(0);
             if (!size || (!text && (!number || number->get() < 0)))
                 return place.of(value).wrong("expected a size",
-                                             "write bytes, or \"64MiB\"; 0 is no limit");
+                                             "write bytes, or \"64MiB\"; 0 means unlimited");
             quota.max_memory = text ? *size : static_cast<std::uint64_t>(number->get());
         } else {
             return place.of(key).unknown("limit", key.str(), {"max_regions", "max_memory"});

@@ -180,7 +180,7 @@ Check check_registry(const RegistryQuestion& question) {
 Check check_region_checksums(const RegistryQuestion& question) {
     const std::string name = "region_checksums";
     const auto file = RegistryFile::open(question.paths.registry());
-    if (!file) return sound(name, "there is no registry to look at");
+    if (!file) return sound(name, "no registry exists");
     Findings findings;
     const auto regions = for_each_region(*file, [&](std::uint32_t index, const SlotCopy& slot) {
         if (slot.control().damaged || slot.intact()) return;  // damaged: already reported
@@ -199,7 +199,7 @@ Check check_region_checksums(const RegistryQuestion& question) {
 Check check_region_segments(const RegistryQuestion& question) {
     const std::string name = "region_segments";
     const auto file = RegistryFile::open(question.paths.registry());
-    if (!file || !file->of_this_boot()) return sound(name, "there is no registry to look at");
+    if (!file || !file->of_this_boot()) return sound(name, "no registry exists");
     Findings findings;
     std::string remedy;
     std::size_t without_name = 0;

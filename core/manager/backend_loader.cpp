@@ -47,7 +47,7 @@ QStringList directories(const std::string& directory) {
 // Checked before loading: for a wrong interface Qt only says "Unknown error".
 std::string objection(const QPluginLoader& loader, const std::string& wanted, std::string& name) {
     const auto data = loader.metaData();
-    if (data.isEmpty()) return "is no Qt plugin of a compatible Qt";
+    if (data.isEmpty()) return "is not a plugin for this version of Qt";
     if (data["IID"].toString() != QLatin1String(SNAKEPIT_SHM_BACKEND_IID))
         return fmt::format("offers the interface '{}', not '{}'",
                            data["IID"].toString().toStdString(), SNAKEPIT_SHM_BACKEND_IID);

@@ -68,7 +68,7 @@ Status ReadConnection::open() {
     if (!in_memory(path_) && !std::filesystem::exists(path_, unknown)) {
         if (unknown) return fail(unavailable(path_, unknown.message()));
         return fail(unavailable(
-            path_, fmt::format("nothing was recorded yet: there is no {}", kind_.what)));
+            path_, fmt::format("nothing was recorded yet: the {} does not exist", kind_.what)));
     }
     int code = SQLITE_OK;
     const auto attempt = [&](bool as_immutable) {

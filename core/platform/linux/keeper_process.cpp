@@ -144,7 +144,8 @@ Status KeeperProcess::greet() {
     SHM_TRY(send("hello", nullptr, deadline));
     SHM_ASSIGN(const auto answer, receive(deadline));
     if (!answer.starts_with("keeper "))
-        return fail(ErrorCode::protocol_error, fmt::format("at {} is no keeper", socket_));
+        return fail(ErrorCode::protocol_error,
+                    fmt::format("the process at {} is not a keeper", socket_));
     pid_ = std::strtoll(answer.c_str() + 7, nullptr, 10);
     return {};
 }
