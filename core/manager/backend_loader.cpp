@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/process.h"
 #include "plugins/backend_plugin.h"
 
 namespace snakepit::shm {
@@ -22,9 +23,9 @@ QString directory_of(const char* file) {
 
 // The directory of the file that holds `symbol`; nothing when it is not known.
 QStringList plugins_beside(const void* symbol) {
-    Dl_info info{};
-    if (!symbol || ::dladdr(symbol, &info) == 0 || !info.dli_fname) return {};
-    return {directory_of(info.dli_fname) + "/snakepit-shm/plugins"};
+    const auto file = symbol ? file_of_code(symbol) : std::string();
+    if (file.empty()) return {};
+    return {directory_of(file.c_str()) + "/snakepit-shm/plugins"};
 }
 
 // Relative to the program (in a build tree, and installed), to whatever this code was linked into

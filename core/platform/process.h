@@ -18,7 +18,10 @@ struct ProcessInfo {
     std::uint32_t uid = 0;        // effective ones, of its first thread
     std::uint32_t gid = 0;
     bool zombie = false;  // all of its threads have ended
-    std::string name;     // at most 15 bytes, as the kernel keeps it
+    // Its first thread has ended, is exiting or was killed: what the process holds may go at any
+    // moment.
+    bool ending = false;
+    std::string name;  // at most 15 bytes, as the kernel keeps it
 };
 
 // platform_error: the process does not exist. permission_denied: it exists, but /proc hides it
@@ -52,6 +55,10 @@ std::uint32_t current_thread();
 
 // The path of this process's executable; empty if unknown.
 std::string own_executable();
+
+// The file that the code or data at `address` was loaded from: a library, or the program. Never a
+// relative name, which would lead to another file from another directory; empty if unknown.
+std::string file_of_code(const void* address);
 
 // The program `name` that belongs to this library or program: its path in a build or installed
 // tree, else the name alone, for the search path.

@@ -3,6 +3,7 @@
 // widths, waiting.
 #include <QElapsedTimer>
 #include <QJsonArray>
+#include <QProcess>
 #include <QtTest>
 
 #include "service_fixture.h"
@@ -47,6 +48,7 @@ class CliPeople : public QObject {
     void tables_fit_a_narrow_terminal_data();
     void tables_fit_a_narrow_terminal();
     void a_mistyped_option_is_named_with_the_nearest();
+    void a_program_found_by_path_finds_its_module();
 
   private:
     QString allocate(const QStringList& words = {"4KiB"}) {
@@ -351,6 +353,22 @@ void CliPeople::a_mistyped_option_is_named_with_the_nearest() {
     QVERIFY(service_->cli({"events", "--limit", "many"}).err.contains("expected a whole number"));
     QVERIFY(service_->cli({"info"}).err.contains("ID is required"));
     QVERIFY(service_->cli({"info", "a", "b"}).err.contains("unexpected argument 'b'"));
+}
+
+// Its own name leads nowhere then, and the module for encryption is beside it.
+void CliPeople::a_program_found_by_path_finds_its_module() {
+    const auto id =
+        service_->cli_json({"allocate", "4096", "--security-level", "high"})["id"].toString();
+    QVERIFY(!id.isEmpty());
+    auto environment = service_->host().environment(service_->instance());
+    environment.insert("PATH", QStringLiteral(SNAKEPIT_BIN_DIR) + ":" + environment.value("PATH"));
+    QProcess shell;
+    shell.setProcessEnvironment(environment);
+    shell.setWorkingDirectory("/");
+    shell.start("sh", {"-c", "snakepit-shm read " + id});
+    QVERIFY(shell.waitForFinished(test::kPatienceMs));
+    QCOMPARE(shell.readAllStandardError(), QByteArray());
+    QCOMPARE(shell.readAllStandardOutput(), QByteArray(4096, '\0'));
 }
 
 QTEST_GUILESS_MAIN(CliPeople)

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/process.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -23,10 +25,9 @@ void here() {}
 // keys.
 std::vector<std::string> candidates() {
     std::vector<std::string> out;
-    Dl_info info{};
-    if (::dladdr(reinterpret_cast<const void*>(&here), &info) != 0 && info.dli_fname) {
+    if (const auto file = file_of_code(reinterpret_cast<const void*>(&here)); !file.empty()) {
         std::error_code problem;
-        const auto self = std::filesystem::canonical(info.dli_fname, problem);
+        const auto self = std::filesystem::canonical(file, problem);
         const auto beside = self.parent_path();
         if (!problem)
             for (const auto& directory :

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -41,11 +42,15 @@ struct PidfdInfo {
 constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 constexpr std::uint64_t kInfoPid = 1, kInfoIds = 2;
 
+constexpr unsigned kExiting = 4;  // PF_EXITING of the kernel
+
 struct StatLine {
     char state = 0;
+    unsigned flags = 0;
     long threads = 0;
     unsigned long long start = 0;
     std::string name;
+    bool exiting() const { return (flags & kExiting) != 0; }
     bool ended() const { return state == 'Z' || state == 'X'; }
 };
 
@@ -60,9 +65,9 @@ std::optional<StatLine> read_stat(const std::string& directory) {
     // The kernel wrote these numbers: they fit.
     // NOLINTNEXTLINE(cert-err34-c)
     if (std::sscanf(text->c_str() + close + 1,
-                    " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
+                    " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
                     "%llu",
-                    &line.state, &line.threads, &line.start) != 3)
+                    &line.state, &line.flags, &line.threads, &line.start) != 4)
         return std::nullopt;
     return line;
 }
@@ -76,6 +81,17 @@ std::optional<std::vector<std::uint32_t>> numbers_of(const std::string& text,
     std::vector<std::uint32_t> out;
     for (std::uint32_t number = 0; line >> number;) out.push_back(number);
     return out;
+}
+
+// SIGKILL was sent to it, or to its process, and it has not acted on it yet.
+bool killed(const std::string& status) {
+    for (const std::string_view key : {"\nSigPnd:", "\nShdPnd:"}) {
+        const auto at = status.find(key);
+        if (at == status.npos) continue;
+        const auto pending = std::strtoull(status.c_str() + at + key.size(), nullptr, 16);
+        if ((pending >> (SIGKILL - 1) & 1) != 0) return true;
+    }
+    return false;
 }
 
 // Its pid in /proc, which may be mounted from another pid namespace than ours. 0: not in /proc.
@@ -114,6 +130,7 @@ Result<ProcessInfo> inspect_process(const Handle& process, std::int64_t pid) {
     info.pid = pid;
     info.start_time = static_cast<std::int64_t>(line->start);
     info.zombie = line->ended() && line->threads <= 1;
+    info.ending = line->ended() || line->exiting() || killed(*status);
     info.name = line->name;
     const auto users = numbers_of(*status, "Uid"), groups = numbers_of(*status, "Gid");
     if (!users || !groups || users->size() < 2 || groups->size() < 2)

@@ -46,9 +46,12 @@ std::int64_t recorded_pid(const Handle& file) {
     return std::strtoll(text.data(), nullptr, 10);
 }
 
+// A process that was killed keeps its locks until the kernel has freed its memory.
 bool lives(std::int64_t pid) {
     const auto process = watch_process(pid);
-    return process && !has_exited(*process);
+    if (!process || has_exited(*process)) return false;
+    const auto info = inspect_process(*process, pid);
+    return !info || !info->ending;
 }
 
 }  // namespace

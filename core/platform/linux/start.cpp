@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Starting our own programs from a library or a program.
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -9,7 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -74,12 +76,29 @@ class Spawn {  // the arguments of posix_spawn
 
 }  // namespace
 
+// The linker has only the name the program was started with, or a library opened with, which may be
+// relative to another directory or to PATH. The kernel has the path.
+std::string file_of_code(const void* address) {
+    const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        unsigned long long from = 0, to = 0;
+        // The kernel wrote these numbers: they fit.
+        // NOLINTNEXTLINE(cert-err34-c)
+        if (std::sscanf(line.c_str(), "%llx-%llx", &from, &to) != 2) continue;
+        const auto path = line.find('/');
+        if (wanted >= from && wanted < to)
+            return path == std::string::npos ? std::string() : line.substr(path);
+    }
+    return {};
+}
+
 std::string companion_program(std::string_view name) {
-    Dl_info info{};
-    std::vector<std::string> places{fmt::format("{}/{}", directory_of(own_executable()), name)};
-    if (::dladdr(reinterpret_cast<void*>(&companion_program), &info) != 0 && info.dli_fname)
-        places.insert(places.begin(),
-                      fmt::format("{}/../bin/{}", directory_of(info.dli_fname), name));
+    std::vector<std::string> places;
+    if (const auto library = file_of_code(reinterpret_cast<void*>(&companion_program));
+        !library.empty())
+        places.push_back(fmt::format("{}/../bin/{}", directory_of(library), name));
+    places.push_back(fmt::format("{}/{}", directory_of(own_executable()), name));
     for (const auto& place : places)
         if (::access(place.c_str(), X_OK) == 0) return place;
     return std::string(name);
