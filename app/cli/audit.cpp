@@ -218,7 +218,7 @@ void add_export(Command& audit) {
     command.option("--since", "TIME", options.since,
                    "Only events from this time on, or from this long ago (10m)");
     command.option("--until", "TIME", options.until,
-                   "Only events before this time, or before this long ago");
+                   "Only events before this time, or older than this (10m)");
     command.option("--user", "USER", options.user, "Only events of this user: a name or a number");
     command.option("--region", "ID", options.region, "Only events of this region")
         .completed_with(Completion::regions);

@@ -126,7 +126,7 @@ void add_config(Command& app) {
     set.option("--file", "FILE", options.file, "Change this file (default: the instance's)")
         .completed_with(Completion::files);
     set.run(run_set, options);
-    config.add("reload", "Let the running manager read its file again").run(run_reload);
+    config.add("reload", "Make the running manager read its file again").run(run_reload);
 }
 
 }  // namespace snakepit::shm::cli

@@ -165,11 +165,11 @@ void add_dump(Command& app) {
         .option("--length", "BYTES", options.part.size,
                 "Stop after this many bytes (default: at the end)")
         .range(1, std::numeric_limits<std::int64_t>::max());
-    command.option("--width", "N", options.width, "Show N bytes a line (default: 16)")
+    command.option("--width", "N", options.width, "Show N bytes per line (default: 16)")
         .range(1, kWidest);
     command.flag("--raw", options.raw, "Write only the bytes, as they are");
     command.footer(
-        "The region is read as any program reads it: permissions hold, an encrypted region is "
+        "The region is read as any program reads it: permissions apply, an encrypted region is "
         "decrypted,\n"
         "and an audited one records the access. Programs may change the bytes meanwhile.");
     command.run(run_dump, options);

@@ -117,12 +117,12 @@ void add_events(Command& app) {
     command.option("--since", "TIME", options.since,
                    "Only events from this time on, or from this long ago (10m)");
     command.option("--until", "TIME", options.until,
-                   "Only events before this time, or before this long ago");
+                   "Only events before this time, or older than this (10m)");
     command
         .option("--limit", "N", options.limit, "Show at most N events, the newest (default: 100)")
         .range(1, 10'000'000);
     command.flag("--follow", options.follow,
-                 "Show new events as they happen; with --json one a line");
+                 "Show new events as they happen; with --json one per line");
     command.footer(fmt::format("Kinds: {}", fmt::join(event_kinds(), " ")));
     command.run(run_events, options);
 }

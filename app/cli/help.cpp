@@ -183,7 +183,7 @@ void add_about(Command& app) {
         "Exit status: 0 done, 1 failed, 2 usage error, 3 no manager is running, 4 permission "
         "denied,\n"
         "5 checks found problems. With --json, errors are one JSON document on standard error.\n"
-        "Start a manager with: snakepit-shm serve");
+        "Start a manager with: snakepit-shm serve; stop it with Ctrl-C or SIGTERM");
 }
 
 }  // namespace snakepit::shm::cli

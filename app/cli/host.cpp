@@ -86,13 +86,13 @@ void add_host(Command& app) {
     command.option("--verdict", "VERDICT", options.verdict, "Show only segments with this verdict")
         .one_of({"in_use", "ours", "kept", "left_over", "unknown"});
     command.flag("--quick", options.survey.quick,
-                 "Skip what takes long: descriptors that wait in sockets");
+                 "Skip the slow part: descriptors that wait in sockets");
     add_place(command, options.survey);
     command.footer("Semaphores and message queues of System V are not shown.");
     command.run(run_host, options);
 
     auto& clean = command.add(
-        "clean", "Remove segments that were left over for certain, or named ones; never used ones");
+        "clean", "Remove what is certainly left over, or the segments named; never one in use");
     auto& chosen = clean.options<HostCleanOptions>();
     clean.argument("NAME", chosen.names, "Remove these segments, named as 'host' shows them");
     auto& dry_run = clean.flag("--dry-run", chosen.dry_run, "Show what would be removed, and why");

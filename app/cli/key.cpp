@@ -22,7 +22,7 @@ Result<int> run_rotate(const Context& context, const std::string& word) {
 
 void add_key(Command& app) {
     auto& key = app.add("key", "Manage keys of encrypted regions");
-    auto& rotate = key.add("rotate", "Encrypt a region again with a new key, while it is in use");
+    auto& rotate = key.add("rotate", "Give a region a new key, even while it is in use");
     rotate.run(run_rotate, rotate.region());
 }
 

@@ -109,10 +109,10 @@ Result<int> run_release(const Context& context, const ReleaseOptions& options) {
 void add_locks(Command& app) {
     auto& command = app.add("locks", "Show locked regions, their holders and waiters");
     auto& filter = command.options<std::vector<std::string>>();
-    command.argument("FILTER", filter, "Only these regions: an id, or a filter as of 'list'")
+    command.argument("FILTER", filter, "Only these regions: an id, or a filter as for 'list'")
         .completed_with(Completion::regions);
     command.run(run_locks, filter);
-    auto& release = command.add("release", "Release a region's locks by force (administrators)");
+    auto& release = command.add("release", "Release a region's locks by force (operators)");
     auto& options = release.options<ReleaseOptions>();
     release.argument("ID", options.id, "The region").required().completed_with(Completion::regions);
     release.option("--token", "TOKEN", options.token, "Only this lock, as 'locks' shows it");

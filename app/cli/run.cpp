@@ -137,12 +137,12 @@ std::string attribution_text(const TreeReport& report) {
         case Attribution::exact:
             return {};
         case Attribution::mappings:
-            return "note: what was opened and not mapped within some milliseconds can be missed; "
+            return "note: what was opened and not mapped within a few milliseconds can be missed; "
                    "--isolate misses nothing\n";
         case Attribution::looks:
             break;
     }
-    return "note: processes that lived only some milliseconds can be missed; --isolate misses "
+    return "note: processes that lived only a few milliseconds can be missed; --isolate misses "
            "nothing\n";
 }
 

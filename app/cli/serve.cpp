@@ -91,7 +91,7 @@ Result<int> run_serve(const Context& context) {
 void add_serve(Command& app) {
     auto& command = app.add("serve", "Run the manager in the foreground until SIGTERM or Ctrl-C");
     command.flag("--foreground", command.options<bool>(),
-                 "Accepted for clarity: it always stays there");
+                 "Accepted for clarity: the manager always runs in the foreground");
     command.run(run_serve);
 }
 

@@ -250,7 +250,7 @@ void add_stats(Command& app) {
         .option("--since", "TIME", options.since,
                 "From this time on, or from this long ago (default: 1h)")
         .needs(history);
-    command.option("--until", "TIME", options.until, "Before this time, or before this long ago")
+    command.option("--until", "TIME", options.until, "Before this time, or older than this (10m)")
         .needs(history);
     command.option("--points", "N", options.points, "Show at most N lines (default: 60)")
         .range(1, 1'000'000)

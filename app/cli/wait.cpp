@@ -58,7 +58,7 @@ Status check(const WaitOptions& options) {
     const int given = options.state.has_value() + options.gone + options.references.has_value();
     if (given == 1) return {};
     return fail(ErrorCode::invalid_argument, "wait needs one condition",
-                "give one of --state STATE, --gone and --references N");
+                "give --state STATE, --gone or --references N");
 }
 
 Result<int> run_wait(const Context& context, const WaitOptions& options) {
