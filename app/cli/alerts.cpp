@@ -152,7 +152,7 @@ std::string describe(const AlertSilence& silence) {
 }
 
 std::string end_of(const AlertSilence& silence) {
-    return silence.until.micros == 0 ? "until it is resolved" : to_rfc3339(silence.until);
+    return silence.until.micros == 0 ? "it is resolved" : to_rfc3339(silence.until);
 }
 
 Result<int> silence(const Context& context, const SilenceOptions& options) {
@@ -176,7 +176,7 @@ Result<int> silence(const Context& context, const SilenceOptions& options) {
         return kDone;
     }
     SHM_ASSIGN(const auto made, parse_silence(json));
-    print(fmt::format("silence {}: {}, {}\n", made.id, describe(made), end_of(made)));
+    print(fmt::format("silence {}: {}, until {}\n", made.id, describe(made), end_of(made)));
     return kDone;
 }
 

@@ -232,11 +232,33 @@ std::string Command::listed(const std::vector<std::string>& words) {
     return out;
 }
 
-Error unknown_command(const Command& command, const std::string& word) {
+namespace {
+
+// What other tools call it.
+std::string other_name(std::string_view word) {
+    if (word == "stop" || word == "quit" || word == "kill")
+        return "end a manager with Ctrl-C, or with SIGTERM to the process that 'status' names";
+    if (word == "start") return "did you mean 'serve'?";
+    if (word == "ls") return "did you mean 'list'?";
+    if (word == "ps") return "did you mean 'top'?";
+    if (word == "rm" || word == "delete" || word == "free") return "did you mean 'deallocate'?";
+    return {};
+}
+
+std::string remedy_for(const Command& command, const std::string& word) {
+    const auto path = command.path();
+    if (path.empty())
+        if (auto other = other_name(word); !other.empty()) return other;
     const auto near = nearest(word, command.command_names());
-    auto error = make_error(
-        ErrorCode::invalid_argument, fmt::format("unknown command '{}'", word),
-        near.empty() ? "see snakepit-shm help" : fmt::format("did you mean '{}'?", near));
+    if (!near.empty()) return fmt::format("did you mean '{}'?", near);
+    return path.empty() ? "see snakepit-shm help" : "see snakepit-shm help " + path;
+}
+
+}  // namespace
+
+Error unknown_command(const Command& command, const std::string& word) {
+    auto error = make_error(ErrorCode::invalid_argument, fmt::format("unknown command '{}'", word),
+                            remedy_for(command, word));
     error.operation = command.path();
     return error;
 }

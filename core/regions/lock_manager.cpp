@@ -279,7 +279,7 @@ Result<RegionLocks> LockManager::release(const Caller& caller, const RegionId& i
             synchronizer_.release(held);
         }
         if (out.holder_count == 0)
-            return fail(ErrorCode::not_held, fmt::format("no such lock on {}", id.str()),
+            return fail(ErrorCode::not_held, fmt::format("no lock is held on {}", id.str()),
                         fmt::format("see 'snakepit-shm locks {}'", id.str()));
         notify_settled();
         out.id = id;
