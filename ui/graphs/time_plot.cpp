@@ -50,6 +50,8 @@ TimePlot::TimePlot(QWidget* parent)
     ticker->setTickCount(6);
     xAxis->setTicker(ticker);
     xAxis->setTickLength(0);
+    xAxis->setTickLabelPadding(9);                            // below the values' "0"
+    axisRect()->setMinimumMargins(QMargins(15, 15, 30, 15));  // the last time is not cut
     xAxis->setSubTicks(false);
     for (auto* axis : {yAxis, yAxis2}) {
         axis->setTickLength(0);

@@ -57,6 +57,12 @@ QString clock_text(Timestamp time) {
                                                : when.toString(u"yyyy-MM-dd HH:mm:ss"_s);
 }
 
+QString short_clock_text(Timestamp time) {
+    const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
+    return when.toString(when.date() == QDate::currentDate() ? u"HH:mm:ss"_s
+                                                             : u"yyyy-MM-dd HH:mm"_s);
+}
+
 QString count_text(std::uint64_t count) {
     return QLocale(QLocale::English).toString(static_cast<qulonglong>(count));
 }
