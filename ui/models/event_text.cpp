@@ -20,12 +20,6 @@ QString spoken(std::string_view name) {
     return capitalised(to_qstring(name).replace(u'_', u' '));
 }
 
-// Of a name in a row's details.
-QString detail_word(QString name) {
-    return name == u"read_only" || name == u"read_write" ? name.replace(u'_', u'-')
-                                                         : name.replace(u'_', u' ');
-}
-
 // Kinds whose names alone do not say what happened.
 constexpr std::array<std::pair<EventKind, const char*>, 14> kSpecialTitles{{
     {EventKind::client_gone, "Client exited"},
@@ -85,7 +79,7 @@ QString policy_sentence(const QString& summary) {
     const auto comma = summary.indexOf(u',');
     const auto classes = summary.left(comma).split(u'/');
     if (classes.size() != 3) return summary;
-    const auto word = [&](qsizetype i) { return detail_word(classes[i]); };
+    const auto word = [&](qsizetype i) { return spoken_name(classes[i].toStdString()); };
     return QObject::tr("owner %1, group %2, others %3").arg(word(0), word(1), word(2)) +
            (comma < 0 ? QString() : summary.mid(comma));
 }
@@ -137,7 +131,7 @@ QString sentence(EventKind kind, const QJsonObject& detail) {
 }
 
 QString field_text(const QString& key, const QJsonValue& value) {
-    if (value.isString()) return detail_word(value.toString());
+    if (value.isString()) return spoken_name(value.toString().toStdString());
     if (value.isBool()) return value.toBool() ? key : u"not "_s + key;
     const auto number = static_cast<std::uint64_t>(std::max(0.0, value.toDouble()));
     if (key == u"bytes" || key == u"size") return size_text(number);

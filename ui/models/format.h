@@ -24,6 +24,7 @@ QString error_text(const Error& error);   // sentence with the remedy
 QString shell_word(const QString& word);  // in single quotes where a shell needs them
 QString capitalised(QString text);        // its first letter
 QString to_qstring(std::string_view text);
+QString spoken_name(std::string_view name);  // "owner_gone" as "owner gone"; "read-only"
 // Its name; one without a name and number is of a pid namespace that the manager does not see into.
 QString program_text(std::string_view name, std::int64_t pid);
 

@@ -16,6 +16,7 @@
 #include <algorithm>
 
 #include "ui/icons.h"
+#include "ui/models/format.h"
 #include "ui/models/worker_names.h"
 #include "ui/theme.h"
 
@@ -317,7 +318,7 @@ EmptyState::EmptyState(const QString& icon_name, const QString& title, const QSt
 
 void EmptyState::set_text(const QString& title, const QString& text) {
     title_->setText(title);
-    text_->setText(text);
+    text_->setText(capitalised(text));
 }
 
 }  // namespace snakepit::shm::ui
