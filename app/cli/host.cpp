@@ -100,7 +100,8 @@ void add_host(Command& app) {
     clean.flag(
         "--force", chosen.force,
         "Remove the segments named even if their creator may be running; never what is in use");
-    add_place(clean, chosen.survey);
+    add_place(clean, options.survey);
+    chosen.survey = &options.survey;
     clean.run(run_host_clean, chosen);
 }
 

@@ -12,7 +12,7 @@ namespace snakepit::shm::cli {
 struct HostCleanOptions {
     std::vector<std::string> names;
     bool dry_run = false, yes = false, force = false;
-    SurveyOptions survey;
+    const SurveyOptions* survey = nullptr;  // of `host`, whose place holds for `clean` as well
 };
 
 // `host clean`: shows what would be removed, asks on a terminal unless --yes was given, and removes

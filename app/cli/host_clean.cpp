@@ -102,17 +102,18 @@ bool agreed(const Sum& sum) {
 }  // namespace
 
 Result<int> run_host_clean(const Context& context, const HostCleanOptions& options) {
-    SHM_ASSIGN(const auto names, real_names(options.names, options.survey));
+    auto survey = *options.survey;
+    survey.quick = false;  // what waits in sockets may be needed
+    SHM_ASSIGN(const auto names, real_names(options.names, survey));
     if (options.dry_run || options.yes) {
-        SHM_ASSIGN(const auto items,
-                   clean_host(names, {options.dry_run, options.force}, options.survey));
+        SHM_ASSIGN(const auto items, clean_host(names, {options.dry_run, options.force}, survey));
         return finish(context, items, options);
     }
     if (context.json || !interactive())
         return fail(ErrorCode::invalid_argument,
                     "nothing was removed: no terminal to ask for confirmation",
                     "check with --dry-run, then use --yes");
-    SHM_ASSIGN(auto items, clean_host(names, {true, options.force}, options.survey));
+    SHM_ASSIGN(auto items, clean_host(names, {true, options.force}, survey));
     print(clean_items(items, true));
     const auto sum = sum_of(items, true);
     if (sum.segments == 0) {
@@ -123,8 +124,7 @@ Result<int> run_host_clean(const Context& context, const HostCleanOptions& optio
         print("nothing was removed\n");
         return kDone;
     }
-    SHM_ASSIGN(const auto done,
-               carry_out(std::move(items), {.force = options.force}, options.survey));
+    SHM_ASSIGN(const auto done, carry_out(std::move(items), {.force = options.force}, survey));
     return finish(context, done, options);
 }
 

@@ -173,9 +173,10 @@ Status RegionPolicies::pin(Policy& policy) const {
                         fmt::format("rules[{}].process: {}", i, info.error().message),
                         info.error().remedy);
         if (!info || info->zombie)
-            return fail(ErrorCode::policy_invalid,
-                        fmt::format("rules[{}].process: process {} does not run", i, rule.process),
-                        "name a process that runs");
+            return fail(
+                ErrorCode::policy_invalid,
+                fmt::format("rules[{}].process: process {} is not running", i, rule.process),
+                "name a running process");
         rule.process_start = info->start_time;
     }
     return {};

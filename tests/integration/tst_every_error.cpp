@@ -185,7 +185,8 @@ C lost_registry(Situation& s) {
 C without_plugins(Situation& s) {
     auto environment = s.service.host().environment("other");
     environment.insert("SNAKEPIT_SHM_PLUGIN_DIR", "/nowhere");
-    Peer serve(QString::fromStdString(companion_program("snakepit-shm")), {"--json", "serve"}, environment);
+    Peer serve(QString::fromStdString(companion_program("snakepit-shm")), {"--json", "serve"},
+               environment);
     return parsed(serve.wait().error()["code"].toString());
 }
 

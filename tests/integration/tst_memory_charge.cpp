@@ -270,7 +270,7 @@ void MemoryCharge::a_file_system_without_inodes_says_so() {
     QCOMPARE(error["code"].toString(), "no_space");
     QVERIFY2(error["message"].toString().contains("no inode left"),
              qPrintable(error["message"].toString()));
-    QVERIFY2(problems.contains("more files can be made"), qPrintable(problems));
+    QVERIFY2(problems.contains("no inodes left"), qPrintable(problems));
 }
 
 void MemoryCharge::failed_allocations_leave_nothing_data() {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -57,6 +58,11 @@ int lease_words() {
     int count = 0;
     for (std::string line; std::getline(maps, line);) {
         if (line.find("/leases/") == std::string::npos) continue;
+        // The page grows with the first grant.
+        struct stat page_file {};
+        if (::stat(line.substr(line.find('/')).c_str(), &page_file) != 0 ||
+            static_cast<std::uint64_t>(page_file.st_size) <= layout::LeaseOffsets::chunks)
+            continue;
         auto* const base = reinterpret_cast<std::byte*>(std::stoull(line, nullptr, 16));
         const layout::LeasePage page(base);
         for (std::uint32_t slot = 0; slot < layout::kChunkSlots; ++slot)

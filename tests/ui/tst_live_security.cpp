@@ -102,7 +102,7 @@ void TestLiveSecurity::a_policy_the_manager_refuses_says_why() {
     // Above the most that Linux gives out.
     add_rule(dialog, QStringLiteral("Process id"), QStringLiteral("4194305"));
     QVERIFY(!saves(dialog));
-    QVERIFY2(all_words(dialog).contains(QStringLiteral("no process 4194305")),
+    QVERIFY2(all_words(dialog).contains(QStringLiteral("process 4194305 is not running")),
              qPrintable(all_words(dialog)));
     const auto policy = service.cli_json({"policy", "show", id}).value("policy").toObject();
     QVERIFY(policy.value("rules").toArray().isEmpty());

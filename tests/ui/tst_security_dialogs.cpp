@@ -206,7 +206,7 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(says(dialog, QStringLiteral("absolute path")));
         program->setText(QStringLiteral("/no/such/program"));
         QVERIFY(primary(dialog)->isEnabled());
-        QTRY_VERIFY(says(dialog, QStringLiteral("no program /no/such/program")));
+        QTRY_VERIFY(says(dialog, QStringLiteral("program /no/such/program does not exist")));
         auto* process = named<QLineEdit>(dialog, QStringLiteral("Process id"));
         process->setText(QStringLiteral("-3"));
         QVERIFY(!primary(dialog)->isEnabled());

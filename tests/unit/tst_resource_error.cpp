@@ -150,7 +150,7 @@ void ResourceError::no_inodes_and_no_bytes_data() {
     QTest::newRow("inodes") << QByteArray("nr_inodes=2,size=1m") << "has 0 of 2 files left"
                             << "remove files there";
     QTest::newRow("bytes") << QByteArray("nr_inodes=9,size=4k") << "has 0 B free of 4 KiB"
-                           << "'snakepit-shm host' shows what holds it";
+                           << "'snakepit-shm host' shows what uses it";
 }
 
 void ResourceError::no_inodes_and_no_bytes() {
@@ -166,7 +166,8 @@ void ResourceError::no_inodes_and_no_bytes() {
             return "cannot mount";
         for (int i = 0; i < 9; ++i) {
             bool created = false;
-            auto file = MappedFile::open_or_create(at + "/" + std::to_string(i), {kPage, kPage}, created);
+            auto file =
+                MappedFile::open_or_create(at + "/" + std::to_string(i), {kPage, kPage}, created);
             const auto reserved = file ? file->reserve(0, kPage) : Status(fail(file.error()));
             if (!reserved) return reserved.error().sentence();
         }

@@ -38,7 +38,9 @@ class AlertModel : public KeyedTable<Alert, std::uint64_t> {
     bool wanted(const Alert& alert) const override;
     int compare_rows(const Alert& a, const Alert& b) const override;
     // To be drawn with less colour than what fires.
-    virtual bool is_inactive(const Alert& alert) const { return alert.state != Alert::State::firing; }
+    virtual bool is_inactive(const Alert& alert) const {
+        return alert.state != Alert::State::firing;
+    }
 
   private:
     QStringList words_;

@@ -218,16 +218,16 @@ std::vector<CellText> lock_cells(const RegionLocks& locks, Timestamp at,
     const bool held = holder != locks.holders.end(), waits = waiter != locks.waiters.end();
     auto who = held ? process_label(holder->process, holder->pid) : std::string("-");
     if (locks.holder_count > 1) who += fmt::format(" and {} more", locks.holder_count - 1);
-    return {
-        {short_id(locks.id.str(), layout.width(0)), locks.inconsistent ? Style::warning : Style::normal},
-        {who},
-        {held ? std::string(holder->mode == AccessMode::read_write ? "write" : "read") : "-"},
-        {held ? span_text(holder->since, at) : "-"},
-        {fmt::format("{}", locks.waiter_count),
-         locks.waiter_count > 0 ? Style::warning : Style::normal},
-        {waits ? span_text(waiter->since, at) : "-"},
-        {waits ? process_label(waiter->process, waiter->pid) : "-"},
-        {locks.inconsistent ? "inconsistent: a writer died in it" : ""}};
+    return {{short_id(locks.id.str(), layout.width(0)),
+             locks.inconsistent ? Style::warning : Style::normal},
+            {who},
+            {held ? std::string(holder->mode == AccessMode::read_write ? "write" : "read") : "-"},
+            {held ? span_text(holder->since, at) : "-"},
+            {fmt::format("{}", locks.waiter_count),
+             locks.waiter_count > 0 ? Style::warning : Style::normal},
+            {waits ? span_text(waiter->since, at) : "-"},
+            {waits ? process_label(waiter->process, waiter->pid) : "-"},
+            {locks.inconsistent ? "inconsistent: a writer died in it" : ""}};
 }
 
 void draw_locks(Model& model, Surface& surface, std::size_t line, std::size_t end) {
