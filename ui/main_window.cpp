@@ -253,9 +253,10 @@ void MainWindow::show_status() {
     mode_->setText(
         workspace_.bundle()
             ? tr("from %1, %2").arg(workspace_.bundle()->host, moment_text(workspace_.bundle()->at))
-        : host_.embedded() ? tr("manager runs in this window")
-                           : tr("attached"));
-    pid_->setText(workspace_.manager_pid() ? tr("pid %1").arg(workspace_.manager_pid())
+        : host_.embedded()        ? tr("manager runs in this window")
+        : link == Link::connected ? tr("attached")
+                                  : QString());
+    pid_->setText(workspace_.manager_pid() ? tr("manager pid %1").arg(workspace_.manager_pid())
                                            : QString());
     regions_->setText(pluralize(workspace_.regions().size(), "region", "regions"));
     programs_->setText(pluralize(workspace_.clients().size(), "program", "programs"));
@@ -272,6 +273,7 @@ void MainWindow::show_status() {
     if (workspace_.events_lost() > 0)
         events += tr(", %1 lost").arg(count_text(workspace_.events_lost()));
     lag_->setText(events);
+    for (auto* label : {mode_, pid_, memory_}) label->setVisible(!label->text().isEmpty());
 }
 
 void MainWindow::next_theme() {

@@ -14,7 +14,7 @@ Palette light_palette() {
     Palette p;
     p.window = "#f5f6f8", p.sidebar = "#eceff2", p.surface = "#ffffff", p.raised = "#f9fafb";
     p.border = "#dfe3e8", p.grid = "#edf0f3";
-    p.text = "#1b2430", p.muted = "#647184", p.faint = "#98a3b1";
+    p.text = "#1b2430", p.muted = "#647184", p.faint = "#7f8b9b";
     p.accent = "#12766a", p.accent_text = "#ffffff", p.accent_fill = "#d9ece9";
     p.selection = "#dceeeb", p.hover = "#f1f5f6", p.glow = "#e0f3e8";
     p.severities = {{{"#1b2430", "#ffffff"},
@@ -35,7 +35,7 @@ Palette dark_palette() {
     p.dark = true;
     p.window = "#14181d", p.sidebar = "#101418", p.surface = "#1b2027", p.raised = "#20262e";
     p.border = "#2b333d", p.grid = "#252c35";
-    p.text = "#e3e8ee", p.muted = "#93a0b0", p.faint = "#667283";
+    p.text = "#e3e8ee", p.muted = "#93a0b0", p.faint = "#7b8798";
     p.accent = "#45bfa9", p.accent_text = "#08201c", p.accent_fill = "#17352f";
     p.selection = "#1c3d37", p.hover = "#212831", p.glow = "#1d3529";
     p.severities = {{{"#e3e8ee", "#1b2027"},

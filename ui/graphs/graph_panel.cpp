@@ -6,6 +6,7 @@
 #include <QPainter>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <limits>
 
 #include "ui/graphs/time_plot.h"
 #include "ui/models/moment.h"
@@ -16,6 +17,8 @@
 namespace snakepit::shm::ui {
 
 namespace {
+
+constexpr std::int64_t kLongestPause = 10'000'000;  // microseconds; a sample is taken every second
 
 QIcon dot(const QColor& colour) {
     QPixmap pixmap(24, 24);
@@ -121,6 +124,15 @@ void SampleGraph::showEvent(QShowEvent* event) {
 void SampleGraph::begin_again() {
     for (int line = 0; line < plot().lines(); ++line) plot().set_points(line, {}, {});
     last_ = 0;
+    last_time_ = 0;
+}
+
+// No line leads over the time in which no manager took samples.
+void SampleGraph::leave_gap(const layout::Sample& sample) {
+    if (last_time_ > 0 && sample.time - last_time_ > kLongestPause)
+        for (int line = 0; line < plot().lines(); ++line)
+            plot().append(line, seconds(last_time_ + 1), std::numeric_limits<double>::quiet_NaN());
+    last_time_ = sample.time;
 }
 
 void SampleGraph::draw_new() {
@@ -130,6 +142,7 @@ void SampleGraph::draw_new() {
     auto first = samples.end();
     while (first != samples.begin() && std::prev(first)->seq > last_) --first;
     for (auto it = first; it != samples.end(); ++it) {
+        leave_gap(*it);
         draw(*it);
         last_ = it->seq;
     }

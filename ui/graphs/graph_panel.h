@@ -48,8 +48,11 @@ class SampleGraph : public GraphPanel {
     void begin_again();
 
   private:
+    void leave_gap(const layout::Sample& sample);
+
     Workspace& workspace_;
-    std::uint64_t last_ = 0;  // number of the newest sample drawn
+    std::uint64_t last_ = 0;      // number of the newest sample drawn
+    std::int64_t last_time_ = 0;  // when it was taken
 };
 
 }  // namespace snakepit::shm::ui

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/graphs/percentile_graph.h"
 
-#include <cmath>
 #include <limits>
 
 #include "ui/graphs/time_plot.h"
@@ -27,7 +26,7 @@ PercentileGraph::PercentileGraph(Workspace& workspace, QWidget* parent)
     : SampleGraph(workspace, parent) {
     plot().set_logarithmic();
     plot().set_ticker(QSharedPointer<NanosTicker>::create());
-    plot().set_format([](double value) { return std::isnan(value) ? u"–"_s : nanos_text(value); });
+    plot().set_format([](double value) { return nanos_text(value); });
     for (const auto* name : {"p50", "p90", "p99", "p99.9"})
         plot().add_line(QString::fromLatin1(name), TimePlot::Shape::line);
     plot().setAccessibleName(tr("Percentiles over time"));

@@ -13,6 +13,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr double kShortestSpan = 60;  // seconds
+constexpr int kTimeWidth = 120;       // pixels for one time below the axis, and room around it
 
 }  // namespace
 
@@ -47,9 +48,10 @@ TimePlot::TimePlot(QWidget* parent)
     setMinimumHeight(140);
     auto ticker = QSharedPointer<QCPAxisTickerDateTime>::create();
     ticker->setDateTimeFormat(u"HH:mm:ss"_s);
-    ticker->setTickCount(6);
     xAxis->setTicker(ticker);
     xAxis->setTickLength(0);
+    xAxis->setTickLabelPadding(9);                            // below the values' "0"
+    axisRect()->setMinimumMargins(QMargins(15, 15, 30, 15));  // the last time is not cut
     xAxis->setSubTicks(false);
     for (auto* axis : {yAxis, yAxis2}) {
         axis->setTickLength(0);
@@ -195,6 +197,7 @@ QString TimePlot::readout_html(double time) const {
         auto point = graph(i)->data()->findEnd(time, false);  // the last at or before it
         if (point == graph(i)->data()->constBegin()) continue;
         --point;
+        if (std::isnan(point->value)) continue;
         rows +=
             u"<tr><td><span style='color:%1'>●</span>&nbsp;%2&nbsp;&nbsp;</td>"
             u"<td align='right'><b>%3</b></td></tr>"_s.arg(
@@ -252,6 +255,11 @@ void TimePlot::mouseDoubleClickEvent(QMouseEvent* event) {
 void TimePlot::wheelEvent(QWheelEvent* event) {
     leave_present();
     QCustomPlot::wheelEvent(event);
+}
+
+void TimePlot::resizeEvent(QResizeEvent* event) {
+    xAxis->ticker()->setTickCount(std::clamp(width() / kTimeWidth, 2, 6));
+    QCustomPlot::resizeEvent(event);
 }
 
 void TimePlot::leaveEvent(QEvent* event) {

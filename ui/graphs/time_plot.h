@@ -48,7 +48,7 @@ class TimePlot : public QCustomPlot {
     void set_side_title(Side side, const QString& title) {
         (side == Side::right ? yAxis2 : yAxis)->setLabel(title);
     }
-    void set_logarithmic();  // values; NaN leaves a gap
+    void set_logarithmic();  // values; in any plot NaN leaves a gap
 
     void set_span(double seconds);  // how much is seen while following
     bool following() const { return following_; }
@@ -65,6 +65,7 @@ class TimePlot : public QCustomPlot {
     void mousePressEvent(QMouseEvent* event) override;
     void wheelEvent(QWheelEvent* event) override;
     void leaveEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
 
   private:

@@ -27,7 +27,7 @@ QString plain_text(const T& value) {
     else if constexpr (std::is_same_v<T, Timestamp>)
         return QString::fromStdString(to_rfc3339(value));
     else if constexpr (std::is_enum_v<T>)
-        return to_qstring(to_string(value)).replace(u'_', u' ');
+        return spoken_name(to_string(value));
     else
         return QString::number(value);
 }

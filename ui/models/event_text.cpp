@@ -79,7 +79,7 @@ QString policy_sentence(const QString& summary) {
     const auto comma = summary.indexOf(u',');
     const auto classes = summary.left(comma).split(u'/');
     if (classes.size() != 3) return summary;
-    const auto word = [&](qsizetype i) { return QString(classes[i]).replace(u'_', u' '); };
+    const auto word = [&](qsizetype i) { return spoken_name(classes[i].toStdString()); };
     return QObject::tr("owner %1, group %2, others %3").arg(word(0), word(1), word(2)) +
            (comma < 0 ? QString() : summary.mid(comma));
 }
@@ -131,7 +131,7 @@ QString sentence(EventKind kind, const QJsonObject& detail) {
 }
 
 QString field_text(const QString& key, const QJsonValue& value) {
-    if (value.isString()) return value.toString().replace(u'_', u' ');
+    if (value.isString()) return spoken_name(value.toString().toStdString());
     if (value.isBool()) return value.toBool() ? key : u"not "_s + key;
     const auto number = static_cast<std::uint64_t>(std::max(0.0, value.toDouble()));
     if (key == u"bytes" || key == u"size") return size_text(number);

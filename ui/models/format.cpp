@@ -14,6 +14,11 @@ QString to_qstring(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
+QString spoken_name(std::string_view name) {
+    const bool one_word = name == "read_only" || name == "read_write";
+    return to_qstring(name).replace(u'_', one_word ? u'-' : u' ');
+}
+
 QString program_text(std::string_view name, std::int64_t pid) {
     return name.empty() && pid == 0 ? u"another pid namespace"_s : to_qstring(name);
 }
@@ -55,6 +60,12 @@ QString clock_text(Timestamp time) {
     const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
     return when.date() == QDate::currentDate() ? when.toString(u"HH:mm:ss.zzz"_s)
                                                : when.toString(u"yyyy-MM-dd HH:mm:ss"_s);
+}
+
+QString short_clock_text(Timestamp time) {
+    const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
+    return when.toString(when.date() == QDate::currentDate() ? u"HH:mm:ss"_s
+                                                             : u"yyyy-MM-dd HH:mm"_s);
 }
 
 QString count_text(std::uint64_t count) {

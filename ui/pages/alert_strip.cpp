@@ -8,7 +8,6 @@
 #include "ui/models/alert_text.h"
 #include "ui/models/current_alerts.h"
 #include "ui/models/format.h"
-#include "ui/models/moment.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -34,8 +33,11 @@ QString line_html(const Alert& alert) {
                p.severity(severity_of(alert.severity)).text.name(), severity_title(alert.severity),
                QString::number(alert.id), p.text.name(), cut(alert_title(alert)), p.muted.name(),
                cut(subject_text(alert.subject)),
-               QString::fromStdString(value_text(alert.value, alert.unit)).toHtmlEscaped(),
-               since_text(alert.since, shown_now())) +
+               AlertStrip::tr("%1 (limit %2)")
+                   .arg(QString::fromStdString(value_text(alert.value, alert.unit)),
+                        QString::fromStdString(value_text(alert.threshold, alert.unit)))
+                   .toHtmlEscaped(),
+               AlertStrip::tr("since %1").arg(short_clock_text(alert.since))) +
            u"<td style='padding: 2px 0; color:%1'>%2</td></tr>"_s.arg(
                p.muted.name(), alert_marks(alert).join(u", "_s));
 }
@@ -53,9 +55,9 @@ AlertStrip::AlertStrip(CurrentAlerts& current, QWidget* parent)
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(16, 10, 10, 10);
     row->setSpacing(14);
-    row->addWidget(sign_, 0, Qt::AlignTop);
+    row->addWidget(sign_, 0, Qt::AlignVCenter);
     row->addWidget(text_, 1);
-    row->addWidget(all, 0, Qt::AlignTop);
+    row->addWidget(all, 0, Qt::AlignVCenter);
     connect(all, &QToolButton::clicked, this, &AlertStrip::all_wanted);
     connect(text_, &QLabel::linkActivated, this, [this](const QString& link) {
         if (const auto id = link.toULongLong(); id != 0)

@@ -189,11 +189,13 @@ void AlertsPage::show_counts() {
     const bool unknown = workspace_.bundle() && !current_.known();
     const auto firing = current_.firing_count(), alone = current_.unacknowledged_count();
     choice_->set_name(kLive, firing > 0 ? tr("Live  %1").arg(count_text(firing)) : tr("Live"));
-    set_subtitle(unknown       ? tr("Alerts at that time")
-                 : firing == 0 ? tr("No alerts firing")
-                 : alone == 0  ? tr("%1 firing, all acknowledged").arg(count_text(firing))
-                               : tr("%1 firing, %2 of them not acknowledged")
-                                    .arg(count_text(firing), count_text(alone)));
+    set_subtitle(
+        unknown       ? tr("Alerts at that time")
+        : firing == 0 ? tr("No alerts firing")
+        : alone == 0  ? tr("%1 firing, all acknowledged").arg(count_text(firing))
+        : alone < firing
+            ? tr("%1 firing, %2 not acknowledged").arg(count_text(firing), count_text(alone))
+            : tr("%1 firing, not acknowledged").arg(count_text(firing)));
 }
 
 void AlertsPage::show_state() {

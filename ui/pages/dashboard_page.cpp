@@ -25,17 +25,27 @@ constexpr int kEventsShown = 10;
 constexpr int kSettlingAsks = 8;  // the recorder commits a little after an event is published
 constexpr std::size_t kTrendSamples = 120;
 
-QString event_row(const EventRow& row) {
+constexpr int kColumnGap = 10;
+
+QFont bold(QFont font) {
+    font.setBold(true);
+    return font;
+}
+
+QString event_what(const EventRow& row) {
+    const auto detail = event_detail(row).simplified();
+    return row.region_id.empty() ? detail
+                                 : u"…%1 %2"_s.arg(to_qstring(row.region_id).right(8), detail);
+}
+
+QString event_row(const EventRow& row, const QString& what) {
     const auto& p = colours();
-    const auto what = row.region_id.empty()
-                          ? event_detail(row)
-                          : u"…%1  %2"_s.arg(to_qstring(row.region_id).right(8), event_detail(row));
-    return u"<tr><td style='padding: 4px 10px 4px 0; color:%1'>%2</td>"
-           u"<td style='padding: 4px 10px 4px 0; color:%3; white-space: nowrap'><b>%4</b></td>"
-           u"<td style='padding: 4px 0; color:%1'>%5</td></tr>"_s.arg(
-               p.muted.name(), clock_text(row.time).left(8),
-               p.severity(severity_of(row)).text.name(), event_title(row.kind).toHtmlEscaped(),
-               what.toHtmlEscaped());
+    return u"<tr><td style='padding: 4px %6px 4px 0; color:%1; white-space: nowrap'>%2</td>"
+           u"<td style='padding: 4px %6px 4px 0; color:%3; white-space: nowrap'><b>%4</b></td>"
+           u"<td style='padding: 4px 0; color:%1; white-space: nowrap'>%5</td></tr>"_s.arg(
+               p.muted.name(), short_clock_text(row.time), p.severity(severity_of(row)).text.name(),
+               event_title(row.kind).toHtmlEscaped(), what.toHtmlEscaped(),
+               QString::number(kColumnGap));
 }
 
 }  // namespace
@@ -110,10 +120,8 @@ Card* DashboardPage::build_orphans() {
                                         kColumnCleanup});
     orphan_table_->setAccessibleName(tr("Orphans"));
     orphan_table_->restore_layout();
-    auto* none = make_label(tr("No orphans."), "muted");
-    none->setAlignment(Qt::AlignCenter);
-    orphan_stack_ = make_stack({orphan_table_, none});
-    card->body()->addWidget(orphan_stack_);
+    orphan_table_->set_empty_text(tr("No orphans."));
+    card->body()->addWidget(orphan_table_);
     connect(orphan_table_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
         Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
     });
@@ -129,8 +137,7 @@ void DashboardPage::refresh() {
     const bool nothing = workspace_.regions().size() == 0 && workspace_.clients().empty();
     if (stack_->currentIndex() != (nothing ? 1 : 0)) stack_->setCurrentIndex(nothing ? 1 : 0);
     show_figures();
-    const int orphans = static_cast<int>(orphan_table_->regions().total());
-    orphan_stack_->setCurrentIndex(orphans > 0 ? 0 : 1);
+    show_events();
     if (events_seen_ != workspace_.event_head()) asks_left_ = kSettlingAsks;
     events_seen_ = workspace_.event_head();
     if (asks_left_ > 0 && isVisible()) {
@@ -147,9 +154,10 @@ void DashboardPage::show_figures() {
     const auto& clients = workspace_.clients();
     std::size_t lost = 0;
     for (const auto& client : clients) lost += client.connected ? 0 : 1;
-    programs_->set_figure(
-        count_text(clients.size()),
-        lost ? u"%1 %2"_s.arg(count_text(lost), to_qstring(kNotReconnected)) : tr("all connected"));
+    programs_->set_figure(count_text(clients.size()),
+                          lost ? u"%1 %2"_s.arg(count_text(lost), to_qstring(kNotReconnected))
+                          : clients.empty() ? tr("none connected")
+                                            : tr("all connected"));
     const auto orphans = orphan_table_->regions().total();
     orphans_->set_figure(count_text(orphans),
                          orphans ? tr("owner has exited") : tr("all owners are running"),
@@ -183,13 +191,28 @@ void DashboardPage::ask_events() {
     query.newest_first = true;
     query.limit = kEventsShown;
     feed_.ask(query, [this](auto result) {
-        QString html;
+        latest_ = result ? std::move(*result) : std::vector<EventRow>();
         if (result)
-            for (const auto& row : *result) html += event_row(row);
-        html = html.isEmpty() ? QString() : u"<table cellspacing='0'>%1</table>"_s.arg(html);
-        if (!result) html = error_text(result.error()).toHtmlEscaped();
-        say(events_, html);
+            show_events();
+        else
+            say(events_, error_text(result.error()).toHtmlEscaped());
     });
+}
+
+// What has no room is cut with an ellipsis: a label cuts it in the middle of a letter.
+void DashboardPage::show_events() {
+    if (latest_.empty()) return;
+    const QFontMetrics plain(events_->font()), strong(bold(events_->font()));
+    int clock = 0, title = 0;
+    for (const auto& row : latest_) {
+        clock = std::max(clock, plain.horizontalAdvance(short_clock_text(row.time)));
+        title = std::max(title, strong.horizontalAdvance(event_title(row.kind)));
+    }
+    const int room = events_->contentsRect().width() - clock - title - 3 * kColumnGap;
+    QString html;
+    for (const auto& row : latest_)
+        html += event_row(row, plain.elidedText(event_what(row), Qt::ElideRight, room));
+    say(events_, u"<table cellspacing='0'>%1</table>"_s.arg(html));
 }
 
 }  // namespace snakepit::shm::ui

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/models/event_feed.h"
@@ -40,14 +41,15 @@ class DashboardPage : public Page {
     void show_figures();
     void show_trends();
     void ask_events();
+    void show_events();
 
     EventFeed feed_;
     std::uint64_t events_seen_ = 0;
     int asks_left_ = 0;
+    std::vector<EventRow> latest_;
     FigureCard *regions_, *memory_, *references_, *programs_, *orphans_;
     QLabel* events_;
     RegionTable* orphan_table_;
-    QStackedWidget* orphan_stack_;
     QStackedWidget* stack_;
     EmptyState* nothing_;
 };

@@ -166,7 +166,9 @@ void DetailsPane::show_holders(const RegionInfo& info, bool complete, const QStr
     for (const auto& holder : info.references) html += holder_html(holder);
     html = html.isEmpty() ? muted_html(tr("No process holds it."))
                           : u"<table cellspacing='0'>%1</table>"_s.arg(html);
-    if (!complete) html += muted_html(problem.isEmpty() ? tr("There may be more.") : problem);
+    if (!complete)
+        html += u"<p style='margin: 0'>%1</p>"_s.arg(
+            muted_html(problem.isEmpty() ? tr("There may be more.") : capitalised(problem)));
     say(holders_, html);
 }
 
@@ -182,7 +184,7 @@ void DetailsPane::ask_events() {
             for (const auto& row : *result) html += event_html(row);
         if (result) show_policy_event(*result);
         if (!result)
-            events_->setText(muted_html(error_text(result.error())));
+            events_->setText(muted_html(capitalised(error_text(result.error()))));
         else if (html.isEmpty())
             events_->setText(muted_html(tr("None recorded yet.")));
         else

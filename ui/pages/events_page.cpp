@@ -172,7 +172,7 @@ void EventsPage::show_state() {
     set_subtitle(empty ? tr("Recorded events, newest first")
                  : model_->complete()
                      ? pluralize(static_cast<std::uint64_t>(model_->rowCount()), "event", "events")
-                     : tr("Newest %1; scroll for older events")
+                     : tr("Newest %1 events; scroll for older ones")
                            .arg(count_text(static_cast<std::uint64_t>(model_->rowCount()))));
 }
 

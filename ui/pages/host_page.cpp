@@ -210,8 +210,8 @@ void HostPage::show_state() {
         set_subtitle(bundle ? tr("All shared memory segments on %1 at that time").arg(bundle->host)
                             : tr("All shared memory segments on this host"));
     else
-        set_subtitle(bundle ? tr("%1 on %2, by any program").arg(segments, bundle->host)
-                            : tr("%1, by any program").arg(segments));
+        set_subtitle(bundle ? tr("%1 on %2").arg(segments, bundle->host)
+                            : tr("%1 on this host").arg(segments));
 }
 
 std::vector<std::string> HostPage::selected() const {

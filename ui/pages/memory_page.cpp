@@ -68,7 +68,7 @@ void MemoryPage::refresh() {
         std::max_element(samples.begin(), samples.end(),
                          [](const auto& a, const auto& b) { return a.bytes_used < b.bytes_used; });
     peak_->set_figure(size_text(peak->bytes_used),
-                      tr("used at %1").arg(clock_text({peak->time}).left(8)));
+                      tr("reached at %1").arg(short_clock_text({peak->time})));
 }
 
 }  // namespace snakepit::shm::ui

@@ -33,7 +33,7 @@ QString advice_html(const Advice& advice) {
     auto evidence = QString::fromStdString(advice.evidence).toHtmlEscaped();
     if (advice.bytes > 0)
         evidence +=
-            u" <b>%1</b>"_s.arg(PerformancePage::tr("Frees %1.").arg(size_text(advice.bytes)));
+            u" · <b>%1</b>"_s.arg(PerformancePage::tr("frees %1").arg(size_text(advice.bytes)));
     return u"<p style='margin: 0 0 3px 0'><b>%1</b></p>"
            u"<p style='margin: 0 0 16px 0; color: %3'>%2</p>"_s.arg(
                QString::fromStdString(advice.advice).toHtmlEscaped(), evidence,
@@ -43,7 +43,7 @@ QString advice_html(const Advice& advice) {
 }  // namespace
 
 PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
-    : Page(workspace, tr("Performance"), tr("Latency of operations and recommendations"), parent),
+    : Page(workspace, tr("Performance"), tr("Operation latency and recommendations"), parent),
       model_(new OperationModel(this)),
       table_(new TableView(u"operations"_s)) {
     const QList<int> widths{560, 640};
@@ -119,7 +119,7 @@ QWidget* PerformancePage::build_report() {
     tenants_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
     report_empty_ = new EmptyState(u"performance"_s, {}, {});
     report_stack_ = make_stack({scroll, tenants_, report_empty_});
-    auto* card = new Card(tr("Insight"), report_stack_);
+    auto* card = new Card(tr("Insights"), report_stack_);
     card->add_action(subject_);
     return card;
 }

@@ -46,8 +46,10 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     holdings_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
                                     kColumnIdle, kColumnOwner, kColumnCleanup, kColumnHeldBy});
     holdings_->setAccessibleName(tr("Regions of the selected program"));
+    holdings_->set_empty_text(tr("This program holds and owns no regions."));
     holdings_->restore_layout();
-    holdings_card_->set_note(tr("held or owned; the registry names five holders per region"));
+    holdings_card_->set_note(
+        tr("held or owned; the registry lists at most five holders per region"));
     body()->addWidget(make_split(Qt::Vertical, {new Card(stack_), holdings_card_}, {380, 280}), 1);
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &ProcessesPage::choose);
@@ -64,11 +66,14 @@ void ProcessesPage::refresh() {
     const int count = model_->rowCount();
     stack_->setCurrentIndex(count > 0 ? 0 : 1);
     holdings_card_->setVisible(count > 0);
-    set_subtitle(count > 0
-                     ? tr("%1, connected or %2")
-                           .arg(pluralize(static_cast<std::uint64_t>(count), "program", "programs"),
-                                to_qstring(kNotReconnected))
-                     : tr("Connected programs and what they hold"));
+    const auto& clients = workspace_.clients();
+    const auto lost = static_cast<std::uint64_t>(std::count_if(
+        clients.begin(), clients.end(), [](const auto& client) { return !client.connected; }));
+    const auto programs = pluralize(static_cast<std::uint64_t>(count), "program", "programs");
+    set_subtitle(count == 0 ? tr("Connected programs and what they hold")
+                 : lost == 0
+                     ? programs
+                     : u"%1, %2 %3"_s.arg(programs, count_text(lost), to_qstring(kNotReconnected)));
     if (count > 0 && !table_->selectionModel()->hasSelection()) table_->selectRow(0);
 }
 

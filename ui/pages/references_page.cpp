@@ -67,7 +67,9 @@ void ReferencesPage::choose() {
     } else {
         for (int row = 0; row < std::min(kUnasked, table_->regions().rowCount()); ++row)
             keys.push_back(table_->regions().entry(row)->key());
-        card_->set_note(tr("no selection: showing the first rows of the table below"));
+        card_->set_note(keys.empty()
+                            ? QString()
+                            : tr("no selection: showing the first rows of the table below"));
     }
     graph_->watch(std::move(keys));
 }

@@ -3,18 +3,21 @@
 
 #include <QHeaderView>
 #include <QMenu>
+#include <QPainter>
 
 #include "ui/icons.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
+#include "ui/theme.h"
 
 namespace snakepit::shm::ui {
 
 RegionTable::RegionTable(Workspace& workspace, const QString& settings_key, QWidget* parent)
     : TableView(settings_key, parent),
       workspace_(workspace),
-      regions_(new RegionTableModel(workspace.regions(), this)) {
+      regions_(new RegionTableModel(workspace.regions(), this)),
+      empty_text_(tr("No regions.")) {
     setModel(regions_);
     for (int column = 0; column < kRegionColumns; ++column)
         setColumnWidth(column, region_column(column).width);
@@ -95,6 +98,19 @@ void RegionTable::enterEvent(QEnterEvent* event) {
 void RegionTable::leaveEvent(QEvent* event) {
     regions_->set_order_held(false);
     TableView::leaveEvent(event);
+}
+
+void RegionTable::set_empty_text(const QString& text) {
+    empty_text_ = text;
+    viewport()->update();
+}
+
+void RegionTable::paintEvent(QPaintEvent* event) {
+    TableView::paintEvent(event);
+    if (regions_->rowCount() > 0) return;
+    QPainter painter(viewport());
+    painter.setPen(colours().muted);
+    painter.drawText(viewport()->rect(), Qt::AlignCenter, empty_text_);
 }
 
 }  // namespace snakepit::shm::ui

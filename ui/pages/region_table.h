@@ -20,6 +20,7 @@ class RegionTable : public TableView {
     RegionTableModel& regions() { return *regions_; }
     std::vector<RegionKey> selected_keys() const;
     void select_keys(const std::vector<RegionKey>& keys);
+    void set_empty_text(const QString& text);  // shown while there is no row
 
   Q_SIGNALS:
     void selection_edited();  // by a person, or because a selected region is gone
@@ -27,6 +28,7 @@ class RegionTable : public TableView {
   protected:
     void enterEvent(QEnterEvent* event) override;
     void leaveEvent(QEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
 
   private:
     void keep_hidden(const std::vector<Slot>& slots);
@@ -34,6 +36,7 @@ class RegionTable : public TableView {
 
     Workspace& workspace_;
     RegionTableModel* regions_;
+    QString empty_text_;
     std::set<RegionKey> hidden_;  // selected, and filtered away
     bool keeping_ = false;
 };

@@ -102,14 +102,16 @@ void RegionsPage::set_filter_text(const QString& text) {
 
 void RegionsPage::keep_selected(const QString& which) {
     connect(&workspace_, &Workspace::ticked, this, [this, which] {
-        if (!table_->selected_keys().empty()) return;
-        for (int row = 0; row < table_->regions().rowCount(); ++row) {
-            const auto index = table_->regions().index(row, kColumnId);
-            if (which != u"first" && index.data(kIdRole).toString() != which) continue;
-            table_->selectRow(row);
-            table_->scrollTo(index, QAbstractItemView::PositionAtCenter);
-            return;
-        }
+        const auto at = [this](int row) { return table_->regions().index(row, kColumnId); };
+        if (table_->selected_keys().empty())
+            for (int row = 0; row < table_->regions().rowCount(); ++row) {
+                if (which != u"first" && at(row).data(kIdRole).toString() != which) continue;
+                table_->selectRow(row);
+                break;
+            }
+        // New rows push it out of sight otherwise.
+        if (const auto rows = table_->selected_rows(); !rows.isEmpty())
+            table_->scrollTo(at(rows.front()), QAbstractItemView::PositionAtCenter);
     });
 }
 

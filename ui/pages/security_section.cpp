@@ -148,7 +148,7 @@ void SecuritySection::show_problem(const QString& why) {
     set_words(write_, u"–"_s);
     set_words(manage_, u"–"_s);
     set_words(audit_, u"–"_s);
-    set_words(effect_, why, Severity::caution);
+    set_words(effect_, capitalised(why), Severity::caution);
     policy_->setEnabled(false);
     policy_->setToolTip(why);
 }

@@ -16,10 +16,18 @@
 #include <algorithm>
 
 #include "ui/icons.h"
+#include "ui/models/format.h"
 #include "ui/models/worker_names.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr int kHeadHeight = 32;  // of a card, with actions and without: titles side by side align
+constexpr int kNarrowest = 24;   // a sparkline that still says something
+
+}  // namespace
 
 QLabel* make_label(const QString& text, const char* object_name) {
     auto* label = new QLabel(text);
@@ -198,8 +206,9 @@ Card::Card(const QString& title, QWidget* content) : body_(new QVBoxLayout) {
     column->setSpacing(0);
     if (!title.isNull()) {
         head_ = new QHBoxLayout;
-        head_->setContentsMargins(16, 10, 10, 6);
+        head_->setContentsMargins(16, 8, 10, 4);
         title_ = make_label(title, "section");
+        title_->setMinimumHeight(kHeadHeight);
         note_ = make_label({}, "muted");
         head_->addWidget(title_);
         head_->addSpacing(6);
@@ -216,7 +225,7 @@ void Card::add_action(QWidget* action) {
 }
 
 Sparkline::Sparkline(QWidget* parent) : QWidget(parent) {
-    setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
+    setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
 }
 
 void Sparkline::set_values(std::vector<double> values) {
@@ -226,7 +235,7 @@ void Sparkline::set_values(std::vector<double> values) {
 }
 
 void Sparkline::paintEvent(QPaintEvent*) {
-    if (values_.size() < 2) return;
+    if (values_.size() < 2 || width() < kNarrowest) return;
     const auto [low, high] = std::minmax_element(values_.begin(), values_.end());
     const double span = *high - *low;
     const QRectF box = QRectF(rect()).adjusted(1, 3, -1, -3);
@@ -309,7 +318,7 @@ EmptyState::EmptyState(const QString& icon_name, const QString& title, const QSt
 
 void EmptyState::set_text(const QString& title, const QString& text) {
     title_->setText(title);
-    text_->setText(text);
+    text_->setText(capitalised(text));
 }
 
 }  // namespace snakepit::shm::ui

@@ -101,13 +101,14 @@ class Card : public QFrame {
     QVBoxLayout* body_;
 };
 
-// A line without axes: how a figure went lately.
+// A line without axes: how a figure went lately. It gives way to the figure beside it.
 class Sparkline : public QWidget {
     Q_OBJECT
   public:
     explicit Sparkline(QWidget* parent = nullptr);
     void set_values(std::vector<double> values);
     QSize sizeHint() const override { return {84, 34}; }
+    QSize minimumSizeHint() const override { return {0, 34}; }
 
   protected:
     void paintEvent(QPaintEvent* event) override;
