@@ -2,6 +2,7 @@
 #include "ui/models/sorted_index.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace snakepit::shm::ui {
 
@@ -56,21 +57,21 @@ std::vector<Slot> SortedIndex::sorted(const std::vector<Slot>& slots) const {
         std::sort(out.begin(), out.end(), [this](Slot a, Slot b) { return before(a, b); });
         return out;
     }
-    struct Place {
+    struct Keyed {
         SortKey key;
         Slot slot;
     };
-    std::vector<Place> places;
+    std::vector<Keyed> places;
     places.reserve(slots.size());
     for (const auto slot : slots) places.push_back({sort_key(slot, sort_column_), slot});
     const bool ascending = sort_order_ == Qt::AscendingOrder;
-    std::sort(places.begin(), places.end(), [this, ascending](const Place& a, const Place& b) {
+    std::sort(places.begin(), places.end(), [this, ascending](const Keyed& a, const Keyed& b) {
         const int order = a.key.compare(b.key);
         if (order != 0) return ascending ? order < 0 : order > 0;
         return a.key.tie != b.key.tie ? a.key.tie < b.key.tie : comes_first(a.slot, b.slot);
     });
     std::transform(places.begin(), places.end(), out.begin(),
-                   [](const Place& place) { return place.slot; });
+                   [](const Keyed& place) { return place.slot; });
     return out;
 }
 
@@ -189,6 +190,14 @@ bool SortedIndex::in_order(const std::vector<Slot>& updated) const {
     });
 }
 
+// Behind the rows that are not after it, in steps that double: few of the rows between are read.
+SortedIndex::Place SortedIndex::place_of(Slot slot, Place from, Place end) const {
+    const auto less = [this](Slot a, Slot b) { return before(a, b); };
+    std::ptrdiff_t step = 1;
+    for (; end - from > step && !before(slot, from[step - 1]); step *= 2) from += step;
+    return std::upper_bound(from, from + std::min(step, end - from), slot, less);
+}
+
 void SortedIndex::resort(const std::vector<Slot>& updated) {
     if (updated.empty() || order_stale_ || in_order(updated)) return;
     if (held_) {
@@ -198,13 +207,19 @@ void SortedIndex::resort(const std::vector<Slot>& updated) {
     if (2 * updated.size() > order_.size()) return reorder(sorted(order_));
     std::vector<bool> moves(rows_.size());
     for (const auto slot : updated) moves[slot] = true;
-    std::vector<Slot> next(order_.size());
-    const auto middle = std::copy_if(order_.begin(), order_.end(), next.begin(),
-                                     [&](Slot slot) { return !moves[slot]; });
-    std::copy(updated.begin(), updated.end(), middle);
-    const auto less = [this](Slot a, Slot b) { return before(a, b); };
-    std::sort(middle, next.end(), less);
-    std::inplace_merge(next.begin(), middle, next.end(), less);
+    std::vector<Slot> rest, next;
+    rest.reserve(order_.size());
+    next.reserve(order_.size());
+    std::copy_if(order_.begin(), order_.end(), std::back_inserter(rest),
+                 [&](Slot slot) { return !moves[slot]; });
+    auto from = rest.cbegin();
+    for (const auto slot : sorted(updated)) {
+        const auto place = place_of(slot, from, rest.cend());
+        next.insert(next.end(), from, place);
+        next.push_back(slot);
+        from = place;
+    }
+    next.insert(next.end(), from, rest.cend());
     reorder(std::move(next));
 }
 

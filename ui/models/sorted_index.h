@@ -70,6 +70,8 @@ class SortedIndex : public QAbstractTableModel {
     void change_rows(const std::vector<Slot>& leaving, const std::vector<Slot>& staying,
                      std::vector<Slot> entering);
     void insert(std::vector<Slot> slots);
+    using Place = std::vector<Slot>::const_iterator;
+    Place place_of(Slot slot, Place from, Place end) const;
     void resort(const std::vector<Slot>& updated);
     bool in_order(const std::vector<Slot>& updated) const;
     void reorder(std::vector<Slot> next);
