@@ -366,7 +366,7 @@ void CliPeople::a_program_found_by_path_finds_its_module() {
     shell.setProcessEnvironment(environment);
     shell.setWorkingDirectory("/");
     shell.start("sh", {"-c", "snakepit-shm read " + id});
-    QVERIFY(shell.waitForFinished(test::kPatienceMs));
+    QVERIFY(shell.waitForFinished(snakepit::shm::test::kPatienceMs));
     QCOMPARE(shell.readAllStandardError(), QByteArray());
     QCOMPARE(shell.readAllStandardOutput(), QByteArray(4096, '\0'));
 }
