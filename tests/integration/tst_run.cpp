@@ -46,6 +46,7 @@ class Run : public QObject, private Leavings {
     void what_others_created_and_the_command_attached_is_possible_only();
     void what_lay_too_deep_to_be_seen_is_possible_only();
     void what_others_used_meanwhile_stays();
+    void what_others_may_have_used_stays_if_that_is_not_told();
     void what_others_attached_meanwhile_stays();
     void what_a_living_process_of_the_command_may_open_stays();
     void what_was_there_before_is_not_told();
@@ -347,6 +348,22 @@ void Run::what_others_used_meanwhile_stays() {
     QVERIFY2(reason.contains(QString("process %1 (").arg(::getpid())) &&
                  reason.contains("does not belong to the command"),
              qPrintable(done.err));
+}
+
+void Run::what_others_may_have_used_stays_if_that_is_not_told() {
+    const auto script = QString("'%1' map %2 map %3; echo ready; read end")
+                            .arg(kLeaker, name("used"), name("unused"));
+    const auto peer = start(as_user(run({"--clean", "sh", "-c", script})));
+    QCOMPARE(peer->line(), QString("ready"));
+    {
+        QFile file("/dev/shm/" + name("used"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+    }
+    peer->say("end");
+    const auto done = peer->wait();
+    QVERIFY2(there(name("used")), qPrintable(done.err));
+    if (report_of(done)["attribution"].toString() == "mappings")
+        QVERIFY2(!there(name("unused")), qPrintable(done.err));
 }
 
 void Run::what_others_attached_meanwhile_stays() {

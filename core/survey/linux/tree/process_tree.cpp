@@ -168,6 +168,8 @@ class Account {
             return fmt::format(
                 "process {}, which does not belong to the command, attached it last and is running",
                 segment.last_user);
+        if (segment.kind == SegmentKind::posix && watch_.may_have_other_users(facts))
+            return "another process may have used it: the kernel tells only root which one did";
         if (watch_.knows_file_creators() && !created_by_tree(facts))
             return "it is not known which process created it";
         for (const auto number : living_) {

@@ -137,8 +137,9 @@ Status TreeWatch::look_before(const Handle& shm) {
 
 void TreeWatch::watch_directory(const std::string& path, int depth) {
     if (directories_.size() >= kMostDirectories || depth > kMostDeep) return;
-    const int number = ::inotify_add_watch(directory_events_.get(), path.c_str(),
-                                           IN_OPEN | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+    const int number =
+        ::inotify_add_watch(directory_events_.get(), path.c_str(),
+                            IN_OPEN | IN_CLOSE | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
     if (number < 0) return;
     directories_[number] = path;
     const Handle directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -180,7 +181,10 @@ void TreeWatch::finish() {
 }
 
 void TreeWatch::on_mapped(std::int64_t pid, std::uint64_t device, std::uint64_t inode) {
-    if (device == device_) see(files_, inode, members_.reported_at(pid), TreeUse::mapped);
+    if (device != device_ || was_there(inode)) return;
+    const auto member = members_.reported_at(pid);
+    see(files_, inode, member, TreeUse::mapped);
+    files_[inode].mapped_by.insert(member);
 }
 
 void TreeWatch::read_opens() {
@@ -237,8 +241,11 @@ bool TreeWatch::read_directory_events() {
             std::memcpy(&event, buffer.data() + at, sizeof event);
             const auto* const name = buffer.data() + at + sizeof event;
             at += static_cast<ssize_t>(sizeof event + event.len);
-            opened = opened || (event.mask & IN_ISDIR) == 0;
+            opened = opened || (event.mask & (IN_ISDIR | IN_CLOSE)) == 0;
+            opens_lost_ = opens_lost_ || (event.mask & IN_Q_OVERFLOW) != 0;
             const auto directory = directories_.find(event.wd);
+            if ((event.mask & IN_ISDIR) == 0 && directory != directories_.end() && event.len > 0)
+                count_use(directory->second + "/" + name, event.mask);
             if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0 &&
                 directory != directories_.end() && event.len > 0) {
                 watch_directory(directory->second + "/" + name, 1);
@@ -246,6 +253,27 @@ bool TreeWatch::read_directory_events() {
             }
         }
     }
+}
+
+void TreeWatch::count_use(const std::string& path, std::uint32_t what) {
+    struct stat info {};
+    if ((what & (IN_OPEN | IN_CLOSE)) == 0 || ::lstat(path.c_str(), &info) != 0 ||
+        was_there(info.st_ino))
+        return;
+    if (files_.size() >= kMostFiles && !files_.contains(info.st_ino)) {
+        opens_lost_ = true;
+        return;
+    }
+    auto& facts = files_[info.st_ino];
+    ++((what & IN_OPEN) != 0 ? facts.opens : facts.closes);
+}
+
+// A process that inherits a file maps it without opening it, so without the kernel's records this
+// is an estimate.
+bool TreeWatch::may_have_other_users(const SegmentFacts& facts) const {
+    if (opens_) return facts.used_by_other;
+    const auto known = knows_members() ? facts.mapped_by.size() : facts.members.size();
+    return opens_lost_ || std::max(facts.opens, facts.closes) > known;
 }
 
 void TreeWatch::look(bool everybody) {

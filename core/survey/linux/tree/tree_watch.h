@@ -41,6 +41,10 @@ struct SegmentFacts {
     bool used_by_other = false;
     Outsider user;
     std::int64_t last_user = -1;  // System V: the pid, as read last
+    // Where the kernel does not tell who opens a file: how often it was opened and closed, and who
+    // mapped it.
+    std::uint64_t opens = 0, closes = 0;
+    std::set<std::uint64_t> mapped_by;
 };
 
 // Whether a process has this pid.
@@ -74,6 +78,8 @@ class TreeWatch final : private RecordSink {
     static bool is_too_deep(std::string_view name);
     // The kernel reports who creates a file.
     bool knows_file_creators() const { return opens_.has_value(); }
+    // More opens than processes of the tree are known to have done.
+    bool may_have_other_users(const SegmentFacts& facts) const;
     // All processes of the tree are known.
     bool knows_members() const { return records_ && !records_lost_; }
     bool table_had(std::int64_t id) const { return table_before_.contains(id); }
@@ -107,6 +113,7 @@ class TreeWatch final : private RecordSink {
     bool is_outsider(std::int64_t pid) const;
     static void note_use(SegmentFacts& facts, std::int64_t pid);
     bool read_directory_events();
+    void count_use(const std::string& path, std::uint32_t what);
     // Updates the members and reads the segments of new ones; of all if `everybody`.
     void look(bool everybody);
     void look_at(const std::vector<std::int64_t>& pids);
@@ -126,6 +133,7 @@ class TreeWatch final : private RecordSink {
     std::optional<OpenEvents> opens_;
     Handle directory_events_;
     std::map<int, std::string> directories_;  // by inotify's watch
+    bool opens_lost_ = false;                 // by inotify
     bool records_lost_ = false, records_quiet_ = false;
     std::uint64_t unreadable_ = 0;  // denied accesses
 
