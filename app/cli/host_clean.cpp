@@ -77,18 +77,10 @@ Result<std::vector<HostCleanItem>> carry_out(std::vector<HostCleanItem> rehearse
     return done;
 }
 
-// Names as 'host' shows them, as they are. Only where there is an escape to be seen.
-Result<std::vector<std::string>> real_names(std::vector<std::string> words,
-                                            const SurveyOptions& options) {
-    const auto escape = [](const std::string& word) { return word.find('\\') != word.npos; };
-    if (std::none_of(words.begin(), words.end(), escape)) return words;
-    SHM_ASSIGN(const auto survey, survey_host(options));
-    for (auto& word : words) {
-        const auto typed = word;
-        for (const auto& segment : survey.segments)
-            for (const auto& name : segment.names)
-                if (escaped(name) == typed) word = name;
-    }
+// Names as 'host' shows them, as they are. A path is taken as it is.
+std::vector<std::string> real_names(std::vector<std::string> words) {
+    for (auto& word : words)
+        if (!word.starts_with('/')) word = unescaped(word);
     return words;
 }
 
@@ -104,7 +96,7 @@ bool agreed(const Sum& sum) {
 Result<int> run_host_clean(const Context& context, const HostCleanOptions& options) {
     auto survey = *options.survey;
     survey.quick = false;  // what waits in sockets may be needed
-    SHM_ASSIGN(const auto names, real_names(options.names, survey));
+    const auto names = real_names(options.names);
     if (options.dry_run || options.yes) {
         SHM_ASSIGN(const auto items, clean_host(names, {options.dry_run, options.force}, survey));
         return finish(context, items, options);

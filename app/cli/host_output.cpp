@@ -86,7 +86,8 @@ bool is_meant(const HostSegment& segment, std::string_view word) {
 
 HostSegment in_unicode(HostSegment segment) {
     const auto fit = [](std::string& name) {
-        if (text(name).toUtf8().toStdString() != name) name = escaped(name);
+        if (name.find('\\') != name.npos || text(name).toUtf8().toStdString() != name)
+            name = escaped(name);
     };
     fit(segment.name);
     fit(segment.label);

@@ -18,7 +18,8 @@ void sort_by_interest(std::vector<HostSegment>& segments);
 
 // `word` names it: as the table shows it, or as it is.
 bool is_meant(const HostSegment& segment, std::string_view word);
-// For JSON, which has no other texts: names that are not UTF-8 with escapes.
+// For JSON, which has no other texts: names that are not UTF-8 with escapes, and so, to be told
+// from them, names with a backslash.
 HostSegment in_unicode(HostSegment segment);
 
 // "python3 (7) +2", "none", "none seen".

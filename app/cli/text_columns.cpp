@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace snakepit::shm::cli {
 
@@ -116,6 +117,35 @@ std::string escaped(std::string_view name) {
         name.remove_prefix(step.bytes);
     }
     return out;
+}
+
+std::string unescaped(std::string_view shown) {
+    std::string out;
+    auto rest = shown;
+    while (!rest.empty()) {
+        const auto plain = rest.substr(0, rest.find('\\'));
+        out += plain;
+        rest.remove_prefix(plain.size());
+        if (rest.empty()) break;
+        const auto kind = rest.size() > 1 ? rest[1] : '\0';
+        rest.remove_prefix(std::min<std::size_t>(2, rest.size()));
+        if (kind == '\\') {
+            out += '\\';
+        } else if (kind == 'n' || kind == 't') {
+            out += kind == 'n' ? '\n' : '\t';
+        } else if (kind == 'x' && rest.size() >= 2) {
+            unsigned char byte = 0;
+            constexpr int kHexadecimal = 16;
+            if (std::from_chars(rest.data(), rest.data() + 2, byte, kHexadecimal).ptr !=
+                rest.data() + 2)
+                return std::string(shown);
+            out += static_cast<char>(byte);
+            rest.remove_prefix(2);
+        } else {
+            return std::string(shown);
+        }
+    }
+    return escaped(out) == shown ? out : std::string(shown);
 }
 
 namespace {

@@ -30,6 +30,9 @@ std::string sanitized(std::string_view utf8);
 // `name` so that it can be typed again: what `sanitized` would replace as escapes (\n, \t, \xff),
 // and a backslash as two.
 std::string escaped(std::string_view name);
+// The name that `escaped` shows like this; `shown` itself if there is none. No two names are shown
+// alike.
+std::string unescaped(std::string_view shown);
 // Cut in the middle to at most `width` columns.
 std::string shortened(std::string_view utf8, std::size_t width);
 // The same of several lines: their ends, and tabs, stay.

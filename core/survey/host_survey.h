@@ -173,6 +173,7 @@ enum class Refusal : std::uint8_t {
     not_known,  // some processes could not be inspected, and the kernel could not be asked
     not_found,
     exchanged,  // another segment has its name now
+    ambiguous,  // several segments are called like this
     failed,
 };
 std::string_view to_string(Refusal refusal);  // "", "in_use", "managed" …
@@ -208,9 +209,10 @@ struct CleanOptions {
 // - System V: the kernel's count of attachments and the time of creation, read right before. Who
 //   attaches between the two calls keeps the memory until he detaches.
 // - memfd: cannot be removed, only its users can end. A word is a name as in HostSegment::names,
-// "/name", a path, or a System V key ("0x5157"). An unknown word yields an item that is not
-// removable, with the reason. Of a file with several names only the given one is removed; without
-// names all of them.
+// "/name", a path, or a System V key ("0x5157"). A path names a file in our own directory of
+// segments and nothing else. An unknown word, or one that several segments are called by, yields an
+// item that is not removable, with the reason. Of a file with several names only the given one is
+// removed; without names all of them.
 Result<std::vector<HostCleanItem>> clean_host(const std::vector<std::string>& words,
                                               const CleanOptions& clean,
                                               const SurveyOptions& options = {});

@@ -64,7 +64,7 @@ struct TreeReport {
     std::optional<Error> not_surveyed;  // why the remaining segments are unknown
     Attribution attribution = Attribution::looks;
     std::vector<TreeSegment> left;      // by the tree, for certain
-    std::vector<TreeSegment> possible;  // appeared during the run; never removed
+    std::vector<TreeSegment> possible;  // may be older or of other processes; never removed
     std::vector<TreeProcess> running;   // processes of the tree that are still running
     std::vector<std::string> notes;     // what was not visible, and why
 };
@@ -72,10 +72,10 @@ struct TreeReport {
 // Runs the command until it ends, inheriting everything from this process, and then determines what
 // it left behind. Does not wait for background processes it started.
 //
-// A segment belongs to the tree if it appeared during the run, and a process of the tree was seen
-// using it or the kernel names one as its creator. Names and users prove nothing. With `clean` it
-// is removed if the kernel confirms that no process has it, and no process that used it, or its
-// descendant, is still running.
+// A segment belongs to the tree if it was created during the run, and the kernel names a process of
+// the tree as its creator or, where the kernel does not report that of files, one was seen using
+// it. Names and users prove nothing. With `clean` it is removed if the kernel confirms that no
+// process has it, no process of the tree is still running, and no other process was seen using it.
 //
 // The calling process must have one thread. With `isolate` it is in the command's namespaces
 // afterwards. An error if the command could not be started, except if its program cannot be

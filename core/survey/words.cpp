@@ -71,6 +71,8 @@ std::string_view to_string(Refusal refusal) {
             return "not_known";
         case Refusal::not_found:
             return "not_found";
+        case Refusal::ambiguous:
+            return "ambiguous";
         case Refusal::exchanged:
             return "exchanged";
         case Refusal::failed:

@@ -25,6 +25,10 @@ class HostNames : public QObject {
     void a_name_of_control_characters_can_be_typed_again_data();
     void a_name_of_control_characters_can_be_typed_again();
     void names_that_look_alike_stay_apart();
+    void in_json_no_two_names_are_alike();
+    void a_path_is_never_a_segment_of_another_kind_data();
+    void a_path_is_never_a_segment_of_another_kind();
+    void a_word_for_two_segments_is_refused();
     void a_long_name_makes_no_wide_table();
     void a_path_beside_the_directory_names_nothing_in_it();
     void a_segment_of_qt_s_goes_by_its_number();
@@ -90,6 +94,67 @@ void HostNames::names_that_look_alike_stay_apart() {
     QVERIFY(!there("a\nb") && there("a\tb") && there("a\\nb"));
     QCOMPARE(clean("a\\\\nb").status, 0);
     QVERIFY(there("a\tb") && !there("a\\nb"));
+}
+
+void HostNames::in_json_no_two_names_are_alike() {
+    make("a\xff");
+    make("a\\xff");
+    make("b\n");
+    make("b\\n");
+    const auto all = host({"--json"}).json();
+    QVERIFY(!segment_named(all, "a\\xff").isEmpty() && !segment_named(all, "a\\\\xff").isEmpty());
+    QVERIFY(!segment_named(all, "b\n").isEmpty() && !segment_named(all, "b\\\\n").isEmpty());
+    QCOMPARE(clean("a\\\\xff").status, 0);
+    QVERIFY(there("a\xff") && !there("a\\xff"));
+    QCOMPARE(clean("a\\xff").status, 0);
+    QVERIFY(!there("a\xff"));
+    QCOMPARE(clean("b\\\\n").status, 0);
+    QVERIFY(there("b\n") && !there("b\\n"));
+    // The first one is gone: its shown name never means another one.
+    make("a\\xff");
+    QCOMPARE(clean("a\\xff").status, 1);
+    QVERIFY(there("a\\xff"));
+}
+
+void HostNames::a_path_is_never_a_segment_of_another_kind_data() {
+    QTest::addColumn<bool>("file");
+    QTest::newRow("there is such a file") << true;
+    QTest::newRow("there is no such file") << false;
+}
+
+void HostNames::a_path_is_never_a_segment_of_another_kind() {
+    QFETCH(bool, file);
+    for (const bool whole : {true, false}) {
+        const int id = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+        QVERIFY(id >= 0);
+        const auto removed = qScopeGuard([id] { ::shmctl(id, IPC_RMID, nullptr); });
+        const auto name = QString("sysv:%1").arg(id);
+        if (file) make(name.toUtf8());
+        const auto cleaned = clean((whole ? place_ : QString()) + '/' + name);
+        QVERIFY2(cleaned.status == (file ? 0 : 1), qPrintable(cleaned.out + cleaned.err));
+        QVERIFY(!there(name.toUtf8()));
+        struct shmid_ds state {};
+        QCOMPARE(::shmctl(id, IPC_STAT, &state), 0);
+    }
+}
+
+void HostNames::a_word_for_two_segments_is_refused() {
+    const auto key = static_cast<key_t>(0x51000000U + static_cast<unsigned>(::getpid()));
+    const auto word = "0x" + QByteArray::number(static_cast<uint>(key), 16);
+    const int id = ::shmget(key, 4096, IPC_CREAT | IPC_EXCL | 0600);
+    QVERIFY(id >= 0);
+    const auto removed = qScopeGuard([id] { ::shmctl(id, IPC_RMID, nullptr); });
+    make(word);
+    const auto refused = clean(word);
+    QCOMPARE(refused.status, 1);
+    QVERIFY2(refused.out.contains("/" + word) && refused.out.contains(QString("sysv:%1").arg(id)),
+             qPrintable(refused.out));
+    QVERIFY(there(word));
+    struct shmid_ds state {};
+    QCOMPARE(::shmctl(id, IPC_STAT, &state), 0);
+    QCOMPARE(clean("/" + word).status, 0);
+    QVERIFY(!there(word));
+    QCOMPARE(::shmctl(id, IPC_STAT, &state), 0);
 }
 
 void HostNames::a_long_name_makes_no_wide_table() {

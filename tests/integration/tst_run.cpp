@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // `snakepit-shm run`: which segments are the command's, which only may be, and which go; with real
 // programs that leave segments, or leave none, or go on.
+#include <fcntl.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+
 #include <QFileInfo>
+#include <QScopeGuard>
 #include <QtTest>
 
 #include "host_view.h"
@@ -36,6 +41,14 @@ class Run : public QObject, private Leavings {
     void two_runs_at_once_name_their_own_only();
     void what_others_make_meanwhile_is_possible_only();
     void what_others_made_and_the_command_opened_is_possible_only();
+    void what_others_created_without_opening_it_is_possible_only_data();
+    void what_others_created_without_opening_it_is_possible_only();
+    void what_others_created_and_the_command_attached_is_possible_only();
+    void what_lay_too_deep_to_be_seen_is_possible_only();
+    void what_others_used_meanwhile_stays();
+    void what_others_may_have_used_stays_if_that_is_not_told();
+    void what_others_attached_meanwhile_stays();
+    void what_a_living_process_of_the_command_may_open_stays();
     void what_was_there_before_is_not_told();
     void what_goes_with_its_users_is_not_left();
     void a_strangers_number_in_a_name_keeps_nothing();
@@ -247,6 +260,144 @@ void Run::what_others_made_and_the_command_opened_is_possible_only() {
     QVERIFY(names_in(report, "possible").contains(name("a")));
     QVERIFY(!item_named(report, "possible", name("a"))["seen"].toArray().isEmpty());
     QVERIFY(there(name("a")));
+}
+
+void Run::what_others_created_without_opening_it_is_possible_only_data() {
+    QTest::addColumn<QString>("how");
+    QTest::newRow("mknod") << "mknod";
+    QTest::newRow("nameless before, linked meanwhile") << "link";
+    QTest::newRow("nameless meanwhile, linked meanwhile") << "nameless";
+}
+
+void Run::what_others_created_without_opening_it_is_possible_only() {
+    if (!is_root()) QSKIP("who created it is told to root alone");
+    QFETCH(QString, how);
+    const auto path = ("/dev/shm/" + name("a")).toUtf8();
+    int nameless = -1;
+    const auto closed = qScopeGuard([&] { ::close(nameless); });
+    const auto make = [&] {
+        nameless = ::open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        QVERIFY(nameless >= 0 && ::write(nameless, "x", 1) == 1);
+    };
+    if (how == "link") make();
+    const auto script = QString("echo ready; read end; '%1' use %2").arg(kLeaker, name("a"));
+    const auto peer = start(run({"--clean", "--fail-on-leak", "sh", "-c", script}));
+    QCOMPARE(peer->line(), QString("ready"));
+    if (how == "nameless") make();
+    if (how == "mknod")
+        QCOMPARE(::mknod(path, S_IFREG | 0600, 0), 0);
+    else
+        QCOMPARE(::linkat(AT_FDCWD, QByteArray("/proc/self/fd/" + QByteArray::number(nameless)),
+                          AT_FDCWD, path, AT_SYMLINK_FOLLOW),
+                 0);
+    ::close(std::exchange(nameless, -1));
+    peer->say("end");
+    const auto done = peer->wait();
+    const auto report = report_of(done);
+    if (report["attribution"].toString() != "exact") QSKIP("the kernel does not tell here");
+    QVERIFY2(there(name("a")), qPrintable(done.err));
+    QVERIFY2(done.status == 0, qPrintable(done.err));
+    QVERIFY2(names_in(report, "possible").contains(name("a")), qPrintable(done.err));
+}
+
+void Run::what_others_created_and_the_command_attached_is_possible_only() {
+    const auto script = QString("echo ready; read id; '%1' take $id attach").arg(kLeaker);
+    const auto peer = start(run({"--clean", "--fail-on-leak", "sh", "-c", script}));
+    QCOMPARE(peer->line(), QString("ready"));
+    const int id = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+    const auto table = table_segment(QString::number(id));
+    peer->say(QString::number(id));
+    const auto done = peer->wait();
+    struct shmid_ds state {};
+    QVERIFY2(::shmctl(id, IPC_STAT, &state) == 0, qPrintable(done.err));
+    QVERIFY2(done.status == 0, qPrintable(done.err));
+    QVERIFY2(names_in(report_of(done), "possible").contains(table), qPrintable(done.err));
+}
+
+// So deep that it is not listed before the command starts.
+void Run::what_lay_too_deep_to_be_seen_is_possible_only() {
+    auto deep = name("d");
+    for (int level = 1; level <= 18; ++level) deep += QString("/d%1").arg(level);
+    QVERIFY(QDir("/dev/shm").mkpath(deep));
+    QFile file("/dev/shm/" + deep + "/old");
+    QVERIFY(file.open(QIODevice::WriteOnly) && file.write("precious") == 8);
+    file.close();
+    for (const auto& words : {QStringList{"cat", file.fileName()},
+                              QStringList{"sh", "-c", "exec 3<>" + file.fileName()}}) {
+        const auto done = execute(run(QStringList{"--clean", "--fail-on-leak", "--"} + words));
+        QVERIFY2(file.exists(), qPrintable(done.err));
+        QVERIFY2(names_in(report_of(done), "left").isEmpty(), qPrintable(done.err));
+    }
+}
+
+void Run::what_others_used_meanwhile_stays() {
+    if (!is_root()) QSKIP("who opened it is told to root alone");
+    const auto script = QString("'%1' map %2; echo ready; read end").arg(kLeaker, name("a"));
+    const auto peer = start(run({"--clean", "sh", "-c", script}));
+    QCOMPARE(peer->line(), QString("ready"));
+    {
+        QFile file("/dev/shm/" + name("a"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+    }
+    peer->say("end");
+    const auto done = peer->wait();
+    const auto report = report_of(done);
+    if (report["attribution"].toString() != "exact") QSKIP("the kernel does not tell here");
+    QVERIFY2(there(name("a")), qPrintable(done.err));
+    const auto reason = item_named(report, "left", name("a"))["reason"].toString();
+    QVERIFY2(reason.contains(QString("process %1 (").arg(::getpid())) &&
+                 reason.contains("does not belong to the command"),
+             qPrintable(done.err));
+}
+
+void Run::what_others_may_have_used_stays_if_that_is_not_told() {
+    const auto script = QString("'%1' map %2 map %3; echo ready; read end")
+                            .arg(kLeaker, name("used"), name("unused"));
+    const auto peer = start(as_user(run({"--clean", "sh", "-c", script})));
+    QCOMPARE(peer->line(), QString("ready"));
+    {
+        QFile file("/dev/shm/" + name("used"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+    }
+    peer->say("end");
+    const auto done = peer->wait();
+    QVERIFY2(there(name("used")), qPrintable(done.err));
+    if (report_of(done)["attribution"].toString() == "mappings")
+        QVERIFY2(!there(name("unused")), qPrintable(done.err));
+}
+
+void Run::what_others_attached_meanwhile_stays() {
+    const auto script = QString("'%1' sysv; read end").arg(kLeaker);
+    const auto peer = start(run({"--clean", "sh", "-c", script}));
+    const auto table = table_segment(peer->line());
+    void* const data = ::shmat(last_table(), nullptr, 0);
+    QVERIFY(data != reinterpret_cast<void*>(-1) && ::shmdt(data) == 0);
+    peer->say("end");
+    const auto done = peer->wait();
+    struct shmid_ds state {};
+    QVERIFY2(::shmctl(last_table(), IPC_STAT, &state) == 0, qPrintable(done.err));
+    const auto report = report_of(done);
+    if (report["attribution"].toString() == "looks") return;
+    const auto reason = item_named(report, "left", table)["reason"].toString();
+    QVERIFY2(reason.contains("does not belong to the command"), qPrintable(done.err));
+}
+
+void Run::what_a_living_process_of_the_command_may_open_stays() {
+    const auto script =
+        QString("'%1' map %2 sysv; setsid '%1' wait </dev/null >/dev/null 2>&1 & sleep 0.3")
+            .arg(kLeaker, name("a"));
+    const auto done = execute(run({"--clean", "sh", "-c", "{ " + script + "; }"}));
+    const auto report = report_of(done);
+    for (const auto& process : report["running"].toArray())
+        end_later(process.toObject()["pid"].toInteger());
+    const auto table = table_segment(done.out);
+    QVERIFY2(there(name("a")), qPrintable(done.err));
+    struct shmid_ds state {};
+    QVERIFY2(::shmctl(last_table(), IPC_STAT, &state) == 0, qPrintable(done.err));
+    if (report["attribution"].toString() == "looks") return;
+    for (const auto& segment : {name("a"), table})
+        QVERIFY2(item_named(report, "left", segment)["reason"].toString().contains("still running"),
+                 qPrintable(done.err));
 }
 
 void Run::what_was_there_before_is_not_told() {

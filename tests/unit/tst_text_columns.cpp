@@ -64,6 +64,12 @@ void TextColumns::names_are_escaped_so_that_no_two_look_alike() {
     QCOMPARE(escaped("a\xff\x1b"), std::string("a\\xff\\x1b"));
     QCOMPARE(escaped("\u202e"), std::string("\\xe2\\x80\\xae"));
     QCOMPARE(escaped("数据 �"), std::string("数据 �"));
+    for (const std::string name :
+         {"a\nb", "a\\nb", "a\\\\nb", "a\xff\x1b", "a\\xff", "数据 �", "\\"})
+        QCOMPARE(unescaped(escaped(name)), name);
+    // Nothing is shown like these.
+    for (const std::string name : {"a\\", "a\\q", "a\\x4", "a\\x41", "a\\xFF"})
+        QCOMPARE(unescaped(name), name);
 }
 
 void TextColumns::what_is_too_long_is_cut_in_the_middle() {

@@ -80,8 +80,8 @@ std::string grounds(const HostSegment& segment, Proof proof) {
         segment.confidence, fmt::join(evidence, " "));
 }
 
-// "/name" and "/dev/shm/name" mean the same as "name".
-std::string_view plain(std::string_view word, std::string_view shm_path) {
+// The name of the file that "/name" or "/dev/shm/name" means.
+std::string_view file_of(std::string_view word, std::string_view shm_path) {
     while (shm_path.ends_with('/')) shm_path.remove_suffix(1);
     if (word.starts_with(shm_path) && word.substr(shm_path.size()).starts_with('/'))
         word.remove_prefix(shm_path.size());
@@ -240,6 +240,47 @@ bool same(const HostSegment& left, const HostSegment& right) {
            left.key == right.key && left.created == right.created;
 }
 
+// System V: somebody attached or detached it between two surveys.
+bool attached_since(const HostSegment& before, const HostSegment& now) {
+    return before.kind == SegmentKind::system_v &&
+           (before.last_user != now.last_user || before.touched != now.touched);
+}
+
+struct Meant {
+    const HostSegment* segment = nullptr;
+    std::string name;  // of its names the one that was typed
+};
+
+// A path never means a segment of another kind or namespace: "/sysv:3" is a file.
+std::vector<Meant> meant_by(const HostSurvey& survey, const std::string& word,
+                            std::string_view shm_path) {
+    const bool is_path = word.starts_with('/') || word.starts_with(fmt::format("{}/", shm_path));
+    std::string name(is_path ? file_of(word, shm_path) : word);
+    if (is_path) name = name_of_file(name);
+    std::vector<Meant> out;
+    for (const auto& segment : survey.segments) {
+        const bool can_be = !is_path || (segment.kind == SegmentKind::posix && !segment.unlinked &&
+                                         segment.name_space == 0);
+        const auto& names = segment.names;
+        if (can_be && std::find(names.begin(), names.end(), name) != names.end())
+            out.push_back({&segment, name});
+        else if (!is_path && segment.kind == SegmentKind::system_v && word.starts_with("0x") &&
+                 is_called(segment, word))
+            out.push_back({&segment, segment.name});
+    }
+    return out;
+}
+
+std::string several(std::string_view word, const std::vector<Meant>& meant) {
+    std::vector<std::string> names;
+    for (const auto& each : meant)
+        names.push_back(each.segment->kind == SegmentKind::posix && each.segment->name_space == 0
+                            ? "/" + each.name
+                            : each.segment->name);
+    return fmt::format("{} segments are called {}: {}; name one of them", meant.size(), word,
+                       fmt::join(names, ", "));
+}
+
 // Why a word does not name a segment.
 std::string no_segment(const HostSurvey& survey, std::string_view word) {
     for (const auto& other : survey.others)
@@ -262,8 +303,9 @@ Result<std::vector<HostCleanItem>> clean_segments(const std::vector<HostSegment>
         if (now == found.end())
             cleaning.stays(wanted, Refusal::exchanged,
                            "it was removed meanwhile, or another segment has its name now");
-        else if (wanted.verdict == SegmentVerdict::left_over &&
-                 now->verdict == SegmentVerdict::unknown)
+        else if ((wanted.verdict == SegmentVerdict::left_over &&
+                  now->verdict == SegmentVerdict::unknown) ||
+                 attached_since(wanted, *now))
             cleaning.stays(*now, Refusal::not_known,
                            "it was used meanwhile and may still be needed");
         else
@@ -285,23 +327,20 @@ Result<std::vector<HostCleanItem>> clean_host(const std::vector<std::string>& wo
         for (auto& segment : found.segments)
             if (goes_by_itself(segment)) cleaning.want(segment, segment.names);
     for (const auto& word : words) {
-        const std::string name(plain(word, options.shm_path));
-        const auto named = std::find_if(
-            found.segments.begin(), found.segments.end(), [&](const HostSegment& segment) {
-                const auto& names = segment.names;
-                return std::find(names.begin(), names.end(), word) != names.end() ||
-                       std::find(names.begin(), names.end(), name) != names.end() ||
-                       (word.starts_with("0x") && is_called(segment, word));
-            });
-        if (named != found.segments.end()) {
-            const auto& names = named->names;
-            const bool as_typed = std::find(names.begin(), names.end(), word) != names.end();
-            cleaning.want(*named, {as_typed ? word : name});
+        const auto meant = meant_by(found, word, options.shm_path);
+        if (meant.size() == 1) {
+            const auto& [segment, name] = meant.front();
+            cleaning.want(*segment, {name});
+            continue;
+        }
+        if (meant.size() > 1) {
+            cleaning.stays(*meant.front().segment, Refusal::ambiguous, several(word, meant));
             continue;
         }
         HostSegment unknown;
         unknown.name = unknown.label = word;
-        cleaning.stays(std::move(unknown), Refusal::not_found, no_segment(found, name));
+        cleaning.stays(std::move(unknown), Refusal::not_found,
+                       no_segment(found, file_of(word, options.shm_path)));
     }
     return cleaning.finish();
 }

@@ -97,6 +97,8 @@ class Scan {
     HostSurvey result_;
 };
 
+// The name of the segment with this path below its place's directory, without the place's mark.
+std::string name_of_file(const std::string& path);
 // The path of a segment's name below its place's directory.
 std::string path_of_name(const FilePlace& place, std::string_view name);
 

@@ -83,6 +83,10 @@ void describe_file(HostSegment& segment, const struct statx& info) {
         std::max({time_of(info.stx_atime), time_of(info.stx_mtime), time_of(info.stx_ctime)});
 }
 
+std::string name_of_file(const std::string& path) {
+    return ambiguous(path) ? "./" + path : path;
+}
+
 std::string path_of_name(const FilePlace& place, std::string_view name) {
     if (name.starts_with(place.mark)) name.remove_prefix(place.mark.size());
     if (name.starts_with("./")) name.remove_prefix(2);
@@ -90,7 +94,7 @@ std::string path_of_name(const FilePlace& place, std::string_view name) {
 }
 
 void Scan::add_file(const FilePlace& place, const std::string& path, const struct statx& info) {
-    auto name = place.mark + (ambiguous(path) ? "./" + path : path);
+    auto name = place.mark + name_of_file(path);
     const SegmentKey key{makedev(info.stx_dev_major, info.stx_dev_minor), info.stx_ino};
     const auto [known, fresh] = files_.emplace(key, segments_.size());
     if (!fresh) {

@@ -5,6 +5,7 @@
  *   use NAME     open a segment that is there
  *   shut         close all descriptors, the standard ones too
  *   sysv         create a private System V segment and print its number
+ *   take N       the System V segment with this number is meant from now on
  *   attach       attach it
  *   drop         remove it; it is freed when it is detached
  *   poll         attach and detach it every 20 ms, in processes of their own, until it fails
@@ -126,6 +127,7 @@ static int do_one(char** words) {
         if (shm_open(words[1], O_RDWR, 0) < 0) fail(words[1]);
         return 2;
     }
+    if (is(word, "take")) return table_id = atoi(words[1]), 2;
     if (is(word, "exit")) _exit(atoi(words[1]));
     if (is(word, "exec")) {
         execvp(words[1], words + 1);

@@ -39,12 +39,12 @@ std::string handle_in(std::string_view event) {
 Result<OpenEvents> OpenEvents::watch(const Handle& directory) {
     OpenEvents out;
     out.directory_ = Handle(::fcntl(directory.get(), F_DUPFD_CLOEXEC, 0));
-    out.events_ = Handle(::fanotify_init(
-        FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_FID | FAN_UNLIMITED_QUEUE,
-        O_RDONLY | O_CLOEXEC));
+    out.events_ = Handle(::fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
+                                             FAN_REPORT_DFID_NAME_TARGET | FAN_UNLIMITED_QUEUE,
+                                         O_RDONLY | O_CLOEXEC));
     if (!out.directory_ || !out.events_ ||
-        ::fanotify_mark(out.events_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN,
-                        directory.get(), ".") != 0)
+        ::fanotify_mark(out.events_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
+                        FAN_CREATE | FAN_OPEN | FAN_CLOSE, directory.get(), ".") != 0)
         return fail(system_error(errno, "cannot watch which processes open segments"));
     return out;
 }
@@ -60,7 +60,8 @@ std::vector<OpenEvent> OpenEvents::drain() {
             fanotify_event_metadata event{};
             std::memcpy(&event, rest.data(), sizeof event);
             if (event.event_len < FAN_EVENT_METADATA_LEN || event.event_len > rest.size()) break;
-            out.push_back({event.pid, inode_of(handle_in(rest.substr(0, event.event_len)))});
+            out.push_back({event.pid, inode_of(handle_in(rest.substr(0, event.event_len))),
+                           (event.mask & FAN_CREATE) != 0});
             rest.remove_prefix(event.event_len);
         }
     }
@@ -75,8 +76,9 @@ std::uint64_t OpenEvents::inode_of(std::string handle) {
     const Handle file(::open_by_handle_at(
         directory_.get(), reinterpret_cast<file_handle*>(copy.data()), O_PATH | O_CLOEXEC));
     struct stat info {};
-    const bool there = file && ::fstat(file.get(), &info) == 0;
-    return inodes_[std::move(handle)] = there ? info.st_ino : 0;
+    // A file without a name may get one.
+    if (!file || ::fstat(file.get(), &info) != 0) return 0;
+    return inodes_[std::move(handle)] = info.st_ino;
 }
 
 }  // namespace snakepit::shm::survey

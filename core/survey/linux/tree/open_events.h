@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reports which processes open files of one file system; needs administrator privileges.
+// Reports which processes create, open and close files of one file system; needs administrator
+// privileges.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +16,16 @@ namespace snakepit::shm::survey {
 struct OpenEvent {
     std::int64_t pid = 0;     // 0: in a pid namespace that is not visible
     std::uint64_t inode = 0;  // 0: the file was removed
+    // It got a name: it was created, or an existing or nameless file was linked.
+    bool named = false;
 };
 
 // fanotify(7) events that identify the file without opening it, so that they break no lease. One
 // thread.
 class OpenEvents {
   public:
-    // Starts watching the file system of `directory`. permission_denied without CAP_SYS_ADMIN.
+    // Starts watching the file system of `directory`. permission_denied without CAP_SYS_ADMIN;
+    // fails with a kernel that does not tell who creates a file.
     static Result<OpenEvents> watch(const Handle& directory);
 
     int descriptor() const { return events_.get(); }

@@ -38,10 +38,20 @@ std::int64_t table_id(const HostSegment& segment) {
     return take_number(name);
 }
 
-std::string maker_of(const SegmentFacts& facts) {
-    if (facts.maker == 0) return "a process of another pid namespace";
-    if (facts.maker_program.empty()) return fmt::format("process {}", facts.maker);
-    return fmt::format("process {} ({})", facts.maker, facts.maker_program);
+std::string label_of(const Outsider& process) {
+    if (process.pid == 0) return "a process of another pid namespace";
+    if (process.program.empty()) return fmt::format("process {}", process.pid);
+    return fmt::format("process {} ({})", process.pid, process.program);
+}
+
+bool is_too_deep(const HostSegment& segment) {
+    return segment.kind == SegmentKind::posix &&
+           std::any_of(segment.names.begin(), segment.names.end(), TreeWatch::is_too_deep);
+}
+
+bool created_by_tree(const SegmentFacts& facts) {
+    return std::any_of(facts.members.begin(), facts.members.end(),
+                       [](const auto& user) { return user.second == TreeUse::created; });
 }
 
 TreeUse use_of(UseKind how) {
@@ -64,6 +74,7 @@ class Account {
 
     Status settle() {
         SHM_ASSIGN(const auto survey, survey_host());
+        if (!options_.isolate) watch_.finish();  // the uses during the survey
         for (const auto number : living_) {
             const auto& member = watch_.members().member(number);
             report_.running.push_back({member.pid, member.program, {}});
@@ -114,27 +125,53 @@ class Account {
         const auto facts = facts_of(segment);
         TreeSegment item{.segment = segment};
         for (const auto& [number, use] : facts.members) {
-            if (item.seen.size() == kMostSightings) break;
             const auto& member = watch_.members().member(number);
             item.seen.push_back({member.pid, member.program, use});
         }
         std::stable_sort(item.seen.begin(), item.seen.end(),
                          [](const auto& left, const auto& right) { return left.how > right.how; });
-        if (facts.made_by_other) {
-            item.reason =
-                fmt::format("created by {}, which does not belong to the command", maker_of(facts));
-        } else if (facts.members.empty() && !options_.isolate) {
-            item.reason = "no process of the command was seen using it";
-        }
+        if (item.seen.size() > kMostSightings) item.seen.resize(kMostSightings);
+        if (!options_.isolate) item.reason = why_uncertain(segment, facts);
         const bool certain = item.reason.empty();
         if (certain) item.reason = why_it_stays(segment, facts);
         (certain ? report_.left : report_.possible).push_back(std::move(item));
     }
 
+    // Empty: the tree created it, as far as the kernel reports that.
+    std::string why_uncertain(const HostSegment& segment, const SegmentFacts& facts) const {
+        if (facts.made_by_other)
+            return fmt::format("created by {}, which does not belong to the command",
+                               label_of(facts.maker));
+        if (facts.members.empty()) return "no process of the command was seen using it";
+        const bool created = created_by_tree(facts);
+        if (segment.kind == SegmentKind::system_v)
+            return created ? "" : "no process of the command was seen creating it";
+        // The time of the last use is not before its creation.
+        const auto born = segment.created.micros != 0 ? segment.created : segment.touched;
+        if (born <= watch_.began()) return "it existed before the command started";
+        if (is_too_deep(segment))
+            return "it may have existed before the command started: its directory is too deep";
+        if (watch_.knows_file_creators() && watch_.knows_members() && !created)
+            return "no process of the command was seen creating it";
+        return {};
+    }
+
     // Empty: it can be removed.
-    std::string why_it_stays(const HostSegment& segment, const SegmentFacts& facts) const {
+    std::string why_it_stays(const HostSegment& segment, const SegmentFacts& facts) {
         if (!segment.users.empty() || segment.attached > 0) return "it is in use";
-        const auto& members = watch_.members();
+        auto& members = watch_.members();
+        if (facts.used_by_other)
+            return fmt::format("{}, which does not belong to the command, used it and may need it",
+                               label_of(facts.user));
+        if (segment.last_user > 0 && is_running(segment.last_user) &&
+            members.find(segment.last_user) == 0)
+            return fmt::format(
+                "process {}, which does not belong to the command, attached it last and is running",
+                segment.last_user);
+        if (segment.kind == SegmentKind::posix && watch_.may_have_other_users(facts))
+            return "another process may have used it: the kernel tells only root which one did";
+        if (watch_.knows_file_creators() && !created_by_tree(facts))
+            return "it is not known which process created it";
         for (const auto number : living_) {
             const auto may_know = [&](const auto& user) {
                 return members.may_descend(number, user.first);
@@ -144,7 +181,10 @@ class Account {
                     "process {} ({}) of the command still runs and may come back to it",
                     members.member(number).pid, members.member(number).program);
         }
-        return {};
+        if (living_.empty()) return {};
+        const auto& first = members.member(living_.front());
+        return fmt::format("process {} ({}) of the command is still running and may open it",
+                           first.pid, first.program);
     }
 
     void leave_to_namespace() {
@@ -156,7 +196,8 @@ class Account {
     }
 
     Status clean() {
-        // For a known creator `force` is safe: it has ended.
+        // If a process of the tree created it, `force` is safe: all of them have ended, and no
+        // other process was seen using it.
         std::vector<HostSegment> of_known, others;
         for (const auto& item : report_.left)
             if (item.reason.empty())

@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,11 +51,32 @@ void list_inodes(int at, const char* path, int depth, std::unordered_set<std::ui
     }
 }
 
+// Times of files are those of a clock that advances in steps of some milliseconds.
+void wait_until_files_are_newer_than(Timestamp time) {
+    constexpr std::int64_t kMicros = 1'000'000, kNanos = 1'000;
+    constexpr int kMostSteps = 100;  // a clock that is set back is not waited for
+    for (int step = 0; step < kMostSteps; ++step) {
+        timespec of_files{};
+        if (::clock_gettime(CLOCK_REALTIME_COARSE, &of_files) != 0 ||
+            of_files.tv_sec * kMicros + of_files.tv_nsec / kNanos > time.micros)
+            return;
+        (void)::poll(nullptr, 0, 1);
+    }
+}
+
+std::string program_of(std::int64_t pid) {
+    if (pid <= 0) return {};
+    auto name = read_file(AT_FDCWD, fmt::format("/proc/{}/comm", pid).c_str()).value_or("");
+    if (name.ends_with('\n')) name.pop_back();
+    return name;
+}
+
 struct TableRow {
     std::int64_t id = 0, creator = 0, last_user = 0;
+    bool was_attached = false;
 };
 
-// key shmid perms size cpid lpid …
+// key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime …
 std::vector<TableRow> read_system_v() {
     std::vector<TableRow> out;
     const auto text = read_file(AT_FDCWD, "/proc/sysvipc/shm").value_or("");
@@ -61,9 +85,9 @@ std::vector<TableRow> read_system_v() {
         rest.remove_prefix(rest.find('\n') + 1);
         auto line = rest.substr(0, rest.find('\n'));
         if (line.empty()) continue;
-        std::array<std::int64_t, 6> fields{};
+        std::array<std::int64_t, 12> fields{};
         for (auto& field : fields) field = take_number(line);
-        out.push_back({fields[1], fields[4], fields[5]});
+        out.push_back({fields[1], fields[4], fields[5], fields[11] > 0});
     }
     return out;
 }
@@ -75,6 +99,10 @@ std::uint64_t device_of_memfds() {
 }
 
 }  // namespace
+
+bool is_running(std::int64_t pid) {
+    return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM;
+}
 
 Result<TreeWatch> TreeWatch::begin(std::int64_t pid, std::int64_t other_child, const Handle& shm,
                                    bool own_table) {
@@ -95,6 +123,8 @@ Result<TreeWatch> TreeWatch::begin(std::int64_t pid, std::int64_t other_child, c
         watch.watch_directory(fmt::format("/proc/self/fd/{}", shm.get()), 0);
     // From here on new files are reported; listed files existed before.
     SHM_TRY(watch.look_before(shm));
+    watch.began_ = now();
+    wait_until_files_are_newer_than(watch.began_);
     return watch;
 }
 
@@ -107,8 +137,9 @@ Status TreeWatch::look_before(const Handle& shm) {
 
 void TreeWatch::watch_directory(const std::string& path, int depth) {
     if (directories_.size() >= kMostDirectories || depth > kMostDeep) return;
-    const int number = ::inotify_add_watch(directory_events_.get(), path.c_str(),
-                                           IN_OPEN | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+    const int number =
+        ::inotify_add_watch(directory_events_.get(), path.c_str(),
+                            IN_OPEN | IN_CLOSE | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
     if (number < 0) return;
     directories_[number] = path;
     const Handle directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -150,7 +181,10 @@ void TreeWatch::finish() {
 }
 
 void TreeWatch::on_mapped(std::int64_t pid, std::uint64_t device, std::uint64_t inode) {
-    if (device == device_) see(files_, inode, members_.reported_at(pid), TreeUse::mapped);
+    if (device != device_ || was_there(inode)) return;
+    const auto member = members_.reported_at(pid);
+    see(files_, inode, member, TreeUse::mapped);
+    files_[inode].mapped_by.insert(member);
 }
 
 void TreeWatch::read_opens() {
@@ -161,21 +195,38 @@ void TreeWatch::read_opens() {
     for (const auto& event : events) {
         if (event.inode == 0 || files_before_.contains(event.inode) || event.pid == ::getpid())
             continue;
-        const bool all_known = records_ && !records_lost_;
         const auto member = members_.find(event.pid);
-        if (member == 0 && (!all_known || files_.size() >= kMostFiles)) continue;
+        if (member == 0 && !is_outsider(event.pid)) continue;
+        // Too many to remember: those are not known as created by the tree, and stay.
+        if (member == 0 && files_.size() >= kMostFiles && !files_.contains(event.inode)) continue;
         auto& facts = files_[event.inode];
-        const bool first = all_known && !std::exchange(facts.opened, true);
+        const bool first_name = event.named && !std::exchange(facts.created, true);
         if (member != 0) {
-            see(files_, event.inode, member, first ? TreeUse::created : TreeUse::opened);
-        } else if (first) {
+            // Another process may have had it before it got its name.
+            const bool created = first_name && !facts.used_by_other;
+            see(files_, event.inode, member, created ? TreeUse::created : TreeUse::opened);
+        } else if (first_name) {
             facts.made_by_other = true;
-            facts.maker = event.pid;
-            facts.maker_program =
-                read_file(AT_FDCWD, fmt::format("/proc/{}/comm", event.pid).c_str()).value_or("");
-            if (facts.maker_program.ends_with('\n')) facts.maker_program.pop_back();
+            facts.maker = {event.pid, program_of(event.pid)};
+        } else {
+            note_use(facts, event.pid);
         }
     }
+}
+
+// False: it may be a process of the tree that was not seen.
+bool TreeWatch::is_outsider(std::int64_t pid) const {
+    return knows_members() || pid <= 0 || is_running(pid);
+}
+
+void TreeWatch::note_use(SegmentFacts& facts, std::int64_t pid) {
+    if (std::exchange(facts.used_by_other, true)) return;
+    facts.user = {pid, program_of(pid)};
+}
+
+bool TreeWatch::is_too_deep(std::string_view name) {
+    if (name.starts_with("./")) name.remove_prefix(2);
+    return std::count(name.begin(), name.end(), '/') > kMostDeep;
 }
 
 // True: an open was reported.
@@ -190,8 +241,11 @@ bool TreeWatch::read_directory_events() {
             std::memcpy(&event, buffer.data() + at, sizeof event);
             const auto* const name = buffer.data() + at + sizeof event;
             at += static_cast<ssize_t>(sizeof event + event.len);
-            opened = opened || (event.mask & IN_ISDIR) == 0;
+            opened = opened || (event.mask & (IN_ISDIR | IN_CLOSE)) == 0;
+            opens_lost_ = opens_lost_ || (event.mask & IN_Q_OVERFLOW) != 0;
             const auto directory = directories_.find(event.wd);
+            if ((event.mask & IN_ISDIR) == 0 && directory != directories_.end() && event.len > 0)
+                count_use(directory->second + "/" + name, event.mask);
             if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0 &&
                 directory != directories_.end() && event.len > 0) {
                 watch_directory(directory->second + "/" + name, 1);
@@ -199,6 +253,27 @@ bool TreeWatch::read_directory_events() {
             }
         }
     }
+}
+
+void TreeWatch::count_use(const std::string& path, std::uint32_t what) {
+    struct stat info {};
+    if ((what & (IN_OPEN | IN_CLOSE)) == 0 || ::lstat(path.c_str(), &info) != 0 ||
+        was_there(info.st_ino))
+        return;
+    if (files_.size() >= kMostFiles && !files_.contains(info.st_ino)) {
+        opens_lost_ = true;
+        return;
+    }
+    auto& facts = files_[info.st_ino];
+    ++((what & IN_OPEN) != 0 ? facts.opens : facts.closes);
+}
+
+// A process that inherits a file maps it without opening it, so without the kernel's records this
+// is an estimate.
+bool TreeWatch::may_have_other_users(const SegmentFacts& facts) const {
+    if (opens_) return facts.used_by_other;
+    const auto known = knows_members() ? facts.mapped_by.size() : facts.members.size();
+    return opens_lost_ || std::max(facts.opens, facts.closes) > known;
 }
 
 void TreeWatch::look(bool everybody) {
@@ -265,13 +340,28 @@ void TreeWatch::see(std::unordered_map<std::uint64_t, SegmentFacts>& where, std:
 // A member's pid in the table can belong to another process only after all pids were used once; the
 // table is read before that.
 void TreeWatch::read_table() {
-    for (const auto& row : read_system_v()) {
+    const auto rows = read_system_v();
+    // The processes in it were started before, so their starts are reported.
+    if (records_) records_->drain(*this);
+    for (const auto& row : rows) {
         if (table_before_.contains(row.id)) continue;
         const auto id = static_cast<std::uint64_t>(row.id);
-        if (const auto creator = members_.at(row.creator); creator != 0)
-            see(table_, id, creator, TreeUse::created);
-        if (const auto user = members_.at(row.last_user); user != 0 && row.last_user != 0)
+        auto& facts = table_[id];
+        // Asked once: later its pid may be another process's.
+        if (!std::exchange(facts.created, true)) {
+            if (const auto creator = members_.find(row.creator); creator != 0) {
+                see(table_, id, creator, TreeUse::created);
+            } else if (own_table_ && knows_members()) {
+                facts.made_by_other = true;
+                facts.maker = {row.creator, program_of(row.creator)};
+            }
+        }
+        if (!row.was_attached || std::exchange(facts.last_user, row.last_user) == row.last_user)
+            continue;
+        if (const auto user = members_.find(row.last_user); user != 0)
             see(table_, id, user, TreeUse::attached);
+        else if (own_table_)
+            note_use(facts, row.last_user);
     }
 }
 
