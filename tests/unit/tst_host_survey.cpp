@@ -101,12 +101,29 @@ void TestHostSurvey::names_tell_programs_and_pids_data() {
                            << "PyTorch" << qint64{4711};
     QTest::newRow("torch without pid") << "torch_of_mine"
                                        << "" << qint64{0};
-    QTest::newRow("pulse") << "pulse-shm-123"
+    QTest::newRow("pulse") << "pulse-shm-1234567890"
                            << "PulseAudio" << qint64{0};
     QTest::newRow("semaphore") << "sem.mine"
                                << "POSIX semaphore" << qint64{0};
     QTest::newRow("nccl") << "nccl-aB3dEf"
                           << "NCCL" << qint64{0};
+    for (const auto* name :
+         {"sm_segment.attack", "vader_segment.attack", "psm2_shm.attack", "psm2_shm.1",
+          "nccl-attack", "nccl-Attack", "nccl-ATTACK", "nccl-a_2b3c", "PostgreSQL.16",
+          "PostgreSQL.20241129", "PostgreSQL.4294967296", "pulse-shm-1", "torch_2024_attack",
+          "torch_4711_1234", ".org.chromium.Chromium.profile", "psm_deadbeef", "ucx_shm_posix_1",
+          "WK2SharedMemory.1"})
+        QTest::newRow(name) << name << "" << qint64{0};
+    QTest::newRow("vader") << "vader_segment.a.host.example.1000.1f2e0001.0"
+                           << "Open MPI" << qint64{0};
+    QTest::newRow("sm") << "sm_segment.host.1000.1f2e0001.12"
+                        << "Open MPI" << qint64{0};
+    QTest::newRow("psm2") << "psm2_shm.100000000000000a02020"
+                          << "Omni-Path PSM2" << qint64{0};
+    QTest::newRow("a heap of python") << "pym-4711-a1b2c_d4"
+                                      << "Python multiprocessing" << qint64{4711};
+    QTest::newRow("a pipe of gstreamer") << "shmpipe.12345.    0"
+                                         << "GStreamer" << qint64{12345};
     QTest::newRow("plain") << "data.bin"
                            << "" << qint64{0};
     QTest::newRow("empty") << ""
