@@ -105,6 +105,8 @@ class TestVerdict : public QObject {
     void more_names_than_were_found_leave_no_certainty();
     void another_name_leaves_no_certainty();
     void root_may_have_made_it_for_its_owner();
+    void a_server_of_root_may_know_the_id_of_a_segment();
+    void a_recorded_use_is_not_called_the_last();
     void what_is_mounted_by_itself_is_not_removed_unasked();
     void certainty_needs_every_reason();
 };
@@ -335,6 +337,25 @@ void TestVerdict::root_may_have_made_it_for_its_owner() {
     QVERIFY(!is_certain(out));
     QCOMPARE(out.verdict, SegmentVerdict::left_over);
     QVERIFY(is_certain(judged(idle(SegmentKind::posix, "PostgreSQL.1234567890"))));
+}
+
+void TestVerdict::a_server_of_root_may_know_the_id_of_a_segment() {
+    QVERIFY(is_certain(judged(system_v(77, 77))));
+    add(50, "postgres", 0, set_of(Software::postgresql));
+    const auto out = judged(system_v(77, 77));
+    QCOMPARE(out.verdict, SegmentVerdict::left_over);
+    QVERIFY(!is_certain(out));
+}
+
+// A file may be read, and used through a mapping, without a record.
+void TestVerdict::a_recorded_use_is_not_called_the_last() {
+    const auto says = [](const HostSegment& segment, std::string_view text) {
+        return std::any_of(segment.evidence.begin(), segment.evidence.end(),
+                           [text](const auto& one) { return one.find(text) != one.npos; });
+    };
+    const auto file = judged(idle(SegmentKind::posix, "data"));
+    QVERIFY(says(file, "not every use is recorded") && !says(file, "last used"));
+    QVERIFY(says(judged(system_v(77, 77)), "last attached, detached or changed"));
 }
 
 void TestVerdict::what_is_mounted_by_itself_is_not_removed_unasked() {
