@@ -17,6 +17,11 @@ constexpr std::int64_t kYoung = 60 * kSecond;
 constexpr std::int64_t kRecent = 600 * kSecond;
 constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
 
+// Servers that use private segments.
+constexpr SoftwareSet kSystemVSoftware = set_of(Software::postgresql) | set_of(Software::oracle) |
+                                         set_of(Software::db2) | set_of(Software::zabbix) |
+                                         set_of(Software::mpi);
+
 constexpr std::size_t kSentences = 6;  // usual number
 
 Ours ours_by(const Registry* registry) {
@@ -284,6 +289,16 @@ void Weighing::ask_whether_it_was_passed_on() {
 }
 
 void Weighing::ask_for_program() {
+    if (system_v() && !known_ && out_.own_namespace && segment_.uid != 0) {
+        // A server that root started may have passed the id to its workers of other users.
+        const auto found = setting_.processes.find_software(segment_.uid, kSystemVSoftware);
+        out_.root_runs_program = found.pid != 0 && found.answer != Answer::yes;
+        if (out_.root_runs_program)
+            say("Process {} ({}) of root is a program that uses such segments, and may know its "
+                "id.",
+                found.pid, found.name);
+        return;
+    }
     if (!known_ || known_->software == 0 || !out_.own_namespace) return;
     const auto found = setting_.processes.find_software(segment_.uid, known_->software);
     out_.program = found.answer;
@@ -364,11 +379,17 @@ void Weighing::tell_times() {
     const auto since = [this](Timestamp time) {
         return format_duration(std::max<std::int64_t>(0, setting_.now.micros - time.micros) / 1000);
     };
-    if (segment_.created.micros > 0)
-        say("It was created {} ago and last used {} ago.", since(segment_.created),
-            since(segment_.touched));
+    // The kernel records attaching and detaching, but not each read of a file (relatime), nor any
+    // use of a mapping. A recorded time proves use at that time, and no disuse after it.
+    if (system_v())
+        say("It was last attached, detached or changed {} ago.", since(segment_.touched));
+    else if (segment_.created.micros > 0)
+        say("It was created {} ago, and the last recorded use was {} ago; not every use is "
+            "recorded.",
+            since(segment_.created), since(segment_.touched));
     else
-        say("It was last used {} ago.", since(segment_.touched));
+        say("Its last recorded use was {} ago; not every use is recorded.",
+            since(segment_.touched));
     const auto age = setting_.now.micros - last.micros;
     out_.age = age < kYoung     ? Age::young
                : age < kRecent  ? Age::recent

@@ -14,13 +14,13 @@ constexpr auto kMemfd = SegmentKind::memfd;
 
 // The first match applies.
 constexpr KnownProgram kKnown[] = {
-    {"PostgreSQL", kPosix, "PostgreSQL.#", Habit::its_programs, set_of(Software::postgresql),
+    {"PostgreSQL", kPosix, "PostgreSQL.@", Habit::its_programs, set_of(Software::postgresql),
      "postgresql: src/include/storage/dsm_impl.h, PG_DYNSHMEM_MMAP_FILE_PREFIX; "
      "\"/PostgreSQL.%u\""},
-    {"Chromium", kPosix, ".org.chromium.Chromium.*", Habit::its_programs,
+    {"Chromium", kPosix, ".org.chromium.Chromium.~~~~~~", Habit::its_programs,
      set_of(Software::chromium),
      "chromium: base/files/file_util_posix.cc, temporary file names; unlinked when made"},
-    {"Chrome", kPosix, ".com.google.Chrome.*", Habit::its_programs, set_of(Software::chromium),
+    {"Chrome", kPosix, ".com.google.Chrome.~~~~~~", Habit::its_programs, set_of(Software::chromium),
      "chromium: base/files/file_util_posix.cc, with Google's branding"},
     {"Python multiprocessing", kPosix, "psm_????????", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/shared_memory.py, _SHM_NAME_PREFIX"},
@@ -28,17 +28,18 @@ constexpr KnownProgram kKnown[] = {
      "cpython: Lib/multiprocessing/shared_memory.py, _SHM_NAME_PREFIX of Windows"},
     {"Python multiprocessing", kPosix, "sem.mp-$$$$$$$$", Habit::python, set_of(Software::python),
      "cpython: Lib/multiprocessing/synchronize.py, SemLock._make_name"},
-    {"Python multiprocessing", kPosix, "pym-%-*", Habit::its_creator, set_of(Software::python),
+    {"Python multiprocessing", kPosix, "pym-%-$$$$$$$$", Habit::its_creator,
+     set_of(Software::python),
      "cpython: Lib/multiprocessing/heap.py, Arena: \"pym-%d-\" % os.getpid()"},
     {"Python multiprocessing", kPosix, "mp-*", Habit::unknown, 0,
      "cpython: Lib/multiprocessing/process.py, semprefix"},
-    {"joblib", kPosix, "joblib_memmapping_folder_%_*", Habit::its_creator, set_of(Software::python),
-     "joblib: _memmapping_reducer.py, get_temp_dir"},
+    {"joblib", kPosix, "joblib_memmapping_folder_%_&_&*", Habit::its_creator,
+     set_of(Software::python), "joblib: _memmapping_reducer.py, get_temp_dir"},
     {"joblib", kPosix, "sem.loky-%-$$$$$$$$", Habit::its_creator, set_of(Software::python),
      "loky: loky/backend/synchronize.py, SemLock._make_name: \"/loky-<pid>-<random>\""},
-    {"PyTorch", kPosix, "torch_%_*", Habit::its_creator, set_of(Software::pytorch),
+    {"PyTorch", kPosix, "torch_%_#_#", Habit::its_creator, set_of(Software::pytorch),
      "pytorch: torch/csrc/DynamicTypes/NewProcessWideShmHandle: \"/torch_<pid>_<random>_<n>\""},
-    {"PulseAudio", kPosix, "pulse-shm-#", Habit::its_programs, set_of(Software::pulseaudio),
+    {"PulseAudio", kPosix, "pulse-shm-@", Habit::its_programs, set_of(Software::pulseaudio),
      "pulseaudio: src/pulsecore/shm.c, segment_name: \"/pulse-shm-%u\""},
     {"OpenMP (LLVM)", kPosix, "__KMP_REGISTERED_LIB_%_#", Habit::its_creator,
      set_of(Software::openmp),
@@ -65,23 +66,27 @@ constexpr KnownProgram kKnown[] = {
      "Oracle Database: MEMORY_TARGET's granules, ora_<sid>_<shmid>_<number>"},
     {"CUDA", kPosix, "cuda.shm.&.&.&", Habit::its_programs, set_of(Software::cuda),
      "libcuda: \"cuda.shm.<user>.<pid>.<number>\", in hexadecimal; what PyTorch's CUDA IPC makes"},
-    {"NCCL", kPosix, "nccl-$$$$$$", Habit::its_programs,
+    {"NCCL", kPosix, "nccl-~~~~~~", Habit::its_programs,
      set_of(Software::nccl) | set_of(Software::pytorch),
      "nccl: src/misc/shmutils.cc: \"/dev/shm/nccl-XXXXXX\""},
-    {"Open MPI", kPosix, "vader_segment.*", Habit::its_programs, set_of(Software::mpi),
-     "ompi 4: opal/mca/btl/vader/btl_vader_component.c, with the job's number"},
-    {"Open MPI", kPosix, "sm_segment.*", Habit::its_programs, set_of(Software::mpi),
-     "ompi 5: opal/mca/btl/sm/btl_sm_component.c, with the job's number"},
+    {"Open MPI", kPosix, "vader_segment.*.#.&.#", Habit::its_programs, set_of(Software::mpi),
+     "ompi 4: opal/mca/btl/vader/btl_vader_component.c: \"vader_segment.%s.%u.%x.%d\", with host, "
+     "user, job and rank"},
+    {"Open MPI", kPosix, "sm_segment.*.#.&.#", Habit::its_programs, set_of(Software::mpi),
+     "ompi 5: opal/mca/btl/sm/btl_sm_component.c: \"sm_segment.%s.%u.%x.%d\", with host, user, "
+     "job and rank"},
     {"Open MPI", kPosix, "ompi.*", Habit::unknown, 0, "ompi: session directories"},
     {"Open MPI", kPosix, "osc_rdma.*", Habit::unknown, 0, "ompi: ompi/mca/osc/rdma"},
-    {"Intel MPI", kPosix, "Intel_MPI_$$$$$$", Habit::its_programs, set_of(Software::mpi),
+    {"Intel MPI", kPosix, "Intel_MPI_~~~~~~", Habit::its_programs, set_of(Software::mpi),
      "Intel MPI Library: as MPICH, with a name of its own"},
-    {"MPICH", kPosix, "mpich_shar_tmp$$$$$$", Habit::its_programs, set_of(Software::mpi),
+    {"MPICH", kPosix, "mpich_shar_tmp~~~~~~", Habit::its_programs, set_of(Software::mpi),
      "mpich: MPIU_SHMW_Seg_create_attach_templ: \"/dev/shm/mpich_shar_tmpXXXXXX\""},
-    {"UCX", kPosix, "ucx_shm_posix_&", Habit::its_programs, set_of(Software::ucx),
+    {"UCX", kPosix, "ucx_shm_posix_????&", Habit::its_programs, set_of(Software::ucx),
      "ucx: src/uct/sm/mm/posix/mm_posix.c, UCT_POSIX_FILE_FMT"},
-    {"Omni-Path PSM2", kPosix, "psm2_shm.*", Habit::its_programs, set_of(Software::psm2),
-     "opa-psm2: ptl_am/am_reqrep_shmem.c: \"/psm2_shm.<user><endpoint><number>\""},
+    {"Omni-Path PSM2", kPosix, "psm2_shm.?????????????????&", Habit::its_programs,
+     set_of(Software::psm2),
+     "opa-psm2: ptl_am/am_reqrep_shmem.c: \"/psm2_shm.%ld%016lx%d\", with user, endpoint and "
+     "number"},
     {"Aeron", kPosix, "aeron-*", Habit::unknown, 0,
      "aeron: driver Context, AERON_DIR_PROP_DEFAULT: \"/dev/shm/aeron-<user>\""},
     {"LTTng", kPosix, "lttng-ust-wait-*", Habit::stays, 0,
@@ -101,11 +106,11 @@ constexpr KnownProgram kKnown[] = {
      "triton python_backend: shared_memory_region_prefix, older releases"},
     {"Squid", kPosix, "squid-*", Habit::its_programs_again, set_of(Software::squid),
      "squid: src/ipc/mem/Segment.cc: \"/squid-<name>.shm\", the same in each run"},
-    {"GStreamer", kPosix, "shmpipe.%.*", Habit::its_creator, set_of(Software::gstreamer),
+    {"GStreamer", kPosix, "shmpipe.%.    #", Habit::its_creator, set_of(Software::gstreamer),
      "gst-plugins-bad: sys/shm/shmpipe.c: \"/shmpipe.%5d.%5d\""},
-    {"GStreamer", kPosix, "shmpipe. %.*", Habit::its_creator, set_of(Software::gstreamer),
+    {"GStreamer", kPosix, "shmpipe. %.    #", Habit::its_creator, set_of(Software::gstreamer),
      "gst-plugins-bad: the same, of a number with four digits"},
-    {"WebKit", kPosix, "WK2SharedMemory.#", Habit::its_programs, set_of(Software::webkit),
+    {"WebKit", kPosix, "WK2SharedMemory.@", Habit::its_programs, set_of(Software::webkit),
      "WebKit: Platform/unix/SharedMemoryUnix.cpp: \"/WK2SharedMemory.<random>\""},
     {"ZoneMinder", kPosix, "zm.mmap.#", Habit::its_programs_again, set_of(Software::zoneminder),
      "zoneminder: src/zm_monitor.cpp: a monitor's number, so the same in each run"},
@@ -137,7 +142,7 @@ constexpr KnownProgram kKnown[] = {
      "iceoryx: iceoryx_posh/iceoryx_posh_types.hpp, SHM_NAME"},
     {"Plasma (Ray, Arrow)", kPosix, "plasma*", Habit::unknown, 0,
      "ray: src/ray/object_manager/plasma/plasma_allocator.cc: \"plasmaXXXXXX\""},
-    {"vineyard", kPosix, "vineyard-bulk-$$$$$$", Habit::its_programs, set_of(Software::vineyard),
+    {"vineyard", kPosix, "vineyard-bulk-~~~~~~", Habit::its_programs, set_of(Software::vineyard),
      "v6d: src/common/memory, \"vineyard-bulk-XXXXXX\""},
     {"Boost.Interprocess", kPosix, "boost_interprocess*", Habit::unknown, 0,
      "boost: interprocess/detail/shared_dir_helpers.hpp"},
@@ -237,11 +242,53 @@ bool hex_letter(char c) {
     return c >= 'a' && c <= 'f';
 }
 
+bool small(char c) {
+    return c >= 'a' && c <= 'z';
+}
+
+bool capital(char c) {
+    return c >= 'A' && c <= 'Z';
+}
+
+constexpr std::size_t kLeastRandom = 6;  // characters of a random part
+constexpr std::string_view kOneCharacter = "?$~";
+
+// People choose words ("nccl-attack", "psm_deadbeef"). A random part that reads like one is rare,
+// except in names of Python, which have few digits and no capitals ('$').
+bool looks_random(std::string_view text) {
+    if (std::any_of(text.begin(), text.end(), digit)) return true;
+    return std::any_of(text.begin(), text.end(), small) &&
+           std::any_of(text.begin() + 1, text.end(), capital);
+}
+
+// A random number of 32 bits. A short one is rarely random: a year, a version, a counter.
+bool random_number(std::string_view digits) {
+    constexpr std::size_t kLeast = 9;
+    std::uint64_t number = 0;
+    if (digits.size() < kLeast || digits.size() > kLeast + 1 || digits.front() == '0') return false;
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return number <= 0xFFFFFFFF;
+}
+
 // Whether a pattern's single-character placeholder matches this character.
 bool stands_for(char sign, char c) {
     if (sign == '?') return digit(c) || hex_letter(c);
-    if (sign != '$') return sign == c;
-    return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (sign != '$' && sign != '~') return sign == c;
+    return digit(c) || small(c) || capital(c) || (c == '_' && sign == '$');
+}
+
+// Removes what a run of the same sign stands for from both; false if it does not match.
+bool take_random_part(std::string_view& pattern, std::string_view& text) {
+    const auto sign = pattern.front();
+    const auto count = std::min(pattern.find_first_not_of(sign), pattern.size());
+    if (text.size() < count) return false;
+    const auto part = text.substr(0, count);
+    const auto fits = [sign](char c) { return stands_for(sign, c); };
+    if (!std::all_of(part.begin(), part.end(), fits)) return false;
+    if (sign != '$' && count >= kLeastRandom && !looks_random(part)) return false;
+    pattern.remove_prefix(count);
+    text.remove_prefix(count);
+    return true;
 }
 
 }  // namespace
@@ -250,11 +297,16 @@ bool matches(std::string_view pattern, std::string_view text, std::int64_t& crea
     while (!pattern.empty() && pattern.front() != '*') {
         if (text.empty()) return false;
         const bool pid = pattern.front() == '%', hex = pattern.front() == '&';
-        if (pid || hex || pattern.front() == '#') {
+        const bool random = pattern.front() == '@';
+        if (kOneCharacter.find(pattern.front()) != kOneCharacter.npos) {
+            if (!take_random_part(pattern, text)) return false;
+            continue;
+        }
+        if (pid || hex || random || pattern.front() == '#') {
             std::size_t count = 0;
             while (count < text.size() && (digit(text[count]) || (hex && hex_letter(text[count]))))
                 ++count;
-            if (count == 0) return false;
+            if (count == 0 || (random && !random_number(text.substr(0, count)))) return false;
             if (pid) std::from_chars(text.data(), text.data() + count, creator);
             text.remove_prefix(count);
         } else {

@@ -72,9 +72,11 @@ struct KnownProgram {
     std::string_view program;
     SegmentKind kind;
     // '*': anything, '#': one or more digits, '&': hexadecimal ones, '%': the creator's pid, '?':
-    // one hexadecimal digit, '$': one letter, digit or underscore. All of the label, of a memfd
-    // what follows "memfd:". Random parts have a fixed length, because people choose names with the
-    // same beginnings.
+    // one hexadecimal digit, '$': one letter, digit or underscore, '~': the same without the
+    // underscore, '@': a random number of 32 bits. All of the label, of a memfd what follows
+    // "memfd:". A name that a program uses for one run only is described completely, because people
+    // choose names with the same beginnings; a random part of '?' or '~' that could be a word does
+    // not match.
     std::string_view pattern;
     Habit habit = Habit::unknown;
     SoftwareSet software = 0;  // whose processes may use it again; 0: unknown

@@ -45,7 +45,7 @@ std::vector<DeadArrangement> dead_arrangements() {
          "ready()\n",
          kOfPython, kOfSomeProgram},
         {"Python: an arena of multiprocessing",
-         "become(); file('pym-%d-abc' % os.getpid()); ready()", kByNumber, kAlmost},
+         "become(); file('pym-%d-a1b2c3d4' % os.getpid()); ready()", kByNumber, kAlmost},
         {"joblib: a folder of arrays",
          "become()\n"
          "folder = 'joblib_memmapping_folder_%d_%s_1' % (os.getpid(), random_name())\n"
@@ -55,7 +55,7 @@ std::vector<DeadArrangement> dead_arrangements() {
          kByNumber, kAlmost},
         {"PyTorch: a tensor", "become(); file('torch_%d_1234_0' % os.getpid()); ready()", kByNumber,
          kAlmost},
-        {"NCCL: a ring", "become(); file('nccl-' + random_name()[:6]); ready()", kCertainly,
+        {"NCCL: a ring", "become(); file('nccl-1' + random_name()[:5]); ready()", kCertainly,
          kOfSomeProgram},
         {"CUDA: memory for other processes",
          "become(); file('cuda.shm.%x.%x.1' % (USER, os.getpid())); ready()", kCertainly,
@@ -69,7 +69,7 @@ std::vector<DeadArrangement> dead_arrangements() {
         {"OpenMP of clang", "openmp(); ready()", kByNumber, kAlmost},
         {"Firefox: a page", "become(); file('org.mozilla.ipc.%d.4' % os.getpid()); ready()",
          kByNumber, kAlmost},
-        {"Chromium: a page", "become(); file('.org.chromium.Chromium.a%d' % USER); ready()",
+        {"Chromium: a page", "become(); file('.org.chromium.Chromium.a%05d' % USER); ready()",
          kCertainly, kAlmost},
         {"PostgreSQL: a server", "postgresql(); ready()", kAlmost, kAlmost},
         {"Chromium: a browser", "chromium(); ready()", kCertainly, kAlmost},

@@ -24,6 +24,7 @@ class MadeHost {
         write("proc/uptime", QString("%1.00 0.00\n").arg(kUptime));
         system_v({});
         QDir(path({})).mkpath("shm");
+        show_us();
         process(1, "init", kUptime);
     }
 
@@ -37,7 +38,15 @@ class MadeHost {
                                  .arg(ticks));
         write(home + "comm", name + "\n");
         write(home + "maps", "00400000-00401000 r-xp 00000000 fe:00 332383   /bin/x\n" + maps);
+        write(home + "status", status(::geteuid()));
         QDir(path(home)).mkpath("fd");
+    }
+    static QString status(unsigned uid, const QString& privileges = "0000000000000000") {
+        return QString(
+                   "Name:\tx\nUid:\t%1\t%1\t%1\t%1\nGid:\t%1\t%1\t%1\t%1\nGroups:\t\n"
+                   "CapPrm:\t%2\nCapEff:\t%2\n")
+            .arg(uid)
+            .arg(privileges);
     }
     void opens(int pid, int number, const QString& file) {
         QFile::link(file, path(QString("proc/%1/fd/%2").arg(pid).arg(number)));
@@ -83,6 +92,19 @@ class MadeHost {
     }
 
   private:
+    // As seen from the outermost namespaces.
+    void show_us() {
+        struct stat info {};
+        QDir(path({})).mkpath("proc/self/ns");
+        ::stat(qPrintable(path("proc")), &info);
+        QFile::link("pid:[4026531836]", path("proc/self/ns/pid"));
+        QFile::link("user:[4026531837]", path("proc/self/ns/user"));
+        write("proc/self/uid_map", "0 0 4294967295\n");
+        write("proc/self/mountinfo", QString("23 28 %1:%2 / /proc rw - proc proc rw\n")
+                                         .arg(major(info.st_dev))
+                                         .arg(minor(info.st_dev)));
+    }
+
     QTemporaryDir directory_;
 };
 

@@ -7,6 +7,7 @@
 #include "made_host.h"
 #include "survey/known_programs.h"
 #include "survey/linux/proc_files.h"
+#include "survey/linux/process_table.h"
 #include "survey/verdict.h"
 
 using namespace snakepit::shm;
@@ -26,6 +27,22 @@ QString evidence(const HostSegment& segment) {
     QStringList out;
     for (const auto& sentence : segment.evidence) out += QString::fromStdString(sentence);
     return out.join("; ");
+}
+
+constexpr std::uint32_t kOwner = 104'304;  // nobody's id here
+
+ProcessTable table_of(const MadeHost& host) {
+    return std::move(ProcessTable::read(host.options().proc_path, now()).value());
+}
+
+Answer anyone_of(const MadeHost& host, std::uint32_t uid) {
+    return table_of(host).anyone({{uid}, {}, false}).answer;
+}
+
+bool has_limit(const HostSurvey& survey, const char* text) {
+    return std::any_of(survey.limits.begin(), survey.limits.end(), [text](const auto& limit) {
+        return QString::fromStdString(limit).contains(text);
+    });
 }
 
 }  // namespace
@@ -55,6 +72,15 @@ class TestHostSurvey : public QObject {
     void system_v_keeps_what_the_kernel_says();
     void a_process_that_may_not_be_read_is_not_gone();
     void the_number_of_a_thread_is_no_process();
+    void a_proc_that_does_not_show_us_proves_nothing();
+    void mount_options_that_cannot_be_read_may_hide_processes();
+    void a_process_that_ends_while_it_is_read_may_have_left_a_child();
+    void a_child_of_one_that_ended_is_found();
+    void threads_that_were_left_out_may_act_for_anybody();
+    void a_directory_without_its_files_is_not_gone();
+    void privileges_let_a_process_in_data();
+    void privileges_let_a_process_in();
+    void a_thread_that_acts_for_another_user_is_let_in();
 };
 
 void TestHostSurvey::a_line_of_maps_tells_device_inode_and_reach() {
@@ -101,12 +127,29 @@ void TestHostSurvey::names_tell_programs_and_pids_data() {
                            << "PyTorch" << qint64{4711};
     QTest::newRow("torch without pid") << "torch_of_mine"
                                        << "" << qint64{0};
-    QTest::newRow("pulse") << "pulse-shm-123"
+    QTest::newRow("pulse") << "pulse-shm-1234567890"
                            << "PulseAudio" << qint64{0};
     QTest::newRow("semaphore") << "sem.mine"
                                << "POSIX semaphore" << qint64{0};
     QTest::newRow("nccl") << "nccl-aB3dEf"
                           << "NCCL" << qint64{0};
+    for (const auto* name :
+         {"sm_segment.attack", "vader_segment.attack", "psm2_shm.attack", "psm2_shm.1",
+          "nccl-attack", "nccl-Attack", "nccl-ATTACK", "nccl-a_2b3c", "PostgreSQL.16",
+          "PostgreSQL.20241129", "PostgreSQL.4294967296", "pulse-shm-1", "torch_2024_attack",
+          "torch_4711_1234", ".org.chromium.Chromium.profile", "psm_deadbeef", "ucx_shm_posix_1",
+          "WK2SharedMemory.1"})
+        QTest::newRow(name) << name << "" << qint64{0};
+    QTest::newRow("vader") << "vader_segment.a.host.example.1000.1f2e0001.0"
+                           << "Open MPI" << qint64{0};
+    QTest::newRow("sm") << "sm_segment.host.1000.1f2e0001.12"
+                        << "Open MPI" << qint64{0};
+    QTest::newRow("psm2") << "psm2_shm.100000000000000a02020"
+                          << "Omni-Path PSM2" << qint64{0};
+    QTest::newRow("a heap of python") << "pym-4711-a1b2c_d4"
+                                      << "Python multiprocessing" << qint64{4711};
+    QTest::newRow("a pipe of gstreamer") << "shmpipe.12345.    0"
+                                         << "GStreamer" << qint64{12345};
     QTest::newRow("plain") << "data.bin"
                            << "" << qint64{0};
     QTest::newRow("empty") << ""
@@ -419,6 +462,140 @@ void TestHostSurvey::the_number_of_a_thread_is_no_process() {
     const auto* segment = find(*survey, "sysv:5");
     QVERIFY2(!evidence(*segment).contains("is running ("), qPrintable(evidence(*segment)));
     QCOMPARE(segment->creator.life, Life::gone);
+}
+
+// As after nsenter into a mount namespace whose /proc is that of another pid namespace.
+void TestHostSurvey::a_proc_that_does_not_show_us_proves_nothing() {
+    MadeHost host;
+    host.system_v({MadeHost::row(0, 5, 999, 999, 0, 6000)});
+    (void)host.segment("torch_4711_1234_0");
+    QVERIFY(QDir(host.path("proc/self")).removeRecursively());
+    const auto survey = survey_host(host.options());
+    QVERIFY(survey.has_value());
+    QVERIFY(has_limit(*survey, "another pid namespace"));
+    for (const auto* name : {"sysv:5", "torch_4711_1234_0"}) {
+        const auto* segment = find(*survey, name);
+        QCOMPARE(segment->creator.life, Life::not_told);
+        QCOMPARE(segment->verdict, SegmentVerdict::unknown);
+        QVERIFY(segment->confidence_if_unused < kCertain && !segment->users_complete);
+    }
+    QCOMPARE(anyone_of(host, kOwner), Answer::not_told);
+}
+
+void TestHostSurvey::mount_options_that_cannot_be_read_may_hide_processes() {
+    MadeHost host;
+    QCOMPARE(anyone_of(host, kOwner), Answer::no);
+    host.write("proc/self/mountinfo", "23 28 0:1 / /sys rw - sysfs sysfs rw\n");
+    QCOMPARE(anyone_of(host, kOwner), Answer::not_told);
+    QVERIFY(QFile::remove(host.path("proc/self/mountinfo")));
+    QCOMPARE(anyone_of(host, kOwner), Answer::not_told);
+}
+
+// Its entry is listed and cannot be opened, each time.
+void TestHostSurvey::a_process_that_ends_while_it_is_read_may_have_left_a_child() {
+    MadeHost host;
+    QCOMPARE(anyone_of(host, kOwner), Answer::no);
+    QVERIFY(QFile::link("nowhere", host.path("proc/300")));
+    QCOMPARE(anyone_of(host, kOwner), Answer::not_told);
+    QCOMPARE(table_of(host).find_software(kOwner, set_of(Software::nccl)).answer, Answer::not_told);
+}
+
+void TestHostSurvey::a_child_of_one_that_ended_is_found() {
+    MadeHost host;
+    host.process(300, "parent", 50);
+    host.write("proc/300/status", MadeHost::status(kOwner));
+    const auto table = table_of(host);
+    QVERIFY(QDir(host.path("proc/300")).removeRecursively());
+    host.process(301, "child", 5);
+    host.write("proc/301/status", MadeHost::status(kOwner));
+    const auto found = table.anyone({{kOwner}, {}, false});
+    QCOMPARE(found.answer, Answer::yes);
+    QCOMPARE(found.pid, std::int64_t{301});
+}
+
+void TestHostSurvey::threads_that_were_left_out_may_act_for_anybody() {
+    MadeHost host;
+    host.process(300, "server", 50);
+    for (const auto* thread : {"300", "301", "302"})
+        QVERIFY(QDir().mkpath(host.path(QString("proc/300/task/") + thread)));
+    host.write("none", "");
+    for (int thread = 303; thread <= 300 + 4097; ++thread)  // links are made faster
+        QVERIFY(::link(qPrintable(host.path("none")),
+                       qPrintable(host.path(QString("proc/300/task/%1").arg(thread)))) == 0);
+    (void)host.segment("data");
+    struct stat info {};
+    QVERIFY(::stat(qPrintable(host.path("proc/300/task")), &info) == 0);
+    if (info.st_nlink < 4) QSKIP("directories do not count their subdirectories here");
+    const auto survey = survey_host(host.options());
+    QVERIFY(survey.has_value() && has_limit(*survey, "too many threads"));
+    QVERIFY(!find(*survey, "data")->users_complete);
+    QCOMPARE(anyone_of(host, kOwner), Answer::not_told);
+}
+
+// It may be covered by a mount.
+void TestHostSurvey::a_directory_without_its_files_is_not_gone() {
+    MadeHost host;
+    host.process(300, "server", 50);
+    for (const auto* name : {"proc/300/stat", "proc/300/status", "proc/300/maps"})
+        QVERIFY(QFile::remove(host.path(name)));
+    const auto table = table_of(host);
+    QCOMPARE(table.find(300).life, Life::not_told);
+    QCOMPARE(table.find(301).life, Life::gone);
+    QCOMPARE(table.anyone({{kOwner}, {}, false}).answer, Answer::not_told);
+    const auto survey = survey_host(host.options());
+    QCOMPARE(survey->unreadable, std::uint64_t{1});
+}
+
+void TestHostSurvey::privileges_let_a_process_in_data() {
+    QTest::addColumn<unsigned>("uid");
+    QTest::addColumn<QString>("privileges");
+    QTest::addColumn<QString>("user_map");
+    QTest::addColumn<bool>("may");
+    QTest::newRow("none") << 4404U << "0000000000000000"
+                          << "" << false;
+    QTest::newRow("CAP_KILL") << 4404U << "0000000000000020"
+                              << "" << false;
+    QTest::newRow("CAP_DAC_OVERRIDE") << 4404U << "0000000000000002"
+                                      << "" << true;
+    QTest::newRow("CAP_DAC_READ_SEARCH") << 4404U << "0000000000000004"
+                                         << "" << true;
+    QTest::newRow("CAP_IPC_OWNER") << 4404U << "0000000000008000"
+                                   << "" << true;
+    QTest::newRow("an administrator") << 0U << "000001ffffffffff"
+                                      << "" << false;
+    QTest::newRow("root of its own namespace with the owner") << 101'000U << "000001ffffffffff"
+                                                              << "0 101000 1\n1 104001 999\n"
+                                                              << true;
+    QTest::newRow("root of its own namespace without the owner") << 101'000U << "000001ffffffffff"
+                                                                 << "0 101000 1\n1 204001 999\n"
+                                                                 << false;
+    QTest::newRow("an administrator in a namespace with the same ids") << 0U << "000001ffffffffff"
+                                                                       << "0 0 4294967295\n"
+                                                                       << false;
+}
+
+void TestHostSurvey::privileges_let_a_process_in() {
+    QFETCH(unsigned, uid);
+    QFETCH(QString, privileges);
+    QFETCH(QString, user_map);
+    QFETCH(bool, may);
+    MadeHost host;
+    host.process(300, "program", 50);
+    host.write("proc/300/status", MadeHost::status(uid, privileges));
+    QVERIFY(QDir().mkpath(host.path("proc/300/ns")));
+    QVERIFY(QFile::link(user_map.isEmpty() ? "user:[4026531837]" : "user:[4026532999]",
+                        host.path("proc/300/ns/user")));
+    host.write("proc/300/uid_map", user_map.isEmpty() ? "0 0 4294967295\n" : user_map);
+    QCOMPARE(anyone_of(host, kOwner), may ? Answer::not_told : Answer::no);
+}
+
+void TestHostSurvey::a_thread_that_acts_for_another_user_is_let_in() {
+    MadeHost host;
+    host.process(300, "server", 50);
+    host.write("proc/300/task/300/status", MadeHost::status(::geteuid()));
+    host.write("proc/300/task/301/status", MadeHost::status(kOwner));
+    QCOMPARE(anyone_of(host, kOwner), Answer::yes);
+    QCOMPARE(anyone_of(host, kOwner + 1), Answer::no);
 }
 
 QTEST_GUILESS_MAIN(TestHostSurvey)

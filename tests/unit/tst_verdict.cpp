@@ -105,15 +105,17 @@ class TestVerdict : public QObject {
     void more_names_than_were_found_leave_no_certainty();
     void another_name_leaves_no_certainty();
     void root_may_have_made_it_for_its_owner();
+    void a_server_of_root_may_know_the_id_of_a_segment();
+    void a_recorded_use_is_not_called_the_last();
     void what_is_mounted_by_itself_is_not_removed_unasked();
     void certainty_needs_every_reason();
 };
 
 void TestVerdict::what_is_made_for_one_run_and_known_to_nobody_is_certain() {
-    for (const auto& segment :
-         {system_v(77, 77), idle(SegmentKind::posix, "torch_4711_1234_0"),
-          idle(SegmentKind::posix, "PostgreSQL.123456"), idle(SegmentKind::posix, "psm_0a1b2c3d"),
-          idle(SegmentKind::posix, "__KMP_REGISTERED_LIB_4711_1234")})
+    for (const auto& segment : {system_v(77, 77), idle(SegmentKind::posix, "torch_4711_1234_0"),
+                                idle(SegmentKind::posix, "PostgreSQL.1234567890"),
+                                idle(SegmentKind::posix, "psm_0a1b2c3d"),
+                                idle(SegmentKind::posix, "__KMP_REGISTERED_LIB_4711_1234")})
         QVERIFY2(is_certain(judged(segment)), segment.name.c_str());
 }
 
@@ -227,14 +229,14 @@ void TestVerdict::another_namespace_or_a_container_s_view_is_never_certain() {
     QVERIFY(!is_certain(judged(system_v(77, 77))));
     outermost_ = true;
     complete_ = false;
-    const auto out = judged(idle(SegmentKind::posix, "PostgreSQL.123456"));
+    const auto out = judged(idle(SegmentKind::posix, "PostgreSQL.1234567890"));
     QVERIFY(!is_certain(out));
     QVERIFY(out.confidence_if_unused >= kCertain);  // the kernel may yet say the rest
     QVERIFY(!out.users_complete);
 }
 
 void TestVerdict::programs_are_asked_for_by_what_runs() {
-    const auto segment = idle(SegmentKind::posix, "PostgreSQL.123456");
+    const auto segment = idle(SegmentKind::posix, "PostgreSQL.1234567890");
     add(kPostgres, "renamed", kUser, set_of(Software::postgresql));
     const auto out = judged(segment);
     QCOMPARE(out.verdict, SegmentVerdict::kept);
@@ -324,7 +326,7 @@ void TestVerdict::another_name_leaves_no_certainty() {
     const auto out = judged(segment);
     QVERIFY(!is_certain(out));
     QCOMPARE(out.program, std::string("Python multiprocessing"));
-    segment.names = {"psm_0a1b2c3d", "psm_ffffffff"};
+    segment.names = {"psm_0a1b2c3d", "psm_0fffffff"};
     QVERIFY(is_certain(judged(segment)));
 }
 
@@ -334,7 +336,26 @@ void TestVerdict::root_may_have_made_it_for_its_owner() {
     const auto out = judged(segment);
     QVERIFY(!is_certain(out));
     QCOMPARE(out.verdict, SegmentVerdict::left_over);
-    QVERIFY(is_certain(judged(idle(SegmentKind::posix, "PostgreSQL.123456"))));
+    QVERIFY(is_certain(judged(idle(SegmentKind::posix, "PostgreSQL.1234567890"))));
+}
+
+void TestVerdict::a_server_of_root_may_know_the_id_of_a_segment() {
+    QVERIFY(is_certain(judged(system_v(77, 77))));
+    add(50, "postgres", 0, set_of(Software::postgresql));
+    const auto out = judged(system_v(77, 77));
+    QCOMPARE(out.verdict, SegmentVerdict::left_over);
+    QVERIFY(!is_certain(out));
+}
+
+// A file may be read, and used through a mapping, without a record.
+void TestVerdict::a_recorded_use_is_not_called_the_last() {
+    const auto says = [](const HostSegment& segment, std::string_view text) {
+        return std::any_of(segment.evidence.begin(), segment.evidence.end(),
+                           [text](const auto& one) { return one.find(text) != one.npos; });
+    };
+    const auto file = judged(idle(SegmentKind::posix, "data"));
+    QVERIFY(says(file, "not every use is recorded") && !says(file, "last used"));
+    QVERIFY(says(judged(system_v(77, 77)), "last attached, detached or changed"));
 }
 
 void TestVerdict::what_is_mounted_by_itself_is_not_removed_unasked() {

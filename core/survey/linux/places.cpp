@@ -50,10 +50,11 @@ Handle open_in_root(int root, const char* path) {
     return Handle(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
 }
 
-// Not in a user namespace, where other users have no ids.
+// Not in a user namespace, where other users have no ids. A system without user namespaces has no
+// such file, but shows the process.
 bool has_the_systems_users(int proc) {
     const auto map = read_file(proc, "self/uid_map");
-    if (!map) return true;  // a system without user namespaces
+    if (!map) return errno == ENOENT && shows_us(proc);
     std::string_view text(*map);
     const auto inside = take_number(text), outside = take_number(text), count = take_number(text);
     return inside == 0 && outside == 0 && count == 0xFFFFFFFF;
@@ -241,19 +242,24 @@ Result<Places> find_places(ProcessTable& table, const MemoryMounts& mounts,
     places.tables.push_back({});
     Finder(table, mounts, places).look();
     const auto own_pids = namespace_of(table.proc(), "self/ns/pid");
-    places.outermost =
-        (own_pids == 0 || own_pids == kFirstPidNamespace) && has_the_systems_users(table.proc());
-    if (!table.all_listed())
+    places.outermost = own_pids == kFirstPidNamespace && has_the_systems_users(table.proc());
+    const bool foreign = !shows_us(table.proc());
+    if (foreign)
+        places.limits.push_back(
+            "/proc belongs to another pid namespace and does not show this process: it is not "
+            "known which processes exist. Enter the pid namespace too (nsenter --pid --mount).");
+    else if (!table.all_listed())
         places.limits.push_back(
             "Other users' processes are hidden (/proc is mounted with hidepid): it is not known "
             "which creators have exited.");
-    if (!places.outermost)
+    if (!places.outermost && !foreign)
         places.limits.push_back(
             "This is a container's view: processes outside it are not visible and may share its "
             "segments.");
     if (table.threads_left_out())
         places.limits.push_back(
-            "There are too many threads: not all were checked for namespaces of their own.");
+            "There are too many threads: not all were checked for namespaces and users of their "
+            "own.");
     return places;
 }
 

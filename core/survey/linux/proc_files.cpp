@@ -127,19 +127,32 @@ std::int64_t boot_offset(int proc) {
 bool hides_processes(int proc) {
     struct stat info {};
     const auto mounts = read_file(proc, "self/mountinfo");
-    if (!mounts || ::fstat(proc, &info) != 0) return false;
+    if (!mounts || ::fstat(proc, &info) != 0) return true;
     const auto device = fmt::format(" {}:{} / ", major(info.st_dev), minor(info.st_dev));
     std::string_view rest(*mounts);
+    bool found = false;
     while (!rest.empty()) {
         const auto line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));
         if (line.find(device) == line.npos) continue;
+        found = true;
         // Older systems show the number, newer ones the word.
         for (const auto* option :
              {"hidepid=2", "hidepid=4", "hidepid=invisible", "hidepid=ptraceable", "subset=pid"})
             if (line.find(option) != line.npos) return namespace_of(proc, "1/ns/mnt") == 0;
     }
-    return false;
+    return !found;
+}
+
+bool shows_us(int proc) {
+    struct stat info {};
+    return ::fstatat(proc, "self/ns", &info, 0) == 0;
+}
+
+bool is_gone(int proc, const std::string& home) {
+    struct stat info {};
+    return ::fstatat(proc, home.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 &&
+           (errno == ENOENT || errno == ESRCH);
 }
 
 std::optional<MapLine> parse_map_line(std::string_view line) {

@@ -43,8 +43,17 @@ Timestamp boot_time(int proc, Timestamp now);
 // The offset of that namespace, in microseconds.
 std::int64_t boot_offset(int proc);
 
-// Whether /proc is mounted with hidepid=2 or more, and hides processes from us.
+// True if /proc is mounted with hidepid=2 or more and hides processes from us, or if its mount
+// options cannot be read.
 bool hides_processes(int proc);
+
+// True if this /proc shows our own process. False if it belongs to a pid namespace that we are not
+// in, for example after nsenter into a mount namespace only.
+bool shows_us(int proc);
+
+// True only if there is no such entry in /proc any more. A file that is missing inside the
+// directory of a process proves nothing: the directory may be covered by a mount.
+bool is_gone(int proc, const std::string& home);
 
 // One line of /proc/<pid>/maps of a file.
 struct MapLine {

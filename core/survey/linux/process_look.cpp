@@ -113,10 +113,11 @@ ProcessDirectory Look::open(const Process& process, std::int64_t thread) const {
 std::optional<SoftwareSet> Look::at(const Process& process) {
     software_ = 0;
     const auto view = open(process, process.thread);
+    if (process.covered) return std::nullopt;
     if (!view.home) return SoftwareSet{0};  // it ended meanwhile
     switch (look_at_maps(view)) {
         case Memory::refused:
-            if (refused_to_us()) return std::nullopt;
+            if (refused_to_us() || !is_gone(proc_, home_of(process))) return std::nullopt;
             return SoftwareSet{0};
         case Memory::none:
             if (process.thread != 0) return SoftwareSet{0};
@@ -181,7 +182,7 @@ void Look::look_at_tables_of_threads(const ProcessDirectory& view) {
 
 Look::Memory Look::look_at_maps(const ProcessDirectory& view) {
     const Handle maps(::openat(view.home.get(), "maps", O_RDONLY | O_CLOEXEC));
-    if (!maps) return Memory::refused;
+    if (!maps) return errno == ESRCH ? Memory::none : Memory::refused;
     if (!as_text_)
         if (const auto memory = ask_for_maps(view, maps.get())) return *memory;
     return read_maps(view, maps.get());

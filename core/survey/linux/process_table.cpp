@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@ namespace snakepit::shm::survey {
 namespace {
 
 constexpr std::size_t kMostThreads = 4096;           // checked for namespaces of their own
+constexpr int kMostPasses = 3;                       // over the list of processes
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
 
 std::int64_t pid_of(const char* name) {
@@ -43,6 +45,41 @@ bool overlap(const std::vector<std::uint32_t>& left, const std::vector<std::uint
 
 bool refused() {
     return errno == EACCES || errno == EPERM;
+}
+
+// With one of these a process uses segments of other users, or becomes another user
+// (include/uapi/linux/capability.h).
+constexpr std::uint64_t kIgnoresModes = 1ULL << 1 | 1ULL << 2 | 1ULL << 7 | 1ULL << 15;
+// CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_IPC_OWNER
+
+// A line like "\nCapPrm:\t000001ffffffffff"; what is permitted can be made effective at any time.
+bool ignores_modes(std::string_view status) {
+    constexpr std::string_view kKey = "\nCapPrm:\t";
+    const auto line = status.find(kKey);
+    if (line == status.npos) return false;
+    status.remove_prefix(line + kKey.size());
+    std::uint64_t set = 0;
+    std::from_chars(status.data(), status.data() + status.find('\n'), set, 16);
+    return (set & kIgnoresModes) != 0;
+}
+
+constexpr std::int64_t kAllIds = 0xFFFFFFFF;
+
+// Lines of a uid_map: first id inside, first id outside, count.
+bool covers(std::string_view map, std::uint32_t uid) {
+    while (!map.empty()) {
+        auto line = map.substr(0, map.find('\n'));
+        map.remove_prefix(std::min(line.size() + 1, map.size()));
+        (void)take_number(line);
+        const auto first = take_number(line), count = take_number(line);
+        if (first >= 0 && uid >= first && uid - first < count) return true;
+    }
+    return false;
+}
+
+bool has_the_same_ids(std::string_view map) {
+    const auto inside = take_number(map), outside = take_number(map), count = take_number(map);
+    return inside == 0 && outside == 0 && count == kAllIds;
 }
 
 // Of a stat file: "pid (name) state ppid …"; the name may hold anything.
@@ -79,22 +116,59 @@ Result<ProcessTable> ProcessTable::read(const std::string& proc_path, Timestamp 
     const auto directory = open_directory(table.proc(), ".");
     if (!directory) return fail(system_error(errno, fmt::format("cannot list {}", proc_path)));
     table.boot_ = boot_time(table.proc(), now);
+    struct stat info {};
+    if (::fstat(table.proc(), &info) == 0) table.device_ = info.st_dev;
     table.own_pid_ns_ = namespace_of(table.proc(), "self/ns/pid");
+    table.own_user_ns_ = namespace_of(table.proc(), "self/ns/user");
+    (void)table.list_again();
+    table.settled_ = table.settle();
+    // The first process never ends, so if it is missing it is hidden, and others are too.
+    table.all_listed_ =
+        table.is_listed(1) && shows_us(table.proc()) && !hides_processes(table.proc());
+    return table;
+}
+
+// A process that ends while it is read may have left a child that is not in the table.
+bool ProcessTable::settle() const {
+    for (int pass = 0; pass < kMostPasses; ++pass)
+        if (list_again()) return true;
+    return false;
+}
+
+bool ProcessTable::list_again() const {
+    const auto directory = open_directory(proc(), ".");
+    if (!directory) return false;
+    bool same = true;
+    std::unordered_set<std::int64_t> now;
+    const auto before = processes_.size();
     while (const auto* entry = ::readdir(directory.get())) {
         const auto pid = pid_of(entry->d_name);
         if (pid <= 0) continue;
-        if (const auto process = table.read_process(entry->d_name, pid); process.pid > 0) {
-            table.processes_.push_back(process);
-            table.listed_.insert(pid);
+        if (listed_.contains(pid)) {
+            now.insert(pid);
+            continue;
         }
+        same = false;
+        const auto process = read_process(entry->d_name, pid);
+        if (process.pid <= 0) continue;
+        processes_.push_back(process);
+        now.insert(pid);
+        // What was known about this number is about another process.
+        facts_.erase(pid);
+        names_.erase(pid);
+        credentials_.erase(pid);
+        software_.erase(pid);
     }
-    for (std::size_t at = 0, count = table.processes_.size(); at < count; ++at) {
-        table.processes_[at].has_threads = table.has_threads(table.processes_[at]);
-        if (table.processes_[at].has_threads) table.add_threads(Process(table.processes_[at]));
+    for (auto at = before, count = processes_.size(); at < count; ++at) {
+        processes_[at].has_threads = has_threads(processes_[at]);
+        if (processes_[at].has_threads) add_threads(Process(processes_[at]));
     }
-    // The first process never ends, so if it is missing it is hidden, and others are too.
-    table.all_listed_ = table.is_listed(1) && !hides_processes(table.proc());
-    return table;
+    const auto ended = [&now](const Process& process) { return !now.contains(process.pid); };
+    const auto rest = std::remove_if(processes_.begin(), processes_.end(), ended);
+    if (rest != processes_.end()) same = false;
+    processes_.erase(rest, processes_.end());
+    listed_ = std::move(now);
+    return same;
 }
 
 // Its number is 0 when it ended meanwhile.
@@ -105,6 +179,8 @@ Process ProcessTable::read_process(const char* name, std::int64_t pid) const {
     if (!at || ::fstat(at.get(), &info) != 0) return process;
     process.pid = pid;
     process.uid = info.st_uid;
+    process.covered = info.st_dev != device_;
+    if (process.covered) return process;
     process.mount_ns = namespace_of(at.get(), "ns/mnt");
     if (process.mount_ns == 0) return process;  // not accessible
     process.ipc_ns = namespace_of(at.get(), "ns/ipc");
@@ -131,7 +207,7 @@ bool ProcessTable::has_threads(const Process& process) const {
 }
 
 // A thread may have left the namespaces of its process, and act for another user.
-void ProcessTable::add_threads(const Process& process) {
+void ProcessTable::add_threads(const Process& process) const {
     if (threads_looked_at_ >= kMostThreads) return;
     const auto tasks = fmt::format("{}/task", process.pid);
     const auto directory = open_directory(proc(), tasks.c_str());
@@ -170,12 +246,15 @@ ProcessFacts ProcessTable::find(std::int64_t pid) const {
 
 ProcessFacts ProcessTable::read_facts(std::int64_t pid) const {
     ProcessFacts facts{.pid = pid};
-    const auto text = read_file(proc(), fmt::format("{}/stat", pid).c_str());
+    const auto home = fmt::format("{}", pid);
+    const auto text = read_file(proc(), (home + "/stat").c_str());
     if (!text) {
         const bool absent = errno == ESRCH || errno == ENOENT;
-        if (absent && all_listed_) facts.life = Life::gone;
+        if (absent && all_listed_ && is_gone(proc(), home)) facts.life = Life::gone;
         return facts;
     }
+    struct stat info {};
+    if (::fstatat(proc(), home.c_str(), &info, 0) == 0 && info.st_dev != device_) return facts;
     const auto stat = parse_stat(*text);
     if (!stat) return facts;
     // Its first thread may end before the others.
@@ -191,57 +270,125 @@ ProcessFacts ProcessTable::read_facts(std::int64_t pid) const {
     return facts;
 }
 
+// Empty if they cannot be read. One that ended meanwhile has no ids.
 const std::optional<Credentials>& ProcessTable::credentials_of(const Process& process) const {
     // Threads have numbers that no process has.
     auto [known, fresh] =
         credentials_.try_emplace(process.thread == 0 ? process.pid : process.thread);
-    if (!fresh) return known->second;
-    const auto status = read_file(proc(), (home_of(process) + "/status").c_str());
-    if (!status) {
-        if (!refused()) known->second.emplace();  // it ended meanwhile
-        return known->second;
-    }
-    auto& out = known->second.emplace();
-    out.users = numbers_of(*status, "\nUid:");
-    out.groups = numbers_of(*status, "\nGid:");
-    const auto more = numbers_of(*status, "\nGroups:");
-    out.groups.insert(out.groups.end(), more.begin(), more.end());
+    if (!fresh || process.covered) return known->second;
+    Credentials out;
+    if (add_credentials(process, home_of(process), out) &&
+        (!process.has_threads || process.thread != 0 || add_credentials_of_threads(process, out)))
+        known->second = std::move(out);
     return known->second;
 }
 
+bool ProcessTable::add_credentials(const Process& process, const std::string& home,
+                                   Credentials& out) const {
+    const auto status = read_file(proc(), (home + "/status").c_str());
+    if (!status) return !refused() && is_gone(proc(), home);
+    const auto add = [&status](std::vector<std::uint32_t>& all, std::string_view key) {
+        for (const auto number : numbers_of(*status, key))
+            if (std::find(all.begin(), all.end(), number) == all.end()) all.push_back(number);
+    };
+    add(out.users, "\nUid:");
+    add(out.groups, "\nGid:");
+    add(out.groups, "\nGroups:");
+    if (out.ignores_modes || !ignores_modes(*status)) return true;
+    out.ignores_modes = true;
+    const auto users = namespace_of(proc(), (home_of(process) + "/ns/user").c_str());
+    if (users == own_user_ns_) return true;
+    out.user_map = read_file(proc(), (home_of(process) + "/uid_map").c_str());
+    return out.user_map.has_value();
+}
+
+// A thread may act for another user or group than its process.
+bool ProcessTable::add_credentials_of_threads(const Process& process, Credentials& out) const {
+    const auto tasks = fmt::format("{}/task", process.pid);
+    const auto directory = open_directory(proc(), tasks.c_str());
+    if (!directory) return is_gone(proc(), home_of(process));
+    while (const auto* entry = ::readdir(directory.get())) {
+        const auto number = pid_of(entry->d_name);
+        if (number <= 0 || number == process.pid) continue;
+        if (++threads_asked_ > kMostThreads) return false;
+        if (!add_credentials(process, fmt::format("{}/{}", tasks, number), out)) return false;
+    }
+    return true;
+}
+
+// An administrator of the system may use everything, and does not count. Others with his privileges
+// do, and those of a user namespace that has the owner.
 Answer ProcessTable::is_let_in(const Process& process, const Access& access) const {
+    if (process.covered) return Answer::not_told;
     const std::vector<std::uint32_t> shown{process.uid};
     if (access.everybody || overlap(access.users, shown)) return Answer::yes;
     const auto& who = credentials_of(process);
     if (!who) return Answer::not_told;
-    return overlap(access.users, who->users) || overlap(access.groups, who->groups) ? Answer::yes
-                                                                                    : Answer::no;
+    if (overlap(access.users, who->users) || overlap(access.groups, who->groups))
+        return Answer::yes;
+    if (!who->ignores_modes) return Answer::no;
+    if (who->user_map && !has_the_same_ids(*who->user_map)) {
+        const auto& map = *who->user_map;
+        return std::any_of(access.users.begin(), access.users.end(),
+                           [&map](std::uint32_t uid) { return covers(map, uid); })
+                   ? Answer::not_told
+                   : Answer::no;
+    }
+    const std::vector<std::uint32_t> root{0};
+    return overlap(who->users, root) ? Answer::no : Answer::not_told;
+}
+
+Answer ProcessTable::nobody() const {
+    return all_listed_ && settled_ && !threads_left_out_ ? Answer::no : Answer::not_told;
 }
 
 Found ProcessTable::anyone(const Access& access) const {
     auto [known, fresh] = let_in_.try_emplace(access);
-    if (fresh) known->second = look_for(access);
+    if (!fresh) return known->second;
+    for (int pass = 0; pass < kMostPasses; ++pass) {
+        bool ended = false;
+        known->second = look_for(access, ended);
+        if (known->second.answer != Answer::no || !ended) return known->second;
+        settled_ = settle();
+    }
+    known->second.answer = Answer::not_told;
     return known->second;
 }
 
-Found ProcessTable::look_for(const Access& access) const {
-    Found out{.answer = all_listed_ ? Answer::no : Answer::not_told};
+Found ProcessTable::look_for(const Access& access, bool& ended) const {
+    Found out{.answer = nobody()};
     const auto self = ::getpid();
     for (const auto& process : processes_) {
         if (process.pid == self) continue;
         const auto answer = is_let_in(process, access);
-        if (answer == Answer::not_told) out.answer = Answer::not_told;
-        if (answer != Answer::yes) continue;
+        if (answer == Answer::no) {
+            const auto& who = credentials_of(process);
+            if (who && who->users.empty()) ended = true;
+            continue;
+        }
         const auto facts = find(process.pid);
-        if (facts.kernel || facts.life == Life::gone) continue;
-        return {Answer::yes, process.pid, name_of(process.pid), false};
+        if (facts.kernel) continue;
+        // One that has ended but was not waited for has no children any more.
+        if (facts.life == Life::gone) {
+            if (is_gone(proc(), home_of(process))) ended = true;
+            continue;
+        }
+        if (answer == Answer::yes) return {Answer::yes, process.pid, name_of(process.pid), false};
+        out.answer = Answer::not_told;
     }
     return out;
 }
 
 Found ProcessTable::find_software(std::uint32_t uid, SoftwareSet software) const {
     auto [known, fresh] = software_found_.try_emplace({uid, software});
-    if (fresh) known->second = look_for_software(uid, software);
+    if (!fresh) return known->second;
+    for (int pass = 0; pass < kMostPasses; ++pass) {
+        bool ended = false;
+        known->second = look_for_software(uid, software, ended);
+        if (known->second.answer != Answer::no || !ended) return known->second;
+        settled_ = settle();
+    }
+    known->second.answer = Answer::not_told;
     return known->second;
 }
 
@@ -255,8 +402,8 @@ void ProcessTable::note_if_runs(std::int64_t pid, SoftwareSet software, Found& o
 }
 
 // Processes of an administrator can switch users, so for root all users count.
-Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) const {
-    Found out{.answer = all_listed_ ? Answer::no : Answer::not_told};
+Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software, bool& ended) const {
+    Found out{.answer = nobody()};
     const Access owner{{uid}, {}, uid == 0};
     const auto self = ::getpid();
     for (const auto& process : processes_) {
@@ -270,7 +417,10 @@ Found ProcessTable::look_for_software(std::uint32_t uid, SoftwareSet software) c
         if (runs && (*runs & software) != 0 && of_owner == Answer::yes)
             return {Answer::yes, process.pid, name_of(process.pid), false};
         if (runs && (*runs & software) == 0) continue;
-        if (find(process.pid).life == Life::gone) continue;
+        if (find(process.pid).life == Life::gone) {
+            if (is_gone(proc(), home_of(process))) ended = true;
+            continue;
+        }
         // A process name does not prove the software, but a different name makes it less likely.
         const bool may_be = runs || (software_of_executable(name_of(process.pid)) & software) != 0;
         if (may_be || name_of(process.pid).empty()) out.answer = Answer::not_told;

@@ -27,6 +27,7 @@ struct Process {
     // Of a thread in other namespaces than its process, or acting for another user; else 0.
     std::int64_t thread = 0;
     bool has_threads = false;  // in addition to the first thread
+    bool covered = false;      // its directory is covered by a mount: nothing is known about it
 };
 
 // A process's view of files: processes of one mount namespace may have different roots.
@@ -41,9 +42,13 @@ inline View view_of(const Process& process) {
 // Its directory under /proc: "7", or of a thread "7/task/8".
 std::string home_of(const Process& process);
 
-// The user ids in a process's status file.
+// The ids and privileges in the status files of a process and of its threads.
 struct Credentials {
     std::vector<std::uint32_t> users, groups;
+    // A process without privileges that ignore modes is judged by its ids alone.
+    bool ignores_modes = false;
+    // Of a process that ignores modes in a user namespace of its own: its uid_map.
+    std::optional<std::string> user_map;
 };
 
 // ProcessTable::look() for these processes only. `proc`: an open directory /proc.
@@ -89,24 +94,34 @@ class ProcessTable final : public ProcessView {
   private:
     using Inner = std::unordered_map<std::int64_t, std::int64_t>;  // inner pid, pid here
 
+    // Adds the processes that /proc lists and the table does not have, and drops those that have
+    // ended. False if there were any.
+    bool list_again() const;
+    // False if processes still began or ended in the last of several passes.
+    bool settle() const;
     Process read_process(const char* name, std::int64_t pid) const;
     bool has_threads(const Process& process) const;
-    void add_threads(const Process& process);
+    void add_threads(const Process& process) const;
     ProcessFacts read_facts(std::int64_t pid) const;
     const std::optional<Credentials>& credentials_of(const Process& process) const;
+    bool add_credentials(const Process& process, const std::string& home, Credentials& out) const;
+    bool add_credentials_of_threads(const Process& process, Credentials& out) const;
     Answer is_let_in(const Process& process, const Access& access) const;
-    Found look_for(const Access& access) const;
-    Found look_for_software(std::uint32_t uid, SoftwareSet software) const;
+    // Both report in `ended` that a listed process ended meanwhile.
+    Found look_for(const Access& access, bool& ended) const;
+    Found look_for_software(std::uint32_t uid, SoftwareSet software, bool& ended) const;
+    Answer nobody() const;
     void note_if_runs(std::int64_t pid, SoftwareSet software, Found& out) const;
 
     Handle proc_;
     Timestamp boot_;
-    bool all_listed_ = true, threads_left_out_ = false;
-    std::uint64_t own_pid_ns_ = 0;
-    std::size_t threads_looked_at_ = 0;
-    std::vector<Process> processes_;
+    bool all_listed_ = true;
+    mutable bool threads_left_out_ = false, settled_ = true;
+    std::uint64_t own_pid_ns_ = 0, own_user_ns_ = 0, device_ = 0;
+    mutable std::size_t threads_looked_at_ = 0, threads_asked_ = 0;
+    mutable std::vector<Process> processes_;
     mutable std::unordered_map<std::int64_t, SoftwareSet> software_;  // since look()
-    std::unordered_set<std::int64_t> listed_;
+    mutable std::unordered_set<std::int64_t> listed_;
     std::map<std::uint64_t, std::vector<Process>> sharers_;  // by device
     mutable std::unordered_map<std::int64_t, ProcessFacts> facts_;
     mutable std::unordered_map<std::int64_t, std::string> names_;

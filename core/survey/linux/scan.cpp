@@ -271,7 +271,8 @@ Setting Scan::setting(bool stepped) const {
     Setting out{.now = now_,
                 .processes = table_,
                 .instances = instances_,
-                .complete = looked_.unreadable.count == 0 && looked_.threads_left_out == 0,
+                .complete = looked_.unreadable.count == 0 && looked_.threads_left_out == 0 &&
+                            !table_.threads_left_out(),
                 .outermost = places_.outermost,
                 .all_listed = table_.all_listed(),
                 .stepped = stepped,
