@@ -247,7 +247,8 @@ void TestMetrics::an_unknown_metric_and_a_missing_database_are_told() {
     MetricsReader reader(path());
     const auto missing = reader.points("regions", at(0), at(10));
     QVERIFY(!missing && missing.error().code == ErrorCode::database_unavailable);
-    QVERIFY(missing.error().message.find("no metrics database") != std::string::npos);
+    QVERIFY(missing.error().message.find("the metrics database does not exist") !=
+            std::string::npos);
     const auto unknown = reader.points("regoins", at(0), at(10));
     QVERIFY(!unknown && unknown.error().code == ErrorCode::invalid_argument);
 }
@@ -317,7 +318,7 @@ void TestMetrics::a_locked_database_stops_nothing_but_the_recording() {
     MetricsRecorder recorder(path(), ring.source());
     QVERIFY(recorder.flush(5000));
     {
-        SQLite::Database other(path(), SQLite::OPEN_READWRITE);
+        SQLite::Database other(path(), SQLite::OPEN_READWRITE, 5000);
         other.exec("BEGIN IMMEDIATE");
         ring.add(recent(1));
         QVERIFY(!recorder.flush(5000));

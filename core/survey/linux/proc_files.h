@@ -51,7 +51,7 @@ bool hides_processes(int proc);
 // in, for example after nsenter into a mount namespace only.
 bool shows_us(int proc);
 
-// True only if there is no such entry in /proc any more. A file that is missing inside the
+// True only if /proc has no such entry any more. A file that is missing inside the
 // directory of a process proves nothing: the directory may be covered by a mount.
 bool is_gone(int proc, const std::string& home);
 
