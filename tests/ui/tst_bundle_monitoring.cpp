@@ -202,8 +202,7 @@ void TestBundleMonitoring::what_a_bundle_lacks_is_said_where_it_would_be() {
     const auto says = [&fixture](const char* part) {
         const auto words = fixture.words();
         return words.contains("Not included in this bundle") &&
-               words.contains(QStringLiteral("the bundle has no %1").arg(QLatin1String(part)),
-                              Qt::CaseInsensitive);
+               words.contains(QStringLiteral("The bundle has no %1").arg(QLatin1String(part)));
     };
     auto& alerts = fixture.alerts();
     QTRY_VERIFY_WITH_TIMEOUT(says("alerts.json"), kPatience);
