@@ -131,7 +131,7 @@ void ClientTable::remove(const snakepit_shm_client* client) {
         return;
     place->client->close();
     // In a forked child: calls of other threads at the time of the fork never finish.
-    if (place->client->forked()) return;
+    if (place->client->forked()) return place->client->end_inheritance();
     // This thread is in the middle of a call, so it cannot wait for it.
     if (record() && record()->inside.load(std::memory_order_relaxed) == handle) return;
     if (barrier_is_made_by_others()) process_barrier();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <new>
 #include <thread>
 
 #include <fmt/format.h>
@@ -91,7 +92,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& optio
 }
 
 Connection::~Connection() {
-    if (forked()) {
+    if (forked() && !inherited()) {
         lease_mapping_.abandon();
         return;
     }
@@ -103,6 +104,35 @@ Connection::~Connection() {
 void Connection::after_fork_in_child() {
     channel_.close();
     kept_.reset();
+}
+
+Status Connection::inherit(int patience_ms) {
+    lease_mapping_.abandon();
+    lease_ = {};
+    token_.clear();
+    lost_.reset();
+    cancelled_.clear();
+    closed_.store(false);
+    new (&mutex_) ClientMutex;  // a thread that is not here may have been using it
+    reconnected_ = [] {};       // what it sends belongs to the parent
+    deadline_ = Deadline::in(patience_ms);
+    heir_ = ForkGuard::instance().here();
+    for (int millis = kFirstRetryMs;;) {
+        auto greeted = greet();
+        if (greeted) return {};
+        if (monotonic_nanos() >= deadline_.wait) {
+            heir_ = 0;
+            return greeted;
+        }
+        SHM_TRY(pause(millis));
+    }
+}
+
+void Connection::end_inheritance() {
+    heir_ = 0;
+    lease_ = {};
+    lease_mapping_.reset();
+    channel_.close();
 }
 
 Result<Connection::Lock> Connection::lock(const Deadline& deadline) {

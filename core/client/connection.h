@@ -79,6 +79,14 @@ class Connection final : public ForkAware {
     bool tell(wire::RequestT request);
 
     bool forked() const { return ForkGuard::instance().here() != home_; }
+    // In a forked child that holds references of its own to what it inherited. It can only release
+    // them: every other call fails with `forked`.
+    bool inherited() const { return heir_ != 0 && ForkGuard::instance().here() == heir_; }
+    // In a forked child, before any other call there, with the mutex: a session of its own, with
+    // an empty lease page. Takes at most `patience_ms`.
+    Status inherit(int patience_ms);
+    // In a forked child: releases what it inherited.
+    void end_inheritance();
     const layout::LeasePage& lease() const { return lease_; }
     const InstancePaths& paths() const { return paths_; }
     std::uint64_t round_trips() const { return trips_.load(std::memory_order_relaxed); }
@@ -110,6 +118,7 @@ class Connection final : public ForkAware {
     layout::LeasePage lease_;
     std::optional<Error> lost_;  // the registry was replaced: our regions are not valid any more
     std::uint64_t home_ = 0;     // ForkGuard's number of the process that connected
+    std::uint64_t heir_ = 0;     // and of the child that this copy of it belongs to
     std::uint64_t next_id_ = 1;
     std::atomic<std::uint64_t> trips_{0};
     bool refused_ = false;

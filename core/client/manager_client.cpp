@@ -181,8 +181,12 @@ Result<std::string> ManagerClient::set_policy(const RegionId& id, const std::str
     return document->json;
 }
 
+void ManagerClient::end_inheritance() {
+    d_->inheritance.end();
+}
+
 Status ManagerClient::unmap(const MappedRegion& mapping) {
-    if (d_->connection->forked()) return fail(forked_error());
+    if (d_->connection->forked()) return d_->inheritance.unmap(mapping);
     if (!mapping.data || mapping.slot >= layout::kMaxSlots)
         return fail(ErrorCode::invalid_argument, "this mapping does not belong to this client",
                     "unmap each mapping that map() returned once");

@@ -56,8 +56,8 @@ struct LockGrant {
 
 // Thread-safe. Every call may block on the manager, except map() of a region this client was
 // granted before, and unmap(): these need neither the manager nor a system call. After a restart of
-// the manager the next call reconnects. In a forked child every call fails with `forked`: connect
-// again there. If the manager lost its registry, every call fails with `registry_lost`: mapped
+// the manager the next call reconnects. A forked child inherits the mapped regions (Inheritance) and
+// can unmap them; every other call fails there with `forked`: connect again. If the manager lost its registry, every call fails with `registry_lost`: mapped
 // memory stays readable, and a new client must be connected. A call has one deadline from its
 // start, which covers other threads' calls, connecting and the answer: no_manager if it passes.
 class ManagerClient {
@@ -73,6 +73,8 @@ class ManagerClient {
     void close();
     // In a forked child's copy.
     bool forked() const;
+    // There: releases and unmaps all regions that the child inherited.
+    void end_inheritance();
 
     // This client holds one reference to the new region until deallocate() or its own end.
     Result<RegionId> allocate(std::uint64_t size, const RegionOptions& options = {});

@@ -6,6 +6,7 @@
 
 #include "client/connection.h"
 #include "client/encrypted_views.h"
+#include "client/inheritance.h"
 #include "client/lock_client.h"
 #include "client/manager_client.h"
 #include "client/mapper.h"
@@ -17,11 +18,14 @@ class ManagerClient::Private {
     explicit Private(std::unique_ptr<Connection> c)
         : connection(std::move(c)),
           mapper(connection->lease()),
+          inheritance(*connection, mapper),
           locks(*connection),
           encrypted([this](wire::RequestT request) { return ask_reply(std::move(request)); },
                     locks) {}
     ~Private() {
+        inheritance.leave();
         if (connection->forked()) {
+            inheritance.end();
             mapper.abandon();
             encrypted.abandon();
         } else {
@@ -90,6 +94,7 @@ class ManagerClient::Private {
 
     std::unique_ptr<Connection> connection;
     Mapper mapper;
+    Inheritance inheritance;
     std::uint64_t short_of = 0;  // a size that did not fit into this process's control group, or 0
     LockClient locks;
     EncryptedViews encrypted;

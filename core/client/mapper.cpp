@@ -172,4 +172,67 @@ void Mapper::release_all() const {
     });
 }
 
+// --------------------------------------------------------------------- fork
+
+std::vector<Mapper::Inherited> Mapper::hold_for_child() {
+    std::vector<Inherited> mapped;
+    cache_.each([&](CachedRegion& entry) {
+        const bool writable = entry.data[1].load(std::memory_order_relaxed) != nullptr;
+        if ((!writable && !entry.data[0].load(std::memory_order_relaxed)) ||
+            entry.level.load(std::memory_order_relaxed) != SecurityLevel::standard)
+            return;
+        mapped.push_back({&entry,
+                          {entry.id_micros.load(std::memory_order_relaxed),
+                           entry.id_random.load(std::memory_order_relaxed)},
+                          entry.slot.load(std::memory_order_relaxed),
+                          entry.generation.load(std::memory_order_relaxed),
+                          0,
+                          writable ? AccessMode::read_write : AccessMode::read_only,
+                          entry.audited.load(std::memory_order_relaxed)});
+    });
+    return hold_for_child(std::move(mapped));
+}
+
+std::vector<Mapper::Inherited> Mapper::hold_for_child(std::vector<Inherited> among) {
+    using layout::LeaseWord;
+    std::erase_if(among, [this](Inherited& region) {
+        const auto word = lease_.word(region.slot).load(std::memory_order_relaxed);
+        // One of n is the grant, one may be the allocation's, which is not a mapping's.
+        const auto others = region.entry->holds_allocation ? 2U : 1U;
+        if (LeaseWord::generation(word) != region.generation || LeaseWord::n(word) <= others)
+            return true;
+        region.references = LeaseWord::n(word) - others;
+        if (lease_.acquire(region.slot, region.generation) != LeasePage::Acquire::acquired)
+            return true;
+        if (RegionCache::let_inherit(*region.entry, true)) return false;
+        (void)RegionCache::let_inherit(*region.entry, false);
+        release_for_child({region});
+        return true;
+    });
+    return among;
+}
+
+void Mapper::release_for_child(const std::vector<Inherited>& regions) const {
+    for (const auto& region : regions)
+        lease_.release(region.slot, region.generation, !region.audited);
+}
+
+void Mapper::let_inherit(const std::vector<Inherited>& regions, bool inherit) {
+    for (const auto& region : regions) (void)RegionCache::let_inherit(*region.entry, inherit);
+}
+
+void Mapper::forbid(const Inherited& region) {
+    const auto size = layout::page_up(region.entry->size.load(std::memory_order_relaxed));
+    for (const auto& data : region.entry->data)
+        if (auto* const start = data.load(std::memory_order_relaxed)) Mapping::forbid(start, size);
+}
+
+void Mapper::drop(const std::vector<Inherited>& regions) {
+    for (const auto& region : regions)
+        for (int mode = 0; mode < 2; ++mode) {
+            region.entry->mapping[mode].reset();
+            if (region.entry->arena) region.entry->arena->mapping[mode].reset();
+        }
+}
+
 }  // namespace snakepit::shm

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "base/result.h"
 #include "client/connection.h"
 #include "client/manager_client.h"
@@ -40,6 +43,27 @@ class Mapper {
     void release_all() const;
     // In a forked child: drops mappings that were not inherited.
     void abandon() { cache_.abandon(); }
+
+    // ---- fork; see Inheritance
+    struct Inherited {
+        CachedRegion* entry = nullptr;
+        RegionId id;
+        std::uint32_t slot = 0;
+        std::uint64_t generation = 0;
+        std::uint64_t references = 0;
+        AccessMode access = AccessMode::read_only;
+        bool audited = false;
+    };
+    // The mapped regions, each with one more reference, and with mappings that a child inherits.
+    std::vector<Inherited> hold_for_child();
+    // The same for those of `among` that are still held.
+    std::vector<Inherited> hold_for_child(std::vector<Inherited> among);
+    void release_for_child(const std::vector<Inherited>& regions) const;
+    static void let_inherit(const std::vector<Inherited>& regions, bool inherit);
+    // In a child that has no reference to it: accessing its memory is an error.
+    static void forbid(const Inherited& region);
+    // In a child: unmaps what it inherited.
+    static void drop(const std::vector<Inherited>& regions);
 
   private:
     struct Place {

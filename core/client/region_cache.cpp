@@ -116,10 +116,25 @@ void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
 }
 
 void RegionCache::abandon() {
-    for (auto& entry : pool_)
-        for (auto& mapping : entry.mapping) mapping.abandon();
-    for (auto& [id, arena] : arenas_)
-        for (auto& mapping : arena.mapping) mapping.abandon();
+    const auto drop = [](auto& place) {
+        if (place.inherited) return;
+        for (auto& mapping : place.mapping) mapping.abandon();
+    };
+    for (auto& entry : pool_) drop(entry);
+    for (auto& [id, arena] : arenas_) drop(arena);
+}
+
+Status RegionCache::let_inherit(CachedRegion& entry, bool inherited) {
+    const auto change = [&](auto& place) -> Status {
+        if (place.inherited == inherited) return {};
+        place.inherited = inherited;
+        for (auto& mapping : place.mapping)
+            if (mapping.valid()) SHM_TRY(mapping.let_inherit(inherited));
+        return {};
+    };
+    // A slice may have its own mapping although the arena is known.
+    SHM_TRY(change(entry));
+    return entry.arena ? change(*entry.arena) : Status();
 }
 
 }  // namespace snakepit::shm

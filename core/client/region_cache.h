@@ -22,6 +22,7 @@ struct CachedArena {
     std::uint64_t id = 0;
     std::uint64_t regions = 0;  // entries that lie in it
     std::uint64_t used_at = 0;  // to drop the arena that was idle longest
+    bool inherited = false;     // a child of the fork in progress gets it
     Mapping mapping[2];         // by AccessMode
 };
 
@@ -46,6 +47,7 @@ struct CachedRegion {
     bool holds_allocation = false;
     bool in_use = false;
     const void* cell = nullptr;    // of the newest table, in which it is found
+    bool inherited = false;        // as in CachedArena
     Mapping mapping[2];            // of a dedicated segment
     CachedArena* arena = nullptr;  // or the arena it lies in
 
@@ -86,10 +88,17 @@ class RegionCache {
         for (const auto& entry : pool_)
             if (entry.in_use) look(entry);
     }
+    template <typename Change>
+    void each(Change change) {
+        for (auto& entry : pool_)
+            if (entry.in_use) change(entry);
+    }
     std::size_t size() const { return pool_.size() - unused_.size(); }
     std::size_t cells() const { return tables_.back()->cells.size(); }
-    // In a forked child: forgets the mappings, which it never got.
+    // In a forked child: forgets the mappings that it did not inherit.
     void abandon();
+    // Marks the region's mappings as inherited by children or not, and tells the kernel.
+    static Status let_inherit(CachedRegion& entry, bool inherited);
 
   private:
     static constexpr std::size_t kProbes = 32;

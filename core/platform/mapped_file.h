@@ -26,6 +26,11 @@ class Mapping {
     // A second mapping of the same memory that cannot be written through; needs no descriptor.
     Result<Mapping> read_only_twin() const;
 
+    // Whether a child that is forked from now on gets the mapping.
+    Status let_inherit(bool inherit) const;
+    // Replaces a part of a mapping, whole pages, by memory that cannot be accessed.
+    static void forbid(std::byte* data, std::size_t size);
+
     Mapping(Mapping&& other) noexcept;
     Mapping& operator=(Mapping&& other) noexcept;
     ~Mapping() { reset(); }

@@ -13,8 +13,9 @@ the build tree or the installed tree that contains this module, then in the syst
 directories. Needs the standard library only.
 
 Threads may share a Client, and any of them may close it: running calls then end with code
-'client_closed'. After fork() the child makes its own Client: everything that it inherited fails with
-code 'forked'.
+'client_closed'. A forked child inherits regions that are mapped, with references of its own, so that their arrays
+stay usable there (except in encrypted regions). Everything else of the parent's Client fails there
+with code 'forked': the child makes its own Client.
 """
 import contextlib
 import ctypes

@@ -26,9 +26,19 @@ Result<Mapping> Mapping::map(const Handle& handle, std::size_t size, Access acce
     Mapping mapping;
     mapping.data_ = static_cast<std::byte*>(data);
     mapping.size_ = size;
-    if (!inherit && ::madvise(data, size, MADV_DONTFORK) != 0)
-        return fail(system_error(errno, "cannot prevent a mapping from being inherited"));
+    if (!inherit) SHM_TRY(mapping.let_inherit(false));
     return mapping;
+}
+
+Status Mapping::let_inherit(bool inherit) const {
+    if (::madvise(data_, size_, inherit ? MADV_DOFORK : MADV_DONTFORK) == 0) return {};
+    return fail(system_error(errno, inherit ? "cannot let a mapping be inherited"
+                                            : "cannot prevent a mapping from being inherited"));
+}
+
+void Mapping::forbid(std::byte* data, std::size_t size) {
+    (void)::mmap(data, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                 0);
 }
 
 // mremap with an old size of 0 maps the pages of a shared mapping once more.
@@ -39,7 +49,8 @@ Result<Mapping> Mapping::read_only_twin() const {
     Mapping twin;
     twin.data_ = static_cast<std::byte*>(data);
     twin.size_ = size_;
-    if (::madvise(data, size_, MADV_DONTFORK) != 0 || ::mprotect(data, size_, PROT_READ) != 0)
+    SHM_TRY(twin.let_inherit(false));
+    if (::mprotect(data, size_, PROT_READ) != 0)
         return fail(system_error(errno, "cannot protect a mapping", ErrorCode::mapping_failed));
     return twin;
 }
