@@ -51,9 +51,11 @@ Sightings look(const ProcessTable& table, std::uint64_t device, std::uint64_t me
     Sightings out;
     const auto tell = [&](const Process& process, const Sighting& seen) {
         if (process.pid != ::getpid()) return;
-        out.told += QString::fromStdString(fmt::format(
+        const auto told = QString::fromStdString(fmt::format(
             "{} {} {}:{} {} {} {}", static_cast<int>(seen.what), seen.maps, seen.device, seen.inode,
             path_of(table.proc(), process, seen), entry_of(process, seen), seen.reaches));
+        // A process is read as text, from the beginning, when the kernel did not answer a question.
+        if (!out.told.contains(told)) out.told += told;
     };
     out.result = table.look(
         {.devices = {device}, .memfd_devices = {memfd_device}, .as_text = as_text}, tell);
