@@ -68,6 +68,7 @@ class Connection final : public ForkAware {
     // The id of the next request; a request with an id keeps it, so that it can be repeated.
     std::uint64_t next_request() { return next_id_++; }
     std::int64_t deadline() const { return deadline_.wait; }  // of the call that has locked it
+    void set_deadline(const Deadline& deadline) { deadline_ = deadline; }
     // The last call was refused by the manager: nothing was done.
     bool refused() const { return refused_; }
     // Cancels the Allocate with this id, now or when there is a connection.

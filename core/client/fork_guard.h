@@ -19,7 +19,7 @@ class ForkAware {
     // What the child must hold before the parent may release it.
     enum class Heritage : std::uint8_t { none, some, busy };
     // Before fork(): holds what a child will inherit, until inherited(). `busy`: another thread is
-    // changing it; called again for up to kPatienceMs.
+    // changing it; called again for up to kCallsMs.
     virtual Heritage before_fork(std::uint64_t /*fork*/) { return Heritage::none; }
     virtual void after_fork_in_parent() {}
     // In the parent: the child has its own references, or it ended, or it needed too long.
@@ -31,8 +31,9 @@ class ForkAware {
     // The parent waits for it.
     virtual void inherit() {}
 
-    // How long the parent waits for a child that acquires its references.
-    static constexpr int kPatienceMs = 2000;
+    // How long the parent waits for a child that acquires its references, and for other threads'
+    // calls before it forks.
+    static constexpr int kPatienceMs = 10'000, kCallsMs = 2000;
 
   private:
     friend class ForkGuard;

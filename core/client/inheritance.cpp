@@ -8,6 +8,13 @@ namespace snakepit::shm {
 
 using layout::LeasePage;
 
+namespace {
+
+// How long a child waits for each answer of the manager.
+constexpr int kAnswerMs = 2000;
+
+}  // namespace
+
 void Inheritance::leave() {
     ForkGuard::instance().leave(this);
 }
@@ -53,6 +60,7 @@ Status Inheritance::claim(const Mapper::Inherited& region) {
     call.access = static_cast<std::uint8_t>(region.access);
     wire::RequestT request;
     request.call.Set(std::move(call));
+    connection_.set_deadline(Deadline::in(kAnswerMs));
     SHM_ASSIGN(const auto answer, connection_.call(std::move(request)));
     const auto* granted = answer.reply.answer.AsGranted();
     if (!granted || granted->slot != region.slot || granted->generation != region.generation)
@@ -64,8 +72,9 @@ Status Inheritance::claim(const Mapper::Inherited& region) {
     return {};
 }
 
-// The parent's other threads are not here: what they may have held is made anew, and nothing is
-// used that they may have been changing. The cache is whole: the parent held the client's mutex.
+// The parent's other threads do not exist here: mutexes that they may have held are replaced, and
+// what they may have been changing is not used. The cache is consistent, because the parent held
+// the client's mutex.
 void Inheritance::inherit() {
     held_.release();
     held_for_.clear();
@@ -73,10 +82,10 @@ void Inheritance::inherit() {
     own_.clear();
     mapper_.abandon();
     mapper_.let_inherit(passed_, false);
-    auto lasting = connection_.inherit(kPatienceMs / 2);
+    const auto connected = connection_.inherit(kAnswerMs);
     for (const auto& region : std::exchange(passed_, {})) {
         region.entry->holds_allocation = false;  // the parent's
-        if (lasting && claim(region))
+        if (connected && claim(region))
             own_.push_back(region);
         else
             mapper_.forbid(region);

@@ -56,10 +56,11 @@ struct LockGrant {
 
 // Thread-safe. Every call may block on the manager, except map() of a region this client was
 // granted before, and unmap(): these need neither the manager nor a system call. After a restart of
-// the manager the next call reconnects. A forked child inherits the mapped regions (Inheritance) and
-// can unmap them; every other call fails there with `forked`: connect again. If the manager lost its registry, every call fails with `registry_lost`: mapped
-// memory stays readable, and a new client must be connected. A call has one deadline from its
-// start, which covers other threads' calls, connecting and the answer: no_manager if it passes.
+// the manager the next call reconnects. A forked child inherits the mapped regions (Inheritance)
+// and can unmap them; every other call fails there with `forked`: connect again. If the manager
+// lost its registry, every call fails with `registry_lost`: mapped memory stays readable, and a new
+// client must be connected. A call has one deadline from its start, which covers other threads'
+// calls, connecting and the answer: no_manager if it passes.
 class ManagerClient {
   public:
     // no_manager if no manager serves the instance.

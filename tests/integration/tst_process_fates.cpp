@@ -16,8 +16,8 @@ class ProcessFates : public QObject {
     void init();
     void a_killed_holder_is_not_counted_within_a_second();
     void a_holder_that_becomes_another_program_holds_nothing();
-    void a_forked_child_inherits_no_reference_and_says_so();
-    void the_parents_references_end_with_the_parent_though_a_child_lives();
+    void a_forked_child_has_a_reference_of_its_own_and_no_connection();
+    void the_parents_references_end_with_the_parent_and_the_childs_with_the_child();
     void a_child_that_connects_for_itself_is_counted_for_itself_and_not_as_a_zombie();
     void a_stopped_holder_keeps_its_references();
     void a_holder_without_descriptors_keeps_its_references_and_comes_back();
@@ -95,28 +95,29 @@ void ProcessFates::a_holder_that_becomes_another_program_holds_nothing() {
     QVERIFY(holder->running());
 }
 
-void ProcessFates::a_forked_child_inherits_no_reference_and_says_so() {
+void ProcessFates::a_forked_child_has_a_reference_of_its_own_and_no_connection() {
     const auto id = allocate();
     auto parent = keeper(id);
     QCOMPARE(parent->line(), "ok");
     const auto answer = parent->ask("fork");
     QCOMPARE(word_in(answer), "forked");
-    QCOMPARE(count(id), 1);
+    QCOMPARE(count(id), 2);
     ::kill(static_cast<pid_t>(child_in(answer)), SIGKILL);
-    QTest::qWait(kSweeps);
-    QCOMPARE(count(id), 1);
+    QTRY_COMPARE_WITH_TIMEOUT(count(id), 1, kSoon);
     QCOMPARE(parent->ask("unmap"), "ok");
     QTRY_COMPARE_WITH_TIMEOUT(count(id), 0, kSoon);
 }
 
-void ProcessFates::the_parents_references_end_with_the_parent_though_a_child_lives() {
+void ProcessFates::the_parents_references_end_with_the_parent_and_the_childs_with_the_child() {
     const auto id = allocate();
     auto parent = keeper(id);
     QCOMPARE(parent->line(), "ok");
     const auto child = child_in(parent->ask("fork"));
+    QCOMPARE(count(id), 2);
     parent->end(SIGKILL);
-    QTRY_COMPARE_WITH_TIMEOUT(count(id), 0, kSoon);
+    QTRY_COMPARE_WITH_TIMEOUT(count(id), 1, kSoon);
     QCOMPARE(::kill(static_cast<pid_t>(child), SIGKILL), 0);  // it was alive
+    QTRY_COMPARE_WITH_TIMEOUT(count(id), 0, kSoon);
 }
 
 void ProcessFates::a_child_that_connects_for_itself_is_counted_for_itself_and_not_as_a_zombie() {
@@ -125,7 +126,7 @@ void ProcessFates::a_child_that_connects_for_itself_is_counted_for_itself_and_no
     QCOMPARE(parent->line(), "ok");
     const auto answer = parent->ask("adopt");
     QCOMPARE(word_in(answer), "ok");
-    QCOMPARE(count(id), 2);
+    QCOMPARE(count(id), 2);                                 // it gave back what it inherited
     ::kill(static_cast<pid_t>(child_in(answer)), SIGKILL);  // the parent never reaps it
     QTRY_COMPARE_WITH_TIMEOUT(count(id), 1, kSoon);
     QCOMPARE(parent->ask("verify"), "good");

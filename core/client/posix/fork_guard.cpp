@@ -50,7 +50,7 @@ void ForkGuard::before_fork() {
     forking_.lock();
     gate_.lock();
     fork_.number = ++forks_;
-    const auto until = monotonic_nanos() + std::int64_t{ForkAware::kPatienceMs} * 1'000'000;
+    const auto until = monotonic_nanos() + std::int64_t{ForkAware::kCallsMs} * 1'000'000;
     while (!members_ready() && monotonic_nanos() < until) {
         gate_.unlock();
         std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -33,14 +33,14 @@
  *
  * **fork().** A child inherits the mapped regions at their addresses, with references of its own,
  * which end with it; so arrays in them stay usable, whatever the parent does. For that fork() waits
- * until the child has its references, usually less than a millisecond and at most 2 seconds. A
- * region that the child cannot get in that time, because no manager responds or the region is
- * being deallocated, is inaccessible in the child: touching it ends the child with SIGSEGV. The same
- * applies to private copies of encrypted regions, and to all regions in children that were created
- * without the handlers of pthread_atfork(). A child inherits no connection and no lock. It can
- * snakepit_shm_unmap() what it inherited, and snakepit_shm_disconnect() releases all of it; every
- * other call with the parent's client fails there with #SNAKEPIT_SHM_FORKED. To allocate, map or
- * lock, the child connects for itself.
+ * until the child has its references: usually a few milliseconds, at most 10 seconds. A
+ * region that the child cannot get, because no manager responds within 2 seconds or the region is
+ * being deallocated, is inaccessible in the child: touching it ends the child with SIGSEGV. The
+ * same applies to private copies of encrypted regions, and to all regions in children that were
+ * created without the handlers of pthread_atfork(). A child inherits no connection and no lock. It
+ * can snakepit_shm_unmap() what it inherited, and snakepit_shm_disconnect() releases all of it;
+ * every other call with the parent's client fails there with #SNAKEPIT_SHM_FORKED. To allocate, map
+ * or lock, the child connects for itself.
  *
  * **Deadlines.** Each call has one deadline, measured from its beginning. It covers calls of other
  * threads that have to end first, connecting to a manager that was restarted, waiting, and the
