@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/units.h"
 
@@ -78,6 +79,20 @@ std::optional<FilterOp> take_operator(std::string_view& text) {
     return std::nullopt;
 }
 
+// Of a field with fixed values: one of them, or with ':' a part of one.
+Status check_value(const FilterName& field, const FilterTerm& term) {
+    if (!field.values) return {};
+    const auto values = field.values();
+    const bool possible = std::any_of(values.begin(), values.end(), [&](std::string_view value) {
+        const auto lower = lower_case(value);
+        return term.op == FilterOp::contains ? lower.find(term.text) != lower.npos
+                                             : lower == term.text;
+    });
+    if (possible) return {};
+    return refuse(fmt::format("'{}' is not a value of '{}'", term.text, field.name),
+                  fmt::format("use {}", fmt::join(values, ", ")));
+}
+
 Result<FilterTerm> parse_term(std::string_view token, std::span<const FilterName> fields,
                               bool unknown_is_word) {
     FilterTerm term;
@@ -106,6 +121,7 @@ Result<FilterTerm> parse_term(std::string_view token, std::span<const FilterName
         if (*op != FilterOp::contains && *op != FilterOp::equal && *op != FilterOp::not_equal)
             return refuse(fmt::format("'{}' is a text field", name), "use :, = or != with it");
         term.text = lower_case(value);
+        SHM_TRY(check_value(*found, term));
         return term;
     }
     SHM_ASSIGN(term.number, parse_number(found->kind, value));
@@ -152,11 +168,11 @@ constexpr std::array kRegionFields{
           [](Region r) { return static_cast<double>(r.reference_count); }},
     Field{"accesses", FilterKind::number,
           [](Region r) { return static_cast<double>(r.access_count); }},
-    Field{"state", [](Region r) { return name_of(r.state); }},
-    Field{"cleanup", [](Region r) { return name_of(r.cleanup_policy); }},
-    Field{"policy", [](Region r) { return name_of(r.cleanup_policy); }},
-    Field{"security", [](Region r) { return name_of(r.security_level); }},
-    Field{"placement", [](Region r) { return name_of(r.placement); }},
+    Field{"state", region_state_names, [](Region r) { return name_of(r.state); }},
+    Field{"cleanup", cleanup_policy_names, [](Region r) { return name_of(r.cleanup_policy); }},
+    Field{"policy", cleanup_policy_names, [](Region r) { return name_of(r.cleanup_policy); }},
+    Field{"security", security_level_names, [](Region r) { return name_of(r.security_level); }},
+    Field{"placement", placement_names, [](Region r) { return name_of(r.placement); }},
     Field{"worker", [](Region r) { return r.worker; }},
     Field{"holder", any_holder},
     Field{"session", [](Region r) { return r.session; }},

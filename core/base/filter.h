@@ -41,9 +41,13 @@ struct FilterTerm {
     bool holds(std::string_view value) const;  // whatever its case
 };
 
+// The values that a field can have; null: any text.
+using FilterValues = std::span<const std::string_view> (*)();
+
 struct FilterName {
     std::string_view name;
     FilterKind kind;
+    FilterValues values = nullptr;
 };
 // What Filter<Row>::parse does. `unknown_is_word`: a field that is not known, before ':', is text.
 Result<std::vector<FilterTerm>> parse_filter(std::string_view line,
@@ -60,6 +64,8 @@ struct FilterField {
     using Any = bool (*)(const Row&, const FilterTerm&);  // of several values
 
     constexpr FilterField(std::string_view field, Text get) : name(field), text(get) {}
+    constexpr FilterField(std::string_view field, FilterValues all, Text get)
+        : name(field), values(all), text(get) {}
     constexpr FilterField(std::string_view field, FilterKind what, Number get)
         : name(field), kind(what), number(get) {}
     constexpr FilterField(std::string_view field, Duration get)
@@ -68,6 +74,7 @@ struct FilterField {
 
     std::string_view name;
     FilterKind kind = FilterKind::text;
+    FilterValues values = nullptr;
     Text text = nullptr;
     Number number = nullptr;
     Duration duration = nullptr;
@@ -85,11 +92,13 @@ class Filter {
     using Traits = FilterTraits<Row>;
 
   public:
-    // An unknown field, an operator the field does not have or a value of another kind is
-    // invalid_argument and names the part, so that it can be shown under the line while typing.
+    // An unknown field, an operator the field does not have, a value of another kind or one that
+    // the field can never have is invalid_argument and names the part, so that it can be shown
+    // under the line while typing.
     static Result<Filter> parse(std::string_view line) {
         std::vector<FilterName> names;
-        for (const auto& field : Traits::fields()) names.push_back({field.name, field.kind});
+        for (const auto& field : Traits::fields())
+            names.push_back({field.name, field.kind, field.values});
         Filter filter;
         SHM_ASSIGN(filter.terms_, parse_filter(line, names, Traits::kUnknownIsWord));
         return filter;

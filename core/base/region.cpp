@@ -55,6 +55,19 @@ std::string_view to_string(RegionState v) {
     return name(kStates, v);
 }
 
+std::span<const std::string_view> region_state_names() {
+    return kStates;
+}
+std::span<const std::string_view> cleanup_policy_names() {
+    return kPolicies;
+}
+std::span<const std::string_view> security_level_names() {
+    return kLevels;
+}
+std::span<const std::string_view> placement_names() {
+    return kPlacements;
+}
+
 std::optional<Permission> parse_permission(std::string_view text) {
     return value<Permission>(kPermissions, long_form(text));
 }

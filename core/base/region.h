@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,12 @@ std::string_view to_string(CleanupPolicy value);
 std::string_view to_string(Placement value);
 std::string_view to_string(AccessMode value);
 std::string_view to_string(RegionState value);
+
+// All names of one kind, in the order of the values.
+std::span<const std::string_view> region_state_names();
+std::span<const std::string_view> cleanup_policy_names();
+std::span<const std::string_view> security_level_names();
+std::span<const std::string_view> placement_names();
 
 // Parse the names above, and "rw"/"ro" for a permission or an access mode.
 std::optional<Permission> parse_permission(std::string_view text);

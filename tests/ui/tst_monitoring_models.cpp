@@ -191,7 +191,8 @@ class TestMonitoringModels : public QObject {
     }
 
     void a_filter_that_cannot_be_understood_names_the_part() {
-        for (const char* wrong : {"size>", "size>much", "colour>3", "verdict>1"}) {
+        for (const char* wrong : {"size>", "size>much", "colour>3", "verdict>1", "verdict:gone",
+                                  "verdict=left", "kind:pipe"}) {
             const auto parsed = HostFilter::parse(wrong);
             QVERIFY2(!parsed, wrong);
             QVERIFY(!parsed.error().remedy.empty());

@@ -28,15 +28,32 @@ double number(T value) {
     return static_cast<double>(value);
 }
 
+// As the table shows them.
+std::span<const std::string_view> kinds() {
+    static const auto titles = [](auto... kind) {
+        return std::array{ui::kind_title(kind).toStdString()...};
+    }(SegmentKind::posix, SegmentKind::system_v, SegmentKind::memfd);
+    static const std::array<std::string_view, 3> views{titles[0], titles[1], titles[2]};
+    return views;
+}
+
+std::span<const std::string_view> verdicts() {
+    static const auto names = [](auto... verdict) { return std::array{to_string(verdict)...}; }(
+                                  SegmentVerdict::in_use, SegmentVerdict::ours,
+                                  SegmentVerdict::kept, SegmentVerdict::left_over,
+                                  SegmentVerdict::unknown);
+    return names;
+}
+
 constexpr std::array kFields{
-    Field{"kind", [](Segment s) { return ui::kind_title(s.kind).toStdString(); }},
+    Field{"kind", kinds, [](Segment s) { return ui::kind_title(s.kind).toStdString(); }},
     Field{"name", names_of},
     Field{"program", [](Segment s) { return s.program; }},
     Field{"owner", [](Segment s) { return s.user; }},
     Field{"creator", [](Segment s) { return ui::creator_text(s).toStdString(); }},
     Field{"user", users_of},
     Field{"container", [](Segment s) { return s.container; }},
-    Field{"verdict", [](Segment s) { return std::string(to_string(s.verdict)); }},
+    Field{"verdict", verdicts, [](Segment s) { return std::string(to_string(s.verdict)); }},
     Field{"size", FilterKind::size, [](Segment s) { return number(s.size); }},
     Field{"resident", FilterKind::size, [](Segment s) { return number(s.resident); }},
     Field{"pid", FilterKind::number, [](Segment s) { return number(s.creator.pid); }},
