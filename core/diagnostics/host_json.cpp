@@ -163,6 +163,7 @@ Result<HostSegment> segment_from(const QJsonObject& object) {
     segment.confidence = fields.percent("confidence");
     segment.confidence_if_unused = fields.percent("confidence_if_unused");
     segment.evidence = fields.sentences("evidence");
+    segment.advice = fields.text("advice");
     return segment;
 }
 
@@ -259,7 +260,8 @@ QJsonObject host_segment_json(const HostSegment& segment) {
             {"verdict", text(to_string(segment.verdict))},
             {"confidence", segment.confidence},
             {"confidence_if_unused", segment.confidence_if_unused},
-            {"evidence", sentences_json(segment.evidence)}};
+            {"evidence", sentences_json(segment.evidence)},
+            {"advice", or_null(segment.advice)}};
 }
 
 QJsonObject host_json(const HostSurvey& survey) {

@@ -191,8 +191,9 @@ bool Weighing::belongs_to_us() {
     const auto* registry = known == setting_.instances.end() ? nullptr : &known->second;
     out_.ours = ours_by(registry);
     if (out_.ours == Ours::registry_not_seen) segment_.users_complete = false;
-    for (auto& sentence : told_of(*own, registry, segment_.user))
-        out_.sentences.push_back(std::move(sentence));
+    auto account = account_of(*own, registry, segment_.user);
+    out_.sentences.push_back(std::move(account.finding));
+    segment_.advice = std::move(account.advice);
     return true;
 }
 

@@ -85,7 +85,7 @@ struct Evidence {
     std::vector<std::string> sentences;
 };
 
-// Fills in `segment`'s program and creator.
+// Fills in `segment`'s program, creator and advice.
 Evidence weigh(HostSegment& segment, const Setting& setting);
 
 }  // namespace snakepit::shm::survey

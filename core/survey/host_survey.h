@@ -90,6 +90,7 @@ struct HostSegment {
     // could not be inspected.
     int confidence_if_unused = 0;
     std::vector<std::string> evidence;  // sentences
+    std::string advice;                 // a sentence: how to remove it; empty: nothing special
 };
 
 // A file system of shared memory.

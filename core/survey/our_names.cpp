@@ -42,8 +42,7 @@ std::optional<OurName> our_name(std::string_view name) {
     return std::nullopt;
 }
 
-std::vector<std::string> told_of(const OurName& own, const Registry* registry,
-                                 const std::string& owner) {
+OurAccount account_of(const OurName& own, const Registry* registry, const std::string& owner) {
     const auto& instance = own.instance;
     if (!registry)
         return {
@@ -55,20 +54,20 @@ std::vector<std::string> told_of(const OurName& own, const Registry* registry,
                         instance)};
     switch (registry->state) {
         case Registry::State::managed:
-            return {
-                fmt::format("A manager of instance {0} is running and manages it. Use "
-                            "'snakepit-shm cleanup --instance {0}' to remove what is not needed.",
-                            instance)};
+            return {fmt::format("A manager of instance {} is running and manages it.", instance),
+                    fmt::format("Use 'snakepit-shm cleanup --instance {}' to remove what is not "
+                                "needed.",
+                                instance)};
         case Registry::State::stands:
-            return {
-                fmt::format("Instance {0}, whose registry is {1}, manages it. Run 'snakepit-shm "
-                            "serve --instance {0}' to remove what is not needed.",
-                            instance, registry->path)};
+            return {fmt::format("Instance {}, whose registry is {}, manages it.", instance,
+                                registry->path),
+                    fmt::format("Run 'snakepit-shm serve --instance {}' to remove what is not "
+                                "needed.",
+                                instance)};
         case Registry::State::not_seen:
-            return {
-                fmt::format("It belongs to instance {}, whose registry is not accessible here. Ask "
-                            "{} or an administrator.",
-                            instance, owner)};
+            return {fmt::format("It belongs to instance {}, whose registry is not accessible here.",
+                                instance),
+                    fmt::format("Ask {} or an administrator.", owner)};
         case Registry::State::gone:
             break;
     }

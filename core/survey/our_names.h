@@ -23,10 +23,13 @@ struct Registry {
     std::string path;  // empty: unknown
 };
 
-// The description of a segment with such a name that belongs to the user `owner`. `registry`: null
-// if no manager left a mark.
-std::vector<std::string> told_of(const OurName& own, const Registry* registry,
-                                 const std::string& owner);
+// A sentence each.
+struct OurAccount {
+    std::string finding, advice;
+};
+// About a segment with such a name that belongs to the user `owner`. `registry`: null if no manager
+// left a mark.
+OurAccount account_of(const OurName& own, const Registry* registry, const std::string& owner);
 
 // Registries by instance name, and by name and tag ("name@12345678").
 using Instances = std::map<std::string, Registry, std::less<>>;

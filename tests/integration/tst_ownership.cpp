@@ -397,13 +397,22 @@ void Ownership::a_person_removes_what_no_mark_accounts_for() {
             .value("items")
             .toArray()
             .at(0)
-            .toObject()
-            .value("removed")
-            .toBool();
+            .toObject();
     };
-    QVERIFY(!clean("snakepit_test_" + own));
+    QVERIFY(!clean("snakepit_test_" + own)["removed"].toBool());
     QVERIFY(one.whole(own));
-    QVERIFY(clean(nobodys));
+    const auto looked = one.json("host --shm-path " + host_->path("segments") + " " + nobodys)
+                            .value("segments")
+                            .toArray()
+                            .at(0)
+                            .toObject();
+    QVERIFY2(looked["advice"].toString().contains("snakepit-shm serve"), "how to remove it");
+    const auto removed = clean(nobodys);
+    QVERIFY(removed["removed"].toBool());
+    // What was done needs no advice.
+    const auto reason = removed["reason"].toString();
+    QVERIFY2(reason.contains("left a mark") && !reason.contains("snakepit-shm serve"),
+             qPrintable(reason));
     QVERIFY(!host_->segments().contains(nobodys));
 }
 

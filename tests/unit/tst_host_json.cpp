@@ -31,6 +31,7 @@ HostSegment system_v() {
     segment.confidence = 92;
     segment.confidence_if_unused = 97;
     segment.evidence = {"Process 42 ended.", "Nobody has it attached."};
+    segment.advice = "Ask kim.";
     return segment;
 }
 
@@ -109,6 +110,7 @@ void HostJson::a_survey_comes_back_as_it_was() {
     QCOMPARE(first.mode, 0640U);
     QCOMPARE(first.touched, Timestamp{1'700'000'100'000'002});
     QCOMPARE(first.evidence.size(), std::size_t{2});
+    QCOMPARE(first.advice, "Ask kim.");
     const auto& second = back->segments.back();
     QCOMPARE(second.users.size(), std::size_t{2});
     QCOMPARE(second.users.front().program, "pipewire");

@@ -45,7 +45,9 @@ QString users_html(const HostSegment& segment) {
 
 QString evidence_html(const HostSegment& segment) {
     QString rows;
-    for (const auto& sentence : segment.evidence)
+    auto sentences = segment.evidence;
+    if (!segment.advice.empty()) sentences.push_back(segment.advice);
+    for (const auto& sentence : sentences)
         rows += u"<tr><td valign='top'>%1&nbsp;</td><td>%2</td></tr>"_s.arg(
             muted_html(u"•"_s), QString::fromStdString(sentence).toHtmlEscaped());
     return rows.isEmpty() ? muted_html(HostDetails::tr("None."))
