@@ -8,8 +8,10 @@ namespace snakepit::shm {
 ReferenceCounter::ClientHoldings ClientReaper::drop(std::uint32_t client) {
     auto left = counter_.holdings(client);
     const auto serial = clients_.serial(client);
-    locks_.drop(clients_.record(client), serial, left);
-    clients_.forget(client, left.references);
+    locks_.add_holdings(serial, left);
+    clients_.ended(client, left.references);  // the cause before its effects
+    locks_.drop(clients_.record(client), serial);
+    clients_.forget(client);
     policies_.client_ended(serial);
     directory_.forget(serial);
     return left;

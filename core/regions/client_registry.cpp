@@ -133,11 +133,14 @@ void ClientRegistry::adopt(std::uint32_t client) {
     registry_.write_client(client, row_of(client, false));
 }
 
-void ClientRegistry::forget(std::uint32_t client, std::uint64_t references) {
+void ClientRegistry::ended(std::uint32_t client, std::uint64_t references) {
     const auto& record = grants_.record(client);
     registry_.commit_client(
         client, ClientRow{},
         event_by(record, {.kind = EventKind::client_gone, .count = narrow(references)}));
+}
+
+void ClientRegistry::forget(std::uint32_t client) {
     clients_.erase(serial(client));
     counter_.drop_client(client);
 }

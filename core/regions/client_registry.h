@@ -29,8 +29,9 @@ class ClientRegistry : RegionPart {
     // At start: a client of the last manager that lives. It counts as disconnected.
     void adopt(std::uint32_t client);
     // It ended, and held so many references: its row goes in one step with the event. A manager
-    // killed after that finds a record without a row and clears it without an event.
-    void forget(std::uint32_t client, std::uint64_t references);
+    // killed before forget() finds a record without a row and clears it without an event.
+    void ended(std::uint32_t client, std::uint64_t references);
+    void forget(std::uint32_t client);
 
     layout::ClientRecord& record(std::uint32_t client) const { return grants_.record(client); }
     std::uint64_t serial(std::uint32_t client) const {

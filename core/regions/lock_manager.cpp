@@ -215,14 +215,17 @@ void LockManager::expire_waits() {
     notify_settled();
 }
 
-void LockManager::drop(const ClientRecord& record, std::uint64_t serial,
-                       ReferenceCounter::ClientHoldings& left) {
+void LockManager::add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left) const {
     for (const auto& held : synchronizer_.held_by(serial)) {
-        if (held.writes())
-            mark_inconsistent(held.lock.slot, event_by(record, {.kind = EventKind::lock_broken}));
         left.slots.push_back({held.lock.slot, 0});
         ++left.references;
     }
+}
+
+void LockManager::drop(const ClientRecord& record, std::uint64_t serial) {
+    for (const auto& held : synchronizer_.held_by(serial))
+        if (held.writes())
+            mark_inconsistent(held.lock.slot, event_by(record, {.kind = EventKind::lock_broken}));
     synchronizer_.drop(serial);
     notify_settled();
 }
@@ -235,9 +238,8 @@ void LockManager::recover() {
             if (slot >= registry_.frontier() || !registry_.control(slot).occupied() ||
                 registry_.control(slot).generation != held.lock.generation)
                 synchronizer_.release(held);
-    ReferenceCounter::ClientHoldings ended;  // every region is evaluated in a moment
-    for (const auto serial : synchronizer_.serials())
-        if (!clients_.find(serial)) drop(ClientRecord{}, serial, ended);
+    for (const auto serial : synchronizer_.serials())  // every region is evaluated in a moment
+        if (!clients_.find(serial)) drop(ClientRecord{}, serial);
 }
 
 Result<std::vector<RegionLocks>> LockManager::list(const Caller& caller, std::string_view text,

@@ -69,10 +69,10 @@ class LockManager : RegionPart {
     // The region was withdrawn: ends all waits for it.
     void dismiss_waiters(std::uint32_t slot);
     void expire_waits();
-    // A client ended: the slots that are free of it now join its holdings, to be evaluated with
-    // the others.
-    void drop(const layout::ClientRecord& record, std::uint64_t serial,
-              ReferenceCounter::ClientHoldings& left);
+    // A client ended: what it has locked joins its holdings, to be evaluated with the others.
+    void add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left) const;
+    // Then its locks and waits end.
+    void drop(const layout::ClientRecord& record, std::uint64_t serial);
     void recover();
 
   private:

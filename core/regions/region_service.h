@@ -31,7 +31,10 @@ class RegionService {
         return clients_.connect(identity);
     }
     Result<std::uint32_t> resume_client(const SessionToken& token, const ClientIdentity& identity);
-    void client_disconnected(std::uint32_t client);
+    // What it reserves and has no answer for is cancelled.
+    void connection_lost(std::uint32_t client);
+    // It runs without a connection, and the history says so.
+    void client_disconnected(std::uint32_t client) { clients_.disconnected(client); }
     bool reap_if_dead(std::uint32_t client) { return reaper_.reap_if_dead(client); }
     Status announce(const Caller& caller, std::string_view worker, std::string_view pool,
                     std::string_view session) {

@@ -15,6 +15,7 @@ constexpr std::size_t kMaxConnections = std::size_t{2} * layout::kMaxClients;
 constexpr int kAcceptAtOnce = 32;  // then those who are connected get their turn
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 constexpr int kPatientPauses = 10;
+constexpr int kDyingProbes = 4;  // 15 ms: a process that still lives then is not just ending
 
 // For people; empty where they are the same as the effective ones, or not known.
 std::string other_ids_of(const Caller& caller) {
@@ -191,7 +192,9 @@ Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std
     SHM_ASSIGN(const auto client, service_.resume_client(known, identity));
     // The old connection, if it still seems open, is of the same process and of no more use to it.
     // Detached first: its end is not the client's.
-    if (const auto old = std::exchange(watches_[client].connection, {}).lock()) old->close();
+    auto& entry = watches_[client];
+    entry.lost = false;
+    if (const auto old = std::exchange(entry.connection, {}).lock()) old->close();
     return client;
 }
 
@@ -209,7 +212,8 @@ void Server::connection_ended(const std::shared_ptr<ClientConnection>& connectio
         return;
     found->second.connection.reset();
     if (service_.reap_if_dead(*caller.client)) return unwatch(*caller.client);
-    service_.client_disconnected(*caller.client);
+    service_.connection_lost(*caller.client);
+    found->second.lost = true;
     probe(*caller.client, caller.serial, 0);
 }
 
@@ -250,6 +254,11 @@ void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
         worked_();
         return unwatch(client);
     }
+    // Not earlier: of a client that was killed its end is recorded, and nothing before it.
+    if (attempt >= kDyingProbes && std::exchange(found->second.lost, false)) {
+        service_.client_disconnected(client);
+        worked_();
+    }
     // The kernel closes a dying process's sockets before it gives up its locks; soon, then less
     // often.
     auto& timer = *found->second.again;
@@ -258,7 +267,7 @@ void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
         if (error) return;
         const auto entry = watches_.find(client);
         if (entry == watches_.end() || entry->second.serial != serial) return;
-        if (entry->second.connection.lock() && attempt > 3) return;  // it came back
+        if (entry->second.connection.lock() && attempt >= kDyingProbes) return;  // it came back
         probe(client, serial, attempt + 1);
     });
 }

@@ -64,6 +64,7 @@ class Server {
         std::unique_ptr<boost::asio::posix::stream_descriptor> exit;
         std::unique_ptr<boost::asio::steady_timer> again;
         std::weak_ptr<ClientConnection> connection;
+        bool lost = false;  // the connection, and that is not in the history yet
     };
     void accept();
     void welcome(Channel channel);

@@ -44,6 +44,7 @@ class Locks : public QObject {
     }
 
     void a_killed_writers_lock_goes_to_the_next_who_is_told();
+    void the_history_of_a_killed_writer_has_the_cause_first();
     void a_killed_waiter_is_skipped();
     void a_stopped_holder_keeps_its_lock();
     void a_wait_ends_when_its_time_is_up();
@@ -112,6 +113,31 @@ void Locks::a_killed_writers_lock_goes_to_the_next_who_is_told() {
     QVERIFY(reader.ask("lock " + id + " r 0").startsWith("granted"));
     const auto broken = service_->cli_json({"events", "--kind", "lock_broken"});
     QCOMPARE(broken.value("events").toArray().size(), 1);
+}
+
+void Locks::the_history_of_a_killed_writer_has_the_cause_first() {
+    const auto id = allocate();
+    for (int round = 0; round < 10; ++round) {
+        auto& holder = locker();
+        const auto pid = holder.pid();
+        const auto kinds = [&] {
+            QStringList out;
+            for (const auto& value : service_->cli_json({"events"}).value("events").toArray())
+                if (value.toObject()["pid"].toInteger() == pid)
+                    out << value.toObject()["kind"].toString();
+            return out;
+        };
+        QVERIFY(holder.ask("lock " + id + " w 0").contains(' '));
+        holder.end(SIGKILL);
+        QTRY_VERIFY_WITH_TIMEOUT(kinds().contains("client_gone"), kPatienceMs);
+        const auto seen = kinds();
+        QVERIFY2(!seen.contains("client_disconnected"), qPrintable(seen.join(' ')));
+        // Only the first makes the region inconsistent.
+        if (round > 0) continue;
+        QTRY_VERIFY_WITH_TIMEOUT(kinds().contains("lock_broken"), kPatienceMs);
+        QVERIFY2(kinds().indexOf("client_gone") < kinds().indexOf("lock_broken"),
+                 qPrintable(kinds().join(' ')));
+    }
 }
 
 void Locks::a_killed_waiter_is_skipped() {

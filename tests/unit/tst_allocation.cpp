@@ -197,7 +197,7 @@ void Allocation::what_a_client_reserves_goes_when_it_gives_up() {
 
 void Allocation::what_a_client_reserves_goes_with_its_connection() {
     QVERIFY(begin(7)->reserve);
-    service().client_disconnected(user_->client());
+    service().connection_lost(user_->client());
     QVERIFY(nothing());
 }
 
