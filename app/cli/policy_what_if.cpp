@@ -38,6 +38,7 @@ QJsonArray changes_json(const std::vector<PolicyChange>& changes) {
         out.append(QJsonObject{{"pid", json(client.subject.credentials.pid)},
                                {"uid", json(std::int64_t{client.subject.credentials.uid})},
                                {"process", text(client.process)},
+                               {"worker", text(client.worker)},
                                {"references", json(client.references)},
                                {"gains", change.gains()},
                                {"loses", change.loses()},
@@ -68,10 +69,11 @@ std::string change_of(const Verdict& before, const Verdict& after) {
 
 void print_changes(const std::vector<PolicyChange>& changes) {
     if (changes.empty()) return print("\nnothing would change for programs connected now\n");
-    Table table({"PID>", "PROCESS", "USER", "READ", "WRITE", "MANAGE", "REFERENCES>"});
+    Table table({"PID>", "PROCESS", "WORKER", "USER", "READ", "WRITE", "MANAGE", "REFERENCES>"});
     for (const auto& change : changes) {
         const auto& client = change.client;
         table.add({fmt::format("{}", client.subject.credentials.pid), client.process,
+                   client.worker.empty() ? "-" : client.worker,
                    user_name(client.subject.credentials.uid),
                    change_of(change.before.read, change.after.read),
                    change_of(change.before.write, change.after.write),

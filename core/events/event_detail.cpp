@@ -185,6 +185,10 @@ void write_references(std::string& out, const layout::EventEntry& entry) {
         if (out.back() != '[') out += ',';
         out += fmt::format(R"({{"pid":{},"process":)", holder.pid);
         append_json_string(out, holder.process);
+        if (!holder.worker.empty()) {
+            out += R"(,"worker":)";
+            append_json_string(out, holder.worker);
+        }
         out += fmt::format(R"(,"started":"{}","count":{},"read_only":{}}})",
                            to_rfc3339(moment_of_start(holder.start_time)), holder.count,
                            holder.read_only);

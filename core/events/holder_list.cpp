@@ -16,8 +16,17 @@ constexpr std::size_t kRoom = sizeof(layout::EventEntry::text) - 1;
 // The first byte of a holder.
 constexpr unsigned kHolder = 0x80;    // 0 where the list ends
 constexpr unsigned kReadOnly = 0x40;  // otherwise read-write
-constexpr unsigned kSameName = 0x20;  // as the holder before
+constexpr unsigned kSameName = 0x20;  // process and worker as the holder before
 constexpr unsigned kCount = 0x1F;     // 0: it follows
+
+// The first byte of names: how many bytes they share with those of the holder before, or of a list
+// of an earlier release the size of the process name alone.
+constexpr unsigned kShared = 0x80;
+
+// Process and worker in one, as few bytes of one pool's as possible differ.
+std::string names_of(const HolderEntry& holder) {
+    return holder.worker.empty() ? holder.process : holder.process + '\0' + holder.worker;
+}
 
 void add_number(std::string& out, std::uint64_t value) {
     for (; value > 0x7F; value >>= 7) out += static_cast<char>(value | 0x80);
@@ -56,10 +65,14 @@ class Bytes {
         const auto difference = *value >> 1 ^ (~(*value & 1) + 1);
         return static_cast<std::int64_t>(static_cast<std::uint64_t>(before) + difference);
     }
-    std::optional<std::string> text() {
-        const auto size = byte();
-        if (!size || *size > rest_.size()) return std::nullopt;
-        std::string out(rest_.data(), *size);
+    std::optional<std::string> names(const std::string& before) {
+        const auto first = byte();
+        if (!first) return std::nullopt;
+        const bool shares = (*first & kShared) != 0;
+        const auto size = shares ? byte() : first;
+        const std::size_t shared = shares ? *first & ~kShared : 0;
+        if (!size || *size > rest_.size() || shared > before.size()) return std::nullopt;
+        const auto out = before.substr(0, shared) + std::string(rest_.data(), *size);
         rest_ = rest_.subspan(*size);
         return out;
     }
@@ -69,7 +82,8 @@ class Bytes {
 };
 
 std::string packed(const HolderEntry& holder, const HolderEntry& before) {
-    const bool same_name = holder.process == before.process;
+    const auto names = names_of(holder), names_before = names_of(before);
+    const bool same_name = names == names_before;
     const bool small = holder.count > 0 && holder.count <= kCount;
     std::string out(1, static_cast<char>(kHolder | (holder.read_only ? kReadOnly : 0) |
                                          (same_name ? kSameName : 0) | (small ? holder.count : 0)));
@@ -77,8 +91,12 @@ std::string packed(const HolderEntry& holder, const HolderEntry& before) {
     add_difference(out, holder.start_time, before.start_time);
     if (!small) add_number(out, holder.count);
     if (same_name) return out;
-    out += static_cast<char>(holder.process.size());
-    return out + holder.process;
+    const auto differs =
+        std::mismatch(names.begin(), names.end(), names_before.begin(), names_before.end());
+    const auto shared = static_cast<std::size_t>(differs.first - names.begin());
+    out += static_cast<char>(kShared | shared);
+    out += static_cast<char>(names.size() - shared);
+    return out + names.substr(shared);
 }
 
 std::optional<HolderEntry> next_holder(Bytes& bytes, const HolderEntry& before) {
@@ -87,10 +105,15 @@ std::optional<HolderEntry> next_holder(Bytes& bytes, const HolderEntry& before) 
     const auto pid = bytes.after(before.pid);
     const auto start = bytes.after(before.start_time);
     const auto count = (*first & kCount) != 0 ? *first & kCount : bytes.number();
-    const auto name = (*first & kSameName) != 0 ? before.process : bytes.text();
-    if (!pid || !start || !count || !name) return std::nullopt;
-    return HolderEntry{*pid, *start, *name, static_cast<std::uint32_t>(*count),
-                       (*first & kReadOnly) != 0};
+    const auto names = (*first & kSameName) != 0 ? names_of(before) : bytes.names(names_of(before));
+    if (!pid || !start || !count || !names) return std::nullopt;
+    const auto end = std::min(names->find('\0'), names->size());
+    return HolderEntry{*pid,
+                       *start,
+                       names->substr(0, end),
+                       static_cast<std::uint32_t>(*count),
+                       (*first & kReadOnly) != 0,
+                       names->substr(std::min(end + 1, names->size()))};
 }
 
 }  // namespace
@@ -101,7 +124,11 @@ std::string pack_holders(std::vector<HolderEntry> holders) {
     std::string out(1, '\0');
     HolderEntry before;
     for (auto& holder : holders) {
-        const auto bytes = packed(holder, before);
+        auto bytes = packed(holder, before);
+        if (out.size() + bytes.size() > kRoom) {
+            holder.worker.clear();
+            bytes = packed(holder, before);
+        }
         if (out.size() + bytes.size() > kRoom) break;
         out += bytes;
         before = std::move(holder);

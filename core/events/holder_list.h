@@ -4,9 +4,9 @@
 // The service thread packs the list into the entry's text: an entry is complete when it is
 // published, so the recorder needs no look-up later, when a holder may have exited and its place in
 // the client table may be another's. One entry stays one row, and a kill loses neither more nor
-// less than of any other event. The text has room for three holders that have nothing in common,
-// and for about twelve workers of one pool: each is written as its difference from the one before.
-// Those that do not fit are counted ("more" in the row's detail).
+// less than of any other event. The text has room for two or three holders that have nothing in
+// common, and for about eight workers of one pool: each is written as its difference from the one
+// before. Those that do not fit are counted ("more" in the row's detail).
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ struct HolderEntry {
     std::string process;
     std::uint32_t count = 0;  // references
     bool read_only = false;
+    std::string worker;  // empty: it told none, or there was no room
     friend bool operator==(const HolderEntry&, const HolderEntry&) = default;
 };
 

@@ -99,7 +99,7 @@ void ReferenceRecorder::record(std::uint32_t slot) {
         references += holder.references;
         const auto& record = clients_.record(holder.client);
         entries.push_back({record.pid, record.start_time, record.process, narrow(holder.references),
-                           holder.access == AccessMode::read_only});
+                           holder.access == AccessMode::read_only, record.worker});
     }
     const auto count = entries.size();
     registry_.record(slot, {.kind = EventKind::references,

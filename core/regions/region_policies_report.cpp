@@ -27,9 +27,11 @@ std::string RegionPolicies::note(std::uint32_t slot) const {
     const auto count = std::count_if(holders.begin(), holders.end(),
                                      [](const Holder& h) { return h.references > 0; });
     return fmt::format(
-        "{} it since before the policy was changed, or {} it from moving to fresh memory: {} ({})",
+        "{} it since before the policy was changed, or {} it from moving to fresh memory: {} "
+        "({}{}{})",
         pluralize(static_cast<std::uint64_t>(count), "process has", "processes have"),
-        count == 1 ? "keeps" : "keep", record.process, record.pid);
+        count == 1 ? "keeps" : "keep", record.process, record.pid,
+        record.worker[0] == 0 ? "" : ", worker ", record.worker);
 }
 
 PolicyReport RegionPolicies::report(std::uint32_t slot) const {
@@ -67,8 +69,10 @@ void RegionPolicies::add_clients(PolicyReport& out, std::optional<std::uint32_t>
     region.rules = &everything;
     std::size_t bytes = 0;
     for (const auto client : clients) {
-        PolicyClient entry{holder(client, &region), clients_.record(client).process, false, 0,
-                           AccessMode::read_only};
+        const auto& record = clients_.record(client);
+        PolicyClient entry{
+            holder(client, &region),   record.process, false, 0, AccessMode::read_only,
+            std::string(record.worker)};
         if (const auto held = holders.find(client); held != holders.end()) {
             entry.holds = true;
             entry.references = held->second.references;

@@ -106,6 +106,7 @@ QJsonObject subject_json(const PolicyClient& client) {
                     {"groups", groups},
                     {"start_time", static_cast<qint64>(who.start_time)},
                     {"process", text(client.process)},
+                    {"worker", text(client.worker)},
                     {"holds", client.holds},
                     {"references", number(client.references)},
                     {"access", text(to_string(client.access))}};
@@ -132,6 +133,7 @@ PolicyClient client_of(const QJsonObject& object) {
                                  {program["device"].toString().toULongLong(),
                                   program["inode"].toString().toULongLong()}};
     out.process = object["process"].toString().toStdString();
+    out.worker = object["worker"].toString().toStdString();
     out.holds = object["holds"].toBool();
     out.references = static_cast<std::uint64_t>(number("references"));
     out.access = parse_access_mode(object["access"].toString().toStdString())

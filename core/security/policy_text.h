@@ -23,6 +23,7 @@ struct PolicyClient {
     bool holds = false;            // it was granted the region
     std::uint64_t references = 0;  // it has to it now
     AccessMode access = AccessMode::read_only;
+    std::string worker = {};  // its name for itself; empty: none
 };
 
 // The answer of `policy show`: all that is needed to compute decisions in another process.

@@ -95,6 +95,8 @@ QString references_sentence(const QJsonObject& detail) {
         const auto holder = value.toObject();
         auto text = u"%1 (%2)"_s.arg(holder[QLatin1String("process")].toString(),
                                      QString::number(number(holder, "pid")));
+        if (const auto worker = holder[QLatin1String("worker")].toString(); !worker.isEmpty())
+            text += QObject::tr(", worker %1").arg(worker);
         if (number(holder, "count") > 1) text += u" ×%1"_s.arg(count_text(number(holder, "count")));
         if (holder[QLatin1String("read_only")].toBool()) text += QObject::tr(" read-only");
         holders << text;
