@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // policy show, set and check: access to a region.
-#include <unistd.h>
+#include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -65,9 +66,20 @@ void print_policy(const PolicyReport& report) {
     if (!report.in_effect) print(fmt::format("\nnot in full effect yet: {}\n", report.note));
 }
 
-Result<int> shown(const Context& context, const std::string& json) {
+QJsonArray findings_json(const std::vector<PolicyFinding>& findings) {
+    QJsonArray out;
+    for (const auto& finding : findings)
+        out.append(QJsonObject{{"where", text(finding.where)},
+                               {"problem", text(finding.problem)},
+                               {"remedy", text(finding.remedy)}});
+    return out;
+}
+
+Result<int> shown(const Context& context, const std::string& json,
+                  const std::optional<std::vector<PolicyFinding>>& warnings = std::nullopt) {
     if (context.json) {
-        SHM_ASSIGN(const auto document, parse_object(json));
+        SHM_ASSIGN(auto document, parse_object(json));
+        if (warnings) document.insert("warnings", findings_json(*warnings));
         print_json(document);
         return kDone;
     }
@@ -165,6 +177,14 @@ Result<Policy> policy_of(const SetOptions& options) {
     return policy;
 }
 
+// It was set all the same: the user or the program may be made later.
+std::vector<PolicyFinding> rules_for_nobody(const PolicyReport& report) {
+    SystemNameResolver names;
+    auto findings = check_policy(report.policy, names, &report);
+    std::erase_if(findings, [](const auto& finding) { return !finding.matches_nobody; });
+    return findings;
+}
+
 Result<int> run_set(const Context& context, const SetOptions& options) {
     const bool by_options = !options.allow.empty() || !options.permissions.empty() ||
                             options.require_encryption || options.audit;
@@ -182,30 +202,41 @@ Result<int> run_set(const Context& context, const SetOptions& options) {
     }
     SHM_ASSIGN(const auto target, connect_to(context, {options.id}));
     SHM_ASSIGN(const auto answer, target.client->set_policy(target.ids.front(), json));
-    return shown(context, answer);
+    SHM_ASSIGN(const auto report, parse_policy_report(answer));
+    const auto warnings = rules_for_nobody(report);
+    for (const auto& warning : warnings)
+        print_note(context, fmt::format("{}: {}, so the rule matches nobody: {}", warning.where,
+                                        warning.problem, warning.remedy));
+    return shown(context, answer, warnings);
 }
 
 // --------------------------------------------------------------------- check
+// Else a region.
+bool names_a_file(const std::string& word) {
+    std::error_code unknown;
+    return word == "-" || word.find('/') != word.npos ||
+           (!RegionId::parse(word) && std::filesystem::exists(word, unknown));
+}
+
 Result<int> run_check(const Context& context, const std::string& word) {
     SystemNameResolver names;
     std::optional<PolicyReport> report;
     Policy policy;
-    if (const auto id = RegionId::parse(word)) {
-        SHM_ASSIGN(auto client, connect(context));
-        SHM_ASSIGN(report, report_of(*client, *id));
+    const auto target = names_a_file(word)
+                            ? Result<ConnectedTo>(fail(ErrorCode::invalid_region_id, {}))
+                            : connect_to(context, {word});
+    if (target) {
+        SHM_ASSIGN(report, report_of(*target->client, target->ids.front()));
         policy = report->policy;
-    } else {
+    } else if (target.error().code == ErrorCode::invalid_region_id) {
         SHM_ASSIGN(const auto text, read_policy_text(word));
         SHM_ASSIGN(policy, parse_policy(text, word));
+    } else {
+        return fail(target.error());
     }
     const auto findings = check_policy(policy, names, report ? &*report : nullptr);
     if (context.json) {
-        QJsonArray out;
-        for (const auto& finding : findings)
-            out.append(QJsonObject{{"where", text(finding.where)},
-                                   {"problem", text(finding.problem)},
-                                   {"remedy", text(finding.remedy)}});
-        print_json({{"findings", out}});
+        print_json({{"findings", findings_json(findings)}});
     } else {
         if (findings.empty()) print("no problems found\n");
         for (const auto& finding : findings)

@@ -70,16 +70,20 @@ class Checker {
         findings_.push_back({std::move(where), std::move(problem), std::move(remedy)});
     }
 
+    void no_match(std::string where, std::string problem, std::string remedy) {
+        findings_.push_back({std::move(where), std::move(problem), std::move(remedy), true});
+    }
+
     void rule(const PolicyRule& rule, const std::string& where) {
         if (rule.for_everybody())
             found(where, "it has no condition, so it applies to all users of the host",
                   "name a user, a group or a program");
         if (!rule.user.empty() && !names_.user(rule.user))
-            found(where + ".user", fmt::format("unknown user '{}'", rule.user),
-                  "correct it, or create that user");
+            no_match(where + ".user", fmt::format("unknown user '{}'", rule.user),
+                     "correct it, or create that user");
         if (!rule.group.empty() && !names_.group(rule.group))
-            found(where + ".group", fmt::format("unknown group '{}'", rule.group),
-                  "correct it, or create that group");
+            no_match(where + ".group", fmt::format("unknown group '{}'", rule.group),
+                     "correct it, or create that group");
         if (!rule.program.empty()) program(rule, where + ".program");
         if (rule.process != 0) process(rule, where + ".process");
     }
@@ -87,8 +91,8 @@ class Checker {
     void program(const PolicyRule& rule, const std::string& where) {
         const auto there = names_.program(rule.program);
         if (!there)
-            return found(where, fmt::format("the program {} does not exist", rule.program),
-                         "correct the path");
+            return no_match(where, fmt::format("the program {} does not exist", rule.program),
+                            "correct the path");
         if (const auto open = exchangeable(there->path); !open.empty())
             found(where, fmt::format("other users can write {}, and so replace the program", open),
                   fmt::format("chmod go-w {}", open));
@@ -112,8 +116,7 @@ class Checker {
         const bool there = info && !info->zombie &&
                            (rule.process_start == 0 || rule.process_start == info->start_time);
         if (!there)
-            found(where, fmt::format("process {} is gone: the rule holds for nobody", rule.process),
-                  "remove the rule");
+            no_match(where, fmt::format("process {} is gone", rule.process), "remove the rule");
     }
 
     const Policy& policy_;

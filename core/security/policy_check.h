@@ -12,6 +12,7 @@ struct PolicyFinding {
     std::string where;  // "rules[1].program"
     std::string problem;
     std::string remedy;
+    bool matches_nobody = false;  // for as long as that is so, the rule gives nobody a right
 };
 
 // Finds parts of a policy that are legal but probably mistakes: names that do not exist, programs

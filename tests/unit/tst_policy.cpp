@@ -313,9 +313,11 @@ void PolicyTest::what_another_policy_would_change_is_told() {
     report.clients.push_back({alice(), "reader", true, 2, AccessMode::read_write});
     report.clients.push_back({{{7, kBob, kStaff}, {}, 1, {}}, "bobs", false, 0, {}});
     report.clients.push_back({{{8, kOwner, kOwnGroup}, {}, 1, {}}, "own", true, 1, {}});
+    report.clients.front().worker = "worker-7";
     const auto parsed = parse_policy_report(to_json(report));
     QVERIFY2(parsed, parsed ? "" : parsed.error().sentence().c_str());
     QVERIFY(parsed->clients[0].subject.program == kReader);
+    QCOMPARE(parsed->clients[0].worker, "worker-7");
 
     const auto proposed = *parse_policy(rule(R"("group":"staff")", R"("read")"));
     const auto changes = what_changes(*parsed, proposed, names);
@@ -344,6 +346,16 @@ void PolicyTest::what_is_probably_not_meant_is_found() {
     QVERIFY(found(rule(R"("program":"/no/such/program")", R"("read")"), "rules[0].program"));
     QVERIFY(found(rule(R"("program":"/bin/sh")", R"("read")"), "rules[0].program"));
     QVERIFY(found(rule(R"("process":1,"process_start":-1)", R"("read")"), "rules[0].process"));
+    const auto for_nobody = [&](const std::string& conditions) {
+        const auto findings = check_policy(*parse_policy(rule(conditions, R"("read")")), names);
+        return std::any_of(findings.begin(), findings.end(),
+                           [](const PolicyFinding& finding) { return finding.matches_nobody; });
+    };
+    for (const auto* conditions :
+         {R"("user":"no-such-user-here")", R"("group":"no-such-group-here")",
+          R"("program":"/no/such/program")", R"("process":1,"process_start":-1)"})
+        QVERIFY2(for_nobody(conditions), conditions);
+    QVERIFY(!for_nobody("") && !for_nobody(R"("program":"/bin/sh")"));
     QVERIFY(check_policy(*parse_policy(rule(R"("user":"root")", R"("read")")), names).empty());
     QVERIFY(check_policy(
                 *parse_policy(rule(R"("user":"root","program":"/usr/bin/id")", R"("read")")), names)
