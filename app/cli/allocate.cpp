@@ -32,7 +32,8 @@ Result<std::string> metadata_of(const std::vector<std::string>& pairs) {
         const auto equals = pair.find('=');
         if (equals == std::string::npos || equals == 0)
             return fail(ErrorCode::invalid_argument,
-                        fmt::format("--metadata: expected KEY=VALUE, not '{}'", pair));
+                        fmt::format("--metadata: expected KEY=VALUE, not '{}'", pair),
+                        "write a name, an equals sign and a text, such as --metadata model=resnet");
         const std::string_view view(pair);
         object.insert(text(view.substr(0, equals)), text(view.substr(equals + 1)));
     }
@@ -130,7 +131,8 @@ void add_allocate(Command& app) {
                    "Access of other users: rw, ro or none");
     command.flag(
         "--durable", options.durable,
-        "Keep contents and description in the state directory, so that they survive a reboot");
+        "Keep contents and description in the state directory, not encrypted, so that they survive "
+        "a reboot");
     command.flag("--audit", options.audit,
                  "Record each access; refuse access while that is impossible");
     command.option("--name-prefix", "PREFIX", options.name_prefix,

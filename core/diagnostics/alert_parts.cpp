@@ -55,7 +55,8 @@ Result<AlertPage> newest(AlertStore& store) {
 
 Result<std::vector<AlertPart>> parts_in(const std::string& state_db) {
     if (!std::filesystem::exists(state_db))
-        return fail(ErrorCode::database_unavailable, fmt::format("{} does not exist", state_db));
+        return fail(ErrorCode::database_unavailable, fmt::format("{} does not exist", state_db),
+                    "a manager creates it when it first runs; check the instance's name");
     SHM_ASSIGN(const auto copied, copy_database(state_db, kMostState));
     const QTemporaryDir scratch;
     // Its mode is 0700, unless the umask took from it.

@@ -142,7 +142,7 @@ std::vector<Recommendation> advice_for(const ServiceState& state, const Monitori
                           static_cast<double>(monitoring.performance().last().shm_total), true,
                           "the size of its file system"},
                          history.host()));
-    for (auto& met : limits_met(state.errors.by_code())) out.push_back(std::move(met));
+    for (auto& met : limits_met(state.errors.since_configured())) out.push_back(std::move(met));
 
     std::vector<ArenaUse> arenas;
     for (const auto& arena : state.allocator.pool.report())

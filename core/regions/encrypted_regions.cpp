@@ -43,7 +43,8 @@ Result<std::uint32_t> EncryptedRegions::granted(const Caller& caller, const Regi
     SHM_ASSIGN(const auto slot, policies_.usable(caller, id, operation));
     const auto word = registry_.control(slot);
     if (encryption_.level(slot) == SecurityLevel::standard)
-        return fail(ErrorCode::invalid_argument, fmt::format("{} is not encrypted", id.str()));
+        return fail(ErrorCode::invalid_argument, fmt::format("{} is not encrypted", id.str()),
+                    "allocate a new region with security level high or maximum");
     const bool has =
         caller.client && counter_.granted(*caller.client, slot, word.generation, access);
     if (!has)

@@ -63,6 +63,7 @@ Error ErrorManager::handle(Error error, const ErrorContext& context) {
     ++total_;
     ++by_type_[error.type()];
     ++by_code_[error.code];
+    ++since_configured_[error.code];
     if (recent_.size() == kRemembered) recent_.pop_front();
     recent_.push_back(
         {error, context.credentials.pid, context.credentials.uid, std::string(context.process)});

@@ -55,12 +55,15 @@ class ErrorManager {
     std::uint64_t total() const { return total_; }
     const std::map<ErrorType, std::uint64_t>& by_type() const { return by_type_; }
     const std::map<ErrorCode, std::uint64_t>& by_code() const { return by_code_; }
+    // By code, since the configuration was loaded last: an earlier limit is no longer to be raised.
+    const std::map<ErrorCode, std::uint64_t>& since_configured() const { return since_configured_; }
+    void configured() { since_configured_.clear(); }
     const std::deque<RecentError>& recent() const { return recent_; }  // newest last
 
   private:
     std::uint64_t total_ = 0;  // since the manager started, as the counts are
     std::map<ErrorType, std::uint64_t> by_type_;
-    std::map<ErrorCode, std::uint64_t> by_code_;
+    std::map<ErrorCode, std::uint64_t> by_code_, since_configured_;
     std::deque<RecentError> recent_;
 };
 

@@ -41,12 +41,16 @@ Status choose_level(const Config& config, bool can_encrypt, RegionOptions& optio
             ErrorCode::not_supported,
             fmt::format("security level '{}'{} needs a key of the instance, and there is none",
                         level, why),
-            "give the manager its key, or ask for level 'standard' with the region");
+            "restore instance.key of the state directory or the credential snakepit-shm.key, and "
+            "restart the manager; or ask for level 'standard', which is not encrypted");
     if (options.durable)
-        return fail(ErrorCode::not_supported,
-                    fmt::format("a durable region cannot be of security level '{}'{}", level, why),
-                    "the version that counts is kept in memory alone: ask for level 'standard', "
-                    "or for a region that is not durable");
+        return fail(
+            ErrorCode::not_supported,
+            fmt::format("a durable region cannot be encrypted (security level '{}'{}), because "
+                        "the record of its current version does not survive a reboot",
+                        level, why),
+            "ask for level 'standard', which writes its bytes to the state directory as "
+            "they are, or for a region that is not durable");
     return {};
 }
 

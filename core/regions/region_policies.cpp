@@ -9,6 +9,11 @@ using namespace layout;
 
 namespace {
 
+Error no_store() {
+    return make_error(ErrorCode::database_unavailable, "the state database is not open",
+                      "free space in the state directory, and start the manager again");
+}
+
 Error encryption_required(std::string_view what) {
     return make_error(ErrorCode::encryption_required,
                       fmt::format("{} requires encryption, and the region is not encrypted", what),
@@ -145,7 +150,7 @@ Result<std::optional<Policy>> RegionPolicies::for_new(RegionOptions& options) co
 Result<StoredPolicy> RegionPolicies::adopt(const Policy& policy, const Caller& caller,
                                            PendingAllocation& making) {
     const auto id = registry_.id(making.slot);
-    if (!store_) return fail(ErrorCode::database_unavailable, "the state database is not open");
+    if (!store_) return fail(no_store());
     policies_.insert_or_assign(id, Entry{policy, 1});
     making.flags = kHasPolicy | 1U << 16;
     return StoredPolicy{id, 1, policy, now(), caller.credentials.uid, caller.credentials.pid};
@@ -201,9 +206,7 @@ Result<StoredPolicy> RegionPolicies::prepare(const Caller& caller, const RegionI
     if (policy.require_encryption &&
         static_cast<SecurityLevel>(body.security_level) == SecurityLevel::standard)
         return fail(encryption_required("the policy"));
-    if (!store_)
-        return fail(ErrorCode::database_unavailable, "the state database is not open",
-                    "free space in the state directory, and start the manager again");
+    if (!store_) return fail(no_store());
     const auto revision = (revision_of(body) + 1) & 0xFFFFU;
     return StoredPolicy{
         id, revision, policy, now(), caller.credentials.uid, caller.credentials.pid};

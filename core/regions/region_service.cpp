@@ -24,6 +24,7 @@ RegionService::RegionService(ServiceState& state) : state_(state) {
 
 void RegionService::configure(const Config& config) {
     state_.configure(config);
+    state_.errors.configured();
     next_scan_ = 0;
     next_health_check_ = std::min(next_health_check_,
                                   state_.registry.time() + config.health_check_interval_ms * 1000);
@@ -44,9 +45,8 @@ Result<std::uint32_t> RegionService::resume_client(const SessionToken& token,
     return client;
 }
 
-void RegionService::client_disconnected(std::uint32_t client) {
+void RegionService::connection_lost(std::uint32_t client) {
     allocation_.cancel_all_of(clients_.serial(client));
-    clients_.disconnected(client);
 }
 
 bool RegionService::tick(std::int64_t at) {

@@ -195,7 +195,7 @@ std::vector<Recommendation> limits_met(const std::map<ErrorCode, std::uint64_t>&
         const auto found = errors.find(known.code);
         if (found == errors.end() || found->second < kOftenMet) continue;
         out.push_back({"limit_met", std::string(known.advice),
-                       fmt::format("{} requests failed with {} since the manager started",
+                       fmt::format("{} requests failed with {} since the configuration was loaded",
                                    found->second, to_string(known.code)),
                        0});
     }

@@ -72,6 +72,7 @@ class Reload : public QObject {
   private Q_SLOTS:
     void under_load_each_change_is_applied_refused_or_put_off();
     void sighup_reloads();
+    void a_limit_that_was_raised_is_not_to_be_raised_any_more();
 
   private:
     // "applied", "needs_restart", or the place and message of the refusal.
@@ -139,6 +140,23 @@ void Reload::sighup_reloads() {
     service.host().configure("max_region_size = 4096");
     QCOMPARE(::kill(static_cast<pid_t>(service.pid()), SIGHUP), 0);
     QTRY_COMPARE_WITH_TIMEOUT(service.cli({"allocate", "8KiB"}).status, 1, kPatienceMs);
+}
+
+void Reload::a_limit_that_was_raised_is_not_to_be_raised_any_more() {
+    Service service;
+    service.host().configure("max_region_size = \"1MiB\"");
+    QVERIFY(service.start());
+    const auto advice = [&] {
+        QStringList out;
+        for (const auto& value : service.cli_json({"stats"})["recommendations"].toArray())
+            out << value.toObject()["advice"].toString();
+        return out;
+    };
+    for (int i = 0; i < 10; ++i) QVERIFY(service.cli({"allocate", "2MiB"}).status != 0);
+    QVERIFY2(advice().contains("raise max_region_size"), qPrintable(advice().join('\n')));
+    QCOMPARE(service.cli({"config", "set", "max_region_size", "4MiB"}).status, 0);
+    QCOMPARE(service.cli({"allocate", "2MiB"}).status, 0);
+    QVERIFY2(!advice().contains("raise max_region_size"), qPrintable(advice().join('\n')));
 }
 
 QTEST_GUILESS_MAIN(Reload)

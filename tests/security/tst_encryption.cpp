@@ -174,6 +174,10 @@ void Encryption::a_durable_region_cannot_be_encrypted() {
         service_->cli({"allocate", "100", "--durable", "--security-level", "high", "--json"});
     QCOMPARE(refused.error().value("code").toString(), "not_supported");
     QVERIFY(refused.error().value("message").toString().contains("durable"));
+    const auto remedy = refused.error().value("remedy").toString();
+    QVERIFY2(remedy.contains("level 'standard'"), qPrintable(remedy));
+    QCOMPARE(service_->cli({"allocate", "100", "--durable", "--security-level", "standard"}).status,
+             0);
 }
 
 void Encryption::a_sealed_region_stays_readable() {
