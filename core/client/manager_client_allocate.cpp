@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Allocating regions. If anything fails after the request was sent, the allocation is cancelled.
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "base/time.h"
 #include "client/manager_client_private.h"
 #include "platform/memory_limit.h"
@@ -13,6 +17,8 @@ namespace {
 
 // Larger regions have a dedicated segment, whose memory this process reserves.
 constexpr std::uint64_t kNeverPooled = 64 << 20;
+// Between two refusals without a request; it doubles with each of them. Nanoseconds.
+constexpr std::int64_t kShortestPause = 1'000'000, kLongestPause = 16'000'000;
 
 Error own_limit_error(Error error) {
     error.message = "the memory cannot be reserved for this process: " + error.message;
@@ -22,9 +28,16 @@ Error own_limit_error(Error error) {
 }  // namespace
 
 Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
-    SHM_ASSIGN(const auto held, d_->lock());
+    SHM_ASSIGN(auto held, d_->lock());
     const bool own = size > kNeverPooled && !options.durable && d_->connection->lease().valid();
-    if (own) SHM_TRY(d_->check_memory(size));
+    if (own) {
+        if (auto fits = d_->check_memory(size); !fits) {
+            const auto pause = d_->pause_of_refusal() - monotonic_nanos();
+            held.unlock();
+            if (pause > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(pause));
+            return fail(std::move(fits).error());
+        }
+    }
     auto call = to_wire(size, options);
     call.can_reserve = d_->connection->lease().valid();
     bool unable = false;
@@ -36,13 +49,24 @@ Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions
 }
 
 // A size that this process could not reserve is not requested again while that is so: a program
-// that retries endlessly then causes no load elsewhere.
+// that retries endlessly then costs the manager nothing.
 Status ManagerClient::Private::check_memory(std::uint64_t size) {
     if (short_of == 0 || size < short_of) return {};
     MemoryLimit limit;
     if (auto fits = limit.check(size); !fits) return fail(own_limit_error(fits.error()));
     short_of = 0;
+    short_for = 0;
     return {};
+}
+
+// When such a refusal returns, monotonic nanoseconds; in the past where the program paused itself.
+// Reading a control group's files takes the kernel
+// a good part of a millisecond: in a loop without a pause that is the load of a busy processor.
+std::int64_t ManagerClient::Private::pause_of_refusal() {
+    short_for = std::clamp(2 * short_for, kShortestPause, kLongestPause);
+    const auto until = std::min(short_since + short_for, connection->deadline());
+    short_since = std::max(until, monotonic_nanos());
+    return until;
 }
 
 // `unable`: this process cannot reserve the memory, but the manager may be able to.

@@ -76,6 +76,7 @@ class ManagerClient::Private {
     // With the mutex, as the following (manager_client_allocate.cpp).
     Result<RegionId> allocate(const wire::AllocateT& call, bool& unable);
     Status check_memory(std::uint64_t size);
+    std::int64_t pause_of_refusal();
     Result<Connection::Answer> reserve(Connection::Answer& answer, std::uint64_t request_id,
                                        std::int64_t deadline, bool& unable);
     Result<RegionId> hold(Connection::Answer answer);
@@ -96,6 +97,8 @@ class ManagerClient::Private {
     Mapper mapper;
     Inheritance inheritance;
     std::uint64_t short_of = 0;  // a size that did not fit into this process's control group, or 0
+    // When that was found last, and how long it is not checked again; monotonic nanoseconds.
+    std::int64_t short_since = 0, short_for = 0;
     LockClient locks;
     EncryptedViews encrypted;
 };

@@ -56,6 +56,14 @@ int loop(ManagerClient& client, std::uint64_t size, double seconds) {
     return 0;
 }
 
+int compute(double seconds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    std::uint64_t rounds = 0;
+    while (std::chrono::steady_clock::now() < end) ++rounds;
+    say("computed");
+    return 0;
+}
+
 void limit(int what, rlim_t value) {
     rlimit now{};
     ::getrlimit(what, &now);
@@ -102,6 +110,7 @@ int starved(ManagerClient& client, bool space) {
 std::optional<int> play_client(int count, char** words) {
     const std::vector<std::string_view> said(words + 1, words + count);
     if (said.size() < 2) return std::nullopt;
+    if (said[0] == "compute") return compute(std::atof(words[2]));
     const bool known = said[0] == "allocate" || said[0] == "loop" || said[0] == "starved";
     if (!known) return std::nullopt;
     // The machine may be busy, and the manager be killed meanwhile.

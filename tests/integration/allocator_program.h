@@ -11,6 +11,7 @@ namespace snakepit::shm::test {
 //                             holds it until its input ends
 //   loop BYTES SECONDS        allocates and deallocates without a pause; says how often, how often
 //                             it was refused, and with which code last
+//   compute SECONDS           keeps a processor busy and asks for nothing
 //   starved space|handles     30 allocations that fail for want of address space or descriptors;
 //                             then says how many regions there are
 std::optional<int> play_client(int count, char** words);
