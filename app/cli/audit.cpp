@@ -74,7 +74,7 @@ Status check_recorded(const std::string& database) {
     std::error_code unknown;
     if (std::filesystem::exists(database, unknown) || unknown) return {};
     return fail(ErrorCode::database_unavailable,
-                fmt::format("nothing was recorded yet: {} does not exist", database),
+                fmt::format("nothing was recorded yet, because {} does not exist", database),
                 "a manager records from its first start on; check the name of the instance");
 }
 

@@ -24,6 +24,8 @@ class ChildProcess {
     std::int64_t pid() const { return pid_; }
     // False once it has ended; it is reaped then.
     bool running();
+    // "exited with status 3", "was ended by signal 9 (Killed)"; once it has ended.
+    std::string how_it_ended() const;
 
     // What it has written since the last call: whole lines. Never blocks.
     std::vector<std::string> lines();
@@ -36,9 +38,11 @@ class ChildProcess {
   private:
     ChildProcess() = default;
     bool read_some();  // false: end of output
+    Error ended_early();
     void reap();
 
     std::int64_t pid_ = 0;  // 0: none, or reaped
+    int status_ = 0;        // of waitpid(), once it is reaped
     Handle output_;
     std::string unread_;
 };

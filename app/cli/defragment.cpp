@@ -30,6 +30,22 @@ std::string line(const char* when, const QJsonObject& pool) {
                        bytes("used"), bytes("holes"), pool["fragmentation"].toDouble() * 100);
 }
 
+// "moved 2 regions, 8 KiB; released 1 arena; 3 regions are in use and were not moved".
+std::string outcome(const DefragmentResult& result) {
+    std::string out = "nothing had to be moved";
+    if (result.moved > 0)
+        out = fmt::format("moved {}, {}", pluralize(result.moved, "region"),
+                          format_size(result.bytes));
+    else if (result.in_use > 0)
+        out = "nothing was moved";
+    if (result.arenas_returned > 0)
+        out += fmt::format("; released {}", pluralize(result.arenas_returned, "arena"));
+    if (result.in_use > 0)
+        out += fmt::format("; {} in use and not moved",
+                           pluralize(result.in_use, "region is", "regions are"));
+    return out + "\n";
+}
+
 Result<int> run(const Context& context) {
     SHM_ASSIGN(auto client, connect(context));
     SHM_ASSIGN(const auto before, pool_of(*client));
@@ -44,11 +60,7 @@ Result<int> run(const Context& context) {
                     {"after", after}});
         return kDone;
     }
-    print(line("before", before) + line("after ", after));
-    print(fmt::format("moved {} of {}; {} in use and stayed; {} returned\n",
-                      pluralize(result.moved, "region"), format_size(result.bytes),
-                      result.in_use == 1 ? "1 is" : fmt::format("{} are", result.in_use),
-                      pluralize(result.arenas_returned, "arena")));
+    print(line("before", before) + line("after ", after) + outcome(result));
     return kDone;
 }
 

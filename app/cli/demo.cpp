@@ -99,9 +99,12 @@ class Demo {
     Status look(int tick) {
         auto total = tally_;
         for (auto& worker : workers_) {
+            const auto pid = worker.process.pid();
             if (!worker.process.running())
-                return fail(ErrorCode::platform_error, worker.name + " ended early",
-                            "see its message above");
+                return fail(ErrorCode::platform_error,
+                            fmt::format("{} (pid {}) {} before the demo ended", worker.name, pid,
+                                        worker.process.how_it_ended()),
+                            "see its message above, if it printed one, and 'snakepit-shm health'");
             SHM_TRY(read_tally(worker));
             total += worker.tally;
         }

@@ -97,6 +97,7 @@ Result<int> run_events(const Context& context, const EventOptions& options) {
     if (more) rows.pop_back();
     std::reverse(rows.begin(), rows.end());
     print_rows(context, rows, options.follow ? Layout::one_line : Layout::indented);
+    if (rows.empty() && !options.follow) print_note(context, "no recorded event matches");
     if (more && !options.follow)
         print_note(context, fmt::format("only the newest {} events are shown; --limit N shows more",
                                         options.limit));

@@ -10,16 +10,24 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-Tone tone_of(std::string_view status) {
-    return status == "ok" ? Tone::good : status == "problem" ? Tone::bad : Tone::warning;
+Toned status_of(CheckResult result) {
+    switch (result) {
+        case CheckResult::ok:
+            return {to_string(result), Tone::good};
+        case CheckResult::not_running:
+            return {"not running", Tone::dim};
+        case CheckResult::warning:
+            return {to_string(result), Tone::warning};
+        case CheckResult::problem:
+            break;
+    }
+    return {to_string(result), Tone::bad};
 }
 
 void print_checks(const Health& health) {
     Table table({"CHECK", "STATUS", "FOUND"});
     for (const auto& check : health.by_severity()) {
-        table.add({check.name,
-                   {to_string(check.result), tone_of(to_string(check.result))},
-                   check.message});
+        table.add({check.name, status_of(check.result), check.message});
         if (!check.remedy.empty()) table.add({"", "", "  → " + check.remedy});
     }
     print(table);

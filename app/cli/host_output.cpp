@@ -17,6 +17,7 @@ namespace snakepit::shm::cli {
 namespace {
 
 constexpr std::size_t kNameColumns = 48;  // of a table; the details have all of it
+constexpr std::size_t kLeastNameColumns = 24;
 
 std::string creator_of(const HostSegment& segment) {
     const auto& creator = segment.creator;
@@ -129,8 +130,10 @@ std::string clean_items(const std::vector<HostCleanItem>& items, bool dry_run) {
 }
 
 Table host_table(const std::vector<HostSegment>& segments) {
-    Table table({"VERDICT", "KIND", "NAME", "SIZE>", "RESIDENT>", "OWNER", "CREATOR", "USERS",
+    Table table({"VERDICT!", "KIND!", "NAME", "SIZE>", "RESIDENT>", "OWNER", "CREATOR", "USERS",
                  "LAST USED>", "PROGRAM"});
+    table.keep_at_least("NAME", kLeastNameColumns);
+    table.may_leave_out({"PROGRAM", "RESIDENT", "CREATOR", "KIND", "OWNER", "LAST USED", "USERS"});
     for (const auto& segment : segments)
         table.add({{verdict_of(segment), tone_of(segment.verdict)},
                    to_string(segment.kind),
@@ -176,6 +179,7 @@ std::string host_details(const HostSegment& segment) {
                                  use_of(user.how)));
     if (segment.users.empty()) line("user", users_of(segment));
     for (const auto& sentence : segment.evidence) line("because", sanitized(sentence));
+    if (!segment.advice.empty()) line("advice", sanitized(segment.advice));
     return out;
 }
 

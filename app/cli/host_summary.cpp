@@ -39,7 +39,7 @@ std::string segments_line(const HostSurvey& survey) {
         format_size(survey.shm_free), format_size(survey.shm_total));
     const auto& places = survey.balance.places;
     if (!places.empty() && places.front().files_total > 0)
-        out += fmt::format(", {} of {} files left", places.front().files_free,
+        out += fmt::format(", {} of {} inodes free", places.front().files_free,
                            places.front().files_total);
     return out + "\n";
 }

@@ -7,6 +7,7 @@
 
 #include <QJsonArray>
 
+#include "base/filter.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -60,9 +61,27 @@ void print_locks(const RegionLocks& locks) {
     print(left_out(locks.waiters.size(), locks.waiter_count, "waiters"));
 }
 
-Result<int> run_locks(const Context& context, const std::vector<std::string>& filter) {
+// Of the region that the word names as in every command, else of those that the filter selects. A
+// word that does neither is an error, not a region without locks.
+Result<std::vector<RegionLocks>> locks_of(const Context& context,
+                                          const std::vector<std::string>& words) {
+    const auto filter = joined(words);
+    SHM_TRY(RegionFilter::parse(filter));  // a usage error is found here
     SHM_ASSIGN(auto client, connect(context));
-    SHM_ASSIGN(const auto regions, client->locks(joined(filter)));
+    if (words.size() != 1 || filter.find_first_of(":=<> \"") != filter.npos)
+        return client->locks(filter);
+    const auto named = connect_to(context, words);
+    if (named) {
+        SHM_TRY(client->info(named->ids.front()));
+        return client->locks("id=" + named->ids.front().str());
+    }
+    SHM_ASSIGN(const auto matching, client->list(filter));
+    if (matching.empty()) return fail(named.error());
+    return client->locks(filter);
+}
+
+Result<int> run_locks(const Context& context, const std::vector<std::string>& filter) {
+    SHM_ASSIGN(const auto regions, locks_of(context, filter));
     if (context.json) {
         QJsonArray out;
         for (const auto& region : regions) out.append(locks_json(region));

@@ -205,7 +205,7 @@ Result<int> run_set(const Context& context, const SetOptions& options) {
     SHM_ASSIGN(const auto report, parse_policy_report(answer));
     const auto warnings = rules_for_nobody(report);
     for (const auto& warning : warnings)
-        print_note(context, fmt::format("{}: {}, so the rule matches nobody: {}", warning.where,
+        print_note(context, fmt::format("{}: {}, so the rule matches no process: {}", warning.where,
                                         warning.problem, warning.remedy));
     return shown(context, answer, warnings);
 }

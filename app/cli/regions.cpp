@@ -7,6 +7,7 @@
 #include <QJsonArray>
 
 #include "base/filter.h"
+#include "base/pluralize.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -148,10 +149,15 @@ struct DeallocateOptions {
     bool force = false, quarantine = false;
 };
 
-std::string_view outcome(bool freed, bool quarantine) {
-    if (freed) return "freed";
-    return quarantine ? "in quarantine; until that ends 'snakepit-shm restore' restores it"
-                      : "withdrawn; its memory is freed with the last reference";
+// `left`: what is left of it, unless it was freed.
+std::string outcome(const Result<RegionInfo>& left, bool quarantine) {
+    if (quarantine) return "in quarantine; until that ends 'snakepit-shm restore' restores it";
+    std::string holders = "its memory is freed with the last reference";
+    if (left && left->reference_count > 0)
+        holders =
+            fmt::format("{} left, and {}", pluralize(left->reference_count, "reference"), holders);
+    const bool revoked = left && left->state == RegionState::revoked;
+    return fmt::format("{}; {}", revoked ? "zeroed and revoked" : "withdrawn", holders);
 }
 
 Result<int> run_deallocate(const Context& context, const DeallocateOptions& options) {
@@ -165,11 +171,15 @@ Result<int> run_deallocate(const Context& context, const DeallocateOptions& opti
             errors.push_back(freed.error());
             continue;
         }
+        Result<RegionInfo> left = fail(ErrorCode::region_not_found, "it was freed");
+        if (!*freed) left = target.client->info(id);
         done.append(QJsonObject{{"id", text(id.str())},
                                 {"freed", *freed},
-                                {"quarantined", options.quarantine && !*freed}});
+                                {"quarantined", options.quarantine && !*freed},
+                                {"revoked", left && left->state == RegionState::revoked}});
         if (!context.json)
-            print(fmt::format("{} {}\n", id.str(), outcome(*freed, options.quarantine)));
+            print(fmt::format("{} {}\n", id.str(),
+                              *freed ? "freed" : outcome(left, options.quarantine)));
     }
     if (context.json) print_json({{"deallocated", done}});
     return report_errors(context, errors);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // stats: operations since the manager started, their times, users and advice; and a metric's
 // history.
-#include <array>
 #include <memory>
 #include <utility>
 
@@ -38,18 +37,8 @@ std::string count_of(const QJsonValue& value) {
     return fmt::format("{}", value.toInteger());
 }
 
-// Nanoseconds, to three digits.
-std::string time_of(const QJsonValue& value, qint64 count) {
-    if (count == 0) return "-";
-    struct Unit {
-        double nanos;
-        std::string_view name;
-    };
-    constexpr std::array kUnits{Unit{1e9, "s"}, Unit{1e6, "ms"}, Unit{1e3, "us"}};
-    const auto nanos = value.toDouble();
-    for (const auto& unit : kUnits)
-        if (nanos >= unit.nanos) return fmt::format("{:.3g} {}", nanos / unit.nanos, unit.name);
-    return fmt::format("{:.0f} ns", nanos);
+std::string time_of(const QJsonValue& nanos, qint64 count) {
+    return count == 0 ? "-" : format_nanos(nanos.toDouble());
 }
 
 void print_operations(const QJsonArray& operations, const char* key, std::string title) {

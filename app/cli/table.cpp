@@ -18,7 +18,6 @@ namespace {
 constexpr std::size_t kGap = 2;            // spaces between columns
 constexpr std::size_t kShortestId = 8;     // digits
 constexpr std::size_t kLeastWrapped = 24;  // columns of the last one
-constexpr std::size_t kLeastCut = 8;
 
 std::string_view code_of(Tone tone) {
     switch (tone) {
@@ -60,7 +59,9 @@ Table::Table(std::vector<std::string> titles) {
         auto& column = columns_.emplace_back();
         column.right = title.ends_with('>');
         column.ids = title.ends_with('#');
-        if (column.right || column.ids) title.pop_back();
+        const bool whole = title.ends_with('!');
+        if (whole) column.least = std::string::npos;
+        if (column.right || column.ids || whole) title.pop_back();
         column.title = std::move(title);
     }
 }
@@ -97,20 +98,38 @@ void Table::shorten_ids(std::vector<Column>& measured) {
     }
 }
 
+std::size_t Table::cuttable(const Column& column) {
+    const bool fixed = column.right || column.ids || column.width <= column.least;
+    return fixed ? 0 : column.width;
+}
+
 void Table::fit(std::vector<Column>& columns, std::size_t width) {
     auto& last = columns.back();
     const auto over = total(columns) - std::min(total(columns), width);
     if (!last.right) last.width -= std::min(over, last.width - std::min(last.width, kLeastWrapped));
     while (total(columns) > width) {
         const auto widest = std::max_element(
-            columns.begin(), columns.end() - 1, [](const Column& a, const Column& b) {
-                return (a.right || a.ids ? 0 : a.width) < (b.right || b.ids ? 0 : b.width);
-            });
-        if (widest == columns.end() - 1 || widest->right || widest->ids ||
-            widest->width <= kLeastCut)
-            return;
+            columns.begin(), columns.end() - 1,
+            [](const Column& a, const Column& b) { return cuttable(a) < cuttable(b); });
+        if (widest == columns.end() - 1 || cuttable(*widest) == 0) return;
         --widest->width;
     }
+}
+
+std::vector<Table::Column>::iterator Table::column_of(std::string_view title) {
+    return std::find_if(columns_.begin(), columns_.end(),
+                        [&](const Column& column) { return column.title == title; });
+}
+
+void Table::keep_at_least(std::string_view title, std::size_t least) {
+    column_of(title)->least = least;
+}
+
+void Table::leave_out(std::string_view title) {
+    const auto column = column_of(title);
+    const auto at = column - columns_.begin();
+    columns_.erase(column);
+    for (auto& row : rows_) row.erase(row.begin() + at);
 }
 
 std::string Table::line(const std::vector<Column>& columns, const std::vector<Toned>& cells,
@@ -145,6 +164,12 @@ std::string Table::str(std::size_t width, bool color) const {
         shown.shorten_ids(columns);
         columns = shown.measured();
         fit(columns, width);
+        for (const auto& title : dispensable_) {
+            if (total(columns) <= width) break;
+            shown.leave_out(title);
+            columns = shown.measured();
+            fit(columns, width);
+        }
     }
     std::vector<Toned> titles;
     for (const auto& column : columns) titles.emplace_back(column.title, Tone::title);

@@ -284,7 +284,7 @@ std::string AlertManager::state_json() const {
         append_json_string(out, receiver.receiver);
         out += R"(,"problem":)";
         append_json_string(out, receiver.problem);
-        out += fmt::format(R"(,"told":{},"lost":{},"waiting":{}}})", receiver.delivered,
+        out += fmt::format(R"(,"delivered":{},"lost":{},"waiting":{}}})", receiver.delivered,
                            receiver.lost, receiver.waiting);
     }
     return out + "]}";

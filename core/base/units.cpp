@@ -115,4 +115,15 @@ std::string format_duration(std::int64_t millis) {
     return fmt::format("{} d", rounded(value / 86'400'000));
 }
 
+std::string format_nanos(double nanos) {
+    std::string_view unit = "ns";
+    for (const std::string_view next : {"µs", "ms", "s"}) {
+        if (nanos < 999.5) break;
+        nanos /= 1000;
+        unit = next;
+    }
+    const int decimals = nanos >= 99.95 || nanos == std::floor(nanos) ? 0 : nanos >= 9.995 ? 1 : 2;
+    return fmt::format("{:.{}f} {}", nanos, decimals, unit);
+}
+
 }  // namespace snakepit::shm

@@ -20,5 +20,7 @@ Result<std::int64_t> parse_duration(std::string_view text);
 std::string format_size(std::uint64_t bytes);
 // "3.2 s", "12 min", "4 h"; milliseconds in.
 std::string format_duration(std::int64_t millis);
+// "830 ns", "12.3 µs", "4.56 ms", "1.20 s": at most three digits below 1000 s; nanoseconds in.
+std::string format_nanos(double nanos);
 
 }  // namespace snakepit::shm

@@ -16,6 +16,8 @@ std::string_view to_string(CheckResult result) {
     switch (result) {
         case CheckResult::ok:
             return "ok";
+        case CheckResult::not_running:
+            return "not_running";
         case CheckResult::warning:
             return "warning";
         case CheckResult::problem:

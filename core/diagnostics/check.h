@@ -10,7 +10,8 @@
 
 namespace snakepit::shm {
 
-enum class CheckResult : std::uint8_t { ok, warning, problem };
+// By severity. `not_running`: no fault, but what was to be checked does not run.
+enum class CheckResult : std::uint8_t { ok, not_running, warning, problem };
 std::string_view to_string(CheckResult result);
 
 // The outcome of one check.

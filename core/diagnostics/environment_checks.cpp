@@ -20,7 +20,7 @@ std::string room_of(const std::string& path, const SpaceFacts& space) {
     auto out = fmt::format("{} has {} free of {}", path, format_size(space.free),
                            format_size(space.total));
     if (space.files_total > 0)
-        out += fmt::format(" and {} of {} files left", space.files_free, space.files_total);
+        out += fmt::format(" and {} of {} inodes free", space.files_free, space.files_total);
     return out;
 }
 

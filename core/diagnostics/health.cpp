@@ -31,7 +31,8 @@ class ManagerReports {
         auto client = ManagerClient::connect(options);
         if (!client && client.error().type() == ErrorType::no_manager &&
             !is_unresponsive(client.error())) {
-            checks_.push_back({"manager", CheckResult::ok, "no manager is running",
+            checks_.push_back({"manager", CheckResult::not_running,
+                               "no manager runs for this instance, which is not a fault",
                                "start one with: snakepit-shm serve"});
             return;
         }

@@ -12,10 +12,18 @@ namespace {
 
 constexpr int kBusyMillis = 1000;  // readers wait only while the log is being recovered
 
-Error unavailable(const std::string& path, std::string_view why) {
+Error absent(const std::string& path, std::string_view what) {
     return make_error(
-        ErrorCode::database_unavailable, fmt::format("{}: {}", path, why),
+        ErrorCode::database_unavailable,
+        fmt::format("nothing was recorded yet, because the {} {} does not exist", what, path),
         "it appears when a manager of this instance first runs; check the instance's name");
+}
+
+Error unreadable(const std::string& path, std::string_view what, std::string_view why) {
+    return make_error(ErrorCode::database_unavailable,
+                      fmt::format("the {} {} cannot be read ({})", what, path, why),
+                      "check its permissions; if it is damaged, stop the manager and move it "
+                      "away, and the manager makes a new one");
 }
 
 // A database in this process's memory, named by its URI.
@@ -66,15 +74,14 @@ Status ReadConnection::open() {
     replace(nullptr);  // first: connections of one process share the index
     std::error_code unknown;
     if (!in_memory(path_) && !std::filesystem::exists(path_, unknown)) {
-        if (unknown) return fail(unavailable(path_, unknown.message()));
-        return fail(unavailable(
-            path_, fmt::format("nothing was recorded yet: the {} does not exist", kind_.what)));
+        if (unknown) return fail(unreadable(path_, kind_.what, unknown.message()));
+        return fail(absent(path_, kind_.what));
     }
     int code = SQLITE_OK;
     const auto attempt = [&](bool as_immutable) {
         const auto explain = [&](const SQLite::Exception& exception) {
             code = exception.getErrorCode() & 0xFF;
-            return unavailable(path_, exception.what());
+            return unreadable(path_, kind_.what, exception.what());
         };
         return guarded(path_, explain, [&] { return connect(as_immutable); });
     };
@@ -107,7 +114,7 @@ Error ReadConnection::explain(const SQLite::Exception& exception) const {
     if (exception.getErrorCode() == SQLITE_INTERRUPT)
         return make_error(ErrorCode::timeout, "the query was interrupted",
                           "ask for less at a time");
-    return unavailable(path_, exception.what());
+    return unreadable(path_, kind_.what, exception.what());
 }
 
 void ReadConnection::interrupt() {

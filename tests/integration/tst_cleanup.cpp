@@ -25,6 +25,7 @@ class Cleanup : public QObject {
     void what_was_cleaned_can_be_restored_while_its_quarantine_lasts();
     void a_quarantine_ends_by_itself();
     void deallocating_can_be_undone_too();
+    void what_was_done_with_a_held_region_is_said();
     void a_plan_is_run_as_it_is_and_says_what_changed_meanwhile();
     void what_is_no_plan_is_not_run_data();
     void what_is_no_plan_is_not_run();
@@ -100,6 +101,24 @@ void Cleanup::deallocating_can_be_undone_too() {
     const auto refused = service_->cli({"deallocate", id, "--quarantine", "--json"});
     QCOMPARE(refused.error().value("code").toString(), "region_in_use");
     QCOMPARE(state(id), "live");
+}
+
+void Cleanup::what_was_done_with_a_held_region_is_said() {
+    auto client = ManagerClient::connect();
+    const auto held = [&] {
+        const auto id = allocate();
+        (void)(*client)->map(*RegionId::parse(id.toStdString()), AccessMode::read_only);
+        return id;
+    };
+    const auto withdrawn = held(), revoked = held(), free = allocate();
+    const auto gently = service_->cli({"deallocate", withdrawn});
+    QVERIFY2(gently.out.contains("withdrawn; 1 reference left"), qPrintable(gently.out));
+    const auto forced = service_->cli({"deallocate", "--force", revoked});
+    QVERIFY2(forced.out.contains("zeroed and revoked; 1 reference left"), qPrintable(forced.out));
+    QVERIFY(forced.out.contains("freed with the last reference"));
+    QCOMPARE(service_->cli({"deallocate", "--force", free}).out, free + " freed\n");
+    const auto again = service_->cli_json({"deallocate", "--force", withdrawn});
+    QCOMPARE(again["deallocated"][0]["revoked"].toBool(), true);
 }
 
 void Cleanup::a_plan_is_run_as_it_is_and_says_what_changed_meanwhile() {

@@ -33,6 +33,9 @@ class CliPeople : public QObject {
     void status_is_a_summary_and_all_of_it_on_request();
     void a_region_is_found_by_the_beginning_or_the_end_of_its_id();
     void an_ambiguous_id_names_the_candidates();
+    void what_names_nothing_is_an_error_and_not_an_empty_answer();
+    void names_in_a_policy_that_nobody_has_are_named();
+    void a_policy_is_checked_by_the_short_id_of_its_region();
     void events_know_the_short_id_of_a_freed_region();
     void times_have_units_and_zero_is_a_word();
     void waiting_ends_when_the_state_is_reached();
@@ -47,6 +50,7 @@ class CliPeople : public QObject {
     void colors_are_for_terminals();
     void tables_fit_a_narrow_terminal_data();
     void tables_fit_a_narrow_terminal();
+    void columns_of_the_environment_are_the_width_of_a_terminal();
     void a_mistyped_option_is_named_with_the_nearest();
     void a_program_found_by_path_finds_its_module();
 
@@ -128,6 +132,60 @@ void CliPeople::an_ambiguous_id_names_the_candidates() {
     const auto refused = service_->cli({"info", common});
     QCOMPARE(refused.status, 2);
     QVERIFY2(refused.err.contains(one) && refused.err.contains(two), qPrintable(refused.err));
+}
+
+void CliPeople::what_names_nothing_is_an_error_and_not_an_empty_answer() {
+    const auto id = allocate();
+    const QString missing = "shm_1700000000000000_0123456789abcdef";
+    const QList<std::tuple<QStringList, int, QString>> cases{
+        {{"list", "state:bogus"}, 2, "live, orphan, closing"},
+        {{"locks", "state:bogus"}, 2, "live, orphan, closing"},
+        {{"list", "cleanup=never"}, 2, "automatic, manual, reference_counted"},
+        {{"events", "--kind", "bogus"}, 2, "bogus"},
+        {{"wait", id, "--state", "bogus"}, 2, "quarantined"},
+        {{"locks", missing}, 1, missing},
+        {{"locks", missing.right(8)}, 1, missing.right(8)},
+        {{"locks", "NOSUCH"}, 2, "NOSUCH"},
+        {{"locks", "shm_xyz"}, 2, "shm_xyz"}};
+    for (const auto& [words, status, named] : cases) {
+        const auto refused = service_->cli(words);
+        QVERIFY2(refused.status == status && refused.err.contains(named),
+                 qPrintable(words.join(' ') + ": " + refused.out + refused.err));
+    }
+    for (const auto& words : QList<QStringList>{{"locks", id},
+                                                {"locks", id.right(8)},
+                                                {"locks", "state:live"},
+                                                {"locks", "snakepit-shm"}})
+        QCOMPARE(service_->cli(words).out, "no locks\n");
+    QCOMPARE(service_->cli({"locks", "state:orphan"}).out, "no locks\n");
+    QVERIFY(
+        service_->cli({"events", "--region", missing}).err.contains("no recorded event matches"));
+}
+
+void CliPeople::names_in_a_policy_that_nobody_has_are_named() {
+    const auto id = allocate();
+    const auto set =
+        service_->cli({"policy", "set", id.right(8), "--allow", "user=nosuchuser:read", "--allow",
+                       "group=nosuchgroup:read", "--allow", "user=root:read"});
+    QCOMPARE(set.status, 0);
+    QVERIFY2(set.err.contains("unknown user 'nosuchuser'"), qPrintable(set.err));
+    QVERIFY2(set.err.contains("unknown group 'nosuchgroup'"), qPrintable(set.err));
+    QCOMPARE(set.err.count('\n'), 2);
+    const auto warnings =
+        service_->cli_json({"policy", "set", id, "--allow", "user=nosuchuser:read"})["warnings"];
+    QCOMPARE(warnings.toArray().size(), 1);
+    QCOMPARE(warnings[0]["where"].toString(), "rules[0].user");
+    QVERIFY(service_->cli({"policy", "set", id, "--allow", "user=root:read"}).err.isEmpty());
+}
+
+void CliPeople::a_policy_is_checked_by_the_short_id_of_its_region() {
+    const auto id = allocate();
+    QCOMPARE(service_->cli({"policy", "check", id.right(8)}).out, "no problems found\n");
+    QCOMPARE(service_->cli({"policy", "set", id, "--permissions", "other=ro"}).status, 0);
+    const auto found = service_->cli({"policy", "check", id.right(8)});
+    QCOMPARE(found.status, 5);
+    QVERIFY2(found.out.contains("permissions.other"), qPrintable(found.out));
+    QCOMPARE(service_->cli({"policy", "check", "no-such-file.json"}).status, 1);
 }
 
 void CliPeople::events_know_the_short_id_of_a_freed_region() {
@@ -318,6 +376,10 @@ void CliPeople::tables_fit_a_narrow_terminal_data() {
                                                 {"help", "allocate"},
                                                 {"status"},
                                                 {"config", "show"},
+                                                {"top", "--once"},
+                                                {"host"},
+                                                {"host", "--all"},
+                                                {"stats"},
                                                 {"cleanup", "--dry-run", "--all-eligible"}})
         for (const int columns : {80, 64})
             QTest::addRow("%s in %d", qPrintable(words.join(' ')), columns) << words << columns;
@@ -333,7 +395,8 @@ void CliPeople::tables_fit_a_narrow_terminal() {
     const auto shown = on_terminal(words + QStringList{"--color", "never"}, columns, environment());
     QVERIFY2(longest_line(shown) <= columns, qPrintable(shown));
     // No word was cut in two at the edge: each of them stands in the wide output.
-    if (words.first() == "list" || words.first() == "cleanup") {
+    if (words.first() == "host") return;
+    if (words.first() == "list" || words.first() == "cleanup" || words.first() == "top") {
         QVERIFY2(shown.contains(id.right(8)) && shown.contains(other.right(8)), qPrintable(shown));
         return;
     }
@@ -342,6 +405,18 @@ void CliPeople::tables_fit_a_narrow_terminal() {
         QVERIFY2(paths.contains(word) || word.size() >= columns / 2 ||
                      word.contains(QRegularExpression("\\d")),
                  qPrintable(word + "\n" + shown));
+}
+
+void CliPeople::columns_of_the_environment_are_the_width_of_a_terminal() {
+    allocate({"1MiB", "--metadata", "note=a long text that says nothing in particular"});
+    for (const auto& words : QList<QStringList>{{"top", "--once"}, {"list"}, {"host", "--all"}}) {
+        const QStringList program{"COLUMNS=70", kProgram, "--color", "never"};
+        TerminalSession session("/usr/bin/env", program + words, environment(), "xterm-256color",
+                                100, 24);
+        session.wait();
+        const auto shown = QString::fromUtf8(session.output()).remove('\r');
+        QVERIFY2(longest_line(shown) <= 70 && longest_line(shown) > 40, qPrintable(shown));
+    }
 }
 
 void CliPeople::a_mistyped_option_is_named_with_the_nearest() {

@@ -25,6 +25,7 @@ class CliWithoutManager : public QObject {
     void the_service_refuses_to_start_with_a_broken_configuration();
     void health_finds_a_directory_that_others_may_write();
     void health_finds_what_a_killed_manager_left();
+    void health_says_that_no_manager_runs_and_that_this_is_no_fault();
     void help_explains_every_command();
 
   private:
@@ -119,6 +120,20 @@ void CliWithoutManager::health_finds_what_a_killed_manager_left() {
     const auto ill = service.cli({"health"});
     QCOMPARE(ill.status, 5);
     QVERIFY(ill.out.contains("leftover_segments"));
+}
+
+void CliWithoutManager::health_says_that_no_manager_runs_and_that_this_is_no_fault() {
+    const Service service;
+    const auto shown = service.cli({"health"});
+    QCOMPARE(shown.status, 0);
+    static const QRegularExpression row("manager +not running +no manager runs");
+    QVERIFY2(shown.out.contains(row), qPrintable(shown.out));
+    const auto health = service.cli_json({"health"});
+    QCOMPARE(health.value("healthy").toBool(), true);
+    QStringList states;
+    for (const auto& value : health.value("checks").toArray())
+        if (value.toObject()["name"] == "manager") states << value.toObject()["status"].toString();
+    QCOMPARE(states, QStringList{"not_running"});
 }
 
 void CliWithoutManager::help_explains_every_command() {

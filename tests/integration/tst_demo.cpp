@@ -13,6 +13,7 @@ class Demo : public QObject {
     void its_workers_share_sound_data_and_leave_nothing_behind();
     void it_uses_the_manager_that_runs();
     void it_cleans_up_when_it_is_interrupted();
+    void it_says_how_a_worker_ended_that_ended_early();
 };
 
 void Demo::its_workers_share_sound_data_and_leave_nothing_behind() {
@@ -46,6 +47,27 @@ void Demo::it_cleans_up_when_it_is_interrupted() {
     QCOMPARE(demo->end(SIGINT).status, 0);
     QCOMPARE(service.host().segments(), QStringList{});
     QCOMPARE(service.cli({"status"}).status, 3);
+}
+
+void Demo::it_says_how_a_worker_ended_that_ended_early() {
+    Service service;
+    QVERIFY(service.start());
+    const auto demo = service.cli_peer({"demo", "--workers", "2", "--seconds", "600"});
+    QVERIFY(demo->line().contains("workers"));
+    // One that the demo does not kill: the newest of its two children.
+    const auto workers = [&] {
+        QFile children(QString("/proc/%1/task/%1/children").arg(demo->pid()));
+        return children.open(QIODevice::ReadOnly)
+                   ? QString::fromLatin1(children.readAll()).split(' ', Qt::SkipEmptyParts)
+                   : QStringList();
+    };
+    QTRY_COMPARE_WITH_TIMEOUT(workers().size(), 2, kPatienceMs);
+    QCOMPARE(::kill(workers().first().toInt(), SIGKILL), 0);
+    const auto ended = demo->wait();
+    QCOMPARE(ended.status, 1);
+    QVERIFY2(ended.err.contains("was ended by signal 9 (Killed)"), qPrintable(ended.err));
+    const auto held = [&] { return service.cli_json({"list", "refs>0"})["regions"].toArray(); };
+    QTRY_COMPARE_WITH_TIMEOUT(held().size(), 0, kPatienceMs);
 }
 
 QTEST_GUILESS_MAIN(Demo)

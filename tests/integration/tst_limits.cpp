@@ -86,19 +86,19 @@ void Limits::without_inodes_files_are_to_be_removed() {
     QVERIFY(small.mounted() && service_->start());
     small.fill_with_files();
     const auto host = service_->cli({"host", "--shm-path", segments_});
-    QVERIFY2(host.out.contains("0 of 510 files left"), qPrintable(host.out));
+    QVERIFY2(host.out.contains("0 of 510 inodes free"), qPrintable(host.out));
     const auto json = service_->cli_json({"host", "--shm-path", segments_});
     const auto place = json["balance"].toObject()["places"].toArray().first().toObject();
     QCOMPARE(place["files_total"].toInt(), 510);
     QCOMPARE(place["files_free"].toInt(), 0);
     const auto check = check_named(service_->cli_json({"health"}), "shared_memory_space");
     QCOMPARE(check["status"].toString(), "problem");
-    QVERIFY2(check["message"].toString().contains("0 of 510 files left"), shown(check));
+    QVERIFY2(check["message"].toString().contains("0 of 510 inodes free"), shown(check));
     QVERIFY2(check["remedy"].toString().contains("remove files"), shown(check));
     const auto refused =
         service_->cli({"allocate", "8KiB", "--placement", "dedicated", "--json"}).error();
     QCOMPARE(refused["code"].toString(), "no_space");
-    QVERIFY2(refused["message"].toString().contains("0 of 510 files left"), shown(refused));
+    QVERIFY2(refused["message"].toString().contains("0 of 510 inodes free"), shown(refused));
     QVERIFY2(refused["remedy"].toString().contains("remove files"), shown(refused));
     QVERIFY2(!refused["remedy"].toString().contains("cleanup"), shown(refused));
 }
@@ -107,7 +107,7 @@ void Limits::a_manager_that_cannot_start_says_what_is_missing_data() {
     QTest::addColumn<QString>("options");
     QTest::addColumn<QString>("said");
     QTest::newRow("inodes") << "mode=700,size=64m,nr_inodes=3"
-                            << "0 of 3 files left";
+                            << "0 of 3 inodes free";
     QTest::newRow("bytes") << "mode=700,size=16k,nr_inodes=500"
                            << "free of 16 KiB";
 }
@@ -140,7 +140,7 @@ void Limits::inodes_of_the_state_directory_are_looked_at() {
     small.fill_with_files();
     const auto check = check_named(service_->cli_json({"health"}), "state_space");
     QCOMPARE(check["status"].toString(), "problem");
-    QVERIFY2(check["message"].toString().contains("0 of 100 files left"), shown(check));
+    QVERIFY2(check["message"].toString().contains("0 of 100 inodes free"), shown(check));
 }
 
 void Limits::an_output_without_an_inode_is_told_so() {
@@ -150,7 +150,7 @@ void Limits::an_output_without_an_inode_is_told_so() {
     small.fill_with_files();
     const auto refused = service_->cli({"diagnose", "-o", out + "/bundle"});
     QVERIFY(refused.status != 0);
-    QVERIFY2(refused.err.contains("0 of 20 files left"), qPrintable(refused.err));
+    QVERIFY2(refused.err.contains("0 of 20 inodes free"), qPrintable(refused.err));
 }
 
 int main(int argc, char** argv) {

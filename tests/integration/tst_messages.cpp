@@ -209,6 +209,8 @@ void Messages::nothing_recorded_yet_is_said() {
     QVERIFY2(refused.status == 1, qPrintable(QString::number(refused.status) + refused.err));
     QVERIFY2(refused.err.contains("nothing was recorded yet"), qPrintable(refused.err));
     QVERIFY2(!refused.err.contains("key"), qPrintable(refused.err));
+    // The program's name, what failed, what to do: a sentence with more parts is hard to read.
+    QCOMPARE(refused.err.count(": "), 2);
 }
 
 void Messages::what_is_not_there_is_a_failure_and_no_usage_error_data() {

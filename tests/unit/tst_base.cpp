@@ -33,6 +33,7 @@ class TestBase : public QObject {
     void a_filter_selects_what_it_says();
     void a_filter_that_means_nothing_says_which_part_data();
     void a_filter_that_means_nothing_says_which_part();
+    void a_value_that_a_field_never_has_is_refused_with_those_it_has();
     void times_survive_being_printed_and_read();
     void times_that_are_none_are_refused_data();
     void times_that_are_none_are_refused();
@@ -161,6 +162,10 @@ void TestBase::sizes_and_durations_print_in_the_largest_fitting_unit() {
     QCOMPARE(format_duration(600'000), std::string("10 min"));
     QCOMPARE(format_duration(7'200'000), std::string("2 h"));
     QCOMPARE(format_duration(172'800'000), std::string("2 d"));
+    QCOMPARE(format_nanos(830), std::string("830 ns"));
+    QCOMPARE(format_nanos(12'340), std::string("12.3 µs"));
+    QCOMPARE(format_nanos(999'900), std::string("1.00 ms"));
+    QCOMPARE(format_nanos(2.5e9), std::string("2.50 s"));
 }
 
 void TestBase::a_filter_selects_what_it_says_data() {
@@ -251,6 +256,12 @@ void TestBase::a_filter_that_means_nothing_says_which_part_data() {
     QTest::newRow("order of text") << QByteArray("owner>a") << QByteArray("owner");
     QTest::newRow("no value") << QByteArray("size>=") << QByteArray("size>=");
     QTest::newRow("half an operator") << QByteArray("size!5") << QByteArray("size!5");
+    for (const auto* field : {"state", "cleanup", "policy", "security", "placement"})
+        for (const auto* op : {":", "=", "!="})
+            QTest::addRow("value of %s%s", field, op)
+                << QByteArray(field) + op + "bogus" << QByteArray("bogus");
+    QTest::newRow("a part is not the value") << QByteArray("state=orph") << QByteArray("orph");
+    QTest::newRow("negated") << QByteArray("-state:bogus") << QByteArray("bogus");
 }
 
 void TestBase::a_filter_that_means_nothing_says_which_part() {
@@ -262,6 +273,22 @@ void TestBase::a_filter_that_means_nothing_says_which_part() {
     QVERIFY2(parsed.error().message.find(named.constData()) != std::string::npos,
              parsed.error().message.c_str());
     QVERIFY(!parsed.error().remedy.empty());
+}
+
+void TestBase::a_value_that_a_field_never_has_is_refused_with_those_it_has() {
+    const std::pair<const char*, const char*> cases[] = {
+        {"state:bogus", "live, orphan, closing, quarantined, revoked, damaged"},
+        {"cleanup=bogus", "automatic, manual, reference_counted"},
+        {"security!=bogus", "standard, high, maximum"},
+        {"placement:bogus", "automatic, pooled, dedicated"},
+    };
+    for (const auto& [filter, values] : cases) {
+        const auto parsed = RegionFilter::parse(filter);
+        QVERIFY(!parsed);
+        QVERIFY2(parsed.error().remedy.find(values) != std::string::npos,
+                 parsed.error().sentence().c_str());
+    }
+    QVERIFY(RegionFilter::parse("state:ORPH"));
 }
 
 void TestBase::times_survive_being_printed_and_read() {

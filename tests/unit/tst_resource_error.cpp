@@ -147,7 +147,7 @@ void ResourceError::no_inodes_and_no_bytes_data() {
     QTest::addColumn<QByteArray>("options");
     QTest::addColumn<QString>("message");
     QTest::addColumn<QString>("remedy");
-    QTest::newRow("inodes") << QByteArray("nr_inodes=2,size=1m") << "has 0 of 2 files left"
+    QTest::newRow("inodes") << QByteArray("nr_inodes=2,size=1m") << "has 0 of 2 inodes free"
                             << "remove files there";
     QTest::newRow("bytes") << QByteArray("nr_inodes=9,size=4k") << "has 0 B free of 4 KiB"
                            << "'snakepit-shm host' shows what uses it";

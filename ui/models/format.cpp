@@ -36,16 +36,8 @@ QString duration_text(std::int64_t millis) {
     return QString::fromStdString(format_duration(millis));
 }
 
-// Three digits, whatever the unit.
 QString nanos_text(double nanos) {
-    const char* unit = " ns";
-    for (const char* next : {" µs", " ms", " s"}) {
-        if (nanos < 999.5) break;
-        nanos /= 1000;
-        unit = next;
-    }
-    const int decimals = nanos >= 99.95 || nanos == std::floor(nanos) ? 0 : nanos >= 9.995 ? 1 : 2;
-    return QString::number(nanos, 'f', decimals) + QString::fromUtf8(unit);
+    return QString::fromStdString(format_nanos(nanos));
 }
 
 QString since_text(Timestamp then, Timestamp now) {

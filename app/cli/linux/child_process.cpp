@@ -9,7 +9,10 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/time.h"
 #include "platform/process.h"
@@ -18,6 +21,8 @@
 namespace snakepit::shm::cli {
 
 namespace {
+
+constexpr int kEndMillis = 1000;  // between the end of a process's output and its own
 
 [[noreturn]] void become(const char* program, char* const* words, int output, pid_t parent) {
     // Ends with its parent, which may have ended before the call took effect.
@@ -59,6 +64,7 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words) 
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
+      status_(other.status_),
       output_(std::move(other.output_)),
       unread_(std::move(other.unread_)) {}
 
@@ -66,6 +72,7 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
     if (this == &other) return *this;
     stop();
     pid_ = std::exchange(other.pid_, 0);
+    status_ = other.status_;
     output_ = std::move(other.output_);
     unread_ = std::move(other.unread_);
     return *this;
@@ -104,15 +111,29 @@ Result<std::string> ChildProcess::wait_line(int timeout_ms) {
         pollfd readable{output_.get(), POLLIN, 0};
         if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) == 0)
             return fail(ErrorCode::timeout, "no output from the started process");
-        if (!read_some() && errno != EAGAIN && errno != EINTR)
-            return fail(ErrorCode::platform_error, "the started process ended early",
-                        "see its message above");
+        if (!read_some() && errno != EAGAIN && errno != EINTR) return fail(ended_early());
     }
 }
 
 bool ChildProcess::running() {
-    if (pid_ != 0 && ::waitpid(static_cast<pid_t>(pid_), nullptr, WNOHANG) == pid_) pid_ = 0;
+    if (pid_ != 0 && ::waitpid(static_cast<pid_t>(pid_), &status_, WNOHANG) == pid_) pid_ = 0;
     return pid_ != 0;
+}
+
+std::string ChildProcess::how_it_ended() const {
+    if (WIFSIGNALED(status_))
+        return fmt::format("was ended by signal {} ({})", WTERMSIG(status_),
+                           ::strsignal(WTERMSIG(status_)));
+    return fmt::format("exited with status {}", WEXITSTATUS(status_));
+}
+
+// Its output ended: it is about to end, or has.
+Error ChildProcess::ended_early() {
+    for (int i = 0; i < kEndMillis && running(); ++i) ::poll(nullptr, 0, 1);
+    return make_error(
+        ErrorCode::platform_error,
+        fmt::format("the started process {}", pid_ == 0 ? how_it_ended() : "closed its output"),
+        "see its message above");
 }
 
 void ChildProcess::kill() {
@@ -127,7 +148,7 @@ void ChildProcess::stop() {
 
 void ChildProcess::reap() {
     if (pid_ == 0) return;
-    while (::waitpid(static_cast<pid_t>(pid_), nullptr, 0) < 0 && errno == EINTR) {
+    while (::waitpid(static_cast<pid_t>(pid_), &status_, 0) < 0 && errno == EINTR) {
     }
     pid_ = 0;
 }

@@ -214,12 +214,7 @@ std::size_t draw_head(const Model& model, Surface& surface, std::size_t line, st
 }
 
 std::string nanos_text(std::uint64_t nanos) {
-    if (nanos == 0) return "-";
-    const auto value = static_cast<double>(nanos);
-    if (nanos < 1000) return fmt::format("{} ns", nanos);
-    if (nanos < 1'000'000) return fmt::format("{:.3g} µs", value / 1e3);
-    if (nanos < 1'000'000'000) return fmt::format("{:.3g} ms", value / 1e6);
-    return fmt::format("{:.3g} s", value / 1e9);
+    return nanos == 0 ? "-" : format_nanos(static_cast<double>(nanos));
 }
 
 std::string span_text(Timestamp from, Timestamp to) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "top/plain.h"
 
+#include <algorithm>
+
 #include <QJsonArray>
 
 #include "json.h"
@@ -10,21 +12,22 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr std::size_t kWide = 400;  // columns: what is longer is a list of many holders
+constexpr std::size_t kWidest = 400;  // columns: what is longer is a list of many holders
 
 }  // namespace
 
-std::string plain_frame(Model& model) {
+std::string plain_frame(Model& model, std::size_t columns) {
+    const auto width = columns == 0 ? kWidest : std::min(columns, kWidest);
     std::string out;
-    Surface head(kWide, kHeadLines);
+    Surface head(width, kHeadLines);
     const auto end = draw_head(model, head, 0, kHeadLines);
     for (std::size_t i = 0; i < end; ++i) out += head.text(i) + '\n';
     out += '\n';
     const auto rows = model.regions().all(model.sorting());
     if (rows.empty()) return out + "No regions. Try: snakepit-shm demo\n";
 
-    Surface line(kWide, 1);
-    const auto layout = region_columns(kWide);
+    Surface line(width, 1);
+    const auto layout = region_columns(width);
     layout.draw_titles(line, 0, model.sorting());
     out += line.text(0) + '\n';
     for (const auto* row : rows) {

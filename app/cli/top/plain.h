@@ -10,8 +10,9 @@
 
 namespace snakepit::shm::cli {
 
-// The head and every region.
-std::string plain_frame(Model& model);
+// The head and every region. `columns` of the terminal, 0 where the output is none: what does not
+// fit is cut or left out.
+std::string plain_frame(Model& model, std::size_t columns);
 QJsonObject document(const Model& model);
 
 }  // namespace snakepit::shm::cli

@@ -63,11 +63,11 @@ Result<int> run_top(const Context& context, const TopOptions& options) {
         print_json(document(model));
         return kDone;
     }
-    print(plain_frame(model));
+    print(plain_frame(model, output_columns()));
     for (int frame = 1; frame < options.frames && output_written(); ++frame) {
         ::poll(nullptr, 0, kFrameMillis);
         look(model, source);
-        print("\n" + plain_frame(model));
+        print("\n" + plain_frame(model, output_columns()));
     }
     return kDone;
 }

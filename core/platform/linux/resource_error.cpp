@@ -33,8 +33,8 @@ void say_what_is_missing(Error& error, const struct statfs& space, const std::st
     const auto unit = static_cast<std::uint64_t>(space.f_bsize);
     const bool memory = space.f_type == TMPFS_MAGIC;
     if (space.f_files != 0 && space.f_ffree == 0) {
-        error.message +=
-            fmt::format(" ({} has 0 of {} files left: no inode left)", where, space.f_files);
+        error.message += fmt::format(" ({} has 0 of {} inodes free, so it takes no new file)",
+                                     where, space.f_files);
         error.remedy = memory ? "remove files there, or raise nr_inodes of the file system"
                               : "remove files there, or use another directory";
         return;
