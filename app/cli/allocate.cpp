@@ -5,6 +5,7 @@
 
 #include <QJsonArray>
 
+#include "base/region_name.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -15,7 +16,7 @@ namespace snakepit::shm::cli {
 namespace {
 
 struct AllocateOptions {
-    std::string size, timeout, name_prefix;
+    std::string size, timeout, name, name_prefix;
     std::optional<std::uint32_t> count;
     std::optional<CleanupPolicy> cleanup_policy;
     std::optional<SecurityLevel> security_level;
@@ -42,6 +43,8 @@ Result<std::string> metadata_of(const std::vector<std::string>& pairs) {
 
 Result<RegionOptions> region_options(const AllocateOptions& options) {
     RegionOptions out;
+    if (!options.name.empty()) SHM_TRY(check_region_name(options.name));
+    out.name = options.name;
     out.owned_by_user = true;
     out.durable = options.durable;
     out.audit_access = options.audit;
@@ -83,6 +86,10 @@ Result<std::vector<RegionId>> allocate_all(ManagerClient& client, std::uint64_t 
 
 Result<int> run_allocate(const Context& context, const AllocateOptions& options) {
     SHM_ASSIGN(const auto size, parse_size(options.size));
+    if (!options.name.empty() && options.count.value_or(1) > 1)
+        return fail(ErrorCode::invalid_argument,
+                    "--name names one region, and --count asks for more",
+                    "allocate them one by one, each with a name of its own");
     SHM_ASSIGN(const auto region, region_options(options));
     SHM_ASSIGN(auto client, connect(context, true));
     SHM_ASSIGN(const auto ids, allocate_all(*client, size, options, region));
@@ -133,6 +140,9 @@ void add_allocate(Command& app) {
         "Keep contents and description in the state directory, so that they survive a reboot");
     command.flag("--audit", options.audit,
                  "Record each access; refuse access while that is impossible");
+    command.option("--name", "NAME", options.name,
+                   "Name it; commands and programs find it by this name, which no other region of "
+                   "the user has");
     command.option("--name-prefix", "PREFIX", options.name_prefix,
                    "Add name=PREFIX1, PREFIX2 ... to the metadata");
     command.option("--metadata", "KEY=VALUE", options.metadata,

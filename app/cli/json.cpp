@@ -58,6 +58,7 @@ QJsonValue json(Timestamp time) {
 QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
     QJsonObject out{
         {"id", text(region.id.str())},
+        {"name", region.name.empty() ? QJsonValue() : QJsonValue(text(region.name))},
         {"size", json(region.size)},
         {"actual_size", json(region.actual_size)},
         {"created_at", json(region.created_at)},

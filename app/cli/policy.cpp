@@ -190,11 +190,16 @@ Result<int> run_check(const Context& context, const std::string& word) {
     SystemNameResolver names;
     std::optional<PolicyReport> report;
     Policy policy;
-    if (const auto id = RegionId::parse(word)) {
-        SHM_ASSIGN(auto client, connect(context));
-        SHM_ASSIGN(report, report_of(*client, *id));
-        policy = report->policy;
-    } else {
+    const bool id = RegionId::parse(word).has_value();
+    if (id || (word != "-" && !QFile::exists(text(word)))) {
+        const auto target = connect_to(context, {word});
+        if (!target && id) return fail(target.error());
+        if (target) {
+            SHM_ASSIGN(report, report_of(*target->client, target->ids.front()));
+            policy = report->policy;
+        }
+    }
+    if (!report) {
         SHM_ASSIGN(const auto text, read_policy_text(word));
         SHM_ASSIGN(policy, parse_policy(text, word));
     }

@@ -69,6 +69,7 @@ struct RegionOptions {
     // can require it too.
     bool audit_access = false;
     std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty: none
+    std::string name;      // see check_region_name(); empty: none
     // False: default `permissions` stand for the configuration's default policy. True:
     // `permissions` apply as they are.
     bool exact_permissions = false;
@@ -85,6 +86,7 @@ struct RegionReference {
 
 struct RegionInfo {
     RegionId id;
+    std::string name;               // empty: none
     std::uint64_t size = 0;         // requested bytes
     std::uint64_t actual_size = 0;  // reserved bytes
     Timestamp created_at;

@@ -53,10 +53,11 @@ snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t 
     if (!client || !id) return bad_argument("allocate requires a client and a buffer for the id");
     return in_client(client, [&](ManagerClient& manager) {
         const auto chosen = read_sized(options, snakepit_shm_options SNAKEPIT_SHM_OPTIONS_INIT);
-        return finish(manager.allocate(size, from_c(chosen)), [&](const RegionId& made) {
-            const auto text = made.str();
-            std::memcpy(id, text.c_str(), text.size() + 1);
-        });
+        if (chosen.name)
+            if (const auto name = check_region_name(chosen.name); !name)
+                return failed(name.error());
+        return finish(manager.allocate(size, from_c(chosen)),
+                      [&](const RegionId& made) { to_c(made, id); });
     });
 }
 
@@ -234,10 +235,17 @@ snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client, uint64_t ti
 snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char* id,
                                         uint64_t token) {
     if (!client || !id) return bad_argument("unlock requires a client and an id");
+    token &= ~SNAKEPIT_SHM_TOKEN_INCONSISTENT;
     const auto give = [&](ManagerClient& manager, const RegionId& region) {
-        return finish(manager.unlock(region, token & ~SNAKEPIT_SHM_TOKEN_INCONSISTENT));
+        return finish(manager.unlock(region, token));
     };
-    return on_region(client, id, give, With::closed_client_too);
+    const auto unlock = [&](ManagerClient& manager) {
+        if (const auto region = RegionId::parse(id)) return give(manager, *region);
+        // The name may be another region's by now, and a closed client cannot ask.
+        if (const auto region = manager.locked_with(token)) return give(manager, *region);
+        return on_named(manager, id, give);
+    };
+    return in_client(client, unlock, With::closed_client_too);
 }
 
 snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client, const char* worker,

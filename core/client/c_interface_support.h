@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/region_name.h"
 #include "client/client_table.h"
 #include "client/manager_client.h"
 #include "snakepit/shm/snakepit_shm.h"
@@ -50,15 +51,32 @@ snakepit_shm_status in_client(const snakepit_shm_client* client, F&& body,
     });
 }
 
-// The same for one region of it.
+// For a region by its name. The region that has it may end between the two requests, and another
+// get the name: then that one is meant.
+template <typename F>
+snakepit_shm_status on_named(ManagerClient& manager, const char* name, F&& body) {
+    constexpr int kAttempts = 4;
+    auto region = manager.resolve(name);
+    for (int attempt = 1; region; ++attempt) {
+        const auto done = body(manager, *region);
+        if (done != SNAKEPIT_SHM_REGION_NOT_FOUND || attempt == kAttempts) return done;
+        const auto next = manager.resolve(name);
+        if (next && *next == *region) return done;
+        region = next;
+        last_error.clear();
+    }
+    return failed(region.error());
+}
+
+// The same for one region of it, by its id or its name.
 template <typename F>
 snakepit_shm_status on_region(const snakepit_shm_client* client, const char* id, F&& body,
                               With with = With::open_client) {
     return in_client(
         client,
         [&](ManagerClient& manager) {
-            const auto region = RegionId::parse(id);
-            return region ? body(manager, *region) : failed(region.error());
+            if (const auto region = RegionId::parse(id)) return body(manager, *region);
+            return on_named(manager, id, body);
         },
         with);
 }
@@ -85,6 +103,7 @@ inline RegionOptions from_c(const snakepit_shm_options& c) {
     options.permissions = {static_cast<Permission>(c.owner), static_cast<Permission>(c.group),
                            static_cast<Permission>(c.other)};
     if (c.metadata) options.metadata = c.metadata;
+    if (c.name) options.name = c.name;
     options.owned_by_user = c.owned_by_user;
     options.durable = c.durable;
     options.exact_permissions = c.exact_permissions;
@@ -154,6 +173,11 @@ inline AccessMode mode_of(snakepit_shm_access access) {
 
 inline std::uint64_t to_c(const LockGrant& granted) {
     return granted.token | (granted.inconsistent ? SNAKEPIT_SHM_TOKEN_INCONSISTENT : 0);
+}
+
+inline void to_c(const RegionId& region, char id[SNAKEPIT_SHM_ID_SIZE]) {
+    const auto text = region.str();
+    std::memcpy(id, text.c_str(), text.size() + 1);
 }
 
 inline snakepit_shm_status finish(const Status& status) {

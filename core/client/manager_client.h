@@ -79,6 +79,10 @@ class ManagerClient {
 
     // This client holds one reference to the new region until deallocate() or its own end.
     Result<RegionId> allocate(std::uint64_t size, const RegionOptions& options = {});
+    // The region that `word` is the id of, which needs no manager, or that has it as its name:
+    // NAME, or USER/NAME for another user's. It may end, and its name be given to another, at any
+    // time. invalid_region_id, region_not_found.
+    Result<RegionId> resolve(const std::string& word);
     Result<MappedRegion> map(const RegionId& id, AccessMode access);
     // not_held if the reference was already released. An encrypted region mapped for writing is
     // flushed first. If flushing fails, the unwritten changes are lost: call flush() first, which
@@ -125,6 +129,8 @@ class ManagerClient {
     // Releases one level, on any thread; not_held if this client does not hold the lock. If no
     // manager responds, the release is sent to the next one that this client reaches.
     Status unlock(const RegionId& id, std::uint64_t token);
+    // The region that this client has locked with this token.
+    std::optional<RegionId> locked_with(std::uint64_t token) const;
     // A lock that is waited for in slices, with a ticket. `owner` 0: the calling thread, which must
     // also wait; else a number of at least kFirstOwner.
     Result<std::uint64_t> lock_begin(const RegionId& id, AccessMode mode, std::uint32_t owner);

@@ -114,7 +114,8 @@ Timestamp heartbeat_of(const layout::RegistryState& state, bool this_boot);
 // instance's clock to wall clock time.
 RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fixed,
                     const layout::SlotBody& body, const layout::SlotStats& stats,
-                    const char* metadata, std::string_view instance, std::int64_t wall_shift);
+                    const char* metadata, std::string_view name, std::string_view instance,
+                    std::int64_t wall_shift);
 
 // Names of segments. Dedicated: "/snakepit_<instance>_<region id>", sealed: with the suffix
 // "_sealed"; an arena: "/snakepit_<instance>_arena_<16 hexadecimal digits>"; durable:

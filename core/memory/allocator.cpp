@@ -182,7 +182,7 @@ Result<PendingAllocation> Allocator::begin(std::uint64_t size, const RegionOptio
     copy_text(fixed.session, owner.session);
     PendingAllocation pending;
     pending.size = stored_bytes(size, options.security_level.value_or(SecurityLevel::standard));
-    SHM_ASSIGN(pending.slot, registry_.reserve(fixed, options.metadata));
+    SHM_ASSIGN(pending.slot, registry_.reserve(fixed, options.metadata, options.name));
     if (auto chosen = choose_place(pending, options, fixed.owner_uid); !chosen) {
         registry_.release(pending.slot, nullptr);
         return fail(std::move(chosen).error());
@@ -283,8 +283,10 @@ void Allocator::commit(std::uint32_t slot) {
                      {.kind = EventKind::allocated,
                       .pid = fixed.owner_pid,
                       .uid = fixed.owner_uid,
+                      .count = fixed.name_bytes,
                       .value = fixed.size,
-                      .text = fixed.owner_process});
+                      .text = fixed.owner_process,
+                      .name = registry_.name(slot)});
 }
 
 void Allocator::forget(std::uint32_t slot) {

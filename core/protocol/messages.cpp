@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "base/region_name.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -112,6 +114,7 @@ Error from_wire(const wire::FailureT& failure) {
 wire::RegionT to_wire(const RegionInfo& info) {
     wire::RegionT out;
     out.id = std::make_unique<wire::RegionKey>(to_wire(info.id));
+    out.name = info.name;
     out.size = info.size;
     out.actual_size = info.actual_size;
     out.created_at = info.created_at.micros;
@@ -159,6 +162,7 @@ wire::RegionT to_wire(const RegionInfo& info) {
 RegionInfo from_wire(const wire::RegionT& region) {
     RegionInfo info;
     if (region.id) info.id = from_wire(*region.id);
+    info.name = region.name;
     info.size = region.size;
     info.actual_size = region.actual_size;
     info.created_at = {region.created_at};
@@ -215,6 +219,7 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
     call.durable = options.durable;
     call.exact_permissions = options.exact_permissions;
     call.audit_access = options.audit_access;
+    call.name = options.name;
     return call;
 }
 
@@ -238,6 +243,8 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
                     fmt::format("the metadata has {} bytes; the maximum is {}",
                                 call.metadata.size(), kMaxMetadataBytes),
                     "store large descriptions in the region itself");
+    if (!call.name.empty()) SHM_TRY(check_region_name(call.name));
+    options.name = call.name;
     if (!call.default_security_level) options.security_level = level;
     options.timeout_ms = call.timeout_ms;
     options.owned_by_user = call.owned_by_user;

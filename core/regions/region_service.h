@@ -84,6 +84,9 @@ class RegionService {
     Result<RegionInfo> info(const Caller& caller, const RegionId& id) {
         return directory_.info(caller, id);
     }
+    Result<RegionId> resolve(const Caller& caller, const std::string& word) {
+        return directory_.resolve(caller, word);
+    }
     Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter,
                                          std::uint32_t& slot, std::size_t bytes) {
         return directory_.list(caller, filter, slot, bytes);

@@ -216,6 +216,13 @@ void ClientConnection::dispatch(wire::RequestT request) {
         }
         case Call::List:
             return list(id, *request.call.AsList());
+        case Call::Resolve: {
+            const auto found = service.resolve(caller_, request.call.AsResolve()->name);
+            if (!found) return answer_error(id, found.error());
+            wire::ResolvedT resolved;
+            resolved.id = std::make_unique<wire::RegionKey>(to_wire(*found));
+            return answer(id, std::move(resolved));
+        }
         case Call::Cleanup:
             return clean(id, *request.call.AsCleanup());
         case Call::Announce: {

@@ -79,9 +79,11 @@ _TYPES = {
     "audit_unavailable": "platform_error",
     "policy_invalid": "invalid_argument",
     "encryption_required": "permission_denied",
+    "name_in_use": "allocation_failed",
     "alert_rule_invalid": "invalid_argument",
     "telemetry_unavailable": "platform_error",
 }
+_NOT_FOUND = 4
 _IN_USE = 21  # region_in_use
 _TIMEOUT = 10
 _NOT_HELD = 12
@@ -107,6 +109,9 @@ class _Options(ctypes.Structure):
         ("other", ctypes.c_int),
         ("metadata", ctypes.c_char_p),
         ("owned_by_user", ctypes.c_bool),
+        ("durable", ctypes.c_bool),
+        ("exact_permissions", ctypes.c_bool),
+        ("name", ctypes.c_char_p),
     ]
 
 
@@ -213,6 +218,7 @@ _PROTOTYPES = {
     "map": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(_Mapping)],
     "unmap": [_Client, ctypes.POINTER(_Mapping)],
     "deallocate": [_Client, ctypes.c_char_p],
+    "resolve": [_Client, ctypes.c_char_p, ctypes.c_char_p],
     "info": [_Client, ctypes.c_char_p, ctypes.POINTER(_Info)],
     "list": [_Client, ctypes.c_char_p, _ListCallback, ctypes.c_void_p],
     "cleanup": [_Client, ctypes.POINTER(_CleanupOptions), ctypes.POINTER(_CleanupResult)],
@@ -331,19 +337,24 @@ class Client:
 
     def allocate(self, size, *, metadata=None, timeout_ms=-1, security_level=None,
                  access_mode="read_write", cleanup_policy="automatic", placement="automatic",
-                 owner="read_write", group="none", other="none", owned_by_user=False):
+                 owner="read_write", group="none", other="none", owned_by_user=False, durable=False,
+                 exact_permissions=False, name=None):
         """Allocates a region of `size` bytes, all zero, and maps it writable (or as `access_mode` says).
         `metadata` is a dict of at most 1,000 bytes as JSON. `timeout_ms`: unused for that many
         milliseconds, it is freed; -1 is the manager's default, 0 never. `cleanup_policy`: 'automatic',
-        'reference_counted' or 'manual'. `owned_by_user`: the region outlives this process.
-        `security_level`: 'standard', 'high', 'maximum'; None is the configured default."""
+        'reference_counted' or 'manual'. `owned_by_user`: the region outlives this process; `durable`:
+        also a reboot. `security_level`: 'standard', 'high', 'maximum'; None is the configured default.
+        `exact_permissions`: `owner`, `group` and `other` are used as they are; else the defaults stand
+        for the configured ones. `name`: every method that takes an id takes it too; 'name_in_use' if
+        another region of this user has it."""
         options = _Options(
             ctypes.sizeof(_Options), timeout_ms,
             -1 if security_level is None else _number(_SECURITY, security_level, "security_level"),
             _number(_ACCESS, access_mode, "access_mode"), _number(_POLICIES, cleanup_policy, "cleanup_policy"),
             _number(_PLACEMENTS, placement, "placement"), _number(_PERMISSIONS, owner, "owner"),
             _number(_PERMISSIONS, group, "group"), _number(_PERMISSIONS, other, "other"),
-            None if metadata is None else json.dumps(metadata).encode(), owned_by_user)
+            None if metadata is None else json.dumps(metadata).encode(), owned_by_user, durable,
+            exact_permissions, _bytes(name))
         try:
             size = operator.index(size)
         except TypeError:
@@ -361,8 +372,27 @@ class Client:
             raise
 
     def map(self, region_id, writable=False):
-        """Maps an existing region and acquires a reference; read-only unless `writable`."""
-        return Region(self, region_id, writable)
+        """Maps an existing region, by its id or its name ("NAME", or "USER/NAME" for another user's), and
+        acquires a reference; read-only unless `writable`."""
+        known = self.resolve(region_id)
+        while True:
+            try:
+                return Region(self, known, writable)
+            except Error as error:
+                if error.status != _NOT_FOUND or known == region_id:
+                    raise
+                known, before = self.resolve(region_id), known
+                if known == before:
+                    raise
+
+    def resolve(self, name):
+        """The id of the region that has this name now. An id is returned as it is."""
+        encoded = _id(name)
+        if encoded.startswith(b"shm_"):
+            return name
+        found = ctypes.create_string_buffer(_ID_SIZE)
+        _call("resolve", self._handle, encoded, found)
+        return found.value.decode()
 
     def info(self, region_id):
         """The RegionInfo of a region."""

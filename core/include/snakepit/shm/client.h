@@ -186,6 +186,7 @@ struct Options {
     bool durable = false;        // kept in the state directory; survives a reboot
     // False: read-write for the owner and nothing for others stands for the configured default.
     bool exact_permissions = false;
+    std::string name;  // of the region, see snakepit_shm.h; empty: none
 };
 
 struct CleanupOptions {
@@ -248,6 +249,9 @@ class Client {
     Result<void> seal(const std::string& id) const {
         return detail::checked(snakepit_shm_seal(client_.get(), id.c_str()));
     }
+    // The region that has this name now: NAME, or USER/NAME. Every member that takes an id takes a
+    // name too, and asks for it each time.
+    Result<Region> find(const std::string& name) const;
     // No process can find or map the region any more; its memory is freed with the last reference.
     Result<void> deallocate(const std::string& id) const {
         return detail::checked(snakepit_shm_deallocate(client_.get(), id.c_str()));
@@ -375,9 +379,17 @@ inline Result<Region> Client::allocate(std::uint64_t size, const Options& option
                                    options.metadata.empty() ? nullptr : options.metadata.c_str(),
                                    options.owned_by_user,
                                    options.durable,
-                                   options.exact_permissions};
+                                   options.exact_permissions,
+                                   options.name.empty() ? nullptr : options.name.c_str()};
     char id[SNAKEPIT_SHM_ID_SIZE];
     const auto status = snakepit_shm_allocate(client_.get(), size, &raw, id);
+    if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+    return Region(*this, id);
+}
+
+inline Result<Region> Client::find(const std::string& name) const {
+    char id[SNAKEPIT_SHM_ID_SIZE];
+    const auto status = snakepit_shm_resolve(client_.get(), name.c_str(), id);
     if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
     return Region(*this, id);
 }

@@ -11,7 +11,7 @@
  * reason of its failure. snakepit_shm_last_error() then has a sentence with the cause and a remedy,
  * for the calling thread. Every function that takes a client may also return:
  *   - #SNAKEPIT_SHM_INVALID_ARGUMENT: a required argument is NULL, or the handle is not a client;
- *   - #SNAKEPIT_SHM_INVALID_REGION_ID: the id has the wrong form;
+ *   - #SNAKEPIT_SHM_INVALID_REGION_ID: the text is neither a region's id nor a name;
  *   - #SNAKEPIT_SHM_CLIENT_CLOSED: the client was closed, perhaps during the call;
  *   - #SNAKEPIT_SHM_FORKED: the client was connected before fork() (see below);
  *   - #SNAKEPIT_SHM_NO_MANAGER: no manager runs, or it did not respond before the deadline;
@@ -47,6 +47,15 @@
  * answer. It is the call's own timeout if it has one, else what the client was connected with. A
  * manager that runs gets at least 100 milliseconds to answer. Signals neither end a call nor
  * prolong it.
+ *
+ * @anchor names **Names.** A region may be given a name when it is allocated. Every function that
+ * takes a region's id takes its name too, at the cost of one more request to the manager. A name
+ * has at most 255 bytes of UTF-8, no control character and no '/', and does not begin with "shm_",
+ * '-' or
+ * '~'. It belongs to one region of a user at a time: from the allocation until the region is
+ * withdrawn, also while processes still hold the memory, or, from quarantine, until it is freed.
+ * "NAME" is a region of the calling user; "USER/NAME", with a user's name or number, one of another
+ * user, if the region's policy lets the caller see it.
  *
  * **Structures.** A structure whose first member is `struct_size` may grow in later versions. Set
  * `struct_size` to `sizeof` of the structure; the library reads and writes no more than that.
@@ -117,6 +126,7 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_AUDIT_UNAVAILABLE = 40,
     SNAKEPIT_SHM_POLICY_INVALID = 45,
     SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46,
+    SNAKEPIT_SHM_NAME_IN_USE = 47,
     SNAKEPIT_SHM_TELEMETRY_UNAVAILABLE = 65
 } snakepit_shm_status;
 
@@ -171,13 +181,14 @@ typedef struct snakepit_shm_options {
     /** False: read-write for the owner and nothing for others stands for the configured default.
      * True: the permissions are used as they are. */
     bool exact_permissions;
+    const char* name; /**< of the region, see @ref names; NULL: none */
 } snakepit_shm_options;
 /** The defaults: automatic cleanup, read-write for the owner only. */
 #define SNAKEPIT_SHM_OPTIONS_INIT                                                                 \
     {                                                                                             \
         sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_SECURITY_DEFAULT, SNAKEPIT_SHM_READ_WRITE, \
             SNAKEPIT_SHM_AUTOMATIC, SNAKEPIT_SHM_PLACE_AUTOMATIC, SNAKEPIT_SHM_PERMIT_READ_WRITE, \
-            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false, false         \
+            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false, false, NULL   \
     }
 
 /** One reference to a region, and the memory. Valid until snakepit_shm_unmap() or the end of the
@@ -286,6 +297,7 @@ SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client* client);
  * @param size     Bytes, at least 1.
  * @param options  NULL: the defaults (#SNAKEPIT_SHM_OPTIONS_INIT). Not used after the call.
  * @param id       Receives the region's id, zero-terminated; valid in every process.
+ * @retval SNAKEPIT_SHM_NAME_IN_USE                    Another region of this user has the name.
  * @retval SNAKEPIT_SHM_INVALID_SIZE                   `size` is 0.
  * @retval SNAKEPIT_SHM_SIZE_EXCEEDS_LIMIT             Larger than max_region_size.
  * @retval SNAKEPIT_SHM_REGION_LIMIT_EXCEEDED          max_regions regions exist.
@@ -353,6 +365,20 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* cli
  */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client,
                                                              const char* id);
+/**
+ * @brief Finds the id of the region that has a name now.
+ *
+ * For programs that use the region more than once: by its id it is found without the manager, and
+ * no other region can be meant.
+ *
+ * @param client  The client.
+ * @param name    "NAME" or "USER/NAME"; an id is accepted and returned unchecked.
+ * @param id      Receives the region's id, zero-terminated.
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND  No region has the name, or this user may not see it.
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_resolve(snakepit_shm_client* client,
+                                                          const char* name,
+                                                          char id[SNAKEPIT_SHM_ID_SIZE]);
 /**
  * @brief Describes a region.
  *
