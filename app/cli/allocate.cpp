@@ -19,6 +19,7 @@ struct AllocateOptions {
     std::string size, timeout, name, name_prefix;
     std::optional<std::uint32_t> count;
     std::optional<CleanupPolicy> cleanup_policy;
+    std::optional<OwnerEnd> owner_end;
     std::optional<SecurityLevel> security_level;
     std::optional<Placement> placement;
     std::optional<Permission> owner, group, other;
@@ -49,6 +50,7 @@ Result<RegionOptions> region_options(const AllocateOptions& options) {
     out.durable = options.durable;
     out.audit_access = options.audit;
     out.cleanup_policy = options.cleanup_policy.value_or(CleanupPolicy::manual);
+    out.owner_end = options.owner_end.value_or(out.owner_end);
     out.security_level = options.security_level;
     out.placement = options.placement.value_or(out.placement);
     out.access_mode = options.access_mode.value_or(out.access_mode);
@@ -119,6 +121,10 @@ void add_allocate(Command& app) {
     command.option("--cleanup-policy", "POLICY", options.cleanup_policy, parse_cleanup_policy,
                    {"automatic", "manual", "reference_counted"},
                    "When it is freed: automatic, manual (default) or reference_counted");
+    command.option("--owner-end", "WHAT", options.owner_end, parse_owner_end,
+                   {"keep", "grace", "withdraw"},
+                   "What the end of a process that owns the region means: keep, grace or withdraw; "
+                   "of no effect here, where the user owns it");
     command.option("--timeout", "TIME", options.timeout,
                    "Free it when unused for this long, such as 10m; 0: never");
     command.option("--security-level", "LEVEL", options.security_level, parse_security_level,

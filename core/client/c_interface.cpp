@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/version.h"
 #include "client/c_interface_support.h"
 
 using namespace snakepit::shm;
@@ -138,16 +139,6 @@ snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client, const c
     });
 }
 
-snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id,
-                                      snakepit_shm_region_info* out) {
-    if (!client || !id || !out || out->struct_size < sizeof out->struct_size)
-        return bad_argument("info requires a client, an id and a struct_size");
-    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
-        return finish(manager.info(region),
-                      [&](const RegionInfo& info) { copy_sized(out, to_c(info)); });
-    });
-}
-
 snakepit_shm_status snakepit_shm_list(snakepit_shm_client* client, const char* filter,
                                       snakepit_shm_list_callback callback, void* context) {
     if (!client || !callback) return bad_argument("list requires a client and a callback");
@@ -265,6 +256,15 @@ uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client) {
 
 const char* snakepit_shm_last_error(void) {
     return last_error.c_str();
+}
+
+const char* snakepit_shm_status_type(snakepit_shm_status status) {
+    return status == SNAKEPIT_SHM_OK ? "ok"
+                                     : to_string(type_of(static_cast<ErrorCode>(status))).data();
+}
+
+const char* snakepit_shm_version(void) {
+    return kVersionText.data();
 }
 
 const char* snakepit_shm_status_name(snakepit_shm_status status) {

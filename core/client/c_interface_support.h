@@ -104,30 +104,12 @@ inline RegionOptions from_c(const snakepit_shm_options& c) {
                            static_cast<Permission>(c.other)};
     if (c.metadata) options.metadata = c.metadata;
     if (c.name) options.name = c.name;
+    options.owner_end = static_cast<OwnerEnd>(c.owner_end);
+    options.audit_access = c.audit_access;
     options.owned_by_user = c.owned_by_user;
     options.durable = c.durable;
     options.exact_permissions = c.exact_permissions;
     return options;
-}
-
-inline snakepit_shm_region_info to_c(const RegionInfo& info) {
-    snakepit_shm_region_info out{};
-    out.struct_size = sizeof out;
-    std::strncpy(out.id, info.id.str().c_str(), sizeof out.id - 1);
-    out.size = info.size;
-    out.actual_size = info.actual_size;
-    out.created_at = info.created_at.micros;
-    out.last_accessed = info.last_accessed.micros;
-    out.access_count = info.access_count;
-    out.reference_count = info.reference_count;
-    out.owner_pid = info.owner_pid;
-    out.owner_uid = info.owner_uid;
-    out.security_level = static_cast<snakepit_shm_security>(info.security_level);
-    out.cleanup_policy = static_cast<snakepit_shm_cleanup_policy>(info.cleanup_policy);
-    out.access_mode = static_cast<snakepit_shm_access>(info.access_mode);
-    out.timeout_ms = info.timeout_ms;
-    std::strncpy(out.state, std::string(to_string(info.state)).c_str(), sizeof out.state - 1);
-    return out;
 }
 
 // Copies as much as the caller's version of a struct has room for.
@@ -174,6 +156,9 @@ inline AccessMode mode_of(snakepit_shm_access access) {
 inline std::uint64_t to_c(const LockGrant& granted) {
     return granted.token | (granted.inconsistent ? SNAKEPIT_SHM_TOKEN_INCONSISTENT : 0);
 }
+
+// c_interface_regions.cpp
+snakepit_shm_region_info to_c(const RegionInfo& info);
 
 inline void to_c(const RegionId& region, char id[SNAKEPIT_SHM_ID_SIZE]) {
     const auto text = region.str();

@@ -47,6 +47,11 @@ struct MappedRegion {
     bool plain() const { return !audited && level == SecurityLevel::standard; }
 };
 
+struct OpenedRegion {
+    MappedRegion mapping;
+    bool created = false;
+};
+
 struct LockGrant {
     std::uint64_t token = 0;  // 63 bits
     // A writer died in its lock and no writer has released one since: the region may be half
@@ -84,6 +89,12 @@ class ManagerClient {
     // time. invalid_region_id, region_not_found.
     Result<RegionId> resolve(const std::string& word);
     Result<MappedRegion> map(const RegionId& id, AccessMode access);
+    // Maps the region with this name; if there is none, allocates and maps it, in one step. The
+    // mapping is its only reference. name_in_use: it has another size or other options.
+    Result<OpenedRegion> open(const std::string& name, std::uint64_t size,
+                              const RegionOptions& options, AccessMode access);
+    // The region that this client has mapped there.
+    Result<RegionId> region_of(const MappedRegion& mapping);
     // not_held if the reference was already released. An encrypted region mapped for writing is
     // flushed first. If flushing fails, the unwritten changes are lost: call flush() first, which
     // can be repeated.

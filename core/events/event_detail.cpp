@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/region.h"
 #include "base/time.h"
 #include "events/holder_list.h"
 #include "layout/event_kind.h"
@@ -248,6 +249,10 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
             key("worker");
             append_json_string(out, worker);
         }
+    }
+    if (kind == EventKind::owner_gone && entry.count > 0) {
+        key("owner_end");
+        append_json_string(out, to_string(static_cast<OwnerEnd>(entry.count)));
     }
     if (kind == EventKind::allocated && entry.count > 0) {
         key("name");

@@ -23,7 +23,7 @@ namespace snakepit::shm {
     X(restored, 12)           /* text: process */                                                  \
     X(references, 13)         /* who holds; count: references, value: holders, text: packed, */    \
                               /* see events/holder_list.h */                                       \
-    X(owner_gone, 14)         /* text: cleanup policy */                                           \
+    X(owner_gone, 14)         /* count: OwnerEnd, text: cleanup policy */                          \
     X(refused, 15)            /* result: why, text: operation and reason, ": " between */          \
     X(allocation_failed, 16)  /* result: why, value: bytes */                                      \
     X(cleanup, 17)            /* count: regions removed, value: bytes, text: scope */              \

@@ -114,11 +114,14 @@ enum BodyFlag : std::uint32_t {
     kSealPending = 2,          // becomes immutable as soon as no process can write to it
     kHasCanary = 4,            // the bytes after its end hold a pattern that is checked
     kMemfd = 8,                // its segment, or its arena, is memory without a name
+    kOwnerEnd = 3 << 4,        // two bits: OwnerEnd
     kAudited = 256,            // each access asks the manager, which records it
     kHasPolicy = 1 << 12,      // a policy in the state database; kPolicyRevision identifies it
     kPolicyPending = 1 << 13,  // takes effect when the region has moved to fresh memory
     kSecondName = 1 << 14,     // of the two names of a dedicated segment
 };
+
+inline constexpr int kOwnerEndShift = 4;
 
 // Upper half of SlotBody::flags: counts the policies set on the region.
 inline constexpr std::uint32_t kPolicyRevision = 0xFFFF'0000U;

@@ -42,6 +42,11 @@ bool made_since_boot(const RegistryHeader& header) {
 
 }  // namespace
 
+OwnerEnd owner_end_of(const SlotBody& body) {
+    return resolved(static_cast<OwnerEnd>((body.flags & kOwnerEnd) >> kOwnerEndShift),
+                    static_cast<CleanupPolicy>(body.cleanup_policy));
+}
+
 Timestamp heartbeat_of(const RegistryState& state, bool this_boot) {
     const auto beat = state.beat.load(std::memory_order_relaxed);
     if (!this_boot || beat == 0) return {state.heartbeat.load(std::memory_order_relaxed)};
@@ -100,6 +105,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
                                               : fixed.created_at};
     info.access_count = stats.access_count;
     info.reference_count = stats.references;
+    info.holder_count = stats.holders;
     info.owner_pid = fixed.owner_pid;
     info.owner_uid = fixed.owner_uid;
     info.owner_process = bounded(fixed.owner_process);
@@ -108,6 +114,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
                         static_cast<Permission>(body.permission_other)};
     info.security_level = static_cast<SecurityLevel>(body.security_level);
     info.cleanup_policy = static_cast<CleanupPolicy>(body.cleanup_policy);
+    info.owner_end = owner_end_of(body);
     info.access_mode = static_cast<AccessMode>(body.access_mode);
     info.timeout_ms = body.timeout_ms;
     if (metadata && body.metadata_bytes > 0)

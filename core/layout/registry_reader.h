@@ -110,6 +110,8 @@ class RegistryReader {
 // created since the system started.
 Timestamp heartbeat_of(const layout::RegistryState& state, bool this_boot);
 
+OwnerEnd owner_end_of(const layout::SlotBody& body);
+
 // Converts the three parts of a slot for display. `metadata` may be null; `wall_shift` converts the
 // instance's clock to wall clock time.
 RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fixed,

@@ -251,6 +251,7 @@ void Allocator::place(PendingAllocation& pending, const RegionOptions& options) 
     if (pending.pooled()) pool.performed(pending.work, true);
     body.flags = pending.flags | (pending.durable ? std::uint32_t{kDurable} : 0);
     if (options.audit_access) body.flags |= kAudited;
+    body.flags |= static_cast<std::uint32_t>(options.owner_end) << kOwnerEndShift;
     body = located(body, pending);
     const auto& handle = pending.pooled() ? pending.slice.arena->handle() : pending.segment.handle;
     if (write_canary(handle, body.offset, pending.size, body.actual_size)) body.flags |= kHasCanary;

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "base/units.h"
+#include "regions/option_difference.h"
 
 namespace snakepit::shm {
 
@@ -84,6 +85,11 @@ Error name_in_use_error(const RegionRegistry& registry, std::uint32_t slot,
     return error;
 }
 
+Result<Grant> own(Result<Grant> granted) {
+    if (granted) granted->created = true;
+    return granted;
+}
+
 Error not_repeated_error(std::uint64_t size) {
     return make_error(
         ErrorCode::allocation_failed,
@@ -142,15 +148,45 @@ bool RegionAllocation::answer_again(const Caller& caller, std::uint64_t request_
     }
     if (word.state != SlotState::live || word.withdrawn || word.damaged) return false;
     // The answer to an earlier try was lost with its manager: same request, same region.
-    done(directory_.issue(caller, *made, AccessMode::read_write, true));
+    done(own(directory_.issue(caller, *made, AccessMode::read_write, true)));
     return true;
 }
 
+Result<Grant> RegionAllocation::open_existing(const Caller& caller, std::uint32_t slot,
+                                              std::uint64_t size, const RegionOptions& options,
+                                              AccessMode access) {
+    if (registry_.control(slot).state == SlotState::quarantined)
+        return fail(refuse(caller, size, name_in_use_error(registry_, slot, options.name)));
+    if (const auto differs = difference(registry_, slot, size, options); !differs.empty()) {
+        auto error = make_error(
+            ErrorCode::name_in_use,
+            fmt::format("the region with the name '{}' is another one: {}", options.name, differs),
+            "open it with its own size and options, map it by its name, or choose another name");
+        error.region_id = registry_.id(slot).str();
+        return fail(refuse(caller, size, std::move(error)));
+    }
+    return directory_.map(caller, registry_.id(slot), access, true);
+}
+
 void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                                RegionOptions options, Done done, bool can_reserve) {
+                                RegionOptions options, Done done, bool can_reserve,
+                                std::optional<AccessMode> open) {
     const Stopwatch watch;
     const auto give_up = [&](Error error) { done(fail(refuse(caller, size, std::move(error)))); };
-    const auto asked = options;  // before what the configuration says is filled in
+    // With the options as they are before what the configuration says is filled in.
+    const auto again = [=, this] {
+        allocate(caller, request_id, size, options, done, can_reserve, open);
+    };
+    if (caller.client && answer_again(caller, request_id, size, again, done)) return;
+    if (const auto holder = name_holder(caller, options.name)) {
+        if (!pending_.contains(*holder))
+            return done(open ? open_existing(caller, *holder, size, options, *open)
+                             : fail(refuse(caller, size,
+                                           name_in_use_error(registry_, *holder, options.name))));
+        if (caller.client) forget_waiters(caller.serial, request_id);
+        name_waiters_.emplace(*holder, NameWaiter{caller.serial, request_id, again});
+        return;
+    }
     if (auto checked = check_options(config_, encryption_.ready(), options); !checked)
         return give_up(std::move(checked).error());
     auto policy = policies_.for_new(options);
@@ -159,7 +195,6 @@ void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, 
         if (auto recorded = state_.can_record(); !recorded)
             return give_up(std::move(recorded).error());
 
-    const auto again = [=, this] { allocate(caller, request_id, size, asked, done, can_reserve); };
     RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}, policies_.quota(caller)};
     if (caller.client) {
         const auto& record = clients_.record(*caller.client);
@@ -168,14 +203,6 @@ void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, 
         owner.worker = record.worker;
         owner.session = record.session;
         owner.reserves = can_reserve;
-        if (answer_again(caller, request_id, size, again, done)) return;
-    }
-    if (const auto holder = name_holder(caller, options.name)) {
-        if (!pending_.contains(*holder))
-            return give_up(name_in_use_error(registry_, *holder, options.name));
-        if (caller.client) forget_waiters(caller.serial, request_id);
-        name_waiters_.emplace(*holder, NameWaiter{caller.serial, request_id, again});
-        return;
     }
     auto begun = allocator_.begin(size, options, owner, request_id);
     if (!begun && retry_is_safe(begun.error().code) && state_.make_room())
@@ -242,7 +269,7 @@ void RegionAllocation::reserved(const Caller& caller, std::uint64_t request_id, 
     }
     const auto word = slot ? registry_.control(*slot) : Control{};
     if (word.state == SlotState::live && !word.withdrawn && !word.damaged)
-        return done(directory_.issue(caller, *slot, AccessMode::read_write, true));
+        return done(own(directory_.issue(caller, *slot, AccessMode::read_write, true)));
     done(fail(make_error(ErrorCode::region_not_found,
                          "the manager does not know this allocation any more", "allocate again")));
 }
@@ -374,6 +401,7 @@ void RegionAllocation::complete(const std::shared_ptr<Allocation>& allocation) {
         return made;
     }();
     const auto again = asked_again_.extract(slot);
+    granted = own(std::move(granted));
     if (granted) {
         const auto& fixed = registry_.fixed(slot);
         ++stats_.counters.allocations;

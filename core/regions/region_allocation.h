@@ -30,9 +30,11 @@ class RegionAllocation : RegionPart {
           refusals_(refusals) {}
 
     // `can_reserve`: the client reserves the memory of a segment of its own itself, so that its own
-    // control group is charged for it; the answer may say that it has to (Grant::reserve).
+    // control group is charged for it; the answer may say that it has to (Grant::reserve). `open`:
+    // a region with this name, size and options is mapped with this access instead.
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                  RegionOptions options, Done done, bool can_reserve);
+                  RegionOptions options, Done done, bool can_reserve,
+                  std::optional<AccessMode> open = std::nullopt);
     // The client did. region_not_found when the manager does not know the request any more.
     void reserved(const Caller& caller, std::uint64_t request_id, Done done);
     // Nobody wants what this request made or is making.
@@ -74,6 +76,8 @@ class RegionAllocation : RegionPart {
     std::optional<std::uint32_t> find_request(const Caller& caller, std::uint64_t request_id) const;
     // Who has the name; nothing: it is free.
     std::optional<std::uint32_t> name_holder(const Caller& caller, const std::string& name) const;
+    Result<Grant> open_existing(const Caller& caller, std::uint32_t slot, std::uint64_t size,
+                                const RegionOptions& options, AccessMode access);
     void forget_waiters(std::uint64_t serial, std::optional<std::uint64_t> request_id);
     bool answer_again(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
                       std::function<void()> ask_again, const Done& done);

@@ -29,6 +29,7 @@ struct Grant {
     SecurityLevel level = SecurityLevel::standard;
     // Nothing is granted yet: the client reserves the memory of the segment first.
     bool reserve = false;
+    bool created = false;  // the region is this request's own
 };
 
 // Shows regions to those who may know of them, and lets clients map them. Service thread only.
