@@ -121,10 +121,10 @@ void add_allocate(Command& app) {
     command.option("--cleanup-policy", "POLICY", options.cleanup_policy, parse_cleanup_policy,
                    {"automatic", "manual", "reference_counted"},
                    "When it is freed: automatic, manual (default) or reference_counted");
-    command.option("--owner-end", "WHAT", options.owner_end, parse_owner_end,
-                   {"keep", "grace", "withdraw"},
-                   "What the end of a process that owns the region means: keep, grace or withdraw; "
-                   "of no effect here, where the user owns it");
+    command.option(
+        "--owner-end", "WHAT", options.owner_end, parse_owner_end, {"keep", "grace", "withdraw"},
+        "Effect of the end of a process that owns the region: keep, grace or withdraw; stored, "
+        "and without effect here, where the user owns it");
     command.option("--timeout", "TIME", options.timeout,
                    "Free it when unused for this long, such as 10m; 0: never");
     command.option("--security-level", "LEVEL", options.security_level, parse_security_level,

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/region_name.h"
+#include "base/time.h"
 #include "client/client_table.h"
 #include "client/manager_client.h"
 #include "snakepit/shm/snakepit_shm.h"
@@ -52,14 +53,18 @@ snakepit_shm_status in_client(const snakepit_shm_client* client, F&& body,
 }
 
 // For a region by its name. The region that has it may end between the two requests, and another
-// get the name: then that one is meant.
+// get the name: then that one is meant. A call that waited, for a lock, is not repeated.
 template <typename F>
 snakepit_shm_status on_named(ManagerClient& manager, const char* name, F&& body) {
     constexpr int kAttempts = 4;
+    constexpr std::int64_t kNoWait = 100'000'000;  // nanoseconds
+    const auto began = monotonic_nanos();
     auto region = manager.resolve(name);
     for (int attempt = 1; region; ++attempt) {
         const auto done = body(manager, *region);
-        if (done != SNAKEPIT_SHM_REGION_NOT_FOUND || attempt == kAttempts) return done;
+        if (done != SNAKEPIT_SHM_REGION_NOT_FOUND || attempt == kAttempts ||
+            monotonic_nanos() - began > kNoWait)
+            return done;
         const auto next = manager.resolve(name);
         if (next && *next == *region) return done;
         region = next;

@@ -160,6 +160,9 @@ Result<OpenedRegion> ManagerClient::open(const std::string& name, std::uint64_t 
     };
     auto opened = [&]() -> Result<OpenedRegion> {
         SHM_ASSIGN(const auto held, d_->lock());
+        if (!d_->connection->lease().valid())
+            return fail(ErrorCode::invalid_argument, "this connection has no lease page",
+                        "connect with one to map regions");
         for (int attempt = 1;; ++attempt) {
             auto done = d_->allocate_region(call, take);
             // It was withdrawn before its reference could be taken: the name is free again.

@@ -45,7 +45,11 @@ class NameUser {
         if (command == "allocate") {
             snakepit_shm_options options = SNAKEPIT_SHM_OPTIONS_INIT;
             std::uint64_t size = 0;
-            words >> size;
+            std::string end;
+            words >> size >> end;
+            if (end == "keep") options.owner_end = SNAKEPIT_SHM_OWNER_END_KEEP;
+            if (end == "grace") options.owner_end = SNAKEPIT_SHM_OWNER_END_GRACE;
+            if (end == "withdraw") options.owner_end = SNAKEPIT_SHM_OWNER_END_WITHDRAW;
             options.name = word.c_str();
             const auto status = snakepit_shm_allocate(client_, size, &options, id);
             text += id;
@@ -61,6 +65,18 @@ class NameUser {
             const auto status =
                 snakepit_shm_map(client_, word.c_str(), SNAKEPIT_SHM_READ_WRITE, &mapping);
             text += std::to_string(mapping.size);
+            return status;
+        }
+        if (command == "open") {
+            std::uint64_t size = 0;
+            bool created = false;
+            words >> size;
+            const auto status =
+                snakepit_shm_open(client_, word.c_str(), size, nullptr, SNAKEPIT_SHM_READ_WRITE,
+                                  &mappings_[word], &created);
+            if (status != SNAKEPIT_SHM_OK) return status;
+            (void)snakepit_shm_mapping_id(client_, &mappings_[word], id);
+            text += (created ? "created " : "opened ") + std::string(id);
             return status;
         }
         if (command == "put") {

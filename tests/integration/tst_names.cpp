@@ -33,6 +33,10 @@ class Names : public QObject {
     void a_lock_by_name_is_released_where_it_was_taken();
     void a_name_costs_one_request_and_an_id_none();
     void names_hold_when_the_manager_is_killed();
+    void programs_that_open_a_name_at_once_share_one_region();
+    void an_owner_that_is_killed_leaves_its_region_as_it_said_data();
+    void an_owner_that_is_killed_leaves_its_region_as_it_said();
+    void an_owner_that_disconnects_has_ended_too();
 
   private:
     std::unique_ptr<Peer> user() {
@@ -249,6 +253,97 @@ void Names::names_hold_when_the_manager_is_killed() {
             QCOMPARE(owner->ask(QString("resolve name-%1").arg(name)), "ok " + ids[name]);
         }
     }
+}
+
+void Names::programs_that_open_a_name_at_once_share_one_region() {
+    constexpr int kPrograms = 6, kRounds = 40;
+    std::vector<std::unique_ptr<Peer>> programs;
+    for (int i = 0; i < kPrograms; ++i) {
+        programs.push_back(user());
+        QVERIFY(programs.back());
+    }
+    for (int round = 0; round < kRounds; ++round) {
+        const auto name = QString("open-%1").arg(round);
+        const auto size = round % 3 ? 4096 : 8 << 20;
+        for (const auto& one : programs) one->say(QString("open %1 %2").arg(name).arg(size));
+        // The manager dies over some of the questions.
+        const bool killed = round % 10 == 9;
+        if (killed) QVERIFY(service_->restart_after_kill());
+        std::set<QString> ids;
+        int created = 0;
+        for (const auto& one : programs) {
+            auto line = one->line();
+            // A request over which a manager ended while it took memory is not repeated by itself.
+            if (killed && line == "allocation_failed")
+                line = one->ask(QString("open %1 %2").arg(name).arg(size));
+            const auto answer = line.split(' ');
+            QVERIFY2(answer.size() == 3 && answer[0] == "ok", qPrintable(answer.join(' ')));
+            created += answer[1] == "created" ? 1 : 0;
+            ids.insert(answer[2]);
+        }
+        QCOMPARE(created, 1);
+        QCOMPARE(ids.size(), std::size_t{1});
+        QCOMPARE(programs[0]->ask(QString("put %1 text-%2").arg(name).arg(round)), "ok ");
+        for (const auto& one : programs)
+            QCOMPARE(one->ask("get " + name), QString("ok text-%1").arg(round));
+    }
+}
+
+void Names::an_owner_that_is_killed_leaves_its_region_as_it_said_data() {
+    QTest::addColumn<QString>("end");
+    QTest::addColumn<bool>("found");  // at once after the kill
+    QTest::addColumn<bool>("stays");  // when nobody holds it any more
+    QTest::newRow("keep") << "keep" << true << true;
+    QTest::newRow("grace") << "grace" << true << false;
+    QTest::newRow("withdraw") << "withdraw" << false << false;
+}
+
+void Names::an_owner_that_is_killed_leaves_its_region_as_it_said() {
+    QFETCH(QString, end);
+    QFETCH(bool, found);
+    QFETCH(bool, stays);
+    service_->host().configure("grace_period = \"200ms\"\n");
+    QCOMPARE(service_->cli({"config", "reload"}).status, 0);
+    auto owner = user();
+    const auto other = user();
+    QVERIFY(owner && other);
+    const auto id = owner->ask("allocate data 4096 " + end).mid(3);
+    QCOMPARE(service_->cli_json({"info", id})["owner_end"].toString(), end);
+    QCOMPARE(owner->ask("map data"), "ok 4096");
+    QCOMPARE(owner->ask("put data text"), "ok ");
+    QCOMPARE(other->ask("map data"), "ok 4096");
+    QVERIFY(service_->restart_after_kill());  // it is kept with the region
+    owner->end(SIGKILL);
+    const auto state = [&] { return service_->cli_json({"info", id})["state"].toString(); };
+    QTRY_COMPARE_WITH_TIMEOUT(state(), found ? "orphan" : "closing", kPatienceMs);
+    QCOMPARE(other->ask("resolve data"), found ? "ok " + id : QString("region_not_found"));
+    QCOMPARE(other->ask("get data"), "ok text");
+    const auto next = other->ask("allocate data 8192");
+    QCOMPARE(next.startsWith("ok "), !found);
+    QCOMPARE(other->ask("unmap data"), "ok ");
+    if (stays) {
+        QTest::qSleep(600);  // three times the grace period: nothing may happen in it
+        QCOMPARE(state(), "orphan");
+    } else {
+        QTRY_COMPARE_WITH_TIMEOUT(service_->cli({"info", id}).status, 1, kPatienceMs);
+    }
+    const auto gone = service_->cli_json({"events", "--region", id, "--kind", "owner_gone"});
+    QCOMPARE(gone["events"].toArray().size(), 1);
+    QCOMPARE(gone["events"][0].toObject()["detail"].toObject()["owner_end"].toString(), end);
+}
+
+void Names::an_owner_that_disconnects_has_ended_too() {
+    const auto other = snakepit::Client::connect();
+    {
+        const auto owner = snakepit::Client::connect();
+        snakepit::Options options;
+        options.name = "data";
+        options.owner_end = SNAKEPIT_SHM_OWNER_END_WITHDRAW;
+        QVERIFY(owner->allocate(4096, options).has_value());
+        QVERIFY(other->find("data").has_value());
+    }
+    QTRY_VERIFY_WITH_TIMEOUT(!other->find("data").has_value(), kPatienceMs);
+    QVERIFY(other->open("data", 8192).has_value());
 }
 
 int main(int argc, char** argv) {

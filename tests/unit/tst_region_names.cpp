@@ -51,6 +51,13 @@ class RegionNames : public ServiceFixture {
     void of_two_durable_regions_with_one_name_the_newer_keeps_it();
     void a_damaged_name_is_damage();
     void the_event_of_an_allocation_has_the_name();
+    void open_allocates_and_then_opens();
+    void open_waits_for_the_region_that_is_being_made();
+    void open_again_after_a_restart_is_still_the_one_that_created_it();
+    void open_with_something_else_says_both_values_data();
+    void open_with_something_else_says_both_values();
+    void what_the_manager_chooses_is_not_compared();
+    void open_of_what_is_in_quarantine_or_read_only_is_refused();
     void random_operations_and_kills_agree_with_a_table();
 
   private:
@@ -62,6 +69,16 @@ class RegionNames : public ServiceFixture {
         service().allocate(program.caller(), request, size, named(name),
                            [&out](Result<Grant> granted) { out = std::move(granted); });
     }
+    Result<Grant> open(const Program& program, const RegionOptions& options,
+                       std::uint64_t size = 4096, AccessMode access = AccessMode::read_write,
+                       std::uint64_t request = 0) {
+        Result<Grant> out = fail(ErrorCode::timeout, "no answer");
+        service().allocate(
+            program.caller(), request ? request : ++opens_, size, options,
+            [&](Result<Grant> granted) { out = std::move(granted); }, false, access);
+        return out;
+    }
+    std::uint64_t opens_ = 5000;
     void run_long_work() {
         while (!bench_->long_work.empty()) {
             const auto next = std::move(bench_->long_work.front());
@@ -370,6 +387,139 @@ void RegionNames::the_event_of_an_allocation_has_the_name() {
     const auto event = bench_->last_event(grant->id, EventKind::allocated);
     QCOMPARE(event.count, 4U);
     QCOMPARE(std::string(event.text, 14), std::string("program\0\0data\0", 14));
+}
+
+void RegionNames::open_allocates_and_then_opens() {
+    Program second(bench_->service, {101, 5000, 500});
+    const auto one = open(*user_, named("data"));
+    QVERIFY(one.has_value() && one->created);
+    const auto two = open(second, named("data"));
+    QVERIFY(two.has_value() && !two->created);
+    QCOMPARE(two->id, one->id);
+    QVERIFY(second.take(*two));
+    QVERIFY(!*service().deallocate(user_->caller(), one->id, false));
+    const auto three = open(*user_, named("data"));
+    QVERIFY(three.has_value() && three->created);
+    QVERIFY(three->id != one->id);
+    QCOMPARE(code(open(*user_, RegionOptions{})), ErrorCode{});  // without a name: a new one
+}
+
+void RegionNames::open_waits_for_the_region_that_is_being_made() {
+    bench_->later = true;
+    Program second(bench_->service, {101, 5000, 500});
+    Result<Grant> one = fail(ErrorCode::timeout, "no answer"), two = one;
+    begin(*user_, 1, "data", one, 32 << 20);
+    service().allocate(
+        second.caller(), 1, 32 << 20, named("data"),
+        [&](Result<Grant> granted) { two = std::move(granted); }, false, AccessMode::read_only);
+    QCOMPARE(code(two), ErrorCode::timeout);
+    run_long_work();
+    QVERIFY(one.has_value() && two.has_value());
+    QCOMPARE(two->id, one->id);
+    QVERIFY(one->created && !two->created);
+    QCOMPARE(two->access, AccessMode::read_only);
+}
+
+void RegionNames::open_again_after_a_restart_is_still_the_one_that_created_it() {
+    const auto one = open(*user_, named("data"), 4096, AccessMode::read_write, 77);
+    bench_->restart();
+    const auto again = open(*user_, named("data"), 4096, AccessMode::read_write, 77);
+    QVERIFY(again.has_value() && again->created);
+    QCOMPARE(again->id, one->id);
+}
+
+void RegionNames::open_with_something_else_says_both_values_data() {
+    QTest::addColumn<int>("which");
+    QTest::addColumn<QString>("says");
+    const char* names[] = {"size",      "policy",    "level",       "timeout", "durable", "owner",
+                           "owner end", "placement", "permissions", "audit",   "metadata"};
+    const char* says[] = {"its size is 4096 bytes, requested is 8192 bytes",
+                          "its cleanup_policy is automatic, requested is manual",
+                          "its access_mode is read_write, requested is read_only",
+                          "its timeout is 60000 ms, requested is never",
+                          "its durable is false, requested is true",
+                          "its owned_by_user is false, requested is true",
+                          "its owner_end is grace, requested is withdraw",
+                          "its placement is pooled, requested is dedicated",
+                          "its group permission is none, requested is read_only",
+                          "its audit_access is false, requested is true",
+                          "its metadata is {\"a\":1}, requested is {\"a\":2}"};
+    for (int i = 0; i < 11; ++i) QTest::newRow(names[i]) << i << says[i];
+}
+
+void RegionNames::open_with_something_else_says_both_values() {
+    QFETCH(int, which);
+    QFETCH(QString, says);
+    auto options = named("data");
+    options.timeout_ms = 60'000;
+    options.metadata = R"({"a":1})";
+    const auto one = open(*user_, options);
+    QVERIFY(one.has_value());
+    switch (which) {
+        case 1:
+            options.cleanup_policy = CleanupPolicy::manual;
+            break;
+        case 2:
+            options.access_mode = AccessMode::read_only;
+            break;
+        case 3:
+            options.timeout_ms = 0;
+            break;
+        case 4:
+            options.durable = true;
+            break;
+        case 5:
+            options.owned_by_user = true;
+            break;
+        case 6:
+            options.owner_end = OwnerEnd::withdraw;
+            break;
+        case 7:
+            options.placement = Placement::dedicated;
+            break;
+        case 8:
+            options.permissions.group = Permission::read_only;
+            break;
+        case 9:
+            options.audit_access = true;
+            break;
+        case 10:
+            options.metadata = R"({"a":2})";
+            break;
+        default:
+            break;
+    }
+    const auto refused = open(*user_, options, which == 0 ? 8192 : 4096);
+    QCOMPARE(code(refused), ErrorCode::name_in_use);
+    const auto sentence = QString::fromStdString(refused.error().sentence());
+    QVERIFY2(sentence.contains(says), qPrintable(sentence));
+    QCOMPARE(refused.error().region_id, one->id.str());
+}
+
+void RegionNames::what_the_manager_chooses_is_not_compared() {
+    auto options = named("data");
+    options.timeout_ms = 60'000;
+    options.placement = Placement::dedicated;
+    options.owner_end = OwnerEnd::keep;
+    options.metadata = R"({"a":1})";
+    options.permissions.group = Permission::read_only;
+    const auto one = open(*user_, options);
+    QVERIFY(one.has_value());
+    const auto two = open(*user_, named("data"));
+    QVERIFY(two.has_value());
+    QCOMPARE(two->id, one->id);
+}
+
+void RegionNames::open_of_what_is_in_quarantine_or_read_only_is_refused() {
+    Program second(bench_->service, {101, 5000, 500});
+    auto options = named("data");
+    options.access_mode = AccessMode::read_only;
+    const auto one = open(*user_, options);
+    QVERIFY(one.has_value());
+    QCOMPARE(code(open(second, options)), ErrorCode::read_only);
+    QVERIFY(open(second, options, 4096, AccessMode::read_only).has_value());
+    QVERIFY(!*service().quarantine(user_->caller(), one->id));
+    QCOMPARE(code(open(second, options, 4096, AccessMode::read_only)), ErrorCode::name_in_use);
 }
 
 void RegionNames::random_operations_and_kills_agree_with_a_table() {

@@ -48,7 +48,7 @@
  * manager that runs gets at least 100 milliseconds to answer. Signals neither end a call nor
  * prolong it.
  *
- * @anchor names **Names.** A region may be given a name when it is allocated. Every function that
+ * **Names.** A region may be given a name when it is allocated. Every function that
  * takes a region's id takes its name too, at the cost of one more request to the manager. A name
  * has at most 255 bytes of UTF-8, no control character and no '/', and does not begin with "shm_",
  * '-' or
@@ -194,7 +194,7 @@ typedef struct snakepit_shm_options {
     /** False: read-write for the owner and nothing for others stands for the configured default.
      * True: the permissions are used as they are. */
     bool exact_permissions;
-    const char* name;                 /**< of the region, see @ref names; NULL: none */
+    const char* name;                 /**< of the region, see "Names" above; NULL: none */
     snakepit_shm_owner_end owner_end; /**< of no effect with `owned_by_user` and `durable` */
     bool audit_access; /**< each access is recorded, and refused while it cannot be recorded */
 } snakepit_shm_options;
@@ -240,7 +240,7 @@ typedef struct snakepit_shm_region_info {
     snakepit_shm_access access_mode;
     int64_t timeout_ms;                /**< 0: never */
     char state[16];                    /**< "live", "orphan", "closing", "quarantined", ... */
-    char name[SNAKEPIT_SHM_NAME_SIZE]; /**< see @ref names */
+    char name[SNAKEPIT_SHM_NAME_SIZE]; /**< see "Names" above */
     char metadata[SNAKEPIT_SHM_METADATA_SIZE]; /**< a JSON object */
     char session[32];       /**< of the process that allocated it, see snakepit_shm_announce() */
     char worker[32];        /**< the same */
@@ -395,7 +395,7 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_map(snakepit_shm_client* clien
  * `audit_access`, permissions and `metadata` unless they are left as in #SNAKEPIT_SHM_OPTIONS_INIT.
  *
  * @param client   The client.
- * @param name     Of a region of this user, see @ref names.
+ * @param name     Of a region of this user, see "Names" above.
  * @param size     Bytes, at least 1.
  * @param options  As for snakepit_shm_allocate(). NULL: the defaults. Its `name` is not used.
  * @param access   As for snakepit_shm_map().
