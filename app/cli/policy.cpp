@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <QFile>
+
 #include "command.h"
 #include "json.h"
 #include "output.h"

@@ -68,7 +68,7 @@ void Names::every_command_takes_a_name() {
     QCOMPARE(regions("name:model").size(), 1);
     QCOMPARE(regions("name=other").size(), 0);
     QCOMPARE(service_->cli({"wait", "model one", "--state", "live", "--timeout", "5s"}).status, 0);
-    QCOMPARE(service_->cli({"read", "model one", "--count", "16"}).status, 0);
+    QCOMPARE(service_->cli({"read", "model one", "--size", "16"}).status, 0);
     QCOMPARE(service_->cli({"policy", "show", "model one"}).status, 0);
     QCOMPARE(service_->cli({"policy", "check", "model one"}).status, 0);
     QCOMPARE(service_->cli({"locks", "model one"}).status, 0);
@@ -156,15 +156,15 @@ void Names::a_withdrawn_name_is_anothers_while_its_memory_is_held() {
     const auto first = one->ask("allocate data 4096");
     QVERIFY(first.startsWith("ok "));
     QCOMPARE(two->ask("map data"), "ok 4096");
-    QCOMPARE(two->ask("put data old"), "ok ");
-    QCOMPARE(one->ask("deallocate data"), "ok ");
+    QCOMPARE(two->ask("put data old"), "ok");
+    QCOMPARE(one->ask("deallocate data"), "ok");
     QCOMPARE(one->ask("resolve data"), "region_not_found");
     const auto second = one->ask("allocate data 8192");
     QVERIFY(second.startsWith("ok ") && second != first);
     QCOMPARE(one->ask("map data"), "ok 8192");
-    QCOMPARE(one->ask("put data new"), "ok ");
+    QCOMPARE(one->ask("put data new"), "ok");
     QCOMPARE(two->ask("get data"), "ok old");
-    QCOMPARE(two->ask("unmap data"), "ok ");
+    QCOMPARE(two->ask("unmap data"), "ok");
     QCOMPARE(two->ask("map data"), "ok 8192");
     QCOMPARE(two->ask("get data"), "ok new");
     QCOMPARE(regions("name=data").size(), 1);
@@ -177,11 +177,11 @@ void Names::a_lock_by_name_is_released_where_it_was_taken() {
     const auto one = user(), two = user();
     QVERIFY(one && two);
     const auto first = one->ask("allocate data 4096").mid(3);
-    QCOMPARE(one->ask("lock data"), "ok ");
-    QCOMPARE(two->ask("deallocate " + first), "ok ");
+    QCOMPARE(one->ask("lock data"), "ok");
+    QCOMPARE(two->ask("deallocate " + first), "ok");
     QVERIFY(two->ask("allocate data 4096").startsWith("ok "));
     QCOMPARE(regions("id=" + first).size(), 1);
-    QCOMPARE(one->ask("unlock data"), "ok ");
+    QCOMPARE(one->ask("unlock data"), "ok");
     QTRY_COMPARE_WITH_TIMEOUT(regions("id=" + first).size(), 0, kPatienceMs);
     QCOMPARE(regions("name=data").size(), 1);
 }
@@ -283,7 +283,7 @@ void Names::programs_that_open_a_name_at_once_share_one_region() {
         }
         QCOMPARE(created, 1);
         QCOMPARE(ids.size(), std::size_t{1});
-        QCOMPARE(programs[0]->ask(QString("put %1 text-%2").arg(name).arg(round)), "ok ");
+        QCOMPARE(programs[0]->ask(QString("put %1 text-%2").arg(name).arg(round)), "ok");
         for (const auto& one : programs)
             QCOMPARE(one->ask("get " + name), QString("ok text-%1").arg(round));
     }
@@ -310,7 +310,7 @@ void Names::an_owner_that_is_killed_leaves_its_region_as_it_said() {
     const auto id = owner->ask("allocate data 4096 " + end).mid(3);
     QCOMPARE(service_->cli_json({"info", id})["owner_end"].toString(), end);
     QCOMPARE(owner->ask("map data"), "ok 4096");
-    QCOMPARE(owner->ask("put data text"), "ok ");
+    QCOMPARE(owner->ask("put data text"), "ok");
     QCOMPARE(other->ask("map data"), "ok 4096");
     QVERIFY(service_->restart_after_kill());  // it is kept with the region
     owner->end(SIGKILL);
@@ -320,7 +320,7 @@ void Names::an_owner_that_is_killed_leaves_its_region_as_it_said() {
     QCOMPARE(other->ask("get data"), "ok text");
     const auto next = other->ask("allocate data 8192");
     QCOMPARE(next.startsWith("ok "), !found);
-    QCOMPARE(other->ask("unmap data"), "ok ");
+    QCOMPARE(other->ask("unmap data"), "ok");
     if (stays) {
         QTest::qSleep(600);  // three times the grace period: nothing may happen in it
         QCOMPARE(state(), "orphan");

@@ -79,6 +79,7 @@ class RegionNames : public ServiceFixture {
         return out;
     }
     std::uint64_t opens_ = 5000;
+    static Result<Grant> none() { return fail(ErrorCode::timeout, "no answer"); }
     void run_long_work() {
         while (!bench_->long_work.empty()) {
             const auto next = std::move(bench_->long_work.front());
@@ -283,7 +284,7 @@ void RegionNames::a_kill_between_two_states_changes_no_name() {
 void RegionNames::whoever_asks_for_a_name_that_is_being_made_waits() {
     bench_->later = true;
     Program second(bench_->service, {101, 5000, 500});
-    Result<Grant> one = fail(ErrorCode::timeout, "no answer"), two = one;
+    auto one = none(), two = none();
     begin(*user_, 1, "data", one, 32 << 20);
     begin(second, 1, "data", two);
     QCOMPARE(code(one), ErrorCode::timeout);
@@ -298,7 +299,7 @@ void RegionNames::whoever_asks_for_a_name_that_is_being_made_waits() {
 void RegionNames::a_waiting_request_gets_the_name_when_the_first_fails() {
     bench_->later = true;
     Program second(bench_->service, {101, 5000, 500});
-    Result<Grant> one = fail(ErrorCode::timeout, "no answer"), two = one;
+    auto one = none(), two = none();
     begin(*user_, 1, "data", one, 32 << 20);
     begin(second, 1, "data", two);
     service().cancel_allocation(user_->caller(), 1);
@@ -312,7 +313,7 @@ void RegionNames::a_waiting_request_ends_with_its_client() {
     bench_->later = true;
     Program second(bench_->service, {101, 5000, 500});
     Program third(bench_->service, {102, 5000, 500});
-    Result<Grant> one = fail(ErrorCode::timeout, "no answer"), two = one, three = one;
+    auto one = none(), two = none(), three = none();
     begin(*user_, 1, "data", one, 32 << 20);
     begin(second, 1, "data", two);
     begin(third, 1, "data", three);
@@ -407,7 +408,7 @@ void RegionNames::open_allocates_and_then_opens() {
 void RegionNames::open_waits_for_the_region_that_is_being_made() {
     bench_->later = true;
     Program second(bench_->service, {101, 5000, 500});
-    Result<Grant> one = fail(ErrorCode::timeout, "no answer"), two = one;
+    auto one = none(), two = none();
     begin(*user_, 1, "data", one, 32 << 20);
     service().allocate(
         second.caller(), 1, 32 << 20, named("data"),
@@ -524,6 +525,8 @@ void RegionNames::open_of_what_is_in_quarantine_or_read_only_is_refused() {
 
 void RegionNames::random_operations_and_kills_agree_with_a_table() {
     std::mt19937 random(1);
+    bench_->config.max_regions = bench_->config.max_regions_per_process = 10'000;
+    bench_->reconfigure();
     const auto below = [&](std::uint32_t n) { return random() % n; };
     std::map<std::string, RegionId> expected;  // the region that has the name
     for (int step = 0; step < 4'000; ++step) {
@@ -570,4 +573,5 @@ void RegionNames::random_operations_and_kills_agree_with_a_table() {
 }
 
 QTEST_GUILESS_MAIN(RegionNames)
+#include "moc_service_bench.cpp"
 #include "tst_region_names.moc"
