@@ -5,6 +5,7 @@
 
 #include <QJsonArray>
 
+#include "base/region_name.h"
 #include "base/units.h"
 #include "command.h"
 #include "json.h"
@@ -15,9 +16,10 @@ namespace snakepit::shm::cli {
 namespace {
 
 struct AllocateOptions {
-    std::string size, timeout, name_prefix;
+    std::string size, timeout, name, name_prefix;
     std::optional<std::uint32_t> count;
     std::optional<CleanupPolicy> cleanup_policy;
+    std::optional<OwnerEnd> owner_end;
     std::optional<SecurityLevel> security_level;
     std::optional<Placement> placement;
     std::optional<Permission> owner, group, other;
@@ -43,10 +45,13 @@ Result<std::string> metadata_of(const std::vector<std::string>& pairs) {
 
 Result<RegionOptions> region_options(const AllocateOptions& options) {
     RegionOptions out;
+    if (!options.name.empty()) SHM_TRY(check_region_name(options.name));
+    out.name = options.name;
     out.owned_by_user = true;
     out.durable = options.durable;
     out.audit_access = options.audit;
     out.cleanup_policy = options.cleanup_policy.value_or(CleanupPolicy::manual);
+    out.owner_end = options.owner_end.value_or(out.owner_end);
     out.security_level = options.security_level;
     out.placement = options.placement.value_or(out.placement);
     out.access_mode = options.access_mode.value_or(out.access_mode);
@@ -84,6 +89,10 @@ Result<std::vector<RegionId>> allocate_all(ManagerClient& client, std::uint64_t 
 
 Result<int> run_allocate(const Context& context, const AllocateOptions& options) {
     SHM_ASSIGN(const auto size, parse_size(options.size));
+    if (!options.name.empty() && options.count.value_or(1) > 1)
+        return fail(ErrorCode::invalid_argument,
+                    "--name names one region, and --count asks for more",
+                    "allocate them one by one, each with a name of its own");
     SHM_ASSIGN(const auto region, region_options(options));
     SHM_ASSIGN(auto client, connect(context, true));
     SHM_ASSIGN(const auto ids, allocate_all(*client, size, options, region));
@@ -113,6 +122,10 @@ void add_allocate(Command& app) {
     command.option("--cleanup-policy", "POLICY", options.cleanup_policy, parse_cleanup_policy,
                    {"automatic", "manual", "reference_counted"},
                    "When it is freed: automatic, manual (default) or reference_counted");
+    command.option(
+        "--owner-end", "WHAT", options.owner_end, parse_owner_end, {"keep", "grace", "withdraw"},
+        "Effect of the end of a process that owns the region: keep, grace or withdraw; stored, "
+        "and without effect here, where the user owns it");
     command.option("--timeout", "TIME", options.timeout,
                    "Free it when unused for this long, such as 10m; 0: never");
     command.option("--security-level", "LEVEL", options.security_level, parse_security_level,
@@ -135,6 +148,9 @@ void add_allocate(Command& app) {
         "a reboot");
     command.flag("--audit", options.audit,
                  "Record each access; refuse access while that is impossible");
+    command.option("--name", "NAME", options.name,
+                   "Name it; commands and programs find it by this name, which no other region of "
+                   "the user has");
     command.option("--name-prefix", "PREFIX", options.name_prefix,
                    "Add name=PREFIX1, PREFIX2 ... to the metadata");
     command.option("--metadata", "KEY=VALUE", options.metadata,

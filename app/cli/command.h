@@ -37,16 +37,17 @@ struct Context {
 
 Result<std::unique_ptr<ManagerClient>> connect(const Context& context, bool lease = false);
 
-// A connection, and the regions that `words` name, in their order. A word is an id, or its
-// beginning or end, with or without "shm_"; what cannot be one is refused before the manager is
-// asked.
+// A connection, and the regions that `words` name, in their order. A word is an id, a name (of
+// another user's region USER/NAME), or the beginning or end of an id, with or without "shm_": the
+// first of these that there is. What cannot be one is refused before the manager is asked.
 struct ConnectedTo {
     std::unique_ptr<ManagerClient> client;
     std::vector<RegionId> ids;
 };
 Result<ConnectedTo> connect_to(const Context& context, const std::vector<std::string>& words,
                                bool lease = false);
-// The event database knows it, also when the region was freed and when no manager runs.
+// The event database knows it, also when the region was freed and when no manager runs. Of several
+// regions that had a name one after the other it is the last.
 Result<RegionId> find_recorded_region(const std::string& events_db, const std::string& word);
 
 // 3 for a missing manager, 4 where permission is denied, 2 for a usage error, else 1: what does not

@@ -186,14 +186,14 @@ Option& Command::number_argument(std::string placeholder, std::uint64_t& value, 
 
 const std::string& Command::region() {
     auto& id = options<std::string>();
-    argument("ID", id, "The region: its id, or the beginning or the end of it")
+    argument("ID", id, "The region: its id, the beginning or the end of it, or its name")
         .required()
         .completed_with(Completion::regions);
     return id;
 }
 
 Option& Command::regions(std::vector<std::string>& value) {
-    return argument("ID", value, "The regions: their ids, or the beginning or the end of each")
+    return argument("ID", value, "The regions: the id of each, its beginning or end, or its name")
         .required()
         .completed_with(Completion::regions);
 }

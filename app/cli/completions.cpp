@@ -3,6 +3,7 @@
 // line, which prints a candidate a line with a tab and what it is behind it, or ":files" where the
 // shell completes a file's name.
 #include <algorithm>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -102,11 +103,22 @@ void add_regions(const Context& context, std::vector<Candidate>& out) {
     if (!client) return;
     const auto regions = (*client)->list();
     if (!regions) return;
-    for (const auto& region : *regions)
+    // In a shell's word without quotes.
+    const auto plain = [](const std::string& name) {
+        return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+            return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' ||
+                   c == '-';
+        });
+    };
+    for (const auto& region : *regions) {
+        if (plain(region.name))
+            out.push_back({region.name, sanitized(fmt::format("{}, {}", region.id.str(),
+                                                              format_size(region.size)))});
         out.push_back(
             {region.id.str(),
              sanitized(fmt::format("{}, {}, {}", format_size(region.size), to_string(region.state),
                                    process_label(region.owner_process, region.owner_pid)))});
+    }
 }
 
 void add_values(const Context& context, const Option& option, const Command& root,

@@ -82,6 +82,7 @@ class Worker {
         RegionOptions options;
         options.security_level = SecurityLevel::standard;  // shared as it is written
         options.metadata = fmt::format(R"({{"demo":"data of {}"}})", name_);
+        options.name = fmt::format("{}-{}-{}", name_, ::getpid(), ++produced_);
         SHM_ASSIGN(const auto id,
                    client_.allocate(pick(kSmallest, kLargest) & ~std::uint64_t{7}, options));
         SHM_ASSIGN(const auto mapping, client_.map(id, AccessMode::read_write));
@@ -135,6 +136,7 @@ class Worker {
 
     ManagerClient& client_;
     std::string name_, session_;
+    std::uint64_t produced_ = 0;
     std::mt19937_64 random_;
     std::deque<Own> own_;
     std::deque<MappedRegion> held_;

@@ -58,6 +58,7 @@ QJsonValue json(Timestamp time) {
 QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
     QJsonObject out{
         {"id", text(region.id.str())},
+        {"name", region.name.empty() ? QJsonValue() : QJsonValue(text(region.name))},
         {"size", json(region.size)},
         {"actual_size", json(region.actual_size)},
         {"created_at", json(region.created_at)},
@@ -70,6 +71,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"permissions", permissions_json(region.permissions)},
         {"security_level", text(to_string(region.security_level))},
         {"cleanup_policy", text(to_string(region.cleanup_policy))},
+        {"owner_end", text(to_string(region.owner_end))},
         {"access_mode", text(to_string(region.access_mode))},
         {"timeout", json(region.timeout_ms)},
         {"metadata", object_or_text(region.metadata)},
@@ -87,6 +89,7 @@ QJsonObject region_json(const RegionInfo& region, bool with_addresses) {
         {"session", text(region.session)},
         {"worker", text(region.worker)},
         {"quarantined_until", json(region.quarantined_until)},
+        {"holder_count", json(region.holder_count)},
         {"references", references_json(region.references)},
     };
     if (with_addresses) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <QFile>
+
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -211,10 +213,11 @@ Result<int> run_set(const Context& context, const SetOptions& options) {
 }
 
 // --------------------------------------------------------------------- check
-// Else a region.
+// Else a region, also "USER/NAME".
 bool names_a_file(const std::string& word) {
     std::error_code unknown;
-    return word == "-" || word.find('/') != word.npos ||
+    return word == "-" || word.starts_with('/') || word.starts_with('.') ||
+           word.ends_with(".json") ||
            (!RegionId::parse(word) && std::filesystem::exists(word, unknown));
 }
 

@@ -20,9 +20,8 @@ namespace {
 
 constexpr int kWatchMillis = 250;
 constexpr auto kFilterHelp =
-    "Only regions that match: size>1MiB owner:python holder:1234 worker:w7 state:orphan "
-    "cleanup:manual refs=0 "
-    "age>10m words ... (-- before a word that begins with -)";
+    "Only regions that match: name:model size>1MiB owner:python holder:1234 worker:w7 "
+    "state:orphan cleanup:manual refs=0 age>10m words ... (-- before a word that begins with -)";
 
 struct ListOptions {
     std::vector<std::string> filter;
@@ -56,9 +55,12 @@ void print_regions(const Context& context, const std::string& filter,
         return print(filter.empty() ? "no regions\n" : "no regions match the filter\n");
     const bool workers = std::any_of(regions.begin(), regions.end(),
                                      [](const auto& r) { return !r.worker.empty(); });
+    const bool names =
+        std::any_of(regions.begin(), regions.end(), [](const auto& r) { return !r.name.empty(); });
     std::vector<std::string> titles{"ID#",   "SIZE>",   "REFS>", "STATE",
                                     "OWNER", "CLEANUP", "AGE>",  "USED>"};
     if (workers) titles.insert(titles.begin() + 5, "WORKER");
+    if (names) titles.insert(titles.begin() + 1, "NAME");
     Table table(titles);
     for (const auto& region : regions) {
         std::vector<Toned> cells{region.id.str(),
@@ -70,6 +72,7 @@ void print_regions(const Context& context, const std::string& filter,
                                  age(region.created_at),
                                  age(region.last_accessed)};
         if (workers) cells.insert(cells.begin() + 5, region.worker.empty() ? "-" : region.worker);
+        if (names) cells.insert(cells.begin() + 1, region.name.empty() ? "-" : region.name);
         table.add(std::move(cells));
     }
     print(table);

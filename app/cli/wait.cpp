@@ -103,7 +103,9 @@ Result<int> run_wait(const Context& context, const WaitOptions& options) {
 void add_wait(Command& app) {
     auto& command = app.add("wait", "Wait until a region reaches a state or is gone");
     auto& options = command.options<WaitOptions>();
-    command.argument("ID", options.id, "The region: its id, or the beginning or the end of it")
+    command
+        .argument("ID", options.id,
+                  "The region: its id, the beginning or the end of it, or its name")
         .required()
         .completed_with(Completion::regions);
     auto& state = command.option("--state", "STATE", options.state, parse_state,

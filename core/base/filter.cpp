@@ -159,6 +159,7 @@ using Field = FilterField<RegionInfo>;
 
 constexpr std::array kRegionFields{
     Field{"id", [](Region r) { return r.id.str(); }},
+    Field{"name", [](Region r) { return r.name; }},
     Field{"size", FilterKind::size, [](Region r) { return bytes(r.size); }},
     Field{"actual", FilterKind::size, [](Region r) { return bytes(r.actual_size); }},
     Field{"owner", [](Region r) { return r.owner_process; }},
@@ -230,8 +231,8 @@ std::span<const FilterField<RegionInfo>> FilterTraits<RegionInfo>::fields() {
 }
 
 std::string FilterTraits<RegionInfo>::search_text(const RegionInfo& r) {
-    auto text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", r.id.str(), r.owner_process, r.worker,
-                            r.session, to_string(r.state), r.metadata);
+    auto text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", r.id.str(), r.name, r.owner_process,
+                            r.worker, r.session, to_string(r.state), r.metadata);
     for (const auto& holder : r.references)
         fmt::format_to(std::back_inserter(text), "\n{} {} {}", holder.process, holder.pid,
                        holder.worker);

@@ -142,7 +142,7 @@ class Filter {
 };
 
 // "policy" is an older name of "cleanup". "holder" is the process id of a process that holds the
-// region, or its name or its worker's. A bare word is found in the id, owner process, worker,
+// region, or its name or its worker's. A bare word is found in the id, name, owner process, worker,
 // session, state, metadata and the names and process ids of the holders.
 template <>
 struct FilterTraits<RegionInfo> {

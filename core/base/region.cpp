@@ -10,6 +10,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kPermissions{"none", "read_only", "read_write"};
 constexpr std::array<std::string_view, 3> kLevels{"standard", "high", "maximum"};
 constexpr std::array<std::string_view, 3> kPolicies{"automatic", "manual", "reference_counted"};
+constexpr std::array<std::string_view, 4> kOwnerEnds{"automatic", "keep", "grace", "withdraw"};
 constexpr std::array<std::string_view, 3> kPlacements{"automatic", "pooled", "dedicated"};
 constexpr std::array<std::string_view, 2> kModes{"read_only", "read_write"};
 constexpr std::array<std::string_view, 6> kStates{"live",        "orphan",  "closing",
@@ -45,6 +46,9 @@ std::string_view to_string(SecurityLevel v) {
 std::string_view to_string(CleanupPolicy v) {
     return name(kPolicies, v);
 }
+std::string_view to_string(OwnerEnd v) {
+    return name(kOwnerEnds, v);
+}
 std::string_view to_string(Placement v) {
     return name(kPlacements, v);
 }
@@ -76,6 +80,9 @@ std::optional<SecurityLevel> parse_security_level(std::string_view text) {
 }
 std::optional<CleanupPolicy> parse_cleanup_policy(std::string_view text) {
     return value<CleanupPolicy>(kPolicies, text);
+}
+std::optional<OwnerEnd> parse_owner_end(std::string_view text) {
+    return value<OwnerEnd>(kOwnerEnds, text);
 }
 std::optional<Placement> parse_placement(std::string_view text) {
     return value<Placement>(kPlacements, text);

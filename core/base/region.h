@@ -17,6 +17,14 @@ namespace snakepit::shm {
 enum class Permission : std::uint8_t { none, read_only, read_write };
 enum class SecurityLevel : std::uint8_t { standard, high, maximum };
 enum class CleanupPolicy : std::uint8_t { automatic, manual, reference_counted };
+// What the end of the process that allocated a region means for it. `automatic`: `keep` with the
+// cleanup policy manual, else `grace`.
+enum class OwnerEnd : std::uint8_t {
+    automatic,
+    keep,      // nothing
+    grace,     // freed when no process has held it for the grace period
+    withdraw,  // withdrawn at once: nobody finds or maps it; freed with the last reference
+};
 enum class Placement : std::uint8_t { automatic, pooled, dedicated };
 enum class AccessMode : std::uint8_t { read_only, read_write };
 // How a region's place in an arena is chosen.
@@ -31,6 +39,7 @@ enum class RegionState : std::uint8_t { live, orphan, closing, quarantined, revo
 std::string_view to_string(Permission value);  // "none" "read_only" "read_write"
 std::string_view to_string(SecurityLevel value);
 std::string_view to_string(CleanupPolicy value);
+std::string_view to_string(OwnerEnd value);
 std::string_view to_string(Placement value);
 std::string_view to_string(AccessMode value);
 std::string_view to_string(RegionState value);
@@ -45,6 +54,7 @@ std::span<const std::string_view> placement_names();
 std::optional<Permission> parse_permission(std::string_view text);
 std::optional<SecurityLevel> parse_security_level(std::string_view text);
 std::optional<CleanupPolicy> parse_cleanup_policy(std::string_view text);
+std::optional<OwnerEnd> parse_owner_end(std::string_view text);
 std::optional<Placement> parse_placement(std::string_view text);
 std::optional<AccessMode> parse_access_mode(std::string_view text);
 
@@ -54,6 +64,11 @@ struct PermissionSet {
     Permission other = Permission::none;
     friend bool operator==(const PermissionSet&, const PermissionSet&) = default;
 };
+
+constexpr OwnerEnd resolved(OwnerEnd chosen, CleanupPolicy policy) {
+    if (chosen != OwnerEnd::automatic) return chosen;
+    return policy == CleanupPolicy::manual ? OwnerEnd::keep : OwnerEnd::grace;
+}
 
 inline constexpr std::size_t kMaxMetadataBytes = 1000;
 inline constexpr std::size_t kMaxNameBytes = 31;     // of a worker, a pool, a session, a process
@@ -65,6 +80,7 @@ struct RegionOptions {
     std::optional<SecurityLevel> security_level;      // no value: the configuration's default
     AccessMode access_mode = AccessMode::read_write;  // the most any client may map it with
     CleanupPolicy cleanup_policy = CleanupPolicy::automatic;
+    OwnerEnd owner_end = OwnerEnd::automatic;  // of no effect where the user owns the region
     Placement placement = Placement::automatic;
     // True: the region belongs to the user and not to the allocating process, so it does not become
     // an orphan when that process ends.
@@ -76,6 +92,7 @@ struct RegionOptions {
     // can require it too.
     bool audit_access = false;
     std::string metadata;  // a JSON object as text, at most kMaxMetadataBytes; empty: none
+    std::string name;      // see check_region_name(); empty: none
     // False: default `permissions` stand for the configuration's default policy. True:
     // `permissions` apply as they are.
     bool exact_permissions = false;
@@ -92,6 +109,7 @@ struct RegionReference {
 
 struct RegionInfo {
     RegionId id;
+    std::string name;               // empty: none
     std::uint64_t size = 0;         // requested bytes
     std::uint64_t actual_size = 0;  // reserved bytes
     Timestamp created_at;
@@ -104,6 +122,7 @@ struct RegionInfo {
     PermissionSet permissions;
     SecurityLevel security_level = SecurityLevel::standard;
     CleanupPolicy cleanup_policy = CleanupPolicy::automatic;
+    OwnerEnd owner_end = OwnerEnd::grace;  // never `automatic`
     AccessMode access_mode = AccessMode::read_write;
     std::int64_t timeout_ms = 0;  // 0: never
     std::string metadata;         // JSON object as text, or empty
@@ -123,6 +142,7 @@ struct RegionInfo {
     std::string session, worker;
     Timestamp quarantined_until{};                // 0: not in quarantine
     std::vector<RegionReference> references;      // names at most 256 holders
+    std::uint64_t holder_count = 0;               // processes that hold at least one reference
     std::vector<std::uint64_t> mapped_addresses;  // in the calling process
 };
 

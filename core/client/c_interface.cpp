@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/version.h"
 #include "client/c_interface_support.h"
 
 using namespace snakepit::shm;
@@ -53,10 +54,11 @@ snakepit_shm_status snakepit_shm_allocate(snakepit_shm_client* client, uint64_t 
     if (!client || !id) return bad_argument("allocate requires a client and a buffer for the id");
     return in_client(client, [&](ManagerClient& manager) {
         const auto chosen = read_sized(options, snakepit_shm_options SNAKEPIT_SHM_OPTIONS_INIT);
-        return finish(manager.allocate(size, from_c(chosen)), [&](const RegionId& made) {
-            const auto text = made.str();
-            std::memcpy(id, text.c_str(), text.size() + 1);
-        });
+        if (chosen.name)
+            if (const auto name = check_region_name(chosen.name); !name)
+                return failed(name.error());
+        return finish(manager.allocate(size, from_c(chosen)),
+                      [&](const RegionId& made) { to_c(made, id); });
     });
 }
 
@@ -134,16 +136,6 @@ snakepit_shm_status snakepit_shm_rotate_key(snakepit_shm_client* client, const c
     if (!client || !id) return bad_argument("rotate_key requires a client and an id");
     return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
         return finish(manager.rotate_key(region), [](std::uint32_t) {});
-    });
-}
-
-snakepit_shm_status snakepit_shm_info(snakepit_shm_client* client, const char* id,
-                                      snakepit_shm_region_info* out) {
-    if (!client || !id || !out || out->struct_size < sizeof out->struct_size)
-        return bad_argument("info requires a client, an id and a struct_size");
-    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
-        return finish(manager.info(region),
-                      [&](const RegionInfo& info) { copy_sized(out, to_c(info)); });
     });
 }
 
@@ -234,10 +226,17 @@ snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client, uint64_t ti
 snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char* id,
                                         uint64_t token) {
     if (!client || !id) return bad_argument("unlock requires a client and an id");
+    token &= ~SNAKEPIT_SHM_TOKEN_INCONSISTENT;
     const auto give = [&](ManagerClient& manager, const RegionId& region) {
-        return finish(manager.unlock(region, token & ~SNAKEPIT_SHM_TOKEN_INCONSISTENT));
+        return finish(manager.unlock(region, token));
     };
-    return on_region(client, id, give, With::closed_client_too);
+    const auto unlock = [&](ManagerClient& manager) {
+        if (const auto region = RegionId::parse(id)) return give(manager, *region);
+        // The name may be another region's by now, and a closed client cannot ask.
+        if (const auto region = manager.locked_with(token)) return give(manager, *region);
+        return on_named(manager, id, give);
+    };
+    return in_client(client, unlock, With::closed_client_too);
 }
 
 snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* client, const char* worker,
@@ -257,6 +256,15 @@ uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client) {
 
 const char* snakepit_shm_last_error(void) {
     return last_error.c_str();
+}
+
+const char* snakepit_shm_status_type(snakepit_shm_status status) {
+    return status == SNAKEPIT_SHM_OK ? "ok"
+                                     : to_string(type_of(static_cast<ErrorCode>(status))).data();
+}
+
+const char* snakepit_shm_version(void) {
+    return kVersionText.data();
 }
 
 const char* snakepit_shm_status_name(snakepit_shm_status status) {

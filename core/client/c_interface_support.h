@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "base/region_name.h"
+#include "base/time.h"
 #include "client/client_table.h"
 #include "client/manager_client.h"
 #include "snakepit/shm/snakepit_shm.h"
@@ -50,15 +52,36 @@ snakepit_shm_status in_client(const snakepit_shm_client* client, F&& body,
     });
 }
 
-// The same for one region of it.
+// For a region by its name. The region that has it may end between the two requests, and another
+// get the name: then that one is meant. A call that waited, for a lock, is not repeated.
+template <typename F>
+snakepit_shm_status on_named(ManagerClient& manager, const char* name, F&& body) {
+    constexpr int kAttempts = 4;
+    constexpr std::int64_t kNoWait = 100'000'000;  // nanoseconds
+    const auto began = monotonic_nanos();
+    auto region = manager.resolve(name);
+    for (int attempt = 1; region; ++attempt) {
+        const auto done = body(manager, *region);
+        if (done != SNAKEPIT_SHM_REGION_NOT_FOUND || attempt == kAttempts ||
+            monotonic_nanos() - began > kNoWait)
+            return done;
+        const auto next = manager.resolve(name);
+        if (next && *next == *region) return done;
+        region = next;
+        last_error.clear();
+    }
+    return failed(region.error());
+}
+
+// The same for one region of it, by its id or its name.
 template <typename F>
 snakepit_shm_status on_region(const snakepit_shm_client* client, const char* id, F&& body,
                               With with = With::open_client) {
     return in_client(
         client,
         [&](ManagerClient& manager) {
-            const auto region = RegionId::parse(id);
-            return region ? body(manager, *region) : failed(region.error());
+            if (const auto region = RegionId::parse(id)) return body(manager, *region);
+            return on_named(manager, id, body);
         },
         with);
 }
@@ -85,30 +108,13 @@ inline RegionOptions from_c(const snakepit_shm_options& c) {
     options.permissions = {static_cast<Permission>(c.owner), static_cast<Permission>(c.group),
                            static_cast<Permission>(c.other)};
     if (c.metadata) options.metadata = c.metadata;
+    if (c.name) options.name = c.name;
+    options.owner_end = static_cast<OwnerEnd>(c.owner_end);
+    options.audit_access = c.audit_access;
     options.owned_by_user = c.owned_by_user;
     options.durable = c.durable;
     options.exact_permissions = c.exact_permissions;
     return options;
-}
-
-inline snakepit_shm_region_info to_c(const RegionInfo& info) {
-    snakepit_shm_region_info out{};
-    out.struct_size = sizeof out;
-    std::strncpy(out.id, info.id.str().c_str(), sizeof out.id - 1);
-    out.size = info.size;
-    out.actual_size = info.actual_size;
-    out.created_at = info.created_at.micros;
-    out.last_accessed = info.last_accessed.micros;
-    out.access_count = info.access_count;
-    out.reference_count = info.reference_count;
-    out.owner_pid = info.owner_pid;
-    out.owner_uid = info.owner_uid;
-    out.security_level = static_cast<snakepit_shm_security>(info.security_level);
-    out.cleanup_policy = static_cast<snakepit_shm_cleanup_policy>(info.cleanup_policy);
-    out.access_mode = static_cast<snakepit_shm_access>(info.access_mode);
-    out.timeout_ms = info.timeout_ms;
-    std::strncpy(out.state, std::string(to_string(info.state)).c_str(), sizeof out.state - 1);
-    return out;
 }
 
 // Copies as much as the caller's version of a struct has room for.
@@ -154,6 +160,14 @@ inline AccessMode mode_of(snakepit_shm_access access) {
 
 inline std::uint64_t to_c(const LockGrant& granted) {
     return granted.token | (granted.inconsistent ? SNAKEPIT_SHM_TOKEN_INCONSISTENT : 0);
+}
+
+// c_interface_regions.cpp
+snakepit_shm_region_info to_c(const RegionInfo& info);
+
+inline void to_c(const RegionId& region, char id[SNAKEPIT_SHM_ID_SIZE]) {
+    const auto text = region.str();
+    std::memcpy(id, text.c_str(), text.size() + 1);
 }
 
 inline snakepit_shm_status finish(const Status& status) {

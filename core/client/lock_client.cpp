@@ -140,7 +140,7 @@ Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Dea
         SHM_ASSIGN(const auto locked, step(attempt, deadline));
         switch (static_cast<LockState>(locked.state)) {
             case LockState::granted:
-                note_granted(locked.token);
+                note_granted(locked.token, attempt.id);
                 return LockGrant{locked.token, locked.inconsistent};
             case LockState::timed_out:
                 return fail(timed_out(attempt.id));
@@ -265,9 +265,17 @@ Status LockClient::cancel(std::uint64_t ticket) {
 
 // ------------------------------------------------------------- giving back
 
-void LockClient::note_granted(std::uint64_t token) {
+void LockClient::note_granted(std::uint64_t token, const RegionId& id) {
     const std::lock_guard held(mutex_);
-    ++levels_[token];
+    auto& held_one = held_[token];
+    held_one.id = id;
+    ++held_one.levels;
+}
+
+std::optional<RegionId> LockClient::locked_with(std::uint64_t token) {
+    const std::lock_guard held(mutex_);
+    const auto found = held_.find(token);
+    return found == held_.end() ? std::nullopt : std::optional(found->second.id);
 }
 
 Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
@@ -295,8 +303,8 @@ Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
 // answered.
 std::uint32_t LockClient::begin_unlock(std::uint64_t token, bool& repeated) {
     const std::lock_guard held(mutex_);
-    if (const auto level = levels_.find(token); level != levels_.end()) {
-        if (--level->second == 0) levels_.erase(level);
+    if (const auto found = held_.find(token); found != held_.end()) {
+        if (--found->second.levels == 0) held_.erase(found);
         return next_request();
     }
     const auto cancelled =

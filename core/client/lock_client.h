@@ -28,6 +28,8 @@ class LockClient {
 
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
     Status unlock(const RegionId& id, std::uint64_t token);
+    // The region that this client has locked with this token.
+    std::optional<RegionId> locked_with(std::uint64_t token);
     Result<std::vector<RegionLocks>> list(const std::string& filter);
     Result<RegionLocks> release(const RegionId& id, std::uint64_t token);
 
@@ -77,13 +79,17 @@ class LockClient {
     bool tell_later(CancelledRequest one);
     std::uint32_t begin_unlock(std::uint64_t token, bool& repeated);
     Result<Attempt> take_attempt(std::uint64_t ticket);
-    void note_granted(std::uint64_t token);
+    void note_granted(std::uint64_t token, const RegionId& id);
 
     Connection& connection_;
     std::atomic<std::uint32_t> requests_{0};
     std::mutex mutex_;  // guards the following; never held during a request to the manager
     std::vector<CancelledRequest> cancelled_;
-    std::unordered_map<std::uint64_t, std::uint32_t> levels_;  // by token: levels not released yet
+    struct Held {
+        RegionId id;
+        std::uint32_t levels = 0;  // not released yet
+    };
+    std::unordered_map<std::uint64_t, Held> held_;      // by token
     std::unordered_map<std::uint64_t, Attempt> begun_;  // by ticket; taken out while a thread waits
 };
 

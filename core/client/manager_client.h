@@ -47,6 +47,11 @@ struct MappedRegion {
     bool plain() const { return !audited && level == SecurityLevel::standard; }
 };
 
+struct OpenedRegion {
+    MappedRegion mapping;
+    bool created = false;
+};
+
 struct LockGrant {
     std::uint64_t token = 0;  // 63 bits
     // A writer died in its lock and no writer has released one since: the region may be half
@@ -79,7 +84,17 @@ class ManagerClient {
 
     // This client holds one reference to the new region until deallocate() or its own end.
     Result<RegionId> allocate(std::uint64_t size, const RegionOptions& options = {});
+    // The region that `word` is the id of, which needs no manager, or that has it as its name:
+    // NAME, or USER/NAME for another user's. It may end, and its name be given to another, at any
+    // time. invalid_region_id, region_not_found.
+    Result<RegionId> resolve(const std::string& word);
     Result<MappedRegion> map(const RegionId& id, AccessMode access);
+    // Maps the region with this name; if there is none, allocates and maps it, in one step. The
+    // mapping is its only reference. name_in_use: it has another size or other options.
+    Result<OpenedRegion> open(const std::string& name, std::uint64_t size,
+                              const RegionOptions& options, AccessMode access);
+    // The region that this client has mapped there.
+    Result<RegionId> region_of(const MappedRegion& mapping);
     // not_held if the reference was already released. An encrypted region mapped for writing is
     // flushed first. If flushing fails, the unwritten changes are lost: call flush() first, which
     // can be repeated.
@@ -125,6 +140,8 @@ class ManagerClient {
     // Releases one level, on any thread; not_held if this client does not hold the lock. If no
     // manager responds, the release is sent to the next one that this client reaches.
     Status unlock(const RegionId& id, std::uint64_t token);
+    // The region that this client has locked with this token.
+    std::optional<RegionId> locked_with(std::uint64_t token) const;
     // A lock that is waited for in slices, with a ticket. `owner` 0: the calling thread, which must
     // also wait; else a number of at least kFirstOwner.
     Result<std::uint64_t> lock_begin(const RegionId& id, AccessMode mode, std::uint32_t owner);

@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kNeverPooled = 64 << 20;
 // Between two refusals without a request; it doubles with each of them. Nanoseconds.
 constexpr std::int64_t kShortestPause = 1'000'000, kLongestPause = 16'000'000;
+constexpr int kOpenAttempts = 4;
 
 Error own_limit_error(Error error) {
     error.message = "the memory cannot be reserved for this process: " + error.message;
@@ -27,33 +28,17 @@ Error own_limit_error(Error error) {
 
 }  // namespace
 
-Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
-    SHM_ASSIGN(auto held, d_->lock());
-    const bool own = size > kNeverPooled && !options.durable && d_->connection->lease().valid();
-    if (own) {
-        if (auto fits = d_->check_memory(size); !fits) {
-            const auto pause = d_->pause_of_refusal() - monotonic_nanos();
-            held.unlock();
-            if (pause > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(pause));
-            return fail(std::move(fits).error());
-        }
-    }
-    auto call = to_wire(size, options);
-    call.can_reserve = d_->connection->lease().valid();
-    bool unable = false;
-    auto made = d_->allocate(call, unable);
-    if (own && !made && !unable && made.error().code == ErrorCode::no_space) d_->short_of = size;
-    if (made || !unable) return made;
-    call.can_reserve = false;  // then the manager reserves it
-    return d_->allocate(call, unable);
-}
-
 // A size that this process could not reserve is not requested again while that is so: a program
 // that retries endlessly then costs the manager nothing.
-Status ManagerClient::Private::check_memory(std::uint64_t size) {
+Status ManagerClient::Private::check_memory(std::uint64_t size, Connection::Lock& held) {
     if (short_of == 0 || size < short_of) return {};
     MemoryLimit limit;
-    if (auto fits = limit.check(size); !fits) return fail(own_limit_error(fits.error()));
+    if (auto fits = limit.check(size); !fits) {
+        const auto pause = pause_of_refusal() - monotonic_nanos();
+        held.unlock();
+        if (pause > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(pause));
+        return fail(own_limit_error(std::move(fits).error()));
+    }
     short_of = 0;
     short_for = 0;
     return {};
@@ -70,7 +55,9 @@ std::int64_t ManagerClient::Private::pause_of_refusal() {
 }
 
 // `unable`: this process cannot reserve the memory, but the manager may be able to.
-Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, bool& unable) {
+template <typename Use>
+auto ManagerClient::Private::allocate(const wire::AllocateT& call, bool& unable, Use use)
+    -> std::invoke_result_t<Use, Connection::Answer> {
     const auto request_id = connection->next_request();
     const auto deadline = connection->deadline();
     for (;;) {
@@ -89,11 +76,28 @@ Result<RegionId> ManagerClient::Private::allocate(const wire::AllocateT& call, b
         if (!answer && answer.error().code == ErrorCode::region_not_found &&
             monotonic_nanos() < deadline)
             continue;
-        auto id =
-            answer ? hold(std::move(*answer)) : Result<RegionId>(fail(std::move(answer).error()));
-        if (!id) connection->cancel_allocation(request_id);
-        return id;
+        if (!answer) {
+            connection->cancel_allocation(request_id);
+            return fail(std::move(answer).error());
+        }
+        auto used = use(std::move(*answer));
+        if (!used) connection->cancel_allocation(request_id);
+        return used;
     }
+}
+
+template <typename Use>
+auto ManagerClient::Private::allocate_region(Connection::Lock& held, wire::AllocateT call, Use use)
+    -> std::invoke_result_t<Use, Connection::Answer> {
+    const bool own = call.size > kNeverPooled && !call.durable && connection->lease().valid();
+    if (own) SHM_TRY(check_memory(call.size, held));
+    call.can_reserve = connection->lease().valid();
+    bool unable = false;
+    auto made = allocate(call, unable, use);
+    if (own && !made && !unable && made.error().code == ErrorCode::no_space) short_of = call.size;
+    if (made || !unable) return made;
+    call.can_reserve = false;  // then the manager reserves it
+    return allocate(call, unable, use);
 }
 
 // Reserves the pages of the new segment, so that they are charged to this process's control group
@@ -136,6 +140,76 @@ Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
         SHM_TRY(map_slowly(id, AccessMode::read_write, !entry));
     mapper.at(id).holds_allocation = true;
     return id;
+}
+
+Result<OpenedRegion> ManagerClient::Private::take_opened(Connection::Answer answer,
+                                                         AccessMode access) {
+    const auto* granted = answer.reply.answer.AsGranted();
+    if (!granted || !granted->id) return unexpected_answer();
+    const auto id = from_wire(*granted->id);
+    OpenedRegion out;
+    out.created = granted->created;
+    SHM_ASSIGN(auto* entry, mapper.install(answer, out.created ? AccessMode::read_write : access));
+    answer.no_fork = {};
+    if (entry && access == AccessMode::read_only) SHM_TRY(mapper.add_read_only(*entry));
+    auto outcome = LeasePage::Acquire::not_granted;
+    if (entry) {
+        SHM_ASSIGN(out.mapping, mapper.acquire(*entry, id, access, outcome));
+    }
+    if (outcome != LeasePage::Acquire::acquired) {
+        SHM_ASSIGN(out.mapping, map_slowly(id, access, !entry));
+    }
+    return out;
+}
+
+// ---------------------------------------------------------------- public
+
+Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
+    SHM_ASSIGN(auto held, d_->lock());
+    return d_->allocate_region(held, to_wire(size, options), [this](Connection::Answer answer) {
+        return d_->hold(std::move(answer));
+    });
+}
+
+Result<OpenedRegion> ManagerClient::open(const std::string& name, std::uint64_t size,
+                                         const RegionOptions& options, AccessMode access) {
+    auto call = to_wire(size, options);
+    call.name = name;
+    call.open = true;
+    call.open_access = static_cast<std::uint8_t>(access);
+    const auto take = [&](Connection::Answer answer) {
+        return d_->take_opened(std::move(answer), access);
+    };
+    auto opened = [&]() -> Result<OpenedRegion> {
+        SHM_ASSIGN(auto held, d_->lock());
+        if (!d_->connection->lease().valid())
+            return fail(ErrorCode::invalid_argument, "this connection has no lease page",
+                        "connect with one to map regions");
+        for (int attempt = 1;; ++attempt) {
+            auto done = d_->allocate_region(held, call, take);
+            // It was withdrawn before its reference could be taken: the name is free again.
+            if (done || done.error().code != ErrorCode::region_not_found ||
+                attempt == kOpenAttempts)
+                return done;
+        }
+    }();
+    if (!opened || opened->mapping.level == SecurityLevel::standard) return opened;
+    const auto segment = opened->mapping;
+    SHM_ASSIGN(const auto id, region_of(segment));
+    auto view = d_->encrypted.open(id, segment);
+    if (!view) {
+        (void)d_->release(segment);
+        return fail(std::move(view).error());
+    }
+    opened->mapping = *view;
+    return opened;
+}
+
+Result<RegionId> ManagerClient::region_of(const MappedRegion& mapping) {
+    SHM_ASSIGN(const auto held, d_->lock());
+    const auto id = d_->mapper.region_at(mapping.slot, mapping.generation);
+    if (id) return *id;
+    return fail(ErrorCode::not_held, "this mapping was released", "map the region again");
 }
 
 }  // namespace snakepit::shm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "client/connection.h"
@@ -74,12 +75,21 @@ class ManagerClient::Private {
         return used;
     }
     // With the mutex, as the following (manager_client_allocate.cpp).
-    Result<RegionId> allocate(const wire::AllocateT& call, bool& unable);
-    Status check_memory(std::uint64_t size);
+    // `use` takes the reference that the answer grants.
+    template <typename Use>
+    auto allocate(const wire::AllocateT& call, bool& unable, Use use)
+        -> std::invoke_result_t<Use, Connection::Answer>;
+    // allocate(), and a second time without reserving the memory here if that was the obstacle.
+    template <typename Use>
+    auto allocate_region(Connection::Lock& held, wire::AllocateT call, Use use)
+        -> std::invoke_result_t<Use, Connection::Answer>;
+    // If it is refused, `held` is unlocked.
+    Status check_memory(std::uint64_t size, Connection::Lock& held);
     std::int64_t pause_of_refusal();
     Result<Connection::Answer> reserve(Connection::Answer& answer, std::uint64_t request_id,
                                        std::int64_t deadline, bool& unable);
     Result<RegionId> hold(Connection::Answer answer);
+    Result<OpenedRegion> take_opened(Connection::Answer answer, AccessMode access);
     // With the mutex. Requests the region and acquires a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
     Status release(const MappedRegion& mapping);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Queries and administration: one or a few requests each, without holding or mapping anything.
+#include "base/region_name.h"
 #include "client/manager_client_private.h"
 #include "client/pages.h"
 
@@ -15,6 +16,17 @@ Result<std::string> document_of(const Result<Connection::Answer>& answer) {
 }
 
 }  // namespace
+
+Result<RegionId> ManagerClient::resolve(const std::string& word) {
+    if (const auto id = RegionId::parse(word)) return *id;
+    if (const auto name = RegionName::parse(word); !name) return fail(name.error());
+    wire::ResolveT call;
+    call.name = word;
+    SHM_ASSIGN(const auto answer, d_->ask(std::move(call)));
+    const auto* resolved = answer.reply.answer.AsResolved();
+    if (!resolved || !resolved->id) return unexpected_answer();
+    return from_wire(*resolved->id);
+}
 
 Result<RegionInfo> ManagerClient::info(const RegionId& id) {
     wire::InfoT call;
@@ -107,6 +119,10 @@ Result<LockGrant> ManagerClient::lock(const RegionId& id, AccessMode mode,
 
 Status ManagerClient::unlock(const RegionId& id, std::uint64_t token) {
     return d_->locks.unlock(id, token);
+}
+
+std::optional<RegionId> ManagerClient::locked_with(std::uint64_t token) const {
+    return d_->locks.locked_with(token);
 }
 
 Result<std::uint64_t> ManagerClient::lock_begin(const RegionId& id, AccessMode mode,

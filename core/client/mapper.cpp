@@ -161,6 +161,17 @@ Result<MappedRegion> Mapper::acquire(CachedRegion& entry, const RegionId& id, Ac
                         entry.level.load(std::memory_order_relaxed)};
 }
 
+std::optional<RegionId> Mapper::region_at(std::uint32_t slot, std::uint64_t generation) const {
+    std::optional<RegionId> out;
+    cache_.each([&](const CachedRegion& entry) {
+        if (entry.slot.load(std::memory_order_relaxed) == slot &&
+            entry.generation.load(std::memory_order_relaxed) == generation)
+            out = RegionId{entry.id_micros.load(std::memory_order_relaxed),
+                           entry.id_random.load(std::memory_order_relaxed)};
+    });
+    return out;
+}
+
 void Mapper::release_all() const {
     using Release = layout::LeasePage::Release;
     cache_.each([this](const CachedRegion& entry) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -34,6 +35,8 @@ class Mapper {
     }
 
     CachedRegion& at(const RegionId& id) { return cache_.at(id); }
+    // The region that was granted with this slot and generation.
+    std::optional<RegionId> region_at(std::uint32_t slot, std::uint64_t generation) const;
     // Maps what was granted, unless it is mapped already. Null: a handle is needed, but the answer
     // has none.
     Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);

@@ -64,10 +64,11 @@ class Copier {
 
   private:
     Status chunk(std::uint32_t first, std::uint32_t count) {
-        std::string slots, changes, stats, cells;
+        std::string slots, changes, stats, cells, names;
         for (auto i = first; i < first + count; ++i) {
             slot(i, slots);
             if (metadata_) take_metadata(i, i - first, cells);
+            take_name(i, i - first, names);
             SlotStats each;
             load_words(each, view_.stats(i));
             append(stats, each);
@@ -76,6 +77,7 @@ class Copier {
         SHM_TRY(sink_(RegistryOffsets::slot(first), slots));
         SHM_TRY(sink_(RegistryOffsets::stats(first), stats));
         if (!cells.empty()) SHM_TRY(sink_(RegistryOffsets::metadata(first), cells));
+        if (!names.empty()) SHM_TRY(sink_(RegistryOffsets::name(first), names));
         return sink_(RegistryOffsets::change(first), changes);
     }
 
@@ -111,6 +113,18 @@ class Copier {
         std::memset(cell.text + end, 0, sizeof cell.text - end);
         cells.resize(place * sizeof(MetadataCell), '\0');
         append(cells, cell);
+    }
+
+    // A name is a label, as those of workers and sessions are.
+    void take_name(std::uint32_t index, std::uint32_t place, std::string& names) {
+        const auto copy = file_.slot(index);
+        if (!copy || !copy->control().occupied() || copy->fixed.name_bytes == 0) return;
+        NameCell cell;
+        load_words(cell, view_.name(index));
+        const auto end = std::min<std::size_t>(copy->fixed.name_bytes, sizeof cell.text);
+        std::memset(cell.text + end, 0, sizeof cell.text - end);
+        names.resize(place * sizeof(NameCell), '\0');
+        append(names, cell);
     }
 
     const RegistryFile& file_;

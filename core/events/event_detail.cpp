@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/region.h"
 #include "base/time.h"
 #include "events/holder_list.h"
 #include "layout/event_kind.h"
@@ -155,6 +156,26 @@ std::string_view worker_of(const layout::EventEntry& entry) {
     return {begin, static_cast<std::size_t>(std::find(begin, end, '\0') - begin)};
 }
 
+// Behind those two, to the end of the text: a new region's name, as much of it as there was room
+// for.
+std::string_view name_of(const layout::EventEntry& entry) {
+    const auto* end = std::end(entry.text);
+    const auto* begin = std::begin(entry.text);
+    for (int i = 0; i < 2 && begin != end; ++i) {
+        begin = std::find(begin, end, '\0');
+        if (begin != end) ++begin;
+    }
+    return {begin, std::min(static_cast<std::size_t>(end - begin), std::size_t{entry.count})};
+}
+
+// "…" where it was cut, which is never within a character.
+void append_name(std::string& out, std::string_view name, std::size_t whole) {
+    if (name.size() == whole) return append_json_string(out, name);
+    while (!name.empty() && (name.back() & 0xC0) == 0x80) name.remove_suffix(1);
+    if (!name.empty() && (name.back() & 0x80) != 0) name.remove_suffix(1);
+    append_json_string(out, std::string(name) + "…");
+}
+
 // "operation: reason", or the operation alone.
 void write_refusal(std::string& out, std::string_view text) {
     const auto colon = text.find(": ");
@@ -232,6 +253,14 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
             key("worker");
             append_json_string(out, worker);
         }
+    }
+    if (kind == EventKind::owner_gone && entry.count > 0) {
+        key("owner_end");
+        append_json_string(out, to_string(static_cast<OwnerEnd>(entry.count)));
+    }
+    if (kind == EventKind::allocated && entry.count > 0) {
+        key("name");
+        append_name(out, name_of(entry), entry.count);
     }
     out += '}';
 }

@@ -15,7 +15,7 @@ namespace snakepit::shm {
     X(client_resumed, 4)      /* text: process */                                                  \
     X(client_disconnected, 5) /* text: process; running, but disconnected */                       \
     X(client_gone, 6)         /* text: process; count: references it held */                       \
-    X(allocated, 7)           /* value: bytes, text: process */                                    \
+    X(allocated, 7)           /* count: bytes of its name, value: bytes, text: process, name */    \
     X(mapped, 8)              /* first grant to this client; count: 1 if read-write */             \
     X(withdrawn, 9)           /* deallocated and still held; count: references */                  \
     X(freed, 10)              /* value: bytes, text: reason */                                     \
@@ -23,7 +23,7 @@ namespace snakepit::shm {
     X(restored, 12)           /* text: process */                                                  \
     X(references, 13)         /* who holds; count: references, value: holders, text: packed, */    \
                               /* see events/holder_list.h */                                       \
-    X(owner_gone, 14)         /* text: cleanup policy */                                           \
+    X(owner_gone, 14)         /* count: OwnerEnd, text: cleanup policy */                          \
     X(refused, 15)            /* result: why, text: operation and reason, ": " between */          \
     X(allocation_failed, 16)  /* result: why, value: bytes */                                      \
     X(cleanup, 17)            /* count: regions removed, value: bytes, text: scope */              \

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 #include "layout/histogram.h"
@@ -16,7 +17,7 @@
 namespace snakepit::shm::layout {
 
 inline constexpr std::uint64_t kRegistryMagic = 0x31474552'4D485353ULL;  // "SSHMREG1"
-inline constexpr std::uint32_t kVersion = 3;
+inline constexpr std::uint32_t kVersion = 4;
 
 inline constexpr std::uint32_t kMaxSlots = 1U << 20;
 inline constexpr std::uint32_t kMaxClients = 4096;
@@ -85,6 +86,8 @@ struct SlotFixed {  // written while the slot is RESERVED, constant until it is 
     char owner_process[16];
     char worker[32];
     char session[32];
+    std::uint32_t name_bytes;  // of the region's NameCell; 0: it has no name
+    std::uint32_t name_check;  // name_check_of() these bytes
     std::uint64_t checksum;
 };
 
@@ -111,11 +114,14 @@ enum BodyFlag : std::uint32_t {
     kSealPending = 2,          // becomes immutable as soon as no process can write to it
     kHasCanary = 4,            // the bytes after its end hold a pattern that is checked
     kMemfd = 8,                // its segment, or its arena, is memory without a name
+    kOwnerEnd = 3 << 4,        // two bits: OwnerEnd
     kAudited = 256,            // each access asks the manager, which records it
     kHasPolicy = 1 << 12,      // a policy in the state database; kPolicyRevision identifies it
     kPolicyPending = 1 << 13,  // takes effect when the region has moved to fresh memory
     kSecondName = 1 << 14,     // of the two names of a dedicated segment
 };
+
+inline constexpr int kOwnerEndShift = 4;
 
 // Upper half of SlotBody::flags: counts the policies set on the region.
 inline constexpr std::uint32_t kPolicyRevision = 0xFFFF'0000U;
@@ -129,6 +135,12 @@ struct alignas(64) Slot {
 struct alignas(64)
     MetadataCell {  // JSON text, SlotBody::metadata_bytes of it; allocated only when used
     char text[1024];
+};
+
+// A region's name, SlotFixed::name_bytes of it, written while the slot is RESERVED; allocated only
+// when used.
+struct alignas(64) NameCell {
+    char text[256];
 };
 
 struct HolderSample {
@@ -232,12 +244,25 @@ struct Sample {
 
 static_assert(sizeof(RegistryHeader) == 112 && sizeof(RegistryState) == 128);
 static_assert(sizeof(EpochHeader) == 64);
-static_assert(sizeof(SlotFixed) == 160 && sizeof(SlotBody) == 88 && sizeof(Slot) == 384);
+static_assert(sizeof(SlotFixed) == 168 && sizeof(SlotBody) == 88 && sizeof(Slot) == 384);
 static_assert(sizeof(SlotStats) == 48 && sizeof(ClientRow) == 128);
 static_assert(sizeof(EventEntry) == 144 && sizeof(Sample) == 672);
 
 constexpr std::uint64_t page_up(std::uint64_t n) {
     return (n + 4095) & ~std::uint64_t{4095};
+}
+
+// FNV-1a: detects accidents.
+constexpr std::uint32_t name_check_of(std::string_view name) {
+    std::uint32_t hash = 0x811C9DC5U;
+    for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x01000193U;
+    return hash;
+}
+// The name in a copy of a slot's parts; empty: it has none, or it is damaged.
+inline std::string_view name_of(const SlotFixed& fixed, const NameCell& cell) {
+    const std::string_view name(
+        cell.text, fixed.name_bytes < sizeof cell.text ? fixed.name_bytes : sizeof cell.text);
+    return name_check_of(name) == fixed.name_check ? name : std::string_view();
 }
 
 // Byte offsets in the file; each part starts on a new page.
@@ -257,8 +282,10 @@ struct RegistryOffsets {
         page_up(stats_part + std::uint64_t{kChunkSlots} * sizeof(SlotStats));
     static constexpr std::uint64_t metadata_part =
         page_up(slots_part + std::uint64_t{kChunkSlots} * sizeof(Slot));
+    static constexpr std::uint64_t names_part =
+        page_up(metadata_part + std::uint64_t{kChunkSlots} * sizeof(MetadataCell));
     static constexpr std::uint64_t chunk_bytes =
-        metadata_part + std::uint64_t{kChunkSlots} * sizeof(MetadataCell);
+        names_part + std::uint64_t{kChunkSlots} * sizeof(NameCell);
 
     static constexpr std::uint64_t chunk(std::uint32_t slot) {
         return fixed_end + slot / kChunkSlots * chunk_bytes;
@@ -274,6 +301,9 @@ struct RegistryOffsets {
     }
     static constexpr std::uint64_t metadata(std::uint32_t slot) {
         return chunk(slot) + metadata_part + slot % kChunkSlots * sizeof(MetadataCell);
+    }
+    static constexpr std::uint64_t name(std::uint32_t slot) {
+        return chunk(slot) + names_part + slot % kChunkSlots * sizeof(NameCell);
     }
     static constexpr std::uint64_t end = fixed_end + kMaxSlots / kChunkSlots * chunk_bytes;
 
@@ -329,6 +359,7 @@ class RegistryView {
     Q<MetadataCell>& metadata(std::uint32_t i) const {
         return at<MetadataCell>(RegistryOffsets::metadata(i));
     }
+    Q<NameCell>& name(std::uint32_t i) const { return at<NameCell>(RegistryOffsets::name(i)); }
 
   private:
     template <typename T>

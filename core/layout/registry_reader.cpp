@@ -42,6 +42,11 @@ bool made_since_boot(const RegistryHeader& header) {
 
 }  // namespace
 
+OwnerEnd owner_end_of(const SlotBody& body) {
+    return resolved(static_cast<OwnerEnd>((body.flags & kOwnerEnd) >> kOwnerEndShift),
+                    static_cast<CleanupPolicy>(body.cleanup_policy));
+}
+
 Timestamp heartbeat_of(const RegistryState& state, bool this_boot) {
     const auto beat = state.beat.load(std::memory_order_relaxed);
     if (!this_boot || beat == 0) return {state.heartbeat.load(std::memory_order_relaxed)};
@@ -88,10 +93,11 @@ std::string segment_name(std::string_view instance, const RegionId& id, const Sl
 }
 
 RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBody& body,
-                    const SlotStats& stats, const char* metadata, std::string_view instance,
-                    std::int64_t wall_shift) {
+                    const SlotStats& stats, const char* metadata, std::string_view name,
+                    std::string_view instance, std::int64_t wall_shift) {
     RegionInfo info;
     info.id = {fixed.id_micros, fixed.id_random};
+    info.name = name;
     info.size = fixed.size;
     info.actual_size = body.actual_size;
     info.created_at = {fixed.created_at};
@@ -99,6 +105,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
                                               : fixed.created_at};
     info.access_count = stats.access_count;
     info.reference_count = stats.references;
+    info.holder_count = stats.holders;
     info.owner_pid = fixed.owner_pid;
     info.owner_uid = fixed.owner_uid;
     info.owner_process = bounded(fixed.owner_process);
@@ -107,6 +114,7 @@ RegionInfo describe(const Control& control, const SlotFixed& fixed, const SlotBo
                         static_cast<Permission>(body.permission_other)};
     info.security_level = static_cast<SecurityLevel>(body.security_level);
     info.cleanup_policy = static_cast<CleanupPolicy>(body.cleanup_policy);
+    info.owner_end = owner_end_of(body);
     info.access_mode = static_cast<AccessMode>(body.access_mode);
     info.timeout_ms = body.timeout_ms;
     if (metadata && body.metadata_bytes > 0)
@@ -164,13 +172,16 @@ RegistryReader::Read RegistryReader::read(std::uint32_t index, RegionRow& out) c
         load_words(fixed, slot.fixed);
         load_words(body, slot.body[control.body]);
         load_words(stats, view_.stats(index));
+        NameCell name;
         if (body.metadata_bytes > 0) load_words(metadata, view_.metadata(index));
+        if (fixed.name_bytes > 0) load_words(name, view_.name(index));
         std::atomic_thread_fence(std::memory_order_acquire);
         if (slot.control.load(std::memory_order_relaxed) != word) continue;
         out.slot = index;
         out.generation = control.generation;
         out.holders = stats.holders;
         out.info = describe(control, fixed, body, stats, metadata.text,
+                            fixed.name_bytes > 0 ? name_of(fixed, name) : std::string_view(),
                             bounded(view_.header().instance, sizeof view_.header().instance),
                             view_.state().wall_shift.load(std::memory_order_relaxed));
         for (std::size_t i = 0; i < std::min<std::size_t>(stats.holders, std::size(stats.top));

@@ -110,11 +110,14 @@ class RegistryReader {
 // created since the system started.
 Timestamp heartbeat_of(const layout::RegistryState& state, bool this_boot);
 
+OwnerEnd owner_end_of(const layout::SlotBody& body);
+
 // Converts the three parts of a slot for display. `metadata` may be null; `wall_shift` converts the
 // instance's clock to wall clock time.
 RegionInfo describe(const layout::Control& control, const layout::SlotFixed& fixed,
                     const layout::SlotBody& body, const layout::SlotStats& stats,
-                    const char* metadata, std::string_view instance, std::int64_t wall_shift);
+                    const char* metadata, std::string_view name, std::string_view instance,
+                    std::int64_t wall_shift);
 
 // Names of segments. Dedicated: "/snakepit_<instance>_<region id>", sealed: with the suffix
 // "_sealed"; an arena: "/snakepit_<instance>_arena_<16 hexadecimal digits>"; durable:

@@ -182,7 +182,7 @@ Result<PendingAllocation> Allocator::begin(std::uint64_t size, const RegionOptio
     copy_text(fixed.session, owner.session);
     PendingAllocation pending;
     pending.size = stored_bytes(size, options.security_level.value_or(SecurityLevel::standard));
-    SHM_ASSIGN(pending.slot, registry_.reserve(fixed, options.metadata));
+    SHM_ASSIGN(pending.slot, registry_.reserve(fixed, options.metadata, options.name));
     if (auto chosen = choose_place(pending, options, fixed.owner_uid); !chosen) {
         registry_.release(pending.slot, nullptr);
         return fail(std::move(chosen).error());
@@ -251,6 +251,7 @@ void Allocator::place(PendingAllocation& pending, const RegionOptions& options) 
     if (pending.pooled()) pool.performed(pending.work, true);
     body.flags = pending.flags | (pending.durable ? std::uint32_t{kDurable} : 0);
     if (options.audit_access) body.flags |= kAudited;
+    body.flags |= static_cast<std::uint32_t>(options.owner_end) << kOwnerEndShift;
     body = located(body, pending);
     const auto& handle = pending.pooled() ? pending.slice.arena->handle() : pending.segment.handle;
     if (write_canary(handle, body.offset, pending.size, body.actual_size)) body.flags |= kHasCanary;
@@ -283,8 +284,10 @@ void Allocator::commit(std::uint32_t slot) {
                      {.kind = EventKind::allocated,
                       .pid = fixed.owner_pid,
                       .uid = fixed.owner_uid,
+                      .count = fixed.name_bytes,
                       .value = fixed.size,
-                      .text = fixed.owner_process});
+                      .text = fixed.owner_process,
+                      .name = registry_.name(slot)});
 }
 
 void Allocator::forget(std::uint32_t slot) {

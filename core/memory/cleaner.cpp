@@ -39,18 +39,26 @@ std::string expired_reason(const IdleRegion& region) {
 Cleaner::Verdict Cleaner::judge(const IdleRegion& region, std::int64_t at, bool explain) const {
     if (region.withdrawn) return {true, "deallocated", {}};
     if (region.damaged) return {false, "damaged; inspect it, then deallocate it", {}};
-    if (region.policy == CleanupPolicy::manual) return {false, "its cleanup policy is manual", {}};
+    const bool manual = region.policy == CleanupPolicy::manual;
+    const bool kept = resolved(region.owner_end, region.policy) == OwnerEnd::keep;
+    if (manual && (kept || !region.owner_gone_since))
+        return {false, "its cleanup policy is manual", {}};
     constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
     const bool counted = region.policy == CleanupPolicy::reference_counted;
     auto abandoned = kNever, expired = kNever;
     if (counted)
         abandoned = later(region.idle_since, grace_ms);
-    else if (region.owner_gone_since)
+    else if (region.owner_gone_since && !kept)
         abandoned = later(std::max(region.idle_since, *region.owner_gone_since), grace_ms);
-    if (!counted && region.timeout_ms > 0) expired = later(region.idle_since, region.timeout_ms);
+    if (!counted && !manual && region.timeout_ms > 0)
+        expired = later(region.idle_since, region.timeout_ms);
     const auto first = std::min(abandoned, expired);
     if (first == kNever)
-        return {false, "not eligible: its owner is running and it has no timeout", {}};
+        return {false,
+                region.owner_gone_since
+                    ? "not eligible: it is kept after the end of its owner, and has no timeout"
+                    : "not eligible: its owner is running and it has no timeout",
+                {}};
     if (first > at) {
         if (!explain) return {false, {}, first};
         return {false, fmt::format("due in {}", format_duration((first - at) / 1000)), first};

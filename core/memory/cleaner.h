@@ -13,6 +13,7 @@ namespace snakepit::shm {
 // The facts about a region without references.
 struct IdleRegion {
     CleanupPolicy policy = CleanupPolicy::automatic;
+    OwnerEnd owner_end = OwnerEnd::automatic;
     bool withdrawn = false;  // deallocated
     bool damaged = false;
     std::int64_t idle_since = 0;  // last reference released, or allocated; microseconds
@@ -31,11 +32,15 @@ class Cleaner {
         std::string reason;                    // why it ends now, or why it stays
         std::optional<std::int64_t> deadline;  // when to check again, microseconds
     };
-    // clang-format off | policy | last reference given back | owner gone | unused for timeout | |
-    // automatic | stays | cleaned after the grace | cleaned | | reference_counted | cleaned after
-    // the grace | as its references fall | – | | manual | stays | stays, shown as orphan | – | and,
-    // whatever the policy, at once when it was deallocated. clang-format on Without `explain`, no
-    // reason is generated for a region that stays.
+    // clang-format off
+    // | policy            | last reference released | unused for its timeout |
+    // | automatic         | stays                   | freed                  |
+    // | reference_counted | freed after the grace   | -                      |
+    // | manual            | stays                   | -                      |
+    // clang-format on
+    // When its owner has ended, an orphan with `grace` is freed after the grace period unless it is
+    // reference_counted. Whatever the policy, a region is freed at once when it was withdrawn.
+    // Without `explain`, no reason is generated for a region that stays.
     Verdict judge(const IdleRegion& region, std::int64_t at, bool explain = true) const;
 
     // Whether a cleanup requested by a person includes the region. Called only for regions in its

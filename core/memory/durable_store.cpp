@@ -43,7 +43,7 @@ bool valid(const DurableRecord& record) {
 }  // namespace
 
 DurableRecord DurableStore::describe(const SlotFixed& fixed, const SlotBody& body,
-                                     const char* metadata) {
+                                     const char* metadata, std::string_view name) {
     DurableRecord record{};
     record.magic = kMagic;
     record.version = kVersion;
@@ -51,6 +51,7 @@ DurableRecord DurableStore::describe(const SlotFixed& fixed, const SlotBody& bod
     record.body = body;
     if (metadata && body.metadata_bytes > 0)
         std::memcpy(record.metadata.text, metadata, body.metadata_bytes);
+    name.copy(record.name.text, sizeof record.name.text - 1);
     record.checksum = checksum_of(record);
     return record;
 }

@@ -19,6 +19,7 @@ struct DurableRecord {
     layout::SlotFixed fixed;
     layout::SlotBody body;
     layout::MetadataCell metadata;
+    layout::NameCell name;
     std::uint64_t padding[7];
     std::uint64_t checksum;
 };
@@ -29,13 +30,13 @@ class DurableStore {
     explicit DurableStore(std::string directory) : directory_(std::move(directory)) {}
 
     static DurableRecord describe(const layout::SlotFixed& fixed, const layout::SlotBody& body,
-                                  const char* metadata);
+                                  const char* metadata, std::string_view name);
     // Replaces the description atomically and durably: after this returned, a power failure does
     // not undo it. Any thread, one at a time for one region.
     Status save(const DurableRecord& record) const;
-    Status save(const layout::SlotFixed& fixed, const layout::SlotBody& body,
-                const char* metadata) const {
-        return save(describe(fixed, body, metadata));
+    Status save(const layout::SlotFixed& fixed, const layout::SlotBody& body, const char* metadata,
+                std::string_view name) const {
+        return save(describe(fixed, body, metadata, name));
     }
     bool has(const RegionId& id) const;
     // Call before the contents are removed, so that they are never restored partially.

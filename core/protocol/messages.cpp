@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "base/region_name.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -112,6 +114,9 @@ Error from_wire(const wire::FailureT& failure) {
 wire::RegionT to_wire(const RegionInfo& info) {
     wire::RegionT out;
     out.id = std::make_unique<wire::RegionKey>(to_wire(info.id));
+    out.name = info.name;
+    out.owner_end = static_cast<std::uint8_t>(info.owner_end);
+    out.holder_count = info.holder_count;
     out.size = info.size;
     out.actual_size = info.actual_size;
     out.created_at = info.created_at.micros;
@@ -159,6 +164,9 @@ wire::RegionT to_wire(const RegionInfo& info) {
 RegionInfo from_wire(const wire::RegionT& region) {
     RegionInfo info;
     if (region.id) info.id = from_wire(*region.id);
+    info.name = region.name;
+    info.owner_end = static_cast<OwnerEnd>(region.owner_end);
+    info.holder_count = region.holder_count;
     info.size = region.size;
     info.actual_size = region.actual_size;
     info.created_at = {region.created_at};
@@ -215,6 +223,8 @@ wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options) {
     call.durable = options.durable;
     call.exact_permissions = options.exact_permissions;
     call.audit_access = options.audit_access;
+    call.name = options.name;
+    call.owner_end = static_cast<std::uint8_t>(options.owner_end);
     return call;
 }
 
@@ -228,7 +238,8 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
         convert(call.security_level, SecurityLevel::maximum, level) &&
         convert(call.access_mode, AccessMode::read_write, options.access_mode) &&
         convert(call.cleanup_policy, CleanupPolicy::reference_counted, options.cleanup_policy) &&
-        convert(call.placement, Placement::dedicated, options.placement);
+        convert(call.placement, Placement::dedicated, options.placement) &&
+        convert(call.owner_end, OwnerEnd::withdraw, options.owner_end);
     if (!known || call.timeout_ms < kDefaultTimeout ||
         options.permissions.owner == Permission::none)
         return fail(ErrorCode::invalid_argument, "an option of the allocation has an unknown value",
@@ -238,6 +249,8 @@ Result<RegionOptions> from_wire(const wire::AllocateT& call) {
                     fmt::format("the metadata has {} bytes; the maximum is {}",
                                 call.metadata.size(), kMaxMetadataBytes),
                     "store large descriptions in the region itself");
+    if (!call.name.empty()) SHM_TRY(check_region_name(call.name));
+    options.name = call.name;
     if (!call.default_security_level) options.security_level = level;
     options.timeout_ms = call.timeout_ms;
     options.owned_by_user = call.owned_by_user;

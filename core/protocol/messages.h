@@ -43,7 +43,8 @@ RegionInfo from_wire(const wire::RegionT& region);
 wire::LockedRegionT to_wire(const RegionLocks& locks);
 RegionLocks from_wire(const wire::LockedRegionT& region);
 wire::AllocateT to_wire(std::uint64_t size, const RegionOptions& options);
-// invalid_argument if a number is not a value of its enumeration, or if the metadata is too long.
+// invalid_argument if a number is not a value of its enumeration, if the metadata is too long, or
+// if the name cannot be one.
 Result<RegionOptions> from_wire(const wire::AllocateT& call);
 wire::CleanupT to_wire(const CleanupRequest& request);
 CleanupRequest from_wire(const wire::CleanupT& call);

@@ -32,6 +32,7 @@ bool ClientReaper::reap_if_dead(std::uint32_t client) {
     for (const auto slot : owned) {
         if (!registry_.control(slot).occupied()) continue;
         lifecycle_.owner_ended(slot, at);
+        if (registry_.control(slot).withdrawn) locks_.dismiss_waiters(slot);
         lifecycle_.refresh(slot, 0, at);
         lifecycle_.evaluate(slot, at);
     }

@@ -117,7 +117,8 @@ void IntegrityCheck::keep_description(std::uint32_t slot) {
     if ((body.flags & kDurable) == 0 || registry_.control(slot).withdrawn ||
         allocator_.durable.has(registry_.id(slot)))
         return;
-    (void)allocator_.durable.save(registry_.fixed(slot), body, registry_.metadata(slot));
+    (void)allocator_.durable.save(registry_.fixed(slot), body, registry_.metadata(slot),
+                                  registry_.name(slot));
 }
 
 void IntegrityCheck::start_scan() {

@@ -183,10 +183,14 @@ void Recovery::recover_slot(std::uint32_t slot, const std::optional<SegmentsByNa
     lifecycle_.refresh(slot, takes, at);
 }
 
-// Durable regions of a registry that was lost: as they were, owned by their user.
+// Durable regions of a registry that was lost: as they were, owned by their user. Of two with the
+// same name, one was about to be freed when the other was allocated: the newer keeps it.
 void Recovery::adopt_durable() {
     std::vector<std::string> damaged;
-    for (const auto& record : allocator_.durable.all(damaged)) {
+    auto records = allocator_.durable.all(damaged);
+    std::sort(records.begin(), records.end(),
+              [](const auto& a, const auto& b) { return a.fixed.created_at > b.fixed.created_at; });
+    for (const auto& record : records) {
         const RegionId id{record.fixed.id_micros, record.fixed.id_random};
         if (registry_.find(id)) continue;
         auto fixed = record.fixed;
@@ -194,8 +198,10 @@ void Recovery::adopt_durable() {
         auto body = record.body;
         body.flags &= ~kSealPending;
         const auto segment = backend_.inspect_segment(segment_name(registry_.instance(), id, body));
-        const auto slot =
-            registry_.reserve(fixed, std::string_view(record.metadata.text, body.metadata_bytes));
+        auto name = fixed.name_bytes > 0 ? name_of(fixed, record.name) : std::string_view();
+        if (!name.empty() && registry_.find_name(fixed.owner_uid, name)) name = {};
+        const auto slot = registry_.reserve(
+            fixed, std::string_view(record.metadata.text, body.metadata_bytes), name);
         if (!segment || !slot) {
             damaged.push_back(id.str());
             continue;
@@ -211,7 +217,7 @@ void Recovery::adopt_durable() {
                           .value = fixed.size,
                           .text = fixed.owner_process});
         (void)allocator_.durable.save(registry_.fixed(*slot), registry_.body(*slot),
-                                      registry_.metadata(*slot));
+                                      registry_.metadata(*slot), registry_.name(*slot));
         if (auto adopted = allocator_.adopt(*slot, nullptr); !adopted)
             integrity_.damage(*slot, adopted.error().message);
     }

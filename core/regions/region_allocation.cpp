@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "base/units.h"
+#include "regions/option_difference.h"
 
 namespace snakepit::shm {
 
@@ -73,6 +74,26 @@ constexpr std::int64_t kReserveMicros = 60'000'000;
 // A client asks again within its deadline, which is seconds.
 constexpr std::int64_t kRememberMicros = 120'000'000;
 
+Error name_in_use_error(const RegionRegistry& registry, std::uint32_t slot,
+                        const std::string& name) {
+    const auto id = registry.id(slot).str();
+    const bool quarantined = registry.control(slot).state == SlotState::quarantined;
+    auto error = make_error(
+        ErrorCode::name_in_use,
+        fmt::format("region {}{} has the name '{}'", id, quarantined ? " in quarantine" : "", name),
+        quarantined ? fmt::format("choose another name, or free it now with 'snakepit-shm "
+                                  "deallocate {}'",
+                                  id)
+                    : "map it by its name, deallocate it, or choose another name");
+    error.region_id = id;
+    return error;
+}
+
+Result<Grant> own(Result<Grant> granted) {
+    if (granted) granted->created = true;
+    return granted;
+}
+
 Error not_repeated_error(std::uint64_t size) {
     return make_error(
         ErrorCode::allocation_failed,
@@ -89,6 +110,20 @@ std::optional<std::uint32_t> RegionAllocation::find_request(const Caller& caller
                                                             std::uint64_t request_id) const {
     if (!caller.client) return std::nullopt;
     return allocator_.find_request(clients_.serial(*caller.client), request_id);
+}
+
+std::optional<std::uint32_t> RegionAllocation::name_holder(const Caller& caller,
+                                                           const std::string& name) const {
+    if (name.empty()) return std::nullopt;
+    return registry_.find_name(caller.credentials.uid, name);
+}
+
+void RegionAllocation::forget_waiters(std::uint64_t serial,
+                                      std::optional<std::uint64_t> request_id) {
+    std::erase_if(name_waiters_, [&](const auto& entry) {
+        const auto& waiter = entry.second;
+        return waiter.serial == serial && (!request_id || waiter.request_id == *request_id);
+    });
 }
 
 // Answers with the outcome of an earlier try of the same request. False: there was none.
@@ -117,15 +152,45 @@ bool RegionAllocation::answer_again(const Caller& caller, std::uint64_t request_
     }
     if (word.state != SlotState::live || word.withdrawn || word.damaged) return false;
     // The answer to an earlier try was lost with its manager: same request, same region.
-    done(directory_.issue(caller, *made, AccessMode::read_write, true));
+    done(own(directory_.issue(caller, *made, AccessMode::read_write, true)));
     return true;
 }
 
+Result<Grant> RegionAllocation::open_existing(const Caller& caller, std::uint32_t slot,
+                                              std::uint64_t size, const RegionOptions& options,
+                                              AccessMode access) {
+    if (registry_.control(slot).state == SlotState::quarantined)
+        return fail(refuse(caller, size, name_in_use_error(registry_, slot, options.name)));
+    if (const auto differs = difference(registry_, slot, size, options); !differs.empty()) {
+        auto error = make_error(
+            ErrorCode::name_in_use,
+            fmt::format("the region with the name '{}' is another one: {}", options.name, differs),
+            "open it with its own size and options, map it by its name, or choose another name");
+        error.region_id = registry_.id(slot).str();
+        return fail(refuse(caller, size, std::move(error)));
+    }
+    return directory_.map(caller, registry_.id(slot), access, true);
+}
+
 void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                                RegionOptions options, Done done, bool can_reserve) {
+                                RegionOptions options, Done done, bool can_reserve,
+                                std::optional<AccessMode> open) {
     const Stopwatch watch;
     const auto give_up = [&](Error error) { done(fail(refuse(caller, size, std::move(error)))); };
-    const auto asked = options;  // before what the configuration says is filled in
+    // With the options as they are before what the configuration says is filled in.
+    const auto again = [=, this] {
+        allocate(caller, request_id, size, options, done, can_reserve, open);
+    };
+    if (caller.client && answer_again(caller, request_id, size, again, done)) return;
+    if (const auto holder = name_holder(caller, options.name)) {
+        if (!pending_.contains(*holder))
+            return done(open ? open_existing(caller, *holder, size, options, *open)
+                             : fail(refuse(caller, size,
+                                           name_in_use_error(registry_, *holder, options.name))));
+        if (caller.client) forget_waiters(caller.serial, request_id);
+        name_waiters_.emplace(*holder, NameWaiter{caller.serial, request_id, again});
+        return;
+    }
     if (auto checked = check_options(config_, encryption_.ready(), options); !checked)
         return give_up(std::move(checked).error());
     auto policy = policies_.for_new(options);
@@ -142,10 +207,6 @@ void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, 
         owner.worker = record.worker;
         owner.session = record.session;
         owner.reserves = can_reserve;
-        const auto again = [=, this] {
-            allocate(caller, request_id, size, asked, done, can_reserve);
-        };
-        if (answer_again(caller, request_id, size, again, done)) return;
     }
     auto begun = allocator_.begin(size, options, owner, request_id);
     if (!begun && retry_is_safe(begun.error().code) && state_.make_room())
@@ -212,7 +273,7 @@ void RegionAllocation::reserved(const Caller& caller, std::uint64_t request_id, 
     }
     const auto word = slot ? registry_.control(*slot) : Control{};
     if (word.state == SlotState::live && !word.withdrawn && !word.damaged)
-        return done(directory_.issue(caller, *slot, AccessMode::read_write, true));
+        return done(own(directory_.issue(caller, *slot, AccessMode::read_write, true)));
     done(fail(make_error(ErrorCode::region_not_found,
                          "the manager does not know this allocation any more", "allocate again")));
 }
@@ -227,6 +288,7 @@ void RegionAllocation::give_up(const std::shared_ptr<Allocation>& pending, Error
 }
 
 void RegionAllocation::cancel_all_of(std::uint64_t serial) {
+    forget_waiters(serial, std::nullopt);
     std::vector<std::shared_ptr<Allocation>> its;
     for (const auto& [slot, allocation] : pending_)
         if (allocation->caller.serial == serial) its.push_back(allocation);
@@ -254,6 +316,7 @@ void RegionAllocation::expire() {
 }
 
 void RegionAllocation::cancel(const Caller& caller, std::uint64_t request_id) {
+    if (caller.client) forget_waiters(caller.serial, request_id);
     const auto slot = find_request(caller, request_id);
     if (!slot) return;
     const auto word = registry_.control(*slot);
@@ -318,8 +381,9 @@ void RegionAllocation::write_down(const std::shared_ptr<Allocation>& allocation)
     pending_.insert_or_assign(slot, allocation);
     std::shared_ptr<const DurableRecord> description;
     if (allocation->making.durable)
-        description = std::make_shared<const DurableRecord>(DurableStore::describe(
-            registry_.fixed(slot), registry_.body(slot), registry_.metadata(slot)));
+        description = std::make_shared<const DurableRecord>(
+            DurableStore::describe(registry_.fixed(slot), registry_.body(slot),
+                                   registry_.metadata(slot), registry_.name(slot)));
     state_.run_in_background(
         [this, allocation, description] {
             auto& written = allocation->written;
@@ -341,6 +405,7 @@ void RegionAllocation::complete(const std::shared_ptr<Allocation>& allocation) {
         return made;
     }();
     const auto again = asked_again_.extract(slot);
+    granted = own(std::move(granted));
     if (granted) {
         const auto& fixed = registry_.fixed(slot);
         ++stats_.counters.allocations;
@@ -362,9 +427,17 @@ void RegionAllocation::complete(const std::shared_ptr<Allocation>& allocation) {
         a.done(fail(refuse(a.caller, a.making.size, std::move(granted).error())));
     }
     if (again) again.mapped()();
+    std::vector<NameWaiter> waiting;
+    for (auto [it, end] = name_waiters_.equal_range(slot); it != end; ++it)
+        waiting.push_back(std::move(it->second));
+    name_waiters_.erase(slot);
+    for (const auto& waiter : waiting) waiter.again();
 }
 
 Error RegionAllocation::refuse(const Caller& caller, std::uint64_t size, Error error) {
+    // Programs that race for a name expect that all but one are refused.
+    if (error.code == ErrorCode::name_in_use)
+        return refusals_.refuse(caller, std::move(error), "allocate", {});
     ++stats_.counters.allocation_failures;
     refusals_.record({.kind = EventKind::allocation_failed,
                       .result = error.code,

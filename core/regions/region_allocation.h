@@ -30,9 +30,11 @@ class RegionAllocation : RegionPart {
           refusals_(refusals) {}
 
     // `can_reserve`: the client reserves the memory of a segment of its own itself, so that its own
-    // control group is charged for it; the answer may say that it has to (Grant::reserve).
+    // control group is charged for it; the answer may say that it has to (Grant::reserve). `open`:
+    // a region with this name, size and options is mapped with this access instead.
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                  RegionOptions options, Done done, bool can_reserve);
+                  RegionOptions options, Done done, bool can_reserve,
+                  std::optional<AccessMode> open = std::nullopt);
     // The client did. region_not_found when the manager does not know the request any more.
     void reserved(const Caller& caller, std::uint64_t request_id, Done done);
     // Nobody wants what this request made or is making.
@@ -66,7 +68,17 @@ class RegionAllocation : RegionPart {
         std::int64_t lapses = 0;  // the client reserves its pages until then (boot_micros)
         bool cancelled = false;   // the program does not wait any more
     };
+    // A request that waits until it is known whether a region with its name comes to be.
+    struct NameWaiter {
+        std::uint64_t serial, request_id;
+        std::function<void()> again;
+    };
     std::optional<std::uint32_t> find_request(const Caller& caller, std::uint64_t request_id) const;
+    // Who has the name; nothing: it is free.
+    std::optional<std::uint32_t> name_holder(const Caller& caller, const std::string& name) const;
+    Result<Grant> open_existing(const Caller& caller, std::uint32_t slot, std::uint64_t size,
+                                const RegionOptions& options, AccessMode access);
+    void forget_waiters(std::uint64_t serial, std::optional<std::uint64_t> request_id);
     bool answer_again(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
                       std::function<void()> ask_again, const Done& done);
     void make(const std::shared_ptr<Allocation>& allocation);
@@ -92,6 +104,8 @@ class RegionAllocation : RegionPart {
     std::unordered_map<std::uint32_t, std::shared_ptr<Allocation>> pending_;
     // By slot in pending_: the same request, asked again over a new connection.
     std::unordered_map<std::uint32_t, std::function<void()>> asked_again_;
+    // By slot in pending_: requests for the same name.
+    std::unordered_multimap<std::uint32_t, NameWaiter> name_waiters_;
     // By slot: see refuse_repetition(). Until when that is remembered.
     std::unordered_map<std::uint32_t, std::int64_t> not_repeated_;
 };

@@ -63,14 +63,10 @@ Result<bool> RegionCleanup::deallocate(const Caller& caller, const RegionId& id,
         auto word = registry_.control(slot);
         if (word.state == SlotState::retiring || word.state == SlotState::freeing) return false;
         if (!word.withdrawn) {
-            lifecycle_.refresh(slot);  // the caller has just given back what it held
             // Or a reboot would bring it back.
             if ((registry_.body(slot).flags & kDurable) != 0)
                 SHM_TRY(allocator_.durable.forget(id));
-            word.withdrawn = true;
-            registry_.commit(slot, word,
-                             event_by(caller, {.kind = EventKind::withdrawn,
-                                               .count = registry_.stats(slot).references}));
+            lifecycle_.withdraw(slot, event_by(caller, {}));
             ++stats_.counters.deallocations;
             locks_.dismiss_waiters(slot);
         }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/filter.h"
+#include "base/region_name.h"
 
 namespace snakepit::shm {
 
@@ -114,7 +115,7 @@ RegionInfo RegionDirectory::describe(std::uint32_t slot) {
         word, registry_.fixed(slot), registry_.body(slot), registry_.stats(slot),
         registry_.body(slot).metadata_bytes > 0 && !word.damaged ? registry_.metadata(slot)
                                                                  : nullptr,
-        registry_.instance(), registry_.wall_shift());
+        registry_.name(slot), registry_.instance(), registry_.wall_shift());
     for (const auto& holder : clients_.holders_of(slot)) {
         if (info.references.size() == kNamedHolders) break;
         const auto& record = clients_.record(holder.client);
@@ -129,6 +130,29 @@ Result<RegionInfo> RegionDirectory::info(const Caller& caller, const RegionId& i
     const auto slot = policies_.usable(caller, id, Operation::look);
     if (!slot) return fail(refusals_.refuse(caller, slot.error(), "info", id));
     return describe(*slot);
+}
+
+Result<RegionId> RegionDirectory::resolve(const Caller& caller, const std::string& word) {
+    const auto name = RegionName::parse(word);
+    if (!name) return fail(refusals_.refuse(caller, name.error(), "resolve", {}));
+    const auto uid = name->user.empty() ? std::optional(caller.credentials.uid)
+                                        : state_.security.names().user(name->user);
+    const auto slot = uid ? registry_.find_name(*uid, name->name) : std::nullopt;
+    if (slot && registry_.control(*slot).occupied()) {
+        const auto may = policies_.check(caller, Operation::look, *slot);
+        if (may) return registry_.id(*slot);
+        (void)refusals_.refuse(caller, may.error(), "resolve", registry_.id(*slot));
+    }
+    const auto message =
+        name->user.empty()
+            ? fmt::format("user {} has no region with the name '{}'", *uid, name->name)
+            : fmt::format("there is no region '{}' that you may see", name->str());
+    return fail(refusals_.refuse(
+        caller,
+        make_error(ErrorCode::region_not_found, message,
+                   "'snakepit-shm list' shows the regions that exist; another user's region is "
+                   "USER/NAME"),
+        "resolve", {}));
 }
 
 Result<std::vector<RegionInfo>> RegionDirectory::list(const Caller& caller, std::string_view text,

@@ -29,6 +29,7 @@ struct Grant {
     SecurityLevel level = SecurityLevel::standard;
     // Nothing is granted yet: the client reserves the memory of the segment first.
     bool reserve = false;
+    bool created = false;  // the region is this request's own
 };
 
 // Shows regions to those who may know of them, and lets clients map them. Service thread only.
@@ -47,6 +48,9 @@ class RegionDirectory : RegionPart {
 
     RegionInfo describe(std::uint32_t slot);
     Result<RegionInfo> info(const Caller& caller, const RegionId& id);
+    // The region with this name of the caller or, as USER/NAME, of another user. region_not_found
+    // also for what the caller may not see, so that names cannot be guessed.
+    Result<RegionId> resolve(const Caller& caller, const std::string& word);
     // Up to `bytes` worth of regions from `slot` on; `slot` moves on, and to the frontier at the
     // end.
     Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter,

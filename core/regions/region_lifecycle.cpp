@@ -42,6 +42,7 @@ IdleRegion RegionLifecycle::idle_facts(std::uint32_t slot) const {
     const auto& body = registry_.body(slot);
     IdleRegion facts;
     facts.policy = static_cast<CleanupPolicy>(body.cleanup_policy);
+    facts.owner_end = owner_end_of(body);
     facts.withdrawn = word.withdrawn || word.state == SlotState::revoked;
     facts.damaged = word.damaged;
     facts.idle_since = registry_.stats(slot).last_accessed;
@@ -112,15 +113,31 @@ void RegionLifecycle::check_slot(std::uint32_t slot, std::int64_t at) {
 void RegionLifecycle::owner_ended(std::uint32_t slot, std::int64_t at) {
     owner_gone_.emplace(slot, at);
     auto word = registry_.control(slot);
-    if (word.orphan) return;
-    word.orphan = true;
     const auto& fixed = registry_.fixed(slot);
-    registry_.commit(
-        slot, word,
-        {.kind = EventKind::owner_gone,
-         .pid = fixed.owner_pid,
-         .uid = fixed.owner_uid,
-         .text = to_string(static_cast<CleanupPolicy>(registry_.body(slot).cleanup_policy))});
+    const auto& body = registry_.body(slot);
+    const auto end = owner_end_of(body);
+    if (!word.orphan) {
+        word.orphan = true;
+        registry_.commit(slot, word,
+                         {.kind = EventKind::owner_gone,
+                          .pid = fixed.owner_pid,
+                          .uid = fixed.owner_uid,
+                          .count = static_cast<std::uint32_t>(end),
+                          .text = to_string(static_cast<CleanupPolicy>(body.cleanup_policy))});
+    }
+    // Also if a manager was killed between the two. What is in quarantine ends with that.
+    const bool usable = word.state == SlotState::live || word.state == SlotState::retiring;
+    if (end == OwnerEnd::withdraw && usable && !word.from_quarantine && !word.withdrawn)
+        withdraw(slot, {.pid = fixed.owner_pid, .uid = fixed.owner_uid});
+}
+
+void RegionLifecycle::withdraw(std::uint32_t slot, Event by) {
+    refresh(slot);  // the caller may just have given back what it held
+    auto word = registry_.control(slot);
+    word.withdrawn = true;
+    by.kind = EventKind::withdrawn;
+    by.count = registry_.stats(slot).references;
+    registry_.commit(slot, word, by);
 }
 
 void RegionLifecycle::schedule(std::uint32_t slot, std::int64_t at) {

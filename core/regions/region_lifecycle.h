@@ -49,6 +49,8 @@ class RegionLifecycle : RegionPart {
     std::size_t deadlines() const { return deadlines_.size(); }
 
     // ---- ends
+    // One step with the event: nobody finds or maps the region any more, and its name is free.
+    void withdraw(std::uint32_t slot, Event by);
     // RETIRING, and no grant is left. False: a client holds it; it is back where it was.
     bool withdraw_grants(std::uint32_t slot);
     // False: a client holds it; it is back where it was.

@@ -83,7 +83,7 @@ void RegionMover::finish(const std::shared_ptr<Move>& move) {
 void RegionMover::save_description(const std::shared_ptr<Move>& move) {
     move->description = std::make_shared<const DurableRecord>(
         DurableStore::describe(registry_.fixed(move->slot), registry_.other_body(move->slot),
-                               registry_.metadata(move->slot)));
+                               registry_.metadata(move->slot), registry_.name(move->slot)));
     state_.run_in_background(
         [this, move] { move->saved = allocator_.durable.save(*move->description); },
         [this, move] { finish(move); });

@@ -247,7 +247,7 @@ void RegionPolicies::publish(std::uint32_t slot, const Policy& policy, std::uint
     // Of a durable one: what a reboot finds; the row decides there, too.
     if ((body.flags & kDurable) != 0)
         (void)allocator_.durable.save(registry_.fixed(slot), registry_.body(slot),
-                                      registry_.metadata(slot));
+                                      registry_.metadata(slot), registry_.name(slot));
 }
 
 // One change of a region at a time: each revision follows the one that was published.

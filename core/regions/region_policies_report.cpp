@@ -157,7 +157,8 @@ void RegionPolicies::recover_slot(std::uint32_t slot,
     policies_.insert_or_assign(stored.id, Entry{stored.policy, stored.revision});
     // The description may already say what a move that was cut off would have changed.
     if ((body.flags & kDurable) != 0 && (body.flags & kPolicyPending) != 0)
-        (void)state_.allocator.durable.save(registry_.fixed(slot), body, registry_.metadata(slot));
+        (void)state_.allocator.durable.save(registry_.fixed(slot), body, registry_.metadata(slot),
+                                            registry_.name(slot));
 }
 
 }  // namespace snakepit::shm

@@ -49,6 +49,12 @@ void RegionService::connection_lost(std::uint32_t client) {
     allocation_.cancel_all_of(clients_.serial(client));
 }
 
+std::optional<RegionId> RegionService::moving(const Caller& caller, const std::string& name) const {
+    const auto slot = state_.registry.find_name(caller.credentials.uid, name);
+    const auto id = slot ? std::optional(state_.registry.id(*slot)) : std::nullopt;
+    return id && mover_.moving(*id) ? id : std::nullopt;
+}
+
 bool RegionService::tick(std::int64_t at) {
     const auto& config = state_.config;
     locks_.expire_waits();

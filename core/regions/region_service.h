@@ -48,9 +48,10 @@ class RegionService {
 
     // ---- regions
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                  RegionOptions options, RegionAllocation::Done done, bool can_reserve = false) {
+                  RegionOptions options, RegionAllocation::Done done, bool can_reserve = false,
+                  std::optional<AccessMode> open = std::nullopt) {
         allocation_.allocate(caller, request_id, size, std::move(options), std::move(done),
-                             can_reserve);
+                             can_reserve, open);
     }
     void reserved(const Caller& caller, std::uint64_t request_id, RegionAllocation::Done done) {
         allocation_.reserved(caller, request_id, std::move(done));
@@ -87,12 +88,17 @@ class RegionService {
     Result<RegionInfo> info(const Caller& caller, const RegionId& id) {
         return directory_.info(caller, id);
     }
+    Result<RegionId> resolve(const Caller& caller, const std::string& word) {
+        return directory_.resolve(caller, word);
+    }
     Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter,
                                          std::uint32_t& slot, std::size_t bytes) {
         return directory_.list(caller, filter, slot, bytes);
     }
     DefragmentStep defragment() { return maintenance_.defragment(); }
     bool moving(const RegionId& id) const { return mover_.moving(id); }
+    // The caller's region of this name that is being moved.
+    std::optional<RegionId> moving(const Caller& caller, const std::string& name) const;
     void when_settled(const RegionId& id, std::function<void()> then) {
         mover_.when_settled(id, std::move(then));
     }

@@ -10,6 +10,29 @@ namespace snakepit::shm {
 
 using namespace layout;
 
+namespace {
+
+// Whether a slot in this state has the name that it was allocated with. What is in quarantine can
+// come back, so it keeps its name.
+bool keeps_name(const Control& word) {
+    switch (word.state) {
+        case SlotState::reserved:
+        case SlotState::live:
+            return !word.withdrawn;
+        case SlotState::retiring:
+            return !word.withdrawn || word.from_quarantine;
+        case SlotState::quarantined:
+            return true;
+        case SlotState::free:
+        case SlotState::freeing:
+        case SlotState::revoked:
+            return false;
+    }
+    return false;
+}
+
+}  // namespace
+
 RegionRegistry::RegionRegistry(MappedFile file, std::string instance)
     : file_(std::move(file)), view_(file_.data()), ring_(view_), instance_(std::move(instance)) {}
 
@@ -24,8 +47,18 @@ std::optional<std::uint32_t> RegionRegistry::find_request(std::uint64_t owner_se
     });
 }
 
+std::optional<std::uint32_t> RegionRegistry::find_name(std::uint32_t uid,
+                                                       std::string_view name) const {
+    return by_name_.find(hash_of(uid, name), [&](std::uint32_t slot) {
+        return keeps_name(control(slot)) && fixed(slot).owner_uid == uid &&
+               this->name(slot) == name;
+    });
+}
+
 void RegionRegistry::index(std::uint32_t slot) {
     const auto& part = fixed(slot);
+    if (const auto own = name(slot); !own.empty())
+        by_name_.insert(hash_of(part.owner_uid, own), slot);
     by_id_.insert(hash_of(id(slot)), slot);
     if (part.request_id != 0) by_request_.insert(hash_of(part.owner_serial, part.request_id), slot);
 }
@@ -33,7 +66,8 @@ void RegionRegistry::index(std::uint32_t slot) {
 bool RegionRegistry::intact(std::uint32_t slot) const {
     const auto word = control(slot);
     return static_cast<std::uint8_t>(word.state) <= static_cast<std::uint8_t>(SlotState::revoked) &&
-           named(slot) && body(slot).checksum == checksum_of(body(slot)) &&
+           named(slot) && (fixed(slot).name_bytes == 0 || !name(slot).empty()) &&
+           body(slot).checksum == checksum_of(body(slot)) &&
            body(slot).generation == word.generation;
 }
 
@@ -64,12 +98,14 @@ void RegionRegistry::set_frontier(std::uint32_t slots) {
     view_.state().frontier.store(slots, std::memory_order_release);
 }
 
-Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view metadata) {
+Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view metadata,
+                                              std::string_view name) {
     if (free_.empty()) SHM_TRY(grow());
     const auto slot = free_.front();
     if (!metadata.empty()) {
         SHM_TRY(file_.reserve(RegistryOffsets::metadata(slot) / 4096 * 4096, 4096));
     }
+    if (!name.empty()) SHM_TRY(file_.reserve(RegistryOffsets::name(slot) / 4096 * 4096, 4096));
     free_.pop_front();
     ++used_count_;
 
@@ -78,6 +114,8 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
           {.generation = word.generation + 1, .state = SlotState::reserved, .body = word.body});
     // Readers check the control word again after copying: it must be seen before what follows.
     std::atomic_thread_fence(std::memory_order_release);
+    fixed.name_bytes = static_cast<std::uint32_t>(name.size());
+    fixed.name_check = name.empty() ? 0 : name_check_of(name);
     fixed.checksum = checksum_of(fixed);
     store_words(view_.slot(slot).fixed, fixed);
     SlotStats stats{};
@@ -87,6 +125,11 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
         MetadataCell cell{};
         std::memcpy(cell.text, metadata.data(), std::min(metadata.size(), kMaxMetadataBytes));
         store_words(view_.metadata(slot), cell);
+    }
+    if (!name.empty()) {
+        NameCell cell{};
+        name.copy(cell.text, sizeof cell.text - 1);
+        store_words(view_.name(slot), cell);
     }
     index(slot);
     return slot;
@@ -139,8 +182,12 @@ EventEntry RegionRegistry::entry_for(const Event& event) const {
     entry.count = event.count;
     entry.value = event.value;
     copy_text(entry.text, event.text);
-    if (const auto used = event.text.size() + 1; used < sizeof entry.text)
+    auto used = event.text.size() + 1;
+    if (used < sizeof entry.text)
         event.worker.copy(entry.text + used, sizeof entry.text - used - 1);
+    used += event.worker.size() + 1;
+    if (!event.name.empty() && used < sizeof entry.text)
+        event.name.copy(entry.text + used, sizeof entry.text - used);
     return entry;
 }
 
@@ -170,6 +217,8 @@ void RegionRegistry::release(std::uint32_t slot, const Event* event) {
     const auto& gone = fixed(slot);
     by_id_.erase(hash_of(id(slot)), slot);
     by_request_.erase(hash_of(gone.owner_serial, gone.request_id), slot);
+    if (const auto own = name(slot); !own.empty())
+        by_name_.erase(hash_of(gone.owner_uid, own), slot);
     auto word = control(slot);
     const Control next{.generation = word.generation, .state = SlotState::free, .body = word.body};
     if (event)

@@ -33,6 +33,7 @@ struct Event {
     std::string_view text;
     RegionId id;              // for events about a region without a slot
     std::string_view worker;  // of the process that `text` names
+    std::string_view name;    // of a new region; `count` is its size, it may be cut
 };
 
 // Region Registry: the only writer of the registry file. The file contains no pointers, locks or
@@ -88,6 +89,14 @@ class RegionRegistry {
     // regions that belong to no client (owner_serial 0) request numbers are unique on their own.
     std::optional<std::uint32_t> find_request(std::uint64_t owner_serial,
                                               std::uint64_t request_id) const;
+    // The slot that has this name of this user: a region, or one that is being allocated
+    // (RESERVED). A withdrawn region has none any more, unless it is in quarantine.
+    std::optional<std::uint32_t> find_name(std::uint32_t uid, std::string_view name) const;
+    // Empty: it has none, or it is damaged.
+    std::string_view name(std::uint32_t slot) const {
+        return fixed(slot).name_bytes == 0 ? std::string_view()
+                                           : layout::name_of(fixed(slot), view_.name(slot));
+    }
     // Both parts of the slot have valid checksums.
     bool intact(std::uint32_t slot) const;
     // Its id is valid.
@@ -100,9 +109,11 @@ class RegionRegistry {
     const RegionTotals& totals() const { return totals_; }
 
     // ---- changing; in the order in which a region lives
-    // FREE -> RESERVED with the next generation, the oldest free slot first; `fixed` is stored too.
-    // no_space if the registry file cannot grow, region_limit_exceeded if it is full.
-    Result<std::uint32_t> reserve(layout::SlotFixed fixed, std::string_view metadata);
+    // FREE -> RESERVED with the next generation, the oldest free slot first; `fixed` is stored too,
+    // with the name, which the caller has checked. no_space if the registry file cannot grow,
+    // region_limit_exceeded if it is full.
+    Result<std::uint32_t> reserve(layout::SlotFixed fixed, std::string_view metadata,
+                                  std::string_view name = {});
     // Fills the body that the control word will select. Only while RESERVED.
     void write_body(std::uint32_t slot, layout::SlotBody body);
     // Fills the other body, for a control word of `generation` that will select it. The region may
@@ -151,6 +162,9 @@ class RegionRegistry {
     static std::uint64_t hash_of(std::uint64_t owner_serial, std::uint64_t request_id) {
         return owner_serial * 0x9E3779B97F4A7C15ULL ^ request_id;
     }
+    static std::uint64_t hash_of(std::uint32_t uid, std::string_view name) {
+        return std::hash<std::string_view>{}(name) ^ uid * 0x9E3779B97F4A7C15ULL;
+    }
     void index(std::uint32_t slot);
 
     MappedFile file_;
@@ -164,6 +178,7 @@ class RegionRegistry {
     std::deque<std::uint32_t> free_;
     SlotIndex by_id_;
     SlotIndex by_request_;
+    SlotIndex by_name_;  // also regions that have been withdrawn since
 };
 
 // Copies text into a fixed field, truncated and always terminated.

@@ -178,6 +178,9 @@ void ClientConnection::dispatch(wire::RequestT request) {
     unclaimed_.reset();  // whoever sends another request has read the last answer, or gave it up
     if (const auto* about = region_of(request); about && service.moving(from_wire(*about)))
         return wait_until_settled(std::move(request), from_wire(*about));
+    if (const auto* call = request.call.AsAllocate(); call && call->open)
+        if (const auto about = service.moving(caller_, call->name))
+            return wait_until_settled(std::move(request), *about);
     switch (request.call.type) {
         case Call::Allocate:
             return allocate(id, *request.call.AsAllocate());
@@ -216,6 +219,13 @@ void ClientConnection::dispatch(wire::RequestT request) {
         }
         case Call::List:
             return list(id, *request.call.AsList());
+        case Call::Resolve: {
+            const auto found = service.resolve(caller_, request.call.AsResolve()->name);
+            if (!found) return answer_error(id, found.error());
+            wire::ResolvedT resolved;
+            resolved.id = std::make_unique<wire::RegionKey>(to_wire(*found));
+            return answer(id, std::move(resolved));
+        }
         case Call::Cleanup:
             return clean(id, *request.call.AsCleanup());
         case Call::Announce: {
@@ -306,13 +316,18 @@ void ClientConnection::allocate(std::uint64_t id, const wire::AllocateT& call) {
         error.operation = "allocate";
         return answer_error(id, error);
     }
+    if (call.open && options->name.empty())
+        return answer_error(id, make_error(ErrorCode::invalid_argument, "open requires a name"));
+    const auto open = !call.open ? std::nullopt
+                                 : std::optional(call.open_access ? AccessMode::read_write
+                                                                  : AccessMode::read_only);
     server_.service().allocate(caller_, id, call.size, std::move(*options), answer_allocation(id),
-                               call.can_reserve);
+                               call.can_reserve, open);
 }
 
 std::function<void(Result<Grant>)> ClientConnection::answer_allocation(std::uint64_t id) {
     return later([id](ClientConnection& self, Result<Grant> granted) {
-        if (granted && !granted->reserve && self.caller_.client)
+        if (granted && granted->created && !granted->reserve && self.caller_.client)
             self.unclaimed_.emplace(granted->slot, granted->generation);
         self.answer_grant(id, std::move(granted));
     });
@@ -380,6 +395,7 @@ void ClientConnection::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.security_level = static_cast<std::uint8_t>(granted->level);
     out.audited = granted->audited;
     out.reserve = granted->reserve;
+    out.created = granted->created;
     answer(id, std::move(out), std::move(granted->handle));
 }
 

@@ -45,43 +45,14 @@ class Error(Exception):
         super().__init__(message or _status_name(status))
         self.status = status
         self.code = _status_name(status)
-        self.type = _TYPES.get(self.code, self.code)
+        self.type = _lib.snakepit_shm_status_type(status).decode()
 
 
 class BufferInUse(Error, BufferError):
     """close() while a memoryview or an array still uses the region's memory."""
 
 
-# Codes that differ from their type; every other code is its own type.
-_TYPES = {
-    "invalid_size": "invalid_argument",
-    "invalid_region_id": "invalid_argument",
-    "size_exceeds_limit": "allocation_failed",
-    "region_limit_exceeded": "allocation_failed",
-    "process_region_limit_exceeded": "allocation_failed",
-    "no_space": "allocation_failed",
-    "region_in_use": "cleanup_failed",
-    "reference_limit": "mapping_failed",
-    "read_only": "permission_denied",
-    "identity_mismatch": "security_violation",
-    "forked": "invalid_argument",
-    "protocol_error": "platform_error",
-    "version_mismatch": "platform_error",
-    "client_limit_exceeded": "platform_error",
-    "instance_in_use": "platform_error",
-    "plugin_load_failed": "platform_error",
-    "configuration_invalid": "invalid_argument",
-    "database_unavailable": "platform_error",
-    "registry_lost": "region_not_found",
-    "not_supported": "invalid_argument",
-    "user_limit_exceeded": "memory_limit_exceeded",
-    "client_closed": "invalid_argument",
-    "audit_unavailable": "platform_error",
-    "policy_invalid": "invalid_argument",
-    "encryption_required": "permission_denied",
-    "alert_rule_invalid": "invalid_argument",
-    "telemetry_unavailable": "platform_error",
-}
+_NOT_FOUND = 4
 _IN_USE = 21  # region_in_use
 _TIMEOUT = 10
 _NOT_HELD = 12
@@ -107,6 +78,11 @@ class _Options(ctypes.Structure):
         ("other", ctypes.c_int),
         ("metadata", ctypes.c_char_p),
         ("owned_by_user", ctypes.c_bool),
+        ("durable", ctypes.c_bool),
+        ("exact_permissions", ctypes.c_bool),
+        ("name", ctypes.c_char_p),
+        ("owner_end", ctypes.c_int),
+        ("audit_access", ctypes.c_bool),
     ]
 
 
@@ -131,6 +107,25 @@ class _Info(ctypes.Structure):
         ("access_mode", ctypes.c_int),
         ("timeout_ms", ctypes.c_int64),
         ("state", ctypes.c_char * 16),
+        ("name", ctypes.c_char * 256),
+        ("metadata", ctypes.c_char * 1008),
+        ("session", ctypes.c_char * 32),
+        ("worker", ctypes.c_char * 32),
+        ("owner_process", ctypes.c_char * 16),
+        ("owner", ctypes.c_int),
+        ("group", ctypes.c_int),
+        ("other", ctypes.c_int),
+        ("placement", ctypes.c_int),
+        ("owner_end", ctypes.c_int),
+        ("sealed", ctypes.c_bool),
+        ("durable", ctypes.c_bool),
+        ("audit_access", ctypes.c_bool),
+        ("inconsistent", ctypes.c_bool),
+        ("has_policy", ctypes.c_bool),
+        ("policy_in_effect", ctypes.c_bool),
+        ("quarantined_until", ctypes.c_int64),
+        ("holder_count", ctypes.c_uint64),
+        ("holder_pids", ctypes.c_int64 * 64),
     ]
 
 
@@ -155,6 +150,7 @@ _ListCallback = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.POINTER(_Info), ctypes.c_
 
 _SECURITY = ("standard", "high", "maximum")
 _POLICIES = ("automatic", "manual", "reference_counted")
+_OWNER_ENDS = ("default", "keep", "grace", "withdraw")
 _PLACEMENTS = ("automatic", "pooled", "dedicated")
 _PERMISSIONS = ("none", "read_only", "read_write")
 _ACCESS = ("read_only", "read_write")
@@ -169,7 +165,9 @@ def _number(names, value, what):
 
 
 class RegionInfo(typing.NamedTuple):
-    """A region as the manager describes it. Sizes are bytes, times are aware datetimes in UTC."""
+    """A region as the manager describes it. Sizes are bytes, times are aware datetimes in UTC. `metadata` is
+    a dict, `name` and `quarantined_until` are None for none. `holder_pids` are the process ids of the
+    first 64 of `holder_count` processes that hold a reference."""
 
     id: str
     size: int
@@ -185,6 +183,25 @@ class RegionInfo(typing.NamedTuple):
     access_mode: str
     timeout_ms: int
     state: str
+    name: typing.Optional[str]
+    metadata: dict
+    session: str
+    worker: str
+    owner_process: str
+    owner: str
+    group: str
+    other: str
+    placement: str
+    owner_end: str
+    sealed: bool
+    durable: bool
+    audit_access: bool
+    inconsistent: bool
+    has_policy: bool
+    policy_in_effect: bool
+    quarantined_until: typing.Optional[datetime.datetime]
+    holder_count: int
+    holder_pids: typing.Tuple[int, ...]
 
 
 class CleanupResult(typing.NamedTuple):
@@ -196,11 +213,27 @@ def _time(micros):
     return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=micros)
 
 
+# Numbers of the C interface that have names here.
+_NAMES = {
+    "security_level": _SECURITY, "cleanup_policy": _POLICIES, "access_mode": _ACCESS, "owner": _PERMISSIONS,
+    "group": _PERMISSIONS, "other": _PERMISSIONS, "placement": _PLACEMENTS, "owner_end": _OWNER_ENDS,
+}
+
+
 def _region_info(raw):
-    return RegionInfo(
-        raw.id.decode(), raw.size, raw.actual_size, _time(raw.created_at), _time(raw.last_accessed),
-        raw.access_count, raw.reference_count, raw.owner_pid, raw.owner_uid, _SECURITY[raw.security_level],
-        _POLICIES[raw.cleanup_policy], _ACCESS[raw.access_mode], raw.timeout_ms, raw.state.decode())
+    values = {field: getattr(raw, field) for field in RegionInfo._fields}
+    for field, value in values.items():
+        if isinstance(value, bytes):
+            values[field] = value.decode(errors="replace")
+        elif field in _NAMES:
+            values[field] = _NAMES[field][value]
+    for field in ("created_at", "last_accessed", "quarantined_until"):
+        values[field] = _time(values[field])
+    values["name"] = values["name"] or None
+    values["metadata"] = json.loads(values["metadata"] or "{}")
+    values["quarantined_until"] = values["quarantined_until"] if raw.quarantined_until else None
+    values["holder_pids"] = tuple(pid for pid in raw.holder_pids if pid)
+    return RegionInfo(**values)
 
 
 # --- the library ----------------------------------------------------------------------------------
@@ -210,9 +243,13 @@ _Client = ctypes.c_void_p
 _PROTOTYPES = {
     "connect_within": [ctypes.c_char_p, ctypes.c_uint32, ctypes.POINTER(_Client)],
     "allocate": [_Client, ctypes.c_uint64, ctypes.POINTER(_Options), ctypes.c_char_p],
+    "open": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.POINTER(_Options), ctypes.c_int,
+             ctypes.POINTER(_Mapping), ctypes.POINTER(ctypes.c_bool)],
+    "mapping_id": [_Client, ctypes.POINTER(_Mapping), ctypes.c_char_p],
     "map": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(_Mapping)],
     "unmap": [_Client, ctypes.POINTER(_Mapping)],
     "deallocate": [_Client, ctypes.c_char_p],
+    "resolve": [_Client, ctypes.c_char_p, ctypes.c_char_p],
     "info": [_Client, ctypes.c_char_p, ctypes.POINTER(_Info)],
     "list": [_Client, ctypes.c_char_p, _ListCallback, ctypes.c_void_p],
     "cleanup": [_Client, ctypes.POINTER(_CleanupOptions), ctypes.POINTER(_CleanupResult)],
@@ -224,6 +261,7 @@ _PROTOTYPES = {
     "announce": [_Client, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p],
     "flush": [_Client, ctypes.POINTER(_Mapping)],
     "refresh": [_Client, ctypes.POINTER(_Mapping)],
+    "seal": [_Client, ctypes.c_char_p],
     "rotate_key": [_Client, ctypes.c_char_p],
     "read": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64],
     "write": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64],
@@ -249,18 +287,21 @@ def _load():
     for name, arguments in _PROTOTYPES.items():
         function = getattr(library, "snakepit_shm_" + name)
         function.argtypes, function.restype = arguments, ctypes.c_int
+    for name in ("status_name", "status_type"):
+        function = getattr(library, "snakepit_shm_" + name)
+        function.argtypes, function.restype = [ctypes.c_int], ctypes.c_char_p
     for name in ("close", "disconnect"):
         function = getattr(library, "snakepit_shm_" + name)
         function.argtypes, function.restype = [_Client], None
     library.snakepit_shm_round_trips.argtypes = [_Client]
     library.snakepit_shm_round_trips.restype = ctypes.c_uint64
     library.snakepit_shm_last_error.restype = ctypes.c_char_p
-    library.snakepit_shm_status_name.argtypes = [ctypes.c_int]
-    library.snakepit_shm_status_name.restype = ctypes.c_char_p
+    library.snakepit_shm_version.restype = ctypes.c_char_p
     return library
 
 
 _lib = _load()
+__version__ = _lib.snakepit_shm_version().decode()
 
 
 def _status_name(status):
@@ -305,6 +346,33 @@ def _milliseconds(seconds, what):
     return min(math.ceil(min(seconds, _FOREVER) * 1000), _FOREVER - 1)
 
 
+def _size(size):
+    try:
+        size = operator.index(size)
+    except TypeError:
+        pass
+    if not isinstance(size, int) or not 0 <= size < 2**64:
+        raise Error(15, f"the size is {size!r}: expected a whole number of bytes, at least 1")
+    return size
+
+
+def _options(*, name=None, metadata=None, timeout_ms=-1, security_level=None, access_mode="read_write",
+             cleanup_policy="automatic", owner_end="default", placement="automatic", owner="read_write",
+             group="none", other="none", owned_by_user=False, durable=False, exact_permissions=False,
+             audit_access=False):
+    """The options in C, and whether the region is to be mapped writable."""
+    level = -1 if security_level is None else _number(_SECURITY, security_level, "security_level")
+    access = _number(_ACCESS, access_mode, "access_mode")
+    return _Options(
+        struct_size=ctypes.sizeof(_Options), timeout_ms=timeout_ms, security_level=level, access_mode=access,
+        cleanup_policy=_number(_POLICIES, cleanup_policy, "cleanup_policy"),
+        placement=_number(_PLACEMENTS, placement, "placement"), owner=_number(_PERMISSIONS, owner, "owner"),
+        group=_number(_PERMISSIONS, group, "group"), other=_number(_PERMISSIONS, other, "other"),
+        metadata=None if metadata is None else json.dumps(metadata).encode(), owned_by_user=owned_by_user,
+        durable=durable, exact_permissions=exact_permissions, name=_bytes(name),
+        owner_end=_number(_OWNER_ENDS, owner_end, "owner_end"), audit_access=audit_access), access == 1
+
+
 # --- what programs use ------------------------------------------------------------------------------
 
 
@@ -329,40 +397,58 @@ class Client:
     def __reduce__(self):
         raise TypeError("a Client cannot be pickled: create one in each process")
 
-    def allocate(self, size, *, metadata=None, timeout_ms=-1, security_level=None,
-                 access_mode="read_write", cleanup_policy="automatic", placement="automatic",
-                 owner="read_write", group="none", other="none", owned_by_user=False):
+    def allocate(self, size, **options):
         """Allocates a region of `size` bytes, all zero, and maps it writable (or as `access_mode` says).
-        `metadata` is a dict of at most 1,000 bytes as JSON. `timeout_ms`: unused for that many
-        milliseconds, it is freed; -1 is the manager's default, 0 never. `cleanup_policy`: 'automatic',
-        'reference_counted' or 'manual'. `owned_by_user`: the region outlives this process.
-        `security_level`: 'standard', 'high', 'maximum'; None is the configured default."""
-        options = _Options(
-            ctypes.sizeof(_Options), timeout_ms,
-            -1 if security_level is None else _number(_SECURITY, security_level, "security_level"),
-            _number(_ACCESS, access_mode, "access_mode"), _number(_POLICIES, cleanup_policy, "cleanup_policy"),
-            _number(_PLACEMENTS, placement, "placement"), _number(_PERMISSIONS, owner, "owner"),
-            _number(_PERMISSIONS, group, "group"), _number(_PERMISSIONS, other, "other"),
-            None if metadata is None else json.dumps(metadata).encode(), owned_by_user)
-        try:
-            size = operator.index(size)
-        except TypeError:
-            pass
-        if not isinstance(size, int) or not 0 <= size < 2**64:
-            raise Error(15, f"the size is {size!r}: expected a whole number of bytes, at least 1")
+        Options: `name`: every method that takes an id takes it too; 'name_in_use' if another region of this
+        user has it. `metadata`: a dict of at most 1,000 bytes as JSON. `timeout_ms` (-1): unused for that
+        many milliseconds, it is freed; -1 is the manager's default, 0 never. `cleanup_policy`
+        ('automatic'): 'automatic', 'reference_counted' or 'manual'. `owner_end` ('default'): what the end of
+        this process means: 'keep', 'grace' or 'withdraw'. `owned_by_user`: the region outlives this
+        process; `durable`: also a reboot. `access_mode` ('read_write'). `placement` ('automatic'): 'pooled' or
+        'dedicated'. `security_level`: 'standard', 'high', 'maximum'; None is the configured default.
+        `owner`, `group`, `other` ('read_write', 'none', 'none'): permissions; as they are with
+        `exact_permissions`, else these defaults stand for the configured ones. `audit_access`: each
+        access is recorded, or refused."""
+        raw, writable = _options(**options)
+        size = _size(size)
         region_id = ctypes.create_string_buffer(_ID_SIZE)
-        _call("allocate", self._handle, size, ctypes.byref(options), region_id)
+        _call("allocate", self._handle, size, ctypes.byref(raw), region_id)
         made = region_id.value.decode()
         try:
-            return self.map(made, writable=_SHORT.get(access_mode, access_mode) == "read_write")
+            return self.map(made, writable)
         except BaseException:  # no other process knows its id, so none could free it
             with contextlib.suppress(Error):
                 self.deallocate(made)
             raise
 
+    def open(self, name, size, *, writable=True, **options):
+        """Maps the region of this name, or allocates it if there is none, in one step; options as for
+        allocate(). `Region.created` says which. 'name_in_use': it has another size or other options."""
+        raw, _ = _options(name=name, **options)
+        return Region(self, name, writable, (_size(size), raw))
+
     def map(self, region_id, writable=False):
-        """Maps an existing region and acquires a reference; read-only unless `writable`."""
-        return Region(self, region_id, writable)
+        """Maps an existing region, by its id or its name ("NAME", or "USER/NAME" for another user's), and
+        acquires a reference; read-only unless `writable`."""
+        known = self.resolve(region_id)
+        while True:
+            try:
+                return Region(self, known, writable)
+            except Error as error:
+                if error.status != _NOT_FOUND or known == region_id:
+                    raise
+                known, before = self.resolve(region_id), known
+                if known == before:
+                    raise
+
+    def resolve(self, name):
+        """The id of the region that has this name now. An id is returned as it is."""
+        encoded = _id(name)
+        if encoded.startswith(b"shm_"):
+            return name
+        found = ctypes.create_string_buffer(_ID_SIZE)
+        _call("resolve", self._handle, encoded, found)
+        return found.value.decode()
 
     def info(self, region_id):
         """The RegionInfo of a region."""
@@ -395,6 +481,11 @@ class Client:
         """Copies `data` into the region at `offset` (bytes), all of it or nothing."""
         data = bytes(data)
         _call("write", self._handle, _id(region_id), offset, data, len(data))
+
+    def seal(self, region_id):
+        """Makes the region immutable: at once, or as soon as its last reference is released. From now on it
+        can be mapped read-only alone."""
+        _call("seal", self._handle, _id(region_id))
 
     def rotate_key(self, region_id):
         """Encrypts the region again with a new key, while programs use it."""
@@ -491,10 +582,11 @@ class _Lease:
     """One reference. The ctypes array behind every view of the memory keeps it, and it keeps the client:
     so memory stays mapped exactly as long as something uses it."""
 
-    def __init__(self, client, region_id, writable):
+    def __init__(self, client, region_id, writable, opening):
         self.client = client
         self.region_id = region_id
         self.writable = writable
+        self.created = False
         self.mapping = None
         self._array = None  # a weak reference, to what every view keeps
         mapping = _Mapping()
@@ -502,7 +594,10 @@ class _Lease:
         with client._changed:
             client._mapping += 1
         try:
-            _call("map", client._handle, encoded, int(writable), ctypes.byref(mapping))
+            if opening:
+                self._open(encoded, mapping, *opening)
+            else:
+                _call("map", client._handle, encoded, int(writable), ctypes.byref(mapping))
             self.size = mapping.size  # also once another thread has closed the client
             with client._changed:
                 self.mapping = mapping
@@ -511,6 +606,19 @@ class _Lease:
             with client._changed:
                 client._mapping -= 1
                 client._changed.notify_all()
+
+    def _open(self, name, mapping, size, options):
+        created, handle = ctypes.c_bool(), self.client._handle
+        _call("open", handle, name, size, ctypes.byref(options), int(self.writable), ctypes.byref(mapping),
+              ctypes.byref(created))
+        self.created = created.value
+        found = ctypes.create_string_buffer(_ID_SIZE)
+        try:
+            _call("mapping_id", handle, ctypes.byref(mapping), found)
+        except BaseException:
+            _lib.snakepit_shm_unmap(handle, ctypes.byref(mapping))
+            raise
+        self.region_id = found.value.decode()
 
     def looked_at(self):
         return self._array is not None and self._array() is not None
@@ -642,9 +750,10 @@ class Region:
     reference held, while a view or an array of it exists: until then close() raises BufferInUse, and
     deleting the Region unmaps nothing."""
 
-    def __init__(self, client, region_id, writable):
-        self._lease = _Lease(client, region_id, writable)
-        self.id = region_id
+    def __init__(self, client, region_id, writable, _opening=None):
+        self._lease = _Lease(client, region_id, writable, _opening)
+        self.id = self._lease.region_id
+        self.created = self._lease.created  # by Client.open
         self.size = self._lease.size
         self.writable = writable
         self._client = client
@@ -694,6 +803,11 @@ class Region:
 
     def _client_call(self, name):
         _call(name, self._client._handle, ctypes.byref(self._open_lease().mapping))
+
+    def seal(self):
+        """close(), and makes the region immutable as soon as no process holds it."""
+        self.close()
+        self._client.seal(self.id)
 
     def deallocate(self):
         """close(), and withdraws the region: no process can find it any more."""

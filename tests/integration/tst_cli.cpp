@@ -170,7 +170,8 @@ void Cli::wrong_words_and_refusals_have_their_own_status_and_code_data() {
     row("a policy that is none", {"allocate", "1", "--cleanup-policy", "never"}, 2,
         "invalid_argument");
     row("metadata that is none", {"allocate", "1", "--metadata", "novalue"}, 2, "invalid_argument");
-    row("malformed id", {"info", "nonsense"}, 2, "invalid_region_id");
+    row("malformed id", {"info", "shm_nonsense"}, 2, "invalid_region_id");
+    row("unknown name", {"info", "nonsense"}, 1, "region_not_found");
     row("malformed filter", {"list", "size>big"}, 2, "invalid_argument");
     row("an instance that is none", {"status", "--instance", "../other"}, 2, "invalid_argument");
     row("unknown id", {"info", kUnknownId}, 1, "region_not_found");

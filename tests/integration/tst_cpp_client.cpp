@@ -2,6 +2,9 @@
 // The C++ wrapper over the installed C interface, as a program that links it sees it.
 #include <QtTest>
 
+#include <unistd.h>
+
+#include <cstddef>
 #include <numeric>
 
 #include "service_fixture.h"
@@ -24,6 +27,9 @@ class CppClient : public QObject {
     void lists_what_matches();
     void a_lock_ends_with_its_owner();
     void every_option_and_seal_reach_the_manager();
+    void what_is_asked_for_is_read_back();
+    void open_is_one_step();
+    void types_and_versions_are_the_librarys();
 
   private:
     Service service_;
@@ -140,6 +146,96 @@ void CppClient::every_option_and_seal_reach_the_manager() {
     QCOMPARE(refused.error().status, SNAKEPIT_SHM_IS_READ_ONLY);
     QVERIFY(region->map().has_value());
     QVERIFY(region->deallocate().has_value());
+}
+
+void CppClient::what_is_asked_for_is_read_back() {
+    const auto client = snakepit::Client::connect();
+    QVERIFY(client->announce("reader", {}, "morning").has_value());
+    snakepit::Options options;
+    options.name = "facts";
+    options.metadata = R"({"rows":3})";
+    options.timeout = std::chrono::minutes(2);
+    options.cleanup_policy = SNAKEPIT_SHM_MANUAL;
+    options.owner_end = SNAKEPIT_SHM_OWNER_END_WITHDRAW;
+    options.placement = SNAKEPIT_SHM_PLACE_DEDICATED;
+    options.group = SNAKEPIT_SHM_PERMIT_READ_ONLY;
+    options.exact_permissions = true;
+    options.audit_access = true;
+    const auto region = client->allocate(5000, options);
+    QVERIFY(region.has_value());
+    for (const auto& info : {*client->info("facts"), client->list("name=facts")->front()}) {
+        QCOMPARE(info.id, region->id());
+        QCOMPARE(info.name, options.name);
+        QCOMPARE(info.metadata, options.metadata);
+        QCOMPARE(info.timeout, options.timeout);
+        QCOMPARE(info.cleanup_policy, options.cleanup_policy);
+        QCOMPARE(info.owner_end, options.owner_end);
+        QCOMPARE(info.placement, options.placement);
+        QCOMPARE(info.owner, options.owner);
+        QCOMPARE(info.group, options.group);
+        QCOMPARE(info.other, options.other);
+        QVERIFY(info.audit_access && !info.sealed && !info.durable && !info.inconsistent);
+        QVERIFY(info.policy_in_effect);
+        QCOMPARE(info.worker, "reader");
+        QCOMPARE(info.session, "morning");
+        QCOMPARE(info.owner_process, "tst_cpp_client");
+        QCOMPARE(info.quarantined_until.time_since_epoch().count(), 0);
+        QCOMPARE(info.holder_count, std::uint64_t{1});
+        QCOMPARE(info.holder_pids, std::vector<std::int64_t>{::getpid()});
+    }
+    // A program of an older release: its structure ends before the new fields.
+    snakepit_shm_region_info old{};
+    old.struct_size = offsetof(snakepit_shm_region_info, name);
+    old.name[0] = '!';
+    snakepit_shm_client* raw = nullptr;
+    QCOMPARE(snakepit_shm_connect(nullptr, &raw), SNAKEPIT_SHM_OK);
+    QCOMPARE(snakepit_shm_info(raw, "facts", &old), SNAKEPIT_SHM_OK);
+    QCOMPARE(old.size, std::uint64_t{5000});
+    QCOMPARE(old.name[0], '!');
+    snakepit_shm_disconnect(raw);
+    QVERIFY(region->deallocate().has_value());
+}
+
+void CppClient::open_is_one_step() {
+    const auto client = snakepit::Client::connect();
+    const auto other = snakepit::Client::connect();
+    auto first = client->open("opened", 8 << 20);
+    QVERIFY(first.has_value());
+    QVERIFY(first->created);
+    first->mapping.bytes()[0] = std::byte{7};
+    const auto second = other->open_read_only("opened", 8 << 20);
+    QVERIFY(second.has_value());
+    QVERIFY(!second->created);
+    QCOMPARE(static_cast<int>(second->mapping.bytes()[0]), 7);
+    QCOMPARE(*second->mapping.id(), *first->mapping.id());
+    QCOMPARE(client->info("opened")->reference_count, std::uint64_t{2});
+    const auto refused = other->open("opened", 4096);
+    QVERIFY(!refused);
+    QCOMPARE(refused.error().status, SNAKEPIT_SHM_NAME_IN_USE);
+    QVERIFY(refused.error().message.find("8388608") != std::string::npos);
+    QVERIFY(refused.error().message.find("4096") != std::string::npos);
+    const auto id = *first->mapping.id();
+    QVERIFY(first->mapping.unmap().has_value());
+    QCOMPARE(client->info("opened")->holder_count, std::uint64_t{1});
+    QVERIFY(client->deallocate("opened").has_value());
+    QCOMPARE(static_cast<int>(second->mapping.bytes()[0]), 7);
+    const auto third = other->open("opened", 4096);
+    QVERIFY(third.has_value());
+    QVERIFY(third->created);
+    QVERIFY(*third->mapping.id() != id);
+    QVERIFY(client->deallocate("opened").has_value());
+}
+
+void CppClient::types_and_versions_are_the_librarys() {
+    QCOMPARE(QString(snakepit_shm_status_type(SNAKEPIT_SHM_NO_SPACE)), "allocation_failed");
+    QCOMPARE(QString(snakepit_shm_status_type(SNAKEPIT_SHM_TIMEOUT)), "timeout");
+    QCOMPARE(QString(snakepit_shm_status_type(SNAKEPIT_SHM_OK)), "ok");
+    QCOMPARE(QString(snakepit_shm_status_type(static_cast<snakepit_shm_status>(9999))),
+             "platform_error");
+    const auto client = snakepit::Client::connect();
+    QCOMPARE(QString::fromStdString(std::string(client->allocate(0).error().type())),
+             "invalid_argument");
+    QCOMPARE(service_.cli_json({"version"})["version"].toString(), snakepit_shm_version());
 }
 
 QTEST_GUILESS_MAIN(CppClient)

@@ -212,7 +212,10 @@ void Durable::reading_and_writing_say_what_is_wrong_data() {
         QTest::addRow("%s unknown", qPrintable(verb))
             << verb + ' ' + unknown << 1 << "region_not_found" << unknown;
         QTest::addRow("%s no id", qPrintable(verb))
-            << verb + " nonsense" << 2 << "invalid_region_id"
+            << verb + " shm_nonsense" << 2 << "invalid_region_id"
+            << "nonsense";
+        QTest::addRow("%s no name", qPrintable(verb))
+            << verb + " nonsense" << 1 << "region_not_found"
             << "nonsense";
     }
     QTest::newRow("read past the end") << "read ID --offset 11" << 2 << "invalid_argument"

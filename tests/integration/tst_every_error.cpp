@@ -299,7 +299,7 @@ const std::vector<Way>& ways() {
         {C::invalid_size, [](S& s) { return allocation(s, 0); }},
         {C::invalid_region_id,
          [](S& s) {
-             return from_cli(s, {"info", "nonsense"});
+             return from_cli(s, {"info", "shm_nonsense"});
          }},
         {C::size_exceeds_limit, [](S& s) { return allocation(s, 1ULL << 45); }},
         {C::region_limit_exceeded, [](S& s) { return allocation(s, 4096, 3); },
@@ -333,6 +333,14 @@ const std::vector<Way>& ways() {
         {C::encryption_required,
          [](S& s) {
              return code_of(s.client()->set_policy(s.region(), "{\"require_encryption\":true}"));
+         }},
+        {C::name_in_use,
+         [](S& s) {
+             RegionOptions options;
+             options.name = "taken";
+             const auto client = s.client();
+             (void)client->allocate(4096, options);
+             return code_of(client->allocate(4096, options));
          }},
         {C::alert_rule_invalid, wrong_rule},
         {C::telemetry_unavailable, nobodys_address, telemetry},

@@ -70,6 +70,7 @@ class UsersTest : public QObject {
     void a_program_that_becomes_another_is_not_taken_for_it();
     void memory_that_was_kept_is_nobodys_after_a_narrower_policy();
     void an_operator_sees_and_tidies_and_does_not_read();
+    void a_name_is_its_users_and_shows_nothing_to_others();
 
   private:
     // How often each user was refused each operation.
@@ -365,6 +366,32 @@ void UsersTest::an_operator_sees_and_tidies_and_does_not_read() {
     const auto answer = asked.json().value("now");
     QCOMPARE(answer["role"].toString(), QString("operator"));
     QVERIFY(answer["read"].isObject() && !answer["read"]["allowed"].toBool());
+}
+
+void UsersTest::a_name_is_its_users_and_shows_nothing_to_others() {
+    serve(true);
+    if (QTest::currentTestFailed()) return;
+    const auto allocate = [&](const QString& role, const QStringList& more) {
+        return cli(role, QStringList{"allocate", "4096", "--name", "data", "--json"} + more)
+            .json()["id"]
+            .toString();
+    };
+    const auto find = [&](const QString& role, const QString& word) {
+        const auto found = cli(role, {"info", word, "--json"});
+        return found.status == 0 ? found.json()["id"].toString() : found.error()["code"].toString();
+    };
+    const auto shared = allocate("owner", {"--other", "ro"}), hidden = allocate("bob", {});
+    QVERIFY(shared.startsWith("shm_") && hidden.startsWith("shm_"));
+    QCOMPARE(find("owner", "data"), shared);
+    QCOMPARE(find("bob", "data"), hidden);
+    QCOMPARE(find("eve", "data"), "region_not_found");
+    QCOMPARE(find("eve", name("owner") + "/data"), shared);
+    QCOMPARE(find("eve", QString("%1/data").arg(uid_of("owner"))), shared);
+    QCOMPARE(find("eve", name("bob") + "/data"), "region_not_found");
+    const auto refused = cli("eve", {"info", name("bob") + "/data"}).err;
+    const auto missing = cli("eve", {"info", name("bob") + "/none"}).err;
+    QCOMPARE(QString(refused).replace("/data", "/none"), missing);
+    QTRY_COMPARE_WITH_TIMEOUT(refusals(hidden, uid_of("eve"), "resolve"), 2, kPatienceMs);
 }
 
 int main(int argc, char** argv) {

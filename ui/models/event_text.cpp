@@ -185,7 +185,10 @@ QString event_detail(const EventRow& row) {
     if (auto text = sentence(row.kind, object); !text.isEmpty()) return text;
     QStringList parts;
     for (auto it = object.begin(); it != object.end(); ++it)
-        if (auto text = field_text(it.key(), it.value()); !text.isEmpty()) parts << text;
+        if (row.kind == EventKind::allocated && it.key() == u"name")
+            parts << u"“%1”"_s.arg(it.value().toString());
+        else if (auto text = field_text(it.key(), it.value()); !text.isEmpty())
+            parts << text;
     return parts.join(u"  ·  "_s);
 }
 

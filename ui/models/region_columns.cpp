@@ -33,6 +33,10 @@ constexpr std::array kColumns{
         .in_monospace()
         .sorted_by([](Row r) { return SortKey::of(r.info.id.micros); }),
     make(
+        "name", "Name", [](Row r) -> auto& { return r.info.name; },
+        "Name given at allocation; programs and commands find the region by it", 140)
+        .with_value_as_tip(),
+    make(
         "state", "State", [](Row r) { return r.info.state; },
         "Live, orphan, closing, quarantined, revoked or damaged", 104)
         .as_chip([](Row r) { return severity_of(r.info.state); }),

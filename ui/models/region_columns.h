@@ -10,6 +10,7 @@ namespace snakepit::shm::ui {
 
 enum RegionColumn : int {
     kColumnId,
+    kColumnName,
     kColumnState,
     kColumnSize,
     kColumnReserved,

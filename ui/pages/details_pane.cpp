@@ -72,7 +72,7 @@ void DetailsPane::build_fields() {
     column()->addWidget(security_ = new SecuritySection(workspace_));
     column()->addSpacing(6);
     auto* facts = make_facts();
-    for (int shown : {kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses,
+    for (int shown : {kColumnName, kColumnSize, kColumnReserved, kColumnReferences, kColumnAccesses,
                       kColumnOwner, kColumnUser, kColumnWorker, kColumnSession, kColumnAge,
                       kColumnIdle, kColumnCleanup, kColumnTimeout, kColumnAccess, kColumnMetadata})
         fields_[shown] = add_fact(facts, QString::fromUtf8(region_column(shown).title));

@@ -80,6 +80,7 @@ std::string flags_of(const RegionInfo& info) {
 }
 
 void add_facts(Page& page, const RegionInfo& info, Timestamp at) {
+    page.field("name", info.name);
     page.field("size", fmt::format("{} ({} bytes), {} reserved", format_size(info.size), info.size,
                                    format_size(info.actual_size)));
     page.field("state", std::string(to_string(info.state)));

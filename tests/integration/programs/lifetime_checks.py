@@ -303,7 +303,7 @@ def arguments_are_checked():
         assert region.size == 20
         for size in (1.5, "20", None, -1, numpy.float64(3)):
             fails(lambda: client.allocate(size), "invalid_size")
-        for bad in (region.id + "\0x", "\ud800", "", "x", None, 7, b"x", region):
+        for bad in (region.id + "\0x", "\ud800", "", "shm_x", "a/", None, 7, b"x", region):
             for call in (client.map, client.info, client.deallocate, client.lock,
                          lambda i: client.read(i, 0, 1), lambda i: client.write(i, 0, b"x")):
                 fails(lambda: call(bad), "invalid_region_id")

@@ -89,7 +89,7 @@ def errors_carry_code_and_type():
     with Client() as client:
         assert fails(lambda: client.allocate(0), "invalid_size").type == "invalid_argument"
         assert fails(lambda: client.allocate(1 << 50), "size_exceeds_limit").type == "allocation_failed"
-        assert fails(lambda: client.map("nonsense"), "invalid_region_id").type == "invalid_argument"
+        assert fails(lambda: client.map("shm_nonsense"), "invalid_region_id").type == "invalid_argument"
         unknown = fails(lambda: client.map("shm_1700000000000000_0123456789abcdef"), "region_not_found")
         assert unknown.type == "region_not_found" and unknown.status == 4 and str(unknown)
         fails(lambda: client.allocate(1, cleanup_policy="never"), "invalid_argument")
@@ -191,6 +191,74 @@ def encrypted_regions_are_copies_until_they_are_flushed():
         fails(region.flush, "not_held")
         fails(lambda: other.read(region.id, 199_999, 2), "invalid_argument")
         one.deallocate(region.id)
+
+
+def names_are_taken_for_ids():
+    with Client() as one, Client() as other, one.allocate(4096, name="python data") as region:
+        assert region.info().name == "python data" and region.id.startswith("shm_")
+        assert fails(lambda: other.allocate(1, name="python data"), "name_in_use").type == "allocation_failed"
+        region.view[:5] = b"hello"
+        with other.map("python data") as seen:
+            assert seen.id == region.id and bytes(seen.view[:5]) == b"hello"
+        assert other.resolve("python data") == region.id == other.resolve(region.id)
+        assert other.resolve(f"{os.geteuid()}/python data") == region.id
+        assert other.read("python data", 1, 3) == b"ell"
+        assert [info.id for info in other.list("name:python")] == [region.id]
+        with other.lock("python data", timeout=10):
+            one.deallocate(region.id)
+            with one.allocate(8192, name="python data") as second:
+                assert other.map("python data").size == 8192
+                second.deallocate()
+        fails(lambda: other.map("python data"), "region_not_found")
+        fails(lambda: other.allocate(1, name="a/b"), "invalid_argument")
+        fails(lambda: other.allocate(1, name=""), "invalid_argument")
+
+
+def open_is_one_step():
+    with Client() as one, Client() as other:
+        with one.open("opened", 4096, owner_end="keep", metadata={"a": 1}) as first:
+            assert first.created and first.writable and first.id.startswith("shm_")
+            first.view[0] = 7
+            with other.open("opened", 4096, writable=False) as second:
+                assert not second.created and second.id == first.id
+                assert second.view.readonly and second.view[0] == 7
+                assert second.info().reference_count == 2  # the two mappings alone
+            refused = fails(lambda: other.open("opened", 8192), "name_in_use")
+            assert "4096" in str(refused) and "8192" in str(refused), str(refused)
+            refused = fails(lambda: other.open("opened", 4096, cleanup_policy="manual"), "name_in_use")
+            assert "automatic" in str(refused) and "manual" in str(refused), str(refused)
+            fails(lambda: other.open("opened", 0), "name_in_use")
+            first.deallocate()
+        fails(lambda: other.open("unopened", 0), "invalid_size")
+
+
+def what_is_asked_for_is_read_back():
+    with Client() as client:
+        client.announce(worker="reader", session="morning")
+        options = {
+            "metadata": {"rows": 3}, "timeout_ms": 123_000, "security_level": "standard", "access_mode": "read_only",
+            "cleanup_policy": "manual", "owner_end": "withdraw", "placement": "dedicated", "owner": "read_write",
+            "group": "read_only", "other": "none", "exact_permissions": True, "audit_access": True, "name": "facts",
+        }
+        with client.allocate(5000, **options) as region:
+            info = region.info()
+            for option, value in options.items():
+                if option != "exact_permissions":
+                    assert getattr(info, option) == value, (option, getattr(info, option), value)
+            assert (info.worker, info.session) == ("reader", "morning")
+            assert info.owner_pid == os.getpid() and info.owner_process.startswith("python")
+            assert info.holder_count == 1 and info.holder_pids == (os.getpid(),)
+            assert not info.sealed and not info.durable and not info.inconsistent
+            assert info.policy_in_effect and info.quarantined_until is None
+            assert client.list("name=facts") == [info]
+            client.deallocate(region.id)
+        with client.allocate(4096, durable=True) as region:
+            assert region.info().durable and region.info().name is None and region.info().metadata == {}
+            region.seal()
+            assert client.info(region.id).sealed
+            fails(lambda: client.map(region.id, writable=True), "read_only")
+            client.deallocate(region.id)
+    assert snakepit_shm.__version__.count(".") == 2
 
 
 globals()[sys.argv[1]]()

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +37,8 @@ struct Error {
     std::string message;  // a sentence: what failed, why, what to do
 
     std::string_view code() const { return snakepit_shm_status_name(status); }
+    // The class of the code, as "type" in JSON.
+    std::string_view type() const { return snakepit_shm_status_type(status); }
 };
 
 template <typename T>
@@ -92,6 +95,13 @@ class BasicMapping {
     }
     Result<void> refresh() const {
         return detail::checked(snakepit_shm_refresh(client_.get(), &mapping_));
+    }
+    // The mapped region's id, for example of one that was opened by its name.
+    Result<std::string> id() const {
+        char text[SNAKEPIT_SHM_ID_SIZE];
+        const auto status = snakepit_shm_mapping_id(client_.get(), &mapping_, text);
+        if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+        return std::string(text);
     }
     // Releases the reference before the destructor does, and reports whether the changes of an
     // encrypted region were written. SNAKEPIT_SHM_NOT_HELD cannot happen through this class.
@@ -169,6 +179,19 @@ struct RegionInfo {
     snakepit_shm_access access_mode = SNAKEPIT_SHM_READ_WRITE;
     std::chrono::milliseconds timeout{};  // zero: never
     std::string state;
+    std::string name;                            // empty: none
+    std::string metadata;                        // a JSON object, or empty
+    std::string session, worker, owner_process;  // of the process that allocated it
+    snakepit_shm_permission owner = SNAKEPIT_SHM_PERMIT_NONE, group = SNAKEPIT_SHM_PERMIT_NONE,
+                            other = SNAKEPIT_SHM_PERMIT_NONE;
+    snakepit_shm_placement placement = SNAKEPIT_SHM_PLACE_AUTOMATIC;
+    snakepit_shm_owner_end owner_end = SNAKEPIT_SHM_OWNER_END_DEFAULT;
+    bool sealed = false, durable = false, audit_access = false, inconsistent = false;
+    bool has_policy = false, policy_in_effect = true;
+    // The epoch: not in quarantine.
+    std::chrono::sys_time<std::chrono::microseconds> quarantined_until;
+    std::uint64_t holder_count = 0;         // processes that hold at least one reference
+    std::vector<std::int64_t> holder_pids;  // at most SNAKEPIT_SHM_NAMED_HOLDERS of them
 };
 
 struct Options {
@@ -186,6 +209,30 @@ struct Options {
     bool durable = false;        // kept in the state directory; survives a reboot
     // False: read-write for the owner and nothing for others stands for the configured default.
     bool exact_permissions = false;
+    std::string name;  // of the region, see snakepit_shm.h; empty: none
+    // What the end of this process means; of no effect with `owned_by_user` and `durable`.
+    snakepit_shm_owner_end owner_end = SNAKEPIT_SHM_OWNER_END_DEFAULT;
+    bool audit_access = false;  // each access is recorded, or refused
+
+    // As the C interface takes them; valid as long as these options.
+    snakepit_shm_options raw() const {
+        return {sizeof(snakepit_shm_options),
+                timeout.count(),
+                security_level,
+                access_mode,
+                cleanup_policy,
+                placement,
+                owner,
+                group,
+                other,
+                metadata.empty() ? nullptr : metadata.c_str(),
+                owned_by_user,
+                durable,
+                exact_permissions,
+                name.empty() ? nullptr : name.c_str(),
+                owner_end,
+                audit_access};
+    }
 };
 
 struct CleanupOptions {
@@ -195,6 +242,13 @@ struct CleanupOptions {
 };
 
 class Region;
+
+// What Client::open returns.
+template <typename Byte>
+struct Opened {
+    BasicMapping<Byte> mapping;
+    bool created = false;  // by this call
+};
 
 // A connection to the manager. Copies share it; the last copy, region or mapping ends it.
 class Client {
@@ -229,6 +283,17 @@ class Client {
         return map_as<std::byte>(id, SNAKEPIT_SHM_READ_WRITE);
     }
 
+    // Maps the region of this name, or allocates it if there is none, in one step; see
+    // snakepit_shm_open. SNAKEPIT_SHM_NAME_IN_USE: it has another size or other options.
+    Result<Opened<std::byte>> open(const std::string& name, std::uint64_t size,
+                                   const Options& options = {}) const {
+        return open_as<std::byte>(name, size, options, SNAKEPIT_SHM_READ_WRITE);
+    }
+    Result<Opened<const std::byte>> open_read_only(const std::string& name, std::uint64_t size,
+                                                   const Options& options = {}) const {
+        return open_as<const std::byte>(name, size, options, SNAKEPIT_SHM_READ_ONLY);
+    }
+
     // Copies `out.size()` bytes from `offset` (bytes), all of them or none; `write` likewise. Only
     // the touched chunks of an encrypted region are decrypted.
     Result<void> read(const std::string& id, std::uint64_t offset, std::span<std::byte> out) const {
@@ -248,6 +313,9 @@ class Client {
     Result<void> seal(const std::string& id) const {
         return detail::checked(snakepit_shm_seal(client_.get(), id.c_str()));
     }
+    // The region that has this name now: NAME, or USER/NAME. Every member that takes an id takes a
+    // name too, and asks for it each time.
+    Result<Region> find(const std::string& name) const;
     // No process can find or map the region any more; its memory is freed with the last reference.
     Result<void> deallocate(const std::string& id) const {
         return detail::checked(snakepit_shm_deallocate(client_.get(), id.c_str()));
@@ -320,22 +388,58 @@ class Client {
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return BasicMapping<Byte>(client_, mapping);
     }
+    template <typename Byte>
+    Result<Opened<Byte>> open_as(const std::string& name, std::uint64_t size,
+                                 const Options& options, snakepit_shm_access access) const {
+        const auto raw = options.raw();
+        snakepit_shm_mapping mapping{};
+        bool created = false;
+        const auto status =
+            snakepit_shm_open(client_.get(), name.c_str(), size, &raw, access, &mapping, &created);
+        if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+        return Opened<Byte>{BasicMapping<Byte>(client_, mapping), created};
+    }
     static RegionInfo describe(const snakepit_shm_region_info& raw) {
         using Micros = std::chrono::microseconds;
-        return {raw.id,
-                raw.size,
-                raw.actual_size,
-                std::chrono::sys_time<Micros>(Micros(raw.created_at)),
-                std::chrono::sys_time<Micros>(Micros(raw.last_accessed)),
-                raw.access_count,
-                raw.reference_count,
-                raw.owner_pid,
-                raw.owner_uid,
-                raw.security_level,
-                raw.cleanup_policy,
-                raw.access_mode,
-                std::chrono::milliseconds(raw.timeout_ms),
-                raw.state};
+        const auto time = [](std::int64_t micros) {
+            return std::chrono::sys_time<Micros>(Micros(micros));
+        };
+        RegionInfo out;
+        out.id = raw.id;
+        out.size = raw.size;
+        out.actual_size = raw.actual_size;
+        out.created_at = time(raw.created_at);
+        out.last_accessed = time(raw.last_accessed);
+        out.access_count = raw.access_count;
+        out.reference_count = raw.reference_count;
+        out.owner_pid = raw.owner_pid;
+        out.owner_uid = raw.owner_uid;
+        out.security_level = raw.security_level;
+        out.cleanup_policy = raw.cleanup_policy;
+        out.access_mode = raw.access_mode;
+        out.timeout = std::chrono::milliseconds(raw.timeout_ms);
+        out.state = raw.state;
+        out.name = raw.name;
+        out.metadata = raw.metadata;
+        out.session = raw.session;
+        out.worker = raw.worker;
+        out.owner_process = raw.owner_process;
+        out.owner = raw.owner;
+        out.group = raw.group;
+        out.other = raw.other;
+        out.placement = raw.placement;
+        out.owner_end = raw.owner_end;
+        out.sealed = raw.sealed;
+        out.durable = raw.durable;
+        out.audit_access = raw.audit_access;
+        out.inconsistent = raw.inconsistent;
+        out.has_policy = raw.has_policy;
+        out.policy_in_effect = raw.policy_in_effect;
+        out.quarantined_until = time(raw.quarantined_until);
+        out.holder_count = raw.holder_count;
+        const auto* end = std::find(std::begin(raw.holder_pids), std::end(raw.holder_pids), 0);
+        out.holder_pids.assign(std::begin(raw.holder_pids), end);
+        return out;
     }
 
     detail::Handle client_;
@@ -363,21 +467,16 @@ class Region {
 };
 
 inline Result<Region> Client::allocate(std::uint64_t size, const Options& options) const {
-    const snakepit_shm_options raw{sizeof raw,
-                                   options.timeout.count(),
-                                   options.security_level,
-                                   options.access_mode,
-                                   options.cleanup_policy,
-                                   options.placement,
-                                   options.owner,
-                                   options.group,
-                                   options.other,
-                                   options.metadata.empty() ? nullptr : options.metadata.c_str(),
-                                   options.owned_by_user,
-                                   options.durable,
-                                   options.exact_permissions};
+    const auto raw = options.raw();
     char id[SNAKEPIT_SHM_ID_SIZE];
     const auto status = snakepit_shm_allocate(client_.get(), size, &raw, id);
+    if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+    return Region(*this, id);
+}
+
+inline Result<Region> Client::find(const std::string& name) const {
+    char id[SNAKEPIT_SHM_ID_SIZE];
+    const auto status = snakepit_shm_resolve(client_.get(), name.c_str(), id);
     if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
     return Region(*this, id);
 }

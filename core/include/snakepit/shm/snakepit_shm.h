@@ -11,7 +11,7 @@
  * reason of its failure. snakepit_shm_last_error() then has a sentence with the cause and a remedy,
  * for the calling thread. Every function that takes a client may also return:
  *   - #SNAKEPIT_SHM_INVALID_ARGUMENT: a required argument is NULL, or the handle is not a client;
- *   - #SNAKEPIT_SHM_INVALID_REGION_ID: the id has the wrong form;
+ *   - #SNAKEPIT_SHM_INVALID_REGION_ID: the text is neither a region's id nor a name;
  *   - #SNAKEPIT_SHM_CLIENT_CLOSED: the client was closed, perhaps during the call;
  *   - #SNAKEPIT_SHM_FORKED: the client was connected before fork() (see below);
  *   - #SNAKEPIT_SHM_NO_MANAGER: no manager runs, or it did not respond before the deadline;
@@ -47,6 +47,15 @@
  * answer. It is the call's own timeout if it has one, else what the client was connected with. A
  * manager that runs gets at least 100 milliseconds to answer. Signals neither end a call nor
  * prolong it.
+ *
+ * **Names.** A region may be given a name when it is allocated. Every function that
+ * takes a region's id takes its name too, at the cost of one more request to the manager. A name
+ * has at most 255 bytes of UTF-8, no control character and no '/', and does not begin with "shm_",
+ * '-' or
+ * '~'. It belongs to one region of a user at a time: from the allocation until the region is
+ * withdrawn, also while processes still hold the memory, or, from quarantine, until it is freed.
+ * "NAME" is a region of the calling user; "USER/NAME", with a user's name or number, one of another
+ * user, if the region's policy lets the caller see it.
  *
  * **Structures.** A structure whose first member is `struct_size` may grow in later versions. Set
  * `struct_size` to `sizeof` of the structure; the library reads and writes no more than that.
@@ -117,6 +126,7 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_AUDIT_UNAVAILABLE = 40,
     SNAKEPIT_SHM_POLICY_INVALID = 45,
     SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46,
+    SNAKEPIT_SHM_NAME_IN_USE = 47,
     SNAKEPIT_SHM_TELEMETRY_UNAVAILABLE = 65
 } snakepit_shm_status;
 
@@ -141,14 +151,27 @@ typedef enum snakepit_shm_security {
 /** When a region is freed without snakepit_shm_deallocate(). A region that a process holds is never
  * freed. `grace_period` is 5 seconds unless configured otherwise. */
 typedef enum snakepit_shm_cleanup_policy {
-    /** grace_period after both its owner has exited and the last reference was released; also when
-     * it was unused for its timeout. */
+    /** grace_period after both its owner has exited and the last reference was released, unless
+     * its `owner_end` says otherwise; also when it was unused for its timeout. */
     SNAKEPIT_SHM_AUTOMATIC = 0,
     /** Never: it stays until it is deallocated or cleaned up by request. */
     SNAKEPIT_SHM_MANUAL = 1,
     /** grace_period after the last reference was released, whether its owner runs or not. */
     SNAKEPIT_SHM_REFERENCE_COUNTED = 2
 } snakepit_shm_cleanup_policy;
+/** What the end of the process that allocated a region means for the region. */
+typedef enum snakepit_shm_owner_end {
+    /** #SNAKEPIT_SHM_OWNER_END_KEEP with the cleanup policy #SNAKEPIT_SHM_MANUAL, else
+     * #SNAKEPIT_SHM_OWNER_END_GRACE. */
+    SNAKEPIT_SHM_OWNER_END_DEFAULT = 0,
+    /** Nothing: it ends as its cleanup policy and its timeout say. */
+    SNAKEPIT_SHM_OWNER_END_KEEP = 1,
+    /** It is freed when no process has held it for grace_period. */
+    SNAKEPIT_SHM_OWNER_END_GRACE = 2,
+    /** It is withdrawn at once, as by snakepit_shm_deallocate(): no process finds or maps it any
+     * more, its name is free, and its memory is freed with the last reference. */
+    SNAKEPIT_SHM_OWNER_END_WITHDRAW = 3
+} snakepit_shm_owner_end;
 /** Where a region's memory lies. */
 typedef enum snakepit_shm_placement {
     SNAKEPIT_SHM_PLACE_AUTOMATIC = 0, /**< the manager chooses by size and permissions */
@@ -171,13 +194,17 @@ typedef struct snakepit_shm_options {
     /** False: read-write for the owner and nothing for others stands for the configured default.
      * True: the permissions are used as they are. */
     bool exact_permissions;
+    const char* name;                 /**< of the region, see "Names" above; NULL: none */
+    snakepit_shm_owner_end owner_end; /**< of no effect with `owned_by_user` and `durable` */
+    bool audit_access; /**< each access is recorded, and refused while it cannot be recorded */
 } snakepit_shm_options;
 /** The defaults: automatic cleanup, read-write for the owner only. */
 #define SNAKEPIT_SHM_OPTIONS_INIT                                                                 \
     {                                                                                             \
         sizeof(snakepit_shm_options), -1, SNAKEPIT_SHM_SECURITY_DEFAULT, SNAKEPIT_SHM_READ_WRITE, \
             SNAKEPIT_SHM_AUTOMATIC, SNAKEPIT_SHM_PLACE_AUTOMATIC, SNAKEPIT_SHM_PERMIT_READ_WRITE, \
-            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false, false         \
+            SNAKEPIT_SHM_PERMIT_NONE, SNAKEPIT_SHM_PERMIT_NONE, NULL, false, false, false, NULL,  \
+            SNAKEPIT_SHM_OWNER_END_DEFAULT, false                                                 \
     }
 
 /** One reference to a region, and the memory. Valid until snakepit_shm_unmap() or the end of the
@@ -188,7 +215,15 @@ typedef struct snakepit_shm_mapping {
     uint64_t reserved[4]; /**< for the library */
 } snakepit_shm_mapping;
 
-/** What the manager knows about a region. Set `struct_size` before snakepit_shm_info(). */
+/** Bytes for a region's name and its terminating zero. */
+#define SNAKEPIT_SHM_NAME_SIZE 256
+/** Bytes for a region's metadata and its terminating zero. */
+#define SNAKEPIT_SHM_METADATA_SIZE 1008
+/** Holders of a region that snakepit_shm_region_info names; `holder_count` counts all. */
+#define SNAKEPIT_SHM_NAMED_HOLDERS 64
+
+/** What the manager knows about a region. Set `struct_size` before snakepit_shm_info(). Texts are
+ * zero-terminated UTF-8, "" for none. */
 typedef struct snakepit_shm_region_info {
     size_t struct_size; /**< sizeof(snakepit_shm_region_info) */
     char id[SNAKEPIT_SHM_ID_SIZE];
@@ -203,8 +238,26 @@ typedef struct snakepit_shm_region_info {
     snakepit_shm_security security_level;
     snakepit_shm_cleanup_policy cleanup_policy;
     snakepit_shm_access access_mode;
-    int64_t timeout_ms; /**< 0: never */
-    char state[16];     /**< "live", "orphan", "closing", "quarantined", ... */
+    int64_t timeout_ms;                /**< 0: never */
+    char state[16];                    /**< "live", "orphan", "closing", "quarantined", ... */
+    char name[SNAKEPIT_SHM_NAME_SIZE]; /**< see "Names" above */
+    char metadata[SNAKEPIT_SHM_METADATA_SIZE]; /**< a JSON object */
+    char session[32];       /**< of the process that allocated it, see snakepit_shm_announce() */
+    char worker[32];        /**< the same */
+    char owner_process[16]; /**< name of that process's program */
+    snakepit_shm_permission owner, group, other;
+    snakepit_shm_placement placement; /**< where its memory is: never automatic */
+    snakepit_shm_owner_end owner_end; /**< never the default */
+    bool sealed;                      /**< immutable, see snakepit_shm_seal() */
+    bool durable;                     /**< survives a reboot */
+    bool audit_access;                /**< each access is recorded */
+    bool inconsistent;     /**< a writer died in its lock, see #SNAKEPIT_SHM_TOKEN_INCONSISTENT */
+    bool has_policy;       /**< it has a policy beside its permissions */
+    bool policy_in_effect; /**< false: the last policy takes effect when no process holds it */
+    int64_t quarantined_until; /**< microseconds since 1970 UTC; 0: not in quarantine */
+    uint64_t holder_count;     /**< processes that hold at least one reference */
+    /** Process ids of the first holders, as the manager sees them; 0 behind the last. */
+    int64_t holder_pids[SNAKEPIT_SHM_NAMED_HOLDERS];
 } snakepit_shm_region_info;
 
 /** Options of snakepit_shm_cleanup(). Regions that a process holds are never removed. */
@@ -286,6 +339,7 @@ SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client* client);
  * @param size     Bytes, at least 1.
  * @param options  NULL: the defaults (#SNAKEPIT_SHM_OPTIONS_INIT). Not used after the call.
  * @param id       Receives the region's id, zero-terminated; valid in every process.
+ * @retval SNAKEPIT_SHM_NAME_IN_USE                    Another region of this user has the name.
  * @retval SNAKEPIT_SHM_INVALID_SIZE                   `size` is 0.
  * @retval SNAKEPIT_SHM_SIZE_EXCEEDS_LIMIT             Larger than max_region_size.
  * @retval SNAKEPIT_SHM_REGION_LIMIT_EXCEEDED          max_regions regions exist.
@@ -331,6 +385,43 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_map(snakepit_shm_client* clien
                                                       snakepit_shm_access access,
                                                       snakepit_shm_mapping* out);
 /**
+ * @brief Maps the region that has a name, or allocates it if there is none, in one step.
+ *
+ * Of several programs that open the same name at once, one allocates the region and all map it. The
+ * mapping is the only reference; the program that allocated the region owns it.
+ *
+ * A region that exists must have the requested size and options: `access_mode`, `cleanup_policy`,
+ * `durable` and `owned_by_user` always; `timeout_ms`, `security_level`, `placement`, `owner_end`,
+ * `audit_access`, permissions and `metadata` unless they are left as in #SNAKEPIT_SHM_OPTIONS_INIT.
+ *
+ * @param client   The client.
+ * @param name     Of a region of this user, see "Names" above.
+ * @param size     Bytes, at least 1.
+ * @param options  As for snakepit_shm_allocate(). NULL: the defaults. Its `name` is not used.
+ * @param access   As for snakepit_shm_map().
+ * @param out      Receives `data` and `size`.
+ * @param created  Receives true if this call allocated the region; may be NULL.
+ * @retval SNAKEPIT_SHM_NAME_IN_USE  The region has another size or other options; the sentence has
+ * both values. Or it is in quarantine. Others as for snakepit_shm_allocate() and
+ * snakepit_shm_map().
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_open(snakepit_shm_client* client,
+                                                       const char* name, uint64_t size,
+                                                       const snakepit_shm_options* options,
+                                                       snakepit_shm_access access,
+                                                       snakepit_shm_mapping* out, bool* created);
+/**
+ * @brief The id of a mapped region, for example of one that was mapped by its name.
+ *
+ * @param client   The client that mapped it.
+ * @param mapping  As filled in by snakepit_shm_map() or snakepit_shm_open().
+ * @param id       Receives the region's id, zero-terminated.
+ * @retval SNAKEPIT_SHM_NOT_HELD  It was released.
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_mapping_id(snakepit_shm_client* client,
+                                                             const snakepit_shm_mapping* mapping,
+                                                             char id[SNAKEPIT_SHM_ID_SIZE]);
+/**
  * @brief Releases the reference. Do not touch the memory afterwards.
  *
  * An encrypted region that was mapped for writing is flushed first. If that fails, the mapping is
@@ -353,6 +444,20 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unmap(snakepit_shm_client* cli
  */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_deallocate(snakepit_shm_client* client,
                                                              const char* id);
+/**
+ * @brief Finds the id of the region that has a name now.
+ *
+ * For programs that use the region more than once: by its id it is found without the manager, and
+ * no other region can be meant.
+ *
+ * @param client  The client.
+ * @param name    "NAME" or "USER/NAME"; an id is accepted and returned unchecked.
+ * @param id      Receives the region's id, zero-terminated.
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND  No region has the name, or this user may not see it.
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_resolve(snakepit_shm_client* client,
+                                                          const char* name,
+                                                          char id[SNAKEPIT_SHM_ID_SIZE]);
 /**
  * @brief Describes a region.
  *
@@ -569,6 +674,18 @@ SNAKEPIT_SHM_API uint64_t snakepit_shm_round_trips(const snakepit_shm_client* cl
  * @return UTF-8; "" if the last call succeeded. Valid until the thread's next call; never NULL.
  */
 SNAKEPIT_SHM_API const char* snakepit_shm_last_error(void);
+/**
+ * @brief The class of a status, which several statuses may share: "type" in the JSON output of the
+ * command line. Thread-safe; needs no client.
+ * @return "ok", "allocation_failed", "permission_denied", ...; "platform_error" for a number that
+ * is not a status; static; never NULL.
+ */
+SNAKEPIT_SHM_API const char* snakepit_shm_status_type(snakepit_shm_status status);
+/**
+ * @brief The release of this library, such as "0.1.0".
+ * @return Static; never NULL.
+ */
+SNAKEPIT_SHM_API const char* snakepit_shm_version(void);
 /**
  * @brief The name of a status.
  * @return "ok", "region_not_found", ...; static; never NULL.
