@@ -70,6 +70,8 @@ enum class ErrorType : std::uint8_t {
     X(audit_unavailable, platform_error, 40)                \
     X(policy_invalid, invalid_argument, 45)                 \
     X(encryption_required, permission_denied, 46)           \
+    X(not_cached, mapping_failed, 50)                       \
+    X(no_event, timeout, 51)                                \
     X(alert_rule_invalid, invalid_argument, 61)             \
     X(telemetry_unavailable, platform_error, 65)
 

@@ -10,6 +10,7 @@ ReferenceCounter::ClientHoldings ClientReaper::drop(std::uint32_t client) {
     const auto serial = clients_.serial(client);
     locks_.drop(clients_.record(client), serial, left);
     clients_.forget(client, left.references);
+    signals_.drop(serial);
     policies_.client_ended(serial);
     directory_.forget(serial);
     return left;

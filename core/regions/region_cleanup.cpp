@@ -73,6 +73,7 @@ Result<bool> RegionCleanup::deallocate(const Caller& caller, const RegionId& id,
                                                .count = registry_.stats(slot).references}));
             ++stats_.counters.deallocations;
             locks_.dismiss_waiters(slot);
+            signals_.end(slot);
         }
         SHM_ASSIGN(const bool retired, lifecycle_.retire(slot, "deallocated", caller.credentials));
         if (retired || !force) return retired;

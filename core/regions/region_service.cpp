@@ -52,6 +52,7 @@ void RegionService::client_disconnected(std::uint32_t client) {
 bool RegionService::tick(std::int64_t at) {
     const auto& config = state_.config;
     locks_.expire_waits();
+    signals_.look();
     allocation_.expire();
     state_.allocator.retry_removals();
     lifecycle_.sweep(at);

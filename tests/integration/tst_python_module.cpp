@@ -27,7 +27,8 @@ void PythonModule::behaves_data() {
           "errors_carry_code_and_type", "a_forked_child_connects_for_itself", "lists_and_cleans_up",
           "a_second_map_needs_no_round_trip", "locks_exclude_writers_and_share_readers",
           "waiting_for_a_lock_lets_other_threads_run",
-          "encrypted_regions_are_copies_until_they_are_flushed"})
+          "encrypted_regions_are_copies_until_they_are_flushed",
+          "signals_wake_threads_and_selectors", "an_asyncio_program_waits_for_signals"})
         QTest::newRow(check) << "module_checks.py" << check;
     for (const auto* check :
          {"closing_ends_a_wait_for_a_lock", "closing_ends_maps", "closing_ends_views",
