@@ -267,4 +267,6 @@ void SignalStoreTest::only_one_system_call_follows_a_dead_waiter() {
 }
 
 QTEST_GUILESS_MAIN(SignalStoreTest)
+#include "moc_policy_fixture.cpp"
+#include "moc_service_bench.cpp"
 #include "tst_signal_store.moc"
