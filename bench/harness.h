@@ -106,5 +106,6 @@ void measure_readers(Report& report);
 void measure_million(Report& report);
 void measure_sampling(Report& report);
 void measure_survey(Report& report);
+void measure_signals(Report& report);
 
 }  // namespace snakepit::shm::bench

@@ -71,6 +71,8 @@ enum class ErrorType : std::uint8_t {
     X(policy_invalid, invalid_argument, 45)                 \
     X(encryption_required, permission_denied, 46)           \
     X(name_in_use, allocation_failed, 47)                   \
+    X(not_cached, mapping_failed, 50)                       \
+    X(no_event, timeout, 51)                                \
     X(alert_rule_invalid, invalid_argument, 61)             \
     X(telemetry_unavailable, platform_error, 65)
 

@@ -251,6 +251,32 @@ Result<std::optional<LockGrant>> LockClient::wait(std::uint64_t ticket, std::uin
     return std::optional<LockGrant>();
 }
 
+std::optional<LockClient::Polled> LockClient::poll(std::uint64_t ticket, bool last) {
+    auto taken = take_attempt(ticket);
+    if (!taken) return std::nullopt;
+    auto& asked = *taken;
+    if (asked.granted) return Polled{asked.id, asked.granted};
+    Polled polled{asked.id, advance(asked, Deadline::until(0, 0))};
+    if (polled.outcome && *polled.outcome) return polled;
+    polled.silent =
+        !polled.outcome && polled.outcome.error().code == ErrorCode::no_manager && !last;
+    if (!polled.outcome && !polled.silent) {
+        cancel_unless_refused(asked, polled.outcome.error().code);
+        return polled;
+    }
+    asked.repeated = asked.repeated || polled.silent;
+    const std::lock_guard held(mutex_);
+    begun_.emplace(ticket, asked);
+    return polled;
+}
+
+std::vector<std::uint64_t> LockClient::tickets() {
+    std::vector<std::uint64_t> out;
+    const std::lock_guard held(mutex_);
+    for (const auto& [ticket, attempt] : begun_) out.push_back(ticket);
+    return out;
+}
+
 Status LockClient::cancel(std::uint64_t ticket) {
     if (connection_.forked()) return fail(forked_error());
     SHM_ASSIGN(auto asked, take_attempt(ticket));

@@ -22,9 +22,7 @@ namespace snakepit::shm {
 // locks the connection for each single request.
 class LockClient {
   public:
-    explicit LockClient(Connection& connection) : connection_(connection) {
-        connection_.when_reconnected([this] { send_cancelled(); });
-    }
+    explicit LockClient(Connection& connection) : connection_(connection) {}
 
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
     Status unlock(const RegionId& id, std::uint64_t token);
@@ -37,6 +35,16 @@ class LockClient {
     Result<std::uint64_t> begin(const RegionId& id, AccessMode mode, std::uint32_t owner);
     Result<std::optional<LockGrant>> wait(std::uint64_t ticket, std::uint32_t timeout_ms);
     Status cancel(std::uint64_t ticket);
+    // Asks now for a lock that no thread waits for; empty: the ticket is unknown. `silent`: no
+    // manager responded, and the ticket stays. `last`: then it ends with that error.
+    struct Polled {
+        RegionId id;
+        Result<std::optional<LockGrant>> outcome;
+        bool silent = false;
+    };
+    std::optional<Polled> poll(std::uint64_t ticket, bool last);
+    // Of all begun locks.
+    std::vector<std::uint64_t> tickets();
 
     // Call with the connection locked, whenever it may have been restored.
     void send_cancelled();

@@ -60,6 +60,9 @@ ManagerClient::~ManagerClient() = default;
 
 void ManagerClient::close() {
     d_->connection->close();
+    if (d_->connection->forked()) return;
+    d_->signals.wake_sleepers();
+    d_->events.closed();
 }
 bool ManagerClient::forked() const {
     return d_->connection->forked();
@@ -128,6 +131,22 @@ Result<MappedRegion> ManagerClient::map(const RegionId& id, AccessMode access) {
         }
     }
     return d_->map_asking(id, access);
+}
+
+Result<MappedRegion> ManagerClient::map_cached(const RegionId& id, AccessMode access) {
+    if (d_->connection->forked()) return fail(forked_error());
+    if (auto* entry = d_->mapper.find(id)) {
+        // Mapped for writing alone: its second mapping needs the mutex, for a moment.
+        if (!entry->data[static_cast<std::size_t>(access)].load(std::memory_order_relaxed))
+            if (const auto held = d_->connection->try_lock(); held && entry->is(id))
+                if (access == AccessMode::read_only) SHM_TRY(d_->mapper.add_read_only(*entry));
+        SHM_ASSIGN(const auto mapped, d_->map_quickly(*entry, id, access));
+        if (mapped.data && mapped.plain()) return mapped;
+        if (mapped.data) (void)d_->release(mapped);
+    }
+    return fail(ErrorCode::not_cached,
+                fmt::format("mapping {} needs a request to the manager", id.str()),
+                "map it with snakepit_shm_map");
 }
 
 Result<MappedRegion> ManagerClient::Private::map_asking(const RegionId& id, AccessMode access) {

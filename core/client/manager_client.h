@@ -59,6 +59,17 @@ struct LockGrant {
     bool inconsistent = false;
 };
 
+// A lock request or a wait for a signal that was decided.
+struct ClientEvent {
+    enum class Kind : std::uint8_t { lock = 1, signal = 2 };
+    Kind kind = Kind::lock;
+    std::uint64_t ticket = 0;  // used up
+    RegionId id;
+    std::optional<LockGrant> granted;  // of a lock
+    std::uint64_t now = 0;             // of a signal: the counter
+    ErrorCode code{};                  // zero, or why it ended
+};
+
 // Thread-safe. Every call may block on the manager, except map() of a region this client was
 // granted before, and unmap(): these need neither the manager nor a system call. After a restart of
 // the manager the next call reconnects. A forked child inherits the mapped regions (Inheritance)
@@ -95,6 +106,8 @@ class ManagerClient {
                               const RegionOptions& options, AccessMode access);
     // The region that this client has mapped there.
     Result<RegionId> region_of(const MappedRegion& mapping);
+    // The same if it needs no request and no waiting; else not_cached.
+    Result<MappedRegion> map_cached(const RegionId& id, AccessMode access);
     // not_held if the reference was already released. An encrypted region mapped for writing is
     // flushed first. If flushing fails, the unwritten changes are lost: call flush() first, which
     // can be repeated.
@@ -150,6 +163,24 @@ class ManagerClient {
     Result<std::optional<LockGrant>> lock_wait(std::uint64_t ticket, std::uint32_t timeout_ms);
     // Cancels the wait; a lock granted meanwhile is released. not_held: unknown ticket.
     Status lock_cancel(std::uint64_t ticket);
+    // A region's signal: a counter of 62 bits that everybody who may map the region may count on.
+    // Needs no request after the first use of the region, except for audited regions, and no system
+    // call while nobody waits.
+    Status notify(const RegionId& id);
+    // Waits until the counter is not `since`, for at most `timeout_ms` (0: not at all;
+    // kLockForever). Returns the counter; empty: it is still `since`. Holds no reference:
+    // region_not_found when the region ends meanwhile.
+    Result<std::optional<std::uint64_t>> wait(const RegionId& id, std::uint64_t since,
+                                              std::uint32_t timeout_ms);
+
+    // A descriptor that is readable while next_event() has something to do: for what lock_begin()
+    // and wait_begin() began. Of this client; it stays the same.
+    Result<int> event_fd();
+    // Empty: nothing was decided yet.
+    Result<std::optional<ClientEvent>> next_event();
+    // wait() with a ticket: ends with an event, or with lock_cancel().
+    Result<std::uint64_t> wait_begin(const RegionId& id, std::uint64_t since);
+
     // Locked regions with their holders; `filter` as in list().
     Result<std::vector<RegionLocks>> locks(const std::string& filter = {});
     // Administrators: revokes the lock with this token (0: all).

@@ -7,10 +7,12 @@
 
 #include "client/connection.h"
 #include "client/encrypted_views.h"
+#include "client/event_client.h"
 #include "client/inheritance.h"
 #include "client/lock_client.h"
 #include "client/manager_client.h"
 #include "client/mapper.h"
+#include "client/signal_client.h"
 
 namespace snakepit::shm {
 
@@ -22,13 +24,21 @@ class ManagerClient::Private {
           inheritance(*connection, mapper),
           locks(*connection),
           encrypted([this](wire::RequestT request) { return ask_reply(std::move(request)); },
-                    locks) {}
+                    locks),
+          signals(*connection),
+          events(*connection, locks, [this](const RegionId& id) { return counter_of(id); }) {
+        connection->when_reconnected([this] {
+            locks.send_cancelled();
+            events.reconnected();
+        });
+    }
     ~Private() {
         inheritance.leave();
         if (connection->forked()) {
             inheritance.end();
             mapper.abandon();
             encrypted.abandon();
+            signals.abandon();
         } else {
             mapper.release_all();
         }
@@ -100,6 +110,18 @@ class ManagerClient::Private {
     Status release_timed(const MappedRegion& mapping);
     // Without asking the manager, if possible; if `data` is null nothing was acquired.
     Result<MappedRegion> map_quickly(CachedRegion& entry, const RegionId& id, AccessMode access);
+    // manager_client_signals.cpp. A reference for a moment, and the region's word.
+    struct Pin {
+        MappedRegion reference;
+        layout::SignalWord* word = nullptr;
+        std::shared_ptr<Mapping> mapping;  // if asked for
+    };
+    std::optional<Pin> pin_quickly(const RegionId& id, bool keep);
+    Result<Pin> pin(const RegionId& id, bool keep, const Deadline& deadline);
+    Result<Pin> pin_asking(const RegionId& id, const Deadline& deadline);
+    Result<MappedRegion> reference_to(const RegionId& id);
+    // Of its signal word, if that needs no request.
+    std::optional<std::uint64_t> counter_of(const RegionId& id);
     // Releases the allocation's own reference and sends `call`.
     Result<bool> deallocate(const RegionId& id, wire::DeallocateT call);
 
@@ -111,6 +133,8 @@ class ManagerClient::Private {
     std::int64_t short_since = 0, short_for = 0;
     LockClient locks;
     EncryptedViews encrypted;
+    SignalClient signals;
+    EventClient events;
 };
 
 }  // namespace snakepit::shm

@@ -127,7 +127,9 @@ std::optional<RegionId> ManagerClient::locked_with(std::uint64_t token) const {
 
 Result<std::uint64_t> ManagerClient::lock_begin(const RegionId& id, AccessMode mode,
                                                 std::uint32_t owner) {
-    return d_->locks.begin(id, mode, owner);
+    SHM_ASSIGN(const auto ticket, d_->locks.begin(id, mode, owner));
+    d_->events.begun(ticket);
+    return ticket;
 }
 
 Result<std::optional<LockGrant>> ManagerClient::lock_wait(std::uint64_t ticket,
@@ -136,7 +138,8 @@ Result<std::optional<LockGrant>> ManagerClient::lock_wait(std::uint64_t ticket,
 }
 
 Status ManagerClient::lock_cancel(std::uint64_t ticket) {
-    return d_->locks.cancel(ticket);
+    SHM_ASSIGN(const bool known, d_->events.cancel(ticket));
+    return known ? Status() : d_->locks.cancel(ticket);
 }
 
 Result<std::vector<RegionLocks>> ManagerClient::locks(const std::string& filter) {

@@ -107,6 +107,7 @@ Result<CachedRegion*> Mapper::install(const Connection::Answer& answer, AccessMo
 // not have moved.
 void Mapper::forget_place(CachedRegion& entry) {
     entry.generation.store(0, std::memory_order_release);
+    entry.forget_signal();
     for (int mode = 0; mode < 2; ++mode) {
         entry.data[mode].store(nullptr, std::memory_order_release);
         entry.mapping[mode].reset();

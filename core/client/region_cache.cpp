@@ -108,6 +108,7 @@ void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
             entry.data[mode].store(nullptr, std::memory_order_relaxed);
             entry.mapping[mode].reset();
         }
+        entry.forget_signal();
         locate(entry, nullptr);
         entry.holds_allocation = false;
         entry.in_use = false;
@@ -120,7 +121,10 @@ void RegionCache::abandon() {
         if (place.inherited) return;
         for (auto& mapping : place.mapping) mapping.abandon();
     };
-    for (auto& entry : pool_) drop(entry);
+    for (auto& entry : pool_) {
+        drop(entry);
+        entry.signal_mapping.abandon();
+    }
     for (auto& [id, arena] : arenas_) drop(arena);
 }
 

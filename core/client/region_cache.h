@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/region.h"
 #include "layout/lease_page.h"
+#include "layout/signals_layout.h"
 #include "platform/mapped_file.h"
 
 namespace snakepit::shm {
@@ -24,6 +26,27 @@ struct CachedArena {
     std::uint64_t used_at = 0;  // to drop the arena that was idle longest
     bool inherited = false;     // a child of the fork in progress gets it
     Mapping mapping[2];         // by AccessMode
+};
+
+// What keeps a signal word mapped. Any thread.
+class SignalMapping {
+  public:
+    std::shared_ptr<Mapping> get() const {
+        const std::lock_guard held(mutex_);
+        return mapping_;
+    }
+    void set(std::shared_ptr<Mapping> mapping) {
+        const std::lock_guard held(mutex_);
+        mapping_.swap(mapping);
+    }
+    // In a forked child, which has no other thread.
+    void abandon() {
+        if (mapping_) mapping_->abandon();
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<Mapping> mapping_;
 };
 
 // A count at which no map is timed.
@@ -39,9 +62,13 @@ struct CachedRegion {
     std::atomic<std::byte*> data[2] = {nullptr, nullptr};  // by AccessMode
     std::atomic<std::uint32_t> slot{0};
     std::atomic<const std::atomic<std::uint32_t>*> acquisitions{&never_timed};  // of the slot
+    std::atomic<layout::SignalWord*> signal{nullptr};
+    std::atomic<std::uint32_t> signal_epoch{0};  // LeasePage::signals() when it was asked for
     std::atomic<bool> tell_release{false};
     std::atomic<bool> audited{false};
     std::atomic<SecurityLevel> level{SecurityLevel::standard};
+
+    SignalMapping signal_mapping;
 
     // The rest: only under the client's mutex.
     bool holds_allocation = false;
@@ -50,6 +77,11 @@ struct CachedRegion {
     bool inherited = false;        // as in CachedArena
     Mapping mapping[2];            // of a dedicated segment
     CachedArena* arena = nullptr;  // or the arena it lies in
+
+    void forget_signal() {
+        signal.store(nullptr, std::memory_order_release);
+        signal_mapping.set(nullptr);
+    }
 
     bool is(const RegionId& id) const {
         return id_micros.load(std::memory_order_acquire) == id.micros &&

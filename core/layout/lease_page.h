@@ -52,6 +52,7 @@ struct alignas(64) LeaseTimes {
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t wake = 64;
+    static constexpr std::uint64_t signals = 128;
     static constexpr std::uint64_t blocks = 1024;  // kBlocks bytes
     static constexpr std::uint64_t times = 1280;
     static constexpr std::uint64_t groups = 4096;  // kGroups bytes
@@ -88,6 +89,10 @@ class LeasePage {
     std::atomic<std::uint32_t>& wake() const {
         return at<std::atomic<std::uint32_t>>(LeaseOffsets::wake);
     }
+    // Changed by a manager that may have signal words elsewhere than the client knows.
+    std::atomic<std::uint32_t>& signals() const {
+        return at<std::atomic<std::uint32_t>>(LeaseOffsets::signals);
+    }
     LeaseTimes& times() const { return at<LeaseTimes>(LeaseOffsets::times); }
     std::atomic<std::uint64_t>& word(std::uint32_t slot) const {
         return at<std::atomic<std::uint64_t>>(LeaseOffsets::word(slot));
@@ -106,6 +111,14 @@ class LeasePage {
 
     // Client: acquire one reference to (slot, generation). Anything but `acquired` changed nothing.
     Acquire acquire(std::uint32_t slot, std::uint64_t generation) const {
+        const auto outcome = pin(slot, generation);
+        if (outcome != Acquire::acquired) return outcome;
+        acquisitions(slot).fetch_add(1, std::memory_order_relaxed);
+        mark(slot);
+        return outcome;
+    }
+    // The same for a moment: it is not counted, and the manager is told when it is released.
+    Acquire pin(std::uint32_t slot, std::uint64_t generation) const {
         auto& shared = word(slot);
         auto seen = shared.load(std::memory_order_relaxed);
         do {
@@ -117,8 +130,6 @@ class LeasePage {
             // before the manager granted it.
         } while (!shared.compare_exchange_weak(
             seen, seen + LeaseWord::kOne, std::memory_order_acquire, std::memory_order_relaxed));
-        acquisitions(slot).fetch_add(1, std::memory_order_relaxed);
-        mark(slot);
         return Acquire::acquired;
     }
 

@@ -148,6 +148,7 @@ Manager::Private::~Private() {
         io.restart();
         io.poll();
         state->allocator.pool.return_empty(state->registry.time(), 0);
+        state->signals.drop_unused();
         if (service->owns_nothing()) mark.remove();
         state->registry.record(
             {.kind = EventKind::manager_stopped, .pid = ::getpid(), .uid = ::geteuid()});

@@ -258,7 +258,8 @@ void Synchronizer::settle(Wait& wait, LockState state) {
     if (state != LockState::granted) table_.free(wait.record);
     wait.state = state;
     settled_.push_back({wait.what.owner, wait.what.slot, state,
-                        static_cast<std::uint64_t>(monotonic_nanos() - wait.asked)});
+                        static_cast<std::uint64_t>(monotonic_nanos() - wait.asked),
+                        wait.what.request});
 }
 
 void Synchronizer::erase(std::uint64_t ticket) {

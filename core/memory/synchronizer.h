@@ -106,7 +106,8 @@ class Synchronizer {
         LockOwner owner;
         std::uint32_t slot = 0;
         LockState state{};
-        std::uint64_t waited = 0;  // nanoseconds
+        std::uint64_t waited = 0;   // nanoseconds
+        std::uint32_t request = 0;  // the client's number for it
     };
     std::vector<Settled> take_settled() { return std::exchange(settled_, {}); }
 

@@ -12,6 +12,7 @@ ReferenceCounter::ClientHoldings ClientReaper::drop(std::uint32_t client) {
     clients_.ended(client, left.references);  // the cause before its effects
     locks_.drop(clients_.record(client), serial);
     clients_.forget(client);
+    signals_.drop(serial);
     policies_.client_ended(serial);
     directory_.forget(serial);
     return left;

@@ -5,6 +5,7 @@
 
 #include "regions/lock_manager.h"
 #include "regions/region_allocation.h"
+#include "regions/signal_manager.h"
 
 namespace snakepit::shm {
 
@@ -14,7 +15,7 @@ class ClientReaper : RegionPart {
   public:
     ClientReaper(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                  AccessAudit& audit, RegionPolicies& policies, RegionDirectory& directory,
-                 LockManager& locks, RegionAllocation& allocation)
+                 LockManager& locks, SignalManager& signals, RegionAllocation& allocation)
         : RegionPart(state),
           clients_(clients),
           lifecycle_(lifecycle),
@@ -22,6 +23,7 @@ class ClientReaper : RegionPart {
           policies_(policies),
           directory_(directory),
           locks_(locks),
+          signals_(signals),
           allocation_(allocation) {}
 
     // Checks with the kernel; true when the client had ended and all of it has been dropped.
@@ -36,6 +38,7 @@ class ClientReaper : RegionPart {
     RegionPolicies& policies_;
     RegionDirectory& directory_;
     LockManager& locks_;
+    SignalManager& signals_;
     RegionAllocation& allocation_;
 };
 

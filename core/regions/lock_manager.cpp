@@ -202,6 +202,7 @@ void LockManager::notify_settled() {
             registry_.record(settled.slot, event_by(*record, {.kind = EventKind::lock_timed_out,
                                                               .result = ErrorCode::timeout}));
         counter_.wake(*clients_.find(settled.owner.serial));
+        state_.events.add(settled.owner.serial, {.lock = true, .ticket = settled.request});
     }
 }
 

@@ -101,6 +101,7 @@ Status Recovery::run() {
     adopt_durable();
     policies_.recover();
     allocator_.recount();
+    state_.signals.adopt();
     if (segments) remove_stale_segments(*segments);
     // Just counted: held regions need it only if they are withdrawn or their policy is not in
     // effect.

@@ -69,6 +69,7 @@ Result<bool> RegionCleanup::deallocate(const Caller& caller, const RegionId& id,
             lifecycle_.withdraw(slot, event_by(caller, {}));
             ++stats_.counters.deallocations;
             locks_.dismiss_waiters(slot);
+            signals_.end(slot);
         }
         SHM_ASSIGN(const bool retired, lifecycle_.retire(slot, "deallocated", caller.credentials));
         if (retired || !force) return retired;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "regions/lock_manager.h"
+#include "regions/signal_manager.h"
 
 namespace snakepit::shm {
 
@@ -12,13 +13,15 @@ namespace snakepit::shm {
 class RegionCleanup : RegionPart {
   public:
     RegionCleanup(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
-                  RegionPolicies& policies, LockManager& locks, Refusals& refusals)
+                  RegionPolicies& policies, LockManager& locks, SignalManager& signals,
+                  Refusals& refusals)
         : RegionPart(state),
           cleaner_(state.cleaner),
           clients_(clients),
           lifecycle_(lifecycle),
           policies_(policies),
           locks_(locks),
+          signals_(signals),
           refusals_(refusals) {}
 
     // True: it has ended. False: withdrawn, and ends with its last reference. With `force` the
@@ -45,6 +48,7 @@ class RegionCleanup : RegionPart {
     RegionLifecycle& lifecycle_;
     RegionPolicies& policies_;
     LockManager& locks_;
+    SignalManager& signals_;
     Refusals& refusals_;
 };
 

@@ -271,6 +271,7 @@ Status RegionLifecycle::free_slot(std::uint32_t slot, const std::string& reason,
     const auto& body = registry_.body(slot);
     const bool pooled = body.arena != 0;
     const auto id = registry_.id(slot);
+    const auto uid = registry_.fixed(slot).owner_uid;
     const bool touched = !untouched(slot) || (body.flags & kHasCanary) != 0;
     clients_.remove_region(slot);
     auto released = allocator_.release(slot,
@@ -286,6 +287,7 @@ Status RegionLifecycle::free_slot(std::uint32_t slot, const std::string& reason,
     runtime(slot) = {};
     references_.slot_freed(slot);
     integrity_.slot_freed(slot);
+    state_.signals.freed(slot, id, uid);
     watch.stop(registry_.timed(Timed::cleanup));
     for (auto* handler : handlers_) handler->region_freed(id, pooled);
     return {};

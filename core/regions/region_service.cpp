@@ -58,6 +58,7 @@ std::optional<RegionId> RegionService::moving(const Caller& caller, const std::s
 bool RegionService::tick(std::int64_t at) {
     const auto& config = state_.config;
     locks_.expire_waits();
+    signals_.look();
     allocation_.expire();
     state_.allocator.retry_removals();
     lifecycle_.sweep(at);

@@ -12,6 +12,7 @@
 #include "regions/recovery.h"
 #include "regions/region_cleanup.h"
 #include "regions/region_sealing.h"
+#include "regions/signal_manager.h"
 
 namespace snakepit::shm {
 
@@ -130,6 +131,9 @@ class RegionService {
         return locks_.release(caller, id, token);
     }
 
+    // ---- signals
+    SignalManager& signals() { return signals_; }
+
     // ---- encrypted regions
     Result<EncryptedAnswer> read_encrypted(const Caller& caller, const RegionId& id,
                                            std::uint32_t key_version, bool next) {
@@ -201,12 +205,13 @@ class RegionService {
     EncryptedRegions encrypted_{state_, encryption_, integrity_, policies_, refusals_};
     RegionDirectory directory_{state_, clients_,  lifecycle_, integrity_,
                                audit_, policies_, refusals_};
+    SignalManager signals_{state_, directory_, refusals_};
     LockManager locks_{state_, clients_, lifecycle_, policies_, directory_, encrypted_, refusals_};
-    RegionCleanup cleanup_{state_, clients_, lifecycle_, policies_, locks_, refusals_};
+    RegionCleanup cleanup_{state_, clients_, lifecycle_, policies_, locks_, signals_, refusals_};
     RegionAllocation allocation_{state_,    clients_,   lifecycle_,   encryption_,
                                  policies_, directory_, maintenance_, refusals_};
-    ClientReaper reaper_{state_,    clients_,   lifecycle_, audit_,
-                         policies_, directory_, locks_,     allocation_};
+    ClientReaper reaper_{state_,     clients_, lifecycle_, audit_,     policies_,
+                         directory_, locks_,   signals_,   allocation_};
     Recovery recovery_{state_,    clients_, integrity_,  lifecycle_,
                        policies_, locks_,   allocation_, reaper_};
     SlotScan scan_;

@@ -21,6 +21,7 @@ ServiceState::ServiceState(const InstancePaths& paths_in,
       counter(grants, paths.lease_dir(), registry.epoch()),
       allocator(registry, backend, paths.durable_dir()),
       synchronizer(std::move(locks)),
+      signals(registry, backend),
       security(::geteuid()) {}
 
 void ServiceState::configure(const Config& fresh) {

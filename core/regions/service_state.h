@@ -13,9 +13,11 @@
 #include "crypto/keys.h"
 #include "memory/allocator.h"
 #include "memory/cleaner.h"
+#include "memory/signal_store.h"
 #include "memory/synchronizer.h"
 #include "platform/backend.h"
 #include "regions/error_manager.h"
+#include "regions/event_lines.h"
 #include "regions/service_stats.h"
 #include "registry/encryption_table.h"
 #include "registry/grant_table.h"
@@ -51,6 +53,8 @@ struct ServiceState {
     Allocator allocator;
     Cleaner cleaner;
     Synchronizer synchronizer;
+    SignalStore signals;
+    EventLines events;
     SecurityController security;
     Config config;
     ErrorManager errors;

@@ -110,6 +110,9 @@ void ReferenceCounter::adopt_client(std::uint32_t client) {
         mark_hostile(client);
     } else {
         note_times(client);  // an earlier manager counted these
+        auto& page = *pages_[client];
+        const FaultGuard guard(page.mapping.data(), page.mapping.size());
+        page.lease.signals().fetch_add(1, std::memory_order_release);
     }
     for (const auto slot : grants_.granted_slots(client))
         grantees(slot).push_back(static_cast<std::uint16_t>(client));

@@ -22,6 +22,8 @@ const wire::RegionKey* region_of(const wire::RequestT& request) {
     if (const auto* call = request.call.AsDeallocate()) return call->id.get();
     if (const auto* call = request.call.AsSeal()) return call->id.get();
     if (const auto* call = request.call.AsLock()) return call->id.get();
+    if (const auto* call = request.call.AsSignal()) return call->id.get();
+    if (const auto* call = request.call.AsWatch()) return call->id.get();
     if (const auto* call = request.call.AsSetPolicy()) return call->id.get();
     if (const auto* call = request.call.AsEncryptedRead()) return call->id.get();
     if (const auto* call = request.call.AsEncryptedCommit()) return call->id.get();
@@ -150,7 +152,8 @@ void ClientConnection::refuse_stranger(const Credentials& sender) {
 
 // The connection stays: other threads of the process may be whom it connected as.
 void ClientConnection::refuse_changed(const wire::RequestT& request, const Credentials& sender) {
-    if (request.call.type == wire::Call::Released) return;  // it is only a hint
+    if (request.call.type == wire::Call::Released || request.call.type == wire::Call::Signalled)
+        return;  // it is only a hint
     ++server_.state().stats.counters.refusals;
     server_.service().record_refusal({.kind = EventKind::refused,
                                       .result = ErrorCode::identity_mismatch,
@@ -242,8 +245,9 @@ void ClientConnection::dispatch(wire::RequestT request) {
             return service.released(call.slot, call.generation);
         }
         default:
-            if (lock_call(id, request) || administration_call(id, request) ||
-                encryption_call(id, request) || alert_call(id, request))
+            if (lock_call(id, request) || event_call(id, request) ||
+                administration_call(id, request) || encryption_call(id, request) ||
+                alert_call(id, request))
                 return;
             return refuse_and_close(
                 make_error(ErrorCode::protocol_error, "the frame holds no known request"));

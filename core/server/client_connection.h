@@ -64,6 +64,10 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     void answer_lock(std::uint64_t id, const Result<LockReply>& reply);
     void locks(std::uint64_t id, const wire::LocksT& call);
     void release_locks(std::uint64_t id, const wire::ReleaseLocksT& call);
+    // connection_events.cpp. False: the request is not about signals or events.
+    bool event_call(std::uint64_t id, const wire::RequestT& request);
+    void answer_signal(std::uint64_t id, Result<SignalGrant> grant);
+    void answer_events(std::uint64_t id);
     // False: the request is not about alerts.
     bool alert_call(std::uint64_t id, const wire::RequestT& request);
     // connection_encryption.cpp. False: the request is not about encrypted regions.

@@ -355,6 +355,9 @@ def functions_man():
     intro = re.search(r"@file\n(.*?)\*/", header, re.S).group(1)
     intro = "\n".join(re.sub(r"^\s*\*? ?", "", line) for line in intro.splitlines()).replace("@brief ", "")
     for paragraph in re.split(r"\n\s*\n", intro.strip()):
+        if all(line.startswith("    ") for line in paragraph.splitlines()):  # a table
+            out += [".nf", *(roff(line[4:]) for line in paragraph.splitlines()), ".fi", ".PP"]
+            continue
         paragraph = " ".join(paragraph.split())
         title = re.match(r"\*\*(.*?)\.?\*\*\s*(.*)", paragraph)
         if title:

@@ -31,7 +31,7 @@ import time
 import typing
 import weakref
 
-__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Lock", "Region", "RegionInfo"]
+__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "Lock", "Region", "RegionInfo"]
 
 _ID_SIZE = 64
 
@@ -60,6 +60,7 @@ _INVALID = 14
 _INVALID_ID = 16
 _FORKED = 25
 _CLOSED = 36
+_NO_EVENT = 51
 _FOREVER = 2**32 - 1
 _SLICE = 0.1  # seconds that a thread waits before it checks for signals
 _INCONSISTENT = 1 << 63
@@ -146,6 +147,18 @@ class _CleanupResult(ctypes.Structure):
     _fields_ = [("removed", ctypes.c_uint64), ("bytes_freed", ctypes.c_uint64)]
 
 
+class _Event(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", ctypes.c_size_t),
+        ("kind", ctypes.c_int),
+        ("status", ctypes.c_int),
+        ("ticket", ctypes.c_uint64),
+        ("token", ctypes.c_uint64),
+        ("now", ctypes.c_uint64),
+        ("id", ctypes.c_char * _ID_SIZE),
+    ]
+
+
 _ListCallback = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.POINTER(_Info), ctypes.c_void_p)
 
 _SECURITY = ("standard", "high", "maximum")
@@ -209,6 +222,17 @@ class CleanupResult(typing.NamedTuple):
     bytes_freed: int
 
 
+class Event(typing.NamedTuple):
+    """The end of a request of Client.lock_begin() or of a wait of Client.wait_begin()."""
+
+    kind: str         # 'lock' or 'signal'
+    ticket: int       # as it was returned; used up
+    region_id: str
+    code: str         # 'ok', or why it ended
+    lock: "Lock"      # of a granted lock; else None
+    counter: int      # of a signal
+
+
 def _time(micros):
     return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=micros)
 
@@ -255,6 +279,11 @@ _PROTOTYPES = {
     "cleanup": [_Client, ctypes.POINTER(_CleanupOptions), ctypes.POINTER(_CleanupResult)],
     "lock": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
     "lock_begin": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "notify": [_Client, ctypes.c_char_p],
+    "wait": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "wait_begin": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)],
+    "event_fd": [_Client],
+    "next_event": [_Client, ctypes.POINTER(_Event)],
     "lock_wait": [_Client, ctypes.c_uint64, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
     "cancel": [_Client, ctypes.c_uint64],
     "unlock": [_Client, ctypes.c_char_p, ctypes.c_uint64],
@@ -505,6 +534,73 @@ class Client:
         `timeout` seconds (None: no limit, 0: not at all). Errors: 'timeout', 'deadlock', 'no_manager'."""
         return Lock(self, region_id, write, timeout)
 
+    def notify(self, region_id):
+        """Adds 1 to the region's counter and wakes all who wait for it. Every process that may map the
+        region may do that, also read-only. No system call while no process waits."""
+        _call("notify", self._handle, _id(region_id))
+
+    def wait(self, region_id, since, timeout=None):
+        """Waits until the region's counter is not `since`, at most `timeout` seconds (None: no limit).
+        Returns the counter; it is `since` when the time was up. Holds no reference: code
+        'region_not_found' when the region ends meanwhile."""
+        now, region_id = ctypes.c_uint64(), _id(region_id)
+        _milliseconds(timeout, "the timeout")
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:  # in slices, because Python runs signal handlers only between calls
+            left = _SLICE if end is None else min(_SLICE, max(0, end - time.monotonic()))
+            status = _lib.snakepit_shm_wait(self._handle, region_id, since, math.ceil(left * 1000), ctypes.byref(now))
+            if status == 0 or (status == _TIMEOUT and end is not None and time.monotonic() >= end):
+                return now.value
+            if status != _TIMEOUT:
+                raise _failure(status)
+
+    def counter(self, region_id):
+        """The region's counter, to be passed to wait()."""
+        return self.wait(region_id, 2**64 - 1, 0)
+
+    def lock_begin(self, region_id, owner, write=True):
+        """Requests a lock without waiting: an event tells when it was granted. `owner` is a number of at
+        least 1 << 22 that identifies who gets it. Returns a ticket."""
+        ticket = ctypes.c_uint64()
+        _call("lock_begin", self._handle, _id(region_id), int(write), owner, ctypes.byref(ticket))
+        return ticket.value
+
+    def wait_begin(self, region_id, since):
+        """Waits as wait(), but returns a ticket at once: an event tells the end."""
+        ticket = ctypes.c_uint64()
+        _call("wait_begin", self._handle, _id(region_id), since, ctypes.byref(ticket))
+        return ticket.value
+
+    def cancel(self, ticket):
+        """Ends a request of lock_begin() or a wait of wait_begin(): no event will tell of it."""
+        _call("cancel", self._handle, ticket)
+
+    def fileno(self):
+        """A descriptor for select, selectors and asyncio's add_reader(); readable while there may be events.
+        It stays the same and belongs to the client."""
+        descriptor = _lib.snakepit_shm_event_fd(self._handle)
+        if descriptor < 0:
+            raise Error(_INVALID, _lib.snakepit_shm_last_error().decode())
+        return descriptor
+
+    def next_event(self):
+        """The next Event; None if nothing was decided."""
+        raw = _Event(struct_size=ctypes.sizeof(_Event))
+        status = _lib.snakepit_shm_next_event(self._handle, ctypes.byref(raw))
+        if status == _NO_EVENT:
+            return None
+        if status != 0:
+            raise _failure(status)
+        region_id = raw.id.decode()
+        lock = Lock._granted(self, region_id, raw.token) if raw.token else None
+        return Event("lock" if raw.kind == 1 else "signal", raw.ticket, region_id, _status_name(raw.status), lock,
+                     raw.now)
+
+    def events(self):
+        """All Events that there are now."""
+        while (event := self.next_event()) is not None:
+            yield event
+
     def announce(self, worker=None, pool=None, session=None):
         """Names this process in lists, events and the monitor."""
         _call("announce", self._handle, _bytes(worker), _bytes(pool), _bytes(session))
@@ -678,6 +774,13 @@ class Lock:
             self._wait(write, timeout)
         self.inconsistent = bool(self._token.value & _INCONSISTENT)
 
+    @classmethod
+    def _granted(cls, client, region_id, token):
+        lock = cls.__new__(cls)
+        lock.id, lock._client, lock._token = region_id, client, ctypes.c_uint64(token)
+        lock.inconsistent = bool(token & _INCONSISTENT)
+        return lock
+
     def _wait(self, write, timeout):
         """In slices, because Python runs signal handlers only between calls; the ticket keeps the place in
         the queue."""
@@ -817,6 +920,19 @@ class Region:
     def lock(self, write=True, timeout=None):
         """As Client.lock: `with region.lock(): …`."""
         return self._client.lock(self.id, write, timeout)
+
+    def notify(self):
+        """As Client.notify: wakes all who wait for this region."""
+        self._client.notify(self.id)
+
+    def wait(self, since, timeout=None):
+        """As Client.wait: the counter, once it is not `since`."""
+        return self._client.wait(self.id, since, timeout)
+
+    @property
+    def counter(self):
+        """The counter that notify() adds to."""
+        return self._client.counter(self.id)
 
     def info(self):
         """The RegionInfo of this region."""

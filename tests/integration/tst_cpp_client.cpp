@@ -30,6 +30,7 @@ class CppClient : public QObject {
     void what_is_asked_for_is_read_back();
     void open_is_one_step();
     void types_and_versions_are_the_librarys();
+    void signals_and_events_are_objects();
 
   private:
     Service service_;
@@ -236,6 +237,56 @@ void CppClient::types_and_versions_are_the_librarys() {
     QCOMPARE(QString::fromStdString(std::string(client->allocate(0).error().type())),
              "invalid_argument");
     QCOMPARE(service_.cli_json({"version"})["version"].toString(), snakepit_shm_version());
+}
+
+void CppClient::signals_and_events_are_objects() {
+    const auto client = snakepit::Client::connect({}, std::chrono::seconds(60));
+    const auto other = snakepit::Client::connect({}, std::chrono::seconds(60));
+    const auto region = client->allocate(4096);
+    QCOMPARE(client->counter(region->id()).value(), 0U);
+    QCOMPARE(region->wait(0, milliseconds(10)).error().status, SNAKEPIT_SHM_TIMEOUT);
+    QVERIFY(region->notify().has_value());
+    QCOMPARE(other->wait(region->id(), 0).value(), 1U);
+    QCOMPARE(client->next_event().error().status, SNAKEPIT_SHM_NO_EVENT);
+    QCOMPARE(client->next_event().error().code(), "no_event");
+    QVERIFY(client->event_fd().value() >= 0);
+    QCOMPARE(other->map_cached(region->id()).error().status, SNAKEPIT_SHM_NOT_CACHED);
+    QVERIFY(other->map_writable(region->id()).has_value());
+    QVERIFY(other->map_cached(region->id()).has_value());
+    QVERIFY(other->map_writable_cached(region->id()).has_value());
+
+    const auto next = [&] {
+        for (int i = 0; i < 6000; ++i) {
+            auto event = client->next_event();
+            if (event || event.error().status != SNAKEPIT_SHM_NO_EVENT) return event;
+            QTest::qSleep(10);
+        }
+        return client->next_event();
+    };
+    const auto ticket = client->wait_begin(region->id(), 1);
+    QVERIFY(other->notify(region->id()).has_value());
+    const auto signal = next();
+    QVERIFY(signal.has_value());
+    QCOMPARE(signal->kind, SNAKEPIT_SHM_EVENT_SIGNAL);
+    QCOMPARE(signal->ticket, *ticket);
+    QCOMPARE(signal->counter, 2U);
+    QCOMPARE(signal->region_id, region->id());
+    QVERIFY(client->lock_begin(region->id(), 1U << 22).has_value());
+    {
+        auto lock = next();
+        QVERIFY(lock.has_value() && lock->lock.has_value());
+        QCOMPARE(other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, milliseconds(0)).error().status,
+                 SNAKEPIT_SHM_TIMEOUT);
+    }
+    QVERIFY(other->lock(region->id(), SNAKEPIT_SHM_READ_WRITE, milliseconds(1000)).has_value());
+    snakepit_shm_event raw{};
+    QCOMPARE(snakepit_shm_event_fd(nullptr), -1);
+    QCOMPARE(snakepit_shm_next_event(nullptr, &raw), SNAKEPIT_SHM_INVALID_ARGUMENT);
+    QCOMPARE(snakepit_shm_notify(nullptr, nullptr), SNAKEPIT_SHM_INVALID_ARGUMENT);
+    QCOMPARE(snakepit_shm_wait(nullptr, "", 0, 0, nullptr), SNAKEPIT_SHM_INVALID_ARGUMENT);
+    QCOMPARE(snakepit_shm_wait_begin(nullptr, "", 0, nullptr), SNAKEPIT_SHM_INVALID_ARGUMENT);
+    QVERIFY(client->cancel(client->wait_begin(region->id(), 2).value()).has_value());
+    QVERIFY(region->deallocate().has_value());
 }
 
 QTEST_GUILESS_MAIN(CppClient)

@@ -342,15 +342,18 @@ const std::vector<Way>& ways() {
              (void)client->allocate(4096, options);
              return code_of(client->allocate(4096, options));
          }},
+        {C::not_cached,
+         [](S& s) { return code_of(s.client()->map_cached(s.region(), AccessMode::read_only)); }},
         {C::alert_rule_invalid, wrong_rule},
         {C::telemetry_unavailable, nobodys_address, telemetry},
     };
     return all;
 }
 
-// Only a program of several threads that closes its client gets it: the C interface's own tests.
+// Only the C interface gives them: programs of several threads that close their client, and those
+// that wait for events. Its own tests get them.
 bool is_of_another_test(C code) {
-    return code == C::client_closed;
+    return code == C::client_closed || code == C::no_event;
 }
 
 }  // namespace

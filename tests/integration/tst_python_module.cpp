@@ -29,6 +29,8 @@ void PythonModule::behaves_data() {
           "waiting_for_a_lock_lets_other_threads_run",
           "encrypted_regions_are_copies_until_they_are_flushed", "names_are_taken_for_ids",
           "open_is_one_step", "what_is_asked_for_is_read_back"})
+          "encrypted_regions_are_copies_until_they_are_flushed",
+          "signals_wake_threads_and_selectors", "an_asyncio_program_waits_for_signals"})
         QTest::newRow(check) << "module_checks.py" << check;
     for (const auto* check :
          {"closing_ends_a_wait_for_a_lock", "closing_ends_maps", "closing_ends_views",

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Checks of the Python module; the function to run is the first argument. Fails by exception."""
+import asyncio
 import gc
 import os
+import selectors
 import sys
 import threading
 
@@ -259,6 +261,58 @@ def what_is_asked_for_is_read_back():
             fails(lambda: client.map(region.id, writable=True), "read_only")
             client.deallocate(region.id)
     assert snakepit_shm.__version__.count(".") == 2
+
+
+def signals_wake_threads_and_selectors():
+    with Client() as one, Client() as other, one.allocate(4096) as region:
+        assert region.counter == 0 and region.wait(0, 0) == 0 and region.wait(0, 0.15) == 0
+        timer = threading.Timer(0.25, lambda: other.notify(region.id))
+        timer.start()
+        assert region.wait(0, 30) == 1
+        timer.join()
+        ticket = one.wait_begin(region.id, 1)
+        locked = other.lock(region.id)
+        asked = one.lock_begin(region.id, 1 << 22)
+        with selectors.DefaultSelector() as selector:
+            selector.register(one, selectors.EVENT_READ)
+
+            def next_event():
+                while True:
+                    assert selector.select(30)
+                    for event in one.events():
+                        return event
+
+            other.notify(region.id)
+            event = next_event()
+            assert (event.kind, event.ticket, event.counter, event.code) == ("signal", ticket, 2, "ok")
+            assert event.region_id == region.id and event.lock is None
+            locked.release()
+            event = next_event()
+            assert (event.kind, event.ticket) == ("lock", asked) and event.lock.held
+            fails(lambda: other.lock(region.id, timeout=0), "timeout")
+            event.lock.release()
+            other.lock(region.id, timeout=30).release()
+        assert one.next_event() is None
+        ticket = one.wait_begin(region.id, 2)
+        one.cancel(ticket)
+        fails(lambda: one.cancel(ticket), "not_held")
+        gone = region.id
+        region.deallocate()
+        fails(lambda: other.wait(gone, 2, 5), "region_not_found")
+
+
+def an_asyncio_program_waits_for_signals():
+    async def run(client, region):
+        loop, arrived = asyncio.get_running_loop(), asyncio.Queue()
+        loop.add_reader(client.fileno(), lambda: [arrived.put_nowait(event) for event in client.events()])
+        for i in range(20):
+            client.wait_begin(region.id, i)
+            loop.call_later(0.01, region.notify)
+            assert (await asyncio.wait_for(arrived.get(), 30)).counter == i + 1
+        loop.remove_reader(client.fileno())
+
+    with Client() as client, client.allocate(4096) as region:
+        asyncio.run(run(client, region))
 
 
 globals()[sys.argv[1]]()

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +57,11 @@ inline tl::unexpected<Error> failure(snakepit_shm_status status) {
 inline Result<void> checked(snakepit_shm_status status) {
     if (status != SNAKEPIT_SHM_OK) return failure(status);
     return {};
+}
+
+inline std::uint32_t millis(std::chrono::milliseconds timeout) {
+    const bool forever = timeout.count() < 0 || timeout.count() >= SNAKEPIT_SHM_FOREVER;
+    return forever ? SNAKEPIT_SHM_FOREVER : static_cast<std::uint32_t>(timeout.count());
 }
 
 }  // namespace detail
@@ -165,6 +171,16 @@ class Lock {
     detail::Handle client_;  // null: released
     std::string id_;
     std::uint64_t token_ = 0;
+};
+
+// The end of a request of Client::lock_begin or of a wait of Client::wait_begin.
+struct Event {
+    snakepit_shm_event_kind kind = SNAKEPIT_SHM_EVENT_LOCK;
+    std::uint64_t ticket = 0;  // used up
+    std::string region_id;
+    snakepit_shm_status status = SNAKEPIT_SHM_OK;
+    std::optional<Lock> lock;   // of a granted lock
+    std::uint64_t counter = 0;  // of a signal
 };
 
 struct RegionInfo {
@@ -358,13 +374,72 @@ class Client {
     // Waits at most `timeout` (zero: not at all). SNAKEPIT_SHM_TIMEOUT, SNAKEPIT_SHM_DEADLOCK.
     Result<Lock> lock(const std::string& id, snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
                       std::chrono::milliseconds timeout = kForever) const {
-        const bool forever = timeout.count() < 0 || timeout.count() >= SNAKEPIT_SHM_FOREVER;
         std::uint64_t token = 0;
-        const auto status = snakepit_shm_lock(
-            client_.get(), id.c_str(), mode,
-            forever ? SNAKEPIT_SHM_FOREVER : static_cast<std::uint32_t>(timeout.count()), &token);
+        const auto status =
+            snakepit_shm_lock(client_.get(), id.c_str(), mode, detail::millis(timeout), &token);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return Lock(client_, id, token);
+    }
+    // As map() and map_writable(), if no request is needed; else SNAKEPIT_SHM_NOT_CACHED, at once.
+    Result<ConstMapping> map_cached(const std::string& id) const {
+        return map_as<const std::byte>(id, SNAKEPIT_SHM_READ_ONLY, snakepit_shm_map_cached);
+    }
+    Result<Mapping> map_writable_cached(const std::string& id) const {
+        return map_as<std::byte>(id, SNAKEPIT_SHM_READ_WRITE, snakepit_shm_map_cached);
+    }
+    // Adds 1 to the region's counter, and wakes all who wait for it; see
+    // snakepit_shm_notify.
+    Result<void> notify(const std::string& id) const {
+        return detail::checked(snakepit_shm_notify(client_.get(), id.c_str()));
+    }
+    // Waits until the counter is not `since`, at most `timeout` (zero: not at all). Returns the
+    // counter. SNAKEPIT_SHM_TIMEOUT, SNAKEPIT_SHM_REGION_NOT_FOUND when the region ends.
+    Result<std::uint64_t> wait(const std::string& id, std::uint64_t since,
+                               std::chrono::milliseconds timeout = kForever) const {
+        std::uint64_t now = 0;
+        const auto status =
+            snakepit_shm_wait(client_.get(), id.c_str(), since, detail::millis(timeout), &now);
+        if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+        return now;
+    }
+    // The counter, to be passed to wait().
+    Result<std::uint64_t> counter(const std::string& id) const {
+        return wait(id, ~std::uint64_t{0}, std::chrono::milliseconds(0));
+    }
+    // A wait without a thread; see snakepit_shm_wait_begin. Returns a ticket.
+    Result<std::uint64_t> wait_begin(const std::string& id, std::uint64_t since) const {
+        std::uint64_t ticket = 0;
+        const auto status = snakepit_shm_wait_begin(client_.get(), id.c_str(), since, &ticket);
+        if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+        return ticket;
+    }
+    // A lock without a thread; `owner` is a number of at least 1 << 22. Returns a ticket.
+    Result<std::uint64_t> lock_begin(const std::string& id, std::uint32_t owner,
+                                     snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE) const {
+        std::uint64_t ticket = 0;
+        const auto status =
+            snakepit_shm_lock_begin(client_.get(), id.c_str(), mode, owner, &ticket);
+        if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+        return ticket;
+    }
+    Result<void> cancel(std::uint64_t ticket) const {
+        return detail::checked(snakepit_shm_cancel(client_.get(), ticket));
+    }
+    // For poll() and event loops; see snakepit_shm_event_fd.
+    Result<int> event_fd() const {
+        const int descriptor = snakepit_shm_event_fd(client_.get());
+        if (descriptor < 0) return detail::failure(SNAKEPIT_SHM_PLATFORM_ERROR);
+        return descriptor;
+    }
+    // SNAKEPIT_SHM_NO_EVENT: nothing was decided yet.
+    Result<Event> next_event() const {
+        snakepit_shm_event raw{};
+        raw.struct_size = sizeof raw;
+        const auto status = snakepit_shm_next_event(client_.get(), &raw);
+        if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
+        std::optional<Lock> lock;
+        if (raw.token != 0) lock = Lock(client_, raw.id, raw.token);
+        return Event{raw.kind, raw.ticket, raw.id, raw.status, std::move(lock), raw.now};
     }
     // Names this process in lists, events and the monitor; an empty name changes nothing.
     Result<void> announce(const std::string& worker, const std::string& pool = {},
@@ -382,9 +457,10 @@ class Client {
     explicit Client(detail::Handle client) : client_(std::move(client)) {}
 
     template <typename Byte>
-    Result<BasicMapping<Byte>> map_as(const std::string& id, snakepit_shm_access access) const {
+    Result<BasicMapping<Byte>> map_as(const std::string& id, snakepit_shm_access access,
+                                      decltype(snakepit_shm_map)* map = snakepit_shm_map) const {
         snakepit_shm_mapping mapping{};
-        const auto status = snakepit_shm_map(client_.get(), id.c_str(), access, &mapping);
+        const auto status = map(client_.get(), id.c_str(), access, &mapping);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return BasicMapping<Byte>(client_, mapping);
     }
@@ -456,6 +532,11 @@ class Region {
     Result<Lock> lock(snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
                       std::chrono::milliseconds timeout = kForever) const {
         return client_.lock(id_, mode, timeout);
+    }
+    Result<void> notify() const { return client_.notify(id_); }
+    Result<std::uint64_t> wait(std::uint64_t since,
+                               std::chrono::milliseconds timeout = kForever) const {
+        return client_.wait(id_, since, timeout);
     }
     Result<RegionInfo> info() const { return client_.info(id_); }
     Result<void> seal() const { return client_.seal(id_); }

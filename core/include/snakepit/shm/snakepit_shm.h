@@ -57,6 +57,25 @@
  * "NAME" is a region of the calling user; "USER/NAME", with a user's name or number, one of another
  * user, if the region's policy lets the caller see it.
  *
+ * **Waiting.** These never wait: snakepit_shm_map_cached(), snakepit_shm_event_fd(),
+ * snakepit_shm_round_trips(), snakepit_shm_last_error(), snakepit_shm_status_name(),
+ * snakepit_shm_close(). The following table is about the others; "asks": a request to the manager,
+ * which takes some 10 microseconds, and at most the call's deadline when none responds.
+ *
+ *     function                           asks the manager                   may block longer
+ *     map                                first use; encrypted, audited      encrypted: its lock
+ *     unmap                              encrypted                          encrypted: its lock
+ *     notify                             first use; audited                 no
+ *     wait                               first use; audited                 its timeout
+ *     lock, lock_wait                    yes                                their timeout
+ *     lock_begin, wait_begin, next_event yes, at most about 100 ms          no
+ *     cancel, unlock                     yes                                no
+ *     flush, refresh, rotate_key         encrypted                          the region's lock
+ *     read, write                        as map                             encrypted: its lock
+ *     connect                            yes                                a restarted manager
+ *     disconnect                         no                                 running calls: 100 ms
+ *     all others                         yes                                no
+ *
  * **Structures.** A structure whose first member is `struct_size` may grow in later versions. Set
  * `struct_size` to `sizeof` of the structure; the library reads and writes no more than that.
  */
@@ -127,6 +146,8 @@ typedef enum snakepit_shm_status {
     SNAKEPIT_SHM_POLICY_INVALID = 45,
     SNAKEPIT_SHM_ENCRYPTION_REQUIRED = 46,
     SNAKEPIT_SHM_NAME_IN_USE = 47,
+    SNAKEPIT_SHM_NOT_CACHED = 50,
+    SNAKEPIT_SHM_NO_EVENT = 51,
     SNAKEPIT_SHM_TELEMETRY_UNAVAILABLE = 65
 } snakepit_shm_status;
 
@@ -422,6 +443,20 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_mapping_id(snakepit_shm_client
                                                              const snakepit_shm_mapping* mapping,
                                                              char id[SNAKEPIT_SHM_ID_SIZE]);
 /**
+ * @brief Maps a region as snakepit_shm_map() if that needs no request to the manager. Never blocks.
+ *
+ * A region that this client mapped before needs none, unless it is encrypted or audited, or the
+ * manager has withdrawn its idle grant since.
+ *
+ * @retval SNAKEPIT_SHM_NOT_CACHED       It needs a request: use snakepit_shm_map(), on a thread
+ *                                       that may wait.
+ * @retval SNAKEPIT_SHM_REFERENCE_LIMIT  This client holds too many references to it.
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_map_cached(snakepit_shm_client* client,
+                                                             const char* id,
+                                                             snakepit_shm_access access,
+                                                             snakepit_shm_mapping* out);
+/**
  * @brief Releases the reference. Do not touch the memory afterwards.
  *
  * An encrypted region that was mapped for writing is flushed first. If that fails, the mapping is
@@ -652,6 +687,103 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* cl
  */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client,
                                                          const char* id, uint64_t token);
+/**
+ * @brief Wakes all who wait for a region: adds 1 to its counter.
+ *
+ * Each region has a counter, apart from its bytes, that every process may change that may map the
+ * region, also read-only; sealed and encrypted regions have one, too. What was written to the
+ * region before is seen by whoever then sees the counter. The first call for a region asks the
+ * manager; later ones need no system call while no process waits, except for audited regions.
+ *
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist, or was deallocated.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED  The region's policy does not allow to read it.
+ * @retval SNAKEPIT_SHM_REFERENCE_LIMIT    The user has too many regions, in segments of their own,
+ *                                         that are waited for or notified.
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_notify(snakepit_shm_client* client,
+                                                         const char* id);
+/**
+ * @brief Waits until a region's counter is not `since` any more.
+ *
+ * Pass what an earlier call returned. To begin, call it with `timeout_ms` 0, and look at the region
+ * after that. The call may return without a change that matters: look, and wait again. It holds no
+ * reference, so the region can end meanwhile. Works while the manager is restarted.
+ *
+ * @param client      The client.
+ * @param id          The region's id.
+ * @param since       The counter that was seen before.
+ * @param timeout_ms  Milliseconds; 0: do not wait; #SNAKEPIT_SHM_FOREVER.
+ * @param now         Receives the counter, also with #SNAKEPIT_SHM_TIMEOUT. May be NULL.
+ * @retval SNAKEPIT_SHM_TIMEOUT            The counter is still `since`.
+ * @retval SNAKEPIT_SHM_REGION_NOT_FOUND   It does not exist, or ended meanwhile: within 250
+ *                                         milliseconds after that.
+ * @retval SNAKEPIT_SHM_PERMISSION_DENIED  The region's policy does not allow to read it.
+ * @retval SNAKEPIT_SHM_REFERENCE_LIMIT    As for snakepit_shm_notify().
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_wait(snakepit_shm_client* client, const char* id,
+                                                       uint64_t since, uint32_t timeout_ms,
+                                                       uint64_t* now);
+
+/** What an event is about. */
+typedef enum snakepit_shm_event_kind {
+    SNAKEPIT_SHM_EVENT_LOCK = 1,  /**< a request of snakepit_shm_lock_begin() */
+    SNAKEPIT_SHM_EVENT_SIGNAL = 2 /**< a wait of snakepit_shm_wait_begin() */
+} snakepit_shm_event_kind;
+/** Something that was decided. Set `struct_size` before snakepit_shm_next_event(). */
+typedef struct snakepit_shm_event {
+    size_t struct_size; /**< sizeof(snakepit_shm_event) */
+    snakepit_shm_event_kind kind;
+    snakepit_shm_status status; /**< #SNAKEPIT_SHM_OK, or why the request or the wait ended */
+    uint64_t ticket;            /**< which one it was; used up */
+    uint64_t token;             /**< of a granted lock, for snakepit_shm_unlock(); else 0 */
+    uint64_t now;               /**< of a signal: the region's counter */
+    char id[SNAKEPIT_SHM_ID_SIZE];
+} snakepit_shm_event;
+/**
+ * @brief Waits as snakepit_shm_wait(), but without a thread: returns at once, and an event tells
+ * the end.
+ *
+ * @param client  The client.
+ * @param id      The region's id.
+ * @param since   The counter that was seen before. If the region has another by now, the event is
+ *                there at once.
+ * @param ticket  Receives a number for this wait, for snakepit_shm_next_event() and
+ *                snakepit_shm_cancel().
+ * @retval SNAKEPIT_SHM_REFERENCE_LIMIT  This client waits for 65,536 signals already. Others as for
+ *                                       snakepit_shm_wait().
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_wait_begin(snakepit_shm_client* client,
+                                                             const char* id, uint64_t since,
+                                                             uint64_t* ticket);
+/**
+ * @brief A descriptor for poll(), epoll and event loops. It is readable while there may be an
+ * event; call snakepit_shm_next_event() then. Do nothing else with it.
+ *
+ * One for each client, made by the first call; it stays the same, also when the manager is
+ * restarted, and belongs to the client: take it out of your set before snakepit_shm_disconnect().
+ * It is readable, until the events were taken (level-triggered), soon after a lock was granted or a
+ * region was notified, and within 250 milliseconds if the notifying process was killed in the
+ * middle of it. While no manager responds it becomes readable every 250 milliseconds, to try again.
+ * A closed client's descriptor stays readable.
+ *
+ * @return The descriptor, or -1: snakepit_shm_last_error() has the reason.
+ */
+SNAKEPIT_SHM_API int snakepit_shm_event_fd(snakepit_shm_client* client);
+/**
+ * @brief Takes the next event: the end of a request of snakepit_shm_lock_begin() or of a wait of
+ * snakepit_shm_wait_begin(). The ticket is used up.
+ *
+ * A lock that a thread waits for with snakepit_shm_lock_wait() makes no event. Asks the manager,
+ * and waits at most about 100 milliseconds for its answer. A lock request ends with
+ * #SNAKEPIT_SHM_NO_MANAGER in its event when no manager has responded for as long as this client
+ * waits for one; a wait for a signal goes on.
+ *
+ * @param client  The client.
+ * @param out     Set `out->struct_size` before the call.
+ * @retval SNAKEPIT_SHM_NO_EVENT  There is none now.
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_next_event(snakepit_shm_client* client,
+                                                             snakepit_shm_event* out);
 /**
  * @brief Names this process in lists, events and the monitor. NULL leaves a name as it is.
  *
