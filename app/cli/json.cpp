@@ -8,9 +8,15 @@
 #include <QJsonParseError>
 #include <QSysInfo>
 
+#include "base/lock_owner.h"
+
 namespace snakepit::shm::cli {
 
 namespace {
+
+std::pair<QString, QJsonValue> lock_owner(std::uint32_t number) {
+    return {is_thread(number) ? "thread" : "owner", json(std::int64_t{number})};
+}
 
 QJsonArray references_json(const std::vector<RegionReference>& references) {
     QJsonArray out;
@@ -138,7 +144,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
         QJsonObject one{{"pid", json(holder.pid)},
                         {"process", text(holder.process)},
                         {"worker", text(holder.worker)},
-                        {"thread", json(std::int64_t{holder.thread})},
+                        lock_owner(holder.thread),
                         {"mode", text(to_string(holder.mode))},
                         {"depth", json(std::int64_t{holder.depth})},
                         {"since", json(holder.since)}};
@@ -154,7 +160,7 @@ QJsonObject locks_json(const RegionLocks& locks) {
         waiters.append(QJsonObject{{"pid", json(waiter.pid)},
                                    {"process", text(waiter.process)},
                                    {"worker", text(waiter.worker)},
-                                   {"thread", json(std::int64_t{waiter.thread})},
+                                   lock_owner(waiter.thread),
                                    {"mode", text(to_string(waiter.mode))},
                                    {"position", json(static_cast<std::uint64_t>(i + 1))},
                                    {"since", json(waiter.since)},

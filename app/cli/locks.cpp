@@ -8,6 +8,7 @@
 #include <QJsonArray>
 
 #include "base/filter.h"
+#include "base/lock_owner.h"
 #include "command.h"
 #include "json.h"
 #include "output.h"
@@ -40,18 +41,17 @@ void print_locks(const RegionLocks& locks) {
             locks.id.str(), {"  inconsistent: a writer died while it held the lock", Tone::bad}});
     else
         print(std::vector<Toned>{locks.id.str()});
-    Table table(
-        {"  ", "PROCESS", "WORKER", "THREAD>", "MODE", "DEPTH>", "SINCE>", "TOKEN OR WAIT"});
+    Table table({"  ", "PROCESS", "WORKER", "OWNER", "MODE", "DEPTH>", "SINCE>", "TOKEN OR WAIT"});
     for (const auto& holder : locks.holders)
         table.add({"  has", process_label(holder.process, holder.pid), or_dash(holder.worker),
-                   fmt::format("{}", holder.thread), to_string(holder.mode),
+                   owner_name(holder.thread), to_string(holder.mode),
                    fmt::format("{}", holder.depth), age(holder.since),
                    holder.token == 0 ? "" : fmt::format("{:016x}", holder.token)});
     for (const auto& waiter : locks.waiters)
         table.add({{"  waits", Tone::warning},
                    process_label(waiter.process, waiter.pid),
                    or_dash(waiter.worker),
-                   fmt::format("{}", waiter.thread),
+                   owner_name(waiter.thread),
                    to_string(waiter.mode),
                    "",
                    age(waiter.since),

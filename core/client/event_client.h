@@ -75,7 +75,7 @@ class EventClient final : public ForkAware {
     Counter counter_;
     std::atomic<std::uint64_t> tickets_{std::uint64_t{1} << 32};  // apart from those of locks
     std::mutex refilling_;
-    Handle line_;  // changed with both mutexes
+    Handle line_;                    // changed with both mutexes
     std::int64_t absent_since_ = 0;  // no manager since; monotonic nanoseconds, 0: there is one
 
     std::mutex mutex_;  // guards the following; never held during a request

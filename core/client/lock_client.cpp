@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/lock_owner.h"
 #include "client/pages.h"
 #include "platform/process.h"
 #include "platform/wait_word.h"
@@ -17,8 +18,6 @@ namespace {
 constexpr int kSliceMs = 250;
 // The delay after an unanswered request with a ticket.
 constexpr int kSilenceMs = 1000;
-// Lower numbers may be thread ids.
-constexpr std::uint32_t kFirstOwner = 1U << 22;
 
 std::unique_ptr<wire::RegionKey> key_of(const RegionId& id) {
     return std::make_unique<wire::RegionKey>(to_wire(id));
@@ -85,7 +84,14 @@ Result<wire::ReplyT> LockClient::ask(Call call, const Deadline& deadline, bool* 
 
 // ------------------------------------------------------------------- asking
 
-Result<LockClient::Attempt> LockClient::attempt(const RegionId& id, AccessMode mode) {
+Result<LockClient::Attempt> LockClient::attempt(const RegionId& id, AccessMode mode,
+                                                std::uint32_t owner) {
+    if (owner != 0 && is_thread(owner))
+        return fail(
+            about(make_error(ErrorCode::invalid_argument, fmt::format("{} may be a thread", owner),
+                             fmt::format("use 0 for the calling thread, or a number of at least {}",
+                                         kFirstOwner)),
+                  id));
     if (connection_.forked()) return fail(forked_error());
     if (connection_.closed()) return fail(about(closed_error(), id));
     if (!connection_.lease().valid())
@@ -96,7 +102,7 @@ Result<LockClient::Attempt> LockClient::attempt(const RegionId& id, AccessMode m
     Attempt made;
     made.id = id;
     made.mode = mode;
-    made.thread = current_thread();
+    made.owner = owner != 0 ? owner : current_thread();
     made.request = next_request();
     made.answered_at = monotonic_nanos();
     return made;
@@ -112,7 +118,7 @@ Result<wire::LockedT> LockClient::step(Attempt& attempt, const Deadline& deadlin
                                   ? kLockForever
                                   : static_cast<std::uint32_t>(std::min<std::int64_t>(
                                         left_ms(attempt.deadline), kLockForever - 1));
-            call.thread = attempt.thread;
+            call.thread = attempt.owner;
             call.request = attempt.request;
             return ask(std::move(call), deadline, &attempt.repeated);
         }
@@ -169,8 +175,9 @@ void LockClient::rest(const Attempt& attempt, std::int64_t until, bool once) con
     }
 }
 
-Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms) {
-    SHM_ASSIGN(auto asked, attempt(id, mode));
+Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
+                                   std::uint32_t owner) {
+    SHM_ASSIGN(auto asked, attempt(id, mode, owner));
     if (timeout_ms != kLockForever)
         asked.deadline = monotonic_nanos() + std::int64_t{timeout_ms} * 1'000'000;
     for (;;) {
@@ -201,12 +208,7 @@ Result<LockClient::Attempt> LockClient::take_attempt(std::uint64_t ticket) {
 
 // Waiting for an absent manager is done with the ticket, not here.
 Result<std::uint64_t> LockClient::begin(const RegionId& id, AccessMode mode, std::uint32_t owner) {
-    if (owner != 0 && owner < kFirstOwner)
-        return fail(
-            ErrorCode::invalid_argument, fmt::format("{} may be a thread", owner),
-            fmt::format("use 0 for the calling thread, or a number of at least {}", kFirstOwner));
-    SHM_ASSIGN(auto asked, attempt(id, mode));
-    if (owner != 0) asked.thread = owner;
+    SHM_ASSIGN(auto asked, attempt(id, mode, owner));
     auto granted = advance(asked, Deadline::until(0, 0));
     if (!granted && granted.error().code != ErrorCode::no_manager) {
         cancel_unless_refused(asked, granted.error().code);
@@ -374,7 +376,7 @@ void LockClient::cancel_unless_refused(const Attempt& attempt, ErrorCode code) {
 void LockClient::cancel_request(const Attempt& attempt) {
     wire::LockRequestCancelT call;
     call.id = key_of(attempt.id);
-    call.thread = attempt.thread;
+    call.thread = attempt.owner;
     call.request = attempt.request;
     CancelledRequest one;
     one.request = attempt.request;

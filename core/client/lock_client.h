@@ -24,7 +24,9 @@ class LockClient {
   public:
     explicit LockClient(Connection& connection) : connection_(connection) {}
 
-    Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
+    // `owner` 0: the calling thread; else a number of at least kFirstOwner.
+    Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
+                           std::uint32_t owner = 0);
     Status unlock(const RegionId& id, std::uint64_t token);
     // The region that this client has locked with this token.
     std::optional<RegionId> locked_with(std::uint64_t token);
@@ -53,7 +55,7 @@ class LockClient {
     struct Attempt {
         RegionId id;
         AccessMode mode = AccessMode::read_only;
-        std::uint32_t thread = 0;
+        std::uint32_t owner = 0;
         std::uint32_t request = 0;
         std::int64_t deadline = INT64_MAX;  // monotonic nanoseconds, as all times here
         std::uint64_t ticket = 0;           // 0: not queued, as far as the client knows
@@ -71,7 +73,7 @@ class LockClient {
         wire::RequestT frame;
     };
     std::uint32_t next_request();
-    Result<Attempt> attempt(const RegionId& id, AccessMode mode);
+    Result<Attempt> attempt(const RegionId& id, AccessMode mode, std::uint32_t owner);
     // Sends the request, or asks for its state, or gives up at its deadline. Empty: it is queued.
     Result<std::optional<LockGrant>> advance(Attempt& attempt, const Deadline& deadline);
     Result<wire::LockedT> step(Attempt& attempt, const Deadline& deadline);

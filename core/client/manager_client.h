@@ -146,17 +146,19 @@ class ManagerClient {
 
     // Locks the region, shared with other readers or exclusively (`read_write`). Waits at most
     // `timeout_ms` (0: not at all; kLockForever), in request order; other threads can use this
-    // client meanwhile. The lock belongs to the calling thread: a nested request is granted at
-    // once, one level deeper; a wait that would close a cycle is refused. Errors: timeout, deadlock
-    // (the message names the cycle), or those of map().
-    Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms);
+    // client meanwhile. The lock belongs to `owner`: 0 is the calling thread, other numbers are at
+    // least kFirstOwner (base/lock_owner.h). A nested request of the same owner is granted at once,
+    // one level deeper; a wait that would close a cycle is refused. Errors: timeout, deadlock (the
+    // message names the cycle), or those of map().
+    Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
+                           std::uint32_t owner = 0);
     // Releases one level, on any thread; not_held if this client does not hold the lock. If no
     // manager responds, the release is sent to the next one that this client reaches.
     Status unlock(const RegionId& id, std::uint64_t token);
     // The region that this client has locked with this token.
     std::optional<RegionId> locked_with(std::uint64_t token) const;
-    // A lock that is waited for in slices, with a ticket. `owner` 0: the calling thread, which must
-    // also wait; else a number of at least kFirstOwner.
+    // A lock that is waited for in slices, with a ticket. `owner` as for lock(); a thread must
+    // also wait itself.
     Result<std::uint64_t> lock_begin(const RegionId& id, AccessMode mode, std::uint32_t owner);
     // Empty: still waiting, after `timeout_ms` or earlier, for example when a signal was handled.
     // Otherwise the ticket is used up. One thread at a time.

@@ -112,9 +112,9 @@ Status ManagerClient::announce(const std::string& worker, const std::string& poo
     return {};
 }
 
-Result<LockGrant> ManagerClient::lock(const RegionId& id, AccessMode mode,
-                                      std::uint32_t timeout_ms) {
-    return d_->locks.lock(id, mode, timeout_ms);
+Result<LockGrant> ManagerClient::lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
+                                      std::uint32_t owner) {
+    return d_->locks.lock(id, mode, timeout_ms, owner);
 }
 
 Status ManagerClient::unlock(const RegionId& id, std::uint64_t token) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/filter.h"
+#include "base/lock_owner.h"
 
 namespace snakepit::shm {
 
@@ -39,7 +40,7 @@ std::string LockManager::name_of(const LockOwner& owner) const {
     const bool main_thread = owner.thread == static_cast<std::uint64_t>(record->pid);
     return main_thread
                ? fmt::format("{} ({})", record->process, record->pid)
-               : fmt::format("{} ({}, thread {})", record->process, record->pid, owner.thread);
+               : fmt::format("{} ({}, {})", record->process, record->pid, owner_name(owner.thread));
 }
 
 LockHolder LockManager::describe(const Synchronizer::Held& held, bool with_token) const {

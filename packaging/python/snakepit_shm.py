@@ -31,7 +31,9 @@ import time
 import typing
 import weakref
 
-__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "Lock", "Region", "RegionInfo"]
+__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "FIRST_OWNER", "Lock", "Region", "RegionInfo"]
+
+FIRST_OWNER = 1 << 22  # the lowest number of a lock's owner that is not a thread
 
 _ID_SIZE = 64
 
@@ -277,7 +279,8 @@ _PROTOTYPES = {
     "info": [_Client, ctypes.c_char_p, ctypes.POINTER(_Info)],
     "list": [_Client, ctypes.c_char_p, _ListCallback, ctypes.c_void_p],
     "cleanup": [_Client, ctypes.POINTER(_CleanupOptions), ctypes.POINTER(_CleanupResult)],
-    "lock": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "lock_as": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32,
+                ctypes.POINTER(ctypes.c_uint64)],
     "lock_begin": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
     "notify": [_Client, ctypes.c_char_p],
     "wait": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
@@ -400,6 +403,12 @@ def _options(*, name=None, metadata=None, timeout_ms=-1, security_level=None, ac
         metadata=None if metadata is None else json.dumps(metadata).encode(), owned_by_user=owned_by_user,
         durable=durable, exact_permissions=exact_permissions, name=_bytes(name),
         owner_end=_number(_OWNER_ENDS, owner_end, "owner_end"), audit_access=audit_access), access == 1
+
+
+def _owner(number):
+    if not 0 <= number < 1 << 32:  # smaller ones are refused by the library
+        raise Error(_INVALID, f"the owner is {number!r}: expected 0, or a number of {FIRST_OWNER} to {(1 << 32) - 1}")
+    return number
 
 
 # --- what programs use ------------------------------------------------------------------------------
@@ -529,10 +538,11 @@ class Client:
         _call("cleanup", self._handle, ctypes.byref(options), ctypes.byref(result))
         return CleanupResult(result.removed, result.bytes_freed)
 
-    def lock(self, region_id, write=True, timeout=None):
+    def lock(self, region_id, write=True, timeout=None, owner=0):
         """Locks the region, exclusively or (write=False) shared with other readers. Waits at most
-        `timeout` seconds (None: no limit, 0: not at all). Errors: 'timeout', 'deadlock', 'no_manager'."""
-        return Lock(self, region_id, write, timeout)
+        `timeout` seconds (None: no limit, 0: not at all). The lock belongs to `owner`: 0 is the calling
+        thread, other numbers are at least FIRST_OWNER. Errors: 'timeout', 'deadlock', 'no_manager'."""
+        return Lock(self, region_id, write, timeout, _owner(owner))
 
     def notify(self, region_id):
         """Adds 1 to the region's counter and wakes all who wait for it. Every process that may map the
@@ -761,7 +771,7 @@ class Lock:
 
     Locks are advisory: they bind the programs that use them and protect no memory."""
 
-    def __init__(self, client, region_id, write=True, timeout=None):
+    def __init__(self, client, region_id, write=True, timeout=None, owner=0):
         self.id = region_id
         # The library writes it when the lock is granted: so whatever a signal handler raises
         # afterwards, the lock is known and released.
@@ -769,9 +779,10 @@ class Lock:
         self._client = client
         milliseconds = _milliseconds(timeout, "the timeout")
         if milliseconds <= _SLICE * 1000:
-            _call("lock", client._handle, _id(region_id), int(write), milliseconds, ctypes.byref(self._token))
+            _call("lock_as", client._handle, _id(region_id), int(write), milliseconds, owner,
+                  ctypes.byref(self._token))
         else:
-            self._wait(write, timeout)
+            self._wait(write, timeout, owner)
         self.inconsistent = bool(self._token.value & _INCONSISTENT)
 
     @classmethod
@@ -781,13 +792,13 @@ class Lock:
         lock.inconsistent = bool(token & _INCONSISTENT)
         return lock
 
-    def _wait(self, write, timeout):
+    def _wait(self, write, timeout, owner):
         """In slices, because Python runs signal handlers only between calls; the ticket keeps the place in
         the queue."""
         handle, ticket = self._client._handle, ctypes.c_uint64()
         end = None if timeout is None else time.monotonic() + timeout
         try:
-            _call("lock_begin", handle, _id(self.id), int(write), 0, ctypes.byref(ticket))
+            _call("lock_begin", handle, _id(self.id), int(write), owner, ctypes.byref(ticket))
             while True:
                 left = _SLICE if end is None else min(_SLICE, max(0, end - time.monotonic()))
                 status = _lib.snakepit_shm_lock_wait(handle, ticket, math.ceil(left * 1000), ctypes.byref(self._token))
@@ -917,9 +928,9 @@ class Region:
         self.close()
         self._client.deallocate(self.id)
 
-    def lock(self, write=True, timeout=None):
+    def lock(self, write=True, timeout=None, owner=0):
         """As Client.lock: `with region.lock(): …`."""
-        return self._client.lock(self.id, write, timeout)
+        return self._client.lock(self.id, write, timeout, owner)
 
     def notify(self):
         """As Client.notify: wakes all who wait for this region."""

@@ -26,10 +26,9 @@ void PythonModule::behaves_data() {
           "closing_waits_for_arrays_and_views", "dropping_a_region_keeps_its_arrays_alive",
           "errors_carry_code_and_type", "a_forked_child_connects_for_itself", "lists_and_cleans_up",
           "a_second_map_needs_no_round_trip", "locks_exclude_writers_and_share_readers",
-          "waiting_for_a_lock_lets_other_threads_run",
+          "owners_are_not_threads", "waiting_for_a_lock_lets_other_threads_run",
           "encrypted_regions_are_copies_until_they_are_flushed", "names_are_taken_for_ids",
-          "open_is_one_step", "what_is_asked_for_is_read_back"})
-          "encrypted_regions_are_copies_until_they_are_flushed",
+          "open_is_one_step", "what_is_asked_for_is_read_back",
           "signals_wake_threads_and_selectors", "an_asyncio_program_waits_for_signals"})
         QTest::newRow(check) << "module_checks.py" << check;
     for (const auto* check :

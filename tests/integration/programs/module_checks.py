@@ -157,6 +157,19 @@ def locks_exclude_writers_and_share_readers():
         region.deallocate()
 
 
+def owners_are_not_threads():
+    ann, bob = snakepit_shm.FIRST_OWNER, (1 << 32) - 1
+    with Client() as client, client.allocate(4096) as region:
+        with region.lock(owner=ann), region.lock(owner=ann, timeout=0):
+            assert fails(lambda: region.lock(owner=bob, timeout=0), "timeout")
+            assert fails(lambda: region.lock(timeout=0), "timeout")
+        with region.lock(owner=bob):
+            pass
+        for wrong in (1, snakepit_shm.FIRST_OWNER - 1, -1, 1 << 32):
+            for timeout in (0, None):
+                fails(lambda: region.lock(owner=wrong, timeout=timeout), "invalid_argument")
+
+
 def waiting_for_a_lock_lets_other_threads_run():
     with Client() as client, client.allocate(4096) as region:
         first = region.lock()

@@ -12,7 +12,8 @@ int main() {
     if (!region) return 1;
     const auto mapping = region->map_writable();
     const auto lock = region->lock();
-    return mapping && lock && client->cleanup() && client->list() && region->info() &&
+    const auto other = region->lock_as(SNAKEPIT_SHM_FIRST_OWNER, SNAKEPIT_SHM_READ_ONLY);
+    return mapping && lock && other && client->cleanup() && client->list() && region->info() &&
                    region->seal() && client->seal(region->id())
                ? 0
                : 1;

@@ -374,9 +374,15 @@ class Client {
     // Waits at most `timeout` (zero: not at all). SNAKEPIT_SHM_TIMEOUT, SNAKEPIT_SHM_DEADLOCK.
     Result<Lock> lock(const std::string& id, snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
                       std::chrono::milliseconds timeout = kForever) const {
+        return lock_as(0, id, mode, timeout);
+    }
+    // The same for an owner that is not a thread; see snakepit_shm_lock_as.
+    Result<Lock> lock_as(std::uint32_t owner, const std::string& id,
+                         snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
+                         std::chrono::milliseconds timeout = kForever) const {
         std::uint64_t token = 0;
-        const auto status =
-            snakepit_shm_lock(client_.get(), id.c_str(), mode, detail::millis(timeout), &token);
+        const auto status = snakepit_shm_lock_as(client_.get(), id.c_str(), mode,
+                                                 detail::millis(timeout), owner, &token);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return Lock(client_, id, token);
     }
@@ -537,6 +543,10 @@ class Region {
     Result<std::uint64_t> wait(std::uint64_t since,
                                std::chrono::milliseconds timeout = kForever) const {
         return client_.wait(id_, since, timeout);
+    }
+    Result<Lock> lock_as(std::uint32_t owner, snakepit_shm_access mode = SNAKEPIT_SHM_READ_WRITE,
+                         std::chrono::milliseconds timeout = kForever) const {
+        return client_.lock_as(owner, id_, mode, timeout);
     }
     Result<RegionInfo> info() const { return client_.info(id_); }
     Result<void> seal() const { return client_.seal(id_); }

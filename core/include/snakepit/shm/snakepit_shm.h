@@ -599,6 +599,8 @@ snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_opt
 
 /** Wait without a limit. */
 #define SNAKEPIT_SHM_FOREVER UINT32_MAX
+/** The lowest owner that is not a thread; see snakepit_shm_lock_as(). */
+#define SNAKEPIT_SHM_FIRST_OWNER ((uint32_t)1 << 22)
 /** Set in a token when the last writer died, or its lock was taken from it, so that the region may
  * be half written (as EOWNERDEAD of a robust mutex). Repair the contents; releasing a write lock
  * then clears it. */
@@ -635,6 +637,27 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* clie
                                                        snakepit_shm_access mode,
                                                        uint32_t timeout_ms, uint64_t* token);
 /**
+ * @brief Locks a region for an owner that is not a thread, such as a task of an event loop.
+ *
+ * As snakepit_shm_lock(), but the lock belongs to `owner` instead of the calling thread: any thread
+ * of this client may lock again for the same owner, and deadlocks between owners are found. An
+ * owner waits for one lock at a time: another request for it ends its earlier wait.
+ *
+ * @param client      The client.
+ * @param id          The region's id.
+ * @param mode        As for snakepit_shm_lock().
+ * @param timeout_ms  As for snakepit_shm_lock().
+ * @param owner       A number of at least #SNAKEPIT_SHM_FIRST_OWNER that the program chooses; other
+ *                    clients may use the same one. 0: the calling thread.
+ * @param token       As for snakepit_shm_lock().
+ * @retval SNAKEPIT_SHM_INVALID_ARGUMENT  `owner` is between 1 and #SNAKEPIT_SHM_FIRST_OWNER - 1,
+ *                                        where thread ids are. Others as for snakepit_shm_lock().
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_as(snakepit_shm_client* client,
+                                                          const char* id, snakepit_shm_access mode,
+                                                          uint32_t timeout_ms, uint32_t owner,
+                                                          uint64_t* token);
+/**
  * @brief Requests a lock that is awaited in slices; the request keeps its place in the queue.
  *
  * For callers that have other work between slices, such as an interpreter that handles signals.
@@ -642,8 +665,7 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* clie
  * @param client  The client.
  * @param id      The region's id.
  * @param mode    As for snakepit_shm_lock().
- * @param owner   0: the lock belongs to the calling thread, which also has to wait for it. Else a
- *                number of at least 1 << 22 that identifies the owner, on any thread.
+ * @param owner   As for snakepit_shm_lock_as(); a thread also has to wait for its lock itself.
  * @param ticket  Receives a ticket, valid in this client until the wait ends.
  */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_begin(snakepit_shm_client* client,
