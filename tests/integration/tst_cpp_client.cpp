@@ -118,17 +118,18 @@ void CppClient::a_lock_ends_with_its_owner() {
         QVERIFY(!lock->inconsistent());
         QCOMPARE(lock->suspect(), lock->inconsistent());
         const auto moved = std::move(*lock);
-        const auto refused = other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, milliseconds(0));
+        const auto refused =
+            other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, std::chrono::milliseconds(0));
         QCOMPARE(refused.error().status, SNAKEPIT_SHM_TIMEOUT);
         QCOMPARE(snakepit_shm_unlock(nullptr, region->id().c_str(), moved.token()),
                  SNAKEPIT_SHM_INVALID_ARGUMENT);
     }
-    auto shared = other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, milliseconds(0));
+    auto shared = other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, std::chrono::milliseconds(0));
     QVERIFY(shared.has_value());
-    QVERIFY(region->lock(SNAKEPIT_SHM_READ_ONLY, milliseconds(0)).has_value());
+    QVERIFY(region->lock(SNAKEPIT_SHM_READ_ONLY, std::chrono::milliseconds(0)).has_value());
     QVERIFY(shared->unlock().has_value());
     QVERIFY(shared->unlock().has_value());
-    QVERIFY(region->lock(SNAKEPIT_SHM_READ_WRITE, milliseconds(0)).has_value());
+    QVERIFY(region->lock(SNAKEPIT_SHM_READ_WRITE, std::chrono::milliseconds(0)).has_value());
     QVERIFY(region->deallocate().has_value());
 }
 
@@ -244,7 +245,7 @@ void CppClient::signals_and_events_are_objects() {
     const auto other = snakepit::Client::connect({}, std::chrono::seconds(60));
     const auto region = client->allocate(4096);
     QCOMPARE(client->counter(region->id()).value(), 0U);
-    QCOMPARE(region->wait(0, milliseconds(10)).error().status, SNAKEPIT_SHM_TIMEOUT);
+    QCOMPARE(region->wait(0, std::chrono::milliseconds(10)).error().status, SNAKEPIT_SHM_TIMEOUT);
     QVERIFY(region->notify().has_value());
     QCOMPARE(other->wait(region->id(), 0).value(), 1U);
     QCOMPARE(client->next_event().error().status, SNAKEPIT_SHM_NO_EVENT);
@@ -275,10 +276,13 @@ void CppClient::signals_and_events_are_objects() {
     {
         auto lock = next();
         QVERIFY(lock.has_value() && lock->lock.has_value());
-        QCOMPARE(other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, milliseconds(0)).error().status,
+        QCOMPARE(other->lock(region->id(), SNAKEPIT_SHM_READ_ONLY, std::chrono::milliseconds(0))
+                     .error()
+                     .status,
                  SNAKEPIT_SHM_TIMEOUT);
     }
-    QVERIFY(other->lock(region->id(), SNAKEPIT_SHM_READ_WRITE, milliseconds(1000)).has_value());
+    QVERIFY(other->lock(region->id(), SNAKEPIT_SHM_READ_WRITE, std::chrono::milliseconds(1000))
+                .has_value());
     snakepit_shm_event raw{};
     QCOMPARE(snakepit_shm_event_fd(nullptr), -1);
     QCOMPARE(snakepit_shm_next_event(nullptr, &raw), SNAKEPIT_SHM_INVALID_ARGUMENT);
