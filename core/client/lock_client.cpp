@@ -7,7 +7,6 @@
 
 #include "base/lock_owner.h"
 #include "client/pages.h"
-#include "platform/process.h"
 #include "platform/wait_word.h"
 
 namespace snakepit::shm {
@@ -102,7 +101,7 @@ Result<LockClient::Attempt> LockClient::attempt(const RegionId& id, AccessMode m
     Attempt made;
     made.id = id;
     made.mode = mode;
-    made.owner = owner != 0 ? owner : current_thread();
+    made.owner = owner != 0 ? owner : this_thread();
     made.request = next_request();
     made.answered_at = monotonic_nanos();
     return made;
@@ -146,7 +145,7 @@ Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Dea
         SHM_ASSIGN(const auto locked, step(attempt, deadline));
         switch (static_cast<LockState>(locked.state)) {
             case LockState::granted:
-                note_granted(locked.token, attempt.id);
+                note_granted(attempt.id, locked);
                 return LockGrant{locked.token, locked.inconsistent};
             case LockState::timed_out:
                 return fail(timed_out(attempt.id));
@@ -175,8 +174,8 @@ void LockClient::rest(const Attempt& attempt, std::int64_t until, bool once) con
     }
 }
 
-Result<LockGrant> LockClient::lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
-                                   std::uint32_t owner) {
+Result<LockGrant> LockClient::lock_asking(const RegionId& id, AccessMode mode,
+                                          std::uint32_t timeout_ms, std::uint32_t owner) {
     SHM_ASSIGN(auto asked, attempt(id, mode, owner));
     if (timeout_ms != kLockForever)
         asked.deadline = monotonic_nanos() + std::int64_t{timeout_ms} * 1'000'000;
@@ -209,6 +208,12 @@ Result<LockClient::Attempt> LockClient::take_attempt(std::uint64_t ticket) {
 // Waiting for an absent manager is done with the ticket, not here.
 Result<std::uint64_t> LockClient::begin(const RegionId& id, AccessMode mode, std::uint32_t owner) {
     SHM_ASSIGN(auto asked, attempt(id, mode, owner));
+    if (const auto here = lock_here(id, mode, owner)) {
+        asked.granted = LockGrant{*here, false};
+        const std::lock_guard held(mutex_);
+        begun_.emplace(asked.request, asked);
+        return asked.request;
+    }
     auto granted = advance(asked, Deadline::until(0, 0));
     if (!granted && granted.error().code != ErrorCode::no_manager) {
         cancel_unless_refused(asked, granted.error().code);
@@ -293,20 +298,13 @@ Status LockClient::cancel(std::uint64_t ticket) {
 
 // ------------------------------------------------------------- giving back
 
-void LockClient::note_granted(std::uint64_t token, const RegionId& id) {
-    const std::lock_guard held(mutex_);
-    auto& held_one = held_[token];
-    held_one.id = id;
-    ++held_one.levels;
-}
-
 std::optional<RegionId> LockClient::locked_with(std::uint64_t token) {
     const std::lock_guard held(mutex_);
     const auto found = held_.find(token);
-    return found == held_.end() ? std::nullopt : std::optional(found->second.id);
+    return found == held_.end() ? locked_here_with(token) : std::optional(found->second.id);
 }
 
-Status LockClient::unlock(const RegionId& id, std::uint64_t token) {
+Status LockClient::unlock_asking(const RegionId& id, std::uint64_t token) {
     if (connection_.forked()) return fail(forked_error());
     bool repeated = false;
     const auto number = begin_unlock(token, repeated);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/connection.h"
+#include "client/delegations.h"
 #include "client/manager_client.h"
 
 namespace snakepit::shm {
@@ -20,14 +21,23 @@ namespace snakepit::shm {
 // A lock request has its own number, chosen here, in addition to the frame's id. By this number a
 // restarted manager recognises what was granted already, and grants it only once. Thread-safe:
 // locks the connection for each single request.
+//
+// A lock that the manager has delegated to this client is taken and released in the lease page,
+// without a request, until the manager recalls it (lock_client_local.cpp).
 class LockClient {
   public:
     explicit LockClient(Connection& connection) : connection_(connection) {}
 
     // `owner` 0: the calling thread; else a number of at least kFirstOwner.
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
-                           std::uint32_t owner = 0);
-    Status unlock(const RegionId& id, std::uint64_t token);
+                           std::uint32_t owner = 0) {
+        if (const auto token = lock_here(id, mode, owner)) return LockGrant{*token, false};
+        return lock_asking(id, mode, timeout_ms, owner);
+    }
+    Status unlock(const RegionId& id, std::uint64_t token) {
+        if (unlock_here(id, token)) return {};
+        return unlock_asking(id, token);
+    }
     // The region that this client has locked with this token.
     std::optional<RegionId> locked_with(std::uint64_t token);
     Result<std::vector<RegionLocks>> list(const std::string& filter);
@@ -72,6 +82,9 @@ class LockClient {
         std::uint32_t request = 0;
         wire::RequestT frame;
     };
+    Result<LockGrant> lock_asking(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
+                                  std::uint32_t owner);
+    Status unlock_asking(const RegionId& id, std::uint64_t token);
     std::uint32_t next_request();
     Result<Attempt> attempt(const RegionId& id, AccessMode mode, std::uint32_t owner);
     // Sends the request, or asks for its state, or gives up at its deadline. Empty: it is queued.
@@ -89,17 +102,29 @@ class LockClient {
     bool tell_later(CancelledRequest one);
     std::uint32_t begin_unlock(std::uint64_t token, bool& repeated);
     Result<Attempt> take_attempt(std::uint64_t ticket);
-    void note_granted(std::uint64_t token, const RegionId& id);
+    void note_granted(const RegionId& id, const wire::LockedT& granted);
+    // lock_client_local.cpp: without the manager, if it has delegated the lock. Empty, or false:
+    // nothing was changed, and the manager must be asked.
+    std::optional<std::uint64_t> lock_here(const RegionId& id, AccessMode mode,
+                                           std::uint32_t owner);
+    bool unlock_here(const RegionId& id, std::uint64_t token);
+    std::optional<RegionId> locked_here_with(std::uint64_t token) const;
+    std::uint32_t this_thread() const;
+    void add_levels(const RegionId& id, std::uint64_t token, std::uint32_t levels);
+    void take_over(const RegionId& id, const Delegations::Known& known);
+    void remember(const RegionId& id, const Delegations::Known& known);
 
     Connection& connection_;
     std::atomic<std::uint32_t> requests_{0};
     std::mutex mutex_;  // guards the following; never held during a request to the manager
     std::vector<CancelledRequest> cancelled_;
+    Delegations delegations_;  // find() needs no mutex
     struct Held {
         RegionId id;
         std::uint32_t levels = 0;  // not released yet
     };
-    std::unordered_map<std::uint64_t, Held> held_;      // by token
+    // By token. Levels of a delegated lock are in the lease page.
+    std::unordered_map<std::uint64_t, Held> held_;
     std::unordered_map<std::uint64_t, Attempt> begun_;  // by ticket; taken out while a thread waits
 };
 

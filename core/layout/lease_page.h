@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "layout/delegated_lock.h"
 #include "layout/histogram.h"
 #include "layout/registry_layout.h"
 #include "layout/words.h"
@@ -47,8 +48,9 @@ struct alignas(64) LeaseTimes {
     }
 };
 
-// Byte offsets in the page. It grows chunk by chunk (kChunkSlots slots, their words and then their
-// acquisitions); neither side touches a chunk before something in it was granted.
+// Byte offsets in the page. It grows chunk by chunk (kChunkSlots slots: their words, their
+// acquisitions, their locks); neither side touches a chunk before something in it was granted, nor
+// its locks before one of them was delegated.
 struct LeaseOffsets {
     static constexpr std::uint64_t header = 0;
     static constexpr std::uint64_t wake = 64;
@@ -59,7 +61,9 @@ struct LeaseOffsets {
     static constexpr std::uint64_t chunks = groups + kGroups;
     static constexpr std::uint64_t acquisitions_part =
         std::uint64_t{kChunkSlots} * 8;  // of a chunk
-    static constexpr std::uint64_t chunk_bytes = acquisitions_part + std::uint64_t{kChunkSlots} * 4;
+    static constexpr std::uint64_t locks_part = acquisitions_part + std::uint64_t{kChunkSlots} * 4;
+    static constexpr std::uint64_t locks_bytes = std::uint64_t{kChunkSlots} * sizeof(LeaseLock);
+    static constexpr std::uint64_t chunk_bytes = locks_part + locks_bytes;
 
     static constexpr std::uint64_t chunk(std::uint32_t slot) {
         return chunks + slot / kChunkSlots * chunk_bytes;
@@ -70,10 +74,13 @@ struct LeaseOffsets {
     static constexpr std::uint64_t acquisitions(std::uint32_t slot) {
         return chunk(slot) + acquisitions_part + std::uint64_t{slot % kChunkSlots} * 4;
     }
+    static constexpr std::uint64_t lock(std::uint32_t slot) {
+        return chunk(slot) + locks_part + slot % kChunkSlots * sizeof(LeaseLock);
+    }
     static constexpr std::uint64_t end = chunks + kMaxSlots / kChunkSlots * chunk_bytes;
 };
 static_assert(sizeof(LeaseHeader) == 64 && kBlocks == 256 && LeaseOffsets::chunks % 4096 == 0 &&
-              LeaseOffsets::chunk_bytes % 4096 == 0);
+              LeaseOffsets::locks_part % 4096 == 0 && LeaseOffsets::chunk_bytes % 4096 == 0);
 static_assert(LeaseOffsets::blocks + kBlocks == LeaseOffsets::times &&
               LeaseOffsets::times + sizeof(LeaseTimes) <= LeaseOffsets::groups);
 
@@ -100,6 +107,7 @@ class LeasePage {
     std::atomic<std::uint32_t>& acquisitions(std::uint32_t slot) const {
         return at<std::atomic<std::uint32_t>>(LeaseOffsets::acquisitions(slot));
     }
+    LeaseLock& lock(std::uint32_t slot) const { return at<LeaseLock>(LeaseOffsets::lock(slot)); }
     std::atomic<std::uint8_t>& group(std::uint32_t index) const {
         return (&at<std::atomic<std::uint8_t>>(LeaseOffsets::groups))[index];
     }

@@ -34,8 +34,21 @@ struct LockLevels {
     constexpr std::uint32_t depth() const { return std::uint32_t{read} + write; }
 };
 
+// client : 32 | writable : 1 | delegated : 1; 0: not delegated.
+struct DelegationWord {
+    static constexpr std::uint64_t make(std::uint32_t client, bool writable) {
+        return std::uint64_t{client} << 32 | (writable ? 2U : 0U) | 1U;
+    }
+    static constexpr std::uint32_t client(std::uint64_t word) {
+        return static_cast<std::uint32_t>(word >> 32);
+    }
+    static constexpr bool writable(std::uint64_t word) { return (word & 2) != 0; }
+};
+
 // One owner's lock on one region: the fields, then `serial` (which commits it); `serial` alone is
-// cleared when it ends.
+// cleared when it ends. While `delegation` is not 0 the lock is delegated to the client
+// (layout/delegated_lock.h): its lease page has the levels, owner and sequence, and `levels`,
+// `token` and `thread` are those of the grant with which it began.
 struct alignas(64) LockRecord {
     std::atomic<std::uint64_t> serial;  // of the client; 0: unused
     std::atomic<std::uint64_t> levels;  // LockLevels
@@ -43,8 +56,9 @@ struct alignas(64) LockRecord {
     std::uint64_t token;                // 63 random bits
     std::int64_t since;                 // microseconds since 1970 UTC
     std::uint32_t slot;
-    std::uint32_t thread;  // of that client: the requesting thread
-    std::uint64_t reserved[2];
+    std::uint32_t thread;                   // of that client: the requesting thread
+    std::atomic<std::uint64_t> delegation;  // DelegationWord
+    std::uint64_t base;                     // of the delegation's tokens
 };
 static_assert(sizeof(LockRecord) == 64 && kMaxLocks % kChunkLocks == 0);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Granting and releasing. synchronizer_graph.cpp has the wait graph.
+// Granting and releasing. synchronizer_graph.cpp has the wait graph, synchronizer_delegation.cpp
+// the locks that clients change themselves.
 #include "memory/synchronizer.h"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 namespace snakepit::shm {
 
 using layout::LockLevels;
+using layout::LockWord;
 
 namespace {
 
@@ -32,7 +34,8 @@ tl::unexpected<Error> too_many() {
 
 }  // namespace
 
-Synchronizer::Synchronizer(LockTable table) : table_(std::move(table)) {
+Synchronizer::Synchronizer(LockTable table, ReferenceCounter* pages)
+    : table_(std::move(table)), pages_(pages) {
     for (const auto index : table_.used()) remember(index);
 }
 
@@ -71,13 +74,26 @@ std::vector<std::uint64_t> Synchronizer::serials() const {
     return out;
 }
 
+std::size_t Synchronizer::held_count() const {
+    auto count = holds_.size();
+    for (const auto& [slot, one] : delegated_)
+        if (held(one, look(one))) ++count;
+    return count;
+}
+
 bool Synchronizer::locked(std::uint32_t slot) const {
+    if (const auto own = delegated_.find(slot); own != delegated_.end())
+        return held(own->second, look(own->second)).has_value();
     const auto queue = queues_.find(slot);
     return queue != queues_.end() && !queue->second.holders.empty();
 }
 
 std::vector<Synchronizer::Held> Synchronizer::holders(std::uint32_t slot) const {
     std::vector<Held> out;
+    if (const auto own = delegated_.find(slot); own != delegated_.end()) {
+        if (const auto one = held(own->second, look(own->second))) out.push_back(*one);
+        return out;
+    }
     const auto queue = queues_.find(slot);
     if (queue == queues_.end()) return out;
     for (const auto index : queue->second.holders) out.push_back(held(index));
@@ -105,6 +121,11 @@ std::vector<Synchronizer::Oldest> Synchronizer::longest_waits(std::size_t most) 
 std::vector<std::uint32_t> Synchronizer::slots(std::uint32_t slot) const {
     std::vector<std::uint32_t> out;
     for (auto it = queues_.lower_bound(slot); it != queues_.end(); ++it) out.push_back(it->first);
+    const auto ordinary = static_cast<std::ptrdiff_t>(out.size());
+    for (const auto& [own, one] : delegated_)
+        if (own >= slot && held(one, look(one))) out.push_back(own);
+    std::sort(out.begin() + ordinary, out.end());
+    std::inplace_merge(out.begin(), out.begin() + ordinary, out.end());
     return out;
 }
 
@@ -124,14 +145,25 @@ bool Synchronizer::compatible(const Queue& queue, const LockRequest& request) co
 
 void Synchronizer::remember(std::uint32_t index) {
     const auto one = held(index);
+    auto& client = clients_[one.lock.serial];
+    if (const auto told = table_.delegation(index)) {
+        const auto sequence = static_cast<std::uint32_t>(one.lock.token - told->base);
+        delegated_[one.lock.slot] = {index, sequence % LockWord::kSequences};
+        client.delegated.insert(one.lock.slot);
+        return;
+    }
     queues_[one.lock.slot].holders.push_back(index);
     holds_[{one.owner(), one.lock.slot}] = index;
-    clients_[one.lock.serial].holds.emplace(one.lock.slot, one.lock.thread);
+    client.holds.emplace(one.lock.slot, one.lock.thread);
 }
 
 // Clear the table's record first: the next holder must not be in the table at the same time.
 void Synchronizer::forget(const Held& one) {
     table_.clear(one.index);
+    unlink(one);
+}
+
+void Synchronizer::unlink(const Held& one) {
     std::erase(queues_[one.lock.slot].holders, one.index);
     holds_.erase({one.owner(), one.lock.slot});
     clients_[one.lock.serial].holds.erase({one.lock.slot, one.lock.thread});
@@ -191,6 +223,13 @@ std::optional<LockAnswer> Synchronizer::again(const LockRequest& request) {
 }
 
 Result<LockAnswer> Synchronizer::ask(const LockRequest& request) {
+    absorb(request.slot);
+    SHM_ASSIGN(auto answer, decide(request));
+    if (answer.state == LockState::granted) answer.delegation = delegate(request);
+    return answer;
+}
+
+Result<LockAnswer> Synchronizer::decide(const LockRequest& request) {
     if (const auto answer = again(request)) return *answer;
     const auto own = find(request.owner, request.slot);
     if (own &&

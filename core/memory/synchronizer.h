@@ -13,6 +13,7 @@
 #include "base/region.h"
 #include "base/result.h"
 #include "registry/lock_table.h"
+#include "registry/reference_counter.h"
 
 namespace snakepit::shm {
 
@@ -31,6 +32,8 @@ struct LockRequest {
     AccessMode mode = AccessMode::read_only;  // read_write: exclusive
     std::uint32_t request = 0;  // the client's number for it, so that it can be repeated
     std::int64_t deadline = 0;  // monotonic nanoseconds; in the past: do not wait
+    // The client whose lease page may have the lock, so that it is delegated; empty: it is not.
+    std::optional<std::uint32_t> page = {};
     static constexpr std::int64_t kForever = INT64_MAX;
 };
 
@@ -48,6 +51,8 @@ struct LockAnswer {
     std::uint64_t token = 0;          // granted
     std::uint64_t ticket = 0;         // queued
     std::vector<LockWaitEdge> cycle;  // deadlock: starts and ends with the requester
+    // Granted: the client has it until it is recalled.
+    std::optional<LockTable::Delegation> delegation = {};
 };
 
 // Synchronizer: reader-writer locks on regions.
@@ -62,10 +67,15 @@ struct LockAnswer {
 // requester, so a search from there finds every possible cycle.
 //
 // Granted locks are in the LockTable before they are answered; waits exist in memory only. Service
-// thread only. It knows slots and clients, but no names, pages or sockets.
+// thread only. It knows slots and clients by number, but no names or sockets.
+//
+// A lock that nobody else has or waits for is delegated to its client (layout/delegated_lock.h).
+// Whatever concerns the lock of anybody else absorbs it first: it is then an ordinary lock again,
+// or gone if the client did not hold it. So queues and the wait graph are of ordinary locks only.
 class Synchronizer {
   public:
-    explicit Synchronizer(LockTable table);
+    // `pages`: the lease pages of clients; null: nothing is delegated.
+    explicit Synchronizer(LockTable table, ReferenceCounter* pages = nullptr);
 
     // ---- for clients
     Result<LockAnswer> ask(const LockRequest& request);
@@ -88,8 +98,20 @@ class Synchronizer {
     // Releases its last level, write levels first. Repeating the same request changes nothing.
     void unlock(const Held& held, std::uint32_t request);
 
+    // ---- delegated locks (synchronizer_delegation.cpp)
+    // Ends the delegation of the slot's lock; without effect if it is not delegated.
+    void absorb(std::uint32_t slot);
+    // The same if it is delegated to this client.
+    void absorb_of(std::uint64_t serial, std::uint32_t slot);
+    // The same for all locks of a client, and for all locks.
+    void absorb_client(std::uint64_t serial);
+    void absorb_all();
+    // Whether the lock was taken since the last call without asking.
+    bool observe(std::uint32_t slot);
+
     // ---- for the manager
-    // All locks of a client, so that the effects of its end can be recorded before drop().
+    // All locks of a client, so that the effects of its end can be recorded before drop(). After
+    // absorb_client().
     std::vector<Held> held_by(std::uint64_t serial) const;
     void drop(std::uint64_t serial);
     // Releases all levels of one lock, without its holder.
@@ -120,7 +142,7 @@ class Synchronizer {
     bool locked(std::uint32_t slot) const;
     std::vector<Held> holders(std::uint32_t slot) const;
     std::vector<Waiter> waiters(std::uint32_t slot) const;  // in the order of the queue
-    std::size_t held_count() const { return holds_.size(); }
+    std::size_t held_count() const;
     std::size_t waiting_count() const { return deadlines_.size(); }
     // At most `most` waiters, the longest wait first.
     struct Oldest {
@@ -151,6 +173,12 @@ class Synchronizer {
     struct Client {
         std::set<std::pair<std::uint32_t, std::uint32_t>> holds;  // slot, thread
         std::set<std::uint64_t> tickets;
+        std::set<std::uint32_t> delegated;  // slots
+        std::uint32_t hand = 0;             // the slot that was absorbed last to make room
+    };
+    struct Delegated {
+        std::uint32_t index = 0;  // in the table
+        std::uint32_t seen = 0;   // the sequence in the page, as far as it was observed
     };
     struct OwnerHash {
         std::size_t operator()(const LockOwner& o) const {
@@ -167,6 +195,13 @@ class Synchronizer {
     Held held(std::uint32_t index) const {
         return {index, table_.lock(index), table_.levels(index)};
     }
+    std::optional<Held> held(const Delegated& one,
+                             const std::optional<layout::LockWord>& word) const;
+    std::optional<layout::LockWord> look(const Delegated& one) const;
+    ReferenceCounter::LockPlace place(std::uint32_t index) const;
+    std::optional<LockTable::Delegation> delegate(const LockRequest& request);
+    bool make_room(std::uint64_t serial);
+    Result<LockAnswer> decide(const LockRequest& request);
     std::optional<Held> find(const LockOwner& owner, std::uint32_t slot) const;
     bool writer_in(const Queue& queue) const;
     bool compatible(const Queue& queue, const LockRequest& request) const;
@@ -176,6 +211,7 @@ class Synchronizer {
     std::uint64_t grant(const LockRequest& request, std::uint32_t record);
     void remember(std::uint32_t index);
     void forget(const Held& held);
+    void unlink(const Held& held);
     void settle(Wait& wait, LockState state);
     void leave_queue(Wait& wait);
     void erase(std::uint64_t ticket);
@@ -191,6 +227,9 @@ class Synchronizer {
     std::optional<LockWaitEdge> edge_to(const Wait& wait, const Wait& start) const;
 
     LockTable table_;
+    ReferenceCounter* pages_;
+    // By slot; none of these is in queues_.
+    std::unordered_map<std::uint32_t, Delegated> delegated_;
     std::map<std::uint32_t, Queue> queues_;  // by slot; those with a holder or a waiter
     std::unordered_map<HoldKey, std::uint32_t, HoldHash> holds_;
     std::unordered_map<std::uint64_t, Wait>

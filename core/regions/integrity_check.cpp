@@ -66,6 +66,7 @@ void IntegrityCheck::damage(std::uint32_t slot, std::string_view what) {
         {.kind = EventKind::damaged, .result = ErrorCode::corruption_detected, .text = what});
     // Idle grants give no new references either; who holds it keeps what it sees.
     counter_.close(slot, word.generation);
+    synchronizer_.absorb(slot);
 }
 
 void IntegrityCheck::check_canary_of_ending(std::uint32_t slot) {

@@ -116,8 +116,19 @@ Result<LockReply> LockManager::reply_to(const Caller& caller, const LockAnswer& 
                                         "allocate a new region"),
                              "lock", {}));
     const bool granted = answer.state == LockState::granted;
-    return LockReply{answer.state, answer.token, answer.ticket,
-                     granted && registry_.control(answer.slot).inconsistent};
+    LockReply reply{answer.state, answer.token, answer.ticket};
+    if (const auto& told = answer.delegation)
+        reply.delegation = {answer.slot, told->base, told->writable};
+    reply.inconsistent = granted && registry_.control(answer.slot).inconsistent;
+    return reply;
+}
+
+bool LockManager::may_delegate(const Caller& caller, std::uint32_t slot) const {
+    const auto word = registry_.control(slot);
+    const auto& body = registry_.body(slot);
+    return caller.client && word.state == SlotState::live && !word.withdrawn && !word.damaged &&
+           !word.inconsistent && (body.flags & (kAudited | kSealPending | kPolicyPending)) == 0 &&
+           static_cast<SecurityLevel>(body.security_level) == SecurityLevel::standard;
 }
 
 Result<LockReply> LockManager::lock(const Caller& caller, const LockCall& call) {
@@ -131,9 +142,14 @@ Result<LockReply> LockManager::lock(const Caller& caller, const LockCall& call) 
         const auto deadline = call.timeout_ms == kLockForever
                                   ? LockRequest::kForever
                                   : monotonic_nanos() + std::int64_t{call.timeout_ms} * 1'000'000;
-        SHM_ASSIGN(const auto answer, synchronizer_.ask({slot, registry_.control(slot).generation,
-                                                         LockOwner{caller.serial, call.thread},
-                                                         call.mode, call.request, deadline}));
+        LockRequest request{slot,
+                            registry_.control(slot).generation,
+                            LockOwner{caller.serial, call.thread},
+                            call.mode,
+                            call.request,
+                            deadline};
+        if (may_delegate(caller, slot)) request.page = caller.client;
+        SHM_ASSIGN(const auto answer, synchronizer_.ask(request));
         notify_settled();
         stats_.counters.deadlocks += answer.state == LockState::deadlock ? 1 : 0;
         if (answer.state == LockState::deadlock)
@@ -157,6 +173,7 @@ void LockManager::cancel_request(const Caller& caller, const RegionId& id, std::
                                  std::uint32_t request) {
     const auto slot = registry_.find(id);
     if (!slot || !caller.client || request == 0) return;
+    synchronizer_.absorb_of(caller.serial, *slot);
     synchronizer_.cancel_request(*slot, {caller.serial, thread}, request);
     notify_settled();
     lifecycle_.released(*slot, registry_.control(*slot).generation);
@@ -166,6 +183,7 @@ Status LockManager::unlock(const Caller& caller, const RegionId& id, std::uint64
                            std::uint32_t request) {
     return refusals_.check(caller, "unlock", id, [&]() -> Status {
         SHM_ASSIGN(const auto slot, find_region(registry_, id));
+        synchronizer_.absorb_of(caller.serial, slot);
         const auto held = synchronizer_.find(caller.serial, slot, token);
         if (!caller.client || !held) return fail(not_held(id));
         auto word = registry_.control(slot);
@@ -217,7 +235,8 @@ void LockManager::expire_waits() {
     notify_settled();
 }
 
-void LockManager::add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left) const {
+void LockManager::add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left) {
+    synchronizer_.absorb_client(serial);
     for (const auto& held : synchronizer_.held_by(serial)) {
         left.slots.push_back({held.lock.slot, 0});
         ++left.references;
@@ -225,6 +244,7 @@ void LockManager::add_holdings(std::uint64_t serial, ReferenceCounter::ClientHol
 }
 
 void LockManager::drop(const ClientRecord& record, std::uint64_t serial) {
+    synchronizer_.absorb_client(serial);
     for (const auto& held : synchronizer_.held_by(serial))
         if (held.writes())
             mark_inconsistent(held.lock.slot, event_by(record, {.kind = EventKind::lock_broken}));
@@ -235,11 +255,17 @@ void LockManager::drop(const ClientRecord& record, std::uint64_t serial) {
 // Clients that ended while no manager ran were dropped like any other. What remains is locks of
 // unknown clients (the grants file was lost), and of regions that do not exist.
 void LockManager::recover() {
-    for (const auto slot : synchronizer_.slots(0))
+    for (const auto slot : synchronizer_.slots(0)) {
+        const auto stale = [&](const Synchronizer::Held& held) {
+            return slot >= registry_.frontier() || !registry_.control(slot).occupied() ||
+                   registry_.control(slot).generation != held.lock.generation;
+        };
+        const auto holders = synchronizer_.holders(slot);
+        if (std::none_of(holders.begin(), holders.end(), stale)) continue;
+        synchronizer_.absorb(slot);
         for (const auto& held : synchronizer_.holders(slot))
-            if (slot >= registry_.frontier() || !registry_.control(slot).occupied() ||
-                registry_.control(slot).generation != held.lock.generation)
-                synchronizer_.release(held);
+            if (stale(held)) synchronizer_.release(held);
+    }
     for (const auto serial : synchronizer_.serials())  // every region is evaluated in a moment
         if (!clients_.find(serial)) drop(ClientRecord{}, serial);
 }
@@ -271,6 +297,7 @@ Result<RegionLocks> LockManager::release(const Caller& caller, const RegionId& i
         SHM_TRY(policies_.check(caller, Privilege::release_locks));
         SHM_ASSIGN(const auto slot, find_region(registry_, id));
         RegionLocks out;
+        synchronizer_.absorb(slot);
         for (const auto& held : synchronizer_.holders(slot)) {
             if (token != 0 && held.lock.token != token) continue;
             if (out.holder_count++ < kNamedLockers) out.holders.push_back(describe(held, true));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,13 @@ struct LockReply {
     LockState state = LockState::unknown;  // granted, queued, timed_out or unknown
     std::uint64_t token = 0;
     std::uint64_t ticket = 0;
+    // The client locks and unlocks in its lease page from now on (layout/delegated_lock.h).
+    struct Delegation {
+        std::uint32_t slot = 0;
+        std::uint64_t base = 0;
+        bool writable = false;
+    };
+    std::optional<Delegation> delegation = {};
     bool inconsistent = false;  // a writer died in its lock, and no writer has given one back since
 };
 
@@ -34,6 +42,9 @@ struct LockReply {
 // it before the lock that acknowledges it does. Between the two someone still comes: the next
 // manager, which finds a lock without a client and does the same again, or the writer, which asks
 // again. The event is recorded once, because the region is inconsistent already.
+//
+// Locks are delegated to clients only if a lock and its release concern nobody else: not of
+// encrypted or audited regions, nor while a region is inconsistent or about to change.
 class LockManager : RegionPart {
   public:
     LockManager(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
@@ -70,12 +81,13 @@ class LockManager : RegionPart {
     void dismiss_waiters(std::uint32_t slot);
     void expire_waits();
     // A client ended: what it has locked joins its holdings, to be evaluated with the others.
-    void add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left) const;
+    void add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left);
     // Then its locks and waits end.
     void drop(const layout::ClientRecord& record, std::uint64_t serial);
     void recover();
 
   private:
+    bool may_delegate(const Caller& caller, std::uint32_t slot) const;
     Result<LockReply> reply_to(const Caller& caller, const LockAnswer& answer);
     Error deadlock_error(const Caller& caller, const RegionId& id, const LockAnswer& answer);
     std::string name_of(const LockOwner& owner) const;

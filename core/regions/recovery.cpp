@@ -142,6 +142,7 @@ void Recovery::recover_clients() {
             if (known != 0)
                 registry_.commit_client(i, ClientRow{}, {.kind = EventKind::client_gone});
         } else if (serial != known) {
+            (void)counter_.holdings(i);               // opens its page: delegated locks are there
             locks_.drop(clients_.record(i), serial);  // its row is gone already
             counter_.drop_client(i);
         } else if (const auto gone = counter_.gone(i); gone && *gone) {

@@ -69,7 +69,8 @@ void ReferenceRecorder::refresh(std::uint32_t slot, std::uint64_t takes,
     stats.access_count = before.access_count + takes;
     // Not the mere mark: it stands for a whole group, and a neighbour's must not keep this one
     // young.
-    const bool accessed = takes > 0 || stats.references != before.references;
+    const bool locked = synchronizer_.observe(slot);
+    const bool accessed = takes > 0 || locked || stats.references != before.references;
     if (accessed && !at) at = registry_.time();
     stats.last_accessed = accessed ? *at : before.last_accessed;
     const bool changed = std::memcmp(&stats, &before, sizeof stats) != 0;

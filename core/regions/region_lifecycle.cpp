@@ -57,6 +57,7 @@ IdleRegion RegionLifecycle::idle_facts(std::uint32_t slot) const {
 
 void RegionLifecycle::sweep(std::int64_t at) {
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
+        if (slot >= registry_.frontier()) return;
         refresh(slot, takes, at);
         evaluate(slot, at);
     });
@@ -138,6 +139,7 @@ void RegionLifecycle::withdraw(std::uint32_t slot, Event by) {
     by.kind = EventKind::withdrawn;
     by.count = registry_.stats(slot).references;
     registry_.commit(slot, word, by);
+    synchronizer_.absorb(slot);  // no new locks either
 }
 
 void RegionLifecycle::schedule(std::uint32_t slot, std::int64_t at) {
@@ -180,6 +182,7 @@ bool RegionLifecycle::withdraw_grants(std::uint32_t slot) {
     word.from_quarantine = before.state == SlotState::quarantined;
     word.state = SlotState::retiring;
     registry_.store(slot, word);
+    synchronizer_.absorb(slot);
     if (synchronizer_.locked(slot) || !counter_.reclaim(slot, word.generation)) {
         registry_.store(slot, before);
         if (before.withdrawn) counter_.close(slot, word.generation);

@@ -241,6 +241,7 @@ void RegionPolicies::publish(std::uint32_t slot, const Policy& policy, std::uint
         slot, word,
         {.kind = EventKind::policy_changed, .pid = by.pid, .uid = by.uid, .text = summary(policy)});
     policies_.insert_or_assign(registry_.id(slot), Entry{policy, revision});
+    synchronizer_.absorb(slot);  // the next lock is decided by the new policy
     // Who has it idle asks from now on, so that it is recorded.
     if (policy.audit && !was_audited && word.state == SlotState::live && !word.withdrawn)
         withdraw_idle(slot);

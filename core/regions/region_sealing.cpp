@@ -22,6 +22,7 @@ void RegionSealing::seal(const Caller& caller, const RegionId& id,
         registry_.commit(*slot, word,
                          event_by(caller, {.kind = EventKind::seal_pending,
                                            .count = registry_.stats(*slot).references}));
+        synchronizer_.absorb(*slot);  // no new writers
     }
     lifecycle_.evaluate(*slot, registry_.time());
     const auto answer = [this, id, done] {

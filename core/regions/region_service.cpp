@@ -25,6 +25,8 @@ RegionService::RegionService(ServiceState& state) : state_(state) {
 void RegionService::configure(const Config& config) {
     state_.configure(config);
     state_.errors.configured();
+    // Roles and audits may have changed. Before recovery there are no pages to absorb from.
+    if (recovered_) state_.synchronizer.absorb_all();
     next_scan_ = 0;
     next_health_check_ = std::min(next_health_check_,
                                   state_.registry.time() + config.health_check_interval_ms * 1000);
@@ -32,6 +34,7 @@ void RegionService::configure(const Config& config) {
 
 Status RegionService::recover() {
     SHM_TRY(recovery_.run());
+    recovered_ = true;
     const auto at = state_.registry.time();
     next_health_check_ = at + state_.config.health_check_interval_ms * 1000;
     next_scan_ = at + state_.config.cleanup_interval_ms * 1000;

@@ -215,6 +215,7 @@ class RegionService {
     Recovery recovery_{state_,    clients_, integrity_,  lifecycle_,
                        policies_, locks_,   allocation_, reaper_};
     SlotScan scan_;
+    bool recovered_ = false;
     std::int64_t next_scan_ = 0, next_health_check_ = 0;
 };
 

@@ -20,7 +20,7 @@ ServiceState::ServiceState(const InstancePaths& paths_in,
       run_in_background(std::move(run)),
       counter(grants, paths.lease_dir(), registry.epoch()),
       allocator(registry, backend, paths.durable_dir()),
-      synchronizer(std::move(locks)),
+      synchronizer(std::move(locks), &counter),
       signals(registry, backend),
       security(::geteuid()) {}
 

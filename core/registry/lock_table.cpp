@@ -53,11 +53,35 @@ void LockTable::commit(std::uint32_t index, const Lock& lock, const LockLevels& 
     to.since = lock.since;
     to.slot = lock.slot;
     to.thread = lock.thread;
+    to.delegation.store(0, std::memory_order_relaxed);
     to.serial.store(lock.serial, std::memory_order_release);
 }
 
 void LockTable::set_levels(std::uint32_t index, const LockLevels& levels) {
     record(index).levels.store(levels.encode(), std::memory_order_release);
+}
+
+void LockTable::delegate(std::uint32_t index, const Delegation& delegation) {
+    auto& to = record(index);
+    to.base = delegation.base;
+    to.delegation.store(DelegationWord::make(delegation.client, delegation.writable),
+                        std::memory_order_release);
+}
+
+void LockTable::absorb(std::uint32_t index, const Lock& lock, const LockLevels& levels) {
+    auto& to = record(index);
+    to.levels.store(levels.encode(), std::memory_order_relaxed);
+    to.token = lock.token;
+    to.since = lock.since;
+    to.thread = lock.thread;
+    to.delegation.store(0, std::memory_order_release);
+}
+
+std::optional<LockTable::Delegation> LockTable::delegation(std::uint32_t index) const {
+    const auto& from = record(index);
+    const auto word = from.delegation.load(std::memory_order_relaxed);
+    if (word == 0) return std::nullopt;
+    return Delegation{DelegationWord::client(word), DelegationWord::writable(word), from.base};
 }
 
 void LockTable::clear(std::uint32_t index) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ namespace snakepit::shm {
 //   granted:        the fields, then the serial; without it the record is unused.
 //   level changed:  the levels, together with the request that changed them. A client that repeats
 //                   a request after a lost answer is recognised by it.
+//   delegated:      the base, then the delegation word. The lease page was written before.
+//   absorbed:       the levels, owner and token that the lease page had, then the delegation word,
+//                   to 0. Until then they are read from the page again.
 //   released:       the serial, to 0. A repeated request then gets "not held", which the client
 //                   expects in that case.
 // Service thread only.
@@ -44,6 +48,19 @@ class LockTable {
     void commit(std::uint32_t index, const Lock& lock, const layout::LockLevels& levels);
     void set_levels(std::uint32_t index, const layout::LockLevels& levels);
     void clear(std::uint32_t index);
+
+    // A lock that its client changes in its lease page (layout/delegated_lock.h).
+    struct Delegation {
+        std::uint32_t client = 0;  // whose page
+        bool writable = false;     // it may lock exclusively
+        std::uint64_t base = 0;
+    };
+    void delegate(std::uint32_t index, const Delegation& delegation);
+    // It is an ordinary lock again, with these values. `lock`: serial, generation and slot stay.
+    void absorb(std::uint32_t index, const Lock& lock, const layout::LockLevels& levels);
+    std::optional<Delegation> delegation(std::uint32_t index) const;
+    // The time that is shown for a lock; no part of any commit.
+    void set_since(std::uint32_t index, std::int64_t since) { record(index).since = since; }
 
     Lock lock(std::uint32_t index) const;
     layout::LockLevels levels(std::uint32_t index) const {

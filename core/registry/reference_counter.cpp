@@ -217,9 +217,11 @@ void ReferenceCounter::sweep(const std::function<void(std::uint32_t, std::uint64
                 if (page.lease.group(group).load(std::memory_order_relaxed) == 0) continue;
                 page.lease.group(group).exchange(0, std::memory_order_acq_rel);
                 for (auto slot = group * kGroupSlots; slot < (group + 1) * kGroupSlots; ++slot) {
-                    if (grants_.grant(client, slot) == 0) continue;
+                    const bool granted = grants_.grant(client, slot) != 0;
+                    if (!granted && !page.locks.contains(slot)) continue;
+                    // Without a grant the count is of an earlier region.
                     auto& count = page.lease.acquisitions(slot);
-                    const auto acquired = count.load(std::memory_order_relaxed)
+                    const auto acquired = granted && count.load(std::memory_order_relaxed)
                                               ? count.exchange(0, std::memory_order_relaxed)
                                               : 0;
                     found.emplace_back(slot, acquired);

@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/region.h"
 #include "base/result.h"
 #include "layout/lease_page.h"
+#include "layout/locks_layout.h"
 #include "platform/channel.h"
 #include "platform/mapped_file.h"
 #include "platform/process.h"
@@ -110,6 +112,22 @@ class ReferenceCounter {
     void close(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, bool closed);
     std::vector<Holder> holders(std::uint32_t slot, std::uint64_t generation);
 
+    // ---- delegated locks (layout/delegated_lock.h), reference_locks.cpp
+    // A client's lock on a slot. The serial guards against a page that is another client's by now.
+    struct LockPlace {
+        std::uint32_t client = 0;
+        std::uint64_t serial = 0;
+        std::uint32_t slot = 0;
+    };
+    // What the client's page says; empty: it cannot be read. A client can write anything there.
+    std::optional<layout::LockWord> lock_word(const LockPlace& place);
+    // The same for the last time: a correct client changes it no more.
+    std::optional<layout::LockWord> recall_lock(const LockPlace& place);
+    // The base of the delegation's tokens; empty: there is no room, or the page cannot be used.
+    std::optional<std::uint64_t> delegate_lock(const LockPlace& place, std::uint64_t token,
+                                               std::uint32_t owner,
+                                               const layout::LockLevels& levels);
+
     // ---- sweep
     // The operation times that clients recorded since the last call (LeaseTimes).
     using Timed =
@@ -117,7 +135,8 @@ class ReferenceCounter {
     void sweep_times(const Timed& timed);
     // References that the client acquired since it connected, as of the last sweep of its page.
     std::uint64_t acquired(std::uint32_t client) const { return pages_[client]->acquired; }
-    // Calls back once for every marked slot, with the acquisitions since the last time.
+    // Calls back once for every marked slot, with the acquisitions since the last time. Slots
+    // without a grant are included if their lock is delegated.
     void sweep(const std::function<void(std::uint32_t slot, std::uint64_t takes)>& changed);
 
   private:
@@ -130,16 +149,21 @@ class ReferenceCounter {
         std::uint64_t size = 0;  // of the file, at least
         layout::LeasePage lease;
         std::uint64_t acquired = 0;
-        std::unique_ptr<TimesSeen> times;  // once it timed something
+        std::unordered_set<std::uint32_t> locks;        // slots whose lock is delegated
+        std::unordered_set<std::uint32_t> lock_chunks;  // chunks whose locks have memory
+        std::unique_ptr<TimesSeen> times;               // once it timed something
     };
     std::string page_path(std::uint32_t client) const;
     Status attach_page(std::uint32_t client, const Handle& file);
     Status open_page(std::uint32_t client);
     Status reserve(std::uint32_t client, std::uint32_t slot);
+    Status reserve_locks(std::uint32_t client, std::uint32_t slot);
     void mark_hostile(std::uint32_t client);
     void note_times(std::uint32_t client);
     bool withdraw(std::uint32_t client, std::uint32_t slot, std::uint64_t generation);
     std::optional<std::uint64_t> word(std::uint32_t client, std::uint32_t slot);
+    template <typename T, typename Use>
+    std::optional<T> use_lock(const LockPlace& place, Use use);
     std::vector<std::uint16_t>& grantees(std::uint32_t slot);
     void forget(std::uint32_t client, std::uint32_t slot);
 

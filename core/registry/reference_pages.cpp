@@ -204,7 +204,7 @@ Status ReferenceCounter::reserve(std::uint32_t client, std::uint32_t slot) {
     const auto from = LeaseOffsets::chunk(first);
     SHM_TRY(reserve_pages(page.file, LeaseOffsets::groups + first / kGroupSlots,
                           kChunkSlots / kGroupSlots));
-    SHM_TRY(reserve_pages(page.file, from, LeaseOffsets::chunk_bytes));
+    SHM_TRY(reserve_pages(page.file, from, LeaseOffsets::locks_part));
     if (auto longer = extend_file(page.file, page.size, from + LeaseOffsets::chunk_bytes);
         !longer) {
         if (longer.error().code == ErrorCode::corruption_detected) mark_hostile(client);

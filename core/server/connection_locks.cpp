@@ -62,6 +62,12 @@ void ClientConnection::answer_lock(std::uint64_t id, const Result<LockReply>& re
     locked.token = reply->token;
     locked.ticket = reply->ticket;
     locked.inconsistent = reply->inconsistent;
+    if (const auto& delegation = reply->delegation) {
+        locked.delegated = true;
+        locked.slot = delegation->slot;
+        locked.base = delegation->base;
+        locked.writable = delegation->writable;
+    }
     answer(id, std::move(locked));
 }
 

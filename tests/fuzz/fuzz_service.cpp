@@ -122,6 +122,7 @@ class World {
         if (!client.page.valid() || !test::page_has(client.page_file, slot)) return;
         const layout::LeasePage lease(client.page.data());
         lease.word(slot).store(word);
+        lease.lock(slot).word.store(word);
         lease.acquisitions(slot).store(static_cast<std::uint32_t>(word));
         lease.mark(slot);
     }

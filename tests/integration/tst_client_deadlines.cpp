@@ -256,6 +256,7 @@ void ClientDeadlines::a_lock_that_no_manager_took_back_is_given_back_to_the_next
     auto client = connect(300);
     const auto id = client->allocate(4096);
     const auto held = client->lock(*id, AccessMode::read_write, 0);
+    QVERIFY(!connect()->lock(*id, AccessMode::read_write, 0));  // it is the manager's from now on
     service_->kill();
     const auto unlocked = timed([&] { return client->unlock(*id, held->token); });
     QCOMPARE(unlocked.code, code(ErrorCode::no_manager));
@@ -273,6 +274,7 @@ void ClientDeadlines::a_level_that_is_given_back_again_is_given_back_once() {
     const auto outer = client->lock(*id, AccessMode::read_write, 0);
     const auto inner = client->lock(*id, AccessMode::read_write, 0);
     QCOMPARE(inner->token, outer->token);
+    QVERIFY(!other->lock(*id, AccessMode::read_write, 0));  // it is the manager's from now on
     service_->kill();
     QVERIFY(!client->unlock(*id, inner->token));
     QVERIFY(service_->start());

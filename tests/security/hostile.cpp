@@ -84,7 +84,16 @@ void page(Attack& attack) {
                 attack.random() % 8 == 0 ? attack.random() : layout::LeaseWord::make(generation, n),
                 std::memory_order_release);
             lease.acquisitions(slot).store(static_cast<std::uint32_t>(attack.random()));
+            lease.lock(slot).word.store(attack.random());
             lease.mark(slot);
+            if (i % 20 == 0) {
+                wire::LockT lock;
+                lock.id = std::make_unique<wire::RegionKey>(*one.id);
+                lock.mode = static_cast<std::uint8_t>(attack.random() % 2);
+                lock.thread = static_cast<std::uint32_t>(attack.random());
+                lock.request = static_cast<std::uint32_t>(i + 1);
+                (void)client.ask(request(std::move(lock)));
+            }
             if (i % 100 == 0)
                 for (std::uint64_t at = 0; at < layout::LeaseOffsets::chunks; at += 8)
                     std::memset(client.page() + at, static_cast<int>(attack.random()), 8);

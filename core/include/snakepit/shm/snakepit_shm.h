@@ -611,7 +611,10 @@ snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_opt
  * @brief Locks a region: shared with other readers, or exclusively.
  *
  * Locks are advisory: they bind the processes that use them and protect no memory. A lock needs no
- * mapping and counts as a reference. It is granted and released by the manager, one request each.
+ * mapping and counts as a reference. The first lock of a region is a request to the manager. From
+ * then on this client locks and unlocks it without a request, as long as no other client and no
+ * other owner of this client wants it at the same time; regions that are encrypted or audited, or
+ * inconsistent at the moment, need a request each time.
  *
  * Locks are fair: a reader does not overtake a waiting writer. The lock belongs to the calling
  * thread. The same thread may lock again, one level deeper, with the same token; a thread that
