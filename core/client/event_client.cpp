@@ -104,11 +104,12 @@ Result<std::optional<ClientEvent>> EventClient::next() {
 }
 
 template <typename Call>
-Result<Connection::Answer> EventClient::ask(Call call) {
+Result<Connection::Answer> EventClient::ask(Call call, bool* refused) {
     wire::RequestT request;
     request.call.Set(std::move(call));
     SHM_ASSIGN(const auto held, connection_.lock(at_once()));
     auto answer = connection_.call(std::move(request));
+    if (refused) *refused = connection_.refused();
     if (answer) answer->no_fork = {};
     return answer;
 }
@@ -216,9 +217,9 @@ Status EventClient::ask_wait(std::uint64_t ticket, const Wait& wait) {
     call.id = std::make_unique<wire::RegionKey>(to_wire(wait.id));
     call.since = wait.since;
     call.ticket = ticket;
-    const auto answer = ask(std::move(call));
+    bool refused = false;
+    const auto answer = ask(std::move(call), &refused);
     if (!answer) {
-        const bool refused = connection_.refused();
         if (refused) finish_wait(ticket, wait.since, answer.error().code);
         return refused ? Status() : fail(answer.error());
     }

@@ -65,7 +65,7 @@ class EventClient final : public ForkAware {
     void look_without_manager();
     void note_absence();
     template <typename Call>
-    Result<Connection::Answer> ask(Call call);
+    Result<Connection::Answer> ask(Call call, bool* refused = nullptr);
     void finish_wait(std::uint64_t ticket, std::uint64_t now, ErrorCode code);
     void add(const ClientEvent& event);
     void arm();  // with the mutex

@@ -114,12 +114,24 @@ class ManagerClient::Private {
     struct Pin {
         MappedRegion reference;
         layout::SignalWord* word = nullptr;
-        std::shared_ptr<Mapping> mapping;  // if asked for
+        std::shared_ptr<Mapping> mapping;
     };
-    std::optional<Pin> pin_quickly(const RegionId& id, bool keep);
-    Result<Pin> pin(const RegionId& id, bool keep, const Deadline& deadline);
+    // Without a request, if possible; then only the lease word has to be released.
+    struct QuickPin {
+        CachedRegion* entry = nullptr;
+        layout::SignalWord* word = nullptr;
+        std::uint64_t generation = 0;
+        std::uint32_t slot = 0;
+    };
+    QuickPin pin_quickly(const RegionId& id);
+    void unpin(const QuickPin& pin) { connection->lease().release(pin.slot, pin.generation); }
+    // With what keeps the word mapped.
+    Result<Pin> pin(const RegionId& id, std::int64_t until);
     Result<Pin> pin_asking(const RegionId& id, const Deadline& deadline);
     Result<MappedRegion> reference_to(const RegionId& id);
+    // Whom the marks name.
+    void wake(const layout::SignalWord& word, std::uint64_t marks, std::uint32_t slot,
+              std::uint64_t generation);
     // Of its signal word, if that needs no request.
     std::optional<std::uint64_t> counter_of(const RegionId& id);
     // Releases the allocation's own reference and sends `call`.

@@ -21,10 +21,9 @@ constexpr int kLookMs = 200;
 
 // Lock-free, as Mapper::acquire: the reference pins the entry, so what was read before is compared
 // again.
-std::optional<ManagerClient::Private::Pin> ManagerClient::Private::pin_quickly(const RegionId& id,
-                                                                               bool keep) {
+ManagerClient::Private::QuickPin ManagerClient::Private::pin_quickly(const RegionId& id) {
     auto* const entry = mapper.find(id);
-    if (!entry) return std::nullopt;
+    if (!entry) return {};
     const auto& lease = connection->lease();
     const auto slot = entry->slot.load(std::memory_order_relaxed);
     const auto generation = entry->generation.load(std::memory_order_acquire);
@@ -33,19 +32,15 @@ std::optional<ManagerClient::Private::Pin> ManagerClient::Private::pin_quickly(c
         entry->signal_epoch.load(std::memory_order_relaxed) !=
             lease.signals().load(std::memory_order_acquire) ||
         lease.pin(slot, generation) != LeasePage::Acquire::acquired)
-        return std::nullopt;
-    Pin pin;
-    pin.reference.slot = slot;
-    pin.reference.generation = generation;
-    pin.word = word;
+        return {};
+    const QuickPin pin{entry, word, generation, slot};
     const bool same = entry->is(id) &&
                       entry->generation.load(std::memory_order_relaxed) == generation &&
                       entry->slot.load(std::memory_order_relaxed) == slot &&
                       entry->signal.load(std::memory_order_relaxed) == word;
-    if (keep && same) pin.mapping = entry->signal_mapping.get();
-    if (same && (!keep || pin.mapping)) return pin;
-    lease.release(slot, generation);
-    return std::nullopt;
+    if (same) return pin;
+    unpin(pin);
+    return {};
 }
 
 // With the mutex. An audited region is asked for, so that the access is recorded.
@@ -94,30 +89,46 @@ Result<ManagerClient::Private::Pin> ManagerClient::Private::pin_asking(const Reg
                 "try again; allocate a new region if it was deallocated");
 }
 
-Result<ManagerClient::Private::Pin> ManagerClient::Private::pin(const RegionId& id, bool keep,
-                                                                const Deadline& deadline) {
-    if (auto pin = pin_quickly(id, keep)) return std::move(*pin);
-    return pin_asking(id, deadline);
+Result<ManagerClient::Private::Pin> ManagerClient::Private::pin(const RegionId& id,
+                                                                std::int64_t until) {
+    if (const auto quick = pin_quickly(id); quick.word) {
+        Pin pin{{}, quick.word, quick.entry->signal_mapping.get()};
+        pin.reference.slot = quick.slot;
+        pin.reference.generation = quick.generation;
+        return pin;
+    }
+    return pin_asking(id, Deadline::until(until, connection->patience_ms()));
 }
 
 std::optional<std::uint64_t> ManagerClient::Private::counter_of(const RegionId& id) {
-    const auto pin = pin_quickly(id, false);
-    if (!pin) return std::nullopt;
-    const auto counter = pin->word->counter();
-    (void)release(pin->reference);
+    const auto pin = pin_quickly(id);
+    if (!pin.word) return std::nullopt;
+    const auto counter = pin.word->counter();
+    unpin(pin);
     return counter;
 }
 
 Status ManagerClient::notify(const RegionId& id) {
     if (d_->connection->forked()) return fail(forked_error());
-    SHM_ASSIGN(const auto pin, d_->pin(id, false, d_->connection->usual()));
+    if (const auto pin = d_->pin_quickly(id); pin.word) {
+        const auto marks = pin.word->notify();
+        d_->unpin(pin);
+        if (marks != 0) [[unlikely]]
+            d_->wake(*pin.word, marks, pin.slot, pin.generation);
+        return {};
+    }
+    SHM_ASSIGN(const auto pin, d_->pin_asking(id, d_->connection->usual()));
     const auto marks = pin.word->notify();
-    if ((marks & SignalWord::kSleepers) != 0) [[unlikely]]
-        wake_all(pin.word->low());
     (void)d_->release(pin.reference);
-    if ((marks & SignalWord::kWatched) != 0) [[unlikely]]
-        d_->signals.tell(pin.reference.slot, pin.reference.generation);
+    d_->wake(*pin.word, marks, pin.reference.slot, pin.reference.generation);
     return {};
+}
+
+// Of the word only the address is used: the region may have ended by now.
+void ManagerClient::Private::wake(const SignalWord& word, std::uint64_t marks, std::uint32_t slot,
+                                  std::uint64_t generation) {
+    if ((marks & SignalWord::kSleepers) != 0) wake_all(word.low());
+    if ((marks & SignalWord::kWatched) != 0) signals.tell(slot, generation);
 }
 
 Result<std::optional<std::uint64_t>> ManagerClient::wait(const RegionId& id, std::uint64_t since,
@@ -128,8 +139,7 @@ Result<std::optional<std::uint64_t>> ManagerClient::wait(const RegionId& id, std
                            : monotonic_nanos() + std::int64_t{timeout_ms} * 1'000'000;
     for (;;) {
         if (d_->connection->closed()) return fail(closed_error());
-        SHM_ASSIGN(const auto pin, d_->pin(id, timeout_ms != 0,
-                                           Deadline::until(until, d_->connection->patience_ms())));
+        SHM_ASSIGN(const auto pin, d_->pin(id, until));
         const auto left = until == INT64_MAX ? INT64_MAX : until - monotonic_nanos();
         auto seen = pin.word->value.load(std::memory_order_acquire);
         if (SignalWord::counter(seen) == since && left > 0)

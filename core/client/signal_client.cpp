@@ -75,7 +75,8 @@ void SignalClient::tell(std::uint32_t slot, std::uint64_t generation) {
 }
 
 void SignalClient::abandon() {
-    for (auto& [place, mapping] : windows_) mapping->abandon();
+    for (auto& [place, mapping] : windows_)
+        if (mapping) mapping->abandon();
 }
 
 }  // namespace snakepit::shm

@@ -282,6 +282,7 @@ _PROTOTYPES = {
     "lock_as": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32,
                 ctypes.POINTER(ctypes.c_uint64)],
     "lock_begin": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
+    "map_cached": [_Client, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(_Mapping)],
     "notify": [_Client, ctypes.c_char_p],
     "wait": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)],
     "wait_begin": [_Client, ctypes.c_char_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)],
@@ -488,6 +489,10 @@ class Client:
         _call("resolve", self._handle, encoded, found)
         return found.value.decode()
 
+    def map_cached(self, region_id, writable=False):
+        """As map() if that needs no request to the manager. Never blocks: code 'not_cached' otherwise."""
+        return Region(self, region_id, writable, None, "map_cached")
+
     def info(self, region_id):
         """The RegionInfo of a region."""
         raw = _Info(struct_size=ctypes.sizeof(_Info))
@@ -688,7 +693,7 @@ class _Lease:
     """One reference. The ctypes array behind every view of the memory keeps it, and it keeps the client:
     so memory stays mapped exactly as long as something uses it."""
 
-    def __init__(self, client, region_id, writable, opening):
+    def __init__(self, client, region_id, writable, opening, call):
         self.client = client
         self.region_id = region_id
         self.writable = writable
@@ -703,7 +708,7 @@ class _Lease:
             if opening:
                 self._open(encoded, mapping, *opening)
             else:
-                _call("map", client._handle, encoded, int(writable), ctypes.byref(mapping))
+                _call(call, client._handle, encoded, int(writable), ctypes.byref(mapping))
             self.size = mapping.size  # also once another thread has closed the client
             with client._changed:
                 self.mapping = mapping
@@ -864,8 +869,8 @@ class Region:
     reference held, while a view or an array of it exists: until then close() raises BufferInUse, and
     deleting the Region unmaps nothing."""
 
-    def __init__(self, client, region_id, writable, _opening=None):
-        self._lease = _Lease(client, region_id, writable, _opening)
+    def __init__(self, client, region_id, writable, _opening=None, call="map"):
+        self._lease = _Lease(client, region_id, writable, _opening, call)
         self.id = self._lease.region_id
         self.created = self._lease.created  # by Client.open
         self.size = self._lease.size

@@ -241,6 +241,7 @@ void CppClient::types_and_versions_are_the_librarys() {
 }
 
 void CppClient::signals_and_events_are_objects() {
+    using std::chrono::milliseconds;
     const auto client = snakepit::Client::connect({}, std::chrono::seconds(60));
     const auto other = snakepit::Client::connect({}, std::chrono::seconds(60));
     const auto region = client->allocate(4096);

@@ -227,7 +227,8 @@ void Signals::waiters_and_notifiers_need_no_manager() {
 void Signals::words_outlive_a_killed_manager() {
     RegionOptions dedicated;
     dedicated.placement = Placement::dedicated;
-    for (const auto& id : {allocate(), allocate(dedicated)}) {
+    for (const auto& options : {RegionOptions{}, dedicated}) {
+        const auto id = allocate(options);
         auto& waiter = signaller();
         QVERIFY(client_->notify(id));
         QCOMPARE(waiter.ask("wait " + name(id) + " 0 1000"), "now 1");

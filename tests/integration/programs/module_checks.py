@@ -309,6 +309,10 @@ def signals_wake_threads_and_selectors():
         ticket = one.wait_begin(region.id, 2)
         one.cancel(ticket)
         fails(lambda: one.cancel(ticket), "not_held")
+        with Client() as third:
+            fails(lambda: third.map_cached(region.id), "not_cached")
+            third.map(region.id).close()
+            third.map_cached(region.id).close()
         gone = region.id
         region.deallocate()
         fails(lambda: other.wait(gone, 2, 5), "region_not_found")

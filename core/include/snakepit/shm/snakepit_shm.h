@@ -58,9 +58,9 @@
  * user, if the region's policy lets the caller see it.
  *
  * **Waiting.** These never wait: snakepit_shm_map_cached(), snakepit_shm_event_fd(),
- * snakepit_shm_round_trips(), snakepit_shm_last_error(), snakepit_shm_status_name(),
- * snakepit_shm_close(). The following table is about the others; "asks": a request to the manager,
- * which takes some 10 microseconds, and at most the call's deadline when none responds.
+ * snakepit_shm_round_trips(), snakepit_shm_last_error(), snakepit_shm_status_name(). The table is
+ * about the others; "asks": a request to the manager, which takes some 10 microseconds, and at most
+ * the call's deadline when none responds.
  *
  *     function                           asks the manager                   may block longer
  *     map                                first use; encrypted, audited      encrypted: its lock
@@ -73,7 +73,7 @@
  *     flush, refresh, rotate_key         encrypted                          the region's lock
  *     read, write                        as map                             encrypted: its lock
  *     connect                            yes                                a restarted manager
- *     disconnect                         no                                 running calls: 100 ms
+ *     close, disconnect                  no                                 running calls: 100 ms
  *     all others                         yes                                no
  *
  * **Structures.** A structure whose first member is `struct_size` may grow in later versions. Set
@@ -789,7 +789,7 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_wait_begin(snakepit_shm_client
  * It is readable, until the events were taken (level-triggered), soon after a lock was granted or a
  * region was notified, and within 250 milliseconds if the notifying process was killed in the
  * middle of it. While no manager responds it becomes readable every 250 milliseconds, to try again.
- * A closed client's descriptor stays readable.
+ * A closed client's descriptor stays readable. It is closed in a forked child.
  *
  * @return The descriptor, or -1: snakepit_shm_last_error() has the reason.
  */
