@@ -172,6 +172,7 @@ constexpr std::array kRegionFields{
     Field{"state", region_state_names, [](Region r) { return name_of(r.state); }},
     Field{"cleanup", cleanup_policy_names, [](Region r) { return name_of(r.cleanup_policy); }},
     Field{"policy", cleanup_policy_names, [](Region r) { return name_of(r.cleanup_policy); }},
+    Field{"owner_end", owner_end_names, [](Region r) { return name_of(r.owner_end); }},
     Field{"security", security_level_names, [](Region r) { return name_of(r.security_level); }},
     Field{"placement", placement_names, [](Region r) { return name_of(r.placement); }},
     Field{"worker", [](Region r) { return r.worker; }},

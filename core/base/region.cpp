@@ -65,6 +65,9 @@ std::span<const std::string_view> region_state_names() {
 std::span<const std::string_view> cleanup_policy_names() {
     return kPolicies;
 }
+std::span<const std::string_view> owner_end_names() {
+    return std::span(kOwnerEnds).subspan(1);
+}
 std::span<const std::string_view> security_level_names() {
     return kLevels;
 }

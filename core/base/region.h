@@ -47,6 +47,7 @@ std::string_view to_string(RegionState value);
 // All names of one kind, in the order of the values.
 std::span<const std::string_view> region_state_names();
 std::span<const std::string_view> cleanup_policy_names();
+std::span<const std::string_view> owner_end_names();  // without "automatic"
 std::span<const std::string_view> security_level_names();
 std::span<const std::string_view> placement_names();
 

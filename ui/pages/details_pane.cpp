@@ -133,6 +133,8 @@ void DetailsPane::show_fields(const RegionRow& row) {
             text += u"  (%1)"_s.arg(
                 clock_text(column == kColumnAge ? info.created_at : info.last_accessed));
         if (column == kColumnOwner) text += u"  (pid %1)"_s.arg(info.owner_pid);
+        if (column == kColumnCleanup)
+            text += tr(", when its owner ends: %1").arg(plain_text(info.owner_end));
         if (column == kColumnUser) text = user_text(info.owner_uid);
         if (text.isEmpty()) text = u"–"_s;
         say(label, text);

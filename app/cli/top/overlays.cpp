@@ -98,10 +98,12 @@ void add_facts(Page& page, const RegionInfo& info, Timestamp at) {
                            to_string(info.permissions.owner), to_string(info.permissions.group),
                            to_string(info.permissions.other), to_string(info.access_mode)));
     page.field("security", std::string(to_string(info.security_level)));
-    page.field("cleanup", fmt::format("{}{}", to_string(info.cleanup_policy),
-                                      info.timeout_ms == 0 ? ""
-                                                           : ", when unused for " +
-                                                                 format_duration(info.timeout_ms)));
+    page.field(
+        "cleanup",
+        fmt::format(
+            "{}{}; when its owner ends: {}", to_string(info.cleanup_policy),
+            info.timeout_ms == 0 ? "" : ", when unused for " + format_duration(info.timeout_ms),
+            to_string(info.owner_end)));
     page.field("placement", std::string(to_string(info.placement)));
     page.field("segment", info.platform_handle);
     if (!info.arena.empty()) page.field("offset", fmt::format("{}", info.offset));
