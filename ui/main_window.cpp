@@ -8,6 +8,7 @@
 #include <QHBoxLayout>
 #include <QMessageBox>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolButton>
@@ -149,10 +150,19 @@ QWidget* MainWindow::build_sidebar() {
     column->setSpacing(3);
     column->addLayout(head);
     column->addSpacing(18);
-    navigation_column_ = new QVBoxLayout;
+    auto* buttons = new QWidget;
+    buttons->setObjectName(u"content"_s);
+    navigation_column_ = new QVBoxLayout(buttons);
+    navigation_column_->setContentsMargins(0, 0, 0, 0);
     navigation_column_->setSpacing(3);
-    column->addLayout(navigation_column_);
-    column->addStretch();
+    navigation_column_->setAlignment(Qt::AlignTop);
+    auto* scroll = new QScrollArea;  // where the window is low
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->viewport()->setAutoFillBackground(false);
+    scroll->setWidget(buttons);
+    column->addWidget(scroll, 1);
     auto* theme = make_tool(u"theme"_s, tr("Theme: system, light, dark"), u"Ctrl+T"_s);
     connect(theme, &QToolButton::clicked, this, &MainWindow::next_theme);
     auto* tools = new QHBoxLayout;
@@ -205,9 +215,11 @@ QWidget* MainWindow::build_banner() {
 void MainWindow::build_status_bar() {
     for (auto** label : {&link_state_, &mode_, &pid_, &regions_, &memory_, &programs_}) {
         *label = new QLabel;
+        (*label)->setMinimumWidth(1);  // cut where the window is narrow
         statusBar()->addWidget(*label);
     }
     lag_ = new QLabel;
+    lag_->setMinimumWidth(1);
     statusBar()->addPermanentWidget(lag_);
     statusBar()->setSizeGripEnabled(false);
 }

@@ -5,7 +5,10 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QScrollArea>
+#include <QScrollBar>
 #include <QSignalSpy>
+#include <QStackedWidget>
 #include <QTableWidget>
 #include <QTest>
 #include <QTimer>
@@ -39,6 +42,40 @@ class TestWindow : public QObject {
 
   private Q_SLOTS:
     void initTestCase() { set_remembering(false); }
+
+    void every_page_fits_a_small_window_data() {
+        QTest::addColumn<QSize>("size");
+        QTest::newRow("1024x700") << QSize(1024, 700);
+        QTest::newRow("640x400") << QSize(640, 400);
+    }
+
+    // The smaller one scrolls.
+    void every_page_fits_a_small_window() {
+        QFETCH(QSize, size);
+        Fixture fixture(200);
+        auto& window = fixture.window;
+        shown_table(window)->selectRow(2);
+        const auto least = window.minimumSizeHint();
+        QVERIFY2(least.width() <= 640 && least.height() <= 400,
+                 qPrintable(QString("%1x%2").arg(least.width()).arg(least.height())));
+        window.resize(size);
+        for (const auto& name : MainWindow::page_names()) {
+            QVERIFY(window.show_page(name));
+            QCoreApplication::processEvents();
+            QCOMPARE(window.size(), size);
+            auto* page = window.findChild<QStackedWidget*>()->currentWidget();
+            const auto* area = page->findChild<QScrollArea*>({}, Qt::FindDirectChildrenOnly);
+            QVERIFY(area);
+            if (size.width() >= 1024)
+                QVERIFY2(area->horizontalScrollBar()->maximum() == 0 &&
+                             // Its four parts are below each other there.
+                             (name == u"performance" || area->verticalScrollBar()->maximum() == 0),
+                         qPrintable(QString("%1: %2x%3 do not fit")
+                                        .arg(name)
+                                        .arg(area->widget()->minimumSizeHint().width())
+                                        .arg(area->widget()->minimumSizeHint().height())));
+        }
+    }
 
     void every_page_paints_in_both_themes_data() {
         QTest::addColumn<QString>("theme");

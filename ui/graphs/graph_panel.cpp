@@ -6,6 +6,7 @@
 #include <QPainter>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <limits>
 
 #include "ui/graphs/time_plot.h"
@@ -30,6 +31,36 @@ QIcon dot(const QColor& colour) {
     painter.drawEllipse(6, 6, 12, 12);
     return pixmap;
 }
+
+// A line's name, cut where there is no room for all of them.
+class LegendEntry final : public QToolButton {
+  public:
+    explicit LegendEntry(const QString& name) : name_(name) {
+        setText(name);
+        setAccessibleName(name);
+        setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
+    }
+    QSize sizeHint() const override {
+        return QToolButton::sizeHint() + QSize(width_of(name_) - width_of(text()), 0);
+    }
+    QSize minimumSizeHint() const override {
+        return {std::min(kLeast, sizeHint().width()), sizeHint().height()};
+    }
+
+  protected:
+    void resizeEvent(QResizeEvent* event) override {
+        QToolButton::resizeEvent(event);
+        const int around = QToolButton::sizeHint().width() - width_of(text());
+        // Widths are rounded.
+        const auto shown = fontMetrics().elidedText(name_, Qt::ElideRight, width() - around + 1);
+        if (shown != text()) setText(shown);
+    }
+
+  private:
+    static constexpr int kLeast = 84;  // pixels: short names stay whole
+    int width_of(const QString& text) const { return fontMetrics().horizontalAdvance(text); }
+    QString name_;
+};
 
 QComboBox* span_choice(TimePlot* plot) {
     auto* box = new QComboBox;
@@ -92,10 +123,9 @@ void GraphPanel::rebuild_legend() {
         delete item;
     }
     for (int line = 0; line < plot_->lines(); ++line) {
-        auto* entry = new QToolButton;
         const auto name = plot_->graph(line)->name();
         // The end of a region id distinguishes best.
-        entry->setText(name.startsWith(u"shm_") ? u"…"_s + name.right(8) : name);
+        auto* entry = new LegendEntry(name.startsWith(u"shm_") ? u"…"_s + name.right(8) : name);
         entry->setToolTip(tr("Show or hide %1").arg(name));
         entry->setIcon(dot(plot_->line_colour(line)));
         entry->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);

@@ -2,9 +2,10 @@
 #include "ui/pages/page.h"
 
 #include <QHBoxLayout>
-#include <QLabel>
+#include <QScrollArea>
 #include <QVBoxLayout>
 
+#include "ui/literals.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
@@ -14,7 +15,7 @@ Page::Page(Workspace& workspace, const QString& title, const QString& subtitle, 
       workspace_(workspace),
       actions_(new QHBoxLayout),
       body_(new QVBoxLayout),
-      subtitle_(make_label(subtitle, "page_subtitle")) {
+      subtitle_(make_line(subtitle, "page_subtitle")) {
     setFocusPolicy(Qt::StrongFocus);
     auto* words = new QVBoxLayout;
     words->setSpacing(1);
@@ -24,12 +25,23 @@ Page::Page(Workspace& workspace, const QString& title, const QString& subtitle, 
     head->addLayout(words, 1);
     actions_->setSpacing(6);
     head->addLayout(actions_);
-    auto* column = new QVBoxLayout(this);
+    auto* content = new QWidget;
+    content->setObjectName(u"content"_s);
+    auto* column = new QVBoxLayout(content);
     column->setContentsMargins(22, 18, 22, 16);
     column->setSpacing(14);
     column->addLayout(head);
     column->addLayout(body_, 1);
     body_->setSpacing(12);
+    // Only where the window is smaller than the page can be.
+    auto* scroll = new QScrollArea;
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidgetResizable(true);
+    scroll->viewport()->setAutoFillBackground(false);
+    scroll->setWidget(content);
+    auto* whole = new QVBoxLayout(this);
+    whole->setContentsMargins(0, 0, 0, 0);
+    whole->addWidget(scroll);
 }
 
 void Page::take_focus() {
@@ -44,7 +56,7 @@ void Page::add_actions(std::initializer_list<QWidget*> actions) {
 }
 
 void Page::set_subtitle(const QString& text) {
-    subtitle_->setText(text);
+    subtitle_->set_text(text);
 }
 
 }  // namespace snakepit::shm::ui

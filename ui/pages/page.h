@@ -5,10 +5,10 @@
 
 class QHBoxLayout;
 class QVBoxLayout;
-class QLabel;
 
 namespace snakepit::shm::ui {
 
+class ElidedLabel;
 class Workspace;
 
 // A page of the window: a title line with actions at the right, and a body. Pages that are not seen
@@ -37,7 +37,7 @@ class Page : public QWidget {
   private:
     QHBoxLayout* actions_;
     QVBoxLayout* body_;
-    QLabel* subtitle_;
+    ElidedLabel* subtitle_;
     QWidget* main_ = nullptr;
 };
 

@@ -26,6 +26,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr int kReportSeconds = 5;
+constexpr int kTwoColumns = 900, kLeastHeight = 190;  // pixels: of the page, of each part
 enum Stretch { kLastMinute, kSinceStart };
 enum Subject { kAdvice, kUsers, kSessions, kWorkers };
 
@@ -47,14 +48,22 @@ PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
       model_(new OperationModel(this)),
       table_(new TableView(u"operations"_s)) {
     const QList<int> widths{560, 640};
-    auto* above = make_split(Qt::Horizontal, {build_operations(), build_distribution()}, widths);
-    auto* below = make_split(Qt::Horizontal, {build_over_time(), build_report()}, widths);
-    body()->addWidget(make_split(Qt::Vertical, {above, below}, {340, 380}), 1);
+    rows_ = {make_split(Qt::Horizontal, {build_operations(), build_distribution()}, widths),
+             make_split(Qt::Horizontal, {build_over_time(), build_report()}, widths)};
+    for (auto* row : rows_)
+        for (int i = 0; i < row->count(); ++i) row->widget(i)->setMinimumHeight(kLeastHeight);
+    body()->addWidget(make_split(Qt::Vertical, {rows_[0], rows_[1]}, {340, 380}), 1);
     while_visible(this, &workspace, &Workspace::second_passed, [this] { on_second(); });
     connect(&Theme::instance(), &Theme::changed, this, &PerformancePage::show_report);
     set_main(table_);
     table_->selectRow(0);
     show_report();
+}
+
+void PerformancePage::resizeEvent(QResizeEvent* event) {
+    for (auto* row : rows_)
+        row->setOrientation(width() < kTwoColumns ? Qt::Vertical : Qt::Horizontal);
+    Page::resizeEvent(event);
 }
 
 QWidget* PerformancePage::build_operations() {

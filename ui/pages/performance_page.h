@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
+
 #include "ui/models/sources.h"
 #include "ui/pages/page.h"
 
 class QLabel;
+class QSplitter;
 class QStackedWidget;
 class QTableWidget;
 
@@ -30,6 +33,7 @@ class PerformancePage : public Page {
 
   protected:
     void on_shown() override;
+    void resizeEvent(QResizeEvent* event) override;  // two columns, or one where it is narrow
 
   private:
     QWidget* build_operations();
@@ -47,6 +51,7 @@ class PerformancePage : public Page {
 
     OperationModel* model_;
     TableView* table_;
+    std::array<QSplitter*, 2> rows_{};
     ChoiceRow *stretch_, *subject_;
     Card *distribution_card_, *time_card_;
     HistogramView* histogram_;

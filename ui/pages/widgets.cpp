@@ -189,14 +189,32 @@ QWidget* make_command_line(const QString& command) {
 
 void ElidedLabel::set_text(const QString& text) {
     setText(text);
-    setToolTip(text);
+    show_tooltip();
+}
+
+void ElidedLabel::show_tooltip() {
+    const bool fits = fontMetrics().horizontalAdvance(text()) <= contentsRect().width();
+    setToolTip(fits ? QString() : text());
+}
+
+void ElidedLabel::resizeEvent(QResizeEvent* event) {
+    QLabel::resizeEvent(event);
+    show_tooltip();
 }
 
 void ElidedLabel::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setPen(palette().color(QPalette::WindowText));
-    painter.drawText(rect(), Qt::AlignVCenter | Qt::AlignLeft,
-                     fontMetrics().elidedText(text(), Qt::ElideMiddle, width()));
+    const auto box = contentsRect();
+    painter.drawText(box, static_cast<int>(Qt::AlignVCenter | Qt::AlignLeft),
+                     fontMetrics().elidedText(text(), mode_, box.width()));
+}
+
+ElidedLabel* make_line(const QString& text, const char* object_name) {
+    auto* label = new ElidedLabel(Qt::ElideRight);
+    label->setObjectName(QString::fromLatin1(object_name));
+    label->set_text(text);
+    return label;
 }
 
 Card::Card(const QString& title, QWidget* content) : body_(new QVBoxLayout) {
@@ -207,9 +225,9 @@ Card::Card(const QString& title, QWidget* content) : body_(new QVBoxLayout) {
     if (!title.isNull()) {
         head_ = new QHBoxLayout;
         head_->setContentsMargins(16, 8, 10, 4);
-        title_ = make_label(title, "section");
+        title_ = make_line(title, "section");
         title_->setMinimumHeight(kHeadHeight);
-        note_ = make_label({}, "muted");
+        note_ = make_line({}, "muted");
         head_->addWidget(title_);
         head_->addSpacing(6);
         head_->addWidget(note_, 1);
@@ -256,9 +274,9 @@ void Sparkline::paintEvent(QPaintEvent*) {
 FigureCard::FigureCard(const QString& icon_name, const QString& title, QWidget* parent)
     : QFrame(parent), icon_name_(icon_name), icon_(new QLabel), trend_(new Sparkline) {
     setObjectName(u"card"_s);
-    title_ = make_label(title, "figure_title");
+    title_ = make_line(title, "figure_title");
     figure_ = make_label(u"–"_s, "figure");
-    caption_ = make_label({}, "figure_caption");
+    caption_ = make_line({}, "figure_caption");
     figure_->setAccessibleName(title);
     icon_->setPixmap(icon(icon_name_).pixmap(18, 18));
     auto* column = new QVBoxLayout(this);
@@ -274,12 +292,12 @@ FigureCard::FigureCard(const QString& icon_name, const QString& title, QWidget* 
     line->addWidget(trend_);
     column->addLayout(line);
     column->addWidget(caption_);
-    setMinimumWidth(150);
+    setMinimumWidth(120);
 }
 
 void FigureCard::set_figure(const QString& figure, const QString& caption, Severity severity) {
     figure_->setText(figure);
-    caption_->setText(caption);
+    caption_->set_text(caption);
     if (severity == severity_) return;
     severity_ = severity;
     figure_->setStyleSheet(severity == Severity::none

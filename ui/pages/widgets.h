@@ -71,17 +71,24 @@ void lead_to(QLineEdit* line, QWidget* page);
 // A command line in monospace, selectable, with a button that copies it.
 QWidget* make_command_line(const QString& command);
 
-// One line that is cut in the middle where it does not fit; the tooltip has all of it.
+// One line of plain text that is cut where it does not fit; the tooltip has all of it then.
 class ElidedLabel : public QLabel {
     Q_OBJECT
   public:
-    using QLabel::QLabel;
+    explicit ElidedLabel(Qt::TextElideMode mode = Qt::ElideMiddle) : mode_(mode) {}
     void set_text(const QString& text);
     QSize minimumSizeHint() const override { return {40, QLabel::minimumSizeHint().height()}; }
 
   protected:
     void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+
+  private:
+    void show_tooltip();
+    Qt::TextElideMode mode_;
 };
+// The same with a name for the style sheet, cut at the end.
+ElidedLabel* make_line(const QString& text, const char* object_name);
 
 // A white rounded box with an optional title line and actions at its right.
 class Card : public QFrame {
@@ -91,12 +98,12 @@ class Card : public QFrame {
     explicit Card(QWidget* content) : Card(QString(), content) {}
     QVBoxLayout* body() { return body_; }
     void add_action(QWidget* action);
-    void set_title(const QString& title) { title_->setText(title); }
-    void set_note(const QString& note) { note_->setText(note); }  // muted, behind the title
+    void set_title(const QString& title) { title_->set_text(title); }
+    void set_note(const QString& note) { note_->set_text(note); }  // muted, behind the title
 
   private:
-    QLabel* title_ = nullptr;
-    QLabel* note_ = nullptr;
+    ElidedLabel* title_ = nullptr;
+    ElidedLabel* note_ = nullptr;
     QBoxLayout* head_ = nullptr;
     QVBoxLayout* body_;
 };
@@ -133,9 +140,9 @@ class FigureCard : public QFrame {
     QString icon_name_;
     Severity severity_ = Severity::none;
     QLabel* icon_;
-    QLabel* title_;
+    ElidedLabel* title_;
     QLabel* figure_;
-    QLabel* caption_;
+    ElidedLabel* caption_;
     Sparkline* trend_;
 };
 
