@@ -26,9 +26,15 @@ snakepit_shm_status snakepit_shm_map_cached(snakepit_shm_client* client, const c
                                             snakepit_shm_access access, snakepit_shm_mapping* out) {
     if (!client || !id || !out)
         return bad_argument("map_cached requires a client, an id and a pointer for the mapping");
-    return on_region(client, id, [&](ManagerClient& manager, const RegionId& region) {
-        return finish(manager.map_cached(region, mode_of(access)),
-                      [&](const MappedRegion& mapped) { *out = snakepit::shm::to_c(mapped); });
+    return in_client(client, [&](ManagerClient& manager) {
+        const auto region = RegionId::parse(id);
+        if (region)
+            return finish(manager.map_cached(*region, mode_of(access)),
+                          [&](const MappedRegion& mapped) { *out = snakepit::shm::to_c(mapped); });
+        if (const auto name = RegionName::parse(id); !name) return failed(name.error());
+        return failed(make_error(ErrorCode::not_cached,
+                                 "the manager alone knows which region has a name",
+                                 "map it by its id, which snakepit_shm_resolve() finds"));
     });
 }
 

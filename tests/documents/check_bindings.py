@@ -26,15 +26,17 @@ STRUCTURES = {
     "snakepit_shm_mapping": snakepit_shm._Mapping,
     "snakepit_shm_region_info": snakepit_shm._Info,
     "snakepit_shm_cleanup_options": snakepit_shm._CleanupOptions,
+    "snakepit_shm_event": snakepit_shm._Event,
     "snakepit_shm_cleanup_result": snakepit_shm._CleanupResult,
 }
 # What has another form: a member of its own name would say less.
 CPP_MEMBERS = {"timeout_ms": "timeout"}
 JSON_KEYS = {"timeout_ms": "timeout", "owner": "permissions", "group": "permissions", "other": "permissions",
              "holder_pids": "references"}
-# A ticket is for interpreters, which handle signals between slices.
-NOT_IN_CPP = {"lock_begin", "lock_wait", "cancel"}
-NOT_IN_PYTHON = {"connect"}  # connect_within is it
+# connect_within, lock_as and lock do what these do; slices of a wait are for interpreters.
+NOT_IN_CPP = {"connect", "lock", "lock_wait"}
+# connect_within and lock_as do what these do.
+NOT_IN_PYTHON = {"connect", "lock"}
 
 problems = []
 
@@ -106,7 +108,7 @@ used_by_cpp = set(re.findall(r"\bsnakepit_shm_(\w+)\b", cpp))
 python_source = (ROOT / "packaging/python/snakepit_shm.py").read_text()
 used_by_python = set(snakepit_shm._PROTOTYPES) | set(re.findall(r"\bsnakepit_shm_(\w+)\b", python_source))
 used_by_python |= {"close", "disconnect", "status_name", "status_type"}
-complain("functions that C++ does not use", functions - used_by_cpp - NOT_IN_CPP - {"connect", "version"})
+complain("functions that C++ does not use", functions - used_by_cpp - NOT_IN_CPP - {"version"})
 complain("functions that Python does not use", functions - used_by_python - NOT_IN_PYTHON)
 
 for status in range(0, 200):

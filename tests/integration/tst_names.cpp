@@ -202,6 +202,10 @@ void Names::a_name_costs_one_request_and_an_id_none() {
     before = client->round_trips();
     for (int i = 0; i < 10; ++i) QVERIFY(found->map().has_value());
     QCOMPARE(client->round_trips(), before);
+    QCOMPARE(client->map_cached("data").error().status, SNAKEPIT_SHM_NOT_CACHED);
+    QCOMPARE(client->map_cached("shm_x").error().status, SNAKEPIT_SHM_INVALID_REGION_ID);
+    QVERIFY(client->map_cached(region->id()).has_value());
+    QCOMPARE(client->round_trips(), before);
 }
 
 // What a program was told that it has, it has, and nobody else has it, whenever the manager dies.

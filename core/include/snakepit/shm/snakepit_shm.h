@@ -58,7 +58,8 @@
  * user, if the region's policy lets the caller see it.
  *
  * **Waiting.** These never wait: snakepit_shm_map_cached(), snakepit_shm_event_fd(),
- * snakepit_shm_round_trips(), snakepit_shm_last_error(), snakepit_shm_status_name(). The table is
+ * snakepit_shm_round_trips(), snakepit_shm_last_error(), snakepit_shm_status_name(),
+ * snakepit_shm_status_type(), snakepit_shm_version(). The table is
  * about the others; "asks": a request to the manager, which takes some 10 microseconds, and at most
  * the call's deadline when none responds.
  *
@@ -446,7 +447,7 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_mapping_id(snakepit_shm_client
  * @brief Maps a region as snakepit_shm_map() if that needs no request to the manager. Never blocks.
  *
  * A region that this client mapped before needs none, unless it is encrypted or audited, or the
- * manager has withdrawn its idle grant since.
+ * manager has withdrawn its idle grant since. A region's name always needs one.
  *
  * @retval SNAKEPIT_SHM_NOT_CACHED       It needs a request: use snakepit_shm_map(), on a thread
  *                                       that may wait.
