@@ -147,11 +147,12 @@ void OwnerEndTest::a_manager_that_was_killed_between_the_two_events_withdraws() 
 void OwnerEndTest::a_region_that_is_being_moved_is_withdrawn_too() {
     // The first is freed, so that the second moves down into its place.
     RegionOptions plain;
-    const auto first = user_->allocate(2 << 20, plain);
+    const auto first = user_->allocate(8 << 20, plain);
     auto options = with(CleanupPolicy::automatic, OwnerEnd::withdraw);
     Program other(bench_->service, {101, 5000, 500});
-    const auto grant = user_->allocate(2 << 20, options);
+    const auto grant = user_->allocate(8 << 20, options);
     QVERIFY(*service().deallocate(user_->caller(), first->id, false));
+    service().tick(state().registry.time());
     bench_->later = true;
     service().defragment();
     QVERIFY(service().moving(grant->id));

@@ -317,7 +317,7 @@ void RegionNames::a_waiting_request_ends_with_its_client() {
     begin(*user_, 1, "data", one, 32 << 20);
     begin(second, 1, "data", two);
     begin(third, 1, "data", three);
-    service().client_disconnected(second.client());
+    service().connection_lost(second.client());
     service().cancel_allocation(third.caller(), 1);
     service().cancel_allocation(user_->caller(), 1);
     run_long_work();
