@@ -51,7 +51,8 @@ Result<WatchReply> SignalManager::watch(const Caller& caller, const RegionId& id
                         fmt::format("this program waits for {} signals", mine.size()),
                         "cancel waits that are not needed");
         SHM_ASSIGN(auto* const word, state_.signals.word(slot));
-        const auto now = SignalWord::counter(word->mark(SignalWord::kWatched));
+        auto now = word->counter();
+        if (now == since) now = SignalWord::counter(word->mark(SignalWord::kWatched));
         if (now != since) return WatchReply{true, now};
         auto& there = watches_[slot];
         if (there.id != id) there = {id, {}};
@@ -98,29 +99,36 @@ void SignalManager::look() {
     for (auto at = watches_.begin(); at != watches_.end();) at = look(at);
 }
 
-// The mark first and then the counter, as every waiter: a notifier that comes later sees the mark.
+// For who goes on waiting the mark first and then the counter, as every waiter: a notifier that
+// comes later sees the mark.
 SignalManager::Watches::iterator SignalManager::look(Watches::iterator at) {
     const auto slot = at->first;
-    auto& [id, watches] = at->second;
+    const auto& id = at->second.id;
     const auto word = registry_.control(slot);
     const bool there = registry_.id(slot) == id && !word.withdrawn &&
                        (word.state == SlotState::live || word.state == SlotState::retiring);
+    if (!there) {
+        settle(at->second, {}, ErrorCode::region_not_found);
+        return watches_.erase(at);
+    }
     // A region that has moved has its word in the new place when it is first asked for.
-    const auto found = there ? state_.signals.word(slot) : Result<SignalWord*>(nullptr);
-    auto* const signal = found ? *found : nullptr;
-    if (there && !signal) return std::next(at);  // no memory: at the next look
-    const auto now = there ? SignalWord::counter(signal->mark(SignalWord::kWatched)) : 0;
-    const auto decided = [&](const Watch& watch) {
-        if (there && watch.since == now) return false;
-        state_.events.add(watch.serial, {false, watch.ticket, now,
-                                         there ? ErrorCode{} : ErrorCode::region_not_found});
+    const auto signal = state_.signals.word(slot);
+    if (!signal) return std::next(at);  // no memory: at the next look
+    settle(at->second, (*signal)->counter(), {});
+    if (at->second.watches.empty()) return watches_.erase(at);
+    settle(at->second, SignalWord::counter((*signal)->mark(SignalWord::kWatched)), {});
+    return at->second.watches.empty() ? watches_.erase(at) : std::next(at);
+}
+
+void SignalManager::settle(Watched& there, std::uint64_t now, ErrorCode code) {
+    std::erase_if(there.watches, [&](const Watch& watch) {
+        if (code == ErrorCode{} && watch.since == now) return false;
+        state_.events.add(watch.serial, {false, watch.ticket, now, code});
         const auto client = by_client_.find(watch.serial);
         if (client != by_client_.end() && client->second.erase(watch.ticket) > 0)
             --by_client_count_;
         return true;
-    };
-    std::erase_if(watches, decided);
-    return watches.empty() ? watches_.erase(at) : std::next(at);
+    });
 }
 
 void SignalManager::drop(std::uint64_t serial) {

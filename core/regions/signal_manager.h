@@ -62,6 +62,7 @@ class SignalManager : RegionPart {
     using Watches = std::map<std::uint32_t, Watched>;  // by slot
     // Notes what is decided there; returns the next slot's.
     Watches::iterator look(Watches::iterator at);
+    void settle(Watched& there, std::uint64_t now, ErrorCode code);
     void forget(std::uint64_t serial, std::uint64_t ticket);
 
     RegionDirectory& directory_;

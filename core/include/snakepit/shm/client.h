@@ -464,9 +464,9 @@ class Client {
 
     template <typename Byte>
     Result<BasicMapping<Byte>> map_as(const std::string& id, snakepit_shm_access access,
-                                      decltype(snakepit_shm_map)* map = snakepit_shm_map) const {
+                                      decltype(snakepit_shm_map)* how = snakepit_shm_map) const {
         snakepit_shm_mapping mapping{};
-        const auto status = map(client_.get(), id.c_str(), access, &mapping);
+        const auto status = how(client_.get(), id.c_str(), access, &mapping);
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return BasicMapping<Byte>(client_, mapping);
     }
