@@ -17,6 +17,10 @@ namespace snakepit::shm::cli {
 
 namespace {
 
+constexpr auto kOthersByName =
+    "only what is certain is removed without names: 'snakepit-shm host' lists the rest, which is "
+    "removed by name\n";
+
 struct Sum {
     std::size_t segments = 0;
     std::uint64_t bytes = 0;
@@ -60,6 +64,7 @@ int finish(const Context& context, const std::vector<HostCleanItem>& items,
     } else {
         print(clean_items(items, options.dry_run));
         print(fmt::format("{} {}\n", options.dry_run ? "would remove" : "removed", sum.str()));
+        if (items.empty()) print(kOthersByName);
     }
     return sum.segments == items.size() ? kDone : kFailed;
 }
@@ -110,6 +115,7 @@ Result<int> run_host_clean(const Context& context, const HostCleanOptions& optio
     const auto sum = sum_of(items, true);
     if (sum.segments == 0) {
         print("nothing to remove\n");
+        if (items.empty()) print(kOthersByName);
         return items.empty() ? kDone : kFailed;
     }
     if (!agreed(sum)) {

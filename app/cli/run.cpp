@@ -107,15 +107,13 @@ std::string left_text(const TreeReport& report) {
 
 std::string possible_text(const TreeReport& report) {
     if (report.possible.empty()) return {};
-    std::vector<std::string> names;
-    for (const auto& item : report.possible) {
-        if (names.size() == kMostPossible) break;
-        names.push_back(escaped(item.segment.name));
-    }
-    const auto more = report.possible.size() - names.size();
-    return fmt::format("possible, and left alone: {} appeared meanwhile: {}{}\n",
-                       sum_of(report.possible), fmt::join(names, ", "),
-                       more == 0 ? "" : fmt::format(" and {} more", more));
+    auto out = fmt::format("possible, and left alone: {}\n", sum_of(report.possible));
+    const auto shown = std::min(report.possible.size(), kMostPossible);
+    for (std::size_t i = 0; i < shown; ++i)
+        out += fmt::format("{}: {}\n", escaped(report.possible[i].segment.name),
+                           report.possible[i].reason);
+    const auto more = report.possible.size() - shown;
+    return more == 0 ? out : out + fmt::format("and {} more\n", more);
 }
 
 std::string running_text(const TreeReport& report) {
@@ -131,21 +129,6 @@ std::string running_text(const TreeReport& report) {
     return out;
 }
 
-std::string attribution_text(const TreeReport& report) {
-    switch (report.attribution) {
-        case Attribution::isolated:
-        case Attribution::exact:
-            return {};
-        case Attribution::mappings:
-            return "note: what was opened and not mapped within a few milliseconds can be missed; "
-                   "--isolate misses nothing\n";
-        case Attribution::looks:
-            break;
-    }
-    return "note: processes that lived only a few milliseconds can be missed; --isolate misses "
-           "nothing\n";
-}
-
 // Standard output is the command's, so it goes to the other stream.
 void print_report(const Context& context, const RunOptions& options, const TreeReport& report) {
     if (context.json) {
@@ -155,7 +138,6 @@ void print_report(const Context& context, const RunOptions& options, const TreeR
         return;
     }
     auto out = left_text(report) + running_text(report) + possible_text(report);
-    if (!report.left.empty() || !report.possible.empty()) out += attribution_text(report);
     for (const auto& note : report.notes) out += fmt::format("note: {}\n", note);
     print_error(sanitized_lines(out));
 }

@@ -17,11 +17,6 @@ constexpr std::int64_t kYoung = 60 * kSecond;
 constexpr std::int64_t kRecent = 600 * kSecond;
 constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
 
-// Servers that use private segments.
-constexpr SoftwareSet kSystemVSoftware = set_of(Software::postgresql) | set_of(Software::oracle) |
-                                         set_of(Software::db2) | set_of(Software::zabbix) |
-                                         set_of(Software::mpi);
-
 constexpr std::size_t kSentences = 6;  // usual number
 
 Ours ours_by(const Registry* registry) {
@@ -83,6 +78,8 @@ class Weighing {
     std::string living(std::int64_t pid) const;
     void look_for_numbers();
     void ask_who_may_know_it();
+    bool may_have_other_ids(const Access& access);
+    void ask_for_administrator();
     void ask_whether_it_was_passed_on();
     void tell_times();
 
@@ -201,11 +198,15 @@ bool Weighing::is_used() {
     const bool nameless = segment_.kind == SegmentKind::memfd || segment_.unlinked;
     if (segment_.users.empty() && segment_.attached == 0 && !nameless && !segment_.removed) {
         const bool counted = system_v();
+        const bool processes_seen = segment_.users_complete;
+        const auto unseen = counted ? std::string() : setting_.system.use_without_process(segment_);
+        if (!unseen.empty()) segment_.users_complete = false;
         out_.use = counted || segment_.users_complete ? Use::unused : Use::partly_unseen;
         if (counted)
             say("No process has it attached (counted by the kernel).");
         else
-            out_.sentences.emplace_back(segment_.users_complete ? kNoUseSeen : kUseNotSeen);
+            out_.sentences.emplace_back(processes_seen ? kNoUseSeen : kUseNotSeen);
+        if (!unseen.empty()) say("The kernel may use it although no process has it: {}.", unseen);
         return false;
     }
     out_.use = Use::used;
@@ -215,10 +216,12 @@ bool Weighing::is_used() {
 
 void Weighing::tell_users() {
     const auto having = [this](UseKind how) {
-        return static_cast<std::uint64_t>(
-            std::count_if(segment_.users.begin(), segment_.users.end(),
-                          [how](const SegmentUser& user) { return user.how == how; }));
+        return static_cast<std::uint64_t>(std::count_if(
+            segment_.users.begin(), segment_.users.end(),
+            [how](const SegmentUser& user) { return user.pid != 0 && user.how == how; }));
     };
+    for (const auto& user : segment_.users)
+        if (user.pid == 0) say("The kernel uses it ({}).", user.program);
     if (const auto count = having(UseKind::maps); count > 0)
         say("{} it mapped.",
             count == 1 ? "A process has" : fmt::format("{} processes have", count));
@@ -259,7 +262,9 @@ void Weighing::ask_whether_it_can_be_found() {
         case Habit::its_programs:
         case Habit::python:
             out_.findable = Findable::never;
-            say("{} uses such a name for one run only.", known_->program);
+            say("{} uses such a name for one run only, but other programs can choose such a name "
+                "too.",
+                known_->program);
             break;
         case Habit::its_programs_again:
             say("{} reuses such names.", known_->program);
@@ -290,16 +295,6 @@ void Weighing::ask_whether_it_was_passed_on() {
 }
 
 void Weighing::ask_for_program() {
-    if (system_v() && !known_ && out_.own_namespace && segment_.uid != 0) {
-        // A server that root started may have passed the id to its workers of other users.
-        const auto found = setting_.processes.find_software(segment_.uid, kSystemVSoftware);
-        out_.root_runs_program = found.pid != 0 && found.answer != Answer::yes;
-        if (out_.root_runs_program)
-            say("Process {} ({}) of root is a program that uses such segments, and may know its "
-                "id.",
-                found.pid, found.name);
-        return;
-    }
     if (!known_ || known_->software == 0 || !out_.own_namespace) return;
     const auto found = setting_.processes.find_software(segment_.uid, known_->software);
     out_.program = found.answer;
@@ -368,6 +363,30 @@ void Weighing::ask_who_may_know_it() {
         say("Its owner and mode let other running programs use it, and one of them may know of "
             "it: process {}{}, for one.",
             knower.pid, knower.name.empty() ? "" : fmt::format(" ({})", knower.name));
+    if (knower.answer == Answer::no && may_have_other_ids(access)) out_.knower = Answer::not_told;
+    if (out_.knower == Answer::no && system_v() && out_.findable == Findable::never)
+        ask_for_administrator();
+}
+
+// An id of today's processes does not exclude a program that uses the segment with another one.
+bool Weighing::may_have_other_ids(const Access& access) {
+    const auto other = system_v() ? std::string() : setting_.system.other_ids(segment_.device);
+    if (!other.empty()) say("Its owner and mode do not tell who may use it: {}.", other);
+    const auto later = setting_.system.later_ids(access);
+    if (!later.empty()) say("A process may still become its owner or group: {}.", later);
+    return !other.empty() || !later.empty();
+}
+
+// Any process can be told an id, and root may attach every segment.
+void Weighing::ask_for_administrator() {
+    const auto found = setting_.processes.find_administrator();
+    out_.administrator = found.answer;
+    const auto label = found.name.empty() ? fmt::format("process {}", found.pid)
+                                          : fmt::format("process {} ({})", found.pid, found.name);
+    if (found.answer == Answer::yes)
+        say("A program of root may know its id, and root may attach every segment: {}.", label);
+    else if (found.answer == Answer::not_told)
+        say("Whether a program of root knows its id is not visible here.");
 }
 
 void Weighing::tell_times() {

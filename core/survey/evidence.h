@@ -12,6 +12,7 @@
 
 #include "survey/our_names.h"
 #include "survey/process_view.h"
+#include "survey/system_view.h"
 
 namespace snakepit::shm::survey {
 
@@ -19,6 +20,7 @@ namespace snakepit::shm::survey {
 struct Setting {
     Timestamp now;
     const ProcessView& processes;
+    const SystemView& system;
     const Instances& instances;
     bool complete = true;    // every listed process could be inspected
     bool outermost = true;   // no process is outside our view, and user ids are the system's
@@ -69,7 +71,9 @@ struct Evidence {
     Answer program = Answer::not_told;  // whether that program is running for its owner
     bool program_partly_seen = false;   // some processes are known only by their names
     bool root_runs_program = false;     // and may have created it for its owner
-    bool has_tracker = false;           // Python's, of its owner
+    // System V: a process of root may know the id.
+    Answer administrator = Answer::not_told;
+    bool has_tracker = false;          // Python's, of its owner
     Answer knower = Answer::not_told;  // a running process is allowed to use it, and so may know it
     Answer owner = Answer::not_told;   // a process of the owner is running
     bool passed_on = false;            // System V: a process other than its creator used it last

@@ -20,9 +20,9 @@ enum class UseKind : std::uint8_t { open, maps, attached };
 std::string_view to_string(UseKind use);  // "open", "maps", "attached"
 
 struct SegmentUser {
-    std::int64_t pid = 0;
+    std::int64_t pid = 0;  // 0: the kernel
     std::uint32_t uid = 0;
-    std::string program;          // the name of its process
+    std::string program;          // the name of its process; "kernel: loop3"
     UseKind how = UseKind::open;  // the strongest use: mapped or attached before open
 };
 

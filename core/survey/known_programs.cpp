@@ -110,6 +110,8 @@ constexpr KnownProgram kKnown[] = {
      "gst-plugins-bad: sys/shm/shmpipe.c: \"/shmpipe.%5d.%5d\""},
     {"GStreamer", kPosix, "shmpipe. %.    #", Habit::its_creator, set_of(Software::gstreamer),
      "gst-plugins-bad: the same, of a number with four digits"},
+    {"GStreamer", kPosix, "shmpipe.  %.    #", Habit::its_creator, set_of(Software::gstreamer),
+     "gst-plugins-bad: the same, of a number with three digits"},
     {"WebKit", kPosix, "WK2SharedMemory.@", Habit::its_programs, set_of(Software::webkit),
      "WebKit: Platform/unix/SharedMemoryUnix.cpp: \"/WK2SharedMemory.<random>\""},
     {"ZoneMinder", kPosix, "zm.mmap.#", Habit::its_programs_again, set_of(Software::zoneminder),
@@ -261,11 +263,13 @@ bool looks_random(std::string_view text) {
            std::any_of(text.begin() + 1, text.end(), capital);
 }
 
-// A random number of 32 bits. A short one is rarely random: a year, a version, a counter.
+// A random number of 32 bits. A short one is rarely random: a date, a year, a version, a counter.
 bool random_number(std::string_view digits) {
-    constexpr std::size_t kLeast = 9;
+    constexpr std::size_t kDate = 8, kMost = 10;
     std::uint64_t number = 0;
-    if (digits.size() < kLeast || digits.size() > kLeast + 1 || digits.front() == '0') return false;
+    if (digits.size() < kDate || digits.size() > kMost || digits.front() == '0') return false;
+    if (digits.size() == kDate && (digits.starts_with("19") || digits.starts_with("20")))
+        return false;
     std::from_chars(digits.data(), digits.data() + digits.size(), number);
     return number <= 0xFFFFFFFF;
 }

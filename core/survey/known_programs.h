@@ -55,6 +55,7 @@ enum class Software : std::uint8_t {
     zoneminder,
     podman,
     snakepit,
+    system_service,  // see is_system_service()
 };
 using SoftwareSet = std::uint64_t;
 constexpr SoftwareSet set_of(Software software) {
@@ -67,6 +68,10 @@ std::vector<std::int64_t> numbers_in(std::string_view name);
 // By the name of the file alone ("python3.11", "libtorch_cpu.so"), not its directory.
 SoftwareSet software_of_executable(std::string_view file_name);
 SoftwareSet software_of_library(std::string_view file_name);
+
+// Whether `path` is the executable of a service that belongs to the operating system and shares no
+// memory by the ids of System V segments. Incomplete: of others that is not known.
+bool is_system_service(std::string_view path);
 
 struct KnownProgram {
     std::string_view program;

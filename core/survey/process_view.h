@@ -58,6 +58,10 @@ class ProcessView {
     virtual Found anyone(const Access& access) const = 0;
     // One that runs any of `software`. Of root everybody's: its processes become other users'.
     virtual Found find_software(std::uint32_t uid, SoftwareSet software) const = 0;
+    // A process of an administrator in our IPC namespace, whom owner and mode do not keep out.
+    // Services of the operating system do not count (is_system_service()), nor do the processes
+    // that started this one.
+    virtual Found find_administrator() const = 0;
 };
 
 }  // namespace snakepit::shm::survey

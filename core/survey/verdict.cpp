@@ -69,17 +69,19 @@ Finding of_python(const Evidence& evidence) {
 Finding of_system_v(const Evidence& evidence) {
     if (!evidence.creator_known || evidence.creator != Life::gone) return kNobodyKnows;
     if (evidence.sibling_used || evidence.last_user_lives) return kNobodyKnows;
-    if (evidence.passed_on && evidence.age != Age::settled && evidence.age != Age::long_ago)
+    const bool quiet = evidence.age == Age::settled || evidence.age == Age::long_ago;
+    if (evidence.passed_on && (!quiet || evidence.knower != Answer::no))
         return {SegmentVerdict::unknown, kOneSided};
     if (evidence.findable == Findable::never)
         return left_over(evidence.passed_on ? kProbable : kSure);
     return left_over(evidence.owner == Answer::no ? kLikely : kProbable);
 }
 
-// An unknown file may have been placed there on purpose to be kept in memory.
+// An unknown file may have been placed there on purpose to be kept in memory. That no use was
+// recorded for a day proves little: opening a file is not recorded, and reading it once a day.
 Finding of_unknown_file(const Evidence& evidence) {
-    if (evidence.name_has_living_number || evidence.owner != Answer::no) return kNobodyKnows;
-    return evidence.age == Age::long_ago ? left_over(kProbable) : kNobodyKnows;
+    if (evidence.name_has_living_number || evidence.knower != Answer::no) return kNobodyKnows;
+    return evidence.age == Age::long_ago ? left_over(kOneSided) : kNobodyKnows;
 }
 
 Finding of_unused(const Evidence& evidence) {
@@ -110,6 +112,9 @@ int most(const Evidence& evidence) {
     cap(evidence.age == Age::young, kTooYoung);
     cap(evidence.age == Age::recent || evidence.age == Age::not_told, kLikely);
     cap(evidence.findable != Findable::never, kLikely);
+    // A name is chosen, by a program or by a person: it proves nothing.
+    cap(!evidence.system_v, kLikely);
+    cap(evidence.system_v && evidence.administrator != Answer::no, kLikely);
     cap(evidence.has_unseen_names, kLikely);
     cap(evidence.knower != Answer::no, kLikely);
     cap(evidence.sibling_used || evidence.passed_on, kLikely);

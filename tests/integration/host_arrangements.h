@@ -29,5 +29,7 @@ struct LivingArrangement {
     bool held = false;
 };
 std::vector<LivingArrangement> living_arrangements();
+// Those of them that no list of descriptors and mappings shows.
+std::vector<LivingArrangement> living_in_the_kernel();
 
 }  // namespace snakepit::shm::test

@@ -364,6 +364,8 @@ Living living_arrangements() {
     Living all;
     for (const auto* some : {&kPassedOn, &kThreads, &kNamespaces, &kComesBack, &kHeld})
         all.insert(all.end(), some->begin(), some->end());
+    const auto of_kernel = living_in_the_kernel();
+    all.insert(all.end(), of_kernel.begin(), of_kernel.end());
     return all;
 }
 

@@ -44,7 +44,8 @@ class Run : public QObject, private Leavings {
     void what_others_created_without_opening_it_is_possible_only_data();
     void what_others_created_without_opening_it_is_possible_only();
     void what_others_created_and_the_command_attached_is_possible_only();
-    void what_lay_too_deep_to_be_seen_is_possible_only();
+    void what_lay_too_deep_to_be_listed_before_is_not_the_commands();
+    void what_is_an_estimate_is_called_so();
     void what_others_used_meanwhile_stays();
     void what_others_may_have_used_stays_if_that_is_not_told();
     void what_others_attached_meanwhile_stays();
@@ -315,7 +316,7 @@ void Run::what_others_created_and_the_command_attached_is_possible_only() {
 }
 
 // So deep that it is not listed before the command starts.
-void Run::what_lay_too_deep_to_be_seen_is_possible_only() {
+void Run::what_lay_too_deep_to_be_listed_before_is_not_the_commands() {
     auto deep = name("d");
     for (int level = 1; level <= 18; ++level) deep += QString("/d%1").arg(level);
     QVERIFY(QDir("/dev/shm").mkpath(deep));
@@ -326,8 +327,25 @@ void Run::what_lay_too_deep_to_be_seen_is_possible_only() {
                               QStringList{"sh", "-c", "exec 3<>" + file.fileName()}}) {
         const auto done = execute(run(QStringList{"--clean", "--fail-on-leak", "--"} + words));
         QVERIFY2(file.exists(), qPrintable(done.err));
-        QVERIFY2(names_in(report_of(done), "left").isEmpty(), qPrintable(done.err));
+        const auto report = report_of(done);
+        QVERIFY2(names_in(report, "left").isEmpty(), qPrintable(done.err));
+        QVERIFY2(names_in(report, "possible").isEmpty(), qPrintable(done.err));
     }
+}
+
+void Run::what_is_an_estimate_is_called_so() {
+    const QStringList leak{kLeaker, "map", name("a")};
+    for (const bool known : {true, false}) {
+        const auto words = known ? run(leak) : QStringList{kLeaker, "refuse", "exec"} + run(leak);
+        const auto report = report_of(execute(as_user(words)));
+        QStringList notes;
+        for (const auto& note : report["notes"].toArray()) notes += note.toString();
+        QVERIFY2(notes.join('\n').contains("is an estimate"), qPrintable(notes.join('\n')));
+        QFile::remove("/dev/shm/" + name("a"));
+    }
+    const auto isolated = report_of(execute(as_user(run(QStringList{"--isolate", "--"} + leak))));
+    if (isolated["attribution"].toString() != "isolated") QSKIP("no user namespaces here");
+    QVERIFY(isolated["notes"].toArray().isEmpty());
 }
 
 void Run::what_others_used_meanwhile_stays() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "survey/process_view.h"
+#include "survey/system_view.h"
 
 namespace snakepit::shm::test {
 
@@ -66,8 +67,26 @@ class MadeProcesses final : public survey::ProcessView {
         return out;
     }
 
+    survey::Found find_administrator() const override {
+        for (const auto& process : all)
+            if (process.uid == 0 &&
+                (process.software & set_of(survey::Software::system_service)) == 0)
+                return {survey::Answer::yes, process.pid, process.name, false};
+        return {none(), 0, {}, false};
+    }
+
   private:
     survey::Answer none() const { return hidden ? survey::Answer::not_told : survey::Answer::no; }
+};
+
+// Answers that a test sets.
+class MadeSystem final : public survey::SystemView {
+  public:
+    std::string ids, later, kernel;
+
+    std::string other_ids(std::uint64_t) const override { return ids; }
+    std::string later_ids(const survey::Access&) const override { return later; }
+    std::string use_without_process(const HostSegment&) const override { return kernel; }
 };
 
 }  // namespace snakepit::shm::test

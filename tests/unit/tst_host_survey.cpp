@@ -103,6 +103,8 @@ void TestHostSurvey::names_tell_programs_and_pids_data() {
     QTest::addColumn<qint64>("creator");
     QTest::newRow("postgres") << "PostgreSQL.1804289383"
                               << "PostgreSQL" << qint64{0};
+    QTest::newRow("postgres, a short number") << "PostgreSQL.56523858"
+                                              << "PostgreSQL" << qint64{0};
     QTest::newRow("chromium") << ".org.chromium.Chromium.aB3dEf"
                               << "Chromium" << qint64{0};
     QTest::newRow("python") << "psm_0a1b2c3d"
@@ -585,7 +587,8 @@ void TestHostSurvey::privileges_let_a_process_in() {
     QVERIFY(QDir().mkpath(host.path("proc/300/ns")));
     QVERIFY(QFile::link(user_map.isEmpty() ? "user:[4026531837]" : "user:[4026532999]",
                         host.path("proc/300/ns/user")));
-    host.write("proc/300/uid_map", user_map.isEmpty() ? "0 0 4294967295\n" : user_map);
+    for (const auto* map : {"proc/300/uid_map", "proc/300/gid_map"})
+        host.write(map, user_map.isEmpty() ? "0 0 4294967295\n" : user_map);
     QCOMPARE(anyone_of(host, kOwner), may ? Answer::not_told : Answer::no);
 }
 

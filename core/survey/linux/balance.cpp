@@ -247,7 +247,7 @@ void Balancer::tell_what_was_seen() {
     const auto& registered = parts_.look.registered;
     if (!registered.empty())
         note("{} registered with io_uring by {}: memory that only they refer to is not listed",
-             pluralize(sum_of(registered), "file is", "files are"),
+             pluralize(sum_of(registered), "file or buffer is", "files or buffers are"),
              processes_text(parts_.table, registered));
     tell_of_mounts();
     if (huge_ > 0)

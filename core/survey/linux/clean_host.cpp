@@ -23,12 +23,13 @@ std::string users_of(const HostSegment& segment) {
     std::vector<std::string> some;
     for (const auto& user : segment.users) {
         if (some.size() == kMostNamed) break;
-        some.push_back(fmt::format("{} ({})", user.pid, user.program));
+        some.push_back(user.pid == 0 ? user.program
+                                     : fmt::format("{} ({})", user.pid, user.program));
     }
     if (some.empty()) return "processes that are not visible here";
     const auto more = segment.users.size() - some.size();
-    return fmt::format("process {}{}", fmt::join(some, ", "),
-                       more > 0 ? fmt::format(" and {} more", more) : "");
+    return fmt::format("{}{}{}", segment.users.front().pid == 0 ? "" : "process ",
+                       fmt::join(some, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 std::string why_in_use(const HostSegment& segment) {
@@ -216,7 +217,7 @@ class Cleaning {
                         "try again, or run it with CAP_LEASE");
         if (segment.users_complete) return {};
         return fail(ErrorCode::platform_error,
-                    "some processes cannot be inspected, and one of them may use it",
+                    "a process that cannot be inspected, or the kernel, may use it",
                     ::geteuid() == 0
                         ? "run it with CAP_SYS_PTRACE or CAP_LEASE, outside of containers"
                         : "ask an administrator to remove it");

@@ -126,8 +126,8 @@ void DescriptorLook::look_into_ring(const ProcessDirectory& who, int directory, 
     if (asked_ > kMostAsked || read_link(directory, name) != kRing) return;
     ++asked_;
     const auto text = read_file(who.home.get(), fmt::format("fdinfo/{}", name).c_str());
-    const auto files = text ? count_in(*text, "UserFiles:") : 0;
-    if (files > 0) result_.registered[who.process.pid] += files;
+    const auto held = text ? count_in(*text, "UserFiles:") + count_in(*text, "UserBufs:") : 0;
+    if (held > 0) result_.registered[who.process.pid] += held;
 }
 
 }  // namespace snakepit::shm::survey

@@ -33,29 +33,24 @@ constexpr std::array<std::string_view, 6> kKernels{"sysfs",   "proc",  "cgroup",
 struct MountLine {
     std::uint64_t number = 0, parent = 0, device = 0;
     std::string root, point;
-    std::string_view type;
+    std::string_view type, options;  // of the file system
+    bool idmapped = false;           // shows files with other ids
 };
-
-// White space is written as \040.
-std::string unescaped(std::string_view text) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] != '\\' || at + 3 >= text.size()) {
-            out += text[at];
-            continue;
-        }
-        int value = 0;
-        for (int digit = 0; digit < 3; ++digit) value = value * 8 + (text[++at] - '0');
-        out += static_cast<char>(value);
-    }
-    return out;
-}
 
 std::string_view take_word(std::string_view& line) {
     const auto end = std::min(line.find(' '), line.size());
     const auto word = line.substr(0, end);
     line.remove_prefix(std::min(end + 1, line.size()));
     return word;
+}
+
+bool has_option(std::string_view options, std::string_view wanted) {
+    while (!options.empty()) {
+        const auto option = options.substr(0, options.find(','));
+        if (option == wanted) return true;
+        options.remove_prefix(std::min(option.size() + 1, options.size()));
+    }
+    return false;
 }
 
 // "36 35 98:0 /root /point rw,noatime … - type source options"
@@ -70,14 +65,50 @@ MountLine parse_mount(std::string_view line) {
     device.remove_prefix(std::min<std::size_t>(1, device.size()));
     out.device =
         makedev(static_cast<unsigned>(major_number), static_cast<unsigned>(take_number(device)));
-    const auto root = take_word(line), point = take_word(line);
-    const auto dash = line.find(" - ");
-    if (dash == line.npos) return out;
-    line.remove_prefix(dash + 3);
+    const auto root = take_word(line), point = take_word(line), flags = take_word(line);
+    out.idmapped = has_option(flags, "idmapped");
+    while (!line.empty() && take_word(line) != "-") {
+    }
     out.type = take_word(line);
-    if (out.type == "tmpfs" || out.type == "devtmpfs" || out.type == "nsfs") {
+    (void)take_word(line);
+    out.options = line;
+    if (out.type == "tmpfs" || out.type == "devtmpfs" || out.type == "nsfs" ||
+        out.type == "overlay" || out.idmapped) {
         out.root = unescaped(root);
         out.point = unescaped(point);
+    }
+    return out;
+}
+
+// Separated by colons; one in a path is written as \:.
+void add_layers(const std::string& value, std::vector<std::string>& out) {
+    std::string path;
+    const auto end_path = [&] {
+        if (!path.empty()) out.push_back(path);
+        path.clear();
+    };
+    for (std::size_t at = 0; at < value.size(); ++at) {
+        if (value[at] == '\\' && at + 1 < value.size())
+            path += value[++at];
+        else if (value[at] == ':')
+            end_path();
+        else
+            path += value[at];
+    }
+    end_path();
+}
+
+// The directories of an overlay: "lowerdir=/a:/b,upperdir=/c", "lowerdir+=/a".
+std::vector<std::string> layers_of(std::string_view options) {
+    std::vector<std::string> out;
+    while (!options.empty()) {
+        const auto option = options.substr(0, options.find(','));
+        options.remove_prefix(std::min(option.size() + 1, options.size()));
+        const auto key = option.substr(0, option.find('='));
+        const bool is_layer = key.starts_with("lowerdir") || key.starts_with("upperdir") ||
+                              key.starts_with("datadir");
+        if (is_layer && key.size() < option.size())
+            add_layers(unescaped(option.substr(key.size() + 1)), out);
     }
     return out;
 }
@@ -127,6 +158,8 @@ class Reader {
             const auto mount = parse_mount(rest.substr(0, end));
             rest.remove_prefix(std::min(end + 1, rest.size()));
             out_.numbers.insert(mount.number);
+            if (mount.idmapped) out_.idmapped.try_emplace(mount.device, mount.point);
+            if (mount.type == "overlay") take_overlay(mount, root);
             if (std::find(kKernels.begin(), kKernels.end(), mount.type) != kKernels.end())
                 kernels_.insert(mount.number);
             if (mount.type == "nsfs") {
@@ -155,6 +188,25 @@ class Reader {
         } else if (found.reached) {
             *known = std::move(found);
         }
+    }
+
+    // Its directories have paths in the namespace of whoever mounted it.
+    void take_overlay(const MountLine& mount, const Handle& root) {
+        auto [known, fresh] = out_.overlays.try_emplace(mount.device);
+        auto& overlay = known->second;
+        if (!fresh && !overlay.undetermined) return;
+        overlay = {.point = mount.point};
+        for (const auto& path : layers_of(mount.options)) {
+            const auto directory = root && path.starts_with('/')
+                                       ? open_mount(root.get(), path, O_PATH, false)
+                                       : Handle();
+            struct stat info {};
+            if (directory && ::fstat(directory.get(), &info) == 0)
+                overlay.devices.insert(info.st_dev);
+            else
+                overlay.undetermined = true;
+        }
+        overlay.undetermined = overlay.undetermined || overlay.devices.empty();
     }
 
     // Only a part of the file system is mounted there, perhaps a single file.
@@ -193,6 +245,16 @@ class Reader {
 };
 
 }  // namespace
+
+void add_idmapped(std::string_view text, std::map<std::uint64_t, std::string>& out) {
+    while (!text.empty()) {
+        const auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        if (line.find("idmapped") == line.npos) continue;
+        const auto mount = parse_mount(line);
+        if (mount.idmapped) out.try_emplace(mount.device, mount.point);
+    }
+}
 
 void fill_space(MemoryMount& mount, int directory) {
     struct statfs space {};

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -67,8 +68,9 @@ Handle open_path_below(int at, const char* path) {
     return open_below(at, path, O_PATH);
 }
 
-std::optional<std::string> read_file(int at, const char* path) {
-    const Handle file(::openat(at, path, O_RDONLY | O_CLOEXEC));
+namespace {
+
+std::optional<std::string> read_all(const Handle& file) {
     if (!file) return std::nullopt;
     std::string out;
     for (std::array<char, 16384> buffer;;) {
@@ -78,6 +80,36 @@ std::optional<std::string> read_file(int at, const char* path) {
         if (got == 0) return out;
         out.append(buffer.data(), static_cast<std::size_t>(got));
     }
+}
+
+}  // namespace
+
+std::optional<std::string> read_file(int at, const char* path) {
+    return read_all(Handle(::openat(at, path, O_RDONLY | O_CLOEXEC)));
+}
+
+std::optional<std::string> read_file_below(int root, const char* path) {
+    open_how how{};
+    how.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    const Handle file(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
+    struct stat info {};
+    if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+    return read_all(file);
+}
+
+std::string unescaped(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '\\' || at + 3 >= text.size()) {
+            out += text[at];
+            continue;
+        }
+        int value = 0;
+        for (int digit = 0; digit < 3; ++digit) value = value * 8 + (text[++at] - '0');
+        out += static_cast<char>(value);
+    }
+    return out;
 }
 
 std::string read_link(int at, const char* path) {
@@ -153,6 +185,38 @@ bool is_gone(int proc, const std::string& home) {
     struct stat info {};
     return ::fstatat(proc, home.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 &&
            (errno == ENOENT || errno == ESRCH);
+}
+
+std::int64_t pid_of(const char* name) {
+    std::string_view text(name);
+    const auto pid = take_number(text);
+    return text.empty() ? pid : -1;
+}
+
+std::vector<std::uint32_t> numbers_of(std::string_view status, std::string_view key) {
+    std::vector<std::uint32_t> out;
+    const auto line = status.find(key);
+    if (line == status.npos) return out;
+    status.remove_prefix(line + key.size());
+    status = status.substr(0, status.find('\n'));
+    for (auto number = take_number(status); number >= 0; number = take_number(status))
+        out.push_back(static_cast<std::uint32_t>(number));
+    return out;
+}
+
+// "pid (name) state ppid …"; the name may hold anything.
+std::optional<Stat> parse_stat(const std::string& text) {
+    const auto open = text.find('('), close = text.rfind(')');
+    if (open == text.npos || close == text.npos || close + 2 >= text.size()) return std::nullopt;
+    Stat out{.name = text.substr(open + 1, close - open - 1), .state = text[close + 2]};
+    std::string_view rest(text);
+    rest.remove_prefix(close + 3);
+    out.parent = take_number(rest);
+    for (int field = 5; field < 9; ++field) (void)take_number(rest);
+    out.flags = static_cast<std::uint64_t>(std::max<std::int64_t>(0, take_number(rest)));
+    for (int field = 10; field < 20; ++field) (void)take_number(rest);
+    out.threads = take_number(rest);
+    return out;
 }
 
 std::optional<MapLine> parse_map_line(std::string_view line) {

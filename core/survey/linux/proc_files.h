@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/handle.h"
 #include "base/time.h"
@@ -29,6 +30,12 @@ Handle open_path_below(int at, const char* path);
 
 // The contents of a file; empty, with errno, if it cannot be read.
 std::optional<std::string> read_file(int at, const char* path);
+
+// The same for a file below a root, with links as a process with this root would follow them.
+std::optional<std::string> read_file_below(int root, const char* path);
+
+// Of a path in a list of the kernel's, where white space is written as \040.
+std::string unescaped(std::string_view text);
 
 // The target of a link; empty if it cannot be read.
 std::string read_link(int at, const char* path);
@@ -54,6 +61,22 @@ bool shows_us(int proc);
 // True only if /proc has no such entry any more. A file that is missing inside the
 // directory of a process proves nothing: the directory may be covered by a mount.
 bool is_gone(int proc, const std::string& home);
+
+// The number that is all of a directory's name; -1 for other names.
+std::int64_t pid_of(const char* name);
+
+// The numbers of a line of a status file: `key` is like "\nUid:".
+std::vector<std::uint32_t> numbers_of(std::string_view status, std::string_view key);
+
+// Of a stat file.
+struct Stat {
+    std::string name;
+    char state = '?';
+    std::int64_t parent = 0;
+    std::uint64_t flags = 0;
+    std::int64_t threads = 0;
+};
+std::optional<Stat> parse_stat(const std::string& text);
 
 // One line of /proc/<pid>/maps of a file.
 struct MapLine {

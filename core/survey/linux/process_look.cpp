@@ -149,7 +149,9 @@ std::optional<SoftwareSet> Look::at_thread_with_memory(const ProcessDirectory& v
                                                        bool with_others) {
     if (!descriptors_.at(view)) return std::nullopt;
     if (with_others && view.process.has_threads) look_at_tables_of_threads(view);
-    software_ |= software_of_executable(file_name(read_link(view.home.get(), "exe")));
+    const auto executable = read_link(view.home.get(), "exe");
+    software_ |= software_of_executable(file_name(executable));
+    if (is_system_service(executable)) software_ |= set_of(Software::system_service);
     if ((software_ & set_of(Software::python)) != 0)
         if (const auto words = read_file(view.home.get(), "cmdline");
             words && words->find("multiprocessing.resource_tracker") != words->npos)

@@ -47,8 +47,8 @@ struct Credentials {
     std::vector<std::uint32_t> users, groups;
     // A process without privileges that ignore modes is judged by its ids alone.
     bool ignores_modes = false;
-    // Of a process that ignores modes in a user namespace of its own: its uid_map.
-    std::optional<std::string> user_map;
+    // In a user namespace with other ids than ours: its uid_map and gid_map.
+    std::optional<std::string> user_map, group_map;
 };
 
 // ProcessTable::look() for these processes only. `proc`: an open directory /proc.
@@ -90,6 +90,7 @@ class ProcessTable final : public ProcessView {
     Found find_in_containers(std::uint64_t device, std::int64_t pid) const override;
     Found anyone(const Access& access) const override;
     Found find_software(std::uint32_t uid, SoftwareSet software) const override;
+    Found find_administrator() const override;
 
   private:
     using Inner = std::unordered_map<std::int64_t, std::int64_t>;  // inner pid, pid here
@@ -104,12 +105,19 @@ class ProcessTable final : public ProcessView {
     void add_threads(const Process& process) const;
     ProcessFacts read_facts(std::int64_t pid) const;
     const std::optional<Credentials>& credentials_of(const Process& process) const;
-    bool add_credentials(const Process& process, const std::string& home, Credentials& out) const;
+    bool add_credentials(const std::string& home, Credentials& out) const;
     bool add_credentials_of_threads(const Process& process, Credentials& out) const;
+    bool add_id_maps(const Process& process, Credentials& out) const;
     Answer is_let_in(const Process& process, const Access& access) const;
     // Both report in `ended` that a listed process ended meanwhile.
     Found look_for(const Access& access, bool& ended) const;
     Found look_for_software(std::uint32_t uid, SoftwareSet software, bool& ended) const;
+    Found look_for_administrator(bool& ended) const;
+    // Looks until no listed process ended meanwhile; at most three times.
+    Found look_until_settled(const std::function<Found(bool& ended)>& look) const;
+    Answer is_administrator(const Process& process, bool& ended) const;
+    // The processes that started this one, and itself.
+    std::unordered_set<std::int64_t> askers() const;
     Answer nobody() const;
     void note_if_runs(std::int64_t pid, SoftwareSet software, Found& out) const;
 
@@ -117,7 +125,7 @@ class ProcessTable final : public ProcessView {
     Timestamp boot_;
     bool all_listed_ = true;
     mutable bool threads_left_out_ = false, settled_ = true;
-    std::uint64_t own_pid_ns_ = 0, own_user_ns_ = 0, device_ = 0;
+    std::uint64_t own_pid_ns_ = 0, own_ipc_ns_ = 0, device_ = 0;
     mutable std::size_t threads_looked_at_ = 0, threads_asked_ = 0;
     mutable std::vector<Process> processes_;
     mutable std::unordered_map<std::int64_t, SoftwareSet> software_;  // since look()
@@ -126,6 +134,7 @@ class ProcessTable final : public ProcessView {
     mutable std::unordered_map<std::int64_t, ProcessFacts> facts_;
     mutable std::unordered_map<std::int64_t, std::string> names_;
     mutable std::map<Access, Found> let_in_;
+    mutable std::optional<Found> administrator_;
     mutable std::map<std::pair<std::uint32_t, SoftwareSet>, Found> software_found_;
     mutable std::unordered_map<std::int64_t, std::optional<Credentials>> credentials_;
     mutable std::map<std::uint64_t, std::pair<Answer, Inner>> inner_;  // by device

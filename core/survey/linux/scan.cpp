@@ -20,6 +20,7 @@
 #include "survey/known_programs.h"
 #include "survey/linux/balance.h"
 #include "survey/linux/proc_files.h"
+#include "survey/linux/system_facts.h"
 
 namespace snakepit::shm::survey {
 
@@ -73,6 +74,7 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     for (const auto& place : scan.places_.tables) scan.list_table(place);
     scan.name_qt_segments();
     scan.look_at_processes(options);
+    scan.look_at_kernel();
     return scan;
 }
 
@@ -92,6 +94,18 @@ void Scan::look_at_processes(const SurveyOptions& options) {
     for (const auto& place : places_.files) look.devices.push_back(place.device);
     looked_ = table_.look(
         look, [this](const Process& process, const Sighting& seen) { use(process, seen); });
+}
+
+// The kernel stands in the list of users with pid 0.
+void Scan::look_at_kernel() {
+    for (auto& user : kernel_users(table_.proc())) {
+        const auto found = files_.find({user.device, user.inode});
+        if (found != files_.end())
+            segments_[found->second].users.push_back(
+                {0, 0, fmt::format("kernel: {}", user.label), UseKind::open});
+        else if (user.inode == 0)
+            undetermined_.push_back(std::move(user));
+    }
 }
 
 void Scan::use(const Process& process, const Sighting& seen) {
@@ -267,9 +281,10 @@ void Scan::tell_limits(bool stepped) {
             "wrong.");
 }
 
-Setting Scan::setting(bool stepped) const {
+Setting Scan::setting(bool stepped, const SystemView& system) const {
     Setting out{.now = now_,
                 .processes = table_,
+                .system = system,
                 .instances = instances_,
                 .complete = looked_.unreadable.count == 0 && looked_.threads_left_out == 0 &&
                             !table_.threads_left_out(),
@@ -294,7 +309,11 @@ HostSurvey Scan::survey() {
     out.unreadable = looked_.unreadable.count;
     const bool stepped = clock_was_stepped();
     tell_limits(stepped);
-    const auto all = setting(stepped);
+    // Adds the mounts of namespaces that only a descriptor keeps.
+    out.balance = balance_of({table_, places_, mounts_, looked_, segments_,
+                              memfd_devices_.empty() ? 0 : memfd_devices_.front()});
+    const SystemFacts system(table_, mounts_, undetermined_);
+    const auto all = setting(stepped, system);
     std::map<std::int64_t, std::string> groups;
     for (auto& segment : segments_) {
         judge(segment, all);
@@ -310,8 +329,6 @@ HostSurvey Scan::survey() {
         if (fresh) known->second = control_group_of(table_, creator);
         segment.creator.cgroup = known->second;
     }
-    out.balance = balance_of({table_, places_, mounts_, looked_, segments_,
-                              memfd_devices_.empty() ? 0 : memfd_devices_.front()});
     out.system_v = system_v_limits(table_, segments_);
     out.limits = places_.limits;
     out.segments = std::move(segments_);

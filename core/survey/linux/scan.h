@@ -14,6 +14,7 @@
 #include "survey/linux/memory_mounts.h"
 #include "survey/linux/places.h"
 #include "survey/linux/process_table.h"
+#include "survey/linux/unseen_users.h"
 #include "survey/our_names.h"
 #include "survey/verdict.h"
 
@@ -69,6 +70,7 @@ class Scan {
     void read_instance(int directory, const std::string& name, const struct statx& mark_info);
     void look_at_processes(const SurveyOptions& options);
     void use(const Process& process, const Sighting& seen);
+    void look_at_kernel();
     // Empty if it is not a segment.
     HostSegment* segment_of(const Process& process, const Sighting& seen);
     bool describe(HostSegment& segment, const Process& process, const Sighting& seen) const;
@@ -78,7 +80,7 @@ class Scan {
     const std::string& user_name(std::uint32_t uid);
     bool may_have_acl(const HostSegment& segment) const;
     bool clock_was_stepped() const;
-    Setting setting(bool stepped) const;
+    Setting setting(bool stepped, const SystemView& system) const;
     void put_names_in_order();
     void tell_limits(bool stepped);
 
@@ -93,6 +95,7 @@ class Scan {
     std::map<std::uint32_t, std::string> users_;
     MemoryMounts mounts_;
     LookResult looked_;
+    std::vector<KernelUser> undetermined_;  // their files are not known
     std::uint64_t directories_ = 0, left_out_ = 0;
     HostSurvey result_;
 };

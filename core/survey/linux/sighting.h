@@ -59,7 +59,7 @@ struct LookResult {
     Some unreadable;                                          // access denied
     // Descriptors sent but not yet received, by the process with the socket.
     std::map<std::int64_t, std::uint64_t> waiting;
-    std::map<std::int64_t, std::uint64_t> registered;  // files held by io_uring, likewise
+    std::map<std::int64_t, std::uint64_t> registered;  // files and buffers of io_uring, likewise
     Some graphics;                                     // processes with an open graphics device
     // Open files on file systems that are in no list of mounts, by mount id.
     std::map<std::uint64_t, Descriptor> mounts;

@@ -189,6 +189,56 @@ def in_container(work, first=31000):
     return child(one)
 
 
+def idmapped(place, owner, shown):
+    """Mounts the segments at `place`, where those of `owner` belong to `shown`."""
+    made, tells = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        unshare(NEWUSER)
+        os.write(tells, b"x")
+        hold()
+    os.read(made, 1)
+    for name in ("uid_map", "gid_map"):
+        with open("/proc/%d/%s" % (pid, name), "w") as ids:
+            ids.write("%d %d 1" % (owner, shown))
+    users = os.open("/proc/%d/ns/user" % pid, os.O_RDONLY)
+    tree = check(c.syscall(428, -100, SHM.encode(), 0x80001))  # open_tree(), a copy
+    attributes = struct.pack("=QQQQ", 0x100000, 0, 0, users)
+    check(c.syscall(442, tree, b"", 0x1000, attributes, len(attributes)))  # mount_setattr()
+    check(c.syscall(429, tree, b"", -100, place.encode(), 4))  # move_mount()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def ring():
+    """An io_uring."""
+    return check(c.syscall(425, 1, ctypes.create_string_buffer(120)))
+
+
+def register_file(ring, handle):
+    check(c.syscall(427, ring, 2, struct.pack("i", handle), 1))
+
+
+def register_buffer(ring, name):
+    """Memory of a segment, which is then neither mapped nor open."""
+    handle = open_it(name)
+    c.mmap.restype = ctypes.c_void_p
+    place = check(c.mmap(None, ctypes.c_size_t(4096), 3, 1, handle, ctypes.c_long(0)))
+    check(c.syscall(427, ring, 0, struct.pack("=QQ", place, 4096), 1))
+    c.munmap(ctypes.c_void_p(place), ctypes.c_size_t(4096))
+    os.close(handle)
+
+
+def overlay_of(directory):
+    """Mounts an overlay that shows `directory`; returns where."""
+    base = tempfile.mkdtemp()
+    for name in ("empty", "merged"):
+        os.mkdir(base + "/" + name)
+    layers = "lowerdir=%s:%s/empty" % (directory, base)
+    subprocess.check_call(["mount", "-t", "overlay", "overlay", "-o", layers, base + "/merged"])
+    return base + "/merged"
+
+
 def random_name():
     return os.urandom(4).hex()
 

@@ -81,7 +81,9 @@ class Account {
         }
         for (const auto& segment : survey.segments) {
             tell_uses(segment);
-            if (appeared(segment)) place(segment);
+            if (!appeared(segment)) continue;
+            const auto facts = facts_of(segment);
+            if (!existed_before(segment, facts)) place(segment, facts);
         }
         if (options_.isolate) leave_to_namespace();
         if (options_.clean && !options_.isolate) SHM_TRY(clean());
@@ -121,8 +123,19 @@ class Account {
         return facts;
     }
 
-    void place(const HostSegment& segment) {
-        const auto facts = facts_of(segment);
+    // It was created before the command, where the list of those did not reach. One that got its
+    // name meanwhile did appear.
+    bool existed_before(const HostSegment& segment, const SegmentFacts& facts) const {
+        return segment.kind == SegmentKind::posix && !facts.created && !facts.made_by_other &&
+               born(segment) <= watch_.began();
+    }
+
+    // The time of the last use is not before its creation.
+    static Timestamp born(const HostSegment& segment) {
+        return segment.created.micros != 0 ? segment.created : segment.touched;
+    }
+
+    void place(const HostSegment& segment, const SegmentFacts& facts) {
         TreeSegment item{.segment = segment};
         for (const auto& [number, use] : facts.members) {
             const auto& member = watch_.members().member(number);
@@ -146,9 +159,7 @@ class Account {
         const bool created = created_by_tree(facts);
         if (segment.kind == SegmentKind::system_v)
             return created ? "" : "no process of the command was seen creating it";
-        // The time of the last use is not before its creation.
-        const auto born = segment.created.micros != 0 ? segment.created : segment.touched;
-        if (born <= watch_.began()) return "it existed before the command started";
+        if (born(segment) <= watch_.began()) return "it existed before the command started";
         if (is_too_deep(segment))
             return "it may have existed before the command started: its directory is too deep";
         if (watch_.knows_file_creators() && watch_.knows_members() && !created)

@@ -383,6 +383,15 @@ Attribution TreeWatch::attribution() const {
 
 std::vector<std::string> TreeWatch::notes() const {
     std::vector<std::string> out;
+    if (attribution() == Attribution::mappings)
+        out.emplace_back(
+            "without root this list is an estimate: the kernel does not report who creates or "
+            "opens "
+            "a segment, so uses without a mapping can be missed; --isolate misses nothing");
+    if (attribution() == Attribution::looks)
+        out.emplace_back(
+            "this list is an estimate: processes that lived only a few milliseconds can be missed; "
+            "--isolate misses nothing");
     if (records_lost_)
         out.emplace_back(
             "the kernel's records of the processes were incomplete (a program with more rights was "
