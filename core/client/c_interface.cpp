@@ -193,6 +193,10 @@ uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client) {
     return call ? call->round_trips() : 0;
 }
 
+bool snakepit_shm_unmap_blocks(const snakepit_shm_mapping* mapping) {
+    return mapping && from_c(*mapping).level != SecurityLevel::standard;
+}
+
 const char* snakepit_shm_last_error(void) {
     return last_error.c_str();
 }

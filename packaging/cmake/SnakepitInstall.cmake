@@ -38,9 +38,6 @@ install(FILES "${CMAKE_BINARY_DIR}/snakepit-shm.pc" DESTINATION "${CMAKE_INSTALL
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/packaging/prometheus" "${CMAKE_SOURCE_DIR}/packaging/grafana"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/snakepit-shm")
 
-set(SNAKEPIT_PYTHON_DIR "lib/python3/dist-packages" CACHE STRING "Where the Python module is installed")
-install(FILES "${CMAKE_SOURCE_DIR}/packaging/python/snakepit_shm.py" DESTINATION "${SNAKEPIT_PYTHON_DIR}")
-
 foreach(section 1 3 5)
     install(DIRECTORY "${CMAKE_SOURCE_DIR}/packaging/doc/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}"
         FILES_MATCHING PATTERN "*.${section}")

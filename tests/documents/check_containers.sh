@@ -15,7 +15,7 @@ finish() {
 }
 trap finish EXIT
 export SNAKEPIT_SHM_RUNTIME_DIR=$work/run SNAKEPIT_SHM_STATE_DIR=$work/state SNAKEPIT_SHM_CONFIG=$work/config.toml
-export SNAKEPIT_SHM_LIBRARY=$build/lib/libsnakepit_shm.so PYTHONPATH=$source/packaging/python
+export PYTHONPATH=$build/python
 touch "$work/config.toml"
 "$build/bin/snakepit-shm" serve > "$work/said" &
 service=$!

@@ -82,8 +82,7 @@ def main():
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEPIT_SHM_", "XDG_", "PYTHONPATH"))}
         environment = keep | {"HOME": scratch, "XDG_RUNTIME_DIR": scratch + "/runtime",
                               "SNAKEPIT_SHM_RUNTIME_DIR": scratch + "/runtime/default",
-                              "SNAKEPIT_SHM_STATE_DIR": scratch + "/state", "PYTHONPATH": str(SOURCE / "packaging/python"),
-                              "SNAKEPIT_SHM_LIBRARY": str(BUILD / "lib/libsnakepit_shm.so"),
+                              "SNAKEPIT_SHM_STATE_DIR": scratch + "/state", "PYTHONPATH": str(BUILD / "python"),
                               "PATH": f"{BUILD}/bin:{os.environ['PATH']}"}
         script = work / "commands.sh"
         script.write_text(script_of(work))

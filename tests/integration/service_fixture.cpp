@@ -175,7 +175,7 @@ std::unique_ptr<Peer> Service::cli_peer(const QStringList& words) const {
 
 std::unique_ptr<Peer> Service::python(const QString& program, const QStringList& words) const {
     auto environment = host_->environment(instance_);
-    environment.insert("PYTHONPATH", QStringLiteral(SNAKEPIT_SOURCE_DIR) + "/packaging/python");
+    environment.insert("PYTHONPATH", QStringLiteral(SNAKEPIT_BIN_DIR) + "/../python");
     environment.insert("PYTHONDONTWRITEBYTECODE", "1");
     // A sanitizer's runtime has to come before everything else in a process it did not build.
     if (const QString runtime = QStringLiteral(SNAKEPIT_SANITIZER_RUNTIME); !runtime.isEmpty()) {

@@ -79,7 +79,7 @@ Site::Site(std::shared_ptr<TestHost> host, Space space, unsigned user, QString i
     environment.insert("SNAKEPIT_SHM_CONFIG", host_->config_file());
     environment.insert("SS", QStringLiteral(SNAKEPIT_BIN_DIR) + "/snakepit-shm");
     environment.insert("HOME", host_->path(""));
-    environment.insert("PYTHONPATH", QStringLiteral(SNAKEPIT_SOURCE_DIR) + "/packaging/python");
+    environment.insert("PYTHONPATH", QStringLiteral(SNAKEPIT_BIN_DIR) + "/../python");
     environment.insert("HOLDER", host_->path("holder"));
     environment.insert("LOG", host_->path("log" + number));
     environment.insert("OWN", own ? "1" : "");

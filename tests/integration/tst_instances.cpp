@@ -190,7 +190,7 @@ void Instances::a_client_is_told_which_instance_is_there() {
                  with_directories(host, "here"));
     QVERIFY(service.line().contains("serving instance 'here'"));
     auto variables = with_directories(host, environment);
-    variables.insert("PYTHONPATH", QStringLiteral(SNAKEPIT_SOURCE_DIR) + "/packaging/python");
+    variables.insert("PYTHONPATH", QStringLiteral(SNAKEPIT_BIN_DIR) + "/../python");
     variables.insert("PYTHONDONTWRITEBYTECODE", "1");
     const auto asked = Peer("/usr/bin/python3",
                             {"-c",

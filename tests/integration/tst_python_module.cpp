@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs programs/module_checks.py and lifetime_checks.py, one of their functions a test.
+// Runs programs/module_checks.py, lifetime_checks.py and package_checks.py, one of their functions a test.
 #include <QtTest>
 
 #include "service_fixture.h"
@@ -38,9 +38,16 @@ void PythonModule::behaves_data() {
           "views_may_be_released_in_any_order", "closing_a_client_does_all_or_nothing",
           "a_block_keeps_its_own_exception", "ctrl_c_ends_a_wait", "handlers_run_during_a_wait",
           "a_wait_keeps_its_place_and_its_timeout", "interrupted_waits_leave_nothing_behind",
-          "arguments_are_checked", "imports_from_a_shallow_folder",
-          "the_interpreter_ends_in_any_order"})
+          "arguments_are_checked", "the_interpreter_ends_in_any_order"})
         QTest::newRow(check) << "lifetime_checks.py" << check;
+    for (const auto* check :
+         {"the_other_side_gets_the_array_as_it_was_made", "memory_stays_while_anything_looks_at_it",
+          "a_region_in_a_cycle_is_collected",
+          "tensors_are_refused_where_they_would_end_the_process", "a_region_travels_by_reference",
+          "tasks_exclude_each_other", "a_cancelled_wait_leaves_the_queue",
+          "data_ready_in_an_event_loop", "shared_memory_is_a_drop_in",
+          "shareable_lists_and_managers", "a_killed_creator_leaves_no_block"})
+        QTest::newRow(check) << "package_checks.py" << check;
 }
 
 void PythonModule::behaves() {

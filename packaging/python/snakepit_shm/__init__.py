@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+"""Share memory between processes without copying, through the Snakepit SHM manager of this host.
+
+    import numpy, snakepit_shm
+
+    with snakepit_shm.Client() as client:
+        with client.allocate(dtype="float64", shape=1024) as region:
+            region.array()[:] = 1.0
+            print(region.id)          # another process: client.map(id).array()
+
+Threads may share a Client, and any of them may close it: running calls then end with code
+'client_closed'. A forked child inherits regions that are mapped, with references of its own, so that
+their arrays stay usable there (except in encrypted regions). Everything else of the parent's Client
+fails there with code 'forked': the child makes its own Client.
+"""
+from ._client import Client, Event, Lock, Region, process_client
+from ._native import version as __version__
+from ._values import FIRST_OWNER, BufferInUse, CleanupResult, Error, RegionInfo
+
+__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "FIRST_OWNER", "Lock", "Region", "RegionInfo",
+           "process_client"]

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""Errors, options and results: names for the numbers of the C interface."""
+import datetime
+import json
+import math
+import operator
+import typing
+
+from . import _native
+
+REGION_NOT_FOUND = 4
+TIMEOUT = 10
+NOT_HELD = 12
+INVALID_ARGUMENT = 14
+INVALID_SIZE = 15
+CLIENT_CLOSED = 36
+
+FOREVER = 2**32 - 1
+FIRST_OWNER = 1 << 22  # the lowest number of a lock's owner that is not a thread
+INCONSISTENT = 1 << 63
+
+SECURITY = ("standard", "high", "maximum")
+POLICIES = ("automatic", "manual", "reference_counted")
+OWNER_ENDS = ("default", "keep", "grace", "withdraw")
+PLACEMENTS = ("automatic", "pooled", "dedicated")
+PERMISSIONS = ("none", "read_only", "read_write")
+ACCESS = ("read_only", "read_write")
+_SHORT = {"rw": "read_write", "ro": "read_only"}
+
+
+class Error(Exception):
+    """A failed call. `code` is precise ('size_exceeds_limit'), `type` is its class
+    ('allocation_failed'), `status` is the number in the C interface; str() is a sentence with the
+    cause and a remedy."""
+
+    def __init__(self, status, message):
+        self.status = status
+        self.code = _native.status_name(status)
+        self.type = _native.status_type(status)
+        super().__init__(message or self.code)
+
+    def __reduce__(self):
+        return type(self), (self.status, str(self))
+
+
+class BufferInUse(Error, BufferError):
+    """close() while a memoryview or an array still uses the region's memory."""
+
+
+class RegionInfo(typing.NamedTuple):
+    """A region as the manager describes it. Sizes are bytes, times are aware datetimes in UTC. `metadata` is
+    a dict, `name` and `quarantined_until` are None for none. `holder_pids` are the process ids of the
+    first 64 of `holder_count` processes that hold a reference."""
+
+    id: str
+    size: int
+    actual_size: int
+    created_at: datetime.datetime
+    last_accessed: datetime.datetime
+    access_count: int
+    reference_count: int
+    owner_pid: int
+    owner_uid: int
+    security_level: str
+    cleanup_policy: str
+    access_mode: str
+    timeout_ms: int
+    state: str
+    name: typing.Optional[str]
+    metadata: dict
+    session: str
+    worker: str
+    owner_process: str
+    owner: str
+    group: str
+    other: str
+    placement: str
+    owner_end: str
+    sealed: bool
+    durable: bool
+    audit_access: bool
+    inconsistent: bool
+    has_policy: bool
+    policy_in_effect: bool
+    quarantined_until: typing.Optional[datetime.datetime]
+    holder_count: int
+    holder_pids: typing.Tuple[int, ...]
+
+
+class CleanupResult(typing.NamedTuple):
+    """Regions removed, and bytes that were freed at once."""
+
+    removed: int
+    bytes_freed: int
+
+
+_NAMES = {
+    "security_level": SECURITY, "cleanup_policy": POLICIES, "access_mode": ACCESS, "owner": PERMISSIONS,
+    "group": PERMISSIONS, "other": PERMISSIONS, "placement": PLACEMENTS, "owner_end": OWNER_ENDS,
+}
+
+
+def _time(micros):
+    return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=micros)
+
+
+def region_info(values):
+    """The RegionInfo of a tuple of the extension."""
+    raw = RegionInfo._make(values)
+    return raw._replace(
+        created_at=_time(raw.created_at), last_accessed=_time(raw.last_accessed), name=raw.name or None,
+        metadata=json.loads(raw.metadata or "{}"), holder_pids=tuple(raw.holder_pids),
+        quarantined_until=_time(raw.quarantined_until) if raw.quarantined_until else None,
+        **{field: names[getattr(raw, field)] for field, names in _NAMES.items()})
+
+
+def _number(names, value, what):
+    try:
+        return names.index(_SHORT.get(value, value))
+    except ValueError:
+        raise Error(INVALID_ARGUMENT, f"{what} is {value!r}: choose one of {', '.join(names)}") from None
+
+
+def options(*, name=None, metadata=None, timeout_ms=-1, security_level=None, access_mode="read_write",
+            cleanup_policy="automatic", owner_end="default", placement="automatic", owner="read_write",
+            group="none", other="none", owned_by_user=False, durable=False, exact_permissions=False,
+            audit_access=False):
+    """The options in the order of the extension."""
+    return (operator.index(timeout_ms),
+            -1 if security_level is None else _number(SECURITY, security_level, "security_level"),
+            _number(ACCESS, access_mode, "access_mode"), _number(POLICIES, cleanup_policy, "cleanup_policy"),
+            _number(PLACEMENTS, placement, "placement"), _number(PERMISSIONS, owner, "owner"),
+            _number(PERMISSIONS, group, "group"), _number(PERMISSIONS, other, "other"),
+            None if metadata is None else json.dumps(metadata), owned_by_user, durable, exact_permissions,
+            text(name), _number(OWNER_ENDS, owner_end, "owner_end"), audit_access)
+
+
+def text(value, what="the name"):
+    """As C takes it: no zero byte, no lone surrogate. None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, str) and "\0" not in value:
+        try:
+            value.encode()
+            return value
+        except UnicodeEncodeError:
+            pass
+    raise Error(INVALID_ARGUMENT, f"{what} is {value!r}: expected text without zero bytes and lone surrogates")
+
+
+def bytes_of(value):
+    """A size in bytes."""
+    try:
+        value = operator.index(value)
+    except TypeError:
+        pass
+    if not isinstance(value, int) or not 0 <= value < 2**64:
+        raise Error(INVALID_SIZE, f"the size is {value!r}: expected a whole number of bytes, at least 1")
+    return value
+
+
+def milliseconds(seconds, what):
+    if seconds is None:
+        return FOREVER
+    if not seconds >= 0:  # a NaN, too
+        raise Error(INVALID_ARGUMENT, f"{what} is {seconds!r}: expected seconds, or None to wait without a limit")
+    return min(math.ceil(min(seconds, FOREVER) * 1000), FOREVER - 1)
+
+
+def owner_number(number):
+    if not 0 <= number < 1 << 32:  # smaller ones are refused by the library
+        raise Error(INVALID_ARGUMENT,
+                    f"the owner is {number!r}: expected 0, or a number of {FIRST_OWNER} to {(1 << 32) - 1}")
+    return number
