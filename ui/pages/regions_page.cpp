@@ -41,9 +41,9 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
       no_match_(new EmptyState(u"filter"_s, tr("No region matches"),
                                tr("The filter hides all regions. Press Esc to clear it."))),
       stack_(make_stack({table_, nothing_, no_match_})) {
-    table_->set_default_columns({kColumnId, kColumnState, kColumnSize, kColumnReferences,
-                                 kColumnHeldBy, kColumnAge, kColumnIdle, kColumnOwner,
-                                 kColumnWorker, kColumnCleanup});
+    table_->set_default_columns({kColumnId, kColumnName, kColumnState, kColumnSize,
+                                 kColumnReferences, kColumnHeldBy, kColumnAge, kColumnIdle,
+                                 kColumnOwner, kColumnWorker, kColumnCleanup});
     table_->restore_layout();
     build_actions();
     body()->addWidget(filter_);
