@@ -110,7 +110,11 @@ class SharedMemory:
             self._buf.release()
             self._buf = None
         if self._region is not None:
-            self._region.close()
+            try:
+                self._region.close()
+            except BufferError:  # an array of the memory, which the memoryview did not know of
+                self._buf = self._region.view
+                raise
             self._region = None
 
     def unlink(self):
