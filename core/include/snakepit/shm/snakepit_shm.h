@@ -68,9 +68,9 @@
  *     unmap                              encrypted                          encrypted: its lock
  *     notify                             first use; audited                 no
  *     wait                               first use; audited                 its timeout
- *     lock, lock_wait                    yes                                their timeout
+ *     lock, lock_wait                    first use; if others want it       their timeout
  *     lock_begin, wait_begin, next_event yes, at most about 100 ms          no
- *     cancel, unlock                     yes                                no
+ *     cancel, unlock                     if others want it                  no
  *     flush, refresh, rotate_key         encrypted                          the region's lock
  *     read, write                        as map                             encrypted: its lock
  *     connect                            yes                                a restarted manager
