@@ -44,6 +44,8 @@ class SharedMemory:
     `name`: of an existing block, or of the new one with `create`; None makes a name up. `size`: bytes of
     a new block. `track=False`: the block outlives the process that created it, until unlink()."""
 
+    _buf = _region = None
+
     def __init__(self, name=None, create=False, size=0, *, track=True):
         if not size >= 0:
             raise ValueError("'size' must be a positive integer")
@@ -53,7 +55,6 @@ class SharedMemory:
             raise ValueError("'name' can only be None if create=True")
         if name is not None and "\0" in name:
             raise ValueError("embedded null character")
-        self._buf = self._region = None
         self._track = track
         if create:
             self._create(name, size)
