@@ -258,9 +258,10 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         key("owner_end");
         append_json_string(out, to_string(static_cast<OwnerEnd>(entry.count)));
     }
-    if (kind == EventKind::allocated && entry.count > 0) {
+    if (const auto name = name_of(entry);
+        kind == EventKind::allocated && !name.empty() && name.front() != '\0') {
         key("name");
-        append_name(out, name_of(entry), entry.count);
+        append_name(out, name, entry.count);
     }
     out += '}';
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs programs/module_checks.py, lifetime_checks.py and package_checks.py, one of their functions a test.
+// Runs programs/module_checks.py, lifetime_checks.py and package_checks.py, one of their functions
+// a test.
 #include <QtTest>
 
 #include "service_fixture.h"

@@ -122,7 +122,7 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::restored, R"({"process":"t"})"},
         {EventKind::cleanup_failed, R"({"reason":"t","size":9})"},
         {EventKind::references, R"({"count":3,"holders":[],"more":9})"},
-        {EventKind::owner_gone, R"({"policy":"t"})"},
+        {EventKind::owner_gone, R"({"owner_end":"withdraw","policy":"t"})"},
         {EventKind::refused, R"({"operation":"t"})"},
         {EventKind::allocation_failed, R"({"reason":"t","size":9})"},
         {EventKind::cleanup, R"({"bytes":9,"regions":3,"scope":"t"})"},

@@ -341,7 +341,7 @@ void TestVerdict::a_registry_that_cannot_be_seen_is_not_gone() {
     instances_["blue"] = {Registry::State::gone, "/run/blue/registry"};
     out = judged(segment);
     QVERIFY2(told(out).contains("no longer exists"), qPrintable(told(out)));
-    QVERIFY2(told(out).contains("SNAKEPIT_SHM_RUNTIME_DIR=/run/blue "), qPrintable(told(out)));
+    QVERIFY(out.advice.find("SNAKEPIT_SHM_RUNTIME_DIR=/run/blue ") != std::string::npos);
     instances_["blue"] = {Registry::State::managed, {}};
     QVERIFY(judged(segment).confidence >= kCertain);
 }

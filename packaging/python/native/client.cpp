@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "objects.h"
+#include "client_support.h"
 
 #include <structmember.h>
 
@@ -15,9 +15,11 @@ namespace snakepit::python {
 
 namespace {
 
-ClientObject* of(PyObject* self) {
-    return reinterpret_cast<ClientObject*>(self);
-}
+using detail::ask;
+using detail::of;
+using detail::put;
+using detail::result_of;
+using detail::string;
 
 // The module of a type that may be a Python subclass.
 ModuleState* state_for(PyTypeObject* type) {
@@ -27,34 +29,6 @@ ModuleState* state_for(PyTypeObject* type) {
         PyErr_Clear();
     }
     return nullptr;
-}
-
-// Calls the library without the GIL, with the session kept.
-template <typename Call>
-snakepit_shm_status ask(ClientObject* client, Call call) {
-    const auto session = client->session;
-    if (!session) return SNAKEPIT_SHM_CLIENT_CLOSED;
-    auto* const handle = session->handle();
-    return without_gil([&call, handle] { return call(handle); });
-}
-
-PyObject* result_of(ClientObject* client, snakepit_shm_status status) {
-    return client->session ? none_or_raise(client->state, status) : raise_closed(client->state);
-}
-
-// Results that must not be lost go into a list of the caller's: a signal handler may raise between
-// the end of a call and the assignment of its result.
-PyObject* put(PyObject* cell, PyObject* value) {
-    if (!value || PyList_SetItem(cell, 0, value) != 0) return nullptr;
-    Py_RETURN_NONE;
-}
-PyObject* put(PyObject* cell, unsigned long long number) {
-    return put(cell, PyLong_FromUnsignedLongLong(number));
-}
-
-PyObject* string(const char* text) {
-    return PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::char_traits<char>::length(text)),
-                                "replace");
 }
 
 // ------------------------------------------------------------------ lifetime
@@ -346,8 +320,8 @@ PyObject* client_info(PyObject* self, PyObject* region) {
 }
 
 PyObject* client_list(PyObject* self, PyObject* filter) {
-    const auto text = text_of(of(self)->state, filter, "the filter", SNAKEPIT_SHM_INVALID_ARGUMENT,
-                              true);
+    const auto text =
+        text_of(of(self)->state, filter, "the filter", SNAKEPIT_SHM_INVALID_ARGUMENT, true);
     if (text.failed) return nullptr;
     const auto session = of(self)->session;
     if (!session) return raise_closed(of(self)->state);
@@ -445,140 +419,6 @@ PyObject* client_round_trips(PyObject* self, void* /*closure*/) {
     return PyLong_FromUnsignedLongLong(session ? snakepit_shm_round_trips(session->handle()) : 0);
 }
 
-// --------------------------------------------------------------------- locks
-
-snakepit_shm_access mode_of(int write) {
-    return write ? SNAKEPIT_SHM_READ_WRITE : SNAKEPIT_SHM_READ_ONLY;
-}
-
-// lock(region_id, write, milliseconds, owner, [token])
-PyObject* client_lock(PyObject* self, PyObject* arguments) {
-    PyObject *region = nullptr, *cell = nullptr;
-    int write = 0;
-    unsigned milliseconds = 0, owner = 0;
-    if (!PyArg_ParseTuple(arguments, "OpIIO", &region, &write, &milliseconds, &owner, &cell))
-        return nullptr;
-    const auto text = id_of(of(self)->state, region);
-    if (text.failed) return nullptr;
-    std::uint64_t token = 0;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_lock_as(handle, text.bytes, mode_of(write), milliseconds, owner,
-                                    &token);
-    });
-    if (status != SNAKEPIT_SHM_OK) return result_of(of(self), status);
-    return put(cell, token);
-}
-
-// lock_begin(region_id, write, owner, [ticket])
-PyObject* client_lock_begin(PyObject* self, PyObject* arguments) {
-    PyObject *region = nullptr, *cell = nullptr;
-    int write = 0;
-    unsigned owner = 0;
-    if (!PyArg_ParseTuple(arguments, "OpIO", &region, &write, &owner, &cell)) return nullptr;
-    const auto text = id_of(of(self)->state, region);
-    if (text.failed) return nullptr;
-    std::uint64_t ticket = 0;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_lock_begin(handle, text.bytes, mode_of(write), owner, &ticket);
-    });
-    if (status != SNAKEPIT_SHM_OK) return result_of(of(self), status);
-    return put(cell, ticket);
-}
-
-// lock_wait(ticket, milliseconds, [token]): the token stays as it is if it was not granted yet
-PyObject* client_lock_wait(PyObject* self, PyObject* arguments) {
-    PyObject* cell = nullptr;
-    unsigned long long ticket = 0;
-    unsigned milliseconds = 0;
-    if (!PyArg_ParseTuple(arguments, "KIO", &ticket, &milliseconds, &cell)) return nullptr;
-    std::uint64_t token = 0;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_lock_wait(handle, ticket, milliseconds, &token);
-    });
-    if (status == SNAKEPIT_SHM_TIMEOUT) Py_RETURN_NONE;
-    if (status != SNAKEPIT_SHM_OK) return result_of(of(self), status);
-    return put(cell, token);
-}
-
-PyObject* client_cancel(PyObject* self, PyObject* ticket) {
-    const auto number = PyLong_AsUnsignedLongLong(ticket);
-    if (PyErr_Occurred()) return nullptr;
-    return result_of(of(self), ask(of(self), [&](snakepit_shm_client* handle) {
-                         return snakepit_shm_cancel(handle, number);
-                     }));
-}
-
-// unlock(region_id, token). A forked child has no locks, and a closed client has none any more.
-PyObject* client_unlock(PyObject* self, PyObject* arguments) {
-    PyObject* region = nullptr;
-    unsigned long long token = 0;
-    if (!PyArg_ParseTuple(arguments, "OK", &region, &token)) return nullptr;
-    const auto text = id_of(of(self)->state, region);
-    if (text.failed) return nullptr;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_unlock(handle, text.bytes, token);
-    });
-    if (status == SNAKEPIT_SHM_FORKED || status == SNAKEPIT_SHM_CLIENT_CLOSED) Py_RETURN_NONE;
-    return result_of(of(self), status);
-}
-
-// --------------------------------------------------------------- data ready
-
-// wait(region_id, since, milliseconds) -> (reached, counter)
-PyObject* client_wait(PyObject* self, PyObject* arguments) {
-    PyObject* region = nullptr;
-    unsigned long long since = 0;
-    unsigned milliseconds = 0;
-    if (!PyArg_ParseTuple(arguments, "OKI", &region, &since, &milliseconds)) return nullptr;
-    const auto text = id_of(of(self)->state, region);
-    if (text.failed) return nullptr;
-    std::uint64_t counter = since;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_wait(handle, text.bytes, since, milliseconds, &counter);
-    });
-    if (status != SNAKEPIT_SHM_OK && status != SNAKEPIT_SHM_TIMEOUT)
-        return result_of(of(self), status);
-    return Py_BuildValue("(OK)", status == SNAKEPIT_SHM_OK ? Py_True : Py_False, counter);
-}
-
-// wait_begin(region_id, since) -> ticket
-PyObject* client_wait_begin(PyObject* self, PyObject* arguments) {
-    PyObject* region = nullptr;
-    unsigned long long since = 0;
-    if (!PyArg_ParseTuple(arguments, "OK", &region, &since)) return nullptr;
-    const auto text = id_of(of(self)->state, region);
-    if (text.failed) return nullptr;
-    std::uint64_t ticket = 0;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_wait_begin(handle, text.bytes, since, &ticket);
-    });
-    if (status != SNAKEPIT_SHM_OK) return result_of(of(self), status);
-    return PyLong_FromUnsignedLongLong(ticket);
-}
-
-PyObject* client_fileno(PyObject* self, PyObject* /*unused*/) {
-    const auto session = of(self)->session;
-    if (!session) return raise_closed(of(self)->state);
-    auto* const handle = session->handle();
-    const auto descriptor = without_gil([handle] { return snakepit_shm_event_fd(handle); });
-    if (descriptor >= 0) return PyLong_FromLong(descriptor);
-    return raise(of(self)->state, SNAKEPIT_SHM_PLATFORM_ERROR);
-}
-
-// next_event([event]): (kind, status, ticket, token, counter, region_id, sentence); stays as it is
-// if there is none
-PyObject* client_next_event(PyObject* self, PyObject* cell) {
-    snakepit_shm_event event{};
-    event.struct_size = sizeof event;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_next_event(handle, &event);
-    });
-    if (status == SNAKEPIT_SHM_NO_EVENT) Py_RETURN_NONE;
-    if (status != SNAKEPIT_SHM_OK) return result_of(of(self), status);
-    return put(cell, Py_BuildValue("(iiKKKNs)", event.kind, event.status, event.ticket, event.token,
-                                   event.now, string(event.id), snakepit_shm_last_error()));
-}
-
 // -------------------------------------------------------------------- tables
 
 template <typename T>
@@ -609,9 +449,6 @@ PyMethodDef client_methods[] = {
      "it."},
     {"notify", on_id<snakepit_shm_notify>, METH_O,
      "notify(region_id)\n--\n\nAdds 1 to the region's counter and wakes all who wait for it."},
-    {"fileno", client_fileno, METH_NOARGS,
-     "fileno()\n--\n\nA descriptor for event loops: readable while there may be an event, see "
-     "next_event()."},
     {"_connect", client_connect, METH_VARARGS, nullptr},
     {"_close", client_close, METH_O, nullptr},
     {"_allocate", client_allocate, METH_VARARGS, nullptr},
@@ -622,14 +459,17 @@ PyMethodDef client_methods[] = {
     {"_write", client_write, METH_VARARGS, nullptr},
     {"_cleanup", client_cleanup, METH_VARARGS, nullptr},
     {"_announce", client_announce, METH_VARARGS, nullptr},
-    {"_lock", client_lock, METH_VARARGS, nullptr},
-    {"_lock_begin", client_lock_begin, METH_VARARGS, nullptr},
-    {"_lock_wait", client_lock_wait, METH_VARARGS, nullptr},
-    {"_cancel", client_cancel, METH_O, nullptr},
-    {"_unlock", client_unlock, METH_VARARGS, nullptr},
-    {"_wait", client_wait, METH_VARARGS, nullptr},
-    {"_wait_begin", client_wait_begin, METH_VARARGS, nullptr},
-    {"_next_event", client_next_event, METH_O, nullptr},
+    {"fileno", detail::client_fileno, METH_NOARGS,
+     "fileno()\n--\n\nA descriptor for event loops: readable while there may be an event, see "
+     "next_event()."},
+    {"_lock", detail::client_lock, METH_VARARGS, nullptr},
+    {"_lock_begin", detail::client_lock_begin, METH_VARARGS, nullptr},
+    {"_lock_wait", detail::client_lock_wait, METH_VARARGS, nullptr},
+    {"_cancel", detail::client_cancel, METH_O, nullptr},
+    {"_unlock", detail::client_unlock, METH_VARARGS, nullptr},
+    {"_wait", detail::client_wait, METH_VARARGS, nullptr},
+    {"_wait_begin", detail::client_wait_begin, METH_VARARGS, nullptr},
+    {"_next_event", detail::client_next_event, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef client_getset[] = {
@@ -648,19 +488,16 @@ void* slot(T* function) {
     return reinterpret_cast<void*>(function);
 }
 
-PyType_Slot client_slots[] = {{Py_tp_new, slot(client_new)},
-                              {Py_tp_dealloc, slot(client_dealloc)},
-                              {Py_tp_traverse, slot(client_traverse)},
-                              {Py_tp_clear, slot(client_clear)},
-                              {Py_tp_methods, client_methods},
-                              {Py_tp_getset, client_getset},
-                              {Py_tp_members, client_members},
-                              {0, nullptr}};
+PyType_Slot client_slots[] = {
+    {Py_tp_new, slot(client_new)},           {Py_tp_dealloc, slot(client_dealloc)},
+    {Py_tp_traverse, slot(client_traverse)}, {Py_tp_clear, slot(client_clear)},
+    {Py_tp_methods, client_methods},         {Py_tp_getset, client_getset},
+    {Py_tp_members, client_members},         {0, nullptr}};
 
 }  // namespace
 
-PyType_Spec client_spec = {
-    "snakepit_shm._native.Client", sizeof(ClientObject), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, client_slots};
+PyType_Spec client_spec = {"snakepit_shm._native.Client", sizeof(ClientObject), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                           client_slots};
 
 }  // namespace snakepit::python

@@ -24,13 +24,14 @@ PyObject* raise(ModuleState* state, snakepit_shm_status status, const char* sent
 }
 
 PyObject* raise_in_use(ModuleState* state, PyObject* id) {
-    auto* const sentence =
-        id == Py_None
-            ? PyUnicode_FromString("a region of this client is still used by an array or "
-                                   "memoryview: delete those first")
-            : PyUnicode_FromFormat("region %U is still used by an array or memoryview: delete "
-                                   "those first",
-                                   id);
+    auto* const sentence = id == Py_None
+                               ? PyUnicode_FromString(
+                                     "a region of this client is still used by an array or "
+                                     "memoryview: delete those first")
+                               : PyUnicode_FromFormat(
+                                     "region %U is still used by an array or memoryview: delete "
+                                     "those first",
+                                     id);
     if (!sentence) return nullptr;
     auto* const error =
         PyObject_CallFunction(state->buffer_in_use, "iO", SNAKEPIT_SHM_REGION_IN_USE, sentence);
@@ -147,9 +148,8 @@ int clear(PyObject* module) {
 constexpr int kMultipleInterpreters = 3;
 void* const kOwnGil = reinterpret_cast<void*>(2);
 
-PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(execute)},
-                            {0, nullptr},
-                            {0, nullptr}};
+PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(execute)}, {0, nullptr}, {0, nullptr}};
 
 PyModuleDef definition = {PyModuleDef_HEAD_INIT,
                           "_native",

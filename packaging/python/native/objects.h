@@ -22,20 +22,17 @@ struct ModuleState {
 };
 
 struct ClientObject {
-    PyObject_HEAD
-    ModuleState* state;
+    PyObject_HEAD ModuleState* state;
     std::shared_ptr<Session> session;  // null: not connected, or closed
     PyObject *dict, *weak;
 };
 // The buffer's owner (Py_buffer.obj): some libraries keep that instead of the buffer, so the memory
 // is in use as long as another reference to it exists.
 struct ViewObject {
-    PyObject_HEAD
-    Lease* lease;
+    PyObject_HEAD Lease* lease;
 };
 struct RegionObject {
-    PyObject_HEAD
-    ModuleState* state;
+    PyObject_HEAD ModuleState* state;
     Lease* lease;      // null: closed
     ViewObject* view;  // once there was a buffer
     PyObject *client, *id;

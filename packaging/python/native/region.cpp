@@ -46,9 +46,10 @@ void view_dealloc(PyObject* self) {
 // The region's view, made by the first call; null with an exception if it may have no buffer.
 PyObject* open_view(RegionObject* region) {
     auto* const state = region->state;
+    const auto* const client = reinterpret_cast<ClientObject*>(region->client);
+    if (!client->session || client->session->closing()) return raise_closed(state);
     if (!region->lease)
         return raise(state, SNAKEPIT_SHM_NOT_HELD, "the region was closed: map it again");
-    if (region->lease->session->closing()) return raise_closed(state);
     if (!region->view) {
         auto* const view = PyObject_New(ViewObject, state->view);
         if (!view) return nullptr;
@@ -188,17 +189,16 @@ void* slot(T* function) {
     return reinterpret_cast<void*>(function);
 }
 
-PyType_Slot region_slots[] = {
-    {Py_tp_dealloc, slot(region_dealloc)},
-    {Py_tp_traverse, slot(region_traverse)},
-    {Py_tp_clear, slot(region_clear)},
-    {Py_tp_methods, region_methods},
-    {Py_tp_getset, region_getset},
-    {Py_tp_members, region_members},
-    {Py_mp_length, slot(region_length)},
-    {Py_bf_getbuffer, slot(region_getbuffer)},
-    {Py_bf_releasebuffer, slot(releasebuffer)},
-    {0, nullptr}};
+PyType_Slot region_slots[] = {{Py_tp_dealloc, slot(region_dealloc)},
+                              {Py_tp_traverse, slot(region_traverse)},
+                              {Py_tp_clear, slot(region_clear)},
+                              {Py_tp_methods, region_methods},
+                              {Py_tp_getset, region_getset},
+                              {Py_tp_members, region_members},
+                              {Py_mp_length, slot(region_length)},
+                              {Py_bf_getbuffer, slot(region_getbuffer)},
+                              {Py_bf_releasebuffer, slot(releasebuffer)},
+                              {0, nullptr}};
 
 PyType_Slot view_slots[] = {{Py_tp_dealloc, slot(view_dealloc)},
                             {Py_bf_getbuffer, slot(view_getbuffer)},

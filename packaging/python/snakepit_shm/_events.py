@@ -120,7 +120,7 @@ def _waiting(client):
 
 
 class _Waiting:
-    """Who waits for which ticket. Any loop that has registered the descriptor takes events for all."""
+    """Futures by ticket. Any loop that has registered the descriptor takes events for all."""
 
     def __init__(self, client):
         self._client = weakref.ref(client)

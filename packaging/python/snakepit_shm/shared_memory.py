@@ -3,7 +3,7 @@
 
     from snakepit_shm.shared_memory import SharedMemory, ShareableList
 
-What differs: the memory of a process that ends, however it ends, is given back; no resource_tracker
+Differences: the memory of a process that ends, however it ends, is released; no resource_tracker
 runs; `snakepit-shm list` and the monitor show who holds what. A segment that was created with
 `track=True` (the default) is withdrawn when the process that created it ends, also without unlink();
 with `track=False` it stays until unlink(). Needs a manager: ConnectionRefusedError without one.

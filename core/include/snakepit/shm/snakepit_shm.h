@@ -828,8 +828,8 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_announce(snakepit_shm_client* 
 SNAKEPIT_SHM_API uint64_t snakepit_shm_round_trips(const snakepit_shm_client* client);
 
 /**
- * @brief Whether snakepit_shm_unmap() of this mapping may block: an encrypted region is written back
- * under its lock. For destructors on threads that must not wait. Never blocks itself.
+ * @brief Whether snakepit_shm_unmap() of this mapping may block: an encrypted region is written
+ * back under its lock. For destructors on threads that must not wait. Never blocks itself.
  */
 SNAKEPIT_SHM_API bool snakepit_shm_unmap_blocks(const snakepit_shm_mapping* mapping);
 /**
