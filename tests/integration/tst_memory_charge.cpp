@@ -268,7 +268,7 @@ void MemoryCharge::a_file_system_without_inodes_says_so() {
     service_->stop();
     ::umount(place.toUtf8().constData());
     QCOMPARE(error["code"].toString(), "no_space");
-    QVERIFY2(error["message"].toString().contains("no inode left"),
+    QVERIFY2(error["message"].toString().contains("has 0 of 4 inodes free"),
              qPrintable(error["message"].toString()));
     QVERIFY2(problems.contains("no inodes left"), qPrintable(problems));
 }
