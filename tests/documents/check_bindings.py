@@ -20,8 +20,8 @@ STRUCTURES = ("snakepit_shm_options", "snakepit_shm_region_info")
 CPP_MEMBERS = {"timeout_ms": "timeout"}
 JSON_KEYS = {"timeout_ms": "timeout", "owner": "permissions", "group": "permissions", "other": "permissions",
              "holder_pids": "references"}
-# connect_within, lock_as and lock do what these do; slices of a wait are for interpreters.
-NOT_IN_CPP = {"connect", "lock", "lock_wait"}
+# connect_within, lock_as and lock do what these do; the others are for interpreters.
+NOT_IN_CPP = {"connect", "lock", "lock_wait", "unmap_blocks"}
 # connect_within and lock_as do what these do.
 NOT_IN_PYTHON = {"connect", "lock"}
 
@@ -67,7 +67,7 @@ complain("JSON of a region lacks", {JSON_KEYS.get(f, f) for f in facts} - keys)
 
 functions = set(re.findall(r"\bsnakepit_shm_(\w+)\(", header))
 used_by_cpp = set(re.findall(r"\bsnakepit_shm_(\w+)\b", cpp))
-python_source = "".join(path.read_text() for path in (ROOT / "packaging/python/native").glob("*.cpp"))
+python_source = "".join(path.read_text() for path in (ROOT / "packaging/python/native").iterdir())
 used_by_python = set(re.findall(r"\bsnakepit_shm_(\w+)\b", python_source))
 complain("functions that C++ does not use", functions - used_by_cpp - NOT_IN_CPP - {"version"})
 complain("functions that Python does not use", functions - used_by_python - NOT_IN_PYTHON)
