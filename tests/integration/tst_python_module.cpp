@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs programs/module_checks.py, lifetime_checks.py and package_checks.py, one of their functions
-// a test.
+// Runs programs/module_checks.py, lifetime_checks.py, package_checks.py and cpython_checks.py, one
+// of their functions a test.
 #include <QtTest>
 
 #include "service_fixture.h"
@@ -49,13 +49,16 @@ void PythonModule::behaves_data() {
           "data_ready_in_an_event_loop", "shared_memory_is_a_drop_in",
           "shareable_lists_and_managers", "a_killed_creator_leaves_no_block"})
         QTest::newRow(check) << "package_checks.py" << check;
+    for (const auto* method : {"fork", "spawn", "forkserver"})
+        QTest::newRow(method) << "cpython_checks.py" << method;
 }
 
 void PythonModule::behaves() {
     QFETCH(QString, program);
     QFETCH(QString, check);
     const auto result = service_.python(program, {check})->wait();
-    QVERIFY2(result.status == 0, qPrintable(result.err));
+    QVERIFY2(result.status == 0, qPrintable(result.out + result.err));
+    if (result.out.startsWith("SKIP")) QSKIP(qPrintable(result.out));
 }
 
 QTEST_GUILESS_MAIN(PythonModule)

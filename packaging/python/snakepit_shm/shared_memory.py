@@ -24,6 +24,9 @@ __all__ = ["SharedMemory", "ShareableList", "SharedMemoryManager"]
 _ERRORS = {"region_not_found": errno.ENOENT, "name_in_use": errno.EEXIST, "permission_denied": errno.EACCES,
            "no_manager": errno.ECONNREFUSED, "no_space": errno.ENOSPC, "invalid_region_id": errno.EINVAL,
            "invalid_argument": errno.EINVAL}
+# As in the standard library, whose tests look at these.
+_USE_POSIX = True
+_SHM_NAME_PREFIX = "/psm_"
 # Names of regions may not begin so; names of shared memory may.
 _RESERVED = ("shm_", "-", "~", "py:")
 
@@ -59,15 +62,16 @@ class SharedMemory:
         if create:
             self._create(name, size)
         else:
-            self._name = name.removeprefix("/")
-            self._region = _call(name, process_client().map, _region_name(self._name), True) \
-                if self._name else _call(name, _no_such_name)
+            self._name = _with_slash(name)
+            if self._name == "/":
+                raise ValueError("the name is empty")
+            self._region = _call(name, _call(name, process_client).map, _region_name(self._name), True)
         self._size = self._region.size
         self._buf = self._region.view
 
     def _create(self, name, size):
         while True:
-            self._name = "psm_" + secrets.token_hex(4) if name is None else name.removeprefix("/")
+            self._name = _make_filename() if name is None else _with_slash(name)
             try:
                 self._region = _call(
                     self._name, _call(name, process_client).allocate, size, name=_region_name(self._name),
@@ -98,7 +102,7 @@ class SharedMemory:
     @property
     def name(self):
         """The name, for other processes."""
-        return self._name
+        return self._name.removeprefix("/")
 
     @property
     def size(self):
@@ -125,11 +129,16 @@ class SharedMemory:
         _call(self._name, lambda: client.deallocate(client.resolve(_region_name(self._name))))
 
 
-def _no_such_name():
-    raise Error(16, "the name is empty")
+def _make_filename():
+    return _SHM_NAME_PREFIX + secrets.token_hex(4)
+
+
+def _with_slash(name):
+    return name if name.startswith("/") else "/" + name
 
 
 def _region_name(name):
+    name = name.removeprefix("/")
     return "py:" + name if name.startswith(_RESERVED) else name
 
 
