@@ -25,7 +25,7 @@ KIB, MIB = 1 << 10, 1 << 20
 
 
 def import_snakepit():
-    sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "packaging" / "python"))
+    sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "build" / "python"))
     import snakepit_shm
     return snakepit_shm
 

@@ -31,8 +31,8 @@ ROW = 256 * 8  # a histogram of uint64
 
 
 def import_snakepit():
-    """Installed, or from the source tree that this file is in."""
-    sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "python"))
+    """Installed, or from the build tree beside this file."""
+    sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "build" / "python"))
     import snakepit_shm
     return snakepit_shm
 
