@@ -2,7 +2,6 @@
 // Client: everything that asks the manager. Options and results are tuples; the Python part names
 // their fields.
 #include <cstdint>
-#include <limits>
 #include <new>
 #include <string>
 #include <vector>

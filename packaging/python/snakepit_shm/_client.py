@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Client, Region and Lock: the Python part. What has to be fast or safe is in the extension."""
 import contextlib
-import json
 import math
 import operator
 import os

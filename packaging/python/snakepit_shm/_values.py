@@ -8,9 +8,7 @@ import typing
 
 from . import _native
 
-REGION_NOT_FOUND = 4
 TIMEOUT = 10
-NOT_HELD = 12
 INVALID_ARGUMENT = 14
 INVALID_SIZE = 15
 CLIENT_CLOSED = 36

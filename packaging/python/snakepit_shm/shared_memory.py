@@ -11,7 +11,6 @@ with `track=False` it stays until unlink(). Needs a manager: ConnectionRefusedEr
 import errno
 import multiprocessing.managers as _managers
 import multiprocessing.shared_memory as _standard
-import os
 import secrets
 import sys
 import types

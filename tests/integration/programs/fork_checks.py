@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Checks of forked children in the Python module; the function to run is the first argument."""
 import ctypes
-import json
 import multiprocessing
 import os
 import signal
@@ -11,7 +10,6 @@ import threading
 import time
 
 import numpy
-import snakepit_shm
 from snakepit_shm import Client, Error
 
 PATIENCE = 60  # seconds

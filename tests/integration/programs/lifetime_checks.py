@@ -2,19 +2,15 @@
 """Checks of what ends when in the Python module; the function to run is the first argument."""
 import copy
 import gc
-import importlib.util
 import os
 import pickle
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 import numpy
-import snakepit_shm
 from snakepit_shm import Client, Error
 
 gc.disable()

@@ -3,16 +3,13 @@
 import asyncio
 import gc
 import multiprocessing
-import os
 import pickle
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy
-import snakepit_shm
 from snakepit_shm import Client, Error
 from snakepit_shm.shared_memory import ShareableList, SharedMemory, SharedMemoryManager
 

@@ -48,10 +48,9 @@
  * manager that runs gets at least 100 milliseconds to answer. Signals neither end a call nor
  * prolong it.
  *
- * **Names.** A region may be given a name when it is allocated. Every function that
- * takes a region's id takes its name too, at the cost of one more request to the manager. A name
- * has at most 255 bytes of UTF-8, no control character and no '/', and does not begin with "shm_",
- * '-' or
+ * **Names.** A region may be given a name when it is allocated. Every function that takes a
+ * region's id takes its name too, at the cost of one more request to the manager. A name has at
+ * most 255 bytes of UTF-8, no control character and no '/', and does not begin with "shm_", '-' or
  * '~'. It belongs to one region of a user at a time: from the allocation until the region is
  * withdrawn, also while processes still hold the memory, or, from quarantine, until it is freed.
  * "NAME" is a region of the calling user; "USER/NAME", with a user's name or number, one of another
