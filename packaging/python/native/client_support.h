@@ -40,7 +40,31 @@ inline PyObject* string(const char* text) {
                                 "replace");
 }
 
-// Methods of Client in client_waiting.cpp.
+// A method whose argument is a region's id and that returns nothing.
+template <snakepit_shm_status (*Call)(snakepit_shm_client*, const char*)>
+PyObject* on_id(PyObject* self, PyObject* region) {
+    const auto text = id_of(of(self)->state, region);
+    if (text.failed) return nullptr;
+    return result_of(of(self), ask(of(self), [&](snakepit_shm_client* handle) {
+                         return Call(handle, text.bytes);
+                     }));
+}
+
+// Methods of Client in client_regions.cpp.
+PyObject* client_allocate(PyObject* self, PyObject* arguments);
+PyObject* client_open(PyObject* self, PyObject* arguments);
+PyObject* client_map(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* words);
+PyObject* client_map_cached(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                            PyObject* words);
+PyObject* client_resolve(PyObject* self, PyObject* name);
+PyObject* client_info(PyObject* self, PyObject* region);
+PyObject* client_list(PyObject* self, PyObject* filter);
+// In client_data.cpp.
+PyObject* client_read(PyObject* self, PyObject* arguments);
+PyObject* client_write(PyObject* self, PyObject* arguments);
+PyObject* client_cleanup(PyObject* self, PyObject* arguments);
+PyObject* client_announce(PyObject* self, PyObject* arguments);
+// In client_waiting.cpp.
 PyObject* client_lock(PyObject* self, PyObject* arguments);
 PyObject* client_lock_begin(PyObject* self, PyObject* arguments);
 PyObject* client_lock_wait(PyObject* self, PyObject* arguments);

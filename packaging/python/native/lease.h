@@ -49,8 +49,13 @@ struct Lease {
     Lease& operator=(const Lease&) = delete;
 
     void hold() { holders.fetch_add(1, std::memory_order_relaxed); }
-    // Any thread. The last holder unmaps: for an encrypted region that may block.
-    snakepit_shm_status drop();
+    // Drops a holder. True for the last one, which must then call end().
+    bool leave();
+    // Unmaps: for an encrypted region that may block.
+    snakepit_shm_status end();
+    // Drops a holder, on any thread, with or without the GIL: what may block gets a thread of its
+    // own.
+    void release();
 
     std::shared_ptr<Session> session;
     snakepit_shm_mapping mapping;

@@ -53,6 +53,16 @@ auto without_gil(Call call) {
     return result;
 }
 
+// Functions as the tables of methods and slots take them.
+template <typename T>
+PyCFunction method(T* function) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+template <typename T>
+void* slot(T* function) {
+    return reinterpret_cast<void*>(function);
+}
+
 // Sets the exception. Null, so that callers can return it.
 PyObject* raise(ModuleState* state, snakepit_shm_status status, const char* sentence = nullptr);
 PyObject* raise_in_use(ModuleState* state, PyObject* id);
@@ -75,6 +85,12 @@ Text id_of(ModuleState* state, PyObject* object);
 PyObject* make_region(ClientObject* client, std::shared_ptr<Session> session,
                       const snakepit_shm_mapping& mapping, PyObject* id, bool writable,
                       bool created);
+// The lease of a region that may be given to others; null with an exception.
+Lease* lease_of(const RegionObject* region);
+// Methods of Region in exchange.cpp.
+PyObject* region_dlpack(PyObject* self, PyObject* arguments, PyObject* words);
+PyObject* region_dlpack_device(PyObject* self, PyObject* unused);
+PyObject* region_arrow_array(PyObject* self, PyObject* arguments, PyObject* words);
 // Whether something other than the Region uses the memory.
 bool in_use(const RegionObject* region);
 // Takes the region's reference away from it, if it has one; its memory ends with its last user.

@@ -17,10 +17,9 @@ ViewObject* view_of(PyObject* self) {
 
 // Only an encrypted region's last holder may block, when it writes the changes.
 snakepit_shm_status drop(Lease* lease) {
-    if (lease->holders.load(std::memory_order_relaxed) > 1 ||
-        !snakepit_shm_unmap_blocks(&lease->mapping))
-        return lease->drop();
-    return without_gil([lease] { return lease->drop(); });
+    if (!lease->leave()) return SNAKEPIT_SHM_OK;
+    if (!snakepit_shm_unmap_blocks(&lease->mapping)) return lease->end();
+    return without_gil([lease] { return lease->end(); });
 }
 
 // ---------------------------------------------------------------------- view
@@ -45,16 +44,13 @@ void view_dealloc(PyObject* self) {
 
 // The region's view, made by the first call; null with an exception if it may have no buffer.
 PyObject* open_view(RegionObject* region) {
-    auto* const state = region->state;
-    const auto* const client = reinterpret_cast<ClientObject*>(region->client);
-    if (!client->session || client->session->closing()) return raise_closed(state);
-    if (!region->lease)
-        return raise(state, SNAKEPIT_SHM_NOT_HELD, "the region was closed: map it again");
+    auto* const lease = lease_of(region);
+    if (!lease) return nullptr;
     if (!region->view) {
-        auto* const view = PyObject_New(ViewObject, state->view);
+        auto* const view = PyObject_New(ViewObject, region->state->view);
         if (!view) return nullptr;
-        view->lease = region->lease;
-        view->lease->hold();
+        view->lease = lease;
+        lease->hold();
         region->view = view;
     }
     return reinterpret_cast<PyObject*>(region->view);
@@ -151,15 +147,32 @@ Py_ssize_t region_length(PyObject* self) {
 
 PyMethodDef region_methods[] = {
     {"close", region_close, METH_NOARGS,
-     "Releases the reference. Raises BufferInUse while a view or an array uses the memory. May be "
-     "called more than once."},
+     "close()\n--\n\n"
+     "Releases the reference. Raises BufferInUse while a view, an array or a tensor uses the "
+     "memory. "
+     "May be called more than once."},
     {"_detach", region_detach, METH_NOARGS, nullptr},
     {"flush", on_mapping<snakepit_shm_flush>, METH_NOARGS,
+     "flush()\n--\n\n"
      "Writes the changes of an encrypted region, whose view is a private copy. close() does it "
      "too."},
     {"refresh", on_mapping<snakepit_shm_refresh>, METH_NOARGS,
+     "refresh()\n--\n\n"
      "Updates the view of an encrypted region with what others have written; changes made here "
      "stay."},
+    {"__dlpack__", method(region_dlpack), METH_VARARGS | METH_KEYWORDS,
+     "__dlpack__(*, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
+     "The bytes of the region for numpy.from_dlpack() and others, without a copy unless `copy` is "
+     "true. BufferError: the region is mapped read-only and the consumer does not say that it "
+     "understands that, by max_version=(1, 0) or later. The memory stays mapped until the consumer "
+     "drops it."},
+    {"__dlpack_device__", region_dlpack_device, METH_NOARGS,
+     "__dlpack_device__()\n--\n\nThe CPU: (1, 0)."},
+    {"__arrow_c_array__", method(region_arrow_array), METH_VARARGS | METH_KEYWORDS,
+     "__arrow_c_array__(requested_schema=None)\n--\n\n"
+     "The bytes of the region as an Arrow array of type uint8, without a copy: two capsules, "
+     "'arrow_schema' and 'arrow_array'. Consumers take them for immutable: seal the region, or let "
+     "no process write meanwhile. The memory stays mapped until the consumer releases the array."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef region_getset[] = {
@@ -183,11 +196,6 @@ PyMemberDef region_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(RegionObject, dict), READONLY, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(RegionObject, weak), READONLY, nullptr},
     {}};
-
-template <typename T>
-void* slot(T* function) {
-    return reinterpret_cast<void*>(function);
-}
 
 PyType_Slot region_slots[] = {{Py_tp_dealloc, slot(region_dealloc)},
                               {Py_tp_traverse, slot(region_traverse)},
@@ -213,6 +221,17 @@ PyType_Spec region_spec = {"snakepit_shm._native.Region", sizeof(RegionObject), 
                            region_slots};
 PyType_Spec view_spec = {"snakepit_shm._native.View", sizeof(ViewObject), 0,
                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, view_slots};
+
+Lease* lease_of(const RegionObject* region) {
+    const auto* const client = reinterpret_cast<ClientObject*>(region->client);
+    if (!client->session || client->session->closing())
+        raise_closed(region->state);
+    else if (!region->lease)
+        raise(region->state, SNAKEPIT_SHM_NOT_HELD, "the region was closed: map it again");
+    else
+        return region->lease;
+    return nullptr;
+}
 
 bool in_use(const RegionObject* region) {
     if (region->view && Py_REFCNT(reinterpret_cast<PyObject*>(region->view)) > 1) return true;
