@@ -136,27 +136,31 @@ PyObject* client_round_trips(PyObject* self, void* /*closure*/) {
 
 PyMethodDef client_methods[] = {
     {"map_cached", method(detail::client_map_cached), METH_FASTCALL | METH_KEYWORDS,
-     "map_cached(region_id, writable=False)\n--\n\n"
+     "map_cached($self, region_id, writable=False)\n--\n\n"
      "Maps as map() if that needs no request to the manager, else raises 'not_cached'. Never "
      "blocks."},
     {"map", method(detail::client_map), METH_FASTCALL | METH_KEYWORDS,
-     "map(region_id, writable=False)\n--\n\n"
+     "map($self, region_id, writable=False)\n--\n\n"
      "Maps an existing region, by its id or its name (\"NAME\", or \"USER/NAME\" for another "
      "user's), and acquires a reference; read-only unless `writable`."},
     {"resolve", detail::client_resolve, METH_O,
-     "resolve(name)\n--\n\nThe id of the region that has this name now. An id is returned as it "
+     "resolve($self, name, /)\n--\n\nThe id of the region that has this name now. An id is "
+     "returned as it "
      "is."},
     {"deallocate", on_id<snakepit_shm_deallocate>, METH_O,
-     "deallocate(region_id)\n--\n\n"
+     "deallocate($self, region_id, /)\n--\n\n"
      "Withdraws the region; its memory is freed with the last reference."},
     {"seal", on_id<snakepit_shm_seal>, METH_O,
-     "seal(region_id)\n--\n\nMakes the region immutable: at once, or as soon as its last reference "
+     "seal($self, region_id, /)\n--\n\nMakes the region immutable: at once, or as soon as its last "
+     "reference "
      "is released. From now on it can be mapped read-only alone."},
     {"rotate_key", on_id<snakepit_shm_rotate_key>, METH_O,
-     "rotate_key(region_id)\n--\n\nEncrypts the region again with a new key, while programs use "
+     "rotate_key($self, region_id, /)\n--\n\nEncrypts the region again with a new key, while "
+     "programs use "
      "it."},
     {"notify", on_id<snakepit_shm_notify>, METH_O,
-     "notify(region_id)\n--\n\nAdds 1 to the region's counter and wakes all who wait for it."},
+     "notify($self, region_id, /)\n--\n\nAdds 1 to the region's counter and wakes all who wait for "
+     "it."},
     {"_connect", client_connect, METH_VARARGS, nullptr},
     {"_close", client_close, METH_O, nullptr},
     {"_allocate", detail::client_allocate, METH_VARARGS, nullptr},
@@ -168,7 +172,8 @@ PyMethodDef client_methods[] = {
     {"_cleanup", detail::client_cleanup, METH_VARARGS, nullptr},
     {"_announce", detail::client_announce, METH_VARARGS, nullptr},
     {"fileno", detail::client_fileno, METH_NOARGS,
-     "fileno()\n--\n\nA descriptor for event loops: readable while there may be an event, see "
+     "fileno($self, /)\n--\n\nA descriptor for event loops: readable while there may be an event, "
+     "see "
      "next_event()."},
     {"_lock", detail::client_lock, METH_VARARGS, nullptr},
     {"_lock_begin", detail::client_lock_begin, METH_VARARGS, nullptr},

@@ -147,29 +147,29 @@ Py_ssize_t region_length(PyObject* self) {
 
 PyMethodDef region_methods[] = {
     {"close", region_close, METH_NOARGS,
-     "close()\n--\n\n"
+     "close($self, /)\n--\n\n"
      "Releases the reference. Raises BufferInUse while a view, an array or a tensor uses the "
      "memory. "
      "May be called more than once."},
     {"_detach", region_detach, METH_NOARGS, nullptr},
     {"flush", on_mapping<snakepit_shm_flush>, METH_NOARGS,
-     "flush()\n--\n\n"
+     "flush($self, /)\n--\n\n"
      "Writes the changes of an encrypted region, whose view is a private copy. close() does it "
      "too."},
     {"refresh", on_mapping<snakepit_shm_refresh>, METH_NOARGS,
-     "refresh()\n--\n\n"
+     "refresh($self, /)\n--\n\n"
      "Updates the view of an encrypted region with what others have written; changes made here "
      "stay."},
     {"__dlpack__", method(region_dlpack), METH_VARARGS | METH_KEYWORDS,
-     "__dlpack__(*, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
+     "__dlpack__($self, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
      "The bytes of the region for numpy.from_dlpack() and others, without a copy unless `copy` is "
      "true. BufferError: the region is mapped read-only and the consumer does not say that it "
      "understands that, by max_version=(1, 0) or later. The memory stays mapped until the consumer "
      "drops it."},
     {"__dlpack_device__", region_dlpack_device, METH_NOARGS,
-     "__dlpack_device__()\n--\n\nThe CPU: (1, 0)."},
+     "__dlpack_device__($self, /)\n--\n\nThe CPU: (1, 0)."},
     {"__arrow_c_array__", method(region_arrow_array), METH_VARARGS | METH_KEYWORDS,
-     "__arrow_c_array__(requested_schema=None)\n--\n\n"
+     "__arrow_c_array__($self, requested_schema=None)\n--\n\n"
      "The bytes of the region as an Arrow array of type uint8, without a copy: two capsules, "
      "'arrow_schema' and 'arrow_array'. Consumers take them for immutable: seal the region, or let "
      "no process write meanwhile. The memory stays mapped until the consumer releases the array."},

@@ -13,9 +13,11 @@ Threads may share a Client, and any of them may close it: running calls then end
 their arrays stay usable there (except in encrypted regions). Everything else of the parent's Client
 fails there with code 'forked': the child makes its own Client.
 """
-from ._client import Client, Event, Lock, Region, process_client
+from ._client import Client, Region, process_client
+from ._events import Event
+from ._lock import Lock
 from ._native import version as __version__
-from ._values import FIRST_OWNER, BufferInUse, CleanupResult, Error, RegionInfo
+from ._values import FIRST_OWNER, BufferInUse, CleanupResult, Error, OpenOptions, Options, RegionInfo
 
-__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "FIRST_OWNER", "Lock", "Region", "RegionInfo",
-           "process_client"]
+__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "FIRST_OWNER", "Lock", "OpenOptions",
+           "Options", "Region", "RegionInfo", "process_client"]

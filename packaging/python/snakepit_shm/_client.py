@@ -1,33 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""Client, Region and Lock: the Python part. What has to be fast or safe is in the extension."""
+"""Client and Region: the Python part. What has to be fast or safe is in the extension."""
+from __future__ import annotations
+
+import builtins
+import collections.abc
 import contextlib
-import math
 import operator
 import os
 import threading
-import time
+import typing
 
 from . import _native, _values
 from ._arrays import ArrayMethods, array_metadata
-from ._events import Event, EventMethods, event_of
-from ._values import Error
+from ._events import EventMethods
+from ._lock import Lock
+from ._values import Error, Shape
 
-_SLICE = 0.1  # seconds that a thread waits before it checks for signals
+if typing.TYPE_CHECKING:
+    import numpy.typing
 
 
-class Client(EventMethods, _native.Client):
+class Client(EventMethods):
     """A connection to the manager of `instance` (None: $SNAKEPIT_SHM_INSTANCE, else 'default').
     It reconnects automatically to a manager that was restarted. This call, and each later one without
     a timeout of its own, waits for the manager for at most `wait_for_manager` seconds."""
 
-    def __init__(self, instance=None, wait_for_manager=10.0):
+    def __init__(self, instance: str | None = None, wait_for_manager: float | None = 10.0) -> None:
         self.instance = _values.text(instance, "the instance")
         self._connect(instance, _values.milliseconds(wait_for_manager, "wait_for_manager"))
 
-    def __reduce__(self):
+    def __reduce__(self) -> typing.NoReturn:
         raise TypeError("a Client cannot be pickled: create one in each process")
 
-    def allocate(self, size=None, *, dtype=None, shape=None, **options):
+    def allocate(self, size: typing.SupportsIndex | None = None, *, dtype: numpy.typing.DTypeLike = None,
+                 shape: Shape | None = None, **options: typing.Unpack[_values.Options]) -> Region:
         """Allocates a region of `size` bytes, all zero, and maps it writable (or as `access_mode` says).
 
         With `dtype` and `shape` the size is known, and every process gets the array by
@@ -47,66 +53,68 @@ class Client(EventMethods, _native.Client):
             needed, described = array_metadata(dtype, shape)
             size = needed if size is None else size
             options["metadata"] = {**(options.get("metadata") or {}), **described}
-        made, raw = [None], _values.options(**options)
-        size = _values.bytes_of(size)
+        made: list[str | None] = [None]
+        raw = _values.options(**options)
         try:
-            self._allocate(size, raw, made)
-            return self.map(made[0], raw[2] == 1)
+            self._allocate(_values.bytes_of(size), raw, made)
+            return self.map(str(made[0]), raw[2] == 1)
         except BaseException:  # no other process knows its id, so none could free it
             if made[0]:
                 with contextlib.suppress(Error):
                     self.deallocate(made[0])
             raise
 
-    def open(self, name, size, *, writable=True, **options):
+    def open(self, name: str, size: typing.SupportsIndex, *, writable: bool = True,
+             **options: typing.Unpack[_values.OpenOptions]) -> Region:
         """Maps the region of this name, or allocates it if there is none, in one step; options as for
         allocate(). `Region.created` says which. 'name_in_use': it has another size or other options."""
         return self._open(_values.text(name), _values.bytes_of(size), _values.options(**options), writable)
 
-    def info(self, region_id):
+    def info(self, region_id: str) -> _values.RegionInfo:
         """The RegionInfo of a region."""
         return _values.region_info(self._info(region_id))
 
-    def list(self, filter=None):
+    def list(self, filter: str | None = None) -> builtins.list[_values.RegionInfo]:
         """RegionInfos, newest last; `filter` as in `snakepit-shm list` ('size>1MiB state:orphan')."""
         return [_values.region_info(values) for values in self._list(filter)]
 
-    def read(self, region_id, offset, size):
+    def read(self, region_id: str, offset: typing.SupportsIndex, size: typing.SupportsIndex) -> bytes:
         """A copy of part of a region (bytes)."""
         return self._read(region_id, operator.index(offset), operator.index(size))
 
-    def write(self, region_id, offset, data):
+    def write(self, region_id: str, offset: typing.SupportsIndex, data: typing.Any) -> None:
         """Copies `data` into the region at `offset` (bytes), all of it or nothing."""
         self._write(region_id, operator.index(offset), data)
 
-    def cleanup(self, *, dry_run=False, orphans=False, expired=False, all_eligible=False,
-                no_quarantine=False, session=None, worker=None):
+    def cleanup(self, *, dry_run: bool = False, orphans: bool = False, expired: bool = False, all_eligible: bool = False,
+                no_quarantine: bool = False, session: str | None = None,
+                worker: str | None = None) -> _values.CleanupResult:
         """Removes regions that no process holds: those that are due, or those that the flags select."""
         return _values.CleanupResult._make(
             self._cleanup(dry_run, orphans, expired, all_eligible, no_quarantine, _values.text(session),
                           _values.text(worker)))
 
-    def lock(self, region_id, write=True, timeout=None, owner=0):
+    def lock(self, region_id: str, write: bool = True, timeout: float | None = None, owner: int = 0) -> Lock:
         """Locks the region, exclusively or (write=False) shared with other readers. Waits at most
         `timeout` seconds (None: no limit, 0: not at all). The lock belongs to `owner`: 0 is the calling
         thread, other numbers are at least FIRST_OWNER. Errors: 'timeout', 'deadlock', 'no_manager'."""
         return Lock(self, region_id, write, timeout, owner)
 
-    def announce(self, worker=None, pool=None, session=None):
+    def announce(self, worker: str | None = None, pool: str | None = None, session: str | None = None) -> None:
         """Names this process in lists, events and the monitor."""
         self._announce(_values.text(worker), _values.text(pool), _values.text(session))
 
-    def close(self):
+    def close(self) -> None:
         """Ends the calls of other threads, releases every reference and disconnects. Raises BufferInUse,
         and does nothing, while an array or memoryview uses one of this client's regions. If changes of
         an encrypted region cannot be written, that error is raised after everything is closed. May be
         called more than once."""
         self._close(True)
 
-    def __enter__(self):
+    def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """As close(), but arrays and memoryviews keep their region mapped until they end, and the
         block's own exception is never replaced."""
         try:
@@ -114,100 +122,6 @@ class Client(EventMethods, _native.Client):
         except Error:
             if kind is None:
                 raise
-
-    def next_event(self):
-        """The next Event; None if nothing was decided."""
-        cell = [None]
-        self._next_event(cell)
-        return event_of(cell[0], lambda *granted: Lock._granted(self, *granted))
-
-
-class Lock:
-    """One level of a lock, held from its creation until release(), the end of its `with` block or its
-    deletion, on any thread. `inconsistent`: the last writer died while it held the lock, so the region
-    may be half written; releasing a write lock clears that.
-
-    Locks are advisory: they bind the programs that use them and protect no memory."""
-
-    def __init__(self, client, region_id, write=True, timeout=None, owner=0):
-        self.id = region_id
-        # The extension writes the token when the lock is granted: so whatever a signal handler raises
-        # afterwards, the lock is known and released.
-        self._token = [0]
-        self._client = client
-        milliseconds = _values.milliseconds(timeout, "the timeout")
-        owner = _values.owner_number(owner)
-        if milliseconds <= _SLICE * 1000:
-            client._lock(region_id, write, milliseconds, owner, self._token)
-        else:
-            self._wait(write, timeout, owner)
-
-    @classmethod
-    def _granted(cls, client, region_id, token):
-        lock = cls.__new__(cls)
-        lock.id, lock._client, lock._token = region_id, client, [token]
-        return lock
-
-    def _wait(self, write, timeout, owner):
-        """In slices, because Python runs signal handlers only between calls; the ticket keeps the place in
-        the queue."""
-        client, ticket = self._client, [0]
-        end = None if timeout is None else time.monotonic() + timeout
-        try:
-            client._lock_begin(self.id, write, owner, ticket)
-            while not self._token[0]:
-                left = _SLICE if end is None else min(_SLICE, max(0, end - time.monotonic()))
-                client._lock_wait(ticket[0], math.ceil(left * 1000), self._token)
-                if not self._token[0] and end is not None and time.monotonic() >= end:
-                    client._cancel(ticket[0])  # no_manager, if none answers
-                    raise Error(_values.TIMEOUT, f"the lock on {self.id} was not granted within {timeout} s: "
-                                                 f"'snakepit-shm locks {self.id}' shows its holders")
-        except BaseException:
-            if ticket[0] and not self._token[0]:
-                with contextlib.suppress(Error):
-                    client._cancel(ticket[0])  # if it is still to be
-            raise
-
-    def __reduce__(self):
-        raise TypeError("a Lock cannot be pickled: pass the region's id and lock it there")
-
-    @property
-    def inconsistent(self):
-        """Whether the last writer died in its lock."""
-        return bool(self._token[0] & _values.INCONSISTENT)
-
-    @property
-    def suspect(self):
-        """Former name of `inconsistent`, for one release."""
-        return self.inconsistent
-
-    @property
-    def held(self):
-        """False after release()."""
-        return self._client is not None
-
-    def release(self):
-        """Releases the lock. If no manager responds it raises no_manager, and the next manager that the
-        client reaches is notified of the release. May be called more than once."""
-        client, self._client = self._client, None
-        if client is not None and self._token[0]:
-            client._unlock(self.id, self._token[0])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        try:
-            self.release()
-        except Error:
-            if kind is None:  # else the exception that ends the block goes on its way
-                raise
-
-    def __del__(self):
-        try:
-            self.release()
-        except Exception:
-            pass  # no caller can handle it; the lock ends with the client at the latest
 
 
 class Region(ArrayMethods, _native.Region):
@@ -221,52 +135,52 @@ class Region(ArrayMethods, _native.Region):
     A region is pickled by reference: the process that unpickles it maps the same memory. The sender must
     hold the region until then."""
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         return _mapped_here, (self._client.instance, self.id, self.writable)
 
-    def seal(self):
+    def seal(self) -> None:
         """close(), and makes the region immutable as soon as no process holds it."""
         self.close()
         self._client.seal(self.id)
 
-    def deallocate(self):
+    def deallocate(self) -> None:
         """close(), and withdraws the region: no process can find it any more."""
         self.close()
         self._client.deallocate(self.id)
 
-    def lock(self, write=True, timeout=None, owner=0):
+    def lock(self, write: bool = True, timeout: float | None = None, owner: int = 0) -> Lock:
         """As Client.lock: `with region.lock(): …`."""
         return Lock(self._client, self.id, write, timeout, owner)
 
-    async def lock_async(self, write=True, timeout=None):
+    async def lock_async(self, write: bool = True, timeout: float | None = None) -> Lock:
         """As lock(), for the current asyncio task: other tasks run meanwhile."""
         return await self._client.lock_async(self.id, write, timeout)
 
-    def info(self):
+    def info(self) -> _values.RegionInfo:
         """The RegionInfo of this region."""
         return self._client.info(self.id)
 
-    def notify(self):
+    def notify(self) -> None:
         """As Client.notify: wakes all who wait for this region."""
         self._client.notify(self.id)
 
-    def wait(self, since, timeout=None):
+    def wait(self, since: int, timeout: float | None = None) -> int:
         """As Client.wait: the counter, once it is not `since`."""
         return self._client.wait(self.id, since, timeout)
 
-    def changes(self, since=None):
+    def changes(self, since: int | None = None) -> collections.abc.AsyncIterator[int]:
         """As Client.changes: `async for counter in region.changes(): …`."""
         return self._client.changes(self.id, since)
 
     @property
-    def counter(self):
+    def counter(self) -> int:
         """The counter that notify() adds to."""
         return self._client.counter(self.id)
 
-    def __enter__(self):
+    def __enter__(self) -> Region:
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """As close(), but arrays and memoryviews keep the region mapped until they end, and the block's
         own exception is never replaced."""
         try:
@@ -279,23 +193,22 @@ class Region(ArrayMethods, _native.Region):
 # --- unpickled regions ----------------------------------------------------------------------------
 
 _lock = threading.Lock()
-_clients = {}  # of this process, by instance, for regions that were unpickled here
+_clients: dict[str | None, tuple[Client, int]] = {}  # of this process, by instance, for regions that were unpickled here
 
 
-def process_client(instance=None):
+def process_client(instance: str | None = None) -> Client:
     """A Client of this process that is connected at first use and lives until its end."""
     with _lock:
-        client, pid = _clients.get(instance, (None, 0))
-        if client is None or client.closed or pid != os.getpid():
-            client = Client(instance)
-            _clients[instance] = client, os.getpid()
-        return client
+        found = _clients.get(instance)
+        if found is None or found[0].closed or found[1] != os.getpid():
+            found = _clients[instance] = Client(instance), os.getpid()
+        return found[0]
 
 
 os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))
 
 
-def _mapped_here(instance, region_id, writable):
+def _mapped_here(instance: str | None, region_id: str, writable: bool) -> Region:
     return process_client(instance).map(region_id, writable)
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Errors, options and results: names for the numbers of the C interface."""
+from __future__ import annotations
+
+import collections.abc
 import datetime
 import json
 import math
@@ -31,13 +34,13 @@ class Error(Exception):
     ('allocation_failed'), `status` is the number in the C interface; str() is a sentence with the
     cause and a remedy."""
 
-    def __init__(self, status, message):
+    def __init__(self, status: int, message: str) -> None:
         self.status = status
         self.code = _native.status_name(status)
         self.type = _native.status_type(status)
         super().__init__(message or self.code)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         return type(self), (self.status, str(self))
 
 
@@ -64,8 +67,8 @@ class RegionInfo(typing.NamedTuple):
     access_mode: str
     timeout_ms: int
     state: str
-    name: typing.Optional[str]
-    metadata: dict
+    name: str | None
+    metadata: dict[str, typing.Any]
     session: str
     worker: str
     owner_process: str
@@ -80,9 +83,9 @@ class RegionInfo(typing.NamedTuple):
     inconsistent: bool
     has_policy: bool
     policy_in_effect: bool
-    quarantined_until: typing.Optional[datetime.datetime]
+    quarantined_until: datetime.datetime | None
     holder_count: int
-    holder_pids: typing.Tuple[int, ...]
+    holder_pids: tuple[int, ...]
 
 
 class CleanupResult(typing.NamedTuple):
@@ -92,37 +95,70 @@ class CleanupResult(typing.NamedTuple):
     bytes_freed: int
 
 
+Shape = typing.Union[typing.SupportsIndex, collections.abc.Sequence[typing.SupportsIndex]]
+Permission = typing.Literal["none", "read_only", "read_write", "ro", "rw"]
+Access = typing.Literal["read_only", "read_write", "ro", "rw"]
+
+
+class OpenOptions(typing.TypedDict, total=False):
+    """Options of Client.open(); Client.allocate() describes them."""
+
+    metadata: dict[str, typing.Any] | None
+    timeout_ms: typing.SupportsIndex
+    security_level: typing.Literal["standard", "high", "maximum"] | None
+    access_mode: Access
+    cleanup_policy: typing.Literal["automatic", "manual", "reference_counted"]
+    owner_end: typing.Literal["default", "keep", "grace", "withdraw"]
+    placement: typing.Literal["automatic", "pooled", "dedicated"]
+    owner: Permission
+    group: Permission
+    other: Permission
+    owned_by_user: bool
+    durable: bool
+    exact_permissions: bool
+    audit_access: bool
+
+
+class Options(OpenOptions, total=False):
+    """Options of Client.allocate(), which describes them."""
+
+    name: str | None
+
+
 _NAMES = {
     "security_level": SECURITY, "cleanup_policy": POLICIES, "access_mode": ACCESS, "owner": PERMISSIONS,
     "group": PERMISSIONS, "other": PERMISSIONS, "placement": PLACEMENTS, "owner_end": OWNER_ENDS,
 }
 
 
-def _time(micros):
+def _time(micros: int) -> datetime.datetime:
     return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=micros)
 
 
-def region_info(values):
+def region_info(values: tuple[typing.Any, ...]) -> RegionInfo:
     """The RegionInfo of a tuple of the extension."""
-    raw = RegionInfo._make(values)
-    return raw._replace(
+    raw: typing.Any = RegionInfo._make(values)
+    info: RegionInfo = raw._replace(
         created_at=_time(raw.created_at), last_accessed=_time(raw.last_accessed), name=raw.name or None,
         metadata=json.loads(raw.metadata or "{}"), holder_pids=tuple(raw.holder_pids),
         quarantined_until=_time(raw.quarantined_until) if raw.quarantined_until else None,
         **{field: names[getattr(raw, field)] for field, names in _NAMES.items()})
+    return info
 
 
-def _number(names, value, what):
+def _number(names: tuple[str, ...], value: str, what: str) -> int:
     try:
         return names.index(_SHORT.get(value, value))
     except ValueError:
         raise Error(INVALID_ARGUMENT, f"{what} is {value!r}: choose one of {', '.join(names)}") from None
 
 
-def options(*, name=None, metadata=None, timeout_ms=-1, security_level=None, access_mode="read_write",
-            cleanup_policy="automatic", owner_end="default", placement="automatic", owner="read_write",
-            group="none", other="none", owned_by_user=False, durable=False, exact_permissions=False,
-            audit_access=False):
+def options(*, name: str | None = None, metadata: dict[str, typing.Any] | None = None,
+            timeout_ms: typing.SupportsIndex = -1, security_level: str | None = None, access_mode: str = "read_write",
+            cleanup_policy: str = "automatic", owner_end: str = "default", placement: str = "automatic",
+            owner: str = "read_write", group: str = "none", other: str = "none", owned_by_user: bool = False,
+            durable: bool = False, exact_permissions: bool = False,
+            audit_access: bool = False) -> tuple[typing.Any, ...]:
     """The options in the order of the extension."""
     return (operator.index(timeout_ms),
             -1 if security_level is None else _number(SECURITY, security_level, "security_level"),
@@ -133,7 +169,7 @@ def options(*, name=None, metadata=None, timeout_ms=-1, security_level=None, acc
             text(name), _number(OWNER_ENDS, owner_end, "owner_end"), audit_access)
 
 
-def text(value, what="the name"):
+def text(value: str | None, what: str = "the name") -> str | None:
     """As C takes it: no zero byte, no lone surrogate. None stays None."""
     if value is None:
         return None
@@ -146,18 +182,18 @@ def text(value, what="the name"):
     raise Error(INVALID_ARGUMENT, f"{what} is {value!r}: expected text without zero bytes and lone surrogates")
 
 
-def bytes_of(value):
+def bytes_of(value: typing.SupportsIndex | None) -> int:
     """A size in bytes."""
     try:
-        value = operator.index(value)
+        size = operator.index(value)  # type: ignore[arg-type]  # of None, too
     except TypeError:
-        pass
-    if not isinstance(value, int) or not 0 <= value < 2**64:
+        size = -1
+    if not 0 <= size < 2**64:
         raise Error(INVALID_SIZE, f"the size is {value!r}: expected a whole number of bytes, at least 1")
-    return value
+    return size
 
 
-def milliseconds(seconds, what):
+def milliseconds(seconds: float | None, what: str) -> int:
     if seconds is None:
         return FOREVER
     if not seconds >= 0:  # a NaN, too
@@ -165,7 +201,7 @@ def milliseconds(seconds, what):
     return min(math.ceil(min(seconds, FOREVER) * 1000), FOREVER - 1)
 
 
-def owner_number(number):
+def owner_number(number: int) -> int:
     if not 0 <= number < 1 << 32:  # smaller ones are refused by the library
         raise Error(INVALID_ARGUMENT,
                     f"the owner is {number!r}: expected 0, or a number of {FIRST_OWNER} to {(1 << 32) - 1}")
