@@ -73,6 +73,8 @@ enum class ErrorType : std::uint8_t {
     X(name_in_use, allocation_failed, 47)                   \
     X(not_cached, mapping_failed, 50)                       \
     X(no_event, timeout, 51)                                \
+    X(producer_gone, not_held, 52)                          \
+    X(ring_closed, not_held, 53)                            \
     X(alert_rule_invalid, invalid_argument, 61)             \
     X(telemetry_unavailable, platform_error, 65)
 

@@ -138,6 +138,9 @@ class ManagerClient {
     // Takes it out of quarantine. The answer says what happens to it next.
     Result<std::string> restore(const RegionId& id);
     Result<RegionInfo> info(const RegionId& id);
+    // Whether the region is live and its owner runs. Waits for the manager until `until`, monotonic
+    // nanoseconds.
+    Result<bool> exists(const RegionId& id, std::int64_t until);
     // `filter` as in base/filter.h. Newest last.
     Result<std::vector<RegionInfo>> list(const std::string& filter = {});
     Result<CleanupResult> cleanup(const CleanupRequest& request);

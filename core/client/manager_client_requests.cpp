@@ -43,6 +43,22 @@ Result<RegionInfo> ManagerClient::info(const RegionId& id) {
     return info;
 }
 
+Result<bool> ManagerClient::exists(const RegionId& id, std::int64_t until) {
+    SHM_ASSIGN(const auto held,
+               d_->connection->lock(Deadline::until(until, d_->connection->patience_ms())));
+    wire::InfoT call;
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
+    const auto answer = d_->ask_locked(std::move(call));
+    if (!answer && answer.error().code == ErrorCode::region_not_found) return false;
+    if (!answer && answer.error().code == ErrorCode::permission_denied) return true;
+    if (!answer) return fail(answer.error());
+    const auto* regions = answer->reply.answer.AsRegions();
+    if (!regions || regions->regions.size() != 1 || !regions->regions.front())
+        return unexpected_answer();
+    const auto state = from_wire(*regions->regions.front()).state;
+    return state == RegionState::live;
+}
+
 Result<std::vector<RegionInfo>> ManagerClient::list(const std::string& filter) {
     return all_pages<RegionInfo>([&](std::uint32_t slot) -> Result<wire::RegionsT> {
         wire::ListT call;

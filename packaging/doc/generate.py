@@ -343,13 +343,13 @@ def plain(text):
     return re.sub(r"#(SNAKEPIT_SHM_\w+)", r"`\1`", text)
 
 
-def functions_man():
-    header = (ROOT / "core/include/snakepit/shm/snakepit_shm.h").read_text()
+def functions_man(page, what, related):
+    header = (ROOT / f"core/include/snakepit/shm/{page}.h").read_text()
     blocks = doxygen_blocks(header)
     if len(blocks) != len(re.findall(r"^SNAKEPIT_SHM_API\b", header, re.M)):
-        raise Problem("snakepit_shm.h: a function has no documentation")
-    out = head("snakepit_shm", 3, "share memory between processes")
-    out += [".SH SYNOPSIS", ".nf", ".B #include <snakepit/shm/snakepit_shm.h>", ".PP"]
+        raise Problem(f"{page}.h: a function has no documentation")
+    out = head(page, 3, what)
+    out += [".SH SYNOPSIS", ".nf", f".B #include <snakepit/shm/{page}.h>", ".PP"]
     out += [f".BI \"{roff(declaration)}\"" for _, _, declaration in blocks]
     out += [".PP", roff("Link with pkg-config --cflags --libs snakepit-shm."), ".fi", ".SH DESCRIPTION"]
     intro = re.search(r"@file\n(.*?)\*/", header, re.S).group(1)
@@ -378,7 +378,7 @@ def functions_man():
         for tag, name, rest in tags:
             label = f".B {roff(name)}" if tag == "retval" else f".I {roff(name)}" if name else ".B Returns"
             out += [".TP", label, roff(plain(rest)) or "\\&"]
-    out += [".SH SEE ALSO", ".BR snakepit\\-shm (1),", ".BR snakepit\\-shm.toml (5),", ".BR shm_overview (7)"]
+    out += [".SH SEE ALSO", ".BR snakepit\\-shm (1),", f".BR {related} (3),", ".BR snakepit\\-shm.toml (5),", ".BR shm_overview (7)"]
     while out and out[-1] == ".PP":
         out.pop()
     return re.sub(r"(\.PP\n)+(?=\.(SS|SH|TP|PP))", "", "\n".join(out)) + "\n"
@@ -394,7 +394,8 @@ def pages(program):
             DOC / "reference/errors.md": errors_page(meanings),
             DOC / "reference/alert-rules.md": alerts_page(program),
             DOC / "man/snakepit-shm.toml.5": configuration_man(rows, meaning),
-            DOC / "man/snakepit_shm.3": functions_man()}
+            DOC / "man/snakepit_shm.3": functions_man("snakepit_shm", "share memory between processes", "snakepit_shm_ring"),
+            DOC / "man/snakepit_shm_ring.3": functions_man("snakepit_shm_ring", "rings of frames between processes", "snakepit_shm")}
 
 
 def main():

@@ -22,8 +22,8 @@ JSON_KEYS = {"timeout_ms": "timeout", "owner": "permissions", "group": "permissi
              "holder_pids": "references"}
 # connect_within, lock_as and lock do what these do; the others are for interpreters.
 NOT_IN_CPP = {"connect", "lock", "lock_wait", "unmap_blocks"}
-# connect_within and lock_as do what these do.
-NOT_IN_PYTHON = {"connect", "lock"}
+# connect_within, lock_as, and ring_peek with ring_release do what these do.
+NOT_IN_PYTHON = {"connect", "lock", "ring_pop"}
 
 problems = []
 
@@ -50,14 +50,20 @@ def members(text, structure):
     return out
 
 
-header = without_comments((INCLUDE / "snakepit/shm/snakepit_shm.h").read_text())
-cpp = without_comments((INCLUDE / "snakepit/shm/client.h").read_text())
+def text_of(*names):
+    return "".join(without_comments((INCLUDE / "snakepit/shm" / name).read_text()) for name in names)
+
+
+header = text_of("snakepit_shm.h", "snakepit_shm_ring.h")
+cpp = text_of("client.h", "ring.h")
 listed = {name: members(header, name) for name in STRUCTURES}
 
 facts = set(listed["snakepit_shm_region_info"]) - {"struct_size"}
 options = set(listed["snakepit_shm_options"]) - {"struct_size"}
 complain("RegionInfo in Python lacks", facts - set(snakepit_shm.RegionInfo._fields))
 complain("options of allocate in Python lack", options - set(inspect.signature(snakepit_shm._values.options).parameters))
+described = set(members(header, "snakepit_shm_ring_description")) - {"struct_size"}
+complain("RingInfo in Python lacks", described - set(snakepit_shm.RingInfo._fields))
 complain("RegionInfo in C++ lacks", {CPP_MEMBERS.get(f, f) for f in facts} - set(members(cpp, "RegionInfo")))
 complain("Options in C++ lacks", {CPP_MEMBERS.get(f, f) for f in options} - set(members(cpp, "Options")))
 json_source = (ROOT / "app/cli/json.cpp").read_text()

@@ -351,9 +351,10 @@ const std::vector<Way>& ways() {
 }
 
 // Only the C interface gives them: programs of several threads that close their client, and those
-// that wait for events. Its own tests get them.
+// that wait for events or take part in rings. Its own tests get them.
 bool is_of_another_test(C code) {
-    return code == C::client_closed || code == C::no_event;
+    return code == C::client_closed || code == C::no_event || code == C::producer_gone ||
+           code == C::ring_closed;
 }
 
 }  // namespace

@@ -460,6 +460,7 @@ class Client {
     std::uint64_t round_trips() const { return snakepit_shm_round_trips(client_.get()); }
 
   private:
+    friend class Ring;
     explicit Client(detail::Handle client) : client_(std::move(client)) {}
 
     template <typename Byte>
