@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiled with all warnings as errors, as a program of others may be. */
 #include "snakepit/shm/snakepit_shm.h"
+#include "snakepit/shm/snakepit_shm_ring.h"
 
 int main(void) {
     snakepit_shm_client* client = NULL;
@@ -9,6 +10,14 @@ int main(void) {
     if (snakepit_shm_connect(NULL, &client) != SNAKEPIT_SHM_OK) return 1;
     options.durable = true;
     if (snakepit_shm_allocate(client, 4096, &options, id) != SNAKEPIT_SHM_OK) return 1;
+    {
+        const snakepit_shm_ring_options chosen = SNAKEPIT_SHM_RING_OPTIONS_INIT;
+        snakepit_shm_ring* ring = NULL;
+        if (snakepit_shm_ring_create(client, "ring", &chosen, SNAKEPIT_SHM_RING_PRODUCER, 0,
+                                     &ring) != SNAKEPIT_SHM_OK)
+            return 1;
+        snakepit_shm_ring_close(ring);
+    }
     snakepit_shm_disconnect(client);
     return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Compiled with all warnings as errors, as a program of others may be.
 #include "snakepit/shm/client.h"
+#include "snakepit/shm/ring.h"
 
 int main() {
     auto client = snakepit::Client::connect("instance");
@@ -13,6 +14,9 @@ int main() {
     const auto mapping = region->map_writable();
     const auto lock = region->lock();
     const auto other = region->lock_as(SNAKEPIT_SHM_FIRST_OWNER, SNAKEPIT_SHM_READ_ONLY);
+    auto ring = snakepit::Ring::produce(*client, "ring", {});
+    if (!ring || !ring->push({}) || !ring->acquire() || !ring->peek() || !ring->check()) return 1;
+    ring->close();
     return mapping && lock && other && client->cleanup() && client->list() && region->info() &&
                    region->seal() && client->seal(region->id())
                ? 0
