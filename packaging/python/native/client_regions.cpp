@@ -8,9 +8,6 @@
 
 namespace snakepit::python::detail {
 
-namespace {
-
-// Arguments of options(), in the order of snakepit_shm_options.
 bool read_options(PyObject* tuple, snakepit_shm_options& out) {
     out = SNAKEPIT_SHM_OPTIONS_INIT;
     long long timeout = 0;
@@ -35,6 +32,8 @@ bool read_options(PyObject* tuple, snakepit_shm_options& out) {
     out.audit_access = audit != 0;
     return true;
 }
+
+namespace {
 
 // map(region_id, writable=False): without a request and without releasing the GIL where possible.
 template <bool kAsks>

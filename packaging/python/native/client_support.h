@@ -50,6 +50,10 @@ PyObject* on_id(PyObject* self, PyObject* region) {
                      }));
 }
 
+// Arguments of options() in _values.py, in the order of snakepit_shm_options. False with an
+// exception.
+bool read_options(PyObject* tuple, snakepit_shm_options& out);
+
 // Methods of Client in client_regions.cpp.
 PyObject* client_allocate(PyObject* self, PyObject* arguments);
 PyObject* client_open(PyObject* self, PyObject* arguments);

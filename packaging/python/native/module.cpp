@@ -118,6 +118,9 @@ int execute(PyObject* module) {
     state->region = add_type(module, region_spec);
     state->view = add_type(module, view_spec);
     if (!state->client || !state->region || !state->view) return -1;
+    auto* const ring = add_type(module, ring_spec);
+    if (!ring) return -1;
+    Py_DECREF(ring);  // the module has it
     return PyModule_AddStringConstant(module, "version", snakepit_shm_version());
 }
 

@@ -41,7 +41,7 @@ struct RegionObject {
     PyObject *dict, *weak;
 };
 
-extern PyType_Spec client_spec, region_spec, view_spec;
+extern PyType_Spec client_spec, region_spec, ring_spec, view_spec;
 
 // Releases the GIL. Nothing in its scope may be noexcept, or own what has a destructor: a thread
 // that takes the GIL while the interpreter ends is unwound from there.

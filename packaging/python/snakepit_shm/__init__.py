@@ -17,7 +17,8 @@ from ._client import Client, Region, process_client
 from ._events import Event
 from ._lock import Lock
 from ._native import version as __version__
+from ._ring import Frame, FrameInPlace, Ring, RingInfo, RingOptions, Slot
 from ._values import FIRST_OWNER, BufferInUse, CleanupResult, Error, OpenOptions, Options, RegionInfo
 
-__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "FIRST_OWNER", "Lock", "OpenOptions",
-           "Options", "Region", "RegionInfo", "process_client"]
+__all__ = ["BufferInUse", "CleanupResult", "Client", "Error", "Event", "FIRST_OWNER", "Frame", "FrameInPlace", "Lock",
+           "OpenOptions", "Options", "Region", "RegionInfo", "Ring", "RingInfo", "RingOptions", "Slot", "process_client"]

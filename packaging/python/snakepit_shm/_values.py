@@ -12,9 +12,12 @@ import typing
 from . import _native
 
 TIMEOUT = 10
+NOT_HELD = 12
 INVALID_ARGUMENT = 14
 INVALID_SIZE = 15
+REFERENCE_LIMIT = 22
 CLIENT_CLOSED = 36
+RING_CLOSED = 53
 
 FOREVER = 2**32 - 1
 FIRST_OWNER = 1 << 22  # the lowest number of a lock's owner that is not a thread
