@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+defmodule SnakepitShm.Waiting do
+  @moduledoc false
+  # Waiting for locks and notifications. The client's process receives the events of the client and
+  # sends {tag, outcome} to the process that waits.
+
+  alias SnakepitShm.{Client, Error, Lock, Native}
+
+  @longest_ms 0xFFFFFFFF
+
+  @spec lock(Client.t(), String.t(), Lock.mode(), timeout()) ::
+          {:ok, Lock.t()} | {:error, Error.t()}
+  def lock(client, id, mode, timeout) do
+    tag = make_ref()
+
+    case Native.lock(client.ref, id, mode == :write, tag, timeout != 0) do
+      {:done, watch, outcome} -> locked(outcome, watch, id, mode)
+      {:waiting, watch} -> client |> outcome(watch, tag, timeout) |> locked(watch, id, mode)
+      error -> Error.wrap(error, :lock, id)
+    end
+  end
+
+  defp locked({:granted, inconsistent}, watch, id, mode) do
+    {:ok, %Lock{ref: watch, region_id: id, mode: mode, inconsistent: inconsistent}}
+  end
+
+  defp locked(:timeout, _watch, id, _mode) do
+    message =
+      "the lock on #{id} was not granted in time: 'snakepit-shm locks #{id}' shows its holders"
+
+    Error.new(:timeout, :timeout, message, :lock, id)
+  end
+
+  defp locked(error, _watch, id, _mode), do: Error.wrap(error, :lock, id)
+
+  @spec wait(Client.t(), String.t(), non_neg_integer(), timeout()) ::
+          {:ok, non_neg_integer()} | {:error, Error.t()}
+  def wait(client, id, since, timeout) do
+    case Native.counter(client.ref, id, since) do
+      :unchanged when timeout == 0 -> not_notified(id)
+      :unchanged -> wait_for_event(client, id, since, timeout)
+      result -> Error.wrap(result, :wait, id)
+    end
+  end
+
+  defp wait_for_event(client, id, since, timeout) do
+    tag = make_ref()
+
+    case Native.wait(client.ref, id, since, tag) do
+      {:done, _watch, outcome} -> waited(outcome, id)
+      {:waiting, watch} -> client |> outcome(watch, tag, timeout) |> waited(id)
+      error -> Error.wrap(error, :wait, id)
+    end
+  end
+
+  defp waited(:timeout, id), do: not_notified(id)
+  defp waited(outcome, id), do: Error.wrap(outcome, :wait, id)
+
+  defp not_notified(id),
+    do: Error.new(:timeout, :timeout, "the region was not notified: wait again", :wait, id)
+
+  # The client's process is monitored: without it no event arrives.
+  defp outcome(client, watch, tag, timeout) do
+    monitor = Process.monitor(client.pid)
+    timeout = if timeout == :infinity, do: :infinity, else: min(timeout, @longest_ms)
+
+    receive do
+      {^tag, outcome} ->
+        Process.demonitor(monitor, [:flush])
+        outcome
+
+      {:DOWN, ^monitor, :process, _pid, _reason} ->
+        forget(watch, tag)
+        {:error, :client_closed, :invalid_argument, "the client was closed: connect again"}
+    after
+      timeout ->
+        Process.demonitor(monitor, [:flush])
+        forget(watch, tag)
+        :timeout
+    end
+  end
+
+  # A lock that was granted meanwhile is released.
+  defp forget(watch, tag) do
+    Native.cancel(watch)
+
+    receive do
+      {^tag, _outcome} -> :ok
+    after
+      0 -> :ok
+    end
+  end
+end
