@@ -36,7 +36,7 @@ class Manager:
             os.environ.pop(name, None)
         (self.home / "segments").mkdir()
         (self.home / "config.toml").write_text(
-            f'[shared_memory]\n[shared_memory.platform_options.linux]\nshm_path = "{self.home}/segments"\n')
+            f'[shared_memory]\nmax_regions = 100000\nmax_regions_per_process = 100000\n[shared_memory.platform_options.linux]\nshm_path = "{self.home}/segments"\n')
         os.environ.update(SNAKEPIT_SHM_RUNTIME_DIR=str(self.home / "run"), SNAKEPIT_SHM_STATE_DIR=str(self.home / "state"),
                           SNAKEPIT_SHM_CONFIG=str(self.home / "config.toml"))
         self.process = None
@@ -44,8 +44,9 @@ class Manager:
 
     def start(self):
         environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        self.process = subprocess.Popen([BIN / "snakepit-shm", "serve"], env=environment, stdout=subprocess.PIPE)
-        assert self.process.stdout.readline(), "the manager ended at once"
+        with open(self.home / "said", "a") as said:
+            self.process = subprocess.Popen([BIN / "snakepit-shm", "serve"], env=environment, stdout=subprocess.PIPE, stderr=said)
+        assert self.process.stdout.readline(), (self.home / "said").read_text()
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """run.py BIN PACKAGES [--preload LIBRARY] PYTEST-ARGUMENTS…: pytest over the package in PACKAGES, with the manager in BIN.
+With --program FILE ARGUMENTS… it runs that program instead.
 
 Ends with 77 if there is nothing to run with."""
 import importlib.util
@@ -20,4 +21,5 @@ if missing:
     print(f"SKIP   : {', '.join('python3-' + name for name in missing)} not installed")
     sys.exit(77)
 os.chdir(pathlib.Path(__file__).parent)
-os.execve(sys.executable, [sys.executable, "-m", "pytest", "-q", "-rs", "-W", "error", "-p", "no:cacheprovider", *words], environment)
+program = words[1:] if words[:1] == ["--program"] else ["-m", "pytest", "-q", "-rs", "-W", "error", "-p", "no:cacheprovider", *words]
+os.execve(sys.executable, [sys.executable, *program], environment)

@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "lease.h"
 
+#include <pthread.h>
+
 #include <system_error>
 #include <thread>
 #include <utility>
 
 namespace snakepit::python {
 
+std::mutex& list_mutex() {
+    static auto* const mutex = [] {
+        static std::mutex made;
+        ::pthread_atfork([] { list_mutex().lock(); }, [] { list_mutex().unlock(); },
+                         [] { list_mutex().unlock(); });
+        return &made;
+    }();
+    return *mutex;
+}
+
 Lease::Lease(std::shared_ptr<Session> of, const snakepit_shm_mapping& mapped, bool may_write)
     : session(std::move(of)), mapping(mapped), writable(may_write) {
-    const std::lock_guard held(session->mutex_);
+    const std::lock_guard held(list_mutex());
     next = session->first_;
     if (next) next->previous = this;
     session->first_ = this;
@@ -17,7 +29,7 @@ Lease::Lease(std::shared_ptr<Session> of, const snakepit_shm_mapping& mapped, bo
 
 bool Lease::leave() {
     if (holders.fetch_sub(1, std::memory_order_acq_rel) > 1) return false;
-    const std::lock_guard held(session->mutex_);
+    const std::lock_guard held(list_mutex());
     (previous ? previous->next : session->first_) = next;
     if (next) next->previous = previous;
     return true;

@@ -15,6 +15,10 @@ namespace snakepit::python {
 
 struct Lease;
 
+// Guards the lists of leases, of all sessions: so that fork() can wait for it, and a child does not
+// inherit it locked. No Python and no call of the library runs with it.
+std::mutex& list_mutex();
+
 // A connection to the manager, kept by its Client, by running calls and by every Lease. Disconnects
 // when nobody uses it any more.
 class Session {
@@ -37,7 +41,6 @@ class Session {
     friend struct Lease;
     snakepit_shm_client* handle_;
     std::atomic<bool> closing_{false};
-    mutable std::mutex mutex_;  // guards the list; no Python is called with it
     Lease* first_ = nullptr;
 };
 
@@ -71,7 +74,7 @@ struct Lease {
 
 template <typename Look>
 void Session::each(Look look) const {
-    const std::lock_guard held(mutex_);
+    const std::lock_guard held(list_mutex());
     for (auto* lease = first_; lease && look(*lease); lease = lease->next) {
     }
 }

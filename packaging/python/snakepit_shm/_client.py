@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 import collections.abc
 import contextlib
-import operator
 import os
+import sys
 import threading
 import typing
 
@@ -27,7 +27,8 @@ class Client(EventMethods):
 
     def __init__(self, instance: str | None = None, wait_for_manager: float | None = 10.0) -> None:
         self.instance = _values.text(instance, "the instance")
-        self._connect(instance, _values.milliseconds(wait_for_manager, "wait_for_manager"))
+        self._patience = _values.milliseconds(wait_for_manager, "wait_for_manager")
+        self._connect(instance, self._patience)
 
     def __reduce__(self) -> typing.NoReturn:
         raise TypeError("a Client cannot be pickled: create one in each process")
@@ -80,11 +81,11 @@ class Client(EventMethods):
 
     def read(self, region_id: str, offset: typing.SupportsIndex, size: typing.SupportsIndex) -> bytes:
         """A copy of part of a region (bytes)."""
-        return self._read(region_id, operator.index(offset), operator.index(size))
+        return self._read(region_id, _values.number(offset, "the offset"), _values.number(size, "the size", sys.maxsize))
 
     def write(self, region_id: str, offset: typing.SupportsIndex, data: typing.Any) -> None:
         """Copies `data` into the region at `offset` (bytes), all of it or nothing."""
-        self._write(region_id, operator.index(offset), data)
+        self._write(region_id, _values.number(offset, "the offset"), data)
 
     def cleanup(self, *, dry_run: bool = False, orphans: bool = False, expired: bool = False, all_eligible: bool = False,
                 no_quarantine: bool = False, session: str | None = None,
@@ -110,6 +111,7 @@ class Client(EventMethods):
         an encrypted region cannot be written, that error is raised after everything is closed. May be
         called more than once."""
         self._close(True)
+        self._end_waits()
 
     def __enter__(self) -> Client:
         return self
@@ -119,6 +121,7 @@ class Client(EventMethods):
         block's own exception is never replaced."""
         try:
             self._close(False)
+            self._end_waits()
         except Error:
             if kind is None:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import collections.abc
 import contextlib
 import itertools
@@ -30,25 +31,32 @@ class Event(typing.NamedTuple):
     status: int        # the number of `code`
     message: str       # cause and remedy, when it did not end well
 
+_NEVER = 2**64 - 1  # no counter is that: a wait for another one ends at once
+
 
 class EventMethods(_native.Client):
     """The part of Client that waits."""
+
+    _patience = 10_000  # milliseconds that a call waits for the manager
 
     def wait(self, region_id: str, since: int, timeout: float | None = None) -> int:
         """Waits until the region's counter is not `since`, at most `timeout` seconds (None: no limit).
         Returns the counter; it is `since` when the time was up. Holds no reference: code
         'region_not_found' when the region ends meanwhile."""
-        _values.milliseconds(timeout, "the timeout")
+        milliseconds = _values.milliseconds(timeout, "the timeout")
+        since = _values.number(since, "the counter")
         end = None if timeout is None else time.monotonic() + timeout
-        while True:  # in slices, because Python runs signal handlers only between calls
+        # The first use of a region asks the manager, which may need longer than a slice.
+        _, counter = self._wait(region_id, _NEVER, min(self._patience, milliseconds))
+        while counter == since and (end is None or time.monotonic() < end):
+            # In slices, because Python runs signal handlers only between calls.
             left = SLICE if end is None else min(SLICE, max(0, end - time.monotonic()))
-            changed, counter = self._wait(region_id, since, math.ceil(left * 1000))
-            if changed or (end is not None and time.monotonic() >= end):
-                return counter
+            _, counter = self._wait(region_id, since, math.ceil(left * 1000))
+        return counter
 
     def counter(self, region_id: str) -> int:
         """The region's counter, to be passed to wait()."""
-        return self.wait(region_id, 2**64 - 1, 0)
+        return self._wait(region_id, _NEVER, self._patience)[1]
 
     def lock_begin(self, region_id: str, owner: int, write: bool = True) -> int:
         """Requests a lock without waiting: an event tells when it was granted. `owner` is a number of at
@@ -59,11 +67,11 @@ class EventMethods(_native.Client):
 
     def wait_begin(self, region_id: str, since: int) -> int:
         """Waits as wait(), but returns a ticket at once: an event tells the end."""
-        return self._wait_begin(region_id, since)
+        return self._wait_begin(region_id, _values.number(since, "the counter"))
 
     def cancel(self, ticket: int) -> None:
         """Ends a request of lock_begin() or a wait of wait_begin(): no event will tell of it."""
-        self._cancel(ticket)
+        self._cancel(_values.number(ticket, "the ticket"))
 
     def next_event(self) -> Event | None:
         """The next Event; None if nothing was decided."""
@@ -74,6 +82,12 @@ class EventMethods(_native.Client):
         kind, status, ticket, token, counter, region_id, message = cell[0]
         return Event("lock" if kind == 1 else "signal", ticket, region_id, _native.status_name(status),
                      Lock._granted(self, region_id, token) if token else None, counter, status, message)
+
+    def _end_waits(self) -> None:
+        with _guard:
+            waiting = _waitings.pop(self, None)
+        if waiting is not None:
+            waiting.end()
 
     def events(self) -> collections.abc.Iterator[Event]:
         """All Events that there are now."""
@@ -132,27 +146,30 @@ def _waiting(client: EventMethods) -> _Waiting:
 
 
 class _Waiting:
-    """Futures by ticket. Any loop that has registered the descriptor takes events for all."""
+    """Futures by ticket. Loops read the client's descriptor while they have some; any of them takes events
+    for all."""
 
     def __init__(self, client: EventMethods) -> None:
         self._client = weakref.ref(client)
         self._futures: dict[int, asyncio.Future[Event]] = {}  # by ticket
         self._early: dict[int, Event] = {}                    # that came before their future
-        self._loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._readers: collections.Counter[asyncio.AbstractEventLoop] = collections.Counter()  # futures of each
+        self._descriptor = client.fileno()
         self._guard = threading.Lock()
 
     async def end_of(self, client: EventMethods, ticket: int) -> Event:
-        """The Event of the ticket; raises Error if it did not end well. Cancelling this cancels the ticket."""
+        """The Event of the ticket; raises Error if it did not end well. Cancelling this cancels the ticket.
+        Keeps the client, so that its descriptor is not another file's while a loop reads it."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Event] = loop.create_future()
         with self._guard:
             event = self._early.pop(ticket, None)
             if event is None:
                 self._futures[ticket] = future
-            first = loop not in self._loops
-            self._loops.add(loop)
+            self._readers[loop] += 1
+            first = self._readers[loop] == 1
         if first:
-            loop.add_reader(client.fileno(), self._take)
+            loop.add_reader(self._descriptor, self._take)
         try:
             event = event or await future
         except BaseException:
@@ -167,6 +184,14 @@ class _Waiting:
                 with contextlib.suppress(Error):
                     client.cancel(ticket)
             raise
+        finally:
+            with self._guard:
+                self._readers[loop] -= 1
+                last = self._readers[loop] == 0  # below after end()
+                if last:
+                    del self._readers[loop]
+            if last:
+                loop.remove_reader(self._descriptor)
         if event.status != 0:
             raise Error(event.status, event.message)
         return event
@@ -177,10 +202,18 @@ class _Waiting:
             while client is not None and (event := client.next_event()) is not None:
                 self._tell(event)
         except Error as problem:
-            self._end(problem)
-            client = None
-        if client is None or client.closed:
-            self._end(Error(_values.CLIENT_CLOSED, "this client was closed: connect again to continue"))
+            self._fail(problem)
+
+    def end(self) -> None:
+        """The client was closed, and its descriptor with it: no loop may read that number any more."""
+        with self._guard:
+            loops, self._readers = list(self._readers), collections.Counter()
+        for loop in loops:
+            if loop is asyncio._get_running_loop():
+                loop.remove_reader(self._descriptor)
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(loop.remove_reader, self._descriptor)
+        self._fail(Error(_values.CLIENT_CLOSED, "this client was closed: connect again to continue"))
 
     def _tell(self, event: Event) -> None:
         with self._guard:
@@ -190,12 +223,13 @@ class _Waiting:
                 return
         future.get_loop().call_soon_threadsafe(_resolve, future, event)
 
-    def _end(self, problem: Error) -> None:
+    def _fail(self, problem: Error) -> None:
         with self._guard:
             futures = list(self._futures.values())
             self._futures.clear()
         for future in futures:
-            future.get_loop().call_soon_threadsafe(_fail, future, problem)
+            if not future.get_loop().is_closed():
+                future.get_loop().call_soon_threadsafe(_fail, future, problem)
 
 
 def _resolve(future: asyncio.Future[Event], event: Event) -> None:

@@ -150,10 +150,10 @@ def region_info(values: tuple[typing.Any, ...]) -> RegionInfo:
 
 
 def _number(names: tuple[str, ...], value: str, what: str) -> int:
-    try:
-        return names.index(_SHORT.get(value, value))
-    except ValueError:
-        raise Error(INVALID_ARGUMENT, f"{what} is {value!r}: choose one of {', '.join(names)}") from None
+    value = _SHORT.get(value, value) if isinstance(value, str) else value
+    if value not in names:
+        raise Error(INVALID_ARGUMENT, f"{what} is {value!r}: choose one of {', '.join(names)}")
+    return names.index(value)
 
 
 def options(*, name: str | None = None, metadata: dict[str, typing.Any] | None = None,
@@ -194,6 +194,14 @@ def bytes_of(value: typing.SupportsIndex | None) -> int:
     if not 0 <= size < 2**64:
         raise Error(INVALID_SIZE, f"the size is {value!r}: expected a whole number of bytes, at least 1")
     return size
+
+
+def number(value: typing.SupportsIndex, what: str, limit: int = 2**64) -> int:
+    """A number as C takes it, below `limit`."""
+    value = operator.index(value)
+    if not 0 <= value < limit:
+        raise Error(INVALID_ARGUMENT, f"{what} is {value}: expected a number of 0 to {limit - 1}")
+    return value
 
 
 def milliseconds(seconds: float | None, what: str) -> int:
