@@ -1,2 +1,11 @@
 # SPDX-License-Identifier: MIT
-[inputs: ["mix.exs", ".formatter.exs", "{lib,test,bench}/**/*.{ex,exs}"], line_length: 98]
+[
+  inputs: [
+    "mix.exs",
+    ".formatter.exs",
+    "{lib,test}/**/*.{ex,exs}",
+    "../examples/elixir_python/*.exs",
+    "../../bench/*.exs"
+  ],
+  line_length: 98
+]

@@ -129,7 +129,7 @@ defmodule SnakepitShm do
   def allocate(%Client{} = client, size, options \\ []) do
     with {:ok, id} <- allocate_unmapped(client, size, options) do
       with {:error, error} <- map(client, id, access: :read_write) do
-        deallocate({client, id})
+        _ = deallocate({client, id})
         {:error, error}
       end
     end
@@ -228,7 +228,7 @@ defmodule SnakepitShm do
     {ref, id} = address_of(target)
 
     with :ok <- ref |> Native.deallocate(id) |> Error.wrap(:deallocate, id) do
-      if is_struct(target), do: Native.close_region(target.ref)
+      _ = if is_struct(target), do: Native.close_region(target.ref)
       :ok
     end
   end
@@ -239,7 +239,7 @@ defmodule SnakepitShm do
   @spec seal(target()) :: :ok | {:error, Error.t()}
   def seal(target) do
     {ref, id} = address_of(target)
-    if is_struct(target), do: Native.close_region(target.ref)
+    _ = if is_struct(target), do: Native.close_region(target.ref)
     ref |> Native.seal(id) |> Error.wrap(:seal, id)
   end
 

@@ -4,5 +4,5 @@ System.get_env("SNAKEPIT_SHM_PROGRAM") ||
 
 Code.require_file("support.exs", __DIR__)
 SnakepitShm.Test.Manager.start()
-ExUnit.start(timeout: 300_000)
+ExUnit.start(timeout: 300_000, exclude: [:python])
 ExUnit.after_suite(fn _results -> SnakepitShm.Test.Manager.stop() end)
