@@ -386,7 +386,8 @@ defmodule SnakepitShm do
   @doc """
   Locks a region for the calling process: `:write` exclusively, `:read` shared with other readers.
 
-  Fair across all programs, with detection of deadlocks. The same process may lock again, one level
+  The timeout is the longest that the call takes, also without a manager: then the code is
+  `:no_manager`. Fair across all programs, with detection of deadlocks. The same process may lock again, one level
   deeper. Released by `unlock/1`, and when the process ends. Errors have the code `:timeout` or
   `:deadlock`.
   """
@@ -447,8 +448,8 @@ defmodule SnakepitShm do
   @doc "The region's counter."
   @spec counter(target()) :: result(non_neg_integer())
   def counter(target) do
-    {ref, id} = address_of(target)
-    ref |> Native.counter(id, 0xFFFFFFFFFFFFFFFF) |> Error.wrap(:counter, id)
+    {client, id} = client_of(target)
+    Waiting.counter(client, id)
   end
 
   @doc """

@@ -8,12 +8,8 @@ defmodule SnakepitShm.RoundTripTest do
 
   @moduletag :python
   @example Path.expand("../../examples/elixir_python", __DIR__)
+  Code.require_file("pool.exs", @example)
   @count 131_072
-
-  setup_all do
-    Code.require_file("pool.exs", @example)
-    :ok
-  end
 
   setup do
     {:ok, client} = SnakepitShm.connect()

@@ -49,6 +49,16 @@ defmodule SnakepitShm.Test.Manager do
     System.cmd(program, arguments, stderr_to_stdout: true)
   end
 
+  # Whether another owner has the lock. A manager on a busy machine may take longer to answer than a
+  # call without a timeout waits for it.
+  def locked?(target) do
+    case SnakepitShm.lock(target, :write, 0) do
+      {:error, %SnakepitShm.Error{code: :timeout}} -> true
+      {:error, %SnakepitShm.Error{code: :no_manager}} -> locked?(target)
+      _other -> false
+    end
+  end
+
   # A virtual machine of its own that runs `code`, and the first line that it prints.
   def virtual_machine(code) do
     ebin = SnakepitShm |> :code.which() |> to_string() |> Path.dirname()

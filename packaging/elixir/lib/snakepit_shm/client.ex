@@ -17,9 +17,9 @@ defmodule SnakepitShm.Client do
 
   alias SnakepitShm.{Error, Native}
 
-  @type t :: %__MODULE__{ref: reference(), pid: pid()}
-  @enforce_keys [:ref, :pid]
-  defstruct [:ref, :pid]
+  @type t :: %__MODULE__{ref: reference(), pid: pid(), wait_for_manager: non_neg_integer()}
+  @enforce_keys [:ref, :pid, :wait_for_manager]
+  defstruct [:ref, :pid, :wait_for_manager]
 
   @retry_ms 250
 
@@ -50,7 +50,8 @@ defmodule SnakepitShm.Client do
 
     with {:ok, instance, wait} <- check(options),
          {:ok, ref} <- Native.connect(instance, wait) do
-      {:ok, %__MODULE__{ref: ref, pid: self()}, {:continue, :select}}
+      client = %__MODULE__{ref: ref, pid: self(), wait_for_manager: wait}
+      {:ok, client, {:continue, :select}}
     else
       {:error, %Error{} = error} -> {:stop, {:shutdown, error}}
       error -> {:stop, {:shutdown, elem(Error.wrap(error, :connect, nil), 1)}}

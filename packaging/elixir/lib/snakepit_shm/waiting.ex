@@ -7,17 +7,20 @@ defmodule SnakepitShm.Waiting do
   alias SnakepitShm.{Client, Error, Lock, Native}
 
   @longest_ms 0xFFFFFFFF
+  @pause_ms 10
 
   @spec lock(Client.t(), String.t(), Lock.mode(), timeout()) ::
           {:ok, Lock.t()} | {:error, Error.t()}
   def lock(client, id, mode, timeout) do
-    tag = make_ref()
+    with_manager(client, timeout, fn left ->
+      tag = make_ref()
 
-    case Native.lock(client.ref, id, mode == :write, tag, timeout != 0) do
-      {:done, watch, outcome} -> locked(outcome, watch, id, mode)
-      {:waiting, watch} -> client |> outcome(watch, tag, timeout) |> locked(watch, id, mode)
-      error -> Error.wrap(error, :lock, id)
-    end
+      case Native.lock(client.ref, id, mode == :write, tag, timeout != 0) do
+        {:done, watch, outcome} -> locked(outcome, watch, id, mode)
+        {:waiting, watch} -> client |> outcome(watch, tag, left) |> locked(watch, id, mode)
+        error -> Error.wrap(error, :lock, id)
+      end
+    end)
   end
 
   defp locked({:granted, inconsistent}, watch, id, mode) do
@@ -36,10 +39,46 @@ defmodule SnakepitShm.Waiting do
   @spec wait(Client.t(), String.t(), non_neg_integer(), timeout()) ::
           {:ok, non_neg_integer()} | {:error, Error.t()}
   def wait(client, id, since, timeout) do
-    case Native.counter(client.ref, id, since) do
-      :unchanged when timeout == 0 -> not_notified(id)
-      :unchanged -> wait_for_event(client, id, since, timeout)
-      result -> Error.wrap(result, :wait, id)
+    with_manager(client, timeout, fn left ->
+      case Native.counter(client.ref, id, since) do
+        :unchanged when timeout == 0 -> not_notified(id)
+        :unchanged -> wait_for_event(client, id, since, left)
+        result -> Error.wrap(result, :wait, id)
+      end
+    end)
+  end
+
+  @spec counter(Client.t(), String.t()) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def counter(client, id) do
+    with_manager(client, :infinity, fn _left ->
+      client.ref |> Native.counter(id, 0xFFFFFFFFFFFFFFFF) |> Error.wrap(:counter, id)
+    end)
+  end
+
+  # The native calls give the manager a tenth of a second to respond. It is asked again until the
+  # time is up, or, without a limit, as long as the client waits for a manager.
+  defp with_manager(client, timeout, fun) do
+    start = System.monotonic_time(:millisecond)
+
+    try_until(
+      start,
+      timeout,
+      if(timeout == :infinity, do: client.wait_for_manager, else: timeout),
+      fun
+    )
+  end
+
+  defp try_until(start, timeout, patience, fun) do
+    passed = System.monotonic_time(:millisecond) - start
+    left = if timeout == :infinity, do: :infinity, else: max(timeout - passed, 0)
+
+    with {:error, %Error{code: :no_manager}} = error <- fun.(left) do
+      if System.monotonic_time(:millisecond) - start < patience do
+        Process.sleep(@pause_ms)
+        try_until(start, timeout, patience, fun)
+      else
+        error
+      end
     end
   end
 
