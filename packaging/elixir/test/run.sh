@@ -11,6 +11,8 @@ finish() {
 trap finish EXIT
 mkdir -m 700 "$home/run" "$home/state" "$home/segments"
 cat >"$home/config.toml" <<TOML
+[shared_memory]
+grace_period = "200ms"
 [shared_memory.platform_options.linux]
 shm_path = "$home/segments"
 TOML
