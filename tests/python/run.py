@@ -10,7 +10,8 @@ import pathlib
 import sys
 
 binaries, packages, *words = sys.argv[1:]
-environment = dict(os.environ, SNAKEPIT_TEST_BIN=binaries, PYTHONPATH=packages, PYTHONDONTWRITEBYTECODE="1")
+environment = dict(os.environ, SNAKEPIT_TEST_BIN=binaries, PYTHONPATH=packages, PYTHONDONTWRITEBYTECODE="1",
+                   HYPOTHESIS_STORAGE_DIRECTORY=str(pathlib.Path(binaries).parent / "hypothesis"))
 if words[:1] == ["--preload"]:
     # A sanitizer's runtime has to come before everything else in a process that was not built with it.
     environment.update(LD_PRELOAD=words[1], PYTHONMALLOC="malloc",

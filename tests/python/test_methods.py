@@ -199,6 +199,18 @@ def test_threads_use_one_client(client):
     assert region.array()[0] == 600
 
 
+def test_a_lock_tells_one_error_alone(client, other, fails):
+    region = client.allocate(8)
+    with other.lock(region.id):
+        for timeout in (0, .05, .2):
+            with pytest.raises(snakepit_shm.Error) as told:
+                client.lock(region.id, timeout=timeout)
+            assert told.value.code == "timeout" and told.value.__context__ is None
+        for timeout in (0, None):
+            with fails("invalid_region_id"):
+                client.lock("shm_x", timeout=timeout)
+
+
 TEXTS = strategies.one_of(strategies.text(max_size=30), strategies.sampled_from(["shm_", "shm_x", "a/b", "~", "-", "\0", "\ud800"]),
                           strategies.none(), strategies.integers(), strategies.binary(max_size=4))
 

@@ -37,7 +37,12 @@ class Lock:
         owner = _values.owner_number(owner)
         if milliseconds <= SLICE * 1000:
             client._lock(region_id, write, milliseconds, owner, self._token)
-        else:
+            return
+        try:
+            client._lock(region_id, write, 0, owner, self._token)  # most locks are free
+        except Error:
+            pass  # what follows tells
+        if not self._token[0]:
             self._wait(client, write, timeout, owner)
 
     @classmethod
