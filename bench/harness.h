@@ -100,6 +100,7 @@ void measure_zeroing(Report& report);
 void measure_encryption(Report& report);
 void measure_fast_path(Report& report);
 void measure_locks(Report& report);
+void measure_python(Report& report);
 void measure_in_process(Report& report);
 void measure_round_trips(Report& report);
 void measure_crowd(Report& report);
