@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""check_bindings.py ROOT PACKAGES: C++, Python and JSON have what the C header has.
+"""check_bindings.py ROOT PACKAGES: C++, Python, Elixir and JSON have what the C header has.
 
 The header is the list: each option, each fact about a region and each function in it must be reachable in
 the other languages. PACKAGES is the directory with the Python package."""
@@ -24,6 +24,8 @@ JSON_KEYS = {"timeout_ms": "timeout", "owner": "permissions", "group": "permissi
 NOT_IN_CPP = {"connect", "lock", "lock_wait", "unmap_blocks"}
 # connect_within, lock_as, and ring_peek with ring_release do what these do.
 NOT_IN_PYTHON = {"connect", "lock", "ring_pop"}
+# connect_within and lock_as do what these do; processes wait for events.
+NOT_IN_ELIXIR = {"connect", "lock", "lock_wait"}
 
 problems = []
 
@@ -77,6 +79,13 @@ python_source = "".join(path.read_text() for path in (ROOT / "packaging/python/n
 used_by_python = set(re.findall(r"\bsnakepit_shm_(\w+)\b", python_source))
 complain("functions that C++ does not use", functions - used_by_cpp - NOT_IN_CPP - {"version"})
 complain("functions that Python does not use", functions - used_by_python - NOT_IN_PYTHON)
+
+elixir_source = "".join(path.read_text() for path in (ROOT / "packaging/elixir/native").iterdir())
+used_by_elixir = set(re.findall(r"\bsnakepit_shm_(\w+)\b", elixir_source))
+of_rings = {name for name in functions if name.startswith("ring_")}
+complain("functions that Elixir does not use", functions - used_by_elixir - NOT_IN_ELIXIR - of_rings)
+complain("facts that Elixir lacks", facts - set(re.findall(r'\{"(\w+)", ', elixir_source)))
+complain("options that Elixir lacks", options - set(re.findall(r"\bout\.(\w+)", elixir_source)))
 
 for status in range(0, 200):
     name = snakepit_shm._native.status_name(status)

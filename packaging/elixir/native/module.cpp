@@ -39,7 +39,7 @@ void watched_process_down(ErlNifEnv*, void* resource, ErlNifPid*, ErlNifMonitor*
     const bool allocation = watch->kind == WatchKind::allocation;
     auto& reaper = allocation ? Reaper::slow() : Reaper::quick();
     reaper.push([watch, allocation] {
-        if (watch->session->end(watch).first && allocation)
+        if (watch->session->end(watch, true).first && allocation)
             snakepit_shm_deallocate(watch->session->handle(), watch->id.c_str());
         enif_release_resource(watch);
     });

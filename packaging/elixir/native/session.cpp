@@ -131,7 +131,7 @@ void Session::abandon(std::uint64_t ticket) {
     abandoned_.erase(ticket);  // cancelled: there will be no event
 }
 
-Session::Ended Session::end(Watch* watch) {
+Session::Ended Session::end(Watch* watch, bool died) {
     Ended ended;
     std::uint64_t ticket = 0;
     bool kept = false;
@@ -140,6 +140,12 @@ Session::Ended Session::end(Watch* watch) {
         if (watch->ended) return ended;
         watch->ended = ended.first = true;
         ended.hold = std::move(watch->hold);
+        if (ended.hold && watch->write) {
+            if (died)
+                half_written_.insert(watch->id);
+            else
+                half_written_.erase(watch->id);
+        }
         ticket = std::exchange(watch->ticket, 0);
         waiting_.erase(ticket);
         kept = watches_.erase(watch) > 0;
@@ -150,10 +156,16 @@ Session::Ended Session::end(Watch* watch) {
     return ended;
 }
 
+bool Session::half_written(const std::string& id) const {
+    const std::lock_guard held(mutex_);
+    return half_written_.count(id) != 0;
+}
+
 void Session::forget_allocation(const std::string& id) {
     std::vector<Watch*> found;
     {
         const std::lock_guard held(mutex_);
+        half_written_.erase(id);
         for (auto* watch : watches_)
             if (watch->kind == WatchKind::allocation && watch->id == id) found.push_back(watch);
         for (auto* watch : found) {

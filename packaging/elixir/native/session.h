@@ -131,8 +131,11 @@ class Session : public std::enable_shared_from_this<Session> {
         bool first = false;          // it had not ended before
         std::shared_ptr<Hold> hold;  // of a lock, for the caller to release
     };
-    // Ends the watch and its request. May ask the manager.
-    Ended end(Watch* watch);
+    // Ends the watch and its request. May ask the manager. `died`: its process has ended; a region
+    // that it had locked for writing may be half written.
+    Ended end(Watch* watch, bool died = false);
+    // Whether a process died in a write lock, and no process of this client has released one since.
+    bool half_written(const std::string& id) const;
     // Forgets the allocations of this id: it was deallocated.
     void forget_allocation(const std::string& id);
     // The read lock that the process has on the region, or null.
@@ -164,6 +167,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::unordered_map<std::uint64_t, Watch*> waiting_;  // by ticket
     std::unordered_set<std::uint64_t> abandoned_;        // tickets whose event is on its way
     std::unordered_map<std::uint64_t, snakepit_shm_event> early_;
+    std::unordered_set<std::string> half_written_;  // ids
 };
 
 }  // namespace snakepit::elixir

@@ -95,9 +95,14 @@ defmodule SnakepitShm.WaitingTest do
     Process.exit(waiting, :kill)
     wait_until(fn -> SnakepitShm.stats(context.client).waits == 1 end)
     Process.exit(killed, :kill)
-    assert_receive {^next, {:ok, _lock}}, @long
+    # The writer died in its lock.
+    assert_receive {^next, {:ok, %{inconsistent: true}}}, @long
     refute_received {^waiting, _}
     wait_until(fn -> SnakepitShm.stats(context.client).locks == 0 end)
+    assert {:ok, %{inconsistent: true} = lock} = SnakepitShm.lock(context.region, :write, @long)
+    assert :ok = SnakepitShm.unlock(lock)
+    assert {:ok, %{inconsistent: false} = lock} = SnakepitShm.lock(context.region, :write, @long)
+    assert :ok = SnakepitShm.unlock(lock)
   end
 
   test "processes that wait for each other are told of the deadlock", context do
