@@ -31,7 +31,7 @@ defmodule SnakepitShm do
   **Schedulers.** Calls that may wait run on dirty I/O threads. Waiting for a lock or for a
   notification takes no thread.
   """
-  alias SnakepitShm.{Client, Error, Lock, Native, Options, Region, Waiting}
+  alias SnakepitShm.{Client, Error, Lock, Native, Options, Region, Regions, Waiting}
 
   @type target :: Region.t() | {Client.t(), String.t()}
   @type result(value) :: {:ok, value} | {:error, Error.t()}
@@ -126,30 +126,13 @@ defmodule SnakepitShm do
       {:ok, :binary.copy(<<0>>, 100)}
   """
   @spec allocate(Client.t(), pos_integer(), Options.t()) :: result(Region.t())
-  def allocate(%Client{} = client, size, options \\ []) do
-    with {:ok, id} <- allocate_unmapped(client, size, options) do
-      with {:error, error} <- map(client, id, access: :read_write) do
-        _ = deallocate({client, id})
-        {:error, error}
-      end
-    end
-  end
+  def allocate(%Client{} = client, size, options \\ []),
+    do: Regions.allocate(client, size, options)
 
   @doc "As `allocate/3`, but returns the id of the region and does not map it."
   @spec allocate_unmapped(Client.t(), pos_integer(), Options.t()) :: result(String.t())
-  def allocate_unmapped(%Client{ref: ref}, size, options \\ []) do
-    with :ok <- check_size(:allocate, size),
-         {:ok, native, watched} <- Options.to_native(options) do
-      ref |> Native.allocate(size, native, watched) |> Error.wrap(:allocate, nil)
-    end
-  end
-
-  defp check_size(_operation, size) when is_position(size) and size > 0, do: :ok
-
-  defp check_size(operation, size) do
-    message = "the size is #{inspect(size)}: expected a positive number of bytes"
-    Error.new(:invalid_size, :invalid_argument, message, operation)
-  end
+  def allocate_unmapped(%Client{} = client, size, options \\ []),
+    do: Regions.allocate_unmapped(client, size, options)
 
   @doc """
   Maps a region by its id or name. Option: `:access`, `:read_only` (the default) or `:read_write`.
@@ -160,18 +143,8 @@ defmodule SnakepitShm do
       :region_not_found
   """
   @spec map(Client.t(), String.t(), keyword()) :: result(Region.t())
-  def map(%Client{ref: ref} = client, id, options \\ []) when is_binary(id) do
-    with {:ok, access} <- access(:map, options, :read_only),
-         :ok <- Options.text(:id, id) do
-      case Native.map(ref, id, access == :read_write) do
-        {:ok, handle, id, size} ->
-          {:ok, %Region{ref: handle, client: client, id: id, size: size, access: access}}
-
-        error ->
-          Error.wrap(error, :map, id)
-      end
-    end
-  end
+  def map(%Client{} = client, id, options \\ []) when is_binary(id),
+    do: Regions.map(client, id, options)
 
   @doc """
   Maps the region that has this name, or allocates it, in one step. The handle's `:created` says
@@ -184,32 +157,8 @@ defmodule SnakepitShm do
       {true, false, true}
   """
   @spec open(Client.t(), String.t(), pos_integer(), keyword()) :: result(Region.t())
-  def open(%Client{ref: ref} = client, name, size, options \\ []) when is_binary(name) do
-    with {:ok, access} <- access(:open, Keyword.take(options, [:access]), :read_write),
-         :ok <- check_size(:open, size),
-         :ok <- Options.text(:name, name),
-         {:ok, native, _watched} <- Options.to_native(Keyword.delete(options, :access)) do
-      case Native.open(ref, name, size, native, access == :read_write) do
-        {:ok, handle, id, size, created} ->
-          region = %Region{ref: handle, client: client, id: id, size: size, access: access}
-          {:ok, %{region | created: created}}
-
-        error ->
-          Error.wrap(error, :open, name)
-      end
-    end
-  end
-
-  defp access(operation, options, default) do
-    case Keyword.validate!(options, access: default)[:access] do
-      access when access in [:read_only, :read_write] ->
-        {:ok, access}
-
-      other ->
-        message = "access is #{inspect(other)}: choose :read_only or :read_write"
-        Error.invalid(operation, message)
-    end
-  end
+  def open(%Client{} = client, name, size, options \\ []) when is_binary(name),
+    do: Regions.open(client, name, size, options)
 
   @doc """
   Closes a handle and releases its reference: at once, or, if binaries show the memory, when they
@@ -255,11 +204,7 @@ defmodule SnakepitShm do
   @spec info(target()) :: result(map())
   def info(target) do
     {ref, id} = address_of(target)
-
-    case Native.info(ref, id) do
-      {:ok, info} -> {:ok, SnakepitShm.Info.from_native(info)}
-      error -> Error.wrap(error, :info, id)
-    end
+    Regions.info(ref, id)
   end
 
   @doc """
@@ -270,12 +215,8 @@ defmodule SnakepitShm do
       {:ok, []}
   """
   @spec list(Client.t(), String.t()) :: result([map()])
-  def list(%Client{ref: ref}, filter \\ "") when is_binary(filter) do
-    case Native.list(ref, filter) do
-      {:ok, found} -> {:ok, Enum.map(found, &SnakepitShm.Info.from_native/1)}
-      error -> Error.wrap(error, :list, nil)
-    end
-  end
+  def list(%Client{ref: ref}, filter \\ "") when is_binary(filter),
+    do: Regions.list(ref, filter)
 
   @cleanup [
     dry_run: false,
