@@ -33,6 +33,7 @@ from conftest import PATIENCE, Manager
 # A manager that was killed, and other threads, explain these.
 EXPECTED = {"client_closed", "region_not_found", "not_held", "no_manager", "registry_lost", "read_only", "region_in_use",
             "timeout", "deadlock", "name_in_use", "not_cached", "client_limit_exceeded", "platform_error",
+            "ring_closed", "producer_gone",
             "process_region_limit_exceeded", "region_limit_exceeded", "no_space", "reference_limit"}
 SIZES = (1, 8, 100, 4096, 5000, 65536, 300_000)
 
@@ -210,6 +211,18 @@ class User:
         if region := self.lockable():
             asyncio.run(main(region))
 
+    def do_ring(self):
+        with snakepit_shm.Ring.produce(self.client(), slot_size=128, slots=4) as producer:
+            consumer = snakepit_shm.Ring.open(producer.id, client=self.client())
+            for number in range(self.random.randrange(9)):
+                producer.write(b"%d" % number, timeout=0)
+                if self.random.random() < .7:
+                    assert consumer.read(timeout=0).data.isdigit()
+            with producer.acquire(timeout=0) as slot:
+                self.views.append(slot.array())  # outlives its slot
+            if (frame := consumer.peek(timeout=0)) is not None and self.random.random() < .5:
+                frame.release()
+
     def do_shared_memory(self):
         block = SharedMemory(create=True, size=self.one_of(SIZES))
         other = SharedMemory(block.name)
@@ -244,8 +257,8 @@ class User:
 
 ACTIONS = (["allocate", "allocate_array", "map", "open", "view", "look", "drop_view", "drop_region", "close", "block",
             "close_client", "deallocate", "seal", "copy", "flush", "lock", "unlock", "signal", "describe", "pickle", "events",
-            "asyncio", "shared_memory", "child", "collect"],
-           [8, 4, 10, 3, 20, 20, 15, 10, 6, 2, 1, 3, .5, 6, 2, 4, 4, 2, 1, 3, 2, 1, 1, .2, .3])
+            "asyncio", "ring", "shared_memory", "child", "collect"],
+           [8, 4, 10, 3, 20, 20, 15, 10, 6, 2, 1, 3, .5, 6, 2, 4, 4, 2, 1, 3, 2, 1, 2, 1, .2, .3])
 
 
 def main():

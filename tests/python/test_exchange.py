@@ -199,3 +199,30 @@ def test_many_threads_export_and_end(client):
         thread.join()
     gc.collect()
     region.close()
+
+
+def test_torch_shares_the_memory_and_holds_it(client):
+    torch = pytest.importorskip("torch")
+    region = client.allocate(dtype="float32", shape=(4, 4))
+    seen = client.map(region.id)
+    for make in (region.tensor, lambda: torch.from_dlpack(region).view(torch.float32).view(4, 4),
+                 lambda: torch.frombuffer(region, dtype=torch.float32).view(4, 4)):
+        tensor = make()
+        tensor[1, 2] += 5
+        assert region.array()[1, 2] == tensor[1, 2] and tuple(tensor.shape) == (4, 4)
+        part = tensor[1:]
+        del tensor
+        with pytest.raises(BufferError):
+            region.close()
+        part[0, 2] += 1
+        del part
+    assert region.array()[1, 2] == 18
+    with pytest.raises(BufferError):
+        torch.from_dlpack(seen)
+    with pytest.raises(Exception, match="read-only"):
+        seen.tensor()
+    copy = seen.tensor(clone=True)
+    copy[0, 0] = 9
+    assert region.array()[0, 0] == 0
+    seen.close()
+    region.close()

@@ -14,6 +14,10 @@ ENDS = {
     "globals": BEGIN + "v = r.view",
     "a view without its client and region": BEGIN + "v = r.view; del c, r",
     "a capsule": BEGIN + "v = r.__dlpack__(); w = r.__arrow_c_array__(); del c, r",
+    "an encrypted capsule": ("c = s.Client(); r = c.allocate(1 << 20, security_level='high'); r.view[0] = 1; "
+                             "v = r.__dlpack__(); threading.Thread(target=time.sleep, args=(.01,)).start(); del c, r"),
+    "an encrypted capsule of threads": ("c = s.Client(); ids = [c.allocate(1 << 18, security_level='high').id for _ in range(8)]; "
+                                        "v = [c.map(i, True).__dlpack__() for i in ids]; c.list(); del c"),
     "kept by sys": BEGIN + "sys.keep = [r.view, r.__dlpack__(max_version=(1, 0)), r, c]",
     "cycles": BEGIN + "r.own = [r, c, r.view]; c.own = r; del r, c",
     "atexit": BEGIN + "import atexit; atexit.register(c.close); atexit.register(lambda: r.view[0])",
