@@ -96,7 +96,7 @@ void rows(Report& report, snakepit_shm_client* client, PythonSide& python) {
         must(snakepit_shm_lock(client, id, SNAKEPIT_SHM_READ_WRITE, UINT32_MAX, &token));
         must(snakepit_shm_unlock(client, id, token));
     });
-    report.add({"Python: lock + unlock", "C interface", "ns", lock.floor, lock.ours, 10});
+    report.add({"Python: lock + unlock", "C interface", "ns", lock.floor, lock.ours, 15});
     const auto allocate = beside("allocate", few, [&] {
         char made[SNAKEPIT_SHM_ID_SIZE];
         snakepit_shm_mapping mapping;
