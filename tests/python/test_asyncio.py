@@ -199,6 +199,28 @@ def test_closing_the_client_ends_the_waits(other, fails):
     held.release()
 
 
+def test_closing_ends_the_waits_also_when_changes_are_lost(fresh_manager):
+    client = snakepit_shm.Client(wait_for_manager=0)
+    region = client.allocate(64, security_level="high")
+    region.view[0] = 1
+
+    async def main():
+        task = asyncio.create_task(client.wait_async(region.id, 0))
+        await asyncio.sleep(0)
+        fresh_manager.kill()
+        try:
+            client.close()
+        except snakepit_shm.Error as problem:
+            assert problem.code == "no_manager"
+        with pytest.raises(snakepit_shm.Error) as told:
+            await asyncio.wait_for(task, PATIENCE)
+        assert told.value.code in ("client_closed", "no_manager")
+
+    asyncio.run(main())
+    assert client.closed
+    fresh_manager.start()
+
+
 def test_clients_come_and_go_in_one_loop(other):
     """Their descriptors have the same number, one after the other."""
     region_id = other.allocate(64).id

@@ -110,8 +110,14 @@ class Client(EventMethods):
         and does nothing, while an array or memoryview uses one of this client's regions. If changes of
         an encrypted region cannot be written, that error is raised after everything is closed. May be
         called more than once."""
-        self._close(True)
-        self._end_waits()
+        self._shut(True)
+
+    def _shut(self, only_if_unused: bool) -> None:
+        try:
+            self._close(only_if_unused)
+        finally:
+            if self.closed:
+                self._end_waits()
 
     def __enter__(self) -> Client:
         return self
@@ -120,8 +126,7 @@ class Client(EventMethods):
         """As close(), but arrays and memoryviews keep their region mapped until they end, and the
         block's own exception is never replaced."""
         try:
-            self._close(False)
-            self._end_waits()
+            self._shut(False)
         except Error:
             if kind is None:
                 raise

@@ -8,6 +8,7 @@ import collections.abc
 import contextlib
 import itertools
 import math
+import os
 import threading
 import time
 import typing
@@ -126,6 +127,7 @@ class EventMethods(_native.Client):
 # --- asyncio --------------------------------------------------------------------------------------
 
 _guard = threading.Lock()
+os.register_at_fork(after_in_child=lambda: globals().update(_guard=threading.Lock()))
 _numbers = itertools.cycle(range(_values.FIRST_OWNER, 1 << 32))
 _owners: weakref.WeakKeyDictionary[asyncio.Task[typing.Any], int] = weakref.WeakKeyDictionary()  # of their locks
 _waitings: weakref.WeakKeyDictionary[EventMethods, _Waiting] = weakref.WeakKeyDictionary()
