@@ -65,6 +65,11 @@ Term lock(ErlNifEnv* env, int, const Term arguments[]) {
     char id[SNAKEPIT_SHM_ID_SIZE];
     auto status = snakepit_shm_resolve(session->handle(), text.c_str(), id);
     if (status != SNAKEPIT_SHM_OK) return error(env, status);
+    // The process could become a writer beside itself as a reader.
+    if (write && session->has_views(self, id))
+        return error(env, "views_exist", "permission_denied",
+                     "binaries that this process made under its read lock show the region: release "
+                     "the lock, which then ends with the last of them");
     const auto owner = session->owner_of(self);
     const auto mode = write ? SNAKEPIT_SHM_READ_WRITE : SNAKEPIT_SHM_READ_ONLY;
     // First without a place in the queue: that needs no request to the manager while no other

@@ -176,14 +176,30 @@ void Session::forget_allocation(const std::string& id) {
     for (auto* watch : found) enif_release_resource(watch);
 }
 
-std::shared_ptr<Hold> Session::read_lock(const ErlNifPid& process, const std::string& id) {
+std::vector<const Watch*> Session::locks_of(const ErlNifPid& process, const std::string& id) const {
+    std::vector<const Watch*> found;
+    if (owners_.count(process) == 0) return found;
+    for (const auto* watch : watches_)
+        if (watch->hold && watch->id == id && enif_compare_pids(&watch->process, &process) == 0)
+            found.push_back(watch);
+    return found;
+}
+
+std::shared_ptr<Hold> Session::read_lock(const ErlNifPid& process, const std::string& id) const {
     const std::lock_guard held(mutex_);
-    if (owners_.count(process) == 0) return nullptr;
-    for (auto* watch : watches_)
-        if (watch->hold && !watch->write && watch->id == id &&
-            enif_compare_pids(&watch->process, &process) == 0)
-            return watch->hold;
-    return nullptr;
+    std::shared_ptr<Hold> hold;
+    for (const auto* watch : locks_of(process, id)) {
+        if (watch->write) return nullptr;
+        hold = watch->hold;
+    }
+    return hold;
+}
+
+bool Session::has_views(const ErlNifPid& process, const std::string& id) const {
+    const std::lock_guard held(mutex_);
+    for (const auto* watch : locks_of(process, id))
+        if (!watch->write && watch->hold.use_count() > 1) return true;
+    return false;
 }
 
 // ----------------------------------------------------------------------------- sessions

@@ -138,8 +138,10 @@ class Session : public std::enable_shared_from_this<Session> {
     bool half_written(const std::string& id) const;
     // Forgets the allocations of this id: it was deallocated.
     void forget_allocation(const std::string& id);
-    // The read lock that the process has on the region, or null.
-    std::shared_ptr<Hold> read_lock(const ErlNifPid& process, const std::string& id);
+    // The read lock that the process has on the region; null if it has none, or also a write lock.
+    std::shared_ptr<Hold> read_lock(const ErlNifPid& process, const std::string& id) const;
+    // Whether binaries were made under a read lock that the process still has.
+    bool has_views(const ErlNifPid& process, const std::string& id) const;
 
   private:
     friend struct Lease;
@@ -153,6 +155,7 @@ class Session : public std::enable_shared_from_this<Session> {
         int uses = 0;
     };
     // With the mutex.
+    std::vector<const Watch*> locks_of(const ErlNifPid& process, const std::string& id) const;
     void give(Watch* watch, const snakepit_shm_event& event);
     void release_early(const snakepit_shm_event& event);
     void drop_lease();

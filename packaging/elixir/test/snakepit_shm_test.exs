@@ -85,6 +85,10 @@ defmodule SnakepitShmTest do
     assert {:error, %Error{code: :not_immutable}} = SnakepitShm.view(region)
     {:ok, lock} = SnakepitShm.lock(region, :read)
     {:ok, view} = SnakepitShm.view(region)
+    # The same process may lock again, but not to change what its views show.
+    assert {:error, %Error{code: :views_exist}} = SnakepitShm.lock(region, :write)
+    assert {:ok, again} = SnakepitShm.lock(region, :read)
+    assert :ok = SnakepitShm.unlock(again)
     assert {:deferred, 1} = SnakepitShm.unlock(lock)
     assert {:error, %Error{code: :not_held}} = SnakepitShm.unlock(lock)
     assert locked?(region)
@@ -96,7 +100,9 @@ defmodule SnakepitShmTest do
     assert view == nil
     :erlang.garbage_collect()
     {:ok, lock} = SnakepitShm.lock(region, :write, 10_000)
+    {:ok, read} = SnakepitShm.lock(region, :read)
     assert {:error, %Error{code: :not_immutable}} = SnakepitShm.view(region)
+    assert :ok = SnakepitShm.unlock(read)
     assert :ok = SnakepitShm.unlock(lock)
 
     :ok = SnakepitShm.write(region, 0, "final")

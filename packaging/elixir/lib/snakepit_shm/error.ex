@@ -5,8 +5,9 @@ defmodule SnakepitShm.Error do
 
   `:code` is precise (`:size_exceeds_limit`), `:type` is its class (`:allocation_failed`), `:message`
   is a sentence with the cause and a remedy. Codes are those of the C interface and of
-  `snakepit-shm --json`, and two of this package: `:closed` (the handle of a region was closed) and
-  `:not_immutable` (`SnakepitShm.view/1` of a region that may change).
+  `snakepit-shm --json`, and three of this package: `:closed` (the handle of a region was closed),
+  `:not_immutable` (`SnakepitShm.view/1` of a region that may change) and `:views_exist` (a write lock
+  for a process that has views under a read lock).
 
       iex> error = %SnakepitShm.Error{code: :timeout, type: :timeout, message: "not in time"}
       iex> Exception.message(error)
