@@ -109,5 +109,6 @@ void measure_million(Report& report);
 void measure_sampling(Report& report);
 void measure_survey(Report& report);
 void measure_signals(Report& report);
+void measure_rings(Report& report);
 
 }  // namespace snakepit::shm::bench

@@ -24,7 +24,7 @@ constexpr Group kGroups[] = {
     {"crowd", bench::measure_crowd},           {"readers", bench::measure_readers},
     {"million", bench::measure_million},       {"encryption", bench::measure_encryption},
     {"survey", bench::measure_survey},         {"sampling", bench::measure_sampling},
-    {"signals", bench::measure_signals},
+    {"signals", bench::measure_signals},       {"rings", bench::measure_rings},
 };
 
 int usage() {

@@ -198,7 +198,7 @@ bool snakepit_shm_unmap_blocks(const snakepit_shm_mapping* mapping) {
 }
 
 const char* snakepit_shm_last_error(void) {
-    return last_error.c_str();
+    return has_last_error ? last_error.c_str() : "";
 }
 
 const char* snakepit_shm_status_type(snakepit_shm_status status) {

@@ -24,11 +24,22 @@ snakepit_shm_status in_ring(snakepit_shm_ring* ring, F&& body) {
                      [&](ManagerClient& client) { return body(client, *ring->ring); });
 }
 
+// The path of a frame that needs no waiting. False: the long path tells why.
+template <typename F>
+bool at_once(snakepit_shm_ring* ring, F body) {
+    if (!ring || !ClientTable::in_open_client(ring->client, [&](ManagerClient& client) {
+            return body(client, *ring->ring);
+        }))
+        return false;
+    clear_last_error();
+    return true;
+}
+
 // False: the time was up.
 snakepit_shm_status finish(const Result<bool>& done, const char* what) {
     if (!done) return failed(done.error());
     if (*done) return SNAKEPIT_SHM_OK;
-    last_error = what;
+    set_last_error(what);
     return SNAKEPIT_SHM_TIMEOUT;
 }
 
@@ -48,6 +59,17 @@ snakepit_shm_status keep(snakepit_shm_client* client, Result<std::unique_ptr<Fra
     return SNAKEPIT_SHM_OK;
 }
 
+// Not in the function that calls it, which would have to save more registers.
+[[gnu::noinline]] snakepit_shm_status push_slowly(snakepit_shm_ring* ring,
+                                                  std::span<const std::byte> frame,
+                                                  uint32_t timeout_ms) {
+    if (!frame.data() && !frame.empty())
+        return bad_argument("ring_push requires the frame's bytes");
+    return in_ring(ring, [&](ManagerClient& client, FrameRing& part) {
+        return finish(part.push(client, frame, timeout_ms), kNoRoom);
+    });
+}
+
 }  // namespace
 
 extern "C" {
@@ -56,7 +78,8 @@ snakepit_shm_status snakepit_shm_ring_create(snakepit_shm_client* client, const 
                                              const snakepit_shm_ring_options* options,
                                              snakepit_shm_ring_role role, uint32_t timeout_ms,
                                              snakepit_shm_ring** out) {
-    if (!client || !out) return bad_argument("ring_create requires a client and a pointer for it");
+    if (!client || !out)
+        return bad_argument("ring_create requires a client and a pointer for the ring");
     *out = nullptr;
     return in_client(client, [&](ManagerClient& manager) {
         const auto chosen =
@@ -125,11 +148,12 @@ snakepit_shm_status snakepit_shm_ring_info(snakepit_shm_ring* ring,
 
 snakepit_shm_status snakepit_shm_ring_push(snakepit_shm_ring* ring, const void* data, uint64_t size,
                                            uint32_t timeout_ms) {
-    if (!data && size != 0) return bad_argument("ring_push requires the frame's bytes");
-    return in_ring(ring, [&](ManagerClient& client, FrameRing& part) {
-        const std::span frame{static_cast<const std::byte*>(data), static_cast<std::size_t>(size)};
-        return finish(part.push(client, frame, timeout_ms), kNoRoom);
-    });
+    const std::span frame{static_cast<const std::byte*>(data), static_cast<std::size_t>(size)};
+    if (at_once(ring, [frame](ManagerClient& client, FrameRing& part) {
+            return (frame.data() || frame.empty()) && part.push_at_once(client, frame);
+        }))
+        return SNAKEPIT_SHM_OK;
+    return push_slowly(ring, frame, timeout_ms);
 }
 
 snakepit_shm_status snakepit_shm_ring_acquire(snakepit_shm_ring* ring, uint32_t timeout_ms,
@@ -152,9 +176,17 @@ snakepit_shm_status snakepit_shm_ring_publish(snakepit_shm_ring* ring, uint64_t 
 snakepit_shm_status snakepit_shm_ring_pop(snakepit_shm_ring* ring, void* buffer, uint64_t capacity,
                                           uint32_t timeout_ms, snakepit_shm_frame* frame) {
     if (!buffer && capacity != 0) return bad_argument("ring_pop requires a buffer");
+    RingFrame found;
+    const std::span out{static_cast<std::byte*>(buffer), static_cast<std::size_t>(capacity)};
+    if (at_once(ring, [out, &found](ManagerClient& client, FrameRing& part) {
+            return part.pop_at_once(client, out, found);
+        })) {
+        to_c(found, buffer, frame);
+        return SNAKEPIT_SHM_OK;
+    }
     return in_ring(ring, [&](ManagerClient& client, FrameRing& part) {
-        RingFrame found;
-        const std::span out{static_cast<std::byte*>(buffer), static_cast<std::size_t>(capacity)};
+        if (timeout_ms == 0 && part.idle()) return finish(Result<bool>(false), kNoFrame);
+        found = {};
         const auto done = part.pop(client, out, timeout_ms, found);
         if (done ? *done : found.data != nullptr) to_c(found, buffer, frame);
         return finish(done, kNoFrame);
@@ -165,8 +197,15 @@ snakepit_shm_status snakepit_shm_ring_peek(snakepit_shm_ring* ring, uint32_t tim
                                            snakepit_shm_frame* frame) {
     if (!frame || frame->struct_size < sizeof frame->struct_size)
         return bad_argument("ring_peek requires a ring and a struct_size");
+    RingFrame found;
+    if (at_once(ring, [&found](ManagerClient& /*client*/, FrameRing& part) {
+            return part.peek_at_once(found);
+        })) {
+        to_c(found, found.data, frame);
+        return SNAKEPIT_SHM_OK;
+    }
     return in_ring(ring, [&](ManagerClient& client, FrameRing& part) {
-        RingFrame found;
+        if (timeout_ms == 0 && part.idle()) return finish(Result<bool>(false), kNoFrame);
         const auto done = part.peek(client, timeout_ms, found);
         if (done && *done) to_c(found, found.data, frame);
         return finish(done, kNoFrame);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/region_name.h"
 #include "base/time.h"
@@ -18,10 +19,20 @@ namespace snakepit::shm {
 // In a mapping's last reserved word.
 inline constexpr std::uint64_t kTellRelease = 1, kAudited = 2, kTimed = 4;
 
+// Not in the path of a call that succeeds: a string of a thread has to be made first.
 inline thread_local std::string last_error;
+inline thread_local constinit bool has_last_error = false;
+
+inline void set_last_error(std::string_view sentence) {
+    last_error = sentence;  // keeps its memory
+    has_last_error = true;
+}
+inline void clear_last_error() {
+    if (has_last_error) has_last_error = false;
+}
 
 inline snakepit_shm_status failed(const Error& error) {
-    last_error = error.sentence();
+    set_last_error(error.sentence());
     return static_cast<snakepit_shm_status>(error.code);
 }
 
@@ -33,7 +44,7 @@ inline snakepit_shm_status bad_argument(const char* what) {
 template <typename F>
 snakepit_shm_status guarded(F&& body) {
     try {
-        last_error.clear();
+        clear_last_error();
         return body();
     } catch (const std::exception& error) {
         return failed(
@@ -68,7 +79,7 @@ snakepit_shm_status on_named(ManagerClient& manager, const char* name, F&& body)
         const auto next = manager.resolve(name);
         if (next && *next == *region) return done;
         region = next;
-        last_error.clear();
+        clear_last_error();
     }
     return failed(region.error());
 }

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 
-#include "client/fork_guard.h"
 #include "platform/global_barrier.h"
 
 namespace snakepit::shm {
@@ -127,7 +126,6 @@ Result<std::unique_ptr<FrameRing>> FrameRing::join(ManagerClient& client, const 
         return fail(ErrorCode::not_supported, "a ring cannot be encrypted",
                     "create it with the security level standard");
     std::unique_ptr<FrameRing> ring(new FrameRing(id, mapping, role));
-    ring->home_ = ForkGuard::instance().here();
     SHM_TRY(ring->attach(client, options, until));
     SHM_TRY(ring->become_member(client));
     const auto joined = [&]() -> Status {
@@ -237,7 +235,7 @@ Result<bool> FrameRing::consume(ManagerClient& client, std::int64_t until) {
 }
 
 void FrameRing::leave(ManagerClient& client) {
-    if (ForkGuard::instance().here() == home_) {
+    if (guard_->here() == home_) {
         if (role_ == RingRole::consumer) {
             reader_.leave();
             wake(client, header().producer_waits);

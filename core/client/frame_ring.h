@@ -8,10 +8,12 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
 
+#include "client/fork_guard.h"
 #include "client/manager_client.h"
 #include "layout/frame_ring.h"
 
@@ -64,6 +66,41 @@ class FrameRing {
     const RegionId& id() const { return id_; }
     RingInfo info() const;
 
+    // ---- what needs no waiting and is no error, without the cost of a Result. False: nothing was
+    // done, and the functions below say why.
+    // They store as little as possible: stores wait behind those to memory that the other side has
+    // read last.
+    bool push_at_once(ManagerClient& client, std::span<const std::byte> frame) noexcept {
+        if (!takes_part(RingRole::producer) || frame.size() > memory_.geometry().slot_size ||
+            !writer_.has_room())
+            return false;
+        auto* const slot = writer_.begin();
+        if (!frame.empty()) std::memcpy(slot, frame.data(), frame.size());
+        publish_slot(client, static_cast<std::uint32_t>(frame.size()));
+        return true;
+    }
+    bool peek_at_once(RingFrame& frame) noexcept {
+        if (!takes_part(RingRole::consumer) || reader_.look() != layout::RingReader::Look::frame ||
+            reader_.generation() != generation_)
+            return false;
+        hand_out(frame);
+        return true;
+    }
+    bool pop_at_once(ManagerClient& client, std::span<std::byte> buffer,
+                     RingFrame& frame) noexcept {
+        if (!peek_at_once(frame) || frame.size > buffer.size()) return false;
+        if (frame.size > 0) std::memcpy(buffer.data(), frame.data, frame.size);
+        if (!reader_.intact()) return false;
+        release_slot(client);
+        return true;
+    }
+    // Whether pop() with timeout 0 would find nothing and tell nothing.
+    bool idle() const {
+        return takes_part(RingRole::consumer) && reader_.waits() &&
+               header().generation.load(std::memory_order_relaxed) == quiet_generation_ &&
+               header().closed.load(std::memory_order_relaxed) == quiet_closed_;
+    }
+
     // ---- the producer. not_held: it does not have the role any more.
     // The next frame's slot of geometry.slot_size bytes; null: no room in time.
     Result<std::byte*> acquire(ManagerClient& client, std::uint32_t timeout_ms);
@@ -107,7 +144,27 @@ class FrameRing {
     Result<bool> produce(ManagerClient& client, std::int64_t until);
     Result<bool> consume(ManagerClient& client, std::int64_t until);
 
-    Status usable(RingRole role) const;
+    // Neither in a forked child, nor in the other role, nor after another has taken it.
+    bool takes_part(RingRole role) const {
+        return guard_->here() == home_ && role == role_ &&
+               (role == RingRole::producer ? writer_.current() : reader_.present());
+    }
+    tl::unexpected<Error> cannot_take_part(RingRole role) const;
+    void publish_slot(ManagerClient& client, std::uint32_t size) {
+        if (acquired_) acquired_ = false;
+        if (writer_.publish(size)) [[unlikely]]
+            wake(client, header().readers_wait);
+    }
+    void release_slot(ManagerClient& client) {
+        peeked_ = false;
+        if (reader_.release()) [[unlikely]]
+            wake(client, header().producer_waits);
+    }
+    void hand_out(RingFrame& frame) {
+        peeked_ = true;
+        frame = {reader_.data(), reader_.size(), reader_.position(), reader_.lost(),
+                 layout::RingGeneration::decode(generation_).number};
+    }
     // The waiting halves of acquire() and peek().
     Result<bool> await_room(ManagerClient& client, std::uint32_t timeout_ms);
     Result<bool> await_frame(ManagerClient& client, std::uint32_t timeout_ms);
@@ -119,20 +176,24 @@ class FrameRing {
     Status drop_dead(ManagerClient& client, std::int64_t until);
     // A mark for the other side: whoever changes something after that sees it, or is seen.
     void mark();
-    void wake(ManagerClient& client, std::atomic<std::uint32_t>& mark);
+    // A notification that fails delays a sleeper by a slice.
+    void wake(ManagerClient& client, std::atomic<std::uint32_t>& mark) noexcept;
     layout::RingHeader& header() const { return memory_.header(); }
 
     RegionId id_;
     MappedRegion mapping_;
     RingRole role_;
     RegionId member_;
-    std::uint64_t home_ = 0;  // ForkGuard's number of the process that opened it
+    const ForkGuard* guard_ = &ForkGuard::instance();
+    std::uint64_t home_ = guard_->here();  // the process that opened it
     layout::RingMemory memory_;
     layout::RingWriter writer_;
     layout::RingReader reader_;
     bool acquired_ = false, peeked_ = false;
     std::uint32_t generation_ = 0;  // RingGeneration of this producer, or of the last frame
     std::uint32_t told_ = 0;        // ends up to this producer's were told
+    // What `generation` and `closed` were when there was nothing to tell.
+    std::uint32_t quiet_generation_ = 0, quiet_closed_ = 0;
 };
 
 }  // namespace snakepit::shm

@@ -7,9 +7,10 @@
 // nobody waits. A side that dies between the two delays a sleeper by kSliceMs, no more.
 #include <algorithm>
 #include <cstring>
+#include <exception>
+#include <thread>
 
 #include "client/connection.h"
-#include "client/fork_guard.h"
 #include "client/frame_ring.h"
 #include "platform/global_barrier.h"
 
@@ -20,8 +21,11 @@ using layout::RingReader;
 
 namespace {
 
-constexpr std::int64_t kMilli = 1'000'000;        // nanoseconds
-constexpr std::int64_t kSpin = 5'000;             // nanoseconds: both sides may share a processor
+constexpr std::int64_t kMilli = 1'000'000;  // nanoseconds
+constexpr std::int64_t kSpin = 5'000;       // nanoseconds: both sides may share a processor
+// Between two looks: who looks more often takes the cache line away from the other side.
+constexpr int kRelax = 64;
+constexpr std::int64_t kYield = 50'000;           // nanoseconds: about as long as being woken takes
 constexpr std::int64_t kSliceMs = 100;            // a sleep at most
 constexpr std::int64_t kAskEvery = 100 * kMilli;  // whether the other side lives
 
@@ -44,8 +48,12 @@ class FrameRing::Pause {
     std::int64_t until() const { return until_; }
     bool over() const { return monotonic_nanos() >= until_; }
     bool spins() const {
-        for (int i = 0; i < 16; ++i) relax();
-        return monotonic_nanos() < std::min(began_ + kSpin, until_);
+        const auto now = monotonic_nanos();
+        if (now < began_ + kSpin)
+            for (int i = 0; i < kRelax; ++i) relax();
+        else
+            std::this_thread::yield();
+        return now < std::min(began_ + kYield, until_);
     }
     // Of the next sleep; at least 1.
     std::uint32_t slice_ms() const {
@@ -65,21 +73,17 @@ class FrameRing::Pause {
     std::int64_t began_, until_, ask_at_;
 };
 
-Status FrameRing::usable(RingRole role) const {
-    if (ForkGuard::instance().here() != home_) [[unlikely]]
-        return fail(forked_error());
-    if (role != role_) [[unlikely]]
+tl::unexpected<Error> FrameRing::cannot_take_part(RingRole role) const {
+    if (guard_->here() != home_) return fail(forked_error());
+    if (role != role_)
         return fail(ErrorCode::invalid_argument,
                     role == RingRole::producer ? "a consumer cannot write to the ring"
                                                : "the producer cannot read from the ring",
                     "open the ring in the other role");
-    const bool mine = role == RingRole::producer ? writer_.current() : reader_.present();
-    if (!mine) [[unlikely]]
-        return fail(ErrorCode::not_held,
-                    role == RingRole::producer ? "another producer has taken the ring over"
-                                               : "this consumer was taken for dead",
-                    "close the ring and open it again");
-    return {};
+    return fail(ErrorCode::not_held,
+                role == RingRole::producer ? "another producer has taken the ring over"
+                                           : "this consumer was taken for dead",
+                "close the ring and open it again");
 }
 
 void FrameRing::mark() {
@@ -92,17 +96,20 @@ void FrameRing::mark() {
     std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void FrameRing::wake(ManagerClient& client, std::atomic<std::uint32_t>& mark) {
+void FrameRing::wake(ManagerClient& client, std::atomic<std::uint32_t>& mark) noexcept {
     // Release, and before the notification: a sleeper that the clearing concerns compares with a
     // counter from before.
     mark.store(0, std::memory_order_release);
-    (void)client.notify(id_);  // a region that was deallocated wakes its waiters itself
+    try {
+        (void)client.notify(id_);      // a region that was deallocated wakes its waiters itself
+    } catch (const std::exception&) {  // std::bad_alloc
+    }
 }
 
 // ------------------------------------------------------------------ producer
 
 Result<std::byte*> FrameRing::acquire(ManagerClient& client, std::uint32_t timeout_ms) {
-    SHM_TRY(usable(RingRole::producer));
+    if (!takes_part(RingRole::producer)) return cannot_take_part(RingRole::producer);
     if (!writer_.room()) {
         SHM_ASSIGN(const bool room, await_room(client, timeout_ms));
         if (!room) return nullptr;
@@ -112,15 +119,13 @@ Result<std::byte*> FrameRing::acquire(ManagerClient& client, std::uint32_t timeo
 }
 
 Status FrameRing::publish(ManagerClient& client, std::uint64_t size) {
-    SHM_TRY(usable(RingRole::producer));
+    if (!takes_part(RingRole::producer)) return cannot_take_part(RingRole::producer);
     if (!acquired_)
         return fail(ErrorCode::not_held, "no slot was acquired", "acquire a slot first");
     if (size > memory_.geometry().slot_size)
         return fail(ErrorCode::invalid_size, "the frame is larger than a slot",
                     "create the ring with larger slots");
-    acquired_ = false;
-    if (writer_.publish(static_cast<std::uint32_t>(size))) [[unlikely]]
-        wake(client, header().readers_wait);
+    publish_slot(client, static_cast<std::uint32_t>(size));
     return {};
 }
 
@@ -147,7 +152,7 @@ Result<bool> FrameRing::await_room(ManagerClient& client, std::uint32_t timeout_
         if (writer_.room()) return true;
         if (pause.over()) return false;
         SHM_TRY(client.wait(id_, since.value_or(0), pause.slice_ms()));
-        SHM_TRY(usable(RingRole::producer));
+        if (!takes_part(RingRole::producer)) return cannot_take_part(RingRole::producer);
         if (writer_.room()) return true;
         if (pause.asks()) SHM_TRY(drop_dead(client, pause.until()));
     }
@@ -167,24 +172,20 @@ Status FrameRing::drop_dead(ManagerClient& client, std::int64_t until) {
 // ------------------------------------------------------------------ consumer
 
 Result<bool> FrameRing::peek(ManagerClient& client, std::uint32_t timeout_ms, RingFrame& frame) {
-    SHM_TRY(usable(RingRole::consumer));
+    if (!takes_part(RingRole::consumer)) return cannot_take_part(RingRole::consumer);
     SHM_ASSIGN(bool found, find());
     if (!found) {
         SHM_ASSIGN(found, await_frame(client, timeout_ms));
         if (!found) return false;
     }
-    peeked_ = true;
-    frame = {reader_.data(), reader_.size(), reader_.position(), reader_.lost(),
-             RingGeneration::decode(generation_).number};
+    hand_out(frame);
     return true;
 }
 
 Status FrameRing::release(ManagerClient& client) {
-    SHM_TRY(usable(RingRole::consumer));
+    if (!takes_part(RingRole::consumer)) return cannot_take_part(RingRole::consumer);
     if (!peeked_) return fail(ErrorCode::not_held, "no frame is held", "peek at a frame first");
-    peeked_ = false;
-    if (reader_.release()) [[unlikely]]
-        wake(client, header().producer_waits);
+    release_slot(client);
     return {};
 }
 
@@ -240,12 +241,15 @@ Status FrameRing::tell(ErrorCode end, std::uint32_t number) {
 Result<bool> FrameRing::find_or_end() {
     // Acquire: every frame before the end is found.
     const auto word = header().generation.load(std::memory_order_acquire);
-    const bool closed = header().closed.load(std::memory_order_acquire) == word;
+    const auto ended = header().closed.load(std::memory_order_acquire);
+    const bool closed = ended == word;
     SHM_ASSIGN(const bool found, find());
     if (found) return true;
     const auto now = RingGeneration::decode(word);
     SHM_TRY(tell_death_before(now));
     if (closed && told_ < now.number) SHM_TRY(tell(ErrorCode::ring_closed, now.number));
+    quiet_generation_ = word;
+    quiet_closed_ = ended;
     return false;
 }
 
@@ -280,7 +284,7 @@ Result<bool> FrameRing::await_frame(ManagerClient& client, std::uint32_t timeout
         if (found) return true;
         if (pause.over()) return false;
         SHM_TRY(client.wait(id_, since.value_or(0), pause.slice_ms()));
-        SHM_TRY(usable(RingRole::consumer));
+        if (!takes_part(RingRole::consumer)) return cannot_take_part(RingRole::consumer);
         SHM_ASSIGN(found, find());
         if (found) return true;
         if (pause.asks()) {
@@ -293,7 +297,7 @@ Result<bool> FrameRing::await_frame(ManagerClient& client, std::uint32_t timeout
 // ---------------------------------------------------------------------- both
 
 Status FrameRing::check(ManagerClient& client) {
-    SHM_TRY(usable(role_));
+    if (!takes_part(role_)) return cannot_take_part(role_);
     const auto now = monotonic_nanos();
     if (role_ == RingRole::producer) return writer_.room() ? Status() : drop_dead(client, now);
     SHM_TRY(check_producer(client, now));
@@ -301,7 +305,7 @@ Status FrameRing::check(ManagerClient& client) {
 }
 
 Result<std::uint64_t> FrameRing::wait_begin(ManagerClient& client) {
-    SHM_TRY(usable(role_));
+    if (!takes_part(role_)) return cannot_take_part(role_);
     SHM_ASSIGN(const auto since, client.wait(id_, ~std::uint64_t{0}, 0));
     mark();
     const auto told = told_;

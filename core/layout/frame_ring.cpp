@@ -99,15 +99,13 @@ void RingReader::leave() {
     place_ = nullptr;
 }
 
-RingReader::Look RingReader::look() {
+RingReader::Look RingReader::look_closely() {
     constexpr int kAttempts = 4;  // a producer may overtake each of them
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        auto& cell = ring_.cell(slot_);
-        // Acquire: the frame is read after its number.
+        const auto& cell = ring_.cell(slot_);
         const auto sequence = cell.sequence.load(std::memory_order_acquire);
         if (sequence == complete(position_)) {
-            size_ = cell.size.load(std::memory_order_relaxed);
-            generation_ = cell.generation.load(std::memory_order_relaxed);
+            note(cell);
             if (size_ <= ring_.geometry().slot_size) return Look::frame;
             if (intact()) return Look::damaged;
         } else if (static_cast<std::int64_t>(sequence - complete(position_)) < 0) {

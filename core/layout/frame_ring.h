@@ -112,8 +112,11 @@ static_assert(sizeof(RingConsumer) == 64);
 
 struct RingCell {
     std::atomic<std::uint64_t> sequence;
-    std::atomic<std::uint32_t> size;        // bytes of the frame
-    std::atomic<std::uint32_t> generation;  // of its producer: RingGeneration
+    std::atomic<std::uint64_t> frame;  // generation of its producer : 32 | size in bytes : 32
+
+    static constexpr std::uint64_t describe(std::uint32_t size, std::uint32_t generation) {
+        return std::uint64_t{generation} << 32 | size;
+    }
 };
 static_assert(sizeof(RingCell) == 16);
 
@@ -178,7 +181,8 @@ class RingWriter {
     }
     // Whether begin() has a slot. With back-pressure: once `limit_` is reached, looks where the
     // consumers are.
-    bool room() { return position_ != limit_ || look(); }
+    bool room() { return has_room() || look(); }
+    bool has_room() const { return position_ != limit_; }
     // The slot of the next frame. Only with room.
     std::byte* begin() {
         ring_.cell(slot_).sequence.store(being_written(position_), std::memory_order_relaxed);
@@ -190,8 +194,7 @@ class RingWriter {
     bool publish(std::uint32_t size) {
         auto& header = ring_.header();
         auto& cell = ring_.cell(slot_);
-        cell.size.store(size, std::memory_order_relaxed);
-        cell.generation.store(generation_, std::memory_order_relaxed);
+        cell.frame.store(RingCell::describe(size, generation_), std::memory_order_relaxed);
         // Release: whoever sees the number sees the frame.
         cell.sequence.store(complete(position_), std::memory_order_release);
         header.head.store(++position_, std::memory_order_release);
@@ -244,7 +247,22 @@ class RingReader {
 
     // Finds the next frame. `nothing`: it is not complete yet. With overwriting, frames that are
     // gone are skipped and counted.
-    Look look();
+    Look look() {
+        const auto& cell = ring_.cell(slot_);
+        // Acquire: the frame is read after its number.
+        if (cell.sequence.load(std::memory_order_acquire) == complete(position_)) {
+            note(cell);
+            if (size_ <= ring_.geometry().slot_size) [[likely]]
+                return Look::frame;
+        }
+        return look_closely();
+    }
+    // Whether the next frame is not complete yet.
+    bool waits() const {
+        return static_cast<std::int64_t>(
+                   ring_.cell(slot_).sequence.load(std::memory_order_relaxed) -
+                   complete(position_)) < 0;
+    }
     // After look() found one.
     const std::byte* data() const { return ring_.frame(slot_); }
     std::uint32_t size() const { return size_; }
@@ -269,6 +287,12 @@ class RingReader {
     }
 
   private:
+    void note(const RingCell& cell) {
+        const auto frame = cell.frame.load(std::memory_order_relaxed);
+        size_ = static_cast<std::uint32_t>(frame);
+        generation_ = static_cast<std::uint32_t>(frame >> 32);
+    }
+    Look look_closely();
     void skip();
 
     RingMemory ring_;

@@ -388,7 +388,7 @@ void RingTest::damage_is_an_error() {
     const auto ring = RingMemory::over(mapping.bytes()).value();
     QVERIFY(producer.push(bytes_of(1)).has_value());
     QVERIFY(producer.push(bytes_of(2)).has_value());
-    ring.cell(0).size.store(65);
+    ring.cell(0).frame.store(RingCell::describe(65, ring.header().generation.load()));
     QCOMPARE(code(consumer.peek(kPatience)), SNAKEPIT_SHM_CORRUPTION_DETECTED);
     QCOMPARE(next(consumer), std::uint64_t{2});
     ring.consumers()[0].token.store(0);
