@@ -23,8 +23,8 @@ namespace {
 
 constexpr std::int64_t kMilli = 1'000'000;  // nanoseconds
 constexpr int kRetryMs = 100;               // between two attempts to take a role
-// The ring's lock is held for moments only, also where the caller does not wait for a role.
-constexpr std::uint32_t kLockMs = 1000;
+// The ring's lock is held for moments only: this is for a manager that is slow to answer.
+constexpr std::uint32_t kLockMs = 10'000;
 
 std::int64_t end_of(std::uint32_t timeout_ms) {
     return timeout_ms == kLockForever ? INT64_MAX
