@@ -40,6 +40,7 @@ Status check_instance_name(std::string_view name);
 template <>
 struct std::hash<snakepit::shm::RegionId> {
     std::size_t operator()(const snakepit::shm::RegionId& id) const noexcept {
-        return static_cast<std::size_t>(id.random ^ (id.micros * 0x9E3779B97F4A7C15ULL));
+        // Without the bits that differ between the regions of a stash's slot (layout/words.h).
+        return static_cast<std::size_t>(id.random ^ ((id.micros >> 16) * 0x9E3779B97F4A7C15ULL));
     }
 };

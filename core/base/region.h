@@ -97,6 +97,8 @@ struct RegionOptions {
     // False: default `permissions` stand for the configuration's default policy. True:
     // `permissions` apply as they are.
     bool exact_permissions = false;
+
+    friend bool operator==(const RegionOptions&, const RegionOptions&) = default;
 };
 
 struct RegionReference {

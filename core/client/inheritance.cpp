@@ -85,6 +85,7 @@ void Inheritance::inherit() {
     const auto connected = connection_.inherit(kAnswerMs);
     for (const auto& region : std::exchange(passed_, {})) {
         region.entry->holds_allocation = false;  // the parent's
+        region.entry->own.store(false, std::memory_order_relaxed);
         if (connected && claim(region))
             own_.push_back(region);
         else

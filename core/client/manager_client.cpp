@@ -108,8 +108,10 @@ Result<MappedRegion> ManagerClient::Private::acquire(const RegionId& id, AccessM
         if (mapped.data) return mapped;
     }
     SHM_ASSIGN(const auto held, lock());
-    if (auto* entry = mapper.find(id); entry && access == AccessMode::read_only) {
-        SHM_TRY(mapper.add_read_only(*entry));
+    if (auto* entry = mapper.find(id);
+        entry && (access == AccessMode::read_only || entry->own.load(std::memory_order_relaxed))) {
+        SHM_TRY(access == AccessMode::read_only ? mapper.add_read_only(*entry)
+                                                : mapper.expose(*entry, access));
         SHM_ASSIGN(const auto mapped, map_quickly(*entry, id, access));
         if (mapped.data) return mapped;
     }
@@ -139,7 +141,8 @@ Result<MappedRegion> ManagerClient::map_cached(const RegionId& id, AccessMode ac
         // Mapped for writing alone: its second mapping needs the mutex, for a moment.
         if (!entry->data[static_cast<std::size_t>(access)].load(std::memory_order_relaxed))
             if (const auto held = d_->connection->try_lock(); held && entry->is(id))
-                if (access == AccessMode::read_only) SHM_TRY(d_->mapper.add_read_only(*entry));
+                SHM_TRY(access == AccessMode::read_only ? d_->mapper.add_read_only(*entry)
+                                                        : d_->mapper.expose(*entry, access));
         SHM_ASSIGN(const auto mapped, d_->map_quickly(*entry, id, access));
         if (mapped.data && mapped.plain()) return mapped;
         if (mapped.data) (void)d_->release(mapped);
@@ -157,6 +160,24 @@ Result<MappedRegion> ManagerClient::Private::map_asking(const RegionId& id, Acce
     return view;
 }
 
+// Whether this client still had the reference from allocating the region.
+bool ManagerClient::Private::release_allocation(CachedRegion& entry, const RegionId& id) {
+    const auto& lease = connection->lease();
+    const auto slot = entry.slot.load(std::memory_order_relaxed);
+    const auto generation = entry.generation.load(std::memory_order_acquire);
+    if (entry.own.load(std::memory_order_acquire)) {
+        // Not the next region there, which another thread may have allocated meanwhile.
+        if (layout::stashed_micros(id.micros, generation) != id.micros ||
+            !lease.leave(slot, generation))
+            return false;
+        entry.own.store(false, std::memory_order_release);
+        return true;
+    }
+    if (!std::exchange(entry.holds_allocation, false)) return false;
+    lease.release(slot, generation, !entry.audited);
+    return true;
+}
+
 // The reference from allocating it would prevent the region from moving; it is acquired again
 // afterwards, if still permitted.
 Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const RegionId& id,
@@ -164,8 +185,7 @@ Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const Reg
                                                                        AccessMode again) {
     SHM_ASSIGN(const auto held, lock());
     auto* entry = mapper.find(id);
-    const bool holds = entry && std::exchange(entry->holds_allocation, false);
-    if (holds) connection->lease().release(entry->slot, entry->generation, !entry->audited);
+    const bool holds = entry && release_allocation(*entry, id);
     auto answer = connection->call(std::move(request));
     locks.send_cancelled();
     if (answer) answer->no_fork = {};
@@ -269,6 +289,8 @@ Result<std::uint32_t> ManagerClient::rotate_key(const RegionId& id) {
 }
 
 Result<bool> ManagerClient::deallocate(const RegionId& id, bool force) {
+    if (auto* entry = d_->mapper.find(id); entry && !force && !d_->connection->forked())
+        if (d_->stash.recycle(*entry, id)) return true;
     wire::DeallocateT call;
     call.force = force;
     return d_->deallocate(id, std::move(call));
@@ -283,11 +305,8 @@ Result<bool> ManagerClient::quarantine(const RegionId& id) {
 Result<bool> ManagerClient::Private::deallocate(const RegionId& id, wire::DeallocateT call) {
     SHM_ASSIGN(const auto held, lock());
     auto* entry = mapper.find(id);
-    if (entry && entry->holds_allocation) {
-        entry->holds_allocation = false;
-        // No notification: the following request implies it.
-        connection->lease().release(entry->slot, entry->generation, !entry->audited);
-    }
+    // No notification: the following request implies it.
+    if (entry) (void)release_allocation(*entry, id);
     call.id = std::make_unique<wire::RegionKey>(to_wire(id));
     bool repeated = false;
     auto answer = ask_locked(std::move(call), &repeated);

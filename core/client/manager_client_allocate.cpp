@@ -133,6 +133,8 @@ Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
     const auto id = from_wire(*granted->id);
     if (!connection->lease().valid()) return id;  // this client cannot hold references
     SHM_ASSIGN(auto* entry, mapper.install(answer, AccessMode::read_write));
+    if (entry && entry->arena)
+        for (auto* one : mapper.install_stash(*granted)) stash.add(*one);
     auto outcome = LeasePage::Acquire::not_granted;
     answer.no_fork = {};  // it may be needed for the next answer
     if (entry) SHM_TRY(mapper.acquire(*entry, id, AccessMode::read_write, outcome));
@@ -165,8 +167,14 @@ Result<OpenedRegion> ManagerClient::Private::take_opened(Connection::Answer answ
 // ---------------------------------------------------------------- public
 
 Result<RegionId> ManagerClient::allocate(std::uint64_t size, const RegionOptions& options) {
+    if (d_->connection->forked()) return fail(forked_error());
+    const bool plain = options == RegionOptions{};
+    if (plain && !d_->connection->closed())
+        if (const auto id = d_->stash.claim(size)) return *id;
     SHM_ASSIGN(auto held, d_->lock());
-    return d_->allocate_region(held, to_wire(size, options), [this](Connection::Answer answer) {
+    auto call = to_wire(size, options);
+    if (plain && d_->connection->lease().valid()) call.stash = d_->stash.wanted(size);
+    return d_->allocate_region(held, std::move(call), [this](Connection::Answer answer) {
         return d_->hold(std::move(answer));
     });
 }

@@ -13,6 +13,7 @@
 #include "client/manager_client.h"
 #include "client/mapper.h"
 #include "client/signal_client.h"
+#include "client/stash.h"
 
 namespace snakepit::shm {
 
@@ -21,6 +22,7 @@ class ManagerClient::Private {
     explicit Private(std::unique_ptr<Connection> c)
         : connection(std::move(c)),
           mapper(connection->lease()),
+          stash(connection->lease()),
           inheritance(*connection, mapper),
           locks(*connection),
           encrypted([this](wire::RequestT request) { return ask_reply(std::move(request)); },
@@ -99,6 +101,7 @@ class ManagerClient::Private {
     Result<Connection::Answer> reserve(Connection::Answer& answer, std::uint64_t request_id,
                                        std::int64_t deadline, bool& unable);
     Result<RegionId> hold(Connection::Answer answer);
+    bool release_allocation(CachedRegion& entry, const RegionId& id);
     Result<OpenedRegion> take_opened(Connection::Answer answer, AccessMode access);
     // With the mutex. Requests the region and acquires a reference.
     Result<MappedRegion> map_slowly(const RegionId& id, AccessMode access, bool handle);
@@ -139,6 +142,7 @@ class ManagerClient::Private {
 
     std::unique_ptr<Connection> connection;
     Mapper mapper;
+    Stash stash;
     Inheritance inheritance;
     std::uint64_t short_of = 0;  // a size that did not fit into this process's control group, or 0
     // When that was found last, and how long it is not checked again; monotonic nanoseconds.

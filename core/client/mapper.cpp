@@ -114,9 +114,49 @@ void Mapper::forget_place(CachedRegion& entry) {
     }
 }
 
+std::vector<CachedRegion*> Mapper::install_stash(const wire::GrantedT& granted) {
+    std::vector<CachedRegion*> out;
+    const auto& mapping = cache_.arena(granted.arena).mapping[1];
+    for (const auto& one : granted.stash) {
+        if (!mapping.valid() || one.offset() > mapping.size() ||
+            mapping.size() - one.offset() < granted.size)
+            break;
+        auto& entry = cache_.at(from_wire(one.id()));
+        forget_place(entry);
+        cache_.locate(entry, &cache_.arena(granted.arena));
+        entry.slot.store(one.slot(), std::memory_order_relaxed);
+        entry.acquisitions.store(&lease_.acquisitions(one.slot()), std::memory_order_relaxed);
+        entry.size.store(granted.size, std::memory_order_relaxed);
+        entry.tell_release.store(false, std::memory_order_relaxed);
+        entry.level.store(SecurityLevel::standard, std::memory_order_relaxed);
+        entry.audited.store(false, std::memory_order_relaxed);
+        entry.place = mapping.data() + one.offset();
+        entry.generation.store(one.generation(), std::memory_order_release);
+        out.push_back(&entry);
+    }
+    return out;
+}
+
+Status Mapper::expose(CachedRegion& entry, AccessMode access) {
+    auto* const arena = entry.arena;
+    if (!arena || !entry.own.load(std::memory_order_acquire)) return {};
+    if (access == AccessMode::read_write) {
+        entry.data[1].store(entry.place, std::memory_order_release);
+        return {};
+    }
+    const auto no_fork = ForkGuard::instance().no_fork();
+    if (!arena->mapping[0].valid()) {
+        SHM_ASSIGN(arena->mapping[0], arena->mapping[1].read_only_twin());
+    }
+    entry.data[0].store(arena->mapping[0].data() + (entry.place - arena->mapping[1].data()),
+                        std::memory_order_release);
+    return {};
+}
+
 Status Mapper::add_read_only(CachedRegion& entry) {
     constexpr auto kRead = static_cast<std::size_t>(AccessMode::read_only);
     constexpr auto kWrite = static_cast<std::size_t>(AccessMode::read_write);
+    if (entry.own.load(std::memory_order_acquire)) return expose(entry, AccessMode::read_only);
     auto* const mappings = entry.arena ? entry.arena->mapping : entry.mapping;
     if (entry.data[kRead].load(std::memory_order_relaxed) ||
         !entry.data[kWrite].load(std::memory_order_relaxed))
@@ -210,7 +250,9 @@ std::vector<Mapper::Inherited> Mapper::hold_for_child(std::vector<Inherited> amo
     std::erase_if(among, [this](Inherited& region) {
         const auto word = lease_.word(region.slot).load(std::memory_order_relaxed);
         // One of n is the grant, one may be the allocation's, which is not a mapping's.
-        const auto others = region.entry->holds_allocation ? 2U : 1U;
+        const bool allocation =
+            region.entry->holds_allocation || region.entry->own.load(std::memory_order_relaxed);
+        const auto others = allocation ? 2U : 1U;
         if (LeaseWord::generation(word) != region.generation || LeaseWord::n(word) <= others)
             return true;
         region.references = LeaseWord::n(word) - others;

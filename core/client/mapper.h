@@ -40,6 +40,10 @@ class Mapper {
     // Maps what was granted, unless it is mapped already. Null: a handle is needed, but the answer
     // has none.
     Result<CachedRegion*> install(const Connection::Answer& answer, AccessMode access);
+    // The slots that came with a new region, unless its arena is not mapped.
+    std::vector<CachedRegion*> install_stash(const wire::GrantedT& granted);
+    // A region of the stash is mapped from now on: it is not all zero afterwards.
+    Status expose(CachedRegion& entry, AccessMode access);
     // A region that is mapped for writing can be mapped for reading without asking the manager.
     Status add_read_only(CachedRegion& entry);
     // Releases all remaining references, for an orderly disconnect.

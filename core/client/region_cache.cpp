@@ -97,6 +97,7 @@ void RegionCache::purge(const layout::LeasePage& lease, std::size_t count) {
         if (!entry.in_use) continue;
         const auto word =
             lease.word(entry.slot.load(std::memory_order_relaxed)).load(std::memory_order_relaxed);
+        if (entry.own.load(std::memory_order_acquire)) continue;
         const bool granted =
             LeaseWord::generation(word) == entry.generation.load(std::memory_order_relaxed) &&
             LeaseWord::n(word) > 0;

@@ -68,6 +68,12 @@ struct CachedRegion {
     std::atomic<bool> audited{false};
     std::atomic<SecurityLevel> level{SecurityLevel::standard};
 
+    // It is in the Stash, idle or as a region; only then are these two valid. They belong to the
+    // thread that claims or recycles it.
+    std::atomic<bool> own{false};
+    bool dirty = false;          // idle, and the last region there was mapped
+    std::byte* place = nullptr;  // its memory, writable
+
     SignalMapping signal_mapping;
 
     // The rest: only under the client's mutex.

@@ -20,7 +20,7 @@ constexpr int kReadAttempts = 64;
 bool SlotCopy::intact() const {
     const auto word_now = control();
     return static_cast<std::uint8_t>(word_now.state) <=
-               static_cast<std::uint8_t>(SlotState::revoked) &&
+               static_cast<std::uint8_t>(SlotState::stashed) &&
            named() && current().checksum == checksum_of(current()) &&
            current().generation == word_now.generation;
 }

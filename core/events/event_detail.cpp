@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <string_view>
 
@@ -134,6 +135,7 @@ constexpr Names names_of(EventKind kind) {
             return {"regions", "lost", "reason"};
         case EventKind::socket_restored:
             return {{}, {}, "reason"};
+        case EventKind::transient:
         case EventKind::manager_stopped:
         case EventKind::mapped:
         case EventKind::accessed:
@@ -220,6 +222,15 @@ void write_references(std::string& out, const layout::EventEntry& entry) {
     out += '}';
 }
 
+// {"count":…,"bytes":…,"first":…,"last":…}
+void write_transient(std::string& out, const layout::EventEntry& entry) {
+    const auto text = text_of(entry);
+    std::int64_t first = entry.time;
+    (void)std::from_chars(text.data(), text.data() + text.size(), first);
+    out = fmt::format(R"({{"count":{},"bytes":{},"first":"{}","last":"{}"}})", entry.count,
+                      entry.value, to_rfc3339({first}), to_rfc3339({entry.time}));
+}
+
 }  // namespace
 
 void write_detail(std::string& out, const layout::EventEntry& entry) {
@@ -229,6 +240,7 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         return;
     }
     if (kind == EventKind::references) return write_references(out, entry);
+    if (kind == EventKind::transient) return write_transient(out, entry);
     if (kind == EventKind::refused) return write_refusal(out, text_of(entry));
     if (kind == EventKind::client_connected && entry.count > 0)
         if (const auto text = text_of(entry); text.size() >= std::size_t{entry.count} + 2)

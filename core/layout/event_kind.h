@@ -75,7 +75,9 @@ namespace snakepit::shm {
     X(telemetry_works, 96)    /* text: what works again */                                         \
     X(clock_stepped, 108)     /* the wall clock was set; value: by microseconds, text: where to */ \
     X(arena_damaged, 111)     /* count: regions in it, value: bytes lost, text: name and what */   \
-    X(socket_restored, 112)   /* the control socket was bound again; text: why */
+    X(socket_restored, 112)   /* the control socket was bound again; text: why */                  \
+    X(transient, 113)         /* from a stash, and already freed; count: regions, value: bytes, */ \
+                              /* text: microseconds since 1970 UTC before which none was */
 
 enum class EventKind : std::uint16_t {
 #define X(name, number) name = number,

@@ -141,6 +141,46 @@ class LeasePage {
         return Acquire::acquired;
     }
 
+    // ---- a slot in this client's stash; tests/model/stash.pml is the checked model
+    // Client: turns an idle slot into a region with one reference. Acquire: its memory is as the
+    // manager, or this client's last region there, left it.
+    bool claim(std::uint32_t slot, std::uint64_t generation) const {
+        auto expected = LeaseWord::make(generation, 0) | LeaseWord::kOwn;
+        const auto claimed = LeaseWord::make(generation, 2) | LeaseWord::kOwn;
+        if (!word(slot).compare_exchange_strong(
+                expected, claimed, std::memory_order_acquire, std::memory_order_relaxed))
+            return false;
+        acquisitions(slot).fetch_add(1, std::memory_order_relaxed);
+        mark(slot);
+        return true;
+    }
+    // Client: ends a region of its stash that has one reference and that nobody else was granted.
+    // The slot is idle again, with the next generation. False: nothing changed, and the manager
+    // must be asked.
+    bool recycle(std::uint32_t slot, std::uint64_t generation) const {
+        if ((generation & kStashMask) == kStashMask) return false;
+        auto expected = LeaseWord::make(generation, 2) | LeaseWord::kOwn;
+        const auto idle = LeaseWord::make(generation + 1, 0) | LeaseWord::kOwn;
+        if (!word(slot).compare_exchange_strong(
+                expected, idle, std::memory_order_release, std::memory_order_relaxed))
+            return false;
+        mark(slot);
+        return true;
+    }
+    // Client: releases the reference from claim(), and leaves the region to the manager. False:
+    // there was none, and nothing changed.
+    bool leave(std::uint32_t slot, std::uint64_t generation) const {
+        auto& shared = word(slot);
+        auto seen = shared.load(std::memory_order_relaxed);
+        do {
+            if (LeaseWord::generation(seen) != generation || LeaseWord::n(seen) < 2) return false;
+        } while (!shared.compare_exchange_weak(seen, (seen - LeaseWord::kOne) & ~LeaseWord::kOwn,
+                                               std::memory_order_release,
+                                               std::memory_order_relaxed));
+        mark(slot);
+        return true;
+    }
+
     enum class Release : std::uint8_t { not_held, released, last, last_of_closing };
 
     // Client: release one reference. `not_held` changed nothing; `last`: it was our last reference

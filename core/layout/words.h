@@ -22,12 +22,15 @@ inline constexpr int kGenerationBits = 40;
 inline constexpr std::uint64_t kGenerationMask = (std::uint64_t{1} << kGenerationBits) - 1;
 
 // ---------------------------------------------------------------- lease word
-// generation : 40 | n : 23 | closing : 1. n = 0 not granted, 1 granted and idle, 1 + r: r
+// generation : 40 | n : 22 | own : 1 | closing : 1. n = 0 not granted, 1 granted and idle, 1 + r: r
 // references. Only the manager sets `closing`; while it is set no reference can be acquired.
+// `own`: the slot is in the client's stash (LeasePage::claim). With n = 0 it is idle; else it is a
+// region that nobody else was granted. Only the manager sets it, and either side clears it.
 struct LeaseWord {
     static constexpr std::uint64_t kOne = std::uint64_t{1} << kGenerationBits;
+    static constexpr std::uint64_t kOwn = std::uint64_t{1} << 62;
     static constexpr std::uint64_t kClosing = std::uint64_t{1} << 63;
-    static constexpr std::uint64_t kMaxN = (std::uint64_t{1} << 23) - 1;
+    static constexpr std::uint64_t kMaxN = (std::uint64_t{1} << 22) - 1;
     // No reference is acquired above this count, far below the carry into `closing`.
     static constexpr std::uint64_t kAcquireLimit = kMaxN - 1024;
 
@@ -36,10 +39,22 @@ struct LeaseWord {
     }
     static constexpr std::uint64_t generation(std::uint64_t word) { return word & kGenerationMask; }
     static constexpr std::uint64_t n(std::uint64_t word) {
-        return (word & ~kClosing) >> kGenerationBits;
+        return (word & ~(kClosing | kOwn)) >> kGenerationBits;
     }
+    static constexpr bool own(std::uint64_t word) { return (word & kOwn) != 0; }
     static constexpr bool closing(std::uint64_t word) { return (word & kClosing) != 0; }
 };
+
+// A slot in a stash is one region after the other: each has the next generation, and an id that
+// differs from the last one's in the lowest 16 bits of its time, which are the generation's. At the
+// end of these 16 bits the slot leaves the stash, so that no id is used twice.
+inline constexpr std::uint64_t kStashMask = 0xFFFF;
+constexpr std::uint64_t stashed_micros(std::uint64_t micros, std::uint64_t generation) {
+    return (micros & ~kStashMask) | (generation & kStashMask);
+}
+constexpr bool same_stash(std::uint64_t generation, std::uint64_t other) {
+    return (generation & ~kStashMask) == (other & ~kStashMask);
+}
 
 // --------------------------------------------------------------- control word
 // generation : 40 | state : 4 | body : 1 | withdrawn : 1 | damaged : 1 | from_quarantine : 1 |
@@ -52,6 +67,7 @@ enum class SlotState : std::uint8_t {
     retiring = 4,     // leases are being withdrawn: returns to live or quarantined, or proceeds
     freeing = 5,      // point of no return: recovery completes it
     revoked = 6,      // revoked while held
+    stashed = 7,      // memory that a client may turn into regions without asking
 };
 
 struct Control {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -94,6 +95,24 @@ Status Allocator::check_user(std::uint64_t size, const RegionOwner& owner) const
                                 format_size(usage.bytes), format_size(size), format_size(memory)),
                     owner.quota.max_memory ? "max_memory of its quota" : "max_memory_per_user");
     return {};
+}
+
+Allocator::Headroom Allocator::headroom(const RegionOwner& owner) const {
+    Headroom left{UINT64_MAX, UINT64_MAX};
+    const auto limit = [](std::uint64_t& left, std::uint64_t most, std::uint64_t used) {
+        if (most != 0) left = std::min(left, most > used ? most - used : 0);
+    };
+    const auto found = usage_of_.find(owner.credentials.uid);
+    const auto usage = found == usage_of_.end() ? Usage{} : found->second;
+    const auto mine = regions_of_.find(owner.serial);
+    limit(left.bytes, limits.max_total_memory, bytes_used_);
+    limit(left.bytes, owner.quota.max_memory.value_or(limits.max_memory_per_user), usage.bytes);
+    limit(left.regions, limits.max_regions, registry_.used_count());
+    limit(left.regions, limits.max_regions_per_process,
+          mine == regions_of_.end() ? 0 : mine->second);
+    limit(left.regions, owner.quota.max_regions.value_or(limits.max_regions_per_user),
+          usage.regions);
+    return left;
 }
 
 void Allocator::count(const SlotFixed& fixed) {

@@ -126,6 +126,13 @@ class Allocator {
     void abandon(PendingAllocation& pending, bool made);
     // The same at start, when it is not known what had been allocated.
     void abandon(std::uint32_t slot);
+    // What is in no use of a client's stash. Before the pool has adopted its arenas: abandon().
+    void release_stashed(std::uint32_t slot);
+    // Bytes and regions that the limits allow this owner in addition.
+    struct Headroom {
+        std::uint64_t bytes = 0, regions = 0;
+    };
+    Headroom headroom(const RegionOwner& owner) const;
     // The same, but the slot stays RESERVED and withdrawn, with the event, until it is released.
     void abandon_for_good(std::uint32_t slot, const Event& event);
 

@@ -32,6 +32,12 @@ void Allocator::abandon(std::uint32_t slot) {
     registry_.release(slot, nullptr);
 }
 
+void Allocator::release_stashed(std::uint32_t slot) {
+    if (const auto slice = pool.slice_of(registry_.body(slot))) pool.free(*slice, true);
+    forget(slot);
+    registry_.release(slot, nullptr);
+}
+
 void Allocator::abandon_for_good(std::uint32_t slot, const Event& event) {
     remove_unfinished(slot);
     auto word = registry_.control(slot);

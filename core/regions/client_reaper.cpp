@@ -7,6 +7,7 @@ namespace snakepit::shm {
 
 ReferenceCounter::ClientHoldings ClientReaper::drop(std::uint32_t client) {
     auto left = counter_.holdings(client);
+    stash_.settle(client);
     const auto serial = clients_.serial(client);
     locks_.add_holdings(serial, left);
     clients_.ended(client, left.references);  // the cause before its effects
@@ -26,6 +27,7 @@ bool ClientReaper::reap_if_dead(std::uint32_t client) {
     const auto pid = record.pid;
     const auto uid = record.uid;
     const std::string process(record.process);
+    stash_.settle(client);  // what it allocated last is a region of its own too
     const auto owned = clients_.regions_of(serial);
     const auto left = drop(client);
     allocation_.cancel_all_of(serial);

@@ -15,7 +15,8 @@ class ClientReaper : RegionPart {
   public:
     ClientReaper(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                  AccessAudit& audit, RegionPolicies& policies, RegionDirectory& directory,
-                 LockManager& locks, SignalManager& signals, RegionAllocation& allocation)
+                 LockManager& locks, SignalManager& signals, RegionAllocation& allocation,
+                 RegionStash& stash)
         : RegionPart(state),
           clients_(clients),
           lifecycle_(lifecycle),
@@ -24,7 +25,8 @@ class ClientReaper : RegionPart {
           directory_(directory),
           locks_(locks),
           signals_(signals),
-          allocation_(allocation) {}
+          allocation_(allocation),
+          stash_(stash) {}
 
     // Checks with the kernel; true when the client had ended and all of it has been dropped.
     bool reap_if_dead(std::uint32_t client);
@@ -40,6 +42,7 @@ class ClientReaper : RegionPart {
     LockManager& locks_;
     SignalManager& signals_;
     RegionAllocation& allocation_;
+    RegionStash& stash_;
 };
 
 }  // namespace snakepit::shm

@@ -78,7 +78,9 @@ Status Recovery::run() {
         registry_.record({.kind = EventKind::registry_reset, .text = registry_.note()});
     policies_.open();
     allocator_.recount();
+    stash_.recover();
     recover_clients();
+    stash_.recover_rest();
     locks_.recover();
     registry_.follow_wall_clock();
     std::uint32_t adopted = 0;
@@ -98,6 +100,7 @@ Status Recovery::run() {
     }
     if (problem_) return fail(*problem_);
     allocator_.pool.adopted();
+    stash_.adopted();
     adopt_durable();
     policies_.recover();
     allocator_.recount();
@@ -158,11 +161,17 @@ void Recovery::recover_clients() {
 // ones.
 void Recovery::recover_slot(std::uint32_t slot, const std::optional<SegmentsByName>& segments,
                             std::uint64_t takes, std::int64_t at) {
-    const auto word = registry_.control(slot);
+    auto word = registry_.control(slot);
     if (word.state == SlotState::reserved) {
         counter_.revoke_untold(slot, word.generation);
         if (!word.withdrawn && !allocator_.was_taking(slot)) return allocator_.abandon(slot);
         return allocation_.refuse_repetition(slot);
+    }
+    if (word.state == SlotState::stashed) {
+        if (allocator_.adopt(slot, segments ? &*segments : nullptr)) return;
+        stash_.lost(slot);
+        if (registry_.control(slot).state == SlotState::reserved) return allocator_.abandon(slot);
+        word = registry_.control(slot);
     }
     if (!registry_.intact(slot))
         return integrity_.damage(slot, "the registry's description of it fails its checksum");

@@ -15,7 +15,7 @@ class Recovery : RegionPart {
   public:
     Recovery(ServiceState& state, ClientRegistry& clients, IntegrityCheck& integrity,
              RegionLifecycle& lifecycle, RegionPolicies& policies, LockManager& locks,
-             RegionAllocation& allocation, ClientReaper& reaper)
+             RegionAllocation& allocation, ClientReaper& reaper, RegionStash& stash)
         : RegionPart(state),
           clients_(clients),
           integrity_(integrity),
@@ -23,7 +23,8 @@ class Recovery : RegionPart {
           policies_(policies),
           locks_(locks),
           allocation_(allocation),
-          reaper_(reaper) {}
+          reaper_(reaper),
+          stash_(stash) {}
 
     // An error, with nothing changed that counts, when memory that exists cannot be mapped: no
     // descriptors, no address space.
@@ -45,6 +46,7 @@ class Recovery : RegionPart {
     LockManager& locks_;
     RegionAllocation& allocation_;
     ClientReaper& reaper_;
+    RegionStash& stash_;
     std::optional<Error> problem_;
 };
 

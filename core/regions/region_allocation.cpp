@@ -173,13 +173,14 @@ Result<Grant> RegionAllocation::open_existing(const Caller& caller, std::uint32_
 }
 
 void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                                RegionOptions options, Done done, bool can_reserve,
-                                std::optional<AccessMode> open) {
+                                RegionOptions options, Done done,
+                                const AllocationWishes& wishes) {
+    const auto& open = wishes.open;
     const Stopwatch watch;
     const auto give_up = [&](Error error) { done(fail(refuse(caller, size, std::move(error)))); };
     // With the options as they are before what the configuration says is filled in.
     const auto again = [=, this] {
-        allocate(caller, request_id, size, options, done, can_reserve, open);
+        allocate(caller, request_id, size, options, done, wishes);
     };
     if (caller.client && answer_again(caller, request_id, size, again, done)) return;
     if (const auto holder = name_holder(caller, options.name)) {
@@ -199,16 +200,11 @@ void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, 
         if (auto recorded = state_.can_record(); !recorded)
             return give_up(std::move(recorded).error());
 
-    RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}, policies_.quota(caller)};
-    if (caller.client) {
-        const auto& record = clients_.record(*caller.client);
-        owner.serial = clients_.serial(*caller.client);
-        owner.start_time = record.start_time;
-        owner.worker = record.worker;
-        owner.session = record.session;
-        owner.reserves = can_reserve;
-    }
+    auto owner = owner_of(caller);
+    owner.reserves = caller.client && wishes.can_reserve;
     auto begun = allocator_.begin(size, options, owner, request_id);
+    // Nobody is refused for what others only have in their stashes.
+    if (!begun && stash_.recall()) begun = allocator_.begin(size, options, owner, request_id);
     if (!begun && retry_is_safe(begun.error().code) && state_.make_room())
         begun = allocator_.begin(size, options, owner, request_id);
     if (!begun) return give_up(std::move(begun).error());
@@ -217,7 +213,31 @@ void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, 
                                                  .options = std::move(options),
                                                  .done = std::move(done),
                                                  .watch = watch,
+                                                 .stash = wishes.stash,
                                                  .policy = std::move(*policy)}));
+}
+
+RegionOwner RegionAllocation::owner_of(const Caller& caller) const {
+    RegionOwner owner{0, caller.credentials, 0, caller.process, {}, {}, policies_.quota(caller)};
+    if (!caller.client) return owner;
+    const auto& record = clients_.record(*caller.client);
+    owner.serial = clients_.serial(*caller.client);
+    owner.start_time = record.start_time;
+    owner.worker = record.worker;
+    owner.session = record.session;
+    return owner;
+}
+
+// For regions of default options alone: the client allocates those from its stash.
+std::vector<StashedSlot> RegionAllocation::stash_for(const Allocation& a) {
+    const auto& options = a.options;
+    const bool plain = a.caller.client && a.making.pooled() && !a.policy &&
+                       options.placement == Placement::automatic && !options.owned_by_user &&
+                       !options.audit_access && options.metadata.empty() && options.name.empty() &&
+                       !options.exact_permissions && options.owner_end == OwnerEnd::automatic &&
+                       options.cleanup_policy == CleanupPolicy::automatic;
+    if (a.stash == 0 || !plain) return {};
+    return stash_.offer(*a.caller.client, a.making.slot, a.stash, options, owner_of(a.caller));
 }
 
 // Here, or in the background when it takes long, or by the client.
@@ -368,7 +388,8 @@ void RegionAllocation::finish(const std::shared_ptr<Allocation>& allocation) {
     // Shared memory is full, but some of it may be ours and free.
     if (!a.made && retry_is_safe(a.made.error().code) && !a.tried_again) {
         a.tried_again = true;
-        if (state_.make_room()) return make(allocation);
+        const bool recalled = stash_.recall();
+        if (state_.make_room() || recalled) return make(allocation);
     }
     a.written = a.made ? place(a) : a.made;
     if (a.written && (a.row || a.making.durable)) return write_down(allocation);
@@ -415,6 +436,7 @@ void RegionAllocation::complete(const std::shared_ptr<Allocation>& allocation) {
         const auto nanos = a.watch.nanos();
         registry_.timed(Timed::allocate).add(nanos);
         lifecycle_.evaluate(slot, registry_.time());
+        granted->stash = stash_for(a);
         a.done(std::move(granted));
         if (!a.making.work.reserve.empty()) {  // the next ones need not wait
             a.making.slice.arena->wants_ahead = true;

@@ -9,8 +9,19 @@
 
 #include "regions/arena_maintenance.h"
 #include "regions/region_directory.h"
+#include "regions/region_stash.h"
 
 namespace snakepit::shm {
+
+// What a client asks for with an allocation, besides the region.
+struct AllocationWishes {
+    // The client reserves the memory of a segment of its own itself, so that its own control group
+    // is charged for it; the answer may say that it has to (Grant::reserve).
+    bool can_reserve = false;
+    // A region with this name, size and options is mapped with this access instead.
+    std::optional<AccessMode> open;
+    std::uint32_t stash = 0;  // up to so many slots for the next regions like this one
+};
 
 // New regions, from the request to the answer. Service thread only.
 class RegionAllocation : RegionPart {
@@ -19,7 +30,8 @@ class RegionAllocation : RegionPart {
 
     RegionAllocation(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle,
                      EncryptionRecords& encryption, RegionPolicies& policies,
-                     RegionDirectory& directory, ArenaMaintenance& maintenance, Refusals& refusals)
+                     RegionDirectory& directory, ArenaMaintenance& maintenance, Refusals& refusals,
+                     RegionStash& stash)
         : RegionPart(state),
           clients_(clients),
           lifecycle_(lifecycle),
@@ -27,14 +39,11 @@ class RegionAllocation : RegionPart {
           policies_(policies),
           directory_(directory),
           maintenance_(maintenance),
-          refusals_(refusals) {}
+          refusals_(refusals),
+          stash_(stash) {}
 
-    // `can_reserve`: the client reserves the memory of a segment of its own itself, so that its own
-    // control group is charged for it; the answer may say that it has to (Grant::reserve). `open`:
-    // a region with this name, size and options is mapped with this access instead.
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                  RegionOptions options, Done done, bool can_reserve,
-                  std::optional<AccessMode> open = std::nullopt);
+                  RegionOptions options, Done done, const AllocationWishes& wishes);
     // The client did. region_not_found when the manager does not know the request any more.
     void reserved(const Caller& caller, std::uint64_t request_id, Done done);
     // Nobody wants what this request made or is making.
@@ -60,6 +69,7 @@ class RegionAllocation : RegionPart {
         RegionOptions options;
         Done done;
         Stopwatch watch;
+        std::uint32_t stash = 0;               // AllocationWishes
         std::optional<Policy> policy;          // if it is more than permissions
         std::optional<StoredPolicy> row = {};  // of it
         Status made = {};
@@ -91,6 +101,8 @@ class RegionAllocation : RegionPart {
     void complete(const std::shared_ptr<Allocation>& allocation);
     // No error while the program that asked waits for the region.
     Status wanted(const Allocation& allocation) const;
+    RegionOwner owner_of(const Caller& caller) const;
+    std::vector<StashedSlot> stash_for(const Allocation& allocation);
     Error refuse(const Caller& caller, std::uint64_t size, Error error);
 
     ClientRegistry& clients_;
@@ -100,6 +112,7 @@ class RegionAllocation : RegionPart {
     RegionDirectory& directory_;
     ArenaMaintenance& maintenance_;
     Refusals& refusals_;
+    RegionStash& stash_;
     // By slot: being made in the background, or by the client.
     std::unordered_map<std::uint32_t, std::shared_ptr<Allocation>> pending_;
     // By slot in pending_: the same request, asked again over a new connection.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "regions/region_policies.h"
+#include "regions/region_stash.h"
 
 namespace snakepit::shm {
 
@@ -30,6 +31,7 @@ struct Grant {
     // Nothing is granted yet: the client reserves the memory of the segment first.
     bool reserve = false;
     bool created = false;  // the region is this request's own
+    std::vector<StashedSlot> stash;  // for the next ones like it
 };
 
 // Shows regions to those who may know of them, and lets clients map them. Service thread only.

@@ -58,6 +58,11 @@ IdleRegion RegionLifecycle::idle_facts(std::uint32_t slot) const {
 void RegionLifecycle::sweep(std::int64_t at) {
     counter_.sweep([&](std::uint32_t slot, std::uint64_t takes) {
         if (slot >= registry_.frontier()) return;
+        if (registry_.control(slot).state == SlotState::stashed) {
+            registry_.on_stashed(slot);
+            stats_.counters.takes += takes;
+            takes = 0;  // of regions that ended there
+        }
         refresh(slot, takes, at);
         evaluate(slot, at);
     });

@@ -27,6 +27,7 @@ void RegionService::configure(const Config& config) {
     state_.errors.configured();
     // Roles and audits may have changed. Before recovery there are no pages to absorb from.
     if (recovered_) state_.synchronizer.absorb_all();
+    if (recovered_) (void)stash_.recall();  // limits and what new regions are like, too
     next_scan_ = 0;
     next_health_check_ = std::min(next_health_check_,
                                   state_.registry.time() + config.health_check_interval_ms * 1000);
@@ -65,6 +66,7 @@ bool RegionService::tick(std::int64_t at) {
     allocation_.expire();
     state_.allocator.retry_removals();
     lifecycle_.sweep(at);
+    if (interval_elapsed(at, 1'000'000, next_stash_look_)) stash_.expire(at);
     for (const auto client : state_.counter.newly_hostile()) {
         const auto& record = clients_.record(client);
         state_.registry.record(event_by(

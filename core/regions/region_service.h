@@ -49,10 +49,10 @@ class RegionService {
 
     // ---- regions
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                  RegionOptions options, RegionAllocation::Done done, bool can_reserve = false,
-                  std::optional<AccessMode> open = std::nullopt) {
+                  RegionOptions options, RegionAllocation::Done done,
+                  const AllocationWishes& wishes = {}) {
         allocation_.allocate(caller, request_id, size, std::move(options), std::move(done),
-                             can_reserve, open);
+                             wishes);
     }
     void reserved(const Caller& caller, std::uint64_t request_id, RegionAllocation::Done done) {
         allocation_.reserved(caller, request_id, std::move(done));
@@ -208,15 +208,16 @@ class RegionService {
     SignalManager signals_{state_, directory_, refusals_};
     LockManager locks_{state_, clients_, lifecycle_, policies_, directory_, encrypted_, refusals_};
     RegionCleanup cleanup_{state_, clients_, lifecycle_, policies_, locks_, signals_, refusals_};
-    RegionAllocation allocation_{state_,    clients_,   lifecycle_,   encryption_,
-                                 policies_, directory_, maintenance_, refusals_};
-    ClientReaper reaper_{state_,     clients_, lifecycle_, audit_,     policies_,
-                         directory_, locks_,   signals_,   allocation_};
-    Recovery recovery_{state_,    clients_, integrity_,  lifecycle_,
-                       policies_, locks_,   allocation_, reaper_};
+    RegionStash stash_{state_, clients_, lifecycle_};
+    RegionAllocation allocation_{state_,     clients_,     lifecycle_, encryption_, policies_,
+                                 directory_, maintenance_, refusals_,  stash_};
+    ClientReaper reaper_{state_,     clients_, lifecycle_, audit_,      policies_,
+                         directory_, locks_,   signals_,   allocation_, stash_};
+    Recovery recovery_{state_, clients_,    integrity_, lifecycle_, policies_,
+                       locks_, allocation_, reaper_,    stash_};
     SlotScan scan_;
     bool recovered_ = false;
-    std::int64_t next_scan_ = 0, next_health_check_ = 0;
+    std::int64_t next_scan_ = 0, next_health_check_ = 0, next_stash_look_ = 0;
 };
 
 }  // namespace snakepit::shm

@@ -112,6 +112,18 @@ class ReferenceCounter {
     void close(std::uint32_t client, std::uint32_t slot, std::uint64_t generation, bool closed);
     std::vector<Holder> holders(std::uint32_t slot, std::uint64_t generation);
 
+    // ---- slots in a client's stash (regions/region_stash.h), reference_stash.cpp
+    // Before the slot is STASHED; then it is offered, and the client may be told.
+    Status record_stash(std::uint32_t client, std::uint32_t slot, std::uint64_t generation);
+    void offer(std::uint32_t client, std::uint32_t slot, std::uint64_t generation);
+    // What the client's page says; empty: it cannot be read. A client can write anything there.
+    std::optional<std::uint64_t> stash_word(std::uint32_t client, std::uint32_t slot);
+    // Makes the region that the word describes an ordinary grant. False: the word has changed.
+    bool publish(std::uint32_t client, std::uint32_t slot, std::uint64_t seen);
+    // The slot was idle and the client cannot use it any more. False: the word has changed.
+    bool take_back(std::uint32_t client, std::uint32_t slot, std::uint64_t seen);
+    void forget_stash(std::uint32_t client, std::uint32_t slot);
+
     // ---- delegated locks (layout/delegated_lock.h), reference_locks.cpp
     // A client's lock on a slot. The serial guards against a page that is another client's by now.
     struct LockPlace {
@@ -160,6 +172,9 @@ class ReferenceCounter {
     Status reserve_locks(std::uint32_t client, std::uint32_t slot);
     void mark_hostile(std::uint32_t client);
     void note_times(std::uint32_t client);
+    void record_own(std::uint32_t client, std::uint32_t slot, std::uint64_t generation);
+    bool exchange_word(std::uint32_t client, std::uint32_t slot, std::uint64_t from,
+                       std::uint64_t to);
     bool withdraw(std::uint32_t client, std::uint32_t slot, std::uint64_t generation);
     std::optional<std::uint64_t> word(std::uint32_t client, std::uint32_t slot);
     template <typename T, typename Use>

@@ -26,6 +26,7 @@ bool keeps_name(const Control& word) {
         case SlotState::free:
         case SlotState::freeing:
         case SlotState::revoked:
+        case SlotState::stashed:
             return false;
     }
     return false;
@@ -37,6 +38,11 @@ RegionRegistry::RegionRegistry(MappedFile file, std::string instance)
     : file_(std::move(file)), view_(file_.data()), ring_(view_), instance_(std::move(instance)) {}
 
 std::optional<std::uint32_t> RegionRegistry::find(const RegionId& id) const {
+    const auto stashed = by_id_.find(hash_of(id), [&](std::uint32_t slot) {
+        return control(slot).state == SlotState::stashed && fixed(slot).id_random == id.random;
+    });
+    if (stashed) [[unlikely]]
+        on_stashed(*stashed);
     return by_id_.find(hash_of(id), [&](std::uint32_t slot) { return this->id(slot) == id; });
 }
 
@@ -65,7 +71,7 @@ void RegionRegistry::index(std::uint32_t slot) {
 
 bool RegionRegistry::intact(std::uint32_t slot) const {
     const auto word = control(slot);
-    return static_cast<std::uint8_t>(word.state) <= static_cast<std::uint8_t>(SlotState::revoked) &&
+    return static_cast<std::uint8_t>(word.state) <= static_cast<std::uint8_t>(SlotState::stashed) &&
            named(slot) && (fixed(slot).name_bytes == 0 || !name(slot).empty()) &&
            body(slot).checksum == checksum_of(body(slot)) &&
            body(slot).generation == word.generation;
@@ -112,12 +118,9 @@ Result<std::uint32_t> RegionRegistry::reserve(SlotFixed fixed, std::string_view 
     auto word = control(slot);
     store(slot,
           {.generation = word.generation + 1, .state = SlotState::reserved, .body = word.body});
-    // Readers check the control word again after copying: it must be seen before what follows.
-    std::atomic_thread_fence(std::memory_order_release);
     fixed.name_bytes = static_cast<std::uint32_t>(name.size());
     fixed.name_check = name.empty() ? 0 : name_check_of(name);
-    fixed.checksum = checksum_of(fixed);
-    store_words(view_.slot(slot).fixed, fixed);
+    write_fixed(slot, fixed);
     SlotStats stats{};
     stats.last_accessed = time();
     store_words(view_.stats(slot), stats);
@@ -211,6 +214,54 @@ void RegionRegistry::commit(std::uint32_t slot, const Control& next, const Event
     ring_.append(entry, &view_.slot(slot).control, next.encode());
     count(slot, 1);
     publish_change(slot);
+}
+
+// The slot is not LIVE, and readers saw that, so they do not use what they read meanwhile.
+void RegionRegistry::write_fixed(std::uint32_t slot, SlotFixed fixed) {
+    // They check the control word again after copying: it must be seen before what follows.
+    std::atomic_thread_fence(std::memory_order_release);
+    fixed.checksum = checksum_of(fixed);
+    store_words(view_.slot(slot).fixed, fixed);
+}
+
+bool RegionRegistry::name_stashed(std::uint32_t slot) {
+    constexpr std::uint64_t kLast = kGenerationMask / 2;  // the rest is for regions that ask
+    auto word = control(slot);
+    if (word.state == SlotState::reserved && (~word.generation & kStashMask) < kStashMask / 2) {
+        word.generation = (word.generation | kStashMask) + 1;
+        store(slot, word);
+    }
+    auto named = fixed(slot);
+    named.id_micros = stashed_micros(named.id_micros, word.generation);
+    write_fixed(slot, named);
+    return word.generation < kLast;
+}
+
+void RegionRegistry::recycle(std::uint32_t slot, std::uint64_t generation, const Event& event) {
+    auto word = control(slot);
+    write_other_body(slot, body(slot), generation);
+    word.generation = generation;
+    word.body ^= 1U;
+    auto entry = entry_for(event);
+    entry.slot = slot;
+    ring_.append(entry, &view_.slot(slot).control, word.encode());
+    publish_change(slot);
+    (void)name_stashed(slot);
+}
+
+void RegionRegistry::publish(std::uint32_t slot, std::string_view worker, std::string_view session,
+                             const Event& event) {
+    auto own = fixed(slot);
+    own.created_at = now().micros;
+    copy_text(own.worker, worker);
+    copy_text(own.session, session);
+    write_fixed(slot, own);
+    SlotStats stats{};
+    stats.last_accessed = time();
+    store_words(view_.stats(slot), stats);
+    auto word = control(slot);
+    word.state = SlotState::live;
+    commit(slot, word, event);
 }
 
 void RegionRegistry::release(std::uint32_t slot, const Event* event) {

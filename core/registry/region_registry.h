@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,7 +85,10 @@ class RegionRegistry {
     const layout::SlotStats& stats(std::uint32_t slot) const { return view_.stats(slot); }
     RegionId id(std::uint32_t slot) const { return {fixed(slot).id_micros, fixed(slot).id_random}; }
     const char* metadata(std::uint32_t slot) const { return view_.metadata(slot).text; }
+    // A slot in a stash is settled first (on_stashed): the region may exist there.
     std::optional<std::uint32_t> find(const RegionId& id) const;
+    // Called with a STASHED slot when somebody asks for an id that may be there.
+    std::function<void(std::uint32_t slot)> on_stashed = [](std::uint32_t) {};
     // The region that an earlier attempt of the same request allocated, if it still exists. For
     // regions that belong to no client (owner_serial 0) request numbers are unique on their own.
     std::optional<std::uint32_t> find_request(std::uint64_t owner_serial,
@@ -123,6 +127,16 @@ class RegionRegistry {
     void store(std::uint32_t slot, const layout::Control& next);
     // Stores the control word together with the event that reports it: one step.
     void commit(std::uint32_t slot, const layout::Control& next, const Event& event);
+    // ---- a slot in a stash (RESERVED or STASHED)
+    // Gives it an id of its own for each generation; generations that a stash has no use for are
+    // skipped. After a kill in the middle of a change: the same id again. False: the slot's
+    // generations are used up.
+    bool name_stashed(std::uint32_t slot);
+    // The regions before `generation` ended there. One step with their event.
+    void recycle(std::uint32_t slot, std::uint64_t generation, const Event& event);
+    // LIVE: one step with the event. `worker` and `session` are its owner's.
+    void publish(std::uint32_t slot, std::string_view worker, std::string_view session,
+                 const Event& event);
     // -> FREE. No event for a region that was never LIVE.
     void release(std::uint32_t slot, const Event* event);
     void write_stats(std::uint32_t slot, const layout::SlotStats& stats);
@@ -166,6 +180,7 @@ class RegionRegistry {
         return std::hash<std::string_view>{}(name) ^ uid * 0x9E3779B97F4A7C15ULL;
     }
     void index(std::uint32_t slot);
+    void write_fixed(std::uint32_t slot, layout::SlotFixed fixed);
 
     MappedFile file_;
     layout::RegistryView<std::byte> view_;

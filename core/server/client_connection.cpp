@@ -326,7 +326,7 @@ void ClientConnection::allocate(std::uint64_t id, const wire::AllocateT& call) {
                                  : std::optional(call.open_access ? AccessMode::read_write
                                                                   : AccessMode::read_only);
     server_.service().allocate(caller_, id, call.size, std::move(*options), answer_allocation(id),
-                               call.can_reserve, open);
+                               {call.can_reserve, open, call.stash});
 }
 
 std::function<void(Result<Grant>)> ClientConnection::answer_allocation(std::uint64_t id) {
@@ -400,6 +400,8 @@ void ClientConnection::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.audited = granted->audited;
     out.reserve = granted->reserve;
     out.created = granted->created;
+    for (const auto& one : granted->stash)
+        out.stash.emplace_back(to_wire(one.id), one.generation, one.offset, one.slot);
     answer(id, std::move(out), std::move(granted->handle));
 }
 

@@ -109,7 +109,8 @@ class Owner {
     }
     // Gives up everything after a deadlock, as programs should.
     void refused(const Error& error) {
-        if (error.code == ErrorCode::timeout) return;
+        // Within a millisecond the manager may not answer, or another thread ask it.
+        if (error.code == ErrorCode::timeout || error.code == ErrorCode::no_manager) return;
         if (error.code != ErrorCode::deadlock) return ledger_.complain_about(error);
         ++ledger_.deadlocks;
         while (!held_.empty()) release();

@@ -151,7 +151,7 @@ void HostKernel::subordinate_ids_are_told() {
         "ready()\n",
         kUser);
     QVERIFY2(actor.ready(), qPrintable(actor.failure()));
-    QVERIFY2(evidence("state").contains("tester"), qPrintable(evidence("state")));
+    QTRY_VERIFY_WITH_TIMEOUT(evidence("state").contains("tester"), kPatienceMs);
 }
 
 // Its name tells nothing, and it never attached anything.

@@ -151,6 +151,8 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::clock_stepped, R"({"direction":"t","micros":9})"},
         {EventKind::arena_damaged, R"({"lost":9,"reason":"t","regions":3})"},
         {EventKind::socket_restored, R"({"reason":"t"})"},
+        {EventKind::transient,
+         R"({"bytes":9,"count":3,"first":"1970-01-01T00:00:00Z","last":"1970-01-01T00:00:00Z"})"},
     };
     for (const auto& [kind, detail] : cases)
         QTest::newRow(to_string(kind).data()) << static_cast<int>(kind) << QByteArray(detail);
