@@ -99,7 +99,10 @@ Status one_round(Figures& figures, const DescriptorServer& server, ManagerClient
         else
             failed = std::move(result).error();
     };
-    const auto allocated = nanos_each(kBatch, [&] { keep(ids, owner.allocate(kRegionBytes)); });
+    RegionOptions asks;
+    asks.placement = Placement::pooled;  // by default, a size that is allocated often asks nobody
+    const auto allocated =
+        nanos_each(kBatch, [&] { keep(ids, owner.allocate(kRegionBytes, asks)); });
     if (failed) return fail(std::move(*failed));
     auto id = ids.begin();
     figures.first_map.push_back(

@@ -110,5 +110,6 @@ void measure_sampling(Report& report);
 void measure_survey(Report& report);
 void measure_signals(Report& report);
 void measure_rings(Report& report);
+void measure_stash(Report& report);
 
 }  // namespace snakepit::shm::bench

@@ -16,15 +16,25 @@ struct Group {
 };
 
 constexpr Group kGroups[] = {
-    {"layout", bench::measure_layout},         {"lease", bench::measure_lease},
-    {"events", bench::measure_events},         {"history", bench::measure_history},
-    {"zeroing", bench::measure_zeroing},       {"fast-path", bench::measure_fast_path},
-    {"locks", bench::measure_locks},           {"python", bench::measure_python},
-    {"in-process", bench::measure_in_process}, {"round-trips", bench::measure_round_trips},
-    {"crowd", bench::measure_crowd},           {"readers", bench::measure_readers},
-    {"million", bench::measure_million},       {"encryption", bench::measure_encryption},
-    {"survey", bench::measure_survey},         {"sampling", bench::measure_sampling},
-    {"signals", bench::measure_signals},       {"rings", bench::measure_rings},
+    {"layout", bench::measure_layout},
+    {"lease", bench::measure_lease},
+    {"events", bench::measure_events},
+    {"history", bench::measure_history},
+    {"zeroing", bench::measure_zeroing},
+    {"fast-path", bench::measure_fast_path},
+    {"stash", bench::measure_stash},
+    {"locks", bench::measure_locks},
+    {"python", bench::measure_python},
+    {"in-process", bench::measure_in_process},
+    {"round-trips", bench::measure_round_trips},
+    {"crowd", bench::measure_crowd},
+    {"readers", bench::measure_readers},
+    {"million", bench::measure_million},
+    {"encryption", bench::measure_encryption},
+    {"survey", bench::measure_survey},
+    {"sampling", bench::measure_sampling},
+    {"signals", bench::measure_signals},
+    {"rings", bench::measure_rings},
 };
 
 int usage() {

@@ -70,14 +70,17 @@ bool Stash::recycle(CachedRegion& entry, const RegionId& id) {
         stashed_micros(id.micros, generation) != id.micros || !lease_.recycle(slot, generation))
         return false;
     bool dirty = false;
-    for (auto& data : entry.data) dirty |= data.exchange(nullptr, std::memory_order_relaxed) != nullptr;
+    for (auto& data : entry.data)
+        dirty |= data.exchange(nullptr, std::memory_order_relaxed) != nullptr;
     entry.dirty = dirty;
     entry.generation.store(generation + 1, std::memory_order_relaxed);
     entry.id_micros.store(stashed_micros(id.micros, generation + 1), std::memory_order_release);
     const auto size = entry.size.load(std::memory_order_relaxed);
     const std::lock_guard held(mutex_);
-    if (auto* const kind = find(size)) kind->idle.push_back(&entry);
-    else entry.own.store(false, std::memory_order_release);
+    if (auto* const kind = find(size))
+        kind->idle.push_back(&entry);
+    else
+        entry.own.store(false, std::memory_order_release);
     return true;
 }
 

@@ -147,8 +147,8 @@ class LeasePage {
     bool claim(std::uint32_t slot, std::uint64_t generation) const {
         auto expected = LeaseWord::make(generation, 0) | LeaseWord::kOwn;
         const auto claimed = LeaseWord::make(generation, 2) | LeaseWord::kOwn;
-        if (!word(slot).compare_exchange_strong(
-                expected, claimed, std::memory_order_acquire, std::memory_order_relaxed))
+        if (!word(slot).compare_exchange_strong(expected, claimed, std::memory_order_acquire,
+                                                std::memory_order_relaxed))
             return false;
         acquisitions(slot).fetch_add(1, std::memory_order_relaxed);
         mark(slot);
@@ -161,8 +161,8 @@ class LeasePage {
         if ((generation & kStashMask) == kStashMask) return false;
         auto expected = LeaseWord::make(generation, 2) | LeaseWord::kOwn;
         const auto idle = LeaseWord::make(generation + 1, 0) | LeaseWord::kOwn;
-        if (!word(slot).compare_exchange_strong(
-                expected, idle, std::memory_order_release, std::memory_order_relaxed))
+        if (!word(slot).compare_exchange_strong(expected, idle, std::memory_order_release,
+                                                std::memory_order_relaxed))
             return false;
         mark(slot);
         return true;

@@ -173,15 +173,12 @@ Result<Grant> RegionAllocation::open_existing(const Caller& caller, std::uint32_
 }
 
 void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
-                                RegionOptions options, Done done,
-                                const AllocationWishes& wishes) {
+                                RegionOptions options, Done done, const AllocationWishes& wishes) {
     const auto& open = wishes.open;
     const Stopwatch watch;
     const auto give_up = [&](Error error) { done(fail(refuse(caller, size, std::move(error)))); };
     // With the options as they are before what the configuration says is filled in.
-    const auto again = [=, this] {
-        allocate(caller, request_id, size, options, done, wishes);
-    };
+    const auto again = [=, this] { allocate(caller, request_id, size, options, done, wishes); };
     if (caller.client && answer_again(caller, request_id, size, again, done)) return;
     if (const auto holder = name_holder(caller, options.name)) {
         if (!pending_.contains(*holder))

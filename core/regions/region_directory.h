@@ -30,7 +30,7 @@ struct Grant {
     SecurityLevel level = SecurityLevel::standard;
     // Nothing is granted yet: the client reserves the memory of the segment first.
     bool reserve = false;
-    bool created = false;  // the region is this request's own
+    bool created = false;            // the region is this request's own
     std::vector<StashedSlot> stash;  // for the next ones like it
 };
 

@@ -51,8 +51,7 @@ class RegionService {
     void allocate(const Caller& caller, std::uint64_t request_id, std::uint64_t size,
                   RegionOptions options, RegionAllocation::Done done,
                   const AllocationWishes& wishes = {}) {
-        allocation_.allocate(caller, request_id, size, std::move(options), std::move(done),
-                             wishes);
+        allocation_.allocate(caller, request_id, size, std::move(options), std::move(done), wishes);
     }
     void reserved(const Caller& caller, std::uint64_t request_id, RegionAllocation::Done done) {
         allocation_.reserved(caller, request_id, std::move(done));

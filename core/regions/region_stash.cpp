@@ -43,8 +43,8 @@ std::uint64_t RegionStash::room(const RegionOwner& owner, std::uint64_t size) co
     }
     const auto found = bytes_of_.find(owner.serial);
     const auto has = found == bytes_of_.end() ? 0 : found->second;
-    const auto bytes = std::min({left.bytes / kShare, free / kShare, kAtOnce,
-                                 kClientBytes - std::min(kClientBytes, has)});
+    const auto bytes = std::min(
+        {left.bytes / kShare, free / kShare, kAtOnce, kClientBytes - std::min(kClientBytes, has)});
     return std::min(bytes / page_up(size), left.regions / kShare);
 }
 
@@ -53,8 +53,8 @@ std::vector<StashedSlot> RegionStash::offer(std::uint32_t client, std::uint32_t 
                                             const RegionOwner& owner) {
     std::vector<StashedSlot> out;
     if (registry_.body(like).arena == 0) return out;
-    const auto most = std::min<std::uint64_t>(
-        {wanted, kMostAtOnce, room(owner, registry_.fixed(like).size)});
+    const auto most =
+        std::min<std::uint64_t>({wanted, kMostAtOnce, room(owner, registry_.fixed(like).size)});
     for (StashedSlot one; out.size() < most && add(client, like, options, owner, one);)
         out.push_back(one);
     return out;

@@ -73,7 +73,7 @@ class RegionStash : RegionPart {
 
     ClientRegistry& clients_;
     RegionLifecycle& lifecycle_;
-    std::unordered_map<std::uint32_t, Held> held_;              // by slot
+    std::unordered_map<std::uint32_t, Held> held_;               // by slot
     std::unordered_map<std::uint64_t, std::uint64_t> bytes_of_;  // by client's serial
     bool adopted_ = false;
 };

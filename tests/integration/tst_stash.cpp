@@ -17,8 +17,8 @@
 #include "../security/raw_client.h"
 #include "base/time.h"
 #include "client/manager_client.h"
-#include "layout/lease_page.h"
 #include "from_environment.h"
+#include "layout/lease_page.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
@@ -125,9 +125,9 @@ class StashTest : public QObject {
   private:
     // A program with a warm stash.
     Peer& stasher() {
-        peers_.push_back(std::make_unique<Peer>(
-            QCoreApplication::applicationFilePath(), QStringList{"stasher"},
-            service_->host().environment(service_->instance())));
+        peers_.push_back(
+            std::make_unique<Peer>(QCoreApplication::applicationFilePath(), QStringList{"stasher"},
+                                   service_->host().environment(service_->instance())));
         auto& peer = *peers_.back();
         if (peer.line() != "ready") qWarning("the program is not ready");
         warm(peer);
@@ -150,7 +150,9 @@ class StashTest : public QObject {
             if (before == after) return;
         }
     }
-    static RegionId id_of(const QString& text) { return RegionId::parse(text.toStdString()).value(); }
+    static RegionId id_of(const QString& text) {
+        return RegionId::parse(text.toStdString()).value();
+    }
     bool known(const QString& id) { return client_->info(id_of(id)).has_value(); }
     QJsonArray events(const QString& kind) {
         return service_->cli_json({"events", "--kind", kind, "--limit", "100000"})
@@ -159,8 +161,7 @@ class StashTest : public QObject {
     }
     qint64 recorded() {
         qint64 sum = events("allocated").size();
-        for (const auto& event : events("transient"))
-            sum += event[u"detail"][u"count"].toInteger();
+        for (const auto& event : events("transient")) sum += event[u"detail"][u"count"].toInteger();
         return sum;
     }
     std::uint64_t regions() { return client_->list().value().size(); }
@@ -295,8 +296,7 @@ void StashTest::a_killed_manager_loses_and_invents_nothing() {
 
 void StashTest::nobody_is_refused_for_what_a_stash_has() {
     service_->stop();
-    service_->host().configure(
-        "max_total_memory = \"1MiB\"\nmax_regions_per_process = 1000");
+    service_->host().configure("max_total_memory = \"1MiB\"\nmax_regions_per_process = 1000");
     QVERIFY(service_->start());
     (void)stasher();
     std::vector<RegionId> all;
@@ -485,8 +485,7 @@ void StashTest::everybody_is_killed_at_random() {
                             [](const auto& one) { return one.state == RegionState::orphan; }),
         kPatienceMs);
     const auto health = service_->cli_json({"health"});
-    QVERIFY2(health["problems"].toArray().isEmpty(),
-             QJsonDocument(health).toJson().constData());
+    QVERIFY2(health["problems"].toArray().isEmpty(), QJsonDocument(health).toJson().constData());
     QCOMPARE(events("gap").size(), 0);
 }
 
