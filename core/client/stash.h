@@ -40,11 +40,11 @@ class Stash {
     };
     Kind* find(std::uint64_t size);
 
-    static constexpr std::size_t kKinds = 16;
+    static constexpr std::size_t kKinds = 32;
     const layout::LeasePage& lease_;
     std::mutex mutex_;
     std::array<Kind, kKinds> kinds_;
-    std::size_t next_ = 0;  // replaced when there is a seventeenth
+    std::size_t next_ = 0;  // replaced when there is no other place
 };
 
 }  // namespace snakepit::shm

@@ -97,8 +97,10 @@ QJsonObject memory() {
 }
 
 QJsonObject status(const ReportSources& s) {
+    s.service.sweep();
     const auto totals = s.state.totals();
     const auto capabilities = s.state.backend.capabilities();
+    const auto stash = s.service.stash();
     QJsonObject space;
     if (const auto room = s.state.backend.space()) {
         space = {{"total", number(room->total)}, {"free", number(room->free)}};
@@ -128,6 +130,7 @@ QJsonObject status(const ReportSources& s) {
         {"orphans", number(totals.orphans)},
         {"references", number(totals.references)},
         {"bytes_used", number(s.state.allocator.bytes_used())},
+        {"stash", QJsonObject{{"slots", number(stash.slots)}, {"bytes", number(stash.bytes)}}},
         {"bytes_reserved", number(s.state.allocator.bytes_reserved())},
         {"clients", number(s.state.counter.clients().size())},
         {"connections", number(s.connections)},

@@ -170,7 +170,13 @@ class RegionService {
     bool tick(std::int64_t at);
     bool run_slice(std::int64_t at);  // true: there is still more
     // For an orderly stop: no background work is begun any more.
-    void stop_background() { maintenance_.stop(); }
+    void stop_background() {
+        maintenance_.stop();
+        (void)stash_.recall();
+    }
+    // Reads changed lease pages, so that what clients did without asking is known.
+    void sweep() { lifecycle_.sweep(state_.registry.time()); }
+    RegionStash::Figures stash() const { return stash_.figures(); }
     // No region, and no segment of this registry is left.
     bool owns_nothing() const;
     // Evaluates every region, due or not, in one go.

@@ -103,10 +103,10 @@ void RegionStash::look(std::uint32_t slot, Wish wish) {
     for (int i = 0; i < kAttempts; ++i) {
         auto word = counter_.stash_word(held.client, slot);
         const auto known = registry_.control(slot).generation;
-        // Nothing that the client can have done. What it could read is nobody else's.
-        const bool nonsense = !word || !same_stash(LeaseWord::generation(*word), known) ||
+        if (!word) return;  // as long as it lives, it may use what is there
+        // Nothing that the client can have done, except to itself.
+        const bool nonsense = !same_stash(LeaseWord::generation(*word), known) ||
                               LeaseWord::generation(*word) < known;
-        if (nonsense && wish == Wish::keep && counter_.hostile(held.client)) return;
         if (nonsense || (LeaseWord::n(*word) == 0 && !LeaseWord::own(*word))) return end(slot);
         const auto generation = LeaseWord::generation(*word);
         const auto at = registry_.time();
@@ -197,8 +197,15 @@ bool RegionStash::recall() {
 void RegionStash::expire(std::int64_t at) {
     std::vector<std::uint32_t> late;
     for (const auto& [slot, held] : held_)
-        if (at - held.used > kUnusedMicros) late.push_back(slot);
+        if (at - held.used > kUnusedMicros || allocator_.pool.damaged(registry_.body(slot).arena))
+            late.push_back(slot);
     for (const auto slot : late) look(slot, Wish::take_back);
+}
+
+RegionStash::Figures RegionStash::figures() const {
+    Figures out{held_.size(), 0};
+    for (const auto& [serial, bytes] : bytes_of_) out.bytes += bytes;
+    return out;
 }
 
 std::vector<std::uint32_t> RegionStash::slots_of(std::uint32_t client) const {

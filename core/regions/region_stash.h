@@ -37,8 +37,14 @@ class RegionStash : RegionPart {
     // Takes back every idle slot. True: there was one. For when memory or a limit is short, or what
     // new regions are like has changed.
     bool recall();
-    // The same for what was not used for a while.
+    // The same for what was not used for a while, and for what lies in a damaged arena.
     void expire(std::int64_t at);
+    struct Figures {
+        std::size_t slots = 0;
+        std::uint64_t bytes = 0;
+    };
+    // Of all clients; regions that are not published yet are among them.
+    Figures figures() const;
     // The client ended, and its page is still there: none of its slots is STASHED afterwards.
     void settle(std::uint32_t client);
 

@@ -57,9 +57,9 @@ class Allocation : public QObject {
     Result<Grant> begin(std::uint64_t request, std::uint64_t size = kLarge,
                         const RegionOptions& options = dedicated()) const {
         Result<Grant> out = fail(ErrorCode::timeout, "no answer");
-        service().allocate(
-            user_->caller(), request, size, options,
-            [&](Result<Grant> granted) { out = std::move(granted); }, true);
+        service().allocate(user_->caller(), request, size, options,
+                           [&](Result<Grant> granted) { out = std::move(granted); },
+                           {.can_reserve = true});
         return out;
     }
     Result<Grant> reserved(const Program& program, std::uint64_t request) const {

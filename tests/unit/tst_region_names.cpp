@@ -73,9 +73,9 @@ class RegionNames : public ServiceFixture {
                        std::uint64_t size = 4096, AccessMode access = AccessMode::read_write,
                        std::uint64_t request = 0) {
         Result<Grant> out = fail(ErrorCode::timeout, "no answer");
-        service().allocate(
-            program.caller(), request ? request : ++opens_, size, options,
-            [&](Result<Grant> granted) { out = std::move(granted); }, false, access);
+        service().allocate(program.caller(), request ? request : ++opens_, size, options,
+                           [&](Result<Grant> granted) { out = std::move(granted); },
+                           {.open = access});
         return out;
     }
     std::uint64_t opens_ = 5000;
@@ -410,9 +410,9 @@ void RegionNames::open_waits_for_the_region_that_is_being_made() {
     Program second(bench_->service, {101, 5000, 500});
     auto one = none(), two = none();
     begin(*user_, 1, "data", one, 32 << 20);
-    service().allocate(
-        second.caller(), 1, 32 << 20, named("data"),
-        [&](Result<Grant> granted) { two = std::move(granted); }, false, AccessMode::read_only);
+    service().allocate(second.caller(), 1, 32 << 20, named("data"),
+                       [&](Result<Grant> granted) { two = std::move(granted); },
+                       {.open = AccessMode::read_only});
     QCOMPARE(code(two), ErrorCode::timeout);
     run_long_work();
     QVERIFY(one.has_value() && two.has_value());

@@ -358,6 +358,9 @@ SNAKEPIT_SHM_API void snakepit_shm_disconnect(snakepit_shm_client* client);
  * The region holds one reference of this client until snakepit_shm_deallocate() or the end of the
  * client. To use the memory, map it.
  *
+ * Asks the manager, and may block, unless this client has allocated regions of this size with the
+ * default options several times before: then memory that the manager granted ahead is used.
+ *
  * @param client   The client.
  * @param size     Bytes, at least 1.
  * @param options  NULL: the defaults (#SNAKEPIT_SHM_OPTIONS_INIT). Not used after the call.
