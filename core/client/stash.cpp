@@ -35,7 +35,7 @@ std::optional<RegionId> Stash::claim(std::uint64_t size) {
         }
         const auto generation = entry->generation.load(std::memory_order_relaxed);
         if (!lease_.claim(entry->slot.load(std::memory_order_relaxed), generation)) {
-            entry->own.store(false, std::memory_order_release);  // the manager took it back
+            entry->own.store(false, std::memory_order_release);  // the manager withdrew it
             continue;
         }
         const RegionId id{entry->id_micros.load(std::memory_order_relaxed),
@@ -51,7 +51,7 @@ std::uint32_t Stash::wanted(std::uint64_t size) {
     const std::lock_guard held(mutex_);
     auto* kind = find(size);
     if (!kind) {
-        // Its slots are left to the manager, which takes back what is not used.
+        // Its slots are left to the manager, which withdraws what is not used.
         kind = &kinds_[next_++ % kKinds];
         for (auto* entry : kind->idle) entry->own.store(false, std::memory_order_release);
         *kind = {size, 0, 0, {}};
@@ -61,8 +61,8 @@ std::uint32_t Stash::wanted(std::uint64_t size) {
     return kind->wanted;
 }
 
-// The swap makes this thread the only one that may change the entry: nobody else can claim the slot
-// before it is in `idle` again.
+// The swap makes this thread the only one that may change the entry: no other thread can claim the
+// slot before it is in `idle` again.
 bool Stash::recycle(CachedRegion& entry, const RegionId& id) {
     const auto slot = entry.slot.load(std::memory_order_relaxed);
     const auto generation = entry.generation.load(std::memory_order_acquire);

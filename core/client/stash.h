@@ -24,7 +24,7 @@ class Stash {
     // asked, for `wanted(size)` slots besides.
     std::optional<RegionId> claim(std::uint64_t size);
     std::uint32_t wanted(std::uint64_t size);
-    // Ends the region if it is in this stash, has one reference and was granted to nobody else.
+    // Ends the region if it is in this stash, has one reference and was granted to no other client.
     // False: nothing changed.
     bool recycle(CachedRegion& entry, const RegionId& id);
     // A slot that was granted.

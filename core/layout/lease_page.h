@@ -154,9 +154,9 @@ class LeasePage {
         mark(slot);
         return true;
     }
-    // Client: ends a region of its stash that has one reference and that nobody else was granted.
-    // The slot is idle again, with the next generation. False: nothing changed, and the manager
-    // must be asked.
+    // Client: ends a region of its stash that has one reference and that no other client was
+    // granted. The slot is idle again, with the next generation. False: nothing changed, and the
+    // manager must be asked.
     bool recycle(std::uint32_t slot, std::uint64_t generation) const {
         if ((generation & kStashMask) == kStashMask) return false;
         auto expected = LeaseWord::make(generation, 2) | LeaseWord::kOwn;

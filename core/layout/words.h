@@ -25,7 +25,7 @@ inline constexpr std::uint64_t kGenerationMask = (std::uint64_t{1} << kGeneratio
 // generation : 40 | n : 22 | own : 1 | closing : 1. n = 0 not granted, 1 granted and idle, 1 + r: r
 // references. Only the manager sets `closing`; while it is set no reference can be acquired.
 // `own`: the slot is in the client's stash (LeasePage::claim). With n = 0 it is idle; else it is a
-// region that nobody else was granted. Only the manager sets it, and either side clears it.
+// region that no other client was granted. Only the manager sets it, and either side clears it.
 struct LeaseWord {
     static constexpr std::uint64_t kOne = std::uint64_t{1} << kGenerationBits;
     static constexpr std::uint64_t kOwn = std::uint64_t{1} << 62;

@@ -97,7 +97,7 @@ QJsonObject memory() {
 }
 
 QJsonObject status(const ReportSources& s) {
-    s.service.sweep();
+    s.service.look_at_stashes();
     const auto totals = s.state.totals();
     const auto capabilities = s.state.backend.capabilities();
     const auto stash = s.service.stash();

@@ -80,7 +80,7 @@ Status Recovery::run() {
     allocator_.recount();
     stash_.recover();
     recover_clients();
-    stash_.recover_rest();
+    stash_.look_at_all();  // what they allocated meanwhile
     locks_.recover();
     registry_.follow_wall_clock();
     std::uint32_t adopted = 0;

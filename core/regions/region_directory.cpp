@@ -159,7 +159,6 @@ Result<std::vector<RegionInfo>> RegionDirectory::list(const Caller& caller, std:
                                                       std::uint32_t& slot, std::size_t bytes) {
     auto filter = RegionFilter::parse(text);
     if (!filter) return fail(refusals_.refuse(caller, std::move(filter).error(), "list", {}));
-    if (slot == 0) lifecycle_.sweep(registry_.time());  // what clients allocated without asking
     std::vector<RegionInfo> out;
     std::size_t used = 0;
     const auto at = now();

@@ -93,6 +93,7 @@ class RegionService {
     }
     Result<std::vector<RegionInfo>> list(const Caller& caller, std::string_view filter,
                                          std::uint32_t& slot, std::size_t bytes) {
+        if (slot == 0) look_at_stashes();
         return directory_.list(caller, filter, slot, bytes);
     }
     DefragmentStep defragment() { return maintenance_.defragment(); }
@@ -174,8 +175,8 @@ class RegionService {
         maintenance_.stop();
         (void)stash_.recall();
     }
-    // Reads changed lease pages, so that what clients did without asking is known.
-    void sweep() { lifecycle_.sweep(state_.registry.time()); }
+    // Publishes what clients allocated without asking.
+    void look_at_stashes() { stash_.look_at_all(); }
     RegionStash::Figures stash() const { return stash_.figures(); }
     // No region, and no segment of this registry is left.
     bool owns_nothing() const;

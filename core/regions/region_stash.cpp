@@ -118,7 +118,7 @@ void RegionStash::look(std::uint32_t slot, Wish wish) {
         if (!idle && publish(slot, held, *word)) return;
         if (!idle) continue;  // it has changed meanwhile
         if (wish == Wish::keep) return;
-        if (counter_.take_back(held.client, slot, *word)) return end(slot);
+        if (counter_.withdraw_stash(held.client, slot, *word)) return end(slot);
     }
 }
 
@@ -172,7 +172,7 @@ bool RegionStash::publish(std::uint32_t slot, const Held& held, std::uint64_t wo
     return true;
 }
 
-// Nobody can use it, and nobody ever had a region there that is not counted.
+// No client can use it, and every region that was there is counted.
 void RegionStash::end(std::uint32_t slot) {
     const auto held = held_.extract(slot).mapped();
     counter_.forget_stash(held.client, slot);
@@ -186,11 +186,17 @@ void RegionStash::end(std::uint32_t slot) {
     if (adopted_) allocator_.release_stashed(slot);
 }
 
+void RegionStash::look_at_all() {
+    std::vector<std::uint32_t> all;
+    for (const auto& [slot, held] : held_) all.push_back(slot);
+    for (const auto slot : all) look(slot);
+}
+
 bool RegionStash::recall() {
     std::vector<std::uint32_t> all;
     for (const auto& [slot, held] : held_) all.push_back(slot);
     const auto before = held_.size();
-    for (const auto slot : all) look(slot, Wish::take_back);
+    for (const auto slot : all) look(slot, Wish::withdraw);
     return held_.size() < before;
 }
 
@@ -199,7 +205,7 @@ void RegionStash::expire(std::int64_t at) {
     for (const auto& [slot, held] : held_)
         if (at - held.used > kUnusedMicros || allocator_.pool.damaged(registry_.body(slot).arena))
             late.push_back(slot);
-    for (const auto slot : late) look(slot, Wish::take_back);
+    for (const auto slot : late) look(slot, Wish::withdraw);
 }
 
 RegionStash::Figures RegionStash::figures() const {
@@ -217,8 +223,8 @@ std::vector<std::uint32_t> RegionStash::slots_of(std::uint32_t client) const {
 
 void RegionStash::settle(std::uint32_t client) {
     for (const auto slot : slots_of(client)) {
-        look(slot, Wish::take_back);
-        if (held_.contains(slot)) end(slot);  // its page cannot be read: nobody knows of a region
+        look(slot, Wish::withdraw);
+        if (held_.contains(slot)) end(slot);  // its page cannot be read, so no region is known
     }
 }
 
@@ -248,14 +254,8 @@ void RegionStash::recover() {
     }
 }
 
-void RegionStash::recover_rest() {
-    std::vector<std::uint32_t> all;
-    for (const auto& [slot, held] : held_) all.push_back(slot);
-    for (const auto slot : all) look(slot);
-}
-
 void RegionStash::lost(std::uint32_t slot) {
-    look(slot, Wish::take_back);
+    look(slot, Wish::withdraw);
 }
 
 }  // namespace snakepit::shm

@@ -34,7 +34,8 @@ class RegionStash : RegionPart {
                                    const RegionOptions& options, const RegionOwner& owner);
     // Publishes or counts what the client did there.
     void look(std::uint32_t slot);
-    // Takes back every idle slot. True: there was one. For when memory or a limit is short, or what
+    void look_at_all();
+    // Withdraws every idle slot. True: there was one. For when memory or a limit is short, or what
     // new regions are like has changed.
     bool recall();
     // The same for what was not used for a while, and for what lies in a damaged arena.
@@ -51,8 +52,6 @@ class RegionStash : RegionPart {
     // ---- start
     // Before any client is dropped or adopted: what an earlier manager had granted.
     void recover();
-    // After the clients were: publishes what they allocated meanwhile.
-    void recover_rest();
     // Its memory is not what it was. It is RESERVED afterwards, or a region.
     void lost(std::uint32_t slot);
     // The memory of all slots has been adopted.
@@ -67,7 +66,7 @@ class RegionStash : RegionPart {
         std::int64_t summed = 0;  // until when it was counted; the same
         std::uint64_t word = 0;   // as it was seen then
     };
-    enum class Wish : std::uint8_t { keep, take_back };
+    enum class Wish : std::uint8_t { keep, withdraw };
     void look(std::uint32_t slot, Wish wish);
     void sum_up(std::uint32_t slot, Held& held, std::uint64_t generation);
     bool publish(std::uint32_t slot, const Held& held, std::uint64_t word);

@@ -121,7 +121,7 @@ class ReferenceCounter {
     // Makes the region that the word describes an ordinary grant. False: the word has changed.
     bool publish(std::uint32_t client, std::uint32_t slot, std::uint64_t seen);
     // The slot was idle and the client cannot use it any more. False: the word has changed.
-    bool take_back(std::uint32_t client, std::uint32_t slot, std::uint64_t seen);
+    bool withdraw_stash(std::uint32_t client, std::uint32_t slot, std::uint64_t seen);
     void forget_stash(std::uint32_t client, std::uint32_t slot);
 
     // ---- delegated locks (layout/delegated_lock.h), reference_locks.cpp

@@ -65,7 +65,8 @@ bool ReferenceCounter::publish(std::uint32_t client, std::uint32_t slot, std::ui
     return true;
 }
 
-bool ReferenceCounter::take_back(std::uint32_t client, std::uint32_t slot, std::uint64_t seen) {
+bool ReferenceCounter::withdraw_stash(std::uint32_t client, std::uint32_t slot,
+                                      std::uint64_t seen) {
     return exchange_word(client, slot, seen, LeaseWord::make(LeaseWord::generation(seen), 0));
 }
 

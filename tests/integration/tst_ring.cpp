@@ -88,7 +88,9 @@ class RingTest : public QObject {
         return *peers_.back();
     }
     Ring produce(const RingOptions& options = small()) {
-        return Ring::produce(*client_, "ring", options).value();
+        auto ring = Ring::produce(*client_, "ring", options);
+        if (!ring) qFatal("no ring: %s", ring.error().message.c_str());
+        return std::move(*ring);
     }
     Ring consume(milliseconds timeout = {}) {
         return Ring::open(*client_, "ring", kConsumer, timeout).value();

@@ -151,8 +151,7 @@ void TestEventRecorder::every_kind_names_its_fields_in_json_data() {
         {EventKind::clock_stepped, R"({"direction":"t","micros":9})"},
         {EventKind::arena_damaged, R"({"lost":9,"reason":"t","regions":3})"},
         {EventKind::socket_restored, R"({"reason":"t"})"},
-        {EventKind::transient,
-         R"({"bytes":9,"count":3,"first":"1970-01-01T00:00:00Z","last":"1970-01-01T00:00:00Z"})"},
+        {EventKind::transient, R"({"bytes":9,"count":3})"},
     };
     for (const auto& [kind, detail] : cases)
         QTest::newRow(to_string(kind).data()) << static_cast<int>(kind) << QByteArray(detail);
@@ -169,7 +168,10 @@ void TestEventRecorder::every_kind_names_its_fields_in_json() {
     QCOMPARE(static_cast<int>(rows[0].kind), kind);
     const auto document = QJsonDocument::fromJson(QByteArray::fromStdString(rows[0].detail));
     QVERIFY(document.isObject());
-    QCOMPARE(document.toJson(QJsonDocument::Compact), detail);
+    auto object = document.object();
+    if (static_cast<EventKind>(kind) == EventKind::transient)
+        for (const char* time : {"first", "last"}) QVERIFY(!object.take(time).toString().isEmpty());
+    QCOMPARE(QJsonDocument(object).toJson(QJsonDocument::Compact), detail);
 }
 
 void TestEventRecorder::text_that_is_not_utf8_still_gives_json() {
