@@ -65,7 +65,7 @@ void lives_and_ends(Situation& s) {
 }
 
 void asks_nobody(Situation& s) {
-    const auto client = s.client(false);
+    const auto client = s.client();
     for (int i = 0; i < 100; ++i) (void)client->deallocate(*client->allocate(4096));
 }
 

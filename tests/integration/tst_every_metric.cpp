@@ -161,8 +161,10 @@ void EveryMetric::a_database_that_is_locked() {
         const auto newest = reader->newest_sample();
         return newest && newest->events_lost > 0 && newest->recorder_writable == 0;
     };
+    RegionOptions asks;  // for two events each, and not one for all of them
+    asks.placement = Placement::pooled;
     for (int i = 0; !lost(); ++i) {
-        const auto id = client_->allocate(1);
+        const auto id = client_->allocate(1, asks);
         QVERIFY(id && client_->deallocate(*id));
         QVERIFY(i < 1'000'000);
     }

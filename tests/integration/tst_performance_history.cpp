@@ -81,8 +81,10 @@ void PerformanceHistory::work_that_was_done_is_in_samples_and_stats() {
         const auto mapped = client.map(*id, AccessMode::read_write);
         QVERIFY(mapped && client.unmap(*mapped));
     }
+    RegionOptions asks;  // each of them asks the manager, which measures it
+    asks.placement = Placement::pooled;
     for (int i = 0; i < 20; ++i) {
-        const auto gone = client.allocate(1000);
+        const auto gone = client.allocate(1000, asks);
         QVERIFY(gone && client.deallocate(*gone).value_or(false));
     }
     QVERIFY(!client.allocate(1ULL << 40));
