@@ -18,6 +18,8 @@ defmodule PythonPool do
 
   @impl true
   def init(count) do
+    # A port also ends when it writes to a worker that was killed.
+    Process.flag(:trap_exit, true)
     state = %{idle: [], busy: %{}, queue: :queue.new(), pids: %{}, started: 0}
     {:ok, Enum.reduce(1..count, state, fn _, state -> start_worker(state) end)}
   end
@@ -40,7 +42,7 @@ defmodule PythonPool do
   defp next(%{idle: [port | idle]} = state) do
     case :queue.out(state.queue) do
       {{:value, {from, id}}, queue} ->
-        Port.command(port, id <> "\n")
+        send_line(port, id)
         next(%{state | idle: idle, queue: queue, busy: Map.put(state.busy, port, from)})
 
       {:empty, _queue} ->
@@ -49,6 +51,13 @@ defmodule PythonPool do
   end
 
   defp next(state), do: state
+
+  # To a worker that was killed a moment ago: its end is told in a message.
+  defp send_line(port, id) do
+    Port.command(port, id <> "\n")
+  rescue
+    ArgumentError -> false
+  end
 
   @impl true
   def handle_call({:run, id}, from, state),
@@ -63,14 +72,18 @@ defmodule PythonPool do
     {:noreply, next(%{state | idle: [port | state.idle], busy: busy})}
   end
 
-  def handle_info({port, {:exit_status, _}}, state) do
+  def handle_info({port, {:exit_status, _}}, state), do: {:noreply, ended(port, state)}
+  def handle_info({:EXIT, port, _reason}, state), do: {:noreply, ended(port, state)}
+  def handle_info(_message, state), do: {:noreply, state}
+
+  defp ended(port, state) when is_map_key(state.pids, port) do
     {from, busy} = Map.pop(state.busy, port)
     if from, do: GenServer.reply(from, {:error, :worker_died})
     idle = List.delete(state.idle, port)
-
-    {:noreply,
-     start_worker(%{state | idle: idle, busy: busy, pids: Map.delete(state.pids, port)})}
+    start_worker(%{state | idle: idle, busy: busy, pids: Map.delete(state.pids, port)})
   end
+
+  defp ended(_port, state), do: state
 end
 
 defmodule RoundTrip do
