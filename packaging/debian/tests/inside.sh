@@ -116,7 +116,8 @@ apt_get remove "${packages[@]}"
 [[ -e /etc/snakepit-shm/service.toml && -e /var/lib/snakepit-shm/default/events.db ]] || fail "removal took configuration or history"
 
 say "purge: nothing stays but the user"
-apt_get purge "${packages[@]}"
+# apt no longer knows packages that left no configuration.
+dpkg --purge "${packages[@]}" >/tmp/purge.log 2>&1 || fail "dpkg --purge: $(cat /tmp/purge.log)"
 left=$(ours)
 [[ -z $left ]] || fail "left behind: $left"
 [[ -z $(find /dev/shm -name 'snakepit_*') ]] || fail "left in /dev/shm: $(ls -l /dev/shm)"
