@@ -37,6 +37,12 @@ std::uint32_t left_until(std::int64_t until) {
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, kLockForever - 1));
 }
 
+// For a question that the manager answers at once: a caller that does not wait for others still has
+// to wait for that.
+std::int64_t answer_until(std::int64_t until) {
+    return std::max(until, end_of(kLockMs));
+}
+
 Status check(const RingOptions& options) {
     if (!options.geometry.valid())
         return fail(ErrorCode::invalid_argument, "a ring cannot have such a geometry",
@@ -164,8 +170,9 @@ Status FrameRing::attach(ManagerClient& client, const RingOptions* options, std:
     if (options && memory_.geometry() != options->geometry)
         return fail(ErrorCode::name_in_use, "the ring exists with another geometry",
                     "open it as it is, or use another name");
-    // Asks for the signal now: waiting needs no manager from then on.
-    SHM_TRY(client.wait(id_, ~std::uint64_t{0}, 0));
+    // Asks for the signal now: waiting needs no manager from then on. The counter is never that
+    // high, so this waits for the manager's answer alone.
+    SHM_TRY(client.wait(id_, ~std::uint64_t{0}, kLockMs));
     // Each store that the other side must see before it sleeps is ordered by that side, or by all.
     if (!join_global_barrier() || !global_barrier()) header().fences.store(1);
     return {};
@@ -200,7 +207,8 @@ Result<bool> FrameRing::produce(ManagerClient& client, std::int64_t until) {
     const auto last = RingGeneration::decode(word);
     const bool died = last.number != 0 && ring.closed.load(std::memory_order_relaxed) != word;
     if (died) {
-        SHM_ASSIGN(const bool lives, client.exists(ring.member[last.number % 2].id(), until));
+        SHM_ASSIGN(const bool lives,
+                   client.exists(ring.member[last.number % 2].id(), answer_until(until)));
         if (lives) return false;
     }
     const RingGeneration mine{last.number + 1, died};
@@ -217,7 +225,7 @@ Result<bool> FrameRing::consume(ManagerClient& client, std::int64_t until) {
     if (!reader_.join(memory_, member_)) {
         for (auto& place : memory_.consumers()) {
             auto token = place.token.load(std::memory_order_acquire);
-            SHM_ASSIGN(const bool lives, client.exists(place.member.id(), until));
+            SHM_ASSIGN(const bool lives, client.exists(place.member.id(), answer_until(until)));
             if (!lives) place.token.compare_exchange_strong(token, 0, std::memory_order_release);
         }
         if (!reader_.join(memory_, member_)) return false;

@@ -329,7 +329,8 @@ void Run::what_lay_too_deep_to_be_listed_before_is_not_the_commands() {
         QVERIFY2(file.exists(), qPrintable(done.err));
         const auto report = report_of(done);
         QVERIFY2(names_in(report, "left").isEmpty(), qPrintable(done.err));
-        QVERIFY2(names_in(report, "possible").isEmpty(), qPrintable(done.err));
+        // Other programs' files may come meanwhile.
+        QVERIFY2(names_in(report, "possible").filter(name("")).isEmpty(), qPrintable(done.err));
     }
 }
 
