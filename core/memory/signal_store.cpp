@@ -137,7 +137,8 @@ std::uint64_t SignalStore::first_counter(std::uint32_t slot, const File& file) {
         if (auto* before = users_word(slot, registry_.fixed(slot).owner_uid);
             before && before->tag.load(std::memory_order_relaxed) == tag_of(id))
             return before->counter() + 1;
-    const bool lost = file.fresh && id.micros < started_at_;
+    const bool lost =
+        file.fresh && registry_.fixed(slot).created_at < static_cast<std::int64_t>(started_at_);
     return lost ? static_cast<std::uint64_t>(boot_micros()) : 0;
 }
 

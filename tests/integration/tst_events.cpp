@@ -111,7 +111,14 @@ class Events : public QObject {
             kPatienceMs);
     }
     // No event is there, and none comes.
-    bool quiet(ManagerClient& client) { return !event(client, 400); }
+    bool quiet(ManagerClient& client) {
+        const auto came = event(client, 400);
+        if (came)
+            qWarning("%s: ticket %llu, counter %llu, %s", came->id.str().c_str(),
+                     static_cast<unsigned long long>(came->ticket),
+                     static_cast<unsigned long long>(came->now), to_string(came->code).data());
+        return !came;
+    }
     std::uint64_t sum(const std::vector<RegionId>& ids) {
         std::uint64_t total = 0;
         for (const auto& id : ids) {

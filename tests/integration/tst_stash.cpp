@@ -464,7 +464,8 @@ void StashTest::everybody_is_killed_at_random() {
     for (int i = 0; i < 3; ++i) storm();
     for (int i = 0; i < kills; ++i) {
         const auto kept = allocate(steady), freed = allocate(steady);
-        QVERIFY(kept.startsWith("shm_") && freed.startsWith("shm_"));
+        QVERIFY2(kept.startsWith("shm_") && freed.startsWith("shm_"),
+                 qPrintable(QString("%1 %2 after %3 kills").arg(kept, freed).arg(i)));
         QCOMPARE(steady.ask("free " + freed).section(' ', 0, 0), "ok");
         QTest::qSleep(static_cast<int>(random() % 60));
         if (i % 3 == 0) {
