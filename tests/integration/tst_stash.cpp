@@ -446,7 +446,8 @@ void StashTest::nonsense_in_the_words_harms_its_writer_alone() {
         std::ranges::all_of(client_->list().value(),
                             [](const auto& one) { return one.state == RegionState::orphan; }),
         kPatienceMs);
-    (void)service_->cli({"cleanup", "--all", "--yes"});
+    QCOMPARE(service_->cli({"cleanup", "--all-eligible", "--no-quarantine"}).status, 0);
+    QCOMPARE(regions(), 0U);
     const auto id = client_->allocate(kSize).value();
     QVERIFY(client_->deallocate(id).value());
 }
@@ -479,6 +480,9 @@ void StashTest::everybody_is_killed_at_random() {
         QVERIFY2(known(kept), qPrintable(kept));
         QVERIFY2(!known(freed), qPrintable(freed));
         QCOMPARE(steady.ask("free " + kept).section(' ', 0, 0), "ok");
+        // Restarts begin the orphans' grace period again and again.
+        if (i % 40 == 39)
+            QCOMPARE(service_->cli({"cleanup", "--orphans", "--no-quarantine"}).status, 0);
     }
     for (auto* peer : storming) peer->end(SIGKILL);
     QTRY_VERIFY_WITH_TIMEOUT(
