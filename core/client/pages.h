@@ -11,7 +11,8 @@
 namespace snakepit::shm {
 
 // Collects a list that is sent in pages, slot by slot. `page_from(slot)` requests the page that
-// begins there. Returns all entries, sorted by id.
+// begins there. Returns all entries, regions by the time they were allocated and others by id: an
+// id may be older than its region.
 template <typename Item, typename PageFrom>
 Result<std::vector<Item>> all_pages(PageFrom page_from) {
     std::vector<Item> out;
@@ -22,7 +23,11 @@ Result<std::vector<Item>> all_pages(PageFrom page_from) {
         if (!page.more) break;
         slot = page.next_slot;
     }
-    std::sort(out.begin(), out.end(), [](const Item& a, const Item& b) { return a.id < b.id; });
+    std::sort(out.begin(), out.end(), [](const Item& a, const Item& b) {
+        if constexpr (requires { a.created_at; })
+            if (a.created_at != b.created_at) return a.created_at < b.created_at;
+        return a.id < b.id;
+    });
     return out;
 }
 

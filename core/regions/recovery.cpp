@@ -169,7 +169,7 @@ void Recovery::recover_slot(std::uint32_t slot, const std::optional<SegmentsByNa
     }
     if (word.state == SlotState::stashed) {
         if (allocator_.adopt(slot, segments ? &*segments : nullptr)) return;
-        stash_.lost(slot);
+        stash_.withdraw(slot);  // its memory is not what it was
         if (registry_.control(slot).state == SlotState::reserved) return allocator_.abandon(slot);
         word = registry_.control(slot);
     }

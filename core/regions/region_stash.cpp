@@ -86,8 +86,7 @@ bool RegionStash::add(std::uint32_t client, std::uint32_t like, const RegionOpti
     lifecycle_.made(slot, false);
     const auto bytes = registry_.body(slot).actual_size;
     const auto at = registry_.time();
-    held_[slot] = {client, owner.serial, bytes, at, at, 0};
-    bytes_of_[owner.serial] += bytes;
+    keep(slot, {client, owner.serial, bytes, at, at, 0});
     out = {slot, generation, registry_.id(slot), registry_.body(slot).offset};
     return true;
 }
@@ -158,10 +157,7 @@ bool RegionStash::publish(std::uint32_t slot, const Held& held, std::uint64_t wo
                        .value = fixed.size,
                        .text = fixed.owner_process,
                        .worker = worker});
-    auto& bytes = bytes_of_[held.serial];
-    bytes -= std::min(bytes, held.bytes);
-    if (bytes == 0) bytes_of_.erase(held.serial);
-    held_.erase(slot);
+    forget(slot);
     ++stats_.counters.allocations;
     stats_.allocations.add(fixed.owner_uid, session.c_str(), worker.c_str());
     if (!adopted_) return true;  // recovery does the rest for every region
@@ -174,11 +170,8 @@ bool RegionStash::publish(std::uint32_t slot, const Held& held, std::uint64_t wo
 
 // No client can use it, and every region that was there is counted.
 void RegionStash::end(std::uint32_t slot) {
-    const auto held = held_.extract(slot).mapped();
-    counter_.forget_stash(held.client, slot);
-    auto& bytes = bytes_of_[held.serial];
-    bytes -= std::min(bytes, held.bytes);
-    if (bytes == 0) bytes_of_.erase(held.serial);
+    counter_.forget_stash(held_.at(slot).client, slot);
+    forget(slot);
     auto word = registry_.control(slot);
     word.state = SlotState::reserved;
     registry_.store(slot, word);
@@ -186,26 +179,43 @@ void RegionStash::end(std::uint32_t slot) {
     if (adopted_) allocator_.release_stashed(slot);
 }
 
+void RegionStash::keep(std::uint32_t slot, const Held& held) {
+    held_[slot] = held;
+    bytes_of_[held.serial] += held.bytes;
+}
+
+void RegionStash::forget(std::uint32_t slot) {
+    const auto held = held_.extract(slot).mapped();
+    auto& bytes = bytes_of_[held.serial];
+    bytes -= held.bytes;
+    if (bytes == 0) bytes_of_.erase(held.serial);
+}
+
+// A copy, because looking at a slot may end its place in the stash.
+template <typename Which>
+std::vector<std::uint32_t> RegionStash::slots(Which which) const {
+    std::vector<std::uint32_t> out;
+    for (const auto& [slot, held] : held_)
+        if (which(slot, held)) out.push_back(slot);
+    return out;
+}
+
 void RegionStash::look_at_all() {
-    std::vector<std::uint32_t> all;
-    for (const auto& [slot, held] : held_) all.push_back(slot);
-    for (const auto slot : all) look(slot);
+    for (const auto slot : slots([](auto, const auto&) { return true; })) look(slot);
 }
 
 bool RegionStash::recall() {
-    std::vector<std::uint32_t> all;
-    for (const auto& [slot, held] : held_) all.push_back(slot);
     const auto before = held_.size();
-    for (const auto slot : all) look(slot, Wish::withdraw);
+    for (const auto slot : slots([](auto, const auto&) { return true; })) withdraw(slot);
     return held_.size() < before;
 }
 
 void RegionStash::expire(std::int64_t at) {
-    std::vector<std::uint32_t> late;
-    for (const auto& [slot, held] : held_)
-        if (at - held.used > kUnusedMicros || allocator_.pool.damaged(registry_.body(slot).arena))
-            late.push_back(slot);
-    for (const auto slot : late) look(slot, Wish::withdraw);
+    const auto late = slots([&](std::uint32_t slot, const Held& held) {
+        return at - held.used > kUnusedMicros ||
+               allocator_.pool.damaged(registry_.body(slot).arena);
+    });
+    for (const auto slot : late) withdraw(slot);
 }
 
 RegionStash::Figures RegionStash::figures() const {
@@ -214,16 +224,10 @@ RegionStash::Figures RegionStash::figures() const {
     return out;
 }
 
-std::vector<std::uint32_t> RegionStash::slots_of(std::uint32_t client) const {
-    std::vector<std::uint32_t> out;
-    for (const auto& [slot, held] : held_)
-        if (held.client == client) out.push_back(slot);
-    return out;
-}
-
 void RegionStash::settle(std::uint32_t client) {
-    for (const auto slot : slots_of(client)) {
-        look(slot, Wish::withdraw);
+    for (const auto slot :
+         slots([client](auto, const auto& held) { return held.client == client; })) {
+        withdraw(slot);
         if (held_.contains(slot)) end(slot);  // its page cannot be read, so no region is known
     }
 }
@@ -245,8 +249,7 @@ void RegionStash::recover() {
         if (owner != by_serial.end() && grants_.grant(owner->second, slot) != 0 &&
             registry_.intact(slot)) {
             const auto bytes = registry_.body(slot).actual_size;
-            held_[slot] = {owner->second, serial, bytes, at, at, 0};
-            bytes_of_[serial] += bytes;
+            keep(slot, {owner->second, serial, bytes, at, at, 0});
             continue;
         }
         word.state = SlotState::reserved;
@@ -254,7 +257,7 @@ void RegionStash::recover() {
     }
 }
 
-void RegionStash::lost(std::uint32_t slot) {
+void RegionStash::withdraw(std::uint32_t slot) {
     look(slot, Wish::withdraw);
 }
 

@@ -35,6 +35,8 @@ class RegionStash : RegionPart {
     // Publishes or counts what the client did there.
     void look(std::uint32_t slot);
     void look_at_all();
+    // Withdraws the slot if it is idle; a region there is published.
+    void withdraw(std::uint32_t slot);
     // Withdraws every idle slot. True: there was one. For when memory or a limit is short, or what
     // new regions are like has changed.
     bool recall();
@@ -52,8 +54,6 @@ class RegionStash : RegionPart {
     // ---- start
     // Before any client is dropped or adopted: what an earlier manager had granted.
     void recover();
-    // Its memory is not what it was. It is RESERVED afterwards, or a region.
-    void lost(std::uint32_t slot);
     // The memory of all slots has been adopted.
     void adopted() { adopted_ = true; }
 
@@ -74,7 +74,10 @@ class RegionStash : RegionPart {
     std::uint64_t room(const RegionOwner& owner, std::uint64_t size) const;
     bool add(std::uint32_t client, std::uint32_t like, const RegionOptions& options,
              const RegionOwner& owner, StashedSlot& out);
-    std::vector<std::uint32_t> slots_of(std::uint32_t client) const;
+    void keep(std::uint32_t slot, const Held& held);
+    void forget(std::uint32_t slot);
+    template <typename Which>
+    std::vector<std::uint32_t> slots(Which which) const;
 
     ClientRegistry& clients_;
     RegionLifecycle& lifecycle_;

@@ -112,6 +112,7 @@ class StashTest : public QObject {
     void a_region_is_found_from_its_first_moment_to_its_last();
     void every_new_region_is_zero();
     void other_options_and_sizes_ask();
+    void lists_have_the_newest_last_whatever_their_ids();
     void a_killed_program_leaves_its_regions_and_nothing_else();
     void a_killed_manager_loses_and_invents_nothing();
     void nobody_is_refused_for_what_a_stash_has();
@@ -257,6 +258,20 @@ void StashTest::other_options_and_sizes_ask() {
     QVERIFY(client_->round_trips() > before);
     QCOMPARE(client_->info(*other)->size, kSize + 1);
     QVERIFY(client_->deallocate(*id) && client_->deallocate(*other));
+}
+
+void StashTest::lists_have_the_newest_last_whatever_their_ids() {
+    for (int i = 0; i < kWarm; ++i) QVERIFY(client_->deallocate(client_->allocate(kSize).value()));
+    RegionOptions named;
+    named.name = "older";
+    const auto older = client_->allocate(kSize, named).value();
+    const auto newer = client_->allocate(kSize).value();
+    QVERIFY(newer < older);  // its slot was granted before
+    const auto all = client_->list().value();
+    QCOMPARE(all.size(), std::size_t{2});
+    QCOMPARE(all[0].id.str(), older.str());
+    QCOMPARE(all[1].id.str(), newer.str());
+    QVERIFY(client_->deallocate(older) && client_->deallocate(newer));
 }
 
 void StashTest::a_killed_program_leaves_its_regions_and_nothing_else() {
