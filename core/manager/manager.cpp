@@ -234,7 +234,11 @@ Status Manager::Private::start() {
             return make_report(topic, {*state, *service, *recorder, server->connections(),
                                        *monitoring, started_at, caller});
         },
-        [this](const Credentials& by) { return reload(by); }, [this] { wake_recorder(); });
+        [this](const Credentials& by) { return reload(by); },
+        [this] {
+            wake_recorder();
+            if (service->has_loans()) run_slice();  // they end in a moment
+        });
     server->alerts = [this](const Caller& caller, const auto&... request) {
         monitoring->alerts().request({caller.credentials.pid, caller.credentials.uid}, request...);
     };

@@ -82,10 +82,9 @@ std::size_t Synchronizer::held_count() const {
 }
 
 bool Synchronizer::locked(std::uint32_t slot) const {
-    if (const auto own = delegated_.find(slot); own != delegated_.end())
-        return held(own->second, look(own->second)).has_value();
-    const auto queue = queues_.find(slot);
-    return queue != queues_.end() && !queue->second.holders.empty();
+    if (queues_.contains(slot)) return true;
+    const auto own = delegated_.find(slot);
+    return own != delegated_.end() && held(own->second, look(own->second)).has_value();
 }
 
 std::vector<Synchronizer::Held> Synchronizer::holders(std::uint32_t slot) const {
@@ -120,10 +119,11 @@ std::vector<Synchronizer::Oldest> Synchronizer::longest_waits(std::size_t most) 
 
 std::vector<std::uint32_t> Synchronizer::slots(std::uint32_t slot) const {
     std::vector<std::uint32_t> out;
-    for (auto it = queues_.lower_bound(slot); it != queues_.end(); ++it) out.push_back(it->first);
+    for (auto it = queues_.lower_bound(slot); it != queues_.end(); ++it)
+        if (!delegated_.contains(it->first)) out.push_back(it->first);
     const auto ordinary = static_cast<std::ptrdiff_t>(out.size());
     for (const auto& [own, one] : delegated_)
-        if (own >= slot && held(one, look(one))) out.push_back(own);
+        if (own >= slot && (queues_.contains(own) || held(one, look(one)))) out.push_back(own);
     std::sort(out.begin() + ordinary, out.end());
     std::inplace_merge(out.begin(), out.begin() + ordinary, out.end());
     return out;
@@ -223,9 +223,10 @@ std::optional<LockAnswer> Synchronizer::again(const LockRequest& request) {
 }
 
 Result<LockAnswer> Synchronizer::ask(const LockRequest& request) {
-    absorb(request.slot);
+    end_loans_of(request.owner.serial);
+    if (!lent(request.slot)) absorb(request.slot);
     SHM_ASSIGN(auto answer, decide(request));
-    if (answer.state == LockState::granted) answer.delegation = delegate(request);
+    if (answer.state == LockState::granted) answer.delegation = delegate(request, 0);
     return answer;
 }
 
@@ -270,14 +271,14 @@ Result<LockAnswer> Synchronizer::enqueue(const LockRequest& request, bool upgrad
     return LockAnswer{LockState::deadlock, request.slot, 0, 0, std::move(cycle)};
 }
 
-// Grants from the head on, until a request has to wait.
+// Grants from the head on, until a request has to wait. A lent lock is not free.
 void Synchronizer::advance(std::uint32_t slot) {
     const auto found = queues_.find(slot);
     if (found == queues_.end()) return;
     auto& queue = found->second;
     while (!queue.waiting.empty()) {
         auto& wait = *queue.waiting.begin()->second;
-        if (!compatible(queue, wait.what)) return;
+        if (delegated_.contains(slot) || !compatible(queue, wait.what)) return;
         wait.token = grant(wait.what, wait.record);
         settle(wait, LockState::granted);
     }

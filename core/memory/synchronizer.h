@@ -57,10 +57,11 @@ struct LockAnswer {
 
 // Synchronizer: reader-writer locks on regions.
 //
-// Fair: a later request never overtakes a waiting writer. When a lock is released the head of the
-// queue gets it; adjacent readers at the head get it together. An owner that already holds the lock
-// is granted the same or a weaker mode at once, one level deeper, under the same token. A reader
-// that requests to write goes to the front of the queue and waits only for the other readers.
+// Fair: a later request never overtakes a waiting writer, except during a loan (see below). When a
+// lock is released the head of the queue gets it; adjacent readers at the head get it together. An
+// owner that already holds the lock is granted the same or a weaker mode at once, one level deeper,
+// under the same token. A reader that requests to write goes to the front of the queue and waits
+// only for the other readers.
 //
 // A waiter waits for every holder and every earlier waiter with an incompatible mode. Only a
 // request that would close a cycle of such waits is refused. All new edges begin or end at the
@@ -71,7 +72,14 @@ struct LockAnswer {
 //
 // A lock that nobody else has or waits for is delegated to its client (layout/delegated_lock.h).
 // Whatever concerns the lock of anybody else absorbs it first: it is then an ordinary lock again,
-// or gone if the client did not hold it. So queues and the wait graph are of ordinary locks only.
+// or gone if the client did not hold it.
+//
+// Loans: a client that waited for a lock while others still wait is lent it for kLoan, as a
+// delegation that their requests do not end. Handing a lock over costs a hundred times as much as
+// taking it, so processes that compete for one pay for it once a loan. The order of the queue
+// decides who is next; nobody is overtaken for longer than a loan. A client that has a lent lock
+// waits for nothing: it is lent none while it has a ticket, and any request of it ends its loans
+// first. So no cycle of waits goes through a lent lock, and the wait graph is of ordinary locks.
 class Synchronizer {
   public:
     // `pages`: the lease pages of clients; null: nothing is delegated.
@@ -108,6 +116,15 @@ class Synchronizer {
     void absorb_all();
     // Whether the lock was taken since the last call without asking.
     bool observe(std::uint32_t slot);
+    static constexpr std::int64_t kLoan = 1'000'000;  // nanoseconds
+    // Delegates a lock that was just granted to a wait, also if others wait; then until `end`,
+    // monotonic nanoseconds. Empty: it stays an ordinary lock.
+    std::optional<LockTable::Delegation> lend(std::uint64_t serial, std::uint32_t slot,
+                                              std::uint64_t token, std::uint32_t page,
+                                              std::int64_t end);
+    // Ends the loans that end at `now`, and grants to who is next. True: others go on.
+    bool end_loans(std::int64_t now);
+    bool has_loans() const { return !lent_.empty(); }
 
     // ---- for the manager
     // All locks of a client, so that the effects of its end can be recorded before drop(). After
@@ -139,7 +156,7 @@ class Synchronizer {
         AccessMode mode{};
         std::int64_t since = 0;  // microseconds since 1970 UTC
     };
-    bool locked(std::uint32_t slot) const;
+    bool locked(std::uint32_t slot) const;  // or waited for
     std::vector<Held> holders(std::uint32_t slot) const;
     std::vector<Waiter> waiters(std::uint32_t slot) const;  // in the order of the queue
     std::size_t held_count() const;
@@ -175,6 +192,7 @@ class Synchronizer {
         std::set<std::uint64_t> tickets;
         std::set<std::uint32_t> delegated;  // slots
         std::uint32_t hand = 0;             // the slot that was absorbed last to make room
+        std::set<std::uint32_t> lent;       // slots; loans may have ended
     };
     struct Delegated {
         std::uint32_t index = 0;  // in the table
@@ -199,7 +217,9 @@ class Synchronizer {
                              const std::optional<layout::LockWord>& word) const;
     std::optional<layout::LockWord> look(const Delegated& one) const;
     ReferenceCounter::LockPlace place(std::uint32_t index) const;
-    std::optional<LockTable::Delegation> delegate(const LockRequest& request);
+    std::optional<LockTable::Delegation> delegate(const LockRequest& request, std::int64_t end);
+    bool lent(std::uint32_t slot) const;
+    void end_loans_of(std::uint64_t serial);
     bool make_room(std::uint64_t serial);
     Result<LockAnswer> decide(const LockRequest& request);
     std::optional<Held> find(const LockOwner& owner, std::uint32_t slot) const;
@@ -228,9 +248,10 @@ class Synchronizer {
 
     LockTable table_;
     ReferenceCounter* pages_;
-    // By slot; none of these is in queues_.
+    // By slot. Its queue has no holders; it has waiters only if the lock is lent.
     std::unordered_map<std::uint32_t, Delegated> delegated_;
-    std::map<std::uint32_t, Queue> queues_;  // by slot; those with a holder or a waiter
+    std::map<std::uint32_t, std::int64_t> lent_;  // by slot: when the loan ends
+    std::map<std::uint32_t, Queue> queues_;       // by slot; those with a holder or a waiter
     std::unordered_map<HoldKey, std::uint32_t, HoldHash> holds_;
     std::unordered_map<std::uint64_t, Wait>
         waits_;  // by ticket; decided ones until they are reported

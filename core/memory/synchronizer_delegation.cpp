@@ -109,10 +109,13 @@ bool Synchronizer::make_room(std::uint64_t serial) {
     return true;
 }
 
-std::optional<LockTable::Delegation> Synchronizer::delegate(const LockRequest& request) {
+// `end`: of the loan, if others wait; 0: then it is not delegated.
+std::optional<LockTable::Delegation> Synchronizer::delegate(const LockRequest& request,
+                                                            std::int64_t end) {
     const auto queue = queues_.find(request.slot);
+    const bool wanted = queue != queues_.end() && !queue->second.waiting.empty();
     const bool alone = queue != queues_.end() && queue->second.holders.size() == 1 &&
-                       queue->second.waiting.empty();
+                       (!wanted || (end != 0 && clients_[request.owner.serial].tickets.empty()));
     if (!pages_ || !request.page || !alone) return std::nullopt;
     const auto own = held(queue->second.holders.front());
     const bool writable = request.mode == AccessMode::read_write;
@@ -125,9 +128,54 @@ std::optional<LockTable::Delegation> Synchronizer::delegate(const LockRequest& r
     const LockTable::Delegation told{*request.page, writable, *base};
     table_.delegate(own.index, told);
     unlink(own);
-    queues_.erase(request.slot);
+    if (!wanted) queues_.erase(request.slot);
     remember(own.index);
+    if (wanted) {
+        lent_[request.slot] = end;
+        clients_[own.lock.serial].lent.insert(request.slot);
+    }
     return told;
+}
+
+// ------------------------------------------------------------------ loans
+
+std::optional<LockTable::Delegation> Synchronizer::lend(std::uint64_t serial, std::uint32_t slot,
+                                                        std::uint64_t token, std::uint32_t page,
+                                                        std::int64_t end) {
+    const auto own = find(serial, slot, token);
+    if (!own) return std::nullopt;
+    const auto mode = own->writes() ? AccessMode::read_write : AccessMode::read_only;
+    return delegate({slot, own->lock.generation, own->owner(), mode, 0, 0, page}, end);
+}
+
+// Without a waiter it is an ordinary delegation, which a request ends.
+bool Synchronizer::lent(std::uint32_t slot) const {
+    const auto queue = queues_.find(slot);
+    return delegated_.contains(slot) && queue != queues_.end() && !queue->second.waiting.empty();
+}
+
+bool Synchronizer::end_loans(std::int64_t now) {
+    for (auto it = lent_.begin(); it != lent_.end();) {
+        const auto [slot, end] = *it;
+        if (end > now) {
+            ++it;
+            continue;
+        }
+        it = lent_.erase(it);
+        absorb(slot);
+        advance(slot);
+    }
+    return !lent_.empty();
+}
+
+// Their entries in lent_ end at their time: the slot may be lent to another client by then.
+void Synchronizer::end_loans_of(std::uint64_t serial) {
+    const auto client = clients_.find(serial);
+    if (client == clients_.end()) return;
+    for (const auto slot : std::exchange(client->second.lent, {})) {
+        absorb_of(serial, slot);
+        advance(slot);
+    }
 }
 
 }  // namespace snakepit::shm

@@ -160,7 +160,12 @@ Result<LockReply> LockManager::lock(const Caller& caller, const LockCall& call) 
 }
 
 Result<LockReply> LockManager::wait(const Caller& caller, std::uint64_t ticket) {
-    return reply_to(caller, synchronizer_.poll(caller.serial, ticket));
+    auto answer = synchronizer_.poll(caller.serial, ticket);
+    if (answer.state == LockState::granted && may_delegate(caller, answer.slot))
+        answer.delegation =
+            synchronizer_.lend(caller.serial, answer.slot, answer.token, *caller.client,
+                               monotonic_nanos() + Synchronizer::kLoan);
+    return reply_to(caller, answer);
 }
 
 Result<LockReply> LockManager::cancel(const Caller& caller, std::uint64_t ticket) {
@@ -235,6 +240,12 @@ void LockManager::expire_waits() {
     notify_settled();
 }
 
+bool LockManager::end_loans() {
+    const bool more = synchronizer_.end_loans(monotonic_nanos());
+    notify_settled();
+    return more;
+}
+
 void LockManager::add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left) {
     synchronizer_.absorb_client(serial);
     for (const auto& held : synchronizer_.held_by(serial)) {
@@ -276,6 +287,8 @@ Result<std::vector<RegionLocks>> LockManager::list(const Caller& caller, std::st
     if (!filter) return fail(refusals_.refuse(caller, std::move(filter).error(), "locks", {}));
     std::vector<RegionLocks> out;
     std::size_t used = 0;
+    (void)synchronizer_.end_loans(INT64_MAX);  // so that it is known who waits for whom
+    notify_settled();
     const bool with_tokens = policies_.may(caller, Privilege::release_locks);
     for (const auto next : synchronizer_.slots(slot)) {
         slot = next;

@@ -80,6 +80,9 @@ class LockManager : RegionPart {
     // The region was withdrawn: ends all waits for it.
     void dismiss_waiters(std::uint32_t slot);
     void expire_waits();
+    // Ends loans of locks (Synchronizer). True: some go on; call again in a moment.
+    bool end_loans();
+    bool has_loans() const { return synchronizer_.has_loans(); }
     // A client ended: what it has locked joins its holdings, to be evaluated with the others.
     void add_holdings(std::uint64_t serial, ReferenceCounter::ClientHoldings& left);
     // Then its locks and waits end.

@@ -83,11 +83,12 @@ bool RegionService::tick(std::int64_t at) {
 }
 
 bool RegionService::run_slice(std::int64_t at) {
+    const bool loans = locks_.end_loans();
     const bool deadlines = lifecycle_.run_deadlines(at);
     const bool scan = scan_.run_slice(state_.registry, kCheckedPerSlice,
                                       [&](std::uint32_t slot) { lifecycle_.check_slot(slot, at); });
     const bool health = integrity_.run_slice(at);
-    return deadlines || scan || health;
+    return loans || deadlines || scan || health;
 }
 
 void RegionService::evaluate_all() {

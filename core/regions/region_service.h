@@ -170,6 +170,8 @@ class RegionService {
     // is more to do than fits a slice; call run_slice() soon.
     bool tick(std::int64_t at);
     bool run_slice(std::int64_t at);  // true: there is still more
+    // Locks are lent: call run_slice() in a millisecond.
+    bool has_loans() const { return locks_.has_loans(); }
     // For an orderly stop: no background work is begun any more.
     void stop_background() {
         maintenance_.stop();

@@ -621,11 +621,14 @@ snakepit_shm_cleanup(snakepit_shm_client* client, const snakepit_shm_cleanup_opt
  * other owner of this client wants it at the same time; regions that are encrypted or audited, or
  * inconsistent at the moment, need a request each time.
  *
- * Locks are fair: a reader does not overtake a waiting writer. The lock belongs to the calling
- * thread. The same thread may lock again, one level deeper, with the same token; a thread that
- * reads may request to write and then waits for the other readers only. Each level is released
- * once, by any thread of this client. All locks of a client end with it. While one thread waits,
- * other threads can use the client. A manager that is restarted meanwhile keeps locks and queues.
+ * Locks are granted in the order of the requests, and a reader does not overtake a waiting writer.
+ * A client that waited, while others still wait, may lock the region again and again for up to a
+ * millisecond before it is the next one's turn: handing a lock over costs much more than taking
+ * it. The lock belongs to the calling thread. The same thread may lock again, one level deeper,
+ * with the same token; a thread that reads may request to write and then waits for the other
+ * readers only. Each level is released once, by any thread of this client. All locks of a client
+ * end with it. While one thread waits, other threads can use the client. A manager that is
+ * restarted meanwhile keeps locks and queues.
  *
  * @param client      The client.
  * @param id          The region's id.
