@@ -208,8 +208,8 @@ Result<LockClient::Attempt> LockClient::take_attempt(std::uint64_t ticket) {
 // Waiting for an absent manager is done with the ticket, not here.
 Result<std::uint64_t> LockClient::begin(const RegionId& id, AccessMode mode, std::uint32_t owner) {
     SHM_ASSIGN(auto asked, attempt(id, mode, owner));
-    if (const auto here = lock_here(id, mode, owner)) {
-        asked.granted = LockGrant{*here, false};
+    if (LockGrant here; lock_here(id, mode, owner, here.token)) {
+        asked.granted = here;
         const std::lock_guard held(mutex_);
         begun_.emplace(asked.request, asked);
         return asked.request;

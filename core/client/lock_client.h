@@ -12,6 +12,7 @@
 #include "client/connection.h"
 #include "client/delegations.h"
 #include "client/manager_client.h"
+#include "client/success.h"
 
 namespace snakepit::shm {
 
@@ -31,11 +32,12 @@ class LockClient {
     // `owner` 0: the calling thread; else a number of at least kFirstOwner.
     Result<LockGrant> lock(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
                            std::uint32_t owner = 0) {
-        if (const auto token = lock_here(id, mode, owner)) return LockGrant{*token, false};
+        LockGrant granted;
+        if (lock_here(id, mode, owner, granted.token)) return granted;
         return lock_asking(id, mode, timeout_ms, owner);
     }
     Status unlock(const RegionId& id, std::uint64_t token) {
-        if (unlock_here(id, token)) return {};
+        if (unlock_here(id, token)) return kSuccess;
         return unlock_asking(id, token);
     }
     // The region that this client has locked with this token.
@@ -103,10 +105,9 @@ class LockClient {
     std::uint32_t begin_unlock(std::uint64_t token, bool& repeated);
     Result<Attempt> take_attempt(std::uint64_t ticket);
     void note_granted(const RegionId& id, const wire::LockedT& granted);
-    // lock_client_local.cpp: without the manager, if it has delegated the lock. Empty, or false:
-    // nothing was changed, and the manager must be asked.
-    std::optional<std::uint64_t> lock_here(const RegionId& id, AccessMode mode,
-                                           std::uint32_t owner);
+    // lock_client_local.cpp: without the manager, if it has delegated the lock. False: nothing was
+    // changed, and the manager must be asked.
+    bool lock_here(const RegionId& id, AccessMode mode, std::uint32_t owner, std::uint64_t& token);
     bool unlock_here(const RegionId& id, std::uint64_t token);
     std::optional<RegionId> locked_here_with(std::uint64_t token) const;
     std::uint32_t this_thread() const;

@@ -26,21 +26,23 @@ std::uint32_t LockClient::this_thread() const {
     return cached_thread.number;
 }
 
-std::optional<std::uint64_t> LockClient::lock_here(const RegionId& id, AccessMode mode,
-                                                   std::uint32_t owner) {
+bool LockClient::lock_here(const RegionId& id, AccessMode mode, std::uint32_t owner,
+                           std::uint64_t& token) {
     if ((owner != 0 && is_thread(owner)) || connection_.forked() || connection_.closed())
-        return std::nullopt;
+        return false;
     Delegations::Known known;
-    if (!delegations_.find(id, known)) return std::nullopt;
+    if (!delegations_.find(id, known)) return false;
     const auto& lease = connection_.lease();
-    const auto token = lease.lock(known.slot)
-                           .acquire(known.base, owner != 0 ? owner : this_thread(),
-                                    mode == AccessMode::read_write, known.writable);
-    if (token)
-        lease.mark(known.slot);  // the manager's next sweep sees the use
-    else
+    const auto acquired = lease.lock(known.slot)
+                              .acquire(known.base, owner != 0 ? owner : this_thread(),
+                                       mode == AccessMode::read_write, known.writable);
+    if (!acquired) {
         take_over(id, Delegations::Known{known});
-    return token;
+        return false;
+    }
+    lease.mark(known.slot);  // the manager's next sweep sees the use
+    token = *acquired;
+    return true;
 }
 
 bool LockClient::unlock_here(const RegionId& id, std::uint64_t token) {

@@ -33,7 +33,7 @@ Status ManagerClient::Private::release(const MappedRegion& mapping) {
                                        : lease.release(mapping.slot, mapping.generation);
     if (given == LeasePage::Release::released ||
         (given == LeasePage::Release::last && !mapping.tell_release))
-        return {};
+        return kSuccess;
     if (given == LeasePage::Release::not_held)
         return fail(ErrorCode::not_held, "this reference was already released",
                     "unmap each mapping once");

@@ -115,13 +115,13 @@ Status ManagerClient::notify(const RegionId& id) {
         d_->unpin(pin);
         if (marks != 0) [[unlikely]]
             d_->wake(*pin.word, marks, pin.slot, pin.generation);
-        return {};
+        return kSuccess;
     }
     SHM_ASSIGN(const auto pin, d_->pin_asking(id, d_->connection->usual()));
     const auto marks = pin.word->notify();
     (void)d_->release(pin.reference);
     d_->wake(*pin.word, marks, pin.reference.slot, pin.reference.generation);
-    return {};
+    return kSuccess;
 }
 
 // Of the word only the address is used: the region may have ended by now.

@@ -67,8 +67,9 @@ struct LeaseLock {
 
     // The lock's token; empty: nothing was changed, and the manager must be asked. `token_base` and
     // `writable`: what the manager said when it delegated the lock.
-    std::optional<std::uint64_t> acquire(std::uint64_t token_base, std::uint32_t owner, bool write,
-                                         bool writable) {
+    [[gnu::always_inline]] std::optional<std::uint64_t> acquire(std::uint64_t token_base,
+                                                                std::uint32_t owner, bool write,
+                                                                bool writable) {
         // Acquire: the base is read after the word.
         auto seen = word.load(std::memory_order_acquire);
         for (;;) {
@@ -83,8 +84,10 @@ struct LeaseLock {
                 return std::nullopt;
             }
             // While an owner writes, a read request is another write level (Synchronizer::deepen).
-            auto& levels = write || next.write > 0 ? next.write : next.read;
-            ++levels;
+            // Without a reference to one of the two, which would keep them out of registers.
+            const bool as_write = write || next.write > 0;
+            next.write += as_write ? 1 : 0;
+            next.read += as_write ? 0 : 1;
             if (!LockWord::fits(next.read, next.write)) return std::nullopt;
             // Acquire: what follows sees everything that the last holder did under the lock.
             if (word.compare_exchange_weak(seen, next.encode(), std::memory_order_acquire))
@@ -102,7 +105,9 @@ struct LeaseLock {
             if (base.load(std::memory_order_relaxed) != token_base || !next.held() ||
                 next.recalled || token(token_base, next.sequence) != held_token)
                 return Release::ask;
-            --(next.write > 0 ? next.write : next.read);
+            const bool as_write = next.write > 0;
+            next.write -= as_write ? 1 : 0;
+            next.read -= as_write ? 0 : 1;
             if (next.depth() == 0) next.owner = 0;
             // Release: what was done under the lock comes before its end.
             if (word.compare_exchange_weak(seen, next.encode(), std::memory_order_release,
