@@ -3,6 +3,7 @@
 
 #include <sys/prctl.h>
 
+#include <QDebug>
 #include <QDir>
 #include <QFile>
 #include <QJsonDocument>
@@ -167,6 +168,12 @@ int Service::stop() {
 
 Finished Service::cli(const QStringList& words) const {
     return cli_peer(words)->wait();
+}
+
+QJsonObject Service::cli_json(QStringList words) const {
+    const auto end = cli(words << "--json");
+    if (end.status != 0) qWarning() << words << "ended with" << end.status << end.err;
+    return end.json();
 }
 
 std::unique_ptr<Peer> Service::cli_peer(const QStringList& words) const {

@@ -100,7 +100,7 @@ class Service {
 
     // Runs the command line to its end.
     Finished cli(const QStringList& words) const;
-    QJsonObject cli_json(QStringList words) const { return cli(words << "--json").json(); }
+    QJsonObject cli_json(QStringList words) const;
     // Starts it and does not wait.
     std::unique_ptr<Peer> cli_peer(const QStringList& words) const;
     // A Python program of tests/integration/programs, with the module on its path.

@@ -267,6 +267,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--kills", type=float, default=15, help="seconds between kills of the manager; 0: never")
+    parser.add_argument("--least-kills", type=int, default=0, help="go on until the manager was killed as often")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     manager = Manager()
@@ -286,7 +287,7 @@ def main():
     for thread in threads:
         thread.start()
     end, killed = time.monotonic() + options.seconds, time.monotonic()
-    while time.monotonic() < end and not stop.wait(.2):
+    while (time.monotonic() < end or counts["kill"] < options.least_kills) and not stop.wait(.2):
         if options.kills and time.monotonic() - killed > options.kills:
             manager.kill()
             manager.start()
