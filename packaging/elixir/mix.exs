@@ -9,7 +9,7 @@ defmodule Mix.Tasks.Compile.SnakepitShmNative do
   """
   use Mix.Task.Compiler
 
-  @sources ~w(client locks module reaper regions session terms)
+  @sources ~w(client locks module reaper regions ring session terms)
 
   @impl true
   def run(_arguments) do

@@ -152,13 +152,7 @@ Term wait(ErlNifEnv* env, int, const Term arguments[]) {
     const auto session = client->session;
     const auto status = snakepit_shm_wait_begin(session->handle(), id.c_str(), since, &ticket);
     if (status != SNAKEPIT_SHM_OK) return error(env, status);
-    ErlNifPid self;
-    enif_self(env, &self);
-    auto* const watch = make_resource<Watch>(watch_type, session, WatchKind::signal, id, self);
-    watch->tag = enif_make_copy(watch->env, arguments[3]);
-    const auto term = wait_for(env, watch, ticket);
-    enif_release_resource(watch);
-    return term;
+    return wait_with_tag(env, session, id, ticket, arguments[3]);
 }
 
 // take_events(client): sends {tag, outcome} to each process whose wait has ended
@@ -185,6 +179,17 @@ Term take_events(ErlNifEnv* env, int, const Term arguments[]) {
 }
 
 }  // namespace
+
+Term wait_with_tag(ErlNifEnv* env, const std::shared_ptr<Session>& session, const std::string& id,
+                   std::uint64_t ticket, Term tag) {
+    ErlNifPid self;
+    enif_self(env, &self);
+    auto* const watch = make_resource<Watch>(watch_type, session, WatchKind::signal, id, self);
+    watch->tag = enif_make_copy(watch->env, tag);
+    const auto term = wait_for(env, watch, ticket);
+    enif_release_resource(watch);
+    return term;
+}
 
 const ErlNifFunc lock_functions[] = {
     {"lock", 5, lock, ERL_NIF_DIRTY_JOB_IO_BOUND},

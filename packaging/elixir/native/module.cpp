@@ -49,11 +49,10 @@ void selecting_stopped(ErlNifEnv*, void*, ErlNifEvent descriptor, int) {
     ::close(descriptor);
 }
 
-template <typename Resource>
-ErlNifResourceType* open_type(ErlNifEnv* env, const char* name, ErlNifResourceDown* down,
-                              ErlNifResourceStop* stop = nullptr) {
+ErlNifResourceType* open_type(ErlNifEnv* env, const char* name, ErlNifResourceDtor* destructor,
+                              ErlNifResourceDown* down, ErlNifResourceStop* stop = nullptr) {
     ErlNifResourceTypeInit init{};
-    init.dtor = destroy<Resource>;
+    init.dtor = destructor;
     init.stop = stop;
     init.down = down;
     init.members = 3;
@@ -63,11 +62,13 @@ ErlNifResourceType* open_type(ErlNifEnv* env, const char* name, ErlNifResourceDo
 }
 
 bool open_types(ErlNifEnv* env) {
-    client_type = open_type<ClientResource>(env, "client", client_owner_down, selecting_stopped);
-    region_type = open_type<RegionResource>(env, "region", region_owner_down);
-    view_type = open_type<ViewResource>(env, "view", nullptr);
-    watch_type = open_type<Watch>(env, "watch", watched_process_down);
-    return client_type && region_type && view_type && watch_type;
+    client_type =
+        open_type(env, "client", destroy<ClientResource>, client_owner_down, selecting_stopped);
+    region_type = open_type(env, "region", destroy<RegionResource>, region_owner_down);
+    view_type = open_type(env, "view", destroy<ViewResource>, nullptr);
+    watch_type = open_type(env, "watch", destroy<Watch>, watched_process_down);
+    ring_type = open_type(env, "ring", destroy_ring, ring_owner_down);
+    return client_type && region_type && view_type && watch_type && ring_type;
 }
 
 // Instances of the Elixir module that use this library, and its mark: another file that is loaded
@@ -108,6 +109,7 @@ extern "C" __attribute__((visibility("default"))) ErlNifEntry* nif_init() {
         functions.insert(functions.end(), region_functions,
                          region_functions + region_function_count);
         functions.insert(functions.end(), lock_functions, lock_functions + lock_function_count);
+        functions.insert(functions.end(), ring_functions, ring_functions + ring_function_count);
     }
     static ErlNifEntry entry{ERL_NIF_MAJOR_VERSION,
                              ERL_NIF_MINOR_VERSION,

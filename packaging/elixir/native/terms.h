@@ -52,6 +52,9 @@ extern ErlNifResourceType* client_type;
 extern ErlNifResourceType* region_type;
 extern ErlNifResourceType* view_type;
 extern ErlNifResourceType* watch_type;
+extern ErlNifResourceType* ring_type;
+void destroy_ring(ErlNifEnv* env, void* resource);
+void ring_owner_down(ErlNifEnv* env, void* resource, ErlNifPid* owner, ErlNifMonitor* monitor);
 
 template <typename Resource, typename... Arguments>
 Resource* make_resource(ErlNifResourceType* type, Arguments&&... arguments) {
@@ -105,7 +108,14 @@ inline Term on_dirty_thread(ErlNifEnv* env, const char* name, Nif function, int 
 extern const ErlNifFunc client_functions[];
 extern const ErlNifFunc region_functions[];
 extern const ErlNifFunc lock_functions[];
-extern const unsigned client_function_count, region_function_count, lock_function_count;
+extern const ErlNifFunc ring_functions[];
+extern const unsigned client_function_count, region_function_count, lock_function_count,
+    ring_function_count;
+
+// The calling process waits for the event of the ticket: {:waiting, watch}, and a message
+// {tag, outcome} follows, {:done, watch, outcome}, or an error.
+Term wait_with_tag(ErlNifEnv* env, const std::shared_ptr<Session>& session, const std::string& id,
+                   std::uint64_t ticket, Term tag);
 
 void stop_selecting(ErlNifEnv* env, ClientResource* client);
 

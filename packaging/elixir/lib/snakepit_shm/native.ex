@@ -93,4 +93,31 @@ defmodule SnakepitShm.Native do
   @spec wait(client(), String.t(), non_neg_integer(), reference()) ::
           {:done, watch(), outcome()} | {:waiting, watch()} | error()
   def wait(_client, _id, _since, _tag), do: :erlang.nif_error(:not_loaded)
+
+  @type ring :: reference()
+
+  @spec ring_create(client(), String.t() | nil, tuple(), tuple(), boolean()) ::
+          {:ok, ring(), String.t(), pos_integer()} | error()
+  def ring_create(_client, _name, _options, _geometry, _produce),
+    do: :erlang.nif_error(:not_loaded)
+
+  @spec ring_open(client(), String.t(), boolean()) ::
+          {:ok, ring(), String.t(), pos_integer()} | error()
+  def ring_open(_client, _id, _produce), do: :erlang.nif_error(:not_loaded)
+  @spec ring_close(ring()) :: :ok
+  def ring_close(_ring), do: :erlang.nif_error(:not_loaded)
+  @spec ring_push(ring(), binary()) :: :ok | error()
+  def ring_push(_ring, _frame), do: :erlang.nif_error(:not_loaded)
+
+  @spec ring_pop(ring()) ::
+          {:ok, binary(), non_neg_integer(), non_neg_integer(), pos_integer()} | error()
+  def ring_pop(_ring), do: :erlang.nif_error(:not_loaded)
+  @spec ring_check(ring()) :: :ok | error()
+  def ring_check(_ring), do: :erlang.nif_error(:not_loaded)
+
+  @spec ring_wait(ring(), reference()) ::
+          {:done, watch(), outcome()} | {:waiting, watch()} | error()
+  def ring_wait(_ring, _tag), do: :erlang.nif_error(:not_loaded)
+  @spec ring_info(ring()) :: {:ok, map()} | error()
+  def ring_info(_ring), do: :erlang.nif_error(:not_loaded)
 end

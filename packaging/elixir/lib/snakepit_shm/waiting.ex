@@ -98,8 +98,11 @@ defmodule SnakepitShm.Waiting do
   defp not_notified(id),
     do: Error.new(:timeout, :timeout, "the region was not notified: wait again", :wait, id)
 
-  # The client's process is monitored: without it no event arrives.
-  defp outcome(client, watch, tag, timeout) do
+  # What the message that the watch waits for says; :timeout if there was none in time, and then the
+  # watch has ended. The client's process is monitored: without it no event arrives.
+  @spec outcome(Client.t(), Native.watch(), reference(), timeout()) ::
+          Native.outcome() | :timeout
+  def outcome(client, watch, tag, timeout) do
     monitor = Process.monitor(client.pid)
     timeout = if timeout == :infinity, do: :infinity, else: min(timeout, @longest_ms)
 
