@@ -53,7 +53,9 @@ Result<int> run_details(const Context& context, const HostOptions& options, Host
 }
 
 Result<int> run_host(const Context& context, const HostOptions& options) {
-    SHM_ASSIGN(auto survey, survey_host(options.survey));
+    auto wanted = options.survey;
+    wanted.payers = true;
+    SHM_ASSIGN(auto survey, survey_host(wanted));
     if (!options.names.empty()) return run_details(context, options, std::move(survey));
     if (context.json) {
         choose(survey, options, true);

@@ -55,6 +55,16 @@ std::string_view use_of(UseKind how) {
     return "has it open";
 }
 
+std::string payer_of(const SegmentPayer& payer) {
+    if (payer.group.empty()) return fmt::format("not told: {}", payer.reason);
+    const auto earlier = payer.known_by == SegmentPayer::KnownBy::earlier
+                             ? ", as recorded while a process had it mapped"
+                             : "";
+    return payer.kind == GroupKind::other || payer.kind == GroupKind::root
+               ? fmt::format("{}{}", payer.name, earlier)
+               : fmt::format("{} ({}){}", payer.name, payer.group, earlier);
+}
+
 std::string mode_of(const HostSegment& segment) {
     return fmt::format("{:04o}", segment.mode);
 }
@@ -172,6 +182,8 @@ std::string host_details(const HostSegment& segment) {
     if (!segment.container.empty())
         line("namespace", fmt::format("{} ({})", segment.container, segment.name_space));
     line("creator", creator_of(segment));
+    if (!segment.payer.group.empty() || !segment.payer.reason.empty())
+        line("paid by", sanitized(payer_of(segment.payer)));
     line("created", segment.created.micros == 0 ? "-" : to_rfc3339(segment.created));
     line("last used", segment.touched.micros == 0 ? "-" : to_rfc3339(segment.touched));
     for (const auto& user : segment.users)

@@ -16,7 +16,7 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr std::size_t kShownPlaces = 3;
+constexpr std::size_t kShownPlaces = 3, kShownGroups = 5;
 // The kernel counts in batches: smaller differences mean nothing.
 constexpr std::uint64_t kNoise = 1 << 20;  // bytes
 
@@ -83,6 +83,26 @@ std::string other_places(const MemoryBalance& balance) {
     return out.empty() ? out : out + ")";
 }
 
+// The groups that pay for most, and every limit that left-over segments fill.
+std::string payer_lines(const HostSurvey& survey) {
+    std::string out;
+    for (const auto& group : survey.groups)
+        if (!group.warning.empty()) out += fmt::format("{}\n", sanitized(group.warning));
+    std::uint64_t told = 0;
+    for (const auto& group : survey.groups) told += group.segments;
+    if (told == 0) return out;
+    out += "paid by";
+    for (std::size_t i = 0; i < std::min(survey.groups.size(), kShownGroups); ++i) {
+        const auto& group = survey.groups[i];
+        out += fmt::format("{} {} {} ({})", i == 0 ? ":" : ",", sanitized(group.name),
+                           format_size(group.bytes), pluralize(group.segments, "segment"));
+    }
+    if (survey.groups.size() > kShownGroups)
+        out += fmt::format(" and {} more", survey.groups.size() - kShownGroups);
+    const auto rest = survey.segments.size() - told;
+    return out + (rest > 0 ? fmt::format("; not told of {}\n", pluralize(rest, "segment")) : "\n");
+}
+
 std::string balance_lines(const MemoryBalance& balance) {
     if (balance.shmem == 0) return {};
     const auto unlisted = balance.unlisted();
@@ -110,7 +130,7 @@ std::string host_summary(const HostSurvey& survey, const std::vector<HostSegment
                            format_size(resident_of(survey.segments) - resident_of(shown)));
     if (const auto others = others_of(survey); !others.empty())
         out += fmt::format("other files there: {}\n", others);
-    out += system_v_line(survey.system_v) + balance_lines(survey.balance);
+    out += payer_lines(survey) + system_v_line(survey.system_v) + balance_lines(survey.balance);
     for (const auto& limit : survey.limits) out += fmt::format("note: {}\n", sanitized(limit));
     return out;
 }

@@ -20,6 +20,10 @@ constexpr std::array kUses{UseKind::open, UseKind::maps, UseKind::attached};
 constexpr std::array kKnownBy{SegmentCreator::KnownBy::nothing, SegmentCreator::KnownBy::kernel,
                               SegmentCreator::KnownBy::name};
 constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};
+constexpr std::array kGroupKinds{GroupKind::root, GroupKind::container, GroupKind::pod,
+                                 GroupKind::unit, GroupKind::other};
+constexpr std::array kPayerKnownBy{SegmentPayer::KnownBy::nothing, SegmentPayer::KnownBy::page,
+                                   SegmentPayer::KnownBy::earlier};
 constexpr std::array kVerdicts{SegmentVerdict::in_use, SegmentVerdict::ours, SegmentVerdict::kept,
                                SegmentVerdict::left_over, SegmentVerdict::unknown};
 
@@ -113,6 +117,59 @@ void read_creator(const QJsonObject& object, SegmentCreator& creator) {
     (void)choose(fields, "life", kLives, creator.life);
 }
 
+QJsonValue payer_json(const SegmentPayer& payer) {
+    if (payer.group.empty() && payer.reason.empty()) return {};  // it was not looked for
+    const bool told = !payer.group.empty();
+    return QJsonObject{{"group", or_null(payer.group)},
+                       {"name", or_null(payer.name)},
+                       {"kind", told ? QJsonValue(text(to_string(payer.kind))) : QJsonValue()},
+                       {"known_by", or_null(to_string(payer.known_by))},
+                       {"reason", or_null(payer.reason)}};
+}
+
+void read_payer(const QJsonObject& object, SegmentPayer& payer) {
+    const Fields fields(object);
+    payer.group = fields.text("group");
+    payer.name = fields.text("name");
+    payer.reason = fields.text("reason");
+    // Another release may have further values.
+    (void)choose(fields, "kind", kGroupKinds, payer.kind);
+    (void)choose(fields, "known_by", kPayerKnownBy, payer.known_by);
+}
+
+QJsonObject group_json(const PayingGroup& group) {
+    return {{"group", text(group.group)},
+            {"name", text(group.name)},
+            {"kind", text(to_string(group.kind))},
+            {"segments", json(group.segments)},
+            {"bytes", json(group.bytes)},
+            {"left_over", json(group.left_over)},
+            {"left_over_bytes", json(group.bytes_left)},
+            {"limit", group.limit == 0 ? QJsonValue() : json(group.limit)},
+            {"limited_group", or_null(group.limited)},
+            {"limit_used", group.limit == 0 ? QJsonValue() : json(group.used)},
+            {"limit_shared", group.limit == 0 ? QJsonValue() : json(group.shared)},
+            {"warning", or_null(group.warning)}};
+}
+
+PayingGroup group_from(const QJsonObject& object) {
+    const Fields fields(object);
+    PayingGroup out;
+    out.group = fields.text("group");
+    out.name = fields.text("name");
+    (void)choose(fields, "kind", kGroupKinds, out.kind);
+    out.segments = fields.count("segments");
+    out.bytes = fields.count("bytes");
+    out.left_over = fields.count("left_over");
+    out.bytes_left = fields.count("left_over_bytes");
+    out.limit = fields.count("limit");
+    out.limited = fields.text("limited_group");
+    out.used = fields.count("limit_used");
+    out.shared = fields.count("limit_shared");
+    out.warning = fields.text("warning");
+    return out;
+}
+
 void read_users(const Fields& fields, HostSegment& segment) {
     for (const auto& value : fields.list("users")) {
         const auto object = value.toObject();
@@ -155,6 +212,7 @@ Result<HostSegment> segment_from(const QJsonObject& object) {
     SHM_TRY(choose(fields, "verdict", kVerdicts, segment.verdict));
     read_identity(fields, segment);
     read_creator(object[QLatin1String("creator")].toObject(), segment.creator);
+    read_payer(object[QLatin1String("payer")].toObject(), segment.payer);
     read_users(fields, segment);
     segment.creator_may_live = fields.flag("creator_may_live");
     segment.created = fields.time("created_at");
@@ -252,6 +310,7 @@ QJsonObject host_segment_json(const HostSegment& segment) {
             {"links", system_v ? QJsonValue() : json(segment.links)},
             {"creator", creator_json(segment.creator)},
             {"creator_may_live", segment.creator_may_live},
+            {"payer", payer_json(segment.payer)},
             {"created_at", json(segment.created)},
             {"touched_at", json(segment.touched)},
             {"users", users_json(segment.users)},
@@ -265,12 +324,14 @@ QJsonObject host_segment_json(const HostSegment& segment) {
 }
 
 QJsonObject host_json(const HostSurvey& survey) {
-    QJsonArray segments, others;
+    QJsonArray segments, groups, others;
     for (const auto& segment : survey.segments) segments.append(host_segment_json(segment));
+    for (const auto& group : survey.groups) groups.append(group_json(group));
     for (const auto& other : survey.others)
         others.append(QJsonObject{{"name", text(other.name)}, {"kind", text(other.kind)}});
     return {{"time", json(survey.time)},
             {"segments", segments},
+            {"groups", groups},
             {"others", others},
             {"processes", json(survey.processes)},
             {"unreadable_processes", json(survey.unreadable)},
@@ -294,6 +355,8 @@ Result<HostSurvey> parse_host(const QJsonObject& object) {
     survey.limits = fields.sentences("limits");
     read_balance(object[QLatin1String("balance")].toObject(), survey.balance);
     read_system_v(object[QLatin1String("system_v")].toObject(), survey.system_v);
+    for (const auto& value : fields.list("groups"))
+        survey.groups.push_back(group_from(value.toObject()));
     for (const auto& value : fields.list("others")) {
         const auto object = value.toObject();
         const Fields other(object);

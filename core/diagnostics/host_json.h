@@ -11,7 +11,9 @@ namespace snakepit::shm {
 
 // Times are RFC 3339 UTC, sizes bytes, permission bits octal in a text. Missing values are null.
 // "balance" is what the kernel counts as shared memory ("shmem"), what was found ("listed") and the
-// difference ("unlisted", which may be negative); "places" are the file systems of memory.
+// difference ("unlisted", which may be negative); "places" are the file systems of memory. "payer"
+// is the control group that pays for a segment, without "group" and with "reason" where that is not
+// told; "groups" are their sums, and [] where payers were not looked for.
 QJsonObject host_segment_json(const HostSegment& segment);
 QJsonObject host_json(const HostSurvey& survey);
 

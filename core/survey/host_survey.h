@@ -13,6 +13,8 @@
 
 namespace snakepit::shm {
 
+class SegmentMemory;
+
 enum class SegmentKind : std::uint8_t { posix, system_v, memfd };
 std::string_view to_string(SegmentKind kind);  // "posix", "sysv", "memfd"
 
@@ -38,6 +40,21 @@ struct SegmentCreator {
     std::string program, cgroup;  // of a running process that can be inspected
 };
 std::string_view to_string(SegmentCreator::KnownBy known_by);  // "", "kernel", "name"
+
+enum class GroupKind : std::uint8_t { root, container, pod, unit, other };
+std::string_view to_string(GroupKind kind);  // "host", "container", "pod", "unit", "group"
+
+// The control group that pays for a segment: the kernel charges each page to the group of the
+// process that wrote it first, and one page of the segment stands for all.
+struct SegmentPayer {
+    // page: the kernel said so now. earlier: when a process had the segment mapped.
+    enum class KnownBy : std::uint8_t { nothing, page, earlier } known_by = KnownBy::nothing;
+    std::string group;  // its path; empty: not told
+    std::string name;   // "container 0123456789ab", "nginx.service", "the host"
+    GroupKind kind = GroupKind::other;
+    std::string reason;  // a sentence: why it is not told
+};
+std::string_view to_string(SegmentPayer::KnownBy known_by);  // "", "page", "earlier"
 
 enum class SegmentVerdict : std::uint8_t {
     in_use,     // a process maps it or has it open
@@ -78,6 +95,7 @@ struct HostSegment {
     std::uint64_t attached = 0;    // System V: number of attachments, counted by the kernel
     std::int64_t last_user = 0;    // System V: pid that last attached or detached it
     SegmentCreator creator;
+    SegmentPayer payer;
     Timestamp created, touched;  // 0: unknown
     std::vector<SegmentUser> users;
     bool users_complete = true;  // false: some processes could not be inspected
@@ -91,6 +109,20 @@ struct HostSegment {
     int confidence_if_unused = 0;
     std::vector<std::string> evidence;  // sentences
     std::string advice;                 // a sentence: how to remove it; empty: nothing special
+};
+
+// A control group that pays for segments.
+struct PayingGroup {
+    std::string group, name;  // as of SegmentPayer
+    GroupKind kind = GroupKind::other;
+    std::uint64_t segments = 0, bytes = 0;        // that it pays for; resident
+    std::uint64_t left_over = 0, bytes_left = 0;  // of them
+    // The nearest limit, which may be of a group above; 0: none, or it cannot be read.
+    std::uint64_t limit = 0;
+    std::string limited;       // the group that has the limit
+    std::uint64_t used = 0;    // of the limit, without pages of files that were not used lately
+    std::uint64_t shared = 0;  // of it shared memory
+    std::string warning;       // a sentence: left-over segments fill the limit
 };
 
 // A file system of shared memory.
@@ -138,6 +170,7 @@ struct HostSurvey {
     std::uint64_t shm_total = 0, shm_free = 0;    // of the host's shared memory file system
     MemoryBalance balance;
     SystemVLimits system_v;
+    std::vector<PayingGroup> groups;  // the largest first; empty: payers were not looked for
     std::vector<OtherFile> others;
     std::vector<std::string> limits;  // what was not visible, and why
 };
@@ -150,6 +183,10 @@ struct SurveyOptions {
     bool every_mapping = false;
     // Skips the most expensive part: sockets that may carry descriptors.
     bool quick = false;
+    // Also determines who pays for each segment.
+    bool payers = false;
+    // What earlier surveys found out, for segments that no process has mapped any more; borrowed.
+    const SegmentMemory* memory = nullptr;
 };
 
 // Read-only. The survey reports what could not be read; that is not an error. Any thread;

@@ -55,6 +55,34 @@ std::string_view to_string(SegmentCreator::KnownBy known_by) {
     return "";
 }
 
+std::string_view to_string(GroupKind kind) {
+    switch (kind) {
+        case GroupKind::root:
+            return "host";
+        case GroupKind::container:
+            return "container";
+        case GroupKind::pod:
+            return "pod";
+        case GroupKind::unit:
+            return "unit";
+        case GroupKind::other:
+            return "group";
+    }
+    return "group";
+}
+
+std::string_view to_string(SegmentPayer::KnownBy known_by) {
+    switch (known_by) {
+        case SegmentPayer::KnownBy::nothing:
+            return "";
+        case SegmentPayer::KnownBy::page:
+            return "page";
+        case SegmentPayer::KnownBy::earlier:
+            return "earlier";
+    }
+    return "";
+}
+
 std::string_view to_string(Refusal refusal) {
     switch (refusal) {
         case Refusal::none:

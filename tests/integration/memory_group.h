@@ -15,8 +15,12 @@ class MemoryGroup {
   public:
     // Invalid where there is no such controller or we may not make groups.
     explicit MemoryGroup(const QString& name, std::uint64_t bytes)
-        : name_(QString("/snakepit-test-%1-%2").arg(name).arg(::getpid())),
-          path_("/sys/fs/cgroup/memory" + name_) {
+        : MemoryGroup(bytes, QString("/snakepit-test-%1-%2").arg(name).arg(::getpid())) {}
+    // Below another.
+    MemoryGroup(const MemoryGroup& above, const QString& name, std::uint64_t bytes)
+        : MemoryGroup(bytes, above.name() + "/" + name) {}
+    MemoryGroup(std::uint64_t bytes, QString name)
+        : name_(std::move(name)), path_("/sys/fs/cgroup/memory" + name_) {
         made_ = QDir().mkdir(path_) &&
                 write("memory.limit_in_bytes", QByteArray::number(static_cast<qulonglong>(bytes)));
     }

@@ -8,7 +8,11 @@ namespace snakepit::shm::ui {
 // The host this program runs on. Needs no manager.
 class LiveSurvey : public HostPort {
   public:
-    Result<HostSurvey> survey() override { return survey_host(); }
+    Result<HostSurvey> survey() override {
+        SurveyOptions options;
+        options.payers = true;
+        return survey_host(options);
+    }
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override {
         return clean_host(names, {.dry_run = true});
     }

@@ -54,6 +54,17 @@ QString evidence_html(const HostSegment& segment) {
                           : u"<table cellspacing='0' cellpadding='1'>%1</table>"_s.arg(rows);
 }
 
+QString payer_text(const SegmentPayer& payer) {
+    if (payer.group.empty())
+        return payer.reason.empty()
+                   ? HostDetails::tr("not told")
+                   : HostDetails::tr("not told: %1").arg(QString::fromStdString(payer.reason));
+    const auto name = QString::fromStdString(payer.name);
+    return payer.known_by == SegmentPayer::KnownBy::earlier
+               ? HostDetails::tr("%1, as recorded while it was mapped").arg(name)
+               : name;
+}
+
 QString moment(Timestamp time) {
     if (time.micros == 0) return HostDetails::tr("unknown");
     return u"%1  (%2)"_s.arg(clock_text(time).section(u'.', 0, 0), since_text(time, shown_now()));
@@ -90,8 +101,9 @@ void HostDetails::build_head() {
 void HostDetails::build_facts() {
     column()->addWidget(make_label(tr("About"), "section"));
     auto* facts = make_facts();
-    for (const auto& name : {tr("Size"), tr("Resident"), tr("Owner"), tr("Mode"), tr("Creator"),
-                             tr("Created"), tr("Last use"), tr("Where"), tr("Identity")})
+    for (const auto& name :
+         {tr("Size"), tr("Resident"), tr("Owner"), tr("Mode"), tr("Creator"), tr("Paid by"),
+          tr("Created"), tr("Last use"), tr("Where"), tr("Identity")})
         facts_.push_back(add_fact(facts, name));
     column()->addLayout(facts);
     column()->addSpacing(6);
@@ -140,6 +152,7 @@ void HostDetails::show_facts(const HostSegment& segment) {
         owner,
         mode_text(segment.mode),
         segment.creator.pid == 0 ? tr("unknown") : creator_text(segment),
+        payer_text(segment.payer),
         moment(segment.created),
         moment(segment.touched),
         place_text(segment),

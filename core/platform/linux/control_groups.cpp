@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <sstream>
 
@@ -50,7 +52,7 @@ std::vector<Hierarchy> hierarchies(std::string_view membership) {
     return out;
 }
 
-// "id parent device root point options … - type source super-options"; in names a space is \040.
+// In names of /proc/self/mountinfo a space is \040.
 std::string unescaped(const std::string& name) {
     std::string out;
     for (std::size_t i = 0; i < name.size(); ++i) {
@@ -65,9 +67,16 @@ std::string unescaped(const std::string& name) {
     return out;
 }
 
-void find_mounts(const std::string& root, std::vector<Hierarchy>& list) {
-    const auto file = open_to_read(root + "/proc/self/mountinfo");
-    std::istringstream lines(file ? read_again(file).value_or("") : "");
+// A mounted hierarchy that has or may have the memory controller.
+struct GroupMount {
+    bool version_2 = false;
+    std::string top, point;
+};
+
+// Lines "id parent device root point options … - type source super-options".
+std::vector<GroupMount> group_mounts(std::string_view mountinfo) {
+    std::vector<GroupMount> out;
+    std::istringstream lines{std::string(mountinfo)};
     for (std::string line; std::getline(lines, line);) {
         const auto middle = line.find(" - ");
         if (middle == std::string::npos) continue;
@@ -75,11 +84,19 @@ void find_mounts(const std::string& root, std::vector<Hierarchy>& list) {
         std::string skipped, top, point, type, source, options;
         before >> skipped >> skipped >> skipped >> top >> point;
         after >> type >> source >> options;
-        for (auto& hierarchy : list)
-            if (hierarchy.version_2 ? type == "cgroup2"
-                                    : type == "cgroup" && has_word(options, "memory"))
-                hierarchy.mounts.emplace_back(unescaped(top), unescaped(point));
+        const bool version_2 = type == "cgroup2";
+        if (version_2 || (type == "cgroup" && has_word(options, "memory")))
+            out.push_back({version_2, unescaped(top), unescaped(point)});
     }
+    return out;
+}
+
+void find_mounts(const std::string& root, std::vector<Hierarchy>& list) {
+    const auto file = open_to_read(root + "/proc/self/mountinfo");
+    for (const auto& mount : group_mounts(file ? read_again(file).value_or("") : ""))
+        for (auto& hierarchy : list)
+            if (hierarchy.version_2 == mount.version_2)
+                hierarchy.mounts.emplace_back(mount.top, mount.point);
     // The default path if mountinfo cannot be read, or the mount is covered.
     for (auto& hierarchy : list)
         hierarchy.mounts.emplace_back(
@@ -102,10 +119,12 @@ bool is_directory(const std::string& path) {
 
 struct Names {
     const char *limit, *usage;
-    std::string_view idle;
+    std::string_view idle, shared;
 };
-constexpr Names kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
-constexpr Names kVersion2{"memory.max", "memory.current", "inactive_file"};
+constexpr Names kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
+                          "total_shmem"};
+constexpr Names kVersion2{"memory.max", "memory.current", "inactive_file", "shmem"};
+constexpr const char* kHigh = "memory.high";  // of version 2
 
 // One level. A missing file means no limit: the root of version 2 has none, and neither has a group
 // without the controller. Any other error means that the limit is unknown.
@@ -123,7 +142,7 @@ void add_group(const std::string& directory, std::string name, const Hierarchy& 
         return handle;
     };
     group.limit = open(names.limit);
-    if (hierarchy.version_2) group.high = open("memory.high");
+    if (hierarchy.version_2) group.high = open(kHigh);
     if (!group.limit && !group.high) return;
     group.usage = open(names.usage);
     group.stat = open("memory.stat");
@@ -159,6 +178,52 @@ std::optional<std::string> read_again(const Handle& file) {
         if (got == 0) return out;
         out.append(part.data(), static_cast<std::size_t>(got));
     }
+}
+
+std::optional<std::uint64_t> leading_number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+    return read.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+std::optional<std::uint64_t> number_of_line(std::string_view text, std::string_view key) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        auto line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (!line.starts_with(key)) continue;
+        line.remove_prefix(key.size());
+        if (line.empty() || (line.front() != ' ' && line.front() != '\t')) continue;
+        line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+        return leading_number(line);
+    }
+    return std::nullopt;
+}
+
+std::optional<MemoryHierarchy> find_memory_hierarchy(std::string_view mountinfo) {
+    std::optional<MemoryHierarchy> out;
+    for (auto& mount : group_mounts(mountinfo)) {
+        if (out && (mount.version_2 || !out->version_2)) continue;
+        out = {mount.version_2, std::move(mount.top), std::move(mount.point)};
+    }
+    return out;
+}
+
+std::optional<GroupUse> read_group_use(const std::string& directory, bool version_2) {
+    const auto& names = version_2 ? kVersion2 : kVersion1;
+    const auto read = [&directory](const char* file) -> std::string {
+        const auto handle = open_to_read(fmt::format("{}/{}", directory, file));
+        return handle ? read_again(handle).value_or("") : "";
+    };
+    const auto used = leading_number(read(names.usage));
+    if (!used) return std::nullopt;
+    auto limit = leading_number(read(names.limit)).value_or(kNoGroupLimit);
+    if (version_2) limit = std::min(limit, leading_number(read(kHigh)).value_or(kNoGroupLimit));
+    GroupUse out{.limit = limit >= kNoGroupLimit ? 0 : limit, .used = *used};
+    const auto statistics = read("memory.stat");
+    out.used -= std::min(out.used, number_of_line(statistics, names.idle).value_or(0));
+    out.shared = number_of_line(statistics, names.shared).value_or(0);
+    return out;
 }
 
 ControlGroups find_control_groups(const std::string& root, std::string_view membership) {

@@ -2,7 +2,6 @@
 #include "platform/memory_limit.h"
 
 #include <algorithm>
-#include <charconv>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -20,29 +19,6 @@ namespace {
 // The reserve at each level, so that a manager or client that allocated the maximum can continue.
 constexpr std::uint64_t kLeastSpared = 4ULL << 20, kMostSpared = 64ULL << 20;  // bytes
 constexpr std::uint64_t kPiece = 4ULL << 20;  // bytes reserved between two looks, about 1 ms
-// Version 1 writes "no limit" as the largest number of whole pages.
-constexpr std::uint64_t kNoLimit = 1ULL << 62;
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-    return read.ec == std::errc() ? std::optional(value) : std::nullopt;
-}
-
-// The number after `key` on its line.
-std::optional<std::uint64_t> field(std::string_view text, std::string_view key) {
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        auto line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (!line.starts_with(key)) continue;
-        line.remove_prefix(key.size());
-        if (line.empty() || (line.front() != ' ' && line.front() != '\t')) continue;
-        line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-        return number(line);
-    }
-    return std::nullopt;
-}
 
 std::uint64_t less(std::uint64_t from, std::uint64_t what) {
     return from > what ? from - what : 0;
@@ -86,7 +62,8 @@ Handle MemoryLimit::Groups::open(const char* path) const {
 
 void MemoryLimit::Groups::host(MemoryLeft& left) const {
     const auto text = meminfo ? read_again(meminfo).value_or("") : std::string();
-    const auto total = field(text, "MemTotal:"), available = field(text, "MemAvailable:");
+    const auto total = number_of_line(text, "MemTotal:"),
+               available = number_of_line(text, "MemAvailable:");
     left.limited_by = "the host";
     left.bytes = left.limit = std::numeric_limits<std::uint64_t>::max();
     if (!total || !available) {
@@ -106,11 +83,11 @@ void MemoryLimit::Groups::group(const ControlGroup& group, std::uint64_t bytes,
         const auto text = read_again(file);
         if (!text)
             left.not_known = fmt::format("cannot read the limit of control group {}", group.name);
-        return text ? number(*text) : std::nullopt;  // "max" is not a number
+        return text ? leading_number(*text) : std::nullopt;  // "max" is not a number
     };
-    const auto limit =
-        std::min(read(group.limit).value_or(kNoLimit), read(group.high).value_or(kNoLimit));
-    if (limit >= kNoLimit) return;
+    const auto limit = std::min(read(group.limit).value_or(kNoGroupLimit),
+                                read(group.high).value_or(kNoGroupLimit));
+    if (limit >= kNoGroupLimit) return;
     const auto used = read(group.usage);
     if (!used) {
         left.not_known = fmt::format("cannot read what control group {} uses", group.name);
@@ -118,7 +95,8 @@ void MemoryLimit::Groups::group(const ControlGroup& group, std::uint64_t bytes,
     }
     auto here = less(less(limit, *used), spared(limit));
     if (here < bytes && group.stat) {
-        const auto idle = field(read_again(group.stat).value_or(""), group.idle_key).value_or(0);
+        const auto idle =
+            number_of_line(read_again(group.stat).value_or(""), group.idle_key).value_or(0);
         here = less(less(limit, less(*used, idle)), spared(limit));
     }
     if (here >= left.bytes) return;

@@ -7,7 +7,9 @@ namespace snakepit::shm {
 
 Result<HostSurvey> survey_host(const SurveyOptions& options) {
     SHM_ASSIGN(auto scan, survey::Scan::run(options));
-    return scan.survey();
+    auto survey = scan.survey();
+    if (options.payers) scan.add_payers(survey, options.memory);
+    return survey;
 }
 
 }  // namespace snakepit::shm

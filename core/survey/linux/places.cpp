@@ -20,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "survey/group_names.h"
 #include "survey/linux/memory_mounts.h"
 #include "survey/linux/proc_files.h"
 
@@ -28,20 +29,6 @@ namespace snakepit::shm::survey {
 namespace {
 
 constexpr std::uint64_t kFirstPidNamespace = 0xEFFFFFFC;  // the kernel's number for the outermost
-constexpr std::size_t kContainerId = 64;                  // hexadecimal digits
-constexpr std::size_t kShownId = 12;
-
-bool hexadecimal(std::string_view text) {
-    return text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
-// The 64 digits in one part of a control group's path: "docker-<id>.scope", "<id>", "cri-….scope".
-std::string_view container_id(std::string_view part) {
-    if (part.ends_with(".scope")) part.remove_suffix(6);
-    if (const auto dash = part.rfind('-'); dash != part.npos) part.remove_prefix(dash + 1);
-    return part.size() == kContainerId && hexadecimal(part) ? part : std::string_view();
-}
-
 // Inside another process's root, and never outside it: that process controls its root.
 Handle open_in_root(int root, const char* path) {
     open_how how{};
@@ -214,15 +201,13 @@ std::string control_group_of(const ProcessTable& table, std::int64_t pid) {
 
 std::string container_of(const ProcessTable& table, std::int64_t pid) {
     const auto groups = read_file(table.proc(), fmt::format("{}/cgroup", pid).c_str()).value_or("");
-    std::string_view rest(groups);
     std::string service;
-    while (!rest.empty()) {
-        const auto end = std::min(rest.find_first_of("/\n"), rest.size());
-        const auto part = rest.substr(0, end);
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-        if (const auto id = container_id(part); !id.empty())
-            return fmt::format("container {}", id.substr(0, kShownId));
-        if (part.ends_with(".service")) service = part;
+    for (std::string_view rest(groups); !rest.empty();) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        const auto parts = parts_of_group(line.substr(std::min(line.find('/'), line.size())));
+        if (!parts.container.empty()) return fmt::format("container {}", parts.container);
+        if (parts.unit.ends_with(".service")) service = parts.unit;
     }
     if (!service.empty()) return service;
     return fmt::format("process {} ({})", pid, table.name_of(pid));

@@ -117,6 +117,9 @@ void Scan::use(const Process& process, const Sighting& seen) {
     if (how == UseKind::attached && !memfd_devices_.empty() &&
         seen.device != memfd_devices_.front())
         segment->huge_pages = true;
+    if (seen.maps)
+        mapped_.push_back({static_cast<std::size_t>(segment - segments_.data()), process.pid,
+                           seen.thread, seen.begin, seen.end});
     auto& users = segment->users;
     if (users.empty() || users.back().pid != process.pid)
         users.push_back({process.pid, process.uid, table_.name_of(process.pid), how});
@@ -333,6 +336,10 @@ HostSurvey Scan::survey() {
     out.limits = places_.limits;
     out.segments = std::move(segments_);
     return std::move(out);
+}
+
+void Scan::add_payers(HostSurvey& survey, const SegmentMemory* memory) const {
+    find_payers(table_, mapped_, memory, survey);
 }
 
 }  // namespace snakepit::shm::survey

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "survey/host_survey.h"
 #include "survey/linux/memory_mounts.h"
+#include "survey/linux/payers.h"
 #include "survey/linux/places.h"
 #include "survey/linux/process_table.h"
 #include "survey/linux/unseen_users.h"
@@ -33,6 +34,8 @@ class Scan {
 
     // Adds the verdicts and returns the segments; call once.
     HostSurvey survey();
+    // Adds who pays to what survey() returned.
+    void add_payers(HostSurvey& survey, const SegmentMemory* memory) const;
 
     // Descriptors of any file may be in a socket or a ring, where no process shows them.
     bool descriptors_wait() const {
@@ -95,6 +98,7 @@ class Scan {
     std::map<std::uint32_t, std::string> users_;
     MemoryMounts mounts_;
     LookResult looked_;
+    std::vector<MappedSegment> mapped_;
     std::vector<KernelUser> undetermined_;  // their files are not known
     std::uint64_t directories_ = 0, left_out_ = 0;
     HostSurvey result_;
