@@ -4,6 +4,27 @@
 
 using namespace snakepit::shm;
 
+namespace {
+
+using Release = Status (ManagerClient::*)(const RegionId&, std::uint64_t);
+
+snakepit_shm_status on_locked(snakepit_shm_client* client, const char* id, uint64_t token,
+                              Release release) {
+    token &= ~SNAKEPIT_SHM_TOKEN_INCONSISTENT;
+    const auto give = [&](ManagerClient& manager, const RegionId& region) {
+        return finish((manager.*release)(region, token));
+    };
+    const auto find = [&](ManagerClient& manager) {
+        if (const auto region = RegionId::parse(id)) return give(manager, *region);
+        // The name may be another region's by now, and a closed client cannot ask.
+        if (const auto region = manager.locked_with(token)) return give(manager, *region);
+        return on_named(manager, id, give);
+    };
+    return in_client(client, find, With::closed_client_too);
+}
+
+}  // namespace
+
 extern "C" {
 
 snakepit_shm_status snakepit_shm_lock(snakepit_shm_client* client, const char* id,
@@ -60,17 +81,13 @@ snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* client, uint64_t ti
 snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client, const char* id,
                                         uint64_t token) {
     if (!client || !id) return bad_argument("unlock requires a client and an id");
-    token &= ~SNAKEPIT_SHM_TOKEN_INCONSISTENT;
-    const auto give = [&](ManagerClient& manager, const RegionId& region) {
-        return finish(manager.unlock(region, token));
-    };
-    const auto unlock = [&](ManagerClient& manager) {
-        if (const auto region = RegionId::parse(id)) return give(manager, *region);
-        // The name may be another region's by now, and a closed client cannot ask.
-        if (const auto region = manager.locked_with(token)) return give(manager, *region);
-        return on_named(manager, id, give);
-    };
-    return in_client(client, unlock, With::closed_client_too);
+    return on_locked(client, id, token, &ManagerClient::unlock);
+}
+
+snakepit_shm_status snakepit_shm_lock_abandon(snakepit_shm_client* client, const char* id,
+                                              uint64_t token) {
+    if (!client || !id) return bad_argument("lock_abandon requires a client and an id");
+    return on_locked(client, id, token, &ManagerClient::abandon);
 }
 
 }  // extern "C"

@@ -111,10 +111,10 @@ Status Connection::inherit(int patience_ms) {
     lease_ = {};
     token_.clear();
     lost_.reset();
-    cancelled_.clear();
     closed_.store(false);
-    new (&mutex_) ClientMutex;  // a thread that is not here may have been using it
-    reconnected_ = [] {};       // what it sends belongs to the parent
+    new (&mutex_) ClientMutex;  // threads that are not here may have been using them
+    new (&outbox_) Outbox;
+    reconnected_ = [] {};  // what it sends belongs to the parent
     deadline_ = Deadline::in(patience_ms);
     heir_ = ForkGuard::instance().here();
     for (int millis = kFirstRetryMs;;) {
@@ -149,7 +149,16 @@ Result<Connection::Lock> Connection::lock(const Deadline& deadline) {
             break;
     }
     deadline_ = deadline;
-    return Lock(mutex_, std::adopt_lock);
+    return Lock(*this);
+}
+
+// A thread that posts and finds the connection locked leaves the message to the one that has it,
+// which looks once more after unlocking.
+void Connection::unlock() {
+    do {
+        if (outbox_.ready()) (void)flush();
+        mutex_.unlock();
+    } while (outbox_.ready() && mutex_.try_lock());
 }
 
 void Connection::close() {
@@ -233,6 +242,7 @@ Status Connection::ensure() {
     while (!channel_.valid()) {
         auto greeted = greet();
         if (greeted) {
+            outbox_.reconnected();
             reconnected_();
             break;
         }
@@ -326,9 +336,10 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
     refused_ = false;
     for (int millis = 0, lost_before = 0;; ++lost_before) {
         SHM_TRY(ensure());
-        send_cancelled();
+        SHM_TRY(send_posted_first());
         bool lost = false;
         auto answer = exchange(request, lost);
+        if (answer || refused_) outbox_.executed();
         // At least once, even after the deadline: the connection may belong to an earlier manager.
         if (answer || !lost || (lost_before > 0 && monotonic_nanos() >= deadline_.wait))
             return answer;
@@ -339,27 +350,44 @@ Result<Connection::Answer> Connection::call(wire::RequestT request, bool* repeat
 }
 
 void Connection::cancel_allocation(std::uint64_t request_id) {
-    cancelled_.push_back(request_id);
-    send_cancelled();
+    wire::AllocateCancelT call;
+    call.allocation = request_id;
+    wire::RequestT request;
+    request.call.Set(std::move(call));
+    outbox_.post(std::move(request));
+    (void)flush();
 }
 
-void Connection::send_cancelled() {
-    while (!cancelled_.empty()) {
-        wire::AllocateCancelT call;
-        call.allocation = cancelled_.back();
-        wire::RequestT request;
-        request.call.Set(std::move(call));
-        if (!tell(request)) return;
-        cancelled_.pop_back();
-    }
+void Connection::send_posted() {
+    if (!forked()) (void)try_lock();
+}
+
+// `again`: the buffer is full, and something is left. A connection that broke is found broken by
+// the request that follows.
+Io Connection::flush() {
+    auto last = Io::closed;
+    const auto send = [&](const wire::RequestT& frame) {
+        last = send_frame(frame);
+        return last == Io::done;
+    };
+    return outbox_.flush(send) ? Io::done : last;
+}
+
+Status Connection::send_posted_first() {
+    while (flush() == Io::again) SHM_TRY(await(true));
+    return {};
 }
 
 // With its own id: some are answered, and the answer must not match another request.
-bool Connection::tell(wire::RequestT request) {
-    if (!channel_.valid() || !channel_.intact()) return false;
+Io Connection::send_frame(wire::RequestT request) {
+    if (!channel_.valid() || !channel_.intact()) return Io::closed;
     request.id = next_id_++;
     const auto sent = channel_.send(encoder_.encode(request));
-    return sent && *sent == Io::done;
+    return sent ? *sent : Io::closed;
+}
+
+bool Connection::tell(wire::RequestT request) {
+    return send_frame(std::move(request)) == Io::done;
 }
 
 }  // namespace snakepit::shm

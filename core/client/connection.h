@@ -7,11 +7,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/paths.h"
 #include "client/client_mutex.h"
 #include "client/fork_guard.h"
 #include "client/manager_client.h"
+#include "client/outbox.h"
 #include "layout/lease_page.h"
 #include "platform/channel.h"
 #include "platform/mapped_file.h"
@@ -35,7 +38,30 @@ struct Deadline {
 // thread that has locked it may use it, except where noted.
 class Connection final : public ForkAware {
   public:
-    using Lock = std::unique_lock<ClientMutex>;
+    // Of the connection. Whoever releases it sends what other threads posted meanwhile.
+    class Lock {
+      public:
+        Lock() = default;
+        explicit Lock(Connection& locked) : connection_(&locked) {}
+        Lock(Lock&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
+        Lock& operator=(Lock&& other) noexcept {
+            if (this != &other) {
+                unlock();
+                connection_ = std::exchange(other.connection_, nullptr);
+            }
+            return *this;
+        }
+        ~Lock() { unlock(); }
+        explicit operator bool() const { return connection_ != nullptr; }
+        void unlock() {
+            if (auto* const locked = std::exchange(connection_, nullptr)) locked->unlock();
+        }
+        // Without releasing it.
+        void release() { connection_ = nullptr; }
+
+      private:
+        Connection* connection_ = nullptr;
+    };
 
     static Result<std::unique_ptr<Connection>> open(const ConnectOptions& options);
     ~Connection() override;
@@ -45,7 +71,7 @@ class Connection final : public ForkAware {
     Result<Lock> lock(const Deadline& deadline);
     Result<Lock> lock() { return lock(usual()); }
     // Any thread. The lock is empty if another thread holds it.
-    Lock try_lock() { return {mutex_, std::try_to_lock}; }
+    Lock try_lock() { return mutex_.try_lock() ? Lock(*this) : Lock(); }
     // The deadline of a call without its own timeout.
     Deadline usual() const { return Deadline::in(options_.timeout_ms); }
     int patience_ms() const { return options_.timeout_ms; }
@@ -53,8 +79,8 @@ class Connection final : public ForkAware {
     // Any thread. Calls end with client_closed; waiting calls end at once.
     void close();
     bool closed() const { return closed_.load(std::memory_order_relaxed); }
-    // Called to send messages over each new connection before anything else.
-    void when_reconnected(std::function<void()> send) { reconnected_ = std::move(send); }
+    // Called after each reconnection. What it posts is sent before any request.
+    void when_reconnected(std::function<void()> post) { reconnected_ = std::move(post); }
 
     struct Answer {
         wire::ReplyT reply;
@@ -71,8 +97,12 @@ class Connection final : public ForkAware {
     void set_deadline(const Deadline& deadline) { deadline_ = deadline; }
     // The last call was refused by the manager: nothing was done.
     bool refused() const { return refused_; }
-    // Cancels the Allocate with this id, now or when there is a connection.
+    // Cancels the Allocate with this id.
     void cancel_allocation(std::uint64_t request_id);
+    // Any thread.
+    Outbox& outbox() { return outbox_; }
+    // Any thread: sends what was posted, unless another thread has the connection and will.
+    void send_posted();
     // Keeps a descriptor that a forked child must not inherit; replaces the previous one.
     const Handle& keep(Handle handle) { return kept_ = std::move(handle); }
     // Sends without waiting for an answer, also when closed. False: there is no connection, or its
@@ -103,7 +133,10 @@ class Connection final : public ForkAware {
     Status await(bool writable);
     Status pause(int& millis);
     Result<Answer> exchange(const wire::RequestT& request, bool& lost);
-    void send_cancelled();
+    void unlock();
+    Io flush();
+    Status send_posted_first();
+    Io send_frame(wire::RequestT request);
 
     ConnectOptions options_;
     ClientMutex mutex_;
@@ -124,7 +157,7 @@ class Connection final : public ForkAware {
     std::atomic<std::uint64_t> trips_{0};
     bool refused_ = false;
     Handle kept_;
-    std::vector<std::uint64_t> cancelled_;  // allocations whose cancellation has not been sent yet
+    Outbox outbox_;
 };
 
 // The error in a forked child.

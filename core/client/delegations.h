@@ -37,13 +37,14 @@ class Delegations {
         Known known;
     };
     std::optional<Replaced> remember(const RegionId& id, const Known& known);
-    // The first region whose delegation `fits`.
+    // The first region whose delegation `fits`, which also gets the token that was taken over.
     template <typename Fits>
     std::optional<RegionId> first(Fits fits) const {
         if (!owned_) return std::nullopt;
         for (const auto& set : *owned_)
             for (const auto& entry : set)
-                if (const auto one = content(entry); one.id.valid() && fits(one.known))
+                if (const auto one = content(entry);
+                    one.id.valid() && fits(one.known, entry.taken_over))
                     return one.id;
         return std::nullopt;
     }

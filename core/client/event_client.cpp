@@ -122,7 +122,7 @@ Status EventClient::refill() {
     }
     Status done;
     for (const auto ticket : begun)
-        if (auto asked = ask_lock(ticket); !asked) done = std::move(asked);
+        if (done) done = ask_lock(ticket);  // else all are asked for again
     {
         const std::lock_guard held(mutex_);
         again_ = again_ || !done;
@@ -167,10 +167,10 @@ Status EventClient::refill_from_manager() {
     }
     for (const auto& note : events->notes) {
         if (!note) continue;
-        if (note->lock)
-            SHM_TRY(ask_lock(note->ticket));
-        else
+        if (!note->lock)
             finish_wait(note->ticket, note->now, static_cast<ErrorCode>(note->code));
+        else if (const auto ticket = locks_.ticket_of(static_cast<std::uint32_t>(note->ticket)))
+            SHM_TRY(ask_lock(*ticket));
     }
     return {};
 }
@@ -286,7 +286,10 @@ Result<std::uint64_t> EventClient::begin(const RegionId& id, std::uint64_t since
     return ticket;
 }
 
-Result<bool> EventClient::cancel(std::uint64_t ticket) {
+// Not while its answer is on its way here: the event would come after the ticket was cancelled.
+Status EventClient::cancel(std::uint64_t ticket) {
+    if (connection_.forked()) return fail(forked_error());
+    const std::lock_guard refilling(refilling_);
     std::optional<ClientEvent> event;
     bool waits = false;
     {
@@ -306,7 +309,7 @@ Result<bool> EventClient::cancel(std::uint64_t ticket) {
         call.ticket = ticket;
         (void)ask(std::move(call));  // else its note is for nobody
     }
-    return waits || event;
+    return waits || event ? Status() : locks_.cancel(ticket);
 }
 
 }  // namespace snakepit::shm

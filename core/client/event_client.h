@@ -40,8 +40,9 @@ class EventClient final : public ForkAware {
     Result<std::optional<ClientEvent>> next();
     // Waits until the region's counter is not `since`. The ticket.
     Result<std::uint64_t> begin(const RegionId& id, std::uint64_t since);
-    // Also of a lock request whose event was not taken yet. False: unknown.
-    Result<bool> cancel(std::uint64_t ticket);
+    // A wait or a lock request. No event of it is returned afterwards; not_held: it was returned,
+    // or a thread waits for the lock.
+    Status cancel(std::uint64_t ticket);
     // A lock request was begun.
     void begun(std::uint64_t ticket);
 

@@ -18,44 +18,16 @@ constexpr int kSliceMs = 250;
 // The delay after an unanswered request with a ticket.
 constexpr int kSilenceMs = 1000;
 
-std::unique_ptr<wire::RegionKey> key_of(const RegionId& id) {
-    return std::make_unique<wire::RegionKey>(to_wire(id));
-}
-
 // Rounded up, so that a wait is never too short.
 std::int64_t left_ms(std::int64_t deadline) {
     const auto nanos = std::max<std::int64_t>(0, deadline - monotonic_nanos());
     return nanos / 1'000'000 + (nanos % 1'000'000 > 0 ? 1 : 0);
 }
 
-Error about(Error error, const RegionId& id) {
-    error.region_id = id.str();
-    error.operation = "lock";
-    return error;
-}
-
 Error timed_out(const RegionId& id) {
-    return about(make_error(ErrorCode::timeout,
-                            fmt::format("timed out waiting for the lock of {}", id.str()),
-                            fmt::format("'snakepit-shm locks {}' shows its holders", id.str())),
-                 id);
-}
-
-// The manager may have executed a request whose answer was lost.
-bool unclear(ErrorCode code) {
-    return code == ErrorCode::no_manager || code == ErrorCode::timeout ||
-           code == ErrorCode::protocol_error || code == ErrorCode::platform_error ||
-           code == ErrorCode::client_closed;
-}
-
-wire::RequestT unlock_request(const RegionId& id, std::uint64_t token, std::uint32_t number) {
-    wire::UnlockT call;
-    call.id = key_of(id);
-    call.token = token;
-    call.request = number;
-    wire::RequestT request;
-    request.call.Set(std::move(call));
-    return request;
+    return make_error(ErrorCode::timeout,
+                      fmt::format("timed out waiting for the lock of {}", id.str()),
+                      fmt::format("'snakepit-shm locks {}' shows its holders", id.str()));
 }
 
 std::int64_t in_ms(int millis) {
@@ -64,21 +36,20 @@ std::int64_t in_ms(int millis) {
 
 }  // namespace
 
-std::uint32_t LockClient::next_request() {
-    for (;;)
-        if (const auto number = requests_.fetch_add(1, std::memory_order_relaxed) + 1; number != 0)
-            return number;
-}
-
 template <typename Call>
-Result<wire::ReplyT> LockClient::ask(Call call, const Deadline& deadline, bool* repeated) {
+Result<wire::ReplyT> LockClient::ask(Call call) {
     wire::RequestT request;
     request.call.Set(std::move(call));
-    SHM_ASSIGN(const auto held, connection_.lock(deadline));
-    auto answer = connection_.call(std::move(request), repeated);
-    send_cancelled();
+    SHM_ASSIGN(const auto held, connection_.lock(connection_.usual()));
+    auto answer = connection_.call(std::move(request));
     if (!answer) return fail(std::move(answer).error());
     return std::move(answer->reply);
+}
+
+Error LockClient::about(Error error, const RegionId& id) {
+    error.region_id = id.str();
+    error.operation = "lock";
+    return error;
 }
 
 // ------------------------------------------------------------------- asking
@@ -102,36 +73,53 @@ Result<LockClient::Attempt> LockClient::attempt(const RegionId& id, AccessMode m
     made.id = id;
     made.mode = mode;
     made.owner = owner != 0 ? owner : this_thread();
-    made.request = next_request();
+    made.number = next_number(numbers_);
     made.answered_at = monotonic_nanos();
     return made;
 }
 
-Result<wire::LockedT> LockClient::step(Attempt& attempt, const Deadline& deadline) {
-    Result<wire::ReplyT> reply = [&] {
-        if (attempt.ticket == 0) {
-            wire::LockT call;
-            call.id = key_of(attempt.id);
-            call.mode = static_cast<std::uint8_t>(attempt.mode);
-            call.timeout_ms = attempt.deadline == INT64_MAX
-                                  ? kLockForever
-                                  : static_cast<std::uint32_t>(std::min<std::int64_t>(
-                                        left_ms(attempt.deadline), kLockForever - 1));
-            call.thread = attempt.owner;
-            call.request = attempt.request;
-            return ask(std::move(call), deadline, &attempt.repeated);
-        }
-        if (left_ms(attempt.deadline) == 0) {
-            wire::LockCancelT call;
-            call.ticket = attempt.ticket;
-            return ask(std::move(call), deadline, &attempt.repeated);
-        }
+wire::RequestT LockClient::request_of(const Attempt& attempt) const {
+    wire::RequestT request;
+    if (attempt.ticket == 0) {
+        wire::LockT call;
+        call.id = std::make_unique<wire::RegionKey>(to_wire(attempt.id));
+        call.mode = static_cast<std::uint8_t>(attempt.mode);
+        call.timeout_ms = attempt.deadline == INT64_MAX
+                              ? kLockForever
+                              : static_cast<std::uint32_t>(std::min<std::int64_t>(
+                                    left_ms(attempt.deadline), kLockForever - 1));
+        call.thread = attempt.owner;
+        call.request = attempt.request;
+        request.call.Set(std::move(call));
+    } else if (left_ms(attempt.deadline) == 0) {
+        wire::LockCancelT call;
+        call.ticket = attempt.ticket;
+        request.call.Set(std::move(call));
+    } else {
         wire::LockWaitT call;
         call.ticket = attempt.ticket;
-        return ask(std::move(call), deadline, &attempt.repeated);
+        request.call.Set(std::move(call));
+    }
+    return request;
+}
+
+Result<wire::LockedT> LockClient::step(Attempt& attempt, const Deadline& deadline) {
+    SHM_ASSIGN(const auto held, connection_.lock(deadline));
+    SHM_TRY(settle(attempt.id, attempt.request));
+    enlist(attempt);
+    const bool repeated = [&] {
+        const std::lock_guard own(mutex_);
+        return outstanding_[attempt.request].unanswered;
     }();
-    if (!reply) return fail(std::move(reply).error());
-    const auto* locked = reply->answer.AsLocked();
+    const auto answer = connection_.call(request_of(attempt));
+    const auto* locked = answer ? answer->reply.answer.AsLocked() : nullptr;
+    const auto state = locked ? static_cast<LockState>(locked->state) : LockState::unknown;
+    // Refused when it is repeated, it may have been granted before: the region may have been
+    // deallocated or sealed since.
+    note_answer(attempt, locked,
+                locked ? state == LockState::granted || state == LockState::timed_out
+                       : connection_.refused() && !repeated);
+    if (!answer) return fail(answer.error());
     if (!locked) return unexpected_answer();
     attempt.answered_at = monotonic_nanos();
     return *locked;
@@ -148,14 +136,13 @@ Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Dea
                 note_granted(attempt.id, locked);
                 return LockGrant{locked.token, locked.inconsistent};
             case LockState::timed_out:
-                return fail(timed_out(attempt.id));
+                return fail(about(timed_out(attempt.id), attempt.id));
             case LockState::queued:
                 attempt.ticket = locked.ticket;
                 return std::optional<LockGrant>();
             case LockState::unknown:
                 // A different manager than the one that queued us: send the request again.
                 attempt.ticket = 0;
-                attempt.repeated = true;
                 break;
             default:
                 return unexpected_answer();
@@ -183,7 +170,7 @@ Result<LockGrant> LockClient::lock_asking(const RegionId& id, AccessMode mode,
         const auto granted =
             advance(asked, Deadline::until(asked.deadline, connection_.patience_ms()));
         if (!granted) {
-            cancel_unless_refused(asked, granted.error().code);
+            give_up(asked);
             return fail(about(granted.error(), id));
         }
         if (*granted) return **granted;
@@ -211,19 +198,18 @@ Result<std::uint64_t> LockClient::begin(const RegionId& id, AccessMode mode, std
     if (LockGrant here; lock_here(id, mode, owner, here.token)) {
         asked.granted = here;
         const std::lock_guard held(mutex_);
-        begun_.emplace(asked.request, asked);
-        return asked.request;
+        begun_.emplace(asked.number, asked);
+        return asked.number;
     }
     auto granted = advance(asked, Deadline::until(0, 0));
     if (!granted && granted.error().code != ErrorCode::no_manager) {
-        cancel_unless_refused(asked, granted.error().code);
+        give_up(asked);
         return fail(about(granted.error(), id));
     }
-    asked.repeated = !granted;
     if (granted) asked.granted = *granted;
     const std::lock_guard held(mutex_);
-    begun_.emplace(asked.request, asked);
-    return asked.request;
+    begun_.emplace(asked.number, asked);
+    return asked.number;
 }
 
 Result<std::optional<LockGrant>> LockClient::wait(std::uint64_t ticket, std::uint32_t timeout_ms) {
@@ -245,13 +231,10 @@ Result<std::optional<LockGrant>> LockClient::wait(std::uint64_t ticket, std::uin
                             monotonic_nanos() - asked.answered_at <
                                 std::int64_t{connection_.patience_ms()} * 1'000'000;
         if (!granted && !silent) {
-            cancel_unless_refused(asked, granted.error().code);
+            give_up(asked);
             return fail(about(granted.error(), asked.id));
         }
-        if (silent) {  // the request may have been granted
-            asked.repeated = true;
-            asked.ask_again = in_ms(kSilenceMs);
-        }
+        if (silent) asked.ask_again = in_ms(kSilenceMs);
     }
     const std::lock_guard held(mutex_);
     begun_.emplace(ticket, asked);
@@ -268,10 +251,9 @@ std::optional<LockClient::Polled> LockClient::poll(std::uint64_t ticket, bool la
     polled.silent =
         !polled.outcome && polled.outcome.error().code == ErrorCode::no_manager && !last;
     if (!polled.outcome && !polled.silent) {
-        cancel_unless_refused(asked, polled.outcome.error().code);
+        give_up(asked);
         return polled;
     }
-    asked.repeated = asked.repeated || polled.silent;
     const std::lock_guard held(mutex_);
     begun_.emplace(ticket, asked);
     return polled;
@@ -289,11 +271,20 @@ Status LockClient::cancel(std::uint64_t ticket) {
     SHM_ASSIGN(auto asked, take_attempt(ticket));
     if (asked.granted) return unlock(asked.id, asked.granted->token);
     asked.deadline = 0;
-    const auto granted = advance(asked, Deadline::until(0, 0));
-    if (granted && *granted) return unlock(asked.id, (*granted)->token);
-    if (granted || granted.error().code == ErrorCode::timeout) return {};
-    cancel_unless_refused(asked, granted.error().code);
-    return fail(about(granted.error(), asked.id));
+    for (;;) {
+        const auto granted = advance(asked, Deadline::until(0, 0));
+        if (granted && *granted) return unlock(asked.id, (*granted)->token);
+        if (granted) continue;  // it was queued, which was not known here
+        give_up(asked);
+        if (granted.error().code == ErrorCode::timeout) return {};
+        return fail(about(granted.error(), asked.id));
+    }
+}
+
+std::optional<std::uint64_t> LockClient::ticket_of(std::uint32_t request) {
+    const std::lock_guard held(mutex_);
+    const auto found = outstanding_.find(request);
+    return found == outstanding_.end() ? std::nullopt : std::optional(found->second.number);
 }
 
 // ------------------------------------------------------------- giving back
@@ -304,51 +295,12 @@ std::optional<RegionId> LockClient::locked_with(std::uint64_t token) {
     return found == held_.end() ? locked_here_with(token) : std::optional(found->second.id);
 }
 
-Status LockClient::unlock_asking(const RegionId& id, std::uint64_t token) {
-    if (connection_.forked()) return fail(forked_error());
-    bool repeated = false;
-    const auto number = begin_unlock(token, repeated);
-    auto asked = unlock_request(id, token, number);
-    auto answer = ask(std::move(*asked.call.AsUnlock()), connection_.usual(), &repeated);
-    if (answer) return {};
-    const auto code = answer.error().code;
-    if (repeated && (code == ErrorCode::not_held || code == ErrorCode::region_not_found))
-        return {};  // the first attempt succeeded
-    if (!unclear(code)) return fail(std::move(answer).error());
-    if (tell_later({token, number, unlock_request(id, token, number)}) &&
-        code == ErrorCode::client_closed)
-        return {};
-    auto error = about(std::move(answer).error(), id);
-    error.operation = "unlock";
-    error.remedy =
-        "no action is needed: the next manager that this client reaches releases the lock";
-    return fail(std::move(error));
-}
-
-// The number of the request. `repeated`: it repeats the release of the last level, which no manager
-// answered.
-std::uint32_t LockClient::begin_unlock(std::uint64_t token, bool& repeated) {
-    const std::lock_guard held(mutex_);
-    if (const auto found = held_.find(token); found != held_.end()) {
-        if (--found->second.levels == 0) held_.erase(found);
-        return next_request();
-    }
-    const auto cancelled =
-        std::find_if(cancelled_.begin(), cancelled_.end(),
-                     [&](const CancelledRequest& one) { return one.token == token; });
-    if (cancelled == cancelled_.end()) return next_request();
-    repeated = true;
-    const auto number = cancelled->request;
-    cancelled_.erase(cancelled);
-    return number;
-}
-
 Result<std::vector<RegionLocks>> LockClient::list(const std::string& filter) {
     return all_pages<RegionLocks>([&](std::uint32_t slot) -> Result<wire::LockedRegionsT> {
         wire::LocksT call;
         call.filter = filter;
         call.from_slot = slot;
-        SHM_ASSIGN(auto reply, ask(std::move(call), connection_.usual()));
+        SHM_ASSIGN(auto reply, ask(std::move(call)));
         auto* page = reply.answer.AsLockedRegions();
         if (!page) return unexpected_answer();
         return std::move(*page);
@@ -357,49 +309,12 @@ Result<std::vector<RegionLocks>> LockClient::list(const std::string& filter) {
 
 Result<RegionLocks> LockClient::release(const RegionId& id, std::uint64_t token) {
     wire::ReleaseLocksT call;
-    call.id = key_of(id);
+    call.id = std::make_unique<wire::RegionKey>(to_wire(id));
     call.token = token;
-    SHM_ASSIGN(const auto reply, ask(std::move(call), connection_.usual()));
+    SHM_ASSIGN(const auto reply, ask(std::move(call)));
     const auto* page = reply.answer.AsLockedRegions();
     if (!page || page->regions.size() != 1 || !page->regions.front()) return unexpected_answer();
     return from_wire(*page->regions.front());
-}
-
-void LockClient::cancel_unless_refused(const Attempt& attempt, ErrorCode code) {
-    if (unclear(code) || attempt.repeated) cancel_request(attempt);
-}
-
-// Sent after the request itself if the connection still exists, so that the manager reads it
-// afterwards; otherwise as soon as there is a connection.
-void LockClient::cancel_request(const Attempt& attempt) {
-    wire::LockRequestCancelT call;
-    call.id = key_of(attempt.id);
-    call.thread = attempt.owner;
-    call.request = attempt.request;
-    CancelledRequest one;
-    one.request = attempt.request;
-    one.frame.call.Set(std::move(call));
-    tell_later(std::move(one));
-}
-
-// True: it was sent at once. Otherwise the thread with the connection sends it, or the next
-// connection does.
-bool LockClient::tell_later(CancelledRequest one) {
-    const auto number = one.request;
-    {
-        const std::lock_guard held(mutex_);
-        cancelled_.push_back(std::move(one));
-    }
-    if (const auto held = connection_.try_lock()) send_cancelled();
-    const std::lock_guard held(mutex_);
-    return std::none_of(cancelled_.begin(), cancelled_.end(),
-                        [&](const CancelledRequest& other) { return other.request == number; });
-}
-
-void LockClient::send_cancelled() {
-    const std::lock_guard held(mutex_);
-    std::erase_if(cancelled_,
-                  [&](const CancelledRequest& one) { return connection_.tell(one.frame); });
 }
 
 }  // namespace snakepit::shm

@@ -19,9 +19,13 @@ namespace snakepit::shm {
 // The client's half of the locks. The manager answers every request at once. Waiting threads sleep
 // here, on the word in the lease page that the manager increments, without holding a mutex.
 //
-// A lock request has its own number, chosen here, in addition to the frame's id. By this number a
-// restarted manager recognises what was granted already, and grants it only once. Thread-safe:
-// locks the connection for each single request.
+// A lock request has its own number, chosen here, in addition to the frame's id. By this number the
+// manager recognises a request that is repeated, as long as it is the last one of its owner for the
+// region. So a request whose answer is missing, and which may have been granted, is never followed
+// by another one for the same region: it is cancelled first, and made again under a new number if
+// somebody still waits for it. The same is done with all of them when the manager was restarted,
+// and a release that was not answered is made again before anything else is asked of the region.
+// Thread-safe: locks the connection for each single request.
 //
 // A lock that the manager has delegated to this client is taken and released in the lease page,
 // without a request, until the manager recalls it (lock_client_local.cpp).
@@ -40,6 +44,9 @@ class LockClient {
         if (unlock_here(id, token)) return kSuccess;
         return unlock_asking(id, token);
     }
+    // All levels of a lock, as the end of this program would: a region locked for writing is then
+    // inconsistent.
+    Status abandon(const RegionId& id, std::uint64_t token);
     // The region that this client has locked with this token.
     std::optional<RegionId> locked_with(std::uint64_t token);
     Result<std::vector<RegionLocks>> list(const std::string& filter);
@@ -59,50 +66,65 @@ class LockClient {
     std::optional<Polled> poll(std::uint64_t ticket, bool last);
     // Of all begun locks.
     std::vector<std::uint64_t> tickets();
+    // Of the begun lock that the manager knows by this number.
+    std::optional<std::uint64_t> ticket_of(std::uint32_t request);
 
-    // Call with the connection locked, whenever it may have been restored.
-    void send_cancelled();
+    // Call with the connection locked, after it was restored.
+    void reconnected();
 
   private:
     struct Attempt {
         RegionId id;
         AccessMode mode = AccessMode::read_only;
         std::uint32_t owner = 0;
-        std::uint32_t request = 0;
+        std::uint32_t number = 0;           // what the program knows it by
+        std::uint32_t request = 0;          // what the manager knows it by; 0: it does not
         std::int64_t deadline = INT64_MAX;  // monotonic nanoseconds, as all times here
         std::uint64_t ticket = 0;           // 0: not queued, as far as the client knows
-        bool repeated = false;              // it was sent more than once
         std::uint32_t seen = 0;             // the lease page's word before the last request
         std::int64_t ask_again = 0;         // when to ask again although the word is unchanged
         std::int64_t answered_at = 0;
         std::optional<LockGrant> granted = {};
     };
-    // A release or cancellation that was not sent yet. `token`: the released lock; 0: a cancelled
-    // request.
-    struct CancelledRequest {
-        std::uint64_t token = 0;
-        std::uint32_t request = 0;
-        wire::RequestT frame;
+    // A request that the manager has, or may have.
+    struct Outstanding {
+        RegionId id;
+        std::uint32_t owner = 0;
+        std::uint32_t number = 0;
+        bool unanswered = false;
     };
+    static Error about(Error error, const RegionId& id);
+    static std::uint32_t next_number(std::atomic<std::uint32_t>& counter);
     Result<LockGrant> lock_asking(const RegionId& id, AccessMode mode, std::uint32_t timeout_ms,
                                   std::uint32_t owner);
     Status unlock_asking(const RegionId& id, std::uint64_t token);
-    std::uint32_t next_request();
     Result<Attempt> attempt(const RegionId& id, AccessMode mode, std::uint32_t owner);
     // Sends the request, or asks for its state, or gives up at its deadline. Empty: it is queued.
     Result<std::optional<LockGrant>> advance(Attempt& attempt, const Deadline& deadline);
     Result<wire::LockedT> step(Attempt& attempt, const Deadline& deadline);
+    // With the connection: no earlier request about the region is uncertain any more, except this
+    // one.
+    Status settle(const RegionId& id, std::uint32_t except = 0);
+    void enlist(Attempt& attempt);
+    void note_answer(const Attempt& attempt, const wire::LockedT* locked, bool decided);
+    wire::RequestT request_of(const Attempt& attempt) const;
     // Sleeps until a decision, until it is time to ask again, or until `until`. `once`: also
     // returns when a signal was handled.
     void rest(const Attempt& attempt, std::int64_t until, bool once) const;
     template <typename Call>
-    Result<wire::ReplyT> ask(Call call, const Deadline& deadline, bool* repeated = nullptr);
-    // Also if a repeated request is refused: a killed manager may have granted the first one, and
-    // the region may have been deallocated or sealed since.
-    void cancel_unless_refused(const Attempt& attempt, ErrorCode code);
-    void cancel_request(const Attempt& attempt);
-    bool tell_later(CancelledRequest one);
-    std::uint32_t begin_unlock(std::uint64_t token, bool& repeated);
+    Result<wire::ReplyT> ask(Call call);
+    // Cancels it unless its fate is known. For an attempt that ends.
+    void give_up(const Attempt& attempt);
+    // With the mutex: cancels those of the region that were not answered.
+    void cancel_unanswered(const RegionId& id, std::uint32_t except);
+    void cancel_request(std::uint32_t request, const Outstanding& one);
+    bool count_down(std::uint64_t token);
+    Status send_release(const wire::RequestT& request);
+    // `again`: the release was sent before, and not answered.
+    Status release_asking(const RegionId& id, wire::UnlockT call, Result<Connection::Lock> held,
+                          bool again);
+    // Of the region, not answered yet.
+    std::optional<Outbox::Message> unanswered_release(const RegionId& id);
     Result<Attempt> take_attempt(std::uint64_t ticket);
     void note_granted(const RegionId& id, const wire::LockedT& granted);
     // lock_client_local.cpp: without the manager, if it has delegated the lock. False: nothing was
@@ -116,10 +138,10 @@ class LockClient {
     void remember(const RegionId& id, const Delegations::Known& known);
 
     Connection& connection_;
-    std::atomic<std::uint32_t> requests_{0};
+    std::atomic<std::uint32_t> requests_{0}, numbers_{0};
     std::mutex mutex_;  // guards the following; never held during a request to the manager
-    std::vector<CancelledRequest> cancelled_;
-    Delegations delegations_;  // find() needs no mutex
+    std::unordered_map<std::uint32_t, Outstanding> outstanding_;  // by number of the request
+    Delegations delegations_;                                     // find() needs no mutex
     struct Held {
         RegionId id;
         std::uint32_t levels = 0;  // not released yet

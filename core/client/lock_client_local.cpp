@@ -99,7 +99,8 @@ void LockClient::note_granted(const RegionId& id, const wire::LockedT& granted) 
 
 // Called with the mutex.
 std::optional<RegionId> LockClient::locked_here_with(std::uint64_t token) const {
-    return delegations_.first([&](const Delegations::Known& known) {
+    return delegations_.first([&](const Delegations::Known& known, std::uint64_t taken_over) {
+        if (taken_over == token) return false;  // it is in held_ as long as it is held
         const auto& lock = connection_.lease().lock(known.slot);
         const auto word = LockWord::decode(lock.word.load(std::memory_order_acquire));
         return word.held() && LeaseLock::token(known.base, word.sequence) == token &&

@@ -187,7 +187,6 @@ Result<Connection::Answer> ManagerClient::Private::ask_without_holding(const Reg
     auto* entry = mapper.find(id);
     const bool holds = entry && release_allocation(*entry, id);
     auto answer = connection->call(std::move(request));
-    locks.send_cancelled();
     if (answer) answer->no_fork = {};
     if (holds) {
         if (const auto mapped = map_slowly(id, again, false)) mapper.at(id).holds_allocation = true;

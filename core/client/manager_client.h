@@ -158,6 +158,9 @@ class ManagerClient {
     // Releases one level, on any thread; not_held if this client does not hold the lock. If no
     // manager responds, the release is sent to the next one that this client reaches.
     Status unlock(const RegionId& id, std::uint64_t token);
+    // Releases all levels for an owner that has ended, as the end of this process would: if it
+    // wrote, the region is inconsistent. Errors as unlock().
+    Status abandon(const RegionId& id, std::uint64_t token);
     // The region that this client has locked with this token.
     std::optional<RegionId> locked_with(std::uint64_t token) const;
     // A lock that is waited for in slices, with a ticket. `owner` as for lock(); a thread must

@@ -65,7 +65,6 @@ auto ManagerClient::Private::allocate(const wire::AllocateT& call, bool& unable,
         request.id = request_id;
         request.call.Set(wire::AllocateT(call));
         auto answer = connection->call(std::move(request));
-        locks.send_cancelled();
         if (!answer) {
             if (!connection->refused()) connection->cancel_allocation(request_id);
             return fail(std::move(answer).error());

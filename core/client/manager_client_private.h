@@ -30,7 +30,7 @@ class ManagerClient::Private {
           signals(*connection),
           events(*connection, locks, [this](const RegionId& id) { return counter_of(id); }) {
         connection->when_reconnected([this] {
-            locks.send_cancelled();
+            locks.reconnected();
             events.reconnected();
         });
     }
@@ -58,7 +58,6 @@ class ManagerClient::Private {
         wire::RequestT request;
         request.call.Set(std::move(call));
         auto answer = connection->call(std::move(request), repeated);
-        locks.send_cancelled();
         return answer;
     }
 
@@ -67,7 +66,6 @@ class ManagerClient::Private {
     Result<wire::ReplyT> ask_reply(wire::RequestT request) {
         SHM_ASSIGN(const auto held, lock());
         auto answer = connection->call(std::move(request));
-        locks.send_cancelled();
         if (!answer) return fail(std::move(answer).error());
         return std::move(answer->reply);
     }

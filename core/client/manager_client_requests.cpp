@@ -137,6 +137,10 @@ Status ManagerClient::unlock(const RegionId& id, std::uint64_t token) {
     return d_->locks.unlock(id, token);
 }
 
+Status ManagerClient::abandon(const RegionId& id, std::uint64_t token) {
+    return d_->locks.abandon(id, token);
+}
+
 std::optional<RegionId> ManagerClient::locked_with(std::uint64_t token) const {
     return d_->locks.locked_with(token);
 }
@@ -154,8 +158,7 @@ Result<std::optional<LockGrant>> ManagerClient::lock_wait(std::uint64_t ticket,
 }
 
 Status ManagerClient::lock_cancel(std::uint64_t ticket) {
-    SHM_ASSIGN(const bool known, d_->events.cancel(ticket));
-    return known ? Status() : d_->locks.cancel(ticket);
+    return d_->events.cancel(ticket);
 }
 
 Result<std::vector<RegionLocks>> ManagerClient::locks(const std::string& filter) {

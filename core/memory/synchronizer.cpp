@@ -74,6 +74,29 @@ std::vector<std::uint64_t> Synchronizer::serials() const {
     return out;
 }
 
+void Synchronizer::set_process(std::uint64_t serial, std::uint64_t process) {
+    auto& known = clients_[serial].process;
+    if (known == process) return;
+    leave_process(serial);
+    known = process;
+    if (process != 0) processes_[process].insert(serial);
+}
+
+std::vector<std::uint64_t> Synchronizer::same_process(std::uint64_t serial) const {
+    const auto client = clients_.find(serial);
+    const auto process =
+        client == clients_.end() ? processes_.end() : processes_.find(client->second.process);
+    if (process == processes_.end()) return {serial};
+    return {process->second.begin(), process->second.end()};
+}
+
+void Synchronizer::leave_process(std::uint64_t serial) {
+    const auto found = processes_.find(clients_.at(serial).process);
+    if (found == processes_.end()) return;
+    found->second.erase(serial);
+    if (found->second.empty()) processes_.erase(found);
+}
+
 std::size_t Synchronizer::held_count() const {
     auto count = holds_.size();
     for (const auto& [slot, one] : delegated_)
@@ -217,13 +240,17 @@ std::optional<LockAnswer> Synchronizer::again(const LockRequest& request) {
                       wait.what.request == request.request;
     if (same && wait.state == LockState::queued) return outcome(wait);
     const auto slot = wait.what.slot;
-    erase(wait.ticket);
+    if (same)
+        erase(wait.ticket);
+    else
+        withdraw(wait.ticket);
     advance(slot);
     return std::nullopt;
 }
 
 Result<LockAnswer> Synchronizer::ask(const LockRequest& request) {
-    end_loans_of(request.owner.serial);
+    set_process(request.owner.serial, request.process);
+    for (const auto serial : same_process(request.owner.serial)) end_loans_of(serial);
     if (!lent(request.slot)) absorb(request.slot);
     SHM_ASSIGN(auto answer, decide(request));
     if (answer.state == LockState::granted) answer.delegation = delegate(request, 0);
@@ -359,8 +386,11 @@ void Synchronizer::dismiss(std::uint32_t slot) {
 // -------------------------------------------------------------- giving back
 
 void Synchronizer::unlock(const Held& one, std::uint32_t request) {
+    if (one.levels.request != request) drop_level(one, request);
+}
+
+void Synchronizer::drop_level(const Held& one, std::uint32_t request) {
     auto levels = one.levels;
-    if (levels.request == request) return;
     if (levels.depth() == 1) return release(one);
     levels.request = request;
     --(levels.write > 0 ? levels.write : levels.read);
@@ -373,19 +403,28 @@ void Synchronizer::release(const Held& one) {
     advance(one.lock.slot);
 }
 
+// A grant that the client was not told of is undone: it asks again for a ticket that is unknown.
+void Synchronizer::withdraw(std::uint64_t ticket) {
+    const auto wait = waits_.at(ticket);
+    erase(ticket);
+    if (wait.state != LockState::granted) return;
+    if (const auto own = find(wait.what.owner, wait.what.slot);
+        own && own->lock.token == wait.token)
+        drop_level(*own, 0);  // no request has this number
+}
+
 void Synchronizer::cancel_request(std::uint32_t slot, const LockOwner& owner,
                                   std::uint32_t request) {
     const auto ticket = ticket_of_.find(owner);
     if (ticket != ticket_of_.end()) {
         const auto& what = waits_.at(ticket->second).what;
         if (what.slot == slot && what.request == request) {
-            erase(ticket->second);
-            advance(slot);
+            withdraw(ticket->second);
+            return advance(slot);
         }
     }
     const auto own = find(owner, slot);
-    // Recorded under its own number: no request has number 0.
-    if (own && own->levels.request == request) unlock(*own, 0);
+    if (own && own->levels.request == request) drop_level(*own, 0);
 }
 
 void Synchronizer::drop(std::uint64_t serial) {
@@ -400,6 +439,7 @@ void Synchronizer::drop(std::uint64_t serial) {
         slots.insert(one.lock.slot);
         forget(one);
     }
+    leave_process(serial);
     clients_.erase(serial);
     for (const auto slot : slots) advance(slot);
 }

@@ -34,6 +34,7 @@ struct LockRequest {
     std::int64_t deadline = 0;  // monotonic nanoseconds; in the past: do not wait
     // The client whose lease page may have the lock, so that it is delegated; empty: it is not.
     std::optional<std::uint32_t> page = {};
+    std::uint64_t process = 0;  // of the client; equal for all clients of one. 0: not known
     static constexpr std::int64_t kForever = INT64_MAX;
 };
 
@@ -65,7 +66,9 @@ struct LockAnswer {
 //
 // A waiter waits for every holder and every earlier waiter with an incompatible mode. Only a
 // request that would close a cycle of such waits is refused. All new edges begin or end at the
-// requester, so a search from there finds every possible cycle.
+// requester, so a search from there finds every possible cycle. A thread that uses two clients of
+// its process is two owners, but waits as one: what it holds through one client is not released
+// while it waits through the other.
 //
 // Granted locks are in the LockTable before they are answered; waits exist in memory only. Service
 // thread only. It knows slots and clients by number, but no names or sockets.
@@ -79,7 +82,8 @@ struct LockAnswer {
 // taking it, so processes that compete for one pay for it once a loan. The order of the queue
 // decides who is next; nobody is overtaken for longer than a loan. A client that has a lent lock
 // waits for nothing: it is lent none while it has a ticket, and any request of it ends its loans
-// first. So no cycle of waits goes through a lent lock, and the wait graph is of ordinary locks.
+// first; the same holds for all clients of one process. So no cycle of waits goes through a lent
+// lock, and the wait graph is of ordinary locks.
 class Synchronizer {
   public:
     // `pages`: the lease pages of clients; null: nothing is delegated.
@@ -139,6 +143,8 @@ class Synchronizer {
     void expire(std::int64_t now);
     // Serials of clients that hold locks; after a restart some may have exited.
     std::vector<std::uint64_t> serials() const;
+    // Of a client that holds locks since before a restart; otherwise its requests say so.
+    void set_process(std::uint64_t serial, std::uint64_t process);
 
     // Waits decided since the last call by something other than a request of their own client.
     struct Settled {
@@ -193,6 +199,7 @@ class Synchronizer {
         std::set<std::uint32_t> delegated;  // slots
         std::uint32_t hand = 0;             // the slot that was absorbed last to make room
         std::set<std::uint32_t> lent;       // slots; loans may have ended
+        std::uint64_t process = 0;          // 0: not known
     };
     struct Delegated {
         std::uint32_t index = 0;  // in the table
@@ -235,6 +242,9 @@ class Synchronizer {
     void settle(Wait& wait, LockState state);
     void leave_queue(Wait& wait);
     void erase(std::uint64_t ticket);
+    void withdraw(std::uint64_t ticket);
+    void drop_level(const Held& held, std::uint32_t request);
+    void leave_process(std::uint64_t serial);
     Wait* known(std::uint64_t serial, std::uint64_t ticket);
     LockAnswer outcome(const Wait& wait) const;
     void advance(std::uint32_t slot);
@@ -244,7 +254,12 @@ class Synchronizer {
     const Wait* queued(const LockOwner& owner) const;
     std::vector<LockWaitEdge> find_cycle(const Wait& start) const;
     void expand(Search& search, const Wait& wait) const;
-    std::optional<LockWaitEdge> edge_to(const Wait& wait, const Wait& start) const;
+    std::optional<LockWaitEdge> edge_to(const Search& search, const Wait& wait,
+                                        const Wait& start) const;
+    // All known clients of the client's process.
+    std::vector<std::uint64_t> same_process(std::uint64_t serial) const;
+    // The thread as an owner of each of them.
+    std::vector<LockOwner> same_thread(const LockOwner& owner) const;
 
     LockTable table_;
     ReferenceCounter* pages_;
@@ -255,10 +270,11 @@ class Synchronizer {
     std::unordered_map<HoldKey, std::uint32_t, HoldHash> holds_;
     std::unordered_map<std::uint64_t, Wait>
         waits_;  // by ticket; decided ones until they are reported
-    std::unordered_map<LockOwner, std::uint64_t, OwnerHash> ticket_of_;  // at most one each
-    std::unordered_map<std::uint64_t, Client> clients_;                  // by serial
-    std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;         // and ticket
-    std::set<std::pair<std::int64_t, std::uint64_t>> by_age_;            // asked, and ticket
+    std::unordered_map<LockOwner, std::uint64_t, OwnerHash> ticket_of_;     // at most one each
+    std::unordered_map<std::uint64_t, Client> clients_;                     // by serial
+    std::unordered_map<std::uint64_t, std::set<std::uint64_t>> processes_;  // serials of each
+    std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;            // and ticket
+    std::set<std::pair<std::int64_t, std::uint64_t>> by_age_;               // asked, and ticket
     std::vector<Settled> settled_;
 };
 

@@ -114,8 +114,10 @@ std::optional<LockTable::Delegation> Synchronizer::delegate(const LockRequest& r
                                                             std::int64_t end) {
     const auto queue = queues_.find(request.slot);
     const bool wanted = queue != queues_.end() && !queue->second.waiting.empty();
+    const auto waits = [&](std::uint64_t serial) { return !clients_[serial].tickets.empty(); };
+    const auto as = same_process(request.owner.serial);
     const bool alone = queue != queues_.end() && queue->second.holders.size() == 1 &&
-                       (!wanted || (end != 0 && clients_[request.owner.serial].tickets.empty()));
+                       (!wanted || (end != 0 && std::none_of(as.begin(), as.end(), waits)));
     if (!pages_ || !request.page || !alone) return std::nullopt;
     const auto own = held(queue->second.holders.front());
     const bool writable = request.mode == AccessMode::read_write;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/lock_owner.h"
 #include "memory/synchronizer.h"
 
 namespace snakepit::shm {
@@ -15,6 +16,7 @@ struct Synchronizer::Search {
         std::int64_t all = INT64_MIN;
         std::int64_t writers = INT64_MIN;
     };
+    std::vector<LockOwner> requester;  // as an owner of each of its clients
     std::unordered_map<LockOwner, LockWaitEdge, OwnerHash> reached;  // and by which edge first
     std::deque<const Wait*> open;
     std::unordered_map<std::uint32_t, Walked> walked;
@@ -27,15 +29,25 @@ const Synchronizer::Wait* Synchronizer::queued(const LockOwner& owner) const {
     return wait.state == LockState::queued ? &wait : nullptr;
 }
 
+std::vector<LockOwner> Synchronizer::same_thread(const LockOwner& owner) const {
+    if (!is_thread(owner.thread)) return {owner};
+    std::vector<LockOwner> out;
+    for (const auto serial : same_process(owner.serial)) out.push_back({serial, owner.thread});
+    return out;
+}
+
 // Whether `wait` waits for the requester. Searched separately for each waiter, because a search
 // excludes its starting point.
-std::optional<LockWaitEdge> Synchronizer::edge_to(const Wait& wait, const Wait& start) const {
-    if (&wait == &start) return std::nullopt;
+std::optional<LockWaitEdge> Synchronizer::edge_to(const Search& search, const Wait& wait,
+                                                  const Wait& start) const {
     const auto slot = wait.what.slot;
     const bool writes = wait.what.mode == AccessMode::read_write;
-    const auto own = find(start.what.owner, slot);
-    if (own && (writes || own->writes()))
-        return LockWaitEdge{wait.what.owner, slot, start.what.owner, true};
+    for (const auto& owner : search.requester) {
+        if (owner == wait.what.owner) continue;
+        const auto own = find(owner, slot);
+        if (own && (writes || own->writes()))
+            return LockWaitEdge{wait.what.owner, slot, owner, true};
+    }
     const bool ahead = start.what.slot == slot && start.order < wait.order;
     if (ahead && (writes || start.what.mode == AccessMode::read_write))
         return LockWaitEdge{wait.what.owner, slot, start.what.owner, false};
@@ -49,9 +61,12 @@ void Synchronizer::expand(Search& search, const Wait& wait) const {
     auto& walked = search.walked[slot];
     const auto reach = [&](const LockOwner& to, bool is_holder) {
         if (to == wait.what.owner) return;
-        if (!search.reached.emplace(to, LockWaitEdge{wait.what.owner, slot, to, is_holder}).second)
+        const auto as = same_thread(to);
+        if (!search.reached.emplace(as.front(), LockWaitEdge{wait.what.owner, slot, to, is_holder})
+                 .second)
             return;
-        if (const auto* next = queued(to)) search.open.push_back(next);
+        for (const auto& one : as)
+            if (const auto* next = queued(one)) search.open.push_back(next);
     };
     const bool writes = wait.what.mode == AccessMode::read_write;
     if ((writes || writer_in(queue)) && !std::exchange(walked.holders, true))
@@ -68,14 +83,17 @@ void Synchronizer::expand(Search& search, const Wait& wait) const {
 // Breadth first, so that the reported cycle is the shortest. Empty: no cycle.
 std::vector<LockWaitEdge> Synchronizer::find_cycle(const Wait& start) const {
     Search search;
+    search.requester = same_thread(start.what.owner);
     search.open.push_back(&start);
+    const auto requester = search.requester.front();
     while (!search.open.empty()) {
         const auto& wait = *search.open.front();
         search.open.pop_front();
-        if (const auto last = edge_to(wait, start)) {
+        if (const auto last = edge_to(search, wait, start)) {
             std::vector<LockWaitEdge> cycle{*last};
-            while (cycle.back().from != start.what.owner)
-                cycle.push_back(search.reached.at(cycle.back().from));
+            for (auto from = same_thread(last->from).front(); from != requester;
+                 from = same_thread(cycle.back().from).front())
+                cycle.push_back(search.reached.at(from));
             std::reverse(cycle.begin(), cycle.end());
             return cycle;
         }

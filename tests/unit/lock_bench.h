@@ -23,8 +23,9 @@ class LockBench {
     }
     LockAnswer ask(const LockOwner& owner, std::uint32_t slot, AccessMode mode,
                    std::int64_t deadline = LockRequest::kForever, std::uint32_t request = 0) {
-        const auto answer =
-            sync->ask({slot, 1, owner, mode, request != 0 ? request : ++requests, deadline});
+        const LockRequest asked{slot,     1,  owner,  mode, request != 0 ? request : ++requests,
+                                deadline, {}, process};
+        const auto answer = sync->ask(asked);
         if (!answer) qFatal("%s", answer.error().sentence().c_str());
         return *answer;
     }
@@ -47,6 +48,7 @@ class LockBench {
 
     std::unique_ptr<Synchronizer> sync;
     std::uint32_t requests = 0;  // the last number given to one
+    std::uint64_t process = 0;   // of those that ask
 
   private:
     void start() {

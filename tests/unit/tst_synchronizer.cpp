@@ -2,6 +2,7 @@
 // The order in which locks are granted, what ends them, and circles of waits.
 #include <QtTest>
 
+#include "base/lock_owner.h"
 #include "lock_bench.h"
 
 using namespace snakepit::shm;
@@ -35,6 +36,7 @@ class SynchronizerTest : public QObject {
     void a_request_made_again_is_granted_once();
     void a_release_made_again_undoes_one_level();
     void a_cancelled_request_leaves_nothing_behind();
+    void a_grant_that_nobody_was_told_of_ends_with_its_ticket();
     void another_thread_of_the_client_may_give_a_lock_back_and_another_client_not();
     void what_is_gone_is_granted_on();
     void withdrawing_a_region_ends_the_waits_and_not_the_locks();
@@ -44,6 +46,8 @@ class SynchronizerTest : public QObject {
     void a_refused_request_changed_nothing();
     void a_place_in_the_queue_can_close_a_circle();
     void threads_of_one_client_are_not_taken_for_each_other();
+    void a_thread_that_uses_two_clients_waits_as_one();
+    void owners_of_two_clients_are_the_same_only_if_they_are_threads_of_one_process();
     void no_client_takes_the_whole_table();
 
   private:
@@ -205,6 +209,32 @@ void SynchronizerTest::a_cancelled_request_leaves_nothing_behind() {
     QCOMPARE(bench().poll(kCid, cid), LockState::granted);
 }
 
+// By the next request of its owner, or when it is cancelled: the client asks again for a ticket
+// that is unknown, and would have one level too many.
+void SynchronizerTest::a_grant_that_nobody_was_told_of_ends_with_its_ticket() {
+    const auto bob = bench().ask(kBob, kX, kWrite);
+    const auto waits = bench().ask(kAnn, kX, kRead, LockRequest::kForever, 50);
+    QVERIFY(bench().unlock(kBob, kX, bob.token));
+    QCOMPARE(bench().levels(kAnn, kX), std::pair(1, 0));
+    bench().ask(kAnn, kX, kRead, 0, 51);
+    QCOMPARE(bench().levels(kAnn, kX), std::pair(1, 0));
+    QCOMPARE(bench().poll(kAnn, waits), LockState::unknown);
+    const auto again = bench().ask(kAnn, kX, kRead, 0, 50);
+    QCOMPARE(bench().levels(kAnn, kX), std::pair(2, 0));
+
+    const auto writes = bench().ask(kBob, kX, kWrite);
+    const auto deeper = bench().ask(kAnn, kY, kWrite);
+    QVERIFY(bench().unlock(kAnn, kX, again.token) && bench().unlock(kAnn, kX, again.token));
+    QCOMPARE(bench().poll(kBob, writes), LockState::granted);
+    const auto other = bench().ask(kBob, kY, kRead, LockRequest::kForever, 60);
+    QVERIFY(bench().unlock(kAnn, kY, deeper.token));
+    // Another request changed the record since, so its number does not tell what to undo.
+    bench().unlock(kBob, kY, sync().holders(kY).front().lock.token, 61);
+    sync().cancel_request(kY, kBob, 60);
+    QCOMPARE(bench().levels(kBob, kY), std::pair(0, 0));
+    QCOMPARE(bench().poll(kBob, other), LockState::unknown);
+}
+
 void SynchronizerTest::another_thread_of_the_client_may_give_a_lock_back_and_another_client_not() {
     const auto ann = bench().ask(kAnn, kX, kWrite);
     QVERIFY(!bench().unlock(kBob, kX, ann.token));
@@ -316,6 +346,54 @@ void SynchronizerTest::threads_of_one_client_are_not_taken_for_each_other() {
     QCOMPARE(bench().ask(other, kY, kWrite).state, LockState::queued);  // no circle: it has nothing
     QCOMPARE(bench().ask(one, kZ, kWrite).state, LockState::granted);
     QCOMPARE(bench().ask(one, kY, kWrite).state, LockState::deadlock);
+}
+
+void SynchronizerTest::a_thread_that_uses_two_clients_waits_as_one() {
+    constexpr LockOwner kOne{1, 100}, kTwo{2, 100}, kThird{3, 100}, kElse{4, 400};
+    bench().process = 77;
+    const auto one = bench().ask(kOne, kX, kWrite);
+    const auto waits = bench().ask(kTwo, kX, kRead);
+    QCOMPARE(waits.state, LockState::deadlock);
+    QCOMPARE(waits.cycle.size(), 1U);
+    QVERIFY(waits.cycle.front().from == kTwo && waits.cycle.front().to == kOne);
+    QCOMPARE(bench().ask(kTwo, kX, kRead, 0).state, LockState::timed_out);
+
+    bench().process = 78;
+    bench().ask(kElse, kY, kWrite);
+    QCOMPARE(bench().ask(kElse, kX, kWrite).state, LockState::queued);
+    bench().process = 77;
+    const auto circle = bench().ask(kThird, kY, kWrite);
+    QCOMPARE(circle.state, LockState::deadlock);
+    QCOMPARE(circle.cycle.size(), 2U);
+    QVERIFY(circle.cycle.front().from == kThird && circle.cycle.back().to == kOne);
+
+    // What it waits for through one client counts for what it has through another.
+    QVERIFY(bench().unlock(kOne, kX, one.token));
+    bench().ask(kOne, kZ, kWrite);
+    QCOMPARE(bench().ask(kTwo, kY, kRead).state, LockState::queued);
+    bench().process = 78;
+    QCOMPARE(bench().ask(kElse, kZ, kRead).state, LockState::deadlock);
+
+    // A new manager is told whose the locks are.
+    bench().restart();
+    sync().set_process(kOne.serial, 77);
+    bench().process = 77;
+    QCOMPARE(bench().ask(kThird, kZ, kRead).state, LockState::deadlock);
+    sync().drop(kOne.serial);
+    QCOMPARE(bench().ask(kThird, kZ, kRead).state, LockState::granted);
+}
+
+void SynchronizerTest::
+    owners_of_two_clients_are_the_same_only_if_they_are_threads_of_one_process() {
+    bench().process = 77;
+    bench().ask({1, 100}, kX, kWrite);
+    bench().ask({1, kFirstOwner + 1}, kY, kWrite);
+    QCOMPARE(bench().ask({2, 101}, kX, kWrite).state, LockState::queued);
+    QCOMPARE(bench().ask({2, kFirstOwner + 1}, kY, kWrite).state, LockState::queued);
+    for (const std::uint64_t process : {78U, 0U}) {
+        bench().process = process;
+        QCOMPARE(bench().ask({3 + process, 100}, kX, kWrite).state, LockState::queued);
+    }
 }
 
 void SynchronizerTest::no_client_takes_the_whole_table() {

@@ -335,7 +335,8 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_connect_within(const char* ins
  *
  * For threads that have to stop before the client is disconnected. Mappings stay valid and keep
  * their references until they are unmapped or the client is disconnected; snakepit_shm_unmap(),
- * snakepit_shm_unlock() and snakepit_shm_cancel() still work. May be called more than once.
+ * snakepit_shm_unlock(), snakepit_shm_lock_abandon() and snakepit_shm_cancel() still work. May be
+ * called more than once.
  */
 SNAKEPIT_SHM_API void snakepit_shm_close(snakepit_shm_client* client);
 /**
@@ -702,6 +703,9 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_wait(snakepit_shm_client*
  * @brief Cancels a requested lock, and releases it if it was granted meanwhile. Works on a closed
  * client too.
  *
+ * @retval SNAKEPIT_SHM_NOT_HELD    The ticket was used up: its event was returned by
+ *                                  snakepit_shm_next_event(), or a thread waits with it. After any
+ *                                  other result no event of it is returned.
  * @retval SNAKEPIT_SHM_NO_MANAGER  No manager responded; the next one that this client reaches is
  *                                  notified.
  */
@@ -720,6 +724,22 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_cancel(snakepit_shm_client* cl
  */
 SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_unlock(snakepit_shm_client* client,
                                                          const char* id, uint64_t token);
+/**
+ * @brief Releases a lock whose owner has ended, such as a task that was killed, while this program
+ * goes on.
+ *
+ * As the end of the program would: all levels are released, and if the lock was exclusive the
+ * region may be half written. Then the next one that locks it, in any program, gets a token with
+ * #SNAKEPIT_SHM_TOKEN_INCONSISTENT. From any thread of the client. Works on a closed client too.
+ *
+ * @param client  The client that has the lock.
+ * @param id      The region's id.
+ * @param token   As for snakepit_shm_unlock().
+ * @retval SNAKEPIT_SHM_NOT_HELD    As for snakepit_shm_unlock().
+ * @retval SNAKEPIT_SHM_NO_MANAGER  As for snakepit_shm_unlock().
+ */
+SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_lock_abandon(snakepit_shm_client* client,
+                                                               const char* id, uint64_t token);
 /**
  * @brief Wakes all who wait for a region: adds 1 to its counter.
  *
