@@ -155,6 +155,16 @@ const ClientRecord* ClientRegistry::find_record(std::uint64_t serial) const {
     return client ? &grants_.record(*client) : nullptr;
 }
 
+std::uint64_t ClientRegistry::process_of(std::uint64_t serial) const {
+    const auto* record = find_record(serial);
+    if (!record) return 0;
+    if (record->process_number != 0) return record->process_number;
+    if (record->pid == 0 || record->start_time == 0) return 0;
+    // Apart from the numbers above, which have 32 bits.
+    const auto pid = static_cast<std::uint64_t>(record->pid);
+    return pid << 32 ^ static_cast<std::uint64_t>(record->start_time);
+}
+
 bool ClientRegistry::owner_alive(std::uint32_t slot) const {
     const auto serial = registry_.fixed(slot).owner_serial;
     return serial == 0 || clients_.contains(serial);

@@ -40,6 +40,8 @@ class ClientRegistry : RegionPart {
     // By serial; none when that client has ended.
     std::optional<std::uint32_t> find(std::uint64_t serial) const;
     const layout::ClientRecord* find_record(std::uint64_t serial) const;
+    // A number of the process, the same for all its clients; 0: not known.
+    std::uint64_t process_of(std::uint64_t serial) const;
     std::size_t count() const { return clients_.size(); }
 
     // ---- regions of an owner

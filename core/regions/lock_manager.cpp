@@ -149,6 +149,7 @@ Result<LockReply> LockManager::lock(const Caller& caller, const LockCall& call) 
                             call.request,
                             deadline};
         if (may_delegate(caller, slot)) request.page = caller.client;
+        request.process = clients_.process_of(caller.serial);
         SHM_ASSIGN(const auto answer, synchronizer_.ask(request));
         notify_settled();
         stats_.counters.deadlocks += answer.state == LockState::deadlock ? 1 : 0;
@@ -199,6 +200,22 @@ Status LockManager::unlock(const Caller& caller, const RegionId& id, std::uint64
         synchronizer_.unlock(*held, request);
         notify_settled();
         lifecycle_.released(slot, word.generation);
+        return {};
+    }());
+}
+
+Status LockManager::abandon(const Caller& caller, const RegionId& id, std::uint64_t token) {
+    return refusals_.check(caller, "abandon", id, [&]() -> Status {
+        SHM_ASSIGN(const auto slot, find_region(registry_, id));
+        synchronizer_.absorb_of(caller.serial, slot);
+        const auto held = synchronizer_.find(caller.serial, slot, token);
+        if (!caller.client || !held) return fail(not_held(id));
+        if (held->writes())
+            mark_inconsistent(slot, event_by(caller, {.kind = EventKind::lock_broken,
+                                                      .text = name_of(held->owner())}));
+        synchronizer_.release(*held);
+        notify_settled();
+        lifecycle_.released(slot, registry_.control(slot).generation);
         return {};
     }());
 }
@@ -277,8 +294,11 @@ void LockManager::recover() {
         for (const auto& held : synchronizer_.holders(slot))
             if (stale(held)) synchronizer_.release(held);
     }
-    for (const auto serial : synchronizer_.serials())  // every region is evaluated in a moment
+    for (const auto serial : synchronizer_.serials()) {
+        synchronizer_.set_process(serial, clients_.process_of(serial));
+        // Every region is evaluated in a moment.
         if (!clients_.find(serial)) drop(ClientRecord{}, serial);
+    }
 }
 
 Result<std::vector<RegionLocks>> LockManager::list(const Caller& caller, std::string_view text,

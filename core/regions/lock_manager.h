@@ -70,6 +70,8 @@ class LockManager : RegionPart {
     // One level of the lock; not_held when the token is not one of this client's.
     Status unlock(const Caller& caller, const RegionId& id, std::uint64_t token,
                   std::uint32_t request);
+    // All levels, for an owner that ended while its program goes on: as if the program had ended.
+    Status abandon(const Caller& caller, const RegionId& id, std::uint64_t token);
     // Regions that are locked, paged as RegionDirectory::list().
     Result<std::vector<RegionLocks>> list(const Caller& caller, std::string_view filter,
                                           std::uint32_t& slot, std::size_t bytes);

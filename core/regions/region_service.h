@@ -122,6 +122,9 @@ class RegionService {
                   std::uint32_t request) {
         return locks_.unlock(caller, id, token, request);
     }
+    Status abandon(const Caller& caller, const RegionId& id, std::uint64_t token) {
+        return locks_.abandon(caller, id, token);
+    }
     Result<std::vector<RegionLocks>> locks(const Caller& caller, std::string_view filter,
                                            std::uint32_t& slot, std::size_t bytes) {
         return locks_.list(caller, filter, slot, bytes);

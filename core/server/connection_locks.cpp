@@ -36,7 +36,9 @@ bool ClientConnection::lock_call(std::uint64_t id, const wire::RequestT& request
             return true;
         case Call::Unlock: {
             const auto& call = *request.call.AsUnlock();
-            answer_done(id, service.unlock(caller_, region(call.id), call.token, call.request));
+            answer_done(id, call.abandoned ? service.abandon(caller_, region(call.id), call.token)
+                                           : service.unlock(caller_, region(call.id), call.token,
+                                                            call.request));
             return true;
         }
         case Call::LockRequestCancel: {

@@ -57,6 +57,9 @@ int status_of(pid_t child) {
     return -1;
 }
 
+// Of a lock that a wait of this thread, through another client, does not wait for in vain.
+constexpr std::uint32_t kOwner = 1U << 22;
+
 }  // namespace
 
 class ClientDeadlines : public QObject {
@@ -181,7 +184,7 @@ void ClientDeadlines::a_lock_that_is_held_is_a_timeout() {
     auto client = connect();
     auto other = connect();
     const auto id = client->allocate(4096);
-    QVERIFY(client->lock(*id, AccessMode::read_write, 0).has_value());
+    QVERIFY(client->lock(*id, AccessMode::read_write, 0, kOwner).has_value());
     for (const std::uint32_t timeout : {0U, 20U, 500U}) {
         const auto asked = timed([&] { return other->lock(*id, AccessMode::read_write, timeout); });
         QCOMPARE(asked.code, code(ErrorCode::timeout));
@@ -297,7 +300,7 @@ void ClientDeadlines::signals_during_a_wait_cost_no_requests() {
     auto client = connect();
     auto other = connect();
     const auto id = client->allocate(4096);
-    QVERIFY(client->lock(*id, AccessMode::read_write, 0).has_value());
+    QVERIFY(client->lock(*id, AccessMode::read_write, 0, kOwner).has_value());
     const itimerval often{{0, 1000}, {0, 1000}}, never{};
     ::setitimer(ITIMER_REAL, &often, nullptr);
     const auto trips = other->round_trips();
@@ -314,7 +317,7 @@ void ClientDeadlines::a_ticket_waits_in_slices() {
     auto client = connect();
     auto other = connect();
     const auto id = client->allocate(4096);
-    const auto held = client->lock(*id, AccessMode::read_write, 0);
+    const auto held = client->lock(*id, AccessMode::read_write, 0, kOwner);
     const auto ticket = other->lock_begin(*id, AccessMode::read_write, 0);
     QVERIFY(ticket.has_value());
     const auto trips = other->round_trips();

@@ -130,6 +130,11 @@ void CppClient::a_lock_ends_with_its_owner() {
     QVERIFY(shared->unlock().has_value());
     QVERIFY(shared->unlock().has_value());
     QVERIFY(region->lock(SNAKEPIT_SHM_READ_WRITE, std::chrono::milliseconds(0)).has_value());
+    auto dead = region->lock();
+    QVERIFY(dead.has_value());
+    QVERIFY(dead->abandon().has_value());
+    QVERIFY(dead->abandon().has_value());
+    QVERIFY(other->lock(region->id(), SNAKEPIT_SHM_READ_WRITE)->inconsistent());
     QVERIFY(region->deallocate().has_value());
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "../security/raw_client.h"
+#include "base/lock_owner.h"
 #include "every_fixture.h"
 #include "platform/process.h"
 
@@ -143,7 +144,7 @@ C lock_wait(Situation& s) {
     auto a = s.client(), b = s.client();
     const auto id = s.region();
     (void)a->lock(id, AccessMode::read_write, 0);
-    return code_of(b->lock(id, AccessMode::read_write, 20));
+    return code_of(b->lock(id, AccessMode::read_write, 20, kFirstOwner));  // as another thread
 }
 
 C quarantine_of_held(Situation& s) {

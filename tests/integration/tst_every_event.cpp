@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "base/lock_owner.h"
 #include "every_fixture.h"
 #include "http_tools.h"
 #include "keeper.h"
@@ -108,7 +109,7 @@ void locks(Situation& s) {
     auto a = s.client(), b = s.client();
     const auto first = s.region(), second = s.region();
     (void)a->lock(first, AccessMode::read_write, 0);
-    (void)b->lock(first, AccessMode::read_write, 20);  // timed out
+    (void)b->lock(first, AccessMode::read_write, 20, kFirstOwner);  // timed out
     // One thread, which holds what the other wants, waits for what the other holds.
     std::thread waits([&] {
         (void)b->lock(second, AccessMode::read_write, 0);

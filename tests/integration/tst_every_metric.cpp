@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/lock_owner.h"
 #include "every_fixture.h"
 #include "layout/metrics.h"
 #include "layout/registry_reader.h"
@@ -112,7 +113,7 @@ void EveryMetric::regions_of_all_kinds() {
 void EveryMetric::locks() {
     const auto first = s_->region(), second = s_->region();
     QVERIFY(client_->lock(first, AccessMode::read_write, 0).has_value());
-    QVERIFY(!other_->lock(first, AccessMode::read_write, 20));
+    QVERIFY(!other_->lock(first, AccessMode::read_write, 20, kFirstOwner));
     waits_ = std::thread([this, first, second] {
         has_second_ = other_->lock(second, AccessMode::read_write, 0).has_value();
         (void)other_->lock(first, AccessMode::read_write, kLockForever);

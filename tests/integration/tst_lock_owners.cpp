@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Owners of locks that are not threads.
+#include <thread>
+
 #include <QJsonArray>
 #include <QtTest>
 
@@ -32,6 +34,11 @@ class LockOwners : public QObject {
     void owners_of_one_thread_exclude_each_other();
     void a_deadlock_between_owners_is_found_and_named();
     void they_are_shown_as_what_they_are();
+    void what_a_dead_owner_had_locked_is_inconsistent_for_everybody_data();
+    void what_a_dead_owner_had_locked_is_inconsistent_for_everybody();
+    void a_dead_reader_leaves_nothing();
+    void what_is_not_held_cannot_be_abandoned();
+    void a_thread_that_waits_for_its_lock_through_another_client_is_told();
     void more_owners_than_threads_at_random_and_death_frees_all();
 
   private:
@@ -115,6 +122,106 @@ void LockOwners::they_are_shown_as_what_they_are() {
     const auto self = client_->lock(id, AccessMode::read_write, 0);
     QVERIFY(locks(id).value("holders").toArray().at(0).toObject().contains("thread"));
     QVERIFY(client_->unlock(id, self->token).has_value());
+}
+
+void LockOwners::what_a_dead_owner_had_locked_is_inconsistent_for_everybody_data() {
+    QTest::addColumn<int>("levels");
+    QTest::addColumn<bool>("contended");
+    QTest::addColumn<bool>("restarted");
+    QTest::newRow("in the lease page") << 1 << false << false;
+    QTest::newRow("several levels") << 3 << false << false;
+    QTest::newRow("with the manager") << 2 << true << false;
+    QTest::newRow("after a restart") << 2 << false << true;
+}
+
+void LockOwners::what_a_dead_owner_had_locked_is_inconsistent_for_everybody() {
+    QFETCH(int, levels);
+    QFETCH(bool, contended);
+    QFETCH(bool, restarted);
+    const auto id = allocate();
+    const auto other = ManagerClient::connect().value();
+    std::uint64_t token = 0;
+    for (int level = 0; level < levels; ++level) {
+        const auto ann = client_->lock(id, AccessMode::read_write, kPatienceMs, kAnn);
+        QVERIFY(ann.has_value());
+        token = ann->token;
+    }
+    Result<std::uint64_t> waits = 0U;
+    if (contended) {
+        waits = other->lock_begin(id, AccessMode::read_only, kBob);
+        QVERIFY(waits.has_value());
+    }
+    if (restarted) QVERIFY(service_.restart_after_kill());
+    QVERIFY(client_->abandon(id, token).has_value());
+    QCOMPARE(client_->abandon(id, token).error().code, ErrorCode::not_held);
+    QCOMPARE(client_->unlock(id, token).error().code, ErrorCode::not_held);
+    QVERIFY(!client_->locked_with(token));
+
+    const auto reads = [&]() -> Result<std::optional<LockGrant>> {
+        if (contended) return other->lock_wait(*waits, kPatienceMs);
+        SHM_ASSIGN(const auto granted, other->lock(id, AccessMode::read_only, kPatienceMs));
+        return std::optional(granted);
+    }();
+    QVERIFY(reads && *reads);
+    QVERIFY((*reads)->inconsistent);
+    QVERIFY(locks(id).value("inconsistent").toBool());
+    QVERIFY(other->unlock(id, (*reads)->token).has_value());
+    const auto writes = client_->lock(id, AccessMode::read_write, kPatienceMs, kBob);
+    QVERIFY(writes && writes->inconsistent);
+    QVERIFY(client_->unlock(id, writes->token).has_value());  // it has repaired the contents
+    const auto later = other->lock(id, AccessMode::read_write, kPatienceMs);
+    QVERIFY(later && !later->inconsistent);
+    const auto events = service_.cli({"events", "--kind", "lock_broken", "--json"}).out;
+    QVERIFY2(events.contains(QString::fromStdString(id.str())), qPrintable(events));
+    QVERIFY2(events.contains(QString("owner %1").arg(kAnn)), qPrintable(events));
+}
+
+void LockOwners::a_dead_reader_leaves_nothing() {
+    const auto id = allocate();
+    const auto ann = client_->lock(id, AccessMode::read_only, kPatienceMs, kAnn);
+    const auto bob = client_->lock(id, AccessMode::read_only, kPatienceMs, kBob);
+    QVERIFY(ann && bob);
+    QVERIFY(client_->abandon(id, ann->token).has_value());
+    QVERIFY(client_->unlock(id, bob->token).has_value());
+    const auto writes = client_->lock(id, AccessMode::read_write, kPatienceMs, kAnn);
+    QVERIFY(writes && !writes->inconsistent);
+}
+
+void LockOwners::what_is_not_held_cannot_be_abandoned() {
+    const auto id = allocate();
+    const auto other = ManagerClient::connect().value();
+    const auto ann = client_->lock(id, AccessMode::read_write, kPatienceMs, kAnn);
+    QVERIFY(ann.has_value());
+    for (const auto& [who, token] :
+         {std::pair{client_.get(), ann->token + 1}, std::pair{other.get(), ann->token}})
+        QCOMPARE(who->abandon(id, token).error().code, ErrorCode::not_held);
+    QVERIFY(client_->unlock(id, ann->token).has_value());
+    const auto next = other->lock(id, AccessMode::read_write, kPatienceMs);
+    QVERIFY(next && !next->inconsistent);
+}
+
+void LockOwners::a_thread_that_waits_for_its_lock_through_another_client_is_told() {
+    const auto other = ManagerClient::connect().value();
+    RegionOptions options;
+    options.security_level = SecurityLevel::high;
+    const auto encrypted = client_->allocate(4096, options).value();
+    const std::byte bytes[8] = {};
+    for (const auto& id : {allocate(), encrypted}) {
+        const auto held = client_->lock(id, AccessMode::read_write, kPatienceMs);
+        QVERIFY(held.has_value());
+        const auto refused = other->lock(id, AccessMode::read_only, kLockForever);
+        QCOMPARE(refused.error().code, ErrorCode::deadlock);
+        if (id == encrypted) QCOMPARE(other->write(id, 0, bytes).error().code, ErrorCode::deadlock);
+        // Another thread waits for this one.
+        Result<LockGrant> granted = fail(ErrorCode::timeout, "not asked yet");
+        std::thread thread([&] { granted = other->lock(id, AccessMode::read_only, kPatienceMs); });
+        const bool waits = QTest::qWaitFor(
+            [&] { return !locks(id).value("waiters").toArray().isEmpty(); }, kPatienceMs);
+        const auto given = client_->unlock(id, held->token);
+        thread.join();
+        QVERIFY(waits && given && granted);
+        QVERIFY(other->unlock(id, granted->token).has_value());
+    }
 }
 
 void LockOwners::more_owners_than_threads_at_random_and_death_frees_all() {

@@ -225,7 +225,7 @@ def test_threads_share_regions_while_one_closes_everything(other):
 def test_a_signal_handler_may_close_what_it_interrupts(manager):
     client = snakepit_shm.Client()
     region = client.allocate(64)
-    held = snakepit_shm.Client().lock(region.id)
+    held = snakepit_shm.Client().lock(region.id, owner=snakepit_shm.FIRST_OWNER)
     before = signal.signal(signal.SIGALRM, lambda *_: client.close())
     try:
         signal.setitimer(signal.ITIMER_REAL, .3)

@@ -153,7 +153,7 @@ def test_a_closed_client_answers_every_call(manager, fails):
                  region.lock, region.array, lambda: client.cancel(ticket)):
         with fails("client_closed"):
             call()
-    for call in (lock.release, region.close, client.close, region._detach):
+    for call in (lock.abandon, lock.release, region.close, client.close, region._detach):
         assert call() is None and call() is None
     assert client.closed and region.closed and client.round_trips == 0
 
@@ -204,7 +204,7 @@ def test_a_lock_tells_one_error_alone(client, other, fails):
     with other.lock(region.id):
         for timeout in (0, .05, .2):
             with pytest.raises(snakepit_shm.Error) as told:
-                client.lock(region.id, timeout=timeout)
+                client.lock(region.id, timeout=timeout, owner=snakepit_shm.FIRST_OWNER)
             assert told.value.code == "timeout" and told.value.__context__ is None
         for timeout in (0, None):
             with fails("invalid_region_id"):

@@ -25,6 +25,7 @@ with Client() as client:
     with region.lock(write=False, timeout=2) as lock:
         assert_type(lock, Lock)
         assert_type(lock.inconsistent, bool)
+        lock.abandon()
     assert_type(region.view, memoryview)
     assert_type(len(region), int)
     assert_type(region.counter, int)

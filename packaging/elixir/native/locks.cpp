@@ -7,15 +7,14 @@ namespace snakepit::elixir {
 
 namespace {
 
-Term granted(ErlNifEnv* env, const Watch& watch, std::uint64_t token) {
-    const bool inconsistent =
-        (token & SNAKEPIT_SHM_TOKEN_INCONSISTENT) != 0 || watch.session->half_written(watch.id);
+Term granted(ErlNifEnv* env, std::uint64_t token) {
+    const bool inconsistent = (token & SNAKEPIT_SHM_TOKEN_INCONSISTENT) != 0;
     return enif_make_tuple2(env, atom(env, "granted"), atom(env, inconsistent ? "true" : "false"));
 }
 
 // What an event says to the one who waits; ends the watch unless it is a lock that was granted.
 Term outcome(ErlNifEnv* env, Watch* watch, const snakepit_shm_event& event) {
-    if (event.token) return granted(env, *watch, event.token);
+    if (event.token) return granted(env, event.token);
     const auto term = event.status == SNAKEPIT_SHM_OK ? ok(env, number(env, event.now))
                                                       : error(env, event.status);
     watch->session->end(watch);
@@ -93,7 +92,7 @@ Term lock(ErlNifEnv* env, int, const Term arguments[]) {
         watch->hold = std::make_shared<Hold>(session, id, token);
         term = watch_process(env, watch)
                    ? enif_make_tuple3(env, atom(env, "done"), enif_make_resource(env, watch),
-                                      granted(env, *watch, token))
+                                      granted(env, token))
                    : ended(env);
     }
     enif_release_resource(watch);

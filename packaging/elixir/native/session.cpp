@@ -33,8 +33,9 @@ snakepit_shm_status Lease::release() {
 
 Hold::~Hold() {
     if (released_) return;
-    Reaper::quick().push([of = std::move(session), region = id, given = token] {
-        snakepit_shm_unlock(of->handle(), region.c_str(), given);
+    const auto release = abandoned ? snakepit_shm_lock_abandon : snakepit_shm_unlock;
+    Reaper::quick().push([release, of = std::move(session), region = id, given = token] {
+        release(of->handle(), region.c_str(), given);
     });
 }
 
@@ -140,12 +141,7 @@ Session::Ended Session::end(Watch* watch, bool died) {
         if (watch->ended) return ended;
         watch->ended = ended.first = true;
         ended.hold = std::move(watch->hold);
-        if (ended.hold && watch->write) {
-            if (died)
-                half_written_.insert(watch->id);
-            else
-                half_written_.erase(watch->id);
-        }
+        if (ended.hold && watch->write && died) ended.hold->abandoned = true;
         ticket = std::exchange(watch->ticket, 0);
         waiting_.erase(ticket);
         kept = watches_.erase(watch) > 0;
@@ -156,16 +152,10 @@ Session::Ended Session::end(Watch* watch, bool died) {
     return ended;
 }
 
-bool Session::half_written(const std::string& id) const {
-    const std::lock_guard held(mutex_);
-    return half_written_.count(id) != 0;
-}
-
 void Session::forget_allocation(const std::string& id) {
     std::vector<Watch*> found;
     {
         const std::lock_guard held(mutex_);
-        half_written_.erase(id);
         for (auto* watch : watches_)
             if (watch->kind == WatchKind::allocation && watch->id == id) found.push_back(watch);
         for (auto* watch : found) {

@@ -63,6 +63,8 @@ struct Hold {
     std::shared_ptr<Session> session;
     const std::string id;
     const std::uint64_t token;
+    // Its process died and may have left the region half written.
+    std::atomic<bool> abandoned{false};
 
   private:
     bool released_ = false;
@@ -134,8 +136,6 @@ class Session : public std::enable_shared_from_this<Session> {
     // Ends the watch and its request. May ask the manager. `died`: its process has ended; a region
     // that it had locked for writing may be half written.
     Ended end(Watch* watch, bool died = false);
-    // Whether a process died in a write lock, and no process of this client has released one since.
-    bool half_written(const std::string& id) const;
     // Forgets the allocations of this id: it was deallocated.
     void forget_allocation(const std::string& id);
     // The read lock that the process has on the region; null if it has none, or also a write lock.
@@ -170,7 +170,6 @@ class Session : public std::enable_shared_from_this<Session> {
     std::unordered_map<std::uint64_t, Watch*> waiting_;  // by ticket
     std::unordered_set<std::uint64_t> abandoned_;        // tickets whose event is on its way
     std::unordered_map<std::uint64_t, snakepit_shm_event> early_;
-    std::unordered_set<std::string> half_written_;  // ids
 };
 
 }  // namespace snakepit::elixir

@@ -105,6 +105,19 @@ defmodule SnakepitShm.WaitingTest do
     assert :ok = SnakepitShm.unlock(lock)
   end
 
+  test "other programs are told that a process died in its write lock", context do
+    {:ok, other} = SnakepitShm.connect()
+    theirs = {other, context.region.id}
+    writer = holder(context.region, :write)
+    Process.exit(writer, :kill)
+    assert {:ok, %{inconsistent: true} = lock} = SnakepitShm.lock(theirs, :read, @long)
+    assert :ok = SnakepitShm.unlock(lock)
+    assert {:ok, %{inconsistent: true} = lock} = SnakepitShm.lock(theirs, :write, @long)
+    assert :ok = SnakepitShm.unlock(lock)
+    assert {:ok, %{inconsistent: false}} = SnakepitShm.lock(context.region, :read, @long)
+    SnakepitShm.close(other)
+  end
+
   test "processes that wait for each other are told of the deadlock", context do
     {:ok, other} = SnakepitShm.allocate(context.client, 16)
     {:ok, mine} = SnakepitShm.lock(context.region, :write, @long)

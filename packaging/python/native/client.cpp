@@ -180,6 +180,7 @@ PyMethodDef client_methods[] = {
     {"_lock_wait", detail::client_lock_wait, METH_VARARGS, nullptr},
     {"_cancel", detail::client_cancel, METH_O, nullptr},
     {"_unlock", detail::client_unlock, METH_VARARGS, nullptr},
+    {"_abandon", detail::client_abandon, METH_VARARGS, nullptr},
     {"_wait", detail::client_wait, METH_VARARGS, nullptr},
     {"_wait_begin", detail::client_wait_begin, METH_VARARGS, nullptr},
     {"_next_event", detail::client_next_event, METH_O, nullptr},

@@ -74,6 +74,7 @@ PyObject* client_lock_begin(PyObject* self, PyObject* arguments);
 PyObject* client_lock_wait(PyObject* self, PyObject* arguments);
 PyObject* client_cancel(PyObject* self, PyObject* arguments);
 PyObject* client_unlock(PyObject* self, PyObject* arguments);
+PyObject* client_abandon(PyObject* self, PyObject* arguments);
 PyObject* client_wait(PyObject* self, PyObject* arguments);
 PyObject* client_wait_begin(PyObject* self, PyObject* arguments);
 PyObject* client_fileno(PyObject* self, PyObject* arguments);

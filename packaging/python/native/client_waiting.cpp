@@ -69,18 +69,27 @@ PyObject* client_cancel(PyObject* self, PyObject* ticket) {
                      }));
 }
 
-// unlock(region_id, token). A forked child has no locks, and a closed client has none any more.
-PyObject* client_unlock(PyObject* self, PyObject* arguments) {
+// (region_id, token). A forked child has no locks, and a closed client has none any more.
+using Release = snakepit_shm_status (*)(snakepit_shm_client*, const char*, std::uint64_t);
+
+static PyObject* release_lock(PyObject* self, PyObject* arguments, Release release) {
     PyObject* region = nullptr;
     unsigned long long token = 0;
     if (!PyArg_ParseTuple(arguments, "OK", &region, &token)) return nullptr;
     const auto text = id_of(of(self)->state, region);
     if (text.failed) return nullptr;
-    const auto status = ask(of(self), [&](snakepit_shm_client* handle) {
-        return snakepit_shm_unlock(handle, text.bytes, token);
-    });
+    const auto status = ask(
+        of(self), [&](snakepit_shm_client* handle) { return release(handle, text.bytes, token); });
     if (status == SNAKEPIT_SHM_FORKED || status == SNAKEPIT_SHM_CLIENT_CLOSED) Py_RETURN_NONE;
     return result_of(of(self), status);
+}
+
+PyObject* client_unlock(PyObject* self, PyObject* arguments) {
+    return release_lock(self, arguments, snakepit_shm_unlock);
+}
+
+PyObject* client_abandon(PyObject* self, PyObject* arguments) {
+    return release_lock(self, arguments, snakepit_shm_lock_abandon);
 }
 
 // --------------------------------------------------------------- data ready

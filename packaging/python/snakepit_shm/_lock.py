@@ -95,6 +95,13 @@ class Lock:
         if client is not None and self._token[0]:
             client._unlock(self.id, self._token[0])
 
+    def abandon(self) -> None:
+        """Releases all levels of the lock, for an owner that has ended, such as a task that was cancelled in
+        the middle of a change: if it wrote, the next lock of the region, in any program, is inconsistent."""
+        client, self._client = self._client, None
+        if client is not None and self._token[0]:
+            client._abandon(self.id, self._token[0])
+
     def __enter__(self) -> Lock:
         return self
 

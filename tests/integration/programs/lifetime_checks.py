@@ -11,7 +11,7 @@ import threading
 import time
 
 import numpy
-from snakepit_shm import Client, Error
+from snakepit_shm import FIRST_OWNER, Client, Error
 
 gc.disable()
 SOON = 5  # seconds: many times what is promised, for a machine that is busy
@@ -258,7 +258,7 @@ def a_wait_keeps_its_place_and_its_timeout():
         second.start()
         with Client() as third:
             began = time.monotonic()
-            fails(lambda: third.lock(region.id, timeout=0.4), "timeout")
+            fails(lambda: third.lock(region.id, timeout=0.4, owner=FIRST_OWNER), "timeout")
             assert 0.4 <= time.monotonic() - began < SOON
         held.release()
         first.join(60)
@@ -278,7 +278,7 @@ def interrupted_waits_leave_nothing_behind():
     with Client() as client, client.allocate(4096) as region:
         with Client() as other:
             for turn in range(30):
-                held = other.lock(region.id)
+                held = other.lock(region.id, owner=FIRST_OWNER)  # released by another thread
                 releaser = threading.Timer(0.004, held.release)
                 releaser.start()
                 try:

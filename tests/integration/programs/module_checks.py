@@ -147,10 +147,18 @@ def locks_exclude_writers_and_share_readers():
         with region.lock() as lock:
             assert lock.held and not lock.inconsistent and not lock.suspect
             assert fails(lambda: other.lock(region.id, timeout=0), "timeout").type == "timeout"
-            assert fails(lambda: other.lock(region.id, write=False, timeout=0.05), "timeout")
+            # This thread would wait for itself.
+            assert fails(lambda: other.lock(region.id, write=False, timeout=0.05), "deadlock")
+            assert fails(lambda: other.lock(region.id, False, 0.05, snakepit_shm.FIRST_OWNER), "timeout")
             with region.lock(write=False):  # deeper in the same thread
                 pass
         assert not lock.held
+        dead = region.lock()
+        dead.abandon()
+        dead.release()
+        assert not dead.held
+        with other.lock(region.id) as lock:
+            assert lock.inconsistent
         with region.lock(write=False), other.lock(region.id, write=False, timeout=0):
             fails(lambda: other.lock(region.id, timeout=0), "timeout")
         fails(lambda: one.lock(region.id, timeout=-1), "invalid_argument")

@@ -162,6 +162,13 @@ class Lock {
         const auto client = std::exchange(client_, nullptr);
         return detail::checked(snakepit_shm_unlock(client.get(), id_.c_str(), token_));
     }
+    // Releases all levels, for an owner that has ended while this program goes on: if it wrote, the
+    // next lock of the region, in any program, is inconsistent().
+    Result<void> abandon() {
+        if (!client_) return {};
+        const auto client = std::exchange(client_, nullptr);
+        return detail::checked(snakepit_shm_lock_abandon(client.get(), id_.c_str(), token_));
+    }
 
   private:
     friend class Client;

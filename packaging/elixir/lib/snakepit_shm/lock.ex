@@ -3,9 +3,8 @@ defmodule SnakepitShm.Lock do
   @moduledoc """
   A lock that a process has on a region; see `SnakepitShm.lock/3`.
 
-  `:inconsistent` is true when the last writer died while it had the lock, so that the region may be
-  half written. Releasing a write lock clears that. Of an Elixir process that died, only the
-  processes that use the same client are told.
+  `:inconsistent` is true when the last writer, an Elixir process or another program, died while it had
+  the lock, so that the region may be half written. Releasing a write lock clears that.
   """
   @type mode :: :read | :write
   @type t :: %__MODULE__{
