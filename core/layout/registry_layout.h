@@ -17,7 +17,7 @@
 namespace snakepit::shm::layout {
 
 inline constexpr std::uint64_t kRegistryMagic = 0x31474552'4D485353ULL;  // "SSHMREG1"
-inline constexpr std::uint32_t kVersion = 4;
+inline constexpr std::uint32_t kVersion = 5;
 
 inline constexpr std::uint32_t kMaxSlots = 1U << 20;
 inline constexpr std::uint32_t kMaxClients = 4096;

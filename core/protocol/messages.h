@@ -10,7 +10,9 @@
 
 namespace snakepit::shm {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+// What a client and a manager have to agree on: the messages, except for fields that were added at
+// the end, and the layout and meaning of lease pages, signal pages and rings.
+inline constexpr std::uint32_t kProtocolVersion = 2;
 // The maximum of regions in one Cleanup, so that the answer fits into a frame.
 inline constexpr std::size_t kMaxCleanupItems = 200;
 

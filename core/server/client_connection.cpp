@@ -275,9 +275,11 @@ void ClientConnection::greet(std::uint64_t id, const wire::HelloT& hello) {
     if (hello.version != kProtocolVersion)
         return refuse_and_close(
             make_error(ErrorCode::version_mismatch,
-                       fmt::format("the client speaks protocol {}, the manager {}", hello.version,
-                                   kProtocolVersion),
-                       "use the client library of the manager's release"));
+                       fmt::format("the client library speaks protocol {}, the manager {}",
+                                   hello.version, kProtocolVersion),
+                       hello.version < kProtocolVersion
+                           ? "upgrade the client library, and start the program again"
+                           : "upgrade the manager, and start it again"));
     if (greeted_)
         return refuse_and_close(
             make_error(ErrorCode::protocol_error, "a second greeting on one connection"));
