@@ -19,12 +19,6 @@ namespace {
 
 enum class Keep : std::uint8_t { all, first_word, nothing };
 
-// "key", "keys", "signing_key", "api-key"; a "key_file" only says where one is.
-bool is_key(std::string_view name) {
-    if (name.ends_with('s')) name.remove_suffix(1);
-    return name == "key" || name.ends_with("_key") || name.ends_with("-key");
-}
-
 // The key of a System V segment identifies it; it is not secret.
 bool is_segment_key(const QJsonObject& object, const QString& name) {
     return name == QLatin1String("key") && object[name].isDouble() &&
@@ -36,11 +30,8 @@ Keep keep(std::string_view key, bool metadata) {
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (metadata && name == "metadata") return Keep::nothing;
-    constexpr std::array secret{"token",         "secret",  "passw",      "credential",
-                                "authorization", "header",  "cookie",     "apikey",
-                                "bearer",        "private", "environment"};
+    if (is_secret_name(name)) return Keep::nothing;
     const auto contains = [&](const char* word) { return name.find(word) != std::string::npos; };
-    if (is_key(name) || std::any_of(secret.begin(), secret.end(), contains)) return Keep::nothing;
     constexpr std::array command{"command", "cmdline", "argument", "argv", "exec"};
     if (name == "args" || std::any_of(command.begin(), command.end(), contains))
         return Keep::first_word;
@@ -119,21 +110,6 @@ void redact(toml::table& table) {
 }
 
 }  // namespace
-
-std::string redacted_url(std::string_view url) {
-    const auto scheme = url.find("://");
-    if (scheme == std::string_view::npos) return std::string(url);
-    const auto begin = url.substr(0, scheme).find_last_of(" \"'(=") + 1;
-    const auto rest = url.substr(scheme + 3);
-    const auto host_end = rest.find_first_of("/?# \t\n\"')");
-    auto host = rest.substr(0, host_end);
-    const bool named = host.find('@') != std::string_view::npos;
-    if (named) host.remove_prefix(host.rfind('@') + 1);
-    const bool more = named || (host_end != std::string_view::npos &&
-                                rest.substr(host_end).find_first_not_of("/ ") != std::string::npos);
-    return fmt::format("{}{}://{}{}", url.substr(0, begin), url.substr(begin, scheme - begin), host,
-                       more ? fmt::format("/{}", kRedacted) : std::string());
-}
 
 QJsonObject redacted(const QJsonObject& document, bool metadata) {
     QJsonObject out;

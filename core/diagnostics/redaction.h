@@ -4,18 +4,13 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include <QJsonObject>
 
 #include "base/result.h"
+#include "base/secrets.h"
 
 namespace snakepit::shm {
-
-inline constexpr std::string_view kRedacted = "[redacted]";
-
-// Keeps the scheme and host of a URL; the user and the path may contain a token.
-std::string redacted_url(std::string_view url);
 
 // Removes passwords, tokens, keys and the like, but not the keys of System V segments; keeps the
 // first word of commands and the host of URLs. `metadata`: also removes that of regions.

@@ -14,6 +14,8 @@ class Redaction : public QObject {
   private Q_SLOTS:
     void of_a_url_scheme_and_host_stay_data();
     void of_a_url_scheme_and_host_stay();
+    void of_a_command_line_no_value_stays_data();
+    void of_a_command_line_no_value_stays();
     void secrets_go_from_documents_and_the_rest_stays();
     void the_number_of_a_system_v_segment_is_no_secret();
     void metadata_goes_only_when_asked();
@@ -42,6 +44,30 @@ void Redaction::of_a_url_scheme_and_host_stay() {
     QFETCH(QString, url);
     QFETCH(QString, left);
     QCOMPARE(QString::fromStdString(redacted_url(url.toStdString())), left);
+}
+
+void Redaction::of_a_command_line_no_value_stays_data() {
+    QTest::addColumn<QStringList>("words");
+    QTest::addColumn<QString>("left");
+    const auto row = [](const QStringList& words, const char* left) {
+        QTest::newRow(left) << words << QString(left);
+    };
+    row({"sleep"}, "sleep");
+    row({"sleep", "60"}, "sleep [redacted]");
+    row({"python3", "-u", "train.py", "data.py"}, "python3 -u train.py [redacted]");
+    row({"/opt/a b", "--token=s3cret", "--token", "s3cret", "-v"},
+        "/opt/a b --token=[redacted] --token [redacted] -v");
+    row({"mysql", "-ps3cret", "https://user:s3cret@host/x.py"}, "mysql -p[redacted] [redacted]");
+    row({"env", "KEY=s3cret", "--", "a=b.sh"}, "env [redacted] -- [redacted]");
+    row({}, "");
+}
+
+void Redaction::of_a_command_line_no_value_stays() {
+    QFETCH(QStringList, words);
+    QFETCH(QString, left);
+    std::vector<std::string> all;
+    for (const auto& word : words) all.push_back(word.toStdString());
+    QCOMPARE(QString::fromStdString(redacted_command(all)), left);
 }
 
 void Redaction::secrets_go_from_documents_and_the_rest_stays() {
