@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kStrategies{"best_fit", "first_fit", "worst_fit"};
 constexpr std::array<std::string_view, 3> kBackings{"auto", "posix", "memfd"};
+constexpr std::array<std::string_view, 3> kOrigins{"off", "creators", "commands"};
 constexpr std::int64_t kLongest = 10LL * 365 * 86'400'000;  // ten years, in milliseconds
 
 using Place = ConfigPlace;
@@ -145,6 +146,15 @@ Status read_backing(Config& config, const toml::node& node, const Place& place) 
     return {};
 }
 
+Status read_origins(Config& config, const toml::node& node, const Place& place) {
+    const auto found = std::find(kOrigins.begin(), kOrigins.end(), text_of(node).value_or(""));
+    if (found == kOrigins.end())
+        return place.wrong("expected what the origin log records",
+                           "write \"off\", \"creators\" or \"commands\"");
+    config.host_origins = static_cast<HostOrigins>(found - kOrigins.begin());
+    return {};
+}
+
 // Options of other platforms must be well-formed, but are not kept.
 Status check_flag(Config&, const toml::node& node, const Place& place) {
     if (!node.is_boolean())
@@ -170,6 +180,8 @@ void print(const Config& config, std::string& out) {
         append_json_string(out, kStrategies[static_cast<std::size_t>(value)]);
     else if constexpr (std::is_same_v<Value, BackingChoice>)
         append_json_string(out, kBackings[static_cast<std::size_t>(value)]);
+    else if constexpr (std::is_same_v<Value, HostOrigins>)
+        append_json_string(out, kOrigins[static_cast<std::size_t>(value)]);
     else if constexpr (std::is_enum_v<Value>)
         append_json_string(out, to_string(value));
     else
@@ -178,7 +190,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 28> kKeys{{
+constexpr std::array<Key, 29> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -216,6 +228,7 @@ constexpr std::array<Key, 28> kKeys{{
     {"socket_mode", read_mode, print<&C::socket_mode>, false},
     {"admin_group", read_text<&C::admin_group>, print<&C::admin_group>, false},
     {"metrics_max_size", read_size<&C::metrics_max_size, 0>, print<&C::metrics_max_size>, true},
+    {"host_origins", read_origins, print<&C::host_origins>, true},
     {"arena_size", read_size<&C::arena_size, 2 << 20>, print<&C::arena_size>, true},
 }};
 constexpr std::array<Key, 3> kLinuxKeys{{

@@ -15,6 +15,10 @@
 
 namespace snakepit::shm {
 
+// What snakepit-shm-origins records: nothing, who made and opened segments, and their command lines
+// without secrets as well.
+enum class HostOrigins : std::uint8_t { off, creators, commands };
+
 // The defaults hold without a configuration file.
 struct Config {
     bool enabled = true;
@@ -46,6 +50,7 @@ struct Config {
     bool use_hugepages = false;
     BackingChoice backing = BackingChoice::automatic;
     std::string shm_path = "/dev/shm";
+    HostOrigins host_origins = HostOrigins::creators;
     std::uint64_t metrics_max_size = 256ULL << 20;  // of metrics.db; 0: no history is kept
     std::uint64_t arena_size = 64ULL << 20;         // of a user's first arena
     Policy policy;  // of regions that are allocated without one; no rule names a process

@@ -138,7 +138,7 @@ SECTIONS = {"policy": {"permissions": "table", "require_encryption": "flag", "au
             "telemetry": {"listen": "text", "allow_remote": "flag", "textfile": "text", "interval": "duration",
                           "labels": "list", "journal": "text", "journal_socket": "text"}}
 UNITS = {"flag": "`true` or `false`", "count": "number", "size": "bytes, or `\"64MiB\"`", "duration": "ms, or `\"5m\"`",
-         "text": "text", "strategy": "text", "level": "text", "path": "path", "mode": "text", "backing": "text",
+         "text": "text", "strategy": "text", "level": "text", "path": "path", "mode": "text", "backing": "text", "origins": "text",
          "list": "list", "table": "table"}
 
 
