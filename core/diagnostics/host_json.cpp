@@ -18,7 +18,7 @@ constexpr int kOctal = 8;
 constexpr std::array kKinds{SegmentKind::posix, SegmentKind::system_v, SegmentKind::memfd};
 constexpr std::array kUses{UseKind::open, UseKind::maps, UseKind::attached};
 constexpr std::array kKnownBy{SegmentCreator::KnownBy::nothing, SegmentCreator::KnownBy::kernel,
-                              SegmentCreator::KnownBy::name};
+                              SegmentCreator::KnownBy::name, SegmentCreator::KnownBy::origin_log};
 constexpr std::array kLives{Life::lives, Life::gone, Life::not_told};
 constexpr std::array kGroupKinds{GroupKind::root, GroupKind::container, GroupKind::pod,
                                  GroupKind::unit, GroupKind::other};

@@ -2,11 +2,14 @@
 #include "survey/evidence.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/pluralize.h"
 #include "base/units.h"
+#include "survey/history.h"
 
 namespace snakepit::shm::survey {
 
@@ -33,9 +36,17 @@ Ours ours_by(const Registry* registry) {
     return Ours::registry_gone;
 }
 
+Age age_of(std::int64_t micros) {
+    return micros < kYoung     ? Age::young
+           : micros < kRecent  ? Age::recent
+           : micros < kLongAgo ? Age::settled
+                               : Age::long_ago;
+}
+
 class Weighing {
   public:
-    Weighing(HostSegment& segment, const Setting& setting) : segment_(segment), setting_(setting) {
+    Weighing(HostSegment& segment, const Setting& setting, const Origin* origin)
+        : segment_(segment), setting_(setting), origin_(origin) {
         out_.sentences.reserve(kSentences);
     }
 
@@ -46,10 +57,12 @@ class Weighing {
         out_.all_listed = setting_.all_listed;
         segment_.users_complete = everything_was_seen();
         recognise_program();
+        take_recorded_maker();
         ask_for_creator();
         if (belongs_to_us() || is_used()) return std::move(out_);
         ask_whether_it_can_be_found();
         ask_for_program();
+        ask_for_history();
         if (!out_.creator_known) look_for_numbers();
         ask_who_may_know_it();
         tell_times();
@@ -68,6 +81,7 @@ class Weighing {
 
     void recognise_program();
     bool has_another_name();
+    void take_recorded_maker();
     void ask_for_creator();
     void tell_creator(const ProcessFacts& process);
     bool belongs_to_us();
@@ -75,6 +89,7 @@ class Weighing {
     void tell_users();
     void ask_whether_it_can_be_found();
     void ask_for_program();
+    void ask_for_history();
     std::string living(std::int64_t pid) const;
     void look_for_numbers();
     void ask_who_may_know_it();
@@ -85,6 +100,7 @@ class Weighing {
 
     HostSegment& segment_;
     const Setting& setting_;
+    const Origin* origin_;
     const KnownProgram* known_ = nullptr;
     Evidence out_;
 };
@@ -123,6 +139,17 @@ bool Weighing::has_another_name() {
     return false;
 }
 
+// It stays the kernel's word who made it, where the kernel keeps that.
+void Weighing::take_recorded_maker() {
+    if (!origin_ || !origin_->maker) return;
+    const auto& maker = *origin_->maker;
+    segment_.creator = {maker.pid,
+                        SegmentCreator::KnownBy::origin_log,
+                        {},
+                        maker.program,
+                        maker.cgroup.substr(maker.cgroup.rfind('/') + 1)};
+}
+
 void Weighing::ask_for_creator() {
     auto& creator = segment_.creator;
     if (creator.pid <= 0) return;
@@ -130,6 +157,8 @@ void Weighing::ask_for_creator() {
     const auto process = setting_.processes.find(creator.pid);
     creator.life = process.life;
     const bool by_name = creator.known_by == SegmentCreator::KnownBy::name;
+    const bool recorded = creator.known_by == SegmentCreator::KnownBy::origin_log;
+    if (recorded) creator.life = life_of(*origin_->maker, setting_.processes);
     // The kernel reports pids, but a program's name may contain a thread id.
     if (process.process != 0 && !by_name) creator.life = Life::gone;
     if (creator.life != Life::lives && by_name) {
@@ -148,14 +177,18 @@ void Weighing::ask_for_creator() {
     out_.creator = creator.life;
     out_.sibling_used = creator.life == Life::gone && setting_.busy_creators.contains(creator.pid);
     out_.number_may_be_foreign = by_name && !everything_was_seen();
-    tell_creator(process);
+    if (recorded && creator.life != Life::lives)
+        out_.sentences.push_back(maker_sentence(*origin_->maker, creator.life, setting_.now));
+    else
+        tell_creator(process);
 }
 
 void Weighing::tell_creator(const ProcessFacts& process) {
     auto& creator = segment_.creator;
-    const auto* source = creator.known_by == SegmentCreator::KnownBy::name
-                             ? "the number is in the segment's name"
-                             : "recorded by the kernel";
+    const auto* source =
+        creator.known_by == SegmentCreator::KnownBy::name ? "the number is in the segment's name"
+        : creator.known_by == SegmentCreator::KnownBy::origin_log ? "recorded by the origin log"
+                                                                  : "recorded by the kernel";
     switch (creator.life) {
         case Life::lives:
             creator.program = process.name;
@@ -269,6 +302,9 @@ void Weighing::ask_whether_it_can_be_found() {
         case Habit::its_programs_again:
             say("{} reuses such names.", known_->program);
             break;
+        case Habit::its_programs_anew:
+            say("{} reuses such names, and discards what an earlier run left.", known_->program);
+            break;
         case Habit::stays:
             out_.findable = Findable::meant_to_stay;
             say("{} keeps it between runs.", known_->program);
@@ -337,6 +373,15 @@ std::string Weighing::living(std::int64_t pid) const {
 }
 
 // A rule for unknown names: many contain the pid of their creator.
+void Weighing::ask_for_history() {
+    if (!origin_) return;
+    auto found = weigh_history(segment_, *origin_, known_, setting_);
+    out_.history = found.history;
+    out_.recorded_user_lives = found.user_lives;
+    out_.made_for_one_run = found.for_one_run;
+    for (auto& sentence : found.sentences) out_.sentences.push_back(std::move(sentence));
+}
+
 void Weighing::look_for_numbers() {
     if (system_v() || (known_ && known_->habit != Habit::unknown)) return;
     for (const auto number : numbers_in(segment_.label)) {
@@ -390,6 +435,11 @@ void Weighing::ask_for_administrator() {
 }
 
 void Weighing::tell_times() {
+    // The boot clock cannot be set.
+    const auto recorded = out_.history == History::closed
+                              ? setting_.boot_now - origin_->last_event_boot
+                              : std::numeric_limits<std::int64_t>::max();
+    if (out_.history == History::closed) out_.age = age_of(recorded);
     const auto last = std::max(segment_.created, segment_.touched);
     if (setting_.stepped) {
         say("The clock was set since the system started, so its age is not known.");
@@ -410,18 +460,14 @@ void Weighing::tell_times() {
     else
         say("Its last recorded use was {} ago; not every use is recorded.",
             since(segment_.touched));
-    const auto age = setting_.now.micros - last.micros;
-    out_.age = age < kYoung     ? Age::young
-               : age < kRecent  ? Age::recent
-               : age < kLongAgo ? Age::settled
-                                : Age::long_ago;
+    out_.age = age_of(std::min(setting_.now.micros - last.micros, recorded));
     if (out_.age == Age::young) say("That is too recent to be sure.");
 }
 
 }  // namespace
 
-Evidence weigh(HostSegment& segment, const Setting& setting) {
-    return Weighing(segment, setting).run();
+Evidence weigh(HostSegment& segment, const Setting& setting, const Origin* origin) {
+    return Weighing(segment, setting, origin).run();
 }
 
 }  // namespace snakepit::shm::survey

@@ -19,6 +19,7 @@ namespace snakepit::shm::survey {
 // The facts common to all segments of one survey.
 struct Setting {
     Timestamp now;
+    std::int64_t boot_now = 0;  // microseconds of the boot clock
     const ProcessView& processes;
     const SystemView& system;
     const Instances& instances;
@@ -55,6 +56,13 @@ enum class Findable : std::uint8_t {
     meant_to_stay,
 };
 
+// Who used it, by its origin.
+enum class History : std::uint8_t {
+    not_told,  // nothing is recorded, or not everything
+    open,      // a process that used it is left, or others of its control group
+    closed,    // all who ever used it have ended, with their control groups or pid namespaces
+};
+
 enum class Age : std::uint8_t { young, recent, settled, long_ago, not_told };
 
 struct Evidence {
@@ -79,6 +87,11 @@ struct Evidence {
     bool passed_on = false;            // System V: a process other than its creator used it last
     bool last_user_lives = false;      // System V, or not visible
     bool system_v = false;
+    History history = History::not_told;
+    bool recorded_user_lives = false;  // a process that opened it, by its origin, is running
+    // A later run of its program finds it neither by its name or key nor by an id: what is
+    // recorded about its maker shows that they were made for one run.
+    bool made_for_one_run = false;
     bool sibling_used = false;      // another segment of its creator is in use
     Age age = Age::not_told;        // since it was created or used, whichever is later
     bool has_unseen_names = false;  // the file has more names than were found
@@ -89,7 +102,7 @@ struct Evidence {
     std::vector<std::string> sentences;
 };
 
-// Fills in `segment`'s program, creator and advice.
-Evidence weigh(HostSegment& segment, const Setting& setting);
+// Fills in `segment`'s program, creator and advice. `origin`: null: nothing was recorded.
+Evidence weigh(HostSegment& segment, const Setting& setting, const Origin* origin = nullptr);
 
 }  // namespace snakepit::shm::survey

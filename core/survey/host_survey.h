@@ -14,6 +14,9 @@
 namespace snakepit::shm {
 
 class SegmentMemory;
+namespace survey {
+class OriginSource;
+}
 
 enum class SegmentKind : std::uint8_t { posix, system_v, memfd };
 std::string_view to_string(SegmentKind kind);  // "posix", "sysv", "memfd"
@@ -35,11 +38,16 @@ std::string_view to_string(Life life);  // "running", "exited", "not_seen"
 
 struct SegmentCreator {
     std::int64_t pid = 0;  // 0: unknown
-    enum class KnownBy : std::uint8_t { nothing, kernel, name } known_by = KnownBy::nothing;
+    enum class KnownBy : std::uint8_t {
+        nothing,
+        kernel,
+        name,
+        origin_log,  // recorded when it was made
+    } known_by = KnownBy::nothing;
     Life life = Life::not_told;
-    std::string program, cgroup;  // of a running process that can be inspected
+    std::string program, cgroup;  // of a process that can be inspected, or was recorded
 };
-std::string_view to_string(SegmentCreator::KnownBy known_by);  // "", "kernel", "name"
+std::string_view to_string(SegmentCreator::KnownBy known_by);  // "", "kernel", "name", "origin_log"
 
 enum class GroupKind : std::uint8_t { root, container, pod, unit, other };
 std::string_view to_string(GroupKind kind);  // "host", "container", "pod", "unit", "group"
@@ -187,6 +195,9 @@ struct SurveyOptions {
     bool payers = false;
     // What earlier surveys found out, for segments that no process has mapped any more; borrowed.
     const SegmentMemory* memory = nullptr;
+    // What was recorded about segments; null: nothing. It outlives the survey. What the survey says
+    // then is for those who may read the record, and not to be passed on.
+    survey::OriginSource* origins = nullptr;
 };
 
 // Read-only. The survey reports what could not be read; that is not an error. Any thread;

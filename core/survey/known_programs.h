@@ -16,6 +16,8 @@ enum class Habit : std::uint8_t {
     its_programs,  // useless when no process of the program and user is running
     // The same, but names are reused: a starting program may expect the contents.
     its_programs_again,
+    // As its_programs_again, but a starting program is known to discard what it finds.
+    its_programs_anew,
     python,  // as its_programs; the creator has a resource tracker
     stays,   // kept between runs on purpose
     unknown,

@@ -22,6 +22,7 @@ struct ProcessFacts {
     std::string name;          // of one that lives and may be looked at
     std::int64_t process = 0;  // the number is a thread's: the process it belongs to
     bool kernel = false;       // a part of the kernel
+    std::int64_t started = 0;  // clock ticks since boot; 0: not known
 };
 
 // Whom owner, mode and access list let use a segment. What an administrator may is left out, unless

@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kDirectories{"/usr/", "/sbin/", "/bin/", "/lib/"};
 
 // File names, in order. None of these is known to use shmget(2).
-constexpr std::array<std::string_view, 54> kServices{
+constexpr std::array<std::string_view, 55> kServices{
     "NetworkManager",
     "accounts-daemon",
     "acpid",
@@ -47,6 +47,7 @@ constexpr std::array<std::string_view, 54> kServices{
     "smartd",
     "snakepit-shm",
     "snakepit-shm-monitor",
+    "snakepit-shm-origins",
     "snapd",
     "sshd",
     "sshd-auth",

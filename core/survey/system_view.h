@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "survey/origin.h"
 #include "survey/process_view.h"
 
 namespace snakepit::shm::survey {
@@ -20,6 +21,8 @@ class SystemView {
     virtual std::string later_ids(const Access& access) const = 0;
     // Why the kernel may use the file although no process has it.
     virtual std::string use_without_process(const HostSegment& segment) const = 0;
+    // Whether no process is left in the control group or pid namespace of a recorded process.
+    virtual Answer circle_ended(const RecordedProcess& process) const = 0;
 };
 
 }  // namespace snakepit::shm::survey

@@ -9,7 +9,7 @@ bool creator_may_live(const Evidence& evidence) {
     const bool used_lately = evidence.age == Age::young || evidence.age == Age::recent;
     return (evidence.creator_known && evidence.creator != Life::gone) ||
            evidence.name_has_living_number || evidence.last_user_lives || evidence.sibling_used ||
-           evidence.is_mounted ||
+           evidence.is_mounted || evidence.recorded_user_lives ||
            (evidence.passed_on && used_lately && evidence.knower != Answer::no);
 }
 
@@ -17,6 +17,7 @@ namespace {
 
 // In percent. Below kCertain nothing is removed by default.
 constexpr int kSure = 95;
+constexpr int kRecorded = 92;
 constexpr int kLikely = 85;
 constexpr int kProbable = 75;
 constexpr int kTooYoung = 70;
@@ -84,7 +85,14 @@ Finding of_unknown_file(const Evidence& evidence) {
     return evidence.age == Age::long_ago ? left_over(kOneSided) : kNobodyKnows;
 }
 
+// Whoever used it has ended with all that could have been told of it by them, and no later run
+// looks for it: see README.md, rule 4.
+bool is_recorded_to_the_end(const Evidence& evidence) {
+    return evidence.history == History::closed && evidence.made_for_one_run;
+}
+
 Finding of_unused(const Evidence& evidence) {
+    if (is_recorded_to_the_end(evidence)) return left_over(kRecorded);
     if (evidence.system_v) return of_system_v(evidence);
     if (!evidence.own_namespace && evidence.habit != Habit::stays) return kNobodyKnows;
     switch (evidence.habit) {
@@ -93,6 +101,7 @@ Finding of_unused(const Evidence& evidence) {
                                                                             : kNobodyKnows;
         case Habit::its_programs:
         case Habit::its_programs_again:
+        case Habit::its_programs_anew:
             return of_program(evidence);
         case Habit::python:
             return of_python(evidence);
@@ -111,19 +120,21 @@ int most(const Evidence& evidence) {
     };
     cap(evidence.age == Age::young, kTooYoung);
     cap(evidence.age == Age::recent || evidence.age == Age::not_told, kLikely);
+    cap(evidence.has_unseen_names, kLikely);
+    cap(evidence.sibling_used, kLikely);
+    cap(creator_may_live(evidence), kLikely);
+    cap(!evidence.own_namespace || !evidence.outermost, kLikely);
+    cap(!evidence.all_listed, kOneSided);
+    if (is_recorded_to_the_end(evidence)) return most;
     cap(evidence.findable != Findable::never, kLikely);
     // A name is chosen, by a program or by a person: it proves nothing.
     cap(!evidence.system_v, kLikely);
     cap(evidence.system_v && evidence.administrator != Answer::no, kLikely);
-    cap(evidence.has_unseen_names, kLikely);
     cap(evidence.knower != Answer::no, kLikely);
-    cap(evidence.sibling_used || evidence.passed_on, kLikely);
-    cap(creator_may_live(evidence), kLikely);
+    cap(evidence.passed_on, kLikely);
     cap(evidence.program_partly_seen, kProbable);
     cap(evidence.root_runs_program, kLikely);
     cap(evidence.number_may_be_foreign, kLikely);
-    cap(!evidence.own_namespace || !evidence.outermost, kLikely);
-    cap(!evidence.all_listed, kOneSided);
     return most;
 }
 
@@ -140,8 +151,8 @@ Judgement decide(const Evidence& evidence) {
     return out;
 }
 
-void judge(HostSegment& segment, const Setting& setting) {
-    auto evidence = weigh(segment, setting);
+void judge(HostSegment& segment, const Setting& setting, const Origin* origin) {
+    auto evidence = weigh(segment, setting, origin);
     const auto judgement = decide(evidence);
     segment.verdict = judgement.verdict;
     segment.confidence = judgement.confidence;

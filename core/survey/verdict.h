@@ -20,6 +20,6 @@ Judgement decide(const Evidence& evidence);
 bool creator_may_live(const Evidence& evidence);
 
 // Weighs and decides, and fills in what the segment says of it.
-void judge(HostSegment& segment, const Setting& setting);
+void judge(HostSegment& segment, const Setting& setting, const Origin* origin = nullptr);
 
 }  // namespace snakepit::shm::survey

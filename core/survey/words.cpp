@@ -51,6 +51,8 @@ std::string_view to_string(SegmentCreator::KnownBy known_by) {
             return "kernel";
         case SegmentCreator::KnownBy::name:
             return "name";
+        case SegmentCreator::KnownBy::origin_log:
+            return "origin_log";
     }
     return "";
 }

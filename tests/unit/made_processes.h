@@ -23,6 +23,7 @@ struct MadeProcess {
     std::uint32_t uid = kUser;
     std::int64_t inner = 0;  // its number in a container that shares the files; 0: in none
     bool readable = true;
+    std::int64_t started = 0;  // see ProcessFacts
 };
 
 class MadeProcesses final : public survey::ProcessView {
@@ -35,7 +36,7 @@ class MadeProcesses final : public survey::ProcessView {
                                         [pid](const auto& process) { return process.pid == pid; });
         if (found == all.end()) return {pid, hidden ? Life::not_told : Life::gone, {}, 0, false};
         if (!found->readable) return {pid, Life::not_told, {}, 0, false};
-        return {pid, Life::lives, found->name, 0, false};
+        return {pid, Life::lives, found->name, 0, false, found->started};
     }
     bool is_listed(std::int64_t pid) const override {
         return std::any_of(all.begin(), all.end(),
@@ -83,10 +84,12 @@ class MadeProcesses final : public survey::ProcessView {
 class MadeSystem final : public survey::SystemView {
   public:
     std::string ids, later, kernel;
+    survey::Answer ended = survey::Answer::not_told;
 
     std::string other_ids(std::uint64_t) const override { return ids; }
     std::string later_ids(const survey::Access&) const override { return later; }
     std::string use_without_process(const HostSegment&) const override { return kernel; }
+    survey::Answer circle_ended(const survey::RecordedProcess&) const override { return ended; }
 };
 
 }  // namespace snakepit::shm::test

@@ -2,6 +2,8 @@
 // What is thought of a segment: from facts to evidence, and from evidence to a verdict.
 #include <QtTest>
 
+#include <functional>
+#include <optional>
 #include <random>
 
 #include "made_processes.h"
@@ -14,6 +16,7 @@ using namespace snakepit::shm::test;
 namespace {
 
 constexpr std::int64_t kPostgres = 60, kPython = 61;
+constexpr std::int64_t kBootNow = 1'000'000 * kSecond;
 
 // A segment that nobody uses, made and used an hour ago, of a user without processes.
 HostSegment idle(SegmentKind kind, const char* label) {
@@ -58,6 +61,9 @@ bool is_certain(const HostSegment& segment) {
 
 }  // namespace
 
+using Change = std::function<void(Origin&, HostSegment&, MadeSystem&)>;
+Q_DECLARE_METATYPE(Change)
+
 class TestVerdict : public QObject {
     Q_OBJECT
 
@@ -73,8 +79,27 @@ class TestVerdict : public QObject {
                         .stepped = stepped_};
         setting.busy_creators = busy_creators_;
         setting.mounted = mounted_;
-        judge(segment, setting);
+        setting.boot_now = kBootNow;
+        judge(segment, setting, origin_ ? &*origin_ : nullptr);
         return segment;
+    }
+    // Of a file that a process of Python, and another one, used to the end.
+    static Origin recorded() {
+        Origin out;
+        out.maker = RecordedProcess{.pid = kPython,
+                                    .started = 4,
+                                    .uid = kUser,
+                                    .program = "train.py",
+                                    .executable = "/usr/bin/python3.11",
+                                    .cgroup = "/system.slice/web.service",
+                                    .cgroup_id = 7,
+                                    .ended = {kNow.micros - 3600 * kSecond}};
+        out.openers.push_back(*out.maker);
+        out.openers.front().pid = kPython + 1;
+        out.made = {kNow.micros - 7200 * kSecond};
+        out.last_event_boot = kBootNow - 3600 * kSecond;
+        out.whole = true;
+        return out;
     }
     void add(std::int64_t pid, const char* name, std::uint32_t uid = kUser,
              SoftwareSet software = 0) {
@@ -85,6 +110,7 @@ class TestVerdict : public QObject {
     Instances instances_;
     std::unordered_set<std::int64_t> busy_creators_;
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> mounted_;
+    std::optional<Origin> origin_;
     bool complete_ = true, outermost_ = true, stepped_ = false;
 
   private Q_SLOTS:
@@ -95,6 +121,7 @@ class TestVerdict : public QObject {
         instances_.clear();
         busy_creators_.clear();
         mounted_.clear();
+        origin_.reset();
         complete_ = outermost_ = true;
         stepped_ = false;
     }
@@ -118,6 +145,10 @@ class TestVerdict : public QObject {
     void an_unknown_file_is_left_alone();
     void a_registry_that_cannot_be_seen_is_not_gone();
     void more_names_than_were_found_leave_no_certainty();
+    void a_recorded_history_proves_what_is_recorded_to_the_end();
+    void each_gap_in_a_history_leaves_no_certainty_data();
+    void each_gap_in_a_history_leaves_no_certainty();
+    void who_is_recorded_and_runs_keeps_it();
     void another_name_leaves_no_certainty();
     void root_may_have_made_it_for_its_owner();
     void a_program_of_root_may_know_the_id_of_a_segment();
@@ -467,6 +498,102 @@ void TestVerdict::certainty_needs_every_reason() {
         QVERIFY(out.confidence < kCertain || e.use == Use::unused);
     }
     QVERIFY(certain > 0);
+}
+
+// Whoever else could know its name: other programs of the user, and root's.
+void TestVerdict::a_recorded_history_proves_what_is_recorded_to_the_end() {
+    origin_ = recorded();
+    system_.ended = Answer::yes;
+    add(70, "python3", kUser, set_of(Software::python));
+    add(71, "python3", 0, set_of(Software::python));
+    const auto segment = judged(idle(SegmentKind::posix, "psm_1a2b3c4d"));
+    QVERIFY2(is_certain(segment), segment.evidence.back().c_str());
+    QCOMPARE(segment.creator.known_by, SegmentCreator::KnownBy::origin_log);
+    QCOMPARE(segment.creator.program, std::string("train.py"));
+    QVERIFY(says(segment, "made by train.py (process 61 of web.service, ended "));
+    QVERIFY(!segment.creator_may_live);
+
+    // Whatever the clock was set to meanwhile.
+    stepped_ = true;
+    QVERIFY(is_certain(judged(idle(SegmentKind::posix, "psm_1a2b3c4d"))));
+    stepped_ = false;
+
+    // A name with its number, of no known program.
+    origin_->maker->pid = 4711;
+    origin_->maker->pid_namespace = kFirstPidNamespace;
+    QVERIFY(is_certain(judged(idle(SegmentKind::posix, "engine.4711.data"))));
+    QVERIFY(!is_certain(judged(idle(SegmentKind::posix, "engine.4712.data"))));
+    QVERIFY(!is_certain(judged(idle(SegmentKind::posix, "results"))));
+    // A container begins with the same numbers each time.
+    origin_->maker->pid_namespace = kFirstPidNamespace - 1;
+    QVERIFY(!is_certain(judged(idle(SegmentKind::posix, "engine.4711.data"))));
+
+    auto attached = system_v(4711, 4712);
+    QVERIFY(is_certain(judged(attached)));
+    attached.key = 0x5e000000;
+    QVERIFY(!is_certain(judged(attached)));
+}
+
+void TestVerdict::each_gap_in_a_history_leaves_no_certainty_data() {
+    QTest::addColumn<Change>("change");
+    const auto row = [](const char* name, Change change) { QTest::newRow(name) << change; };
+    row("not watched all the time", [](Origin& origin, HostSegment&, MadeSystem&) {
+        origin.whole = false;
+        origin.gap = "the origin log was restarted since it was made";
+    });
+    row("its maker is not known", [](Origin& origin, HostSegment&, MadeSystem&) {
+        origin.maker.reset();
+        origin.whole = false;
+    });
+    row("others of the group are left",
+        [](Origin&, HostSegment&, MadeSystem& system) { system.ended = Answer::no; });
+    row("whether others are left is not told",
+        [](Origin&, HostSegment&, MadeSystem& system) { system.ended = Answer::not_told; });
+    row("it was renamed", [](Origin& origin, HostSegment&, MadeSystem&) { origin.renamed = true; });
+    row("another program made it", [](Origin& origin, HostSegment&, MadeSystem&) {
+        origin.maker->executable = "/usr/bin/cp";
+        origin.named_by_program = Answer::no;
+    });
+    row("it has another name", [](Origin&, HostSegment& segment, MadeSystem&) {
+        segment.names.push_back("psm_11111111");
+        segment.links = 2;
+    });
+    row("it has a name that was not found",
+        [](Origin&, HostSegment& segment, MadeSystem&) { segment.links = 2; });
+    row("it was opened a minute ago", [](Origin& origin, HostSegment&, MadeSystem&) {
+        origin.last_event_boot = kBootNow - 61 * kSecond;
+    });
+    row("it is in another namespace",
+        [](Origin&, HostSegment& segment, MadeSystem&) { segment.name_space = 5; });
+    row("the kernel may use it",
+        [](Origin&, HostSegment&, MadeSystem& system) { system.kernel = "an overlay shows it"; });
+}
+
+void TestVerdict::each_gap_in_a_history_leaves_no_certainty() {
+    QFETCH(Change, change);
+    origin_ = recorded();
+    system_.ended = Answer::yes;
+    auto segment = idle(SegmentKind::posix, "psm_1a2b3c4d");
+    QVERIFY(is_certain(judged(segment)));
+    change(*origin_, segment, system_);
+    QVERIFY(!is_certain(judged(segment)));
+}
+
+void TestVerdict::who_is_recorded_and_runs_keeps_it() {
+    origin_ = recorded();
+    system_.ended = Answer::yes;
+    add(kPython + 1, "worker");
+    processes_.all.back().started = 4;
+    const auto used = judged(idle(SegmentKind::posix, "psm_1a2b3c4d"));
+    QVERIFY(!is_certain(used) && used.creator_may_live);
+    QVERIFY(says(used, "which opened it, is running"));
+    // Another process that has its number now.
+    processes_.all.back().started = 5;
+    QVERIFY(is_certain(judged(idle(SegmentKind::posix, "psm_1a2b3c4d"))));
+    add(kPython, "train.py");
+    processes_.all.back().started = 4;
+    const auto living = judged(idle(SegmentKind::posix, "psm_1a2b3c4d"));
+    QVERIFY(!is_certain(living) && living.creator_may_live);
 }
 
 QTEST_GUILESS_MAIN(TestVerdict)

@@ -23,12 +23,12 @@
 #include "survey/group_names.h"
 #include "survey/linux/memory_mounts.h"
 #include "survey/linux/proc_files.h"
+#include "survey/origin.h"
 
 namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::uint64_t kFirstPidNamespace = 0xEFFFFFFC;  // the kernel's number for the outermost
 // Inside another process's root, and never outside it: that process controls its root.
 Handle open_in_root(int root, const char* path) {
     open_how how{};

@@ -37,7 +37,7 @@ std::uint64_t take_hex(std::string_view& text) {
 
 Handle open_below(int at, const char* path, int mode) {
     open_how how{};
-    how.flags = static_cast<unsigned>(mode) | O_DIRECTORY | O_CLOEXEC;
+    how.flags = static_cast<unsigned>(mode) | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
     return Handle(static_cast<int>(::syscall(SYS_openat2, at, path, &how, sizeof how)));
 }
@@ -61,10 +61,14 @@ Directory open_directory(int at, const char* path) {
 }
 
 Directory open_directory_below(int at, const char* path) {
-    return as_directory(open_below(at, path, O_RDONLY));
+    return as_directory(open_below(at, path, O_RDONLY | O_DIRECTORY));
 }
 
 Handle open_path_below(int at, const char* path) {
+    return open_below(at, path, O_PATH | O_DIRECTORY);
+}
+
+Handle open_file_below(int at, const char* path) {
     return open_below(at, path, O_PATH);
 }
 
@@ -216,6 +220,8 @@ std::optional<Stat> parse_stat(const std::string& text) {
     out.flags = static_cast<std::uint64_t>(std::max<std::int64_t>(0, take_number(rest)));
     for (int field = 10; field < 20; ++field) (void)take_number(rest);
     out.threads = take_number(rest);
+    (void)take_number(rest);
+    out.started = take_number(rest);
     return out;
 }
 

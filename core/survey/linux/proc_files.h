@@ -27,6 +27,8 @@ Directory open_directory(int at, const char* path);
 Directory open_directory_below(int at, const char* path);
 // The same with O_PATH.
 Handle open_path_below(int at, const char* path);
+// The same for a file of any kind.
+Handle open_file_below(int at, const char* path);
 
 // The contents of a file; empty, with errno, if it cannot be read.
 std::optional<std::string> read_file(int at, const char* path);
@@ -75,6 +77,7 @@ struct Stat {
     std::int64_t parent = 0;
     std::uint64_t flags = 0;
     std::int64_t threads = 0;
+    std::int64_t started = 0;  // clock ticks since boot
 };
 std::optional<Stat> parse_stat(const std::string& text);
 

@@ -180,6 +180,7 @@ ProcessFacts ProcessTable::read_facts(std::int64_t pid) const {
     facts.life = ended ? Life::gone : Life::lives;
     facts.name = stat->name;
     facts.kernel = (stat->flags & kKernelThread) != 0;
+    facts.started = stat->started;
     if (is_listed(pid)) return facts;
     // A thread has a directory too, which is not listed.
     const auto status = read_file(proc(), fmt::format("{}/status", pid).c_str());

@@ -19,6 +19,7 @@
 #include "base/pluralize.h"
 #include "survey/known_programs.h"
 #include "survey/linux/balance.h"
+#include "survey/linux/file_events.h"
 #include "survey/linux/proc_files.h"
 #include "survey/linux/system_facts.h"
 
@@ -75,7 +76,41 @@ Result<Scan> Scan::run(const SurveyOptions& options) {
     scan.name_qt_segments();
     scan.look_at_processes(options);
     scan.look_at_kernel();
+    // Last, so that nothing that was seen is missing.
+    if (options.origins) scan.read_origins(*options.origins);
     return scan;
+}
+
+void Scan::read_origins(OriginSource& source) {
+    (void)source.catch_up(places_.files.front().directory.get());
+    std::vector<std::uint64_t> ids(segments_.size());
+    for (const auto& [key, at] : tables_) ids[at] = key.number;
+    origins_.resize(segments_.size());
+    for (std::size_t at = 0; at < segments_.size(); ++at) {
+        const auto identity = identity_of(segments_[at], ids[at]);
+        if (!identity.file.empty()) origins_[at] = source.find(identity);
+    }
+}
+
+SegmentIdentity Scan::identity_of(const HostSegment& segment, std::uint64_t id) const {
+    if (segment.kind == SegmentKind::system_v)
+        return {segment.kind, segment.name_space == 0 ? places_.own_ipc_ns : segment.name_space,
+                table_identity(id, segment.creator.pid, segment.created)};
+    const auto* place = file_place(segment);
+    if (segment.kind != SegmentKind::posix || segment.unlinked || !place || !place->in_memory)
+        return {};
+    const auto file =
+        open_file_below(place->directory.get(), path_of_name(*place, segment.name).c_str());
+    struct stat info {};
+    if (!file || ::fstat(file.get(), &info) != 0 || info.st_dev != segment.device ||
+        info.st_ino != segment.inode)
+        return {};
+    return {segment.kind, file_system_of(file.get()), file_handle_of(file.get())};
+}
+
+const Origin* Scan::origin_of(const HostSegment& segment) const {
+    const auto at = static_cast<std::size_t>(&segment - segments_.data());
+    return at < origins_.size() && origins_[at] ? &*origins_[at] : nullptr;
 }
 
 void Scan::make_room() {
@@ -286,6 +321,7 @@ void Scan::tell_limits(bool stepped) {
 
 Setting Scan::setting(bool stepped, const SystemView& system) const {
     Setting out{.now = now_,
+                .boot_now = boot_micros() - boot_offset(table_.proc()),
                 .processes = table_,
                 .system = system,
                 .instances = instances_,
@@ -319,12 +355,12 @@ HostSurvey Scan::survey() {
     const auto all = setting(stepped, system);
     std::map<std::int64_t, std::string> groups;
     for (auto& segment : segments_) {
-        judge(segment, all);
+        judge(segment, all, origin_of(segment));
         // Checked last, because it needs another system call.
         if (segment.kind == SegmentKind::posix && segment.verdict == SegmentVerdict::left_over &&
             segment.confidence_if_unused >= kCertain && may_have_acl(segment)) {
             segment.has_acl = true;
-            judge(segment, all);
+            judge(segment, all, origin_of(segment));
         }
         const auto creator = segment.creator.pid;
         if (segment.creator.life != Life::lives || creator <= 0) continue;

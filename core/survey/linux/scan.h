@@ -16,6 +16,7 @@
 #include "survey/linux/places.h"
 #include "survey/linux/process_table.h"
 #include "survey/linux/unseen_users.h"
+#include "survey/origin.h"
 #include "survey/our_names.h"
 #include "survey/verdict.h"
 
@@ -74,6 +75,10 @@ class Scan {
     void look_at_processes(const SurveyOptions& options);
     void use(const Process& process, const Sighting& seen);
     void look_at_kernel();
+    void read_origins(OriginSource& source);
+    // Empty if its file is not the one that was listed any more. `id`: of System V.
+    SegmentIdentity identity_of(const HostSegment& segment, std::uint64_t id) const;
+    const Origin* origin_of(const HostSegment& segment) const;
     // Empty if it is not a segment.
     HostSegment* segment_of(const Process& process, const Sighting& seen);
     bool describe(HostSegment& segment, const Process& process, const Sighting& seen) const;
@@ -99,7 +104,8 @@ class Scan {
     MemoryMounts mounts_;
     LookResult looked_;
     std::vector<MappedSegment> mapped_;
-    std::vector<KernelUser> undetermined_;  // their files are not known
+    std::vector<KernelUser> undetermined_;        // their files are not known
+    std::vector<std::optional<Origin>> origins_;  // in the order of the segments; or empty
     std::uint64_t directories_ = 0, left_out_ = 0;
     HostSurvey result_;
 };

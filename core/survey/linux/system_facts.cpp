@@ -172,4 +172,9 @@ std::string SystemFacts::use_without_process(const HostSegment& segment) const {
     return {};
 }
 
+Answer SystemFacts::circle_ended(const RecordedProcess& process) const {
+    if (!groups_) groups_ = ControlGroups::open();
+    return survey::circle_ended(process, *groups_, table_);
+}
+
 }  // namespace snakepit::shm::survey

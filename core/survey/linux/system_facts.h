@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "survey/linux/circles.h"
 #include "survey/linux/memory_mounts.h"
 #include "survey/linux/process_table.h"
 #include "survey/linux/unseen_users.h"
@@ -36,6 +37,7 @@ class SystemFacts final : public SystemView {
     std::string other_ids(std::uint64_t device) const override;
     std::string later_ids(const Access& access) const override;
     std::string use_without_process(const HostSegment& segment) const override;
+    Answer circle_ended(const RecordedProcess& process) const override;
 
   private:
     void read_hidden_mounts() const;
@@ -45,6 +47,7 @@ class SystemFacts final : public SystemView {
     const ProcessTable& table_;
     const MemoryMounts& mounts_;
     std::vector<KernelUser> users_;
+    mutable std::optional<ControlGroups> groups_;
     // Of processes whose mount namespace is not accessible.
     struct HiddenMounts {
         std::map<std::uint64_t, std::string> idmapped;  // by device

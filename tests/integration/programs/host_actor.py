@@ -20,6 +20,7 @@ import time
 
 USER = int(os.environ.get("HOST_USER", "0"))
 SHM = "/dev/shm/"
+LIBRARIES = ["/usr/lib/%s-linux-gnu/libz.so.1" % os.uname().machine, "/usr/lib64/libz.so.1"]
 NEWPID, NEWNS, NEWUSER, FILES, NEWIPC = 0x20000000, 0x00020000, 0x10000000, 0x400, 0x08000000
 PRIVATE, CREATE, REMOVE, SET, STAT = 0, 0o1000, 0, 1, 2
 
@@ -37,6 +38,22 @@ def check(value):
 
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def loads(library):
+    """Something that is called like this library is loaded."""
+    place = tempfile.mkdtemp() + "/" + library
+    shutil.copy(next(path for path in LIBRARIES if os.path.exists(path)), place)
+    ctypes.CDLL(place)
+
+
+def runs_as(program):
+    """This program, under another name."""
+    if os.path.basename(os.readlink("/proc/self/exe")) == program:
+        return
+    place = tempfile.mkdtemp() + "/" + program
+    shutil.copy("/usr/bin/python3", place)
+    os.execv(place, [place] + sys.orig_argv[1:])
 
 
 def tell(name):

@@ -14,15 +14,16 @@ namespace snakepit::shm::survey {
 // Bursts are handled at once, and sustained load costs no more than the share. Nanoseconds.
 class Budget {
   public:
-    static constexpr std::int64_t kShare = 50;  // one part in this many
     static constexpr std::int64_t kMostSaved = 50'000'000;
 
-    Budget() : filled_at_(monotonic_nanos()), used_at_(used()) {}
+    // The share is one part in `share`.
+    explicit Budget(std::int64_t share = 50)
+        : share_(share), filled_at_(monotonic_nanos()), used_at_(used()) {}
 
     // Milliseconds until the budget is positive; 0: now.
     std::int64_t wait_ms() {
         settle();
-        return saved_ > 0 ? 0 : -saved_ * kShare / 1'000'000 + 1;
+        return saved_ > 0 ? 0 : -saved_ * share_ / 1'000'000 + 1;
     }
 
   private:
@@ -33,12 +34,12 @@ class Budget {
     }
     void settle() {
         const auto now = monotonic_nanos(), spent = used();
-        saved_ = std::min(saved_ + (now - filled_at_) / kShare, kMostSaved) - (spent - used_at_);
+        saved_ = std::min(saved_ + (now - filled_at_) / share_, kMostSaved) - (spent - used_at_);
         filled_at_ = now;
         used_at_ = spent;
     }
 
-    std::int64_t filled_at_, used_at_;
+    std::int64_t share_, filled_at_, used_at_;
     std::int64_t saved_ = kMostSaved;
 };
 

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/handle.h"
 #include "base/result.h"
+#include "survey/linux/file_events.h"
 
 namespace snakepit::shm::survey {
 
@@ -20,23 +22,23 @@ struct OpenEvent {
     bool named = false;
 };
 
-// fanotify(7) events that identify the file without opening it, so that they break no lease. One
-// thread.
+// FileEvents of one file system, by inode. One thread.
 class OpenEvents {
   public:
     // Starts watching the file system of `directory`. permission_denied without CAP_SYS_ADMIN;
     // fails with a kernel that does not tell who creates a file.
     static Result<OpenEvents> watch(const Handle& directory);
 
-    int descriptor() const { return events_.get(); }
+    int descriptor() const { return events_.descriptor(); }
     // The events since the last call, in order.
     std::vector<OpenEvent> drain();
 
   private:
-    OpenEvents() = default;
+    explicit OpenEvents(FileEvents events) : events_(std::move(events)) {}
     std::uint64_t inode_of(std::string handle);
 
-    Handle directory_, events_;
+    FileEvents events_;
+    Handle directory_;
     std::unordered_map<std::string, std::uint64_t> inodes_;  // by the kernel's file handle
 };
 
