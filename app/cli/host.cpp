@@ -6,6 +6,7 @@
 #include "diagnostics/host_json.h"
 #include "host.h"
 #include "host_output.h"
+#include "origins/origin_reader.h"
 #include "output.h"
 
 namespace snakepit::shm::cli {
@@ -55,6 +56,8 @@ Result<int> run_details(const Context& context, const HostOptions& options, Host
 Result<int> run_host(const Context& context, const HostOptions& options) {
     auto wanted = options.survey;
     wanted.payers = true;
+    const auto origins = origins::OriginReader::open();
+    wanted.origins = origins.get();
     SHM_ASSIGN(auto survey, survey_host(wanted));
     if (!options.names.empty()) return run_details(context, options, std::move(survey));
     if (context.json) {
@@ -90,7 +93,9 @@ void add_host(Command& app) {
     command.flag("--quick", options.survey.quick,
                  "Skip the slow part: descriptors that wait in sockets");
     add_place(command, options.survey);
-    command.footer("Semaphores and message queues of System V are not shown.");
+    command.footer(
+        "Semaphores and message queues of System V are not shown. Root also sees what "
+        "snakepit-shm-origins recorded: who made a segment whose maker has ended.");
     command.run(run_host, options);
 
     auto& clean = command.add(

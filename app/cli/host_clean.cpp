@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "host_output.h"
 #include "json.h"
+#include "origins/origin_reader.h"
 #include "output.h"
 #include "terminal.h"
 
@@ -101,6 +102,8 @@ bool agreed(const Sum& sum) {
 Result<int> run_host_clean(const Context& context, const HostCleanOptions& options) {
     auto survey = *options.survey;
     survey.quick = false;  // what waits in sockets may be needed
+    const auto origins = origins::OriginReader::open();
+    survey.origins = origins.get();
     const auto names = real_names(options.names);
     if (options.dry_run || options.yes) {
         SHM_ASSIGN(const auto items, clean_host(names, {options.dry_run, options.force}, survey));

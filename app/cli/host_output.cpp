@@ -26,7 +26,10 @@ std::string creator_of(const HostSegment& segment) {
         case Life::lives:
             return process_label(sanitized(creator.program), creator.pid);
         case Life::gone:
-            return fmt::format("{} (exited)", creator.pid);
+            return creator.program.empty()
+                       ? fmt::format("{} (exited)", creator.pid)
+                       : fmt::format("{} (exited)",
+                                     process_label(sanitized(creator.program), creator.pid));
         case Life::not_told:
             break;
     }

@@ -46,7 +46,7 @@ bool enter_own_ground() {
            ::mount(kNothing, "/dev/shm", "tmpfs", 0, "mode=1777") == 0;
 }
 
-Actor::Actor(const QString& script, int user) {
+Actor::Actor(const QString& script, int user, const QStringList& through) {
     static int count = 0;
     mark_ = QString("HOST_ACTOR=%1-%2").arg(::getpid()).arg(++count);
     auto environment = QProcessEnvironment::systemEnvironment();
@@ -56,8 +56,11 @@ Actor::Actor(const QString& script, int user) {
     environment.insert("TMPDIR", directory_.path());
     environment.insert("PYTHONPATH", SNAKEPIT_PROGRAMS);
     environment.insert("PYTHONDONTWRITEBYTECODE", "1");
-    program_ = std::make_unique<Peer>(
-        kPython, QStringList{"-c", "from host_actor import *\n" + script}, environment);
+    auto words = through;
+    words << kPython << "-c"
+          << "from host_actor import *\n" + script;
+    const auto program = words.takeFirst();
+    program_ = std::make_unique<Peer>(program, words, environment);
 }
 
 bool Actor::ready() {
@@ -99,7 +102,8 @@ Looker::Looker() {
 
 Finished Looker::run(const QStringList& words, Later later, int user, const QString& proc_options,
                      const QString& through) const {
-    const std::array<qint64, 2> clocks{(later.passed + later.stepped) * 1'000'000, 0};
+    const std::array<qint64, 2> clocks{(later.passed + later.stepped) * 1'000'000,
+                                       later.passed * 1'000'000};
     const auto uptime = contents("/proc/uptime").split(' ').front().toDouble();
     const auto shim = directory_.filePath("clocks"), fake = directory_.filePath("uptime");
     if (!write(shim, QByteArray(reinterpret_cast<const char*>(clocks.data()), sizeof clocks)) ||
@@ -114,7 +118,8 @@ Finished Looker::run(const QStringList& words, Later later, int user, const QStr
         all << "setpriv" << QString("--reuid=%1").arg(user) << QString("--regid=%1").arg(user)
             << "--clear-groups";
     all << through.split(' ', Qt::SkipEmptyParts);
-    const auto environment = service_.host().environment("test");
+    auto environment = service_.host().environment("test");
+    environment.insert(more_);
     if (later.passed != 0 || later.stepped != 0)
         all << "env" << QStringLiteral("LD_PRELOAD=") + SNAKEPIT_CLOCK_SHIM << "CLOCK_SHIM=" + shim;
     all << QStringLiteral(SNAKEPIT_BIN_DIR) + "/snakepit-shm" << words;

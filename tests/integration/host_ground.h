@@ -20,8 +20,8 @@ bool enter_own_ground();
 // A Python program that uses programs/host_actor.py, and all the processes that come of it.
 class Actor {
   public:
-    // `user`: what it finds as USER.
-    Actor(const QString& script, int user);
+    // `user`: what it finds as USER. `through`: words of a program that starts it.
+    Actor(const QString& script, int user, const QStringList& through = {});
     ~Actor() { end(); }
 
     // Waits until it says so; false when it failed or ended.
@@ -52,12 +52,15 @@ struct Later {
 class Looker {
   public:
     Looker();
+    // A variable of its environment.
+    void set(const QString& name, const QString& value) { more_.insert(name, value); }
     Finished run(const QStringList& words, Later later = {}, int user = 0,
                  const QString& proc_options = {}, const QString& through = {}) const;
 
   private:
     QTemporaryDir directory_;
     Service service_;
+    QProcessEnvironment more_;
 };
 
 }  // namespace snakepit::shm::test
