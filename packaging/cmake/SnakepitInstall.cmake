@@ -38,7 +38,7 @@ install(FILES "${CMAKE_BINARY_DIR}/snakepit-shm.pc" DESTINATION "${CMAKE_INSTALL
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/packaging/prometheus" "${CMAKE_SOURCE_DIR}/packaging/grafana"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/snakepit-shm")
 
-foreach(section 1 3 5)
+foreach(section 1 3 5 8)
     install(DIRECTORY "${CMAKE_SOURCE_DIR}/packaging/doc/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}"
         FILES_MATCHING PATTERN "*.${section}")
 endforeach()

@@ -34,7 +34,7 @@ grep -q administrator /etc/snakepit-shm/service.toml || fail "the configuration 
 
 say "files: units, man pages, libraries"
 systemd-analyze verify --man=no /lib/systemd/system/snakepit-shm.service 2>&1 | grep snakepit && fail "the unit has faults"
-for page in snakepit-shm.1 snakepit-shm-keeper.1 snakepit-shm-monitor.1 snakepit-shm.toml.5 snakepit_shm.3 snakepit_shm_ring.3; do
+for page in snakepit-shm.1 snakepit-shm-keeper.1 snakepit-shm-monitor.1 snakepit-shm.toml.5 snakepit-shm-origins.8 snakepit_shm.3 snakepit_shm_ring.3; do
     # Packages for containers leave man pages out; the files that dpkg knows do not.
     dpkg -S "/usr/share/man/man${page##*.}/$page.gz" >/dev/null || fail "no man page $page"
 done
