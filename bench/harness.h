@@ -106,6 +106,7 @@ void measure_round_trips(Report& report);
 void measure_crowd(Report& report);
 void measure_readers(Report& report);
 void measure_million(Report& report);
+void measure_origins(Report& report);
 void measure_sampling(Report& report);
 void measure_survey(Report& report);
 void measure_signals(Report& report);

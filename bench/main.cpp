@@ -32,6 +32,7 @@ constexpr Group kGroups[] = {
     {"million", bench::measure_million},
     {"encryption", bench::measure_encryption},
     {"survey", bench::measure_survey},
+    {"origins", bench::measure_origins},
     {"sampling", bench::measure_sampling},
     {"signals", bench::measure_signals},
     {"rings", bench::measure_rings},
