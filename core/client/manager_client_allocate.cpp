@@ -132,8 +132,11 @@ Result<RegionId> ManagerClient::Private::hold(Connection::Answer answer) {
     const auto id = from_wire(*granted->id);
     if (!connection->lease().valid()) return id;  // this client cannot hold references
     SHM_ASSIGN(auto* entry, mapper.install(answer, AccessMode::read_write));
-    if (entry && entry->arena)
-        for (auto* one : mapper.install_stash(*granted)) stash.add(*one);
+    if (entry && entry->arena) {
+        const auto slots = mapper.install_stash(*granted);
+        if (!granted->stash_hollow || stash.take_memory(slots))
+            for (auto* one : slots) stash.add(*one);
+    }
     auto outcome = LeasePage::Acquire::not_granted;
     answer.no_fork = {};  // it may be needed for the next answer
     if (entry) SHM_TRY(mapper.acquire(*entry, id, AccessMode::read_write, outcome));

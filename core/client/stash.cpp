@@ -5,6 +5,11 @@
 #include <cstring>
 #include <utility>
 
+#include "base/time.h"
+#include "layout/registry_layout.h"
+#include "platform/mapped_file.h"
+#include "platform/memory_limit.h"
+
 namespace snakepit::shm {
 
 using namespace layout;
@@ -14,6 +19,8 @@ namespace {
 constexpr std::uint32_t kAskedBefore = 8;  // allocations of a size, before any are granted ahead
 constexpr std::uint32_t kFirst = 4, kMost = 64;
 constexpr std::uint64_t kLargest = 4 << 20;  // larger ones are never granted ahead
+constexpr std::uint64_t kShare = 16;         // one part in this many of what is left may be taken
+constexpr std::int64_t kLookEvery = 100'000'000;
 
 }  // namespace
 
@@ -82,6 +89,26 @@ bool Stash::recycle(CachedRegion& entry, const RegionId& id) {
     else
         entry.own.store(false, std::memory_order_release);
     return true;
+}
+
+bool Stash::take_memory(const std::vector<CachedRegion*>& slots) {
+    if (slots.empty()) return true;
+    const auto size = slots.front()->size.load(std::memory_order_relaxed);
+    const auto pages = page_up(size);
+    const auto wanted = pages * slots.size();
+    if (const auto at = monotonic_nanos(); at >= left_until_ || wanted > left_) {
+        MemoryLimit limit;  // kept for no longer than this: it holds descriptors
+        left_ = limit.left().bytes / kShare;
+        left_until_ = at + kLookEvery;
+    }
+    bool taken = wanted <= left_;
+    if (taken) left_ -= wanted;
+    for (auto* const slot : slots) taken = taken && take_pages(slot->place, pages);
+    if (taken) return true;
+    // As before the first allocation of this size: the manager is not asked for more at once.
+    const std::lock_guard held(mutex_);
+    if (auto* const kind = find(size)) kind->asked = kind->wanted = 0;
+    return false;
 }
 
 void Stash::add(CachedRegion& entry) {

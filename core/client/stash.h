@@ -27,7 +27,11 @@ class Stash {
     // Ends the region if it is in this stash, has one reference and was granted to no other client.
     // False: nothing changed.
     bool recycle(CachedRegion& entry, const RegionId& id);
-    // A slot that was granted.
+    // Takes the memory of slots of one size that were granted without any: it is charged to this
+    // process's control group. False: it is short of memory, and the slots stay with the manager.
+    // With the client's mutex.
+    bool take_memory(const std::vector<CachedRegion*>& slots);
+    // A slot that was granted, and has its memory.
     void add(CachedRegion& entry);
 
   private:
@@ -45,6 +49,10 @@ class Stash {
     std::mutex mutex_;
     std::array<Kind, kKinds> kinds_;
     std::size_t next_ = 0;  // replaced when there is no other place
+    // Bytes that may be taken until then without looking at the group's limits, which takes as long
+    // as taking a hundred pages; monotonic nanoseconds. With the client's mutex.
+    std::uint64_t left_ = 0;
+    std::int64_t left_until_ = 0;
 };
 
 }  // namespace snakepit::shm

@@ -245,6 +245,23 @@ Status Allocator::make(PendingAllocation& pending) const {
     return {};
 }
 
+Status Allocator::hollow(PendingAllocation& pending) {
+    pool.performed(pending.work, false);
+    pending.work = {pending.slice.arena, pending.slice.range, {}, {}, {}};
+    pending.by_client = true;
+    return pool.hollow(pending.slice);
+}
+
+Status Allocator::fill_stashed(std::uint32_t slot) {
+    const auto& body = registry_.body(slot);
+    SHM_ASSIGN(const auto slice, pool.slice_of(body));
+    SHM_TRY(pool.fill(slice));
+    if ((body.flags & kHasCanary) != 0)
+        complete_canary(slice.arena->handle(), body.offset, registry_.fixed(slot).size,
+                        body.actual_size);
+    return {};
+}
+
 Result<Handle> Allocator::open_unreserved(const PendingAllocation& pending) const {
     SHM_ASSIGN(auto segment, backend_.open_segment(pending.name, AccessMode::read_write));
     if (segment.identity == pending.segment.identity) return std::move(segment.handle);
@@ -273,7 +290,11 @@ void Allocator::place(PendingAllocation& pending, const RegionOptions& options) 
     body.flags |= static_cast<std::uint32_t>(options.owner_end) << kOwnerEndShift;
     body = located(body, pending);
     const auto& handle = pending.pooled() ? pending.slice.arena->handle() : pending.segment.handle;
-    if (write_canary(handle, body.offset, pending.size, body.actual_size)) body.flags |= kHasCanary;
+    // Writing it takes a page: of a hollow slice it is written when the client has taken them.
+    const bool canary = pending.pooled() && pending.by_client
+                            ? has_canary(pending.size, body.actual_size)
+                            : write_canary(handle, body.offset, pending.size, body.actual_size);
+    if (canary) body.flags |= kHasCanary;
     registry_.write_body(pending.slot, body);
 }
 

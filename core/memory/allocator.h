@@ -46,7 +46,7 @@ struct PendingAllocation {
     bool durable = false;
     bool sealed = false;
     bool second_name = false;  // of the two names of a dedicated segment
-    bool by_client = false;    // the client reserves the pages of its segment
+    bool by_client = false;    // the client reserves the pages of its segment, or of its slice
     std::uint32_t flags = 0;   // of a new body, in addition to those that place() sets
     // pooled
     Slice slice;
@@ -118,6 +118,10 @@ class Allocator {
     // reserved them.
     Result<Handle> open_unreserved(const PendingAllocation& pending) const;
     Status check_reserved(const PendingAllocation& pending) const;
+    // In place of make(), for a slice whose pages the client takes itself.
+    Status hollow(PendingAllocation& pending);
+    // Such a slice is about to be used by others, too: it has all its memory, and its canary.
+    Status fill_stashed(std::uint32_t slot);
     // `options.timeout_ms` must be resolved, not kDefaultTimeout. Records the result of make().
     void place(PendingAllocation& pending, const RegionOptions& options);
     // LIVE. The description of a durable region has been saved before.

@@ -11,7 +11,8 @@ using namespace layout;
 void Allocator::undo(PendingAllocation& pending, bool made) {
     if (pending.pooled()) {
         pool.performed(pending.work, made);
-        pool.free(pending.slice, made);  // a canary, or a copy, may be there already
+        // A canary, or a copy, may be there already.
+        pool.free(pending.slice, made && !pending.by_client);
         return;
     }
     pending.segment.handle.reset();  // removing it may need a descriptor, and none may be free
@@ -33,7 +34,7 @@ void Allocator::abandon(std::uint32_t slot) {
 }
 
 void Allocator::release_stashed(std::uint32_t slot) {
-    if (const auto slice = pool.slice_of(registry_.body(slot))) pool.free(*slice, true);
+    if (const auto slice = pool.slice_of(registry_.body(slot))) pool.free_hollow(*slice);
     forget(slot);
     registry_.release(slot, nullptr);
 }

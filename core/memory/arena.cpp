@@ -16,6 +16,8 @@ Arena::Arena(std::uint64_t id, std::uint32_t tenant, std::string name, Segment s
              Mapping mapping)
     : reserved(segment.size),
       dirty(segment.size),
+      of_clients(segment.size),
+      returning(segment.size),
       id_(id),
       tenant_(tenant),
       name_(std::move(name)),

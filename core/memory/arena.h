@@ -55,6 +55,9 @@ class Arena {
 
     // ---- pages
     PageSet reserved, dirty;
+    // Used pages that a client took, whose control group is charged for them
+    // (arena_pool_hollow.cpp); and free ones of these, which are given back to the system.
+    PageSet of_clients, returning;
 
     // Damage by another process to its file. A damaged arena gets no new regions; see
     // ArenaPool::check().

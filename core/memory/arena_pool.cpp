@@ -73,6 +73,10 @@ Result<Slice> ArenaPool::allocate(std::uint32_t tenant, std::uint64_t size) {
 void ArenaPool::free(const Slice& slice, bool touched) {
     auto& arena = *slice.arena;
     if (touched) arena.dirty.insert(slice.range);
+    for (const auto& part : arena.of_clients.ranges(slice.range, true)) {
+        arena.of_clients.erase(part);
+        arena.returning.insert(part);
+    }
     arena.mark_free(slice.range);
     if (arena.empty()) arena.empty_since = registry_.time();
 }
@@ -91,6 +95,7 @@ PageWork ArenaPool::work_for(const Slice& slice) const {
     if (!arena.reserved.all(slice.range))
         work.reserve = arena.reserved.ranges(widened(arena, slice.range), false);
     if (arena.dirty.bytes() > 0) work.zero = arena.dirty.ranges(slice.range, true);
+    arena.returning.erase(slice.range);
     // They belong to this work now. Otherwise the background work, which looks for dirty pages
     // among free ones, would process them again while they are zeroed or used by a region.
     for (const auto& part : work.zero) arena.dirty.erase(part);
@@ -230,6 +235,13 @@ void ArenaPool::return_empty(std::int64_t at, std::int64_t grace_ms) {
 
 std::optional<PageWork> ArenaPool::next_background() {
     for (const auto& [id, arena] : arenas_) {
+        const auto part = arena->returning.first(0, kReturnAtOnce);
+        if (part.size == 0 || arena->fault) continue;
+        arena->returning.erase(part);
+        arena->mark_used(part);
+        return PageWork{arena, part, {}, {}, arena->reserved.ranges(part, true), true};
+    }
+    for (const auto& [id, arena] : arenas_) {
         const auto part = arena->dirty.first(0, kZeroAtOnce);
         if (part.size == 0 || arena->fault) continue;
         arena->mark_used(part);
@@ -277,7 +289,7 @@ void ArenaPool::finish_background(const PageWork& work, bool done) {
     work.arena->mark_free(work.range);
     if (work.arena->empty() && work.arena->empty_since == 0)
         work.arena->empty_since = registry_.time();
-    if (!work.discard.empty() && done)
+    if (!work.discard.empty() && done && !work.of_clients)
         registry_.record({.kind = EventKind::memory_returned,
                           .uid = work.arena->tenant(),
                           .value = work.bytes(),

@@ -29,6 +29,7 @@ struct PageWork {
     std::shared_ptr<Arena> arena;
     Range range;
     std::vector<Range> reserve, zero, discard;
+    bool of_clients = false;  // what is discarded
 
     bool nothing() const { return reserve.empty() && zero.empty() && discard.empty(); }
     std::uint64_t bytes() const;
@@ -76,6 +77,15 @@ class ArenaPool {
     Status perform(const PageWork& work) const;
     // Updates the bookkeeping after perform().
     void performed(const PageWork& work, bool done);
+    // ---- slices whose pages a client takes itself, so that its control group is charged for them
+    // (arena_pool_hollow.cpp)
+    // Gives back what memory the slice has: it is zero, and the client that has the arena mapped
+    // takes the pages before it uses them.
+    Status hollow(const Slice& slice);
+    // From now on anybody may use it: reserves the pages that the client did not take.
+    Status fill(const Slice& slice);
+    // free() of a slice of which it is not known what pages it has.
+    void free_hollow(const Slice& slice);
     // The slice a region lives in.
     Result<Slice> slice_of(const layout::SlotBody& body) const;
     // A descriptor of the arena for a client.

@@ -56,6 +56,21 @@ bool write_canary(const Handle& segment, std::uint64_t offset, std::uint64_t siz
            write_all(segment, canary.begin, std::span(bytes).first(canary.bytes)).has_value();
 }
 
+bool has_canary(std::uint64_t size, std::uint64_t actual_size) {
+    return extent_of(0, size, actual_size).bytes > 0;
+}
+
+void complete_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
+                     std::uint64_t actual_size) {
+    const auto canary = extent_of(offset, size, actual_size);
+    std::array<std::uint8_t, kMostCanary> bytes;
+    const auto got =
+        ::pread(segment.get(), bytes.data(), canary.bytes, static_cast<off_t>(canary.begin));
+    const auto read = std::span(bytes).first(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (std::all_of(read.begin(), read.end(), [](auto byte) { return byte == 0; }))
+        (void)write_canary(segment, offset, size, actual_size);
+}
+
 Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
                     std::uint64_t actual_size) {
     const auto canary = extent_of(offset, size, actual_size);

@@ -20,6 +20,12 @@ inline constexpr std::uint64_t kMostCanary = 4096;
 // True: the pattern was written. False: there are too few bytes, or they cannot be written.
 bool write_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
                   std::uint64_t actual_size);
+// Whether there are enough bytes.
+bool has_canary(std::uint64_t size, std::uint64_t actual_size);
+// Writes the pattern where there are zeros only; other bytes, which a program wrote past the end,
+// stay, and check_canary() finds them.
+void complete_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,
+                     std::uint64_t actual_size);
 // corruption_detected, with the number of changed bytes and the position of the first;
 // mapping_failed if they cannot be read.
 Status check_canary(const Handle& segment, std::uint64_t offset, std::uint64_t size,

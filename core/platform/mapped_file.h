@@ -113,8 +113,12 @@ class MappedFile {
 struct DataRange {
     std::uint64_t offset = 0, size = 0;  // bytes
 };
-// The data ranges of a file of `size` bytes, in order, in whole pages. On a tmpfs, reserved pages
-// that were never accessed are not included.
-std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size);
+// The data ranges of a file's bytes from `from` up to `end`, in order, in whole pages. On a tmpfs,
+// reserved pages that were never accessed are not included.
+std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t end, std::uint64_t from = 0);
+// Takes the memory of these bytes of a mapping, whose file is a tmpfs's or a memfd: it is charged
+// to this process, and is data from now on. Nobody else may write to them meanwhile. False: there
+// is not enough, or the file was cut.
+bool take_pages(std::byte* data, std::uint64_t size);
 
 }  // namespace snakepit::shm

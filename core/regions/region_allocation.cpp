@@ -211,6 +211,7 @@ void RegionAllocation::allocate(const Caller& caller, std::uint64_t request_id, 
                                                  .done = std::move(done),
                                                  .watch = watch,
                                                  .stash = wishes.stash,
+                                                 .can_reserve = wishes.can_reserve,
                                                  .policy = std::move(*policy)}));
 }
 
@@ -226,15 +227,18 @@ RegionOwner RegionAllocation::owner_of(const Caller& caller) const {
 }
 
 // For regions of default options alone: the client allocates those from its stash.
-std::vector<StashedSlot> RegionAllocation::stash_for(const Allocation& a) {
+void RegionAllocation::add_stash(const Allocation& a, Grant& grant) {
     const auto& options = a.options;
     const bool plain = a.caller.client && a.making.pooled() && !a.policy &&
                        options.placement == Placement::automatic && !options.owned_by_user &&
                        !options.audit_access && options.metadata.empty() && options.name.empty() &&
                        !options.exact_permissions && options.owner_end == OwnerEnd::automatic &&
                        options.cleanup_policy == CleanupPolicy::automatic;
-    if (a.stash == 0 || !plain) return {};
-    return stash_.offer(*a.caller.client, a.making.slot, a.stash, options, owner_of(a.caller));
+    if (a.stash == 0 || !plain) return;
+    auto owner = owner_of(a.caller);
+    owner.reserves = a.can_reserve;
+    grant.stash = stash_.offer(*a.caller.client, a.making.slot, a.stash, options, owner);
+    grant.stash_hollow = stash_.hollow(owner);
 }
 
 // Here, or in the background when it takes long, or by the client.
@@ -433,7 +437,7 @@ void RegionAllocation::complete(const std::shared_ptr<Allocation>& allocation) {
         const auto nanos = a.watch.nanos();
         registry_.timed(Timed::allocate).add(nanos);
         lifecycle_.evaluate(slot, registry_.time());
-        granted->stash = stash_for(a);
+        add_stash(a, *granted);
         a.done(std::move(granted));
         if (!a.making.work.reserve.empty()) {  // the next ones need not wait
             a.making.slice.arena->wants_ahead = true;

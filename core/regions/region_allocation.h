@@ -70,6 +70,7 @@ class RegionAllocation : RegionPart {
         Done done;
         Stopwatch watch;
         std::uint32_t stash = 0;               // AllocationWishes
+        bool can_reserve = false;              // the same
         std::optional<Policy> policy;          // if it is more than permissions
         std::optional<StoredPolicy> row = {};  // of it
         Status made = {};
@@ -102,7 +103,7 @@ class RegionAllocation : RegionPart {
     // No error while the program that asked waits for the region.
     Status wanted(const Allocation& allocation) const;
     RegionOwner owner_of(const Caller& caller) const;
-    std::vector<StashedSlot> stash_for(const Allocation& allocation);
+    void add_stash(const Allocation& allocation, Grant& grant);
     Error refuse(const Caller& caller, std::uint64_t size, Error error);
 
     ClientRegistry& clients_;

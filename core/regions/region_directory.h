@@ -32,6 +32,7 @@ struct Grant {
     bool reserve = false;
     bool created = false;            // the region is this request's own
     std::vector<StashedSlot> stash;  // for the next ones like it
+    bool stash_hollow = false;       // the client takes their pages before it uses them
 };
 
 // Shows regions to those who may know of them, and lets clients map them. Service thread only.

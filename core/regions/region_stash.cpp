@@ -69,10 +69,7 @@ bool RegionStash::add(std::uint32_t client, std::uint32_t like, const RegionOpti
     bool made = false;
     const auto fits = begun->pooled() && begun->slice.arena->id() == registry_.body(like).arena &&
                       !begun->slow() && registry_.name_stashed(slot);
-    if (fits) {
-        if (begun->takes_pages()) allocator_.mark_taking(*begun);
-        made = allocator_.make(*begun).has_value();
-    }
+    if (fits) made = make(*begun, hollow(owner)).has_value();
     const auto generation = registry_.control(slot).generation;
     if (made) allocator_.place(*begun, options);
     if (!made || !counter_.record_stash(client, slot, generation)) {
@@ -89,6 +86,13 @@ bool RegionStash::add(std::uint32_t client, std::uint32_t like, const RegionOpti
     keep(slot, {client, owner.serial, bytes, at, at, 0});
     out = {slot, generation, registry_.id(slot), registry_.body(slot).offset};
     return true;
+}
+
+// Small ranges of pages that the client takes become no huge ones.
+Status RegionStash::make(PendingAllocation& begun, bool by_client) {
+    if (by_client) return allocator_.hollow(begun);
+    if (begun.takes_pages()) allocator_.mark_taking(begun);
+    return allocator_.make(begun);
 }
 
 void RegionStash::look(std::uint32_t slot) {
@@ -114,6 +118,8 @@ void RegionStash::look(std::uint32_t slot, Wish wish) {
         const bool idle = LeaseWord::n(*word) == 0;
         if (idle && wish == Wish::keep && at - held.summed < kSumEvery) return;
         sum_up(slot, held, generation);
+        // A client that uses what it did not take, where there is no memory, has nothing there.
+        if (!idle && adopted_ && !allocator_.fill_stashed(slot)) return end(slot);
         if (!idle && publish(slot, held, *word)) return;
         if (!idle) continue;  // it has changed meanwhile
         if (wish == Wish::keep) return;
@@ -160,7 +166,10 @@ bool RegionStash::publish(std::uint32_t slot, const Held& held, std::uint64_t wo
     forget(slot);
     ++stats_.counters.allocations;
     stats_.allocations.add(fixed.owner_uid, session.c_str(), worker.c_str());
-    if (!adopted_) return true;  // recovery does the rest for every region
+    if (!adopted_) {  // recovery does the rest for every region
+        published_early_.push_back(slot);
+        return true;
+    }
     clients_.add_region(slot);
     const auto at = registry_.time();
     lifecycle_.refresh(slot, 1, at);
@@ -255,6 +264,12 @@ void RegionStash::recover() {
         word.state = SlotState::reserved;
         registry_.store(slot, word);
     }
+}
+
+void RegionStash::adopted() {
+    adopted_ = true;
+    for (const auto slot : std::exchange(published_early_, {}))
+        if (registry_.control(slot).occupied()) (void)allocator_.fill_stashed(slot);
 }
 
 void RegionStash::withdraw(std::uint32_t slot) {

@@ -29,9 +29,14 @@ class RegionStash : RegionPart {
     RegionStash(ServiceState& state, ClientRegistry& clients, RegionLifecycle& lifecycle);
 
     // Up to `wanted` more slots for regions like this one, which was just allocated for the client,
-    // in the same arena. Fewer, or none, where memory is short.
+    // in the same arena. Fewer, or none, where memory is short. If owner.reserves the client takes
+    // their pages before it uses them (hollow()).
     std::vector<StashedSlot> offer(std::uint32_t client, std::uint32_t like, std::uint32_t wanted,
                                    const RegionOptions& options, const RegionOwner& owner);
+    // Whether the slots that are offered have no memory yet.
+    bool hollow(const RegionOwner& owner) const {
+        return owner.reserves && !allocator_.pool.huge_pages;
+    }
     // Publishes or counts what the client did there.
     void look(std::uint32_t slot);
     void look_at_all();
@@ -55,7 +60,7 @@ class RegionStash : RegionPart {
     // Before any client is dropped or adopted: what an earlier manager had granted.
     void recover();
     // The memory of all slots has been adopted.
-    void adopted() { adopted_ = true; }
+    void adopted();
 
   private:
     struct Held {
@@ -74,6 +79,7 @@ class RegionStash : RegionPart {
     std::uint64_t room(const RegionOwner& owner, std::uint64_t size) const;
     bool add(std::uint32_t client, std::uint32_t like, const RegionOptions& options,
              const RegionOwner& owner, StashedSlot& out);
+    Status make(PendingAllocation& begun, bool by_client);
     void keep(std::uint32_t slot, const Held& held);
     void forget(std::uint32_t slot);
     template <typename Which>
@@ -83,6 +89,7 @@ class RegionStash : RegionPart {
     RegionLifecycle& lifecycle_;
     std::unordered_map<std::uint32_t, Held> held_;               // by slot
     std::unordered_map<std::uint64_t, std::uint64_t> bytes_of_;  // by client's serial
+    std::vector<std::uint32_t> published_early_;                 // before the memory was adopted
     bool adopted_ = false;
 };
 

@@ -404,6 +404,7 @@ void ClientConnection::answer_grant(std::uint64_t id, Result<Grant> granted) {
     out.created = granted->created;
     for (const auto& one : granted->stash)
         out.stash.emplace_back(to_wire(one.id), one.generation, one.offset, one.slot);
+    out.stash_hollow = granted->stash_hollow;
     answer(id, std::move(out), std::move(granted->handle));
 }
 

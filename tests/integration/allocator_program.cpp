@@ -38,6 +38,24 @@ int allocate(ManagerClient& client, std::uint64_t size, bool memfd) {
     return 0;
 }
 
+// Without touching the memory.
+int ahead(ManagerClient& client, std::uint64_t size) {
+    std::string line;
+    std::getline(std::cin, line);
+    for (int i = 0; i < 60; ++i) {
+        const auto made = client.allocate(size);
+        if (!made) {
+            say(told(made.error()));
+            return 1;
+        }
+        (void)client.deallocate(*made);
+    }
+    const auto kept = client.allocate(size);
+    say(kept ? kept->str() : told(kept.error()));
+    std::getline(std::cin, line);
+    return 0;
+}
+
 int loop(ManagerClient& client, std::uint64_t size, double seconds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     std::uint64_t tries = 0, refused = 0;
@@ -111,7 +129,8 @@ std::optional<int> play_client(int count, char** words) {
     const std::vector<std::string_view> said(words + 1, words + count);
     if (said.size() < 2) return std::nullopt;
     if (said[0] == "compute") return compute(std::atof(words[2]));
-    const bool known = said[0] == "allocate" || said[0] == "loop" || said[0] == "starved";
+    const bool known =
+        said[0] == "allocate" || said[0] == "ahead" || said[0] == "loop" || said[0] == "starved";
     if (!known) return std::nullopt;
     // The machine may be busy, and the manager be killed meanwhile.
     const auto client =
@@ -124,6 +143,7 @@ std::optional<int> play_client(int count, char** words) {
     const auto size = std::strtoull(words[2], nullptr, 10);
     if (said[0] == "loop") return loop(**client, size, std::atof(words[3]));
     say("ready");
+    if (said[0] == "ahead") return ahead(**client, size);
     return allocate(**client, size, said.size() > 2);
 }
 

@@ -9,6 +9,8 @@ namespace snakepit::shm::test {
 // The exit status of the role that the arguments name; none when they name none.
 //   allocate BYTES [memfd]    waits for a line, allocates once, says "ok" or "CODE: MESSAGE", and
 //                             holds it until its input ends
+//   ahead BYTES               waits for a line, allocates and deallocates often, and says the id of
+//                             a region that it then keeps until its input ends
 //   loop BYTES SECONDS        allocates and deallocates without a pause; says how often, how often
 //                             it was refused, and with which code last
 //   compute SECONDS           keeps a processor busy and asks for nothing

@@ -10,6 +10,7 @@
 #include <QtTest>
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 
 #include "allocator_program.h"
 #include "client/manager_client.h"
@@ -42,6 +43,8 @@ class MemoryCharge : public QObject {
     void pooled_regions_end_with_a_refusal_and_not_with_the_manager();
     void a_client_pays_for_its_own_segments();
     void a_client_is_refused_what_its_own_group_does_not_have();
+    void a_client_pays_for_what_it_is_granted_ahead();
+    void a_client_without_memory_is_granted_nothing_ahead();
     void a_client_killed_while_it_reserves_leaves_nothing();
     void a_manager_killed_while_the_client_reserves_loses_nothing();
     void laid_over_files_of_version_2_are_believed();
@@ -182,6 +185,47 @@ void MemoryCharge::a_client_is_refused_what_its_own_group_does_not_have() {
         QCOMPARE(regions(), 0);
         QVERIFY(service_->host().segments().isEmpty());
     }
+    QCOMPARE(own.kills(), 0);
+}
+
+// The manager pays for the first regions and for what it keeps reserved after them.
+void MemoryCharge::a_client_pays_for_what_it_is_granted_ahead() {
+    const MemoryGroup group("manager", 400 * kMiB), own("client", 400 * kMiB);
+    NEED_GROUP(group);
+    QVERIFY(group.add(service_->pid()));
+    auto program = client({"ahead", "1048576"});
+    QCOMPARE(program->line(), "ready");
+    QVERIFY(own.add(program->pid()));
+    const auto before = own.used();
+    const auto kept = program->ask("go");
+    QVERIFY2(kept.startsWith("shm_"), qPrintable(kept));
+    const auto ahead = own.used() - before;
+    QVERIFY2(ahead >= 4 * kMiB, qPrintable(QString::number(ahead)));
+    // It may be anybody's now, and all of it is there.
+    const auto other = ManagerClient::connect().value();
+    const auto id = *RegionId::parse(kept.toStdString());
+    const auto mapped = other->map(id, AccessMode::read_write);
+    QVERIFY(mapped.has_value());
+    const auto rest = own.used();
+    std::memset(mapped->data, 1, mapped->size);
+    QVERIFY(own.used() <= rest + kMiB / 4);
+    QVERIFY(other->unmap(*mapped).has_value());
+    // With the program its pages go back to the system.
+    program->end(SIGKILL);
+    service_->cli({"deallocate", kept});
+    QTRY_VERIFY_WITH_TIMEOUT(own.used() < before + kMiB, kPatienceMs);
+    QCOMPARE(group.kills() + own.kills(), 0);
+}
+
+void MemoryCharge::a_client_without_memory_is_granted_nothing_ahead() {
+    const MemoryGroup own("client", 24 * kMiB);
+    NEED_GROUP(own);
+    auto program = client({"ahead", "4194304"});
+    QCOMPARE(program->line(), "ready");
+    QVERIFY(own.add(program->pid()));
+    const auto kept = program->ask("go");
+    QVERIFY2(kept.startsWith("shm_"), qPrintable(kept));
+    QVERIFY(own.used() < 12 * kMiB);
     QCOMPARE(own.kills(), 0);
 }
 

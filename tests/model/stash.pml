@@ -3,7 +3,8 @@
  * A slot that its client turns into one region after the other without asking: core/layout/lease_page.h,
  * core/client/stash.h, core/regions/region_stash.h, core/registry/reference_stash.cpp, core/regions/recovery.cpp.
  * Client 0 has the slot in its stash; its second thread maps what the first allocated (-DTWO_THREADS). Client 1
- * asks for ids, takes references and writes. The manager may be killed between any two stores, either client at
+ * asks for ids, takes references and writes. The slot's memory is given back before it is offered, and its client takes
+ * the pages (`hollow`). The manager may be killed between any two stores, either client at
  * any time.
  *
  * Checked: no memory is given out again while somebody uses it, and none with another client's bytes; an id that
@@ -23,6 +24,8 @@
  *   BURY_FORGETS      a dead client's page is dropped without a look
  *   RESTART_FORGETS   a new manager undoes what is STASHED
  *   NOT_ZEROED        what is given out is as the last region left it
+ *   NO_FILL           others are granted what its client was to take, without a look at the pages; only found with
+ *   CLAIM_HOLLOW      a client that does not take them: no mistake of the manager's
  */
 #ifndef OPS
 #define OPS 2
@@ -61,6 +64,7 @@ bit offered = 0; /* what client 0 was told */
 
 /* Only for the claims. */
 byte dirt = 0, deaths = DEATHS;
+bit hollow = 0; /* pages are missing */
 byte using0 = 0, using1 = 0;
 bit allocated[GENS + 2], freeing[GENS + 2], freed[GENS + 2];
 bit dead0 = 0, dead1 = 0, buried0 = 0, buried1 = 0, done0 = 0, done0b = 1, done1 = 0;
@@ -109,6 +113,10 @@ inline look(reclaim)
 #ifndef SUM_LATE
             sum_up();
 #endif
+#ifndef NO_FILL
+            hollow = 0;
+            STEP;
+#endif
 #ifdef PUBLISH_LAST
             d_step { created[l_gen]++; state = LIVE; gen = l_gen };
             STEP;
@@ -139,6 +147,10 @@ inline look(reclaim)
 #endif
         :: !l_own && l_n > 0 -> /* left by the client, or published by a manager that was killed then */
             sum_up();
+#ifndef NO_FILL
+            hollow = 0;
+            STEP;
+#endif
             d_step { created[l_gen]++; state = LIVE };
             STEP
         :: l_own && l_n == 0 ->
@@ -168,7 +180,7 @@ inline stash()
     d_step { state = RESERVED; gen++; withdrawn = 0 };
     STEP;
 #ifndef NOT_ZEROED
-    dirt = 0;
+    d_step { dirt = 0; hollow = 1 };
 #endif
     STEP;
     record0 = 1;
@@ -307,6 +319,10 @@ proctype owner()
         :: offered && own0 && n0 == 0 && g0 <= GENS -> l_gen = g0
         :: else -> goto next
         fi;
+#ifndef CLAIM_HOLLOW
+        hollow = 0; /* also if the slot was withdrawn meanwhile: taking pages changes no byte */
+#endif
+        DIES0;
         /* allocate */
         atomic {
             if
@@ -406,7 +422,7 @@ proctype other()
             assert(!was_freed);
             atomic {
                 if
-                :: g1 == q && n1 >= 1 -> n1 = n1 + 1; using1 = q
+                :: g1 == q && n1 >= 1 -> n1 = n1 + 1; using1 = q; assert(!hollow)
                 :: else -> goto next
                 fi
             };

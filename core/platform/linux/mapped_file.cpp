@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "platform/fault_guard.h"
 #include "platform/resource_error.h"
 
 namespace snakepit::shm {
@@ -110,9 +112,21 @@ Status extend_file(const Handle& handle, std::uint64_t& size, std::uint64_t end)
     return {};
 }
 
-std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size) {
+bool take_pages(std::byte* data, std::uint64_t size) {
+    constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE: Linux 5.14
+    if (::madvise(data, size, kPopulateWrite) == 0) return true;
+    if (errno != EINVAL) return false;
+    const FaultGuard guard(data, size);
+    for (std::uint64_t at = 0; at < size && !guard.faulted(); at += 4096) {
+        auto& word = reinterpret_cast<std::atomic<std::uint64_t>&>(data[at]);
+        word.fetch_or(0, std::memory_order_relaxed);
+    }
+    return !guard.faulted();
+}
+
+std::vector<DataRange> data_ranges(const Handle& handle, std::uint64_t size, std::uint64_t begin) {
     std::vector<DataRange> out;
-    for (off_t at = 0; at < static_cast<off_t>(size);) {
+    for (auto at = static_cast<off_t>(begin); at < static_cast<off_t>(size);) {
         const auto from = ::lseek(handle.get(), at, SEEK_DATA);
         if (from < 0) break;
         const auto to = std::min(::lseek(handle.get(), from, SEEK_HOLE), static_cast<off_t>(size));
