@@ -91,7 +91,7 @@ Term allocate(ErlNifEnv* env, int, const Term arguments[]) {
             make_resource<Watch>(watch_type, session, WatchKind::allocation, id, self);
         if (!session->add(watch) || enif_monitor_process(env, watch, &self, nullptr) != 0) {
             session->end(watch);
-            snakepit_shm_deallocate(session->handle(), id);
+            session->deallocate(id);
         }
         enif_release_resource(watch);
     }

@@ -40,7 +40,7 @@ void watched_process_down(ErlNifEnv*, void* resource, ErlNifPid*, ErlNifMonitor*
     auto& reaper = allocation ? Reaper::slow() : Reaper::quick();
     reaper.push([watch, allocation] {
         if (watch->session->end(watch, true).first && allocation)
-            snakepit_shm_deallocate(watch->session->handle(), watch->id.c_str());
+            watch->session->deallocate(watch->id);
         enif_release_resource(watch);
     });
 }

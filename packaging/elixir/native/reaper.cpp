@@ -32,6 +32,11 @@ void Reaper::push(Task task) {
     wake_.notify_one();
 }
 
+bool Reaper::ending() {
+    const std::lock_guard held(mutex_);
+    return ending_;
+}
+
 void Reaper::start() {
     if (thread_.joinable()) thread_.join();
     // The virtual machine's signals are handled by its own threads.

@@ -24,6 +24,8 @@ class Reaper {
     static void join_all();
 
     void push(Task task);
+    // Tasks that would be pushed again for as long as it takes should not be.
+    bool ending();
 
   private:
     Reaper() = default;

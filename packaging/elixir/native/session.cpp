@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "session.h"
 
+#include <chrono>
+#include <thread>
+
 #include "reaper.h"
 
 namespace snakepit::elixir {
@@ -150,6 +153,16 @@ Session::Ended Session::end(Watch* watch, bool died) {
     if (watch->kind == WatchKind::lock) drop_owner(watch->process);
     if (kept) enif_release_resource(watch);
     return ended;
+}
+
+void Session::deallocate(const std::string& id) {
+    const auto status = snakepit_shm_deallocate(handle_, id.c_str());
+    if (status != SNAKEPIT_SHM_NO_MANAGER || closed() || Reaper::slow().ending()) return;
+    // Behind what else is to be done, so that closing the client does not wait for a manager.
+    Reaper::slow().push([self = shared_from_this(), id] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        self->deallocate(id);
+    });
 }
 
 void Session::forget_allocation(const std::string& id) {

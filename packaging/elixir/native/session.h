@@ -136,6 +136,9 @@ class Session : public std::enable_shared_from_this<Session> {
     // Ends the watch and its request. May ask the manager. `died`: its process has ended; a region
     // that it had locked for writing may be half written.
     Ended end(Watch* watch, bool died = false);
+    // Deallocates what a process that has ended had allocated; again and again until a manager
+    // answers, or the client is closed. May take 100 milliseconds.
+    void deallocate(const std::string& id);
     // Forgets the allocations of this id: it was deallocated.
     void forget_allocation(const std::string& id);
     // The read lock that the process has on the region; null if it has none, or also a write lock.
