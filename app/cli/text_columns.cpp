@@ -11,8 +11,6 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr char32_t kReplacement = 0xFFFD;
-
 struct Range {
     char32_t first, last;
 };
@@ -47,56 +45,15 @@ constexpr std::array<Range, 32> kWide{{
     {0x1B000, 0x1FAFF}, {0x20000, 0x3FFFD},
 }};
 
-// Controls, and the marks that make what follows read differently from how it is written.
-bool is_harmful(char32_t code) {
-    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x00AD || code == 0x061C ||
-           (code >= 0x200E && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
-           (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF ||
-           (code >= 0xFFF0 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
-}
-
-// The code point at the start and its length; a length of 0: not UTF-8.
-std::pair<char32_t, std::size_t> decoded(std::string_view utf8) {
-    const auto lead = static_cast<unsigned char>(utf8[0]);
-    if (lead < 0x80) return {lead, 1};
-    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (lead < 0xC2 || lead > 0xF4 || utf8.size() < length) return {0, 0};
-    char32_t code = lead & (0x7FU >> length);
-    for (std::size_t i = 1; i < length; ++i) {
-        const auto byte = static_cast<unsigned char>(utf8[i]);
-        if ((byte & 0xC0U) != 0x80U) return {0, 0};
-        code = code << 6U | (byte & 0x3FU);
-    }
-    constexpr std::array<char32_t, 5> lowest{0, 0, 0x80, 0x800, 0x10000};
-    const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-    if (code < lowest[length] || code > 0x10FFFF || surrogate) return {0, 0};
-    return {code, length};
-}
-
 }  // namespace
 
 TextStep next_step(std::string_view utf8) {
     if (utf8.empty()) return {};
-    const auto [code, length] = decoded(utf8);
-    if (length == 0 || is_harmful(code)) return {kReplacement, std::max<std::size_t>(length, 1), 1};
+    const auto [code, length] = decode_utf8(utf8);
+    if (length == 0 || is_harmful(code))
+        return {kReplacementCharacter, std::max<std::size_t>(length, 1), 1};
     if (code < 0x300) return {code, length, 1};
     return {code, length, within(kCombining, code) ? 0 : within(kWide, code) ? 2 : 1};
-}
-
-void append_utf8(std::string& out, char32_t code) {
-    const auto byte = [&out](char32_t bits) { out += static_cast<char>(bits); };
-    if (code < 0x80) return byte(code);
-    if (code < 0x800) {
-        byte(0xC0 | code >> 6U);
-    } else if (code < 0x10000) {
-        byte(0xE0 | code >> 12U);
-        byte(0x80 | (code >> 6U & 0x3F));
-    } else {
-        byte(0xF0 | code >> 18U);
-        byte(0x80 | (code >> 12U & 0x3F));
-        byte(0x80 | (code >> 6U & 0x3F));
-    }
-    byte(0x80 | (code & 0x3F));
 }
 
 std::string escaped(std::string_view name) {
@@ -109,7 +66,7 @@ std::string escaped(std::string_view name) {
             out += "\\n";
         else if (text == "\t")
             out += "\\t";
-        else if (step.code != kReplacement || text == "\xEF\xBF\xBD")
+        else if (step.code != kReplacementCharacter || text == "\xEF\xBF\xBD")
             out += text;
         else
             for (const auto byte : text)
@@ -212,7 +169,7 @@ std::string sanitized_lines(std::string_view utf8) {
 std::string sanitized_json(std::string_view json) {
     std::string out;
     while (!json.empty()) {
-        const auto [code, length] = decoded(json);
+        const auto [code, length] = decode_utf8(json);
         const auto bytes = std::max<std::size_t>(length, 1);
         // Below DEL there is only what JSON itself is made of: the others are escaped already.
         if (length == 0 || code < 0x7F || !is_harmful(code)) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace snakepit::shm::cli {
 
 // One code point of text, sanitized: control characters, marks that turn the direction of
@@ -18,8 +20,6 @@ struct TextStep {
     int columns = 0;        // 0: combines with the one before; 2: wide
 };
 TextStep next_step(std::string_view utf8);
-
-void append_utf8(std::string& out, char32_t code);
 
 // Terminal columns of UTF-8 text.
 std::size_t columns(std::string_view utf8);

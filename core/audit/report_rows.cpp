@@ -3,27 +3,12 @@
 #include <fmt/format.h>
 
 #include "audit/report_file.h"
+#include "base/csv.h"
 #include "base/json.h"
 
 namespace snakepit::shm {
 
 namespace {
-
-// A spreadsheet reads a cell that begins like this as a formula, and names come from other
-// processes.
-bool looks_like_a_formula(std::string_view text) {
-    return !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != text.npos;
-}
-
-void add_cell(std::string& out, std::string_view text) {
-    out += '"';
-    if (looks_like_a_formula(text)) out += '\'';
-    for (const char c : text) {
-        if (c == '"') out += '"';
-        out += c;
-    }
-    out += '"';
-}
 
 std::string one_line(std::string text) {
     for (auto& c : text)
@@ -90,9 +75,9 @@ void begin_csv(ReportSink& sink, const ReportContents& report) {
 void add_csv_row(std::string& out, const EventRow& row) {
     out += fmt::format("{},{:016x},{},{},{},{},{},{},", row.seq, row.epoch, row.ring_seq,
                        to_rfc3339(row.time), to_string(row.kind), row.region_id, row.pid, row.uid);
-    add_cell(out, row.result);
+    append_csv_text(out, row.result);
     out += ',';
-    add_cell(out, row.detail);
+    append_csv_text(out, row.detail);
     out += '\n';
 }
 
