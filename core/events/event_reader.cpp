@@ -20,6 +20,10 @@ std::string any_kind_of(const std::vector<EventKind>& kinds) {
     return fmt::format(" AND kind IN ({})", names);
 }
 
+std::string word_parameter(std::size_t number) {
+    return fmt::format(":word{}", number);
+}
+
 std::string where_clause(const EventQuery& query) {
     std::string where = "WHERE seq > :after";
     if (query.before_seq > 0) where += " AND seq < :before";
@@ -29,6 +33,11 @@ std::string where_clause(const EventQuery& query) {
     if (query.uid) where += " AND uid = :uid";
     if (query.since) where += " AND time >= :since";
     if (query.until) where += " AND time < :until";
+    for (std::size_t i = 0; i < query.words.size(); ++i)
+        where += fmt::format(
+            " AND instr(lower(coalesce(region_id, '') || ' ' || kind || ' ' || coalesce(pid, '') "
+            "|| ' ' || coalesce(result, '') || ' ' || coalesce(detail, '')), {}) > 0",
+            word_parameter(i));
     return where;
 }
 
@@ -40,6 +49,8 @@ void bind(SQLite::Statement& statement, const EventQuery& query) {
     if (query.uid) statement.bind(":uid", *query.uid);
     if (query.since) statement.bind(":since", query.since->micros);
     if (query.until) statement.bind(":until", query.until->micros);
+    for (std::size_t i = 0; i < query.words.size(); ++i)
+        statement.bind(word_parameter(i), query.words[i]);
     statement.bind(":limit", std::max(query.limit, 0));
 }
 

@@ -33,7 +33,9 @@ struct EventQuery {
     std::vector<EventKind> kinds;  // any of them; empty: all
     std::optional<std::uint32_t> uid;
     std::optional<Timestamp> since, until;  // since <= time < until
-    std::int64_t after_seq = 0;             // rows with a greater seq only; keyset paging forwards
+    // In lower case; each is part of the region id, kind, process id, result or detail.
+    std::vector<std::string> words;
+    std::int64_t after_seq = 0;   // rows with a greater seq only; keyset paging forwards
     std::int64_t before_seq = 0;  // rows with a smaller seq only (0: no bound); paging backwards
     bool newest_first = false;
     int limit = 1000;

@@ -331,6 +331,15 @@ void TestEventRecorder::a_query_selects_by_region_kind_and_time() {
     QCOMPARE(rows->front().time.micros, std::int64_t{1013});
     query.region_id = "' OR 1 --";
     QVERIFY(reader->query(query)->empty());
+    EventQuery search;
+    search.words = {one.str().substr(one.str().size() - 8)};
+    QCOMPARE(reader->query(search)->size(), std::size_t{50});
+    search.words.push_back("freed");
+    QCOMPARE(reader->query(search)->size(), std::size_t{25});
+    search.words = {"42"};  // of the process id
+    QCOMPARE(reader->query(search)->size(), std::size_t{100});
+    search.words = {"' OR 1 --"};
+    QVERIFY(reader->query(search)->empty());
 }
 
 void TestEventRecorder::a_running_query_can_be_interrupted() {
