@@ -304,9 +304,9 @@ void Scan::tell_limits(bool stepped) {
     auto& limits = places_.limits;
     if (looked_.unreadable.count > 0)
         limits.push_back(fmt::format(
-            "{} could not be inspected: {}. Their segments and namespaces are not known.",
+            "{} could not be inspected, so {} segments may show as unused: {}.",
             pluralize(looked_.unreadable.count, "process", "processes"),
-            named(table_, looked_.unreadable)));
+            looked_.unreadable.count == 1 ? "its" : "their", named(table_, looked_.unreadable)));
     if (left_out_ > 0)
         limits.push_back(fmt::format("There are more than {} directories; {} were left out.",
                                      kMostDirectories, left_out_));
