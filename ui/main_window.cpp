@@ -6,8 +6,8 @@
 #include <QCloseEvent>
 #include <QDateTime>
 #include <QHBoxLayout>
-#include <QMessageBox>
 #include <QPushButton>
+#include <QScreen>
 #include <QScrollArea>
 #include <QStackedWidget>
 #include <QStatusBar>
@@ -33,15 +33,14 @@
 #include "ui/pages/references_page.h"
 #include "ui/pages/regions_page.h"
 #include "ui/pages/widgets.h"
+#include "ui/state_banner.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
 
 namespace {
 
-QString moment_text(Timestamp at) {
-    return QDateTime::fromMSecsSinceEpoch(at.micros / 1000).toString(u"yyyy-MM-dd hh:mm:ss"_s);
-}
+constexpr int kSidebar = 196, kFoldedSidebar = 66, kWideWindow = 1100;
 
 }  // namespace
 
@@ -59,17 +58,19 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
       navigation_(new QButtonGroup(this)),
       stack_(new QStackedWidget) {
     setWindowTitle(
-        workspace.bundle() ? tr("%1 – bundle – Snakepit SHM").arg(workspace.bundle()->file)
+        workspace.bundle()
+            ? tr("%1 – bundle – Snakepit SHM").arg(visible_text(workspace.bundle()->file))
         : workspace.instance() == u"default" ? tr("Snakepit SHM")
                                              : tr("%1 – Snakepit SHM").arg(workspace.instance()));
     setWindowIcon(QIcon(u":/icons/snakepit.svg"_s));
-    resize(1320, 840);
+    resize(QSize(1320, 840).boundedTo(screen()->availableSize()));
     auto* right = new QWidget;
     right->setObjectName(u"pages"_s);
     auto* column = new QVBoxLayout(right);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
-    column->addWidget(build_banner());
+    banner_ = new StateBanner(workspace, host, right);
+    column->addWidget(banner_);
     column->addWidget(stack_, 1);
     auto* central = new QWidget;
     auto* row = new QHBoxLayout(central);
@@ -81,11 +82,12 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     build_status_bar();
 
     add_pages();
+    fold_sidebar(width() < kWideWindow);
     connect(notifier_, &AlertNotifier::alert_wanted, this, &MainWindow::show_alert);
     connect(&workspace, &Workspace::ticked, this, &MainWindow::show_status);
-    connect(&workspace, &Workspace::link_changed, this, &MainWindow::show_link);
+    connect(&workspace, &Workspace::pause_changed, this, &MainWindow::show_pause);
+    connect(banner_, &StateBanner::manager_wanted, this, &MainWindow::embed);
     show_page(page_names().front());
-    show_link();
     show_status();
 }
 
@@ -106,7 +108,8 @@ void MainWindow::add_pages() {
             [this](int index) { show_page(page_names()[index]); });
     connect(dashboard, &DashboardPage::page_wanted, this, &MainWindow::show_page);
     connect(dashboard, &DashboardPage::alert_wanted, this, &MainWindow::show_alert);
-    connect(&workspace_, &Workspace::show_region, this, [this] { show_page(u"regions"_s); });
+    for (auto leads : {&Workspace::show_region, &Workspace::show_regions})
+        connect(&workspace_, leads, this, [this] { show_page(u"regions"_s); });
     connect(&workspace_, &Workspace::show_events_of, this, [this, events](const QString& id) {
         events->show_region(id);
         show_page(u"events"_s);
@@ -131,21 +134,21 @@ void MainWindow::show_alert(std::uint64_t id) {
 }
 
 QWidget* MainWindow::build_sidebar() {
-    auto* sidebar = new QFrame;
-    sidebar->setObjectName(u"sidebar"_s);
-    sidebar->setFixedWidth(196);
-    auto* logo = new QLabel;
+    sidebar_ = new QFrame;
+    sidebar_->setObjectName(u"sidebar"_s);
+    auto* logo = make_sign();
     logo->setPixmap(QIcon(u":/icons/snakepit.svg"_s).pixmap(34, 34));
-    auto* words = new QVBoxLayout;
+    brand_ = new QWidget;
+    auto* words = new QVBoxLayout(brand_);
+    words->setContentsMargins(0, 0, 0, 0);
     words->setSpacing(0);
     words->addWidget(make_label(tr("Snakepit SHM"), "brand"));
-    brand_ = make_label(tr("instance %1").arg(workspace_.instance()), "brand_sub");
-    words->addWidget(brand_);
+    words->addWidget(make_line(tr("instance %1").arg(workspace_.instance()), "brand_sub"));
     auto* head = new QHBoxLayout;
     head->setSpacing(10);
     head->addWidget(logo);
-    head->addLayout(words, 1);
-    auto* column = new QVBoxLayout(sidebar);
+    head->addWidget(brand_, 1);
+    auto* column = new QVBoxLayout(sidebar_);
     column->setContentsMargins(12, 16, 12, 12);
     column->setSpacing(3);
     column->addLayout(head);
@@ -163,14 +166,24 @@ QWidget* MainWindow::build_sidebar() {
     scroll->viewport()->setAutoFillBackground(false);
     scroll->setWidget(buttons);
     column->addWidget(scroll, 1);
-    auto* theme = make_tool(u"theme"_s, tr("Theme: system, light, dark"), u"Ctrl+T"_s);
+    auto* theme = make_tool(u"theme"_s, tr("Theme"), u"Ctrl+T"_s);
     connect(theme, &QToolButton::clicked, this, &MainWindow::next_theme);
-    auto* tools = new QHBoxLayout;
-    tools->addWidget(theme);
-    tools->addWidget(build_notifications());
-    tools->addStretch();
-    column->addLayout(tools);
-    return sidebar;
+    tools_ = new QHBoxLayout;
+    tools_->addWidget(build_pause());
+    tools_->addWidget(theme_ = theme);
+    tools_->addWidget(build_notifications());
+    tools_->addStretch();
+    column->addLayout(tools_);
+    show_theme();
+    return sidebar_;
+}
+
+void MainWindow::fold_sidebar(bool folded) {
+    sidebar_->setFixedWidth(folded ? kFoldedSidebar : kSidebar);
+    brand_->setHidden(folded);
+    tools_->setDirection(folded ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+    for (auto* button : navigation_->buttons())
+        static_cast<NavigationButton*>(button)->set_folded(folded);
 }
 
 // Its icon has the page's name.
@@ -195,30 +208,24 @@ QWidget* MainWindow::build_notifications() {
     return told;
 }
 
-QWidget* MainWindow::build_banner() {
-    banner_ = new QFrame;
-    banner_->setObjectName(u"banner"_s);
-    banner_text_ = new QLabel;
-    banner_text_->setWordWrap(true);
-    auto* sign = new QLabel;
-    sign->setPixmap(icon(u"warning"_s, Severity::caution).pixmap(18, 18));
-    embed_ = new QPushButton(tr("Start a manager in this window"));
-    connect(embed_, &QPushButton::clicked, this, &MainWindow::embed);
-    auto* row = new QHBoxLayout(banner_);
-    row->setContentsMargins(22, 8, 22, 8);
-    row->addWidget(sign);
-    row->addWidget(banner_text_, 1);
-    row->addWidget(embed_);
-    return banner_;
+QToolButton* MainWindow::build_pause() {
+    pause_ = make_tool(u"pause"_s, tr("Pause: keep everything as it is now"), u"Ctrl+P"_s);
+    pause_->setCheckable(true);
+    pause_->setEnabled(!workspace_.bundle());
+    connect(pause_, &QToolButton::toggled, &workspace_, &Workspace::set_paused);
+    return pause_;
 }
 
 void MainWindow::build_status_bar() {
-    for (auto** label : {&link_state_, &mode_, &pid_, &regions_, &memory_, &programs_}) {
-        *label = new QLabel;
+    link_state_ = make_label({});
+    statusBar()->addWidget(link_state_);
+    for (auto** label : {&mode_, &pid_, &regions_, &memory_, &programs_}) {
+        *label = make_line({}, "status");
         (*label)->setMinimumWidth(1);  // cut where the window is narrow
         statusBar()->addWidget(*label);
     }
-    lag_ = new QLabel;
+    link_state_->setTextFormat(Qt::RichText);
+    lag_ = make_line({}, "status");
     lag_->setMinimumWidth(1);
     statusBar()->addPermanentWidget(lag_);
     statusBar()->setSizeGripEnabled(false);
@@ -233,20 +240,10 @@ bool MainWindow::show_page(const QString& name) {
     return true;
 }
 
-void MainWindow::show_link() {
-    const auto link = workspace_.link();
-    if (const auto& bundle = workspace_.bundle()) {
-        embed_->hide();
-        banner_text_->setText(tr("%1 is a diagnostic bundle of %2, taken on %3. It is read-only.")
-                                  .arg(bundle->file, bundle->host, moment_text(bundle->at)));
-        return;
-    }
-    banner_->setVisible(link == Link::silent || link == Link::absent);
-    embed_->setVisible(!host_.embedded());
-    banner_text_->setText(link == Link::silent
-                              ? tr("The manager does not respond; reconnecting… The registry is "
-                                   "shown in its last state.")
-                              : tr("No manager found: %1").arg(workspace_.problem()));
+void MainWindow::show_pause() {
+    const bool paused = workspace_.paused();
+    pause_->setChecked(paused);
+    pause_->setIcon(icon(paused ? u"play"_s : u"pause"_s));
 }
 
 void MainWindow::show_status() {
@@ -262,18 +259,18 @@ void MainWindow::show_status() {
                                                  : tr("no manager");
     link_state_->setText(u"<span style='color:%1'>●</span>&nbsp; %2"_s.arg(
         colours().severity(severity).text.name(), word));
-    mode_->setText(
+    say(mode_,
         workspace_.bundle()
-            ? tr("from %1, %2").arg(workspace_.bundle()->host, moment_text(workspace_.bundle()->at))
+            ? tr("from %1, %2").arg(workspace_.bundle()->host, zoned_text(workspace_.bundle()->at))
         : host_.embedded()        ? tr("manager runs in this window")
         : link == Link::connected ? tr("attached")
                                   : QString());
-    pid_->setText(workspace_.manager_pid() ? tr("manager pid %1").arg(workspace_.manager_pid())
-                                           : QString());
-    regions_->setText(pluralize(workspace_.regions().size(), "region", "regions"));
-    programs_->setText(pluralize(workspace_.clients().size(), "program", "programs"));
+    say(pid_,
+        workspace_.manager_pid() ? tr("manager pid %1").arg(workspace_.manager_pid()) : QString());
+    say(regions_, pluralize(workspace_.regions().size(), "region", "regions"));
+    say(programs_, pluralize(workspace_.clients().size(), "program", "programs"));
     const auto* sample = workspace_.latest();
-    memory_->setText(sample ? size_text(sample->bytes_used) : QString());
+    say(memory_, sample ? size_text(sample->bytes_used) : QString());
     QString events =
         tr("%1 recorded")
             .arg(pluralize(
@@ -284,7 +281,11 @@ void MainWindow::show_status() {
         events += tr(", %1 pending").arg(count_text(sample->recorder_lag));
     if (workspace_.events_lost() > 0)
         events += tr(", %1 lost").arg(count_text(workspace_.events_lost()));
-    lag_->setText(events);
+    say(lag_, events);
+    set_tooltip(pid_, tr("Process id of the manager"));
+    set_tooltip(mode_, link == Link::connected && !host_.embedded()
+                           ? tr("The manager runs in another process.")
+                           : QString());
     for (auto* label : {mode_, pid_, memory_}) label->setVisible(!label->text().isEmpty());
 }
 
@@ -295,18 +296,28 @@ void MainWindow::next_theme() {
                                                              : ThemeChoice::system;
     theme.apply(next);
     remember(u"theme"_s, theme_name(next));
-    statusBar()->showMessage(tr("Theme: %1").arg(theme_name(next)), 2000);
+    show_theme();
+}
+
+// Two of the three may look the same.
+void MainWindow::show_theme() {
+    const auto choice = Theme::instance().choice();
+    const auto words = choice == ThemeChoice::system  ? tr("Theme: as the desktop")
+                       : choice == ThemeChoice::light ? tr("Theme: light")
+                                                      : tr("Theme: dark");
+    theme_->setAccessibleName(words);
+    theme_->setToolTip(u"%1  (Ctrl+T)"_s.arg(words));
 }
 
 void MainWindow::embed() {
     if (const auto started = host_.embed(); !started)
-        QMessageBox::warning(this, tr("Start a manager in this window"),
-                             error_text(started.error()));
-    show_link();
+        show_warning(this, tr("Start a manager in this window"), error_text(started.error()));
+    banner_->show_state();
 }
 
 void MainWindow::restore_place() {
     restoreGeometry(remembered_state(u"window"_s));
+    resize(size().boundedTo(screen()->availableSize()));
 }
 
 void MainWindow::keep_selected(const QString& which) {
@@ -327,7 +338,7 @@ bool MainWindow::may_close() {
             break;
     }
     const auto handed = host_.hand_over();
-    if (!handed) QMessageBox::warning(this, tr("Hand over"), error_text(handed.error()));
+    if (!handed) show_warning(this, tr("Hand over"), error_text(handed.error()));
     return handed.has_value();
 }
 
@@ -338,6 +349,11 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     }
     remember_state(u"window"_s, saveGeometry());
     event->accept();
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event) {
+    fold_sidebar(width() < kWideWindow);
+    QMainWindow::resizeEvent(event);
 }
 
 void MainWindow::changeEvent(QEvent* event) {

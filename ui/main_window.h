@@ -7,9 +7,11 @@
 #include <QStringList>
 #include <map>
 
+class QBoxLayout;
 class QButtonGroup;
 class QPushButton;
 class QStackedWidget;
+class QToolButton;
 class QVBoxLayout;
 
 namespace snakepit::shm::ui {
@@ -19,6 +21,7 @@ class AlertNotifier;
 class ManagerHost;
 class NavigationButton;
 class Page;
+class StateBanner;
 class Workspace;
 
 // The window: navigation at the left, the page, a banner when the manager is away, the status bar.
@@ -37,20 +40,23 @@ class MainWindow : public QMainWindow {
   protected:
     void closeEvent(QCloseEvent* event) override;
     void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
 
   private:
     QWidget* build_sidebar();
     QWidget* build_notifications();
-    QWidget* build_banner();
+    QToolButton* build_pause();
     void build_status_bar();
+    void fold_sidebar(bool folded);
     void add_pages();
     NavigationButton* add_page(const QString& name, const QString& title, Page* page);
     void show_alert(std::uint64_t id);
-    void show_link();
+    void show_pause();
     void show_status();
     void next_theme();
+    void show_theme();
     void embed();
     bool may_close();
 
@@ -62,10 +68,11 @@ class MainWindow : public QMainWindow {
     NavigationButton* alerts_button_;
     QVBoxLayout* navigation_column_;
     QStackedWidget* stack_;
-    QFrame* banner_;
-    QLabel* banner_text_;
-    QPushButton* embed_;
-    QLabel* brand_;
+    StateBanner* banner_;
+    QToolButton *pause_, *theme_;
+    QFrame* sidebar_;
+    QWidget* brand_;
+    QBoxLayout* tools_;
     std::map<QString, int> pages_;
     QLabel *link_state_, *mode_, *pid_, *regions_, *memory_, *programs_, *lag_;
     bool quiet_close_ = false;

@@ -16,6 +16,7 @@ class NavigationButton : public QToolButton {
     // 0: none. `meaning` is spoken and shown as a tooltip: "3 alerts not acknowledged".
     void set_badge(std::uint64_t count, const QString& meaning);
     std::uint64_t badge() const { return badge_; }
+    void set_folded(bool folded);  // the icon alone
 
   protected:
     void paintEvent(QPaintEvent* event) override;
@@ -23,6 +24,7 @@ class NavigationButton : public QToolButton {
   private:
     QString title_, hint_;
     std::uint64_t badge_ = 0;
+    bool folded_ = false;
 };
 
 }  // namespace snakepit::shm::ui

@@ -14,9 +14,9 @@ Palette light_palette() {
     Palette p;
     p.window = "#f5f6f8", p.sidebar = "#eceff2", p.surface = "#ffffff", p.raised = "#f9fafb";
     p.border = "#dfe3e8", p.grid = "#edf0f3";
-    p.text = "#1b2430", p.muted = "#647184", p.faint = "#7f8b9b";
-    p.accent = "#12766a", p.accent_text = "#ffffff", p.accent_fill = "#d9ece9";
-    p.selection = "#dceeeb", p.hover = "#f1f5f6", p.glow = "#e0f3e8";
+    p.text = "#1b2430", p.muted = "#525e6e", p.faint = "#5c6878";
+    p.accent = "#107065", p.accent_text = "#ffffff", p.accent_fill = "#d9ece9";
+    p.selection = "#dceeeb", p.hover = "#f1f5f6";
     p.severities = {{{"#1b2430", "#ffffff"},
                      {"#566375", "#e9edf1"},
                      {"#176b43", "#dff2e7"},
@@ -35,9 +35,9 @@ Palette dark_palette() {
     p.dark = true;
     p.window = "#14181d", p.sidebar = "#101418", p.surface = "#1b2027", p.raised = "#20262e";
     p.border = "#2b333d", p.grid = "#252c35";
-    p.text = "#e3e8ee", p.muted = "#93a0b0", p.faint = "#7b8798";
+    p.text = "#e3e8ee", p.muted = "#a3aebb", p.faint = "#9aa6b5";
     p.accent = "#45bfa9", p.accent_text = "#08201c", p.accent_fill = "#17352f";
-    p.selection = "#1c3d37", p.hover = "#212831", p.glow = "#1d3529";
+    p.selection = "#1c3d37", p.hover = "#212831";
     p.severities = {{{"#e3e8ee", "#1b2027"},
                      {"#aab5c3", "#2a323c"},
                      {"#6dd09b", "#17352a"},

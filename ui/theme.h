@@ -27,7 +27,7 @@ struct Palette {
     QColor window, sidebar, surface, raised, border, grid;
     QColor text, muted, faint;
     QColor accent, accent_text, accent_fill;
-    QColor selection, hover, glow;
+    QColor selection, hover;
     std::array<SeverityColours, 6> severities;  // by Severity
     std::array<QColor, 8> series;               // lines of graphs, in the order they are given out
     const SeverityColours& severity(Severity severity) const {

@@ -3,7 +3,6 @@
 
 #include <QApplication>
 #include <QBuffer>
-#include <QMessageBox>
 #include <QTimer>
 #include <csignal>
 #include <cstdio>
@@ -23,6 +22,7 @@
 #include "ui/models/settings.h"
 #include "ui/models/user_names.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
@@ -100,8 +100,7 @@ int show(Workspace& workspace, ManagerHost& host, const Options& options) {
 }
 
 int refuse(const Error& error, const Options& options) {
-    if (options.screenshot.empty())
-        QMessageBox::critical(nullptr, u"Snakepit SHM"_s, error_text(error));
+    if (options.screenshot.empty()) show_warning(nullptr, u"Snakepit SHM"_s, error_text(error));
     return complain(error);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "synthetic.h"
 
+#include "base/json.h"
 #include "synthetic_monitoring.h"
 
 #include <algorithm>
@@ -106,6 +107,9 @@ RegistryDelta SyntheticWorld::step(double share) {
     delta.vacated = std::move(vacated_);
     vacated_.clear();
     if (rows_.empty()) return delta;
+    for (const auto slot : edited_)
+        if (rows_[slot].generation != 0) delta.changed.push_back(rows_[slot]);
+    edited_.clear();
     const auto count = static_cast<std::size_t>(share * static_cast<double>(rows_.size()));
     for (std::size_t i = 0; i < count; ++i) {
         auto& row = rows_[random_() % rows_.size()];
@@ -144,6 +148,9 @@ std::vector<ClientInfo> SyntheticWorld::clients() const {
                        kWorkers[i],
                        i % 2 ? "gpu" : "cpu",
                        fmt::format("session-{}", i)});
+    if (const auto name = this->name(); !name.empty())
+        for (auto& client : out)
+            client.process = client.worker = client.pool = client.session = name;
     return out;
 }
 
@@ -182,6 +189,31 @@ void SyntheticWorld::remove(const RegionId& id) {
             row.generation = 0;
             vacated_.push_back(row.slot);
         }
+}
+
+void SyntheticWorld::edit(const RegionId& id, const std::function<void(RegionRow&)>& change) {
+    const std::lock_guard lock(mutex_);
+    for (auto& row : rows_)
+        if (row.generation != 0 && row.info.id == id) {
+            change(row);
+            edited_.push_back(row.slot);
+        }
+}
+
+void SyntheticWorld::rename(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    name_ = name;
+    for (auto& row : rows_) {
+        auto& info = row.info;
+        info.owner_process = info.worker = info.session = info.metadata = info.name = name;
+        for (auto& holder : info.references) holder.process = holder.worker = name;
+        edited_.push_back(row.slot);
+    }
+}
+
+std::string SyntheticWorld::name() const {
+    const std::lock_guard lock(mutex_);
+    return name_;
 }
 
 Result<SourceTick> SyntheticRegions::poll() {
@@ -270,6 +302,12 @@ EventRow SyntheticEvents::row(std::int64_t seq) const {
             row.detail = R"({"process":"tensor_loader"})";
             break;
     }
+    if (const auto name = world_.name(); !name.empty()) {
+        row.detail = "{\"process\":";
+        append_json_string(row.detail, name);
+        row.detail += '}';
+        row.result = name;
+    }
     return row;
 }
 
@@ -284,6 +322,10 @@ Result<std::vector<EventRow>> SyntheticEvents::query(const EventQuery& query) {
         if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), event.kind) == kinds.end())
             return;
         if (query.region_id && event.region_id != *query.region_id) return;
+        const auto text = fmt::format("{} {} {} {} {}", event.region_id, to_string(event.kind),
+                                      event.pid, event.result, event.detail);
+        for (const auto& word : query.words)
+            if (text.find(word) == std::string::npos) return;
         out.push_back(std::move(event));
     };
     const auto full = [&] { return static_cast<int>(out.size()) >= query.limit; };
@@ -299,6 +341,11 @@ Result<RegionInfo> SyntheticManager::info(const RegionId& id) {
         if (row.info.id == id) return row.info;
     return fail(ErrorCode::region_not_found, "there is no region " + id.str(),
                 "list what there is");
+}
+
+std::int64_t SyntheticManager::start_time_of(std::int64_t pid) {
+    const auto known = start_times.find(pid);
+    return known == start_times.end() ? 0 : known->second;
 }
 
 Result<CleanupResult> SyntheticManager::cleanup(const CleanupRequest& request) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -27,7 +28,12 @@ class SyntheticWorld {
     std::vector<RegionRow> rows() const;
     std::vector<ClientInfo> clients() const;
     layout::Sample sample(std::uint64_t seq, std::int64_t at) const;
-    void remove(const RegionId& id);  // shows in the next step
+    // Both show in the next step.
+    void remove(const RegionId& id);
+    void edit(const RegionId& id, const std::function<void(RegionRow&)>& change);
+    // All programs, workers, sessions and metadata are called this from the next step on.
+    void rename(const std::string& name);
+    std::string name() const;
     // What the samples say of alerts.
     void set_alerts(std::uint64_t firing, std::uint64_t unacknowledged) {
         alerts_firing_ = firing;
@@ -41,7 +47,8 @@ class SyntheticWorld {
     mutable std::mutex mutex_;
     std::mt19937_64 random_;
     std::vector<RegionRow> rows_;  // by slot; generation 0: vacant
-    std::vector<std::uint32_t> vacated_;
+    std::vector<std::uint32_t> vacated_, edited_;
+    std::string name_;  // empty: each its own
     std::uint64_t next_generation_ = 1;
     std::atomic<bool> heart_stopped_{false};
     std::atomic<std::uint64_t> alerts_firing_{0}, alerts_unacknowledged_{0};
@@ -81,6 +88,7 @@ class SyntheticManager : public ManagerPort {
   public:
     explicit SyntheticManager(SyntheticWorld& world) : world_(world) {}
     Result<RegionInfo> info(const RegionId& id) override;
+    std::int64_t start_time_of(std::int64_t pid) override;
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
     Result<std::string> restore(const RegionId& id) override;
@@ -94,7 +102,8 @@ class SyntheticManager : public ManagerPort {
     std::vector<RegionId> rotations;
     // What was set; what is here to begin with was set before.
     std::map<RegionId, Policy> policies;
-    std::optional<Error> refusal;  // of the next policy that is set
+    std::optional<Error> refusal;                      // of the next policy that is set
+    std::map<std::int64_t, std::int64_t> start_times;  // by process id
 
   private:
     SyntheticWorld& world_;

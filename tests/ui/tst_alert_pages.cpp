@@ -197,7 +197,7 @@ class TestAlertPages : public QObject {
         fixture.window.show_page(QStringLiteral("alerts"));
         select(40);
         button(*details, QStringLiteral("Show the region's events"))->click();
-        QCOMPARE(named<QLineEdit>(fixture.window, QStringLiteral("Region id"))->text(),
+        QCOMPARE(named<QLineEdit>(fixture.window, QStringLiteral("Search events"))->text(),
                  QString::fromStdString(fixture.current().find(40)->subject));
     }
 

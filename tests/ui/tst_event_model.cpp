@@ -102,6 +102,22 @@ class TestEventModel : public QObject {
             QCOMPARE(model.row(row)->kind, EventKind::refused);
     }
 
+    void the_end_of_an_id_and_words_are_found() {
+        SyntheticWorld world(10);
+        EventModel model(std::make_unique<SyntheticEvents>(world, 500));
+        QSignalSpy answers(&model, &EventModel::answered);
+        const auto id = QString::fromStdString(world.rows().front().info.id.str());
+        for (const auto& words : {id, id.right(8), QStringLiteral("Freed ") + id.right(8)}) {
+            model.set_query({}, words);
+            QVERIFY(answers.wait());
+            QVERIFY(model.rowCount() > 0);
+            for (int row = 0; row < model.rowCount(); ++row) {
+                QCOMPARE(QString::fromStdString(model.row(row)->region_id), id);
+                if (words.startsWith(u'F')) QCOMPARE(model.row(row)->kind, EventKind::freed);
+            }
+        }
+    }
+
     void a_new_question_interrupts_the_old_one_whose_answer_is_dropped() {
         SyntheticWorld world(10);
         auto source = std::make_unique<HeldEvents>(world, 500);

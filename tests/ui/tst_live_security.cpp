@@ -26,7 +26,8 @@ using test::Service;
 
 QString all_words(QWidget& widget) {
     QString text;
-    for (const auto* label : widget.findChildren<QLabel*>()) text += label->text() + u'\n';
+    for (const auto* label : widget.findChildren<QLabel*>())
+        text += unbroken(label->text()) + u'\n';
     return text;
 }
 

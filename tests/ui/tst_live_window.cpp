@@ -184,6 +184,8 @@ void TestLiveWindow::a_region_that_is_held_is_withdrawn_when_deallocated() {
     fixture.press(QStringLiteral("Deallocate…"));
     auto* dialog = fixture.window.findChild<DeallocateDialog*>();
     QVERIFY(dialog);
+    QSignalSpy observed(dialog, &DeallocateDialog::observed);
+    QVERIFY(observed.wait(kPatience));
     QVERIFY(dialog->findChild<QTableWidget*>()->item(0, 3)->text().startsWith(pid_text(*owner)));
     fixture.press(QStringLiteral("Deallocate 1 region"));
     QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnState), QStringLiteral("closing"), kPatience);

@@ -179,6 +179,66 @@ class TestRegionTableModel : public QObject {
         QCOMPARE(model.entry(49)->key().slot, Slot{0});
     }
 
+    // Whatever happens meanwhile; afterwards it is as if they had never been held.
+    void held_rows_stay_whatever_comes_and_goes_data() {
+        shows_what_a_naive_filter_and_sort_would_show_data();
+    }
+
+    void held_rows_stay_whatever_comes_and_goes() {
+        QFETCH(unsigned, seed);
+        RegionStore store;
+        RegionTableModel model(store);
+        QAbstractItemModelTester tester(&model,
+                                        QAbstractItemModelTester::FailureReportingMode::QtTest);
+        Chaos chaos(seed);
+        const auto filter = filter_of("refs>3");
+        if (seed % 2 == 0) model.set_filter(filter_of("refs>3"));
+        model.sort(kColumnReferences, Qt::DescendingOrder);
+        const auto ids = [&model] {
+            QStringList out;
+            for (int row = 0; row < model.rowCount(); ++row)
+                out << model.index(row, kColumnId).data(kIdRole).toString();
+            return out;
+        };
+        for (int round = 0; round < 6; ++round) {
+            store.apply(chaos.next(200), 1 + round);
+            model.set_order_held(true);
+            const auto before = ids();
+            for (int step = 0; step < 6; ++step) {
+                store.apply(chaos.next(40), 100 + step);
+                const auto held = ids();
+                QVERIFY(held.size() >= before.size());
+                QCOMPARE(held.mid(0, before.size()), before);
+                std::size_t gone = 0;
+                for (int row = 0; row < model.rowCount(); ++row) {
+                    const bool is_gone = model.index(row, 0).data(kGoneRole).toBool();
+                    gone += is_gone ? 1 : 0;
+                    QCOMPARE(is_gone, model.entry(row) == nullptr);
+                    QVERIFY(!model.index(row, kColumnSize).data().toString().isEmpty());
+                }
+                QCOMPARE(model.shown() + gone, static_cast<std::size_t>(model.rowCount()));
+            }
+            if (round % 3 == 2) model.sort(kColumnReferences, Qt::DescendingOrder);
+            model.set_order_held(false);
+            QVERIFY(shown(model) == expected(chaos.rows, seed % 2 == 0 ? filter : RegionFilter(),
+                                             kColumnReferences, Qt::DescendingOrder));
+        }
+    }
+
+    void a_new_filter_moves_rows_that_are_held() {
+        RegionStore store;
+        RegionTableModel model(store);
+        Chaos chaos(2);
+        store.apply(chaos.next(200), 1);
+        model.set_order_held(true);
+        store.apply(chaos.next(200), 2);
+        model.set_filter(filter_of("refs>3"));
+        for (int row = 0; row < model.rowCount(); ++row) {
+            QVERIFY(model.entry(row));
+            QVERIFY(model.entry(row)->row.info.reference_count > 3);
+        }
+    }
+
     void one_tick_costs_one_data_changed() {
         SyntheticWorld world(2000);
         RegionStore store;

@@ -20,6 +20,7 @@
 #include "ui/main_window.h"
 #include "ui/models/settings.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/filter_line.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/regions_page.h"
 #include "ui/pages/table_view.h"
@@ -45,13 +46,18 @@ class TestWindow : public QObject {
 
     void every_page_fits_a_small_window_data() {
         QTest::addColumn<QSize>("size");
-        QTest::newRow("1024x700") << QSize(1024, 700);
-        QTest::newRow("640x400") << QSize(640, 400);
+        QTest::addColumn<QString>("theme");
+        for (const char* theme : {"light", "dark"})
+            for (const QSize size : {QSize(640, 400), QSize(1024, 700), QSize(1600, 1000)})
+                QTest::addRow("%dx%d %s", size.width(), size.height(), theme)
+                    << size << QString::fromLatin1(theme);
     }
 
     // The smaller one scrolls.
     void every_page_fits_a_small_window() {
         QFETCH(QSize, size);
+        QFETCH(QString, theme);
+        Theme::instance().apply(*parse_theme(theme));
         Fixture fixture(200);
         auto& window = fixture.window;
         shown_table(window)->selectRow(2);
@@ -63,17 +69,21 @@ class TestWindow : public QObject {
             QVERIFY(window.show_page(name));
             QCoreApplication::processEvents();
             QCOMPARE(window.size(), size);
+            keep(window,
+                 QStringLiteral("%1-%2").arg(
+                     name, QString::fromLatin1(QTest::currentDataTag()).replace(u' ', u'-')));
             auto* page = window.findChild<QStackedWidget*>()->currentWidget();
             const auto* area = page->findChild<QScrollArea*>({}, Qt::FindDirectChildrenOnly);
             QVERIFY(area);
             if (size.width() >= 1024)
-                QVERIFY2(area->horizontalScrollBar()->maximum() == 0 &&
-                             // Its four parts are below each other there.
-                             (name == u"performance" || area->verticalScrollBar()->maximum() == 0),
-                         qPrintable(QString("%1: %2x%3 do not fit")
-                                        .arg(name)
-                                        .arg(area->widget()->minimumSizeHint().width())
-                                        .arg(area->widget()->minimumSizeHint().height())));
+                QTRY_VERIFY2(
+                    area->horizontalScrollBar()->maximum() == 0 &&
+                        // Its four parts are below each other there.
+                        (name == u"performance" || area->verticalScrollBar()->maximum() == 0),
+                    qPrintable(QString("%1: %2x%3 do not fit")
+                                   .arg(name)
+                                   .arg(area->widget()->minimumSizeHint().width())
+                                   .arg(area->widget()->minimumSizeHint().height())));
         }
     }
 
@@ -129,6 +139,33 @@ class TestWindow : public QObject {
         QVERIFY(badge->isVisible());
         QVERIFY(badge->text().contains(QStringLiteral("of 200")));
         keep(fixture.window, QStringLiteral("filter-orphans"));
+    }
+
+    void every_table_of_regions_and_programs_has_the_filter_line_data() {
+        QTest::addColumn<QString>("page");
+        QTest::addColumn<QString>("filter");
+        QTest::newRow("memory") << QStringLiteral("memory") << QStringLiteral("size>1MiB");
+        QTest::newRow("references") << QStringLiteral("references") << QStringLiteral("refs>0");
+        QTest::newRow("processes")
+            << QStringLiteral("processes") << QStringLiteral("program:renderer");
+    }
+
+    void every_table_of_regions_and_programs_has_the_filter_line() {
+        QFETCH(QString, page);
+        QFETCH(QString, filter);
+        Fixture fixture(60, 0);
+        fixture.window.show_page(page);
+        auto* shown = fixture.window.findChild<QStackedWidget*>()->currentWidget();
+        auto* line = shown->findChild<FilterLine*>();
+        QVERIFY(line);
+        auto* badge = line->findChild<QLabel*>(QStringLiteral("badge"));
+        line->set_text(filter);
+        QTRY_VERIFY(badge->isVisible() && badge->text().startsWith(QStringLiteral("filtered: ")));
+        line->set_text(QStringLiteral("size>"));
+        QVERIFY(line->findChild<QLabel*>(QStringLiteral("problem"))->isVisible());
+        QTest::keyClick(line->findChild<QLineEdit*>(), Qt::Key_Escape);
+        line->set_text({});
+        QTRY_VERIFY(!badge->isVisible());
     }
 
     void what_is_selected_stays_selected_while_a_filter_hides_it() {
@@ -214,19 +251,20 @@ class TestWindow : public QObject {
     }
 
     void deallocating_lists_every_target_with_its_holders_first() {
-        Fixture fixture(60);
-        std::vector<RegionInfo> targets;
+        Fixture fixture(60, 0);
+        std::vector<DeallocateTarget> targets;
         for (const auto& row : fixture.world.rows())
-            if (targets.size() < 5) targets.push_back(row.info);
+            if (targets.size() < 5) targets.push_back({row.info});
         DeallocateDialog dialog(fixture.workspace, targets, &fixture.window);
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        QSignalSpy observed(&dialog, &DeallocateDialog::observed);
         dialog.show();
-        QTest::qWait(0);
+        QVERIFY(observed.wait(5000));
         auto* table = dialog.findChild<QTableWidget*>();
         QCOMPARE(table->rowCount(), 5);
         for (int row = 0; row < 5; ++row)
             QCOMPARE(table->item(row, 3)->text() == QStringLiteral("none"),
-                     targets[static_cast<std::size_t>(row)].reference_count == 0);
+                     targets[static_cast<std::size_t>(row)].info.reference_count == 0);
         QVERIFY(fixture.manager->deallocations.empty());
         keep(dialog, QStringLiteral("deallocate"));
         QSignalSpy finished(&dialog, &DeallocateDialog::finished_run);

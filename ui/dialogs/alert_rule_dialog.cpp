@@ -13,6 +13,7 @@
 #include "layout/metrics.h"
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
+#include "ui/models/rule_change.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
@@ -99,7 +100,7 @@ void AlertRuleDialog::add_form() {
     auto* left = make_form();
     auto* right = make_form();
     left->addRow(make_label(tr("Severity"), "muted"), severity_);
-    left->addRow(make_label(tr("Fires if"), "muted"), comparison_);
+    left->addRow(make_label(tr("Fires if the value is"), "muted"), comparison_);
     threshold_ =
         add_line(left, tr("Limit"), threshold_text(rule_.threshold, unit), threshold_hint(unit));
     resolve_ = add_line(
@@ -156,6 +157,11 @@ Result<AlertRule> AlertRuleDialog::edited() const {
     return rule;
 }
 
+bool AlertRuleDialog::has_changes() const {
+    const auto rule = edited();
+    return workspace_.can_act() && (!rule || *rule != rule_);
+}
+
 void AlertRuleDialog::apply_edit() {
     const auto rule = edited();
     run_->setEnabled(rule && *rule != rule_ && workspace_.can_act());
@@ -166,7 +172,7 @@ void AlertRuleDialog::apply_edit() {
         return;
     }
     set_message({}, Severity::neutral);
-    condition_->setText(QString::fromStdString(condition_text(*rule)));
+    say(condition_, QString::fromStdString(condition_text(*rule)));
     set_command(workspace_.command(set_rule_words(*rule)));
     rest_.start();
 }
@@ -175,7 +181,7 @@ void AlertRuleDialog::backtest() {
     rest_.stop();
     const auto rule = edited();
     if (!rule) return;
-    past_->setText(tr("Testing the rule on 7 days of history…"));
+    say(past_, tr("Testing the rule on 7 days of history…"));
     workspace_.monitor(
         this, [rule = *rule](MonitoringPort& port) { return port.backtest(rule, kWeek); },
         [this, token = latest_.next()](const Result<Backtest>& past) {
@@ -183,7 +189,7 @@ void AlertRuleDialog::backtest() {
             if (past)
                 show_backtest(*past);
             else
-                past_->setText(tr("The backtest failed: %1").arg(error_text(past.error())));
+                say(past_, tr("The backtest failed: %1").arg(error_text(past.error())));
             Q_EMIT backtested();
         });
 }
@@ -193,10 +199,10 @@ void AlertRuleDialog::show_backtest(const Backtest& past) {
     const auto stretch = length >= kWeek - 3'600'000
                              ? tr("the last 7 days")
                              : tr("the last %1 (all that is recorded)").arg(duration_text(length));
-    past_->setText(past.points == 0
-                       ? tr("No history is recorded yet to test the rule on.")
-                       : tr("Would have fired %1 in %2.")
-                             .arg(pluralize(past.firings.size(), "time", "times"), stretch));
+    say(past_, past.points == 0
+                   ? tr("No history is recorded yet to test the rule on.")
+                   : tr("Would have fired %1 in %2.")
+                         .arg(pluralize(past.firings.size(), "time", "times"), stretch));
     const auto rows = std::min(past.firings.size(), kListed);
     firings_->setRowCount(static_cast<int>(rows));
     const auto unit = unit_of(rule_);
@@ -211,8 +217,24 @@ void AlertRuleDialog::show_backtest(const Backtest& past) {
 }
 
 void AlertRuleDialog::run() {
-    if (const auto rule = edited())
-        run_and_close(run_, [rule = *rule](MonitoringPort& port) { return port.set_rule(rule); });
+    const auto rule = edited();
+    if (!rule) return;
+    run_->setEnabled(false);
+    workspace_.monitor(
+        this,
+        [shown = rule_, rule = *rule](MonitoringPort& port) {
+            return change_rule(port, shown, rule);
+        },
+        [this](const RuleChange& change) {
+            Q_EMIT finished_run();
+            if (!change.changed) return close_or_say(change.done, run_);
+            rule_ = *change.changed;
+            apply_edit();
+            set_message(tr("Not saved: another user has changed the rule since it was opened here "
+                           "(%1). Save again to replace it.")
+                            .arg(QString::fromStdString(condition_text(rule_))),
+                        Severity::caution);
+        });
 }
 
 }  // namespace snakepit::shm::ui

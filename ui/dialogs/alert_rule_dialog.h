@@ -24,6 +24,9 @@ class AlertRuleDialog : public TaskDialog {
   Q_SIGNALS:
     void backtested();
 
+  protected:
+    bool has_changes() const override;
+
   private:
     void add_form();
     void add_backtest();

@@ -47,7 +47,7 @@ AuditDialog::AuditDialog(Workspace& workspace, QWidget* parent)
     body()->addWidget(build_verdict());
     findings_ = add_table({{tr("Problem"), 110},
                            {tr("Rows"), 120},
-                           {tr("Time"), 170},
+                           {tr("Time"), 184},
                            {tr("Event"), 130},
                            {tr("Finding")}});
     findings_->setMinimumHeight(150);
@@ -76,12 +76,10 @@ QWidget* AuditDialog::build_verdict() {
     column->setContentsMargins(18, 16, 18, 16);
     column->setSpacing(10);
     auto* head = new QHBoxLayout;
-    head->addWidget(state_ = new QLabel);
+    head->addWidget(state_ = make_sign());
     head->addStretch();
     column->addLayout(head);
-    summary_ = new QLabel;
-    summary_->setWordWrap(true);
-    summary_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    summary_ = make_words();
     column->addWidget(summary_);
     busy_ = make_busy();
     column->addWidget(busy_);
@@ -109,7 +107,7 @@ void AuditDialog::verify() {
     findings_card_->hide();
     set_message({}, Severity::none);
     set_chip(state_, tr("verifying"), Severity::neutral);
-    summary_->setText(tr("Reading the history from the first row…"));
+    say(summary_, tr("Reading the history from the first row…"));
     workspace_.audit(
         this, [](AuditPort& port) { return port.verify(); },
         [this](const Result<AuditVerdict>& verdict) {
@@ -119,7 +117,7 @@ void AuditDialog::verify() {
                 show_verdict(*verdict);
             } else {
                 set_chip(state_, tr("not verified"), Severity::caution);
-                summary_->setText(tr("The history could not be read completely."));
+                say(summary_, tr("The history could not be read completely."));
                 set_message(error_text(verdict.error()), Severity::bad);
             }
             Q_EMIT verified();
@@ -130,23 +128,23 @@ void AuditDialog::show_verdict(const AuditVerdict& verdict) {
     const bool clean = verdict.clean();
     set_chip(state_, clean ? tr("genuine") : tr("not genuine"),
              clean ? Severity::good : Severity::bad);
-    summary_->setText(capitalised(to_qstring(verdict.summary())));
-    proven_->setText(range_text(verdict.proven_first, verdict.proven_last));
+    say(summary_, capitalised(to_qstring(verdict.summary())));
+    say(proven_, range_text(verdict.proven_first, verdict.proven_last));
     auto rows = range_text(verdict.first, verdict.last);
     if (verdict.unchained > 0)
         rows += tr("; %1 of them are older than the chain").arg(row_count(verdict.unchained));
-    rows_->setText(rows);
-    checkpoints_->setText(row_count(verdict.checkpoints));
-    removed_->setText(verdict.removed_up_to == 0 ? tr("none")
-                                                 : tr("up to row %1, last on %2")
-                                                       .arg(row_count(verdict.removed_up_to),
-                                                            clock_text(verdict.removed_at)));
-    key_->setText(QString::fromStdString(to_hex(verdict.key)));
+    say(rows_, rows);
+    say(checkpoints_, row_count(verdict.checkpoints));
+    say(removed_, verdict.removed_up_to == 0
+                      ? tr("none")
+                      : tr("up to row %1, last on %2")
+                            .arg(row_count(verdict.removed_up_to), clock_text(verdict.removed_at)));
+    say(key_, QString::fromStdString(to_hex(verdict.key)));
     QStringList notes;
     for (const auto& note : verdict.notes) notes << to_qstring(note);
-    notes_->setText(notes.isEmpty() ? tr("The key is stored beside the history that it proves: "
-                                         "compare it with a copy kept in a safe place.")
-                                    : notes.join(u'\n'));
+    say_lines(notes_, notes.isEmpty() ? tr("The key is stored beside the history that it proves: "
+                                           "compare it with a copy kept in a safe place.")
+                                      : notes.join(u'\n'));
     facts_->show();
     show_findings(verdict);
 }

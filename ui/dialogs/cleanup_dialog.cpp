@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/dialogs/cleanup_dialog.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -10,7 +11,6 @@
 #include <algorithm>
 
 #include "ui/models/format.h"
-#include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 
@@ -18,9 +18,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-QString holders_of(const RegionEntry* entry) {
-    return entry ? region_column(kColumnHeldBy).text(entry->row) : u"–"_s;
-}
+constexpr std::size_t kKeptShown = 20;  // more of them are folded at first
 
 QString verdict_of(const CleanupItem& item, bool done) {
     if (!item.removed) return done ? CleanupDialog::tr("kept") : CleanupDialog::tr("keep");
@@ -31,7 +29,7 @@ QString verdict_of(const CleanupItem& item, bool done) {
 
 QString done_text(const CleanupResult& result) {
     if (result.quarantined == 0)
-        return CleanupDialog::tr("Removed %1, %2 freed.")
+        return CleanupDialog::tr("Removed %1 and freed %2.")
             .arg(pluralize(result.removed, "region", "regions"), size_text(result.bytes_freed));
     return CleanupDialog::tr(
                "Removed %1. %2 of them can still be restored on the Regions page; their %3 are "
@@ -60,11 +58,10 @@ CleanupDialog::CleanupDialog(Workspace& workspace, Scope scope, QWidget* parent)
     scope_->setAccessibleName(tr("Regions to clean up"));
     auto* again = make_button(u"refresh"_s, tr("Refresh plan"), this, &CleanupDialog::rehearse);
     body()->addLayout(make_row({scope_, again}, scope_));
-    table_ = add_table({{tr("Region"), 264},
-                        {tr("Frees"), 90},
-                        {tr("Plan"), 110},
-                        {tr("Held by"), 220},
-                        {tr("Reason")}});
+    table_ = add_table({{tr("Region"), 264}, {tr("Frees"), 90}, {tr("Plan"), 110}, {tr("Reason")}});
+    kept_ = new QCheckBox;
+    body()->addWidget(kept_);
+    connect(kept_, &QCheckBox::toggled, this, &CleanupDialog::fold_kept);
     add_command_line();
     add_action(run_, this, &CleanupDialog::run_plan)->setEnabled(false);
     connect(scope_, &QComboBox::currentIndexChanged, this, &CleanupDialog::rehearse);
@@ -112,18 +109,27 @@ void CleanupDialog::rehearse() {
 }
 
 void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
-    table_->setRowCount(static_cast<int>(plan.items.size()));
+    going_ = static_cast<int>(plan.removed);
+    const auto kept = plan.items.size() - static_cast<std::size_t>(plan.removed);
+    kept_->setText(tr("Show what is kept: %1").arg(pluralize(kept, "region", "regions")));
+    kept_->setVisible(kept > 0);
+    if (!done) kept_->setChecked(kept <= kKeptShown || plan.removed == 0);
+    // What goes stands first.
+    auto items = plan.items;
+    std::stable_partition(items.begin(), items.end(),
+                          [](const CleanupItem& item) { return item.removed; });
+    table_->setRowCount(static_cast<int>(items.size()));
     int row = 0;
-    for (const auto& item : plan.items) {
+    for (const auto& item : items) {
         set_row(table_, row++,
                 {id_cell(item.id.str()),
                  number_cell(size_text(item.bytes)),
                  {verdict_of(item, done), !item.removed ? Severity::neutral
                                           : done        ? Severity::good
                                                         : Severity::caution},
-                 {holders_of(workspace_.regions().find(item.id))},
                  {QString::fromStdString(item.reason)}});
     }
+    fold_kept();
     const auto goes = pluralize(plan.removed, "region", "regions");
     if (done) {
         set_message(done_text(plan), Severity::good);
@@ -133,13 +139,20 @@ void CleanupDialog::show_plan(const CleanupResult& plan, bool done) {
     }
     run_->setEnabled(plan.removed > 0);
     run_->setText(plan.removed ? tr("Remove %1").arg(goes) : tr("Remove"));
-    set_message(
-        plan.removed
-            ? tr("%1 will be removed, freeing %2. %3 will be kept.")
-                  .arg(goes, size_text(plan.bytes_freed + plan.bytes_quarantined),
-                       count_text(plan.items.size() - static_cast<std::size_t>(plan.removed)))
-            : tr("Nothing to clean up."),
-        plan.removed ? Severity::info : Severity::neutral);
+    auto text =
+        tr("%1 will be removed, freeing %2. %3 will be kept.")
+            .arg(goes, size_text(plan.bytes_freed + plan.bytes_quarantined), count_text(kept));
+    if (plan.quarantined > 0)
+        text += u' ' + tr("%1 of them go to quarantine first: they can be restored until it ends, "
+                          "and their %2 are freed then.")
+                           .arg(count_text(plan.quarantined), size_text(plan.bytes_quarantined));
+    set_message(plan.removed ? text : tr("Nothing to clean up."),
+                plan.removed ? Severity::info : Severity::neutral);
+}
+
+void CleanupDialog::fold_kept() {
+    for (int row = 0; row < table_->rowCount(); ++row)
+        table_->setRowHidden(row, row >= going_ && !kept_->isChecked());
 }
 
 void CleanupDialog::run_plan() {

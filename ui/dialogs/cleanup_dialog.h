@@ -6,6 +6,7 @@
 #include "ui/models/background.h"
 #include "ui/models/sources.h"
 
+class QCheckBox;
 class QComboBox;
 
 namespace snakepit::shm::ui {
@@ -26,10 +27,13 @@ class CleanupDialog : public TaskDialog {
     void rehearse();
     void show_plan(const CleanupResult& plan, bool done);
     void run_plan();
+    void fold_kept();
     QString command(bool dry_run) const;
 
     QComboBox* scope_;
     QTableWidget* table_;
+    QCheckBox* kept_;
+    int going_ = 0;  // rows, the first ones
     QPushButton* run_;
     Latest latest_;
     CleanupResult plan_;

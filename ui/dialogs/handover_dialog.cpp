@@ -10,6 +10,7 @@ Handover ask_handover(QWidget* parent, const QString& programs) {
     QMessageBox box(QMessageBox::Question, QObject::tr("The manager runs in this window"),
                     QObject::tr("%1 connected to it.").arg(programs), QMessageBox::NoButton,
                     parent);
+    box.setTextFormat(Qt::PlainText);
     box.setInformativeText(QObject::tr(
         "A background service can take over without interruption. If the manager stops, regions "
         "and references are kept, but programs cannot allocate until a manager runs again."));

@@ -72,7 +72,7 @@ const std::vector<std::string>& HostCleanDialog::chosen() const {
 
 QString HostCleanDialog::command() const {
     auto words = u"snakepit-shm host clean"_s;
-    for (const auto& name : chosen()) words += u' ' + shell_word(QString::fromStdString(name));
+    for (const auto& name : chosen()) words += u' ' + shell_word(name);
     return words;  // which looks again, and asks
 }
 

@@ -20,6 +20,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr int kRestMillis = 150;
+constexpr int kTwoHalves = 960;  // pixels
 
 struct Loaded {
     Result<PolicyReport> report;
@@ -68,11 +69,11 @@ PolicyDialog::PolicyDialog(Workspace& workspace, const RegionId& id, QWidget* pa
     waiting_->setAlignment(Qt::AlignCenter);
     waiting_->setWordWrap(true);
     auto* both = new QWidget;
-    auto* row = new QHBoxLayout(both);
-    row->setContentsMargins(0, 0, 0, 0);
-    row->setSpacing(14);
-    row->addWidget(editor_, 1);
-    row->addWidget(what_if_, 1);
+    halves_ = new QHBoxLayout(both);
+    halves_->setContentsMargins(0, 0, 0, 0);
+    halves_->setSpacing(14);
+    halves_->addWidget(editor_, 1);
+    halves_->addWidget(what_if_, 1);
     stack_->addWidget(waiting_);
     stack_->addWidget(both);
     body()->addWidget(stack_, 1);
@@ -84,6 +85,11 @@ PolicyDialog::PolicyDialog(Workspace& workspace, const RegionId& id, QWidget* pa
     connect(editor_, &PolicyEditor::edited, this, &PolicyDialog::check);
     connect(what_if_, &WhatIfPanel::asked, this, &PolicyDialog::check);
     load();
+}
+
+void PolicyDialog::resizeEvent(QResizeEvent* event) {
+    TaskDialog::resizeEvent(event);
+    halves_->setDirection(width() < kTwoHalves ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
 }
 
 void PolicyDialog::load() {
@@ -98,12 +104,25 @@ void PolicyDialog::load() {
         if (answer.report) {
             receive(*answer.report, answer.words, answer.names);
         } else {
-            waiting_->setText(tr("The policy could not be loaded."));
+            show_permissions();
             set_message(error_text(answer.report.error()), Severity::bad);
             closer()->setText(tr("Close"));
         }
         Q_EMIT loaded();
     });
+}
+
+// They are known without the manager.
+void PolicyDialog::show_permissions() {
+    const auto* entry = workspace_.regions().find(id_);
+    auto text = tr("The policy could not be loaded.");
+    if (entry) {
+        const auto& may = entry->row.info.permissions;
+        text += u' ' + tr("The permissions of the region: owner %1, group %2, others %3.")
+                           .arg(permission_title(may.owner), permission_title(may.group),
+                                permission_title(may.other));
+    }
+    say(waiting_, text);
 }
 
 void PolicyDialog::receive(const PolicyReport& report, const PolicyText& words,

@@ -8,6 +8,7 @@
 #include "ui/models/background.h"
 #include "ui/models/policy_preview.h"
 
+class QBoxLayout;
 class QLabel;
 class QStackedWidget;
 class QTimer;
@@ -31,8 +32,13 @@ class PolicyDialog : public TaskDialog {
     void previewed();  // the answers are those to what is shown now
     void saved(bool done);
 
+  protected:
+    void resizeEvent(QResizeEvent* event) override;
+    bool has_changes() const override { return changed() && report_->readable; }
+
   private:
     void load();
+    void show_permissions();
     void receive(const PolicyReport& report, const PolicyText& words, const KnownNames& names);
     void check();
     void preview();
@@ -45,6 +51,7 @@ class PolicyDialog : public TaskDialog {
     std::optional<PolicyReport> report_;
     PolicyEditor* editor_;
     WhatIfPanel* what_if_;
+    QBoxLayout* halves_ = nullptr;
     QStackedWidget* stack_;
     QLabel* waiting_;
     QPushButton* save_;

@@ -27,8 +27,7 @@ enum Column { kNumber, kWho, kMay };
 constexpr int kFindingsShown = 5;
 
 QLabel* note_label(Severity severity) {
-    auto* label = new QLabel;
-    label->setWordWrap(true);
+    auto* label = make_words();
     label->setStyleSheet(u"color: %1"_s.arg(colours().severity(severity).text.name()));
     label->hide();
     return label;
@@ -84,11 +83,9 @@ QWidget* PolicyEditor::build_rules() {
     stack_->addWidget(none);
     stack_->addWidget(rules_);
     rules_card_->body()->addWidget(stack_);
-    add_ = make_tool(u"plus"_s, tr("Add a rule"), u"Ctrl+N"_s);
+    add_ = make_tool(u"plus"_s, tr("Add a rule"), u"Ctrl+N"_s, tr("Add rule…"));
     edit_ = make_tool(u"edit"_s, tr("Edit the rule"));
     remove_ = make_tool(u"trash"_s, tr("Remove the selected rules"));
-    add_->setText(tr("Add rule…"));
-    add_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     for (auto* tool : {add_, edit_, remove_}) rules_card_->add_action(tool);
     connect(add_, &QToolButton::clicked, this, [this] { edit_rule(-1); });
     connect(edit_, &QToolButton::clicked, this, [this] { edit_rule(rules_->currentRow()); });
@@ -127,8 +124,8 @@ void PolicyEditor::load(const PolicyReport& report, const PolicyText& words,
     names_ = names;
     policy_ = report.policy;
     loading_ = true;
-    classes_[0]->setText(words.owner);
-    classes_[1]->setText(words.group);
+    say(classes_[0], words.owner);
+    say(classes_[1], words.group);
     const std::array given{policy_.permissions.owner, policy_.permissions.group,
                            policy_.permissions.other};
     for (std::size_t i = 0; i < given.size(); ++i)
@@ -178,7 +175,7 @@ void PolicyEditor::check() {
         problem_ =
             tr("This region is not encrypted, so the manager would refuse this policy. Allocate a "
                "region with security level high or maximum instead.");
-    encryption_note_->setText(problem_);
+    say(encryption_note_, problem_);
     encryption_note_->setVisible(!problem_.isEmpty());
     if (problem_.isEmpty() && to_json(policy_).size() > kMaxPolicyBytes)
         problem_ = tr("The policy is longer than %1: use groups to combine rules.")
@@ -214,7 +211,8 @@ void PolicyEditor::mark_row(int row, Severity severity, const QString& why) {
     auto* item = row >= 0 && row < rules_->rowCount() ? rules_->item(row, kNumber) : nullptr;
     if (!item) return;
     item->setData(kSeverityRole, static_cast<int>(severity));
-    for (int column : {kNumber, kWho, kMay}) rules_->item(row, column)->setToolTip(why);
+    for (int column : {kNumber, kWho, kMay})
+        rules_->item(row, column)->setToolTip(tooltip_text(why));
 }
 
 void PolicyEditor::show_findings(const std::vector<PolicyFinding>& findings) {
@@ -234,7 +232,7 @@ void PolicyEditor::show_findings(const std::vector<PolicyFinding>& findings) {
         lines = lines.mid(0, kFindingsShown);
         lines << tr("… and %1 more; see the tooltips of the rules").arg(more);
     }
-    findings_->setText(lines.join(u'\n'));
+    say_lines(findings_, lines.join(u'\n'));
     findings_->setVisible(!lines.isEmpty());
 }
 

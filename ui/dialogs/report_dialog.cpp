@@ -207,7 +207,7 @@ void ReportDialog::set_format(ReportFormat format) {
     const auto& chosen = traits(format);
     auto about = tr(chosen.about);
     if (format == ReportFormat::pdf) about = about.arg(count_text(kReportRows));
-    format_note_->setText(about);
+    say(format_note_, about);
     const QFileInfo now(file_->text());
     for (const auto& each : kFormats)
         if (now.suffix() == QLatin1String(each.suffix))
@@ -268,8 +268,7 @@ void ReportDialog::check() {
     const bool between = period_->currentData().toInt() == kBetween;
     between_->setVisible(between);
     const bool backwards = between && since_->dateTime() >= until_->dateTime();
-    period_problem_->setText(backwards ? tr("The start must be before the end.") : QString());
-    period_problem_->setVisible(backwards);
+    show_problem(period_problem_, backwards ? tr("The start must be before the end.") : QString());
     const auto id = region_->text().trimmed();
     const auto parsed =
         id.isEmpty() ? Result<RegionId>(RegionId{}) : RegionId::parse(id.toStdString());

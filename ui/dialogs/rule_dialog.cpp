@@ -81,6 +81,7 @@ RuleDialog::RuleDialog(Workspace& workspace, const PolicyRule& rule, const Known
     rest_->setSingleShot(true);
     rest_->setInterval(kRestMillis);
     connect(rest_, &QTimer::timeout, this, &RuleDialog::ask);
+    opened_ = this->rule();
     check();
     user_->setFocus();
 }
@@ -97,8 +98,7 @@ QLineEdit* RuleDialog::add_field(const char* key, const QString& title, const QS
     field->setAccessibleName(title);
     row->addWidget(name);
     row->addWidget(field, 1);
-    auto* note = new QLabel;
-    note->setWordWrap(true);
+    auto* note = make_words();
     note->setContentsMargins(98, 0, 0, 0);
     note->hide();
     notes_[key] = note;
@@ -126,8 +126,7 @@ void RuleDialog::add_rights() {
     }
     line->addStretch();
     body()->addLayout(line);
-    auto* note = new QLabel;
-    note->setWordWrap(true);
+    auto* note = make_words();
     note->setContentsMargins(98, 0, 0, 0);
     notes_["allow"] = note;
     body()->addWidget(note);
@@ -157,7 +156,7 @@ void RuleDialog::show_note(const std::string& key, const QString& text, Severity
     const auto found = notes_.find(key);
     if (found == notes_.end()) return;
     found->second->setVisible(!text.isEmpty());
-    found->second->setText(text);
+    say(found->second, text);
     found->second->setStyleSheet(u"color: %1"_s.arg(colours().severity(severity).text.name()));
 }
 

@@ -25,6 +25,9 @@ class RuleDialog : public TaskDialog {
   Q_SIGNALS:
     void decided(const snakepit::shm::PolicyRule& rule);
 
+  protected:
+    bool has_changes() const override { return rule() != opened_; }
+
   private:
     QLineEdit* add_field(const char* key, const QString& title, const QString& hint,
                          const QString& value);
@@ -35,7 +38,7 @@ class RuleDialog : public TaskDialog {
     void ask();    // a little later: what the system knows of it
     void show_note(const std::string& key, const QString& text, Severity severity);
 
-    PolicyRule before_;
+    PolicyRule before_, opened_;  // as it is set, as it was shown first
     PolicyReport report_;
     QLineEdit *user_, *group_, *program_, *process_;
     QCheckBox *read_, *write_, *manage_;

@@ -40,8 +40,8 @@ SilenceDialog::SilenceDialog(Workspace& workspace, const Alert& alert, QWidget* 
 }
 
 void SilenceDialog::add_form() {
-    const auto title = alert_title(alert_);
-    const auto subject = subject_text(alert_.subject);
+    const auto title = visible_text(alert_title(alert_));
+    const auto subject = visible_text(subject_text(alert_.subject));
     what_->addItem(tr("%1, about %2").arg(title, subject), kThis);
     what_->addItem(tr("%1, all subjects").arg(title), kRule);
     if (!alert_.subject.empty()) what_->addItem(tr("All alerts about %1").arg(subject), kSubject);

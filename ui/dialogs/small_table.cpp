@@ -4,6 +4,7 @@
 #include <QHeaderView>
 #include <QTableWidget>
 
+#include "ui/models/visible_text.h"
 #include "ui/pages/table_view.h"
 
 namespace snakepit::shm::ui {
@@ -32,10 +33,10 @@ QTableWidget* make_table(Headings headings, const QString& accessible_name) {
 }
 
 void set_cell(QTableWidget* table, int row, int column, const Cell& cell) {
-    auto* item = new QTableWidgetItem(cell.text);
+    auto* item = new QTableWidgetItem(visible_text(cell.text));
     item->setData(kSeverityRole, static_cast<int>(cell.severity));
     item->setData(kMonospaceRole, cell.monospace);
-    item->setToolTip(cell.text);
+    item->setToolTip(tooltip_text(cell.text));
     const auto alignment = Qt::AlignVCenter | (cell.number ? Qt::AlignRight : Qt::AlignLeft);
     item->setTextAlignment(alignment);
     table->horizontalHeaderItem(column)->setTextAlignment(alignment);

@@ -15,6 +15,8 @@ class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
+class CommandText;
+
 // What the dialogs that change something have in common: a heading, a table of targets, the
 // equivalent command line, a message and the buttons.
 class TaskDialog : public QDialog {
@@ -27,6 +29,10 @@ class TaskDialog : public QDialog {
 
   protected:
     bool event(QEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+    // Escape and the window's own button: they lose no changes without a word.
+    void reject() override;
+    virtual bool has_changes() const { return false; }
     // So wide, and as tall as its words then need; it grows when there are more.
     void fit(int width);
     QVBoxLayout* body() { return body_; }
@@ -56,12 +62,15 @@ class TaskDialog : public QDialog {
     Workspace& workspace_;
 
   private:
+    QSize room(int width, int height) const;
+
     QVBoxLayout* body_;
     QHBoxLayout* buttons_;
     QLabel* message_;
-    QLabel* command_ = nullptr;
+    CommandText* command_ = nullptr;
     QPushButton* close_;
     bool fits_ = false;
+    bool warned_ = false;  // that changes are lost
 };
 
 }  // namespace snakepit::shm::ui

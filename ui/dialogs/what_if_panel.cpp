@@ -106,7 +106,7 @@ QWidget* WhatIfPanel::build_answer() {
         grid->addWidget(make_label(names[at], "section"), row + 1, 0);
         for (int side = 0; side < 2; ++side) {
             auto& cell = cells_[at][static_cast<std::size_t>(side)];
-            cell = {new QLabel, new ElidedLabel};
+            cell = {make_sign(), new ElidedLabel};
             cell.chip->setAlignment(Qt::AlignCenter);
             cell.chip->setFixedSize(46, 22);
             cell.chip->setAccessibleName(
@@ -145,7 +145,8 @@ void WhatIfPanel::load(const PolicyReport& report, const KnownNames& names) {
     const QSignalBlocker quiet(who_);
     while (who_->count() > 1) who_->removeItem(1);
     int number = 0;
-    for (const auto& client : report.clients) who_->addItem(client_title(client), number++);
+    for (const auto& client : report.clients)
+        who_->addItem(visible_text(client_title(client)), number++);
     const int again = who_->findText(before);
     who_->setCurrentIndex(again > 0 ? again : 0);
     user_->setCompleter(new QCompleter(names.users, user_));
@@ -188,7 +189,7 @@ void WhatIfPanel::show_preview(const PolicyPreview& preview, const Policy& now,
     if (preview.before && preview.after) {
         const auto& before = *preview.before;
         const auto& after = *preview.after;
-        role_->setText(before.role == Role::client ? QString() : role_title(before.role));
+        say(role_, before.role == Role::client ? QString() : role_title(before.role));
         const std::array pairs{std::pair(&before.read, &after.read),
                                std::pair(&before.write, &after.write),
                                std::pair(&before.manage, &after.manage)};
@@ -211,7 +212,7 @@ void WhatIfPanel::show_changes(const std::vector<PolicyChange>& changes, const P
         const auto right = [&](int column, const Verdict& before, const Verdict& after) {
             const auto [text, severity] = change_of(before, after);
             set_cell(changes_, row, column, {text, severity});
-            changes_->item(row, column)->setToolTip(reason_text(after, then));
+            changes_->item(row, column)->setToolTip(tooltip_text(reason_text(after, then)));
         };
         right(kRead, change.before.read, change.after.read);
         right(kWrite, change.before.write, change.after.write);

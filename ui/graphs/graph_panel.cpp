@@ -19,8 +19,6 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::int64_t kLongestPause = 10'000'000;  // microseconds; a sample is taken every second
-
 QIcon dot(const QColor& colour) {
     QPixmap pixmap(24, 24);
     pixmap.fill(Qt::transparent);
@@ -126,7 +124,7 @@ void GraphPanel::rebuild_legend() {
         const auto name = plot_->graph(line)->name();
         // The end of a region id distinguishes best.
         auto* entry = new LegendEntry(name.startsWith(u"shm_") ? u"…"_s + name.right(8) : name);
-        entry->setToolTip(tr("Show or hide %1").arg(name));
+        set_tooltip(entry, tr("Show or hide %1").arg(name));
         entry->setIcon(dot(plot_->line_colour(line)));
         entry->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
         entry->setCheckable(true);
@@ -159,7 +157,7 @@ void SampleGraph::begin_again() {
 
 // No line leads over the time in which no manager took samples.
 void SampleGraph::leave_gap(const layout::Sample& sample) {
-    if (last_time_ > 0 && sample.time - last_time_ > kLongestPause)
+    if (last_time_ > 0 && seconds(sample.time - last_time_) > TimePlot::kLongestPause)
         for (int line = 0; line < plot().lines(); ++line)
             plot().append(line, seconds(last_time_ + 1), std::numeric_limits<double>::quiet_NaN());
     last_time_ = sample.time;
@@ -176,6 +174,7 @@ void SampleGraph::draw_new() {
         draw(*it);
         last_ = it->seq;
     }
+    if (!samples.empty()) plot().drop_before(seconds(samples.front().time));
     plot().refresh(seconds(shown_now().micros));
 }
 

@@ -43,6 +43,11 @@ void ReferenceGraph::watch(std::vector<RegionKey> keys) {
     if (keys.size() > kMaxRegions) keys.resize(kMaxRegions);
     if (keys == watched_) return;
     watched_ = std::move(keys);
+    begin();
+}
+
+void ReferenceGraph::begin() {
+    last_tick_ = 0;
     plot().remove_lines();
     live_from_.assign(watched_.size(), seconds(shown_now()));
     for (const auto& key : watched_) {
@@ -64,6 +69,7 @@ void ReferenceGraph::load_history(std::size_t index) {
     }
     EventQuery query;
     query.region_id = workspace_.regions().find(watched_[index])->row.info.id.str();
+    query.until = workspace_.shown_until();
     query.newest_first = true;
     query.limit = kHistoryRows;
     feed_.ask(query, [this, index](auto result) {
@@ -87,6 +93,9 @@ void ReferenceGraph::add_history(std::size_t index, const std::vector<EventRow>&
 
 void ReferenceGraph::tick() {
     const double time = seconds(shown_now());
+    // Nobody counted in between, but the events say what happened.
+    if (last_tick_ > 0 && time - last_tick_ > TimePlot::kLongestPause) return begin();
+    last_tick_ = time;
     for (std::size_t i = 0; i < watched_.size(); ++i) {
         const auto* entry = workspace_.regions().find(watched_[i]);
         if (!entry) continue;

@@ -27,12 +27,14 @@ class ReferenceGraph : public GraphPanel {
 
   private:
     void tick();
+    void begin();  // again, with what the database knows
     void load_history(std::size_t index);
     void add_history(std::size_t index, const std::vector<EventRow>& rows);
 
     Workspace& workspace_;
     EventFeed feed_;
     std::vector<RegionKey> watched_;
+    double last_tick_ = 0;
     std::vector<double> live_from_;  // by line: before this the database is right
 };
 

@@ -2,6 +2,7 @@
 #include "ui/graphs/time_plot.h"
 
 #include <QDateTime>
+#include <QPainter>
 #include <algorithm>
 #include <cmath>
 
@@ -12,8 +13,9 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr double kShortestSpan = 60;  // seconds
-constexpr int kTimeWidth = 120;       // pixels for one time below the axis, and room around it
+constexpr double kShortestSpan = 60, kManyHours = 4 * 3600;  // seconds
+constexpr double kSteady = 0.05;                             // a change of less is none
+constexpr int kTimeWidth = 120;  // pixels for one time below the axis, and room around it
 
 }  // namespace
 
@@ -34,6 +36,19 @@ double CountTicker::getTickStep(const QCPRange& range) {
     return unit * 10;
 }
 
+void TimeTicker::generate(const QCPRange& range, const QLocale& locale, QChar format, int precision,
+                          QVector<double>& ticks, QVector<double>* sub_ticks,
+                          QVector<QString>* labels) {
+    const auto day = [](double time) {
+        return QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(time * 1000)).date();
+    };
+    const auto time = range.size() > kManyHours ? u"HH:mm"_s : u"HH:mm:ss"_s;
+    const bool today =
+        day(range.lower) == QDate::currentDate() && day(range.upper) == QDate::currentDate();
+    setDateTimeFormat(today ? time : u"yyyy-MM-dd\n"_s + time);
+    QCPAxisTickerDateTime::generate(range, locale, format, precision, ticks, sub_ticks, labels);
+}
+
 TimePlot::TimePlot(QWidget* parent)
     : QCustomPlot(parent),
       format_([](double value) { return QString::number(value); }),
@@ -46,9 +61,7 @@ TimePlot::TimePlot(QWidget* parent)
     setPlottingHint(QCP::phFastPolylines);
     setFocusPolicy(Qt::StrongFocus);
     setMinimumHeight(140);
-    auto ticker = QSharedPointer<QCPAxisTickerDateTime>::create();
-    ticker->setDateTimeFormat(u"HH:mm:ss"_s);
-    xAxis->setTicker(ticker);
+    xAxis->setTicker(QSharedPointer<TimeTicker>::create());
     xAxis->setTickLength(0);
     xAxis->setTickLabelPadding(9);                            // below the values' "0"
     axisRect()->setMinimumMargins(QMargins(15, 15, 30, 15));  // the last time is not cut
@@ -65,8 +78,10 @@ TimePlot::TimePlot(QWidget* parent)
     readout_->setAttribute(Qt::WA_TransparentForMouseEvents);
     readout_->setTextFormat(Qt::RichText);
     readout_->hide();
-    connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this,
-            [this] { fit_values(); });
+    connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] {
+        limit_range();
+        fit_values();
+    });
     connect(&Theme::instance(), &Theme::changed, this, &TimePlot::wear_theme);
     wear_theme();
 }
@@ -142,14 +157,65 @@ void TimePlot::refresh(double now) {
     now_ = now;
     if (following_) {
         // While there is less to see than the span holds, it is seen whole.
-        double first = now_ - kShortestSpan;
-        for (int i = 0; i < graphCount(); ++i)
-            if (!graph(i)->data()->isEmpty())
-                first = std::min(first, graph(i)->data()->constBegin()->key);
-        xAxis->setRange(std::max(now_ - span_, first), now_);
+        xAxis->setRange(std::max(now_ - span_, first_time()), now_);
     }
     fit_values();
+    describe();
     replot(QCustomPlot::rpQueuedReplot);
+}
+
+double TimePlot::first_time() const {
+    double first = now_ - kShortestSpan;
+    for (int i = 0; i < graphCount(); ++i)
+        if (!graph(i)->data()->isEmpty())
+            first = std::min(first, graph(i)->data()->constBegin()->key);
+    return first;
+}
+
+// Between a few seconds and all there is.
+void TimePlot::limit_range() {
+    if (now_ == 0) return;
+    const auto range = xAxis->range();
+    const double first = first_time();
+    const double size = std::clamp(range.size(), kShortestView, now_ - first);
+    const double lower = std::max(first, std::min(range.center() - size / 2, now_ - size));
+    if (size == range.size() && lower == range.lower) return;
+    const QSignalBlocker quiet(xAxis);
+    xAxis->setRange(lower, lower + size);
+}
+
+// "Used: 12 MiB; between 8 MiB and 14 MiB, rising"
+QString TimePlot::sentence(int line) const {
+    const auto points = graph(line)->data();
+    double low = 0, high = 0, first = 0, last = 0;
+    bool any = false, gap = false;
+    const auto end = points->findEnd(xAxis->range().upper, false);
+    for (auto point = points->findBegin(xAxis->range().lower, false); point != end; ++point) {
+        gap |= std::isnan(point->value);
+        if (std::isnan(point->value)) continue;
+        first = any ? first : point->value;
+        last = point->value;
+        low = any ? std::min(low, last) : last;
+        high = std::max(high, last);
+        any = true;
+    }
+    if (!any) return tr("%1: not known").arg(graph(line)->name());
+    const auto way = std::abs(last - first) <= kSteady * high ? tr("steady")
+                     : last > first                           ? tr("rising")
+                                                              : tr("falling");
+    return tr("%1: %2; between %3 and %4, %5%6")
+        .arg(graph(line)->name(), format_(last), format_(low), format_(high), way,
+             gap ? tr(", with a gap") : QString());
+}
+
+// For who cannot see it; once a second is enough.
+void TimePlot::describe() {
+    if (now_ - described_ < 1 && now_ >= described_) return;
+    described_ = now_;
+    QStringList sentences;
+    for (int i = 0; i < graphCount(); ++i)
+        if (graph(i)->realVisibility()) sentences << sentence(i);
+    setAccessibleDescription(sentences.join(u". "_s));
 }
 
 // Of the lines that are shown, above 0; from 0 to 0 when there are none.
@@ -190,23 +256,30 @@ void TimePlot::fit_values() {
     fit_axis(yAxis2);
 }
 
+std::optional<double> TimePlot::value_at(int line, double time) const {
+    const auto points = graph(line)->data();
+    const auto after = points->findEnd(time, false);
+    if (after == points->constBegin()) return std::nullopt;
+    const auto point = after - 1;  // the last at or before it
+    const bool over = after == points->constEnd() && time - point->key > kLongestPause;
+    if (over || std::isnan(point->value)) return std::nullopt;
+    return point->value;
+}
+
 QString TimePlot::readout_html(double time) const {
     QString rows;
     for (int i = 0; i < graphCount(); ++i) {
-        if (!graph(i)->realVisibility() || graph(i)->data()->isEmpty()) continue;
-        auto point = graph(i)->data()->findEnd(time, false);  // the last at or before it
-        if (point == graph(i)->data()->constBegin()) continue;
-        --point;
-        if (std::isnan(point->value)) continue;
+        const auto value = graph(i)->realVisibility() ? value_at(i, time) : std::nullopt;
+        if (!value) continue;
         rows +=
             u"<tr><td><span style='color:%1'>●</span>&nbsp;%2&nbsp;&nbsp;</td>"
             u"<td align='right'><b>%3</b></td></tr>"_s.arg(
-                line_colour(i).name(), graph(i)->name().toHtmlEscaped(), format_(point->value));
+                line_colour(i).name(), html_text(graph(i)->name()), format_(*value));
     }
     if (rows.isEmpty()) return {};
-    const auto clock = QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(time * 1000));
     return u"<span style='color:%1'>%2</span><table cellspacing='0'>%3</table>"_s.arg(
-        colours().muted.name(), clock.toString(u"HH:mm:ss"_s), rows);
+        colours().muted.name(),
+        clock_text({static_cast<std::int64_t>(time * 1e6)}).section(u'.', 0, 0), rows);
 }
 
 void TimePlot::show_readout(const QPoint& at) {
@@ -265,6 +338,24 @@ void TimePlot::resizeEvent(QResizeEvent* event) {
 void TimePlot::leaveEvent(QEvent* event) {
     hide_readout();
     QCustomPlot::leaveEvent(event);
+}
+
+void TimePlot::paintEvent(QPaintEvent* event) {
+    QCustomPlot::paintEvent(event);
+    if (!hasFocus()) return;
+    QPainter painter(this);
+    painter.setPen(colours().accent);
+    painter.drawRect(rect().adjusted(0, 0, -1, -1));
+}
+
+void TimePlot::focusInEvent(QFocusEvent* event) {
+    QCustomPlot::focusInEvent(event);
+    update();
+}
+
+void TimePlot::focusOutEvent(QFocusEvent* event) {
+    QCustomPlot::focusOutEvent(event);
+    update();
 }
 
 void TimePlot::keyPressEvent(QKeyEvent* event) {

@@ -3,6 +3,7 @@
 
 #include <QString>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "ui/graphs/plotting.h"
@@ -24,12 +25,23 @@ class CountTicker : public QCPAxisTicker {
     int getSubTickCount(double) override { return 0; }
 };
 
+// Times of day, with the date where that is not clear.
+class TimeTicker : public QCPAxisTickerDateTime {
+  public:
+    void generate(const QCPRange& range, const QLocale& locale, QChar format, int precision,
+                  QVector<double>& ticks, QVector<double>* sub_ticks,
+                  QVector<QString>* labels) override;
+};
+
 // Lines over time: wheel zooms, drag pans, double click follows the present again, and the pointer
 // reads out every line. Times are seconds since 1970. GUI thread.
 class TimePlot : public QCustomPlot {
     Q_OBJECT
   public:
+    // Seconds; samples are taken every second. No line leads over a longer pause.
+    static constexpr double kLongestPause = 10;
     using Format = std::function<QString(double)>;
+    static constexpr double kShortestView = 5;  // seconds that are seen at least
     explicit TimePlot(QWidget* parent = nullptr);
 
     enum class Shape { line, step };
@@ -40,6 +52,9 @@ class TimePlot : public QCustomPlot {
         graph(line)->setData(times, values, true);
     }
     void append(int line, double time, double value) { graph(line)->addData(time, value); }
+    void drop_before(double time) {
+        for (int line = 0; line < graphCount(); ++line) graph(line)->data()->removeBefore(time);
+    }
     void set_line_shown(int line, bool shown) { graph(line)->setVisible(shown); }
     QColor line_colour(int line) const;
     int lines() const { return graphCount(); }
@@ -53,6 +68,9 @@ class TimePlot : public QCustomPlot {
     void set_span(double seconds);  // how much is seen while following
     bool following() const { return following_; }
     void follow();
+    // What the line says at this moment; no value where it is not known: in a gap, before the first
+    // point and long after the last one.
+    std::optional<double> value_at(int line, double time) const;
     // Fits the axes to what is seen and draws, once, when the event loop is back.
     void refresh(double now);
 
@@ -67,11 +85,18 @@ class TimePlot : public QCustomPlot {
     void leaveEvent(QEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+    void focusInEvent(QFocusEvent* event) override;
+    void focusOutEvent(QFocusEvent* event) override;
 
   private:
     void wear_theme();
     void leave_present();
+    void limit_range();
     void fit_values();
+    void describe();
+    QString sentence(int line) const;
+    double first_time() const;  // of all points, or a minute ago
     void fit_axis(QCPAxis* axis);
     QCPRange seen_values(QCPAxis* axis) const;
     void show_readout(const QPoint& at);
@@ -83,6 +108,7 @@ class TimePlot : public QCustomPlot {
     QLabel* readout_;
     double span_ = 300;
     double now_ = 0;
+    double described_ = 0;  // when it was last put into words
     bool following_ = true;
 };
 

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "ui/models/alert_text.h"
+#include "ui/models/commands.h"
 
 namespace snakepit::shm::ui {
 
@@ -52,7 +53,7 @@ QString until_text(Timestamp until) {
 constexpr std::array kRuleTable{
     rule_column(
         "title", "Rule", [](Rule r) -> auto& { return title_of(r); })
-        .with_tip([](Rule r) { return QVariant(QString::fromStdString(r.remedy)); }),
+        .with_tip([](Rule r) { return QVariant(with_instance(QString::fromStdString(r.remedy))); }),
     rule_column<on_or_off>("enabled", "Enabled", [](Rule r) { return r.enabled; })
         .as_chip([](Rule r) { return r.enabled ? Severity::good : Severity::neutral; }),
     rule_column<severity_title>("severity", "Severity", [](Rule r) { return r.severity; })

@@ -160,7 +160,10 @@ Result<double> parse_threshold(const QString& text, std::string_view unit) {
     if (read) return number * times / part;
     if (unit == "ratio") return expected("a percentage", text, "90 %");
     if (unit == "seconds") return expected("a time", text, "250 ms or 5 s");
-    return expected("a number", text, "3");
+    // A comma for a point is what people mean most often.
+    const auto pointed = QString(words).replace(u',', u'.').toStdString();
+    QString::fromStdString(pointed).toDouble(&read);
+    return expected("a number", text, read ? pointed.c_str() : "3");
 }
 
 QString period_text(std::int64_t millis) {
@@ -182,9 +185,7 @@ QString acknowledge_words(const std::vector<std::uint64_t>& ids, const QString& 
 QString silence_words(const AlertSilence& silence, std::int64_t for_ms) {
     auto words = u"alerts silence"_s;
     const auto add = [&words](const char* option, const std::string& value) {
-        if (!value.empty())
-            words +=
-                u" %1 %2"_s.arg(QLatin1String(option), shell_word(QString::fromStdString(value)));
+        if (!value.empty()) words += u" %1 %2"_s.arg(QLatin1String(option), shell_word(value));
     };
     add("--rule", silence.rule);
     add("--subject", silence.subject);
@@ -198,12 +199,12 @@ QString unsilence_words(std::uint64_t id) {
 }
 
 QString set_rule_words(const AlertRule& rule) {
-    return u"alerts rules set - <<< "_s + shell_word(QString::fromStdString(to_json(rule)));
+    return u"alerts rules set - <<< "_s + shell_word(to_json(rule));
 }
 
 QString switch_rule_words(const AlertRule& rule) {
     return u"alerts rules %1 %2"_s.arg(rule.enabled ? u"enable"_s : u"disable"_s,
-                                       shell_word(QString::fromStdString(rule.name)));
+                                       shell_word(rule.name));
 }
 
 }  // namespace snakepit::shm::ui

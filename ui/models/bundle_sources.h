@@ -42,6 +42,7 @@ class BundleManager : public ManagerPort {
   public:
     BundleManager(const BundleLabel& label, BundleReader& bundle);
     Result<RegionInfo> info(const RegionId& id) override;
+    std::int64_t start_time_of(std::int64_t) override { return 0; }
     Result<CleanupResult> cleanup(const CleanupRequest&) override { return refusal_.refuse(); }
     Result<bool> deallocate(const RegionId&, bool) override { return refusal_.refuse(); }
     Result<std::string> restore(const RegionId&) override { return refusal_.refuse(); }

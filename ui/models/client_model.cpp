@@ -15,8 +15,7 @@ constexpr auto make(const char* key, const char* title, Get get) {
 }
 
 QString status_text(Row row) {
-    if (row.info.hostile) return u"hostile"_s;
-    return row.info.connected ? u"connected"_s : to_qstring(kNotReconnected);
+    return to_qstring(status_of(row));
 }
 
 Severity status_severity(Row row) {
@@ -78,6 +77,16 @@ std::unordered_map<std::int64_t, ClientUse> uses_by_pid(const RegionStore& regio
 }
 
 }  // namespace
+
+std::string_view status_of(const ClientRow& row) {
+    if (row.info.hostile) return "hostile";
+    return row.info.connected ? "connected" : kNotReconnected;
+}
+
+void ClientModel::set_filter(ClientFilter filter) {
+    filter_ = std::move(filter);
+    refilter();
+}
 
 void ClientModel::refresh(Workspace& workspace) {
     const auto uses = uses_by_pid(workspace.regions());

@@ -70,6 +70,7 @@ struct Column {
     const char* about = nullptr;  // tooltip of the title
     int width = 0;                // pixels, before anyone changes it; 0: the view's own
     bool right = false, monospace = false;
+    bool biggest_first = false;  // when it is first sorted by
     QString (*text)(const Row&) = nullptr;
     QVariant (*value)(const Row&) = nullptr;  // for other programs: bytes, RFC 3339, plain numbers
     SortKey (*order)(const Row&) = nullptr;
@@ -116,6 +117,8 @@ struct Column {
                 return QString::fromUtf8(key);
             case Qt::TextAlignmentRole:
                 return alignment();
+            case Qt::InitialSortOrderRole:
+                return static_cast<int>(biggest_first ? Qt::DescendingOrder : Qt::AscendingOrder);
             default:
                 return {};
         }
@@ -123,7 +126,7 @@ struct Column {
     QVariant cell(const Row& row, int role) const {
         switch (role) {
             case Qt::DisplayRole:
-                return text(row);
+                return visible_text(text(row));
             case kExportRole:
                 return value(row);
             case kSeverityRole:
@@ -133,7 +136,7 @@ struct Column {
             case kMutedRole:
                 return muted && muted(row);
             case Qt::ToolTipRole:
-                return tip ? tip(row) : QVariant();
+                return tip ? tooltip_text(tip(row).toString()) : QVariant();
             case Qt::TextAlignmentRole:
                 return alignment();
             default:
@@ -150,7 +153,7 @@ constexpr Column<Row> column(const char* key, const char* title, Get) {
                       std::is_reference_v<std::invoke_result_t<Get, const Row&>>,
                   "text is sorted where it lies in the row");
     Column<Row> out{key, title};
-    out.right = std::is_arithmetic_v<T>;
+    out.right = out.biggest_first = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
     out.text = [](const Row& row) -> QString { return Show(Get{}(row)); };
     out.value = [](const Row& row) { return plain_value<T>(Get{}(row)); };
     out.order = [](const Row& row) { return plain_key<T>(Get{}(row)); };
@@ -182,6 +185,8 @@ class ColumnModel : public Base {
     }
     QVariant data(const QModelIndex& index, int role) const override {
         if (!index.isValid() || index.row() >= this->rowCount()) return {};
+        if constexpr (std::is_base_of_v<SortedIndex, Base>)
+            if (role == kGoneRole) return this->is_gone(index.row());
         return cell(index.row(), index.column(), role);
     }
     virtual const Row* row(int number) const = 0;  // null: there is none

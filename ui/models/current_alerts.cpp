@@ -33,7 +33,7 @@ CurrentAlerts::CurrentAlerts(Workspace& workspace, QObject* parent)
 void CurrentAlerts::set_watched(bool watched) {
     const bool now = watched && !watched_;
     watched_ = watched;
-    if (now) ask();
+    if (now && !(workspace_.paused() && known_)) ask();
 }
 
 void CurrentAlerts::on_second() {

@@ -52,14 +52,23 @@ EventModel::EventModel(std::unique_ptr<EventSource> source, QObject* parent)
 EventQuery EventModel::base_query() const {
     EventQuery query;
     query.kinds = kinds_;
-    if (!region_id_.isEmpty()) query.region_id = region_id_.toStdString();
+    query.region_id = region_id_;
+    query.words = words_;
+    query.until = until_;
     query.limit = page_size_;
     return query;
 }
 
-void EventModel::set_query(std::vector<EventKind> kinds, const QString& region_id) {
+void EventModel::set_query(std::vector<EventKind> kinds, const QString& words) {
     kinds_ = std::move(kinds);
-    region_id_ = region_id;
+    region_id_.reset();
+    words_.clear();
+    // A whole id is found by an index.
+    if (auto id = words.trimmed().toStdString(); RegionId::parse(id))
+        region_id_ = std::move(id);
+    else
+        for (const auto& word : words.toLower().split(u' ', Qt::SkipEmptyParts))
+            words_.push_back(word.toStdString());
     clear();
     load_page();
 }

@@ -29,8 +29,11 @@ class EventModel : public ColumnModel<QAbstractTableModel, EventRow> {
   public:
     explicit EventModel(std::unique_ptr<EventSource> source, QObject* parent = nullptr);
 
-    // Reads again, from the newest row back. Empty means "all".
-    void set_query(std::vector<EventKind> kinds, const QString& region_id);
+    // Reads again, from the newest row back. Empty means "all". `words`: a region's id, or what has
+    // to be part of each row.
+    void set_query(std::vector<EventKind> kinds, const QString& words);
+    // Later rows are not read; no value: there is no bound.
+    void set_until(std::optional<Timestamp> until) { until_ = until; }
     void set_page_size(int rows) { page_size_ = rows; }
     void refresh();  // appends what happened since the newest row; does nothing while busy
     bool busy() const { return feed_.busy(); }
@@ -66,7 +69,9 @@ class EventModel : public ColumnModel<QAbstractTableModel, EventRow> {
     EventFeed feed_;
     std::deque<EventRow> rows_;  // newest first
     std::vector<EventKind> kinds_;
-    QString region_id_;
+    std::optional<std::string> region_id_;
+    std::vector<std::string> words_;
+    std::optional<Timestamp> until_;
     QString problem_;
     int page_size_ = 500;
     bool complete_ = false;

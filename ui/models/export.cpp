@@ -6,17 +6,20 @@
 #include <QJsonObject>
 #include <QStringList>
 
+#include "base/csv.h"
 #include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
 namespace {
 
-QString quoted(QString text) {
-    if (!text.contains(u',') && !text.contains(u'"') && !text.contains(u'\n') &&
-        !text.contains(u'\r'))
-        return text;
-    return u'"' + text.replace(u'"', u"\"\""_s) + u'"';
+// Numbers stay numbers; text is in quotes.
+QString csv_cell(const QVariant& value) {
+    if (value.isNull()) return {};
+    if (value.typeId() != QMetaType::QString) return value.toString();
+    std::string out;
+    append_csv_text(out, value.toString().toStdString());
+    return QString::fromStdString(out);
 }
 
 QString key_of(const QAbstractItemModel& model, int column) {
@@ -27,12 +30,12 @@ QString key_of(const QAbstractItemModel& model, int column) {
 
 QString to_csv(const QAbstractItemModel& model, const QList<int>& rows, const QList<int>& columns) {
     QStringList lines, cells;
-    for (const int column : columns) cells << quoted(key_of(model, column));
+    for (const int column : columns) cells << key_of(model, column);
     lines << cells.join(u',');
     for (const int row : rows) {
         cells.clear();
         for (const int column : columns)
-            cells << quoted(model.index(row, column).data(kExportRole).toString());
+            cells << csv_cell(model.index(row, column).data(kExportRole));
         lines << cells.join(u',');
     }
     return lines.join(u"\r\n"_s) + u"\r\n"_s;

@@ -3,10 +3,10 @@
 
 #include <QDateTime>
 #include <QLocale>
-#include <QRegularExpression>
 #include <cmath>
 
 #include "base/units.h"
+#include "ui/models/commands.h"
 
 namespace snakepit::shm::ui {
 
@@ -51,13 +51,17 @@ QString since_text(Timestamp then, Timestamp now) {
 QString clock_text(Timestamp time) {
     const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
     return when.date() == QDate::currentDate() ? when.toString(u"HH:mm:ss.zzz"_s)
-                                               : when.toString(u"yyyy-MM-dd HH:mm:ss"_s);
+                                               : when.toString(u"yyyy-MM-dd HH:mm:ss.zzz"_s);
 }
 
 QString short_clock_text(Timestamp time) {
     const auto when = QDateTime::fromMSecsSinceEpoch(time.micros / 1000);
     return when.toString(when.date() == QDate::currentDate() ? u"HH:mm:ss"_s
                                                              : u"yyyy-MM-dd HH:mm"_s);
+}
+
+QString zoned_text(Timestamp time) {
+    return QDateTime::fromMSecsSinceEpoch(time.micros / 1000).toString(u"yyyy-MM-dd HH:mm:ss t"_s);
 }
 
 QString count_text(std::uint64_t count) {
@@ -69,13 +73,7 @@ QString pluralize(std::uint64_t count, const char* one, const char* many) {
 }
 
 QString error_text(const Error& error) {
-    return QString::fromStdString(error.sentence());
-}
-
-QString shell_word(const QString& word) {
-    static const QRegularExpression plain(u"^[A-Za-z0-9_@%+=:,./-]+$"_s);
-    if (plain.match(word).hasMatch()) return word;
-    return u'\'' + QString(word).replace(u'\'', u"'\\''"_s) + u'\'';
+    return with_instance(QString::fromStdString(error.sentence()));
 }
 
 }  // namespace snakepit::shm::ui

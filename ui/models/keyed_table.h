@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -18,8 +19,8 @@ class KeyedTable : public ColumnModel<SortedIndex, Row> {
     using ColumnModel<SortedIndex, Row>::ColumnModel;
 
     const Row* row(int number) const override {
-        return number >= 0 && number < this->rowCount() ? rows_[this->slot_of(number)].get()
-                                                        : nullptr;
+        if (number < 0 || number >= this->rowCount()) return nullptr;
+        return this->is_gone(number) ? gone_.at(number).get() : rows_[this->slot_of(number)].get();
     }
     int row_of(const Key& wanted) const {  // -1: not shown
         const auto found = slots_.find(wanted);
@@ -85,9 +86,12 @@ class KeyedTable : public ColumnModel<SortedIndex, Row> {
         return compare_rows(*rows_[a], *rows_[b]);
     }
     bool comes_first(Slot a, Slot b) const override { return key(*rows_[a]) < key(*rows_[b]); }
+    void keep_gone(int row, Slot slot) override { gone_.emplace(row, rows_[slot]); }
+    void forget_gone() override { gone_.clear(); }
 
     std::vector<Ptr> rows_;  // by slot
     std::vector<Slot> free_;
+    std::map<int, Ptr> gone_;  // by row
     std::unordered_map<Key, Slot> slots_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/live_sources.h"
 
+#include "platform/process.h"
 #include "ui/models/live_audit.h"
 #include "ui/models/live_monitoring.h"
 #include "ui/models/live_survey.h"
@@ -73,6 +74,11 @@ Result<std::shared_ptr<ManagerClient>> LiveManager::client() {
 Result<RegionInfo> LiveManager::info(const RegionId& id) {
     SHM_ASSIGN(const auto manager, client());
     return manager->info(id);
+}
+
+std::int64_t LiveManager::start_time_of(std::int64_t pid) {
+    const auto process = inspect_process(pid);
+    return process ? process->start_time : 0;
 }
 
 Result<CleanupResult> LiveManager::cleanup(const CleanupRequest& request) {

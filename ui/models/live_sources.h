@@ -43,6 +43,7 @@ class LiveManager : public ManagerPort {
   public:
     explicit LiveManager(std::string instance) : instance_(std::move(instance)) {}
     Result<RegionInfo> info(const RegionId& id) override;
+    std::int64_t start_time_of(std::int64_t pid) override;
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
     Result<std::string> restore(const RegionId& id) override;

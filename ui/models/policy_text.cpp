@@ -143,7 +143,7 @@ QString finding_text(const PolicyFinding& finding) {
 QString policy_command(const RegionId& id, const Policy& policy) {
     const auto words = u"policy set %1"_s.arg(QString::fromStdString(id.str()));
     if (!std::all_of(policy.rules.begin(), policy.rules.end(), fits_option))
-        return words + u" - <<< "_s + shell_word(QString::fromStdString(to_json(policy)));
+        return words + u" - <<< "_s + shell_word(to_json(policy));
     const auto& may = policy.permissions;
     auto out =
         words + u" --permissions owner=%1,group=%2,other=%3"_s.arg(

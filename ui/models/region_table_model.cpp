@@ -7,12 +7,10 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::int64_t kGlowMillis = 1600;
+constexpr std::int64_t kNewMillis = 3000;
 
-double glow(const RegionEntry& entry) {
-    if (entry.appeared == 0) return 0;
-    const auto age = monotonic_nanos() / 1'000'000 - entry.appeared;
-    return age >= kGlowMillis ? 0 : 1 - static_cast<double>(age) / kGlowMillis;
+bool is_new(const RegionEntry& entry) {
+    return entry.appeared != 0 && monotonic_nanos() / 1'000'000 - entry.appeared < kNewMillis;
 }
 
 }  // namespace
@@ -66,15 +64,19 @@ void RegionTableModel::recount() {
 }
 
 void RegionTableModel::clock_tick() {
-    if (filter_.depends_on_time()) refilter();
+    if (filter_.depends_on_time()) refilter_later();
     if (rowCount() > 0)
         Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1),
                            {Qt::DisplayRole});
 }
 
 const RegionRow* RegionTableModel::row(int number) const {
-    const auto* found = entry(number);
-    return found ? &found->row : nullptr;
+    if (number < 0 || number >= rowCount()) return nullptr;
+    return is_gone(number) ? &gone_.at(number) : &entry(number)->row;
+}
+
+void RegionTableModel::keep_gone(int row, Slot slot) {
+    gone_.emplace(row, store_.at(slot)->row);
 }
 
 std::span<const Column<RegionRow>> RegionTableModel::columns() const {
@@ -82,10 +84,10 @@ std::span<const Column<RegionRow>> RegionTableModel::columns() const {
 }
 
 QVariant RegionTableModel::cell(int row, int column, int role) const {
-    const auto* entry = this->entry(row);
-    if (!entry) return {};
-    if (role == kIdRole) return QString::fromStdString(entry->row.info.id.str());
-    if (role == kGlowRole) return glow(*entry);
+    const auto* shown = this->row(row);
+    if (!shown) return {};
+    if (role == kIdRole) return QString::fromStdString(shown->info.id.str());
+    if (role == kNewRole) return entry(row) && is_new(*entry(row));
     return ColumnModel::cell(row, column, role);
 }
 

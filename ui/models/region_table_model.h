@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "base/filter.h"
@@ -24,8 +25,8 @@ class RegionTableModel : public ColumnModel<SortedIndex, RegionRow> {
     const RegionEntry* entry(int row) const {
         return row >= 0 && row < rowCount() ? store_.at(slot_of(row)) : nullptr;
     }
-    const RegionRow* row(int number) const override;
-    int row_of(const RegionKey& key) const {  // -1: not shown
+    const RegionRow* row(int number) const override;  // also of one that is gone
+    int row_of(const RegionKey& key) const {          // -1: not shown
         return store_.find(key) ? row_of_slot(key.slot) : -1;
     }
     std::size_t total() const { return total_; }  // in scope, filtered away or not
@@ -37,6 +38,8 @@ class RegionTableModel : public ColumnModel<SortedIndex, RegionRow> {
     bool is_wanted(Slot slot) const override;
     SortKey sort_key(Slot slot, int column) const override;
     bool comes_first(Slot a, Slot b) const override;
+    void keep_gone(int row, Slot slot) override;
+    void forget_gone() override { gone_.clear(); }
 
   private:
     bool in_scope(Slot slot) const;
@@ -46,6 +49,7 @@ class RegionTableModel : public ColumnModel<SortedIndex, RegionRow> {
     RegionFilter filter_;
     Scope scope_;
     std::size_t total_ = 0;
+    std::map<int, RegionRow> gone_;  // by row
 };
 
 }  // namespace snakepit::shm::ui

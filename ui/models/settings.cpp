@@ -72,12 +72,16 @@ void remember_state(const QString& key, const QByteArray& state) {
 }
 
 void save_header(const QString& key, const QHeaderView& header) {
+    int last = header.count() - 1;  // of those shown: it is as wide as the room that is left
+    while (last >= 0 && header.isSectionHidden(header.logicalIndex(last))) --last;
     QJsonArray columns;
     for (int visual = 0; visual < header.count(); ++visual) {
         const int column = header.logicalIndex(visual);
-        columns.append(QJsonObject{{u"name"_s, name_of(header, column)},
-                                   {u"width"_s, header.sectionSize(column)},
-                                   {u"hidden"_s, header.isSectionHidden(column)}});
+        QJsonObject object{{u"name"_s, name_of(header, column)},
+                           {u"hidden"_s, header.isSectionHidden(column)}};
+        if (visual != last || !header.stretchLastSection())
+            object[u"width"_s] = header.sectionSize(column);
+        columns.append(object);
     }
     const QJsonObject all{{u"columns"_s, columns},
                           {u"sort"_s, name_of(header, header.sortIndicatorSection())},
@@ -95,7 +99,8 @@ void restore_header(const QString& key, QHeaderView& header) {
         header.moveSection(header.visualIndex(column), visual++);
         const bool hidden = object.value(u"hidden"_s).toBool();
         header.setSectionHidden(column, hidden);
-        if (!hidden) header.resizeSection(column, std::max(24, object.value(u"width"_s).toInt()));
+        if (const auto width = object.value(u"width"_s); !hidden && width.isDouble())
+            header.resizeSection(column, std::max(24, width.toInt()));
     }
     const int sort = column_of(header, all.value(u"sort"_s).toString());
     if (sort < 0) return;

@@ -17,7 +17,8 @@ enum ModelRole : int {
     kKeyRole,                      // stable name of a column (in header data)
     kSeverityRole,                 // int(Severity): draw the text as a chip
     kMonospaceRole,                // bool
-    kGlowRole,                     // 0…1: how new the row is
+    kNewRole,                      // bool: the row came a moment ago
+    kGoneRole,                     // bool: what it stands for is gone, its values are the last ones
     kMutedRole,                    // bool: less important
     kIdRole,                       // the region's id as text
     kMarksRole,                    // QStringList: chips behind the one with a severity

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace snakepit::shm::ui {
 
@@ -75,7 +76,12 @@ std::vector<Slot> SortedIndex::sorted(const std::vector<Slot>& slots) const {
     return out;
 }
 
+// A person changed the filter: rows that were held move.
 void SortedIndex::refilter() {
+    drop_gone();
+    filter_stale_ = false;
+    const bool held = std::exchange(held_, false);
+    if (order_stale_) sort(sort_column_, sort_order_);
     std::vector<Slot> entering, leaving;
     for (Slot slot = 0; slot < frontier(); ++slot) {
         const bool wanted = is_wanted(slot);
@@ -83,6 +89,11 @@ void SortedIndex::refilter() {
         if (!wanted && is_shown(slot)) leaving.push_back(slot);
     }
     change_rows(leaving, {}, std::move(entering));
+    held_ = held;
+}
+
+void SortedIndex::refilter_later() {
+    held_ ? void(filter_stale_ = true) : refilter();
 }
 
 void SortedIndex::change(const std::vector<Slot>& inserted, const std::vector<Slot>& updated) {
@@ -91,10 +102,12 @@ void SortedIndex::change(const std::vector<Slot>& inserted, const std::vector<Sl
         if (is_wanted(slot)) entering.push_back(slot);
     for (const auto slot : updated) {
         const bool wanted = is_wanted(slot);
-        if (is_shown(slot))
-            (wanted ? staying : leaving).push_back(slot);
-        else if (wanted)
+        if (is_shown(slot)) {
+            (wanted || held_ ? staying : leaving).push_back(slot);
+            filter_stale_ |= !wanted && held_;
+        } else if (wanted) {
             entering.push_back(slot);
+        }
     }
     change_rows(leaving, staying, std::move(entering));
     report(staying);
@@ -113,8 +126,37 @@ void SortedIndex::change_rows(const std::vector<Slot>& leaving, const std::vecto
 
 void SortedIndex::set_order_held(bool held) {
     held_ = held;
-    if (held_ || !order_stale_) return;
-    sort(sort_column_, sort_order_);
+    if (held_) return;
+    if (filter_stale_) return refilter();
+    drop_gone();
+    if (order_stale_) sort(sort_column_, sort_order_);
+}
+
+void SortedIndex::mark_gone(const std::vector<int>& rows) {
+    for (const auto row : rows) {
+        auto& slot = order_[static_cast<std::size_t>(row)];
+        keep_gone(row, slot);
+        rows_[slot] = -1;
+        slot = kGone;
+        ++gone_;
+    }
+    if (!rows.empty())
+        Q_EMIT dataChanged(index(rows.front(), 0), index(rows.back(), columnCount() - 1));
+}
+
+void SortedIndex::drop_gone() {
+    if (gone_ == 0) return;
+    std::vector<int> rows;
+    for (int row = 0; row < rowCount(); ++row)
+        if (is_gone(row)) rows.push_back(row);
+    for_runs_backwards(rows, [this](int first, int count) {
+        beginRemoveRows({}, first, first + count - 1);
+        order_.erase(order_.begin() + first, order_.begin() + first + count);
+        renumber(static_cast<std::size_t>(first));
+        gone_ -= static_cast<std::size_t>(count);
+        endRemoveRows();
+    });
+    forget_gone();
 }
 
 void SortedIndex::remove(const std::vector<Slot>& slots) {
@@ -122,6 +164,10 @@ void SortedIndex::remove(const std::vector<Slot>& slots) {
     for (const auto slot : slots)
         if (is_shown(slot)) rows.push_back(rows_[slot]);
     std::sort(rows.begin(), rows.end());
+    held_ ? mark_gone(rows) : remove_rows(std::move(rows));
+}
+
+void SortedIndex::remove_rows(std::vector<int> rows) {
     if (count_runs(rows) > kMaxRuns) {
         std::vector<bool> leaves(order_.size());
         for (const auto row : rows) leaves[static_cast<std::size_t>(row)] = true;
@@ -148,6 +194,15 @@ void SortedIndex::insert(std::vector<Slot> slots) {
     rows_.resize(std::max<std::size_t>(rows_.size(), frontier()), -1);
     const auto less = [this](Slot a, Slot b) { return before(a, b); };
     slots = sorted(slots);
+    if (held_) {
+        order_stale_ = true;
+        const auto first = rowCount(), count = static_cast<int>(slots.size());
+        beginInsertRows({}, first, first + count - 1);
+        order_.insert(order_.end(), slots.begin(), slots.end());
+        renumber(static_cast<std::size_t>(first));
+        endInsertRows();
+        return;
+    }
     std::vector<std::size_t> places;  // where each goes in order_ as it is now
     std::size_t runs = 0;
     for (const auto slot : slots) {
@@ -199,11 +254,12 @@ SortedIndex::Place SortedIndex::place_of(Slot slot, Place from, Place end) const
 }
 
 void SortedIndex::resort(const std::vector<Slot>& updated) {
-    if (updated.empty() || order_stale_ || in_order(updated)) return;
+    if (updated.empty() || order_stale_) return;
     if (held_) {
-        order_stale_ = true;
+        order_stale_ = gone_ > 0 || !in_order(updated);
         return;
     }
+    if (in_order(updated)) return;
     if (2 * updated.size() > order_.size()) return reorder(sorted(order_));
     std::vector<bool> moves(rows_.size());
     for (const auto slot : updated) moves[slot] = true;
@@ -225,6 +281,7 @@ void SortedIndex::resort(const std::vector<Slot>& updated) {
 
 void SortedIndex::sort(int column, Qt::SortOrder order) {
     if (column >= columnCount()) return;
+    drop_gone();
     sort_column_ = column;
     sort_order_ = order;
     order_stale_ = false;
@@ -248,7 +305,8 @@ void SortedIndex::reorder(std::vector<Slot> next) {
 }
 
 void SortedIndex::renumber(std::size_t from) {
-    for (auto i = from; i < order_.size(); ++i) rows_[order_[i]] = static_cast<int>(i);
+    for (auto i = from; i < order_.size(); ++i)
+        if (order_[i] != kGone) rows_[order_[i]] = static_cast<int>(i);
 }
 
 void SortedIndex::report(const std::vector<Slot>& updated) {

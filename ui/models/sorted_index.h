@@ -34,9 +34,11 @@ class SortedIndex : public QAbstractTableModel {
   public:
     using QAbstractTableModel::QAbstractTableModel;
 
-    // While held, rows stay where they are although their sort keys change.
+    // While held, rows stay where they are: changed sort keys move none, new rows come last, and
+    // rows that are gone or no longer match stay.
     void set_order_held(bool held);
-    std::size_t shown() const { return order_.size(); }
+    bool is_gone(int row) const { return slot_of(row) == kGone; }
+    std::size_t shown() const { return order_.size() - gone_; }
     int sort_column() const { return sort_column_; }
     Qt::SortOrder sort_order() const { return sort_order_; }
     int rowCount(const QModelIndex& parent = {}) const override;
@@ -55,15 +57,25 @@ class SortedIndex : public QAbstractTableModel {
     virtual SortKey sort_key(Slot slot, int column) const = 0;
     virtual int compare_default(Slot, Slot) const { return 0; }
     virtual bool comes_first(Slot a, Slot b) const = 0;  // of rows that are otherwise equal
+    // The slot is used for others from now on: what the row shows has to be kept until
+    // forget_gone().
+    virtual void keep_gone(int row, Slot slot) = 0;
+    virtual void forget_gone() = 0;
 
     Slot slot_of(int row) const { return order_[static_cast<std::size_t>(row)]; }
     int row_of_slot(Slot slot) const { return slot < rows_.size() ? rows_[slot] : -1; }  // or -1
     void refilter();
+    void refilter_later();                        // now, unless rows are held
     void remove(const std::vector<Slot>& slots);  // before their rows are gone
     // After: `inserted` are new, `updated` hold new values. No slot is in both.
     void change(const std::vector<Slot>& inserted, const std::vector<Slot>& updated);
 
   private:
+    static constexpr Slot kGone = ~Slot{0};
+
+    void mark_gone(const std::vector<int>& rows);
+    void drop_gone();
+    void remove_rows(std::vector<int> rows);
     bool is_shown(Slot slot) const { return row_of_slot(slot) >= 0; }
     bool before(Slot a, Slot b) const;
     std::vector<Slot> sorted(const std::vector<Slot>& slots) const;
@@ -84,6 +96,8 @@ class SortedIndex : public QAbstractTableModel {
     Qt::SortOrder sort_order_ = Qt::AscendingOrder;
     bool held_ = false;
     bool order_stale_ = false;
+    bool filter_stale_ = false;
+    std::size_t gone_ = 0;  // rows
 };
 
 }  // namespace snakepit::shm::ui

@@ -59,6 +59,8 @@ class ManagerPort {
   public:
     virtual ~ManagerPort() = default;
     virtual Result<RegionInfo> info(const RegionId& id) = 0;
+    // When a process began, in clock ticks since boot; 0: not known.
+    virtual std::int64_t start_time_of(std::int64_t pid) = 0;
     virtual Result<CleanupResult> cleanup(const CleanupRequest& request) = 0;
     // True: the memory is freed; false: it is freed with the last reference.
     virtual Result<bool> deallocate(const RegionId& id, bool force) = 0;

@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/worker_names.h"
 
 namespace snakepit::shm::ui {
@@ -32,6 +33,7 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
       monitoring_(u"monitoring"_s),
       surveying_(u"surveying"_s),
       polling_(u"polling"_s) {
+    set_command_instance(instance_);
     // One shot, started again when the answer has been taken in: ticks never pile up.
     timer_.setSingleShot(true);
     timer_.setInterval(kWatchedMillis);
@@ -39,14 +41,25 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
 }
 
 void Workspace::set_watched(bool watched) {
-    timer_.setInterval(watched ? kWatchedMillis : kUnwatchedMillis);
+    watched_ = watched;
+    timer_.setInterval(watched_ && !pause_ ? kWatchedMillis : kUnwatchedMillis);
+}
+
+void Workspace::set_paused(bool paused) {
+    if (paused == pause_.has_value() || parts_.bundle) return;
+    pause_.reset();
+    if (paused) {
+        pause_ = Pause{now(), 0, 0};
+        backlog_.begin(regions_);
+    }
+    show_moment(shown_until());
+    set_watched(watched_);
+    Q_EMIT pause_changed();
+    if (paused) return;
+    if (auto tick = backlog_.take()) receive(std::move(*tick));
 }
 
 void Workspace::poll() {
-    if (paused_) {
-        timer_.start();
-        return;
-    }
     polling_.run(
         this, [source = source_] { return source->poll(); },
         [this](Result<SourceTick> result) {
@@ -56,32 +69,44 @@ void Workspace::poll() {
 }
 
 void Workspace::receive(Result<SourceTick> result) {
-    const auto at = monotonic_millis();
     if (result) {
-        if (result->delta.reset) {
-            samples_.clear();
-            timings_.clear();
-        }
-        if (result->timings) timings_.add(std::move(result->timings), at);
-        regions_.apply(std::move(result->delta), at);
-        clients_ = std::move(result->clients);
-        set_worker_names(clients_);
-        samples_.insert(samples_.end(), result->samples.begin(), result->samples.end());
-        while (samples_.size() > kMaxSamples) samples_.pop_front();
-        manager_pid_ = result->manager_pid;
-        started_at_ = result->started_at;
         heartbeat_ = result->heartbeat;
-        event_head_ = result->event_head;
-        events_lost_ = result->events_lost;
         const bool beats = now().micros - heartbeat_.micros < kSilentMicros;
         set_link(parts_.bundle ? Link::bundle : beats ? Link::connected : Link::silent, {});
     } else {
         set_link(Link::absent, error_text(result.error()));
     }
+    if (pause_) {
+        if (result) backlog_.add(std::move(*result));
+        pause_->came = backlog_.came();
+        pause_->went = backlog_.went();
+        Q_EMIT pause_changed();
+        return;
+    }
+    if (result) take(std::move(*result));
     Q_EMIT ticked();
+    const auto at = monotonic_millis();
     if (at - last_second_ < 1000) return;
     last_second_ = at;
     Q_EMIT second_passed();
+}
+
+void Workspace::take(SourceTick tick) {
+    const auto at = monotonic_millis();
+    if (tick.delta.reset) {
+        samples_.clear();
+        timings_.clear();
+    }
+    if (tick.timings) timings_.add(std::move(tick.timings), at);
+    regions_.apply(std::move(tick.delta), at);
+    clients_ = std::move(tick.clients);
+    set_worker_names(clients_);
+    samples_.insert(samples_.end(), tick.samples.begin(), tick.samples.end());
+    while (samples_.size() > kMaxSamples) samples_.pop_front();
+    manager_pid_ = tick.manager_pid;
+    started_at_ = tick.started_at;
+    event_head_ = tick.event_head;
+    events_lost_ = tick.events_lost;
 }
 
 void Workspace::set_link(Link link, const QString& problem) {
@@ -91,20 +116,16 @@ void Workspace::set_link(Link link, const QString& problem) {
     Q_EMIT link_changed();
 }
 
-void Workspace::select(std::vector<RegionKey> keys) {
-    if (keys == selection_) return;
+void Workspace::select(std::vector<RegionKey> keys, std::size_t hidden) {
+    if (keys == selection_ && hidden == selection_hidden_) return;
     selection_ = std::move(keys);
+    selection_hidden_ = hidden;
     Q_EMIT selection_changed();
 }
 
 QString Workspace::commands_title() const {
     return parts_.bundle ? tr("On the command line of %1").arg(parts_.bundle->host)
                          : tr("On the command line");
-}
-
-QString Workspace::command(const QString& words) const {
-    const auto option = instance_ == u"default" ? QString() : u" --instance %1"_s.arg(instance_);
-    return u"snakepit-shm%1 %2"_s.arg(option, words);
 }
 
 }  // namespace snakepit::shm::ui

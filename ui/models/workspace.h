@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "ui/models/background.h"
+#include "ui/models/commands.h"
 #include "ui/models/region_store.h"
 #include "ui/models/sources.h"
+#include "ui/models/tick_backlog.h"
 #include "ui/models/timing_history.h"
 
 namespace snakepit::shm::ui {
@@ -51,8 +53,18 @@ class Workspace : public QObject {
 
     void start() { poll(); }
     void set_watched(bool watched);  // false: nobody looks; once a second is enough
-    void set_paused(bool paused) { paused_ = paused; }
-    bool paused() const { return paused_; }
+    // While paused, everything stays as it was at that moment; what comes is collected.
+    void set_paused(bool paused);
+    bool paused() const { return pause_.has_value(); }
+    struct Pause {
+        Timestamp since;
+        std::uint64_t came = 0, went = 0;  // regions
+    };
+    const std::optional<Pause>& pause() const { return pause_; }
+    // What happened later is not part of what is shown.
+    std::optional<Timestamp> shown_until() const {
+        return pause_ ? std::optional(pause_->since) : std::nullopt;
+    }
 
     const QString& instance() const { return instance_; }
     RegionStore& regions() { return regions_; }
@@ -110,9 +122,11 @@ class Workspace : public QObject {
     }
 
     const std::vector<RegionKey>& selection() const { return selection_; }
-    void select(std::vector<RegionKey> keys);
+    // Of the selection: how many a filter hides from who selected them. They are the last ones.
+    std::size_t selection_hidden() const { return selection_hidden_; }
+    void select(std::vector<RegionKey> keys, std::size_t hidden = 0);
     // Command lines name the instance unless it is the default.
-    QString command(const QString& words) const;
+    QString command(const QString& words) const { return command_line(words); }
     QString commands_title() const;  // of a bundle they belong elsewhere
     // Above why something is not shown: `otherwise` where a manager did not answer.
     QString unknown_title(const QString& otherwise) const {
@@ -123,15 +137,18 @@ class Workspace : public QObject {
     void ticked();  // up to 4 times a second
     void second_passed();
     void link_changed();
+    void pause_changed();  // also once a second while it lasts
     void selection_changed();
     void show_events_of(const QString& region_id);
     void show_events_of_kind(EventKind kind);
     void show_region(const QString& region_id);
+    void show_regions(const QString& filter);
     void policy_set(const QString& region_id);  // by this window, or seen in the events
 
   private:
     void poll();
     void receive(Result<SourceTick> result);
+    void take(SourceTick tick);
     void set_link(Link link, const QString& problem);
 
     QString instance_;
@@ -141,6 +158,7 @@ class Workspace : public QObject {
     std::vector<ClientInfo> clients_;
     std::deque<layout::Sample> samples_;
     std::vector<RegionKey> selection_;
+    std::size_t selection_hidden_ = 0;
     Link link_ = Link::connecting;
     QString problem_;
     std::int64_t manager_pid_ = 0;
@@ -148,7 +166,9 @@ class Workspace : public QObject {
     std::uint64_t event_head_ = 0, events_lost_ = 0;
     TimingHistory timings_;
     std::int64_t last_second_ = 0;
-    bool paused_ = false;
+    std::optional<Pause> pause_;
+    TickBacklog backlog_;
+    bool watched_ = true;
     QTimer timer_;
     Background asking_, acting_, auditing_, monitoring_, surveying_, polling_;
 };

@@ -44,13 +44,12 @@ void AlertDetails::build_head() {
     auto* row = new QHBoxLayout;
     row->setSpacing(6);
     for (int i = 0; i < 5; ++i) {
-        chips_.push_back(new QLabel);
+        chips_.push_back(make_sign());
         row->addWidget(chips_.back());
     }
     row->addStretch();
     column()->addLayout(row);
-    title_ = make_label({}, "detail_title");
-    title_->setWordWrap(true);
+    title_ = make_words("detail_title");
     subject_ = make_words("muted");
     column()->addWidget(title_);
     column()->addWidget(subject_);
@@ -64,7 +63,7 @@ void AlertDetails::build_head() {
 
 void AlertDetails::build_words() {
     column()->addSpacing(6);
-    evidence_ = add_section(tr("Evidence"));
+    evidence_ = add_section(tr("Evidence"), make_words());
     column()->addWidget(remedy_title_ = make_label(tr("Remedy"), "section"));
     column()->addWidget(remedy_ = make_words());
     column()->addSpacing(6);
@@ -89,7 +88,7 @@ void AlertDetails::build_actions() {
     const auto line = [this](QWidget*& box) {
         box = make_command_line({});
         column()->addWidget(box);
-        return box->findChild<QLabel*>(u"command"_s);
+        return box->findChild<CommandText*>();
     };
     ack_command_ = line(ack_line_);
     silence_command_ = line(silence_line_);
@@ -110,7 +109,7 @@ void AlertDetails::show_alert(const Alert* alert) {
                     : pluralize(alert->times_fired, "time", "times"));
     say(evidence_,
         alert->evidence.empty() ? tr("None recorded.") : QString::fromStdString(alert->evidence));
-    say(remedy_, QString::fromStdString(alert->remedy));
+    say(remedy_, with_instance(QString::fromStdString(alert->remedy)));
     remedy_->setVisible(!alert->remedy.empty());
     remedy_title_->setVisible(!alert->remedy.empty());
     show_timeline(*alert);
@@ -170,8 +169,8 @@ void AlertDetails::show_actions(const Alert& alert) {
     ack_line_->setVisible(can_ack);
     silence_line_->setVisible(open && !alert.silenced);
     lines_title_->setVisible(can_ack || (open && !alert.silenced));
-    say(ack_command_, workspace_.command(acknowledge_words({alert.id}, {})));
-    say(silence_command_, workspace_.command(silence_words(silence_of(alert), kHour)));
+    ack_command_->set_command(workspace_.command(acknowledge_words({alert.id}, {})));
+    silence_command_->set_command(workspace_.command(silence_words(silence_of(alert), kHour)));
     const auto kind = related();
     events_->setVisible(is_about_region(alert) || kind.has_value());
     events_->setText(is_about_region(alert) ? tr("Show the region's events")

@@ -10,6 +10,7 @@ class QPushButton;
 
 namespace snakepit::shm::ui {
 
+class CommandText;
 class Timeline;
 class Workspace;
 
@@ -50,7 +51,7 @@ class AlertDetails : public DetailsCard {
     Timeline* timeline_;
     QPushButton *acknowledge_, *silence_, *silences_, *events_;
     QWidget *ack_line_, *silence_line_, *lines_title_;
-    QLabel *ack_command_, *silence_command_;
+    CommandText *ack_command_, *silence_command_;
 };
 
 }  // namespace snakepit::shm::ui

@@ -8,6 +8,7 @@
 #include "ui/models/alert_rule_model.h"
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
+#include "ui/models/rule_change.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
 
@@ -70,14 +71,21 @@ void AlertRulesView::edit() {
 }
 
 void AlertRulesView::switch_over() {
-    auto rule = selected();
-    if (!rule) return;
-    rule->enabled = !rule->enabled;
+    const auto shown = selected();
+    if (!shown) return;
+    auto wanted = *shown;
+    wanted.enabled = !wanted.enabled;
     switch_->setEnabled(false);
+    failure_.reset();
     workspace_.monitor(
-        this, [rule = *rule](MonitoringPort& port) { return port.set_rule(rule); },
-        [this](const Status& done) {
-            show_problem(done ? nullptr : &done.error());
+        this,
+        [shown = *shown, wanted](MonitoringPort& port) { return change_rule(port, shown, wanted); },
+        [this](RuleChange change) {
+            if (change.changed)
+                change.done = fail(ErrorCode::invalid_argument,
+                                   "another user has changed this rule since it was shown",
+                                   "check it and try again");
+            failure_ = change.done ? std::nullopt : std::optional(change.done.error());
             refresh();
         });
 }
@@ -95,6 +103,8 @@ void AlertRulesView::receive(Result<std::vector<AlertRule>> rules) {
         empty()->set_text(workspace_.unknown_title(tr("The rules could not be loaded")),
                           error_text(rules.error()));
     }
+    const bool stale = !rules && model_->rowCount() > 0;
+    show_problem(stale ? &rules.error() : failure_ ? &*failure_ : nullptr);
     show_rows();
     show_selection();
     Q_EMIT answered();

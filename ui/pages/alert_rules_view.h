@@ -32,6 +32,7 @@ class AlertRulesView : public AskedTable {
     AlertRuleModel* model_;
     QPushButton *edit_, *switch_;
     std::vector<AlertRule> rules_;
+    std::optional<Error> failure_;  // of the last change
 };
 
 }  // namespace snakepit::shm::ui

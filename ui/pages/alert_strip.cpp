@@ -19,14 +19,14 @@ constexpr std::size_t kLines = 3;
 constexpr qsizetype kLongest = 48;  // of a title or a subject
 
 QString cut(const QString& text) {
-    return (text.size() <= kLongest ? text : text.left(kLongest - 1) + u'…').toHtmlEscaped();
+    return html_text(text.size() <= kLongest ? text : text.left(kLongest - 1) + u'…');
 }
 
 QString line_html(const Alert& alert) {
     const auto& p = colours();
     return u"<tr><td style='padding: 2px 14px 2px 0; color:%1'><b>%2</b></td>"
            u"<td style='padding: 2px 14px 2px 0'><a href='%3' style='color:%4; "
-           u"text-decoration: none'><b>%5</b></a></td>"
+           u"text-decoration: underline'><b>%5</b></a></td>"
            u"<td style='padding: 2px 14px 2px 0; color:%6'>%7</td>"
            u"<td style='padding: 2px 14px 2px 0' align='right'>%8</td>"
            u"<td style='padding: 2px 14px 2px 0; color:%6' align='right'>%9</td>"_s.arg(
@@ -45,11 +45,10 @@ QString line_html(const Alert& alert) {
 }  // namespace
 
 AlertStrip::AlertStrip(CurrentAlerts& current, QWidget* parent)
-    : QFrame(parent), current_(current), sign_(new QLabel), text_(new QLabel) {
+    : QFrame(parent), current_(current), sign_(make_sign()), text_(make_html()) {
     setObjectName(u"card"_s);
-    text_->setTextFormat(Qt::RichText);
+    text_->setWordWrap(false);
     text_->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
-    text_->setAccessibleName(tr("Firing alerts"));
     text_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     auto* all = make_tool(u"chevron"_s, tr("All alerts"));
     auto* row = new QHBoxLayout(this);
@@ -78,12 +77,17 @@ void AlertStrip::show_firing() {
     setVisible(!firing.empty());
     if (firing.empty()) return;
     QString html;
-    for (std::size_t i = 0; i < std::min(firing.size(), kLines); ++i) html += line_html(firing[i]);
+    QStringList spoken;
+    for (std::size_t i = 0; i < std::min(firing.size(), kLines); ++i) {
+        html += line_html(firing[i]);
+        spoken << visible_text(alert_title(firing[i]));
+    }
     html = u"<table cellspacing='0'>%1</table>"_s.arg(html);
     if (firing.size() > kLines)
-        html += u"<a href='all' style='color:%1; text-decoration: none'>%2</a>"_s.arg(
+        html += u"<a href='all' style='color:%1'>%2</a>"_s.arg(
             colours().accent.name(), tr("and %1 more").arg(firing.size() - kLines));
     say(text_, html);
+    text_->setAccessibleName(tr("Firing alerts: %1").arg(spoken.join(u"; "_s)));
     sign_->setPixmap(icon(u"alerts"_s, severity_of(firing.front().severity)).pixmap(20, 20));
 }
 

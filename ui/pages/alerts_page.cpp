@@ -51,7 +51,10 @@ AlertsPage::AlertsPage(Workspace& workspace, CurrentAlerts& current, QWidget* pa
     body()->addWidget(build_choice_row());
     views_ = make_stack({build_list(), rules_, silences_});
     body()->addWidget(views_, 1);
-    while_visible(this, &current, &CurrentAlerts::changed, [this] { show_current(); });
+    while_visible(this, &current, &CurrentAlerts::changed, [this] {
+        show_current();
+        show_counts();
+    });
     connect(&current, &CurrentAlerts::counts_changed, this, &AlertsPage::show_counts);
     connect(history_, &AlertHistoryModel::answered, this, &AlertsPage::show_history);
     connect(rules_, &AlertRulesView::answered, this, [this] {
@@ -189,8 +192,10 @@ void AlertsPage::show_counts() {
     const bool unknown = workspace_.bundle() && !current_.known();
     const auto firing = current_.firing_count(), alone = current_.unacknowledged_count();
     choice_->set_name(kLive, firing > 0 ? tr("Live  %1").arg(count_text(firing)) : tr("Live"));
+    const bool stale = current_.known() && !current_.problem().isEmpty();
     set_subtitle(
-        unknown       ? tr("Alerts at that time")
+        stale         ? tr("Not up to date: %1").arg(current_.problem())
+        : unknown     ? tr("Alerts at that time")
         : firing == 0 ? tr("No alerts firing")
         : alone == 0  ? tr("%1 firing, all acknowledged").arg(count_text(firing))
         : alone < firing

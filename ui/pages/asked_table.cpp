@@ -22,8 +22,11 @@ AskedTable::AskedTable(Workspace& workspace, const QString& settings_key, EmptyS
       actions_(new QWidget),
       command_line_(make_command_line({})),
       row_(new QHBoxLayout(actions_)),
-      command_(command_line_->findChild<QLabel*>(u"command"_s)) {
+      command_(command_line_->findChild<CommandText*>()) {
     stack_->setCurrentWidget(empty);
+    auto policy = command_line_->sizePolicy();
+    policy.setRetainSizeWhenHidden(true);  // the buttons beside it keep their width
+    command_line_->setSizePolicy(policy);
     row_->setContentsMargins(0, 0, 0, 0);
     row_->setSpacing(8);
     row_->addWidget(command_line_, 1);
@@ -55,7 +58,7 @@ void AskedTable::show_problem(const Error* problem) {
 
 void AskedTable::show_command(const QString& command) {
     command_line_->setVisible(!command.isNull());
-    if (!command.isNull()) command_->setText(command);
+    if (!command.isNull()) command_->set_command(command);
 }
 
 }  // namespace snakepit::shm::ui

@@ -13,6 +13,7 @@ class QStackedWidget;
 
 namespace snakepit::shm::ui {
 
+class CommandText;
 class EmptyState;
 class TableView;
 
@@ -59,7 +60,7 @@ class AskedTable : public QWidget {
     QLabel* problem_;
     QWidget *actions_, *command_line_;
     QBoxLayout* row_;
-    QLabel* command_;
+    CommandText* command_;
     bool asking_ = false;
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/dashboard_page.h"
 
-#include <QGridLayout>
+#include <QBoxLayout>
 #include <QScrollArea>
 #include <QStackedWidget>
+#include <limits>
 
 #include "layout/client_words.h"
 #include "ui/graphs/memory_graph.h"
+#include "ui/graphs/time_plot.h"
 #include "ui/models/event_text.h"
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
@@ -25,7 +27,7 @@ constexpr int kEventsShown = 10;
 constexpr int kSettlingAsks = 8;  // the recorder commits a little after an event is published
 constexpr std::size_t kTrendSamples = 120;
 
-constexpr int kColumnGap = 10;
+constexpr int kColumnGap = 10, kTwoColumns = 760;  // pixels
 
 QFont bold(QFont font) {
     font.setBold(true);
@@ -44,14 +46,16 @@ QString event_row(const EventRow& row, const QString& what) {
            u"<td style='padding: 4px %6px 4px 0; color:%3; white-space: nowrap'><b>%4</b></td>"
            u"<td style='padding: 4px 0; color:%1; white-space: nowrap'>%5</td></tr>"_s.arg(
                p.muted.name(), short_clock_text(row.time), p.severity(severity_of(row)).text.name(),
-               event_title(row.kind).toHtmlEscaped(), what.toHtmlEscaped(),
-               QString::number(kColumnGap));
+               html_text(event_title(row.kind)), html_text(what), QString::number(kColumnGap));
 }
 
 }  // namespace
 
 DashboardPage::DashboardPage(Workspace& workspace, CurrentAlerts& current, QWidget* parent)
-    : Page(workspace, tr("Dashboard"), tr("Shared memory on this host at a glance"), parent),
+    : Page(workspace, tr("Dashboard"),
+           workspace.bundle() ? tr("Instance %1 at that time").arg(workspace.instance())
+                              : tr("Instance %1 at a glance").arg(workspace.instance()),
+           parent),
       feed_(workspace.event_source()),
       stack_(new QStackedWidget),
       nothing_(make_getting_started(workspace)) {
@@ -82,8 +86,15 @@ QWidget* DashboardPage::build_content() {
     references_ = new FigureCard(u"references"_s, tr("References"));
     programs_ = new FigureCard(u"processes"_s, tr("Programs"));
     orphans_ = new FigureCard(u"orphan"_s, tr("Orphans"));
+    regions_->lead_to(tr("Show all regions"), [this] { Q_EMIT workspace_.show_regions({}); });
+    memory_->lead_to(tr("Show memory over time"), [this] { Q_EMIT page_wanted(u"memory"_s); });
+    references_->lead_to(tr("Show references"), [this] { Q_EMIT page_wanted(u"references"_s); });
+    programs_->lead_to(tr("Show processes"), [this] { Q_EMIT page_wanted(u"processes"_s); });
+    orphans_->lead_to(tr("Show orphans"),
+                      [this] { Q_EMIT workspace_.show_regions(u"state:orphan"_s); });
     auto* graph_card = new Card(tr("Memory"), new MemoryGraph(workspace_));
-    events_ = make_label({});
+    events_ = make_html();
+    events_->setWordWrap(false);
     auto* events_card = new Card(tr("Latest events"), events_);
     auto* all = make_tool(u"chevron"_s, tr("All events"));
     connect(all, &QToolButton::clicked, this, [this] { Q_EMIT page_wanted(u"events"_s); });
@@ -93,18 +104,16 @@ QWidget* DashboardPage::build_content() {
     events_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Expanding);
 
     auto* content = new QWidget;
-    auto* grid = new QGridLayout(content);
-    grid->setContentsMargins(0, 0, 0, 0);
-    grid->setSpacing(12);
-    int column = 0;
-    for (auto* figure : {regions_, memory_, references_, programs_, orphans_})
-        grid->addWidget(figure, 0, column++);
-    for (int i = 0; i < column; ++i) grid->setColumnStretch(i, 1);
-    grid->addWidget(graph_card, 1, 0, 1, 3);
-    grid->addWidget(events_card, 1, 3, 1, 2);
-    grid->addWidget(build_orphans(), 2, 0, 1, 5);
-    grid->setRowStretch(1, 3);
-    grid->setRowStretch(2, 2);
+    middle_ = new QHBoxLayout;
+    middle_->setSpacing(12);
+    middle_->addWidget(graph_card, 3);
+    middle_->addWidget(events_card, 2);
+    auto* column = new QVBoxLayout(content);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(12);
+    column->addWidget(new FigureRow({regions_, memory_, references_, programs_, orphans_}));
+    column->addLayout(middle_, 3);
+    column->addWidget(build_orphans(), 2);
     return content;
 }
 
@@ -126,6 +135,12 @@ Card* DashboardPage::build_orphans() {
         Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
     });
     return card;
+}
+
+void DashboardPage::resizeEvent(QResizeEvent* event) {
+    Page::resizeEvent(event);
+    middle_->setDirection(width() < kTwoColumns ? QBoxLayout::TopToBottom
+                                                : QBoxLayout::LeftToRight);
 }
 
 void DashboardPage::on_shown() {
@@ -174,6 +189,9 @@ void DashboardPage::show_trends() {
     const auto from = samples.size() > kTrendSamples ? samples.size() - kTrendSamples : 0;
     std::vector<double> regions, memory, references, programs;
     for (auto i = from; i < samples.size(); ++i) {
+        if (i > from && seconds(samples[i].time - samples[i - 1].time) > TimePlot::kLongestPause)
+            for (auto* values : {&regions, &memory, &references, &programs})
+                values->push_back(std::numeric_limits<double>::quiet_NaN());
         regions.push_back(static_cast<double>(samples[i].regions));
         memory.push_back(static_cast<double>(samples[i].bytes_used));
         references.push_back(static_cast<double>(samples[i].references));
@@ -188,6 +206,7 @@ void DashboardPage::show_trends() {
 void DashboardPage::ask_events() {
     if (feed_.busy()) return;
     EventQuery query;
+    query.until = workspace_.shown_until();
     query.newest_first = true;
     query.limit = kEventsShown;
     feed_.ask(query, [this](auto result) {
@@ -195,7 +214,7 @@ void DashboardPage::ask_events() {
         if (result)
             show_events();
         else
-            say(events_, error_text(result.error()).toHtmlEscaped());
+            say(events_, html_text(error_text(result.error())));
     });
 }
 

@@ -8,6 +8,7 @@
 #include "ui/models/event_feed.h"
 #include "ui/pages/page.h"
 
+class QBoxLayout;
 class QLabel;
 class QStackedWidget;
 
@@ -32,6 +33,7 @@ class DashboardPage : public Page {
 
   protected:
     void on_shown() override;
+    void resizeEvent(QResizeEvent* event) override;
 
   private:
     QPushButton* make_cleanup_button(const QString& text, CleanupDialog::Scope scope);
@@ -48,6 +50,7 @@ class DashboardPage : public Page {
     int asks_left_ = 0;
     std::vector<EventRow> latest_;
     FigureCard *regions_, *memory_, *references_, *programs_, *orphans_;
+    QBoxLayout* middle_;
     QLabel* events_;
     RegionTable* orphan_table_;
     QStackedWidget* stack_;

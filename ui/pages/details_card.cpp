@@ -39,7 +39,7 @@ DetailsCard::DetailsCard(const QString& hint, int width, QWidget* parent)
 }
 
 void DetailsCard::show_hint(const QString& text) {
-    hint_->setText(text);
+    say(hint_, text);
 }
 
 void DetailsCard::show_content(bool shown) {
@@ -47,18 +47,17 @@ void DetailsCard::show_content(bool shown) {
     scroll_->setVisible(shown);
 }
 
-QLabel* DetailsCard::add_section(const QString& title) {
-    auto* text = make_words();
+QLabel* DetailsCard::add_section(const QString& title, QLabel* text) {
     column_->addWidget(make_label(title, "section"));
     column_->addWidget(text);
     column_->addSpacing(6);
     return text;
 }
 
-void DetailsCard::add_copy(QHBoxLayout* row, const QString& text, QLabel* copied) {
+void DetailsCard::add_copy(QHBoxLayout* row, const QString& text, std::function<QString()> copied) {
     auto* copy = make_tool(u"copy"_s, text);
-    connect(copy, &QToolButton::clicked, copied,
-            [copied] { QGuiApplication::clipboard()->setText(copied->text()); });
+    connect(copy, &QToolButton::clicked, this,
+            [copied = std::move(copied)] { QGuiApplication::clipboard()->setText(copied()); });
     row->addWidget(copy);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QFrame>
+#include <functional>
 
 class QHBoxLayout;
 class QLabel;
@@ -21,10 +22,11 @@ class DetailsCard : public QFrame {
     void show_hint(const QString& text);
 
   protected:
-    QVBoxLayout* column() { return column_; }   // of what is shown of the one
-    void show_content(bool shown);              // or the hint
-    QLabel* add_section(const QString& title);  // of text, below what there is
-    void add_copy(QHBoxLayout* row, const QString& text, QLabel* copied);  // a button
+    QVBoxLayout* column() { return column_; }                 // of what is shown of the one
+    void show_content(bool shown);                            // or the hint
+    QLabel* add_section(const QString& title, QLabel* text);  // below what there is; the text
+    // A button that copies what `copied` answers.
+    void add_copy(QHBoxLayout* row, const QString& text, std::function<QString()> copied);
 
   private:
     QLabel* hint_;

@@ -4,6 +4,8 @@
 #include <QFormLayout>
 #include <QHBoxLayout>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "layout/client_words.h"
 #include "ui/models/event_text.h"
@@ -28,14 +30,14 @@ QString holder_html(const RegionReference& holder) {
         holder.access == AccessMode::read_only ? QObject::tr(", read-only") : QString();
     const auto lost = holder.connected ? QString() : u", "_s + to_qstring(kNotReconnected);
     return u"<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>"_s.arg(
-        program_text(holder.process, holder.pid).toHtmlEscaped(), pid_html(holder.pid),
+        html_text(program_text(holder.process, holder.pid)), pid_html(holder.pid),
         held + access + lost);
 }
 
 QString event_html(const EventRow& row) {
     const auto severity = colours().severity(severity_of(row)).text.name();
     return u"<tr><td>%1&nbsp;&nbsp;</td><td><span style='color:%2'>%3</span><br>%4</td></tr>"_s.arg(
-        muted_html(clock_text(row.time)), severity, event_title(row.kind).toHtmlEscaped(),
+        muted_html(short_clock_text(row.time)), severity, html_text(event_title(row.kind)),
         muted_html(event_detail(row)));
 }
 
@@ -54,21 +56,24 @@ DetailsPane::DetailsPane(Workspace& workspace, QWidget* parent)
 }
 
 void DetailsPane::build_head() {
-    state_ = new QLabel;
+    state_ = make_sign();
     id_ = make_words();
     id_->setFont(Theme::instance().monospace());
     id_->setAccessibleName(tr("Region id"));
     auto* head = new QHBoxLayout;
+    hidden_ = make_sign();
+    set_chip(hidden_, tr("hidden by the filter"), Severity::caution);
     head->addWidget(state_, 0, Qt::AlignVCenter);
+    head->addWidget(hidden_, 0, Qt::AlignVCenter);
     head->addStretch();
-    add_copy(head, tr("Copy id"), id_);
+    add_copy(head, tr("Copy id"), [this] { return id_->text(); });
     column()->addLayout(head);
     column()->addWidget(id_);
     column()->addSpacing(4);
 }
 
 void DetailsPane::build_fields() {
-    holders_ = add_section(tr("Held by"));
+    holders_ = add_section(tr("Held by"), make_html());
     column()->addWidget(security_ = new SecuritySection(workspace_));
     column()->addSpacing(6);
     auto* facts = make_facts();
@@ -81,7 +86,7 @@ void DetailsPane::build_fields() {
     column()->addWidget(make_label(tr("About"), "section"));
     column()->addLayout(facts);
     column()->addSpacing(6);
-    events_ = add_section(tr("Latest events"));
+    events_ = add_section(tr("Latest events"), make_html());
 }
 
 void DetailsPane::showEvent(QShowEvent* event) {
@@ -89,7 +94,26 @@ void DetailsPane::showEvent(QShowEvent* event) {
     choose();
 }
 
+bool DetailsPane::keep_ended() {
+    const auto& selection = workspace_.selection();
+    const auto lives = [this](const RegionKey& key) {
+        return workspace_.regions().find(key) != nullptr;
+    };
+    const bool ended =
+        key_ && !lives(*key_) && std::none_of(selection.begin(), selection.end(), lives);
+    if (!ended || std::exchange(ended_, true)) return ended;
+    latest_.next();
+    set_chip(state_, tr("ended"), Severity::neutral);
+    say(holders_, muted_html(tr("No process holds it.")));
+    security_->setEnabled(false);
+    ask_events();
+    return true;
+}
+
 void DetailsPane::choose() {
+    if (keep_ended()) return;
+    ended_ = false;
+    security_->setEnabled(true);
     const auto& selection = workspace_.selection();
     key_ = selection.size() == 1 ? std::optional(selection.front()) : std::nullopt;
     latest_.next();
@@ -101,10 +125,16 @@ void DetailsPane::choose() {
         if (const auto* entry = workspace_.regions().find(key)) bytes += entry->row.info.size;
     show_hint(selection.size() < 2
                   ? tr("Select a region to see its details.")
-                  : tr("%1 selected, %2 in total")
-                        .arg(pluralize(selection.size(), "region", "regions"), size_text(bytes)));
+                  : tr("%1 selected, %2 in total%3")
+                        .arg(pluralize(selection.size(), "region", "regions"), size_text(bytes),
+                             workspace_.selection_hidden() == 0
+                                 ? QString()
+                                 : tr("; the filter hides %1 of them")
+                                       .arg(count_text(workspace_.selection_hidden()))));
+    hidden_->setVisible(workspace_.selection_hidden() > 0);
     const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
     show_content(entry != nullptr);
+    if (entry) id_of_key_ = entry->row.info.id;
     if (!entry || !isVisible()) return;
     security_->choose(entry->row.info);
     show_holders(entry->row.info, entry->row.holders <= entry->row.info.references.size(), {});
@@ -115,7 +145,9 @@ void DetailsPane::choose() {
 void DetailsPane::tick() {
     const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
     if (!entry) {
-        if (key_) choose();
+        if (key_ && !ended_) choose();
+        // The event that says who freed it is recorded a little later.
+        if (ended_ && events_seen_ != workspace_.event_head() + 1) ask_events();
         return;
     }
     show_fields(entry->row);
@@ -126,7 +158,7 @@ void DetailsPane::show_fields(const RegionRow& row) {
     const auto& info = row.info;
     security_->show_region(info);
     set_chip(state_, plain_text(info.state), severity_of(info.state));
-    id_->setText(QString::fromStdString(info.id.str()));
+    say(id_, QString::fromStdString(info.id.str()));
     for (const auto& [column, label] : fields_) {
         auto text = region_column(column).text(row);
         if (column == kColumnAge || column == kColumnIdle)
@@ -147,7 +179,7 @@ void DetailsPane::show_fields(const RegionRow& row) {
 
 void DetailsPane::ask_holders() {
     const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
-    if (!entry || asking_) return;
+    if (!entry || asking_ || workspace_.paused()) return;
     asking_ = true;
     workspace_.ask(
         this, [id = entry->row.info.id](ManagerPort& port) { return port.info(id); },
@@ -177,7 +209,8 @@ void DetailsPane::show_holders(const RegionInfo& info, bool complete, const QStr
 void DetailsPane::ask_events() {
     events_seen_ = workspace_.event_head() + 1;
     EventQuery query;
-    query.region_id = workspace_.regions().find(*key_)->row.info.id.str();
+    query.region_id = id_of_key_.str();
+    query.until = workspace_.shown_until();
     query.newest_first = true;
     query.limit = kEventsShown;
     feed_.ask(query, [this](auto result) {
@@ -186,11 +219,11 @@ void DetailsPane::ask_events() {
             for (const auto& row : *result) html += event_html(row);
         if (result) show_policy_event(*result);
         if (!result)
-            events_->setText(muted_html(capitalised(error_text(result.error()))));
+            say(events_, muted_html(capitalised(error_text(result.error()))));
         else if (html.isEmpty())
-            events_->setText(muted_html(tr("None recorded yet.")));
+            say(events_, muted_html(tr("None recorded yet.")));
         else
-            events_->setText(u"<table cellspacing='0' cellpadding='1'>%1</table>"_s.arg(html));
+            say(events_, u"<table cellspacing='0' cellpadding='1'>%1</table>"_s.arg(html));
     });
 }
 

@@ -29,6 +29,7 @@ class DetailsPane : public DetailsCard {
     void build_head();
     void build_fields();
     void choose();
+    bool keep_ended();  // what was looked at stays readable
     void tick();
     void ask_holders();
     void ask_events();
@@ -40,9 +41,11 @@ class DetailsPane : public DetailsCard {
     EventFeed feed_;
     Latest latest_;
     std::optional<RegionKey> key_;
+    RegionId id_of_key_;
+    bool ended_ = false;
     std::uint64_t events_seen_ = 0;
     bool asking_ = false;
-    QLabel* state_;
+    QLabel *state_, *hidden_;
     QLabel* id_;
     std::map<int, QLabel*> fields_;  // by RegionColumn
     ElidedLabel* place_;

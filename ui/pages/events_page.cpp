@@ -5,6 +5,7 @@
 #include <QHBoxLayout>
 #include <QLineEdit>
 #include <QMenu>
+#include <QShortcut>
 #include <QStackedWidget>
 #include <QTimer>
 #include <QVBoxLayout>
@@ -36,14 +37,20 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     table_->set_up(
         model_, tr("Events"),
         {kEventTime, kEventKind, kEventRegion, kEventUser, kEventPid, kEventResult, kEventDetail},
-        {140, 170, 262, 84, 62, 132, 200});
+        {182, 170, 262, 84, 62, 132, 200});
     build_actions();
     body()->addWidget(build_filter_row());
     body()->addWidget(new Card(stack_), 1);
     connect(model_, &EventModel::answered, this, &EventsPage::show_state);
     connect(&workspace, &Workspace::ticked, this, [this] {
-        if (isVisible() && follow_->isChecked()) catch_up();
+        if (!isVisible() || !follow_->isChecked()) return;
+        // Rows would move under the pointer.
+        const bool held = table_->underMouse() && model_->rowCount() > 0;
+        if (held != std::exchange(held_, held)) show_state();
+        if (!held) catch_up();
     });
+    connect(&workspace, &Workspace::pause_changed, this,
+            [this] { model_->set_until(workspace_.shown_until()); });
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         const auto id = table_->currentIndex().data(kIdRole).toString();
         if (id.isEmpty()) return;
@@ -70,8 +77,8 @@ void EventsPage::export_report() {
     EventQuery shown;
     if (const int number = kind_->currentData().toInt())
         shown.kind = static_cast<EventKind>(number);
-    if (const auto id = region_->text().trimmed(); !id.isEmpty())
-        shown.region_id = id.toStdString();
+    if (auto id = words_->text().trimmed().toStdString(); RegionId::parse(id))
+        shown.region_id = std::move(id);
     (new ReportDialog(workspace_, shown, window()))->open();
 }
 
@@ -84,14 +91,14 @@ QWidget* EventsPage::build_filter_row() {
     security_ =
         make_tool(u"shield"_s,
                   tr("Refusals, audited accesses and changes of policies, keys and configuration"),
-                  u"Ctrl+U"_s);
-    security_->setText(tr("Security"));
-    security_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+                  u"Ctrl+U"_s, tr("Security"));
     security_->setCheckable(true);
-    region_ = make_search(tr("Region id"), tr("Region id"));
-    follow_ = make_tool(u"follow"_s, tr("Follow: show new events at the top"), u"Ctrl+L"_s);
-    follow_->setText(tr("Follow"));
-    follow_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    words_ = make_search(tr("Search events"), tr("Search region, process id, result and details"));
+    lead_to(words_, this);
+    auto* escape = new QShortcut(QKeySequence(Qt::Key_Escape), this);
+    connect(escape, &QShortcut::activated, words_, &QLineEdit::clear);
+    follow_ =
+        make_tool(u"follow"_s, tr("Follow: show new events at the top"), u"Ctrl+L"_s, tr("Follow"));
     follow_->setCheckable(true);
     follow_->setChecked(true);
     badge_ = make_label({}, "badge");
@@ -101,7 +108,7 @@ QWidget* EventsPage::build_filter_row() {
     rest->setSingleShot(true);
     rest->setInterval(150);
     connect(rest, &QTimer::timeout, this, &EventsPage::ask_anew);
-    connect(region_, &QLineEdit::textChanged, rest, qOverload<>(&QTimer::start));
+    connect(words_, &QLineEdit::textChanged, rest, qOverload<>(&QTimer::start));
     connect(kind_, &QComboBox::currentIndexChanged, this, [this](int index) {
         // One kind, or all that belong together.
         const QSignalBlocker quiet(security_);
@@ -113,7 +120,7 @@ QWidget* EventsPage::build_filter_row() {
         if (security) kind_->setCurrentIndex(0);
         ask_anew();
     });
-    return make_row_box({security_, kind_, region_, badge_, follow_}, region_);
+    return make_row_box({security_, kind_, words_, badge_, follow_}, words_);
 }
 
 void EventsPage::on_shown() {
@@ -126,12 +133,12 @@ void EventsPage::on_shown() {
 void EventsPage::show_region(const QString& region_id) {
     kind_->setCurrentIndex(0);
     security_->setChecked(false);
-    region_->setText(region_id);
+    words_->setText(region_id);
 }
 
 void EventsPage::show_kind(EventKind kind) {
     security_->setChecked(false);
-    region_->clear();
+    words_->clear();
     kind_->setCurrentIndex(kind_->findData(static_cast<int>(kind)));
 }
 
@@ -142,12 +149,12 @@ void EventsPage::ask_anew() {
         kinds.push_back(static_cast<EventKind>(number));
     else if (security_->isChecked())
         kinds = security_kinds();
-    model_->set_query(std::move(kinds), region_->text().trimmed());
+    model_->set_query(std::move(kinds), words_->text().trimmed());
 }
 
 // The recorder commits a little after an event is published: ask on for a while after the last one.
 void EventsPage::catch_up() {
-    if (model_->busy()) return;
+    if (model_->busy() || workspace_.paused()) return;
     if (head_ != workspace_.event_head()) asks_left_ = kSettlingAsks;
     head_ = workspace_.event_head();
     if (asks_left_ == 0 && model_->problem().isEmpty()) return;
@@ -157,14 +164,19 @@ void EventsPage::catch_up() {
 
 void EventsPage::show_state() {
     const bool filtered =
-        kind_->currentIndex() > 0 || security_->isChecked() || !region_->text().trimmed().isEmpty();
+        kind_->currentIndex() > 0 || security_->isChecked() || !words_->text().trimmed().isEmpty();
     const bool empty = model_->rowCount() == 0;
-    badge_->setVisible(filtered);
-    badge_->setText(tr("filtered"));
+    const bool stale = !empty && !model_->problem().isEmpty();
+    badge_->setVisible(filtered || stale || held_);
+    say(badge_, stale   ? tr("not up to date")
+                : held_ ? tr("held under the pointer")
+                        : tr("filtered"));
+    set_tooltip(badge_, model_->problem());
     if (!model_->problem().isEmpty())
         empty_->set_text(tr("The event database could not be read"), model_->problem());
     else if (filtered)
-        empty_->set_text(tr("No event matches"), tr("Choose another kind or clear the region."));
+        empty_->set_text(tr("No event matches"),
+                         tr("Choose another kind or search for fewer words."));
     else
         empty_->set_text(tr("No events yet"),
                          tr("Allocations, mappings, releases and refusals are listed here."));

@@ -41,7 +41,7 @@ class EventsPage : public Page {
     EventModel* model_;
     TableView* table_;
     QComboBox* kind_;
-    QLineEdit* region_;
+    QLineEdit* words_;
     QToolButton *security_, *follow_;
     QLabel* badge_;
     EmptyState* empty_;
@@ -49,6 +49,7 @@ class EventsPage : public Page {
     std::uint64_t head_ = 0;  // newest event asked for
     int asks_left_ = 0;
     bool asked_ = false;
+    bool held_ = false;  // nothing new is shown while the pointer is on the rows
 };
 
 }  // namespace snakepit::shm::ui

@@ -11,8 +11,10 @@ class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
+class ElidedLabel;
+
 // The line that filters a page's table, with how much it lets through behind it, and why it cannot
-// be understood below it. Ctrl+F leads to it and Esc clears it, wherever on the page one is.
+// be understood beside it. Ctrl+F leads to it and Esc clears it, wherever on the page one is.
 class FilterLine : public QWidget {
     Q_OBJECT
   public:
@@ -27,8 +29,12 @@ class FilterLine : public QWidget {
 
   private:
     QLineEdit* line_;
-    QLabel *badge_, *problem_;
+    QLabel* badge_;
+    ElidedLabel* problem_;
     QVBoxLayout* column_;
 };
+
+// The filter above what it filters.
+QWidget* below(FilterLine* filter, QWidget* filtered);
 
 }  // namespace snakepit::shm::ui

@@ -30,7 +30,7 @@ QString users_html(const HostSegment& segment) {
     for (std::size_t i = 0; i < shown; ++i) {
         const auto& user = segment.users[i];
         rows += u"<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>"_s.arg(
-            QString::fromStdString(user.program).toHtmlEscaped(), pid_html(user.pid),
+            html_text(QString::fromStdString(user.program)), pid_html(user.pid),
             use_text(user.how));
     }
     auto html = rows.isEmpty() ? muted_html(HostDetails::tr("No process."))
@@ -49,7 +49,7 @@ QString evidence_html(const HostSegment& segment) {
     if (!segment.advice.empty()) sentences.push_back(segment.advice);
     for (const auto& sentence : sentences)
         rows += u"<tr><td valign='top'>%1&nbsp;</td><td>%2</td></tr>"_s.arg(
-            muted_html(u"•"_s), QString::fromStdString(sentence).toHtmlEscaped());
+            muted_html(u"•"_s), html_text(QString::fromStdString(sentence)));
     return rows.isEmpty() ? muted_html(HostDetails::tr("None."))
                           : u"<table cellspacing='0' cellpadding='1'>%1</table>"_s.arg(rows);
 }
@@ -79,23 +79,23 @@ HostDetails::HostDetails(const Workspace& workspace, QWidget* parent)
 }
 
 void HostDetails::build_head() {
-    verdict_ = new QLabel;
+    verdict_ = make_sign();
     confidence_ = make_label({}, "muted");
-    kind_ = new QLabel;
+    kind_ = make_sign();
     auto* row = new QHBoxLayout;
     row->setSpacing(8);
     for (auto* label : {verdict_, kind_, confidence_}) row->addWidget(label, 0, Qt::AlignVCenter);
     row->addStretch();
     column()->addLayout(row);
     name_ = make_words();
-    add_copy(row, tr("Copy name"), name_);
+    add_copy(row, tr("Copy name"), [this] { return whole_name_; });
     name_->setFont(Theme::instance().monospace());
     name_->setAccessibleName(tr("Segment"));
     column()->addWidget(name_);
     column()->addWidget(program_ = make_words());
     column()->addSpacing(4);
-    evidence_ = add_section(tr("Evidence"));
-    users_ = add_section(tr("Used by"));
+    evidence_ = add_section(tr("Evidence"), make_html());
+    users_ = add_section(tr("Used by"), make_html());
 }
 
 void HostDetails::build_facts() {
@@ -109,7 +109,7 @@ void HostDetails::build_facts() {
     column()->addSpacing(6);
     command_title_ = make_label(workspace_.commands_title(), "section");
     command_line_ = make_command_line({});
-    command_ = command_line_->findChild<QLabel*>(u"command"_s);
+    command_ = command_line_->findChild<CommandText*>();
     column()->addWidget(command_title_);
     column()->addWidget(command_line_);
 }
@@ -120,7 +120,8 @@ void HostDetails::show_segment(const HostSegment* segment) {
     set_chip(verdict_, verdict_title(segment->verdict), severity_of(segment->verdict));
     set_chip(kind_, kind_title(segment->kind), Severity::neutral);
     say(confidence_, tr("%1 % confidence").arg(segment->confidence));
-    say(name_, QString::fromStdString(segment->name));
+    whole_name_ = QString::fromStdString(segment->name);
+    say(name_, whole_name_);
     const bool other = !segment->label.empty() && segment->label != segment->name;
     const auto program = segment->program.empty()
                              ? tr("Unknown program")
@@ -134,8 +135,7 @@ void HostDetails::show_segment(const HostSegment* segment) {
                       segment->verdict == SegmentVerdict::unknown;
     command_title_->setVisible(left);
     command_line_->setVisible(left);
-    say(command_,
-        u"snakepit-shm host clean %1"_s.arg(shell_word(QString::fromStdString(segment->name))));
+    command_->set_command(u"snakepit-shm host clean %1"_s.arg(shell_word(segment->name)));
 }
 
 void HostDetails::show_facts(const HostSegment& segment) {

@@ -8,6 +8,7 @@
 
 namespace snakepit::shm::ui {
 
+class CommandText;
 class Workspace;
 
 // Everything about one segment of the host: the verdict and what it rests on, who uses it, and the
@@ -25,7 +26,9 @@ class HostDetails : public DetailsCard {
 
     const Workspace& workspace_;
     QLabel *verdict_, *confidence_, *kind_;
-    QLabel *name_, *program_, *evidence_, *users_, *command_;
+    QLabel *name_, *program_, *evidence_, *users_;
+    CommandText* command_;
+    QString whole_name_;  // as it is copied
     QWidget *command_title_, *command_line_;
     std::vector<QLabel*> facts_;
 };

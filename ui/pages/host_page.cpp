@@ -99,12 +99,14 @@ QWidget* HostPage::build_figures() {
     in_use_ = new FigureCard(u"processes"_s, tr("In use by others"));
     ours_ = new FigureCard(u"regions"_s, tr("Snakepit SHM"));
     room_ = new FigureCard(u"memory"_s, tr("Free in /dev/shm"));
-    auto* box = new QWidget;
-    auto* row = new QHBoxLayout(box);
-    row->setContentsMargins(0, 0, 0, 0);
-    row->setSpacing(12);
-    for (auto* figure : {all_, left_over_, in_use_, ours_, room_}) row->addWidget(figure, 1);
-    return box;
+    const auto filter = [this](FigureCard* figure, const QString& hint, const QString& text) {
+        figure->lead_to(hint, [this, text] { set_filter_text(text); });
+    };
+    filter(all_, tr("Show all segments"), {});
+    filter(left_over_, tr("Show segments that are left over"), u"verdict:left_over"_s);
+    filter(in_use_, tr("Show segments in use"), u"verdict:in_use"_s);
+    filter(ours_, tr("Show segments of Snakepit SHM"), u"verdict:ours"_s);
+    return new FigureRow({all_, left_over_, in_use_, ours_, room_});
 }
 
 QWidget* HostPage::build_filter() {
@@ -150,7 +152,7 @@ void HostPage::on_second() {
 }
 
 void HostPage::survey() {
-    const bool settled = workspace_.bundle() && since_.isValid();
+    const bool settled = (workspace_.bundle() || workspace_.paused()) && since_.isValid();
     if (asking_ || settled || !workspace_.has_host()) return;
     asking_ = true;
     workspace_.survey(
@@ -162,6 +164,7 @@ void HostPage::survey() {
         [this](Result<Look> look) {
             asking_ = false;
             since_.start();
+            if (look) at_ = now();
             receive(std::move(look));
         });
 }
@@ -171,6 +174,9 @@ void HostPage::receive(Result<Look> look) {
     if (look) {
         show_figures(*look);
         model_->show(std::move(look->rows));
+    } else if (model_->total() > 0) {
+        // The rows of an earlier survey stay.
+        show_limits(tr("The segments of %1 are shown. %2").arg(short_clock_text(at_), failure_));
     }
     show_state();
     show_selection();
@@ -184,8 +190,12 @@ void HostPage::show_figures(const Look& look) {
     in_use_->set_figure(count_text(look.in_use.count), of(look.in_use));
     ours_->set_figure(count_text(look.ours.count), of(look.ours));
     room_->set_figure(size_text(look.free), tr("of %1").arg(size_text(look.total)));
-    limits_->setText(look.limits);
-    limits_->setVisible(!look.limits.isEmpty());
+    show_limits(look.limits);
+}
+
+void HostPage::show_limits(const QString& text) {
+    say(limits_, text);
+    limits_->setVisible(!text.isEmpty());
 }
 
 void HostPage::show_state() {
@@ -211,7 +221,9 @@ void HostPage::show_state() {
                             : tr("All shared memory segments on this host"));
     else
         set_subtitle(bundle ? tr("%1 on %2").arg(segments, bundle->host)
-                            : tr("%1 on this host").arg(segments));
+                     : workspace_.paused()
+                         ? tr("%1 on this host at %2").arg(segments, short_clock_text(at_))
+                         : tr("%1 on this host").arg(segments));
 }
 
 std::vector<std::string> HostPage::selected() const {

@@ -32,7 +32,10 @@ class HostPage : public Page {
     void surveyed();
 
   protected:
-    void on_shown() override { survey(); }
+    void on_shown() override {
+        survey();
+        show_state();
+    }
 
   private:
     struct Look;
@@ -45,6 +48,7 @@ class HostPage : public Page {
     void survey();
     void receive(Result<Look> look);
     void show_figures(const Look& look);
+    void show_limits(const QString& text);  // what of it is not known
     void show_state();
     void show_selection();
     void clean();
@@ -59,8 +63,9 @@ class HostPage : public Page {
     FilterLine* filter_;
     QLabel* limits_;
     QPushButton* clean_;
-    QString failure_;  // why the last survey could not be made
-    QElapsedTimer since_;
+    QString failure_;      // why the last survey could not be made
+    QElapsedTimer since_;  // the last survey
+    Timestamp at_;         // of it
     bool asking_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/filter_line.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
@@ -26,13 +27,10 @@ MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
     : Page(workspace, tr("Memory"), tr("Used, reserved and free, over time and by region"), parent),
       used_(new FigureCard(u"memory"_s, tr("Used"))),
       reserved_(new FigureCard(u"regions"_s, tr("Reserved"))),
-      free_(new FigureCard(u"dashboard"_s, tr("Free in /dev/shm"))),
-      peak_(new FigureCard(u"export"_s, tr("Peak"))),
+      free_(new FigureCard(u"host"_s, tr("Free in /dev/shm"))),
+      peak_(new FigureCard(u"performance"_s, tr("Peak"))),
       largest_(new RegionTable(workspace, u"largest"_s)) {
-    auto* figures = new QHBoxLayout;
-    figures->setSpacing(12);
-    for (auto* figure : {used_, reserved_, free_, peak_}) figures->addWidget(figure, 1);
-    body()->addLayout(figures);
+    body()->addWidget(new FigureRow({used_, reserved_, free_, peak_}));
     auto* graph_card = new Card(tr("Over time"), new MemoryGraph(workspace));
     graph_card->set_note(tr("wheel zooms, drag pans, double click jumps to live"));
     auto* table_card = new Card(tr("Largest regions"), largest_);
@@ -45,7 +43,10 @@ MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
     connect(largest_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
         Q_EMIT workspace_.show_region(index.data(kIdRole).toString());
     });
-    body()->addWidget(make_split(Qt::Vertical, {graph_card, table_card}, {380, 300}), 1);
+    body()->addWidget(
+        make_split(Qt::Vertical, {graph_card, below(largest_->make_filter(), table_card)},
+                   {380, 300}),
+        1);
     while_visible(this, &workspace, &Workspace::ticked, [this] { refresh(); });
 }
 

@@ -16,7 +16,8 @@ Page::Page(Workspace& workspace, const QString& title, const QString& subtitle, 
       actions_(new QHBoxLayout),
       body_(new QVBoxLayout),
       subtitle_(make_line(subtitle, "page_subtitle")) {
-    setFocusPolicy(Qt::StrongFocus);
+    setFocusPolicy(Qt::ClickFocus);  // no stop for Tab
+    setAccessibleName(title);
     auto* words = new QVBoxLayout;
     words->setSpacing(1);
     words->addWidget(make_label(title, "page_title"));

@@ -26,18 +26,18 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr int kReportSeconds = 5;
-constexpr int kTwoColumns = 900, kLeastHeight = 190;  // pixels: of the page, of each part
+constexpr int kTwoColumns = 1070, kLeastHeight = 190;  // pixels: of the page, of each part
 enum Stretch { kLastMinute, kSinceStart };
 enum Subject { kAdvice, kUsers, kSessions, kWorkers };
 
 QString advice_html(const Advice& advice) {
-    auto evidence = QString::fromStdString(advice.evidence).toHtmlEscaped();
+    auto evidence = html_text(QString::fromStdString(advice.evidence));
     if (advice.bytes > 0)
         evidence +=
             u" · <b>%1</b>"_s.arg(PerformancePage::tr("frees %1").arg(size_text(advice.bytes)));
     return u"<p style='margin: 0 0 3px 0'><b>%1</b></p>"
            u"<p style='margin: 0 0 16px 0; color: %3'>%2</p>"_s.arg(
-               QString::fromStdString(advice.advice).toHtmlEscaped(), evidence,
+               html_text(with_instance(QString::fromStdString(advice.advice))), evidence,
                colours().muted.name());
 }
 
@@ -108,8 +108,7 @@ QWidget* PerformancePage::build_over_time() {
 QWidget* PerformancePage::build_report() {
     subject_ = new ChoiceRow({tr("Recommendations"), tr("Users"), tr("Sessions"), tr("Workers")});
     connect(subject_, &ChoiceRow::chosen, this, &PerformancePage::show_report);
-    advice_ = make_words("content");
-    advice_->setTextFormat(Qt::RichText);
+    advice_ = make_html("content");
     advice_->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     advice_->setContentsMargins(16, 8, 16, 8);
     advice_->setAccessibleName(tr("Recommendations"));
@@ -191,7 +190,7 @@ void PerformancePage::show_operation() {
 }
 
 void PerformancePage::ask_report() {
-    const bool settled = workspace_.bundle() && asked_;
+    const bool settled = (workspace_.bundle() || workspace_.paused()) && asked_;
     if (asking_ || settled || !workspace_.has_monitoring()) return;
     asking_ = true;
     workspace_.monitor(

@@ -11,6 +11,7 @@
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/worker_names.h"
+#include "ui/pages/filter_line.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
@@ -32,10 +33,17 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     : Page(workspace, tr("Processes"), tr("Connected programs and what they hold"), parent),
       model_(new ClientModel(this)),
       table_(new TableView(u"processes"_s)),
+      filter_(
+          new FilterLine(tr("Filter programs"),
+                         tr("Filter:  program:python  size>1MiB  refs=0  worker:decode  age<1m  "
+                            "words…"))),
       stack_(make_stack(
-          {table_, new EmptyState(u"connected"_s, tr("No program is connected"),
-                                  tr("Programs appear here when they connect to this instance: %1")
-                                      .arg(workspace.command(u"demo"_s)))})),
+          {table_,
+           new EmptyState(u"connected"_s, tr("No program is connected"),
+                          tr("Programs appear here when they connect to this instance: %1")
+                              .arg(workspace.command(u"demo"_s))),
+           new EmptyState(u"filter"_s, tr("No program matches"),
+                          tr("The filter hides all programs. Press Esc to clear it."))})),
       holdings_(new RegionTable(workspace, u"holdings"_s)),
       holdings_card_(new Card(tr("Regions of the selected program"), holdings_)) {
     table_->setSelectionMode(QAbstractItemView::SingleSelection);
@@ -50,7 +58,10 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     holdings_->restore_layout();
     holdings_card_->set_note(
         tr("held or owned; the registry lists at most five holders per region"));
-    body()->addWidget(make_split(Qt::Vertical, {new Card(stack_), holdings_card_}, {380, 280}), 1);
+    body()->addWidget(
+        make_split(Qt::Vertical, {below(filter_, new Card(stack_)), holdings_card_}, {380, 280}),
+        1);
+    connect(filter_, &FilterLine::edited, this, &ProcessesPage::apply_filter);
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &ProcessesPage::choose);
     connect(holdings_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
@@ -61,11 +72,21 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     choose();
 }
 
+// A line that cannot be understood leaves the table as it was.
+void ProcessesPage::apply_filter(const QString& text) {
+    auto filter = ClientFilter::parse(text.toStdString());
+    filter_->show_problem(filter ? nullptr : &filter.error());
+    if (filter) model_->set_filter(std::move(*filter));
+    refresh();
+}
+
 void ProcessesPage::refresh() {
     model_->refresh(workspace_);
-    const int count = model_->rowCount();
-    stack_->setCurrentIndex(count > 0 ? 0 : 1);
-    holdings_card_->setVisible(count > 0);
+    const auto count = static_cast<int>(model_->total());
+    const int shown = model_->rowCount();
+    filter_->show_counts(static_cast<std::size_t>(shown), model_->total());
+    stack_->setCurrentIndex(shown > 0 ? 0 : count == 0 ? 1 : 2);
+    holdings_card_->setVisible(shown > 0);
     const auto& clients = workspace_.clients();
     const auto lost = static_cast<std::uint64_t>(std::count_if(
         clients.begin(), clients.end(), [](const auto& client) { return !client.connected; }));
@@ -74,7 +95,7 @@ void ProcessesPage::refresh() {
                  : lost == 0
                      ? programs
                      : u"%1, %2 %3"_s.arg(programs, count_text(lost), to_qstring(kNotReconnected)));
-    if (count > 0 && !table_->selectionModel()->hasSelection()) table_->selectRow(0);
+    if (shown > 0 && !table_->selectionModel()->hasSelection()) table_->selectRow(0);
 }
 
 void ProcessesPage::choose() {

@@ -11,6 +11,7 @@ namespace snakepit::shm::ui {
 
 class Card;
 class ClientModel;
+class FilterLine;
 class RegionTable;
 class TableView;
 
@@ -25,10 +26,12 @@ class ProcessesPage : public Page {
 
   private:
     void refresh();
+    void apply_filter(const QString& text);
     void choose();
 
     ClientModel* model_;
     TableView* table_;
+    FilterLine* filter_;
     QStackedWidget* stack_;
     RegionTable* holdings_;
     Card* holdings_card_;

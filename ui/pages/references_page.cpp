@@ -10,6 +10,7 @@
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/filter_line.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
@@ -33,9 +34,11 @@ ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
                                  kColumnSize, kColumnIdle, kColumnOwner, kColumnHeldBy});
     table_->horizontalHeader()->setSortIndicator(kColumnReferences, Qt::DescendingOrder);
     table_->restore_layout();
-    body()->addWidget(make_split(Qt::Vertical, {card_, table_card}, {360, 320}), 1);
-    while_visible(this, table_, &RegionTable::selection_edited,
-                  [this] { workspace_.select(table_->selected_keys()); });
+    body()->addWidget(
+        make_split(Qt::Vertical, {card_, below(table_->make_filter(), table_card)}, {360, 320}), 1);
+    while_visible(this, table_, &RegionTable::selection_edited, [this] {
+        workspace_.select(table_->selected_keys(), table_->hidden_keys().size());
+    });
     while_visible(this, &workspace, &Workspace::selection_changed, [this] { choose(); });
     connect(&workspace, &Workspace::second_passed, this, [this] {
         if (isVisible() && workspace_.selection().empty() && faded()) choose();
@@ -66,7 +69,7 @@ void ReferencesPage::choose() {
                             : pluralize(keys.size(), "selected region", "selected regions"));
     } else {
         for (int row = 0; row < std::min(kUnasked, table_->regions().rowCount()); ++row)
-            keys.push_back(table_->regions().entry(row)->key());
+            if (const auto* entry = table_->regions().entry(row)) keys.push_back(entry->key());
         card_->set_note(keys.empty()
                             ? QString()
                             : tr("no selection: showing the first rows of the table below"));

@@ -4,10 +4,13 @@
 #include <QHeaderView>
 #include <QMenu>
 #include <QPainter>
+#include <algorithm>
+#include <iterator>
 
 #include "ui/icons.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/filter_line.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -48,7 +51,12 @@ void RegionTable::keep_hidden(const std::vector<Slot>& slots) {
         }
     // The rows go within this event; what they take from the selection is no edit.
     QMetaObject::invokeMethod(
-        this, [this] { keeping_ = false; }, Qt::QueuedConnection);
+        this,
+        [this] {
+            keeping_ = false;
+            Q_EMIT hidden_changed();
+        },
+        Qt::QueuedConnection);
 }
 
 void RegionTable::show_kept() {
@@ -63,14 +71,28 @@ void RegionTable::show_kept() {
     }
     selectionModel()->select(back, QItemSelectionModel::Select);
     keeping_ = false;
+    Q_EMIT hidden_changed();
+}
+
+std::vector<RegionKey> RegionTable::hidden_keys() const {
+    std::vector<RegionKey> keys;
+    std::copy_if(hidden_.begin(), hidden_.end(), std::back_inserter(keys),
+                 [this](const auto& key) { return workspace_.regions().find(key) != nullptr; });
+    return keys;
 }
 
 std::vector<RegionKey> RegionTable::selected_keys() const {
     std::vector<RegionKey> keys;
-    for (const int row : selected_rows()) keys.push_back(regions_->entry(row)->key());
-    for (const auto& key : hidden_)
-        if (workspace_.regions().find(key)) keys.push_back(key);
+    for (const int row : selected_rows())
+        if (const auto* entry = regions_->entry(row)) keys.push_back(entry->key());
+    const auto hidden = hidden_keys();
+    keys.insert(keys.end(), hidden.begin(), hidden.end());
     return keys;
+}
+
+void RegionTable::drop_hidden() {
+    hidden_.clear();
+    Q_EMIT selection_edited();
 }
 
 void RegionTable::select_keys(const std::vector<RegionKey>& keys) {
@@ -87,17 +109,24 @@ void RegionTable::select_keys(const std::vector<RegionKey>& keys) {
     selectionModel()->select(rows, QItemSelectionModel::ClearAndSelect);
     if (!rows.isEmpty()) scrollTo(rows.indexes().first());
     keeping_ = false;
+    Q_EMIT hidden_changed();
 }
 
-// Rows do not move under the pointer.
-void RegionTable::enterEvent(QEnterEvent* event) {
-    regions_->set_order_held(true);
-    TableView::enterEvent(event);
-}
-
-void RegionTable::leaveEvent(QEvent* event) {
-    regions_->set_order_held(false);
-    TableView::leaveEvent(event);
+// A line that cannot be understood leaves the table as it was.
+FilterLine* RegionTable::make_filter() {
+    auto* line = new FilterLine(
+        tr("Filter"),
+        tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"));
+    connect(line, &FilterLine::edited, this, [this, line](const QString& text) {
+        auto filter = RegionFilter::parse(text.toStdString());
+        line->show_problem(filter ? nullptr : &filter.error());
+        if (filter) regions_->set_filter(std::move(*filter));
+    });
+    const auto show_counts = [this, line] {
+        line->show_counts(regions_->shown(), regions_->total());
+    };
+    connect(regions_, &RegionTableModel::counts_changed, line, show_counts);
+    return line;
 }
 
 void RegionTable::set_empty_text(const QString& text) {

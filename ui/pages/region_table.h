@@ -9,6 +9,7 @@
 
 namespace snakepit::shm::ui {
 
+class FilterLine;
 class Workspace;
 
 // A table of regions with its own model. What is selected stays selected while a filter hides it.
@@ -18,16 +19,19 @@ class RegionTable : public TableView {
     RegionTable(Workspace& workspace, const QString& settings_key, QWidget* parent = nullptr);
 
     RegionTableModel& regions() { return *regions_; }
+    // First those in sight, then those that the filter hides.
     std::vector<RegionKey> selected_keys() const;
+    std::vector<RegionKey> hidden_keys() const;  // of those selected
+    void drop_hidden();
     void select_keys(const std::vector<RegionKey>& keys);
     void set_empty_text(const QString& text);  // shown while there is no row
+    FilterLine* make_filter();                 // that filters this table
 
   Q_SIGNALS:
     void selection_edited();  // by a person, or because a selected region is gone
+    void hidden_changed();    // what of the selection the filter hides
 
   protected:
-    void enterEvent(QEnterEvent* event) override;
-    void leaveEvent(QEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
 
   private:

@@ -2,13 +2,11 @@
 #include "ui/pages/regions_page.h"
 
 #include <QAction>
-#include <QFileDialog>
-#include <QFileInfo>
 #include <QMenu>
-#include <QMessageBox>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <numeric>
 
 #include "platform/replace_file.h"
@@ -25,17 +23,26 @@
 #include "ui/pages/filter_line.h"
 #include "ui/pages/getting_started.h"
 #include "ui/pages/region_table.h"
+#include "ui/pages/save_file.h"
 #include "ui/pages/split.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
 
+namespace {
+
+constexpr qsizetype kNamedHidden = 4;
+
+QString short_id(const RegionId& id) {
+    return u"…"_s + QString::fromStdString(id.str()).right(8);
+}
+
+}  // namespace
+
 RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
     : Page(workspace, tr("Regions"), tr("All shared memory regions, live"), parent),
-      filter_(new FilterLine(
-          tr("Filter"),
-          tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"))),
       table_(new RegionTable(workspace, u"regions"_s)),
+      filter_(table_->make_filter()),
       details_(new DetailsPane(workspace)),
       nothing_(make_getting_started(workspace)),
       no_match_(new EmptyState(u"filter"_s, tr("No region matches"),
@@ -46,14 +53,20 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
                                  kColumnOwner, kColumnWorker, kColumnCleanup});
     table_->restore_layout();
     build_actions();
+    filter_->add_below(build_hidden_notice());
     body()->addWidget(filter_);
     body()->addWidget(make_split(new Card(stack_), details_, {900, 330}, u"regions_splitter"_s), 1);
-    connect(filter_, &FilterLine::edited, this, &RegionsPage::apply_filter);
     connect(&table_->regions(), &RegionTableModel::counts_changed, this, &RegionsPage::show_counts);
     connect(table_, &RegionTable::selection_edited, this, &RegionsPage::show_selection);
-    connect(&workspace, &Workspace::show_region, this, &RegionsPage::set_filter_text);
+    connect(table_, &RegionTable::hidden_changed, this, &RegionsPage::show_selection);
+    connect(&workspace, &Workspace::show_region, this, &RegionsPage::show_region);
+    connect(&workspace, &Workspace::show_regions, this, &RegionsPage::set_filter_text);
+    connect(&workspace.regions(), &RegionStore::removing, this, [this] { gone_ = true; });
+    connect(&workspace, &Workspace::ticked, this, [this] {
+        if (gone_ && isVisible()) show_selection();
+    });
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
-        menu->addAction(icon(u"trash"_s), tr("Deallocate…"), this, &RegionsPage::deallocate)
+        menu->addAction(icon(u"trash"_s), deallocate_text(), this, &RegionsPage::deallocate)
             ->setEnabled(workspace_.can_act());
         auto* restore = menu->addAction(icon(u"refresh"_s), tr("Restore from quarantine"), this,
                                         &RegionsPage::restore);
@@ -70,12 +83,6 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
 }
 
 void RegionsPage::build_actions() {
-    auto* pause = make_tool(u"pause"_s, tr("Pause"), u"Ctrl+P"_s);
-    pause->setCheckable(true);
-    connect(pause, &QToolButton::toggled, this, [this, pause](bool paused) {
-        workspace_.set_paused(paused);
-        pause->setIcon(icon(paused ? u"play"_s : u"pause"_s));
-    });
     auto* save = make_tool(u"export"_s, tr("Export shown regions"), u"Ctrl+E"_s);
     connect(save, &QToolButton::clicked, this, &RegionsPage::export_shown);
     auto* details = make_details_tool();
@@ -92,12 +99,37 @@ void RegionsPage::build_actions() {
     remove->setShortcutContext(Qt::WidgetShortcut);
     connect(remove, &QAction::triggered, this, &RegionsPage::deallocate);
     table_->addAction(remove);
-    add_actions({pause, table_->make_columns_tool(), save, details, rotate_, policy_, cleanup,
-                 deallocate_});
+    add_actions(
+        {table_->make_columns_tool(), save, details, rotate_, policy_, cleanup, deallocate_});
 }
 
 void RegionsPage::set_filter_text(const QString& text) {
     filter_->set_text(text);
+}
+
+QWidget* RegionsPage::build_hidden_notice() {
+    hidden_text_ = make_words("caution");
+    auto* drop = make_button(u"close"_s, tr("Deselect hidden"), table_, &RegionTable::drop_hidden);
+    hidden_notice_ = make_row_box({hidden_text_, drop}, hidden_text_);
+    hidden_notice_->hide();
+    return hidden_notice_;
+}
+
+void RegionsPage::show_region(const QString& id) {
+    set_filter_text(id);
+    const auto parsed = RegionId::parse(id.toStdString());
+    const auto* entry = parsed ? workspace_.regions().find(*parsed) : nullptr;
+    table_->select_keys(entry ? std::vector{entry->key()} : std::vector<RegionKey>());
+    show_selection();
+}
+
+// Another page may have selected others.
+void RegionsPage::on_shown() {
+    auto mine = table_->selected_keys(), shared = workspace_.selection();
+    std::sort(mine.begin(), mine.end());
+    std::sort(shared.begin(), shared.end());
+    if (mine != shared) table_->select_keys(workspace_.selection());
+    show_selection();
 }
 
 void RegionsPage::keep_selected(const QString& which) {
@@ -115,28 +147,44 @@ void RegionsPage::keep_selected(const QString& which) {
     });
 }
 
-// A line that cannot be understood leaves the table as it was.
-void RegionsPage::apply_filter(const QString& text) {
-    auto filter = RegionFilter::parse(text.toStdString());
-    filter_->show_problem(filter ? nullptr : &filter.error());
-    if (filter) table_->regions().set_filter(std::move(*filter));
-}
-
 void RegionsPage::show_counts() {
     const auto shown = table_->regions().shown(), total = table_->regions().total();
-    filter_->show_counts(shown, total);
     set_subtitle(total == 0 ? tr("All shared memory regions, live")
                             : pluralize(total, "region", "regions"));
     stack_->setCurrentIndex(shown > 0 ? 0 : total == 0 ? 1 : 2);
 }
 
 void RegionsPage::show_selection() {
+    gone_ = false;
     auto keys = table_->selected_keys();
     deallocate_->setEnabled(!keys.empty() && workspace_.can_act());
+    deallocate_->setText(deallocate_text());
     const auto* one = the_one();
     policy_->setEnabled(one != nullptr);
-    rotate_->setVisible(one && workspace_.can_act() && RotateDialog::applies_to(*one));
-    workspace_.select(std::move(keys));
+    rotate_->setEnabled(one && workspace_.can_act() && RotateDialog::applies_to(*one));
+    workspace_.select(std::move(keys), table_->hidden_keys().size());
+    show_hidden();
+}
+
+// What an action will hit is in sight, or named.
+void RegionsPage::show_hidden() {
+    const auto hidden = table_->hidden_keys();
+    QStringList names;
+    for (const auto& key : hidden)
+        if (names.size() < kNamedHidden)
+            names << short_id(workspace_.regions().find(key)->row.info.id);
+    auto text = tr("The filter hides %1 of the selection: %2")
+                    .arg(pluralize(hidden.size(), "region", "regions"), names.join(u", "_s));
+    if (hidden.size() > kNamedHidden) text += tr(" and %1 more").arg(hidden.size() - kNamedHidden);
+    say(hidden_text_, text);
+    hidden_notice_->setVisible(!hidden.empty());
+}
+
+QString RegionsPage::deallocate_text() const {
+    const auto all = table_->selected_keys().size(), hidden = table_->hidden_keys().size();
+    if (all < 2 && hidden == 0) return tr("Deallocate…");
+    return hidden == 0 ? tr("Deallocate %1…").arg(count_text(all))
+                       : tr("Deallocate %1, %2 hidden…").arg(count_text(all), count_text(hidden));
 }
 
 const RegionInfo* RegionsPage::the_one() const {
@@ -154,9 +202,13 @@ void RegionsPage::rotate_key() {
 }
 
 void RegionsPage::deallocate() {
-    std::vector<RegionInfo> targets;
-    for (const auto& key : table_->selected_keys())
-        if (const auto* entry = workspace_.regions().find(key)) targets.push_back(entry->row.info);
+    std::vector<DeallocateTarget> targets;
+    const auto add = [&](const RegionKey& key, bool hidden) {
+        if (const auto* entry = workspace_.regions().find(key))
+            targets.push_back({entry->row.info, hidden});
+    };
+    const auto keys = table_->selected_keys(), hidden = table_->hidden_keys();
+    for (std::size_t i = 0; i < keys.size(); ++i) add(keys[i], i >= keys.size() - hidden.size());
     if (!targets.empty() && workspace_.can_act())
         (new DeallocateDialog(workspace_, std::move(targets), window()))->open();
 }
@@ -176,24 +228,22 @@ void RegionsPage::restore() {
             this, [id](ManagerPort& port) { return port.restore(id); },
             [this](const Result<std::string>& next) {
                 if (next) return;
-                QMessageBox::warning(window(), tr("Restore"), error_text(next.error()));
+                show_warning(window(), tr("Restore"), error_text(next.error()));
             });
 }
 
 void RegionsPage::export_shown() {
-    const auto name = QFileDialog::getSaveFileName(
-        this, tr("Export shown regions"), u"regions.csv"_s, tr("CSV (*.csv);;JSON (*.json)"));
-    if (name.isEmpty()) return;
+    const auto file = ask_for_file(this, tr("Export shown regions"), u"regions.csv"_s,
+                                   {{"CSV", "csv"}, {"JSON", "json"}});
+    if (!file) return;
     QList<int> rows(table_->regions().rowCount());
     std::iota(rows.begin(), rows.end(), 0);
-    const bool json = name.endsWith(u".json"_s, Qt::CaseInsensitive);
     const auto columns = table_->shown_columns();
-    const auto text =
-        json ? to_json(table_->regions(), rows, columns) : to_csv(table_->regions(), rows, columns);
-    // The dialog has asked whether a file that is there may go.
+    const auto text = file->suffix == u"json" ? to_json(table_->regions(), rows, columns)
+                                              : to_csv(table_->regions(), rows, columns);
     const auto written =
-        write_output(name.toStdString(), text.toStdString(), {.replace = QFileInfo::exists(name)});
-    if (!written) QMessageBox::warning(this, tr("Export"), error_text(written.error()));
+        write_output(file->path.toStdString(), text.toStdString(), {.replace = file->replace});
+    if (!written) show_warning(this, tr("Export"), error_text(written.error()));
 }
 
 }  // namespace snakepit::shm::ui

@@ -34,7 +34,7 @@ QString list_text(const QStringList& words) {
 }
 
 void set_words(QLabel* label, const QString& text, Severity severity = Severity::none) {
-    label->setText(text);
+    say(label, text);
     label->setStyleSheet(severity == Severity::none
                              ? QString()
                              : u"color: %1"_s.arg(colours().severity(severity).text.name()));
@@ -50,7 +50,7 @@ struct Answer {
 SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
     : QWidget(parent),
       workspace_(workspace),
-      level_(new QLabel),
+      level_(make_sign()),
       policy_(make_button(u"shield"_s, tr("Policy…"))),
       rotate_(make_button(u"key"_s, tr("Rotate key…"))) {
     auto* head = new QHBoxLayout;
@@ -150,7 +150,7 @@ void SecuritySection::show_problem(const QString& why) {
     set_words(audit_, u"–"_s);
     set_words(effect_, capitalised(why), Severity::caution);
     policy_->setEnabled(false);
-    policy_->setToolTip(why);
+    set_tooltip(policy_, why);
 }
 
 }  // namespace snakepit::shm::ui

@@ -6,12 +6,17 @@
 #include <QGuiApplication>
 #include <QHeaderView>
 #include <QMenu>
+#include <QMouseEvent>
 #include <QPainter>
+#include <QScrollBar>
+#include <algorithm>
 
 #include "ui/icons.h"
 #include "ui/models/export.h"
+#include "ui/models/format.h"
 #include "ui/models/settings.h"
 #include "ui/models/severity.h"
+#include "ui/models/sorted_index.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
 
@@ -23,10 +28,33 @@ constexpr int kRowHeight = 32;
 constexpr int kPadding = 8;
 constexpr int kLeastChip = 40;  // narrower ones say nothing
 
-QColor mixed(const QColor& a, const QColor& b, double share) {
-    const auto mix = [share](int x, int y) { return static_cast<int>(x + (y - x) * share); };
-    return {mix(a.red(), b.red()), mix(a.green(), b.green()), mix(a.blue(), b.blue())};
+constexpr int kNewBar = 3;
+
+bool is_at_left_edge(const QWidget* widget, int column) {
+    const auto* view = qobject_cast<const QTableView*>(widget);
+    return view && view->columnViewportPosition(column) + view->horizontalHeader()->offset() == 0;
 }
+
+// It stays open while columns are chosen.
+class ChoiceMenu final : public QMenu {
+  public:
+    using QMenu::QMenu;
+
+  protected:
+    void mouseReleaseEvent(QMouseEvent* event) override {
+        if (!choose(actionAt(event->pos()))) QMenu::mouseReleaseEvent(event);
+    }
+    void keyPressEvent(QKeyEvent* event) override {
+        if (event->key() != Qt::Key_Space || !choose(activeAction())) QMenu::keyPressEvent(event);
+    }
+
+  private:
+    static bool choose(QAction* action) {
+        if (!action || !action->isEnabled() || !action->isCheckable()) return false;
+        action->trigger();
+        return true;
+    }
+};
 
 }  // namespace
 
@@ -34,17 +62,22 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
                         const QModelIndex& index) const {
     const auto& p = colours();
     const bool selected = option.state & QStyle::State_Selected;
-    const double glow = index.data(kGlowRole).toDouble();
-    auto back = selected ? p.selection : p.surface;
-    if (!selected && glow > 0) back = mixed(back, p.glow, glow);
-    painter->fillRect(option.rect, back);
+    const bool gone = index.data(kGoneRole).toBool();
+    painter->fillRect(option.rect, selected ? p.selection : p.surface);
+    if (index.data(kNewRole).toBool() && is_at_left_edge(option.widget, index.column()))
+        painter->fillRect(QRect(option.rect.topLeft(), QSize(kNewBar, option.rect.height())),
+                          p.severity(Severity::good).text);
     painter->fillRect(QRect(option.rect.left(), option.rect.bottom(), option.rect.width(), 1),
                       p.grid);
+    if (option.state & QStyle::State_HasFocus) {
+        painter->setPen(p.accent);
+        painter->drawRect(option.rect.adjusted(0, 0, -1, -2));
+    }
 
     const auto text = index.data(Qt::DisplayRole).toString();
     if (text.isEmpty()) return;
     if (const int severity = index.data(kSeverityRole).toInt();
-        severity != static_cast<int>(Severity::none)) {
+        !gone && severity != static_cast<int>(Severity::none)) {
         auto rest = option.rect;
         rest.setLeft(paint_chip(painter, option, rest, text, severity));
         for (const auto& mark : index.data(kMarksRole).toStringList())
@@ -54,8 +87,10 @@ void RowDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
         return;
     }
     const bool mono = index.data(kMonospaceRole).toBool();
-    painter->setFont(mono ? Theme::instance().monospace() : option.font);
-    painter->setPen(index.data(kMutedRole).toBool() ? p.faint : p.text);
+    auto font = mono ? Theme::instance().monospace() : option.font;
+    font.setStrikeOut(gone);
+    painter->setFont(font);
+    painter->setPen(gone || index.data(kMutedRole).toBool() ? p.faint : p.text);
     const auto box = option.rect.adjusted(kPadding, 0, -kPadding, 0);
     const auto shown = painter->fontMetrics().elidedText(
         text, mono ? Qt::ElideMiddle : Qt::ElideRight, box.width());
@@ -151,7 +186,8 @@ void TableView::save_layout() {
 
 QList<int> TableView::selected_rows() const {
     QList<int> rows;
-    for (const auto& index : selectionModel()->selectedRows()) rows << index.row();
+    for (const auto& index : selectionModel()->selectedRows())
+        if (!index.data(kGoneRole).toBool()) rows << index.row();
     std::sort(rows.begin(), rows.end());
     return rows;
 }
@@ -172,7 +208,7 @@ QToolButton* TableView::make_columns_tool() {
 }
 
 QMenu* TableView::columns_menu() {
-    auto* menu = new QMenu(this);
+    auto* menu = new ChoiceMenu(this);
     menu->setAttribute(Qt::WA_DeleteOnClose);
     for (int column = 0; column < model()->columnCount(); ++column) {
         auto* action = menu->addAction(model()->headerData(column, Qt::Horizontal).toString());
@@ -200,13 +236,47 @@ void TableView::keyPressEvent(QKeyEvent* event) {
     selected_rows().size() > 1 ? copy_rows(to_text) : copy_cell();
 }
 
+void TableView::hold_rows(bool held) {
+    if (auto* index = qobject_cast<SortedIndex*>(model())) index->set_order_held(held);
+}
+
+void TableView::enterEvent(QEnterEvent* event) {
+    hold_rows(true);
+    QTableView::enterEvent(event);
+}
+
+void TableView::leaveEvent(QEvent* event) {
+    hold_rows(false);
+    QTableView::leaveEvent(event);
+}
+
+void TableView::scroll_by(int rows) {
+    updateGeometries();
+    verticalScrollBar()->setValue(verticalScrollBar()->value() + rows);
+}
+
+// What comes or goes above what is seen moves nothing, unless the beginning is seen.
+void TableView::rowsInserted(const QModelIndex& parent, int start, int end) {
+    const bool above = verticalScrollBar()->value() > 0 && start <= rowAt(0);
+    QTableView::rowsInserted(parent, start, end);
+    if (above) scroll_by(end - start + 1);
+}
+
+void TableView::rowsAboutToBeRemoved(const QModelIndex& parent, int start, int end) {
+    const int above = std::min(end, rowAt(0) - 1) - start + 1;
+    QTableView::rowsAboutToBeRemoved(parent, start, end);
+    if (above > 0 && verticalScrollBar()->value() > 0) scroll_by(-above);
+}
+
 void TableView::contextMenuEvent(QContextMenuEvent* event) {
     if (!currentIndex().isValid()) return;
     QMenu menu(this);
     Q_EMIT about_to_show_menu(&menu);
     if (!menu.isEmpty()) menu.addSeparator();
     menu.addAction(icon(u"copy"_s), tr("Copy cell"), this, &TableView::copy_cell);
-    menu.addAction(tr("Copy rows"), this, [this] { copy_rows(to_text); });
+    const auto rows = static_cast<std::uint64_t>(selected_rows().size());
+    menu.addAction(rows > 1 ? tr("Copy %1 rows").arg(count_text(rows)) : tr("Copy row"), this,
+                   [this] { copy_rows(to_text); });
     menu.addAction(tr("Copy as CSV"), this, [this] { copy_rows(to_csv); });
     menu.addAction(tr("Copy as JSON"), this, [this] { copy_rows(to_json); });
     menu.exec(event->globalPos());

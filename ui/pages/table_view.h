@@ -9,7 +9,7 @@ class QToolButton;
 namespace snakepit::shm::ui {
 
 // Draws rows calmly: a hairline between them, states as chips, ids in monospace and elided in the
-// middle, new rows glowing for a moment.
+// middle, a bar at the edge of new rows, a line through those that are gone.
 class RowDelegate : public QStyledItemDelegate {
     Q_OBJECT
   public:
@@ -42,7 +42,7 @@ class TableView : public QTableView {
                 Sorting sorting = Sorting::none);
     // Last in setting up: what changes from then on is remembered.
     void restore_layout();
-    QList<int> selected_rows() const;  // in the order shown
+    QList<int> selected_rows() const;  // in the order shown; without those that are gone
     QList<int> shown_columns() const;  // in the order shown
 
     QToolButton* make_columns_tool();  // which columns are shown
@@ -53,12 +53,19 @@ class TableView : public QTableView {
   protected:
     void keyPressEvent(QKeyEvent* event) override;
     void contextMenuEvent(QContextMenuEvent* event) override;
+    // Rows do not move under the pointer.
+    void enterEvent(QEnterEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    void rowsInserted(const QModelIndex& parent, int start, int end) override;
+    void rowsAboutToBeRemoved(const QModelIndex& parent, int start, int end) override;
 
   private:
     using Format = QString (*)(const QAbstractItemModel&, const QList<int>&, const QList<int>&);
     void copy_cell();
     void copy_rows(Format format);
     void save_layout();
+    void hold_rows(bool held);
+    void scroll_by(int rows);
     QMenu* columns_menu();
 
     QString settings_key_;

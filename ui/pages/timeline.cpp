@@ -3,6 +3,7 @@
 
 #include <QPainter>
 
+#include "ui/models/visible_text.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
@@ -18,6 +19,10 @@ Timeline::Timeline(QWidget* parent) : QWidget(parent) {
 }
 
 void Timeline::set_steps(std::vector<Step> steps) {
+    for (auto& step : steps) {
+        step.title = visible_text(step.title);
+        step.note = visible_text(step.note);
+    }
     if (steps == steps_) return;
     steps_ = std::move(steps);
     QStringList spoken;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/widgets.h"
 
-#include <QClipboard>
 #include <QEvent>
 #include <QFormLayout>
-#include <QGuiApplication>
+#include <QGridLayout>
 #include <QHBoxLayout>
+#include <QKeyEvent>
 #include <QLineEdit>
+#include <QMessageBox>
+#include <QMouseEvent>
 #include <QPainter>
 #include <QPainterPath>
 #include <QProgressBar>
@@ -14,10 +16,11 @@
 #include <QStackedWidget>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cmath>
 
 #include "ui/icons.h"
 #include "ui/models/format.h"
-#include "ui/models/worker_names.h"
+#include "ui/models/visible_text.h"
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
@@ -26,35 +29,9 @@ namespace {
 
 constexpr int kHeadHeight = 32;  // of a card, with actions and without: titles side by side align
 constexpr int kNarrowest = 24;   // a sparkline that still says something
+constexpr int kNarrowFigure = 150;
 
 }  // namespace
-
-QLabel* make_label(const QString& text, const char* object_name) {
-    auto* label = new QLabel(text);
-    if (object_name) label->setObjectName(QString::fromLatin1(object_name));
-    return label;
-}
-
-QLabel* make_words(const char* object_name) {
-    auto* label = make_label({}, object_name);
-    label->setWordWrap(true);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    return label;
-}
-
-void say(QLabel* label, const QString& text) {
-    if (label->text() != text) label->setText(text);
-}
-
-QString muted_html(const QString& text) {
-    return u"<span style='color:%1'>%2</span>"_s.arg(colours().muted.name(), text.toHtmlEscaped());
-}
-
-QString pid_html(std::int64_t pid) {
-    const auto worker = worker_name(pid);
-    const auto text = QString::number(pid);
-    return muted_html(worker.isEmpty() ? text : u"%1 (%2)"_s.arg(text, worker));
-}
 
 QFormLayout* make_facts() {
     auto* facts = new QFormLayout;
@@ -86,8 +63,13 @@ QProgressBar* make_busy() {
     return busy;
 }
 
-QToolButton* make_tool(const QString& icon_name, const QString& text, const QString& shortcut) {
+QToolButton* make_tool(const QString& icon_name, const QString& text, const QString& shortcut,
+                       const QString& label) {
     auto* button = new QToolButton;
+    if (!label.isEmpty()) {
+        button->setText(label);  // takes a shortcut away: first
+        button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    }
     button->setIcon(icon(icon_name));
     button->setIconSize({18, 18});
     button->setAccessibleName(text);
@@ -115,9 +97,15 @@ QPushButton* make_danger(const QString& text) {
     return button;
 }
 
+void show_warning(QWidget* parent, const QString& title, const QString& text) {
+    QMessageBox box(QMessageBox::Warning, title, visible_lines(text), QMessageBox::Ok, parent);
+    box.setTextFormat(Qt::PlainText);
+    box.exec();
+}
+
 void set_chip(QLabel* label, const QString& text, Severity severity) {
     const auto& colour = colours().severity(severity);
-    label->setText(text);
+    say(label, text);
     label->setStyleSheet(
         u"background: %1; color: %2; border-radius: 9px; padding: 2px 10px;"
         u" font-weight: 600;"_s.arg(colour.fill.name(), colour.text.name()));
@@ -144,24 +132,15 @@ QStackedWidget* make_stack(std::initializer_list<QWidget*> widgets) {
     return stack;
 }
 
-QLabel* make_problem() {
-    auto* label = make_label({}, "problem");
-    label->setWordWrap(true);
-    label->hide();
-    return label;
-}
-
-void show_problem(QLabel* label, const QString& problem) {
-    label->setVisible(!problem.isEmpty());
-    label->setText(problem);
-}
-
 QLineEdit* make_search(const QString& name, const QString& example) {
     auto* line = new QLineEdit;
     line->setPlaceholderText(example);
     line->addAction(icon(u"search"_s), QLineEdit::LeadingPosition);
-    line->setClearButtonEnabled(true);
     line->setAccessibleName(name);
+    for (auto* sign : line->findChildren<QToolButton*>()) sign->setAccessibleName(name);
+    line->setClearButtonEnabled(true);
+    for (auto* button : line->findChildren<QToolButton*>())
+        if (button->accessibleName().isEmpty()) button->setAccessibleName(QObject::tr("Clear"));
     return line;
 }
 
@@ -169,52 +148,6 @@ void lead_to(QLineEdit* line, QWidget* page) {
     auto* find = new QShortcut(QKeySequence::Find, page);
     QObject::connect(find, &QShortcut::activated, line,
                      [line] { line->setFocus(), line->selectAll(); });
-}
-
-QWidget* make_command_line(const QString& command) {
-    auto* box = new QWidget;
-    auto* row = new QHBoxLayout(box);
-    row->setContentsMargins(0, 0, 0, 0);
-    auto* text = make_words("command");
-    text->setText(command);
-    text->setFont(Theme::instance().monospace());
-    text->setAccessibleName(QObject::tr("Equivalent command"));
-    auto* copy = make_tool(u"copy"_s, QObject::tr("Copy command"));
-    QObject::connect(copy, &QToolButton::clicked, text,
-                     [text] { QGuiApplication::clipboard()->setText(text->text()); });
-    row->addWidget(text, 1);
-    row->addWidget(copy);
-    return box;
-}
-
-void ElidedLabel::set_text(const QString& text) {
-    setText(text);
-    show_tooltip();
-}
-
-void ElidedLabel::show_tooltip() {
-    const bool fits = fontMetrics().horizontalAdvance(text()) <= contentsRect().width();
-    setToolTip(fits ? QString() : text());
-}
-
-void ElidedLabel::resizeEvent(QResizeEvent* event) {
-    QLabel::resizeEvent(event);
-    show_tooltip();
-}
-
-void ElidedLabel::paintEvent(QPaintEvent*) {
-    QPainter painter(this);
-    painter.setPen(palette().color(QPalette::WindowText));
-    const auto box = contentsRect();
-    painter.drawText(box, static_cast<int>(Qt::AlignVCenter | Qt::AlignLeft),
-                     fontMetrics().elidedText(text(), mode_, box.width()));
-}
-
-ElidedLabel* make_line(const QString& text, const char* object_name) {
-    auto* label = new ElidedLabel(Qt::ElideRight);
-    label->setObjectName(QString::fromLatin1(object_name));
-    label->set_text(text);
-    return label;
 }
 
 Card::Card(const QString& title, QWidget* content) : body_(new QVBoxLayout) {
@@ -254,16 +187,18 @@ void Sparkline::set_values(std::vector<double> values) {
 
 void Sparkline::paintEvent(QPaintEvent*) {
     if (values_.size() < 2 || width() < kNarrowest) return;
-    const auto [low, high] = std::minmax_element(values_.begin(), values_.end());
-    const double span = *high - *low;
+    double highest = 0;
+    for (const auto value : values_) highest = std::max(highest, std::isnan(value) ? 0 : value);
     const QRectF box = QRectF(rect()).adjusted(1, 3, -1, -3);
     QPainterPath path;
+    bool drawing = false;
     for (std::size_t i = 0; i < values_.size(); ++i) {
-        const double x = box.left() + box.width() * static_cast<double>(i) /
-                                          static_cast<double>(values_.size() - 1);
-        const double y =
-            span > 0 ? box.bottom() - box.height() * (values_[i] - *low) / span : box.center().y();
-        i == 0 ? path.moveTo(x, y) : path.lineTo(x, y);
+        const bool known = !std::isnan(values_[i]);
+        const QPointF point(box.left() + box.width() * static_cast<double>(i) /
+                                             static_cast<double>(values_.size() - 1),
+                            box.bottom() - (highest > 0 ? box.height() * values_[i] / highest : 0));
+        if (known) drawing ? path.lineTo(point) : path.moveTo(point);
+        drawing = known;
     }
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
@@ -272,12 +207,11 @@ void Sparkline::paintEvent(QPaintEvent*) {
 }
 
 FigureCard::FigureCard(const QString& icon_name, const QString& title, QWidget* parent)
-    : QFrame(parent), icon_name_(icon_name), icon_(new QLabel), trend_(new Sparkline) {
+    : QFrame(parent), icon_name_(icon_name), icon_(make_sign()), trend_(new Sparkline) {
     setObjectName(u"card"_s);
     title_ = make_line(title, "figure_title");
     figure_ = make_label(u"–"_s, "figure");
     caption_ = make_line({}, "figure_caption");
-    figure_->setAccessibleName(title);
     icon_->setPixmap(icon(icon_name_).pixmap(18, 18));
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 13, 14, 13);
@@ -296,8 +230,9 @@ FigureCard::FigureCard(const QString& icon_name, const QString& title, QWidget* 
 }
 
 void FigureCard::set_figure(const QString& figure, const QString& caption, Severity severity) {
-    figure_->setText(figure);
+    say(figure_, figure);
     caption_->set_text(caption);
+    figure_->setAccessibleName(u"%1: %2"_s.arg(title_->text(), figure));
     if (severity == severity_) return;
     severity_ = severity;
     figure_->setStyleSheet(severity == Severity::none
@@ -306,16 +241,61 @@ void FigureCard::set_figure(const QString& figure, const QString& caption, Sever
     icon_->setPixmap(icon(icon_name_, severity_).pixmap(18, 18));
 }
 
+void FigureCard::lead_to(const QString& hint, std::function<void()> go) {
+    go_ = std::move(go);
+    setProperty("leads", true);
+    setCursor(Qt::PointingHandCursor);
+    setFocusPolicy(Qt::StrongFocus);
+    setAccessibleName(hint);
+    set_tooltip(this, hint);
+}
+
+void FigureCard::mouseReleaseEvent(QMouseEvent* event) {
+    QFrame::mouseReleaseEvent(event);
+    if (go_ && event->button() == Qt::LeftButton && rect().contains(event->pos())) go_();
+}
+
+void FigureCard::keyPressEvent(QKeyEvent* event) {
+    const bool press = event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter ||
+                       event->key() == Qt::Key_Space;
+    press&& go_ ? go_() : QFrame::keyPressEvent(event);
+}
+
 void FigureCard::changeEvent(QEvent* event) {
     if (event->type() == QEvent::PaletteChange)
         icon_->setPixmap(icon(icon_name_, severity_).pixmap(18, 18));
     QFrame::changeEvent(event);
 }
 
+FigureRow::FigureRow(QList<FigureCard*> cards)
+    : cards_(std::move(cards)), grid_(new QGridLayout(this)) {
+    grid_->setContentsMargins(0, 0, 0, 0);
+    grid_->setSpacing(12);
+    arrange(static_cast<int>(cards_.size()));
+}
+
+void FigureRow::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    const int count = static_cast<int>(cards_.size());
+    arrange(width() >= count * kNarrowFigure ? count : (count + 1) / 2);
+}
+
+void FigureRow::arrange(int columns) {
+    if (columns == columns_) return;
+    for (int i = 0; i < columns_; ++i) grid_->setColumnStretch(i, 0);
+    columns_ = columns;
+    int place = 0;
+    for (auto* card : cards_) {
+        grid_->addWidget(card, place / columns, place % columns);
+        ++place;
+    }
+    for (int i = 0; i < columns; ++i) grid_->setColumnStretch(i, 1);
+}
+
 EmptyState::EmptyState(const QString& icon_name, const QString& title, const QString& text,
                        QWidget* parent)
     : QWidget(parent), extra_(new QVBoxLayout) {
-    auto* picture = new QLabel;
+    auto* picture = make_sign();
     picture->setPixmap(icon(icon_name).pixmap(44, 44));
     picture->setAlignment(Qt::AlignCenter);
     title_ = make_label(title, "page_title");
@@ -335,8 +315,8 @@ EmptyState::EmptyState(const QString& icon_name, const QString& title, const QSt
 }
 
 void EmptyState::set_text(const QString& title, const QString& text) {
-    title_->setText(title);
-    text_->setText(capitalised(text));
+    say(title_, title);
+    say(text_, capitalised(text));
 }
 
 }  // namespace snakepit::shm::ui

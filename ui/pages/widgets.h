@@ -6,12 +6,15 @@
 #include <QLabel>
 #include <QPushButton>
 #include <QToolButton>
+#include <functional>
 #include <vector>
 
 #include "ui/models/severity.h"
+#include "ui/pages/labels.h"
 
 class QBoxLayout;
 class QFormLayout;
+class QGridLayout;
 class QHBoxLayout;
 class QLineEdit;
 class QProgressBar;
@@ -20,21 +23,14 @@ class QVBoxLayout;
 
 namespace snakepit::shm::ui {
 
-QLabel* make_label(const QString& text, const char* object_name = nullptr);
-// Text to be read and copied, on as many lines as it takes.
-QLabel* make_words(const char* object_name = nullptr);
-// Does nothing if the text is the same: a selection in it stays.
-void say(QLabel* label, const QString& text);
-// As HTML, in the colour of what matters less.
-QString muted_html(const QString& text);
-// Muted HTML: a process id and the name of its worker, if it has one.
-QString pid_html(std::int64_t pid);
 // Names at the left, values at the right.
 QFormLayout* make_facts();
 QLabel* add_fact(QFormLayout* facts, const QString& name);
 QFormLayout* make_form();  // of fields to fill in
 QProgressBar* make_busy();
-QToolButton* make_tool(const QString& icon, const QString& text, const QString& shortcut = {});
+// An icon; with a `label` also words. A shortcut given here is in the tooltip and works.
+QToolButton* make_tool(const QString& icon, const QString& text, const QString& shortcut = {},
+                       const QString& label = {});
 QPushButton* make_button(const QString& icon, const QString& text);
 template <typename Receiver, typename Slot>
 QPushButton* make_button(const QString& icon, const QString& text, Receiver* receiver, Slot slot) {
@@ -44,6 +40,8 @@ QPushButton* make_button(const QString& icon, const QString& text, Receiver* rec
 }
 QPushButton* make_primary(const QString& text);
 QPushButton* make_danger(const QString& text);
+// What went wrong, in a box of its own: plain text.
+void show_warning(QWidget* parent, const QString& title, const QString& text);
 // A short word on a rounded ground, in the colours of `severity`.
 void set_chip(QLabel* label, const QString& text, Severity severity);
 // Beside each other, without margins; `wide` takes what room is left.
@@ -54,9 +52,6 @@ QWidget* make_row_box(std::initializer_list<QWidget*> widgets, QWidget* wide = n
                       int spacing = 8);
 // One of these is seen at a time, first the first.
 QStackedWidget* make_stack(std::initializer_list<QWidget*> widgets);
-// Hidden until there is a problem to show.
-QLabel* make_problem();
-void show_problem(QLabel* label, const QString& problem);
 // Calls `slot` on `signal` while `widget` is visible.
 template <typename Sender, typename Signal, typename Slot>
 void while_visible(QWidget* widget, Sender* sender, Signal signal, Slot slot) {
@@ -68,28 +63,6 @@ void while_visible(QWidget* widget, Sender* sender, Signal signal, Slot slot) {
 QLineEdit* make_search(const QString& name, const QString& example);
 // Ctrl+F, while `page` is seen.
 void lead_to(QLineEdit* line, QWidget* page);
-// A command line in monospace, selectable, with a button that copies it.
-QWidget* make_command_line(const QString& command);
-
-// One line of plain text that is cut where it does not fit; the tooltip has all of it then.
-class ElidedLabel : public QLabel {
-    Q_OBJECT
-  public:
-    explicit ElidedLabel(Qt::TextElideMode mode = Qt::ElideMiddle) : mode_(mode) {}
-    void set_text(const QString& text);
-    QSize minimumSizeHint() const override { return {40, QLabel::minimumSizeHint().height()}; }
-
-  protected:
-    void paintEvent(QPaintEvent* event) override;
-    void resizeEvent(QResizeEvent* event) override;
-
-  private:
-    void show_tooltip();
-    Qt::TextElideMode mode_;
-};
-// The same with a name for the style sheet, cut at the end.
-ElidedLabel* make_line(const QString& text, const char* object_name);
-
 // A white rounded box with an optional title line and actions at its right.
 class Card : public QFrame {
     Q_OBJECT
@@ -108,7 +81,8 @@ class Card : public QFrame {
     QVBoxLayout* body_;
 };
 
-// A line without axes: how a figure went lately. It gives way to the figure beside it.
+// A line above 0 without axes: how a figure went lately. NaN leaves a gap. It gives way to the
+// figure beside it.
 class Sparkline : public QWidget {
     Q_OBJECT
   public:
@@ -132,11 +106,16 @@ class FigureCard : public QFrame {
     void set_figure(const QString& figure, const QString& caption,
                     Severity severity = Severity::none);
     void set_trend(std::vector<double> values) { trend_->set_values(std::move(values)); }
+    // A click, Return or the space bar leads there.
+    void lead_to(const QString& hint, std::function<void()> go);
 
   protected:
     void changeEvent(QEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
 
   private:
+    std::function<void()> go_;
     QString icon_name_;
     Severity severity_ = Severity::none;
     QLabel* icon_;
@@ -144,6 +123,22 @@ class FigureCard : public QFrame {
     QLabel* figure_;
     ElidedLabel* caption_;
     Sparkline* trend_;
+};
+
+// Key figures beside each other; in two rows where the window is narrow.
+class FigureRow : public QWidget {
+    Q_OBJECT
+  public:
+    explicit FigureRow(QList<FigureCard*> cards);
+
+  protected:
+    void resizeEvent(QResizeEvent* event) override;
+
+  private:
+    void arrange(int columns);
+    QList<FigureCard*> cards_;
+    QGridLayout* grid_;
+    int columns_ = 0;
 };
 
 // What to see where there is nothing yet, and what to do about it.
