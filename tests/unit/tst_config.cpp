@@ -23,6 +23,7 @@ class TestConfig : public QObject {
     void a_policy_roles_and_quotas_are_read_and_printed();
     void who_is_told_of_alerts_is_read_and_printed();
     void a_configuration_prints_the_specifications_keys_as_json();
+    void the_origin_log_records_what_the_configuration_says();
     void only_keys_that_cannot_change_while_running_need_a_restart();
     void telemetry_goes_where_it_is_told_and_to_loopback_unless_told_otherwise();
 };
@@ -228,7 +229,19 @@ void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     QCOMPARE(values["cleanup_interval"].toInteger(), 60'000);
     QCOMPARE(values["platform_options"].toObject()["linux"].toObject()["shm_path"].toString(),
              QString("/a \"b\""));
-    QCOMPARE(values.size(), 34);
+    QCOMPARE(values["host_origins"].toString(), QString("creators"));
+    QCOMPARE(values.size(), 35);
+}
+
+void TestConfig::the_origin_log_records_what_the_configuration_says() {
+    QCOMPARE(Config{}.host_origins, HostOrigins::creators);
+    QCOMPARE(parsed("[shared_memory]\nhost_origins = 'off'\n").host_origins, HostOrigins::off);
+    QCOMPARE(parsed("[shared_memory]\nhost_origins = 'commands'\n").host_origins,
+             HostOrigins::commands);
+    const auto wrong = Config::parse("[shared_memory]\nhost_origins = 'all'\n", "file");
+    QVERIFY(!wrong);
+    QCOMPARE(wrong.error().code, ErrorCode::configuration_invalid);
+    QVERIFY(wrong.error().remedy.find("creators") != std::string::npos);
 }
 
 void TestConfig::only_keys_that_cannot_change_while_running_need_a_restart() {

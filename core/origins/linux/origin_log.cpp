@@ -25,7 +25,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000;  // microseconds
 constexpr std::int64_t kMinute = 60 * kSecond;
 // While only known processes act, their events can wait: each wake costs more than an event.
-constexpr std::int64_t kPause = 20'000;
+constexpr std::int64_t kPause = 30'000;
 constexpr std::int64_t kPlacesAtMost = 2 * kSecond;  // how often places are looked for
 constexpr std::int64_t kPlacesShare = 300;           // and the part of the time that it may take
 constexpr std::size_t kEventsAtOnce = 4096;
