@@ -5,6 +5,7 @@
 #include "command.h"
 #include "diagnostics/host_json.h"
 #include "host.h"
+#include "host_history.h"
 #include "host_output.h"
 #include "origins/origin_reader.h"
 #include "output.h"
@@ -16,7 +17,7 @@ namespace {
 struct HostOptions {
     std::vector<std::string> names;
     bool all = false;
-    std::string verdict;
+    std::string verdict, at;
     SurveyOptions survey;
 };
 
@@ -54,10 +55,13 @@ Result<int> run_details(const Context& context, const HostOptions& options, Host
 }
 
 Result<int> run_host(const Context& context, const HostOptions& options) {
+    if (!options.at.empty()) return run_host_at(context, options.at);
     auto wanted = options.survey;
+    const auto memory = remembered_segments(context);
     wanted.payers = true;
     const auto origins = origins::OriginReader::open();
     wanted.origins = origins.get();
+    wanted.memory = &memory;
     SHM_ASSIGN(auto survey, survey_host(wanted));
     if (!options.names.empty()) return run_details(context, options, std::move(survey));
     if (context.json) {
@@ -92,6 +96,8 @@ void add_host(Command& app) {
         .one_of({"in_use", "ours", "kept", "left_over", "unknown"});
     command.flag("--quick", options.survey.quick,
                  "Skip the slow part: descriptors that wait in sockets");
+    command.option("--at", "TIME", options.at,
+                   "Show the totals of this time, or of this long ago (10m), as recorded");
     add_place(command, options.survey);
     command.footer(
         "Semaphores and message queues of System V are not shown. Root also sees what "

@@ -20,9 +20,15 @@ namespace snakepit::shm::cli {
 namespace {
 
 // Keys whose number is a time in milliseconds.
-constexpr std::array kDurations{
-    "timeout",         "default_timeout",  "grace_period",          "quarantine",
-    "event_retention", "cleanup_interval", "health_check_interval", "interval"};
+constexpr std::array kDurations{"timeout",
+                                "default_timeout",
+                                "grace_period",
+                                "quarantine",
+                                "event_retention",
+                                "cleanup_interval",
+                                "health_check_interval",
+                                "interval",
+                                "host_history_interval"};
 
 // What 0 means, where it is more than "none".
 struct Zero {
@@ -39,6 +45,7 @@ constexpr std::array kZeros{
     Zero{"event_retention", "forever"},
     Zero{"quarantine", "off"},
     Zero{"metrics_max_size", "off"},
+    Zero{"host_history_interval", "off"},
 };
 
 bool is_size(const QString& group, const QString& key) {

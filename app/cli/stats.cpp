@@ -139,8 +139,9 @@ Result<int> show_stats(const Context& context) {
         print_stats(stats, performance);
         return kDone;
     }
-    for (const auto* key : {"operations", "users", "sessions", "workers", "surveyed_at",
-                            "fragmentation", "subjects", "recommendations", "metrics"})
+    for (const auto* key :
+         {"operations", "users", "sessions", "workers", "surveyed_at", "fragmentation", "subjects",
+          "recommendations", "metrics", "host_history"})
         stats.insert(QLatin1String(key), performance[QLatin1String(key)]);
     print_json(stats);
     return kDone;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t kSeconds = 1000;
 constexpr std::int64_t kMinutes = 60 * kSeconds;
 constexpr double kMiB = 1 << 20;
+constexpr double kGrowth = 1024 * kMiB;  // in an hour or six
 constexpr auto kInfo = AlertSeverity::info;
 constexpr auto kWarning = AlertSeverity::warning;
 constexpr auto kCritical = AlertSeverity::critical;
@@ -79,6 +80,11 @@ constexpr std::array kMemory{
           "allocation_failures_total", 10, 10),
     above({"fragmentation", kInfo, "Arenas are fragmented", "run 'snakepit-shm defragment'"},
           "fragmentation_ratio", 0.7, 0.5, 10 * kMinutes),
+    // Of which program, and how much of it is left over, is in the alert's evidence.
+    above({"host-growth", kWarning, "A program's shared memory on the host grows and stays",
+           "'snakepit-shm host --verdict left_over' lists what it left over; 'snakepit-shm host "
+           "--at TIME' shows what there was before"},
+          "host_program_growth_bytes", kGrowth, kGrowth / 2, 0, AlertGroup::subject),
     below({"host-shm-files", kCritical, "The host's shared memory has no inodes left",
            "remove files there ('snakepit-shm host' lists them), or raise nr_inodes (mount -o "
            "remount,nr_inodes=…)"},

@@ -190,7 +190,7 @@ void print(const Config& config, std::string& out) {
 
 // ---------------------------------------------------------------------- keys
 using C = Config;
-constexpr std::array<Key, 29> kKeys{{
+constexpr std::array<Key, 30> kKeys{{
     {"enabled", read_flag<&C::enabled>, print<&C::enabled>, true},
     {"max_regions", read_count<&C::max_regions>, print<&C::max_regions>, true},
     {"max_region_size", read_size<&C::max_region_size>, print<&C::max_region_size>, true},
@@ -229,6 +229,8 @@ constexpr std::array<Key, 29> kKeys{{
     {"admin_group", read_text<&C::admin_group>, print<&C::admin_group>, false},
     {"metrics_max_size", read_size<&C::metrics_max_size, 0>, print<&C::metrics_max_size>, true},
     {"host_origins", read_origins, print<&C::host_origins>, true},
+    {"host_history_interval", read_duration<&C::host_history_interval_ms, 0>,
+     print<&C::host_history_interval_ms>, true},
     {"arena_size", read_size<&C::arena_size, 2 << 20>, print<&C::arena_size>, true},
 }};
 constexpr std::array<Key, 3> kLinuxKeys{{

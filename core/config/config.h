@@ -51,8 +51,9 @@ struct Config {
     BackingChoice backing = BackingChoice::automatic;
     std::string shm_path = "/dev/shm";
     HostOrigins host_origins = HostOrigins::creators;
-    std::uint64_t metrics_max_size = 256ULL << 20;  // of metrics.db; 0: no history is kept
-    std::uint64_t arena_size = 64ULL << 20;         // of a user's first arena
+    std::uint64_t metrics_max_size = 256ULL << 20;   // of metrics.db; 0: no history is kept
+    std::int64_t host_history_interval_ms = 60'000;  // between two surveys of the host; 0: none
+    std::uint64_t arena_size = 64ULL << 20;          // of a user's first arena
     Policy policy;  // of regions that are allocated without one; no rule names a process
     Roles roles;
     Quotas quotas;

@@ -20,7 +20,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kLabels{"user", "session", "worker"};
+constexpr std::array<std::string_view, 4> kLabels{"user", "session", "worker", kHostLabel};
 constexpr std::int64_t kShortestInterval = 1'000;  // milliseconds
 constexpr std::int64_t kLongestInterval = 3'600'000;
 
@@ -110,7 +110,7 @@ Status read_interval(const toml::node& node, const ConfigPlace& place, std::int6
 
 Status read_labels(const toml::node& node, const ConfigPlace& place,
                    std::vector<std::string>& out) {
-    const auto remedy = "write a list of \"user\", \"session\" and \"worker\"";
+    const auto remedy = "write a list of \"user\", \"session\", \"worker\" and \"host\"";
     const auto* list = node.as_array();
     if (!list) return place.of(node).wrong("expected a list", remedy);
     out.clear();

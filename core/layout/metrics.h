@@ -38,7 +38,9 @@ const Metric* find_metric(std::string_view name);  // null: unknown
     X(region_lock_wait_seconds, seconds,                                        \
       "Waiting time of the first request in a region's lock queue")             \
     X(user_memory_ratio, ratio, "Share of a user's memory quota in use")        \
-    X(user_regions_ratio, ratio, "Share of a user's region quota in use")
+    X(user_regions_ratio, ratio, "Share of a user's region quota in use")       \
+    X(host_program_growth_bytes, bytes,                                         \
+      "Growth of a program's shared memory on the host that was not released")
 
 // The value of such a metric for one subject, at the time of a sample.
 struct SubjectValue {

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "host_history/history_schema.h"
 
 namespace snakepit::shm {
 
@@ -56,6 +57,13 @@ Monitoring::Monitoring(ServiceState& state, const RegionService& service,
 void Monitoring::configure(const Config& config) {
     enabled_ = config.performance_monitoring;
     keeper_.set_max_bytes(config.metrics_max_size);
+    if (!host_) host_.emplace(host_history_db(state_.paths), SurveyOptions{config.shm_path});
+    host_->set_interval(config.host_history_interval_ms);
+    const auto& labels = config.telemetry.labels;
+    host_names_ = std::find(labels.begin(), labels.end(), kHostLabel) != labels.end();
+    host_surveys_ = 0;
+    host_use_.reset();
+    host_subjects_.clear();
     watched_.configure(config);
     if (alerts_) alerts_->configure(config.alerts);
     telemetry_.configure(config.telemetry, config.telemetry_enabled);
@@ -154,8 +162,12 @@ void Monitoring::on_second() {
         sample.time = state_.registry.time();
         history_.add(sample);
         subjects_ = watched_.values();
+    } else {
+        subjects_.clear();
     }
     sample.time = state_.registry.wall(state_.registry.time()).micros;
+    look_at_host();
+    subjects_.insert(subjects_.end(), host_subjects_.begin(), host_subjects_.end());
     alerts_->evaluate(sample, subjects_);
     publish();
 }
@@ -166,6 +178,32 @@ void Monitoring::run_slice() {
     if (survey_.run_slice(at)) watched_.surveyed(survey_.last(), at);
 }
 
+void Monitoring::look_at_host() {
+    if (host_->surveys() == host_surveys_) return;
+    const auto state = host_->state();
+    host_surveys_ = state.surveys;
+    host_subjects_.clear();
+    for (const auto& growth : state.growing)
+        host_subjects_.push_back({"host_program_growth_bytes", growth.program,
+                                  static_cast<double>(growth.bytes), growth.sentence()});
+    if (state.interval_ms == 0) return host_use_.reset();
+    const auto& totals = state.last;
+    host_use_ = {totals.time,
+                 totals.all.segments,
+                 totals.all.bytes,
+                 totals.all.left_segments,
+                 totals.all.left_bytes,
+                 totals.unreadable,
+                 {}};
+    if (!host_names_) return;
+    for (const auto by : kTotalsBy) {
+        auto& label = host_use_->by_name.emplace_back();
+        label.label = to_string(by);
+        for (const auto& total : totals.of(by))
+            label.values.push_back({total.name, total.segments, total.bytes, total.left_bytes});
+    }
+}
+
 void Monitoring::publish() {
     ManagerStats figures;
     for (const auto& [type, count] : state_.errors.by_type())
@@ -173,6 +211,7 @@ void Monitoring::publish() {
     for (const auto& alert : alerts_->live())
         figures.alerts.push_back({alert.rule, std::string(to_string(alert.severity)),
                                   std::string(to_string(alert.state))});
+    figures.host = host_use_;
     telemetry_.hand_over(std::move(figures));
     for (const auto& news : telemetry_.take_news()) {
         state_.registry.record(

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "alerts/alert_manager.h"
 #include "config/config.h"
 #include "events/event_recorder.h"
+#include "host_history/host_recorder.h"
 #include "layout/metrics.h"
 #include "monitoring/health_logger.h"
 #include "monitoring/subject_metrics.h"
@@ -49,6 +51,8 @@ class Monitoring {
     std::string name_of(std::uint64_t serial) const { return watched_.name_of(serial); }
     const UsageHistory& history() const { return history_; }
     MetricsState metrics() const { return keeper_.state(); }
+    // Of the history of the host.
+    HostRecorderState host() const { return host_ ? host_->state() : HostRecorderState{}; }
 
   private:
     layout::Sample counts() const;
@@ -58,6 +62,8 @@ class Monitoring {
     // What others timed comes into the registry.
     void collect_times();
     void publish();
+    // What the last survey of the host found; once for each survey.
+    void look_at_host();
 
     ServiceState& state_;
     const EventRecorder& recorder_;
@@ -72,7 +78,12 @@ class Monitoring {
     bool enabled_ = true;
     std::unique_ptr<HealthLogger> health_;
     UsageHistory history_;
-    MetricsRecorder keeper_;  // of samples; its thread ends before the rest
+    std::vector<SubjectValue> host_subjects_;
+    std::optional<HostUse> host_use_;
+    std::uint64_t host_surveys_ = 0;    // that were looked at
+    MetricsRecorder keeper_;            // of samples; its thread ends before the rest
+    bool host_names_ = false;           // they are exported
+    std::optional<HostRecorder> host_;  // likewise; none before configure()
 };
 
 }  // namespace snakepit::shm

@@ -228,6 +228,18 @@ QJsonObject times(const Histogram& histogram) {
             {"p999", micros(0.999)}};
 }
 
+QJsonObject host_history_json(const ReportSources& s) {
+    const auto state = s.monitoring.host();
+    return {{"file", text(host_history_db(s.state.paths))},
+            {"interval_ms", number(static_cast<std::uint64_t>(state.interval_ms))},
+            {"surveys", number(state.surveys)},
+            {"last_survey", state.surveys == 0 ? QJsonValue() : text(to_rfc3339(state.last.time))},
+            {"cpu_ms", static_cast<double>(state.cpu_nanos) / 1e6},
+            {"pause_ms", number(static_cast<std::uint64_t>(state.pause_ms))},
+            {"bytes", number(state.bytes)},
+            {"problem", text(state.problem)}};
+}
+
 }  // namespace
 
 QJsonObject metrics_json(const ReportSources& s) {
@@ -260,6 +272,7 @@ QJsonObject performance_report(const ReportSources& s) {
         {"subjects", subjects(s)},
         {"recommendations", recommendations(s)},
         {"metrics", metrics_json(s)},
+        {"host_history", host_history_json(s)},
         {"last_updated", text(to_rfc3339(now()))},
     };
 }

@@ -18,6 +18,47 @@ QString journal_text(JournalChoice choice) {
     return QStringLiteral("off");
 }
 
+QJsonValue host_json(const std::optional<HostUse>& host) {
+    if (!host) return {};
+    QJsonObject labels;
+    for (const auto& label : host->by_name) {
+        QJsonArray values;
+        for (const auto& value : label.values)
+            values.append(
+                QJsonArray{text(value.name), value.segments, value.bytes, value.left_bytes});
+        labels.insert(text(label.label), values);
+    }
+    return QJsonObject{{"at", text(to_rfc3339(host->at))},
+                       {"segments", host->segments},
+                       {"bytes", host->bytes},
+                       {"left_segments", host->left_segments},
+                       {"left_bytes", host->left_bytes},
+                       {"unreadable", host->unreadable},
+                       {"labels", labels}};
+}
+
+std::optional<HostUse> host_from(const QJsonObject& object) {
+    if (object.isEmpty()) return std::nullopt;
+    HostUse out;
+    out.at = from_rfc3339(object["at"].toString().toStdString()).value_or(Timestamp{});
+    out.segments = object["segments"].toDouble();
+    out.bytes = object["bytes"].toDouble();
+    out.left_segments = object["left_segments"].toDouble();
+    out.left_bytes = object["left_bytes"].toDouble();
+    out.unreadable = object["unreadable"].toDouble();
+    const auto labels = object["labels"].toObject();
+    for (auto it = labels.begin(); it != labels.end(); ++it) {
+        auto& label = out.by_name.emplace_back();
+        label.label = it.key().toStdString();
+        for (const auto& entry : it.value().toArray()) {
+            const auto value = entry.toArray();
+            label.values.push_back({value[0].toString().toStdString(), value[1].toDouble(),
+                                    value[2].toDouble(), value[3].toDouble()});
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 QJsonObject telemetry_json(const TelemetryManager& telemetry) {
@@ -49,7 +90,8 @@ QJsonObject metrics_json(const TelemetryManager& telemetry) {
             {"backend", text(identity.backend)},
             {"labels", labels},
             {"errors", errors},
-            {"alerts", alerts}};
+            {"alerts", alerts},
+            {"host", host_json(telemetry.figures().host)}};
 }
 
 Result<MetricsReport> parse_metrics_report(std::string_view json) {
@@ -76,6 +118,7 @@ Result<MetricsReport> parse_metrics_report(std::string_view json) {
                                       alert["state"].toString().toStdString(),
                                       static_cast<std::uint64_t>(alert["alerts"].toInteger())});
     }
+    out.figures.host = host_from(object["host"].toObject());
     return out;
 }
 

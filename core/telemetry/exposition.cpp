@@ -156,6 +156,40 @@ void add_figures(const ExpositionInput& in, std::vector<MetricFamily>& out) {
     out.push_back(std::move(alerts));
 }
 
+// The names are bounded by whoever counts them.
+void add_host_names(const HostUse::Label& use, std::vector<MetricFamily>& out) {
+    auto segments = family(fmt::format("host_{}_segments", use.label), FamilyKind::gauge,
+                           fmt::format("Segments of the host by {}", use.label));
+    auto bytes = family(fmt::format("host_{}_bytes", use.label), FamilyKind::gauge,
+                        fmt::format("Resident bytes of segments of the host by {}", use.label));
+    auto left = family(fmt::format("host_{}_left_over_bytes", use.label), FamilyKind::gauge,
+                       fmt::format("Bytes of left-over segments of the host by {}", use.label));
+    for (const auto& value : use.values) {
+        const Labels labels{{use.label, valid_utf8(value.name)}};
+        segments.points.push_back({{}, labels, value.segments});
+        bytes.points.push_back({{}, labels, value.bytes});
+        left.points.push_back({{}, labels, value.left_bytes});
+    }
+    for (auto* added : {&segments, &bytes, &left}) out.push_back(std::move(*added));
+}
+
+void add_host(const ExpositionInput& in, std::vector<MetricFamily>& out) {
+    if (!in.figures.host) return;
+    const auto& host = *in.figures.host;
+    out.push_back(gauge("host_survey_timestamp_seconds",
+                        "Last survey of the host's shared memory, since 1970", seconds(host.at)));
+    out.push_back(gauge("host_segments", "Segments of the host that the manager's user may see",
+                        host.segments));
+    out.push_back(gauge("host_segment_bytes", "Resident bytes of these segments", host.bytes));
+    out.push_back(gauge("host_left_over_segments", "Segments of the host that were left over",
+                        host.left_segments));
+    out.push_back(
+        gauge("host_left_over_bytes", "Resident bytes of left-over segments", host.left_bytes));
+    out.push_back(gauge("host_unreadable_processes",
+                        "Processes that the last survey could not inspect", host.unreadable));
+    for (const auto& use : host.by_name) add_host_names(use, out);
+}
+
 }  // namespace
 
 std::string MetricFamily::name_of(const FamilyPoint& point) const {
@@ -171,6 +205,7 @@ std::vector<MetricFamily> metric_families(const ExpositionInput& input) {
     add_timed(input, out);
     add_use(input, out);
     add_figures(input, out);
+    add_host(input, out);
     std::erase_if(out, [](const MetricFamily& family) { return family.points.empty(); });
     return out;
 }

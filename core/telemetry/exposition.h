@@ -33,6 +33,23 @@ struct LabelledUse {
     std::vector<Value> values;
 };
 
+// Shared memory of the whole host, and the names that have the most of it.
+struct HostUse {
+    struct Value {
+        std::string name;
+        double segments = 0, bytes = 0, left_bytes = 0;  // left over
+    };
+    struct Label {
+        std::string label;  // "program", "user" or "group"
+        std::vector<Value> values;
+    };
+    Timestamp at;
+    double segments = 0, bytes = 0;
+    double left_segments = 0, left_bytes = 0;
+    double unreadable = 0;       // processes
+    std::vector<Label> by_name;  // empty: without names
+};
+
 struct AlertCount {
     std::string rule, severity, state;
     std::uint64_t alerts = 1;
@@ -42,6 +59,7 @@ struct AlertCount {
 struct ManagerStats {
     std::vector<std::pair<std::string, std::uint64_t>> errors;  // by type
     std::vector<AlertCount> alerts;
+    std::optional<HostUse> host;  // none: it is not surveyed
 };
 
 struct ExpositionInput {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "telemetry/metrics_source.h"
 
+#include "telemetry/telemetry_options.h"
+
 namespace snakepit::shm {
 
 Result<MetricsSource> MetricsSource::open(const std::string& registry, UserName user_name) {
@@ -52,7 +54,8 @@ void MetricsSource::read(ExpositionInput& out, const std::vector<std::string>& l
     for (std::size_t i = 0; i < layout::kTimed; ++i)
         out.timed[i] = reader_.timed(static_cast<layout::Timed>(i));
     out.use.clear();
-    for (const auto& label : labels) out.use.push_back(use_by(label));
+    for (const auto& label : labels)
+        if (label != kHostLabel) out.use.push_back(use_by(label));
 }
 
 }  // namespace snakepit::shm

@@ -6,6 +6,7 @@
 
 #include "base/lock_owner.h"
 #include "every_fixture.h"
+#include "host_history/history_store.h"
 #include "layout/metrics.h"
 #include "layout/registry_reader.h"
 
@@ -17,7 +18,8 @@ namespace {
 constexpr const char* kConfiguration =
     "max_regions = 2000\nmax_total_memory = \"64MiB\"\nmax_region_size = \"32MiB\"\n"
     "max_regions_per_user = 1500\nmax_memory_per_user = \"48MiB\"\n"
-    "health_check_interval = \"1s\"\nenable_defragmentation = false";
+    "health_check_interval = \"1s\"\nenable_defragmentation = false\n"
+    "host_history_interval = ";
 
 // What the metrics of single subjects have to reach for their rules, which is not much.
 constexpr const char* kSubjectRule =
@@ -47,6 +49,7 @@ class EveryMetric : public QObject {
     void locks();
     void what_is_refused();
     void a_database_that_is_locked();
+    void a_program_that_grows();
     std::vector<layout::Sample> samples() const {
         const auto reader = RegistryReader::open(s_->runtime("registry").toStdString());
         return reader ? reader->samples(0) : std::vector<layout::Sample>();
@@ -55,11 +58,12 @@ class EveryMetric : public QObject {
     std::unique_ptr<Situation> s_;
     std::unique_ptr<ManagerClient> client_, other_;
     std::thread leaks_, waits_;
+    std::unique_ptr<QFile> segment_;
     std::atomic<bool> stop_{false}, has_second_{false};
 };
 
 void EveryMetric::initTestCase() {
-    s_ = std::make_unique<Situation>(kConfiguration);
+    s_ = std::make_unique<Situation>(QString(kConfiguration) + "0");
 #define X(name, unit, help)                                                                       \
     Situation::write(s_->service.host().path("rule.json"),                                        \
                      QString(kSubjectRule).arg(#name).toUtf8());                                  \
@@ -82,6 +86,7 @@ void EveryMetric::initTestCase() {
     locks();
     what_is_refused();
     a_database_that_is_locked();
+    a_program_that_grows();
 }
 
 void EveryMetric::cleanupTestCase() {
@@ -171,6 +176,32 @@ void EveryMetric::a_database_that_is_locked() {
     }
     QCOMPARE(sqlite3_exec(raw, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(raw);
+}
+
+// This program, which has a segment now and had less of it before.
+void EveryMetric::a_program_that_grows() {
+    constexpr double kSize = 1 << 20;
+    constexpr std::int64_t kMinute = 60'000'000;
+    QFile name("/proc/self/comm");
+    QVERIFY(name.open(QIODevice::ReadOnly));
+    {
+        auto store = HistoryStore::open(s_->state("host_history.db").toStdString());
+        QVERIFY(store.has_value());
+        UsageTotal total;
+        total.name = name.readAll().trimmed().toStdString();
+        for (int i = 0; i < 75; ++i) {
+            total.bytes = total.most_bytes = kSize / 100 * i;
+            HostTotals totals{.time = {now().micros - (75 - i) * kMinute}};
+            totals.by[0] = {total};
+            QVERIFY(store->add(totals));
+        }
+    }
+    segment_ = std::make_unique<QFile>(s_->service.host().path("segments/growing"));
+    QVERIFY(segment_->open(QIODevice::ReadWrite));
+    QCOMPARE(segment_->write(QByteArray(static_cast<int>(kSize), 'x')), qint64{1 << 20});
+    QVERIFY(segment_->flush());
+    s_->service.host().configure(QString(kConfiguration) + "\"1s\"");
+    QCOMPARE(s_->service.cli({"config", "reload"}).status, 0);
 }
 
 void EveryMetric::each_metric_gets_a_value_data() {

@@ -230,7 +230,7 @@ void TestConfig::a_configuration_prints_the_specifications_keys_as_json() {
     QCOMPARE(values["platform_options"].toObject()["linux"].toObject()["shm_path"].toString(),
              QString("/a \"b\""));
     QCOMPARE(values["host_origins"].toString(), QString("creators"));
-    QCOMPARE(values.size(), 35);
+    QCOMPARE(values.size(), 36);
 }
 
 void TestConfig::the_origin_log_records_what_the_configuration_says() {

@@ -32,6 +32,8 @@ HostSegment system_v() {
     segment.confidence_if_unused = 97;
     segment.evidence = {"Process 42 ended.", "Nobody has it attached."};
     segment.advice = "Ask kim.";
+    segment.payer = {
+        SegmentPayer::KnownBy::earlier, "/docker/0123", "container 0123", GroupKind::container, {}};
     return segment;
 }
 
@@ -51,6 +53,7 @@ HostSegment memfd() {
     segment.creator = {77, SegmentCreator::KnownBy::name, Life::lives, "pipewire", "user.slice"};
     segment.creator_may_live = true;
     segment.verdict = SegmentVerdict::in_use;
+    segment.payer.reason = "It has no pages.";
     return segment;
 }
 
@@ -85,6 +88,9 @@ void HostJson::a_survey_comes_back_as_it_was() {
     survey.balance.places = {{"/dev/shm", 0, 8192, 4096, 1 << 20, 4096, 510, 0},
                              {"/tmp/other", 4026532711, 4096, 0, 0, 0, 0, 0}};
     survey.balance.notes = {"1 descriptor waits in a socket of process 12 (x)."};
+    survey.groups = {{"/docker/0123", "container 0123", GroupKind::container, 2, 8192, 1, 4096,
+                      1 << 20, "/docker", 1 << 19, 1 << 18, "It is full."},
+                     {"/", "the host", GroupKind::root, 1, 1, 0, 0, 0, {}, 0, 0, {}}};
     survey.system_v = {3, 4096, 12288, ~std::uint64_t{0}, 1 << 30};
     const auto json = host_json(survey);
     const auto back = parse_host(json);
@@ -92,6 +98,11 @@ void HostJson::a_survey_comes_back_as_it_was() {
     QCOMPARE(host_json(*back), json);
     QCOMPARE(back->time, survey.time);
     QCOMPARE(back->shm_free, survey.shm_free);
+    QCOMPARE(back->groups.size(), std::size_t{2});
+    QCOMPARE(back->groups.front().warning, "It is full.");
+    QVERIFY(json["groups"].toArray().last().toObject()["limit"].isNull());
+    QVERIFY(back->segments.front().payer.known_by == SegmentPayer::KnownBy::earlier);
+    QCOMPARE(back->segments.back().payer.reason, "It has no pages.");
     const auto balance = json["balance"].toObject();
     QCOMPARE(balance["shmem"].toInteger(), 8192);
     QCOMPARE(balance["listed"].toInteger(), 12288);
