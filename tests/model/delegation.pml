@@ -14,7 +14,8 @@
  *   RECORD_FIRST         the record says delegated before the lease page has the word
  *   ORDINARY_FIRST       the record is ordinary before it has what the page says
  *   NO_BASE              a client does not compare the base
- *   DELEGATE_WITH_WAITER a lock that somebody waits for is delegated
+ *   LOAN_WITHOUT_END     a lock that somebody waits for is delegated, and nobody ends that
+ *   LENT_IS_FREE         a lock without a holder in the queue is granted although it is lent
  *   FORGET_WORD          a dead client's delegated lock is dropped without a look at its page
  *   NOT_ABSORBED_AGAIN   a new manager believes what the record says of a recalled lock
  */
@@ -52,6 +53,7 @@ byte known[2];
 
 /* The manager's memory. */
 bit parked[OWNERS];
+bit lent = 0; /* delegated although others wait, until its time is up */
 bit buried = 0, kill_manager = 0;
 
 /* Only for the claims. */
@@ -136,21 +138,13 @@ inline reply_granted(o)
     }
 }
 
-inline serve_lock(o)
-{
-    parked[o] = 0;
-    absorb();
-    if
-    :: holder == o && number == request_number[o] -> told_delegated[o] = 0; reply_granted(o)
-    :: holder == NOBODY ->
-        write_record(o);
-        delegate(o);
-        reply_granted(o)
-    :: else -> parked[o] = 1
-    fi
-}
+#define CLIENT_WAITS(client) ((client) == 0 && (parked[0] || parked[1]) || (client) == 1 && parked[2])
+#define LENT_TO_ANOTHER(o) \
+    (lent && holder != NOBODY && delegated && CLIENT(holder) != CLIENT(o) && \
+     CLIENT_WAITS(1 - CLIENT(holder)))
 
-/* Somebody who waits gets it; others may still wait, so it is not delegated. */
+/* Somebody who waits gets it. While others still wait it is lent, unless they are of the same client, or
+ * `asking`: a request that will wait as well is being served. */
 inline advance()
 {
     if
@@ -163,15 +157,40 @@ inline advance()
     :: next != NOBODY ->
         write_record(next);
         parked[next] = 0;
-#ifdef DELEGATE_WITH_WAITER
-        delegate(next);
-#else
-        told_delegated[next] = 0;
-#endif
+        if
+        :: asking || CLIENT_WAITS(CLIENT(next)) -> told_delegated[next] = 0
+        :: else ->
+            delegate(next);
+            lent = (CLIENT_WAITS(0) || CLIENT_WAITS(1))
+        fi;
         reply_granted(next)
     :: else
     fi;
     next = 0
+}
+
+/* A request of the client that has it ends the loan first; who waits is served before it. */
+inline serve_lock(o)
+{
+    parked[o] = 0;
+    if
+#ifndef LENT_IS_FREE
+    :: LENT_TO_ANOTHER(o) -> parked[o] = 1; goto serve
+#else
+    :: LENT_TO_ANOTHER(o) -> holder = NOBODY; delegated = 0
+#endif
+    :: else ->
+        absorb();
+        if :: lent && holder == NOBODY -> asking = 1; advance(); asking = 0 :: else fi
+    fi;
+    if
+    :: holder == o && number == request_number[o] -> told_delegated[o] = 0; reply_granted(o)
+    :: holder == NOBODY ->
+        write_record(o);
+        delegate(o);
+        reply_granted(o)
+    :: else -> parked[o] = 1
+    fi
 }
 
 inline serve_unlock(o)
@@ -214,13 +233,14 @@ inline bury()
 active proctype manager()
 {
     byte c, found, found_seq, next;
+    bit asking = 0;
     goto serve;
 killed:
     skip;
     d_step {
         parked[0] = 0; parked[1] = 0; parked[2] = 0; buried = 0; era++; kill_manager = 0;
-        request[0] = nothing; request[1] = nothing; request[2] = nothing;
-        c = 0; found = 0; found_seq = 0; next = 0
+        request[0] = nothing; request[1] = nothing; request[2] = nothing; lent = 0;
+        c = 0; found = 0; found_seq = 0; next = 0; asking = 0
     };
 serve:
     do
@@ -232,6 +252,12 @@ serve:
     :: DUE(1) && request[1] == unlock -> serve_unlock(1)
     :: !dead && DUE(2) && request[2] == lock -> serve_lock(2)
     :: !dead && DUE(2) && request[2] == unlock -> serve_unlock(2)
+#ifndef LOAN_WITHOUT_END
+    :: lent ->
+        lent = 0;
+        absorb();
+        if :: holder == NOBODY -> advance() :: else fi
+#endif
     :: QUIET(0) && QUIET(1) && QUIET(2) && (!dead || buried) -> break
     od;
     /* Whatever is delegated is idle. */
