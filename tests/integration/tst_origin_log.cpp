@@ -331,7 +331,7 @@ void OriginLogTest::a_container_is_watched_from_outside() {
     log_ = std::make_unique<OriginLogProgram>(QStringList{"--shm-path", place_});
     QVERIFY(log_->start());
     QProcess container;
-    container.start("unshare", {"-Urpfmi", "sh", "-c",
+    container.start("unshare", {"-Urpfmi", "--kill-child", "sh", "-c",
                                 "mount -t tmpfs none /dev/shm; ipcmk -M 4096 > /dev/null; "
                                 "while :; do n=$((n+1)); : > /dev/shm/made_$n; sleep 0.1; done"});
     if (!container.waitForStarted(60'000)) QSKIP("needs unshare");
