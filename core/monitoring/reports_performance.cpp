@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "host_history/history_schema.h"
 #include "layout/metrics.h"
 #include "security/name_resolver.h"
 #include "telemetry/recommendations.h"
