@@ -54,7 +54,7 @@ std::uint64_t used_here() {
     return sum;
 }
 
-HostSurvey survey(bool quick = false) {
+HostSurvey surveyed(bool quick = false) {
     SurveyOptions options;
     options.quick = quick;
     auto out = survey_host(options);
@@ -125,11 +125,11 @@ void Balance::each_place_is_listed_or_told_of_data() {
 
 void Balance::each_place_is_listed_or_told_of() {
     QFETCH(int, row);
-    const auto before = survey();
+    const auto before = surveyed();
     const auto plant = plant_rows()[static_cast<std::size_t>(row)].plant();
     const auto undo = qScopeGuard([&] { plant.undo(); });
     if (plant.listed + plant.hidden == 0) QSKIP("the kernel does not allow it");
-    const auto after = survey();
+    const auto after = surveyed();
     const auto& balance = after.balance;
     QVERIFY2(balance.listed - before.balance.listed == plant.listed,
              "before: " + all_of(before.balance) + "\nafter: " + all_of(balance));
@@ -153,7 +153,7 @@ void Balance::all_of_it_at_once_is_explained_to_the_byte() {
         hidden += plants.back().hidden;
     }
     const MadeCounts counts(fmt::format("Shmem: {} kB\n", expected / 1024));
-    const auto found = survey();
+    const auto found = surveyed();
     const auto& balance = found.balance;
     QCOMPARE(quint64(balance.shmem), quint64(expected));
     if (balance.unlisted() != static_cast<std::int64_t>(hidden))
@@ -173,15 +173,15 @@ void Balance::all_of_it_at_once_is_explained_to_the_byte() {
 
 void Balance::what_costs_more_is_left_out_when_asked() {
     const auto plant = memory_in_a_socket();
-    QVERIFY(says(survey().balance.notes, plant.note));
-    QVERIFY(!says(survey(true).balance.notes, plant.note));
+    QVERIFY(says(surveyed().balance.notes, plant.note));
+    QVERIFY(!says(surveyed(true).balance.notes, plant.note));
     plant.undo();
-    QVERIFY(!says(survey().balance.notes, plant.note));
+    QVERIFY(!says(surveyed().balance.notes, plant.note));
 }
 
 void Balance::limits_of_files_and_of_system_v_are_told() {
     const auto plant = table_segments();
-    const auto survey = ::survey();
+    const auto survey = surveyed();
     plant.undo();
     std::uint64_t most = 0;
     std::ifstream("/proc/sys/kernel/shmmni") >> most;
@@ -201,7 +201,7 @@ void Balance::limits_of_files_and_of_system_v_are_told() {
 void Balance::what_was_given_back_meanwhile_is_told_as_it_is() {
     const auto plant = memory_without_a_name();
     const MadeCounts counts("Shmem: 4 kB\n");
-    const auto balance = survey().balance;
+    const auto balance = surveyed().balance;
     plant.undo();
     QCOMPARE(quint64(balance.shmem), quint64(4096));
     QCOMPARE(qint64(balance.unlisted()), 4096 - qint64(balance.listed));
@@ -212,7 +212,7 @@ void Balance::what_was_given_back_meanwhile_is_told_as_it_is() {
 
 void Balance::swap_is_told() {
     const MadeCounts counts("SwapTotal: 100 kB\nSwapFree: 94 kB\nShmem: 4 kB\n");
-    const auto balance = survey().balance;
+    const auto balance = surveyed().balance;
     QVERIFY2(says(balance.notes, "6 KiB are in swap"), all_of(balance));
 }
 
@@ -223,7 +223,7 @@ void Balance::who_may_not_be_looked_at_is_named() {
         must(::setresgid(4242, 4242, 4242) == 0 && ::setresuid(4242, 4242, 4242) == 0, "setuid");
         auto* const at = ::mmap(nullptr, 3 * kPage, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         must(at != MAP_FAILED, "mmap");
-        const auto told = survey();
+        const auto told = surveyed();
         std::string text;
         for (const auto* sentences : {&told.limits, &told.balance.notes})
             for (const auto& sentence : *sentences) text += sentence + "\n";
