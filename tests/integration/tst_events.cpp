@@ -17,6 +17,7 @@
 #include "../security/raw_client.h"
 #include "client/manager_client.h"
 #include "layout/signals_layout.h"
+#include "paused.h"
 #include "service_fixture.h"
 #include "signaller.h"
 
@@ -100,16 +101,6 @@ class Events : public QObject {
             if (*got) return **got;
         }
         return std::nullopt;
-    }
-    // Returns when it has stopped: the signal alone does not say when it does.
-    bool stop_service() {
-        ::kill(static_cast<pid_t>(service_->pid()), SIGSTOP);
-        return QTest::qWaitFor(
-            [&] {
-                QFile stat(QString("/proc/%1/stat").arg(service_->pid()));
-                return stat.open(QIODevice::ReadOnly) && stat.readAll().contains(") T ");
-            },
-            kPatienceMs);
     }
     // No event is there, and none comes.
     bool quiet(ManagerClient& client) {
@@ -367,7 +358,7 @@ void Events::a_manager_that_hangs_delays_and_no_more() {
     QVERIFY(lock && wait && quiet(*client_));
     QVERIFY(other->notify(id) && other->unlock(locked, held->token));
     QTest::qSleep(100);  // both are noted
-    QVERIFY(stop_service());
+    QVERIFY(test::pause_process(service_->pid()));
     const auto began = monotonic_nanos();
     const auto none = client_->next_event();
     QVERIFY(none && !*none);
@@ -434,7 +425,7 @@ void Events::mapping_from_the_cache_never_asks() {
     QCOMPARE(code(client_->map_cached(id, AccessMode::read_only)), ErrorCode::not_cached);
     const auto first = client_->map(id, AccessMode::read_write);
     QVERIFY(first && client_->unmap(*first));
-    QVERIFY(stop_service());
+    QVERIFY(test::pause_process(service_->pid()));
     const auto trips = client_->round_trips();
     for (const auto access : {AccessMode::read_write, AccessMode::read_only}) {
         const auto mapped = client_->map_cached(id, access);

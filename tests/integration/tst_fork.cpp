@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "paused.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm::test;
@@ -42,7 +43,7 @@ void Fork::a_stopped_manager_ends_no_parent() {
     const auto program =
         service_.python("fork_checks.py", {"without_a_manager_the_memory_is_out_of_reach"});
     QCOMPARE(program->line(), "ready");
-    QCOMPARE(::kill(static_cast<pid_t>(service_.pid()), SIGSTOP), 0);
+    QVERIFY(pause_process(service_.pid()));
     program->say("go");
     const auto result = program->wait();
     QCOMPARE(::kill(static_cast<pid_t>(service_.pid()), SIGCONT), 0);
