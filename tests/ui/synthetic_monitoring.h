@@ -61,6 +61,8 @@ class SyntheticMonitoring : public MonitoringPort {
 class SyntheticSurvey : public HostPort {
   public:
     Result<HostSurvey> survey() override;
+    Result<std::vector<HostSeries>> history(TotalsBy by, Timestamp from, Timestamp to, std::size_t,
+                                            std::size_t) override;
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override;
     Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override;
 

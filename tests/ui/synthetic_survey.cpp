@@ -165,6 +165,20 @@ Result<HostSurvey> SyntheticSurvey::survey() {
     return survey_;
 }
 
+// A program that grows, and one that comes and goes.
+Result<std::vector<HostSeries>> SyntheticSurvey::history(TotalsBy by, Timestamp from, Timestamp to,
+                                                         std::size_t, std::size_t) {
+    constexpr std::int64_t kMinute = 60'000'000;
+    HostSeries grows{by == TotalsBy::program ? "python3" : "someone", {}};
+    HostSeries comes{std::string(kOtherNames), {}};
+    for (auto at = from.micros; at < to.micros; at += kMinute) {
+        const auto minute = static_cast<double>((at - from.micros) / kMinute);
+        grows.points.push_back({{at}, 60, minute * (2 << 20), 0});
+        comes.points.push_back({{at}, 60, static_cast<double>(64 << 20), 0});
+    }
+    return std::vector<HostSeries>{std::move(grows), std::move(comes)};
+}
+
 Result<std::vector<HostCleanItem>> SyntheticSurvey::rehearse(
     const std::vector<std::string>& names) {
     const std::lock_guard lock(mutex_);

@@ -4,7 +4,11 @@
 
 #include "rich_fixture.h"
 #include "ui/dialogs/host_clean_dialog.h"
+#include "ui/graphs/host_graph.h"
+#include "ui/graphs/time_plot.h"
 #include "ui/models/settings.h"
+#include "ui/pages/choice_row.h"
+#include "ui/pages/host_page.h"
 
 namespace snakepit::shm::ui {
 
@@ -71,6 +75,27 @@ class TestHostPage : public QObject {
         fixture.window.show_page(QStringLiteral("memory"));
         QTest::qWait(6500);
         QVERIFY(fixture.survey->surveys() <= 2);
+    }
+
+    void what_was_there_before_is_drawn_by_program_user_or_group() {
+        RichFixture fixture;
+        auto& page = fixture.host();
+        auto* graph = page.findChild<HostGraph*>();
+        QVERIFY(graph);
+        QTRY_COMPARE_WITH_TIMEOUT(graph->plot().lines(), 2, 9000);
+        QCOMPARE(graph->plot().graph(0)->name(), QStringLiteral("python3"));
+        QCOMPARE(graph->plot().graph(1)->name(), QStringLiteral("others"));
+        QVERIFY(graph->plot().graph(0)->dataCount() > 1000);
+        keep(fixture.window, QStringLiteral("host-history"));
+        auto* by = page.findChild<ChoiceRow*>();
+        QVERIFY(by);
+        by->choose(1);
+        Q_EMIT by->chosen(1);
+        QTRY_COMPARE_WITH_TIMEOUT(graph->plot().graph(0)->name(), QStringLiteral("someone"), 9000);
+        // Time that was not recorded is a gap.
+        HostSeries gap{"x", {{{1'000'000}, 60, 5, 0}, {{3'600'000'000}, 60, 7, 0}}};
+        graph->show_series({gap}, 3700);
+        QCOMPARE(graph->plot().graph(0)->dataCount(), 3);
     }
 };
 

@@ -75,6 +75,10 @@ class BundleSurvey : public HostPort {
   public:
     BundleSurvey(const BundleLabel& label, BundleReader& bundle);
     Result<HostSurvey> survey() override { return survey_; }
+    Result<std::vector<HostSeries>> history(TotalsBy, Timestamp, Timestamp, std::size_t,
+                                            std::size_t) override {
+        return refusal_.refuse();
+    }
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>&) override {
         return refusal_.refuse();
     }

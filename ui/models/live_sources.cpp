@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/live_sources.h"
 
+#include "host_history/history_schema.h"
 #include "platform/process.h"
 #include "ui/models/live_audit.h"
 #include "ui/models/live_monitoring.h"
@@ -123,7 +124,7 @@ Workspace::Parts live_parts(const InstancePaths& paths) {
     auto manager = std::make_shared<LiveManager>(paths.instance);
     parts.manager = manager;
     parts.monitoring = std::make_shared<LiveMonitoring>(std::move(manager), paths);
-    parts.host = std::make_shared<LiveSurvey>();
+    parts.host = std::make_shared<LiveSurvey>(host_history_db(paths));
     parts.audit = std::make_shared<LiveAudit>(paths);
     return parts;
 }

@@ -5,13 +5,22 @@
 
 namespace snakepit::shm::ui {
 
-// The host this program runs on. Needs no manager.
+// The host this program runs on, and what a manager recorded of it. Needs no manager.
 class LiveSurvey : public HostPort {
   public:
+    // `history`: its database; empty: there is none.
+    explicit LiveSurvey(const std::string& history = {}) : history_(history) {}
+
     Result<HostSurvey> survey() override {
         SurveyOptions options;
         options.payers = true;
+        const auto known = history_.segments();
+        if (known) options.memory = &*known;
         return survey_host(options);
+    }
+    Result<std::vector<HostSeries>> history(TotalsBy by, Timestamp from, Timestamp to,
+                                            std::size_t max_points, std::size_t most) override {
+        return history_.series(by, from, to, max_points, most);
     }
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override {
         return clean_host(names, {.dry_run = true});
@@ -19,6 +28,9 @@ class LiveSurvey : public HostPort {
     Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override {
         return clean_segments(segments, {});
     }
+
+  private:
+    HistoryReader history_;
 };
 
 }  // namespace snakepit::shm::ui

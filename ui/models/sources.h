@@ -17,6 +17,7 @@
 #include "base/region.h"
 #include "base/result.h"
 #include "events/event_reader.h"
+#include "host_history/history_reader.h"
 #include "layout/registry_reader.h"
 #include "security/policy_text.h"
 #include "survey/host_survey.h"
@@ -131,11 +132,14 @@ class MonitoringPort {
     virtual Result<PerformanceReport> performance() = 0;
 };
 
-// Every segment of the host, ours or not. Called from one worker thread.
+// Every segment of the host, ours or not, and what there was before. Called from one worker thread.
 class HostPort {
   public:
     virtual ~HostPort() = default;
     virtual Result<HostSurvey> survey() = 0;
+    // What was recorded between the two times, the largest names first.
+    virtual Result<std::vector<HostSeries>> history(TotalsBy by, Timestamp from, Timestamp to,
+                                                    std::size_t max_points, std::size_t most) = 0;
     // What of these would go; without names of those that were left over for certain. Removes
     // nothing.
     virtual Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) = 0;

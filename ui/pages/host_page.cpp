@@ -8,10 +8,13 @@
 #include <QVBoxLayout>
 
 #include "ui/dialogs/host_clean_dialog.h"
+#include "ui/graphs/host_graph.h"
 #include "ui/icons.h"
 #include "ui/models/format.h"
 #include "ui/models/host_model.h"
+#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/choice_row.h"
 #include "ui/pages/filter_line.h"
 #include "ui/pages/host_details.h"
 #include "ui/pages/split.h"
@@ -24,6 +27,8 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr qint64 kSurveyMillis = 5000;  // between surveys while somebody looks
+constexpr qint64 kHistoryMillis = 30'000;
+constexpr int kLeastHistory = 170;  // pixels
 
 struct Sum {
     std::uint64_t count = 0, bytes = 0;
@@ -71,7 +76,8 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
     build_actions();
     body()->addWidget(build_figures());
     body()->addWidget(build_filter());
-    body()->addWidget(make_split(build_table(), details_, {880, 340}, u"host_splitter"_s), 1);
+    auto* segments = make_split(build_table(), details_, {880, 340}, u"host_splitter"_s);
+    body()->addWidget(make_split(Qt::Vertical, {segments, build_history()}, {460, 200}), 1);
     while_visible(this, &workspace, &Workspace::second_passed, [this] { on_second(); });
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         since_.invalidate();  // figures and chips take their colours with the next look
@@ -135,6 +141,19 @@ QWidget* HostPage::build_table() {
     return new Card(stack_);
 }
 
+QWidget* HostPage::build_history() {
+    graph_ = new HostGraph;
+    no_history_ = new EmptyState(u"performance"_s, tr("Nothing is recorded yet"), {});
+    history_stack_ = make_stack({graph_, no_history_});
+    history_by_ = new ChoiceRow({tr("Programs"), tr("Users"), tr("Groups")});
+    connect(history_by_, &ChoiceRow::chosen, this, &HostPage::ask_history);
+    auto* card = new Card(tr("Over time"), history_stack_);
+    card->add_action(history_by_);
+    card->setMinimumHeight(kLeastHistory);
+    history_stack_->setCurrentWidget(no_history_);
+    return card;
+}
+
 void HostPage::set_filter_text(const QString& text) {
     filter_->set_text(text);
 }
@@ -149,6 +168,39 @@ void HostPage::apply_filter(const QString& text) {
 
 void HostPage::on_second() {
     if (!since_.isValid() || since_.elapsed() >= kSurveyMillis) survey();
+    if (!history_since_.isValid() || history_since_.elapsed() >= kHistoryMillis) ask_history();
+}
+
+void HostPage::ask_history() {
+    if (asking_history_ || !workspace_.has_host()) return;
+    asking_history_ = true;
+    const auto by = kTotalsBy.at(static_cast<std::size_t>(history_by_->current()));
+    workspace_.survey(
+        this,
+        [by](HostPort& port) {
+            const auto to = now();
+            return port.history(by, {to.micros - HostGraph::kLongest * 1'000'000LL}, to,
+                                HostGraph::kMostPoints, HostGraph::kMostLines);
+        },
+        [this, by](const Result<std::vector<HostSeries>>& series) {
+            asking_history_ = false;
+            history_since_.start();
+            show_history(series);
+            // Another kind was chosen meanwhile.
+            if (by != kTotalsBy.at(static_cast<std::size_t>(history_by_->current()))) ask_history();
+        });
+}
+
+void HostPage::show_history(const Result<std::vector<HostSeries>>& series) {
+    const bool any = series && !series->empty();
+    if (any) graph_->show_series(*series, seconds(shown_now().micros));
+    if (!series)
+        no_history_->set_text(workspace_.unknown_title(tr("The history could not be read")),
+                              error_text(series.error()));
+    else if (!any)
+        no_history_->set_text(tr("Nothing is recorded yet"),
+                              tr("A manager records the host's shared memory once a minute."));
+    history_stack_->setCurrentIndex(any ? 0 : 1);
 }
 
 void HostPage::survey() {

@@ -3,6 +3,7 @@
 
 #include <QElapsedTimer>
 
+#include "host_history/history_reader.h"
 #include "survey/host_survey.h"
 #include "ui/pages/page.h"
 
@@ -15,7 +16,10 @@ namespace snakepit::shm::ui {
 class EmptyState;
 class FigureCard;
 class FilterLine;
+class Card;
+class ChoiceRow;
 class HostDetails;
+class HostGraph;
 class HostModel;
 class TableView;
 
@@ -51,6 +55,9 @@ class HostPage : public Page {
     void show_limits(const QString& text);  // what of it is not known
     void show_state();
     void show_selection();
+    QWidget* build_history();
+    void ask_history();
+    void show_history(const Result<std::vector<HostSeries>>& series);
     void clean();
     std::vector<std::string> selected() const;
 
@@ -63,10 +70,14 @@ class HostPage : public Page {
     FilterLine* filter_;
     QLabel* limits_;
     QPushButton* clean_;
-    QString failure_;      // why the last survey could not be made
-    QElapsedTimer since_;  // the last survey
-    Timestamp at_;         // of it
-    bool asking_ = false;
+    QString failure_;                      // why the last survey could not be made
+    QElapsedTimer since_, history_since_;  // the last survey, the last history
+    Timestamp at_;                         // of the survey
+    bool asking_ = false, asking_history_ = false;
+    HostGraph* graph_;
+    EmptyState* no_history_;
+    QStackedWidget* history_stack_;
+    ChoiceRow* history_by_;
 };
 
 }  // namespace snakepit::shm::ui
