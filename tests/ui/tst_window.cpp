@@ -4,12 +4,15 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QScrollBar>
+#include <QSettings>
 #include <QSignalSpy>
 #include <QStackedWidget>
 #include <QTableWidget>
+#include <QTemporaryDir>
 #include <QTest>
 #include <QTimer>
 
@@ -139,6 +142,51 @@ class TestWindow : public QObject {
         QVERIFY(badge->isVisible());
         QVERIFY(badge->text().contains(QStringLiteral("of 200")));
         keep(fixture.window, QStringLiteral("filter-orphans"));
+    }
+
+    void a_filter_that_is_not_finished_applies_what_is_before_it() {
+        Fixture fixture(200, 0);
+        fixture.window.show_page(QStringLiteral("regions"));
+        auto* page = fixture.window.findChild<RegionsPage*>();
+        auto* line = page->findChild<FilterLine*>();
+        auto* badge = page->findChild<QLabel*>(QStringLiteral("badge"));
+        const auto& regions = page->table().regions();
+        QCOMPARE(line->state(), FilterLine::State::empty);
+        page->set_filter_text(QStringLiteral("state:orphan"));
+        const auto orphans = regions.shown();
+        QCOMPARE(line->state(), FilterLine::State::applied);
+        page->set_filter_text(QStringLiteral("state:orphan size>"));
+        QCOMPARE(line->state(), FilterLine::State::unfinished);
+        QCOMPARE(regions.shown(), orphans);
+        QVERIFY2(badge->text().contains(QStringLiteral("only “state:orphan” is applied")),
+                 qPrintable(badge->text()));
+        page->set_filter_text(QStringLiteral("colour:red size>1MiB words"));
+        QCOMPARE(line->state(), FilterLine::State::refused);
+        QCOMPARE(regions.shown(), orphans);
+        page->set_filter_text(QStringLiteral("name:no-region-has-this"));
+        QCOMPARE(line->state(), FilterLine::State::matches_nothing);
+        page->set_filter_text({});
+        QCOMPARE(line->state(), FilterLine::State::empty);
+        QCOMPARE(regions.shown(), regions.total());
+    }
+
+    void what_was_filtered_by_is_offered_again() {
+        const QTemporaryDir place;
+        QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, place.path());
+        set_remembering(true);
+        FilterLine line(QStringLiteral("Filter"), {}, QStringLiteral("test"));
+        line.add_term(QStringLiteral("state:orphan"));
+        line.add_term(QStringLiteral("-owner:\"a & b\""));
+        QCOMPARE(line.findChild<QLineEdit*>()->text(),
+                 QStringLiteral("state:orphan -owner:\"a & b\""));
+        line.show();
+        QTest::keyClick(line.findChild<QLineEdit*>(), Qt::Key_Down);
+        auto* menu = line.findChild<QMenu*>();
+        set_remembering(false);
+        QVERIFY(menu);
+        QCOMPARE(menu->actions().size(), qsizetype{2});
+        menu->actions().last()->trigger();
+        QCOMPARE(line.findChild<QLineEdit*>()->text(), QStringLiteral("state:orphan"));
     }
 
     void every_table_of_regions_and_programs_has_the_filter_line_data() {

@@ -174,6 +174,8 @@ void EventsPage::show_state() {
     set_tooltip(badge_, model_->problem());
     if (!model_->problem().isEmpty())
         empty_->set_text(tr("The event database could not be read"), model_->problem());
+    else if (!asked_ || model_->busy())
+        empty_->set_text(tr("Loading the events…"), {});
     else if (filtered)
         empty_->set_text(tr("No event matches"),
                          tr("Choose another kind or search for fewer words."));

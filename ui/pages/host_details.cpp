@@ -80,12 +80,12 @@ HostDetails::HostDetails(const Workspace& workspace, QWidget* parent)
 
 void HostDetails::build_head() {
     verdict_ = make_sign();
-    confidence_ = make_label({}, "muted");
+    confidence_ = make_line({}, "muted");
     kind_ = make_sign();
     auto* row = new QHBoxLayout;
     row->setSpacing(8);
-    for (auto* label : {verdict_, kind_, confidence_}) row->addWidget(label, 0, Qt::AlignVCenter);
-    row->addStretch();
+    for (auto* label : {verdict_, kind_}) row->addWidget(label, 0, Qt::AlignVCenter);
+    row->addWidget(confidence_, 1);
     column()->addLayout(row);
     name_ = make_words();
     add_copy(row, tr("Copy name"), [this] { return whole_name_; });
@@ -119,7 +119,7 @@ void HostDetails::show_segment(const HostSegment* segment) {
     if (!segment) return;
     set_chip(verdict_, verdict_title(segment->verdict), severity_of(segment->verdict));
     set_chip(kind_, kind_title(segment->kind), Severity::neutral);
-    say(confidence_, tr("%1 % confidence").arg(segment->confidence));
+    confidence_->set_text(tr("%1 % confidence").arg(segment->confidence));
     whole_name_ = QString::fromStdString(segment->name);
     say(name_, whole_name_);
     const bool other = !segment->label.empty() && segment->label != segment->name;

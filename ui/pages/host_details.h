@@ -9,6 +9,7 @@
 namespace snakepit::shm::ui {
 
 class CommandText;
+class ElidedLabel;
 class Workspace;
 
 // Everything about one segment of the host: the verdict and what it rests on, who uses it, and the
@@ -25,7 +26,8 @@ class HostDetails : public DetailsCard {
     void show_facts(const HostSegment& segment);
 
     const Workspace& workspace_;
-    QLabel *verdict_, *confidence_, *kind_;
+    QLabel *verdict_, *kind_;
+    ElidedLabel* confidence_;
     QLabel *name_, *program_, *evidence_, *users_;
     CommandText* command_;
     QString whole_name_;  // as it is copied

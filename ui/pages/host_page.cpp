@@ -118,12 +118,16 @@ QWidget* HostPage::build_figures() {
 QWidget* HostPage::build_filter() {
     filter_ = new FilterLine(
         tr("Filter segments"),
-        tr("Filter:  verdict:left_over  kind:posix  size>1MiB  program:python  users=0  words…"));
+        tr("Filter:  verdict:left_over  kind:posix  size>1MiB  program:python  users=0  words…"),
+        u"segments"_s);
     limits_ = make_label({}, "muted");
     limits_->setWordWrap(true);
     limits_->hide();
     filter_->add_below(limits_);
-    connect(filter_, &FilterLine::edited, this, &HostPage::apply_filter);
+    filter_->drive<HostFilter>([this](HostFilter filter) {
+        model_->set_filter(std::move(filter));
+        show_state();
+    });
     return filter_;
 }
 
@@ -156,14 +160,6 @@ QWidget* HostPage::build_history() {
 
 void HostPage::set_filter_text(const QString& text) {
     filter_->set_text(text);
-}
-
-// A line that cannot be understood leaves the table as it was.
-void HostPage::apply_filter(const QString& text) {
-    auto filter = HostFilter::parse(text.toStdString());
-    filter_->show_problem(filter ? nullptr : &filter.error());
-    if (filter) model_->set_filter(std::move(*filter));
-    show_state();
 }
 
 void HostPage::on_second() {

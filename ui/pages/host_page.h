@@ -47,7 +47,6 @@ class HostPage : public Page {
     QWidget* build_figures();
     QWidget* build_filter();
     QWidget* build_table();
-    void apply_filter(const QString& text);
     void on_second();
     void survey();
     void receive(Result<Look> look);

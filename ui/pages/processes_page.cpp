@@ -36,7 +36,8 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
       filter_(
           new FilterLine(tr("Filter programs"),
                          tr("Filter:  program:python  size>1MiB  refs=0  worker:decode  age<1m  "
-                            "words…"))),
+                            "words…"),
+                         u"programs"_s)),
       stack_(make_stack(
           {table_,
            new EmptyState(u"connected"_s, tr("No program is connected"),
@@ -61,7 +62,10 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     body()->addWidget(
         make_split(Qt::Vertical, {below(filter_, new Card(stack_)), holdings_card_}, {380, 280}),
         1);
-    connect(filter_, &FilterLine::edited, this, &ProcessesPage::apply_filter);
+    filter_->drive<ClientFilter>([this](ClientFilter filter) {
+        model_->set_filter(std::move(filter));
+        refresh();
+    });
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &ProcessesPage::choose);
     connect(holdings_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
@@ -70,14 +74,6 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
     while_visible(this, &workspace, &Workspace::second_passed, [this] { refresh(); });
     set_main(table_);
     choose();
-}
-
-// A line that cannot be understood leaves the table as it was.
-void ProcessesPage::apply_filter(const QString& text) {
-    auto filter = ClientFilter::parse(text.toStdString());
-    filter_->show_problem(filter ? nullptr : &filter.error());
-    if (filter) model_->set_filter(std::move(*filter));
-    refresh();
 }
 
 void ProcessesPage::refresh() {

@@ -26,7 +26,6 @@ class ProcessesPage : public Page {
 
   private:
     void refresh();
-    void apply_filter(const QString& text);
     void choose();
 
     ClientModel* model_;

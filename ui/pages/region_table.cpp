@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/region_table.h"
 
+#include <QHash>
 #include <QHeaderView>
 #include <QMenu>
 #include <QPainter>
@@ -15,6 +16,31 @@
 #include "ui/theme.h"
 
 namespace snakepit::shm::ui {
+
+namespace {
+
+// What a column is called in the filter language; empty: it has no field.
+QString filter_field(int column) {
+    static const QHash<int, QString> fields{
+        {kColumnName, u"name"_s},
+        {kColumnState, u"state"_s},
+        {kColumnSize, u"size"_s},
+        {kColumnReserved, u"actual"_s},
+        {kColumnReferences, u"refs"_s},
+        {kColumnOwner, u"owner"_s},
+        {kColumnPid, u"pid"_s},
+        {kColumnUser, u"uid"_s},
+        {kColumnWorker, u"worker"_s},
+        {kColumnSession, u"session"_s},
+        {kColumnCleanup, u"cleanup"_s},
+        {kColumnSecurity, u"security"_s},
+        {kColumnPlacement, u"placement"_s},
+        {kColumnAccesses, u"accesses"_s},
+    };
+    return fields.value(column);
+}
+
+}  // namespace
 
 RegionTable::RegionTable(Workspace& workspace, const QString& settings_key, QWidget* parent)
     : TableView(settings_key, parent),
@@ -112,21 +138,35 @@ void RegionTable::select_keys(const std::vector<RegionKey>& keys) {
     Q_EMIT hidden_changed();
 }
 
-// A line that cannot be understood leaves the table as it was.
 FilterLine* RegionTable::make_filter() {
     auto* line = new FilterLine(
-        tr("Filter"),
-        tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"));
-    connect(line, &FilterLine::edited, this, [this, line](const QString& text) {
-        auto filter = RegionFilter::parse(text.toStdString());
-        line->show_problem(filter ? nullptr : &filter.error());
-        if (filter) regions_->set_filter(std::move(*filter));
-    });
-    const auto show_counts = [this, line] {
-        line->show_counts(regions_->shown(), regions_->total());
-    };
-    connect(regions_, &RegionTableModel::counts_changed, line, show_counts);
+        tr("Filter"), tr("Filter:  size>1MiB  owner:python  state:orphan  refs=0  age>10m  words…"),
+        u"regions"_s);
+    line->drive<RegionFilter>(
+        [this](RegionFilter filter) { regions_->set_filter(std::move(filter)); });
+    connect(regions_, &RegionTableModel::counts_changed, line,
+            [this, line] { line->show_counts(regions_->shown(), regions_->total()); });
+    line->show_counts(regions_->shown(), regions_->total());
+    connect(this, &TableView::about_to_show_menu, line,
+            [this, line](QMenu* menu) { offer_terms(*menu, *line); });
     return line;
+}
+
+// Of the cell that was clicked: only rows like it, or all others.
+void RegionTable::offer_terms(QMenu& menu, FilterLine& line) {
+    const auto field = filter_field(currentIndex().column());
+    const auto value = currentIndex().data(kExportRole).toString();
+    if (field.isEmpty() || value.isEmpty() || value.contains(u'"')) return;
+    const bool number = currentIndex().data(kExportRole).typeId() != QMetaType::QString;
+    const auto term =
+        field + (number ? u'=' : u':') + (value.contains(u' ') ? u'"' + value + u'"' : value);
+    menu.addSeparator();
+    const auto offer = [&menu, &line](const QString& words, const QString& what) {
+        menu.addAction(icon(u"filter"_s), visible_text(words).replace(u'&', u"&&"_s), &line,
+                       [&line, what] { line.add_term(what); });
+    };
+    offer(tr("Only %1").arg(term), term);
+    offer(tr("Not %1").arg(term), u'-' + term);
 }
 
 void RegionTable::set_empty_text(const QString& text) {

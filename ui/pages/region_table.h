@@ -37,6 +37,7 @@ class RegionTable : public TableView {
   private:
     void keep_hidden(const std::vector<Slot>& slots);
     void show_kept();
+    void offer_terms(QMenu& menu, FilterLine& line);
 
     Workspace& workspace_;
     RegionTableModel* regions_;

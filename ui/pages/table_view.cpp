@@ -112,7 +112,9 @@ int RowDelegate::paint_chip(QPainter* painter, const QStyleOptionViewItem& optio
     const QRect chip(rect.left() + kPadding - 2, rect.center().y() - 10, width, 20);
     painter->save();
     painter->setRenderHint(QPainter::Antialiasing);
-    painter->setPen(Qt::NoPen);
+    // On a selected row grounds are alike.
+    const bool selected = option.state & QStyle::State_Selected;
+    painter->setPen(selected ? QPen(colour.text, 1) : QPen(Qt::NoPen));
     painter->setBrush(colour.fill);
     painter->drawRoundedRect(chip, 10, 10);
     painter->restore();
