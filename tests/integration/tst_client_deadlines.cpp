@@ -17,6 +17,7 @@
 
 #include "client/fork_guard.h"
 #include "client/manager_client.h"
+#include "paused.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
@@ -91,16 +92,7 @@ class ClientDeadlines : public QObject {
         if (!client) qFatal("%s", client.error().sentence().c_str());
         return std::move(*client);
     }
-    // Until it has stopped: all of its threads are told, one after the other.
-    void stop() {
-        ::kill(static_cast<pid_t>(service_->pid()), SIGSTOP);
-        const auto tasks = QString("/proc/%1/task").arg(service_->pid());
-        QTRY_VERIFY(std::ranges::all_of(
-            QDir(tasks).entryList(QDir::Dirs | QDir::NoDotAndDotDot), [&](const QString& task) {
-                QFile file(tasks + "/" + task + "/stat");
-                return !file.open(QIODevice::ReadOnly) || file.readAll().contains(") T ");
-            }));
-    }
+    void stop() { QVERIFY(test::pause_process(service_->pid())); }
     void resume() {
         if (service_->pid() > 0) ::kill(static_cast<pid_t>(service_->pid()), SIGCONT);
     }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <thread>
 
+#include "paused.h"
 #include "service_fixture.h"
 #include "snakepit/shm/client.h"
 
@@ -190,7 +191,7 @@ void ClientLifetime::calls_that_wait_for_the_manager_end_when_their_client_is_di
     if (gone)
         other.kill();
     else
-        ::kill(static_cast<pid_t>(other.pid()), SIGSTOP);
+        QVERIFY(pause_process(other.pid()));
     {
         Caller one(client, list_all, id), two(client, lock_unlock, id),
             three(client, read_part, id);

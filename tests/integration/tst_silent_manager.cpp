@@ -17,6 +17,7 @@
 #include "base/lock_owner.h"
 #include "client/manager_client.h"
 #include "from_environment.h"
+#include "paused.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
@@ -60,16 +61,7 @@ class SilentManager : public QObject {
     void owners_at_random_leave_nothing();
 
   private:
-    // Returns when it has stopped.
-    void stop() {
-        ::kill(static_cast<pid_t>(service_.pid()), SIGSTOP);
-        QVERIFY(QTest::qWaitFor(
-            [&] {
-                QFile stat(QString("/proc/%1/stat").arg(service_.pid()));
-                return stat.open(QIODevice::ReadOnly) && stat.readAll().contains(") T ");
-            },
-            kPatienceMs));
-    }
+    void stop() { QVERIFY(test::pause_process(service_.pid())); }
     void resume() { ::kill(static_cast<pid_t>(service_.pid()), SIGCONT); }
     // The lock is read by both clients, so that it is not delegated: every change is a request.
     std::uint64_t read_with_another(std::uint32_t owner) {
