@@ -92,8 +92,10 @@ struct Translation {
 // Only errno values that mean the same wherever they come from.
 constexpr Translation kTranslations[] = {
     {ENOSPC, ErrorCode::no_space, "free space there, enlarge the file system, or request less"},
+#ifdef EDQUOT  // not every system has quotas
     {EDQUOT, ErrorCode::no_space,
      "the user's disk quota is exhausted; remove files or raise the quota"},
+#endif
     {EACCES, ErrorCode::permission_denied, "run it as the user who owns the instance"},
     {EPERM, ErrorCode::permission_denied,
      "run it as the user who owns the instance; a container's limits, or an immutable or protected "

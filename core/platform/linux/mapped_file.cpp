@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -55,18 +54,6 @@ Result<Mapping> Mapping::read_only_twin() const {
     if (::mprotect(data, size_, PROT_READ) != 0)
         return fail(system_error(errno, "cannot protect a mapping", ErrorCode::mapping_failed));
     return twin;
-}
-
-Mapping::Mapping(Mapping&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-
-Mapping& Mapping::operator=(Mapping&& other) noexcept {
-    if (this != &other) {
-        reset();
-        data_ = std::exchange(other.data_, nullptr);
-        size_ = std::exchange(other.size_, 0);
-    }
-    return *this;
 }
 
 void Mapping::reset() {
