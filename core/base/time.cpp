@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/time.h"
 
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -20,19 +21,18 @@ std::int64_t monotonic_nanos() {
     return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000'000 + ts.tv_nsec;
 }
 
+// The calendar of <chrono>, because gmtime_r() and timegm() are not on every system.
 std::string to_rfc3339(Timestamp time) {
     if (time.micros == 0) return {};
-    std::time_t seconds = time.micros / 1'000'000;
-    std::int64_t fraction = time.micros % 1'000'000;
-    if (fraction < 0) {
-        fraction += 1'000'000;
-        --seconds;
-    }
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900,
-                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                       fraction);
+    using namespace std::chrono;
+    const sys_time<microseconds> moment{microseconds{time.micros}};
+    const auto day = floor<days>(moment);
+    const year_month_day date{day};
+    const hh_mm_ss clock{moment - day};
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                       clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                       clock.subseconds().count());
 }
 
 std::optional<Timestamp> from_rfc3339(std::string_view text) {
@@ -44,7 +44,7 @@ std::optional<Timestamp> from_rfc3339(std::string_view text) {
     if (std::sscanf(copy.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
                     &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &length) != 6)
         return std::nullopt;
-    // timegm() would accept a 45th day of a 13th month.
+    // The calendar would accept a 45th day of a 13th month.
     const auto within = [](int value, int low, int high) { return value >= low && value <= high; };
     if (!within(parts.tm_year, 0, 9999) || !within(parts.tm_mon, 1, 12) ||
         !within(parts.tm_mday, 1, 31) || !within(parts.tm_hour, 0, 23) ||
@@ -62,9 +62,10 @@ std::optional<Timestamp> from_rfc3339(std::string_view text) {
         }
     }
     if (rest != "Z" && rest != "z") return std::nullopt;
-    parts.tm_year -= 1900;
-    parts.tm_mon -= 1;
-    return Timestamp{static_cast<std::int64_t>(::timegm(&parts)) * 1'000'000 + fraction};
+    using namespace std::chrono;
+    const sys_days day = year{parts.tm_year} / parts.tm_mon / parts.tm_mday;
+    const auto moment = day + hours{parts.tm_hour} + minutes{parts.tm_min} + seconds{parts.tm_sec};
+    return Timestamp{microseconds{moment.time_since_epoch()}.count() + fraction};
 }
 
 }  // namespace snakepit::shm

@@ -66,13 +66,6 @@ namespace {
 
 constexpr int kAllSkipped = 77;
 
-std::vector<Test> all_tests() {
-    std::vector<Test> out;
-    for (const auto tests : {segment_tests(), sharing_tests(), process_tests()})
-        out.insert(out.end(), tests.begin(), tests.end());
-    return out;
-}
-
 enum class Outcome { passed, failed, skipped };
 
 // The lines have the form of Qt Test's, which `dev test` sums up.

@@ -101,6 +101,8 @@ struct Test {
 std::span<const Test> segment_tests();
 std::span<const Test> sharing_tests();
 std::span<const Test> process_tests();
+// What this program runs, in suite.cpp for all of these; a system has more of its own.
+std::vector<Test> all_tests();
 
 // What the program was built with. Empty result: no backend of this name.
 Result<std::unique_ptr<PlatformBackend>> make_backend(std::string_view name);
