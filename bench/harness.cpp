@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "harness.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <fstream>
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "monitoring/telemetry_manager.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include <atomic>
