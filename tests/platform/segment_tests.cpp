@@ -180,7 +180,7 @@ void reserved_later_keeps_contents(Fixture& fixture) {
     require(all_are(mapping.data() + kSize / 2, kSize / 2, std::byte{0}), "the rest is not zero");
     std::memset(mapping.data() + kSize / 2, 0x22, kSize / 2);
     require(need(backend.inspect_segment(name), "inspect").allocated >= kSize,
-            "reserved memory is not counted");
+            "memory that was written to is not counted");
 }
 
 void discarded_bytes_are_zero(Fixture& fixture) {

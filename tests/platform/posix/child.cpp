@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "child.h"
 
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "platform/process.h"
+#include "posix/hand_over.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): not declared on every system
 
@@ -20,10 +20,7 @@ Result<Child> Child::start(std::vector<std::string> words, const Handle* handed)
     words.insert(words.begin(), program);
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
-    if (handed) {
-        words.push_back(std::to_string(kHandedDescriptor));
-        ::posix_spawn_file_actions_adddup2(&actions, handed->get(), kHandedDescriptor);
-    }
+    if (handed) words.push_back(hand_over(*handed, actions));
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -56,10 +53,6 @@ int Child::wait() {
     }
     pid_ = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-Handle handed_handle(const std::string& word) {
-    return Handle(std::stoi(word));
 }
 
 std::int64_t own_pid() {
