@@ -48,9 +48,9 @@ QStringList directories(const std::string& directory) {
 // Checked before loading: for a wrong interface Qt only says "Unknown error".
 std::string objection(const QPluginLoader& loader, const std::string& wanted, std::string& name) {
     const auto data = loader.metaData();
-    if (data.isEmpty()) return "is not a plugin for this version of Qt";
+    if (data.isEmpty()) return "is damaged, or not a plugin for this version of Qt";
     if (data["IID"].toString() != QLatin1String(SNAKEPIT_SHM_BACKEND_IID))
-        return fmt::format("offers the interface '{}', not '{}'",
+        return fmt::format("offers the interface '{}', not '{}' of this release",
                            data["IID"].toString().toStdString(), SNAKEPIT_SHM_BACKEND_IID);
     name = data["MetaData"].toObject()["name"].toString().toStdString();
     return name == wanted ? "" : fmt::format("is the backend '{}'", name);
@@ -76,7 +76,9 @@ Result<LoadedBackend> load_backend(const std::string& wanted, const std::string&
                     loaded.candidates.push_back(std::move(candidate));
                     return loaded;
                 }
-                candidate.error = loader.errorString().toStdString();
+                candidate.error =
+                    fmt::format("cannot be loaded; it may belong to another release: {}",
+                                loader.errorString().toStdString());
             }
             report += fmt::format("; {} {}", candidate.file, candidate.error);
             loaded.candidates.push_back(std::move(candidate));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // usage: conformance --list
+//        conformance --capabilities           rows of the table in plugins/README.md
 //        conformance --backend NAME [TEST…]   all tests without a name
 // Exit status: 0 all passed, 1 a test failed, 2 usage error, 77 every test named was skipped.
 #include "conformance.h"
@@ -97,11 +98,30 @@ int run_tests(const std::string& backend, std::span<const std::string> names) {
     return count[2] > 0 ? kAllSkipped : 2;
 }
 
+int print_capabilities() {
+    for (const auto& name : backend_names()) {
+        const auto backend = make_backend(name);
+        if (!backend) {
+            fmt::print(stderr, "{}: {}\n", name, backend.error().sentence());
+            return 1;
+        }
+        const auto can = (*backend)->capabilities();
+        fmt::print("| `{}` |", (*backend)->name());
+        for (const bool one : {can.named_segments, can.handle_passing, can.read_only_handles,
+                               can.reserves_pages, can.process_watch})
+            fmt::print(" {} |", one ? "yes" : "no");
+        fmt::print("\n");
+    }
+    return 0;
+}
+
 int usage() {
     std::string names;
     for (const auto& name : backend_names()) names += " " + name;
-    fmt::print(stderr, "usage: conformance --list | --backend NAME [TEST...]\nbackends:{}\n",
-               names);
+    fmt::print(
+        stderr,
+        "usage: conformance --list | --capabilities | --backend NAME [TEST...]\nbackends:{}\n",
+        names);
     return 2;
 }
 
@@ -112,6 +132,7 @@ int start(const std::vector<std::string>& words) {
         for (const auto& test : all_tests()) fmt::print("{}\n", test.name);
         return 0;
     }
+    if (words == std::vector<std::string>{"--capabilities"}) return print_capabilities();
     const std::span all(words);
     const auto backends = backend_names();
     if (words.size() >= 4 && words[0] == "--role" && words[2] == "--backend")
