@@ -54,6 +54,8 @@ class OriginLogTest : public QObject {
     void init();
     void who_made_a_file_is_known_after_its_end();
     void everyone_who_opened_it_is_known();
+    void programs_of_ours_are_no_users_data();
+    void programs_of_ours_are_no_users();
     void names_that_it_got_later_are_known();
     void what_was_there_before_has_no_maker();
     void a_restart_is_a_gap();
@@ -136,6 +138,46 @@ void OriginLogTest::everyone_who_opened_it_is_known() {
     std::vector<std::int64_t> wanted{one.pid(), other.pid()};
     std::sort(wanted.begin(), wanted.end());
     QCOMPARE(pids, wanted);
+}
+
+void OriginLogTest::programs_of_ours_are_no_users_data() {
+    QTest::addColumn<QString>("program");
+    QTest::addColumn<int>("owner");
+    QTest::addColumn<int>("mode");
+    QTest::addColumn<int>("users");
+    QTest::newRow("installed anywhere") << "snakepit-shm" << 0 << 0755 << 0;
+    QTest::newRow("another of them") << "snakepit-shm-monitor" << 0 << 0755 << 0;
+    QTest::newRow("a name is anybody's") << "snakepit-shm" << 1234 << 0755 << 1;
+    QTest::newRow("anybody may have written it") << "snakepit-shm" << 0 << 0777 << 1;
+    QTest::newRow("another program") << "snakepit" << 0 << 0755 << 1;
+}
+
+// `host clean` opens what it asks the kernel about.
+void OriginLogTest::programs_of_ours_are_no_users() {
+    QFETCH(QString, program);
+    QFETCH(int, owner);
+    QFETCH(int, mode);
+    QFETCH(int, users);
+    const auto name = path("looked_at");
+    Maker maker([&] {
+        const int file = ::open(qPrintable(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (::write(file, "x", 1) != 1) ::_exit(1);
+    });
+    const QTemporaryDir place;
+    const auto copy = place.filePath(program);
+    QVERIFY(QFile::copy("/bin/cat", copy));
+    QVERIFY(::chown(qPrintable(copy), static_cast<uid_t>(owner), 0) == 0);
+    QVERIFY(::chmod(qPrintable(copy), static_cast<mode_t>(mode)) == 0);
+    QProcess reader;
+    reader.start(copy, {name, "-"});
+    QVERIFY(reader.waitForReadyRead(60'000));
+    const auto origin = log_->origin_of(name);
+    reader.closeWriteChannel();
+    QVERIFY(reader.waitForFinished(60'000));
+    QVERIFY(QFile::remove(name));
+    QVERIFY(origin);
+    QVERIFY2(origin->whole, origin->gap.c_str());
+    QCOMPARE(origin->openers.size(), static_cast<std::size_t>(users));
 }
 
 void OriginLogTest::names_that_it_got_later_are_known() {

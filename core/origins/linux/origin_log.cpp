@@ -187,13 +187,14 @@ void OriginLog::on_file(survey::FileEvent& event, std::int64_t process) {
         if (++segment.names == 1) note_removal(segment.id, 0);
         act(What::linked, event.name);
     }
-    if ((event.what & FAN_OPEN) != 0 && (process == 0 || process != segment.maker)) {
+    const bool ours = processes_.is_ours(process, event.pid);
+    if ((event.what & FAN_OPEN) != 0 && !ours && (process == 0 || process != segment.maker)) {
         if (opened_.size() > kMostOpened) opened_.clear();
         // One that has ended is told by its number.
         const auto who = process != 0 ? process : -event.pid - 1;
         if (opened_.insert(hash_of(segment.id, who)).second) act(What::opened, {});
     }
-    if ((event.what & FAN_RENAME) != 0) act(What::renamed, event.new_name);
+    if ((event.what & FAN_RENAME) != 0 && !ours) act(What::renamed, event.new_name);
     if ((event.what & FAN_DELETE) != 0) {
         if (process == 0 || process != segment.maker || segment.names > 1)
             act(What::removed, event.name);

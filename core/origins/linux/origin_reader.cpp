@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "origins/records.h"
@@ -35,13 +34,6 @@ bool is_roots(const std::string& path) {
     struct stat info {};
     return ::geteuid() == 0 && ::lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
            info.st_uid == 0 && (info.st_mode & 077) == 0;
-}
-
-// The directory and beginning of this program's name. To ask the kernel for users of a file,
-// `host clean` opens it and renames it for a moment, and keeps nothing of it.
-std::string own_programs() {
-    const auto own = own_executable();
-    return own.empty() ? own : own.substr(0, own.rfind('/') + 1) + "snakepit-shm";
 }
 
 std::string key_of(const survey::SegmentIdentity& segment) {
@@ -84,7 +76,6 @@ struct OriginReader::Private {
     bool caught_up = false, loaded = false;
     std::int64_t run = 0;  // the last one of this boot
     std::unordered_map<std::int64_t, RecordedProcess> processes;
-    std::unordered_set<std::int64_t> own;  // of them those of our own programs
     std::vector<Recorded> segments;
     std::unordered_map<std::string, std::vector<std::size_t>> by_key;
     std::unordered_map<std::int64_t, std::size_t> by_id;
@@ -122,7 +113,6 @@ void OriginReader::Private::load_processes(SQLite::Database& database) {
         "SELECT id, pid, started, uid, program, executable, coalesce(command, ''), cgroup, "
         "cgroup_id, pid_namespace, coalesce(ended, 0), status FROM processes WHERE run IN (SELECT "
         "id FROM runs WHERE boot = ?1) ORDER BY id DESC LIMIT ?2");
-    const auto ours = own_programs();
     while (row.executeStep()) {
         const auto id = row.getColumn(0).getInt64();
         auto& one = processes[id];
@@ -137,7 +127,6 @@ void OriginReader::Private::load_processes(SQLite::Database& database) {
                .pid_namespace = static_cast<std::uint64_t>(row.getColumn(9).getInt64()),
                .ended = {row.getColumn(10).getInt64()}};
         if (!row.getColumn(11).isNull()) one.status = row.getColumn(11).getInt();
-        if (!ours.empty() && one.executable.starts_with(ours)) own.insert(id);
     }
 }
 
@@ -174,7 +163,6 @@ void OriginReader::Private::load_acts(SQLite::Database& database) {
         auto& segment = segments[found->second];
         const auto process = row.getColumn(1).getInt64();
         const auto what = row.getColumn(2).getString();
-        if (own.contains(process)) continue;
         segment.origin.last_event_boot =
             std::max(segment.origin.last_event_boot, row.getColumn(3).getInt64());
         if (process != segment.maker &&
@@ -203,7 +191,6 @@ void OriginReader::Private::load_gaps(SQLite::Database& database) {
 // As of one moment.
 void OriginReader::Private::load(SQLite::Database& database) {
     processes.clear();
-    own.clear();
     segments.clear();
     by_key.clear();
     by_id.clear();

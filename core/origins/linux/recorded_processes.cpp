@@ -62,6 +62,14 @@ std::uint32_t user_of(int home, const Handle& process, std::uint32_t owner) {
     return ids.size() > 1 ? ids[1] : owner;
 }
 
+// A name alone is anybody's: the file belongs to root or `owner`, and nobody else may write it.
+bool is_program_of_ours(int home, const std::string& executable, std::uint32_t owner) {
+    if (!survey::file_name(executable).starts_with("snakepit-shm")) return false;
+    struct stat info {};
+    return ::fstatat(home, "exe", &info, 0) == 0 && (info.st_uid == 0 || info.st_uid == owner) &&
+           (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 std::string command_of(int home) {
     const auto text = survey::read_file(home, "cmdline").value_or("");
     std::vector<std::string> words;
@@ -80,6 +88,8 @@ Result<RecordedProcesses> RecordedProcesses::open(std::int64_t last_id, bool com
     out.proc_ = Handle(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     out.ends_ = Handle(::epoll_create1(EPOLL_CLOEXEC));
     if (!out.proc_ || !out.ends_) return fail(system_error(errno, "cannot watch processes"));
+    struct stat own {};
+    if (::fstatat(out.proc_.get(), "self/exe", &own, 0) == 0) out.owner_ = own.st_uid;
     out.groups_ = survey::ControlGroups::open();
     out.last_id_ = last_id;
     auto text = survey::read_file(out.proc_.get(), "sys/kernel/pid_max").value_or("");
@@ -89,23 +99,26 @@ Result<RecordedProcesses> RecordedProcesses::open(std::int64_t last_id, bool com
     return out;
 }
 
-std::optional<RecordedProcess> RecordedProcesses::read(std::int64_t pid,
-                                                       const Handle& process) const {
+std::optional<RecordedProcesses::Facts> RecordedProcesses::read(std::int64_t pid,
+                                                                const Handle& process) const {
     const Handle home(
         ::openat(proc_.get(), fmt::format("{}", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     struct stat info {};
     if (!home || ::fstat(home.get(), &info) != 0) return std::nullopt;
     const auto stat = survey::parse_stat(survey::read_file(home.get(), "stat").value_or(""));
     if (!stat) return std::nullopt;
-    RecordedProcess out{.pid = pid, .started = stat->started, .program = stat->name};
+    Facts facts;
+    auto& out = facts.process;
+    out = {.pid = pid, .started = stat->started, .program = stat->name};
     out.executable = survey::read_link(home.get(), "exe");
     out.cgroup = survey::group_in(survey::read_file(home.get(), "cgroup").value_or(""));
     out.cgroup_id = groups_.id_of(out.cgroup);
     out.pid_namespace = survey::namespace_of(home.get(), "ns/pid");
     out.uid = user_of(home.get(), process, info.st_uid);
     if (commands_) out.command = command_of(home.get());
+    facts.ours = is_program_of_ours(home.get(), out.executable, owner_);
     // What was read is its own only if the pid still is.
-    return is_there(process) ? std::optional(std::move(out)) : std::nullopt;
+    return is_there(process) ? std::optional(std::move(facts)) : std::nullopt;
 }
 
 std::int64_t RecordedProcesses::identify(std::int64_t pid, Handle process, Moment at, Batch& out) {
@@ -125,15 +138,26 @@ std::int64_t RecordedProcesses::identify(std::int64_t pid, Handle process, Momen
     epoll_event wanted{.events = EPOLLIN, .data = {.u64 = static_cast<std::uint64_t>(pid)}};
     (void)::epoll_ctl(ends_.get(), EPOLL_CTL_ADD, process.get(), &wanted);
     known = {.id = ++last_id_, .process = std::move(process), .confirmed = at.boot};
-    known.executable = facts->executable;
+    known.executable = facts->process.executable;
+    known.ours = facts->ours;
     order_.emplace_back(pid, known.id);
-    out.processes.push_back({known.id, std::move(*facts), at});
+    out.processes.push_back({known.id, std::move(facts->process), at});
     return known.id;
 }
 
 std::int64_t RecordedProcesses::identify(std::int64_t pid, Moment at, Batch& out) {
     if (pid <= 0) return 0;
     return identify(pid, Handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), at, out);
+}
+
+bool RecordedProcesses::is_ours(std::int64_t id, std::int64_t pid) const {
+    const auto found = known_.find(pid);
+    if (found == known_.end() || found->second.id != id || !found->second.ours) return false;
+    // It may run another program since.
+    const Handle home(
+        ::openat(proc_.get(), fmt::format("{}", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return home && is_program_of_ours(home.get(), survey::read_link(home.get(), "exe"), owner_) &&
+           is_there(found->second.process);
 }
 
 void RecordedProcesses::confirm(std::int64_t id, std::int64_t pid, Moment at) {

@@ -30,6 +30,10 @@ class RecordedProcesses {
     std::int64_t identify(std::int64_t pid, Moment at, Batch& out);
     // Confirms that a process was still there; afterwards a pid that is read can be this one only.
     void confirm(std::int64_t id, std::int64_t pid, Moment at);
+    // Whether it runs a program of ours now, whose owner is root or the owner of this one. To ask
+    // the kernel for users of a file, `host clean` opens it and renames it for a moment, and keeps
+    // nothing of it.
+    bool is_ours(std::int64_t id, std::int64_t pid) const;
     // Whether a process runs one of these, by its executable and libraries.
     survey::Answer runs(std::int64_t id, std::int64_t pid, survey::SoftwareSet software);
 
@@ -46,14 +50,20 @@ class RecordedProcesses {
         std::int64_t confirmed =
             0;  // when it was there for certain, microseconds of the boot clock
         std::string executable;
+        bool ours = false;
         std::optional<survey::SoftwareSet> libraries;
     };
+    struct Facts {
+        survey::RecordedProcess process;
+        bool ours = false;
+    };
     // Empty: it ended while it was read.
-    std::optional<survey::RecordedProcess> read(std::int64_t pid, const Handle& process) const;
+    std::optional<Facts> read(std::int64_t pid, const Handle& process) const;
     static void note_end(Known& known, Moment at, Batch& out);
     void make_room();
 
     Handle proc_, ends_;
+    std::uint32_t owner_ = 0;  // of this program's file
     survey::ControlGroups groups_;
     std::int64_t last_id_ = 0;
     std::int64_t pid_stays_ = 0;  // microseconds
