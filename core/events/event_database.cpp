@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -21,12 +20,9 @@
 
 namespace snakepit::shm {
 
-namespace fs = std::filesystem;
 using layout::EventEntry;
 
 namespace {
-
-constexpr int kBusyMillis = 200;  // short: the destructor of the recorder has two seconds
 
 constexpr const char* kInsert =
     "INSERT INTO events(seq, epoch, ring_seq, time, kind, region_id, pid, uid, result, detail, "
@@ -58,38 +54,28 @@ bool is_important(const EventEntry& entry) {
 
 }  // namespace
 
-struct EventDatabase::Private {
+struct EventDatabase::Private : DatabaseWriter {
     Private(const std::string& name, std::uint64_t its_epoch, AuditTrail* its_trail)
-        : path(name),
+        : DatabaseWriter(name),
           trail(its_trail ? its_trail : &own_trail),
-          epoch(static_cast<std::int64_t>(its_epoch)),
-          // One thread at a time has the connection: it needs no lock of its own.
-          database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
-                   kBusyMillis) {}
+          epoch(static_cast<std::int64_t>(its_epoch)) {}
 
     void prepare();
     void insert(const EventEntry& entry);
     bool step();
     bool make_way(std::uint64_t ring_seq);
 
-    std::string path;
     AuditTrail own_trail, *trail;
     std::int64_t epoch;  // the column is signed; only equality counts
-    SQLite::Database database;
     std::optional<SQLite::Statement> insert_statement, make_way_statement;
     std::optional<ChainWriter> chain;
     std::uint64_t last = 0;
-    LogFiles log;
     RetentionClock retention;
     std::string region_id, detail;  // kept to keep their memory
 };
 
 void EventDatabase::Private::prepare() {
-    const int version = database.execAndGet("PRAGMA user_version").getInt();
-    if (version > kEventSchemaVersion)
-        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
-                                SQLITE_ERROR);
-    prepare_log(database);
+    const int version = prepare_log(kEventSchemaVersion, false);
     if (version < kEventSchemaVersion) {
         // With the checkpoint that names the rows without a chain, or it could be forged later.
         SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
@@ -108,7 +94,7 @@ void EventDatabase::Private::prepare() {
     highest.bind(2, chain->trusted());
     highest.executeStep();
     last = static_cast<std::uint64_t>(highest.getColumn(0).getInt64());
-    log = log_files(path);
+    note_log();
 }
 
 void EventDatabase::Private::insert(const EventEntry& entry) {
@@ -178,12 +164,8 @@ EventDatabase::~EventDatabase() {
 
 Result<EventDatabase> EventDatabase::open(const std::string& path, std::uint64_t epoch,
                                           AuditTrail* trail) {
-    std::error_code ignored;
-    const bool is_new = !fs::exists(path, ignored);
     return guarded(path, [&] {
         auto d = std::make_unique<Private>(path, epoch, trail);
-        // By name and not through another descriptor: closing one would drop SQLite's locks.
-        if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
         d->prepare();
         return EventDatabase(std::move(d));
     });
@@ -259,17 +241,11 @@ Result<ChainWriter::Removed> EventDatabase::remove_before(Timestamp cutoff) {
 }
 
 Result<std::uint64_t> EventDatabase::used_bytes() {
-    return guarded(d_->path, [&] {
-        const auto pragma = [&](const char* sql) {
-            return static_cast<std::uint64_t>(d_->database.execAndGet(sql).getInt64());
-        };
-        return (pragma("PRAGMA page_count") - pragma("PRAGMA freelist_count")) *
-               pragma("PRAGMA page_size");
-    });
+    return guarded(d_->path, [&] { return d_->used_bytes(); });
 }
 
 bool EventDatabase::moved() const {
-    return has_moved(d_->database, d_->path, d_->log);
+    return d_->moved();
 }
 
 }  // namespace snakepit::shm

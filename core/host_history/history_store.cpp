@@ -5,7 +5,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 #include <utility>
 
@@ -18,11 +17,8 @@
 
 namespace snakepit::shm {
 
-namespace fs = std::filesystem;
-
 namespace {
 
-constexpr int kBusyMillis = 200;
 constexpr std::int64_t kMicros = 1'000'000;
 // The part of a table that is removed at once when the database is too large.
 constexpr std::int64_t kPartRemoved = 8;
@@ -106,39 +102,22 @@ void read_segments(SQLite::Database& database, Timestamp seen, SegmentMemory& me
                    {rows.getColumn(1).getString(), rows.getColumn(2).getString(), seen, false});
 }
 
-struct HistoryStore::Private {
-    explicit Private(const std::string& name)
-        : path(name), database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis) {}
-
-    void prepare();
+struct HistoryStore::Private : DatabaseWriter {
+    using DatabaseWriter::DatabaseWriter;
+    void create();
     std::int64_t id_of(std::size_t kind, const std::string& name);
     void write(const HostResolution& resolution, std::int64_t time, const HostTotals& totals);
-    std::uint64_t bytes();
     bool remove_before(std::size_t resolution, std::int64_t time);
     bool remove_oldest();
     void remove_unused_names();
     Timestamp retention_time();
 
-    std::string path;
-    SQLite::Database database;
-    LogFiles log;
     RetentionClock retention;
 };
 
-void HistoryStore::Private::prepare() {
-    const int version = database.execAndGet("PRAGMA user_version").getInt();
-    if (version > kHostHistorySchemaVersion)
-        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
-                                SQLITE_ERROR);
-    // Before the first table: pages of removed rows are returned to the file system.
-    if (version == 0) database.exec("PRAGMA auto_vacuum=INCREMENTAL");
-    prepare_log(database);
-    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+void HistoryStore::Private::create() {
     database.exec(kTables);
     for (const auto& resolution : kHostResolutions) database.exec(tables_of(resolution));
-    database.exec(fmt::format("PRAGMA user_version={}", kHostHistorySchemaVersion));
-    transaction.commit();
-    log = log_files(path);
 }
 
 std::int64_t HistoryStore::Private::id_of(std::size_t kind, const std::string& name) {
@@ -181,13 +160,6 @@ void HistoryStore::Private::write(const HostResolution& resolution, std::int64_t
             insert.exec();
             insert.reset();
         }
-}
-
-std::uint64_t HistoryStore::Private::bytes() {
-    const auto ask = [&](const char* what) {
-        return static_cast<std::uint64_t>(database.execAndGet(what).getInt64());
-    };
-    return (ask("PRAGMA page_count") - ask("PRAGMA freelist_count")) * ask("PRAGMA page_size");
 }
 
 bool HistoryStore::Private::remove_before(std::size_t resolution, std::int64_t time) {
@@ -249,13 +221,9 @@ HistoryStore::~HistoryStore() {
 }
 
 Result<HistoryStore> HistoryStore::open(const std::string& path) {
-    std::error_code ignored;
-    const bool is_new = !fs::exists(path, ignored);
     return guarded(path, [&] {
         auto d = std::make_unique<Private>(path);
-        // By name and not through another descriptor: closing one would drop SQLite's locks.
-        if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
-        d->prepare();
+        d->prepare(kHostHistorySchemaVersion, [&] { d->create(); });
         return HistoryStore(std::move(d));
     });
 }
@@ -322,7 +290,7 @@ Status HistoryStore::retain(std::uint64_t max_bytes) {
             const auto cut = begin_of(at.micros - kHostResolutions[i].keep * kMicros, next);
             removed = d_->remove_before(i, cut) || removed;
         }
-        while (d_->bytes() > max_bytes && d_->remove_oldest()) removed = true;
+        while (d_->used_bytes() > max_bytes && d_->remove_oldest()) removed = true;
         if (removed) d_->remove_unused_names();
         transaction.commit();
         if (removed) d_->database.exec("PRAGMA incremental_vacuum");
@@ -330,11 +298,11 @@ Status HistoryStore::retain(std::uint64_t max_bytes) {
 }
 
 std::uint64_t HistoryStore::bytes() const {
-    return guarded(d_->path, [&] { return d_->bytes(); }).value_or(0);
+    return guarded(d_->path, [&] { return d_->used_bytes(); }).value_or(0);
 }
 
 bool HistoryStore::moved() const {
-    return has_moved(d_->database, d_->path, d_->log);
+    return d_->moved();
 }
 
 }  // namespace snakepit::shm

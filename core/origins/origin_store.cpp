@@ -2,7 +2,6 @@
 #include "origins/origin_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "base/handle.h"
 #include "platform/process.h"
 #include "sqlite/database_file.h"
 
@@ -25,7 +23,6 @@ std::string_view to_string(What what) {
 
 namespace {
 
-constexpr int kBusyMillis = 200;
 constexpr int kRowsRemovedAtOnce = 5000;
 constexpr int kMostAnswers = 64;
 
@@ -60,11 +57,9 @@ std::int64_t signed_number(std::uint64_t number) {
 
 }  // namespace
 
-struct OriginStore::Private {
-    explicit Private(const std::string& name)
-        : path(name), database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis) {}
-
-    void prepare(const std::string& boot);
+struct OriginStore::Private : DatabaseWriter {
+    using DatabaseWriter::DatabaseWriter;
+    void create(const std::string& boot);
     template <typename... Values>
     void put(const char* text, const Values&... values);
     void bind(SQLite::Statement& statement, int at, std::int64_t value) {
@@ -83,26 +78,14 @@ struct OriginStore::Private {
     void add(const RemovalRow& row);
     void add(const EndRow& row);
     std::int64_t removed_by(const char* text, std::int64_t value);
-    std::uint64_t bytes();
     std::int64_t number(const char* text) { return database.execAndGet(text).getInt64(); }
 
-    std::string path;
-    SQLite::Database database;
     std::vector<std::pair<const char*, std::unique_ptr<SQLite::Statement>>> statements;
-    LogFiles log;
     std::int64_t run = 0, process = 0, segment = 0, previous = 0, answer = 0;
 };
 
-void OriginStore::Private::prepare(const std::string& boot) {
-    const int version = database.execAndGet("PRAGMA user_version").getInt();
-    if (version > kSchemaVersion)
-        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
-                                SQLITE_ERROR);
-    if (version == 0) database.exec("PRAGMA auto_vacuum=INCREMENTAL");
-    prepare_log(database);
-    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+void OriginStore::Private::create(const std::string& boot) {
     database.exec(kTables);
-    database.exec(fmt::format("PRAGMA user_version={}", kSchemaVersion));
     SQLite::Statement before(database,
                              "SELECT coalesce(max(until_boot), 0) FROM runs WHERE boot = ?1");
     before.bindNoCopy(1, boot.data(), static_cast<int>(boot.size()));
@@ -119,10 +102,8 @@ void OriginStore::Private::prepare(const std::string& boot) {
     begin.exec();
     run = database.getLastInsertRowid();
     database.exec("DELETE FROM answers");
-    transaction.commit();
     process = number("SELECT coalesce(max(id), 0) FROM processes");
     segment = number("SELECT coalesce(max(id), 0) FROM segments");
-    log = log_files(path);
 }
 
 template <typename... Values>
@@ -211,12 +192,6 @@ std::int64_t OriginStore::Private::removed_by(const char* text, std::int64_t val
     return statement.exec();
 }
 
-std::uint64_t OriginStore::Private::bytes() {
-    return static_cast<std::uint64_t>(
-        (number("PRAGMA page_count") - number("PRAGMA freelist_count")) *
-        number("PRAGMA page_size"));
-}
-
 OriginStore::OriginStore(std::unique_ptr<Private> d) : d_(std::move(d)) {}
 OriginStore::OriginStore(OriginStore&&) noexcept = default;
 OriginStore& OriginStore::operator=(OriginStore&&) noexcept = default;
@@ -229,14 +204,9 @@ Result<OriginStore> OriginStore::open(const std::string& path, std::string& note
     SHM_ASSIGN(const auto boot, boot_id());
     const auto attempt = [&] {
         remove_orphaned_log(path);
-        // Nobody else may read it at any moment. SQLite gives its log the same mode.
-        {
-            const Handle made(
-                ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-        }
         return guarded(path, [&] {
             auto d = std::make_unique<Private>(path);
-            d->prepare(boot);
+            d->prepare(kSchemaVersion, [&] { d->create(boot); });
             return OriginStore(std::move(d));
         });
     };
@@ -264,7 +234,7 @@ Result<bool> OriginStore::retain(const StoreLimits& limits, Moment now) {
             "LIMIT 1)) LIMIT ?2)",
             now.wall.micros - limits.boots_for_micros);
         // First what was removed, then the oldest: of those nothing is known any more.
-        if (d_->bytes() > limits.bytes) {
+        if (d_->used_bytes() > limits.bytes) {
             const auto removed = d_->removed_by(
                 "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE removed_boot IS "
                 "NOT NULL AND id > ?1 ORDER BY id LIMIT ?2)",
@@ -295,7 +265,7 @@ Result<bool> OriginStore::retain(const StoreLimits& limits, Moment now) {
 }
 
 bool OriginStore::moved() const {
-    return has_moved(d_->database, d_->path, d_->log);
+    return d_->moved();
 }
 
 std::int64_t OriginStore::run() const {

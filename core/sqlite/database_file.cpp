@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "sqlite/database_file.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/handle.h"
 #include "base/time.h"
 
 namespace snakepit::shm {
@@ -22,6 +25,16 @@ std::uint64_t inode_of(const std::string& path, off_t smallest) {
     struct stat info {};
     return ::stat(path.c_str(), &info) == 0 && info.st_size >= smallest ? info.st_ino : 0;
 }
+
+// Nobody else may read it at any moment; SQLite gives its log the same mode. What is there is not
+// opened here: closing a second descriptor would drop SQLite's locks.
+const std::string& created(const std::string& path) {
+    const Handle made(
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    return path;
+}
+
+constexpr int kBusyMillis = 200;  // short: the end of a recorder waits for it
 
 }  // namespace
 
@@ -54,7 +67,18 @@ void keep_log_when_closed(SQLite::Database& database) {
     sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
-void prepare_log(SQLite::Database& database) {
+DatabaseWriter::DatabaseWriter(std::string name)
+    : path(std::move(name)),
+      database(created(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
+               kBusyMillis) {}
+
+int DatabaseWriter::prepare_log(int newest, bool shrinks) {
+    const int version = database.execAndGet("PRAGMA user_version").getInt();
+    if (version > newest)
+        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
+                                SQLITE_ERROR);
+    // Before the first table.
+    if (version == 0 && shrinks) database.exec("PRAGMA auto_vacuum=INCREMENTAL");
     refuse_commits_after_faults(database);
     if (sqlite3_db_readonly(database.getHandle(), "main") == 1)
         throw SQLite::Exception("attempt to write a readonly database", SQLITE_READONLY);
@@ -66,12 +90,24 @@ void prepare_log(SQLite::Database& database) {
         "PRAGMA wal_autocheckpoint=3000");
     if (database.execAndGet("PRAGMA journal_mode=WAL").getString() != "wal")
         throw SQLite::Exception("cannot switch to a write-ahead log", SQLITE_CANTOPEN);
+    return version;
 }
 
-bool has_moved(SQLite::Database& database, const std::string& path, const LogFiles& log) {
+void DatabaseWriter::set_schema(int version) {
+    database.exec(fmt::format("PRAGMA user_version={}", version));
+}
+
+bool DatabaseWriter::moved() {
     int moved = 0;
     sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    return moved != 0 || log_files(path) != log;
+    return moved != 0 || log_files(path) != log_;
+}
+
+std::uint64_t DatabaseWriter::used_bytes() {
+    const auto ask = [&](const char* what) {
+        return static_cast<std::uint64_t>(database.execAndGet(what).getInt64());
+    };
+    return (ask("PRAGMA page_count") - ask("PRAGMA freelist_count")) * ask("PRAGMA page_size");
 }
 
 Result<std::string> set_aside(const std::string& path) {

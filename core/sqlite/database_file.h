@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Common to the writers of events.db and metrics.db.
+// Common to the writers of events.db, metrics.db, host_history.db and origins.db.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -21,13 +22,46 @@ auto guarded(const std::string& path, Work work) {
         work);
 }
 
-// Sets up a write-ahead log that stays when the database is closed, so that readers without write
-// permission can open it. Throws if the file cannot be written.
-void prepare_log(SQLite::Database& database);
+// A writer's connection, and what belongs to its file. One thread at a time has it: SQLite needs no
+// lock of its own. All but moved() throw SQLite::Exception; call them guarded.
+class DatabaseWriter {
+  public:
+    // Opens the database, or creates it for its owner only.
+    explicit DatabaseWriter(std::string path);
 
-// The path leads to another file, or to none, or the log beside it does: readers may not see what
-// was written last. `log`: log_files() when it was opened.
-bool has_moved(SQLite::Database& database, const std::string& path, const LogFiles& log);
+    // Sets up a write-ahead log that stays when the database is closed, so that readers without
+    // write permission can open it. Returns the version of its schema; 0: it is new.
+    // `newest`: the last schema that is known here. `shrinks`: pages of removed rows may be
+    // returned to the file system, by "PRAGMA incremental_vacuum".
+    int prepare_log(int newest, bool shrinks);
+    // The same, and runs `create()` in one transaction, which creates what is missing of the
+    // schema.
+    template <typename Create>
+    void prepare(int newest, Create create) {
+        (void)prepare_log(newest, true);
+        SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+        create();
+        set_schema(newest);
+        transaction.commit();
+        note_log();
+    }
+    void set_schema(int version);
+    // Remembers the log beside the file, when it is there.
+    void note_log() { log_ = log_files(path); }
+
+    // The path leads to another file, or to none, or the log beside it does: readers may not see
+    // what was written last. Costs a few stat() calls.
+    bool moved();
+    // Bytes that rows and indexes take in the file; pages that removed rows left are used again and
+    // do not count, nor does the write-ahead log.
+    std::uint64_t used_bytes();
+
+    const std::string path;
+    SQLite::Database database;
+
+  private:
+    LogFiles log_;
+};
 
 // Renames a damaged database with its log; returns the new path.
 Result<std::string> set_aside(const std::string& path);

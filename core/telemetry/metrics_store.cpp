@@ -5,7 +5,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <set>
 #include <utility>
@@ -20,11 +19,8 @@
 
 namespace snakepit::shm {
 
-namespace fs = std::filesystem;
-
 namespace {
 
-constexpr int kBusyMillis = 200;
 constexpr std::int64_t kMicros = 1'000'000;
 // The part of a table that is removed at once when the database is too large, so that not every
 // batch removes rows.
@@ -65,23 +61,17 @@ std::string roll_up_text(const Resolution& from, const Resolution& to) {
 
 }  // namespace
 
-struct MetricsStore::Private {
-    explicit Private(const std::string& name)
-        : path(name), database(name, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis) {}
-
-    void prepare();
+struct MetricsStore::Private : DatabaseWriter {
+    using DatabaseWriter::DatabaseWriter;
+    void create();
     void prepare_table(const Resolution& resolution);
     void insert(const layout::Sample& sample);
     void roll_up(std::set<std::int64_t> times);
-    std::uint64_t bytes();
     bool remove_before(std::size_t resolution, std::int64_t time);
     bool remove_oldest();
 
-    std::string path;
-    SQLite::Database database;
     std::optional<SQLite::Statement> insert_statement;
     std::vector<SQLite::Statement> roll_ups;  // to each resolution but the first
-    LogFiles log;
     RetentionClock retention;
 };
 
@@ -102,22 +92,11 @@ void MetricsStore::Private::prepare_table(const Resolution& resolution) {
         }
 }
 
-void MetricsStore::Private::prepare() {
-    const int version = database.execAndGet("PRAGMA user_version").getInt();
-    if (version > kMetricsSchemaVersion)
-        throw SQLite::Exception(fmt::format("created by a newer release (schema {})", version),
-                                SQLITE_ERROR);
-    // Before the first table: pages of removed rows are returned to the file system.
-    if (version == 0) database.exec("PRAGMA auto_vacuum=INCREMENTAL");
-    prepare_log(database);
-    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+void MetricsStore::Private::create() {
     for (const auto& resolution : kResolutions) prepare_table(resolution);
-    database.exec(fmt::format("PRAGMA user_version={}", kMetricsSchemaVersion));
-    transaction.commit();
     insert_statement.emplace(database, insert_text());
     for (std::size_t i = 1; i < kResolutions.size(); ++i)
         roll_ups.emplace_back(database, roll_up_text(kResolutions[i - 1], kResolutions[i]));
-    log = log_files(path);
 }
 
 void MetricsStore::Private::insert(const layout::Sample& sample) {
@@ -144,13 +123,6 @@ void MetricsStore::Private::roll_up(std::set<std::int64_t> times) {
         }
         times = std::move(rows);
     }
-}
-
-std::uint64_t MetricsStore::Private::bytes() {
-    const auto ask = [&](const char* what) {
-        return static_cast<std::uint64_t>(database.execAndGet(what).getInt64());
-    };
-    return (ask("PRAGMA page_count") - ask("PRAGMA freelist_count")) * ask("PRAGMA page_size");
 }
 
 bool MetricsStore::Private::remove_before(std::size_t resolution, std::int64_t time) {
@@ -188,13 +160,9 @@ MetricsStore::~MetricsStore() {
 }
 
 Result<MetricsStore> MetricsStore::open(const std::string& path) {
-    std::error_code ignored;
-    const bool is_new = !fs::exists(path, ignored);
     return guarded(path, [&] {
         auto d = std::make_unique<Private>(path);
-        // By name and not through another descriptor: closing one would drop SQLite's locks.
-        if (is_new) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
-        d->prepare();
+        d->prepare(kMetricsSchemaVersion, [&] { d->create(); });
         return MetricsStore(std::move(d));
     });
 }
@@ -243,18 +211,18 @@ Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {
             const auto cut = begin_of(now.micros - kResolutions[i].keep * kMicros, next);
             removed = d_->remove_before(i, cut) || removed;
         }
-        while (d_->bytes() > max_bytes && d_->remove_oldest()) removed = true;
+        while (d_->used_bytes() > max_bytes && d_->remove_oldest()) removed = true;
         transaction.commit();
         if (removed) d_->database.exec("PRAGMA incremental_vacuum");
     });
 }
 
 std::uint64_t MetricsStore::bytes() const {
-    return guarded(d_->path, [&] { return d_->bytes(); }).value_or(0);
+    return guarded(d_->path, [&] { return d_->used_bytes(); }).value_or(0);
 }
 
 bool MetricsStore::moved() const {
-    return has_moved(d_->database, d_->path, d_->log);
+    return d_->moved();
 }
 
 }  // namespace snakepit::shm
