@@ -15,6 +15,7 @@
 #include <QVBoxLayout>
 
 #include "ui/alert_notifier.h"
+#include "ui/dialogs/command_palette.h"
 #include "ui/dialogs/handover_dialog.h"
 #include "ui/icons.h"
 #include "ui/models/current_alerts.h"
@@ -171,6 +172,7 @@ QWidget* MainWindow::build_sidebar() {
     tools_ = new QHBoxLayout;
     tools_->addWidget(build_pause());
     tools_->addWidget(theme_ = theme);
+    tools_->addWidget(build_palette());
     tools_->addWidget(build_notifications());
     tools_->addStretch();
     column->addLayout(tools_);
@@ -214,6 +216,16 @@ QToolButton* MainWindow::build_pause() {
     pause_->setEnabled(!workspace_.bundle());
     connect(pause_, &QToolButton::toggled, &workspace_, &Workspace::set_paused);
     return pause_;
+}
+
+QToolButton* MainWindow::build_palette() {
+    auto* find = make_tool(u"search"_s, tr("Find an action"), u"Ctrl+K"_s);
+    connect(find, &QToolButton::clicked, this, [this] {
+        auto* palette = new CommandPalette(*this);
+        palette->setAttribute(Qt::WA_DeleteOnClose);
+        palette->open();
+    });
+    return find;
 }
 
 void MainWindow::build_status_bar() {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The host as people see it and clean it up.
 #include <QTableWidget>
+#include <QTemporaryDir>
 
 #include "rich_fixture.h"
 #include "ui/dialogs/host_clean_dialog.h"
 #include "ui/graphs/host_graph.h"
 #include "ui/graphs/time_plot.h"
+#include "ui/models/live_survey.h"
 #include "ui/models/settings.h"
 #include "ui/pages/choice_row.h"
 #include "ui/pages/host_page.h"
@@ -75,6 +77,20 @@ class TestHostPage : public QObject {
         fixture.window.show_page(QStringLiteral("memory"));
         QTest::qWait(6500);
         QVERIFY(fixture.survey->surveys() <= 2);
+    }
+
+    void what_a_new_manager_has_not_recorded_yet_is_no_error() {
+        const QTemporaryDir directory;
+        const auto file = directory.filePath(QStringLiteral("host_history.db"));
+        const auto history = [&] {
+            LiveSurvey host(file.toStdString());
+            return host.history(kTotalsBy[0], {0}, now(), 100, 5);
+        };
+        QVERIFY(history() && history()->empty());
+        QFile damaged(file);
+        QVERIFY(damaged.open(QIODevice::WriteOnly) && damaged.write("no database") > 0);
+        damaged.close();
+        QVERIFY(!history());
     }
 
     void what_was_there_before_is_drawn_by_program_user_or_group() {

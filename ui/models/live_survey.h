@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <filesystem>
+
 #include "ui/models/sources.h"
 
 namespace snakepit::shm::ui {
@@ -9,7 +11,7 @@ namespace snakepit::shm::ui {
 class LiveSurvey : public HostPort {
   public:
     // `history`: its database; empty: there is none.
-    explicit LiveSurvey(const std::string& history = {}) : history_(history) {}
+    explicit LiveSurvey(const std::string& history = {}) : path_(history), history_(history) {}
 
     Result<HostSurvey> survey() override {
         SurveyOptions options;
@@ -20,6 +22,10 @@ class LiveSurvey : public HostPort {
     }
     Result<std::vector<HostSeries>> history(TotalsBy by, Timestamp from, Timestamp to,
                                             std::size_t max_points, std::size_t most) override {
+        // A new manager writes it after its first minute.
+        std::error_code ignored;
+        if (std::filesystem::status(path_, ignored).type() == std::filesystem::file_type::not_found)
+            return {};
         return history_.series(by, from, to, max_points, most);
     }
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override {
@@ -30,6 +36,7 @@ class LiveSurvey : public HostPort {
     }
 
   private:
+    std::string path_;
     HistoryReader history_;
 };
 

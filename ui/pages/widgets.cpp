@@ -296,7 +296,9 @@ EmptyState::EmptyState(const QString& icon_name, const QString& title, const QSt
                        QWidget* parent)
     : QWidget(parent), extra_(new QVBoxLayout) {
     auto* picture = make_sign();
-    picture->setPixmap(icon(icon_name).pixmap(44, 44));
+    constexpr int kSide = 44;
+    picture->setPixmap(icon(icon_name).pixmap(kSide, kSide));
+    picture->setMinimumHeight(kSide);
     picture->setAlignment(Qt::AlignCenter);
     title_ = make_label(title, "page_title");
     title_->setAlignment(Qt::AlignCenter);
