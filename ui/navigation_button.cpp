@@ -54,9 +54,9 @@ NavigationButton::NavigationButton(const QString& title, const QString& icon_nam
     setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     setCheckable(true);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    if (place <= 9) {
-        setShortcut(QKeySequence(u"Alt+%1"_s.arg(place)));
-        hint_ = u"%1  (Alt+%2)"_s.arg(title).arg(place);
+    if (constexpr int kKeys = 10; place <= kKeys) {
+        setShortcut(QKeySequence(u"Alt+%1"_s.arg(place % kKeys)));
+        hint_ = u"%1  (Alt+%2)"_s.arg(title).arg(place % kKeys);
     }
     setToolTip(hint_);
 }

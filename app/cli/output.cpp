@@ -15,7 +15,7 @@
 
 #include "base/time.h"
 #include "base/units.h"
-#include "human_values.h"
+#include "json/human_values.h"
 #include "json.h"
 #include "terminal.h"
 

@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/units.h"
+#include "config/config_edit.h"
 #include "config/config_sections.h"
 
 namespace snakepit::shm {
@@ -358,6 +359,16 @@ void print_all(const std::array<Key, N>& keys, const Config& config, std::string
 }
 
 }  // namespace
+
+bool waits_for_restart(std::string_view key) {
+    const auto waits = [key](const auto& keys, std::string_view section) {
+        return std::any_of(keys.begin(), keys.end(), [&](const Key& one) {
+            return !one.live && key.size() == section.size() + one.name.size() &&
+                   key.starts_with(section) && key.ends_with(one.name);
+        });
+    };
+    return waits(kKeys, "") || waits(kLinuxKeys, "platform_options.linux.");
+}
 
 Result<Config> Config::parse(std::string_view text, std::string_view source_name) {
     toml::table root;

@@ -97,7 +97,31 @@ std::string added(std::string text, const toml::table& root, const std::vector<s
     return text.insert(end, line);
 }
 
-Result<std::string> read_file(const std::string& path) {
+void collect_keys(const toml::table& table, const std::string& prefix,
+                  std::vector<std::string>& out) {
+    for (const auto& [key, node] : table) {
+        const auto name = prefix + std::string(key.str());
+        if (const auto* inner = node.as_table())
+            collect_keys(*inner, name + ".", out);
+        else
+            out.push_back(name);
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> keys_in(std::string_view text) {
+    std::vector<std::string> out;
+    try {
+        const auto root = toml::parse(text);
+        if (const auto* table = root[kRoot].as_table()) collect_keys(*table, {}, out);
+    } catch (const toml::parse_error&) {  // whoever parses it as a configuration is told why
+    }
+    return out;
+}
+
+Result<std::string> read_configuration(const std::string& path) {
+    if (path.empty()) return std::string();
     std::ifstream file(path, std::ios::binary);
     if (!file.is_open())
         return errno == ENOENT ? Result<std::string>(std::string())
@@ -107,8 +131,6 @@ Result<std::string> read_file(const std::string& path) {
     if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
     return text.str();
 }
-
-}  // namespace
 
 Result<std::string> with_key(std::string_view text, std::string_view key, std::string_view value,
                              std::string_view source_name) {
@@ -136,7 +158,7 @@ Status set_in_file(const std::string& path, std::string_view key, std::string_vi
     SHM_TRY(make_parents(path));
     // First: what is not a regular file is not read either.
     SHM_ASSIGN(auto file, OutputFile::begin(path, {.replace = true, .mode = 0644}));
-    SHM_ASSIGN(const auto text, read_file(path));
+    SHM_ASSIGN(const auto text, read_configuration(path));
     const auto changed = with_key(text, key, value, path);
     if (!changed) {
         // A key that is unknown without the file too is a wrong word, not a line of it.

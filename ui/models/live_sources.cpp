@@ -4,6 +4,7 @@
 #include "host_history/history_schema.h"
 #include "platform/process.h"
 #include "ui/models/live_audit.h"
+#include "ui/models/live_configuration.h"
 #include "ui/models/live_monitoring.h"
 #include "ui/models/live_survey.h"
 #include "ui/models/timing_history.h"
@@ -123,6 +124,7 @@ Workspace::Parts live_parts(const InstancePaths& paths) {
     parts.events = [path = paths.events_db()] { return std::make_unique<LiveEvents>(path); };
     auto manager = std::make_shared<LiveManager>(paths.instance);
     parts.manager = manager;
+    parts.configuration = std::make_shared<LiveConfiguration>(manager, paths.instance);
     parts.monitoring = std::make_shared<LiveMonitoring>(std::move(manager), paths);
     parts.host = std::make_shared<LiveSurvey>(host_history_db(paths));
     parts.audit = std::make_shared<LiveAudit>(paths);

@@ -12,6 +12,7 @@
 
 #include "ui/models/background.h"
 #include "ui/models/commands.h"
+#include "ui/models/configuration.h"
 #include "ui/models/region_store.h"
 #include "ui/models/sources.h"
 #include "ui/models/tick_backlog.h"
@@ -45,9 +46,10 @@ class Workspace : public QObject {
         EventSourceFactory events;
         std::shared_ptr<ManagerPort> manager;
         std::shared_ptr<AuditPort> audit;
-        std::shared_ptr<MonitoringPort> monitoring;  // null: nothing is known of alerts
-        std::shared_ptr<HostPort> host;              // null: the host cannot be surveyed
-        std::optional<BundleLabel> bundle;           // the world is one, as it was, and stays so
+        std::shared_ptr<MonitoringPort> monitoring;        // null: nothing is known of alerts
+        std::shared_ptr<HostPort> host;                    // null: the host cannot be surveyed
+        std::shared_ptr<ConfigurationPort> configuration;  // null: there is none to be shown
+        std::optional<BundleLabel> bundle;  // the world is one, as it was, and stays so
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);
 
@@ -114,6 +116,13 @@ class Workspace : public QObject {
             context, [port = parts_.monitoring, job = std::move(job)] { return job(*port); },
             std::move(done));
     }
+    bool has_configuration() const { return parts_.configuration != nullptr; }
+    template <typename Job, typename Done>
+    void configure(QObject* context, Job job, Done done) {
+        configuring_.run(
+            context, [port = parts_.configuration, job = std::move(job)] { return job(*port); },
+            std::move(done));
+    }
     template <typename Job, typename Done>
     void survey(QObject* context, Job job, Done done) {
         surveying_.run(
@@ -170,7 +179,7 @@ class Workspace : public QObject {
     TickBacklog backlog_;
     bool watched_ = true;
     QTimer timer_;
-    Background asking_, acting_, auditing_, monitoring_, surveying_, polling_;
+    Background asking_, acting_, auditing_, monitoring_, surveying_, configuring_, polling_;
 };
 
 }  // namespace snakepit::shm::ui

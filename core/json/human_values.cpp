@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "human_values.h"
+#include "json/human_values.h"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,7 @@
 
 #include "base/units.h"
 
-namespace snakepit::shm::cli {
+namespace snakepit::shm {
 
 namespace {
 
@@ -110,4 +110,4 @@ std::string human_value(const QString& group, const QString& key, const QJsonVal
     return text.isEmpty() ? "-" : text.toStdString();
 }
 
-}  // namespace snakepit::shm::cli
+}  // namespace snakepit::shm
