@@ -25,6 +25,7 @@
 #include "ui/models/workspace.h"
 #include "ui/navigation_button.h"
 #include "ui/pages/alerts_page.h"
+#include "ui/pages/arenas_page.h"
 #include "ui/pages/configuration_page.h"
 #include "ui/pages/dashboard_page.h"
 #include "ui/pages/events_page.h"
@@ -47,8 +48,9 @@ constexpr int kSidebar = 196, kFoldedSidebar = 66, kWideWindow = 1100;
 }  // namespace
 
 QStringList MainWindow::page_names() {
-    return {u"dashboard"_s, u"regions"_s,   u"memory"_s,      u"references"_s, u"alerts"_s,
-            u"events"_s,    u"processes"_s, u"performance"_s, u"host"_s,       u"settings"_s};
+    return {u"dashboard"_s, u"regions"_s, u"memory"_s,    u"references"_s,
+            u"alerts"_s,    u"events"_s,  u"processes"_s, u"performance"_s,
+            u"host"_s,      u"arenas"_s,  u"settings"_s};
 }
 
 MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
@@ -106,6 +108,7 @@ void MainWindow::add_pages() {
     add_page(u"processes"_s, tr("Processes"), new ProcessesPage(workspace_));
     add_page(u"performance"_s, tr("Performance"), new PerformancePage(workspace_));
     add_page(u"host"_s, tr("Host"), new HostPage(workspace_));
+    add_page(u"arenas"_s, tr("Arenas"), new ArenasPage(workspace_));
     add_page(u"settings"_s, tr("Settings"), new ConfigurationPage(workspace_));
     connect(navigation_, &QButtonGroup::idClicked, this,
             [this](int index) { show_page(page_names()[index]); });

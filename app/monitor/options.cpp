@@ -11,18 +11,13 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr const char* kPromisedPages[] = {"arenas", "settings"};
-
 std::string one_of(const QStringList& names) {
     return names.join(u", "_s).toStdString();
 }
 
 std::string check_page(const std::string& page) {
     if (MainWindow::page_names().contains(QString::fromStdString(page))) return {};
-    const bool promised = std::find(std::begin(kPromisedPages), std::end(kPromisedPages), page) !=
-                          std::end(kPromisedPages);
-    return "page '" + page + (promised ? "' is not in this release" : "' does not exist") +
-           ": choose one of " + one_of(MainWindow::page_names());
+    return "page '" + page + "' does not exist: choose one of " + one_of(MainWindow::page_names());
 }
 
 std::string check_size(const std::string& text) {

@@ -95,11 +95,20 @@ class SyntheticManager : public ManagerPort {
     Result<PolicyReport> policy(const RegionId& id) override;
     Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
     Result<std::uint32_t> rotate_key(const RegionId& id) override;
+    Result<ArenaReport> arenas() override { return arena_report; }
+    Result<DefragmentResult> defragment() override {
+        ++defragmentations;
+        return defragmented;
+    }
 
     // What was asked, in order. Read while no job runs.
     std::vector<CleanupRequest> cleanups;
     std::vector<std::pair<RegionId, bool>> deallocations;
     std::vector<RegionId> rotations;
+    int defragmentations = 0;
+    // What is answered.
+    Result<ArenaReport> arena_report = ArenaReport{};
+    Result<DefragmentResult> defragmented = DefragmentResult{};
     // What was set; what is here to begin with was set before.
     std::map<RegionId, Policy> policies;
     std::optional<Error> refusal;                      // of the next policy that is set

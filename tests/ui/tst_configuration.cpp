@@ -128,8 +128,8 @@ class TestConfiguration : public QObject {
         QVERIFY(!regions.waits);
         QVERIFY(setting(*shown, "socket_mode").waits);
         QVERIFY(setting(*shown, "platform_options.linux.shm_path").waits);
-        QCOMPARE(value_text(setting(*shown, "grace_period"), 5000), QStringLiteral("5 s"));
-        QCOMPARE(value_text(setting(*shown, "arena_size"), 64 << 20), QStringLiteral("64 MiB"));
+        QCOMPARE(setting_text(setting(*shown, "grace_period"), 5000), QStringLiteral("5 s"));
+        QCOMPARE(setting_text(setting(*shown, "arena_size"), 64 << 20), QStringLiteral("64 MiB"));
         const auto damaged = describe_configuration("shm.toml", "[shared_memory]\nmax = 1\n", {});
         QVERIFY(!damaged && damaged.error().message.find("shm.toml:2:1") != std::string::npos);
     }

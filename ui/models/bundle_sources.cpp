@@ -18,6 +18,11 @@ namespace snakepit::shm::ui {
 
 namespace {
 
+Result<ArenaReport> read_arenas(BundleReader& bundle) {
+    SHM_ASSIGN(const auto text, bundle.text("arenas.json"));
+    return parse_arenas(text);
+}
+
 Result<HostSurvey> read_survey(BundleReader& bundle) {
     SHM_ASSIGN(const auto text, bundle.text(bundle_part::host));
     return parse_host(QJsonDocument::fromJson(QByteArray::fromStdString(text)).object());
@@ -59,7 +64,8 @@ Result<std::vector<EventRow>> BundleEvents::query(const EventQuery& query) {
     return reader_->query(query);
 }
 
-BundleManager::BundleManager(const BundleLabel& label, BundleReader& bundle) : refusal_(label) {
+BundleManager::BundleManager(const BundleLabel& label, BundleReader& bundle)
+    : refusal_(label), arenas_(read_arenas(bundle)) {
     if (auto reader = RegistryReader::open(bundle.registry()))
         for (auto& row : reader->poll().changed)
             regions_.insert_or_assign(row.info.id.str(), std::move(row.info));

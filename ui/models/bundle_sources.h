@@ -51,9 +51,12 @@ class BundleManager : public ManagerPort {
         return refusal_.refuse();
     }
     Result<std::uint32_t> rotate_key(const RegionId&) override { return refusal_.refuse(); }
+    Result<ArenaReport> arenas() override { return arenas_; }
+    Result<DefragmentResult> defragment() override { return refusal_.refuse(); }
 
   private:
     BundleRefusal refusal_;
+    Result<ArenaReport> arenas_;                   // constant
     std::map<std::string, RegionInfo> regions_;    // by id; constant
     std::map<std::string, std::string> policies_;  // by id, as JSON; constant
 };

@@ -74,7 +74,7 @@ QString meaning_of(const std::string& key) {
 
 }  // namespace
 
-QString value_text(const Setting& setting, const QJsonValue& value) {
+QString setting_text(const Setting& setting, const QJsonValue& value) {
     const auto key = QString::fromStdString(setting.key);
     const auto dot = key.lastIndexOf(u'.');
     return QString::fromStdString(

@@ -37,7 +37,7 @@ struct SettingChange {
 };
 
 // Sizes and durations with their units, lists in one line.
-QString value_text(const Setting& setting, const QJsonValue& value);
+QString setting_text(const Setting& setting, const QJsonValue& value);
 // As it stands in a file: "64MiB" in quotes, true, ["a", "b"].
 QString literal_text(const QJsonValue& value);
 

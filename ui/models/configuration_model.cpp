@@ -12,14 +12,14 @@ namespace {
 using Row = const Setting&;
 
 QString active_text(Row setting) {
-    return setting.active ? value_text(setting, *setting.active) : QObject::tr("unknown");
+    return setting.active ? setting_text(setting, *setting.active) : QObject::tr("unknown");
 }
 
 constexpr std::array kTable{
     column<Setting>(
         "key", "Key", [](Row s) -> auto& { return s.key; })
         .in_monospace(),
-    column<Setting>("value", "Value", [](Row s) { return value_text(s, s.value); })
+    column<Setting>("value", "Value", [](Row s) { return setting_text(s, s.value); })
         .muted_if([](Row s) { return !s.in_file; })
         .with_value_as_tip(),
     column<Setting>("in_effect", "In effect", active_text)
@@ -35,7 +35,7 @@ constexpr std::array kTable{
                     [](Row s) { return s.in_file ? QObject::tr("file") : QObject::tr("default"); })
         .sorted_by([](Row s) { return SortKey::of(s.in_file); })
         .muted_if([](Row s) { return !s.in_file; }),
-    column<Setting>("default", "Default", [](Row s) { return value_text(s, s.standard); })
+    column<Setting>("default", "Default", [](Row s) { return setting_text(s, s.standard); })
         .muted_if([](Row) { return true; }),
     column<Setting>("meaning", "Meaning", [](Row s) { return s.meaning; }).with_value_as_tip(),
 };

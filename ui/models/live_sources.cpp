@@ -118,6 +118,17 @@ Result<std::uint32_t> LiveManager::rotate_key(const RegionId& id) {
     return holder->rotate_key(id);
 }
 
+Result<ArenaReport> LiveManager::arenas() {
+    SHM_ASSIGN(const auto manager, client());
+    SHM_ASSIGN(const auto json, manager->report("arenas"));
+    return parse_arenas(json);
+}
+
+Result<DefragmentResult> LiveManager::defragment() {
+    SHM_ASSIGN(const auto manager, client());
+    return manager->defragment();
+}
+
 Workspace::Parts live_parts(const InstancePaths& paths) {
     Workspace::Parts parts;
     parts.regions = std::make_unique<LiveRegions>(paths.registry());

@@ -50,6 +50,8 @@ class LiveManager : public ManagerPort {
     Result<PolicyReport> policy(const RegionId& id) override;
     Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
     Result<std::uint32_t> rotate_key(const RegionId& id) override;
+    Result<ArenaReport> arenas() override;
+    Result<DefragmentResult> defragment() override;
 
     // The connection, for what else is asked of the manager. Any thread.
     Result<std::shared_ptr<ManagerClient>> client();

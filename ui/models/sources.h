@@ -21,6 +21,7 @@
 #include "layout/registry_reader.h"
 #include "security/policy_text.h"
 #include "survey/host_survey.h"
+#include "ui/models/arenas.h"
 
 namespace snakepit::shm::ui {
 
@@ -73,6 +74,9 @@ class ManagerPort {
     virtual Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) = 0;
     // Encrypts the region under a new key; returns its number.
     virtual Result<std::uint32_t> rotate_key(const RegionId& id) = 0;
+    virtual Result<ArenaReport> arenas() = 0;
+    // Moves idle regions together, all there are.
+    virtual Result<DefragmentResult> defragment() = 0;
 };
 
 struct ReportOrder {

@@ -114,12 +114,12 @@ void ConfigurationPage::note(const Setting& before, const SettingChange& change)
             ? tr("%1 is changed in the file. It takes effect when the manager starts next.")
                   .arg(key)
             : tr("%1 is changed and in effect. It was %2 before.")
-                  .arg(key, value_text(before, before.value)));
+                  .arg(key, setting_text(before, before.value)));
     note_->show();
     undone_by_ = Undo{before.key, literal_text(before.value).toStdString()};
     undo_->setText(tr("Undo"));
     undo_->setToolTip(
-        tooltip_text(tr("Set %1 to %2 again").arg(key, value_text(before, before.value))));
+        tooltip_text(tr("Set %1 to %2 again").arg(key, setting_text(before, before.value))));
     undo_->show();
 }
 
