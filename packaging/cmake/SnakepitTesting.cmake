@@ -54,8 +54,9 @@ function(snakepit_test NAME)
         set(TEST_HEADERS snakepit_test_headers)
     endif()
     if(NOT TEST_TIMEOUT)
-        set(TEST_TIMEOUT 300)  # on a machine that others keep busy
+        set(TEST_TIMEOUT 300)
     endif()
+    math(EXPR TEST_TIMEOUT "3 * ${TEST_TIMEOUT}")  # on a machine that others keep busy
     get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
     list(PREPEND TEST_LABELS "${folder}")
     add_executable(${NAME} ${TEST_SOURCES})

@@ -276,7 +276,7 @@ void CliPeople::a_watched_list_prints_again_on_a_change() {
 }
 
 void CliPeople::holders_are_shown_and_found_by_their_workers() {
-    const auto demo = service_->cli_peer({"demo", "--workers", "2", "--seconds", "60"});
+    const auto demo = service_->cli_peer({"demo", "--workers", "2", "--seconds", "3600"});
     const auto held = [this] {
         return service_->cli_json({"list", "holder:worker-1", "refs>0"}).value("regions").toArray();
     };

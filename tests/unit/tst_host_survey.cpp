@@ -93,6 +93,12 @@ void TestHostSurvey::a_line_of_maps_tells_device_inode_and_reach() {
     QCOMPARE(std::string(line->path), std::string("/dev/shm/a b"));
     QCOMPARE(line->begin, std::uint64_t{0x7f48187d6000});
     QVERIFY(!parse_map_line("7ffc9264d000-7ffc9266e000 rw-p 00000000 00:00 0         [stack]"));
+    // The first System V segment of a namespace has the inode 0.
+    const auto first = parse_map_line(
+        "7ff40b75e000-7ff40b760000 rw-s 00000000 00:01 0                          /SYSV00000000 "
+        "(deleted)");
+    QVERIFY(first && first->inode == 0 && first->path == "/SYSV00000000 (deleted)");
+    QVERIFY(!parse_map_line("7ffc9264d000-7ffc9266e000 rw-p 00000000 00:00 0"));
     QVERIFY(!parse_map_line(""));
     QVERIFY(!parse_map_line("nonsense"));
 }

@@ -237,7 +237,8 @@ std::optional<MapLine> parse_map_line(std::string_view line) {
     take(line, 1);
     const auto minor_number = take_hex(line);
     const auto inode = take_number(line);
-    if (inode <= 0) return std::nullopt;
+    // The first System V segment of a namespace has the id 0, which is its inode.
+    if (inode < 0 || (inode == 0 && major_number == 0 && minor_number == 0)) return std::nullopt;
     out.device = makedev(static_cast<unsigned>(major_number), static_cast<unsigned>(minor_number));
     out.inode = static_cast<std::uint64_t>(inode);
     const auto path = line.find_first_not_of(' ');
