@@ -200,7 +200,7 @@ def test_closing_the_client_ends_the_waits(other, fails):
 
 
 def test_closing_ends_the_waits_also_when_changes_are_lost(fresh_manager):
-    client = snakepit_shm.Client(wait_for_manager=0)
+    client = snakepit_shm.Client(wait_for_manager=5)
     region = client.allocate(64, security_level="high")
     region.view[0] = 1
 

@@ -70,7 +70,7 @@ struct Settings {
         QSignalSpy loaded(&page, &ConfigurationPage::loaded);
         page.hide();
         page.show();
-        QVERIFY(loaded.wait(10'000));
+        QVERIFY(loaded.wait(60'000));
     }
     TableView& table() { return *page.findChild<TableView*>(); }
     void select(const QString& key) {

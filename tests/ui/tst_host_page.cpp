@@ -26,7 +26,7 @@ class TestHostPage : public QObject {
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy rehearsed(&dialog, &HostCleanDialog::rehearsed);
-        QVERIFY(rehearsed.wait(3000));
+        QVERIFY(rehearsed.wait(60'000));
         keep(dialog, QStringLiteral("host-clean-plan"));
         QCOMPARE(command_of(dialog), QStringLiteral("snakepit-shm host clean"));
         auto* table = dialog.findChild<QTableWidget*>();
@@ -42,7 +42,7 @@ class TestHostPage : public QObject {
         QSignalSpy finished(&dialog, &HostCleanDialog::finished_run);
         for (auto* one : dialog.findChildren<QPushButton*>())
             if (one->property("danger").toBool()) one->click(), one->click();
-        QVERIFY(finished.wait(3000));
+        QVERIFY(finished.wait(60'000));
         QCOMPARE(fixture.survey->rehearsals(), std::vector<std::vector<std::string>>{{}});
         QCOMPARE(fixture.survey->runs(), std::vector<std::vector<std::string>>{planned});
         QCOMPARE(table->item(0, 3)->text(), QStringLiteral("kept"));
@@ -63,7 +63,7 @@ class TestHostPage : public QObject {
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy rehearsed(&dialog, &HostCleanDialog::rehearsed);
-        QVERIFY(rehearsed.wait(3000));
+        QVERIFY(rehearsed.wait(60'000));
         QVERIFY(says(dialog, QStringLiteral("None of these segments can be removed")));
         for (auto* one : dialog.findChildren<QPushButton*>())
             if (one->property("danger").toBool()) QVERIFY(!one->isEnabled());

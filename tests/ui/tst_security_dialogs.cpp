@@ -69,7 +69,7 @@ struct PolicyFixture {
     }
     void preview() const {
         QSignalSpy previewed(dialog.get(), &PolicyDialog::previewed);
-        QVERIFY(previewed.wait(3000));
+        QVERIFY(previewed.wait(60'000));
     }
     QComboBox* permission(const char* of) const {
         return named<QComboBox>(*dialog, QStringLiteral("Permission of %1").arg(QLatin1String(of)));
@@ -121,7 +121,7 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(policy.fixture.manager->policies.empty());
         QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
         primary(*policy.dialog)->click();
-        QVERIFY(saved.wait(3000));
+        QVERIFY(saved.wait(60'000));
         const auto& now = policy.fixture.manager->policies.at(policy.id);
         QCOMPARE(now.rules, std::vector<PolicyRule>{rule_for("daemon", Right::read)});
         QVERIFY(says(*policy.dialog, QStringLiteral("in effect")));
@@ -172,7 +172,7 @@ class TestSecurityDialogs : public QObject {
                        "name one that runs");
         QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
         primary(*policy.dialog)->click();
-        QVERIFY(saved.wait(3000));
+        QVERIFY(saved.wait(60'000));
         QCOMPARE(saved.front().front().toBool(), false);
         QVERIFY(says(*policy.dialog, QStringLiteral("there is no process 4")));
         QVERIFY(policy.fixture.manager->policies.empty());
@@ -187,11 +187,11 @@ class TestSecurityDialogs : public QObject {
         policy.fixture.manager->policies[policy.id] = other;
         QSignalSpy saved(policy.dialog.get(), &PolicyDialog::saved);
         primary(*policy.dialog)->click();
-        QVERIFY(saved.wait(3000));
+        QVERIFY(saved.wait(60'000));
         QCOMPARE(policy.fixture.manager->policies.at(policy.id), other);
         QVERIFY(says(*policy.dialog, QStringLiteral("since it was opened")));
         primary(*policy.dialog)->click();
-        QVERIFY(saved.wait(3000));
+        QVERIFY(saved.wait(60'000));
         QCOMPARE(policy.fixture.manager->policies.at(policy.id).rules.size(), std::size_t{1});
     }
 
@@ -227,7 +227,7 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(fixture.manager->rotations.empty());
         QSignalSpy finished(&dialog, &RotateDialog::finished_run);
         for (int i = 0; i < 3; ++i) primary(dialog)->click();
-        QVERIFY(finished.wait(3000));
+        QVERIFY(finished.wait(60'000));
         QVERIFY(says(dialog, QStringLiteral("number 2")));
         primary(dialog)->click();
         QTest::qWait(0);
@@ -251,7 +251,7 @@ class TestSecurityDialogs : public QObject {
             dialog.setAttribute(Qt::WA_DeleteOnClose, false);
             dialog.show();
             QSignalSpy verified(&dialog, &AuditDialog::verified);
-            QVERIFY(verified.wait(3000));
+            QVERIFY(verified.wait(60'000));
             auto* findings = dialog.findChild<QTableWidget*>();
             QCOMPARE(findings->isVisible(), !genuine);
             QVERIFY(says(dialog,
@@ -294,7 +294,7 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(says(dialog, QStringLiteral("--format csv -o '/tmp/a b.csv' --user root")));
         QSignalSpy finished(&dialog, &ReportDialog::finished_run);
         primary(dialog)->click();
-        QVERIFY(finished.wait(3000));
+        QVERIFY(finished.wait(60'000));
         QCOMPARE(fixture.audit->orders.size(), std::size_t{1});
         const auto& order = fixture.audit->orders.front();
         QVERIFY(order.format == ReportFormat::csv && order.file == "/tmp/a b.csv");
@@ -363,7 +363,7 @@ class TestSecurityDialogs : public QObject {
             audit.setAttribute(Qt::WA_DeleteOnClose, false);
             QSignalSpy verified(&audit, &AuditDialog::verified);
             audit.show();
-            QVERIFY(verified.wait(3000));
+            QVERIFY(verified.wait(60'000));
             keep(audit, QStringLiteral("audit-%1-%2").arg(genuine ? "good" : "bad", theme));
         }
         ReportDialog report(fixture.workspace, {}, &fixture.window);

@@ -239,11 +239,11 @@ class TestTargets : public QObject {
         named<QLineEdit>(dialog, QStringLiteral("Limit"))->setText(QStringLiteral("95 %"));
         QSignalSpy finished(&dialog, &AlertRuleDialog::finished_run);
         primary(dialog)->click();
-        QVERIFY(finished.wait(5000));
+        QVERIFY(finished.wait(60'000));
         QVERIFY(dialog.isVisible() && says(dialog, QStringLiteral("another user has changed")));
         QCOMPARE(fixture.monitoring->rules_set().size(), std::size_t{1});
         primary(dialog)->click();
-        QVERIFY(finished.wait(5000));
+        QVERIFY(finished.wait(60'000));
         QCOMPARE(fixture.monitoring->rules_set().back().threshold, 0.95);
     }
 
@@ -291,7 +291,7 @@ class TestTargets : public QObject {
         fixture.danger()->setFocus();
         QSignalSpy finished(fixture.dialog.get(), &DeallocateDialog::finished_run);
         QTest::keyClick(fixture.danger(), Qt::Key_Return);
-        QVERIFY(finished.wait(5000));
+        QVERIFY(finished.wait(60'000));
         QCOMPARE(fixture.manager->deallocations.size(), std::size_t{1});
     }
 

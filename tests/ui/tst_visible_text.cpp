@@ -133,7 +133,7 @@ class TestVisibleText : public QObject {
         for (const auto& page : MainWindow::page_names()) {
             fixture.window.show_page(page);
             QSignalSpy seconds(&fixture.workspace, &Workspace::second_passed);
-            QVERIFY(seconds.wait(10000));
+            QVERIFY(seconds.wait(60'000));
             for (auto* table : fixture.window.findChildren<TableView*>())
                 if (table->isVisible() && table->model()->rowCount() > 0) table->selectRow(0);
             QTest::qWait(200);

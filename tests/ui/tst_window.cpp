@@ -109,7 +109,7 @@ class TestWindow : public QObject {
         for (const auto& page : MainWindow::page_names()) {
             QVERIFY(fixture.window.show_page(page));
             QSignalSpy ticks(&fixture.workspace, &Workspace::ticked);
-            while (ticks.count() < 2) QVERIFY(ticks.wait(3000));
+            while (ticks.count() < 2) QVERIFY(ticks.wait(60'000));
             const auto picture = fixture.window.grab().toImage();
             QCOMPARE(picture.size(), fixture.window.size() * fixture.window.devicePixelRatio());
             const auto background = picture.pixelColor(picture.width() - 8, picture.height() / 2);
@@ -263,7 +263,7 @@ class TestWindow : public QObject {
             QSignalSpy ticks(&fixture.workspace, &Workspace::ticked);
             connect(&fixture.workspace, &Workspace::ticked, &fixture.window,
                     [&fixture] { fixture.window.grab(); });
-            while (ticks.count() < 8) QVERIFY(ticks.wait(5000));
+            while (ticks.count() < 8) QVERIFY(ticks.wait(60'000));
             qInfo("%d regions, 20 %% change at a time, %s: at most %.1f ms at once", regions, page,
                   watchdog.worst_millis());
             if (limit > 0) QVERIFY(watchdog.worst_millis() < limit);
@@ -276,7 +276,7 @@ class TestWindow : public QObject {
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
         QSignalSpy rehearsed(&dialog, &CleanupDialog::rehearsed);
-        QVERIFY(rehearsed.wait(3000));
+        QVERIFY(rehearsed.wait(60'000));
         keep(dialog, QStringLiteral("cleanup-plan"));
         auto* table = dialog.findChild<QTableWidget*>();
         QStringList planned;
@@ -287,7 +287,7 @@ class TestWindow : public QObject {
         QSignalSpy finished(&dialog, &CleanupDialog::finished_run);
         for (auto* button : dialog.findChildren<QPushButton*>())
             if (button->property("primary").toBool()) button->click();
-        QVERIFY(finished.wait(3000));
+        QVERIFY(finished.wait(60'000));
         const auto& requests = fixture.manager->cleanups;
         QCOMPARE(requests.size(), std::size_t{2});
         QVERIFY(requests[0].dry_run && requests[0].orphans);
@@ -307,7 +307,7 @@ class TestWindow : public QObject {
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         QSignalSpy observed(&dialog, &DeallocateDialog::observed);
         dialog.show();
-        QVERIFY(observed.wait(5000));
+        QVERIFY(observed.wait(60'000));
         auto* table = dialog.findChild<QTableWidget*>();
         QCOMPARE(table->rowCount(), 5);
         for (int row = 0; row < 5; ++row)
@@ -318,7 +318,7 @@ class TestWindow : public QObject {
         QSignalSpy finished(&dialog, &DeallocateDialog::finished_run);
         for (auto* button : dialog.findChildren<QPushButton*>())
             if (button->property("danger").toBool()) button->click();
-        QVERIFY(finished.wait(3000));
+        QVERIFY(finished.wait(60'000));
         QCOMPARE(fixture.manager->deallocations.size(), std::size_t{5});
         QVERIFY(!fixture.manager->deallocations.front().second);
     }
