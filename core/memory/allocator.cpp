@@ -99,8 +99,8 @@ Status Allocator::check_user(std::uint64_t size, const RegionOwner& owner) const
 
 Allocator::Headroom Allocator::headroom(const RegionOwner& owner) const {
     Headroom left{UINT64_MAX, UINT64_MAX};
-    const auto limit = [](std::uint64_t& left, std::uint64_t most, std::uint64_t used) {
-        if (most != 0) left = std::min(left, most > used ? most - used : 0);
+    const auto limit = [](std::uint64_t& room, std::uint64_t most, std::uint64_t used) {
+        if (most != 0) room = std::min(room, most > used ? most - used : 0);
     };
     const auto found = usage_of_.find(owner.credentials.uid);
     const auto usage = found == usage_of_.end() ? Usage{} : found->second;

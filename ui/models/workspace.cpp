@@ -32,6 +32,7 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
       auditing_(u"auditing"_s),
       monitoring_(u"monitoring"_s),
       surveying_(u"surveying"_s),
+      configuring_(u"configuring"_s),
       polling_(u"polling"_s) {
     set_command_instance(instance_);
     // One shot, started again when the answer has been taken in: ticks never pile up.
