@@ -14,8 +14,19 @@ namespace {
 constexpr std::size_t kRegions = 20;
 
 CommandPalette* opened(MainWindow& window) {
+    window.activateWindow();
+    if (!QTest::qWaitForWindowActive(&window, 60'000)) return nullptr;
     QTest::keyClick(&window, Qt::Key_K, Qt::ControlModifier);
-    return window.findChild<CommandPalette*>();
+    CommandPalette* palette = nullptr;
+    // One that was closed a moment ago may still be there.
+    (void)QTest::qWaitFor(
+        [&] {
+            for (auto* one : window.findChildren<CommandPalette*>())
+                if (one->isVisible()) palette = one;
+            return palette != nullptr;
+        },
+        60'000);
+    return palette;
 }
 
 QStringList names_in(const CommandPalette& palette) {
@@ -43,7 +54,8 @@ class TestCommandPalette : public QObject {
             const auto* list = palette.findChild<QTreeWidget*>();
             for (int i = 0; i < list->topLevelItemCount(); ++i)
                 wanted -= list->topLevelItem(i)->text(1);
-            QVERIFY2(wanted.isEmpty(), qPrintable(page + u": "_s + wanted.values().join(u' ')));
+            QVERIFY2(wanted.isEmpty(), qPrintable(page + QStringLiteral(": ") +
+                                                  wanted.values().join(QLatin1Char(' '))));
         }
     }
 

@@ -22,7 +22,7 @@ constexpr std::array kTable{
     column<Setting>("value", "Value", [](Row s) { return setting_text(s, s.value); })
         .muted_if([](Row s) { return !s.in_file; })
         .with_value_as_tip(),
-    column<Setting>("in_effect", "In effect", active_text)
+    column<Setting>("in_effect", "In effect", [](Row s) { return active_text(s); })
         .with_about("The value that the running manager uses", 130)
         .as_chip([](Row s) { return differs_from_active(s) ? Severity::caution : Severity::none; })
         .with_tip([](Row s) -> QVariant {
