@@ -47,6 +47,7 @@ class TestArenas : public QObject {
 
     void the_map_finds_a_region_by_each_of_its_pixels() {
         ArenaMap map;
+        map.setContentsMargins(0, 0, 0, 0);
         map.resize(400, 22);  // one line
         map.show_arena(
             4000, {slice(0, 400, "first"), slice(2000, 10, "small"), slice(3900, 100, "last")});
@@ -65,6 +66,10 @@ class TestArenas : public QObject {
         map.resize(400, 48);
         QCOMPARE(map.at({398, 30})->id, QStringLiteral("last"));
         QVERIFY(!map.at({398, 5}));
+        map.setContentsMargins(10, 0, 0, 0);
+        map.resize(410, 48);
+        QCOMPARE(map.at({408, 30})->id, QStringLiteral("last"));
+        QVERIFY(!map.at({5, 5}) && map.at({10, 5})->id == QStringLiteral("first"));
         QVERIFY(map.accessibleDescription().contains(QStringLiteral("3 regions")));
         map.show_arena(0, {});
         QVERIFY(!map.at({0, 0}));

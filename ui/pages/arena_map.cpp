@@ -22,6 +22,7 @@ constexpr int kLine = 22, kGap = 4, kFewestPixels = 1;
 
 ArenaMap::ArenaMap(QWidget* parent) : QWidget(parent) {
     setAccessibleName(tr("Map of the arena"));
+    setContentsMargins(16, 0, 16, 12);
     setMouseTracking(true);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
 }
@@ -40,7 +41,7 @@ void ArenaMap::show_arena(std::uint64_t size, std::vector<Slice> slices) {
 }
 
 int ArenaMap::lines() const {
-    return std::max(1, (height() + kGap) / (kLine + kGap));
+    return std::max(1, (contentsRect().height() + kGap) / (kLine + kGap));
 }
 
 double ArenaMap::bytes_a_line() const {
@@ -48,12 +49,13 @@ double ArenaMap::bytes_a_line() const {
 }
 
 const ArenaMap::Slice* ArenaMap::at(QPoint point) const {
+    const auto area = contentsRect();
+    if (size_ == 0 || !area.contains(point)) return nullptr;
+    point -= area.topLeft();
     const int line = point.y() / (kLine + kGap);
-    if (size_ == 0 || line >= lines() || point.y() % (kLine + kGap) >= kLine ||
-        !rect().contains(point))
-        return nullptr;
+    if (line >= lines() || point.y() % (kLine + kGap) >= kLine) return nullptr;
     // The bytes of this pixel: small regions are found by any pixel that they are drawn on.
-    const double a_pixel = bytes_a_line() / std::max(1, width());
+    const double a_pixel = bytes_a_line() / std::max(1, area.width());
     const double begin = line * bytes_a_line() + point.x() * a_pixel, end = begin + a_pixel;
     const auto next = std::partition_point(slices_.begin(), slices_.end(), [&](const Slice& slice) {
         return static_cast<double>(slice.offset + slice.size) <= begin;
@@ -65,8 +67,9 @@ void ArenaMap::paintEvent(QPaintEvent*) {
     const auto& p = colours();
     QPainter painter(this);
     painter.setPen(Qt::NoPen);
+    painter.translate(contentsRect().topLeft());
     const auto per_line = bytes_a_line();
-    const double scale = width() / per_line;
+    const double scale = contentsRect().width() / per_line;
     for (int line = 0; line < lines(); ++line) {
         const double begin = line * per_line;
         const double bytes = std::min(per_line, static_cast<double>(size_) - begin);

@@ -10,6 +10,7 @@
 #include "ui/models/arena_model.h"
 #include "ui/models/format.h"
 #include "ui/models/region_columns.h"
+#include "ui/models/user_names.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/arena_map.h"
 #include "ui/pages/split.h"
@@ -86,6 +87,12 @@ QWidget* ArenasPage::build_tables() {
                    {kArenaName, kArenaUser, kArenaRegions, kArenaSize, kArenaUsed, kArenaHoles,
                     kArenaLargest, kArenaReserved},
                    {280, 100, 80, 100, 100, 100, 110, 100}, TableView::Sorting::by_columns);
+    for (const auto state : {RegionState::live, RegionState::orphan, RegionState::closing,
+                             RegionState::quarantined, RegionState::damaged}) {
+        auto* chip = make_label({});
+        set_chip(chip, spoken_name(to_string(state)), severity_of(state));
+        map_card_->add_action(chip);
+    }
     return make_split(Qt::Vertical, {new Card(table_), map_card_}, {300, 260});
 }
 
@@ -97,7 +104,13 @@ void ArenasPage::ask() {
     if (asking_) return;
     asking_ = true;
     workspace_.ask(
-        this, [](ManagerPort& port) { return port.arenas(); },
+        this,
+        [](ManagerPort& port) {
+            auto report = port.arenas();
+            if (report)
+                for (const auto& arena : report->arenas) learn_user(arena.uid);
+            return report;
+        },
         [this](Result<ArenaReport> report) {
             asking_ = false;
             receive(std::move(report));
