@@ -122,7 +122,7 @@ class TestWindow : public QObject {
 
     void a_page_that_does_not_exist_is_refused() {
         Fixture fixture(3);
-        QVERIFY(!fixture.window.show_page(QStringLiteral("arenas")));
+        QVERIFY(!fixture.window.show_page(QStringLiteral("nonsense")));
     }
 
     void a_filter_that_cannot_be_understood_is_explained_and_changes_nothing() {
