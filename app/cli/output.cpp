@@ -15,8 +15,8 @@
 
 #include "base/time.h"
 #include "base/units.h"
-#include "json/human_values.h"
 #include "json.h"
+#include "json/human_values.h"
 #include "terminal.h"
 
 namespace snakepit::shm::cli {

@@ -35,7 +35,8 @@ SettingDialog::SettingDialog(Workspace& workspace, const Configuration& configur
 void SettingDialog::add_facts() {
     auto* facts = make_facts();
     add_fact(facts, tr("Key"))->setText(visible_text(QString::fromStdString(setting_.key)));
-    add_fact(facts, tr("Default"))->setText(visible_text(setting_text(setting_, setting_.standard)));
+    add_fact(facts, tr("Default"))
+        ->setText(visible_text(setting_text(setting_, setting_.standard)));
     if (setting_.active)
         add_fact(facts, tr("In effect"))
             ->setText(visible_text(setting_text(setting_, *setting_.active)));
