@@ -54,8 +54,8 @@ class OriginLogTest : public QObject {
     void init();
     void who_made_a_file_is_known_after_its_end();
     void everyone_who_opened_it_is_known();
-    void programs_of_ours_are_no_users_data();
-    void programs_of_ours_are_no_users();
+    void programs_of_ours_do_not_count_as_users_data();
+    void programs_of_ours_do_not_count_as_users();
     void names_that_it_got_later_are_known();
     void what_was_there_before_has_no_maker();
     void a_restart_is_a_gap();
@@ -140,7 +140,7 @@ void OriginLogTest::everyone_who_opened_it_is_known() {
     QCOMPARE(pids, wanted);
 }
 
-void OriginLogTest::programs_of_ours_are_no_users_data() {
+void OriginLogTest::programs_of_ours_do_not_count_as_users_data() {
     QTest::addColumn<QString>("program");
     QTest::addColumn<int>("owner");
     QTest::addColumn<int>("mode");
@@ -153,7 +153,7 @@ void OriginLogTest::programs_of_ours_are_no_users_data() {
 }
 
 // `host clean` opens what it asks the kernel about.
-void OriginLogTest::programs_of_ours_are_no_users() {
+void OriginLogTest::programs_of_ours_do_not_count_as_users() {
     QFETCH(QString, program);
     QFETCH(int, owner);
     QFETCH(int, mode);

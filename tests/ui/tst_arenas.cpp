@@ -14,8 +14,8 @@ constexpr auto kReport = R"({"arenas":[
  {"name":"/snakepit_b","uid":1,"size":134217728,"used":65536,"holes":0,"largest_free":99,"reserved":65536,"dirty":0}],
  "total":{"arenas":7,"size":201326592,"used":3211264,"holes":1048576,"fragmentation":0.25,"largest_free":1048576,"reserved":8454144,"dirty":4096}})";
 
-ArenaMap::Slice slice(std::uint64_t offset, std::uint64_t size, const char* id) {
-    return {offset, size, QString::fromLatin1(id), QString::fromLatin1(id)};
+ArenaMap::Slice slice(std::uint64_t offset, std::uint64_t size, std::uint64_t id) {
+    return {offset, size, {id, id}};
 }
 
 ArenasPage& opened(Fixture& fixture) {
@@ -46,34 +46,52 @@ class TestArenas : public QObject {
     }
 
     void the_map_finds_a_region_by_each_of_its_pixels() {
-        ArenaMap map;
+        constexpr std::uint64_t kFirst = 1, kSmall = 2, kLast = 3, kNone = 0;
+        ArenaMap map([](const RegionId&) { return QString(); });
         map.setContentsMargins(0, 0, 0, 0);
         map.resize(400, 22);  // one line
-        map.show_arena(
-            4000, {slice(0, 400, "first"), slice(2000, 10, "small"), slice(3900, 100, "last")});
-        const auto id = [&](int x) {
-            const auto* found = map.at({x, 5});
-            return found ? found->id : QString();
+        map.show_arena(4000,
+                       {slice(0, 400, kFirst), slice(2000, 10, kSmall), slice(3900, 100, kLast)});
+        const auto at = [&](int x, int y) {
+            const auto* found = map.at({x, y});
+            return found ? found->id.micros : kNone;
         };
-        QCOMPARE(id(0), QStringLiteral("first"));
-        QCOMPARE(id(39), QStringLiteral("first"));
-        QCOMPARE(id(41), QString());
-        QCOMPARE(id(200), QStringLiteral("small"));
-        QCOMPARE(id(202), QString());
-        QCOMPARE(id(399), QStringLiteral("last"));
-        QVERIFY(!map.at({400, 5}) && !map.at({5, 30}));
+        QCOMPARE(at(0, 5), kFirst);
+        QCOMPARE(at(39, 5), kFirst);
+        QCOMPARE(at(41, 5), kNone);
+        QCOMPARE(at(200, 5), kSmall);
+        QCOMPARE(at(202, 5), kNone);
+        QCOMPARE(at(399, 5), kLast);
+        QCOMPARE(at(400, 5), kNone);
+        QCOMPARE(at(5, 30), kNone);
         // On two lines the same byte is on the second one.
         map.resize(400, 48);
-        QCOMPARE(map.at({398, 30})->id, QStringLiteral("last"));
-        QVERIFY(!map.at({398, 5}));
+        QCOMPARE(at(398, 30), kLast);
+        QCOMPARE(at(398, 5), kNone);
         map.setContentsMargins(10, 0, 0, 0);
         map.resize(410, 48);
-        QCOMPARE(map.at({408, 30})->id, QStringLiteral("last"));
-        QVERIFY(!map.at({5, 5}) && map.at({10, 5})->id == QStringLiteral("first"));
+        QCOMPARE(at(408, 30), kLast);
+        QCOMPARE(at(5, 5), kNone);
+        QCOMPARE(at(10, 5), kFirst);
         QVERIFY(map.accessibleDescription().contains(QStringLiteral("3 regions")));
         map.show_arena(0, {});
-        QVERIFY(!map.at({0, 0}));
+        QCOMPARE(at(10, 0), kNone);
         map.grab();
+    }
+
+    void an_arena_of_many_regions_is_shown_at_once() {
+        constexpr std::uint64_t kRegions = 100'000, kSize = 64;
+        ArenaMap map([](const RegionId&) { return QString(); });
+        map.resize(1000, 200);
+        std::vector<ArenaMap::Slice> slices;
+        for (std::uint64_t i = 0; i < kRegions; ++i)
+            slices.push_back(slice(i * 2 * kSize, kSize, i + 1));
+        map.show_arena(kRegions * 2 * kSize, std::move(slices));
+        map.grab();
+        const auto* last = map.at({map.width() - 20, 161});
+        QVERIFY(last != nullptr);
+        const auto* first = map.at(map.contentsRect().topLeft());
+        QVERIFY(first && first->id.micros == 1);
     }
 
     void the_page_lists_arenas_and_says_how_many_are_not_listed() {

@@ -28,11 +28,13 @@ class FileConfiguration : public ConfigurationPort {
     }
     Result<SettingChange> set(const std::string& key, const std::string& literal) override {
         SHM_TRY(set_in_file(file_, key, literal));
+        if (refusal) return SettingChange{file_, false, refusal};
         SHM_ASSIGN(const auto config, Config::load(file_));
         active = config.to_json();
         return SettingChange{file_, true};
     }
     std::string active = Config{}.to_json();
+    std::optional<Error> refusal;  // of the manager that should read the file
 
   private:
     std::string file_;
@@ -185,6 +187,64 @@ class TestConfiguration : public QObject {
         QVERIFY(!button(*dialog, QStringLiteral("Change"))->isEnabled());
         QVERIFY(says(*dialog, QStringLiteral("larger than max_total_memory")));
         QCOMPARE(Config::load(settings.file)->max_total_memory, 10ULL << 30);
+    }
+
+    void what_another_program_changed_meanwhile_is_not_overwritten() {
+        Settings settings;
+        auto* dialog = settings.change(QStringLiteral("max_regions"));
+        QVERIFY(dialog);
+        dialog->findChild<QLineEdit*>()->setText(QStringLiteral("2500"));
+        QVERIFY(set_in_file(settings.file, "max_regions", "777"));
+        button(*dialog, QStringLiteral("Change"))->click();
+        QTRY_VERIFY_WITH_TIMEOUT(says(*dialog, QStringLiteral("since it was shown")), 60'000);
+        QCOMPARE(Config::load(settings.file)->max_regions, 777U);
+        dialog->close();
+        // Nor by undoing what was changed here.
+        settings.load();
+        auto* again = settings.change(QStringLiteral("grace_period"));
+        QVERIFY(again);
+        again->findChild<QLineEdit*>()->setText(QStringLiteral("9s"));
+        button(*again, QStringLiteral("Change"))->click();
+        QTRY_VERIFY_WITH_TIMEOUT(button(settings.page, QStringLiteral("Undo")), 60'000);
+        QVERIFY(set_in_file(settings.file, "grace_period", "11s"));
+        button(settings.page, QStringLiteral("Undo"))->click();
+        QTRY_VERIFY_WITH_TIMEOUT(says(settings.page, QStringLiteral("since it was shown")), 60'000);
+        QCOMPARE(Config::load(settings.file)->grace_period_ms, 11'000);
+    }
+
+    void a_manager_that_does_not_apply_it_is_named() {
+        Settings settings;
+        settings.port->refusal =
+            make_error(ErrorCode::permission_denied, "only its user may reload", "ask them");
+        auto* dialog = settings.change(QStringLiteral("max_regions"));
+        QVERIFY(dialog);
+        dialog->findChild<QLineEdit*>()->setText(QStringLiteral("2500"));
+        button(*dialog, QStringLiteral("Change"))->click();
+        QTRY_VERIFY_WITH_TIMEOUT(
+            says(settings.page, QStringLiteral("the manager did not apply it")), 60'000);
+        QVERIFY(says(settings.page, QStringLiteral("only its user may reload")));
+        QCOMPARE(Config::load(settings.file)->max_regions, 2500U);
+    }
+
+    void a_key_that_takes_a_word_or_a_flag_takes_both_data() {
+        QTest::addColumn<QString>("typed");
+        QTest::newRow("flag") << "false";
+        QTest::newRow("word") << "all";
+    }
+
+    void a_key_that_takes_a_word_or_a_flag_takes_both() {
+        QFETCH(QString, typed);
+        Settings settings;
+        auto* dialog = settings.change(QStringLiteral("telemetry.journal"));
+        QVERIFY(dialog);
+        dialog->findChild<QLineEdit*>()->setText(typed);
+        auto* run = button(*dialog, QStringLiteral("Change"));
+        QVERIFY2(run->isEnabled(), qPrintable(typed));
+        run->click();
+        QTRY_COMPARE_WITH_TIMEOUT(
+            settings.cell(QStringLiteral("telemetry.journal"), kSettingOrigin),
+            QStringLiteral("file"), 60'000);
+        QVERIFY(Config::load(settings.file).has_value());
     }
 
     void text_that_looks_like_a_number_stays_text() {

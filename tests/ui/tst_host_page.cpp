@@ -79,7 +79,7 @@ class TestHostPage : public QObject {
         QVERIFY(fixture.survey->surveys() <= 2);
     }
 
-    void what_a_new_manager_has_not_recorded_yet_is_no_error() {
+    void what_a_new_manager_has_not_recorded_yet_is_not_an_error() {
         const QTemporaryDir directory;
         const auto file = directory.filePath(QStringLiteral("host_history.db"));
         const auto history = [&] {

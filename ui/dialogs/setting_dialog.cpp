@@ -35,11 +35,9 @@ SettingDialog::SettingDialog(Workspace& workspace, const Configuration& configur
 void SettingDialog::add_facts() {
     auto* facts = make_facts();
     add_fact(facts, tr("Key"))->setText(visible_text(QString::fromStdString(setting_.key)));
-    add_fact(facts, tr("Default"))
-        ->setText(visible_text(setting_text(setting_, setting_.standard)));
+    add_fact(facts, tr("Default"))->setText(setting_text(setting_, setting_.standard));
     if (setting_.active)
-        add_fact(facts, tr("In effect"))
-            ->setText(visible_text(setting_text(setting_, *setting_.active)));
+        add_fact(facts, tr("In effect"))->setText(setting_text(setting_, *setting_.active));
     add_fact(facts, tr("File"))->setText(visible_text(QString::fromStdString(file_)));
     add_fact(facts, tr("Takes effect"))
         ->setText(setting_.waits ? tr("when the manager starts next") : tr("at once"));
@@ -68,11 +66,16 @@ void SettingDialog::add_editor() {
     editor->setFocus();
 }
 
-// A word that looks like a number or a flag stays text where text is wanted.
+// A word that looks like a number or a flag stays text where text is wanted; some keys take either.
 QString SettingDialog::typed() const {
     if (choice_) return choice_->currentText();
     const auto text = line_->text().trimmed();
-    return setting_.standard.isString() ? literal_text(QJsonValue(text)) : text;
+    if (!setting_.standard.isString()) return text;
+    const auto valid = [this](const QString& value) {
+        return with_key(text_, setting_.key, value.toStdString(), file_).has_value();
+    };
+    const auto quoted = literal_text(QJsonValue(text));
+    return valid(quoted) || !valid(text) ? quoted : text;
 }
 
 bool SettingDialog::has_changes() const {
@@ -92,9 +95,8 @@ void SettingDialog::run() {
     run_->setEnabled(false);
     workspace_.configure(
         this,
-        [key = setting_.key, value = typed().toStdString()](ConfigurationPort& port) {
-            return port.set(key, value);
-        },
+        [key = setting_.key, shown = setting_.value, value = typed().toStdString()](
+            ConfigurationPort& port) { return change_setting(port, key, shown, value); },
         [this](const Result<SettingChange>& done) {
             Q_EMIT finished_run();
             if (done) Q_EMIT changed(*done);

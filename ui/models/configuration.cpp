@@ -14,6 +14,7 @@
 #include "config/config_edit.h"
 #include "json/human_values.h"
 #include "ui/literals.h"
+#include "ui/models/visible_text.h"
 
 namespace snakepit::shm::ui {
 
@@ -77,8 +78,8 @@ QString meaning_of(const std::string& key) {
 QString setting_text(const Setting& setting, const QJsonValue& value) {
     const auto key = QString::fromStdString(setting.key);
     const auto dot = key.lastIndexOf(u'.');
-    return QString::fromStdString(
-        human_value(dot < 0 ? QString() : key.left(dot), key.mid(dot + 1), value));
+    return visible_text(QString::fromStdString(
+        human_value(dot < 0 ? QString() : key.left(dot), key.mid(dot + 1), value)));
 }
 
 QString literal_text(const QJsonValue& value) {
@@ -105,7 +106,7 @@ Result<Configuration> describe_configuration(const std::string& file, const std:
     const auto values = values_in(config.to_json()), standards = values_in(Config{}.to_json()),
                used = values_in(active);
     const auto set = keys_in(text);
-    Configuration out{file, text, !text.empty(), {}};
+    Configuration out{file, text, true, {}};
     for (const auto& [key, value] : values) {
         Setting setting{key, meaning_of(key), value};
         if (const auto found = standards.find(key); found != standards.end())
@@ -116,6 +117,24 @@ Result<Configuration> describe_configuration(const std::string& file, const std:
         out.settings.push_back(std::move(setting));
     }
     return out;
+}
+
+Result<SettingChange> change_setting(ConfigurationPort& port, const std::string& key,
+                                     const QJsonValue& shown, const std::string& literal) {
+    const auto value = [&]() -> Result<QJsonValue> {
+        SHM_ASSIGN(const auto now, port.read());
+        const auto found = std::find_if(now.settings.begin(), now.settings.end(),
+                                        [&](const Setting& one) { return one.key == key; });
+        return found == now.settings.end() ? QJsonValue() : found->value;
+    };
+    SHM_ASSIGN(const auto before, value());
+    if (before != shown)
+        return fail(ErrorCode::invalid_argument,
+                    "this setting was changed in the file since it was shown",
+                    "check its value and try again");
+    SHM_ASSIGN(auto change, port.set(key, literal));
+    SHM_ASSIGN(change.value, value());
+    return change;
 }
 
 }  // namespace snakepit::shm::ui

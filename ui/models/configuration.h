@@ -24,16 +24,18 @@ struct Setting {
 };
 
 struct Configuration {
-    std::string file;  // where a change is written; it may not exist yet
-    std::string text;  // what it says now
-    bool exists = false;
+    std::string file;     // where a change is written; it may not exist yet
+    std::string text;     // what it says now
+    bool exists = false;  // an empty file does, too
     std::vector<Setting> settings;
 };
 
-// What became of a change.
+// What became of a change, which is in the file in any case.
 struct SettingChange {
     std::string file;
-    bool applied = false;  // by a running manager, now
+    bool applied = false;         // a running manager has read the file
+    std::optional<Error> reason;  // why a manager that runs has not
+    QJsonValue value = {};        // in the file now, after change_setting()
 };
 
 // Sizes and durations with their units, lists in one line.
@@ -41,7 +43,7 @@ QString setting_text(const Setting& setting, const QJsonValue& value);
 // As it stands in a file: "64MiB" in quotes, true, ["a", "b"].
 QString literal_text(const QJsonValue& value);
 
-// `text`: of `file`. `active`: what a manager reported; empty: none did.
+// `text`: of `file`, which exists. `active`: what a manager reported; empty: none did.
 Result<Configuration> describe_configuration(const std::string& file, const std::string& text,
                                              const std::string& active);
 
@@ -54,5 +56,10 @@ class ConfigurationPort {
     // would not be valid.
     virtual Result<SettingChange> set(const std::string& key, const std::string& literal) = 0;
 };
+
+// Changes a setting whose value is still the one that was shown; invalid_argument if it was changed
+// meanwhile.
+Result<SettingChange> change_setting(ConfigurationPort& port, const std::string& key,
+                                     const QJsonValue& shown, const std::string& literal);
 
 }  // namespace snakepit::shm::ui

@@ -12,8 +12,11 @@ Result<Configuration> LiveConfiguration::read() {
     std::string active;  // without a manager none is known
     if (const auto manager = manager_->client())
         if (auto answer = (*manager)->report("config")) active = std::move(*answer);
-    return describe_configuration(
-        paths.config_file.empty() ? user_config_file() : paths.config_file, text, active);
+    const bool exists = !paths.config_file.empty();
+    SHM_ASSIGN(auto out, describe_configuration(exists ? paths.config_file : user_config_file(),
+                                                text, active));
+    out.exists = exists;
+    return out;
 }
 
 Result<SettingChange> LiveConfiguration::set(const std::string& key, const std::string& literal) {
@@ -24,9 +27,13 @@ Result<SettingChange> LiveConfiguration::set(const std::string& key, const std::
     // A manager reads the file that it was started with.
     if (is_new) return change;
     const auto manager = manager_->client();
-    if (!manager) return change;
-    SHM_TRY((*manager)->reload_config());
-    change.applied = true;
+    if (!manager) {
+        if (manager.error().type() != ErrorType::no_manager) change.reason = manager.error();
+        return change;
+    }
+    const auto reloaded = (*manager)->reload_config();
+    change.applied = reloaded.has_value();
+    if (!reloaded) change.reason = reloaded.error();
     return change;
 }
 

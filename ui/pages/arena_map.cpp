@@ -20,7 +20,8 @@ constexpr int kLine = 22, kGap = 4, kFewestPixels = 1;
 
 }  // namespace
 
-ArenaMap::ArenaMap(QWidget* parent) : QWidget(parent) {
+ArenaMap::ArenaMap(std::function<QString(const RegionId&)> describe, QWidget* parent)
+    : QWidget(parent), describe_(std::move(describe)) {
     setAccessibleName(tr("Map of the arena"));
     setContentsMargins(16, 0, 16, 12);
     setMouseTracking(true);
@@ -95,14 +96,15 @@ bool ArenaMap::event(QEvent* event) {
     if (event->type() != QEvent::ToolTip) return QWidget::event(event);
     const auto* help = static_cast<QHelpEvent*>(event);
     if (const auto* slice = at(help->pos()))
-        QToolTip::showText(help->globalPos(), tooltip_text(slice->words), this);
+        QToolTip::showText(help->globalPos(), tooltip_text(describe_(slice->id)), this);
     else
         QToolTip::hideText();
     return true;
 }
 
 void ArenaMap::mouseDoubleClickEvent(QMouseEvent* event) {
-    if (const auto* slice = at(event->position().toPoint())) Q_EMIT region_wanted(slice->id);
+    if (const auto* slice = at(event->position().toPoint()))
+        Q_EMIT region_wanted(QString::fromStdString(slice->id.str()));
 }
 
 }  // namespace snakepit::shm::ui

@@ -3,8 +3,10 @@
 
 #include <QWidget>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "base/ids.h"
 #include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
@@ -16,11 +18,12 @@ class ArenaMap : public QWidget {
   public:
     struct Slice {
         std::uint64_t offset = 0, size = 0;
-        QString id, words;  // `words`: for the tooltip
+        RegionId id;
         Severity severity = Severity::good;
         friend bool operator==(const Slice&, const Slice&) = default;
     };
-    explicit ArenaMap(QWidget* parent = nullptr);
+    // `describe`: a region for its tooltip.
+    explicit ArenaMap(std::function<QString(const RegionId&)> describe, QWidget* parent = nullptr);
     // `slices`: sorted by offset, without overlaps.
     void show_arena(std::uint64_t size, std::vector<Slice> slices);
     // What is at a place of the widget; null: a hole, or nothing.
@@ -40,6 +43,7 @@ class ArenaMap : public QWidget {
     int lines() const;
     double bytes_a_line() const;
 
+    std::function<QString(const RegionId&)> describe_;
     std::uint64_t size_ = 0;
     std::vector<Slice> slices_;
 };

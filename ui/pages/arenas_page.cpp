@@ -29,6 +29,13 @@ void each_pooled(Workspace& workspace, Use use) {
             use(entry->row.info);
 }
 
+QString region_text(const RegionInfo& region) {
+    return QObject::tr("%1\n%2, %3, at %4")
+        .arg(to_qstring(region.name.empty() ? region.id.str() : region.name),
+             spoken_name(to_string(region.state)), size_text(region.size),
+             count_text(region.offset));
+}
+
 QString outcome(const DefragmentResult& result) {
     auto text = result.moved > 0 ? QObject::tr("Moved %1, %2.")
                                        .arg(pluralize(result.moved, "region", "regions"),
@@ -50,7 +57,10 @@ ArenasPage::ArenasPage(Workspace& workspace, QWidget* parent)
     : Page(workspace, tr("Arenas"), tr("Segments that pooled regions share"), parent),
       model_(new ArenaModel(this)),
       table_(new TableView(u"arenas"_s)),
-      map_(new ArenaMap),
+      map_(new ArenaMap([&workspace](const RegionId& id) {
+          const auto* entry = workspace.regions().find(id);
+          return entry ? region_text(entry->row.info) : tr("deallocated");
+      })),
       map_card_(new Card(tr("Map"), map_)),
       empty_(new EmptyState(u"arenas"_s, tr("Loading the arenas…"), {})),
       stack_(make_stack({build_tables(), empty_})),
@@ -129,7 +139,7 @@ void ArenasPage::receive(Result<ArenaReport> report) {
         model_->show(report->arenas);
         show_figures(*report);
         empty_->set_text(tr("There are no arenas"),
-                         tr("The first region of up to 4 MiB creates one."));
+                         tr("The first small private region creates one."));
         if (!table_->selectionModel()->hasSelection()) table_->selectRow(0);
     }
     stack_->setCurrentIndex(model_->rowCount() > 0 ? 0 : 1);
@@ -168,13 +178,8 @@ void ArenasPage::show_map() {
     if (arena)
         each_pooled(workspace_, [&](const RegionInfo& region) {
             if (region.arena != arena->name) return;
-            const auto id = QString::fromStdString(region.id.str());
-            slices.push_back({region.offset, region.actual_size, id,
-                              tr("%1\n%2, %3, at %4")
-                                  .arg(region.name.empty() ? id : to_qstring(region.name),
-                                       spoken_name(to_string(region.state)), size_text(region.size),
-                                       count_text(region.offset)),
-                              severity_of(region.state)});
+            slices.push_back(
+                {region.offset, region.actual_size, region.id, severity_of(region.state)});
         });
     std::sort(slices.begin(), slices.end(),
               [](const auto& a, const auto& b) { return a.offset < b.offset; });

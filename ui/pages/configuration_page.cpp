@@ -109,28 +109,34 @@ void ConfigurationPage::change() {
 
 void ConfigurationPage::note(const Setting& before, const SettingChange& change) {
     const auto key = QString::fromStdString(before.key);
+    const auto former = setting_text(before, before.value);
     note_->setText(
-        !change.applied || before.waits
+        change.reason ? tr("%1 is changed in the file, but the manager did not apply it: %2")
+                            .arg(key, error_text(*change.reason))
+        : !change.applied || before.waits
             ? tr("%1 is changed in the file. It takes effect when the manager starts next.")
                   .arg(key)
-            : tr("%1 is changed and in effect. It was %2 before.")
-                  .arg(key, setting_text(before, before.value)));
+            : tr("%1 is changed and in effect. It was %2 before.").arg(key, former));
     note_->show();
-    undone_by_ = Undo{before.key, literal_text(before.value).toStdString()};
-    undo_->setText(tr("Undo"));
-    undo_->setToolTip(
-        tooltip_text(tr("Set %1 to %2 again").arg(key, setting_text(before, before.value))));
+    undo_change_ = Undo{before, change.value};
+    undo_->setToolTip(tooltip_text(tr("Set %1 to %2 again").arg(key, former)));
     undo_->show();
 }
 
 void ConfigurationPage::undo() {
-    if (!undone_by_) return;
-    const auto what = *std::exchange(undone_by_, std::nullopt);
+    if (!undo_change_ || !workspace_.can_act()) return;
+    const auto undo = *std::exchange(undo_change_, std::nullopt);
     undo_->hide();
     workspace_.configure(
-        this, [what](ConfigurationPort& port) { return port.set(what.key, what.literal); },
-        [this, what](const Result<SettingChange>& done) {
-            note_->setText(done ? tr("%1 is as it was.").arg(QString::fromStdString(what.key))
+        this,
+        [undo](ConfigurationPort& port) {
+            return change_setting(port, undo.before.key, undo.now,
+                                  literal_text(undo.before.value).toStdString());
+        },
+        [this, undo](const Result<SettingChange>& done) {
+            note_->setText(done ? tr("%1 is %2 again.")
+                                      .arg(QString::fromStdString(undo.before.key),
+                                           setting_text(undo.before, undo.before.value))
                                 : error_text(done.error()));
             refresh();
         });

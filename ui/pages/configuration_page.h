@@ -33,7 +33,8 @@ class ConfigurationPage : public Page {
 
   private:
     struct Undo {
-        std::string key, literal;
+        Setting before;
+        QJsonValue now;  // only as long as it has this value
     };
     const Setting* selected() const;
     void refresh();
@@ -52,7 +53,7 @@ class ConfigurationPage : public Page {
     QPushButton *change_, *undo_;
     QLabel* note_;
     Configuration configuration_;
-    std::optional<Undo> undone_by_;
+    std::optional<Undo> undo_change_;
     bool asking_ = false;
 };
 
