@@ -67,5 +67,5 @@ function(snakepit_test NAME)
     target_link_libraries(${NAME} PRIVATE snakepit_options Qt6::Test ${TEST_LIBS})
     add_test(NAME ${NAME} COMMAND ${NAME})
     set_tests_properties(${NAME} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}"
-        ENVIRONMENT "QT_QPA_PLATFORM=offscreen")
+        ENVIRONMENT "QT_QPA_PLATFORM=offscreen;QTEST_FUNCTION_TIMEOUT=3600000")  # CTest's limit is the one that counts
 endfunction()
