@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/pages/arenas_page.h"
 
+#include <QHBoxLayout>
 #include <QProgressBar>
 #include <QStackedWidget>
 #include <QVBoxLayout>
@@ -97,12 +98,16 @@ QWidget* ArenasPage::build_tables() {
                    {kArenaName, kArenaUser, kArenaRegions, kArenaSize, kArenaUsed, kArenaHoles,
                     kArenaLargest, kArenaReserved},
                    {280, 100, 80, 100, 100, 100, 110, 100}, TableView::Sorting::by_columns);
+    auto* legend = make_row({}, nullptr);
     for (const auto state : {RegionState::live, RegionState::orphan, RegionState::closing,
                              RegionState::quarantined, RegionState::damaged}) {
         auto* chip = make_label({});
         set_chip(chip, spoken_name(to_string(state)), severity_of(state));
-        map_card_->add_action(chip);
+        legend->addWidget(chip, 0, Qt::AlignVCenter);
     }
+    auto* box = new QWidget;
+    box->setLayout(legend);
+    map_card_->add_action(box);
     return make_split(Qt::Vertical, {new Card(table_), map_card_}, {300, 260});
 }
 

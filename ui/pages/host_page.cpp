@@ -28,7 +28,6 @@ namespace {
 
 constexpr qint64 kSurveyMillis = 5000;  // between surveys while somebody looks
 constexpr qint64 kHistoryMillis = 30'000;
-constexpr int kLeastHistory = 170;  // pixels
 
 struct Sum {
     std::uint64_t count = 0, bytes = 0;
@@ -153,7 +152,6 @@ QWidget* HostPage::build_history() {
     connect(history_by_, &ChoiceRow::chosen, this, &HostPage::ask_history);
     auto* card = new Card(tr("Over time"), history_stack_);
     card->add_action(history_by_);
-    card->setMinimumHeight(kLeastHistory);
     history_stack_->setCurrentWidget(no_history_);
     return card;
 }
