@@ -58,7 +58,7 @@ struct AccessGroups {
     bool others() const { return (socket_mode & 0066U) != 0 || admin_group; }
 };
 
-// Makes both directories with mode 0700 and checks that they are ours, are no links, and that
+// Makes both directories with mode 0700 and checks that they are ours, are not links, and that
 // nobody else may write them. The runtime directory may be entered by those groups; what is in it
 // has modes of its own.
 Status prepare_directories(const InstancePaths& paths, const AccessGroups& access = {});

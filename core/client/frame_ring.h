@@ -66,10 +66,9 @@ class FrameRing {
     const RegionId& id() const { return id_; }
     RingInfo info() const;
 
-    // ---- what needs no waiting and is no error, without the cost of a Result. False: nothing was
-    // done, and the functions below say why.
-    // They store as little as possible: stores wait behind those to memory that the other side has
-    // read last.
+    // ---- what needs no waiting and is not an error, without the cost of a Result. False: nothing
+    // was done, and the functions below say why. They store as little as possible: stores wait
+    // behind those to memory that the other side has read last.
     bool push_at_once(ManagerClient& client, std::span<const std::byte> frame) noexcept {
         if (!takes_part(RingRole::producer) || frame.size() > memory_.geometry().slot_size ||
             !writer_.has_room())

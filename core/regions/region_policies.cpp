@@ -69,7 +69,8 @@ Subject RegionPolicies::holder(std::uint32_t client, const RegionAccess* region)
     const auto known = identities_.find(record.serial.load(std::memory_order_relaxed));
     if (known != identities_.end()) return subject_of(who, known->second.get(), region);
     // An earlier manager's client that did not come back yet.
-    if (record.start_time == 0) return subject_of(who, nullptr, region);  // its number is no proof
+    if (record.start_time == 0)
+        return subject_of(who, nullptr, region);  // its number proves nothing
     const auto identity = identify_process(record.pid, record.start_time);
     return subject_of(who, identity ? identity->get() : nullptr, region);
 }

@@ -11,7 +11,7 @@ namespace snakepit::shm {
 // each call promises.
 class LinuxPosixBackend final : public PlatformBackend {
   public:
-    // platform_error when shm_path is no directory we may write to.
+    // platform_error when shm_path is not a directory that we may write to.
     static Result<std::unique_ptr<PlatformBackend>> create(const BackendOptions& options);
 
     std::string_view name() const override { return "linux_posix"; }

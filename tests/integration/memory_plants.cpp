@@ -195,7 +195,7 @@ Plant memory_below_another_root() {
             }};
 }
 
-// What is no segment's place is found with all that is used of it.
+// What is not the place of a segment is found with all that is used of it.
 Plant another_file_system() {
     ::mkdir("/tmp/balance other", 0700);
     must(::mount("balance", "/tmp/balance other", "tmpfs", 0, "size=1m") == 0, "mount");

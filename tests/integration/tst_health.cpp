@@ -349,7 +349,7 @@ void Health::a_manager_keeps_what_it_found_and_tells_when_it_is_mended() {
     QVERIFY(QFile::resize(path, 4096));
     holder_->end(SIGKILL);
     QTRY_VERIFY_WITH_TIMEOUT(kinds().count("health_problem") == 1, kPatienceMs);
-    // It is looked at again, and is no new problem.
+    // It is looked at again, and is not a new problem.
     service_->host().use_in_this_process(service_->instance());
     const auto manager = ManagerClient::connect({.lease = false});
     QVERIFY(manager);

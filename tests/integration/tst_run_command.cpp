@@ -71,7 +71,7 @@ void RunCommand::a_leak_fails_a_pipeline() {
     };
     const auto failed = piped("a", "--fail-on-leak");
     QVERIFY2(failed.status == 5, qPrintable(failed.err));
-    QVERIFY2(piped("b", "").status == 0, "without the option a leak is no failure");
+    QVERIFY2(piped("b", "").status == 0, "without the option a leak is not a failure");
     const auto stopped = execute({"bash", "-ec",
                                   QString("'%1' run --fail-on-leak '%2' map %3; echo went on")
                                       .arg(kCli, kLeaker, name("c"))});

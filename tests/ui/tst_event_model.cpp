@@ -139,7 +139,7 @@ class TestEventModel : public QObject {
     void a_database_that_cannot_be_read_is_explained() {
         class Broken : public EventSource {
             Result<std::vector<EventRow>> query(const EventQuery&) override {
-                return fail(ErrorCode::database_unavailable, "events.db is no database",
+                return fail(ErrorCode::database_unavailable, "events.db is not a database",
                             "move it away");
             }
             void interrupt() override {}

@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::byte> hex(const char* text) {
     std::vector<std::byte> out(std::strlen(text) / 2);
-    if (!from_hex(text, out)) qFatal("%s is no hexadecimal", text);
+    if (!from_hex(text, out)) qFatal("%s is not hexadecimal", text);
     return out;
 }
 

@@ -423,7 +423,7 @@ void TestVerdict::what_ids_do_not_tell_is_not_known() {
     QVERIFY(says(judged(system_v(77, 77)), "gives id 1234 to alice"));
     system_.later.clear();
     system_.ids = "the mount at /mnt shows it with other ids";
-    QVERIFY(is_certain(judged(system_v(77, 77))));  // it is no file
+    QVERIFY(is_certain(judged(system_v(77, 77))));  // it is not a file
     auto file = idle(SegmentKind::posix, "data.bin");
     file.created = {1};
     used_ago(file, 90'000);

@@ -75,7 +75,7 @@ void RegionTable::keep_hidden(const std::vector<Slot>& slots) {
             const auto key = workspace_.regions().at(slot)->key();
             if (selectionModel()->isRowSelected(regions_->row_of(key))) hidden_.insert(key);
         }
-    // The rows go within this event; what they take from the selection is no edit.
+    // The rows go within this event; what they take from the selection is not an edit.
     QMetaObject::invokeMethod(
         this,
         [this] {

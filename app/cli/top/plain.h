@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The same for those who are no terminal: a frame of text, and a document.
+// The same where standard output is not a terminal: a frame of text, and a document.
 #pragma once
 
 #include <string>

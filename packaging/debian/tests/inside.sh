@@ -105,7 +105,7 @@ as alice /tmp/reader
 
 say "the monitor, attached"
 as alice QT_QPA_PLATFORM=offscreen snakepit-shm-monitor --attach --after 1 --screenshot /tmp/alice.png --force || fail "no screenshot"
-head -c 8 /tmp/alice.png | grep -q PNG || fail "the screenshot is no picture"
+head -c 8 /tmp/alice.png | grep -q PNG || fail "the screenshot is not a picture"
 
 say "remove: configuration and history stay"
 kill -TERM "$manager"

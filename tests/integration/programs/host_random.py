@@ -122,5 +122,5 @@ def arrange(kind, owner, mode, place, maker, knower, holder, disguise, second):
         child(hold)
     os.write(tells_end[1], b"x")
     time.sleep(0.02)
-    unshare(NEWIPC)  # this process is no administrator of theirs
+    unshare(NEWIPC)  # this process does not administer them
     ready()
