@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/process.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -15,7 +17,17 @@ constexpr std::size_t kMaxConnections = std::size_t{2} * layout::kMaxClients;
 constexpr int kAcceptAtOnce = 32;  // then those who are connected get their turn
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 constexpr int kPatientPauses = 10;
-constexpr int kDyingProbes = 4;  // 15 ms: a process that still lives then is not just ending
+// Probes until a client that lost its connection counts as disconnected, not as ending: 15 ms,
+// 255 ms and 2 s. On a busy system a dying process can stop for long between its sockets and its
+// locks.
+constexpr int kLivingProbes = 4, kUnknownProbes = 8, kEndingProbes = 11;
+
+int probes_until_disconnected(const Handle& process, std::int64_t pid) {
+    if (!process) return kUnknownProbes;
+    const auto info = inspect_process(process, pid);
+    if (!info) return kUnknownProbes;
+    return info->ending ? kEndingProbes : kLivingProbes;
+}
 
 // For people; empty where they are the same as the effective ones, or not known.
 std::string other_ids_of(const Caller& caller) {
@@ -199,7 +211,10 @@ Result<std::uint32_t> Server::attach(const Caller& caller, const std::vector<std
 }
 
 void Server::connection_attached(const std::shared_ptr<ClientConnection>& connection) {
-    if (connection->caller().client) watches_[*connection->caller().client].connection = connection;
+    if (!connection->caller().client) return;
+    auto& entry = watches_[*connection->caller().client];
+    entry.connection = connection;
+    entry.lost = false;
 }
 
 void Server::connection_ended(const std::shared_ptr<ClientConnection>& connection) {
@@ -255,7 +270,9 @@ void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
         return unwatch(client);
     }
     // Not earlier: of a client that was killed its end is recorded, and nothing before it.
-    if (attempt >= kDyingProbes && std::exchange(found->second.lost, false)) {
+    if (found->second.lost && attempt >= kLivingProbes &&
+        attempt >= probes_until_disconnected(found->second.process, service_.client(client).pid)) {
+        found->second.lost = false;
         service_.client_disconnected(client);
         worked_();
     }
@@ -267,7 +284,7 @@ void Server::probe(std::uint32_t client, std::uint64_t serial, int attempt) {
         if (error) return;
         const auto entry = watches_.find(client);
         if (entry == watches_.end() || entry->second.serial != serial) return;
-        if (entry->second.connection.lock() && attempt >= kDyingProbes) return;  // it came back
+        if (entry->second.connection.lock() && attempt >= kLivingProbes) return;  // it came back
         probe(client, serial, attempt + 1);
     });
 }
