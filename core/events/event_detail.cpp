@@ -14,6 +14,7 @@
 #include "base/region.h"
 #include "base/time.h"
 #include "events/holder_list.h"
+#include "layout/allocated_count.h"
 #include "layout/event_kind.h"
 #include "platform/process_time.h"
 
@@ -167,7 +168,8 @@ std::string_view name_of(const layout::EventEntry& entry) {
         begin = std::find(begin, end, '\0');
         if (begin != end) ++begin;
     }
-    return {begin, std::min(static_cast<std::size_t>(end - begin), std::size_t{entry.count})};
+    return {begin, std::min<std::size_t>(static_cast<std::size_t>(end - begin),
+                                         layout::name_bytes_of(entry.count))};
 }
 
 // "…" where it was cut, which is never within a character.
@@ -176,6 +178,32 @@ void append_name(std::string& out, std::string_view name, std::size_t whole) {
     while (!name.empty() && (name.back() & 0xC0) == 0x80) name.remove_suffix(1);
     if (!name.empty() && (name.back() & 0x80) != 0) name.remove_suffix(1);
     append_json_string(out, std::string(name) + "…");
+}
+
+// How the region was made: its cleanup policy, and what differs from the default options.
+void write_made_as(std::string& out, const layout::AllocatedAs& as) {
+    const layout::AllocatedAs plain;
+    const auto name = [&](std::string_view key, std::string_view value) {
+        out += fmt::format(R"(,"{}":"{}")", key, value);
+    };
+    name("cleanup", to_string(as.cleanup_policy));
+    if (as.owner_end != resolved(OwnerEnd::automatic, as.cleanup_policy))
+        name("owner_end", to_string(as.owner_end));
+    if (as.security_level != plain.security_level) name("security", to_string(as.security_level));
+    if (as.access_mode != plain.access_mode) name("access", to_string(as.access_mode));
+    if (as.permissions == plain.permissions) return;
+    name("owner_may", to_string(as.permissions.owner));
+    name("group_may", to_string(as.permissions.group));
+    name("others_may", to_string(as.permissions.other));
+}
+
+// After the size and the process, in the same object.
+void write_allocated(std::string& out, const layout::EventEntry& entry) {
+    if (const auto name = name_of(entry); !name.empty() && name.front() != '\0') {
+        out += R"(,"name":)";
+        append_name(out, name, layout::name_bytes_of(entry.count));
+    }
+    if (const auto as = layout::allocated_as(entry.count)) write_made_as(out, *as);
 }
 
 // "operation: reason", or the operation alone.
@@ -270,11 +298,7 @@ void write_detail(std::string& out, const layout::EventEntry& entry) {
         key("owner_end");
         append_json_string(out, to_string(static_cast<OwnerEnd>(entry.count)));
     }
-    if (const auto name = name_of(entry);
-        kind == EventKind::allocated && !name.empty() && name.front() != '\0') {
-        key("name");
-        append_name(out, name, entry.count);
-    }
+    if (kind == EventKind::allocated) write_allocated(out, entry);
     out += '}';
 }
 

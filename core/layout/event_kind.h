@@ -15,7 +15,7 @@ namespace snakepit::shm {
     X(client_resumed, 4)      /* text: process */                                                  \
     X(client_disconnected, 5) /* text: process; running, but disconnected */                       \
     X(client_gone, 6)         /* text: process; count: references it held */                       \
-    X(allocated, 7)           /* count: bytes of its name, value: bytes, text: process, name */    \
+    X(allocated, 7)           /* count: allocated_count.h, value: bytes, text: process, name */    \
     X(mapped, 8)              /* first grant to this client; count: 1 if read-write */             \
     X(withdrawn, 9)           /* deallocated and still held; count: references */                  \
     X(freed, 10)              /* value: bytes, text: reason */                                     \

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "layout/allocated_count.h"
 #include "platform/backend.h"
 #include "platform/process.h"
 
@@ -45,6 +46,16 @@ bool made_since_boot(const RegistryHeader& header) {
 OwnerEnd owner_end_of(const SlotBody& body) {
     return resolved(static_cast<OwnerEnd>((body.flags & kOwnerEnd) >> kOwnerEndShift),
                     static_cast<CleanupPolicy>(body.cleanup_policy));
+}
+
+AllocatedAs layout::made_as(const SlotBody& body) {
+    return {static_cast<CleanupPolicy>(body.cleanup_policy),
+            owner_end_of(body),
+            static_cast<SecurityLevel>(body.security_level),
+            static_cast<AccessMode>(body.access_mode),
+            {static_cast<Permission>(body.permission_owner),
+             static_cast<Permission>(body.permission_group),
+             static_cast<Permission>(body.permission_other)}};
 }
 
 Timestamp heartbeat_of(const RegistryState& state, bool this_boot) {

@@ -15,6 +15,18 @@
 
 namespace snakepit::shm {
 
+// Parts of a region that events may not tell.
+enum RowPart : std::uint32_t {
+    kPartSize = 1,
+    kPartOwner = 2,       // process, its id and user
+    kPartState = 4,       // also whether it is sealed
+    kPartReferences = 8,  // how many, and whose
+    kPartOptions = 16,    // cleanup policy, end with the owner, level, access and permissions
+    kPartUse = 32,        // when and how often it was used last
+    kPartRest = 64,  // what else no event tells: reserved bytes, timeout, session, metadata …
+    kAllParts = 127,
+};
+
 // One slot as a reader sees it. `info.references` names at most five holders.
 struct RegionRow {
     std::uint32_t slot = 0;
@@ -22,6 +34,7 @@ struct RegionRow {
         0;  // (slot, generation) identifies the region for as long as it lives
     std::uint32_t holders = 0;
     RegionInfo info;
+    std::uint32_t unknown = 0;  // RowPart bits, in a row that was rebuilt from events
 };
 
 struct ClientInfo {

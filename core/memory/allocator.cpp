@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "layout/allocated_count.h"
 #include "layout/encrypted_layout.h"
 #include "layout/ownership.h"
 #include "memory/canary.h"
@@ -324,7 +325,7 @@ void Allocator::commit(std::uint32_t slot) {
                      {.kind = EventKind::allocated,
                       .pid = fixed.owner_pid,
                       .uid = fixed.owner_uid,
-                      .count = fixed.name_bytes,
+                      .count = allocated_count(fixed.name_bytes, made_as(registry_.body(slot))),
                       .value = fixed.size,
                       .text = fixed.owner_process,
                       .name = registry_.name(slot)});

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "layout/allocated_count.h"
+
 namespace snakepit::shm {
 
 using namespace layout;
@@ -160,6 +162,7 @@ bool RegionStash::publish(std::uint32_t slot, const Held& held, std::uint64_t wo
                       {.kind = EventKind::allocated,
                        .pid = fixed.owner_pid,
                        .uid = fixed.owner_uid,
+                       .count = allocated_count(0, made_as(registry_.body(slot))),
                        .value = fixed.size,
                        .text = fixed.owner_process,
                        .worker = worker});

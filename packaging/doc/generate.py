@@ -75,7 +75,8 @@ def event_details():
     out["references"] = ["count", "holders"]
     out["refused"] = ["operation", "reason"]
     out["client_connected"] = ["process", "real_and_saved"]
-    out["allocated"] += ["name"]
+    out["allocated"] += ["name", "cleanup", "owner_end", "security", "access", "owner_may", "group_may",
+                         "others_may"]
     out["owner_gone"] += ["owner_end"]
     for kind in ("mapped", "accessed"):
         out[kind] = ["access"]
