@@ -22,6 +22,7 @@
 #include "ui/models/format.h"
 #include "ui/models/host.h"
 #include "ui/models/settings.h"
+#include "ui/models/time_travel.h"
 #include "ui/models/workspace.h"
 #include "ui/navigation_button.h"
 #include "ui/pages/alerts_page.h"
@@ -38,6 +39,7 @@
 #include "ui/pages/widgets.h"
 #include "ui/state_banner.h"
 #include "ui/theme.h"
+#include "ui/time_line.h"
 
 namespace snakepit::shm::ui {
 
@@ -60,7 +62,8 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
       current_(new CurrentAlerts(workspace, this)),
       notifier_(new AlertNotifier(*current_, {}, this)),
       navigation_(new QButtonGroup(this)),
-      stack_(new QStackedWidget) {
+      stack_(new QStackedWidget),
+      travel_(new TimeTravel(workspace, this)) {
     setWindowTitle(
         workspace.bundle()
             ? tr("%1 – bundle – Snakepit SHM").arg(visible_text(workspace.bundle()->file))
@@ -76,6 +79,7 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     banner_ = new StateBanner(workspace, host, right);
     column->addWidget(banner_);
     column->addWidget(stack_, 1);
+    column->addWidget(new TimeLine(workspace, *travel_, right));
     auto* central = new QWidget;
     auto* row = new QHBoxLayout(central);
     row->setContentsMargins(0, 0, 0, 0);
@@ -91,6 +95,9 @@ MainWindow::MainWindow(Workspace& workspace, ManagerHost& host, QWidget* parent)
     connect(&workspace, &Workspace::ticked, this, &MainWindow::show_status);
     connect(&workspace, &Workspace::pause_changed, this, &MainWindow::show_pause);
     connect(banner_, &StateBanner::manager_wanted, this, &MainWindow::embed);
+    connect(banner_, &StateBanner::live_wanted, travel_, &TimeTravel::go_live);
+    connect(&workspace, &Workspace::moment_wanted, travel_, &TimeTravel::go_to);
+    connect(&workspace, &Workspace::moment_changed, this, &MainWindow::show_pause);
     show_page(page_names().front());
     show_status();
 }
@@ -260,6 +267,7 @@ bool MainWindow::show_page(const QString& name) {
 void MainWindow::show_pause() {
     const bool paused = workspace_.paused();
     pause_->setChecked(paused);
+    pause_->setEnabled(!workspace_.bundle() && !workspace_.past());
     pause_->setIcon(icon(paused ? u"play"_s : u"pause"_s));
 }
 
@@ -279,6 +287,7 @@ void MainWindow::show_status() {
     say(mode_,
         workspace_.bundle()
             ? tr("from %1, %2").arg(workspace_.bundle()->host, zoned_text(workspace_.bundle()->at))
+        : workspace_.past()       ? tr("shown: %1").arg(zoned_text(workspace_.past()->state.moment))
         : host_.embedded()        ? tr("manager runs in this window")
         : link == Link::connected ? tr("attached")
                                   : QString());

@@ -22,6 +22,8 @@ class ManagerHost;
 class NavigationButton;
 class Page;
 class StateBanner;
+class TimeLine;
+class TimeTravel;
 class Workspace;
 
 // The window: navigation at the left, the page, a banner when the manager is away, the status bar.
@@ -70,6 +72,7 @@ class MainWindow : public QMainWindow {
     QVBoxLayout* navigation_column_;
     QStackedWidget* stack_;
     StateBanner* banner_;
+    TimeTravel* travel_;
     QToolButton *pause_, *theme_;
     QFrame* sidebar_;
     QWidget* brand_;

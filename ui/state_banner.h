@@ -21,16 +21,18 @@ class StateBanner : public QFrame {
 
   Q_SIGNALS:
     void manager_wanted();  // in this window
+    void live_wanted();
 
   private:
     QString bundle_text() const;
     QString pause_text() const;
+    QString past_text() const;
     QString link_text() const;
 
     Workspace& workspace_;
     const ManagerHost& host_;
     QLabel* text_;
-    QPushButton *resume_, *embed_;
+    QPushButton *resume_, *live_, *embed_;
 };
 
 }  // namespace snakepit::shm::ui

@@ -63,6 +63,7 @@ class SyntheticSurvey : public HostPort {
     Result<HostSurvey> survey() override;
     Result<std::vector<HostSeries>> history(TotalsBy by, Timestamp from, Timestamp to, std::size_t,
                                             std::size_t) override;
+    Result<std::optional<HostRecord>> at(Timestamp time) override;
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override;
     Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) override;
 

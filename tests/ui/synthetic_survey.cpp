@@ -179,6 +179,15 @@ Result<std::vector<HostSeries>> SyntheticSurvey::history(TotalsBy by, Timestamp 
     return std::vector<HostSeries>{std::move(grows), std::move(comes)};
 }
 
+Result<std::optional<HostRecord>> SyntheticSurvey::at(Timestamp time) {
+    HostRecord record;
+    record.totals.time = time;
+    record.totals.all = {{}, 96 << 20, 128 << 20, 7, 16 << 20, 2};
+    record.totals.by[0] = {{"python3", 64 << 20, 80 << 20, 4, 16 << 20, 2},
+                           {std::string(kOtherNames), 32 << 20, 48 << 20, 3, 0, 0}};
+    return record;
+}
+
 Result<std::vector<HostCleanItem>> SyntheticSurvey::rehearse(
     const std::vector<std::string>& names) {
     const std::lock_guard lock(mutex_);

@@ -142,6 +142,10 @@ void GraphPanel::rebuild_legend() {
 SampleGraph::SampleGraph(Workspace& workspace, QWidget* parent)
     : GraphPanel(parent), workspace_(workspace) {
     while_visible(this, &workspace, &Workspace::ticked, [this] { draw_new(); });
+    connect(&workspace, &Workspace::moment_changed, this, [this] {
+        begin_again();
+        if (isVisible()) draw_new();
+    });
 }
 
 void SampleGraph::showEvent(QShowEvent* event) {

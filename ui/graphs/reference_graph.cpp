@@ -94,11 +94,12 @@ void ReferenceGraph::add_history(std::size_t index, const std::vector<EventRow>&
 void ReferenceGraph::tick() {
     const double time = seconds(shown_now());
     // Nobody counted in between, but the events say what happened.
-    if (last_tick_ > 0 && time - last_tick_ > TimePlot::kLongestPause) return begin();
+    if (last_tick_ > 0 && (time < last_tick_ || time - last_tick_ > TimePlot::kLongestPause))
+        return begin();
     last_tick_ = time;
     for (std::size_t i = 0; i < watched_.size(); ++i) {
         const auto* entry = workspace_.regions().find(watched_[i]);
-        if (!entry) continue;
+        if (!entry || (entry->row.unknown & kPartReferences) != 0) continue;
         auto* graph = plot().graph(static_cast<int>(i));
         const auto count = static_cast<double>(entry->row.info.reference_count);
         const auto points = graph->data();

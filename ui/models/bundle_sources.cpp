@@ -12,6 +12,7 @@
 #include "diagnostics/host_json.h"
 #include "ui/models/bundle_monitoring.h"
 #include "ui/models/format.h"
+#include "ui/models/recorded_metrics.h"
 #include "ui/models/timing_history.h"
 
 namespace snakepit::shm::ui {
@@ -108,6 +109,8 @@ Workspace::Parts bundle_parts(BundleReader& bundle) {
     parts.audit = std::make_shared<BundleAudit>(label);
     parts.monitoring = std::make_shared<BundleMonitoring>(label, bundle);
     parts.host = std::make_shared<BundleSurvey>(label, bundle);
+    if (!bundle.metrics().empty())
+        parts.history = std::make_shared<RecordedMetrics>(bundle.metrics());
     parts.bundle = label;
     return parts;
 }

@@ -82,6 +82,7 @@ class BundleSurvey : public HostPort {
                                             std::size_t) override {
         return refusal_.refuse();
     }
+    Result<std::optional<HostRecord>> at(Timestamp) override { return refusal_.refuse(); }
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>&) override {
         return refusal_.refuse();
     }

@@ -2,6 +2,7 @@
 #include "ui/models/current_alerts.h"
 
 #include <algorithm>
+#include <map>
 
 #include "ui/models/alert_text.h"
 #include "ui/models/format.h"
@@ -10,7 +11,25 @@ namespace snakepit::shm::ui {
 
 namespace {
 
+constexpr int kPageOfPast = 500, kMostPages = 40;
 constexpr std::int64_t kLately = 60 * 60 * 1'000'000LL;  // microseconds
+
+// All that may have been there at a past moment.
+Result<std::vector<Alert>> recorded_alerts(MonitoringPort& port) {
+    std::map<std::uint64_t, Alert> by_id;
+    std::uint64_t before = 0;
+    for (int pages = 0; pages < kMostPages; ++pages) {
+        SHM_ASSIGN(auto page, port.history(before, kPageOfPast));
+        for (auto& alert : page.alerts) by_id.insert_or_assign(alert.id, std::move(alert));
+        before = page.before;
+        if (!page.more) break;
+    }
+    SHM_ASSIGN(auto open, port.alerts());
+    for (auto& alert : open) by_id.insert_or_assign(alert.id, std::move(alert));
+    std::vector<Alert> out;
+    for (auto& [id, alert] : by_id) out.push_back(std::move(alert));
+    return out;
+}
 
 }  // namespace
 
@@ -28,16 +47,17 @@ std::vector<Alert> with_ended_lately(std::vector<Alert> open, const std::vector<
 CurrentAlerts::CurrentAlerts(Workspace& workspace, QObject* parent)
     : QObject(parent), workspace_(workspace) {
     connect(&workspace, &Workspace::second_passed, this, &CurrentAlerts::on_second);
+    connect(&workspace, &Workspace::moment_changed, this, &CurrentAlerts::ask);
 }
 
 void CurrentAlerts::set_watched(bool watched) {
     const bool now = watched && !watched_;
     watched_ = watched;
-    if (now && !(workspace_.paused() && known_)) ask();
+    if (now && !(workspace_.held() && known_)) ask();
 }
 
 void CurrentAlerts::on_second() {
-    if (settled()) return;
+    if (settled() || workspace_.past()) return;
     const auto* sample = workspace_.latest();
     if (!sample && !workspace_.bundle()) return;
     const auto firing = sample ? sample->alerts_firing : 0;
@@ -57,12 +77,19 @@ void CurrentAlerts::ask() {
     again_ = asking_;
     if (asking_) return;
     asking_ = true;
+    const auto past = workspace_.past() ? workspace_.past()->state.moment : Timestamp();
     workspace_.monitor(
-        this, [](MonitoringPort& port) { return port.alerts(); },
-        [this](Result<std::vector<Alert>> alerts) {
+        this,
+        [past](MonitoringPort& port) -> Result<std::vector<Alert>> {
+            if (past.micros == 0) return port.alerts();
+            SHM_ASSIGN(const auto all, recorded_alerts(port));
+            return alerts_at(all, past);
+        },
+        [this, past](Result<std::vector<Alert>> alerts) {
             asking_ = false;
-            receive(std::move(alerts));
-            if (again_) ask();
+            const auto shown = workspace_.past() ? workspace_.past()->state.moment : Timestamp();
+            if (shown == past) receive(std::move(alerts));
+            if (again_ || shown != past) ask();
         });
 }
 
@@ -72,7 +99,7 @@ void CurrentAlerts::receive(Result<std::vector<Alert>> alerts) {
     if (alerts) {
         alerts_ = std::move(*alerts);
         std::sort(alerts_.begin(), alerts_.end(), worse);
-        if (workspace_.bundle())
+        if (workspace_.bundle() || workspace_.past())
             count();
         else
             notify_new();

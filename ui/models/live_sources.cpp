@@ -7,6 +7,7 @@
 #include "ui/models/live_configuration.h"
 #include "ui/models/live_monitoring.h"
 #include "ui/models/live_survey.h"
+#include "ui/models/recorded_metrics.h"
 #include "ui/models/timing_history.h"
 
 namespace snakepit::shm::ui {
@@ -139,6 +140,7 @@ Workspace::Parts live_parts(const InstancePaths& paths) {
     parts.monitoring = std::make_shared<LiveMonitoring>(std::move(manager), paths);
     parts.host = std::make_shared<LiveSurvey>(host_history_db(paths));
     parts.audit = std::make_shared<LiveAudit>(paths);
+    parts.history = std::make_shared<RecordedMetrics>(paths.metrics_db());
     return parts;
 }
 

@@ -28,6 +28,7 @@ class LiveSurvey : public HostPort {
             return {};
         return history_.series(by, from, to, max_points, most);
     }
+    Result<std::optional<HostRecord>> at(Timestamp time) override { return history_.at(time); }
     Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) override {
         return clean_host(names, {.dry_run = true});
     }

@@ -105,7 +105,43 @@ constexpr std::array kColumns{
 };
 static_assert(kColumns.size() == kRegionColumns);
 
+// What a column needs to be known.
+std::uint32_t parts_of(int column) {
+    switch (column) {
+        case kColumnState:
+            return kPartState;
+        case kColumnSize:
+            return kPartSize;
+        case kColumnReferences:
+        case kColumnHeldBy:
+        case kColumnHolders:
+            return kPartReferences;
+        case kColumnOwner:
+        case kColumnPid:
+        case kColumnUser:
+        case kColumnWorker:
+            return kPartOwner;
+        case kColumnCleanup:
+        case kColumnSecurity:
+        case kColumnAccess:
+            return kPartOptions;
+        case kColumnIdle:
+        case kColumnAccesses:
+            return kPartUse;
+        case kColumnId:
+        case kColumnName:
+        case kColumnAge:
+            return 0;
+        default:
+            return kPartRest;
+    }
+}
+
 }  // namespace
+
+bool is_known(const RegionRow& row, int column) {
+    return (row.unknown & parts_of(column)) == 0;
+}
 
 QString holders_text(const std::vector<RegionReference>& named, std::size_t holders) {
     QStringList names;

@@ -36,6 +36,8 @@ enum RegionColumn : int {
 
 std::span<const Column<RegionRow>> region_columns();
 const Column<RegionRow>& region_column(int column);
+// False: of a past moment, and no event tells it.
+bool is_known(const RegionRow& row, int column);
 
 // "python3 4711 (encoder) ×2, renderer 4712 and 3 more", empty for none. `holders`: how many there
 // are, where fewer are named; those that hold nothing are left out.

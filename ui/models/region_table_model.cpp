@@ -9,6 +9,21 @@ namespace {
 
 constexpr std::int64_t kNewMillis = 3000;
 
+QVariant unknown_cell(int role) {
+    switch (role) {
+        case Qt::DisplayRole:
+            return u"–"_s;
+        case kMutedRole:
+            return true;
+        case kSeverityRole:
+            return static_cast<int>(Severity::none);
+        case Qt::ToolTipRole:
+            return QObject::tr("Not recorded for this moment");
+        default:
+            return {};
+    }
+}
+
 bool is_new(const RegionEntry& entry) {
     return entry.appeared != 0 && monotonic_nanos() / 1'000'000 - entry.appeared < kNewMillis;
 }
@@ -88,6 +103,7 @@ QVariant RegionTableModel::cell(int row, int column, int role) const {
     if (!shown) return {};
     if (role == kIdRole) return QString::fromStdString(shown->info.id.str());
     if (role == kNewRole) return entry(row) && is_new(*entry(row));
+    if (role != Qt::TextAlignmentRole && !is_known(*shown, column)) return unknown_cell(role);
     return ColumnModel::cell(row, column, role);
 }
 

@@ -21,6 +21,7 @@
 #include "layout/registry_reader.h"
 #include "security/policy_text.h"
 #include "survey/host_survey.h"
+#include "telemetry/metrics_reader.h"
 #include "ui/models/arenas.h"
 
 namespace snakepit::shm::ui {
@@ -144,11 +145,25 @@ class HostPort {
     // What was recorded between the two times, the largest names first.
     virtual Result<std::vector<HostSeries>> history(TotalsBy by, Timestamp from, Timestamp to,
                                                     std::size_t max_points, std::size_t most) = 0;
+    // What was recorded of that time; none: nothing was.
+    virtual Result<std::optional<HostRecord>> at(Timestamp time) = 0;
     // What of these would go; without names of those that were left over for certain. Removes
     // nothing.
     virtual Result<std::vector<HostCleanItem>> rehearse(const std::vector<std::string>& names) = 0;
     // Exactly these: another one that has taken a name since stays.
     virtual Result<std::vector<HostCleanItem>> clean(const std::vector<HostSegment>& segments) = 0;
+};
+
+// What was recorded of the instance's metrics. Called from several worker threads at once.
+class HistoryPort {
+  public:
+    virtual ~HistoryPort() = default;
+    // A list for each metric (layout/metrics.h): from <= time < to, in at most `max_points`, from a
+    // coarser resolution where that is enough. All lists have the same times where a metric was
+    // recorded at all.
+    virtual Result<std::vector<std::vector<MetricPoint>>> series(
+        const std::vector<std::string>& metrics, Timestamp from, Timestamp to,
+        std::size_t max_points) = 0;
 };
 
 using EventSourceFactory = std::function<std::unique_ptr<EventSource>()>;

@@ -12,6 +12,13 @@ void TickBacklog::begin(const RegionStore& shown) {
         if (const auto* entry = shown.at(slot)) live_.emplace(slot, entry->row.generation);
 }
 
+void TickBacklog::begin(const RegionStore& shown, SourceTick whole) {
+    begin(shown);
+    for (Slot slot = 0; slot < shown.frontier(); ++slot)
+        if (const auto* entry = shown.at(slot)) changed_.emplace(slot, entry->row);
+    tick_ = std::move(whole);
+}
+
 void TickBacklog::count(const RegistryDelta& delta) {
     if (delta.reset) {
         went_ += live_.size();

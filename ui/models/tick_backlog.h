@@ -15,6 +15,8 @@ namespace snakepit::shm::ui {
 class TickBacklog {
   public:
     void begin(const RegionStore& shown);
+    // The same, and take() will bring all regions, and what `whole` says otherwise.
+    void begin(const RegionStore& shown, SourceTick whole);
     void add(SourceTick tick);
     std::optional<SourceTick> take();  // none: there was no tick
     std::uint64_t came() const { return came_; }

@@ -47,7 +47,7 @@ void Workspace::set_watched(bool watched) {
 }
 
 void Workspace::set_paused(bool paused) {
-    if (paused == pause_.has_value() || parts_.bundle) return;
+    if (paused == pause_.has_value() || parts_.bundle || past_) return;
     pause_.reset();
     if (paused) {
         pause_ = Pause{now(), 0, 0};
@@ -58,6 +58,79 @@ void Workspace::set_paused(bool paused) {
     Q_EMIT pause_changed();
     if (paused) return;
     if (auto tick = backlog_.take()) receive(std::move(*tick));
+}
+
+// What the window would show now, if it went on.
+SourceTick Workspace::shown_tick() const {
+    SourceTick tick;
+    tick.clients = clients_;
+    tick.samples.assign(samples_.begin(), samples_.end());
+    tick.manager_pid = manager_pid_;
+    tick.started_at = started_at_;
+    tick.heartbeat = heartbeat_;
+    tick.event_head = event_head_;
+    tick.events_lost = events_lost_;
+    return tick;
+}
+
+SourceTick Workspace::tick_of(const Past& past) {
+    SourceTick tick;
+    tick.delta = past_rows_->show(past.state);
+    tick.clients = clients_of(past.state);
+    tick.samples = past.samples;
+    const auto& manager = past.state.manager;
+    const bool running = manager.state == PastManager::State::running;
+    tick.manager_pid = running ? manager.pid : 0;
+    tick.started_at = running ? manager.since : Timestamp{};
+    tick.heartbeat = past.state.moment;
+    tick.event_head = past.samples.empty() ? 0 : past.samples.back().events;
+    tick.events_lost = past.state.lost;
+    return tick;
+}
+
+void Workspace::show_past(Past past) {
+    set_paused(false);
+    if (!past_) {
+        backlog_.begin(regions_, shown_tick());
+        past_rows_.emplace(regions_);
+    }
+    past_ = std::move(past);
+    show_moment(past_->state.moment);
+    samples_.clear();
+    take(tick_of(*past_));
+    announce_moment();
+}
+
+void Workspace::show_live() {
+    if (!past_) return;
+    past_.reset();
+    show_moment(parts_.bundle ? std::optional(parts_.bundle->at) : std::nullopt);
+    samples_.clear();
+    if (auto tick = backlog_.take()) {
+        tick->delta = past_rows_->leave(std::move(tick->delta.changed));
+        take(std::move(*tick));
+    }
+    past_rows_.reset();
+    announce_moment();
+}
+
+void Workspace::announce_moment() {
+    Q_EMIT ticked();
+    Q_EMIT second_passed();
+    Q_EMIT moment_changed();
+}
+
+std::shared_ptr<const std::vector<RegionInfo>> Workspace::present() const {
+    return past_rows_ ? past_rows_->present() : PastRows(regions_).present();
+}
+
+QString Workspace::why_not() const {
+    if (past_) return tr("A past moment is shown. Go back to live to change anything.");
+    return parts_.bundle ? tr("A bundle is read-only.") : QString();
+}
+
+QString Workspace::past_words() const {
+    return past_ ? tr("at %1").arg(zoned_text(past_->state.moment)) : QString();
 }
 
 void Workspace::poll() {
@@ -76,6 +149,10 @@ void Workspace::receive(Result<SourceTick> result) {
         set_link(parts_.bundle ? Link::bundle : beats ? Link::connected : Link::silent, {});
     } else {
         set_link(Link::absent, error_text(result.error()));
+    }
+    if (past_) {
+        if (result) backlog_.add(std::move(*result));
+        return;
     }
     if (pause_) {
         if (result) backlog_.add(std::move(*result));

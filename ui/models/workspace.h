@@ -13,6 +13,7 @@
 #include "ui/models/background.h"
 #include "ui/models/commands.h"
 #include "ui/models/configuration.h"
+#include "ui/models/past.h"
 #include "ui/models/region_store.h"
 #include "ui/models/sources.h"
 #include "ui/models/tick_backlog.h"
@@ -49,6 +50,7 @@ class Workspace : public QObject {
         std::shared_ptr<MonitoringPort> monitoring;        // null: nothing is known of alerts
         std::shared_ptr<HostPort> host;                    // null: the host cannot be surveyed
         std::shared_ptr<ConfigurationPort> configuration;  // null: there is none to be shown
+        std::shared_ptr<HistoryPort> history;              // null: no metrics were recorded
         std::optional<BundleLabel> bundle;  // the world is one, as it was, and stays so
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);
@@ -63,10 +65,20 @@ class Workspace : public QObject {
         std::uint64_t came = 0, went = 0;  // regions
     };
     const std::optional<Pause>& pause() const { return pause_; }
-    // What happened later is not part of what is shown.
+    // Everything stays at that moment, with what was recorded of it; what comes is collected.
+    void show_past(Past past);
+    void show_live();
+    const std::optional<Past>& past() const { return past_; }
+    // The moment that is shown does not go on by itself.
+    bool held() const { return pause_ || past_; }
+    // What happened later is not part of what is shown; up to a past moment, that one included.
     std::optional<Timestamp> shown_until() const {
+        if (past_) return Timestamp{past_->state.moment.micros + 1};
         return pause_ ? std::optional(pause_->since) : std::nullopt;
     }
+    // The regions that exist now, whatever is shown.
+    std::shared_ptr<const std::vector<RegionInfo>> present() const;
+    std::shared_ptr<HistoryPort> history_port() const { return parts_.history; }
 
     const QString& instance() const { return instance_; }
     RegionStore& regions() { return regions_; }
@@ -75,7 +87,8 @@ class Workspace : public QObject {
     const layout::Sample* latest() const { return samples_.empty() ? nullptr : &samples_.back(); }
     Link link() const { return link_; }
     const std::optional<BundleLabel>& bundle() const { return parts_.bundle; }
-    bool can_act() const { return !parts_.bundle; }
+    bool can_act() const { return !parts_.bundle && !past_; }
+    QString why_not() const;  // of can_act()
     const QString& problem() const { return problem_; }  // why it is absent
     std::int64_t manager_pid() const { return manager_pid_; }
     Timestamp started_at() const { return started_at_; }
@@ -141,12 +154,16 @@ class Workspace : public QObject {
     QString unknown_title(const QString& otherwise) const {
         return parts_.bundle ? tr("Not included in this bundle") : otherwise;
     }
+    // "at 2026-11-28 14:03:21 CET"; empty: now is shown.
+    QString past_words() const;
 
   Q_SIGNALS:
     void ticked();  // up to 4 times a second
     void second_passed();
     void link_changed();
     void pause_changed();  // also once a second while it lasts
+    void moment_changed();  // another past moment is shown, or now again
+    void moment_wanted(Timestamp moment);
     void selection_changed();
     void show_events_of(const QString& region_id);
     void show_events_of_kind(EventKind kind);
@@ -159,6 +176,9 @@ class Workspace : public QObject {
     void receive(Result<SourceTick> result);
     void take(SourceTick tick);
     void set_link(Link link, const QString& problem);
+    SourceTick shown_tick() const;  // without regions
+    SourceTick tick_of(const Past& past);
+    void announce_moment();
 
     QString instance_;
     Parts parts_;
@@ -176,6 +196,8 @@ class Workspace : public QObject {
     TimingHistory timings_;
     std::int64_t last_second_ = 0;
     std::optional<Pause> pause_;
+    std::optional<Past> past_;
+    std::optional<PastRows> past_rows_;  // while past_
     TickBacklog backlog_;
     bool watched_ = true;
     QTimer timer_;

@@ -164,7 +164,7 @@ void AlertDetails::show_actions(const Alert& alert) {
     const bool can_ack = alert.state == Alert::State::firing && alert.acknowledged_by.empty();
     acknowledge_->setVisible(can_ack);
     silence_->setVisible(open && !alert.silenced);
-    for (auto* action : {acknowledge_, silence_}) action->setEnabled(workspace_.can_act());
+    for (auto* action : {acknowledge_, silence_}) allow(action, true, workspace_.why_not());
     silences_->setVisible(open && alert.silenced);
     ack_line_->setVisible(can_ack);
     silence_line_->setVisible(open && !alert.silenced);

@@ -35,12 +35,12 @@ AlertRulesView::AlertRulesView(Workspace& workspace, QWidget* parent)
         menu->addAction(switch_->text(), this, &AlertRulesView::switch_over)
             ->setEnabled(switch_->isEnabled());
     });
+    connect(&workspace_, &Workspace::moment_changed, this, &AlertRulesView::show_selection);
     show_selection();
 }
 
 void AlertRulesView::build_actions() {
-    edit_ = make_button(u"edit"_s, workspace_.can_act() ? tr("Change…") : tr("Test…"), this,
-                        &AlertRulesView::edit);
+    edit_ = make_button(u"edit"_s, {}, this, &AlertRulesView::edit);
     switch_ = make_button(u"silence"_s, tr("Disable"), this, &AlertRulesView::switch_over);
     add_action(edit_);
     add_action(switch_);
@@ -55,7 +55,8 @@ std::optional<AlertRule> AlertRulesView::selected() const {
 void AlertRulesView::show_selection() {
     auto rule = selected();
     edit_->setEnabled(rule.has_value());
-    switch_->setEnabled(rule.has_value() && workspace_.can_act());
+    edit_->setText(workspace_.can_act() ? tr("Change…") : tr("Test…"));
+    allow(switch_, rule.has_value(), workspace_.why_not());
     switch_->setText(rule && !rule->enabled ? tr("Enable") : tr("Disable"));
     switch_->setIcon(icon(rule && !rule->enabled ? u"alerts"_s : u"silence"_s));
     if (rule) rule->enabled = !rule->enabled;

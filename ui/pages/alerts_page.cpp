@@ -63,6 +63,10 @@ AlertsPage::AlertsPage(Workspace& workspace, CurrentAlerts& current, QWidget* pa
     });
     connect(silences_, &SilencesView::ended, &current_, &CurrentAlerts::ask);
     while_visible(this, &workspace, &Workspace::second_passed, [this] { on_second(); });
+    connect(&workspace, &Workspace::moment_changed, this, [this] {
+        choice_->set_name(kLive, live_name());
+        show_selection();
+    });
     set_main(live_table_);
     show_counts();
     show_state();
@@ -188,16 +192,23 @@ void AlertsPage::show_current() {
     show_selection();
 }
 
+QString AlertsPage::live_name() const {
+    const auto firing = current_.firing_count();
+    const auto name = workspace_.past() ? tr("Then") : tr("Live");
+    return firing > 0 ? u"%1  %2"_s.arg(name, count_text(firing)) : name;
+}
+
 void AlertsPage::show_counts() {
     const bool unknown = workspace_.bundle() && !current_.known();
     const auto firing = current_.firing_count(), alone = current_.unacknowledged_count();
-    choice_->set_name(kLive, firing > 0 ? tr("Live  %1").arg(count_text(firing)) : tr("Live"));
+    choice_->set_name(kLive, live_name());
     const bool stale = current_.known() && !current_.problem().isEmpty();
     set_subtitle(
-        stale         ? tr("Not up to date: %1").arg(current_.problem())
-        : unknown     ? tr("Alerts at that time")
-        : firing == 0 ? tr("No alerts firing")
-        : alone == 0  ? tr("%1 firing, all acknowledged").arg(count_text(firing))
+        stale               ? tr("Not up to date: %1").arg(current_.problem())
+        : unknown           ? tr("Alerts at that time")
+        : workspace_.past() ? tr("%1 firing %2").arg(count_text(firing), workspace_.past_words())
+        : firing == 0       ? tr("No alerts firing")
+        : alone == 0        ? tr("%1 firing, all acknowledged").arg(count_text(firing))
         : alone < firing
             ? tr("%1 firing, %2 not acknowledged").arg(count_text(firing), count_text(alone))
             : tr("%1 firing, not acknowledged").arg(count_text(firing)));
@@ -214,6 +225,10 @@ void AlertsPage::show_state() {
                               current_.problem());
     else if (!current_.known())
         live_empty_->set_text(tr("Loading the alerts…"), {});
+    else if (workspace_.past())
+        live_empty_->set_text(tr("No alerts at this moment"),
+                              tr("None is recorded as firing then, or as resolved in the hour "
+                                 "before."));
     else if (workspace_.bundle())
         live_empty_->set_text(tr("No alerts"), tr("All conditions were within their limits when "
                                                   "the bundle was made and in the hour before."));
@@ -253,10 +268,12 @@ void AlertsPage::show_selection() {
     const auto can_ack = [](const Alert& alert) {
         return alert.state == Alert::State::firing && alert.acknowledged_by.empty();
     };
-    acknowledge_->setEnabled(workspace_.can_act() &&
-                             std::any_of(alerts.begin(), alerts.end(), can_ack));
-    silence_->setEnabled(workspace_.can_act() && alerts.size() == 1 && !alerts.front().silenced &&
-                         alerts.front().state != Alert::State::resolved);
+    const auto why_not = workspace_.why_not();
+    allow(acknowledge_, std::any_of(alerts.begin(), alerts.end(), can_ack), why_not);
+    allow(silence_,
+          alerts.size() == 1 && !alerts.front().silenced &&
+              alerts.front().state != Alert::State::resolved,
+          why_not);
     details_->show_hint(alerts.size() < 2
                             ? tr("Select an alert to see its details.")
                             : tr("%1 selected").arg(pluralize(alerts.size(), "alert", "alerts")));

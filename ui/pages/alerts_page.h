@@ -43,6 +43,7 @@ class AlertsPage : public Page {
     void show_state();
     void show_pane();
     void show_history();
+    QString live_name() const;
     void show_counts();
     void show_selection();
     void refresh_view();

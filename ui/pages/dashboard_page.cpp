@@ -69,6 +69,7 @@ DashboardPage::DashboardPage(Workspace& workspace, CurrentAlerts& current, QWidg
     body()->addWidget(stack_, 1);
     while_visible(this, &workspace, &Workspace::ticked, [this] { refresh(); });
     while_visible(this, &workspace, &Workspace::second_passed, [this] { show_trends(); });
+    connect(&workspace, &Workspace::moment_changed, this, &DashboardPage::show_moment);
     refresh();
 }
 
@@ -76,7 +77,7 @@ QPushButton* DashboardPage::make_cleanup_button(const QString& text, CleanupDial
     auto* button = make_button(u"broom"_s, text, this, [this, scope] {
         (new CleanupDialog(workspace_, scope, window()))->open();
     });
-    button->setEnabled(workspace_.can_act());
+    guard(button);
     return button;
 }
 
@@ -149,7 +150,8 @@ void DashboardPage::on_shown() {
 }
 
 void DashboardPage::refresh() {
-    const bool nothing = workspace_.regions().size() == 0 && workspace_.clients().empty();
+    const bool nothing =
+        !workspace_.past() && workspace_.regions().size() == 0 && workspace_.clients().empty();
     if (stack_->currentIndex() != (nothing ? 1 : 0)) stack_->setCurrentIndex(nothing ? 1 : 0);
     show_figures();
     show_events();
@@ -159,6 +161,19 @@ void DashboardPage::refresh() {
         --asks_left_;
         ask_events();
     }
+}
+
+// The events of another moment are asked for as often as after a new one.
+void DashboardPage::show_moment() {
+    const auto& instance = workspace_.instance();
+    set_subtitle(workspace_.past()     ? tr("Instance %1 %2").arg(instance, workspace_.past_words())
+                 : workspace_.bundle() ? tr("Instance %1 at that time").arg(instance)
+                                       : tr("Instance %1 at a glance").arg(instance));
+    feed_.cancel();
+    latest_.clear();
+    say(events_, {});
+    asks_left_ = 1;
+    if (isVisible()) refresh();
 }
 
 void DashboardPage::show_figures() {
@@ -177,11 +192,19 @@ void DashboardPage::show_figures() {
     orphans_->set_figure(count_text(orphans),
                          orphans ? tr("owner has exited") : tr("all owners are running"),
                          orphans ? Severity::caution : Severity::none);
-    if (!sample) return;
+    if (workspace_.past() && !workspace_.past()->state.recorded)
+        for (auto* figure : {regions_, programs_, orphans_})
+            figure->set_figure(u"–"_s, tr("not recorded"));
+    if (!sample || (workspace_.past() && !workspace_.past()->measured)) {
+        for (auto* figure : {memory_, references_})
+            if (workspace_.past()) figure->set_figure(u"–"_s, tr("not recorded"));
+        return;
+    }
     memory_->set_figure(
         size_text(sample->bytes_used),
         tr("%1 of %2 free").arg(size_text(sample->shm_free), size_text(sample->shm_total)));
-    references_->set_figure(count_text(sample->references), tr("held now"));
+    references_->set_figure(count_text(sample->references),
+                            workspace_.past() ? tr("held then") : tr("held now"));
 }
 
 void DashboardPage::show_trends() {

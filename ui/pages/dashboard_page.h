@@ -40,6 +40,7 @@ class DashboardPage : public Page {
     QWidget* build_content();
     Card* build_orphans();
     void refresh();
+    void show_moment();
     void show_figures();
     void show_trends();
     void ask_events();

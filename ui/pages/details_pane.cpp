@@ -50,6 +50,7 @@ DetailsPane::DetailsPane(Workspace& workspace, QWidget* parent)
     build_head();
     build_fields();
     connect(&workspace, &Workspace::selection_changed, this, &DetailsPane::choose);
+    while_visible(this, &workspace, &Workspace::moment_changed, [this] { choose(); });
     while_visible(this, &workspace, &Workspace::ticked, [this] { tick(); });
     while_visible(this, &workspace, &Workspace::second_passed, [this] { ask_holders(); });
     choose();
@@ -138,6 +139,8 @@ void DetailsPane::choose() {
     if (!entry || !isVisible()) return;
     security_->choose(entry->row.info);
     show_holders(entry->row.info, entry->row.holders <= entry->row.info.references.size(), {});
+    if (!is_known(entry->row, kColumnHeldBy))
+        say(holders_, muted_html(tr("Not recorded for this moment.")));
     tick();
     ask_holders();
 }
@@ -157,9 +160,16 @@ void DetailsPane::tick() {
 void DetailsPane::show_fields(const RegionRow& row) {
     const auto& info = row.info;
     security_->show_region(info);
-    set_chip(state_, plain_text(info.state), severity_of(info.state));
+    if (is_known(row, kColumnState))
+        set_chip(state_, plain_text(info.state), severity_of(info.state));
+    else
+        set_chip(state_, tr("state not recorded"), Severity::neutral);
     say(id_, QString::fromStdString(info.id.str()));
     for (const auto& [column, label] : fields_) {
+        if (!is_known(row, column)) {
+            say(label, tr("not recorded"));
+            continue;
+        }
         auto text = region_column(column).text(row);
         if (column == kColumnAge || column == kColumnIdle)
             text += u"  (%1)"_s.arg(
@@ -179,7 +189,7 @@ void DetailsPane::show_fields(const RegionRow& row) {
 
 void DetailsPane::ask_holders() {
     const auto* entry = key_ ? workspace_.regions().find(*key_) : nullptr;
-    if (!entry || asking_ || workspace_.paused()) return;
+    if (!entry || asking_ || workspace_.held()) return;
     asking_ = true;
     workspace_.ask(
         this, [id = entry->row.info.id](ManagerPort& port) { return port.info(id); },

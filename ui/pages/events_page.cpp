@@ -51,6 +51,13 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     });
     connect(&workspace, &Workspace::pause_changed, this,
             [this] { model_->set_until(workspace_.shown_until()); });
+    connect(&workspace, &Workspace::moment_changed, this, [this] {
+        model_->set_until(workspace_.shown_until());
+        if (isVisible())
+            ask_anew();
+        else
+            asked_ = false;
+    });
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         const auto id = table_->currentIndex().data(kIdRole).toString();
         if (id.isEmpty()) return;
@@ -154,7 +161,7 @@ void EventsPage::ask_anew() {
 
 // The recorder commits a little after an event is published: ask on for a while after the last one.
 void EventsPage::catch_up() {
-    if (model_->busy() || workspace_.paused()) return;
+    if (model_->busy() || workspace_.held()) return;
     if (head_ != workspace_.event_head()) asks_left_ = kSettlingAsks;
     head_ = workspace_.event_head();
     if (asks_left_ == 0 && model_->problem().isEmpty()) return;
@@ -183,6 +190,9 @@ void EventsPage::show_state() {
         empty_->set_text(tr("No events yet"),
                          tr("Allocations, mappings, releases and refusals are listed here."));
     stack_->setCurrentIndex(empty ? 1 : 0);
+    if (workspace_.past() && !empty)
+        return set_subtitle(
+            tr("Newest first, back from %1").arg(zoned_text(workspace_.past()->state.moment)));
     set_subtitle(empty ? tr("Recorded events, newest first")
                  : model_->complete()
                      ? pluralize(static_cast<std::uint64_t>(model_->rowCount()), "event", "events")

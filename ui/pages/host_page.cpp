@@ -17,6 +17,7 @@
 #include "ui/pages/choice_row.h"
 #include "ui/pages/filter_line.h"
 #include "ui/pages/host_details.h"
+#include "ui/pages/host_totals_view.h"
 #include "ui/pages/split.h"
 #include "ui/pages/table_view.h"
 #include "ui/pages/widgets.h"
@@ -71,13 +72,15 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
       table_(new TableView(u"host"_s)),
       details_(new HostDetails(workspace)),
       empty_(new EmptyState(u"host"_s, tr("Reading the host's segments…"), {})),
-      stack_(make_stack({table_, empty_})) {
+      totals_(new HostTotalsView),
+      stack_(make_stack({table_, empty_, totals_})) {
     build_actions();
     body()->addWidget(build_figures());
     body()->addWidget(build_filter());
     auto* segments = make_split(build_table(), details_, {880, 340}, u"host_splitter"_s);
     body()->addWidget(make_split(Qt::Vertical, {segments, build_history()}, {460, 200}), 1);
     while_visible(this, &workspace, &Workspace::second_passed, [this] { on_second(); });
+    connect(&workspace, &Workspace::moment_changed, this, &HostPage::show_moment);
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         since_.invalidate();  // figures and chips take their colours with the next look
         if (isVisible()) survey();
@@ -90,11 +93,14 @@ HostPage::HostPage(Workspace& workspace, QWidget* parent)
 void HostPage::build_actions() {
     auto* refresh = make_tool(u"refresh"_s, tr("Refresh"), u"F5"_s);
     connect(refresh, &QToolButton::clicked, this, &HostPage::survey);
-    refresh->setEnabled(workspace_.can_act());  // of a bundle there is one look
+    guard(refresh);  // of a bundle there is one look
     auto* details = make_details_tool();
     connect(details, &QToolButton::toggled, details_, &QWidget::setVisible);
     clean_ = make_button(u"broom"_s, tr("Clean up…"), this, &HostPage::clean);
-    clean_->setEnabled(workspace_.has_host() && workspace_.can_act());
+    if (workspace_.has_host())
+        guard(clean_);
+    else
+        clean_->setEnabled(false);
     add_actions({refresh, table_->make_columns_tool(), details, clean_});
 }
 
@@ -171,14 +177,15 @@ void HostPage::ask_history() {
     const auto by = kTotalsBy.at(static_cast<std::size_t>(history_by_->current()));
     workspace_.survey(
         this,
-        [by](HostPort& port) {
-            const auto to = now();
+        [by, past = workspace_.shown_until()](HostPort& port) {
+            const auto to = past.value_or(now());
             return port.history(by, {to.micros - HostGraph::kLongest * 1'000'000LL}, to,
                                 HostGraph::kMostPoints, HostGraph::kMostLines);
         },
-        [this, by](const Result<std::vector<HostSeries>>& series) {
+        [this, by, past = workspace_.shown_until()](const auto& series) {
             asking_history_ = false;
             history_since_.start();
+            if (past != workspace_.shown_until()) return ask_history();
             show_history(series);
             // Another kind was chosen meanwhile.
             if (by != kTotalsBy.at(static_cast<std::size_t>(history_by_->current()))) ask_history();
@@ -198,7 +205,8 @@ void HostPage::show_history(const Result<std::vector<HostSeries>>& series) {
 }
 
 void HostPage::survey() {
-    const bool settled = (workspace_.bundle() || workspace_.paused()) && since_.isValid();
+    const bool settled =
+        workspace_.past() || ((workspace_.bundle() || workspace_.paused()) && since_.isValid());
     if (asking_ || settled || !workspace_.has_host()) return;
     asking_ = true;
     workspace_.survey(
@@ -210,6 +218,7 @@ void HostPage::survey() {
         [this](Result<Look> look) {
             asking_ = false;
             since_.start();
+            if (workspace_.past()) return;
             if (look) at_ = now();
             receive(std::move(look));
         });
@@ -244,7 +253,57 @@ void HostPage::show_limits(const QString& text) {
     limits_->setVisible(!text.isEmpty());
 }
 
+// Totals of programs, users and groups in place of segments, which are not recorded.
+void HostPage::show_moment() {
+    since_.invalidate();
+    history_since_.invalidate();
+    const bool past = workspace_.past().has_value();
+    filter_->setVisible(!past);
+    details_->setVisible(!past);
+    if (isVisible()) ask_history();
+    if (!past) {
+        show_state();
+        if (isVisible()) survey();
+        return;
+    }
+    if (!workspace_.has_host()) return;
+    const auto moment = workspace_.past()->state.moment;
+    workspace_.survey(
+        this, [moment](HostPort& port) { return port.at(moment); },
+        [this, moment](const Result<std::optional<HostRecord>>& record) {
+            if (workspace_.past() && workspace_.past()->state.moment == moment) show_record(record);
+        });
+}
+
+void HostPage::show_record(const Result<std::optional<HostRecord>>& record) {
+    const bool any = record && *record;
+    for (auto* figure : {all_, left_over_, in_use_, ours_, room_})
+        figure->set_figure(u"–"_s, tr("not recorded"));
+    show_limits({});
+    set_subtitle(tr("This host %1").arg(workspace_.past_words()));
+    if (!any) {
+        empty_->set_text(
+            tr("Nothing is recorded of this moment"),
+            record ? tr("No manager surveyed the host then.") : error_text(record.error()));
+        stack_->setCurrentWidget(empty_);
+        return;
+    }
+    const auto& all = (*record)->totals.all;
+    const auto figure = [](FigureCard* card, double segments, double bytes) {
+        card->set_figure(count_text(static_cast<std::uint64_t>(segments + 0.5)),
+                         size_text(static_cast<std::uint64_t>(bytes)));
+    };
+    figure(all_, all.segments, all.bytes);
+    figure(left_over_, all.left_segments, all.left_bytes);
+    totals_->show_record(**record);
+    show_limits(tr("Totals of %1 from %2 on; single segments are not recorded.")
+                    .arg(duration_text((*record)->seconds * 1000),
+                         short_clock_text((*record)->totals.time)));
+    stack_->setCurrentWidget(totals_);
+}
+
 void HostPage::show_state() {
+    if (workspace_.past()) return;
     const auto shown = static_cast<std::size_t>(model_->rowCount()), total = model_->total();
     filter_->show_counts(shown, total);
     if (!workspace_.has_host())

@@ -21,6 +21,7 @@ class ChoiceRow;
 class HostDetails;
 class HostGraph;
 class HostModel;
+class HostTotalsView;
 class TableView;
 
 // Every segment of shared memory on the host, by any program: ours, POSIX, System V and memfd side
@@ -57,6 +58,8 @@ class HostPage : public Page {
     QWidget* build_history();
     void ask_history();
     void show_history(const Result<std::vector<HostSeries>>& series);
+    void show_moment();
+    void show_record(const Result<std::optional<HostRecord>>& record);
     void clean();
     std::vector<std::string> selected() const;
 
@@ -64,6 +67,7 @@ class HostPage : public Page {
     TableView* table_;
     HostDetails* details_;
     EmptyState* empty_;
+    HostTotalsView* totals_;
     QStackedWidget* stack_;
     FigureCard *all_, *left_over_, *in_use_, *ours_, *room_;
     FilterLine* filter_;

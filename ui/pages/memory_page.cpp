@@ -52,7 +52,11 @@ MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
 
 void MemoryPage::refresh() {
     const auto* sample = workspace_.latest();
-    if (!sample) return;
+    const auto& past = workspace_.past();
+    if (past && !past->measured)
+        for (auto* figure : {used_, reserved_, free_, peak_})
+            figure->set_figure(u"–"_s, tr("not recorded"));
+    if (!sample || (past && !past->measured)) return;
     const auto regions = pluralize(sample->regions, "region", "regions");
     used_->set_figure(size_text(sample->bytes_used), tr("requested by %1").arg(regions));
     const auto over = sample->bytes_reserved > sample->bytes_used

@@ -6,6 +6,7 @@
 #include <QVBoxLayout>
 
 #include "ui/literals.h"
+#include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 
 namespace snakepit::shm::ui {
@@ -54,6 +55,12 @@ void Page::take_focus() {
 
 void Page::add_actions(std::initializer_list<QWidget*> actions) {
     for (auto* action : actions) actions_->addWidget(action);
+}
+
+void Page::guard(QWidget* action) {
+    const auto show = [this, action] { allow(action, true, workspace_.why_not()); };
+    connect(&workspace_, &Workspace::moment_changed, action, show);
+    show();
 }
 
 void Page::set_subtitle(const QString& text) {

@@ -31,6 +31,8 @@ class Page : public QWidget {
     QVBoxLayout* body() { return body_; }
     void add_actions(std::initializer_list<QWidget*> actions);
     void set_subtitle(const QString& text);
+    // Disabled, with the reason, while nothing can be changed.
+    void guard(QWidget* action);
 
     Workspace& workspace_;
 

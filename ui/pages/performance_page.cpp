@@ -54,6 +54,10 @@ PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
         for (int i = 0; i < row->count(); ++i) row->widget(i)->setMinimumHeight(kLeastHeight);
     body()->addWidget(make_split(Qt::Vertical, {rows_[0], rows_[1]}, {340, 380}), 1);
     while_visible(this, &workspace, &Workspace::second_passed, [this] { on_second(); });
+    connect(&workspace, &Workspace::moment_changed, this, [this] {
+        if (isVisible()) on_shown();
+        show_report();
+    });
     connect(&Theme::instance(), &Theme::changed, this, &PerformancePage::show_report);
     set_main(table_);
     table_->selectRow(0);
@@ -154,7 +158,7 @@ void PerformancePage::choose(layout::Timed what) {
 void PerformancePage::refresh() {
     Timings timings;
     const auto& history = workspace_.timings();
-    for (std::size_t i = 0; i < layout::kTimed; ++i) {
+    for (std::size_t i = 0; i < layout::kTimed && !workspace_.past(); ++i) {
         const auto what = static_cast<layout::Timed>(i);
         timings[i] = stretch_->current() == kLastMinute ? history.last_minute(what)
                                                         : history.since_start(what);
@@ -178,7 +182,11 @@ void PerformancePage::show_operation() {
     graph_->watch(what);
     histogram_->show_histogram(histogram);
     histogram_stack_->setCurrentIndex(histogram.count > 0 ? 0 : 1);
-    if (workspace_.bundle() && !workspace_.timings().known())
+    if (workspace_.past())
+        histogram_empty_->set_text(
+            tr("Not recorded for this moment"),
+            tr("Distributions are not kept. The percentiles over time are."));
+    else if (workspace_.bundle() && !workspace_.timings().known())
         histogram_empty_->set_text(
             workspace_.unknown_title({}),
             tr("The bundle does not contain the registry, which holds the timings."));
@@ -190,7 +198,8 @@ void PerformancePage::show_operation() {
 }
 
 void PerformancePage::ask_report() {
-    const bool settled = (workspace_.bundle() || workspace_.paused()) && asked_;
+    const bool settled =
+        workspace_.past() || ((workspace_.bundle() || workspace_.paused()) && asked_);
     if (asking_ || settled || !workspace_.has_monitoring()) return;
     asking_ = true;
     workspace_.monitor(
@@ -214,6 +223,12 @@ void PerformancePage::show_report() {
     const auto& tenants = subject == kUsers      ? report_.users
                           : subject == kSessions ? report_.sessions
                                                  : report_.workers;
+    if (workspace_.past()) {
+        report_empty_->set_text(tr("Not recorded for this moment"),
+                                tr("Recommendations and tenants are worked out for now only."));
+        report_stack_->setCurrentWidget(report_empty_);
+        return;
+    }
     const bool empty = subject == kAdvice ? report_.advice.empty() : tenants.empty();
     if (empty) {
         if (!problem_.isEmpty())

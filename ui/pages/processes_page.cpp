@@ -87,7 +87,8 @@ void ProcessesPage::refresh() {
     const auto lost = static_cast<std::uint64_t>(std::count_if(
         clients.begin(), clients.end(), [](const auto& client) { return !client.connected; }));
     const auto programs = pluralize(static_cast<std::uint64_t>(count), "program", "programs");
-    set_subtitle(count == 0 ? tr("Connected programs and what they hold")
+    set_subtitle(workspace_.past() ? u"%1 %2"_s.arg(programs, workspace_.past_words())
+                 : count == 0      ? tr("Connected programs and what they hold")
                  : lost == 0
                      ? programs
                      : u"%1, %2 %3"_s.arg(programs, count_text(lost), to_qstring(kNotReconnected)));

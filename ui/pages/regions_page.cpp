@@ -47,7 +47,8 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
       nothing_(make_getting_started(workspace)),
       no_match_(new EmptyState(u"filter"_s, tr("No region matches"),
                                tr("The filter hides all regions. Press Esc to clear it."))),
-      stack_(make_stack({table_, nothing_, no_match_})) {
+      not_then_(new EmptyState(u"regions"_s, tr("No regions at this moment"), {})),
+      stack_(make_stack({table_, nothing_, no_match_, not_then_})) {
     table_->set_default_columns({kColumnId, kColumnName, kColumnState, kColumnSize,
                                  kColumnReferences, kColumnHeldBy, kColumnAge, kColumnIdle,
                                  kColumnOwner, kColumnWorker, kColumnCleanup});
@@ -65,6 +66,10 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
     connect(&workspace, &Workspace::ticked, this, [this] {
         if (gone_ && isVisible()) show_selection();
     });
+    connect(&workspace, &Workspace::moment_changed, this, [this] {
+        show_counts();
+        show_selection();
+    });
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         menu->addAction(icon(u"trash"_s), deallocate_text(), this, &RegionsPage::deallocate)
             ->setEnabled(workspace_.can_act());
@@ -73,7 +78,7 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
         restore->setEnabled(!quarantined().empty() && workspace_.can_act());
         menu->addSeparator();
         menu->addAction(icon(u"shield"_s), tr("Policy…"), this, &RegionsPage::show_policy)
-            ->setEnabled(the_one() != nullptr);
+            ->setEnabled(policy_->isEnabled());
         menu->addAction(icon(u"key"_s), tr("Rotate key…"), this, &RegionsPage::rotate_key)
             ->setEnabled(the_one() && workspace_.can_act() && RotateDialog::applies_to(*the_one()));
     });
@@ -90,7 +95,7 @@ void RegionsPage::build_actions() {
     auto* cleanup = make_button(u"broom"_s, tr("Clean up…"), this, [this] {
         (new CleanupDialog(workspace_, CleanupDialog::Scope::due, window()))->open();
     });
-    cleanup->setEnabled(workspace_.can_act());
+    guard(cleanup);
     deallocate_ = make_button(u"trash"_s, tr("Deallocate…"), this, &RegionsPage::deallocate);
     policy_ = make_button(u"shield"_s, tr("Policy…"), this, &RegionsPage::show_policy);
     rotate_ = make_button(u"key"_s, tr("Rotate key…"), this, &RegionsPage::rotate_key);
@@ -149,19 +154,28 @@ void RegionsPage::keep_selected(const QString& which) {
 
 void RegionsPage::show_counts() {
     const auto shown = table_->regions().shown(), total = table_->regions().total();
-    set_subtitle(total == 0 ? tr("All shared memory regions, live")
-                            : pluralize(total, "region", "regions"));
-    stack_->setCurrentIndex(shown > 0 ? 0 : total == 0 ? 1 : 2);
+    const auto& past = workspace_.past();
+    const auto count = pluralize(total, "region", "regions");
+    set_subtitle(past         ? u"%1 %2"_s.arg(count, workspace_.past_words())
+                 : total == 0 ? tr("All shared memory regions, live")
+                              : count);
+    if (past)
+        not_then_->set_text(past->state.recorded ? tr("No regions at this moment")
+                                                 : tr("The regions of this moment are not known"),
+                            past->state.recorded ? tr("The recorded events name none.")
+                                                 : tr("No event from then is recorded."));
+    stack_->setCurrentIndex(shown > 0 ? 0 : total > 0 ? 2 : past ? 3 : 1);
 }
 
 void RegionsPage::show_selection() {
     gone_ = false;
     auto keys = table_->selected_keys();
-    deallocate_->setEnabled(!keys.empty() && workspace_.can_act());
+    const auto why_not = workspace_.why_not();
+    allow(deallocate_, !keys.empty(), why_not);
     deallocate_->setText(deallocate_text());
     const auto* one = the_one();
-    policy_->setEnabled(one != nullptr);
-    rotate_->setEnabled(one && workspace_.can_act() && RotateDialog::applies_to(*one));
+    allow(policy_, one != nullptr, workspace_.past() ? why_not : QString());
+    allow(rotate_, one && RotateDialog::applies_to(*one), why_not);
     workspace_.select(std::move(keys), table_->hidden_keys().size());
     show_hidden();
 }

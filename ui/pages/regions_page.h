@@ -51,7 +51,7 @@ class RegionsPage : public Page {
     QWidget* hidden_notice_;
     QLabel* hidden_text_;
     DetailsPane* details_;
-    EmptyState *nothing_, *no_match_;
+    EmptyState *nothing_, *no_match_, *not_then_;
     QStackedWidget* stack_;
     QPushButton *deallocate_, *policy_, *rotate_;
     bool gone_ = false;  // some region, since the selection was last looked at

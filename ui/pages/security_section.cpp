@@ -79,7 +79,10 @@ SecuritySection::SecuritySection(Workspace& workspace, QWidget* parent)
 }
 
 void SecuritySection::choose(const RegionInfo& region) {
-    if (seen_ && region.id == region_.id) return show_region(region);
+    const auto moment = workspace_.past() ? workspace_.past()->state.moment : Timestamp();
+    const bool same = moment == moment_;
+    moment_ = moment;
+    if (same && seen_ && region.id == region_.id) return show_region(region);
     seen_.reset();
     event_.reset();
     for (auto* label : {read_, write_, manage_, effect_, audit_}) set_words(label, u"…"_s);
@@ -90,6 +93,7 @@ void SecuritySection::show_region(const RegionInfo& region) {
     region_ = region;
     set_chip(level_, level_title(region.security_level), severity_of(region.security_level));
     rotate_->setVisible(RotateDialog::applies_to(region));
+    allow(rotate_, true, workspace_.past() ? workspace_.why_not() : QString());
     const Seen now{region.permissions, region.has_policy, region.policy_in_effect};
     if (seen_ == now) return;
     seen_ = now;
@@ -104,6 +108,10 @@ void SecuritySection::policy_event(std::int64_t seq) {
 }
 
 void SecuritySection::ask() {
+    if (workspace_.past()) {
+        latest_.next();  // an answer that is under way is about now
+        return show_problem(tr("of a past moment only the permissions are known"));
+    }
     const auto job = [id = region_.id](ManagerPort& port) {
         Answer out{port.policy(id), {}};
         if (out.report) out.words = policy_text(*out.report);

@@ -39,6 +39,7 @@ class SecuritySection : public QWidget {
 
     Workspace& workspace_;
     RegionInfo region_;
+    Timestamp moment_;  // that is shown; 0: now
     std::optional<Seen> seen_;
     std::optional<std::int64_t> event_;  // nothing: the events were not looked at yet
     Latest latest_;

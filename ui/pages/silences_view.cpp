@@ -37,7 +37,7 @@ std::vector<std::uint64_t> SilencesView::selected() const {
 void SilencesView::show_selection() {
     const auto ids = selected();
     actions()->setVisible(model_->rowCount() > 0);
-    end_->setEnabled(!ids.empty() && workspace_.can_act());
+    allow(end_, !ids.empty(), workspace_.why_not());
     show_command(ids.size() == 1 ? workspace_.command(unsilence_words(ids.front())) : QString());
 }
 

@@ -84,6 +84,16 @@ QPushButton* make_button(const QString& icon_name, const QString& text) {
     return button;
 }
 
+void allow(QWidget* control, bool allowed, const QString& why_not) {
+    constexpr auto kOwn = "own_tooltip";
+    if (!control->property(kOwn).isValid()) control->setProperty(kOwn, control->toolTip());
+    control->setEnabled(allowed && why_not.isEmpty());
+    if (why_not.isEmpty())
+        control->setToolTip(control->property(kOwn).toString());
+    else
+        set_tooltip(control, why_not);
+}
+
 QPushButton* make_primary(const QString& text) {
     auto* button = new QPushButton(text);
     button->setProperty("primary", true);

@@ -40,6 +40,8 @@ QPushButton* make_button(const QString& icon, const QString& text, Receiver* rec
 }
 QPushButton* make_primary(const QString& text);
 QPushButton* make_danger(const QString& text);
+// Enabled if it is allowed and there is no reason against it, which its tooltip says otherwise.
+void allow(QWidget* control, bool allowed, const QString& why_not);
 // What went wrong, in a box of its own: plain text.
 void show_warning(QWidget* parent, const QString& title, const QString& text);
 // A short word on a rounded ground, in the colours of `severity`.

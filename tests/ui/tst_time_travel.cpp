@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QComboBox>
+#include <QDateTimeEdit>
+#include <QLabel>
+#include <QSlider>
+#include <QToolButton>
+
+#include "fixture.h"
+#include "recorded_world.h"
+#include "ui/models/region_columns.h"
+#include "ui/models/settings.h"
+#include "ui/models/time_travel.h"
+#include "ui/pages/region_table.h"
+#include "ui/pages/regions_page.h"
+#include "ui/theme.h"
+#include "ui/time_line.h"
+
+using namespace snakepit::shm;
+using namespace snakepit::shm::ui;
+
+namespace {
+
+constexpr int kPatience = 15'000;
+
+// The window over twenty live regions and an hour that was recorded before.
+struct PastFixture {
+    PastFixture()
+        : start{now().micros - 90 * kMinuteMicros},
+          metrics(std::make_shared<RecordedMetricsOfAnHour>(start)),
+          workspace(QStringLiteral("default"), parts()),
+          window(workspace, host) {
+        window.resize(1024, 700);
+        window.show();
+        workspace.start();
+    }
+    Workspace::Parts parts() {
+        Workspace::Parts out;
+        out.regions = std::make_unique<SyntheticRegions>(world, 0);
+        out.events = [rows = recorded_rows(start)] {
+            return std::make_unique<RecordedEvents>(rows);
+        };
+        out.manager = std::make_shared<SyntheticManager>(world);
+        out.audit = std::make_shared<SyntheticAudit>();
+        out.monitoring = std::make_shared<SyntheticMonitoring>(world);
+        out.host = std::make_shared<SyntheticSurvey>();
+        out.history = metrics;
+        return out;
+    }
+    // Half a minute after it began.
+    Timestamp minute(std::int64_t number) const {
+        return {start.micros + number * kMinuteMicros + kMinuteMicros / 2};
+    }
+    template <typename Widget>
+    Widget& of_line(const QString& name) {
+        for (auto* widget : window.findChild<TimeLine*>()->findChildren<Widget*>())
+            if (widget->accessibleName() == name) return *widget;
+        qFatal("no %s", qPrintable(name));
+    }
+    QSlider& slider() { return of_line<QSlider>(QStringLiteral("Moment that is shown")); }
+    QToolButton& tool(const char* name) { return of_line<QToolButton>(QString::fromUtf8(name)); }
+    TimeTravel& travel() { return *window.findChild<TimeTravel*>(); }
+    RegionTableModel& regions() { return window.findChild<RegionsPage*>()->table().regions(); }
+    QString banner() {
+        QString out;
+        for (auto* label :
+             window.findChild<QFrame*>(QStringLiteral("banner"))->findChildren<QLabel*>())
+            out += label->text() + u' ';
+        return out;
+    }
+    bool shows(Timestamp moment) const {
+        return workspace.past() && workspace.past()->state.moment == moment;
+    }
+    QSet<QString> ids() {
+        QSet<QString> out;
+        for (int row = 0; row < regions().rowCount(); ++row)
+            out << regions().index(row, 0).data(kIdRole).toString();
+        return out;
+    }
+
+    Timestamp start;
+    SyntheticWorld world{20};
+    SyntheticHost host;
+    std::shared_ptr<RecordedMetricsOfAnHour> metrics;
+    Workspace workspace;
+    MainWindow window;
+};
+
+}  // namespace
+
+class TestTimeTravel : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void initTestCase() { set_remembering(false); }
+    void the_window_shows_a_recorded_moment_and_comes_back();
+    void what_is_recorded_of_a_region_is_shown_and_the_rest_is_not();
+    void nothing_can_be_changed_in_the_past();
+    void a_moment_without_a_manager_says_so();
+    void live_regions_keep_their_rows_and_what_happened_meanwhile_is_shown();
+    void steps_and_the_slider_and_the_typed_time_lead_to_a_moment();
+    void every_control_of_the_line_has_a_name_and_is_reached_by_the_keyboard();
+    void the_moment_asked_for_last_is_the_one_that_is_shown();
+    void alerts_are_as_they_were();
+    void every_page_fits_in_both_themes();
+};
+
+void TestTimeTravel::the_window_shows_a_recorded_moment_and_comes_back() {
+    PastFixture f;
+    QTRY_COMPARE_WITH_TIMEOUT(f.regions().rowCount(), 20, kPatience);
+    const auto live = f.ids();
+    f.travel().go_to(f.minute(10));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(10)), kPatience);
+    QCOMPARE(f.regions().rowCount(), 11);
+    QVERIFY(f.ids().contains(QString::fromStdString(recorded_id(10, f.start).str())));
+    QVERIFY(f.banner().contains(QStringLiteral("Nothing can be changed")));
+    QCOMPARE(shown_now(), f.minute(10));
+    QCOMPARE(f.workspace.latest()->bytes_used, 10U * 1024);
+    // Later ones are gone again, earlier ones are freed by then.
+    f.travel().go_to(f.minute(45));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(45)), kPatience);
+    QCOMPARE(f.regions().rowCount(), 30);
+    QVERIFY(!f.ids().contains(QString::fromStdString(recorded_id(15, f.start).str())));
+    f.travel().go_live();
+    QVERIFY(!f.workspace.past());
+    QCOMPARE(f.ids(), live);
+    QVERIFY(!f.window.findChild<QFrame*>(QStringLiteral("banner"))->isVisible());
+    QVERIFY(now().micros - shown_now().micros < 60'000'000);
+}
+
+void TestTimeTravel::what_is_recorded_of_a_region_is_shown_and_the_rest_is_not() {
+    PastFixture f;
+    f.travel().go_to(f.minute(25));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(25)), kPatience);
+    const auto* entry = f.workspace.regions().find(recorded_id(3, f.start));
+    QVERIFY(entry);
+    const int row = f.regions().row_of(entry->key());
+    const auto cell = [&](int column) { return f.regions().index(row, column).data().toString(); };
+    QCOMPARE(cell(kColumnState), QStringLiteral("orphan"));
+    QCOMPARE(cell(kColumnSize), QStringLiteral("4 KiB"));
+    QCOMPARE(cell(kColumnReferences), QStringLiteral("3"));
+    QVERIFY(cell(kColumnHeldBy).contains(QStringLiteral("holder")));
+    QCOMPARE(cell(kColumnOwner), QStringLiteral("made3"));
+    QCOMPARE(cell(kColumnCleanup), QStringLiteral("manual"));
+    for (const int column : {kColumnReserved, kColumnIdle, kColumnSession, kColumnMetadata})
+        QCOMPARE(cell(column), QStringLiteral("–"));
+    QVERIFY(f.regions().index(row, kColumnIdle).data(kExportRole).isNull());
+}
+
+void TestTimeTravel::nothing_can_be_changed_in_the_past() {
+    PastFixture f;
+    f.window.show_page(QStringLiteral("regions"));
+    f.travel().go_to(f.minute(25));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(25)), kPatience);
+    auto& page = *f.window.findChild<RegionsPage*>();
+    page.table().selectRow(0);
+    int guarded = 0;
+    for (auto* button : page.findChildren<QPushButton*>()) {
+        if (!button->text().startsWith(QStringLiteral("Deallocate")) &&
+            !button->text().startsWith(QStringLiteral("Clean up")))
+            continue;
+        QVERIFY2(!button->isEnabled(), qPrintable(button->text()));
+        QVERIFY(button->toolTip().contains(QStringLiteral("past moment")));
+        ++guarded;
+    }
+    QCOMPARE(guarded, 2);
+    f.travel().go_live();
+    page.table().selectRow(0);
+    for (auto* button : page.findChildren<QPushButton*>())
+        if (button->text().startsWith(QStringLiteral("Clean up"))) {
+            QVERIFY(button->isEnabled());
+            QVERIFY(!button->toolTip().contains(QStringLiteral("past moment")));
+        }
+}
+
+void TestTimeTravel::a_moment_without_a_manager_says_so() {
+    PastFixture f;
+    f.travel().go_to(f.minute(40));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(40)), kPatience);
+    QVERIFY2(f.banner().contains(QStringLiteral("No manager was running")), qPrintable(f.banner()));
+    QVERIFY(!f.workspace.past()->measured);
+    QVERIFY(f.regions().rowCount() > 0);
+    // Before the first record there is nothing to see.
+    f.travel().go_to(f.minute(10));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(10)), kPatience);
+    QVERIFY(f.workspace.past()->measured);
+    QVERIFY(!f.banner().contains(QStringLiteral("No manager was running")));
+}
+
+void TestTimeTravel::live_regions_keep_their_rows_and_what_happened_meanwhile_is_shown() {
+    PastFixture f;
+    QTRY_COMPARE_WITH_TIMEOUT(f.regions().rowCount(), 20, kPatience);
+    f.travel().go_to(f.minute(25));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(25)), kPatience);
+    const auto gone = f.world.rows().front().info.id;
+    f.world.remove(gone);
+    QTest::qWait(700);  // two polls at least
+    QCOMPARE(f.regions().rowCount(), 26);
+    f.travel().go_live();
+    QTRY_COMPARE_WITH_TIMEOUT(f.regions().rowCount(), 19, kPatience);
+    QVERIFY(!f.ids().contains(QString::fromStdString(gone.str())));
+}
+
+void TestTimeTravel::steps_and_the_slider_and_the_typed_time_lead_to_a_moment() {
+    PastFixture f;
+    QTRY_COMPARE_WITH_TIMEOUT(f.travel().first(), f.start, kPatience);
+    QVERIFY(!f.tool("Forward by one step").isEnabled());
+    auto& step = f.of_line<QComboBox>(QStringLiteral("Step"));
+    step.setCurrentIndex(step.findData(3600));
+    QTest::mouseClick(&f.tool("Back by one step"), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(f.workspace.past() && !f.travel().searching(), kPatience);
+    const auto hour_ago = f.workspace.past()->state.moment;
+    QVERIFY(now().micros - hour_ago.micros >= 60 * kMinuteMicros);
+    step.setCurrentIndex(step.findData(60));
+    QTest::mouseClick(&f.tool("Forward by one step"), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows({hour_ago.micros + kMinuteMicros}), kPatience);
+    f.slider().setFocus();
+    QTest::keyClick(&f.slider(), Qt::Key_Left);
+    QTRY_VERIFY_WITH_TIMEOUT(f.workspace.past()->state.moment.micros <= hour_ago.micros + 1'000'000,
+                             kPatience);
+    auto& time = f.of_line<QDateTimeEdit>(QStringLiteral("Moment that is shown"));
+    const Timestamp typed{f.minute(33).micros / 1'000'000 * 1'000'000};
+    time.setDateTime(QDateTime::fromMSecsSinceEpoch(typed.micros / 1000));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(typed), kPatience);
+    QTest::keyClick(&f.slider(), Qt::Key_End);
+    QVERIFY(!f.workspace.past());
+    QVERIFY(!f.tool("Back to live").isEnabled());
+}
+
+void TestTimeTravel::every_control_of_the_line_has_a_name_and_is_reached_by_the_keyboard() {
+    PastFixture f;
+    QTRY_COMPARE_WITH_TIMEOUT(f.travel().first(), f.start, kPatience);
+    auto* line = f.window.findChild<TimeLine*>();
+    int controls = 0;
+    for (auto* widget : line->findChildren<QWidget*>({}, Qt::FindDirectChildrenOnly)) {
+        if (widget->focusPolicy() == Qt::NoFocus) continue;
+        QVERIFY2(!widget->accessibleName().isEmpty(), widget->metaObject()->className());
+        QVERIFY((widget->focusPolicy() & Qt::TabFocus) != 0);
+        ++controls;
+    }
+    QCOMPARE(controls, 6);
+    QVERIFY(!f.tool("Back by one step").shortcut().isEmpty());
+    QVERIFY(!f.tool("Forward by one step").shortcut().isEmpty());
+    QVERIFY(!f.tool("Back to live").shortcut().isEmpty());
+}
+
+void TestTimeTravel::the_moment_asked_for_last_is_the_one_that_is_shown() {
+    PastFixture f;
+    for (int i = 0; i < 40; ++i) f.travel().go_to(f.minute(i));
+    QTRY_VERIFY_WITH_TIMEOUT(!f.travel().searching() && f.workspace.past(), kPatience);
+    QVERIFY(f.shows(f.minute(39)));
+    // An answer that comes after going live is dropped.
+    f.travel().go_to(f.minute(5));
+    f.travel().go_live();
+    QTRY_VERIFY_WITH_TIMEOUT(!f.travel().searching(), kPatience);
+    QVERIFY(!f.workspace.past());
+    QVERIFY(!f.travel().wanted());
+}
+
+void TestTimeTravel::alerts_are_as_they_were() {
+    Alert alert;
+    alert.id = 1;
+    alert.since = {100};
+    alert.fired_at = {200};
+    alert.acknowledged_at = {300};
+    alert.acknowledged_by = "me";
+    alert.resolved_at = {400};
+    alert.state = Alert::State::resolved;
+    const auto at = [&](std::int64_t moment) { return alerts_at({alert}, {moment}); };
+    QVERIFY(at(99).empty());
+    QVERIFY(at(150).front().state == Alert::State::pending);
+    QVERIFY(at(250).front().state == Alert::State::firing);
+    QVERIFY(at(250).front().acknowledged_by.empty());
+    QCOMPARE(at(350).front().acknowledged_by, std::string("me"));
+    QCOMPARE(at(350).front().resolved_at.micros, 0);
+    QVERIFY(at(450).front().state == Alert::State::resolved);
+    QVERIFY(at(450 + 3'600'000'000LL).empty());
+}
+
+void TestTimeTravel::every_page_fits_in_both_themes() {
+    PastFixture f;
+    f.travel().go_to(f.minute(25));
+    QTRY_VERIFY_WITH_TIMEOUT(f.shows(f.minute(25)), kPatience);
+    for (const auto& [theme, name] : {std::pair{ThemeChoice::light, QStringLiteral("light")},
+                                      std::pair{ThemeChoice::dark, QStringLiteral("dark")}}) {
+        Theme::instance().apply(theme);
+        for (const auto& page : MainWindow::page_names()) {
+            f.window.show_page(page);
+            QTest::qWait(50);
+            auto* line = f.window.findChild<TimeLine*>();
+            QVERIFY(line->isVisible() && line->minimumSizeHint().width() <= line->width());
+            QCOMPARE(f.window.width(), 1024);
+            keep(f.window, QStringLiteral("past_%1_%2").arg(page, name));
+        }
+    }
+    Theme::instance().apply(ThemeChoice::light);
+}
+
+QTEST_MAIN(TestTimeTravel)
+#include "tst_time_travel.moc"
