@@ -48,11 +48,17 @@ TimeLine::TimeLine(Workspace& workspace, TimeTravel& travel, QWidget* parent)
     connect(back_, &QToolButton::clicked, this, [this] { travel_.step(-step_micros()); });
     connect(forward_, &QToolButton::clicked, this, [this] { travel_.step(step_micros()); });
     connect(live_, &QToolButton::clicked, &travel_, &TimeTravel::go_live);
+    period_ = make_tool(u"close"_s, tr("Show all time again"), {}, u" "_s);
+    period_->setObjectName(u"choice"_s);
+    period_->hide();
+    connect(period_, &QToolButton::clicked, this, [this] { workspace_.set_period(std::nullopt); });
+    connect(&workspace_, &Workspace::period_changed, this, &TimeLine::show_period);
     build_step();
     build_time();
     build_slider();
     first_ = make_line({}, "muted");
     first_->setFixedWidth(kFirst);
+    first_->hide();  // until there is room
     busy_ = make_busy();
     busy_->setFixedWidth(60);
     busy_->setAccessibleName(tr("Reading the history"));
@@ -65,6 +71,7 @@ TimeLine::TimeLine(Workspace& workspace, TimeTravel& travel, QWidget* parent)
          std::initializer_list<QWidget*>{back_, forward_, step_, time_, first_, slider_})
         row->addWidget(part, part == slider_ ? 1 : 0);
     row->addWidget(busy_);
+    row->addWidget(period_);
     row->addWidget(live_);
     connect(&travel_, &TimeTravel::changed, this, &TimeLine::show_state);
     connect(&travel_, &TimeTravel::reach_changed, this, &TimeLine::show_state);
@@ -154,6 +161,19 @@ void TimeLine::show_state() {
     busy_->setValue(static_cast<int>(100 * travel_.progress()));
     slider_->setAccessibleDescription(wanted ? zoned_text(shown) : tr("live"));
     set_tooltip(slider_, wanted ? zoned_text(shown) : tr("Live; drag to a recorded moment"));
+}
+
+void TimeLine::show_period() {
+    const auto& period = workspace_.period();
+    period_->setVisible(period.has_value());
+    if (!period) return;
+    const auto from = short_clock_text(period->from), to = short_clock_text(period->to);
+    period_->setText(u"%1 – %2"_s.arg(from, to));
+    period_->setAccessibleName(tr("Only %1 to %2: show all time again").arg(from, to));
+    set_tooltip(period_,
+                tr("Graphs, events and tables are limited to %1 until %2. Click to show all "
+                   "time again.")
+                    .arg(zoned_text(period->from), zoned_text(period->to)));
 }
 
 void TimeLine::showEvent(QShowEvent* event) {

@@ -34,6 +34,7 @@ class TimeLine : public QFrame {
     void build_step();
     void show_state();
     void show_range();
+    void show_period();
     void set_step();
     void slide(int seconds);
     std::int64_t step_micros() const;
@@ -41,6 +42,7 @@ class TimeLine : public QFrame {
     Workspace& workspace_;
     TimeTravel& travel_;
     QToolButton *back_, *forward_, *live_;
+    QToolButton* period_;  // what the window is limited to; a click ends that
     QComboBox* step_;
     QDateTimeEdit* time_;
     QSlider* slider_;

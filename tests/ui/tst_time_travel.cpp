@@ -4,12 +4,17 @@
 #include <QLabel>
 #include <QSlider>
 #include <QToolButton>
+#include <cmath>
 
 #include "fixture.h"
 #include "recorded_world.h"
+#include "ui/graphs/memory_graph.h"
+#include "ui/graphs/time_plot.h"
+#include "ui/models/event_model.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/settings.h"
 #include "ui/models/time_travel.h"
+#include "ui/pages/memory_page.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/regions_page.h"
 #include "ui/theme.h"
@@ -59,6 +64,8 @@ struct PastFixture {
     QSlider& slider() { return of_line<QSlider>(QStringLiteral("Moment that is shown")); }
     QToolButton& tool(const char* name) { return of_line<QToolButton>(QString::fromUtf8(name)); }
     TimeTravel& travel() { return *window.findChild<TimeTravel*>(); }
+    MemoryGraph& graph() { return *window.findChild<MemoryPage*>()->findChild<MemoryGraph*>(); }
+    TimePlot& plot() { return graph().plot(); }
     RegionTableModel& regions() { return window.findChild<RegionsPage*>()->table().regions(); }
     QString banner() {
         QString out;
@@ -101,6 +108,11 @@ class TestTimeTravel : public QObject {
     void every_control_of_the_line_has_a_name_and_is_reached_by_the_keyboard();
     void the_moment_asked_for_last_is_the_one_that_is_shown();
     void alerts_are_as_they_were();
+    void a_graph_shows_what_is_on_the_disk_with_its_gaps();
+    void a_line_is_not_drawn_over_time_without_records();
+    void a_counter_that_falls_is_a_restart();
+    void a_click_on_a_graph_leads_to_that_moment();
+    void a_chosen_period_limits_graphs_events_and_tables_until_it_is_cleared();
     void every_page_fits_in_both_themes();
 };
 
@@ -274,6 +286,123 @@ void TestTimeTravel::alerts_are_as_they_were() {
     QCOMPARE(at(350).front().resolved_at.micros, 0);
     QVERIFY(at(450).front().state == Alert::State::resolved);
     QVERIFY(at(450 + 3'600'000'000LL).empty());
+}
+
+void TestTimeTravel::a_graph_shows_what_is_on_the_disk_with_its_gaps() {
+    PastFixture f;
+    QTRY_COMPARE_WITH_TIMEOUT(f.travel().first(), f.start, kPatience);
+    f.window.show_page(QStringLiteral("memory"));
+    auto& plot = f.plot();
+    f.graph().choose_span(86'400);
+    const auto used = [&](Timestamp at) { return plot.value_at(0, seconds(at.micros)); };
+    QTRY_VERIFY_WITH_TIMEOUT(used(f.minute(10)).has_value(), kPatience);
+    QCOMPARE(*used(f.minute(10)), 10.0 * 1024);
+    QCOMPARE(*used(f.minute(59)), 59.0 * 1024);
+    QVERIFY(!used(f.minute(40)));
+    QVERIFY(!used(f.minute(70)));  // between the hour and the samples in memory
+    QVERIFY(used({f.workspace.latest()->time}));
+    // Zoomed in and out again, nothing is lost.
+    plot.show_range({seconds(f.minute(20).micros), seconds(f.minute(21).micros)});
+    QTRY_VERIFY_WITH_TIMEOUT(used(f.minute(20)).has_value(), kPatience);
+    plot.follow();
+    QTRY_VERIFY_WITH_TIMEOUT(used(f.minute(59)) && used({f.workspace.latest()->time}), kPatience);
+}
+
+void TestTimeTravel::a_line_is_not_drawn_over_time_without_records() {
+    const auto point = [](std::int64_t second, double value, std::int64_t length) {
+        return MetricPoint{{second * 1'000'000}, value, value, value, length};
+    };
+    const auto gaps = [](const RecordedLine& line) {
+        return std::count_if(line.values.begin(), line.values.end(),
+                             [](double value) { return std::isnan(value); });
+    };
+    QCOMPARE(gaps(line_of({point(0, 1, 1), point(1, 2, 1), point(8, 3, 1)}, 1, 1, 9)), 0);
+    const auto line = line_of({point(0, 1, 1), point(1, 2, 1), point(60, 3, 1)}, 10, 1, 61);
+    QCOMPARE(gaps(line), 1);
+    QCOMPARE(line.times, (QVector<double>{0, 1, 2, 60}));
+    QCOMPARE(line.values.back(), 30.0);
+    // An hour's row is followed by the next hour's.
+    QCOMPARE(gaps(line_of({point(0, 1, 3600), point(3600, 2, 3600)}, 1, 1, 7200)), 0);
+    QCOMPARE(gaps(line_of({point(0, 1, 3600), point(20'000, 2, 3600)}, 1, 1, 24'000)), 1);
+    // Nothing came after it.
+    QCOMPARE(gaps(line_of({point(0, 1, 1), point(1, 2, 1)}, 1, 1, 600)), 1);
+    QVERIFY(line_of({}, 1, 1, 9).times.isEmpty());
+}
+
+void TestTimeTravel::a_counter_that_falls_is_a_restart() {
+    const auto point = [](std::int64_t second, double low, double high) {
+        return MetricPoint{{second * 1'000'000}, low, (low + high) / 2, high, 10};
+    };
+    QCOMPARE(restarts_in({point(0, 1, 5), point(10, 5, 9), point(20, 0, 2), point(30, 2, 3)}),
+             (std::vector<double>{20}));
+    QVERIFY(restarts_in({}).empty());
+}
+
+void TestTimeTravel::a_click_on_a_graph_leads_to_that_moment() {
+    PastFixture f;
+    QTRY_COMPARE_WITH_TIMEOUT(f.travel().first(), f.start, kPatience);
+    f.window.show_page(QStringLiteral("memory"));
+    auto& plot = f.plot();
+    f.graph().choose_span(86'400);
+    QTRY_VERIFY_WITH_TIMEOUT(plot.value_at(0, seconds(f.minute(10).micros)).has_value(), kPatience);
+    const auto range = plot.xAxis->range();
+    const double wanted = seconds(f.minute(25).micros);
+    const QPoint at(static_cast<int>(plot.xAxis->coordToPixel(wanted)),
+                    plot.axisRect()->rect().center().y());
+    QTest::mouseClick(&plot, Qt::LeftButton, {}, at);
+    QTRY_VERIFY_WITH_TIMEOUT(f.workspace.past() && !f.travel().searching(), kPatience);
+    const auto moment = seconds(f.workspace.past()->state.moment.micros);
+    QVERIFY(std::abs(moment - plot.xAxis->pixelToCoord(at.x())) < 60);
+    QVERIFY(std::abs(moment - wanted) < 60);
+    QVERIFY(std::abs(plot.xAxis->range().lower - range.lower) < 60);  // it does not jump away
+    // Dragging pans, and leads nowhere.
+    QTest::mousePress(&plot, Qt::LeftButton, {}, at);
+    QTest::mouseMove(&plot, at + QPoint(60, 0));
+    QTest::mouseRelease(&plot, Qt::LeftButton, {}, at + QPoint(60, 0));
+    QTest::qWait(QApplication::doubleClickInterval() + 100);
+    QCOMPARE(seconds(f.workspace.past()->state.moment.micros), moment);
+}
+
+void TestTimeTravel::a_chosen_period_limits_graphs_events_and_tables_until_it_is_cleared() {
+    PastFixture f;
+    QTRY_COMPARE_WITH_TIMEOUT(f.travel().first(), f.start, kPatience);
+    QTRY_COMPARE_WITH_TIMEOUT(f.regions().rowCount(), 20, kPatience);
+    f.window.show_page(QStringLiteral("memory"));
+    auto& plot = f.plot();
+    f.graph().choose_span(86'400);
+    QTRY_VERIFY_WITH_TIMEOUT(plot.value_at(0, seconds(f.minute(10).micros)).has_value(), kPatience);
+    const auto x = [&](std::int64_t minute) {
+        return QPoint(static_cast<int>(plot.xAxis->coordToPixel(seconds(f.minute(minute).micros))),
+                      plot.axisRect()->rect().center().y());
+    };
+    const auto from = x(10), to = x(20);
+    const double lower = plot.xAxis->pixelToCoord(from.x()),
+                 upper = plot.xAxis->pixelToCoord(to.x());
+    QTest::mousePress(&plot, Qt::LeftButton, Qt::ShiftModifier, from);
+    QTest::mouseMove(&plot, to);
+    QTest::mouseRelease(&plot, Qt::LeftButton, Qt::ShiftModifier, to);
+    QVERIFY(f.workspace.period());
+    QVERIFY(std::abs(seconds(f.workspace.period()->from.micros) - lower) < 1);
+    QVERIFY(std::abs(plot.xAxis->range().lower - lower) < 1);
+    QVERIFY(std::abs(plot.xAxis->range().upper - upper) < 1);
+    auto* chip = f.window.findChild<TimeLine*>()->findChild<QToolButton*>(QStringLiteral("choice"));
+    QVERIFY(chip->isVisible());
+    // The live regions that are younger are not shown.
+    for (int row = 0; row < f.regions().rowCount(); ++row)
+        QVERIFY(f.regions().row(row)->info.created_at <= f.workspace.period()->to);
+    f.window.show_page(QStringLiteral("events"));
+    auto* events = f.window.findChild<EventModel*>();
+    QTRY_VERIFY_WITH_TIMEOUT(events->rowCount() > 0 && !events->busy(), kPatience);
+    for (int row = 0; row < events->rowCount(); ++row)
+        QVERIFY(events->row(row)->time >= f.workspace.period()->from &&
+                events->row(row)->time < f.workspace.period()->to);
+    const int limited = events->rowCount();
+    keep(f.window, QStringLiteral("period"));
+    QTest::mouseClick(chip, Qt::LeftButton);
+    QVERIFY(!f.workspace.period() && !chip->isVisible());
+    QTRY_VERIFY_WITH_TIMEOUT(events->rowCount() > limited, kPatience);
+    QCOMPARE(f.regions().rowCount(), 20);
+    QVERIFY(plot.following());
 }
 
 void TestTimeTravel::every_page_fits_in_both_themes() {

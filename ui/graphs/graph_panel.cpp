@@ -7,10 +7,8 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
-#include <limits>
 
 #include "ui/graphs/time_plot.h"
-#include "ui/models/moment.h"
 #include "ui/models/workspace.h"
 #include "ui/pages/widgets.h"
 #include "ui/theme.h"
@@ -63,11 +61,10 @@ class LegendEntry final : public QToolButton {
 QComboBox* span_choice(TimePlot* plot) {
     auto* box = new QComboBox;
     box->setAccessibleName(QObject::tr("Time span"));
-    const std::pair<const char*, int> spans[] = {{"1 minute", 60},
-                                                 {"5 minutes", 300},
-                                                 {"15 minutes", 900},
-                                                 {"1 hour", 3600},
-                                                 {"1 day", 86400}};
+    const std::pair<const char*, int> spans[] = {
+        {"1 minute", 60},         {"5 minutes", 300},      {"15 minutes", 900},
+        {"1 hour", 3600},         {"1 day", 86'400},       {"1 week", 7 * 86'400},
+        {"30 days", 30 * 86'400}, {"1 year", 365 * 86'400}};
     for (const auto& [name, seconds] : spans) box->addItem(QObject::tr(name), seconds);
     box->setCurrentIndex(1);
     QObject::connect(box, &QComboBox::currentIndexChanged, plot,
@@ -83,6 +80,7 @@ GraphPanel::GraphPanel(QWidget* parent)
       legend_(new QHBoxLayout),
       span_(span_choice(plot_)),
       controls_(new QWidget) {
+    connect(span_, &QComboBox::currentIndexChanged, this, &GraphPanel::span_changed);
     auto* now = make_tool(u"follow"_s, tr("Jump to live (double click)"));
     now->setEnabled(false);
     connect(now, &QToolButton::clicked, plot_, &TimePlot::follow);
@@ -139,47 +137,34 @@ void GraphPanel::rebuild_legend() {
     }
 }
 
-SampleGraph::SampleGraph(Workspace& workspace, QWidget* parent)
-    : GraphPanel(parent), workspace_(workspace) {
-    while_visible(this, &workspace, &Workspace::ticked, [this] { draw_new(); });
-    connect(&workspace, &Workspace::moment_changed, this, [this] {
-        begin_again();
-        if (isVisible()) draw_new();
+void GraphPanel::lead(Workspace& workspace) {
+    const auto moment = [](double time) {
+        return Timestamp{static_cast<std::int64_t>(time * 1e6)};
+    };
+    connect(plot_, &TimePlot::moment_clicked, &workspace, [this, &workspace, moment](double time) {
+        plot_->show_range(plot_->xAxis->range());
+        Q_EMIT workspace.moment_wanted(moment(time));
     });
+    connect(plot_, &TimePlot::range_chosen, &workspace,
+            [&workspace, moment](double from, double to) {
+                workspace.set_period(Period{moment(from), moment(to)});
+            });
+    const auto show_moment = [this, &workspace] {
+        const auto& past = workspace.past();
+        plot_->set_moment(past ? std::optional(seconds(past->state.moment.micros)) : std::nullopt);
+        if (past) plot_->show_around(seconds(past->state.moment.micros));
+    };
+    const auto show_period = [this, &workspace] {
+        const auto& period = workspace.period();
+        if (!period) return plot_->follow();
+        plot_->show_range({seconds(period->from.micros), seconds(period->to.micros)});
+    };
+    connect(&workspace, &Workspace::moment_changed, this, show_moment);
+    connect(&workspace, &Workspace::period_changed, this, show_period);
 }
 
-void SampleGraph::showEvent(QShowEvent* event) {
-    GraphPanel::showEvent(event);
-    draw_new();
-}
-
-void SampleGraph::begin_again() {
-    for (int line = 0; line < plot().lines(); ++line) plot().set_points(line, {}, {});
-    last_ = 0;
-    last_time_ = 0;
-}
-
-// No line leads over the time in which no manager took samples.
-void SampleGraph::leave_gap(const layout::Sample& sample) {
-    if (last_time_ > 0 && seconds(sample.time - last_time_) > TimePlot::kLongestPause)
-        for (int line = 0; line < plot().lines(); ++line)
-            plot().append(line, seconds(last_time_ + 1), std::numeric_limits<double>::quiet_NaN());
-    last_time_ = sample.time;
-}
-
-void SampleGraph::draw_new() {
-    const auto& samples = workspace_.samples();
-    // A new registry numbers its samples from 1 again.
-    if (!samples.empty() && samples.back().seq < last_) begin_again();
-    auto first = samples.end();
-    while (first != samples.begin() && std::prev(first)->seq > last_) --first;
-    for (auto it = first; it != samples.end(); ++it) {
-        leave_gap(*it);
-        draw(*it);
-        last_ = it->seq;
-    }
-    if (!samples.empty()) plot().drop_before(seconds(samples.front().time));
-    plot().refresh(seconds(shown_now().micros));
+int GraphPanel::span() const {
+    return span_->currentData().toInt();
 }
 
 }  // namespace snakepit::shm::ui

@@ -4,8 +4,6 @@
 #include <QWidget>
 #include <cstdint>
 
-#include "layout/registry_layout.h"
-
 class QBoxLayout;
 class QComboBox;
 
@@ -28,31 +26,19 @@ class GraphPanel : public QWidget {
     void rebuild_legend();  // after lines were added or removed
     void set_compact();     // legend only
     void choose_span(int seconds);
+    int span() const;  // seconds
+    // A click on the plot leads the window to that moment, a chosen range limits it to that time,
+    // and the plot shows both.
+    void lead(Workspace& workspace);
+
+  Q_SIGNALS:
+    void span_changed();
 
   private:
     TimePlot* plot_;
     QBoxLayout* legend_;
     QComboBox* span_;
     QWidget* controls_;
-};
-
-// A graph of the samples, which are drawn while it is seen.
-class SampleGraph : public GraphPanel {
-  public:
-    SampleGraph(Workspace& workspace, QWidget* parent);
-
-  protected:
-    void showEvent(QShowEvent* event) override;
-    virtual void draw(const layout::Sample& sample) = 0;
-    void draw_new();
-    void begin_again();
-
-  private:
-    void leave_gap(const layout::Sample& sample);
-
-    Workspace& workspace_;
-    std::uint64_t last_ = 0;      // number of the newest sample drawn
-    std::int64_t last_time_ = 0;  // when it was taken
 };
 
 }  // namespace snakepit::shm::ui

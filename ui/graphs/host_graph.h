@@ -12,7 +12,7 @@ namespace snakepit::shm::ui {
 class HostGraph : public GraphPanel {
     Q_OBJECT
   public:
-    static constexpr int kLongest = 86'400;  // seconds: the longest span that can be chosen
+    static constexpr int kLongest = 86'400;  // seconds: what is loaded at least
     static constexpr std::size_t kMostPoints = 1440, kMostLines = 6;
 
     explicit HostGraph(QWidget* parent = nullptr);

@@ -23,6 +23,10 @@ MemoryGraph::MemoryGraph(Workspace& workspace, QWidget* parent) : SampleGraph(wo
     rebuild_legend();
 }
 
+std::vector<std::string> MemoryGraph::metrics() const {
+    return {"used_bytes", "reserved_bytes", "host_shm_free_bytes"};
+}
+
 void MemoryGraph::draw(const layout::Sample& sample) {
     const auto time = seconds(sample.time);
     plot().append(kUsed, time, static_cast<double>(sample.bytes_used));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "ui/graphs/graph_panel.h"
+#include "ui/graphs/sample_graph.h"
 
 namespace snakepit::shm::ui {
 
@@ -13,6 +13,7 @@ class MemoryGraph : public SampleGraph {
 
   private:
     void draw(const layout::Sample& sample) override;
+    std::vector<std::string> metrics() const override;
 };
 
 }  // namespace snakepit::shm::ui

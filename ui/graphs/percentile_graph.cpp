@@ -41,6 +41,12 @@ void PercentileGraph::watch(layout::Timed what) {
     if (isVisible()) draw_new();
 }
 
+std::vector<std::string> PercentileGraph::metrics() const {
+    const std::string operation(layout::kTimedNames[static_cast<std::size_t>(what_)]);
+    return {operation + "_seconds_p50", operation + "_seconds_p90", operation + "_seconds_p99",
+            operation + "_seconds_p999"};
+}
+
 void PercentileGraph::draw(const layout::Sample& sample) {
     const auto& timed = sample.timed[static_cast<std::size_t>(what_)];
     int line = 0;

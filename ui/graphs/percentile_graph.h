@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "layout/histogram.h"
-#include "ui/graphs/graph_panel.h"
+#include "ui/graphs/sample_graph.h"
 
 namespace snakepit::shm::ui {
 
@@ -18,6 +18,9 @@ class PercentileGraph : public SampleGraph {
 
   private:
     void draw(const layout::Sample& sample) override;
+    std::vector<std::string> metrics() const override;
+    double scale() const override { return 1e9; }  // metrics are seconds
+    bool zero_is_nothing() const override { return true; }
 
     layout::Timed what_ = layout::Timed::allocate;
 };

@@ -31,6 +31,7 @@ ReferenceGraph::ReferenceGraph(Workspace& workspace, QWidget* parent)
     plot().set_ticker(QSharedPointer<CountTicker>::create());
     plot().set_format([](double value) { return QString::number(value, 'f', 0); });
     plot().setAccessibleName(tr("Reference counts over time"));
+    lead(workspace);
     while_visible(this, &workspace, &Workspace::ticked, [this] { tick(); });
 }
 

@@ -2,7 +2,6 @@
 #include "ui/graphs/time_plot.h"
 
 #include <QDateTime>
-#include <QPainter>
 #include <algorithm>
 #include <cmath>
 
@@ -13,41 +12,10 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr double kShortestSpan = 60, kManyHours = 4 * 3600;  // seconds
-constexpr double kSteady = 0.05;                             // a change of less is none
-constexpr int kTimeWidth = 120;  // pixels for one time below the axis, and room around it
+constexpr double kShortestSpan = 60;  // seconds
+constexpr double kSteady = 0.05;      // a change of less is none
 
 }  // namespace
-
-double ByteTicker::getTickStep(const QCPRange& range) {
-    const double rough = std::max(1.0, range.size() / 5);
-    return std::exp2(std::ceil(std::log2(rough)));
-}
-
-QString ByteTicker::getTickLabel(double tick, const QLocale&, QChar, int) {
-    return tick <= 0 ? u"0"_s : size_text(static_cast<std::uint64_t>(tick));
-}
-
-double CountTicker::getTickStep(const QCPRange& range) {
-    const double rough = std::max(1.0, range.size() / 5);
-    const double unit = std::pow(10, std::floor(std::log10(rough)));
-    for (const double factor : {1.0, 2.0, 5.0})
-        if (unit * factor >= rough) return std::max(1.0, unit * factor);
-    return unit * 10;
-}
-
-void TimeTicker::generate(const QCPRange& range, const QLocale& locale, QChar format, int precision,
-                          QVector<double>& ticks, QVector<double>* sub_ticks,
-                          QVector<QString>* labels) {
-    const auto day = [](double time) {
-        return QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(time * 1000)).date();
-    };
-    const auto time = range.size() > kManyHours ? u"HH:mm"_s : u"HH:mm:ss"_s;
-    const bool today =
-        day(range.lower) == QDate::currentDate() && day(range.upper) == QDate::currentDate();
-    setDateTimeFormat(today ? time : u"yyyy-MM-dd\n"_s + time);
-    QCPAxisTickerDateTime::generate(range, locale, format, precision, ticks, sub_ticks, labels);
-}
 
 TimePlot::TimePlot(QWidget* parent)
     : QCustomPlot(parent),
@@ -81,7 +49,10 @@ TimePlot::TimePlot(QWidget* parent)
     connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] {
         limit_range();
         fit_values();
+        Q_EMIT range_changed();
     });
+    click_.setSingleShot(true);
+    connect(&click_, &QTimer::timeout, this, [this] { Q_EMIT moment_clicked(clicked_); });
     connect(&Theme::instance(), &Theme::changed, this, &TimePlot::wear_theme);
     wear_theme();
 }
@@ -147,6 +118,33 @@ void TimePlot::follow() {
     if (changed) Q_EMIT following_changed(true);
 }
 
+void TimePlot::show_range(const QCPRange& range) {
+    leave_present();
+    xAxis->setRange(range);
+    replot(QCustomPlot::rpQueuedReplot);
+}
+
+void TimePlot::show_around(double time) {
+    if (xAxis->range().contains(time)) return;
+    const double size = following_ ? span_ : xAxis->range().size();
+    show_range({time - 0.8 * size, time + 0.2 * size});
+}
+
+void TimePlot::set_moment(std::optional<double> time) {
+    moment_ = time;
+    update();
+}
+
+void TimePlot::set_chosen(std::optional<QCPRange> range) {
+    chosen_ = range;
+    update();
+}
+
+void TimePlot::set_marks(std::vector<Mark> marks) {
+    marks_ = std::move(marks);
+    update();
+}
+
 void TimePlot::leave_present() {
     if (!following_) return;
     following_ = false;
@@ -165,7 +163,7 @@ void TimePlot::refresh(double now) {
 }
 
 double TimePlot::first_time() const {
-    double first = now_ - kShortestSpan;
+    double first = std::min(now_ - kShortestSpan, earliest_.value_or(now_));
     for (int i = 0; i < graphCount(); ++i)
         if (!graph(i)->data()->isEmpty())
             first = std::min(first, graph(i)->data()->constBegin()->key);
@@ -276,6 +274,7 @@ QString TimePlot::readout_html(double time) const {
             u"<td align='right'><b>%3</b></td></tr>"_s.arg(
                 line_colour(i).name(), html_text(graph(i)->name()), format_(*value));
     }
+    rows += marks_html(time);
     if (rows.isEmpty()) return {};
     return u"<span style='color:%1'>%2</span><table cellspacing='0'>%3</table>"_s.arg(
         colours().muted.name(),
@@ -306,85 +305,6 @@ void TimePlot::hide_readout() {
     if (!cursor_->visible()) return;
     cursor_->setVisible(false);
     readout_->hide();
-    replot(QCustomPlot::rpQueuedReplot);
-}
-
-void TimePlot::mouseMoveEvent(QMouseEvent* event) {
-    QCustomPlot::mouseMoveEvent(event);
-    if (event->buttons() & Qt::LeftButton) leave_present();
-    show_readout(event->pos());
-}
-
-void TimePlot::mousePressEvent(QMouseEvent* event) {
-    setFocus(Qt::MouseFocusReason);
-    QCustomPlot::mousePressEvent(event);
-}
-
-void TimePlot::mouseDoubleClickEvent(QMouseEvent* event) {
-    event->accept();
-    follow();
-}
-
-void TimePlot::wheelEvent(QWheelEvent* event) {
-    leave_present();
-    QCustomPlot::wheelEvent(event);
-}
-
-void TimePlot::resizeEvent(QResizeEvent* event) {
-    xAxis->ticker()->setTickCount(std::clamp(width() / kTimeWidth, 2, 6));
-    QCustomPlot::resizeEvent(event);
-}
-
-void TimePlot::leaveEvent(QEvent* event) {
-    hide_readout();
-    QCustomPlot::leaveEvent(event);
-}
-
-void TimePlot::paintEvent(QPaintEvent* event) {
-    QCustomPlot::paintEvent(event);
-    if (!hasFocus()) return;
-    QPainter painter(this);
-    painter.setPen(colours().accent);
-    painter.drawRect(rect().adjusted(0, 0, -1, -1));
-}
-
-void TimePlot::focusInEvent(QFocusEvent* event) {
-    QCustomPlot::focusInEvent(event);
-    update();
-}
-
-void TimePlot::focusOutEvent(QFocusEvent* event) {
-    QCustomPlot::focusOutEvent(event);
-    update();
-}
-
-void TimePlot::keyPressEvent(QKeyEvent* event) {
-    const double step = xAxis->range().size() / 8;
-    switch (event->key()) {
-        case Qt::Key_Left:
-            leave_present();
-            xAxis->moveRange(-step);
-            break;
-        case Qt::Key_Right:
-            leave_present();
-            xAxis->moveRange(step);
-            break;
-        case Qt::Key_Plus:
-            leave_present();
-            xAxis->scaleRange(0.8);
-            break;
-        case Qt::Key_Minus:
-            leave_present();
-            xAxis->scaleRange(1.25);
-            break;
-        case Qt::Key_Home:
-        case Qt::Key_End:
-            follow();
-            break;
-        default:
-            QCustomPlot::keyPressEvent(event);
-            return;
-    }
     replot(QCustomPlot::rpQueuedReplot);
 }
 

@@ -2,39 +2,20 @@
 #pragma once
 
 #include <QString>
+#include <QTimer>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <vector>
 
-#include "ui/graphs/plotting.h"
+#include "ui/graphs/tickers.h"
+#include "ui/models/severity.h"
 
 namespace snakepit::shm::ui {
 
-// Ticks at 1, 2, 4 … of a binary unit: "64 MiB", not "62.5 MiB".
-class ByteTicker : public QCPAxisTicker {
-  protected:
-    double getTickStep(const QCPRange& range) override;
-    int getSubTickCount(double) override { return 0; }
-    QString getTickLabel(double tick, const QLocale&, QChar, int) override;
-};
-
-// Whole numbers only.
-class CountTicker : public QCPAxisTicker {
-  protected:
-    double getTickStep(const QCPRange& range) override;
-    int getSubTickCount(double) override { return 0; }
-};
-
-// Times of day, with the date where that is not clear.
-class TimeTicker : public QCPAxisTickerDateTime {
-  public:
-    void generate(const QCPRange& range, const QLocale& locale, QChar format, int precision,
-                  QVector<double>& ticks, QVector<double>* sub_ticks,
-                  QVector<QString>* labels) override;
-};
-
 // Lines over time: wheel zooms, drag pans, double click follows the present again, and the pointer
-// reads out every line. Times are seconds since 1970. GUI thread.
+// reads out every line. A click names a moment; dragging with Shift, a range. Times are seconds
+// since 1970. GUI thread.
 class TimePlot : public QCustomPlot {
     Q_OBJECT
   public:
@@ -52,8 +33,9 @@ class TimePlot : public QCustomPlot {
         graph(line)->setData(times, values, true);
     }
     void append(int line, double time, double value) { graph(line)->addData(time, value); }
-    void drop_before(double time) {
-        for (int line = 0; line < graphCount(); ++line) graph(line)->data()->removeBefore(time);
+    void drop_between(double from, double to) {  // neither end
+        for (int line = 0; line < graphCount(); ++line)
+            graph(line)->data()->remove(std::nextafter(from, to), std::nextafter(to, from));
     }
     void set_line_shown(int line, bool shown) { graph(line)->setVisible(shown); }
     QColor line_colour(int line) const;
@@ -64,6 +46,21 @@ class TimePlot : public QCustomPlot {
         (side == Side::right ? yAxis2 : yAxis)->setLabel(title);
     }
     void set_logarithmic();  // values; in any plot NaN leaves a gap
+
+    // What can be seen reaches back to there, though its points may not be loaded yet.
+    void set_earliest(double time) { earliest_ = time; }
+    // A moment that is marked with a line across; none: no moment.
+    void set_moment(std::optional<double> time);
+    void set_chosen(std::optional<QCPRange> range);  // shaded
+    struct Mark {
+        double time = 0;
+        Severity severity = Severity::neutral;
+        QString text;
+    };
+    void set_marks(std::vector<Mark> marks);  // below the lines, read out with them
+    const std::vector<Mark>& marks() const { return marks_; }
+    void show_range(const QCPRange& range);  // and stay there
+    void show_around(double time);           // if it is not in sight
 
     void set_span(double seconds);  // how much is seen while following
     bool following() const { return following_; }
@@ -76,11 +73,15 @@ class TimePlot : public QCustomPlot {
 
   Q_SIGNALS:
     void following_changed(bool following);
+    void range_changed();  // of what is seen
+    void moment_clicked(double time);
+    void range_chosen(double from, double to);
 
   protected:
     void mouseMoveEvent(QMouseEvent* event) override;
     void mouseDoubleClickEvent(QMouseEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
     void wheelEvent(QWheelEvent* event) override;
     void leaveEvent(QEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
@@ -99,6 +100,9 @@ class TimePlot : public QCustomPlot {
     double first_time() const;  // of all points, or a minute ago
     void fit_axis(QCPAxis* axis);
     QCPRange seen_values(QCPAxis* axis) const;
+    void paint_extras(QPainter& painter) const;
+    QString marks_html(double time) const;
+    void choose_range(const QPoint& to);
     void show_readout(const QPoint& at);
     void hide_readout();
     QString readout_html(double time) const;
@@ -108,6 +112,13 @@ class TimePlot : public QCustomPlot {
     QLabel* readout_;
     double span_ = 300;
     double now_ = 0;
+    std::optional<double> earliest_, moment_;
+    std::optional<QCPRange> chosen_;
+    std::vector<Mark> marks_;
+    std::optional<QPoint> pressed_;  // by the left button, and not moved since
+    std::optional<double> choosing_from_;
+    QTimer click_;  // a click counts when no second one follows
+    double clicked_ = 0;
     double described_ = 0;  // when it was last put into words
     bool following_ = true;
 };

@@ -54,6 +54,7 @@ EventQuery EventModel::base_query() const {
     query.kinds = kinds_;
     query.region_id = region_id_;
     query.words = words_;
+    query.since = since_;
     query.until = until_;
     query.limit = page_size_;
     return query;

@@ -34,6 +34,7 @@ class EventModel : public ColumnModel<QAbstractTableModel, EventRow> {
     void set_query(std::vector<EventKind> kinds, const QString& words);
     // Later rows are not read; no value: there is no bound.
     void set_until(std::optional<Timestamp> until) { until_ = until; }
+    void set_since(std::optional<Timestamp> since) { since_ = since; }
     void set_page_size(int rows) { page_size_ = rows; }
     void refresh();  // appends what happened since the newest row; does nothing while busy
     bool busy() const { return feed_.busy(); }
@@ -71,7 +72,7 @@ class EventModel : public ColumnModel<QAbstractTableModel, EventRow> {
     std::vector<EventKind> kinds_;
     std::optional<std::string> region_id_;
     std::vector<std::string> words_;
-    std::optional<Timestamp> until_;
+    std::optional<Timestamp> since_, until_;
     QString problem_;
     int page_size_ = 500;
     bool complete_ = false;

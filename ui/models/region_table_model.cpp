@@ -40,7 +40,8 @@ RegionTableModel::RegionTableModel(RegionStore& store, QObject* parent)
 
 bool RegionTableModel::in_scope(Slot slot) const {
     const auto* entry = store_.at(slot);
-    return entry && (!scope_ || scope_(entry->row));
+    return entry && (!latest_ || entry->row.info.created_at <= *latest_) &&
+           (!scope_ || scope_(entry->row));
 }
 
 bool RegionTableModel::is_wanted(Slot slot) const {
@@ -71,9 +72,14 @@ void RegionTableModel::set_scope(Scope scope) {
     refilter();
 }
 
+void RegionTableModel::set_latest(std::optional<Timestamp> latest) {
+    latest_ = latest;
+    refilter();
+}
+
 void RegionTableModel::recount() {
     total_ = store_.size();
-    if (!scope_) return;
+    if (!scope_ && !latest_) return;
     total_ = 0;
     for (Slot slot = 0; slot < store_.frontier(); ++slot) total_ += in_scope(slot) ? 1 : 0;
 }

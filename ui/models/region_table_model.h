@@ -20,6 +20,8 @@ class RegionTableModel : public ColumnModel<SortedIndex, RegionRow> {
     // What the table is about at all, such as one program's regions; counts are within it.
     using Scope = std::function<bool(const RegionRow&)>;
     void set_scope(Scope scope);
+    // Only regions that had been allocated by then; no value: all.
+    void set_latest(std::optional<Timestamp> latest);
     // Once a second: repaints what ages and applies filters that depend on time.
     void clock_tick();
     const RegionEntry* entry(int row) const {
@@ -48,6 +50,7 @@ class RegionTableModel : public ColumnModel<SortedIndex, RegionRow> {
     RegionStore& store_;
     RegionFilter filter_;
     Scope scope_;
+    std::optional<Timestamp> latest_;
     std::size_t total_ = 0;
     std::map<int, RegionRow> gone_;  // by row
 };

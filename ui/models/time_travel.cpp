@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::int64_t kYear = 366 * 86'400LL * 1'000'000;  // microseconds; as long as metrics stay
 
+struct Reach {
+    Timestamp first, measured;  // of anything, and of metrics; 0: nothing
+};
+
 // The begin of the oldest metric that is still there; 0: none.
 Timestamp first_metric(HistoryPort* history) {
     if (!history) return {};
@@ -80,14 +84,17 @@ void TimeTravel::ask_reach() {
     background_.run(
         this,
         [search = search_] {
-            auto first = first_metric(search->metrics.get());
-            if (const auto reach = search->history.reach(); reach && reach->first.micros != 0)
-                first = first.micros == 0 ? reach->first : std::min(first, reach->first);
-            return first;
+            Reach reach{{}, first_metric(search->metrics.get())};
+            reach.first = reach.measured;
+            if (const auto rows = search->history.reach(); rows && rows->first.micros != 0)
+                reach.first =
+                    reach.first.micros == 0 ? rows->first : std::min(reach.first, rows->first);
+            return reach;
         },
-        [this](Timestamp first) {
-            if (first == first_) return;
-            first_ = first;
+        [this](const Reach& reach) {
+            workspace_.set_first_measured(reach.measured);
+            if (reach.first == first_) return;
+            first_ = reach.first;
             Q_EMIT reach_changed();
         });
 }

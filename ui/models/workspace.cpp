@@ -33,6 +33,7 @@ Workspace::Workspace(QString instance, Parts parts, QObject* parent)
       monitoring_(u"monitoring"_s),
       surveying_(u"surveying"_s),
       configuring_(u"configuring"_s),
+      reading_(u"reading"_s),
       polling_(u"polling"_s) {
     set_command_instance(instance_);
     // One shot, started again when the answer has been taken in: ticks never pile up.
@@ -122,6 +123,17 @@ void Workspace::announce_moment() {
 
 std::shared_ptr<const std::vector<RegionInfo>> Workspace::present() const {
     return past_rows_ ? past_rows_->present() : PastRows(regions_).present();
+}
+
+Timestamp Workspace::end_of_time() const {
+    if (parts_.bundle) return parts_.bundle->at;
+    return pause_ ? pause_->since : now();
+}
+
+void Workspace::set_period(std::optional<Period> period) {
+    if (period == period_) return;
+    period_ = period;
+    Q_EMIT period_changed();
 }
 
 QString Workspace::why_not() const {

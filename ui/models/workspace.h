@@ -36,6 +36,12 @@ struct BundleLabel {
     Timestamp at;
 };
 
+// A stretch of time that graphs, events and tables are limited to.
+struct Period {
+    Timestamp from, to;
+    friend bool operator==(const Period&, const Period&) = default;
+};
+
 // Everything the pages share: the regions, clients and samples as of the last tick, what is
 // selected, and the ways to ask and to act. GUI thread; polling and asking happen on worker
 // threads.
@@ -76,6 +82,13 @@ class Workspace : public QObject {
         if (past_) return Timestamp{past_->state.moment.micros + 1};
         return pause_ ? std::optional(pause_->since) : std::nullopt;
     }
+    // The right end of every graph: now, or when the pause began or the bundle was made.
+    Timestamp end_of_time() const;
+    // The metrics reach back to there; 0: not known yet, or there are none.
+    Timestamp first_measured() const { return first_measured_; }
+    void set_first_measured(Timestamp first) { first_measured_ = first; }
+    const std::optional<Period>& period() const { return period_; }
+    void set_period(std::optional<Period> period);
     // The regions that exist now, whatever is shown.
     std::shared_ptr<const std::vector<RegionInfo>> present() const;
     std::shared_ptr<HistoryPort> history_port() const { return parts_.history; }
@@ -88,7 +101,7 @@ class Workspace : public QObject {
     Link link() const { return link_; }
     const std::optional<BundleLabel>& bundle() const { return parts_.bundle; }
     bool can_act() const { return !parts_.bundle && !past_; }
-    QString why_not() const;  // of can_act()
+    QString why_not() const;                             // of can_act()
     const QString& problem() const { return problem_; }  // why it is absent
     std::int64_t manager_pid() const { return manager_pid_; }
     Timestamp started_at() const { return started_at_; }
@@ -117,6 +130,14 @@ class Workspace : public QObject {
     void audit(QObject* context, Job job, Done done) {
         auditing_.run(
             context, [port = parts_.audit, job = std::move(job)] { return job(*port); },
+            std::move(done));
+    }
+
+    // Only where there is a history_port().
+    template <typename Job, typename Done>
+    void read_history(QObject* context, Job job, Done done) {
+        reading_.run(
+            context, [port = parts_.history, job = std::move(job)] { return job(*port); },
             std::move(done));
     }
 
@@ -161,9 +182,10 @@ class Workspace : public QObject {
     void ticked();  // up to 4 times a second
     void second_passed();
     void link_changed();
-    void pause_changed();  // also once a second while it lasts
+    void pause_changed();   // also once a second while it lasts
     void moment_changed();  // another past moment is shown, or now again
     void moment_wanted(Timestamp moment);
+    void period_changed();
     void selection_changed();
     void show_events_of(const QString& region_id);
     void show_events_of_kind(EventKind kind);
@@ -198,10 +220,12 @@ class Workspace : public QObject {
     std::optional<Pause> pause_;
     std::optional<Past> past_;
     std::optional<PastRows> past_rows_;  // while past_
+    std::optional<Period> period_;
+    Timestamp first_measured_;
     TickBacklog backlog_;
     bool watched_ = true;
     QTimer timer_;
-    Background asking_, acting_, auditing_, monitoring_, surveying_, configuring_, polling_;
+    Background asking_, acting_, auditing_, monitoring_, surveying_, configuring_, reading_, polling_;
 };
 
 }  // namespace snakepit::shm::ui

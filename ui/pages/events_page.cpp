@@ -49,15 +49,15 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
         if (held != std::exchange(held_, held)) show_state();
         if (!held) catch_up();
     });
-    connect(&workspace, &Workspace::pause_changed, this,
-            [this] { model_->set_until(workspace_.shown_until()); });
-    connect(&workspace, &Workspace::moment_changed, this, [this] {
-        model_->set_until(workspace_.shown_until());
-        if (isVisible())
-            ask_anew();
-        else
-            asked_ = false;
-    });
+    connect(&workspace, &Workspace::pause_changed, this, &EventsPage::limit);
+    for (auto limits : {&Workspace::moment_changed, &Workspace::period_changed})
+        connect(&workspace, limits, this, [this] {
+            limit();
+            if (isVisible())
+                ask_anew();
+            else
+                asked_ = false;
+        });
     connect(table_, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         const auto id = table_->currentIndex().data(kIdRole).toString();
         if (id.isEmpty()) return;
@@ -68,6 +68,15 @@ EventsPage::EventsPage(Workspace& workspace, QWidget* parent)
     });
     set_main(table_);
     show_state();
+}
+
+// To what is shown, and to the period that was chosen.
+void EventsPage::limit() {
+    auto until = workspace_.shown_until();
+    const auto& period = workspace_.period();
+    if (period && (!until || period->to < *until)) until = period->to;
+    model_->set_since(period ? std::optional(period->from) : std::nullopt);
+    model_->set_until(until);
 }
 
 void EventsPage::build_actions() {

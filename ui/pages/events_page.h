@@ -34,6 +34,7 @@ class EventsPage : public Page {
     void build_actions();
     void export_report();
     QWidget* build_filter_row();
+    void limit();
     void ask_anew();
     void catch_up();
     void show_state();

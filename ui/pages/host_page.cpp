@@ -152,6 +152,8 @@ QWidget* HostPage::build_table() {
 
 QWidget* HostPage::build_history() {
     graph_ = new HostGraph;
+    graph_->lead(workspace_);
+    connect(graph_, &HostGraph::span_changed, this, &HostPage::ask_history);
     no_history_ = new EmptyState(u"performance"_s, tr("Nothing is recorded yet"), {});
     history_stack_ = make_stack({graph_, no_history_});
     history_by_ = new ChoiceRow({tr("Programs"), tr("Users"), tr("Groups")});
@@ -175,20 +177,23 @@ void HostPage::ask_history() {
     if (asking_history_ || !workspace_.has_host()) return;
     asking_history_ = true;
     const auto by = kTotalsBy.at(static_cast<std::size_t>(history_by_->current()));
+    const auto span = std::max<std::int64_t>(HostGraph::kLongest, graph_->span());
     workspace_.survey(
         this,
-        [by, past = workspace_.shown_until()](HostPort& port) {
+        [by, span, past = workspace_.shown_until()](HostPort& port) {
             const auto to = past.value_or(now());
-            return port.history(by, {to.micros - HostGraph::kLongest * 1'000'000LL}, to,
-                                HostGraph::kMostPoints, HostGraph::kMostLines);
+            return port.history(by, {to.micros - span * 1'000'000}, to, HostGraph::kMostPoints,
+                                HostGraph::kMostLines);
         },
         [this, by, past = workspace_.shown_until()](const auto& series) {
             asking_history_ = false;
             history_since_.start();
             if (past != workspace_.shown_until()) return ask_history();
             show_history(series);
-            // Another kind was chosen meanwhile.
-            if (by != kTotalsBy.at(static_cast<std::size_t>(history_by_->current()))) ask_history();
+            // Another kind or a longer time was chosen meanwhile.
+            if (span < graph_->span() ||
+                by != kTotalsBy.at(static_cast<std::size_t>(history_by_->current())))
+                ask_history();
         });
 }
 

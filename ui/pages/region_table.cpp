@@ -61,6 +61,10 @@ RegionTable::RegionTable(Workspace& workspace, const QString& settings_key, QWid
         Q_EMIT selection_edited();
     });
     while_visible(this, &workspace, &Workspace::second_passed, [this] { regions_->clock_tick(); });
+    connect(&workspace, &Workspace::period_changed, this, [this] {
+        const auto& period = workspace_.period();
+        regions_->set_latest(period ? std::optional(period->to) : std::nullopt);
+    });
     connect(this, &TableView::about_to_show_menu, this, [this](QMenu* menu) {
         const auto id = currentIndex().data(kIdRole).toString();
         menu->addAction(icon(u"events"_s), tr("Show events"), this,
