@@ -225,7 +225,8 @@ class Workspace : public QObject {
     TickBacklog backlog_;
     bool watched_ = true;
     QTimer timer_;
-    Background asking_, acting_, auditing_, monitoring_, surveying_, configuring_, reading_, polling_;
+    Background asking_, acting_, auditing_, monitoring_, surveying_, configuring_, reading_,
+        polling_;
 };
 
 }  // namespace snakepit::shm::ui

@@ -89,6 +89,9 @@ ArenasPage::ArenasPage(Workspace& workspace, QWidget* parent)
             &ArenasPage::show_map);
     connect(map_, &ArenaMap::region_wanted, &workspace_, &Workspace::show_region);
     while_visible(this, &workspace, &Workspace::second_passed, [this] { ask(); });
+    while_visible(this, &workspace, &Workspace::moment_changed, [this] { ask(); });
+    connect(&workspace, &Workspace::moment_changed, this,
+            [this] { defragment_->setEnabled(workspace_.can_act() && busy_->isHidden()); });
     set_main(table_);
 }
 
@@ -116,7 +119,10 @@ void ArenasPage::on_shown() {
 }
 
 void ArenasPage::ask() {
-    if (asking_) return;
+    if (workspace_.past())
+        return show_none(tr("Arenas are not recorded"),
+                         tr("Only the arenas of now are known: jump to live to see them."));
+    if (asking_ || (workspace_.paused() && model_->rowCount() > 0)) return;
     asking_ = true;
     workspace_.ask(
         this,
@@ -128,26 +134,30 @@ void ArenasPage::ask() {
         },
         [this](Result<ArenaReport> report) {
             asking_ = false;
-            receive(std::move(report));
+            if (!workspace_.past()) receive(std::move(report));
         });
 }
 
 void ArenasPage::receive(Result<ArenaReport> report) {
-    if (!report) {
-        // Figures of a moment ago are not those of now.
-        model_->show({});
-        for (auto* card : {count_, used_, holes_, fragmentation_}) card->set_figure(u"–"_s, {});
-        empty_->set_text(workspace_.unknown_title(tr("The arenas could not be loaded")),
+    if (!report)
+        return show_none(workspace_.unknown_title(tr("The arenas could not be loaded")),
                          error_text(report.error()));
-    } else {
-        count_regions(report->arenas);
-        model_->show(report->arenas);
-        show_figures(*report);
-        empty_->set_text(tr("There are no arenas"),
-                         tr("The first small private region creates one."));
-        if (!table_->selectionModel()->hasSelection()) table_->selectRow(0);
-    }
+    count_regions(report->arenas);
+    model_->show(report->arenas);
+    show_figures(*report);
+    empty_->set_text(tr("There are no arenas"), tr("The first small private region creates one."));
+    if (!table_->selectionModel()->hasSelection()) table_->selectRow(0);
     stack_->setCurrentIndex(model_->rowCount() > 0 ? 0 : 1);
+    show_map();
+    Q_EMIT loaded();
+}
+
+// Figures of another moment are not shown.
+void ArenasPage::show_none(const QString& title, const QString& text) {
+    model_->show({});
+    for (auto* card : {count_, used_, holes_, fragmentation_}) card->set_figure(u"–"_s, {});
+    empty_->set_text(title, text);
+    stack_->setCurrentIndex(1);
     show_map();
     Q_EMIT loaded();
 }

@@ -36,6 +36,7 @@ class ArenasPage : public Page {
     QWidget* build_tables();
     void ask();
     void receive(Result<ArenaReport> report);
+    void show_none(const QString& title, const QString& text);
     void count_regions(std::vector<Arena>& arenas);
     void show_figures(const ArenaReport& report);
     void show_map();

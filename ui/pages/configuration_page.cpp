@@ -44,6 +44,7 @@ ConfigurationPage::ConfigurationPage(Workspace& workspace, QWidget* parent)
     connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &ConfigurationPage::show_selection);
     connect(table_, &QTableView::activated, this, &ConfigurationPage::change);
+    while_visible(this, &workspace, &Workspace::moment_changed, [this] { refresh(); });
     set_main(table_);
     show_selection();
     show_rows();
@@ -55,6 +56,12 @@ const Setting* ConfigurationPage::selected() const {
 }
 
 void ConfigurationPage::refresh() {
+    if (workspace_.past()) {
+        model_->show({});
+        empty_->set_text(tr("Settings are not recorded"),
+                         tr("Only the settings of now are known: jump to live to see them."));
+        return show_rows();
+    }
     if (!workspace_.has_configuration())
         return empty_->set_text(tr("No settings are shown"),
                                 tr("A bundle has no configuration file on this host."));
@@ -64,7 +71,7 @@ void ConfigurationPage::refresh() {
         this, [](ConfigurationPort& port) { return port.read(); },
         [this](Result<Configuration> configuration) {
             asking_ = false;
-            receive(std::move(configuration));
+            if (!workspace_.past()) receive(std::move(configuration));
         });
 }
 
@@ -127,6 +134,7 @@ void ConfigurationPage::undo() {
     if (!undo_change_ || !workspace_.can_act()) return;
     const auto undo = *std::exchange(undo_change_, std::nullopt);
     undo_->hide();
+    if (!workspace_.can_act()) return;
     workspace_.configure(
         this,
         [undo](ConfigurationPort& port) {
