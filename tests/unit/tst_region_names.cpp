@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/region_name.h"
+#include "layout/allocated_count.h"
 #include "service_bench.h"
 
 using namespace snakepit::shm;
@@ -386,7 +387,10 @@ void RegionNames::a_damaged_name_is_damage() {
 void RegionNames::the_event_of_an_allocation_has_the_name() {
     const auto grant = user_->allocate(4096, named("data"));
     const auto event = bench_->last_event(grant->id, EventKind::allocated);
-    QCOMPARE(event.count, 4U);
+    QCOMPARE(layout::name_bytes_of(event.count), 4U);
+    const auto made_as = layout::allocated_as(event.count);
+    QVERIFY(made_as);
+    QCOMPARE(made_as->cleanup_policy, service().info(user_->caller(), grant->id)->cleanup_policy);
     QCOMPARE(std::string(event.text, 14), std::string("program\0\0data\0", 14));
 }
 

@@ -31,7 +31,7 @@ void TimePlot::mousePressEvent(QMouseEvent* event) {
     QCustomPlot::mousePressEvent(event);
 }
 
-// A hand is not quite still while it clicks: that is no drag yet.
+// A hand is not quite still while it clicks: a small move does not drag yet.
 void TimePlot::mouseMoveEvent(QMouseEvent* event) {
     if (choosing_from_) return choose_range(event->pos());
     if (pressed_ &&
