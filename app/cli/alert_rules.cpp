@@ -190,9 +190,10 @@ void add_with_word(Command& rules, const char* name, const char* summary, const 
     auto& command = rules.add(name, summary);
     auto& word = command.options<std::string>();
     const bool file = std::string_view(placeholder) == "FILE";
-    command.argument(placeholder, word, file ? "The rule in JSON; - is standard input" : "The rule")
-        .required()
-        .completed_with(file ? Completion::files : Completion::none);
+    auto& argument = command.argument(placeholder, word,
+                                      file ? "The rule in JSON; - is standard input" : "The rule");
+    argument.required();
+    if (file) argument.with_file(FilePlace::read_here);
     command.run(run, word);
 }
 
@@ -231,7 +232,7 @@ void add_backtest(Command& alerts) {
     auto& options = command.options<BacktestOptions>();
     command.argument("NAME", options.name, "An existing rule");
     command.option("--file", "FILE", options.file, "A rule in JSON")
-        .completed_with(Completion::files);
+        .with_file(FilePlace::read_here);
     command.option("--since", "TIME", options.since,
                    "From this time on, or from this long ago (default: 7d)");
     command.run(run_backtest, options);

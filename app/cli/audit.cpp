@@ -213,7 +213,7 @@ void add_export(Command& audit) {
         .one_of({"csv", "json", "html"});
     command.option("-o,--output", "FILE", options.file, kOutputHelp)
         .required()
-        .completed_with(Completion::files);
+        .with_file(FilePlace::written_here);
     command.flag("--force", options.force, kForceHelp);
     command.option("--since", "TIME", options.since,
                    "Only events from this time on, or from this long ago (10m)");

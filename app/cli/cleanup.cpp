@@ -202,7 +202,7 @@ void add_cleanup(Command& app) {
             .option(
                 "--plan", "FILE", options.plan,
                 "Run exactly the plan that --dry-run --json wrote; each region is checked again")
-            .completed_with(Completion::files);
+            .with_file(FilePlace::read_here);
     for (const auto* other : {&dry_run, &orphans, &expired, &session, &worker, &all, &at_once})
         plan.excludes(*other);
     command.run(run_cleanup, options);

@@ -28,6 +28,7 @@ struct Context {
     std::string instance;  // empty: SNAKEPIT_SHM_INSTANCE, else "default"
     bool json = false;
     std::string color = "auto";
+    std::string via;           // the command that leads to another machine; empty: this one
     int patience_ms = 10'000;  // longest that any one request waits for the manager
     std::vector<std::string>
         raw_words;  // of `run`: a program and its arguments; of `complete`: a line
@@ -59,6 +60,10 @@ std::string joined(const std::vector<std::string>& words);
 
 Result<int> print_version(const Context& context);
 
+// Runs what `words` say on the machine that --via leads to.
+Result<int> run_via(const Context& context, const Command& root,
+                    const std::vector<std::string>& words);
+
 void add_serve(Command& app);
 void add_status(Command& app);
 void add_stats(Command& app);
@@ -87,6 +92,7 @@ void add_demo(Command& app);
 void add_alerts(Command& app);
 void add_metrics(Command& app);
 void add_about(Command& app);
+void add_relay(Command& app);
 void add_completions(Command& app);
 
 }  // namespace snakepit::shm::cli

@@ -48,6 +48,13 @@ Option& Option::completed_with(Completion what) {
     return *this;
 }
 
+Option& Option::with_file(FilePlace where, unsigned file_mode) {
+    completion = Completion::files;
+    place = where;
+    mode = file_mode;
+    return *this;
+}
+
 Option& Option::excludes(const Option& other) {
     excluded.push_back(&other);
     return *this;
@@ -104,6 +111,9 @@ void Command::add_common_options() {
     option("--color", "WHEN", context_.color,
            "Use colors: auto (default: on a terminal), always or never")
         .one_of({"auto", "always", "never"})
+        .common = true;
+    option("--via", "COMMAND", context_.via,
+           "Run on another machine: COMMAND runs programs there, as in --via 'ssh host'")
         .common = true;
 }
 

@@ -25,6 +25,15 @@ struct Context;
 // What a shell completes the value of an option with.
 enum class Completion : std::uint8_t { none, regions, files, commands };
 
+// Of a value that names a file: the machine it is on when the command runs on another one (--via).
+enum class FilePlace : std::uint8_t {
+    there,            // where the command runs
+    read_here,        // where the user is
+    read_if_present,  // where the user is if there is such a file; else it names something else
+    written_here,     // where the user is
+    nowhere,          // the option cannot be used then
+};
+
 // One option, flag or argument. The setters return the option, so that they can be chained.
 class Option {
   public:
@@ -39,6 +48,8 @@ class Option {
     std::vector<std::string> choices;      // the only values
     std::vector<std::string> suggestions;  // for completion; others are taken too
     Completion completion = Completion::none;
+    FilePlace place = FilePlace::there;
+    unsigned mode = 0666;  // of a file that it writes
     std::vector<const Option*> excluded, needed;
     std::uint64_t least = 0, most = std::numeric_limits<std::int64_t>::max();  // of a number
     // Takes the values that were given; invalid_argument says what was expected.
@@ -51,6 +62,7 @@ class Option {
     // Of a number, both ends included.
     Option& range(std::uint64_t first, std::uint64_t last);
     Option& completed_with(Completion what);
+    Option& with_file(FilePlace where, unsigned file_mode = 0666);
     Option& excludes(const Option& other);
     Option& needs(const Option& other);
 
@@ -140,6 +152,10 @@ class Command {
     void takes_raw_words() { raw_words_ = true; }
     bool raw_words() const { return raw_words_; }
 
+    // Reads standard input, whatever its options are.
+    void reads_input() { reads_input_ = true; }
+    bool input_is_read() const { return reads_input_; }
+
     // Shown below the options; lines are kept.
     void footer(std::string text) { footer_ = std::move(text); }
 
@@ -179,7 +195,7 @@ class Command {
     std::string name_, summary_, footer_, section_, section_of_;
     Context& context_;
     const Command* parent_ = nullptr;
-    bool hidden_ = false, raw_words_ = false;
+    bool hidden_ = false, raw_words_ = false, reads_input_ = false;
     Action action_;
     std::deque<Option> options_;
     std::vector<std::unique_ptr<Command>> commands_;

@@ -129,6 +129,7 @@ void add_contents(Command& app) {
     read.run(run_read, add_part(read));
     auto& write = app.add("write", "Fill a region from standard input");
     write.run(run_write, add_part(write));
+    write.reads_input();
     auto& seal = app.add("seal", "Make a region immutable");
     seal.run(run_seal, seal.region());
 }

@@ -95,7 +95,7 @@ void add_diagnose(Command& app) {
     auto& options = command.options<DiagnoseOptions>();
     command.option("-o,--output", "FILE", options.file, kOutputHelp)
         .required()
-        .completed_with(Completion::files);
+        .with_file(FilePlace::written_here, 0600);
     command
         .option("--events", "N", options.events,
                 "Include at most N events, the newest (default: 100,000)")

@@ -158,7 +158,7 @@ void add_dump(Command& app) {
     command
         .option("-o,--output", "FILE", options.file,
                 "Write to this file, a new one with mode 0600 (default: standard output)")
-        .completed_with(Completion::files);
+        .with_file(FilePlace::written_here, 0600);
     command.flag("--force", options.force, kForceHelp);
     command.option("--offset", "BYTES", options.part.offset, "Start at this byte (default: 0)");
     command

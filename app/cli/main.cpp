@@ -49,6 +49,8 @@ void add_commands(Command& app) {
     add_host(app);
     add_run(app);
     add_demo(app);
+    app.section("Other machines");
+    add_relay(app);
     app.section("Program");
     add_completions(app);
     add_about(app);
@@ -66,6 +68,7 @@ Result<int> run(Command& app, Context& context, bool& version, std::vector<std::
         print_help(*parsed->command);
         return kDone;
     }
+    if (!context.via.empty()) return run_via(context, app, words);
     return parsed->command->action()(context);
 }
 

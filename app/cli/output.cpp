@@ -101,6 +101,10 @@ bool output_is_terminal() {
     return display().columns > 0;
 }
 
+bool output_has_color() {
+    return display().color;
+}
+
 void print(std::string_view text) {
     const auto safe = sanitized_lines(text);
     write(display().columns > 0 ? for_terminal(safe, display().columns) : safe);
@@ -130,6 +134,10 @@ void print_json(const QJsonObject& object, Layout layout) {
 
 void print_error(std::string_view text) {
     (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void print_error_json(const QJsonObject& object) {
+    print_error(json_text(object, Layout::one_line) + "\n");
 }
 
 void print_note(const Context& context, std::string_view text) {
@@ -171,7 +179,7 @@ int report_errors(const Context& context, std::span<const Error> errors) {
         for (const auto& error : errors) all.append(error_json(error).value("error"));
         document.insert("errors", all);
     }
-    print_error(json_text(document, Layout::one_line) + "\n");
+    print_error_json(document);
     return exit_status_of(errors.back());
 }
 

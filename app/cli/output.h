@@ -23,6 +23,7 @@ void adapt_output(const Context& context);
 // Columns of the terminal, 0 for no limit; what `print` wraps at.
 std::size_t output_columns();
 bool output_is_terminal();
+bool output_has_color();
 
 enum class Layout : std::uint8_t { indented, one_line };
 // One document on standard output, and a line end.
@@ -56,6 +57,8 @@ void forgive_output();
 // For bytes that are not text.
 OutputFile standard_output();
 
+// A document in one line on standard error.
+void print_error_json(const QJsonObject& object);
 // The sentence on standard error, or with --json {"error": …} in one line and nothing else; returns
 // the exit status that belongs to the error.
 int report_error(const Context& context, const Error& error);

@@ -254,7 +254,7 @@ void add_set(Command& policy) {
     auto& options = set.options<SetOptions>();
     set.argument("ID", options.id, "The region").required().completed_with(Completion::regions);
     set.argument("FILE", options.file, "The policy in JSON; - is standard input")
-        .completed_with(Completion::files);
+        .with_file(FilePlace::read_here);
     set.option("--allow", "CONDITIONS:RIGHTS", options.allow,
                "Add a rule, such as user=bob,program=/usr/bin/reader:read,write");
     set.option("--permissions", "LIST", options.permissions,
@@ -278,7 +278,7 @@ void add_policy(Command& app) {
     auto& checked = check.options<std::string>();
     check.argument("POLICY", checked, "A file, - for standard input, or a region")
         .required()
-        .completed_with(Completion::files);
+        .with_file(FilePlace::read_if_present);
     check.run(run_check, checked);
     add_set(policy);
     add_what_if(policy);

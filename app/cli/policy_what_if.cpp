@@ -159,7 +159,7 @@ void add_what_if(Command& policy) {
     command
         .option("--policy", "FILE", options.policy,
                 "Under this policy in JSON, not set yet; - is standard input")
-        .completed_with(Completion::files);
+        .with_file(FilePlace::read_here);
     command.run(run, options);
 }
 

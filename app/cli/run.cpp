@@ -205,7 +205,7 @@ void add_run(Command& app) {
                  "nothing is missed, "
                  "and what is left is removed");
     command.option("--report", "FILE", options.report, "Write the list as JSON to this file")
-        .completed_with(Completion::files);
+        .with_file(FilePlace::nowhere);
     command.flag("--force", options.force, kForceHelp);
     command
         .argument("COMMAND", options.placeholder,
@@ -213,6 +213,7 @@ void add_run(Command& app) {
         .required()
         .completed_with(Completion::files);
     command.takes_raw_words();
+    command.reads_input();
     command.footer(
         "Exit status: the command's; 125 run failed, 126 COMMAND is not executable, 127 not "
         "found,\n"

@@ -7,7 +7,7 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/SnakepitShm")
 
 # Every module but the client's, whose interface is the C library, and what looks from outside.
 get_property(modules GLOBAL PROPERTY SNAKEPIT_MODULES)
-list(REMOVE_ITEM modules snakepit_client snakepit_diagnostics)
+list(REMOVE_ITEM modules snakepit_client snakepit_diagnostics snakepit_relay)
 add_library(snakepit_core INTERFACE)
 target_link_libraries(snakepit_core INTERFACE snakepit_manager)
 # Qt's macros 'slots' and 'signals' would rewrite names in our headers.
@@ -17,7 +17,7 @@ install(TARGETS snakepit_core ${modules} EXPORT SnakepitShmCore
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}/snakepit-shm")
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/core/" DESTINATION "${SNAKEPIT_INSTALL_COREDIR}"
     FILES_MATCHING PATTERN "*.h"
-    PATTERN "core/include" EXCLUDE PATTERN "core/client" EXCLUDE PATTERN "core/diagnostics" EXCLUDE PATTERN "core/platform/linux" EXCLUDE)
+    PATTERN "core/include" EXCLUDE PATTERN "core/client" EXCLUDE PATTERN "core/diagnostics" EXCLUDE PATTERN "core/relay" EXCLUDE PATTERN "core/platform/linux" EXCLUDE)
 
 foreach(half Client Core)
     install(EXPORT SnakepitShm${half} NAMESPACE SnakepitShm:: DESTINATION "${package_dir}"
