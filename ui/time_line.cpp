@@ -17,11 +17,10 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;  // microseconds
-constexpr int kReachSeconds = 60;            // until the first record is asked for again
-constexpr int kPage = 10;                    // steps of Page up and Page down
-constexpr int kFirstStep = 2;                // a minute
-constexpr int kWide = 760, kFirst = 150;     // pixels; the first record is named from here on
+constexpr int kReachSeconds = 60;         // until the first record is asked for again
+constexpr int kPage = 10;                 // steps of Page up and Page down
+constexpr int kFirstStep = 2;             // a minute
+constexpr int kWide = 760, kFirst = 150;  // pixels; the first record is named from here on
 
 struct Step {
     const char* name;
@@ -113,7 +112,7 @@ void TimeLine::build_slider() {
 }
 
 std::int64_t TimeLine::step_micros() const {
-    return step_->currentData().toInt() * kSecond;
+    return step_->currentData().toInt() * kMicrosPerSecond;
 }
 
 void TimeLine::set_step() {
@@ -126,15 +125,16 @@ void TimeLine::slide(int seconds) {
     if (seconds == slider_->maximum())
         travel_.go_live();
     else
-        travel_.go_to({travel_.first().micros + seconds * kSecond});
+        travel_.go_to({travel_.first().micros + seconds * kMicrosPerSecond});
 }
 
 void TimeLine::show_range() {
     const auto first = travel_.first(), last = travel_.last();
     const bool any = first.micros != 0 && first < last;
-    const auto seconds = any ? (last.micros - first.micros + kSecond - 1) / kSecond : 0;
+    const auto seconds =
+        any ? (last.micros - first.micros + kMicrosPerSecond - 1) / kMicrosPerSecond : 0;
     slider_->setRange(0, static_cast<int>(seconds));
-    time_->setDateTimeRange(local(any ? first : last), local({last.micros + kSecond}));
+    time_->setDateTimeRange(local(any ? first : last), local({last.micros + kMicrosPerSecond}));
     slider_->setEnabled(any);
     for (QWidget* part : std::initializer_list<QWidget*>{back_, time_, step_})
         part->setEnabled(any);
@@ -151,9 +151,9 @@ void TimeLine::show_state() {
     const auto wanted = travel_.wanted();
     const auto shown = wanted.value_or(travel_.last());
     if (!slider_->isSliderDown())
-        slider_->setValue(wanted
-                              ? static_cast<int>((shown.micros - travel_.first().micros) / kSecond)
-                              : slider_->maximum());
+        slider_->setValue(
+            wanted ? static_cast<int>((shown.micros - travel_.first().micros) / kMicrosPerSecond)
+                   : slider_->maximum());
     if (!typing) time_->setDateTime(local(shown));
     forward_->setEnabled(wanted.has_value());
     live_->setEnabled(wanted.has_value());

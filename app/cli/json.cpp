@@ -57,6 +57,10 @@ QString text(std::string_view utf8) {
     return QString::fromUtf8(utf8.data(), static_cast<qsizetype>(utf8.size()));
 }
 
+std::string str(const QJsonValue& value) {
+    return value.toString().toStdString();
+}
+
 QJsonValue json(Timestamp time) {
     return time.micros == 0 ? QJsonValue(QJsonValue::Null) : QJsonValue(text(to_rfc3339(time)));
 }

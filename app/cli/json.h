@@ -24,6 +24,7 @@ namespace snakepit::shm::cli {
 QJsonValue json(std::uint64_t number);
 QJsonValue json(std::int64_t number);
 QString text(std::string_view utf8);
+std::string str(const QJsonValue& value);
 // Null for "never".
 QJsonValue json(Timestamp time);
 

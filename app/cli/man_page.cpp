@@ -24,11 +24,11 @@ constexpr Variable kEnvironment[] = {
     {"NO_COLOR", "Set to anything: no colors"},
 };
 
-struct Status {
+struct ExitStatus {
     int number;
     const char* meaning;
 };
-constexpr Status kExitStatus[] = {
+constexpr ExitStatus kExitStatus[] = {
     {0, "Done"},
     {1, "The operation failed"},
     {2, "Usage error"},

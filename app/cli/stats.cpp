@@ -29,10 +29,6 @@ struct StatsOptions {
     bool catalogue = false;
 };
 
-std::string str(const QJsonValue& value) {
-    return value.toString().toStdString();
-}
-
 std::string count_of(const QJsonValue& value) {
     return fmt::format("{}", value.toInteger());
 }

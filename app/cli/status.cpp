@@ -22,10 +22,6 @@ std::uint64_t number(const QJsonValue& value) {
     return static_cast<std::uint64_t>(std::max<qint64>(0, value.toInteger()));
 }
 
-std::string str(const QJsonValue& value) {
-    return value.toString().toStdString();
-}
-
 std::string size_text(const QJsonValue& bytes) {
     return format_size(static_cast<std::uint64_t>(bytes.toDouble()));
 }

@@ -14,33 +14,34 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kSeverities{"info", "warning", "critical"};
-constexpr std::array<std::string_view, 3> kStates{"pending", "firing", "resolved"};
-constexpr std::array<std::string_view, 5> kGroups{"none", "subject", "region", "user", "process"};
-constexpr std::array<std::string_view, 4> kComparisons{">", ">=", "<", "<="};
+constexpr std::array<std::string_view, 3> kSeverityNames{"info", "warning", "critical"};
+constexpr std::array<std::string_view, 3> kStateNames{"pending", "firing", "resolved"};
+constexpr std::array<std::string_view, 5> kGroupNames{"none", "subject", "region", "user",
+                                                      "process"};
+constexpr std::array<std::string_view, 4> kComparisonNames{">", ">=", "<", "<="};
 
 }  // namespace
 
 std::string_view to_string(AlertSeverity severity) {
-    return kSeverities.at(static_cast<std::size_t>(severity));
+    return kSeverityNames.at(static_cast<std::size_t>(severity));
 }
 
 std::string_view to_string(Alert::State state) {
-    return kStates.at(static_cast<std::size_t>(state));
+    return kStateNames.at(static_cast<std::size_t>(state));
 }
 
 std::string_view to_string(AlertGroup group) {
-    return kGroups.at(static_cast<std::size_t>(group));
+    return kGroupNames.at(static_cast<std::size_t>(group));
 }
 
 std::string_view to_string(AlertComparison comparison) {
-    return kComparisons.at(static_cast<std::size_t>(comparison));
+    return kComparisonNames.at(static_cast<std::size_t>(comparison));
 }
 
 std::optional<AlertSeverity> parse_severity(std::string_view text) {
-    const auto* const found = std::find(kSeverities.begin(), kSeverities.end(), text);
-    if (found == kSeverities.end()) return std::nullopt;
-    return static_cast<AlertSeverity>(found - kSeverities.begin());
+    const auto* const found = std::find(kSeverityNames.begin(), kSeverityNames.end(), text);
+    if (found == kSeverityNames.end()) return std::nullopt;
+    return static_cast<AlertSeverity>(found - kSeverityNames.begin());
 }
 
 std::string_view unit_of(const AlertRule& rule) {

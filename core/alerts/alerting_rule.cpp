@@ -20,7 +20,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;
 // Of one rule; further subjects are counted together, so that a user cannot fill the memory.
 constexpr std::size_t kMostSubjects = 1000;
 constexpr auto kOthers = "others";
@@ -134,7 +133,7 @@ void AlertingRule::observe(const ObservedEvent& event) {
     auto subject = subject_of(event);
     if (windows_.size() >= kMostSubjects && !windows_.contains(subject)) subject = kOthers;
     auto& window = windows_[subject];
-    window.add(event.time.micros / kSecond * kSecond, 1);
+    window.add(event.time.micros / kMicrosPerSecond * kMicrosPerSecond, 1);
     window.last = event.text;
     if (event.pid != 0 && rule_.group != AlertGroup::process)
         window.last += fmt::format("{}process {}", window.last.empty() ? "" : ", ", event.pid);

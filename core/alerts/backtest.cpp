@@ -11,7 +11,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;
 constexpr int kPage = 10'000;
 
 double value_of(const AlertRule& rule, bool counter, const MetricPoint& point) {
@@ -25,7 +24,7 @@ class Replay {
   public:
     Replay(const AlertRule& rule, Timestamp from, std::int64_t max_gap_ms, FlapLimits flaps = {})
         : rule_(rule, max_gap_ms, flaps),
-          idle_after_(rule.window_ms * 1000 + 2 * kSecond),
+          idle_after_(rule.window_ms * 1000 + 2 * kMicrosPerSecond),
           next_(from.micros) {
         out_.from = out_.to = from;
     }
@@ -77,13 +76,13 @@ void Replay::evaluate(Timestamp at) {
 void Replay::evaluate_until(Timestamp until) {
     while (next_ <= until.micros) {
         if (idle()) {
-            next_ += (until.micros - next_) / kSecond * kSecond;
+            next_ += (until.micros - next_) / kMicrosPerSecond * kMicrosPerSecond;
             out_.to = {next_};
-            next_ += kSecond;
+            next_ += kMicrosPerSecond;
             return;
         }
         evaluate({next_});
-        next_ += kSecond;
+        next_ += kMicrosPerSecond;
     }
 }
 
@@ -125,7 +124,7 @@ Result<Backtest> backtest_events(const AlertRule& rule, const std::string& event
     oldest.limit = 1;
     SHM_ASSIGN(const auto first, reader.query(oldest));
     const auto begin = first.empty() ? to : std::max(from, first.front().time);
-    Replay run(rule, {begin.micros / kSecond * kSecond}, kMaxGapMs);
+    Replay run(rule, {begin.micros / kMicrosPerSecond * kMicrosPerSecond}, kMaxGapMs);
     EventQuery query;
     query.kind = rule.event;
     query.since = {begin.micros - rule.window_ms * 1000};
@@ -158,7 +157,8 @@ Backtest backtest(const AlertRule& rule, std::span<const MetricPoint> points, Fl
     Replay run(rule, points.empty() ? Timestamp{} : points.front().time,
                std::max(kMaxGapMs, 2000 * longest), flaps);
     for (const auto& point : points)
-        run.point({point.time.micros + point.seconds * kSecond}, value_of(rule, counter, point));
+        run.point({point.time.micros + point.seconds * kMicrosPerSecond},
+                  value_of(rule, counter, point));
     return run.finish();
 }
 

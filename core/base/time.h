@@ -14,6 +14,9 @@ struct Timestamp {
     friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
 };
 
+inline constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+inline constexpr std::int64_t kNanosPerMilli = 1'000'000;
+
 Timestamp now();
 
 // Nanoseconds of the monotonic clock; for durations only.

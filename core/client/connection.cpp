@@ -22,7 +22,7 @@ namespace {
 constexpr int kFirstRetryMs = 2;
 constexpr int kLongestRetryMs = 50;
 // The longest single wait, so that closing a client is detected.
-constexpr int kSliceMs = 50;
+constexpr int kAnswerSliceMs = 50;
 // A running manager answers within this time even on a busy machine; never wait less.
 constexpr int kAnswerMs = 100;
 // How long a new client waits for the successor of a manager that ended.
@@ -269,7 +269,7 @@ Status Connection::await(bool writable) {
     for (;;) {
         if (closed()) return fail(closed_error());
         SHM_ASSIGN(const auto ready,
-                   channel_.wait(writable, std::min(left_ms(deadline_.answer), kSliceMs)));
+                   channel_.wait(writable, std::min(left_ms(deadline_.answer), kAnswerSliceMs)));
         if (ready != Io::again) return {};
         if (monotonic_nanos() < deadline_.answer) continue;
         auto late = make_error(

@@ -21,19 +21,19 @@ using layout::RingWriter;
 
 namespace {
 
-constexpr std::int64_t kMilli = 1'000'000;  // nanoseconds
-constexpr int kRetryMs = 100;               // between two attempts to take a role
+constexpr int kRoleRetryMs = 100;  // between two attempts to take a role
 // The ring's lock is held for moments only: this is for a manager that is slow to answer.
 constexpr std::uint32_t kLockMs = 10'000;
 
 std::int64_t end_of(std::uint32_t timeout_ms) {
-    return timeout_ms == kLockForever ? INT64_MAX
-                                      : monotonic_nanos() + std::int64_t{timeout_ms} * kMilli;
+    return timeout_ms == kLockForever
+               ? INT64_MAX
+               : monotonic_nanos() + std::int64_t{timeout_ms} * kNanosPerMilli;
 }
 
 std::uint32_t left_until(std::int64_t until) {
     if (until == INT64_MAX) return kLockForever;
-    const auto left = (until - monotonic_nanos() + kMilli - 1) / kMilli;
+    const auto left = (until - monotonic_nanos() + kNanosPerMilli - 1) / kNanosPerMilli;
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, kLockForever - 1));
 }
 
@@ -147,7 +147,8 @@ Result<std::unique_ptr<FrameRing>> FrameRing::join(ManagerClient& client, const 
                                   "all places for consumers of the ring are taken",
                                   "create the ring with more of them");
             SHM_ASSIGN(const auto counter, client.wait(id, ~std::uint64_t{0}, 0));
-            SHM_TRY(client.wait(id, counter.value_or(0), std::min<std::uint32_t>(left, kRetryMs)));
+            SHM_TRY(
+                client.wait(id, counter.value_or(0), std::min<std::uint32_t>(left, kRoleRetryMs)));
         }
     }();
     if (joined) return ring;

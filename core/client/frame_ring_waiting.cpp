@@ -4,7 +4,7 @@
 // Who waits marks that in the ring, orders its mark before its next look for all processes
 // (platform/global_barrier.h), looks, and sleeps on the region's signal. The other side publishes,
 // looks for the mark, clears it and notifies. So publishing needs no fence and no system call while
-// nobody waits. A side that dies between the two delays a sleeper by kSliceMs, no more.
+// nobody waits. A side that dies between the two delays a sleeper by kSleepMs, no more.
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -21,13 +21,12 @@ using layout::RingReader;
 
 namespace {
 
-constexpr std::int64_t kMilli = 1'000'000;  // nanoseconds
-constexpr std::int64_t kSpin = 5'000;       // nanoseconds: both sides may share a processor
+constexpr std::int64_t kSpin = 5'000;  // nanoseconds: both sides may share a processor
 // Between two looks: who looks more often takes the cache line away from the other side.
 constexpr int kRelax = 64;
-constexpr std::int64_t kYield = 50'000;           // nanoseconds: about as long as being woken takes
-constexpr std::int64_t kSliceMs = 100;            // a sleep at most
-constexpr std::int64_t kAskEvery = 100 * kMilli;  // whether the other side lives
+constexpr std::int64_t kYield = 50'000;  // nanoseconds: about as long as being woken takes
+constexpr std::int64_t kSleepMs = 100;   // a sleep at most
+constexpr std::int64_t kAskEvery = 100 * kNanosPerMilli;  // whether the other side lives
 
 void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -42,7 +41,7 @@ class FrameRing::Pause {
   public:
     explicit Pause(std::uint32_t timeout_ms)
         : began_(monotonic_nanos()),
-          until_(timeout_ms == kLockForever ? INT64_MAX : began_ + timeout_ms * kMilli),
+          until_(timeout_ms == kLockForever ? INT64_MAX : began_ + timeout_ms * kNanosPerMilli),
           ask_at_(began_ + kAskEvery) {}
 
     std::int64_t until() const { return until_; }
@@ -60,7 +59,7 @@ class FrameRing::Pause {
         const auto now = monotonic_nanos();
         const auto left = std::min(until_, ask_at_) - now;
         return static_cast<std::uint32_t>(
-            std::clamp<std::int64_t>((left + kMilli - 1) / kMilli, 1, kSliceMs));
+            std::clamp<std::int64_t>((left + kNanosPerMilli - 1) / kNanosPerMilli, 1, kSleepMs));
     }
     bool asks() {
         const auto now = monotonic_nanos();

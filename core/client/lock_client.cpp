@@ -14,12 +14,12 @@ namespace snakepit::shm {
 namespace {
 
 // Longest sleep: the delay until a restarted manager is asked again.
-constexpr int kSliceMs = 250;
+constexpr int kLockSliceMs = 250;
 // The delay after an unanswered request with a ticket.
 constexpr int kSilenceMs = 1000;
 
 // Rounded up, so that a wait is never too short.
-std::int64_t left_ms(std::int64_t deadline) {
+std::int64_t left_millis(std::int64_t deadline) {
     const auto nanos = std::max<std::int64_t>(0, deadline - monotonic_nanos());
     return nanos / 1'000'000 + (nanos % 1'000'000 > 0 ? 1 : 0);
 }
@@ -87,11 +87,11 @@ wire::RequestT LockClient::request_of(const Attempt& attempt) const {
         call.timeout_ms = attempt.deadline == INT64_MAX
                               ? kLockForever
                               : static_cast<std::uint32_t>(std::min<std::int64_t>(
-                                    left_ms(attempt.deadline), kLockForever - 1));
+                                    left_millis(attempt.deadline), kLockForever - 1));
         call.thread = attempt.owner;
         call.request = attempt.request;
         request.call.Set(std::move(call));
-    } else if (left_ms(attempt.deadline) == 0) {
+    } else if (left_millis(attempt.deadline) == 0) {
         wire::LockCancelT call;
         call.ticket = attempt.ticket;
         request.call.Set(std::move(call));
@@ -129,7 +129,7 @@ Result<std::optional<LockGrant>> LockClient::advance(Attempt& attempt, const Dea
     for (;;) {
         // Read before the request: a decision after the answer changes it.
         attempt.seen = connection_.lease().wake().load(std::memory_order_acquire);
-        attempt.ask_again = in_ms(kSliceMs);
+        attempt.ask_again = in_ms(kLockSliceMs);
         SHM_ASSIGN(const auto locked, step(attempt, deadline));
         switch (static_cast<LockState>(locked.state)) {
             case LockState::granted:
@@ -154,7 +154,7 @@ void LockClient::rest(const Attempt& attempt, std::int64_t until, bool once) con
     const auto& word = connection_.lease().wake();
     const auto end = std::min(until, attempt.ask_again);
     while (word.load(std::memory_order_acquire) == attempt.seen && !connection_.closed()) {
-        const auto left = left_ms(end);
+        const auto left = left_millis(end);
         if (left == 0) return;
         wait_while(word, attempt.seen, static_cast<int>(left));
         if (once) return;
@@ -225,7 +225,7 @@ Result<std::optional<LockGrant>> LockClient::wait(std::uint64_t ticket, std::uin
     };
     if (!due()) rest(asked, until, true);
     if (due()) {
-        const auto granted = advance(asked, Deadline::until(until, kSliceMs));
+        const auto granted = advance(asked, Deadline::until(until, kLockSliceMs));
         if (granted && *granted) return *granted;
         const bool silent = !granted && granted.error().code == ErrorCode::no_manager &&
                             monotonic_nanos() - asked.answered_at <

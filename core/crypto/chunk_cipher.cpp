@@ -12,13 +12,13 @@ namespace snakepit::shm {
 
 namespace {
 
-struct FreeContext {
+struct FreeCipherContext {
     void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 };
 struct FreeCipher {
     void operator()(EVP_CIPHER* cipher) const { EVP_CIPHER_free(cipher); }
 };
-using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeCipherContext>;
 
 const unsigned char* bytes_of(const std::byte* data) {
     return reinterpret_cast<const unsigned char*>(data);
@@ -42,7 +42,7 @@ bool run(EVP_CIPHER_CTX* context, int encrypts, const Nonce& nonce,
 
 // The library overwrites a context's key when it is freed.
 struct ChunkCipher::Private {
-    Context encrypting, decrypting;
+    CipherContext encrypting, decrypting;
 };
 
 ChunkCipher::ChunkCipher(std::unique_ptr<Private> d) : d_(std::move(d)) {}

@@ -22,7 +22,7 @@ constexpr std::string_view kSalt = "snakepit-shm";
 struct FreeKdf {
     void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
 };
-struct FreeContext {
+struct FreeKdfContext {
     void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
 };
 
@@ -64,8 +64,8 @@ Result<InstanceKey> InstanceKey::load(const std::string& path) {
 
 Status InstanceKey::derive(std::string_view purpose, std::span<std::byte> out) const {
     const std::unique_ptr<EVP_KDF, FreeKdf> kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
-    const std::unique_ptr<EVP_KDF_CTX, FreeContext> context(kdf ? EVP_KDF_CTX_new(kdf.get())
-                                                                : nullptr);
+    const std::unique_ptr<EVP_KDF_CTX, FreeKdfContext> context(kdf ? EVP_KDF_CTX_new(kdf.get())
+                                                                   : nullptr);
     char algorithm[] = "SHA256";
     const OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, algorithm, 0),

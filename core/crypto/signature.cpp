@@ -12,11 +12,11 @@ namespace {
 struct FreeKey {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 };
-struct FreeContext {
+struct FreeDigest {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
-using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
 
 const unsigned char* raw(std::span<const std::byte> bytes) {
     return reinterpret_cast<const unsigned char*>(bytes.data());
@@ -68,7 +68,7 @@ const PublicKey& SigningKey::public_key() const {
 }
 
 Result<Signature> SigningKey::sign(std::span<const std::byte> bytes) const {
-    const Context context(EVP_MD_CTX_new());
+    const DigestContext context(EVP_MD_CTX_new());
     Signature out;
     std::size_t size = out.size();
     if (!context ||
@@ -82,7 +82,7 @@ Result<Signature> SigningKey::sign(std::span<const std::byte> bytes) const {
 bool verify(const PublicKey& key, std::span<const std::byte> bytes, const Signature& signature) {
     const Key public_key(
         EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(key), key.size()));
-    const Context context(EVP_MD_CTX_new());
+    const DigestContext context(EVP_MD_CTX_new());
     return public_key && context &&
            EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, public_key.get()) == 1 &&
            EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(bytes),

@@ -23,7 +23,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr int kBusyMillis = 2000;
+constexpr int kCheckBusyMillis = 2000;
 constexpr int kPatienceMillis = 3000;
 constexpr int kStepsBetweenLooks = 20'000;  // of SQLite's machine: some milliseconds
 constexpr int kRowsDigested = 200;
@@ -34,7 +34,7 @@ int out_of_time(void* deadline) {
 
 // The result of `PRAGMA quick_check`: "ok", or its first finding.
 std::string quick_check(const std::string& path, std::int64_t deadline) {
-    SQLite::Database database(path, SQLite::OPEN_READONLY, kBusyMillis);
+    SQLite::Database database(path, SQLite::OPEN_READONLY, kCheckBusyMillis);
     sqlite3_progress_handler(database.getHandle(), kStepsBetweenLooks, out_of_time, &deadline);
     SQLite::Statement check(database, "PRAGMA quick_check(1)");
     return check.executeStep() ? check.getColumn(0).getString() : "no result";

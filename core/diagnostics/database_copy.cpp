@@ -16,7 +16,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr int kBusyMillis = 2000;
+constexpr int kCopyBusyMillis = 2000;
 // In the header of a database file: the journal mode, 2 with a write-ahead log.
 constexpr std::size_t kWriteVersion = 18, kReadVersion = 19;
 
@@ -104,7 +104,7 @@ Result<DatabaseCopied> copy_database(const std::string& path, std::uint64_t most
                           fmt::format("{} cannot be copied: {}", path, failure.what()));
     };
     return guarded(path, explain, [&] {
-        SQLite::Database from(path, SQLite::OPEN_READONLY, kBusyMillis);
+        SQLite::Database from(path, SQLite::OPEN_READONLY, kCopyBusyMillis);
         const auto into = in_memory();
         auto* copying = sqlite3_backup_init(into->getHandle(), "main", from.getHandle(), "main");
         if (!copying) throw SQLite::Exception(into->getHandle());

@@ -358,8 +358,8 @@ Result<HostSurvey> parse_host(const QJsonObject& object) {
     for (const auto& value : fields.list("groups"))
         survey.groups.push_back(group_from(value.toObject()));
     for (const auto& value : fields.list("others")) {
-        const auto object = value.toObject();
-        const Fields other(object);
+        const auto entry = value.toObject();
+        const Fields other(entry);
         survey.others.push_back({other.text("name"), other.text("kind")});
     }
     for (const auto& value : fields.list("segments")) {

@@ -14,8 +14,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
-
 Timestamp ask_for_time(SQLite::Database& database, const std::string& text, Timestamp time) {
     SQLite::Statement statement(database, text);
     statement.bind(1, time.micros);
@@ -71,8 +69,8 @@ Result<std::optional<HostRecord>> HistoryReader::at(Timestamp time) {
     return d_->connection.run([&](SQLite::Database& database) -> std::optional<HostRecord> {
         for (const auto& resolution : kHostResolutions) {
             const auto begin = begin_of(time.micros, resolution);
-            auto rows =
-                read_rows(database, resolution, begin, begin + resolution.seconds * kMicros);
+            auto rows = read_rows(database, resolution, begin,
+                                  begin + resolution.seconds * kMicrosPerSecond);
             if (!rows.empty()) return HostRecord{std::move(rows.front()), resolution.seconds};
         }
         return std::nullopt;
@@ -102,7 +100,8 @@ Result<HistoryReader::Neighbours> HistoryReader::next_to(Timestamp time) {
 Result<std::vector<HostSeries>> HistoryReader::series(TotalsBy by, Timestamp from, Timestamp to,
                                                       std::size_t max_points, std::size_t most) {
     if (max_points == 0 || to <= from) return std::vector<HostSeries>();
-    const auto wanted = (to.micros - from.micros) / kMicros / static_cast<std::int64_t>(max_points);
+    const auto wanted =
+        (to.micros - from.micros) / kMicrosPerSecond / static_cast<std::int64_t>(max_points);
     std::size_t finest = 0;
     while (finest + 1 < kHostResolutions.size() && kHostResolutions[finest].seconds < wanted)
         ++finest;

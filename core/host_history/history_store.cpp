@@ -19,7 +19,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
 // The part of a table that is removed at once when the database is too large.
 constexpr std::int64_t kPartRemoved = 8;
 
@@ -187,7 +186,7 @@ bool HistoryStore::Private::remove_oldest() {
         const auto& next = kHostResolutions[std::min(i + 1, kHostResolutions.size() - 1)];
         const auto cut =
             std::min(begin_of(last, next), begin_of(first + (last - first) / kPartRemoved, next) +
-                                               next.seconds * kMicros);
+                                               next.seconds * kMicrosPerSecond);
         if (remove_before(i, cut)) return true;
     }
     return false;
@@ -207,7 +206,8 @@ Timestamp HistoryStore::Private::retention_time() {
         const auto oldest =
             database.execAndGet(fmt::format("SELECT min(time) FROM surveys_{}", resolution.suffix));
         if (!oldest.isNull())
-            kept = std::min(kept, Timestamp{oldest.getInt64() + resolution.keep * kMicros});
+            kept =
+                std::min(kept, Timestamp{oldest.getInt64() + resolution.keep * kMicrosPerSecond});
     }
     return retention.follow(database, at, kept);
 }
@@ -236,7 +236,7 @@ Status HistoryStore::add(const HostTotals& totals) {
             const auto& resolution = kHostResolutions[i];
             const auto begin = begin_of(totals.time.micros, resolution);
             const auto rows = read_rows(d_->database, kHostResolutions[i - 1], begin,
-                                        begin + resolution.seconds * kMicros);
+                                        begin + resolution.seconds * kMicrosPerSecond);
             d_->write(resolution, begin, merged(rows));
         }
         transaction.commit();
@@ -287,7 +287,8 @@ Status HistoryStore::retain(std::uint64_t max_bytes) {
         bool removed = false;
         for (std::size_t i = 0; i < kHostResolutions.size(); ++i) {
             const auto& next = kHostResolutions[std::min(i + 1, kHostResolutions.size() - 1)];
-            const auto cut = begin_of(at.micros - kHostResolutions[i].keep * kMicros, next);
+            const auto cut =
+                begin_of(at.micros - kHostResolutions[i].keep * kMicrosPerSecond, next);
             removed = d_->remove_before(i, cut) || removed;
         }
         while (d_->used_bytes() > max_bytes && d_->remove_oldest()) removed = true;

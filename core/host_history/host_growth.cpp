@@ -14,7 +14,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
 constexpr std::array<std::int64_t, 2> kWindows{3600, GrowthWatch::kLongest};
 constexpr std::size_t kParts = 6;   // of a window
 constexpr double kGivenBack = 0.1;  // of the growth, by which a part may be below the one before
@@ -78,7 +77,7 @@ void GrowthWatch::add(const HostTotals& totals) {
     const auto minute = begin_of(at, kHostResolutions.front());
     while (!minutes_.empty() && minutes_.back().time >= minute) minutes_.pop_back();
     minutes_.push_back({at, totals.of(TotalsBy::program)});
-    while (minutes_.front().time <= at - kLongest * kMicros) minutes_.pop_front();
+    while (minutes_.front().time <= at - kLongest * kMicrosPerSecond) minutes_.pop_front();
 }
 
 std::vector<ProgramGrowth> GrowthWatch::growing() const {
@@ -90,7 +89,7 @@ std::vector<ProgramGrowth> GrowthWatch::growing() const {
         ProgramGrowth most;
         for (const auto window : kWindows) {
             Parts bytes, left;
-            const auto part = window * kMicros / static_cast<std::int64_t>(kParts);
+            const auto part = window * kMicrosPerSecond / static_cast<std::int64_t>(kParts);
             for (auto minute = minutes_.rbegin(); minute != minutes_.rend(); ++minute) {
                 const auto age = (end - minute->time) / part;
                 if (age >= static_cast<std::int64_t>(kParts)) break;

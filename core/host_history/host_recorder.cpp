@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kGlance = 1s;  // between two looks whether a survey is due
-constexpr std::int64_t kNanosPerMilli = 1'000'000;
 
 std::int64_t cpu_of_this_thread() {
     timespec used{};

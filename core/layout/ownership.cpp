@@ -15,7 +15,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::string_view kVersion = "snakepit-shm mark 1";
+constexpr std::string_view kMarkVersion = "snakepit-shm mark 1";
 constexpr int kAttempts = 3;  // another process may remove a mark while it is being created
 
 std::string prefix_of(const std::string& instance) {
@@ -169,7 +169,7 @@ void OwnershipMark::tend() {
 std::string Ownership::format(const Place& place) {
     if (place.registry.find('\n') != std::string::npos) return {};
     const auto& [system, inode, born] = place.directory;
-    return fmt::format("{}\n{}\nview {}\ndirectory {} {} {} {} {}\n", place.registry, kVersion,
+    return fmt::format("{}\n{}\nview {}\ndirectory {} {} {} {} {}\n", place.registry, kMarkVersion,
                        place.view, system.device, system.number, system.in_memory ? 1 : 0, inode,
                        born);
 }
@@ -178,7 +178,7 @@ std::optional<Ownership::Place> Ownership::parse(std::string_view text) {
     Place out;
     if (!text.ends_with('\n')) return std::nullopt;  // its end may be missing
     out.registry = line(text);
-    if (!out.registry.starts_with('/') || line(text) != kVersion) return std::nullopt;
+    if (!out.registry.starts_with('/') || line(text) != kMarkVersion) return std::nullopt;
     auto view = line(text);
     auto directory = line(text);
     if (!view.starts_with("view ") || !directory.starts_with("directory ") || !text.empty())

@@ -44,7 +44,6 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(200);
 // Between the parts of work that is too much for one turn: the others come in between.
 constexpr auto kSoon = std::chrono::milliseconds(1);
-constexpr std::int64_t kSecond = 1'000'000;
 // How long a manager that was just killed may keep the lock while the kernel takes it apart.
 constexpr int kLockPatienceMs = 3000;
 
@@ -310,7 +309,7 @@ void Manager::Private::tick() {
     registry.follow_wall_clock();
     if (service->tick(at)) run_slice();
     monitoring->run_slice();
-    if (interval_elapsed(at, kSecond, next_second)) {
+    if (interval_elapsed(at, kMicrosPerSecond, next_second)) {
         registry.state().heartbeat.store(now().micros, std::memory_order_relaxed);
         registry.state().beat.store(boot_micros(), std::memory_order_relaxed);
         mark.tend();

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "json/json_values.h"
 #include "monitoring/reports_performance.h"
 #include "monitoring/telemetry_report.h"
 #include "platform/memory_limit.h"
@@ -26,13 +27,6 @@ constexpr qsizetype kListedArenas = 150;
 constexpr std::size_t kListedUsers = 100;
 constexpr std::size_t kListedAlerts = 150;   // the worst
 constexpr std::size_t kListedResults = 200;  // of the looks at health; the manager knows a day's
-
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
-qint64 number(std::uint64_t value) {
-    return static_cast<qint64>(value);
-}
 
 QJsonObject recorder_json(const RecorderState& state) {
     return {{"writable", state.writable},

@@ -13,6 +13,7 @@
 
 #include "base/units.h"
 #include "host_history/history_schema.h"
+#include "json/json_values.h"
 #include "layout/metrics.h"
 #include "security/name_resolver.h"
 #include "telemetry/recommendations.h"
@@ -28,13 +29,6 @@ using layout::Timed;
 constexpr std::size_t kListed = 100;
 // Of the errors in the stats report, estimated generously.
 constexpr std::size_t kErrorBytes = std::size_t{40} * 1024;
-
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
-qint64 number(std::uint64_t value) {
-    return static_cast<qint64>(value);
-}
 
 QJsonObject percentiles(const Histogram& times) {
     return {{"count", number(times.count)},

@@ -4,13 +4,11 @@
 #include <QJsonArray>
 #include <QJsonDocument>
 
+#include "json/json_values.h"
+
 namespace snakepit::shm {
 
 namespace {
-
-QString text(std::string_view value) {
-    return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
-}
 
 QString journal_text(JournalChoice choice) {
     if (choice == JournalChoice::everything) return QStringLiteral("every event");

@@ -34,6 +34,10 @@ class Encoder {
 inline RegionId from_wire(const wire::RegionKey& key) {
     return {key.micros(), key.random()};
 }
+// Nothing is a region that does not exist.
+inline RegionId from_wire(const std::unique_ptr<wire::RegionKey>& key) {
+    return key ? from_wire(*key) : RegionId{};
+}
 inline wire::RegionKey to_wire(const RegionId& id) {
     return {id.micros, id.random};
 }

@@ -5,16 +5,12 @@
 
 namespace snakepit::shm {
 
-namespace {
-
-constexpr std::int64_t kSecond = 1'000'000;
-
-}  // namespace
+namespace {}  // namespace
 
 bool RefusalLog::own_event(std::uint32_t uid, std::int64_t at) {
     auto& second = users_[uid];
-    if (second.number != at / kSecond)
-        second = {at / kSecond, 0, 0, second.counted_before + second.counted};
+    if (second.number != at / kMicrosPerSecond)
+        second = {at / kMicrosPerSecond, 0, 0, second.counted_before + second.counted};
     if (second.recorded < kOwnEvents) return ++second.recorded > 0;
     ++second.counted;
     return false;
@@ -24,7 +20,7 @@ std::vector<RefusalLog::Counted> RefusalLog::over(std::int64_t at) {
     std::vector<Counted> out;
     for (auto entry = users_.begin(); entry != users_.end();) {
         auto& [uid, second] = *entry;
-        const bool ended = second.number != at / kSecond;
+        const bool ended = second.number != at / kMicrosPerSecond;
         const auto count = second.counted_before + (ended ? second.counted : 0);
         if (count > 0) out.push_back({uid, count});
         second.counted_before = 0;

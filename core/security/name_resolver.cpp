@@ -15,7 +15,7 @@ constexpr auto kRemembered = std::chrono::seconds(5);
 constexpr std::size_t kMostRemembered = 1000;
 constexpr std::size_t kEntryBytes = std::size_t{64} * 1024;  // of a group with many members
 
-std::optional<std::uint32_t> number(const std::string& text) {
+std::optional<std::uint32_t> id_number(const std::string& text) {
     std::uint32_t value = 0;
     const auto* const end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, value);
@@ -45,7 +45,7 @@ std::optional<passwd> entry_of(std::uint32_t uid, std::vector<char>& room) {
 template <typename LookUp>
 std::optional<std::uint32_t> SystemNameResolver::remembered(Known& known, const std::string& name,
                                                             LookUp look_up) {
-    if (const auto value = number(name)) return value;
+    if (const auto value = id_number(name)) return value;
     const auto at = Clock::now();
     if (const auto found = known.find(name);
         found != known.end() && at - found->second.second < kRemembered)

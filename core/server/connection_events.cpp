@@ -5,20 +5,12 @@
 
 namespace snakepit::shm {
 
-namespace {
-
-RegionId region(const std::unique_ptr<wire::RegionKey>& key) {
-    return key ? from_wire(*key) : RegionId{};
-}
-
-}  // namespace
-
 bool ClientConnection::event_call(std::uint64_t id, const wire::RequestT& request) {
     auto& signals = server_.service().signals();
     using wire::Call;
     switch (request.call.type) {
         case Call::Signal:
-            answer_signal(id, signals.open(caller_, region(request.call.AsSignal()->id)));
+            answer_signal(id, signals.open(caller_, from_wire(request.call.AsSignal()->id)));
             return true;
         case Call::Signalled: {
             const auto& call = *request.call.AsSignalled();
@@ -35,7 +27,7 @@ bool ClientConnection::event_call(std::uint64_t id, const wire::RequestT& reques
         }
         case Call::Watch: {
             const auto& call = *request.call.AsWatch();
-            const auto reply = signals.watch(caller_, region(call.id), call.since, call.ticket);
+            const auto reply = signals.watch(caller_, from_wire(call.id), call.since, call.ticket);
             if (!reply) {
                 answer_error(id, reply.error());
             } else {

@@ -11,10 +11,6 @@ namespace {
 // A page of locked regions; one more, at most kNamedLockers of each kind, fits behind it.
 constexpr std::size_t kLocksBytes = 16 * 1024;
 
-RegionId region(const std::unique_ptr<wire::RegionKey>& key) {
-    return key ? from_wire(*key) : RegionId{};
-}
-
 }  // namespace
 
 bool ClientConnection::lock_call(std::uint64_t id, const wire::RequestT& request) {
@@ -24,7 +20,7 @@ bool ClientConnection::lock_call(std::uint64_t id, const wire::RequestT& request
         case Call::Lock: {
             const auto& call = *request.call.AsLock();
             const auto mode = call.mode ? AccessMode::read_write : AccessMode::read_only;
-            answer_lock(id, service.lock(caller_, {region(call.id), mode, call.timeout_ms,
+            answer_lock(id, service.lock(caller_, {from_wire(call.id), mode, call.timeout_ms,
                                                    call.thread, call.request}));
             return true;
         }
@@ -36,14 +32,15 @@ bool ClientConnection::lock_call(std::uint64_t id, const wire::RequestT& request
             return true;
         case Call::Unlock: {
             const auto& call = *request.call.AsUnlock();
-            answer_done(id, call.abandoned ? service.abandon(caller_, region(call.id), call.token)
-                                           : service.unlock(caller_, region(call.id), call.token,
-                                                            call.request));
+            answer_done(
+                id, call.abandoned
+                        ? service.abandon(caller_, from_wire(call.id), call.token)
+                        : service.unlock(caller_, from_wire(call.id), call.token, call.request));
             return true;
         }
         case Call::LockRequestCancel: {
             const auto& call = *request.call.AsLockRequestCancel();
-            service.lock_request_cancel(caller_, region(call.id), call.thread, call.request);
+            service.lock_request_cancel(caller_, from_wire(call.id), call.thread, call.request);
             return true;
         }
         case Call::Locks:
@@ -86,7 +83,7 @@ void ClientConnection::locks(std::uint64_t id, const wire::LocksT& call) {
 }
 
 void ClientConnection::release_locks(std::uint64_t id, const wire::ReleaseLocksT& call) {
-    const auto released = server_.service().release_locks(caller_, region(call.id), call.token);
+    const auto released = server_.service().release_locks(caller_, from_wire(call.id), call.token);
     if (!released) return answer_error(id, released.error());
     wire::LockedRegionsT page;
     page.regions.push_back(std::make_unique<wire::LockedRegionT>(to_wire(*released)));

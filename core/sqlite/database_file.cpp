@@ -34,7 +34,7 @@ const std::string& created(const std::string& path) {
     return path;
 }
 
-constexpr int kBusyMillis = 200;  // short: the end of a recorder waits for it
+constexpr int kWriterBusyMillis = 200;  // short: the end of a recorder waits for it
 
 }  // namespace
 
@@ -70,7 +70,7 @@ void keep_log_when_closed(SQLite::Database& database) {
 DatabaseWriter::DatabaseWriter(std::string name)
     : path(std::move(name)),
       database(created(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
-               kBusyMillis) {}
+               kWriterBusyMillis) {}
 
 int DatabaseWriter::prepare_log(int newest, bool shrinks) {
     const int version = database.execAndGet("PRAGMA user_version").getInt();

@@ -10,7 +10,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr int kBusyMillis = 1000;  // readers wait only while the log is being recovered
+constexpr int kReaderBusyMillis = 1000;  // readers wait only while the log is being recovered
 
 Error absent(const std::string& path, std::string_view what) {
     return make_error(
@@ -53,9 +53,9 @@ bool has_log(const std::string& path) {
 }  // namespace
 
 ReadConnection::Connection ReadConnection::connect(bool immutable) const {
-    auto connection =
-        std::make_unique<SQLite::Database>(uri_of(path_) + (immutable ? "?immutable=1" : ""),
-                                           SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMillis);
+    auto connection = std::make_unique<SQLite::Database>(
+        uri_of(path_) + (immutable ? "?immutable=1" : ""), SQLite::OPEN_READONLY | SQLite::OPEN_URI,
+        kReaderBusyMillis);
     // The last thousand events of one region may be in as many pages; a second query finds them
     // cached.
     connection->exec("PRAGMA cache_size=-16384");

@@ -13,7 +13,7 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr int kBusyMillis = 2000;
+constexpr int kStateBusyMillis = 2000;
 constexpr auto kSchema =
     "CREATE TABLE IF NOT EXISTS policies(region_id TEXT PRIMARY KEY, policy TEXT NOT NULL, "
     "revision INTEGER NOT NULL, boot TEXT NOT NULL, changed_at INTEGER NOT NULL, "
@@ -46,7 +46,7 @@ Error explain(const std::string& path, const SQLite::Exception& exception) {
 }  // namespace
 
 void StateDatabase::prepare() {
-    database_.emplace(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMillis);
+    database_.emplace(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kStateBusyMillis);
     ++opened_;
     refuse_commits_after_faults(*database_);
     database_->exec("PRAGMA mmap_size=0; PRAGMA journal_mode=WAL");

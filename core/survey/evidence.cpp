@@ -15,10 +15,9 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;  // microseconds
-constexpr std::int64_t kYoung = 60 * kSecond;
-constexpr std::int64_t kRecent = 600 * kSecond;
-constexpr std::int64_t kLongAgo = 24 * 3600 * kSecond;
+constexpr std::int64_t kYoung = 60 * kMicrosPerSecond;
+constexpr std::int64_t kRecent = 600 * kMicrosPerSecond;
+constexpr std::int64_t kLongAgo = 24 * 3600 * kMicrosPerSecond;
 
 constexpr std::size_t kSentences = 6;  // usual number
 

@@ -15,8 +15,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
-
 bool has_column(SQLite::Database& database, const Resolution& resolution, std::string_view metric) {
     SQLite::Statement columns(
         database,
@@ -128,7 +126,8 @@ Result<std::vector<MetricPoint>> MetricsReader::series(std::string_view metric, 
                                                        Timestamp to, std::size_t max_points) {
     SHM_TRY(check(metric));
     if (max_points == 0 || to <= from) return std::vector<MetricPoint>();
-    const auto wanted = (to.micros - from.micros) / kMicros / static_cast<std::int64_t>(max_points);
+    const auto wanted =
+        (to.micros - from.micros) / kMicrosPerSecond / static_cast<std::int64_t>(max_points);
     std::size_t finest = 0;
     while (finest + 1 < kResolutions.size() && kResolutions[finest + 1].seconds <= wanted) ++finest;
     SHM_ASSIGN(const auto points, d_->connection.run([&](SQLite::Database& database) {

@@ -21,7 +21,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
 // The part of a table that is removed at once when the database is too large, so that not every
 // batch removes rows.
 constexpr std::int64_t kPartRemoved = 8;
@@ -117,7 +116,7 @@ void MetricsStore::Private::roll_up(std::set<std::int64_t> times) {
         auto& statement = roll_ups[i - 1];
         for (const auto row : rows) {
             statement.bind(1, row);
-            statement.bind(2, row + seconds * kMicros);
+            statement.bind(2, row + seconds * kMicrosPerSecond);
             statement.exec();
             statement.reset();
         }
@@ -144,8 +143,8 @@ bool MetricsStore::Private::remove_oldest() {
         extent.reset();
         const auto next = kResolutions[std::min(i + 1, kResolutions.size() - 1)].seconds;
         const auto cut =
-            std::min(begin_of(last, next),
-                     begin_of(first + (last - first) / kPartRemoved, next) + next * kMicros);
+            std::min(begin_of(last, next), begin_of(first + (last - first) / kPartRemoved, next) +
+                                               next * kMicrosPerSecond);
         if (remove_before(i, cut)) return true;
     }
     return false;
@@ -196,7 +195,8 @@ Result<Timestamp> MetricsStore::retention_time() {
             const auto oldest =
                 d_->database.execAndGet(fmt::format("SELECT min(time) FROM {}", resolution.table));
             if (!oldest.isNull())
-                kept = std::min(kept, Timestamp{oldest.getInt64() + resolution.keep * kMicros});
+                kept = std::min(kept,
+                                Timestamp{oldest.getInt64() + resolution.keep * kMicrosPerSecond});
         }
         return d_->retention.follow(d_->database, at, kept);
     });
@@ -208,7 +208,7 @@ Status MetricsStore::retain(Timestamp now, std::uint64_t max_bytes) {
         bool removed = false;
         for (std::size_t i = 0; i < kResolutions.size(); ++i) {
             const auto next = kResolutions[std::min(i + 1, kResolutions.size() - 1)].seconds;
-            const auto cut = begin_of(now.micros - kResolutions[i].keep * kMicros, next);
+            const auto cut = begin_of(now.micros - kResolutions[i].keep * kMicrosPerSecond, next);
             removed = d_->remove_before(i, cut) || removed;
         }
         while (d_->used_bytes() > max_bytes && d_->remove_oldest()) removed = true;

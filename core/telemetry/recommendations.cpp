@@ -15,7 +15,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
 constexpr std::int64_t kShortestTrend = 5 * 60;  // seconds
 constexpr std::size_t kFewestPoints = 20;
 constexpr double kGoodFit = 0.9;
@@ -50,7 +49,7 @@ std::string about(double seconds) {
 }
 
 double seconds_between(Timestamp from, Timestamp to) {
-    return static_cast<double>(to.micros - from.micros) / kMicros;
+    return static_cast<double>(to.micros - from.micros) / kMicrosPerSecond;
 }
 
 std::uint64_t percent(double share) {

@@ -19,6 +19,7 @@ file(RELATIVE_PATH SNAKEPIT_LIBDIR_FROM_BINDIR "/${CMAKE_INSTALL_BINDIR}" "/${CM
 
 option(SNAKEPIT_FUZZ "Build the fuzz targets (needs clang)" OFF)
 option(SNAKEPIT_GUI "Build the desktop monitor" ON)
+option(SNAKEPIT_UNITY "Compile the sources of a library several at a time" ON)
 set(SNAKEPIT_SANITIZER "" CACHE STRING "address (with undefined) or thread; empty for none")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -58,6 +59,21 @@ if(SNAKEPIT_FUZZ)
     target_link_options(snakepit_options INTERFACE ${fuzz_flags})
 endif()
 
+# snakepit_compile_together(TARGETS…): most of the time of a source is that of the headers it includes, which sources
+# compiled together read once. Names of theirs that nobody else sees have to differ for that.
+function(snakepit_compile_together)
+    if(NOT SNAKEPIT_UNITY)
+        return()
+    endif()
+    set_target_properties(${ARGV} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        foreach(target IN LISTS ARGV)
+            # What a source defines in an unnamed namespace is in an included file then.
+            target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+        endforeach()
+    endif()
+endfunction()
+
 # snakepit_module(NAME SOURCES… DEPENDS…): one static library a module, named snakepit_<module>. Packages get
 # it as SnakepitShm::<module>, without our warnings.
 function(snakepit_module NAME)
@@ -68,5 +84,6 @@ function(snakepit_module NAME)
     target_include_directories(snakepit_${NAME} PUBLIC "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/core>"
         "$<INSTALL_INTERFACE:${SNAKEPIT_INSTALL_COREDIR}>")
     set_target_properties(snakepit_${NAME} PROPERTIES EXPORT_NAME ${NAME})
+    snakepit_compile_together(snakepit_${NAME})
     set_property(GLOBAL APPEND PROPERTY SNAKEPIT_MODULES snakepit_${NAME})
 endfunction()

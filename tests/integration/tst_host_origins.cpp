@@ -25,9 +25,11 @@ constexpr int kLoner = 70'001;        // nothing else runs as this user
 constexpr int kFirstTenant = 71'000;  // of living arrangements, each has some numbers
 constexpr int kNumbersEach = 10;
 constexpr Later kLater{.passed = 900};
-// Of the dead ones that are offered: 83 on a quiet machine. What stays has a name that a later run
-// may look for, or was used by a process that ended before the table was read.
-constexpr int kWantedPercent = 75;
+// Of the dead ones whose users are all recorded, those that are offered: 86 and more. What stays
+// has a name that a later run may look for. On a busy machine more of them were used by a process
+// that ended before it could be identified, which the evidence says.
+constexpr int kWantedPercent = 83;
+constexpr auto kGap = "The origin log does not tell who else opened it";
 
 struct Placed {
     std::unique_ptr<ControlGroup> group;
@@ -152,12 +154,13 @@ void HostOriginsTest::the_dead_are_offered() {
     const View root(*looker_, kLater);
     QVERIFY(root.valid);
     std::printf("%-52s %-6s %-9s %5s\n", "arrangement", "owner", "verdict", "asked");
-    int all = 0, offered = 0;
+    int all = 0, offered = 0, gaps = 0;
     for (const auto& dead : dead_)
         for (const auto* placed : {&dead.of_user, &dead.of_root})
             for (const auto& name : placed->actor->segments()) {
                 const auto segment = root.of(name);
                 const bool removable = root.offered.contains(name);
+                const bool gap = evidence_of(segment).contains(kGap);
                 std::printf("%-52s %-6s %-9s %3d %%  %s\n", dead.arrangement.name,
                             placed == &dead.of_root ? "root" : "user",
                             qPrintable(segment["verdict"].toString()),
@@ -166,9 +169,11 @@ void HostOriginsTest::the_dead_are_offered() {
                 if (!removable) std::printf("    %s\n", qPrintable(evidence_of(segment)));
                 ++all;
                 offered += removable ? 1 : 0;
+                gaps += gap && !removable ? 1 : 0;
             }
-    std::printf("of %d dead segments %d are offered: %d %%\n", all, offered, offered * 100 / all);
-    QVERIFY(offered * 100 >= all * kWantedPercent);
+    std::printf("of %d dead segments %d are offered: %d %%; of %d the log has gaps\n", all, offered,
+                offered * 100 / all, gaps);
+    QVERIFY(offered > 0 && offered * 100 >= (all - gaps) * kWantedPercent);
 }
 
 void HostOriginsTest::nothing_young_is_offered() {

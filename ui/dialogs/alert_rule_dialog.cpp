@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::int64_t kWeek = 7 * 86'400'000LL;
 constexpr std::size_t kListed = 200;
-constexpr int kRestMillis = 350;  // typing asks once it rests
+constexpr int kTypingRestMillis = 350;  // typing asks once it rests
 
 QString threshold_hint(std::string_view unit) {
     if (unit == "ratio") return AlertRuleDialog::tr("a percentage: 90 %");
@@ -60,7 +60,7 @@ AlertRuleDialog::AlertRuleDialog(Workspace& workspace, const AlertRule& rule, QW
     add_command_line();
     add_action(run_, this, &AlertRuleDialog::run)->setDefault(true);
     rest_.setSingleShot(true);
-    rest_.setInterval(kRestMillis);
+    rest_.setInterval(kTypingRestMillis);
     connect(&rest_, &QTimer::timeout, this, &AlertRuleDialog::backtest);
     apply_edit();
     backtest();

@@ -19,7 +19,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kRestMillis = 150;
+constexpr int kPolicyRestMillis = 150;
 constexpr int kTwoHalves = 960;  // pixels
 
 struct Loaded {
@@ -80,7 +80,7 @@ PolicyDialog::PolicyDialog(Workspace& workspace, const RegionId& id, QWidget* pa
     add_command_line();
     add_action(save_, this, &PolicyDialog::save)->setEnabled(false);
     rest_->setSingleShot(true);
-    rest_->setInterval(kRestMillis);
+    rest_->setInterval(kPolicyRestMillis);
     connect(rest_, &QTimer::timeout, this, &PolicyDialog::preview);
     connect(editor_, &PolicyEditor::edited, this, &PolicyDialog::check);
     connect(what_if_, &WhatIfPanel::asked, this, &PolicyDialog::check);

@@ -22,7 +22,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kRestMillis = 200;
+constexpr int kRuleRestMillis = 200;
 
 void complete(QLineEdit* field, const QStringList& words) {
     auto* completer = new QCompleter(words, field);
@@ -79,7 +79,7 @@ RuleDialog::RuleDialog(Workspace& workspace, const PolicyRule& rule, const Known
         accept();
     });
     rest_->setSingleShot(true);
-    rest_->setInterval(kRestMillis);
+    rest_->setInterval(kRuleRestMillis);
     connect(rest_, &QTimer::timeout, this, &RuleDialog::ask);
     opened_ = this->rule();
     check();

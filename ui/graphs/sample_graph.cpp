@@ -14,7 +14,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr std::size_t kMostPoints = 1500;  // of the view and as much on either side
-constexpr int kRestMillis = 120;           // after the last zoom or pan
+constexpr int kZoomRestMillis = 120;           // after the last zoom or pan
 constexpr double kFiner = 2;               // a view this much smaller needs other points
 constexpr int kMostMarks = 200;
 constexpr auto kRestartCounter = "service_cpu_seconds_total";  // grows as long as a manager lives
@@ -29,7 +29,7 @@ SampleGraph::SampleGraph(Workspace& workspace, QWidget* parent)
     : GraphPanel(parent), workspace_(workspace) {
     lead(workspace);
     load_soon_.setSingleShot(true);
-    load_soon_.setInterval(kRestMillis);
+    load_soon_.setInterval(kZoomRestMillis);
     connect(&load_soon_, &QTimer::timeout, this, &SampleGraph::load);
     connect(&plot(), &TimePlot::range_changed, this, [this] {
         if (isVisible() && !load_soon_.isActive()) load_soon_.start();

@@ -21,7 +21,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kEventsShown = 14;
+constexpr int kEventsOfRegion = 14;
 
 QString holder_html(const RegionReference& holder) {
     const auto held = holder.count == 0 ? QObject::tr("mapped, idle")
@@ -222,7 +222,7 @@ void DetailsPane::ask_events() {
     query.region_id = id_of_key_.str();
     query.until = workspace_.shown_until();
     query.newest_first = true;
-    query.limit = kEventsShown;
+    query.limit = kEventsOfRegion;
     feed_.ask(query, [this](auto result) {
         QString html;
         if (result)

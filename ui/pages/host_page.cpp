@@ -185,7 +185,7 @@ void HostPage::ask_history() {
             return port.history(by, {to.micros - span * 1'000'000}, to, HostGraph::kMostPoints,
                                 HostGraph::kMostLines);
         },
-        [this, by, past = workspace_.shown_until()](const auto& series) {
+        [this, by, span, past = workspace_.shown_until()](const auto& series) {
             asking_history_ = false;
             history_since_.start();
             if (past != workspace_.shown_until()) return ask_history();

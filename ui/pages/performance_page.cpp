@@ -26,7 +26,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr int kReportSeconds = 5;
-constexpr int kTwoColumns = 1070, kLeastHeight = 190;  // pixels: of the page, of each part
+constexpr int kTwoColumnsWidth = 1070, kLeastHeight = 190;  // pixels: of the page, of each part
 enum Stretch { kLastMinute, kSinceStart };
 enum Subject { kAdvice, kUsers, kSessions, kWorkers };
 
@@ -66,7 +66,7 @@ PerformancePage::PerformancePage(Workspace& workspace, QWidget* parent)
 
 void PerformancePage::resizeEvent(QResizeEvent* event) {
     for (auto* row : rows_)
-        row->setOrientation(width() < kTwoColumns ? Qt::Vertical : Qt::Horizontal);
+        row->setOrientation(width() < kTwoColumnsWidth ? Qt::Vertical : Qt::Horizontal);
     Page::resizeEvent(event);
 }
 

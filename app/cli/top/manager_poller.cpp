@@ -13,7 +13,7 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr auto kInterval = std::chrono::seconds(2);
+constexpr auto kPollInterval = std::chrono::seconds(2);
 constexpr int kPatienceMs = 1000;
 constexpr int kEvents = 20;
 
@@ -80,7 +80,7 @@ void ManagerPoller::run() {
     std::unique_lock lock(mutex_);
     while (!ending_) {
         // A request that was changed is sent at once, and again two seconds later.
-        changed_.wait_for(lock, kInterval, [this] { return hurry_ || ending_; });
+        changed_.wait_for(lock, kPollInterval, [this] { return hurry_ || ending_; });
         if (ending_) return;
         hurry_ = false;
         const auto wanted = wanted_;

@@ -22,12 +22,11 @@ namespace snakepit::shm::origins {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;  // microseconds
-constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kMinute = 60 * kMicrosPerSecond;
 // While only known processes act, their events can wait: each wake costs more than an event.
 constexpr std::int64_t kPause = 30'000;
-constexpr std::int64_t kPlacesAtMost = 2 * kSecond;  // how often places are looked for
-constexpr std::int64_t kPlacesShare = 300;           // and the part of the time that it may take
+constexpr std::int64_t kPlacesAtMost = 2 * kMicrosPerSecond;  // how often places are looked for
+constexpr std::int64_t kPlacesShare = 300;  // and the part of the time that it may take
 constexpr std::size_t kEventsAtOnce = 4096;
 constexpr std::size_t kMostRows = 50'000;       // that wait to be written
 constexpr std::size_t kMostSegments = 200'000;  // in memory
@@ -102,7 +101,7 @@ Status OriginLog::run(const Handle& stop) {
 
 int OriginLog::wait_ms() {
     auto until = std::min({next_places_, next_tables_, committed_at_ + kMinute});
-    if (batch_.rows() > 0 || !store_) until = std::min(until, committed_at_ + kSecond);
+    if (batch_.rows() > 0 || !store_) until = std::min(until, committed_at_ + kMicrosPerSecond);
     const auto wait = std::max<std::int64_t>(until - boot_micros(), 0) / 1000 + 1;
     return static_cast<int>(std::min<std::int64_t>(wait, 1000));
 }
@@ -119,7 +118,7 @@ void OriginLog::turn(const Handle& stop, bool& stopped) {
     if (files[2].revents != 0) read_events();
     if (files[1].revents != 0) processes_.note_ends(now_, batch_);
     if (budget_.wait_ms() == 0 && now_.boot >= next_places_) find_places();
-    const bool due = now_.boot - committed_at_ >= kSecond;
+    const bool due = now_.boot - committed_at_ >= kMicrosPerSecond;
     if (now_.boot >= next_tables_ || (due && !batch_.answers.empty())) read_tables();
     if (batch_.rows() > kMostRows) forget_all("there was more than could be written");
     if (due && (batch_.rows() > 0 || !store_ || now_.boot - committed_at_ >= kMinute)) commit();
@@ -212,7 +211,7 @@ void OriginLog::forget_removed() {
     for (auto& key : removed_) {
         const auto found = segments_.find(key);
         if (found == segments_.end() || found->second.names > 0) continue;
-        if (now_.boot - found->second.removed < kSecond)
+        if (now_.boot - found->second.removed < kMicrosPerSecond)
             later.push_back(std::move(key));
         else
             segments_.erase(found);
@@ -274,7 +273,7 @@ void OriginLog::read_table(std::uint64_t name_space) {
 void OriginLog::read_tables() {
     if (own_table_ == 0) own_table_ = survey::namespace_of(AT_FDCWD, "/proc/self/ns/ipc");
     read_table(own_table_);
-    next_tables_ = now_.boot + kSecond;
+    next_tables_ = now_.boot + kMicrosPerSecond;
 }
 
 void OriginLog::gap(std::uint64_t space, std::int64_t begin, std::string reason) {
@@ -312,7 +311,7 @@ void OriginLog::commit() {
     committed_at_ = now_.boot;
     if (now_.boot < next_retention_) return;
     const auto more = store_->retain(options_.limits, now_);
-    next_retention_ = now_.boot + (more.value_or(false) ? kSecond : kMinute);
+    next_retention_ = now_.boot + (more.value_or(false) ? kMicrosPerSecond : kMinute);
 }
 
 // Once for as long as it lasts.

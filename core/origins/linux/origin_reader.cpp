@@ -26,8 +26,8 @@ using survey::RecordedProcess;
 constexpr const char* kUsualPlace = "/var/lib/snakepit-shm-origins";
 constexpr DatabaseKind kKind{"origin log", "segments", kSchemaVersion};
 constexpr std::int64_t kPatience = 5'000'000'000;  // nanoseconds
-constexpr unsigned kPause = 10'000;                // microseconds
-constexpr int kMostRows = 1'000'000;
+constexpr unsigned kPauseMicros = 10'000;          // microseconds
+constexpr int kMostRowsRead = 1'000'000;
 
 // What nobody but root can have written or read.
 bool is_roots(const std::string& path) {
@@ -103,7 +103,7 @@ SQLite::Statement OriginReader::Private::of_boot(SQLite::Database& database,
                                                  const char* text) const {
     SQLite::Statement out(database, text);
     out.bind(1, boot.data(), static_cast<int>(boot.size()));
-    out.bind(2, kMostRows);
+    out.bind(2, kMostRowsRead);
     return out;
 }
 
@@ -242,7 +242,7 @@ bool OriginReader::catch_up(int directory) {
         const auto give_up = monotonic_nanos() + kPatience;
         while (asks && !d_->caught_up && monotonic_nanos() < give_up) {
             d_->caught_up = d_->answer() > before;
-            if (!d_->caught_up) ::usleep(kPause);
+            if (!d_->caught_up) ::usleep(kPauseMicros);
         }
     }
     d_->loaded = d_->connection

@@ -12,14 +12,13 @@ namespace snakepit::shm::origins {
 namespace {
 
 constexpr std::uint64_t kHugePage = 2 << 20;  // of sizes only, which are not recorded
-constexpr std::int64_t kSecond = 1'000'000;   // microseconds: the unit of the table's times
 
 // Whether a process that was read just now can have made the segment: another one may have got its
 // number meanwhile.
 bool began_before(const survey::RecordedProcess& process, Timestamp created, Moment at) {
     const auto ticks = ::sysconf(_SC_CLK_TCK);
-    const auto began = process.started * kSecond / std::max(ticks, 1L);
-    return began <= at.boot - (at.wall.micros - created.micros) + kSecond;
+    const auto began = process.started * kMicrosPerSecond / std::max(ticks, 1L);
+    return began <= at.boot - (at.wall.micros - created.micros) + kMicrosPerSecond;
 }
 
 }  // namespace

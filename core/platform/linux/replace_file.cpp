@@ -24,7 +24,7 @@ namespace snakepit::shm {
 namespace {
 
 constexpr int kMostLinks = 40;  // as the kernel
-constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::size_t kCopiedAtOnce = 64 * 1024;
 
 // The remedies of system_error() are about regions and instances.
 Error output_error(int number, const std::string& path) {
@@ -316,7 +316,7 @@ void remove_output(const std::string& path) {
 }
 
 OutputStream::OutputStream(OutputFile& file, std::function<bool(std::size_t)> go_on)
-    : file_(file), go_on_(std::move(go_on)), buffer_(kPiece, '\0') {
+    : file_(file), go_on_(std::move(go_on)), buffer_(kCopiedAtOnce, '\0') {
     setp(buffer_.data(), buffer_.data() + buffer_.size());
 }
 

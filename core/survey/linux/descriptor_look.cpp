@@ -18,7 +18,6 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::size_t kPiece = 64 << 10;
 constexpr std::uint64_t kMostAsked = 8192;      // sockets and rings, per scan
 constexpr unsigned kGraphicsMajor = 226;        // /dev/dri/…
 constexpr std::uint32_t kMountNumber = 0x1000;  // STATX_MNT_ID, since Linux 5.8
@@ -42,7 +41,7 @@ std::uint64_t count_in(const std::string& text, std::string_view key) {
 DescriptorLook::DescriptorLook(int proc, const LookOptions& options, const TellSighting& tell,
                                LookResult& result)
     : proc_(proc), options_(options), tell_(tell), result_(result) {
-    buffer_.resize(kPiece);
+    buffer_.resize(kReadAtOnce);
     struct stat info {};
     if (::fstatat(proc_, "self/ns/mnt", &info, 0) == 0) namespaces_ = info.st_dev;
 }

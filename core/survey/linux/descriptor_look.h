@@ -12,6 +12,8 @@ struct statx;
 
 namespace snakepit::shm::survey {
 
+inline constexpr std::size_t kReadAtOnce = std::size_t{64} << 10;  // bytes of a file in /proc
+
 // A process, or one of its threads.
 struct ProcessDirectory {
     const Process& process;

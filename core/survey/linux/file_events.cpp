@@ -15,7 +15,7 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::size_t kPiece = 64 << 10;
+constexpr std::size_t kEventBytes = 64 << 10;
 
 template <typename T>
 std::uint64_t number_of(const T& id) {
@@ -88,7 +88,7 @@ Status FileEvents::watch(int directory, std::uint64_t events) {
 }
 
 bool FileEvents::drain(std::size_t most, const std::function<void(FileEvent&)>& tell) {
-    alignas(fanotify_event_metadata) std::array<char, kPiece> buffer;
+    alignas(fanotify_event_metadata) std::array<char, kEventBytes> buffer;
     for (std::size_t count = 0; count < most;) {
         const auto got = ::read(group_.get(), buffer.data(), buffer.size());
         if (got <= 0) return false;

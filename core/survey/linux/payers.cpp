@@ -42,9 +42,9 @@ struct Page {
     std::uint64_t number = 0;  // physical; 0: none is mapped
 };
 
-class Finder {
+class PayerFinder {
   public:
-    Finder(const ProcessTable& table, HostSurvey& survey)
+    PayerFinder(const ProcessTable& table, HostSurvey& survey)
         : proc_(table.proc()),
           survey_(survey),
           groups_(proc_),
@@ -125,7 +125,7 @@ std::uint64_t number_in(std::uint64_t entry) {
 }
 
 // Reading the page table allocates nothing: where no page is mapped, none is.
-Page Finder::first_page(int pagemap, const MappedSegment& mapped) {
+Page PayerFinder::first_page(int pagemap, const MappedSegment& mapped) {
     std::array<std::uint64_t, kEntries> entries;
     const auto begin = mapped.begin / kPage, end = mapped.end / kPage;
     const auto step = std::max(kEntries, (end - begin) / kParts);
@@ -141,8 +141,8 @@ Page Finder::first_page(int pagemap, const MappedSegment& mapped) {
     return {};
 }
 
-bool Finder::still_maps(const std::string& home, const MappedSegment& mapped,
-                        const HostSegment& segment) const {
+bool PayerFinder::still_maps(const std::string& home, const MappedSegment& mapped,
+                             const HostSegment& segment) const {
     struct stat info {};
     const auto entry = fmt::format("{}/map_files/{:x}-{:x}", home, mapped.begin, mapped.end);
     if (::fstatat(proc_, entry.c_str(), &info, 0) != 0) return false;
@@ -151,7 +151,7 @@ bool Finder::still_maps(const std::string& home, const MappedSegment& mapped,
     return info.st_dev == segment.device && info.st_ino == segment.inode;
 }
 
-void Finder::ask(const MappedSegment& mapped, HostSegment& segment) {
+void PayerFinder::ask(const MappedSegment& mapped, HostSegment& segment) {
     const auto number = mapped.thread == 0 ? mapped.pid : mapped.thread;
     const auto home = fmt::format("{}", number);
     if (pid_ != number) {
@@ -180,13 +180,14 @@ void Finder::ask(const MappedSegment& mapped, HostSegment& segment) {
         set_payer(segment, std::move(path), SegmentPayer::KnownBy::page);
 }
 
-void Finder::set_payer(HostSegment& segment, std::string group, SegmentPayer::KnownBy known_by) {
+void PayerFinder::set_payer(HostSegment& segment, std::string group,
+                            SegmentPayer::KnownBy known_by) {
     auto [known, fresh] = names_.try_emplace(group);
     if (fresh) known->second = name_of_group(group);
     segment.payer = {known_by, std::move(group), known->second.name, known->second.kind, {}};
 }
 
-std::string Finder::reason_for(const HostSegment& segment) const {
+std::string PayerFinder::reason_for(const HostSegment& segment) const {
     if (segment.resident == 0) return "It has no pages.";
     if (segment.huge_pages) return "Huge pages are not charged to control groups of memory.";
     if (!problem_.empty()) return problem_;
@@ -197,7 +198,7 @@ std::string Finder::reason_for(const HostSegment& segment) const {
 }
 
 // The limits above count as well: the one with the least left.
-void Finder::add_limit(PayingGroup& group) const {
+void PayerFinder::add_limit(PayingGroup& group) const {
     auto path = group.group;
     while (path.size() > 1) {
         const auto use = groups_.use_of(path);
@@ -217,7 +218,7 @@ void Finder::add_limit(PayingGroup& group) const {
 }
 
 // What is left over below a limit counts, whichever of its groups pays.
-void Finder::add_warning(PayingGroup& group) const {
+void PayerFinder::add_warning(PayingGroup& group) const {
     if (group.limit == 0 ||
         static_cast<double>(group.used) < kFilled * static_cast<double>(group.limit))
         return;
@@ -243,7 +244,7 @@ void Finder::add_warning(PayingGroup& group) const {
                                 pluralize(left.size(), "left-over segment"), names);
 }
 
-void Finder::sum_up() {
+void PayerFinder::sum_up() {
     std::map<std::string, PayingGroup> sums;
     for (const auto& segment : survey_.segments) {
         const auto& payer = segment.payer;
@@ -271,7 +272,7 @@ void Finder::sum_up() {
 
 void find_payers(const ProcessTable& table, const std::vector<MappedSegment>& mapped,
                  const SegmentMemory* memory, HostSurvey& survey) {
-    Finder finder(table, survey);
+    PayerFinder finder(table, survey);
     finder.ask(mapped);
     if (memory) finder.remember(*memory);
     finder.explain();

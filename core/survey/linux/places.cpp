@@ -47,9 +47,9 @@ bool has_the_systems_users(int proc) {
     return inside == 0 && outside == 0 && count == 0xFFFFFFFF;
 }
 
-class Finder {
+class PlaceFinder {
   public:
-    Finder(ProcessTable& table, const MemoryMounts& mounts, Places& places)
+    PlaceFinder(ProcessTable& table, const MemoryMounts& mounts, Places& places)
         : table_(table), mounts_(mounts), places_(places) {}
 
     void look() {
@@ -90,7 +90,7 @@ class Finder {
 
 // One process does not represent its namespace: its root may differ, or it may have ended
 // meanwhile.
-void Finder::look_at_files(const Process& process) {
+void PlaceFinder::look_at_files(const Process& process) {
     if (process.mount_ns == 0 || process.root_inode == 0) return;
     const auto view = view_of(process);
     auto known = devices_.find(view);
@@ -109,7 +109,7 @@ void Finder::look_at_files(const Process& process) {
         if (device != known->second) table_.share(device, process);
 }
 
-std::uint64_t Finder::open_directory_of(const Process& process) {
+std::uint64_t PlaceFinder::open_directory_of(const Process& process) {
     const Handle root(
         ::openat(table_.proc(), under(process, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     auto directory = root ? open_in_root(root.get(), "dev/shm") : Handle();
@@ -125,7 +125,7 @@ std::uint64_t Finder::open_directory_of(const Process& process) {
     return info.st_dev;
 }
 
-void Finder::add_place(const Process& process, Handle directory, std::uint64_t device) {
+void PlaceFinder::add_place(const Process& process, Handle directory, std::uint64_t device) {
     FilePlace place{.name_space = process.mount_ns};
     place.path = fmt::format("/proc/{}/root/dev/shm", process.pid);
     place.container = container_of(table_, process.pid);
@@ -141,7 +141,7 @@ void Finder::add_place(const Process& process, Handle directory, std::uint64_t d
     places_.files.push_back(std::move(place));
 }
 
-void Finder::look_at_table(const Process& process) {
+void PlaceFinder::look_at_table(const Process& process) {
     TablePlace place{.name_space = process.ipc_ns};
     place.entrance =
         Handle(::openat(table_.proc(), under(process, "ns/ipc").c_str(), O_RDONLY | O_CLOEXEC));
@@ -225,7 +225,7 @@ Result<Places> find_places(ProcessTable& table, const MemoryMounts& mounts,
     own.in_memory = in_memory(own.directory);
     places.files.push_back(std::move(own));
     places.tables.push_back({});
-    Finder(table, mounts, places).look();
+    PlaceFinder(table, mounts, places).look();
     const auto own_pids = namespace_of(table.proc(), "self/ns/pid");
     places.outermost = own_pids == kFirstPidNamespace && has_the_systems_users(table.proc());
     const bool foreign = !shows_us(table.proc());

@@ -26,10 +26,9 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::size_t kPiece = 64 << 10;
 constexpr std::size_t kShownPids = 3;
 // Limits per scan: threads checked for a separate descriptor table, and such tables that are read.
-constexpr std::uint64_t kMostThreads = 65'536;
+constexpr std::uint64_t kMostThreadsShown = 65'536;
 constexpr std::uint64_t kMostTables = 4096;
 
 bool contains(const std::vector<std::uint64_t>& devices, std::uint64_t device) {
@@ -58,7 +57,7 @@ class Look {
           as_text_(options.as_text || options.memfd_devices.empty()),
           may_compare_(read_link(proc, "self") == fmt::format("{}", ::getpid())),
           descriptors_(proc, options, tell, result) {
-        buffer_.resize(kPiece);
+        buffer_.resize(kReadAtOnce);
     }
 
     // Its software; empty without permission.
@@ -168,7 +167,7 @@ void Look::look_at_tables_of_threads(const ProcessDirectory& view) {
         std::string_view name(entry->d_name);
         const auto number = take_number(name);
         if (number <= 0 || number == reference) continue;
-        if (++threads_ > kMostThreads) {
+        if (++threads_ > kMostThreadsShown) {
             ++result.threads_left_out;
             continue;
         }

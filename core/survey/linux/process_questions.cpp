@@ -15,8 +15,7 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::size_t kMostThreads = 4096;  // asked for their ids
-constexpr int kMostPasses = 3;              // over the list of processes
+constexpr std::size_t kMostThreadsAsked = 4096;  // asked for their ids
 
 bool overlap(const std::vector<std::uint32_t>& left, const std::vector<std::uint32_t>& right) {
     return std::find_first_of(left.begin(), left.end(), right.begin(), right.end()) != left.end();
@@ -124,7 +123,7 @@ bool ProcessTable::add_credentials_of_threads(const Process& process, Credential
     while (const auto* entry = ::readdir(directory.get())) {
         const auto number = pid_of(entry->d_name);
         if (number <= 0 || number == process.pid) continue;
-        if (++threads_asked_ > kMostThreads) return false;
+        if (++threads_asked_ > kMostThreadsAsked) return false;
         if (!add_credentials(fmt::format("{}/{}", tasks, number), out)) return false;
     }
     return true;

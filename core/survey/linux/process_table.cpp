@@ -17,7 +17,6 @@ namespace snakepit::shm::survey {
 namespace {
 
 constexpr std::size_t kMostThreads = 4096;           // checked for namespaces of their own
-constexpr int kMostPasses = 3;                       // over the list of processes
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
 
 }  // namespace

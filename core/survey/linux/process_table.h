@@ -19,6 +19,8 @@
 
 namespace snakepit::shm::survey {
 
+inline constexpr int kMostPasses = 3;  // over the list of processes, for what starts meanwhile
+
 struct Process {
     std::int64_t pid = 0;
     std::uint32_t uid = 0;  // the owner of its directory; root for a non-dumpable process

@@ -24,8 +24,6 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;  // microseconds
-
 constexpr int kRounds = 200;  // attempts to restore a name that is constantly recreated
 
 tl::unexpected<Error> exchanged() {
@@ -125,7 +123,8 @@ Status remove_unattached(const HostSegment& segment, int id, Rehearsal rehearsal
         return errno == EINVAL || errno == EIDRM
                    ? gone()
                    : fail(system_error(errno, "it cannot be checked again"));
-    if (now.shm_ctime != segment.created.micros / kSecond || now.shm_perm.__key != segment.key)
+    if (now.shm_ctime != segment.created.micros / kMicrosPerSecond ||
+        now.shm_perm.__key != segment.key)
         return exchanged();
     if (now.shm_nattch != 0)
         return fail(ErrorCode::region_in_use,

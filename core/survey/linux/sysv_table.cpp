@@ -10,8 +10,7 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000;  // microseconds
-constexpr std::uint32_t kModeBits = 0777;
+constexpr std::uint32_t kSegmentModeBits = 0777;
 constexpr std::uint32_t kRemoved = 01000;  // SHM_DEST
 constexpr std::uint64_t kPage = 4096;
 
@@ -47,7 +46,7 @@ HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     const auto id = take_number(row);
     out.inode = static_cast<std::uint64_t>(id);
     const auto mode = take_octal(row);
-    out.mode = mode & kModeBits;
+    out.mode = mode & kSegmentModeBits;
     out.removed = (mode & kRemoved) != 0;
     out.size = static_cast<std::uint64_t>(take_number(row));
     if (const auto creator = take_number(row); creator > 0)
@@ -59,8 +58,8 @@ HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     out.creator_uid = static_cast<std::uint32_t>(take_number(row));
     out.creator_gid = static_cast<std::uint32_t>(take_number(row));
     const auto attached = take_number(row), detached = take_number(row), changed = take_number(row);
-    out.created = {changed * kSecond};
-    out.touched = {std::max({attached, detached, changed}) * kSecond};
+    out.created = {changed * kMicrosPerSecond};
+    out.touched = {std::max({attached, detached, changed}) * kMicrosPerSecond};
     const auto resident = take_number(row);  // since Linux 2.6.34
     const auto swapped = take_number(row);
     out.swapped = swapped > 0 ? static_cast<std::uint64_t>(swapped) : 0;

@@ -22,8 +22,6 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr auto kShm = "/dev/shm";
-
 int write_text(const std::string& path, std::string_view text) {
     const Handle file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file) return errno;
@@ -55,11 +53,12 @@ int leave_namespaces() {
 
 int mount_own_shm() {
     struct statvfs host {};
-    if (::statvfs(kShm, &host) != 0) return errno;
+    if (::statvfs(kSharedMemory, &host) != 0) return errno;
     auto options = fmt::format("mode=1777,size={}", host.f_blocks * host.f_frsize);
     if (host.f_files > 0) options += fmt::format(",nr_inodes={}", host.f_files);
     const unsigned long no_exec = (host.f_flag & ST_NOEXEC) != 0 ? MS_NOEXEC : 0;
-    return ::mount("tmpfs", kShm, "tmpfs", MS_NOSUID | MS_NODEV | no_exec, options.c_str()) == 0
+    return ::mount("tmpfs", kSharedMemory, "tmpfs", MS_NOSUID | MS_NODEV | no_exec,
+                   options.c_str()) == 0
                ? 0
                : errno;
 }
@@ -99,7 +98,7 @@ Result<OwnNamespaces> OwnNamespaces::of(std::int64_t pid) {
     // A link could lead out of the namespace.
     struct stat inside {
     }, host{};
-    if (::fstat(out.shm_.get(), &inside) != 0 || ::stat(kShm, &host) != 0 ||
+    if (::fstat(out.shm_.get(), &inside) != 0 || ::stat(kSharedMemory, &host) != 0 ||
         inside.st_dev == host.st_dev)
         return fail(cannot_isolate(EXDEV));
     return out;

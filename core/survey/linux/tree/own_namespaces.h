@@ -9,6 +9,8 @@
 
 namespace snakepit::shm::survey {
 
+inline constexpr auto kSharedMemory = "/dev/shm";
+
 // In the process that becomes the command; 0 or errno.
 int leave_namespaces();
 // After its users are mapped: mounts a tmpfs of the host's size on /dev/shm.

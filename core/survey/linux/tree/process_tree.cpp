@@ -25,7 +25,6 @@ namespace {
 
 using namespace survey;
 
-constexpr auto kShm = "/dev/shm";
 constexpr std::size_t kMostSightings = 16;  // named for one segment
 constexpr int kStragglersMs = 1'000, kStepMs = 10;
 
@@ -288,9 +287,9 @@ Result<TreeReport> run_tree(const TreeOptions& options) {
             SHM_ASSIGN(namespaces, OwnNamespaces::of(command.pid()));
             shm = namespaces->shm().duplicate();
         } else {
-            shm = Handle(::open(kShm, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+            shm = Handle(::open(kSharedMemory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         }
-        if (!shm) return fail(system_error(errno, fmt::format("cannot access {}", kShm)));
+        if (!shm) return fail(system_error(errno, fmt::format("cannot access {}", kSharedMemory)));
         SHM_ASSIGN(watch, TreeWatch::begin(command.pid(), command.probe(), shm, !options.isolate));
         report.not_executed = command.release(options.command.front());
         wait_for_end(command, *watch);
