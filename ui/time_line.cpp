@@ -98,6 +98,8 @@ void TimeLine::build_time() {
     time_->setAccessibleName(tr("Moment that is shown"));
     time_->setDisplayFormat(u"yyyy-MM-dd HH:mm:ss"_s);
     time_->setCalendarPopup(true);
+    // Its size hint is too small for the digits of some fonts.
+    time_->setMinimumWidth(time_->sizeHint().width() + time_->fontMetrics().averageCharWidth());
     time_->setKeyboardTracking(false);  // what is being typed is no moment yet
     connect(time_, &QDateTimeEdit::dateTimeChanged, this,
             [this](const QDateTime& time) { travel_.go_to({time.toMSecsSinceEpoch() * 1000}); });

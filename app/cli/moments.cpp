@@ -3,17 +3,15 @@
 
 #include <fmt/format.h>
 
-#include "base/units.h"
+#include "base/moment.h"
 #include "command.h"
 
 namespace snakepit::shm::cli {
 
 Result<std::optional<Timestamp>> moment(const std::string& word) {
     if (word.empty()) return std::optional<Timestamp>{};
-    if (const auto exact = from_rfc3339(word)) return exact;
-    if (const auto ago = parse_duration(word)) return Timestamp{now().micros - *ago * 1000};
-    return fail(ErrorCode::invalid_argument, fmt::format("expected a time, not '{}'", word),
-                "write 2026-11-22T22:17:35Z, or how long ago, such as 10m");
+    SHM_ASSIGN(const auto read, parse_moment(word));
+    return std::optional(read);
 }
 
 std::vector<std::string> event_kinds() {

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "base/moment.h"
 #include "ui/literals.h"
 #include "ui/main_window.h"
 
@@ -20,6 +21,11 @@ std::string check_page(const std::string& page) {
     return "page '" + page + "' does not exist: choose one of " + one_of(MainWindow::page_names());
 }
 
+std::string check_moment(const std::string& text) {
+    const auto read = parse_moment(text);
+    return read ? std::string() : read.error().sentence();
+}
+
 std::string check_size(const std::string& text) {
     int width = 0, height = 0, end = 0;
     const bool read = std::sscanf(text.c_str(), "%dx%d%n", &width, &height, &end) == 2 &&
@@ -34,7 +40,7 @@ std::string check_size(const std::string& text) {
 Options parse_options(int argc, char** argv) {
     Options options;
     bool attach = false, embed = false;
-    std::string size;
+    std::string size, at;
     CLI::App app("Monitor and manage the shared memory of a Snakepit SHM instance",
                  "snakepit-shm-monitor");
     auto* instance =
@@ -50,6 +56,10 @@ Options parse_options(int argc, char** argv) {
         ->excludes(attach_flag)
         ->excludes(embed_flag)
         ->excludes(instance);
+    app.add_option("--at", at,
+                   "Moment to show, as far as it is recorded: 2026-11-22T22:17:35Z, or how long "
+                   "ago, such as 10m")
+        ->check(check_moment);
     app.add_option("--page", options.page, "Page to open: " + one_of(MainWindow::page_names()))
         ->check(check_page);
     app.add_option("--theme", options.theme, "Theme: light, dark or system")
@@ -75,6 +85,7 @@ Options parse_options(int argc, char** argv) {
         return options;
     }
     if (!size.empty()) std::sscanf(size.c_str(), "%dx%d", &options.width, &options.height);
+    if (!at.empty()) options.at = *parse_moment(at);
     if (attach) options.mode = Mode::attach;
     if (embed) options.mode = Mode::embed;
     return options;

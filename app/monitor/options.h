@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "base/time.h"
 
 namespace snakepit::shm::ui {
 
@@ -12,8 +15,9 @@ struct Options {
     int status = 0;     // 0, or 2 for a usage error
     std::string instance;
     Mode mode = Mode::either;
-    std::string page;   // empty: the one of last time
-    std::string theme;  // empty: the one of last time
+    std::optional<Timestamp> at;  // a recorded moment; none: now
+    std::string page;             // empty: the one of last time
+    std::string theme;            // empty: the one of last time
     std::string screenshot;
     bool force = false;         // the screenshot may replace a file
     int width = 0, height = 0;  // 0: that of last time

@@ -94,6 +94,11 @@ int show(Workspace& workspace, ManagerHost& host, const Options& options) {
     if (!options.page.empty()) window.show_page(QString::fromStdString(options.page));
     if (!options.select.empty()) window.keep_selected(QString::fromStdString(options.select));
     window.show();
+    // What is there now explains what no event tells.
+    if (options.at)
+        QObject::connect(
+            &workspace, &Workspace::ticked, &window,
+            [&] { Q_EMIT workspace.moment_wanted(*options.at); }, Qt::SingleShotConnection);
     workspace.start();
     if (picture) take_screenshot(window, options, *picture);
     return QApplication::exec();

@@ -15,12 +15,22 @@ struct Reach {
     Timestamp first, measured;  // of anything, and of metrics; 0: nothing
 };
 
-// The begin of the oldest metric that is still there; 0: none.
-Timestamp first_metric(HistoryPort* history) {
+// The oldest metric that is still there; at 0: none.
+MetricPoint first_metric(HistoryPort* history) {
     if (!history) return {};
     const auto to = now();
     const auto lists = history->series({"regions"}, {to.micros - kYear}, to, 400);
-    return lists && !lists->front().empty() ? lists->front().front().time : Timestamp{};
+    return lists && !lists->front().empty() ? lists->front().front() : MetricPoint{};
+}
+
+// `event`: the first one; 0: none.
+Reach reach_of(Timestamp event, const MetricPoint& metric) {
+    if (event.micros == 0 || metric.time.micros == 0)
+        return {std::max(event, metric.time), metric.time};
+    // The row of an hour begins with the hour, also where the first measurement was later.
+    const bool within = event.micros < metric.time.micros + metric.seconds * kMicrosPerSecond;
+    const auto measured = within ? std::max(event, metric.time) : metric.time;
+    return {std::min(event, measured), measured};
 }
 
 }  // namespace
@@ -84,12 +94,8 @@ void TimeTravel::ask_reach() {
     background_.run(
         this,
         [search = search_] {
-            Reach reach{{}, first_metric(search->metrics.get())};
-            reach.first = reach.measured;
-            if (const auto rows = search->history.reach(); rows && rows->first.micros != 0)
-                reach.first =
-                    reach.first.micros == 0 ? rows->first : std::min(reach.first, rows->first);
-            return reach;
+            const auto rows = search->history.reach();
+            return reach_of(rows ? rows->first : Timestamp{}, first_metric(search->metrics.get()));
         },
         [this](const Reach& reach) {
             workspace_.set_first_measured(reach.measured);
