@@ -14,7 +14,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr std::size_t kMostPoints = 1500;  // of the view and as much on either side
-constexpr int kZoomRestMillis = 120;           // after the last zoom or pan
+constexpr int kZoomRestMillis = 120;       // after the last zoom or pan
 constexpr double kFiner = 2;               // a view this much smaller needs other points
 constexpr int kMostMarks = 200;
 constexpr auto kRestartCounter = "service_cpu_seconds_total";  // grows as long as a manager lives
