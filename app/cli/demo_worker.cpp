@@ -22,7 +22,7 @@ constexpr std::size_t kOwnRegions = 3;
 constexpr std::size_t kHeldRegions = 4;
 constexpr std::uint64_t kSmallest = 64ULL << 10, kLargest = 4ULL << 20;  // bytes
 
-std::atomic<bool> end_asked = false;
+std::atomic<bool> worker_end_asked = false;
 
 // Stands at the start of each region of the demo; the words after it are its contents.
 struct Header {
@@ -148,11 +148,12 @@ struct WorkerOptions {
 };
 
 Result<int> run_worker(const Context& context, const WorkerOptions& options) {
-    for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { end_asked = true; });
+    for (const int signal : {SIGTERM, SIGINT})
+        std::signal(signal, [](int) { worker_end_asked = true; });
     SHM_ASSIGN(auto client, connect(context, true));
     SHM_TRY(client->announce(options.name, "demo", options.session));
     Worker worker(*client, options.name, options.session);
-    while (!end_asked) {
+    while (!worker_end_asked) {
         SHM_TRY(worker.round());
         print(worker.tally().line() + "\n");
         ::usleep(static_cast<useconds_t>(worker.pause_ms()) * 1000);  // a pace people can follow

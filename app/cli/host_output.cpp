@@ -16,7 +16,7 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr std::size_t kNameColumns = 48;  // of a table; the details have all of it
+constexpr std::size_t kSegmentColumns = 48;  // of a table; the details have all of it
 constexpr std::size_t kLeastNameColumns = 24;
 
 std::string creator_of(const HostSegment& segment) {
@@ -154,7 +154,7 @@ Table host_table(const std::vector<HostSegment>& segments) {
                                      segment.label == segment.name
                                  ? escaped(segment.name)
                                  : escaped(segment.name) + " " + escaped(segment.label),
-                             kNameColumns),
+                             kSegmentColumns),
                    format_size(segment.size),
                    format_size(segment.resident),
                    sanitized(segment.user),

@@ -90,7 +90,7 @@ Result<int> shown(const Context& context, const std::string& json,
     return kDone;
 }
 
-Result<int> run_show(const Context& context, const std::string& word) {
+Result<int> show_policy(const Context& context, const std::string& word) {
     const auto words = word.empty() ? std::vector<std::string>{} : std::vector<std::string>{word};
     SHM_ASSIGN(const auto target, connect_to(context, words));
     SHM_ASSIGN(
@@ -100,7 +100,7 @@ Result<int> run_show(const Context& context, const std::string& word) {
 }
 
 // ----------------------------------------------------------------------- set
-struct SetOptions {
+struct PolicyOptions {
     std::string id, file, permissions;
     std::vector<std::string> allow;
     bool require_encryption = false, audit = false;
@@ -154,7 +154,7 @@ Result<PolicyRule> rule_of(const std::string& word) {
     return rule;
 }
 
-Result<Policy> policy_of(const SetOptions& options) {
+Result<Policy> policy_of(const PolicyOptions& options) {
     Policy policy;
     const auto remedy = "write --permissions owner=rw,group=ro,other=none";
     for (const auto& pair : options.permissions.empty() ? std::vector<std::string>{}
@@ -187,7 +187,7 @@ std::vector<PolicyFinding> rules_for_nobody(const PolicyReport& report) {
     return findings;
 }
 
-Result<int> run_set(const Context& context, const SetOptions& options) {
+Result<int> set_policy(const Context& context, const PolicyOptions& options) {
     const bool by_options = !options.allow.empty() || !options.permissions.empty() ||
                             options.require_encryption || options.audit;
     if (by_options == !options.file.empty())
@@ -221,7 +221,7 @@ bool names_a_file(const std::string& word) {
            (!RegionId::parse(word) && std::filesystem::exists(word, unknown));
 }
 
-Result<int> run_check(const Context& context, const std::string& word) {
+Result<int> check_policy(const Context& context, const std::string& word) {
     SystemNameResolver names;
     std::optional<PolicyReport> report;
     Policy policy;
@@ -251,7 +251,7 @@ Result<int> run_check(const Context& context, const std::string& word) {
 void add_set(Command& policy) {
     auto& set =
         policy.add("set", "Set a region's policy (its owner, managers by policy, administrators)");
-    auto& options = set.options<SetOptions>();
+    auto& options = set.options<PolicyOptions>();
     set.argument("ID", options.id, "The region").required().completed_with(Completion::regions);
     set.argument("FILE", options.file, "The policy in JSON; - is standard input")
         .with_file(FilePlace::read_here);
@@ -261,7 +261,7 @@ void add_set(Command& policy) {
                "Set permissions: owner=rw,group=ro,other=none (owner=rw if left out)");
     set.flag("--require-encryption", options.require_encryption, "Accept only encrypted regions");
     set.flag("--audit", options.audit, "Record each access");
-    set.run(run_set, options);
+    set.run(set_policy, options);
 }
 
 }  // namespace
@@ -272,14 +272,14 @@ void add_policy(Command& app) {
     auto& shown = show.options<std::string>();
     show.argument("ID", shown, "The region (default: the policy of regions allocated without one)")
         .completed_with(Completion::regions);
-    show.run(run_show, shown);
+    show.run(show_policy, shown);
     auto& check =
         policy.add("check", "Find probable mistakes in a policy; exit status 5 if there are any");
     auto& checked = check.options<std::string>();
     check.argument("POLICY", checked, "A file, - for standard input, or a region")
         .required()
         .with_file(FilePlace::read_if_present);
-    check.run(run_check, checked);
+    check.run(check_policy, checked);
     add_set(policy);
     add_what_if(policy);
 }

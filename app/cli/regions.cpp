@@ -23,7 +23,7 @@ constexpr auto kFilterHelp =
     "Only regions that match: name:model size>1MiB owner:python holder:1234 worker:w7 "
     "state:orphan cleanup:manual refs=0 age>10m words ... (-- before a word that begins with -)";
 
-struct ListOptions {
+struct RegionListOptions {
     std::vector<std::string> filter;
     bool watch = false;
 };
@@ -106,7 +106,7 @@ Result<int> watch_list(const Context& context, ManagerClient& client, const std:
     return kDone;
 }
 
-Result<int> run_list(const Context& context, const ListOptions& options) {
+Result<int> run_list(const Context& context, const RegionListOptions& options) {
     const auto filter = joined(options.filter);
     SHM_TRY(RegionFilter::parse(filter));  // a usage error is found here
     SHM_ASSIGN(auto client, connect(context));
@@ -192,7 +192,7 @@ Result<int> run_deallocate(const Context& context, const DeallocateOptions& opti
 
 void add_list(Command& app) {
     auto& command = app.add("list", "List the regions, newest last");
-    auto& options = command.options<ListOptions>();
+    auto& options = command.options<RegionListOptions>();
     command.argument("FILTER", options.filter, kFilterHelp);
     command.flag("--watch", options.watch,
                  "List them again when something changes, until interrupted");

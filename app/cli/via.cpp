@@ -9,6 +9,7 @@
 #include "far_words.h"
 #include "json.h"
 #include "output.h"
+#include "platform/streams.h"
 #include "relay/near_end.h"
 #include "relay/split_command.h"
 #include "terminal.h"
@@ -110,7 +111,7 @@ Result<int> run_via(const Context& context, const Command& root,
     const bool replace = std::find(words.begin(), words.end(), "--force") != words.end();
     SHM_ASSIGN(auto file, begin_output(far, replace));
     if (far.input) {
-        SHM_ASSIGN(request.input, relay::open_input(*far.input));
+        SHM_ASSIGN(request.input, open_input(*far.input));
     }
     FarOutput output(std::move(file));
     FarErrors errors;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kNamed = 3;
 
-std::string quoted(std::string_view text) {
+std::string as_json(std::string_view text) {
     std::string out;
     append_json_string(out, text);
     return out;
@@ -21,14 +21,14 @@ std::string quoted(std::string_view text) {
 
 std::string labels(const Notification& notification, const Alert& alert) {
     return fmt::format(R"({{"alertname":{},"severity":{},"instance":{},"subject":{}}})",
-                       quoted(alert.rule), quoted(to_string(alert.severity)),
-                       quoted(notification.instance), quoted(alert.subject));
+                       as_json(alert.rule), as_json(to_string(alert.severity)),
+                       as_json(notification.instance), as_json(alert.subject));
 }
 
 std::string annotations(const Alert& alert) {
     return fmt::format(R"({{"summary":{},"description":{},"remedy":{},"value":{}}})",
-                       quoted(alert.title), quoted(alert.evidence), quoted(alert.remedy),
-                       quoted(value_text(alert.value, alert.unit)));
+                       as_json(alert.title), as_json(alert.evidence), as_json(alert.remedy),
+                       as_json(value_text(alert.value, alert.unit)));
 }
 
 // Webhooks expect a time here also while the alert fires.
@@ -62,8 +62,8 @@ std::string headline(const Notification& notification) {
 
 std::string to_json(const Notification& notification) {
     auto out = fmt::format(R"({{"instance":{},"status":"{}","rule":{},"headline":{},"alerts":[)",
-                           quoted(notification.instance), to_string(notification.first().state),
-                           quoted(notification.first().rule), quoted(headline(notification)));
+                           as_json(notification.instance), to_string(notification.first().state),
+                           as_json(notification.first().rule), as_json(headline(notification)));
     for (const auto& alert : notification.alerts) {
         if (&alert != &notification.first()) out += ',';
         out += to_json(alert);
@@ -74,12 +74,12 @@ std::string to_json(const Notification& notification) {
 std::string webhook_body(const Notification& notification) {
     const auto& first = notification.first();
     const auto common =
-        fmt::format(R"("alertname":{},"severity":{},"instance":{})", quoted(first.rule),
-                    quoted(to_string(first.severity)), quoted(notification.instance));
+        fmt::format(R"("alertname":{},"severity":{},"instance":{})", as_json(first.rule),
+                    as_json(to_string(first.severity)), as_json(notification.instance));
     auto out = fmt::format(
         R"({{"version":"4","groupKey":{},"truncatedAlerts":0,"status":"{}","receiver":"snakepit-shm","groupLabels":{{"alertname":{}}},"commonLabels":{{{}}},"commonAnnotations":{{"summary":{}}},"externalURL":"","alerts":[)",
-        quoted(fmt::format("{{}}:{{alertname=\"{}\"}}", first.rule)), to_string(first.state),
-        quoted(first.rule), common, quoted(headline(notification)));
+        as_json(fmt::format("{{}}:{{alertname=\"{}\"}}", first.rule)), to_string(first.state),
+        as_json(first.rule), common, as_json(headline(notification)));
     for (const auto& alert : notification.alerts) {
         if (&alert != &first) out += ',';
         out += webhook_alert(notification, alert);

@@ -12,6 +12,8 @@
 
 namespace snakepit::shm {
 
+inline constexpr int kPageRows = 1000;  // of the history, read at once
+
 // A row as it is chained, whatever the types of its columns.
 struct ChainedRow {
     std::int64_t seq = 0;

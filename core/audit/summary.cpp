@@ -8,11 +8,12 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 
+#include "audit/history_page.h"
+
 namespace snakepit::shm {
 
 namespace {
 
-constexpr int kPageRows = 1000;
 constexpr std::size_t kKindsShown = 7;
 constexpr std::string_view kOthers = "others";
 

@@ -18,7 +18,6 @@ namespace snakepit::shm {
 
 namespace {
 
-constexpr int kPageRows = 1000;
 constexpr std::size_t kFindings = 100;
 constexpr std::size_t kNotes = 20;
 

@@ -19,7 +19,7 @@ constexpr std::size_t kNonceBytes = sizeof(ChunkEntry::nonce);
 constexpr std::size_t kNoncesAtOnce =
     64;  // fetching random bytes costs as much as encrypting a KiB
 // Each retry means that two versions were committed while we copied a table.
-constexpr int kAttempts = 1000;
+constexpr int kSessionAttempts = 1000;
 
 template <typename To>
 bool fill(To& to, const std::vector<std::uint8_t>& from) {
@@ -100,7 +100,7 @@ bool EncryptedSession::read_table(const EncryptionState& state) {
 // and the version is still current, it was changed illegally.
 Status EncryptedSession::sync() {
     std::optional<std::uint64_t> wrong;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    for (int attempt = 0; attempt < kSessionAttempts; ++attempt) {
         SHM_ASSIGN(auto answer, ask_version(false));
         if (!answer.key.empty()) {
             rest();

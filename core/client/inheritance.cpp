@@ -11,7 +11,7 @@ using layout::LeasePage;
 namespace {
 
 // How long a child waits for each answer of the manager.
-constexpr int kAnswerMs = 2000;
+constexpr int kInheritMs = 2000;
 
 }  // namespace
 
@@ -60,7 +60,7 @@ Status Inheritance::claim(const Mapper::Inherited& region) {
     call.access = static_cast<std::uint8_t>(region.access);
     wire::RequestT request;
     request.call.Set(std::move(call));
-    connection_.set_deadline(Deadline::in(kAnswerMs));
+    connection_.set_deadline(Deadline::in(kInheritMs));
     SHM_ASSIGN(const auto answer, connection_.call(std::move(request)));
     const auto* granted = answer.reply.answer.AsGranted();
     if (!granted || granted->slot != region.slot || granted->generation != region.generation)
@@ -82,7 +82,7 @@ void Inheritance::inherit() {
     own_.clear();
     mapper_.abandon();
     mapper_.let_inherit(passed_, false);
-    const auto connected = connection_.inherit(kAnswerMs);
+    const auto connected = connection_.inherit(kInheritMs);
     for (const auto& region : std::exchange(passed_, {})) {
         region.entry->holds_allocation = false;  // the parent's
         region.entry->own.store(false, std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 
 #include "base/handle.h"
 #include "base/result.h"
+#include "platform/signal_source.h"
 
 namespace snakepit::shm {
 
@@ -41,13 +42,14 @@ class PipedProcess {
     // Empty while it runs. The exit status, or 128 + N when it was ended by signal N.
     std::optional<int> status();
     // To it; with a group of its own, to all processes of that.
-    void signal(int number) const;
+    void signal(ProcessSignal signal) const;
     // Closes the pipes, gives it `grace_ms` to end by itself, then ends it. The status.
     int end(int grace_ms = 0);
 
   private:
     PipedProcess() = default;
     bool wait(int timeout_ms);
+    void send(int number) const;
 
     std::int64_t pid_ = 0;
     bool own_group_ = false;

@@ -14,7 +14,7 @@ using namespace layout;
 namespace {
 
 // Regions checked in one slice: each costs up to four system calls.
-constexpr std::size_t kCheckedPerSlice = 500;
+constexpr std::size_t kComparedPerSlice = 500;
 
 bool checked(const Control& word) {
     return word.state == SlotState::live || word.state == SlotState::quarantined ||
@@ -132,7 +132,7 @@ void IntegrityCheck::start_scan() {
 
 bool IntegrityCheck::run_slice(std::int64_t at) {
     if (!scan_.next) return false;
-    const bool more = scan_.run_slice(registry_, kCheckedPerSlice, [&](std::uint32_t slot) {
+    const bool more = scan_.run_slice(registry_, kComparedPerSlice, [&](std::uint32_t slot) {
         if (!checked(registry_.control(slot))) return;
         ++checking_.regions;
         if (const auto fault = fault_of(slot)) damage(slot, *fault);

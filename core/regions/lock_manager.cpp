@@ -18,7 +18,7 @@ constexpr std::size_t kNamedEdges = 4;  // of one waiter
 // Of a frame, roughly.
 constexpr std::size_t kRegionBytes = 128, kHolderBytes = 96, kWaiterBytes = 128;
 
-Status has_page(const Caller& caller) {
+Status may_lock(const Caller& caller) {
     if (caller.client) return {};
     return fail(ErrorCode::invalid_argument, "this connection has no lease page",
                 "connect with one to lock regions");
@@ -133,7 +133,7 @@ bool LockManager::may_delegate(const Caller& caller, std::uint32_t slot) const {
 
 Result<LockReply> LockManager::lock(const Caller& caller, const LockCall& call) {
     return refusals_.check(caller, "lock", call.id, [&]() -> Result<LockReply> {
-        SHM_TRY(has_page(caller));
+        SHM_TRY(may_lock(caller));
         if (call.request == 0)
             return fail(ErrorCode::protocol_error, "the request for a lock has no number");
         SHM_ASSIGN(const auto slot, encrypted_.may_finish(caller, call.id)

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kWatchesOfOneClient = 65'536;
 
-Status has_page(const Caller& caller) {
+Status may_wait(const Caller& caller) {
     if (caller.client) return {};
     return fail(ErrorCode::invalid_argument, "this connection has no lease page",
                 "connect with one to wait for signals");
@@ -25,7 +25,7 @@ Status has_page(const Caller& caller) {
 
 Result<SignalGrant> SignalManager::open(const Caller& caller, const RegionId& id) {
     return refusals_.check(caller, "signal", id, [&]() -> Result<SignalGrant> {
-        SHM_TRY(has_page(caller));
+        SHM_TRY(may_wait(caller));
         SHM_ASSIGN(const auto slot, directory_.openable(caller, id, AccessMode::read_only));
         SHM_ASSIGN(auto place, state_.signals.place(slot));
         // A new word has no mark yet.
@@ -35,14 +35,14 @@ Result<SignalGrant> SignalManager::open(const Caller& caller, const RegionId& id
 }
 
 Result<Handle> SignalManager::open_events(const Caller& caller) {
-    SHM_TRY(has_page(caller));
+    SHM_TRY(may_wait(caller));
     return state_.events.open(caller.serial);
 }
 
 Result<WatchReply> SignalManager::watch(const Caller& caller, const RegionId& id,
                                         std::uint64_t since, std::uint64_t ticket) {
     return refusals_.check(caller, "wait", id, [&]() -> Result<WatchReply> {
-        SHM_TRY(has_page(caller));
+        SHM_TRY(may_wait(caller));
         SHM_ASSIGN(const auto slot, directory_.openable(caller, id, AccessMode::read_only));
         forget(caller.serial, ticket);  // repeated
         auto& mine = by_client_[caller.serial];

@@ -35,9 +35,6 @@ struct NearResult {
     FarSide far;
 };
 
-// What a command there reads: standard input for "-", else the file.
-Result<Handle> open_input(const std::string& file);
-
 // Why a line ended too early is told by this error.
 bool is_lost_line(const Error& error);
 

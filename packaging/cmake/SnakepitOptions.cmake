@@ -20,6 +20,7 @@ file(RELATIVE_PATH SNAKEPIT_LIBDIR_FROM_BINDIR "/${CMAKE_INSTALL_BINDIR}" "/${CM
 option(SNAKEPIT_FUZZ "Build the fuzz targets (needs clang)" OFF)
 option(SNAKEPIT_GUI "Build the desktop monitor" ON)
 option(SNAKEPIT_UNITY "Compile the sources of a library several at a time" ON)
+set(SNAKEPIT_UNITY_BATCH 8 CACHE STRING "How many; 0: all, which finds every name that two of them share")
 set(SNAKEPIT_SANITIZER "" CACHE STRING "address (with undefined) or thread; empty for none")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -65,7 +66,7 @@ function(snakepit_compile_together)
     if(NOT SNAKEPIT_UNITY)
         return()
     endif()
-    set_target_properties(${ARGV} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_target_properties(${ARGV} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${SNAKEPIT_UNITY_BATCH})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
         foreach(target IN LISTS ARGV)
             # What a source defines in an unnamed namespace is in an included file then.

@@ -23,7 +23,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-enum Column { kNumber, kWho, kMay };
+enum RuleColumn { kNumber, kWho, kMay };
 constexpr int kFindingsShown = 5;
 
 QLabel* note_label(Severity severity) {

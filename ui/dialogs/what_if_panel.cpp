@@ -22,7 +22,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 constexpr int kDescribed = -1;
-enum Column { kRead = 2, kWrite, kManage, kHolds };
+enum EffectColumn { kRead = 2, kWrite, kManage, kHolds };
 
 QString client_title(const PolicyClient& client) {
     return process_text(client.process, client.subject.credentials.pid);

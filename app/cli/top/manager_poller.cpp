@@ -14,7 +14,7 @@ namespace snakepit::shm::cli {
 namespace {
 
 constexpr auto kPollInterval = std::chrono::seconds(2);
-constexpr int kPatienceMs = 1000;
+constexpr int kPollPatienceMs = 1000;
 constexpr int kEvents = 20;
 
 // Keeps the last value where there is only an error now.
@@ -116,7 +116,7 @@ Result<ManagerClient*> ManagerPoller::manager() {
     if (client_) return client_.get();
     ConnectOptions options;
     options.instance = paths_.instance;
-    options.timeout_ms = kPatienceMs;
+    options.timeout_ms = kPollPatienceMs;
     options.lease = false;
     SHM_ASSIGN(client_, ManagerClient::connect(options));
     return client_.get();

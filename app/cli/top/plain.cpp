@@ -12,12 +12,12 @@ namespace snakepit::shm::cli {
 
 namespace {
 
-constexpr std::size_t kWidest = 400;  // columns: what is longer is a list of many holders
+constexpr std::size_t kWidestFrame = 400;  // columns: what is longer is a list of many holders
 
 }  // namespace
 
 std::string plain_frame(Model& model, std::size_t columns) {
-    const auto width = columns == 0 ? kWidest : std::min(columns, kWidest);
+    const auto width = columns == 0 ? kWidestFrame : std::min(columns, kWidestFrame);
     std::string out;
     Surface head(width, kHeadLines);
     const auto end = draw_head(model, head, 0, kHeadLines);

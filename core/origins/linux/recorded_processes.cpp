@@ -90,7 +90,7 @@ Result<RecordedProcesses> RecordedProcesses::open(std::int64_t last_id, bool com
     if (!out.proc_ || !out.ends_) return fail(system_error(errno, "cannot watch processes"));
     struct stat own {};
     if (::fstatat(out.proc_.get(), "self/exe", &own, 0) == 0) out.owner_ = own.st_uid;
-    out.groups_ = survey::ControlGroups::open();
+    out.groups_ = survey::GroupTree::open();
     out.last_id_ = last_id;
     auto text = survey::read_file(out.proc_.get(), "sys/kernel/pid_max").value_or("");
     std::string_view pids(text);

@@ -64,7 +64,7 @@ class RecordedProcesses {
 
     Handle proc_, ends_;
     std::uint32_t owner_ = 0;  // of this program's file
-    survey::ControlGroups groups_;
+    survey::GroupTree groups_;
     std::int64_t last_id_ = 0;
     std::int64_t pid_stays_ = 0;  // microseconds
     bool commands_ = false;

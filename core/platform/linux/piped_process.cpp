@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,12 +15,15 @@
 
 #include <fmt/format.h>
 
+#include "platform/linux/signal_numbers.h"
+#include "platform/linux/spawn.h"
 #include "platform/resource_error.h"
 
 namespace snakepit::shm {
 
 namespace {
 
+constexpr int kEndLookMs = 50;
 constexpr int kEndMs = 5000;  // between being asked to end and being killed
 
 struct Pipe {
@@ -48,51 +50,6 @@ std::vector<std::string> environment_with(const std::vector<std::string>& added)
     return out;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& words) {
-    std::vector<char*> out;
-    for (auto& word : words) out.push_back(word.data());
-    out.push_back(nullptr);
-    return out;
-}
-
-class SpawnWays {
-  public:
-    SpawnWays(int input, int output, int errors, bool own_group) {
-        ::posix_spawn_file_actions_init(&actions);
-        if (input >= 0)
-            ::posix_spawn_file_actions_adddup2(&actions, input, 0);
-        else
-            ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-        ::posix_spawn_file_actions_adddup2(&actions, output, 1);
-        ::posix_spawn_file_actions_adddup2(&actions, errors, 2);
-        ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-        ::posix_spawnattr_init(&attributes);
-        sigset_t blocked, all;
-        ::sigemptyset(&blocked);
-        ::sigfillset(&all);
-        int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-        if (own_group) {
-            ::posix_spawnattr_setpgroup(&attributes, 0);
-            flags |= POSIX_SPAWN_SETPGROUP;
-        } else {
-            ::sigaddset(&blocked, SIGINT);
-            ::sigaddset(&blocked, SIGQUIT);
-        }
-        ::posix_spawnattr_setsigmask(&attributes, &blocked);
-        ::posix_spawnattr_setsigdefault(&attributes, &all);
-        ::posix_spawnattr_setflags(&attributes, static_cast<short>(flags));
-    }
-    ~SpawnWays() {
-        ::posix_spawn_file_actions_destroy(&actions);
-        ::posix_spawnattr_destroy(&attributes);
-    }
-    SpawnWays(const SpawnWays&) = delete;
-    SpawnWays& operator=(const SpawnWays&) = delete;
-
-    posix_spawn_file_actions_t actions{};
-    posix_spawnattr_t attributes{};
-};
-
 void do_not_block(const Handle& handle) {
     if (handle) ::fcntl(handle.get(), F_SETFL, O_NONBLOCK);
 }
@@ -112,7 +69,9 @@ Result<PipedProcess> PipedProcess::start(const std::vector<std::string>& given,
     auto arguments = pointers(words);
     auto variables = pointers(environment);
     const SpawnWays ways(input.read.valid() ? input.read.get() : -1, output.write.get(),
-                         errors.write.get(), options.own_group);
+                         errors.write.get(), options.own_group,
+                         options.own_group ? std::initializer_list<int>{}
+                                           : std::initializer_list<int>{SIGINT, SIGQUIT});
     pid_t pid = 0;
     const int problem = ::posix_spawnp(&pid, words.front().c_str(), &ways.actions, &ways.attributes,
                                        arguments.data(), variables.data());
@@ -155,7 +114,11 @@ std::optional<int> PipedProcess::status() {
     return status_;
 }
 
-void PipedProcess::signal(int number) const {
+void PipedProcess::signal(ProcessSignal signal) const {
+    send(number_of(signal));
+}
+
+void PipedProcess::send(int number) const {
     if (pid_ == 0 || status_) return;
     const auto pid = static_cast<pid_t>(pid_);
     if (own_group_)
@@ -165,6 +128,12 @@ void PipedProcess::signal(int number) const {
 }
 
 bool PipedProcess::wait(int timeout_ms) {
+    if (!process_) {  // its end can only be looked for
+        for (int waited = 0; !status() && (timeout_ms < 0 || waited < timeout_ms);
+             waited += kEndLookMs)
+            (void)::poll(nullptr, 0, kEndLookMs);
+        return status().has_value();
+    }
     pollfd ended{process_.get(), POLLIN, 0};
     if (!status()) (void)::poll(&ended, 1, timeout_ms);
     return status().has_value();
@@ -174,11 +143,11 @@ int PipedProcess::end(int grace_ms) {
     for (auto* handle : {&input, &output, &errors}) handle->reset();
     if (pid_ == 0) return 0;
     if (!wait(grace_ms)) {
-        signal(SIGTERM);
+        send(SIGTERM);
         // A stopped process does nothing before it goes on.
-        signal(SIGCONT);
+        send(SIGCONT);
         if (!wait(kEndMs)) {
-            signal(SIGKILL);
+            send(SIGKILL);
             while (!wait(-1)) {
             }
         }

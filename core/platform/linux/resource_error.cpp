@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::uint64_t kSpare = 2;  // additional mappings that a new one may need
 
-std::string directory_of(const std::string& path) {
+std::string file_system_of(const std::string& path) {
     const auto slash = path.rfind('/');
     return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
@@ -104,7 +104,7 @@ std::string remedy_for_mapping(std::uint64_t size) {
 }  // namespace
 
 Error file_error(int number, std::string_view what, const std::string& path, ErrorCode fallback) {
-    const auto directory = directory_of(path);
+    const auto directory = file_system_of(path);
     return with_space(number, what, fallback, directory, [&](struct statfs& space) {
         return ::statfs(directory.c_str(), &space) == 0;
     });

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 
 #include "base/handle.h"
 #include "base/time.h"
+#include "platform/linux/spawn.h"
 #include "platform/resource_error.h"
 
 namespace snakepit::shm {
@@ -38,51 +38,12 @@ std::vector<std::string> environment_of(const Command& command) {
     return out;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& words) {
-    std::vector<char*> out;
-    for (auto& word : words) out.push_back(word.data());
-    out.push_back(nullptr);
-    return out;
-}
-
-// Start attributes: a new process group, no signals blocked or ignored, no output, and no
-// descriptors of ours.
-class SpawnWays {
-  public:
-    explicit SpawnWays(int input) {
-        ::posix_spawn_file_actions_init(&actions);
-        ::posix_spawn_file_actions_adddup2(&actions, input, 0);
-        ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-        ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-        // Other code in this process may have opened descriptors without close-on-exec.
-        ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-        ::posix_spawnattr_init(&attributes);
-        sigset_t none, all;
-        ::sigemptyset(&none);
-        ::sigfillset(&all);
-        ::posix_spawnattr_setsigmask(&attributes, &none);
-        ::posix_spawnattr_setsigdefault(&attributes, &all);
-        ::posix_spawnattr_setpgroup(&attributes, 0);
-        ::posix_spawnattr_setflags(
-            &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    }
-    ~SpawnWays() {
-        ::posix_spawn_file_actions_destroy(&actions);
-        ::posix_spawnattr_destroy(&attributes);
-    }
-    SpawnWays(const SpawnWays&) = delete;
-    SpawnWays& operator=(const SpawnWays&) = delete;
-
-    posix_spawn_file_actions_t actions{};
-    posix_spawnattr_t attributes{};
-};
-
 Result<pid_t> start(const Command& command, int input) {
     auto words = command.words;
     auto environment = environment_of(command);
     auto arguments = pointers(words);
     auto variables = pointers(environment);
-    const SpawnWays ways(input);
+    const SpawnWays ways(input, -1, -1, true);
     pid_t pid = 0;
     const int problem = ::posix_spawn(&pid, words.front().c_str(), &ways.actions, &ways.attributes,
                                       arguments.data(), variables.data());

@@ -24,8 +24,6 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-
 // Bytes of "Shmem:   1949308 kB".
 std::uint64_t memory_info(const std::string& text, std::string_view key) {
     const auto at = text.find(key);
@@ -146,7 +144,7 @@ void Balancer::count_table(const KeptNamespace& kept) {
     place.entrance = kept.entrance.duplicate();
     (void)inside(place, [&] { text = read_file(parts_.table.proc(), "sysvipc/shm"); });
     if (!text) return;
-    const auto segments = parse_system_v(*text, kPage << 9);
+    const auto segments = parse_system_v(*text, kPageBytes << 9);
     std::uint64_t resident = 0;
     for (const auto& segment : segments) resident += segment.resident - segment.swapped;
     if (!segments.empty())
@@ -302,9 +300,9 @@ std::uint64_t number_in(const ProcessTable& table, const char* path) {
 }
 
 std::uint64_t bytes_of_pages(std::uint64_t pages) {
-    return pages > std::numeric_limits<std::uint64_t>::max() / kPage
+    return pages > std::numeric_limits<std::uint64_t>::max() / kPageBytes
                ? std::numeric_limits<std::uint64_t>::max()
-               : pages * kPage;
+               : pages * kPageBytes;
 }
 
 }  // namespace
@@ -330,7 +328,7 @@ SystemVLimits system_v_limits(const ProcessTable& table, const std::vector<HostS
     for (const auto& segment : segments) {
         if (segment.kind != SegmentKind::system_v || segment.name_space != 0) continue;
         ++out.segments;
-        out.bytes += (segment.size + kPage - 1) / kPage * kPage;
+        out.bytes += (segment.size + kPageBytes - 1) / kPageBytes * kPageBytes;
     }
     return out;
 }

@@ -25,8 +25,8 @@ std::string below(const std::string& path) {
 
 }  // namespace
 
-ControlGroups ControlGroups::open() {
-    ControlGroups out;
+GroupTree GroupTree::open() {
+    GroupTree out;
     for (const auto* place : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
         Handle root(::open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         struct statfs system {};
@@ -40,7 +40,7 @@ ControlGroups ControlGroups::open() {
     return out;
 }
 
-std::uint64_t ControlGroups::id_of(const std::string& path) const {
+std::uint64_t GroupTree::id_of(const std::string& path) const {
     const auto rest = below(path);
     struct stat info {};
     return valid() && !rest.empty() && ::fstatat(root_.get(), rest.c_str(), &info, 0) == 0
@@ -48,7 +48,7 @@ std::uint64_t ControlGroups::id_of(const std::string& path) const {
                : 0;
 }
 
-Answer ControlGroups::is_empty(const std::string& path, std::uint64_t id) const {
+Answer GroupTree::is_empty(const std::string& path, std::uint64_t id) const {
     // The kernel's mark for a group that was removed while a process in it was not yet reaped.
     constexpr std::string_view kRemoved = " (deleted)";
     const auto rest = below(path);
@@ -76,7 +76,7 @@ std::string group_in(std::string_view groups) {
     return {};
 }
 
-Answer circle_ended(const RecordedProcess& process, const ControlGroups& groups,
+Answer circle_ended(const RecordedProcess& process, const GroupTree& groups,
                     const ProcessTable& table) {
     const auto group = groups.is_empty(process.cgroup, process.cgroup_id);
     if (group == Answer::yes) return group;

@@ -13,10 +13,10 @@
 namespace snakepit::shm::survey {
 
 // Control groups of version 2, as the whole system has them.
-class ControlGroups {
+class GroupTree {
   public:
     // Invalid where they are not mounted, or only a part of them is visible here.
-    static ControlGroups open();
+    static GroupTree open();
     bool valid() const { return root_.valid(); }
 
     // The inode of the group's directory, which no other group gets until the next boot; 0: not
@@ -33,7 +33,7 @@ class ControlGroups {
 std::string group_in(std::string_view groups);
 
 // Yes if its control group has no processes any more, or its pid namespace has ended.
-Answer circle_ended(const RecordedProcess& process, const ControlGroups& groups,
+Answer circle_ended(const RecordedProcess& process, const GroupTree& groups,
                     const ProcessTable& table);
 
 }  // namespace snakepit::shm::survey

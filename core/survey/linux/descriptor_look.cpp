@@ -23,10 +23,6 @@ constexpr unsigned kGraphicsMajor = 226;        // /dev/dri/…
 constexpr std::uint32_t kMountNumber = 0x1000;  // STATX_MNT_ID, since Linux 5.8
 constexpr std::string_view kRing = "anon_inode:[io_uring]";
 
-bool contains(const std::vector<std::uint64_t>& devices, std::uint64_t device) {
-    return std::find(devices.begin(), devices.end(), device) != devices.end();
-}
-
 // Counts `key` of a file of lines "key: number" under /proc; 0 when it has none.
 std::uint64_t count_in(const std::string& text, std::string_view key) {
     const auto at = text.find(key);

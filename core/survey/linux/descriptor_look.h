@@ -2,9 +2,11 @@
 // The contents of a descriptor table.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "survey/linux/process_table.h"
 
@@ -13,6 +15,10 @@ struct statx;
 namespace snakepit::shm::survey {
 
 inline constexpr std::size_t kReadAtOnce = std::size_t{64} << 10;  // bytes of a file in /proc
+
+inline bool contains(const std::vector<std::uint64_t>& devices, std::uint64_t device) {
+    return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
 
 // A process, or one of its threads.
 struct ProcessDirectory {

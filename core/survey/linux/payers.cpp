@@ -24,7 +24,6 @@ namespace snakepit::shm::survey {
 
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 // Bits of a pagemap entry (admin-guide/mm/pagemap.rst).
 constexpr std::uint64_t kPresent = 1ULL << 63, kOfFile = 1ULL << 61, kNumber = (1ULL << 55) - 1;
 // Entries read at once, and how often in one mapping: its parts are spread over it.
@@ -127,7 +126,7 @@ std::uint64_t number_in(std::uint64_t entry) {
 // Reading the page table allocates nothing: where no page is mapped, none is.
 Page PayerFinder::first_page(int pagemap, const MappedSegment& mapped) {
     std::array<std::uint64_t, kEntries> entries;
-    const auto begin = mapped.begin / kPage, end = mapped.end / kPage;
+    const auto begin = mapped.begin / kPageBytes, end = mapped.end / kPageBytes;
     const auto step = std::max(kEntries, (end - begin) / kParts);
     for (auto at = begin; at < end && reads_ < kMostReads; at += step) {
         ++reads_;

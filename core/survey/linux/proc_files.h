@@ -16,6 +16,8 @@
 
 namespace snakepit::shm::survey {
 
+inline constexpr std::uint64_t kPageBytes = 4096;  // where the kernel counts pages
+
 struct DirectoryCloser {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };

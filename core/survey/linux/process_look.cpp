@@ -31,10 +31,6 @@ constexpr std::size_t kShownPids = 3;
 constexpr std::uint64_t kMostThreadsShown = 65'536;
 constexpr std::uint64_t kMostTables = 4096;
 
-bool contains(const std::vector<std::uint64_t>& devices, std::uint64_t device) {
-    return std::find(devices.begin(), devices.end(), device) != devices.end();
-}
-
 // By the path; false: neither System V nor a memfd.
 bool tell_kind(Sighting& seen) {
     if (seen.path.starts_with("/SYSV")) {

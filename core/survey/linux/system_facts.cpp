@@ -173,7 +173,7 @@ std::string SystemFacts::use_without_process(const HostSegment& segment) const {
 }
 
 Answer SystemFacts::circle_ended(const RecordedProcess& process) const {
-    if (!groups_) groups_ = ControlGroups::open();
+    if (!groups_) groups_ = GroupTree::open();
     return survey::circle_ended(process, *groups_, table_);
 }
 

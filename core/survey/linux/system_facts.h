@@ -47,7 +47,7 @@ class SystemFacts final : public SystemView {
     const ProcessTable& table_;
     const MemoryMounts& mounts_;
     std::vector<KernelUser> users_;
-    mutable std::optional<ControlGroups> groups_;
+    mutable std::optional<GroupTree> groups_;
     // Of processes whose mount namespace is not accessible.
     struct HiddenMounts {
         std::map<std::uint64_t, std::string> idmapped;  // by device

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::uint32_t kSegmentModeBits = 0777;
 constexpr std::uint32_t kRemoved = 01000;  // SHM_DEST
-constexpr std::uint64_t kPage = 4096;
 
 std::uint32_t take_octal(std::string_view& text) {
     std::uint32_t value = 0;
@@ -34,7 +33,7 @@ std::uint64_t rounded_up(std::uint64_t bytes, std::uint64_t unit) {
 // as a huge one.
 void count_huge_pages(HostSegment& segment, std::uint64_t huge_page) {
     const auto most = rounded_up(segment.size, huge_page);
-    if (segment.resident > most) segment.resident /= huge_page / kPage;
+    if (segment.resident > most) segment.resident /= huge_page / kPageBytes;
     segment.resident = std::min(segment.resident, most);
 }
 
@@ -65,7 +64,7 @@ HostSegment parse_row(std::string_view row, std::uint64_t huge_page) {
     out.swapped = swapped > 0 ? static_cast<std::uint64_t>(swapped) : 0;
     // As for files: memory in use, including swap.
     out.resident = (resident > 0 ? static_cast<std::uint64_t>(resident) : 0) + out.swapped;
-    out.huge_pages = out.resident > rounded_up(out.size, kPage);
+    out.huge_pages = out.resident > rounded_up(out.size, kPageBytes);
     if (out.huge_pages) count_huge_pages(out, huge_page);
     out.name = fmt::format("sysv:{}", id);
     return out;

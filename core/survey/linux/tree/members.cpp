@@ -24,10 +24,6 @@ constexpr std::int64_t kRecentMs = 2'000;
 // After this time the kernel's record of a process has been read, and an ending one has ended.
 constexpr std::int64_t kSettledMs = 1'000;
 
-std::int64_t now_ms() {
-    return monotonic_nanos() / 1'000'000;
-}
-
 struct StatLine {
     std::int64_t parent = 0;
     bool runs = false;  // also when only its first thread has ended

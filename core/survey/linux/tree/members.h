@@ -8,7 +8,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/time.h"
+
 namespace snakepit::shm::survey {
+
+// The clock of every moment of a tree. Milliseconds.
+inline std::int64_t now_ms() {
+    return monotonic_nanos() / 1'000'000;
+}
 
 struct Member {
     std::int64_t pid = 0;

@@ -31,12 +31,8 @@ constexpr std::int64_t kShortestMs = 20, kLongestMs = 200;
 constexpr std::int64_t kReportedMs = 250;     // if the kernel reports the facts
 constexpr std::int64_t kEverybodyMs = 1'000;  // until all are polled in any case
 constexpr int kMostDeep = 16;
-constexpr std::size_t kMostDirectories = 1'024;
+constexpr std::size_t kMostWatchedDirectories = 1'024;
 constexpr std::size_t kMostFiles = 250'000;  // then the creators of further ones are unknown
-
-std::int64_t now_ms() {
-    return monotonic_nanos() / 1'000'000;
-}
 
 // The files in a directory and all below it, by inode.
 void list_inodes(int at, const char* path, int depth, std::unordered_set<std::uint64_t>& out) {
@@ -136,7 +132,7 @@ Status TreeWatch::look_before(const Handle& shm) {
 }
 
 void TreeWatch::watch_directory(const std::string& path, int depth) {
-    if (directories_.size() >= kMostDirectories || depth > kMostDeep) return;
+    if (directories_.size() >= kMostWatchedDirectories || depth > kMostDeep) return;
     const int number =
         ::inotify_add_watch(directory_events_.get(), path.c_str(),
                             IN_OPEN | IN_CLOSE | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "relay/far_end.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <pwd.h>
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <climits>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "platform/login.h"
 #include "platform/piped_process.h"
+#include "platform/signal_source.h"
+#include "platform/streams.h"
 #include "relay/fields.h"
 #include "relay/line.h"
 
@@ -32,22 +27,11 @@ constexpr std::size_t kInputWindow = std::size_t{64} * 1024;  // bytes asked for
 // Beyond it the near end is not listened to: it asks and does not read.
 constexpr std::size_t kMaxQueued = std::size_t{4} * 1024 * 1024;
 
-std::string user_name() {
-    std::array<char, 4096> buffer;
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found)
-        return found->pw_name;
-    return fmt::format("{}", ::geteuid());
-}
-
-std::string host_name() {
-    std::array<char, HOST_NAME_MAX + 1> buffer{};
-    return ::gethostname(buffer.data(), buffer.size() - 1) == 0 ? buffer.data() : "";
-}
-
-int signal_of(std::string_view name) {
-    return name == "INT" ? SIGINT : name == "QUIT" ? SIGQUIT : name == "TERM" ? SIGTERM : 0;
+std::optional<ProcessSignal> signal_named(std::string_view name) {
+    return name == "INT"    ? std::optional(ProcessSignal::interrupt)
+           : name == "QUIT" ? std::optional(ProcessSignal::quit)
+           : name == "TERM" ? std::optional(ProcessSignal::terminate)
+                            : std::nullopt;
 }
 
 // A command of the near end, with what has come for it.
@@ -61,23 +45,19 @@ class FarEnd {
   public:
     FarEnd(const FarOptions& options, Handle in, Handle out)
         : options_(options), line_(End::far, std::move(in), std::move(out)) {
-        sigset_t ends;
-        ::sigemptyset(&ends);
-        for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ends, number);
-        ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-        signals_ = Handle(::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
         line_.send(FrameKind::hello, 0,
                    Fields()
                        .add("program", kVersionText)
                        .add("user", user_name())
-                       .add("uid", std::int64_t{::geteuid()})
+                       .add("uid", user_id())
                        .add("host", host_name())
                        .encode());
     }
 
     // All are asked to end before one is waited for.
     ~FarEnd() {
-        for (const auto& [number, stream] : streams_) stream.process.signal(SIGTERM);
+        for (const auto& [number, stream] : streams_)
+            stream.process.signal(ProcessSignal::terminate);
     }
     FarEnd(const FarEnd&) = delete;
     FarEnd& operator=(const FarEnd&) = delete;
@@ -87,8 +67,8 @@ class FarEnd {
             SHM_ASSIGN(const bool read, line_.flush());
             if (!read) return {};
             wait();
-            if (polled_[kSignals].revents != 0) return {};
-            if (polled_[kIn].revents != 0) {
+            if (poll_.ready(kSignals)) return {};
+            if (poll_.ready(kIn)) {
                 SHM_ASSIGN(const bool open, line_.receive());
                 if (!open) return {};
                 SHM_TRY(take_frames());
@@ -99,26 +79,24 @@ class FarEnd {
     }
 
   private:
-    enum : std::size_t { kSignals, kIn, kOut, kFixed };
+    enum : std::size_t { kSignals, kIn };
 
     // While the line takes nothing, nobody's output is read.
     void wait() {
-        const auto on = [](const Handle& handle, bool wanted) {
-            return wanted && handle ? handle.get() : -1;
-        };
-        polled_.assign({{signals_.get(), POLLIN, 0},
-                        {on(line_.in(), line_.queued() < kMaxQueued), POLLIN, 0},
-                        {on(line_.out(), line_.queued() > 0), POLLOUT, 0}});
+        poll_.clear();
+        poll_.add_reader(signals_.handle());
+        poll_.add_reader(line_.in(), line_.queued() < kMaxQueued);
+        poll_.add_writer(line_.out(), line_.queued() > 0);
         for (const auto& [number, stream] : streams_) {
             const auto& process = stream.process;
             const bool open = process.output || process.errors;
-            polled_.push_back({on(process.output, !line_.full()), POLLIN, 0});
-            polled_.push_back({on(process.errors, !line_.full()), POLLIN, 0});
-            polled_.push_back({on(process.input, !stream.input.empty()), POLLOUT, 0});
+            poll_.add_reader(process.output, !line_.full());
+            poll_.add_reader(process.errors, !line_.full());
+            poll_.add_writer(process.input, !stream.input.empty());
             // Its end matters when all it wrote was read.
-            polled_.push_back({on(process.process(), !open || !line_.full()), POLLIN, 0});
+            poll_.add_reader(process.process(), !open || !line_.full());
         }
-        while (::poll(polled_.data(), polled_.size(), -1) < 0 && errno == EINTR) {
+        while (!poll_.wait(-1)) {
         }
     }
 
@@ -147,8 +125,8 @@ class FarEnd {
                 return {};
             case FrameKind::signal: {
                 SHM_ASSIGN(const auto fields, Fields::decode(frame.payload));
-                if (const int number = signal_of(fields.text("name")); number != 0)
-                    stream.process.signal(number);
+                if (const auto signal = signal_named(fields.text("name")))
+                    stream.process.signal(*signal);
                 return {};
             }
             default:
@@ -207,12 +185,11 @@ class FarEnd {
     void feed(std::uint32_t number, Stream& stream) {
         auto& input = stream.input;
         if (input.empty() || !stream.process.input) return;
-        const auto wrote = ::write(stream.process.input.get(), input.data(), input.size());
-        if (wrote > 0) {
-            input.erase(0, static_cast<std::size_t>(wrote));
-            if (!stream.input_ended) want(number, static_cast<std::size_t>(wrote));
-        }
-        const bool refused = wrote < 0 && errno != EAGAIN && errno != EINTR;
+        const auto wrote = write_now(stream.process.input, input);
+        input.erase(0, wrote.bytes);
+        if (wrote.bytes > 0 && !stream.input_ended) want(number, wrote.bytes);
+        const bool refused =
+            wrote.state == StreamState::ended || wrote.state == StreamState::failed;
         if (refused) input.clear();
         if (refused || (input.empty() && stream.input_ended)) stream.process.input.reset();
     }
@@ -222,13 +199,12 @@ class FarEnd {
     void forward(std::uint32_t number, Handle& from, FrameKind kind, bool ended) {
         std::array<char, kChunk> buffer;
         while (from && !line_.full()) {
-            const auto got = ::read(from.get(), buffer.data(), buffer.size());
-            if (got > 0) {
-                line_.send(kind, number, {buffer.data(), static_cast<std::size_t>(got)});
-            } else if (got == 0 || (errno != EAGAIN && errno != EINTR) ||
-                       (errno == EAGAIN && ended)) {
+            const auto got = read_now(from, buffer);
+            if (got.state == StreamState::moved) {
+                line_.send(kind, number, {buffer.data(), got.bytes});
+            } else if (got.state != StreamState::later || ended) {
                 from.reset();
-            } else if (errno == EAGAIN) {
+            } else {
                 return;
             }
         }
@@ -236,9 +212,10 @@ class FarEnd {
 
     FarOptions options_;
     Line line_;
-    Handle signals_;
+    SignalSource signals_{ProcessSignal::interrupt, ProcessSignal::terminate,
+                          ProcessSignal::hang_up};
     std::map<std::uint32_t, Stream> streams_;
-    std::vector<pollfd> polled_;
+    HandlePoll poll_;
 };
 
 }  // namespace
@@ -248,15 +225,11 @@ Status run_far_end(const FarOptions& options, Handle in, Handle out) {
 }
 
 Status run_far_end(const FarOptions& options) {
-    if (::isatty(STDIN_FILENO) == 1 || ::isatty(STDOUT_FILENO) == 1)
+    if (is_on_terminal())
         return fail(ErrorCode::not_supported, "the relay does not speak to a terminal",
                     "start it from the other machine: snakepit-shm --via 'ssh THIS-HOST' list");
-    Handle in(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
-    Handle out(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
-    if (!in || !out) return fail(system_error(errno, "cannot use standard input and output"));
-    // What is printed by mistake would be taken for a frame.
-    ::dup2(STDERR_FILENO, STDOUT_FILENO);
-    return run_far_end(options, std::move(in), std::move(out));
+    SHM_ASSIGN(auto streams, take_standard_streams());
+    return run_far_end(options, std::move(streams.input), std::move(streams.output));
 }
 
 }  // namespace snakepit::shm::relay

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "relay/line.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 #include <string_view>
 #include <utility>
+
+#include "platform/streams.h"
 
 namespace snakepit::shm::relay {
 
@@ -16,8 +14,8 @@ Line::Line(End end, Handle in, Handle out)
       in_(std::move(in)),
       out_(std::move(out)),
       reader_(end == End::far ? End::near : End::far) {
-    for (const auto* handle : {&in_, &out_})
-        ::fcntl(handle->get(), F_SETFL, ::fcntl(handle->get(), F_GETFL) | O_NONBLOCK);
+    set_nonblocking(in_);
+    set_nonblocking(out_);
     if (end_ == End::near) return;
     append_preamble(queue_, end_);
     said_ = true;
@@ -26,11 +24,11 @@ Line::Line(End end, Handle in, Handle out)
 Result<bool> Line::receive() {
     if (!come_.empty()) return true;  // first what has come before
     std::array<char, 2 * kChunk> buffer;
-    const auto got = ::read(in_.get(), buffer.data(), buffer.size());
-    if (got > 0) come_.assign(buffer.data(), static_cast<std::size_t>(got));
-    if (got < 0 && errno != EAGAIN && errno != EINTR)
-        return fail(system_error(errno, "cannot read from the line"));
-    return got != 0;
+    const auto got = read_now(in_, buffer);
+    come_.assign(buffer.data(), got.bytes);
+    if (got.state == StreamState::failed)
+        return fail(system_error(got.error, "cannot read from the line"));
+    return got.state != StreamState::ended;
 }
 
 Result<std::optional<Frame>> Line::next() {
@@ -55,16 +53,12 @@ void Line::send(FrameKind kind, std::uint32_t stream, std::string_view payload) 
 
 Result<bool> Line::flush() {
     while (sent_ < queue_.size()) {
-        const auto wrote = ::write(out_.get(), queue_.data() + sent_, queue_.size() - sent_);
-        if (wrote >= 0) {
-            sent_ += static_cast<std::size_t>(wrote);
-        } else if (errno == EAGAIN) {
-            break;
-        } else if (errno == EPIPE || errno == ECONNRESET) {
-            return false;
-        } else if (errno != EINTR) {
-            return fail(system_error(errno, "cannot write to the line"));
-        }
+        const auto wrote = write_now(out_, std::string_view(queue_).substr(sent_));
+        sent_ += wrote.bytes;
+        if (wrote.state == StreamState::later) break;
+        if (wrote.state == StreamState::ended) return false;
+        if (wrote.state == StreamState::failed)
+            return fail(system_error(wrote.error, "cannot write to the line"));
     }
     queue_.erase(0, std::exchange(sent_, 0));
     return true;

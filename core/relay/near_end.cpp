@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "relay/near_end.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "platform/piped_process.h"
+#include "platform/signal_source.h"
+#include "platform/streams.h"
 #include "relay/fields.h"
 #include "relay/line.h"
 
@@ -31,37 +27,6 @@ constexpr int kLostTicks = 30;  // of silence, then the line counts as broken
 constexpr int kGraceMs = 2000;  // for the command that leads there, to end by itself
 constexpr int kInterrupted = 130;
 constexpr std::string_view kOperation = "via";
-
-// Ctrl-C and Ctrl-\ come by a descriptor while this lives.
-class TerminalSignals {
-  public:
-    TerminalSignals() {
-        sigset_t taken;
-        ::sigemptyset(&taken);
-        for (const int number : {SIGINT, SIGQUIT}) ::sigaddset(&taken, number);
-        ::pthread_sigmask(SIG_BLOCK, &taken, &before_);
-        handle_ = Handle(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
-    }
-    ~TerminalSignals() {
-        while (next() != 0) {  // one that came too late must not end us
-        }
-        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    }
-    TerminalSignals(const TerminalSignals&) = delete;
-    TerminalSignals& operator=(const TerminalSignals&) = delete;
-
-    const Handle& handle() const { return handle_; }
-    // 0: none came.
-    int next() const {
-        signalfd_siginfo info{};
-        const auto got = ::read(handle_.get(), &info, sizeof info);
-        return got == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
-    }
-
-  private:
-    sigset_t before_{};
-    Handle handle_;
-};
 
 Error of_line(Error error) {
     error.operation = kOperation;
@@ -89,20 +54,17 @@ class NearEnd {
   private:
     Status turn() {
         SHM_TRY(flush());
-        std::array<pollfd, 5> polled{
-            pollfd{signals_.handle().get(), POLLIN, 0},
-            pollfd{line_.in().get(), POLLIN, 0},
-            pollfd{line_.queued() > 0 ? line_.out().get() : -1, POLLOUT, 0},
-            pollfd{process_.errors ? process_.errors.get() : -1, POLLIN, 0},
-            pollfd{wanted_ > 0 && request_.input ? request_.input.get() : -1, POLLIN, 0},
-        };
-        const int ready = ::poll(polled.data(), polled.size(), kTickMs);
-        if (ready == 0) return silence();
-        if (ready < 0) return {};  // a signal was handled
-        if (polled[0].revents != 0) take_signal();
-        if (polled[3].revents != 0) drain_line_output();
-        if (polled[4].revents != 0) read_input();
-        if (polled[1].revents != 0) SHM_TRY(receive());
+        HandlePoll poll;
+        const auto signals = poll.add_reader(signals_.handle());
+        const auto line = poll.add_reader(line_.in());
+        poll.add_writer(line_.out(), line_.queued() > 0);
+        const auto errors = poll.add_reader(process_.errors);
+        const auto input = poll.add_reader(request_.input, wanted_ > 0);
+        if (!poll.wait(kTickMs)) return silence();
+        if (poll.ready(signals)) take_signal();
+        if (poll.ready(errors)) drain_line_output();
+        if (poll.ready(input)) read_input();
+        if (poll.ready(line)) SHM_TRY(receive());
         return {};
     }
 
@@ -122,24 +84,25 @@ class NearEnd {
     }
 
     void take_signal() {
-        for (int number = signals_.next(); number != 0; number = signals_.next()) {
+        while (const auto signal = signals_.next()) {
             if (!open_ || std::exchange(interrupted_, true)) {
                 status_ = kInterrupted;
                 return;
             }
-            line_.send(FrameKind::signal, kStream,
-                       Fields().add("name", number == SIGINT ? "INT" : "QUIT").encode());
+            line_.send(
+                FrameKind::signal, kStream,
+                Fields().add("name", *signal == ProcessSignal::quit ? "QUIT" : "INT").encode());
         }
     }
 
     void read_input() {
         std::array<char, kChunk> buffer;
         const auto got =
-            ::read(request_.input.get(), buffer.data(), std::min(buffer.size(), wanted_));
-        if (got > 0) {
-            wanted_ -= static_cast<std::size_t>(got);
-            line_.send(FrameKind::input, kStream, {buffer.data(), static_cast<std::size_t>(got)});
-        } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+            read_now(request_.input, std::span(buffer).first(std::min(buffer.size(), wanted_)));
+        if (got.state == StreamState::moved) {
+            wanted_ -= got.bytes;
+            line_.send(FrameKind::input, kStream, {buffer.data(), got.bytes});
+        } else if (got.state != StreamState::later) {
             line_.send(FrameKind::input_end, kStream);
             request_.input.reset();
         }
@@ -147,15 +110,13 @@ class NearEnd {
 
     void drain_line_output() {
         std::array<char, 4096> buffer;
-        for (;;) {
-            const auto got =
-                process_.errors ? ::read(process_.errors.get(), buffer.data(), buffer.size()) : 0;
-            if (got > 0) {
-                request_.line_output({buffer.data(), static_cast<std::size_t>(got)});
-                continue;
-            }
-            if (got == 0) process_.errors.reset();
-            if (got == 0 || errno != EINTR) return;
+        while (process_.errors) {
+            const auto got = read_now(process_.errors, buffer);
+            if (got.state == StreamState::later) return;
+            if (got.state == StreamState::moved)
+                request_.line_output({buffer.data(), got.bytes});
+            else
+                process_.errors.reset();
         }
     }
 
@@ -250,7 +211,7 @@ class NearEnd {
     }
 
     NearRequest request_;
-    TerminalSignals signals_;
+    SignalSource signals_{ProcessSignal::interrupt, ProcessSignal::quit};
     PipedProcess process_;
     Line line_;
     FarSide far_;
@@ -262,13 +223,6 @@ class NearEnd {
 };
 
 }  // namespace
-
-Result<Handle> open_input(const std::string& file) {
-    Handle input(file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                             : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!input) return fail(system_error(errno, fmt::format("cannot read {}", file)));
-    return input;
-}
 
 bool is_lost_line(const Error& error) {
     return error.operation == kOperation;
